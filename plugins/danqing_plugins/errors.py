@@ -1,0 +1,128 @@
+"""What a plugin may raise, and what the server does about each.
+
+PluginError
+├── ConfigurationError   the start is refused with this message, in one line
+├── InvalidRequest       400 at submission; while running: the picture fails, nothing is retried
+├── ContentRejected      refused by moderation; the picture fails, nothing is retried
+├── RateLimited          nothing was billed; tried again after `retry_after_s`, or a backoff
+├── Unavailable          nothing was billed; tried again after a backoff
+├── OutcomeUnknown       the call may have run and been billed; `on_ambiguous` decides
+└── AccountProblem       nothing was billed; the provider's lane stops and the operator is told
+
+Messages reach the task's user. They hold no key, no prompt and no signed URL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+
+__all__ = [
+    "AccountProblem",
+    "ConfigurationError",
+    "ContentRejected",
+    "InvalidRequest",
+    "OutcomeUnknown",
+    "PluginError",
+    "Problem",
+    "RateLimited",
+    "Unavailable",
+]
+
+
+@attrs.frozen(kw_only=True)
+class Problem:
+    """One thing wrong with one field of a request.
+
+    `field` is the key in the input (`size`, or `image[2]`), `value` what was sent, shortened by the
+    server before it is shown; None when there was none.
+    """
+
+    field: str
+    message: str
+    value: object = None
+
+
+class PluginError(Exception):
+    """The base of all errors a plugin may raise on purpose.
+
+    Args:
+        message: one sentence for the task's user.
+        code: a stable word a program can branch on: the upstream service's own code where it has one.
+        request_id: the upstream service's id of the request, for its support; None when it gave none.
+    """
+
+    default_code = "provider_error"
+
+    def __init__(self, message: str, *, code: str | None = None, request_id: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or self.default_code
+        self.request_id = request_id
+
+
+class ConfigurationError(PluginError):
+    """A setting of the plugin is wrong; name the variable, its value (unless secret) and what is allowed."""
+
+    default_code = "configuration"
+
+
+class InvalidRequest(PluginError):
+    """The request can never succeed as it is; `problems` names the fields, when known."""
+
+    default_code = "invalid_request"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        problems: Sequence[Problem] = (),
+        code: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message, code=code, request_id=request_id)
+        self.problems = tuple(problems)
+
+
+class ContentRejected(PluginError):
+    """The service's moderation refused the prompt, a reference or the picture; nothing was billed."""
+
+    default_code = "content_rejected"
+
+
+class _Unbilled(PluginError):
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after_s: float | None = None,
+        code: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message, code=code, request_id=request_id)
+        self.retry_after_s = retry_after_s
+
+
+class RateLimited(_Unbilled):
+    """The service asks for fewer requests; `retry_after_s` is its own wish, None when it named none."""
+
+    default_code = "rate_limited"
+
+
+class Unavailable(_Unbilled):
+    """The service said that it failed, or was never reached: nothing was billed."""
+
+    default_code = "provider_unavailable"
+
+
+class OutcomeUnknown(PluginError):
+    """The request left, and no answer tells what became of it: it may have been billed."""
+
+    default_code = "outcome_unknown"
+
+
+class AccountProblem(PluginError):
+    """The key or the account is refused (unknown key, overdue, quota spent): an operator must act."""
+
+    default_code = "account_problem"

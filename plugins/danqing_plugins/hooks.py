@@ -1,0 +1,96 @@
+"""The hooks: every place where the server asks its plugins.
+
+All hooks are plain functions. Those that start work return an awaitable, made lazily, so that a wrapper can
+replace it (see `danqing_plugins.wrapping`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+
+from danqing_plugins.markers import hookspec
+from danqing_plugins.models import (
+    Job,
+    PluginContext,
+    Prepared,
+    ProviderInfo,
+    Request,
+    Result,
+    Sandbox,
+    TaskEvent,
+)
+from danqing_plugins.run import Run
+
+__all__ = [
+    "danqing_configure",
+    "danqing_generate",
+    "danqing_prepare",
+    "danqing_providers",
+    "danqing_sandbox",
+    "danqing_start",
+    "danqing_stop",
+    "danqing_task_event",
+]
+
+
+@hookspec
+def danqing_configure(context: PluginContext) -> None:
+    """Read your settings; called once in every process, before anything else. New in 0.1.
+
+    Raising `ConfigurationError` refuses the start with its message.
+    """
+
+
+@hookspec
+def danqing_providers() -> Sequence[ProviderInfo] | None:
+    """List the providers you bring, or None; called once, after `danqing_configure`. New in 0.1.
+
+    Two plugins that bring a provider of the same name are an error at start.
+    """
+
+
+@hookspec
+def danqing_sandbox() -> Sandbox | None:
+    """Name the simulator to start beside the server, or None when calls go to the real service. New in 0.1.
+
+    Called once in the supervising process and by `danqing sandbox`.
+    """
+
+
+@hookspec(firstresult=True)
+def danqing_prepare(request: Request) -> Prepared | None:
+    """Check a submission; None when `request.provider` is not yours. Called once per submission. New in 0.1.
+
+    Must not block and must not do any I/O. Raises `InvalidRequest`, with one `Problem` per wrong field: the client
+    gets 400 and nothing is queued.
+    """
+
+
+@hookspec(firstresult=True)
+def danqing_generate(job: Job, run: Run) -> Awaitable[Result | None] | None:
+    """Carry out a task; None when `job.provider` is not yours. Called once per attempt. New in 0.1.
+
+    Returns an awaitable whose coroutine is made when it is awaited. May answer only for providers that the same
+    plugin listed. A wrapper (`wrapper=True`) sees every generation of every provider.
+    """
+
+
+@hookspec
+def danqing_start() -> Awaitable[None] | None:
+    """Open what you need (connections, caches); called once in each serving process. New in 0.1.
+
+    Raising makes the plugin's providers unavailable in that process, and is reported; the server goes on.
+    """
+
+
+@hookspec
+def danqing_stop() -> Awaitable[None] | None:
+    """Close what `danqing_start` opened; called once, after the last task of the process ended. New in 0.1."""
+
+
+@hookspec
+def danqing_task_event(event: TaskEvent) -> Awaitable[None] | None:
+    """Hear of a task's change of status, after it is stored; at least once per change. New in 0.1.
+
+    What it raises is logged and changes nothing.
+    """

@@ -1,0 +1,243 @@
+"""The values that cross the boundary between the server and a plugin. All are frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+__all__ = [
+    "Job",
+    "ModelInfo",
+    "PluginContext",
+    "Prepared",
+    "Price",
+    "ProviderInfo",
+    "Reference",
+    "ReferenceData",
+    "Request",
+    "Result",
+    "Sandbox",
+    "Source",
+    "TaskEvent",
+    "TaskEventKind",
+]
+
+
+@attrs.frozen(kw_only=True)
+class Price:
+    """What one picture costs, in millionths of a unit of `currency` (ISO 4217), so that sums are exact."""
+
+    amount_micro: int
+    currency: str
+
+
+@attrs.frozen(kw_only=True)
+class ModelInfo:
+    """One model of a provider, as listed by `GET /api/v1/providers`.
+
+    `parameters` is a JSON Schema (2020-12) of the `input` object, for forms and documentation: an object with
+    `properties` and `required`. `price` is None when unknown.
+    """
+
+    id: str
+    title: str
+    types: tuple[str, ...] = ("image",)
+    aliases: tuple[str, ...] = ()
+    parameters: Mapping[str, Any] = attrs.field(factory=dict)
+    price: Price | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ProviderInfo:
+    """What a plugin says of one provider it brings.
+
+    `name` is what clients send as `provider`: lower-case letters, digits and `_`, beginning with a letter.
+    `reference_fields` names the input keys that hold reference pictures (a string or a list of strings: URL, data
+    URI or one of our own pictures); the server takes them out of the input before `danqing_prepare`.
+    `concurrency` is how many tasks one process runs at once, `images_per_minute` the service's own limit over
+    all processes (None: none known). `sandbox` is True when calls go to a simulator and cost nothing.
+    """
+
+    name: str
+    title: str
+    models: tuple[ModelInfo, ...]
+    default_model: str
+    reference_fields: tuple[str, ...] = ()
+    concurrency: int = 64
+    images_per_minute: int | None = None
+    sandbox: bool = False
+    homepage: str | None = None
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """Every task type that some model of this provider takes, in the order first named."""
+        return tuple(dict.fromkeys(type_ for model in self.models for type_ in model.types))
+
+
+@attrs.frozen(kw_only=True)
+class Reference:
+    """A picture that a task refers to, with what is known of it at submission.
+
+    Exactly one of `url` (somewhere else; nothing about it is known) and `asset` (a key in our own storage) is
+    set once the task is stored. While `danqing_prepare` runs, a data URI has neither yet, and `width`,
+    `height`, `media_type` and `size_bytes` are already known. `field` names where it came from (`image[0]`).
+    """
+
+    field: str
+    url: str | None = None
+    asset: str | None = None
+    media_type: str | None = None
+    width: int | None = None
+    height: int | None = None
+    size_bytes: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ReferenceData:
+    """The bytes of a reference, read from our storage or fetched from a public address."""
+
+    body: bytes = attrs.field(repr=False)
+    media_type: str
+
+
+@attrs.frozen(kw_only=True)
+class Request:
+    """A submission, before it is a task: what `danqing_prepare` checks.
+
+    `model` is None when the client named none. `input` is the client's own JSON object, without the keys that
+    `reference_fields` names; those are in `references`.
+    """
+
+    provider: str
+    type: str
+    model: str | None
+    input: Mapping[str, Any] = attrs.field(repr=False)
+    references: tuple[Reference, ...] = attrs.field(default=(), repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Prepared:
+    """A request that the provider has checked and will carry out.
+
+    `input` is what `job.input` will be: JSON values only. `images` is the largest number of pictures that may
+    come out; 0 for a task whose answer is data and no picture. `single_call` is True when exactly one paid call
+    covers all of them, sent soon after the task starts: its write-ahead then travels with the task's own start.
+    `notes` tells the user what was changed (a mapped size, say); they stand in the task.
+    """
+
+    model: str
+    input: Mapping[str, Any] = attrs.field(repr=False)
+    images: int = 1
+    single_call: bool = False
+    price: Price | None = None
+    notes: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Job:
+    """One task, as handed to `danqing_generate`.
+
+    `attempt` counts from 1; a task that was retried or whose process died comes again with the next number.
+    """
+
+    task_id: str
+    user_id: str
+    provider: str
+    type: str
+    model: str
+    input: Mapping[str, Any] = attrs.field(repr=False)
+    images: int
+    references: tuple[Reference, ...] = attrs.field(default=(), repr=False)
+    attempt: int = 1
+
+
+@attrs.frozen(kw_only=True)
+class Source:
+    """Where a finished picture is to be had: a `url` to fetch, or the picture itself, as bytes or base64.
+
+    Make one with `Source.from_url`, `from_bytes` or `from_base64`.
+    """
+
+    url: str | None = attrs.field(default=None, repr=False)
+    body: bytes | None = attrs.field(default=None, repr=False)
+    base64: str | None = attrs.field(default=None, repr=False)
+
+    @classmethod
+    def from_url(cls, url: str) -> Source:
+        """A picture to be fetched by GET; the URL is saved before the download begins."""
+        return cls(url=url)
+
+    @classmethod
+    def from_bytes(cls, body: bytes) -> Source:
+        """A picture that is already here."""
+        return cls(body=body)
+
+    @classmethod
+    def from_base64(cls, text: str) -> Source:
+        """A picture in base64, without a `data:` prefix; decoded by the server."""
+        return cls(base64=text)
+
+
+@attrs.frozen(kw_only=True)
+class Result:
+    """What a generation returns beside its pictures.
+
+    `output` is merged into the task's output: JSON values, for services that answer with data. `usage` is the
+    service's own count (tokens, images), added up over the calls of a task when the values are numbers.
+    """
+
+    output: Mapping[str, Any] = attrs.field(factory=dict)
+    usage: Mapping[str, Any] = attrs.field(factory=dict)
+
+
+@attrs.frozen(kw_only=True)
+class Sandbox:
+    """A simulator that `danqing serve` starts beside itself when the provider has no key.
+
+    `module` is run as `python -m MODULE --port N --data-dir DIR`; it answers 200 at `/ping` when it is ready.
+    """
+
+    provider: str
+    module: str
+
+
+@attrs.frozen(kw_only=True)
+class PluginContext:
+    """What a plugin is given to configure itself from.
+
+    `environment` holds the process's variables over those of `.env`. `sandbox_url` is the base URL of the
+    running simulator (no trailing slash), None when there is none. `call_timeout_s` is the longest one upstream
+    call may take, in seconds.
+    """
+
+    environment: Mapping[str, str] = attrs.field(repr=False)
+    data_dir: Path
+    call_timeout_s: float
+    sandbox_url: str | None = None
+
+
+class TaskEventKind(StrEnum):
+    """What happened to a task."""
+
+    CREATED = "created"
+    STARTED = "started"
+    RETRYING = "retrying"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@attrs.frozen(kw_only=True)
+class TaskEvent:
+    """One change of a task's status, told after it is stored."""
+
+    kind: TaskEventKind
+    task_id: str
+    provider: str
+    model: str
+    user_id: str
+    error_code: str | None = None

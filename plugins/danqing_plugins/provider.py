@@ -1,0 +1,97 @@
+"""The base class of providers: write `info`, `prepare` and `generate`, and the hooks are done."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Sequence
+
+from danqing_plugins.errors import InvalidRequest, Problem
+from danqing_plugins.markers import hookimpl
+from danqing_plugins.models import (
+    Job,
+    ModelInfo,
+    PluginContext,
+    Prepared,
+    ProviderInfo,
+    Request,
+    Result,
+)
+from danqing_plugins.run import Run
+from danqing_plugins.wrapping import Lazy
+
+__all__ = ["Provider"]
+
+
+class Provider(ABC):
+    """One provider as one plugin: its instance (or the class itself) is what the entry point names."""
+
+    @property
+    @abstractmethod
+    def info(self) -> ProviderInfo:
+        """Who this is and what it offers; asked for once, after `configure`."""
+
+    @abstractmethod
+    def prepare(self, request: Request) -> Prepared:
+        """Check *request* and turn it into what `generate` will get. No I/O.
+
+        Raises:
+            InvalidRequest: with one `Problem` per wrong field.
+        """
+
+    @abstractmethod
+    async def generate(self, job: Job, run: Run) -> Result | None:
+        """Make the pictures that `run.missing` names and hand each to `run.deliver`.
+
+        Raises:
+            PluginError: see `danqing_plugins.errors` for what each kind makes the server do.
+        """
+
+    def configure(self, context: PluginContext) -> None:  # noqa: B027 — optional for the author
+        """Read settings. Raises ConfigurationError to refuse the start."""
+
+    async def start(self) -> None:  # noqa: B027 — optional for the author
+        """Open what the provider needs, in each serving process."""
+
+    async def stop(self) -> None:  # noqa: B027 — optional for the author
+        """Close what `start` opened."""
+
+    def find_model(self, request: Request) -> ModelInfo:
+        """Return the model that *request* names by id or alias, or the default one.
+
+        Raises:
+            InvalidRequest: no model of that name takes the request's type; the message lists those that do.
+        """
+        wanted = self.info.default_model if request.model is None else request.model
+        usable = [model for model in self.info.models if request.type in model.types]
+        for model in usable:
+            if wanted == model.id or wanted in model.aliases:
+                return model
+        known = ", ".join(model.id for model in usable) or "none"
+        problem = Problem(field="model", message=f"unknown model; known: {known}", value=wanted)
+        raise InvalidRequest(f"{self.info.name} has no model {wanted!r}", problems=[problem])
+
+    @hookimpl
+    def danqing_configure(self, context: PluginContext) -> None:
+        self.configure(context)
+
+    @hookimpl
+    def danqing_providers(self) -> Sequence[ProviderInfo]:
+        return [self.info]
+
+    @hookimpl
+    def danqing_prepare(self, request: Request) -> Prepared | None:
+        return self.prepare(request) if request.provider == self.info.name else None
+
+    @hookimpl
+    def danqing_generate(self, job: Job, run: Run) -> Awaitable[Result | None] | None:
+        if job.provider != self.info.name:
+            return None
+        return Lazy(lambda: self.generate(job, run))
+
+    @hookimpl
+    def danqing_start(self) -> Awaitable[None]:
+        return Lazy(self.start)
+
+    @hookimpl
+    def danqing_stop(self) -> Awaitable[None]:
+        return Lazy(self.stop)

@@ -1,0 +1,105 @@
+"""The author's whole world while a task runs: `run`, and the paid calls it opens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
+
+import aiohttp
+
+from danqing_plugins.errors import PluginError
+from danqing_plugins.models import Reference, ReferenceData, Source
+
+__all__ = ["Call", "Log", "Run"]
+
+
+class Log(Protocol):
+    """A structured logger; never pass it prompts, keys or signed URLs."""
+
+    def info(self, event: str, **fields: object) -> object:
+        """Write one line about something expected."""
+
+    def warning(self, event: str, **fields: object) -> object:
+        """Write one line about something an operator may want to know."""
+
+
+class Call(Protocol):
+    """One paid upstream call, open while its `async with` block runs.
+
+    Set `request_id` as soon as the service names one. `usage` is added to the task's usage when the block ends.
+    """
+
+    id: str
+    request_id: str | None
+    usage: Mapping[str, Any]
+
+
+class Run(Protocol):
+    """What a provider may do with the task it is carrying out. Every method may raise `asyncio.CancelledError`."""
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The process's HTTP session: no cookies, no proxy from the environment, no total timeout of its own."""
+
+    @property
+    def log(self) -> Log:
+        """A logger that already carries the task's id."""
+
+    @property
+    def delivered(self) -> frozenset[int]:
+        """The indexes that need no further call: kept, on their way into storage, or failed for good."""
+
+    @property
+    def missing(self) -> tuple[int, ...]:
+        """The indexes still to be made, ascending: `range(job.images)` without `delivered`."""
+
+    @property
+    def saved(self) -> Mapping[str, Any]:
+        """What `checkpoint` saved last, in this or an earlier attempt; empty when nothing was."""
+
+    @property
+    def remaining_s(self) -> float:
+        """Seconds until the task's deadline; at 0 the run is cancelled."""
+
+    def call(self, indexes: Sequence[int], fingerprint: str) -> AbstractAsyncContextManager[Call]:
+        """Open one paid upstream call for the pictures *indexes*; wrap **every** paid request in it.
+
+        The attempt is on disk before the block is entered. When the block ends without an exception the call was
+        answered; with `RateLimited`, `Unavailable`, `InvalidRequest`, `ContentRejected` or `AccountProblem` it was
+        not billed; with anything else, cancellation included, its outcome is unknown and possibly billed.
+
+        Args:
+            indexes: the pictures this call is for, from 0.
+            fingerprint: a hash of the request that goes out, to recognise a repeat.
+
+        Raises:
+            OutcomeUnknown: the policy allows no further call for these pictures.
+            Unavailable: the server may start no call now (its lease is in doubt, or it is stopping).
+        """
+
+    async def deliver(self, index: int, source: Source) -> None:
+        """Keep picture *index*: save its URL, then fetch, check and store it.
+
+        Returns once the URL or the bytes are safe; fetching a URL goes on beside the provider. A picture
+        that is delivered already is ignored.
+        """
+
+    async def reject(self, index: int, error: PluginError) -> None:
+        """Record that picture *index* of a larger order failed for good, while the others go on."""
+
+    async def omit(self, indexes: Sequence[int]) -> None:
+        """Record that the service chose to make fewer pictures: *indexes* will not come, and that is no error."""
+
+    async def progress(self, fraction: float) -> None:
+        """Tell the watchers how far it is, from 0 to 1. Told at most once a second."""
+
+    async def checkpoint(self, data: Mapping[str, Any]) -> None:
+        """Save *data* (JSON values), durably; `saved` gives it back after a crash. Save upstream task ids here."""
+
+    async def open_reference(self, reference: Reference) -> ReferenceData:
+        """Read a reference: from our storage, or from its URL when that is a public address.
+
+        Raises:
+            InvalidRequest: it is gone, too large, no picture, or its address is not public.
+        """

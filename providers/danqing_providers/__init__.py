@@ -1,0 +1,1 @@
+"""The providers that ship with danqing; each is a plugin like any other."""

@@ -1,0 +1,1 @@
+"""The picture storage: fetch, check, keep, and give back."""

@@ -1,0 +1,70 @@
+"""Names of stored pictures: `<task_id>/<index>-<token>.png`.
+
+A key holds 96 random bits and is shown to nobody but its task's owner: whoever knows it may read the picture, as
+with a pre-signed URL. Keys are per task, never per content: deleting one task cannot take another's picture.
+"""
+
+from __future__ import annotations
+
+import re
+
+from danqing_server.errors import NotFound
+from danqing_server.ids import new_token
+
+__all__ = ["ASSET_PATH", "check_key", "check_task_id", "input_key", "key_in_path", "media_type_of", "output_key"]
+
+ASSET_PATH = "/api/v1/assets/"
+
+_TASK_ID = r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,199}"
+_MEDIA_TYPES = {
+    "png": "image/png",
+    "jpeg": "image/jpeg",
+    "webp": "image/webp",
+    "gif": "image/gif",
+    "bmp": "image/bmp",
+    "tiff": "image/tiff",
+}
+_KEY = re.compile(rf"{_TASK_ID}/[a-z0-9][a-z0-9-]{{0,99}}\.({'|'.join(_MEDIA_TYPES)})")
+
+
+def output_key(task_id: str, index: int, extension: str) -> str:
+    """Return a fresh key for picture *index* of a task."""
+    return f"{task_id}/{index}-{new_token()}.{extension}"
+
+
+def input_key(task_id: str, number: int, extension: str) -> str:
+    """Return a fresh key for reference picture *number* of a task."""
+    return f"{task_id}/in-{number}-{new_token()}.{extension}"
+
+
+def check_task_id(task_id: str) -> str:
+    """Return *task_id* when it can be a folder's name.
+
+    Raises:
+        ValueError: it cannot (a programming error: the server makes these ids).
+    """
+    if not re.fullmatch(_TASK_ID, task_id):
+        raise ValueError(f"{task_id!r} cannot name a folder")
+    return task_id
+
+
+def check_key(key: str) -> str:
+    """Return *key* when it has a key's form, so that no path outside the storage is ever asked for.
+
+    Raises:
+        NotFound: it has not, hence nothing can be stored there.
+    """
+    if not _KEY.fullmatch(key):
+        raise NotFound("asset", key[:200])
+    return key
+
+
+def key_in_path(path: str) -> str | None:
+    """Return the key in a URL's *path* `/api/v1/assets/<key>`; None when it is no such path."""
+    key = path.removeprefix(ASSET_PATH)
+    return key if key != path and _KEY.fullmatch(key) else None
+
+
+def media_type_of(key: str) -> str:
+    """Return the media type that a key's extension stands for; the extension came from the bytes themselves."""
+    return _MEDIA_TYPES[key.rpartition(".")[2]]

@@ -1,0 +1,214 @@
+"""Where pictures stand for good: a local folder, or a bucket.
+
+Reading goes through obstore for both. Writing differs: obstore's local store renames without fsync, so a local
+picture is written and synced in the spool and then renamed into place, which also saves the second copy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from urllib.parse import unquote, urlsplit
+
+import attrs
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, S3Store, from_url
+
+from danqing_server.assets.keys import media_type_of
+from danqing_server.assets.spool import Spool, sync_folder
+from danqing_server.errors import SettingsError, StorageUnavailable
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, ObjectStore, RetryConfig, S3Config
+
+__all__ = ["Bucket", "Folder", "Place", "local_folder", "open_bucket", "open_folder", "storage_failures"]
+
+T = TypeVar("T")
+
+PART_BYTES = 8 * 1024 * 1024
+PARTS_AT_ONCE = 2
+CLIENT: ClientConfig = {"connect_timeout": timedelta(seconds=5), "timeout": timedelta(seconds=60)}
+RETRY: RetryConfig = {"max_retries": 3, "retry_timeout": timedelta(seconds=60)}
+
+# obstore reads the process's environment; these also take effect from `.env`.
+_S3_VARIABLES = (
+    "access_key_id",
+    "secret_access_key",
+    "session_token",
+    "region",
+    "default_region",
+    "endpoint",
+    "endpoint_url",
+    "virtual_hosted_style_request",
+)
+
+
+class Place(Protocol):
+    """What differs between a folder and a bucket. Everything raises StorageUnavailable, and may be cancelled."""
+
+    @property
+    def store(self) -> ObjectStore:
+        """The same place, for reading."""
+
+    async def put(self, spool: Spool, key: str) -> None:
+        """Make the whole spooled content readable at *key*, synced; before that nothing is there."""
+
+    async def delete_task(self, task_id: str) -> None:
+        """Remove every picture whose key begins with `task_id/`; idempotent."""
+
+    async def check(self) -> None:
+        """Prove that a small write works."""
+
+
+@contextmanager
+def storage_failures(action: str) -> Iterator[None]:
+    """Translate every failure of the disk or the bucket; *action* says what failed, in a few words."""
+    try:
+        yield
+    except OSError as error:
+        # obstore's own carry no number, and a text of pages that holds keys.
+        reason = os.strerror(error.errno) if error.errno else type(error).__name__
+        raise StorageUnavailable(f"{action}: {reason}") from error
+    except BaseError as error:
+        raise StorageUnavailable(f"{action}: {type(error).__name__}") from error
+
+
+@attrs.frozen(kw_only=True)
+class Folder:
+    """Pictures in `root/<task_id>/`, on the same file system as the spool; `disk` runs what blocks."""
+
+    root: Path
+    spool: Path
+    disk: Executor
+    store: ObjectStore
+
+    async def put(self, spool: Spool, key: str) -> None:
+        """See `Place.put`."""
+        with storage_failures("writing a picture"):
+            await self._run(lambda: self._put(spool, self.root / key))
+
+    async def delete_task(self, task_id: str) -> None:
+        """See `Place.delete_task`."""
+        with storage_failures("deleting pictures"):
+            await self._run(lambda: self._delete(self.root / task_id))
+
+    async def check(self) -> None:
+        """See `Place.check`."""
+        with storage_failures("writing to the picture storage"):
+            await self._run(self._check)
+
+    async def _run(self, function: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self.disk, function)
+
+    def _put(self, spool: Spool, target: Path) -> None:
+        target.parent.mkdir(exist_ok=True)
+        spool.move_to(target)
+        # Both, always: another picture of the task may have made the folder and not yet synced its name.
+        sync_folder(target.parent)
+        sync_folder(self.root)
+
+    def _delete(self, folder: Path) -> None:
+        while folder.exists():
+            with suppress(FileNotFoundError):  # someone else deletes the same task
+                shutil.rmtree(folder)
+        sync_folder(self.root)
+
+    def _check(self) -> None:
+        spool = Spool.within(self.spool)
+        try:
+            spool.write(bytes(4096))
+            spool.sync()
+        finally:
+            spool.discard()
+
+
+@attrs.frozen(kw_only=True)
+class Bucket:
+    """Pictures in an S3-compatible bucket (or in memory, for tests)."""
+
+    store: ObjectStore
+
+    async def put(self, spool: Spool, key: str) -> None:
+        """See `Place.put`. A cut multipart upload stays invisible; expire those in the bucket's lifecycle rules."""
+        with storage_failures("uploading a picture"):
+            await obstore.put_async(
+                self.store,
+                key,
+                spool.path,
+                attributes={"Content-Type": media_type_of(key)},
+                use_multipart=spool.size_bytes > PART_BYTES,
+                chunk_size=PART_BYTES,
+                max_concurrency=PARTS_AT_ONCE,
+            )
+            stored = await obstore.head_async(self.store, key)
+        if stored["size"] != spool.size_bytes:
+            raise StorageUnavailable(f"the bucket kept {stored['size']} of {spool.size_bytes} bytes")
+
+    async def delete_task(self, task_id: str) -> None:
+        """See `Place.delete_task`."""
+        with storage_failures("deleting pictures"):
+            async for found in obstore.list(self.store, prefix=task_id):
+                with suppress(FileNotFoundError):  # someone else deletes the same task
+                    await obstore.delete_async(self.store, [each["path"] for each in found])
+
+    async def check(self) -> None:
+        """See `Place.check`. Always the same object, so that checks leave nothing behind."""
+        with storage_failures("writing to the picture storage"):
+            await obstore.put_async(self.store, ".check", b"danqing", use_multipart=False)
+
+
+def local_folder(assets_url: str | None, data_dir: Path) -> Path | None:
+    """Return the folder that the setting means; None when it is a bucket's URL."""
+    if assets_url is None:
+        return data_dir / "pictures"
+    if "://" not in assets_url:
+        return Path(assets_url)
+    parts = urlsplit(assets_url)
+    return Path(unquote(parts.path)) if parts.scheme == "file" else None
+
+
+def open_bucket(url: str, environment: Mapping[str, str]) -> Bucket:
+    """Connect to the bucket at *url*; nothing is asked of it yet.
+
+    Raises:
+        SettingsError: no such kind of storage, or an AWS variable has a wrong value.
+    """
+    try:
+        if url.startswith(("s3://", "s3a://")):
+            return Bucket(
+                store=S3Store.from_url(
+                    url, config=_s3(environment), client_options=_client(environment), retry_config=RETRY
+                )
+            )
+        return Bucket(store=from_url(url))
+    except BaseError as error:
+        raise SettingsError(f"DANQING_ASSETS_URL: {urlsplit(url).scheme}:// cannot be opened: {error}") from error
+
+
+def _s3(environment: Mapping[str, str]) -> S3Config:
+    given: Any = {
+        name: environment[f"AWS_{name.upper()}"] for name in _S3_VARIABLES if environment.get(f"AWS_{name.upper()}")
+    }
+    config: S3Config = given
+    return config
+
+
+def _client(environment: Mapping[str, str]) -> ClientConfig:
+    """Let an endpoint without TLS be used when its own URL says so (a MinIO beside the server)."""
+    endpoint = environment.get("AWS_ENDPOINT_URL") or environment.get("AWS_ENDPOINT") or ""
+    return {**CLIENT, "allow_http": True} if endpoint.startswith("http://") else CLIENT
+
+
+def open_folder(root: Path, spool: Path, disk: Executor) -> Folder:
+    """Take *root* as the place; both folders exist. Blocks; raises OSError."""
+    sync_folder(root)
+    sync_folder(root.parent)
+    return Folder(root=root, spool=spool, disk=disk, store=LocalStore(root))

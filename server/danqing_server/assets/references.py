@@ -1,0 +1,176 @@
+"""Reference pictures as clients send them: a URL, a data URI, or one of our own pictures.
+
+Whoever knows one of our own keys may use that picture: the key is the capability (see `keys`), so nobody's
+ownership is asked for here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Sequence
+from urllib.parse import SplitResult, urlsplit
+
+import attrs
+
+from danqing_plugins import Problem, Reference
+from danqing_server.assets.inspection import Inspection, inspect_header
+from danqing_server.assets.keys import key_in_path
+from danqing_server.assets.sources import decode_base64
+from danqing_server.assets.storage import Assets
+from danqing_server.errors import InvalidSubmission, NotFound, PictureRejected
+
+__all__ = ["ParsedReference", "find_own", "parse_references", "shortened"]
+
+MOST_REFERENCES = 100
+SHOWN_CHARACTERS = 80
+FORMS = "an http(s) URL, data:image/<format>;base64,..., or one of this server's own pictures"
+
+
+@attrs.frozen(kw_only=True)
+class ParsedReference:
+    """One reference, before its task has an id.
+
+    Exactly one holds: `reference.url` is set; `reference.asset` is set (one of ours); or `body` and `inspection`
+    are, to be stored with `Assets.keep_input` and then named by `kept_as`.
+    """
+
+    reference: Reference
+    body: bytes | None = attrs.field(default=None, repr=False)
+    inspection: Inspection | None = None
+
+    def kept_as(self, key: str) -> Reference:
+        """Return the reference once its bytes are stored at *key*."""
+        return attrs.evolve(self.reference, asset=key)
+
+
+def parse_references(
+    field: str,
+    value: object,
+    *,
+    max_bytes: int = 128 * 1024 * 1024,
+    max_pixels: int = 64_000_000,
+) -> list[ParsedReference]:
+    """Read the references in one field: a string, a list of strings, or None for none.
+
+    Decoding takes about 1 ms per MB, so large values belong in a thread. A data URI's media type is corrected to
+    what its bytes are, since clients often call every picture a PNG. Whether our own pictures exist is left to
+    `find_own`.
+
+    Raises:
+        InvalidSubmission: with every problem, named `image` or `image[1]`; their values hold no picture data,
+            no credentials and no query.
+    """
+    if value is None:
+        return []
+    if isinstance(value, str):
+        named = [(field, value)]
+    elif isinstance(value, list) and len(value) <= MOST_REFERENCES:
+        named = [(f"{field}[{number}]", item) for number, item in enumerate(value)]
+    else:
+        raise InvalidSubmission([_wrong_shape(field, value)])
+    parsed: list[ParsedReference] = []
+    problems: list[Problem] = []
+    for name, item in named:
+        try:
+            parsed.append(_parse(name, item, max_bytes, max_pixels))
+        except (ValueError, PictureRejected) as error:
+            problems.append(Problem(field=name, message=str(error), value=shortened(item)))
+    if problems:
+        raise InvalidSubmission(problems)
+    return parsed
+
+
+def _wrong_shape(field: str, value: object) -> Problem:
+    if isinstance(value, list):
+        return Problem(field=field, message=f"at most {MOST_REFERENCES} references", value=len(value))
+    return Problem(field=field, message=f"a string or a list of strings: {FORMS}", value=shortened(value))
+
+
+def _parse(field: str, value: object, max_bytes: int, max_pixels: int) -> ParsedReference:
+    if not isinstance(value, str):
+        raise ValueError(f"not a string; allowed: {FORMS}")
+    if value[:5].lower() == "data:":
+        return _parse_data(field, value, max_bytes, max_pixels)
+    parts = urlsplit(value)
+    if not parts.scheme and not parts.netloc:
+        return ParsedReference(reference=Reference(field=field, asset=_own_key(parts)))
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"no such kind of reference; allowed: {FORMS}")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("a URL must not hold a user name or password")
+    return ParsedReference(reference=Reference(field=field, url=value))
+
+
+def _own_key(parts: SplitResult) -> str:
+    key = key_in_path(parts.path)
+    if key is None:
+        raise ValueError(f"no such kind of reference; allowed: {FORMS}")
+    return key
+
+
+def _parse_data(field: str, value: str, max_bytes: int, max_pixels: int) -> ParsedReference:
+    comma = value.find(",", 0, 256)
+    header = value[5 : max(comma, 5)].lower()
+    if not (header.startswith("image/") and header.endswith(";base64")):
+        raise ValueError("a data URI must begin with data:image/<format>;base64,")
+    if (len(value) - comma - 1) // 4 * 3 > max_bytes + 2:
+        raise ValueError(f"larger than {max_bytes} bytes")
+    body = b"".join(decode_base64(value, comma + 1))
+    found = inspect_header(body, max_pixels=max_pixels)
+    reference = Reference(
+        field=field,
+        media_type=found.media_type,
+        width=found.width,
+        height=found.height,
+        size_bytes=len(body),
+    )
+    return ParsedReference(reference=reference, body=body, inspection=found)
+
+
+async def find_own(
+    assets: Assets, parsed: Sequence[ParsedReference], *, own_hosts: Collection[str] = ()
+) -> list[ParsedReference]:
+    """Turn references to our own pictures into their keys, checked to exist; the rest stays as it is.
+
+    An absolute URL with one of our paths is ours when the picture is here, whatever its host: a server has many
+    names. When it is not here, it is a stranger's URL, unless its host (with the port, as in `Host`) is in
+    *own_hosts*.
+
+    Raises:
+        InvalidSubmission: with every picture of ours that does not exist.
+        StorageUnavailable: nothing can be said.
+    """
+    found = await asyncio.gather(*(_find(assets, each, own_hosts) for each in parsed))
+    problems = [each for each in found if isinstance(each, Problem)]
+    if problems:
+        raise InvalidSubmission(problems)
+    return [each for each in found if isinstance(each, ParsedReference)]
+
+
+async def _find(assets: Assets, parsed: ParsedReference, own_hosts: Collection[str]) -> ParsedReference | Problem:
+    reference = parsed.reference
+    parts = urlsplit(reference.url or "")
+    key = reference.asset or key_in_path(parts.path)
+    if key is None:
+        return parsed
+    try:
+        stat = await assets.describe(key)
+    except NotFound:
+        if reference.asset is None and parts.netloc not in own_hosts:
+            return parsed
+        return Problem(field=reference.field, message="no such picture here, or no longer", value=None)
+    own = attrs.evolve(reference, url=None, asset=key, media_type=stat.media_type, size_bytes=stat.size_bytes)
+    return ParsedReference(reference=own)
+
+
+def shortened(value: object) -> object:
+    """Return what an error may show of a reference: enough to recognise it, never its data, query or password."""
+    if not isinstance(value, str):
+        return type(value).__name__
+    if value[:5].lower() == "data:":
+        return f"{value[: min(value.find(',', 0, 64) + 1, 64)] or 'data:'}… ({len(value)} characters)"
+    beginning = value.partition("?")[0].partition("#")[0]
+    scheme, mark, rest = beginning.partition("://")
+    authority, slash, path = rest.partition("/")
+    beginning = f"{scheme}{mark}{authority.rpartition('@')[2]}{slash}{path}"
+    return beginning if len(beginning) <= SHOWN_CHARACTERS else f"{beginning[:SHOWN_CHARACTERS]}…"

@@ -1,0 +1,242 @@
+"""The picture storage, whole: keep, read, stream, delete."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+import aiohttp
+import attrs
+import obstore
+
+from danqing_plugins import Source
+from danqing_server.assets.inspection import Inspection, inspect_whole
+from danqing_server.assets.keys import check_key, check_task_id, input_key, media_type_of, output_key
+from danqing_server.assets.places import Place, local_folder, open_bucket, open_folder, storage_failures
+from danqing_server.assets.sources import DownloadLimits, Write, pour
+from danqing_server.assets.spool import Spool, remove_leftovers
+from danqing_server.errors import NotFound, PictureRejected, StorageUnavailable
+from danqing_server.models import Asset
+from danqing_server.settings import Settings
+
+__all__ = ["Assets", "Stat", "open_assets"]
+
+T = TypeVar("T")
+
+CHUNK_BYTES = 256 * 1024
+WINDOW_BYTES = 1024 * 1024
+DISK_THREADS = 16
+CHECK_TIMEOUT_S = 5
+
+
+@attrs.frozen(kw_only=True)
+class Stat:
+    """What the storage says of one picture, without reading it."""
+
+    key: str
+    size_bytes: int
+    media_type: str
+    modified_at: datetime
+
+
+@attrs.define(eq=False)
+class Assets:
+    """The pictures of all tasks. Use as `async with`; made by `open_assets`.
+
+    Every method raises StorageUnavailable when the storage is full, unwritable or unreachable. All may be
+    cancelled: the spool file goes, and a picture that was already being moved into place stands there whole.
+    """
+
+    place: Place
+    spool: Path
+    session: aiohttp.ClientSession
+    limits: DownloadLimits
+    max_pixels: int
+    disk: ThreadPoolExecutor
+    decoders: ThreadPoolExecutor
+
+    async def __aenter__(self) -> Self:
+        """Remove what dead processes left in the spool."""
+        with storage_failures("opening the picture storage"):
+            await self._on_disk(lambda: remove_leftovers(self.spool))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let the threads finish what they hold."""
+        for pool in (self.decoders, self.disk):
+            await asyncio.to_thread(pool.shutdown)
+
+    async def keep(self, task_id: str, index: int, source: Source) -> Asset:
+        """Fetch or decode picture *index* of a task, check it, and make it ours.
+
+        Each call makes a key of its own, so two that race both leave a whole picture, and only the one written
+        in the task is ever found.
+
+        Raises:
+            SourceUnavailable: its URL gives nothing; `gone` says whether for good.
+            PictureRejected: `too_large`, `not_a_picture` or `truncated`.
+        """
+        check_task_id(task_id)
+        async with self._spooled() as spool:
+            await pour(source, self._writer(spool), self.session, self.limits)
+            picture = await self._inspect(spool)
+            return await self._put(spool, output_key(task_id, index, picture.extension), picture)
+
+    async def keep_input(self, task_id: str, number: int, body: bytes, known: Inspection) -> Asset:
+        """Store reference picture *number*, whose header was inspected at submission; it is not decoded."""
+        check_task_id(task_id)
+        async with self._spooled() as spool:
+            await pour(Source.from_bytes(body), self._writer(spool), self.session, self.limits)
+            return await self._put(spool, input_key(task_id, number, known.extension), known)
+
+    async def read(self, key: str) -> bytes:
+        """Return a whole picture, at most `max_picture_bytes`; for references.
+
+        Raises:
+            NotFound: nothing is stored there.
+            PictureRejected: it is larger (the setting was lowered since).
+        """
+        stat = await self.describe(key)
+        if stat.size_bytes > self.limits.max_bytes:
+            raise PictureRejected(f"larger than {self.limits.max_bytes} bytes", code="too_large")
+        with _reading(key):
+            return bytes(await (await obstore.get_async(self.place.store, key)).bytes_async())
+
+    async def describe(self, key: str) -> Stat:
+        """Say how large a picture is, and since when it stands.
+
+        Raises:
+            NotFound: nothing is stored there.
+        """
+        with _reading(check_key(key)):
+            found = await obstore.head_async(self.place.store, key)
+        return Stat(
+            key=key,
+            size_bytes=found["size"],
+            media_type=media_type_of(key),
+            modified_at=found["last_modified"],
+        )
+
+    async def stream(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
+        """Yield bytes *start* up to, not including, *end*, in chunks of at most 256 KiB.
+
+        Fetched a window of 1 MiB at a time: a slow reader holds no request open and no more memory than that.
+
+        Raises:
+            NotFound: nothing is stored there, or no longer; call `describe` before an answer's headers are sent.
+        """
+        check_key(key)
+        for window in range(start, end, WINDOW_BYTES):
+            with _reading(key):
+                found = await obstore.get_range_async(
+                    self.place.store, key, start=window, end=min(window + WINDOW_BYTES, end)
+                )
+            view = memoryview(found)
+            for at in range(0, len(view), CHUNK_BYTES):
+                yield bytes(view[at : at + CHUNK_BYTES])
+
+    async def delete_task(self, task_id: str) -> None:
+        """Remove every picture of a task, references and strays included; idempotent."""
+        await self.place.delete_task(check_task_id(task_id))
+
+    async def check(self) -> None:
+        """Prove that a small write works within 5 s; for `/health`."""
+        try:
+            async with asyncio.timeout(CHECK_TIMEOUT_S):
+                await self.place.check()
+        except TimeoutError as error:
+            raise StorageUnavailable(f"no write within {CHECK_TIMEOUT_S} s") from error
+
+    @asynccontextmanager
+    async def _spooled(self) -> AsyncIterator[Spool]:
+        spool = Spool.within(self.spool)
+        try:
+            yield spool
+        finally:
+            # Shielded: a second cancellation must not leave the file behind.
+            await asyncio.shield(self._on_disk(spool.discard))
+
+    def _writer(self, spool: Spool) -> Write:
+        async def write(chunk: bytes | memoryview) -> None:
+            with storage_failures("spooling a picture"):
+                await self._on_disk(lambda: spool.write(chunk))
+
+        return write
+
+    async def _inspect(self, spool: Spool) -> Inspection:
+        if not spool.size_bytes:
+            raise PictureRejected("the picture is empty", code="truncated")
+        with storage_failures("reading a spooled picture"):
+            return await asyncio.get_running_loop().run_in_executor(
+                self.decoders, lambda: inspect_whole(spool.path, max_pixels=self.max_pixels)
+            )
+
+    async def _put(self, spool: Spool, key: str, picture: Inspection) -> Asset:
+        await self.place.put(spool, key)
+        return Asset(
+            key=key,
+            media_type=picture.media_type,
+            width=picture.width,
+            height=picture.height,
+            size_bytes=spool.size_bytes,
+            sha256=spool.sha256,
+        )
+
+    def _on_disk(self, function: Callable[[], T]) -> asyncio.Future[T]:
+        return asyncio.get_running_loop().run_in_executor(self.disk, function)
+
+
+@contextmanager
+def _reading(key: str) -> Iterator[None]:
+    with storage_failures("reading a picture"):
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise NotFound("asset", key) from error
+
+
+def open_assets(
+    settings: Settings,
+    session: aiohttp.ClientSession,
+    *,
+    limits: DownloadLimits | None = None,
+    place: Place | None = None,
+) -> Assets:
+    """Connect to the storage that the settings name, and make its folders when they are missing.
+
+    *session* is used for downloads and stays the caller's. *limits* and *place* replace what the settings say.
+
+    Raises:
+        StorageUnavailable: the folder cannot be made or written.
+        SettingsError: `DANQING_ASSETS_URL` names a storage that cannot be.
+    """
+    disk = ThreadPoolExecutor(DISK_THREADS, thread_name_prefix="pictures")
+    root = local_folder(settings.assets_url, settings.data_dir)
+    with storage_failures("opening the picture storage"):
+        # Beside the pictures when they are local: a rename cannot cross file systems or bind mounts.
+        spool = (settings.data_dir if root is None else root) / (".spool" if root else "spool")
+        spool.mkdir(parents=True, exist_ok=True)
+        if place is None:
+            place = (
+                open_bucket(settings.assets_url or "", settings.environment)
+                if root is None
+                else open_folder(root, spool, disk)
+            )
+    return Assets(
+        place=place,
+        spool=spool,
+        session=session,
+        limits=limits or DownloadLimits(max_bytes=settings.max_picture_bytes),
+        max_pixels=settings.max_picture_pixels,
+        disk=disk,
+        decoders=ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="decode"),
+    )

@@ -1,0 +1,215 @@
+"""The command `danqing`. Each subcommand imports what it needs when it runs, so that `--help` is quick."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib.metadata
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from danqing_server.survey import Survey
+
+__all__ = ["main", "plugins_table", "settings_table"]
+
+REFUSED = 2
+"""The exit code when a setting, an argument or something that is missing makes it impossible to start."""
+
+_DESCRIPTION = "丹青 danqing: a self-hosted task server for AI image generation."
+_EPILOG = """\
+Start with no settings at all:  danqing serve
+It brings its own MongoDB and Redis, and a simulator in place of the paid service until there is a key.
+Every setting is a variable of the environment or of .env; `danqing settings` lists them."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 for success, 2 when it cannot start with these settings."""
+    if sys.platform == "win32":
+        sys.stderr.write("danqing: Windows is not supported; use WSL 2 or Docker\n")
+        return REFUSED
+    arguments, passed_on = _parser().parse_known_args(argv)
+    if passed_on and arguments.command != "sandbox":
+        _parser().error(f"unrecognized arguments: {' '.join(passed_on)}")
+    arguments.passed_on = passed_on
+    from danqing_server.errors import DanqingError
+    from danqing_server.processes import StartRefused
+
+    try:
+        run: Callable[[argparse.Namespace], int] = arguments.run
+        return run(arguments)
+    except DanqingError as error:
+        if not (isinstance(error, StartRefused) and error.explained):
+            sys.stderr.write(f"danqing: {error}\n")
+        return REFUSED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="danqing",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"danqing {importlib.metadata.version('danqing')}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_serve(commands)
+    _add_sandbox(commands)
+    _add_plugins(commands)
+    settings = commands.add_parser("settings", help="list every setting as a Markdown table")
+    settings.set_defaults(run=_settings)
+    return parser
+
+
+def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    serve = commands.add_parser(
+        "serve",
+        help="start the server, and whatever it needs that is not named by a URL",
+        description="Start the server. What an option names takes precedence over its variable.",
+        epilog="Signals: TERM and INT stop in order (INT twice: at once), HUP replaces the processes one by one.",
+    )
+    serve.add_argument("--host", help="address to listen on (DANQING_HOST, 127.0.0.1)")
+    serve.add_argument("--port", help="port to listen on, 0 for a free one (PORT, 8080)")
+    serve.add_argument("--processes", metavar="N", help="serving processes (DANQING_PROCESSES, 1)")
+    serve.add_argument("--role", choices=("all", "api", "worker"), help="what they do (DANQING_ROLE, all)")
+    _add_env_file(serve)
+    serve.set_defaults(run=_serve)
+
+
+def _add_sandbox(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    sandbox = commands.add_parser(
+        "sandbox",
+        help="run the default provider's simulator alone",
+        description="Run the default provider's simulator alone: no key, no cost. It gets all other options.",
+    )
+    sandbox.add_argument(
+        "--port",
+        dest="sandbox_port",
+        type=int,
+        metavar="N",
+        default=9000,
+        help="port to listen on, 0 for a free one (9000)",
+    )
+    sandbox.add_argument("--data-dir", type=Path, help="where it keeps its files (`sandbox` in DANQING_DATA_DIR)")
+    _add_env_file(sandbox)
+    sandbox.set_defaults(run=_sandbox)
+
+
+def _add_plugins(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    plugins = commands.add_parser("plugins", help="list the installed plugins; exit code 1 when one is broken")
+    plugins.add_argument("--json", action="store_true", help="as JSON on one line")
+    _add_env_file(plugins)
+    plugins.set_defaults(run=_plugins)
+
+
+def _add_env_file(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--env-file", type=Path, metavar="FILE", help="file of variables to read (.env)")
+
+
+def _environment(arguments: argparse.Namespace) -> dict[str, str]:
+    """Return the variables that count: the options over the process's over those of the file."""
+    from danqing_server.errors import SettingsError
+    from danqing_server.settings import read_environment
+
+    dotenv: Path = arguments.env_file or Path(".env")
+    if arguments.env_file is not None and not dotenv.is_file():
+        raise SettingsError(f"--env-file: there is no file {str(dotenv)!r}")
+    environment = read_environment(os.environ, dotenv)
+    if arguments.env_file is not None:
+        # The serving processes read .env too: what only that file says must not come back through it.
+        environment = dict.fromkeys(read_environment({}, Path(".env")), "") | environment
+    options = {"DANQING_HOST": "host", "PORT": "port", "DANQING_PROCESSES": "processes", "DANQING_ROLE": "role"}
+    given = {name: getattr(arguments, option, None) for name, option in options.items()}
+    return environment | {name: value for name, value in given.items() if value is not None}
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from danqing_server.log import configure_logging
+    from danqing_server.settings import Settings
+    from danqing_server.supervisor import Supervisor
+
+    settings = Settings.read(_environment(arguments))
+    json_lines = True if settings.environment_name == "production" else None
+    configure_logging(settings.log_level.upper(), json_lines=json_lines)
+    asyncio.run(Supervisor(read_environment=lambda: _environment(arguments)).run())
+    return 0
+
+
+def _sandbox(arguments: argparse.Namespace) -> int:
+    from danqing_server.settings import Settings
+
+    settings = Settings.read(_environment(arguments))
+    module = _find_sandbox(settings.default_provider, settings.disabled_plugins)
+    data_dir: Path = arguments.data_dir or settings.data_dir / "sandbox"
+    data_dir.mkdir(parents=True, exist_ok=True)
+    if arguments.sandbox_port:
+        url = f"http://127.0.0.1:{arguments.sandbox_port}"
+        sys.stdout.write(
+            f"sandbox of {settings.default_provider} at {url}: pictures are simulated and cost nothing\n"
+            f"  with danqing:  DANQING_SANDBOX_URL={url} danqing serve   (and no key)\n"
+            f"  with your own client:  give it {url} in place of the service's own address\n"
+        )
+        sys.stdout.flush()
+    command = [sys.executable, "-m", module, "--port", str(arguments.sandbox_port), "--data-dir", str(data_dir)]
+    os.execv(sys.executable, command + arguments.passed_on)
+
+
+def _find_sandbox(provider: str, disabled_plugins: Sequence[str]) -> str:
+    """Return the module of *provider*'s simulator, wanted or not. Raises SettingsError when it has none."""
+    from danqing_server.errors import SettingsError
+    from danqing_server.settings import Settings
+    from danqing_server.survey import take_survey
+
+    # Asked without any key: a provider that has one wants no simulator.
+    keyless = Settings.read({"DANQING_DISABLED_PLUGINS": ",".join(disabled_plugins)})
+    for sandbox in take_survey(keyless).sandboxes:
+        if sandbox.provider == provider:
+            return sandbox.module
+    raise SettingsError(f"DANQING_DEFAULT_PROVIDER: {provider!r} has no simulator")
+
+
+def _plugins(arguments: argparse.Namespace) -> int:
+    from danqing_server.log import configure_logging
+    from danqing_server.settings import Settings
+    from danqing_server.survey import take_survey
+
+    configure_logging("CRITICAL")  # what is broken stands in the table
+    survey = take_survey(Settings.read(_environment(arguments)))
+    sys.stdout.write((survey.to_json() if arguments.json else plugins_table(survey)) + "\n")
+    return 1 if survey.broken else 0
+
+
+def plugins_table(survey: Survey) -> str:
+    """Return the plugins as aligned text, the broken ones with their error."""
+    rows = [("PLUGIN", "VERSION", "STATUS", "PROVIDERS", "MODELS")]
+    for plugin in survey.plugins:
+        status = "ok" if plugin.error is None else "broken"
+        names = [f"{name} (sandbox)" if name in survey.simulated else name for name in plugin.providers]
+        shown = (", ".join(names) or "-", ", ".join(plugin.models) or "-")
+        rows.append((plugin.name, plugin.version or "-", status, *shown))
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    lines = [
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[4]]) for row in rows
+    ]
+    lines += [f"{plugin.name} is broken: {plugin.error}" for plugin in survey.broken]
+    return "\n".join(lines) if survey.plugins else "no plugins are installed"
+
+
+def _settings(_arguments: argparse.Namespace) -> int:
+    sys.stdout.write(settings_table())
+    return 0
+
+
+def settings_table() -> str:
+    """Return every variable of the server as a Markdown table."""
+    from danqing_server.settings import variables
+
+    lines = ["| Variable | Default | Unit | Allowed | Meaning |", "|---|---|---|---|---|"]
+    for variable in variables():
+        default = f"`{variable.default}`" if variable.default else "(unset)"
+        unit = variable.unit or "—"
+        lines.append(f"| `{variable.name}` | {default} | {unit} | {variable.allowed} | {variable.meaning} |")
+    return "\n".join(lines) + "\n"

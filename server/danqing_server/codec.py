@@ -1,0 +1,155 @@
+"""The one place where untyped data becomes typed and back: JSON bodies and MongoDB documents.
+
+JSON from clients is read strictly: nothing is coerced, unknown keys are reported, every problem carries the name
+of its field. Documents are ours, so they are read leniently: unknown keys of a newer version are ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from enum import Enum
+from typing import Any, TypeVar
+
+import cattrs
+import orjson
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+
+from danqing_plugins import Price, Problem, Reference
+from danqing_server.errors import InvalidSubmission
+from danqing_server.models import Asset, Attempt, CallRecord, Output, Task, TaskError, User
+
+__all__ = ["dump_json", "from_document", "parse_json_object", "shorten", "to_document", "value_of"]
+
+T = TypeVar("T")
+
+DEEPEST_JSON = 32
+LONGEST_SHOWN = 80
+LARGEST_INTEGER = 2**63 - 1
+
+
+def _identity(value: Any, _type: Any = None) -> Any:
+    return value
+
+
+def _document_converter() -> cattrs.Converter:
+    converter = cattrs.Converter(detailed_validation=False, omit_if_default=True)
+    converter.register_unstructure_hook(datetime, _identity)
+    converter.register_structure_hook(datetime, _identity)
+    converter.register_unstructure_hook_func(_is_enum, lambda value: value.value)
+    for keyed_by_id in (Task, User):
+        as_key = override(rename="_id")
+        unstructure = make_dict_unstructure_fn(keyed_by_id, converter, _cattrs_omit_if_default=True, id=as_key)
+        converter.register_unstructure_hook(keyed_by_id, unstructure)
+        converter.register_structure_hook(keyed_by_id, make_dict_structure_fn(keyed_by_id, converter, id=as_key))
+    return converter
+
+
+def _is_enum(type_: Any) -> bool:
+    return isinstance(type_, type) and issubclass(type_, Enum)
+
+
+_documents = _document_converter()
+
+Stored = Task | User | Output | CallRecord | Attempt | TaskError | Asset | Price | Reference
+
+
+def to_document(value: Stored) -> dict[str, Any]:
+    """Return *value* as a MongoDB document: `id` of a task or user as `_id`, fields at their default left out."""
+    document: dict[str, Any] = _documents.unstructure(value)
+    return document
+
+
+def value_of(value: Any) -> Any:
+    """Return any stored value (an enum, a nested object) in the form it has inside a document."""
+    return _documents.unstructure(value)
+
+
+def from_document(type_: type[T], document: Mapping[str, Any]) -> T:
+    """Return the *type_* that *document* holds; keys it does not know are ignored."""
+    return _documents.structure(document, type_)
+
+
+def dump_json(value: Any) -> bytes:
+    """Return *value* as compact UTF-8 JSON; moments as RFC 3339 with `Z`, mappings and enums as they are."""
+    return orjson.dumps(value, default=_jsonable, option=orjson.OPT_UTC_Z)
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def shorten(value: object) -> object:
+    """Return *value* fit to be shown in an error: numbers and short text as they are, the rest cut or named."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str):
+        visible = value if len(value) <= LONGEST_SHOWN else f"{value[:LONGEST_SHOWN]}… ({len(value)} characters)"
+        return visible.encode("utf-8", "replace").decode()
+    if isinstance(value, list | tuple):
+        return f"array of {len(value)}"
+    return "object" if isinstance(value, Mapping) else type(value).__name__
+
+
+def parse_json_object(body: bytes) -> dict[str, Any]:
+    """Read a request body that must be a JSON object of sane depth, size of numbers and characters.
+
+    Raises:
+        InvalidSubmission: it is not; the one problem names `request_body`, or the path of the offending value.
+    """
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise _malformed(f"not valid JSON: {error.msg} (line {error.lineno}, column {error.colno})") from error
+    except RecursionError as error:
+        raise _malformed("nested too deeply") from error
+    if not isinstance(value, dict):
+        raise _malformed(f"must be a JSON object, not {_json_name(value)}")
+    problems: list[Problem] = []
+    _inspect(value, "", 0, problems.append)
+    if problems:
+        raise InvalidSubmission(problems)
+    return value
+
+
+def _malformed(message: str) -> InvalidSubmission:
+    return InvalidSubmission([Problem(field="request_body", message=message)])
+
+
+def _json_name(value: object) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "a boolean"
+    if isinstance(value, int | float):
+        return "a number"
+    return "a string" if isinstance(value, str) else "an array"
+
+
+def _inspect(value: Any, path: str, depth: int, report: Callable[[Problem], None]) -> None:
+    """Report what MongoDB could not store or would interpret: deep nesting, NUL, odd keys, huge numbers."""
+    if depth > DEEPEST_JSON:
+        report(Problem(field=path, message=f"nested deeper than {DEEPEST_JSON} levels"))
+    elif isinstance(value, str):
+        if "\x00" in value:
+            report(Problem(field=path, message="contains a NUL character", value=shorten(value)))
+    elif isinstance(value, bool) or value is None:
+        return
+    elif isinstance(value, int):
+        if not -LARGEST_INTEGER - 1 <= value <= LARGEST_INTEGER:
+            report(Problem(field=path, message="is beyond 64 bits", value=str(value)))
+    elif isinstance(value, dict):
+        _inspect_object(value, path, depth, report)
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            _inspect(item, f"{path}[{number}]", depth + 1, report)
+
+
+def _inspect_object(value: dict[str, Any], path: str, depth: int, report: Callable[[Problem], None]) -> None:
+    for key, item in value.items():
+        name = f"{path}.{shorten(key)}" if path else str(shorten(key))
+        if not key or key.startswith("$") or "." in key or "\x00" in key:
+            report(Problem(field=name, message="keys may not be empty, begin with `$`, or contain `.` or NUL"))
+        _inspect(item, name, depth + 1, report)

@@ -1,0 +1,122 @@
+"""The servers beside the serving processes: mongod, redis-server, the sandbox; stopped in reverse order."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+
+import attrs
+
+from danqing_server.embedded.binaries import why_it_cannot_run
+from danqing_server.embedded.directory import DataDirectory
+from danqing_server.embedded.servers import EmbeddedServer, free_port
+from danqing_server.keeper import Keeper
+from danqing_server.listening import ask
+from danqing_server.log import get_logger
+from danqing_server.processes import Command, StartRefused, last_words, read_tail
+
+__all__ = ["Companions"]
+
+# A mongod that was killed replays its journal before it answers.
+_START_PATIENCE_S = 120.0
+_SANDBOX_PATIENCE_S = 20.0
+_STOP_GRACE_S = 30.0
+_SANDBOX_STOP_GRACE_S = 5.0
+
+_log = get_logger(__name__)
+
+
+@attrs.define(kw_only=True)
+class Companions:
+    """What runs in one data directory; each is started again, on the same port, when it ends."""
+
+    directory: DataDirectory
+    _running: list[tuple[Keeper, float]] = attrs.field(factory=list)
+
+    @property
+    def keepers(self) -> tuple[Keeper, ...]:
+        """The servers in the order of their start."""
+        return tuple(keeper for keeper, _ in self._running)
+
+    async def start_server(self, server: EmbeddedServer) -> None:
+        """Start *server* and return when it takes commands.
+
+        Raises:
+            StartRefused: it ended instead, for a reason that the message gives, or did not answer in time.
+        """
+
+        async def ready() -> bool:
+            return await asyncio.to_thread(server.answers)
+
+        def explain(output: str) -> str | None:
+            return why_it_cannot_run(server.program, output)
+
+        server.data_dir.mkdir(mode=0o700, exist_ok=True)
+        await self._start(server.command, ready, _START_PATIENCE_S, _STOP_GRACE_S, explain)
+
+    async def start_sandbox(self, module: str, environment: Mapping[str, str]) -> str:
+        """Start a provider's simulator and return its base URL. Raises StartRefused as `start_server` does."""
+        port, data_dir = free_port(), self.directory.path.absolute() / "sandbox"
+        data_dir.mkdir(mode=0o700, exist_ok=True)
+        command = Command(
+            name="sandbox",
+            argv=(sys.executable, "-m", module, "--port", str(port), "--data-dir", str(data_dir)),
+            environment=environment,
+            log_path=data_dir.with_suffix(".log"),
+        )
+
+        async def ready() -> bool:
+            answer = await ask("127.0.0.1", port, "/ping")
+            return answer is not None and answer.status == 200
+
+        await self._start(command, ready, _SANDBOX_PATIENCE_S, _SANDBOX_STOP_GRACE_S, lambda _output: None)
+        return f"http://127.0.0.1:{port}"
+
+    async def _start(
+        self,
+        command: Command,
+        ready: Callable[[], Awaitable[bool]],
+        patience_s: float,
+        stop_grace_s: float,
+        explain: Callable[[str], str | None],
+    ) -> None:
+        command = attrs.evolve(command, pass_fds=(self.directory.servers_fd,))
+        keeper = Keeper(command=command)
+        self._running.append((keeper, stop_grace_s))
+        await keeper.start()
+        if not await keeper.until_ready(ready, patience_s):
+            raise StartRefused(_why_not_ready(keeper, patience_s, explain))
+        self._note_pids()
+        keeper.on_restart = self._note_pids
+        keeper.keep()
+        _log.debug("companion_ready", process=command.name, pid=keeper.pid)
+
+    def _note_pids(self) -> None:
+        self.directory.note_servers([keeper.pid for keeper in self.keepers if keeper.pid is not None])
+
+    async def stop(self) -> None:
+        """Stop them one by one, the last started first."""
+        while self._running:
+            keeper, grace_s = self._running[-1]
+            await keeper.stop(grace_s)
+            self._running.pop()
+
+    def kill(self) -> None:
+        """End them all at once."""
+        for keeper in self.keepers:
+            keeper.kill()
+
+
+def _why_not_ready(keeper: Keeper, patience_s: float, explain: Callable[[str], str | None]) -> str:
+    name, log_path = keeper.command.name, keeper.command.log_path
+    output = read_tail(log_path, since=keeper.log_offset, size_bytes=16384) if log_path is not None else ""
+    known = explain(output)
+    if known is not None:
+        return known
+    state = (
+        f"did not answer within {patience_s:.0f} s"
+        if keeper.exit_code is None
+        else f"ended with code {keeper.exit_code}"
+    )
+    return f"{name} {state}: {last_words(output)} (log: {log_path})"

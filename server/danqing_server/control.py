@@ -1,0 +1,110 @@
+"""What a user may do to a task that exists: cancel it, try it again, delete it."""
+
+from __future__ import annotations
+
+import attrs
+
+from danqing_plugins import TaskEventKind
+from danqing_server.assets.storage import Assets
+from danqing_server.clock import Clock
+from danqing_server.errors import Conflict, NotFound, QueueUnavailable
+from danqing_server.log import get_logger
+from danqing_server.models import FINISHED, Billed, OutputState, Status, Task, TaskError
+from danqing_server.queue.lanes import Queue
+from danqing_server.registry import Registry
+from danqing_server.retry import billed_of, open_calls
+from danqing_server.store import transitions
+from danqing_server.store.tasks import TaskStore
+from danqing_server.worker.attempt import entry_of, event_of
+
+__all__ = ["Control"]
+
+RACES = 5
+
+log = get_logger(__name__)
+
+
+@attrs.define(eq=False)
+class Control:
+    """The users' hands on their tasks. *owner* None may touch every task, else only those of that API key.
+
+    Every method raises NotFound for a task that is not there or not theirs.
+    """
+
+    store: TaskStore
+    queue: Queue
+    assets: Assets
+    registry: Registry
+    clock: Clock
+
+    async def find(self, task_id: str, owner: str | None) -> Task:
+        """Return the task."""
+        task = await self.store.get(task_id)
+        if task is None or (owner is not None and task.owner != owner):
+            raise NotFound("task", task_id)
+        return task
+
+    async def cancel(self, task_id: str, owner: str | None) -> Task:
+        """End an unfinished task as `cancelled`; a call that has left already may be billed all the same.
+
+        Raises:
+            Conflict: it is finished.
+        """
+        for _ in range(RACES):
+            task = await self.find(task_id, owner)
+            if task.status in FINISHED:
+                raise Conflict(f"the task is {task.status} already", code=f"task_{task.status}")
+            change = transitions.cancelled(task, self.clock.now(), _cancellation(task))
+            if await self.store.apply(change):
+                await self._withdraw(task)
+                await self.registry.tell(event_of(task, TaskEventKind.CANCELLED, "cancelled"))
+                return await self.find(task_id, owner)
+        raise Conflict("the task changed too often to be cancelled; try again", code="task_busy")
+
+    async def retry(self, task_id: str, owner: str | None) -> Task:
+        """Queue a failed or cancelled task again; pictures it has stay, and are not asked for again.
+
+        Raises:
+            Conflict: it is not finished, or completed.
+        """
+        task = await self.find(task_id, owner)
+        if task.status not in (Status.FAILED, Status.CANCELLED):
+            message = f"only a failed or cancelled task can be retried; this one is {task.status}"
+            raise Conflict(message, code=f"task_{task.status}")
+        done = (OutputState.KEPT, OutputState.SOURCED)
+        again = [key for key, output in task.outputs.items() if output.state not in done]
+        dropped = tuple(f"outputs.{key}" for key in again)
+        if not await self.store.apply(transitions.retried(task, self.clock.now(), {}, dropped)):
+            raise Conflict("the task changed meanwhile; look at it again", code="task_busy")
+        waiting = await self.find(task_id, owner)
+        try:
+            await self.queue.push(entry_of(waiting))
+        except QueueUnavailable as error:
+            log.warning("retry_not_queued", task_id=task_id, reason=str(error))  # the janitor pushes it
+        return waiting
+
+    async def delete(self, task_id: str, owner: str | None) -> None:
+        """Remove a task and its pictures; one that is not finished is cancelled first."""
+        task = await self.find(task_id, owner)
+        if task.status not in FINISHED:
+            try:
+                await self.cancel(task_id, owner)
+            except Conflict as error:
+                if error.code == "task_busy":
+                    raise
+        await self.assets.delete_task(task_id)
+        await self.store.delete(task_id)
+        log.info("task_deleted", task_id=task_id, billed=billed_of(task).value)
+
+    async def _withdraw(self, task: Task) -> None:
+        """Take the task out of the queue, or tell whoever runs it; a worker that misses it loses its next write."""
+        try:
+            await self.queue.remove(task.provider, task.id)
+            await self.queue.announce(task.id)
+        except QueueUnavailable as error:
+            log.warning("cancellation_not_announced", task_id=task.id, reason=str(error))
+
+
+def _cancellation(task: Task) -> TaskError:
+    billed = Billed.UNKNOWN if open_calls(task) else billed_of(task)
+    return TaskError(code="cancelled", message="cancelled by its user", retryable=True, billed=billed)

@@ -1,0 +1,123 @@
+"""The data directory: writable, used by one supervisor at a time, and free of an earlier run's servers."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+
+from danqing_server.processes import StartRefused
+
+__all__ = ["DataDirectory"]
+
+_POLL_S = 0.05
+
+
+@attrs.define(kw_only=True)
+class DataDirectory:
+    """A data directory that is ours.
+
+    `danqing.lock` is held by the supervisor. `servers.lock` is open in every server that keeps files here
+    (`servers_fd` is handed down to them), so that its lock lasts until the last of them is gone, however it ended.
+    """
+
+    path: Path
+    servers_fd: int
+    _own_fd: int
+
+    @classmethod
+    @contextlib.contextmanager
+    def claim(cls, path: Path, *, patience_s: float = 15.0) -> Iterator[DataDirectory]:
+        """Make the directory and hold it while the block lasts.
+
+        An earlier run's servers are given *patience_s* seconds to end. Blocks.
+
+        Raises:
+            StartRefused: another supervisor has it, an earlier run's server does not end, or it cannot be written.
+        """
+        with contextlib.ExitStack() as opened:
+            try:
+                path.mkdir(parents=True, exist_ok=True)
+                own = opened.enter_context((path / "danqing.lock").open("a+"))
+                servers = opened.enter_context((path / "servers.lock").open("a+"))
+            except OSError as error:
+                raise StartRefused(
+                    f"DANQING_DATA_DIR: {str(path.absolute())!r} cannot be written ({error.strerror}); "
+                    "make it writable for this user, or name another directory"
+                ) from error
+            if not _lock(own.fileno()):
+                raise StartRefused(_in_use(path))
+            _note(own.fileno(), [os.getpid()])
+            _wait_for_leftovers(path, servers.fileno(), patience_s)
+            yield cls(path=path, servers_fd=servers.fileno(), own_fd=own.fileno())
+
+    def note_servers(self, pids: list[int]) -> None:
+        """Write down the servers' process ids, for a later run that finds them still here."""
+        with contextlib.suppress(OSError):  # the disk may be full: that must not keep a server from coming back
+            _note(self.servers_fd, pids)
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _note(descriptor: int, pids: list[int]) -> None:
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, "".join(f"{pid}\n" for pid in pids).encode(), 0)
+
+
+def _noted(path: Path) -> list[int]:
+    return [int(line) for line in path.read_text().split() if line.isdigit()]
+
+
+def _in_use(path: Path) -> str:
+    holder = "".join(f" (process {pid})" for pid in _noted(path / "danqing.lock"))
+    return (
+        f"{str(path.absolute())!r} is in use by another `danqing serve`{holder}; "
+        "stop that one, or set DANQING_DATA_DIR to another directory"
+    )
+
+
+def _wait_for_leftovers(path: Path, descriptor: int, patience_s: float) -> None:
+    """Wait until no server of an earlier run has files open here. Linux ends them with their supervisor."""
+    if _lock(descriptor):
+        return
+    for pid in _leftovers(path):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + patience_s
+    while not _lock(descriptor):
+        if time.monotonic() > deadline:
+            shown = ", ".join(str(pid) for pid in _leftovers(path)) or "unknown"
+            raise StartRefused(
+                f"a server of an earlier run still uses {str(path.absolute())!r} (process {shown}); "
+                "end that process, then start again"
+            )
+        time.sleep(_POLL_S)
+
+
+def _leftovers(path: Path) -> list[int]:
+    """Return the noted processes that are still what they were: their command line names this directory."""
+    commands = {pid: _command_line(pid) for pid in _noted(path / "servers.lock")}
+    return [pid for pid, command in commands.items() if str(path.absolute()) in command]
+
+
+def _command_line(pid: int) -> str:
+    proc = Path(f"/proc/{pid}/cmdline")
+    if proc.parent.parent.is_dir() and Path("/proc/self").exists():
+        with contextlib.suppress(OSError):
+            return proc.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        return ""
+    listed = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return listed.stdout

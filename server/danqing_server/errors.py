@@ -1,0 +1,149 @@
+"""What can go wrong in the server, and what whoever catches it can do about it.
+
+DanqingError
+├── SettingsError          a variable is wrong: the start is refused with this one line
+├── ServiceUnavailable     an outside system does not answer: try again, nothing was changed unless said
+│   ├── StoreUnavailable       MongoDB
+│   ├── QueueUnavailable       Redis
+│   ├── StorageUnavailable     the picture storage: full, unwritable, unreachable
+│   └── Draining               this process is stopping; another one will answer
+├── Overloaded             a bound was reached: try again after `retry_after_s`
+├── InvalidSubmission      the request is wrong, field by field
+├── BodyTooLarge           the body passes the limit
+├── NotFound               no such thing, or none that this caller may see
+├── Conflict               the thing is in a state that does not allow this
+├── Forbidden / Unauthenticated
+├── PictureRejected        these bytes are not a picture that can be kept
+├── SourceUnavailable      a picture's source gives nothing: `gone` says whether for good
+└── AttemptLost            the task belongs to another attempt now: stop, and write nothing
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from danqing_plugins import Problem
+
+__all__ = [
+    "AttemptLost",
+    "BodyTooLarge",
+    "Conflict",
+    "DanqingError",
+    "Draining",
+    "Forbidden",
+    "InvalidSubmission",
+    "NotFound",
+    "Overloaded",
+    "PictureRejected",
+    "QueueUnavailable",
+    "ServiceUnavailable",
+    "SettingsError",
+    "SourceUnavailable",
+    "StorageUnavailable",
+    "StoreUnavailable",
+    "Unauthenticated",
+]
+
+
+class DanqingError(Exception):
+    """The base of all errors the server raises on purpose."""
+
+
+class SettingsError(DanqingError):
+    """A setting is missing, wrong or contradicts another; the message is one line for the operator."""
+
+
+class ServiceUnavailable(DanqingError):
+    """Something the server stands on does not answer; `retry_after_s` is when to ask again."""
+
+    retry_after_s = 2
+
+
+class StoreUnavailable(ServiceUnavailable):
+    """MongoDB did not answer in time. A write that was under way may still land."""
+
+
+class QueueUnavailable(ServiceUnavailable):
+    """Redis did not answer in time."""
+
+
+class StorageUnavailable(ServiceUnavailable):
+    """The picture storage is full, unwritable or unreachable."""
+
+
+class Draining(ServiceUnavailable):
+    """The process is stopping and takes nothing new."""
+
+
+class Overloaded(DanqingError):
+    """A limit of the server is reached; nothing was kept."""
+
+    def __init__(self, message: str, *, retry_after_s: int, server_wide: bool = False) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+        self.server_wide = server_wide
+
+
+class InvalidSubmission(DanqingError):
+    """The request cannot be accepted; `problems` has one entry per wrong field, named as the client sent it."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("; ".join(f"{problem.field}: {problem.message}" for problem in problems))
+        self.problems = tuple(problems)
+
+
+class BodyTooLarge(DanqingError):
+    """The body is larger than `limit_bytes`."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"the body is larger than {limit_bytes} bytes")
+        self.limit_bytes = limit_bytes
+
+
+class NotFound(DanqingError):
+    """There is no `kind` (task, user, asset) of that id, or the caller may not know of it."""
+
+    def __init__(self, kind: str, id_: str) -> None:
+        super().__init__(f"no {kind} {id_!r}")
+        self.kind = kind
+        self.id = id_
+
+
+class Conflict(DanqingError):
+    """The current state does not allow the change; the message names both."""
+
+    def __init__(self, message: str, *, code: str = "conflict") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Unauthenticated(DanqingError):
+    """No key, or an unknown one."""
+
+
+class Forbidden(DanqingError):
+    """The key is known, and may not do this."""
+
+
+class PictureRejected(DanqingError):
+    """The bytes are no picture that can be kept; `code` is `too_large`, `not_a_picture` or `truncated`."""
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class SourceUnavailable(DanqingError):
+    """A picture could not be fetched from its source; `gone` is True when asking again is of no use."""
+
+    def __init__(self, message: str, *, gone: bool) -> None:
+        super().__init__(message)
+        self.gone = gone
+
+
+class AttemptLost(DanqingError):
+    """A compare-and-set found the task in other hands: it was taken over, cancelled, finished or deleted."""
+
+    def __init__(self, task_id: str) -> None:
+        super().__init__(f"task {task_id} belongs to another attempt, or is finished")
+        self.task_id = task_id

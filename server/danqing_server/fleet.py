@@ -1,0 +1,145 @@
+"""The serving processes: N children on one listening socket, each kept running."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable, Mapping
+
+import attrs
+
+from danqing_server.keeper import Keeper
+from danqing_server.listening import Health, ask_health
+from danqing_server.log import get_logger
+from danqing_server.processes import Command, StartRefused
+
+__all__ = ["Fleet", "ServingCommand"]
+
+ServingCommand = Callable[[int, int], tuple[str, ...]]
+"""Gives the arguments of the serving process on socket descriptor *fd* with *index* (from 0)."""
+
+_PATIENCE_S = 60.0
+_REMIND_S = 10.0
+# A process that answers for the socket without naming its pid is taken to be the new one after this long.
+_SETTLED_S = 5.0
+_POLL_S = 0.05
+
+_log = get_logger(__name__)
+
+
+@attrs.define(kw_only=True)
+class Fleet:
+    """All serving processes of this supervisor.
+
+    Each may take `stop_grace_s` seconds to finish its tasks and `stop_margin_s` more to end; then it is killed.
+    """
+
+    listener: socket.socket
+    serving_command: ServingCommand
+    stop_grace_s: float
+    stop_margin_s: float
+    _keepers: list[Keeper] = attrs.field(factory=list)
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The processes that run at present, by index."""
+        return tuple(keeper.pid for keeper in self._keepers if keeper.pid is not None)
+
+    async def start(self, count: int, environment: Mapping[str, str]) -> None:
+        """Start *count* processes and return when `/health` says 200.
+
+        Raises:
+            StartRefused: a process says that it can never start with these settings; it has printed why.
+        """
+        for index in range(count):
+            await self._launch(index, environment)
+        await self._until_healthy()
+        for keeper in self._keepers:
+            keeper.may_refuse = False
+
+    async def _launch(self, index: int, environment: Mapping[str, str]) -> None:
+        keeper = self._keeper(index, environment)
+        self._keepers.append(keeper)
+        await keeper.start()
+        keeper.keep()
+
+    def _keeper(self, index: int, environment: Mapping[str, str]) -> Keeper:
+        descriptor = self.listener.fileno()
+        command = Command(
+            name=f"serving-{index}",
+            argv=self.serving_command(descriptor, index),
+            environment=environment,
+            pass_fds=(descriptor,),
+        )
+        return Keeper(command=command, may_refuse=True)
+
+    async def _until_healthy(self) -> None:
+        remind_s = time.monotonic() + _REMIND_S
+        while True:
+            health = await self._health_unless_refused()
+            if any(keeper.refusal.is_set() for keeper in self._keepers):
+                raise StartRefused("a serving process refused to start", explained=True)
+            if health is not None and health.status == 200:
+                return
+            if time.monotonic() > remind_s:
+                _log.warning("not_healthy_yet", health_status=health.status if health is not None else None)
+                remind_s = time.monotonic() + _REMIND_S
+            await asyncio.sleep(_POLL_S)
+
+    async def _health_unless_refused(self) -> Health | None:
+        """Ask for the health, but no longer than until a process refuses: then nobody may be there to answer."""
+        asking = asyncio.create_task(ask_health(self.listener))
+        refusals = [asyncio.create_task(keeper.refusal.wait()) for keeper in self._keepers]
+        try:
+            await asyncio.wait({asking, *refusals}, return_when=asyncio.FIRST_COMPLETED)
+            return asking.result() if asking.done() else None
+        finally:
+            for task in (asking, *refusals):
+                task.cancel()
+
+    async def roll(self, environment: Mapping[str, str]) -> bool:
+        """Replace the processes one by one, each only when its successor is healthy; False when one is not.
+
+        The old process stays when its successor refuses to start or is not healthy within a minute.
+        """
+        for index, old in enumerate(list(self._keepers)):
+            new = self._keeper(index, environment)
+            self._keepers.append(new)
+            await new.start()
+            new.keep()
+            if not await self._is_healthy(new):
+                _log.error("rolling_restart_given_up", process=new.command.name, refused=new.refusal.is_set())
+                await self._retire(new)
+                return False
+            new.may_refuse = False
+            await self._retire(old)
+            _log.info("process_replaced", process=new.command.name, pid=new.pid)
+        return True
+
+    async def _is_healthy(self, keeper: Keeper) -> bool:
+        started_s = time.monotonic()
+        while not keeper.refusal.is_set() and time.monotonic() - started_s < _PATIENCE_S:
+            health = await ask_health(self.listener)
+            if health is not None and health.status == 200 and self._is_from(keeper, health, started_s):
+                return True
+            await asyncio.sleep(_POLL_S)
+        return False
+
+    def _is_from(self, keeper: Keeper, health: Health, started_s: float) -> bool:
+        if health.pid == keeper.pid:
+            return True
+        return keeper.lived_s > _SETTLED_S
+
+    async def _retire(self, keeper: Keeper) -> None:
+        await keeper.stop(self.stop_grace_s + self.stop_margin_s)
+        self._keepers.remove(keeper)
+
+    async def stop(self) -> None:
+        """Stop them all together; those that take longer than the grace time are killed."""
+        await asyncio.gather(*(self._retire(keeper) for keeper in list(self._keepers)))
+
+    def kill(self) -> None:
+        """End them all at once."""
+        for keeper in self._keepers:
+            keeper.kill()

@@ -1,0 +1,25 @@
+"""Identifiers: time-ordered where they are keys, unguessable where they are handed out."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+
+__all__ = ["new_id", "new_task_id", "new_token"]
+
+_KINDS = {"image": "img", "image_generation": "img", "video": "vid", "text": "txt"}
+
+
+def new_token(size_bytes: int = 12) -> str:
+    """Return a random token of lower-case letters and digits, 8 bits for every 1.6 characters."""
+    return base64.b32encode(secrets.token_bytes(size_bytes)).decode().rstrip("=").lower()
+
+
+def new_id(now_ms: int) -> str:
+    """Return an id that sorts by its creation: 12 hexadecimal digits of milliseconds, then 80 random bits."""
+    return f"{now_ms:012x}{new_token(10)}"
+
+
+def new_task_id(provider: str, type_: str, now_ms: int) -> str:
+    """Return a task's id, `volcengine_img_…`; the tail sorts by time and cannot be guessed."""
+    return f"{provider}_{_KINDS.get(type_, type_)}_{new_id(now_ms)}"

@@ -1,0 +1,131 @@
+"""Closes the gaps: tasks of dead workers, tasks that never reached the queue, a queue that was lost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+
+from danqing_server.errors import StoreUnavailable
+from danqing_server.log import get_logger
+from danqing_server.queue.lanes import Entry
+from danqing_server.store.leases import WorkerBeat, WorkerStore
+from danqing_server.store.tasks import WaitingTask
+from danqing_server.worker.takeover import take_over
+from danqing_server.worker.tools import Tools
+
+__all__ = ["DEAD_AFTER_S", "Janitor"]
+
+DEAD_AFTER_S = 20.0
+WATCH_EVERY_S = 2.0
+SWEEP_EVERY_S = 1.0
+SWEEP_LEASE_S = 10
+SWEEP_MIN_AGE_MS = 5000
+CALM_AFTER_OUTAGE_S = 5.0
+SWEEP_BATCH = 1000
+TAKEOVER_BATCH = 200
+START = (-1, "")
+
+log = get_logger(__name__)
+
+
+@attrs.frozen(kw_only=True)
+class _Watched:
+    beat: int | None
+    unchanged_since_s: float
+
+
+@attrs.define(eq=False)
+class Janitor:
+    """One per process; any number may run, since whatever they change they change by compare-and-set."""
+
+    tools: Tools
+    workers: WorkerStore
+    dead_after_s: float = DEAD_AFTER_S
+    _watched: dict[str, _Watched] = attrs.field(factory=dict, init=False)
+    _cursor: tuple[int, str] = attrs.field(default=START, init=False)
+    _outage_seen_at_s: float = attrs.field(default=float("-inf"), init=False)
+
+    async def watch(self) -> None:
+        """Look once at every worker's beat, and take over from those that stood still for long enough.
+
+        An outage of MongoDB begins every count anew: a worker that could not renew is not dead.
+        """
+        try:
+            beats = await self.workers.beats()
+            named = await self.tools.store.running_workers()
+        except StoreUnavailable:
+            self._watched.clear()
+            self._outage_seen_at_s = self.tools.clock.monotonic_s()
+            raise
+        for worker in self._judge(beats, named):
+            await self._take_over(worker)
+
+    def _judge(self, beats: Sequence[WorkerBeat], named: Sequence[str]) -> list[str]:
+        """Return the workers, with a document or only named by a task, whose beat has not changed for too long."""
+        now_s = self.tools.clock.monotonic_s()
+        seen: dict[str, int | None] = dict.fromkeys(named)
+        seen.update({beat.id: beat.beat for beat in beats})
+        watched = {}
+        for worker, beat in seen.items():
+            before = self._watched.get(worker)
+            unchanged = before is not None and before.beat == beat
+            since_s = before.unchanged_since_s if before is not None and unchanged else now_s
+            watched[worker] = _Watched(beat=beat, unchanged_since_s=since_s)
+        self._watched = watched
+        return [worker for worker, seen in watched.items() if now_s - seen.unchanged_since_s >= self.dead_after_s]
+
+    async def _take_over(self, worker: str) -> None:
+        """Put a dead worker's tasks back, or end those that may not be tried again; then forget the worker."""
+        log.warning("worker_dead", worker=worker)
+        while tasks := await self.tools.store.held_by(worker, TAKEOVER_BATCH):
+            for task in tasks:
+                await take_over(task, self.tools)
+        for lane in self.tools.registry.providers:
+            await self.tools.queue.give_back(lane, worker)
+        await self.workers.remove(worker)
+
+    async def sweep(self) -> bool:
+        """Push the next batch of waiting tasks that the queue may have lost; True when the round is complete.
+
+        Only one process sweeps at a time. When Redis was emptied the whole round is made without a pause. Right
+        after an outage of MongoDB nothing is swept: those who answered 503 void their tasks first.
+        """
+        if self.tools.clock.monotonic_s() - self._outage_seen_at_s < CALM_AFTER_OUTAGE_S:
+            return True
+        if not await self.tools.queue.claim_sweep(self.tools.lease.worker, SWEEP_LEASE_S):
+            return True
+        if not await self.tools.queue.mark_known():
+            log.warning("queue_rebuilt_from_store")
+            self._cursor = START
+            while not await self._sweep_batch():
+                await self.tools.queue.claim_sweep(self.tools.lease.worker, SWEEP_LEASE_S)
+            return True
+        return await self._sweep_batch()
+
+    async def _sweep_batch(self) -> bool:
+        youngest = self.tools.clock.now_ms() - SWEEP_MIN_AGE_MS
+        try:
+            tasks = await self.tools.store.waiting_after(self._cursor, youngest, SWEEP_BATCH)
+        except StoreUnavailable:
+            self._outage_seen_at_s = self.tools.clock.monotonic_s()
+            raise
+        lanes = self.tools.registry.providers
+        entries = [_entry_of_waiting(task) for task in tasks if task.provider in lanes]
+        added = await self.tools.queue.push_many(entries)
+        if added:
+            log.info("waiting_tasks_pushed", count=added)
+        complete = len(tasks) < SWEEP_BATCH
+        self._cursor = START if complete else (tasks[-1].waiting, tasks[-1].id)
+        return complete
+
+
+def _entry_of_waiting(task: WaitingTask) -> Entry:
+    return Entry(
+        id=task.id,
+        lane=task.provider,
+        user_id=task.user_id,
+        priority=task.priority,
+        images=max(1, task.images),
+        due_ms=0 if task.run_at is None else int(task.run_at.timestamp() * 1000),
+    )

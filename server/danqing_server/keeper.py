@@ -1,0 +1,190 @@
+"""One child process that is kept running: started again whenever it ends, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable
+
+import attrs
+
+from danqing_server.log import get_logger
+from danqing_server.processes import Command, open_log, tethered
+
+__all__ = ["REFUSED", "Keeper", "RestartDelay"]
+
+REFUSED = 2
+"""The exit code of a process that says: with these settings I shall never start."""
+
+_SHORT_LIFE_S = 10.0
+_FIRST_DELAY_S = 0.2
+_LONGEST_DELAY_S = 5.0
+_POLL_S = 0.02
+_REMIND_S = 5.0
+
+_log = get_logger(__name__)
+
+
+@attrs.define(kw_only=True)
+class RestartDelay:
+    """How long to wait before the next start: nothing after a long life, ever longer after short ones."""
+
+    _short_lives: int = 0
+
+    def after(self, *, lived_s: float) -> float:
+        """Return the seconds to wait after a run of *lived_s*: 0 the first time, then 0.2 doubled up to 5."""
+        self._short_lives = self._short_lives + 1 if lived_s < _SHORT_LIFE_S else 0
+        if self._short_lives <= 1:
+            return 0.0
+        return float(min(_FIRST_DELAY_S * 2 ** min(self._short_lives - 2, 10), _LONGEST_DELAY_S))
+
+
+@attrs.define(kw_only=True)
+class Keeper:
+    """A command and the process that runs it at present.
+
+    `may_refuse` is True until the first start has succeeded: while it is, an exit with code `REFUSED` is final and
+    sets `refusal`. Use from the main thread only (see `tether`).
+    """
+
+    command: Command
+    may_refuse: bool = False
+    refusal: asyncio.Event = attrs.field(factory=asyncio.Event)
+    process: asyncio.subprocess.Process | None = None
+    log_offset: int = 0
+    on_restart: Callable[[], None] | None = None
+    _started_s: float = 0.0
+    _delay: RestartDelay = attrs.field(factory=RestartDelay)
+    _stopping: asyncio.Event = attrs.field(factory=asyncio.Event)
+    _keeping: asyncio.Task[None] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the present run; None before the first."""
+        return self.process.pid if self.process is not None else None
+
+    @property
+    def exit_code(self) -> int | None:
+        """How the present run ended (minus the signal's number); None while it runs."""
+        return self.process.returncode if self.process is not None else None
+
+    @property
+    def lived_s(self) -> float:
+        """How long ago the present run began."""
+        return time.monotonic() - self._started_s
+
+    async def start(self) -> None:
+        """Start the process once; `keep` makes it stay."""
+        stream = None
+        if self.command.log_path is not None:
+            stream = open_log(self.command.log_path)
+            self.log_offset = os.fstat(stream).st_size
+        try:
+            self.process = await asyncio.create_subprocess_exec(
+                *tethered(self.command),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=stream,
+                stderr=stream,
+                env=self.command.environment,
+                pass_fds=self.command.pass_fds,
+                start_new_session=True,
+            )
+        finally:
+            if stream is not None:
+                os.close(stream)
+        self._started_s = time.monotonic()
+
+    async def until_ready(self, ready: Callable[[], Awaitable[bool]], timeout_s: float) -> bool:
+        """Wait for *ready* to hold; False when the process ended or *timeout_s* seconds passed before."""
+        deadline = time.monotonic() + timeout_s
+        remind_s = time.monotonic() + _REMIND_S
+        while self.exit_code is None and time.monotonic() < deadline:
+            if await ready():
+                return True
+            if time.monotonic() > remind_s:
+                _log.info("waiting_for_process", process=self.command.name, pid=self.pid)
+                remind_s += _REMIND_S
+            await asyncio.sleep(_POLL_S)
+        return False
+
+    def keep(self) -> None:
+        """From now on start the process again whenever it ends."""
+        self._keeping = asyncio.create_task(self._keep(), name=f"keep {self.command.name}")
+
+    async def _keep(self) -> None:
+        assert self.process is not None
+        while True:
+            exit_code = await self.process.wait()
+            if self._stopping.is_set():
+                return
+            if exit_code == REFUSED and self.may_refuse:
+                self.refusal.set()
+                return
+            lived_s = time.monotonic() - self._started_s
+            _log.warning(
+                "process_ended",
+                process=self.command.name,
+                pid=self.pid,
+                **_how(exit_code),
+                lived_s=round(lived_s, 1),
+            )
+            await self._restart(self._delay.after(lived_s=lived_s))
+            if self._stopping.is_set():
+                self.send(signal.SIGTERM)
+
+    async def _restart(self, delay_s: float) -> None:
+        """Start a new run after *delay_s* seconds; a stop that is asked for meanwhile ends the wait."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), delay_s)
+                return
+            try:
+                await self.start()
+            except OSError as error:  # no memory, no descriptors, no disk for the log: all pass
+                _log.warning("process_not_started", process=self.command.name, error=str(error))
+                delay_s = _LONGEST_DELAY_S
+            else:
+                _log.warning("process_restarted", process=self.command.name, pid=self.pid)
+                if self.on_restart is not None:
+                    self.on_restart()
+                return
+
+    def send(self, signal_: signal.Signals) -> None:
+        """Send *signal_* to the process; nothing happens when it has ended."""
+        if self.process is not None and self.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.send_signal(signal_)
+
+    def kill(self) -> None:
+        """End the process, and what it started, at once; it is not started again."""
+        self._stopping.set()
+        if self.process is not None and self.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+
+    async def stop(self, grace_s: float) -> None:
+        """Ask the process to end (SIGTERM), and kill it after *grace_s* seconds."""
+        self._stopping.set()
+        self.send(signal.SIGTERM)
+        ended = self._keeping or asyncio.ensure_future(self._ended())
+        done, _ = await asyncio.wait({ended}, timeout=grace_s)
+        if not done:
+            _log.warning("process_killed", process=self.command.name, pid=self.pid, grace_s=grace_s)
+            self.kill()
+        await ended
+        _log.info("process_stopped", process=self.command.name, pid=self.pid)
+
+    async def _ended(self) -> None:
+        if self.process is not None:
+            await self.process.wait()
+
+
+def _how(exit_code: int) -> dict[str, object]:
+    if exit_code >= 0:
+        return {"exit_code": exit_code}
+    with contextlib.suppress(ValueError):
+        return {"signal": signal.Signals(-exit_code).name}
+    return {"signal": -exit_code}

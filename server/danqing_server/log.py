@@ -1,0 +1,70 @@
+"""Structured logging: lines for people on a terminal, JSON otherwise. Never a prompt, a key or a signed URL."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING
+
+import orjson
+import structlog
+
+if TYPE_CHECKING:
+    from structlog.typing import EventDict, WrappedLogger
+
+__all__ = ["Logger", "configure_logging", "get_logger"]
+
+Logger = structlog.stdlib.BoundLogger
+
+
+def _dumps(value: EventDict, **_: object) -> str:
+    return orjson.dumps(value, default=str).decode()
+
+
+def configure_logging(level: str, *, json_lines: bool | None = None) -> None:
+    """Send every log line of the process, ours and the libraries', to standard error in one form.
+
+    *json_lines* None means: JSON unless standard error is a terminal.
+    """
+    as_json = not sys.stderr.isatty() if json_lines is None else json_lines
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info if as_json else _keep,
+    ]
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer(serializer=_dumps) if as_json else structlog.dev.ConsoleRenderer()
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel({"warn": "WARNING"}.get(level, level.upper()))
+    for noisy in ("pymongo", "motor", "sanic.root", "sanic.server", "sanic.access", "asyncio", "PIL"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+
+
+def _keep(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    return event
+
+
+def get_logger(name: str) -> Logger:
+    """Return the logger of module *name*."""
+    logger: Logger = structlog.stdlib.get_logger(name)
+    return logger

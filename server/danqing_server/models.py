@@ -1,0 +1,242 @@
+"""What the server keeps: tasks, their calls and pictures, users. All values are frozen.
+
+A task's life:
+
+    scheduled ──┐
+                ├─→ processing ─→ completed
+    pending ────┘    │   │  └───→ failed ────┐
+       ↑  └──────────│───│──────→ cancelled ─┤   (cancel: from pending, scheduled or processing)
+       ├─────────────┘   │                   │
+       │  back to the    └─→ cancelled       │
+       │  queue                              │
+       └──────────── the user's retry ───────┘
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import attrs
+
+from danqing_plugins import Price, Reference
+
+__all__ = [
+    "FINISHED",
+    "WAITING",
+    "Asset",
+    "Attempt",
+    "Billed",
+    "CallOutcome",
+    "CallRecord",
+    "Output",
+    "OutputState",
+    "Priority",
+    "Status",
+    "Task",
+    "TaskError",
+    "User",
+]
+
+
+class Status(StrEnum):
+    """Where a task stands; the words are those of the HTTP API."""
+
+    PENDING = "pending"
+    SCHEDULED = "scheduled"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+WAITING = frozenset({Status.PENDING, Status.SCHEDULED})
+FINISHED = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
+
+
+class Priority(StrEnum):
+    """Whose turn comes first inside a lane."""
+
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+
+class Billed(StrEnum):
+    """Whether the provider charged for something."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+class CallOutcome(StrEnum):
+    """What became of one paid upstream call.
+
+    `open` is written before the call leaves. `delivered`: answered, its pictures are ours or on their way.
+    `rejected`, `failed_unbilled`: answered with a refusal or a failure that costs nothing. `unknown`: it may have
+    run and been billed. `unsent`: opened, and given up before anything left.
+    """
+
+    OPEN = "open"
+    DELIVERED = "delivered"
+    REJECTED = "rejected"
+    FAILED_UNBILLED = "failed_unbilled"
+    UNKNOWN = "unknown"
+    UNSENT = "unsent"
+
+
+class OutputState(StrEnum):
+    """How far one picture is.
+
+    `sourced`: made, its upstream URL is saved, not yet ours. `kept`: stored. `failed`: will not come, `error` says
+    why. `omitted`: the provider chose to make fewer.
+    """
+
+    SOURCED = "sourced"
+    KEPT = "kept"
+    FAILED = "failed"
+    OMITTED = "omitted"
+
+
+@attrs.frozen(kw_only=True)
+class Asset:
+    """A picture in our storage. `key` is made of letters, digits and `._-/`; `sha256` is hexadecimal."""
+
+    key: str
+    media_type: str
+    width: int
+    height: int
+    size_bytes: int
+    sha256: str
+
+
+@attrs.frozen(kw_only=True)
+class TaskError:
+    """Why a task or a picture failed. `code` is stable; `provider_code` is the provider's own word."""
+
+    code: str
+    message: str
+    retryable: bool = False
+    billed: Billed = Billed.NO
+    provider_code: str | None = None
+    request_id: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class CallRecord:
+    """One paid upstream call, written before it leaves and again when its outcome is known."""
+
+    id: str
+    attempt: int
+    indexes: tuple[int, ...]
+    fingerprint: str
+    sent_at: datetime
+    outcome: CallOutcome = CallOutcome.OPEN
+    ended_at: datetime | None = None
+    request_id: str | None = None
+    error_code: str | None = None
+    usage: Mapping[str, Any] = attrs.field(factory=dict)
+
+
+@attrs.frozen(kw_only=True)
+class Output:
+    """One picture of a task, by its index from 0."""
+
+    index: int
+    state: OutputState
+    at: datetime
+    source_url: str | None = attrs.field(default=None, repr=False)
+    asset: Asset | None = None
+    error: TaskError | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Attempt:
+    """Who carries a task out now. `id` is shared by the tasks of one batch; with the task's id it is unique."""
+
+    id: str
+    worker: str
+    started_at: datetime
+
+
+@attrs.frozen(kw_only=True)
+class Task:
+    """A task as it is stored. Mappings `calls` and `outputs` are keyed by call id and by index as text.
+    `usage` is what the provider reports for the whole; each call has its own.
+
+    `attempts` counts starts, `failures` the retryable failures among them, `leases_lost` the workers that died
+    holding it before a call was sent. `waiting` orders what is not yet started (milliseconds of its creation); it
+    is None from the start on. `run_at` None: as soon as there is room. `owner` is the API key's name, None when
+    authentication was off. `attempt` is None unless the task is processing. `retried_at` is when its user last
+    asked for another try; calls sent before count no more.
+    """
+
+    id: str
+    user_id: str
+    type: str
+    provider: str
+    model: str
+    input: Mapping[str, Any] = attrs.field(repr=False)
+    status: Status
+    transition_id: str
+    created_at: datetime
+    updated_at: datetime
+    images: int
+    owner: str | None = None
+    references: tuple[Reference, ...] = attrs.field(default=(), repr=False)
+    single_call: bool = False
+    notes: tuple[str, ...] = ()
+    price: Price | None = None
+    priority: Priority = Priority.NORMAL
+    on_ambiguous: str | None = None
+    waiting: int | None = None
+    run_at: datetime | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    deadline_at: datetime | None = None
+    attempt: Attempt | None = None
+    attempts: int = 0
+    failures: int = 0
+    leases_lost: int = 0
+    calls: Mapping[str, CallRecord] = attrs.field(factory=dict)
+    outputs: Mapping[str, Output] = attrs.field(factory=dict)
+    saved: Mapping[str, Any] = attrs.field(factory=dict)
+    progress: float = 0.0
+    result: Mapping[str, Any] = attrs.field(factory=dict)
+    usage: Mapping[str, Any] = attrs.field(factory=dict)
+    error: TaskError | None = None
+    retried_at: datetime | None = None
+
+    @property
+    def missing(self) -> tuple[int, ...]:
+        """The indexes nothing is known of yet: those a provider is still to be asked for."""
+        return tuple(index for index in range(self.images) if str(index) not in self.outputs)
+
+    @property
+    def kept(self) -> tuple[Output, ...]:
+        """The pictures in our storage, by index."""
+        return self._in_state(OutputState.KEPT)
+
+    @property
+    def failed_outputs(self) -> tuple[Output, ...]:
+        """The pictures that will not come, by index."""
+        return self._in_state(OutputState.FAILED)
+
+    def _in_state(self, state: OutputState) -> tuple[Output, ...]:
+        found = [output for output in self.outputs.values() if output.state is state]
+        return tuple(sorted(found, key=lambda output: output.index))
+
+
+@attrs.frozen(kw_only=True)
+class User:
+    """A user record of the old API; tasks refer to users by free text and do not need one."""
+
+    id: str
+    email: str
+    name: str
+    created_at: datetime
+    updated_at: datetime
+    owner: str | None = None

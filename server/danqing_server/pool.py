@@ -1,0 +1,249 @@
+"""The worker pool of one process: a fetch loop per lane, the tasks under way, and an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from typing import Any
+
+import attrs
+
+from danqing_server.errors import ServiceUnavailable
+from danqing_server.ids import new_token
+from danqing_server.log import get_logger
+from danqing_server.models import Attempt, Task
+from danqing_server.worker.attempt import Execution, Interruption
+from danqing_server.worker.takeover import take_over
+from danqing_server.worker.tools import Tools
+
+__all__ = ["Lane", "Pool", "Supervised"]
+
+LARGEST_RESERVATION = 64
+RECONCILE_EVERY_S = 10.0
+RESTART_AFTER_S = 1.0
+CANCEL_AGAIN_S = 1.0
+DOWNLOADS_AT_ONCE = 32
+LEASE_CHECK_S = 0.2
+
+log = get_logger(__name__)
+
+
+@attrs.define(eq=False)
+class Supervised:
+    """A loop that is started again when it dies; `deaths` counts how often that was."""
+
+    name: str
+    run: Callable[[], Coroutine[Any, Any, None]]
+    deaths: int = attrs.field(default=0, init=False)
+    _task: asyncio.Task[None] | None = attrs.field(default=None, init=False)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the loop is being kept running."""
+        return self._task is not None and not self._task.done()
+
+    def start(self) -> None:
+        """Begin to run the loop."""
+        self._task = asyncio.create_task(self._keep_running(), name=self.name)
+
+    async def stop(self) -> None:
+        """Cancel the loop and wait for it.
+
+        Asked for again until it obeys: a client library that is cancelled at the very moment its own timeout
+        strikes may take the one for the other.
+        """
+        while self._task is not None and not self._task.done():
+            self._task.cancel()
+            await asyncio.wait({self._task}, timeout=CANCEL_AGAIN_S)
+
+    async def _keep_running(self) -> None:
+        while True:
+            try:
+                await self.run()
+            except ServiceUnavailable as error:
+                log.warning("loop_paused", loop=self.name, reason=str(error))
+            except Exception:  # the process's edge: a loop that died unheard would be a silent worker
+                self.deaths += 1
+                log.exception("loop_died", loop=self.name)
+            await asyncio.sleep(RESTART_AFTER_S)
+
+
+@attrs.frozen(kw_only=True)
+class _Batch:
+    """Ids that are reserved and about to be started under one attempt id."""
+
+    attempt_id: str
+    ids: tuple[str, ...]
+
+
+@attrs.define(eq=False)
+class Lane:
+    """The tasks of one provider in this process: at most `concurrency` at once."""
+
+    name: str
+    concurrency: int
+    tools: Tools
+    download_slots: asyncio.Semaphore
+    running: dict[str, tuple[Execution, asyncio.Task[None]]] = attrs.field(factory=dict, init=False)
+    _changed: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+    _nonce: str | None = attrs.field(default=None, init=False)
+    _batch: _Batch | None = attrs.field(default=None, init=False)
+    _reconciled_at_s: float = attrs.field(default=0.0, init=False)
+
+    async def fetch(self) -> None:
+        """Reserve and start tasks for ever, as many as there are free slots."""
+        while True:
+            await self._reconcile_when_due()
+            free = self.concurrency - len(self.running)
+            if free <= 0:
+                await self._wait_for_a_slot()
+            elif not self.tools.lease.fresh:
+                await asyncio.sleep(LEASE_CHECK_S)
+            elif not await self._take(min(free, LARGEST_RESERVATION)):
+                await self.tools.queue.wait(self.name)
+
+    async def _wait_for_a_slot(self) -> None:
+        self._changed.clear()
+        try:
+            await asyncio.wait_for(self._changed.wait(), RECONCILE_EVERY_S)
+        except TimeoutError:
+            return
+
+    async def _take(self, count: int) -> bool:
+        """Reserve up to *count* tasks and start those that are still to be done; False when none was waiting.
+
+        Whatever cuts the exchange with Redis or MongoDB, the next try repeats the same step: the nonce brings the
+        same reservation, the batch's attempt id the same starts.
+        """
+        if self._batch is None:
+            self._nonce = self._nonce or new_token()
+            ids = await self.tools.queue.reserve(self.name, self.tools.lease.worker, count, self._nonce)
+            self._nonce = None
+            if not ids:
+                return False
+            self._batch = _Batch(attempt_id=new_token(), ids=tuple(ids))
+        started = await self._start(self._batch)
+        stale = set(self._batch.ids) - {task.id for task in started}
+        self._batch = None
+        for task in started:
+            self._launch(task)
+        for task_id in stale:
+            await self.tools.queue.acknowledge(self.name, self.tools.lease.worker, task_id)
+        return True
+
+    async def _start(self, batch: _Batch) -> list[Task]:
+        now = self.tools.clock.now()
+        attempt = Attempt(id=batch.attempt_id, worker=self.tools.lease.worker, started_at=now)
+        deadline_at = now + timedelta(seconds=self.tools.task_timeout_s)
+        wanted = [id_ for id_ in batch.ids if id_ not in self.running]
+        return await self.tools.store.start(wanted, attempt, deadline_at)
+
+    def _launch(self, task: Task) -> None:
+        execution = Execution(task, self.tools, self.download_slots)
+        running = asyncio.create_task(execution.carry_out(), name=f"task {task.id}")
+        self.running[task.id] = (execution, running)
+        running.add_done_callback(lambda done: self._landed(task.id, done))
+
+    def _landed(self, task_id: str, done: asyncio.Task[None]) -> None:
+        self.running.pop(task_id, None)
+        self._changed.set()
+        if not done.cancelled() and done.exception() is not None:
+            log.error("attempt_died", task_id=task_id, exc_info=done.exception())
+
+    async def _reconcile_when_due(self) -> None:
+        """Give back what Redis thinks we hold and we know nothing of: a cut reservation, a lost acknowledgement."""
+        now_s = self.tools.clock.monotonic_s()
+        if now_s - self._reconciled_at_s < RECONCILE_EVERY_S or self._nonce or self._batch:
+            return
+        self._reconciled_at_s = now_s
+        worker = self.tools.lease.worker
+        held = await self.tools.queue.held(self.name, worker)
+        unknown = held - self.running.keys()
+        if unknown:
+            log.warning("reservations_given_back", lane=self.name, count=len(unknown))
+            await self.tools.queue.give_back(self.name, worker, unknown)
+
+
+@attrs.define(eq=False)
+class Pool:
+    """All lanes of a process. Use `start` once, then `stop`."""
+
+    tools: Tools
+    lanes: dict[str, Lane] = attrs.field(init=False)
+    _loops: list[Supervised] = attrs.field(factory=list, init=False)
+
+    @classmethod
+    def with_lanes(cls, tools: Tools, concurrency: int | None) -> Pool:
+        """Return a pool with a lane for every provider; *concurrency* None takes each provider's own wish."""
+        pool = cls(tools)
+        slots = asyncio.Semaphore(DOWNLOADS_AT_ONCE)
+        pool.lanes = {
+            info.name: Lane(info.name, concurrency or info.concurrency, tools, slots)
+            for info in tools.registry.providers.values()
+        }
+        return pool
+
+    @property
+    def healthy(self) -> bool:
+        """Whether every loop runs and the lease is good."""
+        return all(loop.alive for loop in self._loops) and self.tools.lease.fresh
+
+    def start(self) -> None:
+        """Begin to take tasks."""
+        self._loops = [Supervised(f"fetch {lane.name}", lane.fetch) for lane in self.lanes.values()]
+        self._loops.append(Supervised("cancellations", self._hear_cancellations))
+        self._loops.append(Supervised("strays", self._watch_for_strays))
+        for loop in self._loops:
+            loop.start()
+
+    def running_count(self) -> int:
+        """Return how many tasks are under way."""
+        return sum(len(lane.running) for lane in self.lanes.values())
+
+    async def stop(self, grace_s: float) -> None:
+        """Take nothing new, let what runs finish within *grace_s*, give the rest back."""
+        for loop in self._loops:
+            await loop.stop()
+        await self._wait_for_running(grace_s)
+        for lane in self.lanes.values():
+            for execution, _ in list(lane.running.values()):
+                execution.interrupt(Interruption.GIVEN_BACK)
+        await self._wait_for_running(grace_s)
+        try:
+            await self._settle_strays(await self._find_strays())
+            for lane in self.lanes.values():
+                await self.tools.queue.give_back(lane.name, self.tools.lease.worker)
+        except ServiceUnavailable as error:
+            log.warning("not_all_given_back", reason=str(error))
+
+    async def _wait_for_running(self, timeout_s: float) -> None:
+        running = [task for lane in self.lanes.values() for _, task in lane.running.values()]
+        if running:
+            await asyncio.wait(running, timeout=timeout_s)
+
+    async def _watch_for_strays(self) -> None:
+        """Take over tasks that are ours in MongoDB and run nowhere: their coroutine died, or never began."""
+        suspects: set[str] = set()
+        while True:
+            await asyncio.sleep(RECONCILE_EVERY_S)
+            strays = await self._find_strays()
+            await self._settle_strays(strays & suspects)
+            suspects = strays
+
+    async def _find_strays(self) -> set[str]:
+        held = await self.tools.store.ids_held_by(self.tools.lease.worker)
+        return held - {task_id for lane in self.lanes.values() for task_id in lane.running}
+
+    async def _settle_strays(self, ids: set[str]) -> None:
+        for task_id in ids:
+            task = await self.tools.store.get(task_id)
+            if task is not None and task.attempt and task.attempt.worker == self.tools.lease.worker:
+                await take_over(task, self.tools)
+
+    async def _hear_cancellations(self) -> None:
+        async for task_id in self.tools.queue.announcements():
+            for lane in self.lanes.values():
+                found = lane.running.get(task_id)
+                if found is not None:
+                    found[0].interrupt(Interruption.LOST)

@@ -1,0 +1,197 @@
+"""The Lua scripts of the queue. Each runs atomically on one lane, whose keys share one hash tag.
+
+Keys of a lane, `B` being `{<prefix>:<lane>}`:
+
+| key              | kind   | holds |
+|------------------|--------|-------|
+| B:ids            | hash   | each id → state (`q`ueued, `d`elayed, `h`eld), then `images:priority:user` |
+| B:line:<p>:<u>   | list   | the ids of user u at priority p, next first |
+| B:turns:<p>      | list   | the users whose line at priority p is not empty, next first, each once |
+| B:later          | zset   | delayed ids by the millisecond they are due |
+| B:held:<w>       | set    | the ids that worker w has reserved |
+| B:workers        | set    | the workers that have a held set |
+| B:last:<w>       | hash   | the nonce of w's last reservation and what it returned |
+| B:tick           | string | reservations made, to let every priority have its share |
+| B:wake           | list   | tokens that idle fetchers wait for |
+
+An id that is taken out of `ids` may still stand in a line; `reserve` passes over it. So cancelling costs the same
+however long the line is. `p` is `h`, `n` or `l`.
+
+Redis 6.2 is enough: no LMPOP. Source: redis.io/docs/latest/commands, read 2026-11-23.
+"""
+
+from __future__ import annotations
+
+__all__ = ["ACKNOWLEDGE", "GIVE_BACK", "PUSH", "RELEASE", "REMOVE", "RESERVE"]
+
+_SHARED = """
+local B = KEYS[1]
+local function enqueue(id, p, user, head)
+  local line = B .. ':line:' .. p .. ':' .. user
+  local length = redis.call(head and 'LPUSH' or 'RPUSH', line, id)
+  if length == 1 then redis.call('RPUSH', B .. ':turns:' .. p, user) end
+end
+local function parts(value)
+  local images, p, user = string.match(value, '^.(%d+):(%a):(.*)$')
+  return images, p, user
+end
+local function place(id, images, p, user, due, head, now)
+  local rest = images .. ':' .. p .. ':' .. user
+  if due > now then
+    redis.call('HSET', B .. ':ids', id, 'd' .. rest)
+    redis.call('ZADD', B .. ':later', due, id)
+  else
+    redis.call('HSET', B .. ':ids', id, 'q' .. rest)
+    enqueue(id, p, user, head)
+  end
+end
+local function wake(count)
+  local tokens = redis.call('LLEN', B .. ':wake')
+  for _ = tokens + 1, math.min(16, tokens + count) do redis.call('RPUSH', B .. ':wake', '1') end
+end
+local function give_back(worker, id)
+  if redis.call('SREM', B .. ':held:' .. worker, id) == 0 then return 0 end
+  local value = redis.call('HGET', B .. ':ids', id)
+  if value and string.sub(value, 1, 1) == 'h' then
+    local images, p, user = parts(value)
+    place(id, images, p, user, 0, true, 1)
+  end
+  return 1
+end
+"""
+
+PUSH = (
+    _SHARED
+    + """
+-- ARGV: now_ms, then id, images, priority, user, due_ms for each; answers how many were new
+local now = tonumber(ARGV[1])
+local added = 0
+for i = 2, #ARGV, 5 do
+  if redis.call('HEXISTS', B .. ':ids', ARGV[i]) == 0 then
+    place(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], tonumber(ARGV[i + 4]), false, now)
+    added = added + 1
+  end
+end
+wake(added)
+return added
+"""
+)
+
+RESERVE = (
+    _SHARED
+    + """
+-- ARGV: worker, nonce, count, now_ms; answers ids; the same nonce gives the same ids again
+local worker, nonce, count, now = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local last = B .. ':last:' .. worker
+if redis.call('HGET', last, 'nonce') == nonce then
+  return cjson.decode(redis.call('HGET', last, 'ids'))
+end
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', B .. ':later', '-inf', now, 'LIMIT', 0, 256)) do
+  redis.call('ZREM', B .. ':later', id)
+  local value = redis.call('HGET', B .. ':ids', id)
+  if value and string.sub(value, 1, 1) == 'd' then
+    local images, p, user = parts(value)
+    place(id, images, p, user, 0, true, 1)
+  end
+end
+local tick = tonumber(redis.call('GET', B .. ':tick') or '0')
+local function next_turn()
+  local order = {'h', 'n', 'l'}
+  if tick % 10 == 9 then order = {'l', 'h', 'n'} elseif tick % 10 == 4 then order = {'n', 'h', 'l'} end
+  for _, p in ipairs(order) do
+    local user = redis.call('LPOP', B .. ':turns:' .. p)
+    if user then return p, user end
+  end
+end
+local taken = {}
+for _ = 1, 5000 do
+  if #taken >= count then break end
+  local p, user = next_turn()
+  if not p then break end
+  local line = B .. ':line:' .. p .. ':' .. user
+  local id, value
+  repeat
+    id = redis.call('LPOP', line)
+    value = id and redis.call('HGET', B .. ':ids', id)
+  until not id or (value and string.sub(value, 1, 1) == 'q')
+  if redis.call('EXISTS', line) == 1 then redis.call('RPUSH', B .. ':turns:' .. p, user) end
+  if id then
+    redis.call('HSET', B .. ':ids', id, 'h' .. string.sub(value, 2))
+    redis.call('SADD', B .. ':held:' .. worker, id)
+    taken[#taken + 1] = id
+    tick = tick + 1
+  end
+end
+if #taken == 0 then
+  redis.call('DEL', B .. ':wake')
+  return taken
+end
+redis.call('SET', B .. ':tick', tick % 1000000)
+redis.call('SADD', B .. ':workers', worker)
+redis.call('HSET', last, 'nonce', nonce, 'ids', cjson.encode(taken))
+redis.call('EXPIRE', last, 3600)
+return taken
+"""
+)
+
+ACKNOWLEDGE = (
+    _SHARED
+    + """
+-- ARGV: worker, then ids; answers how many were held
+local held = 0
+for i = 2, #ARGV do
+  if redis.call('SREM', B .. ':held:' .. ARGV[1], ARGV[i]) == 1 then
+    redis.call('HDEL', B .. ':ids', ARGV[i])
+    held = held + 1
+  end
+end
+return held
+"""
+)
+
+RELEASE = (
+    _SHARED
+    + """
+-- ARGV: now_ms, worker, then id, images, priority, user, due_ms for each: held no more, first in line
+local now, worker = tonumber(ARGV[1]), ARGV[2]
+for i = 3, #ARGV, 5 do
+  local held = redis.call('SREM', B .. ':held:' .. worker, ARGV[i]) == 1
+  if held or redis.call('HEXISTS', B .. ':ids', ARGV[i]) == 0 then
+    place(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], tonumber(ARGV[i + 4]), true, now)
+  end
+end
+wake((#ARGV - 2) / 5)
+return 1
+"""
+)
+
+GIVE_BACK = (
+    _SHARED
+    + """
+-- ARGV: worker, then ids, or none for all it holds; answers how many came back
+local ids = {}
+for i = 2, #ARGV do ids[#ids + 1] = ARGV[i] end
+local all = #ids == 0
+if all then ids = redis.call('SMEMBERS', B .. ':held:' .. ARGV[1]) end
+local returned = 0
+for _, id in ipairs(ids) do returned = returned + give_back(ARGV[1], id) end
+if all then
+  redis.call('SREM', B .. ':workers', ARGV[1])
+  redis.call('DEL', B .. ':last:' .. ARGV[1])
+end
+wake(returned)
+return returned
+"""
+)
+
+REMOVE = (
+    _SHARED
+    + """
+-- ARGV: id; takes it out unless a worker holds it; answers 1 when it was there
+local value = redis.call('HGET', B .. ':ids', ARGV[1])
+if not value or string.sub(value, 1, 1) == 'h' then return 0 end
+redis.call('HDEL', B .. ':ids', ARGV[1])
+redis.call('ZREM', B .. ':later', ARGV[1])
+return 1
+"""
+)

@@ -1,0 +1,245 @@
+"""What follows when an attempt ends: finish, or try again, and when. Pure: nothing here waits or writes."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import attrs
+
+from danqing_server.models import Billed, CallOutcome, CallRecord, Output, OutputState, Status, Task, TaskError
+
+__all__ = [
+    "Again",
+    "Decision",
+    "Failure",
+    "FailureKind",
+    "Finish",
+    "Policy",
+    "ambiguity_allows",
+    "billed_of",
+    "carried_call",
+    "decide",
+    "open_calls",
+]
+
+MOST_LEASES_LOST = 3
+EXTRA_CALLS_PER_PICTURE = 1
+
+
+class FailureKind(StrEnum):
+    """Why an attempt ended without having everything."""
+
+    REFUSED = "refused"
+    UNBILLED = "unbilled"
+    RATE_LIMITED = "rate_limited"
+    UNKNOWN = "unknown"
+    ACCOUNT = "account"
+    STORAGE = "storage"
+    WORKER_LOST = "worker_lost"
+    GIVEN_BACK = "given_back"
+    DEADLINE = "deadline"
+    INCOMPLETE = "incomplete"
+
+
+_AMBIGUOUS = (FailureKind.UNKNOWN, FailureKind.GIVEN_BACK)
+_UNCOUNTED = (FailureKind.RATE_LIMITED, FailureKind.ACCOUNT, FailureKind.GIVEN_BACK)
+
+
+@attrs.frozen(kw_only=True)
+class Failure:
+    """Why, in the words the user will read; `retry_after_s` is the service's own wish."""
+
+    kind: FailureKind
+    error: TaskError
+    retry_after_s: float | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Policy:
+    """The bounds of retrying. Backoff is exponential between the two delays, in seconds, with full jitter."""
+
+    max_attempts: int = 8
+    on_ambiguous: str = "retry"
+    first_delay_s: float = 1.0
+    longest_delay_s: float = 60.0
+    longest_retry_after_s: float = 300.0
+    random: Callable[[], float] = random.random
+
+    def backoff_s(self, failures: int) -> float:
+        """Return the delay before the next try after *failures* failures, at least half of its step."""
+        step = min(self.longest_delay_s, self.first_delay_s * 2.0 ** min(failures, 30))
+        return step * (0.5 + 0.5 * self.random())
+
+
+@attrs.frozen(kw_only=True)
+class Finish:
+    """The task ends now. `outputs` are pictures that failed with it, to be written with the end."""
+
+    status: Status
+    error: TaskError | None = None
+    outputs: tuple[Output, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Again:
+    """The task waits for another attempt; `run_at` None is at once. The counts are added to the task's."""
+
+    error: TaskError
+    run_at: datetime | None = None
+    failures: int = 0
+    leases_lost: int = 0
+
+
+Decision = Finish | Again
+
+
+def decide(task: Task, failure: Failure | None, policy: Policy, now: datetime) -> Decision:
+    """Say what follows from *task* (its calls and outputs up to date) and *failure*; None: the provider returned.
+
+    A task with at least one picture kept completes, whatever happened to the others.
+    """
+    settled = _settled(task) if task.images or failure is None else None
+    if settled is not None:
+        return settled
+    failure = failure or _incomplete()
+    if failure.kind is FailureKind.DEADLINE or _past_deadline(task, now):
+        return _fail_missing(task, _as_deadline(failure), now)
+    if failure.kind is FailureKind.REFUSED:
+        return _fail_missing(task, failure.error, now)
+    exhausted = _exhausted(task, failure, policy)
+    if exhausted is not None:
+        return _fail_missing(task, exhausted, now)
+    return _again(task, failure, policy, now)
+
+
+def _exhausted(task: Task, failure: Failure, policy: Policy) -> TaskError | None:
+    """Return why another attempt is not allowed, None when it is."""
+    if failure.kind in _AMBIGUOUS and not ambiguity_allows(task, task.missing, policy):
+        return attrs.evolve(failure.error, code="outcome_unknown", billed=Billed.UNKNOWN, retryable=True)
+    if failure.kind is FailureKind.WORKER_LOST:
+        return failure.error if task.leases_lost + 1 >= MOST_LEASES_LOST else None
+    counted = failure.kind not in _UNCOUNTED
+    return failure.error if counted and task.failures + 1 >= policy.max_attempts else None
+
+
+def _again(task: Task, failure: Failure, policy: Policy, now: datetime) -> Again:
+    if failure.kind is FailureKind.WORKER_LOST:
+        return Again(error=failure.error, leases_lost=1)
+    if failure.kind is FailureKind.GIVEN_BACK:
+        return Again(error=failure.error)
+    delay_s = policy.backoff_s(task.failures)
+    if failure.retry_after_s is not None:
+        delay_s = max(delay_s, min(failure.retry_after_s, policy.longest_retry_after_s))
+    counted = failure.kind not in _UNCOUNTED
+    return Again(error=failure.error, run_at=now + timedelta(seconds=delay_s), failures=1 if counted else 0)
+
+
+def ambiguity_allows(task: Task, indexes: Iterable[int], policy: Policy) -> bool:
+    """Say whether another paid call may be made for *indexes*, after those whose outcome is unknown."""
+    unknown = Counter(
+        index
+        for call in task.calls.values()
+        if call.outcome is CallOutcome.UNKNOWN and _counts(task, call)
+        for index in call.indexes
+    )
+    worst = max((unknown[index] for index in indexes), default=0)
+    allowed = EXTRA_CALLS_PER_PICTURE if (task.on_ambiguous or policy.on_ambiguous) == "retry" else 0
+    return worst <= allowed
+
+
+def _counts(task: Task, call: CallRecord) -> bool:
+    return task.retried_at is None or call.sent_at >= task.retried_at
+
+
+def open_calls(task: Task) -> tuple[CallRecord, ...]:
+    """Return the calls that may be under way for pictures still missing.
+
+    The start of a task with a single call is that call's write-ahead: it counts as open until its record says
+    otherwise.
+    """
+    missing = set(task.missing)
+    found = [
+        call
+        for call in task.calls.values()
+        if call.outcome is CallOutcome.OPEN and (missing & set(call.indexes) or not call.indexes)
+    ]
+    attempt = task.attempt
+    if task.single_call and attempt is not None and attempt.id not in task.calls and (missing or not task.images):
+        found.append(carried_call(task))
+    return tuple(found)
+
+
+def carried_call(task: Task) -> CallRecord:
+    """Return the call that the start of a single-call task announced; its id is the attempt's."""
+    if task.attempt is None:
+        raise ValueError(f"task {task.id} is not being carried out")
+    return CallRecord(
+        id=task.attempt.id,
+        attempt=task.attempts,
+        indexes=task.missing,
+        fingerprint="",
+        sent_at=task.attempt.started_at,
+    )
+
+
+def billed_of(task: Task) -> Billed:
+    """Say whether any call of *task* was charged for."""
+    outcomes = {call.outcome for call in task.calls.values()}
+    if CallOutcome.DELIVERED in outcomes:
+        return Billed.YES
+    return Billed.UNKNOWN if outcomes & {CallOutcome.UNKNOWN, CallOutcome.OPEN} else Billed.NO
+
+
+def _settled(task: Task) -> Finish | None:
+    """Return how *task* ends when nothing is missing or on its way, None when something is."""
+    if task.missing or any(output.state is OutputState.SOURCED for output in task.outputs.values()):
+        return None
+    if task.kept or not task.images:
+        return Finish(status=Status.COMPLETED)
+    failed = task.failed_outputs
+    error = failed[0].error if failed else None
+    return Finish(status=Status.FAILED, error=_with_billing(task, error or _nothing_made()))
+
+
+def _fail_missing(task: Task, error: TaskError, now: datetime) -> Finish:
+    """End the task: what is not kept fails with *error*; what is kept is the user's all the same."""
+    kept = {output.index for output in task.kept}
+    settled = {output.index for output in task.outputs.values() if output.state is not OutputState.SOURCED}
+    failed = tuple(
+        Output(index=index, state=OutputState.FAILED, at=now, error=error)
+        for index in range(task.images)
+        if index not in settled
+    )
+    if kept:
+        return Finish(status=Status.COMPLETED, outputs=failed)
+    return Finish(status=Status.FAILED, error=_with_billing(task, error), outputs=failed)
+
+
+def _with_billing(task: Task, error: TaskError) -> TaskError:
+    billed = billed_of(task)
+    return error if billed is Billed.NO else attrs.evolve(error, billed=billed)
+
+
+def _past_deadline(task: Task, now: datetime) -> bool:
+    return task.deadline_at is not None and now >= task.deadline_at
+
+
+def _as_deadline(failure: Failure) -> TaskError:
+    if failure.kind is FailureKind.DEADLINE:
+        return failure.error
+    message = f"not finished by its deadline; last error: {failure.error.message}"
+    return attrs.evolve(failure.error, code="deadline_exceeded", message=message, retryable=True)
+
+
+def _incomplete() -> Failure:
+    message = "the provider returned without delivering every picture"
+    error = TaskError(code="incomplete", message=message, retryable=True)
+    return Failure(kind=FailureKind.INCOMPLETE, error=error)
+
+
+def _nothing_made() -> TaskError:
+    return TaskError(code="no_picture", message="the provider made no picture", retryable=True)

@@ -1,0 +1,1 @@
+"""MongoDB, the truth: the only package that knows motor and pymongo."""

@@ -1,0 +1,141 @@
+"""Who is alive: a document per worker process, renewed from a thread of its own.
+
+A plugin that blocks the event loop must not lose its leases, so the beat does not depend on the loop. No clocks of
+two machines are compared: whoever judges a worker dead has watched its beat stand still by its own clock.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import attrs
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+from danqing_server.clock import Clock
+from danqing_server.ids import new_id
+from danqing_server.log import get_logger
+from danqing_server.settings import Settings
+from danqing_server.store.client import Database, client_options, translated
+
+__all__ = ["BEAT_S", "FRESH_S", "Lease", "WorkerStore"]
+
+COLLECTION = "danqing_workers"
+BEAT_S = 5.0
+FRESH_S = 15.0
+BEAT_TIMEOUT_MS = 4000
+
+log = get_logger(__name__)
+
+
+@attrs.define(eq=False)
+class Lease:
+    """This process's right to carry out tasks, under one worker id, kept by a thread while it is entered.
+
+    When the worker's document is found deleted, others have taken its tasks over: `lost` becomes true, the id is
+    never used again, and *on_lost* is called once, in the thread.
+    """
+
+    settings: Settings
+    clock: Clock
+    on_lost: Callable[[], None]
+    beat_s: float = BEAT_S
+    fresh_s: float = FRESH_S
+    worker: str = attrs.field(init=False)
+    lost: bool = attrs.field(default=False, init=False)
+    _renewed_at_s: float = attrs.field(default=float("-inf"), init=False)
+    _stop: threading.Event = attrs.field(factory=threading.Event, init=False)
+    _thread: threading.Thread | None = attrs.field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.worker = f"w{new_id(self.clock.now_ms())}"
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the lease was renewed recently enough to start a paid call under it."""
+        return not self.lost and self.clock.monotonic_s() - self._renewed_at_s < self.fresh_s
+
+    def start(self) -> None:
+        """Begin to renew the lease; it is fresh once MongoDB has acknowledged the first beat."""
+        self._thread = threading.Thread(target=self._beat_until_stopped, name="lease", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop renewing and wait for the thread; the document stays for `WorkerStore.remove` or the janitor."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _beat_until_stopped(self) -> None:
+        options = {**client_options(BEAT_TIMEOUT_MS), "maxPoolSize": 1}
+        with MongoClient[dict[str, Any]](self.settings.mongo_url, **options) as client:
+            workers = client.get_default_database(self.settings.database)[COLLECTION]
+            born = False
+            while not self._stop.is_set():
+                asked_at_s = self.clock.monotonic_s()
+                try:
+                    # Only the first beat may create the document: a later one that finds it gone was judged dead.
+                    outcome = workers.update_one({"_id": self.worker}, self._renewal(), upsert=not born)
+                except PyMongoError as error:
+                    log.warning("lease_not_renewed", worker=self.worker, reason=type(error).__name__)
+                else:
+                    if born and outcome.matched_count == 0:
+                        self._give_up()
+                        return
+                    born, self._renewed_at_s = True, asked_at_s
+                self._stop.wait(self.beat_s if born else 0.2)
+
+    def _renewal(self) -> Mapping[str, Any]:
+        return {
+            "$inc": {"beat": 1},
+            "$set": {"seen_at": self.clock.now()},
+            "$setOnInsert": {"host": socket.gethostname(), "pid": os.getpid(), "started_at": self.clock.now()},
+        }
+
+    def _give_up(self) -> None:
+        self.lost = True
+        log.warning("lease_lost", worker=self.worker)
+        self.on_lost()
+
+
+@attrs.frozen(kw_only=True)
+class WorkerBeat:
+    """One worker as the database shows it; `beat` counts its renewals."""
+
+    id: str
+    beat: int
+    host: str
+    pid: int
+    seen_at: datetime
+
+
+@attrs.define(eq=False)
+class WorkerStore:
+    """The documents of all workers. Every method raises StoreUnavailable when MongoDB does not answer."""
+
+    database: Database
+
+    async def beats(self) -> list[WorkerBeat]:
+        """Return every worker's document."""
+        with translated():
+            found = await self.database[COLLECTION].find({}).to_list(None)
+        return [
+            WorkerBeat(
+                id=document["_id"],
+                beat=document["beat"],
+                host=document["host"],
+                pid=document["pid"],
+                seen_at=document["seen_at"],
+            )
+            for document in found
+        ]
+
+    async def remove(self, worker: str) -> None:
+        """Delete a worker's document: it ended, or its tasks have been taken over."""
+        with translated():
+            await self.database[COLLECTION].delete_one({"_id": worker})

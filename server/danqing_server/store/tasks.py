@@ -1,0 +1,306 @@
+"""The tasks in MongoDB: inserted, started and changed in batches, each change a compare-and-set.
+
+Source for the semantics of bulk writes and of partial indexes: MongoDB manual 6.0, read 2026-11-23.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import attrs
+import bson
+from bson.raw_bson import RawBSONDocument
+from pymongo import ASCENDING, DESCENDING, IndexModel, UpdateOne
+from pymongo.errors import BulkWriteError
+
+from danqing_plugins import Problem
+from danqing_server.batching import Batcher
+from danqing_server.codec import from_document, to_document, value_of
+from danqing_server.errors import AttemptLost, InvalidSubmission, StoreUnavailable
+from danqing_server.models import WAITING, Attempt, Status, Task
+from danqing_server.store.client import Database, translated
+
+__all__ = ["Change", "TaskStore", "WaitingTask"]
+
+COLLECTION = "danqing_tasks"
+LARGEST_DOCUMENT_BYTES = 2 * 1024 * 1024
+DUPLICATE_KEY = 11000
+
+INDEXES = [
+    IndexModel([("user_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)], name="by_user"),
+    IndexModel(
+        [("waiting", ASCENDING), ("_id", ASCENDING)],
+        name="waiting",
+        partialFilterExpression={"waiting": {"$exists": True}},
+    ),
+    IndexModel(
+        [("attempt.worker", ASCENDING)],
+        name="running",
+        partialFilterExpression={"attempt.worker": {"$exists": True}},
+    ),
+]
+
+
+@attrs.frozen(kw_only=True)
+class Change:
+    """One compare-and-set on one task.
+
+    `expected` is the filter beside `_id`. With a `transition_id` it changes the status, and that id, read back,
+    says who won; without one it amends the task under the attempt named in `expected`, and must be idempotent.
+    `sets` and `unsets` are dotted paths; values are those of `codec.value_of`.
+    """
+
+    task_id: str
+    expected: Mapping[str, Any]
+    sets: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    unsets: Sequence[str] = ()
+    increments: Mapping[str, int] = attrs.field(factory=dict)
+    transition_id: str | None = None
+
+    def as_update(self) -> UpdateOne:
+        """Return the change as one operation of a bulk write."""
+        sets = dict(self.sets)
+        if self.transition_id is not None:
+            sets["transition_id"] = self.transition_id
+        update: dict[str, Any] = {"$set": sets}
+        if self.unsets:
+            update["$unset"] = dict.fromkeys(self.unsets, "")
+        if self.increments:
+            update["$inc"] = dict(self.increments)
+        return UpdateOne({"_id": self.task_id, **self.expected}, update)
+
+    def won(self, found: Mapping[str, Any] | None) -> bool:
+        """Say from the document *found* afterwards whether this change took effect."""
+        if found is None:
+            return False
+        if self.transition_id is not None:
+            return bool(found.get("transition_id") == self.transition_id)
+        holder = found.get("attempt", {}).get("id")
+        return bool(holder == self.expected.get("attempt.id") and found["status"] == self.expected.get("status"))
+
+
+@attrs.frozen(kw_only=True)
+class WaitingTask:
+    """What the queue needs to know of a waiting task. `waiting` and `id` together are the sweep's cursor."""
+
+    id: str
+    waiting: int
+    provider: str
+    user_id: str
+    priority: str
+    images: int
+    run_at: datetime | None
+
+
+@attrs.define(eq=False)
+class TaskStore:
+    """The tasks. Every method raises StoreUnavailable when MongoDB does not answer in time."""
+
+    database: Database
+    _inserts: Batcher[RawBSONDocument, bool] = attrs.field(init=False)
+    _changes: Batcher[Change, bool] = attrs.field(init=False)
+    _reads: Batcher[str, Task | None] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._inserts = Batcher(self._insert_batch)
+        self._changes = Batcher(self._change_batch)
+        self._reads = Batcher(self._read_batch)
+
+    @property
+    def _tasks(self) -> Any:
+        return self.database[COLLECTION]
+
+    async def ensure_indexes(self) -> None:
+        """Create the indexes that are missing; cheap when all are there."""
+        with translated():
+            await self._tasks.create_indexes(INDEXES)
+
+    async def ping(self) -> None:
+        """Raise StoreUnavailable unless MongoDB answers."""
+        with translated():
+            await self.database.command("ping")
+
+    async def insert(self, task: Task) -> bool:
+        """Keep *task*, on a majority's disks; True when it is new, False when its id was there already.
+
+        Raises:
+            InvalidSubmission: the task cannot be stored as a document, or is too large for one.
+        """
+        return await self._inserts.submit(_encode(task))
+
+    async def get(self, task_id: str) -> Task | None:
+        """Return the task of that id, None when there is none."""
+        return await self._reads.submit(task_id)
+
+    async def start(self, ids: Iterable[str], attempt: Attempt, deadline_at: datetime) -> list[Task]:
+        """Move the waiting tasks among *ids* to `processing` under *attempt*, and return those that are ours.
+
+        *deadline_at* holds for tasks that never started before. One command starts them all; reading back the
+        attempt's id says which were won.
+        """
+        now = attempt.started_at
+        ours = {"_id": {"$in": list(ids)}}
+        update = {
+            "$set": {
+                "status": Status.PROCESSING.value,
+                "attempt": value_of(attempt),
+                "transition_id": attempt.id,
+                "updated_at": now,
+            },
+            "$min": {"started_at": now, "deadline_at": deadline_at},
+            "$inc": {"attempts": 1},
+            "$unset": {"waiting": "", "run_at": ""},
+        }
+        waiting = {"status": {"$in": [status.value for status in WAITING]}}
+        with translated():
+            await self._tasks.update_many({**ours, **waiting}, update)
+            found = await self._tasks.find({**ours, "attempt.id": attempt.id}).to_list(None)
+        return [from_document(Task, document) for document in found]
+
+    async def apply(self, change: Change) -> bool:
+        """Carry out *change* with others of the moment; True when it took effect, now or in an earlier try."""
+        return await self._changes.submit(change)
+
+    async def amend(self, task: Task, sets: Mapping[str, Any]) -> None:
+        """Set fields of a task this process is carrying out; safe to repeat.
+
+        Raises:
+            AttemptLost: it is in other hands, cancelled, or gone.
+        """
+        attempt_id = task.attempt.id if task.attempt else None
+        expected = {"status": Status.PROCESSING.value, "attempt.id": attempt_id}
+        if not await self.apply(Change(task_id=task.id, expected=expected, sets=sets)):
+            raise AttemptLost(task.id)
+
+    async def delete(self, task_id: str) -> None:
+        """Remove a task; nothing happens when there is none."""
+        with translated():
+            await self._tasks.delete_one({"_id": task_id})
+
+    async def list_for_user(
+        self, user_id: str, owner: str | None, *, limit: int, offset: int, before: tuple[datetime, str] | None
+    ) -> list[Task]:
+        """Return a user's tasks, newest first; *before* continues after the task of that creation and id.
+
+        *owner* None asks for tasks of any key.
+        """
+        wanted: dict[str, Any] = _of_user(user_id, owner)
+        if before is not None:
+            created_at, task_id = before
+            wanted["$or"] = [
+                {"created_at": {"$lt": created_at}},
+                {"created_at": created_at, "_id": {"$lt": task_id}},
+            ]
+        order = [("created_at", DESCENDING), ("_id", DESCENDING)]
+        with translated():
+            found = await self._tasks.find(wanted).sort(order).skip(offset).limit(limit).to_list(None)
+        return [from_document(Task, document) for document in found]
+
+    async def count_for_user(self, user_id: str, owner: str | None) -> int:
+        """Return how many tasks a user has."""
+        with translated():
+            return int(await self._tasks.count_documents(_of_user(user_id, owner)))
+
+    async def waiting_after(self, cursor: tuple[int, str], youngest_ms: int, limit: int) -> list[WaitingTask]:
+        """Return the next *limit* waiting tasks behind *cursor* (waiting, id), oldest first.
+
+        Those created after *youngest_ms* are left out.
+        """
+        waiting, task_id = cursor
+        behind = [{"waiting": {"$gt": waiting}}, {"waiting": waiting, "_id": {"$gt": task_id}}]
+        wanted = {"waiting": {"$gte": waiting, "$lte": youngest_ms}, "$or": behind}
+        fields = ["waiting", "provider", "user_id", "priority", "images", "run_at"]
+        order = [("waiting", ASCENDING), ("_id", ASCENDING)]
+        with translated():
+            found = await self._tasks.find(wanted, fields).sort(order).limit(limit).to_list(None)
+        return [_waiting(document) for document in found]
+
+    async def running_workers(self) -> list[str]:
+        """Return the ids of the workers that some processing task names."""
+        with translated():
+            return list(await self._tasks.distinct("attempt.worker", {"attempt.worker": {"$exists": True}}))
+
+    async def held_by(self, worker: str, limit: int) -> list[Task]:
+        """Return up to *limit* tasks that *worker* is carrying out."""
+        with translated():
+            found = await self._tasks.find({"attempt.worker": worker}).limit(limit).to_list(None)
+        return [from_document(Task, document) for document in found]
+
+    async def ids_held_by(self, worker: str) -> set[str]:
+        """Return the ids of all tasks that *worker* is carrying out."""
+        with translated():
+            found = await self._tasks.find({"attempt.worker": worker}, ["_id"]).to_list(None)
+        return {document["_id"] for document in found}
+
+    async def drain(self) -> None:
+        """Wait for the writes under way."""
+        for batcher in (self._inserts, self._changes, self._reads):
+            await batcher.drain()
+
+    async def _insert_batch(self, documents: Sequence[RawBSONDocument]) -> list[bool | Exception]:
+        with translated():
+            try:
+                await self._tasks.insert_many(documents, ordered=False)
+            except BulkWriteError as error:
+                if error.details.get("writeConcernErrors"):
+                    raise
+                failed = {entry["index"]: entry["code"] for entry in error.details["writeErrors"]}
+                return [_inserted(failed.get(number)) for number in range(len(documents))]
+        return [True] * len(documents)
+
+    async def _change_batch(self, changes: Sequence[Change]) -> list[bool]:
+        with translated():
+            outcome = await self._tasks.bulk_write([change.as_update() for change in changes], ordered=False)
+            if outcome.matched_count == len(changes):
+                return [True] * len(changes)
+            ids = list({change.task_id for change in changes})
+            fields = ["status", "transition_id", "attempt.id"]
+            found = await self._tasks.find({"_id": {"$in": ids}}, fields).to_list(None)
+        by_id = {document["_id"]: document for document in found}
+        return [change.won(by_id.get(change.task_id)) for change in changes]
+
+    async def _read_batch(self, ids: Sequence[str]) -> list[Task | None]:
+        with translated():
+            found = await self._tasks.find({"_id": {"$in": list(set(ids))}}).to_list(None)
+        by_id = {document["_id"]: from_document(Task, document) for document in found}
+        return [by_id.get(task_id) for task_id in ids]
+
+
+def _encode(task: Task) -> RawBSONDocument:
+    """Encode one task alone, so that a bad one cannot take a whole batch down with it."""
+    try:
+        encoded = bson.encode(to_document(task))
+    except (bson.errors.InvalidDocument, OverflowError, UnicodeError) as error:
+        raise InvalidSubmission(
+            [Problem(field="request_body", message="holds a value that cannot be stored")]
+        ) from error
+    if len(encoded) > LARGEST_DOCUMENT_BYTES:
+        message = f"is too large to be stored: {len(encoded)} bytes, at most {LARGEST_DOCUMENT_BYTES}"
+        raise InvalidSubmission([Problem(field="request_body", message=message)])
+    return RawBSONDocument(encoded)
+
+
+def _inserted(failure_code: int | None) -> bool | Exception:
+    if failure_code is None:
+        return True
+    if failure_code == DUPLICATE_KEY:
+        return False
+    return StoreUnavailable(f"MongoDB refused the insert (code {failure_code})")
+
+
+def _of_user(user_id: str, owner: str | None) -> dict[str, Any]:
+    return {"user_id": user_id} if owner is None else {"user_id": user_id, "owner": owner}
+
+
+def _waiting(document: Mapping[str, Any]) -> WaitingTask:
+    return WaitingTask(
+        id=document["_id"],
+        waiting=document["waiting"],
+        provider=document["provider"],
+        user_id=document["user_id"],
+        priority=document.get("priority", "normal"),
+        images=document.get("images", 0),
+        run_at=document.get("run_at"),
+    )

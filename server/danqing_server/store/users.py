@@ -1,0 +1,77 @@
+"""The users of the old API in MongoDB."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+from pymongo import ASCENDING, IndexModel
+from pymongo.errors import DuplicateKeyError
+from pymongo.results import UpdateResult
+
+from danqing_server.codec import from_document, to_document
+from danqing_server.errors import Conflict
+from danqing_server.models import User
+from danqing_server.store.client import Database, translated
+
+__all__ = ["UserStore"]
+
+COLLECTION = "danqing_users"
+
+
+@attrs.define(eq=False)
+class UserStore:
+    """Users, unique by e-mail address for each API key's owner. Raises StoreUnavailable like the task store."""
+
+    database: Database
+
+    @property
+    def _users(self) -> Any:
+        return self.database[COLLECTION]
+
+    async def ensure_indexes(self) -> None:
+        """Create the index that keeps addresses unique."""
+        unique = IndexModel([("owner", ASCENDING), ("email", ASCENDING)], name="by_email", unique=True)
+        with translated():
+            await self._users.create_indexes([unique])
+
+    async def insert(self, user: User) -> None:
+        """Keep a new user. Raises Conflict when the address is taken."""
+        with translated():
+            try:
+                await self._users.insert_one(to_document(user))
+            except DuplicateKeyError as error:
+                raise _taken(user.email) from error
+
+    async def find(self, owner: str | None, **wanted: str) -> User | None:
+        """Return the user with the given `id` or `email`, None when there is none the owner may see."""
+        with translated():
+            document = await self._users.find_one(_filter(owner, wanted))
+        return None if document is None else from_document(User, document)
+
+    async def update(self, owner: str | None, user_id: str, sets: Mapping[str, Any]) -> User | None:
+        """Set fields of a user and return it; None when there is none. Raises Conflict: the address is taken."""
+        with translated():
+            try:
+                outcome: UpdateResult = await self._users.update_one(
+                    _filter(owner, {"id": user_id}), {"$set": dict(sets)}
+                )
+            except DuplicateKeyError as error:
+                raise _taken(str(sets.get("email"))) from error
+        return await self.find(owner, id=user_id) if outcome.matched_count else None
+
+    async def delete(self, owner: str | None, user_id: str) -> bool:
+        """Remove a user; False when there was none."""
+        with translated():
+            outcome = await self._users.delete_one(_filter(owner, {"id": user_id}))
+        return bool(outcome.deleted_count)
+
+
+def _filter(owner: str | None, wanted: Mapping[str, str]) -> dict[str, Any]:
+    keys = {"_id" if name == "id" else name: value for name, value in wanted.items()}
+    return keys if owner is None else {**keys, "owner": owner}
+
+
+def _taken(email: str) -> Conflict:
+    return Conflict(f"another user has the address {email}", code="email_taken")

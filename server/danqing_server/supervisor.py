@@ -1,0 +1,251 @@
+"""`danqing serve`: starts what serving needs, keeps it running, and stops it in reverse order.
+
+    mongod → redis-server → sandbox → listening socket → serving processes
+
+Embedded servers and the sandbox are started only where no URL names another one. `docs/decisions/` says why this is
+not Sanic's own manager. The supervisor imports neither Sanic nor a driver, so it stays small.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Callable, Mapping
+
+import attrs
+
+from danqing_server.banner import Running, banner
+from danqing_server.companions import Companions
+from danqing_server.embedded.directory import DataDirectory
+from danqing_server.embedded.servers import mongod, redis_server
+from danqing_server.errors import SettingsError
+from danqing_server.fleet import Fleet, ServingCommand
+from danqing_server.listening import base_url, bind, listen
+from danqing_server.log import get_logger
+from danqing_server.processes import StartRefused
+from danqing_server.settings import Settings
+from danqing_server.survey import Survey
+
+__all__ = ["Supervisor", "raise_descriptor_limit", "serving_command"]
+
+_WANTED_DESCRIPTORS = 65536
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+_log = get_logger(__name__)
+
+
+def serving_command(fd: int, index: int) -> tuple[str, ...]:
+    """Return the arguments of one serving process."""
+    return (sys.executable, "-m", "danqing_server.serving", "--fd", str(fd), "--index", str(index))
+
+
+def raise_descriptor_limit() -> None:
+    """Let this process and its children open as many files as they are allowed to, 65536 at most."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _WANTED_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _WANTED_DESCRIPTORS)
+    # macOS refuses what is above a limit of its own; 10240 it always grants.
+    for limit in (wanted, min(wanted, 10240)):
+        if soft == resource.RLIM_INFINITY or soft >= limit:
+            return
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+            return
+
+
+@attrs.define(kw_only=True)
+class Supervisor:
+    """One run of `danqing serve`, from the first check to the last process gone.
+
+    `read_environment` is called at start and again for each rolling restart. `survey_command` prints a
+    `Survey` as JSON; it and `serving_command` are arguments so that others can be supervised.
+    """
+
+    read_environment: Callable[[], Mapping[str, str]]
+    survey_command: tuple[str, ...] = (sys.executable, "-m", "danqing_server", "plugins", "--json")
+    serving_command: ServingCommand = serving_command
+    stop_margin_s: float = 5.0
+    write: Callable[[str], object] = sys.stdout.write
+    _stop_wanted: asyncio.Event = attrs.field(factory=asyncio.Event)
+    _companions: Companions | None = None
+    _fleet: Fleet | None = None
+    _rolling: asyncio.Task[None] | None = None
+    _given: dict[str, str] = attrs.field(factory=dict)
+
+    async def run(self) -> None:
+        """Serve until a signal says to stop.
+
+        SIGTERM and SIGINT stop in order, a second SIGINT at once; SIGHUP replaces the serving processes one by one.
+
+        Raises:
+            SettingsError: a setting is wrong.
+            StartRefused: something that is needed cannot start.
+        """
+        self._watch_signals()
+        environment = dict(self.read_environment())
+        settings = Settings.read(environment)
+        for warning in settings.warnings():
+            _log.warning("settings", message=warning)
+        raise_descriptor_limit()
+        with contextlib.ExitStack() as held:
+            starting = asyncio.create_task(self._start(settings, environment, held))
+            try:
+                await self._until_stopped(starting)
+            finally:
+                await self._stop(starting)
+
+    async def _until_stopped(self, starting: asyncio.Task[None]) -> None:
+        stop_wanted = asyncio.create_task(self._stop_wanted.wait())
+        try:
+            await asyncio.wait({starting, stop_wanted}, return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                starting.result()
+                await stop_wanted
+        except OSError as error:
+            raise StartRefused(f"cannot start: {error}") from error
+        finally:
+            stop_wanted.cancel()
+
+    async def _start(self, settings: Settings, environment: Mapping[str, str], held: contextlib.ExitStack) -> None:
+        asking = asyncio.create_task(self._ask_survey(environment))
+        try:
+            if settings.mongo_url is None or settings.redis_url is None:
+                self._claim(settings, held)
+            listener = held.enter_context(await bind(settings.host, settings.port))
+            await self._start_embedded(settings)
+            survey = await asking
+        finally:
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+        if survey.sandboxes and settings.sandbox_url is None:
+            self._claim(settings, held)
+            await self._start_sandbox(survey, settings, environment)
+        await self._start_fleet(settings, environment, listener)
+        with contextlib.suppress(OSError):  # nobody may be reading
+            self.write(banner(self._running(settings, survey, listener)))
+            sys.stdout.flush()
+
+    def _claim(self, settings: Settings, held: contextlib.ExitStack) -> None:
+        if self._companions is None:
+            directory = held.enter_context(DataDirectory.claim(settings.data_dir))
+            self._companions = Companions(directory=directory)
+
+    async def _start_embedded(self, settings: Settings) -> None:
+        if settings.mongo_url is None:
+            assert self._companions is not None
+            server = mongod(settings.data_dir.absolute() / "mongodb")
+            await self._companions.start_server(server)
+            self._given["MONGO_URL"] = server.url
+        if settings.redis_url is None:
+            assert self._companions is not None
+            server = redis_server(settings.data_dir.absolute() / "redis")
+            await self._companions.start_server(server)
+            self._given["REDIS_URL"] = server.url
+
+    async def _start_sandbox(self, survey: Survey, settings: Settings, environment: Mapping[str, str]) -> None:
+        """Start one simulator: the default provider's, or else the first. There is one URL to hand on."""
+        assert self._companions is not None
+        wanted = sorted(survey.sandboxes, key=lambda sandbox: sandbox.provider != settings.default_provider)
+        self._given["DANQING_SANDBOX_URL"] = await self._companions.start_sandbox(wanted[0].module, environment)
+        for sandbox in wanted[1:]:
+            if sandbox.module != wanted[0].module:
+                _log.warning("sandbox_not_started", provider=sandbox.provider, reason="one runs at a time")
+
+    async def _start_fleet(
+        self, settings: Settings, environment: Mapping[str, str], listener: socket.socket
+    ) -> None:
+        listen(listener)
+        self._given["PORT"] = str(listener.getsockname()[1])
+        self._fleet = Fleet(
+            listener=listener,
+            serving_command=self.serving_command,
+            stop_grace_s=settings.stop_grace_s,
+            stop_margin_s=self.stop_margin_s,
+        )
+        await self._fleet.start(settings.processes, {**environment, **self._given})
+
+    async def _ask_survey(self, environment: Mapping[str, str]) -> Survey:
+        process = await asyncio.create_subprocess_exec(
+            *self.survey_command,
+            env=environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is ours to handle
+        )
+        try:
+            output, _ = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+        try:
+            return Survey.from_json(output.decode().strip().rpartition("\n")[2])
+        except (ValueError, KeyError, TypeError):
+            raise StartRefused("the plugins could not be listed", explained=process.returncode == 2) from None
+
+    def _running(self, settings: Settings, survey: Survey, listener: socket.socket) -> Running:
+        return Running(
+            base_url=base_url(listener),
+            settings=settings,
+            embedded_mongodb="MONGO_URL" in self._given,
+            embedded_redis="REDIS_URL" in self._given,
+            simulated=survey.simulated,
+            sandbox_url=self._given.get("DANQING_SANDBOX_URL", settings.sandbox_url),
+        )
+
+    def _watch_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for signal_ in _STOP_SIGNALS:
+            loop.add_signal_handler(signal_, self._on_stop_signal, signal_)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
+            loop.add_signal_handler(signal.SIGHUP, self._on_hangup, sys.stdin.isatty())
+
+    def _on_stop_signal(self, signal_: signal.Signals) -> None:
+        if self._stop_wanted.is_set() and signal_ is signal.SIGINT:
+            _log.warning("killing", reason="second SIGINT")
+            self._kill()
+            return
+        _log.info("stopping", signal=signal_.name)
+        self._stop_wanted.set()
+
+    def _on_hangup(self, had_terminal: bool) -> None:
+        if had_terminal and not sys.stdin.isatty():  # it was closed
+            self._on_stop_signal(signal.SIGHUP)
+            return
+        if self._fleet is None or self._stop_wanted.is_set():
+            return
+        if self._rolling is not None and not self._rolling.done():
+            _log.warning("rolling_restart_ignored", reason="one is under way")
+            return
+        self._rolling = asyncio.create_task(self._roll(self._fleet))
+
+    async def _roll(self, fleet: Fleet) -> None:
+        """Replace the serving processes, with the variables as they are now; address and folders stay."""
+        try:
+            environment = {**self.read_environment(), **self._given}
+            Settings.read(environment)
+        except SettingsError as error:
+            _log.error("rolling_restart_given_up", reason=str(error))
+            return
+        if await fleet.roll(environment):
+            _log.info("rolling_restart_done", pids=fleet.pids)
+
+    def _kill(self) -> None:
+        if self._fleet is not None:
+            self._fleet.kill()
+        if self._companions is not None:
+            self._companions.kill()
+
+    async def _stop(self, starting: asyncio.Task[None]) -> None:
+        for task in (starting, self._rolling):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait({task})
+        if self._fleet is not None:
+            await self._fleet.stop()
+        if self._companions is not None:
+            await self._companions.stop()
+        _log.info("stopped", pid=os.getpid())

@@ -1,0 +1,103 @@
+"""What is installed: the plugins, their providers, and the simulators that are wanted for lack of a key.
+
+Asking means importing every plugin. The supervisor leaves that to a short-lived child (`danqing plugins --json`)
+and reads its answer, so that it stays small itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+if TYPE_CHECKING:
+    from danqing_server.registry import Registry
+    from danqing_server.settings import Settings
+
+__all__ = ["InstalledPlugin", "Survey", "WantedSandbox", "take_survey"]
+
+
+@attrs.frozen(kw_only=True)
+class InstalledPlugin:
+    """One plugin as `danqing plugins` shows it. `error` None: it works; `version` None: unknown."""
+
+    name: str
+    version: str | None = None
+    error: str | None = None
+    providers: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class WantedSandbox:
+    """A simulator to start because `provider` has no key."""
+
+    provider: str
+    module: str
+
+
+@attrs.frozen(kw_only=True)
+class Survey:
+    """Everything the registry knows that starting and listing need."""
+
+    plugins: tuple[InstalledPlugin, ...] = ()
+    sandboxes: tuple[WantedSandbox, ...] = ()
+    simulated: tuple[str, ...] = ()
+
+    @property
+    def broken(self) -> tuple[InstalledPlugin, ...]:
+        """The plugins that could not be loaded."""
+        return tuple(plugin for plugin in self.plugins if plugin.error is not None)
+
+    def to_json(self) -> str:
+        """Return the survey on one line."""
+        return json.dumps(attrs.asdict(self), ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Survey:
+        """Read what `to_json` wrote. Raises ValueError, KeyError or TypeError for anything else."""
+        found: Mapping[str, Any] = json.loads(text)
+        return cls(
+            plugins=tuple(
+                InstalledPlugin(
+                    **{**plugin, "providers": tuple(plugin["providers"]), "models": tuple(plugin["models"])}
+                )
+                for plugin in found["plugins"]
+            ),
+            sandboxes=tuple(WantedSandbox(**sandbox) for sandbox in found["sandboxes"]),
+            simulated=tuple(found["simulated"]),
+        )
+
+
+def take_survey(settings: Settings) -> Survey:
+    """Load every plugin and say what is there. Raises what `load_registry` raises."""
+    from danqing_server.registry import load_registry
+
+    return describe(load_registry(settings))
+
+
+def describe(registry: Registry) -> Survey:
+    """Say what *registry* holds."""
+    return Survey(
+        plugins=tuple(
+            InstalledPlugin(
+                name=plugin.name,
+                version=plugin.version,
+                error=plugin.error,
+                providers=plugin.providers,
+                models=tuple(
+                    model.id
+                    for name in plugin.providers
+                    if name in registry.providers
+                    for model in registry.providers[name].models
+                ),
+            )
+            for plugin in registry.plugins
+        ),
+        sandboxes=tuple(
+            WantedSandbox(provider=sandbox.provider, module=sandbox.module) for sandbox in registry.sandboxes()
+        ),
+        simulated=tuple(info.name for info in registry.providers.values() if info.sandbox),
+    )

@@ -1,0 +1,269 @@
+"""One attempt at one task, from the start that was won to the change that ends it."""
+
+from __future__ import annotations
+
+import asyncio
+from enum import StrEnum
+from functools import partial
+
+import attrs
+
+from danqing_plugins import Job, PluginError, Result, TaskEvent, TaskEventKind
+from danqing_server.errors import AttemptLost, DanqingError, QueueUnavailable, ServiceUnavailable
+from danqing_server.log import Logger, get_logger
+from danqing_server.models import CallOutcome, Status, Task, TaskError
+from danqing_server.queue.lanes import Entry
+from danqing_server.retry import Again, Decision, Failure, FailureKind, Finish, decide, open_calls
+from danqing_server.store import transitions
+from danqing_server.store.tasks import Change
+from danqing_server.worker.failures import failure_of
+from danqing_server.worker.keeping import Keeper
+from danqing_server.worker.ledger import Ledger, insist
+from danqing_server.worker.run import TaskRun
+from danqing_server.worker.tools import Tools
+
+__all__ = ["Execution", "Interruption", "entry_of"]
+
+UNWIND_S = 10.0
+
+log = get_logger(__name__)
+
+
+class Interruption(StrEnum):
+    """Why the server itself ends an attempt early."""
+
+    DEADLINE = "deadline"
+    GIVEN_BACK = "given_back"
+    LOST = "lost"
+
+
+def entry_of(task: Task) -> Entry:
+    """Return what the queue keeps of *task*, due when the task says."""
+    return Entry(
+        id=task.id,
+        lane=task.provider,
+        user_id=task.user_id,
+        priority=task.priority.value,
+        images=max(1, task.images),
+        due_ms=0 if task.run_at is None else int(task.run_at.timestamp() * 1000),
+    )
+
+
+@attrs.define(eq=False)
+class Execution:
+    """Carries one task out. `interrupt` ends it early; `carry_out` always returns with the task's end written.
+
+    The exception is a task that is in other hands by then: nothing is written of it.
+    """
+
+    task: Task
+    tools: Tools
+    download_slots: asyncio.Semaphore
+    ledger: Ledger = attrs.field(init=False)
+    keeper: Keeper = attrs.field(init=False)
+    logger: Logger = attrs.field(init=False)
+    _work: asyncio.Task[None] | None = attrs.field(default=None, init=False)
+    _interruption: Interruption | None = attrs.field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.ledger = Ledger(self.tools.store, self.task)
+        self.keeper = Keeper(self.ledger, self.tools.assets, self.tools.clock, self.download_slots)
+        self.logger = log.bind(task_id=self.task.id, provider=self.task.provider)
+
+    @property
+    def call_is_open(self) -> bool:
+        """Whether a paid call may be under way."""
+        return bool(open_calls(self.ledger.task))
+
+    def interrupt(self, why: Interruption) -> None:
+        """End the attempt soon; the first reason counts."""
+        if self._interruption is None:
+            self._interruption = why
+            if self._work is not None:
+                self._work.cancel()
+
+    async def carry_out(self) -> None:
+        """Run the provider, keep what it makes, decide what follows, write it down and tell the queue."""
+        try:
+            failure = await self._attempt()
+            decision = await self._conclude(failure)
+        except AttemptLost:
+            decision = None
+        if decision is None:
+            self.logger.info("attempt_lost")
+            await self._let_go()
+            return
+        await self._tell_queue(decision)
+        await self._tell_plugins(decision)
+
+    async def _attempt(self) -> Failure | None:
+        self._work = asyncio.create_task(self._generate())
+        if self._interruption is not None:
+            self._work.cancel()
+        run_s = self._seconds_left()
+        done, _ = await asyncio.wait({self._work}, timeout=run_s)
+        if not done:
+            self.interrupt(Interruption.DEADLINE)
+            # A plugin that swallows its cancellation is left behind: it can write nothing any more.
+            done, _ = await asyncio.wait({self._work}, timeout=UNWIND_S)
+        await self.keeper.abandon()
+        return self._failure_of_work()
+
+    def _seconds_left(self) -> float:
+        deadline_at = self.task.deadline_at
+        if deadline_at is None:
+            return self.tools.task_timeout_s
+        return max(0.0, (deadline_at - self.tools.clock.now()).total_seconds())
+
+    async def _generate(self) -> None:
+        self.keeper.resume()
+        if self.ledger.task.missing or not self.task.images:
+            run = TaskRun(self.ledger, self.keeper, self.tools, self.logger)
+            result = await self.tools.registry.generate(_job(self.ledger.task), run)
+            self._note_result(result)
+        await self.keeper.settle()
+
+    def _note_result(self, result: Result | None) -> None:
+        if result is not None and result.output:
+            self.ledger.note(result=dict(result.output))
+        if result is not None and result.usage:
+            self.ledger.note(usage=dict(result.usage))
+
+    def _failure_of_work(self) -> Failure | None:
+        work = self._work
+        if self._interruption is Interruption.LOST:
+            raise AttemptLost(self.task.id)
+        if work is None or not work.done() or work.cancelled():
+            return _interrupted(self._interruption or Interruption.DEADLINE)
+        error = work.exception()
+        if isinstance(error, AttemptLost):
+            raise error
+        if error is not None:
+            if not isinstance(error, PluginError | DanqingError):
+                self.logger.error("plugin_failed", exc_info=error)
+            return failure_of(error, call_open=self._cut_a_call())
+        if self.keeper.failures:
+            return failure_of(self.keeper.failures[0], call_open=False)
+        return None
+
+    def _cut_a_call(self) -> bool:
+        calls = self.ledger.task.calls.values()
+        return any(call.outcome is CallOutcome.UNKNOWN and call.attempt == self.task.attempts for call in calls)
+
+    async def _conclude(self, failure: Failure | None) -> Decision | None:
+        """Write the end of the attempt; None when the task turned out to be in other hands."""
+        failure = self._settle_calls(failure)
+        now = self.tools.clock.now()
+        decision = decide(self.ledger.task, failure, self.tools.policy, now)
+        if isinstance(decision, Finish):
+            for output in decision.outputs:
+                self.ledger.note_output(output)
+            self._log_finish(decision)
+        change = self._change_for(decision)
+        won = await insist(partial(self.tools.store.apply, change))
+        return decision if won else None
+
+    def _settle_calls(self, failure: Failure | None) -> Failure | None:
+        """Close what the attempt left open; a call answered without its pictures makes the outcome unknown."""
+        unsent = [call for call in open_calls(self.ledger.task) if call.id not in self.ledger.task.calls]
+        for call in unsent:  # announced by the start, never opened
+            self.ledger.note_call(attrs.evolve(call, outcome=CallOutcome.UNSENT))
+        before = self._unknown_calls()
+        self.ledger.close_calls()
+        if self._unknown_calls() > before and failure is None:
+            message = "the provider answered without all the pictures; they may have been billed"
+            error = TaskError(code="outcome_unknown", message=message, retryable=True)
+            return Failure(kind=FailureKind.UNKNOWN, error=error)
+        return failure
+
+    def _unknown_calls(self) -> int:
+        outcomes = [call.outcome for call in self.ledger.task.calls.values()]
+        return outcomes.count(CallOutcome.UNKNOWN)
+
+    def _change_for(self, decision: Decision) -> Change:
+        now, sets, dropped = self.tools.clock.now(), self.ledger.unsaved, self.ledger.dropped
+        if isinstance(decision, Finish):
+            return transitions.finished(
+                self.ledger.task, decision.status, now, sets, decision.error, dropped=dropped
+            )
+        return transitions.requeued(
+            self.ledger.task,
+            now,
+            sets,
+            run_at=decision.run_at,
+            failures=decision.failures,
+            leases_lost=decision.leases_lost,
+            error=decision.error,
+            dropped=dropped,
+        )
+
+    async def _tell_queue(self, decision: Decision) -> None:
+        """Acknowledge or requeue; what Redis misses is healed by the janitor."""
+        queue, worker = self.tools.queue, self.tools.lease.worker
+        try:
+            if isinstance(decision, Again):
+                await queue.release(worker, entry_of(attrs.evolve(self.ledger.task, run_at=decision.run_at)))
+            else:
+                await queue.acknowledge(self.task.provider, worker, self.task.id)
+        except QueueUnavailable as error:
+            self.logger.warning("queue_not_told", reason=str(error))
+
+    async def _let_go(self) -> None:
+        """Leave a task that is in other hands; the pictures of one that was deleted go with it."""
+        try:
+            await self.tools.queue.acknowledge(self.task.provider, self.tools.lease.worker, self.task.id)
+            if await self.tools.store.get(self.task.id) is None:
+                await self.tools.assets.delete_task(self.task.id)
+        except ServiceUnavailable as error:
+            self.logger.warning("not_let_go", reason=str(error))
+
+    async def _tell_plugins(self, decision: Decision) -> None:
+        error = decision.error
+        if isinstance(decision, Again):
+            kind = TaskEventKind.RETRYING
+        else:
+            kind = TaskEventKind.COMPLETED if decision.status is Status.COMPLETED else TaskEventKind.FAILED
+        await self.tools.registry.tell(event_of(self.task, kind, error.code if error else None))
+
+    def _log_finish(self, decision: Finish) -> None:
+        code = decision.error.code if decision.error else None
+        self.logger.info("task_finished", status=decision.status.value, error_code=code)
+
+
+def event_of(task: Task, kind: TaskEventKind, error_code: str | None = None) -> TaskEvent:
+    """Return what plugins are told of a change of *task*."""
+    return TaskEvent(
+        kind=kind,
+        task_id=task.id,
+        provider=task.provider,
+        model=task.model,
+        user_id=task.user_id,
+        error_code=error_code,
+    )
+
+
+def _job(task: Task) -> Job:
+    return Job(
+        task_id=task.id,
+        user_id=task.user_id,
+        provider=task.provider,
+        type=task.type,
+        model=task.model,
+        input=task.input,
+        images=task.images,
+        references=task.references,
+        attempt=task.attempts,
+    )
+
+
+def _interrupted(why: Interruption) -> Failure:
+    if why is Interruption.GIVEN_BACK:
+        message = "the process that carried it out stopped; it goes on elsewhere"
+        return Failure(
+            kind=FailureKind.GIVEN_BACK, error=TaskError(code="given_back", message=message, retryable=True)
+        )
+    message = "the task was not finished by its deadline"
+    return Failure(
+        kind=FailureKind.DEADLINE,
+        error=TaskError(code="deadline_exceeded", message=message, retryable=True),
+    )

@@ -1,0 +1,70 @@
+"""What a plugin raised, in the terms of `retry` and of the task's user."""
+
+from __future__ import annotations
+
+from danqing_plugins import (
+    AccountProblem,
+    ContentRejected,
+    InvalidRequest,
+    OutcomeUnknown,
+    PluginError,
+    RateLimited,
+    Unavailable,
+)
+from danqing_server.errors import SourceUnavailable, StorageUnavailable
+from danqing_server.models import Billed, TaskError
+from danqing_server.retry import Failure, FailureKind
+
+__all__ = ["error_of", "failure_of"]
+
+_KINDS: tuple[tuple[type[PluginError], FailureKind, str], ...] = (
+    (InvalidRequest, FailureKind.REFUSED, "invalid_request"),
+    (ContentRejected, FailureKind.REFUSED, "content_rejected"),
+    (RateLimited, FailureKind.RATE_LIMITED, "rate_limited"),
+    (Unavailable, FailureKind.UNBILLED, "provider_unavailable"),
+    (AccountProblem, FailureKind.ACCOUNT, "account_problem"),
+    (OutcomeUnknown, FailureKind.UNKNOWN, "outcome_unknown"),
+)
+_RETRYABLE = (RateLimited, Unavailable, AccountProblem, OutcomeUnknown)
+
+
+def _kind_of(error: PluginError) -> tuple[FailureKind, str]:
+    for type_, kind, code in _KINDS:
+        if isinstance(error, type_):
+            return kind, code
+    return FailureKind.UNBILLED, "provider_error"
+
+
+def error_of(error: PluginError) -> TaskError:
+    """Return what the task's user reads of a plugin's error; the provider's own code stands beside ours."""
+    kind, code = _kind_of(error)
+    return TaskError(
+        code=code,
+        message=error.message,
+        retryable=isinstance(error, _RETRYABLE),
+        billed=Billed.UNKNOWN if kind is FailureKind.UNKNOWN else Billed.NO,
+        provider_code=None if error.code in (code, error.default_code) else error.code,
+        request_id=error.request_id,
+    )
+
+
+def failure_of(error: BaseException, *, call_open: bool) -> Failure:
+    """Return how an attempt failed; *call_open* says whether a paid call was cut by *error*."""
+    if isinstance(error, PluginError):
+        kind, _ = _kind_of(error)
+        retry_after_s = error.retry_after_s if isinstance(error, RateLimited | Unavailable) else None
+        return Failure(kind=kind, error=error_of(error), retry_after_s=retry_after_s)
+    if isinstance(error, StorageUnavailable):
+        message = "the picture storage is full or cannot be written"
+        return Failure(kind=FailureKind.STORAGE, error=_error("storage_unavailable", message))
+    if isinstance(error, SourceUnavailable):
+        message = "the provider's link to the finished picture does not answer"
+        return Failure(kind=FailureKind.STORAGE, error=_error("download_failed", message))
+    # The text of an exception nobody planned may hold anything: it goes to the log, never to the user.
+    message = f"the provider plugin failed ({type(error).__name__})"
+    kind = FailureKind.UNKNOWN if call_open else FailureKind.UNBILLED
+    return Failure(kind=kind, error=_error("plugin_error", message))
+
+
+def _error(code: str, message: str) -> TaskError:
+    return TaskError(code=code, message=message, retryable=True)

@@ -1,0 +1,98 @@
+"""What an attempt knows of its task beyond what is stored, and the writes that make it durable."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, TypeVar
+
+import attrs
+
+from danqing_server.codec import value_of
+from danqing_server.errors import StoreUnavailable
+from danqing_server.models import CallOutcome, CallRecord, Output, OutputState, Task
+from danqing_server.store.tasks import TaskStore
+
+__all__ = ["Ledger", "insist"]
+
+LONGEST_PAUSE_S = 2.0
+
+T = TypeVar("T")
+
+
+@attrs.define(eq=False)
+class Ledger:
+    """The task as this attempt sees it, ahead of MongoDB by `unsaved`, which the next write takes along.
+
+    `dropped` are the fields that the write which ends the attempt removes.
+
+    `save` raises AttemptLost once the task is in other hands.
+    """
+
+    store: TaskStore
+    task: Task
+    unsaved: dict[str, Any] = attrs.field(factory=dict, init=False)
+    dropped: tuple[str, ...] = attrs.field(default=(), init=False)
+    _saving: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
+
+    def note_call(self, record: CallRecord) -> None:
+        """Remember a call as it now stands."""
+        self.task = attrs.evolve(self.task, calls={**self.task.calls, record.id: record})
+        self.unsaved[f"calls.{record.id}"] = value_of(record)
+
+    def note_output(self, output: Output) -> None:
+        """Remember a picture as it now stands."""
+        self.task = attrs.evolve(self.task, outputs={**self.task.outputs, str(output.index): output})
+        self.unsaved[f"outputs.{output.index}"] = value_of(output)
+
+    def note(self, **fields: Any) -> None:
+        """Remember other fields of the task."""
+        self.task = attrs.evolve(self.task, **fields)
+        self.unsaved.update({name: value_of(value) for name, value in fields.items()})
+
+    async def save(self) -> None:
+        """Make everything noted so far durable, however long MongoDB is away."""
+        async with self._saving:  # who finds nothing unsaved must wait for the write that took it along
+            if not self.unsaved:
+                return
+            sets, self.unsaved = self.unsaved, {}
+            try:
+                await insist(partial(self.store.amend, self.task, sets))
+            except BaseException:
+                self.unsaved = {**sets, **self.unsaved}
+                raise
+
+    def forget_output(self, index: int) -> None:
+        """Drop a picture whose source is gone: it is missing again, and its call's outcome is in doubt."""
+        lost = self.task.outputs[str(index)]
+        outputs = {key: output for key, output in self.task.outputs.items() if output is not lost}
+        self.task = attrs.evolve(self.task, outputs=outputs)
+        self.unsaved.pop(f"outputs.{index}", None)
+        self.dropped += (f"outputs.{index}",)
+
+    def close_calls(self) -> None:
+        """Settle every call the attempt leaves behind: what is answered without its pictures is in doubt."""
+        missing = set(self.task.missing)
+        for call in self.task.calls.values():
+            unfilled = bool(missing & set(call.indexes))
+            if call.outcome is CallOutcome.OPEN:
+                outcome = CallOutcome.UNKNOWN if unfilled or not call.indexes else CallOutcome.DELIVERED
+                self.note_call(attrs.evolve(call, outcome=outcome))
+            elif call.outcome is CallOutcome.DELIVERED and unfilled:
+                self.note_call(attrs.evolve(call, outcome=CallOutcome.UNKNOWN))
+
+    def sourced(self) -> list[Output]:
+        """Return the pictures whose upstream URL is saved and that are not yet ours."""
+        return [output for output in self.task.outputs.values() if output.state is OutputState.SOURCED]
+
+
+async def insist(write: Callable[[], Awaitable[T]]) -> T:
+    """Repeat *write* until MongoDB carries it out; its changes are compare-and-sets that may be repeated."""
+    pause_s = 0.05
+    while True:
+        try:
+            return await write()
+        except StoreUnavailable:
+            await asyncio.sleep(pause_s)
+            pause_s = min(LONGEST_PAUSE_S, pause_s * 2)

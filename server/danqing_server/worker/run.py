@@ -1,0 +1,204 @@
+"""The `run` that a provider is given: the server's side of `danqing_plugins.Run`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import attrs
+
+from danqing_plugins import (
+    AccountProblem,
+    ContentRejected,
+    InvalidRequest,
+    Log,
+    OutcomeUnknown,
+    PluginError,
+    RateLimited,
+    Reference,
+    ReferenceData,
+    Source,
+    Unavailable,
+)
+from danqing_server.assets.fetching import fetch_public
+from danqing_server.assets.keys import media_type_of
+from danqing_server.errors import NotFound, PictureRejected, SourceUnavailable
+from danqing_server.ids import new_token
+from danqing_server.log import Logger
+from danqing_server.models import CallOutcome, CallRecord, Output, OutputState
+from danqing_server.retry import ambiguity_allows, carried_call
+from danqing_server.worker.failures import error_of
+from danqing_server.worker.keeping import Keeper
+from danqing_server.worker.ledger import Ledger
+from danqing_server.worker.tools import Tools
+
+__all__ = ["OpenCall", "TaskRun"]
+
+PROGRESS_EVERY_S = 1.0
+REFERENCE_TIMEOUT_S = 30.0
+
+
+@attrs.define(eq=False)
+class OpenCall:
+    """A paid call while its block runs; see `danqing_plugins.Call`."""
+
+    id: str
+    request_id: str | None = None
+    usage: Mapping[str, Any] = attrs.field(factory=dict)
+
+
+@attrs.define(eq=False)
+class TaskRun:
+    """One attempt at one task, from the provider's side; the names are those of `danqing_plugins.Run`."""
+
+    ledger: Ledger
+    keeper: Keeper
+    tools: Tools
+    logger: Logger
+    _told_progress_s: float = attrs.field(default=float("-inf"), init=False)
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        return self.tools.session
+
+    @property
+    def log(self) -> Log:
+        return self.logger
+
+    @property
+    def delivered(self) -> frozenset[int]:
+        return frozenset(range(self.ledger.task.images)) - frozenset(self.missing)
+
+    @property
+    def missing(self) -> tuple[int, ...]:
+        return self.ledger.task.missing
+
+    @property
+    def saved(self) -> Mapping[str, Any]:
+        return self.ledger.task.saved
+
+    @property
+    def remaining_s(self) -> float:
+        deadline_at = self.ledger.task.deadline_at
+        if deadline_at is None:
+            return self.tools.task_timeout_s
+        return max(0.0, (deadline_at - self.tools.clock.now()).total_seconds())
+
+    @asynccontextmanager
+    async def call(self, indexes: Sequence[int], fingerprint: str) -> AsyncIterator[OpenCall]:
+        record = await self._open_call(tuple(indexes), fingerprint)
+        call = OpenCall(id=record.id)
+        outcome, code = CallOutcome.UNKNOWN, None
+        try:
+            yield call
+            outcome = CallOutcome.DELIVERED
+        except PluginError as error:
+            outcome, code = _outcome_of(error), error.code
+            call.request_id = call.request_id or error.request_id
+            raise
+        finally:
+            # Not awaited: it travels with the next write, and until then the call counts as open.
+            closed = attrs.evolve(
+                record,
+                outcome=outcome,
+                ended_at=self.tools.clock.now(),
+                request_id=call.request_id,
+                error_code=code,
+                usage=dict(call.usage),
+            )
+            self.ledger.note_call(closed)
+
+    async def deliver(self, index: int, source: Source) -> None:
+        if not self._awaited(index):
+            return
+        if source.url is None:
+            await self.keeper.keep(index, source)
+        else:
+            now = self.tools.clock.now()
+            self.ledger.note_output(Output(index=index, state=OutputState.SOURCED, at=now, source_url=source.url))
+            await self.ledger.save()
+            self.keeper.begin(index, source)
+
+    async def reject(self, index: int, error: PluginError) -> None:
+        if self._awaited(index):
+            now = self.tools.clock.now()
+            self.ledger.note_output(Output(index=index, state=OutputState.FAILED, at=now, error=error_of(error)))
+            await self.ledger.save()
+
+    async def omit(self, indexes: Sequence[int]) -> None:
+        for index in indexes:
+            if self._awaited(index):
+                self.ledger.note_output(Output(index=index, state=OutputState.OMITTED, at=self.tools.clock.now()))
+        await self.ledger.save()
+
+    async def progress(self, fraction: float) -> None:
+        now_s = self.tools.clock.monotonic_s()
+        if now_s - self._told_progress_s >= PROGRESS_EVERY_S:
+            self._told_progress_s = now_s
+            self.ledger.note(progress=min(1.0, max(0.0, float(fraction))))
+            await self.ledger.save()
+
+    async def checkpoint(self, data: Mapping[str, Any]) -> None:
+        self.ledger.note(saved=dict(data))
+        await self.ledger.save()
+
+    async def open_reference(self, reference: Reference) -> ReferenceData:
+        try:
+            if reference.asset is not None:
+                body = await self.tools.assets.read(reference.asset)
+                return ReferenceData(body=body, media_type=media_type_of(reference.asset))
+            body, media_type = await fetch_public(
+                reference.url or "",
+                session=self.tools.public_session,
+                limit_bytes=self.tools.max_picture_bytes,
+                timeout_s=REFERENCE_TIMEOUT_S,
+            )
+        except SourceUnavailable as error:
+            if not error.gone:
+                raise Unavailable(f"{reference.field}: {error}", code="reference_unavailable") from error
+            raise InvalidRequest(f"{reference.field}: {error}", code="reference_refused") from error
+        except (NotFound, PictureRejected) as error:
+            raise InvalidRequest(f"{reference.field}: {error}", code="reference_refused") from error
+        return ReferenceData(body=body, media_type=media_type)
+
+    def _awaited(self, index: int) -> bool:
+        if not 0 <= index < self.ledger.task.images:
+            raise ValueError(f"picture {index} of a task of {self.ledger.task.images}")
+        return index in self.missing
+
+    async def _open_call(self, indexes: tuple[int, ...], fingerprint: str) -> CallRecord:
+        """Write the call down, unless the task's own start announced it, and return its record."""
+        task = self.ledger.task
+        if not ambiguity_allows(task, indexes, self.tools.policy):
+            raise OutcomeUnknown("an earlier call may have been billed, and the policy allows no further one")
+        self._require_lease()
+        carried = task.single_call and task.attempt is not None and task.attempt.id not in task.calls
+        now = self.tools.clock.now()
+        if carried:
+            record = attrs.evolve(carried_call(task), indexes=indexes, fingerprint=fingerprint, sent_at=now)
+        else:
+            record = CallRecord(
+                id=new_token(), attempt=task.attempts, indexes=indexes, fingerprint=fingerprint, sent_at=now
+            )
+        self.ledger.note_call(record)
+        if not carried:
+            await self.ledger.save()
+            self._require_lease(record)
+        return record
+
+    def _require_lease(self, record: CallRecord | None = None) -> None:
+        if self.tools.lease.fresh:
+            return
+        if record is not None:
+            self.ledger.note_call(attrs.evolve(record, outcome=CallOutcome.UNSENT))
+        raise Unavailable("this worker's lease is in doubt; no call was sent", code="lease_in_doubt")
+
+
+def _outcome_of(error: PluginError) -> CallOutcome:
+    if isinstance(error, RateLimited | Unavailable):
+        return CallOutcome.FAILED_UNBILLED
+    if isinstance(error, InvalidRequest | ContentRejected | AccountProblem):
+        return CallOutcome.REJECTED
+    return CallOutcome.UNKNOWN

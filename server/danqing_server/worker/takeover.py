@@ -1,0 +1,70 @@
+"""Ending an attempt whose executor is gone: a dead process, or a coroutine that died inside a living one."""
+
+from __future__ import annotations
+
+import attrs
+
+from danqing_plugins import TaskEventKind
+from danqing_server.log import get_logger
+from danqing_server.models import CallOutcome, Status, Task, TaskError
+from danqing_server.retry import Decision, Failure, FailureKind, Finish, decide, open_calls
+from danqing_server.store import transitions
+from danqing_server.store.tasks import Change
+from danqing_server.worker.attempt import entry_of, event_of
+from danqing_server.worker.ledger import Ledger
+from danqing_server.worker.tools import Tools
+
+__all__ = ["take_over"]
+
+log = get_logger(__name__)
+
+
+async def take_over(task: Task, tools: Tools) -> bool:
+    """Put *task* back in line, or end it if it may not be tried again; False when someone else was first."""
+    change, decision = _settlement(task, tools)
+    won = await tools.store.apply(change)
+    log.warning("task_taken_over", task_id=task.id, won=won, ended=isinstance(decision, Finish))
+    if not won:
+        return False
+    holder = task.attempt.worker if task.attempt else ""
+    if not isinstance(decision, Finish):
+        await tools.queue.release(holder, entry_of(attrs.evolve(task, run_at=decision.run_at)))
+        return True
+    await tools.queue.acknowledge(task.provider, holder, task.id)
+    kind = TaskEventKind.COMPLETED if decision.status is Status.COMPLETED else TaskEventKind.FAILED
+    await tools.registry.tell(event_of(task, kind, decision.error.code if decision.error else None))
+    return True
+
+
+def _settlement(task: Task, tools: Tools) -> tuple[Change, Decision]:
+    """Return the change that ends the abandoned attempt, and what it amounts to."""
+    now = tools.clock.now()
+    calls = open_calls(task)
+    ledger = Ledger(tools.store, task)
+    for call in calls:
+        ledger.note_call(attrs.evolve(call, outcome=CallOutcome.UNKNOWN, ended_at=now))
+    ledger.close_calls()
+    decision = decide(ledger.task, _failure(bool(calls)), tools.policy, now)
+    if isinstance(decision, Finish):
+        for output in decision.outputs:
+            ledger.note_output(output)
+        return transitions.finished(ledger.task, decision.status, now, ledger.unsaved, decision.error), decision
+    return transitions.requeued(
+        ledger.task,
+        now,
+        ledger.unsaved,
+        run_at=decision.run_at,
+        failures=decision.failures,
+        leases_lost=decision.leases_lost,
+        error=decision.error,
+    ), decision
+
+
+def _failure(call_was_open: bool) -> Failure:
+    if call_was_open:
+        message = "the process that carried it out died during a call, which may have been billed"
+        error = TaskError(code="worker_lost", message=message, retryable=True)
+        return Failure(kind=FailureKind.UNKNOWN, error=error)
+    message = "the processes that carried it out died, each before a call was sent"
+    error = TaskError(code="poison", message=message, retryable=True)
+    return Failure(kind=FailureKind.WORKER_LOST, error=error)

@@ -1,0 +1,37 @@
+"""What carrying out tasks needs; made in the composition root, the same for every task of a process."""
+
+from __future__ import annotations
+
+import aiohttp
+import attrs
+
+from danqing_server.assets.storage import Assets
+from danqing_server.clock import Clock
+from danqing_server.queue.lanes import Queue
+from danqing_server.registry import Registry
+from danqing_server.retry import Policy
+from danqing_server.store.leases import Lease
+from danqing_server.store.tasks import TaskStore
+
+__all__ = ["Tools"]
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Tools:
+    """The process's resources, open for as long as it carries out tasks.
+
+    `session` is for providers, `public_session` reaches public addresses only: for URLs that users gave.
+    """
+
+    store: TaskStore
+    queue: Queue
+    assets: Assets
+    registry: Registry
+    lease: Lease
+    session: aiohttp.ClientSession
+    public_session: aiohttp.ClientSession
+    clock: Clock
+    policy: Policy
+    call_timeout_s: float
+    task_timeout_s: float
+    max_picture_bytes: int

@@ -1,0 +1,78 @@
+"""Real MongoDB, Redis and sandbox for every integration test: one of each per run, names of its own per test."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from danqing_server.embedded.servers import free_port
+from tests.support.servers import RunningServer, run_mongod, run_redis, run_sandbox
+
+
+@pytest.fixture(scope="session")
+def shared_mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """The run's mongod. Do not kill it: `own_mongod` is for that."""
+    with run_mongod(tmp_path_factory.mktemp("mongod")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """The run's redis-server. Do not kill or flush it: `own_redis` is for that."""
+    with run_redis(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """The run's Ark sandbox, answering without delay."""
+    folder = tmp_path_factory.mktemp("sandbox")
+    with run_sandbox(folder, port=free_port(), arguments=("--latency-s", "0")) as server:
+        yield server
+
+
+@pytest.fixture
+def sandbox_url(sandbox: RunningServer) -> str:
+    """The base URL of the run's sandbox, without a trailing slash."""
+    return sandbox.url
+
+
+@pytest.fixture
+def mongo_url(shared_mongod: RunningServer) -> str:
+    """The URL of the run's MongoDB, without a database."""
+    return shared_mongod.url
+
+
+@pytest.fixture
+def database_name() -> str:
+    """A database of this test's own."""
+    return f"test_{uuid.uuid4().hex[:16]}"
+
+
+@pytest.fixture
+def redis_url(shared_redis: RunningServer) -> str:
+    """The URL of the run's Redis."""
+    return shared_redis.url
+
+
+@pytest.fixture
+def redis_prefix() -> str:
+    """A prefix for this test's own keys."""
+    return f"test-{uuid.uuid4().hex[:16]}"
+
+
+@pytest.fixture
+def own_mongod(tmp_path: Path) -> Iterator[RunningServer]:
+    """A mongod that this test may kill, pause and restart."""
+    with run_mongod(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[RunningServer]:
+    """A redis-server that this test may kill, pause and restart."""
+    with run_redis(tmp_path) as server:
+        yield server

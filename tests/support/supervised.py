@@ -1,0 +1,52 @@
+"""`danqing serve` with stand-ins for its serving processes and plugins: a script, its settings are variables.
+
+`STAND_IN_SANDBOX=1` makes a provider want the stand-in simulator.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from danqing_server.errors import DanqingError
+from danqing_server.log import configure_logging
+from danqing_server.processes import StartRefused
+from danqing_server.supervisor import Supervisor
+from danqing_server.survey import Survey, WantedSandbox
+
+_HERE = Path(__file__).parent
+
+
+def _serving(descriptor: int, index: int) -> tuple[str, ...]:
+    return (sys.executable, str(_HERE / "stand_in_serving.py"), "--fd", str(descriptor), "--index", str(index))
+
+
+def _survey() -> Survey:
+    if not os.environ.get("STAND_IN_SANDBOX"):
+        return Survey()
+    sandbox = WantedSandbox(provider="volcengine", module="tests.support.stand_in_sandbox")
+    return Survey(sandboxes=(sandbox,), simulated=("volcengine",))
+
+
+def main() -> int:
+    """Supervise, and answer as the command line does."""
+    configure_logging("INFO", json_lines=True)
+    supervisor = Supervisor(
+        read_environment=lambda: dict(os.environ),
+        survey_command=(sys.executable, "-c", f"print({_survey().to_json()!r})"),
+        serving_command=_serving,
+        stop_margin_s=float(os.environ.get("STAND_IN_MARGIN", "5")),
+    )
+    try:
+        asyncio.run(supervisor.run())
+    except DanqingError as error:
+        if not (isinstance(error, StartRefused) and error.explained):
+            sys.stderr.write(f"danqing: {error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,106 @@
+"""The whole of one serving process, without HTTP, inside the test's own event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from danqing_plugins import Provider
+from danqing_server.api.services import Services
+from danqing_server.models import FINISHED, Task
+from danqing_server.registry import load_registry
+from danqing_server.serving import Workers, serving
+from danqing_server.settings import Settings
+from danqing_server.submission import Submission
+
+__all__ = ["System", "running_system", "settings_for", "until"]
+
+
+async def until(condition: Callable[[], Any], *, timeout_s: float = 20.0, what: str = "the condition") -> Any:
+    """Return the first true answer of *condition*, a function that may be async; AssertionError after a while."""
+    async with asyncio.timeout(timeout_s):
+        while True:
+            answer = condition()
+            if asyncio.iscoroutine(answer):
+                answer = await answer
+            if answer:
+                return answer
+            await asyncio.sleep(0.01)
+    raise AssertionError(f"{what} did not come true")
+
+
+def settings_for(
+    mongo_url: str, database: str, redis_url: str, prefix: str, data_dir: Path, **variables: str
+) -> Settings:
+    """Return settings that use the given servers and names."""
+    return Settings.read(
+        {
+            "MONGO_URL": mongo_url,
+            "REDIS_URL": redis_url,
+            "DANQING_DATABASE": database,
+            "DANQING_REDIS_PREFIX": prefix,
+            "DANQING_DATA_DIR": str(data_dir),
+            "DANQING_DISABLED_PLUGINS": "volcengine",
+            "DANQING_DEFAULT_PROVIDER": "scripted",
+            "DANQING_STOP_GRACE": "5",
+            **variables,
+        }
+    )
+
+
+@attrs.define(eq=False)
+class System:
+    """A running process: its services and its workers."""
+
+    services: Services
+    workers: Workers | None
+
+    async def submit(self, prompt: str = "a cat", user_id: str = "u1", **fields: Any) -> Task:
+        """Submit a task to the default provider; `n` and other input keys by name."""
+        named = {key: fields.pop(key) for key in ("delay_s", "priority", "on_ambiguous") if key in fields}
+        submission = Submission(
+            provider=None,
+            type="image",
+            model=None,
+            input={"prompt": prompt, **fields},
+            user_id=user_id,
+            **named,
+        )
+        return await self.services.submissions.submit(submission)
+
+    async def get(self, task_id: str) -> Task:
+        """Return the task as it is stored."""
+        task = await self.services.store.get(task_id)
+        assert task is not None
+        return task
+
+    async def finished(self, task_id: str, timeout_s: float = 20.0) -> Task:
+        """Wait until the task is finished and return it."""
+
+        async def look() -> Task | None:
+            task = await self.get(task_id)
+            return task if task.status in FINISHED else None
+
+        found: Task = await until(look, timeout_s=timeout_s, what=f"the end of {task_id}")
+        return found
+
+
+@asynccontextmanager
+async def running_system(
+    settings: Settings, providers: Sequence[Provider], *, workers: bool = True
+) -> AsyncIterator[System]:
+    """Yield a process that serves *providers*; stopped in order at the end."""
+    registry = load_registry(settings, extra=[(provider.info.name, provider) for provider in providers])
+    async with serving(settings, registry) as (services, pool):
+        if workers and pool is not None:
+            pool.start()
+        try:
+            yield System(services, pool)
+        finally:
+            if workers and pool is not None:
+                await pool.stop(settings.stop_grace_s)

@@ -1,0 +1,152 @@
+"""What is taken for a picture, and what is seen to be cut off."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+
+import pytest
+
+from danqing_server.assets.inspection import Inspection, inspect_header, inspect_whole
+from danqing_server.errors import PictureRejected
+from tests.unit.assets.pictures import FORMATS, bitmap_header, picture
+
+MOST = 64_000_000
+
+
+def whole(tmp_path: Path, body: bytes, max_pixels: int = MOST) -> Inspection:
+    path = tmp_path / "picture"
+    path.write_bytes(body)
+    return inspect_whole(path, max_pixels=max_pixels)
+
+
+def png_header(width: int, height: int) -> bytes:
+    head = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head)) + b"\0\1\0\0IDAT"
+    )
+
+
+def webp_header(kind: bytes, start: bytes) -> bytes:
+    chunk = kind + struct.pack("<I", 1000) + start
+    return b"RIFF" + struct.pack("<I", 1012) + b"WEBP" + chunk + bytes(16)
+
+
+class TestWhole:
+    """A picture is taken by its own bytes, and only whole."""
+
+    @pytest.mark.parametrize("format_", FORMATS)
+    def test_each_format_is_recognised(self, tmp_path: Path, format_: str) -> None:
+        """Format and size come from the bytes."""
+        expected = Inspection(media_type=f"image/{format_}", extension=format_, width=96, height=64)
+        assert whole(tmp_path, picture(format_)) == expected
+
+    def test_a_progressive_jpeg_is_taken(self, tmp_path: Path) -> None:
+        """The scaled decode knows progressive files too."""
+        assert whole(tmp_path, picture("jpeg", progressive=True)).extension == "jpeg"
+
+    def test_the_size_reported_is_not_the_decoded_one(self, tmp_path: Path) -> None:
+        """A JPEG is decoded small, and reported at its own size."""
+        assert whole(tmp_path, picture("jpeg", 1000, 501)).height == 501
+
+    @pytest.mark.parametrize("format_", FORMATS)
+    @pytest.mark.parametrize("part", [0.02, 0.3, 0.5, 0.9, 0.97])
+    def test_a_cut_is_seen(self, tmp_path: Path, format_: str, part: float) -> None:
+        """Wherever the file breaks off, it is called truncated."""
+        body = picture(format_, 400, 300)
+        with pytest.raises(PictureRejected) as caught:
+            whole(tmp_path, body[: int(len(body) * part)])
+        assert caught.value.code == "truncated"
+
+    @pytest.mark.parametrize("options", [{}, {"progressive": True}], ids=["baseline", "progressive"])
+    @pytest.mark.parametrize("missing", [1, 2, 3, 12, 20])
+    def test_a_jpeg_without_its_last_bytes_is_cut(
+        self, tmp_path: Path, missing: int, options: dict[str, object]
+    ) -> None:
+        """Even when every pixel is still there."""
+        with pytest.raises(PictureRejected) as caught:
+            whole(tmp_path, picture("jpeg", 400, 300, **options)[:-missing])
+        assert caught.value.code == "truncated"
+
+    @pytest.mark.parametrize("missing", [1, 4, 12, 16, 20])
+    def test_a_png_without_its_last_bytes_is_cut(self, tmp_path: Path, missing: int) -> None:
+        """Even when every pixel is still there."""
+        with pytest.raises(PictureRejected) as caught:
+            whole(tmp_path, picture("png", 400, 300)[:-missing])
+        assert caught.value.code == "truncated"
+
+    @pytest.mark.parametrize("format_", FORMATS)
+    def test_bytes_after_the_end_are_let_pass(self, tmp_path: Path, format_: str) -> None:
+        """Cameras and editors append things; every pixel is there all the same."""
+        assert whole(tmp_path, picture(format_) + bytes(5000)).width == 96
+
+    def test_damage_inside_a_png_is_seen(self, tmp_path: Path) -> None:
+        """The compressed stream's own check fails."""
+        body = bytearray(picture("png", 400, 300))
+        body[len(body) // 2] ^= 0xFF
+        with pytest.raises(PictureRejected) as caught:
+            whole(tmp_path, bytes(body))
+        assert caught.value.code == "truncated"
+
+    @pytest.mark.parametrize(
+        "body",
+        [b"<html><body>503</body></html>", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"{}", b"%PDF-1.7", b"B"],
+        ids=["html", "svg", "json", "pdf", "one byte"],
+    )
+    def test_what_is_no_picture_is_said_so(self, tmp_path: Path, body: bytes) -> None:
+        """Markup counts as no picture, whatever a browser would paint."""
+        with pytest.raises(PictureRejected) as caught:
+            whole(tmp_path, body)
+        assert caught.value.code == "not_a_picture"
+
+    @pytest.mark.parametrize("format_", FORMATS)
+    def test_the_pixel_limit_is_inclusive(self, tmp_path: Path, format_: str) -> None:
+        """Exactly the limit passes, one less does not."""
+        assert whole(tmp_path, picture(format_), max_pixels=96 * 64).width == 96
+        with pytest.raises(PictureRejected) as caught:
+            whole(tmp_path, picture(format_), max_pixels=96 * 64 - 1)
+        assert caught.value.code == "too_large"
+
+
+class TestBombs:
+    """A header that promises more than is allowed is enough; nothing is decoded."""
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            png_header(60_000, 60_000),
+            bitmap_header(30_000, 30_000),
+            webp_header(b"VP8X", bytes(4) + (9_999).to_bytes(3, "little") * 2),
+            webp_header(b"VP8L", b"\x2f" + (9_999 | 9_999 << 14).to_bytes(4, "little")),
+            webp_header(b"VP8 ", b"\0\0\0\x9d\x01\x2a" + (10_000).to_bytes(2, "little") * 2),
+        ],
+        ids=["png", "bmp", "webp extended", "webp lossless", "webp lossy"],
+    )
+    def test_a_huge_size_is_refused_by_its_header(self, tmp_path: Path, body: bytes) -> None:
+        """The code is too_large, not truncated: the pixels were never looked for."""
+        with pytest.raises(PictureRejected) as in_file:
+            whole(tmp_path, body)
+        with pytest.raises(PictureRejected) as in_memory:
+            inspect_header(body, max_pixels=MOST)
+        assert [in_file.value.code, in_memory.value.code] == ["too_large"] * 2
+
+    def test_pillows_own_limit_does_not_stand_in_the_way(self, tmp_path: Path) -> None:
+        """A picture above Pillow's warning limit, and its error limit, passes when the setting allows it."""
+        assert inspect_header(bitmap_header(20_000, 10_000), max_pixels=10**9).width == 20_000
+
+
+class TestHeader:
+    """References are looked at, not decoded."""
+
+    @pytest.mark.parametrize("format_", FORMATS)
+    def test_size_and_format_are_read(self, format_: str) -> None:
+        """As in a file."""
+        found = inspect_header(picture(format_, 31, 17), max_pixels=MOST)
+        assert (found.media_type, found.width, found.height) == (f"image/{format_}", 31, 17)
+
+    def test_a_cut_header_is_truncated(self) -> None:
+        """It begins as a PNG, and there it ends."""
+        with pytest.raises(PictureRejected) as caught:
+            inspect_header(picture("png")[:20], max_pixels=MOST)
+        assert caught.value.code == "truncated"

@@ -1,0 +1,114 @@
+"""The command line: what it lists, and how it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from danqing_server.cli import main, plugins_table, settings_table
+from danqing_server.settings import variables
+from danqing_server.survey import InstalledPlugin, Survey, WantedSandbox
+
+
+class TestMain:
+    def test_wrong_setting_is_one_line_and_code_2(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """No traceback: the variable, the value, and what is allowed."""
+        dotenv = tmp_path / "settings.env"
+        dotenv.write_text("DANQING_ROLE=cook\n")
+        assert main(["plugins", "--env-file", str(dotenv)]) == 2
+        written = capsys.readouterr()
+        assert written.out == ""
+        assert written.err.startswith("danqing: DANQING_ROLE: 'cook' is not allowed")
+        assert written.err.count("\n") == 1
+
+    def test_option_is_checked_as_its_variable_is(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """A wrong option names the variable that it stands for."""
+        assert main(["serve", "--port", "eighty"]) == 2
+        assert "PORT: 'eighty' is not allowed" in capsys.readouterr().err
+
+    def test_open_address_without_keys_is_refused(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Nobody serves the whole network without keys by mistake."""
+        assert main(["serve", "--host", "0.0.0.0"]) == 2
+        assert "DANQING_API_KEYS" in capsys.readouterr().err
+
+    def test_missing_env_file_is_named(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """A file that was asked for and is not there is an error; a missing `.env` is none."""
+        missing = tmp_path / "missing.env"
+        assert main(["serve", "--env-file", str(missing)]) == 2
+        assert str(missing) in capsys.readouterr().err
+
+    @pytest.mark.parametrize("arguments", [[], ["cook"], ["serve", "--cook"]])
+    def test_unknown_words_end_with_code_2(self, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+        """What cannot be understood is refused with the usage."""
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        assert ended.value.code == 2
+        assert "usage: danqing" in capsys.readouterr().err
+
+    def test_version_is_printed(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """`--version` prints the name and three numbers."""
+        with pytest.raises(SystemExit) as ended:
+            main(["--version"])
+        assert ended.value.code == 0
+        name, version = capsys.readouterr().out.split()
+        assert name == "danqing"
+        assert version.count(".") == 2
+
+    def test_provider_without_simulator_is_refused(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        """`danqing sandbox` for a provider that has none says so."""
+        dotenv = tmp_path / "settings.env"
+        dotenv.write_text("DANQING_DEFAULT_PROVIDER=nobody\nDANQING_DISABLED_PLUGINS=volcengine\n")
+        assert main(["sandbox", "--env-file", str(dotenv)]) == 2
+        assert "'nobody' has no simulator" in capsys.readouterr().err
+
+
+class TestSettingsTable:
+    def test_every_variable_has_a_row_of_five_cells(self) -> None:
+        """Nothing is left out, and no cell breaks the table."""
+        rows = settings_table().splitlines()[2:]
+        assert [row.split("`")[1] for row in rows] == [variable.name for variable in variables()]
+        assert {row.count("|") for row in rows} == {6}
+
+
+class TestPluginsTable:
+    BROKEN = InstalledPlugin(name="worse", error="ImportError: no module")
+    SURVEY = Survey(
+        plugins=(InstalledPlugin(name="good", version="1.2", providers=("one", "two"), models=("m1",)), BROKEN),
+        sandboxes=(WantedSandbox(provider="one", module="package.module"),),
+        simulated=("one",),
+    )
+
+    def test_working_and_broken_plugins_are_listed(self) -> None:
+        """One row each; the error of a broken one stands below; a simulated provider is marked."""
+        _, good, worse, why = plugins_table(self.SURVEY).splitlines()
+        assert good.split() == ["good", "1.2", "ok", "one", "(sandbox),", "two", "m1"]
+        assert worse.split() == ["worse", "-", "broken", "-", "-"]
+        assert why == "worse is broken: ImportError: no module"
+
+    def test_nothing_installed_is_said(self) -> None:
+        """An empty table is a sentence."""
+        assert plugins_table(Survey()) == "no plugins are installed"
+
+    def test_survey_comes_back_from_json(self) -> None:
+        """What the child prints is what the supervisor reads."""
+        assert Survey.from_json(self.SURVEY.to_json()) == self.SURVEY
+
+    @pytest.mark.parametrize("text", ["", "[]", "{}", '{"plugins": 1, "sandboxes": [], "simulated": []}', "null"])
+    def test_other_text_is_no_survey(self, text: str) -> None:
+        """A child that crashed or printed something else is told apart from an empty survey."""
+        with pytest.raises((ValueError, KeyError, TypeError)):
+            Survey.from_json(text)
+
+
+class TestPluginsCommand:
+    def test_listing_is_json_on_one_line(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """`--json` prints one object, and the code tells whether one is broken."""
+        dotenv = tmp_path / "settings.env"
+        dotenv.write_text("")
+        code = main(["plugins", "--json", "--env-file", str(dotenv)])
+        listing = json.loads(capsys.readouterr().out)
+        assert code == int(any(plugin["error"] for plugin in listing["plugins"]))
