@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import os
 import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -228,7 +229,7 @@ def main(argv: list[str] | None = None) -> int:
         configure_logging(settings.log_level, json_lines=settings.environment_name == "production" or None)
         registry = load_registry(settings)
     except SettingsError as error:
-        log.error("settings_refused", reason=str(error))
+        sys.stderr.write(f"danqing: {error}\n")
         return SETTINGS_REFUSED
     app = create_app(settings)
     _attach(app, settings, registry)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from danqing_plugins import ContentRejected, InvalidRequest, Job, RateLimited, Run, Source, Unavailable
+from danqing_plugins import ContentRejected, InvalidRequest, Job, RateLimited, Result, Run, Source, Unavailable
 from danqing_server.errors import Conflict, InvalidSubmission
-from danqing_server.models import Billed, CallOutcome, OutputState, Status
+from danqing_server.models import Billed, CallOutcome, OutputState, Status, Task
 from danqing_server.settings import Settings
 from tests.support.providers import ScriptedProvider, deliver_all, picture
-from tests.support.system import running_system, settings_for, until
+from tests.support.system import System, running_system, settings_for, until
 
 Make = Callable[..., Settings]
 
@@ -58,8 +58,6 @@ class TestHappyPath:
 
     async def test_a_task_without_pictures_returns_data(self, settings: Make) -> None:
         """A provider may answer with data alone."""
-        from danqing_plugins import Result
-
         async def answer(_job: Job, run: Run) -> Result:
             async with run.call([], "f"):
                 return Result(output={"text": "hello"})
@@ -271,13 +269,15 @@ class TestControl:
             await system.finished(task.id)
             await system.services.control.delete(task.id, None)
             assert await system.services.store.get(task.id) is None
-            assert not [path for path in tmp_path.rglob("*.png")]
+            assert not await asyncio.to_thread(lambda: list(tmp_path.rglob("*.png")))
 
 
-async def until_completed(system, task_id):  # type: ignore[no-untyped-def] # a helper of this file alone
-    return await until(lambda: _completed(system, task_id))
+async def until_completed(system: System, task_id: str) -> Task:
+    """Wait until the task is completed and return it."""
 
+    async def look() -> Task | None:
+        task = await system.get(task_id)
+        return task if task.status is Status.COMPLETED else None
 
-async def _completed(system, task_id):  # type: ignore[no-untyped-def] # a helper of this file alone
-    task = await system.get(task_id)
-    return task if task.status is Status.COMPLETED else None
+    found: Task = await until(look)
+    return found
