@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
-
-import aiohttp
+from typing import TYPE_CHECKING, Any, Protocol
 
 from danqing_plugins.errors import PluginError
 from danqing_plugins.models import Reference, ReferenceData, Source
+
+if TYPE_CHECKING:  # half of what importing this package would cost
+    import aiohttp
 
 __all__ = ["Call", "Log", "Run"]
 

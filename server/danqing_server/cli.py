@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from danqing_server.survey import Survey
+    from danqing_server.supervision.survey import Survey
 
 __all__ = ["main", "plugins_table", "settings_table"]
 
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _parser().error(f"unrecognized arguments: {' '.join(passed_on)}")
     arguments.passed_on = passed_on
     from danqing_server.errors import DanqingError
-    from danqing_server.processes import StartRefused
+    from danqing_server.supervision.processes import StartRefused
 
     try:
         run: Callable[[argparse.Namespace], int] = arguments.run
@@ -129,7 +129,7 @@ def _environment(arguments: argparse.Namespace) -> dict[str, str]:
 def _serve(arguments: argparse.Namespace) -> int:
     from danqing_server.log import configure_logging
     from danqing_server.settings import Settings
-    from danqing_server.supervisor import Supervisor
+    from danqing_server.supervision.supervisor import Supervisor
 
     settings = Settings.read(_environment(arguments))
     json_lines = True if settings.environment_name == "production" else None
@@ -161,7 +161,7 @@ def _find_sandbox(provider: str, disabled_plugins: Sequence[str]) -> str:
     """Return the module of *provider*'s simulator, wanted or not. Raises SettingsError when it has none."""
     from danqing_server.errors import SettingsError
     from danqing_server.settings import Settings
-    from danqing_server.survey import take_survey
+    from danqing_server.supervision.survey import take_survey
 
     # Asked without any key: a provider that has one wants no simulator.
     keyless = Settings.read({"DANQING_DISABLED_PLUGINS": ",".join(disabled_plugins)})
@@ -174,7 +174,7 @@ def _find_sandbox(provider: str, disabled_plugins: Sequence[str]) -> str:
 def _plugins(arguments: argparse.Namespace) -> int:
     from danqing_server.log import configure_logging
     from danqing_server.settings import Settings
-    from danqing_server.survey import take_survey
+    from danqing_server.supervision.survey import take_survey
 
     configure_logging("CRITICAL")  # what is broken stands in the table
     survey = take_survey(Settings.read(_environment(arguments)))

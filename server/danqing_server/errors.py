@@ -12,6 +12,7 @@ DanqingError
 ├── BodyTooLarge           the body passes the limit
 ├── NotFound               no such thing, or none that this caller may see
 ├── Conflict               the thing is in a state that does not allow this
+├── KeyReused              an Idempotency-Key came again with a different request
 ├── Forbidden / Unauthenticated
 ├── PictureRejected        these bytes are not a picture that can be kept
 ├── SourceUnavailable      a picture's source gives nothing: `gone` says whether for good
@@ -32,6 +33,7 @@ __all__ = [
     "Draining",
     "Forbidden",
     "InvalidSubmission",
+    "KeyReused",
     "NotFound",
     "Overloaded",
     "PictureRejected",
@@ -115,6 +117,10 @@ class Conflict(DanqingError):
     def __init__(self, message: str, *, code: str = "conflict") -> None:
         super().__init__(message)
         self.code = code
+
+
+class KeyReused(DanqingError):
+    """The same Idempotency-Key came with another body; send a new key for a new request."""
 
 
 class Unauthenticated(DanqingError):

@@ -354,6 +354,24 @@ class Settings:
         allowed="1 to 1000000000",
         meaning="Waiting tasks in one provider's lane; above it the answer is 503.",
     )
+    idempotency_kept_s: float = _setting(
+        "DANQING_IDEMPOTENCY_KEPT",
+        86400.0,
+        _duration(60, 366 * 86400),
+        unit="s",
+        shown="86400",
+        allowed="seconds or a Go duration, from 60 s on",
+        meaning="How long an `Idempotency-Key` is remembered.",
+    )
+    coalesce_s: float = _setting(
+        "DANQING_COALESCE_S",
+        0.0,
+        _duration(0, 86400),
+        unit="s",
+        shown="0",
+        allowed="seconds or a Go duration",
+        meaning="A user's identical request without a key joins an unfinished task this young; 0 is never.",
+    )
     default_provider: str = _setting(
         "DANQING_DEFAULT_PROVIDER",
         "volcengine",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from danqing_server.embedded.servers import free_port
+from danqing_server.supervision.embedded.servers import free_port
 from tests.support.servers import RunningServer, run_mongod, run_redis, run_sandbox
 
 

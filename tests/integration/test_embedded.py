@@ -14,9 +14,9 @@ import redis
 from pymongo import MongoClient
 from pymongo.write_concern import WriteConcern
 
-from danqing_server.embedded.directory import DataDirectory
-from danqing_server.embedded.servers import mongod, redis_server
-from danqing_server.processes import Command, StartRefused, tethered
+from danqing_server.supervision.embedded.directory import DataDirectory
+from danqing_server.supervision.embedded.servers import mongod, redis_server
+from danqing_server.supervision.processes import Command, StartRefused, tethered
 from tests.support.serve import is_alive
 from tests.support.servers import RunningServer, wait_until
 
@@ -97,7 +97,7 @@ class TestTether:
         marker = tmp_path / "marker"
         child_script = f"trap 'touch {marker}; exit' TERM; echo $$; while :; do sleep 0.05; done"
         parent_script = (
-            "import signal, subprocess; from danqing_server.processes import Command, tethered\n"
+            "import signal, subprocess; from danqing_server.supervision.processes import Command, tethered\n"
             f"argv = ('/bin/sh', '-c', {child_script!r})\n"
             "subprocess.call(tethered(Command(name='child', argv=argv, death_signal=signal.SIGTERM)))\n"
         )

@@ -58,6 +58,7 @@ class TestHappyPath:
 
     async def test_a_task_without_pictures_returns_data(self, settings: Make) -> None:
         """A provider may answer with data alone."""
+
         async def answer(_job: Job, run: Run) -> Result:
             async with run.call([], "f"):
                 return Result(output={"text": "hello"})

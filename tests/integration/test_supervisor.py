@@ -138,7 +138,8 @@ class TestStart:
     def test_supervisor_imports_no_framework(self) -> None:
         """Neither Sanic nor a driver is loaded by the supervising process."""
         frameworks = ("sanic", "motor", "pymongo", "redis", "cattrs")
-        script = f"import sys, danqing_server.supervisor; print([m for m in {frameworks} if m in sys.modules])"
+        loaded = f"[m for m in {frameworks} if m in sys.modules]"
+        script = f"import sys, danqing_server.supervision.supervisor; print({loaded})"
         found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
         assert found.stdout.strip() == "[]"
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import attrs
 
-from danqing_server.embedded.servers import EmbeddedServer, mongod, redis_server
-from danqing_server.processes import Command, open_log, read_tail, tethered
+from danqing_server.supervision.embedded.servers import EmbeddedServer, mongod, redis_server
+from danqing_server.supervision.processes import Command, open_log, read_tail, tethered
 
 __all__ = ["RunningServer", "answers_http", "run_mongod", "run_redis", "run_sandbox", "wait_until"]
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from danqing_server.errors import DanqingError
 from danqing_server.log import configure_logging
-from danqing_server.processes import StartRefused
-from danqing_server.supervisor import Supervisor
-from danqing_server.survey import Survey, WantedSandbox
+from danqing_server.supervision.processes import StartRefused
+from danqing_server.supervision.supervisor import Supervisor
+from danqing_server.supervision.survey import Survey, WantedSandbox
 
 _HERE = Path(__file__).parent
 

@@ -12,11 +12,11 @@ import attrs
 
 from danqing_plugins import Provider
 from danqing_server.api.services import Services
+from danqing_server.composition import Workers, open_process
 from danqing_server.models import FINISHED, Task
 from danqing_server.registry import load_registry
-from danqing_server.serving import Workers, serving
 from danqing_server.settings import Settings
-from danqing_server.submission import Submission
+from danqing_server.submission.request import Submission
 
 __all__ = ["System", "running_system", "settings_for", "until"]
 
@@ -62,7 +62,8 @@ class System:
 
     async def submit(self, prompt: str = "a cat", user_id: str = "u1", **fields: Any) -> Task:
         """Submit a task to the default provider; `n` and other input keys by name."""
-        named = {key: fields.pop(key) for key in ("delay_s", "priority", "on_ambiguous") if key in fields}
+        optional = ("delay_s", "priority", "on_ambiguous", "repeat")
+        named = {key: fields.pop(key) for key in optional if key in fields}
         submission = Submission(
             provider=None,
             type="image",
@@ -71,7 +72,7 @@ class System:
             user_id=user_id,
             **named,
         )
-        return await self.services.submissions.submit(submission)
+        return (await self.services.submissions.submit(submission)).task
 
     async def get(self, task_id: str) -> Task:
         """Return the task as it is stored."""
@@ -96,7 +97,7 @@ async def running_system(
 ) -> AsyncIterator[System]:
     """Yield a process that serves *providers*; stopped in order at the end."""
     registry = load_registry(settings, extra=[(provider.info.name, provider) for provider in providers])
-    async with serving(settings, registry) as (services, pool):
+    async with open_process(settings, registry) as (services, pool):
         if workers and pool is not None:
             pool.start()
         try:

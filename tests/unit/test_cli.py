@@ -9,7 +9,7 @@ import pytest
 
 from danqing_server.cli import main, plugins_table, settings_table
 from danqing_server.settings import variables
-from danqing_server.survey import InstalledPlugin, Survey, WantedSandbox
+from danqing_server.supervision.survey import InstalledPlugin, Survey, WantedSandbox
 
 
 class TestMain:

@@ -14,7 +14,7 @@ from danqing_server.registry import Registry
 from danqing_server.settings import Settings
 from danqing_server.store.tasks import TaskStore
 from danqing_server.store.users import UserStore
-from danqing_server.submission import Submissions
+from danqing_server.submission.admission import Submissions
 
 __all__ = ["HealthCheck", "Services"]
 

@@ -12,10 +12,10 @@ from typing import Any
 from danqing_server.codec import value_of
 from danqing_server.errors import Conflict
 from danqing_server.ids import new_token
-from danqing_server.models import FINISHED, WAITING, Status, Task, TaskError
+from danqing_server.models import FINISHED, Status, Task, TaskError
 from danqing_server.store.tasks import Change
 
-__all__ = ["cancelled", "finished", "requeued", "retried"]
+__all__ = ["cancelled", "claimed", "finished", "requeued", "retried"]
 
 MOVES: Mapping[Status, frozenset[Status]] = {
     Status.PENDING: frozenset({Status.PROCESSING, Status.CANCELLED}),
@@ -75,6 +75,12 @@ def retried(task: Task, now: datetime, sets: Mapping[str, Any], unsets: tuple[st
     return _move(task, Status.PENDING, now, {**sets, **anew}, unsets=gone)
 
 
+def claimed(task: Task) -> Change:
+    """No move: a waiting task gets a new transition id, so that whoever knew the old one can change it no more."""
+    expected = {"status": task.status.value, "transition_id": task.transition_id}
+    return Change(task_id=task.id, expected=expected, transition_id=new_token())
+
+
 def _move(
     task: Task,
     status: Status,
@@ -88,7 +94,7 @@ def _move(
     expected: dict[str, Any] = {"status": task.status.value}
     if task.attempt is not None:
         expected["attempt.id"] = task.attempt.id
-    elif task.status not in WAITING:
+    else:
         expected["transition_id"] = task.transition_id
     return Change(
         task_id=task.id,

@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import attrs
 
-from danqing_server.embedded.binaries import why_it_cannot_run
-from danqing_server.embedded.directory import DataDirectory
-from danqing_server.embedded.servers import EmbeddedServer, free_port
-from danqing_server.keeper import Keeper
-from danqing_server.listening import ask
 from danqing_server.log import get_logger
-from danqing_server.processes import Command, StartRefused, last_words, read_tail
+from danqing_server.supervision.embedded.binaries import why_it_cannot_run
+from danqing_server.supervision.embedded.directory import DataDirectory
+from danqing_server.supervision.embedded.servers import EmbeddedServer, free_port
+from danqing_server.supervision.keeper import Keeper
+from danqing_server.supervision.listening import ask
+from danqing_server.supervision.processes import Command, StartRefused, last_words, read_tail
 
 __all__ = ["Companions"]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import attrs
 import pytest
 
-from danqing_server.embedded.binaries import MONGOD, REDIS_SERVER, find_program, why_it_cannot_run
-from danqing_server.embedded.servers import mongod, redis_server
-from danqing_server.processes import StartRefused, last_words, open_log, read_tail
+from danqing_server.supervision.embedded.binaries import MONGOD, REDIS_SERVER, find_program, why_it_cannot_run
+from danqing_server.supervision.embedded.servers import mongod, redis_server
+from danqing_server.supervision.processes import StartRefused, last_words, open_log, read_tail
 
 NOT_INSTALLED = attrs.evolve(MONGOD, package="danqing_has_no_such_package")
 

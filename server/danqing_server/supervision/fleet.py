@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
-from danqing_server.keeper import Keeper
-from danqing_server.listening import Health, ask_health
 from danqing_server.log import get_logger
-from danqing_server.processes import Command, StartRefused
+from danqing_server.supervision.keeper import Keeper
+from danqing_server.supervision.listening import Health, ask_health
+from danqing_server.supervision.processes import Command, StartRefused
 
 __all__ = ["Fleet", "ServingCommand"]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import attrs
 
-from danqing_server.processes import StartRefused
+from danqing_server.supervision.processes import StartRefused
 
 __all__ = ["MONGOD", "REDIS_SERVER", "Program", "find_program", "why_it_cannot_run"]
 

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import attrs
 
-from danqing_server.embedded.binaries import MONGOD, REDIS_SERVER, Program, find_program
-from danqing_server.processes import Command
+from danqing_server.supervision.embedded.binaries import MONGOD, REDIS_SERVER, Program, find_program
+from danqing_server.supervision.processes import Command
 
 __all__ = ["EmbeddedServer", "free_port", "mongod", "redis_server"]
 

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 import attrs
 
 from danqing_server.log import get_logger
-from danqing_server.processes import Command, open_log, tethered
+from danqing_server.supervision.processes import Command, open_log, tethered
 
 __all__ = ["REFUSED", "Keeper", "RestartDelay"]
 

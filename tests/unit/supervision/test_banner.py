@@ -6,8 +6,8 @@ from pathlib import Path
 
 import attrs
 
-from danqing_server.banner import Running, banner
 from danqing_server.settings import Settings
+from danqing_server.supervision.banner import Running, banner
 
 RUNNING = Running(
     base_url="http://127.0.0.1:8080",

@@ -11,7 +11,7 @@ import time
 
 import attrs
 
-from danqing_server.processes import StartRefused
+from danqing_server.supervision.processes import StartRefused
 
 __all__ = ["Answer", "Health", "ask", "ask_health", "base_url", "bind", "listen"]
 

@@ -19,17 +19,17 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
-from danqing_server.banner import Running, banner
-from danqing_server.companions import Companions
-from danqing_server.embedded.directory import DataDirectory
-from danqing_server.embedded.servers import mongod, redis_server
 from danqing_server.errors import SettingsError
-from danqing_server.fleet import Fleet, ServingCommand
-from danqing_server.listening import base_url, bind, listen
 from danqing_server.log import get_logger
-from danqing_server.processes import StartRefused
 from danqing_server.settings import Settings
-from danqing_server.survey import Survey
+from danqing_server.supervision.banner import Running, banner
+from danqing_server.supervision.companions import Companions
+from danqing_server.supervision.embedded.directory import DataDirectory
+from danqing_server.supervision.embedded.servers import mongod, redis_server
+from danqing_server.supervision.fleet import Fleet, ServingCommand
+from danqing_server.supervision.listening import base_url, bind, listen
+from danqing_server.supervision.processes import StartRefused
+from danqing_server.supervision.survey import Survey
 
 __all__ = ["Supervisor", "raise_descriptor_limit", "serving_command"]
 
@@ -95,6 +95,9 @@ class Supervisor:
             starting = asyncio.create_task(self._start(settings, environment, held))
             try:
                 await self._until_stopped(starting)
+            except OSError as error:  # a full disk, no memory, no more processes
+                place = error.filename or settings.data_dir.absolute()
+                raise StartRefused(f"cannot start: {error.strerror or error} ({place})") from error
             finally:
                 await self._stop(starting)
 
@@ -105,8 +108,6 @@ class Supervisor:
             if starting.done():
                 starting.result()
                 await stop_wanted
-        except OSError as error:
-            raise StartRefused(f"cannot start: {error}") from error
         finally:
             stop_wanted.cancel()
 

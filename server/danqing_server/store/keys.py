@@ -1,0 +1,75 @@
+"""What Idempotency-Keys were used for: the request's fingerprint and the id of its task, kept for a while."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+import attrs
+from pymongo import ASCENDING, IndexModel
+from pymongo.errors import DuplicateKeyError
+
+from danqing_server.clock import Clock
+from danqing_server.store.client import Database, translated
+
+__all__ = ["KeyRecord", "KeyStore"]
+
+COLLECTION = "danqing_keys"
+
+
+@attrs.frozen(kw_only=True)
+class KeyRecord:
+    """One key in use: what was asked, and the id its task has or will have."""
+
+    fingerprint: str
+    task_id: str
+
+
+@attrs.define(eq=False)
+class KeyStore:
+    """The keys in MongoDB; each vanishes `kept_s` seconds after its first use. Raises StoreUnavailable."""
+
+    database: Database
+    clock: Clock
+    kept_s: float
+
+    @property
+    def _keys(self) -> Any:
+        return self.database[COLLECTION]
+
+    async def ensure_indexes(self) -> None:
+        """Create the index that lets keys expire."""
+        expiry = IndexModel([("expires_at", ASCENDING)], name="expiry", expireAfterSeconds=0)
+        with translated():
+            await self._keys.create_indexes([expiry])
+
+    async def find(self, key: str) -> KeyRecord | None:
+        """Return what a key is used for, None when it is free. MongoDB removes expired ones once a minute."""
+        with translated():
+            found = await self._keys.find_one({"_id": key, "expires_at": {"$gt": self.clock.now()}})
+        return None if found is None else KeyRecord(fingerprint=found["fingerprint"], task_id=found["task_id"])
+
+    async def claim(self, key: str, fingerprint: str, task_id: str) -> KeyRecord:
+        """Use a free key for *task_id*, and return what it is used for now: ours, or an earlier request's."""
+        now = self.clock.now()
+        document = {
+            "_id": key,
+            "fingerprint": fingerprint,
+            "task_id": task_id,
+            "expires_at": now + timedelta(seconds=self.kept_s),
+        }
+        with translated():
+            await self._keys.delete_one({"_id": key, "expires_at": {"$lte": now}})
+            with suppress(DuplicateKeyError):
+                await self._keys.insert_one(document)
+        return await self.find(key) or KeyRecord(fingerprint=fingerprint, task_id=task_id)
+
+    async def replace(self, key: str, old_task_id: str, task_id: str) -> bool:
+        """Point a key to another task; False when someone else did so first."""
+        expires_at = self.clock.now() + timedelta(seconds=self.kept_s)
+        with translated():
+            outcome = await self._keys.update_one(
+                {"_id": key, "task_id": old_task_id}, {"$set": {"task_id": task_id, "expires_at": expires_at}}
+            )
+        return bool(outcome.matched_count)

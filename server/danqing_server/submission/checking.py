@@ -1,0 +1,123 @@
+"""Whether a submission can be carried out: provider, type, references, and the provider's own checks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from danqing_plugins import InvalidRequest, Prepared, Problem, ProviderInfo, Request
+from danqing_server.assets.references import ParsedReference, find_own, parse_references
+from danqing_server.assets.storage import Assets
+from danqing_server.codec import shorten
+from danqing_server.errors import InvalidSubmission
+from danqing_server.registry import Registry
+from danqing_server.submission.request import Submission
+
+__all__ = ["Checked", "Checker"]
+
+LONGEST_STRING = 64 * 1024
+
+
+@attrs.frozen(kw_only=True)
+class Checked:
+    """A submission that will be accepted; `references` are still to be stored."""
+
+    provider: ProviderInfo
+    prepared: Prepared
+    references: tuple[ParsedReference, ...] = attrs.field(repr=False)
+
+
+@attrs.define(eq=False)
+class Checker:
+    """Checks submissions; keeps nothing."""
+
+    assets: Assets
+    registry: Registry
+    default_provider: str
+    max_picture_bytes: int
+    max_picture_pixels: int
+
+    async def check(self, submission: Submission) -> Checked:
+        """Return what *submission* amounts to.
+
+        Raises:
+            InvalidSubmission: with one problem per wrong field, named as the client sent it.
+        """
+        provider = self._find_provider(submission)
+        plain, parsed = await self._take_references_out(submission, provider)
+        prepared = self._prepare(submission, provider, plain, parsed)
+        return Checked(provider=provider, prepared=prepared, references=tuple(parsed))
+
+    def _find_provider(self, submission: Submission) -> ProviderInfo:
+        name = submission.provider or self.default_provider
+        provider = self.registry.find_provider(name)
+        if provider is None:
+            known = ", ".join(sorted(self.registry.providers)) or "none"
+            message = f"unknown provider; known: {known}"
+            raise InvalidSubmission([Problem(field="provider", message=message, value=shorten(name))])
+        if submission.type not in provider.types:
+            message = f"unknown task type of {provider.name}; known: {', '.join(provider.types)}"
+            raise InvalidSubmission([Problem(field="type", message=message, value=shorten(submission.type))])
+        return provider
+
+    async def _take_references_out(
+        self, submission: Submission, provider: ProviderInfo
+    ) -> tuple[dict[str, Any], list[ParsedReference]]:
+        """Split the input into what stays in the task and the pictures it refers to."""
+        plain = {key: value for key, value in submission.input.items() if key not in provider.reference_fields}
+        problems: list[Problem] = []
+        _find_long_strings(plain, "", submission.name, problems)
+        parsed: list[ParsedReference] = []
+        for key in provider.reference_fields:
+            try:
+                parsed += await asyncio.to_thread(self._parse, submission.name(key), submission.input.get(key))
+            except InvalidSubmission as error:
+                problems += error.problems
+        if problems:
+            raise InvalidSubmission(problems)
+        return plain, await find_own(self.assets, parsed) if parsed else []
+
+    def _parse(self, field: str, value: object) -> list[ParsedReference]:
+        return parse_references(field, value, max_bytes=self.max_picture_bytes, max_pixels=self.max_picture_pixels)
+
+    def _prepare(
+        self,
+        submission: Submission,
+        provider: ProviderInfo,
+        plain: Mapping[str, Any],
+        parsed: Sequence[ParsedReference],
+    ) -> Prepared:
+        request = Request(
+            provider=provider.name,
+            type=submission.type,
+            model=submission.model,
+            input=plain,
+            references=tuple(each.reference for each in parsed),
+        )
+        try:
+            return self.registry.prepare(request)
+        except InvalidRequest as error:
+            problems = error.problems or (Problem(field="input", message=error.message),)
+            raise InvalidSubmission([_as_sent(problem, submission, request) for problem in problems]) from error
+
+
+def _find_long_strings(value: object, path: str, name: Callable[[str], str], problems: list[Problem]) -> None:
+    if isinstance(value, str) and len(value) > LONGEST_STRING:
+        message = f"is too long: {len(value)} characters, at most {LONGEST_STRING}"
+        problems.append(Problem(field=name(path), message=message, value=shorten(value)))
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            _find_long_strings(item, f"{path}.{key}" if path else key, name, problems)
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            _find_long_strings(item, f"{path}[{number}]", name, problems)
+
+
+def _as_sent(problem: Problem, submission: Submission, request: Request) -> Problem:
+    """Return *problem* under the name the client used; references carry that name already."""
+    known = {reference.field for reference in request.references}
+    renamed = problem.field if problem.field in known else submission.name(problem.field)
+    return Problem(field=renamed, message=problem.message, value=shorten(problem.value))

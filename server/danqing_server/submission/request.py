@@ -1,0 +1,48 @@
+"""What a client asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+
+from danqing_server.models import Priority
+
+__all__ = ["Repeat", "Submission"]
+
+
+@attrs.frozen(kw_only=True)
+class Repeat:
+    """How to recognise that a submission was made before.
+
+    `key` is a hash of the client's Idempotency-Key and of whose it is, or of the request itself when identical
+    requests are to be joined; `fingerprint` a hash of the request. `joins_for_s` None: the key decides, for as long
+    as it is kept. Else only a task that is unfinished and at most that many seconds old is answered again.
+    """
+
+    key: str
+    fingerprint: str
+    joins_for_s: float | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Submission:
+    """A request whose shape the HTTP layer has checked.
+
+    `input` is the flat object the provider sees. `name` turns one of its keys into the name the client used
+    (`options.size`). `delay_s` 0 is at once. `on_ambiguous` None leaves it to the server's policy. `repeat` None:
+    every submission is a task of its own.
+    """
+
+    provider: str | None
+    type: str
+    model: str | None
+    input: Mapping[str, Any] = attrs.field(repr=False)
+    user_id: str
+    owner: str | None = None
+    delay_s: int = 0
+    priority: Priority = Priority.NORMAL
+    on_ambiguous: str | None = None
+    name: Callable[[str], str] = str
+    repeat: Repeat | None = None
