@@ -126,12 +126,14 @@ class Submissions:
         """Return the task a key already has, made sure to run; None when it has none that answers."""
         if record.fingerprint != repeat.fingerprint:
             raise KeyReused("this Idempotency-Key was used for a different request")
+        seen: str | None = None
         for _ in range(RACES):
             task = await self.store.get(record.task_id)
             if task is None or not self._answers(repeat, task):
                 return None
-            if task.status in WAITING:
-                # Whoever answered 503 for it would void it: a new transition id makes it ours.
+            if task.status in WAITING and seen in (None, task.transition_id):
+                # Whoever answered 503 for it would void it: a new transition id, by us or by another, forbids that.
+                seen = task.transition_id
                 if not await self.store.apply(transitions.claimed(task)):
                     continue
             elif task.error is not None and task.error.code == NOT_ACKNOWLEDGED:
