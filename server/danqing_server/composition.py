@@ -20,7 +20,9 @@ from danqing_server.errors import DanqingError, ServiceUnavailable
 from danqing_server.janitor import SWEEP_EVERY_S, WATCH_EVERY_S, Janitor
 from danqing_server.log import get_logger
 from danqing_server.pool import Pool, Supervised
-from danqing_server.queue.lanes import open_queue
+from danqing_server.queue.connection import connect as connect_redis
+from danqing_server.queue.gates import Gates
+from danqing_server.queue.lanes import Queue
 from danqing_server.registry import Registry
 from danqing_server.retry import Policy
 from danqing_server.settings import Settings
@@ -100,7 +102,11 @@ async def open_process(
         stack.callback(client.close)
         store, users, worker_store = TaskStore(database), UserStore(database), WorkerStore(database)
         keys = KeyStore(database, clock, settings.idempotency_kept_s)
-        queue = await stack.enter_async_context(open_queue(settings.redis_url or "", settings.redis_prefix, clock))
+        redis = await stack.enter_async_context(
+            connect_redis(settings.redis_url or "", settings.redis_prefix, clock)
+        )
+        queue = Queue(redis)
+        gates = Gates(redis, queue)
         session = await stack.enter_async_context(_provider_session())
         guarded = await stack.enter_async_context(public_session())
         assets = await stack.enter_async_context(open_assets(settings, session))
@@ -121,6 +127,7 @@ async def open_process(
             tools = Tools(
                 store=store,
                 queue=queue,
+                gates=gates,
                 assets=assets,
                 registry=registry,
                 lease=Lease(settings, clock, on_lost=_end_process),
@@ -143,6 +150,7 @@ async def open_process(
             store=store,
             users=users,
             queue=queue,
+            gates=gates,
             assets=assets,
             registry=registry,
             submissions=submissions,

@@ -126,6 +126,7 @@ def _entry_of_waiting(task: WaitingTask) -> Entry:
         lane=task.provider,
         user_id=task.user_id,
         priority=task.priority,
-        images=max(1, task.images),
+        images=task.images,
+        calls=1 if task.single_call else max(1, task.images),
         due_ms=0 if task.run_at is None else int(task.run_at.timestamp() * 1000),
     )

@@ -9,10 +9,12 @@ from typing import Any
 
 import attrs
 
+from danqing_plugins import ProviderInfo
 from danqing_server.errors import ServiceUnavailable
 from danqing_server.ids import new_token
 from danqing_server.log import get_logger
 from danqing_server.models import Attempt, Task
+from danqing_server.queue.lanes import Rates
 from danqing_server.worker.attempt import Execution, Interruption
 from danqing_server.worker.takeover import take_over
 from danqing_server.worker.tools import Tools
@@ -25,6 +27,7 @@ RESTART_AFTER_S = 1.0
 CANCEL_AGAIN_S = 1.0
 DOWNLOADS_AT_ONCE = 32
 LEASE_CHECK_S = 0.2
+LONGEST_PAUSE_S = 1.0
 
 log = get_logger(__name__)
 
@@ -83,6 +86,7 @@ class Lane:
 
     name: str
     concurrency: int
+    rates: Rates
     tools: Tools
     download_slots: asyncio.Semaphore
     running: dict[str, tuple[Execution, asyncio.Task[None]]] = attrs.field(factory=dict, init=False)
@@ -100,8 +104,8 @@ class Lane:
                 await self._wait_for_a_slot()
             elif not self.tools.lease.fresh:
                 await asyncio.sleep(LEASE_CHECK_S)
-            elif not await self._take(min(free, LARGEST_RESERVATION)):
-                await self.tools.queue.wait(self.name)
+            else:
+                await self._take(min(free, LARGEST_RESERVATION))
 
     async def _wait_for_a_slot(self) -> None:
         self._changed.clear()
@@ -110,19 +114,22 @@ class Lane:
         except TimeoutError:
             return
 
-    async def _take(self, count: int) -> bool:
-        """Reserve up to *count* tasks and start those that are still to be done; False when none was waiting.
+    async def _take(self, count: int) -> None:
+        """Reserve up to *count* tasks and start those that are still to be done, or wait for some.
 
         Whatever cuts the exchange with Redis or MongoDB, the next try repeats the same step: the nonce brings the
         same reservation, the batch's attempt id the same starts.
         """
         if self._batch is None:
             self._nonce = self._nonce or new_token()
-            ids = await self.tools.queue.reserve(self.name, self.tools.lease.worker, count, self._nonce)
+            reserved = await self.tools.queue.reserve(
+                self.name, self.tools.lease.worker, count, self._nonce, self.rates
+            )
             self._nonce = None
-            if not ids:
-                return False
-            self._batch = _Batch(attempt_id=new_token(), ids=tuple(ids))
+            if not reserved.ids:
+                await self._wait_for_work(reserved.wait_ms)
+                return
+            self._batch = _Batch(attempt_id=new_token(), ids=reserved.ids)
         started = await self._start(self._batch)
         stale = set(self._batch.ids) - {task.id for task in started}
         self._batch = None
@@ -130,7 +137,12 @@ class Lane:
             self._launch(task)
         for task_id in stale:
             await self.tools.queue.acknowledge(self.name, self.tools.lease.worker, task_id)
-        return True
+
+    async def _wait_for_work(self, closed_ms: int) -> None:
+        if closed_ms:
+            await asyncio.sleep(min(LONGEST_PAUSE_S, closed_ms / 1000))
+        else:
+            await self.tools.queue.wait(self.name)
 
     async def _start(self, batch: _Batch) -> list[Task]:
         now = self.tools.clock.now()
@@ -165,6 +177,13 @@ class Lane:
             await self.tools.queue.give_back(self.name, worker, unknown)
 
 
+def _rates_of(info: ProviderInfo) -> Rates:
+    return Rates(
+        images_per_min=info.images_per_minute or 0,
+        calls_per_min=info.calls_per_minute or 0,
+    )
+
+
 @attrs.define(eq=False)
 class Pool:
     """All lanes of a process. Use `start` once, then `stop`."""
@@ -179,7 +198,7 @@ class Pool:
         pool = cls(tools)
         slots = asyncio.Semaphore(DOWNLOADS_AT_ONCE)
         pool.lanes = {
-            info.name: Lane(info.name, concurrency or info.concurrency, tools, slots)
+            info.name: Lane(info.name, concurrency or info.concurrency, _rates_of(info), tools, slots)
             for info in tools.registry.providers.values()
         }
         return pool

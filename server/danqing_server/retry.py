@@ -51,11 +51,20 @@ _UNCOUNTED = (FailureKind.RATE_LIMITED, FailureKind.ACCOUNT, FailureKind.GIVEN_B
 
 @attrs.frozen(kw_only=True)
 class Failure:
-    """Why, in the words the user will read; `retry_after_s` is the service's own wish."""
+    """Why, in the words the user will read; `retry_after_s` is the service's own wish.
+
+    `counted` False: the lane is closed, so this does not bring the task nearer to its last attempt.
+    """
 
     kind: FailureKind
     error: TaskError
     retry_after_s: float | None = None
+    counted: bool = True
+
+    @property
+    def is_outage(self) -> bool:
+        """Whether it says something about the service rather than about this task."""
+        return self.kind in (FailureKind.UNBILLED, FailureKind.UNKNOWN) and self.error.code != "plugin_error"
 
 
 @attrs.frozen(kw_only=True)
@@ -122,7 +131,7 @@ def _exhausted(task: Task, failure: Failure, policy: Policy) -> TaskError | None
         return attrs.evolve(failure.error, code="outcome_unknown", billed=Billed.UNKNOWN, retryable=True)
     if failure.kind is FailureKind.WORKER_LOST:
         return failure.error if task.leases_lost + 1 >= MOST_LEASES_LOST else None
-    counted = failure.kind not in _UNCOUNTED
+    counted = failure.counted and failure.kind not in _UNCOUNTED
     return failure.error if counted and task.failures + 1 >= policy.max_attempts else None
 
 
@@ -134,7 +143,7 @@ def _again(task: Task, failure: Failure, policy: Policy, now: datetime) -> Again
     delay_s = policy.backoff_s(task.failures)
     if failure.retry_after_s is not None:
         delay_s = max(delay_s, min(failure.retry_after_s, policy.longest_retry_after_s))
-    counted = failure.kind not in _UNCOUNTED
+    counted = failure.counted and failure.kind not in _UNCOUNTED
     return Again(error=failure.error, run_at=now + timedelta(seconds=delay_s), failures=1 if counted else 0)
 
 

@@ -9,6 +9,7 @@ import attrs
 from danqing_server.assets.storage import Assets
 from danqing_server.clock import Clock
 from danqing_server.control import Control
+from danqing_server.queue.gates import Gates
 from danqing_server.queue.lanes import Queue
 from danqing_server.registry import Registry
 from danqing_server.settings import Settings
@@ -30,6 +31,7 @@ class Services:
     store: TaskStore
     users: UserStore
     queue: Queue
+    gates: Gates
     assets: Assets
     registry: Registry
     submissions: Submissions

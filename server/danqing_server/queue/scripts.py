@@ -4,7 +4,7 @@ Keys of a lane, `B` being `{<prefix>:<lane>}`:
 
 | key              | kind   | holds |
 |------------------|--------|-------|
-| B:ids            | hash   | each id → state (`q`ueued, `d`elayed, `h`eld), then `images:priority:user` |
+| B:ids            | hash   | each id → state (`q`ueued, `d`elayed, `h`eld), then `images,calls:priority:user` |
 | B:line:<p>:<u>   | list   | the ids of user u at priority p, next first |
 | B:turns:<p>      | list   | the users whose line at priority p is not empty, next first, each once |
 | B:later          | zset   | delayed ids by the millisecond they are due |
@@ -13,6 +13,9 @@ Keys of a lane, `B` being `{<prefix>:<lane>}`:
 | B:last:<w>       | hash   | the nonce of w's last reservation and what it returned |
 | B:tick           | string | reservations made, to let every priority have its share |
 | B:wake           | list   | tokens that idle fetchers wait for |
+| B:gate           | hash   | `until` (ms), `reason`, `state` (open, half), `failures`, `opened` |
+| B:rate:<kind>    | hash   | a token bucket: `tokens` left `at` a millisecond; may be negative |
+| B:pace:<minute>  | hash   | tasks finished in that minute, `n`, and the milliseconds they ran, `ms` |
 
 An id that is taken out of `ids` may still stand in a line; `reserve` passes over it. So cancelling costs the same
 however long the line is. `p` is `h`, `n` or `l`.
@@ -22,7 +25,7 @@ Redis 6.2 is enough: no LMPOP. Source: redis.io/docs/latest/commands, read 2026-
 
 from __future__ import annotations
 
-__all__ = ["ACKNOWLEDGE", "GIVE_BACK", "PUSH", "RELEASE", "REMOVE", "RESERVE"]
+__all__ = ["ACKNOWLEDGE", "GIVE_BACK", "HOLD", "PUSH", "RELEASE", "REMOVE", "REPORT", "RESERVE"]
 
 _SHARED = """
 local B = KEYS[1]
@@ -32,7 +35,7 @@ local function enqueue(id, p, user, head)
   if length == 1 then redis.call('RPUSH', B .. ':turns:' .. p, user) end
 end
 local function parts(value)
-  local images, p, user = string.match(value, '^.(%d+):(%a):(.*)$')
+  local images, p, user = string.match(value, '^.([%d,]+):(%a):(.*)$')
   return images, p, user
 end
 local function place(id, images, p, user, due, head, now)
@@ -80,12 +83,44 @@ return added
 RESERVE = (
     _SHARED
     + """
--- ARGV: worker, nonce, count, now_ms; answers ids; the same nonce gives the same ids again
+-- ARGV: worker, nonce, count, now_ms, images_per_min, calls_per_min; answers ms to wait, 1 if the gate has seen
+-- failures, then ids; the same nonce gives the same ids again
 local worker, nonce, count, now = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local last = B .. ':last:' .. worker
-if redis.call('HGET', last, 'nonce') == nonce then
-  return cjson.decode(redis.call('HGET', last, 'ids'))
+local gate = redis.call('HMGET', B .. ':gate', 'until', 'state', 'failures')
+local suspect = (gate[2] or tonumber(gate[3] or '0') > 0) and 1 or 0
+local function answer(wait, ids)
+  local reply = {wait, suspect}
+  for _, id in ipairs(ids) do reply[#reply + 1] = id end
+  return reply
 end
+if redis.call('HGET', last, 'nonce') == nonce then
+  return answer(0, cjson.decode(redis.call('HGET', last, 'ids')))
+end
+local closed_until = tonumber(gate[1] or '0')
+if closed_until > now then return answer(closed_until - now, {}) end
+if gate[2] then count = 1 end
+local buckets = {}
+for i, kind in ipairs({'images', 'calls'}) do
+  local per_min = tonumber(ARGV[4 + i])
+  if per_min > 0 then
+    local key = B .. ':rate:' .. kind
+    local stored = redis.call('HMGET', key, 'tokens', 'at')
+    local capacity = math.max(1, per_min / 10)
+    local tokens = tonumber(stored[1] or capacity)
+    tokens = math.min(capacity, tokens + math.max(0, now - tonumber(stored[2] or now)) * per_min / 60000)
+    buckets[#buckets + 1] = {i = i, key = key, tokens = tokens, capacity = capacity, per_ms = per_min / 60000}
+  end
+end
+local function ms_until_affordable(costs)
+  local wait = 0
+  for _, bucket in ipairs(buckets) do
+    local lacking = math.min(costs[bucket.i], bucket.capacity) - bucket.tokens
+    if lacking > 0.000001 then wait = math.max(wait, math.ceil(lacking / bucket.per_ms)) end
+  end
+  return wait
+end
+local wait = 0
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', B .. ':later', '-inf', now, 'LIMIT', 0, 256)) do
   redis.call('ZREM', B .. ':later', id)
   local value = redis.call('HGET', B .. ':ids', id)
@@ -114,8 +149,20 @@ for _ = 1, 5000 do
     id = redis.call('LPOP', line)
     value = id and redis.call('HGET', B .. ':ids', id)
   until not id or (value and string.sub(value, 1, 1) == 'q')
+  local costs = {0, 0}
+  if id and #buckets > 0 then
+    local images, calls = string.match(value, '^.(%d+),(%d+)')
+    costs = {tonumber(images), tonumber(calls)}
+    wait = ms_until_affordable(costs)
+    if wait > 0 then
+      redis.call('LPUSH', line, id)
+      redis.call('LPUSH', B .. ':turns:' .. p, user)
+      break
+    end
+  end
   if redis.call('EXISTS', line) == 1 then redis.call('RPUSH', B .. ':turns:' .. p, user) end
   if id then
+    for _, bucket in ipairs(buckets) do bucket.tokens = bucket.tokens - costs[bucket.i] end
     redis.call('HSET', B .. ':ids', id, 'h' .. string.sub(value, 2))
     redis.call('SADD', B .. ':held:' .. worker, id)
     taken[#taken + 1] = id
@@ -124,26 +171,42 @@ for _ = 1, 5000 do
 end
 if #taken == 0 then
   redis.call('DEL', B .. ':wake')
-  return taken
+  return answer(wait, taken)
+end
+for _, bucket in ipairs(buckets) do
+  redis.call('HSET', bucket.key, 'tokens', tostring(bucket.tokens), 'at', now)
+end
+if gate[2] then -- one task tries whether the service is back; the others wait for its report, but not for ever
+  redis.call('HSET', B .. ':gate', 'state', 'half', 'until', now + 30000)
 end
 redis.call('SET', B .. ':tick', tick % 1000000)
 redis.call('SADD', B .. ':workers', worker)
 redis.call('HSET', last, 'nonce', nonce, 'ids', cjson.encode(taken))
 redis.call('EXPIRE', last, 3600)
-return taken
+return answer(0, taken)
 """
 )
 
 ACKNOWLEDGE = (
     _SHARED
     + """
--- ARGV: worker, then ids; answers how many were held
-local held = 0
-for i = 2, #ARGV do
+-- ARGV: worker, now_ms, then id, ran_ms for each; answers how many were held
+local held, ran, ran_ms = 0, 0, 0
+for i = 3, #ARGV, 2 do
   if redis.call('SREM', B .. ':held:' .. ARGV[1], ARGV[i]) == 1 then
     redis.call('HDEL', B .. ':ids', ARGV[i])
     held = held + 1
   end
+  if tonumber(ARGV[i + 1]) > 0 then
+    ran = ran + 1
+    ran_ms = ran_ms + tonumber(ARGV[i + 1])
+  end
+end
+if ran > 0 then
+  local pace = B .. ':pace:' .. math.floor(tonumber(ARGV[2]) / 60000)
+  redis.call('HINCRBY', pace, 'n', ran)
+  redis.call('HINCRBY', pace, 'ms', ran_ms)
+  redis.call('EXPIRE', pace, 900)
 end
 return held
 """
@@ -195,3 +258,32 @@ redis.call('ZREM', B .. ':later', ARGV[1])
 return 1
 """
 )
+
+HOLD = """
+-- ARGV: until_ms, reason; nothing of the lane is reserved before; a longer hold stays
+local gate = KEYS[1] .. ':gate'
+if tonumber(redis.call('HGET', gate, 'until') or '0') < tonumber(ARGV[1]) then
+  redis.call('HSET', gate, 'until', ARGV[1], 'reason', ARGV[2])
+end
+return 1
+"""
+
+REPORT = """
+-- ARGV: now_ms, kind (success, failure, account), reason, threshold, first_ms, longest_ms; 1: not closed
+local gate = KEYS[1] .. ':gate'
+local now, kind = tonumber(ARGV[1]), ARGV[2]
+if kind == 'success' then
+  redis.call('DEL', gate)
+  return 0
+end
+local failures = redis.call('HINCRBY', gate, 'failures', 1)
+local state = redis.call('HGET', gate, 'state')
+if state == 'open' and tonumber(redis.call('HGET', gate, 'until') or '0') > now then return 1 end
+if kind == 'account' or state or failures >= tonumber(ARGV[4]) then
+  local opened = redis.call('HINCRBY', gate, 'opened', 1)
+  local ms = math.min(tonumber(ARGV[6]), tonumber(ARGV[5]) * 2 ^ math.min(opened - 1, 20))
+  redis.call('HSET', gate, 'state', 'open', 'until', now + ms, 'reason', ARGV[3])
+  return 1
+end
+return 0
+"""

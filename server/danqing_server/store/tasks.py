@@ -91,6 +91,7 @@ class WaitingTask:
     user_id: str
     priority: str
     images: int
+    single_call: bool
     run_at: datetime | None
 
 
@@ -211,7 +212,7 @@ class TaskStore:
         waiting, task_id = cursor
         behind = [{"waiting": {"$gt": waiting}}, {"waiting": waiting, "_id": {"$gt": task_id}}]
         wanted = {"waiting": {"$gte": waiting, "$lte": youngest_ms}, "$or": behind}
-        fields = ["waiting", "provider", "user_id", "priority", "images", "run_at"]
+        fields = ["waiting", "provider", "user_id", "priority", "images", "single_call", "run_at"]
         order = [("waiting", ASCENDING), ("_id", ASCENDING)]
         with translated():
             found = await self._tasks.find(wanted, fields).sort(order).limit(limit).to_list(None)
@@ -301,6 +302,7 @@ def _waiting(document: Mapping[str, Any]) -> WaitingTask:
         provider=document["provider"],
         user_id=document["user_id"],
         priority=document.get("priority", "normal"),
-        images=document.get("images", 0),
+        images=document["images"],
+        single_call=document.get("single_call", False),
         run_at=document.get("run_at"),
     )

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import attrs
 
-from danqing_server.supervision import tether
 from danqing_server.errors import DanqingError
+from danqing_server.supervision import tether
 
 __all__ = ["Command", "StartRefused", "end_with_parent", "last_words", "open_log", "read_tail", "tethered"]
 

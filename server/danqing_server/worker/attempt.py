@@ -12,6 +12,7 @@ from danqing_plugins import Job, PluginError, Result, TaskEvent, TaskEventKind
 from danqing_server.errors import AttemptLost, DanqingError, QueueUnavailable, ServiceUnavailable
 from danqing_server.log import Logger, get_logger
 from danqing_server.models import CallOutcome, Status, Task, TaskError
+from danqing_server.queue.gates import Report
 from danqing_server.queue.lanes import Entry
 from danqing_server.retry import Again, Decision, Failure, FailureKind, Finish, decide, open_calls
 from danqing_server.store import transitions
@@ -25,6 +26,7 @@ from danqing_server.worker.tools import Tools
 __all__ = ["Execution", "Interruption", "entry_of"]
 
 UNWIND_S = 10.0
+RATE_LIMITED_PAUSE_S = 2.0
 
 log = get_logger(__name__)
 
@@ -44,7 +46,8 @@ def entry_of(task: Task) -> Entry:
         lane=task.provider,
         user_id=task.user_id,
         priority=task.priority.value,
-        images=max(1, task.images),
+        images=task.images,
+        calls=1 if task.single_call else max(1, task.images),
         due_ms=0 if task.run_at is None else int(task.run_at.timestamp() * 1000),
     )
 
@@ -152,7 +155,7 @@ class Execution:
 
     async def _conclude(self, failure: Failure | None) -> Decision | None:
         """Write the end of the attempt; None when the task turned out to be in other hands."""
-        failure = self._settle_calls(failure)
+        failure = await self._report(self._settle_calls(failure))
         now = self.tools.clock.now()
         decision = decide(self.ledger.task, failure, self.tools.policy, now)
         if isinstance(decision, Finish):
@@ -174,6 +177,23 @@ class Execution:
             message = "the provider answered without all the pictures; they may have been billed"
             error = TaskError(code="outcome_unknown", message=message, retryable=True)
             return Failure(kind=FailureKind.UNKNOWN, error=error)
+        return failure
+
+    async def _report(self, failure: Failure | None) -> Failure | None:
+        """Tell the lane's gate how the service fares; while it is shut no failure is held against a task."""
+        gates, lane = self.tools.gates, self.task.provider
+        try:
+            if failure is None:
+                await gates.report(lane, Report.SUCCESS)
+            elif failure.kind is FailureKind.RATE_LIMITED:
+                await gates.hold(lane, failure.retry_after_s or RATE_LIMITED_PAUSE_S, "rate_limited")
+            elif failure.kind is FailureKind.ACCOUNT:
+                self.logger.error("account_problem", code=failure.error.provider_code)
+                await gates.report(lane, Report.ACCOUNT, failure.error.provider_code or "account_problem")
+            elif failure.is_outage and await gates.report(lane, Report.FAILURE, failure.error.code):
+                return attrs.evolve(failure, counted=False)
+        except QueueUnavailable as error:
+            self.logger.warning("gate_not_told", reason=str(error))
         return failure
 
     def _unknown_calls(self) -> int:
@@ -204,9 +224,13 @@ class Execution:
             if isinstance(decision, Again):
                 await queue.release(worker, entry_of(attrs.evolve(self.ledger.task, run_at=decision.run_at)))
             else:
-                await queue.acknowledge(self.task.provider, worker, self.task.id)
+                await queue.acknowledge(self.task.provider, worker, self.task.id, self._ran_ms())
         except QueueUnavailable as error:
             self.logger.warning("queue_not_told", reason=str(error))
+
+    def _ran_ms(self) -> int:
+        started_at = self.task.attempt.started_at if self.task.attempt else self.tools.clock.now()
+        return max(1, round((self.tools.clock.now() - started_at).total_seconds() * 1000))
 
     async def _let_go(self) -> None:
         """Leave a task that is in other hands; the pictures of one that was deleted go with it."""

@@ -7,6 +7,7 @@ import attrs
 
 from danqing_server.assets.storage import Assets
 from danqing_server.clock import Clock
+from danqing_server.queue.gates import Gates
 from danqing_server.queue.lanes import Queue
 from danqing_server.registry import Registry
 from danqing_server.retry import Policy
@@ -25,6 +26,7 @@ class Tools:
 
     store: TaskStore
     queue: Queue
+    gates: Gates
     assets: Assets
     registry: Registry
     lease: Lease

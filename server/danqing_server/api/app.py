@@ -1,0 +1,75 @@
+"""The Sanic application: its settings, its routes, its edge."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from sanic import Sanic
+from sanic.config import Config
+
+from danqing_server.api import health, images, pictures, providers, queue, tasks, users
+from danqing_server.api.edge import ApiRequest, Edge, finish
+from danqing_server.api.identity import KeyRing
+from danqing_server.api.limits import BodyBudget
+from danqing_server.api.origins import Origins
+from danqing_server.codec import dump_json
+from danqing_server.ids import new_token
+from danqing_server.settings import Settings
+
+__all__ = ["create_app"]
+
+LARGEST_HEAD_BYTES = 16 * 1024
+KEEP_ALIVE_S = 75
+REQUEST_TIMEOUT_S = 60
+RESPONSE_TIMEOUT_S = 60
+
+
+def create_app(settings: Settings) -> Sanic[Any, Any]:
+    """Return an application whose `ctx.services` is still to be set, before it serves.
+
+    In the role `worker` it answers `/health` only.
+    """
+    app: Sanic[Any, Any] = Sanic(
+        f"danqing-{new_token(5)}",  # Sanic wants a new name for every application of a process
+        config=_config(settings),
+        ctx=_shared(settings),
+        error_handler=Edge(),
+        request_class=ApiRequest,
+        dumps=dump_json,
+        configure_logging=False,
+    )
+    app.register_middleware(finish, "response")
+    app.blueprint(health.routes)
+    if settings.serves_api:
+        for module in (images, tasks, users, pictures, providers, queue):
+            app.blueprint(module.routes)
+    return app
+
+
+def _config(settings: Settings) -> Config:
+    return Config(
+        {
+            "ACCESS_LOG": False,
+            "AUTO_EXTEND": False,
+            "FALLBACK_ERROR_FORMAT": "json",
+            "KEEP_ALIVE_TIMEOUT": KEEP_ALIVE_S,
+            "MOTD": False,
+            "REQUEST_MAX_HEADER_SIZE": LARGEST_HEAD_BYTES,
+            "REQUEST_MAX_SIZE": min(settings.max_body_bytes, settings.max_body_bytes_in_flight),
+            "REQUEST_TIMEOUT": REQUEST_TIMEOUT_S,
+            "RESPONSE_TIMEOUT": RESPONSE_TIMEOUT_S,
+        },
+        env_prefix=None,
+    )
+
+
+def _shared(settings: Settings) -> SimpleNamespace:
+    """Return what requests share beside the services."""
+    return SimpleNamespace(
+        settings=settings,
+        keys=KeyRing.holding(settings.api_keys),
+        origins=Origins.among(settings.cors_origins),
+        body_budget=BodyBudget(settings.max_body_bytes_in_flight),
+        health=health.new_round(),
+    )

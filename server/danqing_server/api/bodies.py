@@ -1,0 +1,148 @@
+"""What clients send, read into what the server works with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from danqing_server.api.fields import Fields
+from danqing_server.api.messages import Text
+from danqing_server.models import Priority
+from danqing_server.submission.request import Submission
+
+__all__ = ["UserFields", "image_submission", "new_user", "task_submission", "user_change"]
+
+IMAGE_KEYS = ("prompt", "user_id", "model", "size", "n", "quality", "style", "options")
+TASK_KEYS = ("type", "model", "input", "user_id", "provider", "delay", "priority", "on_ambiguous")
+USER_KEYS = ("email", "name")
+PASSED_ON = ("prompt", "size", "n", "quality", "style")
+SERVER_OPTIONS = ("priority", "on_ambiguous")
+POLICIES = ("retry", "fail")
+PRIORITIES = tuple(priority.value for priority in Priority)
+LONGEST_USER_ID = 128
+LONGEST_NAME = 128
+LONGEST_EMAIL = 100
+
+TWICE = Text("与顶层字段 {other} 重复，请只填写一处", "is also given as {other}; give it once")
+NO_EMAIL = Text("不是有效的邮箱地址", "is no e-mail address")
+
+_EMAIL = re.compile(r"[^\s@\"(),:;<>\[\\\]]+@(?:[^\s@.\"(),:;<>\[\\\]]+\.)+[^\s@.\"(),:;<>\[\\\]]{2,}")
+
+
+@attrs.frozen(kw_only=True)
+class UserFields:
+    """What a client says of a user; None is not said."""
+
+    email: str | None
+    name: str | None
+
+
+@attrs.frozen
+class _InImageBody:
+    """Names a key of the input as the image door's client knows it."""
+
+    options: frozenset[str]
+
+    def __call__(self, path: str) -> str:
+        key = re.split(r"[.\[]", path, maxsplit=1)[0]
+        return f"options.{path}" if key in self.options else path
+
+
+def _in_task_body(path: str) -> str:
+    return f"input.{path}"
+
+
+def image_submission(body: Mapping[str, Any], owner: str | None, language: str) -> Submission:
+    """Read the body of `POST /api/v1/ai/image/task`; `options` are laid beside the old server's own keys.
+
+    Raises:
+        InvalidSubmission: its shape is wrong; what the values mean is the provider's to judge.
+    """
+    fields = Fields(members=body, language=language)
+    fields.check_known(IMAGE_KEYS)
+    fields.given("prompt", required=True)
+    user_id = fields.text("user_id", 1, LONGEST_USER_ID, required=True)
+    model = _model(fields)
+    given = {name: body[name] for name in PASSED_ON if body.get(name) is not None}
+    options = Fields(members=fields.json_object("options"), language=language, prefix="options.")
+    for name in options.members:
+        if name in given or name in ("user_id", "model"):
+            options.report(name, TWICE, other=name)
+    priority, on_ambiguous = _priority(options), options.choice("on_ambiguous", POLICIES)
+    fields.problems += options.problems
+    fields.finish()
+    passed = {name: value for name, value in options.members.items() if name not in SERVER_OPTIONS}
+    return Submission(
+        provider=None,
+        type="image",
+        model=model,
+        input={**given, **passed},
+        user_id=user_id or "",
+        owner=owner,
+        priority=priority,
+        on_ambiguous=on_ambiguous,
+        name=_InImageBody(frozenset(passed)),
+    )
+
+
+def task_submission(body: Mapping[str, Any], owner: str | None, language: str, max_delay_s: int) -> Submission:
+    """Read the body of `POST /api/v1/ai/tasks`.
+
+    Raises:
+        InvalidSubmission: its shape is wrong.
+    """
+    fields = Fields(members=body, language=language)
+    fields.check_known(TASK_KEYS)
+    type_ = fields.text("type", 1, LONGEST_NAME, required=True)
+    model = fields.text("model", 1, LONGEST_NAME, required=True)
+    given = fields.json_object("input", required=True)
+    user_id = fields.text("user_id", 1, LONGEST_USER_ID, required=True)
+    provider = fields.text("provider", 1, LONGEST_NAME)
+    delay_s = fields.whole("delay", 0, max_delay_s)
+    priority, on_ambiguous = _priority(fields), fields.choice("on_ambiguous", POLICIES)
+    fields.finish()
+    return Submission(
+        provider=provider,
+        type=type_ or "",
+        model=model,
+        input=given,
+        user_id=user_id or "",
+        owner=owner,
+        delay_s=delay_s or 0,
+        priority=priority,
+        on_ambiguous=on_ambiguous,
+        name=_in_task_body,
+    )
+
+
+def new_user(body: Mapping[str, Any], language: str) -> UserFields:
+    """Read the body of `POST /api/v1/users`. Raises InvalidSubmission."""
+    return _user(body, language, required=True)
+
+
+def user_change(body: Mapping[str, Any], language: str) -> UserFields:
+    """Read the body of `PUT /api/v1/users/:id`. Raises InvalidSubmission."""
+    return _user(body, language, required=False)
+
+
+def _user(body: Mapping[str, Any], language: str, *, required: bool) -> UserFields:
+    fields = Fields(members=body, language=language)
+    fields.check_known(USER_KEYS)
+    email = fields.text("email", 3, LONGEST_EMAIL, required=required)
+    if email is not None and not _EMAIL.fullmatch(email):
+        fields.report("email", NO_EMAIL)
+    name = fields.text("name", 2, 50, required=required)
+    fields.finish()
+    return UserFields(email=email, name=name)
+
+
+def _model(fields: Fields) -> str | None:
+    """Return the model; the old clients' empty text is none."""
+    return None if fields.members.get("model") == "" else fields.text("model", 1, LONGEST_NAME)
+
+
+def _priority(fields: Fields) -> Priority:
+    return Priority(fields.choice("priority", PRIORITIES) or Priority.NORMAL)

@@ -1,0 +1,112 @@
+"""One JSON object, read field by field: nothing is coerced, and every problem is gathered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from danqing_plugins import Problem
+from danqing_server.api.messages import Text
+from danqing_server.codec import shorten
+from danqing_server.errors import InvalidSubmission
+
+__all__ = ["Fields"]
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+REQUIRED = Text("必填", "is required")
+NOT_TEXT = Text("必须是字符串", "must be a string")
+NOT_WHOLE = Text("必须是整数", "must be a whole number")
+NOT_OBJECT = Text("必须是 JSON 对象", "must be a JSON object")
+LENGTH = Text("长度必须为 {low} 到 {high} 个字符", "must have {low} to {high} characters")
+CONTROL = Text("不能包含控制字符", "may not contain control characters")
+RANGE = Text("必须在 {low} 到 {high} 之间", "must be between {low} and {high}")
+CHOICE = Text("只能是：{allowed}", "must be one of: {allowed}")
+UNKNOWN = Text("未知字段；可用字段：{known}", "unknown field; known: {known}")
+
+
+@attrs.define(kw_only=True)
+class Fields:
+    """The members of an object a client sent. A null counts as absent. `prefix` stands before every name."""
+
+    members: Mapping[str, Any] = attrs.field(repr=False)
+    language: str
+    prefix: str = ""
+    problems: list[Problem] = attrs.field(factory=list)
+
+    def report(self, name: str, text: Text, **values: object) -> None:
+        """Note that the member *name* is wrong."""
+        message = text.to(self.language, **values)
+        value = shorten(self.members.get(name))
+        self.problems.append(Problem(field=self.prefix + str(shorten(name)), message=message, value=value))
+
+    def check_known(self, known: Sequence[str]) -> None:
+        """Report every member that is not among *known*."""
+        listed = ", ".join(known)
+        for name in self.members:
+            if name not in known:
+                self.report(name, UNKNOWN, known=listed)
+
+    def given(self, name: str, *, required: bool = False) -> Any:
+        """Return a member whatever it is; None when it is absent."""
+        value = self.members.get(name)
+        if value is None and required:
+            self.report(name, REQUIRED)
+        return value
+
+    def text(self, name: str, low: int, high: int, *, required: bool = False) -> str | None:
+        """Return a string of *low* to *high* characters, none of them a control character."""
+        value = self.given(name, required=required)
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            self.report(name, NOT_TEXT)
+        elif not value and required:
+            self.report(name, REQUIRED)
+        elif not low <= len(value) <= high:
+            self.report(name, LENGTH, low=low, high=high)
+        elif _CONTROL.search(value):
+            self.report(name, CONTROL)
+        else:
+            return value
+        return None
+
+    def whole(self, name: str, low: int, high: int) -> int | None:
+        """Return a whole number between *low* and *high*; `true` and `1.0` are none."""
+        value = self.given(name)
+        if value is None:
+            return None
+        if not isinstance(value, int) or isinstance(value, bool):
+            self.report(name, NOT_WHOLE)
+        elif not low <= value <= high:
+            self.report(name, RANGE, low=low, high=high)
+        else:
+            return value
+        return None
+
+    def choice(self, name: str, allowed: Collection[str]) -> str | None:
+        """Return one of the words in *allowed*."""
+        value = self.given(name)
+        if value is None:
+            return None
+        if isinstance(value, str) and value in allowed:
+            return value
+        self.report(name, CHOICE, allowed=", ".join(allowed))
+        return None
+
+    def json_object(self, name: str, *, required: bool = False) -> Mapping[str, Any]:
+        """Return an object; an empty one when it is absent."""
+        value = self.given(name, required=required)
+        if isinstance(value, Mapping):
+            return value
+        if value is not None:
+            self.report(name, NOT_OBJECT)
+        return {}
+
+    def finish(self) -> None:
+        """Raise InvalidSubmission when anything was wrong."""
+        if self.problems:
+            raise InvalidSubmission(self.problems)

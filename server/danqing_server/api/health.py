@@ -1,0 +1,98 @@
+"""Whether this process can work: `GET /health`."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+from sanic import Blueprint, HTTPResponse, Request
+
+from danqing_server.api.answers import json_answer
+from danqing_server.api.entry import services_of
+from danqing_server.api.messages import Text, language_of
+from danqing_server.api.routing import on_get
+from danqing_server.api.services import HealthCheck, Services
+from danqing_server.errors import ServiceUnavailable
+from danqing_server.log import get_logger
+
+__all__ = ["routes"]
+
+CHECK_TIMEOUT_S = 1.0
+
+WORKING = Text("服务正常运行", "The service works")
+FAILING = Text("服务不可用", "The service is unavailable")
+DRAINING = Text("服务正在停止", "The service is stopping")
+SILENT = Text("未在限定时间内响应", "does not answer in time")
+BROKEN = Text("不可用", "does not work")
+
+_VERSION = importlib.metadata.version("danqing")
+
+log = get_logger(__name__)
+
+routes = Blueprint("health")
+
+
+@attrs.define(eq=False)
+class _Round:
+    """One round of checks, shared by everyone who asks while it runs: asking costs the outside systems nothing."""
+
+    running: asyncio.Task[dict[str, Text | None]] | None = None
+
+    async def ask(self, checks: Mapping[str, HealthCheck]) -> dict[str, Text | None]:
+        """Return what is wrong with each part, None for nothing."""
+        if self.running is None or self.running.done():
+            self.running = asyncio.create_task(_check_all(checks))
+        return await asyncio.shield(self.running)
+
+
+@on_get(routes, "/health")
+async def get_health(request: Request[Any, Any]) -> HTTPResponse:
+    """Say whether the process and all it stands on work; 503 when not."""
+    services = services_of(request)
+    found = await request.app.ctx.health.ask(services.checks)
+    language = language_of(request.headers)
+    works = not any(found.values()) and not services.draining
+    body = {
+        "status": "ok" if works else "unavailable",
+        "message": _message(services, works=works).to(language),
+        "checks": {name: "ok" if wrong is None else wrong.to(language) for name, wrong in found.items()},
+        "version": _VERSION,
+        "sandbox": any(provider.sandbox for provider in services.registry.providers.values()),
+        "pid": os.getpid(),
+    }
+    return json_answer(body, 200 if works else 503, None if works else {"retry-after": "2"})
+
+
+def new_round() -> _Round:
+    """Return what a server's health questions share."""
+    return _Round()
+
+
+def _message(services: Services, *, works: bool) -> Text:
+    if works:
+        return WORKING
+    return DRAINING if services.draining else FAILING
+
+
+async def _check_all(checks: Mapping[str, HealthCheck]) -> dict[str, Text | None]:
+    found = await asyncio.gather(*(_check(name, check) for name, check in checks.items()))
+    return dict(zip(checks, found, strict=True))
+
+
+async def _check(name: str, check: HealthCheck) -> Text | None:
+    """Return what is wrong, in words that name no address."""
+    try:
+        async with asyncio.timeout(CHECK_TIMEOUT_S):
+            await check()
+    except TimeoutError:
+        return SILENT
+    except ServiceUnavailable:
+        return BROKEN
+    except Exception:  # a check is someone else's code, and health must answer
+        log.exception("health_check_failed", check=name)
+        return BROKEN
+    return None

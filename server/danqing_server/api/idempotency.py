@@ -1,0 +1,92 @@
+"""How a submission that was made before is recognised: by its `Idempotency-Key`, or by being the same again.
+
+Source: draft-ietf-httpapi-idempotency-key-header-07, read 2026-11-24.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+import attrs
+from sanic import Request
+
+from danqing_plugins import Problem
+from danqing_server.api.messages import Text, language_of
+from danqing_server.api.services import Services
+from danqing_server.codec import dump_json, shorten
+from danqing_server.errors import InvalidSubmission
+from danqing_server.submission.admission import Accepted
+from danqing_server.submission.request import Repeat, Submission
+
+__all__ = ["created_headers", "repeat_of", "submit_once"]
+
+HEADER = "Idempotency-Key"
+MALFORMED = Text("必须是 1 到 255 个可见 ASCII 字符", "must have 1 to 255 visible ASCII characters")
+
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+async def submit_once(
+    request: Request[Any, Any], services: Services, submission: Submission, body: Mapping[str, Any]
+) -> Accepted:
+    """Submit, or find the task that the same request made before. Raises as `Submissions.submit` does."""
+    repeat = repeat_of(
+        request.headers.get(HEADER),
+        request.path.rstrip("/"),
+        body,
+        submission.owner,
+        services.settings.coalesce_s,
+        language_of(request.headers),
+    )
+    if repeat is not None:
+        submission = attrs.evolve(submission, repeat=repeat)
+    return await services.submissions.submit(submission)
+
+
+def created_headers(accepted: Accepted) -> dict[str, str]:
+    """Return what a 201 says beside its body: where the task is, and whether an earlier request made it."""
+    headers = {"location": f"/api/v1/tasks/{accepted.task.id}"}
+    return {**headers, "idempotent-replayed": "true"} if accepted.replayed else headers
+
+
+def repeat_of(
+    key: str | None, route: str, body: Mapping[str, Any], owner: str | None, coalesce_s: float, language: str
+) -> Repeat | None:
+    """Return how to recognise the request; None when each one is a task of its own.
+
+    A key counts for its owner alone and for both doors together. Without one, identical requests are joined when
+    *coalesce_s* is not 0.
+
+    Raises:
+        InvalidSubmission: *key* is malformed.
+    """
+    if key is None and not coalesce_s:
+        return None
+    fingerprint = _digest(route, dump_json(_in_order(body)).decode())
+    if key is None:
+        return Repeat(
+            key=_digest("request", owner or "", fingerprint), fingerprint=fingerprint, joins_for_s=coalesce_s
+        )
+    if not _KEY.fullmatch(key):
+        raise InvalidSubmission([Problem(field=HEADER, message=MALFORMED.to(language), value=shorten(key))])
+    return Repeat(key=_digest("key", owner or "", key), fingerprint=fingerprint)
+
+
+def _digest(*parts: str) -> str:
+    """Return a hash of *parts*; their lengths keep `ab, c` and `a, bc` apart."""
+    hashed = sha256()
+    for part in parts:
+        encoded = part.encode()
+        hashed.update(f"{len(encoded)}:".encode())
+        hashed.update(encoded)
+    return hashed.hexdigest()
+
+
+def _in_order(value: Any) -> Any:
+    """Return *value* with the keys of every object sorted: their order means nothing in JSON."""
+    if isinstance(value, Mapping):
+        return {key: _in_order(value[key]) for key in sorted(value)}
+    return [_in_order(item) for item in value] if isinstance(value, list) else value

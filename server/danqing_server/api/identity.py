@@ -1,0 +1,49 @@
+"""API keys: who a request belongs to."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Sequence
+from hashlib import sha256
+
+import attrs
+
+from danqing_server.errors import Unauthenticated
+from danqing_server.settings import ApiKey
+
+__all__ = ["KeyRing"]
+
+
+@attrs.frozen
+class KeyRing:
+    """The clients' keys, as digests of equal length; without any, authentication is off."""
+
+    _digests: tuple[tuple[bytes, str], ...] = attrs.field(repr=False)
+
+    @classmethod
+    def holding(cls, keys: Sequence[ApiKey]) -> KeyRing:
+        """Return the ring of *keys*."""
+        return cls(tuple((_digest(key.secret), key.owner) for key in keys))
+
+    def owner_of(self, authorization: str | None) -> str | None:
+        """Return the owner of the key in an `Authorization` header; None when authentication is off.
+
+        Every key is compared, each in constant time, so that timing tells nothing of any.
+
+        Raises:
+            Unauthenticated: the header is missing, of another scheme, or its key is unknown.
+        """
+        if not self._digests:
+            return None
+        scheme, _, secret = (authorization or "").partition(" ")
+        if scheme.lower() != "bearer" or not secret.strip():
+            raise Unauthenticated("no API key was sent")
+        given = _digest(secret.strip())
+        found = [owner for digest, owner in self._digests if hmac.compare_digest(digest, given)]
+        if not found:
+            raise Unauthenticated("the API key is unknown")
+        return found[0]
+
+
+def _digest(secret: str) -> bytes:
+    return sha256(secret.encode("utf-8", "surrogateescape")).digest()

@@ -1,0 +1,92 @@
+"""The old server's two routes for pictures: ask for one, and look whether it is there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sanic import Blueprint, HTTPResponse, Request
+
+from danqing_server.api.answers import json_answer, success
+from danqing_server.api.bodies import image_submission
+from danqing_server.api.entry import admit, admit_change
+from danqing_server.api.idempotency import created_headers, submit_once
+from danqing_server.api.links import base_url
+from danqing_server.api.messages import CHINESE, Text, language_of
+from danqing_server.api.receiving import received_object
+from danqing_server.api.routing import on_get, on_post
+from danqing_server.api.views import Viewer, error_view
+from danqing_server.models import FINISHED, Status, Task
+
+__all__ = ["routes"]
+
+POLL_AFTER_S = 3
+
+CREATED = Text("图像生成任务创建成功", "Image task created")
+ACCEPTED = Text("任务已创建，正在处理中", "The task was created and is under way")
+PROCESSING = Text("任务处理中，请稍后查询", "The task is under way; ask again later")
+COMPLETED = Text("任务已完成", "The task is completed")
+FAILED = Text("任务失败", "The task failed")
+CANCELLED = Text("任务已取消", "The task was cancelled")
+
+_RETRY_AFTER = {"retry-after": str(POLL_AFTER_S)}
+
+routes = Blueprint("images", url_prefix="/api/v1/ai/image")
+
+
+@on_post(routes, "/task")
+async def create_image_task(request: Request[Any, Any]) -> HTTPResponse:
+    """Submit an image task."""
+    services, owner = admit_change(request)
+    language = language_of(request.headers)
+    async with received_object(request) as body:
+        submission = image_submission(body, owner, language)
+        accepted = await submit_once(request, services, submission, body)
+    task = accepted.task
+    data = {"task_id": task.id, "status": task.status, "message": ACCEPTED.to(language)}
+    return success(data, CREATED.to(language), 201, created_headers(accepted))
+
+
+@on_get(routes, "/result/<task_id>")
+async def get_image_result(request: Request[Any, Any], task_id: str) -> HTTPResponse:
+    """Say how far an image task is: 202 while it is under way, 200 when it is finished."""
+    services, owner = admit(request)
+    task = await services.control.find(task_id, owner)
+    viewer = Viewer(base_url(request), services.registry)
+    language = language_of(request.headers)
+    if task.status not in FINISHED:
+        return _under_way(task, viewer, language)
+    if task.status is Status.COMPLETED:
+        return success(_completed(task, viewer), COMPLETED.to(language))
+    return _failed(task, viewer, language)
+
+
+def _under_way(task: Task, viewer: Viewer, language: str) -> HTTPResponse:
+    message = PROCESSING.to(language)
+    status = Status.PROCESSING if task.status is Status.SCHEDULED else task.status
+    data: dict[str, Any] = {
+        "task_id": task.id,
+        "status": status,
+        "message": message,
+        "progress": task.progress,
+        "images": viewer.images(task),
+    }
+    return success(data, message, 202, _RETRY_AFTER)
+
+
+def _completed(task: Task, viewer: Viewer) -> dict[str, Any]:
+    result = viewer.result(task)
+    data: dict[str, Any] = {"task_id": task.id, "status": task.status, "result": result}
+    if "image_url" in result:
+        data["image_url"] = result["image_url"]
+    return data
+
+
+def _failed(task: Task, viewer: Viewer, language: str) -> HTTPResponse:
+    """Answer for a task that failed or was cancelled; the old clients know only `failed`."""
+    title = (CANCELLED if task.status is Status.CANCELLED else FAILED).to(language)
+    error = error_view(task)
+    if task.status is Status.CANCELLED and language == CHINESE and error["code"] == "cancelled":
+        error["message"] = title
+    data = {"task_id": task.id, "status": Status.FAILED, "error": error, "images": viewer.images(task)}
+    body = {"success": True, "data": data, "message": error["message"] or title, "error": title}
+    return json_answer(body)

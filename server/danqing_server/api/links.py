@@ -1,0 +1,65 @@
+"""How clients reach this server: the links to pictures.
+
+The link begins with `PUBLIC_BASE_URL`, else with the scheme and host of the request. `X-Forwarded-Proto` and
+`X-Forwarded-Host` count only when the connection comes from a loopback or private address: a proxy of one's own.
+A host that is no plain name, address or port is not repeated; the address the connection came in on is used.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from ipaddress import ip_address
+from typing import Any
+
+from sanic import Request
+
+from danqing_server.assets.keys import ASSET_PATH
+from danqing_server.settings import Settings
+
+__all__ = ["base_url", "picture_url"]
+
+_HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?", re.ASCII)
+
+
+def picture_url(base: str, key: str) -> str:
+    """Return the link to the picture of *key*; every character of it is safe in a shell and a URL."""
+    return f"{base}{ASSET_PATH}{key}"
+
+
+def base_url(request: Request[Any, Any]) -> str:
+    """Return the scheme and host under which this client reaches the server, without a trailing slash."""
+    settings: Settings = request.app.ctx.settings
+    if settings.public_base_url is not None:
+        return settings.public_base_url
+    headers = request.headers
+    scheme, host = "http", headers.get("host")
+    if ("x-forwarded-proto" in headers or "x-forwarded-host" in headers) and _is_near(request.ip):
+        host = _first(headers.get("x-forwarded-host")) or host
+        scheme = "https" if _first(headers.get("x-forwarded-proto")).lower() == "https" else scheme
+    if host is None or not _HOST.fullmatch(host):
+        host = _own_address(request)
+    # `[` is a pattern to a shell, and the old clients' loop prints the link unquoted.
+    return f"{scheme}://{host.replace('[::1]', 'localhost')}"
+
+
+def _first(header: str | None) -> str:
+    return (header or "").partition(",")[0].strip()
+
+
+@lru_cache(maxsize=1024)
+def _is_near(address: str) -> bool:
+    """Tell whether a peer is on this machine or in a private network."""
+    try:
+        return ip_address(address).is_private
+    except ValueError:
+        return False
+
+
+def _own_address(request: Request[Any, Any]) -> str:
+    """Return the address and port the connection came in on."""
+    name = request.transport.get_extra_info("sockname") if request.transport is not None else None
+    if not isinstance(name, tuple):
+        return "localhost"
+    host, port = str(name[0]), name[1]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,61 @@
+"""The stored pictures: whole or in parts, streamed, kept for good by whoever fetched them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sanic import Blueprint, HTTPResponse, Request
+
+from danqing_server.api.entry import services_of
+from danqing_server.api.routing import on_get
+from danqing_server.assets.serving import (
+    ByteRange,
+    Unsatisfiable,
+    etag_of,
+    matches,
+    parse_range,
+    picture_headers,
+)
+from danqing_server.assets.storage import Assets, Stat
+
+__all__ = ["routes"]
+
+routes = Blueprint("pictures", url_prefix="/api/v1/assets")
+
+
+@on_get(routes, "/<key:path>")
+async def get_picture(request: Request[Any, Any], key: str) -> HTTPResponse | None:
+    """Send a picture. Its key is the permission: it is shown to nobody but the task's owner."""
+    assets = services_of(request).assets
+    stat = await assets.describe(key)
+    headers = {**picture_headers(stat), "content-disposition": "inline"}
+    if matches(request.headers.get("if-none-match"), etag_of(key)):
+        return HTTPResponse(status=304, headers=headers)
+    part = _wanted_part(request, stat)
+    if isinstance(part, Unsatisfiable):
+        return HTTPResponse(status=416, headers={**headers, "content-range": f"bytes */{stat.size_bytes}"})
+    if part is None:
+        return await _send(request, assets, stat, ByteRange(0, stat.size_bytes), 200, headers)
+    headers["content-range"] = part.content_range(stat.size_bytes)
+    return await _send(request, assets, stat, part, 206, headers)
+
+
+def _wanted_part(request: Request[Any, Any], stat: Stat) -> ByteRange | Unsatisfiable | None:
+    condition = request.headers.get("if-range")
+    if condition is not None and not matches(condition, etag_of(stat.key), weak=False):
+        return None
+    return parse_range(request.headers.get("range"), stat.size_bytes)
+
+
+async def _send(
+    request: Request[Any, Any], assets: Assets, stat: Stat, part: ByteRange, status: int, headers: dict[str, str]
+) -> HTTPResponse | None:
+    """Stream the part; the transport's own limits hold back what the client does not read."""
+    headers["content-length"] = str(part.end - part.start)
+    if request.method == "HEAD":
+        return HTTPResponse(status=status, headers=headers, content_type=stat.media_type)
+    response = await request.respond(status=status, headers=headers, content_type=stat.media_type)
+    async for chunk in assets.stream(stat.key, part.start, part.end):
+        await response.send(chunk)
+    await response.eof()
+    return None

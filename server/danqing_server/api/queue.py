@@ -1,0 +1,32 @@
+"""How full the queue is."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import attrs
+from sanic import Blueprint, HTTPResponse, Request
+
+from danqing_server.api.answers import success
+from danqing_server.api.entry import admit
+from danqing_server.api.messages import Text, language_of
+from danqing_server.api.routing import on_get
+from danqing_server.queue.lanes import LaneDepth
+
+__all__ = ["routes"]
+
+FOUND = Text("获取队列状态成功", "Queue statistics")
+
+routes = Blueprint("queue", url_prefix="/api/v1/queue")
+
+
+@on_get(routes, "/stats")
+async def get_queue_stats(request: Request[Any, Any]) -> HTTPResponse:
+    """Count what waits (`queued`), waits for its time (`delayed`) and is with a worker (`held`), by provider."""
+    services, _ = admit(request)
+    names = sorted(services.registry.providers)
+    depths = await asyncio.gather(*(services.queue.depth(name) for name in names))
+    lanes = {name: attrs.asdict(depth) for name, depth in zip(names, depths, strict=True)}
+    totals = {field.name: sum(lane[field.name] for lane in lanes.values()) for field in attrs.fields(LaneDepth)}
+    return success({**totals, "lanes": lanes}, FOUND.to(language_of(request.headers)))

@@ -1,0 +1,176 @@
+"""Tasks of every type: submit, look at, list, cancel, try again, delete."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import attrs
+from sanic import Blueprint, HTTPResponse, Request
+
+from danqing_plugins import Problem
+from danqing_server.api.answers import success
+from danqing_server.api.bodies import task_submission
+from danqing_server.api.entry import Caller, admit, admit_change
+from danqing_server.api.idempotency import created_headers, submit_once
+from danqing_server.api.links import base_url
+from danqing_server.api.messages import Text, language_of
+from danqing_server.api.receiving import discard_body, received_object
+from danqing_server.api.routing import on_delete, on_get, on_post
+from danqing_server.api.views import Viewer
+from danqing_server.clock import from_ms, to_ms
+from danqing_server.codec import shorten
+from danqing_server.errors import InvalidSubmission
+from danqing_server.models import Task
+
+__all__ = ["routes"]
+
+MOST_LISTED = 100
+DEFAULT_LISTED = 20
+LARGEST_OFFSET = 2**31 - 1
+
+CREATED = Text("任务创建成功", "Task created")
+FOUND = Text("获取任务成功", "Task found")
+LISTED = Text("获取任务列表成功", "Tasks listed")
+CANCELLED = Text("任务已取消", "Task cancelled")
+RETRIED = Text("任务已重新排队", "Task queued again")
+DELETED = Text("任务已删除", "Task deleted")
+NOT_IN_RANGE = Text("必须是 {low} 到 {high} 之间的整数", "must be a whole number between {low} and {high}")
+NO_CURSOR = Text(
+    "不是有效的游标，请使用上一页返回的 next_cursor", "is no cursor; use next_cursor of the page before"
+)
+
+_CURSOR = re.compile(r"([0-9]{1,14})\.([A-Za-z0-9_.-]{1,200})")
+
+routes = Blueprint("tasks", url_prefix="/api/v1")
+
+
+@attrs.frozen(kw_only=True)
+class _Page:
+    limit: int
+    offset: int
+    before: tuple[datetime, str] | None
+
+
+@on_post(routes, "/ai/tasks")
+async def create_task(request: Request[Any, Any]) -> HTTPResponse:
+    """Submit a task of any type to any provider."""
+    caller = admit_change(request)
+    services, owner = caller
+    language = language_of(request.headers)
+    async with received_object(request) as body:
+        submission = task_submission(body, owner, language, services.settings.max_delay_s)
+        accepted = await submit_once(request, services, submission, body)
+    shown = _viewer(request, caller).task(accepted.task)
+    return success(shown, CREATED.to(language), 201, created_headers(accepted))
+
+
+@on_get(routes, "/tasks/<task_id>")
+@on_get(routes, "/ai/tasks/<task_id>")
+async def get_task(request: Request[Any, Any], task_id: str) -> HTTPResponse:
+    """Show a task."""
+    caller = admit(request)
+    task = await caller.services.control.find(task_id, caller.owner)
+    return _one(request, caller, task, FOUND)
+
+
+@on_get(routes, "/tasks/user/<user_id>")
+async def list_tasks(request: Request[Any, Any], user_id: str) -> HTTPResponse:
+    """List a user's tasks, newest first."""
+    caller = admit(request)
+    services, owner = caller
+    language = language_of(request.headers)
+    page = _read_page({name: request.args.get(name) for name in request.args}, language)
+    found = await services.store.list_for_user(
+        user_id, owner, limit=page.limit + 1, offset=page.offset, before=page.before
+    )
+    shown = found[: page.limit]
+    viewer = _viewer(request, caller)
+    data = {
+        "tasks": [viewer.task(task) for task in shown],
+        "limit": page.limit,
+        "offset": page.offset,
+        "count": len(shown),
+        "total": await services.store.count_for_user(user_id, owner),
+        "next_cursor": _cursor_after(shown[-1]) if len(found) > page.limit else None,
+    }
+    return success(data, LISTED.to(language))
+
+
+@on_post(routes, "/tasks/<task_id>/cancel")
+async def cancel_task(request: Request[Any, Any], task_id: str) -> HTTPResponse:
+    """Cancel a task that is not finished."""
+    caller = admit_change(request)
+    await discard_body(request)
+    task = await caller.services.control.cancel(task_id, caller.owner)
+    return _one(request, caller, task, CANCELLED)
+
+
+@on_post(routes, "/tasks/<task_id>/retry")
+async def retry_task(request: Request[Any, Any], task_id: str) -> HTTPResponse:
+    """Queue a failed or cancelled task again."""
+    caller = admit_change(request)
+    await discard_body(request)
+    task = await caller.services.control.retry(task_id, caller.owner)
+    return _one(request, caller, task, RETRIED)
+
+
+@on_delete(routes, "/tasks/<task_id>")
+async def delete_task(request: Request[Any, Any], task_id: str) -> HTTPResponse:
+    """Delete a task and its pictures."""
+    services, owner = admit_change(request)
+    await discard_body(request)
+    await services.control.delete(task_id, owner)
+    return success({"id": task_id}, DELETED.to(language_of(request.headers)))
+
+
+def _viewer(request: Request[Any, Any], caller: Caller) -> Viewer:
+    return Viewer(base_url(request), caller.services.registry)
+
+
+def _one(request: Request[Any, Any], caller: Caller, task: Task, message: Text) -> HTTPResponse:
+    return success(_viewer(request, caller).task(task), message.to(language_of(request.headers)))
+
+
+def _read_page(query: Mapping[str, str | None], language: str) -> _Page:
+    """Read `limit`, `offset` and `cursor`; others are ignored. Raises InvalidSubmission."""
+    problems: list[Problem] = []
+
+    def whole(name: str, default: int, low: int, high: int) -> int:
+        raw = query.get(name)
+        if raw is None:
+            return default
+        if re.fullmatch(r"[0-9]{1,10}", raw) and low <= int(raw) <= high:
+            return int(raw)
+        message = NOT_IN_RANGE.to(language, low=low, high=high)
+        problems.append(Problem(field=name, message=message, value=shorten(raw)))
+        return default
+
+    limit = whole("limit", DEFAULT_LISTED, 1, MOST_LISTED)
+    offset = whole("offset", 0, 0, LARGEST_OFFSET)
+    cursor, before = query.get("cursor"), None
+    if cursor is not None:
+        before = _read_cursor(cursor)
+        if before is None:
+            problems.append(Problem(field="cursor", message=NO_CURSOR.to(language), value=shorten(cursor)))
+    if problems:
+        raise InvalidSubmission(problems)
+    return _Page(limit=limit, offset=offset, before=before)
+
+
+def _cursor_after(task: Task) -> str:
+    return base64.urlsafe_b64encode(f"{to_ms(task.created_at)}.{task.id}".encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> tuple[datetime, str] | None:
+    """Return where a list goes on, None when *cursor* is not one of ours."""
+    try:
+        text = base64.urlsafe_b64decode(f"{cursor}{'=' * (-len(cursor) % 4)}").decode("ascii")
+    except (ValueError, binascii.Error):
+        return None
+    found = _CURSOR.fullmatch(text)
+    return None if found is None else (from_ms(int(found[1])), found[2])

@@ -1,0 +1,98 @@
+"""The users of the old API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sanic import Blueprint, HTTPResponse, Request
+
+from danqing_plugins import Problem
+from danqing_server.api.answers import success
+from danqing_server.api.bodies import new_user, user_change
+from danqing_server.api.entry import admit, admit_change
+from danqing_server.api.fields import REQUIRED
+from danqing_server.api.messages import Text, language_of
+from danqing_server.api.receiving import discard_body, received_object
+from danqing_server.api.routing import on_delete, on_get, on_post, on_put
+from danqing_server.api.views import user_view
+from danqing_server.errors import InvalidSubmission, NotFound
+from danqing_server.ids import new_id
+from danqing_server.models import User
+
+__all__ = ["routes"]
+
+CREATED = Text("用户创建成功", "User created")
+FOUND = Text("获取用户成功", "User found")
+UPDATED = Text("用户更新成功", "User updated")
+DELETED = Text("用户删除成功", "User deleted")
+
+routes = Blueprint("users", url_prefix="/api/v1/users")
+
+
+@on_post(routes, "/")
+async def create_user(request: Request[Any, Any]) -> HTTPResponse:
+    """Create a user."""
+    services, owner = admit_change(request)
+    language = language_of(request.headers)
+    async with received_object(request) as body:
+        fields = new_user(body, language)
+    now = services.clock.now()
+    user = User(
+        id=new_id(services.clock.now_ms()),
+        email=fields.email or "",
+        name=fields.name or "",
+        created_at=now,
+        updated_at=now,
+        owner=owner,
+    )
+    await services.users.insert(user)
+    return success(user_view(user), CREATED.to(language), 201, {"location": f"/api/v1/users/{user.id}"})
+
+
+@on_get(routes, "/")
+async def find_user(request: Request[Any, Any]) -> HTTPResponse:
+    """Find a user by e-mail address."""
+    services, owner = admit(request)
+    language = language_of(request.headers)
+    email = request.args.get("email")
+    if not email:
+        raise InvalidSubmission([Problem(field="email", message=REQUIRED.to(language))])
+    user = await services.users.find(owner, email=email)
+    if user is None:
+        raise NotFound("user", email)
+    return success(user_view(user), FOUND.to(language))
+
+
+@on_get(routes, "/<user_id>")
+async def get_user(request: Request[Any, Any], user_id: str) -> HTTPResponse:
+    """Show a user."""
+    services, owner = admit(request)
+    user = await services.users.find(owner, id=user_id)
+    if user is None:
+        raise NotFound("user", user_id)
+    return success(user_view(user), FOUND.to(language_of(request.headers)))
+
+
+@on_put(routes, "/<user_id>")
+async def update_user(request: Request[Any, Any], user_id: str) -> HTTPResponse:
+    """Change a user's address or name."""
+    services, owner = admit_change(request)
+    language = language_of(request.headers)
+    async with received_object(request) as body:
+        fields = user_change(body, language)
+    said = {"email": fields.email, "name": fields.name}
+    sets = {name: value for name, value in said.items() if value is not None}
+    user = await services.users.update(owner, user_id, {**sets, "updated_at": services.clock.now()})
+    if user is None:
+        raise NotFound("user", user_id)
+    return success(user_view(user), UPDATED.to(language))
+
+
+@on_delete(routes, "/<user_id>")
+async def delete_user(request: Request[Any, Any], user_id: str) -> HTTPResponse:
+    """Delete a user; tasks stay."""
+    services, owner = admit_change(request)
+    await discard_body(request)
+    if not await services.users.delete(owner, user_id):
+        raise NotFound("user", user_id)
+    return success({"id": user_id}, DELETED.to(language_of(request.headers)))

@@ -1,0 +1,76 @@
+"""The connection to Redis, its scripts, and the one place where its errors become ours."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import attrs
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from danqing_server.clock import Clock
+from danqing_server.errors import QueueUnavailable, SettingsError
+
+if TYPE_CHECKING:
+    from redis.commands.core import AsyncScript
+
+__all__ = ["LONGEST_WAIT_S", "Connection", "connect", "translated"]
+
+TIMEOUT_S = 1.0
+LONGEST_WAIT_S = 1.0
+
+
+@attrs.define(eq=False)
+class Connection:
+    """Two clients of one Redis: `hot` fails fast and never repeats, `blocking` outlasts the longest wait."""
+
+    hot: Redis
+    blocking: Redis
+    prefix: str
+    clock: Clock
+    _scripts: dict[str, AsyncScript] = attrs.field(factory=dict, init=False)
+
+    def base(self, lane: str) -> str:
+        """Return what every key of *lane* begins with; the braces keep them on one node of a cluster."""
+        return f"{{{self.prefix}:{lane}}}"
+
+    async def run(self, source: str, lane: str, arguments: Sequence[str | int]) -> Any:
+        """Run a script on one lane. Raises QueueUnavailable."""
+        script = self._scripts.get(source)
+        if script is None:
+            script = self._scripts[source] = self.hot.register_script(source)
+        with translated():
+            return await script(keys=[self.base(lane)], args=arguments)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn whatever the client raises into QueueUnavailable; the message holds no key and no address."""
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        raise QueueUnavailable(f"Redis did not carry out the operation ({type(error).__name__})") from error
+
+
+@asynccontextmanager
+async def connect(url: str, prefix: str, clock: Clock) -> AsyncIterator[Connection]:
+    """Yield a connection to *url*; nothing is sent before the first operation.
+
+    Two clients: one that fails fast and never repeats (a repeat could reserve twice), one whose reads outlast the
+    longest wait. Without this redis-py 8 retries ten times and cuts a blocking read after 5 s.
+
+    Raises:
+        SettingsError: the URL is not one the client can read.
+    """
+    common: dict[str, Any] = {"retry": Retry(NoBackoff(), 0), "socket_connect_timeout": TIMEOUT_S}
+    try:
+        hot = Redis.from_url(url, socket_timeout=TIMEOUT_S, **common)
+        blocking = Redis.from_url(url, socket_timeout=LONGEST_WAIT_S + 4, **common)
+    except ValueError as error:
+        raise SettingsError(f"REDIS_URL: {error}") from error
+    async with hot, blocking:
+        yield Connection(hot, blocking, prefix, clock)

@@ -1,0 +1,70 @@
+"""The provider as a plugin."""
+
+from __future__ import annotations
+
+import pytest
+
+from danqing_plugins import ConfigurationError, PluginContext, Sandbox
+from danqing_providers.volcengine.plugin import VolcengineProvider, plugin
+from tests.unit.volcengine.builders import PRO, V30, V40, configured, context, prepared
+
+
+class TestProvider:
+    """What it says of itself."""
+
+    def test_wants_a_sandbox_only_without_a_key(self) -> None:
+        """The simulator is asked for when there is nobody real to call."""
+        wanted = Sandbox(provider="volcengine", module="danqing_providers.ark_sandbox")
+        assert configured().danqing_sandbox() == wanted
+        assert configured().info.sandbox
+        real = configured({"VOLCENGINE_API_KEY": "k" * 20})
+        assert real.danqing_sandbox() is None
+        assert not real.info.sandbox
+
+    def test_is_loadable_without_key_and_sandbox(self) -> None:
+        """`danqing plugins` lists it with nothing configured."""
+        info = configured().info
+        assert info.name == "volcengine"
+        assert info.default_model in {model.id for model in info.models}
+        assert info.types == ("image", "image_generation")
+        assert info.reference_fields == ("image",)
+
+    def test_lists_live_models_with_aliases_and_prices(self) -> None:
+        """Shut-down models are not on offer."""
+        models = {model.id: model for model in configured().info.models}
+        assert V30 not in models
+        assert len(models) == 4
+        assert "doubao-seedream-3.0-t2i" in models[V40].aliases
+        assert models[V40].price is not None
+
+    def test_module_instance_does_no_work_before_it_is_configured(self) -> None:
+        """Importing reads no setting; using it unconfigured is an error."""
+        assert isinstance(plugin, VolcengineProvider)
+        with pytest.raises(ConfigurationError):
+            _ = VolcengineProvider().info
+
+    def test_wrong_setting_refuses_the_start(self) -> None:
+        """The hook passes the error on."""
+        broken: PluginContext = context({"VOLCENGINE_API_KEY": "xxx"})
+        with pytest.raises(ConfigurationError):
+            VolcengineProvider().danqing_configure(broken)
+
+
+class TestSchemas:
+    """The schema of each model agrees with what is checked."""
+
+    def test_parameters_are_those_the_model_takes(self) -> None:
+        """A form made from the schema offers nothing that is refused."""
+        models = {model.id: model.parameters["properties"] for model in configured().info.models}
+        assert "output_format" in models[PRO]
+        assert "sequential_image_generation" not in models[PRO]
+        assert "output_format" not in models[V40]
+        assert models[PRO]["image"]["anyOf"][1]["maxItems"] == 10
+
+    @pytest.mark.parametrize("model", [model.id for model in configured().info.models])
+    def test_every_choice_and_example_is_accepted(self, model: str) -> None:
+        """Each enumerated value and each example size passes the check."""
+        info = {one.id: one for one in configured().info.models}[model]
+        for name, part in info.parameters["properties"].items():
+            for value in [*part.get("enum", ()), *part.get("examples", ())]:
+                assert prepared(model, **{name: value}).model == model

@@ -1,0 +1,428 @@
+"""Submissions are checked per model before anything is queued."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from danqing_plugins import InvalidRequest, Price, Reference
+from danqing_providers.volcengine.prepare import LONGEST_PROMPT, PARAMETERS
+from tests.unit.volcengine.builders import EDIT, LITE, PRO, V30, V40, V45, prepared, problems
+
+AUTO = {"sequential_image_generation": "auto"}
+
+
+def urls(count: int) -> tuple[Reference, ...]:
+    """Return *count* references to pictures elsewhere."""
+    return tuple(Reference(field=f"image[{n}]", url=f"https://example.com/{n}.png") for n in range(count))
+
+
+class TestModels:
+    """Which model a submission means."""
+
+    @pytest.mark.parametrize("name", [None, "doubao-seedream-3.0-t2i", "seedream-4-0-250828", V40])
+    def test_aliases_and_a_missing_name_mean_the_default(self, name: str | None) -> None:
+        """The contract's alias, the BytePlus id and no name at all give Seedream 4.0."""
+        assert prepared(name).model == V40
+
+    def test_replaced_model_is_named_in_a_note(self) -> None:
+        """The user of the old model id reads which model made the picture."""
+        assert "doubao-seedream-3.0-t2i" in prepared("doubao-seedream-3.0-t2i").notes[0]
+        assert prepared(V40).notes == ()
+
+    def test_lite_has_two_ids(self) -> None:
+        """Both ids of 5.0 lite are one model."""
+        assert prepared("doubao-seedream-5-0-lite-260128").model == LITE
+
+    @pytest.mark.parametrize("name", [V30, EDIT, "seedream-3-0-t2i-250415"])
+    def test_shut_down_model_is_refused_with_the_live_ones(self, name: str) -> None:
+        """A model that Ark has shut down is refused in words that help."""
+        message = problems(name)["model"]
+        assert "shut down" in message
+        assert V40 in message
+        assert PRO in message
+
+    def test_unknown_model_is_refused_with_the_known_ones(self) -> None:
+        """A model nobody knows is not said to be shut down."""
+        message = problems("dall-e-3")["model"]
+        assert message.startswith("unknown")
+        assert V45 in message
+
+
+class TestPrompt:
+    """What a prompt may be."""
+
+    @pytest.mark.parametrize(
+        "prompt", [None, "", "  \n", 5, True, ["a"], "a\0b", "half \ud800", "x" * (LONGEST_PROMPT + 1)]
+    )
+    def test_is_a_text_that_says_something(self, prompt: Any) -> None:
+        """Absent, empty, no string, unencodable or endless prompts are refused."""
+        assert set(problems(prompt=prompt)) == {"prompt"}
+
+    def test_longest_passes_unchanged(self) -> None:
+        """The cap itself is allowed."""
+        assert prepared(prompt="画" * LONGEST_PROMPT).input["prompt"] == "画" * LONGEST_PROMPT
+
+
+class TestSizes:
+    """Pixels, ratio and tiers of each model."""
+
+    @pytest.mark.parametrize(
+        ("model", "size", "sent"),
+        [
+            (V40, "1024x1024", "1024x1024"),
+            (V40, "1k", "1K"),
+            (V40, "4096x4096", "4096x4096"),
+            (V40, "960x960", "960x960"),
+            (V40, "240x3840", "240x3840"),
+            (V45, "2k", "2K"),
+            (V45, "1920x1920", "1920x1920"),
+            (LITE, "3K", "3K"),
+            (PRO, "1K", "1K"),
+            (PRO, "1024x1024", "1024x1024"),
+        ],
+    )
+    def test_legal_sizes_are_sent(self, model: str, size: str, sent: str) -> None:
+        """A size within the limits goes upstream, a tier in Ark's spelling."""
+        assert prepared(model, size=size).input["size"] == sent
+        assert prepared(model, size=size).notes == ()
+
+    @pytest.mark.parametrize(
+        ("model", "size", "limit"),
+        [
+            (V40, "959x960", "921600"),
+            (V40, "4097x4096", "16777216"),
+            (V40, "240x3841", "1:16"),
+            (V40, "3K", "1K, 2K, 4K"),
+            (V45, "1024x1024", "3686400"),
+            (V45, "1K", "2K, 4K"),
+            (V45, "1919x1920", "3686400"),
+            (LITE, "1024x1024", "3686400"),
+            (LITE, "1K", "2K, 3K, 4K"),
+            (PRO, "4K", "1K, 2K"),
+            (PRO, "2304x2304", "4624220"),
+            (PRO, "512x1024", "921600"),
+            (V40, "0x0", "921600"),
+            (V40, "1024", "921600"),
+            (V40, "1024 x 1024", "921600"),
+            (V40, "1024x1024x3", "921600"),
+            (V40, "１０２４x１０２４", "921600"),
+            (V40, "", "921600"),
+            (V40, 1024, "string"),
+            (V40, ["1024x1024"], "string"),
+        ],
+    )
+    def test_illegal_sizes_are_refused_with_the_limit(self, model: str, size: Any, limit: str) -> None:
+        """The message names the model's own limits."""
+        found = problems(model, size=size)
+        assert set(found) == {"size"}
+        assert limit in found["size"]
+
+    @pytest.mark.parametrize(
+        ("model", "size", "sent"),
+        [
+            (V40, "256x256", "960x960"),
+            (V40, "512x512", "960x960"),
+            (V45, "256x256", "1920x1920"),
+            (V45, "1024x1792", "1456x2548"),
+            (LITE, "1792x1024", "2548x1456"),
+            (PRO, "512x512", "960x960"),
+        ],
+    )
+    def test_old_small_sizes_are_enlarged_with_a_note(self, model: str, size: str, sent: str) -> None:
+        """The four documented sizes become the nearest legal one of their shape, and the task says so."""
+        done = prepared(model, size=size)
+        assert done.input["size"] == sent
+        assert len(done.notes) == 1
+        assert size in done.notes[0]
+        assert sent in done.notes[0]
+
+    @pytest.mark.parametrize("size", ["1024x1792", "1792x1024"])
+    def test_old_sizes_that_are_legal_stay(self, size: str) -> None:
+        """What the model can make is not changed."""
+        assert prepared(V40, size=size).input["size"] == size
+        assert prepared(V40, size=size).notes == ()
+
+    def test_old_models_have_their_own_sizes(self) -> None:
+        """3.0 begins at 512x512 and knows no tier; seededit is adaptive only."""
+        assert prepared(V30, old=True, size="256x256").input["size"] == "512x512"
+        assert set(problems(V30, old=True, size="2K")) == {"size"}
+        assert prepared(EDIT, old=True, size="Adaptive", references=urls(1)).input["size"] == "adaptive"
+        assert set(problems(EDIT, old=True, size="1024x1024", references=urls(1))) == {"size"}
+
+
+class TestQualityAndStyle:
+    """The names Ark does not know; see docs/decisions/0002."""
+
+    @pytest.mark.parametrize(("model", "size"), [(V40, "4K"), (V45, "4K"), (LITE, "4K"), (PRO, "2K")])
+    def test_hd_is_the_largest_tier(self, model: str, size: str) -> None:
+        """Without a size, hd asks for the model's largest tier."""
+        assert prepared(model, quality="hd").input["size"] == size
+
+    def test_standard_leaves_the_size_to_the_model(self) -> None:
+        """Standard is what Ark does when it is asked for nothing."""
+        assert "size" not in prepared(quality="standard").input
+
+    def test_given_size_beats_hd(self) -> None:
+        """A size is never overruled, and the task says that hd did nothing."""
+        done = prepared(quality="hd", size="1024x1024")
+        assert done.input["size"] == "1024x1024"
+        assert "hd" in done.notes[0]
+
+    @pytest.mark.parametrize("field", ["quality", "style"])
+    @pytest.mark.parametrize("value", ["HD", "vivid", 1, True, ["hd"], {}])
+    def test_other_values_are_refused(self, field: str, value: Any) -> None:
+        """Only the documented words are taken."""
+        assert set(problems(**{field: value})) == {field}
+
+
+class TestCounts:
+    """`n` independent pictures, or a group of one story."""
+
+    def test_one_picture_is_one_call(self) -> None:
+        """The write-ahead of a single picture travels with the task's start."""
+        assert (prepared().images, prepared().single_call) == (1, True)
+        assert (prepared(n=1).images, prepared(n=1).single_call) == (1, True)
+
+    def test_n_pictures_are_n_calls(self) -> None:
+        """Each of n pictures is paid and delivered by itself."""
+        assert (prepared(n=15).images, prepared(n=15).single_call) == (15, False)
+
+    @pytest.mark.parametrize("n", [0, 16, -1, "3", 2.0, True, [2]])
+    def test_n_is_a_whole_number_from_1_to_15(self, n: Any) -> None:
+        """Nothing is coerced."""
+        assert set(problems(n=n)) == {"n"}
+
+    def test_group_is_one_call_of_up_to_max_images(self) -> None:
+        """A group holds what it was asked for, or as many as Ark makes."""
+        done = prepared(**AUTO, sequential_image_generation_options={"max_images": 4})
+        assert (done.images, done.single_call) == (4, True)
+        assert prepared(**AUTO).images == 15
+
+    def test_references_take_room_from_a_group(self) -> None:
+        """References and pictures are at most 15 together."""
+        assert prepared(**AUTO, references=urls(3)).images == 12
+        assert prepared(**AUTO, references=urls(14)).images == 1
+        options = {"max_images": 13}
+        found = problems(**AUTO, references=urls(3), sequential_image_generation_options=options)
+        assert set(found) == {"sequential_image_generation_options.max_images"}
+        assert "at most 12" in found["sequential_image_generation_options.max_images"]
+
+    def test_two_counts_are_refused(self) -> None:
+        """n beside a group is ambiguous; n of 1 is not."""
+        assert set(problems(**AUTO, n=2)) == {"n"}
+        assert problems(**AUTO, n=1) == {}
+
+    @pytest.mark.parametrize(
+        ("options", "field"),
+        [
+            ({"max_images": 0}, ".max_images"),
+            ({"max_images": 16}, ".max_images"),
+            ({"max_images": "4"}, ".max_images"),
+            ({"max_images": True}, ".max_images"),
+            ({"most": 4}, ".most"),
+            ([4], ""),
+            ("4", ""),
+        ],
+    )
+    def test_group_options_are_strict(self, options: Any, field: str) -> None:
+        """Every wrong option is named by its path."""
+        name = "sequential_image_generation_options"
+        assert set(problems(**AUTO, **{name: options})) == {name + field}
+
+    def test_group_options_without_a_group_are_refused(self) -> None:
+        """An option that would silently do nothing is an error."""
+        options = {"max_images": 4}
+        assert set(problems(sequential_image_generation_options=options)) == {"sequential_image_generation_options"}
+
+
+class TestParametersPerModel:
+    """Each model takes what Ark's table says, and nothing else."""
+
+    TAKEN = {
+        "seed": (5, {V30, EDIT}),
+        "guidance_scale": (2.5, {V30, EDIT}),
+        "sequential_image_generation": ("disabled", {V40, V45, LITE}),
+        "stream": (True, {V40, V45, LITE}),
+        "optimize_prompt_options": ({"mode": "standard"}, {V40, V45, LITE, PRO}),
+        "output_format": ("png", {LITE, PRO}),
+        "tools": ([{"type": "web_search"}], {LITE}),
+        "background": ("transparent", {PRO}),
+        "watermark": (False, {V40, V45, LITE, PRO, V30, EDIT}),
+        "response_format": ("b64_json", {V40, V45, LITE, PRO, V30, EDIT}),
+    }
+
+    @pytest.mark.parametrize("name", TAKEN)
+    @pytest.mark.parametrize("model", [V40, V45, LITE, PRO, V30, EDIT])
+    def test_table(self, name: str, model: str) -> None:
+        """A model that does not know a parameter refuses it by name; one that does keeps it."""
+        value, takers = self.TAKEN[name]
+        references = urls(1) if model == EDIT else ()
+        found = problems(model, old=True, references=references, **{name: value})
+        assert set(found) == (set() if model in takers else {name})
+        if model in takers:
+            assert prepared(model, old=True, references=references, **{name: value}).input[name] == value
+
+    def test_refusal_names_model_and_takers(self) -> None:
+        """The message says which models would take it."""
+        assert problems(V40, output_format="png")["output_format"] == (
+            f"{V40} does not take it; models that take it: {LITE}, {PRO}"
+        )
+        assert "no model on offer" in problems(V40, seed=5)["seed"]
+
+    @pytest.mark.parametrize(("model", "allowed"), [(V40, True), (V45, False), (LITE, False), (PRO, True)])
+    def test_fast_prompt_optimisation(self, model: str, allowed: bool) -> None:
+        """The fast mode exists for 4.0 and 5.0 pro only."""
+        found = problems(model, optimize_prompt_options={"mode": "fast"})
+        assert (found == {}) is allowed
+        assert allowed or set(found) == {"optimize_prompt_options.mode"}
+
+    @pytest.mark.parametrize(
+        ("model", "name", "value", "field"),
+        [
+            (V30, "seed", -2, "seed"),
+            (V30, "seed", 2**31, "seed"),
+            (V30, "seed", 1.0, "seed"),
+            (V30, "seed", True, "seed"),
+            (V30, "guidance_scale", 0.9, "guidance_scale"),
+            (V30, "guidance_scale", 10.5, "guidance_scale"),
+            (V30, "guidance_scale", "5", "guidance_scale"),
+            (V30, "guidance_scale", float("nan"), "guidance_scale"),
+            (V30, "guidance_scale", True, "guidance_scale"),
+            (V30, "guidance_scale", 10**400, "guidance_scale"),
+            (V40, "watermark", "true", "watermark"),
+            (V40, "watermark", 1, "watermark"),
+            (V40, "response_format", "base64", "response_format"),
+            (V40, "stream", 1, "stream"),
+            (V40, "sequential_image_generation", True, "sequential_image_generation"),
+            (V40, "sequential_image_generation", "on", "sequential_image_generation"),
+            (V40, "optimize_prompt_options", "fast", "optimize_prompt_options"),
+            (V40, "optimize_prompt_options", {"thinking": "auto"}, "optimize_prompt_options.thinking"),
+            (LITE, "output_format", "webp", "output_format"),
+            (LITE, "tools", [], "tools"),
+            (LITE, "tools", [{"type": "code"}], "tools"),
+            (LITE, "tools", {"type": "web_search"}, "tools"),
+            (PRO, "background", "white", "background"),
+            (PRO, "layer_decomposition", "yes", "layer_decomposition"),
+        ],
+    )
+    def test_values_are_strict(self, model: str, name: str, value: Any, field: str) -> None:
+        """Wrong types and ranges are refused under the key the client sent."""
+        assert set(problems(model, old=True, **{name: value})) == {field}
+
+    def test_null_is_absence(self) -> None:
+        """The official client sends null for everything it was not given."""
+        nulls = {name: None for name in PARAMETERS if name not in ("prompt", "image")}
+        assert prepared(PRO, **nulls, negative_prompt=None).input == {"prompt": "a red fox"}
+
+    @pytest.mark.parametrize("name", ["negative_prompt", "image_size", "Size", "user", "guidance"])
+    def test_unknown_names_are_refused_with_the_known_ones(self, name: str) -> None:
+        """Ark ignores what it does not know; we say so instead."""
+        found = problems(**{name: "x"})
+        assert set(found) == {name}
+        assert "guidance_scale" in found[name]
+
+    def test_every_problem_is_told_at_once(self) -> None:
+        """A client mends its request in one round."""
+        with pytest.raises(InvalidRequest) as caught:
+            prepared(V45, prompt="", size="1024x1024", n=99, style="x", seed="1", nonsense=1, references=urls(15))
+        assert {problem.field for problem in caught.value.problems} == {
+            "prompt",
+            "size",
+            "n",
+            "style",
+            "seed",
+            "nonsense",
+            "image",
+        }
+
+
+class TestLayers:
+    """Taking one picture apart, a thing of 5.0 pro."""
+
+    def test_makes_up_to_seventeen_pictures_in_one_call(self) -> None:
+        """A base and up to 16 layers; the prompt is optional."""
+        done = prepared(PRO, prompt=None, layer_decomposition=True, references=urls(1))
+        assert (done.images, done.single_call) == (17, True)
+
+    @pytest.mark.parametrize("count", [0, 2])
+    def test_needs_exactly_one_reference(self, count: int) -> None:
+        """There is one picture to take apart."""
+        assert set(problems(PRO, layer_decomposition=True, references=urls(count))) == {"layer_decomposition"}
+
+    def test_refuses_n(self) -> None:
+        """Several such calls in one task could not be told apart."""
+        assert set(problems(PRO, layer_decomposition=True, n=2, references=urls(1))) == {"n"}
+
+    def test_false_is_nothing(self) -> None:
+        """Models that do not know it take false."""
+        assert prepared(V40, layer_decomposition=False, stream=False).images == 1
+
+
+class TestReferences:
+    """How many reference pictures, and of what form."""
+
+    @pytest.mark.parametrize(("model", "most"), [(V40, 14), (V45, 14), (LITE, 14), (PRO, 10)])
+    def test_count_is_per_model(self, model: str, most: int) -> None:
+        """The last allowed number passes, one more does not."""
+        assert problems(model, references=urls(most)) == {}
+        found = problems(model, references=urls(most + 1))
+        assert set(found) == {"image"}
+        assert f"at most {most}" in found["image"]
+
+    def test_old_models_take_none_or_one(self) -> None:
+        """3.0 makes pictures from text only, seededit edits exactly one."""
+        assert set(problems(V30, old=True, references=urls(1))) == {"image"}
+        assert set(problems(EDIT, old=True)) == {"image"}
+        assert set(problems(EDIT, old=True, references=urls(2))) == {"image"}
+        assert problems(EDIT, old=True, references=urls(1)) == {}
+
+    def test_count_is_told_under_the_clients_name(self) -> None:
+        """Within `options`, the field is the client's own."""
+        references = tuple(Reference(field=f"options.image[{n}]", url="https://example.com") for n in range(15))
+        assert set(problems(references=references)) == {"options.image"}
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"width": 14},
+            {"height": 14},
+            {"width": 1601},
+            {"width": 6001, "height": 6001},
+            {"size_bytes": 30 * 1024 * 1024 + 1},
+            {"media_type": "image/svg+xml"},
+            {"media_type": "image/avif"},
+        ],
+    )
+    def test_known_pictures_are_measured(self, changes: dict[str, Any]) -> None:
+        """Format, sides, ratio, pixels and bytes are checked where they are known."""
+        known = {"media_type": "image/png", "width": 100, "height": 100, "size_bytes": 1000}
+        good = Reference(field="image[0]", **known)
+        bad = Reference(field="image[1]", **{**known, **changes})
+        assert set(problems(references=(good, bad))) == {"image[1]"}
+
+    @pytest.mark.parametrize("format_", ["jpeg", "png", "webp", "bmp", "tiff", "gif", "heic", "heif"])
+    def test_formats_of_live_models(self, format_: str) -> None:
+        """The live models take eight formats, the old ones two."""
+        reference = Reference(field="image", media_type=f"image/{format_}", width=15, height=240, size_bytes=9)
+        assert problems(references=(reference,)) == {}
+        assert (problems(EDIT, old=True, references=(reference,)) == {}) is False
+
+    def test_pictures_together_fit_one_request(self) -> None:
+        """The request's body has a limit of its own."""
+        reference = Reference(field="image[0]", media_type="image/png", width=99, height=99, size_bytes=29 << 20)
+        assert set(problems(references=(reference, reference))) == {"image"}
+
+
+class TestPrices:
+    """What a task is said to cost per picture."""
+
+    @pytest.mark.parametrize(("model", "micro"), [(V40, 200_000), (V45, 250_000), (LITE, 220_000)])
+    def test_known_prices_are_in_yuan(self, model: str, micro: int) -> None:
+        """Ark's list prices are built in."""
+        assert prepared(model).price == Price(amount_micro=micro, currency="CNY")
+
+    def test_unknown_price_is_none(self) -> None:
+        """No yuan price of 5.0 pro is confirmed, so none is told."""
+        assert prepared(PRO).price is None
