@@ -35,12 +35,14 @@ class Batcher(Generic[Item, Answer]):
     in_flight: int = IN_FLIGHT
     _gathered: deque[tuple[Item, asyncio.Future[Answer]]] = attrs.field(factory=deque, init=False)
     _runners: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
+    _active: int = attrs.field(default=0, init=False)
 
     async def submit(self, item: Item) -> Answer:
         """Add *item* to the next batch and return its answer."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._gathered.append((item, future))
-        if len(self._runners) < self.in_flight:
+        if self._active < self.in_flight:
+            self._active += 1
             runner = asyncio.create_task(self._run())
             self._runners.add(runner)
             runner.add_done_callback(self._runners.discard)
@@ -52,10 +54,14 @@ class Batcher(Generic[Item, Answer]):
             await asyncio.wait(self._runners)
 
     async def _run(self) -> None:
-        while self._gathered:
-            count = min(self.largest, len(self._gathered))
-            batch = [self._gathered.popleft() for _ in range(count)]
-            await self._answer(batch)
+        try:
+            while self._gathered:
+                count = min(self.largest, len(self._gathered))
+                batch = [self._gathered.popleft() for _ in range(count)]
+                await self._answer(batch)
+        finally:
+            # At once, not in a callback: what is submitted before a callback ran would wait for ever.
+            self._active -= 1
 
     async def _answer(self, batch: list[tuple[Item, asyncio.Future[Answer]]]) -> None:
         try:

@@ -17,6 +17,7 @@ from danqing_server.assets.storage import open_assets
 from danqing_server.clock import Clock
 from danqing_server.control import Control
 from danqing_server.errors import DanqingError, ServiceUnavailable
+from danqing_server.forecast import Forecast
 from danqing_server.janitor import SWEEP_EVERY_S, WATCH_EVERY_S, Janitor
 from danqing_server.log import get_logger
 from danqing_server.pool import Pool, Supervised
@@ -29,10 +30,13 @@ from danqing_server.settings import Settings
 from danqing_server.store.client import connect
 from danqing_server.store.keys import KeyStore
 from danqing_server.store.leases import Lease, WorkerStore
+from danqing_server.store.spending import SpendStore
 from danqing_server.store.tasks import TaskStore
 from danqing_server.store.users import UserStore
 from danqing_server.submission.admission import Submissions
 from danqing_server.submission.checking import Checker
+from danqing_server.submission.limits import QueueLimits
+from danqing_server.worker.spending import SpendGuard
 from danqing_server.worker.tools import Tools
 
 __all__ = ["Workers", "open_process"]
@@ -120,7 +124,9 @@ async def open_process(
             settings.max_picture_bytes,
             settings.max_picture_pixels,
         )
-        submissions = Submissions(store, keys, queue, assets, registry, clock, checker)
+        forecast = Forecast(queue, gates, clock)
+        limits = QueueLimits(queue, forecast, settings.max_queued, settings.max_queued_per_user)
+        submissions = Submissions(store, keys, queue, assets, registry, clock, checker, limits)
         checks: dict[str, HealthCheck] = {"mongodb": store.ping, "redis": queue.ping, "storage": assets.check}
         workers = None
         if settings.runs_workers:
@@ -128,6 +134,7 @@ async def open_process(
                 store=store,
                 queue=queue,
                 gates=gates,
+                guard=SpendGuard(SpendStore(database), gates, settings.daily_spend_limits_micro),
                 assets=assets,
                 registry=registry,
                 lease=Lease(settings, clock, on_lost=_end_process),
@@ -151,6 +158,7 @@ async def open_process(
             users=users,
             queue=queue,
             gates=gates,
+            forecast=forecast,
             assets=assets,
             registry=registry,
             submissions=submissions,

@@ -7,6 +7,7 @@ import attrs
 from danqing_plugins import TaskEventKind
 from danqing_server.assets.storage import Assets
 from danqing_server.clock import Clock
+from danqing_server.codec import value_of
 from danqing_server.errors import Conflict, NotFound, QueueUnavailable
 from danqing_server.log import get_logger
 from danqing_server.models import FINISHED, Billed, OutputState, Status, Task, TaskError
@@ -15,7 +16,7 @@ from danqing_server.registry import Registry
 from danqing_server.retry import billed_of, open_calls
 from danqing_server.store import transitions
 from danqing_server.store.tasks import TaskStore
-from danqing_server.worker.attempt import entry_of, event_of
+from danqing_server.worker.telling import entry_of, event_of
 
 __all__ = ["Control"]
 
@@ -62,7 +63,7 @@ class Control:
         raise Conflict("the task changed too often to be cancelled; try again", code="task_busy")
 
     async def retry(self, task_id: str, owner: str | None) -> Task:
-        """Queue a failed or cancelled task again; pictures it has stay, and are not asked for again.
+        """Queue a failed or cancelled task again; pictures it has, late ones too, are not asked for again.
 
         Raises:
             Conflict: it is not finished, or completed.
@@ -72,9 +73,11 @@ class Control:
             message = f"only a failed or cancelled task can be retried; this one is {task.status}"
             raise Conflict(message, code=f"task_{task.status}")
         done = (OutputState.KEPT, OutputState.SOURCED)
-        again = [key for key, output in task.outputs.items() if output.state not in done]
+        late = {key: output for key, output in task.late.items() if output.state is OutputState.KEPT}
+        again = [key for key, output in task.outputs.items() if output.state not in done and key not in late]
         dropped = tuple(f"outputs.{key}" for key in again)
-        if not await self.store.apply(transitions.retried(task, self.clock.now(), {}, dropped)):
+        found = {f"outputs.{key}": value_of(output) for key, output in late.items()}
+        if not await self.store.apply(transitions.retried(task, self.clock.now(), found, dropped)):
             raise Conflict("the task changed meanwhile; look at it again", code="task_busy")
         waiting = await self.find(task_id, owner)
         try:

@@ -171,7 +171,8 @@ class Task:
     holding it before a call was sent. `waiting` orders what is not yet started (milliseconds of its creation); it
     is None from the start on. `run_at` None: as soon as there is room. `owner` is the API key's name, None when
     authentication was off. `attempt` is None unless the task is processing. `retried_at` is when its user last
-    asked for another try; calls sent before count no more.
+    asked for another try; calls sent before count no more. `late_attempt` is the attempt whose call was still open
+    when the task was cancelled, and `late` the pictures that it brought all the same, by index as text.
     """
 
     id: str
@@ -209,6 +210,8 @@ class Task:
     usage: Mapping[str, Any] = attrs.field(factory=dict)
     error: TaskError | None = None
     retried_at: datetime | None = None
+    late_attempt: str | None = None
+    late: Mapping[str, Output] = attrs.field(factory=dict)
 
     @property
     def missing(self) -> tuple[int, ...]:

@@ -265,4 +265,4 @@ class Pool:
             for lane in self.lanes.values():
                 found = lane.running.get(task_id)
                 if found is not None:
-                    found[0].interrupt(Interruption.LOST)
+                    found[0].cancel()

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -21,6 +23,7 @@ __all__ = ["ApiKey", "Settings", "Variable", "read_environment", "variables"]
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 SHORTEST_CALL_TIMEOUT_S = 120.0
+NO_LIMITS: Mapping[str, int] = MappingProxyType({})
 DEFAULT_DATA_DIR = Path("data")
 
 T = TypeVar("T")
@@ -106,6 +109,17 @@ def _url(*schemes: str) -> Parse[str]:
 
 def _names(raw: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in raw.split(",") if part.strip())
+
+
+def _amounts(raw: str) -> Mapping[str, int]:
+    """Amounts of money by name, in millionths."""
+    found = {}
+    for part in _names(raw):
+        name, _, amount = part.partition(":")
+        if not name or not re.fullmatch(r"\d{1,9}(\.\d{1,6})?", amount):
+            raise ValueError
+        found[name] = int(Decimal(amount) * 1_000_000)
+    return MappingProxyType(found)
 
 
 def _api_keys(raw: str) -> tuple[ApiKey, ...]:
@@ -353,6 +367,14 @@ class Settings:
         unit="tasks",
         allowed="1 to 1000000000",
         meaning="Waiting tasks in one provider's lane; above it the answer is 503.",
+    )
+    daily_spend_limits_micro: Mapping[str, int] = _setting(
+        "DANQING_DAILY_SPEND_LIMITS",
+        NO_LIMITS,
+        _amounts,
+        shown="",
+        allowed="`provider:amount,provider:amount` in the provider's currency (`volcengine:100.00`)",
+        meaning="A provider's lane closes until the next day (UTC) before its tasks cost more than this.",
     )
     idempotency_kept_s: float = _setting(
         "DANQING_IDEMPOTENCY_KEPT",

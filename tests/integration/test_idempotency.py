@@ -20,9 +20,7 @@ KEY = Repeat(key="k1", fingerprint="f1")
 
 
 @pytest.fixture
-def settings(
-    mongo_url: str, database_name: str, redis_url: str, redis_prefix: str, tmp_path: Path
-) -> Settings:
+def settings(mongo_url: str, database_name: str, redis_url: str, redis_prefix: str, tmp_path: Path) -> Settings:
     """Settings for this test's own names."""
     return settings_for(mongo_url, database_name, redis_url, redis_prefix, tmp_path)
 

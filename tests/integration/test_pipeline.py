@@ -239,6 +239,39 @@ class TestControl:
                 await stopped.wait()
             assert (await system.get(task.id)).status is Status.CANCELLED
 
+    async def test_a_picture_that_arrives_after_the_cancellation_is_kept_as_late(self, settings: Make) -> None:
+        """A call that has left is paid for: its picture is listed apart, and a retry uses it."""
+        begun, go_on = asyncio.Event(), asyncio.Event()
+
+        async def slow(_job: Job, run: Run) -> None:
+            async with run.call(run.missing, "f"):
+                begun.set()
+                await go_on.wait()
+                await run.deliver(0, Source.from_bytes(picture()))
+
+        provider = ScriptedProvider(slow)
+        async with running_system(settings(), [provider]) as system:
+            task = await system.submit()
+            await begun.wait()
+            cancelled = await system.services.control.cancel(task.id, None)
+            assert cancelled.error is not None
+            assert cancelled.error.billed is Billed.UNKNOWN
+            go_on.set()
+
+            async def settled() -> bool:
+                found = await system.get(task.id)
+                return found.error is not None and found.error.billed is Billed.YES
+
+            await until(settled)
+            late = await system.get(task.id)
+            assert late.status is Status.CANCELLED
+            assert late.late["0"].state is OutputState.KEPT
+            assert not late.outputs
+            await system.services.control.retry(task.id, None)
+            done = await until_completed(system, task.id)
+            assert [output.index for output in done.kept] == [0]
+            assert len(provider.jobs) == 1
+
     async def test_a_failed_task_can_be_retried_by_its_user(self, settings: Make) -> None:
         """Its failed pictures are asked for again."""
 

@@ -22,7 +22,7 @@ _PLACEHOLDER = re.compile(
     r"""
     [x*.\-_]+ | (sk|ark)[-_]?[x*.]+[x*.\-]* | <.*> | \$?\{.*\} | \[.*\]
     | (your|my|insert|enter|paste|put|replace)([-_ ].*)? | yourapikey.* | .*[-_ ](here|placeholder)
-    | (volcengine|ark)?[-_ ]?api[-_ ]?key | placeholder | change[-_ ]?me | (todo|none|null|test|example|dummy)
+    | (volcengine|ark)?[-_ ]?api[-_ ]?key | placeholder | change[-_ ]?me | (todo|none|null|example|dummy)
     """,
     re.VERBOSE | re.IGNORECASE,
 )

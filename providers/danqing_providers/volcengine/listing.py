@@ -44,7 +44,9 @@ def _read_file(name: str, path: str) -> bytes:
             return file.read(LARGEST_FILE_BYTES)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a path"
-        raise ConfigurationError(f"{name}={path[:100]} is neither a JSON object nor a readable file: {reason}") from None
+        raise ConfigurationError(
+            f"{name}={path[:100]} is neither a JSON object nor a readable file: {reason}"
+        ) from None
 
 
 def altered_models(changes: Mapping[str, Any], known: Iterable[Model]) -> dict[str, Model]:

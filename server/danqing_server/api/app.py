@@ -8,7 +8,8 @@ from typing import Any
 from sanic import Sanic
 from sanic.config import Config
 
-from danqing_server.api import health, images, pictures, providers, queue, tasks, users
+from danqing_server.api import docs_pages, health, images, pictures, providers, queue, tasks, users
+from danqing_server.api.documentation import install_openapi
 from danqing_server.api.edge import ApiRequest, Edge, finish
 from danqing_server.api.identity import KeyRing
 from danqing_server.api.limits import BodyBudget
@@ -44,6 +45,8 @@ def create_app(settings: Settings) -> Sanic[Any, Any]:
     if settings.serves_api:
         for module in (images, tasks, users, pictures, providers, queue):
             app.blueprint(module.routes)
+        app.blueprint(docs_pages.routes)
+        install_openapi(app)
     return app
 
 

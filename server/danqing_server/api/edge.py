@@ -39,8 +39,9 @@ class ApiRequest(Request[Any, Any]):
 
     __slots__ = ("arrived_s", "trace_id")
 
-    def __init__(self, *positional: Any, **named: Any) -> None:
-        super().__init__(*positional, **named)
+    def __init__(self, url_bytes: bytes, *positional: Any, **named: Any) -> None:
+        # Sanic makes a request named NONE to answer one that makes no sense, with the URL that made none.
+        super().__init__(b"*" if named.get("method") == "NONE" else url_bytes, *positional, **named)
         self.arrived_s = time.perf_counter()
         given = self.headers.get("x-request-id")
         self.trace_id = given if given and _SANE_ID.fullmatch(given) else new_token(10)

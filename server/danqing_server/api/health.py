@@ -12,11 +12,12 @@ import attrs
 from sanic import Blueprint, HTTPResponse, Request
 
 from danqing_server.api.answers import json_answer
+from danqing_server.api.documentation import Answer, described
 from danqing_server.api.entry import services_of
 from danqing_server.api.messages import Text, language_of
 from danqing_server.api.routing import on_get
 from danqing_server.api.services import HealthCheck, Services
-from danqing_server.errors import ServiceUnavailable
+from danqing_server.errors import DanqingError
 from danqing_server.log import get_logger
 
 __all__ = ["routes"]
@@ -50,6 +51,9 @@ class _Round:
 
 
 @on_get(routes, "/health")
+@described(
+    "健康检查 · Health", {200: Answer(description="服务正常运行", schema="Health", enveloped=False)}, public=True
+)
 async def get_health(request: Request[Any, Any]) -> HTTPResponse:
     """Say whether the process and all it stands on work; 503 when not."""
     services = services_of(request)
@@ -90,7 +94,8 @@ async def _check(name: str, check: HealthCheck) -> Text | None:
             await check()
     except TimeoutError:
         return SILENT
-    except ServiceUnavailable:
+    except DanqingError as error:
+        log.warning("health_check_failed", check=name, reason=str(error))
         return BROKEN
     except Exception:  # a check is someone else's code, and health must answer
         log.exception("health_check_failed", check=name)

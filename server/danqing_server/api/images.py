@@ -8,6 +8,7 @@ from sanic import Blueprint, HTTPResponse, Request
 
 from danqing_server.api.answers import json_answer, success
 from danqing_server.api.bodies import image_submission
+from danqing_server.api.documentation import KEY_HEADER, Answer, described
 from danqing_server.api.entry import admit, admit_change
 from danqing_server.api.idempotency import created_headers, submit_once
 from danqing_server.api.links import base_url
@@ -34,6 +35,13 @@ routes = Blueprint("images", url_prefix="/api/v1/ai/image")
 
 
 @on_post(routes, "/task")
+@described(
+    "提交图像任务 · Submit an image task",
+    {201: Answer(description="图像生成任务创建成功", schema="ImageTaskCreated")},
+    errors=(400, 413, 422, 429),
+    body="ImageTaskRequest",
+    parameters=[KEY_HEADER],
+)
 async def create_image_task(request: Request[Any, Any]) -> HTTPResponse:
     """Submit an image task."""
     services, owner = admit_change(request)
@@ -47,6 +55,14 @@ async def create_image_task(request: Request[Any, Any]) -> HTTPResponse:
 
 
 @on_get(routes, "/result/<task_id>")
+@described(
+    "查询图像任务结果 · Ask for an image task's result",
+    {
+        200: Answer(description="任务已完成", schema="ImageResult"),
+        202: Answer(description="任务处理中，请稍后查询", schema="ImageResult"),
+    },
+    errors=(404,),
+)
 async def get_image_result(request: Request[Any, Any], task_id: str) -> HTTPResponse:
     """Say how far an image task is: 202 while it is under way, 200 when it is finished."""
     services, owner = admit(request)

@@ -6,6 +6,7 @@ from typing import Any
 
 from sanic import Blueprint, HTTPResponse, Request
 
+from danqing_server.api.documentation import Answer, described
 from danqing_server.api.entry import services_of
 from danqing_server.api.routing import on_get
 from danqing_server.assets.serving import (
@@ -24,6 +25,15 @@ routes = Blueprint("pictures", url_prefix="/api/v1/assets")
 
 
 @on_get(routes, "/<key:path>")
+@described(
+    "获取图片 · Get a picture",
+    {
+        200: Answer(description="图片 · the picture", schema=None),
+        206: Answer(description="图片的一部分 · a part of it", schema=None),
+    },
+    errors=(404,),
+    public=True,
+)
 async def get_picture(request: Request[Any, Any], key: str) -> HTTPResponse | None:
     """Send a picture. Its key is the permission: it is shown to nobody but the task's owner."""
     assets = services_of(request).assets

@@ -8,6 +8,7 @@ from sanic import Blueprint, HTTPResponse, Request
 
 from danqing_plugins import ModelInfo, Price, ProviderInfo
 from danqing_server.api.answers import success
+from danqing_server.api.documentation import Answer, described
 from danqing_server.api.entry import admit
 from danqing_server.api.messages import Text, language_of
 from danqing_server.api.routing import on_get
@@ -22,6 +23,7 @@ routes = Blueprint("providers", url_prefix="/api/v1/providers")
 
 
 @on_get(routes, "/")
+@described("获取服务提供方 · List providers", {200: Answer(description="获取服务提供方成功", schema="Providers")})
 async def list_providers(request: Request[Any, Any]) -> HTTPResponse:
     """List the providers that work, and every installed plugin with what is wrong with it."""
     services, _ = admit(request)

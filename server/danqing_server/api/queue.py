@@ -9,6 +9,7 @@ import attrs
 from sanic import Blueprint, HTTPResponse, Request
 
 from danqing_server.api.answers import success
+from danqing_server.api.documentation import Answer, described
 from danqing_server.api.entry import admit
 from danqing_server.api.messages import Text, language_of
 from danqing_server.api.routing import on_get
@@ -22,6 +23,7 @@ routes = Blueprint("queue", url_prefix="/api/v1/queue")
 
 
 @on_get(routes, "/stats")
+@described("获取队列状态 · Queue statistics", {200: Answer(description="获取队列状态成功", schema="QueueStats")})
 async def get_queue_stats(request: Request[Any, Any]) -> HTTPResponse:
     """Count what waits (`queued`), waits for its time (`delayed`) and is with a worker (`held`), by provider."""
     services, _ = admit(request)

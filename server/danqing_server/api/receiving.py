@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from sanic import Request
-from sanic.exceptions import RequestTimeout
+from sanic.exceptions import PayloadTooLarge, RequestTimeout
 from sanic.http import Http
 
 from danqing_plugins import Problem
@@ -21,6 +22,7 @@ __all__ = ["discard_body", "received_object"]
 LARGE_BYTES = 1024 * 1024
 MOST_VALUES = 100_000
 SHORTEST_WAIT_S = 15.0
+LINGER_S = 2.0
 SLOWEST_BYTES_PER_S = 256 * 1024
 
 
@@ -34,7 +36,12 @@ async def received_object(request: Request[Any, Any]) -> AsyncIterator[dict[str,
         InvalidSubmission: it is no JSON object.
     """
     budget: BodyBudget = request.app.ctx.body_budget
-    with budget.holding(_announced_bytes(request)) as holding:
+    announced = _announced_bytes(request)
+    limit: int = request.app.config.REQUEST_MAX_SIZE
+    if announced > limit:
+        await _linger(request)
+        raise BodyTooLarge(limit)
+    with budget.holding(announced) as holding:
         body = await _receive(request, holding.add)
         if body.count(b",") + body.count(b"[") + body.count(b"{") > MOST_VALUES:
             raise InvalidSubmission(
@@ -56,14 +63,22 @@ async def discard_body(request: Request[Any, Any]) -> None:
             pass
 
 
+async def _linger(request: Request[Any, Any]) -> None:
+    """Drop what still comes for a moment: a client that sends before it reads would never see the answer."""
+    stream = request.stream
+    if not isinstance(stream, Http) or stream.expecting_continue:
+        return
+    stream.request_max_size = sys.maxsize
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_S):
+            async for _ in stream:
+                pass
+
+
 def _announced_bytes(request: Request[Any, Any]) -> int:
     """Return the announced length; 0 for a chunked body, which counts as it arrives."""
     announced = request.headers.get("content-length")
-    size_bytes = int(announced) if announced is not None and announced.isdecimal() else 0
-    limit: int = request.app.config.REQUEST_MAX_SIZE
-    if size_bytes > limit:
-        raise BodyTooLarge(limit)
-    return size_bytes
+    return int(announced) if announced is not None and announced.isdecimal() else 0
 
 
 async def _receive(request: Request[Any, Any], count: Callable[[int], None]) -> bytes:
@@ -82,4 +97,7 @@ async def _receive(request: Request[Any, Any], count: Callable[[int], None]) -> 
                 pieces.append(piece)
     except TimeoutError as error:
         raise RequestTimeout("the body came too slowly") from error
+    except PayloadTooLarge as error:
+        await _linger(request)
+        raise BodyTooLarge(request.app.config.REQUEST_MAX_SIZE) from error
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)

@@ -9,6 +9,7 @@ import attrs
 from danqing_server.assets.storage import Assets
 from danqing_server.clock import Clock
 from danqing_server.control import Control
+from danqing_server.forecast import Forecast
 from danqing_server.queue.gates import Gates
 from danqing_server.queue.lanes import Queue
 from danqing_server.registry import Registry
@@ -32,6 +33,7 @@ class Services:
     users: UserStore
     queue: Queue
     gates: Gates
+    forecast: Forecast
     assets: Assets
     registry: Registry
     submissions: Submissions

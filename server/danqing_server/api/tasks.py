@@ -15,6 +15,7 @@ from sanic import Blueprint, HTTPResponse, Request
 from danqing_plugins import Problem
 from danqing_server.api.answers import success
 from danqing_server.api.bodies import task_submission
+from danqing_server.api.documentation import KEY_HEADER, Answer, described, query
 from danqing_server.api.entry import Caller, admit, admit_change
 from danqing_server.api.idempotency import created_headers, submit_once
 from danqing_server.api.links import base_url
@@ -57,6 +58,13 @@ class _Page:
 
 
 @on_post(routes, "/ai/tasks")
+@described(
+    "提交任意类型的任务 · Submit a task of any type",
+    {201: Answer(description="任务创建成功", schema="Task")},
+    errors=(400, 413, 422, 429),
+    body="TaskRequest",
+    parameters=[KEY_HEADER],
+)
 async def create_task(request: Request[Any, Any]) -> HTTPResponse:
     """Submit a task of any type to any provider."""
     caller = admit_change(request)
@@ -69,8 +77,17 @@ async def create_task(request: Request[Any, Any]) -> HTTPResponse:
     return success(shown, CREATED.to(language), 201, created_headers(accepted))
 
 
-@on_get(routes, "/tasks/<task_id>")
 @on_get(routes, "/ai/tasks/<task_id>")
+@described(
+    "获取任务（同 /tasks） · Show a task", {200: Answer(description="获取任务成功", schema="Task")}, errors=(404,)
+)
+async def get_ai_task(request: Request[Any, Any], task_id: str) -> HTTPResponse:
+    """Show a task, under the old server's second path."""
+    return await get_task(request, task_id)
+
+
+@on_get(routes, "/tasks/<task_id>")
+@described("获取任务 · Show a task", {200: Answer(description="获取任务成功", schema="Task")}, errors=(404,))
 async def get_task(request: Request[Any, Any], task_id: str) -> HTTPResponse:
     """Show a task."""
     caller = admit(request)
@@ -79,6 +96,16 @@ async def get_task(request: Request[Any, Any], task_id: str) -> HTTPResponse:
 
 
 @on_get(routes, "/tasks/user/<user_id>")
+@described(
+    "获取用户的任务列表 · List a user's tasks",
+    {200: Answer(description="获取任务列表成功", schema="TaskList")},
+    errors=(400,),
+    parameters=[
+        query("limit", "tasks per page", type="integer", minimum=1, maximum=MOST_LISTED, default=DEFAULT_LISTED),
+        query("offset", "tasks to skip", type="integer", minimum=0, default=0),
+        query("cursor", "next_cursor of the page before", type="string"),
+    ],
+)
 async def list_tasks(request: Request[Any, Any], user_id: str) -> HTTPResponse:
     """List a user's tasks, newest first."""
     caller = admit(request)
@@ -102,6 +129,7 @@ async def list_tasks(request: Request[Any, Any], user_id: str) -> HTTPResponse:
 
 
 @on_post(routes, "/tasks/<task_id>/cancel")
+@described("取消任务 · Cancel a task", {200: Answer(description="任务已取消", schema="Task")}, errors=(404, 409))
 async def cancel_task(request: Request[Any, Any], task_id: str) -> HTTPResponse:
     """Cancel a task that is not finished."""
     caller = admit_change(request)
@@ -111,6 +139,9 @@ async def cancel_task(request: Request[Any, Any], task_id: str) -> HTTPResponse:
 
 
 @on_post(routes, "/tasks/<task_id>/retry")
+@described(
+    "重试任务 · Try a task again", {200: Answer(description="任务已重新排队", schema="Task")}, errors=(404, 409)
+)
 async def retry_task(request: Request[Any, Any], task_id: str) -> HTTPResponse:
     """Queue a failed or cancelled task again."""
     caller = admit_change(request)
@@ -120,6 +151,7 @@ async def retry_task(request: Request[Any, Any], task_id: str) -> HTTPResponse:
 
 
 @on_delete(routes, "/tasks/<task_id>")
+@described("删除任务 · Delete a task", {200: Answer(description="任务已删除", schema="Deleted")}, errors=(404, 409))
 async def delete_task(request: Request[Any, Any], task_id: str) -> HTTPResponse:
     """Delete a task and its pictures."""
     services, owner = admit_change(request)

@@ -9,6 +9,7 @@ from sanic import Blueprint, HTTPResponse, Request
 from danqing_plugins import Problem
 from danqing_server.api.answers import success
 from danqing_server.api.bodies import new_user, user_change
+from danqing_server.api.documentation import Answer, described, query
 from danqing_server.api.entry import admit, admit_change
 from danqing_server.api.fields import REQUIRED
 from danqing_server.api.messages import Text, language_of
@@ -30,6 +31,12 @@ routes = Blueprint("users", url_prefix="/api/v1/users")
 
 
 @on_post(routes, "/")
+@described(
+    "创建用户 · Create a user",
+    {201: Answer(description="用户创建成功", schema="User")},
+    errors=(400, 409, 413),
+    body="UserRequest",
+)
 async def create_user(request: Request[Any, Any]) -> HTTPResponse:
     """Create a user."""
     services, owner = admit_change(request)
@@ -50,6 +57,12 @@ async def create_user(request: Request[Any, Any]) -> HTTPResponse:
 
 
 @on_get(routes, "/")
+@described(
+    "通过邮箱查询用户 · Find a user by e-mail address",
+    {200: Answer(description="获取用户成功", schema="User")},
+    errors=(400, 404),
+    parameters=[query("email", "the address", type="string")],
+)
 async def find_user(request: Request[Any, Any]) -> HTTPResponse:
     """Find a user by e-mail address."""
     services, owner = admit(request)
@@ -64,6 +77,7 @@ async def find_user(request: Request[Any, Any]) -> HTTPResponse:
 
 
 @on_get(routes, "/<user_id>")
+@described("获取用户 · Show a user", {200: Answer(description="获取用户成功", schema="User")}, errors=(404,))
 async def get_user(request: Request[Any, Any], user_id: str) -> HTTPResponse:
     """Show a user."""
     services, owner = admit(request)
@@ -74,6 +88,12 @@ async def get_user(request: Request[Any, Any], user_id: str) -> HTTPResponse:
 
 
 @on_put(routes, "/<user_id>")
+@described(
+    "更新用户 · Change a user",
+    {200: Answer(description="用户更新成功", schema="User")},
+    errors=(400, 404, 409, 413),
+    body="UserRequest",
+)
 async def update_user(request: Request[Any, Any], user_id: str) -> HTTPResponse:
     """Change a user's address or name."""
     services, owner = admit_change(request)
@@ -89,6 +109,7 @@ async def update_user(request: Request[Any, Any], user_id: str) -> HTTPResponse:
 
 
 @on_delete(routes, "/<user_id>")
+@described("删除用户 · Delete a user", {200: Answer(description="用户删除成功", schema="Deleted")}, errors=(404,))
 async def delete_user(request: Request[Any, Any], user_id: str) -> HTTPResponse:
     """Delete a user; tasks stay."""
     services, owner = admit_change(request)

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import attrs
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["LONGEST_WAIT_S", "Connection", "connect", "translated"]
 
 TIMEOUT_S = 1.0
+HOT_CONNECTIONS = 32
 LONGEST_WAIT_S = 1.0
 
 
@@ -68,7 +69,10 @@ async def connect(url: str, prefix: str, clock: Clock) -> AsyncIterator[Connecti
     """
     common: dict[str, Any] = {"retry": Retry(NoBackoff(), 0), "socket_connect_timeout": TIMEOUT_S}
     try:
-        hot = Redis.from_url(url, socket_timeout=TIMEOUT_S, **common)
+        pool = BlockingConnectionPool.from_url(
+            url, max_connections=HOT_CONNECTIONS, timeout=TIMEOUT_S, socket_timeout=TIMEOUT_S, **common
+        )
+        hot = Redis.from_pool(pool)
         blocking = Redis.from_url(url, socket_timeout=LONGEST_WAIT_S + 4, **common)
     except ValueError as error:
         raise SettingsError(f"REDIS_URL: {error}") from error

@@ -12,7 +12,7 @@ from danqing_server.batching import Batcher
 from danqing_server.queue import scripts
 from danqing_server.queue.connection import LONGEST_WAIT_S, Connection, translated
 
-__all__ = ["Entry", "LaneDepth", "Queue", "Rates", "Reservation"]
+__all__ = ["Entry", "LaneDepth", "Position", "Queue", "Rates", "Reservation"]
 
 
 @attrs.frozen(kw_only=True)
@@ -54,6 +54,20 @@ class Reservation:
 
 
 @attrs.frozen(kw_only=True)
+class Position:
+    """Where a task stands: `queued`, `delayed`, `held` by a worker, or `unknown` to the queue.
+
+    `before` counts its user's own tasks ahead of it, None when it is not queued; `users_waiting` those of its
+    priority that take turns; `of_user` the user's waiting tasks of that priority.
+    """
+
+    state: str
+    before: int | None
+    users_waiting: int
+    of_user: int
+
+
+@attrs.frozen(kw_only=True)
 class LaneDepth:
     """How many tasks of a lane are ready, delayed and held by workers."""
 
@@ -75,23 +89,26 @@ class Queue:
 
     connection: Connection
     suspect: set[str] = attrs.field(factory=set, init=False)
-    _pushes: Batcher[Entry, bool] = attrs.field(init=False)
+    _pushes: Batcher[Entry, int] = attrs.field(init=False)
     _acknowledgements: Batcher[tuple[str, str, str, int], bool] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._pushes = Batcher(self._push_batch)
         self._acknowledgements = Batcher(self._acknowledge_batch)
 
-    async def push(self, entry: Entry) -> None:
-        """Add a task at the end of its user's line; nothing happens when the lane knows it already."""
-        await self._pushes.submit(entry)
+    async def push(self, entry: Entry) -> int:
+        """Add a task at the end of its user's line; nothing happens when the lane knows it already.
+
+        Returns how many tasks now stand in that line.
+        """
+        return await self._pushes.submit(entry)
 
     async def push_many(self, entries: Sequence[Entry]) -> int:
         """Add many tasks as `push` does; returns how many the lanes did not know."""
         added = 0
         for lane, group in _by_lane(entries).items():
-            arguments = [argument for entry in group for argument in entry.as_arguments()]
-            added += int(await self._run(scripts.PUSH, lane, [self._now_ms(), *arguments]))
+            count, *_ = await self._push_to(lane, group)
+            added += count
         return added
 
     async def reserve(
@@ -162,6 +179,26 @@ class Queue:
                 known, delayed, *held = await pipeline.execute()
         return LaneDepth(queued=max(0, known - delayed - sum(held)), delayed=delayed, held=sum(held))
 
+    async def position(self, entry: Entry) -> Position:
+        """Return where a task stands; for people who wait, since it walks the user's line."""
+        arguments = [entry.id, entry.priority[0], entry.user_id]
+        state, before, users, of_user = await self._run(scripts.POSITION, entry.lane, arguments)
+        return Position(
+            state={b"q": "queued", b"d": "delayed", b"h": "held"}.get(state, "unknown"),
+            before=None if before < 0 else int(before),
+            users_waiting=int(users),
+            of_user=int(of_user),
+        )
+
+    async def waiting_of(self, lane: str, user_id: str) -> int:
+        """Return how many tasks of one user are ready in a lane, whatever their priority."""
+        base = self._base(lane)
+        with translated():
+            async with self._hot.pipeline(transaction=False) as pipeline:
+                for priority in "hnl":
+                    pipeline.llen(f"{base}:line:{priority}:{user_id}")
+                return sum(await pipeline.execute())
+
     async def claim_sweep(self, worker: str, lease_s: int) -> bool:
         """Let one process at a time compare the queue with MongoDB; True while it is *worker*'s turn."""
         key = f"{self.connection.prefix}:sweeper"
@@ -215,9 +252,16 @@ class Queue:
     async def _run(self, script: str, lane: str, arguments: Sequence[str | int]) -> Any:
         return await self.connection.run(script, lane, arguments)
 
-    async def _push_batch(self, entries: Sequence[Entry]) -> list[bool]:
-        await self.push_many(entries)
-        return [True] * len(entries)
+    async def _push_batch(self, entries: Sequence[Entry]) -> list[int]:
+        lengths: dict[str, int] = {}
+        for lane, group in _by_lane(entries).items():
+            _, *found = await self._push_to(lane, group)
+            lengths.update(zip((entry.id for entry in group), found, strict=True))
+        return [lengths[entry.id] for entry in entries]
+
+    async def _push_to(self, lane: str, entries: Sequence[Entry]) -> list[int]:
+        arguments = [argument for entry in entries for argument in entry.as_arguments()]
+        return [int(number) for number in await self._run(scripts.PUSH, lane, [self._now_ms(), *arguments])]
 
     async def _acknowledge_batch(self, items: Sequence[tuple[str, str, str, int]]) -> list[bool]:
         groups: dict[tuple[str, str], list[str | int]] = {}

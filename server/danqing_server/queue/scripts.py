@@ -25,7 +25,7 @@ Redis 6.2 is enough: no LMPOP. Source: redis.io/docs/latest/commands, read 2026-
 
 from __future__ import annotations
 
-__all__ = ["ACKNOWLEDGE", "GIVE_BACK", "HOLD", "PUSH", "RELEASE", "REMOVE", "REPORT", "RESERVE"]
+__all__ = ["ACKNOWLEDGE", "GIVE_BACK", "HOLD", "POSITION", "PUSH", "RELEASE", "REMOVE", "REPORT", "RESERVE"]
 
 _SHARED = """
 local B = KEYS[1]
@@ -66,17 +66,19 @@ end
 PUSH = (
     _SHARED
     + """
--- ARGV: now_ms, then id, images, priority, user, due_ms for each; answers how many were new
+-- ARGV: now_ms, then id, images, priority, user, due_ms for each; answers how many were new, then the length of
+-- each one's line
 local now = tonumber(ARGV[1])
-local added = 0
+local reply = {0}
 for i = 2, #ARGV, 5 do
   if redis.call('HEXISTS', B .. ':ids', ARGV[i]) == 0 then
     place(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], tonumber(ARGV[i + 4]), false, now)
-    added = added + 1
+    reply[1] = reply[1] + 1
   end
+  reply[#reply + 1] = redis.call('LLEN', B .. ':line:' .. ARGV[i + 2] .. ':' .. ARGV[i + 3])
 end
-wake(added)
-return added
+wake(reply[1])
+return reply
 """
 )
 
@@ -286,4 +288,16 @@ if kind == 'account' or state or failures >= tonumber(ARGV[4]) then
   return 1
 end
 return 0
+"""
+
+POSITION = """
+-- ARGV: id, priority, user; answers state, how many stand before it in its line (-1: unknown), how many users wait,
+-- how many of the user's tasks wait
+local B = KEYS[1]
+local value = redis.call('HGET', B .. ':ids', ARGV[1])
+local state = value and string.sub(value, 1, 1) or ''
+local line = B .. ':line:' .. ARGV[2] .. ':' .. ARGV[3]
+local before = -1
+if state == 'q' then before = redis.call('LPOS', line, ARGV[1], 'MAXLEN', 100000) or -1 end
+return {state, before, redis.call('LLEN', B .. ':turns:' .. ARGV[2]), redis.call('LLEN', line)}
 """

@@ -175,6 +175,19 @@ class TaskStore:
         if not await self.apply(Change(task_id=task.id, expected=expected, sets=sets)):
             raise AttemptLost(task.id)
 
+    async def amend_late(self, task: Task, sets: Mapping[str, Any]) -> None:
+        """Set fields of a task that was cancelled while this attempt's call was under way; safe to repeat.
+
+        Raises:
+            AttemptLost: it was retried since, or is gone.
+        """
+        attempt_id = task.attempt.id if task.attempt else None
+        expected = {"_id": task.id, "late_attempt": attempt_id}
+        with translated():
+            outcome = await self._tasks.update_one(expected, {"$set": dict(sets)})
+        if not outcome.matched_count:
+            raise AttemptLost(task.id)
+
     async def delete(self, task_id: str) -> None:
         """Remove a task; nothing happens when there is none."""
         with translated():

@@ -13,6 +13,7 @@ from danqing_server.codec import value_of
 from danqing_server.errors import Conflict
 from danqing_server.ids import new_token
 from danqing_server.models import FINISHED, Status, Task, TaskError
+from danqing_server.retry import open_calls
 from danqing_server.store.tasks import Change
 
 __all__ = ["cancelled", "claimed", "finished", "requeued", "retried"]
@@ -63,15 +64,17 @@ def requeued(
 
 
 def cancelled(task: Task, now: datetime, error: TaskError) -> Change:
-    """From any unfinished status to `cancelled`."""
-    ending = {"completed_at": now, **_error(error)}
+    """From any unfinished status to `cancelled`; an attempt with a call under way may still write what is late."""
+    ending: dict[str, Any] = {"completed_at": now, **_error(error)}
+    if task.attempt is not None and open_calls(task):
+        ending["late_attempt"] = task.attempt.id
     return _move(task, Status.CANCELLED, now, ending, unsets=("attempt", "waiting", "run_at"))
 
 
 def retried(task: Task, now: datetime, sets: Mapping[str, Any], unsets: tuple[str, ...] = ()) -> Change:
     """From `failed` or `cancelled` back to `pending`, by the user's wish: its counts and times begin anew."""
     anew = {"waiting": _waiting_key(task), "failures": 0, "leases_lost": 0, "progress": 0.0, "retried_at": now}
-    gone = ("error", "completed_at", "started_at", "deadline_at", "run_at", *unsets)
+    gone = ("error", "completed_at", "started_at", "deadline_at", "run_at", "late_attempt", *unsets)
     return _move(task, Status.PENDING, now, {**sets, **anew}, unsets=gone)
 
 

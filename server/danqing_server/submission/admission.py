@@ -26,8 +26,9 @@ from danqing_server.store import transitions
 from danqing_server.store.keys import KeyRecord, KeyStore
 from danqing_server.store.tasks import TaskStore
 from danqing_server.submission.checking import Checked, Checker
+from danqing_server.submission.limits import QueueLimits
 from danqing_server.submission.request import Repeat, Submission
-from danqing_server.worker.attempt import entry_of, event_of
+from danqing_server.worker.telling import entry_of, event_of
 
 __all__ = ["Accepted", "Submissions"]
 
@@ -58,6 +59,7 @@ class Submissions:
     registry: Registry
     clock: Clock
     checker: Checker
+    limits: QueueLimits
     _running: set[asyncio.Task[Any]] = attrs.field(factory=set, init=False)
 
     async def submit(self, submission: Submission) -> Accepted:
@@ -65,6 +67,7 @@ class Submissions:
 
         Raises:
             InvalidSubmission: with one problem per wrong field; nothing was kept.
+            Overloaded: no more may wait.
             KeyReused: its key was used for another request.
             StoreUnavailable: it is not known to be safe; should it have been stored, it is voided.
             QueueUnavailable: it could not be queued, and was voided.
@@ -96,6 +99,7 @@ class Submissions:
             if task is not None:
                 return Accepted(task=task, replayed=True)
         checked = await self.checker.check(submission)
+        await self.limits.check(checked.provider.name, submission.user_id)
         task_id = new_task_id(checked.provider.name, submission.type, self.clock.now_ms())
         if repeat is None:
             task = self._task(task_id, submission, checked)
@@ -160,11 +164,12 @@ class Submissions:
             self._keep(asyncio.create_task(self._void_when_possible(task)))
             raise
         try:
-            await self.queue.push(entry_of(task))
+            waiting = await self.queue.push(entry_of(task))
         except QueueUnavailable:
             if await self._void(task):
                 raise
             return task  # it was taken up before it could be voided: it is on its way
+        self.limits.note(task.provider, task.user_id, waiting)
         await self.registry.tell(event_of(task, TaskEventKind.CREATED))
         return task
 

@@ -8,22 +8,22 @@ from functools import partial
 
 import attrs
 
-from danqing_plugins import Job, PluginError, Result, TaskEvent, TaskEventKind
-from danqing_server.errors import AttemptLost, DanqingError, QueueUnavailable, ServiceUnavailable
+from danqing_plugins import AccountProblem, Job, PluginError, Result
+from danqing_server.errors import AttemptLost, DanqingError, ServiceUnavailable
 from danqing_server.log import Logger, get_logger
-from danqing_server.models import CallOutcome, Status, Task, TaskError
-from danqing_server.queue.gates import Report
-from danqing_server.queue.lanes import Entry
-from danqing_server.retry import Again, Decision, Failure, FailureKind, Finish, decide, open_calls
+from danqing_server.models import CallOutcome, Task, TaskError
+from danqing_server.retry import Decision, Failure, FailureKind, Finish, billed_of, decide, open_calls
 from danqing_server.store import transitions
 from danqing_server.store.tasks import Change
+from danqing_server.worker.aftermath import Aftermath
 from danqing_server.worker.failures import failure_of
 from danqing_server.worker.keeping import Keeper
 from danqing_server.worker.ledger import Ledger, insist
 from danqing_server.worker.run import TaskRun
+from danqing_server.worker.spending import Reserved
 from danqing_server.worker.tools import Tools
 
-__all__ = ["Execution", "Interruption", "entry_of"]
+__all__ = ["Execution", "Interruption"]
 
 UNWIND_S = 10.0
 RATE_LIMITED_PAUSE_S = 2.0
@@ -39,19 +39,6 @@ class Interruption(StrEnum):
     LOST = "lost"
 
 
-def entry_of(task: Task) -> Entry:
-    """Return what the queue keeps of *task*, due when the task says."""
-    return Entry(
-        id=task.id,
-        lane=task.provider,
-        user_id=task.user_id,
-        priority=task.priority.value,
-        images=task.images,
-        calls=1 if task.single_call else max(1, task.images),
-        due_ms=0 if task.run_at is None else int(task.run_at.timestamp() * 1000),
-    )
-
-
 @attrs.define(eq=False)
 class Execution:
     """Carries one task out. `interrupt` ends it early; `carry_out` always returns with the task's end written.
@@ -65,13 +52,16 @@ class Execution:
     ledger: Ledger = attrs.field(init=False)
     keeper: Keeper = attrs.field(init=False)
     logger: Logger = attrs.field(init=False)
+    aftermath: Aftermath = attrs.field(init=False)
     _work: asyncio.Task[None] | None = attrs.field(default=None, init=False)
     _interruption: Interruption | None = attrs.field(default=None, init=False)
+    _reserved: Reserved | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.ledger = Ledger(self.tools.store, self.task)
         self.keeper = Keeper(self.ledger, self.tools.assets, self.tools.clock, self.download_slots)
         self.logger = log.bind(task_id=self.task.id, provider=self.task.provider)
+        self.aftermath = Aftermath(self.tools, self.logger, self.task.provider)
 
     @property
     def call_is_open(self) -> bool:
@@ -85,19 +75,24 @@ class Execution:
             if self._work is not None:
                 self._work.cancel()
 
+    def cancel(self) -> None:
+        """The task was cancelled: stop, unless a paid call is under way, whose picture is then kept as late."""
+        if self.call_is_open:
+            self.ledger.late = True
+        else:
+            self.interrupt(Interruption.LOST)
+
     async def carry_out(self) -> None:
         """Run the provider, keep what it makes, decide what follows, write it down and tell the queue."""
         try:
             failure = await self._attempt()
-            decision = await self._conclude(failure)
+            decision = None if self.ledger.late else await self._conclude(failure)
         except AttemptLost:
             decision = None
         if decision is None:
-            self.logger.info("attempt_lost")
-            await self._let_go()
+            await self._leave()
             return
-        await self._tell_queue(decision)
-        await self._tell_plugins(decision)
+        await self.aftermath.follow(self.task, self.ledger.task, decision, self._reserved)
 
     async def _attempt(self) -> Failure | None:
         self._work = asyncio.create_task(self._generate())
@@ -121,6 +116,10 @@ class Execution:
     async def _generate(self) -> None:
         self.keeper.resume()
         if self.ledger.task.missing or not self.task.images:
+            reserved = await self.tools.guard.reserve(self.task, self.tools.clock.now())
+            if reserved is None:
+                raise AccountProblem("the provider's spend limit for today is reached", code="spend_limit")
+            self._reserved = reserved
             run = TaskRun(self.ledger, self.keeper, self.tools, self.logger)
             result = await self.tools.registry.generate(_job(self.ledger.task), run)
             self._note_result(result)
@@ -155,7 +154,7 @@ class Execution:
 
     async def _conclude(self, failure: Failure | None) -> Decision | None:
         """Write the end of the attempt; None when the task turned out to be in other hands."""
-        failure = await self._report(self._settle_calls(failure))
+        failure = await self.aftermath.report(self._settle_calls(failure))
         now = self.tools.clock.now()
         decision = decide(self.ledger.task, failure, self.tools.policy, now)
         if isinstance(decision, Finish):
@@ -179,23 +178,6 @@ class Execution:
             return Failure(kind=FailureKind.UNKNOWN, error=error)
         return failure
 
-    async def _report(self, failure: Failure | None) -> Failure | None:
-        """Tell the lane's gate how the service fares; while it is shut no failure is held against a task."""
-        gates, lane = self.tools.gates, self.task.provider
-        try:
-            if failure is None:
-                await gates.report(lane, Report.SUCCESS)
-            elif failure.kind is FailureKind.RATE_LIMITED:
-                await gates.hold(lane, failure.retry_after_s or RATE_LIMITED_PAUSE_S, "rate_limited")
-            elif failure.kind is FailureKind.ACCOUNT:
-                self.logger.error("account_problem", code=failure.error.provider_code)
-                await gates.report(lane, Report.ACCOUNT, failure.error.provider_code or "account_problem")
-            elif failure.is_outage and await gates.report(lane, Report.FAILURE, failure.error.code):
-                return attrs.evolve(failure, counted=False)
-        except QueueUnavailable as error:
-            self.logger.warning("gate_not_told", reason=str(error))
-        return failure
-
     def _unknown_calls(self) -> int:
         outcomes = [call.outcome for call in self.ledger.task.calls.values()]
         return outcomes.count(CallOutcome.UNKNOWN)
@@ -217,20 +199,19 @@ class Execution:
             dropped=dropped,
         )
 
-    async def _tell_queue(self, decision: Decision) -> None:
-        """Acknowledge or requeue; what Redis misses is healed by the janitor."""
-        queue, worker = self.tools.queue, self.tools.lease.worker
+    async def _leave(self) -> None:
+        """End an attempt whose task is no longer ours; a call open at a cancellation is settled all the same."""
+        self.logger.info("attempt_lost")
         try:
-            if isinstance(decision, Again):
-                await queue.release(worker, entry_of(attrs.evolve(self.ledger.task, run_at=decision.run_at)))
-            else:
-                await queue.acknowledge(self.task.provider, worker, self.task.id, self._ran_ms())
-        except QueueUnavailable as error:
-            self.logger.warning("queue_not_told", reason=str(error))
-
-    def _ran_ms(self) -> int:
-        started_at = self.task.attempt.started_at if self.task.attempt else self.tools.clock.now()
-        return max(1, round((self.tools.clock.now() - started_at).total_seconds() * 1000))
+            if self.ledger.late or await self.ledger.has_become_late():
+                self.ledger.late = True
+                self.ledger.close_calls()
+                await self.ledger.save()
+                billed = billed_of(self.ledger.task)
+                await insist(partial(self.tools.store.amend_late, self.task, {"error.billed": billed.value}))
+        except AttemptLost:
+            self.logger.info("late_result_unwanted")
+        await self._let_go()
 
     async def _let_go(self) -> None:
         """Leave a task that is in other hands; the pictures of one that was deleted go with it."""
@@ -241,29 +222,9 @@ class Execution:
         except ServiceUnavailable as error:
             self.logger.warning("not_let_go", reason=str(error))
 
-    async def _tell_plugins(self, decision: Decision) -> None:
-        error = decision.error
-        if isinstance(decision, Again):
-            kind = TaskEventKind.RETRYING
-        else:
-            kind = TaskEventKind.COMPLETED if decision.status is Status.COMPLETED else TaskEventKind.FAILED
-        await self.tools.registry.tell(event_of(self.task, kind, error.code if error else None))
-
     def _log_finish(self, decision: Finish) -> None:
         code = decision.error.code if decision.error else None
         self.logger.info("task_finished", status=decision.status.value, error_code=code)
-
-
-def event_of(task: Task, kind: TaskEventKind, error_code: str | None = None) -> TaskEvent:
-    """Return what plugins are told of a change of *task*."""
-    return TaskEvent(
-        kind=kind,
-        task_id=task.id,
-        provider=task.provider,
-        model=task.model,
-        user_id=task.user_id,
-        error_code=error_code,
-    )
 
 
 def _job(task: Task) -> Job:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
 import attrs
 
 from danqing_server.codec import value_of
-from danqing_server.errors import StoreUnavailable
+from danqing_server.errors import AttemptLost, StoreUnavailable
 from danqing_server.models import CallOutcome, CallRecord, Output, OutputState, Task
 from danqing_server.store.tasks import TaskStore
 
@@ -25,7 +25,8 @@ T = TypeVar("T")
 class Ledger:
     """The task as this attempt sees it, ahead of MongoDB by `unsaved`, which the next write takes along.
 
-    `dropped` are the fields that the write which ends the attempt removes.
+    `dropped` are the fields that the write which ends the attempt removes. `late`: the task was cancelled while a
+    call of ours was under way; what the call brings is kept, and changes nothing else.
 
     `save` raises AttemptLost once the task is in other hands.
     """
@@ -34,6 +35,7 @@ class Ledger:
     task: Task
     unsaved: dict[str, Any] = attrs.field(factory=dict, init=False)
     dropped: tuple[str, ...] = attrs.field(default=(), init=False)
+    late: bool = attrs.field(default=False, init=False)
     _saving: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
 
     def note_call(self, record: CallRecord) -> None:
@@ -58,10 +60,28 @@ class Ledger:
                 return
             sets, self.unsaved = self.unsaved, {}
             try:
-                await insist(partial(self.store.amend, self.task, sets))
+                await self._write(sets)
             except BaseException:
                 self.unsaved = {**sets, **self.unsaved}
                 raise
+
+    async def _write(self, sets: Mapping[str, Any]) -> None:
+        if not self.late:
+            try:
+                await insist(partial(self.store.amend, self.task, sets))
+            except AttemptLost:
+                if not await self.has_become_late():
+                    raise
+            else:
+                return
+        await insist(partial(self.store.amend_late, self.task, _as_late(sets)))
+
+    async def has_become_late(self) -> bool:
+        """Say whether the task was cancelled under an open call of ours; if so only what is late is written."""
+        found = await insist(partial(self.store.get, self.task.id))
+        ours = self.task.attempt
+        self.late = found is not None and ours is not None and found.late_attempt == ours.id
+        return self.late
 
     def forget_output(self, index: int) -> None:
         """Drop a picture whose source is gone: it is missing again, and its call's outcome is in doubt."""
@@ -85,6 +105,18 @@ class Ledger:
     def sourced(self) -> list[Output]:
         """Return the pictures whose upstream URL is saved and that are not yet ours."""
         return [output for output in self.task.outputs.values() if output.state is OutputState.SOURCED]
+
+
+def _as_late(sets: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what may still be written of a cancelled task: what became of its calls, and pictures, set apart."""
+    late = {}
+    for path, value in sets.items():
+        field, _, rest = path.partition(".")
+        if field == "calls":
+            late[path] = value
+        elif field == "outputs":
+            late[f"late.{rest}"] = value
+    return late
 
 
 async def insist(write: Callable[[], Awaitable[T]]) -> T:

@@ -24,7 +24,7 @@ from danqing_plugins import (
 )
 from danqing_server.assets.fetching import fetch_public
 from danqing_server.assets.keys import media_type_of
-from danqing_server.errors import NotFound, PictureRejected, SourceUnavailable
+from danqing_server.errors import AttemptLost, NotFound, PictureRejected, SourceUnavailable
 from danqing_server.ids import new_token
 from danqing_server.log import Logger
 from danqing_server.models import CallOutcome, CallRecord, Output, OutputState
@@ -171,6 +171,8 @@ class TaskRun:
     async def _open_call(self, indexes: tuple[int, ...], fingerprint: str) -> CallRecord:
         """Write the call down, unless the task's own start announced it, and return its record."""
         task = self.ledger.task
+        if self.ledger.late:
+            raise AttemptLost(task.id)
         if not ambiguity_allows(task, indexes, self.tools.policy):
             raise OutcomeUnknown("an earlier call may have been billed, and the policy allows no further one")
         self._require_lease()

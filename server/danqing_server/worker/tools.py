@@ -13,6 +13,7 @@ from danqing_server.registry import Registry
 from danqing_server.retry import Policy
 from danqing_server.store.leases import Lease
 from danqing_server.store.tasks import TaskStore
+from danqing_server.worker.spending import SpendGuard
 
 __all__ = ["Tools"]
 
@@ -27,6 +28,7 @@ class Tools:
     store: TaskStore
     queue: Queue
     gates: Gates
+    guard: SpendGuard
     assets: Assets
     registry: Registry
     lease: Lease

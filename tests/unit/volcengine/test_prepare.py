@@ -5,12 +5,27 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from danqing_plugins import InvalidRequest, Price, Reference
 from danqing_providers.volcengine.prepare import LONGEST_PROMPT, PARAMETERS
 from tests.unit.volcengine.builders import EDIT, LITE, PRO, V30, V40, V45, prepared, problems
 
 AUTO = {"sequential_image_generation": "auto"}
+
+TAKEN = {
+    "seed": (5, {V30, EDIT}),
+    "guidance_scale": (2.5, {V30, EDIT}),
+    "sequential_image_generation": ("disabled", {V40, V45, LITE}),
+    "stream": (True, {V40, V45, LITE}),
+    "optimize_prompt_options": ({"mode": "standard"}, {V40, V45, LITE, PRO}),
+    "output_format": ("png", {LITE, PRO}),
+    "tools": ([{"type": "web_search"}], {LITE}),
+    "background": ("transparent", {PRO}),
+    "watermark": (False, {V40, V45, LITE, PRO, V30, EDIT}),
+    "response_format": ("b64_json", {V40, V45, LITE, PRO, V30, EDIT}),
+}
 
 
 def urls(count: int) -> tuple[Reference, ...]:
@@ -240,24 +255,11 @@ class TestCounts:
 class TestParametersPerModel:
     """Each model takes what Ark's table says, and nothing else."""
 
-    TAKEN = {
-        "seed": (5, {V30, EDIT}),
-        "guidance_scale": (2.5, {V30, EDIT}),
-        "sequential_image_generation": ("disabled", {V40, V45, LITE}),
-        "stream": (True, {V40, V45, LITE}),
-        "optimize_prompt_options": ({"mode": "standard"}, {V40, V45, LITE, PRO}),
-        "output_format": ("png", {LITE, PRO}),
-        "tools": ([{"type": "web_search"}], {LITE}),
-        "background": ("transparent", {PRO}),
-        "watermark": (False, {V40, V45, LITE, PRO, V30, EDIT}),
-        "response_format": ("b64_json", {V40, V45, LITE, PRO, V30, EDIT}),
-    }
-
     @pytest.mark.parametrize("name", TAKEN)
     @pytest.mark.parametrize("model", [V40, V45, LITE, PRO, V30, EDIT])
     def test_table(self, name: str, model: str) -> None:
         """A model that does not know a parameter refuses it by name; one that does keeps it."""
-        value, takers = self.TAKEN[name]
+        value, takers = TAKEN[name]
         references = urls(1) if model == EDIT else ()
         found = problems(model, old=True, references=references, **{name: value})
         assert set(found) == (set() if model in takers else {name})
@@ -426,3 +428,22 @@ class TestPrices:
     def test_unknown_price_is_none(self) -> None:
         """No yuan price of 5.0 pro is confirmed, so none is told."""
         assert prepared(PRO).price is None
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(["auto", "2K"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+class TestAnyInput:
+    """Whatever a client sends."""
+
+    @given(st.sampled_from([V40, V45, LITE, PRO]), st.dictionaries(st.sampled_from(PARAMETERS), JSON))
+    def test_is_prepared_or_refused_by_field(self, model: str, input_: dict[str, Any]) -> None:
+        """No JSON breaks the check, and each problem belongs to a key that was sent or is required."""
+        input_.pop("image", None)
+        found = problems(model, **{"prompt": "p", **input_})
+        fields = {field.partition(".")[0] for field in found}
+        assert fields <= set(input_) | {"prompt", "n"}

@@ -249,4 +249,6 @@ class TestVariables:
     def test_names_and_defaults_are_real(self) -> None:
         """Every default, set explicitly, is accepted and changes nothing."""
         explicit = {variable.name: variable.default for variable in VARIABLES}
-        assert read_settings(context({**explicit, "VOLCENGINE_API_KEY": KEY})) == settings_of(VOLCENGINE_API_KEY=KEY)
+        assert read_settings(context({**explicit, "VOLCENGINE_API_KEY": KEY})) == settings_of(
+            VOLCENGINE_API_KEY=KEY
+        )

@@ -1,0 +1,1 @@
+"""The Ark sandbox: a local simulator of Volcengine Ark's image API."""

@@ -1,0 +1,51 @@
+"""The pictures' links: `GET /doubao-<family>/<request id>_<index>.<format>?X-Tos-...`."""
+
+from __future__ import annotations
+
+from typing import Final
+from xml.sax.saxutils import escape
+
+from aiohttp import web
+
+from danqing_providers.ark_sandbox.faults import ON_DOWNLOAD, Fault, FaultKind
+from danqing_providers.ark_sandbox.gallery import Picture
+from danqing_providers.ark_sandbox.keys import REQUEST_ID, STUDIO
+from danqing_providers.ark_sandbox.links import PICTURE_PATH, LinkRefused
+from danqing_providers.ark_sandbox.mischief import send_slowly, send_truncated
+
+__all__ = ["download"]
+
+_XML: Final = '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{}</Code><Message>{}</Message>'
+_XML_END: Final = "<RequestId>{}</RequestId><HostId>sandbox</HostId></Error>"
+_CODES: Final = {403: "AccessDenied", 404: "NoSuchKey"}
+
+
+async def download(request: web.Request) -> web.StreamResponse:
+    """Answer a GET of a good link with the picture; anything else on such a path with TOS's XML."""
+    studio = request.app[STUDIO]
+    try:
+        studio.links.check(request.method, request.path, request.query, studio.clock())
+    except LinkRefused as refused:
+        return _xml(request, 403, refused.code, refused.message)
+    form = PICTURE_PATH.fullmatch(request.path)
+    picture = await studio.gallery.find(form["name"]) if form else None
+    if picture is None:
+        return _xml(request, 404, "NoSuchKey", "The specified key does not exist.")
+    studio.counters["downloads"] += 1
+    fault = studio.strike(ON_DOWNLOAD, picture.prompt, {picture.model}, image_index=picture.index, stage="download")
+    if fault is not None and fault.kind is FaultKind.DOWNLOAD_STATUS:
+        return _xml(request, fault.status, _CODES.get(fault.status, "InternalError"), "Injected by the sandbox.")
+    return await _send(request, picture, await studio.gallery.bytes_of(picture), fault)
+
+
+async def _send(request: web.Request, picture: Picture, content: bytes, fault: Fault | None) -> web.StreamResponse:
+    if fault is None:
+        return web.Response(body=content, content_type=picture.content_type)
+    if fault.kind is FaultKind.DOWNLOAD_TRUNCATE:
+        return await send_truncated(request, content, picture.content_type)
+    return await send_slowly(request, content, picture.content_type, fault.seconds)
+
+
+def _xml(request: web.Request, status: int, code: str, message: str) -> web.Response:
+    text = _XML.format(escape(code), escape(message)) + _XML_END.format(request[REQUEST_ID])
+    return web.Response(status=status, text=text, content_type="application/xml")

@@ -1,0 +1,98 @@
+"""Answers that go wrong on the wire: reset, cut, silent, slow."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+import time
+from typing import Final
+
+from aiohttp import web
+
+from danqing_providers.ark_sandbox.faults import Fault, FaultKind
+
+__all__ = ["HTML_502", "cut", "keep_silent", "misbehave", "reset", "send_slowly", "send_truncated"]
+
+HTML_502: Final = (
+    "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n"
+    "<center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>istio-envoy</center>\r\n</body>\r\n</html>\r\n"
+)
+
+_LINGER_NOT: Final = struct.pack("ii", 1, 0)
+_SLICE_S: Final = 0.5
+
+
+def reset(request: web.Request) -> web.Response:
+    """Break the connection with a TCP reset; what is returned is never sent."""
+    transport = request.transport
+    if transport is not None:
+        connection = transport.get_extra_info("socket")
+        if connection is not None:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
+        transport.abort()
+    return web.Response()
+
+
+def cut(request: web.Request) -> None:
+    """Send what is buffered, then close the connection in the middle of the answer."""
+    if request.transport is not None:
+        request.transport.close()
+
+
+async def misbehave(request: web.Request, fault: Fault, content: bytes, content_type: str) -> web.StreamResponse:
+    """Answer with *content* in the manner of *fault*, one of `AFTER_BILLING`."""
+    if fault.kind is FaultKind.RESET_AFTER_BILLING:
+        return reset(request)
+    if fault.kind is FaultKind.TRUNCATE:
+        return await send_truncated(request, content, content_type)
+    if fault.kind is FaultKind.SLOW:
+        return await send_slowly(request, content, content_type, fault.seconds)
+    return await _stall(request, content, content_type, fault.seconds)
+
+
+async def _start(request: web.Request, content: bytes, content_type: str) -> web.StreamResponse:
+    answer = web.StreamResponse(headers={"Content-Type": content_type, "Content-Length": str(len(content))})
+    await answer.prepare(request)
+    return answer
+
+
+async def send_truncated(request: web.Request, content: bytes, content_type: str) -> web.StreamResponse:
+    """Announce all of *content*, send half of it, and close."""
+    answer = await _start(request, content, content_type)
+    await answer.write(content[: len(content) // 2])
+    cut(request)
+    return answer
+
+
+async def send_slowly(
+    request: web.Request, content: bytes, content_type: str, pause_s: float
+) -> web.StreamResponse:
+    """Send *content* byte by byte with *pause_s* between; ends early when the client has gone."""
+    answer = await _start(request, content, content_type)
+    for byte in content:
+        if not _is_connected(request):
+            return answer
+        await answer.write(bytes([byte]))
+        await asyncio.sleep(pause_s)
+    return answer
+
+
+async def _stall(request: web.Request, content: bytes, content_type: str, silence_s: float) -> web.StreamResponse:
+    answer = await _start(request, content, content_type)
+    await answer.write(b"")
+    await keep_silent(request, silence_s)
+    cut(request)
+    return answer
+
+
+async def keep_silent(request: web.Request, silence_s: float) -> None:
+    """Return after *silence_s* seconds, or soon after the client has gone."""
+    end_s = time.monotonic() + silence_s
+    # In slices: a handler is not told when its client leaves.
+    while _is_connected(request) and (left_s := end_s - time.monotonic()) > 0:  # noqa: ASYNC110 - as said above
+        await asyncio.sleep(min(_SLICE_S, left_s))
+
+
+def _is_connected(request: web.Request) -> bool:
+    return request.transport is not None and not request.transport.is_closing()

@@ -1,0 +1,88 @@
+"""A strict reader of an input object that gathers every problem instead of stopping at the first."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import attrs
+
+from danqing_plugins import Problem
+
+__all__ = ["Fields"]
+
+
+@attrs.define
+class Fields:
+    """Reads *values* by name; JSON null is absence.
+
+    Each method returns None when the field is absent or wrong, and in the second case adds to `problems`.
+    `prefix` stands before the name in a problem's field.
+    """
+
+    values: Mapping[str, Any]
+    problems: list[Problem] = attrs.field(factory=list)
+    prefix: str = ""
+
+    def has(self, name: str) -> bool:
+        """Say whether *name* was given."""
+        return self.values.get(name) is not None
+
+    def refuse(self, name: str, message: str) -> None:
+        """Record a problem with *name*; only its first one is kept."""
+        field = self.prefix + name
+        if all(problem.field != field for problem in self.problems):
+            self.problems.append(Problem(field=field, message=message, value=self.values.get(name)))
+
+    def refuse_unknown(self, known: Collection[str]) -> None:
+        """Record every given key that is not *known*; an absent one (null) is nothing."""
+        for name in self.values:
+            if name not in known and self.has(name):
+                self.refuse(name, f"unknown parameter; known: {', '.join(sorted(known))}")
+
+    def text(self, name: str) -> str | None:
+        value = self.values.get(name)
+        if value is None or isinstance(value, str):
+            return value
+        self.refuse(name, "must be a string")
+        return None
+
+    def choice(self, name: str, allowed: Collection[str]) -> str | None:
+        value = self.values.get(name)
+        if value is None or (isinstance(value, str) and value in allowed):
+            return value
+        self.refuse(name, f"must be one of {', '.join(allowed)}")
+        return None
+
+    def flag(self, name: str) -> bool | None:
+        value = self.values.get(name)
+        if value is None or isinstance(value, bool):
+            return value
+        self.refuse(name, "must be true or false")
+        return None
+
+    def whole(self, name: str, low: int, high: int) -> int | None:
+        value = self.values.get(name)
+        if value is None or (type(value) is int and low <= value <= high):
+            return value
+        self.refuse(name, f"must be a whole number from {low} to {high}")
+        return None
+
+    def number(self, name: str, low: float, high: float) -> float | None:
+        value = self.values.get(name)
+        if value is None:
+            return None
+        if type(value) in (int, float) and low <= value <= high:
+            return float(value)
+        self.refuse(name, f"must be a number from {low:g} to {high:g}")
+        return None
+
+    def object(self, name: str) -> Fields | None:
+        """Return a reader of the object *name*, which shares this one's problems."""
+        value = self.values.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, Mapping):
+            self.refuse(name, "must be an object")
+            return None
+        return Fields(value, self.problems, f"{self.prefix}{name}.")

@@ -1,0 +1,194 @@
+"""From a job to pictures: which calls are made, and what becomes of each picture."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, Final
+
+import attrs
+
+from danqing_plugins import (
+    AccountProblem,
+    ContentRejected,
+    InvalidRequest,
+    Job,
+    OutcomeUnknown,
+    PluginError,
+    RateLimited,
+    Result,
+    Run,
+    Unavailable,
+)
+from danqing_providers.volcengine.answer import Ended, Failed, Made, News, Refused
+from danqing_providers.volcengine.catalogue import Model
+from danqing_providers.volcengine.exchange import Exchange
+from danqing_providers.volcengine.failures import DOWNLOAD_TIMEOUT, MODERATION_FAILED
+from danqing_providers.volcengine.wire import body_of, fingerprint_of, is_group
+
+__all__ = ["Generation"]
+
+CALLS_AT_ONCE: Final = 4
+_FINAL = (InvalidRequest, ContentRejected)
+_STOPPING = (AccountProblem, RateLimited, Unavailable)
+_WEIGHT: Final = (AccountProblem, RateLimited, Unavailable, OutcomeUnknown, ContentRejected, InvalidRequest)
+"""Which error of several tells best what should follow: those that leave a picture to another try come first."""
+
+
+@attrs.define(eq=False)
+class _Tally:
+    """What one call has brought so far."""
+
+    made: int = 0
+    covered: set[int] = attrs.field(factory=set)
+    left: PluginError | None = None
+    rejected: PluginError | None = None
+    stopped: bool = False
+    details: dict[int, Mapping[str, Any]] = attrs.field(factory=dict)
+
+
+@attrs.define(eq=False, kw_only=True)
+class Generation:
+    """Carries one job out."""
+
+    job: Job
+    run: Run
+    model: Model
+    exchange: Exchange
+    _images: list[str] = attrs.field(factory=list, init=False)
+    _details: dict[int, Mapping[str, Any]] = attrs.field(factory=dict, init=False)
+
+    async def carry_out(self) -> Result | None:
+        """Make every missing picture.
+
+        Raises:
+            PluginError: some are still missing, and what that means.
+        """
+        missing = self.run.missing
+        if not missing:
+            return None
+        await self._read_references()
+        try:
+            if self.job.images == 1 or self._in_one_call:
+                await self._make(missing)
+            else:
+                await self._make_each(missing)
+        except Unavailable as error:
+            raise self._given_up(error) from error
+        return self._result()
+
+    @property
+    def _in_one_call(self) -> bool:
+        return is_group(self.job.input) or bool(self.job.input.get("layer_decomposition"))
+
+    async def _read_references(self) -> None:
+        for reference in self.job.references:
+            if reference.asset is None:
+                self._images.append(reference.url or "")
+                continue
+            found = await self.run.open_reference(reference)
+            text = base64.b64encode(found.body).decode("ascii")
+            self._images.append(f"data:{found.media_type.lower()};base64,{text}")
+
+    async def _make_each(self, missing: Sequence[int]) -> None:
+        """Make independent pictures, some at once; the trouble of one does not end the calls of the others."""
+        slots = asyncio.Semaphore(CALLS_AT_ONCE)
+        troubles: list[PluginError] = []
+
+        async def make(index: int) -> None:
+            async with slots:
+                if any(isinstance(trouble, _STOPPING) for trouble in troubles):
+                    return
+                try:
+                    await self._make([index])
+                except _FINAL as error:
+                    await self.run.reject(index, error)
+                except PluginError as error:
+                    troubles.append(error)
+
+        outcomes = await asyncio.gather(*(make(index) for index in missing), return_exceptions=True)
+        for outcome in outcomes:
+            if outcome is not None:
+                raise outcome
+        if troubles:
+            raise min(troubles, key=_weight)
+
+    async def _make(self, indexes: Sequence[int]) -> None:
+        """Make the pictures *indexes* with one call, and deliver each as it comes."""
+        body = body_of(self.model, self.job.input, indexes, overseas=self.exchange.endpoint.overseas)
+        fingerprint = fingerprint_of(body, self.job.references)
+        if self._images:
+            body["image"] = self._images if len(self._images) > 1 else self._images[0]
+        tally = _Tally()
+        async with self.run.call(indexes, fingerprint) as call:
+            async with aclosing(self.exchange.send(body, call, len(indexes))) as answer:
+                async for news in answer:
+                    if isinstance(news, Ended):
+                        call.usage = news.usage
+                    else:
+                        await self._take(news, indexes, tally)
+            await self._settle(indexes, tally)
+        if tally.left is not None:
+            raise tally.left
+
+    async def _take(self, news: News, indexes: Sequence[int], tally: _Tally) -> None:
+        if isinstance(news, Refused):
+            tally.left, tally.stopped = news.error, True
+            return
+        if isinstance(news, Ended) or not 0 <= news.position < len(indexes):
+            return
+        index = indexes[news.position]
+        tally.covered.add(index)
+        if isinstance(news, Made):
+            tally.made += 1
+            tally.details[index] = news.details
+            await self.run.deliver(index, news.source)
+            await self._tell_progress(index)
+        else:
+            await self._take_failure(news, index, tally)
+
+    async def _take_failure(self, news: Failed, index: int, tally: _Tally) -> None:
+        error = news.error
+        if isinstance(error, _STOPPING):
+            # Left missing, for another attempt. Ark goes on with the rest only where moderation itself failed.
+            tally.left = tally.left or error
+            tally.stopped = tally.stopped or error.code != MODERATION_FAILED
+        else:
+            tally.rejected = tally.rejected or error
+            if self.job.images > 1 and self._in_one_call:
+                await self.run.reject(index, error)
+
+    async def _settle(self, indexes: Sequence[int], tally: _Tally) -> None:
+        """End the call: with an error when it brought nothing, so that it does not count as billed."""
+        self._details.update(tally.details)
+        if not tally.made:
+            error = tally.left or tally.rejected
+            if error is not None:
+                raise error
+            raise OutcomeUnknown("Ark answered without a picture", code="unreadable_answer")
+        rest = [index for index in indexes if index not in tally.covered]
+        if rest and not tally.stopped:
+            await self.run.omit(rest)
+
+    async def _tell_progress(self, index: int) -> None:
+        done = self.job.images - len([missing for missing in self.run.missing if missing != index])
+        if done < self.job.images:
+            await self.run.progress(done / self.job.images)
+
+    def _given_up(self, error: Unavailable) -> PluginError:
+        """Return *error*, or a final one: a reference that Ark could not fetch is tried twice, no more."""
+        if error.code == DOWNLOAD_TIMEOUT and self.job.attempt > 1:
+            return InvalidRequest(error.message, code=error.code, request_id=error.request_id)
+        return error
+
+    def _result(self) -> Result | None:
+        """Return where the layers of a picture lie, by index; other pictures need no data beside them."""
+        if not self.job.input.get("layer_decomposition"):
+            return None
+        return Result(output={"layers": {str(index): dict(each) for index, each in sorted(self._details.items())}})
+
+
+def _weight(error: PluginError) -> int:
+    return next((number for number, type_ in enumerate(_WEIGHT) if isinstance(error, type_)), len(_WEIGHT))

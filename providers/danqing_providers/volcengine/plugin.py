@@ -1,0 +1,96 @@
+"""The plugin: Volcengine as a provider of danqing."""
+
+from __future__ import annotations
+
+from danqing_plugins import (
+    ConfigurationError,
+    Job,
+    ModelInfo,
+    PluginContext,
+    Prepared,
+    Provider,
+    ProviderInfo,
+    Request,
+    Result,
+    Run,
+    Sandbox,
+    Unavailable,
+    hookimpl,
+)
+from danqing_providers.volcengine.exchange import Exchange
+from danqing_providers.volcengine.generation import Generation
+from danqing_providers.volcengine.prepare import find_model, prepare
+from danqing_providers.volcengine.schema import schema_of
+from danqing_providers.volcengine.settings import Settings, read_settings
+
+__all__ = ["VolcengineProvider", "plugin"]
+
+TYPES = ("image", "image_generation")
+
+
+class VolcengineProvider(Provider):
+    """Seedream by way of Ark. Without a key, its simulator stands in for Ark."""
+
+    def __init__(self) -> None:
+        self._configured: tuple[Settings, ProviderInfo] | None = None
+
+    @property
+    def info(self) -> ProviderInfo:
+        return self._require()[1]
+
+    def configure(self, context: PluginContext) -> None:
+        settings = read_settings(context)
+        self._configured = settings, _info_of(settings)
+
+    def prepare(self, request: Request) -> Prepared:
+        settings, _ = self._require()
+        return prepare(
+            request, settings.catalogue, default_model=settings.default_model, currency=settings.currency
+        )
+
+    async def generate(self, job: Job, run: Run) -> Result | None:
+        settings, _ = self._require()
+        if settings.endpoint is None:
+            raise Unavailable("there is neither a VOLCENGINE_API_KEY nor a sandbox", code="no_endpoint")
+        model = find_model(settings.catalogue, job.model, settings.default_model)
+        exchange = Exchange(session=run.session, endpoint=settings.endpoint, timeout_s=settings.call_timeout_s)
+        return await Generation(job=job, run=run, model=model, exchange=exchange).carry_out()
+
+    @hookimpl
+    def danqing_sandbox(self) -> Sandbox | None:
+        settings, info = self._require()
+        if settings.has_key:
+            return None
+        return Sandbox(provider=info.name, module="danqing_providers.ark_sandbox")
+
+    def _require(self) -> tuple[Settings, ProviderInfo]:
+        if self._configured is None:
+            raise ConfigurationError("the Volcengine provider was used before it was configured")
+        return self._configured
+
+
+def _info_of(settings: Settings) -> ProviderInfo:
+    return ProviderInfo(
+        name="volcengine",
+        title="Volcengine Ark (Seedream)",
+        models=tuple(
+            ModelInfo(
+                id=model.id,
+                title=model.title,
+                types=TYPES,
+                aliases=settings.catalogue.aliases_of(model),
+                parameters=schema_of(model),
+                price=model.price(settings.currency, None),
+            )
+            for model in settings.catalogue.models.values()
+        ),
+        default_model=settings.default_model,
+        reference_fields=("image",),
+        concurrency=settings.concurrency,
+        images_per_minute=settings.images_per_minute,
+        sandbox=not settings.has_key,
+        homepage="https://www.volcengine.com/docs/82379/1541523",
+    )
+
+
+plugin = VolcengineProvider()

@@ -1,0 +1,208 @@
+"""The check of a submission, per model, before anything is queued."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import attrs
+
+from danqing_plugins import InvalidRequest, Prepared, Price, Problem, Request
+from danqing_providers.volcengine.catalogue import Catalogue, Model
+from danqing_providers.volcengine.fields import Fields
+from danqing_providers.volcengine.references import check_references
+from danqing_providers.volcengine.sizes import choose_size
+from danqing_providers.volcengine.style import STYLES
+
+__all__ = ["LONGEST_PROMPT", "MOST_IMAGES", "MOST_LAYERS", "PARAMETERS", "QUALITIES", "find_model", "prepare"]
+
+LONGEST_PROMPT: Final = 8000
+MOST_IMAGES: Final = 15
+LARGEST_SEED: Final = 2_147_483_647
+MOST_LAYERS: Final = 17
+"""A base picture and up to 16 layers."""
+
+QUALITIES: Final = ("standard", "hd")
+PARAMETERS: Final = (
+    "prompt",
+    "image",
+    "size",
+    "n",
+    "quality",
+    "style",
+    "seed",
+    "guidance_scale",
+    "watermark",
+    "response_format",
+    "sequential_image_generation",
+    "sequential_image_generation_options",
+    "stream",
+    "optimize_prompt_options",
+    "output_format",
+    "tools",
+    "layer_decomposition",
+    "background",
+)
+_SEARCH = [{"type": "web_search"}]
+_PER_MODEL = (
+    "seed",
+    "guidance_scale",
+    "sequential_image_generation",
+    "sequential_image_generation_options",
+    "stream",
+    "optimize_prompt_options",
+    "output_format",
+    "tools",
+    "layer_decomposition",
+    "background",
+)
+_HARMLESS_WHEN_FALSE = ("stream", "layer_decomposition")
+
+
+def find_model(catalogue: Catalogue, name: str | None, default: str) -> Model:
+    """Return the model of that id or alias.
+
+    Raises:
+        InvalidRequest: there is none, or Ark has shut it down; the message lists those on offer.
+    """
+    model = catalogue.find(default if name is None else name)
+    if model is not None:
+        return model
+    offered = ", ".join(catalogue.models)
+    if name in catalogue.shut_down:
+        message = f"this model was shut down by Ark; live models: {offered}"
+    else:
+        message = f"unknown model; known: {offered}"
+    raise InvalidRequest(message, problems=[Problem(field="model", message=message, value=name)])
+
+
+def prepare(request: Request, catalogue: Catalogue, *, default_model: str, currency: str) -> Prepared:
+    """Check *request* against the limits of its model.
+
+    Raises:
+        InvalidRequest: with one problem per wrong field, all of them.
+    """
+    model = find_model(catalogue, request.model, default_model)
+    checked = _check(request, model, catalogue)
+    if checked.problems:
+        raise InvalidRequest(f"{len(checked.problems)} wrong in the input", problems=checked.problems)
+    price: Price | None = model.price(currency, checked.kept.get("size"))
+    notes = [note for note in (_renamed(request.model, model), checked.note) if note is not None]
+    return Prepared(
+        model=model.id,
+        input=checked.kept,
+        images=checked.images,
+        single_call=checked.single_call,
+        price=price,
+        notes=tuple(notes),
+    )
+
+
+@attrs.frozen(kw_only=True)
+class _Checked:
+    kept: dict[str, Any]
+    images: int
+    single_call: bool
+    note: str | None
+    problems: list[Problem]
+
+
+def _check(request: Request, model: Model, catalogue: Catalogue) -> _Checked:
+    fields = Fields(request.input)
+    fields.refuse_unknown(PARAMETERS)
+    _check_prompt(fields)
+    kept = {name: value for name, value in request.input.items() if value is not None}
+    note = _check_size(fields, model, kept)
+    fields.choice("style", STYLES)
+    fields.flag("watermark")
+    fields.choice("response_format", ("url", "b64_json"))
+    _check_per_model(fields, model, catalogue)
+    count = fields.whole("n", 1, MOST_IMAGES)
+    grouped = _check_group(fields, len(request.references), count)
+    layered = fields.flag("layer_decomposition") is True
+    if layered:
+        _check_layers(fields, request, count, grouped)
+    fields.problems += check_references(model, request.references)
+    images = grouped or (MOST_LAYERS if layered else count or 1)
+    single_call = bool(grouped) or layered or images == 1
+    return _Checked(kept=kept, images=images, single_call=single_call, note=note, problems=fields.problems)
+
+
+def _check_prompt(fields: Fields) -> None:
+    prompt = fields.text("prompt")
+    optional = fields.values.get("layer_decomposition") is True
+    if prompt is None:
+        if not optional and not fields.has("prompt"):
+            fields.refuse("prompt", "is required")
+    elif not prompt.strip() and not optional:
+        fields.refuse("prompt", "must not be empty")
+    elif len(prompt) > LONGEST_PROMPT:
+        fields.refuse("prompt", f"is too long: {len(prompt)} characters, at most {LONGEST_PROMPT}")
+    elif "\0" in prompt or any("\ud800" <= character <= "\udfff" for character in prompt):
+        fields.refuse("prompt", "holds characters that are no text (NUL or half of a surrogate pair)")
+
+
+def _check_size(fields: Fields, model: Model, kept: dict[str, Any]) -> str | None:
+    quality = fields.choice("quality", QUALITIES)
+    size = fields.text("size")
+    if fields.has("size") and size is None:
+        return None
+    try:
+        chosen = choose_size(model, size, quality)
+    except ValueError as error:
+        fields.refuse("size", str(error))
+        return None
+    if chosen.size is not None:
+        kept["size"] = chosen.size
+    return chosen.note
+
+
+def _check_per_model(fields: Fields, model: Model, catalogue: Catalogue) -> None:
+    for name in _PER_MODEL:
+        harmless = name in _HARMLESS_WHEN_FALSE and fields.values.get(name) is False
+        if fields.has(name) and name not in model.takes and not harmless:
+            fields.refuse(name, f"{model.id} does not take it; {catalogue.takers(name)}")
+    fields.whole("seed", -1, LARGEST_SEED)
+    fields.number("guidance_scale", 1, 10)
+    fields.flag("stream")
+    fields.choice("output_format", ("jpeg", "png"))
+    fields.choice("background", ("transparent", "opaque"))
+    if fields.has("tools") and fields.values["tools"] != _SEARCH:
+        fields.refuse("tools", 'must be [{"type": "web_search"}]')
+    options = fields.object("optimize_prompt_options")
+    if options is not None and "optimize_prompt_options" in model.takes:
+        options.refuse_unknown(("mode",))
+        options.choice("mode", model.optimize_modes)
+
+
+def _check_group(fields: Fields, references: int, count: int | None) -> int:
+    """Return the largest number of pictures of a group, 0 when none is asked for."""
+    mode = fields.choice("sequential_image_generation", ("disabled", "auto"))
+    options = fields.object("sequential_image_generation_options")
+    wanted = None
+    if options is not None:
+        options.refuse_unknown(("max_images",))
+        wanted = options.whole("max_images", 1, MOST_IMAGES)
+    if mode != "auto":
+        if options is not None:
+            message = "has an effect only with sequential_image_generation: auto"
+            fields.refuse("sequential_image_generation_options", message)
+        return 0
+    if count is not None and count > 1:
+        fields.refuse("n", "two counts: with sequential_image_generation auto, max_images says how many")
+    room = MOST_IMAGES - references
+    if wanted is not None and wanted > room and options is not None:
+        options.refuse("max_images", f"references and pictures are at most {MOST_IMAGES} together: at most {room}")
+    return max(1, min(wanted or MOST_IMAGES, room))
+
+
+def _check_layers(fields: Fields, request: Request, count: int | None, grouped: int) -> None:
+    if len(request.references) != 1:
+        fields.refuse("layer_decomposition", "needs exactly one reference picture in image")
+    if (count is not None and count > 1) or grouped:
+        fields.refuse("n", "must be 1 with layer_decomposition")
+
+
+def _renamed(name: str | None, model: Model) -> str | None:
+    if name is None or not name.startswith("doubao-seedream-3") or name == model.id:
+        return None
+    return f"model {name} no longer exists: {model.id} is used"

@@ -1,0 +1,157 @@
+"""Why a task is not done, and when it may be: what the lane's recent pace and the queue's depth allow to say."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Any
+
+import attrs
+
+from danqing_server.clock import Clock, from_ms
+from danqing_server.errors import QueueUnavailable
+from danqing_server.models import FINISHED, Status, Task
+from danqing_server.queue.gates import Gate, Gates, Pace
+from danqing_server.queue.lanes import LaneDepth, Position, Queue
+from danqing_server.worker.telling import entry_of
+
+__all__ = ["Explanation", "Forecast", "LaneView"]
+
+KEPT_S = 2.0
+UNKNOWN_RETRY_AFTER_S = 3
+LONGEST_RETRY_AFTER_S = 30
+
+
+@attrs.frozen(kw_only=True)
+class LaneView:
+    """How a lane stands; at most two seconds old."""
+
+    depth: LaneDepth
+    gate: Gate
+    pace: Pace
+
+    def drained_in_s(self, tasks: int) -> float | None:
+        """Return how long *tasks* take at the recent pace, None when nothing is known of it."""
+        return tasks / self.pace.per_s if self.pace.per_s else None
+
+
+@attrs.frozen(kw_only=True)
+class Explanation:
+    """Why a task is not done. `waiting_for` is a stable word, None when nothing holds it.
+
+    `own_position` counts the user's own tasks ahead, `lane_position` all tasks expected to begin before it; None
+    when it is not queued. The estimates are None when the lane has no recent pace.
+    """
+
+    task: Task
+    waiting_for: str | None
+    until: datetime | None = None
+    reason: str | None = None
+    own_position: int | None = None
+    lane_position: int | None = None
+    estimated_start_at: datetime | None = None
+    estimated_finish_at: datetime | None = None
+
+
+@attrs.define(eq=False)
+class Forecast:
+    """Looks at lanes; what it sees is kept for two seconds."""
+
+    queue: Queue
+    gates: Gates
+    clock: Clock
+    _seen: dict[str, tuple[float, asyncio.Task[LaneView]]] = attrs.field(factory=dict, init=False)
+
+    async def lane(self, name: str) -> LaneView:
+        """Return how a lane stands; callers of one moment share one look. Raises QueueUnavailable."""
+        now_s = self.clock.monotonic_s()
+        seen = self._seen.get(name)
+        if seen is None or now_s - seen[0] >= KEPT_S or (seen[1].done() and seen[1].exception() is not None):
+            seen = self._seen[name] = (now_s, asyncio.create_task(self._look(name)))
+        return await asyncio.shield(seen[1])
+
+    async def _look(self, name: str) -> LaneView:
+        return LaneView(
+            depth=await self.queue.depth(name),
+            gate=await self.gates.look(name),
+            pace=await self.gates.pace(name),
+        )
+
+    async def retry_after_s(self, task: Task) -> int:
+        """Return when it is worth asking for *task* again, in whole seconds from 1 to 30."""
+        try:
+            view = await self.lane(task.provider)
+        except QueueUnavailable:
+            return UNKNOWN_RETRY_AFTER_S
+        now = self.clock.now()
+        if task.run_at is not None and task.run_at > now:
+            return _clamped((task.run_at - now).total_seconds())
+        if view.pace.mean_s is None:
+            return UNKNOWN_RETRY_AFTER_S
+        if task.attempt is not None:
+            ran_s = (now - task.attempt.started_at).total_seconds()
+            return _clamped(view.pace.mean_s - ran_s)
+        waits_s = view.drained_in_s(view.depth.queued) or 0.0
+        return _clamped(waits_s + view.pace.mean_s)
+
+    async def explain(self, task: Task) -> Explanation:
+        """Return why *task* is where it is. Raises QueueUnavailable."""
+        view = await self.lane(task.provider)
+        now = self.clock.now()
+        if task.status in FINISHED:
+            return Explanation(task=task, waiting_for=None)
+        if task.status is Status.PROCESSING:
+            return self._explain_running(task, view)
+        if task.run_at is not None and task.run_at > now:
+            why = "schedule" if task.status is Status.SCHEDULED else "backoff"
+            return Explanation(task=task, waiting_for=why, until=task.run_at, estimated_start_at=task.run_at)
+        position = await self.queue.position(entry_of(task))
+        return _explain_queued(task, view, position, now)
+
+    def _explain_running(self, task: Task, view: LaneView) -> Explanation:
+        finish_at = None
+        if task.attempt is not None and view.pace.mean_s is not None:
+            finish_at = task.attempt.started_at + timedelta(seconds=view.pace.mean_s)
+        return Explanation(
+            task=task,
+            waiting_for="provider",
+            until=task.deadline_at,
+            estimated_start_at=task.started_at,
+            estimated_finish_at=finish_at,
+        )
+
+
+def _explain_queued(task: Task, view: LaneView, position: Position, now: datetime) -> Explanation:
+    gate = view.gate
+    ahead = _ahead(view, position)
+    held: dict[str, Any] = {"waiting_for": "turn" if ahead else "worker"}
+    if gate.until_ms or gate.state != "closed":
+        held = {"waiting_for": "lane_closed", "reason": gate.reason}
+        if gate.until_ms:
+            held["until"] = from_ms(gate.until_ms)
+    start_at = finish_at = None
+    waits_s = view.drained_in_s(ahead) if ahead is not None else None
+    if waits_s is not None and view.pace.mean_s is not None:
+        opens_at = max(now, from_ms(gate.until_ms)) if gate.until_ms else now
+        start_at = opens_at + timedelta(seconds=waits_s)
+        finish_at = start_at + timedelta(seconds=view.pace.mean_s)
+    return Explanation(
+        task=task,
+        own_position=position.before,
+        lane_position=ahead,
+        estimated_start_at=start_at,
+        estimated_finish_at=finish_at,
+        **held,
+    )
+
+
+def _ahead(view: LaneView, position: Position) -> int | None:
+    """Return how many tasks begin before this one when users take turns; None when it is not queued."""
+    if position.before is None:
+        return None
+    others = max(0, position.users_waiting - 1)
+    return min(max(0, view.depth.queued - 1), position.before * (others + 1) + others)
+
+
+def _clamped(seconds: float) -> int:
+    return max(1, min(LONGEST_RETRY_AFTER_S, round(seconds)))

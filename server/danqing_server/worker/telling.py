@@ -1,0 +1,34 @@
+"""A task in the words of the queue and of the plugins."""
+
+from __future__ import annotations
+
+from danqing_plugins import TaskEvent, TaskEventKind
+from danqing_server.models import Task
+from danqing_server.queue.lanes import Entry
+
+__all__ = ["entry_of", "event_of"]
+
+
+def entry_of(task: Task) -> Entry:
+    """Return what the queue keeps of *task*, due when the task says."""
+    return Entry(
+        id=task.id,
+        lane=task.provider,
+        user_id=task.user_id,
+        priority=task.priority.value,
+        images=task.images,
+        calls=1 if task.single_call else max(1, task.images),
+        due_ms=0 if task.run_at is None else int(task.run_at.timestamp() * 1000),
+    )
+
+
+def event_of(task: Task, kind: TaskEventKind, error_code: str | None = None) -> TaskEvent:
+    """Return what plugins are told of a change of *task*."""
+    return TaskEvent(
+        kind=kind,
+        task_id=task.id,
+        provider=task.provider,
+        model=task.model,
+        user_id=task.user_id,
+        error_code=error_code,
+    )

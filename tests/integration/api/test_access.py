@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from danqing_server.models import Status
+from tests.integration.api.conftest import Client
+from tests.support.system import until
+from tests.unit.api.tasks import make_task
+
+Open = Callable[..., Any]
+
+KEYS = {"DANQING_API_KEYS": f"one:{'1' * 16},two:{'2' * 16}"}
+ONE = {"Authorization": f"Bearer {'1' * 16}"}
+TWO = {"Authorization": f"Bearer {'2' * 16}"}
+BODY = {"prompt": "a", "user_id": "u"}
+
+
+class TestKeys:
+    async def test_without_a_key_nothing_is_said(self, open_api: Open) -> None:
+        """401 and how to authenticate; the poll is told it failed."""
+        async with open_api(**KEYS) as api:
+            for method, path in [
+                ("POST", "/api/v1/ai/image/task"),
+                ("GET", "/api/v1/tasks/t"),
+                ("GET", "/api/v1/users/u"),
+            ]:
+                reply = await api.ask(method, path)
+                assert reply.status == 401
+                assert reply.headers["WWW-Authenticate"].startswith("Bearer")
+            polled = await api.ask("GET", "/api/v1/ai/image/result/t", headers={"Authorization": "Bearer nope"})
+            assert (polled.status, polled.json["data"]["status"]) == (401, "failed")
+
+    @pytest.mark.parametrize("path", ["/health", "/docs", "/openapi.json", "/docs/errors"])
+    async def test_public_pages_need_none(self, open_api: Open, path: str) -> None:
+        """Nor do pictures: the key in their path is the permission."""
+        async with open_api(**KEYS) as api:
+            assert (await api.ask("GET", path)).status in (200, 503)
+            assert (await api.ask("GET", "/api/v1/assets/t/0-a.png")).status == 404
+
+    async def test_others_tasks_and_users_do_not_exist(self, open_api: Open) -> None:
+        """Every route says 404, and lists are empty."""
+        async with open_api(**KEYS) as api:
+            made = await api.ask("POST", "/api/v1/ai/image/task", json=BODY, headers=ONE)
+            task_id = made.json["data"]["task_id"]
+            person = {"email": "a@b.com", "name": "ab"}
+            user_id = (await api.ask("POST", "/api/v1/users", json=person, headers=ONE)).json["data"]["id"]
+            for method, path in [
+                ("GET", f"/api/v1/tasks/{task_id}"),
+                ("GET", f"/api/v1/ai/image/result/{task_id}"),
+                ("POST", f"/api/v1/tasks/{task_id}/cancel"),
+                ("POST", f"/api/v1/tasks/{task_id}/retry"),
+                ("DELETE", f"/api/v1/tasks/{task_id}"),
+                ("GET", f"/api/v1/users/{user_id}"),
+                ("DELETE", f"/api/v1/users/{user_id}"),
+                ("GET", "/api/v1/users?email=a@b.com"),
+            ]:
+                assert (await api.ask(method, path, headers=TWO)).status == 404, path
+            listed = await api.ask("GET", "/api/v1/tasks/user/u", headers=TWO)
+            assert (listed.json["data"]["count"], listed.json["data"]["total"]) == (0, 0)
+            assert (await api.ask("GET", f"/api/v1/tasks/{task_id}", headers=ONE)).status == 200
+
+
+class TestPages:
+    async def test_preflight_allows_what_clients_send(self, api: Client) -> None:
+        """JSON with a key and an Idempotency-Key."""
+        asked = {
+            "Origin": "https://page.example",
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "authorization,content-type,idempotency-key",
+        }
+        reply = await api.ask("OPTIONS", "/api/v1/ai/image/task", headers=asked)
+        allowed = reply.headers["Access-Control-Allow-Headers"].lower().split(", ")
+        assert reply.status == 204
+        assert reply.headers["Access-Control-Allow-Origin"] == "*"
+        assert "POST" in reply.headers["Access-Control-Allow-Methods"]
+        assert {"authorization", "content-type", "idempotency-key"} <= set(allowed)
+
+    async def test_errors_may_be_read_too(self, api: Client) -> None:
+        """With the headers that tell when to ask again."""
+        reply = await api.ask("GET", "/nope", headers={"Origin": "https://page.example"})
+        assert reply.headers["Access-Control-Allow-Origin"] == "*"
+        assert "Retry-After" in reply.headers["Access-Control-Expose-Headers"]
+
+    async def test_none_shuts_pages_out(self, open_api: Open) -> None:
+        """A plain-text POST that needs no preflight makes no task either."""
+        async with open_api(DANQING_CORS_ORIGINS="none") as api:
+            headers = {"Origin": "https://evil.example", "Content-Type": "text/plain"}
+            reply = await api.ask("POST", "/api/v1/ai/image/task", json=BODY, headers=headers)
+            assert (reply.status, reply.json["code"]) == (403, "forbidden")
+            assert "Access-Control-Allow-Origin" not in reply.headers
+            assert await api.services.store.count_for_user("u", None) == 0
+
+
+class TestLinks:
+    async def _link(self, api: Client, **headers: str) -> str:
+        await api.services.store.insert(make_task("t1", Status.COMPLETED))
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        body = (await api.ask("GET", "/api/v1/ai/image/result/t1", headers=sent)).json
+        link: str = body["data"]["image_url"]
+        return link.removesuffix("/api/v1/assets/t1/0-abc.png")
+
+    async def test_link_begins_as_the_client_reached_us(self, api: Client) -> None:
+        """By name and port, or as a near proxy says."""
+        assert await self._link(api, Host="danqing.lan:8080") == "http://danqing.lan:8080"
+        assert await self._link(api, X_Forwarded_Proto="https", X_Forwarded_Host="p.example") == "https://p.example"
+        assert await self._link(api, X_Forwarded_Host='x"y', Host="h.example") == api.base
+        assert await self._link(api, Host="[::1]:8080") == "http://localhost:8080"
+
+    async def test_setting_overrides_everything(self, open_api: Open) -> None:
+        """`PUBLIC_BASE_URL` is how clients reach us."""
+        async with open_api(PUBLIC_BASE_URL="https://pictures.example/") as api:
+            assert await self._link(api, Host="other") == "https://pictures.example"
+
+
+class TestStopping:
+    async def test_draining_takes_nothing_new_and_still_answers(self, api: Client) -> None:
+        """503, a second, and the connection ends; GETs go on."""
+        api.services.draining = True
+        refused = await api.ask("POST", "/api/v1/ai/image/task", json=BODY)
+        assert (refused.status, refused.json["code"]) == (503, "draining")
+        assert (refused.headers["Retry-After"], refused.headers["Connection"]) == ("1", "close")
+        assert (await api.ask("GET", "/api/v1/queue/stats")).status == 200
+
+
+class TestHealth:
+    async def test_working_process_is_ok(self, open_api: Open) -> None:
+        """With every part named, and who answered."""
+        async with open_api(workers=True) as api:
+            reply = await api.ask("GET", "/health")
+            assert (reply.status, reply.json["status"], reply.json["message"]) == (200, "ok", "服务正常运行")
+            assert set(reply.json["checks"]) == {"mongodb", "redis", "storage", "workers"}
+            assert reply.json["pid"]
+
+    async def test_silent_redis_is_told_within_its_second(self, open_api: Open, own_redis: Any) -> None:
+        """503, the part named, no address shown."""
+        async with open_api(REDIS_URL=own_redis.url, DANQING_ROLE="api") as api:
+            own_redis.pause()
+            try:
+                async with asyncio.timeout(2):
+                    reply = await api.ask("GET", "/health")
+            finally:
+                own_redis.resume()
+            assert (reply.status, reply.json["status"]) == (503, "unavailable")
+            assert reply.json["checks"]["mongodb"] == "ok"
+            assert reply.json["checks"]["redis"] != "ok"
+            assert b"127.0.0.1" not in reply.body
+
+    async def test_submission_without_redis_is_refused(self, open_api: Open, own_redis: Any) -> None:
+        """503 within two seconds, and the task will not run."""
+        async with open_api(REDIS_URL=own_redis.url, DANQING_ROLE="api") as api:
+            own_redis.pause()
+            try:
+                async with asyncio.timeout(2):
+                    reply = await api.ask("POST", "/api/v1/ai/image/task", json=BODY)
+            finally:
+                own_redis.resume()
+            assert (reply.status, reply.json["code"]) == (503, "queue_unavailable")
+
+    async def test_worker_answers_health_only(self, open_api: Open) -> None:
+        """Its role says so."""
+        async with open_api(DANQING_ROLE="worker", workers=True) as api:
+
+            async def works() -> bool:
+                return (await api.ask("GET", "/health")).status == 200
+
+            await until(works)
+            assert (await api.ask("POST", "/api/v1/ai/image/task", json=BODY)).status == 404

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import re
+
+from danqing_server.api.app import create_app
+from danqing_server.settings import Settings
+from tests.integration.api.conftest import Client
+
+UNDOCUMENTED = {"/docs", "/docs/errors", "/docs/{name}", "/openapi.json"}
+
+
+class TestPage:
+    async def test_nothing_comes_from_another_host(self, api: Client) -> None:
+        """No URL of the page is absolute, all it names is here, and the browser is told to refuse the rest."""
+        page = await api.ask("GET", "/docs")
+        links = re.findall(r'(?:src|href)="([^"]+)"', page.body.decode())
+        assert page.headers["Content-Security-Policy"].startswith("default-src 'self'")
+        assert len(links) == 4
+        for link in links:
+            assert link.startswith(("/docs/", "data:"))
+            if link.startswith("/"):
+                assert (await api.ask("GET", link)).status == 200
+
+    async def test_validator_is_switched_off(self, api: Client) -> None:
+        """Swagger UI would send the document's address to a public service."""
+        assert b"validatorUrl: null" in (await api.ask("GET", "/docs/start.js")).body
+
+    async def test_only_its_own_files_are_sent(self, api: Client) -> None:
+        """No path leads to others."""
+        for name in ("README.md", "..%2fapp.py", "app.py"):
+            assert (await api.ask("GET", f"/docs/{name}")).status == 404
+
+    async def test_every_error_code_has_an_anchor(self, api: Client) -> None:
+        """The `type` of an error leads to its explanation."""
+        page = (await api.ask("GET", "/docs/errors")).body.decode()
+        for code in ("validation_failed", "task_not_found", "email_taken", "store_unavailable", "overloaded"):
+            assert f'id="{code}"' in page
+
+
+class TestDocument:
+    async def test_every_route_is_described(self, api: Client) -> None:
+        """With a summary, examples of success, errors, and an id of its own."""
+        document = (await api.ask("GET", "/openapi.json")).json
+        described = {(path, method) for path, operations in document["paths"].items() for method in operations}
+        app = create_app(Settings())
+        app.finalize()
+        registered = {
+            (re.sub(r"<(\w+)[^>]*>", r"{\1}", f"/{route.path.rstrip('/')}"), method.lower())
+            for route in app.router.routes
+            for method in route.methods
+            if method != "HEAD"
+        }
+        assert {entry for entry in registered if entry[0] not in UNDOCUMENTED} == described
+        operations = [each for path in document["paths"].values() for each in path.values()]
+        assert all(each["summary"] and "default" in each["responses"] for each in operations)
+        assert len({each["operationId"] for each in operations}) == len(operations)
+
+    async def test_every_reference_leads_somewhere(self, api: Client) -> None:
+        """The document is whole."""
+        reply = await api.ask("GET", "/openapi.json")
+        schemas = reply.json["components"]["schemas"]
+        named = set(re.findall(r'"#/components/schemas/(\w+)"', reply.body.decode()))
+        assert named <= set(schemas)
+
+    async def test_answers_have_the_fields_the_document_names(self, api: Client) -> None:
+        """A task's view and its schema say the same."""
+        body = {"type": "image", "model": "one", "input": {"prompt": "a"}, "user_id": "u"}
+        task = (await api.ask("POST", "/api/v1/ai/tasks", json=body)).json["data"]
+        document = (await api.ask("GET", "/openapi.json")).json
+        assert set(task) == set(document["components"]["schemas"]["Task"]["properties"])

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import asyncio
+import io
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.integration.api.conftest import Client
+
+Open = Callable[..., Any]
+
+DOORS = ["/api/v1/ai/image/task", "/api/v1/ai/tasks", "/api/v1/users"]
+
+BODIES = {
+    "empty": b"",
+    "no_json": b"prompt=a",
+    "half": b'{"prompt":',
+    "list": b"[]",
+    "text": b'"x"',
+    "number": b"5",
+    "null": b"null",
+    "bad_utf8": b'{"prompt":"\xff\xfe","user_id":"u"}',
+    "nul": b'{"prompt":"a\\u0000b","user_id":"u\\u0000","email":"a\\u0000@b.com"}',
+    "nul_key": b'{"a\\u0000":1}',
+    "surrogate": b'{"prompt":"\\ud800","user_id":"u"}',
+    "deep": b'{"input":' + b"[" * 5000 + b"]" * 5000 + b"}",
+    "deep_object": b'{"options":' + b'{"a":' * 500 + b"1" + b"}" * 501,
+    "huge_number": b'{"prompt":"a","user_id":"u","n":' + b"9" * 400 + b"}",
+    "beyond_64_bit": b'{"prompt":"a","user_id":"u","n":18446744073709551616}',
+    "nan": b'{"prompt":"a","user_id":"u","n":NaN}',
+    "operator_key": b'{"$where":"sleep(1000)","prompt":"a","user_id":"u"}',
+    "operator_value": b'{"prompt":"a","user_id":{"$gt":""},"email":{"$gt":""}}',
+    "dotted_key": b'{"prompt":"a","user_id":"u","options":{"a.b":1}}',
+    "empty_key": b'{"prompt":"a","user_id":"u","options":{"":1}}',
+    "long_text": b'{"prompt":"' + b"x" * 10_000_000 + b'","user_id":"u"}',
+    "long_user": b'{"prompt":"a","user_id":"' + b"x" * 10_000_000 + b'"}',
+    "many_keys": b"{" + b",".join(b'"k%d":1' % number for number in range(50_000)) + b"}",
+    "many_values": b'{"options":{"a":[' + b"1," * 200_000 + b"1]}}",
+    "byte_order_mark": b'\xef\xbb\xbf{"prompt":"a"}',
+}
+
+
+class TestBodies:
+    @pytest.mark.parametrize("door", DOORS)
+    @pytest.mark.parametrize("name", BODIES)
+    async def test_no_body_breaks_a_door(self, api: Client, door: str, name: str) -> None:
+        """400 with our error body, nothing stored, and the answer is short."""
+        reply = await api.ask("POST", door, data=io.BytesIO(BODIES[name]))
+        assert reply.status == 400, reply.body[:300]
+        assert reply.json["code"] == "validation_failed"
+        assert reply.json["details"]
+        assert len(reply.body) < 20_000
+
+    async def test_malformed_json_is_one_detail(self, api: Client) -> None:
+        """Its field is `request_body`."""
+        reply = await api.ask("POST", DOORS[0], data=b"{oops")
+        assert [detail["field"] for detail in reply.json["details"]] == ["request_body"]
+
+    async def test_prompt_is_in_no_error(self, api: Client) -> None:
+        """Not even when it is the fault."""
+        for prompt in ("SECRET\x00", "SECRET" * 20_000):
+            reply = await api.ask("POST", DOORS[0], json={"prompt": prompt, "user_id": "u"})
+            assert reply.status == 400
+            assert b"SECRET" not in reply.body
+
+    async def test_large_body_is_refused_before_it_is_read(self, open_api: Open) -> None:
+        """413 from its announced length alone, and when it comes in chunks."""
+        async with open_api(DANQING_MAX_BODY_BYTES="2048") as api:
+            reply = await api.ask("POST", DOORS[0], data=b"x" * 4096)
+            assert (reply.status, reply.json["code"]) == (413, "body_too_large")
+
+            async def pieces() -> Any:
+                for _ in range(64):
+                    yield b"x" * 1024
+
+            chunked = await api.ask("POST", DOORS[0], data=pieces())
+            assert chunked.status == 413
+
+    async def test_bodies_in_flight_are_bounded(self, open_api: Open) -> None:
+        """What is announced by one is not there for another: 503 with a time; then there is room again."""
+        async with open_api(DANQING_MAX_BODY_BYTES_IN_FLIGHT="4096") as api:
+            _, slow = await asyncio.open_connection("127.0.0.1", api.port)
+            slow.write(b"POST /api/v1/users HTTP/1.1\r\nHost: x\r\nContent-Length: 4000\r\n\r\n{")
+            await slow.drain()
+            body = b'{"prompt":"a","user_id":"u"}' + b" " * 200
+            async with asyncio.timeout(5):
+                while (reply := await api.ask("POST", DOORS[0], data=body)).status == 201:
+                    pass
+            assert (reply.status, reply.json["code"]) == (503, "overloaded")
+            assert reply.headers["Retry-After"] == "1"
+            slow.close()
+            async with asyncio.timeout(5):
+                while (await api.ask("POST", DOORS[0], data=body)).status != 201:
+                    pass
+
+
+class TestRequests:
+    @pytest.mark.parametrize(
+        ("raw", "status"),
+        [
+            (b"nonsense\r\n\r\n", 400),
+            (b"GET / HTTP/9.9\r\n\r\n", 400),
+            (b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+            (b"GET //[ HTTP/1.1\r\nHost: x\r\n\r\n", 404),
+            (b"GET http://[ HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+            (b"GET /health HTTP/1.1\r\nHost: x\r\nX-Pad: " + b"a" * 20_000 + b"\r\n\r\n", 431),
+            (b"POST /api/v1/users HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n", 400),
+            (b"POST /api/v1/users HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n", 413),
+            (b"POST /api/v1/users HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+            (b"POST /api/v1/users HTTP/1.1\r\nHost: x\r\nExpect: magic\r\nContent-Length: 2\r\n\r\n{}", 417),
+        ],
+    )
+    async def test_broken_http_gets_our_error_body(self, api: Client, raw: bytes, status: int) -> None:
+        """From the framework's own errors too."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
+        writer.write(raw)
+        async with asyncio.timeout(5):
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = int(re.search(rb"content-length: (\d+)", head.lower())[1])  # type: ignore[index]
+            body = await reader.readexactly(length)
+        writer.close()
+        assert int(head.split()[1]) == status, body
+        assert b'"request_id"' in body
+        assert b"x-request-id" in head.lower()
+
+    async def test_unknown_route_and_method(self, api: Client) -> None:
+        """404 with the old text, 405 with what is allowed."""
+        missing, wrong = await api.ask("GET", "/nope"), await api.ask("PATCH", "/api/v1/users")
+        assert (missing.status, missing.json["error"]) == (404, "接口不存在")
+        assert wrong.status == 405
+        assert {"GET", "POST"} <= set(wrong.headers["Allow"].split(", "))
+
+    async def test_english_is_spoken_when_asked_for(self, api: Client) -> None:
+        """By `Accept-Language`."""
+        reply = await api.ask("GET", "/nope", headers={"Accept-Language": "en-US,en;q=0.9"})
+        assert reply.json["error"] == "No such route"
+
+    async def test_sane_request_ids_are_kept(self, api: Client) -> None:
+        """In the header and in the error; others are replaced."""
+        kept = await api.ask("GET", "/nope", headers={"X-Request-ID": "abc-1"})
+        replaced = await api.ask("GET", "/nope", headers={"X-Request-ID": "a b\u00e9"})
+        assert kept.headers["X-Request-ID"] == kept.json["request_id"] == "abc-1"
+        assert re.fullmatch(r"[a-z0-9]{16}", replaced.headers["X-Request-ID"])
+
+    @pytest.mark.parametrize("host", ['evil"><script>', "a b", "x\\y", "user@host", "a/b", "[::1]]", "{{7*7}}"])
+    async def test_hostile_hosts_are_not_repeated(self, api: Client, host: str) -> None:
+        """Links then begin with the address the request came in on."""
+        from tests.unit.api.tasks import Status, make_task
+
+        await api.services.store.insert(make_task("t1", Status.COMPLETED))
+        reply = await api.ask("GET", "/api/v1/ai/image/result/t1", headers={"Host": host})
+        assert reply.json["data"]["image_url"] == f"{api.base}/api/v1/assets/t1/0-abc.png"

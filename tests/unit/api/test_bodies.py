@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from danqing_server.api.bodies import image_submission, new_user, task_submission, user_change
+from danqing_server.errors import InvalidSubmission
+from danqing_server.models import Priority
+
+IMAGE = {"prompt": "a cat", "user_id": "u1"}
+TASK = {"type": "image", "model": "one", "input": {"prompt": "a cat"}, "user_id": "u1"}
+
+
+def _image_problems(**members: Any) -> dict[str, str]:
+    with pytest.raises(InvalidSubmission) as caught:
+        image_submission({**IMAGE, **members}, None, "en")
+    return {problem.field: problem.message for problem in caught.value.problems}
+
+
+def _task_problems(**members: Any) -> dict[str, str]:
+    with pytest.raises(InvalidSubmission) as caught:
+        task_submission({**TASK, **members}, None, "en", 100)
+    return {problem.field: problem.message for problem in caught.value.problems}
+
+
+class TestImageBody:
+    def test_only_what_was_given_is_passed_on(self) -> None:
+        """Defaults are the provider's affair."""
+        assert image_submission(IMAGE, None, "zh").input == {"prompt": "a cat"}
+
+    def test_options_are_laid_beside_the_old_keys(self) -> None:
+        """The provider sees one flat object."""
+        found = image_submission({**IMAGE, "n": 2, "options": {"seed": 7}}, "me", "zh")
+        assert found.input == {"prompt": "a cat", "n": 2, "seed": 7}
+        assert found.owner == "me"
+
+    def test_names_are_those_the_client_used(self) -> None:
+        """A problem with an option is told under `options.`."""
+        name = image_submission({**IMAGE, "n": 2, "options": {"seed": 7, "image": []}}, None, "zh").name
+        assert [name(key) for key in ("n", "seed", "image[1]")] == ["n", "options.seed", "options.image[1]"]
+
+    def test_servers_own_options_are_taken_out(self) -> None:
+        """They say how to carry the task out, not what to paint."""
+        options = {"priority": "high", "on_ambiguous": "fail", "seed": 1}
+        found = image_submission({**IMAGE, "options": options}, None, "zh")
+        assert found.input == {"prompt": "a cat", "seed": 1}
+        assert (found.priority, found.on_ambiguous) == (Priority.HIGH, "fail")
+
+    def test_key_given_twice_is_refused(self) -> None:
+        """Nobody guesses which one was meant."""
+        assert "options.size" in _image_problems(size="1x1", options={"size": "2x2"})
+
+    def test_all_problems_come_in_one_answer(self) -> None:
+        """One round trip shows everything."""
+        found = _image_problems(prompt=None, user_id=5, extra=1, options={"priority": "urgent"}, model=["m"])
+        assert set(found) == {"prompt", "user_id", "extra", "options.priority", "model"}
+        assert "known: prompt, user_id" in found["extra"]
+
+    @pytest.mark.parametrize("user_id", ["", "x" * 129, "a\nb", "a\x7f", 5, True, ["u"], {"$gt": ""}])
+    def test_odd_user_ids_are_refused(self, user_id: object) -> None:
+        """1 to 128 characters, none of them a control character."""
+        assert set(_image_problems(user_id=user_id)) == {"user_id"}
+
+    @pytest.mark.parametrize("user_id", ["张三", "user_123", "a b", "x" * 128, "$gt"])
+    def test_free_text_is_a_user_id(self, user_id: str) -> None:
+        """Nothing in it is interpreted."""
+        assert image_submission({**IMAGE, "user_id": user_id}, None, "zh").user_id == user_id
+
+    def test_empty_and_null_model_mean_the_default(self) -> None:
+        """Old clients send empty fields."""
+        assert image_submission({**IMAGE, "model": ""}, None, "zh").model is None
+        assert image_submission({**IMAGE, "model": None}, None, "zh").model is None
+
+    @pytest.mark.parametrize("options", ["seed", 5, [], True])
+    def test_options_must_be_an_object(self, options: object) -> None:
+        """Anything else is named."""
+        assert set(_image_problems(options=options)) == {"options"}
+
+
+class TestTaskBody:
+    def test_everything_required_is_named(self) -> None:
+        """Four fields are missing, four problems are told."""
+        with pytest.raises(InvalidSubmission) as caught:
+            task_submission({}, None, "zh", 100)
+        assert {problem.field for problem in caught.value.problems} == {"type", "model", "input", "user_id"}
+        assert {problem.message for problem in caught.value.problems} == {"必填"}
+
+    @pytest.mark.parametrize("delay", [-1, 101, 1.5, True, "5", 2**70])
+    def test_odd_delays_are_refused(self, delay: object) -> None:
+        """Whole seconds up to the limit."""
+        assert set(_task_problems(delay=delay)) == {"delay"}
+
+    def test_names_are_those_the_client_used(self) -> None:
+        """A problem with the input is told under `input.`."""
+        found = task_submission({**TASK, "delay": 5, "provider": "p"}, None, "zh", 100)
+        assert found.name("size") == "input.size"
+        assert (found.delay_s, found.provider, found.input) == (5, "p", {"prompt": "a cat"})
+
+
+class TestUserBody:
+    @pytest.mark.parametrize(
+        "email", ["a", "a@", "@b.com", "a b@c.com", "a@b", "a@b..com", f"{'x' * 95}@b.com", "a@b.com\n", 5]
+    )
+    def test_odd_addresses_are_refused(self, email: object) -> None:
+        """An address has one @, a domain with a dot, and at most 100 characters."""
+        with pytest.raises(InvalidSubmission) as caught:
+            new_user({"email": email, "name": "ab"}, "zh")
+        assert [problem.field for problem in caught.value.problems] == ["email"]
+
+    @pytest.mark.parametrize("email", ["user@example.com", "a.b+c@d-e.co.uk", "用户@例子.中国"])
+    def test_usual_addresses_are_taken(self, email: str) -> None:
+        """Chinese ones included."""
+        assert new_user({"email": email, "name": "ab"}, "zh").email == email
+
+    @pytest.mark.parametrize("name", ["a", "x" * 51, None, 7])
+    def test_odd_names_are_refused(self, name: object) -> None:
+        """2 to 50 characters."""
+        with pytest.raises(InvalidSubmission):
+            new_user({"email": "a@b.com", "name": name}, "zh")
+
+    def test_change_may_say_one_thing(self) -> None:
+        """What is not said stays."""
+        found = user_change({"name": "张三"}, "zh")
+        assert (found.email, found.name) == (None, "张三")

@@ -1,0 +1,83 @@
+"""Group commit, without a database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from danqing_server.batching import Batcher
+
+
+class TestBatcher:
+    async def test_concurrent_items_share_batches(self) -> None:
+        """While batches are under way the next one gathers."""
+        sizes: list[int] = []
+
+        async def flush(items: Sequence[int]) -> list[int]:
+            sizes.append(len(items))
+            await asyncio.sleep(0)
+            return [item * 2 for item in items]
+
+        batcher = Batcher(flush)
+        answers = await asyncio.gather(*(batcher.submit(number) for number in range(1000)))
+        assert answers == [number * 2 for number in range(1000)]
+        assert len(sizes) < 10
+        assert max(sizes) == 256
+
+    async def test_an_item_submitted_as_a_runner_ends_is_answered(self) -> None:
+        """An item submitted in the very moment a runner ends is not forgotten."""
+
+        async def flush(items: Sequence[int]) -> list[int]:
+            return list(items)
+
+        batcher = Batcher(flush, in_flight=1)
+        async with asyncio.timeout(10):
+            for number in range(3):  # each wakes up before the runner's end has been noticed
+                assert await batcher.submit(number) == number
+
+    async def test_one_items_error_is_its_own(self) -> None:
+        """An exception in the answers reaches only its caller."""
+
+        async def flush(items: Sequence[int]) -> list[int | Exception]:
+            return [ValueError("odd") if item % 2 else item for item in items]
+
+        batcher = Batcher(flush)
+        odd, even = await asyncio.gather(batcher.submit(1), batcher.submit(2), return_exceptions=True)
+        assert isinstance(odd, ValueError)
+        assert even == 2
+
+    async def test_a_failed_flush_reaches_every_caller_and_the_next_works(self) -> None:
+        """A batch that raises does not stop the batcher."""
+        failing = True
+
+        async def flush(items: Sequence[int]) -> list[int]:
+            if failing:
+                raise ConnectionError
+            return list(items)
+
+        batcher = Batcher(flush)
+        errors = await asyncio.gather(*(batcher.submit(number) for number in range(3)), return_exceptions=True)
+        assert [type(error) for error in errors] == [ConnectionError] * 3
+        failing = False
+        assert await batcher.submit(7) == 7
+
+    async def test_a_cancelled_caller_leaves_the_others_alone(self) -> None:
+        """The batch goes on without the one who left."""
+        release = asyncio.Event()
+
+        async def flush(items: Sequence[int]) -> list[int]:
+            await release.wait()
+            return list(items)
+
+        batcher = Batcher(flush)
+        leaving = asyncio.create_task(batcher.submit(1))
+        staying = asyncio.create_task(batcher.submit(2))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        release.set()
+        assert await staying == 2
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        await batcher.drain()
