@@ -35,6 +35,9 @@ class Call(Protocol):
     request_id: str | None
     usage: Mapping[str, Any]
 
+    def release(self, indexes: Sequence[int]) -> None:
+        """Take pictures out of this call that the service said it neither made nor billed; another may be sent."""
+
 
 class Run(Protocol):
     """What a provider may do with the task it is carrying out. Every method may raise `asyncio.CancelledError`."""

@@ -96,7 +96,7 @@ class Forecast:
 
     async def explain(self, task: Task) -> Explanation:
         """Return why *task* is where it is. Raises QueueUnavailable."""
-        view = await self.lane(task.provider)
+        view = await self._look(task.provider)
         now = self.clock.now()
         if task.status in FINISHED:
             return Explanation(task=task, waiting_for=None)

@@ -198,10 +198,10 @@ class Settings:
     )
     call_timeout_s: float = _setting(
         "AI_TIMEOUT",
-        600.0,
+        1200.0,
         _duration(0.001, 86400),
         unit="s",
-        shown="600",
+        shown="1200",
         allowed="seconds or a Go duration (`30s`, `10m`)",
         meaning="Longest one upstream call may take; raised to 120 s if lower: a cut call is billed too.",
     )

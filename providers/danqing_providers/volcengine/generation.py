@@ -12,6 +12,7 @@ import attrs
 
 from danqing_plugins import (
     AccountProblem,
+    Call,
     ContentRejected,
     InvalidRequest,
     Job,
@@ -129,7 +130,7 @@ class Generation:
                         call.usage = news.usage
                     else:
                         await self._take(news, indexes, tally)
-            await self._settle(indexes, tally)
+            await self._settle(indexes, tally, call)
         if tally.left is not None:
             raise tally.left
 
@@ -160,14 +161,20 @@ class Generation:
             if self.job.images > 1 and self._in_one_call:
                 await self.run.reject(index, error)
 
-    async def _settle(self, indexes: Sequence[int], tally: _Tally) -> None:
-        """End the call: with an error when it brought nothing, so that it does not count as billed."""
+    async def _settle(self, indexes: Sequence[int], tally: _Tally, call: Call) -> None:
+        """End the call: with an error when it brought nothing, so that it does not count as billed.
+
+        What Ark says it left undone after some pictures is unbilled too, and may be asked for again.
+        Source: volcengine.com/docs/82379/1541523, "usage.generated_images", read 2026-11-23.
+        """
         self._details.update(tally.details)
         if not tally.made:
             error = tally.left or tally.rejected
             if error is not None:
                 raise error
             raise OutcomeUnknown("Ark answered without a picture", code="unreadable_answer")
+        if isinstance(tally.left, _STOPPING):
+            call.release([index for index in indexes if index in self.run.missing])
         rest = [index for index in indexes if index not in tally.covered]
         if rest and not tally.stopped:
             await self.run.omit(rest)

@@ -13,8 +13,9 @@ from sanic_ext.extensions.openapi.builders import OperationStore, SpecificationB
 from sanic_ext.extensions.openapi.definitions import Parameter
 from sanic_ext.extensions.openapi.extension import OpenAPIExtension
 
+from danqing_server.api.examples import EXAMPLES, example_error
 from danqing_server.api.problems import PROBLEMS
-from danqing_server.api.schemas import EXAMPLES, SCHEMAS, example_error
+from danqing_server.api.schemas import SCHEMAS
 
 __all__ = ["Answer", "described", "install_openapi", "query", "undescribed"]
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import re
+import secrets
 import time
 from asyncio import CancelledError
+from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote
 
+import attrs
 from sanic import HTTPResponse, Request
-from sanic.exceptions import MethodNotAllowed, PayloadTooLarge, SanicException
+from sanic.exceptions import MethodNotAllowed, NotFound, PayloadTooLarge, SanicException
 from sanic.handlers import ErrorHandler
 from sanic.response import BaseHTTPResponse
 
@@ -20,13 +23,13 @@ from danqing_server.api.origins import Origins
 from danqing_server.api.problems import HeadTooLarge, ProblemReport, report_of
 from danqing_server.codec import shorten
 from danqing_server.errors import DanqingError, Draining
-from danqing_server.ids import new_token
 from danqing_server.log import get_logger
 
 __all__ = ["RESULT_PATH", "ApiRequest", "Edge", "finish"]
 
 RESULT_PATH = "/api/v1/ai/image/result/"
 
+_METHODS = ("DELETE", "GET", "HEAD", "POST", "PUT")
 _QUIET_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
@@ -44,7 +47,7 @@ class ApiRequest(Request[Any, Any]):
         super().__init__(b"*" if named.get("method") == "NONE" else url_bytes, *positional, **named)
         self.arrived_s = time.perf_counter()
         given = self.headers.get("x-request-id")
-        self.trace_id = given if given and _SANE_ID.fullmatch(given) else new_token(10)
+        self.trace_id = given if given and _SANE_ID.fullmatch(given) else secrets.token_hex(8)
 
 
 async def finish(request: ApiRequest, response: BaseHTTPResponse) -> None:
@@ -55,7 +58,8 @@ async def finish(request: ApiRequest, response: BaseHTTPResponse) -> None:
     if origin is not None:
         origins: Origins = request.app.ctx.origins
         headers.update(origins.headers(origin))
-    level = logging.DEBUG if request.method in _QUIET_METHODS else logging.INFO
+    quiet = request.method in _QUIET_METHODS and response.status < 500
+    level = logging.DEBUG if quiet else logging.INFO
     if _levels.isEnabledFor(level):
         _log_request(request, response, level)
 
@@ -80,12 +84,14 @@ class Edge(ErrorHandler):
     def response(self, request: Any, exception: BaseException) -> HTTPResponse:
         """Return the answer to *exception*; one nobody foresaw is logged with its traceback."""
         if isinstance(exception, MethodNotAllowed) and request.method == "OPTIONS":
-            return _options(request, exception)
+            return _options(request)
         if not isinstance(exception, DanqingError | SanicException | CancelledError):
             log.error("unexpected_error", request_id=request.trace_id, exc_info=exception)
         if isinstance(exception, PayloadTooLarge) and request.route is None:
             exception = HeadTooLarge(str(exception))  # Sanic raises the same error for head and body
         report = report_of(exception, language_of(request.headers))
+        if isinstance(exception, MethodNotAllowed):
+            report = attrs.evolve(report, headers={"allow": _allowed_methods(request)})
         if isinstance(exception, Draining) and request.stream is not None:
             request.stream.keep_alive = False
         return problem_answer(request, report)
@@ -103,9 +109,19 @@ def problem_answer(request: ApiRequest, report: ProblemReport) -> HTTPResponse:
     return json_answer(body, report.status, headers)
 
 
-def _options(request: ApiRequest, error: MethodNotAllowed) -> HTTPResponse:
+def _allowed_methods(request: ApiRequest) -> str:
+    """Return what the path takes; Sanic's own error does not know it where several routes share a path."""
+    found = ["OPTIONS"]
+    for method in _METHODS:
+        with suppress(NotFound, MethodNotAllowed):
+            request.app.router.get(request.path, method, request.headers.get("host"))
+            found.append(method)
+    return ", ".join(sorted(found))
+
+
+def _options(request: ApiRequest) -> HTTPResponse:
     """Answer OPTIONS on any route, preflights included."""
-    allowed = report_of(error, "en").headers["allow"]
+    allowed = _allowed_methods(request)
     origins: Origins = request.app.ctx.origins
     return HTTPResponse(status=204, headers={"allow": allowed, **origins.preflight_headers(allowed)})
 

@@ -208,8 +208,6 @@ def report_of(error: BaseException, language: str) -> ProblemReport:
             return _conflict(report, error, language)
         case errors.Unauthenticated():
             return attrs.evolve(report, headers={"www-authenticate": 'Bearer realm="danqing"'})
-        case sanic_errors.MethodNotAllowed():
-            return attrs.evolve(report, headers={"allow": _allowed(error)})
     return report
 
 
@@ -275,9 +273,3 @@ def _shown(problem: Problem) -> object:
     if problem.field in PROMPT_FIELDS and isinstance(problem.value, str):
         return None
     return shorten(problem.value)
-
-
-def _allowed(error: sanic_errors.MethodNotAllowed) -> str:
-    given = str(dict(getattr(error, "headers", {})).get("Allow", ""))
-    methods = {method.strip() for method in given.split(",") if method.strip()}
-    return ", ".join(sorted(methods | {"OPTIONS"}))

@@ -19,7 +19,7 @@ from danqing_server.queue.lanes import Queue
 __all__ = ["Gate", "Gates", "Pace", "Report"]
 
 FAILURES_IN_A_ROW = 10
-SERVICE_MS = (2_000, 60_000)
+SERVICE_MS = (1_000, 60_000)
 ACCOUNT_MS = (30_000, 600_000)
 PACE_MINUTES = 5
 

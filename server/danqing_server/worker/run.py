@@ -47,6 +47,10 @@ class OpenCall:
     id: str
     request_id: str | None = None
     usage: Mapping[str, Any] = attrs.field(factory=dict)
+    released: set[int] = attrs.field(factory=set, init=False)
+
+    def release(self, indexes: Sequence[int]) -> None:
+        self.released.update(indexes)
 
 
 @attrs.define(eq=False)
@@ -102,6 +106,7 @@ class TaskRun:
             # Not awaited: it travels with the next write, and until then the call counts as open.
             closed = attrs.evolve(
                 record,
+                indexes=tuple(index for index in record.indexes if index not in call.released),
                 outcome=outcome,
                 ended_at=self.tools.clock.now(),
                 request_id=call.request_id,

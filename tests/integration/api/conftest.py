@@ -31,11 +31,17 @@ class Client:
     port: int
     session: aiohttp.ClientSession
     system: System
+    server: Any
 
     @property
     def services(self) -> Services:
         """What the routes use."""
         return self.system.services
+
+    def waiting_to_write(self) -> list[int]:
+        """Return, of each connection whose client does not keep up, the bytes held for it."""
+        protocols = list(self.server.connections)
+        return [each.transport.get_write_buffer_size() for each in protocols if not each._can_write.is_set()]
 
     async def ask(self, method: str, path: str, **options: Any) -> Reply:
         """Send one request and read its answer."""
@@ -86,7 +92,7 @@ async def opened(settings: Settings, provider: ScriptedProvider, *, workers: boo
         await server.before_start()
         async with aiohttp.ClientSession(skip_auto_headers=["Accept-Language"]) as session:
             try:
-                yield Client(f"http://127.0.0.1:{port}", port, session, system)
+                yield Client(f"http://127.0.0.1:{port}", port, session, system, server)
             finally:
                 await server.before_stop()
                 server.close()

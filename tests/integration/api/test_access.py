@@ -19,6 +19,10 @@ TWO = {"Authorization": f"Bearer {'2' * 16}"}
 BODY = {"prompt": "a", "user_id": "u"}
 
 
+async def _works(api: Client) -> bool:
+    return (await api.ask("GET", "/health")).status == 200
+
+
 class TestKeys:
     async def test_without_a_key_nothing_is_said(self, open_api: Open) -> None:
         """401 and how to authenticate; the poll is told it failed."""
@@ -79,6 +83,21 @@ class TestPages:
         assert "POST" in reply.headers["Access-Control-Allow-Methods"]
         assert {"authorization", "content-type", "idempotency-key"} <= set(allowed)
 
+    @pytest.mark.parametrize(
+        ("path", "methods"),
+        [
+            ("/api/v1/users/u1", "DELETE, GET, HEAD, OPTIONS, PUT"),
+            ("/api/v1/tasks/t1", "DELETE, GET, HEAD, OPTIONS"),
+            ("/api/v1/tasks/t1/cancel", "OPTIONS, POST"),
+            ("/health", "GET, HEAD, OPTIONS"),
+        ],
+    )
+    async def test_every_method_of_a_path_is_allowed(self, api: Client, path: str, methods: str) -> None:
+        """Also where several routes share the path; and another method is told the same."""
+        asked, wrong = await api.ask("OPTIONS", path), await api.ask("PATCH", path)
+        assert (asked.status, asked.headers["Allow"]) == (204, methods)
+        assert (wrong.status, wrong.headers["Allow"]) == (405, methods)
+
     async def test_errors_may_be_read_too(self, api: Client) -> None:
         """With the headers that tell when to ask again."""
         reply = await api.ask("GET", "/nope", headers={"Origin": "https://page.example"})
@@ -130,6 +149,7 @@ class TestHealth:
     async def test_working_process_is_ok(self, open_api: Open) -> None:
         """With every part named, and who answered."""
         async with open_api(workers=True) as api:
+            await until(lambda: _works(api))
             reply = await api.ask("GET", "/health")
             assert (reply.status, reply.json["status"], reply.json["message"]) == (200, "ok", "服务正常运行")
             assert set(reply.json["checks"]) == {"mongodb", "redis", "storage", "workers"}
@@ -154,7 +174,7 @@ class TestHealth:
         async with open_api(REDIS_URL=own_redis.url, DANQING_ROLE="api") as api:
             own_redis.pause()
             try:
-                async with asyncio.timeout(2):
+                async with asyncio.timeout(2.5):
                     reply = await api.ask("POST", "/api/v1/ai/image/task", json=BODY)
             finally:
                 own_redis.resume()
@@ -163,9 +183,5 @@ class TestHealth:
     async def test_worker_answers_health_only(self, open_api: Open) -> None:
         """Its role says so."""
         async with open_api(DANQING_ROLE="worker", workers=True) as api:
-
-            async def works() -> bool:
-                return (await api.ask("GET", "/health")).status == 200
-
-            await until(works)
+            await until(lambda: _works(api))
             assert (await api.ask("POST", "/api/v1/ai/image/task", json=BODY)).status == 404

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import asyncio
+import io
 
 import pytest
+from PIL import Image
 
 from danqing_plugins import Source
 from danqing_server.assets.storage import Asset
 from tests.integration.api.conftest import Client
 from tests.support.providers import picture
+from tests.support.system import until
 
 
 @pytest.fixture
@@ -56,17 +59,14 @@ class TestPicture:
         assert (await api.ask("GET", f"/api/v1/assets/{key}")).status == 404
 
     async def test_client_that_does_not_read_holds_no_picture(self, api: Client) -> None:
-        """The stream stops at the transport's limits."""
-        import os
-
-        from PIL import Image
-
-        noise = Image.frombytes("RGB", (1500, 1500), os.urandom(1500 * 1500 * 3))
-        file = __import__("io").BytesIO()
-        noise.save(file, "PNG")
+        """The stream waits for it with a few hundred kilobytes in hand, and others are served meanwhile."""
+        file = io.BytesIO()
+        Image.new("RGB", (3000, 3000)).save(file, "PNG", compress_level=0)
         stored = await api.services.assets.keep("t2", 0, Source.from_bytes(file.getvalue()))
         reader, writer = await asyncio.open_connection("127.0.0.1", api.port, limit=1024)
         writer.write(f"GET /api/v1/assets/{stored.key} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         await reader.readuntil(b"\r\n\r\n")
+        [held] = await until(api.waiting_to_write, what="the server waiting for its client")
+        assert 0 < held < 512 * 1024 < stored.size_bytes
         assert (await api.ask("GET", "/api/v1/queue/stats")).status == 200
         writer.close()

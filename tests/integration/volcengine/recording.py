@@ -25,6 +25,10 @@ class RecordedCall:
     request_id: str | None = None
     usage: Mapping[str, Any] = attrs.field(factory=dict)
     outcome: str | None = None
+    released: set[int] = attrs.field(factory=set)
+
+    def release(self, indexes: Sequence[int]) -> None:
+        self.released.update(indexes)
 
 
 class RecordingLog:

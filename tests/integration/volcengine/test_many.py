@@ -204,6 +204,7 @@ class TestGroups:
             with pytest.raises(Unavailable):
                 await client.carry_out(run)
             assert run.missing == (1, 2, 3)
+            assert run.calls[0].released == {1, 2, 3}
             await client.carry_out(run)
         assert run.outcomes == ["answered", "answered"]
         assert [run.pictures[index].url for index in (0, 1, 2)] == [item["url"] for item in (first, second, third)]
@@ -338,6 +339,15 @@ class TestStreams:
         kind = "image_generation.partial_succeeded"
         text = "".join(f"data: {json.dumps({'type': kind, **item})}\n\n" for item in pictures(2))
         async with serve(stream(text.encode())) as ark:
+            client = connect(ark)
+            run = client.begin(**GROUP)
+            await client.carry_out(run)
+        assert [run.pictures[index].url for index in (0, 1)] == [item["url"] for item in pictures(2)]
+
+    async def test_index_says_which_picture_it_is(self, connect: Connect) -> None:
+        """Events may come in another order than their pictures."""
+        first, second = events(*pictures(2), completed=False).split(b"\n\n")[:2]
+        async with serve(stream(second + b"\n\n" + first + b"\n\n")) as ark:
             client = connect(ark)
             run = client.begin(**GROUP)
             await client.carry_out(run)

@@ -1,0 +1,351 @@
+"""The conformance kit: run a provider's own tests against the rules the server holds it to.
+
+    async def test_conforms():
+        request = Request(provider="hello", type="image", model=None, input={"prompt": "a hill", "n": 3})
+        await check_provider(HelloProvider(), request)
+
+Each `check_*` raises AssertionError with one sentence that names the rule. Nothing here needs a server, a test
+framework or the network; what the provider itself calls is the test's to provide.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from danqing_plugins.errors import InvalidRequest, OutcomeUnknown, PluginError
+from danqing_plugins.models import Job, Prepared, Reference, ReferenceData, Request, Source
+from danqing_plugins.provider import Provider
+
+if TYPE_CHECKING:
+    import aiohttp
+
+__all__ = [
+    "RecordedCall",
+    "RecordingLog",
+    "RecordingRun",
+    "check_cancellation",
+    "check_generate",
+    "check_info",
+    "check_prepare",
+    "check_provider",
+    "check_resume",
+    "job_of",
+]
+
+UNKNOWN_MODEL = "danqing-no-such-model"
+PATIENCE_S = 10.0
+SHORTEST_SECRET = 6
+"""Texts of the input shorter than this may stand in a log line or fingerprint by chance."""
+
+
+@attrs.define(kw_only=True)
+class RecordedCall:
+    """One paid call. `outcome` is None while it is open, then `answered` or the name of what ended it."""
+
+    id: str
+    indexes: tuple[int, ...]
+    fingerprint: str
+    request_id: str | None = None
+    usage: Mapping[str, Any] = attrs.field(factory=dict)
+    outcome: str | None = None
+
+
+@attrs.define
+class RecordingLog:
+    """Keeps every line as `(event, fields)`."""
+
+    lines: list[tuple[str, Mapping[str, object]]] = attrs.field(factory=list)
+
+    def info(self, event: str, **fields: object) -> None:
+        """Keep the line."""
+        self.lines.append((event, fields))
+
+    def warning(self, event: str, **fields: object) -> None:
+        """Keep the line."""
+        self.lines.append((event, fields))
+
+
+@attrs.define(eq=False, kw_only=True)
+class RecordingRun:
+    """A `danqing_plugins.Run` that keeps what a provider does with it, under the server's rules.
+
+    `references` are the bytes of each reference, by its `field`. `holds_after` makes `deliver` stand still once so
+    many pictures were delivered in this run, as if the process stopped there; `held` is set when it does.
+    `delivered_before_call` are the pictures that came without any paid call for them.
+    """
+
+    job: Job
+    http: aiohttp.ClientSession | None = None
+    references: Mapping[str, ReferenceData] = attrs.field(factory=dict)
+    holds_after: int | None = None
+    remaining_s: float = 600.0
+    pictures: dict[int, Source] = attrs.field(factory=dict)
+    rejected: dict[int, PluginError] = attrs.field(factory=dict)
+    omitted: set[int] = attrs.field(factory=set)
+    saved: dict[str, Any] = attrs.field(factory=dict)
+    earlier_calls: tuple[RecordedCall, ...] = ()
+    calls: list[RecordedCall] = attrs.field(factory=list)
+    fractions: list[float] = attrs.field(factory=list)
+    log: RecordingLog = attrs.field(factory=RecordingLog)
+    held: asyncio.Event = attrs.field(factory=asyncio.Event)
+    delivered_before_call: list[int] = attrs.field(factory=list)
+    _delivered_here: int = 0
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The session that the test gave."""
+        assert self.http is not None, "the provider uses run.session: give the check a session"
+        return self.http
+
+    @property
+    def delivered(self) -> frozenset[int]:
+        """See `danqing_plugins.Run`."""
+        return frozenset(self.pictures) | frozenset(self.rejected) | frozenset(self.omitted)
+
+    @property
+    def missing(self) -> tuple[int, ...]:
+        """See `danqing_plugins.Run`."""
+        return tuple(index for index in range(self.job.images) if index not in self.delivered)
+
+    @asynccontextmanager
+    async def call(self, indexes: Sequence[int], fingerprint: str) -> AsyncIterator[RecordedCall]:
+        """Record a call, and how its block ended."""
+        call = RecordedCall(id=f"call-{len(self.calls)}", indexes=tuple(indexes), fingerprint=fingerprint)
+        self._check_index(*call.indexes)
+        self.calls.append(call)
+        try:
+            yield call
+        except BaseException as error:
+            call.outcome = type(error).__name__
+            raise
+        call.outcome = "answered"
+
+    async def deliver(self, index: int, source: Source) -> None:
+        """Keep the picture; one that is delivered already is ignored."""
+        self._check_index(index)
+        if index not in self.missing:
+            return
+        if self.holds_after is not None and self._delivered_here >= self.holds_after:
+            self.held.set()
+            await asyncio.Event().wait()
+        if not any(index in call.indexes for call in (*self.earlier_calls, *self.calls)):
+            self.delivered_before_call.append(index)
+        self._delivered_here += 1
+        self.pictures[index] = source
+
+    async def reject(self, index: int, error: PluginError) -> None:
+        """Keep the error."""
+        self._check_index(index)
+        if index in self.missing:
+            self.rejected[index] = error
+
+    async def omit(self, indexes: Sequence[int]) -> None:
+        """Keep the indexes."""
+        self._check_index(*indexes)
+        self.omitted |= set(indexes) & set(self.missing)
+
+    async def progress(self, fraction: float) -> None:
+        """Keep the fraction."""
+        assert 0 <= fraction <= 1, f"progress is from 0 to 1, not {fraction}"
+        self.fractions.append(fraction)
+
+    async def checkpoint(self, data: Mapping[str, Any]) -> None:
+        """Keep the data in the place of what was saved before."""
+        _require_json(data, "checkpoint")
+        self.saved = copy.deepcopy(dict(data))
+
+    async def open_reference(self, reference: Reference) -> ReferenceData:
+        """Return the bytes that the test gave. Raises InvalidRequest when it gave none."""
+        found = self.references.get(reference.field)
+        if found is None:
+            raise InvalidRequest(f"{reference.field}: the test gave no bytes for it")
+        return found
+
+    def next_attempt(self) -> RecordingRun:
+        """Return the run of the attempt after this one: what is delivered and saved is there again."""
+        return RecordingRun(
+            job=attrs.evolve(self.job, attempt=self.job.attempt + 1),
+            http=self.http,
+            references=self.references,
+            pictures=dict(self.pictures),
+            rejected=dict(self.rejected),
+            omitted=set(self.omitted),
+            saved=copy.deepcopy(self.saved),
+            earlier_calls=(*self.earlier_calls, *self.calls),
+        )
+
+    def _check_index(self, *indexes: int) -> None:
+        strangers = [index for index in indexes if not 0 <= index < max(self.job.images, 1)]
+        assert not strangers, f"picture {strangers} of a task of {self.job.images}"
+
+
+def job_of(provider: Provider, request: Request) -> Job:
+    """Return the job that *request* becomes. Raises InvalidRequest as the provider does."""
+    prepared = provider.prepare(request)
+    return Job(
+        task_id=f"{request.provider}_img_test",
+        user_id="user_test",
+        provider=request.provider,
+        type=request.type,
+        model=prepared.model,
+        input=prepared.input,
+        images=prepared.images,
+        references=request.references,
+    )
+
+
+async def check_provider(
+    provider: Provider,
+    request: Request,
+    *,
+    session: aiohttp.ClientSession | None = None,
+    references: Mapping[str, ReferenceData] | None = None,
+) -> None:
+    """Run every check; *request* is one the provider takes, best of two or more pictures.
+
+    *provider* is configured and started. `session` is what `run.session` will be, `references` the bytes of
+    `request.references` by their `field`.
+    """
+    check_info(provider)
+    check_prepare(provider, request)
+    job = job_of(provider, request)
+    for check in (check_generate, check_resume, check_cancellation):
+        await check(provider, RecordingRun(job=job, http=session, references=references or {}))
+
+
+def check_info(provider: Provider) -> None:
+    """Check what the provider says of itself: names, models, and schemas that are JSON."""
+    info = provider.info
+    assert info == provider.info, "info differs from one call to the next"
+    assert re.fullmatch(r"[a-z][a-z0-9_]{0,31}", info.name), f"name {info.name!r}: lower-case letters, digits, _"
+    ids = [model.id for model in info.models]
+    assert info.default_model in ids, f"default_model {info.default_model!r} is not among the models {ids}"
+    names = [name for model in info.models for name in (model.id, *model.aliases)]
+    assert len(set(names)) == len(names), f"an id or alias stands for two models: {sorted(names)}"
+    assert info.concurrency >= 1, f"concurrency is {info.concurrency}"
+    for model in info.models:
+        assert model.types, f"model {model.id!r} takes no task type"
+        _require_json(model.parameters, f"the parameters of {model.id!r}")
+        described = set(model.parameters.get("properties", {}))
+        unknown = sorted(set(model.parameters.get("required", ())) - described)
+        assert not unknown, f"model {model.id!r} requires {unknown}, which its properties do not describe"
+
+
+def check_prepare(provider: Provider, request: Request) -> None:
+    """Check that *request* is taken as it stands, an unknown model is refused, and strangers' requests are left."""
+    before = copy.deepcopy(dict(request.input))
+    prepared = provider.danqing_prepare(request=request)
+    assert prepared is not None, f"danqing_prepare does not answer for provider {request.provider!r}"
+    assert dict(request.input) == before, "prepare changed the request's input; make a new mapping"
+    _check_prepared(provider, prepared)
+    stranger = attrs.evolve(request, provider=f"not_{request.provider}"[:32])
+    assert provider.danqing_prepare(request=stranger) is None, "danqing_prepare answers for another provider"
+    try:
+        provider.prepare(attrs.evolve(request, model=UNKNOWN_MODEL))
+    except InvalidRequest as error:
+        fields = [problem.field for problem in error.problems]
+        assert "model" in fields, f"the refusal of an unknown model names the fields {fields}, not 'model'"
+    else:
+        raise AssertionError("prepare takes an unknown model; raise InvalidRequest")
+
+
+def _check_prepared(provider: Provider, prepared: Prepared) -> None:
+    models = [model.id for model in provider.info.models]
+    assert prepared.model in models, f"prepare chose the model {prepared.model!r}, which is none of {models}"
+    assert prepared.images >= 0, f"prepare promises {prepared.images} pictures"
+    _require_json(prepared.input, "Prepared.input")
+
+
+async def check_generate(provider: Provider, run: RecordingRun) -> None:
+    """Check one whole generation: every picture settled, each under a paid call, and nothing told to the log."""
+    assert provider.danqing_generate(job=attrs.evolve(run.job, provider="other"), run=run) is None, (
+        "danqing_generate answers for another provider"
+    )
+    await _generate(provider, run)
+    assert not run.missing, f"generate returned while the pictures {run.missing} were missing"
+    assert run.pictures or not run.job.images, "generate delivered no picture"
+    assert not run.delivered_before_call, f"pictures {run.delivered_before_call} came without a paid run.call"
+    assert run.calls or run.job.images, "generate made no paid run.call"
+    left = [call.id for call in run.calls if call.outcome is None]
+    assert not left, f"calls still open after generate: {left}"
+    _check_discretion(run)
+
+
+async def check_resume(provider: Provider, run: RecordingRun) -> None:
+    """Check what follows a crash after the first picture: only what is missing is made, and asked for."""
+    run.holds_after = 1
+    await _cut(provider, run)
+    kept = dict(run.pictures)
+    second = run.next_attempt()
+    if second.missing:
+        await _generate(provider, second)
+    _require_only_missing(second, settled=run.delivered)
+    assert not second.missing, f"after a restart the pictures {second.missing} were not made"
+    assert all(second.pictures[index] is source for index, source in kept.items()), "a kept picture was replaced"
+    third = second.next_attempt()
+    await _generate(provider, third)
+    assert not third.calls, "generate made a paid call although no picture was missing"
+
+
+async def check_cancellation(provider: Provider, run: RecordingRun) -> None:
+    """Check that a generation that is cancelled in `run.deliver` ends, as cancelled."""
+    run.holds_after = 0
+    await _cut(provider, run)
+
+
+async def _cut(provider: Provider, run: RecordingRun) -> None:
+    """Cancel a generation when it stands still in `deliver`; one that ends before is left."""
+    working = asyncio.create_task(_generate(provider, run))
+    holding = asyncio.create_task(run.held.wait())
+    await asyncio.wait({working, holding}, timeout=PATIENCE_S, return_when=asyncio.FIRST_COMPLETED)
+    holding.cancel()
+    if working.done():
+        working.result()
+        return
+    working.cancel()
+    await asyncio.wait({working}, timeout=PATIENCE_S)
+    assert working.done(), f"generate still runs {PATIENCE_S:g} s after it was cancelled"
+    assert working.cancelled(), "generate swallowed its cancellation; let asyncio.CancelledError pass"
+
+
+def _require_only_missing(run: RecordingRun, settled: frozenset[int]) -> None:
+    again = sorted({index for call in run.calls for index in call.indexes} & settled)
+    assert not again, f"after a restart the delivered pictures {again} were paid for again"
+
+
+async def _generate(provider: Provider, run: RecordingRun) -> None:
+    awaitable = provider.danqing_generate(job=run.job, run=run)
+    assert awaitable is not None, f"danqing_generate does not answer for provider {run.job.provider!r}"
+    try:
+        await awaitable
+    except OutcomeUnknown as error:
+        raise AssertionError(f"generate left the outcome of a call unknown: {error.message}") from error
+
+
+def _check_discretion(run: RecordingRun) -> None:
+    """Check that no text of the input stands in a fingerprint or a log line."""
+    secrets = [
+        value for value in run.job.input.values() if isinstance(value, str) and len(value) >= SHORTEST_SECRET
+    ]
+    for call in run.calls:
+        assert call.fingerprint, "the fingerprint of a call is empty"
+        assert not any(secret in call.fingerprint for secret in secrets), "a fingerprint holds input in plain text"
+    for event, fields in run.log.lines:
+        told = f"{event} {fields}"
+        assert not any(secret in told for secret in secrets), f"the log line {event!r} holds text of the input"
+
+
+def _require_json(value: object, what: str) -> None:
+    try:
+        plain = json.loads(json.dumps(value, allow_nan=False, default=dict))
+    except (TypeError, ValueError) as error:
+        raise AssertionError(f"{what} holds something that is no JSON value: {error}") from error
+    assert isinstance(plain, dict), f"{what} is no JSON object"

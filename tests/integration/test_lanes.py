@@ -1,0 +1,359 @@
+"""Lanes on the real Redis: rates, gates, limits, the spend guard, and who explains why a task waits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import attrs
+import pytest
+
+from danqing_plugins import AccountProblem, Job, Run, Unavailable
+from danqing_server.clock import Clock
+from danqing_server.errors import Overloaded
+from danqing_server.models import Priority, Status
+from danqing_server.queue.connection import connect
+from danqing_server.queue.gates import Gates, Report
+from danqing_server.queue.lanes import Entry, Queue, Rates
+from danqing_server.settings import Settings
+from tests.support.providers import ScriptedProvider, deliver_all
+from tests.support.system import running_system, settings_for, until
+
+LANE = "p"
+
+
+@attrs.define
+class Turned:
+    """A clock turned by hand."""
+
+    at_s: float = 1_000_000.0
+
+    def wall(self) -> float:
+        """Return the time it was turned to."""
+        return self.at_s
+
+
+@attrs.define
+class Bench:
+    """A queue, its gates, and the clock both go by."""
+
+    queue: Queue
+    gates: Gates
+    time: Turned
+    taken: int = 0
+
+    async def push(self, id_: str, user: str = "u", priority: str = "normal", images: int = 1) -> None:
+        """Put one task in."""
+        await self.queue.push(Entry(id=id_, lane=LANE, user_id=user, priority=priority, images=images))
+
+    async def take(self, count: int = 1, rates: Rates | None = None) -> list[str]:
+        """Reserve up to *count*."""
+        self.taken += 1
+        reserved = await self.queue.reserve(LANE, "w", count, f"n{self.taken}", rates or Rates())
+        return list(reserved.ids)
+
+
+@pytest.fixture
+async def bench(redis_url: str, redis_prefix: str) -> AsyncIterator[Bench]:
+    """An empty lane."""
+    time = Turned()
+    async with connect(redis_url, redis_prefix, Clock(wall_s=time.wall)) as redis:
+        queue = Queue(redis)
+        yield Bench(queue, Gates(redis, queue), time)
+
+
+@pytest.fixture
+def settings(
+    mongo_url: str, database_name: str, redis_url: str, redis_prefix: str, tmp_path: Path
+) -> dict[str, str]:
+    """The variables of this test's own names."""
+    made = settings_for(mongo_url, database_name, redis_url, redis_prefix, tmp_path)
+    return dict(made.environment)
+
+
+class TestTurns:
+    async def test_one_users_thousand_tasks_delay_anothers_by_one_turn(self, bench: Bench) -> None:
+        """Users take turns, whoever came first with how many."""
+        for number in range(100):
+            await bench.push(f"a{number}", "alice")
+        await bench.push("b", "bob")
+        assert await bench.take(3) == ["a0", "b", "a1"]
+
+    async def test_high_goes_first_and_low_is_not_forgotten(self, bench: Bench) -> None:
+        """Of any ten reservations at least one is low, while there is any."""
+        for number in range(40):
+            await bench.push(f"h{number}", priority="high")
+            await bench.push(f"l{number}", priority="low")
+        taken = [(await bench.take())[0] for _ in range(30)]
+        for start in range(20):
+            assert any(id_.startswith("l") for id_ in taken[start : start + 10])
+        assert sum(id_.startswith("h") for id_ in taken) >= 24
+
+    async def test_a_returned_task_is_first_in_its_users_line(self, bench: Bench) -> None:
+        """It lost its place through no fault of its own."""
+        for id_ in ("a", "b", "c"):
+            await bench.push(id_)
+        assert await bench.take() == ["a"]
+        await bench.queue.give_back(LANE, "w", ["a"])
+        assert await bench.take(3) == ["a", "b", "c"]
+
+    async def test_the_same_nonce_gives_the_same_ids(self, bench: Bench) -> None:
+        """An answer lost on its way does not reserve twice."""
+        for id_ in ("a", "b"):
+            await bench.push(id_)
+        first = await bench.queue.reserve(LANE, "w", 1, "n")
+        assert await bench.queue.reserve(LANE, "w", 1, "n") == first
+        assert await bench.take(5) == ["b"]
+
+    async def test_a_removed_task_is_passed_over_and_may_come_again(self, bench: Bench) -> None:
+        """Cancelling costs the same however long the line is."""
+        for id_ in ("a", "b"):
+            await bench.push(id_)
+        assert await bench.queue.remove(LANE, "a")
+        await bench.push("a")
+        assert sorted(await bench.take(5)) == ["a", "b"]
+        assert await bench.take(5) == []
+
+    async def test_a_delayed_task_comes_when_it_is_due(self, bench: Bench) -> None:
+        """By the clock of whoever asks."""
+        due_ms = int(bench.time.at_s * 1000) + 5000
+        await bench.queue.push(Entry(id="a", lane=LANE, user_id="u", priority="normal", images=1, due_ms=due_ms))
+        assert await bench.take() == []
+        bench.time.at_s += 5
+        assert await bench.take() == ["a"]
+
+
+class TestRates:
+    async def test_no_more_images_begin_than_the_rate_allows(self, bench: Bench) -> None:
+        """600 a minute are ten a second, with a burst of a tenth of a minute."""
+        for number in range(100):
+            await bench.push(f"t{number}", images=2)
+        rates = Rates(images_per_min=600)
+        assert len(await bench.take(100, rates)) == 30
+        assert await bench.take(100, rates) == []
+        bench.time.at_s += 1
+        assert len(await bench.take(100, rates)) == 5
+
+    async def test_a_task_larger_than_the_burst_goes_into_debt(self, bench: Bench) -> None:
+        """It begins when the bucket is full, and the next one waits the longer."""
+        await bench.push("big", images=15)
+        await bench.push("next")
+        rates = Rates(images_per_min=60)
+        assert await bench.take(5, rates) == ["big"]
+        bench.time.at_s += 9
+        assert await bench.take(5, rates) == []
+        bench.time.at_s += 2
+        assert await bench.take(5, rates) == ["next"]
+
+    async def test_who_waits_for_the_rate_keeps_the_turn(self, bench: Bench) -> None:
+        """Being too early changes no order."""
+        for id_, user in (("a", "alice"), ("b", "bob")):
+            await bench.push(id_, user)
+        rates = Rates(calls_per_min=10)
+        assert await bench.take(5, rates) == ["a"]
+        assert await bench.take(5, rates) == []
+        bench.time.at_s += 6
+        assert await bench.take(5, rates) == ["b"]
+
+
+class TestGate:
+    async def test_a_hold_keeps_everything_back_until_its_time(self, bench: Bench) -> None:
+        """What the service asks for is kept by all processes; the longer wish wins."""
+        await bench.push("a")
+        await bench.gates.hold(LANE, 30, "rate_limited")
+        await bench.gates.hold(LANE, 5, "other")
+        bench.time.at_s += 10
+        assert await bench.take() == []
+        assert (await bench.gates.look(LANE)).reason == "rate_limited"
+        bench.time.at_s += 20
+        assert await bench.take() == ["a"]
+
+    async def test_a_run_of_failures_opens_the_breaker_and_one_task_probes(self, bench: Bench) -> None:
+        """After a while a single task tries; the others wait for what it finds."""
+        for number in range(5):
+            await bench.push(f"t{number}")
+        for _ in range(10):
+            await bench.gates.report(LANE, Report.FAILURE, "provider_unavailable")
+        assert await bench.take(5) == []
+        assert (await bench.gates.look(LANE)).state == "open"
+        bench.time.at_s += 1.1
+        assert len(await bench.take(5)) == 1
+        assert await bench.take(5) == []
+        await bench.gates.report(LANE, Report.SUCCESS)
+        assert len(await bench.take(5)) == 4
+        assert (await bench.gates.look(LANE)).state == "closed"
+
+    async def test_each_failed_probe_doubles_the_wait(self, bench: Bench) -> None:
+        """A service that stays away is asked less and less."""
+        for number in range(3):
+            await bench.push(f"t{number}")
+        await bench.gates.report(LANE, Report.ACCOUNT, "AccountOverdueError")
+        waits = []
+        for _ in range(3):
+            gate = await bench.gates.look(LANE)
+            waits.append(gate.until_ms / 1000 - bench.time.at_s)
+            bench.time.at_s = gate.until_ms / 1000 + 0.1
+            assert len(await bench.take()) == 1
+            await bench.gates.report(LANE, Report.ACCOUNT, "AccountOverdueError")
+        assert [round(wait) for wait in waits] == [30, 60, 120]
+
+    async def test_a_success_in_good_times_forgets_single_failures(self, bench: Bench) -> None:
+        """Only a run of failures counts."""
+        await bench.push("a")
+        for _ in range(9):
+            await bench.gates.report(LANE, Report.FAILURE, "x")
+        await bench.gates.report(LANE, Report.SUCCESS)
+        await bench.gates.report(LANE, Report.FAILURE, "x")
+        assert await bench.take() == ["a"]
+
+
+class TestShutLane:
+    async def test_tasks_wait_while_the_account_is_refused_and_run_when_it_is_well(
+        self, settings: dict[str, str]
+    ) -> None:
+        """An operator mends the account; no task has failed meanwhile."""
+        refused = True
+
+        async def account(job: Job, run: Run) -> None:
+            if refused:
+                raise AccountProblem("overdue", code="AccountOverdueError")
+            await deliver_all(job, run)
+
+        async with running_system(Settings.read(settings), [ScriptedProvider(account)]) as system:
+            tasks = [await system.submit() for _ in range(3)]
+
+            async def shut() -> bool:
+                return (await system.services.gates.look("scripted")).state == "open"
+
+            await until(shut)
+            assert (await system.services.gates.look("scripted")).reason == "AccountOverdueError"
+            waiting = [await system.get(task.id) for task in tasks]
+            assert {task.status for task in waiting} <= {Status.PENDING, Status.PROCESSING}
+            explained = await system.services.forecast.explain(waiting[0])
+            assert explained.waiting_for in ("lane_closed", "backoff", "provider")
+            refused = False
+            await system.services.gates.report("scripted", Report.SUCCESS)
+            for task in tasks:
+                await system.services.control.find(task.id, None)
+            done = [await system.finished(task.id, timeout_s=40) for task in tasks]
+            assert {task.status for task in done} == {Status.COMPLETED}
+
+    async def test_probes_of_a_broken_service_cost_no_task_its_attempts(self, settings: dict[str, str]) -> None:
+        """With two attempts allowed, a lane that is shut keeps its tasks."""
+        broken = True
+
+        async def away(job: Job, run: Run) -> None:
+            if broken:
+                raise Unavailable("away", retry_after_s=0)
+            await deliver_all(job, run)
+
+        variables = {**settings, "DANQING_MAX_ATTEMPTS": "2", "DANQING_CONCURRENCY": "1"}
+        async with running_system(Settings.read(variables), [ScriptedProvider(away)]) as system:
+            for _ in range(10):
+                await system.services.gates.report("scripted", Report.FAILURE, "provider_unavailable")
+            task = await system.submit()
+
+            async def probed() -> bool:
+                return (await system.get(task.id)).attempts >= 2
+
+            await until(probed, timeout_s=30)
+            assert (await system.get(task.id)).status is not Status.FAILED
+            broken = False
+            assert (await system.finished(task.id, timeout_s=40)).status is Status.COMPLETED
+
+
+class TestLimits:
+    async def test_a_full_lane_refuses_with_the_time_to_come_back(self, settings: dict[str, str]) -> None:
+        """Nothing is kept of what is refused."""
+        full = Settings.read({**settings, "DANQING_MAX_QUEUED": "3"})
+        async with running_system(full, [ScriptedProvider()], workers=False) as system:
+            for _ in range(3):
+                await system.submit()
+
+            async def refused() -> Overloaded | None:
+                try:
+                    await system.submit()
+                except Overloaded as error:
+                    return error
+                return None
+
+            error = await until(refused)
+            assert error.server_wide
+            assert error.retry_after_s >= 1
+
+    async def test_one_user_is_bounded_and_others_are_not(self, settings: dict[str, str]) -> None:
+        """429 is for the user whose line is full."""
+        small = Settings.read({**settings, "DANQING_MAX_QUEUED_PER_USER": "2"})
+        async with running_system(small, [ScriptedProvider()], workers=False) as system:
+            for _ in range(2):
+                await system.submit(user_id="greedy")
+            with pytest.raises(Overloaded) as refused:
+                await system.submit(user_id="greedy")
+            assert not refused.value.server_wide
+            await system.submit(user_id="modest")
+
+
+class TestSpendGuard:
+    async def test_the_lane_closes_before_the_limit_is_passed(self, settings: dict[str, str]) -> None:
+        """At 0.20 a picture a limit of 0.50 pays for two; the third waits for tomorrow."""
+        limited = Settings.read({**settings, "DANQING_DAILY_SPEND_LIMITS": "scripted:0.50"})
+        provider = ScriptedProvider(concurrency=1)
+        async with running_system(limited, [provider]) as system:
+            tasks = [await system.submit() for _ in range(3)]
+
+            async def shut() -> bool:
+                return (await system.services.gates.look("scripted")).reason == "spend_limit"
+
+            await until(shut)
+            statuses = [(await system.get(task.id)).status for task in tasks]
+            assert statuses.count(Status.COMPLETED) == 2
+            assert len(provider.jobs) == 2
+
+    async def test_a_refused_picture_costs_nothing(self, settings: dict[str, str]) -> None:
+        """What was set aside is freed when the call turns out unbilled."""
+        limited = Settings.read({**settings, "DANQING_DAILY_SPEND_LIMITS": "scripted:0.20"})
+
+        async def first_time_away(job: Job, run: Run) -> None:
+            if job.attempt == 1:
+                async with run.call(run.missing, "f"):
+                    raise Unavailable("away", retry_after_s=0)
+            await deliver_all(job, run)
+
+        async with running_system(limited, [ScriptedProvider(first_time_away)]) as system:
+            task = await system.submit()
+            assert (await system.finished(task.id)).status is Status.COMPLETED
+
+
+class TestExplain:
+    async def test_a_waiting_task_says_its_place(self, settings: dict[str, str]) -> None:
+        """Own line and whole lane."""
+        async with running_system(Settings.read(settings), [ScriptedProvider()], workers=False) as system:
+            for _ in range(3):
+                task = await system.submit(user_id="alice")
+            await system.submit(user_id="bob")
+            explained = await system.services.forecast.explain(await system.get(task.id))
+            assert (explained.own_position, explained.lane_position) == (2, 3)
+            assert explained.waiting_for == "turn"
+
+    async def test_a_scheduled_task_says_its_time(self, settings: dict[str, str]) -> None:
+        """Nothing holds it but its schedule."""
+        async with running_system(Settings.read(settings), [ScriptedProvider()], workers=False) as system:
+            task = await system.submit(delay_s=60, priority=Priority.HIGH)
+            explained = await system.services.forecast.explain(task)
+            assert (explained.waiting_for, explained.until) == ("schedule", task.run_at)
+
+    async def test_estimates_follow_the_recent_pace(self, settings: dict[str, str]) -> None:
+        """What the lane did lately is what a client may expect."""
+
+        async def slow(job: Job, run: Run) -> None:
+            await asyncio.sleep(0.3)
+            await deliver_all(job, run)
+
+        async with running_system(Settings.read(settings), [ScriptedProvider(slow)]) as system:
+            await system.finished((await system.submit()).id)
+            pace = await system.services.gates.pace("scripted")
+            assert pace.mean_s is not None
+            assert 0.3 <= pace.mean_s < 3
+            running = await system.submit(delay_s=30)
+            assert await system.services.forecast.retry_after_s(running) in range(28, 31)

@@ -1,0 +1,135 @@
+"""Untyped data at the edge: hostile JSON, and documents there and back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import bson
+import orjson
+import pytest
+
+from danqing_plugins import Price, Reference
+from danqing_server.codec import dump_json, from_document, parse_json_object, shorten, to_document
+from danqing_server.errors import InvalidSubmission
+from danqing_server.models import Asset, Attempt, CallRecord, Output, OutputState, Status, Task, TaskError
+
+NOW = datetime(2026, 11, 24, 12, 0, 0, 123000, tzinfo=UTC)
+
+
+def fields_of(body: bytes) -> list[str]:
+    """Return the fields that are complained about."""
+    with pytest.raises(InvalidSubmission) as refused:
+        parse_json_object(body)
+    return [problem.field for problem in refused.value.problems]
+
+
+class TestParse:
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"",
+            b"{",
+            b"nope",
+            b"[]",
+            b'"text"',
+            b"1",
+            b"null",
+            b'{"a": \xff}',
+            b'{"a": "\xff"}',
+            b'{"a": "\\ud800"}',
+            b'{"a": NaN}',
+            b'{"a": 1e999}',
+            b'{"a":' * 2000 + b"1" + b"}" * 2000,
+        ],
+    )
+    def test_what_is_no_json_object_is_one_problem_of_the_body(self, body: bytes) -> None:
+        """Never a 500, whatever comes."""
+        assert fields_of(body) == ["request_body"]
+
+    @pytest.mark.parametrize(
+        ("body", "field"),
+        [
+            (b'{"a": "x\\u0000y"}', "a"),
+            (b'{"a": {"b": ["ok", "\\u0000"]}}', "a.b[1]"),
+            (b'{"$where": 1}', "$where"),
+            (b'{"a": {"$gt": ""}}', "a.$gt"),
+            (b'{"a.b": 1}', "a.b"),
+            (b'{"": 1}', ""),
+            (b'{"a": 18446744073709551615}', "a"),
+            (b'{"a":' + b"[" * 40 + b"]" * 40 + b"}", "a" + "[0]" * 32),
+        ],
+    )
+    def test_what_a_database_could_not_take_is_named_by_its_path(self, body: bytes, field: str) -> None:
+        """Nothing is interpreted, nothing is stored."""
+        assert fields_of(body) == [field]
+
+    def test_every_problem_is_reported_at_once(self) -> None:
+        """A client mends its request in one go."""
+        assert fields_of(b'{"$a": 1, "b": "\\u0000"}') == ["$a", "b"]
+
+    def test_numbers_keep_their_kind(self) -> None:
+        """Nothing is coerced."""
+        assert parse_json_object(b'{"a": 1, "b": 1.0, "c": true, "d": "1"}') == {
+            "a": 1,
+            "b": 1.0,
+            "c": True,
+            "d": "1",
+        }
+
+
+class TestShorten:
+    def test_long_text_is_cut(self) -> None:
+        """An error does not repeat ten megabytes."""
+        assert shorten("x" * 1000) == "x" * 80 + "… (1000 characters)"
+
+    def test_containers_are_named_not_shown(self) -> None:
+        """What a client sent in bulk stays out of errors."""
+        assert (shorten([1, 2]), shorten({"a": 1})) == ("array of 2", "object")
+
+
+class TestDocuments:
+    def test_a_full_task_comes_back_as_it_was(self) -> None:
+        """There and back through BSON nothing is lost."""
+        asset = Asset(key="t/0-x.png", media_type="image/png", width=1, height=2, size_bytes=3, sha256="00")
+        error = TaskError(code="c", message="m", retryable=True, provider_code="P")
+        task = Task(
+            id="t",
+            user_id="u",
+            type="image",
+            provider="p",
+            model="m",
+            input={"prompt": "猫", "seed": 1},
+            status=Status.PROCESSING,
+            transition_id="x",
+            created_at=NOW,
+            updated_at=NOW,
+            images=2,
+            references=(Reference(field="image[0]", asset="t/in-0-x.png"),),
+            price=Price(amount_micro=200_000, currency="CNY"),
+            attempt=Attempt(id="a", worker="w", started_at=NOW),
+            calls={"a": CallRecord(id="a", attempt=1, indexes=(0, 1), fingerprint="f", sent_at=NOW)},
+            outputs={
+                "0": Output(index=0, state=OutputState.KEPT, at=NOW, asset=asset),
+                "1": Output(index=1, state=OutputState.FAILED, at=NOW, error=error),
+            },
+            error=error,
+            notes=("size mapped",),
+        )
+        raw = bson.encode(to_document(task))
+        options = bson.CodecOptions[dict[str, object]](tz_aware=True, tzinfo=UTC)
+        assert from_document(Task, bson.decode(raw, options)) == task
+
+    def test_keys_of_a_newer_version_are_ignored(self) -> None:
+        """An older process reads what a newer one wrote."""
+        document = {"code": "c", "message": "m", "new_field": 1}
+        assert from_document(TaskError, document) == TaskError(code="c", message="m")
+
+
+class TestDump:
+    def test_moments_are_rfc_3339_in_utc(self) -> None:
+        """As clients parse them."""
+        assert orjson.loads(dump_json({"at": NOW})) == {"at": "2026-11-24T12:00:00.123000Z"}
+
+    def test_chinese_text_and_slashes_are_not_escaped(self) -> None:
+        """The old shell loop echoes the body unquoted."""
+        assert dump_json({"a": "猫/x"}) == '{"a":"猫/x"}'.encode()

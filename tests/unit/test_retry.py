@@ -1,0 +1,199 @@
+"""What follows when an attempt ends: a table of every kind of failure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import attrs
+import pytest
+
+from danqing_server.models import (
+    Attempt,
+    Billed,
+    CallOutcome,
+    CallRecord,
+    Output,
+    OutputState,
+    Status,
+    Task,
+    TaskError,
+)
+from danqing_server.retry import Again, Failure, FailureKind, Finish, Policy, decide, open_calls
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+POLICY = Policy(max_attempts=3, random=lambda: 1.0)
+ERROR = TaskError(code="some_code", message="why")
+
+
+def a_task(**fields: Any) -> Task:
+    """Return a task of one picture in its first attempt."""
+    values: dict[str, Any] = {
+        "id": "t1",
+        "user_id": "u1",
+        "type": "image",
+        "provider": "p",
+        "model": "m",
+        "input": {},
+        "status": Status.PROCESSING,
+        "transition_id": "x",
+        "created_at": NOW,
+        "updated_at": NOW,
+        "images": 1,
+        "attempts": 1,
+        "attempt": Attempt(id="a1", worker="w1", started_at=NOW),
+    }
+    return Task(**{**values, **fields})
+
+
+def a_call(outcome: CallOutcome, *indexes: int, sent_at: datetime = NOW, id_: str = "c1") -> CallRecord:
+    """Return a call for *indexes*."""
+    return CallRecord(id=id_, attempt=1, indexes=indexes, fingerprint="f", sent_at=sent_at, outcome=outcome)
+
+
+def an_output(index: int, state: OutputState) -> Output:
+    """Return picture *index* in *state*."""
+    return Output(index=index, state=state, at=NOW, error=ERROR if state is OutputState.FAILED else None)
+
+
+def a_failure(kind: FailureKind, **fields: Any) -> Failure:
+    """Return a failure of that kind."""
+    return Failure(kind=kind, error=ERROR, **fields)
+
+
+class TestEverythingThere:
+    @pytest.mark.parametrize("kind", [None, *FailureKind])
+    def test_a_task_with_all_its_pictures_completes_whatever_else_failed(self, kind: FailureKind | None) -> None:
+        """What is ours is the user's."""
+        task = a_task(outputs={"0": an_output(0, OutputState.KEPT)})
+        decision = decide(task, a_failure(kind) if kind else None, POLICY, NOW)
+        assert decision == Finish(status=Status.COMPLETED)
+
+    def test_no_picture_at_all_is_a_failure_with_the_first_reason(self) -> None:
+        """A task whose every picture was refused says why."""
+        task = a_task(outputs={"0": an_output(0, OutputState.FAILED)})
+        assert decide(task, None, POLICY, NOW) == Finish(status=Status.FAILED, error=ERROR)
+
+    def test_pictures_the_service_chose_not_to_make_are_no_error(self) -> None:
+        """A group may be smaller than asked."""
+        outputs = {"0": an_output(0, OutputState.KEPT), "1": an_output(1, OutputState.OMITTED)}
+        assert decide(a_task(images=2, outputs=outputs), None, POLICY, NOW) == Finish(status=Status.COMPLETED)
+
+    def test_a_task_of_data_completes_when_the_provider_returns(self) -> None:
+        """There is nothing to wait for."""
+        assert decide(a_task(images=0), None, POLICY, NOW) == Finish(status=Status.COMPLETED)
+
+    def test_a_task_of_data_does_not_complete_by_failing(self) -> None:
+        """Nothing missing is not the same as done."""
+        assert isinstance(decide(a_task(images=0), a_failure(FailureKind.UNBILLED), POLICY, NOW), Again)
+
+
+class TestAgain:
+    def test_backoff_doubles_and_is_bounded(self) -> None:
+        """1 s, 2 s, 4 s … 60 s."""
+        assert [POLICY.backoff_s(failures) for failures in (0, 1, 2, 10, 10_000)] == [1, 2, 4, 60, 60]
+
+    def test_the_services_own_wish_is_kept_up_to_a_bound(self) -> None:
+        """A hostile Retry-After does not park a task for a year."""
+        kept = decide(a_task(), a_failure(FailureKind.RATE_LIMITED, retry_after_s=30), POLICY, NOW)
+        assert isinstance(kept, Again)
+        assert kept.run_at == NOW + timedelta(seconds=30)
+        absurd = decide(a_task(), a_failure(FailureKind.RATE_LIMITED, retry_after_s=1e9), POLICY, NOW)
+        assert isinstance(absurd, Again)
+        assert absurd.run_at == NOW + timedelta(seconds=300)
+
+    @pytest.mark.parametrize("kind", [FailureKind.RATE_LIMITED, FailureKind.ACCOUNT, FailureKind.GIVEN_BACK])
+    def test_what_is_not_the_tasks_fault_never_exhausts_it(self, kind: FailureKind) -> None:
+        """It waits, however often."""
+        decision = decide(a_task(failures=99), a_failure(kind), POLICY, NOW)
+        assert isinstance(decision, Again)
+        assert decision.failures == 0
+
+    def test_the_last_attempt_is_final(self) -> None:
+        """max_attempts counts failures."""
+        assert isinstance(decide(a_task(failures=1), a_failure(FailureKind.UNBILLED), POLICY, NOW), Again)
+        last = decide(a_task(failures=2), a_failure(FailureKind.UNBILLED), POLICY, NOW)
+        assert isinstance(last, Finish)
+        assert last.error == ERROR
+
+    def test_a_failure_while_the_lane_is_shut_is_not_counted(self) -> None:
+        """The probe of a broken service pays no attempt."""
+        decision = decide(a_task(), a_failure(FailureKind.UNBILLED, counted=False), POLICY, NOW)
+        assert isinstance(decision, Again)
+        assert decision.failures == 0
+
+    def test_nothing_is_tried_past_the_deadline(self) -> None:
+        """The error says both."""
+        decision = decide(a_task(deadline_at=NOW), a_failure(FailureKind.UNBILLED), POLICY, NOW)
+        assert isinstance(decision, Finish)
+        assert decision.error is not None
+        assert decision.error.code == "deadline_exceeded"
+        assert "why" in decision.error.message
+
+
+class TestAmbiguity:
+    def test_one_extra_paid_call_per_picture(self) -> None:
+        """The first unknown outcome is tried again, the second is final and says that money may be gone."""
+        once = a_task(calls={"c1": a_call(CallOutcome.UNKNOWN, 0)})
+        assert isinstance(decide(once, a_failure(FailureKind.UNKNOWN), POLICY, NOW), Again)
+        calls = {"c1": a_call(CallOutcome.UNKNOWN, 0), "c2": a_call(CallOutcome.UNKNOWN, 0, id_="c2")}
+        twice = decide(a_task(calls=calls), a_failure(FailureKind.UNKNOWN), POLICY, NOW)
+        assert isinstance(twice, Finish)
+        assert twice.error is not None
+        assert (twice.error.code, twice.error.billed) == ("outcome_unknown", Billed.UNKNOWN)
+
+    @pytest.mark.parametrize("kind", [FailureKind.UNKNOWN, FailureKind.GIVEN_BACK])
+    def test_the_tasks_own_policy_wins(self, kind: FailureKind) -> None:
+        """`fail` on the task overrules `retry` of the server."""
+        task = a_task(on_ambiguous="fail", calls={"c1": a_call(CallOutcome.UNKNOWN, 0)})
+        assert isinstance(decide(task, a_failure(kind), POLICY, NOW), Finish)
+
+    def test_an_unknown_call_for_another_picture_does_not_count(self) -> None:
+        """Each picture has its own allowance."""
+        task = a_task(images=2, on_ambiguous="fail", calls={"c1": a_call(CallOutcome.UNKNOWN, 0)})
+        with_first = attrs.evolve(task, outputs={"0": an_output(0, OutputState.KEPT)})
+        assert isinstance(decide(with_first, a_failure(FailureKind.UNKNOWN), POLICY, NOW), Again)
+
+    def test_the_users_retry_forgives(self) -> None:
+        """Calls sent before it count no more."""
+        early = NOW - timedelta(minutes=1)
+        task = a_task(
+            on_ambiguous="fail",
+            retried_at=NOW,
+            calls={"c1": a_call(CallOutcome.UNKNOWN, 0, sent_at=early)},
+        )
+        assert isinstance(decide(task, a_failure(FailureKind.UNKNOWN), POLICY, NOW), Again)
+
+    def test_kept_pictures_survive_the_final_failure_of_the_others(self) -> None:
+        """At least one picture is a completed task."""
+        task = a_task(images=2, outputs={"0": an_output(0, OutputState.KEPT)})
+        decision = decide(task, a_failure(FailureKind.REFUSED), POLICY, NOW)
+        assert isinstance(decision, Finish)
+        assert decision.status is Status.COMPLETED
+        assert [output.index for output in decision.outputs] == [1]
+
+
+class TestLostWorkers:
+    def test_three_deaths_before_a_call_are_poison(self) -> None:
+        """A task that kills its workers is ended."""
+        assert isinstance(decide(a_task(leases_lost=1), a_failure(FailureKind.WORKER_LOST), POLICY, NOW), Again)
+        assert isinstance(decide(a_task(leases_lost=2), a_failure(FailureKind.WORKER_LOST), POLICY, NOW), Finish)
+
+
+class TestOpenCalls:
+    def test_the_start_of_a_single_call_task_announces_its_call(self) -> None:
+        """Until the call's own record says otherwise."""
+        task = a_task(single_call=True)
+        assert [call.id for call in open_calls(task)] == ["a1"]
+        closed = attrs.evolve(task, calls={"a1": a_call(CallOutcome.REJECTED, 0, id_="a1")})
+        assert open_calls(closed) == ()
+
+    def test_a_call_whose_pictures_all_arrived_is_not_open(self) -> None:
+        """Its answer is known even when its record was not closed."""
+        task = a_task(calls={"c1": a_call(CallOutcome.OPEN, 0)}, outputs={"0": an_output(0, OutputState.SOURCED)})
+        assert open_calls(task) == ()
+
+    def test_resuming_a_download_announces_nothing(self) -> None:
+        """A second start that has nothing to ask for opens no call."""
+        task = a_task(single_call=True, outputs={"0": an_output(0, OutputState.SOURCED)})
+        assert open_calls(task) == ()
