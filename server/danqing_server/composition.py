@@ -6,28 +6,29 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
 
 import aiohttp
 import attrs
 
 from danqing_server.api.services import HealthCheck, Services
 from danqing_server.assets.fetching import public_session
-from danqing_server.assets.storage import open_assets
+from danqing_server.assets.storage import Assets, open_assets
 from danqing_server.clock import Clock
 from danqing_server.control import Control
 from danqing_server.errors import DanqingError, ServiceUnavailable
 from danqing_server.forecast import Forecast
 from danqing_server.janitor import SWEEP_EVERY_S, WATCH_EVERY_S, Janitor
 from danqing_server.log import get_logger
-from danqing_server.pool import Pool, Supervised
+from danqing_server.loops import Supervised, every
+from danqing_server.pool import Pool
 from danqing_server.queue.connection import connect as connect_redis
 from danqing_server.queue.gates import Gates
 from danqing_server.queue.lanes import Queue
+from danqing_server.recent import RecentTasks
 from danqing_server.registry import Registry
 from danqing_server.retry import Policy
 from danqing_server.settings import Settings
-from danqing_server.store.client import connect
+from danqing_server.store.client import Database, connect
 from danqing_server.store.keys import KeyStore
 from danqing_server.store.leases import Lease, WorkerStore
 from danqing_server.store.spending import SpendStore
@@ -39,7 +40,7 @@ from danqing_server.submission.limits import QueueLimits
 from danqing_server.worker.spending import SpendGuard
 from danqing_server.worker.tools import Tools
 
-__all__ = ["Workers", "open_process"]
+__all__ = ["Process", "Workers", "open_process"]
 
 UPSTREAM_CONNECTIONS = 0  # aiohttp's "no limit": each lane's concurrency bounds its calls
 DNS_CACHE_S = 300
@@ -55,23 +56,14 @@ class Workers:
     tools: Tools
     pool: Pool
     janitor: Janitor
-    _loops: list[Supervised] = attrs.field(factory=list, init=False)
 
     def start(self) -> None:
-        """Begin to renew the lease, to take tasks and to look after those of others."""
+        """Begin to renew the lease and to take tasks."""
         self.tools.lease.start()
         self.pool.start()
-        self._loops = [
-            Supervised("watch", self._every(WATCH_EVERY_S, self.janitor.watch)),
-            Supervised("sweep", self._every(SWEEP_EVERY_S, self.janitor.sweep)),
-        ]
-        for loop in self._loops:
-            loop.start()
 
     async def stop(self, grace_s: float) -> None:
         """Finish or give back what runs, then let the lease go."""
-        for loop in self._loops:
-            await loop.stop()
         await self.pool.stop(grace_s)
         await asyncio.to_thread(self.tools.lease.stop)
         try:
@@ -79,96 +71,136 @@ class Workers:
         except ServiceUnavailable as error:
             log.warning("worker_not_signed_off", reason=str(error))
 
+
+@attrs.define(kw_only=True, eq=False)
+class Process:
+    """One process: what its routes use, its workers if it has any, and the loops that look after both."""
+
+    services: Services
+    workers: Workers | None
+    _loops: list[Supervised] = attrs.field(factory=list, init=False)
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._loops = [Supervised("changes", self._hear_of_changes)]
+        if self.workers is not None:
+            self.workers.start()
+            janitor = self.workers.janitor
+            self._loops.append(Supervised("watch", every(WATCH_EVERY_S, janitor.watch)))
+            self._loops.append(Supervised("sweep", every(SWEEP_EVERY_S, janitor.sweep)))
+        for loop in self._loops:
+            loop.start()
+
+    async def stop(self, grace_s: float) -> None:
+        """Take nothing new, and end in order."""
+        self.services.draining = True
+        for loop in self._loops:
+            await loop.stop()
+        if self.workers is not None:
+            await self.workers.stop(grace_s)
+
     async def check(self) -> None:
         """Raise unless every loop runs and the lease is good."""
-        dead = [loop.name for loop in self._loops if not loop.alive]
-        if dead or not self.pool.healthy:
-            raise DanqingError("a worker loop is down, or the lease could not be renewed")
+        healthy = self.workers is None or self.workers.pool.healthy
+        if not healthy or not all(loop.alive for loop in self._loops):
+            raise DanqingError("a loop is down, or the lease could not be renewed")
 
-    @staticmethod
-    def _every(pause_s: float, step: Any) -> Any:
-        async def loop() -> None:
-            while True:
-                await asyncio.sleep(pause_s)
-                await step()
-
-        return loop
+    async def _hear_of_changes(self) -> None:
+        async for task_id in self.services.queue.announcements():
+            self.services.control.recent.drop(task_id)
+            if self.workers is not None:
+                self.workers.pool.cancel(task_id)
 
 
 @asynccontextmanager
 async def open_process(
     settings: Settings, registry: Registry, clock: Clock | None = None
-) -> AsyncIterator[tuple[Services, Workers | None]]:
-    """Open everything one process needs, and close it in reverse; yield what routes use, and the workers."""
+) -> AsyncIterator[Process]:
+    """Open everything one process needs, and close it in reverse. Nothing works before `Process.start`."""
     clock = clock or Clock()
     async with AsyncExitStack() as stack:
-        client, database = connect(settings)
-        stack.callback(client.close)
-        store, users, worker_store = TaskStore(database), UserStore(database), WorkerStore(database)
-        keys = KeyStore(database, clock, settings.idempotency_kept_s)
+        database = await stack.enter_async_context(connect(settings))
         redis = await stack.enter_async_context(
             connect_redis(settings.redis_url or "", settings.redis_prefix, clock)
         )
-        queue = Queue(redis)
-        gates = Gates(redis, queue)
         session = await stack.enter_async_context(_provider_session())
         guarded = await stack.enter_async_context(public_session())
         assets = await stack.enter_async_context(open_assets(settings, session))
-        await _prepare_database(store, users, keys)
+        queue = Queue(redis)
+        services = await _services(settings, registry, clock, database, queue, Gates(redis, queue), assets)
         await registry.start()
         stack.push_async_callback(registry.stop)
-        checker = Checker(
-            assets,
-            registry,
-            settings.default_provider,
-            settings.max_picture_bytes,
-            settings.max_picture_pixels,
-        )
-        forecast = Forecast(queue, gates, clock)
-        limits = QueueLimits(queue, forecast, settings.max_queued, settings.max_queued_per_user)
-        submissions = Submissions(store, keys, queue, assets, registry, clock, checker, limits)
-        checks: dict[str, HealthCheck] = {"mongodb": store.ping, "redis": queue.ping, "storage": assets.check}
-        workers = None
-        if settings.runs_workers:
-            tools = Tools(
-                store=store,
-                queue=queue,
-                gates=gates,
-                guard=SpendGuard(SpendStore(database), gates, settings.daily_spend_limits_micro),
-                assets=assets,
-                registry=registry,
-                lease=Lease(settings, clock, on_lost=_end_process),
-                session=session,
-                public_session=guarded,
-                clock=clock,
-                policy=Policy(max_attempts=settings.max_attempts, on_ambiguous=settings.on_ambiguous),
-                call_timeout_s=settings.call_timeout_s,
-                task_timeout_s=settings.task_timeout_s,
-                max_picture_bytes=settings.max_picture_bytes,
-            )
-            workers = Workers(
-                tools=tools,
-                pool=Pool.with_lanes(tools, settings.concurrency),
-                janitor=Janitor(tools, worker_store),
-            )
-            checks["workers"] = workers.check
-        services = Services(
-            settings=settings,
-            store=store,
-            users=users,
-            queue=queue,
-            gates=gates,
-            forecast=forecast,
-            assets=assets,
-            registry=registry,
-            submissions=submissions,
-            control=Control(store, queue, assets, registry, clock),
-            clock=clock,
-            checks=checks,
-        )
-        yield services, workers
-        await submissions.drain()
-        await store.drain()
+        workers = _workers(services, database, session, guarded) if settings.runs_workers else None
+        process = Process(services=services, workers=workers)
+        services.checks["workers" if workers else "loops"] = process.check
+        yield process
+        await services.submissions.drain()
+        await services.store.drain()
+
+
+async def _services(
+    settings: Settings,
+    registry: Registry,
+    clock: Clock,
+    database: Database,
+    queue: Queue,
+    gates: Gates,
+    assets: Assets,
+) -> Services:
+    store, users = TaskStore(database), UserStore(database)
+    keys = KeyStore(database, clock, settings.idempotency_kept_s)
+    await _prepare_database(store, users, keys)
+    forecast = Forecast(queue, gates, clock)
+    limits = QueueLimits(queue, forecast, settings.max_queued, settings.max_queued_per_user)
+    checker = Checker(
+        assets,
+        registry,
+        settings.default_provider,
+        settings.max_picture_bytes,
+        settings.max_picture_pixels,
+    )
+    checks: dict[str, HealthCheck] = {"mongodb": store.ping, "redis": queue.ping, "storage": assets.check}
+    return Services(
+        settings=settings,
+        store=store,
+        users=users,
+        queue=queue,
+        gates=gates,
+        forecast=forecast,
+        assets=assets,
+        registry=registry,
+        submissions=Submissions(store, keys, queue, assets, registry, clock, checker, limits),
+        control=Control(store, queue, assets, registry, clock, RecentTasks(clock.monotonic_s)),
+        clock=clock,
+        checks=checks,
+    )
+
+
+def _workers(
+    services: Services,
+    database: Database,
+    session: aiohttp.ClientSession,
+    guarded: aiohttp.ClientSession,
+) -> Workers:
+    settings, clock, gates = services.settings, services.clock, services.gates
+    tools = Tools(
+        store=services.store,
+        queue=services.queue,
+        gates=gates,
+        guard=SpendGuard(SpendStore(database), gates, settings.daily_spend_limits_micro),
+        assets=services.assets,
+        registry=services.registry,
+        lease=Lease(settings, clock, on_lost=_end_process),
+        session=session,
+        public_session=guarded,
+        clock=clock,
+        policy=Policy(max_attempts=settings.max_attempts, on_ambiguous=settings.on_ambiguous),
+        call_timeout_s=settings.call_timeout_s,
+        task_timeout_s=settings.task_timeout_s,
+        max_picture_bytes=settings.max_picture_bytes,
+    )
+    pool = Pool.with_lanes(tools, settings.concurrency)
+    return Workers(tools=tools, pool=pool, janitor=Janitor(tools, WorkerStore(database)))
 
 
 def _provider_session() -> aiohttp.ClientSession:

@@ -12,6 +12,7 @@ from danqing_server.errors import Conflict, NotFound, QueueUnavailable
 from danqing_server.log import get_logger
 from danqing_server.models import FINISHED, Billed, OutputState, Status, Task, TaskError
 from danqing_server.queue.lanes import Queue
+from danqing_server.recent import RecentTasks
 from danqing_server.registry import Registry
 from danqing_server.retry import billed_of, open_calls
 from danqing_server.store import transitions
@@ -37,12 +38,14 @@ class Control:
     assets: Assets
     registry: Registry
     clock: Clock
+    recent: RecentTasks
 
     async def find(self, task_id: str, owner: str | None) -> Task:
-        """Return the task."""
-        task = await self.store.get(task_id)
+        """Return the task; one that is completed may have been deleted elsewhere up to two seconds ago."""
+        task = self.recent.get(task_id) or await self.store.get(task_id)
         if task is None or (owner is not None and task.owner != owner):
             raise NotFound("task", task_id)
+        self.recent.put(task)
         return task
 
     async def cancel(self, task_id: str, owner: str | None) -> Task:
@@ -97,15 +100,23 @@ class Control:
                     raise
         await self.assets.delete_task(task_id)
         await self.store.delete(task_id)
+        self.recent.drop(task_id)
+        await self._announce(task_id)
         log.info("task_deleted", task_id=task_id, billed=billed_of(task).value)
 
     async def _withdraw(self, task: Task) -> None:
         """Take the task out of the queue, or tell whoever runs it; a worker that misses it loses its next write."""
         try:
             await self.queue.remove(task.provider, task.id)
-            await self.queue.announce(task.id)
         except QueueUnavailable as error:
-            log.warning("cancellation_not_announced", task_id=task.id, reason=str(error))
+            log.warning("task_not_taken_out", task_id=task.id, reason=str(error))
+        await self._announce(task.id)
+
+    async def _announce(self, task_id: str) -> None:
+        try:
+            await self.queue.announce(task_id)
+        except QueueUnavailable as error:
+            log.warning("change_not_announced", task_id=task_id, reason=str(error))
 
 
 def _cancellation(task: Task) -> TaskError:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from datetime import timedelta
-from typing import Any
 
 import attrs
 
@@ -13,63 +11,22 @@ from danqing_plugins import ProviderInfo
 from danqing_server.errors import ServiceUnavailable
 from danqing_server.ids import new_token
 from danqing_server.log import get_logger
+from danqing_server.loops import Supervised
 from danqing_server.models import Attempt, Task
 from danqing_server.queue.lanes import Rates
 from danqing_server.worker.attempt import Execution, Interruption
 from danqing_server.worker.takeover import take_over
 from danqing_server.worker.tools import Tools
 
-__all__ = ["Lane", "Pool", "Supervised"]
+__all__ = ["Lane", "Pool"]
 
 LARGEST_RESERVATION = 64
 RECONCILE_EVERY_S = 10.0
-RESTART_AFTER_S = 1.0
-CANCEL_AGAIN_S = 1.0
 DOWNLOADS_AT_ONCE = 32
 LEASE_CHECK_S = 0.2
 LONGEST_PAUSE_S = 1.0
 
 log = get_logger(__name__)
-
-
-@attrs.define(eq=False)
-class Supervised:
-    """A loop that is started again when it dies; `deaths` counts how often that was."""
-
-    name: str
-    run: Callable[[], Coroutine[Any, Any, None]]
-    deaths: int = attrs.field(default=0, init=False)
-    _task: asyncio.Task[None] | None = attrs.field(default=None, init=False)
-
-    @property
-    def alive(self) -> bool:
-        """Whether the loop is being kept running."""
-        return self._task is not None and not self._task.done()
-
-    def start(self) -> None:
-        """Begin to run the loop."""
-        self._task = asyncio.create_task(self._keep_running(), name=self.name)
-
-    async def stop(self) -> None:
-        """Cancel the loop and wait for it.
-
-        Asked for again until it obeys: a client library that is cancelled at the very moment its own timeout
-        strikes may take the one for the other.
-        """
-        while self._task is not None and not self._task.done():
-            self._task.cancel()
-            await asyncio.wait({self._task}, timeout=CANCEL_AGAIN_S)
-
-    async def _keep_running(self) -> None:
-        while True:
-            try:
-                await self.run()
-            except ServiceUnavailable as error:
-                log.warning("loop_paused", loop=self.name, reason=str(error))
-            except Exception:  # the process's edge: a loop that died unheard would be a silent worker
-                self.deaths += 1
-                log.exception("loop_died", loop=self.name)
-            await asyncio.sleep(RESTART_AFTER_S)
 
 
 @attrs.frozen(kw_only=True)
@@ -211,7 +168,6 @@ class Pool:
     def start(self) -> None:
         """Begin to take tasks."""
         self._loops = [Supervised(f"fetch {lane.name}", lane.fetch) for lane in self.lanes.values()]
-        self._loops.append(Supervised("cancellations", self._hear_cancellations))
         self._loops.append(Supervised("strays", self._watch_for_strays))
         for loop in self._loops:
             loop.start()
@@ -260,9 +216,9 @@ class Pool:
             if task is not None and task.attempt and task.attempt.worker == self.tools.lease.worker:
                 await take_over(task, self.tools)
 
-    async def _hear_cancellations(self) -> None:
-        async for task_id in self.tools.queue.announcements():
-            for lane in self.lanes.values():
-                found = lane.running.get(task_id)
-                if found is not None:
-                    found[0].cancel()
+    def cancel(self, task_id: str) -> None:
+        """A task was cancelled or deleted: end its attempt if it is under way here."""
+        for lane in self.lanes.values():
+            found = lane.running.get(task_id)
+            if found is not None:
+                found[0].cancel()

@@ -16,7 +16,7 @@ from typing import Any
 from sanic import Sanic
 
 from danqing_server.api.app import create_app
-from danqing_server.composition import Workers, open_process
+from danqing_server.composition import open_process
 from danqing_server.errors import SettingsError
 from danqing_server.log import configure_logging
 from danqing_server.registry import Registry, load_registry
@@ -32,21 +32,17 @@ LISTEN_BACKLOG = 4096  # the supervisor's; Sanic's own default would lower it
 def _attach(app: Sanic[Any, Any], settings: Settings, registry: Registry) -> None:
     """Open the resources before the app serves, and drain and close them before it stops."""
     stack = AsyncExitStack()
-    opened: list[Workers] = []
 
     @app.before_server_start
     async def open_resources(app: Sanic[Any, Any]) -> None:
-        services, workers = await stack.enter_async_context(open_process(settings, registry))
-        app.ctx.services = services
-        if workers is not None:
-            workers.start()
-            opened.append(workers)
+        process = await stack.enter_async_context(open_process(settings, registry))
+        app.ctx.services = process.services
+        app.ctx.process = process
+        process.start()
 
     @app.before_server_stop
     async def drain(app: Sanic[Any, Any]) -> None:
-        app.ctx.services.draining = True
-        for workers in opened:
-            await workers.stop(settings.stop_grace_s)
+        await app.ctx.process.stop(settings.stop_grace_s)
 
     @app.after_server_stop
     async def close_resources(_app: Sanic[Any, Any]) -> None:

@@ -226,6 +226,13 @@ class Settings:
         allowed="a MongoDB database name",
         meaning="The database used when `MONGO_URL` names none.",
     )
+    mongo_driver: str = _setting(
+        "DANQING_MONGO_DRIVER",
+        "motor",
+        _one_of("motor", "pymongo"),
+        allowed="`motor`, `pymongo`",
+        meaning="The library that talks to MongoDB: motor, or PyMongo's own asynchronous client.",
+    )
     redis_prefix: str = _setting(
         "DANQING_REDIS_PREFIX",
         "danqing",

@@ -97,11 +97,10 @@ async def running_system(
 ) -> AsyncIterator[System]:
     """Yield a process that serves *providers*; stopped in order at the end."""
     registry = load_registry(settings, extra=[(provider.info.name, provider) for provider in providers])
-    async with open_process(settings, registry) as (services, pool):
-        if workers and pool is not None:
-            pool.start()
+    without = attrs.evolve(settings, role="all" if workers else "api")
+    async with open_process(without, registry) as process:
+        process.start()
         try:
-            yield System(services, pool)
+            yield System(process.services, process.workers)
         finally:
-            if workers and pool is not None:
-                await pool.stop(settings.stop_grace_s)
+            await process.stop(settings.stop_grace_s)

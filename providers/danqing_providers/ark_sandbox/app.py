@@ -64,6 +64,8 @@ async def _answer_errors(request: web.Request, handler: _Handler) -> web.StreamR
     request[CLIENT_REQUEST_ID] = request.headers.get("X-Client-Request-Id") or f"unknown-{secrets.token_hex(10)}"
     try:
         return await handler(request)
+    except ConnectionError:  # the client has gone; aiohttp knows what to do
+        raise
     except ArkError as error:
         return _error(request, error)
     except web.HTTPException as error:

@@ -9,13 +9,16 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import orjson
 
 __all__ = ["Journal", "line_length"]
+
+# macOS has no fdatasync.
+_synchronize: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
 
 
 class Journal:
@@ -81,7 +84,7 @@ class Journal:
             try:
                 _write_all(self._descriptor, content)
                 if self._durable:
-                    os.fdatasync(self._descriptor)
+                    _synchronize(self._descriptor)
             except OSError:
                 os.ftruncate(self._descriptor, start)
                 raise

@@ -91,13 +91,13 @@ def draw_pine(ink: Stamp, _accent: Stamp, dice: random.Random) -> None:
 def _needles(ink: Stamp, centre: Point, dice: random.Random, reach: float) -> None:
     for _ in range(4):
         cloud = (centre[0] + dice.uniform(-0.8, 0.8) * reach, centre[1] + dice.uniform(-0.22, 0.12) * reach)
-        ink.dot(cloud, reach * dice.uniform(0.55, 0.9), 168, flat=0.30)
-        for _ in range(26):
+        ink.dot(cloud, reach * dice.uniform(0.55, 0.85), 140, flat=0.26)
+        for _ in range(46):
             angle = dice.uniform(math.pi * 1.04, math.pi * 1.96)
-            length = reach * dice.uniform(0.30, 0.52)
+            length = reach * dice.uniform(0.26, 0.46)
             root = (cloud[0] + dice.uniform(-0.75, 0.75) * reach, cloud[1] + dice.uniform(-0.04, 0.12) * reach)
             tip = (root[0] + math.cos(angle) * length, root[1] + math.sin(angle) * length * 0.8)
-            ink.brush([root, tip], (0.0026, 0.0026), dice.choice([200, 225, 250]))
+            ink.brush([root, tip], (0.0017, 0.0017), dice.choice([190, 215, 245]))
 
 
 def _rock(ink: Stamp, dice: random.Random) -> None:
@@ -110,11 +110,11 @@ def _rock(ink: Stamp, dice: random.Random) -> None:
         (0.50, 1.0),
     ]
     jagged = [(x, y + dice.uniform(-0.012, 0.012)) for x, y in top]
-    ink.shape([*jagged, (0.0, 1.0)], 205)
+    ink.shape([*jagged, (0.0, 1.0)], 235)
     for _ in range(26):
         x = dice.uniform(0.0, 0.36)
         y = 0.83 + 0.34 * x + dice.uniform(0.01, 0.10)
-        ink.brush([(x, y), (x + dice.uniform(0.01, 0.05), y + dice.uniform(0.02, 0.06))], (0.003, 0.001), 245)
+        ink.brush([(x, y), (x + dice.uniform(0.01, 0.05), y + dice.uniform(0.02, 0.06))], (0.002, 0.002), 205)
 
 
 def draw_blossom(ink: Stamp, accent: Stamp, dice: random.Random) -> None:
@@ -125,13 +125,13 @@ def draw_blossom(ink: Stamp, accent: Stamp, dice: random.Random) -> None:
     for number in range(3, len(rough), 2):
         root = rough[number]
         angle = dice.choice([-1, 1]) * dice.uniform(0.4, 1.1) + 0.3
-        length = dice.uniform(0.12, 0.30) * (1.2 - number / len(rough))
+        length = dice.uniform(0.16, 0.36) * (1.2 - number / len(rough))
         tip = (root[0] + math.cos(angle) * length, root[1] + math.sin(angle) * length)
         bend = ((root[0] + tip[0]) / 2 + dice.uniform(-0.03, 0.03), (root[1] + tip[1]) / 2 - 0.02)
         twig = _curve(root, bend, tip, 8)
         ink.brush(twig, (0.011, 0.003), 235)
         for place in twig[2:]:
-            if dice.random() < 0.55:
+            if dice.random() < 0.34:
                 _flower(accent, place, dice)
     for place in rough[4::2]:
         if dice.random() < 0.6:
@@ -139,7 +139,7 @@ def draw_blossom(ink: Stamp, accent: Stamp, dice: random.Random) -> None:
 
 
 def _flower(accent: Stamp, centre: Point, dice: random.Random) -> None:
-    radius = dice.uniform(0.008, 0.015)
+    radius = dice.uniform(0.007, 0.013)
     turn = dice.uniform(0, math.tau)
     for petal in range(5):
         angle = turn + petal * math.tau / 5

@@ -42,7 +42,7 @@ class Order:
             request_id=self.caller.request_id,
             index=index,
             folder=f"doubao-{self.request.model.family}",
-            model=self.request.model_name,
+            model=self.request.model.id,
             prompt=self.request.prompt,
             seed=self.seed,
             width=self.size.width,

@@ -75,7 +75,7 @@ class _Stream:
         if self._studio.strike_order({FaultKind.STREAM_CUT}, self._order, index):
             mischief.cut(self._request)
             raise _Broken
-        if fault := self._studio.strike_order(AFTER_BILLING, self._order, stage="answer"):
+        if fault := self._studio.strike_order(AFTER_BILLING, self._order, index, "answer"):
             await self._break(fault)
         await self._send("partial_succeeded", image_index=index, **item)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 
 import attrs
 
@@ -39,5 +39,5 @@ class Services:
     submissions: Submissions
     control: Control
     clock: Clock
-    checks: Mapping[str, HealthCheck]
+    checks: dict[str, HealthCheck]
     draining: bool = False

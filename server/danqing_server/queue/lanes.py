@@ -218,13 +218,13 @@ class Queue:
     async def announce(self, task_id: str) -> None:
         """Tell every process that a task was cancelled or deleted. At most once: a lost message costs only time."""
         with translated():
-            await self._hot.publish(f"{self.connection.prefix}:cancelled", task_id)
+            await self._hot.publish(f"{self.connection.prefix}:changed", task_id)
 
     async def announcements(self) -> AsyncIterator[str]:
         """Yield the ids that `announce` tells, until cancelled or Redis fails."""
         with translated():
             async with self._blocking.pubsub() as subscription:
-                await subscription.subscribe(f"{self.connection.prefix}:cancelled")
+                await subscription.subscribe(f"{self.connection.prefix}:changed")
                 while True:
                     message = await subscription.get_message(ignore_subscribe_messages=True, timeout=LONGEST_WAIT_S)
                     if message is not None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
-from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo import AsyncMongoClient
 from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError
 
 from danqing_server.errors import SettingsError, StoreUnavailable
@@ -14,7 +15,10 @@ from danqing_server.settings import Settings
 
 __all__ = ["TIMEOUT_MS", "Database", "client_options", "connect", "translated"]
 
-Database = AsyncIOMotorDatabase[dict[str, Any]]
+Database = Any
+"""A database of either driver. Their types have nothing in common, so it has none."""
+
+_DRIVERS: Mapping[str, Callable[..., Any]] = {"motor": AsyncIOMotorClient, "pymongo": AsyncMongoClient}
 
 TIMEOUT_MS = 1800
 """How long one operation may take, in all: a client is answered 503 within two seconds."""
@@ -33,17 +37,26 @@ def client_options(timeout_ms: int = TIMEOUT_MS) -> dict[str, Any]:
     }
 
 
-def connect(settings: Settings) -> tuple[AsyncIOMotorClient[dict[str, Any]], Database]:
-    """Return a client and our database in it; nothing is sent before the first operation.
+@asynccontextmanager
+async def connect(settings: Settings) -> AsyncIterator[Database]:
+    """Yield our database; nothing is sent before the first operation.
+
+    Both drivers take the same calls, as far as this package makes them. `docs/decisions/0004` says which is when.
 
     Raises:
         SettingsError: the URL is not one the driver can read.
     """
     try:
-        client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(settings.mongo_url, **client_options())
-        return client, client.get_default_database(settings.database)
+        client = _DRIVERS[settings.mongo_driver](settings.mongo_url, **client_options())
+        database = client.get_default_database(settings.database)
     except (InvalidURI, ConfigurationError) as error:
         raise SettingsError(f"MONGO_URL: {error}") from error
+    try:
+        yield database
+    finally:
+        closing = client.close()
+        if closing is not None:  # PyMongo's own client closes asynchronously, motor's does not
+            await closing
 
 
 @contextmanager

@@ -169,6 +169,21 @@ class TestHealth:
             assert reply.json["checks"]["redis"] != "ok"
             assert b"127.0.0.1" not in reply.body
 
+    async def test_part_that_hangs_is_told_all_the_same(self, api: Client) -> None:
+        """Health asks no one for longer than a second, and a check's own fault is no 500."""
+
+        async def hang() -> None:
+            await asyncio.Event().wait()
+
+        async def break_down() -> None:
+            raise RuntimeError("mongodb://user:secret@host")
+
+        api.services.checks = {"stuck": hang, "broken": break_down}
+        async with asyncio.timeout(2):
+            reply = await api.ask("GET", "/health", headers={"Accept-Language": "en"})
+        assert reply.status == 503
+        assert reply.json["checks"] == {"stuck": "does not answer in time", "broken": "does not work"}
+
     async def test_submission_without_redis_is_refused(self, open_api: Open, own_redis: Any) -> None:
         """503 within two seconds, and the task will not run."""
         async with open_api(REDIS_URL=own_redis.url, DANQING_ROLE="api") as api:

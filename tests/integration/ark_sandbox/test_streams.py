@@ -89,6 +89,13 @@ class TestStream:
             await stream(ark)
         assert len(await ark.ledger()) == 1
 
+    async def test_reset_after_a_later_picture(self, ark: Served) -> None:
+        """A rule can name the picture after whose billing the connection breaks."""
+        await ark.rule(kind="reset_after_billing", image_index=1)
+        with pytest.raises(aiohttp.ClientError):
+            await stream(ark)
+        assert [entry["image_index"] for entry in await ark.ledger()] == [0, 1]
+
     async def test_ends(self, ark: Served) -> None:
         """The end mark and the `completed` event can each be left out by a rule."""
         await ark.rule(kind="stream_no_done")

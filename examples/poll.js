@@ -1,0 +1,175 @@
+// Make pictures with danqing, from a web page or from Node 18 and later. No dependency.
+//
+//   import { createImage, pollTask } from "./poll.js";
+//   const taskId = await createImage("a small boat on a misty river", { server, userId });
+//   const result = await pollTask(taskId, { server, onProgress, signal });
+//   result.image_url
+//
+// or on the command line: node poll.js "a small boat on a misty river"
+
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 30_000;
+const PASSING = new Set([408, 425, 429, 500, 502, 503, 504]);
+
+/** The task ended without a picture, or was never accepted. `code` is stable; `retryable`: another try may succeed. */
+export class TaskFailed extends Error {
+  constructor(message, { code = "failed", retryable = false, taskId = null } = {}) {
+    super(message);
+    this.name = "TaskFailed";
+    Object.assign(this, { code, retryable, taskId });
+  }
+}
+
+/** Nobody failed, but it took longer than `giveUpMs`. The task goes on at the server: poll it again later. */
+export class GivenUp extends Error {
+  constructor(message, taskId = null) {
+    super(message);
+    this.name = "GivenUp";
+    this.taskId = taskId;
+  }
+}
+
+/**
+ * Submit one picture and return its task's id.
+ *
+ * Network trouble and a busy server are tried again, with the same Idempotency-Key: however often the request is
+ * sent, there is one task. Give `idempotencyKey` to make that hold over a reload of your page, too.
+ *
+ * @param {string} prompt
+ * @param {object} [options] - `userId`, `image` (size, n, model, options …: see docs/api.md), `server`, `apiKey`,
+ *   `idempotencyKey`, `giveUpMs`, `signal` (an AbortSignal)
+ * @returns {Promise<string>}
+ */
+export async function createImage(prompt, options = {}) {
+  const { userId = "poll.js", image = {}, idempotencyKey = crypto.randomUUID(), giveUpMs = 60_000 } = options;
+  const request = {
+    method: "POST",
+    headers: { "content-type": "application/json", "idempotency-key": idempotencyKey },
+    body: JSON.stringify({ ...image, prompt, user_id: userId }),
+  };
+  const patience = new Patience(giveUpMs, options.signal);
+  for (;;) {
+    const answer = await send("/api/v1/ai/image/task", request, options);
+    if (answer.status === 201) return answer.body.data.task_id;
+    if (!answer.passing) throw refusal(answer);
+    if (!(await patience.wait(answer.retryAfterMs))) throw new GivenUp(`no task was accepted: ${answer.message}`);
+  }
+}
+
+/**
+ * Wait for a task and return its result: `image_url`, `image_urls`, `images`, `cost` …
+ *
+ * @param {string} taskId
+ * @param {object} [options] - `onProgress` (gets `{status, progress, images}` on each look), `server`, `apiKey`,
+ *   `giveUpMs` (15 minutes), `signal` (an AbortSignal: stops the waiting, not the task)
+ * @returns {Promise<object>}
+ * @throws {TaskFailed | GivenUp}
+ */
+export async function pollTask(taskId, options = {}) {
+  const { onProgress = () => {}, giveUpMs = 15 * 60_000 } = options;
+  const patience = new Patience(giveUpMs, options.signal);
+  for (;;) {
+    const answer = await send(`/api/v1/ai/image/result/${encodeURIComponent(taskId)}`, {}, options);
+    const data = answer.body?.data;
+    if (data?.status === "completed") return data.result;
+    if (data?.status === "failed") throw failure(data, taskId);
+    if (answer.status >= 400 && !answer.passing) throw refusal(answer, taskId);
+    if (data?.status) onProgress(data);
+    if (!(await patience.wait(answer.retryAfterMs))) throw new GivenUp(`task ${taskId} is not finished`, taskId);
+  }
+}
+
+/** Send one request. Network trouble is an answer with `passing` true and status 0, not an exception. */
+async function send(path, request, { server = defaultServer(), apiKey, signal }) {
+  const headers = { "accept-language": "en", ...request.headers };
+  if (apiKey) headers.authorization = `Bearer ${apiKey}`;
+  try {
+    const response = await fetch(server + path, { ...request, headers, signal });
+    const body = await response.json().catch(() => null);
+    return {
+      status: response.status,
+      body,
+      message: body?.message ?? `HTTP ${response.status}`,
+      passing: PASSING.has(response.status),
+      retryAfterMs: 1000 * Number.parseInt(response.headers.get("retry-after") ?? "", 10),
+    };
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (!(error instanceof TypeError)) throw error;
+    return { status: 0, body: null, message: "the server cannot be reached", passing: true, retryAfterMs: NaN };
+  }
+}
+
+/** How long to wait between looks, and when to stop: the server's Retry-After, else twice the last pause. */
+class Patience {
+  #endsAt;
+  #pauseMs = FIRST_PAUSE_MS;
+  #signal;
+
+  constructor(giveUpMs, signal) {
+    this.#endsAt = Date.now() + giveUpMs;
+    this.#signal = signal;
+  }
+
+  /** Wait for the next look; false when the time is up. */
+  async wait(retryAfterMs) {
+    const leftMs = this.#endsAt - Date.now();
+    if (leftMs <= 0) return false;
+    const wanted = Number.isFinite(retryAfterMs) ? retryAfterMs : this.#pauseMs;
+    this.#pauseMs = Math.min(LONGEST_PAUSE_MS, this.#pauseMs * 2);
+    await pause(Math.min(wanted, leftMs), this.#signal);
+    return true;
+  }
+}
+
+function pause(ms, signal) {
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", stop);
+      resolve();
+    }, ms);
+    signal?.addEventListener("abort", stop, { once: true });
+  });
+}
+
+function failure(data, taskId) {
+  const { message, code, retryable } = data.error ?? {};
+  return new TaskFailed(message || "the task failed", { code, retryable, taskId });
+}
+
+function refusal(answer, taskId = null) {
+  return new TaskFailed(answer.message, { code: answer.body?.code, retryable: answer.body?.retryable, taskId });
+}
+
+function defaultServer() {
+  return globalThis.process?.env?.DANQING_URL ?? "http://localhost:8080";
+}
+
+async function main(prompt) {
+  const apiKey = process.env.DANQING_KEY;
+  const taskId = await createImage(prompt, { apiKey });
+  console.error(`task ${taskId}`);
+  const giveUpMs = 1000 * Number(process.env.DANQING_GIVE_UP ?? 900);
+  const result = await pollTask(taskId, { apiKey, giveUpMs });
+  console.log(result.image_url);
+}
+
+if (globalThis.process?.argv?.[1]) {
+  const { realpathSync } = await import("node:fs");
+  const { fileURLToPath } = await import("node:url");
+  if (realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+    if (process.argv.length !== 3) {
+      console.error("usage: node poll.js PROMPT");
+      process.exit(2);
+    }
+    await main(process.argv[2]).catch((error) => {
+      console.error(error.message);
+      process.exit(error instanceof GivenUp ? 3 : 1);
+    });
+  }
+}

@@ -1,0 +1,174 @@
+"""A `run` that records what a provider does with it, under the server's rules: the fake of the conformance kit."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from danqing_plugins.errors import InvalidRequest, PluginError
+from danqing_plugins.models import Job, Reference, ReferenceData, Source
+
+if TYPE_CHECKING:
+    import aiohttp
+
+__all__ = ["RecordedCall", "RecordingLog", "RecordingRun", "require_json"]
+
+
+@attrs.define(eq=False, kw_only=True)
+class RecordedCall:
+    """One paid call. `outcome` is None while it is open, then `answered` or the name of what ended it."""
+
+    id: str
+    indexes: tuple[int, ...]
+    fingerprint: str
+    request_id: str | None = None
+    usage: Mapping[str, Any] = attrs.field(factory=dict)
+    outcome: str | None = None
+
+    def release(self, indexes: Sequence[int]) -> None:
+        """Take *indexes* out of the call."""
+        self.indexes = tuple(index for index in self.indexes if index not in indexes)
+
+
+@attrs.define
+class RecordingLog:
+    """Keeps every line as `(event, fields)`."""
+
+    lines: list[tuple[str, Mapping[str, object]]] = attrs.field(factory=list)
+
+    def info(self, event: str, **fields: object) -> None:
+        """Keep the line."""
+        self.lines.append((event, fields))
+
+    def warning(self, event: str, **fields: object) -> None:
+        """Keep the line."""
+        self.lines.append((event, fields))
+
+
+@attrs.define(eq=False, kw_only=True)
+class RecordingRun:
+    """A `danqing_plugins.Run` that keeps what a provider does with it, under the server's rules.
+
+    `references` are the bytes of each reference, by its `field`. `holds_after` makes `deliver` stand still once so
+    many pictures were delivered in this run, as if the process stopped there; `held` is set when it does.
+    `delivered_before_call` are the pictures that came without any paid call for them.
+    """
+
+    job: Job
+    http: aiohttp.ClientSession | None = None
+    references: Mapping[str, ReferenceData] = attrs.field(factory=dict)
+    holds_after: int | None = None
+    remaining_s: float = 600.0
+    pictures: dict[int, Source] = attrs.field(factory=dict)
+    rejected: dict[int, PluginError] = attrs.field(factory=dict)
+    omitted: set[int] = attrs.field(factory=set)
+    saved: dict[str, Any] = attrs.field(factory=dict)
+    earlier_calls: tuple[RecordedCall, ...] = ()
+    calls: list[RecordedCall] = attrs.field(factory=list)
+    fractions: list[float] = attrs.field(factory=list)
+    log: RecordingLog = attrs.field(factory=RecordingLog)
+    held: asyncio.Event = attrs.field(factory=asyncio.Event)
+    delivered_before_call: list[int] = attrs.field(factory=list)
+    _delivered_here: int = 0
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The session that the test gave."""
+        assert self.http is not None, "the provider uses run.session: give the check a session"
+        return self.http
+
+    @property
+    def delivered(self) -> frozenset[int]:
+        """See `danqing_plugins.Run`."""
+        return frozenset(self.pictures) | frozenset(self.rejected) | frozenset(self.omitted)
+
+    @property
+    def missing(self) -> tuple[int, ...]:
+        """See `danqing_plugins.Run`."""
+        return tuple(index for index in range(self.job.images) if index not in self.delivered)
+
+    @asynccontextmanager
+    async def call(self, indexes: Sequence[int], fingerprint: str) -> AsyncIterator[RecordedCall]:
+        """Record a call, and how its block ended."""
+        call = RecordedCall(id=f"call-{len(self.calls)}", indexes=tuple(indexes), fingerprint=fingerprint)
+        self._check_index(*call.indexes)
+        self.calls.append(call)
+        try:
+            yield call
+        except BaseException as error:
+            call.outcome = type(error).__name__
+            raise
+        call.outcome = "answered"
+
+    async def deliver(self, index: int, source: Source) -> None:
+        """Keep the picture; one that is delivered already is ignored."""
+        self._check_index(index)
+        if index not in self.missing:
+            return
+        if self.holds_after is not None and self._delivered_here >= self.holds_after:
+            self.held.set()
+            await asyncio.Event().wait()
+        if not any(index in call.indexes for call in (*self.earlier_calls, *self.calls)):
+            self.delivered_before_call.append(index)
+        self._delivered_here += 1
+        self.pictures[index] = source
+
+    async def reject(self, index: int, error: PluginError) -> None:
+        """Keep the error."""
+        self._check_index(index)
+        if index in self.missing:
+            self.rejected[index] = error
+
+    async def omit(self, indexes: Sequence[int]) -> None:
+        """Keep the indexes."""
+        self._check_index(*indexes)
+        self.omitted |= set(indexes) & set(self.missing)
+
+    async def progress(self, fraction: float) -> None:
+        """Keep the fraction."""
+        assert 0 <= fraction <= 1, f"progress is from 0 to 1, not {fraction}"
+        self.fractions.append(fraction)
+
+    async def checkpoint(self, data: Mapping[str, Any]) -> None:
+        """Keep the data in the place of what was saved before."""
+        require_json(data, "checkpoint")
+        self.saved = copy.deepcopy(dict(data))
+
+    async def open_reference(self, reference: Reference) -> ReferenceData:
+        """Return the bytes that the test gave. Raises InvalidRequest when it gave none."""
+        found = self.references.get(reference.field)
+        if found is None:
+            raise InvalidRequest(f"{reference.field}: the test gave no bytes for it")
+        return found
+
+    def next_attempt(self) -> RecordingRun:
+        """Return the run of the attempt after this one: what is delivered and saved is there again."""
+        return RecordingRun(
+            job=attrs.evolve(self.job, attempt=self.job.attempt + 1),
+            http=self.http,
+            references=self.references,
+            pictures=dict(self.pictures),
+            rejected=dict(self.rejected),
+            omitted=set(self.omitted),
+            saved=copy.deepcopy(self.saved),
+            earlier_calls=(*self.earlier_calls, *self.calls),
+        )
+
+    def _check_index(self, *indexes: int) -> None:
+        strangers = [index for index in indexes if not 0 <= index < max(self.job.images, 1)]
+        assert not strangers, f"picture {strangers} of a task of {self.job.images}"
+
+
+def require_json(value: object, what: str) -> None:
+    """Raise AssertionError unless *value* is a JSON object; *what* names it."""
+    try:
+        plain = json.loads(json.dumps(value, allow_nan=False, default=dict))
+    except (TypeError, ValueError) as error:
+        raise AssertionError(f"{what} holds something that is no JSON value: {error}") from error
+    assert isinstance(plain, dict), f"{what} is no JSON object"

@@ -1,0 +1,48 @@
+"""Completed tasks that were asked for a moment ago, so that a crowd of polls costs one look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+
+from danqing_server.models import Status, Task
+
+__all__ = ["RecentTasks"]
+
+KEPT_S = 2.0
+MOST_KEPT = 5_000
+
+
+@attrs.define(eq=False)
+class RecentTasks:
+    """Holds completed tasks for at most two seconds; `drop` forgets one sooner.
+
+    Only what is completed is held: a failed or cancelled task may be tried again by any process.
+    """
+
+    monotonic_s: Callable[[], float]
+    _held: dict[str, tuple[float, Task]] = attrs.field(factory=dict, init=False)
+
+    def get(self, task_id: str) -> Task | None:
+        """Return the task if it is held and fresh."""
+        found = self._held.get(task_id)
+        if found is None:
+            return None
+        held_at_s, task = found
+        if self.monotonic_s() - held_at_s >= KEPT_S:
+            del self._held[task_id]
+            return None
+        return task
+
+    def put(self, task: Task) -> None:
+        """Hold *task* if it is completed, in place of the oldest when there are too many."""
+        if task.status is not Status.COMPLETED:
+            return
+        if len(self._held) >= MOST_KEPT:
+            del self._held[next(iter(self._held))]
+        self._held[task.id] = (self.monotonic_s(), task)
+
+    def drop(self, task_id: str) -> None:
+        """Forget a task."""
+        self._held.pop(task_id, None)

@@ -1,0 +1,124 @@
+"""The upstream of the benchmark: `python -m tests.bench.stub --port N --counters FILE`, as fast as Python allows.
+
+POST on any path answers `{"url": …}` after the delay that the counters ask for; GET answers a PNG of 100 KB. HTTP
+is read by hand, because a framework here would cost more than what is measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import io
+import os
+import time
+from pathlib import Path
+
+import uvloop
+from PIL import Image
+
+from tests.bench.counters import Counters, Slot
+
+__all__ = ["PICTURE_SIDE", "picture"]
+
+PICTURE_SIDE = 182
+"""Noise of 182 × 182 RGB pixels is a PNG of about 100 KB."""
+HELD_POLL_S = 0.02
+END_OF_HEAD = b"\r\n\r\n"
+
+
+def picture() -> bytes:
+    """Return a PNG of about 100 KB."""
+    file = io.BytesIO()
+    Image.frombytes("RGB", (PICTURE_SIDE, PICTURE_SIDE), os.urandom(3 * PICTURE_SIDE**2)).save(file, "PNG")
+    return file.getvalue()
+
+
+def _answer(media_type: bytes, body: bytes) -> bytes:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n"
+    return head % (media_type, len(body)) + body
+
+
+class _Upstream(asyncio.Protocol):
+    """One connection: requests come one after the other, as HTTP clients with keep-alive send them."""
+
+    def __init__(self, counters: Counters, url_prefix: str, shown: bytes) -> None:
+        self.counters = counters
+        self.url_prefix = url_prefix
+        self.shown = shown
+        self.received = b""
+        self.transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.transport = None
+
+    def data_received(self, data: bytes) -> None:
+        self.received = self.received + data if self.received else data
+        while self._take_request():
+            pass
+
+    def _take_request(self) -> bool:
+        head, separator, rest = self.received.partition(END_OF_HEAD)
+        if not separator:
+            return False
+        length = _content_length(head)
+        if len(rest) < length:
+            return False
+        self.received = rest[length:]
+        if head.startswith(b"GET"):
+            self.counters[Slot.PICTURES] += 1
+            self._write(self.shown)
+        else:
+            self._take_call()
+        return True
+
+    def _take_call(self) -> None:
+        counters, now_ns = self.counters, time.monotonic_ns()
+        counters[Slot.RECEIVED] += 1
+        counters[Slot.LAST_AT_NS] = now_ns
+        if not counters[Slot.FIRST_AT_NS]:
+            counters[Slot.FIRST_AT_NS] = now_ns
+        counters[Slot.MOST_IN_FLIGHT] = max(counters[Slot.MOST_IN_FLIGHT], counters.in_flight)
+        delay_ms = counters[Slot.DELAY_MS]
+        if delay_ms or counters[Slot.HELD]:
+            asyncio.get_running_loop().call_later(delay_ms / 1000, self._answer_call)
+        else:
+            self._answer_call()
+
+    def _answer_call(self) -> None:
+        if self.counters[Slot.HELD]:
+            asyncio.get_running_loop().call_later(HELD_POLL_S * 10, self._answer_call)
+            return
+        self.counters[Slot.ANSWERED] += 1
+        url = f'{{"url":"{self.url_prefix}{self.counters[Slot.ANSWERED]}.png"}}'
+        self._write(_answer(b"application/json", url.encode()))
+
+    def _write(self, answer: bytes) -> None:
+        if self.transport is not None:
+            self.transport.write(answer)
+
+
+def _content_length(head: bytes) -> int:
+    at = head.lower().find(b"content-length:")
+    return 0 if at < 0 else int(head[at + 15 :].split(b"\r\n", 1)[0])
+
+
+async def _serve(port: int, path: Path) -> None:
+    counters = Counters(path)
+    shown = _answer(b"image/png", picture())
+    prefix = f"http://127.0.0.1:{port}/picture/"
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: _Upstream(counters, prefix, shown), "127.0.0.1", port, backlog=4096)
+    async with server:
+        await server.serve_forever()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--counters", type=Path, required=True)
+    arguments = parser.parse_args()
+    uvloop.run(_serve(arguments.port, arguments.counters))

@@ -1,0 +1,168 @@
+"""The whole system under test: `danqing serve` as a user starts it, its process ids, and its end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import attrs
+
+from danqing_server.supervision.embedded.servers import free_port
+
+__all__ = ["ROLES", "Whole", "running_whole"]
+
+ROLES: Mapping[str, str] = {
+    "serving": "danqing_server.serving",
+    "mongod": "mongod",
+    "redis": "redis-server",
+    "sandbox": "danqing_providers.ark_sandbox",
+}
+"""What the command line of each kind of child holds."""
+
+_START_PATIENCE_S = 60.0
+_HOOKS = Path(__file__).with_name("hooks")
+
+
+@attrs.define(kw_only=True)
+class Whole:
+    """One data directory and port, and the supervisor that serves them at present."""
+
+    directory: Path
+    port: int
+    variables: Mapping[str, str]
+    process: subprocess.Popen[bytes] | None = None
+    starts: int = 0
+
+    @property
+    def base_url(self) -> str:
+        """Where clients reach it."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def data_dir(self) -> Path:
+        """What survives every kill."""
+        return self.directory / "data"
+
+    @property
+    def armed_path(self) -> Path:
+        """The file that names the step at which a serving process kills itself; see `hooks`."""
+        return self.directory / "armed"
+
+    @property
+    def log_path(self) -> Path:
+        """What all supervisors and serving processes wrote."""
+        return self.directory / "serve.log"
+
+    def start(self) -> None:
+        """Start the supervisor; returns at once."""
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        environment = {
+            **kept,
+            "PYTHONPATH": str(_HOOKS),
+            "CHAOS_ARMED": str(self.armed_path),
+            "PORT": str(self.port),
+            "DANQING_DATA_DIR": str(self.data_dir),
+            "ENVIRONMENT": "production",
+            **self.variables,
+        }
+        with self.log_path.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "danqing_server", "serve"],
+                cwd=self.directory,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.starts += 1
+
+    def until_healthy(self) -> None:
+        """Wait until `/health` says 200. Raises AssertionError with the log's end when it does not."""
+        deadline = time.monotonic() + _START_PATIENCE_S
+        while not self.healthy():
+            assert self.alive, f"the supervisor ended: {self._last_words()}"
+            assert time.monotonic() < deadline, f"not healthy: {self._last_words()}"
+            time.sleep(0.1)
+
+    def healthy(self) -> bool:
+        """Ask `/health` once."""
+        try:
+            with urllib.request.urlopen(f"{self.base_url}/health", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    @property
+    def alive(self) -> bool:
+        """Whether the supervisor runs."""
+        return self.process is not None and self.process.poll() is None
+
+    def pids(self, role: str) -> list[int]:
+        """Return the children of that role, by process id; `supervisor` is the parent itself."""
+        if not self.alive or self.process is None:
+            return []
+        if role == "supervisor":
+            return [self.process.pid]
+        return [pid for pid, command in _children(self.process.pid) if ROLES[role] in command]
+
+    def kill(self, pid: int) -> None:
+        """End a process as the kernel's OOM killer would."""
+        send(pid, signal.SIGKILL)
+
+    def stop(self, timeout_s: float = 60.0) -> int:
+        """Stop the supervisor in order and return its exit code."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=timeout_s)
+
+    def end(self) -> None:
+        """End everything at once."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def _last_words(self) -> str:
+        return self.log_path.read_text(errors="replace")[-2000:]
+
+
+def send(pid: int, signal_: signal.Signals) -> None:
+    """Send a signal to a process that may be gone."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal_)
+
+
+def _children(parent: int) -> list[tuple[int, str]]:
+    """Return (pid, command line) of every living child that has become what it is to be."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        with contextlib.suppress(OSError):
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            if int(fields[1]) != parent or fields[0] == "Z":
+                continue
+            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            if "tether.py" not in command:
+                found.append((int(entry.name), command))
+    return sorted(found)
+
+
+@contextmanager
+def running_whole(directory: Path, **variables: str) -> Iterator[Whole]:
+    """Run a whole system with its files in *directory* while the block lasts."""
+    whole = Whole(directory=directory, port=free_port(), variables=variables)
+    whole.start()
+    try:
+        whole.until_healthy()
+        yield whole
+    finally:
+        whole.end()
