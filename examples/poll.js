@@ -9,6 +9,7 @@
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
+const REQUEST_TIMEOUT_MS = 60_000;
 const PASSING = new Set([408, 425, 429, 500, 502, 503, 504]);
 
 /** The task ended without a picture, or was never accepted. `code` is stable; `retryable`: another try may succeed. */
@@ -41,7 +42,7 @@ export class GivenUp extends Error {
  * @returns {Promise<string>}
  */
 export async function createImage(prompt, options = {}) {
-  const { userId = "poll.js", image = {}, idempotencyKey = crypto.randomUUID(), giveUpMs = 60_000 } = options;
+  const { userId = "poll.js", image = {}, idempotencyKey = await newKey(), giveUpMs = 60_000 } = options;
   const request = {
     method: "POST",
     headers: { "content-type": "application/json", "idempotency-key": idempotencyKey },
@@ -83,8 +84,13 @@ export async function pollTask(taskId, options = {}) {
 async function send(path, request, { server = defaultServer(), apiKey, signal }) {
   const headers = { "accept-language": "en", ...request.headers };
   if (apiKey) headers.authorization = `Bearer ${apiKey}`;
+  const stopping = new AbortController();
+  const stop = () => stopping.abort();
+  const timer = setTimeout(stop, REQUEST_TIMEOUT_MS);
+  signal?.addEventListener("abort", stop);
   try {
-    const response = await fetch(server + path, { ...request, headers, signal });
+    signal?.throwIfAborted();
+    const response = await fetch(server + path, { ...request, headers, signal: stopping.signal });
     const body = await response.json().catch(() => null);
     return {
       status: response.status,
@@ -95,8 +101,11 @@ async function send(path, request, { server = defaultServer(), apiKey, signal })
     };
   } catch (error) {
     signal?.throwIfAborted();
-    if (!(error instanceof TypeError)) throw error;
+    if (!(error instanceof TypeError || stopping.signal.aborted)) throw error;
     return { status: 0, body: null, message: "the server cannot be reached", passing: true, retryAfterMs: NaN };
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", stop);
   }
 }
 
@@ -144,6 +153,13 @@ function failure(data, taskId) {
 
 function refusal(answer, taskId = null) {
   return new TaskFailed(answer.message, { code: answer.body?.code, retryable: answer.body?.retryable, taskId });
+}
+
+/** A new Idempotency-Key. Not crypto.randomUUID: web pages have it only on https and localhost. */
+async function newKey() {
+  const source = globalThis.crypto ?? (await import("node:crypto")).webcrypto; // Node 18 has no global one
+  const bytes = source.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function defaultServer() {

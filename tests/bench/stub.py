@@ -12,6 +12,7 @@ import io
 import os
 import time
 from pathlib import Path
+from typing import cast
 
 import uvloop
 from PIL import Image
@@ -49,8 +50,7 @@ class _Upstream(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's own classes are not subclasses
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None

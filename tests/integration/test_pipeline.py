@@ -18,12 +18,20 @@ from tests.support.system import System, running_system, settings_for, until
 Make = Callable[..., Settings]
 
 
-@pytest.fixture
-def settings(mongo_url: str, database_name: str, redis_url: str, redis_prefix: str, tmp_path: Path) -> Make:
-    """Settings for this test's own names; variables by name."""
+@pytest.fixture(params=["motor", "pymongo"])
+def settings(
+    request: pytest.FixtureRequest,
+    mongo_url: str,
+    database_name: str,
+    redis_url: str,
+    redis_prefix: str,
+    tmp_path: Path,
+) -> Make:
+    """Settings for this test's own names and for each driver; variables by name."""
 
     def make(**variables: str) -> Settings:
-        return settings_for(mongo_url, database_name, redis_url, redis_prefix, tmp_path, **variables)
+        chosen = {"DANQING_MONGO_DRIVER": request.param, **variables}
+        return settings_for(mongo_url, database_name, redis_url, redis_prefix, tmp_path, **chosen)
 
     return make
 
