@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 from typing import TYPE_CHECKING
 
 import orjson
 import structlog
 
-if TYPE_CHECKING:
-    from structlog.typing import EventDict, WrappedLogger
+from danqing_server.errors import DanqingError
 
-__all__ = ["Logger", "configure_logging", "get_logger"]
+if TYPE_CHECKING:
+    from structlog.typing import EventDict, ExcInfo
+
+__all__ = ["Logger", "configure_logging", "get_logger", "traceback_without_values"]
+
+DEEPEST_CHAIN = 8
 
 Logger = structlog.stdlib.BoundLogger
 
@@ -31,10 +36,12 @@ def configure_logging(level: str, *, json_lines: bool | None = None) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info if as_json else _keep,
+        structlog.processors.ExceptionRenderer(traceback_without_values),
     ]
     renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer(serializer=_dumps) if as_json else structlog.dev.ConsoleRenderer()
+        structlog.processors.JSONRenderer(serializer=_dumps)
+        if as_json
+        else structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
@@ -60,8 +67,19 @@ def configure_logging(level: str, *, json_lines: bool | None = None) -> None:
     )
 
 
-def _keep(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
-    return event
+def traceback_without_values(exc_info: ExcInfo) -> str:
+    """Return where an exception came from, and its type, cause and context, but not what it says.
+
+    The text of an exception that nobody planned may hold a prompt, a key or a signed URL.
+    """
+    parts: list[str] = []
+    error: BaseException | None = exc_info[1]
+    while error is not None and len(parts) < DEEPEST_CHAIN:
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        said = f": {error}" if isinstance(error, DanqingError) else ""
+        parts.append(f"{frames}{type(error).__name__}{said}")
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "\n\n… caused by:\n\n".join(parts)
 
 
 def get_logger(name: str) -> Logger:

@@ -31,7 +31,7 @@ def client(tmp_path: Path) -> Iterator[Any]:
 
 
 class TestOfficialLibrary:
-    """`volcengine-ark-runtime` from PyPI."""
+    """`volcengine-ark-runtime`: answers, streams, errors."""
 
     def test_generate(self, client: Any) -> None:
         """One picture: link, size, usage."""

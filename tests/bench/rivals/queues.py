@@ -13,6 +13,7 @@ __all__ = ["FETCHERS", "RivalQueue", "open_queue"]
 Job = dict[str, Any]
 CarryOut = Callable[[Job], Awaitable[None]]
 
+CONNECTIONS = 32
 FETCHERS = int(os.environ.get("BENCH_FETCHERS", "16"))
 """BLMOVE loops of the baseline; each waits for a free slot, takes one id, and starts it."""
 
@@ -34,10 +35,11 @@ class BlmoveQueue:
     """A list of waiting tasks and one of running ones."""
 
     def __init__(self, url: str, prefix: str, concurrency: int, carry_out: CarryOut) -> None:
-        from redis.asyncio import Redis
+        from redis.asyncio import BlockingConnectionPool, Redis
 
-        # A blocking read must outlast redis-py's own timeout of 5 s; anyone meets that on the first day.
-        self.redis = Redis.from_url(url, socket_timeout=None)
+        # redis-py's own pool raises when a hundred connections are in use; anyone meets that on the first day.
+        self.redis = Redis.from_pool(BlockingConnectionPool.from_url(url, max_connections=CONNECTIONS))
+        self.blocking = Redis.from_url(url, socket_timeout=None)
         self.waiting, self.running = f"{prefix}:waiting", f"{prefix}:running"
         self.slots = asyncio.Semaphore(concurrency)
         self.carry_out = carry_out
@@ -54,7 +56,7 @@ class BlmoveQueue:
     async def _fetch(self) -> None:
         while True:
             await self.slots.acquire()
-            found = await self.redis.blmove(self.waiting, self.running, 1, "RIGHT", "LEFT")
+            found = await self.blocking.blmove(self.waiting, self.running, 1, "RIGHT", "LEFT")
             if found is None:
                 self.slots.release()
                 continue
@@ -72,6 +74,7 @@ class BlmoveQueue:
     async def close(self) -> None:
         """Let go of the connections."""
         await self.redis.aclose()
+        await self.blocking.aclose()
 
 
 class ArqQueue:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from tests.integration.ark_sandbox.serving import Served, served
@@ -68,6 +69,21 @@ class TestFaults:
         await ark.rule(kind="download_status", status=status)
         assert (await ark.get(link))[0] == status
         assert (await ark.get(link))[0] == 200
+
+    async def test_truncate(self, ark: Served) -> None:
+        """The link announces all of the bytes, gives half, and the next time all."""
+        (link,) = await ark.links()
+        await ark.rule(kind="download_truncate")
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await ark.get(link)
+        assert (await ark.get(link))[0] == 200
+
+    async def test_slow(self, ark: Served) -> None:
+        """The first bytes come one by one; the client gives up before the end."""
+        (link,) = await ark.links("山水 [sandbox:download-slow]")
+        async with ark.session.get(link) as answer:
+            assert answer.status == 200
+            assert await answer.content.readany() == b"\xff"
 
     async def test_magic_status(self, ark: Served) -> None:
         """The word in the prompt works without a rule."""
