@@ -66,11 +66,12 @@ class Forecast:
         """Return how a lane stands; callers of one moment share one look. Raises QueueUnavailable."""
         now_s = self.clock.monotonic_s()
         seen = self._seen.get(name)
-        if seen is None or now_s - seen[0] >= KEPT_S or (seen[1].done() and seen[1].exception() is not None):
-            seen = self._seen[name] = (now_s, asyncio.create_task(self._look(name)))
+        if seen is None or now_s - seen[0] >= KEPT_S or _failed(seen[1]):
+            seen = self._seen[name] = (now_s, asyncio.create_task(self.look(name)))
         return await asyncio.shield(seen[1])
 
-    async def _look(self, name: str) -> LaneView:
+    async def look(self, name: str) -> LaneView:
+        """Return how a lane stands at this moment. Raises QueueUnavailable."""
         return LaneView(
             depth=await self.queue.depth(name),
             gate=await self.gates.look(name),
@@ -96,7 +97,7 @@ class Forecast:
 
     async def explain(self, task: Task) -> Explanation:
         """Return why *task* is where it is. Raises QueueUnavailable."""
-        view = await self._look(task.provider)
+        view = await self.look(task.provider)
         now = self.clock.now()
         if task.status in FINISHED:
             return Explanation(task=task, waiting_for=None)
@@ -151,6 +152,10 @@ def _ahead(view: LaneView, position: Position) -> int | None:
         return None
     others = max(0, position.users_waiting - 1)
     return min(max(0, view.depth.queued - 1), position.before * (others + 1) + others)
+
+
+def _failed(look: asyncio.Task[LaneView]) -> bool:
+    return look.done() and (look.cancelled() or look.exception() is not None)
 
 
 def _clamped(seconds: float) -> int:

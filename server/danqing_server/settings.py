@@ -265,11 +265,11 @@ class Settings:
     )
     cors_origins: tuple[str, ...] = _setting(
         "DANQING_CORS_ORIGINS",
-        ("*",),
+        ("local",),
         _names,
-        shown="*",
-        allowed="origins separated by commas, or `*`",
-        meaning="Web pages of these origins may call the API; `none` for no page.",
+        shown="local",
+        allowed="origins separated by commas, `local`, `*` or `none`",
+        meaning="Web pages that may call the API: of these origins, of this machine, any, or none.",
     )
     max_body_bytes: int = _setting(
         "DANQING_MAX_BODY_BYTES",

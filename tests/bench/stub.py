@@ -11,6 +11,8 @@ import asyncio
 import io
 import os
 import time
+from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -42,8 +44,11 @@ def _answer(media_type: bytes, body: bytes) -> bytes:
 class _Upstream(asyncio.Protocol):
     """One connection: requests come one after the other, as HTTP clients with keep-alive send them."""
 
-    def __init__(self, counters: Counters, url_prefix: str, shown: bytes) -> None:
+    def __init__(
+        self, counters: Counters, url_prefix: str, shown: bytes, held: deque[Callable[[], None]]
+    ) -> None:
         self.counters = counters
+        self.held = held
         self.url_prefix = url_prefix
         self.shown = shown
         self.received = b""
@@ -83,15 +88,15 @@ class _Upstream(asyncio.Protocol):
             counters[Slot.FIRST_AT_NS] = now_ns
         counters[Slot.MOST_IN_FLIGHT] = max(counters[Slot.MOST_IN_FLIGHT], counters.in_flight)
         delay_ms = counters[Slot.DELAY_MS]
-        if delay_ms or counters[Slot.HELD]:
-            asyncio.get_running_loop().call_later(delay_ms / 1000, self._answer_call)
+        if counters[Slot.HELD]:
+            self.held.append(self.answer_call)
+        elif delay_ms:
+            asyncio.get_running_loop().call_later(delay_ms / 1000, self.answer_call)
         else:
-            self._answer_call()
+            self.answer_call()
 
-    def _answer_call(self) -> None:
-        if self.counters[Slot.HELD]:
-            asyncio.get_running_loop().call_later(HELD_POLL_S * 10, self._answer_call)
-            return
+    def answer_call(self) -> None:
+        """Answer the oldest call of this connection, of which there is one."""
         self.counters[Slot.ANSWERED] += 1
         url = f'{{"url":"{self.url_prefix}{self.counters[Slot.ANSWERED]}.png"}}'
         self._write(_answer(b"application/json", url.encode()))
@@ -111,9 +116,15 @@ async def _serve(port: int, path: Path) -> None:
     shown = _answer(b"image/png", picture())
     prefix = f"http://127.0.0.1:{port}/picture/"
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: _Upstream(counters, prefix, shown), "127.0.0.1", port, backlog=4096)
+    held: deque[Callable[[], None]] = deque()
+    server = await loop.create_server(
+        lambda: _Upstream(counters, prefix, shown, held), "127.0.0.1", port, backlog=4096
+    )
     async with server:
-        await server.serve_forever()
+        while True:
+            await asyncio.sleep(HELD_POLL_S)
+            while held and not counters[Slot.HELD]:
+                held.popleft()()
 
 
 if __name__ == "__main__":

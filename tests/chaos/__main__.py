@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from tests.chaos.campaign import Campaign, report, run_campaign
+from tests.chaos.faults import WEIGHTS
 
 
 def main() -> int:
@@ -18,7 +19,8 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=float(os.environ.get("CHAOS_SECONDS", "900")))
     parser.add_argument("--seed", type=int, default=int(os.environ.get("CHAOS_SEED", "1")))
     parser.add_argument("--per-second", type=float, default=4.5, help="tasks submitted (%(default)s)")
-    parser.add_argument("--mean", type=float, default=3.8, help="seconds between two faults (%(default)s)")
+    parser.add_argument("--mean", type=float, default=3.4, help="seconds between two faults (%(default)s)")
+    parser.add_argument("--kinds", default=",".join(WEIGHTS), help="faults, separated by commas (%(default)s)")
     parser.add_argument("--directory", type=Path, help="where everything is kept (a temporary folder)")
     arguments = parser.parse_args()
     directory = arguments.directory or Path(tempfile.mkdtemp(prefix="danqing-chaos-"))
@@ -30,6 +32,7 @@ def main() -> int:
         seed=arguments.seed,
         per_s=arguments.per_second,
         mean_s=arguments.mean,
+        weights={kind: WEIGHTS[kind] for kind in arguments.kinds.split(",")},
     )
     verdict = asyncio.run(run_campaign(campaign))
     print(report(verdict), flush=True)

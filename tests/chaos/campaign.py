@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import random
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import aiohttp
@@ -13,7 +14,7 @@ import attrs
 
 from tests.chaos.billing import read_bills
 from tests.chaos.clients import FINISHED, Clients, Submission, new_session
-from tests.chaos.faults import FaultLog, Mayhem
+from tests.chaos.faults import WEIGHTS, FaultLog, Mayhem
 from tests.chaos.verdict import Verdict, images_of, judge, worst_gap_s
 from tests.chaos.whole import Whole, running_whole
 
@@ -40,6 +41,7 @@ class Campaign:
     per_s: float
     mean_s: float
     processes: int = 2
+    weights: Mapping[str, int] = attrs.field(factory=lambda: WEIGHTS)
 
 
 async def run_campaign(campaign: Campaign) -> Verdict:
@@ -51,7 +53,11 @@ async def run_campaign(campaign: Campaign) -> Verdict:
             )
             log = FaultLog()
             mayhem = Mayhem(
-                whole=whole, random=random.Random(f"mayhem {campaign.seed}"), log=log, mean_s=campaign.mean_s
+                whole=whole,
+                random=random.Random(f"mayhem {campaign.seed}"),
+                log=log,
+                mean_s=campaign.mean_s,
+                weights=campaign.weights,
             )
             await asyncio.gather(
                 clients.load(campaign.seconds, campaign.per_s),

@@ -6,14 +6,15 @@ import asyncio
 import random
 import signal
 import time
+from collections.abc import Mapping
 
 import attrs
 
 from tests.chaos.whole import Whole, send
 
-__all__ = ["FaultEvent", "FaultLog", "Mayhem"]
+__all__ = ["WEIGHTS", "FaultEvent", "FaultLog", "Mayhem"]
 
-WEIGHTS = {
+WEIGHTS: Mapping[str, int] = {
     "serving": 56,
     "sandbox": 10,
     "redis": 13,
@@ -23,6 +24,8 @@ WEIGHTS = {
     "pause": 3,
     "freeze": 2,
 }
+"""How often each kind of fault is drawn."""
+
 PAUSE_S = 30.0
 FREEZE_S = 3.0
 RESTART_AFTER_S = 0.5
@@ -71,6 +74,7 @@ class Mayhem:
     random: random.Random
     log: FaultLog
     mean_s: float
+    weights: Mapping[str, int] = attrs.field(factory=lambda: WEIGHTS)
     _resuming: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
 
     async def reign(self, for_s: float) -> None:
@@ -102,7 +106,7 @@ class Mayhem:
             self._kill(kind)
 
     def _choose(self) -> str:
-        return self.random.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+        return self.random.choices(list(self.weights), list(self.weights.values()))[0]
 
     def _kill(self, role: str) -> None:
         pids = self.whole.pids(role)

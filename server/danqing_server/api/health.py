@@ -17,7 +17,7 @@ from danqing_server.api.entry import services_of
 from danqing_server.api.messages import Text, language_of
 from danqing_server.api.routing import on_get
 from danqing_server.api.services import HealthCheck, Services
-from danqing_server.errors import DanqingError
+from danqing_server.errors import DanqingError, QueueUnavailable
 from danqing_server.log import get_logger
 
 __all__ = ["routes"]
@@ -57,18 +57,31 @@ class _Round:
 async def get_health(request: Request[Any, Any]) -> HTTPResponse:
     """Say whether the process and all it stands on work; 503 when not."""
     services = services_of(request)
-    found = await request.app.ctx.health.ask(services.checks)
+    found, lanes = await asyncio.gather(request.app.ctx.health.ask(services.checks), _lanes(services))
     language = language_of(request.headers)
     works = not any(found.values()) and not services.draining
     body = {
         "status": "ok" if works else "unavailable",
         "message": _message(services, works=works).to(language),
         "checks": {name: "ok" if wrong is None else wrong.to(language) for name, wrong in found.items()},
+        "lanes": lanes,
         "version": _VERSION,
         "sandbox": any(provider.sandbox for provider in services.registry.providers.values()),
         "pid": os.getpid(),
     }
     return json_answer(body, 200 if works else 503, None if works else {"retry-after": "2"})
+
+
+async def _lanes(services: Services) -> dict[str, Any]:
+    """Return the state of each provider's lane; a closed one does not make the process unhealthy."""
+    names = sorted(services.registry.providers)
+    try:
+        async with asyncio.timeout(CHECK_TIMEOUT_S):
+            seen = await asyncio.gather(*(services.forecast.lane(name) for name in names))
+    except (QueueUnavailable, TimeoutError):
+        return {}
+    views = dict(zip(names, seen, strict=True))
+    return {name: {"state": view.gate.state, "reason": view.gate.reason} for name, view in views.items()}
 
 
 def new_round() -> _Round:

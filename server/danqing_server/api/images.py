@@ -20,16 +20,12 @@ from danqing_server.models import FINISHED, Status, Task
 
 __all__ = ["routes"]
 
-POLL_AFTER_S = 3
-
 CREATED = Text("图像生成任务创建成功", "Image task created")
 ACCEPTED = Text("任务已创建，正在处理中", "The task was created and is under way")
 PROCESSING = Text("任务处理中，请稍后查询", "The task is under way; ask again later")
 COMPLETED = Text("任务已完成", "The task is completed")
 FAILED = Text("任务失败", "The task failed")
 CANCELLED = Text("任务已取消", "The task was cancelled")
-
-_RETRY_AFTER = {"retry-after": str(POLL_AFTER_S)}
 
 routes = Blueprint("images", url_prefix="/api/v1/ai/image")
 
@@ -70,13 +66,13 @@ async def get_image_result(request: Request[Any, Any], task_id: str) -> HTTPResp
     viewer = Viewer(base_url(request), services.registry)
     language = language_of(request.headers)
     if task.status not in FINISHED:
-        return _under_way(task, viewer, language)
+        return _under_way(task, viewer, language, await services.forecast.retry_after_s(task))
     if task.status is Status.COMPLETED:
         return success(_completed(task, viewer), COMPLETED.to(language))
     return _failed(task, viewer, language)
 
 
-def _under_way(task: Task, viewer: Viewer, language: str) -> HTTPResponse:
+def _under_way(task: Task, viewer: Viewer, language: str, retry_after_s: int) -> HTTPResponse:
     message = PROCESSING.to(language)
     status = Status.PROCESSING if task.status is Status.SCHEDULED else task.status
     data: dict[str, Any] = {
@@ -86,7 +82,7 @@ def _under_way(task: Task, viewer: Viewer, language: str) -> HTTPResponse:
         "progress": task.progress,
         "images": viewer.images(task),
     }
-    return success(data, message, 202, _RETRY_AFTER)
+    return success(data, message, 202, {"retry-after": str(retry_after_s)})
 
 
 def _completed(task: Task, viewer: Viewer) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from danqing_server.errors import Forbidden
+from danqing_server.settings import LOOPBACK_HOSTS
 
 __all__ = ["Origins"]
 
@@ -21,7 +22,7 @@ PREFLIGHT_MAX_AGE_S = 86400
 
 @attrs.frozen
 class Origins:
-    """The origins that may call; `*` stands for every one, none at all switches CORS off."""
+    """The origins that may call; `*` stands for every one, `local` for pages of this machine, none for no page."""
 
     allowed: frozenset[str]
 
@@ -32,7 +33,9 @@ class Origins:
 
     def permits(self, origin: str) -> bool:
         """Tell whether a page of *origin* may call."""
-        return "*" in self.allowed or origin.lower() in self.allowed
+        if "*" in self.allowed or origin.lower() in self.allowed:
+            return True
+        return "local" in self.allowed and urlsplit(origin).hostname in LOOPBACK_HOSTS
 
     def check(self, origin: str | None, host: str | None) -> None:
         """Refuse a change asked for by a page that may not call.

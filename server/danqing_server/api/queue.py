@@ -13,6 +13,7 @@ from danqing_server.api.documentation import Answer, described
 from danqing_server.api.entry import admit
 from danqing_server.api.messages import Text, language_of
 from danqing_server.api.routing import on_get
+from danqing_server.api.views import lane_view
 from danqing_server.queue.lanes import LaneDepth
 
 __all__ = ["routes"]
@@ -25,10 +26,13 @@ routes = Blueprint("queue", url_prefix="/api/v1/queue")
 @on_get(routes, "/stats")
 @described("获取队列状态 · Queue statistics", {200: Answer(description="获取队列状态成功", schema="QueueStats")})
 async def get_queue_stats(request: Request[Any, Any]) -> HTTPResponse:
-    """Count what waits (`queued`), waits for its time (`delayed`) and is with a worker (`held`), by provider."""
+    """Count what waits (`queued`), waits for its time (`delayed`) and is with a worker (`held`), by provider.
+
+    Each provider's lane also says whether it is open, what closed it, and how fast it works.
+    """
     services, _ = admit(request)
     names = sorted(services.registry.providers)
-    depths = await asyncio.gather(*(services.queue.depth(name) for name in names))
-    lanes = {name: attrs.asdict(depth) for name, depth in zip(names, depths, strict=True)}
+    views = await asyncio.gather(*(services.forecast.look(name) for name in names))
+    lanes = {name: lane_view(view) for name, view in zip(names, views, strict=True)}
     totals = {field.name: sum(lane[field.name] for lane in lanes.values()) for field in attrs.fields(LaneDepth)}
     return success({**totals, "lanes": lanes}, FOUND.to(language_of(request.headers)))

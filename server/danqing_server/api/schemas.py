@@ -182,12 +182,37 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             "next_cursor": _nullable(_text("pass as `cursor` for the next page; null on the last")),
         }
     ),
+    "Explanation": _object(
+        {
+            "task_id": _text(),
+            "status": _text(),
+            "waiting_for": _text(
+                "null when it is finished",
+                enum=["worker", "turn", "lane_closed", "schedule", "backoff", "provider"],
+                nullable=True,
+            ),
+            "reason": _text("what closed the lane", nullable=True),
+            "until": _text("when it stops waiting for that", format="date-time", nullable=True),
+            "position": _object({"own": _whole("own tasks ahead"), "lane": _whole("all tasks ahead")}, required=()),
+            "estimated_start_at": _text(format="date-time", nullable=True),
+            "estimated_finish_at": _text(format="date-time", nullable=True),
+            "attempts": _whole("starts"),
+            "failures": _whole("of them failed and are counted"),
+            "leases_lost": _whole("processes that died with it before a call was sent"),
+            "last_error": _ANY,
+            "billed": _text(enum=["yes", "no", "unknown"]),
+            "calls": _list_of(_ANY),
+        }
+    ),
     "QueueStats": _object(
         {
             "queued": _whole("ready to start"),
             "delayed": _whole("waiting for their time"),
             "held": _whole("with a worker"),
-            "lanes": {**_ANY, "description": "the same three for each provider"},
+            "lanes": {
+                **_ANY,
+                "description": "for each provider the same three, and the lane's state, what closed it, its pace",
+            },
         }
     ),
     "Providers": _object(
@@ -199,6 +224,10 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             "status": _text(enum=["ok", "unavailable"]),
             "message": _text(),
             "checks": {"type": "object", "additionalProperties": {"type": "string"}},
+            "lanes": {
+                **_ANY,
+                "description": "for each provider the breaker's `state`, and the `reason` when nothing passes",
+            },
             "version": _text(),
             "sandbox": {"type": "boolean"},
             "pid": _whole("the process that answered"),

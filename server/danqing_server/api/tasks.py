@@ -22,7 +22,7 @@ from danqing_server.api.links import base_url
 from danqing_server.api.messages import Text, language_of
 from danqing_server.api.receiving import discard_body, received_object
 from danqing_server.api.routing import on_delete, on_get, on_post
-from danqing_server.api.views import Viewer
+from danqing_server.api.views import Viewer, explanation_view
 from danqing_server.clock import from_ms, to_ms
 from danqing_server.codec import shorten
 from danqing_server.errors import InvalidSubmission
@@ -39,6 +39,7 @@ FOUND = Text("获取任务成功", "Task found")
 LISTED = Text("获取任务列表成功", "Tasks listed")
 CANCELLED = Text("任务已取消", "Task cancelled")
 RETRIED = Text("任务已重新排队", "Task queued again")
+EXPLAINED = Text("任务说明", "Task explained")
 DELETED = Text("任务已删除", "Task deleted")
 NOT_IN_RANGE = Text("必须是 {low} 到 {high} 之间的整数", "must be a whole number between {low} and {high}")
 NO_CURSOR = Text(
@@ -93,6 +94,20 @@ async def get_task(request: Request[Any, Any], task_id: str) -> HTTPResponse:
     caller = admit(request)
     task = await caller.services.control.find(task_id, caller.owner)
     return _one(request, caller, task, FOUND)
+
+
+@on_get(routes, "/tasks/<task_id>/explain")
+@described(
+    "为什么还没完成 · Why a task is not done",
+    {200: Answer(description="任务说明", schema="Explanation")},
+    errors=(404,),
+)
+async def explain_task(request: Request[Any, Any], task_id: str) -> HTTPResponse:
+    """Say what a task waits for, where it stands, what was tried, and when it may be done."""
+    services, owner = admit(request)
+    task = await services.control.find(task_id, owner)
+    explanation = await services.forecast.explain(task)
+    return success(explanation_view(explanation), EXPLAINED.to(language_of(request.headers)))
 
 
 @on_get(routes, "/tasks/user/<user_id>")

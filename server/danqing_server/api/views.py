@@ -9,11 +9,13 @@ from typing import Any
 import attrs
 
 from danqing_server.api.links import picture_url
+from danqing_server.clock import from_ms
+from danqing_server.forecast import Explanation, LaneView
 from danqing_server.models import FINISHED, Billed, CallRecord, Output, Status, Task, TaskError, User
 from danqing_server.registry import Registry
 from danqing_server.retry import billed_of, open_calls
 
-__all__ = ["Viewer", "error_view", "price_text", "user_view"]
+__all__ = ["Viewer", "error_view", "explanation_view", "lane_view", "price_text", "user_view"]
 
 MICRO = 1_000_000
 
@@ -87,18 +89,23 @@ class Viewer:
 
     def images(self, task: Task) -> list[dict[str, Any]]:
         """Return the pictures that are ours, by index."""
-        return [self._image(task, output) for output in task.kept]
+        return [self._image(output) for output in task.kept]
+
+    def late(self, task: Task) -> list[dict[str, Any]]:
+        """Return the pictures that a paid call brought after the task was cancelled, by index."""
+        kept = [output for output in task.late.values() if output.asset is not None]
+        return [self._image(output) for output in sorted(kept, key=lambda output: output.index)]
 
     def is_sandbox(self, task: Task) -> bool:
         """Tell whether the task's provider is a simulator at present."""
         provider = self.registry.find_provider(task.provider)
         return provider is not None and provider.sandbox
 
-    def _image(self, task: Task, output: Output) -> dict[str, Any]:
+    def _image(self, output: Output) -> dict[str, Any]:
         asset = output.asset
         if asset is None:
             return {"index": output.index}
-        shown: dict[str, Any] = {
+        return {
             "index": output.index,
             "url": picture_url(self.base, asset.key),
             "width": asset.width,
@@ -107,16 +114,15 @@ class Viewer:
             "size_bytes": asset.size_bytes,
             "sha256": asset.sha256,
         }
-        if task.status is Status.CANCELLED and task.completed_at is not None and output.at > task.completed_at:
-            shown["late"] = True
-        return shown
 
     def _output(self, task: Task) -> dict[str, Any] | None:
         if not task.outputs and not task.result and task.status not in FINISHED:
             return None
         errors = _picture_errors(task)
         images = self.images(task)
-        return {**task.result, "images": images, "errors": errors, "partial": bool(images and errors)}
+        shown = {**task.result, "images": images, "errors": errors, "partial": bool(images and errors)}
+        late = self.late(task)
+        return {**shown, "late": late} if late else shown
 
     def _input(self, task: Task) -> dict[str, Any]:
         """Return the prepared input, with the references back in their places as links."""
@@ -130,6 +136,40 @@ class Viewer:
             else:
                 shown[name] = link
         return shown
+
+
+def explanation_view(explanation: Explanation) -> dict[str, Any]:
+    """Return why a task is not done, and what was tried."""
+    task = explanation.task
+    return {
+        "task_id": task.id,
+        "status": task.status,
+        "waiting_for": explanation.waiting_for,
+        "reason": explanation.reason,
+        "until": explanation.until,
+        "position": {"own": explanation.own_position, "lane": explanation.lane_position},
+        "estimated_start_at": explanation.estimated_start_at,
+        "estimated_finish_at": explanation.estimated_finish_at,
+        "attempts": task.attempts,
+        "failures": task.failures,
+        "leases_lost": task.leases_lost,
+        "last_error": None if task.error is None else error_view(task),
+        "billed": _billed(task),
+        "calls": [_call(call) for call in _in_order(task)],
+    }
+
+
+def lane_view(view: LaneView) -> dict[str, Any]:
+    """Return how a lane stands."""
+    gate = view.gate
+    return {
+        **attrs.asdict(view.depth),
+        "state": gate.state,
+        "closed_until": from_ms(gate.until_ms) if gate.until_ms else None,
+        "reason": gate.reason,
+        "finished_per_s": view.pace.per_s,
+        "mean_duration_s": view.pace.mean_s,
+    }
 
 
 def error_view(task: Task) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from danqing_server.errors import Overloaded, QueueUnavailable
+from danqing_server.errors import Overloaded
 from danqing_server.forecast import Forecast
 from danqing_server.queue.lanes import Queue
 
@@ -30,18 +30,15 @@ class QueueLimits:
     _crowded: dict[tuple[str, str], None] = attrs.field(factory=dict, init=False)
 
     async def check(self, lane: str, user_id: str) -> None:
-        """Raise Overloaded when no more may wait. When Redis is away nothing is refused here."""
-        try:
-            view = await self.forecast.lane(lane)
-            waiting = view.depth.queued + view.depth.delayed
-            if waiting >= self.most_in_lane:
-                retry_after_s = _retry_after_s(view.drained_in_s(1 + waiting - self.most_in_lane))
-                message = f"{waiting} tasks of {lane} are waiting, at most {self.most_in_lane} may"
-                raise Overloaded(message, retry_after_s=retry_after_s, server_wide=True)
-            if (lane, user_id) in self._crowded:
-                await self._check_user(lane, user_id, view.pace.per_s)
-        except QueueUnavailable:
-            return
+        """Raise Overloaded when no more may wait, QueueUnavailable when Redis is away: it could not be queued."""
+        view = await self.forecast.lane(lane)
+        waiting = view.depth.queued + view.depth.delayed
+        if waiting >= self.most_in_lane:
+            retry_after_s = _retry_after_s(view.drained_in_s(1 + waiting - self.most_in_lane))
+            message = f"{waiting} tasks of {lane} are waiting, at most {self.most_in_lane} may"
+            raise Overloaded(message, retry_after_s=retry_after_s, server_wide=True)
+        if (lane, user_id) in self._crowded:
+            await self._check_user(lane, user_id, view.pace.per_s)
 
     def note(self, lane: str, user_id: str, waiting: int) -> None:
         """Remember how long a user's line was after a push."""

@@ -1,4 +1,4 @@
-"""Python imports this first in every process of a chaos run: see `danqing_fault_points`."""
+"""Python imports this first in every process of a chaos run; nothing of it is there in a real one."""
 
 from __future__ import annotations
 
@@ -9,3 +9,7 @@ if "CHAOS_ARMED" in os.environ and "danqing_server.serving" in sys.orig_argv:
     import danqing_fault_points
 
     danqing_fault_points.install(os.environ["CHAOS_ARMED"])
+if "CHAOS_ARMED" in os.environ and "danqing_providers.ark_sandbox" in sys.orig_argv:
+    import danqing_plain_pictures
+
+    danqing_plain_pictures.install()

@@ -189,7 +189,7 @@ class TestHealth:
         async with open_api(REDIS_URL=own_redis.url, DANQING_ROLE="api") as api:
             own_redis.pause()
             try:
-                async with asyncio.timeout(2.5):
+                async with asyncio.timeout(2):
                     reply = await api.ask("POST", "/api/v1/ai/image/task", json=BODY)
             finally:
                 own_redis.resume()

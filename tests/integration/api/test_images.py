@@ -150,7 +150,7 @@ class TestResult:
         async with open_api(MONGO_URL=own_mongod.url) as api:
             own_mongod.pause()
             try:
-                async with asyncio.timeout(2.5):
+                async with asyncio.timeout(2):
                     reply = await api.ask("GET", f"{RESULT}t1")
             finally:
                 own_mongod.resume()

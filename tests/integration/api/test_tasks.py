@@ -147,8 +147,15 @@ class TestOverviews:
         for delay in (0, 0, 60):
             await api.ask("POST", "/api/v1/ai/tasks", json={**GENERIC, "delay": delay})
         data = (await api.ask("GET", "/api/v1/queue/stats")).json["data"]
-        assert data["lanes"]["scripted"] == {"queued": 2, "delayed": 1, "held": 0}
+        lane = data["lanes"]["scripted"]
+        assert (lane["queued"], lane["delayed"], lane["held"], lane["state"]) == (2, 1, 0, "closed")
         assert (data["queued"], data["delayed"], data["held"]) == (2, 1, 0)
+
+    async def test_a_waiting_task_is_explained(self, api: Client) -> None:
+        """What it waits for, and its place."""
+        made = [(await api.ask("POST", "/api/v1/ai/tasks", json=GENERIC)).json["data"]["id"] for _ in range(2)]
+        data = (await api.ask("GET", f"/api/v1/tasks/{made[1]}/explain")).json["data"]
+        assert (data["waiting_for"], data["position"], data["calls"]) == ("turn", {"own": 1, "lane": 1}, [])
 
     async def test_providers_are_listed_with_their_models(self, api: Client) -> None:
         """Names, aliases, schemas, and the plugins that brought them."""

@@ -60,9 +60,9 @@ class Served:
 
 
 @asynccontextmanager
-async def served(data_dir: Path, **options: Any) -> AsyncIterator[Served]:
-    """Yield a sandbox that answers without delay, stopped at the end."""
-    now_s = [1_795_489_044.0]
+async def served(data_dir: Path, *, later_s: float = 0, **options: Any) -> AsyncIterator[Served]:
+    """Yield a sandbox that answers without delay, stopped at the end; its clock starts *later_s* later."""
+    now_s = [1_795_489_044.0 + later_s]
     config = SandboxConfig(data_dir=data_dir, latency_s=0, **options)
     headers = {"Authorization": "Bearer key"}
     async with (

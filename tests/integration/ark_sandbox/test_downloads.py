@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import aiohttp
@@ -50,13 +51,13 @@ class TestLinks:
     async def test_forgotten_after_their_time(self, tmp_path: Path) -> None:
         """A restart drops descriptions whose links have expired."""
         async with served(tmp_path) as ark:
-            await ark.links()
-        assert (tmp_path / "pictures.jsonl").stat().st_size > 0
-        async with served(tmp_path, url_ttl_s=1) as ark:
-            ark.now_s[0] += 90_000
-            await ark.links()
-        lines_before = (tmp_path / "pictures.jsonl").read_bytes().count(b"\n")
-        assert lines_before == 2
+            await ark.links("early")
+            ark.now_s[0] += 86_000
+            (link,) = await ark.links("late")
+        async with served(tmp_path, later_s=87_000) as ark:
+            assert (await ark.get(ark.url + link[link.index("/doubao") :]))[0] == 200
+        kept = (tmp_path / "pictures.jsonl").read_text().splitlines()
+        assert [json.loads(line)["prompt"] for line in kept] == ["late"]
 
 
 class TestFaults:

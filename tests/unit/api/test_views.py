@@ -88,8 +88,9 @@ class TestTaskView:
     def test_picture_after_cancellation_is_late(self) -> None:
         """It was paid, so it is kept and listed."""
         late = kept_picture("t", 0, at=NOW + timedelta(minutes=1))
-        shown = _viewer().task(make_task("t", Status.CANCELLED, outputs={"0": late}))
-        assert shown["output"]["images"][0]["late"] is True
+        shown = _viewer().task(make_task("t", Status.CANCELLED, outputs={}, late={"0": late}))
+        assert [picture["index"] for picture in shown["output"]["late"]] == [0]
+        assert shown["output"]["images"] == []
 
     def test_data_of_a_task_without_pictures_is_its_output(self) -> None:
         """A provider may answer with text."""

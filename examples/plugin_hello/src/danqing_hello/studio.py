@@ -1,7 +1,7 @@
 """A stand-in for a slow, paid service that takes an order, works on it, and is asked how far it is.
 
-Many real ones work like this. Only this module would change for one of them: `order` would be its POST and `look` its
-GET, both through `run.session`, their failures raised as the errors of `danqing_plugins`.
+Many real ones work like this. For one of them only this module would change: `order` would be its POST and `look`
+its GET, both through `run.session`, their failures raised as the errors of `danqing_plugins`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Progress:
 
 @attrs.frozen(kw_only=True)
 class Studio:
-    """Needs `work_s` seconds for a picture. An order's id says all there is to know of it, so nothing can be lost."""
+    """Needs `work_s` seconds for a picture. The id of an order says all there is to know of it."""
 
     work_s: float
 
@@ -42,9 +42,9 @@ class Studio:
         try:
             seed, size, ordered_ms = order.split("-")
             done_s = time.time() - int(ordered_ms) / 1000
-            if done_s < self.work_s:
-                return Progress(fraction=max(0.0, done_s / self.work_s))
-            # Painting keeps a processor busy: off the event loop, or every other task of the process waits.
-            return Progress(fraction=1, picture=await asyncio.to_thread(paint, int(seed, 16), int(size)))
         except ValueError as error:
             raise Unavailable(f"the studio does not know the order {order!r}") from error
+        if done_s < self.work_s:
+            return Progress(fraction=max(0.0, done_s / self.work_s))
+        # Painting keeps a processor busy: off the event loop, or every other task of the process waits.
+        return Progress(fraction=1, picture=await asyncio.to_thread(paint, int(seed, 16), int(size)))

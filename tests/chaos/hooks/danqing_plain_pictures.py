@@ -1,0 +1,27 @@
+"""Lets the sandbox of a chaos run paint in a hundredth of a second instead of a sixth: the load is for the server."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+
+from PIL import Image
+
+from danqing_providers.ark_sandbox import gallery
+from danqing_providers.ark_sandbox.painter import Commission
+
+__all__ = ["install"]
+
+
+def install() -> None:
+    """Replace the painter."""
+    gallery.paint = _paint_plain  # type: ignore[attr-defined,assignment] — the module's own name for it
+
+
+def _paint_plain(commission: Commission) -> bytes:
+    digest = hashlib.sha256(f"{commission.prompt} {commission.index}".encode()).digest()
+    image = Image.new("RGB", (commission.width, commission.height), (digest[0], digest[1], digest[2]))
+    image.paste((digest[3], digest[4], digest[5]), (0, 0, digest[6] + 1, digest[7] + 1))
+    buffer = io.BytesIO()
+    image.save(buffer, commission.output_format)
+    return buffer.getvalue()

@@ -1,0 +1,30 @@
+"""The provider that ships with us keeps the rules it asks of others."""
+
+from __future__ import annotations
+
+import aiohttp
+import pytest
+
+from danqing_plugins import Request
+from danqing_plugins.testing import check_provider
+from tests.unit.volcengine.builders import configured
+
+
+class TestVolcengine:
+    """Against the sandbox."""
+
+    @pytest.mark.parametrize(
+        "parameters",
+        [
+            {"n": 3},
+            {"n": 1, "watermark": False},
+            {"sequential_image_generation": "auto", "sequential_image_generation_options": {"max_images": 3}},
+        ],
+        ids=["many", "one", "group"],
+    )
+    async def test_keeps_every_rule(self, sandbox_url: str, parameters: dict[str, object]) -> None:
+        """The whole kit: one call each, one call for all, cut in the middle, and resumed."""
+        prompt = "three pictures of a quiet hill"
+        request = Request(provider="volcengine", type="image", model=None, input={"prompt": prompt, **parameters})
+        async with aiohttp.ClientSession() as session:
+            await check_provider(configured(sandbox_url=sandbox_url), request, session=session)
