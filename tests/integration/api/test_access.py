@@ -72,14 +72,14 @@ class TestPages:
     async def test_preflight_allows_what_clients_send(self, api: Client) -> None:
         """JSON with a key and an Idempotency-Key."""
         asked = {
-            "Origin": "https://page.example",
+            "Origin": "http://127.0.0.1:5173",
             "Access-Control-Request-Method": "POST",
             "Access-Control-Request-Headers": "authorization,content-type,idempotency-key",
         }
         reply = await api.ask("OPTIONS", "/api/v1/ai/image/task", headers=asked)
         allowed = reply.headers["Access-Control-Allow-Headers"].lower().split(", ")
         assert reply.status == 204
-        assert reply.headers["Access-Control-Allow-Origin"] == "*"
+        assert reply.headers["Access-Control-Allow-Origin"] == "http://127.0.0.1:5173"
         assert "POST" in reply.headers["Access-Control-Allow-Methods"]
         assert {"authorization", "content-type", "idempotency-key"} <= set(allowed)
 
@@ -100,13 +100,15 @@ class TestPages:
 
     async def test_errors_may_be_read_too(self, api: Client) -> None:
         """With the headers that tell when to ask again."""
-        reply = await api.ask("GET", "/nope", headers={"Origin": "https://page.example"})
-        assert reply.headers["Access-Control-Allow-Origin"] == "*"
+        origin = "http://localhost:3000"
+        reply = await api.ask("GET", "/nope", headers={"Origin": origin})
+        assert reply.headers["Access-Control-Allow-Origin"] == origin
         assert "Retry-After" in reply.headers["Access-Control-Expose-Headers"]
 
-    async def test_none_shuts_pages_out(self, open_api: Open) -> None:
+    @pytest.mark.parametrize("allowed", ["none", "local", "https://other.example"])
+    async def test_other_pages_are_shut_out(self, open_api: Open, allowed: str) -> None:
         """A plain-text POST that needs no preflight makes no task either."""
-        async with open_api(DANQING_CORS_ORIGINS="none") as api:
+        async with open_api(DANQING_CORS_ORIGINS=allowed) as api:
             headers = {"Origin": "https://evil.example", "Content-Type": "text/plain"}
             reply = await api.ask("POST", "/api/v1/ai/image/task", json=BODY, headers=headers)
             assert (reply.status, reply.json["code"]) == (403, "forbidden")
