@@ -20,9 +20,11 @@ class Log(Protocol):
 
     def info(self, event: str, **fields: object) -> object:
         """Write one line about something expected."""
+        ...
 
     def warning(self, event: str, **fields: object) -> object:
         """Write one line about something an operator may want to know."""
+        ...
 
 
 class Call(Protocol):
@@ -37,6 +39,7 @@ class Call(Protocol):
 
     def release(self, indexes: Sequence[int]) -> None:
         """Take pictures out of this call that the service said it neither made nor billed; another may be sent."""
+        ...
 
 
 class Run(Protocol):
@@ -45,26 +48,32 @@ class Run(Protocol):
     @property
     def session(self) -> aiohttp.ClientSession:
         """The process's HTTP session: no cookies, no proxy from the environment, no total timeout of its own."""
+        ...
 
     @property
     def log(self) -> Log:
         """A logger that already carries the task's id."""
+        ...
 
     @property
     def delivered(self) -> frozenset[int]:
         """The indexes that need no further call: kept, on their way into storage, or failed for good."""
+        ...
 
     @property
     def missing(self) -> tuple[int, ...]:
         """The indexes still to be made, ascending: `range(job.images)` without `delivered`."""
+        ...
 
     @property
     def saved(self) -> Mapping[str, Any]:
         """What `checkpoint` saved last, in this or an earlier attempt; empty when nothing was."""
+        ...
 
     @property
     def remaining_s(self) -> float:
         """Seconds until the task's deadline; at 0 the run is cancelled."""
+        ...
 
     def call(self, indexes: Sequence[int], fingerprint: str) -> AbstractAsyncContextManager[Call]:
         """Open one paid upstream call for the pictures *indexes*; wrap **every** paid request in it.
@@ -81,6 +90,7 @@ class Run(Protocol):
             OutcomeUnknown: the policy allows no further call for these pictures.
             Unavailable: the server may start no call now (its lease is in doubt, or it is stopping).
         """
+        ...
 
     async def deliver(self, index: int, source: Source) -> None:
         """Keep picture *index*: save its URL, then fetch, check and store it.
@@ -88,18 +98,23 @@ class Run(Protocol):
         Returns once the URL or the bytes are safe; fetching a URL goes on beside the provider. A picture
         that is delivered already is ignored.
         """
+        ...
 
     async def reject(self, index: int, error: PluginError) -> None:
         """Record that picture *index* of a larger order failed for good, while the others go on."""
+        ...
 
     async def omit(self, indexes: Sequence[int]) -> None:
         """Record that the service chose to make fewer pictures: *indexes* will not come, and that is no error."""
+        ...
 
     async def progress(self, fraction: float) -> None:
         """Tell the watchers how far it is, from 0 to 1. Told at most once a second."""
+        ...
 
     async def checkpoint(self, data: Mapping[str, Any]) -> None:
         """Save *data* (JSON values), durably; `saved` gives it back after a crash. Save upstream task ids here."""
+        ...
 
     async def open_reference(self, reference: Reference) -> ReferenceData:
         """Read a reference: from our storage, or from its URL when that is a public address.
@@ -107,3 +122,4 @@ class Run(Protocol):
         Raises:
             InvalidRequest: it is gone, too large, no picture, or its address is not public.
         """
+        ...

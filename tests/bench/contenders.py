@@ -55,9 +55,7 @@ def rivals() -> list[Contender]:
     python = os.environ.get("BENCH_RIVALS_PYTHON", str(ROOT / ".venv" / "bench" / "bin" / "python"))
     if not Path(python).exists():
         return []
-    return [
-        Contender(name=kind, title=f"the same on {kind}", queue=kind, python=python) for kind in ("arq", "saq")
-    ]
+    return [Contender(name=kind, title=f"the same on {kind}", queue=kind, python=python) for kind in ("arq", "saq")]
 
 
 @attrs.define(kw_only=True)

@@ -37,7 +37,9 @@ class LoadResult:
 
 def client_name() -> str:
     """Return which client is used."""
-    return "wrk" if WRK else f"{CLIENT_PROCESSES} Python processes (wrk is not installed: the client may be the limit)"
+    return (
+        "wrk" if WRK else f"{CLIENT_PROCESSES} Python processes (wrk is not installed: the client may be the limit)"
+    )
 
 
 def submit_load(host: str, port: int, seconds: float, type_: str = "text") -> LoadResult:

@@ -47,9 +47,15 @@ STAGES = (
     Stage(name="submit", title="submit", unit="tasks/s", who=ALL, targets=(Target("baseline", 3.0),)),
     Stage(name="drain", title="drain", unit="tasks/s", who=ALL, targets=(Target("baseline", 2.5),)),
     Stage(name="steady", title="steady state", unit="tasks/s", who=ALL, targets=(Target("baseline", 3.5),)),
-    Stage(name="poll_finished", title="poll, finished", unit="polls/s", who=BOTH, targets=(Target("baseline", 6.0),)),
     Stage(
-        name="poll_unfinished", title="poll, unfinished", unit="polls/s", who=BOTH, targets=(Target("baseline", 3.0),)
+        name="poll_finished", title="poll, finished", unit="polls/s", who=BOTH, targets=(Target("baseline", 6.0),)
+    ),
+    Stage(
+        name="poll_unfinished",
+        title="poll, unfinished",
+        unit="polls/s",
+        who=BOTH,
+        targets=(Target("baseline", 3.0),),
     ),
     Stage(
         name="idle",

@@ -35,7 +35,9 @@ class BenchProvider(Provider):
     @property
     def info(self) -> ProviderInfo:
         model = ModelInfo(id="bench", title="Benchmark", types=("text", "image"))
-        return ProviderInfo(name="bench", title="Benchmark", models=(model,), default_model="bench", concurrency=256)
+        return ProviderInfo(
+            name="bench", title="Benchmark", models=(model,), default_model="bench", concurrency=256
+        )
 
     def configure(self, context: PluginContext) -> None:
         self.upstream = context.environment["BENCH_UPSTREAM"]

@@ -118,8 +118,8 @@ def _copy(example: dict[str, Any], number: int) -> dict[str, Any]:
     created_at = example["created_at"] - timedelta(hours=48) + timedelta(milliseconds=number)
     at_ms = int(created_at.timestamp() * 1000)
     copied = {**example, "created_at": created_at, "user_id": f"user-{number % USERS}"}
-    prefix, _, _ = str(example["_id"]).rpartition("-")
-    copied["_id"] = f"{prefix}-{at_ms:012x}{random.getrandbits(64):016x}"
+    prefix, _, _ = str(example["_id"]).rpartition("_")
+    copied["_id"] = f"{prefix}_{at_ms:012x}{random.getrandbits(64):016x}"
     if "waiting" in example:
         copied["waiting"] = at_ms
     return copied

@@ -44,9 +44,7 @@ def _answer(media_type: bytes, body: bytes) -> bytes:
 class _Upstream(asyncio.Protocol):
     """One connection: requests come one after the other, as HTTP clients with keep-alive send them."""
 
-    def __init__(
-        self, counters: Counters, url_prefix: str, shown: bytes, held: deque[Callable[[], None]]
-    ) -> None:
+    def __init__(self, counters: Counters, url_prefix: str, shown: bytes, held: deque[Callable[[], None]]) -> None:
         self.counters = counters
         self.held = held
         self.url_prefix = url_prefix

@@ -89,7 +89,9 @@ async def _calm_down(whole: Whole, clients: Clients, log: FaultLog) -> Verdict:
     ended = [submission.ended_s for submission in accepted if submission.ended_s]
     late = [submission for submission in accepted if submission.ended_s > last_fault_s + CALM_S]
     for submission in late:
-        verdict.break_promise(submission, "stuck", f"ended {submission.ended_s - last_fault_s:.0f} s after the last fault")
+        verdict.break_promise(
+            submission, "stuck", f"ended {submission.ended_s - last_fault_s:.0f} s after the last fault"
+        )
     for text in clients.unexpected:
         verdict.counts["unexpected answers"] += 1
         print("chaos: unexpected", text)
@@ -101,10 +103,14 @@ async def _calm_down(whole: Whole, clients: Clients, log: FaultLog) -> Verdict:
         "pictures verified": sum(pictures),
     }
     verdict.figures |= {
-        "worst time from a fault to the next accepted task, s": round(worst_gap_s(starts, clients.accepted_at_s), 1),
+        "worst time from a fault to the next accepted task, s": round(
+            worst_gap_s(starts, clients.accepted_at_s), 1
+        ),
         "worst time from a fault to the next finished task, s": round(worst_gap_s(starts, ended), 1),
         "last task after the last fault, s": round(max(ended, default=0.0) - last_fault_s, 1),
-        "slowest task, s": round(max((each.ended_s - each.sent_s for each in accepted if each.ended_s), default=0), 1),
+        "slowest task, s": round(
+            max((each.ended_s - each.sent_s for each in accepted if each.ended_s), default=0), 1
+        ),
     }
     return verdict
 
@@ -148,5 +154,7 @@ def report(verdict: Verdict) -> str:
     lines += [f"  {name:<45} {value}" for name, value in verdict.figures.items()]
     for case in verdict.cases[:40]:
         lines.append(f"  BROKEN {case.promise}: {case.submission.task_id} ({case.submission.policy}): {case.text}")
-    lines.append("chaos: every promise was kept" if verdict.kept else f"chaos: {len(verdict.cases)} promises broken")
+    lines.append(
+        "chaos: every promise was kept" if verdict.kept else f"chaos: {len(verdict.cases)} promises broken"
+    )
     return "\n".join(lines)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 
 import attrs
 
@@ -56,9 +58,13 @@ class Companions:
         await self._start(server.command, ready, _START_PATIENCE_S, _STOP_GRACE_S, explain)
 
     async def start_sandbox(self, module: str, environment: Mapping[str, str]) -> str:
-        """Start a provider's simulator and return its base URL. Raises StartRefused as `start_server` does."""
-        port, data_dir = free_port(), self.directory.path.absolute() / "sandbox"
+        """Start a provider's simulator and return its base URL. Raises StartRefused as `start_server` does.
+
+        It comes back on the port it had: tasks that wait for a download hold links to it.
+        """
+        data_dir = self.directory.path.absolute() / "sandbox"
         data_dir.mkdir(mode=0o700, exist_ok=True)
+        port = _kept_port(data_dir / "port")
         command = Command(
             name="sandbox",
             argv=(sys.executable, "-m", module, "--port", str(port), "--data-dir", str(data_dir)),
@@ -106,6 +112,17 @@ class Companions:
         """End them all at once."""
         for keeper in self.keepers:
             keeper.kill()
+
+
+def _kept_port(path: Path) -> int:
+    """Return the port written in *path* when it is free, else another, which is written there."""
+    with contextlib.suppress(OSError, ValueError):
+        wanted = int(path.read_text())
+        if (port := free_port(wanted)) == wanted:
+            return port
+    port = free_port()
+    path.write_text(f"{port}\n")
+    return port
 
 
 def _why_not_ready(keeper: Keeper, patience_s: float, explain: Callable[[str], str | None]) -> str:

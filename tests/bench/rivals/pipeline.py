@@ -11,7 +11,7 @@ import hashlib
 import io
 import os
 import uuid
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ class Pipeline:
 
     async def submit(self, body: dict[str, Any]) -> dict[str, Any]:
         """Store a new task."""
-        now = datetime.now(timezone.utc)
+        now = datetime.now(UTC)
         task = {
             "_id": f"{body['type']}-{uuid.uuid4().hex}",
             "user_id": body["user_id"],
@@ -75,7 +75,7 @@ class Pipeline:
     async def carry_out(self, job: dict[str, Any]) -> None:
         """Run one task from start to end; *job* holds its `id`, `type` and `input`, as the queue brought them."""
         task_id = job["id"]
-        started = {"status": "processing", "started_at": datetime.now(timezone.utc)}
+        started = {"status": "processing", "started_at": datetime.now(UTC)}
         await self.tasks.update_one({"_id": task_id}, {"$set": started})
         async with self.session.post(self.settings.upstream, json=job["input"]) as response:
             response.raise_for_status()
@@ -83,7 +83,7 @@ class Pipeline:
         output: dict[str, Any] = {"url": url}
         if job["type"] == "image":
             output |= await self._keep(task_id, url)
-        now = datetime.now(timezone.utc)
+        now = datetime.now(UTC)
         ended = {"status": "completed", "output": output, "completed_at": now, "updated_at": now}
         await self.tasks.update_one({"_id": task_id}, {"$set": ended})
 

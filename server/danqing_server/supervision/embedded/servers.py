@@ -48,9 +48,10 @@ class EmbeddedServer:
             return False
 
 
-def free_port() -> int:
-    """Return a loopback port that nobody listens on."""
-    for port in random.sample(_PORTS, len(_PORTS)):
+def free_port(wanted: int | None = None) -> int:
+    """Return a loopback port that nobody listens on: *wanted* if it can be had, any for None."""
+    first = () if wanted is None else (wanted,)
+    for port in (*first, *random.sample(_PORTS, len(_PORTS))):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

@@ -1,0 +1,109 @@
+"""`python -m tests.bench`: measure this server beside others in one run, print a table, write JSON and a chart.
+
+`BENCH=quick` runs one short round. `BENCH_STAGES=submit,drain` and `BENCH_ROUNDS=5` choose.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.bench import size_stages, slow_stages, stages
+from tests.bench.arena import Arena, open_arena
+from tests.bench.chart import draw
+from tests.bench.contenders import BASELINE, BASELINE_JOURNALED, OURS, Contender, rivals
+from tests.bench.load import client_name
+from tests.bench.machine import describe, raise_descriptor_limit
+from tests.bench.plan import FULL, QUICK, STAGES, Stage
+from tests.bench.report import Report, Row
+from tests.bench.stages import Measured, Sizes
+
+ROUNDS = 3
+FOLDER = Path(__file__).parents[2] / "docs" / "performance"
+Measure = Callable[[Arena, Contender, Sizes], Measured]
+
+MEASURES: dict[str, Measure] = {
+    "submit": stages.submit,
+    "drain": stages.drain,
+    "steady": stages.steady,
+    "poll_finished": stages.poll_finished,
+    "poll_unfinished": stages.poll_unfinished,
+    "idle": stages.idle,
+    "slow": slow_stages.slow,
+    "waiting": slow_stages.waiting,
+    "waiting_in_two": slow_stages.waiting_in_two,
+    "drain_pictures": lambda arena, contender, sizes: stages.drain(arena, contender, sizes, "image"),
+    "steady_pictures": lambda arena, contender, sizes: stages.steady(arena, contender, sizes, "image"),
+}
+
+
+def main() -> int:
+    """Run the benchmark; 1 when something could not be measured."""
+    quick = os.environ.get("BENCH") == "quick"
+    rounds = int(os.environ.get("BENCH_ROUNDS", "1" if quick else str(ROUNDS)))
+    chosen = _chosen_stages(os.environ.get("BENCH_STAGES", ""))
+    report = Report(
+        machine=describe(), client=client_name(), quick=quick, rounds=rounds, began_at=datetime.now(UTC)
+    )
+    contenders = [OURS, BASELINE, BASELINE_JOURNALED, *rivals()]
+    if len(contenders) == 3:
+        print("arq and SAQ are left out: their environment is not there (see tests/bench/profile.md)")
+    raise_descriptor_limit()
+    began_s = time.monotonic()
+    with open_arena() as arena:
+        for round_, stage in itertools.product(range(rounds), chosen):
+            for row in _rows(arena, stage, contenders, round_, QUICK if quick else FULL):
+                report.rows.append(row)
+                print(row.line, flush=True)
+    report.took_s = round(time.monotonic() - began_s)
+    print(f"\n{report.table()}\n")
+    complete = len(chosen) == len(STAGES)
+    if complete:
+        _write(report, "quick" if quick else "results")
+    return int(any(row.error for row in report.rows))
+
+
+def _chosen_stages(wanted: str) -> list[Stage]:
+    names = [name for name in wanted.split(",") if name]
+    unknown = set(names) - {stage.name for stage in STAGES}
+    if unknown:
+        known = ", ".join(stage.name for stage in STAGES)
+        sys.exit(f"BENCH_STAGES: unknown {', '.join(sorted(unknown))}; known: {known}")
+    return [stage for stage in STAGES if not names or stage.name in names]
+
+
+def _rows(arena: Arena, stage: Stage, contenders: list[Contender], round_: int, sizes: Sizes) -> Iterator[Row]:
+    """Measure one stage with each contender in turn; who begins changes from round to round."""
+    if stage.name == "size":
+        for name, measured in size_stages.size(arena, sizes):
+            yield Row(stage=name, contender=OURS.name, round=round_, measured=measured)
+        return
+    taking_part = [contender for contender in contenders if contender.name in stage.who]
+    first = round_ % len(taking_part)
+    for contender in taking_part[first:] + taking_part[:first]:
+        try:
+            measured = MEASURES[stage.name](arena, contender, sizes)
+        except Exception as error:  # noqa: BLE001 — one contender's failure must not lose the others' numbers
+            yield Row(
+                stage=stage.name, contender=contender.name, round=round_, error=f"{type(error).__name__}: {error}"
+            )
+        else:
+            yield Row(stage=stage.name, contender=contender.name, round=round_, measured=measured)
+
+
+def _write(report: Report, name: str) -> None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    (FOLDER / f"{name}.json").write_bytes(report.as_json())
+    (FOLDER / f"{name}.svg").write_text(draw(report))
+    if not report.quick:
+        report.write_into(FOLDER.parent / "performance.md")
+    print(f"written: {FOLDER / name}.json, .svg")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

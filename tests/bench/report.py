@@ -1,0 +1,181 @@
+"""The rows of a run, and what is made of them: a table of medians and ratios, JSON, a section of the page."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import attrs
+import orjson
+
+from tests.bench.plan import STAGES, Stage, Target
+from tests.bench.stages import Measured
+
+__all__ = ["Report", "Row"]
+
+BEGIN, END = "<!-- results: written by make bench -->", "<!-- end of results -->"
+LARGEST_GROWTH = 1.3
+MOST_KB_EACH = 30
+MOST_SUBMIT_P99_MS = 50
+
+
+@attrs.frozen(kw_only=True)
+class Row:
+    """One contender in one stage of one round; `error` says why there is no measurement."""
+
+    stage: str
+    contender: str
+    round: int
+    measured: Measured | None = None
+    error: str | None = None
+
+    @property
+    def line(self) -> str:
+        """Return it for people who watch."""
+        value = (
+            self.error if self.measured is None else f"{self.measured.value:,.2f}  {dict(self.measured.details)}"
+        )
+        return f"round {self.round + 1}  {self.stage:<24} {self.contender:<11} {value}"
+
+
+@attrs.define(kw_only=True)
+class Report:
+    """A whole run. `took_s` is set at its end."""
+
+    machine: dict[str, object]
+    client: str
+    quick: bool
+    rounds: int
+    began_at: datetime
+    took_s: int = 0
+    rows: list[Row] = attrs.field(factory=list)
+
+    def values(self, stage: str, contender: str) -> list[float]:
+        """Return what was measured, by round."""
+        chosen = [row for row in self.rows if (row.stage, row.contender) == (stage, contender)]
+        return [row.measured.value for row in chosen if row.measured is not None]
+
+    def median(self, stage: str, contender: str) -> float | None:
+        """Return the median over the rounds, None when there is nothing."""
+        values = self.values(stage, contender)
+        return statistics.median(values) if values else None
+
+    def ratio(self, stage: str, to: str) -> float | None:
+        """Return our median over another's."""
+        ours, others = self.median(stage, "danqing"), self.median(stage, to)
+        return ours / others if ours is not None and others else None
+
+    def spread(self, stage: str, to: str) -> tuple[float, float] | None:
+        """Return the smallest and the largest ratio of any one round."""
+        pairs = zip(self.values(stage, "danqing"), self.values(stage, to), strict=False)
+        ratios = [ours / others for ours, others in pairs if others]
+        return (min(ratios), max(ratios)) if ratios else None
+
+    def table(self) -> str:
+        """Return the medians, our ratios and the targets as a Markdown table."""
+        head = "| stage | unit | danqing | baseline | journaled | arq | SAQ | ratio | rounds | target | |"
+        lines = [head, "|---|---|---:|---:|---:|---:|---:|---:|---|---|---|"]
+        lines += [self._line(stage) for stage in STAGES if stage.name != "size"]
+        return "\n".join(lines + self._promises() + self._sizes())
+
+    def _line(self, stage: Stage) -> str:
+        names = ("danqing", "baseline", "baseline_j", "arq", "saq")
+        medians = [_short(self.median(stage.name, name)) for name in names]
+        target = stage.targets[0] if stage.targets else Target("baseline", 0.0)
+        ratio, spread = self.ratio(stage.name, target.to), self.spread(stage.name, target.to)
+        shown = "" if ratio is None else f"{ratio:.2f}×"
+        rounds = "" if spread is None else f"{spread[0]:.2f}–{spread[1]:.2f}"
+        wanted = f"{target.text} × {target.to}" if stage.targets else ""
+        met = _mark(target.met(ratio)) if stage.targets and ratio is not None else ""
+        return f"| {stage.title} | {stage.unit} | {' | '.join(medians)} | {shown} | {rounds} | {wanted} | {met} |"
+
+    def _promises(self) -> list[str]:
+        """Return the lines of what is promised without a comparison."""
+        lines = []
+        for stage in ("waiting", "waiting_in_two"):
+            kb_each = self.median(stage, "danqing")
+            p99_ms = self._detail(stage, "submit_p99_ms")
+            if kb_each is None or p99_ms is None:
+                continue
+            calls = self._detail(stage, "in_flight")
+            within = _mark(kb_each <= MOST_KB_EACH), _mark(p99_ms <= MOST_SUBMIT_P99_MS)
+            what = f"{calls:,.0f} calls waiting"
+            lines.append(_plain(f"{what}: memory each", "kB", kb_each, f"≤ {MOST_KB_EACH} kB", within[0]))
+            lines.append(_plain(f"{what}: submit p99", "ms", p99_ms, f"< {MOST_SUBMIT_P99_MS} ms", within[1]))
+        return lines
+
+    def _sizes(self) -> list[str]:
+        """Return the lines of growth: cost with the most tasks stored over that with the fewest."""
+        lines = []
+        for operation in ("submit", "reserve", "poll"):
+            costs = self._costs(operation)
+            for count in sorted(costs):
+                growth = costs[count] / costs[min(costs)]
+                wanted, met = (
+                    (f"≤ {LARGEST_GROWTH}×", _mark(growth <= LARGEST_GROWTH)) if count > min(costs) else ("", "")
+                )
+                title = f"{operation}, {count:,} stored: CPU each"
+                lines.append(
+                    f"| {title} | µs | {_short(costs[count])} | | | | | {growth:.2f}× | | {wanted} | {met} |"
+                )
+        return lines
+
+    def _costs(self, operation: str) -> dict[int, float]:
+        start = f"size_{operation}_"
+        counts = {int(row.stage.removeprefix(start)) for row in self.rows if row.stage.startswith(start)}
+        medians = {count: self.median(f"{start}{count}", "danqing") for count in counts}
+        return {count: median for count, median in medians.items() if median is not None}
+
+    def _detail(self, stage: str, name: str) -> float | None:
+        found = [row.measured.details for row in self._ours(stage) if row.measured is not None]
+        return statistics.median([details[name] for details in found]) if found else None
+
+    def _ours(self, stage: str) -> Iterable[Row]:
+        return (row for row in self.rows if (row.stage, row.contender) == (stage, "danqing"))
+
+    def as_json(self) -> bytes:
+        """Return everything, medians and raw rows."""
+        names = sorted({(row.stage, row.contender) for row in self.rows})
+        medians: dict[str, dict[str, float | None]] = {}
+        for stage, contender in names:
+            medians.setdefault(stage, {})[contender] = self.median(stage, contender)
+        whole: dict[str, Any] = {**attrs.asdict(self, recurse=False), "medians": medians}
+        return orjson.dumps(whole, default=attrs.asdict, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z)
+
+    def write_into(self, page: Path) -> None:
+        """Put the table between the page's marks. Raises ValueError when they are missing."""
+        before, begin, rest = page.read_text().partition(BEGIN)
+        _, end, after = rest.partition(END)
+        if not begin or not end:
+            raise ValueError(f"{page} has no marks for the results")
+        page.write_text(f"{before}{BEGIN}\n{self._section()}\n{END}{after}")
+
+    def _section(self) -> str:
+        machine = self.machine
+        versions = machine["packages"]
+        packages = (
+            ", ".join(f"{name} {number}" for name, number in versions.items()) if isinstance(versions, dict) else ""
+        )
+        return (
+            f"\nMeasured {self.began_at:%Y-%m-%d}, {self.rounds} interleaved rounds, {self.took_s // 60} min "
+            f"{self.took_s % 60} s, everything on one machine: {machine['cpu']}, {machine['cores']} cores, "
+            f"{machine['memory_gib']} GiB, {machine['system']}, Python {machine['python']}; {packages}. "
+            f"Client: {self.client}.\n\n![Ratios to the baseline](performance/results.svg)\n\n{self.table()}\n"
+        )
+
+
+def _plain(title: str, unit: str, value: float, wanted: str, met: str) -> str:
+    return f"| {title} | {unit} | {_short(value)} | | | | | | | {wanted} | {met} |"
+
+
+def _short(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+
+
+def _mark(met: bool) -> str:
+    return "✓" if met else "✗"
