@@ -176,16 +176,15 @@ async function main(prompt) {
 }
 
 if (globalThis.process?.argv?.[1]) {
-  const { realpathSync } = await import("node:fs");
-  const { fileURLToPath } = await import("node:url");
-  if (realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  const { pathToFileURL } = await import("node:url");
+  if (import.meta.url === pathToFileURL(process.argv[1]).href) {
     if (process.argv.length !== 3) {
       console.error("usage: node poll.js PROMPT");
       process.exit(2);
     }
     await main(process.argv[2]).catch((error) => {
       console.error(error.message);
-      process.exit(error instanceof GivenUp ? 3 : 1);
+      process.exitCode = error instanceof GivenUp ? 3 : 1;
     });
   }
 }

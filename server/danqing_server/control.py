@@ -10,7 +10,7 @@ from danqing_server.clock import Clock
 from danqing_server.codec import value_of
 from danqing_server.errors import Conflict, NotFound, QueueUnavailable
 from danqing_server.log import get_logger
-from danqing_server.models import FINISHED, Billed, OutputState, Status, Task, TaskError
+from danqing_server.models import FINISHED, Billed, Output, OutputState, Status, Task, TaskError
 from danqing_server.queue.lanes import Queue
 from danqing_server.recent import RecentTasks
 from danqing_server.registry import Registry
@@ -75,12 +75,11 @@ class Control:
         if task.status not in (Status.FAILED, Status.CANCELLED):
             message = f"only a failed or cancelled task can be retried; this one is {task.status}"
             raise Conflict(message, code=f"task_{task.status}")
-        done = (OutputState.KEPT, OutputState.SOURCED)
-        late = {key: output for key, output in task.late.items() if output.state is OutputState.KEPT}
-        again = [key for key, output in task.outputs.items() if output.state not in done and key not in late]
+        found = _pictures_at_hand(task)
+        again = [key for key in task.outputs if key not in found]
         dropped = tuple(f"outputs.{key}" for key in again)
-        found = {f"outputs.{key}": value_of(output) for key, output in late.items()}
-        if not await self.store.apply(transitions.retried(task, self.clock.now(), found, dropped)):
+        sets = {f"outputs.{key}": value_of(output) for key, output in found.items()}
+        if not await self.store.apply(transitions.retried(task, self.clock.now(), sets, dropped)):
             raise Conflict("the task changed meanwhile; look at it again", code="task_busy")
         waiting = await self.find(task_id, owner)
         try:
@@ -117,6 +116,17 @@ class Control:
             await self.queue.announce(task_id)
         except QueueUnavailable as error:
             log.warning("change_not_announced", task_id=task_id, reason=str(error))
+
+
+def _pictures_at_hand(task: Task) -> dict[str, Output]:
+    """Return what need not be paid for again: pictures kept, kept late, or with an upstream URL to fetch from."""
+    found = {key: output for key, output in task.late.items() if output.state is OutputState.KEPT}
+    for key, output in task.outputs.items():
+        if output.state is OutputState.KEPT:
+            found[key] = output
+        elif output.source_url is not None and key not in found:
+            found[key] = attrs.evolve(output, state=OutputState.SOURCED, error=None)
+    return found
 
 
 def _cancellation(task: Task) -> TaskError:

@@ -131,6 +131,8 @@ def _exhausted(task: Task, failure: Failure, policy: Policy) -> TaskError | None
         return attrs.evolve(failure.error, code="outcome_unknown", billed=Billed.UNKNOWN, retryable=True)
     if failure.kind is FailureKind.WORKER_LOST:
         return failure.error if task.leases_lost + 1 >= MOST_LEASES_LOST else None
+    if failure.kind is FailureKind.STORAGE:  # paid for, and trying again costs nothing: only the deadline ends it
+        return None
     counted = failure.counted and failure.kind not in _UNCOUNTED
     return failure.error if counted and task.failures + 1 >= policy.max_attempts else None
 
@@ -218,14 +220,17 @@ def _fail_missing(task: Task, error: TaskError, now: datetime) -> Finish:
     """End the task: what is not kept fails with *error*; what is kept is the user's all the same."""
     kept = {output.index for output in task.kept}
     settled = {output.index for output in task.outputs.values() if output.state is not OutputState.SOURCED}
-    failed = tuple(
-        Output(index=index, state=OutputState.FAILED, at=now, error=error)
-        for index in range(task.images)
-        if index not in settled
-    )
+    failed = tuple(_failed(task, index, error, now) for index in range(task.images) if index not in settled)
     if kept:
         return Finish(status=Status.COMPLETED, outputs=failed)
     return Finish(status=Status.FAILED, error=_with_billing(task, error), outputs=failed)
+
+
+def _failed(task: Task, index: int, error: TaskError, now: datetime) -> Output:
+    """Return a picture as failed; one that is paid for keeps its URL, for the case that its user tries again."""
+    sourced = task.outputs.get(str(index))
+    source_url = sourced.source_url if sourced is not None else None
+    return Output(index=index, state=OutputState.FAILED, at=now, error=error, source_url=source_url)
 
 
 def _with_billing(task: Task, error: TaskError) -> TaskError:
@@ -238,7 +243,7 @@ def _past_deadline(task: Task, now: datetime) -> bool:
 
 
 def _as_deadline(failure: Failure) -> TaskError:
-    if failure.kind is FailureKind.DEADLINE:
+    if failure.kind in (FailureKind.DEADLINE, FailureKind.STORAGE):
         return failure.error
     message = f"not finished by its deadline; last error: {failure.error.message}"
     return attrs.evolve(failure.error, code="deadline_exceeded", message=message, retryable=True)

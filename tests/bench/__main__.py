@@ -50,8 +50,8 @@ def main() -> int:
     report = Report(
         machine=describe(), client=client_name(), quick=quick, rounds=rounds, began_at=datetime.now(UTC)
     )
-    contenders = [OURS, BASELINE, BASELINE_JOURNALED, *rivals()]
-    if len(contenders) == 3:
+    contenders = _chosen_contenders(os.environ.get("BENCH_ONLY", ""))
+    if not {"arq", "saq"} & {contender.name for contender in contenders}:
         print("arq and SAQ are left out: their environment is not there (see tests/bench/profile.md)")
     raise_descriptor_limit()
     began_s = time.monotonic()
@@ -62,10 +62,15 @@ def main() -> int:
                 print(row.line, flush=True)
     report.took_s = round(time.monotonic() - began_s)
     print(f"\n{report.table()}\n")
-    complete = len(chosen) == len(STAGES)
-    if complete:
+    if len(chosen) == len(STAGES) and "BENCH_ONLY" not in os.environ:
         _write(report, "quick" if quick else "results")
     return int(any(row.error for row in report.rows))
+
+
+def _chosen_contenders(wanted: str) -> list[Contender]:
+    names = [name for name in wanted.split(",") if name]
+    found = [OURS, BASELINE, BASELINE_JOURNALED, *rivals()]
+    return [contender for contender in found if not names or contender.name in names]
 
 
 def _chosen_stages(wanted: str) -> list[Stage]:
@@ -84,6 +89,8 @@ def _rows(arena: Arena, stage: Stage, contenders: list[Contender], round_: int, 
             yield Row(stage=name, contender=OURS.name, round=round_, measured=measured)
         return
     taking_part = [contender for contender in contenders if contender.name in stage.who]
+    if not taking_part:
+        return
     first = round_ % len(taking_part)
     for contender in taking_part[first:] + taking_part[:first]:
         try:

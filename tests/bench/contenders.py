@@ -8,12 +8,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import attrs
 
+from tests.bench.profiling import recording
 from tests.support.servers import answers_http
 
 __all__ = ["BASELINE", "BASELINE_JOURNALED", "OURS", "Contender", "Running", "rivals", "run_contender"]
@@ -80,7 +81,7 @@ class Running:
 
 @contextmanager
 def run_contender(
-    contender: Contender, environments: list[Mapping[str, str]], folder: Path, log_name: str
+    contender: Contender, environments: Sequence[Mapping[str, str]], folder: Path, log_name: str
 ) -> Iterator[Running]:
     """Run one process per environment, on one socket, while the block lasts; each is stopped by its own id."""
     with socket.socket() as listener, (folder / f"{log_name}.log").open("wb") as log:
@@ -102,7 +103,8 @@ def run_contender(
         running = Running(contender=contender, host=host, port=port, processes=processes)
         try:
             _until_it_answers(running, folder / f"{log_name}.log")
-            yield running
+            with recording(running.pids[0], log_name):
+                yield running
         finally:
             _stop(processes)
 

@@ -78,7 +78,7 @@ class Report:
         """Return the medians, our ratios and the targets as a Markdown table."""
         head = "| stage | unit | danqing | baseline | journaled | arq | SAQ | ratio | rounds | target | |"
         lines = [head, "|---|---|---:|---:|---:|---:|---:|---:|---|---|---|"]
-        lines += [self._line(stage) for stage in STAGES if stage.name != "size"]
+        lines += [self._line(stage) for stage in STAGES if self.values(stage.name, "danqing")]
         return "\n".join(lines + self._promises() + self._sizes())
 
     def _line(self, stage: Stage) -> str:

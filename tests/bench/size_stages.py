@@ -1,4 +1,4 @@
-"""What a submission, a reservation and a poll cost with ten thousand, a hundred thousand and a million stored tasks.
+"""What a submission, a reservation and a poll cost with ten thousand to a million tasks stored.
 
 The stored tasks are copies of a real one with names of their own; a hundred thousand more wait in the queue.
 """
@@ -27,7 +27,7 @@ __all__ = ["size"]
 RESERVED = 4_000
 INSERT_BATCH = 5_000
 USERS = 1_000
-POLLED = 20_000
+POLLED = 5_000
 SEED = 7
 
 

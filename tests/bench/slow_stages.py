@@ -6,6 +6,7 @@ import asyncio
 import statistics
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import uvloop
 
@@ -69,7 +70,7 @@ def _waiting(arena: Arena, contender: Contender, count: int, processes: int) -> 
         began_s = time.monotonic()
         preload(running, count)
         wait_for(lambda: sum(stub.counters.in_flight for stub in stubs) >= count, 120)
-        details = {"in_flight": count, "reached_in_s": round(time.monotonic() - began_s, 2)}
+        details: dict[str, Any] = {"in_flight": count, "reached_in_s": round(time.monotonic() - began_s, 2)}
         time.sleep(0.5)  # let what the submissions themselves needed be given back
         held_bytes = _pss_bytes(running)
         watch = arena.watch(running)
@@ -94,7 +95,7 @@ def _pss_bytes(running: Running) -> int:
 
 
 async def _paced(running: Running) -> Sequence[float]:
-    """Submit at an even pace, each request when its time has come; return the latencies from that time on, in ms."""
+    """Submit at an even pace; return the milliseconds from each request's due time to its answer."""
     connections = [await Connection.open(running.host, running.port) for _ in range(8)]
     latencies_ms: list[float] = []
     began_s = time.perf_counter()

@@ -109,7 +109,7 @@ class TestClients:
 
     @EACH_CLIENT
     def test_trouble_is_waited_out_with_one_key(self, run_client: RunClient, client: str) -> None:
-        """A busy server, then a cut connection: three submissions of one Idempotency-Key, after the wait asked for."""
+        """A busy server, a cut connection: three submissions of one Idempotency-Key, after the wait asked for."""
         busy = Say(status=503, retry_after_s=2)
         with open_door([busy, Say(status=0), CREATED], [Say(status=0), UNDER_WAY, COMPLETED]) as door:
             done = run_client(client, "a boat", door.url)
@@ -157,7 +157,10 @@ class TestClients:
 
 
 class TestOldReadme:
-    """The README of the server that this one replaces. Only `localhost:8080` becomes the address of the test's server."""
+    """The README of the server that this one replaces.
+
+    Its blocks run as they stand, but for one thing: `localhost:8080` becomes the address of the test's server.
+    """
 
     @pytest.fixture
     def run_block(self, serve: Serve, tmp_path: Path) -> Callable[[str], Finished]:

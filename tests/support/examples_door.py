@@ -1,4 +1,4 @@
-"""A server in little that makes trouble first: for the examples' clients, which must get their picture all the same."""
+"""A server in little that makes trouble first, for clients that must get their picture all the same."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Say:
 
 @attrs.define(eq=False, kw_only=True)
 class Door:
-    """Answers submissions and polls in the order given, the last one again and again, and keeps what it was sent."""
+    """Answers submissions and polls in the order given, the last one for ever, and keeps what it was sent."""
 
     submissions: list[Say]
     polls: list[Say]

@@ -116,6 +116,18 @@ class TestAgain:
         assert isinstance(last, Finish)
         assert last.error == ERROR
 
+    def test_a_picture_that_is_paid_for_is_fetched_until_the_deadline(self) -> None:
+        """Trying again costs nothing; at the end its URL is kept for the user's own retry."""
+        sourced = Output(index=0, state=OutputState.SOURCED, at=NOW, source_url="https://up/1")
+        task = a_task(failures=99, outputs={"0": sourced})
+        assert isinstance(decide(task, a_failure(FailureKind.STORAGE), POLICY, NOW), Again)
+        late = attrs.evolve(task, deadline_at=NOW)
+        decision = decide(late, a_failure(FailureKind.STORAGE), POLICY, NOW)
+        assert isinstance(decision, Finish)
+        assert decision.error is not None
+        assert decision.error.code == "some_code"
+        assert decision.outputs[0].source_url == "https://up/1"
+
     def test_a_failure_while_the_lane_is_shut_is_not_counted(self) -> None:
         """The probe of a broken service pays no attempt."""
         decision = decide(a_task(), a_failure(FailureKind.UNBILLED, counted=False), POLICY, NOW)

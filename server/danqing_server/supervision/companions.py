@@ -116,7 +116,7 @@ class Companions:
 
 def _kept_port(path: Path) -> int:
     """Return the port written in *path* when it is free, else another, which is written there."""
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, OverflowError):
         wanted = int(path.read_text())
         if (port := free_port(wanted)) == wanted:
             return port

@@ -35,6 +35,11 @@ def create_app(queue_kind: str) -> Sanic[Any, Any]:
         await app.ctx.queue.close()
         await app.ctx.pipeline.close()
 
+    _add_routes(app)
+    return app
+
+
+def _add_routes(app: Sanic[Any, Any]) -> None:
     @app.get("/health")
     async def health(_request: Request[Any, Any]) -> HTTPResponse:
         return json({"status": "ok"})
@@ -58,8 +63,6 @@ def create_app(queue_kind: str) -> Sanic[Any, Any]:
             if name in shown:
                 shown[name] = shown[name].isoformat()
         return json({"success": True, "data": shown, "message": "found"})
-
-    return app
 
 
 if __name__ == "__main__":

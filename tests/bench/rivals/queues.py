@@ -39,7 +39,7 @@ class BlmoveQueue:
 
         # redis-py's own pool raises when a hundred connections are in use; anyone meets that on the first day.
         self.redis = Redis.from_pool(BlockingConnectionPool.from_url(url, max_connections=CONNECTIONS))
-        self.blocking = Redis.from_url(url, socket_timeout=None)
+        self.blocking = Redis.from_url(url, socket_timeout=None, decode_responses=True)
         self.waiting, self.running = f"{prefix}:waiting", f"{prefix}:running"
         self.slots = asyncio.Semaphore(concurrency)
         self.carry_out = carry_out
@@ -60,11 +60,11 @@ class BlmoveQueue:
             if found is None:
                 self.slots.release()
                 continue
-            task = asyncio.create_task(self._run(found))
+            task = asyncio.create_task(self._run(str(found)))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
 
-    async def _run(self, found: bytes) -> None:
+    async def _run(self, found: str) -> None:
         try:
             await self.carry_out(json.loads(found))
             await self.redis.lrem(self.running, 1, found)
@@ -81,7 +81,7 @@ class ArqQueue:
     """arq: a pool to enqueue and a worker inside the same process."""
 
     def __init__(self, url: str, prefix: str, concurrency: int, carry_out: CarryOut) -> None:
-        from arq.connections import RedisSettings
+        from arq.connections import RedisSettings  # type: ignore[import-not-found, unused-ignore]  # another environment
 
         self.settings = RedisSettings.from_dsn(url)
         self.settings.conn_timeout = 10
@@ -94,7 +94,7 @@ class ArqQueue:
 
     async def work(self) -> None:
         """Carry out tasks for ever."""
-        from arq.worker import Worker, func
+        from arq.worker import Worker, func  # type: ignore[import-not-found, unused-ignore]  # another environment
 
         async def carry_out(_context: Any, job: Job) -> None:
             await self.carry_out(job)
@@ -126,7 +126,7 @@ class SaqQueue:
     """SAQ: a queue and a worker inside the same process."""
 
     def __init__(self, url: str, prefix: str, concurrency: int, carry_out: CarryOut) -> None:
-        from saq import Queue
+        from saq import Queue  # type: ignore[import-not-found, unused-ignore]  # another environment
 
         self.queue: Any = Queue.from_url(url, name=f"{prefix}-saq")
         self.concurrency, self.carry_out = concurrency, carry_out

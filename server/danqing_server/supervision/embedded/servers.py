@@ -50,8 +50,8 @@ class EmbeddedServer:
 
 def free_port(wanted: int | None = None) -> int:
     """Return a loopback port that nobody listens on: *wanted* if it can be had, any for None."""
-    first = () if wanted is None else (wanted,)
-    for port in (*first, *random.sample(_PORTS, len(_PORTS))):
+    first: list[int] = [] if wanted is None else [wanted]
+    for port in [*first, *random.sample(_PORTS, len(_PORTS))]:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
