@@ -6,14 +6,15 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
+import signal
 import socket
 import sys
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-from sanic import Sanic
+import uvloop
 
 from danqing_server.api.app import create_app
 from danqing_server.composition import open_process
@@ -23,30 +24,50 @@ from danqing_server.registry import Registry, load_registry
 from danqing_server.settings import Settings, read_environment
 from danqing_server.supervision.processes import end_with_parent
 
-__all__ = ["main"]
+__all__ = ["main", "serve"]
 
 SETTINGS_REFUSED = 2
 LISTEN_BACKLOG = 4096  # the supervisor's; Sanic's own default would lower it
+REQUESTS_GRACE_S = 5.0
+CONNECTIONS_CHECK_S = 0.05
 
 
-def _attach(app: Sanic[Any, Any], settings: Settings, registry: Registry) -> None:
-    """Open the resources before the app serves, and drain and close them before it stops."""
-    stack = AsyncExitStack()
+async def serve(settings: Settings, registry: Registry, listening: socket.socket) -> None:
+    """Serve on *listening* until SIGTERM or SIGINT, then end in order.
 
-    @app.before_server_start
-    async def open_resources(app: Sanic[Any, Any]) -> None:
-        process = await stack.enter_async_context(open_process(settings, registry))
+    The life of the server is in our hands, not in `app.run`'s: a stopping process closes its socket first, so that
+    its siblings get what still arrives, while what it has begun is finished.
+    """
+    stop = asyncio.Event()
+    for signal_ in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signal_, stop.set)
+    app = create_app(settings)
+    async with open_process(settings, registry) as process:
         app.ctx.services = process.services
-        app.ctx.process = process
+        server: Any = await app.create_server(  # Sanic's own type has untyped methods
+            sock=listening, return_asyncio_server=True, access_log=False, backlog=LISTEN_BACKLOG
+        )
+        await server.startup()
+        await server.before_start()
         process.start()
+        await server.after_start()
+        await stop.wait()
+        server.close()
+        await process.stop(settings.stop_grace_s)
+        await _finish_requests(server)
+        await server.before_stop()
+        await server.after_stop()
 
-    @app.before_server_stop
-    async def drain(app: Sanic[Any, Any]) -> None:
-        await app.ctx.process.stop(settings.stop_grace_s)
 
-    @app.after_server_stop
-    async def close_resources(_app: Sanic[Any, Any]) -> None:
-        await stack.aclose()
+async def _finish_requests(server: Any) -> None:
+    """Let requests under way be answered, and close the connections."""
+    deadline_s = asyncio.get_running_loop().time() + REQUESTS_GRACE_S
+    while server.connections and asyncio.get_running_loop().time() < deadline_s:
+        for connection in list(server.connections):
+            connection.close_if_idle()
+        await asyncio.sleep(CONNECTIONS_CHECK_S)
+    for connection in list(server.connections):
+        connection.abort()
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -60,13 +81,11 @@ def main(argv: list[str] | None = None) -> int:
         settings = Settings.read(read_environment(os.environ, Path(".env")))
         configure_logging(settings.log_level, json_lines=settings.environment_name == "production" or None)
         registry = load_registry(settings)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(settings, registry, socket.socket(fileno=arguments.fd)))
     except SettingsError as error:
         sys.stderr.write(f"danqing: {error}\n")
         return SETTINGS_REFUSED
-    app = create_app(settings)
-    _attach(app, settings, registry)
-    listening = socket.socket(fileno=arguments.fd)
-    app.run(sock=listening, single_process=True, motd=False, access_log=False, backlog=LISTEN_BACKLOG)
     return 0
 
 

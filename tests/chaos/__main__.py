@@ -1,4 +1,4 @@
-"""`python -m tests.chaos`: load and mayhem for a while, then a verdict; exits with 1 when a promise was broken."""
+"""`python -m tests.chaos`: a death at every step, then load and mayhem for a while; 1 when a promise was broken."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pathlib import Path
 
 from tests.chaos.campaign import Campaign, report, run_campaign
 from tests.chaos.faults import WEIGHTS
+from tests.chaos.steps import all_points, run_steps
+from tests.chaos.verdict import Verdict
 
 
 def main() -> int:
@@ -21,6 +23,7 @@ def main() -> int:
     parser.add_argument("--per-second", type=float, default=4.5, help="tasks submitted (%(default)s)")
     parser.add_argument("--mean", type=float, default=3.4, help="seconds between two faults (%(default)s)")
     parser.add_argument("--kinds", default=",".join(WEIGHTS), help="faults, separated by commas (%(default)s)")
+    parser.add_argument("--steps", default="", help="only the steps that begin with this; `none` for no such pass")
     parser.add_argument("--directory", type=Path, help="where everything is kept (a temporary folder)")
     arguments = parser.parse_args()
     directory = arguments.directory or Path(tempfile.mkdtemp(prefix="danqing-chaos-"))
@@ -34,9 +37,19 @@ def main() -> int:
         mean_s=arguments.mean,
         weights={kind: WEIGHTS[kind] for kind in arguments.kinds.split(",")},
     )
-    verdict = asyncio.run(run_campaign(campaign))
+    kept = True
+    if points := all_points(arguments.steps):
+        stepping = directory / "steps"
+        stepping.mkdir(exist_ok=True)
+        kept = _tell(asyncio.run(run_steps(stepping, points, arguments.seed)))
+    if arguments.seconds:
+        kept = _tell(asyncio.run(run_campaign(campaign))) and kept
+    return 0 if kept else 1
+
+
+def _tell(verdict: Verdict) -> bool:
     print(report(verdict), flush=True)
-    return 0 if verdict.kept else 1
+    return verdict.kept
 
 
 if __name__ == "__main__":

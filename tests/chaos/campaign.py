@@ -18,7 +18,7 @@ from tests.chaos.faults import WEIGHTS, FaultLog, Mayhem
 from tests.chaos.verdict import Verdict, images_of, judge, worst_gap_s
 from tests.chaos.whole import Whole, running_whole
 
-__all__ = ["Campaign", "report", "run_campaign"]
+__all__ = ["LEASE_S", "Campaign", "calm_down", "report", "run_campaign"]
 
 LEASE_S = 20.0
 LONGEST_BACKOFF_S = 60.0
@@ -64,7 +64,7 @@ async def run_campaign(campaign: Campaign) -> Verdict:
                 mayhem.reign(campaign.seconds),
                 _tell(clients, log, campaign.seconds),
             )
-            return await _calm_down(whole, clients, log)
+            return await calm_down(whole, clients, log)
 
 
 async def _tell(clients: Clients, log: FaultLog, for_s: float) -> None:
@@ -78,7 +78,7 @@ async def _tell(clients: Clients, log: FaultLog, for_s: float) -> None:
         )
 
 
-async def _calm_down(whole: Whole, clients: Clients, log: FaultLog) -> Verdict:
+async def calm_down(whole: Whole, clients: Clients, log: FaultLog) -> Verdict:
     """Wait for the last task, look at everything once more, and judge."""
     last_fault_s = max((event.until_s for event in log.events), default=time.time())
     await clients.until_all_ended(CALM_S + GIVEN_UP_S)

@@ -59,12 +59,16 @@ class Submission:
 
 @attrs.define(kw_only=True)
 class Clients:
-    """Submits at a steady rate, whatever the answers, and polls what was accepted to its end."""
+    """Submits at a steady rate, whatever the answers, and polls what was accepted to its end.
+
+    `failing_share` of the tasks meet an unbilled failure of the service first.
+    """
 
     base_url: str
     session: aiohttp.ClientSession
     random: random.Random
     most_under_way: int = 400
+    failing_share: float = 0.03
     submissions: list[Submission] = attrs.field(factory=list)
     accepted_at_s: list[float] = attrs.field(factory=list)
     unexpected: list[str] = attrs.field(factory=list)
@@ -108,8 +112,9 @@ class Clients:
 
     def _body(self, submission: Submission) -> dict[str, Any]:
         slow = self.random.choice(("", "", f" [sandbox:slow={self.random.uniform(0.2, 1.2):.2f}]"))
+        failing = " [sandbox:fail x1]" if self.random.random() < self.failing_share else ""
         body: dict[str, Any] = {
-            "prompt": f"chaos {submission.nonce}{slow}",
+            "prompt": f"chaos {submission.nonce}{slow}{failing}",
             "user_id": f"user_{self.random.randrange(12)}",
             "size": "1280x720",
             "options": {"on_ambiguous": submission.policy},

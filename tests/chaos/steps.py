@@ -1,0 +1,70 @@
+"""The pass through every named step: a serving process dies before it and after it, once each, under load."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.chaos.campaign import LEASE_S, calm_down
+from tests.chaos.clients import Clients, new_session
+from tests.chaos.faults import FaultLog
+from tests.chaos.hooks.danqing_fault_points import STEPS
+from tests.chaos.verdict import Verdict
+from tests.chaos.whole import Whole, running_whole, send
+
+__all__ = ["all_points", "run_steps"]
+
+PATIENCE_S = 30.0
+FAILING_SHARE = 0.25
+POLL_S = 0.02
+
+
+def all_points(prefix: str = "") -> tuple[str, ...]:
+    """Return `before:` and `after:` of every step whose name begins with *prefix*."""
+    return tuple(f"{when}:{name}" for name in STEPS if name.startswith(prefix) for when in ("before", "after"))
+
+
+async def run_steps(directory: Path, points: Sequence[str], seed: int, per_s: float = 3.0) -> Verdict:
+    """Let one serving process die at each of *points*, wait for calm, and judge; a point never reached is broken."""
+    with running_whole(directory, DANQING_PROCESSES="1") as whole:
+        async with new_session() as session:
+            clients = Clients(
+                base_url=whole.base_url,
+                session=session,
+                random=random.Random(f"steps {seed}"),
+                failing_share=FAILING_SHARE,
+            )
+            log = FaultLog()
+            loading = asyncio.create_task(clients.load(float("inf"), per_s))
+            missed = [point for point in points if not await _strike(whole, log, point)]
+            loading.cancel()
+            await asyncio.gather(loading, return_exceptions=True)
+            verdict = await calm_down(whole, clients, log)
+    for point in missed:
+        verdict.break_promise(clients.submissions[0], "step never reached", point)
+    verdict.counts["steps at which a process died"] = len(points) - len(missed)
+    return verdict
+
+
+async def _strike(whole: Whole, log: FaultLog, point: str) -> bool:
+    """Arm *point* and wait until a process has died there; what only a takeover does needs a death before."""
+    if point.partition(":")[2].startswith("heal."):
+        await asyncio.to_thread(whole.until_healthy)
+        for pid in whole.pids("serving"):
+            log.note("serving", 1)
+            send(pid, signal.SIGKILL)
+    whole.armed_path.write_text(point)
+    deadline = time.monotonic() + LEASE_S + PATIENCE_S
+    while whole.armed_path.exists():
+        if time.monotonic() > deadline:
+            whole.armed_path.unlink(missing_ok=True)
+            print(f"chaos: {point} was not reached", flush=True)
+            return False
+        await asyncio.sleep(POLL_S)
+    log.note(point, 1)
+    print(f"chaos: died {point}", flush=True)
+    return True

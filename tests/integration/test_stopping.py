@@ -1,0 +1,188 @@
+"""Orderly stops, checkpoints, deaths: what becomes of a task whose process goes away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from danqing_plugins import Job, Run, Source
+from danqing_server.clock import Clock
+from danqing_server.composition import open_process
+from danqing_server.errors import StoreUnavailable
+from danqing_server.janitor import Janitor
+from danqing_server.models import Attempt, CallOutcome, Status
+from danqing_server.registry import load_registry
+from danqing_server.settings import Settings
+from danqing_server.store.client import connect
+from danqing_server.store.leases import WorkerStore
+from tests.support.providers import ScriptedProvider, deliver_all, picture
+from tests.support.system import System, running_system, settings_for, until
+
+Make = Callable[..., Settings]
+
+
+@pytest.fixture
+def settings(mongo_url: str, database_name: str, redis_url: str, redis_prefix: str, tmp_path: Path) -> Make:
+    """Settings for this test's own names; variables by name."""
+
+    def make(**variables: str) -> Settings:
+        return settings_for(mongo_url, database_name, redis_url, redis_prefix, tmp_path, **variables)
+
+    return make
+
+
+async def abandoned(system: System, task_id: str, worker: str = "w-dead", *, id_: str = "a-dead") -> None:
+    """Put a waiting task into the hands of a worker that does not exist."""
+    now = system.services.clock.now()
+    attempt = Attempt(id=id_, worker=worker, started_at=now)
+    deadline_at = now.replace(year=now.year + 1)
+    assert await system.services.store.start([task_id], attempt, deadline_at)
+
+
+class TestGrace:
+    async def test_a_call_under_way_is_finished_within_the_grace_time(self, settings: Make) -> None:
+        """SIGTERM does not cut a paid call."""
+        begun, go_on = asyncio.Event(), asyncio.Event()
+
+        async def slow(_job: Job, run: Run) -> None:
+            async with run.call(run.missing, "f"):
+                begun.set()
+                await go_on.wait()
+                await run.deliver(0, Source.from_bytes(picture()))
+
+        async with running_system(settings(), [ScriptedProvider(slow)]) as system:
+            task = await system.submit()
+            await begun.wait()
+            assert system.workers is not None
+            stopping = asyncio.create_task(system.workers.pool.stop(20))
+            await asyncio.sleep(0)
+            go_on.set()
+            await stopping
+            assert (await system.get(task.id)).status is Status.COMPLETED
+
+    async def test_what_outlasts_the_grace_is_given_back_with_its_checkpoint(self, settings: Make) -> None:
+        """The next process goes on from what was saved, without another paid call."""
+        begun = asyncio.Event()
+        resumed: list[object] = []
+
+        async def polling(job: Job, run: Run) -> None:
+            if not run.saved:
+                async with run.call(run.missing, "f"):
+                    await run.checkpoint({"upstream_id": "cgt-1"})
+                begun.set()
+                await asyncio.Event().wait()
+            resumed.append(run.saved["upstream_id"])
+            await run.deliver(0, Source.from_bytes(picture()))
+
+        async with running_system(settings(DANQING_STOP_GRACE="0.1"), [ScriptedProvider(polling)]) as first:
+            task = await first.submit()
+            await begun.wait()
+        async with running_system(settings(), [ScriptedProvider(polling)]) as second:
+            done = await second.finished(task.id)
+            assert done.status is Status.COMPLETED
+            assert resumed == ["cgt-1"]
+            assert len(done.calls) == 1
+
+    async def test_nothing_is_held_or_owned_after_a_stop(self, settings: Make) -> None:
+        """The next start finds no leftovers to wait for."""
+        async with running_system(settings(), [ScriptedProvider()]) as system:
+            for _ in range(5):
+                await system.submit()
+        async with running_system(settings(), [ScriptedProvider()], workers=False) as later:
+            assert await later.services.store.running_workers() == []
+            assert (await later.services.queue.depth("scripted")).held == 0
+
+
+class TestDeath:
+    async def test_a_dead_workers_task_runs_again(self, settings: Make) -> None:
+        """Nobody renews its lease: after a while others take its tasks over."""
+        async with running_system(settings(), [ScriptedProvider()], workers=False) as dead:
+            task = await dead.submit(delay_s=1)
+            await abandoned(dead, task.id)
+        async with running_system(settings(), [ScriptedProvider()], dead_after_s=1) as alive:
+            done = await alive.finished(task.id)
+            assert (done.status, done.leases_lost) == (Status.COMPLETED, 1)
+
+    async def test_a_death_during_a_call_is_an_unknown_outcome(self, settings: Make) -> None:
+        """With `fail` the task ends, and says that the call may have been billed."""
+        provider = ScriptedProvider(single_call=True)
+        async with running_system(settings(), [provider], workers=False) as dead:
+            task = await dead.submit(delay_s=1, on_ambiguous="fail")
+            await abandoned(dead, task.id)
+        async with running_system(settings(), [provider], dead_after_s=1) as alive:
+            done = await alive.finished(task.id)
+            assert done.status is Status.FAILED
+            assert done.error is not None
+            assert (done.error.code, done.error.billed.value) == ("outcome_unknown", "unknown")
+            assert [call.outcome for call in done.calls.values()] == [CallOutcome.UNKNOWN]
+            assert provider.jobs == []
+
+    async def test_a_task_that_costs_three_workers_their_lives_is_poison(self, settings: Make) -> None:
+        """Each died before a call was sent."""
+        async with running_system(settings(), [ScriptedProvider()], workers=False) as system:
+            task = await system.submit(delay_s=600)
+            process_settings = settings(DANQING_ROLE="worker")
+            registry = load_registry(process_settings, extra=[("scripted", ScriptedProvider())])
+            async with open_process(process_settings, registry) as process:
+                assert process.workers is not None
+                janitor = process.workers.janitor
+                janitor.dead_after_s = 0
+                for death in range(3):
+                    await abandoned(system, task.id, f"w{death}", id_=f"a{death}")
+                    await janitor.watch()
+            ended = await system.get(task.id)
+            assert ended.status is Status.FAILED
+            assert ended.error is not None
+            assert (ended.error.code, ended.error.billed.value) == ("poison", "no")
+
+    async def test_a_live_worker_keeps_its_tasks(self, settings: Make) -> None:
+        """A beat that changes resets the count, however short."""
+        time_s = [0.0]
+        clock = Clock(monotonic_s=lambda: time_s[0])
+        process_settings = settings(DANQING_ROLE="worker")
+        registry = load_registry(process_settings, extra=[("scripted", ScriptedProvider())])
+        async with (
+            open_process(process_settings, registry, clock) as process,
+            connect(process_settings) as database,
+        ):
+            assert process.workers is not None
+            workers = WorkerStore(database)
+            janitor = Janitor(process.workers.tools, workers, dead_after_s=20)
+            beats = database["danqing_workers"]
+            document = {"_id": "w1", "beat": 1, "host": "h", "pid": 1, "seen_at": Clock().now()}
+            await beats.insert_one(document)
+            for _ in range(10):
+                await janitor.watch()
+                time_s[0] += 19
+                await beats.update_one({"_id": "w1"}, {"$inc": {"beat": 1}})
+            await janitor.watch()
+            assert [beat.id for beat in await workers.beats()] == ["w1"]
+            time_s[0] += 21
+            await janitor.watch()
+            assert await workers.beats() == []
+
+
+class TestLease:
+    async def test_without_a_fresh_lease_no_call_is_sent(self, settings: Make) -> None:
+        """A process that could not renew may be thought dead: it starts nothing."""
+        provider = ScriptedProvider(deliver_all)
+        async with running_system(settings(), [provider]) as system:
+            assert system.workers is not None
+            lease = system.workers.tools.lease
+            await until(lambda: lease.fresh)
+            lease.fresh_s = 0
+            task = await system.submit()
+            with pytest.raises(AssertionError):
+                await _completed_within(system, task.id, 0.7)
+            lease.fresh_s = 15
+            assert (await system.finished(task.id)).status is Status.COMPLETED
+
+
+async def _completed_within(system: System, task_id: str, seconds: float) -> None:
+    try:
+        await system.finished(task_id, timeout_s=seconds)
+    except (TimeoutError, StoreUnavailable) as error:
+        raise AssertionError("not finished") from error

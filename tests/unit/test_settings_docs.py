@@ -1,0 +1,110 @@
+"""docs/settings.md and config.env.example agree with the code."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from danqing_providers.volcengine import settings as volcengine
+from danqing_server.cli import settings_table
+from danqing_server.settings import Settings, variables
+from tests.unit.volcengine.builders import configured
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "settings.md").read_text()
+EXAMPLE = (ROOT / "config.env.example").read_text()
+
+
+class Variable(Protocol):
+    """What both kinds of variables say of themselves."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def default(self) -> str: ...
+    @property
+    def unit(self) -> str: ...
+    @property
+    def allowed(self) -> str: ...
+    @property
+    def meaning(self) -> str: ...
+
+
+def _rows(found: Sequence[Variable]) -> list[str]:
+    """Return the rows of a table that documents *found*."""
+    rows = []
+    for variable in found:
+        default = f"`{variable.default}`" if variable.default else "(unset)"
+        unit = variable.unit or "—"
+        rows.append(f"| `{variable.name}` | {default} | {unit} | {variable.allowed} | {variable.meaning} |")
+    return rows
+
+
+def _section(title: str) -> list[str]:
+    """Return the rows of the table under a heading of the page."""
+    text = PAGE.split(f"\n## {title}\n")[1].split("\n## ")[0]
+    return [line for line in text.splitlines() if line.startswith("| `")]
+
+
+class TestPage:
+    """docs/settings.md."""
+
+    def test_server_table_is_what_the_command_prints(self) -> None:
+        """When this fails, put the output of `danqing settings` in the place of the table."""
+        assert settings_table() in PAGE
+        assert _section("The server") == _rows(variables())
+
+    def test_volcengine_table_lists_its_variables(self) -> None:
+        """In the order, and with the defaults, of the code."""
+        assert _section("The Volcengine provider") == _rows(volcengine.VARIABLES)
+
+    def test_no_variable_is_listed_twice(self) -> None:
+        """Every name has one row."""
+        names = re.findall(r"^\| `(\w+)`", PAGE, re.MULTILINE)
+        assert len(names) == len(set(names)) == len(variables()) + len(volcengine.VARIABLES)
+
+
+class TestExample:
+    """config.env.example, with its suggestions left out and switched on."""
+
+    KNOWN = frozenset(variable.name for found in (variables(), volcengine.VARIABLES) for variable in found)
+
+    @staticmethod
+    def _lines(*, suggested: bool) -> dict[str, str]:
+        """Return the variables that are set, or those in comments."""
+        mark = "# " if suggested else ""
+        return dict(re.findall(rf"^{mark}([A-Z][A-Z0-9_]*)=(.*)$", EXAMPLE, re.MULTILINE))
+
+    def test_names_only_variables_there_are(self) -> None:
+        """A misspelt one would be ignored in silence by whoever copies the file."""
+        set_ = self._lines(suggested=False)
+        assert set_
+        assert set(set_) <= self.KNOWN
+        assert set(self._lines(suggested=True)) <= self.KNOWN
+
+    def test_copied_as_it_is_it_brings_embedded_servers_and_the_sandbox(self) -> None:
+        """Nothing in it asks for a server or a key that a fresh machine does not have."""
+        environment = self._lines(suggested=False)
+        settings = Settings.read(environment)
+        assert (settings.mongo_url, settings.redis_url, settings.port) == (None, None, 8080)
+        assert settings.warnings() == []
+        assert configured(environment).info.sandbox
+
+    def test_its_suggestions_are_accepted(self) -> None:
+        """Removing a comment sign gives a value that the server takes, all of them together."""
+        environment = self._lines(suggested=False) | self._lines(suggested=True)
+        settings = Settings.read(environment)
+        assert settings.mongo_url
+        assert settings.redis_url
+        assert not settings.listens_on_loopback
+        assert settings.api_keys
+
+    @pytest.mark.parametrize("name", ["MONGO_URL", "REDIS_URL", "VOLCENGINE_API_KEY"])
+    def test_servers_and_key_are_commented_out(self, name: str) -> None:
+        """The README's `cp config.env.example .env` must start without them."""
+        assert name in self._lines(suggested=True)
+        assert name not in self._lines(suggested=False)
