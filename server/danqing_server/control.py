@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
+
 import attrs
 
 from danqing_plugins import TaskEventKind
@@ -42,11 +44,22 @@ class Control:
 
     async def find(self, task_id: str, owner: str | None) -> Task:
         """Return the task; one that is completed may have been deleted elsewhere up to two seconds ago."""
-        task = self.recent.get(task_id) or await self.store.get(task_id)
+        held = self.recent.get(task_id)
+        task = held.task if held is not None else await self.store.get(task_id)
         if task is None or (owner is not None and task.owner != owner):
             raise NotFound("task", task_id)
         self.recent.put(task)
         return task
+
+    def answer(self, task: Task, key: Hashable, make: Callable[[], bytes]) -> bytes:
+        """Return what *make* makes of *task*; while a completed task is held, once for each *key*."""
+        held = self.recent.get(task.id)
+        if held is None or held.task is not task:
+            return make()
+        found = held.answers.get(key)
+        if found is None:
+            found = held.answers[key] = make()
+        return found
 
     async def cancel(self, task_id: str, owner: str | None) -> Task:
         """End an unfinished task as `cancelled`; a call that has left already may be billed all the same.

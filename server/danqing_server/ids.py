@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import secrets
 
 __all__ = ["new_id", "new_task_id", "new_token"]
@@ -11,8 +10,8 @@ _KINDS = {"image": "img", "image_generation": "img", "video": "vid", "text": "tx
 
 
 def new_token(size_bytes: int = 12) -> str:
-    """Return a random token of lower-case letters and digits, 8 bits for every 1.6 characters."""
-    return base64.b32encode(secrets.token_bytes(size_bytes)).decode().rstrip("=").lower()
+    """Return a random token of *size_bytes* bytes in hexadecimal."""
+    return secrets.token_hex(size_bytes)
 
 
 def new_id(now_ms: int) -> str:

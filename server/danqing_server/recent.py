@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 import attrs
 
 from danqing_server.models import Status, Task
 
-__all__ = ["RecentTasks"]
+__all__ = ["Recent", "RecentTasks"]
 
 KEPT_S = 2.0
 MOST_KEPT = 5_000
+
+
+@attrs.frozen(eq=False)
+class Recent:
+    """A task that is held, and the answers already made of it, by whatever they depend on."""
+
+    task: Task
+    since_s: float
+    answers: dict[Hashable, bytes] = attrs.field(factory=dict)
 
 
 @attrs.define(eq=False)
@@ -22,26 +31,23 @@ class RecentTasks:
     """
 
     monotonic_s: Callable[[], float]
-    _held: dict[str, tuple[float, Task]] = attrs.field(factory=dict, init=False)
+    _held: dict[str, Recent] = attrs.field(factory=dict, init=False)
 
-    def get(self, task_id: str) -> Task | None:
+    def get(self, task_id: str) -> Recent | None:
         """Return the task if it is held and fresh."""
         found = self._held.get(task_id)
-        if found is None:
-            return None
-        held_at_s, task = found
-        if self.monotonic_s() - held_at_s >= KEPT_S:
+        if found is not None and self.monotonic_s() - found.since_s >= KEPT_S:
             del self._held[task_id]
             return None
-        return task
+        return found
 
     def put(self, task: Task) -> None:
         """Hold *task* if it is completed, in place of the oldest when there are too many."""
-        if task.status is not Status.COMPLETED:
+        if task.status is not Status.COMPLETED or task.id in self._held:
             return
         if len(self._held) >= MOST_KEPT:
             del self._held[next(iter(self._held))]
-        self._held[task.id] = (self.monotonic_s(), task)
+        self._held[task.id] = Recent(task, self.monotonic_s())
 
     def drop(self, task_id: str) -> None:
         """Forget a task."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -29,6 +30,7 @@ __all__ = ["main", "serve"]
 SETTINGS_REFUSED = 2
 LISTEN_BACKLOG = 4096  # the supervisor's; Sanic's own default would lower it
 REQUESTS_GRACE_S = 5.0
+COLLECT_EVERY = 20_000
 CONNECTIONS_CHECK_S = 0.05
 
 
@@ -51,12 +53,24 @@ async def serve(settings: Settings, registry: Registry, listening: socket.socket
         await server.before_start()
         process.start()
         await server.after_start()
+        _calm_the_collector()
         await stop.wait()
         server.close()
         await process.stop(settings.stop_grace_s)
         await _finish_requests(server)
         await server.before_stop()
         await server.after_stop()
+
+
+def _calm_the_collector() -> None:
+    """Leave what is loaded for good out of garbage collection, and collect the rest less often.
+
+    Thousands of waiting tasks are many objects that live for a while; walking them every 700 allocations took a
+    tenth of the processor time. Source: docs.python.org/3/library/gc.html#gc.freeze, read 2026-11-24.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_EVERY, 20, 50)
 
 
 async def _finish_requests(server: Any) -> None:

@@ -21,6 +21,7 @@ from danqing_server.supervision.embedded.servers import free_port
 from tests.bench.contenders import ROOT, Contender, Running, run_contender
 from tests.bench.counters import Counters
 from tests.bench.machine import CpuWatch
+from tests.bench.profiling import start_recording, stop_recording
 from tests.bench.provider import entry_point_folder
 from tests.support.servers import RunningServer, answers_http, run_mongod, run_redis, wait_until
 
@@ -85,6 +86,9 @@ class Ground:
         log_name = f"{self.name}-{next(self.starts)}"
         with run_contender(self.contender, environments, self.arena.folder, log_name) as running:
             yield running
+            for recorder in self.arena.recorders:
+                stop_recording(recorder)
+            self.arena.recorders.clear()
 
 
 @attrs.define(kw_only=True)
@@ -98,6 +102,7 @@ class Arena:
     plugin_folder: Path
     mongo: MongoClient[dict[str, Any]]
     redis: Redis
+    recorders: list[subprocess.Popen[bytes]] = attrs.field(factory=list, init=False)
     names: Iterator[int] = attrs.field(factory=itertools.count, init=False)
 
     @property
@@ -117,7 +122,10 @@ class Arena:
             shutil.rmtree(self.folder / ground.name, ignore_errors=True)
 
     def watch(self, running: Running) -> CpuWatch:
-        """Begin to count who uses the processor."""
+        """Begin to count who uses the processor, and to record it if that is asked for."""
+        recorder = start_recording(running.pids[0], f"{running.contender.name}-{next(self.names)}")
+        if recorder is not None:
+            self.recorders.append(recorder)
         return CpuWatch(
             {
                 "server": running.pids,

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import attrs
 
-from tests.bench.profiling import recording
 from tests.support.servers import answers_http
 
 __all__ = ["BASELINE", "BASELINE_JOURNALED", "OURS", "Contender", "Running", "rivals", "run_contender"]
@@ -103,8 +102,7 @@ def run_contender(
         running = Running(contender=contender, host=host, port=port, processes=processes)
         try:
             _until_it_answers(running, folder / f"{log_name}.log")
-            with recording(running.pids[0], log_name):
-                yield running
+            yield running
         finally:
             _stop(processes)
 

@@ -26,6 +26,15 @@ from danqing_plugins import (
 __all__ = ["BenchProvider", "entry_point_folder"]
 
 
+INFO = ProviderInfo(
+    name="bench",
+    title="Benchmark",
+    models=(ModelInfo(id="bench", title="Benchmark", types=("text", "image")),),
+    default_model="bench",
+    concurrency=256,
+)
+
+
 @attrs.define(eq=False)
 class BenchProvider(Provider):
     """Type `text` stores the URL that the stub answers; type `image` fetches and keeps the picture there."""
@@ -34,10 +43,7 @@ class BenchProvider(Provider):
 
     @property
     def info(self) -> ProviderInfo:
-        model = ModelInfo(id="bench", title="Benchmark", types=("text", "image"))
-        return ProviderInfo(
-            name="bench", title="Benchmark", models=(model,), default_model="bench", concurrency=256
-        )
+        return INFO
 
     def configure(self, context: PluginContext) -> None:
         self.upstream = context.environment["BENCH_UPSTREAM"]

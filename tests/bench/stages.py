@@ -101,16 +101,21 @@ def steady(arena: Arena, contender: Contender, sizes: Sizes, type_: str = "text"
 def poll_finished(arena: Arena, contender: Contender, sizes: Sizes) -> Measured:
     """Polls per second of completed tasks, 5,000 of them in random order."""
     arena.stub.counters.reset()
-    with arena.ground(contender) as ground, ground.serving() as running:
-        ids = preload(running, POLLED)
-        wait_for(lambda: completed(ground) >= POLLED, 120)
-        return _poll(arena, running, ids, sizes)
+    with arena.ground(contender) as ground:
+        with ground.serving() as running:
+            ids = preload(running, POLLED)
+            wait_for(lambda: completed(ground) >= POLLED, 120)
+        with ground.serving() as running:
+            return _poll(arena, running, ids, sizes)
 
 
 def poll_unfinished(arena: Arena, contender: Contender, sizes: Sizes) -> Measured:
     """Polls per second of tasks that wait, 5,000 of them in random order."""
-    with arena.ground(contender) as ground, ground.serving(role="api") as running:
-        return _poll(arena, running, preload(running, POLLED), sizes)
+    with arena.ground(contender) as ground:
+        with ground.serving(role="api") as running:
+            ids = preload(running, POLLED)
+        with ground.serving(role="api") as running:
+            return _poll(arena, running, ids, sizes)
 
 
 def idle(arena: Arena, contender: Contender, sizes: Sizes) -> Measured:

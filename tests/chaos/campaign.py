@@ -15,7 +15,7 @@ import attrs
 from tests.chaos.billing import read_bills
 from tests.chaos.clients import FINISHED, Clients, Submission, new_session
 from tests.chaos.faults import WEIGHTS, FaultLog, Mayhem
-from tests.chaos.verdict import Verdict, images_of, judge, worst_gap_s
+from tests.chaos.verdict import LEAST_COMPLETED, Verdict, images_of, judge, worst_gap_s
 from tests.chaos.whole import Whole, running_whole
 
 __all__ = ["LEASE_S", "Campaign", "calm_down", "report", "run_campaign"]
@@ -78,14 +78,16 @@ async def _tell(clients: Clients, log: FaultLog, for_s: float) -> None:
         )
 
 
-async def calm_down(whole: Whole, clients: Clients, log: FaultLog) -> Verdict:
+async def calm_down(
+    whole: Whole, clients: Clients, log: FaultLog, least_completed: float = LEAST_COMPLETED
+) -> Verdict:
     """Wait for the last task, look at everything once more, and judge."""
     last_fault_s = max((event.until_s for event in log.events), default=time.time())
     await clients.until_all_ended(CALM_S + GIVEN_UP_S)
     accepted = [submission for submission in clients.submissions if submission.answer == "accepted"]
     slots = asyncio.Semaphore(FETCHES_AT_ONCE)
     pictures = await asyncio.gather(*(_look_again(clients, each, slots) for each in accepted))
-    verdict = judge(clients.submissions, read_bills(whole.data_dir), log)
+    verdict = judge(clients.submissions, read_bills(whole.data_dir), log, least_completed)
     ended = [submission.ended_s for submission in accepted if submission.ended_s]
     late = [submission for submission in accepted if submission.ended_s > last_fault_s + CALM_S]
     for submission in late:

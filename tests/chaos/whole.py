@@ -66,7 +66,7 @@ class Whole:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         environment = {
             **kept,
-            "PYTHONPATH": str(_HOOKS),
+            "PYTHONPATH": os.pathsep.join(filter(None, (str(_HOOKS), os.environ.get("PYTHONPATH")))),
             "CHAOS_ARMED": str(self.armed_path),
             "PORT": str(self.port),
             "DANQING_DATA_DIR": str(self.data_dir),

@@ -137,8 +137,17 @@ class TestInstalled:
 
     def test_examples_own_tests_pass(self, python: Path, tmp_path: Path) -> None:
         """They use the conformance kit as an author would."""
-        command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", EXAMPLE / "pyproject.toml"]
-        done = run_command([*command, EXAMPLE / "tests"], tmp_path, {"PYTHONDONTWRITEBYTECODE": "1"})
+        command = [
+            str(python),
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-c",
+            str(EXAMPLE / "pyproject.toml"),
+        ]
+        done = run_command([*command, str(EXAMPLE / "tests")], tmp_path, {"PYTHONDONTWRITEBYTECODE": "1"})
         assert done.returncode == 0, done.stdout
 
 
@@ -202,7 +211,7 @@ class TestServed:
         self, python: Path, twin: str, tmp_path: Path, variables: dict[str, str]
     ) -> None:
         """In one line that names the provider and the way out; the way out works."""
-        command = [python.with_name("danqing"), "serve", "--port", "0"]
+        command = [str(python.with_name("danqing")), "serve", "--port", "0"]
         done = run_command(command, tmp_path, variables | {"PYTHONPATH": twin})
         assert done.returncode == 2
         refusal = [line for line in done.stderr.splitlines() if line.startswith("danqing:")]

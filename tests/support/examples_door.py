@@ -33,10 +33,12 @@ class Door:
     url: str = ""
     keys: list[str | None] = attrs.field(factory=list)
     prompts: list[str] = attrs.field(factory=list)
+    authorizations: list[str | None] = attrs.field(factory=list)
     heard_at_s: list[float] = attrs.field(factory=list)
 
-    def take(self, waiting: list[Say]) -> Say:
+    def take(self, waiting: list[Say], authorization: str | None) -> Say:
         """Return what is to be said now."""
+        self.authorizations.append(authorization)
         self.heard_at_s.append(time.monotonic())
         return waiting.pop(0) if len(waiting) > 1 else waiting[0]
 
@@ -49,11 +51,11 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.door.keys.append(self.headers["Idempotency-Key"])
         self.door.prompts.append(body["prompt"])
-        self._say(self.door.take(self.door.submissions))
+        self._say(self.door.take(self.door.submissions, self.headers["Authorization"]))
 
     def do_GET(self) -> None:
         """Answer a poll."""
-        self._say(self.door.take(self.door.polls))
+        self._say(self.door.take(self.door.polls, self.headers["Authorization"]))
 
     def log_message(self, *_arguments: object) -> None:
         """Say nothing on the terminal."""

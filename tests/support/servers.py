@@ -17,7 +17,7 @@ import attrs
 from danqing_server.supervision.embedded.servers import EmbeddedServer, mongod, redis_server
 from danqing_server.supervision.processes import Command, open_log, read_tail, tethered
 
-__all__ = ["RunningServer", "answers_http", "run_mongod", "run_redis", "run_sandbox", "wait_until"]
+__all__ = ["RunningServer", "answers_http", "run_embedded", "run_mongod", "run_redis", "run_sandbox", "wait_until"]
 
 
 def wait_until(condition: Callable[[], bool], *, timeout_s: float = 15.0, what: str = "the condition") -> None:
@@ -117,6 +117,13 @@ def _running(server: RunningServer) -> Iterator[RunningServer]:
 def _embedded(server: EmbeddedServer) -> RunningServer:
     server.data_dir.mkdir(parents=True, exist_ok=True)
     return RunningServer(command=server.command, answers=server.answers, url=server.url, data_dir=server.data_dir)
+
+
+@contextmanager
+def run_embedded(server: EmbeddedServer) -> Iterator[RunningServer]:
+    """Run what *server* describes while the block lasts."""
+    with _running(_embedded(server)) as running:
+        yield running
 
 
 @contextmanager

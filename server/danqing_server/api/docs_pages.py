@@ -31,6 +31,12 @@ POLICY = {
     "object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 }
 
+_STYLE = (
+    "body{max-width:70rem;margin:2rem auto;padding:0 1rem;color:#3b4151;font:15px/1.5 sans-serif}"
+    "table{border-collapse:collapse}th,td{padding:.5rem .75rem;border-bottom:1px solid #ddd;text-align:left;"
+    "vertical-align:top}tr:target{background:#fff6d6}"
+)
+
 routes = Blueprint("documentation", url_prefix="/docs")
 
 
@@ -66,7 +72,7 @@ def _error_page() -> str:
     rows += [_row(409, code, text, text) for code, text in CONFLICTS.items()]
     return (
         '<!DOCTYPE html><html lang="zh"><head><meta charset="utf-8"><title>错误码 · Error codes</title>'
-        '<link rel="icon" href="data:,"></head><body><h1>错误码 · Error codes</h1><table>'
+        f'<link rel="icon" href="data:,"><style>{_STYLE}</style></head><body><h1>错误码 · Error codes</h1><table>'
         "<tr><th>code</th><th>HTTP</th><th>中文</th><th>English</th></tr>"
         f"{''.join(rows)}</table></body></html>"
     )

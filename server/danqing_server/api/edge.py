@@ -30,7 +30,6 @@ __all__ = ["RESULT_PATH", "ApiRequest", "Edge", "finish"]
 RESULT_PATH = "/api/v1/ai/image/result/"
 
 _METHODS = ("DELETE", "GET", "HEAD", "POST", "PUT")
-_QUIET_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
 log = get_logger(__name__)
@@ -58,8 +57,7 @@ async def finish(request: ApiRequest, response: BaseHTTPResponse) -> None:
     if origin is not None:
         origins: Origins = request.app.ctx.origins
         headers.update(origins.headers(origin))
-    quiet = request.method in _QUIET_METHODS and response.status < 500
-    level = logging.DEBUG if quiet else logging.INFO
+    level = logging.DEBUG if response.status < 500 else logging.WARNING
     if _levels.isEnabledFor(level):
         _log_request(request, response, level)
 

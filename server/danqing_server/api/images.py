@@ -6,7 +6,7 @@ from typing import Any
 
 from sanic import Blueprint, HTTPResponse, Request
 
-from danqing_server.api.answers import json_answer, success
+from danqing_server.api.answers import json_answer, prepared_answer, success, success_body
 from danqing_server.api.bodies import image_submission
 from danqing_server.api.documentation import KEY_HEADER, Answer, described
 from danqing_server.api.entry import admit, admit_change
@@ -63,13 +63,17 @@ async def get_image_result(request: Request[Any, Any], task_id: str) -> HTTPResp
     """Say how far an image task is: 202 while it is under way, 200 when it is finished."""
     services, owner = admit(request)
     task = await services.control.find(task_id, owner)
-    viewer = Viewer(base_url(request), services.registry)
-    language = language_of(request.headers)
+    base, language = base_url(request), language_of(request.headers)
+    viewer = Viewer(base, services.registry)
     if task.status not in FINISHED:
         return _under_way(task, viewer, language, await services.forecast.retry_after_s(task))
-    if task.status is Status.COMPLETED:
-        return success(_completed(task, viewer), COMPLETED.to(language))
-    return _failed(task, viewer, language)
+    if task.status is not Status.COMPLETED:
+        return _failed(task, viewer, language)
+
+    def make() -> bytes:
+        return success_body(_completed(task, viewer), COMPLETED.to(language))
+
+    return prepared_answer(services.control.answer(task, ("result", base, language), make))
 
 
 def _under_way(task: Task, viewer: Viewer, language: str, retry_after_s: int) -> HTTPResponse:

@@ -13,7 +13,7 @@ import attrs
 from sanic import Blueprint, HTTPResponse, Request
 
 from danqing_plugins import Problem
-from danqing_server.api.answers import success
+from danqing_server.api.answers import prepared_answer, success, success_body
 from danqing_server.api.bodies import task_submission
 from danqing_server.api.documentation import KEY_HEADER, Answer, described, query
 from danqing_server.api.entry import Caller, admit, admit_change
@@ -91,9 +91,14 @@ async def get_ai_task(request: Request[Any, Any], task_id: str) -> HTTPResponse:
 @described("获取任务 · Show a task", {200: Answer(description="获取任务成功", schema="Task")}, errors=(404,))
 async def get_task(request: Request[Any, Any], task_id: str) -> HTTPResponse:
     """Show a task."""
-    caller = admit(request)
-    task = await caller.services.control.find(task_id, caller.owner)
-    return _one(request, caller, task, FOUND)
+    services, owner = admit(request)
+    task = await services.control.find(task_id, owner)
+    base, language = base_url(request), language_of(request.headers)
+
+    def make() -> bytes:
+        return success_body(Viewer(base, services.registry).task(task), FOUND.to(language))
+
+    return prepared_answer(services.control.answer(task, ("task", base, language), make))
 
 
 @on_get(routes, "/tasks/<task_id>/explain")

@@ -11,7 +11,7 @@ import attrs
 from danqing_plugins import AccountProblem, Job, PluginError, Result
 from danqing_server.errors import AttemptLost, DanqingError, ServiceUnavailable
 from danqing_server.log import Logger, get_logger
-from danqing_server.models import CallOutcome, Task, TaskError
+from danqing_server.models import CallOutcome, Status, Task, TaskError
 from danqing_server.retry import Decision, Failure, FailureKind, Finish, billed_of, decide, open_calls
 from danqing_server.store import transitions
 from danqing_server.store.tasks import Change
@@ -224,7 +224,8 @@ class Execution:
 
     def _log_finish(self, decision: Finish) -> None:
         code = decision.error.code if decision.error else None
-        self.logger.info("task_finished", status=decision.status.value, error_code=code)
+        tell = self.logger.debug if decision.status is Status.COMPLETED else self.logger.info
+        tell("task_finished", status=decision.status.value, error_code=code)
 
 
 def _job(task: Task) -> Job:

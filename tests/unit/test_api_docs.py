@@ -1,0 +1,58 @@
+"""docs/api.md and the routes there are."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from danqing_server.api.app import create_app
+from danqing_server.api.problems import PROBLEMS
+from danqing_server.settings import Settings
+
+PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
+UNTOLD = {"internal_error", "bad_request", "not_found", "conflict"}
+"""Codes that say nothing beyond their status."""
+
+
+def _routes() -> set[str]:
+    """Return `METHOD /path` of every route of the API, parameters as `:`."""
+    app = create_app(Settings.read({}))
+    found = set()
+    for route in app.router.routes:
+        path = re.sub(r"<[^>]*>", ":", f"/{route.path}".rstrip("/"))
+        found |= {f"{method} {path}" for method in route.methods if path.startswith(("/api/", "/health"))}
+    return found
+
+
+def _told() -> set[str]:
+    """Return the same of the page's table."""
+    told = set()
+    for line in PAGE.split("\n## Routes\n")[1].split("\n## ")[0].splitlines():
+        method = ""
+        for text in re.findall(r"`([^`]+)`", line.split("|")[1] if line.startswith("|") else ""):
+            method, path = text.split() if " " in text else (method, text)
+            plain = re.sub(r":\w+|…", ":", path.partition("?")[0])
+            told.add(f"{method} {plain}")
+    return told
+
+
+class TestPage:
+    """docs/api.md."""
+
+    def test_every_route_is_told_and_every_told_route_exists(self) -> None:
+        """HEAD and OPTIONS go without saying."""
+        routes = {route for route in _routes() if not route.startswith(("HEAD", "OPTIONS"))}
+        assert "GET /api/v1/tasks/:" in routes
+        assert _told() == routes
+
+    @pytest.mark.parametrize(
+        "code",
+        sorted(
+            {kind.code for kind in PROBLEMS.values() if kind.status in (400, 401, 403, 409, 413, 422, 429, 503)}
+        ),
+    )
+    def test_codes_a_client_may_branch_on_are_told(self, code: str) -> None:
+        """Each has a row, or is among those that no client can do anything about."""
+        assert f"`{code}`" in PAGE or code in UNTOLD | {"picture_rejected", "attempt_lost", "service_unavailable"}
