@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run install test check format clean
+.PHONY: run install test check chaos bench bench-profile format clean
 
 run: install ## start the server with everything it needs, on http://127.0.0.1:8080
 	@$(BIN)/danqing serve
@@ -31,6 +31,25 @@ check: .venv/.developing ## format, lint, types, layers, unit tests
 	@$(BIN)/pyright
 	@$(BIN)/lint-imports
 	@$(BIN)/pytest tests/unit
+
+CHAOS_SECONDS ?= 900
+CHAOS_SEED ?= 7
+
+chaos: .venv/.developing ## kill everything at random under load, and count what was lost or paid for twice
+	@$(BIN)/python -m tests.chaos --seconds $(CHAOS_SECONDS) --seed $(CHAOS_SEED)
+
+# arq and SAQ need an older redis-py than the server: they live in an environment of their own.
+.venv/.measuring: .venv/.developing
+	@$(PIP) install --constraint constraints.txt py-spy
+	@test -x .venv/bench/bin/python || $(PYTHON) -m venv .venv/bench
+	@.venv/bench/bin/python -m pip --quiet install --requirement tests/bench/requirements.txt
+	@touch $@
+
+bench: .venv/.measuring ## measure the server beside what one would write by hand (BENCH=quick for a short round)
+	@$(BIN)/python -m tests.bench
+
+bench-profile: .venv/.measuring ## a flame graph of one stage: make bench-profile STAGE=drain
+	@BENCH=quick BENCH_PROFILE=data/profiles BENCH_STAGES=$(STAGE) BENCH_ROUNDS=1 $(BIN)/python -m tests.bench
 
 format: .venv/.developing
 	@$(BIN)/ruff format .

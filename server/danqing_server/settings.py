@@ -7,40 +7,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from typing import Any
 
 import attrs
 from dotenv import dotenv_values
 
 from danqing_server.errors import SettingsError
+from danqing_server.variables import Variable, duration, names, one_of, setting, text, url, whole
 
-__all__ = ["ApiKey", "Settings", "Variable", "read_environment", "variables"]
+__all__ = ["LOOPBACK_HOSTS", "ApiKey", "Settings", "read_environment", "variables"]
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 SHORTEST_CALL_TIMEOUT_S = 120.0
 NO_LIMITS: Mapping[str, int] = MappingProxyType({})
 DEFAULT_DATA_DIR = Path("data")
-
-T = TypeVar("T")
-Parse = Callable[[str], T]
-
-_DURATION_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-
-
-@attrs.frozen(kw_only=True)
-class Variable:
-    """One setting as the documentation shows it. `unit` is empty for what has none."""
-
-    name: str
-    default: str
-    unit: str
-    allowed: str
-    meaning: str
 
 
 @attrs.frozen(kw_only=True)
@@ -51,70 +35,10 @@ class ApiKey:
     secret: str = attrs.field(repr=False)
 
 
-def _text(raw: str) -> str:
-    return raw
-
-
-def _one_of(*allowed: str) -> Parse[str]:
-    def parse(raw: str) -> str:
-        if raw.lower() not in allowed:
-            raise ValueError
-        return raw.lower()
-
-    return parse
-
-
-def _whole(low: int, high: int) -> Parse[int]:
-    def parse(raw: str) -> int:
-        number = int(raw)
-        if not low <= number <= high:
-            raise ValueError
-        return number
-
-    return parse
-
-
-def _flag(raw: str) -> bool:
-    return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[raw.lower()]
-
-
-def _duration(low_s: float, high_s: float) -> Parse[float]:
-    """Seconds (`30`, `1.5`) or a Go duration (`30s`, `1m30s`, `500ms`)."""
-
-    def parse(raw: str) -> float:
-        seconds = float(raw) if re.fullmatch(r"\d+(\.\d+)?", raw) else _go_duration_s(raw)
-        if not low_s <= seconds <= high_s:
-            raise ValueError
-        return seconds
-
-    return parse
-
-
-def _go_duration_s(raw: str) -> float:
-    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h)", raw)
-    if not parts or "".join(number + unit for number, unit in parts) != raw:
-        raise ValueError
-    return sum(float(number) * _DURATION_UNITS_S[unit] for number, unit in parts)
-
-
-def _url(*schemes: str) -> Parse[str]:
-    def parse(raw: str) -> str:
-        parts = urlsplit(raw)
-        if parts.scheme not in schemes or not parts.netloc:
-            raise ValueError
-        return raw.rstrip("/")
-
-    return parse
-
-
-def _names(raw: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in raw.split(",") if part.strip())
-
-
 def _amounts(raw: str) -> Mapping[str, int]:
     """Amounts of money by name, in millionths."""
     found = {}
-    for part in _names(raw):
+    for part in names(raw):
         name, _, amount = part.partition(":")
         if not name or not re.fullmatch(r"\d{1,9}(\.\d{1,6})?", amount):
             raise ValueError
@@ -124,7 +48,7 @@ def _amounts(raw: str) -> Mapping[str, int]:
 
 def _api_keys(raw: str) -> tuple[ApiKey, ...]:
     keys = []
-    for part in _names(raw):
+    for part in names(raw):
         owner, _, secret = part.partition(":")
         if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", owner) or len(secret) < 16:
             raise ValueError
@@ -134,127 +58,109 @@ def _api_keys(raw: str) -> tuple[ApiKey, ...]:
     return tuple(keys)
 
 
-def _setting(
-    name: str,
-    default: Any,
-    parse: Parse[Any],
-    *,
-    allowed: str,
-    meaning: str,
-    unit: str = "",
-    shown: str | None = None,
-    secret: bool = False,
-) -> Any:
-    """Declare a setting; *shown* is its default as documentation writes it, *secret* hides a wrong value."""
-    text = shown if shown is not None else ("" if default is None else str(default))
-    variable = Variable(name=name, default=text, unit=unit, allowed=allowed, meaning=meaning)
-    metadata = {"variable": variable, "parse": parse, "secret": secret}
-    return attrs.field(default=default, metadata=metadata, repr=not secret)
-
-
 @attrs.frozen(kw_only=True)
 class Settings:
     """The server's settings. An empty variable counts as unset."""
 
-    host: str = _setting(
+    host: str = setting(
         "DANQING_HOST",
         "127.0.0.1",
-        _text,
+        text,
         allowed="an address of this machine",
         meaning="Address to listen on. Anything but loopback needs `DANQING_API_KEYS`.",
     )
-    port: int = _setting(
-        "PORT", 8080, _whole(0, 65535), allowed="0 to 65535", meaning="Port to listen on; 0 takes a free one."
+    port: int = setting(
+        "PORT", 8080, whole(0, 65535), allowed="0 to 65535", meaning="Port to listen on; 0 takes a free one."
     )
-    environment_name: str = _setting(
+    environment_name: str = setting(
         "ENVIRONMENT",
         "development",
-        _one_of("development", "production", "test"),
+        one_of("development", "production", "test"),
         allowed="`development`, `production`, `test`",
         meaning="`production` writes logs as JSON even on a terminal.",
     )
-    log_level: str = _setting(
+    log_level: str = setting(
         "LOG_LEVEL",
         "info",
-        _one_of("debug", "info", "warn", "warning", "error"),
+        one_of("debug", "info", "warn", "warning", "error"),
         allowed="`debug`, `info`, `warning` (or `warn`), `error`",
         meaning="Least severe log line that is written.",
     )
-    mongo_url: str | None = _setting(
+    mongo_url: str | None = setting(
         "MONGO_URL",
         None,
-        _url("mongodb", "mongodb+srv"),
+        url("mongodb", "mongodb+srv"),
         allowed="a `mongodb://` or `mongodb+srv://` URL",
         meaning="The MongoDB that keeps the tasks. Unset: a real mongod is started beside the server.",
         secret=True,
     )
-    redis_url: str | None = _setting(
+    redis_url: str | None = setting(
         "REDIS_URL",
         None,
-        _url("redis", "rediss"),
+        url("redis", "rediss"),
         allowed="a `redis://` or `rediss://` URL",
         meaning="The Redis that dispatches them. Unset: a real redis-server is started beside the server.",
         secret=True,
     )
-    call_timeout_s: float = _setting(
+    call_timeout_s: float = setting(
         "AI_TIMEOUT",
         1200.0,
-        _duration(0.001, 86400),
+        duration(0.001, 86400),
         unit="s",
         shown="1200",
         allowed="seconds or a Go duration (`30s`, `10m`)",
         meaning="Longest one upstream call may take; raised to 120 s if lower: a cut call is billed too.",
     )
-    public_base_url: str | None = _setting(
+    public_base_url: str | None = setting(
         "PUBLIC_BASE_URL",
         None,
-        _url("http", "https"),
+        url("http", "https"),
         allowed="an `http://` or `https://` URL",
         meaning="How clients reach this server; picture links begin with it. Unset: the host each request came to.",
     )
-    data_dir: Path = _setting(
+    data_dir: Path = setting(
         "DANQING_DATA_DIR",
         DEFAULT_DATA_DIR,
         Path,
         allowed="a directory",
         meaning="Where the embedded servers, the sandbox and the pictures keep their files.",
     )
-    database: str = _setting(
+    database: str = setting(
         "DANQING_DATABASE",
         "danqing",
-        _text,
+        text,
         allowed="a MongoDB database name",
         meaning="The database used when `MONGO_URL` names none.",
     )
-    mongo_driver: str = _setting(
+    mongo_driver: str = setting(
         "DANQING_MONGO_DRIVER",
         "motor",
-        _one_of("motor", "pymongo"),
+        one_of("motor", "pymongo"),
         allowed="`motor`, `pymongo`",
         meaning="The library that talks to MongoDB: motor, or PyMongo's own asynchronous client.",
     )
-    redis_prefix: str = _setting(
+    redis_prefix: str = setting(
         "DANQING_REDIS_PREFIX",
         "danqing",
-        _text,
+        text,
         allowed="text without `{`, `}` and spaces",
         meaning="Every key in Redis begins with it.",
     )
-    role: str = _setting(
+    role: str = setting(
         "DANQING_ROLE",
         "all",
-        _one_of("all", "api", "worker"),
+        one_of("all", "api", "worker"),
         allowed="`all`, `api`, `worker`",
         meaning="What a process does: answer HTTP, carry out tasks, or both. A `worker` answers `/health` only.",
     )
-    processes: int = _setting(
+    processes: int = setting(
         "DANQING_PROCESSES",
         1,
-        _whole(1, 256),
+        whole(1, 256),
         allowed="1 to 256",
         meaning="Serving processes on the one port; each also runs workers (see `DANQING_ROLE`).",
     )
-    api_keys: tuple[ApiKey, ...] = _setting(
+    api_keys: tuple[ApiKey, ...] = setting(
         "DANQING_API_KEYS",
         (),
         _api_keys,
@@ -263,119 +169,119 @@ class Settings:
         meaning="Clients' keys, sent as `Authorization: Bearer SECRET`. Unset: no authentication, loopback only.",
         secret=True,
     )
-    cors_origins: tuple[str, ...] = _setting(
+    cors_origins: tuple[str, ...] = setting(
         "DANQING_CORS_ORIGINS",
         ("local",),
-        _names,
+        names,
         shown="local",
         allowed="origins separated by commas, `local`, `*` or `none`",
         meaning="Web pages that may call the API: of these origins, of this machine, any, or none.",
     )
-    max_body_bytes: int = _setting(
+    max_body_bytes: int = setting(
         "DANQING_MAX_BODY_BYTES",
         64 * 1024 * 1024,
-        _whole(1024, 1024**3),
+        whole(1024, 1024**3),
         unit="bytes",
         allowed="1024 to 1073741824",
         meaning="Largest request body; above it the answer is 413.",
     )
-    max_body_bytes_in_flight: int = _setting(
+    max_body_bytes_in_flight: int = setting(
         "DANQING_MAX_BODY_BYTES_IN_FLIGHT",
         256 * 1024 * 1024,
-        _whole(1024, 1024**4),
+        whole(1024, 1024**4),
         unit="bytes",
         allowed="1024 to 1099511627776",
         meaning="Request bodies one process holds at once; above it the answer is 503 with `Retry-After`.",
     )
-    assets_url: str | None = _setting(
+    assets_url: str | None = setting(
         "DANQING_ASSETS_URL",
         None,
-        _text,
+        text,
         allowed="a directory, or a URL obstore knows (`s3://bucket/prefix`)",
         meaning="Where pictures are kept. Unset: `pictures` under `DANQING_DATA_DIR`.",
     )
-    max_picture_bytes: int = _setting(
+    max_picture_bytes: int = setting(
         "DANQING_MAX_PICTURE_BYTES",
         128 * 1024 * 1024,
-        _whole(1024, 1024**4),
+        whole(1024, 1024**4),
         unit="bytes",
         allowed="1024 to 1099511627776",
         meaning="Largest picture taken from a provider.",
     )
-    max_picture_pixels: int = _setting(
+    max_picture_pixels: int = setting(
         "DANQING_MAX_PICTURE_PIXELS",
         64_000_000,
-        _whole(1, 10**9),
+        whole(1, 10**9),
         unit="pixels",
         allowed="1 to 1000000000",
         meaning="Largest picture, width × height; checked in the header, before anything is decoded.",
     )
-    concurrency: int | None = _setting(
+    concurrency: int | None = setting(
         "DANQING_CONCURRENCY",
         None,
-        _whole(1, 100_000),
+        whole(1, 100_000),
         unit="tasks",
         allowed="1 to 100000",
         meaning="Tasks of one provider that one process carries out at once. Unset: what the provider asks for.",
     )
-    task_timeout_s: float = _setting(
+    task_timeout_s: float = setting(
         "DANQING_TASK_TIMEOUT",
         3600.0,
-        _duration(1, 7 * 86400),
+        duration(1, 7 * 86400),
         unit="s",
         shown="3600",
         allowed="seconds or a Go duration",
         meaning="A task that is not finished this long after its first start fails as `deadline_exceeded`.",
     )
-    max_attempts: int = _setting(
+    max_attempts: int = setting(
         "DANQING_MAX_ATTEMPTS",
         8,
-        _whole(1, 1000),
+        whole(1, 1000),
         unit="attempts",
         allowed="1 to 1000",
         meaning="How often a task is begun before a retryable error is final.",
     )
-    on_ambiguous: str = _setting(
+    on_ambiguous: str = setting(
         "DANQING_ON_AMBIGUOUS",
         "retry",
-        _one_of("retry", "fail"),
+        one_of("retry", "fail"),
         allowed="`retry`, `fail`",
         meaning="After a call that may have been billed without an answer: one more per picture, or failure.",
     )
-    stop_grace_s: float = _setting(
+    stop_grace_s: float = setting(
         "DANQING_STOP_GRACE",
         90.0,
-        _duration(0, 86400),
+        duration(0, 86400),
         unit="s",
         shown="90",
         allowed="seconds or a Go duration",
         meaning="How long a stopping process lets running tasks finish before it gives them back.",
     )
-    max_delay_s: int = _setting(
+    max_delay_s: int = setting(
         "DANQING_MAX_DELAY",
         7 * 86400,
-        _whole(0, 366 * 86400),
+        whole(0, 366 * 86400),
         unit="s",
         allowed="0 to 31622400",
         meaning="Longest `delay` of a scheduled task.",
     )
-    max_queued_per_user: int = _setting(
+    max_queued_per_user: int = setting(
         "DANQING_MAX_QUEUED_PER_USER",
         100_000,
-        _whole(1, 10**9),
+        whole(1, 10**9),
         unit="tasks",
         allowed="1 to 1000000000",
         meaning="Waiting tasks of one user in one provider's lane; above it the answer is 429.",
     )
-    max_queued: int = _setting(
+    max_queued: int = setting(
         "DANQING_MAX_QUEUED",
         1_000_000,
-        _whole(1, 10**9),
+        whole(1, 10**9),
         unit="tasks",
         allowed="1 to 1000000000",
         meaning="Waiting tasks in one provider's lane; above it the answer is 503.",
     )
-    daily_spend_limits_micro: Mapping[str, int] = _setting(
+    daily_spend_limits_micro: Mapping[str, int] = setting(
         "DANQING_DAILY_SPEND_LIMITS",
         NO_LIMITS,
         _amounts,
@@ -383,43 +289,43 @@ class Settings:
         allowed="`provider:amount,provider:amount` in the provider's currency (`volcengine:100.00`)",
         meaning="A provider's lane closes until the next day (UTC) before its tasks cost more than this.",
     )
-    idempotency_kept_s: float = _setting(
+    idempotency_kept_s: float = setting(
         "DANQING_IDEMPOTENCY_KEPT",
         86400.0,
-        _duration(60, 366 * 86400),
+        duration(60, 366 * 86400),
         unit="s",
         shown="86400",
         allowed="seconds or a Go duration, from 60 s on",
         meaning="How long an `Idempotency-Key` is remembered.",
     )
-    coalesce_s: float = _setting(
+    coalesce_s: float = setting(
         "DANQING_COALESCE_S",
         0.0,
-        _duration(0, 86400),
+        duration(0, 86400),
         unit="s",
         shown="0",
         allowed="seconds or a Go duration",
         meaning="A user's identical request without a key joins an unfinished task this young; 0 is never.",
     )
-    default_provider: str = _setting(
+    default_provider: str = setting(
         "DANQING_DEFAULT_PROVIDER",
         "volcengine",
-        _text,
+        text,
         allowed="a provider's name",
         meaning="The provider of submissions that name none.",
     )
-    disabled_plugins: tuple[str, ...] = _setting(
+    disabled_plugins: tuple[str, ...] = setting(
         "DANQING_DISABLED_PLUGINS",
         (),
-        _names,
+        names,
         shown="",
         allowed="entry-point names separated by commas",
         meaning="Installed plugins that are not loaded.",
     )
-    sandbox_url: str | None = _setting(
+    sandbox_url: str | None = setting(
         "DANQING_SANDBOX_URL",
         None,
-        _url("http", "https"),
+        url("http", "https"),
         allowed="an `http://` URL",
         meaning="A running sandbox to use when there is no key. Unset: `danqing serve` starts one.",
     )
@@ -460,7 +366,7 @@ class Settings:
         """Return what an operator should be told at start, one line each."""
         found = []
         raw = self.environment.get("AI_TIMEOUT", "").strip()
-        if raw and _duration(0, 86400)(raw) < SHORTEST_CALL_TIMEOUT_S:
+        if raw and duration(0, 86400)(raw) < SHORTEST_CALL_TIMEOUT_S:
             found.append(
                 f"AI_TIMEOUT={raw} raised to 120 s: Ark takes up to minutes, and a cut call is billed all the same"
             )

@@ -17,7 +17,7 @@ RIVALS = ("arq", "saq")
 
 def draw(report: Report) -> str:
     """Return the chart. A bar of 1 is the baseline; stages in which less is better are turned over."""
-    stages = [stage for stage in STAGES if _speedup(report, stage, "danqing") is not None]
+    stages = [stage for stage in STAGES if stage.unit != "kB" and _speedup(report, stage, "danqing") is not None]
     longest = (
         max([1.0, *(_speedup(report, stage, "danqing") or 0.0 for stage in stages), *map(_target, stages)]) * 1.08
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import random
 import time
 from collections.abc import Mapping
@@ -97,6 +98,7 @@ async def calm_down(
     for text in clients.unexpected:
         verdict.counts["unexpected answers"] += 1
         print("chaos: unexpected", text)
+    _write_down(whole.directory / "run.json", clients, log)
     starts = [event.at_s for event in log.events]
     verdict.counts |= {
         "kills": log.kills,
@@ -115,6 +117,12 @@ async def calm_down(
         ),
     }
     return verdict
+
+
+def _write_down(path: Path, clients: Clients, log: FaultLog) -> None:
+    """Keep what the clients saw and what was done, for whoever looks into a case."""
+    submissions = [attrs.asdict(submission) for submission in clients.submissions]
+    path.write_text(json.dumps({"faults": [attrs.asdict(event) for event in log.events], "tasks": submissions}))
 
 
 async def _look_again(clients: Clients, submission: Submission, slots: asyncio.Semaphore) -> int:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import attrs
 
@@ -16,38 +17,57 @@ CHUNK_BYTES = 65536
 
 @attrs.define(eq=False)
 class Proxy:
-    """Passes every connection to its own port on to `target_port`, each chunk *delay_s* late."""
+    """Passes every connection to its own port on to `target_port`, each chunk *delay_s* late.
+
+    It has a thread and a loop of its own: what it serves may block the test's.
+    """
 
     target_port: int
     delay_s: float = 0.0
-    cuts: int = 0
+    port: int = attrs.field(default=0, init=False)
+    cuts: int = attrs.field(default=0, init=False)
+    _loop: asyncio.AbstractEventLoop = attrs.field(init=False)
+    _stopping: asyncio.Event = attrs.field(init=False)
+    _thread: threading.Thread = attrs.field(init=False)
+    _serving: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
     _writers: set[asyncio.StreamWriter] = attrs.field(factory=set, init=False)
-    _server: asyncio.Server | None = attrs.field(default=None, init=False)
 
-    @property
-    def port(self) -> int:
-        """Where it listens, on loopback."""
-        assert self._server is not None
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
-
-    async def start(self) -> None:
+    def start(self) -> None:
         """Listen."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        listening = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run(listening)), name="proxy")
+        self._thread.start()
+        listening.wait()
 
-    def cut(self) -> int:
-        """Reset every connection, in the middle of whatever it carries; returns how many there were."""
+    def cut(self) -> None:
+        """Reset every connection, in the middle of whatever it carries."""
+        asyncio.run_coroutine_threadsafe(self._cut(), self._loop).result()
+
+    def stop(self) -> None:
+        """Cut what is there, and listen no more."""
+        self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join()
+
+    async def _run(self, listening: threading.Event) -> None:
+        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
+        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        listening.set()
+        await self._stopping.wait()
+        server.close()
+        await self._cut()
+        await asyncio.gather(*self._serving, return_exceptions=True)
+
+    async def _cut(self) -> None:
         writers, self._writers = self._writers, set()
         for writer in writers:
             writer.transport.abort()
         self.cuts += len(writers)
-        return len(writers)
 
-    async def stop(self) -> None:
-        """Cut what is there, and listen no more."""
-        assert self._server is not None
-        self._server.close()
-        self.cut()
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -69,12 +89,12 @@ class Proxy:
         writer.close()
 
 
-@asynccontextmanager
-async def running_proxy(url: str) -> AsyncIterator[Proxy]:
+@contextmanager
+def running_proxy(url: str) -> Iterator[Proxy]:
     """Yield a proxy to the loopback server that *url* names."""
     proxy = Proxy(int(url.rpartition(":")[2].partition("/")[0]))
-    await proxy.start()
+    proxy.start()
     try:
         yield proxy
     finally:
-        await proxy.stop()
+        proxy.stop()

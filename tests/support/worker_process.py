@@ -16,7 +16,7 @@ from danqing_server.settings import Settings
 from tests.support.providers import ScriptedProvider, picture
 from tests.support.system import running_system
 
-__all__ = ["DEAD_AFTER_S", "journaled", "paying_provider"]
+__all__ = ["DEAD_AFTER_S", "journaled", "paid_by", "paying_provider"]
 
 DEAD_AFTER_S = 2.0
 
@@ -24,6 +24,11 @@ DEAD_AFTER_S = 2.0
 def journaled(path: Path) -> list[str]:
     """Return the task of every paid call, in order."""
     return [line.split()[0] for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def paid_by(path: Path) -> set[str]:
+    """Return the processes that paid for something."""
+    return {line.split()[2] for line in path.read_text().splitlines()}
 
 
 def paying_provider(journal: Path, call_s: float, concurrency: int = 32) -> ScriptedProvider:

@@ -14,7 +14,7 @@ from danqing_server.errors import Conflict
 from danqing_server.ids import new_token
 from danqing_server.models import FINISHED, Status, Task, TaskError
 from danqing_server.retry import open_calls
-from danqing_server.store.tasks import Change
+from danqing_server.store.changes import Change
 
 __all__ = ["cancelled", "claimed", "finished", "requeued", "retried"]
 

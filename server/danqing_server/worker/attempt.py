@@ -14,7 +14,7 @@ from danqing_server.log import Logger, get_logger
 from danqing_server.models import CallOutcome, Status, Task, TaskError
 from danqing_server.retry import Decision, Failure, FailureKind, Finish, billed_of, decide, open_calls
 from danqing_server.store import transitions
-from danqing_server.store.tasks import Change
+from danqing_server.store.changes import Change
 from danqing_server.worker.aftermath import Aftermath
 from danqing_server.worker.failures import failure_of
 from danqing_server.worker.keeping import Keeper

@@ -9,7 +9,7 @@ from danqing_server.log import get_logger
 from danqing_server.models import CallOutcome, Status, Task, TaskError
 from danqing_server.retry import Decision, Failure, FailureKind, Finish, decide, open_calls
 from danqing_server.store import transitions
-from danqing_server.store.tasks import Change
+from danqing_server.store.changes import Change
 from danqing_server.worker.ledger import Ledger
 from danqing_server.worker.telling import entry_of, event_of
 from danqing_server.worker.tools import Tools
