@@ -39,17 +39,19 @@ chaos: .venv/.developing ## kill everything at random under load, and count what
 	@$(BIN)/python -m tests.chaos --seconds $(CHAOS_SECONDS) --seed $(CHAOS_SEED)
 
 # arq and SAQ need an older redis-py than the server: they live in an environment of their own.
-.venv/.measuring: .venv/.developing
-	@$(PIP) install --constraint constraints.txt py-spy
-	@test -x .venv/bench/bin/python || $(PYTHON) -m venv .venv/bench
-	@.venv/bench/bin/python -m pip --quiet install --requirement tests/bench/requirements.txt
+.venv/bench/.installed: pyproject.toml
+	@$(PYTHON) -m venv .venv/bench
+	@.venv/bench/bin/python -m pip --disable-pip-version-check --quiet install --upgrade pip
+	@.venv/bench/bin/python -m pip --disable-pip-version-check --quiet install --group bench
 	@touch $@
 
-bench: .venv/.measuring ## measure the server beside what one would write by hand (BENCH=quick for a short round)
+bench: .venv/.developing .venv/bench/.installed ## measure beside what one would write by hand (BENCH=quick)
 	@$(BIN)/python -m tests.bench
 
-bench-profile: .venv/.measuring ## a flame graph of one stage: make bench-profile STAGE=drain
-	@BENCH=quick BENCH_PROFILE=data/profiles BENCH_STAGES=$(STAGE) BENCH_ROUNDS=1 $(BIN)/python -m tests.bench
+bench-profile: .venv/.developing ## a flame graph of one stage: make bench-profile STAGE=drain
+	@$(PIP) install py-spy
+	@BENCH_PROFILE=data/profiles BENCH_ROUNDS=1 BENCH_ONLY=danqing BENCH_STAGES=$(or $(STAGE),drain) \
+	  $(BIN)/python -m tests.bench
 
 format: .venv/.developing
 	@$(BIN)/ruff format .

@@ -20,7 +20,7 @@ from danqing_server.worker.tools import Tools
 
 __all__ = ["Lane", "Pool"]
 
-LARGEST_RESERVATION = 64
+LARGEST_RESERVATION = 256
 RECONCILE_EVERY_S = 10.0
 DOWNLOADS_AT_ONCE = 32
 LEASE_CHECK_S = 0.2

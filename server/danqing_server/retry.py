@@ -151,6 +151,8 @@ def _again(task: Task, failure: Failure, policy: Policy, now: datetime) -> Again
 
 def ambiguity_allows(task: Task, indexes: Iterable[int], policy: Policy) -> bool:
     """Say whether another paid call may be made for *indexes*, after those whose outcome is unknown."""
+    if not task.calls:
+        return True
     unknown = Counter(
         index
         for call in task.calls.values()

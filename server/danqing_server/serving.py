@@ -44,6 +44,7 @@ async def serve(settings: Settings, registry: Registry, listening: socket.socket
     for signal_ in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_, stop.set)
     app = create_app(settings)
+    app.state.primary = True  # set by `app.run` only; without it Sanic leaves its start-up optimisations out
     async with open_process(settings, registry) as process:
         app.ctx.services = process.services
         server: Any = await app.create_server(  # Sanic's own type has untyped methods

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -370,13 +371,11 @@ class Settings:
             found.append(
                 f"AI_TIMEOUT={raw} raised to 120 s: Ark takes up to minutes, and a cut call is billed all the same"
             )
-        known = {variable.name for variable in variables()}
-        unknown = sorted(
-            name
-            for name in self.environment
-            if name.startswith("DANQING_") and name not in known and not name.startswith("DANQING_PLUGIN_")
-        )
-        return found + [f"{name} is no setting of this version and is ignored" for name in unknown]
+        known = [variable.name for variable in variables()]
+        for name in sorted(set(self.environment) - set(known)):
+            meant = get_close_matches(name, known, n=1, cutoff=0.85) if name.startswith("DANQING_") else []
+            found += [f"{name} is no setting and is ignored; {right} is one" for right in meant]
+        return found
 
 
 def _declared() -> list[attrs.Attribute[Any]]:

@@ -21,7 +21,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=float(os.environ.get("CHAOS_SECONDS", "900")))
     parser.add_argument("--seed", type=int, default=int(os.environ.get("CHAOS_SEED", "1")))
     parser.add_argument("--per-second", type=float, default=4.5, help="tasks submitted (%(default)s)")
-    parser.add_argument("--mean", type=float, default=4.2, help="seconds between two faults (%(default)s)")
+    parser.add_argument("--mean", type=float, default=4.0, help="seconds between two faults (%(default)s)")
     parser.add_argument("--kinds", default=",".join(WEIGHTS), help="faults, separated by commas (%(default)s)")
     parser.add_argument("--steps", default="", help="only the steps that begin with this; `none` for no such pass")
     parser.add_argument("--directory", type=Path, help="where everything is kept (a temporary folder)")

@@ -42,6 +42,7 @@ class Campaign:
     per_s: float
     mean_s: float
     processes: int = 2
+    least_completed: float = LEAST_COMPLETED
     weights: Mapping[str, int] = attrs.field(factory=lambda: WEIGHTS)
 
 
@@ -65,7 +66,7 @@ async def run_campaign(campaign: Campaign) -> Verdict:
                 mayhem.reign(campaign.seconds),
                 _tell(clients, log, campaign.seconds),
             )
-            return await calm_down(whole, clients, log)
+            return await calm_down(whole, clients, log, campaign.least_completed)
 
 
 async def _tell(clients: Clients, log: FaultLog, for_s: float) -> None:

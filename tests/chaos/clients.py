@@ -92,7 +92,7 @@ class Clients:
         return submission
 
     async def until_all_ended(self, timeout_s: float) -> None:
-        """Wait until every accepted task was seen finished, or *timeout_s* seconds have passed; then stop polling."""
+        """Wait until every accepted task was seen finished, or for *timeout_s* seconds; then stop polling."""
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=timeout_s)
         for task in set(self._tasks):

@@ -29,7 +29,7 @@ def all_points(prefix: str = "") -> tuple[str, ...]:
 
 
 async def run_steps(directory: Path, points: Sequence[str], seed: int, per_s: float = 3.0) -> Verdict:
-    """Let one serving process die at each of *points*, wait for calm, and judge; a point never reached is broken."""
+    """Let one serving process die at each of *points*, wait for calm, and judge; each is to be reached."""
     with running_whole(directory, DANQING_PROCESSES="1") as whole:
         async with new_session() as session:
             clients = Clients(

@@ -18,6 +18,8 @@ __all__ = ["LEAST_COMPLETED", "Case", "Verdict", "images_of", "judge", "worst_ga
 
 SLACK_S = 5.0
 LEAST_COMPLETED = 0.98
+LONGEST_CALL_S = 15.0
+"""The sandbox takes 3 s; a call may wait for a MongoDB that was killed before it leaves."""
 
 
 @attrs.define(kw_only=True)
@@ -159,11 +161,11 @@ def images_of(task: Submission) -> list[dict[str, Any]]:
 
 
 def _span_of(call: Mapping[str, Any]) -> tuple[float, float]:
-    """Return when a call may have been under way: to its end if that was seen, else a while."""
+    """Return when a call may have been under way; one whose process died was ended on record long after."""
     sent_s = datetime.fromisoformat(call["sent_at"]).timestamp()
     ended = call["ended_at"]
-    ended_s = datetime.fromisoformat(ended).timestamp() if ended else sent_s + 60
-    return sent_s - SLACK_S, ended_s + 1
+    ended_s = datetime.fromisoformat(ended).timestamp() if ended else sent_s + LONGEST_CALL_S
+    return sent_s - 1, min(ended_s, sent_s + LONGEST_CALL_S) + 1
 
 
 def _error_of(task: Submission) -> str:

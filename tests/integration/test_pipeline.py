@@ -183,6 +183,27 @@ class TestFailures:
             assert task.error is not None
             assert (task.error.code, task.error.billed) == ("deadline_exceeded", Billed.UNKNOWN)
 
+    async def test_a_plugin_that_will_not_stop_leaves_an_unknown_outcome(self, settings: Make) -> None:
+        """Its announced call was opened: nobody knows what it cost."""
+
+        async def stubborn(_job: Job, run: Run) -> None:
+            async with run.call(run.missing, "f"):
+                while True:
+                    try:
+                        await asyncio.Event().wait()
+                    except asyncio.CancelledError:
+                        if stubborn_no_more.is_set():
+                            raise
+
+        stubborn_no_more = asyncio.Event()
+        provider = ScriptedProvider(stubborn, single_call=True)
+        async with running_system(settings(DANQING_TASK_TIMEOUT="1"), [provider]) as system:
+            task = await system.finished((await system.submit()).id)
+            stubborn_no_more.set()
+            assert task.error is not None
+            assert (task.error.code, task.error.billed) == ("deadline_exceeded", Billed.UNKNOWN)
+            assert [call.outcome for call in task.calls.values()] == [CallOutcome.UNKNOWN]
+
 
 class TestSubmission:
     async def test_a_wrong_field_is_named_and_nothing_is_kept(self, settings: Make) -> None:

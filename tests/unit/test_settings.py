@@ -78,7 +78,7 @@ class TestRead:
         """The operator hears of what was not obeyed."""
         warnings = Settings.read({"AI_TIMEOUT": "30s", "DANQING_PROCESSS": "4"}).warnings()
         assert len(warnings) == 2
-        assert "DANQING_PROCESSS" in warnings[1]
+        assert "DANQING_PROCESSES" in warnings[1]
 
     def test_other_addresses_need_keys(self) -> None:
         """An open port is an open purse; the message names both ways out."""

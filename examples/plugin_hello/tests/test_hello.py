@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+
 from danqing_hello import timing
 from danqing_hello.provider import HelloProvider
 from danqing_hello.studio import Studio
-
 from danqing_plugins import InvalidRequest, Lazy, Request, Result
 from danqing_plugins.testing import RecordingRun, check_provider, job_of
 

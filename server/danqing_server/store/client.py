@@ -29,6 +29,7 @@ def client_options(timeout_ms: int = TIMEOUT_MS) -> dict[str, Any]:
     return {
         "tz_aware": True,
         "timeoutMS": timeout_ms,
+        "serverSelectionTimeoutMS": timeout_ms,  # closing a client asks for a server too, outside of timeoutMS
         "w": "majority",
         "journal": True,
         "retryWrites": True,

@@ -156,7 +156,8 @@ class Submissions:
     async def _admit(self, task: Task, parsed: Sequence[ParsedReference]) -> Task:
         """Store and queue a new task. Raises Conflict when its id is taken."""
         try:
-            task = attrs.evolve(task, references=await self._keep_references(task.id, parsed))
+            if parsed:
+                task = attrs.evolve(task, references=await self._keep_references(task.id, parsed))
             if not await self.store.insert(task):
                 raise Conflict("the task exists already")
         except StoreUnavailable:

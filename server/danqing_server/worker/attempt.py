@@ -56,6 +56,7 @@ class Execution:
     _work: asyncio.Task[None] | None = attrs.field(default=None, init=False)
     _interruption: Interruption | None = attrs.field(default=None, init=False)
     _reserved: Reserved | None = attrs.field(default=None, init=False)
+    _run: TaskRun | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.ledger = Ledger(self.tools.store, self.task)
@@ -120,8 +121,8 @@ class Execution:
             if reserved is None:
                 raise AccountProblem("the provider's spend limit for today is reached", code="spend_limit")
             self._reserved = reserved
-            run = TaskRun(self.ledger, self.keeper, self.tools, self.logger)
-            result = await self.tools.registry.generate(_job(self.ledger.task), run)
+            self._run = TaskRun(self.ledger, self.keeper, self.tools, self.logger)
+            result = await self.tools.registry.generate(_job(self.ledger.task), self._run)
             self._note_result(result)
         await self.keeper.settle()
 
@@ -167,9 +168,11 @@ class Execution:
 
     def _settle_calls(self, failure: Failure | None) -> Failure | None:
         """Close what the attempt left open; a call answered without its pictures makes the outcome unknown."""
-        unsent = [call for call in open_calls(self.ledger.task) if call.id not in self.ledger.task.calls]
-        for call in unsent:  # announced by the start, never opened
-            self.ledger.note_call(attrs.evolve(call, outcome=CallOutcome.UNSENT))
+        announced = [call for call in open_calls(self.ledger.task) if call.id not in self.ledger.task.calls]
+        for call in announced:  # without a record: never opened, or left open by a plugin that would not stop
+            opened = self._run is not None and self._run.used_announced_call
+            outcome = CallOutcome.OPEN if opened else CallOutcome.UNSENT
+            self.ledger.note_call(attrs.evolve(call, outcome=outcome))
         before = self._unknown_calls()
         self.ledger.close_calls()
         if self._unknown_calls() > before and failure is None:

@@ -27,7 +27,7 @@ from danqing_server.assets.keys import media_type_of
 from danqing_server.errors import AttemptLost, NotFound, PictureRejected, SourceUnavailable
 from danqing_server.ids import new_token
 from danqing_server.log import Logger
-from danqing_server.models import CallOutcome, CallRecord, Output, OutputState
+from danqing_server.models import CallOutcome, CallRecord, Output, OutputState, Task
 from danqing_server.retry import ambiguity_allows, carried_call
 from danqing_server.worker.failures import error_of
 from danqing_server.worker.keeping import Keeper
@@ -55,13 +55,17 @@ class OpenCall:
 
 @attrs.define(eq=False)
 class TaskRun:
-    """One attempt at one task, from the provider's side; the names are those of `danqing_plugins.Run`."""
+    """One attempt at one task, from the provider's side; the names are those of `danqing_plugins.Run`.
+
+    `used_announced_call`: the call that the task's start announced was opened; its record follows when it ends.
+    """
 
     ledger: Ledger
     keeper: Keeper
     tools: Tools
     logger: Logger
     _told_progress_s: float = attrs.field(default=float("-inf"), init=False)
+    used_announced_call: bool = attrs.field(default=False, init=False)
 
     @property
     def session(self) -> aiohttp.ClientSession:
@@ -181,18 +185,19 @@ class TaskRun:
         if not ambiguity_allows(task, indexes, self.tools.policy):
             raise OutcomeUnknown("an earlier call may have been billed, and the policy allows no further one")
         self._require_lease()
-        carried = task.single_call and task.attempt is not None and task.attempt.id not in task.calls
+        carried = (
+            task.single_call and not self.used_announced_call and task.attempt is not None and not _begun(task)
+        )
         now = self.tools.clock.now()
         if carried:
-            record = attrs.evolve(carried_call(task), indexes=indexes, fingerprint=fingerprint, sent_at=now)
-        else:
-            record = CallRecord(
-                id=new_token(), attempt=task.attempts, indexes=indexes, fingerprint=fingerprint, sent_at=now
-            )
+            self.used_announced_call = True  # it counts as open until its record is noted
+            return attrs.evolve(carried_call(task), indexes=indexes, fingerprint=fingerprint, sent_at=now)
+        record = CallRecord(
+            id=new_token(), attempt=task.attempts, indexes=indexes, fingerprint=fingerprint, sent_at=now
+        )
         self.ledger.note_call(record)
-        if not carried:
-            await self.ledger.save()
-            self._require_lease(record)
+        await self.ledger.save()
+        self._require_lease(record)
         return record
 
     def _require_lease(self, record: CallRecord | None = None) -> None:
@@ -201,6 +206,11 @@ class TaskRun:
         if record is not None:
             self.ledger.note_call(attrs.evolve(record, outcome=CallOutcome.UNSENT))
         raise Unavailable("this worker's lease is in doubt; no call was sent", code="lease_in_doubt")
+
+
+def _begun(task: Task) -> bool:
+    """Say whether the call that the task's start announced has a record already."""
+    return task.attempt is not None and task.attempt.id in task.calls
 
 
 def _outcome_of(error: PluginError) -> CallOutcome:

@@ -1,4 +1,4 @@
-"""Lets the sandbox of a chaos run paint in a hundredth of a second instead of a sixth: the load is for the server."""
+"""Lets the sandbox of a chaos run paint in milliseconds instead of 160 of them: the load is for the server."""
 
 from __future__ import annotations
 
