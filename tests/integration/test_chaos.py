@@ -10,7 +10,7 @@ from tests.chaos.verdict import Verdict
 
 class TestChaos:
     async def test_every_promise_is_kept_while_processes_are_killed(self, tmp_path: Path) -> None:
-        """Serving processes, MongoDB, Redis and the sandbox die under load: nothing is lost, stuck or paid twice."""
+        """Serving processes, MongoDB, Redis and the sandbox die under load: nothing is lost or paid twice."""
         campaign = Campaign(
             directory=tmp_path,
             seconds=16,

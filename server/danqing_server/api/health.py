@@ -81,7 +81,10 @@ async def _lanes(services: Services) -> dict[str, Any]:
     except (QueueUnavailable, TimeoutError):
         return {}
     views = dict(zip(names, seen, strict=True))
-    return {name: {"state": view.gate.state, "reason": view.gate.reason} for name, view in views.items()}
+    return {
+        name: {"accepting": not view.gate.until_ms, "breaker": view.gate.state, "reason": view.gate.reason}
+        for name, view in views.items()
+    }
 
 
 def new_round() -> _Round:

@@ -211,7 +211,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             "held": _whole("with a worker"),
             "lanes": {
                 **_ANY,
-                "description": "for each provider the same three, and the lane's state, what closed it, its pace",
+                "description": "for each provider the same three, whether it is `accepting`, why not, and its pace",
             },
         }
     ),
@@ -226,7 +226,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             "checks": {"type": "object", "additionalProperties": {"type": "string"}},
             "lanes": {
                 **_ANY,
-                "description": "for each provider the breaker's `state`, and the `reason` when nothing passes",
+                "description": "whether each lane is `accepting`, its `breaker`, and the `reason`",
             },
             "version": _text(),
             "sandbox": {"type": "boolean"},

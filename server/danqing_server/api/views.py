@@ -164,7 +164,8 @@ def lane_view(view: LaneView) -> dict[str, Any]:
     gate = view.gate
     return {
         **attrs.asdict(view.depth),
-        "state": gate.state,
+        "accepting": not gate.until_ms,
+        "breaker": gate.state,
         "closed_until": from_ms(gate.until_ms) if gate.until_ms else None,
         "reason": gate.reason,
         "finished_per_s": view.pace.per_s,

@@ -148,7 +148,7 @@ class TestOverviews:
             await api.ask("POST", "/api/v1/ai/tasks", json={**GENERIC, "delay": delay})
         data = (await api.ask("GET", "/api/v1/queue/stats")).json["data"]
         lane = data["lanes"]["scripted"]
-        assert (lane["queued"], lane["delayed"], lane["held"], lane["state"]) == (2, 1, 0, "closed")
+        assert (lane["queued"], lane["delayed"], lane["held"], lane["accepting"]) == (2, 1, 0, True)
         assert (data["queued"], data["delayed"], data["held"]) == (2, 1, 0)
 
     async def test_a_waiting_task_is_explained(self, api: Client) -> None:
