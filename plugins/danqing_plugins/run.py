@@ -113,7 +113,11 @@ class Run(Protocol):
         ...
 
     async def checkpoint(self, data: Mapping[str, Any]) -> None:
-        """Save *data* (JSON values), durably; `saved` gives it back after a crash. Save upstream task ids here."""
+        """Save *data* (JSON values), durably; `saved` gives it back after a crash. Save upstream task ids here.
+
+        Inside a call's block it also says that the call's outcome can be asked for later: whatever cuts the call
+        then, its outcome is not unknown, and the next attempt goes on from `saved` without another paid call.
+        """
         ...
 
     async def open_reference(self, reference: Reference) -> ReferenceData:

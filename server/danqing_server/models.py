@@ -127,7 +127,10 @@ class TaskError:
 
 @attrs.frozen(kw_only=True)
 class CallRecord:
-    """One paid upstream call, written before it leaves and again when its outcome is known."""
+    """One paid upstream call, written before it leaves and again when its outcome is known.
+
+    `resumable`: the provider saved what it needs to ask for the outcome later, so a death does not make it unknown.
+    """
 
     id: str
     attempt: int
@@ -139,6 +142,7 @@ class CallRecord:
     request_id: str | None = None
     error_code: str | None = None
     usage: Mapping[str, Any] = attrs.field(factory=dict)
+    resumable: bool = False
 
 
 @attrs.frozen(kw_only=True)

@@ -178,7 +178,9 @@ def open_calls(task: Task) -> tuple[CallRecord, ...]:
     found = [
         call
         for call in task.calls.values()
-        if call.outcome is CallOutcome.OPEN and (missing & set(call.indexes) or not call.indexes)
+        if call.outcome is CallOutcome.OPEN
+        and not call.resumable
+        and (missing & set(call.indexes) or not call.indexes)
     ]
     attempt = task.attempt
     if task.single_call and attempt is not None and attempt.id not in task.calls and (missing or not task.images):

@@ -86,6 +86,27 @@ class TestGrace:
             assert resumed == ["cgt-1"]
             assert len(done.calls) == 1
 
+    async def test_a_checkpoint_inside_the_call_makes_its_outcome_known(self, settings: Make) -> None:
+        """Cut in the middle under `fail`: the upstream id is saved, so nothing is unknown and nothing is lost."""
+        begun = asyncio.Event()
+
+        async def polling(_job: Job, run: Run) -> None:
+            if not run.saved:
+                async with run.call(run.missing, "f"):
+                    await run.checkpoint({"upstream_id": "cgt-1"})
+                    begun.set()
+                    await asyncio.Event().wait()
+            await run.deliver(0, Source.from_bytes(picture()))
+
+        short = settings(DANQING_STOP_GRACE="0.1", DANQING_ON_AMBIGUOUS="fail")
+        async with running_system(short, [ScriptedProvider(polling, single_call=True)]) as first:
+            task = await first.submit()
+            await begun.wait()
+        async with running_system(short, [ScriptedProvider(polling, single_call=True)]) as second:
+            done = await second.finished(task.id)
+            assert done.status is Status.COMPLETED
+            assert [call.outcome for call in done.calls.values()] == [CallOutcome.DELIVERED]
+
     async def test_nothing_is_held_or_owned_after_a_stop(self, settings: Make) -> None:
         """The next start finds no leftovers to wait for."""
         async with running_system(settings(), [ScriptedProvider()]) as system:

@@ -96,7 +96,10 @@ class Ledger:
         missing = set(self.task.missing)
         for call in self.task.calls.values():
             unfilled = bool(missing & set(call.indexes))
-            if call.outcome is CallOutcome.OPEN:
+            if call.resumable:
+                if call.outcome is CallOutcome.OPEN:
+                    self.note_call(attrs.evolve(call, outcome=CallOutcome.DELIVERED))
+            elif call.outcome is CallOutcome.OPEN:
                 outcome = CallOutcome.UNKNOWN if unfilled or not call.indexes else CallOutcome.DELIVERED
                 self.note_call(attrs.evolve(call, outcome=outcome))
             elif call.outcome is CallOutcome.DELIVERED and unfilled:

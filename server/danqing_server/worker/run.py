@@ -66,6 +66,7 @@ class TaskRun:
     logger: Logger
     _told_progress_s: float = attrs.field(default=float("-inf"), init=False)
     used_announced_call: bool = attrs.field(default=False, init=False)
+    _open: dict[str, CallRecord] = attrs.field(factory=dict, init=False)
 
     @property
     def session(self) -> aiohttp.ClientSession:
@@ -97,6 +98,7 @@ class TaskRun:
     @asynccontextmanager
     async def call(self, indexes: Sequence[int], fingerprint: str) -> AsyncIterator[OpenCall]:
         record = await self._open_call(tuple(indexes), fingerprint)
+        self._open[record.id] = record
         call = OpenCall(id=record.id)
         outcome, code = CallOutcome.UNKNOWN, None
         try:
@@ -108,6 +110,9 @@ class TaskRun:
             raise
         finally:
             # Not awaited: it travels with the next write, and until then the call counts as open.
+            record = self._open.pop(record.id)
+            if record.resumable and outcome is CallOutcome.UNKNOWN:
+                outcome = CallOutcome.DELIVERED
             closed = attrs.evolve(
                 record,
                 indexes=tuple(index for index in record.indexes if index not in call.released),
@@ -150,6 +155,9 @@ class TaskRun:
             await self.ledger.save()
 
     async def checkpoint(self, data: Mapping[str, Any]) -> None:
+        for record in self._open.values():
+            self._open[record.id] = attrs.evolve(record, resumable=True)
+            self.ledger.note_call(self._open[record.id])
         self.ledger.note(saved=dict(data))
         await self.ledger.save()
 
