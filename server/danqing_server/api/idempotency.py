@@ -21,7 +21,7 @@ from danqing_server.errors import InvalidSubmission
 from danqing_server.submission.admission import Accepted
 from danqing_server.submission.request import Repeat, Submission
 
-__all__ = ["created_headers", "repeat_of", "submit_once"]
+__all__ = ["HEADER", "created_headers", "repeat_of", "submit_once"]
 
 HEADER = "Idempotency-Key"
 MALFORMED = Text("必须是 1 到 255 个可见 ASCII 字符", "must have 1 to 255 visible ASCII characters")

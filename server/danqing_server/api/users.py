@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 from sanic import Blueprint, HTTPResponse, Request
 
 from danqing_plugins import Problem
 from danqing_server.api.answers import success
 from danqing_server.api.bodies import new_user, user_change
-from danqing_server.api.documentation import Answer, described, query
+from danqing_server.api.documentation import KEY_HEADER, Answer, described, query
 from danqing_server.api.entry import admit, admit_change
 from danqing_server.api.fields import REQUIRED
+from danqing_server.api.idempotency import HEADER, repeat_of
 from danqing_server.api.messages import Text, language_of
 from danqing_server.api.receiving import discard_body, received_object
 from danqing_server.api.routing import on_delete, on_get, on_post, on_put
 from danqing_server.api.views import user_view
-from danqing_server.errors import InvalidSubmission, NotFound
+from danqing_server.errors import InvalidSubmission, KeyReused, NotFound
 from danqing_server.ids import new_id
 from danqing_server.models import User
 
@@ -34,8 +36,9 @@ routes = Blueprint("users", url_prefix="/api/v1/users")
 @described(
     "创建用户 · Create a user",
     {201: Answer(description="用户创建成功", schema="User")},
-    errors=(400, 409, 413),
+    errors=(400, 409, 413, 422),
     body="UserRequest",
+    parameters=[KEY_HEADER],
 )
 async def create_user(request: Request[Any, Any]) -> HTTPResponse:
     """Create a user."""
@@ -52,8 +55,22 @@ async def create_user(request: Request[Any, Any]) -> HTTPResponse:
         updated_at=now,
         owner=owner,
     )
+    repeat = repeat_of(request.headers.get(HEADER), "/api/v1/users", body, owner, 0, language)
+    if repeat is not None:
+        record = await services.submissions.keys.claim(repeat.key, repeat.fingerprint, user.id)
+        if record.fingerprint != repeat.fingerprint:
+            raise KeyReused("this Idempotency-Key was used for a different request")
+        known = await services.users.find(owner, id=record.task_id)
+        if known is not None:
+            return _created(known, language, replayed=True)
+        user = attrs.evolve(user, id=record.task_id)
     await services.users.insert(user)
-    return success(user_view(user), CREATED.to(language), 201, {"location": f"/api/v1/users/{user.id}"})
+    return _created(user, language)
+
+
+def _created(user: User, language: str, *, replayed: bool = False) -> HTTPResponse:
+    headers = {"location": f"/api/v1/users/{user.id}"} | ({"idempotent-replayed": "true"} if replayed else {})
+    return success(user_view(user), CREATED.to(language), 201, headers)
 
 
 @on_get(routes, "/")

@@ -23,6 +23,15 @@ class TestUsers:
         assert (await api.ask("GET", f"{USERS}/{user['id']}")).json["data"] == user
         assert (await api.ask("GET", f"{USERS}?email=user@example.com")).json["data"] == user
 
+    async def test_the_same_key_answers_with_the_same_user(self, api: Client) -> None:
+        """Instead of a conflict with oneself; another body under the key is refused."""
+        key = {"Idempotency-Key": "k1"}
+        first, again = [await api.ask("POST", USERS, json=README, headers=key) for _ in range(2)]
+        other = await api.ask("POST", USERS, json={**README, "name": "李四"}, headers=key)
+        assert (again.status, again.json["data"]) == (201, first.json["data"])
+        assert again.headers["Idempotent-Replayed"] == "true"
+        assert other.status == 422
+
     async def test_taken_address_is_a_conflict(self, api: Client) -> None:
         """When creating and when changing."""
         await _create(api)
