@@ -27,6 +27,9 @@ __all__ = [
 ]
 
 MOST_LEASES_LOST = 3
+LEASE_IN_DOUBT = "lease_in_doubt"
+REFERENCE_UNAVAILABLE = "reference_unavailable"
+NOT_THE_SERVICE = (LEASE_IN_DOUBT, REFERENCE_UNAVAILABLE)
 EXTRA_CALLS_PER_PICTURE = 1
 
 
@@ -64,7 +67,9 @@ class Failure:
     @property
     def is_outage(self) -> bool:
         """Whether it says something about the service rather than about this task."""
-        return self.kind in (FailureKind.UNBILLED, FailureKind.UNKNOWN) and self.error.code != "plugin_error"
+        if self.error.code == "plugin_error" or self.error.provider_code in NOT_THE_SERVICE:
+            return False
+        return self.kind in (FailureKind.UNBILLED, FailureKind.UNKNOWN)
 
 
 @attrs.frozen(kw_only=True)

@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import attrs
@@ -194,7 +195,7 @@ class TestBadConnections:
                 tasks = await submitted(system, 60)
                 ending = asyncio.create_task(ended(system, tasks))
                 for calls in range(5, 60, 5):
-                    await until(lambda calls=calls: len(journaled(journal)) >= calls, what=f"{calls} calls")
+                    await until(partial(_paid_at_least, journal, calls), what=f"{calls} calls")
                     proxy.cut()
                 finished = await ending
             assert proxy.cuts >= 10
@@ -214,6 +215,10 @@ class TestBadConnections:
                 finished = await ended(system, await submitted(system, 40))
         assert {task.status for task in finished} == {Status.COMPLETED}
         assert set(Counter(journaled(journal)).values()) == {1}
+
+
+def _paid_at_least(journal: Path, calls: int) -> bool:
+    return len(journaled(journal)) >= calls
 
 
 @attrs.frozen

@@ -10,7 +10,7 @@ import attrs
 import pytest
 from aiohttp import web
 
-from danqing_plugins import Job, Run, Source
+from danqing_plugins import ContentRejected, Job, Run, Source
 from danqing_server.models import OutputState, Status
 from danqing_server.settings import Settings
 from tests.support.providers import ScriptedProvider, picture
@@ -101,6 +101,21 @@ class TestLinks:
             assert done.status is Status.COMPLETED
             assert len(provider.jobs) == 2
             assert sorted(call.outcome for call in done.calls.values()) == ["delivered", "unknown"]
+
+    async def test_pictures_under_way_survive_the_failure_of_the_rest(
+        self, settings: Settings, upstream: Upstream
+    ) -> None:
+        """A refusal after the first picture's link does not throw that picture away."""
+
+        async def first_then_refused(_job: Job, run: Run) -> None:
+            async with run.call([0], "f"):
+                await run.deliver(0, Source.from_url(upstream.url))
+            raise ContentRejected("no more")
+
+        async with running_system(settings, [ScriptedProvider(first_then_refused)]) as system:
+            done = await system.finished((await system.submit(n=2)).id)
+            assert done.status is Status.COMPLETED
+            assert [output.state for output in done.outputs.values()] == [OutputState.KEPT, OutputState.FAILED]
 
 
 class TestUnwritable:

@@ -116,15 +116,21 @@ class Execution:
 
     async def _generate(self) -> None:
         self.keeper.resume()
-        if self.ledger.task.missing or not self.task.images:
-            reserved = await self.tools.guard.reserve(self.task, self.tools.clock.now())
-            if reserved is None:
-                raise AccountProblem("the provider's spend limit for today is reached", code="spend_limit")
-            self._reserved = reserved
-            self._run = TaskRun(self.ledger, self.keeper, self.tools, self.logger)
-            result = await self.tools.registry.generate(_job(self.ledger.task), self._run)
-            self._note_result(result)
+        try:
+            if self.ledger.task.missing or not self.task.images:
+                await self._ask_provider()
+        except Exception:
+            await self.keeper.settle()  # what was made before the trouble is paid for
+            raise
         await self.keeper.settle()
+
+    async def _ask_provider(self) -> None:
+        self._reserved = await self.tools.guard.reserve(self.task, self.tools.clock.now())
+        if self._reserved is None:
+            raise AccountProblem("the provider's spend limit for today is reached", code="spend_limit")
+        self._run = TaskRun(self.ledger, self.keeper, self.tools, self.logger)
+        result = await self.tools.registry.generate(_job(self.ledger.task), self._run)
+        self._note_result(result)
 
     def _note_result(self, result: Result | None) -> None:
         if result is not None and result.output:

@@ -13,7 +13,7 @@ from danqing_plugins import (
 )
 from danqing_server.errors import SourceUnavailable, StorageUnavailable
 from danqing_server.models import Billed, TaskError
-from danqing_server.retry import Failure, FailureKind
+from danqing_server.retry import LEASE_IN_DOUBT, Failure, FailureKind
 
 __all__ = ["error_of", "failure_of"]
 
@@ -52,6 +52,8 @@ def failure_of(error: BaseException, *, call_open: bool) -> Failure:
     """Return how an attempt failed; *call_open* says whether a paid call was cut by *error*."""
     if isinstance(error, PluginError):
         kind, _ = _kind_of(error)
+        if error.code == LEASE_IN_DOUBT:  # our own trouble, not held against the task
+            kind = FailureKind.GIVEN_BACK
         retry_after_s = error.retry_after_s if isinstance(error, RateLimited | Unavailable) else None
         return Failure(kind=kind, error=error_of(error), retry_after_s=retry_after_s)
     if isinstance(error, StorageUnavailable):

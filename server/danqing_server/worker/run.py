@@ -28,7 +28,7 @@ from danqing_server.errors import AttemptLost, NotFound, PictureRejected, Source
 from danqing_server.ids import new_token
 from danqing_server.log import Logger
 from danqing_server.models import CallOutcome, CallRecord, Output, OutputState, Task
-from danqing_server.retry import ambiguity_allows, carried_call
+from danqing_server.retry import LEASE_IN_DOUBT, REFERENCE_UNAVAILABLE, ambiguity_allows, carried_call
 from danqing_server.worker.failures import error_of
 from danqing_server.worker.keeping import Keeper
 from danqing_server.worker.ledger import Ledger
@@ -174,7 +174,7 @@ class TaskRun:
             )
         except SourceUnavailable as error:
             if not error.gone:
-                raise Unavailable(f"{reference.field}: {error}", code="reference_unavailable") from error
+                raise Unavailable(f"{reference.field}: {error}", code=REFERENCE_UNAVAILABLE) from error
             raise InvalidRequest(f"{reference.field}: {error}", code="reference_refused") from error
         except (NotFound, PictureRejected) as error:
             raise InvalidRequest(f"{reference.field}: {error}", code="reference_refused") from error
@@ -213,7 +213,7 @@ class TaskRun:
             return
         if record is not None:
             self.ledger.note_call(attrs.evolve(record, outcome=CallOutcome.UNSENT))
-        raise Unavailable("this worker's lease is in doubt; no call was sent", code="lease_in_doubt")
+        raise Unavailable("this worker's lease is in doubt; no call was sent", code=LEASE_IN_DOUBT)
 
 
 def _begun(task: Task) -> bool:
