@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -25,6 +26,9 @@ _START_PATIENCE_S = 120.0
 _SANDBOX_PATIENCE_S = 20.0
 _STOP_GRACE_S = 30.0
 _SANDBOX_STOP_GRACE_S = 5.0
+
+_START_TRIES = 5
+_KILLED = (-signal.SIGKILL, -signal.SIGTERM)
 
 _log = get_logger(__name__)
 
@@ -91,8 +95,14 @@ class Companions:
         keeper = Keeper(command=command)
         self._running.append((keeper, stop_grace_s))
         await keeper.start()
-        if not await keeper.until_ready(ready, patience_s):
-            raise StartRefused(_why_not_ready(keeper, patience_s, explain))
+        tries = 1
+        while not await keeper.until_ready(ready, patience_s):
+            if keeper.exit_code not in _KILLED or tries == _START_TRIES:
+                raise StartRefused(_why_not_ready(keeper, patience_s, explain))
+            # Someone, or a machine short of memory, killed it before it was ready: no fault of its own.
+            _log.warning("companion_killed_at_start", process=command.name, exit_code=keeper.exit_code)
+            tries += 1
+            await keeper.start()
         self._note_pids()
         keeper.on_restart = self._note_pids
         keeper.keep()
