@@ -16,6 +16,7 @@ import redis
 from pymongo import MongoClient
 from pymongo.write_concern import WriteConcern
 
+from danqing_server.supervision.embedded.binaries import MONGOD, find_program
 from tests.support.serve import ELSEWHERE, Serve, is_alive, processes_naming, run_serve
 from tests.support.servers import wait_until
 
@@ -78,6 +79,15 @@ class TestRefusal:
         assert "No space left on device" in line
         assert "code 100" in line
         assert str(tmp_path / "data" / "mongodb.log") in line
+
+    def test_a_server_killed_before_it_was_ready_is_started_again(self, tmp_path: Path) -> None:
+        """A kill from outside, or for want of memory, is no reason to refuse the start."""
+        real, once = find_program(MONGOD), tmp_path / "killed"
+        script = f'if [ ! -e "{once}" ]; then touch "{once}"; kill -9 $$; fi; exec "{real}" "$@"'
+        with run_serve(tmp_path, make_program(tmp_path / "bin", "mongod", script)) as serve:
+            serve.until_ready()
+            [killed] = serve.events("companion_killed_at_start")
+        assert (killed["process"], killed["exit_code"]) == ("mongod", -9)
 
     def test_unwritable_directory_is_one_line(self, tmp_path: Path) -> None:
         """A data directory that cannot be made is named with its variable."""
