@@ -45,6 +45,7 @@ __all__ = ["Process", "Workers", "open_process"]
 UPSTREAM_CONNECTIONS = 0  # aiohttp's "no limit": each lane's concurrency bounds its calls
 DNS_CACHE_S = 300
 FIRST_PAUSE_S = 0.5
+LEASE_LOOK_S = 0.01
 
 log = get_logger(__name__)
 
@@ -90,6 +91,14 @@ class Process:
             self._loops.append(Supervised("sweep", every(SWEEP_EVERY_S, janitor.sweep)))
         for loop in self._loops:
             loop.start()
+
+    async def until_leased(self, patience_s: float) -> None:
+        """Return when the workers' lease is good, or *patience_s* is over: it may be MongoDB that is not there."""
+        deadline_s = self.services.clock.monotonic_s() + patience_s
+        while self.workers is not None and not self.workers.tools.lease.fresh:
+            if self.services.clock.monotonic_s() > deadline_s:
+                return
+            await asyncio.sleep(LEASE_LOOK_S)
 
     async def stop(self, grace_s: float) -> None:
         """Take nothing new, and end in order."""

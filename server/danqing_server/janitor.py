@@ -96,7 +96,7 @@ class Janitor:
         if not await self.tools.queue.claim_sweep(self.tools.lease.worker, SWEEP_LEASE_S):
             return True
         if not await self.tools.queue.mark_known():
-            log.warning("queue_rebuilt_from_store")
+            log.info("queue_compared_with_store")
             self._cursor = START
             while not await self._sweep_batch():
                 await self.tools.queue.claim_sweep(self.tools.lease.worker, SWEEP_LEASE_S)

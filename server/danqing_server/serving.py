@@ -30,6 +30,7 @@ __all__ = ["main", "serve"]
 SETTINGS_REFUSED = 2
 LISTEN_BACKLOG = 4096  # the supervisor's; Sanic's own default would lower it
 REQUESTS_GRACE_S = 5.0
+LEASE_PATIENCE_S = 3.0
 COLLECT_EVERY = 20_000
 CONNECTIONS_CHECK_S = 0.05
 
@@ -47,12 +48,13 @@ async def serve(settings: Settings, registry: Registry, listening: socket.socket
     app.state.primary = True  # set by `app.run` only; without it Sanic leaves its start-up optimisations out
     async with open_process(settings, registry) as process:
         app.ctx.services = process.services
+        process.start()
+        await process.until_leased(LEASE_PATIENCE_S)  # who asks from now on is told that all is well
         server: Any = await app.create_server(  # Sanic's own type has untyped methods
             sock=listening, return_asyncio_server=True, access_log=False, backlog=LISTEN_BACKLOG
         )
         await server.startup()
         await server.before_start()
-        process.start()
         await server.after_start()
         _calm_the_collector()
         await stop.wait()
