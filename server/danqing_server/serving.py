@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
+from sanic.application.state import ApplicationServerInfo
+from sanic.http.constants import HTTP
 
 from danqing_server.api.app import create_app
 from danqing_server.composition import open_process
@@ -45,7 +47,8 @@ async def serve(settings: Settings, registry: Registry, listening: socket.socket
     for signal_ in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_, stop.set)
     app = create_app(settings)
-    app.state.primary = True  # set by `app.run` only; without it Sanic leaves its start-up optimisations out
+    # What `app.run` would note: without it every answer carries an empty alt-svc header.
+    app.state.server_info.append(ApplicationServerInfo(settings={"version": HTTP.VERSION_1}))
     async with open_process(settings, registry) as process:
         app.ctx.services = process.services
         process.start()
