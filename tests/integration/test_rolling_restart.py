@@ -1,0 +1,72 @@
+"""A rolling restart of the real server under load: no submission refused, no call repeated."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from tests.support.examples import serving
+from tests.support.servers import RunningServer, wait_until
+
+EVERY_S = 0.3  # the sandbox takes half of that to paint a picture
+
+
+def ask(url: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
+    """Send a request and return its status and its JSON. Raises HTTPError for 4xx and 5xx."""
+    data = None if body is None else json.dumps(body).encode()
+    with urllib.request.urlopen(urllib.request.Request(url, data=data), timeout=10) as answer:
+        return answer.status, json.load(answer)
+
+
+class TestRollingRestart:
+    def test_nothing_is_refused_and_nothing_runs_twice(
+        self,
+        mongo_url: str,
+        database_name: str,
+        redis_url: str,
+        redis_prefix: str,
+        sandbox: RunningServer,
+        tmp_path: Path,
+    ) -> None:
+        """Both processes are replaced while clients submit and a slow call is under way."""
+        variables = {
+            "MONGO_URL": mongo_url,
+            "REDIS_URL": redis_url,
+            "DANQING_DATABASE": database_name,
+            "DANQING_REDIS_PREFIX": redis_prefix,
+            "DANQING_DATA_DIR": str(tmp_path / "data"),
+            "DANQING_SANDBOX_URL": sandbox.url,
+            "DANQING_PROCESSES": "2",
+            "DANQING_STOP_GRACE": "20",
+            "LOG_LEVEL": "info",
+        }
+        with serving(tmp_path, variables) as serve:
+            tasks = f"{serve.base_url}/api/v1/ai/image/task"
+            slow = {"prompt": "[sandbox:slow=2] a hill", "user_id": "u", "size": "1280x720"}
+            quick = {"prompt": "a hill", "user_id": "u", "size": "1280x720"}
+            statuses = [ask(tasks, slow)[0]]
+            serve.process.send_signal(signal.SIGHUP)
+
+            submitted_at_s = 0.0
+
+            def submit_until_done() -> bool:
+                nonlocal submitted_at_s
+                if time.monotonic() - submitted_at_s >= EVERY_S:
+                    submitted_at_s = time.monotonic()
+                    statuses.append(ask(tasks, quick)[0])
+                return bool(serve.events("rolling_restart_done"))
+
+            wait_until(submit_until_done, timeout_s=40, what="the rolling restart")
+            assert set(statuses) == {201}
+
+            def found() -> list[dict[str, Any]]:
+                page = ask(f"{serve.base_url}/api/v1/tasks/user/u?limit=100")[1]["data"]
+                listed: list[dict[str, Any]] = page["tasks"]
+                return listed
+
+            wait_until(lambda: all(task["status"] == "completed" for task in found()), timeout_s=40)
+            assert {len(task["calls"]) for task in found()} == {1}
