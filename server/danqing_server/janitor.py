@@ -8,10 +8,9 @@ import attrs
 
 from danqing_server.errors import StoreUnavailable
 from danqing_server.log import get_logger
-from danqing_server.queue.lanes import Entry
 from danqing_server.store.leases import WorkerBeat, WorkerStore
-from danqing_server.store.tasks import WaitingTask
 from danqing_server.worker.takeover import take_over
+from danqing_server.worker.telling import entry_of
 from danqing_server.worker.tools import Tools
 
 __all__ = ["DEAD_AFTER_S", "Janitor"]
@@ -111,22 +110,10 @@ class Janitor:
             self._outage_seen_at_s = self.tools.clock.monotonic_s()
             raise
         lanes = self.tools.registry.providers
-        entries = [_entry_of_waiting(task) for task in tasks if task.provider in lanes]
+        entries = [entry_of(task) for task in tasks if task.provider in lanes]
         added = await self.tools.queue.push_many(entries)
         if added:
             log.info("waiting_tasks_pushed", count=added)
         complete = len(tasks) < SWEEP_BATCH
         self._cursor = START if complete else (tasks[-1].waiting, tasks[-1].id)
         return complete
-
-
-def _entry_of_waiting(task: WaitingTask) -> Entry:
-    return Entry(
-        id=task.id,
-        lane=task.provider,
-        user_id=task.user_id,
-        priority=task.priority,
-        images=task.images,
-        calls=1 if task.single_call else max(1, task.images),
-        due_ms=0 if task.run_at is None else int(task.run_at.timestamp() * 1000),
-    )

@@ -19,7 +19,7 @@ from danqing_plugins import Problem
 from danqing_server.batching import Batcher
 from danqing_server.codec import from_document, to_document, value_of
 from danqing_server.errors import AttemptLost, InvalidSubmission, StoreUnavailable
-from danqing_server.models import WAITING, Attempt, Status, Task
+from danqing_server.models import WAITING, Attempt, Priority, Status, Task
 from danqing_server.store.changes import Change
 from danqing_server.store.client import Database, translated
 
@@ -52,7 +52,7 @@ class WaitingTask:
     waiting: int
     provider: str
     user_id: str
-    priority: str
+    priority: Priority
     images: int
     single_call: bool
     run_at: datetime | None
@@ -277,7 +277,7 @@ def _waiting(document: Mapping[str, Any]) -> WaitingTask:
         waiting=document["waiting"],
         provider=document["provider"],
         user_id=document["user_id"],
-        priority=document.get("priority", "normal"),
+        priority=Priority(document.get("priority", Priority.NORMAL)),
         images=document["images"],
         single_call=document.get("single_call", False),
         run_at=document.get("run_at"),

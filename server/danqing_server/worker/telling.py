@@ -5,11 +5,12 @@ from __future__ import annotations
 from danqing_plugins import TaskEvent, TaskEventKind
 from danqing_server.models import Task
 from danqing_server.queue.lanes import Entry
+from danqing_server.store.tasks import WaitingTask
 
 __all__ = ["entry_of", "event_of"]
 
 
-def entry_of(task: Task) -> Entry:
+def entry_of(task: Task | WaitingTask) -> Entry:
     """Return what the queue keeps of *task*, due when the task says."""
     return Entry(
         id=task.id,
