@@ -198,8 +198,10 @@ class TaskRun:
         )
         now = self.tools.clock.now()
         if carried:
-            self.used_announced_call = True  # it counts as open until its record is noted
-            return attrs.evolve(carried_call(task), indexes=indexes, fingerprint=fingerprint, sent_at=now)
+            self.used_announced_call = True
+            announced = attrs.evolve(carried_call(task), indexes=indexes, fingerprint=fingerprint, sent_at=now)
+            self.ledger.note_call(announced)  # its start is on disk; the record travels with the next write
+            return announced
         record = CallRecord(
             id=new_token(), attempt=task.attempts, indexes=indexes, fingerprint=fingerprint, sent_at=now
         )
