@@ -55,6 +55,25 @@ class TestHappyPath:
             assert task.status is Status.COMPLETED
             assert len(task.calls) == 1
 
+    async def test_an_announced_call_is_on_record_with_its_first_picture(self, settings: Make) -> None:
+        """A death after it must not lose the call that was paid for."""
+        delivered, go_on = asyncio.Event(), asyncio.Event()
+
+        async def slow(_job: Job, run: Run) -> None:
+            async with run.call(run.missing, "f"):
+                await run.deliver(0, Source.from_bytes(picture()))
+                delivered.set()
+                await go_on.wait()
+                await run.deliver(1, Source.from_bytes(picture()))
+
+        async with running_system(settings(), [ScriptedProvider(slow, single_call=True)]) as system:
+            task = await system.submit(n=2)
+            await delivered.wait()
+            [call] = (await system.get(task.id)).calls.values()
+            assert (call.outcome, call.indexes) == (CallOutcome.OPEN, (0, 1))
+            go_on.set()
+            await system.finished(task.id)
+
     async def test_many_tasks_of_many_users_all_complete(self, settings: Make) -> None:
         """Nothing is lost and nothing runs twice under load."""
         provider = ScriptedProvider(concurrency=32)
