@@ -204,7 +204,6 @@ def _workers(
         public_session=guarded,
         clock=clock,
         policy=Policy(max_attempts=settings.max_attempts, on_ambiguous=settings.on_ambiguous),
-        call_timeout_s=settings.call_timeout_s,
         task_timeout_s=settings.task_timeout_s,
         max_picture_bytes=settings.max_picture_bytes,
     )

@@ -56,7 +56,6 @@ class Execution:
     _work: asyncio.Task[None] | None = attrs.field(default=None, init=False)
     _interruption: Interruption | None = attrs.field(default=None, init=False)
     _reserved: Reserved | None = attrs.field(default=None, init=False)
-    _run: TaskRun | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.ledger = Ledger(self.tools.store, self.task)
@@ -128,8 +127,8 @@ class Execution:
         self._reserved = await self.tools.guard.reserve(self.task, self.tools.clock.now())
         if self._reserved is None:
             raise AccountProblem("the provider's spend limit for today is reached", code="spend_limit")
-        self._run = TaskRun(self.ledger, self.keeper, self.tools, self.logger)
-        result = await self.tools.registry.generate(_job(self.ledger.task), self._run)
+        run = TaskRun(self.ledger, self.keeper, self.tools, self.logger)
+        result = await self.tools.registry.generate(_job(self.ledger.task), run)
         self._note_result(result)
 
     def _note_result(self, result: Result | None) -> None:
@@ -175,10 +174,8 @@ class Execution:
     def _settle_calls(self, failure: Failure | None) -> Failure | None:
         """Close what the attempt left open; a call answered without its pictures makes the outcome unknown."""
         announced = [call for call in open_calls(self.ledger.task) if call.id not in self.ledger.task.calls]
-        for call in announced:  # without a record: never opened, or left open by a plugin that would not stop
-            opened = self._run is not None and self._run.used_announced_call
-            outcome = CallOutcome.OPEN if opened else CallOutcome.UNSENT
-            self.ledger.note_call(attrs.evolve(call, outcome=outcome))
+        for call in announced:  # without a record: never opened
+            self.ledger.note_call(attrs.evolve(call, outcome=CallOutcome.UNSENT))
         before = self._unknown_calls()
         self.ledger.close_calls()
         if self._unknown_calls() > before and failure is None:

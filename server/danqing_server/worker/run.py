@@ -27,7 +27,7 @@ from danqing_server.assets.keys import media_type_of
 from danqing_server.errors import AttemptLost, NotFound, PictureRejected, SourceUnavailable
 from danqing_server.ids import new_token
 from danqing_server.log import Logger
-from danqing_server.models import CallOutcome, CallRecord, Output, OutputState, Task
+from danqing_server.models import CallOutcome, CallRecord, Output, OutputState
 from danqing_server.retry import LEASE_IN_DOUBT, REFERENCE_UNAVAILABLE, ambiguity_allows, carried_call
 from danqing_server.worker.failures import error_of
 from danqing_server.worker.keeping import Keeper
@@ -55,17 +55,13 @@ class OpenCall:
 
 @attrs.define(eq=False)
 class TaskRun:
-    """One attempt at one task, from the provider's side; the names are those of `danqing_plugins.Run`.
-
-    `used_announced_call`: the call that the task's start announced was opened; its record follows when it ends.
-    """
+    """One attempt at one task, from the provider's side; the names are those of `danqing_plugins.Run`."""
 
     ledger: Ledger
     keeper: Keeper
     tools: Tools
     logger: Logger
     _told_progress_s: float = attrs.field(default=float("-inf"), init=False)
-    used_announced_call: bool = attrs.field(default=False, init=False)
     _open: dict[str, CallRecord] = attrs.field(factory=dict, init=False)
 
     @property
@@ -193,12 +189,9 @@ class TaskRun:
         if not ambiguity_allows(task, indexes, self.tools.policy):
             raise OutcomeUnknown("an earlier call may have been billed, and the policy allows no further one")
         self._require_lease()
-        carried = (
-            task.single_call and not self.used_announced_call and task.attempt is not None and not _begun(task)
-        )
+        carried = task.single_call and task.attempt is not None and task.attempt.id not in task.calls
         now = self.tools.clock.now()
         if carried:
-            self.used_announced_call = True
             announced = attrs.evolve(carried_call(task), indexes=indexes, fingerprint=fingerprint, sent_at=now)
             self.ledger.note_call(announced)  # its start is on disk; the record travels with the next write
             return announced
@@ -216,11 +209,6 @@ class TaskRun:
         if record is not None:
             self.ledger.note_call(attrs.evolve(record, outcome=CallOutcome.UNSENT))
         raise Unavailable("this worker's lease is in doubt; no call was sent", code=LEASE_IN_DOUBT)
-
-
-def _begun(task: Task) -> bool:
-    """Say whether the call that the task's start announced has a record already."""
-    return task.attempt is not None and task.attempt.id in task.calls
 
 
 def _outcome_of(error: PluginError) -> CallOutcome:

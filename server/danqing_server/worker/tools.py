@@ -36,6 +36,5 @@ class Tools:
     public_session: aiohttp.ClientSession
     clock: Clock
     policy: Policy
-    call_timeout_s: float
     task_timeout_s: float
     max_picture_bytes: int
