@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import aiohttp
 import attrs
 
+from danqing_server.api.replay import Replays
 from danqing_server.api.services import HealthCheck, Services
 from danqing_server.assets.fetching import public_session
 from danqing_server.assets.storage import Assets, open_assets
@@ -36,6 +37,7 @@ from danqing_server.store.tasks import TaskStore
 from danqing_server.store.users import UserStore
 from danqing_server.submission.admission import Submissions
 from danqing_server.submission.checking import Checker
+from danqing_server.submission.intake import Intake
 from danqing_server.submission.limits import QueueLimits
 from danqing_server.worker.spending import SpendGuard
 from danqing_server.worker.tools import Tools
@@ -168,6 +170,8 @@ async def _services(
         settings.max_picture_bytes,
         settings.max_picture_pixels,
     )
+    recent = RecentTasks(clock.monotonic_s)
+    intake = Intake(store, queue, registry, clock, limits)
     checks: dict[str, HealthCheck] = {"mongodb": store.ping, "redis": queue.ping, "storage": assets.check}
     return Services(
         settings=settings,
@@ -178,8 +182,9 @@ async def _services(
         forecast=forecast,
         assets=assets,
         registry=registry,
-        submissions=Submissions(store, keys, queue, assets, registry, clock, checker, limits),
-        control=Control(store, queue, assets, registry, clock, RecentTasks(clock.monotonic_s)),
+        submissions=Submissions(store, keys, queue, assets, clock, checker, limits, intake),
+        control=Control(store, queue, assets, registry, clock, recent),
+        replays=Replays(recent),
         clock=clock,
         checks=checks,
     )

@@ -14,7 +14,7 @@ from danqing_server.errors import Conflict, NotFound, QueueUnavailable
 from danqing_server.log import get_logger
 from danqing_server.models import FINISHED, Billed, Output, OutputState, Status, Task, TaskError
 from danqing_server.queue.lanes import Queue
-from danqing_server.recent import RecentTasks
+from danqing_server.recent import Recent, RecentTasks
 from danqing_server.registry import Registry
 from danqing_server.retry import billed_of, open_calls
 from danqing_server.store import transitions
@@ -51,15 +51,15 @@ class Control:
         self.recent.put(task)
         return task
 
-    def answer(self, task: Task, key: Hashable, make: Callable[[], bytes]) -> bytes:
-        """Return what *make* makes of *task*; while a completed task is held, once for each *key*."""
+    def answer(self, task: Task, key: Hashable, make: Callable[[], bytes]) -> tuple[bytes, Recent | None]:
+        """Return what *make* makes of *task*, and what holds it; while one does, it is made once for each *key*."""
         held = self.recent.get(task.id)
         if held is None or held.task is not task:
-            return make()
+            return make(), None
         found = held.answers.get(key)
         if found is None:
             found = held.answers[key] = make()
-        return found
+        return found, held
 
     async def cancel(self, task_id: str, owner: str | None) -> Task:
         """End an unfinished task as `cancelled`; a call that has left already may be billed all the same.

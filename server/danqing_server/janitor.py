@@ -111,9 +111,9 @@ class Janitor:
             raise
         lanes = self.tools.registry.providers
         entries = [entry_of(task) for task in tasks if task.provider in lanes]
-        added = await self.tools.queue.push_many(entries)
-        if added:
-            log.info("waiting_tasks_pushed", count=added)
+        pushed = await self.tools.queue.push_many(entries)
+        if pushed.new:
+            log.info("waiting_tasks_pushed", count=pushed.new)
         complete = len(tasks) < SWEEP_BATCH
         self._cursor = START if complete else (tasks[-1].waiting, tasks[-1].id)
         return complete

@@ -94,10 +94,13 @@ class Registry:
             except Exception:
                 log.exception("plugin_not_stopped", plugin=plugin.name)
 
+    @property
+    def has_listeners(self) -> bool:
+        """Whether any plugin wants to hear of tasks' changes."""
+        return bool(self._manager.hook.danqing_task_event.get_hookimpls())
+
     async def tell(self, event: TaskEvent) -> None:
         """Tell every plugin of a task's change; what one raises is logged."""
-        if not self._manager.hook.danqing_task_event.get_hookimpls():
-            return
         for awaitable in self._manager.hook.danqing_task_event(event=event):
             try:
                 await awaitable

@@ -19,7 +19,7 @@ import uvloop
 from sanic.application.state import ApplicationServerInfo
 from sanic.http.constants import HTTP
 
-from danqing_server.api.app import create_app
+from danqing_server.api.app import create_app, listen
 from danqing_server.composition import open_process
 from danqing_server.errors import SettingsError
 from danqing_server.log import configure_logging
@@ -30,7 +30,6 @@ from danqing_server.supervision.processes import end_with_parent
 __all__ = ["main", "serve"]
 
 SETTINGS_REFUSED = 2
-LISTEN_BACKLOG = 4096  # the supervisor's; Sanic's own default would lower it
 REQUESTS_GRACE_S = 5.0
 LEASE_PATIENCE_S = 3.0
 COLLECT_EVERY = 20_000
@@ -53,9 +52,7 @@ async def serve(settings: Settings, registry: Registry, listening: socket.socket
         app.ctx.services = process.services
         process.start()
         await process.until_leased(LEASE_PATIENCE_S)  # who asks from now on is told that all is well
-        server: Any = await app.create_server(  # Sanic's own type has untyped methods
-            sock=listening, return_asyncio_server=True, access_log=False, backlog=LISTEN_BACKLOG
-        )
+        server = await listen(app, listening)
         await server.startup()
         await server.before_start()
         await server.after_start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from socket import socket
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,6 +10,7 @@ from sanic import Sanic
 from sanic.config import Config
 
 from danqing_server.api import docs_pages, health, images, pictures, providers, queue, tasks, users
+from danqing_server.api.connection import Connection
 from danqing_server.api.documentation import install_openapi
 from danqing_server.api.edge import ApiRequest, Edge, finish
 from danqing_server.api.identity import KeyRing
@@ -18,12 +20,13 @@ from danqing_server.codec import dump_json
 from danqing_server.ids import new_token
 from danqing_server.settings import Settings
 
-__all__ = ["create_app"]
+__all__ = ["create_app", "listen"]
 
 LARGEST_HEAD_BYTES = 16 * 1024
 KEEP_ALIVE_S = 75
 REQUEST_TIMEOUT_S = 60
 RESPONSE_TIMEOUT_S = 60
+LISTEN_BACKLOG = 4096  # the supervisor's; Sanic's own default would lower it
 
 
 def create_app(settings: Settings) -> Sanic[Any, Any]:
@@ -48,6 +51,17 @@ def create_app(settings: Settings) -> Sanic[Any, Any]:
         app.blueprint(docs_pages.routes)
         install_openapi(app)
     return app
+
+
+async def listen(app: Sanic[Any, Any], listening: socket) -> Any:
+    """Return a server, Sanic's own untyped one, that takes connections on *listening* once it is started."""
+    return await app.create_server(
+        sock=listening,
+        return_asyncio_server=True,
+        access_log=False,
+        backlog=LISTEN_BACKLOG,
+        protocol=Connection,
+    )
 
 
 def _config(settings: Settings) -> Config:

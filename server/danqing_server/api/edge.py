@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import secrets
 import time
 from asyncio import CancelledError
 from contextlib import suppress
@@ -21,8 +20,10 @@ from danqing_server.api.answers import json_answer
 from danqing_server.api.messages import language_of
 from danqing_server.api.origins import Origins
 from danqing_server.api.problems import HeadTooLarge, ProblemReport, report_of
+from danqing_server.api.replay import TRACE_ID_BYTES
 from danqing_server.codec import shorten
 from danqing_server.errors import DanqingError, Draining
+from danqing_server.ids import new_token
 from danqing_server.log import get_logger
 
 __all__ = ["RESULT_PATH", "ApiRequest", "Edge", "finish"]
@@ -39,14 +40,15 @@ _levels = logging.getLogger(__name__)
 class ApiRequest(Request[Any, Any]):
     """A request that knows when its head arrived and under which id it is logged."""
 
-    __slots__ = ("arrived_s", "trace_id")
+    __slots__ = ("arrived_s", "names_itself", "trace_id")
 
     def __init__(self, url_bytes: bytes, *positional: Any, **named: Any) -> None:
         # Sanic makes a request named NONE to answer one that makes no sense, with the URL that made none.
         super().__init__(b"*" if named.get("method") == "NONE" else url_bytes, *positional, **named)
         self.arrived_s = time.perf_counter()
         given = self.headers.get("x-request-id")
-        self.trace_id = given if given and _SANE_ID.fullmatch(given) else secrets.token_hex(8)
+        self.names_itself = given is not None and _SANE_ID.fullmatch(given) is not None
+        self.trace_id = given if given is not None and self.names_itself else new_token(TRACE_ID_BYTES)
 
 
 async def finish(request: ApiRequest, response: BaseHTTPResponse) -> None:

@@ -73,7 +73,7 @@ async def get_image_result(request: Request[Any, Any], task_id: str) -> HTTPResp
     def make() -> bytes:
         return success_body(_completed(task, viewer), COMPLETED.to(language))
 
-    return prepared_answer(services.control.answer(task, ("result", base, language), make))
+    return prepared_answer(*services.control.answer(task, ("result", base, language), make))
 
 
 def _under_way(task: Task, viewer: Viewer, language: str, retry_after_s: int) -> HTTPResponse:

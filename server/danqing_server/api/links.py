@@ -17,7 +17,7 @@ from sanic import Request
 from danqing_server.assets.keys import ASSET_PATH
 from danqing_server.settings import Settings
 
-__all__ = ["base_url", "picture_url"]
+__all__ = ["base_url", "is_near", "names_base", "picture_url"]
 
 _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?", re.ASCII)
 
@@ -32,15 +32,24 @@ def base_url(request: Request[Any, Any]) -> str:
     settings: Settings = request.app.ctx.settings
     if settings.public_base_url is not None:
         return settings.public_base_url
+    scheme, host = _asked_for(request)
+    # `[` is a pattern to a shell, and the old clients' loop prints the link unquoted.
+    return f"{scheme}://{(host or _own_address(request)).replace('[::1]', 'localhost')}"
+
+
+def names_base(request: Request[Any, Any]) -> bool:
+    """Tell whether `base_url` follows from the request and `is_near` alone, not from the connection's address."""
+    return request.app.ctx.settings.public_base_url is not None or _asked_for(request)[1] is not None
+
+
+def _asked_for(request: Request[Any, Any]) -> tuple[str, str | None]:
+    """Return the scheme and the host that the request names; None for a host that is no plain one."""
     headers = request.headers
     scheme, host = "http", headers.get("host")
-    if ("x-forwarded-proto" in headers or "x-forwarded-host" in headers) and _is_near(request.ip):
+    if ("x-forwarded-proto" in headers or "x-forwarded-host" in headers) and is_near(request.ip):
         host = _first(headers.get("x-forwarded-host")) or host
         scheme = "https" if _first(headers.get("x-forwarded-proto")).lower() == "https" else scheme
-    if host is None or not _HOST.fullmatch(host):
-        host = _own_address(request)
-    # `[` is a pattern to a shell, and the old clients' loop prints the link unquoted.
-    return f"{scheme}://{host.replace('[::1]', 'localhost')}"
+    return scheme, host if host is not None and _HOST.fullmatch(host) else None
 
 
 def _first(header: str | None) -> str:
@@ -48,7 +57,7 @@ def _first(header: str | None) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _is_near(address: str) -> bool:
+def is_near(address: str) -> bool:
     """Tell whether a peer is on this machine or in a private network."""
     try:
         return ip_address(address).is_private

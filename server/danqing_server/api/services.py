@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import attrs
 
+from danqing_server.api.replay import Replays
 from danqing_server.assets.storage import Assets
 from danqing_server.clock import Clock
 from danqing_server.control import Control
@@ -38,6 +39,7 @@ class Services:
     registry: Registry
     submissions: Submissions
     control: Control
+    replays: Replays
     clock: Clock
     checks: dict[str, HealthCheck]
     draining: bool = False

@@ -98,7 +98,7 @@ async def get_task(request: Request[Any, Any], task_id: str) -> HTTPResponse:
     def make() -> bytes:
         return success_body(Viewer(base, services.registry).task(task), FOUND.to(language))
 
-    return prepared_answer(services.control.answer(task, ("task", base, language), make))
+    return prepared_answer(*services.control.answer(task, ("task", base, language), make))
 
 
 @on_get(routes, "/tasks/<task_id>/explain")

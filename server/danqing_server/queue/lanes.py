@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import attrs
@@ -12,7 +12,7 @@ from danqing_server.batching import Batcher
 from danqing_server.queue import scripts
 from danqing_server.queue.connection import LONGEST_WAIT_S, Connection, translated
 
-__all__ = ["Entry", "LaneDepth", "Position", "Queue", "Rates", "Reservation"]
+__all__ = ["Entry", "LaneDepth", "Position", "Pushed", "Queue", "Rates", "Reservation"]
 
 
 @attrs.frozen(kw_only=True)
@@ -54,6 +54,14 @@ class Reservation:
 
 
 @attrs.frozen(kw_only=True)
+class Pushed:
+    """What `push_many` found: how many tasks the lanes did not know, and by id how many now stand in its line."""
+
+    new: int
+    in_line: Mapping[str, int]
+
+
+@attrs.frozen(kw_only=True)
 class Position:
     """Where a task stands: `queued`, `delayed`, `held` by a worker, or `unknown` to the queue.
 
@@ -89,27 +97,25 @@ class Queue:
 
     connection: Connection
     suspect: set[str] = attrs.field(factory=set, init=False)
-    _pushes: Batcher[Entry, int] = attrs.field(init=False)
     _acknowledgements: Batcher[tuple[str, str, str, int], bool] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._pushes = Batcher(self._push_batch)
         self._acknowledgements = Batcher(self._acknowledge_batch)
 
-    async def push(self, entry: Entry) -> int:
-        """Add a task at the end of its user's line; nothing happens when the lane knows it already.
+    async def push(self, entry: Entry) -> None:
+        """Add a task at the end of its user's line; nothing happens when the lane knows it already."""
+        await self.push_many([entry])
 
-        Returns how many tasks now stand in that line.
-        """
-        return await self._pushes.submit(entry)
-
-    async def push_many(self, entries: Sequence[Entry]) -> int:
-        """Add many tasks as `push` does; returns how many the lanes did not know."""
-        added = 0
+    async def push_many(self, entries: Sequence[Entry]) -> Pushed:
+        """Add many tasks as `push` does, in one round trip for each of their lanes."""
+        new = 0
+        in_line: dict[str, int] = {}
         for lane, group in _by_lane(entries).items():
-            count, *_ = await self._push_to(lane, group)
-            added += count
-        return added
+            arguments = [argument for entry in group for argument in entry.as_arguments()]
+            count, *lengths = await self._run(scripts.PUSH, lane, [self._now_ms(), *arguments])
+            new += count
+            in_line.update(zip((entry.id for entry in group), lengths, strict=True))
+        return Pushed(new=new, in_line=in_line)
 
     async def reserve(
         self, lane: str, worker: str, count: int, nonce: str, rates: Rates = UNLIMITED
@@ -251,17 +257,6 @@ class Queue:
 
     async def _run(self, script: str, lane: str, arguments: Sequence[str | int]) -> Any:
         return await self.connection.run(script, lane, arguments)
-
-    async def _push_batch(self, entries: Sequence[Entry]) -> list[int]:
-        lengths: dict[str, int] = {}
-        for lane, group in _by_lane(entries).items():
-            _, *found = await self._push_to(lane, group)
-            lengths.update(zip((entry.id for entry in group), found, strict=True))
-        return [lengths[entry.id] for entry in entries]
-
-    async def _push_to(self, lane: str, entries: Sequence[Entry]) -> list[int]:
-        arguments = [argument for entry in entries for argument in entry.as_arguments()]
-        return [int(number) for number in await self._run(scripts.PUSH, lane, [self._now_ms(), *arguments])]
 
     async def _acknowledge_batch(self, items: Sequence[tuple[str, str, str, int]]) -> list[bool]:
         groups: dict[tuple[str, str], list[str | int]] = {}

@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 import bson
-from bson.raw_bson import RawBSONDocument
+from bson.raw_bson import RawBSONDocument as Document
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.errors import BulkWriteError
 
@@ -23,7 +23,7 @@ from danqing_server.models import WAITING, Attempt, Priority, Status, Task
 from danqing_server.store.changes import Change
 from danqing_server.store.client import Database, translated
 
-__all__ = ["TaskStore", "WaitingTask"]
+__all__ = ["Document", "TaskStore", "WaitingTask", "encode"]
 
 COLLECTION = "danqing_tasks"
 LARGEST_DOCUMENT_BYTES = 2 * 1024 * 1024
@@ -63,12 +63,10 @@ class TaskStore:
     """The tasks. Every method raises StoreUnavailable when MongoDB does not answer in time."""
 
     database: Database
-    _inserts: Batcher[RawBSONDocument, bool] = attrs.field(init=False)
     _changes: Batcher[Change, bool] = attrs.field(init=False)
     _reads: Batcher[str, Task | None] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._inserts = Batcher(self._insert_batch)
         self._changes = Batcher(self._change_batch)
         self._reads = Batcher(self._read_batch)
 
@@ -92,7 +90,22 @@ class TaskStore:
         Raises:
             InvalidSubmission: the task cannot be stored as a document, or is too large for one.
         """
-        return await self._inserts.submit(_encode(task))
+        [outcome] = await self.insert_many([encode(task)])
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    async def insert_many(self, documents: Sequence[Document]) -> list[bool | StoreUnavailable]:
+        """Keep tasks that `encode` encoded, on a majority's disks; for each what `insert` says of it."""
+        with translated():
+            try:
+                await self._tasks.insert_many(documents, ordered=False)
+            except BulkWriteError as error:
+                if error.details.get("writeConcernErrors"):
+                    raise
+                failed = {entry["index"]: entry["code"] for entry in error.details["writeErrors"]}
+                return [_inserted(failed.get(number)) for number in range(len(documents))]
+        return [True] * len(documents)
 
     async def get(self, task_id: str) -> Task | None:
         """Return the task of that id, None when there is none."""
@@ -213,19 +226,8 @@ class TaskStore:
 
     async def drain(self) -> None:
         """Wait for the writes under way."""
-        for batcher in (self._inserts, self._changes, self._reads):
+        for batcher in (self._changes, self._reads):
             await batcher.drain()
-
-    async def _insert_batch(self, documents: Sequence[RawBSONDocument]) -> list[bool | Exception]:
-        with translated():
-            try:
-                await self._tasks.insert_many(documents, ordered=False)
-            except BulkWriteError as error:
-                if error.details.get("writeConcernErrors"):
-                    raise
-                failed = {entry["index"]: entry["code"] for entry in error.details["writeErrors"]}
-                return [_inserted(failed.get(number)) for number in range(len(documents))]
-        return [True] * len(documents)
 
     async def _change_batch(self, changes: Sequence[Change]) -> list[bool]:
         with translated():
@@ -245,8 +247,12 @@ class TaskStore:
         return [by_id.get(task_id) for task_id in ids]
 
 
-def _encode(task: Task) -> RawBSONDocument:
-    """Encode one task alone, so that a bad one cannot take a whole batch down with it."""
+def encode(task: Task) -> Document:
+    """Return one task as a document, encoded alone so that a bad one cannot take a whole batch down with it.
+
+    Raises:
+        InvalidSubmission: it cannot be stored as a document, or is too large for one.
+    """
     try:
         encoded = bson.encode(to_document(task))
     except (bson.errors.InvalidDocument, OverflowError, UnicodeError) as error:
@@ -256,10 +262,10 @@ def _encode(task: Task) -> RawBSONDocument:
     if len(encoded) > LARGEST_DOCUMENT_BYTES:
         message = f"is too large to be stored: {len(encoded)} bytes, at most {LARGEST_DOCUMENT_BYTES}"
         raise InvalidSubmission([Problem(field="request_body", message=message)])
-    return RawBSONDocument(encoded)
+    return Document(encoded)
 
 
-def _inserted(failure_code: int | None) -> bool | Exception:
+def _inserted(failure_code: int | None) -> bool | StoreUnavailable:
     if failure_code is None:
         return True
     if failure_code == DUPLICATE_KEY:

@@ -1,41 +1,38 @@
 """Taking submissions in: once checked they are stored, queued, and either acknowledged or made sure not to run.
 
-A submission runs as a task of its own: a client that hangs up undoes nothing.
+What is begun is carried through: a client that hangs up undoes nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from datetime import timedelta
 from typing import Any
 
 import attrs
 
-from danqing_plugins import Reference, TaskEventKind
+from danqing_plugins import Reference
 from danqing_server.assets.references import ParsedReference
 from danqing_server.assets.storage import Assets
 from danqing_server.clock import Clock
 from danqing_server.errors import Conflict, KeyReused, QueueUnavailable, StoreUnavailable
 from danqing_server.ids import new_task_id, new_token
 from danqing_server.log import get_logger
-from danqing_server.models import FINISHED, WAITING, Status, Task, TaskError
+from danqing_server.models import FINISHED, WAITING, Status, Task
 from danqing_server.queue.lanes import Queue
-from danqing_server.registry import Registry
 from danqing_server.store import transitions
 from danqing_server.store.keys import KeyRecord, KeyStore
 from danqing_server.store.tasks import TaskStore
 from danqing_server.submission.checking import Checked, Checker
+from danqing_server.submission.intake import NOT_ACKNOWLEDGED, Intake
 from danqing_server.submission.limits import QueueLimits
 from danqing_server.submission.request import Repeat, Submission
-from danqing_server.worker.telling import entry_of, event_of
+from danqing_server.worker.telling import entry_of
 
 __all__ = ["Accepted", "Submissions"]
 
-VOID_TRIES = 7200
-VOID_PAUSE_S = 0.5
 RACES = 10
-NOT_ACKNOWLEDGED = "not_acknowledged"
 
 log = get_logger(__name__)
 
@@ -56,11 +53,11 @@ class Submissions:
     keys: KeyStore
     queue: Queue
     assets: Assets
-    registry: Registry
     clock: Clock
     checker: Checker
     limits: QueueLimits
-    _running: set[asyncio.Task[Any]] = attrs.field(factory=set, init=False)
+    intake: Intake
+    _running: set[asyncio.Task[Accepted]] = attrs.field(factory=set, init=False)
 
     async def submit(self, submission: Submission) -> Accepted:
         """Check, store and queue a submission, or find the task that an earlier one of the same key made.
@@ -73,38 +70,57 @@ class Submissions:
             QueueUnavailable: it could not be queued, and was voided.
             StorageUnavailable: a reference picture could not be kept.
         """
-        running = asyncio.create_task(self._submit(submission))
-        self._keep(running)
-        return await asyncio.shield(running)
+        if submission.repeat is not None:
+            return await asyncio.shield(self._begin(self._submit_repeatable(submission, submission.repeat)))
+        try:
+            checked = await self._check(submission)
+        except asyncio.CancelledError:
+            self._begin(self._submit(submission))  # nothing was kept yet, so it can begin anew without its client
+            raise
+        task = self._task(self._new_id(submission, checked), submission, checked)
+        if checked.references:
+            return await asyncio.shield(self._begin(self._admit(task, checked.references)))
+        await self.intake.take(task)
+        return Accepted(task=task)
 
     async def drain(self) -> None:
         """Wait for submissions under way and for voids still owed."""
         while self._running:
             await asyncio.gather(*self._running, return_exceptions=True)
+        await self.intake.drain()
 
-    def _keep(self, running: asyncio.Task[Any]) -> None:
+    def _begin(self, steps: Coroutine[Any, Any, Accepted]) -> asyncio.Task[Accepted]:
+        """Run *steps* to their end, whatever becomes of the caller."""
+        running = asyncio.create_task(steps)
         self._running.add(running)
         running.add_done_callback(self._ended)
+        return running
 
-    def _ended(self, done: asyncio.Task[Any]) -> None:
+    def _ended(self, done: asyncio.Task[Accepted]) -> None:
         self._running.discard(done)
         if not done.cancelled():
             done.exception()  # read, since the client who would have raised it may be gone
 
-    async def _submit(self, submission: Submission) -> Accepted:
-        repeat = submission.repeat
-        if repeat is not None:
-            known = await self.keys.find(repeat.key)
-            task = await self._replay(repeat, known) if known is not None else None
-            if task is not None:
-                return Accepted(task=task, replayed=True)
+    async def _check(self, submission: Submission) -> Checked:
         checked = await self.checker.check(submission)
         await self.limits.check(checked.provider.name, submission.user_id)
-        task_id = new_task_id(checked.provider.name, submission.type, self.clock.now_ms())
-        if repeat is None:
-            task = self._task(task_id, submission, checked)
-            return Accepted(task=await self._admit(task, checked.references))
-        return await self._submit_once(submission, repeat, checked, task_id)
+        return checked
+
+    async def _submit(self, submission: Submission) -> Accepted:
+        checked = await self._check(submission)
+        task = self._task(self._new_id(submission, checked), submission, checked)
+        return await self._admit(task, checked.references)
+
+    def _new_id(self, submission: Submission, checked: Checked) -> str:
+        return new_task_id(checked.provider.name, submission.type, self.clock.now_ms())
+
+    async def _submit_repeatable(self, submission: Submission, repeat: Repeat) -> Accepted:
+        known = await self.keys.find(repeat.key)
+        task = await self._replay(repeat, known) if known is not None else None
+        if task is not None:
+            return Accepted(task=task, replayed=True)
+        checked = await self._check(submission)
+        return await self._submit_once(submission, repeat, checked, self._new_id(submission, checked))
 
     async def _submit_once(
         self, submission: Submission, repeat: Repeat, checked: Checked, task_id: str
@@ -121,7 +137,7 @@ class Submissions:
                 record = attrs.evolve(record, task_id=task_id)
             made = self._task(record.task_id, submission, checked)
             try:
-                return Accepted(task=await self._admit(made, checked.references))
+                return await self._admit(made, checked.references)
             except Conflict:  # a duplicate was faster: look at what it made
                 continue
         raise StoreUnavailable("the key is in use by other requests; try again")
@@ -153,26 +169,12 @@ class Submissions:
         age_s = (self.clock.now() - task.created_at).total_seconds()
         return task.status not in FINISHED and age_s <= repeat.joins_for_s
 
-    async def _admit(self, task: Task, parsed: Sequence[ParsedReference]) -> Task:
-        """Store and queue a new task. Raises Conflict when its id is taken."""
-        try:
-            if parsed:
-                task = attrs.evolve(task, references=await self._keep_references(task.id, parsed))
-            if not await self.store.insert(task):
-                raise Conflict("the task exists already")
-        except StoreUnavailable:
-            # It may have landed all the same. The client is told now; the void follows when MongoDB answers.
-            self._keep(asyncio.create_task(self._void_when_possible(task)))
-            raise
-        try:
-            waiting = await self.queue.push(entry_of(task))
-        except QueueUnavailable:
-            if await self._void(task):
-                raise
-            return task  # it was taken up before it could be voided: it is on its way
-        self.limits.note(task.provider, task.user_id, waiting)
-        await self.registry.tell(event_of(task, TaskEventKind.CREATED))
-        return task
+    async def _admit(self, task: Task, parsed: Sequence[ParsedReference]) -> Accepted:
+        """Store and queue a new task, its references first. Raises Conflict when its id is taken."""
+        if parsed:
+            task = attrs.evolve(task, references=await self._keep_references(task.id, parsed))
+        await self.intake.take(task)
+        return Accepted(task=task)
 
     async def _keep_references(self, task_id: str, parsed: Sequence[ParsedReference]) -> tuple[Reference, ...]:
         references = []
@@ -215,35 +217,3 @@ class Submissions:
             await self.queue.push(entry_of(task))
         except QueueUnavailable as error:
             log.warning("task_not_queued", task_id=task.id, reason=str(error))  # the janitor pushes it
-
-    async def _void(self, task: Task) -> bool:
-        """Make sure *task*, stored or still to land, will not run; False when it runs, or was claimed since.
-
-        The tombstone takes the id, so that an insert still under way finds it taken.
-        """
-        now = self.clock.now()
-        message = "the server could not confirm this task when it was submitted, and cancelled it"
-        error = TaskError(code=NOT_ACKNOWLEDGED, message=message, retryable=True)
-        tombstone = attrs.evolve(
-            task,
-            status=Status.CANCELLED,
-            transition_id=new_token(),
-            waiting=None,
-            run_at=None,
-            completed_at=now,
-            error=error,
-        )
-        if await self.store.insert(tombstone):
-            return True
-        return await self.store.apply(transitions.cancelled(task, now, error))
-
-    async def _void_when_possible(self, task: Task) -> None:
-        for _ in range(VOID_TRIES):
-            try:
-                voided = await self._void(task)
-            except StoreUnavailable:
-                await asyncio.sleep(VOID_PAUSE_S)
-            else:
-                log.warning("task_not_acknowledged", task_id=task.id, voided=voided)
-                return
-        log.error("task_not_voided", task_id=task.id)

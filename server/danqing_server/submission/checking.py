@@ -72,8 +72,11 @@ class Checker:
         _find_long_strings(plain, "", submission.name, problems)
         parsed: list[ParsedReference] = []
         for key in provider.reference_fields:
+            value = submission.input.get(key)
+            if value is None:
+                continue
             try:
-                parsed += await asyncio.to_thread(self._parse, submission.name(key), submission.input.get(key))
+                parsed += await asyncio.to_thread(self._parse, submission.name(key), value)
             except InvalidSubmission as error:
                 problems += error.problems
         if problems:

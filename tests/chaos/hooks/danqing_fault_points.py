@@ -17,8 +17,8 @@ __all__ = ["STEPS", "install"]
 
 STEPS = {
     "submit.claim_key": "danqing_server.store.keys:KeyStore.claim",
-    "submit.insert": "danqing_server.store.tasks:TaskStore.insert",
-    "submit.push": "danqing_server.queue.lanes:Queue.push",
+    "submit.insert": "danqing_server.store.tasks:TaskStore.insert_many",
+    "submit.push": "danqing_server.submission.intake:Intake._queue",
     "work.reserve": "danqing_server.queue.lanes:Queue.reserve",
     "work.start": "danqing_server.store.tasks:TaskStore.start",
     "work.save": "danqing_server.worker.ledger:Ledger.save",

@@ -14,7 +14,7 @@ import orjson
 import pytest
 from multidict import CIMultiDict
 
-from danqing_server.api.app import create_app
+from danqing_server.api.app import create_app, listen
 from danqing_server.api.services import Services
 from danqing_server.settings import Settings
 from tests.support.providers import ScriptedProvider
@@ -86,7 +86,7 @@ async def opened(settings: Settings, provider: ScriptedProvider, *, workers: boo
         app.config.TOUCHUP = False  # Sanic rewrites its own classes for one application, and here are many
         listening = socket.create_server(("127.0.0.1", 0))
         port = listening.getsockname()[1]
-        server = await app.create_server(sock=listening, return_asyncio_server=True)
+        server = await listen(app, listening)
         assert server is not None
         await server.startup()
         await server.before_start()

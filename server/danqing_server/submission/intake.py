@@ -1,0 +1,151 @@
+"""New tasks go in together: those of one moment are stored in one write and queued in one push.
+
+A task whose insert was not acknowledged, or that could not be queued, is voided: it will not run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+import attrs
+
+from danqing_plugins import TaskEventKind
+from danqing_server.batching import Batcher
+from danqing_server.clock import Clock
+from danqing_server.errors import Conflict, QueueUnavailable, StoreUnavailable
+from danqing_server.ids import new_token
+from danqing_server.log import get_logger
+from danqing_server.models import Status, Task, TaskError
+from danqing_server.queue.lanes import Queue
+from danqing_server.registry import Registry
+from danqing_server.store import transitions
+from danqing_server.store.tasks import Document, TaskStore, encode
+from danqing_server.submission.limits import QueueLimits
+from danqing_server.worker.telling import entry_of, event_of
+
+__all__ = ["NOT_ACKNOWLEDGED", "Intake"]
+
+VOID_TRIES = 7200
+VOID_PAUSE_S = 0.5
+NOT_ACKNOWLEDGED = "not_acknowledged"
+
+log = get_logger(__name__)
+
+
+@attrs.frozen
+class _New:
+    """A task and the document it is stored as."""
+
+    task: Task
+    document: Document
+
+
+@attrs.define(eq=False)
+class Intake:
+    """Stores and queues new tasks. What is begun is carried through, whether or not its caller still waits."""
+
+    store: TaskStore
+    queue: Queue
+    registry: Registry
+    clock: Clock
+    limits: QueueLimits
+    _batches: Batcher[_New, None] = attrs.field(init=False)
+    _running: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._batches = Batcher(self._take_batch)
+
+    async def take(self, task: Task) -> None:
+        """Store and queue *task*.
+
+        Raises:
+            InvalidSubmission: it cannot be stored; nothing was kept.
+            Conflict: its id is taken.
+            StoreUnavailable: it is not known to be safe; should it have been stored, it is voided.
+            QueueUnavailable: it could not be queued, and was voided.
+        """
+        await self._batches.submit(_New(task, encode(task)))
+
+    async def drain(self) -> None:
+        """Wait for what is being taken in, and for voids still owed."""
+        await self._batches.drain()
+        while self._running:
+            await asyncio.wait(self._running)
+
+    async def _take_batch(self, batch: Sequence[_New]) -> list[Exception | None]:
+        try:
+            outcomes = await self.store.insert_many([new.document for new in batch])
+        except StoreUnavailable as error:
+            outcomes = [error] * len(batch)
+        stored = [new.task for new, outcome in zip(batch, outcomes, strict=True) if outcome is True]
+        unqueued = await self._queue(stored) if stored else {}
+        return [self._settle(new.task, outcome, unqueued) for new, outcome in zip(batch, outcomes, strict=True)]
+
+    def _settle(
+        self, task: Task, outcome: bool | StoreUnavailable, unqueued: dict[str, QueueUnavailable]
+    ) -> Exception | None:
+        if isinstance(outcome, StoreUnavailable):
+            # It may have landed all the same. The client is told now; the void follows when MongoDB answers.
+            self._later(self._void_when_possible(task))
+            return outcome
+        return unqueued.get(task.id) if outcome else Conflict("the task exists already")
+
+    async def _queue(self, tasks: Sequence[Task]) -> dict[str, QueueUnavailable]:
+        """Queue stored tasks; return why not for each that will not run."""
+        try:
+            pushed = await self.queue.push_many([entry_of(task) for task in tasks])
+        except QueueUnavailable as error:
+            stopped = await asyncio.gather(*(self._void_or_owe(task) for task in tasks))
+            return {task.id: error for task, is_stopped in zip(tasks, stopped, strict=True) if is_stopped}
+        for task in tasks:
+            self.limits.note(task.provider, task.user_id, pushed.in_line[task.id])
+            if self.registry.has_listeners:
+                self._later(self.registry.tell(event_of(task, TaskEventKind.CREATED)))
+        return {}
+
+    async def _void_or_owe(self, task: Task) -> bool:
+        """Void a stored task, now or when MongoDB is back; False when it was taken up before and is on its way."""
+        try:
+            return await self._void(task)
+        except StoreUnavailable:
+            self._later(self._void_when_possible(task))
+            return True
+
+    def _later(self, step: Coroutine[Any, Any, None]) -> None:
+        running = asyncio.create_task(step)
+        self._running.add(running)
+        running.add_done_callback(self._running.discard)
+
+    async def _void(self, task: Task) -> bool:
+        """Make sure *task*, stored or still to land, will not run; False when it runs, or was claimed since.
+
+        The tombstone takes the id, so that an insert still under way finds it taken.
+        """
+        now = self.clock.now()
+        message = "the server could not confirm this task when it was submitted, and cancelled it"
+        error = TaskError(code=NOT_ACKNOWLEDGED, message=message, retryable=True)
+        tombstone = attrs.evolve(
+            task,
+            status=Status.CANCELLED,
+            transition_id=new_token(),
+            waiting=None,
+            run_at=None,
+            completed_at=now,
+            error=error,
+        )
+        if await self.store.insert(tombstone):
+            return True
+        return await self.store.apply(transitions.cancelled(task, now, error))
+
+    async def _void_when_possible(self, task: Task) -> None:
+        for _ in range(VOID_TRIES):
+            try:
+                voided = await self._void(task)
+            except StoreUnavailable:
+                await asyncio.sleep(VOID_PAUSE_S)
+            else:
+                log.warning("task_not_acknowledged", task_id=task.id, voided=voided)
+                return
+        log.error("task_not_voided", task_id=task.id)
