@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ class ProviderInfo:
     sandbox: bool = False
     homepage: str | None = None
 
-    @property
+    @cached_property
     def types(self) -> tuple[str, ...]:
         """Every task type that some model of this provider takes, in the order first named."""
         return tuple(dict.fromkeys(type_ for model in self.models for type_ in model.types))

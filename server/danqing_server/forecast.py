@@ -68,7 +68,8 @@ class Forecast:
         seen = self._seen.get(name)
         if seen is None or now_s - seen[0] >= KEPT_S or _failed(seen[1]):
             seen = self._seen[name] = (now_s, asyncio.create_task(self.look(name)))
-        return await asyncio.shield(seen[1])
+        look = seen[1]
+        return look.result() if look.done() else await asyncio.shield(look)
 
     async def look(self, name: str) -> LaneView:
         """Return how a lane stands at this moment. Raises QueueUnavailable."""

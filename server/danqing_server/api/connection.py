@@ -10,7 +10,6 @@ from __future__ import annotations
 from time import monotonic
 from typing import Any
 
-from sanic.helpers import has_message_body
 from sanic.http import Http, Stage
 from sanic.server import HttpProtocol
 
@@ -19,6 +18,8 @@ from danqing_server.api.links import is_near
 from danqing_server.api.replay import Replays
 
 __all__ = ["Connection"]
+
+BODILESS = (204, 304)
 
 
 class _Exchange(Http):
@@ -30,7 +31,7 @@ class _Exchange(Http):
         """Send an answer's head, and its body when it is whole."""
         response: Any = self.response
         body: bytes = data or getattr(response, "body", None) or b""
-        whole = body and (end_stream or not data) and has_message_body(response.status)
+        whole = body and (end_stream or not data) and response.status not in BODILESS
         plain = whole and not self.head_only and not self.expecting_continue
         head = self._head(response, len(body)) if plain else None
         if head is None:

@@ -13,7 +13,7 @@ from danqing_server.api.entry import admit, admit_change
 from danqing_server.api.idempotency import created_headers, submit_once
 from danqing_server.api.links import base_url
 from danqing_server.api.messages import CHINESE, Text, language_of
-from danqing_server.api.receiving import received_object
+from danqing_server.api.receiving import ReceivedObject
 from danqing_server.api.routing import on_get, on_post
 from danqing_server.api.views import Viewer, error_view
 from danqing_server.models import FINISHED, Status, Task
@@ -42,7 +42,7 @@ async def create_image_task(request: Request[Any, Any]) -> HTTPResponse:
     """Submit an image task."""
     services, owner = admit_change(request)
     language = language_of(request.headers)
-    async with received_object(request) as body:
+    async with ReceivedObject(request) as body:
         submission = image_submission(body, owner, language)
         accepted = await submit_once(request, services, submission, body)
     task = accepted.task

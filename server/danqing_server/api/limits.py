@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import attrs
 
 from danqing_server.errors import Overloaded
@@ -21,19 +18,11 @@ class BodyBudget:
     limit_bytes: int
     held_bytes: int = 0
 
-    @contextmanager
-    def holding(self, size_bytes: int) -> Iterator[Holding]:
-        """Hold *size_bytes* while the block lasts; more can be added as more arrives.
-
-        Raises:
-            Overloaded: there is no room.
-        """
+    def holding(self, size_bytes: int) -> Holding:
+        """Hold *size_bytes*, and more as it arrives, until released. Raises Overloaded when there is no room."""
         holding = Holding(self)
-        try:
-            holding.add(size_bytes)
-            yield holding
-        finally:
-            self.held_bytes -= holding.size_bytes
+        holding.add(size_bytes)
+        return holding
 
 
 @attrs.define(eq=False)
@@ -44,10 +33,15 @@ class Holding:
     size_bytes: int = 0
 
     def add(self, size_bytes: int) -> None:
-        """Hold more. Raises Overloaded when there is no room."""
+        """Hold more. Raises Overloaded when there is no room; what is held stays."""
         if self._budget.held_bytes + size_bytes > self._budget.limit_bytes:
             raise Overloaded(
                 "too many request bodies are being read", retry_after_s=RETRY_AFTER_S, server_wide=True
             )
         self._budget.held_bytes += size_bytes
         self.size_bytes += size_bytes
+
+    def release(self) -> None:
+        """Give it all back; a second time changes nothing."""
+        self._budget.held_bytes -= self.size_bytes
+        self.size_bytes = 0

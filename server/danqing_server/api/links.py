@@ -49,7 +49,12 @@ def _asked_for(request: Request[Any, Any]) -> tuple[str, str | None]:
     if ("x-forwarded-proto" in headers or "x-forwarded-host" in headers) and is_near(request.ip):
         host = _first(headers.get("x-forwarded-host")) or host
         scheme = "https" if _first(headers.get("x-forwarded-proto")).lower() == "https" else scheme
-    return scheme, host if host is not None and _HOST.fullmatch(host) else None
+    return scheme, host if host is not None and _is_plain(host) else None
+
+
+@lru_cache(maxsize=1024)
+def _is_plain(host: str) -> bool:
+    return _HOST.fullmatch(host) is not None
 
 
 def _first(header: str | None) -> str:

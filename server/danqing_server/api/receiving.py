@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
+import attrs
 from sanic import Request
 from sanic.exceptions import PayloadTooLarge, RequestTimeout
 from sanic.http import Http
 
 from danqing_plugins import Problem
-from danqing_server.api.limits import BodyBudget
+from danqing_server.api.limits import BodyBudget, Holding
 from danqing_server.codec import parse_json_object
 from danqing_server.errors import BodyTooLarge, InvalidSubmission
 
-__all__ = ["discard_body", "received_object"]
+__all__ = ["ReceivedObject", "discard_body"]
 
 LARGE_BYTES = 1024 * 1024
 MOST_VALUES = 100_000
@@ -26,33 +26,43 @@ LINGER_S = 2.0
 SLOWEST_BYTES_PER_S = 256 * 1024
 
 
-@asynccontextmanager
-async def received_object(request: Request[Any, Any]) -> AsyncIterator[dict[str, Any]]:
-    """Receive the body, whatever its content type, and yield it as a JSON object; it counts while the block lasts.
+@attrs.define(eq=False)
+class ReceivedObject:
+    """A request's body, whatever its content type, as a JSON object; it counts while the block lasts.
 
-    Raises:
+    Entering raises:
         Overloaded: the process holds too many bodies; nothing was read.
         BodyTooLarge, RequestTimeout: the body is too large, or too slow.
         InvalidSubmission: it is no JSON object.
     """
-    budget: BodyBudget = request.app.ctx.body_budget
-    announced = _announced_bytes(request)
-    limit: int = request.app.config.REQUEST_MAX_SIZE
-    if announced > limit:
-        await _linger(request)
-        raise BodyTooLarge(limit)
-    with budget.holding(announced) as holding:
-        body = await _receive(request, holding.add)
-        if body.count(b",") + body.count(b"[") + body.count(b"{") > MOST_VALUES:
-            raise InvalidSubmission(
-                [Problem(field="request_body", message=f"holds more than {MOST_VALUES} values")]
-            )
-        if len(body) > LARGE_BYTES:
-            value = await asyncio.to_thread(parse_json_object, body)
-        else:
-            value = parse_json_object(body)
-        del body
-        yield value
+
+    request: Request[Any, Any]
+    _holding: Holding = attrs.field(init=False)
+
+    async def __aenter__(self) -> dict[str, Any]:
+        app = self.request.app
+        announced, limit = _announced_bytes(self.request), app.config.REQUEST_MAX_SIZE
+        if announced > limit:
+            await _linger(self.request)
+            raise BodyTooLarge(limit)
+        budget: BodyBudget = app.ctx.body_budget
+        self._holding = budget.holding(announced)
+        try:
+            return await _read_object(await _receive(self.request, announced, self._holding))
+        except BaseException:
+            self._holding.release()
+            raise
+
+    async def __aexit__(self, *_error: object) -> None:
+        self._holding.release()
+
+
+async def _read_object(body: bytes) -> dict[str, Any]:
+    if body.count(b",") + body.count(b"[") + body.count(b"{") > MOST_VALUES:
+        raise InvalidSubmission([Problem(field="request_body", message=f"holds more than {MOST_VALUES} values")])
+    if len(body) > LARGE_BYTES:
+        return await asyncio.to_thread(parse_json_object, body)
+    return parse_json_object(body)
 
 
 async def discard_body(request: Request[Any, Any]) -> None:
@@ -81,19 +91,22 @@ def _announced_bytes(request: Request[Any, Any]) -> int:
     return int(announced) if announced is not None and announced.isdecimal() else 0
 
 
-async def _receive(request: Request[Any, Any], count: Callable[[int], None]) -> bytes:
-    """Return the whole body; *count* hears of each piece that was not announced."""
+async def _receive(request: Request[Any, Any], announced: int, holding: Holding) -> bytes:
+    """Return the whole body; what was not announced counts as it arrives."""
     stream = request.stream
     if not isinstance(stream, Http):
         return b""
-    announced = _announced_bytes(request)
+    if 0 < announced <= len(stream.recv_buffer):
+        body = await stream.read() or b""  # it is there: nothing to wait for
+        await stream.read()
+        return body
     expected = announced or request.app.config.REQUEST_MAX_SIZE
     pieces: list[bytes] = []
     try:
         async with asyncio.timeout(SHORTEST_WAIT_S + expected / SLOWEST_BYTES_PER_S):
             async for piece in stream:
                 if not announced:
-                    count(len(piece))
+                    holding.add(len(piece))
                 pieces.append(piece)
     except TimeoutError as error:
         raise RequestTimeout("the body came too slowly") from error

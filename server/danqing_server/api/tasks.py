@@ -20,7 +20,7 @@ from danqing_server.api.entry import Caller, admit, admit_change
 from danqing_server.api.idempotency import created_headers, submit_once
 from danqing_server.api.links import base_url
 from danqing_server.api.messages import Text, language_of
-from danqing_server.api.receiving import discard_body, received_object
+from danqing_server.api.receiving import ReceivedObject, discard_body
 from danqing_server.api.routing import on_delete, on_get, on_post
 from danqing_server.api.views import Viewer, explanation_view
 from danqing_server.clock import from_ms, to_ms
@@ -71,7 +71,7 @@ async def create_task(request: Request[Any, Any]) -> HTTPResponse:
     caller = admit_change(request)
     services, owner = caller
     language = language_of(request.headers)
-    async with received_object(request) as body:
+    async with ReceivedObject(request) as body:
         submission = task_submission(body, owner, language, services.settings.max_delay_s)
         accepted = await submit_once(request, services, submission, body)
     shown = _viewer(request, caller).task(accepted.task)

@@ -15,7 +15,7 @@ from danqing_server.api.entry import admit, admit_change
 from danqing_server.api.fields import REQUIRED
 from danqing_server.api.idempotency import HEADER, repeat_of
 from danqing_server.api.messages import Text, language_of
-from danqing_server.api.receiving import discard_body, received_object
+from danqing_server.api.receiving import ReceivedObject, discard_body
 from danqing_server.api.routing import on_delete, on_get, on_post, on_put
 from danqing_server.api.views import user_view
 from danqing_server.errors import InvalidSubmission, KeyReused, NotFound
@@ -44,7 +44,7 @@ async def create_user(request: Request[Any, Any]) -> HTTPResponse:
     """Create a user."""
     services, owner = admit_change(request)
     language = language_of(request.headers)
-    async with received_object(request) as body:
+    async with ReceivedObject(request) as body:
         fields = new_user(body, language)
     now = services.clock.now()
     user = User(
@@ -115,7 +115,7 @@ async def update_user(request: Request[Any, Any], user_id: str) -> HTTPResponse:
     """Change a user's address or name."""
     services, owner = admit_change(request)
     language = language_of(request.headers)
-    async with received_object(request) as body:
+    async with ReceivedObject(request) as body:
         fields = user_change(body, language)
     said = {"email": fields.email, "name": fields.name}
     sets = {name: value for name, value in said.items() if value is not None}

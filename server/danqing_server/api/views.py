@@ -225,7 +225,7 @@ def _call(call: CallRecord) -> dict[str, Any]:
 
 def _usage(task: Task) -> dict[str, Any]:
     """Return what the provider counted: for the whole when it says so, else the sum over the calls."""
-    if task.usage:
+    if task.usage or not task.calls:
         return dict(task.usage)
     total: Counter[str] = Counter()
     for call in task.calls.values():

@@ -31,10 +31,9 @@ class Entry:
     calls: int = 1
     due_ms: int = 0
 
-    def as_arguments(self) -> list[str | int]:
-        """Return the five arguments the scripts take for one task."""
-        weight = f"{self.images},{self.calls}"
-        return [self.id, weight, self.priority[0], self.user_id, self.due_ms]
+    def as_argument(self) -> str:
+        """Return the one argument that the scripts take for a task; what its user chose comes last."""
+        return f"{self.id} {self.images},{self.calls} {self.priority[0]} {self.due_ms} {self.user_id}"
 
 
 @attrs.frozen(kw_only=True)
@@ -111,8 +110,8 @@ class Queue:
         new = 0
         in_line: dict[str, int] = {}
         for lane, group in _by_lane(entries).items():
-            arguments = [argument for entry in group for argument in entry.as_arguments()]
-            count, *lengths = await self._run(scripts.PUSH, lane, [self._now_ms(), *arguments])
+            arguments: list[str | int] = [self._now_ms(), *(entry.as_argument() for entry in group)]
+            count, *lengths = await self._run(scripts.PUSH, lane, arguments)
             new += count
             in_line.update(zip((entry.id for entry in group), lengths, strict=True))
         return Pushed(new=new, in_line=in_line)
@@ -147,7 +146,7 @@ class Queue:
 
     async def release(self, worker: str, entry: Entry) -> None:
         """Put a task that *worker* holds back at the head of its user's line, or among the delayed."""
-        await self._run(scripts.RELEASE, entry.lane, [self._now_ms(), worker, *entry.as_arguments()])
+        await self._run(scripts.RELEASE, entry.lane, [self._now_ms(), worker, entry.as_argument()])
 
     async def held(self, lane: str, worker: str) -> set[str]:
         """Return what Redis believes *worker* holds."""

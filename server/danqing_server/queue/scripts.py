@@ -38,6 +38,10 @@ local function parts(value)
   local images, p, user = string.match(value, '^.([%d,]+):(%a):(.*)$')
   return images, p, user
 end
+local function entry(argument) -- `id images,calls priority due_ms user`
+  local id, images, p, due, user = string.match(argument, '^(%S+) (%S+) (%S+) (%S+) (.*)$')
+  return id, images, p, tonumber(due), user
+end
 local function place(id, images, p, user, due, head, now)
   local rest = images .. ':' .. p .. ':' .. user
   if due > now then
@@ -66,16 +70,16 @@ end
 PUSH = (
     _SHARED
     + """
--- ARGV: now_ms, then id, images, priority, user, due_ms for each; answers how many were new, then the length of
--- each one's line
+-- ARGV: now_ms, then an entry for each; answers how many were new, then the length of each one's line
 local now = tonumber(ARGV[1])
 local reply = {0}
-for i = 2, #ARGV, 5 do
-  if redis.call('HEXISTS', B .. ':ids', ARGV[i]) == 0 then
-    place(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], tonumber(ARGV[i + 4]), false, now)
+for i = 2, #ARGV do
+  local id, images, p, due, user = entry(ARGV[i])
+  if redis.call('HEXISTS', B .. ':ids', id) == 0 then
+    place(id, images, p, user, due, false, now)
     reply[1] = reply[1] + 1
   end
-  reply[#reply + 1] = redis.call('LLEN', B .. ':line:' .. ARGV[i + 2] .. ':' .. ARGV[i + 3])
+  reply[i] = redis.call('LLEN', B .. ':line:' .. p .. ':' .. user)
 end
 wake(reply[1])
 return reply
@@ -217,15 +221,16 @@ return held
 RELEASE = (
     _SHARED
     + """
--- ARGV: now_ms, worker, then id, images, priority, user, due_ms for each: held no more, first in line
+-- ARGV: now_ms, worker, then an entry for each: held no more, first in line
 local now, worker = tonumber(ARGV[1]), ARGV[2]
-for i = 3, #ARGV, 5 do
-  local held = redis.call('SREM', B .. ':held:' .. worker, ARGV[i]) == 1
-  if held or redis.call('HEXISTS', B .. ':ids', ARGV[i]) == 0 then
-    place(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], tonumber(ARGV[i + 4]), true, now)
+for i = 3, #ARGV do
+  local id, images, p, due, user = entry(ARGV[i])
+  local held = redis.call('SREM', B .. ':held:' .. worker, id) == 1
+  if held or redis.call('HEXISTS', B .. ':ids', id) == 0 then
+    place(id, images, p, user, due, true, now)
   end
 end
-wake((#ARGV - 2) / 5)
+wake(#ARGV - 2)
 return 1
 """
 )

@@ -10,16 +10,23 @@ class TestBodyBudget:
     def test_bodies_beyond_the_limit_are_refused(self) -> None:
         """And hold nothing."""
         budget = BodyBudget(100)
-        with budget.holding(60):
-            with pytest.raises(Overloaded), budget.holding(41):
-                pass
-            with budget.holding(40):
-                assert budget.held_bytes == 100
+        first = budget.holding(60)
+        with pytest.raises(Overloaded):
+            budget.holding(41)
+        second = budget.holding(40)
+        assert budget.held_bytes == 100
+        first.release()
+        second.release()
         assert budget.held_bytes == 0
 
     def test_what_grows_is_given_back_whole(self) -> None:
-        """A chunked body counts as it arrives, also when it ends in an error."""
+        """A chunked body counts as it arrives; what found no room adds nothing, and once is enough."""
         budget = BodyBudget(100)
-        with pytest.raises(Overloaded), budget.holding(0) as holding:
-            holding.add(101)
+        holding = budget.holding(0)
+        holding.add(99)
+        with pytest.raises(Overloaded):
+            holding.add(2)
+        assert budget.held_bytes == 99
+        holding.release()
+        holding.release()
         assert budget.held_bytes == 0
