@@ -1,7 +1,8 @@
 """Group commit: concurrent calls of one process are gathered into one command each waits for.
 
-There is no timer. While two batches are under way the next one gathers, so an idle system answers in one round
-trip and a busy one fills its batches. Two batches of at most 256 worked best on two cores.
+There is no timer. While a batch is under way the next one gathers, so an idle system answers in one round trip and
+a busy one fills its batches. One at a time, of at most 256, worked best on two cores: two in flight were half as
+large, and cost a fifth more processor time for each submission.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 LARGEST_BATCH = 256
-IN_FLIGHT = 2
 
 
 @attrs.define(eq=False)
@@ -32,36 +32,30 @@ class Batcher(Generic[Item, Answer]):
 
     flush: Callable[[Sequence[Item]], Awaitable[Sequence[Answer | Exception]]]
     largest: int = LARGEST_BATCH
-    in_flight: int = IN_FLIGHT
     _gathered: deque[tuple[Item, asyncio.Future[Answer]]] = attrs.field(factory=deque, init=False)
-    _runners: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
-    _active: int = attrs.field(default=0, init=False)
+    _runner: asyncio.Task[None] | None = attrs.field(default=None, init=False)
 
     async def submit(self, item: Item) -> Answer:
         """Add *item* to the next batch and return its answer."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._gathered.append((item, future))
-        if self._active < self.in_flight:
-            self._active += 1
-            runner = asyncio.create_task(self._run())
-            self._runners.add(runner)
-            runner.add_done_callback(self._runners.discard)
+        if self._runner is None:
+            self._runner = asyncio.create_task(self._run())
         return await future
 
     async def drain(self) -> None:
         """Wait until everything submitted so far is answered."""
-        while self._runners:
-            await asyncio.wait(self._runners)
+        while self._runner is not None:
+            await asyncio.wait({self._runner})
 
     async def _run(self) -> None:
         try:
             while self._gathered:
                 count = min(self.largest, len(self._gathered))
-                batch = [self._gathered.popleft() for _ in range(count)]
-                await self._answer(batch)
+                await self._answer([self._gathered.popleft() for _ in range(count)])
         finally:
             # At once, not in a callback: what is submitted before a callback ran would wait for ever.
-            self._active -= 1
+            self._runner = None
 
     async def _answer(self, batch: list[tuple[Item, asyncio.Future[Answer]]]) -> None:
         try:

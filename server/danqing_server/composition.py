@@ -15,6 +15,7 @@ from danqing_server.api.services import HealthCheck, Services
 from danqing_server.assets.fetching import public_session
 from danqing_server.assets.storage import Assets, open_assets
 from danqing_server.clock import Clock
+from danqing_server.codec import dump_json
 from danqing_server.control import Control
 from danqing_server.errors import DanqingError, ServiceUnavailable
 from danqing_server.forecast import Forecast
@@ -221,9 +222,14 @@ def _provider_session() -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
+        json_serialize=_json_text,
         timeout=aiohttp.ClientTimeout(total=None),
         trust_env=False,
     )
+
+
+def _json_text(value: object) -> str:
+    return dump_json(value).decode()
 
 
 async def _prepare_database(*stores: TaskStore | UserStore | KeyStore) -> None:

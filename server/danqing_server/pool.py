@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 
 import attrs
 
@@ -39,7 +40,11 @@ class _Batch:
 
 @attrs.define(eq=False)
 class Lane:
-    """The tasks of one provider in this process: at most `concurrency` at once."""
+    """The tasks of one provider in this process: at most `concurrency` at once.
+
+    A task whose end is being written no longer counts, so that the next one need not wait for MongoDB; of those
+    there are at most as many again.
+    """
 
     name: str
     concurrency: int
@@ -47,6 +52,7 @@ class Lane:
     tools: Tools
     download_slots: asyncio.Semaphore
     running: dict[str, tuple[Execution, asyncio.Task[None]]] = attrs.field(factory=dict, init=False)
+    _asking: set[str] = attrs.field(factory=set, init=False)
     _changed: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _nonce: str | None = attrs.field(default=None, init=False)
     _batch: _Batch | None = attrs.field(default=None, init=False)
@@ -56,7 +62,7 @@ class Lane:
         """Reserve and start tasks for ever, as many as there are free slots."""
         while True:
             await self._reconcile_when_due()
-            free = self.concurrency - len(self.running)
+            free = min(self.concurrency - len(self._asking), 2 * self.concurrency - len(self.running))
             if free <= 0:
                 await self._wait_for_a_slot()
             elif not self.tools.lease.fresh:
@@ -109,14 +115,19 @@ class Lane:
         return await self.tools.store.start(wanted, attempt, deadline_at)
 
     def _launch(self, task: Task) -> None:
-        execution = Execution(task, self.tools, self.download_slots)
+        execution = Execution(task, self.tools, self.download_slots, partial(self._asked, task.id))
+        self._asking.add(task.id)
         running = asyncio.create_task(execution.carry_out(), name=f"task {task.id}")
         self.running[task.id] = (execution, running)
         running.add_done_callback(lambda done: self._landed(task.id, done))
 
+    def _asked(self, task_id: str) -> None:
+        self._asking.discard(task_id)
+        self._changed.set()
+
     def _landed(self, task_id: str, done: asyncio.Task[None]) -> None:
         self.running.pop(task_id, None)
-        self._changed.set()
+        self._asked(task_id)
         if not done.cancelled() and done.exception() is not None:
             log.error("attempt_died", task_id=task_id, exc_info=done.exception())
 

@@ -21,7 +21,6 @@ __all__ = [
     "Policy",
     "ambiguity_allows",
     "billed_of",
-    "carried_call",
     "decide",
     "open_calls",
 ]
@@ -189,11 +188,11 @@ def open_calls(task: Task) -> tuple[CallRecord, ...]:
     ]
     attempt = task.attempt
     if task.single_call and attempt is not None and attempt.id not in task.calls and (missing or not task.images):
-        found.append(carried_call(task))
+        found.append(_carried_call(task))
     return tuple(found)
 
 
-def carried_call(task: Task) -> CallRecord:
+def _carried_call(task: Task) -> CallRecord:
     """Return the call that the start of a single-call task announced; its id is the attempt's."""
     if task.attempt is None:
         raise ValueError(f"task {task.id} is not being carried out")

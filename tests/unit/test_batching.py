@@ -12,7 +12,7 @@ from danqing_server.batching import Batcher
 
 class TestBatcher:
     async def test_concurrent_items_share_batches(self) -> None:
-        """While batches are under way the next one gathers."""
+        """While a batch is under way the next one gathers."""
         sizes: list[int] = []
 
         async def flush(items: Sequence[int]) -> list[int]:
@@ -32,7 +32,7 @@ class TestBatcher:
         async def flush(items: Sequence[int]) -> list[int]:
             return list(items)
 
-        batcher = Batcher(flush, in_flight=1)
+        batcher = Batcher(flush)
         async with asyncio.timeout(10):
             for number in range(3):  # each wakes up before the runner's end has been noticed
                 assert await batcher.submit(number) == number

@@ -70,6 +70,8 @@ class Aftermath:
             self.logger.warning("spending_not_settled", reason=str(error))
 
     async def _tell_plugins(self, task: Task, decision: Decision) -> None:
+        if not self.tools.registry.has_listeners:
+            return
         error = decision.error
         if isinstance(decision, Again):
             kind = TaskEventKind.RETRYING

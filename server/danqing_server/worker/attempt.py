@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Callable
 from enum import StrEnum
 from functools import partial
 
@@ -29,6 +31,7 @@ UNWIND_S = 10.0
 RATE_LIMITED_PAUSE_S = 2.0
 
 log = get_logger(__name__)
+_levels = logging.getLogger(__name__)
 
 
 class Interruption(StrEnum):
@@ -43,12 +46,14 @@ class Interruption(StrEnum):
 class Execution:
     """Carries one task out. `interrupt` ends it early; `carry_out` always returns with the task's end written.
 
-    The exception is a task that is in other hands by then: nothing is written of it.
+    The exception is a task that is in other hands by then: nothing is written of it. *on_asked* is called when the
+    provider and the downloads are done, and only the end is still to be written.
     """
 
     task: Task
     tools: Tools
     download_slots: asyncio.Semaphore
+    on_asked: Callable[[], None] = lambda: None
     ledger: Ledger = attrs.field(init=False)
     keeper: Keeper = attrs.field(init=False)
     logger: Logger = attrs.field(init=False)
@@ -85,7 +90,10 @@ class Execution:
     async def carry_out(self) -> None:
         """Run the provider, keep what it makes, decide what follows, write it down and tell the queue."""
         try:
-            failure = await self._attempt()
+            try:
+                failure = await self._attempt()
+            finally:
+                self.on_asked()
             decision = None if self.ledger.late else await self._conclude(failure)
         except AttemptLost:
             decision = None
@@ -189,7 +197,7 @@ class Execution:
         return outcomes.count(CallOutcome.UNKNOWN)
 
     def _change_for(self, decision: Decision) -> Change:
-        now, sets, dropped = self.tools.clock.now(), self.ledger.unsaved, self.ledger.dropped
+        now, sets, dropped = self.tools.clock.now(), self.ledger.sets, self.ledger.dropped
         if isinstance(decision, Finish):
             return transitions.finished(
                 self.ledger.task, decision.status, now, sets, decision.error, dropped=dropped
@@ -230,8 +238,9 @@ class Execution:
 
     def _log_finish(self, decision: Finish) -> None:
         code = decision.error.code if decision.error else None
-        tell = self.logger.debug if decision.status is Status.COMPLETED else self.logger.info
-        tell("task_finished", status=decision.status.value, error_code=code)
+        level = logging.DEBUG if decision.status is Status.COMPLETED else logging.INFO
+        if _levels.isEnabledFor(level):
+            self.logger.log(level, "task_finished", status=decision.status.value, error_code=code)
 
 
 def _job(task: Task) -> Job:

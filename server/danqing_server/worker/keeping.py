@@ -52,6 +52,8 @@ class Keeper:
 
     async def abandon(self) -> None:
         """Stop everything begun; URLs that are saved can be resumed later."""
+        if not self._running:
+            return
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 @attrs.define(eq=False)
 class Ledger:
-    """The task as this attempt sees it, ahead of MongoDB by `unsaved`, which the next write takes along.
+    """The task as this attempt sees it, ahead of MongoDB by what is unsaved, which the next write takes along.
 
     `dropped` are the fields that the write which ends the attempt removes. `late`: the task was cancelled while a
     call of ours was under way; what the call brings is kept, and changes nothing else.
@@ -32,37 +32,50 @@ class Ledger:
     """
 
     store: TaskStore
-    task: Task
-    unsaved: dict[str, Any] = attrs.field(factory=dict, init=False)
+    _task: Task
+    _noted: dict[str, Any] = attrs.field(factory=dict, init=False)
+    _unsaved: dict[str, Any] = attrs.field(factory=dict, init=False)
     dropped: tuple[str, ...] = attrs.field(default=(), init=False)
     late: bool = attrs.field(default=False, init=False)
     _saving: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
 
+    @property
+    def task(self) -> Task:
+        """The task with everything noted so far; a new one is made only when somebody looks."""
+        if self._noted:
+            self._task, self._noted = attrs.evolve(self._task, **self._noted), {}
+        return self._task
+
+    @property
+    def sets(self) -> dict[str, Any]:
+        """What is unsaved, as a write sets it: stored values by their dotted paths."""
+        return {path: value_of(value) for path, value in self._unsaved.items()}
+
     def note_call(self, record: CallRecord) -> None:
         """Remember a call as it now stands."""
-        self.task = attrs.evolve(self.task, calls={**self.task.calls, record.id: record})
-        self.unsaved[f"calls.{record.id}"] = value_of(record)
+        self._noted["calls"] = {**self._noted.get("calls", self._task.calls), record.id: record}
+        self._unsaved[f"calls.{record.id}"] = record
 
     def note_output(self, output: Output) -> None:
         """Remember a picture as it now stands."""
-        self.task = attrs.evolve(self.task, outputs={**self.task.outputs, str(output.index): output})
-        self.unsaved[f"outputs.{output.index}"] = value_of(output)
+        self._noted["outputs"] = {**self._noted.get("outputs", self._task.outputs), str(output.index): output}
+        self._unsaved[f"outputs.{output.index}"] = output
 
     def note(self, **fields: Any) -> None:
         """Remember other fields of the task."""
-        self.task = attrs.evolve(self.task, **fields)
-        self.unsaved.update({name: value_of(value) for name, value in fields.items()})
+        self._noted.update(fields)
+        self._unsaved.update(fields)
 
     async def save(self) -> None:
         """Make everything noted so far durable, however long MongoDB is away."""
         async with self._saving:  # who finds nothing unsaved must wait for the write that took it along
-            if not self.unsaved:
+            if not self._unsaved:
                 return
-            sets, self.unsaved = self.unsaved, {}
+            sets, taken, self._unsaved = self.sets, self._unsaved, {}
             try:
                 await self._write(sets)
             except BaseException:
-                self.unsaved = {**sets, **self.unsaved}
+                self._unsaved = {**taken, **self._unsaved}
                 raise
 
     async def _write(self, sets: Mapping[str, Any]) -> None:
@@ -86,9 +99,8 @@ class Ledger:
     def forget_output(self, index: int) -> None:
         """Drop a picture whose source is gone: it is missing again, and its call's outcome is in doubt."""
         lost = self.task.outputs[str(index)]
-        outputs = {key: output for key, output in self.task.outputs.items() if output is not lost}
-        self.task = attrs.evolve(self.task, outputs=outputs)
-        self.unsaved.pop(f"outputs.{index}", None)
+        self._noted["outputs"] = {key: output for key, output in self.task.outputs.items() if output is not lost}
+        self._unsaved.pop(f"outputs.{index}", None)
         self.dropped += (f"outputs.{index}",)
 
     def close_calls(self) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
 from typing import Any
 
 import aiohttp
@@ -28,7 +29,7 @@ from danqing_server.errors import AttemptLost, NotFound, PictureRejected, Source
 from danqing_server.ids import new_token
 from danqing_server.log import Logger
 from danqing_server.models import CallOutcome, CallRecord, Output, OutputState
-from danqing_server.retry import LEASE_IN_DOUBT, REFERENCE_UNAVAILABLE, ambiguity_allows, carried_call
+from danqing_server.retry import LEASE_IN_DOUBT, REFERENCE_UNAVAILABLE, ambiguity_allows
 from danqing_server.worker.failures import error_of
 from danqing_server.worker.keeping import Keeper
 from danqing_server.worker.ledger import Ledger
@@ -91,34 +92,8 @@ class TaskRun:
             return self.tools.task_timeout_s
         return max(0.0, (deadline_at - self.tools.clock.now()).total_seconds())
 
-    @asynccontextmanager
-    async def call(self, indexes: Sequence[int], fingerprint: str) -> AsyncIterator[OpenCall]:
-        record = await self._open_call(tuple(indexes), fingerprint)
-        self._open[record.id] = record
-        call = OpenCall(id=record.id)
-        outcome, code = CallOutcome.UNKNOWN, None
-        try:
-            yield call
-            outcome = CallOutcome.DELIVERED
-        except PluginError as error:
-            outcome, code = _outcome_of(error), error.code
-            call.request_id = call.request_id or error.request_id
-            raise
-        finally:
-            # Not awaited: it travels with the next write, and until then the call counts as open.
-            record = self._open.pop(record.id)
-            if record.resumable and outcome is CallOutcome.UNKNOWN:
-                outcome = CallOutcome.DELIVERED
-            closed = attrs.evolve(
-                record,
-                indexes=tuple(index for index in record.indexes if index not in call.released),
-                outcome=outcome,
-                ended_at=self.tools.clock.now(),
-                request_id=call.request_id,
-                error_code=code,
-                usage=dict(call.usage),
-            )
-            self.ledger.note_call(closed)
+    def call(self, indexes: Sequence[int], fingerprint: str) -> AbstractAsyncContextManager[OpenCall]:
+        return _CallBlock(self, tuple(indexes), fingerprint)
 
     async def deliver(self, index: int, source: Source) -> None:
         if not self._awaited(index):
@@ -181,27 +156,47 @@ class TaskRun:
             raise ValueError(f"picture {index} of a task of {self.ledger.task.images}")
         return index in self.missing
 
-    async def _open_call(self, indexes: tuple[int, ...], fingerprint: str) -> CallRecord:
-        """Write the call down, unless the task's own start announced it, and return its record."""
+    async def open_call(self, indexes: tuple[int, ...], fingerprint: str) -> CallRecord:
+        """Write a call down, unless the task's own start announced it, and return its record."""
         task = self.ledger.task
         if self.ledger.late:
             raise AttemptLost(task.id)
         if not ambiguity_allows(task, indexes, self.tools.policy):
             raise OutcomeUnknown("an earlier call may have been billed, and the policy allows no further one")
         self._require_lease()
-        carried = task.single_call and task.attempt is not None and task.attempt.id not in task.calls
-        now = self.tools.clock.now()
-        if carried:
-            announced = attrs.evolve(carried_call(task), indexes=indexes, fingerprint=fingerprint, sent_at=now)
-            self.ledger.note_call(announced)  # its start is on disk; the record travels with the next write
-            return announced
-        record = CallRecord(
-            id=new_token(), attempt=task.attempts, indexes=indexes, fingerprint=fingerprint, sent_at=now
-        )
-        self.ledger.note_call(record)
-        await self.ledger.save()
-        self._require_lease(record)
+        if task.single_call and task.attempt is not None and task.attempt.id not in task.calls:
+            # Its start is on disk; the record travels with the next write.
+            record = self._new_record(task.attempt.id, indexes, fingerprint)
+            self.ledger.note_call(record)
+        else:
+            record = self._new_record(new_token(), indexes, fingerprint)
+            self.ledger.note_call(record)
+            await self.ledger.save()
+            self._require_lease(record)
+        self._open[record.id] = record
         return record
+
+    def close_call(self, call: OpenCall, outcome: CallOutcome, code: str | None) -> None:
+        """Note how a call ended. The note travels with the next write, and until then the call counts as open."""
+        record = self._open.pop(call.id)
+        if record.resumable and outcome is CallOutcome.UNKNOWN:
+            outcome = CallOutcome.DELIVERED
+        closed = attrs.evolve(
+            record,
+            indexes=tuple(index for index in record.indexes if index not in call.released),
+            outcome=outcome,
+            ended_at=self.tools.clock.now(),
+            request_id=call.request_id,
+            error_code=code,
+            usage=dict(call.usage),
+        )
+        self.ledger.note_call(closed)
+
+    def _new_record(self, id_: str, indexes: tuple[int, ...], fingerprint: str) -> CallRecord:
+        now = self.tools.clock.now()
+        return CallRecord(
+            id=id_, attempt=self.ledger.task.attempts, indexes=indexes, fingerprint=fingerprint, sent_at=now
+        )
 
     def _require_lease(self, record: CallRecord | None = None) -> None:
         if self.tools.lease.fresh:
@@ -209,6 +204,35 @@ class TaskRun:
         if record is not None:
             self.ledger.note_call(attrs.evolve(record, outcome=CallOutcome.UNSENT))
         raise Unavailable("this worker's lease is in doubt; no call was sent", code=LEASE_IN_DOUBT)
+
+
+@attrs.define(eq=False)
+class _CallBlock:
+    """The block of `Run.call`."""
+
+    run: TaskRun
+    indexes: tuple[int, ...]
+    fingerprint: str
+    _call: OpenCall | None = attrs.field(default=None, init=False)
+
+    async def __aenter__(self) -> OpenCall:
+        record = await self.run.open_call(self.indexes, self.fingerprint)
+        self._call = OpenCall(id=record.id)
+        return self._call
+
+    async def __aexit__(
+        self, _type: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        call, self._call = self._call, None
+        if call is None:
+            return
+        outcome, code = CallOutcome.DELIVERED, None
+        if isinstance(error, PluginError):
+            outcome, code = _outcome_of(error), error.code
+            call.request_id = call.request_id or error.request_id
+        elif error is not None:
+            outcome = CallOutcome.UNKNOWN
+        self.run.close_call(call, outcome, code)
 
 
 def _outcome_of(error: PluginError) -> CallOutcome:

@@ -48,11 +48,11 @@ def _settlement(task: Task, tools: Tools) -> tuple[Change, Decision]:
     if isinstance(decision, Finish):
         for output in decision.outputs:
             ledger.note_output(output)
-        return transitions.finished(ledger.task, decision.status, now, ledger.unsaved, decision.error), decision
+        return transitions.finished(ledger.task, decision.status, now, ledger.sets, decision.error), decision
     return transitions.requeued(
         ledger.task,
         now,
-        ledger.unsaved,
+        ledger.sets,
         run_at=decision.run_at,
         failures=decision.failures,
         leases_lost=decision.leases_lost,
