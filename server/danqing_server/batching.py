@@ -35,13 +35,13 @@ class Batcher(Generic[Item, Answer]):
     _gathered: deque[tuple[Item, asyncio.Future[Answer]]] = attrs.field(factory=deque, init=False)
     _runner: asyncio.Task[None] | None = attrs.field(default=None, init=False)
 
-    async def submit(self, item: Item) -> Answer:
-        """Add *item* to the next batch and return its answer."""
+    def submit(self, item: Item) -> asyncio.Future[Answer]:
+        """Add *item* to the next batch; the future brings its answer. Cancelling it does not take the item out."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._gathered.append((item, future))
         if self._runner is None:
             self._runner = asyncio.create_task(self._run())
-        return await future
+        return future
 
     async def drain(self) -> None:
         """Wait until everything submitted so far is answered."""

@@ -33,6 +33,7 @@ SETTINGS_REFUSED = 2
 REQUESTS_GRACE_S = 5.0
 LEASE_PATIENCE_S = 3.0
 COLLECT_EVERY = 20_000
+SWITCH_EVERY_S = 0.0005
 CONNECTIONS_CHECK_S = 0.05
 
 
@@ -56,7 +57,7 @@ async def serve(settings: Settings, registry: Registry, listening: socket.socket
         await server.startup()
         await server.before_start()
         await server.after_start()
-        _calm_the_collector()
+        _share_the_processor()
         await stop.wait()
         server.close()
         await process.stop(settings.stop_grace_s)
@@ -65,15 +66,19 @@ async def serve(settings: Settings, registry: Registry, listening: socket.socket
         await server.after_stop()
 
 
-def _calm_the_collector() -> None:
-    """Leave what is loaded for good out of garbage collection, and collect the rest less often.
+def _share_the_processor() -> None:
+    """Spare the event loop what it need not pay for.
 
-    Thousands of waiting tasks are many objects that live for a while; walking them every 700 allocations took a
-    tenth of the processor time. Source: docs.python.org/3/library/gc.html#gc.freeze, read 2026-11-24.
+    What is loaded for good is left out of garbage collection, and the rest is collected less often: thousands of
+    waiting tasks are many objects that live for a while, and walking them every 700 allocations took a tenth of the
+    processor time. MongoDB's driver works in threads: who waits for the interpreter gets it ten times sooner than
+    by default. Sources: docs.python.org/3/library/gc.html#gc.freeze, sys.html#sys.setswitchinterval, read
+    2026-11-24.
     """
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_EVERY, 20, 50)
+    sys.setswitchinterval(SWITCH_EVERY_S)
 
 
 async def _finish_requests(server: Any) -> None:

@@ -72,8 +72,8 @@ class TestBatcher:
             return list(items)
 
         batcher = Batcher(flush)
-        leaving = asyncio.create_task(batcher.submit(1))
-        staying = asyncio.create_task(batcher.submit(2))
+        leaving = asyncio.ensure_future(batcher.submit(1))
+        staying = asyncio.ensure_future(batcher.submit(2))
         await asyncio.sleep(0)
         leaving.cancel()
         release.set()

@@ -12,7 +12,7 @@ from sanic.config import Config
 from danqing_server.api import docs_pages, health, images, pictures, providers, queue, tasks, users
 from danqing_server.api.connection import Connection
 from danqing_server.api.documentation import install_openapi
-from danqing_server.api.edge import ApiRequest, Edge, finish
+from danqing_server.api.edge import ApiRequest, Edge
 from danqing_server.api.identity import KeyRing
 from danqing_server.api.limits import BodyBudget
 from danqing_server.api.origins import Origins
@@ -43,7 +43,6 @@ def create_app(settings: Settings) -> Sanic[Any, Any]:
         dumps=dump_json,
         configure_logging=False,
     )
-    app.register_middleware(finish, "response")
     app.blueprint(health.routes)
     if settings.serves_api:
         for module in (images, tasks, users, pictures, providers, queue):

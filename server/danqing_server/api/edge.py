@@ -51,8 +51,8 @@ class ApiRequest(Request[Any, Any]):
         self.trace_id = given if given is not None and self.names_itself else new_token(TRACE_ID_BYTES)
 
 
-async def finish(request: ApiRequest, response: BaseHTTPResponse) -> None:
-    """Give an answer its request id and the headers for web pages, and log it."""
+def finish(request: ApiRequest, response: BaseHTTPResponse) -> None:
+    """Give an answer that is about to leave its request id and the headers for web pages, and log it."""
     headers = response.headers
     headers["x-request-id"] = request.trace_id
     origin = request.headers.get("origin")

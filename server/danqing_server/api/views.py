@@ -239,6 +239,8 @@ def _is_number(value: object) -> bool:
 
 def _billed(task: Task) -> Billed:
     """Say whether any call was charged for; a call that is under way is not known yet."""
+    if not task.calls and task.attempt is None:
+        return Billed.NO if task.error is None else task.error.billed
     billed = billed_of(task)
     if billed is Billed.NO and open_calls(task):
         return Billed.UNKNOWN
