@@ -82,7 +82,7 @@ def traceback_without_values(exc_info: ExcInfo) -> str:
     return "\n\n… caused by:\n\n".join(parts)
 
 
-def get_logger(name: str) -> Logger:
-    """Return the logger of module *name*."""
-    logger: Logger = structlog.stdlib.get_logger(name)
+def get_logger(name: str, **bound: object) -> Logger:
+    """Return the logger of module *name*, whose lines carry *bound*; it costs little until it is used."""
+    logger: Logger = structlog.stdlib.get_logger(name, **bound)
     return logger

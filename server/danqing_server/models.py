@@ -14,7 +14,7 @@ A task's life:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -217,6 +217,15 @@ class Task:
     late_attempt: str | None = None
     late: Mapping[str, Output] = attrs.field(factory=dict)
 
+    def changed(self, **fields: Any) -> Task:
+        """Return a copy with *fields* in place of its own, as `attrs.evolve` does at four times the cost."""
+        copy: Task = object.__new__(Task)
+        for read, write in _SLOTS.values():
+            write(copy, read(self))
+        for name, value in fields.items():
+            _SLOTS[name][1](copy, value)
+        return copy
+
     @property
     def missing(self) -> tuple[int, ...]:
         """The indexes nothing is known of yet: those a provider is still to be asked for."""
@@ -235,6 +244,13 @@ class Task:
     def _in_state(self, state: OutputState) -> tuple[Output, ...]:
         found = [output for output in self.outputs.values() if output.state is state]
         return tuple(sorted(found, key=lambda output: output.index))
+
+
+_SLOTS: Mapping[str, tuple[Callable[[Task], Any], Callable[[Task, Any], None]]] = {
+    field.name: (getattr(Task, field.name).__get__, getattr(Task, field.name).__set__)
+    for field in attrs.fields(Task)
+}
+"""How each field of a frozen task is read and, while a copy is made, written."""
 
 
 @attrs.frozen(kw_only=True)

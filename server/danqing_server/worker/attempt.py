@@ -30,7 +30,6 @@ __all__ = ["Execution", "Interruption"]
 UNWIND_S = 10.0
 RATE_LIMITED_PAUSE_S = 2.0
 
-log = get_logger(__name__)
 _levels = logging.getLogger(__name__)
 
 
@@ -65,7 +64,7 @@ class Execution:
     def __attrs_post_init__(self) -> None:
         self.ledger = Ledger(self.tools.store, self.task)
         self.keeper = Keeper(self.ledger, self.tools.assets, self.tools.clock, self.download_slots)
-        self.logger = log.bind(task_id=self.task.id, provider=self.task.provider)
+        self.logger = get_logger(__name__, task_id=self.task.id, provider=self.task.provider)
         self.aftermath = Aftermath(self.tools, self.logger, self.task.provider)
 
     @property

@@ -43,7 +43,7 @@ class Ledger:
     def task(self) -> Task:
         """The task with everything noted so far; a new one is made only when somebody looks."""
         if self._noted:
-            self._task, self._noted = attrs.evolve(self._task, **self._noted), {}
+            self._task, self._noted = self._task.changed(**self._noted), {}
         return self._task
 
     @property
