@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from danqing_server.settings import Settings
 from danqing_server.supervision.embedded.servers import free_port
 from tests.support.servers import RunningServer, run_mongod, run_redis, run_sandbox
+from tests.support.system import MakeSettings, settings_for
 
 
 @pytest.fixture(scope="session")
@@ -76,3 +78,21 @@ def own_redis(tmp_path: Path) -> Iterator[RunningServer]:
     """A redis-server that this test may kill, pause and restart."""
     with run_redis(tmp_path) as server:
         yield server
+
+
+@pytest.fixture
+def make_settings(
+    mongo_url: str, database_name: str, redis_url: str, redis_prefix: str, tmp_path: Path
+) -> MakeSettings:
+    """Settings for this test's own names: variables by name, other servers by `mongo_url` or `redis_url`."""
+
+    def make(*, mongo_url: str = mongo_url, redis_url: str = redis_url, **variables: str) -> Settings:
+        return settings_for(mongo_url, database_name, redis_url, redis_prefix, tmp_path, **variables)
+
+    return make
+
+
+@pytest.fixture
+def settings(make_settings: MakeSettings) -> Settings:
+    """Settings for this test's own names."""
+    return make_settings()

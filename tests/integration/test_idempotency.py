@@ -19,12 +19,6 @@ from tests.support.system import running_system, settings_for, until
 KEY = Repeat(key="k1", fingerprint="f1")
 
 
-@pytest.fixture
-def settings(mongo_url: str, database_name: str, redis_url: str, redis_prefix: str, tmp_path: Path) -> Settings:
-    """Settings for this test's own names."""
-    return settings_for(mongo_url, database_name, redis_url, redis_prefix, tmp_path)
-
-
 class TestKeys:
     async def test_the_same_key_and_body_answer_with_the_same_task(self, settings: Settings) -> None:
         """A client that repeats itself does not pay twice."""

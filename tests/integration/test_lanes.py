@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import attrs
 import pytest
@@ -16,9 +15,8 @@ from danqing_server.models import Priority, Status
 from danqing_server.queue.connection import connect
 from danqing_server.queue.gates import Gates, Report
 from danqing_server.queue.lanes import Entry, Queue, Rates
-from danqing_server.settings import Settings
 from tests.support.providers import ScriptedProvider, deliver_all
-from tests.support.system import running_system, settings_for, until
+from tests.support.system import MakeSettings, running_system, until
 
 LANE = "p"
 
@@ -61,15 +59,6 @@ async def bench(redis_url: str, redis_prefix: str) -> AsyncIterator[Bench]:
     async with connect(redis_url, redis_prefix, Clock(wall_s=time.wall)) as redis:
         queue = Queue(redis)
         yield Bench(queue, Gates(redis, queue), time)
-
-
-@pytest.fixture
-def settings(
-    mongo_url: str, database_name: str, redis_url: str, redis_prefix: str, tmp_path: Path
-) -> dict[str, str]:
-    """The variables of this test's own names."""
-    made = settings_for(mongo_url, database_name, redis_url, redis_prefix, tmp_path)
-    return dict(made.environment)
 
 
 class TestTurns:
@@ -210,7 +199,7 @@ class TestGate:
 
 class TestShutLane:
     async def test_tasks_wait_while_the_account_is_refused_and_run_when_it_is_well(
-        self, settings: dict[str, str]
+        self, make_settings: MakeSettings
     ) -> None:
         """An operator mends the account; no task has failed meanwhile."""
         refused = True
@@ -220,7 +209,7 @@ class TestShutLane:
                 raise AccountProblem("overdue", code="AccountOverdueError")
             await deliver_all(job, run)
 
-        async with running_system(Settings.read(settings), [ScriptedProvider(account)]) as system:
+        async with running_system(make_settings(), [ScriptedProvider(account)]) as system:
             tasks = [await system.submit() for _ in range(3)]
 
             async def shut() -> bool:
@@ -239,7 +228,7 @@ class TestShutLane:
             done = [await system.finished(task.id, timeout_s=40) for task in tasks]
             assert {task.status for task in done} == {Status.COMPLETED}
 
-    async def test_probes_of_a_broken_service_cost_no_task_its_attempts(self, settings: dict[str, str]) -> None:
+    async def test_probes_of_a_broken_service_cost_no_task_its_attempts(self, make_settings: MakeSettings) -> None:
         """With two attempts allowed, a lane that is shut keeps its tasks."""
         broken = True
 
@@ -248,8 +237,8 @@ class TestShutLane:
                 raise Unavailable("away", retry_after_s=0)
             await deliver_all(job, run)
 
-        variables = {**settings, "DANQING_MAX_ATTEMPTS": "2", "DANQING_CONCURRENCY": "1"}
-        async with running_system(Settings.read(variables), [ScriptedProvider(away)]) as system:
+        once = make_settings(DANQING_MAX_ATTEMPTS="2", DANQING_CONCURRENCY="1")
+        async with running_system(once, [ScriptedProvider(away)]) as system:
             for _ in range(10):
                 await system.services.gates.report("scripted", Report.FAILURE, "provider_unavailable")
             task = await system.submit()
@@ -264,9 +253,9 @@ class TestShutLane:
 
 
 class TestLimits:
-    async def test_a_full_lane_refuses_with_the_time_to_come_back(self, settings: dict[str, str]) -> None:
+    async def test_a_full_lane_refuses_with_the_time_to_come_back(self, make_settings: MakeSettings) -> None:
         """Nothing is kept of what is refused."""
-        full = Settings.read({**settings, "DANQING_MAX_QUEUED": "3"})
+        full = make_settings(DANQING_MAX_QUEUED="3")
         async with running_system(full, [ScriptedProvider()], workers=False) as system:
             for _ in range(3):
                 await system.submit()
@@ -282,9 +271,9 @@ class TestLimits:
             assert error.server_wide
             assert error.retry_after_s >= 1
 
-    async def test_one_user_is_bounded_and_others_are_not(self, settings: dict[str, str]) -> None:
+    async def test_one_user_is_bounded_and_others_are_not(self, make_settings: MakeSettings) -> None:
         """429 is for the user whose line is full."""
-        small = Settings.read({**settings, "DANQING_MAX_QUEUED_PER_USER": "2"})
+        small = make_settings(DANQING_MAX_QUEUED_PER_USER="2")
         async with running_system(small, [ScriptedProvider()], workers=False) as system:
             for _ in range(2):
                 await system.submit(user_id="greedy")
@@ -295,9 +284,9 @@ class TestLimits:
 
 
 class TestSpendGuard:
-    async def test_the_lane_closes_before_the_limit_is_passed(self, settings: dict[str, str]) -> None:
+    async def test_the_lane_closes_before_the_limit_is_passed(self, make_settings: MakeSettings) -> None:
         """At 0.20 a picture a limit of 0.50 pays for two; the third waits for tomorrow."""
-        limited = Settings.read({**settings, "DANQING_DAILY_SPEND_LIMITS": "scripted:0.50"})
+        limited = make_settings(DANQING_DAILY_SPEND_LIMITS="scripted:0.50")
         provider = ScriptedProvider(concurrency=1)
         async with running_system(limited, [provider]) as system:
             tasks = [await system.submit() for _ in range(3)]
@@ -310,9 +299,9 @@ class TestSpendGuard:
             assert statuses.count(Status.COMPLETED) == 2
             assert len(provider.jobs) == 2
 
-    async def test_a_refused_picture_costs_nothing(self, settings: dict[str, str]) -> None:
+    async def test_a_refused_picture_costs_nothing(self, make_settings: MakeSettings) -> None:
         """What was set aside is freed when the call turns out unbilled."""
-        limited = Settings.read({**settings, "DANQING_DAILY_SPEND_LIMITS": "scripted:0.20"})
+        limited = make_settings(DANQING_DAILY_SPEND_LIMITS="scripted:0.20")
 
         async def first_time_away(job: Job, run: Run) -> None:
             if job.attempt == 1:
@@ -326,9 +315,9 @@ class TestSpendGuard:
 
 
 class TestExplain:
-    async def test_a_waiting_task_says_its_place(self, settings: dict[str, str]) -> None:
+    async def test_a_waiting_task_says_its_place(self, make_settings: MakeSettings) -> None:
         """Own line and whole lane."""
-        async with running_system(Settings.read(settings), [ScriptedProvider()], workers=False) as system:
+        async with running_system(make_settings(), [ScriptedProvider()], workers=False) as system:
             for _ in range(3):
                 task = await system.submit(user_id="alice")
             await system.submit(user_id="bob")
@@ -336,21 +325,21 @@ class TestExplain:
             assert (explained.own_position, explained.lane_position) == (2, 3)
             assert explained.waiting_for == "turn"
 
-    async def test_a_scheduled_task_says_its_time(self, settings: dict[str, str]) -> None:
+    async def test_a_scheduled_task_says_its_time(self, make_settings: MakeSettings) -> None:
         """Nothing holds it but its schedule."""
-        async with running_system(Settings.read(settings), [ScriptedProvider()], workers=False) as system:
+        async with running_system(make_settings(), [ScriptedProvider()], workers=False) as system:
             task = await system.submit(delay_s=60, priority=Priority.HIGH)
             explained = await system.services.forecast.explain(task)
             assert (explained.waiting_for, explained.until) == ("schedule", task.run_at)
 
-    async def test_estimates_follow_the_recent_pace(self, settings: dict[str, str]) -> None:
+    async def test_estimates_follow_the_recent_pace(self, make_settings: MakeSettings) -> None:
         """What the lane did lately is what a client may expect."""
 
         async def slow(job: Job, run: Run) -> None:
             await asyncio.sleep(0.3)
             await deliver_all(job, run)
 
-        async with running_system(Settings.read(settings), [ScriptedProvider(slow)]) as system:
+        async with running_system(make_settings(), [ScriptedProvider(slow)]) as system:
             await system.finished((await system.submit()).id)
             pace = await system.services.gates.pace("scripted")
             assert pace.mean_s is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,33 +11,18 @@ import pytest
 from danqing_plugins import ContentRejected, InvalidRequest, Job, RateLimited, Result, Run, Source, Unavailable
 from danqing_server.errors import Conflict, InvalidSubmission
 from danqing_server.models import Billed, CallOutcome, OutputState, Status, Task
-from danqing_server.settings import Settings
 from tests.support.providers import ScriptedProvider, deliver_all, picture
-from tests.support.system import System, running_system, settings_for, until
-
-Make = Callable[..., Settings]
+from tests.support.system import MakeSettings, System, running_system, until
 
 
 @pytest.fixture(params=["motor", "pymongo"])
-def settings(
-    request: pytest.FixtureRequest,
-    mongo_url: str,
-    database_name: str,
-    redis_url: str,
-    redis_prefix: str,
-    tmp_path: Path,
-) -> Make:
-    """Settings for this test's own names and for each driver; variables by name."""
-
-    def make(**variables: str) -> Settings:
-        chosen = {"DANQING_MONGO_DRIVER": request.param, **variables}
-        return settings_for(mongo_url, database_name, redis_url, redis_prefix, tmp_path, **chosen)
-
-    return make
+def settings(request: pytest.FixtureRequest, make_settings: MakeSettings) -> MakeSettings:
+    """Settings for each driver; variables by name."""
+    return partial(make_settings, DANQING_MONGO_DRIVER=request.param)
 
 
 class TestHappyPath:
-    async def test_a_picture_is_kept_before_the_task_is_completed(self, settings: Make) -> None:
+    async def test_a_picture_is_kept_before_the_task_is_completed(self, settings: MakeSettings) -> None:
         """What is completed can be read from our own storage."""
         async with running_system(settings(), [ScriptedProvider()]) as system:
             task = await system.finished((await system.submit()).id)
@@ -48,14 +33,14 @@ class TestHappyPath:
             assert [call.outcome for call in task.calls.values()] == [CallOutcome.DELIVERED]
             assert task.attempt is None
 
-    async def test_single_call_task_needs_no_write_ahead_of_its_own(self, settings: Make) -> None:
+    async def test_single_call_task_needs_no_write_ahead_of_its_own(self, settings: MakeSettings) -> None:
         """The start announces the call, and its record carries the attempt's id."""
         async with running_system(settings(), [ScriptedProvider(single_call=True)]) as system:
             task = await system.finished((await system.submit()).id)
             assert task.status is Status.COMPLETED
             assert len(task.calls) == 1
 
-    async def test_an_announced_call_is_on_record_with_its_first_picture(self, settings: Make) -> None:
+    async def test_an_announced_call_is_on_record_with_its_first_picture(self, settings: MakeSettings) -> None:
         """A death after it must not lose the call that was paid for."""
         delivered, go_on = asyncio.Event(), asyncio.Event()
 
@@ -74,7 +59,7 @@ class TestHappyPath:
             go_on.set()
             await system.finished(task.id)
 
-    async def test_many_tasks_of_many_users_all_complete(self, settings: Make) -> None:
+    async def test_many_tasks_of_many_users_all_complete(self, settings: MakeSettings) -> None:
         """Nothing is lost and nothing runs twice under load."""
         provider = ScriptedProvider(concurrency=32)
         async with running_system(settings(), [provider]) as system:
@@ -83,7 +68,7 @@ class TestHappyPath:
             assert {task.status for task in finished} == {Status.COMPLETED}
             assert len(provider.jobs) == 200
 
-    async def test_a_task_without_pictures_returns_data(self, settings: Make) -> None:
+    async def test_a_task_without_pictures_returns_data(self, settings: MakeSettings) -> None:
         """A provider may answer with data alone."""
 
         async def answer(_job: Job, run: Run) -> Result:
@@ -96,7 +81,7 @@ class TestHappyPath:
 
 
 class TestFailures:
-    async def test_refused_task_fails_once(self, settings: Make) -> None:
+    async def test_refused_task_fails_once(self, settings: MakeSettings) -> None:
         """What can never succeed is not tried again."""
 
         async def refuse(_job: Job, run: Run) -> None:
@@ -112,7 +97,7 @@ class TestFailures:
             assert task.error.provider_code == "InputTextSensitiveContentDetected"
             assert len(provider.jobs) == 1
 
-    async def test_unbilled_failure_is_tried_again(self, settings: Make) -> None:
+    async def test_unbilled_failure_is_tried_again(self, settings: MakeSettings) -> None:
         """A service that was away for a moment costs nothing but time."""
 
         async def flaky(job: Job, run: Run) -> None:
@@ -127,7 +112,7 @@ class TestFailures:
             assert sorted(call.outcome for call in task.calls.values()) == ["delivered", "failed_unbilled"]
             assert task.error is None
 
-    async def test_kept_pictures_survive_the_failure_of_others(self, settings: Make) -> None:
+    async def test_kept_pictures_survive_the_failure_of_others(self, settings: MakeSettings) -> None:
         """Three of four is a completed task that says so."""
 
         async def three(_job: Job, run: Run) -> None:
@@ -144,7 +129,7 @@ class TestFailures:
             assert [output.index for output in task.kept] == [0, 1, 3]
             assert task.outputs["2"].state is OutputState.FAILED
 
-    async def test_delivered_pictures_are_not_asked_for_again(self, settings: Make) -> None:
+    async def test_delivered_pictures_are_not_asked_for_again(self, settings: MakeSettings) -> None:
         """The second attempt sees only what is missing."""
         asked: list[tuple[int, ...]] = []
 
@@ -161,7 +146,7 @@ class TestFailures:
             assert task.status is Status.COMPLETED
             assert asked == [(0, 1, 2), (1, 2)]
 
-    async def test_unknown_outcome_costs_at_most_one_more_call(self, settings: Make) -> None:
+    async def test_unknown_outcome_costs_at_most_one_more_call(self, settings: MakeSettings) -> None:
         """A call that may have been billed is repeated once, then the task fails and says why."""
 
         async def cut(_job: Job, run: Run) -> None:
@@ -176,7 +161,7 @@ class TestFailures:
             assert (task.error.code, task.error.billed) == ("outcome_unknown", Billed.UNKNOWN)
             assert len(provider.jobs) == 2
 
-    async def test_policy_fail_makes_no_second_call(self, settings: Make) -> None:
+    async def test_policy_fail_makes_no_second_call(self, settings: MakeSettings) -> None:
         """With `fail` an unknown outcome ends the task at once."""
 
         async def cut(_job: Job, run: Run) -> None:
@@ -189,7 +174,7 @@ class TestFailures:
             assert task.status is Status.FAILED
             assert len(provider.jobs) == 1
 
-    async def test_a_hung_provider_is_ended_by_the_deadline(self, settings: Make) -> None:
+    async def test_a_hung_provider_is_ended_by_the_deadline(self, settings: MakeSettings) -> None:
         """A call that never returns does not hold its task for ever."""
 
         async def hang(_job: Job, run: Run) -> None:
@@ -202,7 +187,7 @@ class TestFailures:
             assert task.error is not None
             assert (task.error.code, task.error.billed) == ("deadline_exceeded", Billed.UNKNOWN)
 
-    async def test_a_plugin_that_will_not_stop_leaves_an_unknown_outcome(self, settings: Make) -> None:
+    async def test_a_plugin_that_will_not_stop_leaves_an_unknown_outcome(self, settings: MakeSettings) -> None:
         """Its announced call was opened: nobody knows what it cost."""
 
         async def stubborn(_job: Job, run: Run) -> None:
@@ -225,7 +210,7 @@ class TestFailures:
 
 
 class TestSubmission:
-    async def test_a_wrong_field_is_named_and_nothing_is_kept(self, settings: Make) -> None:
+    async def test_a_wrong_field_is_named_and_nothing_is_kept(self, settings: MakeSettings) -> None:
         """Nothing is queued of what the provider refuses."""
         async with running_system(settings(), [ScriptedProvider()]) as system:
             with pytest.raises(InvalidSubmission) as refused:
@@ -233,7 +218,7 @@ class TestSubmission:
             assert [problem.field for problem in refused.value.problems] == ["prompt"]
             assert await system.services.store.count_for_user("u1", None) == 0
 
-    async def test_scheduled_task_waits_for_its_time(self, settings: Make) -> None:
+    async def test_scheduled_task_waits_for_its_time(self, settings: MakeSettings) -> None:
         """A delayed task is `scheduled` and then runs."""
         async with running_system(settings(), [ScriptedProvider()]) as system:
             task = await system.submit(delay_s=1)
@@ -243,7 +228,7 @@ class TestSubmission:
             assert done.started_at >= task.created_at.replace(microsecond=0)
             assert (done.started_at - task.created_at).total_seconds() >= 1
 
-    async def test_refused_request_from_the_plugin_at_run_time_fails(self, settings: Make) -> None:
+    async def test_refused_request_from_the_plugin_at_run_time_fails(self, settings: MakeSettings) -> None:
         """InvalidRequest while running is final."""
 
         async def refuse(_job: Job, _run: Run) -> None:
@@ -257,7 +242,7 @@ class TestSubmission:
 
 
 class TestControl:
-    async def test_cancelled_waiting_task_never_runs(self, settings: Make) -> None:
+    async def test_cancelled_waiting_task_never_runs(self, settings: MakeSettings) -> None:
         """A waiting task that is cancelled is taken out of the queue."""
         provider = ScriptedProvider()
         async with running_system(settings(), [provider]) as system:
@@ -268,7 +253,7 @@ class TestControl:
             await system.finished(other.id)
             assert [job.task_id for job in provider.jobs] == [other.id]
 
-    async def test_cancelling_a_running_task_stops_its_coroutine(self, settings: Make) -> None:
+    async def test_cancelling_a_running_task_stops_its_coroutine(self, settings: MakeSettings) -> None:
         """The provider is told by cancellation."""
         begun, stopped = asyncio.Event(), asyncio.Event()
 
@@ -287,7 +272,9 @@ class TestControl:
                 await stopped.wait()
             assert (await system.get(task.id)).status is Status.CANCELLED
 
-    async def test_a_picture_that_arrives_after_the_cancellation_is_kept_as_late(self, settings: Make) -> None:
+    async def test_a_picture_that_arrives_after_the_cancellation_is_kept_as_late(
+        self, settings: MakeSettings
+    ) -> None:
         """A call that has left is paid for: its picture is listed apart, and a retry uses it."""
         begun, go_on = asyncio.Event(), asyncio.Event()
 
@@ -320,7 +307,7 @@ class TestControl:
             assert [output.index for output in done.kept] == [0]
             assert len(provider.jobs) == 1
 
-    async def test_a_failed_task_can_be_retried_by_its_user(self, settings: Make) -> None:
+    async def test_a_failed_task_can_be_retried_by_its_user(self, settings: MakeSettings) -> None:
         """Its failed pictures are asked for again."""
 
         async def first_time_refused(job: Job, run: Run) -> None:
@@ -336,7 +323,7 @@ class TestControl:
             assert done.status is Status.COMPLETED
             assert done.error is None
 
-    async def test_a_completed_task_cannot_be_retried(self, settings: Make) -> None:
+    async def test_a_completed_task_cannot_be_retried(self, settings: MakeSettings) -> None:
         """Nobody pays twice by pressing the button twice."""
         async with running_system(settings(), [ScriptedProvider()]) as system:
             task = await system.submit()
@@ -344,7 +331,7 @@ class TestControl:
             with pytest.raises(Conflict):
                 await system.services.control.retry(task.id, None)
 
-    async def test_deleting_a_task_deletes_its_pictures(self, settings: Make, tmp_path: Path) -> None:
+    async def test_deleting_a_task_deletes_its_pictures(self, settings: MakeSettings, tmp_path: Path) -> None:
         """Nothing is left of a deleted task."""
         async with running_system(settings(), [ScriptedProvider()]) as system:
             task = await system.submit()

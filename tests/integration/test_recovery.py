@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -23,22 +23,11 @@ from danqing_server.settings import Settings
 from danqing_server.supervision.embedded.servers import mongod
 from tests.support.proxy import running_proxy
 from tests.support.servers import RunningServer, run_embedded
-from tests.support.system import System, running_system, settings_for, until
+from tests.support.system import MakeSettings, System, running_system, until
 from tests.support.worker_process import journaled, paid_by, paying_provider
 
-Make = Callable[..., Settings]
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 40.0
-
-
-@pytest.fixture
-def make(mongo_url: str, database_name: str, redis_url: str, redis_prefix: str, tmp_path: Path) -> Make:
-    """Settings for this test's own names; another server by `mongo_url` or `redis_url`."""
-
-    def settings(*, mongo_url: str = mongo_url, redis_url: str = redis_url, **variables: str) -> Settings:
-        return settings_for(mongo_url, database_name, redis_url, redis_prefix, tmp_path, **variables)
-
-    return settings
 
 
 @pytest.fixture
@@ -81,9 +70,11 @@ async def pictures_of(system: System, task: Task) -> list[bytes]:
 
 
 class TestDeadProcess:
-    async def test_every_task_of_a_killed_process_completes_elsewhere(self, make: Make, journal: Path) -> None:
+    async def test_every_task_of_a_killed_process_completes_elsewhere(
+        self, make_settings: MakeSettings, journal: Path
+    ) -> None:
         """Twenty tasks run in a process that is killed: all complete, each stored once, none paid for thrice."""
-        settings = make()
+        settings = make_settings()
         async with running_system(settings, [paying_provider(journal, 0)], workers=False) as door:
             with worker_processes(settings, journal, call_s=60) as [pid]:
                 tasks = await submitted(door, 20)
@@ -99,10 +90,10 @@ class TestDeadProcess:
             assert outcomes == [CallOutcome.DELIVERED, CallOutcome.UNKNOWN]
 
     async def test_a_call_that_was_cut_is_not_repeated_when_its_user_says_so(
-        self, make: Make, journal: Path
+        self, make_settings: MakeSettings, journal: Path
     ) -> None:
         """Under `fail` the tasks in flight fail as of unknown outcome; those not yet begun complete."""
-        settings = make(DANQING_CONCURRENCY="5")
+        settings = make_settings(DANQING_CONCURRENCY="5")
         async with running_system(settings, [paying_provider(journal, 0)], workers=False) as door:
             with worker_processes(settings, journal, call_s=60) as [pid]:
                 tasks = await submitted(door, 12, on_ambiguous="fail")
@@ -115,9 +106,9 @@ class TestDeadProcess:
         assert {task.error.code for task in finished if task.error} == {"outcome_unknown"}
         assert set(Counter(journaled(journal)).values()) == {1}
 
-    async def test_processes_share_the_work(self, make: Make, journal: Path) -> None:
+    async def test_processes_share_the_work(self, make_settings: MakeSettings, journal: Path) -> None:
         """Two processes carry the tasks out between them, and none runs twice."""
-        settings = make(DANQING_CONCURRENCY="4")
+        settings = make_settings(DANQING_CONCURRENCY="4")
         async with running_system(settings, [paying_provider(journal, 0)], workers=False) as door:
             with worker_processes(settings, journal, call_s=0.05, count=2):
                 finished = await ended(door, await submitted(door, 80))
@@ -128,11 +119,11 @@ class TestDeadProcess:
 
 class TestLostRedis:
     async def test_the_queue_is_rebuilt_without_a_restart(
-        self, make: Make, journal: Path, own_redis: RunningServer
+        self, make_settings: MakeSettings, journal: Path, own_redis: RunningServer
     ) -> None:
         """All of Redis vanishes under load: what waited runs, and what ran is not run again."""
         provider = paying_provider(journal, 0.3, concurrency=8)
-        async with running_system(make(redis_url=own_redis.url), [provider]) as system:
+        async with running_system(make_settings(redis_url=own_redis.url), [provider]) as system:
             tasks = await submitted(system, 60)
             await until(lambda: len(journaled(journal)) >= 8, what="tasks under way")
             await system.services.queue.connection.hot.flushall()
@@ -140,10 +131,12 @@ class TestLostRedis:
         assert {task.status for task in finished} == {Status.COMPLETED}
         assert set(Counter(journaled(journal)).values()) == {1}
 
-    async def test_a_killed_redis_is_waited_for(self, make: Make, journal: Path, own_redis: RunningServer) -> None:
+    async def test_a_killed_redis_is_waited_for(
+        self, make_settings: MakeSettings, journal: Path, own_redis: RunningServer
+    ) -> None:
         """Redis is killed under load and comes back: everything completes, once."""
         provider = paying_provider(journal, 0.2, concurrency=8)
-        async with running_system(make(redis_url=own_redis.url), [provider]) as system:
+        async with running_system(make_settings(redis_url=own_redis.url), [provider]) as system:
             tasks = await submitted(system, 40)
             await until(lambda: len(journaled(journal)) >= 8, what="tasks under way")
             await asyncio.to_thread(own_redis.restart)
@@ -154,11 +147,11 @@ class TestLostRedis:
 
 class TestLostMongoDB:
     async def test_a_killed_mongod_is_waited_for(
-        self, make: Make, journal: Path, own_mongod: RunningServer
+        self, make_settings: MakeSettings, journal: Path, own_mongod: RunningServer
     ) -> None:
         """MongoDB is killed under load and comes back: everything accepted completes, and nothing is paid twice."""
         provider = paying_provider(journal, 0.3, concurrency=8)
-        async with running_system(make(mongo_url=own_mongod.url), [provider]) as system:
+        async with running_system(make_settings(mongo_url=own_mongod.url), [provider]) as system:
             tasks = await submitted(system, 40)
             await until(lambda: len(journaled(journal)) >= 8, what="tasks under way")
             await asyncio.to_thread(own_mongod.restart)
@@ -166,11 +159,13 @@ class TestLostMongoDB:
         assert {task.status for task in finished} == {Status.COMPLETED}
         assert set(Counter(journaled(journal)).values()) == {1}
 
-    async def test_tasks_go_on_under_another_primary(self, make: Make, journal: Path, tmp_path: Path) -> None:
+    async def test_tasks_go_on_under_another_primary(
+        self, make_settings: MakeSettings, journal: Path, tmp_path: Path
+    ) -> None:
         """The primary of a replica set steps down under load: everything completes, once."""
         with replica_set(tmp_path) as replicas:
             provider = paying_provider(journal, 0.2, concurrency=8)
-            async with running_system(make(mongo_url=replicas.url), [provider]) as system:
+            async with running_system(make_settings(mongo_url=replicas.url), [provider]) as system:
                 tasks = await submitted(system, 40)
                 await until(lambda: len(journaled(journal)) >= 8, what="tasks under way")
                 await asyncio.to_thread(replicas.step_down)
@@ -182,14 +177,14 @@ class TestLostMongoDB:
 class TestBadConnections:
     @pytest.mark.parametrize("server", ["mongodb", "redis"])
     async def test_cut_connections_cost_time_only(
-        self, make: Make, journal: Path, mongo_url: str, redis_url: str, server: str
+        self, make_settings: MakeSettings, journal: Path, mongo_url: str, redis_url: str, server: str
     ) -> None:
         """Connections reset in the middle of what they carry: everything completes, once."""
         with running_proxy(mongo_url if server == "mongodb" else redis_url) as proxy:
             chosen = (
-                make(mongo_url=f"mongodb://127.0.0.1:{proxy.port}")
+                make_settings(mongo_url=f"mongodb://127.0.0.1:{proxy.port}")
                 if server == "mongodb"
-                else make(redis_url=f"redis://127.0.0.1:{proxy.port}/0")
+                else make_settings(redis_url=f"redis://127.0.0.1:{proxy.port}/0")
             )
             async with running_system(chosen, [paying_provider(journal, 0.05, concurrency=8)]) as system:
                 tasks = await submitted(system, 60)
@@ -203,12 +198,12 @@ class TestBadConnections:
         assert set(Counter(journaled(journal)).values()) == {1}
 
     async def test_slow_connections_cost_time_only(
-        self, make: Make, journal: Path, mongo_url: str, redis_url: str
+        self, make_settings: MakeSettings, journal: Path, mongo_url: str, redis_url: str
     ) -> None:
         """Both servers answer a fifth of a second late: everything completes, once."""
         with running_proxy(mongo_url) as mongodb, running_proxy(redis_url) as redis:
             mongodb.delay_s = redis.delay_s = 0.1
-            chosen = make(
+            chosen = make_settings(
                 mongo_url=f"mongodb://127.0.0.1:{mongodb.port}", redis_url=f"redis://127.0.0.1:{redis.port}/0"
             )
             async with running_system(chosen, [paying_provider(journal, 0.05)]) as system:
@@ -228,7 +223,7 @@ class ReplicaSet:
     url: str
 
     def step_down(self) -> None:
-        """Make the primary give up, and return when there is another."""
+        """MakeSettings the primary give up, and return when there is another."""
         with MongoClient[dict[str, object]](self.url) as client:
             before = client.primary or self._wait_for_primary(client)
             with contextlib.suppress(AutoReconnect):  # it closes its connections

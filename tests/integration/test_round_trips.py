@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import pytest
 from redis.asyncio import Redis
 
 from danqing_plugins import Job, Result, Run
@@ -16,17 +14,11 @@ from danqing_server.settings import Settings
 from danqing_server.store.client import connect
 from danqing_server.store.tasks import COLLECTION
 from tests.support.providers import ScriptedProvider
-from tests.support.system import System, running_system, settings_for, until
+from tests.support.system import System, running_system, until
 
 CLIENTS = 64
 TASKS = 1280
 HOT_COMMANDS = ("insert", "update", "find", "getMore", "delete", "aggregate", "findAndModify")
-
-
-@pytest.fixture
-def settings(mongo_url: str, database_name: str, redis_url: str, redis_prefix: str, tmp_path: Path) -> Settings:
-    """Settings for this test's own names."""
-    return settings_for(mongo_url, database_name, redis_url, redis_prefix, tmp_path)
 
 
 async def answer(_job: Job, run: Run) -> Result:

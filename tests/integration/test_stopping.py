@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -15,23 +13,10 @@ from danqing_server.errors import StoreUnavailable
 from danqing_server.janitor import Janitor
 from danqing_server.models import Attempt, CallOutcome, Status
 from danqing_server.registry import load_registry
-from danqing_server.settings import Settings
 from danqing_server.store.client import connect
 from danqing_server.store.leases import WorkerStore
 from tests.support.providers import ScriptedProvider, deliver_all, picture
-from tests.support.system import System, running_system, settings_for, until
-
-Make = Callable[..., Settings]
-
-
-@pytest.fixture
-def settings(mongo_url: str, database_name: str, redis_url: str, redis_prefix: str, tmp_path: Path) -> Make:
-    """Settings for this test's own names; variables by name."""
-
-    def make(**variables: str) -> Settings:
-        return settings_for(mongo_url, database_name, redis_url, redis_prefix, tmp_path, **variables)
-
-    return make
+from tests.support.system import MakeSettings, System, running_system, until
 
 
 async def abandoned(system: System, task_id: str, worker: str = "w-dead", *, id_: str = "a-dead") -> None:
@@ -43,7 +28,7 @@ async def abandoned(system: System, task_id: str, worker: str = "w-dead", *, id_
 
 
 class TestGrace:
-    async def test_a_call_under_way_is_finished_within_the_grace_time(self, settings: Make) -> None:
+    async def test_a_call_under_way_is_finished_within_the_grace_time(self, make_settings: MakeSettings) -> None:
         """SIGTERM does not cut a paid call."""
         begun, go_on = asyncio.Event(), asyncio.Event()
 
@@ -53,7 +38,7 @@ class TestGrace:
                 await go_on.wait()
                 await run.deliver(0, Source.from_bytes(picture()))
 
-        async with running_system(settings(), [ScriptedProvider(slow)]) as system:
+        async with running_system(make_settings(), [ScriptedProvider(slow)]) as system:
             task = await system.submit()
             await begun.wait()
             assert system.workers is not None
@@ -63,7 +48,9 @@ class TestGrace:
             await stopping
             assert (await system.get(task.id)).status is Status.COMPLETED
 
-    async def test_what_outlasts_the_grace_is_given_back_with_its_checkpoint(self, settings: Make) -> None:
+    async def test_what_outlasts_the_grace_is_given_back_with_its_checkpoint(
+        self, make_settings: MakeSettings
+    ) -> None:
         """The next process goes on from what was saved, without another paid call."""
         begun = asyncio.Event()
         resumed: list[object] = []
@@ -77,16 +64,16 @@ class TestGrace:
             resumed.append(run.saved["upstream_id"])
             await run.deliver(0, Source.from_bytes(picture()))
 
-        async with running_system(settings(DANQING_STOP_GRACE="0.1"), [ScriptedProvider(polling)]) as first:
+        async with running_system(make_settings(DANQING_STOP_GRACE="0.1"), [ScriptedProvider(polling)]) as first:
             task = await first.submit()
             await begun.wait()
-        async with running_system(settings(), [ScriptedProvider(polling)]) as second:
+        async with running_system(make_settings(), [ScriptedProvider(polling)]) as second:
             done = await second.finished(task.id)
             assert done.status is Status.COMPLETED
             assert resumed == ["cgt-1"]
             assert len(done.calls) == 1
 
-    async def test_a_checkpoint_inside_the_call_makes_its_outcome_known(self, settings: Make) -> None:
+    async def test_a_checkpoint_inside_the_call_makes_its_outcome_known(self, make_settings: MakeSettings) -> None:
         """Cut in the middle under `fail`: the upstream id is saved, so nothing is unknown and nothing is lost."""
         begun = asyncio.Event()
 
@@ -98,7 +85,7 @@ class TestGrace:
                     await asyncio.Event().wait()
             await run.deliver(0, Source.from_bytes(picture()))
 
-        short = settings(DANQING_STOP_GRACE="0.1", DANQING_ON_AMBIGUOUS="fail")
+        short = make_settings(DANQING_STOP_GRACE="0.1", DANQING_ON_AMBIGUOUS="fail")
         async with running_system(short, [ScriptedProvider(polling, single_call=True)]) as first:
             task = await first.submit()
             await begun.wait()
@@ -107,33 +94,33 @@ class TestGrace:
             assert done.status is Status.COMPLETED
             assert [call.outcome for call in done.calls.values()] == [CallOutcome.DELIVERED]
 
-    async def test_nothing_is_held_or_owned_after_a_stop(self, settings: Make) -> None:
+    async def test_nothing_is_held_or_owned_after_a_stop(self, make_settings: MakeSettings) -> None:
         """The next start finds no leftovers to wait for."""
-        async with running_system(settings(), [ScriptedProvider()]) as system:
+        async with running_system(make_settings(), [ScriptedProvider()]) as system:
             for _ in range(5):
                 await system.submit()
-        async with running_system(settings(), [ScriptedProvider()], workers=False) as later:
+        async with running_system(make_settings(), [ScriptedProvider()], workers=False) as later:
             assert await later.services.store.running_workers() == []
             assert (await later.services.queue.depth("scripted")).held == 0
 
 
 class TestDeath:
-    async def test_a_dead_workers_task_runs_again(self, settings: Make) -> None:
+    async def test_a_dead_workers_task_runs_again(self, make_settings: MakeSettings) -> None:
         """Nobody renews its lease: after a while others take its tasks over."""
-        async with running_system(settings(), [ScriptedProvider()], workers=False) as dead:
+        async with running_system(make_settings(), [ScriptedProvider()], workers=False) as dead:
             task = await dead.submit(delay_s=1)
             await abandoned(dead, task.id)
-        async with running_system(settings(), [ScriptedProvider()], dead_after_s=1) as alive:
+        async with running_system(make_settings(), [ScriptedProvider()], dead_after_s=1) as alive:
             done = await alive.finished(task.id)
             assert (done.status, done.leases_lost) == (Status.COMPLETED, 1)
 
-    async def test_a_death_during_a_call_is_an_unknown_outcome(self, settings: Make) -> None:
+    async def test_a_death_during_a_call_is_an_unknown_outcome(self, make_settings: MakeSettings) -> None:
         """With `fail` the task ends, and says that the call may have been billed."""
         provider = ScriptedProvider(single_call=True)
-        async with running_system(settings(), [provider], workers=False) as dead:
+        async with running_system(make_settings(), [provider], workers=False) as dead:
             task = await dead.submit(delay_s=1, on_ambiguous="fail")
             await abandoned(dead, task.id)
-        async with running_system(settings(), [provider], dead_after_s=1) as alive:
+        async with running_system(make_settings(), [provider], dead_after_s=1) as alive:
             done = await alive.finished(task.id)
             assert done.status is Status.FAILED
             assert done.error is not None
@@ -141,11 +128,11 @@ class TestDeath:
             assert [call.outcome for call in done.calls.values()] == [CallOutcome.UNKNOWN]
             assert provider.jobs == []
 
-    async def test_a_task_that_costs_three_workers_their_lives_is_poison(self, settings: Make) -> None:
+    async def test_a_task_that_costs_three_workers_their_lives_is_poison(self, make_settings: MakeSettings) -> None:
         """Each died before a call was sent."""
-        async with running_system(settings(), [ScriptedProvider()], workers=False) as system:
+        async with running_system(make_settings(), [ScriptedProvider()], workers=False) as system:
             task = await system.submit(delay_s=600)
-            process_settings = settings(DANQING_ROLE="worker")
+            process_settings = make_settings(DANQING_ROLE="worker")
             registry = load_registry(process_settings, extra=[("scripted", ScriptedProvider())])
             async with open_process(process_settings, registry) as process:
                 assert process.workers is not None
@@ -159,11 +146,11 @@ class TestDeath:
             assert ended.error is not None
             assert (ended.error.code, ended.error.billed.value) == ("poison", "no")
 
-    async def test_a_live_worker_keeps_its_tasks(self, settings: Make) -> None:
+    async def test_a_live_worker_keeps_its_tasks(self, make_settings: MakeSettings) -> None:
         """A beat that changes resets the count, however short."""
         time_s = [0.0]
         clock = Clock(monotonic_s=lambda: time_s[0])
-        process_settings = settings(DANQING_ROLE="worker")
+        process_settings = make_settings(DANQING_ROLE="worker")
         registry = load_registry(process_settings, extra=[("scripted", ScriptedProvider())])
         async with (
             open_process(process_settings, registry, clock) as process,
@@ -187,10 +174,10 @@ class TestDeath:
 
 
 class TestLease:
-    async def test_without_a_fresh_lease_no_call_is_sent(self, settings: Make) -> None:
+    async def test_without_a_fresh_lease_no_call_is_sent(self, make_settings: MakeSettings) -> None:
         """A process that could not renew may be thought dead: it starts nothing."""
         provider = ScriptedProvider(deliver_all)
-        async with running_system(settings(), [provider]) as system:
+        async with running_system(make_settings(), [provider]) as system:
             assert system.workers is not None
             lease = system.workers.tools.lease
             await until(lambda: lease.fresh)

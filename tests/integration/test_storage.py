@@ -14,7 +14,7 @@ from danqing_plugins import ContentRejected, Job, Run, Source
 from danqing_server.models import OutputState, Status
 from danqing_server.settings import Settings
 from tests.support.providers import ScriptedProvider, picture
-from tests.support.system import System, running_system, settings_for, until
+from tests.support.system import System, running_system, until
 
 
 @attrs.define
@@ -47,12 +47,6 @@ async def upstream() -> AsyncIterator[Upstream]:
     host.url = f"http://127.0.0.1:{runner.addresses[0][1]}/1.png"
     yield host
     await runner.cleanup()
-
-
-@pytest.fixture
-def settings(mongo_url: str, database_name: str, redis_url: str, redis_prefix: str, tmp_path: Path) -> Settings:
-    """Settings for this test's own names."""
-    return settings_for(mongo_url, database_name, redis_url, redis_prefix, tmp_path)
 
 
 def provider_of(upstream: Upstream) -> ScriptedProvider:

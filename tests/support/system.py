@@ -18,7 +18,10 @@ from danqing_server.registry import load_registry
 from danqing_server.settings import Settings
 from danqing_server.submission.request import Submission
 
-__all__ = ["System", "running_system", "settings_for", "until"]
+__all__ = ["MakeSettings", "System", "running_system", "settings_for", "until"]
+
+MakeSettings = Callable[..., Settings]
+"""Makes settings from variables by name."""
 
 
 async def until(condition: Callable[[], Any], *, timeout_s: float = 20.0, what: str = "the condition") -> Any:

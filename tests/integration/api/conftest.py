@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -18,9 +17,7 @@ from danqing_server.api.app import create_app, listen
 from danqing_server.api.services import Services
 from danqing_server.settings import Settings
 from tests.support.providers import ScriptedProvider
-from tests.support.system import System, running_system, settings_for
-
-Make = Callable[..., Settings]
+from tests.support.system import MakeSettings, System, running_system
 
 
 @attrs.define(eq=False)
@@ -67,16 +64,6 @@ class Reply:
 Open = Callable[..., AbstractAsyncContextManager[Client]]
 
 
-@pytest.fixture
-def make_settings(mongo_url: str, database_name: str, redis_url: str, redis_prefix: str, tmp_path: Path) -> Make:
-    """Settings for this test's own names; variables by name."""
-
-    def make(**variables: str) -> Settings:
-        return settings_for(mongo_url, database_name, redis_url, redis_prefix, tmp_path, **variables)
-
-    return make
-
-
 @asynccontextmanager
 async def opened(settings: Settings, provider: ScriptedProvider, *, workers: bool) -> AsyncIterator[Client]:
     """Yield a client of a running application."""
@@ -100,7 +87,7 @@ async def opened(settings: Settings, provider: ScriptedProvider, *, workers: boo
 
 
 @pytest.fixture
-def open_api(make_settings: Make) -> Open:
+def open_api(make_settings: MakeSettings) -> Open:
     """Open an application: settings by name, `workers=True` to carry tasks out."""
 
     def open_(*, workers: bool = False, provider: ScriptedProvider | None = None, **variables: str) -> Any:

@@ -1,0 +1,144 @@
+"""New tasks, stored and queued together: what is acknowledged is safe, what is refused will not run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import attrs
+import pytest
+
+from danqing_plugins import TaskEvent, TaskEventKind, hookimpl
+from danqing_server.errors import Conflict, InvalidSubmission, QueueUnavailable, StoreUnavailable
+from danqing_server.models import Status, Task
+from danqing_server.queue.lanes import Entry, Pushed, Queue
+from danqing_server.submission.intake import Intake
+from tests.support.providers import ScriptedProvider
+from tests.support.servers import RunningServer
+from tests.support.system import MakeSettings, System, running_system, until
+from tests.unit.api.tasks import make_task
+
+
+@attrs.define(eq=False)
+class Ears(ScriptedProvider):
+    """A provider that hears of every change."""
+
+    heard: list[TaskEvent] = attrs.field(factory=list)
+
+    @hookimpl
+    def danqing_task_event(self, event: TaskEvent) -> None:
+        self.heard.append(event)
+
+
+def intake_of(system: System, queue: Queue | None = None) -> Intake:
+    """Return an intake beside the system's own, with another queue if one is given."""
+    services = system.services
+    ours = services.submissions.intake
+    return Intake(ours.store, queue or ours.queue, services.registry, services.clock, ours.limits)
+
+
+async def status_of(system: System, task: Task) -> tuple[Status, str | None]:
+    """Return how a task stands, and its error's code."""
+    found = await system.get(task.id)
+    return found.status, found.error.code if found.error else None
+
+
+class TestTogether:
+    async def test_each_of_a_crowd_has_its_own_outcome(self, make_settings: MakeSettings) -> None:
+        """One whose id is taken and one that cannot be stored spoil nothing for the others of their moment."""
+        async with running_system(make_settings(), [ScriptedProvider()], workers=False) as system:
+            intake = intake_of(system)
+            await intake.take(make_task("taken"))
+            bad = make_task("bad", input={"prompt": "\ud800"})
+            tasks = [make_task("a"), make_task("taken"), bad, make_task("b")]
+            outcomes = await asyncio.gather(*(intake.take(task) for task in tasks), return_exceptions=True)
+            assert [type(outcome) for outcome in outcomes] == [type(None), Conflict, InvalidSubmission, type(None)]
+            assert await system.services.store.get("bad") is None
+            assert (await system.services.queue.depth("scripted")).queued == 3
+
+    async def test_who_leaves_takes_nothing_with_it(self, make_settings: MakeSettings) -> None:
+        """A task whose caller is cancelled is stored and queued all the same."""
+        async with running_system(make_settings(), [ScriptedProvider()], workers=False) as system:
+            intake = intake_of(system)
+            leaving = asyncio.create_task(intake.take(make_task("a")))
+            await asyncio.sleep(0)
+            leaving.cancel()
+            await intake.drain()
+            assert (await system.get("a")).status is Status.PENDING
+            assert (await system.services.queue.depth("scripted")).queued == 1
+
+
+class TestRedisAway:
+    async def test_what_could_not_be_queued_never_runs(
+        self, make_settings: MakeSettings, own_redis: RunningServer
+    ) -> None:
+        """The client is told, the task says so itself, and the queue's return does not bring it back."""
+        provider = ScriptedProvider()
+        async with running_system(make_settings(redis_url=own_redis.url), [provider]) as system:
+            own_redis.kill()
+            tasks = [make_task("a"), make_task("b")]
+            intake = intake_of(system)
+            outcomes = await asyncio.gather(*(intake.take(task) for task in tasks), return_exceptions=True)
+            assert [type(outcome) for outcome in outcomes] == [QueueUnavailable] * 2
+            assert [await status_of(system, task) for task in tasks] == [(Status.CANCELLED, "not_acknowledged")] * 2
+            await asyncio.to_thread(own_redis.start)
+            assert (await system.finished((await system.submit()).id)).status is Status.COMPLETED
+            assert len(provider.jobs) == 1
+
+
+@attrs.define(eq=False)
+class _FailingQueue(Queue):
+    """Stops MongoDB in the moment between the insert and the push, and cannot push."""
+
+    mongod: RunningServer | None = None
+
+    async def push_many(self, entries: Sequence[Entry]) -> Pushed:
+        assert self.mongod is not None
+        self.mongod.pause()
+        raise QueueUnavailable("away")
+
+
+class TestMongoDBAway:
+    async def test_what_was_not_acknowledged_is_voided_later(
+        self, make_settings: MakeSettings, own_mongod: RunningServer
+    ) -> None:
+        """Nobody knows whether the insert landed: when MongoDB answers again the task will not run, either way."""
+        async with running_system(
+            make_settings(mongo_url=own_mongod.url), [ScriptedProvider()], workers=False
+        ) as system:
+            intake = intake_of(system)
+            own_mongod.pause()
+            try:
+                with pytest.raises(StoreUnavailable):
+                    await intake.take(make_task("a"))
+            finally:
+                own_mongod.resume()
+            await intake.drain()
+            assert await status_of(system, make_task("a")) == (Status.CANCELLED, "not_acknowledged")
+
+    async def test_a_void_that_failed_too_is_owed(
+        self, make_settings: MakeSettings, own_mongod: RunningServer
+    ) -> None:
+        """Both servers go away one after the other: told that it will not run, the client can rely on it."""
+        async with running_system(
+            make_settings(mongo_url=own_mongod.url), [ScriptedProvider()], workers=False
+        ) as system:
+            queue = _FailingQueue(system.services.queue.connection, mongod=own_mongod)
+            intake = intake_of(system, queue)
+            try:
+                with pytest.raises(QueueUnavailable):
+                    await intake.take(make_task("a"))
+            finally:
+                own_mongod.resume()
+            await intake.drain()
+            assert await status_of(system, make_task("a")) == (Status.CANCELLED, "not_acknowledged")
+
+
+class TestEvents:
+    async def test_plugins_hear_of_what_was_queued(self, make_settings: MakeSettings) -> None:
+        """Once for each task, beside the answer to its client."""
+        provider = Ears()
+        async with running_system(make_settings(), [provider], workers=False) as system:
+            task = await system.submit()
+            await until(lambda: provider.heard, what="the event")
+            assert [(event.kind, event.task_id) for event in provider.heard] == [(TaskEventKind.CREATED, task.id)]
