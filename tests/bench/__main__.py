@@ -28,6 +28,7 @@ FOLDER = Path(__file__).parents[2] / "docs" / "performance"
 Measure = Callable[[Arena, Contender, Sizes], Measured]
 
 MEASURES: dict[str, Measure] = {
+    "start": stages.start,
     "submit": stages.submit,
     "drain": stages.drain,
     "steady": stages.steady,

@@ -44,6 +44,7 @@ BOTH = ("danqing", "baseline")
 WITH_JOURNAL = ("danqing", "baseline", "baseline_j", "arq", "saq")
 
 STAGES = (
+    Stage(name="start", title="start: CPU to the first answer", unit="ms", who=BOTH, higher_is_better=False),
     Stage(name="submit", title="submit", unit="tasks/s", who=ALL, targets=(Target("baseline", 3.0),)),
     Stage(name="drain", title="drain", unit="tasks/s", who=ALL, targets=(Target("baseline", 2.5),)),
     Stage(name="steady", title="steady state", unit="tasks/s", who=ALL, targets=(Target("baseline", 3.5),)),

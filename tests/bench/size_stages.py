@@ -9,8 +9,11 @@ import asyncio
 import random
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
+
+import attrs
 
 from danqing_server.clock import Clock
 from danqing_server.queue.connection import connect
@@ -27,41 +30,67 @@ __all__ = ["size"]
 RESERVED = 4_000
 INSERT_BATCH = 5_000
 USERS = 1_000
-POLLED = 5_000
+POLLED = 10_000  # twice as many as a process holds, so that many are looked up
+PASSES = 2
+LOAD_S = 3
 SEED = 7
 
 
+@attrs.frozen
+class _Filled:
+    """A database with *count* completed tasks, whose ids are `stored`."""
+
+    count: int
+    ground: Ground
+    stored: list[str]
+
+
 def size(arena: Arena, sizes: Sizes) -> Iterator[tuple[str, Measured]]:
-    """Yield `size_<operation>_<stored tasks>`: microseconds of all servers' processor time for each operation."""
-    with arena.ground(OURS) as ground:
-        finished, waiting = _examples(ground)
-        _enqueue(ground, waiting, sizes.queued)
-        stored: list[str] = []
-        for count in sizes.stored:
-            stored += _store(ground, finished, len(stored), count)
-            for operation, measured in _measure(ground, stored, sizes):
-                yield f"size_{operation}_{count}", measured
+    """Yield `size_<operation>_<stored tasks>`: microseconds of all servers' processor time for each operation.
+
+    All databases are filled first, so that an operation is measured with few and with many tasks right after one
+    another: the machine's own speed changes within minutes.
+    """
+    with ExitStack() as stack:
+        filled = [_filled(stack.enter_context(arena.ground(OURS)), count, sizes.queued) for count in sizes.stored]
+        for operation, measure in (("submit", _submit), ("poll", _poll), ("reserve", _reserve)):
+            for each in filled * PASSES:
+                yield f"size_{operation}_{each.count}", measure(each)
 
 
-def _measure(ground: Ground, stored: list[str], sizes: Sizes) -> Iterator[tuple[str, Measured]]:
-    arena, counters = ground.arena, ground.arena.stub.counters
-    chosen = random.Random(SEED).sample(stored, min(POLLED, len(stored)))
-    with ground.serving(role="api") as running:
+def _filled(ground: Ground, count: int, queued: int) -> _Filled:
+    finished, waiting = _examples(ground)
+    _enqueue(ground, waiting, queued)
+    return _Filled(count, ground, _store(ground, finished, 0, count))
+
+
+def _submit(filled: _Filled) -> Measured:
+    with filled.ground.serving(role="api") as running:
         submit_load(running.host, running.port, 1)
-        watch = arena.watch(running)
-        seen = submit_load(running.host, running.port, sizes.load_s)
-        yield "submit", _each(watch, seen.requests, per_s=seen.per_s, p99_ms=seen.p99_ms)
+        watch = filled.ground.arena.watch(running)
+        seen = submit_load(running.host, running.port, LOAD_S)
+        return _each(watch, seen.requests, per_s=seen.per_s, p99_ms=seen.p99_ms)
+
+
+def _poll(filled: _Filled) -> Measured:
+    arena = filled.ground.arena
+    chosen = random.Random(SEED).sample(filled.stored, min(POLLED, len(filled.stored)))
+    with filled.ground.serving(role="api") as running:
         poll_load(running.host, running.port, 1, chosen, arena.folder)
         watch = arena.watch(running)
-        seen = poll_load(running.host, running.port, sizes.load_s, chosen, arena.folder)
-        yield "poll", _each(watch, seen.requests, per_s=seen.per_s, p99_ms=seen.p99_ms)
+        seen = poll_load(running.host, running.port, LOAD_S, chosen, arena.folder)
+        return _each(watch, seen.requests, per_s=seen.per_s, p99_ms=seen.p99_ms)
+
+
+def _reserve(filled: _Filled) -> Measured:
+    arena, counters = filled.ground.arena, filled.ground.arena.stub.counters
     counters.reset()
-    with ground.serving() as running:
+    with filled.ground.serving() as running:
         wait_for(lambda: counters[Slot.RECEIVED] >= 500, 60, 0.002)  # past the start
         watch, began_s, before = arena.watch(running), time.monotonic(), counters[Slot.RECEIVED]
         wait_for(lambda: counters[Slot.RECEIVED] >= before + RESERVED, 60, 0.002)
         done = counters[Slot.RECEIVED] - before
-        yield "reserve", _each(watch, done, per_s=done / (time.monotonic() - began_s))
+        return _each(watch, done, per_s=done / (time.monotonic() - began_s))
 
 
 def _each(watch: CpuWatch, count: int, **seen: float) -> Measured:

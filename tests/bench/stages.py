@@ -16,8 +16,20 @@ from tests.bench.contenders import Contender, Running
 from tests.bench.counters import Slot
 from tests.bench.http_client import Answer, Connection, drive, submission, submitted_id
 from tests.bench.load import CONNECTIONS, LoadResult, poll_load, submit_load
+from tests.bench.machine import cpu_s
 
-__all__ = ["Measured", "Sizes", "drain", "idle", "poll_finished", "poll_unfinished", "preload", "steady", "submit"]
+__all__ = [
+    "Measured",
+    "Sizes",
+    "drain",
+    "idle",
+    "poll_finished",
+    "poll_unfinished",
+    "preload",
+    "start",
+    "steady",
+    "submit",
+]
 
 POLLED = 5_000
 BACKLOG = 1_000
@@ -44,6 +56,12 @@ class Measured:
 
     value: float
     details: Mapping[str, Any] = attrs.field(factory=dict)
+
+
+def start(arena: Arena, contender: Contender, sizes: Sizes) -> Measured:
+    """Milliseconds of a process's processor time until it has answered its first request."""
+    with arena.ground(contender) as ground, ground.serving() as running:
+        return Measured(value=cpu_s(running.pids[0]) * 1000)
 
 
 def submit(arena: Arena, contender: Contender, sizes: Sizes) -> Measured:
