@@ -13,6 +13,7 @@ WIDTH, LEFT, RIGHT, ROW, TOP = 860, 250, 70, 34, 56
 OURS, OTHERS, INK, FAINT, TARGET = "#2f6f8f", "#b9c4cc", "#22303a", "#dfe5e9", "#c0392b"
 FONT = "font-family='system-ui, sans-serif' font-size='13'"
 RIVALS = ("arq", "saq")
+MOST_LINES = 12
 
 
 def draw(report: Report) -> str:
@@ -29,7 +30,8 @@ def draw(report: Report) -> str:
         _text(20, 26, "Speed, as a multiple of the hand-written pipeline's", size=16),
         _text(20, 44, _legend(report), colour="#5b6b76"),
     ]
-    for number in range(int(longest) + 1):
+    step = max(1, round(longest / MOST_LINES))
+    for number in sorted({1, *range(0, int(longest) + 1, step)}):
         x = LEFT + number * scale
         colour = INK if number == 1 else FAINT
         parts.append(f"<line x1='{x:.1f}' x2='{x:.1f}' y1='{TOP}' y2='{height - 30}' stroke='{colour}'/>")
