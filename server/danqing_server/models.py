@@ -130,6 +130,8 @@ class CallRecord:
     """One paid upstream call, written before it leaves and again when its outcome is known.
 
     `resumable`: the provider saved what it needs to ask for the outcome later, so a death does not make it unknown.
+    `late_outcome` is what the answer said that came after the attempt had been given up, None when none came; the
+    `outcome` stays `unknown`, since that is what the policy acted on.
     """
 
     id: str
@@ -143,6 +145,7 @@ class CallRecord:
     error_code: str | None = None
     usage: Mapping[str, Any] = attrs.field(factory=dict)
     resumable: bool = False
+    late_outcome: CallOutcome | None = None
 
 
 @attrs.frozen(kw_only=True)

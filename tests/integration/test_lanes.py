@@ -69,6 +69,17 @@ class TestTurns:
         await bench.push("b", "bob")
         assert await bench.take(3) == ["a0", "b", "a1"]
 
+    @pytest.mark.parametrize("user", ["a b  c ", " ", "x 1,1 h 0 y", "张三:h:", "a\nb", "%d {}"])
+    async def test_a_user_may_be_called_anything(self, bench: Bench, user: str) -> None:
+        """Users are free text: whatever it holds, their tasks stand in one line, also when they come back."""
+        for id_ in ("a", "b"):
+            await bench.push(id_, user)
+        entry = Entry(id="c", lane=LANE, user_id=user, priority="normal", images=1)
+        assert (await bench.queue.push_many([entry])).in_line == {"c": 3}
+        assert await bench.take() == ["a"]
+        await bench.queue.release("w", attrs.evolve(entry, id="a"))
+        assert await bench.take(4) == ["a", "b", "c"]
+
     async def test_high_goes_first_and_low_is_not_forgotten(self, bench: Bench) -> None:
         """Of any ten reservations at least one is low, while there is any."""
         for number in range(40):

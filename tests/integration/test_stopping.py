@@ -11,10 +11,11 @@ from danqing_server.clock import Clock
 from danqing_server.composition import open_process
 from danqing_server.errors import StoreUnavailable
 from danqing_server.janitor import Janitor
-from danqing_server.models import Attempt, CallOutcome, Status
+from danqing_server.models import Attempt, CallOutcome, CallRecord, Status
 from danqing_server.registry import load_registry
 from danqing_server.store.client import connect
 from danqing_server.store.leases import WorkerStore
+from danqing_server.worker.takeover import take_over
 from tests.support.providers import ScriptedProvider, deliver_all, picture
 from tests.support.system import MakeSettings, System, running_system, until
 
@@ -171,6 +172,43 @@ class TestDeath:
             time_s[0] += 21
             await janitor.watch()
             assert await workers.beats() == []
+
+
+class TestLateAnswer:
+    @pytest.mark.parametrize("by_url", [False, True])
+    async def test_what_comes_after_a_takeover_is_on_record_and_nowhere_else(
+        self, make_settings: MakeSettings, by_url: bool
+    ) -> None:
+        """The task failed as of unknown outcome; the answer says that it was paid, and adds no picture."""
+        answered = asyncio.Event()
+
+        async def slow(_job: Job, run: Run) -> None:
+            async with run.call(run.missing, "f") as call:
+                await answered.wait()
+                call.request_id = "r-late"
+                source = Source.from_url("http://127.0.0.1:9/p.png") if by_url else Source.from_bytes(picture())
+                await run.deliver(0, source)
+
+        async with running_system(make_settings(), [ScriptedProvider(slow)]) as system:
+            assert system.workers is not None
+            task = await system.submit(on_ambiguous="fail")
+            await until(lambda: _calls_of(system, task.id), what="the call being on record")
+            assert await take_over(await system.get(task.id), system.workers.tools)
+            answered.set()
+
+            async def late() -> bool:
+                return any(call.late_outcome for call in await _calls_of(system, task.id))
+
+            await until(late, what="the late answer")
+            [call] = await _calls_of(system, task.id)
+            assert (call.outcome, call.late_outcome) == (CallOutcome.UNKNOWN, CallOutcome.DELIVERED)
+            assert call.request_id == "r-late"
+            ended = await system.get(task.id)
+            assert (ended.status, ended.kept) == (Status.FAILED, ())
+
+
+async def _calls_of(system: System, task_id: str) -> list[CallRecord]:
+    return list((await system.get(task_id)).calls.values())
 
 
 class TestLease:

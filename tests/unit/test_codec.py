@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import bson
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from danqing_plugins import Price, Reference
 from danqing_server.codec import dump_json, from_document, parse_json_object, shorten, to_document
@@ -16,11 +19,41 @@ from danqing_server.models import Asset, Attempt, CallRecord, Output, OutputStat
 NOW = datetime(2026, 11, 24, 12, 0, 0, 123000, tzinfo=UTC)
 
 
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.sampled_from("a\x00$."), max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(st.sampled_from("a\x00$."), max_size=3), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
 def fields_of(body: bytes) -> list[str]:
     """Return the fields that are complained about."""
     with pytest.raises(InvalidSubmission) as refused:
         parse_json_object(body)
     return [problem.field for problem in refused.value.problems]
+
+
+class TestAnything:
+    @given(st.dictionaries(st.text(st.sampled_from("a\x00$."), max_size=3), JSON, max_size=4))
+    def test_what_is_let_through_can_be_stored(self, value: dict[str, Any]) -> None:
+        """Whatever is not refused by name is encoded, and comes back the same."""
+        try:
+            parsed = parse_json_object(orjson.dumps(value))
+        except InvalidSubmission as refused:
+            named = [problem.field for problem in refused.problems]
+        else:
+            assert bson.decode(bson.encode(parsed)) == value
+            assert not any(key.startswith("$") or "." in key for key in value)
+            return
+        assert named
+        assert "request_body" not in named
 
 
 class TestParse:

@@ -215,6 +215,7 @@ def _call(call: CallRecord) -> dict[str, Any]:
         "attempt": call.attempt,
         "indexes": list(call.indexes),
         "outcome": call.outcome,
+        "late_outcome": call.late_outcome,
         "sent_at": call.sent_at,
         "ended_at": call.ended_at,
         "request_id": call.request_id,

@@ -19,7 +19,7 @@ from danqing_plugins import Problem
 from danqing_server.batching import Batcher
 from danqing_server.codec import from_document, to_document, value_of
 from danqing_server.errors import AttemptLost, InvalidSubmission, StoreUnavailable
-from danqing_server.models import WAITING, Attempt, Priority, Status, Task
+from danqing_server.models import WAITING, Attempt, CallOutcome, CallRecord, Priority, Status, Task
 from danqing_server.store.changes import Change
 from danqing_server.store.client import Database, translated
 
@@ -163,6 +163,19 @@ class TaskStore:
             outcome = await self._tasks.update_one(expected, {"$set": dict(sets)})
         if not outcome.matched_count:
             raise AttemptLost(task.id)
+
+    async def note_late_answer(self, task_id: str, answered: CallRecord) -> bool:
+        """Note what a call turned out to be whose attempt was given up; False when it is not waiting for that."""
+        call = f"calls.{answered.id}"
+        expected = {
+            "_id": task_id,
+            f"{call}.outcome": CallOutcome.UNKNOWN.value,
+            f"{call}.late_outcome": {"$exists": False},
+        }
+        sets = {f"{call}.late_outcome": answered.outcome.value, f"{call}.request_id": answered.request_id}
+        with translated():
+            outcome = await self._tasks.update_one(expected, {"$set": sets})
+        return bool(outcome.matched_count)
 
     async def delete(self, task_id: str) -> None:
         """Remove a task; nothing happens when there is none."""

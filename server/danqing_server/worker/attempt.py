@@ -222,9 +222,19 @@ class Execution:
                 await self.ledger.save()
                 billed = billed_of(self.ledger.task)
                 await insist(partial(self.tools.store.amend_late, self.task, {"error.billed": billed.value}))
+            else:
+                await self._note_late_answers()
         except AttemptLost:
             self.logger.info("late_result_unwanted")
         await self._let_go()
+
+    async def _note_late_answers(self) -> None:
+        """Others were told that our calls' outcome is unknown; it is known now."""
+        for call in self.ledger.task.calls.values():
+            answered = call.outcome not in (CallOutcome.OPEN, CallOutcome.UNKNOWN, CallOutcome.UNSENT)
+            if answered and call.attempt == self.task.attempts:
+                noted = await insist(partial(self.tools.store.note_late_answer, self.task.id, call))
+                self.logger.info("late_answer", call_id=call.id, outcome=call.outcome.value, noted=noted)
 
     async def _let_go(self) -> None:
         """Leave a task that is in other hands; the pictures of one that was deleted go with it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any
@@ -64,6 +64,7 @@ class TaskRun:
     logger: Logger
     _told_progress_s: float = attrs.field(default=float("-inf"), init=False)
     _open: dict[str, CallRecord] = attrs.field(factory=dict, init=False)
+    _handed_over: set[int] = attrs.field(factory=set, init=False)
 
     @property
     def session(self) -> aiohttp.ClientSession:
@@ -96,6 +97,7 @@ class TaskRun:
         return _CallBlock(self, tuple(indexes), fingerprint)
 
     async def deliver(self, index: int, source: Source) -> None:
+        self._handed_over.add(index)
         if not self._awaited(index):
             return
         if source.url is None:
@@ -176,6 +178,10 @@ class TaskRun:
         self._open[record.id] = record
         return record
 
+    def has_handed_over(self, indexes: Iterable[int]) -> bool:
+        """Tell whether the provider delivered any of *indexes*, kept or not."""
+        return not self._handed_over.isdisjoint(indexes)
+
     def close_call(self, call: OpenCall, outcome: CallOutcome, code: str | None) -> None:
         """Note how a call ended. The note travels with the next write, and until then the call counts as open."""
         record = self._open.pop(call.id)
@@ -230,6 +236,8 @@ class _CallBlock:
         if isinstance(error, PluginError):
             outcome, code = _outcome_of(error), error.code
             call.request_id = call.request_id or error.request_id
+        elif isinstance(error, AttemptLost) and self.run.has_handed_over(self.indexes):
+            pass  # it was answered; only its task is in other hands
         elif error is not None:
             outcome = CallOutcome.UNKNOWN
         self.run.close_call(call, outcome, code)
