@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 import bson
 from bson.raw_bson import RawBSONDocument as Document
-from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
 from pymongo.errors import BulkWriteError
 
 from danqing_plugins import Problem
@@ -28,6 +28,7 @@ __all__ = ["Document", "TaskStore", "WaitingTask", "encode"]
 COLLECTION = "danqing_tasks"
 LARGEST_DOCUMENT_BYTES = 2 * 1024 * 1024
 DUPLICATE_KEY = 11000
+AFTER = ReturnDocument.AFTER
 
 INDEXES = [
     IndexModel([("user_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)], name="by_user"),
@@ -118,7 +119,8 @@ class TaskStore:
         attempt's id says which were won.
         """
         now = attempt.started_at
-        ours = {"_id": {"$in": list(ids)}}
+        chosen = list(ids)
+        ours = {"_id": {"$in": chosen}}
         update = {
             "$set": {
                 "status": Status.PROCESSING.value,
@@ -132,7 +134,12 @@ class TaskStore:
         }
         waiting = {"status": {"$in": [status.value for status in WAITING]}}
         with translated():
-            await self._tasks.update_many({**ours, **waiting}, update)
+            if len(chosen) == 1:  # an idle system starts its one task in one round trip
+                started = await self._tasks.find_one_and_update({**ours, **waiting}, update, return_document=AFTER)
+                if started is not None:
+                    return [from_document(Task, started)]
+            else:
+                await self._tasks.update_many({**ours, **waiting}, update)
             found = await self._tasks.find({**ours, "attempt.id": attempt.id}).to_list(None)
         return [from_document(Task, document) for document in found]
 
