@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 import attrs
 
-__all__ = ["Batcher"]
+__all__ = ["LARGEST_BATCH", "Batcher"]
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")

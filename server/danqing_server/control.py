@@ -24,6 +24,7 @@ from danqing_server.worker.telling import entry_of, event_of
 __all__ = ["Control"]
 
 RACES = 5
+MOST_ANSWERS = 16
 
 log = get_logger(__name__)
 
@@ -58,7 +59,9 @@ class Control:
             return make(), None
         found = held.answers.get(key)
         if found is None:
-            found = held.answers[key] = make()
+            found = make()
+            if len(held.answers) < MOST_ANSWERS:
+                held.answers[key] = found
         return found, held
 
     async def cancel(self, task_id: str, owner: str | None) -> Task:

@@ -9,6 +9,7 @@ import attrs
 import pytest
 
 from danqing_plugins import TaskEvent, TaskEventKind, hookimpl
+from danqing_server.batching import LARGEST_BATCH
 from danqing_server.errors import Conflict, InvalidSubmission, QueueUnavailable, StoreUnavailable
 from danqing_server.models import Status, Task
 from danqing_server.queue.lanes import Entry, Pushed, Queue
@@ -115,6 +116,27 @@ class TestMongoDBAway:
                 own_mongod.resume()
             await intake.drain()
             assert await status_of(system, make_task("a")) == (Status.CANCELLED, "not_acknowledged")
+
+    async def test_who_waits_behind_a_hanging_batch_is_refused_unstored(
+        self, make_settings: MakeSettings, own_mongod: RunningServer
+    ) -> None:
+        """However many wait: each is answered after a few batches, and nothing of the others is left to undo."""
+        settings = make_settings(mongo_url=own_mongod.url)
+        async with running_system(settings, [ScriptedProvider()], workers=False) as system:
+            intake = intake_of(system)
+            own_mongod.pause()
+            try:
+                tasks = [make_task(f"t{number}") for number in range(6 * LARGEST_BATCH)]
+                async with asyncio.timeout(10):
+                    outcomes = await asyncio.gather(*map(intake.take, tasks), return_exceptions=True)
+            finally:
+                own_mongod.resume()
+            assert {type(outcome) for outcome in outcomes} == {StoreUnavailable}
+            await intake.drain()
+            found = [await system.services.store.get(task.id) for task in tasks]
+            ended = [task.status for task in found if task is not None]
+            assert set(ended) == {Status.CANCELLED}
+            assert len(ended) <= 3 * LARGEST_BATCH
 
     async def test_a_void_that_failed_too_is_owed(
         self, make_settings: MakeSettings, own_mongod: RunningServer

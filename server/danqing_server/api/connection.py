@@ -29,6 +29,10 @@ class _Exchange(Http):
 
     __slots__ = ()
 
+    def __init__(self, protocol: Any) -> None:
+        super().__init__(protocol)  # type: ignore[no-untyped-call]  # Sanic's
+        self.init_for_request()  # type: ignore[no-untyped-call]  # Sanic's
+
     async def http1_response_header(self, data: bytes, end_stream: bool) -> None:
         """Send an answer's head, and its body when it is whole."""
         request, response = cast("ApiRequest", self.request), self.response
@@ -59,7 +63,7 @@ class _Exchange(Http):
         if "content-type" not in headers:
             headers["content-type"] = response.content_type
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-        if lines.count("\n") != len(headers) or lines.count("\r") != len(headers):
+        if lines.count("\n") != len(headers) or lines.count("\r") != len(headers) or "\0" in lines:
             return None
         return STATUS_LINES[response.status] + lines.encode(errors="surrogateescape") + b"\r\n"
 
@@ -85,7 +89,7 @@ class Connection(HttpProtocol):
             and http is not None
             and http.stage is Stage.IDLE
             and http.keep_alive
-            and not http.request_body  # what comes may be the rest of a body, whatever it looks like
+            and http.request is None  # else what comes belongs to a request, whatever it looks like
             and self._can_write.is_set()
             and self.transport is not None
         ):

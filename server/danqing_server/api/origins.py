@@ -6,7 +6,7 @@ Source: the Fetch standard, section "CORS protocol", read 2026-11-24.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import attrs
 
@@ -35,7 +35,7 @@ class Origins:
         """Tell whether a page of *origin* may call."""
         if "*" in self.allowed or origin.lower() in self.allowed:
             return True
-        return "local" in self.allowed and urlsplit(origin).hostname in LOOPBACK_HOSTS
+        return "local" in self.allowed and _parts_of(origin).hostname in LOOPBACK_HOSTS
 
     def check(self, origin: str | None, host: str | None) -> None:
         """Refuse a change asked for by a page that may not call.
@@ -48,7 +48,7 @@ class Origins:
         """
         if origin is None or self.permits(origin):
             return
-        if urlsplit(origin).netloc.lower() != (host or "").lower():
+        if _parts_of(origin).netloc.lower() != (host or "").lower():
             raise Forbidden("web pages of this origin may not call the API")
 
     def headers(self, origin: str | None) -> dict[str, str]:
@@ -70,3 +70,11 @@ class Origins:
             "access-control-allow-headers": ALLOWED_HEADERS,
             "access-control-max-age": str(PREFLIGHT_MAX_AGE_S),
         }
+
+
+def _parts_of(origin: str) -> SplitResult:
+    """Return the parts of an origin; of one that makes no sense none has a value."""
+    try:
+        return urlsplit(origin)
+    except ValueError:
+        return urlsplit("")

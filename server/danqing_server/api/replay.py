@@ -51,6 +51,9 @@ class Replays:
     recent: RecentTasks
     _kept: dict[tuple[bool, bytes], _Replay] = attrs.field(factory=dict, init=False)
 
+    def __len__(self) -> int:
+        return len(self._kept)
+
     def find(self, near: bool, request: bytes) -> bytes | None:
         """Return the whole answer to *request*, None when it is not known or its task is no longer held."""
         found = self._kept.get((near, request))
@@ -70,9 +73,19 @@ class Replays:
         if not request.names_itself:
             before, _, after = answer.partition(request.trace_id.encode())
             replay = _Replay(response.held, before, after)
-        if len(self._kept) >= MOST_KEPT:
-            del self._kept[next(iter(self._kept))]
-        self._kept[is_near(request.ip), request.head + _END_OF_HEAD] = replay
+        self._let_go()
+        key = is_near(request.ip), request.head + _END_OF_HEAD
+        self._kept.pop(key, None)  # to the end of the line
+        self._kept[key] = replay
+
+    def _let_go(self) -> None:
+        """Drop the oldest that are of no use any more, and one when there are too many."""
+        while self._kept:
+            key, oldest = next(iter(self._kept.items()))
+            useful = self.recent.get(oldest.held.task.id) is oldest.held
+            if useful and len(self._kept) < MOST_KEPT:
+                return
+            del self._kept[key]
 
 
 def _depends_on_bytes(request: Any) -> bool:

@@ -64,10 +64,12 @@ class TaskStore:
     """The tasks. Every method raises StoreUnavailable when MongoDB does not answer in time."""
 
     database: Database
+    _inserts: Batcher[Document, bool] = attrs.field(init=False)
     _changes: Batcher[Change, bool] = attrs.field(init=False)
     _reads: Batcher[str, Task | None] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        self._inserts = Batcher(self.insert_many)
         self._changes = Batcher(self._change_batch)
         self._reads = Batcher(self._read_batch)
 
@@ -91,12 +93,9 @@ class TaskStore:
         Raises:
             InvalidSubmission: the task cannot be stored as a document, or is too large for one.
         """
-        [outcome] = await self.insert_many([encode(task)])
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
+        return await self._inserts.submit(encode(task))
 
-    async def insert_many(self, documents: Sequence[Document]) -> list[bool | StoreUnavailable]:
+    async def insert_many(self, documents: Sequence[Document]) -> list[bool | Exception]:
         """Keep tasks that `encode` encoded, on a majority's disks; for each what `insert` says of it."""
         with translated():
             try:
@@ -246,7 +245,7 @@ class TaskStore:
 
     async def drain(self) -> None:
         """Wait for the writes under way."""
-        for batcher in (self._changes, self._reads):
+        for batcher in (self._inserts, self._changes, self._reads):
             await batcher.drain()
 
     async def _change_batch(self, changes: Sequence[Change]) -> list[bool]:
@@ -285,7 +284,7 @@ def encode(task: Task) -> Document:
     return Document(encoded)
 
 
-def _inserted(failure_code: int | None) -> bool | StoreUnavailable:
+def _inserted(failure_code: int | None) -> bool | Exception:
     if failure_code is None:
         return True
     if failure_code == DUPLICATE_KEY:

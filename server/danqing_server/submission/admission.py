@@ -16,7 +16,13 @@ from danqing_plugins import Reference
 from danqing_server.assets.references import ParsedReference
 from danqing_server.assets.storage import Assets
 from danqing_server.clock import Clock
-from danqing_server.errors import Conflict, KeyReused, QueueUnavailable, StoreUnavailable
+from danqing_server.errors import (
+    Conflict,
+    KeyReused,
+    QueueUnavailable,
+    StorageUnavailable,
+    StoreUnavailable,
+)
 from danqing_server.ids import new_task_id, new_token
 from danqing_server.log import get_logger
 from danqing_server.models import FINISHED, WAITING, Status, Task
@@ -33,6 +39,8 @@ from danqing_server.worker.telling import entry_of
 __all__ = ["Accepted", "Submissions"]
 
 RACES = 10
+WITHIN_S = 50.0
+"""How long a submission may take until its task is stored; after 60 s its client is told 503."""
 
 log = get_logger(__name__)
 
@@ -70,16 +78,19 @@ class Submissions:
             QueueUnavailable: it could not be queued, and was voided.
             StorageUnavailable: a reference picture could not be kept.
         """
+        until_s = self.clock.monotonic_s() + WITHIN_S
         if submission.repeat is not None:
-            return await asyncio.shield(self._begin(self._submit_repeatable(submission, submission.repeat)))
+            repeatable = self._submit_repeatable(submission, submission.repeat, until_s)
+            return await asyncio.shield(self._begin(repeatable))
         try:
             checked = await self._check(submission)
         except asyncio.CancelledError:
-            self._begin(self._submit(submission))  # nothing was kept yet, so it can begin anew without its client
+            if self.clock.monotonic_s() < until_s:  # its client hung up: nothing was kept yet, so it begins anew
+                self._begin(self._submit(submission, until_s))
             raise
         task = self._task(self._new_id(submission, checked), submission, checked)
         if checked.references:
-            return await asyncio.shield(self._begin(self._admit(task, checked.references)))
+            return await asyncio.shield(self._begin(self._admit(task, checked.references, until_s)))
         await self.intake.take(task)
         return Accepted(task=task)
 
@@ -106,26 +117,27 @@ class Submissions:
         await self.limits.check(checked.provider.name, submission.user_id)
         return checked
 
-    async def _submit(self, submission: Submission) -> Accepted:
+    async def _submit(self, submission: Submission, until_s: float) -> Accepted:
         checked = await self._check(submission)
         task = self._task(self._new_id(submission, checked), submission, checked)
-        return await self._admit(task, checked.references)
+        return await self._admit(task, checked.references, until_s)
 
     def _new_id(self, submission: Submission, checked: Checked) -> str:
         return new_task_id(checked.provider.name, submission.type, self.clock.now_ms())
 
-    async def _submit_repeatable(self, submission: Submission, repeat: Repeat) -> Accepted:
+    async def _submit_repeatable(self, submission: Submission, repeat: Repeat, until_s: float) -> Accepted:
         known = await self.keys.find(repeat.key)
         task = await self._replay(repeat, known) if known is not None else None
         if task is not None:
             return Accepted(task=task, replayed=True)
         checked = await self._check(submission)
-        return await self._submit_once(submission, repeat, checked, self._new_id(submission, checked))
+        return await self._submit_once(submission, repeat, checked, until_s)
 
     async def _submit_once(
-        self, submission: Submission, repeat: Repeat, checked: Checked, task_id: str
+        self, submission: Submission, repeat: Repeat, checked: Checked, until_s: float
     ) -> Accepted:
         """Make the one task of a key, whoever else is about to; its id is kept with the key first."""
+        task_id = self._new_id(submission, checked)
         for _ in range(RACES):
             record = await self.keys.claim(repeat.key, repeat.fingerprint, task_id)
             task = await self._replay(repeat, record)
@@ -137,7 +149,7 @@ class Submissions:
                 record = attrs.evolve(record, task_id=task_id)
             made = self._task(record.task_id, submission, checked)
             try:
-                return await self._admit(made, checked.references)
+                return await self._admit(made, checked.references, until_s)
             except Conflict:  # a duplicate was faster: look at what it made
                 continue
         raise StoreUnavailable("the key is in use by other requests; try again")
@@ -169,10 +181,17 @@ class Submissions:
         age_s = (self.clock.now() - task.created_at).total_seconds()
         return task.status not in FINISHED and age_s <= repeat.joins_for_s
 
-    async def _admit(self, task: Task, parsed: Sequence[ParsedReference]) -> Accepted:
-        """Store and queue a new task, its references first. Raises Conflict when its id is taken."""
+    async def _admit(self, task: Task, parsed: Sequence[ParsedReference], until_s: float) -> Accepted:
+        """Store and queue a new task, its references first; nothing is stored after *until_s*.
+
+        Raises:
+            Conflict: its id is taken.
+            StorageUnavailable: the references took so long that the client has been told that it will not run.
+        """
         if parsed:
-            task = attrs.evolve(task, references=await self._keep_references(task.id, parsed))
+            task = task.changed(references=await self._keep_references(task.id, parsed))
+        if self.clock.monotonic_s() > until_s:
+            raise StorageUnavailable("keeping the reference pictures took too long")
         await self.intake.take(task)
         return Accepted(task=task)
 

@@ -1,12 +1,14 @@
 """New tasks go in together: those of one moment are stored in one write and queued in one push.
 
-A task whose insert was not acknowledged, or that could not be queued, is voided: it will not run.
+A task whose insert was not acknowledged, or that could not be queued, is voided: it will not run. One that waited
+too long for its batch, because MongoDB hangs, is refused before it is stored.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from typing import Any
 
 import attrs
@@ -14,7 +16,7 @@ import attrs
 from danqing_plugins import TaskEventKind
 from danqing_server.batching import Batcher
 from danqing_server.clock import Clock
-from danqing_server.errors import Conflict, QueueUnavailable, StoreUnavailable
+from danqing_server.errors import Conflict, InvalidSubmission, QueueUnavailable, StoreUnavailable
 from danqing_server.ids import new_token
 from danqing_server.log import get_logger
 from danqing_server.models import Status, Task, TaskError
@@ -30,16 +32,19 @@ __all__ = ["NOT_ACKNOWLEDGED", "Intake"]
 VOID_TRIES = 7200
 VOID_PAUSE_S = 0.5
 NOT_ACKNOWLEDGED = "not_acknowledged"
+PATIENCE_S = 2.0
+"""How long a task may wait for a batch; under load it is milliseconds, only a hanging MongoDB makes it longer."""
 
 log = get_logger(__name__)
 
 
 @attrs.frozen
 class _New:
-    """A task and the document it is stored as."""
+    """A task, the document it is stored as, and since when it waits."""
 
     task: Task
     document: Document
+    since_s: float
 
 
 @attrs.define(eq=False)
@@ -66,7 +71,7 @@ class Intake:
             StoreUnavailable: it is not known to be safe; should it have been stored, it is voided.
             QueueUnavailable: it could not be queued, and was voided.
         """
-        await self._batches.submit(_New(task, encode(task)))
+        await self._batches.submit(_New(task, encode(task), self.clock.monotonic_s()))
 
     async def drain(self) -> None:
         """Wait for what is being taken in, and for voids still owed."""
@@ -75,6 +80,14 @@ class Intake:
             await asyncio.wait(self._running)
 
     async def _take_batch(self, batch: Sequence[_New]) -> list[Exception | None]:
+        oldest_s = self.clock.monotonic_s() - PATIENCE_S
+        timely = [new for new in batch if new.since_s >= oldest_s]
+        answers = iter(await self._take_timely(timely) if timely else ())
+        late = StoreUnavailable("MongoDB is too slow: nothing was stored")
+        return [next(answers) if new.since_s >= oldest_s else late for new in batch]
+
+    async def _take_timely(self, batch: Sequence[_New]) -> list[Exception | None]:
+        outcomes: list[bool | Exception]
         try:
             outcomes = await self.store.insert_many([new.document for new in batch])
         except StoreUnavailable as error:
@@ -84,9 +97,9 @@ class Intake:
         return [self._settle(new.task, outcome, unqueued) for new, outcome in zip(batch, outcomes, strict=True)]
 
     def _settle(
-        self, task: Task, outcome: bool | StoreUnavailable, unqueued: dict[str, QueueUnavailable]
+        self, task: Task, outcome: bool | Exception, unqueued: dict[str, QueueUnavailable]
     ) -> Exception | None:
-        if isinstance(outcome, StoreUnavailable):
+        if isinstance(outcome, Exception):
             # It may have landed all the same. The client is told now; the void follows when MongoDB answers.
             self._later(self._void_when_possible(task))
             return outcome
@@ -135,8 +148,9 @@ class Intake:
             completed_at=now,
             error=error,
         )
-        if await self.store.insert(tombstone):
-            return True
+        with suppress(InvalidSubmission):  # a little larger than the task, the tombstone may be too large
+            if await self.store.insert(tombstone):
+                return True
         return await self.store.apply(transitions.cancelled(task, now, error))
 
     async def _void_when_possible(self, task: Task) -> None:

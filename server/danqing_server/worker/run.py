@@ -166,6 +166,7 @@ class TaskRun:
         if not ambiguity_allows(task, indexes, self.tools.policy):
             raise OutcomeUnknown("an earlier call may have been billed, and the policy allows no further one")
         self._require_lease()
+        self._handed_over.difference_update(indexes)
         if task.single_call and task.attempt is not None and task.attempt.id not in task.calls:
             # Its start is on disk; the record travels with the next write.
             record = self._new_record(task.attempt.id, indexes, fingerprint)

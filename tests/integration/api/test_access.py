@@ -105,6 +105,14 @@ class TestPages:
         assert reply.headers["Access-Control-Allow-Origin"] == origin
         assert "Retry-After" in reply.headers["Access-Control-Expose-Headers"]
 
+    @pytest.mark.parametrize("origin", ["http://[", "http://[x]", "null", "//"])
+    async def test_an_origin_that_makes_no_sense_may_not_call(self, api: Client, origin: str) -> None:
+        """It is answered like any other page that may not."""
+        assert (await api.ask("GET", "/health", headers={"Origin": origin})).status == 200
+        reply = await api.ask("POST", "/api/v1/ai/image/task", json=BODY, headers={"Origin": origin})
+        assert (reply.status, reply.json["code"]) == (403, "forbidden")
+        assert "Access-Control-Allow-Origin" not in reply.headers
+
     @pytest.mark.parametrize("allowed", ["none", "local", "https://other.example"])
     async def test_other_pages_are_shut_out(self, open_api: Open, allowed: str) -> None:
         """A plain-text POST that needs no preflight makes no task either."""

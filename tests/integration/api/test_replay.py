@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from types import SimpleNamespace
+from typing import Any
 
 import attrs
 import pytest
 
+from danqing_server.api.answers import Repeatable
+from danqing_server.api.replay import Replays
 from danqing_server.models import Status
+from danqing_server.recent import RecentTasks
 from tests.integration.api.conftest import Client, Open
 from tests.unit.api.tasks import make_task
 
@@ -134,6 +139,16 @@ class TestReplay:
             marked = SHOW.replace(b"\r\n\r\n", b"\r\nX-Request-ID: next\r\n\r\n")
             assert b"x-request-id: next\r\n" in await wire.exchange(marked)
 
+    async def test_what_stands_in_a_trailers_place_is_not_answered(self, api: Client, connect: Connect) -> None:
+        """After the last chunk of a refused body only an empty line may come."""
+        await api.services.store.insert(make_task("t1", Status.COMPLETED))
+        wire = await connect(api)
+        await wire.exchange(POLL)
+        head = b"POST /nope HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
+        assert (await wire.exchange(head)).startswith(b"HTTP/1.1 404")
+        wire.writer.write(POLL)
+        assert await wire.closed()
+
     async def test_who_closes_is_let_go(self, finished: Client, connect: Connect) -> None:
         """`Connection: close` is kept each time."""
         closing = POLL.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
@@ -168,6 +183,38 @@ class TestEnd:
             for _ in range(2):
                 await wire.exchange(POLL.replace(b"/t1", f"/t-{status}".encode()))
             assert routed(api) == before + 2
+
+
+class TestBounds:
+    def test_nothing_is_kept_of_tasks_that_are_held_no_more(self) -> None:
+        """One answer after the other, for ever: what has had its time goes when the next one comes."""
+        time_s = [0.0]
+        recent = RecentTasks(lambda: time_s[0])
+        replays = Replays(recent)
+        for number in range(20):
+            task = make_task(f"t{number}", Status.COMPLETED)
+            recent.put(task)
+            held = recent.get(task.id)
+            assert held is not None
+            replays.keep(poll_of(number), Repeatable(b"{}", held), b"answer")
+            assert replays.find(True, b"GET /%d HTTP/1.1\r\n\r\n" % number) == b"answer"
+            assert len(replays) <= 2
+            time_s[0] += 1.5
+
+
+def poll_of(number: int) -> Any:
+    """Return a request as far as `keep` looks at it."""
+    settings = SimpleNamespace(public_base_url="http://x")
+    return SimpleNamespace(
+        app=SimpleNamespace(ctx=SimpleNamespace(settings=settings)),
+        head=b"GET /%d HTTP/1.1" % number,
+        headers={},
+        method="GET",
+        version="1.1",
+        ip="127.0.0.1",
+        names_itself=True,
+        stream=SimpleNamespace(keep_alive=True),
+    )
 
 
 class TestAccess:
