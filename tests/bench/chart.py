@@ -35,7 +35,8 @@ def draw(report: Report) -> str:
         x = LEFT + number * scale
         colour = INK if number == 1 else FAINT
         parts.append(f"<line x1='{x:.1f}' x2='{x:.1f}' y1='{TOP}' y2='{height - 30}' stroke='{colour}'/>")
-        parts.append(_text(x, height - 14, f"{number}×", anchor="middle"))
+        if number % step == 0:
+            parts.append(_text(x, height - 14, f"{number}×", anchor="middle"))
     for number, stage in enumerate(stages):
         parts += _row(report, stage, TOP + number * ROW, scale)
     return "\n".join([*parts, "</svg>", ""])
