@@ -107,9 +107,9 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
         raise _malformed("nested too deeply") from error
     if not isinstance(value, dict):
         raise _malformed(f"must be a JSON object, not {_json_name(value)}")
-    if not _is_storable(value, 0):
-        problems: list[Problem] = []
-        _inspect(value, "", 0, problems.append)
+    problems: list[Problem] = []
+    _inspect(value, (), problems.append)
+    if problems:
         raise InvalidSubmission(problems)
     return value
 
@@ -128,49 +128,43 @@ def _json_name(value: object) -> str:
     return "a string" if isinstance(value, str) else "an array"
 
 
-def _is_storable(value: Any, depth: int) -> bool:
-    """Tell whether `_inspect` would report nothing, without making up names."""
-    if depth > DEEPEST_JSON:
-        return False
-    if isinstance(value, str):
-        return "\x00" not in value
-    if isinstance(value, dict):
-        return all(_is_key(key) and _is_storable(item, depth + 1) for key, item in value.items())
-    if isinstance(value, list):
-        return all(_is_storable(item, depth + 1) for item in value)
-    return not isinstance(value, int) or _fits(value)
+_Path = tuple[str | int, ...]
+"""Where a value stands: keys and positions from the outside in. It becomes a name only when there is a problem."""
 
 
-def _is_key(key: str) -> bool:
-    return bool(key) and key[0] != "$" and "." not in key and "\x00" not in key
-
-
-def _fits(value: int) -> bool:
-    return -LARGEST_INTEGER - 1 <= value <= LARGEST_INTEGER
-
-
-def _inspect(value: Any, path: str, depth: int, report: Callable[[Problem], None]) -> None:
+def _inspect(value: Any, path: _Path, report: Callable[[Problem], None]) -> None:
     """Report what MongoDB could not store or would interpret: deep nesting, NUL, odd keys, huge numbers."""
-    if depth > DEEPEST_JSON:
-        report(Problem(field=path, message=f"nested deeper than {DEEPEST_JSON} levels"))
+    if len(path) > DEEPEST_JSON:
+        report(Problem(field=_named(path), message=f"nested deeper than {DEEPEST_JSON} levels"))
     elif isinstance(value, str):
         if "\x00" in value:
-            report(Problem(field=path, message="contains a NUL character", value=shorten(value)))
+            report(Problem(field=_named(path), message="contains a NUL character", value=shorten(value)))
     elif isinstance(value, bool) or value is None:
         return
     elif isinstance(value, int):
-        if not _fits(value):
-            report(Problem(field=path, message="is beyond 64 bits", value=str(value)))
+        if not -LARGEST_INTEGER - 1 <= value <= LARGEST_INTEGER:
+            report(Problem(field=_named(path), message="is beyond 64 bits", value=str(value)))
     elif isinstance(value, dict):
-        _inspect_object(value, path, depth, report)
+        _inspect_object(value, path, report)
     elif isinstance(value, list):
         for number, item in enumerate(value):
-            _inspect(item, f"{path}[{number}]", depth + 1, report)
+            _inspect(item, (*path, number), report)
 
 
-def _inspect_object(value: dict[str, Any], path: str, depth: int, report: Callable[[Problem], None]) -> None:
+def _inspect_object(value: dict[str, Any], path: _Path, report: Callable[[Problem], None]) -> None:
     for key, item in value.items():
-        name = f"{path}.{shorten(key)}" if path else str(shorten(key))
-        if not _is_key(key):
-            report(Problem(field=name, message="keys may not be empty, begin with `$`, or contain `.` or NUL"))
-        _inspect(item, name, depth + 1, report)
+        inside = (*path, key)
+        if not key or key.startswith("$") or "." in key or "\x00" in key:
+            message = "keys may not be empty, begin with `$`, or contain `.` or NUL"
+            report(Problem(field=_named(inside), message=message))
+        _inspect(item, inside, report)
+
+
+def _named(path: _Path) -> str:
+    name = ""
+    for step in path:
+        if isinstance(step, int):
+            name += f"[{step}]"
+        else:
+            name = f"{name}.{shorten(step)}" if name else str(shorten(step))
+    return name

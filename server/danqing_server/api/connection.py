@@ -51,7 +51,7 @@ class _Exchange(Http):
         self.stage = Stage.IDLE
         if isinstance(response, Repeatable):
             protocol: Any = self.protocol
-            protocol.replays.keep(request, response, answer)
+            protocol.replays.keep(protocol.near, request, response, answer)
 
     def _head(self, response: BaseHTTPResponse, size_bytes: int) -> bytes | None:
         """Return the head; None when a header is not what it seems, which is left to Sanic."""

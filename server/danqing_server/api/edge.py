@@ -20,13 +20,12 @@ from danqing_server.api.answers import json_answer
 from danqing_server.api.messages import language_of
 from danqing_server.api.origins import Origins
 from danqing_server.api.problems import HeadTooLarge, ProblemReport, report_of
-from danqing_server.api.replay import TRACE_ID_BYTES
 from danqing_server.codec import shorten
 from danqing_server.errors import DanqingError, Draining
 from danqing_server.ids import new_token
 from danqing_server.log import get_logger
 
-__all__ = ["RESULT_PATH", "ApiRequest", "Edge", "finish"]
+__all__ = ["RESULT_PATH", "ApiRequest", "Edge", "finish", "logs_every_request", "new_trace_id"]
 
 RESULT_PATH = "/api/v1/ai/image/result/"
 
@@ -35,6 +34,16 @@ _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
 log = get_logger(__name__)
 _levels = logging.getLogger(__name__)
+
+
+def new_trace_id() -> str:
+    """Return an id for a request whose client named none."""
+    return new_token(8)
+
+
+def logs_every_request() -> bool:
+    """Tell whether each request is to have its line in the log, not only those that failed."""
+    return _levels.isEnabledFor(logging.DEBUG)
 
 
 class ApiRequest(Request[Any, Any]):
@@ -48,7 +57,7 @@ class ApiRequest(Request[Any, Any]):
         self.arrived_s = time.perf_counter()
         given = self.headers.get("x-request-id")
         self.names_itself = given is not None and _SANE_ID.fullmatch(given) is not None
-        self.trace_id = given if given is not None and self.names_itself else new_token(TRACE_ID_BYTES)
+        self.trace_id = given if given is not None and self.names_itself else new_trace_id()
 
 
 def finish(request: ApiRequest, response: BaseHTTPResponse) -> None:

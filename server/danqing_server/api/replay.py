@@ -7,26 +7,20 @@ picture then costs a look into a dictionary each.
 
 from __future__ import annotations
 
-import logging
-from typing import Any
-
 import attrs
 
 from danqing_server.api.answers import Repeatable
-from danqing_server.api.links import is_near, names_base
-from danqing_server.ids import new_token
+from danqing_server.api.edge import ApiRequest, logs_every_request, new_trace_id
+from danqing_server.api.links import names_base
 from danqing_server.recent import Recent, RecentTasks
 
-__all__ = ["TRACE_ID_BYTES", "Replays"]
+__all__ = ["Replays"]
 
 MOST_KEPT = 5_000
 LARGEST_REQUEST_BYTES = 2 * 1024
 LARGEST_ANSWER_BYTES = 8 * 1024
-TRACE_ID_BYTES = 8
 _END_OF_HEAD = b"\r\n\r\n"
 _NOT_ALONE = ("content-length", "transfer-encoding", "expect", "upgrade")
-
-_levels = logging.getLogger("danqing_server.api.edge")
 
 
 @attrs.frozen(eq=False)
@@ -41,7 +35,7 @@ class _Replay:
         """Return the answer under an id of its own."""
         if self.after is None:
             return self.before
-        return self.before + new_token(TRACE_ID_BYTES).encode() + self.after
+        return self.before + new_trace_id().encode() + self.after
 
 
 @attrs.define(eq=False)
@@ -64,7 +58,7 @@ class Replays:
             return None
         return found.renewed()
 
-    def keep(self, request: Any, response: Repeatable, answer: bytes) -> None:
+    def keep(self, near: bool, request: ApiRequest, response: Repeatable, answer: bytes) -> None:
         """Remember *answer*, the bytes of *response*, if the same request will deserve the same again."""
         small = len(request.head) <= LARGEST_REQUEST_BYTES and len(answer) <= LARGEST_ANSWER_BYTES
         if not small or not _depends_on_bytes(request):
@@ -74,7 +68,7 @@ class Replays:
             before, _, after = answer.partition(request.trace_id.encode())
             replay = _Replay(response.held, before, after)
         self._let_go()
-        key = is_near(request.ip), request.head + _END_OF_HEAD
+        key = near, request.head + _END_OF_HEAD
         self._kept.pop(key, None)  # to the end of the line
         self._kept[key] = replay
 
@@ -88,10 +82,8 @@ class Replays:
             del self._kept[key]
 
 
-def _depends_on_bytes(request: Any) -> bool:
+def _depends_on_bytes(request: ApiRequest) -> bool:
     """Tell whether a client that sends these bytes again, alone and on an open connection, asks for the same."""
-    if request.method != "GET" or request.version != "1.1" or not request.stream.keep_alive:
-        return False
-    if _levels.isEnabledFor(logging.DEBUG):  # each request is to have its line in the log
+    if request.method != "GET" or request.version != "1.1" or logs_every_request():
         return False
     return names_base(request) and not any(name in request.headers for name in _NOT_ALONE)

@@ -88,7 +88,7 @@ class Submissions:
             if self.clock.monotonic_s() < until_s:  # its client hung up: nothing was kept yet, so it begins anew
                 self._begin(self._submit(submission, until_s))
             raise
-        task = self._task(self._new_id(submission, checked), submission, checked)
+        task = self._new_task(submission, checked)
         if checked.references:
             return await asyncio.shield(self._begin(self._admit(task, checked.references, until_s)))
         await self.intake.take(task)
@@ -119,8 +119,10 @@ class Submissions:
 
     async def _submit(self, submission: Submission, until_s: float) -> Accepted:
         checked = await self._check(submission)
-        task = self._task(self._new_id(submission, checked), submission, checked)
-        return await self._admit(task, checked.references, until_s)
+        return await self._admit(self._new_task(submission, checked), checked.references, until_s)
+
+    def _new_task(self, submission: Submission, checked: Checked) -> Task:
+        return self._task(self._new_id(submission, checked), submission, checked)
 
     def _new_id(self, submission: Submission, checked: Checked) -> str:
         return new_task_id(checked.provider.name, submission.type, self.clock.now_ms())

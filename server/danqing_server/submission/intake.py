@@ -139,8 +139,7 @@ class Intake:
         now = self.clock.now()
         message = "the server could not confirm this task when it was submitted, and cancelled it"
         error = TaskError(code=NOT_ACKNOWLEDGED, message=message, retryable=True)
-        tombstone = attrs.evolve(
-            task,
+        tombstone = task.changed(
             status=Status.CANCELLED,
             transition_id=new_token(),
             waiting=None,

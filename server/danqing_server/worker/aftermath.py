@@ -56,7 +56,7 @@ class Aftermath:
         queue, worker = self.tools.queue, self.tools.lease.worker
         try:
             if isinstance(decision, Again):
-                await queue.release(worker, entry_of(attrs.evolve(task, run_at=decision.run_at)))
+                await queue.release(worker, entry_of(task.changed(run_at=decision.run_at)))
             else:
                 await queue.acknowledge(self.lane, worker, task.id, self._ran_ms(task))
         except QueueUnavailable as error:

@@ -28,7 +28,7 @@ async def take_over(task: Task, tools: Tools) -> bool:
         return False
     holder = task.attempt.worker if task.attempt else ""
     if not isinstance(decision, Finish):
-        await tools.queue.release(holder, entry_of(attrs.evolve(task, run_at=decision.run_at)))
+        await tools.queue.release(holder, entry_of(task.changed(run_at=decision.run_at)))
         return True
     await tools.queue.acknowledge(task.provider, holder, task.id)
     kind = TaskEventKind.COMPLETED if decision.status is Status.COMPLETED else TaskEventKind.FAILED

@@ -196,7 +196,7 @@ class TestBounds:
             recent.put(task)
             held = recent.get(task.id)
             assert held is not None
-            replays.keep(poll_of(number), Repeatable(b"{}", held), b"answer")
+            replays.keep(True, poll_of(number), Repeatable(b"{}", held), b"answer")
             assert replays.find(True, b"GET /%d HTTP/1.1\r\n\r\n" % number) == b"answer"
             assert len(replays) <= 2
             time_s[0] += 1.5
