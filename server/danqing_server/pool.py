@@ -53,6 +53,8 @@ class Lane:
     download_slots: asyncio.Semaphore
     running: dict[str, tuple[Execution, asyncio.Task[None]]] = attrs.field(factory=dict, init=False)
     _asking: set[str] = attrs.field(factory=set, init=False)
+    _taking: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
+    _closing: bool = attrs.field(default=False, init=False)
     _changed: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _nonce: str | None = attrs.field(default=None, init=False)
     _batch: _Batch | None = attrs.field(default=None, init=False)
@@ -68,7 +70,22 @@ class Lane:
             elif not self.tools.lease.fresh:
                 await asyncio.sleep(LEASE_CHECK_S)
             else:
-                await self._take(min(free, LARGEST_RESERVATION))
+                async with self._taking:
+                    closed_ms = await self._take(min(free, LARGEST_RESERVATION))
+                if closed_ms is not None:
+                    await self._wait_for_work(closed_ms)
+
+    async def close(self, within_s: float) -> None:
+        """Let the tasks about to be started be started, and hand them straight back; nothing is taken after that.
+
+        A start that was cut might be on MongoDB's disk with nobody to carry it out: the call it announces would
+        count as one that may have been billed. The loop `fetch` is to be cancelled next.
+        """
+        self._closing = True
+        try:
+            await asyncio.wait_for(self._taking.acquire(), within_s)
+        except TimeoutError:
+            log.warning("closed_while_taking", lane=self.name)
 
     async def _wait_for_a_slot(self) -> None:
         self._changed.clear()
@@ -77,8 +94,10 @@ class Lane:
         except TimeoutError:
             return
 
-    async def _take(self, count: int) -> None:
-        """Reserve up to *count* tasks and start those that are still to be done, or wait for some.
+    async def _take(self, count: int) -> int | None:
+        """Reserve up to *count* tasks and start those that are still to be done, or say how long there are none.
+
+        Returns None after a start, otherwise for how many milliseconds the lane gives nothing; 0 is until a push.
 
         Whatever cuts the exchange with Redis or MongoDB, the next try repeats the same step: the nonce brings the
         same reservation, the batch's attempt id the same starts.
@@ -90,8 +109,7 @@ class Lane:
             )
             self._nonce = None
             if not reserved.ids:
-                await self._wait_for_work(reserved.wait_ms)
-                return
+                return reserved.wait_ms
             self._batch = _Batch(attempt_id=new_token(), ids=reserved.ids)
         started = await self._start(self._batch)
         stale = set(self._batch.ids) - {task.id for task in started}
@@ -100,6 +118,7 @@ class Lane:
             self._launch(task)
         for task_id in stale:
             await self.tools.queue.acknowledge(self.name, self.tools.lease.worker, task_id)
+        return None
 
     async def _wait_for_work(self, closed_ms: int) -> None:
         if closed_ms:
@@ -116,6 +135,8 @@ class Lane:
 
     def _launch(self, task: Task) -> None:
         execution = Execution(task, self.tools, self.download_slots, partial(self._asked, task.id))
+        if self._closing:
+            execution.interrupt(Interruption.GIVEN_BACK)
         self._asking.add(task.id)
         running = asyncio.create_task(execution.carry_out(), name=f"task {task.id}")
         self.running[task.id] = (execution, running)
@@ -189,6 +210,7 @@ class Pool:
 
     async def stop(self, grace_s: float) -> None:
         """Take nothing new, let what runs finish within *grace_s*, give the rest back."""
+        await asyncio.gather(*(lane.close(grace_s) for lane in self.lanes.values()))
         for loop in self._loops:
             await loop.stop()
         await self._wait_for_running(grace_s)

@@ -69,4 +69,5 @@ class TestRollingRestart:
                 return listed
 
             wait_until(lambda: all(task["status"] == "completed" for task in found()), timeout_s=40)
-            assert {len(task["calls"]) for task in found()} == {1}
+            sent = [[call for call in task["calls"] if call["outcome"] != "unsent"] for task in found()]
+            assert [calls for calls in sent if len(calls) != 1] == []

@@ -17,6 +17,7 @@ from danqing_server.store.client import connect
 from danqing_server.store.leases import WorkerStore
 from danqing_server.worker.takeover import take_over
 from tests.support.providers import ScriptedProvider, deliver_all, picture
+from tests.support.servers import RunningServer
 from tests.support.system import MakeSettings, System, running_system, until
 
 
@@ -94,6 +95,33 @@ class TestGrace:
             done = await second.finished(task.id)
             assert done.status is Status.COMPLETED
             assert [call.outcome for call in done.calls.values()] == [CallOutcome.DELIVERED]
+
+    async def test_a_start_under_way_is_no_call(
+        self, make_settings: MakeSettings, own_mongod: RunningServer
+    ) -> None:
+        """Stopped while MongoDB writes the start down: the task goes on elsewhere, and no call is in doubt."""
+        provider = ScriptedProvider(single_call=True)
+        settings = make_settings(mongo_url=own_mongod.url, DANQING_ON_AMBIGUOUS="fail")
+        async with running_system(settings, [provider]) as first:
+            assert first.workers is not None
+            pool, lease, queue = first.workers.pool, first.workers.tools.lease, first.services.queue
+            await until(lambda: lease.fresh)
+            task = await first.submit(delay_s=1)
+            own_mongod.pause()
+
+            async def reserved() -> bool:
+                return (await queue.depth("scripted")).held == 1
+
+            await until(reserved, what="the reservation")
+            stopping = asyncio.create_task(pool.stop(10))
+            await asyncio.sleep(0)
+            own_mongod.resume()
+            await stopping
+            assert provider.jobs == []
+        async with running_system(settings, [provider]) as second:
+            done = await second.finished(task.id)
+            assert done.status is Status.COMPLETED
+            assert [call.outcome for call in done.calls.values()] == [CallOutcome.UNSENT, CallOutcome.DELIVERED]
 
     async def test_nothing_is_held_or_owned_after_a_stop(self, make_settings: MakeSettings) -> None:
         """The next start finds no leftovers to wait for."""
