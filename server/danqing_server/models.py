@@ -14,7 +14,7 @@ A task's life:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -169,7 +169,7 @@ class Attempt:
     started_at: datetime
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class Task:
     """A task as it is stored. Mappings `calls` and `outputs` are keyed by call id and by index as text.
     `usage` is what the provider reports for the whole; each call has its own.
@@ -180,6 +180,8 @@ class Task:
     authentication was off. `attempt` is None unless the task is processing. `retried_at` is when its user last
     asked for another try; calls sent before count no more. `late_attempt` is the attempt whose call was still open
     when the task was cancelled, and `late` the pictures that it brought all the same, by index as text.
+
+    It has no slots: without them a task is made in half the time, and copied in a quarter.
     """
 
     id: str
@@ -221,12 +223,11 @@ class Task:
     late: Mapping[str, Output] = attrs.field(factory=dict)
 
     def changed(self, **fields: Any) -> Task:
-        """Return a copy with *fields* in place of its own, as `attrs.evolve` does at four times the cost."""
+        """Return a copy with *fields* in place of its own, as `attrs.evolve` does at eight times the cost."""
+        if not fields.keys() <= _TASK_FIELDS:
+            raise KeyError(*(fields.keys() - _TASK_FIELDS))
         copy: Task = object.__new__(Task)
-        for read, write in _SLOTS.values():
-            write(copy, read(self))
-        for name, value in fields.items():
-            _SLOTS[name][1](copy, value)
+        vars(copy).update(vars(self), **fields)
         return copy
 
     @property
@@ -249,11 +250,7 @@ class Task:
         return tuple(sorted(found, key=lambda output: output.index))
 
 
-_SLOTS: Mapping[str, tuple[Callable[[Task], Any], Callable[[Task, Any], None]]] = {
-    field.name: (getattr(Task, field.name).__get__, getattr(Task, field.name).__set__)
-    for field in attrs.fields(Task)
-}
-"""How each field of a frozen task is read and, while a copy is made, written."""
+_TASK_FIELDS = frozenset(field.name for field in attrs.fields(Task))
 
 
 @attrs.frozen(kw_only=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
-from functools import partial
 
 import attrs
 
@@ -51,7 +51,7 @@ class Lane:
     rates: Rates
     tools: Tools
     download_slots: asyncio.Semaphore
-    running: dict[str, tuple[Execution, asyncio.Task[None]]] = attrs.field(factory=dict, init=False)
+    running: dict[str, Execution] = attrs.field(factory=dict, init=False)
     _asking: set[str] = attrs.field(factory=set, init=False)
     _taking: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
     _closing: bool = attrs.field(default=False, init=False)
@@ -134,23 +134,26 @@ class Lane:
         return await self.tools.store.start(wanted, attempt, deadline_at)
 
     def _launch(self, task: Task) -> None:
-        execution = Execution(task, self.tools, self.download_slots, partial(self._asked, task.id))
+        execution = Execution(task, self.tools, self.download_slots, self._asked, self._ended)
         if self._closing:
             execution.interrupt(Interruption.GIVEN_BACK)
         self._asking.add(task.id)
-        running = asyncio.create_task(execution.carry_out(), name=f"task {task.id}")
-        self.running[task.id] = (execution, running)
-        running.add_done_callback(lambda done: self._landed(task.id, done))
+        self.running[task.id] = execution
+        execution.start()
 
-    def _asked(self, task_id: str) -> None:
-        self._asking.discard(task_id)
+    def _asked(self, execution: Execution) -> None:
+        self._asking.discard(execution.task.id)
         self._changed.set()
 
-    def _landed(self, task_id: str, done: asyncio.Task[None]) -> None:
-        self.running.pop(task_id, None)
-        self._asked(task_id)
-        if not done.cancelled() and done.exception() is not None:
-            log.error("attempt_died", task_id=task_id, exc_info=done.exception())
+    def _ended(self, execution: Execution) -> None:
+        del self.running[execution.task.id]
+        self._asked(execution)
+
+    async def emptied(self) -> None:
+        """Return when nothing runs; the loop `fetch` must have ended."""
+        while self.running:
+            self._changed.clear()
+            await self._changed.wait()
 
     async def _reconcile_when_due(self) -> None:
         """Give back what Redis thinks we hold and we know nothing of: a cut reservation, a lost acknowledgement."""
@@ -215,7 +218,7 @@ class Pool:
             await loop.stop()
         await self._wait_for_running(grace_s)
         for lane in self.lanes.values():
-            for execution, _ in list(lane.running.values()):
+            for execution in list(lane.running.values()):
                 execution.interrupt(Interruption.GIVEN_BACK)
         await self._wait_for_running(grace_s)
         try:
@@ -226,9 +229,10 @@ class Pool:
             log.warning("not_all_given_back", reason=str(error))
 
     async def _wait_for_running(self, timeout_s: float) -> None:
-        running = [task for lane in self.lanes.values() for _, task in lane.running.values()]
-        if running:
-            await asyncio.wait(running, timeout=timeout_s)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                for lane in self.lanes.values():
+                    await lane.emptied()
 
     async def _watch_for_strays(self) -> None:
         """Take over tasks that are ours in MongoDB and run nowhere: their coroutine died, or never began."""
@@ -254,4 +258,4 @@ class Pool:
         for lane in self.lanes.values():
             found = lane.running.get(task_id)
             if found is not None:
-                found[0].cancel()
+                found.cancel()

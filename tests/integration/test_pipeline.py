@@ -174,6 +174,20 @@ class TestFailures:
             assert task.status is Status.FAILED
             assert len(provider.jobs) == 1
 
+    async def test_a_cancellation_of_its_own_is_the_plugins_failure(self, settings: MakeSettings) -> None:
+        """Nobody asked it to stop: it is neither a deadline nor the end of the process."""
+
+        async def gives_up(_job: Job, run: Run) -> None:
+            async with run.call(run.missing, "f"):
+                raise asyncio.CancelledError
+
+        async with running_system(settings(DANQING_ON_AMBIGUOUS="fail"), [ScriptedProvider(gives_up)]) as system:
+            task = await system.finished((await system.submit()).id)
+            assert task.status is Status.FAILED
+            assert task.error is not None
+            assert (task.error.code, task.error.billed) == ("outcome_unknown", Billed.UNKNOWN)
+            assert "plugin failed" in task.error.message
+
     async def test_a_hung_provider_is_ended_by_the_deadline(self, settings: MakeSettings) -> None:
         """A call that never returns does not hold its task for ever."""
 

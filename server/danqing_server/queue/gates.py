@@ -68,9 +68,13 @@ class Gates:
         until_ms = self.connection.clock.now_ms() + int(for_s * 1000)
         await self.connection.run(scripts.HOLD, lane, [until_ms, reason])
 
+    def is_suspect(self, lane: str) -> bool:
+        """Tell whether *lane*'s gate has seen failures: only then is a success worth a report."""
+        return lane in self.queue.suspect
+
     async def report(self, lane: str, kind: Report, reason: str = "") -> bool:
         """Count a call towards the breaker; True while it is not closed. A success in good times costs nothing."""
-        if kind is Report.SUCCESS and lane not in self.queue.suspect:
+        if kind is Report.SUCCESS and not self.is_suspect(lane):
             return False
         first_ms, longest_ms = ACCOUNT_MS if kind is Report.ACCOUNT else SERVICE_MS
         arguments: list[str | int] = [self.connection.clock.now_ms(), kind.value, reason]

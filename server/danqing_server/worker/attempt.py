@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from enum import StrEnum
 from functools import partial
+from typing import Any
 
 import attrs
 
@@ -17,7 +18,7 @@ from danqing_server.models import CallOutcome, Status, Task, TaskError
 from danqing_server.retry import Decision, Failure, FailureKind, Finish, billed_of, decide, open_calls
 from danqing_server.store import transitions
 from danqing_server.store.changes import Change
-from danqing_server.worker.aftermath import Aftermath
+from danqing_server.worker import aftermath
 from danqing_server.worker.failures import failure_of
 from danqing_server.worker.keeping import Keeper
 from danqing_server.worker.ledger import Ledger, insist
@@ -28,7 +29,6 @@ from danqing_server.worker.tools import Tools
 __all__ = ["Execution", "Interruption"]
 
 UNWIND_S = 10.0
-RATE_LIMITED_PAUSE_S = 2.0
 
 _levels = logging.getLogger(__name__)
 
@@ -43,41 +43,44 @@ class Interruption(StrEnum):
 
 @attrs.define(eq=False)
 class Execution:
-    """Carries one task out. `interrupt` ends it early; `carry_out` always returns with the task's end written.
+    """Carries one task out, from `start` on. It always ends with the task's end written; `interrupt` ends it early.
 
     The exception is a task that is in other hands by then: nothing is written of it. *on_asked* is called when the
-    provider and the downloads are done, and only the end is still to be written.
+    provider and the downloads are done and only the end is still to be written, *on_ended* when that is done too.
     """
 
     task: Task
     tools: Tools
     download_slots: asyncio.Semaphore
-    on_asked: Callable[[], None] = lambda: None
+    on_asked: Callable[[Execution], None]
+    on_ended: Callable[[Execution], None]
     ledger: Ledger = attrs.field(init=False)
     keeper: Keeper = attrs.field(init=False)
-    logger: Logger = attrs.field(init=False)
-    aftermath: Aftermath = attrs.field(init=False)
-    _work: asyncio.Task[None] | None = attrs.field(default=None, init=False)
+    _runner: asyncio.Task[None] = attrs.field(init=False)
+    _asking: bool = attrs.field(default=False, init=False)
     _interruption: Interruption | None = attrs.field(default=None, init=False)
     _reserved: Reserved | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.ledger = Ledger(self.tools.store, self.task)
         self.keeper = Keeper(self.ledger, self.tools.assets, self.tools.clock, self.download_slots)
-        self.logger = get_logger(__name__, task_id=self.task.id, provider=self.task.provider)
-        self.aftermath = Aftermath(self.tools, self.logger, self.task.provider)
 
     @property
     def call_is_open(self) -> bool:
         """Whether a paid call may be under way."""
         return bool(open_calls(self.ledger.task))
 
+    def start(self) -> None:
+        """Begin, in an asyncio task of its own."""
+        self._run(self._carry_out())
+
     def interrupt(self, why: Interruption) -> None:
         """End the attempt soon; the first reason counts."""
         if self._interruption is None:
             self._interruption = why
-            if self._work is not None:
-                self._work.cancel()
+            if self._asking:
+                self._runner.cancel()
+                asyncio.get_running_loop().call_later(UNWIND_S, self._leave_behind)
 
     def cancel(self) -> None:
         """The task was cancelled: stop, unless a paid call is under way, whose picture is then kept as late."""
@@ -86,33 +89,64 @@ class Execution:
         else:
             self.interrupt(Interruption.LOST)
 
-    async def carry_out(self) -> None:
-        """Run the provider, keep what it makes, decide what follows, write it down and tell the queue."""
+    @property
+    def _logger(self) -> Logger:
+        return get_logger(__name__, task_id=self.task.id, provider=self.task.provider)
+
+    def _run(self, steps: Coroutine[Any, Any, None]) -> None:
+        self._runner = asyncio.create_task(steps)
+        self._runner.add_done_callback(self._ran)
+
+    def _ran(self, done: asyncio.Task[None]) -> None:
+        if done is self._runner:
+            self.on_ended(self)
+            if not done.cancelled() and done.exception() is not None:
+                self._logger.error("attempt_died", exc_info=done.exception())
+
+    def _leave_behind(self) -> None:
+        """Go on without a plugin that swallows its cancellation; it can write nothing any more."""
+        if self._asking:
+            self._asking = False
+            self._run(self._end(asyncio.CancelledError()))
+
+    async def _carry_out(self) -> None:
+        error = await self._attempt()
+        if self._runner is asyncio.current_task():  # else it was left behind
+            await self._end(error)
+
+    async def _attempt(self) -> BaseException | None:
+        """Run the provider and keep what it makes; return what cut that short, None when nothing did."""
+        if self._interruption is not None:
+            return asyncio.CancelledError()
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(self._seconds_left(), self.interrupt, Interruption.DEADLINE)
+        self._asking = True
         try:
-            try:
-                failure = await self._attempt()
-            finally:
-                self.on_asked()
+            await self._generate()
+        except asyncio.CancelledError as cancelled:
+            if self._interruption is None and self._runner.cancelling():
+                raise  # not ours: the event loop is being taken down
+            return cancelled
+        except Exception as error:  # noqa: BLE001 — a plugin's: `_failure_of` logs what was not planned
+            return error
+        finally:
+            timer.cancel()
+            self._asking = False
+        return None
+
+    async def _end(self, error: BaseException | None) -> None:
+        """Decide what follows, write it down, and tell the queue."""
+        await self.keeper.abandon()
+        self.on_asked(self)
+        try:
+            failure = self._failure_of(error)
             decision = None if self.ledger.late else await self._conclude(failure)
         except AttemptLost:
             decision = None
         if decision is None:
             await self._leave()
-            return
-        await self.aftermath.follow(self.task, self.ledger.task, decision, self._reserved)
-
-    async def _attempt(self) -> Failure | None:
-        self._work = asyncio.create_task(self._generate())
-        if self._interruption is not None:
-            self._work.cancel()
-        run_s = self._seconds_left()
-        done, _ = await asyncio.wait({self._work}, timeout=run_s)
-        if not done:
-            self.interrupt(Interruption.DEADLINE)
-            # A plugin that swallows its cancellation is left behind: it can write nothing any more.
-            done, _ = await asyncio.wait({self._work}, timeout=UNWIND_S)
-        await self.keeper.abandon()
-        return self._failure_of_work()
+        else:
+            await aftermath.follow(self.tools, self.task, self.ledger.task, decision, self._reserved)
 
     def _seconds_left(self) -> float:
         deadline_at = self.task.deadline_at
@@ -131,10 +165,11 @@ class Execution:
         await self.keeper.settle()
 
     async def _ask_provider(self) -> None:
-        self._reserved = await self.tools.guard.reserve(self.task, self.tools.clock.now())
-        if self._reserved is None:
-            raise AccountProblem("the provider's spend limit for today is reached", code="spend_limit")
-        run = TaskRun(self.ledger, self.keeper, self.tools, self.logger)
+        if self.tools.guard.watches(self.task):
+            self._reserved = await self.tools.guard.reserve(self.task, self.tools.clock.now())
+            if self._reserved is None:
+                raise AccountProblem("the provider's spend limit for today is reached", code="spend_limit")
+        run = TaskRun(self.ledger, self.keeper, self.tools)
         result = await self.tools.registry.generate(_job(self.ledger.task), run)
         self._note_result(result)
 
@@ -144,18 +179,16 @@ class Execution:
         if result is not None and result.usage:
             self.ledger.note(usage=dict(result.usage))
 
-    def _failure_of_work(self) -> Failure | None:
-        work = self._work
+    def _failure_of(self, error: BaseException | None) -> Failure | None:
         if self._interruption is Interruption.LOST:
             raise AttemptLost(self.task.id)
-        if work is None or not work.done() or work.cancelled():
-            return _interrupted(self._interruption or Interruption.DEADLINE)
-        error = work.exception()
         if isinstance(error, AttemptLost):
             raise error
+        if isinstance(error, asyncio.CancelledError) and self._interruption is not None:
+            return _interrupted(self._interruption)
         if error is not None:
             if not isinstance(error, PluginError | DanqingError):
-                self.logger.error("plugin_failed", exc_info=error)
+                self._logger.error("plugin_failed", exc_info=error)
             return failure_of(error, call_open=self._cut_a_call())
         if self.keeper.failures:
             return failure_of(self.keeper.failures[0], call_open=False)
@@ -167,7 +200,9 @@ class Execution:
 
     async def _conclude(self, failure: Failure | None) -> Decision | None:
         """Write the end of the attempt; None when the task turned out to be in other hands."""
-        failure = await self.aftermath.report(self._settle_calls(failure))
+        failure = self._settle_calls(failure)
+        if failure is not None or self.tools.gates.is_suspect(self.task.provider):
+            failure = await aftermath.report(self.tools, self.task, failure)
         now = self.tools.clock.now()
         decision = decide(self.ledger.task, failure, self.tools.policy, now)
         if isinstance(decision, Finish):
@@ -214,7 +249,7 @@ class Execution:
 
     async def _leave(self) -> None:
         """End an attempt whose task is no longer ours; a call open at a cancellation is settled all the same."""
-        self.logger.info("attempt_lost")
+        self._logger.info("attempt_lost")
         try:
             if self.ledger.late or await self.ledger.has_become_late():
                 self.ledger.late = True
@@ -225,7 +260,7 @@ class Execution:
             else:
                 await self._note_late_answers()
         except AttemptLost:
-            self.logger.info("late_result_unwanted")
+            self._logger.info("late_result_unwanted")
         await self._let_go()
 
     async def _note_late_answers(self) -> None:
@@ -234,7 +269,7 @@ class Execution:
             answered = call.outcome not in (CallOutcome.OPEN, CallOutcome.UNKNOWN, CallOutcome.UNSENT)
             if answered and call.attempt == self.task.attempts:
                 noted = await insist(partial(self.tools.store.note_late_answer, self.task.id, call))
-                self.logger.info("late_answer", call_id=call.id, outcome=call.outcome.value, noted=noted)
+                self._logger.info("late_answer", call_id=call.id, outcome=call.outcome.value, noted=noted)
 
     async def _let_go(self) -> None:
         """Leave a task that is in other hands; the pictures of one that was deleted go with it."""
@@ -243,13 +278,13 @@ class Execution:
             if await self.tools.store.get(self.task.id) is None:
                 await self.tools.assets.delete_task(self.task.id)
         except ServiceUnavailable as error:
-            self.logger.warning("not_let_go", reason=str(error))
+            self._logger.warning("not_let_go", reason=str(error))
 
     def _log_finish(self, decision: Finish) -> None:
         code = decision.error.code if decision.error else None
         level = logging.DEBUG if decision.status is Status.COMPLETED else logging.INFO
         if _levels.isEnabledFor(level):
-            self.logger.log(level, "task_finished", status=decision.status.value, error_code=code)
+            self._logger.log(level, "task_finished", status=decision.status.value, error_code=code)
 
 
 def _job(task: Task) -> Job:

@@ -27,7 +27,7 @@ from danqing_server.assets.fetching import fetch_public
 from danqing_server.assets.keys import media_type_of
 from danqing_server.errors import AttemptLost, NotFound, PictureRejected, SourceUnavailable
 from danqing_server.ids import new_token
-from danqing_server.log import Logger
+from danqing_server.log import get_logger
 from danqing_server.models import CallOutcome, CallRecord, Output, OutputState
 from danqing_server.retry import LEASE_IN_DOUBT, REFERENCE_UNAVAILABLE, ambiguity_allows
 from danqing_server.worker.failures import error_of
@@ -61,7 +61,6 @@ class TaskRun:
     ledger: Ledger
     keeper: Keeper
     tools: Tools
-    logger: Logger
     _told_progress_s: float = attrs.field(default=float("-inf"), init=False)
     _open: dict[str, CallRecord] = attrs.field(factory=dict, init=False)
     _handed_over: set[int] = attrs.field(factory=set, init=False)
@@ -72,7 +71,8 @@ class TaskRun:
 
     @property
     def log(self) -> Log:
-        return self.logger
+        task = self.ledger.task
+        return get_logger(__name__, task_id=task.id, provider=task.provider)
 
     @property
     def delivered(self) -> frozenset[int]:

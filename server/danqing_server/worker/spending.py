@@ -16,10 +16,10 @@ __all__ = ["Reserved", "SpendGuard"]
 
 @attrs.frozen(kw_only=True)
 class Reserved:
-    """What an attempt has set aside. `amount_micro` 0: nothing, no limit is set or the price is not known."""
+    """What an attempt has set aside."""
 
     at: datetime
-    amount_micro: int = 0
+    amount_micro: int
 
 
 @attrs.define(eq=False)
@@ -33,12 +33,14 @@ class SpendGuard:
     gates: Gates
     limits_micro: Mapping[str, int]
 
+    def watches(self, task: Task) -> bool:
+        """Tell whether *task* counts: its provider has a limit, and its price is known."""
+        return task.provider in self.limits_micro and task.price is not None
+
     async def reserve(self, task: Task, now: datetime) -> Reserved | None:
         """Set the price of what is missing aside; None when the day has no room, and the lane is now closed."""
-        limit_micro = self.limits_micro.get(task.provider)
-        if limit_micro is None or task.price is None:
-            return Reserved(at=now)
-        amount_micro = task.price.amount_micro * len(task.missing)
+        price_micro = task.price.amount_micro if task.price is not None else 0
+        amount_micro, limit_micro = price_micro * len(task.missing), self.limits_micro[task.provider]
         if await self.spending.reserve(task.provider, now, amount_micro, limit_micro):
             return Reserved(at=now, amount_micro=amount_micro)
         tomorrow = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -47,10 +49,8 @@ class SpendGuard:
 
     async def settle(self, before: Task, after: Task, reserved: Reserved) -> None:
         """Count what the attempt between *before* and *after* cost; a call of unknown outcome counts as paid."""
-        if not reserved.amount_micro or after.price is None:
-            return
-        paid = _paid_pictures(after) - _paid_pictures(before)
-        spent_micro = after.price.amount_micro * paid
+        price_micro = after.price.amount_micro if after.price is not None else 0
+        spent_micro = price_micro * (_paid_pictures(after) - _paid_pictures(before))
         await self.spending.settle(after.provider, reserved.at, reserved.amount_micro, spent_micro)
 
 
