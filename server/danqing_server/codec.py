@@ -19,7 +19,7 @@ from danqing_plugins import Price, Problem, Reference
 from danqing_server.errors import InvalidSubmission
 from danqing_server.models import Asset, Attempt, CallRecord, Output, Task, TaskError, User
 
-__all__ = ["dump_json", "from_document", "parse_json_object", "shorten", "to_document", "value_of"]
+__all__ = ["dump_json", "from_document", "is_plain", "parse_json_object", "shorten", "to_document", "value_of"]
 
 T = TypeVar("T")
 
@@ -107,10 +107,11 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
         raise _malformed("nested too deeply") from error
     if not isinstance(value, dict):
         raise _malformed(f"must be a JSON object, not {_json_name(value)}")
-    problems: list[Problem] = []
-    _inspect(value, (), problems.append)
-    if problems:
-        raise InvalidSubmission(problems)
+    if not is_plain(value):
+        problems: list[Problem] = []
+        _inspect(value, (), problems.append)
+        if problems:
+            raise InvalidSubmission(problems)
     return value
 
 
@@ -126,6 +127,23 @@ def _json_name(value: object) -> str:
     if isinstance(value, int | float):
         return "a number"
     return "a string" if isinstance(value, str) else "an array"
+
+
+def is_plain(value: Any, depth: int = DEEPEST_JSON) -> bool:
+    """Tell that *value* is JSON of the most common kind, of which MongoDB returns exactly what it was given.
+
+    False means only that it deserves a closer look.
+    """
+    if isinstance(value, str):
+        return "\0" not in value
+    if isinstance(value, dict):
+        inside = depth > 0 and all(map(str.isidentifier, value))
+        return inside and all(is_plain(item, depth - 1) for item in value.values())
+    if isinstance(value, list):
+        return depth > 0 and all(is_plain(item, depth - 1) for item in value)
+    if isinstance(value, int):
+        return -LARGEST_INTEGER <= value <= LARGEST_INTEGER
+    return value is None or isinstance(value, float)
 
 
 _Path = tuple[str | int, ...]

@@ -172,7 +172,7 @@ async def _services(
         settings.max_picture_pixels,
     )
     recent = RecentTasks(clock.monotonic_s)
-    intake = Intake(store, queue, registry, clock, limits)
+    intake = Intake(store, queue, registry, clock, limits, holds=settings.runs_workers)
     checks: dict[str, HealthCheck] = {"mongodb": store.ping, "redis": queue.ping, "storage": assets.check}
     return Services(
         settings=settings,

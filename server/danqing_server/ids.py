@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 
 __all__ = ["new_id", "new_task_id", "new_token"]
 
@@ -11,7 +11,7 @@ _KINDS = {"image": "img", "image_generation": "img", "video": "vid", "text": "tx
 
 def new_token(size_bytes: int = 12) -> str:
     """Return a random token of *size_bytes* bytes in hexadecimal."""
-    return secrets.token_hex(size_bytes)
+    return os.urandom(size_bytes).hex()
 
 
 def new_id(now_ms: int) -> str:

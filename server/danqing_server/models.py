@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
@@ -39,6 +39,8 @@ __all__ = [
     "TaskError",
     "User",
 ]
+
+T = TypeVar("T", "Task", "CallRecord")
 
 
 class Status(StrEnum):
@@ -125,7 +127,7 @@ class TaskError:
     request_id: str | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class CallRecord:
     """One paid upstream call, written before it leaves and again when its outcome is known.
 
@@ -146,6 +148,10 @@ class CallRecord:
     usage: Mapping[str, Any] = attrs.field(factory=dict)
     resumable: bool = False
     late_outcome: CallOutcome | None = None
+
+    def changed(self, **fields: Any) -> CallRecord:
+        """Return a copy with *fields* in place of its own."""
+        return _changed(self, fields)
 
 
 @attrs.frozen(kw_only=True)
@@ -223,16 +229,14 @@ class Task:
     late: Mapping[str, Output] = attrs.field(factory=dict)
 
     def changed(self, **fields: Any) -> Task:
-        """Return a copy with *fields* in place of its own, as `attrs.evolve` does at eight times the cost."""
-        if not fields.keys() <= _TASK_FIELDS:
-            raise KeyError(*(fields.keys() - _TASK_FIELDS))
-        copy: Task = object.__new__(Task)
-        vars(copy).update(vars(self), **fields)
-        return copy
+        """Return a copy with *fields* in place of its own."""
+        return _changed(self, fields)
 
     @property
     def missing(self) -> tuple[int, ...]:
         """The indexes nothing is known of yet: those a provider is still to be asked for."""
+        if not self.outputs:
+            return tuple(range(self.images))
         return tuple(index for index in range(self.images) if str(index) not in self.outputs)
 
     @property
@@ -250,7 +254,14 @@ class Task:
         return tuple(sorted(found, key=lambda output: output.index))
 
 
-_TASK_FIELDS = frozenset(field.name for field in attrs.fields(Task))
+def _changed(value: T, fields: dict[str, Any]) -> T:
+    """Do what `attrs.evolve` does, for values without slots and at an eighth of the cost."""
+    own = vars(value)
+    if not fields.keys() <= own.keys():
+        raise KeyError(*(fields.keys() - own.keys()))
+    copy: T = object.__new__(type(value))
+    vars(copy).update(own, **fields)
+    return copy
 
 
 @attrs.frozen(kw_only=True)

@@ -9,6 +9,7 @@ from datetime import timedelta
 import attrs
 
 from danqing_plugins import ProviderInfo
+from danqing_server.batching import GATHER_S
 from danqing_server.errors import ServiceUnavailable
 from danqing_server.ids import new_token
 from danqing_server.log import get_logger
@@ -71,9 +72,11 @@ class Lane:
                 await asyncio.sleep(LEASE_CHECK_S)
             else:
                 async with self._taking:
-                    closed_ms = await self._take(min(free, LARGEST_RESERVATION))
-                if closed_ms is not None:
-                    await self._wait_for_work(closed_ms)
+                    pause_s = await self._take(min(free, LARGEST_RESERVATION))
+                if pause_s is None:
+                    await self.tools.queue.wait(self.name)
+                elif pause_s > 0:
+                    await asyncio.sleep(pause_s)
 
     async def close(self, within_s: float) -> None:
         """Let the tasks about to be started be started, and hand them straight back; nothing is taken after that.
@@ -94,10 +97,10 @@ class Lane:
         except TimeoutError:
             return
 
-    async def _take(self, count: int) -> int | None:
-        """Reserve up to *count* tasks and start those that are still to be done, or say how long there are none.
+    async def _take(self, count: int) -> float | None:
+        """Reserve up to *count* tasks and start those that are still to be done.
 
-        Returns None after a start, otherwise for how many milliseconds the lane gives nothing; 0 is until a push.
+        Returns after how many seconds to come again, None when nothing waits. Who got several lets more gather.
 
         Whatever cuts the exchange with Redis or MongoDB, the next try repeats the same step: the nonce brings the
         same reservation, the batch's attempt id the same starts.
@@ -109,7 +112,7 @@ class Lane:
             )
             self._nonce = None
             if not reserved.ids:
-                return reserved.wait_ms
+                return min(LONGEST_PAUSE_S, reserved.wait_ms / 1000) if reserved.wait_ms else None
             self._batch = _Batch(attempt_id=new_token(), ids=reserved.ids)
         started = await self._start(self._batch)
         stale = set(self._batch.ids) - {task.id for task in started}
@@ -118,13 +121,7 @@ class Lane:
             self._launch(task)
         for task_id in stale:
             await self.tools.queue.acknowledge(self.name, self.tools.lease.worker, task_id)
-        return None
-
-    async def _wait_for_work(self, closed_ms: int) -> None:
-        if closed_ms:
-            await asyncio.sleep(min(LONGEST_PAUSE_S, closed_ms / 1000))
-        else:
-            await self.tools.queue.wait(self.name)
+        return GATHER_S if len(started) > 1 else 0.0
 
     async def _start(self, batch: _Batch) -> list[Task]:
         now = self.tools.clock.now()

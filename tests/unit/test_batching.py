@@ -37,6 +37,44 @@ class TestBatcher:
             for number in range(3):  # each wakes up before the runner's end has been noticed
                 assert await batcher.submit(number) == number
 
+    async def test_who_comes_alone_never_waits(self) -> None:
+        """The pause between batches is for crowds."""
+
+        async def flush(items: Sequence[int]) -> list[int]:
+            return list(items)
+
+        batcher = Batcher(flush, gather_s=3600)
+        async with asyncio.timeout(10):
+            for number in range(3):
+                assert await batcher.submit(number) == number
+
+    async def test_after_a_batch_of_several_more_gather(self) -> None:
+        """What comes one by one after a crowd shares its next batch."""
+        sizes: list[int] = []
+
+        async def flush(items: Sequence[int]) -> list[int]:
+            sizes.append(len(items))
+            return list(items)
+
+        batcher = Batcher(flush, gather_s=0.01)
+        await asyncio.gather(batcher.submit(1), batcher.submit(2))
+        late = [batcher.submit(3)]
+        await asyncio.sleep(0)
+        late.append(batcher.submit(4))
+        assert await asyncio.gather(*late) == [3, 4]
+        assert sizes == [2, 2]
+
+    async def test_enough_do_not_wait(self) -> None:
+        """A full batch goes at once."""
+
+        async def flush(items: Sequence[int]) -> list[int]:
+            await asyncio.sleep(0)
+            return list(items)
+
+        batcher = Batcher(flush, largest=64, gather_s=3600)
+        async with asyncio.timeout(10):
+            assert len(await asyncio.gather(*(batcher.submit(number) for number in range(128)))) == 128
+
     async def test_one_items_error_is_its_own(self) -> None:
         """An exception in the answers reaches only its caller."""
 

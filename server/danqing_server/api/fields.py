@@ -68,7 +68,7 @@ class Fields:
             self.report(name, REQUIRED)
         elif not low <= len(value) <= high:
             self.report(name, LENGTH, low=low, high=high)
-        elif _CONTROL.search(value):
+        elif not value.isprintable() and _CONTROL.search(value):
             self.report(name, CONTROL)
         else:
             return value
@@ -100,7 +100,7 @@ class Fields:
     def json_object(self, name: str, *, required: bool = False) -> Mapping[str, Any]:
         """Return an object; an empty one when it is absent."""
         value = self.given(name, required=required)
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             return value
         if value is not None:
             self.report(name, NOT_OBJECT)

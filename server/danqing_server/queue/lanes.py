@@ -8,7 +8,7 @@ from typing import Any, cast
 import attrs
 from redis.asyncio import Redis
 
-from danqing_server.batching import Batcher
+from danqing_server.batching import GATHER_S, Batcher
 from danqing_server.queue import scripts
 from danqing_server.queue.connection import LONGEST_WAIT_S, Connection, translated
 
@@ -99,7 +99,7 @@ class Queue:
     _acknowledgements: Batcher[tuple[str, str, str, int], bool] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._acknowledgements = Batcher(self._acknowledge_batch)
+        self._acknowledgements = Batcher(self._acknowledge_batch, gather_s=GATHER_S)
 
     async def push(self, entry: Entry) -> None:
         """Add a task at the end of its user's line; nothing happens when the lane knows it already."""

@@ -16,12 +16,13 @@ from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
 from pymongo.errors import BulkWriteError
 
 from danqing_plugins import Problem
-from danqing_server.batching import Batcher
+from danqing_server.batching import GATHER_S, Batcher
 from danqing_server.codec import from_document, to_document, value_of
 from danqing_server.errors import AttemptLost, InvalidSubmission, StoreUnavailable
 from danqing_server.models import WAITING, Attempt, CallOutcome, CallRecord, Priority, Status, Task
 from danqing_server.store.changes import Change
 from danqing_server.store.client import Database, translated
+from danqing_server.store.newborn import UNTOUCHED, Newborn, started
 
 __all__ = ["Document", "TaskStore", "WaitingTask", "encode"]
 
@@ -64,13 +65,14 @@ class TaskStore:
     """The tasks. Every method raises StoreUnavailable when MongoDB does not answer in time."""
 
     database: Database
+    _newborn: Newborn = attrs.field(factory=Newborn, init=False)
     _inserts: Batcher[Document, bool] = attrs.field(init=False)
     _changes: Batcher[Change, bool] = attrs.field(init=False)
     _reads: Batcher[str, Task | None] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._inserts = Batcher(self.insert_many)
-        self._changes = Batcher(self._change_batch)
+        self._changes = Batcher(self._change_batch, gather_s=GATHER_S)
         self._reads = Batcher(self._read_batch)
 
     @property
@@ -107,6 +109,10 @@ class TaskStore:
                 return [_inserted(failed.get(number)) for number in range(len(documents))]
         return [True] * len(documents)
 
+    def hold(self, task: Task, document: Document) -> None:
+        """Remember a task that was just stored as *document*: `start` need not read it back in this process."""
+        self._newborn.hold(task, len(document.raw))
+
     async def get(self, task_id: str) -> Task | None:
         """Return the task of that id, None when there is none."""
         return await self._reads.submit(task_id)
@@ -115,7 +121,7 @@ class TaskStore:
         """Move the waiting tasks among *ids* to `processing` under *attempt*, and return those that are ours.
 
         *deadline_at* holds for tasks that never started before. One command starts them all; reading back the
-        attempt's id says which were won.
+        attempt's id says which were won. When all are held by `hold` and untouched, there is nothing to read.
         """
         now = attempt.started_at
         chosen = list(ids)
@@ -133,10 +139,15 @@ class TaskStore:
         }
         waiting = {"status": {"$in": [status.value for status in WAITING]}}
         with translated():
+            newborn = self._newborn.release(chosen)
+            if newborn:
+                outcome = await self._tasks.update_many({**ours, **waiting, **UNTOUCHED}, update)
+                if outcome.matched_count == len(chosen):
+                    return [started(task, attempt, deadline_at) for task in newborn]
             if len(chosen) == 1:  # an idle system starts its one task in one round trip
-                started = await self._tasks.find_one_and_update({**ours, **waiting}, update, return_document=AFTER)
-                if started is not None:
-                    return [from_document(Task, started)]
+                found = await self._tasks.find_one_and_update({**ours, **waiting}, update, return_document=AFTER)
+                if found is not None:
+                    return [from_document(Task, found)]
             else:
                 await self._tasks.update_many({**ours, **waiting}, update)
             found = await self._tasks.find({**ours, "attempt.id": attempt.id}).to_list(None)

@@ -111,7 +111,7 @@ def _find_long_strings(value: object, path: str, name: Callable[[str], str], pro
     if isinstance(value, str) and len(value) > LONGEST_STRING:
         message = f"is too long: {len(value)} characters, at most {LONGEST_STRING}"
         problems.append(Problem(field=name(path), message=message, value=shorten(value)))
-    elif isinstance(value, Mapping):
+    elif isinstance(value, dict):
         for key, item in value.items():
             _find_long_strings(item, f"{path}.{key}" if path else key, name, problems)
     elif isinstance(value, list):

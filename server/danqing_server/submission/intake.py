@@ -49,13 +49,17 @@ class _New:
 
 @attrs.define(eq=False)
 class Intake:
-    """Stores and queues new tasks. What is begun is carried through, whether or not its caller still waits."""
+    """Stores and queues new tasks. What is begun is carried through, whether or not its caller still waits.
+
+    `holds`: this process also carries tasks out, and may begin these itself.
+    """
 
     store: TaskStore
     queue: Queue
     registry: Registry
     clock: Clock
     limits: QueueLimits
+    holds: bool = True
     _batches: Batcher[_New, None] = attrs.field(init=False)
     _running: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
 
@@ -92,8 +96,11 @@ class Intake:
             outcomes = await self.store.insert_many([new.document for new in batch])
         except StoreUnavailable as error:
             outcomes = [error] * len(batch)
-        stored = [new.task for new, outcome in zip(batch, outcomes, strict=True) if outcome is True]
-        unqueued = await self._queue(stored) if stored else {}
+        stored = [new for new, outcome in zip(batch, outcomes, strict=True) if outcome is True]
+        if self.holds:
+            for new in stored:
+                self.store.hold(new.task, new.document)
+        unqueued = await self._queue([new.task for new in stored]) if stored else {}
         return [self._settle(new.task, outcome, unqueued) for new, outcome in zip(batch, outcomes, strict=True)]
 
     def _settle(

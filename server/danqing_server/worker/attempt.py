@@ -217,7 +217,7 @@ class Execution:
         """Close what the attempt left open; a call answered without its pictures makes the outcome unknown."""
         announced = [call for call in open_calls(self.ledger.task) if call.id not in self.ledger.task.calls]
         for call in announced:  # without a record: never opened
-            self.ledger.note_call(attrs.evolve(call, outcome=CallOutcome.UNSENT))
+            self.ledger.note_call(call.changed(outcome=CallOutcome.UNSENT))
         before = self._unknown_calls()
         self.ledger.close_calls()
         if self._unknown_calls() > before and failure is None:

@@ -110,12 +110,12 @@ class Ledger:
             unfilled = bool(missing & set(call.indexes))
             if call.resumable:
                 if call.outcome is CallOutcome.OPEN:
-                    self.note_call(attrs.evolve(call, outcome=CallOutcome.DELIVERED))
+                    self.note_call(call.changed(outcome=CallOutcome.DELIVERED))
             elif call.outcome is CallOutcome.OPEN:
                 outcome = CallOutcome.UNKNOWN if unfilled or not call.indexes else CallOutcome.DELIVERED
-                self.note_call(attrs.evolve(call, outcome=outcome))
+                self.note_call(call.changed(outcome=outcome))
             elif call.outcome is CallOutcome.DELIVERED and unfilled:
-                self.note_call(attrs.evolve(call, outcome=CallOutcome.UNKNOWN))
+                self.note_call(call.changed(outcome=CallOutcome.UNKNOWN))
 
     def sourced(self) -> list[Output]:
         """Return the pictures whose upstream URL is saved and that are not yet ours."""

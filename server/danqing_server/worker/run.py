@@ -129,7 +129,7 @@ class TaskRun:
 
     async def checkpoint(self, data: Mapping[str, Any]) -> None:
         for record in self._open.values():
-            self._open[record.id] = attrs.evolve(record, resumable=True)
+            self._open[record.id] = record.changed(resumable=True)
             self.ledger.note_call(self._open[record.id])
         self.ledger.note(saved=dict(data))
         await self.ledger.save()
@@ -188,8 +188,7 @@ class TaskRun:
         record = self._open.pop(call.id)
         if record.resumable and outcome is CallOutcome.UNKNOWN:
             outcome = CallOutcome.DELIVERED
-        closed = attrs.evolve(
-            record,
+        closed = record.changed(
             indexes=tuple(index for index in record.indexes if index not in call.released),
             outcome=outcome,
             ended_at=self.tools.clock.now(),
@@ -209,7 +208,7 @@ class TaskRun:
         if self.tools.lease.fresh:
             return
         if record is not None:
-            self.ledger.note_call(attrs.evolve(record, outcome=CallOutcome.UNSENT))
+            self.ledger.note_call(record.changed(outcome=CallOutcome.UNSENT))
         raise Unavailable("this worker's lease is in doubt; no call was sent", code=LEASE_IN_DOUBT)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import attrs
-
 from danqing_plugins import TaskEventKind
 from danqing_server.log import get_logger
 from danqing_server.models import CallOutcome, Status, Task, TaskError
@@ -42,7 +40,7 @@ def _settlement(task: Task, tools: Tools) -> tuple[Change, Decision]:
     calls = open_calls(task)
     ledger = Ledger(tools.store, task)
     for call in calls:
-        ledger.note_call(attrs.evolve(call, outcome=CallOutcome.UNKNOWN, ended_at=now))
+        ledger.note_call(call.changed(outcome=CallOutcome.UNKNOWN, ended_at=now))
     ledger.close_calls()
     decision = decide(ledger.task, _failure(bool(calls)), tools.policy, now)
     if isinstance(decision, Finish):
