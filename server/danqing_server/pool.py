@@ -75,8 +75,8 @@ class Lane:
                     pause_s = await self._take(min(free, LARGEST_RESERVATION))
                 if pause_s is None:
                     await self.tools.queue.wait(self.name)
-                elif pause_s > 0:
-                    await asyncio.sleep(pause_s)
+                else:
+                    await asyncio.sleep(pause_s)  # 0 too: calls go out before the next reservation does
 
     async def close(self, within_s: float) -> None:
         """Let the tasks about to be started be started, and hand them straight back; nothing is taken after that.
