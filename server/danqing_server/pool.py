@@ -27,6 +27,7 @@ RECONCILE_EVERY_S = 10.0
 DOWNLOADS_AT_ONCE = 32
 LEASE_CHECK_S = 0.2
 LONGEST_PAUSE_S = 1.0
+START_S = 6.0  # a reservation and a start end sooner, be it with a timeout
 
 log = get_logger(__name__)
 
@@ -86,7 +87,7 @@ class Lane:
         """
         self._closing = True
         try:
-            await asyncio.wait_for(self._taking.acquire(), within_s)
+            await asyncio.wait_for(self._taking.acquire(), max(within_s, START_S))
         except TimeoutError:
             log.warning("closed_while_taking", lane=self.name)
 
