@@ -87,9 +87,12 @@ class Lane:
         """
         self._closing = True
         try:
-            await asyncio.wait_for(self._taking.acquire(), max(within_s, START_S))
-        except TimeoutError:
-            log.warning("closed_while_taking", lane=self.name)
+            async with asyncio.timeout(max(within_s, START_S)):
+                await self._taking.acquire()
+                if self._batch is not None:  # the answer to its start was lost
+                    await self._take(0)
+        except (TimeoutError, ServiceUnavailable) as error:
+            log.warning("closed_while_starting", lane=self.name, reason=type(error).__name__)
 
     async def _wait_for_a_slot(self) -> None:
         self._changed.clear()

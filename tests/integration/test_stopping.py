@@ -15,8 +15,10 @@ from danqing_server.models import Attempt, CallOutcome, CallRecord, Status
 from danqing_server.registry import load_registry
 from danqing_server.store.client import connect
 from danqing_server.store.leases import WorkerStore
+from danqing_server.store.tasks import TaskStore
 from danqing_server.worker.takeover import take_over
 from tests.support.providers import ScriptedProvider, deliver_all, picture
+from tests.support.proxy import running_proxy
 from tests.support.servers import RunningServer
 from tests.support.system import MakeSettings, System, running_system, until
 
@@ -122,6 +124,34 @@ class TestGrace:
             done = await second.finished(task.id)
             assert done.status is Status.COMPLETED
             assert [call.outcome for call in done.calls.values()] == [CallOutcome.UNSENT, CallOutcome.DELIVERED]
+
+    async def test_a_start_whose_answer_was_lost_is_no_call(
+        self, make_settings: MakeSettings, mongo_url: str
+    ) -> None:
+        """MongoDB wrote it down, the connection broke, and then the process is stopped."""
+        provider = ScriptedProvider(single_call=True)
+        with running_proxy(mongo_url) as proxy:
+            settings = make_settings(mongo_url=f"mongodb://127.0.0.1:{proxy.port}", DANQING_ON_AMBIGUOUS="fail")
+            async with running_system(settings, [provider]) as first, connect(make_settings()) as database:
+                assert first.workers is not None
+                pool, lease, direct = first.workers.pool, first.workers.tools.lease, TaskStore(database)
+                await until(lambda: lease.fresh)
+                task = await first.submit(delay_s=1)
+                proxy.delay_s = 0.3
+
+                async def started() -> bool:
+                    found = await direct.get(task.id)
+                    return found is not None and found.status is Status.PROCESSING
+
+                await until(started, what="the start in MongoDB")
+                proxy.cut()
+                proxy.delay_s = 0.0
+                await pool.stop(10)
+                assert provider.jobs == []
+                given_back = await direct.get(task.id)
+                assert given_back is not None
+                assert given_back.status is Status.PENDING
+                assert [call.outcome for call in given_back.calls.values()] == [CallOutcome.UNSENT]
 
     async def test_nothing_is_held_or_owned_after_a_stop(self, make_settings: MakeSettings) -> None:
         """The next start finds no leftovers to wait for."""
