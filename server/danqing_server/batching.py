@@ -2,8 +2,8 @@
 
 While a batch is under way the next one gathers, so an idle system answers in one round trip and a busy one fills
 its batches. One at a time, of at most 256, worked best on two cores: two in flight were half as large, and cost a
-fifth more processor time for each submission. Where nobody waits for the answer a busy batcher also pauses between
-its batches (`GATHER_S`): a command costs as much processor time as ten of the writes it carries.
+fifth more processor time for each submission. Where a few milliseconds matter to nobody a busy batcher also pauses
+between its batches (`GATHER_S`): a command costs as much processor time as ten of the writes it carries.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Batcher(Generic[Item, Answer]):
 
     An exception that *flush* raises reaches every caller of that batch. Cancelling a caller does not stop the
     batch: its write may still land. *gather_s* is how long the next batch gathers at least after one of several
-    items, unless `ENOUGH` are there; who comes alone never waits.
+    items, unless `ENOUGH` are there by then; an idle batcher never waits.
     """
 
     flush: Callable[[Sequence[Item]], Awaitable[Sequence[Answer | Exception]]]

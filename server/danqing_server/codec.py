@@ -132,18 +132,19 @@ def _json_name(value: object) -> str:
 def is_plain(value: Any, depth: int = DEEPEST_JSON) -> bool:
     """Tell that *value* is JSON of the most common kind, of which MongoDB returns exactly what it was given.
 
-    False means only that it deserves a closer look.
+    False means only that it deserves a closer look: subclasses do, and integers of more than 32 bits.
     """
-    if isinstance(value, str):
+    kind = type(value)
+    if kind is str:
         return "\0" not in value
-    if isinstance(value, dict):
+    if kind is dict:
         inside = depth > 0 and all(map(str.isidentifier, value))
         return inside and all(is_plain(item, depth - 1) for item in value.values())
-    if isinstance(value, list):
+    if kind is list:
         return depth > 0 and all(is_plain(item, depth - 1) for item in value)
-    if isinstance(value, int):
-        return -LARGEST_INTEGER <= value <= LARGEST_INTEGER
-    return value is None or isinstance(value, float)
+    if kind is int:
+        return bool(-(2**31) <= value < 2**31)
+    return value is None or kind is float or kind is bool
 
 
 _Path = tuple[str | int, ...]

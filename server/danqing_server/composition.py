@@ -68,8 +68,10 @@ class Workers:
 
     async def stop(self, grace_s: float) -> None:
         """Finish or give back what runs, then let the lease go."""
-        await self.pool.stop(grace_s)
+        all_given_back = await self.pool.stop(grace_s)
         await asyncio.to_thread(self.tools.lease.stop)
+        if not all_given_back:
+            return  # to the others it is a dead worker: they give back what it held
         try:
             await self.janitor.workers.remove(self.tools.lease.worker)
         except ServiceUnavailable as error:

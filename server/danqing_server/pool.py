@@ -27,7 +27,10 @@ RECONCILE_EVERY_S = 10.0
 DOWNLOADS_AT_ONCE = 32
 LEASE_CHECK_S = 0.2
 LONGEST_PAUSE_S = 1.0
-START_S = 6.0  # a reservation and a start end sooner, be it with a timeout
+ASK_AGAIN_S = 0.2
+START_S = 6.0
+"""How long a start under way may take when the grace time is shorter."""
+UNWIND_S = 5.0
 
 log = get_logger(__name__)
 
@@ -89,10 +92,18 @@ class Lane:
         try:
             async with asyncio.timeout(max(within_s, START_S)):
                 await self._taking.acquire()
-                if self._batch is not None:  # the answer to its start was lost
-                    await self._take(0)
-        except (TimeoutError, ServiceUnavailable) as error:
-            log.warning("closed_while_starting", lane=self.name, reason=type(error).__name__)
+                while self._batch is not None:  # the answer to its start was lost
+                    await self._ask_again()
+        except TimeoutError:
+            log.warning("closed_while_starting", lane=self.name)
+        except Exception:  # whatever it is, the others are still to be stopped in order
+            log.exception("start_given_up", lane=self.name)
+
+    async def _ask_again(self) -> None:
+        try:
+            await self._take(0)
+        except ServiceUnavailable:
+            await asyncio.sleep(ASK_AGAIN_S)
 
     async def _wait_for_a_slot(self) -> None:
         self._changed.clear()
@@ -123,8 +134,8 @@ class Lane:
         self._batch = None
         for task in started:
             self._launch(task)
-        for task_id in stale:
-            await self.tools.queue.acknowledge(self.name, self.tools.lease.worker, task_id)
+        worker = self.tools.lease.worker
+        await asyncio.gather(*(self.tools.queue.acknowledge(self.name, worker, task_id) for task_id in stale))
         return GATHER_S if len(started) > 1 else 0.0
 
     async def _start(self, batch: _Batch) -> list[Task]:
@@ -212,22 +223,35 @@ class Pool:
         """Return how many tasks are under way."""
         return sum(len(lane.running) for lane in self.lanes.values())
 
-    async def stop(self, grace_s: float) -> None:
-        """Take nothing new, let what runs finish within *grace_s*, give the rest back."""
+    async def stop(self, grace_s: float) -> bool:
+        """Take nothing new, let what runs end in *grace_s*, give back the rest; False if some may be left."""
+        until_s = self.tools.clock.monotonic_s() + grace_s
         await asyncio.gather(*(lane.close(grace_s) for lane in self.lanes.values()))
         for loop in self._loops:
             await loop.stop()
-        await self._wait_for_running(grace_s)
+        await self._wait_for_running(max(0.0, until_s - self.tools.clock.monotonic_s()))
         for lane in self.lanes.values():
             for execution in list(lane.running.values()):
                 execution.interrupt(Interruption.GIVEN_BACK)
-        await self._wait_for_running(grace_s)
+        await self._wait_for_running(UNWIND_S)
+        given_back = [await self._give_back(lane) for lane in self.lanes.values()]
+        return await self._leave_no_strays() and all(given_back)
+
+    async def _give_back(self, lane: Lane) -> bool:
+        try:
+            await self.tools.queue.give_back(lane.name, self.tools.lease.worker)
+        except ServiceUnavailable as error:
+            log.warning("not_given_back", lane=lane.name, reason=str(error))
+            return False
+        return True
+
+    async def _leave_no_strays(self) -> bool:
         try:
             await self._settle_strays(await self._find_strays())
-            for lane in self.lanes.values():
-                await self.tools.queue.give_back(lane.name, self.tools.lease.worker)
         except ServiceUnavailable as error:
-            log.warning("not_all_given_back", reason=str(error))
+            log.warning("strays_not_settled", reason=str(error))
+            return False
+        return True
 
     async def _wait_for_running(self, timeout_s: float) -> None:
         with suppress(TimeoutError):

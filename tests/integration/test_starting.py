@@ -106,11 +106,34 @@ class TestNewborn:
         assert (second.attempts, second.failures, second.saved) == (2, 1, {"upstream": "u1"})
         assert (second.started_at, second.deadline_at) == (LATER, DEADLINE)
 
+    async def test_another_task_of_its_id_is_read(self, store: TaskStore) -> None:
+        """Deleted and made anew, by an Idempotency-Key in another process: what is stored now counts."""
+        await stored(store, "t1", input={"prompt": "the first"})
+        await store.delete("t1")
+        again = make_task("t1", Status.PENDING, waiting=1, transition_id="t2", input={"prompt": "the second"})
+        assert await store.insert(again)
+        [started] = await store.start(["t1"], attempt(), DEADLINE)
+        assert started.input == {"prompt": "the second"}
+        assert started == await store.get("t1")
+
     @pytest.mark.parametrize(
-        "kept_out", [{"size": (1024, 1024)}, {"prompt": "x" * LARGEST_HELD_BYTES}], ids=["odd", "large"]
+        "kept_out",
+        [{"size": (1024, 1024)}, {"status": Status.FAILED}, {"seed": 2**40}, {"prompt": "x" * LARGEST_HELD_BYTES}],
+        ids=["tuple", "enum", "long", "large"],
     )
     async def test_what_would_come_back_otherwise_is_read(self, store: TaskStore, kept_out: dict[str, Any]) -> None:
         """A plugin sees the same kinds of values, whichever process begins its task."""
         await stored(store, "t1", input=kept_out)
+        before = await reads_of(store)
         [started] = await store.start(["t1"], attempt(), DEADLINE)
-        assert started == await store.get("t1")
+        assert await reads_of(store) > before
+        found = await store.get("t1")
+        assert found is not None
+        assert repr(started.input) == repr(found.input)
+
+    async def test_a_plugin_may_write_to_what_it_is_given(self, store: TaskStore) -> None:
+        """It changes nothing for who submitted the task and is still being answered."""
+        submitted = await stored(store, "t1", input={"options": {"seed": 1}})
+        [started] = await store.start(["t1"], attempt(), DEADLINE)
+        started.input["options"]["seed"] = 2
+        assert submitted.input == {"options": {"seed": 1}}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from redis.asyncio import Redis
 
 from danqing_plugins import Job, Run, Source
 from danqing_server.clock import Clock
@@ -152,6 +153,50 @@ class TestGrace:
                 assert given_back is not None
                 assert given_back.status is Status.PENDING
                 assert [call.outcome for call in given_back.calls.values()] == [CallOutcome.UNSENT]
+
+    async def test_what_redis_was_not_told_is_given_back_by_others(
+        self, make_settings: MakeSettings, own_redis: RunningServer
+    ) -> None:
+        """Redis is away during the stop: the worker is not signed off, so that others look after what it held."""
+        begun = asyncio.Event()
+
+        async def hangs(_job: Job, _run: Run) -> None:
+            begun.set()
+            await asyncio.Event().wait()
+
+        settings = make_settings(redis_url=own_redis.url, DANQING_STOP_GRACE="0.1")
+        async with running_system(settings, [ScriptedProvider(hangs)]) as first:
+            task = await first.submit()
+            await begun.wait()
+            async with Redis.from_url(own_redis.url) as client:
+                await client.save()  # what is reserved survives the kill
+            own_redis.kill()
+        own_redis.start()
+        async with running_system(settings, [ScriptedProvider()], dead_after_s=1) as second:
+            assert (await second.finished(task.id)).status is Status.COMPLETED
+
+    async def test_a_plugin_that_takes_its_time_to_stop_does_not_hold_the_process(
+        self, make_settings: MakeSettings
+    ) -> None:
+        """Its cancellation is answered late, or never: the event loop ends all the same."""
+        settings = make_settings(DANQING_STOP_GRACE="0.1")
+
+        async def live_and_stop() -> None:
+            begun = asyncio.Event()
+
+            async def slow_to_stop(_job: Job, _run: Run) -> None:
+                begun.set()
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    await asyncio.Event().wait()
+
+            async with running_system(settings, [ScriptedProvider(slow_to_stop)]) as system:
+                await system.submit()
+                await begun.wait()
+
+        async with asyncio.timeout(40):
+            await asyncio.to_thread(asyncio.run, live_and_stop())
 
     async def test_nothing_is_held_or_owned_after_a_stop(self, make_settings: MakeSettings) -> None:
         """The next start finds no leftovers to wait for."""

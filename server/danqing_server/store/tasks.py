@@ -22,7 +22,7 @@ from danqing_server.errors import AttemptLost, InvalidSubmission, StoreUnavailab
 from danqing_server.models import WAITING, Attempt, CallOutcome, CallRecord, Priority, Status, Task
 from danqing_server.store.changes import Change
 from danqing_server.store.client import Database, translated
-from danqing_server.store.newborn import UNTOUCHED, Newborn, started
+from danqing_server.store.newborn import Newborn, started, untouched
 
 __all__ = ["Document", "TaskStore", "WaitingTask", "encode"]
 
@@ -141,7 +141,7 @@ class TaskStore:
         with translated():
             newborn = self._newborn.release(chosen)
             if newborn:
-                outcome = await self._tasks.update_many({**ours, **waiting, **UNTOUCHED}, update)
+                outcome = await self._tasks.update_many({**ours, **waiting, **untouched(newborn)}, update)
                 if outcome.matched_count == len(chosen):
                     return [started(task, attempt, deadline_at) for task in newborn]
             if len(chosen) == 1:  # an idle system starts its one task in one round trip

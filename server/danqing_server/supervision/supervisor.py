@@ -68,7 +68,7 @@ class Supervisor:
     read_environment: Callable[[], Mapping[str, str]]
     survey_command: tuple[str, ...] = (sys.executable, "-m", "danqing_server", "plugins", "--json")
     serving_command: ServingCommand = serving_command
-    stop_margin_s: float = 5.0
+    stop_margin_s: float = 15.0
     write: Callable[[str], object] = sys.stdout.write
     _stop_wanted: asyncio.Event = attrs.field(factory=asyncio.Event)
     _companions: Companions | None = None

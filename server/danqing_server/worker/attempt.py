@@ -43,10 +43,11 @@ class Interruption(StrEnum):
 
 @attrs.define(eq=False)
 class Execution:
-    """Carries one task out, from `start` on. It always ends with the task's end written; `interrupt` ends it early.
+    """Carries one task out, from `start` on. It ends with the task's end written; `interrupt` ends it early.
 
-    The exception is a task that is in other hands by then: nothing is written of it. *on_asked* is called when the
-    provider and the downloads are done and only the end is still to be written, *on_ended* when that is done too.
+    Nothing is written of a task that is in other hands by then, nor when the event loop itself is taken down.
+    *on_asked* is called when the provider and the downloads are done and only the end is still to be written,
+    *on_ended* when that is done too.
     """
 
     task: Task
@@ -100,7 +101,9 @@ class Execution:
     def _ran(self, done: asyncio.Task[None]) -> None:
         if done is self._runner:
             self.on_ended(self)
-            if not done.cancelled() and done.exception() is not None:
+            if done.cancelled():
+                self._logger.error("attempt_cancelled")
+            elif done.exception() is not None:
                 self._logger.error("attempt_died", exc_info=done.exception())
 
     def _leave_behind(self) -> None:
@@ -118,19 +121,24 @@ class Execution:
         """Run the provider and keep what it makes; return what cut that short, None when nothing did."""
         if self._interruption is not None:
             return asyncio.CancelledError()
-        loop = asyncio.get_running_loop()
+        loop, runner = asyncio.get_running_loop(), self._runner
         timer = loop.call_later(self._seconds_left(), self.interrupt, Interruption.DEADLINE)
         self._asking = True
         try:
             await self._generate()
         except asyncio.CancelledError as cancelled:
-            if self._interruption is None and self._runner.cancelling():
-                raise  # not ours: the event loop is being taken down
+            ours = int(self._interruption is not None)
+            if runner.cancelling() > ours:
+                raise  # the event loop is being taken down
             return cancelled
-        except Exception as error:  # noqa: BLE001 — a plugin's: `_failure_of` logs what was not planned
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # noqa: BLE001 — a plugin's: `_failure_of` logs what was not planned
             return error
         finally:
             timer.cancel()
+            if self._interruption is not None:
+                runner.uncancel()
             self._asking = False
         return None
 
