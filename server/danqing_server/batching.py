@@ -39,14 +39,12 @@ class Batcher(Generic[Item, Answer]):
     gather_s: float = 0.0
     _gathered: deque[tuple[Item, asyncio.Future[Answer]]] = attrs.field(factory=deque, init=False)
     _runner: asyncio.Task[None] | None = attrs.field(default=None, init=False)
-    _loop: asyncio.AbstractEventLoop | None = attrs.field(default=None, init=False)
 
     def submit(self, item: Item) -> asyncio.Future[Answer]:
         """Add *item* to the next batch; the future brings its answer. Cancelling it does not take the item out."""
-        if self._runner is None or self._loop is None:
-            self._loop = asyncio.get_running_loop()
-            self._runner = self._loop.create_task(self._run())
-        future: asyncio.Future[Answer] = self._loop.create_future()
+        if self._runner is None:
+            self._runner = asyncio.create_task(self._run())
+        future: asyncio.Future[Answer] = self._runner.get_loop().create_future()
         self._gathered.append((item, future))
         return future
 

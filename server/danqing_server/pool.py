@@ -16,7 +16,8 @@ from danqing_server.log import get_logger
 from danqing_server.loops import Supervised
 from danqing_server.models import Attempt, Task
 from danqing_server.queue.lanes import Rates
-from danqing_server.worker.attempt import Execution, Interruption
+from danqing_server.worker.attempt import Execution
+from danqing_server.worker.failures import Interruption
 from danqing_server.worker.takeover import take_over
 from danqing_server.worker.tools import Tools
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from enum import StrEnum
 from functools import partial
 from typing import Any
 
@@ -19,26 +18,18 @@ from danqing_server.retry import Decision, Failure, FailureKind, Finish, billed_
 from danqing_server.store import transitions
 from danqing_server.store.changes import Change
 from danqing_server.worker import aftermath
-from danqing_server.worker.failures import failure_of
+from danqing_server.worker.failures import Interruption, failure_of, interruption_of
 from danqing_server.worker.keeping import Keeper
 from danqing_server.worker.ledger import Ledger, insist
 from danqing_server.worker.run import TaskRun
 from danqing_server.worker.spending import Reserved
 from danqing_server.worker.tools import Tools
 
-__all__ = ["Execution", "Interruption"]
+__all__ = ["Execution"]
 
 UNWIND_S = 10.0
 
 _levels = logging.getLogger(__name__)
-
-
-class Interruption(StrEnum):
-    """Why the server itself ends an attempt early."""
-
-    DEADLINE = "deadline"
-    GIVEN_BACK = "given_back"
-    LOST = "lost"
 
 
 @attrs.define(eq=False)
@@ -193,7 +184,7 @@ class Execution:
         if isinstance(error, AttemptLost):
             raise error
         if isinstance(error, asyncio.CancelledError) and self._interruption is not None:
-            return _interrupted(self._interruption)
+            return interruption_of(self._interruption)
         if error is not None:
             if not isinstance(error, PluginError | DanqingError):
                 self._logger.error("plugin_failed", exc_info=error)
@@ -306,17 +297,4 @@ def _job(task: Task) -> Job:
         images=task.images,
         references=task.references,
         attempt=task.attempts,
-    )
-
-
-def _interrupted(why: Interruption) -> Failure:
-    if why is Interruption.GIVEN_BACK:
-        message = "the process that carried it out stopped; it goes on elsewhere"
-        return Failure(
-            kind=FailureKind.GIVEN_BACK, error=TaskError(code="given_back", message=message, retryable=True)
-        )
-    message = "the task was not finished by its deadline"
-    return Failure(
-        kind=FailureKind.DEADLINE,
-        error=TaskError(code="deadline_exceeded", message=message, retryable=True),
     )

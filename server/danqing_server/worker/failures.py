@@ -1,6 +1,8 @@
-"""What a plugin raised, in the terms of `retry` and of the task's user."""
+"""What ended an attempt early, in the terms of `retry` and of the task's user."""
 
 from __future__ import annotations
+
+from enum import StrEnum
 
 from danqing_plugins import (
     AccountProblem,
@@ -15,7 +17,16 @@ from danqing_server.errors import SourceUnavailable, StorageUnavailable
 from danqing_server.models import Billed, TaskError
 from danqing_server.retry import LEASE_IN_DOUBT, Failure, FailureKind
 
-__all__ = ["error_of", "failure_of"]
+__all__ = ["Interruption", "error_of", "failure_of", "interruption_of"]
+
+
+class Interruption(StrEnum):
+    """Why the server itself ends an attempt early."""
+
+    DEADLINE = "deadline"
+    GIVEN_BACK = "given_back"
+    LOST = "lost"
+
 
 _KINDS: tuple[tuple[type[PluginError], FailureKind, str], ...] = (
     (InvalidRequest, FailureKind.REFUSED, "invalid_request"),
@@ -66,6 +77,20 @@ def failure_of(error: BaseException, *, call_open: bool) -> Failure:
     message = f"the provider plugin failed ({type(error).__name__})"
     kind = FailureKind.UNKNOWN if call_open else FailureKind.UNBILLED
     return Failure(kind=kind, error=_error("plugin_error", message))
+
+
+def interruption_of(why: Interruption) -> Failure:
+    """Return how an attempt failed that the server itself ended."""
+    if why is Interruption.GIVEN_BACK:
+        message = "the process that carried it out stopped; it goes on elsewhere"
+        return Failure(
+            kind=FailureKind.GIVEN_BACK, error=TaskError(code="given_back", message=message, retryable=True)
+        )
+    message = "the task was not finished by its deadline"
+    return Failure(
+        kind=FailureKind.DEADLINE,
+        error=TaskError(code="deadline_exceeded", message=message, retryable=True),
+    )
 
 
 def _error(code: str, message: str) -> TaskError:

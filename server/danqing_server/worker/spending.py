@@ -39,8 +39,7 @@ class SpendGuard:
 
     async def reserve(self, task: Task, now: datetime) -> Reserved | None:
         """Set the price of what is missing aside; None when the day has no room, and the lane is now closed."""
-        price_micro = task.price.amount_micro if task.price is not None else 0
-        amount_micro, limit_micro = price_micro * len(task.missing), self.limits_micro[task.provider]
+        amount_micro, limit_micro = _price_micro(task) * len(task.missing), self.limits_micro[task.provider]
         if await self.spending.reserve(task.provider, now, amount_micro, limit_micro):
             return Reserved(at=now, amount_micro=amount_micro)
         tomorrow = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -49,9 +48,12 @@ class SpendGuard:
 
     async def settle(self, before: Task, after: Task, reserved: Reserved) -> None:
         """Count what the attempt between *before* and *after* cost; a call of unknown outcome counts as paid."""
-        price_micro = after.price.amount_micro if after.price is not None else 0
-        spent_micro = price_micro * (_paid_pictures(after) - _paid_pictures(before))
+        spent_micro = _price_micro(after) * (_paid_pictures(after) - _paid_pictures(before))
         await self.spending.settle(after.provider, reserved.at, reserved.amount_micro, spent_micro)
+
+
+def _price_micro(task: Task) -> int:
+    return task.price.amount_micro if task.price is not None else 0
 
 
 def _paid_pictures(task: Task) -> int:
