@@ -2,16 +2,17 @@
 
 While a batch is under way the next one gathers, so an idle system answers in one round trip and a busy one fills
 its batches. One at a time, of at most 256, worked best on two cores: two in flight were half as large, and cost a
-fifth more processor time for each submission. Where a few milliseconds matter to nobody a busy batcher also pauses
-between its batches (`GATHER_S`): a command costs as much processor time as ten of the writes it carries.
+fifth more processor time for each submission. Only a second step, which asks another server, goes on beside the
+next batch. Where a few milliseconds matter to nobody a busy batcher also pauses between its batches (`GATHER_S`):
+a command costs as much processor time as ten of the writes it carries.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Generic, TypeVar
 
 import attrs
 
@@ -19,6 +20,8 @@ __all__ = ["GATHER_S", "LARGEST_BATCH", "Batcher"]
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
+Answers = Sequence[Answer | Exception]
+_Batch = list[tuple[Item, asyncio.Future[Answer]]]
 
 LARGEST_BATCH = 256
 ENOUGH = 64
@@ -29,16 +32,20 @@ GATHER_S = 0.01
 class Batcher(Generic[Item, Answer]):
     """Gather items for *flush*, which is given a list and returns one answer or exception per item, in order.
 
-    An exception that *flush* raises reaches every caller of that batch. Cancelling a caller does not stop the
+    It may also return a coroutine that will return these: a second step, beside which the next batch is flushed.
+    Second steps are taken one after another, in the order of their batches.
+
+    An exception that either step raises reaches every caller of that batch. Cancelling a caller does not stop the
     batch: its write may still land. *gather_s* is how long the next batch gathers at least after one of several
     items, unless `ENOUGH` are there by then; an idle batcher never waits.
     """
 
-    flush: Callable[[Sequence[Item]], Awaitable[Sequence[Answer | Exception]]]
+    flush: Callable[[Sequence[Item]], Awaitable[Answers[Answer] | Coroutine[Any, Any, Answers[Answer]]]]
     largest: int = LARGEST_BATCH
     gather_s: float = 0.0
     _gathered: deque[tuple[Item, asyncio.Future[Answer]]] = attrs.field(factory=deque, init=False)
     _runner: asyncio.Task[None] | None = attrs.field(default=None, init=False)
+    _second_step: asyncio.Task[None] | None = attrs.field(default=None, init=False)
 
     def submit(self, item: Item) -> asyncio.Future[Answer]:
         """Add *item* to the next batch; the future brings its answer. Cancelling it does not take the item out."""
@@ -50,8 +57,8 @@ class Batcher(Generic[Item, Answer]):
 
     async def drain(self) -> None:
         """Wait until everything submitted so far is answered."""
-        while self._runner is not None:
-            await asyncio.wait({self._runner})
+        while busy := {task for task in (self._runner, self._second_step) if task is not None}:
+            await asyncio.wait(busy)
 
     async def _run(self) -> None:
         try:
@@ -64,15 +71,35 @@ class Batcher(Generic[Item, Answer]):
             # At once, not in a callback: what is submitted before a callback ran would wait for ever.
             self._runner = None
 
-    async def _answer(self, batch: list[tuple[Item, asyncio.Future[Answer]]]) -> None:
+    async def _answer(self, batch: _Batch[Item, Answer]) -> None:
         try:
             answers = await self.flush([item for item, _ in batch])
         except Exception as error:  # noqa: BLE001 — handed to every caller, which raises it
             answers = [error] * len(batch)
-        for (_, future), answer in zip(batch, answers, strict=True):
-            if future.done():
-                continue
-            if isinstance(answer, Exception):
-                future.set_exception(answer)
-            else:
-                future.set_result(answer)
+        if not isinstance(answers, Coroutine):
+            _hand_out(batch, answers)
+            return
+        while self._second_step is not None:
+            await asyncio.wait({self._second_step})
+        self._second_step = asyncio.create_task(self._take_second_step(batch, answers))
+
+    async def _take_second_step(
+        self, batch: _Batch[Item, Answer], step: Coroutine[Any, Any, Answers[Answer]]
+    ) -> None:
+        try:
+            answers = await step
+        except Exception as error:  # noqa: BLE001 — handed to every caller, which raises it
+            answers = [error] * len(batch)
+        finally:
+            self._second_step = None
+        _hand_out(batch, answers)
+
+
+def _hand_out(batch: _Batch[Item, Answer], answers: Answers[Answer]) -> None:
+    for (_, future), answer in zip(batch, answers, strict=True):
+        if future.done():
+            continue
+        if isinstance(answer, Exception):
+            future.set_exception(answer)
+        else:
+            future.set_result(answer)

@@ -21,6 +21,19 @@ from tests.unit.api.tasks import make_task
 
 
 @attrs.define(eq=False)
+class _SlowQueue(Queue):
+    """Pushes only when it is released."""
+
+    reached: asyncio.Event = attrs.field(factory=asyncio.Event)
+    released: asyncio.Event = attrs.field(factory=asyncio.Event)
+
+    async def push_many(self, entries: Sequence[Entry]) -> Pushed:
+        self.reached.set()
+        await self.released.wait()
+        return await super().push_many(entries)
+
+
+@attrs.define(eq=False)
 class Ears(ScriptedProvider):
     """A provider that hears of every change."""
 
@@ -67,6 +80,20 @@ class TestTogether:
             await intake.drain()
             assert (await system.get("a")).status is Status.PENDING
             assert (await system.services.queue.depth("scripted")).queued == 1
+
+    async def test_one_is_stored_while_another_is_queued(self, make_settings: MakeSettings) -> None:
+        """A slow push holds up who it carries; the next batch is on MongoDB's disk meanwhile."""
+        async with running_system(make_settings(), [ScriptedProvider()], workers=False) as system:
+            queue = _SlowQueue(system.services.queue.connection)
+            intake = intake_of(system, queue)
+            first = asyncio.create_task(intake.take(make_task("a")))
+            await asyncio.wait_for(queue.reached.wait(), 20)
+            second = asyncio.create_task(intake.take(make_task("b")))
+            await until(lambda: system.services.store.get("b"))
+            assert not first.done()
+            queue.released.set()
+            await asyncio.gather(first, second)
+            assert (await system.services.queue.depth("scripted")).queued == 2
 
 
 class TestRedisAway:

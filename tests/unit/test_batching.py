@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 import pytest
 
 from danqing_server.batching import Batcher
+from tests.support.system import until
 
 
 class TestBatcher:
@@ -119,3 +121,91 @@ class TestBatcher:
         with pytest.raises(asyncio.CancelledError):
             await leaving
         await batcher.drain()
+
+
+class TestSecondStep:
+    async def test_the_next_batch_is_flushed_beside_it(self) -> None:
+        """What a flush returns to be done later holds nobody up but its own callers."""
+        flushed: list[int] = []
+        release = asyncio.Event()
+
+        async def later(items: Sequence[int]) -> list[int]:
+            await release.wait()
+            return list(items)
+
+        async def flush(items: Sequence[int]) -> Coroutine[Any, Any, list[int]]:
+            flushed.extend(items)
+            return later(items)
+
+        batcher = Batcher(flush)
+        first = batcher.submit(1)
+        await until(lambda: flushed == [1])
+        second = batcher.submit(2)
+        await until(lambda: flushed == [1, 2])
+        assert not first.done()
+        release.set()
+        assert [await first, await second] == [1, 2]
+
+    async def test_steps_are_taken_in_order_one_at_a_time(self) -> None:
+        """A slow step makes later ones wait, and the batches behind them gather."""
+        sizes: list[int] = []
+        under_way = 0
+
+        async def later(items: Sequence[int]) -> list[int]:
+            nonlocal under_way
+            under_way += 1
+            assert under_way == 1
+            for _ in range(10):
+                await asyncio.sleep(0)
+            under_way -= 1
+            return list(items)
+
+        async def flush(items: Sequence[int]) -> Coroutine[Any, Any, list[int]]:
+            sizes.append(len(items))
+            return later(items)
+
+        batcher = Batcher(flush)
+        ended: list[int] = []
+
+        async def submit(number: int) -> None:
+            ended.append(await batcher.submit(number))
+
+        waiting = []
+        for number in range(30):
+            waiting.append(asyncio.create_task(submit(number)))
+            await asyncio.sleep(0)
+        await asyncio.gather(*waiting)
+        assert ended == list(range(30))
+        assert len(sizes) < 15
+
+    async def test_its_failure_reaches_its_own_callers(self) -> None:
+        """The batches before and after are answered as ever."""
+
+        async def later(items: Sequence[int]) -> list[int]:
+            if 2 in items:
+                raise ConnectionError
+            return list(items)
+
+        async def flush(items: Sequence[int]) -> Coroutine[Any, Any, list[int]]:
+            return later(items)
+
+        batcher = Batcher(flush, largest=1)
+        answers = await asyncio.gather(*(batcher.submit(number) for number in (1, 2, 3)), return_exceptions=True)
+        assert answers[0] == 1
+        assert isinstance(answers[1], ConnectionError)
+        assert answers[2] == 3
+
+    async def test_a_drain_waits_for_it(self) -> None:
+        """Drained means answered."""
+
+        async def later(items: Sequence[int]) -> list[int]:
+            await asyncio.sleep(0)
+            return list(items)
+
+        async def flush(items: Sequence[int]) -> Coroutine[Any, Any, list[int]]:
+            return later(items)
+
+        batcher = Batcher(flush)
+        answer = batcher.submit(1)
+        await batcher.drain()
+        assert answer.result() == 1

@@ -1,5 +1,7 @@
 """New tasks go in together: those of one moment are stored in one write and queued in one push.
 
+While a batch is queued the next one is stored, so that MongoDB does not wait for Redis.
+
 A task whose insert was not acknowledged, or that could not be queued, is voided: it will not run. One that waited
 too long for its batch, because MongoDB hangs, is refused before it is stored.
 """
@@ -38,7 +40,7 @@ PATIENCE_S = 2.0
 log = get_logger(__name__)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class _New:
     """A task, the document it is stored as, and since when it waits."""
 
@@ -83,25 +85,30 @@ class Intake:
         while self._running:
             await asyncio.wait(self._running)
 
-    async def _take_batch(self, batch: Sequence[_New]) -> list[Exception | None]:
+    async def _take_batch(self, batch: Sequence[_New]) -> Coroutine[Any, Any, list[Exception | None]]:
+        """Store a batch; what is returned queues it, while the next one is stored."""
         oldest_s = self.clock.monotonic_s() - PATIENCE_S
         timely = [new for new in batch if new.since_s >= oldest_s]
-        answers = iter(await self._take_timely(timely) if timely else ())
-        late = StoreUnavailable("MongoDB is too slow: nothing was stored")
-        return [next(answers) if new.since_s >= oldest_s else late for new in batch]
+        return self._finish(batch, timely, await self._store(timely) if timely else ())
 
-    async def _take_timely(self, batch: Sequence[_New]) -> list[Exception | None]:
-        outcomes: list[bool | Exception]
+    async def _store(self, batch: Sequence[_New]) -> Sequence[bool | Exception]:
         try:
-            outcomes = await self.store.insert_many([new.document for new in batch])
+            return await self.store.insert_many([new.document for new in batch])
         except StoreUnavailable as error:
-            outcomes = [error] * len(batch)
-        stored = [new for new, outcome in zip(batch, outcomes, strict=True) if outcome is True]
+            return [error] * len(batch)
+
+    async def _finish(
+        self, batch: Sequence[_New], timely: Sequence[_New], outcomes: Sequence[bool | Exception]
+    ) -> list[Exception | None]:
+        """Queue what was stored of *timely*, and say for each of *batch* why it will not run."""
+        stored = [new for new, outcome in zip(timely, outcomes, strict=True) if outcome is True]
         if self.holds:
             for new in stored:
                 self.store.hold(new.task, new.document)
         unqueued = await self._queue([new.task for new in stored]) if stored else {}
-        return [self._settle(new.task, outcome, unqueued) for new, outcome in zip(batch, outcomes, strict=True)]
+        answers = {new: self._settle(new.task, was, unqueued) for new, was in zip(timely, outcomes, strict=True)}
+        late = StoreUnavailable("MongoDB is too slow: nothing was stored")
+        return [answers.get(new, late) for new in batch]
 
     def _settle(
         self, task: Task, outcome: bool | Exception, unqueued: dict[str, QueueUnavailable]
