@@ -73,9 +73,9 @@ class TestBatcher:
             await asyncio.sleep(0)
             return list(items)
 
-        batcher = Batcher(flush, largest=64, gather_s=3600)
+        batcher = Batcher(flush, largest=128, gather_s=3600)
         async with asyncio.timeout(10):
-            assert len(await asyncio.gather(*(batcher.submit(number) for number in range(128)))) == 128
+            assert len(await asyncio.gather(*(batcher.submit(number) for number in range(256)))) == 256
 
     async def test_one_items_error_is_its_own(self) -> None:
         """An exception in the answers reaches only its caller."""
