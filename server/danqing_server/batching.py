@@ -21,6 +21,7 @@ __all__ = ["GATHER_S", "LARGEST_BATCH", "Batcher"]
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
+Found = TypeVar("Found")
 Answers = Sequence[Answer | Exception]
 _Batch = list[tuple[Item, asyncio.Future[Answer]]]
 
@@ -73,14 +74,11 @@ class Batcher(Generic[Item, Answer]):
             self._runner = None
 
     async def _answer(self, batch: _Batch[Item, Answer]) -> None:
-        try:
-            answers = await self.flush([item for item, _ in batch])
-        except Exception as error:  # noqa: BLE001 — handed to every caller, which raises it
-            answers = [error] * len(batch)
+        answers = await _caught(self.flush([item for item, _ in batch]), len(batch))
         if not isinstance(answers, Coroutine):
             _hand_out(batch, answers)
             return
-        while self._second_step is not None:
+        if self._second_step is not None:
             await asyncio.wait({self._second_step})
         self._second_step = asyncio.create_task(self._take_second_step(batch, answers))
 
@@ -88,12 +86,17 @@ class Batcher(Generic[Item, Answer]):
         self, batch: _Batch[Item, Answer], step: Coroutine[Any, Any, Answers[Answer]]
     ) -> None:
         try:
-            answers = await step
-        except Exception as error:  # noqa: BLE001 — handed to every caller, which raises it
-            answers = [error] * len(batch)
+            _hand_out(batch, await _caught(step, len(batch)))
         finally:
             self._second_step = None
-        _hand_out(batch, answers)
+
+
+async def _caught(step: Awaitable[Found], count: int) -> Found | list[Exception]:
+    """Return what *step* returns, or what it raises as the answer of each of *count* callers."""
+    try:
+        return await step
+    except Exception as error:  # noqa: BLE001 — handed to every caller, which raises it
+        return [error] * count
 
 
 def _hand_out(batch: _Batch[Item, Answer], answers: Answers[Answer]) -> None:

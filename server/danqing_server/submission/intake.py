@@ -89,9 +89,9 @@ class Intake:
         """Store a batch; what is returned queues it, while the next one is stored."""
         oldest_s = self.clock.monotonic_s() - PATIENCE_S
         timely = [new for new in batch if new.since_s >= oldest_s]
-        return self._finish(batch, timely, await self._store(timely) if timely else ())
+        return self._finish(batch, timely, await self._insert(timely) if timely else ())
 
-    async def _store(self, batch: Sequence[_New]) -> Sequence[bool | Exception]:
+    async def _insert(self, batch: Sequence[_New]) -> Sequence[bool | Exception]:
         try:
             return await self.store.insert_many([new.document for new in batch])
         except StoreUnavailable as error:
