@@ -1,6 +1,6 @@
 """One serving process: Sanic on an inherited socket, with everything it needs opened before and closed after.
 
-`danqing serve` starts it as `python -m danqing_server.serving --fd N`, N being the listening socket.
+`danqing serve` starts as many as it is told to, all on one socket.
 """
 
 from __future__ import annotations
@@ -109,7 +109,3 @@ def main(argv: list[str] | None = None) -> int:
         sys.stderr.write(f"danqing: {error}\n")
         return SETTINGS_REFUSED
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
