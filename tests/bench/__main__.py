@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.bench import size_stages, slow_stages, stages
 from tests.bench.arena import Arena, open_arena
 from tests.bench.chart import draw
-from tests.bench.contenders import BASELINE, BASELINE_JOURNALED, OURS, Contender, rivals
+from tests.bench.contenders import BASELINE, BASELINE_JOURNALED, OURS, OURS_ON_PYMONGO, Contender, rivals
 from tests.bench.load import client_name
 from tests.bench.machine import describe, raise_descriptor_limit
 from tests.bench.plan import FULL, QUICK, STAGES, Stage
@@ -58,7 +58,7 @@ def main() -> int:
     began_s = time.monotonic()
     with open_arena() as arena:
         for round_, stage in itertools.product(range(rounds), chosen):
-            for row in _rows(arena, stage, contenders, round_, QUICK if quick else FULL):
+            for row in _round(arena, stage, contenders, round_, quick=quick):
                 report.rows.append(row)
                 print(row.line, flush=True)
     report.took_s = round(time.monotonic() - began_s)
@@ -70,7 +70,7 @@ def main() -> int:
 
 def _chosen_contenders(wanted: str) -> list[Contender]:
     names = [name for name in wanted.split(",") if name]
-    found = [OURS, BASELINE, BASELINE_JOURNALED, *rivals()]
+    found = [OURS, OURS_ON_PYMONGO, BASELINE, BASELINE_JOURNALED, *rivals()]
     return [contender for contender in found if not names or contender.name in names]
 
 
@@ -83,25 +83,30 @@ def _chosen_stages(wanted: str) -> list[Stage]:
     return [stage for stage in STAGES if not names or stage.name in names]
 
 
-def _rows(arena: Arena, stage: Stage, contenders: list[Contender], round_: int, sizes: Sizes) -> Iterator[Row]:
-    """Measure one stage with each contender in turn; who begins changes from round to round."""
+def _round(arena: Arena, stage: Stage, contenders: list[Contender], round_: int, *, quick: bool) -> Iterator[Row]:
+    """Measure one stage with each contender in turn, as often as a round does; who begins changes each time."""
+    sizes = QUICK if quick else FULL
     if stage.name == "size":
         for name, measured in size_stages.size(arena, sizes):
-            yield Row(stage=name, contender=OURS.name, round=round_, measured=measured)
+            yield Row(stage=name, contender=OURS.name, turn=round_, measured=measured)
         return
-    taking_part = [contender for contender in contenders if contender.name in stage.who]
-    if not taking_part:
-        return
-    first = round_ % len(taking_part)
-    for contender in taking_part[first:] + taking_part[:first]:
-        try:
-            measured = MEASURES[stage.name](arena, contender, sizes)
-        except Exception as error:  # noqa: BLE001 — one contender's failure must not lose the others' numbers
-            yield Row(
-                stage=stage.name, contender=contender.name, round=round_, error=f"{type(error).__name__}: {error}"
-            )
-        else:
-            yield Row(stage=stage.name, contender=contender.name, round=round_, measured=measured)
+    repeats = 1 if quick else stage.repeats
+    for repeat in range(repeats):
+        names = stage.taking_part(repeat)
+        taking_part = [contender for contender in contenders if contender.name in names]
+        turn = round_ * repeats + repeat
+        first = turn % max(1, len(taking_part))
+        for contender in taking_part[first:] + taking_part[:first]:
+            yield _row(arena, stage, contender, turn, sizes)
+
+
+def _row(arena: Arena, stage: Stage, contender: Contender, turn: int, sizes: Sizes) -> Row:
+    try:
+        measured = MEASURES[stage.name](arena, contender, sizes)
+    except Exception as error:  # noqa: BLE001 — one contender's failure must not lose the others' numbers
+        reason = f"{type(error).__name__}: {error}"
+        return Row(stage=stage.name, contender=contender.name, turn=turn, error=reason)
+    return Row(stage=stage.name, contender=contender.name, turn=turn, measured=measured)
 
 
 def _write(report: Report, name: str) -> None:

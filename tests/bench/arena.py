@@ -76,6 +76,7 @@ class Ground:
             "DANQING_MAX_QUEUED": EVERYTHING_WAITS,
             "DANQING_MAX_QUEUED_PER_USER": EVERYTHING_WAITS,
             "DANQING_STOP_GRACE": "1",
+            "DANQING_MONGO_DRIVER": self.contender.driver,
             "BENCH_JOURNALED": str(int(self.contender.journaled)),
             "LOG_LEVEL": os.environ.get("BENCH_LOG_LEVEL", "warning"),
             **more,

@@ -16,7 +16,16 @@ import attrs
 
 from tests.support.servers import answers_http
 
-__all__ = ["BASELINE", "BASELINE_JOURNALED", "OURS", "Contender", "Running", "rivals", "run_contender"]
+__all__ = [
+    "BASELINE",
+    "BASELINE_JOURNALED",
+    "OURS",
+    "OURS_ON_PYMONGO",
+    "Contender",
+    "Running",
+    "rivals",
+    "run_contender",
+]
 
 ROOT = Path(__file__).parents[2]
 BACKLOG = 4096
@@ -25,13 +34,17 @@ START_S = 30
 
 @attrs.frozen(kw_only=True)
 class Contender:
-    """One server: how it is called in the tables, and how it is started. `queue` None: it is ours."""
+    """One server: how it is called in the tables, and how it is started. `queue` None: it is ours.
+
+    `driver` is the MongoDB driver that ours is told to use; the others know motor only.
+    """
 
     name: str
     title: str
     queue: str | None = None
     python: str = sys.executable
     journaled: bool = False
+    driver: str = "motor"
 
     def command(self, descriptor: int) -> list[str]:
         """Return the arguments of one process on an inherited socket."""
@@ -41,6 +54,7 @@ class Contender:
 
 
 OURS = Contender(name="danqing", title="danqing")
+OURS_ON_PYMONGO = Contender(name="pymongo", title="danqing on PyMongo's own client", driver="pymongo")
 BASELINE = Contender(name="baseline", title="hand-written: Sanic + BLMOVE + motor + aiohttp", queue="blmove")
 BASELINE_JOURNALED = Contender(
     name="baseline_j", title="hand-written, w: majority, j: true", queue="blmove", journaled=True

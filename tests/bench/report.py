@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterable
 from datetime import datetime
@@ -21,15 +22,19 @@ LARGEST_GROWTH = 1.3
 MOST_KB_EACH = 30
 MOST_SUBMIT_P99_MS = 50
 MOST_START_MS = 1_000
+FEWEST_PAIRS = 2
 
 
 @attrs.frozen(kw_only=True)
 class Row:
-    """One contender in one stage of one round; `error` says why there is no measurement."""
+    """One contender in one stage; `error` says why there is no measurement.
+
+    Rows of one stage and `turn`, counted from 0 over all rounds, were measured one right after the other.
+    """
 
     stage: str
     contender: str
-    round: int
+    turn: int
     measured: Measured | None = None
     error: str | None = None
 
@@ -39,7 +44,7 @@ class Row:
         value = (
             self.error if self.measured is None else f"{self.measured.value:,.2f}  {dict(self.measured.details)}"
         )
-        return f"round {self.round + 1}  {self.stage:<24} {self.contender:<11} {value}"
+        return f"turn {self.turn + 1:<3} {self.stage:<24} {self.contender:<11} {value}"
 
 
 @attrs.define(kw_only=True)
@@ -54,44 +59,49 @@ class Report:
     took_s: int = 0
     rows: list[Row] = attrs.field(factory=list)
 
-    def values(self, stage: str, contender: str) -> list[float]:
-        """Return what was measured, by round."""
+    def values(self, stage: str, contender: str) -> dict[int, float]:
+        """Return what was measured, by turn."""
         chosen = [row for row in self.rows if (row.stage, row.contender) == (stage, contender)]
-        return [row.measured.value for row in chosen if row.measured is not None]
+        return {row.turn: row.measured.value for row in chosen if row.measured is not None}
 
     def median(self, stage: str, contender: str) -> float | None:
-        """Return the median over the rounds, None when there is nothing."""
+        """Return the median over the turns, None when there is nothing."""
         values = self.values(stage, contender)
-        return statistics.median(values) if values else None
+        return statistics.median(values.values()) if values else None
 
     def ratio(self, stage: str, to: str) -> float | None:
         """Return our median over another's."""
         ours, others = self.median(stage, "danqing"), self.median(stage, to)
         return ours / others if ours is not None and others else None
 
-    def spread(self, stage: str, to: str) -> tuple[float, float] | None:
-        """Return the smallest and the largest ratio of any one round."""
-        pairs = zip(self.values(stage, "danqing"), self.values(stage, to), strict=False)
-        ratios = [ours / others for ours, others in pairs if others]
-        return (min(ratios), max(ratios)) if ratios else None
+    def pairs(self, stage: str, to: str) -> tuple[float, float, int] | None:
+        """Return the geometric mean of the ratios of single turns, its standard error, and of how many turns."""
+        ours, others = self.values(stage, "danqing"), self.values(stage, to)
+        logs = [math.log(ours[turn] / others[turn]) for turn in ours if others.get(turn)]
+        if len(logs) < FEWEST_PAIRS:
+            return None
+        mean = math.exp(statistics.mean(logs))
+        return mean, mean * statistics.stdev(logs) / math.sqrt(len(logs)), len(logs)
 
     def table(self) -> str:
         """Return the medians, our ratios and the targets as a Markdown table."""
-        head = "| stage | unit | danqing | baseline | journaled | arq | SAQ | ratio | rounds | target | |"
-        lines = [head, "|---|---|---:|---:|---:|---:|---:|---:|---|---|---|"]
+        head = (
+            "| stage | unit | danqing | on PyMongo | baseline | journaled | arq | SAQ | ratio | pairs | target | |"
+        )
+        lines = [head, "|---|---|---:|---:|---:|---:|---:|---:|---:|---|---|---|"]
         lines += [self._line(stage) for stage in STAGES if self.values(stage.name, "danqing")]
         return "\n".join(lines + self._promises() + self._sizes())
 
     def _line(self, stage: Stage) -> str:
-        names = ("danqing", "baseline", "baseline_j", "arq", "saq")
+        names = ("danqing", "pymongo", "baseline", "baseline_j", "arq", "saq")
         medians = [_short(self.median(stage.name, name)) for name in names]
         target = stage.targets[0] if stage.targets else Target("baseline", 0.0)
-        ratio, spread = self.ratio(stage.name, target.to), self.spread(stage.name, target.to)
+        ratio, pairs = self.ratio(stage.name, target.to), self.pairs(stage.name, target.to)
         shown = "" if ratio is None else f"{ratio:.2f}×"
-        rounds = "" if spread is None else f"{spread[0]:.2f}–{spread[1]:.2f}"
+        paired = "" if pairs is None else f"{pairs[0]:.2f} ± {pairs[1]:.2f} ({pairs[2]})"
         wanted = f"{target.text} × {target.to}" if stage.targets else ""
         met = _mark(target.met(ratio)) if stage.targets and ratio is not None else ""
-        return f"| {stage.title} | {stage.unit} | {' | '.join(medians)} | {shown} | {rounds} | {wanted} | {met} |"
+        return f"| {stage.title} | {stage.unit} | {' | '.join(medians)} | {shown} | {paired} | {wanted} | {met} |"
 
     def _promises(self) -> list[str]:
         """Return the lines of what is promised without a comparison."""
@@ -126,7 +136,7 @@ class Report:
                 )
                 title = f"{operation}, {count:,} stored: CPU each"
                 lines.append(
-                    f"| {title} | µs | {_short(costs[count])} | | | | | {growth:.2f}× | | {wanted} | {met} |"
+                    f"| {title} | µs | {_short(costs[count])} | | | | | | {growth:.2f}× | | {wanted} | {met} |"
                 )
         return lines
 
@@ -175,7 +185,7 @@ class Report:
 
 
 def _plain(title: str, unit: str, value: float, wanted: str, met: str) -> str:
-    return f"| {title} | {unit} | {_short(value)} | | | | | | | {wanted} | {met} |"
+    return f"| {title} | {unit} | {_short(value)} | | | | | | | | {wanted} | {met} |"
 
 
 def _short(value: float | None) -> str:
