@@ -1,0 +1,176 @@
+"""The lane of one provider in one process: reserve, start, launch, as many as there are free slots."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import attrs
+
+from danqing_server.batching import GATHER_S
+from danqing_server.errors import ServiceUnavailable
+from danqing_server.ids import new_token
+from danqing_server.log import get_logger
+from danqing_server.models import Attempt, Task
+from danqing_server.queue.lanes import Rates
+from danqing_server.worker.attempt import Execution
+from danqing_server.worker.failures import Interruption
+from danqing_server.worker.tools import Tools
+
+__all__ = ["RECONCILE_EVERY_S", "Lane"]
+
+LARGEST_RESERVATION = 256
+RECONCILE_EVERY_S = 10.0
+LEASE_CHECK_S = 0.2
+LONGEST_PAUSE_S = 1.0
+ASK_AGAIN_S = 0.2
+START_S = 6.0
+"""How long a start under way may take when the grace time is shorter."""
+
+log = get_logger(__name__)
+
+
+@attrs.frozen(kw_only=True)
+class _Batch:
+    """Ids that are reserved and about to be started under one attempt id."""
+
+    attempt_id: str
+    ids: tuple[str, ...]
+
+
+@attrs.define(eq=False)
+class Lane:
+    """The tasks of one provider in this process: at most `concurrency` at once.
+
+    A task whose end is being written no longer counts, so that the next one need not wait for MongoDB; of those
+    there are at most as many again.
+    """
+
+    name: str
+    concurrency: int
+    rates: Rates
+    tools: Tools
+    download_slots: asyncio.Semaphore
+    running: dict[str, Execution] = attrs.field(factory=dict, init=False)
+    _asking: set[str] = attrs.field(factory=set, init=False)
+    _taking: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
+    _closing: bool = attrs.field(default=False, init=False)
+    _changed: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+    _nonce: str | None = attrs.field(default=None, init=False)
+    _batch: _Batch | None = attrs.field(default=None, init=False)
+    _reconciled_at_s: float = attrs.field(default=0.0, init=False)
+
+    async def fetch(self) -> None:
+        """Reserve and start tasks for ever, as many as there are free slots."""
+        while True:
+            await self._reconcile_when_due()
+            free = min(self.concurrency - len(self._asking), 2 * self.concurrency - len(self.running))
+            if free <= 0:
+                await self._wait_for_a_slot()
+            elif not self.tools.lease.fresh:
+                await asyncio.sleep(LEASE_CHECK_S)
+            else:
+                async with self._taking:
+                    pause_s = await self._take(min(free, LARGEST_RESERVATION))
+                if pause_s is None:
+                    await self.tools.queue.wait(self.name)
+                else:
+                    await asyncio.sleep(pause_s)  # 0 too: calls go out before the next reservation does
+
+    async def close(self, within_s: float) -> None:
+        """Let the tasks about to be started be started, and hand them straight back; nothing is taken after that.
+
+        A start that was cut might be on MongoDB's disk with nobody to carry it out: the call it announces would
+        count as one that may have been billed. The loop `fetch` is to be cancelled next.
+        """
+        self._closing = True
+        try:
+            async with asyncio.timeout(max(within_s, START_S)):
+                await self._taking.acquire()
+                while self._batch is not None:  # the answer to its start was lost
+                    await self._ask_again()
+        except TimeoutError:
+            log.warning("closed_while_starting", lane=self.name)
+        except Exception:  # whatever it is, the others are still to be stopped in order
+            log.exception("start_given_up", lane=self.name)
+
+    async def _ask_again(self) -> None:
+        try:
+            await self._take(0)
+        except ServiceUnavailable:
+            await asyncio.sleep(ASK_AGAIN_S)
+
+    async def _wait_for_a_slot(self) -> None:
+        self._changed.clear()
+        try:
+            await asyncio.wait_for(self._changed.wait(), RECONCILE_EVERY_S)
+        except TimeoutError:
+            return
+
+    async def _take(self, count: int) -> float | None:
+        """Reserve up to *count* tasks and start those that are still to be done.
+
+        Returns after how many seconds to come again, None when nothing waits. Who got several lets more gather.
+
+        Whatever cuts the exchange with Redis or MongoDB, the next try repeats the same step: the nonce brings the
+        same reservation, the batch's attempt id the same starts.
+        """
+        if self._batch is None:
+            self._nonce = self._nonce or new_token()
+            reserved = await self.tools.queue.reserve(
+                self.name, self.tools.lease.worker, count, self._nonce, self.rates
+            )
+            self._nonce = None
+            if not reserved.ids:
+                return min(LONGEST_PAUSE_S, reserved.wait_ms / 1000) if reserved.wait_ms else None
+            self._batch = _Batch(attempt_id=new_token(), ids=reserved.ids)
+        started = await self._start(self._batch)
+        stale = set(self._batch.ids) - {task.id for task in started}
+        self._batch = None
+        for task in started:
+            self._launch(task)
+        worker = self.tools.lease.worker
+        await asyncio.gather(*(self.tools.queue.acknowledge(self.name, worker, task_id) for task_id in stale))
+        return GATHER_S if len(started) > 1 else 0.0
+
+    async def _start(self, batch: _Batch) -> list[Task]:
+        now = self.tools.clock.now()
+        attempt = Attempt(id=batch.attempt_id, worker=self.tools.lease.worker, started_at=now)
+        deadline_at = now + timedelta(seconds=self.tools.task_timeout_s)
+        wanted = [id_ for id_ in batch.ids if id_ not in self.running]
+        return await self.tools.store.start(wanted, attempt, deadline_at)
+
+    def _launch(self, task: Task) -> None:
+        execution = Execution(task, self.tools, self.download_slots, self._asked, self._ended)
+        if self._closing:
+            execution.interrupt(Interruption.GIVEN_BACK)
+        self._asking.add(task.id)
+        self.running[task.id] = execution
+        execution.start()
+
+    def _asked(self, execution: Execution) -> None:
+        self._asking.discard(execution.task.id)
+        self._changed.set()
+
+    def _ended(self, execution: Execution) -> None:
+        del self.running[execution.task.id]
+        self._asked(execution)
+
+    async def emptied(self) -> None:
+        """Return when nothing runs; the loop `fetch` must have ended."""
+        while self.running:
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def _reconcile_when_due(self) -> None:
+        """Give back what Redis thinks we hold and we know nothing of: a cut reservation, a lost acknowledgement."""
+        now_s = self.tools.clock.monotonic_s()
+        if now_s - self._reconciled_at_s < RECONCILE_EVERY_S or self._nonce or self._batch:
+            return
+        self._reconciled_at_s = now_s
+        worker = self.tools.lease.worker
+        held = await self.tools.queue.held(self.name, worker)
+        unknown = held - self.running.keys()
+        if unknown:
+            log.warning("reservations_given_back", lane=self.name, count=len(unknown))
+            await self.tools.queue.give_back(self.name, worker, unknown)
