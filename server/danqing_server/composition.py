@@ -174,7 +174,7 @@ async def _services(
         settings.max_picture_pixels,
     )
     recent = RecentTasks(clock.monotonic_s)
-    intake = Intake(store, queue, registry, clock, limits, holds=settings.runs_workers)
+    intake = Intake(store, queue, registry, clock, limits)
     checks: dict[str, HealthCheck] = {"mongodb": store.ping, "redis": queue.ping, "storage": assets.check}
     return Services(
         settings=settings,
@@ -216,6 +216,7 @@ def _workers(
         max_picture_bytes=settings.max_picture_bytes,
     )
     pool = Pool.with_lanes(tools, settings.concurrency)
+    services.submissions.intake.workers = pool
     return Workers(tools=tools, pool=pool, janitor=Janitor(tools, WorkerStore(database)))
 
 

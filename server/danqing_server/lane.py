@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 import attrs
@@ -12,7 +14,7 @@ from danqing_server.errors import ServiceUnavailable
 from danqing_server.ids import new_token
 from danqing_server.log import get_logger
 from danqing_server.models import Attempt, Task
-from danqing_server.queue.lanes import Rates
+from danqing_server.queue.lanes import Entry, Pushed, Rates
 from danqing_server.worker.attempt import Execution
 from danqing_server.worker.failures import Interruption
 from danqing_server.worker.tools import Tools
@@ -59,12 +61,14 @@ class Lane:
     _nonce: str | None = attrs.field(default=None, init=False)
     _batch: _Batch | None = attrs.field(default=None, init=False)
     _reconciled_at_s: float = attrs.field(default=0.0, init=False)
+    _waits: bool = attrs.field(default=False, init=False)
+    _beginning: asyncio.Task[None] | None = attrs.field(default=None, init=False)
 
     async def fetch(self) -> None:
         """Reserve and start tasks for ever, as many as there are free slots."""
         while True:
             await self._reconcile_when_due()
-            free = min(self.concurrency - len(self._asking), 2 * self.concurrency - len(self.running))
+            free = self._free
             if free <= 0:
                 await self._wait_for_a_slot()
             elif not self.tools.lease.fresh:
@@ -73,9 +77,50 @@ class Lane:
                 async with self._taking:
                     pause_s = await self._take(min(free, LARGEST_RESERVATION))
                 if pause_s is None:
-                    await self.tools.queue.wait(self.name)
+                    await self._wait_for_tasks()
                 else:
                     await asyncio.sleep(pause_s)  # 0 too: calls go out before the next reservation does
+
+    @property
+    def waits(self) -> bool:
+        """Whether nothing was waiting here when this process looked last, and it could begin a task at once."""
+        if self._closing or self._taking.locked() or self._nonce is not None or self._batch is not None:
+            return False
+        return self._waits and self._free > 0 and self.tools.lease.fresh
+
+    async def push(self, entries: Sequence[Entry]) -> Pushed:
+        """Queue new tasks of this lane, which must be one that `waits`, and begin what comes back reserved.
+
+        Raises QueueUnavailable; `fetch` asks again for what may have been reserved all the same.
+        """
+        async with self._taking:
+            self._nonce = new_token()
+            pushed, reserved = await self.tools.queue.push_and_reserve(
+                entries, self.tools.lease.worker, min(self._free, LARGEST_RESERVATION), self._nonce, self.rates
+            )
+            self._nonce = None
+            if reserved.ids:
+                self._batch = _Batch(attempt_id=new_token(), ids=reserved.ids)
+                self._beginning = asyncio.create_task(self._begin())
+        return pushed
+
+    async def _begin(self) -> None:
+        """Start what `push` reserved; should MongoDB not answer, `fetch` tries again."""
+        async with self._taking:
+            if self._batch is not None:
+                with suppress(ServiceUnavailable):
+                    await self._take(0)
+
+    @property
+    def _free(self) -> int:
+        return min(self.concurrency - len(self._asking), 2 * self.concurrency - len(self.running))
+
+    async def _wait_for_tasks(self) -> None:
+        self._waits = True
+        try:
+            await self.tools.queue.wait(self.name)
+        finally:
+            self._waits = False
 
     async def close(self, within_s: float) -> None:
         """Let the tasks about to be started be started, and hand them straight back; nothing is taken after that.
@@ -87,6 +132,8 @@ class Lane:
         try:
             async with asyncio.timeout(max(within_s, START_S)):
                 await self._taking.acquire()
+                if self._beginning is not None:
+                    self._beginning.cancel()  # it has ended, or waits for what is ours for good now
                 while self._batch is not None:  # the answer to its start was lost
                     await self._ask_again()
         except TimeoutError:

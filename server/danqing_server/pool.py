@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 
 import attrs
@@ -12,7 +13,7 @@ from danqing_server.errors import ServiceUnavailable
 from danqing_server.lane import RECONCILE_EVERY_S, Lane
 from danqing_server.log import get_logger
 from danqing_server.loops import Supervised
-from danqing_server.queue.lanes import Rates
+from danqing_server.queue.lanes import Entry, Pushed, Rates
 from danqing_server.worker.failures import Interruption
 from danqing_server.worker.takeover import take_over
 from danqing_server.worker.tools import Tools
@@ -115,6 +116,16 @@ class Pool:
     async def _find_strays(self) -> set[str]:
         held = await self.tools.store.ids_held_by(self.tools.lease.worker)
         return held - {task_id for lane in self.lanes.values() for task_id in lane.running}
+
+    async def push(self, entries: Sequence[Entry]) -> Pushed | None:
+        """Queue new tasks and begin them at once; None, and nothing done, unless they are of one lane that waits.
+
+        Raises QueueUnavailable.
+        """
+        lane = self.lanes.get(entries[0].lane)
+        if lane is None or not lane.waits or any(entry.lane != lane.name for entry in entries):
+            return None
+        return await lane.push(entries)
 
     async def _settle_strays(self, ids: set[str]) -> None:
         for task_id in ids:

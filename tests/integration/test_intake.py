@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 import attrs
 import pytest
@@ -11,8 +12,11 @@ import pytest
 from danqing_plugins import TaskEvent, TaskEventKind, hookimpl
 from danqing_server.batching import LARGEST_BATCH
 from danqing_server.errors import Conflict, InvalidSubmission, QueueUnavailable, StoreUnavailable
+from danqing_server.lane import Lane
 from danqing_server.models import Status, Task
 from danqing_server.queue.lanes import Entry, Pushed, Queue
+from danqing_server.settings import Settings
+from danqing_server.store.tasks import TaskStore
 from danqing_server.submission.intake import Intake
 from tests.support.providers import ScriptedProvider
 from tests.support.servers import RunningServer
@@ -49,6 +53,12 @@ def intake_of(system: System, queue: Queue | None = None) -> Intake:
     services = system.services
     ours = services.submissions.intake
     return Intake(ours.store, queue or ours.queue, services.registry, services.clock, ours.limits)
+
+
+def lane_of(system: System) -> Lane:
+    """Return the lane of the scripted provider."""
+    assert system.workers is not None
+    return system.workers.pool.lanes["scripted"]
 
 
 async def status_of(system: System, task: Task) -> tuple[Status, str | None]:
@@ -94,6 +104,95 @@ class TestTogether:
             queue.released.set()
             await asyncio.gather(first, second)
             assert (await system.services.queue.depth("scripted")).queued == 2
+
+
+class TestBegunAtOnce:
+    """A process that waits for tasks begins what it takes in itself, unless something comes in between."""
+
+    @pytest.fixture
+    async def waiting(self, settings: Settings) -> AsyncIterator[tuple[System, ScriptedProvider]]:
+        """A process whose lane waits for tasks."""
+        provider = ScriptedProvider()
+        async with running_system(settings, [provider]) as system:
+            await until(lambda: lane_of(system).waits)
+            yield system, provider
+
+    async def test_an_answer_lost_by_redis_runs_nothing(
+        self, waiting: tuple[System, ScriptedProvider], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Its client is told so; what Redis had reserved is let go, and the lane goes on."""
+        system, provider = waiting
+        original = Queue.push_and_reserve
+
+        async def lose(self: Queue, *arguments: Any) -> None:
+            await original(self, *arguments)
+            raise QueueUnavailable("the answer was lost")
+
+        monkeypatch.setattr(Queue, "push_and_reserve", lose)
+        with pytest.raises(QueueUnavailable):
+            await system.submit()
+        monkeypatch.undo()
+        await system.finished((await system.submit()).id)
+        assert len(provider.jobs) == 1
+
+        async def let_go() -> bool:
+            return (await system.services.queue.depth("scripted")).held == 0
+
+        await until(let_go)
+
+    async def test_a_start_that_mongodb_did_not_answer_is_made_again(
+        self, waiting: tuple[System, ScriptedProvider], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The client has its answer by then, and the task runs once."""
+        system, provider = waiting
+        original = TaskStore.start
+        failures = [StoreUnavailable("the answer was lost")]
+
+        async def start(self: TaskStore, *arguments: Any) -> list[Task]:
+            started = await original(self, *arguments)
+            if failures:
+                raise failures.pop()
+            return started
+
+        monkeypatch.setattr(TaskStore, "start", start)
+        finished = await system.finished((await system.submit()).id)
+        assert (finished.status, finished.attempts, len(provider.jobs)) == (Status.COMPLETED, 1, 1)
+
+    async def test_a_stop_gives_back_what_was_just_reserved(
+        self, waiting: tuple[System, ScriptedProvider], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Taken in and reserved, but not started when the process was told to stop: another one runs it."""
+        system, provider = waiting
+        assert system.workers is not None
+        starting, go_on = asyncio.Event(), asyncio.Event()
+        original = TaskStore.start
+
+        async def start(self: TaskStore, *arguments: Any) -> list[Task]:
+            starting.set()
+            await go_on.wait()
+            return await original(self, *arguments)
+
+        monkeypatch.setattr(TaskStore, "start", start)
+        task = await system.submit()
+        await starting.wait()
+        stopping = asyncio.create_task(system.workers.pool.stop(5))
+        await asyncio.sleep(0)
+        go_on.set()
+        assert await stopping
+        assert (await system.get(task.id)).status is Status.PENDING
+        depth = await system.services.queue.depth("scripted")
+        assert (depth.queued, depth.held, provider.jobs) == (1, 0, [])
+
+    async def test_a_batch_for_several_lanes_is_queued_as_usual(self, settings: Settings) -> None:
+        """One round trip reserves in one lane only; nothing is left behind in the other."""
+        providers = [ScriptedProvider(), ScriptedProvider(name="other")]
+        async with running_system(settings, providers) as system:
+            await until(lambda: lane_of(system).waits)
+            intake = system.services.submissions.intake
+            tasks = [make_task(f"t{number}", provider=("scripted", "other")[number % 2]) for number in range(6)]
+            await asyncio.gather(*(intake.take(task) for task in tasks))
+            for task in tasks:
+                assert (await system.finished(task.id)).status is Status.COMPLETED
 
 
 class TestRedisAway:

@@ -124,6 +124,48 @@ class TestTurns:
         assert await bench.take() == ["a"]
 
 
+class TestPushAndReserve:
+    async def push_and_take(self, bench: Bench, id_: str, user: str = "u", count: int = 8) -> list[str]:
+        """Push a task and reserve with it."""
+        entry = Entry(id=id_, lane=LANE, user_id=user, priority="normal", images=1)
+        _, reserved = await bench.queue.push_and_reserve([entry], "w", count, f"with {id_}")
+        return list(reserved.ids)
+
+    async def wakes(self, bench: Bench) -> bool:
+        """Tell whether a worker that comes to wait now is woken at once."""
+        connection = bench.queue.connection
+        return bool(await connection.hot.exists(f"{connection.base(LANE)}:wake"))
+
+    async def test_a_lone_task_is_given_at_once(self, bench: Bench) -> None:
+        """Nothing waits: who brings it gets it, and again when the answer was lost."""
+        assert await self.push_and_take(bench, "a") == ["a"]
+        assert not await self.wakes(bench)
+        assert (await bench.queue.reserve(LANE, "w", 8, "with a")).ids == ("a",)
+        assert await bench.take(8) == []
+
+    async def test_who_waited_goes_first(self, bench: Bench) -> None:
+        """Bringing a task along is no way past the line, and others are woken for what is left."""
+        await bench.push("a1", "alice")
+        await bench.push("a2", "alice")
+        assert await self.push_and_take(bench, "b", "bob", count=1) == ["a1"]
+        assert await self.wakes(bench)
+        assert await bench.take(8) == ["b", "a2"]
+
+    async def test_a_shut_lane_gives_nothing(self, bench: Bench) -> None:
+        """The task waits in line like any other."""
+        await bench.gates.hold(LANE, 5, "rate_limited")
+        assert await self.push_and_take(bench, "a") == []
+        bench.time.at_s += 6
+        assert await bench.take() == ["a"]
+
+    async def test_the_rate_is_kept(self, bench: Bench) -> None:
+        """What it does not afford stays in line."""
+        rates = Rates(images_per_min=10)
+        entries = [Entry(id=id_, lane=LANE, user_id="u", priority="normal", images=1) for id_ in ("a", "b")]
+        pushed, reserved = await bench.queue.push_and_reserve(entries, "w", 8, "n", rates)
+        assert (pushed.in_line, reserved.ids) == ({"a": 1, "b": 2}, ("a",))
+
+
 class TestRates:
     async def test_no_more_images_begin_than_the_rate_allows(self, bench: Bench) -> None:
         """600 a minute are ten a second, with a burst of a tenth of a minute."""

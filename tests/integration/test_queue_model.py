@@ -146,6 +146,23 @@ class QueueAndStore(RuleBasedStateMachine):
             self.unqueued.add(task.id)
         self.status[task.id] = Status.PENDING
 
+    @rule(worker=st.sampled_from(WORKERS), user=USERS, priority=PRIORITIES, again=st.booleans())
+    def submit_and_reserve(self, worker: str, user: str, priority: Priority, again: bool) -> None:
+        """A task is stored, and a worker that waits pushes it and reserves in one; its turn may not have come."""
+        if self.reserved[worker]:
+            return
+        task = new_task(self.loop.next_id(), user, priority)
+        assert self.loop.run(self.loop.store.insert(task))
+        self.status[task.id] = Status.PENDING
+        self.nonces += 1
+        nonce = f"n{self.nonces}"
+        pushed, reserved = self.loop.run(self.loop.queue.push_and_reserve([entry_of(task)], worker, 2, nonce))
+        assert pushed.new == 1
+        assert reserved.ids
+        if again:
+            assert self.loop.run(self.loop.queue.reserve(LANE, worker, 2, nonce)).ids == reserved.ids
+        self.reserved[worker] = reserved.ids
+
     @rule(worker=st.sampled_from(WORKERS), count=st.integers(1, 4), again=st.booleans())
     def reserve(self, worker: str, count: int, again: bool) -> None:
         """A worker reserves; the same nonce, after a cut answer, gives the same ids."""

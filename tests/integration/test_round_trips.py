@@ -78,6 +78,20 @@ class TestUnderLoad:
         assert (after[1] - before[1]) / TASKS <= 0.2, f"{after[1] - before[1]} scripts for {TASKS} tasks"
 
 
+class TestAlone:
+    async def test_a_lone_task_costs_two_round_trips_to_redis(self, settings: Settings) -> None:
+        """One queues and reserves it, one acknowledges its end; beside these the lane looks once a second."""
+        async with running_system(settings, [ScriptedProvider(answer, single_call=True)]) as system:
+            assert system.workers is not None
+            lane = system.workers.pool.lanes["scripted"]
+            counter = Counter(None, settings.redis_url or "")
+            before = await counter.redis()
+            for _ in range(20):
+                await until(lambda: lane.waits)
+                await system.finished((await system.submit(n=0)).id)
+            assert await counter.redis() - before <= 20 * 2.5
+
+
 class TestIndexes:
     async def test_nothing_scans_the_collection(self, settings: Settings) -> None:
         """MongoDB's own profiler finds an index under everything that is asked of tasks in their whole life."""

@@ -25,7 +25,18 @@ Redis 6.2 is enough: no LMPOP. Source: redis.io/docs/latest/commands, read 2026-
 
 from __future__ import annotations
 
-__all__ = ["ACKNOWLEDGE", "GIVE_BACK", "HOLD", "POSITION", "PUSH", "RELEASE", "REMOVE", "REPORT", "RESERVE"]
+__all__ = [
+    "ACKNOWLEDGE",
+    "GIVE_BACK",
+    "HOLD",
+    "POSITION",
+    "PUSH",
+    "PUSH_AND_RESERVE",
+    "RELEASE",
+    "REMOVE",
+    "REPORT",
+    "RESERVE",
+]
 
 _SHARED = """
 local B = KEYS[1]
@@ -67,9 +78,7 @@ local function give_back(worker, id)
 end
 """
 
-PUSH = (
-    _SHARED
-    + """
+_PUSH = """
 -- ARGV: now_ms, then an entry for each; answers how many were new, then the length of each one's line
 local now = tonumber(ARGV[1])
 local reply = {0}
@@ -84,11 +93,8 @@ end
 wake(reply[1])
 return reply
 """
-)
 
-RESERVE = (
-    _SHARED
-    + """
+_RESERVE = """
 -- ARGV: worker, nonce, count, now_ms, images_per_min, calls_per_min; answers ms to wait, 1 if the gate has seen
 -- failures, then ids; the same nonce gives the same ids again
 local worker, nonce, count, now = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -191,7 +197,20 @@ redis.call('HSET', last, 'nonce', nonce, 'ids', cjson.encode(taken))
 redis.call('EXPIRE', last, 3600)
 return answer(0, taken)
 """
-)
+
+PUSH = _SHARED + _PUSH
+RESERVE = _SHARED + _RESERVE
+
+PUSH_AND_RESERVE = f"""{_SHARED}
+-- ARGV: those of RESERVE, then those of PUSH; answers what PUSH answers, and what RESERVE does
+local function push(ARGV) {_PUSH} end
+local function reserve(ARGV) {_RESERVE} end
+local pushed = push({{unpack(ARGV, 7)}})
+local reserved = reserve({{unpack(ARGV, 1, 6)}})
+local left = redis.call('EXISTS', B .. ':turns:h', B .. ':turns:n', B .. ':turns:l')
+if left == 0 then redis.call('DEL', B .. ':wake') end -- nothing is left for anybody to wake up for
+return {{pushed, reserved}}
+"""
 
 ACKNOWLEDGE = (
     _SHARED

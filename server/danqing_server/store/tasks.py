@@ -65,19 +65,17 @@ class TaskStore:
     """The tasks. Every method raises StoreUnavailable when MongoDB does not answer in time."""
 
     database: Database
+    _tasks: Any = attrs.field(init=False)
     _newborn: Newborn = attrs.field(factory=Newborn, init=False)
     _inserts: Batcher[Document, bool] = attrs.field(init=False)
     _changes: Batcher[Change, bool] = attrs.field(init=False)
     _reads: Batcher[str, Task | None] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        self._tasks = self.database[COLLECTION]  # once: a driver makes a new object each time it is asked
         self._inserts = Batcher(self.insert_many)
         self._changes = Batcher(self._change_batch, gather_s=GATHER_S)
         self._reads = Batcher(self._read_batch)
-
-    @property
-    def _tasks(self) -> Any:
-        return self.database[COLLECTION]
 
     async def ensure_indexes(self) -> None:
         """Create the indexes that are missing; cheap when all are there."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 
@@ -22,14 +22,14 @@ from danqing_server.errors import Conflict, InvalidSubmission, QueueUnavailable,
 from danqing_server.ids import new_token
 from danqing_server.log import get_logger
 from danqing_server.models import Status, Task, TaskError
-from danqing_server.queue.lanes import Queue
+from danqing_server.queue.lanes import Entry, Pushed, Queue
 from danqing_server.registry import Registry
 from danqing_server.store import transitions
 from danqing_server.store.tasks import Document, TaskStore, encode
 from danqing_server.submission.limits import QueueLimits
 from danqing_server.worker.telling import entry_of, event_of
 
-__all__ = ["NOT_ACKNOWLEDGED", "Intake"]
+__all__ = ["NOT_ACKNOWLEDGED", "Intake", "Workers"]
 
 VOID_TRIES = 7200
 VOID_PAUSE_S = 0.5
@@ -38,6 +38,16 @@ PATIENCE_S = 2.0
 """How long a task may wait for a batch; under load it is milliseconds, only a hanging MongoDB makes it longer."""
 
 log = get_logger(__name__)
+
+
+class Workers(Protocol):
+    """What carries tasks out in this process."""
+
+    async def push(self, entries: Sequence[Entry]) -> Pushed | None:
+        """Queue new tasks and begin them, if there is nothing to wait for; None: they are still to be queued.
+
+        Raises QueueUnavailable.
+        """
 
 
 @attrs.frozen(eq=False)
@@ -53,7 +63,7 @@ class _New:
 class Intake:
     """Stores and queues new tasks. What is begun is carried through, whether or not its caller still waits.
 
-    `holds`: this process also carries tasks out, and may begin these itself.
+    `workers` is None where none are: another process will carry the tasks out.
     """
 
     store: TaskStore
@@ -61,7 +71,7 @@ class Intake:
     registry: Registry
     clock: Clock
     limits: QueueLimits
-    holds: bool = True
+    workers: Workers | None = None
     _batches: Batcher[_New, None] = attrs.field(init=False)
     _running: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
 
@@ -102,7 +112,7 @@ class Intake:
     ) -> list[Exception | None]:
         """Queue what was stored of *timely*, and say for each of *batch* why it will not run."""
         stored = [new for new, outcome in zip(timely, outcomes, strict=True) if outcome is True]
-        if self.holds:
+        if self.workers is not None:
             for new in stored:
                 self.store.hold(new.task, new.document)
         unqueued = await self._queue([new.task for new in stored]) if stored else {}
@@ -122,7 +132,7 @@ class Intake:
     async def _queue(self, tasks: Sequence[Task]) -> dict[str, QueueUnavailable]:
         """Queue stored tasks; return why not for each that will not run."""
         try:
-            pushed = await self.queue.push_many([entry_of(task) for task in tasks])
+            pushed = await self._push([entry_of(task) for task in tasks])
         except QueueUnavailable as error:
             stopped = await asyncio.gather(*(self._void_or_owe(task) for task in tasks))
             return {task.id: error for task, is_stopped in zip(tasks, stopped, strict=True) if is_stopped}
@@ -131,6 +141,10 @@ class Intake:
             if self.registry.has_listeners:
                 self._later(self.registry.tell(event_of(task, TaskEventKind.CREATED)))
         return {}
+
+    async def _push(self, entries: Sequence[Entry]) -> Pushed:
+        begun = await self.workers.push(entries) if self.workers is not None else None
+        return begun or await self.queue.push_many(entries)
 
     async def _void_or_owe(self, task: Task) -> bool:
         """Void a stored task, now or when MongoDB is back; False when it was taken up before and is on its way."""

@@ -19,6 +19,7 @@ STEPS = {
     "submit.claim_key": "danqing_server.store.keys:KeyStore.claim",
     "submit.insert": "danqing_server.store.tasks:TaskStore.insert_many",
     "submit.push": "danqing_server.submission.intake:Intake._queue",
+    "submit.push_and_reserve": "danqing_server.queue.lanes:Queue.push_and_reserve",
     "work.reserve": "danqing_server.queue.lanes:Queue.reserve",
     "work.start": "danqing_server.store.tasks:TaskStore.start",
     "work.save": "danqing_server.worker.ledger:Ledger.save",
