@@ -9,6 +9,7 @@ import itertools
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -87,8 +88,11 @@ def _round(arena: Arena, stage: Stage, contenders: list[Contender], round_: int,
     """Measure one stage with each contender in turn, as often as a round does; who begins changes each time."""
     sizes = QUICK if quick else FULL
     if stage.name == "size":
+        passed: Counter[str] = Counter()
         for name, measured in size_stages.size(arena, sizes):
-            yield Row(stage=name, contender=OURS.name, turn=round_, measured=measured)
+            turn = round_ * size_stages.PASSES + passed[name]
+            passed[name] += 1
+            yield Row(stage=name, contender=OURS.name, turn=turn, measured=measured)
         return
     repeats = 1 if quick else stage.repeats
     for repeat in range(repeats):

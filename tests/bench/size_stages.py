@@ -25,7 +25,7 @@ from tests.bench.load import poll_load, submit_load
 from tests.bench.machine import CpuWatch
 from tests.bench.stages import Measured, Sizes, completed, preload, wait_for
 
-__all__ = ["size"]
+__all__ = ["PASSES", "size"]
 
 RESERVED = 4_000
 INSERT_BATCH = 5_000
