@@ -18,6 +18,8 @@ __all__ = ["LEAST_COMPLETED", "Case", "Verdict", "images_of", "judge", "worst_ga
 
 SLACK_S = 5.0
 LEAST_COMPLETED = 0.98
+POISON_LIVES = 3
+"""A task that has cost so many processes their lives before a call was sent is given up: `code: poison`."""
 LONGEST_CALL_S = 15.0
 """The sandbox takes 3 s; a call may wait for a MongoDB that was killed before it leaves."""
 
@@ -96,10 +98,20 @@ def _judge_end(verdict: Verdict, task: Submission, faults: FaultLog) -> None:
         verdict.counts["completed in part"] += 1
     if task.status == "failed" or (task.status == "completed" and len(images) < task.images and not task.group):
         cut = [call for call in task.task["calls"] if call["outcome"] == "unknown"]
-        if not cut:
+        if _is_poison(task, faults):
+            verdict.counts["poison"] += 1
+        elif not cut:
             verdict.break_promise(task, "failed without cause", f"no call of unknown outcome: {_error_of(task)}")
         elif not any(faults.cuts(*_span_of(call)) for call in cut):
             verdict.break_promise(task, "failed without cause", f"no fault in its calls: {_error_of(task)}")
+
+
+def _is_poison(task: Submission, faults: FaultLog) -> bool:
+    """Tell whether the task was given up for the lives it cost, after as many faults as take that many."""
+    if (task.task.get("error") or {}).get("code") != "poison":
+        return False
+    ended_s = datetime.fromisoformat(task.task["completed_at"]).timestamp()
+    return len(faults.cuts(task.answered_s, ended_s)) >= POISON_LIVES
 
 
 def _judge_bill(verdict: Verdict, task: Submission, paid: Sequence[Bill]) -> None:
