@@ -15,7 +15,7 @@ DanqingError
 ├── KeyReused              an Idempotency-Key came again with a different request
 ├── Forbidden / Unauthenticated
 ├── PictureRejected        these bytes are not a picture that can be kept
-├── SourceUnavailable      a picture's source gives nothing: `gone` says whether for good
+├── SourceUnavailable      a picture's source gives nothing: `gone` and `refused` say whether to ask again
 └── AttemptLost            the task belongs to another attempt now: stop, and write nothing
 """
 
@@ -47,6 +47,9 @@ __all__ = [
 ]
 
 
+_REFUSALS = frozenset({403, 404, 410})
+
+
 class DanqingError(Exception):
     """The base of all errors the server raises on purpose."""
 
@@ -56,9 +59,16 @@ class SettingsError(DanqingError):
 
 
 class ServiceUnavailable(DanqingError):
-    """Something the server stands on does not answer; `retry_after_s` is when to ask again."""
+    """Something the server stands on does not answer; `retry_after_s` is when to ask again.
+
+    `permanent` is True when repeating the same operation can never succeed: it answered, and its answer is no.
+    """
 
     retry_after_s = 2
+
+    def __init__(self, message: str = "", *, permanent: bool = False) -> None:
+        super().__init__(message)
+        self.permanent = permanent
 
 
 class StoreUnavailable(ServiceUnavailable):
@@ -140,11 +150,21 @@ class PictureRejected(DanqingError):
 
 
 class SourceUnavailable(DanqingError):
-    """A picture could not be fetched from its source; `gone` is True when asking again is of no use."""
+    """A picture could not be fetched from its source.
 
-    def __init__(self, message: str, *, gone: bool) -> None:
+    `gone` is True when asking again is of no use at any time: the URL is malformed or leads where we do not go.
+    `status` is what the source answered, None when no HTTP answer came.
+    """
+
+    def __init__(self, message: str, *, gone: bool, status: int | None = None) -> None:
         super().__init__(message)
         self.gone = gone
+        self.status = status
+
+    @property
+    def refused(self) -> bool:
+        """Whether the source said no (403, 404, 410): for good, or only because its picture is not there yet."""
+        return self.status in _REFUSALS
 
 
 class AttemptLost(DanqingError):

@@ -45,7 +45,8 @@ async def fetch_public(
     Follows at most three redirects, each checked like the first. *timeout_s* covers all of it.
 
     Raises:
-        SourceUnavailable: nothing came; `gone` is True for a URL or address that is refused, and for 403, 404, 410.
+        SourceUnavailable: nothing came; `gone` is True for a URL or an address that we refuse, `refused` for a 403,
+            404 or 410 of its host.
         PictureRejected: `too_large`, `not_a_picture` or `truncated` (header only; nothing is decoded).
     """
     gathered = bytearray()

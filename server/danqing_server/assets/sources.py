@@ -19,7 +19,6 @@ from danqing_server.errors import PictureRejected, SourceUnavailable
 __all__ = ["DownloadLimits", "Write", "decode_base64", "download", "pour"]
 
 CHUNK_BYTES = 128 * 1024
-GONE = frozenset({403, 404, 410})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 Write = Callable[[bytes | memoryview], Awaitable[None]]
@@ -39,7 +38,7 @@ async def pour(source: Source, write: Write, session: aiohttp.ClientSession, lim
     """Pass the picture's bytes to *write* in order, in pieces of some 128 KiB.
 
     Raises:
-        SourceUnavailable: the URL gives nothing; `gone` when asking again is of no use (403, 404, 410).
+        SourceUnavailable: the URL gives nothing; `gone` when it can never give anything.
         PictureRejected: more than `max_bytes`, or no base64. *write* may have been given the beginning.
     """
     if source.url is not None:
@@ -135,7 +134,8 @@ def _redirected(target: URL, location: str) -> URL:
 
 async def _take(response: aiohttp.ClientResponse, write: Write, limits: DownloadLimits) -> None:
     if response.status != 200:
-        raise SourceUnavailable(f"the picture's source answered {response.status}", gone=response.status in GONE)
+        message = f"the picture's source answered {response.status}"
+        raise SourceUnavailable(message, gone=False, status=response.status)
     announced = None if "Content-Encoding" in response.headers else response.content_length
     _check_total(announced or 0, limits)
     total = 0

@@ -82,7 +82,7 @@ class Assets:
         in the task is ever found.
 
         Raises:
-            SourceUnavailable: its URL gives nothing; `gone` says whether for good.
+            SourceUnavailable: its URL gives nothing; `gone` and `refused` say whether to ask again.
             PictureRejected: `too_large`, `not_a_picture` or `truncated`.
         """
         check_task_id(task_id)

@@ -82,7 +82,7 @@ class Keeper:
                 return error
             self._fail(index, error)
         except SourceUnavailable as error:
-            if not error.gone:
+            if not (error.gone or error.refused):
                 return error
             self._lose(index)
         except StorageUnavailable as error:

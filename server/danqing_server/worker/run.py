@@ -146,7 +146,7 @@ class TaskRun:
                 timeout_s=REFERENCE_TIMEOUT_S,
             )
         except SourceUnavailable as error:
-            if not error.gone:
+            if not (error.gone or error.refused):
                 raise Unavailable(f"{reference.field}: {error}", code=REFERENCE_UNAVAILABLE) from error
             raise InvalidRequest(f"{reference.field}: {error}", code="reference_refused") from error
         except (NotFound, PictureRejected) as error:

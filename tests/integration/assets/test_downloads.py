@@ -85,9 +85,6 @@ class TestUnavailable:
     @pytest.mark.parametrize(
         ("answer", "gone"),
         [
-            (respond(b"no", "403 Forbidden"), True),
-            (respond(b"no", "404 Not Found"), True),
-            (respond(b"no", "410 Gone"), True),
             (respond(b"no", "400 Bad Request"), False),
             (respond(b"no", "429 Too Many Requests"), False),
             (respond(b"no", "500 Internal Server Error"), False),
@@ -116,6 +113,27 @@ class TestUnavailable:
         assert caught.value.__suppress_context__ or caught.value.__context__ is None
         assert "Signature" not in str(caught.value)
         assert files_below(tmp_path) == []
+
+    @pytest.mark.parametrize(
+        ("status", "refused"),
+        [
+            ("403 Forbidden", True),
+            ("404 Not Found", True),
+            ("410 Gone", True),
+            ("500 Oh", False),
+            ("400 No", False),
+        ],
+    )
+    async def test_a_refusal_is_not_taken_for_good(
+        self, assets: Assets, serve: Serve, status: str, refused: bool
+    ) -> None:
+        """H2: a link may answer 403 or 404 in its first seconds; its status is told, and the keeper decides."""
+        upstream = await serve(respond(b"no", status))
+        with pytest.raises(SourceUnavailable) as caught:
+            await assets.keep("t", 0, Source.from_url(upstream.url))
+        assert caught.value.gone is False
+        assert caught.value.status == int(status[:3])
+        assert caught.value.refused is refused
 
     @pytest.mark.parametrize(
         "url",
