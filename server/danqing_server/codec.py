@@ -19,7 +19,16 @@ from danqing_plugins import Price, Problem, Reference
 from danqing_server.errors import InvalidSubmission
 from danqing_server.models import Asset, Attempt, CallRecord, Output, Task, TaskError, User
 
-__all__ = ["dump_json", "from_document", "is_plain", "parse_json_object", "shorten", "to_document", "value_of"]
+__all__ = [
+    "dump_json",
+    "from_document",
+    "is_plain",
+    "parse_json_object",
+    "shorten",
+    "to_document",
+    "value_of",
+    "without_nulls",
+]
 
 T = TypeVar("T")
 
@@ -113,6 +122,26 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
         if problems:
             raise InvalidSubmission(problems)
     return value
+
+
+def without_nulls(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return *body* without members that are null, at any depth; itself when there are none. List items stay."""
+    return _stripped(body) if _holds_null(body) else body
+
+
+def _holds_null(value: Any) -> bool:
+    for item in value.values() if type(value) is dict else value:
+        if type(item) in (dict, list) and _holds_null(item):
+            return True
+        if item is None and type(value) is dict:
+            return True
+    return False
+
+
+def _stripped(value: Any) -> Any:
+    if type(value) is dict:
+        return {key: _stripped(item) for key, item in value.items() if item is not None}
+    return [_stripped(item) for item in value] if type(value) is list else value
 
 
 def _malformed(message: str) -> InvalidSubmission:

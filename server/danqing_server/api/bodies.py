@@ -10,10 +10,19 @@ import attrs
 
 from danqing_server.api.fields import Fields
 from danqing_server.api.messages import Text
+from danqing_server.codec import without_nulls
 from danqing_server.models import Priority
 from danqing_server.submission.request import Submission
 
-__all__ = ["UserFields", "image_submission", "new_user", "task_submission", "user_change"]
+__all__ = [
+    "UserFields",
+    "image_meaning",
+    "image_submission",
+    "new_user",
+    "task_meaning",
+    "task_submission",
+    "user_change",
+]
 
 IMAGE_KEYS = ("prompt", "user_id", "model", "size", "n", "quality", "style", "options")
 TASK_KEYS = ("type", "model", "input", "user_id", "provider", "delay", "priority", "on_ambiguous")
@@ -22,6 +31,10 @@ PASSED_ON = ("prompt", "size", "n", "quality", "style")
 SERVER_OPTIONS = ("priority", "on_ambiguous")
 POLICIES = ("retry", "fail")
 PRIORITIES = tuple(priority.value for priority in Priority)
+EMPTY_IMAGE: Mapping[str, str | int] = {"model": "", "size": "", "n": 0, "quality": "", "style": ""}
+"""What the old server's own clients send for absence: a Go struct without `omitempty` (its image door's)."""
+EMPTY_TASK: Mapping[str, str | int] = {"provider": ""}
+EMPTY_CHANGE: Mapping[str, str | int] = {"email": "", "name": ""}
 LONGEST_USER_ID = 128
 LONGEST_NAME = 128
 LONGEST_EMAIL = 100
@@ -55,8 +68,30 @@ def _in_task_body(path: str) -> str:
     return f"input.{path}"
 
 
+def image_meaning(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a body of `POST /api/v1/ai/image/task` without what means absence; itself when it has nothing so.
+
+    Null does everywhere, and so do the zero values of the old server's own optional keys, which took them thus.
+    """
+    return _without(without_nulls(body), EMPTY_IMAGE)
+
+
+def task_meaning(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a body of `POST /api/v1/ai/tasks` without what means absence: nulls, an empty `provider`."""
+    return _without(without_nulls(body), EMPTY_TASK)
+
+
+def _without(body: Mapping[str, Any], empty: Mapping[str, str | int]) -> Mapping[str, Any]:
+    left_out = [
+        name for name in body.keys() & empty.keys() if not body[name] and type(body[name]) is type(empty[name])
+    ]
+    return {name: value for name, value in body.items() if name not in left_out} if left_out else body
+
+
 def image_submission(body: Mapping[str, Any], owner: str | None, language: str) -> Submission:
     """Read the body of `POST /api/v1/ai/image/task`; `options` are laid beside the old server's own keys.
+
+    *body* is as `image_meaning` returns it.
 
     Raises:
         InvalidSubmission: its shape is wrong; what the values mean is the provider's to judge.
@@ -65,8 +100,8 @@ def image_submission(body: Mapping[str, Any], owner: str | None, language: str) 
     fields.check_known(IMAGE_KEYS)
     fields.given("prompt", required=True)
     user_id = fields.text("user_id", 1, LONGEST_USER_ID, required=True)
-    model = _model(fields)
-    given = {name: body[name] for name in PASSED_ON if body.get(name) is not None}
+    model = fields.text("model", 1, LONGEST_NAME)
+    given = {name: body[name] for name in PASSED_ON if name in body}
     options = Fields(members=fields.json_object("options"), language=language, prefix="options.")
     for name in options.members:
         if name in given or name in ("user_id", "model"):
@@ -89,7 +124,7 @@ def image_submission(body: Mapping[str, Any], owner: str | None, language: str) 
 
 
 def task_submission(body: Mapping[str, Any], owner: str | None, language: str, max_delay_s: int) -> Submission:
-    """Read the body of `POST /api/v1/ai/tasks`.
+    """Read the body of `POST /api/v1/ai/tasks`, as `task_meaning` returns it.
 
     Raises:
         InvalidSubmission: its shape is wrong.
@@ -125,7 +160,7 @@ def new_user(body: Mapping[str, Any], language: str) -> UserFields:
 
 def user_change(body: Mapping[str, Any], language: str) -> UserFields:
     """Read the body of `PUT /api/v1/users/:id`. Raises InvalidSubmission."""
-    return _user(body, language, required=False)
+    return _user(_without(without_nulls(body), EMPTY_CHANGE), language, required=False)
 
 
 def _user(body: Mapping[str, Any], language: str, *, required: bool) -> UserFields:
@@ -137,11 +172,6 @@ def _user(body: Mapping[str, Any], language: str, *, required: bool) -> UserFiel
     name = fields.text("name", 2, 50, required=required)
     fields.finish()
     return UserFields(email=email, name=name)
-
-
-def _model(fields: Fields) -> str | None:
-    """Return the model; the old clients' empty text is none."""
-    return None if fields.members.get("model") == "" else fields.text("model", 1, LONGEST_NAME)
 
 
 def _priority(fields: Fields) -> Priority:

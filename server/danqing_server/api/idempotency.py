@@ -30,16 +30,24 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 async def submit_once(
-    request: Request[Any, Any], services: Services, submission: Submission, body: Mapping[str, Any]
+    request: Request[Any, Any],
+    services: Services,
+    submission: Submission,
+    sent: Mapping[str, Any],
+    meant: Mapping[str, Any],
 ) -> Accepted:
-    """Submit, or find the task that the same request made before. Raises as `Submissions.submit` does."""
+    """Submit, or find the task that the same request made before: *sent* to the byte, or *meant* alike.
+
+    Raises as `Submissions.submit` does.
+    """
     repeat = repeat_of(
         request.headers.get(HEADER),
         request.path.rstrip("/"),
-        body,
+        sent,
         submission.owner,
         services.settings.coalesce_s,
         language_of(request.headers),
+        meant=meant,
     )
     if repeat is not None:
         submission = attrs.evolve(submission, repeat=repeat)
@@ -53,9 +61,16 @@ def created_headers(accepted: Accepted) -> dict[str, str]:
 
 
 def repeat_of(
-    key: str | None, route: str, body: Mapping[str, Any], owner: str | None, coalesce_s: float, language: str
+    key: str | None,
+    route: str,
+    sent: Mapping[str, Any],
+    owner: str | None,
+    coalesce_s: float,
+    language: str,
+    *,
+    meant: Mapping[str, Any] | None = None,
 ) -> Repeat | None:
-    """Return how to recognise the request; None when each one is a task of its own.
+    """Return how to recognise the request; None when each one is a task of its own. *meant* None: as it was sent.
 
     A key counts for its owner alone and for both doors together. Without one, identical requests are joined when
     *coalesce_s* is not 0.
@@ -65,14 +80,19 @@ def repeat_of(
     """
     if key is None and not coalesce_s:
         return None
-    fingerprint = _digest(route, dump_json(_in_order(body)).decode())
+    fingerprint = _fingerprint(route, sent)
+    meaning = None if meant is None or meant is sent else _fingerprint(route, meant)
     if key is None:
-        return Repeat(
-            key=_digest("request", owner or "", fingerprint), fingerprint=fingerprint, joins_for_s=coalesce_s
-        )
+        shared = _digest("request", owner or "", meaning or fingerprint)
+        return Repeat(key=shared, fingerprint=fingerprint, meaning=meaning, joins_for_s=coalesce_s)
     if not _KEY.fullmatch(key):
         raise InvalidSubmission([Problem(field=HEADER, message=MALFORMED.to(language), value=shorten(key))])
-    return Repeat(key=_digest("key", owner or "", key), fingerprint=fingerprint)
+    return Repeat(key=_digest("key", owner or "", key), fingerprint=fingerprint, meaning=meaning)
+
+
+def _fingerprint(route: str, body: Mapping[str, Any]) -> str:
+    """Return a hash of a request. It stands in stored keys: what it is made of must not change."""
+    return _digest(route, dump_json(_in_order(body)).decode())
 
 
 def _digest(*parts: str) -> str:

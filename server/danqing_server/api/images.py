@@ -7,7 +7,7 @@ from typing import Any
 from sanic import Blueprint, HTTPResponse, Request
 
 from danqing_server.api.answers import json_answer, prepared_answer, success, success_body
-from danqing_server.api.bodies import image_submission
+from danqing_server.api.bodies import image_meaning, image_submission
 from danqing_server.api.documentation import KEY_HEADER, Answer, described
 from danqing_server.api.entry import admit, admit_change
 from danqing_server.api.idempotency import created_headers, submit_once
@@ -43,8 +43,9 @@ async def create_image_task(request: Request[Any, Any]) -> HTTPResponse:
     services, owner = admit_change(request)
     language = language_of(request.headers)
     async with ReceivedObject(request) as body:
-        submission = image_submission(body, owner, language)
-        accepted = await submit_once(request, services, submission, body)
+        meant = image_meaning(body)
+        submission = image_submission(meant, owner, language)
+        accepted = await submit_once(request, services, submission, body, meant)
     task = accepted.task
     data = {"task_id": task.id, "status": task.status, "message": ACCEPTED.to(language)}
     return success(data, CREATED.to(language), 201, created_headers(accepted))

@@ -51,7 +51,9 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             "user_id": _USER_ID,
             "model": _text("a model or an alias, see /api/v1/providers; the default model when missing"),
             "size": _text("1024x1024, 2K, …"),
-            "n": _whole("how many independent pictures", minimum=1, maximum=15),
+            "n": _whole(
+                "how many independent pictures; 0, as old clients send it, is absent", minimum=0, maximum=15
+            ),
             "quality": _text("standard or hd"),
             "style": _text("natural, anime, cyberpunk or realistic"),
             "options": {**_ANY, "description": "the model's own parameters; also priority and on_ambiguous"},

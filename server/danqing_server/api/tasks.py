@@ -14,7 +14,7 @@ from sanic import Blueprint, HTTPResponse, Request
 
 from danqing_plugins import Problem
 from danqing_server.api.answers import prepared_answer, success, success_body
-from danqing_server.api.bodies import task_submission
+from danqing_server.api.bodies import task_meaning, task_submission
 from danqing_server.api.documentation import KEY_HEADER, Answer, described, query
 from danqing_server.api.entry import Caller, admit, admit_change
 from danqing_server.api.idempotency import created_headers, submit_once
@@ -72,8 +72,9 @@ async def create_task(request: Request[Any, Any]) -> HTTPResponse:
     services, owner = caller
     language = language_of(request.headers)
     async with ReceivedObject(request) as body:
-        submission = task_submission(body, owner, language, services.settings.max_delay_s)
-        accepted = await submit_once(request, services, submission, body)
+        meant = task_meaning(body)
+        submission = task_submission(meant, owner, language, services.settings.max_delay_s)
+        accepted = await submit_once(request, services, submission, body, meant)
     shown = _viewer(request, caller).task(accepted.task)
     return success(shown, CREATED.to(language), 201, created_headers(accepted))
 

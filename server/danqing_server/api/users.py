@@ -18,6 +18,7 @@ from danqing_server.api.messages import Text, language_of
 from danqing_server.api.receiving import ReceivedObject, discard_body
 from danqing_server.api.routing import on_delete, on_get, on_post, on_put
 from danqing_server.api.views import user_view
+from danqing_server.codec import without_nulls
 from danqing_server.errors import InvalidSubmission, KeyReused, NotFound
 from danqing_server.ids import new_id
 from danqing_server.models import User
@@ -45,7 +46,8 @@ async def create_user(request: Request[Any, Any]) -> HTTPResponse:
     services, owner = admit_change(request)
     language = language_of(request.headers)
     async with ReceivedObject(request) as body:
-        fields = new_user(body, language)
+        meant = without_nulls(body)
+        fields = new_user(meant, language)
     now = services.clock.now()
     user = User(
         id=new_id(services.clock.now_ms()),
@@ -55,10 +57,10 @@ async def create_user(request: Request[Any, Any]) -> HTTPResponse:
         updated_at=now,
         owner=owner,
     )
-    repeat = repeat_of(request.headers.get(HEADER), "/api/v1/users", body, owner, 0, language)
+    repeat = repeat_of(request.headers.get(HEADER), "/api/v1/users", body, owner, 0, language, meant=meant)
     if repeat is not None:
-        record = await services.submissions.keys.claim(repeat.key, repeat.fingerprint, user.id)
-        if record.fingerprint != repeat.fingerprint:
+        record = await services.submissions.keys.claim(repeat.key, repeat.fingerprint, user.id, repeat.meaning)
+        if not record.answers(repeat.fingerprint, repeat.meaning):
             raise KeyReused("this Idempotency-Key was used for a different request")
         known = await services.users.find(owner, id=record.task_id)
         if known is not None:

@@ -20,10 +20,19 @@ COLLECTION = "danqing_keys"
 
 @attrs.frozen(kw_only=True)
 class KeyRecord:
-    """One key in use: what was asked, and the id its task has or will have."""
+    """One key in use: what was asked, and the id its task has or will have.
+
+    `fingerprint` is a hash of the request as it was sent, `meaning` of what it meant; None: the same.
+    """
 
     fingerprint: str
     task_id: str
+    meaning: str | None = None
+
+    def answers(self, fingerprint: str, meaning: str | None) -> bool:
+        """Tell whether a request of these hashes asks for the same."""
+        alike = (self.meaning or self.fingerprint) == (meaning or fingerprint)
+        return alike or self.fingerprint == fingerprint  # an older release wrote no meaning down
 
 
 @attrs.define(eq=False)
@@ -48,9 +57,11 @@ class KeyStore:
         """Return what a key is used for, None when it is free. MongoDB removes expired ones once a minute."""
         with translated():
             found = await self._keys.find_one({"_id": key, "expires_at": {"$gt": self.clock.now()}})
-        return None if found is None else KeyRecord(fingerprint=found["fingerprint"], task_id=found["task_id"])
+        if found is None:
+            return None
+        return KeyRecord(fingerprint=found["fingerprint"], task_id=found["task_id"], meaning=found.get("meaning"))
 
-    async def claim(self, key: str, fingerprint: str, task_id: str) -> KeyRecord:
+    async def claim(self, key: str, fingerprint: str, task_id: str, meaning: str | None = None) -> KeyRecord:
         """Use a free key for *task_id*, and return what it is used for now: ours, or an earlier request's."""
         now = self.clock.now()
         document = {
@@ -59,11 +70,13 @@ class KeyStore:
             "task_id": task_id,
             "expires_at": now + timedelta(seconds=self.kept_s),
         }
+        if meaning is not None:
+            document["meaning"] = meaning
         with translated():
             await self._keys.delete_one({"_id": key, "expires_at": {"$lte": now}})
             with suppress(DuplicateKeyError):
                 await self._keys.insert_one(document)
-        return await self.find(key) or KeyRecord(fingerprint=fingerprint, task_id=task_id)
+        return await self.find(key) or KeyRecord(fingerprint=fingerprint, task_id=task_id, meaning=meaning)
 
     async def replace(self, key: str, old_task_id: str, task_id: str) -> bool:
         """Point a key to another task; False when someone else did so first."""

@@ -141,7 +141,7 @@ class Submissions:
         """Make the one task of a key, whoever else is about to; its id is kept with the key first."""
         task_id = self._new_id(submission, checked)
         for _ in range(RACES):
-            record = await self.keys.claim(repeat.key, repeat.fingerprint, task_id)
+            record = await self.keys.claim(repeat.key, repeat.fingerprint, task_id, repeat.meaning)
             task = await self._replay(repeat, record)
             if task is not None:
                 return Accepted(task=task, replayed=True)
@@ -158,7 +158,7 @@ class Submissions:
 
     async def _replay(self, repeat: Repeat, record: KeyRecord) -> Task | None:
         """Return the task a key already has, made sure to run; None when it has none that answers."""
-        if record.fingerprint != repeat.fingerprint:
+        if not record.answers(repeat.fingerprint, repeat.meaning):
             raise KeyReused("this Idempotency-Key was used for a different request")
         seen: str | None = None
         for _ in range(RACES):

@@ -17,12 +17,15 @@ class Repeat:
     """How to recognise that a submission was made before.
 
     `key` is a hash of the client's Idempotency-Key and of whose it is, or of the request itself when identical
-    requests are to be joined; `fingerprint` a hash of the request. `joins_for_s` None: the key decides, for as long
-    as it is kept. Else only a task that is unfinished and at most that many seconds old is answered again.
+    requests are to be joined. `fingerprint` is a hash of the request as it was sent, `meaning` a hash of what it
+    meant (None: the same); requests that mean the same, because one spells a null out, say, are the same.
+    `joins_for_s` None: the key decides, for as long as it is kept. Else only a task that is unfinished and at most
+    that many seconds old is answered again.
     """
 
     key: str
     fingerprint: str
+    meaning: str | None = None
     joins_for_s: float | None = None
 
 

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from danqing_server.api.idempotency import repeat_of
 from danqing_server.models import Status
 from tests.integration.api.conftest import Client
+from tests.support.providers import ScriptedProvider
 from tests.support.system import until
 from tests.unit.api.tasks import failed_picture, kept_picture, make_task
 
@@ -60,6 +62,35 @@ class TestSubmission:
         assert first.json["data"]["task_id"] == again.json["data"]["task_id"]
         assert again.headers["Idempotent-Replayed"] == "true"
         assert (other.status, other.json["code"]) == (422, "idempotency_key_reused")
+
+    @pytest.mark.parametrize("null", [{"size": None}, {"options": {"seed": None}}, {"model": "", "n": 0}])
+    async def test_h19_null_is_absent_for_a_key_too(self, api: Client, null: dict[str, Any]) -> None:
+        """H19: whether the first or the repeat spells absence out, the meaning is the same."""
+        plain = {**README, "options": {}} if "options" in null else README
+        for key, bodies in {"k1": (plain, {**README, **null}), "k2": ({**README, **null}, plain)}.items():
+            replies = [await api.ask("POST", TASK, json=body, headers={"Idempotency-Key": key}) for body in bodies]
+            assert [reply.status for reply in replies] == [201, 201]
+            assert len({reply.json["data"]["task_id"] for reply in replies}) == 1
+
+    async def test_h19_key_used_before_the_upgrade_is_known(self, api: Client) -> None:
+        """H19: an older release wrote down the hash of what was sent, nulls and all."""
+        body = {**README, "size": None, "options": {"seed": None}}
+        old = repeat_of("k1", TASK, body, None, 0, "zh")
+        assert old is not None
+        await api.services.submissions.keys.claim(old.key, old.fingerprint, "scripted_img_old")
+        reply = await api.ask("POST", TASK, json=body, headers={"Idempotency-Key": "k1"})
+        assert reply.json["data"]["task_id"] == "scripted_img_old"
+
+    async def test_h9_zero_values_of_the_old_client_are_absence(self, open_api: Open) -> None:
+        """H9: what the old server's own Go struct sends when only the prompt is set."""
+        provider = ScriptedProvider()
+        zero = {"prompt": "cat", "model": "", "n": 0, "size": "", "quality": "", "style": "", "user_id": "u"}
+        async with open_api(provider=provider) as api:
+            reply = await api.ask("POST", TASK, json={**zero, "options": None})
+            assert reply.status == 201
+            task = await api.services.store.get(reply.json["data"]["task_id"])
+            assert task is not None
+            assert task.input == {"prompt": "cat"}
 
     async def test_client_that_hangs_up_loses_nothing(self, api: Client) -> None:
         """The task is there although nobody waited for the answer."""

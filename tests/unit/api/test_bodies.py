@@ -4,7 +4,14 @@ from typing import Any
 
 import pytest
 
-from danqing_server.api.bodies import image_submission, new_user, task_submission, user_change
+from danqing_server.api.bodies import (
+    image_meaning,
+    image_submission,
+    new_user,
+    task_meaning,
+    task_submission,
+    user_change,
+)
 from danqing_server.errors import InvalidSubmission
 from danqing_server.models import Priority
 
@@ -67,15 +74,60 @@ class TestImageBody:
         """Nothing in it is interpreted."""
         assert image_submission({**IMAGE, "user_id": user_id}, None, "zh").user_id == user_id
 
-    def test_empty_and_null_model_mean_the_default(self) -> None:
-        """Old clients send empty fields."""
-        assert image_submission({**IMAGE, "model": ""}, None, "zh").model is None
-        assert image_submission({**IMAGE, "model": None}, None, "zh").model is None
-
     @pytest.mark.parametrize("options", ["seed", 5, [], True])
     def test_options_must_be_an_object(self, options: object) -> None:
         """Anything else is named."""
         assert set(_image_problems(options=options)) == {"options"}
+
+
+class TestH9OldClients:
+    """H9: the old server's own Go client sends the zero value of whatever it does not set."""
+
+    def test_zero_values_of_the_old_keys_are_absence(self) -> None:
+        """As its `ImageTaskRequest` was read."""
+        zero = {"model": "", "n": 0, "size": "", "quality": "", "style": "", "options": None}
+        assert image_meaning({**IMAGE, **zero}) == IMAGE
+
+    @pytest.mark.parametrize("odd", [{"n": False}, {"n": 0.0}, {"n": ""}, {"size": 0}, {"user_id": ""}])
+    def test_other_empty_values_are_left_to_the_check(self, odd: dict[str, Any]) -> None:
+        """No Go client of that server could send them."""
+        assert image_meaning({**IMAGE, **odd}) == {**IMAGE, **odd}
+
+    def test_options_are_taken_at_their_word(self) -> None:
+        """They are the model's own, which the old server passed on as they were."""
+        body = {**IMAGE, "options": {"size": "", "seed": 0}}
+        assert image_meaning(body) is body
+
+    def test_empty_provider_is_the_default(self) -> None:
+        """On the generic door only `provider` was optional text."""
+        assert task_meaning({**TASK, "provider": "", "delay": 0}) == {**TASK, "delay": 0}
+        assert task_meaning({**TASK, "model": ""})["model"] == ""
+
+    def test_empty_change_of_a_user_says_nothing(self) -> None:
+        """Its `UpdateUserRequest` had `omitempty` on both."""
+        assert user_change({"email": "", "name": "张三"}, "zh").email is None
+        with pytest.raises(InvalidSubmission):
+            new_user({"email": "", "name": "张三"}, "zh")
+
+
+class TestH19Null:
+    def test_null_is_absence_at_any_depth(self) -> None:
+        """H19: also an unknown key's, and inside `options` and `input`."""
+        assert image_meaning({**IMAGE, "extra": None, "options": {"seed": None, "a": {"b": None}}}) == {
+            **IMAGE,
+            "options": {"a": {}},
+        }
+        assert task_meaning({**TASK, "input": {"prompt": "a", "size": None}})["input"] == {"prompt": "a"}
+
+    def test_items_of_a_list_stay(self) -> None:
+        """H19: their position means something."""
+        body = {**IMAGE, "options": {"image": [None, {"a": None}]}}
+        assert image_meaning(body)["options"] == {"image": [None, {}]}
+
+    def test_plain_body_is_not_copied(self) -> None:
+        """H19: most bodies hold no null, and pay nothing."""
+        assert image_meaning(IMAGE) is IMAGE
+        assert task_meaning(TASK) is TASK
 
 
 class TestTaskBody:

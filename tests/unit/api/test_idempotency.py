@@ -26,6 +26,23 @@ class TestRepeat:
         assert len({repeat.key for repeat in found if repeat}) == 1
         assert len({repeat.fingerprint for repeat in found if repeat}) == 3
 
+    def test_h19_meaning_stands_beside_what_was_sent(self) -> None:
+        """H19: stored fingerprints stay what they were; the meaning is told where it differs."""
+        plain = repeat_of("k", "/r", BODY, None, 0, "zh", meant=BODY)
+        nulls = repeat_of("k", "/r", {**BODY, "size": None}, None, 0, "zh", meant=BODY)
+        assert plain is not None
+        assert nulls is not None
+        assert (plain.meaning, nulls.meaning) == (None, plain.fingerprint)
+        assert plain.fingerprint == "0dc46b898ab386c1126bd9abfaf45fef8097c06de2964ed536beeecb8f12f35f"
+
+    def test_h19_identical_requests_join_by_their_meaning(self) -> None:
+        """H19: with or without a null."""
+        plain = repeat_of(None, "/r", BODY, None, 30, "zh", meant=BODY)
+        nulls = repeat_of(None, "/r", {**BODY, "size": None}, None, 30, "zh", meant=BODY)
+        assert plain is not None
+        assert nulls is not None
+        assert plain.key == nulls.key
+
     def test_key_counts_for_its_owner_alone(self) -> None:
         """Two clients may choose the same word."""
         one, two = (repeat_of("k", "/r", BODY, owner, 0, "zh") for owner in ("one", "two"))
