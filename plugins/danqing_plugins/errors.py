@@ -4,10 +4,11 @@ PluginError
 ├── ConfigurationError   the start is refused with this message, in one line
 ├── InvalidRequest       400 at submission; while running: the picture fails, nothing is retried
 ├── ContentRejected      refused by moderation; the picture fails, nothing is retried
-├── RateLimited          nothing was billed; tried again after `retry_after_s`, or a backoff
+├── RateLimited          nothing was billed; tried again after `retry_after_s`, or a backoff (`scope`: whose limit)
 ├── Unavailable          nothing was billed; tried again after a backoff
 ├── OutcomeUnknown       the call may have run and been billed; `on_ambiguous` decides
-└── AccountProblem       nothing was billed; the provider's lane stops and the operator is told
+└── AccountProblem       nothing was billed; the provider's lane stops and the operator is told (`certain`: whether
+                         the service said that it is the account)
 
 Messages reach the task's user. They hold no key, no prompt and no signed URL.
 """
@@ -15,6 +16,7 @@ Messages reach the task's user. They hold no key, no prompt and no signed URL.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import attrs
 
@@ -105,9 +107,25 @@ class _Unbilled(PluginError):
 
 
 class RateLimited(_Unbilled):
-    """The service asks for fewer requests; `retry_after_s` is its own wish, None when it named none."""
+    """The service asks for fewer requests; `retry_after_s` is its own wish, None when it named none.
+
+    `scope` says whose limit it is: `provider` (the account's: everything of the lane waits) or `model` (the other
+    models go on).
+    """
 
     default_code = "rate_limited"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after_s: float | None = None,
+        scope: Literal["provider", "model"] = "provider",
+        code: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message, retry_after_s=retry_after_s, code=code, request_id=request_id)
+        self.scope = scope
 
 
 class Unavailable(_Unbilled):
@@ -123,6 +141,21 @@ class OutcomeUnknown(PluginError):
 
 
 class AccountProblem(PluginError):
-    """The key or the account is refused (unknown key, overdue, quota spent): an operator must act."""
+    """The key or the account is refused (unknown key, overdue, quota spent): an operator must act.
+
+    `certain` False: the service refused without saying that it is the account (a bare 401, 403, 404 or 3xx from an
+    edge, say); it may be this one request, and the lane stops only when another request is refused alike.
+    """
 
     default_code = "account_problem"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        certain: bool = True,
+        code: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message, code=code, request_id=request_id)
+        self.certain = certain
