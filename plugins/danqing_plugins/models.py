@@ -171,8 +171,8 @@ class Source:
 
     @classmethod
     def from_url(cls, url: str) -> Source:
-        """A picture to be fetched by GET; the URL is saved before the download begins."""
-        return cls(url=url)
+        """A picture to be fetched by GET; the URL is saved before the download begins. A data URI is base64."""
+        return cls.from_base64(url) if url[:5].lower() == "data:" else cls(url=url)
 
     @classmethod
     def from_bytes(cls, body: bytes) -> Source:
@@ -181,7 +181,7 @@ class Source:
 
     @classmethod
     def from_base64(cls, text: str) -> Source:
-        """A picture in base64, without a `data:` prefix; decoded by the server."""
+        """A picture in base64, decoded by the server; line breaks, no padding and a `data:` prefix are no harm."""
         return cls(base64=text)
 
 

@@ -7,15 +7,16 @@ ownership is asked for here.
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import Collection, Sequence
 from urllib.parse import SplitResult, urlsplit
 
 import attrs
 
 from danqing_plugins import Problem, Reference
+from danqing_server.assets.decoding import decode_base64
 from danqing_server.assets.inspection import Inspection, inspect_header
 from danqing_server.assets.keys import key_in_path
-from danqing_server.assets.sources import decode_base64
 from danqing_server.assets.storage import Assets
 from danqing_server.errors import InvalidSubmission, NotFound, PictureRejected
 
@@ -23,6 +24,8 @@ __all__ = ["ParsedReference", "find_own", "parse_references", "shortened"]
 
 MOST_REFERENCES = 100
 SHOWN_CHARACTERS = 80
+# The latter two are what browsers call a file of a kind they do not know, HEIC for one.
+_DATA_TYPES = ("image/", "application/octet-stream", ";base64")
 FORMS = "an http(s) URL, data:image/<format>;base64,..., or one of this server's own pictures"
 
 
@@ -111,11 +114,9 @@ def _own_key(parts: SplitResult) -> str:
 def _parse_data(field: str, value: str, max_bytes: int, max_pixels: int) -> ParsedReference:
     comma = value.find(",", 0, 256)
     header = value[5 : max(comma, 5)].lower()
-    if not (header.startswith("image/") and header.endswith(";base64")):
+    if not (header.startswith(_DATA_TYPES) and header.endswith(";base64")):
         raise ValueError("a data URI must begin with data:image/<format>;base64,")
-    if (len(value) - comma - 1) // 4 * 3 > max_bytes + 2:
-        raise ValueError(f"larger than {max_bytes} bytes")
-    body = b"".join(decode_base64(value, comma + 1))
+    body = _decoded(value, comma + 1, max_bytes)
     found = inspect_header(body, max_pixels=max_pixels)
     reference = Reference(
         field=field,
@@ -125,6 +126,15 @@ def _parse_data(field: str, value: str, max_bytes: int, max_pixels: int) -> Pars
         size_bytes=len(body),
     )
     return ParsedReference(reference=reference, body=body, inspection=found)
+
+
+def _decoded(value: str, start: int, max_bytes: int) -> bytes:
+    with io.BytesIO() as body:  # unlike a list of pieces, it never holds the picture twice
+        for piece in decode_base64(value, start):
+            if body.tell() + len(piece) > max_bytes:
+                raise ValueError(f"larger than {max_bytes} bytes")
+            body.write(piece)
+        return body.getvalue()
 
 
 async def find_own(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import re
 from collections.abc import Awaitable, Callable, Iterator
 
@@ -14,9 +12,10 @@ from yarl import URL
 
 from danqing_plugins import Source
 from danqing_server.assets.addresses import NotPublic
+from danqing_server.assets.decoding import decode_base64
 from danqing_server.errors import PictureRejected, SourceUnavailable
 
-__all__ = ["DownloadLimits", "Write", "decode_base64", "download", "pour"]
+__all__ = ["DownloadLimits", "Write", "download", "pour"]
 
 CHUNK_BYTES = 128 * 1024
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -55,23 +54,6 @@ async def pour(source: Source, write: Write, session: aiohttp.ClientSession, lim
 def _slices(body: bytes) -> Iterator[memoryview]:
     view = memoryview(body)
     return (view[start : start + CHUNK_BYTES] for start in range(0, len(view), CHUNK_BYTES))
-
-
-def decode_base64(text: str, start: int = 0) -> Iterator[bytes]:
-    """Decode *text* from *start* on, strictly (no white space, full padding), in pieces of 128 KiB.
-
-    Raises:
-        PictureRejected: `not_a_picture`, when the wrong piece is reached.
-    """
-    step = CHUNK_BYTES // 3 * 4
-    for at in range(start, len(text), step):
-        piece = text[at : at + step]
-        try:
-            if "=" in piece[:-2] or (piece.endswith("=") and at + step < len(text)):
-                raise binascii.Error("padding inside")
-            yield base64.b64decode(piece, validate=True)
-        except ValueError as error:
-            raise PictureRejected("the base64 is damaged", code="not_a_picture") from error
 
 
 async def download(url: str, write: Write, session: aiohttp.ClientSession, limits: DownloadLimits) -> None:

@@ -49,6 +49,21 @@ class TestForms:
         (parsed,) = parse_references("image", data_uri(picture("webp"), declared))
         assert parsed.reference.media_type == "image/webp"
 
+    @pytest.mark.parametrize("ending", ["\n", "\r\n"])
+    def test_base64_in_lines_is_taken(self, ending: str) -> None:
+        """H10: as `base64` and MIME libraries write it, with a newline at the end, and without padding."""
+        body = picture("png")
+        text = base64.encodebytes(body).decode().replace("\n", ending)
+        for written in (text, text.rstrip(), text.rstrip().rstrip("=")):
+            (parsed,) = parse_references("image", f"data:image/png;base64,{written}", max_bytes=len(body))
+            assert parsed.body == body
+
+    @pytest.mark.parametrize("declared", ["application/octet-stream", ""])
+    def test_a_kind_the_browser_does_not_know_is_taken(self, declared: str) -> None:
+        """H8: the bytes decide."""
+        (parsed,) = parse_references("image", data_uri(picture("webp"), declared))
+        assert parsed.reference.media_type == "image/webp"
+
     def test_our_own_path_is_a_key(self) -> None:
         """Without a host there is no one else's picture it could mean."""
         (parsed,) = parse_references("image", "/api/v1/assets/task/0-abc.png")
