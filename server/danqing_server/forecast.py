@@ -73,11 +73,9 @@ class Forecast:
 
     async def look(self, name: str) -> LaneView:
         """Return how a lane stands at this moment. Raises QueueUnavailable."""
-        return LaneView(
-            depth=await self.queue.depth(name),
-            gate=await self.gates.look(name),
-            pace=await self.gates.pace(name),
-        )
+        depth = await self.queue.depth(name)
+        gate, pace = await self.gates.look_with_pace(name)
+        return LaneView(depth=depth, gate=gate, pace=pace)
 
     async def retry_after_s(self, task: Task) -> int:
         """Return when it is worth asking for *task* again, in whole seconds from 1 to 30."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import attrs
@@ -11,10 +12,12 @@ import pytest
 from danqing_plugins import AccountProblem, Job, Run, Unavailable
 from danqing_server.clock import Clock
 from danqing_server.errors import Overloaded
+from danqing_server.janitor import START, SWEEP_MIN_AGE_MS
 from danqing_server.models import Priority, Status
 from danqing_server.queue.connection import connect
 from danqing_server.queue.gates import Gates, Report
 from danqing_server.queue.lanes import Entry, Queue, Rates
+from tests.support.lanes import pass_time
 from tests.support.providers import ScriptedProvider, deliver_all
 from tests.support.system import MakeSettings, running_system, until
 
@@ -22,24 +25,16 @@ LANE = "p"
 
 
 @attrs.define
-class Turned:
-    """A clock turned by hand."""
-
-    at_s: float = 1_000_000.0
-
-    def wall(self) -> float:
-        """Return the time it was turned to."""
-        return self.at_s
-
-
-@attrs.define
 class Bench:
-    """A queue, its gates, and the clock both go by."""
+    """A queue and its gates."""
 
     queue: Queue
     gates: Gates
-    time: Turned
     taken: int = 0
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let time pass, or Redis' clock be set back."""
+        await pass_time(self.queue.connection, LANE, seconds)
 
     async def push(self, id_: str, user: str = "u", priority: str = "normal", images: int = 1) -> None:
         """Put one task in."""
@@ -52,13 +47,19 @@ class Bench:
         return list(reserved.ids)
 
 
+def delayed(id_: str, delay_s: float, clock: Clock | None = None) -> Entry:
+    """Return a task that is to wait, as a process with *clock* queues it."""
+    due_ms = (clock or Clock()).now_ms() + int(delay_s * 1000)
+    longest_ms = int(delay_s * 1000)
+    return Entry(id=id_, lane=LANE, user_id="u", priority="normal", images=1, due_ms=due_ms, longest_ms=longest_ms)
+
+
 @pytest.fixture
 async def bench(redis_url: str, redis_prefix: str) -> AsyncIterator[Bench]:
     """An empty lane."""
-    time = Turned()
-    async with connect(redis_url, redis_prefix, Clock(wall_s=time.wall)) as redis:
+    async with connect(redis_url, redis_prefix, Clock()) as redis:
         queue = Queue(redis)
-        yield Bench(queue, Gates(redis, queue), time)
+        yield Bench(queue, Gates(redis, queue))
 
 
 class TestTurns:
@@ -116,11 +117,10 @@ class TestTurns:
         assert await bench.take(5) == []
 
     async def test_a_delayed_task_comes_when_it_is_due(self, bench: Bench) -> None:
-        """By the clock of whoever asks."""
-        due_ms = int(bench.time.at_s * 1000) + 5000
-        await bench.queue.push(Entry(id="a", lane=LANE, user_id="u", priority="normal", images=1, due_ms=due_ms))
+        """And not before."""
+        await bench.queue.push(delayed("a", 5))
         assert await bench.take() == []
-        bench.time.at_s += 5
+        await bench.pass_time(5)
         assert await bench.take() == ["a"]
 
 
@@ -155,7 +155,7 @@ class TestPushAndReserve:
         """The task waits in line like any other."""
         await bench.gates.hold(LANE, 5, "rate_limited")
         assert await self.push_and_take(bench, "a") == []
-        bench.time.at_s += 6
+        await bench.pass_time(6)
         assert await bench.take() == ["a"]
 
     async def test_the_rate_is_kept(self, bench: Bench) -> None:
@@ -168,14 +168,14 @@ class TestPushAndReserve:
 
 class TestRates:
     async def test_no_more_images_begin_than_the_rate_allows(self, bench: Bench) -> None:
-        """600 a minute are ten a second, with a burst of a tenth of a minute."""
-        for number in range(100):
+        """60 a minute are one a second, with a burst of a tenth of a minute."""
+        for number in range(20):
             await bench.push(f"t{number}", images=2)
-        rates = Rates(images_per_min=600)
-        assert len(await bench.take(100, rates)) == 30
-        assert await bench.take(100, rates) == []
-        bench.time.at_s += 1
-        assert len(await bench.take(100, rates)) == 5
+        rates = Rates(images_per_min=60)
+        assert len(await bench.take(20, rates)) == 3
+        assert await bench.take(20, rates) == []
+        await bench.pass_time(5)
+        assert len(await bench.take(20, rates)) == 2
 
     async def test_a_task_larger_than_the_burst_goes_into_debt(self, bench: Bench) -> None:
         """It begins when the bucket is full, and the next one waits the longer."""
@@ -183,9 +183,9 @@ class TestRates:
         await bench.push("next")
         rates = Rates(images_per_min=60)
         assert await bench.take(5, rates) == ["big"]
-        bench.time.at_s += 9
+        await bench.pass_time(8)
         assert await bench.take(5, rates) == []
-        bench.time.at_s += 2
+        await bench.pass_time(3)
         assert await bench.take(5, rates) == ["next"]
 
     async def test_who_waits_for_the_rate_keeps_the_turn(self, bench: Bench) -> None:
@@ -195,8 +195,102 @@ class TestRates:
         rates = Rates(calls_per_min=10)
         assert await bench.take(5, rates) == ["a"]
         assert await bench.take(5, rates) == []
-        bench.time.at_s += 6
+        await bench.pass_time(6)
         assert await bench.take(5, rates) == ["b"]
+
+
+class TestClocksSetBack:
+    """E11: a clock set back by an hour holds nothing up, be it of Redis, of a process or of another machine."""
+
+    async def another(self, bench: Bench, ahead_s: float) -> Queue:
+        """Return the queue as a process sees it whose clock is wrong."""
+        connection = attrs.evolve(bench.queue.connection, clock=Clock(wall_s=lambda: time.time() + ahead_s))
+        return Queue(connection)
+
+    @pytest.mark.parametrize("ahead_s", [3600, -3600])
+    async def test_a_rate_is_shared_by_processes_whose_clocks_differ(self, bench: Bench, ahead_s: float) -> None:
+        """E11: what one took counts for the other, and no more than that."""
+        rates, other = Rates(images_per_min=10), await self.another(bench, ahead_s)
+        for id_ in ("a", "b", "c"):
+            await bench.push(id_)
+        assert (await other.reserve(LANE, "w2", 3, "n", rates)).ids == ("a",)
+        assert await bench.take(3, rates) == []
+        await bench.pass_time(6)
+        assert await bench.take(3, rates) == ["b"]
+        assert (await other.reserve(LANE, "w2", 3, "m", rates)).ids == ()
+
+    async def test_a_rate_goes_on_after_redis_clock_was_set_back(self, bench: Bench) -> None:
+        """E11: the bucket of an hour ahead is filled again from now on."""
+        rates = Rates(images_per_min=10)
+        for id_ in ("a", "b"):
+            await bench.push(id_)
+        assert await bench.take(2, rates) == ["a"]
+        await bench.pass_time(-3600)
+        assert await bench.take(2, rates) == []
+        await bench.pass_time(6)
+        assert await bench.take(2, rates) == ["b"]
+
+    async def test_a_hold_from_the_future_is_over(self, bench: Bench) -> None:
+        """E11: nothing is shut for an hour more than anybody asked for."""
+        await bench.push("a")
+        await bench.gates.hold(LANE, 30, "rate_limited")
+        await bench.pass_time(-3600)
+        assert (await bench.gates.look(LANE)).until_ms == 0
+        assert await bench.take() == ["a"]
+
+    async def test_a_hold_is_seen_alike_by_every_clock(self, bench: Bench) -> None:
+        """E11: one process asks for thirty seconds; another, an hour ahead, neither ignores nor prolongs it."""
+        await bench.push("a")
+        await bench.gates.hold(LANE, 30, "rate_limited")
+        other = await self.another(bench, 3600)
+        assert 0 < (await other.reserve(LANE, "w2", 1, "n")).wait_ms <= 30_000
+        await bench.pass_time(31)
+        assert (await other.reserve(LANE, "w2", 1, "m")).ids == ("a",)
+
+    @pytest.mark.parametrize("ahead_s", [3600, -3600])
+    async def test_a_delay_is_as_long_as_its_process_meant_it(self, bench: Bench, ahead_s: float) -> None:
+        """E11: only the difference crosses machines."""
+        other = await self.another(bench, ahead_s)
+        await other.push(delayed("a", 5, other.connection.clock))
+        assert await bench.take() == []
+        await bench.pass_time(5)
+        assert await bench.take() == ["a"]
+
+    async def test_no_delay_is_longer_than_its_writer_asked_for(self, bench: Bench) -> None:
+        """E11: after Redis was lost a machine an hour behind queues what another one wrote."""
+        other = await self.another(bench, -3600)
+        await other.push(delayed("a", 5))
+        await bench.pass_time(6)
+        assert await bench.take() == ["a"]
+
+    async def test_the_sweep_mends_a_delay_from_before_redis_clock_was_set_back(self, bench: Bench) -> None:
+        """E11: what is due in an hour, having asked for five seconds, is due in five seconds."""
+        await bench.queue.push(delayed("a", 5))
+        await bench.pass_time(-3600)
+        await bench.queue.push(delayed("a", 5))
+        assert await bench.take() == []
+        await bench.pass_time(6)
+        assert await bench.take() == ["a"]
+
+    async def test_a_clock_ahead_brings_nothing_forward_that_the_lane_knows(self, bench: Bench) -> None:
+        """E11: a scheduled task swept by a machine an hour ahead stays as it was queued."""
+        await bench.queue.push(delayed("a", 60))
+        other = await self.another(bench, 3600)
+        await other.push(delayed("a", 60))
+        assert await bench.take() == []
+
+    async def test_a_lost_queue_is_rebuilt_though_its_tasks_are_from_the_future(
+        self, make_settings: MakeSettings
+    ) -> None:
+        """E11: the clock is set back by an hour, Redis is lost, and the sweep still finds what waits."""
+        async with running_system(make_settings(), [ScriptedProvider()], workers=False) as system:
+            task = await system.submit()
+            store = system.services.store
+            an_hour_ago = Clock().now_ms() - 3_600_000
+            found = await store.waiting_after(START, an_hour_ago - SWEEP_MIN_AGE_MS, 10)
+            assert [waiting.id for waiting in found] == [task.id]
+            young = await store.waiting_after(START, Clock().now_ms() - SWEEP_MIN_AGE_MS, 10)
+            assert young == []
 
 
 class TestGate:
@@ -205,10 +299,10 @@ class TestGate:
         await bench.push("a")
         await bench.gates.hold(LANE, 30, "rate_limited")
         await bench.gates.hold(LANE, 5, "other")
-        bench.time.at_s += 10
+        await bench.pass_time(10)
         assert await bench.take() == []
         assert (await bench.gates.look(LANE)).reason == "rate_limited"
-        bench.time.at_s += 20
+        await bench.pass_time(20)
         assert await bench.take() == ["a"]
 
     async def test_a_run_of_failures_opens_the_breaker_and_one_task_probes(self, bench: Bench) -> None:
@@ -219,7 +313,7 @@ class TestGate:
             await bench.gates.report(LANE, Report.FAILURE, "provider_unavailable")
         assert await bench.take(5) == []
         assert (await bench.gates.look(LANE)).state == "open"
-        bench.time.at_s += 1.1
+        await bench.pass_time(1.1)
         assert len(await bench.take(5)) == 1
         assert await bench.take(5) == []
         await bench.gates.report(LANE, Report.SUCCESS)
@@ -234,8 +328,8 @@ class TestGate:
         waits = []
         for _ in range(3):
             gate = await bench.gates.look(LANE)
-            waits.append(gate.until_ms / 1000 - bench.time.at_s)
-            bench.time.at_s = gate.until_ms / 1000 + 0.1
+            waits.append(gate.until_ms / 1000 - time.time())
+            await bench.pass_time(waits[-1] + 0.1)
             assert len(await bench.take()) == 1
             await bench.gates.report(LANE, Report.ACCOUNT, "AccountOverdueError")
         assert [round(wait) for wait in waits] == [30, 60, 120]

@@ -6,14 +6,14 @@ share the gate. (In a circuit breaker's words `open` means that nothing passes; 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import cast
+from typing import Any
 
 import attrs
 
 from danqing_server.queue import scripts
-from danqing_server.queue.connection import Connection, translated
+from danqing_server.queue.connection import Connection
 from danqing_server.queue.lanes import Queue
 
 __all__ = ["Gate", "Gates", "Pace", "Report"]
@@ -21,7 +21,6 @@ __all__ = ["Gate", "Gates", "Pace", "Report"]
 FAILURES_IN_A_ROW = 10
 SERVICE_MS = (1_000, 60_000)
 ACCOUNT_MS = (30_000, 600_000)
-PACE_MINUTES = 5
 
 
 class Report(StrEnum):
@@ -36,7 +35,8 @@ class Report(StrEnum):
 class Gate:
     """A lane's gate. `state` is `closed` (all is well), `open` or `half_open`, as of a circuit breaker.
 
-    `until_ms` 0: nothing is held back. `reason` is a stable word: a provider's code, `rate_limited`, `spend_limit`.
+    `until_ms` is by this process's clock, 0: nothing is held back. `reason` is a stable word: a provider's code,
+    `rate_limited`, `spend_limit`.
     """
 
     state: str = "closed"
@@ -65,8 +65,7 @@ class Gates:
 
     async def hold(self, lane: str, for_s: float, reason: str) -> None:
         """Let nothing of *lane* begin for *for_s* seconds; a longer hold stays."""
-        until_ms = self.connection.clock.now_ms() + int(for_s * 1000)
-        await self.connection.run(scripts.HOLD, lane, [until_ms, reason])
+        await self.connection.run(scripts.HOLD, lane, [int(for_s * 1000), reason])
 
     def is_suspect(self, lane: str) -> bool:
         """Tell whether *lane*'s gate has seen failures: only then is a success worth a report."""
@@ -77,42 +76,40 @@ class Gates:
         if kind is Report.SUCCESS and not self.is_suspect(lane):
             return False
         first_ms, longest_ms = ACCOUNT_MS if kind is Report.ACCOUNT else SERVICE_MS
-        arguments: list[str | int] = [self.connection.clock.now_ms(), kind.value, reason]
-        arguments += [FAILURES_IN_A_ROW, first_ms, longest_ms]
+        arguments: list[str | int] = [kind.value, reason, FAILURES_IN_A_ROW, first_ms, longest_ms]
         if kind is not Report.SUCCESS:
             self.queue.suspect.add(lane)
         return bool(await self.connection.run(scripts.REPORT, lane, arguments))
 
     async def look(self, lane: str) -> Gate:
         """Return how a lane's gate stands."""
-        with translated():
-            found = await cast(
-                "Awaitable[dict[bytes, bytes]]", self.connection.hot.hgetall(f"{self.connection.base(lane)}:gate")
-            )
-        fields = {key.decode(): value.decode() for key, value in found.items()}
-        until_ms = int(float(fields.get("until", 0)))
-        held = until_ms > self.connection.clock.now_ms()
-        state = {None: "closed", "open": "open", "half": "half_open"}[fields.get("state")]
-        return Gate(
-            state=state,
-            until_ms=until_ms if held else 0,
-            reason=fields.get("reason") if held or state != "closed" else None,
-            failures=int(fields.get("failures", 0)),
-        )
+        return (await self.look_with_pace(lane))[0]
 
     async def pace(self, lane: str) -> Pace:
         """Return how fast a lane worked, from the minutes just past."""
-        minute = self.connection.clock.now_ms() // 60_000
-        base = self.connection.base(lane)
-        with translated():
-            async with self.connection.hot.pipeline(transaction=False) as pipeline:
-                for back in range(PACE_MINUTES):
-                    pipeline.hmget(f"{base}:pace:{minute - back}", ["n", "ms"])
-                rows = await pipeline.execute()
-        counted = [(int(n), int(ms)) for n, ms in rows if n is not None]
-        finished = sum(n for n, _ in counted)
-        if not finished:
-            return Pace()
-        seconds_of_this_minute = self.connection.clock.now_ms() % 60_000 / 1000
-        span_s = max(1.0, (len(counted) - 1) * 60 + seconds_of_this_minute)
-        return Pace(per_s=finished / span_s, mean_s=sum(ms for _, ms in counted) / finished / 1000)
+        return (await self.look_with_pace(lane))[1]
+
+    async def look_with_pace(self, lane: str) -> tuple[Gate, Pace]:
+        """Return what `look` and `pace` do, in one round trip."""
+        answer = await self.connection.run(scripts.LOOK, lane, [])
+        return self._gate(answer[:4]), _pace(answer[4], [int(count) for count in answer[5:]])
+
+    def _gate(self, answer: Sequence[Any]) -> Gate:
+        state, left_ms, reason, failures = answer
+        state = {b"": "closed", b"open": "open", b"half": "half_open"}[state]
+        return Gate(
+            state=state,
+            until_ms=self.connection.clock.now_ms() + left_ms if left_ms else 0,
+            reason=reason.decode() if reason and (left_ms or state != "closed") else None,
+            failures=int(failures),
+        )
+
+
+def _pace(second: int, counts: Sequence[int]) -> Pace:
+    """Return the pace from the *second* that this minute has come to and, latest minute first, n and ms of each."""
+    minutes = [(n, ms) for n, ms in zip(counts[::2], counts[1::2], strict=True) if n]
+    finished = sum(n for n, _ in minutes)
+    if not finished:
+        return Pace()
+    span_s = max(1.0, (len(minutes) - 1) * 60 + second)
+    return Pace(per_s=finished / span_s, mean_s=sum(ms for _, ms in minutes) / finished / 1000)

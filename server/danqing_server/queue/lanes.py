@@ -19,8 +19,8 @@ __all__ = ["Entry", "LaneDepth", "Position", "Pushed", "Queue", "Rates", "Reserv
 class Entry:
     """One waiting task as the queue knows it.
 
-    `images` and `calls` are what it takes of the lane's rates. `due_ms` 0 is at once; `priority` is `high`,
-    `normal` or `low`.
+    `images` and `calls` are what it takes of the lane's rates. `due_ms` 0 is at once, else a time by the clock of
+    whoever wrote the task, who wanted it to wait for `longest_ms` at most. `priority` is `high`, `normal` or `low`.
     """
 
     id: str
@@ -30,10 +30,16 @@ class Entry:
     images: int
     calls: int = 1
     due_ms: int = 0
+    longest_ms: int = 0
 
-    def as_argument(self) -> str:
-        """Return the one argument that the scripts take for a task; what its user chose comes last."""
-        return f"{self.id} {self.images},{self.calls} {self.priority[0]} {self.due_ms} {self.user_id}"
+    def as_argument(self, now_ms: int) -> str:
+        """Return the one argument that the scripts take for a task; what its user chose comes last.
+
+        Only how long it is still to wait leaves this machine: others' clocks may differ.
+        """
+        delay_ms = max(0, min(self.due_ms - now_ms, self.longest_ms))
+        times = f"{delay_ms},{max(0, self.longest_ms)}"
+        return f"{self.id} {self.images},{self.calls} {self.priority[0]} {times} {self.user_id}"
 
 
 @attrs.frozen(kw_only=True)
@@ -102,7 +108,10 @@ class Queue:
         self._acknowledgements = Batcher(self._acknowledge_batch, gather_s=GATHER_S)
 
     async def push(self, entry: Entry) -> None:
-        """Add a task at the end of its user's line; nothing happens when the lane knows it already."""
+        """Add a task at the end of its user's line; one the lane knows already stays where it is.
+
+        Unless it is due later than it may be: Redis' clock was set back since.
+        """
         await self.push_many([entry])
 
     async def push_many(self, entries: Sequence[Entry]) -> Pushed:
@@ -155,7 +164,7 @@ class Queue:
 
     async def release(self, worker: str, entry: Entry) -> None:
         """Put a task that *worker* holds back at the head of its user's line, or among the delayed."""
-        await self._run(scripts.RELEASE, entry.lane, [self._now_ms(), worker, entry.as_argument()])
+        await self._run(scripts.RELEASE, entry.lane, [worker, *self._push_arguments([entry])])
 
     async def held(self, lane: str, worker: str) -> set[str]:
         """Return what Redis believes *worker* holds."""
@@ -260,14 +269,12 @@ class Queue:
     def _base(self, lane: str) -> str:
         return self.connection.base(lane)
 
-    def _now_ms(self) -> int:
-        return self.connection.clock.now_ms()
-
     def _push_arguments(self, entries: Sequence[Entry]) -> list[str | int]:
-        return [self._now_ms(), *(entry.as_argument() for entry in entries)]
+        now_ms = self.connection.clock.now_ms()
+        return [entry.as_argument(now_ms) for entry in entries]
 
     def _reserve_arguments(self, worker: str, count: int, nonce: str, rates: Rates) -> list[str | int]:
-        return [worker, nonce, count, self._now_ms(), rates.images_per_min, rates.calls_per_min]
+        return [worker, nonce, count, rates.images_per_min, rates.calls_per_min]
 
     def _reserved(self, lane: str, answer: Sequence[Any]) -> Reservation:
         wait_ms, suspect, *taken = answer
@@ -281,9 +288,8 @@ class Queue:
         groups: dict[tuple[str, str], list[str | int]] = {}
         for lane, worker, task_id, ran_ms in items:
             groups.setdefault((lane, worker), []).extend((task_id, ran_ms))
-        now_ms = self._now_ms()
         for (lane, worker), pairs in groups.items():
-            await self._run(scripts.ACKNOWLEDGE, lane, [worker, now_ms, *pairs])
+            await self._run(scripts.ACKNOWLEDGE, lane, [worker, *pairs])
         return [True] * len(items)
 
 

@@ -13,14 +13,18 @@ Keys of a lane, `B` being `{<prefix>:<lane>}`:
 | B:last:<w>       | hash   | the nonce of w's last reservation and what it returned |
 | B:tick           | string | reservations made, to let every priority have its share |
 | B:wake           | list   | tokens that idle fetchers wait for |
-| B:gate           | hash   | `until` (ms), `reason`, `state` (open, half), `failures`, `opened` |
+| B:gate           | hash   | `until` (ms) since `at`, `reason`, `state` (open, half), `failures`, `opened` |
 | B:rate:<kind>    | hash   | a token bucket: `tokens` left `at` a millisecond; may be negative |
 | B:pace:<minute>  | hash   | tasks finished in that minute, `n`, and the milliseconds they ran, `ms` |
 
 An id that is taken out of `ids` may still stand in a line; `reserve` passes over it. So cancelling costs the same
 however long the line is. `p` is `h`, `n` or `l`.
 
-Redis 6.2 is enough: no LMPOP. Source: redis.io/docs/latest/commands, read 2026-11-23.
+Every time is of Redis' own clock, so that callers whose clocks differ, or are set back, share one. It may be set
+back too: what is stored from the future is old, and what is due later than it can have asked for is due anew.
+
+Redis 6.2 is enough: no LMPOP, and TIME may precede writes since effects are replicated (the default since 5.0).
+Source: redis.io/docs/latest/commands and /develop/interact/programmability/eval-intro, read 2026-11-28.
 """
 
 from __future__ import annotations
@@ -29,6 +33,7 @@ __all__ = [
     "ACKNOWLEDGE",
     "GIVE_BACK",
     "HOLD",
+    "LOOK",
     "POSITION",
     "PUSH",
     "PUSH_AND_RESERVE",
@@ -38,8 +43,19 @@ __all__ = [
     "RESERVE",
 ]
 
-_SHARED = """
+_TIME = """
 local B = KEYS[1]
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local function ms_left(since, till) -- of a stretch of time that is stored
+  if tonumber(since or '0') > now + 1000 then return 0 end -- from the future: the clock was set back since
+  return math.max(0, tonumber(till or '0') - now)
+end
+"""
+
+_SHARED = (
+    _TIME
+    + """
 local function enqueue(id, p, user, head)
   local line = B .. ':line:' .. p .. ':' .. user
   local length = redis.call(head and 'LPUSH' or 'RPUSH', line, id)
@@ -49,15 +65,15 @@ local function parts(value)
   local images, p, user = string.match(value, '^.([%d,]+):(%a):(.*)$')
   return images, p, user
 end
-local function entry(argument) -- `id images,calls priority due_ms user`
-  local id, images, p, due, user = string.match(argument, '^(%S+) (%S+) (%S+) (%S+) (.*)$')
-  return id, images, p, tonumber(due), user
+local function entry(argument) -- `id images,calls priority delay_ms,longest_ms user`
+  local id, images, p, delay, longest, user = string.match(argument, '^(%S+) (%S+) (%S+) (%d+),(%d+) (.*)$')
+  return id, images, p, tonumber(delay), user, tonumber(longest)
 end
-local function place(id, images, p, user, due, head, now)
+local function place(id, images, p, user, delay, head)
   local rest = images .. ':' .. p .. ':' .. user
-  if due > now then
+  if delay > 0 then
     redis.call('HSET', B .. ':ids', id, 'd' .. rest)
-    redis.call('ZADD', B .. ':later', due, id)
+    redis.call('ZADD', B .. ':later', now + delay, id)
   else
     redis.call('HSET', B .. ':ids', id, 'q' .. rest)
     enqueue(id, p, user, head)
@@ -72,34 +88,38 @@ local function give_back(worker, id)
   local value = redis.call('HGET', B .. ':ids', id)
   if value and string.sub(value, 1, 1) == 'h' then
     local images, p, user = parts(value)
-    place(id, images, p, user, 0, true, 1)
+    place(id, images, p, user, 0, true)
   end
   return 1
 end
 """
+)
 
 _PUSH = """
--- ARGV: now_ms, then an entry for each; answers how many were new, then the length of each one's line
-local now = tonumber(ARGV[1])
+-- ARGV: an entry for each; answers how many were new, then the length of each one's line
 local reply = {0}
-for i = 2, #ARGV do
-  local id, images, p, due, user = entry(ARGV[i])
-  if redis.call('HEXISTS', B .. ':ids', id) == 0 then
-    place(id, images, p, user, due, false, now)
+for i = 1, #ARGV do
+  local id, images, p, delay, user, longest = entry(ARGV[i])
+  local known = redis.call('HGET', B .. ':ids', id)
+  if not known then
+    place(id, images, p, user, delay, false)
     reply[1] = reply[1] + 1
+  elseif string.sub(known, 1, 1) == 'd' then
+    local due = redis.call('ZSCORE', B .. ':later', id)
+    if due and tonumber(due) - now > longest + 1000 then redis.call('ZADD', B .. ':later', now + delay, id) end
   end
-  reply[i] = redis.call('LLEN', B .. ':line:' .. p .. ':' .. user)
+  reply[i + 1] = redis.call('LLEN', B .. ':line:' .. p .. ':' .. user)
 end
 wake(reply[1])
 return reply
 """
 
 _RESERVE = """
--- ARGV: worker, nonce, count, now_ms, images_per_min, calls_per_min; answers ms to wait, 1 if the gate has seen
--- failures, then ids; the same nonce gives the same ids again
-local worker, nonce, count, now = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+-- ARGV: worker, nonce, count, images_per_min, calls_per_min; answers ms to wait, 1 if the gate has seen failures,
+-- then ids; the same nonce gives the same ids again
+local worker, nonce, count = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local last = B .. ':last:' .. worker
-local gate = redis.call('HMGET', B .. ':gate', 'until', 'state', 'failures')
+local gate = redis.call('HMGET', B .. ':gate', 'until', 'state', 'failures', 'at')
 local suspect = (gate[2] or tonumber(gate[3] or '0') > 0) and 1 or 0
 local function answer(wait, ids)
   local reply = {wait, suspect}
@@ -109,18 +129,20 @@ end
 if redis.call('HGET', last, 'nonce') == nonce then
   return answer(0, cjson.decode(redis.call('HGET', last, 'ids')))
 end
-local closed_until = tonumber(gate[1] or '0')
-if closed_until > now then return answer(closed_until - now, {}) end
+local shut_ms = ms_left(gate[4], gate[1])
+if shut_ms > 0 then return answer(shut_ms, {}) end
 if gate[2] then count = 1 end
 local buckets = {}
 for i, kind in ipairs({'images', 'calls'}) do
-  local per_min = tonumber(ARGV[4 + i])
+  local per_min = tonumber(ARGV[3 + i])
   if per_min > 0 then
     local key = B .. ':rate:' .. kind
     local stored = redis.call('HMGET', key, 'tokens', 'at')
     local capacity = math.max(1, per_min / 10)
     local tokens = tonumber(stored[1] or capacity)
-    tokens = math.min(capacity, tokens + math.max(0, now - tonumber(stored[2] or now)) * per_min / 60000)
+    local at = tonumber(stored[2] or now)
+    if at > now then redis.call('HSET', key, 'at', now) end -- from the future: counted from now on
+    tokens = math.min(capacity, tokens + math.max(0, now - at) * per_min / 60000)
     buckets[#buckets + 1] = {i = i, key = key, tokens = tokens, capacity = capacity, per_ms = per_min / 60000}
   end
 end
@@ -138,7 +160,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', B .. ':later', '-inf', now, 'LIM
   local value = redis.call('HGET', B .. ':ids', id)
   if value and string.sub(value, 1, 1) == 'd' then
     local images, p, user = parts(value)
-    place(id, images, p, user, 0, true, 1)
+    place(id, images, p, user, 0, true)
   end
 end
 local tick = tonumber(redis.call('GET', B .. ':tick') or '0')
@@ -189,7 +211,7 @@ for _, bucket in ipairs(buckets) do
   redis.call('HSET', bucket.key, 'tokens', tostring(bucket.tokens), 'at', now)
 end
 if gate[2] then -- one task tries whether the service is back; the others wait for its report, but not for ever
-  redis.call('HSET', B .. ':gate', 'state', 'half', 'until', now + 30000)
+  redis.call('HSET', B .. ':gate', 'state', 'half', 'until', now + 30000, 'at', now)
 end
 redis.call('SET', B .. ':tick', tick % 1000000)
 redis.call('SADD', B .. ':workers', worker)
@@ -205,8 +227,8 @@ PUSH_AND_RESERVE = f"""{_SHARED}
 -- ARGV: those of RESERVE, then those of PUSH; answers what PUSH answers, and what RESERVE does
 local function push(ARGV) {_PUSH} end
 local function reserve(ARGV) {_RESERVE} end
-local pushed = push({{unpack(ARGV, 7)}})
-local reserved = reserve({{unpack(ARGV, 1, 6)}})
+local pushed = push({{unpack(ARGV, 6)}})
+local reserved = reserve({{unpack(ARGV, 1, 5)}})
 local left = redis.call('EXISTS', B .. ':turns:h', B .. ':turns:n', B .. ':turns:l')
 if left == 0 then redis.call('DEL', B .. ':wake') end -- nothing is left for anybody to wake up for
 return {{pushed, reserved}}
@@ -215,9 +237,9 @@ return {{pushed, reserved}}
 ACKNOWLEDGE = (
     _SHARED
     + """
--- ARGV: worker, now_ms, then id, ran_ms for each; answers how many were held
+-- ARGV: worker, then id, ran_ms for each; answers how many were held
 local held, ran, ran_ms = 0, 0, 0
-for i = 3, #ARGV, 2 do
+for i = 2, #ARGV, 2 do
   if redis.call('SREM', B .. ':held:' .. ARGV[1], ARGV[i]) == 1 then
     redis.call('HDEL', B .. ':ids', ARGV[i])
     held = held + 1
@@ -228,7 +250,7 @@ for i = 3, #ARGV, 2 do
   end
 end
 if ran > 0 then
-  local pace = B .. ':pace:' .. math.floor(tonumber(ARGV[2]) / 60000)
+  local pace = B .. ':pace:' .. math.floor(now / 60000)
   redis.call('HINCRBY', pace, 'n', ran)
   redis.call('HINCRBY', pace, 'ms', ran_ms)
   redis.call('EXPIRE', pace, 900)
@@ -240,16 +262,16 @@ return held
 RELEASE = (
     _SHARED
     + """
--- ARGV: now_ms, worker, then an entry for each: held no more, first in line
-local now, worker = tonumber(ARGV[1]), ARGV[2]
-for i = 3, #ARGV do
-  local id, images, p, due, user = entry(ARGV[i])
+-- ARGV: worker, then an entry for each: held no more, first in line
+local worker = ARGV[1]
+for i = 2, #ARGV do
+  local id, images, p, delay, user = entry(ARGV[i])
   local held = redis.call('SREM', B .. ':held:' .. worker, id) == 1
   if held or redis.call('HEXISTS', B .. ':ids', id) == 0 then
-    place(id, images, p, user, due, true, now)
+    place(id, images, p, user, delay, true)
   end
 end
-wake(#ARGV - 2)
+wake(#ARGV - 1)
 return 1
 """
 )
@@ -285,34 +307,58 @@ return 1
 """
 )
 
-HOLD = """
--- ARGV: until_ms, reason; nothing of the lane is reserved before; a longer hold stays
-local gate = KEYS[1] .. ':gate'
-if tonumber(redis.call('HGET', gate, 'until') or '0') < tonumber(ARGV[1]) then
-  redis.call('HSET', gate, 'until', ARGV[1], 'reason', ARGV[2])
+HOLD = (
+    _TIME
+    + """
+-- ARGV: for_ms, reason; nothing of the lane is reserved meanwhile; a longer hold stays
+local gate, for_ms = B .. ':gate', tonumber(ARGV[1])
+local stored = redis.call('HMGET', gate, 'at', 'until')
+if ms_left(stored[1], stored[2]) < for_ms then
+  redis.call('HSET', gate, 'at', now, 'until', now + for_ms, 'reason', ARGV[2])
 end
 return 1
 """
+)
 
-REPORT = """
--- ARGV: now_ms, kind (success, failure, account), reason, threshold, first_ms, longest_ms; 1: not closed
-local gate = KEYS[1] .. ':gate'
-local now, kind = tonumber(ARGV[1]), ARGV[2]
+REPORT = (
+    _TIME
+    + """
+-- ARGV: kind (success, failure, account), reason, threshold, first_ms, longest_ms; 1: not closed
+local gate, kind = B .. ':gate', ARGV[1]
 if kind == 'success' then
   redis.call('DEL', gate)
   return 0
 end
 local failures = redis.call('HINCRBY', gate, 'failures', 1)
-local state = redis.call('HGET', gate, 'state')
-if state == 'open' and tonumber(redis.call('HGET', gate, 'until') or '0') > now then return 1 end
-if kind == 'account' or state or failures >= tonumber(ARGV[4]) then
+local stored = redis.call('HMGET', gate, 'state', 'at', 'until')
+local state = stored[1]
+if state == 'open' and ms_left(stored[2], stored[3]) > 0 then return 1 end
+if kind == 'account' or state or failures >= tonumber(ARGV[3]) then
   local opened = redis.call('HINCRBY', gate, 'opened', 1)
-  local ms = math.min(tonumber(ARGV[6]), tonumber(ARGV[5]) * 2 ^ math.min(opened - 1, 20))
-  redis.call('HSET', gate, 'state', 'open', 'until', now + ms, 'reason', ARGV[3])
+  local ms = math.min(tonumber(ARGV[5]), tonumber(ARGV[4]) * 2 ^ math.min(opened - 1, 20))
+  redis.call('HSET', gate, 'state', 'open', 'at', now, 'until', now + ms, 'reason', ARGV[2])
   return 1
 end
 return 0
 """
+)
+
+LOOK = (
+    _TIME
+    + """
+-- answers the gate's state, ms it is still shut, reason, failures; then the second of this minute and, for it and
+-- each of the four before, how many tasks finished and how many ms they ran
+local gate = redis.call('HMGET', B .. ':gate', 'state', 'at', 'until', 'reason', 'failures')
+local minute, second = math.floor(now / 60000), math.floor(now % 60000 / 1000)
+local reply = {gate[1] or '', ms_left(gate[2], gate[3]), gate[4] or '', gate[5] or '0', second}
+for back = 0, 4 do
+  local pace = redis.call('HMGET', B .. ':pace:' .. (minute - back), 'n', 'ms')
+  reply[#reply + 1] = pace[1] or '0'
+  reply[#reply + 1] = pace[2] or '0'
+end
+return reply
+"""
+)
 
 POSITION = """
 -- ARGV: id, priority, user; answers state, how many stand before it in its line (-1: unknown), how many users wait,

@@ -29,6 +29,7 @@ __all__ = ["Document", "TaskStore", "WaitingTask", "encode"]
 COLLECTION = "danqing_tasks"
 LARGEST_DOCUMENT_BYTES = 2 * 1024 * 1024
 DUPLICATE_KEY = 11000
+FUTURE_MS = 60_000
 AFTER = ReturnDocument.AFTER
 
 INDEXES = [
@@ -57,6 +58,7 @@ class WaitingTask:
     priority: Priority
     images: int
     single_call: bool
+    updated_at: datetime
     run_at: datetime | None
 
 
@@ -224,12 +226,14 @@ class TaskStore:
     async def waiting_after(self, cursor: tuple[int, str], youngest_ms: int, limit: int) -> list[WaitingTask]:
         """Return the next *limit* waiting tasks behind *cursor* (waiting, id), oldest first.
 
-        Those created after *youngest_ms* are left out.
+        Those created after *youngest_ms* are left out, unless it is more than `FUTURE_MS` after: by a clock that
+        was set back since, or by another machine's. What is from the future is old.
         """
         waiting, task_id = cursor
         behind = [{"waiting": {"$gt": waiting}}, {"waiting": waiting, "_id": {"$gt": task_id}}]
-        wanted = {"waiting": {"$gte": waiting, "$lte": youngest_ms}, "$or": behind}
-        fields = ["waiting", "provider", "user_id", "priority", "images", "single_call", "run_at"]
+        old = [{"waiting": {"$lte": youngest_ms}}, {"waiting": {"$gt": youngest_ms + FUTURE_MS}}]
+        wanted = {"waiting": {"$gte": waiting}, "$and": [{"$or": behind}, {"$or": old}]}
+        fields = ["waiting", "provider", "user_id", "priority", "images", "single_call", "updated_at", "run_at"]
         order = [("waiting", ASCENDING), ("_id", ASCENDING)]
         with translated():
             found = await self._tasks.find(wanted, fields).sort(order).limit(limit).to_list(None)
@@ -314,5 +318,6 @@ def _waiting(document: Mapping[str, Any]) -> WaitingTask:
         priority=Priority(document.get("priority", Priority.NORMAL)),
         images=document["images"],
         single_call=document.get("single_call", False),
+        updated_at=document["updated_at"],
         run_at=document.get("run_at"),
     )

@@ -58,7 +58,9 @@ async def _tell_queue(tools: Tools, task: Task, decision: Decision) -> None:
     queue, worker = tools.queue, tools.lease.worker
     try:
         if isinstance(decision, Again):
-            await queue.release(worker, entry_of(task.changed(run_at=decision.run_at)))
+            await queue.release(
+                worker, entry_of(task.changed(run_at=decision.run_at, updated_at=tools.clock.now()))
+            )
         else:
             await queue.acknowledge(task.provider, worker, task.id, _ran_ms(tools, task))
     except QueueUnavailable as error:

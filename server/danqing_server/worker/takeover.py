@@ -26,7 +26,8 @@ async def take_over(task: Task, tools: Tools) -> bool:
         return False
     holder = task.attempt.worker if task.attempt else ""
     if not isinstance(decision, Finish):
-        await tools.queue.release(holder, entry_of(task.changed(run_at=decision.run_at)))
+        again = task.changed(run_at=decision.run_at, updated_at=tools.clock.now())
+        await tools.queue.release(holder, entry_of(again))
         return True
     await tools.queue.acknowledge(task.provider, holder, task.id)
     kind = TaskEventKind.COMPLETED if decision.status is Status.COMPLETED else TaskEventKind.FAILED

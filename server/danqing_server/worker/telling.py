@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from danqing_plugins import TaskEvent, TaskEventKind
+from danqing_server.clock import to_ms
 from danqing_server.models import Task
 from danqing_server.queue.lanes import Entry
 from danqing_server.store.tasks import WaitingTask
@@ -19,7 +20,8 @@ def entry_of(task: Task | WaitingTask) -> Entry:
         priority=task.priority.value,
         images=task.images,
         calls=1 if task.single_call else max(1, task.images),
-        due_ms=0 if task.run_at is None else int(task.run_at.timestamp() * 1000),
+        due_ms=0 if task.run_at is None else to_ms(task.run_at),
+        longest_ms=0 if task.run_at is None else to_ms(task.run_at) - to_ms(task.updated_at),
     )
 
 
