@@ -22,7 +22,7 @@ install: .venv/.installed ## make .venv, where the `danqing` command lives
 	@touch $@
 
 test: .venv/.developing ## install what the tests need and pass them
-	@$(BIN)/pytest -n 4  # more than cores: most of their time is waiting
+	@$(BIN)/pytest -n 4 -rs  # more than cores: most of their time is waiting; what was skipped is told
 
 check: .venv/.developing ## format, lint, types, layers, unit tests
 	@$(BIN)/ruff format --check .

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import sys
@@ -24,10 +23,10 @@ from tests.support.examples import ROOT, run_command, serving
 from tests.support.examples_door import Say, open_door
 from tests.support.serve import Serve
 from tests.support.servers import RunningServer
+from tests.support.stand_ins import path_with, stand_in_path
 
 EXAMPLES = ROOT / "examples"
 OLD_README = ROOT / "tests" / "data" / "old_readme"
-STAND_IN = ROOT / "tests" / "support" / "jq_stand_in"
 PAGES = ["api.md", "architecture.md", "deployment.md", "plugins.md", "settings.md"]
 CLIENTS = ["poll.sh", "poll.js", "poll.py"]
 NEEDS_NODE = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed on this machine")
@@ -42,19 +41,13 @@ Finished = CompletedProcess[str]
 RunClient = Callable[..., Finished]
 
 
-def _path_with_jq() -> str:
-    """Return a PATH on which there is a jq, the stand-in when the machine has none."""
-    path = os.environ["PATH"]
-    return path if shutil.which("jq") else f"{STAND_IN}{os.pathsep}{path}"
-
-
 @pytest.fixture
 def run_client(tmp_path: Path) -> RunClient:
     """Run one of the three clients against a server."""
     programs = {"poll.sh": "sh", "poll.js": "node", "poll.py": sys.executable}
 
     def run(client: str, prompt: str, url: str, path: str | None = None, **variables: str) -> Finished:
-        given = {"PATH": path or _path_with_jq(), "DANQING_URL": url, **variables}
+        given = {"PATH": path or path_with("curl", "jq"), "DANQING_URL": url, **variables}
         return run_command([programs[client], EXAMPLES / client, prompt], tmp_path, given)
 
     return run
@@ -135,11 +128,11 @@ class TestClients:
             run_client(client, "a boat", door.url)
         assert door.authorizations == ["Bearer a-secret-of-16-characters"] * 2 + [None] * 2
 
-    def test_shell_client_needs_no_more_of_jq_than_the_stand_in_has(
+    def test_shell_client_needs_no_more_of_curl_and_jq_than_the_stand_ins_have(
         self, run_client: RunClient, serve: Serve
     ) -> None:
-        """So the tests mean the same on machines without jq."""
-        path = f"{STAND_IN}{os.pathsep}{os.environ['PATH']}"
+        """M1: so the tests mean the same on a bare machine."""
+        path = stand_in_path("curl", "jq")
         done = run_client("poll.sh", 'a "small" boat', serve.base_url, path=path)
         assert done.returncode == 0, done.stderr
         assert _is_picture(done.stdout.strip())
@@ -179,7 +172,7 @@ class TestOldReadme:
             block = (
                 (OLD_README / name).read_text().replace("localhost:8080", serve.base_url.removeprefix("http://"))
             )
-            return run_command(["bash", "-c", block], tmp_path, {"PATH": _path_with_jq()})
+            return run_command(["bash", "-c", block], tmp_path, {"PATH": path_with("curl", "jq")})
 
         return run
 
@@ -281,6 +274,15 @@ class TestOurReadme:
         old = {path.read_text() for path in OLD_README.glob("*.sh")}
         assert len(blocks) >= 5
         assert [block for block in blocks if block not in old] == ["curl http://localhost:8080/health\n"]
+
+    @pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+    def test_first_section_names_what_a_bare_machine_lacks(self, name: str) -> None:
+        """M2: what `tests/fresh` puts on a bare Debian; git is there already, jq is for the examples."""
+        first = (ROOT / name).read_text().split("<!-- try it -->")[0]
+        (listed,) = re.findall(r"^PACKAGES=(\S+)$", (ROOT / "tests/fresh/bare_root.sh").read_text(), re.MULTILINE)
+        wanted = set(listed.split(",")) - {"git", "jq", "python3"}
+        (command,) = re.findall(r"`apt-get install ([^`]+)`", first)
+        assert set(command.split()) == wanted
 
     def test_both_languages_show_the_same_code(self) -> None:
         """A correction in one is not forgotten in the other."""

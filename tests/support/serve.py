@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import psutil
 
 from tests.support.servers import wait_until
 
@@ -25,34 +26,25 @@ _ROOT = Path(__file__).parents[2]
 ELSEWHERE = {"MONGO_URL": "mongodb://127.0.0.1:1", "REDIS_URL": "redis://127.0.0.1:1/0"}
 
 
-@attrs.frozen(kw_only=True)
-class _Listed:
-    pid: int
-    parent: int
-    command: str
-
-
-def _list_processes() -> list[_Listed]:
-    """List the processes that live; one that has ended and only waits to be collected does not."""
-    listing = subprocess.run(
-        ["ps", "-A", "-ww", "-o", "pid=,ppid=,stat=,command="], capture_output=True, text=True, check=True
-    )
-    found = []
-    for line in listing.stdout.splitlines():
-        pid, parent, state, command = line.split(None, 3)
-        if not state.startswith("Z"):
-            found.append(_Listed(pid=int(pid), parent=int(parent), command=command))
-    return found
-
-
 def is_alive(pid: int) -> bool:
-    """Ask whether process *pid* still runs."""
-    return any(process.pid == pid for process in _list_processes())
+    """Ask whether process *pid* still runs; one that has ended and only waits to be collected does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _command(process: psutil.Process) -> str:
+    """Return the command line; empty when the process is gone, or not for us to see."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
 
 
 def processes_naming(path: Path) -> list[str]:
     """Return the command lines that name *path*: the servers whose files lie there."""
-    return [process.command for process in _list_processes() if str(path) in process.command]
+    return [command for process in psutil.process_iter() if str(path) in (command := _command(process))]
 
 
 @attrs.define(kw_only=True)
@@ -113,13 +105,8 @@ class Serve:
 
     def children(self, naming: str) -> list[int]:
         """Return the process ids of its children whose command lines contain *naming*."""
-        return [
-            process.pid
-            for process in _list_processes()
-            if process.parent == self.process.pid
-            and naming in process.command
-            and "tether.py" not in process.command
-        ]
+        found = ((child.pid, _command(child)) for child in psutil.Process(self.process.pid).children())
+        return [pid for pid, command in found if naming in command and "tether.py" not in command]
 
     def send(self, signal_: signal.Signals) -> None:
         """Send it a signal."""

@@ -13,6 +13,7 @@ from danqing_server.api.idempotency import repeat_of
 from danqing_server.models import Status
 from tests.integration.api.conftest import Client
 from tests.support.providers import ScriptedProvider
+from tests.support.stand_ins import path_with
 from tests.support.system import until
 from tests.unit.api.tasks import failed_picture, kept_picture, make_task
 
@@ -247,14 +248,12 @@ await pollTaskResult('nope').catch(error => console.log(error.message));
 class TestOldClients:
     async def test_the_shell_loop_ends_with_the_picture(self, open_api: Open, tmp_path: Any) -> None:
         """As the old README has it, but for the length of the pause."""
-        if shutil.which("curl") is None:
-            pytest.skip("curl is not installed")
         jq = tmp_path / "jq"
         jq.write_text(JQ.format(python=sys.executable))
         jq.chmod(0o755)
         async with open_api(workers=True) as api:
             script = SHELL_LOOP.format(base=api.base)
-            output = await _run(["bash", "-c", script], PATH=f"{tmp_path}:/usr/local/bin:/usr/bin:/bin")
+            output = await _run(["bash", "-c", script], PATH=f"{tmp_path}:{path_with('curl')}")
             link = output.removeprefix("图像生成完成: ").strip()
             assert (await api.ask("GET", link.removeprefix(api.base))).body.startswith(b"\x89PNG")
 

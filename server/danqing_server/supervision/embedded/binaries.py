@@ -18,7 +18,13 @@ from danqing_server.supervision.processes import StartRefused
 __all__ = ["MONGOD", "REDIS_SERVER", "Program", "find_program", "why_it_cannot_run"]
 
 # Debian's and Ubuntu's names (Ubuntu 24.04 calls the first one libcurl4t64 and knows it by this name too).
-_APT_PACKAGES = {"libcurl.so.4": "libcurl4", "libcrypto.so.3": "libssl3", "libssl.so.3": "libssl3"}
+_APT_PACKAGES = {
+    "libcurl.so.4": "libcurl4",
+    "libcrypto.so.3": "libssl3",
+    "libssl.so.3": "libssl3",
+    "liblzma.so.5": "liblzma5",
+    "libgcc_s.so.1": "libgcc-s1",
+}
 
 
 @attrs.frozen(kw_only=True)
