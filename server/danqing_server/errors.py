@@ -14,6 +14,7 @@ DanqingError
 ├── Conflict               the thing is in a state that does not allow this
 ├── KeyReused              an Idempotency-Key came again with a different request
 ├── Forbidden / Unauthenticated
+├── HostNotAllowed         the request names a host under which this server does not answer
 ├── PictureRejected        these bytes are not a picture that can be kept
 ├── SourceUnavailable      a picture's source gives nothing: `gone` and `refused` say whether to ask again
 └── AttemptLost            the task belongs to another attempt now: stop, and write nothing
@@ -32,6 +33,7 @@ __all__ = [
     "DanqingError",
     "Draining",
     "Forbidden",
+    "HostNotAllowed",
     "InvalidSubmission",
     "KeyReused",
     "NotFound",
@@ -139,6 +141,10 @@ class Unauthenticated(DanqingError):
 
 class Forbidden(DanqingError):
     """The key is known, and may not do this."""
+
+
+class HostNotAllowed(DanqingError):
+    """The `Host` is none of this server's names: ask by one that is, or name it in `DANQING_ALLOWED_HOSTS`."""
 
 
 class PictureRejected(DanqingError):

@@ -59,6 +59,14 @@ def _api_keys(raw: str) -> tuple[ApiKey, ...]:
     return tuple(keys)
 
 
+def _hosts(raw: str) -> tuple[str, ...]:
+    """Names of hosts, lower case: no ports, for a browser's page is judged by its name."""
+    found = tuple(part.lower().strip("[]") for part in names(raw))
+    if not all(re.fullmatch(r"\*|\.?[a-z0-9](?:[a-z0-9._-]*)|[0-9a-f:.]+", name) for name in found):
+        raise ValueError
+    return found
+
+
 @attrs.frozen(kw_only=True)
 class Settings:
     """The server's settings. An empty variable counts as unset."""
@@ -175,8 +183,16 @@ class Settings:
         ("local",),
         names,
         shown="local",
-        allowed="origins separated by commas, `local`, `*` or `none`",
-        meaning="Web pages that may call the API: of these origins, of this machine, any, or none.",
+        allowed="origins separated by commas (`http://localhost:3000`), `local`, `*` or `none`",
+        meaning="Web pages that may call the API beside its own; `local`: its own under every loopback name.",
+    )
+    allowed_hosts: tuple[str, ...] = setting(
+        "DANQING_ALLOWED_HOSTS",
+        (),
+        _hosts,
+        shown="",
+        allowed="host names without ports (`images.example.com`, `.example.com`), or `*`",
+        meaning="Names in `Host` answered beside loopback and `PUBLIC_BASE_URL`. Unset: none, with keys every one.",
     )
     max_body_bytes: int = setting(
         "DANQING_MAX_BODY_BYTES",

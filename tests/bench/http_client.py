@@ -29,13 +29,13 @@ def submission(number: int, type_: str = "text") -> bytes:
             "input": {"prompt": f"a small boat on a wide river, study {number}", "size": "2K"},
         }
     )
-    head = "POST /api/v1/ai/tasks HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
+    head = "POST /api/v1/ai/tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 def get_request(path: str) -> bytes:
     """Return a GET request."""
-    return f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode()
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 
 
 def submitted_id(answer: Answer) -> str:

@@ -13,6 +13,7 @@ from danqing_server.api import docs_pages, health, images, pictures, providers, 
 from danqing_server.api.connection import Connection
 from danqing_server.api.documentation import install_openapi
 from danqing_server.api.edge import ApiRequest, Edge
+from danqing_server.api.hosts import Hosts
 from danqing_server.api.identity import KeyRing
 from danqing_server.api.limits import BodyBudget
 from danqing_server.api.origins import Origins
@@ -85,7 +86,8 @@ def _shared(settings: Settings) -> SimpleNamespace:
     return SimpleNamespace(
         settings=settings,
         keys=KeyRing.holding(settings.api_keys),
-        origins=Origins.among(settings.cors_origins),
+        hosts=Hosts.of(settings),
+        origins=Origins.of(settings),
         body_budget=BodyBudget(settings.max_body_bytes_in_flight),
         health=health.new_round(),
     )

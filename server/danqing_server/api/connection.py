@@ -16,8 +16,10 @@ from sanic.server import HttpProtocol
 
 from danqing_server.api.answers import STATUS_LINES, Repeatable
 from danqing_server.api.edge import ApiRequest, finish
+from danqing_server.api.hosts import Hosts
 from danqing_server.api.links import is_near
 from danqing_server.api.replay import Replays
+from danqing_server.errors import HostNotAllowed
 
 __all__ = ["Connection"]
 
@@ -32,6 +34,14 @@ class _Exchange(Http):
     def __init__(self, protocol: Any) -> None:
         super().__init__(protocol)  # type: ignore[no-untyped-call]  # Sanic's
         self.init_for_request()  # type: ignore[no-untyped-call]  # Sanic's
+
+    async def http1_request_header(self) -> None:
+        """Receive a request's head. Raises HostNotAllowed before anything else of it is read."""
+        await super().http1_request_header()  # type: ignore[no-untyped-call]  # Sanic's
+        request = cast("ApiRequest", self.request)
+        hosts: Hosts = request.app.ctx.hosts
+        if not hosts.admit(request.headers.get("host")):
+            raise HostNotAllowed("the request names a host that is not this server's")
 
     async def http1_response_header(self, data: bytes, end_stream: bool) -> None:
         """Send an answer's head, and its body when it is whole."""

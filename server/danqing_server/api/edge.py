@@ -67,7 +67,7 @@ def finish(request: ApiRequest, response: BaseHTTPResponse) -> None:
     origin = request.headers.get("origin")
     if origin is not None:
         origins: Origins = request.app.ctx.origins
-        headers.update(origins.headers(origin))
+        headers.update(origins.headers(origin, request.headers.get("host")))
     level = logging.DEBUG if response.status < 500 else logging.WARNING
     if _levels.isEnabledFor(level):
         _log_request(request, response, level)

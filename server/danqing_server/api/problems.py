@@ -111,6 +111,11 @@ PROBLEMS: Mapping[type[BaseException], Kind] = {
     errors.Forbidden: _kind(
         403, "forbidden", "没有权限", "Forbidden", "不允许此操作", "This is not allowed.",
     ),
+    errors.HostNotAllowed: _kind(
+        421, "host_not_allowed", "不以此主机名提供服务", "Host not allowed",
+        "请求头 Host 不是此服务器的名字。请用 localhost 访问，或在 DANQING_ALLOWED_HOSTS 中加入该主机名",
+        "The Host header is none of this server's names: use localhost, or add the name to DANQING_ALLOWED_HOSTS.",
+    ),
     errors.PictureRejected: _kind(
         400, "picture_rejected", "图片无效", "Picture rejected",
         "图片过大、不完整或格式不支持", "The picture is too large, cut short, or of no supported format.",

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -69,14 +69,15 @@ class TestKeys:
 
 
 class TestPages:
-    async def test_preflight_allows_what_clients_send(self, api: Client) -> None:
+    async def test_preflight_allows_what_clients_send(self, open_api: Open) -> None:
         """JSON with a key and an Idempotency-Key."""
         asked = {
             "Origin": "http://127.0.0.1:5173",
             "Access-Control-Request-Method": "POST",
             "Access-Control-Request-Headers": "authorization,content-type,idempotency-key",
         }
-        reply = await api.ask("OPTIONS", "/api/v1/ai/image/task", headers=asked)
+        async with open_api(DANQING_CORS_ORIGINS="http://127.0.0.1:5173") as api:
+            reply = await api.ask("OPTIONS", "/api/v1/ai/image/task", headers=asked)
         allowed = reply.headers["Access-Control-Allow-Headers"].lower().split(", ")
         assert reply.status == 204
         assert reply.headers["Access-Control-Allow-Origin"] == "http://127.0.0.1:5173"
@@ -98,10 +99,11 @@ class TestPages:
         assert (asked.status, asked.headers["Allow"]) == (204, methods)
         assert (wrong.status, wrong.headers["Allow"]) == (405, methods)
 
-    async def test_errors_may_be_read_too(self, api: Client) -> None:
+    async def test_errors_may_be_read_too(self, open_api: Open) -> None:
         """With the headers that tell when to ask again."""
         origin = "http://localhost:3000"
-        reply = await api.ask("GET", "/nope", headers={"Origin": origin})
+        async with open_api(DANQING_CORS_ORIGINS=origin) as api:
+            reply = await api.ask("GET", "/nope", headers={"Origin": origin})
         assert reply.headers["Access-Control-Allow-Origin"] == origin
         assert "Retry-After" in reply.headers["Access-Control-Expose-Headers"]
 
@@ -124,6 +126,64 @@ class TestPages:
             assert await api.services.store.count_for_user("u", None) == 0
 
 
+class TestHosts:
+    """E6, R11: a page whose name was made to point here is of the server's own origin, to its browser."""
+
+    REBOUND: ClassVar = {"Host": "evil.example", "Origin": "http://evil.example"}
+
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [
+            ("POST", "/api/v1/ai/image/task"),
+            ("GET", "/api/v1/tasks/user/u"),
+            ("GET", "/api/v1/ai/image/result/t"),
+            ("GET", "/api/v1/assets/t/0-a.png"),
+            ("OPTIONS", "/api/v1/ai/image/task"),
+            ("GET", "/openapi.json"),
+            ("GET", "/docs"),
+            ("GET", "/health"),
+            ("GET", "/nope"),
+        ],
+    )
+    async def test_stranger_is_refused_everywhere(self, api: Client, method: str, path: str) -> None:
+        """421, with the setting's name, and the connection ends; nothing is made."""
+        reply = await api.ask(method, path, json=BODY if method == "POST" else None, headers=self.REBOUND)
+        assert (reply.status, reply.json["code"]) == (421, "host_not_allowed")
+        assert "DANQING_ALLOWED_HOSTS" in reply.json["message"]
+        assert "Access-Control-Allow-Origin" not in reply.headers
+        assert await api.services.store.count_for_user("u", None) == 0
+
+    async def test_body_is_not_waited_for(self, api: Client) -> None:
+        """The head alone decides."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
+        writer.write(b"POST /api/v1/users HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 1000000\r\n\r\n")
+        async with asyncio.timeout(5):
+            assert (await reader.readline()).split()[1] == b"421"
+        writer.close()
+
+    async def test_answer_that_is_repeated_is_not_repeated_to_strangers(self, api: Client) -> None:
+        """A poll that is known to the byte names its host in these bytes."""
+        await api.services.store.insert(make_task("t1", Status.COMPLETED))
+        path = "/api/v1/ai/image/result/t1"
+        assert [(await api.ask("GET", path)).status for _ in range(3)] == [200] * 3
+        assert (await api.ask("GET", path, headers=self.REBOUND)).status == 421
+
+    async def test_named_hosts_are_answered(self, open_api: Open) -> None:
+        """Those of the setting and of `PUBLIC_BASE_URL`; their own pages may call."""
+        named = {"DANQING_ALLOWED_HOSTS": "a.example", "PUBLIC_BASE_URL": "https://p.example"}
+        async with open_api(**named) as api:
+            for host in ("a.example", "p.example"):
+                sent = {"Host": host, "Origin": f"https://{host}"}
+                assert (await api.ask("POST", "/api/v1/ai/image/task", json=BODY, headers=sent)).status == 201
+
+    async def test_keys_alone_let_every_name_in(self, open_api: Open) -> None:
+        """Until the setting lists some."""
+        for listed, status in (("", 200), ("a.example", 421)):
+            async with open_api(**KEYS, DANQING_ALLOWED_HOSTS=listed) as api:
+                sent = {**ONE, "Host": "any.example"}
+                assert (await api.ask("GET", "/api/v1/tasks/user/u", headers=sent)).status == status
+
+
 class TestLinks:
     async def _link(self, api: Client, **headers: str) -> str:
         await api.services.store.insert(make_task("t1", Status.COMPLETED))
@@ -132,16 +192,18 @@ class TestLinks:
         link: str = body["data"]["image_url"]
         return link.removesuffix("/api/v1/assets/t1/0-abc.png")
 
-    async def test_link_begins_as_the_client_reached_us(self, api: Client) -> None:
+    async def test_link_begins_as_the_client_reached_us(self, open_api: Open) -> None:
         """By name and port, or as a near proxy says."""
-        assert await self._link(api, Host="danqing.lan:8080") == "http://danqing.lan:8080"
-        assert await self._link(api, X_Forwarded_Proto="https", X_Forwarded_Host="p.example") == "https://p.example"
-        assert await self._link(api, X_Forwarded_Host='x"y', Host="h.example") == api.base
-        assert await self._link(api, Host="[::1]:8080") == "http://localhost:8080"
+        async with open_api(DANQING_ALLOWED_HOSTS="danqing.lan,h.example") as api:
+            forwarded = {"X_Forwarded_Proto": "https", "X_Forwarded_Host": "p.example"}
+            assert await self._link(api, Host="danqing.lan:8080") == "http://danqing.lan:8080"
+            assert await self._link(api, **forwarded) == "https://p.example"
+            assert await self._link(api, X_Forwarded_Host='x"y', Host="h.example") == api.base
+            assert await self._link(api, Host="[::1]:8080") == "http://localhost:8080"
 
     async def test_setting_overrides_everything(self, open_api: Open) -> None:
         """`PUBLIC_BASE_URL` is how clients reach us."""
-        async with open_api(PUBLIC_BASE_URL="https://pictures.example/") as api:
+        async with open_api(PUBLIC_BASE_URL="https://pictures.example/", DANQING_ALLOWED_HOSTS="other") as api:
             assert await self._link(api, Host="other") == "https://pictures.example"
 
 

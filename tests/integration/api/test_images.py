@@ -98,7 +98,8 @@ class TestSubmission:
         body = b'{"prompt":"a","user_id":"impatient"}'
         _, writer = await asyncio.open_connection("127.0.0.1", api.port)
         writer.write(
-            b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (TASK.encode(), len(body), body)
+            b"POST %b HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%b"
+            % (TASK.encode(), len(body), body)
         )
         await writer.drain()
         writer.close()

@@ -64,7 +64,7 @@ class TestPicture:
         Image.new("RGB", (3000, 3000)).save(file, "PNG", compress_level=0)
         stored = await api.services.assets.keep("t2", 0, Source.from_bytes(file.getvalue()))
         reader, writer = await asyncio.open_connection("127.0.0.1", api.port, limit=1024)
-        writer.write(f"GET /api/v1/assets/{stored.key} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        writer.write(f"GET /api/v1/assets/{stored.key} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         await reader.readuntil(b"\r\n\r\n")
         [held] = await until(api.waiting_to_write, what="the server waiting for its client")
         assert 0 < held < 512 * 1024 < stored.size_bytes

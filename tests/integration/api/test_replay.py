@@ -18,8 +18,8 @@ from danqing_server.recent import RecentTasks
 from tests.integration.api.conftest import Client, Open
 from tests.unit.api.tasks import make_task
 
-POLL = b"GET /api/v1/ai/image/result/t1 HTTP/1.1\r\nHost: danqing.lan\r\n\r\n"
-SHOW = b"GET /api/v1/tasks/t1 HTTP/1.1\r\nHost: danqing.lan\r\n\r\n"
+POLL = b"GET /api/v1/ai/image/result/t1 HTTP/1.1\r\nHost: localhost\r\n\r\n"
+SHOW = b"GET /api/v1/tasks/t1 HTTP/1.1\r\nHost: localhost\r\n\r\n"
 OWN_ID = re.compile(rb"x-request-id: ([0-9a-f]{16})\r\n")
 
 
@@ -109,9 +109,9 @@ class TestReplay:
         """Another host, language or method goes its own way."""
         wire = await connect(finished)
         await wire.exchange(POLL)
-        other_host = await wire.exchange(POLL.replace(b"danqing.lan", b"other.lan"))
+        other_host = await wire.exchange(POLL.replace(b"localhost", b"127.0.0.1"))
         english = await wire.exchange(POLL.replace(b"\r\n\r\n", b"\r\nAccept-Language: en\r\n\r\n"))
-        assert b"http://other.lan/" in other_host
+        assert b"http://127.0.0.1/" in other_host
         assert b"The task is completed" in english
         assert routed(finished) == 3
 
@@ -131,7 +131,7 @@ class TestReplay:
             await api.services.store.insert(make_task("t1", Status.COMPLETED))
             wire = await connect(api)
             await wire.exchange(POLL)
-            head = b"POST /nope HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(POLL)
+            head = b"POST /nope HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(POLL)
             refused = await wire.exchange(head)
             assert refused.startswith(b"HTTP/1.1 404")
             wire.writer.write(POLL)
@@ -144,7 +144,7 @@ class TestReplay:
         await api.services.store.insert(make_task("t1", Status.COMPLETED))
         wire = await connect(api)
         await wire.exchange(POLL)
-        head = b"POST /nope HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
+        head = b"POST /nope HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
         assert (await wire.exchange(head)).startswith(b"HTTP/1.1 404")
         wire.writer.write(POLL)
         assert await wire.closed()
