@@ -125,14 +125,15 @@ def _explain_queued(task: Task, view: LaneView, position: Position, now: datetim
     gate = view.gate
     ahead = _ahead(view, position)
     held: dict[str, Any] = {"waiting_for": "turn" if ahead else "worker"}
-    if gate.until_ms or gate.state != "closed":
-        held = {"waiting_for": "lane_closed", "reason": gate.reason}
-        if gate.until_ms:
-            held["until"] = from_ms(gate.until_ms)
+    until_ms = gate.shut_until_ms
+    if until_ms or gate.state != "closed":
+        held = {"waiting_for": "lane_closed", "reason": gate.shut_by}
+        if until_ms:
+            held["until"] = from_ms(until_ms)
     start_at = finish_at = None
     waits_s = view.drained_in_s(ahead) if ahead is not None else None
     if waits_s is not None and view.pace.mean_s is not None:
-        opens_at = max(now, from_ms(gate.until_ms)) if gate.until_ms else now
+        opens_at = max(now, from_ms(until_ms)) if until_ms else now
         start_at = opens_at + timedelta(seconds=waits_s)
         finish_at = start_at + timedelta(seconds=view.pace.mean_s)
     return Explanation(

@@ -56,12 +56,19 @@ class Failure:
     """Why, in the words the user will read; `retry_after_s` is the service's own wish.
 
     `counted` False: the lane is closed, so this does not bring the task nearer to its last attempt.
+    `certain` False: a refusal of this request that need not be the account's.
     """
 
     kind: FailureKind
     error: TaskError
     retry_after_s: float | None = None
     counted: bool = True
+    certain: bool = True
+
+    @property
+    def counts(self) -> bool:
+        """Whether this brings the task nearer to its last attempt."""
+        return self.counted and (self.kind not in _UNCOUNTED or not self.certain)
 
     @property
     def is_outage(self) -> bool:
@@ -137,8 +144,7 @@ def _exhausted(task: Task, failure: Failure, policy: Policy) -> TaskError | None
         return failure.error if task.leases_lost + 1 >= MOST_LEASES_LOST else None
     if failure.kind is FailureKind.STORAGE:  # paid for, and trying again costs nothing: only the deadline ends it
         return None
-    counted = failure.counted and failure.kind not in _UNCOUNTED
-    return failure.error if counted and task.failures + 1 >= policy.max_attempts else None
+    return failure.error if failure.counts and task.failures + 1 >= policy.max_attempts else None
 
 
 def _again(task: Task, failure: Failure, policy: Policy, now: datetime) -> Again:
@@ -149,8 +155,7 @@ def _again(task: Task, failure: Failure, policy: Policy, now: datetime) -> Again
     delay_s = policy.backoff_s(task.failures)
     if failure.retry_after_s is not None:
         delay_s = max(delay_s, min(failure.retry_after_s, policy.longest_retry_after_s))
-    counted = failure.counted and failure.kind not in _UNCOUNTED
-    return Again(error=failure.error, run_at=now + timedelta(seconds=delay_s), failures=1 if counted else 0)
+    return Again(error=failure.error, run_at=now + timedelta(seconds=delay_s), failures=1 if failure.counts else 0)
 
 
 def ambiguity_allows(task: Task, indexes: Iterable[int], policy: Policy) -> bool:

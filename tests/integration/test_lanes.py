@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import attrs
 import pytest
@@ -235,7 +236,7 @@ class TestClocksSetBack:
         await bench.push("a")
         await bench.gates.hold(LANE, 30, "rate_limited")
         await bench.pass_time(-3600)
-        assert (await bench.gates.look(LANE)).until_ms == 0
+        assert (await bench.gates.look(LANE)).hold is None
         assert await bench.take() == ["a"]
 
     async def test_a_hold_is_seen_alike_by_every_clock(self, bench: Bench) -> None:
@@ -301,7 +302,9 @@ class TestGate:
         await bench.gates.hold(LANE, 5, "other")
         await bench.pass_time(10)
         assert await bench.take() == []
-        assert (await bench.gates.look(LANE)).reason == "rate_limited"
+        hold = (await bench.gates.look(LANE)).hold
+        assert hold is not None
+        assert hold.reason == "rate_limited"
         await bench.pass_time(20)
         assert await bench.take() == ["a"]
 
@@ -342,6 +345,137 @@ class TestGate:
         await bench.gates.report(LANE, Report.SUCCESS)
         await bench.gates.report(LANE, Report.FAILURE, "x")
         assert await bench.take() == ["a"]
+
+
+class TestHoldAndBreaker:
+    """R7: a hold and the breaker are two facts."""
+
+    async def test_a_success_closes_the_breaker_and_ends_no_hold(self, bench: Bench) -> None:
+        """R7: what somebody holds shut, the spend limit say, is opened by its time only."""
+        await bench.push("a")
+        await bench.gates.hold(LANE, 3600, "spend_limit")
+        for _ in range(10):
+            await bench.gates.report(LANE, Report.FAILURE, "provider_unavailable")
+        await bench.gates.report(LANE, Report.SUCCESS)
+        gate = await bench.gates.look(LANE)
+        assert (gate.state, gate.shut_by) == ("closed", "spend_limit")
+        assert await bench.take() == []
+        await bench.pass_time(3601)
+        assert await bench.take() == ["a"]
+
+    async def test_both_are_shown(self, make_settings: MakeSettings) -> None:
+        """R7: the later of both is when a task may begin; each keeps its reason."""
+        async with running_system(make_settings(), [ScriptedProvider()], workers=False) as system:
+            task, gates = await system.submit(), system.services.gates
+            await gates.report("scripted", Report.ACCOUNT, "AccountOverdueError")
+            await gates.hold("scripted", 3600, "spend_limit")
+            gate = await gates.look("scripted")
+            explained = await system.services.forecast.explain(task)
+            assert (gate.state, gate.reason) == ("open", "AccountOverdueError")
+            assert (explained.waiting_for, explained.reason) == ("lane_closed", "spend_limit")
+            assert explained.until is not None
+            assert explained.until > Clock().now() + timedelta(minutes=50)
+
+    async def test_a_probe_that_is_told_to_wait_leaves_the_try_to_another(self, bench: Bench) -> None:
+        """A service that asks for fewer requests is there."""
+        for id_ in ("a", "b"):
+            await bench.push(id_)
+        await bench.gates.report(LANE, Report.ACCOUNT, "x")
+        await bench.pass_time(31)
+        assert await bench.take() == ["a"]
+        await bench.gates.hold_for_rate(LANE, 1, "a")
+        await bench.pass_time(1)
+        assert await bench.take() == ["b"]
+
+
+class TestOnesOwnTrouble:
+    """H6, U7: a refusal or a limit that one task met is that task's until another task meets it."""
+
+    async def test_the_same_task_refused_again_and_again_delays_nobody(self, bench: Bench) -> None:
+        """H6: ten refusals of one task leave the lane open; it is told that they are its own."""
+        await bench.push("other")
+        told = [await bench.gates.report(LANE, Report.REFUSAL, "403", "bad") for _ in range(10)]
+        assert not any(told)
+        assert await bench.take() == ["other"]
+
+    async def test_another_task_refused_alike_shuts_the_lane(self, bench: Bench) -> None:
+        """H6: two tasks, one code, no success between: it is the account after all."""
+        await bench.push("other")
+        assert not await bench.gates.report(LANE, Report.REFUSAL, "403", "a")
+        assert not await bench.gates.report(LANE, Report.REFUSAL, "404", "b")
+        assert await bench.gates.report(LANE, Report.REFUSAL, "403", "c")
+        assert await bench.take() == []
+
+    async def test_a_success_between_acquits_the_account(self, bench: Bench) -> None:
+        """H6: it may be reported by a process that knows of no refusal, as it puts its task away."""
+        for id_ in ("good", "other"):
+            await bench.push(id_)
+        assert await bench.take() == ["good"]
+        await bench.gates.report(LANE, Report.REFUSAL, "403", "a")
+        await bench.queue.acknowledge(LANE, "w", "good", 5, went_well=True)
+        assert not await bench.gates.report(LANE, Report.REFUSAL, "403", "b")
+        assert await bench.take() == ["other"]
+
+    async def test_a_known_culprit_that_tries_leaves_the_try_to_another(self, bench: Bench) -> None:
+        """H6: the lane is not shut for longer by what was known already."""
+        for id_ in ("a", "good"):
+            await bench.push(id_)
+        for id_ in ("a", "b"):
+            await bench.gates.report(LANE, Report.REFUSAL, "403", id_)
+        await bench.pass_time(1.1)
+        assert await bench.take(2) == ["a"]
+        assert await bench.gates.report(LANE, Report.REFUSAL, "403", "a")
+        assert await bench.take(2) == ["good"]
+
+    async def test_one_users_403_is_that_tasks_failure(self, make_settings: MakeSettings) -> None:
+        """H6: an edge refuses one prompt; that task fails by its own attempts, others never wait."""
+
+        async def edge(job: Job, run: Run) -> None:
+            async with run.call(run.missing, "f"):
+                if job.input["prompt"] == "bad":
+                    raise AccountProblem("the edge refuses this", code="http_403", certain=False)
+            await deliver_all(job, run)
+
+        async with running_system(make_settings(DANQING_MAX_ATTEMPTS="2"), [ScriptedProvider(edge)]) as system:
+            bad = await system.submit("bad")
+
+            async def refused() -> bool:
+                return (await system.get(bad.id)).failures == 1
+
+            await until(refused)
+            good = await system.submit("good")
+            assert (await system.finished(good.id)).status is Status.COMPLETED
+            failed = await system.finished(bad.id)
+            assert (failed.status, failed.attempts) == (Status.FAILED, 2)
+            assert (await system.services.gates.look("scripted")).state == "closed"
+
+    async def test_one_tasks_limit_holds_others_for_two_seconds_at_most(self, bench: Bench) -> None:
+        """U7: told once to wait for a minute, the lane tries with another task; told twice, it waits."""
+        for id_ in ("b", "c"):
+            await bench.push(id_)
+        for _ in range(3):
+            await bench.gates.hold_for_rate(LANE, 60, "a")
+        assert await bench.take() == []
+        await bench.pass_time(2)
+        assert await bench.take() == ["b"]
+        await bench.gates.hold_for_rate(LANE, 55, "b")
+        await bench.pass_time(54)
+        assert await bench.take() == []
+        await bench.pass_time(2)
+        assert await bench.take() == ["c"]
+
+    async def test_nobody_is_held_for_longer_than_was_asked(self, bench: Bench) -> None:
+        """U7: nor for longer than five minutes, whatever a clock or a header says."""
+        for id_ in ("a", "b"):
+            await bench.gates.hold_for_rate(LANE, 1, id_)
+        hold = (await bench.gates.look(LANE)).hold
+        assert hold is not None
+        assert hold.until_ms <= Clock().now_ms() + 1000
+        for id_ in ("a", "b"):
+            await bench.gates.hold_for_rate(LANE, 86_400, id_)
+        hold = (await bench.gates.look(LANE)).hold
+        assert hold is not None
+        assert hold.until_ms <= Clock().now_ms() + 300_000
 
 
 class TestShutLane:
@@ -439,7 +573,7 @@ class TestSpendGuard:
             tasks = [await system.submit() for _ in range(3)]
 
             async def shut() -> bool:
-                return (await system.services.gates.look("scripted")).reason == "spend_limit"
+                return (await system.services.gates.look("scripted")).shut_by == "spend_limit"
 
             await until(shut)
             statuses = [(await system.get(task.id)).status for task in tasks]

@@ -7,7 +7,7 @@ from danqing_server.queue.connection import Connection
 __all__ = ["pass_time"]
 
 MOMENTS = (
-    ("gate", ("at", "until")),
+    ("gate", ("at", "until", "hold_at", "hold_until", "limited_at", "limited_until")),
     ("rate:images", ("at",)),
     ("rate:calls", ("at",)),
 )

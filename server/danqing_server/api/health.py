@@ -17,6 +17,7 @@ from danqing_server.api.entry import services_of
 from danqing_server.api.messages import Text, language_of
 from danqing_server.api.routing import on_get
 from danqing_server.api.services import HealthCheck, Services
+from danqing_server.api.views import gate_view
 from danqing_server.errors import DanqingError, QueueUnavailable
 from danqing_server.log import get_logger
 
@@ -80,11 +81,7 @@ async def _lanes(services: Services) -> dict[str, Any]:
             seen = await asyncio.gather(*(services.forecast.lane(name) for name in names))
     except (QueueUnavailable, TimeoutError):
         return {}
-    views = dict(zip(names, seen, strict=True))
-    return {
-        name: {"accepting": not view.gate.until_ms, "breaker": view.gate.state, "reason": view.gate.reason}
-        for name, view in views.items()
-    }
+    return {name: gate_view(view.gate) for name, view in zip(names, seen, strict=True)}
 
 
 def new_round() -> _Round:

@@ -193,7 +193,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
                 enum=["worker", "turn", "lane_closed", "schedule", "backoff", "provider"],
                 nullable=True,
             ),
-            "reason": _text("what closed the lane", nullable=True),
+            "reason": _text("what keeps the lane shut: a hold's reason or the breaker's", nullable=True),
             "until": _text("when it stops waiting for that", format="date-time", nullable=True),
             "position": _object({"own": _whole("own tasks ahead"), "lane": _whole("all tasks ahead")}, required=()),
             "estimated_start_at": _text(format="date-time", nullable=True),
@@ -213,7 +213,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             "held": _whole("with a worker"),
             "lanes": {
                 **_ANY,
-                "description": "for each provider the same three, whether it is `accepting`, why not, and its pace",
+                "description": "for each provider the same three, its gate as in `/health`, and its pace",
             },
         }
     ),
@@ -228,7 +228,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             "checks": {"type": "object", "additionalProperties": {"type": "string"}},
             "lanes": {
                 **_ANY,
-                "description": "whether each lane is `accepting`, its `breaker`, and the `reason`",
+                "description": "whether each lane is `accepting`, its `breaker`, and the `hold` beside it",
             },
             "version": _text(),
             "sandbox": {"type": "boolean"},

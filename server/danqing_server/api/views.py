@@ -12,10 +12,11 @@ from danqing_server.api.links import picture_url
 from danqing_server.clock import from_ms
 from danqing_server.forecast import Explanation, LaneView
 from danqing_server.models import FINISHED, Billed, CallRecord, Output, Status, Task, TaskError, User
+from danqing_server.queue.gates import Gate
 from danqing_server.registry import Registry
 from danqing_server.retry import billed_of, open_calls
 
-__all__ = ["Viewer", "error_view", "explanation_view", "lane_view", "price_text", "user_view"]
+__all__ = ["Viewer", "error_view", "explanation_view", "gate_view", "lane_view", "price_text", "user_view"]
 
 MICRO = 1_000_000
 
@@ -161,15 +162,26 @@ def explanation_view(explanation: Explanation) -> dict[str, Any]:
 
 def lane_view(view: LaneView) -> dict[str, Any]:
     """Return how a lane stands."""
-    gate = view.gate
     return {
         **attrs.asdict(view.depth),
-        "accepting": not gate.until_ms,
-        "breaker": gate.state,
-        "closed_until": from_ms(gate.until_ms) if gate.until_ms else None,
-        "reason": gate.reason,
+        **gate_view(view.gate),
         "finished_per_s": view.pace.per_s,
         "mean_duration_s": view.pace.mean_s,
+    }
+
+
+def gate_view(gate: Gate) -> dict[str, Any]:
+    """Return whether a lane gives tasks out: its breaker, and beside it what holds it back for a while.
+
+    `closed_until` and `reason` are of whichever keeps it shut for longer.
+    """
+    until_ms, hold = gate.shut_until_ms, gate.hold
+    return {
+        "accepting": not until_ms,
+        "breaker": gate.state,
+        "hold": None if hold is None else {"reason": hold.reason, "until": from_ms(hold.until_ms)},
+        "closed_until": from_ms(until_ms) if until_ms else None,
+        "reason": gate.shut_by,
     }
 
 

@@ -1,7 +1,14 @@
-"""The gate of each lane: closed for a while when the service asks for it, is broken, or refuses the account.
+"""The gate of each lane: held for a while when somebody asks for it, shut when the service is broken or refuses us.
 
-It opens by itself: after the time is up one task tries, and the lane follows what becomes of it. All processes
-share the gate. (In a circuit breaker's words `open` means that nothing passes; so it does here.)
+These are two facts. A hold (the service's rate, a spend limit) ends with its time and nothing else. The breaker
+opens after a run of failures or a refusal of the account; after a while one task tries, and the lane follows what
+becomes of it. All processes share the gate. (In a circuit breaker's words `open` means that nothing passes; so it
+does here.)
+
+    closed ── a run of failures, the account refused, two tasks refused alike ──→ open
+      ↑                                                                          ↑   │ its time is up
+      └──────────────── a success ──────────────── half-open ── it failed ───────┘   │
+                                                       ↑──── one task tries ─────────┘
 """
 
 from __future__ import annotations
@@ -12,37 +19,65 @@ from typing import Any
 
 import attrs
 
-from danqing_server.queue import scripts
+from danqing_server.queue import gate_scripts as scripts
 from danqing_server.queue.connection import Connection
 from danqing_server.queue.lanes import Queue
 
-__all__ = ["Gate", "Gates", "Pace", "Report"]
+__all__ = ["Gate", "Gates", "Hold", "Pace", "Report"]
 
 FAILURES_IN_A_ROW = 10
+LONGEST_RATE_HOLD_S = 300.0
+LONE_HOLD_MS = 2_000
 SERVICE_MS = (1_000, 60_000)
 ACCOUNT_MS = (30_000, 600_000)
+STATES = {b"": "closed", b"open": "open", b"half": "half_open"}
 
 
 class Report(StrEnum):
-    """What became of a call, as far as the service's health goes."""
+    """What became of a call, as far as the service's health goes.
+
+    `account`: the account is refused, for certain. `refusal`: it may be the account, or this one request.
+    """
 
     SUCCESS = "success"
     FAILURE = "failure"
     ACCOUNT = "account"
+    REFUSAL = "refusal"
+
+
+@attrs.frozen(kw_only=True)
+class Hold:
+    """Until when nothing may begin, by this process's clock, and why: `rate_limited`, `spend_limit`."""
+
+    until_ms: int
+    reason: str
 
 
 @attrs.frozen(kw_only=True)
 class Gate:
-    """A lane's gate. `state` is `closed` (all is well), `open` or `half_open`, as of a circuit breaker.
+    """A lane's gate: its breaker, and the hold beside it, None for none.
 
-    `until_ms` is by this process's clock, 0: nothing is held back. `reason` is a stable word: a provider's code,
-    `rate_limited`, `spend_limit`.
+    `state` is `closed` (all is well), `open` or `half_open`. `until_ms` is when an open one lets one task try, by
+    this process's clock, 0 when that is now. `reason` is what opened it: a provider's code, a stable word.
     """
 
     state: str = "closed"
     until_ms: int = 0
     reason: str | None = None
     failures: int = 0
+    hold: Hold | None = None
+
+    @property
+    def shut_until_ms(self) -> int:
+        """When anything of the lane may begin, 0: now."""
+        return max(self.until_ms, self.hold.until_ms if self.hold else 0)
+
+    @property
+    def shut_by(self) -> str | None:
+        """What keeps the lane shut for longest, None when nothing does."""
+        if self.hold is not None and self.hold.until_ms >= self.until_ms:
+            return self.hold.reason
+        return self.reason
 
 
 @attrs.frozen(kw_only=True)
@@ -67,16 +102,29 @@ class Gates:
         """Let nothing of *lane* begin for *for_s* seconds; a longer hold stays."""
         await self.connection.run(scripts.HOLD, lane, [int(for_s * 1000), reason])
 
+    async def hold_for_rate(self, lane: str, for_s: float, task_id: str) -> None:
+        """The service told *task_id* to wait for *for_s* seconds, which is never prolonged.
+
+        Until another task is told the same meanwhile, the others wait for two seconds at most: it may be one task's
+        trouble.
+        """
+        for_ms = int(min(for_s, LONGEST_RATE_HOLD_S) * 1000)
+        await self.connection.run(scripts.HOLD, lane, [for_ms, "rate_limited", task_id, LONE_HOLD_MS])
+
     def is_suspect(self, lane: str) -> bool:
         """Tell whether *lane*'s gate has seen failures: only then is a success worth a report."""
         return lane in self.queue.suspect
 
-    async def report(self, lane: str, kind: Report, reason: str = "") -> bool:
-        """Count a call towards the breaker; True while it is not closed. A success in good times costs nothing."""
+    async def report(self, lane: str, kind: Report, reason: str = "", task_id: str = "") -> bool:
+        """Count a call of *task_id* towards the breaker; True while it is not closed.
+
+        A success in good times costs nothing. A refusal opens the breaker when another task was refused for the
+        same *reason* with no success since.
+        """
         if kind is Report.SUCCESS and not self.is_suspect(lane):
             return False
         first_ms, longest_ms = ACCOUNT_MS if kind is Report.ACCOUNT else SERVICE_MS
-        arguments: list[str | int] = [kind.value, reason, FAILURES_IN_A_ROW, first_ms, longest_ms]
+        arguments: list[str | int] = [kind.value, task_id, reason, FAILURES_IN_A_ROW, first_ms, longest_ms]
         if kind is not Report.SUCCESS:
             self.queue.suspect.add(lane)
         return bool(await self.connection.run(scripts.REPORT, lane, arguments))
@@ -92,16 +140,17 @@ class Gates:
     async def look_with_pace(self, lane: str) -> tuple[Gate, Pace]:
         """Return what `look` and `pace` do, in one round trip."""
         answer = await self.connection.run(scripts.LOOK, lane, [])
-        return self._gate(answer[:4]), _pace(answer[4], [int(count) for count in answer[5:]])
+        return self._gate(answer[:6]), _pace(answer[6], [int(count) for count in answer[7:]])
 
     def _gate(self, answer: Sequence[Any]) -> Gate:
-        state, left_ms, reason, failures = answer
-        state = {b"": "closed", b"open": "open", b"half": "half_open"}[state]
+        state, shut_ms, reason, failures, held_ms, hold_reason = answer
+        now_ms = self.connection.clock.now_ms()
         return Gate(
-            state=state,
-            until_ms=self.connection.clock.now_ms() + left_ms if left_ms else 0,
-            reason=reason.decode() if reason and (left_ms or state != "closed") else None,
+            state=STATES[state],
+            until_ms=now_ms + shut_ms if shut_ms else 0,
+            reason=reason.decode() or None,
             failures=int(failures),
+            hold=Hold(until_ms=now_ms + held_ms, reason=hold_reason.decode()) if held_ms else None,
         )
 
 

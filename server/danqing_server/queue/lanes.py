@@ -102,7 +102,7 @@ class Queue:
 
     connection: Connection
     suspect: set[str] = attrs.field(factory=set, init=False)
-    _acknowledgements: Batcher[tuple[str, str, str, int], bool] = attrs.field(init=False)
+    _acknowledgements: Batcher[tuple[str, str, str, int, bool], bool] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._acknowledgements = Batcher(self._acknowledge_batch, gather_s=GATHER_S)
@@ -155,12 +155,15 @@ class Queue:
                 self._blocking.blpop([f"{self._base(lane)}:wake"], timeout=LONGEST_WAIT_S),
             )
 
-    async def acknowledge(self, lane: str, worker: str, task_id: str, ran_ms: int = 0) -> None:
+    async def acknowledge(
+        self, lane: str, worker: str, task_id: str, ran_ms: int = 0, *, went_well: bool = False
+    ) -> None:
         """Forget a task that *worker* holds; nothing happens when it does not hold it.
 
-        *ran_ms*, when positive, counts towards the lane's pace.
+        *ran_ms*, when positive, counts towards the lane's pace. *went_well*: a call of it succeeded, so that single
+        failures before are forgotten.
         """
-        await self._acknowledgements.submit((lane, worker, task_id, ran_ms))
+        await self._acknowledgements.submit((lane, worker, task_id, ran_ms, went_well))
 
     async def release(self, worker: str, entry: Entry) -> None:
         """Put a task that *worker* holds back at the head of its user's line, or among the delayed."""
@@ -284,12 +287,12 @@ class Queue:
     async def _run(self, script: str, lane: str, arguments: Sequence[str | int]) -> Any:
         return await self.connection.run(script, lane, arguments)
 
-    async def _acknowledge_batch(self, items: Sequence[tuple[str, str, str, int]]) -> list[bool]:
+    async def _acknowledge_batch(self, items: Sequence[tuple[str, str, str, int, bool]]) -> list[bool]:
         groups: dict[tuple[str, str], list[str | int]] = {}
-        for lane, worker, task_id, ran_ms in items:
-            groups.setdefault((lane, worker), []).extend((task_id, ran_ms))
-        for (lane, worker), pairs in groups.items():
-            await self._run(scripts.ACKNOWLEDGE, lane, [worker, *pairs])
+        for lane, worker, task_id, ran_ms, went_well in items:
+            groups.setdefault((lane, worker), []).extend((task_id, ran_ms, int(went_well)))
+        for (lane, worker), triples in groups.items():
+            await self._run(scripts.ACKNOWLEDGE, lane, [worker, *triples])
         return [True] * len(items)
 
 

@@ -13,7 +13,7 @@ Keys of a lane, `B` being `{<prefix>:<lane>}`:
 | B:last:<w>       | hash   | the nonce of w's last reservation and what it returned |
 | B:tick           | string | reservations made, to let every priority have its share |
 | B:wake           | list   | tokens that idle fetchers wait for |
-| B:gate           | hash   | `until` (ms) since `at`, `reason`, `state` (open, half), `failures`, `opened` |
+| B:gate, B:refused | hash  | what holds the lane back: see `gate_scripts` |
 | B:rate:<kind>    | hash   | a token bucket: `tokens` left `at` a millisecond; may be negative |
 | B:pace:<minute>  | hash   | tasks finished in that minute, `n`, and the milliseconds they ran, `ms` |
 
@@ -29,32 +29,21 @@ Source: redis.io/docs/latest/commands and /develop/interact/programmability/eval
 
 from __future__ import annotations
 
+from danqing_server.queue.gate_scripts import TIME
+
 __all__ = [
     "ACKNOWLEDGE",
     "GIVE_BACK",
-    "HOLD",
-    "LOOK",
     "POSITION",
     "PUSH",
     "PUSH_AND_RESERVE",
     "RELEASE",
     "REMOVE",
-    "REPORT",
     "RESERVE",
 ]
 
-_TIME = """
-local B = KEYS[1]
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local function ms_left(since, till) -- of a stretch of time that is stored
-  if tonumber(since or '0') > now + 1000 then return 0 end -- from the future: the clock was set back since
-  return math.max(0, tonumber(till or '0') - now)
-end
-"""
-
 _SHARED = (
-    _TIME
+    TIME
     + """
 local function enqueue(id, p, user, head)
   local line = B .. ':line:' .. p .. ':' .. user
@@ -119,8 +108,8 @@ _RESERVE = """
 -- then ids; the same nonce gives the same ids again
 local worker, nonce, count = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local last = B .. ':last:' .. worker
-local gate = redis.call('HMGET', B .. ':gate', 'until', 'state', 'failures', 'at')
-local suspect = (gate[2] or tonumber(gate[3] or '0') > 0) and 1 or 0
+local gate = read_gate()
+local suspect = (gate.state or gate.failures > 0 or redis.call('EXISTS', B .. ':refused') == 1) and 1 or 0
 local function answer(wait, ids)
   local reply = {wait, suspect}
   for _, id in ipairs(ids) do reply[#reply + 1] = id end
@@ -129,9 +118,9 @@ end
 if redis.call('HGET', last, 'nonce') == nonce then
   return answer(0, cjson.decode(redis.call('HGET', last, 'ids')))
 end
-local shut_ms = ms_left(gate[4], gate[1])
+local shut_ms = math.max(gate.held_ms, gate.shut_ms)
 if shut_ms > 0 then return answer(shut_ms, {}) end
-if gate[2] then count = 1 end
+if gate.state then count = 1 end
 local buckets = {}
 for i, kind in ipairs({'images', 'calls'}) do
   local per_min = tonumber(ARGV[3 + i])
@@ -210,7 +199,7 @@ end
 for _, bucket in ipairs(buckets) do
   redis.call('HSET', bucket.key, 'tokens', tostring(bucket.tokens), 'at', now)
 end
-if gate[2] then -- one task tries whether the service is back; the others wait for its report, but not for ever
+if gate.state then -- one task tries whether the service is back; the others wait for its report, but not for ever
   redis.call('HSET', B .. ':gate', 'state', 'half', 'until', now + 30000, 'at', now)
 end
 redis.call('SET', B .. ':tick', tick % 1000000)
@@ -237,9 +226,10 @@ return {{pushed, reserved}}
 ACKNOWLEDGE = (
     _SHARED
     + """
--- ARGV: worker, then id, ran_ms for each; answers how many were held
-local held, ran, ran_ms = 0, 0, 0
-for i = 2, #ARGV, 2 do
+-- ARGV: worker, then id, ran_ms, whether a call of it succeeded (1, 0) for each; answers how many were held
+local held, ran, ran_ms, well = 0, 0, 0, false
+for i = 2, #ARGV, 3 do
+  well = well or ARGV[i + 2] == '1'
   if redis.call('SREM', B .. ':held:' .. ARGV[1], ARGV[i]) == 1 then
     redis.call('HDEL', B .. ':ids', ARGV[i])
     held = held + 1
@@ -255,6 +245,7 @@ if ran > 0 then
   redis.call('HINCRBY', pace, 'ms', ran_ms)
   redis.call('EXPIRE', pace, 900)
 end
+if well then note_success() end
 return held
 """
 )
@@ -304,59 +295,6 @@ if not value or string.sub(value, 1, 1) == 'h' then return 0 end
 redis.call('HDEL', B .. ':ids', ARGV[1])
 redis.call('ZREM', B .. ':later', ARGV[1])
 return 1
-"""
-)
-
-HOLD = (
-    _TIME
-    + """
--- ARGV: for_ms, reason; nothing of the lane is reserved meanwhile; a longer hold stays
-local gate, for_ms = B .. ':gate', tonumber(ARGV[1])
-local stored = redis.call('HMGET', gate, 'at', 'until')
-if ms_left(stored[1], stored[2]) < for_ms then
-  redis.call('HSET', gate, 'at', now, 'until', now + for_ms, 'reason', ARGV[2])
-end
-return 1
-"""
-)
-
-REPORT = (
-    _TIME
-    + """
--- ARGV: kind (success, failure, account), reason, threshold, first_ms, longest_ms; 1: not closed
-local gate, kind = B .. ':gate', ARGV[1]
-if kind == 'success' then
-  redis.call('DEL', gate)
-  return 0
-end
-local failures = redis.call('HINCRBY', gate, 'failures', 1)
-local stored = redis.call('HMGET', gate, 'state', 'at', 'until')
-local state = stored[1]
-if state == 'open' and ms_left(stored[2], stored[3]) > 0 then return 1 end
-if kind == 'account' or state or failures >= tonumber(ARGV[3]) then
-  local opened = redis.call('HINCRBY', gate, 'opened', 1)
-  local ms = math.min(tonumber(ARGV[5]), tonumber(ARGV[4]) * 2 ^ math.min(opened - 1, 20))
-  redis.call('HSET', gate, 'state', 'open', 'at', now, 'until', now + ms, 'reason', ARGV[2])
-  return 1
-end
-return 0
-"""
-)
-
-LOOK = (
-    _TIME
-    + """
--- answers the gate's state, ms it is still shut, reason, failures; then the second of this minute and, for it and
--- each of the four before, how many tasks finished and how many ms they ran
-local gate = redis.call('HMGET', B .. ':gate', 'state', 'at', 'until', 'reason', 'failures')
-local minute, second = math.floor(now / 60000), math.floor(now % 60000 / 1000)
-local reply = {gate[1] or '', ms_left(gate[2], gate[3]), gate[4] or '', gate[5] or '0', second}
-for back = 0, 4 do
-  local pace = redis.call('HMGET', B .. ':pace:' .. (minute - back), 'n', 'ms')
-  reply[#reply + 1] = pace[1] or '0'
-  reply[#reply + 1] = pace[2] or '0'
-end
-return reply
 """
 )
 

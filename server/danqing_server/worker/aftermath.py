@@ -7,7 +7,7 @@ import attrs
 from danqing_plugins import TaskEventKind
 from danqing_server.errors import QueueUnavailable, StoreUnavailable
 from danqing_server.log import get_logger
-from danqing_server.models import Status, Task
+from danqing_server.models import CallOutcome, Status, Task
 from danqing_server.queue.gates import Report
 from danqing_server.retry import Again, Decision, Failure, FailureKind
 from danqing_server.worker.spending import Reserved
@@ -23,23 +23,39 @@ log = get_logger(__name__)
 
 async def report(tools: Tools, task: Task, failure: Failure | None) -> Failure | None:
     """Tell the lane's gate how the service fares; while it is shut no failure is held against *task*."""
-    gates, lane = tools.gates, task.provider
     try:
-        if failure is None:
-            await gates.report(lane, Report.SUCCESS)
-        elif failure.kind is FailureKind.RATE_LIMITED:
-            await gates.hold(lane, failure.retry_after_s or RATE_LIMITED_PAUSE_S, "rate_limited")
-        elif failure.error.provider_code == "spend_limit":
-            log.warning("spend_limit_reached", provider=lane, task_id=task.id)  # the guard has closed the lane
-        elif failure.kind is FailureKind.ACCOUNT:
-            code = failure.error.provider_code
-            log.error("account_problem", provider=lane, task_id=task.id, code=code)
-            await gates.report(lane, Report.ACCOUNT, code or "account_problem")
-        elif failure.is_outage and await gates.report(lane, Report.FAILURE, failure.error.code):
-            return attrs.evolve(failure, counted=False)
+        shut = await _report(tools, task, failure)
     except QueueUnavailable as error:
-        log.warning("gate_not_told", provider=lane, task_id=task.id, reason=str(error))
-    return failure
+        log.warning("gate_not_told", provider=task.provider, task_id=task.id, reason=str(error))
+        return failure
+    return attrs.evolve(failure, counted=False) if failure is not None and shut else failure
+
+
+async def _report(tools: Tools, task: Task, failure: Failure | None) -> bool:
+    """Tell the gate; True when the lane's breaker is not closed for what *failure* says of the service."""
+    gates, lane = tools.gates, task.provider
+    if failure is None:
+        return await gates.report(lane, Report.SUCCESS)
+    if failure.kind is FailureKind.RATE_LIMITED:
+        await gates.hold_for_rate(lane, failure.retry_after_s or RATE_LIMITED_PAUSE_S, task.id)
+        return False
+    if failure.error.provider_code == "spend_limit":
+        log.warning("spend_limit_reached", provider=lane, task_id=task.id)  # the guard has closed the lane
+        return False
+    if failure.kind is FailureKind.ACCOUNT:
+        return await _report_refusal(tools, task, failure)
+    return failure.is_outage and await gates.report(lane, Report.FAILURE, failure.error.code, task.id)
+
+
+async def _report_refusal(tools: Tools, task: Task, failure: Failure) -> bool:
+    code = failure.error.provider_code or "account_problem"
+    kind = Report.ACCOUNT if failure.certain else Report.REFUSAL
+    shut = await tools.gates.report(task.provider, kind, code, task.id)
+    if shut:
+        log.error("account_problem", provider=task.provider, task_id=task.id, code=code, certain=failure.certain)
+    else:
+        log.warning("task_refused", provider=task.provider, task_id=task.id, code=code)
+    return shut
 
 
 async def follow(tools: Tools, before: Task, after: Task, decision: Decision, reserved: Reserved | None) -> None:
@@ -62,7 +78,8 @@ async def _tell_queue(tools: Tools, task: Task, decision: Decision) -> None:
                 worker, entry_of(task.changed(run_at=decision.run_at, updated_at=tools.clock.now()))
             )
         else:
-            await queue.acknowledge(task.provider, worker, task.id, _ran_ms(tools, task))
+            went_well = _went_well(task)
+            await queue.acknowledge(task.provider, worker, task.id, _ran_ms(tools, task), went_well=went_well)
     except QueueUnavailable as error:
         log.warning("queue_not_told", task_id=task.id, reason=str(error))
 
@@ -87,3 +104,10 @@ def _ran_ms(tools: Tools, task: Task) -> int:
     now = tools.clock.now()
     started_at = task.attempt.started_at if task.attempt else now
     return max(1, round((now - started_at).total_seconds() * 1000))
+
+
+def _went_well(task: Task) -> bool:
+    """Tell whether a call of this attempt was answered with what was asked for."""
+    return any(
+        call.outcome is CallOutcome.DELIVERED and call.attempt == task.attempts for call in task.calls.values()
+    )
