@@ -210,6 +210,13 @@ class Settings:
         allowed="1024 to 1099511627776",
         meaning="Request bodies one process holds at once; above it the answer is 503 with `Retry-After`.",
     )
+    max_downloads: int = setting(
+        "DANQING_MAX_DOWNLOADS",
+        1024,
+        whole(1, 65536),
+        allowed="1 to 65536",
+        meaning="Pictures one process sends at once, half of them to one address; others wait, after 20 s 503.",
+    )
     assets_url: str | None = setting(
         "DANQING_ASSETS_URL",
         None,

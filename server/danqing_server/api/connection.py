@@ -91,6 +91,10 @@ class Connection(HttpProtocol):
         super().connection_made(transport)  # type: ignore[no-untyped-call]  # Sanic's own has no annotations
         self.near = self.conn_info is not None and is_near(self.conn_info.client_ip)
 
+    async def drained(self) -> None:
+        """Wait until the transport holds no more than its limit allows."""
+        await self._can_write.wait()
+
     def data_received(self, data: bytes) -> None:
         """Answer a request that is known when nothing else is under way here; else leave it to Sanic."""
         http = self._http

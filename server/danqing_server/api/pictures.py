@@ -7,6 +7,7 @@ from typing import Any
 from sanic import Blueprint, HTTPResponse, Request
 
 from danqing_server.api.documentation import Answer, described
+from danqing_server.api.downloads import Downloads
 from danqing_server.api.entry import services_of
 from danqing_server.api.routing import on_get
 from danqing_server.assets.serving import (
@@ -60,12 +61,14 @@ def _wanted_part(request: Request[Any, Any], stat: Stat) -> ByteRange | Unsatisf
 async def _send(
     request: Request[Any, Any], assets: Assets, stat: Stat, part: ByteRange, status: int, headers: dict[str, str]
 ) -> HTTPResponse | None:
-    """Stream the part; the transport's own limits hold back what the client does not read."""
+    """Stream the part as fast as the client reads, and no faster."""
     headers["content-length"] = str(part.end - part.start)
     if request.method == "HEAD":
         return HTTPResponse(status=status, headers=headers, content_type=stat.media_type)
-    response = await request.respond(status=status, headers=headers, content_type=stat.media_type)
-    async for chunk in assets.stream(stat.key, part.start, part.end):
-        await response.send(chunk)
-    await response.eof()
+    downloads: Downloads = request.app.ctx.downloads
+    async with downloads.place(request.ip):
+        response = await request.respond(status=status, headers=headers, content_type=stat.media_type)
+        chunks = assets.stream(stat.key, part.start, part.end, downloads.window_bytes)
+        await downloads.send(request, response, chunks)
+        await response.eof()
     return None

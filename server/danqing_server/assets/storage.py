@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
@@ -30,7 +30,7 @@ __all__ = ["Assets", "Stat", "open_assets"]
 
 T = TypeVar("T")
 
-CHUNK_BYTES = 256 * 1024
+CHUNK_BYTES = 64 * 1024
 WINDOW_BYTES = 1024 * 1024
 DISK_THREADS = 16
 CHECK_TIMEOUT_S = 5
@@ -126,23 +126,26 @@ class Assets:
             modified_at=found["last_modified"],
         )
 
-    async def stream(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
-        """Yield bytes *start* up to, not including, *end*, in chunks of at most 256 KiB.
+    async def stream(
+        self, key: str, start: int, end: int, window_bytes: Callable[[], int] = lambda: WINDOW_BYTES
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield bytes *start* up to, not including, *end*, in chunks of at most 64 KiB.
 
-        Fetched a window of 1 MiB at a time: a slow reader holds no request open and no more memory than that.
+        Fetched a window at a time, as large as *window_bytes* says by then: a slow reader holds no request open and
+        no more memory than that.
 
         Raises:
             NotFound: nothing is stored there, or no longer; call `describe` before an answer's headers are sent.
         """
         check_key(key)
-        for window in range(start, end, WINDOW_BYTES):
+        while start < end:
+            stop = min(start + window_bytes(), end)
             with _reading(key):
-                found = await obstore.get_range_async(
-                    self.place.store, key, start=window, end=min(window + WINDOW_BYTES, end)
-                )
-            view = memoryview(found)
-            for at in range(0, len(view), CHUNK_BYTES):
-                yield bytes(view[at : at + CHUNK_BYTES])
+                window = memoryview(await obstore.get_range_async(self.place.store, key, start=start, end=stop))
+            for at in range(0, len(window), CHUNK_BYTES):
+                yield bytes(window[at : at + CHUNK_BYTES])
+            del window  # else it stays until the next one is here
+            start = stop
 
     async def delete_task(self, task_id: str) -> None:
         """Remove every picture of a task, references and strays included; idempotent."""

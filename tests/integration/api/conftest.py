@@ -29,6 +29,7 @@ class Client:
     session: aiohttp.ClientSession
     system: System
     server: Any
+    app: Any
 
     @property
     def services(self) -> Services:
@@ -79,7 +80,7 @@ async def opened(settings: Settings, provider: ScriptedProvider, *, workers: boo
         await server.before_start()
         async with aiohttp.ClientSession(skip_auto_headers=["Accept-Language"]) as session:
             try:
-                yield Client(f"http://127.0.0.1:{port}", port, session, system, server)
+                yield Client(f"http://127.0.0.1:{port}", port, session, system, server, app)
             finally:
                 await server.before_stop()
                 server.close()
