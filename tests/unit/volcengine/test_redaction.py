@@ -64,7 +64,7 @@ class TestReadable:
 
     def test_long_prompt_takes_no_time(self) -> None:
         """The search is bounded even for the longest prompt and message."""
-        began = time.perf_counter()
+        began = time.process_time()
         readable("ab" * 100_000, prompt="ba" * 4000 + "c")
         readable("猫狗" * 100_000, prompt="狗" * 8000)
-        assert time.perf_counter() - began < 1.0
+        assert time.process_time() - began < 1.0
