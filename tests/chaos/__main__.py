@@ -9,8 +9,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.chaos.campaign import Campaign, report, run_campaign
+from tests.chaos.campaign import Campaign, run_campaign
 from tests.chaos.faults import WEIGHTS
+from tests.chaos.report import report
 from tests.chaos.steps import all_points, run_steps
 from tests.chaos.verdict import Verdict
 
@@ -22,6 +23,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=int(os.environ.get("CHAOS_SEED", "1")))
     parser.add_argument("--per-second", type=float, default=4.5, help="tasks submitted (%(default)s)")
     parser.add_argument("--mean", type=float, default=4.0, help="seconds between two faults (%(default)s)")
+    parser.add_argument("--quiet", type=float, help="seconds without faults at first (a quarter, at most 30)")
     parser.add_argument("--kinds", default=",".join(WEIGHTS), help="faults, separated by commas (%(default)s)")
     parser.add_argument("--steps", default="", help="only the steps that begin with this; `none` for no such pass")
     parser.add_argument("--directory", type=Path, help="where everything is kept (a temporary folder)")
@@ -35,6 +37,7 @@ def main() -> int:
         seed=arguments.seed,
         per_s=arguments.per_second,
         mean_s=arguments.mean,
+        quiet_s=min(30.0, arguments.seconds / 4) if arguments.quiet is None else arguments.quiet,
         weights={kind: WEIGHTS[kind] for kind in arguments.kinds.split(",")},
     )
     kept = True

@@ -3,137 +3,207 @@
 from __future__ import annotations
 
 import asyncio
+import bisect
 import hashlib
 import json
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import aiohttp
 import attrs
 
 from tests.chaos.billing import read_bills
-from tests.chaos.clients import FINISHED, Clients, Submission, new_session
+from tests.chaos.clients import Clients, new_session
 from tests.chaos.faults import WEIGHTS, FaultLog, Mayhem
-from tests.chaos.verdict import LEAST_COMPLETED, Verdict, images_of, judge, worst_gap_s
+from tests.chaos.moves import COURSES
+from tests.chaos.report import tell_stories
+from tests.chaos.spending import judge_spending, variables_of_limit, withdraw_held_back
+from tests.chaos.submission import FINISHED, Submission
+from tests.chaos.traffic import KINDS, Kind
+from tests.chaos.verdict import LEAST_COMPLETED, Verdict, images_of, judge
+from tests.chaos.watch import Watch
 from tests.chaos.whole import Whole, running_whole
 
-__all__ = ["LEASE_S", "Campaign", "calm_down", "report", "run_campaign"]
+__all__ = ["LEASE_S", "Campaign", "calm_down", "run_campaign"]
 
 LEASE_S = 20.0
 LONGEST_BACKOFF_S = 60.0
 LONGEST_LATENCY_S = 4.0
 MARGIN_S = 15.0
 CALM_S = LEASE_S + LONGEST_BACKOFF_S + LONGEST_LATENCY_S + MARGIN_S
-"""How long after the last fault the last task may take."""
+"""How long after the last fault the last task may take that has nothing but faults to overcome."""
 
-GIVEN_UP_S = 60.0
+TASK_TIMEOUT_S = 180.0
 FETCHES_AT_ONCE = 16
+TELL_EVERY_S = 15.0
+LATE = ("output", "error", "billed", "calls", "usage", "cost", "updated_at")
+CAPPED_PICTURES_PER_S = 0.25
+"""What the limit of the capped provider is a part of: about as much as is asked for in the run's first half."""
 
 
 @attrs.frozen(kw_only=True)
 class Campaign:
-    """What to do: *per_s* submissions a second for *seconds* seconds, with a fault every *mean_s* or so."""
+    """What to do: *per_s* submissions a second for *seconds* seconds, with a fault every *mean_s* or so.
+
+    Nothing is killed in the first *quiet_s* seconds, and what does not end then in its usual time is stuck.
+    """
 
     directory: Path
     seconds: float
     seed: int
     per_s: float
     mean_s: float
+    quiet_s: float = 0.0
     processes: int = 2
     least_completed: float = LEAST_COMPLETED
+    task_timeout_s: float = TASK_TIMEOUT_S
     weights: Mapping[str, int] = attrs.field(factory=lambda: WEIGHTS)
+    kinds: Sequence[Kind] = KINDS
+
+    @property
+    def spend_limit(self) -> int:
+        """How many pictures the capped provider may pay for."""
+        return max(3, round(self.seconds * CAPPED_PICTURES_PER_S))
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """The settings of the system."""
+        return {
+            "DANQING_PROCESSES": str(self.processes),
+            "DANQING_TASK_TIMEOUT": f"{self.task_timeout_s:.0f}",
+            **variables_of_limit(self.spend_limit),
+        }
 
 
 async def run_campaign(campaign: Campaign) -> Verdict:
     """Carry it out and judge it."""
-    with running_whole(campaign.directory, DANQING_PROCESSES=str(campaign.processes)) as whole:
+    with running_whole(campaign.directory, **campaign.variables) as whole:
         async with new_session() as session:
             clients = Clients(
-                base_url=whole.base_url, session=session, random=random.Random(f"clients {campaign.seed}")
+                base_url=whole.base_url,
+                session=session,
+                random=random.Random(f"clients {campaign.seed}"),
+                courses=COURSES,
+                kinds=campaign.kinds,
             )
             log = FaultLog()
-            mayhem = Mayhem(
-                whole=whole,
-                random=random.Random(f"mayhem {campaign.seed}"),
-                log=log,
-                mean_s=campaign.mean_s,
-                weights=campaign.weights,
-            )
-            await asyncio.gather(
-                clients.load(campaign.seconds, campaign.per_s),
-                mayhem.reign(campaign.seconds),
-                _tell(clients, log, campaign.seconds),
-            )
-            return await calm_down(whole, clients, log, campaign.least_completed)
+            watch = Watch(clients=clients, log=log, task_timeout_s=campaign.task_timeout_s)
+            watching = asyncio.create_task(watch.keep())
+            try:
+                await asyncio.gather(
+                    clients.load(campaign.seconds, campaign.per_s),
+                    _mayhem(campaign, whole, log),
+                    _tell(clients, log, campaign.seconds),
+                )
+                return await calm_down(whole, watch, campaign.least_completed, campaign.spend_limit)
+            finally:
+                watching.cancel()
+
+
+async def _mayhem(campaign: Campaign, whole: Whole, log: FaultLog) -> None:
+    await asyncio.sleep(campaign.quiet_s)
+    mayhem = Mayhem(
+        whole=whole,
+        random=random.Random(f"mayhem {campaign.seed}"),
+        log=log,
+        mean_s=campaign.mean_s,
+        weights=campaign.weights,
+    )
+    await mayhem.reign(campaign.seconds - campaign.quiet_s)
 
 
 async def _tell(clients: Clients, log: FaultLog, for_s: float) -> None:
     ends_s = time.monotonic() + for_s
     while (left_s := ends_s - time.monotonic()) > 0:
-        await asyncio.sleep(min(15.0, left_s))
-        ended = sum(submission.status in FINISHED for submission in clients.submissions)
+        await asyncio.sleep(min(TELL_EVERY_S, left_s))
+        ended = sum(submission.ended for submission in clients.submissions)
         print(
             f"chaos: {left_s:4.0f} s left, {log.kills} kills, {len(clients.accepted_at_s)} accepted, {ended} ended",
             flush=True,
         )
 
 
-async def calm_down(
-    whole: Whole, clients: Clients, log: FaultLog, least_completed: float = LEAST_COMPLETED
-) -> Verdict:
+async def calm_down(whole: Whole, watch: Watch, least_completed: float, spend_limit: int) -> Verdict:
     """Wait for the last task, look at everything once more, and judge."""
+    clients, log = watch.clients, watch.log
     last_fault_s = max((event.until_s for event in log.events), default=time.time())
-    await clients.until_all_ended(CALM_S + GIVEN_UP_S)
+    await asyncio.to_thread(whole.until_healthy)
+    await withdraw_held_back(clients)
+    await clients.until_all_ended(watch.longest_s())
     accepted = [submission for submission in clients.submissions if submission.answer == "accepted"]
     slots = asyncio.Semaphore(FETCHES_AT_ONCE)
     pictures = await asyncio.gather(*(_look_again(clients, each, slots) for each in accepted))
-    verdict = judge(clients.submissions, read_bills(whole.data_dir), log, least_completed)
-    ended = [submission.ended_s for submission in accepted if submission.ended_s]
-    late = [submission for submission in accepted if submission.ended_s > last_fault_s + CALM_S]
-    for submission in late:
-        verdict.break_promise(
-            submission, "stuck", f"ended {submission.ended_s - last_fault_s:.0f} s after the last fault"
-        )
-    for text in clients.unexpected:
-        verdict.counts["unexpected answers"] += 1
-        print("chaos: unexpected", text)
+    bills = read_bills(whole.data_dir)
+    verdict = judge(clients.submissions, bills, log, least_completed)
+    judge_spending(verdict, clients.submissions, bills, spend_limit)
+    _judge_late(verdict, watch, last_fault_s)
+    tell_stories(verdict, bills, log)
     _write_down(whole.directory / "run.json", clients, log)
-    starts = [event.at_s for event in log.events]
     verdict.counts |= {
         "kills": log.kills,
         "faults": len(log.events),
         "supervisor starts": whole.starts,
         "pictures verified": sum(pictures),
     }
-    verdict.figures |= {
-        "worst time from a fault to the next accepted task, s": round(
-            worst_gap_s(starts, clients.accepted_at_s), 1
-        ),
-        "worst time from a fault to the next finished task, s": round(worst_gap_s(starts, ended), 1),
-        "last task after the last fault, s": round(max(ended, default=0.0) - last_fault_s, 1),
-        "slowest task, s": round(
-            max((each.ended_s - each.sent_s for each in accepted if each.ended_s), default=0), 1
-        ),
-    }
+    verdict.figures |= _figures(accepted, clients, log, last_fault_s)
     return verdict
+
+
+def _judge_late(verdict: Verdict, watch: Watch, last_fault_s: float) -> None:
+    """Add what was stuck while the run lasted or for too long after its last fault, and answers nobody expects."""
+    for submission, why in watch.stuck.values():
+        verdict.break_promise(submission, "stuck", why)
+    for submission in watch.clients.submissions:
+        excused = submission.nonce in watch.stuck or submission.withdrawn or submission.kind.may_fail
+        after_s = submission.ended_s - max(last_fault_s, submission.last_moved_s)
+        if not excused and after_s > CALM_S:
+            verdict.break_promise(submission, "stuck", f"ended {after_s:.0f} s after the last fault")
+    for text in watch.clients.unexpected:
+        verdict.break_promise(None, "unexpected answers", text)
+
+
+def _figures(
+    accepted: Sequence[Submission], clients: Clients, log: FaultLog, last_fault_s: float
+) -> dict[str, float]:
+    ended = [submission.ended_s for submission in accepted if submission.ended_s]
+    starts = [event.at_s for event in log.events]
+    slowest_s = max((each.ended_s - each.sent_s for each in accepted if each.ended_s), default=0)
+    return {
+        "worst time from a fault to the next accepted task, s": _worst_gap_s(starts, clients.accepted_at_s),
+        "worst time from a fault to the next finished task, s": _worst_gap_s(starts, ended),
+        "last task after the last fault, s": round(max(ended, default=0.0) - last_fault_s, 1),
+        "slowest task, s": round(slowest_s, 1),
+    }
+
+
+def _worst_gap_s(starts_s: Sequence[float], events_s: Sequence[float]) -> float:
+    """Return the longest time from one of *starts_s* to the next of *events_s*."""
+    events = sorted(events_s)
+    places = [(start_s, bisect.bisect(events, start_s)) for start_s in starts_s]
+    gaps = [events[place] - start_s for start_s, place in places if place < len(events)]
+    return round(max(gaps, default=0.0), 1)
 
 
 def _write_down(path: Path, clients: Clients, log: FaultLog) -> None:
     """Keep what the clients saw and what was done, for whoever looks into a case."""
-    submissions = [attrs.asdict(submission) for submission in clients.submissions]
-    path.write_text(json.dumps({"faults": [attrs.asdict(event) for event in log.events], "tasks": submissions}))
+    faults = [attrs.asdict(event) for event in log.events]
+    tasks = [
+        attrs.asdict(submission, filter=lambda field, _: field.name != "kind") | {"kind": submission.kind.name}
+        for submission in clients.submissions
+    ]
+    path.write_text(json.dumps({"faults": faults, "tasks": tasks}))
 
 
 async def _look_again(clients: Clients, submission: Submission, slots: asyncio.Semaphore) -> int:
     """Compare a finished task with what was seen of it, fetch its pictures, and return how many were right."""
     async with slots:
-        before = dict(submission.task)
+        before = dict(submission.task) if submission.status in FINISHED else {}
         await clients.look(submission)
         after = submission.task
-        if before and dict(after) != before:
-            changed = [key for key in before if after.get(key) != before[key]]
+        changed = [key for key in before if after.get(key) != before[key] and key not in _late(submission)]
+        if changed:
             submission.troubles.append(f"changed after its end: {changed}")
         right = 0
         for image in images_of(submission):
@@ -145,6 +215,11 @@ async def _look_again(clients: Clients, submission: Submission, slots: asyncio.S
         return right
 
 
+def _late(submission: Submission) -> Sequence[str]:
+    """Return what may change after a task's end: of a cancelled one, what its open call still brought."""
+    return LATE if submission.status == "cancelled" else ()
+
+
 async def _problem_of(session: aiohttp.ClientSession, url: str, sha256: str) -> str | None:
     try:
         async with session.get(url) as response:
@@ -154,18 +229,3 @@ async def _problem_of(session: aiohttp.ClientSession, url: str, sha256: str) -> 
     if response.status != 200:
         return f"status {response.status}"
     return None if hashlib.sha256(body).hexdigest() == sha256 else "other bytes"
-
-
-def report(verdict: Verdict) -> str:
-    """Return the counts, the figures and the first cases of each broken promise."""
-    lines = ["", "chaos: report"]
-    always = ("accepted", "lost", "stuck", "delivered twice", "billed twice")
-    names = [*always, *sorted(name for name in verdict.counts if name not in always)]
-    lines += [f"  {name:<45} {verdict.counts[name]}" for name in names]
-    lines += [f"  {name:<45} {value}" for name, value in verdict.figures.items()]
-    for case in verdict.cases[:40]:
-        lines.append(f"  BROKEN {case.promise}: {case.submission.task_id} ({case.submission.policy}): {case.text}")
-    lines.append(
-        "chaos: every promise was kept" if verdict.kept else f"chaos: {len(verdict.cases)} promises broken"
-    )
-    return "\n".join(lines)

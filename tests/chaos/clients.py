@@ -5,74 +5,54 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import aiohttp
 import attrs
 
-__all__ = ["Clients", "Submission"]
+from tests.chaos.submission import Move, Submission
+from tests.chaos.traffic import CAPPED, KINDS, PLAIN, VOLCENGINE, WORDS, Kind, draw_kind
 
-FINISHED = ("completed", "failed", "cancelled")
+__all__ = ["NOTHING_SENT", "NO_ANSWER", "Clients", "new_session", "task_id_of"]
+
+NOTHING_SENT = 0
+NO_ANSWER = -1
+
 POLL_EVERY_S = 1.0
+LONGEST_POLL_S = 5.0
 ANSWER_TIMEOUT_S = 10.0
 KEYED_PATIENCE_S = 300.0
-
-
-@attrs.define(kw_only=True)
-class Submission:
-    """One submission and everything its client saw. Times are seconds since the epoch.
-
-    `answer` is `accepted`, `refused` (503, 429: told that it will not run) or `maybe` (no answer came, no key).
-    """
-
-    nonce: str
-    policy: str
-    images: int
-    group: bool
-    keyed: bool
-    sent_s: float
-    answer: str = "maybe"
-    answered_s: float = 0.0
-    task_id: str | None = None
-    seen: list[str] = attrs.field(factory=list)
-    ended_s: float = 0.0
-    task: Mapping[str, Any] = attrs.field(factory=dict)
-    troubles: list[str] = attrs.field(factory=list)
-
-    @property
-    def status(self) -> str:
-        """The status seen last."""
-        return self.seen[-1] if self.seen else "unseen"
-
-    def saw(self, task: Mapping[str, Any]) -> None:
-        """Note what a poll brought."""
-        status = str(task["status"])
-        if not self.seen or self.seen[-1] != status:
-            if self.status in FINISHED:
-                self.troubles.append(f"{self.status} became {status}")
-            self.seen.append(status)
-        if status in FINISHED:
-            self.ended_s = self.ended_s or time.time()
-            self.task = task
+MODEL = "doubao-seedream-4-0-250828"
+MOST_CAPPED = 12
+"""As many tasks of the provider under a limit wait at most: behind a closed lane they wait to the run's end."""
 
 
 @attrs.define(kw_only=True)
 class Clients:
     """Submits at a steady rate, whatever the answers, and polls what was accepted to its end.
 
-    `failing_share` of the tasks meet an unbilled failure of the service first.
+    The first submissions are one of each of *kinds*, the others are drawn by their shares. `courses` are what their
+    users do, by the name in the kind. `failing_share` of all meet an unbilled failure of the service first.
     """
 
     base_url: str
     session: aiohttp.ClientSession
     random: random.Random
+    courses: Mapping[str, Callable[[Clients, Submission], Awaitable[None]]]
+    kinds: Sequence[Kind] = KINDS
     most_under_way: int = 400
-    failing_share: float = 0.03
+    failing_share: float = 0.0
     submissions: list[Submission] = attrs.field(factory=list)
     accepted_at_s: list[float] = attrs.field(factory=list)
     unexpected: list[str] = attrs.field(factory=list)
+    broken: list[asyncio.Task[None]] = attrs.field(factory=list)
+    hammering: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
     _tasks: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
+    _first: list[Kind] = attrs.field(factory=list, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._first = self.random.sample(self.kinds, len(self.kinds))
 
     async def load(self, for_s: float, per_s: float) -> None:
         """Submit for *for_s* seconds."""
@@ -84,100 +64,168 @@ class Clients:
 
     def begin(self) -> Submission:
         """Submit one task and follow it, in the background."""
-        submission = self._draw()
+        submission = self._draw(self._next_kind())
         self.submissions.append(submission)
         task = asyncio.create_task(self._follow(submission))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._followed)
         return submission
 
+    def _followed(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self.broken.append(task)
+
+    @property
+    def unfinished(self) -> list[Submission]:
+        """What was accepted and has not ended, as far as is known."""
+        return [each for each in self.submissions if each.answer == "accepted" and not each.ended]
+
     async def until_all_ended(self, timeout_s: float) -> None:
-        """Wait until every accepted task was seen finished, or for *timeout_s* seconds; then stop polling."""
+        """Wait until every accepted task was seen finished, or for *timeout_s* seconds; then stop polling.
+
+        Raises what a client itself failed with.
+        """
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=timeout_s)
         for task in set(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for task in self.broken:
+            task.result()
 
-    def _draw(self) -> Submission:
-        group = self.random.random() < 0.06
-        return Submission(
+    def _next_kind(self) -> Kind:
+        kind = self._first.pop() if self._first else draw_kind(self.random, self.kinds)
+        waiting = sum(each.kind.provider == CAPPED for each in self.unfinished) if kind.provider == CAPPED else 0
+        return PLAIN if waiting >= MOST_CAPPED else kind
+
+    def _draw(self, kind: Kind) -> Submission:
+        group = self.random.random() < kind.groups
+        submission = Submission(
             nonce=f"{self.random.getrandbits(64):016x}",
-            policy=self.random.choice(("fail", "retry")),
-            images=3 if group else self.random.choice((1, 1, 1, 2, 4)),
+            kind=kind,
+            policy=self.random.choice(kind.policies),
+            images=3 if group else self.random.choice(kind.images),
             group=group,
-            keyed=self.random.random() < 0.6,
+            keyed=kind.course in ("repeat", "delete") or self.random.random() < 0.6,
             sent_s=time.time(),
         )
+        submission.body = self._body(submission)
+        return submission
 
     def _body(self, submission: Submission) -> dict[str, Any]:
-        slow = self.random.choice(("", "", f" [sandbox:slow={self.random.uniform(0.2, 1.2):.2f}]"))
-        failing = " [sandbox:fail x1]" if self.random.random() < self.failing_share else ""
-        body: dict[str, Any] = {
-            "prompt": f"chaos {submission.nonce}{slow}{failing}",
-            "user_id": f"user_{self.random.randrange(12)}",
-            "size": "1280x720",
-            "options": {"on_ambiguous": submission.policy},
-        }
+        failing = "[sandbox:fail x1]" if self.random.random() < self.failing_share else ""
+        words = f"{submission.kind.words(self.random)}{failing}"
+        prompt = f"chaos {submission.nonce} {words}".rstrip()
+        wanted: dict[str, Any] = {"size": "1280x720"}
         if submission.group:
-            body["options"] |= {
-                "sequential_image_generation": "auto",
-                "sequential_image_generation_options": {"max_images": submission.images},
-            }
+            wanted["sequential_image_generation"] = "auto"
+            wanted["sequential_image_generation_options"] = {"max_images": submission.images}
         elif submission.images > 1:
-            body["n"] = submission.images
-        return body
+            wanted["n"] = submission.images
+        user = f"user_{self.random.randrange(12)}"
+        return _body_of(submission, prompt, wanted, user)
 
     async def _follow(self, submission: Submission) -> None:
-        await self._submit(submission, self._body(submission))
-        while submission.answer == "accepted" and submission.status not in FINISHED:
-            await asyncio.sleep(POLL_EVERY_S)
+        await self.courses[submission.kind.course](self, submission)
+        await self.until_ended(submission)
+
+    async def until_ended(self, submission: Submission) -> None:
+        """Poll an accepted task until it has ended; the longer it takes, the less often."""
+        while submission.answer == "accepted" and not submission.ended:
+            waited_s = time.time() - submission.last_moved_s
+            await asyncio.sleep(min(LONGEST_POLL_S, max(POLL_EVERY_S, waited_s / 20)))
             await self.look(submission)
 
-    async def _submit(self, submission: Submission, body: Mapping[str, Any]) -> None:
-        headers = {"Idempotency-Key": submission.nonce} if submission.keyed else {}
-        url = f"{self.base_url}/api/v1/ai/image/task"
+    async def submit(self, submission: Submission) -> None:
+        """Submit until there is an answer that counts; without a key one try is all there is."""
         gives_up_s = time.monotonic() + KEYED_PATIENCE_S
         while True:
-            try:
-                async with self.session.post(url, json=body, headers=headers) as response:
-                    status, answer = response.status, await response.json()
-            except (aiohttp.ClientConnectorError, ConnectionRefusedError):
-                status, answer = 0, {}  # nothing was sent
-            except (aiohttp.ClientError, TimeoutError, OSError):
-                status, answer = -1, {}
+            status, answer = await self.post(submission)
             submission.answered_s = time.time()
             if status == 201:
-                submission.answer, submission.task_id = "accepted", answer["data"]["task_id"]
-                self.accepted_at_s.append(submission.answered_s)
+                self.accepted(submission, task_id_of(answer))
                 return
-            if status not in (0, -1, 429, 503):
+            if status not in (NOTHING_SENT, NO_ANSWER, 429, 503):
                 self.unexpected.append(f"POST {status}: {str(answer)[:300]}")
-            submission.answer = "maybe" if status == -1 else "refused"
+            submission.answer = "maybe" if status == NO_ANSWER else "refused"
             if not submission.keyed or time.monotonic() > gives_up_s:
                 return
             await asyncio.sleep(self.random.uniform(0.2, 1.0))
 
+    def accepted(self, submission: Submission, task_id: str) -> None:
+        """Note that the submission was accepted under an id."""
+        submission.answer = "accepted"
+        if submission.task_id not in (None, task_id):
+            submission.troubles.append(f"two tasks for one key: {submission.task_id} and {task_id}")
+        submission.task_id = task_id
+        submission.note(f"accepted as {task_id}")
+        self.accepted_at_s.append(time.time())
+
+    async def post(self, submission: Submission) -> tuple[int, Any]:
+        """Send the submission once, and return the answer's status and document."""
+        headers = {"Idempotency-Key": submission.nonce} if submission.keyed else {}
+        path = "/api/v1/ai/image/task" if submission.kind.provider == VOLCENGINE else "/api/v1/ai/tasks"
+        return await self.ask("POST", path, submission.body, headers)
+
+    async def move(self, submission: Submission, what: str) -> Move:
+        """Let its user cancel, retry or delete a task, once."""
+        at_s = time.time()
+        if what == "delete":
+            status, answer = await self.ask("DELETE", f"/api/v1/tasks/{submission.task_id}")
+        else:
+            status, answer = await self.ask("POST", f"/api/v1/tasks/{submission.task_id}/{what}")
+        code = answer.get("code") if isinstance(answer, dict) and status not in (200, 201) else None
+        move = Move(what=what, at_s=at_s, answered_s=time.time(), status=status, code=code)
+        submission.moved(move)
+        if status not in (NOTHING_SENT, NO_ANSWER, 200, 404, 409, 429, 503):
+            self.unexpected.append(f"{what} {status}: {str(answer)[:300]}")
+        return move
+
     async def look(self, submission: Submission) -> None:
         """Poll once; no answer is no news."""
-        found = await self.get(f"/api/v1/tasks/{submission.task_id}")
-        if found is None:
-            return
-        status, answer = found
+        status, answer = await self.ask("GET", f"/api/v1/tasks/{submission.task_id}")
         if status == 200:
             submission.saw(answer["data"])
         elif status == 404:
-            submission.troubles.append("404 after 201")
-        elif status not in (429, 503):
+            submission.saw_nothing()
+        elif status not in (NOTHING_SENT, NO_ANSWER, 429, 503):
             self.unexpected.append(f"GET {status}: {str(answer)[:300]}")
 
-    async def get(self, path: str) -> tuple[int, Any] | None:
-        """Ask once; None when there is no answer."""
+    async def ask(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, Any]:
+        """Send one request; return status and document, NOTHING_SENT or NO_ANSWER where there is none."""
         try:
-            async with self.session.get(f"{self.base_url}{path}") as response:
+            url = f"{self.base_url}{path}"
+            async with self.session.request(method, url, json=body, headers=headers) as response:
                 return response.status, await response.json()
+        except (aiohttp.ClientConnectorError, ConnectionRefusedError):
+            return NOTHING_SENT, {}
         except (aiohttp.ClientError, TimeoutError, OSError):
-            return None
+            return NO_ANSWER, {}
+
+
+def _body_of(submission: Submission, prompt: str, wanted: dict[str, Any], user: str) -> dict[str, Any]:
+    if submission.kind.provider == VOLCENGINE:
+        count = {"n": wanted.pop("n")} if "n" in wanted else {}
+        size = wanted.pop("size")
+        options = {"on_ambiguous": submission.policy, **wanted}
+        return {"prompt": prompt, "user_id": user, "size": size, **count, "options": options}
+    return {
+        "type": "words" if submission.kind.provider == WORDS else "image",
+        "provider": submission.kind.provider,
+        "model": MODEL,
+        "input": {"prompt": prompt, **wanted},
+        "user_id": user,
+        "on_ambiguous": submission.policy,
+    }
+
+
+def task_id_of(answer: Mapping[str, Any]) -> str:
+    """Return the id in the answer to a submission, on either route."""
+    data = answer["data"]
+    return str(data["task_id"] if "task_id" in data else data["id"])
 
 
 def new_session() -> aiohttp.ClientSession:

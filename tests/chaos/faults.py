@@ -23,12 +23,17 @@ WEIGHTS: Mapping[str, int] = {
     "pair": 4,
     "pause": 3,
     "freeze": 2,
+    "clock": 5,
 }
 """How often each kind of fault is drawn."""
 
 PAUSE_S = 30.0
 FREEZE_S = 3.0
 RESTART_AFTER_S = 0.5
+STEPS_S = (3600.0, -3600.0)
+"""By how much the wall clock of one serving process is set, for the rest of its life."""
+
+HARMLESS_TO_CALLS = ("redis", "mongod", "freeze", "clock")
 
 
 @attrs.frozen(kw_only=True)
@@ -58,11 +63,11 @@ class FaultLog:
         return sum(event.kills for event in self.events)
 
     def cuts(self, from_s: float, until_s: float) -> list[FaultEvent]:
-        """Return the faults within a span of time that can cut a call: not those of MongoDB and Redis alone."""
+        """Return the faults within a span that can cut a call: not those of MongoDB, Redis and a clock alone."""
         return [
             event
             for event in self.events
-            if event.until_s >= from_s and event.at_s <= until_s and event.what not in ("redis", "mongod", "freeze")
+            if event.until_s >= from_s and event.at_s <= until_s and event.what not in HARMLESS_TO_CALLS
         ]
 
 
@@ -100,6 +105,8 @@ class Mayhem:
             self._halt("serving", PAUSE_S)
         elif kind == "freeze":
             self._halt(self.random.choice(["redis", "mongod"]), FREEZE_S)
+        elif kind == "clock":
+            self._step()
         elif kind == "supervisor":
             await self._kill_all()
         else:
@@ -119,6 +126,13 @@ class Mayhem:
         self.whole.end()
         await asyncio.sleep(RESTART_AFTER_S)
         self.whole.start()
+
+    def _step(self) -> None:
+        pids = self.whole.pids("serving")
+        if pids:
+            pid, step_s = self.random.choice(pids), self.random.choice(STEPS_S)
+            self.log.note("clock", 0)
+            self.whole.set_clock(pid, step_s)
 
     def _halt(self, role: str, for_s: float) -> None:
         pids = self.whole.pids(role)

@@ -9,11 +9,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.chaos.campaign import LEASE_S, calm_down
+from tests.chaos.campaign import LEASE_S, TASK_TIMEOUT_S, calm_down
 from tests.chaos.clients import Clients, new_session
 from tests.chaos.faults import FaultLog
 from tests.chaos.hooks.danqing_fault_points import STEPS
+from tests.chaos.moves import COURSES
+from tests.chaos.traffic import PLAIN
 from tests.chaos.verdict import Verdict
+from tests.chaos.watch import Watch
 from tests.chaos.whole import Whole, running_whole, send
 
 __all__ = ["all_points", "run_steps"]
@@ -36,17 +39,20 @@ async def run_steps(directory: Path, points: Sequence[str], seed: int, per_s: fl
                 base_url=whole.base_url,
                 session=session,
                 random=random.Random(f"steps {seed}"),
+                courses=COURSES,
+                kinds=(PLAIN,),
                 failing_share=FAILING_SHARE,
             )
             log = FaultLog()
+            watch = Watch(clients=clients, log=log, task_timeout_s=TASK_TIMEOUT_S)
             loading = asyncio.create_task(clients.load(float("inf"), per_s))
             missed = [point for point in points if not await _strike(whole, log, point)]
             loading.cancel()
             await asyncio.gather(loading, return_exceptions=True)
             # One process dies again and again: many a task is cut twice, which ends it.
-            verdict = await calm_down(whole, clients, log, least_completed=0.0)
+            verdict = await calm_down(whole, watch, least_completed=0.0, spend_limit=0)
     for point in missed:
-        verdict.break_promise(clients.submissions[0], "step never reached", point)
+        verdict.break_promise(None, "step never reached", point)
     verdict.counts["steps at which a process died"] = len(points) - len(missed)
     return verdict
 

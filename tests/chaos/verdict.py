@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -11,24 +10,26 @@ from typing import Any
 import attrs
 
 from tests.chaos.billing import Bill
-from tests.chaos.clients import FINISHED, Submission
 from tests.chaos.faults import FaultLog
+from tests.chaos.purchases import calls_of, cut_calls, limit_broken_by, paid_again, wrong_books
+from tests.chaos.submission import Submission
 
-__all__ = ["LEAST_COMPLETED", "Case", "Verdict", "images_of", "judge", "worst_gap_s"]
+__all__ = ["LEAST_COMPLETED", "PROMISES", "Case", "Verdict", "images_of", "judge"]
 
 SLACK_S = 5.0
 LEAST_COMPLETED = 0.98
 POISON_LIVES = 3
 """A task that has cost so many processes their lives before a call was sent is given up: `code: poison`."""
-LONGEST_CALL_S = 15.0
-"""The sandbox takes 3 s; a call may wait for a MongoDB that was killed before it leaves."""
+
+PROMISES = ("lost", "stuck", "delivered twice", "billed twice", "limits passed", "wrong books")
+"""What is always counted, also when it never happened."""
 
 
 @attrs.define(kw_only=True)
 class Case:
-    """One submission with what is to be said of it; `count` is of pictures where pictures are concerned."""
+    """One submission with what is to be said of it; None is of the whole run. `count` is of pictures where fit."""
 
-    submission: Submission
+    submission: Submission | None
     promise: str
     text: str
     count: int = 1
@@ -36,18 +37,20 @@ class Case:
 
 @attrs.define(kw_only=True)
 class Verdict:
-    """The counts of a run and every case in which a promise was broken."""
+    """The counts of a run and every case in which a promise was broken; `kinds` counts the tasks' ends by kind."""
 
     counts: Counter[str] = attrs.field(factory=Counter)
+    kinds: Counter[tuple[str, str]] = attrs.field(factory=Counter)
     cases: list[Case] = attrs.field(factory=list)
     figures: dict[str, float] = attrs.field(factory=dict)
+    stories: list[str] = attrs.field(factory=list)
 
     @property
     def kept(self) -> bool:
         """Whether every promise was."""
         return not self.cases
 
-    def break_promise(self, submission: Submission, promise: str, text: str, count: int = 1) -> None:
+    def break_promise(self, submission: Submission | None, promise: str, text: str, count: int = 1) -> None:
         """Note a broken promise."""
         self.cases.append(Case(submission=submission, promise=promise, text=text, count=count))
         self.counts[promise] += count
@@ -73,18 +76,19 @@ def judge(
 
 
 def _judge_accepted(verdict: Verdict, task: Submission, paid: Sequence[Bill], faults: FaultLog) -> None:
+    end = "deleted" if task.gone else task.status
     verdict.counts["accepted"] += 1
-    verdict.counts[f"{task.status} ({task.policy})"] += 1
-    if "404 after 201" in task.troubles:
-        verdict.break_promise(task, "lost", "404 after 201")
+    verdict.counts[f"{end} ({task.policy})"] += 1
+    verdict.kinds[task.kind.name, end] += 1
     for trouble in task.troubles:
-        if trouble != "404 after 201":
-            verdict.break_promise(task, "delivered twice", trouble)
-    if task.status not in FINISHED:
+        verdict.break_promise(task, "lost" if trouble == "404 after 201" else "delivered twice", trouble)
+    if not task.ended:
         verdict.break_promise(task, "stuck", f"last seen {task.status}")
-        return
-    _judge_end(verdict, task, faults)
-    _judge_bill(verdict, task, paid)
+    _judge_bill(verdict, task, paid, faults)
+    if task.ended and not task.gone:
+        _judge_end(verdict, task, faults)
+        for wrong in wrong_books(task, paid):
+            verdict.break_promise(task, "wrong books", wrong)
 
 
 def _judge_end(verdict: Verdict, task: Submission, faults: FaultLog) -> None:
@@ -92,18 +96,32 @@ def _judge_end(verdict: Verdict, task: Submission, faults: FaultLog) -> None:
     indexes = [image["index"] for image in images]
     if len(set(indexes)) < len(indexes) or len(indexes) > task.images:
         verdict.break_promise(task, "delivered twice", f"pictures {indexes} of {task.images}")
-    if task.status == "cancelled":
+    if not task.kind.may_fail and (hidden := _paid_and_hidden(task)):
+        verdict.break_promise(task, "lost", f"pictures {hidden} are delivered, and not shown", len(hidden))
+    if task.status == "cancelled" and not (task.tries("cancel") or task.withdrawn):
         verdict.break_promise(task, "lost", f"cancelled: {_error_of(task)}")
-    if task.status == "completed" and len(images) < task.images:
+    in_part = task.status == "completed" and len(images) < task.images and not task.group
+    if in_part:
         verdict.counts["completed in part"] += 1
-    if task.status == "failed" or (task.status == "completed" and len(images) < task.images and not task.group):
-        cut = [call for call in task.task["calls"] if call["outcome"] == "unknown"]
-        if _is_poison(task, faults):
-            verdict.counts["poison"] += 1
-        elif not cut:
-            verdict.break_promise(task, "failed without cause", f"no call of unknown outcome: {_error_of(task)}")
-        elif not any(faults.cuts(*_span_of(call)) for call in cut):
-            verdict.break_promise(task, "failed without cause", f"no fault in its calls: {_error_of(task)}")
+    if (task.status == "failed" or in_part) and not task.kind.may_fail:
+        _judge_failure(verdict, task, faults)
+
+
+def _paid_and_hidden(task: Submission) -> list[int]:
+    """Return the pictures that a call is said to have delivered, and that the task does not show, late or not."""
+    late = (task.task.get("output") or {}).get("late", [])
+    shown = {image["index"] for image in [*images_of(task), *late]}
+    said = {index for call in calls_of(task) if call["outcome"] == "delivered" for index in call["indexes"]}
+    return [] if task.group else sorted(said - shown)
+
+
+def _judge_failure(verdict: Verdict, task: Submission, faults: FaultLog) -> None:
+    if _is_poison(task, faults):
+        verdict.counts["poison"] += 1
+    elif not any(call["outcome"] == "unknown" for call in calls_of(task)):
+        verdict.break_promise(task, "failed without cause", f"no call of unknown outcome: {_error_of(task)}")
+    elif not cut_calls(task, faults):
+        verdict.break_promise(task, "failed without cause", f"no fault in its calls: {_error_of(task)}")
 
 
 def _is_poison(task: Submission, faults: FaultLog) -> bool:
@@ -111,29 +129,22 @@ def _is_poison(task: Submission, faults: FaultLog) -> bool:
     if (task.task.get("error") or {}).get("code") != "poison":
         return False
     ended_s = datetime.fromisoformat(task.task["completed_at"]).timestamp()
-    return len(faults.cuts(task.answered_s, ended_s)) >= POISON_LIVES
+    return len(faults.cuts(task.answered_s, max(ended_s, task.ended_s))) >= POISON_LIVES
 
 
-def _judge_bill(verdict: Verdict, task: Submission, paid: Sequence[Bill]) -> None:
-    twice = paid_twice(task, paid)
-    unknown = [call for call in task.task["calls"] if call["outcome"] == "unknown"]
-    excused = sum(len(call["indexes"]) for call in unknown)
-    verdict.counts[f"paid twice ({task.policy})"] += twice
-    if twice and task.policy == "fail":
-        verdict.break_promise(task, "billed twice", f"{len(paid)} paid of {task.images}", twice)
-    elif twice > excused:
-        verdict.break_promise(task, "billed twice", f"{twice} twice, {excused} of unknown outcome", twice - excused)
+def _judge_bill(verdict: Verdict, task: Submission, paid: Sequence[Bill], faults: FaultLog) -> None:
+    verdict.counts[f"paid again ({task.policy})"] += paid_again(task, paid)
+    if too_many := limit_broken_by(task, paid, faults):
+        text = f"{len(paid)} paid of {task.images}, {too_many} more than allowed"
+        verdict.break_promise(task, "billed twice", text, too_many)
     if task.status == "completed" and len(paid) < len(images_of(task)):
         verdict.break_promise(task, "delivered unpaid", f"{len(paid)} paid, {len(images_of(task))} delivered")
-    strange = {bill.call_id for bill in paid} - {call["id"] for call in task.task["calls"]}
-    if strange:
-        verdict.break_promise(task, "call not on record", f"{len(strange)} paid calls are not on the task")
 
 
 def _judge_unaccepted(verdict: Verdict, task: Submission, paid: Sequence[Bill], faults: FaultLog) -> None:
     verdict.counts["maybe accepted" if task.answer == "maybe" else "refused"] += 1
-    if len(paid) > task.images and task.policy == "fail":
-        verdict.break_promise(task, "billed twice", f"{len(paid)} paid of {task.images}", len(paid) - task.images)
+    if too_many := limit_broken_by(task, paid, faults):
+        verdict.break_promise(task, "billed twice", f"{len(paid)} paid of {task.images}, unaccepted", too_many)
     if paid and task.answer == "refused":
         # The stated exception: the process that said so died before it could void the task.
         excused = not task.keyed and faults.cuts(task.answered_s - SLACK_S, task.answered_s + SLACK_S)
@@ -143,27 +154,19 @@ def _judge_unaccepted(verdict: Verdict, task: Submission, paid: Sequence[Bill], 
 
 
 def _judge_shares(verdict: Verdict, submissions: Sequence[Submission], least: float) -> None:
-    accepted = [task for task in submissions if task.answer == "accepted" and task.policy == "retry"]
-    completed = sum(task.status == "completed" for task in accepted)
-    share = completed / len(accepted) if accepted else 1.0
+    """Ask for a share of the tasks under `retry` that nobody cancelled, and that can complete at all."""
+    counted = [
+        task
+        for task in submissions
+        if task.answer == "accepted"
+        and task.policy == "retry"
+        and not (task.gone or task.withdrawn or task.kind.may_fail or task.kind.frail or task.tries("cancel"))
+    ]
+    completed = sum(task.status == "completed" for task in counted)
+    share = completed / len(counted) if counted else 1.0
     verdict.figures["completed under retry, share"] = round(share, 4)
     if share < least:
-        verdict.break_promise(accepted[0], "completed under retry", f"{share:.2%}, at least {least:.0%}")
-
-
-def paid_twice(task: Submission, paid: Sequence[Bill]) -> int:
-    """Return how many pictures were paid more than once.
-
-    A picture of a single call has its position in the answer; for independent pictures, each a call of one, the
-    call says which. Where the calls do not say, the sum does: never more than the pictures asked for.
-    """
-    indexes = {call["id"]: call["indexes"] for call in task.task["calls"]}
-    times: Counter[int] = Counter()
-    for bill in paid:
-        asked = indexes.get(bill.call_id) or list(range(task.images))
-        times[asked[bill.position] if bill.position < len(asked) else bill.position] += 1
-    by_picture = sum(count - 1 for count in times.values() if count > 1)
-    return max(by_picture, len(paid) - task.images)
+        verdict.break_promise(None, "completed under retry", f"{share:.2%}, at least {least:.0%}")
 
 
 def images_of(task: Submission) -> list[dict[str, Any]]:
@@ -172,25 +175,6 @@ def images_of(task: Submission) -> list[dict[str, Any]]:
     return list(output.get("images", []))
 
 
-def _span_of(call: Mapping[str, Any]) -> tuple[float, float]:
-    """Return when a call may have been under way; one whose process died was ended on record long after."""
-    sent_s = datetime.fromisoformat(call["sent_at"]).timestamp()
-    ended = call["ended_at"]
-    ended_s = datetime.fromisoformat(ended).timestamp() if ended else sent_s + LONGEST_CALL_S
-    return sent_s - 1, min(ended_s, sent_s + LONGEST_CALL_S) + 1
-
-
 def _error_of(task: Submission) -> str:
     error = task.task.get("error") or {}
     return f"{error.get('code')}: {error.get('message')}"
-
-
-def worst_gap_s(starts_s: Sequence[float], events_s: Sequence[float]) -> float:
-    """Return the longest time from one of *starts_s* to the next of *events_s*."""
-    events = sorted(events_s)
-    gaps = []
-    for start_s in starts_s:
-        place = bisect.bisect(events, start_s)
-        if place < len(events):
-            gaps.append(events[place] - start_s)
-    return max(gaps, default=0.0)

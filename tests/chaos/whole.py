@@ -57,6 +57,11 @@ class Whole:
         return self.directory / "armed"
 
     @property
+    def clocks_path(self) -> Path:
+        """The folder of files, one for a process id, that say by how many seconds that process's clock is off."""
+        return self.directory / "clocks"
+
+    @property
     def log_path(self) -> Path:
         """What all supervisors and serving processes wrote."""
         return self.directory / "serve.log"
@@ -68,6 +73,7 @@ class Whole:
             **kept,
             "PYTHONPATH": os.pathsep.join(filter(None, (str(_HOOKS), os.environ.get("PYTHONPATH")))),
             "CHAOS_ARMED": str(self.armed_path),
+            "CHAOS_CLOCKS": str(self.clocks_path),
             "PORT": str(self.port),
             "DANQING_DATA_DIR": str(self.data_dir),
             "ENVIRONMENT": "production",
@@ -117,6 +123,13 @@ class Whole:
     def kill(self, pid: int) -> None:
         """End a process as the kernel's OOM killer would."""
         send(pid, signal.SIGKILL)
+
+    def set_clock(self, pid: int, offset_s: float) -> None:
+        """Let the wall clock of a serving process be off by *offset_s* seconds from now on."""
+        self.clocks_path.mkdir(exist_ok=True)
+        draft = self.clocks_path / f"{pid}.new"
+        draft.write_text(str(offset_s))
+        draft.replace(self.clocks_path / str(pid))
 
     def stop(self, timeout_s: float = 60.0) -> int:
         """Stop the supervisor in order and return its exit code."""

@@ -1,0 +1,121 @@
+"""How often each picture was paid for, and how often it might be: by the policy, and by its user's own retries."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from tests.chaos.billing import Bill
+from tests.chaos.faults import STEPS_S, FaultLog
+from tests.chaos.submission import Submission
+
+__all__ = ["calls_of", "cut_calls", "limit_broken_by", "paid_again", "purchases_of", "wrong_books"]
+
+LONGEST_CALL_S = 15.0
+"""The sandbox takes 5 s; a call may wait for a MongoDB that was killed before it leaves."""
+
+SLACK_S = 1.0
+NOTHING_BILLED = ("rejected", "failed_unbilled", "unsent")
+CALLS_PER_TRY = {"fail": 1, "retry": 2}
+
+
+def calls_of(task: Submission) -> Sequence[Mapping[str, Any]]:
+    """Return the paid calls on the task's own record."""
+    return list(task.task.get("calls", ()))
+
+
+def cut_calls(task: Submission, faults: FaultLog) -> list[Mapping[str, Any]]:
+    """Return the calls of unknown outcome that have a cause: a fault while they ran, or the kind of the task."""
+    unknown = [call for call in calls_of(task) if call["outcome"] == "unknown"]
+    return [call for call in unknown if task.kind.doubtful or _is_excused(task, call, faults)]
+
+
+def _is_excused(task: Submission, call: Mapping[str, Any], faults: FaultLog) -> bool:
+    if task.kind.frail and faults.cuts(task.sent_s, task.ended_s or float("inf")):
+        return True
+    return any(faults.cuts(*span) for span in _spans_of(call))
+
+
+def _spans_of(call: Mapping[str, Any]) -> Iterable[tuple[float, float]]:
+    """Yield when a call may have been under way, by the true clock and by those that were set wrong.
+
+    One whose process died was ended on record long after.
+    """
+    sent_s = datetime.fromisoformat(call["sent_at"]).timestamp()
+    ended = call["ended_at"]
+    ended_s = datetime.fromisoformat(ended).timestamp() if ended else sent_s + LONGEST_CALL_S
+    until_s = sent_s + LONGEST_CALL_S if ended_s < sent_s else min(ended_s, sent_s + LONGEST_CALL_S)
+    for step_s in (0.0, *STEPS_S):
+        yield sent_s - step_s - SLACK_S, until_s - step_s + SLACK_S
+
+
+def purchases_of(task: Submission, paid: Sequence[Bill]) -> Counter[int]:
+    """Return how often each picture was paid for.
+
+    A picture of a single call has its position in the answer; for independent pictures, each a call of one, the
+    call says which. What no call on record says goes to the picture that was paid for least often.
+    """
+    indexes = {call["id"]: call["indexes"] for call in calls_of(task)}
+    times: Counter[int] = Counter(dict.fromkeys(range(max(1, task.images)), 0))
+    for bill in paid:
+        asked = indexes.get(bill.call_id)
+        if asked is not None and bill.position < len(asked):
+            times[asked[bill.position]] += 1
+        elif task.group:
+            times[bill.position] += 1
+        else:
+            times[min(times, key=lambda index: times[index])] += 1
+    return times
+
+
+def paid_again(task: Submission, paid: Sequence[Bill]) -> int:
+    """Return how many purchases there were beyond the first of each picture."""
+    return sum(count - 1 for count in purchases_of(task, paid).values() if count > 1)
+
+
+def limit_broken_by(task: Submission, paid: Sequence[Bill], faults: FaultLog) -> int:
+    """Return how many purchases nothing allowed.
+
+    A picture may be paid for again only when the outcome of an earlier call for it is unknown, with a cause; and
+    then as often as the policy says, anew for each time its user asked for another try.
+    """
+    tries = 1 + task.tries("retry")
+    most = tries * CALLS_PER_TRY[task.policy]
+    cut = _cut_per_picture(task, faults)
+    allowed = {index: min(most, 1 + cut[index]) for index in range(max(1, task.images))}
+    times = purchases_of(task, paid)
+    return sum(max(0, count - allowed.get(index, 0)) for index, count in times.items())
+
+
+def _cut_per_picture(task: Submission, faults: FaultLog) -> Counter[int]:
+    if not task.task.get("id") or task.gone:  # there is no record: every fault in its life may have cut a call
+        times = len(faults.cuts(task.sent_s - SLACK_S, task.ended_s or float("inf")))
+        return Counter(dict.fromkeys(range(max(1, task.images)), times))
+    cut: Counter[int] = Counter()
+    for call in cut_calls(task, faults):
+        cut.update(call["indexes"] or [0])
+    return cut
+
+
+def wrong_books(task: Submission, paid: Sequence[Bill]) -> list[str]:
+    """Return where the task's own account differs from what was billed."""
+    wrong = []
+    calls = {call["id"]: call for call in calls_of(task)}
+    billed = task.task.get("billed")
+    if paid and billed == "no":
+        wrong.append(f"billed: no, and {len(paid)} were")
+    if not paid and billed == "yes":
+        wrong.append("billed: yes, and nothing was")
+    for bill in paid:
+        outcome = calls.get(bill.call_id, {}).get("outcome", "not on record")
+        if outcome in (*NOTHING_BILLED, "not on record"):
+            wrong.append(f"call {bill.call_id} was billed, and is {outcome}")
+    billed_calls = {bill.call_id for bill in paid}
+    wrong += [
+        f"call {id_} is delivered, and was not billed"
+        for id_, call in calls.items()
+        if call["outcome"] == "delivered" and id_ not in billed_calls
+    ]
+    return wrong

@@ -1,0 +1,166 @@
+"""What the clients of a run ask for: plain tasks, and every kind that meets trouble nobody's death brings."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+
+import attrs
+
+__all__ = ["CAPPED", "IMPATIENT", "KINDS", "PLAIN", "VOLCENGINE", "WORDS", "Kind", "draw_kind"]
+
+VOLCENGINE = "volcengine"
+CAPPED = "capped"
+WORDS = "words"
+"""The provider with a spend limit and the one whose answer is no picture; see `hooks`."""
+
+ODD_ANSWERS = (
+    "[chaos:status=201]",
+    "[chaos:status=202]",
+    "[chaos:bom]",
+    "[chaos:length]",
+    "[chaos:bytes]",
+    "[chaos:broken-lines]",
+    "[chaos:both]",
+    "[chaos:relative]",
+    "[chaos:hostless]",
+    "[sandbox:stream-no-completed][chaos:renamed]",
+)
+
+
+@attrs.frozen(kw_only=True)
+class Kind:
+    """One kind of task.
+
+    `words` draws what its prompt asks of the sandbox. `images` are the counts it is drawn from, `groups` how often
+    it is one call for several. `may_fail`: it may end without every picture though nothing was killed; `doubtful`:
+    its calls may be of unknown outcome for that reason, too; `frail`: both, when something was killed in its life.
+    `course` is what its user does with it, see `moves`. `usual_s` is the time within which it ends when nothing is
+    killed.
+    """
+
+    name: str
+    share: float
+    words: Callable[[random.Random], str] = lambda _random: ""
+    images: Sequence[int] = (1, 1, 1, 2, 4)
+    groups: float = 0.0
+    provider: str = VOLCENGINE
+    policies: Sequence[str] = ("fail", "retry")
+    may_fail: bool = False
+    doubtful: bool = False
+    frail: bool = False
+    course: str = "wait"
+    usual_s: float = 15.0
+
+
+def _always(words: str) -> Callable[[random.Random], str]:
+    return lambda _random: words
+
+
+def _any_of(choices: Sequence[str]) -> Callable[[random.Random], str]:
+    return lambda random_: random_.choice(choices)
+
+
+def _seconds(word: str, least: float, most: float) -> Callable[[random.Random], str]:
+    return lambda random_: f"[chaos:{word}={random_.uniform(least, most):.1f}]"
+
+
+def _slow(random_: random.Random) -> str:
+    return random_.choice(("", "", f"[sandbox:slow={random_.uniform(0.2, 1.2):.2f}]"))
+
+
+def _under_way(random_: random.Random) -> str:
+    return f"[sandbox:slow={random_.uniform(0.5, 3.0):.2f}]"
+
+
+NO_END = float("inf")
+
+PLAIN = Kind(name="plain", share=46, words=_slow, groups=0.06)
+
+KINDS: Sequence[Kind] = (
+    PLAIN,
+    Kind(name="unbilled failure", share=2, words=_always("[sandbox:fail x1]"), usual_s=20),
+    Kind(name="odd answer", share=10, words=_any_of(ODD_ANSWERS), groups=0.15, images=(1, 1, 2)),
+    Kind(name="odd stream", share=1, words=_always("[chaos:renamed]"), groups=1.0),
+    Kind(
+        name="dead link",
+        share=2,
+        words=_any_of(("[sandbox:download-status=404]", "[sandbox:download-status=403]")),
+        images=(1, 1, 2),
+        may_fail=True,
+        doubtful=True,
+        usual_s=NO_END,
+    ),
+    Kind(
+        name="lost link",
+        share=1,
+        words=_always("[chaos:link-lost][sandbox:fail x1]"),
+        images=(2,),
+        may_fail=True,
+        doubtful=True,
+        usual_s=NO_END,
+    ),
+    Kind(name="late link", share=4, words=_seconds("link-late", 1, 12), images=(1, 2), usual_s=40),
+    Kind(name="dying link", share=2, words=_seconds("link-dies", 8, 20), frail=True),
+    Kind(name="torn link", share=1, words=_always("[sandbox:download-truncate x2]"), images=(1,), usual_s=25),
+    Kind(name="slow link", share=2, words=_seconds("link-slow", 2, 12), images=(1, 2), usual_s=30),
+    Kind(
+        name="no picture behind the link", share=1, words=_always("[chaos:link-html]"), images=(1, 2), may_fail=True
+    ),
+    Kind(name="refused write", share=2, words=_any_of(("[chaos:vast]", "[chaos:nul]")), images=(1, 2)),
+    Kind(
+        name="refused checkpoint",
+        share=0.3,
+        words=_always("[chaos:checkpoint]"),
+        images=(0,),
+        provider=WORDS,
+        may_fail=True,
+        usual_s=40,
+    ),
+    Kind(name="no picture asked", share=2, words=_slow, images=(0,), provider=WORDS),
+    Kind(
+        name="no picture asked, no answer",
+        share=1,
+        words=_always("[sandbox:reset-after-billing]"),
+        images=(0,),
+        provider=WORDS,
+        may_fail=True,
+        doubtful=True,
+        usual_s=60,
+    ),
+    Kind(name="repeated", share=4, words=_slow, images=(1, 2), course="repeat"),
+    Kind(name="cancelled and retried", share=7, words=_under_way, images=(1, 1, 2), course="waver", usual_s=120),
+    Kind(name="deleted and repeated", share=4, words=_under_way, images=(1,), course="delete", usual_s=120),
+    Kind(name="hammered", share=2, words=_under_way, images=(1, 2), course="hammer", usual_s=120),
+    Kind(name="capped", share=3, words=_slow, images=(1, 2, 3), provider=CAPPED, usual_s=NO_END),
+    Kind(
+        name="capped, no picture",
+        share=2,
+        words=_always("[chaos:link-html]"),
+        images=(1, 2),
+        provider=CAPPED,
+        may_fail=True,
+        usual_s=NO_END,
+    ),
+    Kind(
+        name="capped and cancelled",
+        share=1,
+        words=_under_way,
+        images=(2, 3),
+        provider=CAPPED,
+        course="cancel",
+        usual_s=NO_END,
+    ),
+)
+
+
+IMPATIENT = tuple(
+    attrs.evolve(kind, course="cancel") if kind.usual_s == NO_END and kind.provider == VOLCENGINE else kind
+    for kind in KINDS
+)
+"""The same kinds, but that nobody waits for a picture whose link is dead: for a short run."""
+
+
+def draw_kind(random_: random.Random, kinds: Sequence[Kind] = KINDS) -> Kind:
+    """Draw one of *kinds* by its share."""
+    return random_.choices(kinds, [kind.share for kind in kinds])[0]
