@@ -12,6 +12,7 @@ from danqing_plugins.errors import (
     Unavailable,
 )
 from danqing_plugins.markers import hookimpl
+from danqing_plugins.messages import Message, Text, in_language
 from danqing_plugins.models import (
     Job,
     ModelInfo,
@@ -42,6 +43,7 @@ __all__ = [
     "Job",
     "Lazy",
     "Log",
+    "Message",
     "ModelInfo",
     "OutcomeUnknown",
     "PluginContext",
@@ -61,7 +63,9 @@ __all__ = [
     "Source",
     "TaskEvent",
     "TaskEventKind",
+    "Text",
     "Unavailable",
     "hookimpl",
+    "in_language",
     "wrap",
 ]

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Sequence
 
 from danqing_plugins.errors import InvalidRequest, Problem
 from danqing_plugins.markers import hookimpl
+from danqing_plugins.messages import Message
 from danqing_plugins.models import (
     Job,
     ModelInfo,
@@ -20,6 +21,8 @@ from danqing_plugins.run import Run
 from danqing_plugins.wrapping import Lazy
 
 __all__ = ["Provider"]
+
+UNKNOWN_MODEL = Message(key="unknown_model", en="unknown model; known: {known}", zh="未知的模型；可用：{known}")
 
 
 class Provider(ABC):
@@ -66,8 +69,8 @@ class Provider(ABC):
         for model in usable:
             if wanted == model.id or wanted in model.aliases:
                 return model
-        known = ", ".join(model.id for model in usable) or "none"
-        problem = Problem(field="model", message=f"unknown model; known: {known}", value=wanted)
+        known = ", ".join(model.id for model in usable) or "-"
+        problem = Problem(field="model", message=UNKNOWN_MODEL(known=known), value=wanted)
         raise InvalidRequest(f"{self.info.name} has no model {wanted!r}", problems=[problem])
 
     @hookimpl

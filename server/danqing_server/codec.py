@@ -1,7 +1,9 @@
 """The one place where untyped data becomes typed and back: JSON bodies and MongoDB documents.
 
 JSON from clients is read strictly: nothing is coerced, unknown keys are reported, every problem carries the name
-of its field. Documents are ours, so they are read leniently: unknown keys of a newer version are ignored.
+of its field. Documents are ours, so they are read leniently: unknown keys of a newer version are ignored. What
+users read of a task is stored in English, where older releases look for it, and beside it (`message_zh`,
+`notes_zh`) in Chinese.
 """
 
 from __future__ import annotations
@@ -11,11 +13,12 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, TypeVar
 
+import attrs
 import cattrs
 import orjson
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from danqing_plugins import Price, Problem, Reference
+from danqing_plugins import Message, Price, Problem, Reference, Text, in_language
 from danqing_server.errors import InvalidSubmission
 from danqing_server.models import Asset, Attempt, CallRecord, Output, Task, TaskError, User
 
@@ -36,6 +39,30 @@ DEEPEST_JSON = 32
 LONGEST_SHOWN = 80
 LARGEST_INTEGER = 2**63 - 1
 
+NOT_JSON = Message(
+    key="not_json",
+    en="not valid JSON: {reason} (line {line}, column {column})",
+    zh="不是有效的 JSON（第 {line} 行第 {column} 列附近）",
+)
+NOT_AN_OBJECT = Message(
+    key="not_an_object", en="must be a JSON object, not {kind}", zh="必须是 JSON 对象，而不是{kind}"
+)
+TOO_DEEP = Message(key="too_deep", en="nested deeper than {most} levels", zh="嵌套过深，最多 {most} 层")
+HOLDS_NUL = Message(key="holds_nul", en="contains a NUL character", zh="包含 NUL 字符")
+BEYOND_64_BITS = Message(key="beyond_64_bits", en="is beyond 64 bits", zh="超出 64 位整数的范围")
+BAD_KEY = Message(
+    key="bad_key",
+    en="keys may not be empty, begin with `$`, or contain `.` or NUL",
+    zh="键名不能为空，不能以 `$` 开头，也不能包含 `.` 或 NUL",
+)
+KINDS = {
+    "null": Text("null", "null"),
+    "boolean": Text("a boolean", "布尔值"),
+    "number": Text("a number", "数字"),
+    "string": Text("a string", "字符串"),
+    "array": Text("an array", "数组"),
+}
+
 
 def _identity(value: Any, _type: Any = None) -> Any:
     return value
@@ -46,12 +73,46 @@ def _document_converter() -> cattrs.Converter:
     converter.register_unstructure_hook(datetime, _identity)
     converter.register_structure_hook(datetime, _identity)
     converter.register_unstructure_hook_func(_is_enum, lambda value: value.value)
+    as_key = override(rename="_id")
+    write_error = make_dict_unstructure_fn(TaskError, converter, _cattrs_omit_if_default=True)
+    converter.register_unstructure_hook(TaskError, _writing_both(write_error, "message"))
+    read_error = make_dict_structure_fn(TaskError, converter)
+    converter.register_structure_hook(TaskError, _reading_both(read_error, "message"))
     for keyed_by_id in (Task, User):
-        as_key = override(rename="_id")
-        unstructure = make_dict_unstructure_fn(keyed_by_id, converter, _cattrs_omit_if_default=True, id=as_key)
-        converter.register_unstructure_hook(keyed_by_id, unstructure)
-        converter.register_structure_hook(keyed_by_id, make_dict_structure_fn(keyed_by_id, converter, id=as_key))
+        write = make_dict_unstructure_fn(keyed_by_id, converter, _cattrs_omit_if_default=True, id=as_key)
+        converter.register_unstructure_hook(keyed_by_id, _writing_both(write, "notes"))
+        read = make_dict_structure_fn(keyed_by_id, converter, id=as_key)
+        converter.register_structure_hook(keyed_by_id, _reading_both(read, "notes"))
     return converter
+
+
+def _writing_both(write: Callable[[Any], dict[str, Any]], field: str) -> Callable[[Any], dict[str, Any]]:
+    """Return *write*, which then stores the Text or Texts of *field* in both languages."""
+
+    def write_both(value: Any) -> dict[str, Any]:
+        document = write(value)
+        said = getattr(value, field, None) if field in document else None
+        if isinstance(said, Text):
+            document |= {field: str(said), f"{field}_zh": said.zh}
+        elif isinstance(said, tuple) and any(isinstance(each, Text) for each in said):
+            document |= {field: [*map(str, said)], f"{field}_zh": [in_language(each, "zh") for each in said]}
+        return document
+
+    return write_both
+
+
+def _reading_both(read: Callable[[Mapping[str, Any], Any], Any], field: str) -> Callable[[Any, Any], Any]:
+    """Return *read*, which then makes Texts again of what was stored in both languages."""
+
+    def read_both(document: Mapping[str, Any], type_: Any) -> Any:
+        value, chinese = read(document, type_), document.get(f"{field}_zh")
+        if chinese is None:
+            return value
+        said = getattr(value, field)
+        both = Text(said, chinese) if isinstance(said, str) else tuple(map(Text, said, chinese))
+        return attrs.evolve(value, **{field: both})
+
+    return read_both
 
 
 def _is_enum(type_: Any) -> bool:
@@ -111,11 +172,11 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise _malformed(f"not valid JSON: {error.msg} (line {error.lineno}, column {error.colno})") from error
+        raise _malformed(NOT_JSON(reason=error.msg, line=error.lineno, column=error.colno)) from error
     except RecursionError as error:
-        raise _malformed("nested too deeply") from error
+        raise _malformed(TOO_DEEP(most=DEEPEST_JSON)) from error
     if not isinstance(value, dict):
-        raise _malformed(f"must be a JSON object, not {_json_name(value)}")
+        raise _malformed(NOT_AN_OBJECT(kind=KINDS[_json_name(value)]))
     if not is_plain(value):
         problems: list[Problem] = []
         _inspect(value, (), problems.append)
@@ -152,10 +213,10 @@ def _json_name(value: object) -> str:
     if value is None:
         return "null"
     if isinstance(value, bool):
-        return "a boolean"
+        return "boolean"
     if isinstance(value, int | float):
-        return "a number"
-    return "a string" if isinstance(value, str) else "an array"
+        return "number"
+    return "string" if isinstance(value, str) else "array"
 
 
 def is_plain(value: Any, depth: int = DEEPEST_JSON) -> bool:
@@ -183,15 +244,15 @@ _Path = tuple[str | int, ...]
 def _inspect(value: Any, path: _Path, report: Callable[[Problem], None]) -> None:
     """Report what MongoDB could not store or would interpret: deep nesting, NUL, odd keys, huge numbers."""
     if len(path) > DEEPEST_JSON:
-        report(Problem(field=_named(path), message=f"nested deeper than {DEEPEST_JSON} levels"))
+        report(Problem(field=_named(path), message=TOO_DEEP(most=DEEPEST_JSON)))
     elif isinstance(value, str):
         if "\x00" in value:
-            report(Problem(field=_named(path), message="contains a NUL character", value=shorten(value)))
+            report(Problem(field=_named(path), message=HOLDS_NUL(), value=shorten(value)))
     elif isinstance(value, bool) or value is None:
         return
     elif isinstance(value, int):
         if not -LARGEST_INTEGER - 1 <= value <= LARGEST_INTEGER:
-            report(Problem(field=_named(path), message="is beyond 64 bits", value=str(value)))
+            report(Problem(field=_named(path), message=BEYOND_64_BITS(), value=str(value)))
     elif isinstance(value, dict):
         _inspect_object(value, path, report)
     elif isinstance(value, list):
@@ -203,8 +264,7 @@ def _inspect_object(value: dict[str, Any], path: _Path, report: Callable[[Proble
     for key, item in value.items():
         inside = (*path, key)
         if not key or key.startswith("$") or "." in key or "\x00" in key:
-            message = "keys may not be empty, begin with `$`, or contain `.` or NUL"
-            report(Problem(field=_named(inside), message=message))
+            report(Problem(field=_named(inside), message=BAD_KEY()))
         _inspect(item, inside, report)
 
 

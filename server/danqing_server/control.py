@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 
 import attrs
 
-from danqing_plugins import TaskEventKind
+from danqing_plugins import Message, TaskEventKind
 from danqing_server.assets.storage import Assets
 from danqing_server.clock import Clock
 from danqing_server.codec import value_of
@@ -25,6 +25,21 @@ __all__ = ["Control"]
 
 RACES = 5
 MOST_ANSWERS = 16
+
+CANCELLED = Message(key="cancelled", en="cancelled by its user", zh="任务已取消")
+FINISHED_ALREADY = Message(
+    key="finished_already", en="the task is {status} already", zh="任务已结束（{status}），无法取消"
+)
+NOT_RETRYABLE = Message(
+    key="not_retryable",
+    en="only a failed or cancelled task can be retried; this one is {status}",
+    zh="只有失败或已取消的任务可以重试，此任务的状态为 {status}",
+)
+CHANGED = Message(
+    key="changed_meanwhile",
+    en="the task changed meanwhile; look at it again",
+    zh="任务状态刚刚发生变化，请重新查询后再试",
+)
 
 log = get_logger(__name__)
 
@@ -73,13 +88,13 @@ class Control:
         for _ in range(RACES):
             task = await self.find(task_id, owner)
             if task.status in FINISHED:
-                raise Conflict(f"the task is {task.status} already", code=f"task_{task.status}")
+                raise Conflict(FINISHED_ALREADY(status=task.status), code=f"task_{task.status}")
             change = transitions.cancelled(task, self.clock.now(), _cancellation(task))
             if await self.store.apply(change):
                 await self._withdraw(task)
                 await self.registry.tell(event_of(task, TaskEventKind.CANCELLED, "cancelled"))
                 return await self.find(task_id, owner)
-        raise Conflict("the task changed too often to be cancelled; try again", code="task_busy")
+        raise Conflict(CHANGED(), code="task_busy")
 
     async def retry(self, task_id: str, owner: str | None) -> Task:
         """Queue a failed or cancelled task again; pictures it has, late ones too, are not asked for again.
@@ -89,14 +104,14 @@ class Control:
         """
         task = await self.find(task_id, owner)
         if task.status not in (Status.FAILED, Status.CANCELLED):
-            message = f"only a failed or cancelled task can be retried; this one is {task.status}"
+            message = NOT_RETRYABLE(status=task.status)
             raise Conflict(message, code=f"task_{task.status}")
         found = _pictures_at_hand(task)
         again = [key for key in task.outputs if key not in found]
         dropped = tuple(f"outputs.{key}" for key in again)
         sets = {f"outputs.{key}": value_of(output) for key, output in found.items()}
         if not await self.store.apply(transitions.retried(task, self.clock.now(), sets, dropped)):
-            raise Conflict("the task changed meanwhile; look at it again", code="task_busy")
+            raise Conflict(CHANGED(), code="task_busy")
         waiting = await self.find(task_id, owner)
         try:
             await self.queue.push(entry_of(waiting))
@@ -147,4 +162,4 @@ def _pictures_at_hand(task: Task) -> dict[str, Output]:
 
 def _cancellation(task: Task) -> TaskError:
     billed = Billed.UNKNOWN if open_calls(task) else billed_of(task)
-    return TaskError(code="cancelled", message="cancelled by its user", retryable=True, billed=billed)
+    return TaskError(code="cancelled", message=CANCELLED(), retryable=True, billed=billed)

@@ -53,7 +53,12 @@ _REFUSALS = frozenset({403, 404, 410})
 
 
 class DanqingError(Exception):
-    """The base of all errors the server raises on purpose."""
+    """The base of all errors the server raises on purpose. A message that is a `Text` is meant for users."""
+
+    @property
+    def message(self) -> str:
+        """What was said; `str(error)` has only its English."""
+        return self.args[0] if self.args else ""
 
 
 class SettingsError(DanqingError):

@@ -11,6 +11,7 @@ from PIL import Image
 from danqing_plugins import (
     InvalidRequest,
     Job,
+    Message,
     ModelInfo,
     Prepared,
     Price,
@@ -24,6 +25,8 @@ from danqing_plugins import (
 )
 
 __all__ = ["Generate", "ScriptedProvider", "deliver_all", "picture"]
+
+NO_PROMPT = Message(key="test.no_prompt", en="is required", zh="必填")
 
 Generate = Callable[[Job, Run], Awaitable[Result | None]]
 
@@ -68,9 +71,7 @@ class ScriptedProvider(Provider):
         model = self.find_model(request)
         prompt = request.input.get("prompt")
         if not isinstance(prompt, str) or not prompt:
-            raise InvalidRequest(
-                "no prompt", problems=[Problem(field="prompt", message="is required", value=prompt)]
-            )
+            raise InvalidRequest("no prompt", problems=[Problem(field="prompt", message=NO_PROMPT(), value=prompt)])
         return Prepared(
             model=model.id,
             input=dict(request.input),

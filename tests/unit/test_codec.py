@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from danqing_plugins import Price, Reference
+from danqing_plugins import Price, Reference, Text, in_language
 from danqing_server.codec import dump_json, from_document, parse_json_object, shorten, to_document
 from danqing_server.errors import InvalidSubmission
 from danqing_server.models import Asset, Attempt, CallRecord, Output, OutputState, Status, Task, TaskError
@@ -54,6 +54,55 @@ class TestAnything:
             return
         assert named
         assert "request_body" not in named
+
+
+class TestBothLanguages:
+    """U3: what is stored of a text, and what comes of it."""
+
+    ERROR = TaskError(code="x", message=Text("it is too long", "太长"))
+
+    def test_error_is_stored_in_both(self) -> None:
+        """English where an older release looks for it."""
+        document = bson.decode(bson.encode(to_document(self.ERROR)))
+        assert (document["message"], document["message_zh"]) == ("it is too long", "太长")
+        found = from_document(TaskError, document).message
+        assert (found, in_language(found, "zh")) == ("it is too long", "太长")
+
+    def test_error_of_a_picture_too(self) -> None:
+        """However deep it stands."""
+        output = Output(index=0, state=OutputState.FAILED, at=NOW, error=self.ERROR)
+        found = from_document(Output, bson.decode(bson.encode(to_document(output)))).error
+        assert found is not None
+        assert in_language(found.message, "zh") == "太长"
+
+    def test_notes_are_stored_in_both(self) -> None:
+        """One that a plugin wrote in one language stands in both lists."""
+        document = bson.decode(bson.encode(to_document(_task(notes=(Text("a", "甲"), "b")))))
+        assert (document["notes"], document["notes_zh"]) == (["a", "b"], ["甲", "b"])
+        assert [in_language(note, "zh") for note in from_document(Task, document).notes] == ["甲", "b"]
+
+    def test_what_is_plain_is_stored_plain(self) -> None:
+        """As an older release wrote it, and reads it."""
+        assert "message_zh" not in to_document(TaskError(code="x", message="m"))
+        assert "notes_zh" not in to_document(_task(notes=("b",)))
+        assert from_document(TaskError, {"code": "x", "message": "m"}).message == "m"
+
+
+def _task(**changes: Any) -> Task:
+    return Task(
+        id="t",
+        user_id="u",
+        type="image",
+        provider="p",
+        model="m",
+        input={},
+        status=Status.PENDING,
+        transition_id="t1",
+        created_at=NOW,
+        updated_at=NOW,
+        images=1,
+        **changes,
+    )
 
 
 class TestParse:

@@ -8,8 +8,8 @@ from typing import Any
 
 import attrs
 
+from danqing_plugins import Message
 from danqing_server.api.fields import Fields
-from danqing_server.api.messages import Text
 from danqing_server.codec import without_nulls
 from danqing_server.models import Priority
 from danqing_server.submission.request import Submission
@@ -39,8 +39,10 @@ LONGEST_USER_ID = 128
 LONGEST_NAME = 128
 LONGEST_EMAIL = 100
 
-TWICE = Text("与顶层字段 {other} 重复，请只填写一处", "is also given as {other}; give it once")
-NO_EMAIL = Text("不是有效的邮箱地址", "is no e-mail address")
+TWICE = Message(
+    key="twice", zh="与顶层字段 {other} 重复，请只填写一处", en="is also given as {other}; give it once"
+)
+NO_EMAIL = Message(key="no_email", zh="不是有效的邮箱地址", en="is no e-mail address")
 
 _EMAIL = re.compile(r"[^\s@\"(),:;<>\[\\\]]+@(?:[^\s@.\"(),:;<>\[\\\]]+\.)+[^\s@.\"(),:;<>\[\\\]]{2,}")
 
@@ -88,7 +90,7 @@ def _without(body: Mapping[str, Any], empty: Mapping[str, str | int]) -> Mapping
     return {name: value for name, value in body.items() if name not in left_out} if left_out else body
 
 
-def image_submission(body: Mapping[str, Any], owner: str | None, language: str) -> Submission:
+def image_submission(body: Mapping[str, Any], owner: str | None) -> Submission:
     """Read the body of `POST /api/v1/ai/image/task`; `options` are laid beside the old server's own keys.
 
     *body* is as `image_meaning` returns it.
@@ -96,13 +98,13 @@ def image_submission(body: Mapping[str, Any], owner: str | None, language: str) 
     Raises:
         InvalidSubmission: its shape is wrong; what the values mean is the provider's to judge.
     """
-    fields = Fields(members=body, language=language)
+    fields = Fields(members=body)
     fields.check_known(IMAGE_KEYS)
     fields.given("prompt", required=True)
     user_id = fields.text("user_id", 1, LONGEST_USER_ID, required=True)
     model = fields.text("model", 1, LONGEST_NAME)
     given = {name: body[name] for name in PASSED_ON if name in body}
-    options = Fields(members=fields.json_object("options"), language=language, prefix="options.")
+    options = Fields(members=fields.json_object("options"), prefix="options.")
     for name in options.members:
         if name in given or name in ("user_id", "model"):
             options.report(name, TWICE, other=name)
@@ -123,13 +125,13 @@ def image_submission(body: Mapping[str, Any], owner: str | None, language: str) 
     )
 
 
-def task_submission(body: Mapping[str, Any], owner: str | None, language: str, max_delay_s: int) -> Submission:
+def task_submission(body: Mapping[str, Any], owner: str | None, max_delay_s: int) -> Submission:
     """Read the body of `POST /api/v1/ai/tasks`, as `task_meaning` returns it.
 
     Raises:
         InvalidSubmission: its shape is wrong.
     """
-    fields = Fields(members=body, language=language)
+    fields = Fields(members=body)
     fields.check_known(TASK_KEYS)
     type_ = fields.text("type", 1, LONGEST_NAME, required=True)
     model = fields.text("model", 1, LONGEST_NAME, required=True)
@@ -153,18 +155,18 @@ def task_submission(body: Mapping[str, Any], owner: str | None, language: str, m
     )
 
 
-def new_user(body: Mapping[str, Any], language: str) -> UserFields:
+def new_user(body: Mapping[str, Any]) -> UserFields:
     """Read the body of `POST /api/v1/users`. Raises InvalidSubmission."""
-    return _user(body, language, required=True)
+    return _user(body, required=True)
 
 
-def user_change(body: Mapping[str, Any], language: str) -> UserFields:
+def user_change(body: Mapping[str, Any]) -> UserFields:
     """Read the body of `PUT /api/v1/users/:id`. Raises InvalidSubmission."""
-    return _user(_without(without_nulls(body), EMPTY_CHANGE), language, required=False)
+    return _user(_without(without_nulls(body), EMPTY_CHANGE), required=False)
 
 
-def _user(body: Mapping[str, Any], language: str, *, required: bool) -> UserFields:
-    fields = Fields(members=body, language=language)
+def _user(body: Mapping[str, Any], *, required: bool) -> UserFields:
+    fields = Fields(members=body)
     fields.check_known(USER_KEYS)
     email = fields.text("email", 3, LONGEST_EMAIL, required=required)
     if email is not None and not _EMAIL.fullmatch(email):

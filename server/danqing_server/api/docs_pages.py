@@ -9,8 +9,9 @@ from typing import Any
 
 from sanic import Blueprint, HTTPResponse, Request
 
+from danqing_plugins import Message
 from danqing_server.api.documentation import undescribed
-from danqing_server.api.messages import CONFLICTS, NOT_FOUND, Text
+from danqing_server.api.messages import CONFLICTS, NOT_FOUND
 from danqing_server.api.problems import BAD_REQUEST, OVERLOADED_SERVER, PROBLEMS, Kind
 from danqing_server.api.routing import on_get
 from danqing_server.errors import NotFound
@@ -83,7 +84,7 @@ def _kinds() -> list[Kind]:
     return sorted(by_code.values(), key=lambda kind: (kind.status, kind.code))
 
 
-def _row(status: int, code: str, title: Text, message: Text) -> str:
+def _row(status: int, code: str, title: Message, message: Message) -> str:
     cells = (f"{title.zh}：{message.zh}", f"{title.en}: {message.en}")
     shown = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
     return f'<tr id="{escape(code)}"><td><code>{escape(code)}</code></td><td>{status}</td>{shown}</tr>'

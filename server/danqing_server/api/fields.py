@@ -8,8 +8,7 @@ from typing import Any
 
 import attrs
 
-from danqing_plugins import Problem
-from danqing_server.api.messages import Text
+from danqing_plugins import Message, Problem
 from danqing_server.codec import shorten
 from danqing_server.errors import InvalidSubmission
 
@@ -17,15 +16,15 @@ __all__ = ["Fields"]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
-REQUIRED = Text("必填", "is required")
-NOT_TEXT = Text("必须是字符串", "must be a string")
-NOT_WHOLE = Text("必须是整数", "must be a whole number")
-NOT_OBJECT = Text("必须是 JSON 对象", "must be a JSON object")
-LENGTH = Text("长度必须为 {low} 到 {high} 个字符", "must have {low} to {high} characters")
-CONTROL = Text("不能包含控制字符", "may not contain control characters")
-RANGE = Text("必须在 {low} 到 {high} 之间", "must be between {low} and {high}")
-CHOICE = Text("只能是：{allowed}", "must be one of: {allowed}")
-UNKNOWN = Text("未知字段；可用字段：{known}", "unknown field; known: {known}")
+REQUIRED = Message(key="required", zh="必填", en="is required")
+NOT_TEXT = Message(key="not_text", zh="必须是字符串", en="must be a string")
+NOT_WHOLE = Message(key="not_whole", zh="必须是整数", en="must be a whole number")
+NOT_OBJECT = Message(key="not_object", zh="必须是 JSON 对象", en="must be a JSON object")
+LENGTH = Message(key="length", zh="长度必须为 {low} 到 {high} 个字符", en="must have {low} to {high} characters")
+CONTROL = Message(key="control_characters", zh="不能包含控制字符", en="may not contain control characters")
+RANGE = Message(key="out_of_range", zh="必须在 {low} 到 {high} 之间", en="must be between {low} and {high}")
+CHOICE = Message(key="not_one_of", zh="只能是：{allowed}", en="must be one of: {allowed}")
+UNKNOWN = Message(key="unknown_field", zh="未知字段；可用字段：{known}", en="unknown field; known: {known}")
 
 
 @attrs.define(kw_only=True)
@@ -33,15 +32,13 @@ class Fields:
     """The members of an object a client sent. A null counts as absent. `prefix` stands before every name."""
 
     members: Mapping[str, Any] = attrs.field(repr=False)
-    language: str
     prefix: str = ""
     problems: list[Problem] = attrs.field(factory=list)
 
-    def report(self, name: str, text: Text, **values: object) -> None:
+    def report(self, name: str, message: Message, **values: object) -> None:
         """Note that the member *name* is wrong."""
-        message = text.to(self.language, **values)
-        value = shorten(self.members.get(name))
-        self.problems.append(Problem(field=self.prefix + str(shorten(name)), message=message, value=value))
+        field, value = self.prefix + str(shorten(name)), shorten(self.members.get(name))
+        self.problems.append(Problem(field=field, message=message(**values), value=value))
 
     def check_known(self, known: Sequence[str]) -> None:
         """Report every member that is not among *known*."""

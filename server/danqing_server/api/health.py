@@ -11,10 +11,11 @@ from typing import Any
 import attrs
 from sanic import Blueprint, HTTPResponse, Request
 
+from danqing_plugins import Message
 from danqing_server.api.answers import json_answer
 from danqing_server.api.documentation import Answer, described
 from danqing_server.api.entry import services_of
-from danqing_server.api.messages import Text, language_of
+from danqing_server.api.messages import language_of
 from danqing_server.api.routing import on_get
 from danqing_server.api.services import HealthCheck, Services
 from danqing_server.api.views import gate_view
@@ -25,11 +26,11 @@ __all__ = ["routes"]
 
 CHECK_TIMEOUT_S = 1.0
 
-WORKING = Text("服务正常运行", "The service works")
-FAILING = Text("服务不可用", "The service is unavailable")
-DRAINING = Text("服务正在停止", "The service is stopping")
-SILENT = Text("未在限定时间内响应", "does not answer in time")
-BROKEN = Text("不可用", "does not work")
+WORKING = Message(key="health.working", zh="服务正常运行", en="The service works")
+FAILING = Message(key="health.failing", zh="服务不可用", en="The service is unavailable")
+DRAINING = Message(key="health.draining", zh="服务正在停止", en="The service is stopping")
+SILENT = Message(key="health.silent", zh="未在限定时间内响应", en="does not answer in time")
+BROKEN = Message(key="health.broken", zh="不可用", en="does not work")
 
 _VERSION = importlib.metadata.version("danqing")
 
@@ -42,9 +43,9 @@ routes = Blueprint("health")
 class _Round:
     """One round of checks, shared by everyone who asks while it runs: asking costs the outside systems nothing."""
 
-    running: asyncio.Task[dict[str, Text | None]] | None = None
+    running: asyncio.Task[dict[str, Message | None]] | None = None
 
-    async def ask(self, checks: Mapping[str, HealthCheck]) -> dict[str, Text | None]:
+    async def ask(self, checks: Mapping[str, HealthCheck]) -> dict[str, Message | None]:
         """Return what is wrong with each part, None for nothing."""
         if self.running is None or self.running.done():
             self.running = asyncio.create_task(_check_all(checks))
@@ -89,18 +90,18 @@ def new_round() -> _Round:
     return _Round()
 
 
-def _message(services: Services, *, works: bool) -> Text:
+def _message(services: Services, *, works: bool) -> Message:
     if works:
         return WORKING
     return DRAINING if services.draining else FAILING
 
 
-async def _check_all(checks: Mapping[str, HealthCheck]) -> dict[str, Text | None]:
+async def _check_all(checks: Mapping[str, HealthCheck]) -> dict[str, Message | None]:
     found = await asyncio.gather(*(_check(name, check) for name, check in checks.items()))
     return dict(zip(checks, found, strict=True))
 
 
-async def _check(name: str, check: HealthCheck) -> Text | None:
+async def _check(name: str, check: HealthCheck) -> Message | None:
     """Return what is wrong, in words that name no address."""
     try:
         async with asyncio.timeout(CHECK_TIMEOUT_S):

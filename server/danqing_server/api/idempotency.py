@@ -13,8 +13,7 @@ from typing import Any
 import attrs
 from sanic import Request
 
-from danqing_plugins import Problem
-from danqing_server.api.messages import Text, language_of
+from danqing_plugins import Message, Problem
 from danqing_server.api.services import Services
 from danqing_server.codec import dump_json, shorten
 from danqing_server.errors import InvalidSubmission
@@ -24,7 +23,11 @@ from danqing_server.submission.request import Repeat, Submission
 __all__ = ["HEADER", "created_headers", "repeat_of", "submit_once"]
 
 HEADER = "Idempotency-Key"
-MALFORMED = Text("必须是 1 到 255 个可见 ASCII 字符", "must have 1 to 255 visible ASCII characters")
+MALFORMED = Message(
+    key="idempotency_key.malformed",
+    zh="必须是 1 到 255 个可见 ASCII 字符",
+    en="must have 1 to 255 visible ASCII characters",
+)
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
@@ -46,7 +49,6 @@ async def submit_once(
         sent,
         submission.owner,
         services.settings.coalesce_s,
-        language_of(request.headers),
         meant=meant,
     )
     if repeat is not None:
@@ -66,7 +68,6 @@ def repeat_of(
     sent: Mapping[str, Any],
     owner: str | None,
     coalesce_s: float,
-    language: str,
     *,
     meant: Mapping[str, Any] | None = None,
 ) -> Repeat | None:
@@ -86,7 +87,7 @@ def repeat_of(
         shared = _digest("request", owner or "", meaning or fingerprint)
         return Repeat(key=shared, fingerprint=fingerprint, meaning=meaning, joins_for_s=coalesce_s)
     if not _KEY.fullmatch(key):
-        raise InvalidSubmission([Problem(field=HEADER, message=MALFORMED.to(language), value=shorten(key))])
+        raise InvalidSubmission([Problem(field=HEADER, message=MALFORMED(), value=shorten(key))])
     return Repeat(key=_digest("key", owner or "", key), fingerprint=fingerprint, meaning=meaning)
 
 

@@ -6,13 +6,14 @@ from typing import Any
 
 from sanic import Blueprint, HTTPResponse, Request
 
+from danqing_plugins import Message
 from danqing_server.api.answers import json_answer, prepared_answer, success, success_body
 from danqing_server.api.bodies import image_meaning, image_submission
 from danqing_server.api.documentation import KEY_HEADER, Answer, described
 from danqing_server.api.entry import admit, admit_change
 from danqing_server.api.idempotency import created_headers, submit_once
 from danqing_server.api.links import base_url
-from danqing_server.api.messages import CHINESE, Text, language_of
+from danqing_server.api.messages import language_of
 from danqing_server.api.receiving import ReceivedObject
 from danqing_server.api.routing import on_get, on_post
 from danqing_server.api.views import Viewer, error_view
@@ -20,12 +21,16 @@ from danqing_server.models import FINISHED, Status, Task
 
 __all__ = ["routes"]
 
-CREATED = Text("图像生成任务创建成功", "Image task created")
-ACCEPTED = Text("任务已创建，正在处理中", "The task was created and is under way")
-PROCESSING = Text("任务处理中，请稍后查询", "The task is under way; ask again later")
-COMPLETED = Text("任务已完成", "The task is completed")
-FAILED = Text("任务失败", "The task failed")
-CANCELLED = Text("任务已取消", "The task was cancelled")
+CREATED = Message(key="image_task.created", zh="图像生成任务创建成功", en="Image task created")
+ACCEPTED = Message(
+    key="image_task.accepted", zh="任务已创建，正在处理中", en="The task was created and is under way"
+)
+PROCESSING = Message(
+    key="image_task.processing", zh="任务处理中，请稍后查询", en="The task is under way; ask again later"
+)
+COMPLETED = Message(key="image_task.completed", zh="任务已完成", en="The task is completed")
+FAILED = Message(key="image_task.failed", zh="任务失败", en="The task failed")
+CANCELLED = Message(key="image_task.cancelled", zh="任务已取消", en="The task was cancelled")
 
 routes = Blueprint("images", url_prefix="/api/v1/ai/image")
 
@@ -44,7 +49,7 @@ async def create_image_task(request: Request[Any, Any]) -> HTTPResponse:
     language = language_of(request.headers)
     async with ReceivedObject(request) as body:
         meant = image_meaning(body)
-        submission = image_submission(meant, owner, language)
+        submission = image_submission(meant, owner)
         accepted = await submit_once(request, services, submission, body, meant)
     task = accepted.task
     data = {"task_id": task.id, "status": task.status, "message": ACCEPTED.to(language)}
@@ -65,7 +70,7 @@ async def get_image_result(request: Request[Any, Any], task_id: str) -> HTTPResp
     services, owner = admit(request)
     task = await services.control.find(task_id, owner)
     base, language = base_url(request), language_of(request.headers)
-    viewer = Viewer(base, services.registry)
+    viewer = Viewer(base, services.registry, language)
     if task.status not in FINISHED:
         return _under_way(task, viewer, language, await services.forecast.retry_after_s(task))
     if task.status is not Status.COMPLETED:
@@ -101,9 +106,7 @@ def _completed(task: Task, viewer: Viewer) -> dict[str, Any]:
 def _failed(task: Task, viewer: Viewer, language: str) -> HTTPResponse:
     """Answer for a task that failed or was cancelled; the old clients know only `failed`."""
     title = (CANCELLED if task.status is Status.CANCELLED else FAILED).to(language)
-    error = error_view(task)
-    if task.status is Status.CANCELLED and language == CHINESE and error["code"] == "cancelled":
-        error["message"] = title
+    error = error_view(task, language)
     data = {"task_id": task.id, "status": Status.FAILED, "error": error, "images": viewer.images(task)}
     body = {"success": True, "data": data, "message": error["message"] or title, "error": title}
     return json_answer(body)

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import attrs
 
+from danqing_plugins import Message
 from danqing_server.errors import Overloaded
 
 __all__ = ["BodyBudget", "Holding"]
 
 RETRY_AFTER_S = 1
+
+TOO_MANY_BODIES = Message(
+    key="too_many_bodies",
+    en="too many request bodies are being read; try again in a moment",
+    zh="正在接收的请求体过多，请稍后重试",
+)
 
 
 @attrs.define(eq=False)
@@ -35,9 +42,7 @@ class Holding:
     def add(self, size_bytes: int) -> None:
         """Hold more. Raises Overloaded when there is no room; what is held stays."""
         if self._budget.held_bytes + size_bytes > self._budget.limit_bytes:
-            raise Overloaded(
-                "too many request bodies are being read", retry_after_s=RETRY_AFTER_S, server_wide=True
-            )
+            raise Overloaded(TOO_MANY_BODIES(), retry_after_s=RETRY_AFTER_S, server_wide=True)
         self._budget.held_bytes += size_bytes
         self.size_bytes += size_bytes
 

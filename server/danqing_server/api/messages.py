@@ -1,30 +1,17 @@
-"""Chinese and English: which one a client reads, and the texts it is shown."""
+"""Which language a client reads, and what is told of absence and of conflicts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
 
-import attrs
+from danqing_plugins import Message
 
-__all__ = ["CHINESE", "CONFLICTS", "ENGLISH", "NOT_FOUND", "Text", "language_of"]
+__all__ = ["CHINESE", "CONFLICTS", "ENGLISH", "NOT_FOUND", "language_of"]
 
 CHINESE = "zh"
 ENGLISH = "en"
 LONGEST_HEADER = 200
-
-
-@attrs.frozen
-class Text:
-    """One message in both languages; either may hold `str.format` fields."""
-
-    zh: str
-    en: str
-
-    def to(self, language: str, **values: object) -> str:
-        """Return the message in *language*, filled with *values*."""
-        text = self.en if language == ENGLISH else self.zh
-        return text.format(**values) if values else text
 
 
 def language_of(headers: Mapping[str, str]) -> str:
@@ -58,19 +45,21 @@ def _weight(parameters: str) -> float:
         return 0.0
 
 
-NOT_FOUND: Mapping[str, Text] = {
-    "task": Text("任务不存在", "No such task"),
-    "user": Text("用户不存在", "No such user"),
-    "asset": Text("图片不存在", "No such picture"),
+NOT_FOUND: Mapping[str, Message] = {
+    "task": Message(key="task_not_found", zh="任务不存在", en="No such task"),
+    "user": Message(key="user_not_found", zh="用户不存在", en="No such user"),
+    "asset": Message(key="asset_not_found", zh="图片不存在", en="No such picture"),
 }
 
-CONFLICTS: Mapping[str, Text] = {
-    "email_taken": Text("邮箱已被使用", "E-mail address taken"),
-    "task_pending": Text("任务仍在等待中", "Task is pending"),
-    "task_scheduled": Text("任务尚未到执行时间", "Task is scheduled"),
-    "task_processing": Text("任务正在处理中", "Task is processing"),
-    "task_completed": Text("任务已完成", "Task is completed"),
-    "task_failed": Text("任务已失败", "Task has failed"),
-    "task_cancelled": Text("任务已取消", "Task is cancelled"),
-    "task_busy": Text("任务状态刚刚发生变化，请重试", "Task changed meanwhile; try again"),
+CONFLICTS: Mapping[str, Message] = {
+    "email_taken": Message(key="email_taken", zh="邮箱已被使用", en="E-mail address taken"),
+    "task_pending": Message(key="task_pending", zh="任务仍在等待中", en="Task is pending"),
+    "task_scheduled": Message(key="task_scheduled", zh="任务尚未到执行时间", en="Task is scheduled"),
+    "task_processing": Message(key="task_processing", zh="任务正在处理中", en="Task is processing"),
+    "task_completed": Message(key="task_completed", zh="任务已完成", en="Task is completed"),
+    "task_failed": Message(key="task_failed", zh="任务已失败", en="Task has failed"),
+    "task_cancelled": Message(key="task_cancelled", zh="任务已取消", en="Task is cancelled"),
+    "task_busy": Message(
+        key="task_busy", zh="任务状态刚刚发生变化，请重试", en="Task changed meanwhile; try again"
+    ),
 }

@@ -9,9 +9,9 @@ from typing import Any
 import attrs
 from sanic import exceptions as sanic_errors
 
-from danqing_plugins import Problem
+from danqing_plugins import Message, Problem, Text, in_language
 from danqing_server import errors
-from danqing_server.api.messages import CONFLICTS, ENGLISH, NOT_FOUND, Text
+from danqing_server.api.messages import CONFLICTS, NOT_FOUND
 from danqing_server.codec import shorten
 
 __all__ = ["PROBLEMS", "HeadTooLarge", "Kind", "ProblemReport", "report_of"]
@@ -27,13 +27,15 @@ class Kind:
 
     status: int
     code: str
-    title: Text
-    message: Text
+    title: Message
+    message: Message
     retryable: bool = False
 
 
 def _kind(status: int, code: str, zh: str, en: str, why_zh: str, why_en: str, *, retryable: bool = False) -> Kind:
-    return Kind(status=status, code=code, title=Text(zh, en), message=Text(why_zh, why_en), retryable=retryable)
+    title = Message(key=code, zh=zh, en=en)
+    message = Message(key=f"{code}.why", zh=why_zh, en=why_en)
+    return Kind(status=status, code=code, title=title, message=message, retryable=retryable)
 
 
 UNEXPECTED = _kind(
@@ -200,13 +202,15 @@ def report_of(error: BaseException, language: str) -> ProblemReport:
         status=kind.status,
         code=kind.code,
         title=kind.title.to(language),
-        message=kind.message.to(language),
+        message=_message(error, kind, language),
         retryable=kind.retryable,
         retry_after_s=_retry_after_s(error, kind),
     )
     match error:
         case errors.InvalidSubmission():
-            return attrs.evolve(report, message=_summary(error.problems), details=_details(error.problems))
+            return attrs.evolve(
+                report, message=_summary(error.problems, language), details=_details(error.problems, language)
+            )
         case errors.NotFound():
             return _not_found(report, error, language)
         case errors.Conflict():
@@ -227,6 +231,12 @@ def _find(error: BaseException) -> Kind:
     if isinstance(error, sanic_errors.SanicException) and status is not None and 400 <= status < 500:
         return attrs.evolve(BAD_REQUEST, status=status)
     return UNEXPECTED
+
+
+def _message(error: BaseException, kind: Kind, language: str) -> str:
+    """Return what the error says itself when that is meant for users, else what is said of its kind."""
+    said = error.message if isinstance(error, errors.DanqingError) else ""
+    return in_language(said, language) if isinstance(said, Text) else kind.message.to(language)
 
 
 def _retry_after_s(error: BaseException, kind: Kind) -> int | None:
@@ -253,22 +263,26 @@ def _not_found(report: ProblemReport, error: errors.NotFound, language: str) -> 
 def _conflict(report: ProblemReport, error: errors.Conflict, language: str) -> ProblemReport:
     known = CONFLICTS.get(error.code)
     title = report.title if known is None else known.to(language)
-    in_english = str(error) if language == ENGLISH or known is None else title
-    return attrs.evolve(
-        report, code=error.code, title=title, message=in_english, retryable=error.code == "task_busy"
-    )
+    message = report.message if isinstance(error.message, Text) else title
+    return attrs.evolve(report, code=error.code, title=title, message=message, retryable=error.code == "task_busy")
 
 
-def _summary(problems: Sequence[Problem]) -> str:
-    shown = "; ".join(f"{problem.field}: {problem.message}" for problem in problems[:MOST_DETAILS])
+def _summary(problems: Sequence[Problem], language: str) -> str:
+    told = [f"{problem.field}: {in_language(problem.message, language)}" for problem in problems[:MOST_DETAILS]]
+    shown = "; ".join(told)
     if len(problems) > MOST_DETAILS:
         shown = f"{shown}; … (+{len(problems) - MOST_DETAILS})"
     return shown if len(shown) <= LONGEST_MESSAGE else f"{shown[:LONGEST_MESSAGE]}…"
 
 
-def _details(problems: Sequence[Problem]) -> tuple[Mapping[str, Any], ...]:
+def _details(problems: Sequence[Problem], language: str) -> tuple[Mapping[str, Any], ...]:
     return tuple(
-        {"field": problem.field, "message": problem.message, "value": _shown(problem)}
+        {
+            "field": problem.field,
+            "message": in_language(problem.message, language),
+            "code": problem.message.key or None if isinstance(problem.message, Text) else None,
+            "value": _shown(problem),
+        }
         for problem in problems[:MOST_DETAILS]
     )
 

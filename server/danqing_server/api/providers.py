@@ -6,18 +6,18 @@ from typing import Any
 
 from sanic import Blueprint, HTTPResponse, Request
 
-from danqing_plugins import ModelInfo, Price, ProviderInfo
+from danqing_plugins import Message, ModelInfo, Price, ProviderInfo
 from danqing_server.api.answers import success
 from danqing_server.api.documentation import Answer, described
 from danqing_server.api.entry import admit
-from danqing_server.api.messages import Text, language_of
+from danqing_server.api.messages import language_of
 from danqing_server.api.routing import on_get
 from danqing_server.api.views import price_text
 from danqing_server.registry import Plugin
 
 __all__ = ["routes"]
 
-LISTED = Text("获取服务提供方成功", "Providers listed")
+LISTED = Message(key="providers.listed", zh="获取服务提供方成功", en="Providers listed")
 
 routes = Blueprint("providers", url_prefix="/api/v1/providers")
 

@@ -8,17 +8,18 @@ from typing import Any
 import attrs
 from sanic import Blueprint, HTTPResponse, Request
 
+from danqing_plugins import Message
 from danqing_server.api.answers import success
 from danqing_server.api.documentation import Answer, described
 from danqing_server.api.entry import admit
-from danqing_server.api.messages import Text, language_of
+from danqing_server.api.messages import language_of
 from danqing_server.api.routing import on_get
 from danqing_server.api.views import lane_view
 from danqing_server.queue.lanes import LaneDepth
 
 __all__ = ["routes"]
 
-FOUND = Text("获取队列状态成功", "Queue statistics")
+FOUND = Message(key="queue.found", zh="获取队列状态成功", en="Queue statistics")
 
 routes = Blueprint("queue", url_prefix="/api/v1/queue")
 

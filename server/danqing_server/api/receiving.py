@@ -12,7 +12,7 @@ from sanic import Request
 from sanic.exceptions import PayloadTooLarge, RequestTimeout
 from sanic.http import Http
 
-from danqing_plugins import Problem
+from danqing_plugins import Message, Problem
 from danqing_server.api.limits import BodyBudget, Holding
 from danqing_server.codec import parse_json_object
 from danqing_server.errors import BodyTooLarge, InvalidSubmission
@@ -24,6 +24,10 @@ MOST_VALUES = 100_000
 SHORTEST_WAIT_S = 15.0
 LINGER_S = 2.0
 SLOWEST_BYTES_PER_S = 256 * 1024
+
+TOO_MANY_VALUES = Message(
+    key="too_many_values", en="holds more than {most} values", zh="包含的值过多，最多 {most} 个"
+)
 
 
 @attrs.define(eq=False)
@@ -59,7 +63,7 @@ class ReceivedObject:
 
 async def _read_object(body: bytes) -> dict[str, Any]:
     if body.count(b",") + body.count(b"[") + body.count(b"{") > MOST_VALUES:
-        raise InvalidSubmission([Problem(field="request_body", message=f"holds more than {MOST_VALUES} values")])
+        raise InvalidSubmission([Problem(field="request_body", message=TOO_MANY_VALUES(most=MOST_VALUES))])
     if len(body) > LARGE_BYTES:
         return await asyncio.to_thread(parse_json_object, body)
     return parse_json_object(body)

@@ -248,7 +248,12 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             "request_id": _text(),
             "details": _list_of(
                 _object(
-                    {"field": _text(), "message": _text(), "value": {"nullable": True}},
+                    {
+                        "field": _text(),
+                        "message": _text(),
+                        "code": _nullable(_text("stable")),
+                        "value": {"nullable": True},
+                    },
                     required=("field", "message"),
                 )
             ),

@@ -12,14 +12,14 @@ from typing import Any
 import attrs
 from sanic import Blueprint, HTTPResponse, Request
 
-from danqing_plugins import Problem
+from danqing_plugins import Message, Problem
 from danqing_server.api.answers import prepared_answer, success, success_body
 from danqing_server.api.bodies import task_meaning, task_submission
 from danqing_server.api.documentation import KEY_HEADER, Answer, described, query
 from danqing_server.api.entry import Caller, admit, admit_change
 from danqing_server.api.idempotency import created_headers, submit_once
 from danqing_server.api.links import base_url
-from danqing_server.api.messages import Text, language_of
+from danqing_server.api.messages import language_of
 from danqing_server.api.receiving import ReceivedObject, discard_body
 from danqing_server.api.routing import on_delete, on_get, on_post
 from danqing_server.api.views import Viewer, explanation_view
@@ -34,16 +34,22 @@ MOST_LISTED = 100
 DEFAULT_LISTED = 20
 LARGEST_OFFSET = 2**31 - 1
 
-CREATED = Text("任务创建成功", "Task created")
-FOUND = Text("获取任务成功", "Task found")
-LISTED = Text("获取任务列表成功", "Tasks listed")
-CANCELLED = Text("任务已取消", "Task cancelled")
-RETRIED = Text("任务已重新排队", "Task queued again")
-EXPLAINED = Text("任务说明", "Task explained")
-DELETED = Text("任务已删除", "Task deleted")
-NOT_IN_RANGE = Text("必须是 {low} 到 {high} 之间的整数", "must be a whole number between {low} and {high}")
-NO_CURSOR = Text(
-    "不是有效的游标，请使用上一页返回的 next_cursor", "is no cursor; use next_cursor of the page before"
+CREATED = Message(key="task.created", zh="任务创建成功", en="Task created")
+FOUND = Message(key="task.found", zh="获取任务成功", en="Task found")
+LISTED = Message(key="task.listed", zh="获取任务列表成功", en="Tasks listed")
+CANCELLED = Message(key="task.cancelled", zh="任务已取消", en="Task cancelled")
+RETRIED = Message(key="task.retried", zh="任务已重新排队", en="Task queued again")
+EXPLAINED = Message(key="task.explained", zh="任务说明", en="Task explained")
+DELETED = Message(key="task.deleted", zh="任务已删除", en="Task deleted")
+NOT_IN_RANGE = Message(
+    key="task.not_in_range",
+    zh="必须是 {low} 到 {high} 之间的整数",
+    en="must be a whole number between {low} and {high}",
+)
+NO_CURSOR = Message(
+    key="task.no_cursor",
+    zh="不是有效的游标，请使用上一页返回的 next_cursor",
+    en="is no cursor; use next_cursor of the page before",
 )
 
 _CURSOR = re.compile(r"([0-9]{1,14})\.([A-Za-z0-9_.-]{1,200})")
@@ -73,7 +79,7 @@ async def create_task(request: Request[Any, Any]) -> HTTPResponse:
     language = language_of(request.headers)
     async with ReceivedObject(request) as body:
         meant = task_meaning(body)
-        submission = task_submission(meant, owner, language, services.settings.max_delay_s)
+        submission = task_submission(meant, owner, services.settings.max_delay_s)
         accepted = await submit_once(request, services, submission, body, meant)
     shown = _viewer(request, caller).task(accepted.task)
     return success(shown, CREATED.to(language), 201, created_headers(accepted))
@@ -97,7 +103,7 @@ async def get_task(request: Request[Any, Any], task_id: str) -> HTTPResponse:
     base, language = base_url(request), language_of(request.headers)
 
     def make() -> bytes:
-        return success_body(Viewer(base, services.registry).task(task), FOUND.to(language))
+        return success_body(Viewer(base, services.registry, language).task(task), FOUND.to(language))
 
     return prepared_answer(*services.control.answer(task, ("task", base, language), make))
 
@@ -113,7 +119,8 @@ async def explain_task(request: Request[Any, Any], task_id: str) -> HTTPResponse
     services, owner = admit(request)
     task = await services.control.find(task_id, owner)
     explanation = await services.forecast.explain(task)
-    return success(explanation_view(explanation), EXPLAINED.to(language_of(request.headers)))
+    language = language_of(request.headers)
+    return success(explanation_view(explanation, language), EXPLAINED.to(language))
 
 
 @on_get(routes, "/tasks/user/<user_id>")
@@ -132,7 +139,7 @@ async def list_tasks(request: Request[Any, Any], user_id: str) -> HTTPResponse:
     caller = admit(request)
     services, owner = caller
     language = language_of(request.headers)
-    page = _read_page({name: request.args.get(name) for name in request.args}, language)
+    page = _read_page({name: request.args.get(name) for name in request.args})
     found = await services.store.list_for_user(
         user_id, owner, limit=page.limit + 1, offset=page.offset, before=page.before
     )
@@ -182,14 +189,14 @@ async def delete_task(request: Request[Any, Any], task_id: str) -> HTTPResponse:
 
 
 def _viewer(request: Request[Any, Any], caller: Caller) -> Viewer:
-    return Viewer(base_url(request), caller.services.registry)
+    return Viewer(base_url(request), caller.services.registry, language_of(request.headers))
 
 
-def _one(request: Request[Any, Any], caller: Caller, task: Task, message: Text) -> HTTPResponse:
+def _one(request: Request[Any, Any], caller: Caller, task: Task, message: Message) -> HTTPResponse:
     return success(_viewer(request, caller).task(task), message.to(language_of(request.headers)))
 
 
-def _read_page(query: Mapping[str, str | None], language: str) -> _Page:
+def _read_page(query: Mapping[str, str | None]) -> _Page:
     """Read `limit`, `offset` and `cursor`; others are ignored. Raises InvalidSubmission."""
     problems: list[Problem] = []
 
@@ -199,7 +206,7 @@ def _read_page(query: Mapping[str, str | None], language: str) -> _Page:
             return default
         if re.fullmatch(r"[0-9]{1,10}", raw) and low <= int(raw) <= high:
             return int(raw)
-        message = NOT_IN_RANGE.to(language, low=low, high=high)
+        message = NOT_IN_RANGE(low=low, high=high)
         problems.append(Problem(field=name, message=message, value=shorten(raw)))
         return default
 
@@ -209,7 +216,7 @@ def _read_page(query: Mapping[str, str | None], language: str) -> _Page:
     if cursor is not None:
         before = _read_cursor(cursor)
         if before is None:
-            problems.append(Problem(field="cursor", message=NO_CURSOR.to(language), value=shorten(cursor)))
+            problems.append(Problem(field="cursor", message=NO_CURSOR(), value=shorten(cursor)))
     if problems:
         raise InvalidSubmission(problems)
     return _Page(limit=limit, offset=offset, before=before)

@@ -7,14 +7,14 @@ from typing import Any
 import attrs
 from sanic import Blueprint, HTTPResponse, Request
 
-from danqing_plugins import Problem
+from danqing_plugins import Message, Problem
 from danqing_server.api.answers import success
 from danqing_server.api.bodies import new_user, user_change
 from danqing_server.api.documentation import KEY_HEADER, Answer, described, query
 from danqing_server.api.entry import admit, admit_change
 from danqing_server.api.fields import REQUIRED
 from danqing_server.api.idempotency import HEADER, repeat_of
-from danqing_server.api.messages import Text, language_of
+from danqing_server.api.messages import language_of
 from danqing_server.api.receiving import ReceivedObject, discard_body
 from danqing_server.api.routing import on_delete, on_get, on_post, on_put
 from danqing_server.api.views import user_view
@@ -25,10 +25,10 @@ from danqing_server.models import User
 
 __all__ = ["routes"]
 
-CREATED = Text("用户创建成功", "User created")
-FOUND = Text("获取用户成功", "User found")
-UPDATED = Text("用户更新成功", "User updated")
-DELETED = Text("用户删除成功", "User deleted")
+CREATED = Message(key="user.created", zh="用户创建成功", en="User created")
+FOUND = Message(key="user.found", zh="获取用户成功", en="User found")
+UPDATED = Message(key="user.updated", zh="用户更新成功", en="User updated")
+DELETED = Message(key="user.deleted", zh="用户删除成功", en="User deleted")
 
 routes = Blueprint("users", url_prefix="/api/v1/users")
 
@@ -47,7 +47,7 @@ async def create_user(request: Request[Any, Any]) -> HTTPResponse:
     language = language_of(request.headers)
     async with ReceivedObject(request) as body:
         meant = without_nulls(body)
-        fields = new_user(meant, language)
+        fields = new_user(meant)
     now = services.clock.now()
     user = User(
         id=new_id(services.clock.now_ms()),
@@ -57,7 +57,7 @@ async def create_user(request: Request[Any, Any]) -> HTTPResponse:
         updated_at=now,
         owner=owner,
     )
-    repeat = repeat_of(request.headers.get(HEADER), "/api/v1/users", body, owner, 0, language, meant=meant)
+    repeat = repeat_of(request.headers.get(HEADER), "/api/v1/users", body, owner, 0, meant=meant)
     if repeat is not None:
         record = await services.submissions.keys.claim(repeat.key, repeat.fingerprint, user.id, repeat.meaning)
         if not record.answers(repeat.fingerprint, repeat.meaning):
@@ -88,7 +88,7 @@ async def find_user(request: Request[Any, Any]) -> HTTPResponse:
     language = language_of(request.headers)
     email = request.args.get("email")
     if not email:
-        raise InvalidSubmission([Problem(field="email", message=REQUIRED.to(language))])
+        raise InvalidSubmission([Problem(field="email", message=REQUIRED())])
     user = await services.users.find(owner, email=email)
     if user is None:
         raise NotFound("user", email)
@@ -118,7 +118,7 @@ async def update_user(request: Request[Any, Any], user_id: str) -> HTTPResponse:
     services, owner = admit_change(request)
     language = language_of(request.headers)
     async with ReceivedObject(request) as body:
-        fields = user_change(body, language)
+        fields = user_change(body)
     said = {"email": fields.email, "name": fields.name}
     sets = {name: value for name, value in said.items() if value is not None}
     user = await services.users.update(owner, user_id, {**sets, "updated_at": services.clock.now()})

@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from danqing_plugins import in_language
 from danqing_server.api.links import picture_url
 from danqing_server.clock import from_ms
 from danqing_server.forecast import Explanation, LaneView
@@ -34,10 +35,11 @@ def user_view(user: User) -> dict[str, Any]:
 
 @attrs.frozen
 class Viewer:
-    """Shows tasks to one client: `base` is how it reaches this server."""
+    """Shows tasks to one client: `base` is how it reaches this server, `language` what it reads."""
 
     base: str
     registry: Registry
+    language: str
 
     def task(self, task: Task) -> dict[str, Any]:
         """Return everything a user may know of a task."""
@@ -50,7 +52,7 @@ class Viewer:
             "model": task.model,
             "input": self._input(task),
             "output": self._output(task),
-            "error": None if task.error is None else error_view(task),
+            "error": None if task.error is None else error_view(task, self.language),
             "progress": task.progress,
             "attempts": task.attempts,
             "created_at": task.created_at,
@@ -61,7 +63,7 @@ class Viewer:
             "next_try_at": task.run_at if task.status is Status.PENDING else None,
             "priority": task.priority,
             "on_ambiguous": task.on_ambiguous,
-            "notes": list(task.notes),
+            "notes": [in_language(note, self.language) for note in task.notes],
             "images": task.images,
             "usage": _usage(task),
             "cost": _cost(task),
@@ -79,12 +81,12 @@ class Viewer:
             shown |= {"image_url": urls[0], "image_urls": urls}
         shown |= {"images": images, "partial": bool(task.failed_outputs)}
         if task.failed_outputs:
-            shown["errors"] = _picture_errors(task)
+            shown["errors"] = _picture_errors(task, self.language)
         return shown | {
             "model": task.model,
             "usage": _usage(task),
             "cost": _cost(task),
-            "notes": list(task.notes),
+            "notes": [in_language(note, self.language) for note in task.notes],
             "sandbox": self.is_sandbox(task),
         }
 
@@ -119,7 +121,7 @@ class Viewer:
     def _output(self, task: Task) -> dict[str, Any] | None:
         if not task.outputs and not task.result and task.status not in FINISHED:
             return None
-        errors = _picture_errors(task)
+        errors = _picture_errors(task, self.language)
         images = self.images(task)
         shown = {**task.result, "images": images, "errors": errors, "partial": bool(images and errors)}
         late = self.late(task)
@@ -139,7 +141,7 @@ class Viewer:
         return shown
 
 
-def explanation_view(explanation: Explanation) -> dict[str, Any]:
+def explanation_view(explanation: Explanation, language: str) -> dict[str, Any]:
     """Return why a task is not done, and what was tried."""
     task = explanation.task
     return {
@@ -154,7 +156,7 @@ def explanation_view(explanation: Explanation) -> dict[str, Any]:
         "attempts": task.attempts,
         "failures": task.failures,
         "leases_lost": task.leases_lost,
-        "last_error": None if task.error is None else error_view(task),
+        "last_error": None if task.error is None else error_view(task, language),
         "billed": _billed(task),
         "calls": [_call(call) for call in _in_order(task)],
     }
@@ -185,11 +187,11 @@ def gate_view(gate: Gate) -> dict[str, Any]:
     }
 
 
-def error_view(task: Task) -> dict[str, Any]:
+def error_view(task: Task, language: str) -> dict[str, Any]:
     """Return why a task failed or was cancelled."""
     if task.error is None:
         return {"code": task.status.value, "message": "", "retryable": True, "billed": _billed(task)}
-    return {**_error(task.error), "billed": _billed(task)}
+    return {**_error(task.error, language), "billed": _billed(task)}
 
 
 def price_text(amount_micro: int) -> str:
@@ -198,10 +200,13 @@ def price_text(amount_micro: int) -> str:
     return f"{whole}.{f'{micro:06d}'.rstrip('0').ljust(2, '0')}"
 
 
-def _error(error: TaskError) -> dict[str, Any]:
+def _error(error: TaskError, language: str) -> dict[str, Any]:
+    message = " ".join(
+        in_language(error.message, language).split()
+    )  # a line break would end the old shell loop's JSON
     return {
         "code": error.code,
-        "message": " ".join(error.message.split()),  # a line break would end the old shell loop's JSON
+        "message": message,
         "retryable": error.retryable,
         "billed": error.billed,
         "provider_code": error.provider_code,
@@ -209,9 +214,9 @@ def _error(error: TaskError) -> dict[str, Any]:
     }
 
 
-def _picture_errors(task: Task) -> list[dict[str, Any]]:
+def _picture_errors(task: Task, language: str) -> list[dict[str, Any]]:
     return [
-        {"index": output.index, **_error(output.error)}
+        {"index": output.index, **_error(output.error, language)}
         for output in task.failed_outputs
         if output.error is not None
     ]

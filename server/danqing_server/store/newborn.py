@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 
+from danqing_plugins import Text
 from danqing_server.codec import is_plain
 from danqing_server.models import Attempt, Status, Task
 
@@ -64,7 +65,8 @@ def started(task: Task, attempt: Attempt, deadline_at: datetime) -> Task:
 def _comes_back_the_same(task: Task) -> bool:
     """Tell whether what its plugin chose has the types that a look into MongoDB would give it."""
     notes = task.notes
-    return is_plain(task.input) and type(task.model) is str and type(notes) is tuple and is_plain(list(notes))
+    spoken = type(notes) is tuple and all(type(note) in (str, Text) and "\0" not in note for note in notes)
+    return spoken and is_plain(task.input) and type(task.model) is str
 
 
 def _copied(value: Any) -> Any:

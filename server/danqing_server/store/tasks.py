@@ -15,7 +15,7 @@ from bson.raw_bson import RawBSONDocument as Document
 from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
 from pymongo.errors import BulkWriteError
 
-from danqing_plugins import Problem
+from danqing_plugins import Message, Problem
 from danqing_server.batching import GATHER_S, Batcher
 from danqing_server.codec import from_document, to_document, value_of
 from danqing_server.errors import AttemptLost, InvalidSubmission, StoreUnavailable
@@ -31,6 +31,12 @@ LARGEST_DOCUMENT_BYTES = 2 * 1024 * 1024
 DUPLICATE_KEY = 11000
 FUTURE_MS = 60_000
 AFTER = ReturnDocument.AFTER
+NOT_STORABLE = Message(key="not_storable", en="holds a value that cannot be stored", zh="包含无法存储的值")
+TOO_LARGE = Message(
+    key="too_large_to_store",
+    en="is too large to be stored: {size} bytes, at most {most}",
+    zh="过大，无法存储：{size} 字节，最多 {most} 字节",
+)
 
 INDEXES = [
     IndexModel([("user_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)], name="by_user"),
@@ -288,11 +294,9 @@ def encode(task: Task) -> Document:
     try:
         encoded = bson.encode(to_document(task))
     except (bson.errors.InvalidDocument, OverflowError, UnicodeError) as error:
-        raise InvalidSubmission(
-            [Problem(field="request_body", message="holds a value that cannot be stored")]
-        ) from error
+        raise InvalidSubmission([Problem(field="request_body", message=NOT_STORABLE())]) from error
     if len(encoded) > LARGEST_DOCUMENT_BYTES:
-        message = f"is too large to be stored: {len(encoded)} bytes, at most {LARGEST_DOCUMENT_BYTES}"
+        message = TOO_LARGE(size=len(encoded), most=LARGEST_DOCUMENT_BYTES)
         raise InvalidSubmission([Problem(field="request_body", message=message)])
     return Document(encoded)
 

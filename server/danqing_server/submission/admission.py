@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from danqing_plugins import Reference
+from danqing_plugins import Message, Reference
 from danqing_server.assets.references import ParsedReference
 from danqing_server.assets.storage import Assets
 from danqing_server.clock import Clock
@@ -38,6 +38,11 @@ from danqing_server.worker.telling import entry_of
 
 __all__ = ["Accepted", "Submissions"]
 
+KEY_IN_USE = Message(
+    key="key_in_use",
+    en="other requests with this Idempotency-Key are under way; try again",
+    zh="相同 Idempotency-Key 的其他请求正在处理中，请稍后重试",
+)
 RACES = 10
 WITHIN_S = 50.0
 """How long a submission may take until its task is stored; after 60 s its client is told 503."""
@@ -154,7 +159,7 @@ class Submissions:
                 return await self._admit(made, checked.references, until_s)
             except Conflict:  # a duplicate was faster: look at what it made
                 continue
-        raise StoreUnavailable("the key is in use by other requests; try again")
+        raise StoreUnavailable(KEY_IN_USE())
 
     async def _replay(self, repeat: Repeat, record: KeyRecord) -> Task | None:
         """Return the task a key already has, made sure to run; None when it has none that answers."""
@@ -175,7 +180,7 @@ class Submissions:
                     continue
                 await self._push_or_leave(task)
             return await self.store.get(record.task_id)
-        raise StoreUnavailable("the task of this key changes too often; try again")
+        raise StoreUnavailable(KEY_IN_USE())
 
     def _answers(self, repeat: Repeat, task: Task) -> bool:
         if repeat.joins_for_s is None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from danqing_plugins import InvalidRequest, Prepared, Problem, ProviderInfo, Request
+from danqing_plugins import InvalidRequest, Message, Prepared, Problem, ProviderInfo, Request
 from danqing_server.assets.references import ParsedReference, find_own, parse_references
 from danqing_server.assets.storage import Assets
 from danqing_server.codec import shorten
@@ -19,6 +19,20 @@ from danqing_server.submission.request import Submission
 __all__ = ["Checked", "Checker"]
 
 LONGEST_STRING = 64 * 1024
+
+UNKNOWN_PROVIDER = Message(
+    key="unknown_provider", en="unknown provider; known: {known}", zh="未知的服务提供方；可用：{known}"
+)
+UNKNOWN_TYPE = Message(
+    key="unknown_type",
+    en="unknown task type of {provider}; known: {known}",
+    zh="{provider} 不支持该任务类型；可用：{known}",
+)
+TOO_LONG = Message(
+    key="too_long",
+    en="is too long: {count} characters, at most {most}",
+    zh="过长：{count} 个字符，最多 {most} 个",
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -55,11 +69,11 @@ class Checker:
         name = submission.provider or self.default_provider
         provider = self.registry.find_provider(name)
         if provider is None:
-            known = ", ".join(sorted(self.registry.providers)) or "none"
-            message = f"unknown provider; known: {known}"
+            known = ", ".join(sorted(self.registry.providers)) or "-"
+            message = UNKNOWN_PROVIDER(known=known)
             raise InvalidSubmission([Problem(field="provider", message=message, value=shorten(name))])
         if submission.type not in provider.types:
-            message = f"unknown task type of {provider.name}; known: {', '.join(provider.types)}"
+            message = UNKNOWN_TYPE(provider=provider.name, known=", ".join(provider.types))
             raise InvalidSubmission([Problem(field="type", message=message, value=shorten(submission.type))])
         return provider
 
@@ -109,7 +123,7 @@ class Checker:
 
 def _find_long_strings(value: object, path: str, name: Callable[[str], str], problems: list[Problem]) -> None:
     if isinstance(value, str) and len(value) > LONGEST_STRING:
-        message = f"is too long: {len(value)} characters, at most {LONGEST_STRING}"
+        message = TOO_LONG(count=len(value), most=LONGEST_STRING)
         problems.append(Problem(field=name(path), message=message, value=shorten(value)))
     elif isinstance(value, dict):
         for key, item in value.items():

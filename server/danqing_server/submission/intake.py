@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import attrs
 
-from danqing_plugins import TaskEventKind
+from danqing_plugins import Message, TaskEventKind
 from danqing_server.batching import Batcher
 from danqing_server.clock import Clock
 from danqing_server.errors import Conflict, InvalidSubmission, QueueUnavailable, StoreUnavailable
@@ -34,6 +34,11 @@ __all__ = ["NOT_ACKNOWLEDGED", "Intake", "Workers"]
 VOID_TRIES = 7200
 VOID_PAUSE_S = 0.5
 NOT_ACKNOWLEDGED = "not_acknowledged"
+NOT_CONFIRMED = Message(
+    key="not_acknowledged",
+    en="the server could not confirm this task when it was submitted, and cancelled it",
+    zh="提交时服务器未能确认此任务已保存，因此已将其取消",
+)
 PATIENCE_S = 2.0
 """How long a task may wait for a batch; under load it is milliseconds, only a hanging MongoDB makes it longer."""
 
@@ -165,8 +170,7 @@ class Intake:
         The tombstone takes the id, so that an insert still under way finds it taken.
         """
         now = self.clock.now()
-        message = "the server could not confirm this task when it was submitted, and cancelled it"
-        error = TaskError(code=NOT_ACKNOWLEDGED, message=message, retryable=True)
+        error = TaskError(code=NOT_ACKNOWLEDGED, message=NOT_CONFIRMED(), retryable=True)
         tombstone = task.changed(
             status=Status.CANCELLED,
             transition_id=new_token(),

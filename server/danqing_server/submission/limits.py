@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from danqing_plugins import Message
 from danqing_server.errors import Overloaded
 from danqing_server.forecast import Forecast
 from danqing_server.queue.lanes import Queue
@@ -13,6 +14,17 @@ __all__ = ["QueueLimits"]
 LONGEST_RETRY_AFTER_S = 600
 UNKNOWN_RETRY_AFTER_S = 30
 MOST_CROWDED = 10_000
+
+LANE_FULL = Message(
+    key="lane_full",
+    en="{waiting} tasks of {lane} are waiting, at most {most} may",
+    zh="{lane} 已有 {waiting} 个任务在等待，最多允许 {most} 个，请稍后重试",
+)
+USER_FULL = Message(
+    key="user_full",
+    en="{waiting} tasks of this user are waiting, at most {most} may",
+    zh="该用户已有 {waiting} 个任务在等待，最多允许 {most} 个，请稍后重试",
+)
 
 
 @attrs.define(eq=False)
@@ -35,7 +47,7 @@ class QueueLimits:
         waiting = view.depth.queued + view.depth.delayed
         if waiting >= self.most_in_lane:
             retry_after_s = _retry_after_s(view.drained_in_s(1 + waiting - self.most_in_lane))
-            message = f"{waiting} tasks of {lane} are waiting, at most {self.most_in_lane} may"
+            message = LANE_FULL(waiting=waiting, lane=lane, most=self.most_in_lane)
             raise Overloaded(message, retry_after_s=retry_after_s, server_wide=True)
         if (lane, user_id) in self._crowded:
             await self._check_user(lane, user_id, view.pace.per_s)
@@ -53,7 +65,7 @@ class QueueLimits:
             self._crowded.pop((lane, user_id), None)
             return
         excess = 1 + waiting - self.most_of_user
-        message = f"{waiting} tasks of this user are waiting, at most {self.most_of_user} may"
+        message = USER_FULL(waiting=waiting, most=self.most_of_user)
         raise Overloaded(message, retry_after_s=_retry_after_s(excess / per_s if per_s else None))
 
 

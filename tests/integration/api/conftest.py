@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -44,8 +45,10 @@ class Client:
     async def ask(self, method: str, path: str, **options: Any) -> Reply:
         """Send one request and read its answer."""
         async with self.session.request(method, self.base + path, **options) as answer:
-            body = await answer.read()
-            return Reply(answer.status, CIMultiDict(answer.headers), body)
+            reply = Reply(answer.status, CIMultiDict(answer.headers), await answer.read())
+        if "Accept-Language" not in (options.get("headers") or {}) and path.startswith("/api/"):
+            assert english_of(reply) == []
+        return reply
 
 
 @attrs.frozen
@@ -60,6 +63,28 @@ class Reply:
     def json(self) -> Any:
         """The body as JSON."""
         return orjson.loads(self.body)
+
+
+ENGLISH = re.compile(r"(?:^|\s)(?:a|an|the|is|are|was|must|may|not|of|to|be|it|and|or|known|unknown)(?=\s|$|:)")
+TEXTS = frozenset({"message", "error", "title", "notes", "reason"})
+
+
+def english_of(reply: Reply) -> list[str]:
+    """Return what an answer to a client that reads Chinese says in English (U3); quoted names are no words."""
+    if "json" not in reply.headers.get("Content-Type", "") or not reply.body:
+        return []
+    return [text for text in _texts(reply.json) if ENGLISH.search(re.sub(r"`[^`]*`", "", text))]
+
+
+def _texts(value: Any, name: str = "") -> Iterator[str]:
+    if isinstance(value, str) and name in TEXTS:
+        yield value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _texts(item, key)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item, name)
 
 
 Open = Callable[..., AbstractAsyncContextManager[Client]]

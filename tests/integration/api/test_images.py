@@ -76,7 +76,7 @@ class TestSubmission:
     async def test_h19_key_used_before_the_upgrade_is_known(self, api: Client) -> None:
         """H19: an older release wrote down the hash of what was sent, nulls and all."""
         body = {**README, "size": None, "options": {"seed": None}}
-        old = repeat_of("k1", TASK, body, None, 0, "zh")
+        old = repeat_of("k1", TASK, body, None, 0)
         assert old is not None
         await api.services.submissions.keys.claim(old.key, old.fingerprint, "scripted_img_old")
         reply = await api.ask("POST", TASK, json=body, headers={"Idempotency-Key": "k1"})
@@ -161,7 +161,7 @@ class TestResult:
         await api.services.store.insert(make_task("t1", Status.FAILED))
         body = (await api.ask("GET", f"{RESULT}t1")).json
         assert body["data"]["error"]["code"] == "content_rejected"
-        assert body["data"]["error"]["message"] == body["message"] == "it was refused"
+        assert body["data"]["error"]["message"] == body["message"] == "请求 被拒绝"
         assert body["error"] == "任务失败"
 
     async def test_cancelled_is_told_by_its_code(self, api: Client) -> None:

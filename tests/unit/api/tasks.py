@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from danqing_plugins import Price, Reference
+from danqing_plugins import Price, Reference, Text
 from danqing_server.models import (
     Asset,
     Attempt,
@@ -51,7 +51,9 @@ def make_task(task_id: str = "scripted_img_1", status: Status = Status.PENDING, 
         task = attrs.evolve(task, run_at=NOW + timedelta(hours=1))
     if status in (Status.FAILED, Status.CANCELLED):
         code = "cancelled" if status is Status.CANCELLED else "content_rejected"
-        task = attrs.evolve(task, error=TaskError(code=code, message="it\nwas refused", request_id="r1"))
+        task = attrs.evolve(
+            task, error=TaskError(code=code, message=Text("it\nwas refused", "请求\n被拒绝"), request_id="r1")
+        )
     if status is Status.COMPLETED:
         task = attrs.evolve(task, outputs={"0": kept_picture(task_id, 0)}, calls={"c1": paid_call()}, progress=1.0)
     return attrs.evolve(task, **changes)
@@ -73,7 +75,7 @@ def kept_picture(task_id: str, index: int, **changes: Any) -> Output:
 
 def failed_picture(index: int) -> Output:
     """Return a picture that will not come."""
-    error = TaskError(code="content_rejected", message="refused", billed=Billed.NO)
+    error = TaskError(code="content_rejected", message=Text("refused", "被拒绝"), billed=Billed.NO)
     return Output(index=index, state=OutputState.FAILED, at=NOW, error=error)
 
 

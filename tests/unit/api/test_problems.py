@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import pytest
 from sanic import exceptions as sanic_errors
 
-from danqing_plugins import Problem
+from danqing_plugins import Problem, Text
 from danqing_server import errors
+from danqing_server.api.fields import REQUIRED
 from danqing_server.api.problems import MOST_DETAILS, PROBLEMS, report_of
 
 
@@ -58,6 +59,25 @@ class TestReport:
         assert texts.details[0]["value"] is None
         assert numbers.details[0]["value"] == 5
         assert "secret" not in texts.message
+
+    def test_u3_texts_are_shown_in_the_clients_language(self) -> None:
+        """U3: the problem's word, and the sum of them; `code` names it for programs."""
+        problem = Problem(field="n", message=REQUIRED())
+        for language, word in (("zh", "必填"), ("en", "is required")):
+            found = report_of(errors.InvalidSubmission([problem]), language)
+            assert found.message == f"n: {word}"
+            assert (found.details[0]["message"], found.details[0]["code"]) == (word, "required")
+
+    def test_u3_plugins_own_words_stay_as_they_are(self) -> None:
+        """U3: a plain string has one language and no code."""
+        found = report_of(errors.InvalidSubmission([Problem(field="n", message="too odd")]), "zh")
+        assert (found.details[0]["message"], found.details[0]["code"]) == ("too odd", None)
+
+    def test_u3_an_error_meant_for_users_speaks_for_itself(self) -> None:
+        """U3: what is plain may hold anything, and is for the log."""
+        told = errors.Overloaded(Text("5 are waiting", "已有 5 个"), retry_after_s=7)
+        assert [report_of(told, language).message for language in ("zh", "en")] == ["已有 5 个", "5 are waiting"]
+        assert "secret" not in report_of(errors.Overloaded("secret", retry_after_s=7), "en").message
 
     def test_long_values_are_shortened(self) -> None:
         """An error is no echo."""

@@ -12,7 +12,7 @@ from tests.unit.api.tasks import NOW, failed_picture, kept_picture, make_task, p
 
 
 def _viewer() -> Viewer:
-    return Viewer("http://here", Registry((), {}, None))  # type: ignore[arg-type]
+    return Viewer("http://here", Registry((), {}, None), "en")  # type: ignore[arg-type]
 
 
 class TestTaskView:

@@ -28,6 +28,7 @@ PUBLIC = [
     "Job",
     "Lazy",
     "Log",
+    "Message",
     "ModelInfo",
     "OutcomeUnknown",
     "PluginContext",
@@ -47,8 +48,10 @@ PUBLIC = [
     "Source",
     "TaskEvent",
     "TaskEventKind",
+    "Text",
     "Unavailable",
     "hookimpl",
+    "in_language",
     "wrap",
 ]
 
