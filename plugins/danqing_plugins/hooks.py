@@ -90,7 +90,9 @@ def danqing_stop() -> Awaitable[None] | None:
 
 @hookspec
 def danqing_task_event(event: TaskEvent) -> Awaitable[None] | None:
-    """Hear of a task's change of status, after it is stored; at least once per change. New in 0.1.
+    """Hear of a task's change of status, soon after it is stored. New in 0.1.
 
-    What it raises is logged and changes nothing.
+    Told by the process that made the change: in order, one at a time, each for ten seconds at most; nobody waits
+    for it. A change is not told when its process dies first, nor when a thousand others wait to be told. What it
+    raises is logged and changes nothing.
     """

@@ -224,7 +224,7 @@ class PluginContext:
 
 
 class TaskEventKind(StrEnum):
-    """What happened to a task."""
+    """What happened to a task. `retrying`: it waits again, after a failure or by its user's wish."""
 
     CREATED = "created"
     STARTED = "started"
@@ -232,6 +232,7 @@ class TaskEventKind(StrEnum):
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    DELETED = "deleted"
 
 
 @attrs.frozen(kw_only=True)

@@ -92,7 +92,7 @@ class Control:
             change = transitions.cancelled(task, self.clock.now(), _cancellation(task))
             if await self.store.apply(change):
                 await self._withdraw(task)
-                await self.registry.tell(event_of(task, TaskEventKind.CANCELLED, "cancelled"))
+                self.registry.tell(event_of(task, TaskEventKind.CANCELLED, "cancelled"))
                 return await self.find(task_id, owner)
         raise Conflict(CHANGED(), code="task_busy")
 
@@ -117,6 +117,7 @@ class Control:
             await self.queue.push(entry_of(waiting))
         except QueueUnavailable as error:
             log.warning("retry_not_queued", task_id=task_id, reason=str(error))  # the janitor pushes it
+        self.registry.tell(event_of(waiting, TaskEventKind.RETRYING))
         return waiting
 
     async def delete(self, task_id: str, owner: str | None) -> None:
@@ -132,6 +133,7 @@ class Control:
         await self.store.delete(task_id)
         self.recent.drop(task_id)
         await self._announce(task_id)
+        self.registry.tell(event_of(task, TaskEventKind.DELETED))
         log.info("task_deleted", task_id=task_id, billed=billed_of(task).value)
 
     async def _withdraw(self, task: Task) -> None:

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import attrs
 
+from danqing_plugins import TaskEventKind
 from danqing_server.batching import GATHER_S
 from danqing_server.errors import ServiceUnavailable
 from danqing_server.ids import new_token
@@ -17,6 +18,7 @@ from danqing_server.models import Attempt, Task
 from danqing_server.queue.lanes import Entry, Pushed, Rates
 from danqing_server.worker.attempt import Execution
 from danqing_server.worker.failures import Interruption
+from danqing_server.worker.telling import event_of
 from danqing_server.worker.tools import Tools
 
 __all__ = ["RECONCILE_EVERY_S", "Lane"]
@@ -194,6 +196,8 @@ class Lane:
         self._asking.add(task.id)
         self.running[task.id] = execution
         execution.start()
+        if self.tools.registry.has_listeners:
+            self.tools.registry.tell(event_of(task, TaskEventKind.STARTED))
 
     def _asked(self, execution: Execution) -> None:
         self._asking.discard(execution.task.id)

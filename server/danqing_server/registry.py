@@ -1,12 +1,16 @@
 """The plugins: found through entry points, loaded, and asked through one typed face of the plugin manager.
 
-A plugin that cannot be loaded or started is reported and left out; the server goes on without it.
+A plugin that cannot be loaded or started is reported and left out; the server goes on without it. So each is also
+registered with a manager of its own: what concerns it alone (its settings, start, stop, what it hears) is asked
+there, and one plugin's error is not another's.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -28,10 +32,13 @@ from danqing_plugins import (
 from danqing_plugins import hooks as specifications
 from danqing_plugins.markers import PROJECT
 from danqing_server.errors import SettingsError
+from danqing_server.listeners import Listener
 from danqing_server.log import get_logger
 from danqing_server.settings import Settings
 
 __all__ = ["Plugin", "Registry", "load_registry"]
+
+LISTENING_ENDS_S = 2.0
 
 log = get_logger(__name__)
 
@@ -49,11 +56,22 @@ class Plugin:
 
 @attrs.define(eq=False)
 class Registry:
-    """Every plugin that was found, and the providers of those that work."""
+    """Every plugin that was found, and the providers of those that work.
+
+    `_manager` knows them all, `_alone` has for each by name a manager that knows only that one.
+    """
 
     plugins: tuple[Plugin, ...]
     providers: dict[str, ProviderInfo]
     _manager: pluggy.PluginManager
+    _alone: Mapping[str, pluggy.PluginManager] = attrs.field(factory=dict)
+    _listeners: dict[str, Listener] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        hooks = {name: alone.hook.danqing_task_event for name, alone in self._alone.items()}
+        self._listeners = {
+            name: Listener(name, partial(_hear, hook)) for name, hook in hooks.items() if hook.get_hookimpls()
+        }
 
     def find_provider(self, name: str) -> ProviderInfo | None:
         """Return the provider of that name, None when no working plugin brings it."""
@@ -87,7 +105,8 @@ class Registry:
                 self._withdraw(plugin, error)
 
     async def stop(self) -> None:
-        """Stop every plugin; what one raises is logged."""
+        """Stop every plugin, after it heard what there was to hear; what one raises is logged."""
+        await asyncio.gather(*(listener.stop(LISTENING_ENDS_S) for listener in self._listeners.values()))
         for plugin, awaitable in self._each("danqing_stop"):
             try:
                 await awaitable
@@ -97,30 +116,36 @@ class Registry:
     @property
     def has_listeners(self) -> bool:
         """Whether any plugin wants to hear of tasks' changes."""
-        return bool(self._manager.hook.danqing_task_event.get_hookimpls())
+        return bool(self._listeners)
 
-    async def tell(self, event: TaskEvent) -> None:
-        """Tell every plugin of a task's change; what one raises is logged."""
-        for awaitable in self._manager.hook.danqing_task_event(event=event):
-            try:
-                await awaitable
-            except Exception:
-                log.exception("plugin_event_failed", task_id=event.task_id, kind=event.kind)
+    def tell(self, event: TaskEvent) -> None:
+        """Tell every plugin of a task's change, in its own time: nobody waits for it."""
+        for listener in self._listeners.values():
+            listener.tell(event)
 
     def _each(self, hook: str) -> Iterable[tuple[Plugin, Awaitable[None]]]:
+        """Yield for each working plugin what its own *hook* returns to be awaited, if it has one."""
         for plugin in self.plugins:
-            if plugin.error is not None:
-                continue
-            implementation = getattr(self._manager.get_plugin(plugin.name), hook, None)
-            awaitable = implementation() if implementation is not None else None
-            if awaitable is not None:
-                yield plugin, awaitable
+            if plugin.error is None and plugin.name in self._alone:
+                yield plugin, _all_of(getattr(self._alone[plugin.name].hook, hook))
 
     def _withdraw(self, plugin: Plugin, error: Exception) -> None:
         plugin.error = f"{type(error).__name__}: {error}"
         for name in plugin.providers:
             self.providers.pop(name, None)
         self._manager.unregister(name=plugin.name)
+        self._listeners.pop(plugin.name, None)
+
+
+def _hear(hook: pluggy.HookCaller, event: TaskEvent) -> Sequence[Awaitable[None]]:
+    heard: Sequence[Awaitable[None]] = hook(event=event)
+    return heard
+
+
+async def _all_of(hook: pluggy.HookCaller) -> None:
+    """Call *hook*, which one plugin implements, and await what it returns."""
+    for awaitable in hook():
+        await awaitable
 
 
 def load_registry(settings: Settings, extra: Sequence[tuple[str, Any]] = ()) -> Registry:
@@ -129,8 +154,8 @@ def load_registry(settings: Settings, extra: Sequence[tuple[str, Any]] = ()) -> 
     Raises:
         SettingsError: a plugin's setting is wrong, or two plugins bring a provider of one name.
     """
-    manager = pluggy.PluginManager(PROJECT)
-    manager.add_hookspecs(specifications)
+    manager = _new_manager()
+    alone: dict[str, pluggy.PluginManager] = {}
     context = PluginContext(
         environment=settings.environment,
         data_dir=settings.data_dir,
@@ -142,13 +167,17 @@ def load_registry(settings: Settings, extra: Sequence[tuple[str, Any]] = ()) -> 
     for plugin, load in _candidates(settings.disabled_plugins, extra):
         plugins.append(plugin)
         try:
-            offered = _register(manager, plugin.name, load(), context)
+            thing = load()
+            implementation = thing() if isinstance(thing, type) else thing
+            own, offered = _load(plugin.name, implementation, context)
+            manager.register(implementation, name=plugin.name)
         except ConfigurationError as error:
             raise SettingsError(error.message) from error
         except Exception as error:  # a broken plugin is reported, not obeyed
             log.exception("plugin_not_loaded", plugin=plugin.name)
             plugin.error = f"{type(error).__name__}: {error}"
             continue
+        alone[plugin.name] = own
         plugin.providers = tuple(info.name for info in offered)
         for info in offered:
             if info.name in providers:
@@ -157,7 +186,13 @@ def load_registry(settings: Settings, extra: Sequence[tuple[str, Any]] = ()) -> 
                     f"disable one: DANQING_DISABLED_PLUGINS={plugin.name}"
                 )
             providers[info.name] = info
-    return Registry(tuple(plugins), providers, manager)
+    return Registry(tuple(plugins), providers, manager, alone)
+
+
+def _new_manager() -> pluggy.PluginManager:
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(specifications)
+    return manager
 
 
 def _candidates(disabled: Sequence[str], extra: Sequence[tuple[str, Any]]) -> Iterable[tuple[Plugin, Any]]:
@@ -175,25 +210,18 @@ def _described(entry: EntryPoint) -> Plugin:
     return Plugin(name=entry.name, version=distribution.version, distribution=distribution.name)
 
 
-def _register(
-    manager: pluggy.PluginManager, name: str, thing: Any, context: PluginContext
-) -> Sequence[ProviderInfo]:
-    """Register one plugin and return its providers; on any error nothing of it stays registered."""
-    plugin = thing() if isinstance(thing, type) else thing
-    manager.register(plugin, name=name)
-    try:
-        manager.check_pending()
-        configure = getattr(plugin, "danqing_configure", None)
-        if configure is not None:
-            configure(context=context)
-        listing = getattr(plugin, "danqing_providers", None)
-        offered = tuple(listing() or ()) if listing is not None else ()
-        for info in offered:
-            _check_provider(info)
-    except BaseException:
-        manager.unregister(name=name)
-        raise
-    return offered
+def _load(
+    name: str, implementation: Any, context: PluginContext
+) -> tuple[pluggy.PluginManager, Sequence[ProviderInfo]]:
+    """Configure one plugin; return a manager that knows only it, and its providers."""
+    own = _new_manager()
+    own.register(implementation, name=name)
+    own.check_pending()
+    own.hook.danqing_configure(context=context)
+    offered = tuple(info for listed in own.hook.danqing_providers() for info in listed)
+    for info in offered:
+        _check_provider(info)
+    return own, offered
 
 
 def _check_provider(info: ProviderInfo) -> None:

@@ -48,6 +48,15 @@ class Ears(ScriptedProvider):
         self.heard.append(event)
 
 
+@attrs.define(eq=False)
+class Deaf(ScriptedProvider):
+    """A provider that never ends listening."""
+
+    @hookimpl
+    async def danqing_task_event(self, event: TaskEvent) -> None:
+        await asyncio.Event().wait()
+
+
 def intake_of(system: System, queue: Queue | None = None) -> Intake:
     """Return an intake beside the system's own, with another queue if one is given."""
     services = system.services
@@ -290,3 +299,33 @@ class TestEvents:
             task = await system.submit()
             await until(lambda: provider.heard, what="the event")
             assert [(event.kind, event.task_id) for event in provider.heard] == [(TaskEventKind.CREATED, task.id)]
+
+    async def test_plugins_hear_what_becomes_of_a_task(self, make_settings: MakeSettings) -> None:
+        """From its creation to its end, its user's retry and its deletion."""
+        provider = Ears()
+        async with running_system(make_settings(), [provider]) as system:
+            control = system.services.control
+            task = await system.submit()
+            await system.finished(task.id)
+            late = await system.submit(delay_s=60)
+            await control.cancel(late.id, None)
+            await control.retry(late.id, None)
+            await system.finished(late.id)
+            await control.delete(late.id, None)
+            await until(lambda: len(provider.heard) == 9, what="nine events")
+            told = {
+                id_: [str(event.kind) for event in provider.heard if event.task_id == id_]
+                for id_ in (task.id, late.id)
+            }
+            assert told[task.id] == ["created", "started", "completed"]
+            assert told[late.id] == ["created", "cancelled", "retrying", "started", "completed", "deleted"]
+
+    async def test_a_listener_that_hangs_delays_nobody(self, make_settings: MakeSettings) -> None:
+        """R3: neither tasks, four times as many as its lane has places, nor a client who cancels."""
+        async with running_system(make_settings(), [Deaf(concurrency=2)]) as system:
+            tasks = [await system.submit() for _ in range(8)]
+            done = [await system.finished(task.id) for task in tasks]
+            assert {task.status for task in done} == {Status.COMPLETED}
+            late = await system.submit(delay_s=60)
+            async with asyncio.timeout(5):
+                assert (await system.services.control.cancel(late.id, None)).status is Status.CANCELLED

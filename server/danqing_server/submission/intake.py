@@ -144,7 +144,7 @@ class Intake:
         for task in tasks:
             self.limits.note(task.provider, task.user_id, pushed.in_line[task.id])
             if self.registry.has_listeners:
-                self._later(self.registry.tell(event_of(task, TaskEventKind.CREATED)))
+                self.registry.tell(event_of(task, TaskEventKind.CREATED))
         return {}
 
     async def _push(self, entries: Sequence[Entry]) -> Pushed:

@@ -67,7 +67,7 @@ async def follow(tools: Tools, before: Task, after: Task, decision: Decision, re
         await _settle_spending(tools, before, after, reserved)
     await _tell_queue(tools, after, decision)
     if tools.registry.has_listeners:
-        await _tell_plugins(tools, after, decision)
+        _tell_plugins(tools, after, decision)
 
 
 async def _tell_queue(tools: Tools, task: Task, decision: Decision) -> None:
@@ -91,13 +91,13 @@ async def _settle_spending(tools: Tools, before: Task, after: Task, reserved: Re
         log.warning("spending_not_settled", task_id=after.id, reason=str(error))
 
 
-async def _tell_plugins(tools: Tools, task: Task, decision: Decision) -> None:
+def _tell_plugins(tools: Tools, task: Task, decision: Decision) -> None:
     error = decision.error
     if isinstance(decision, Again):
         kind = TaskEventKind.RETRYING
     else:
         kind = TaskEventKind.COMPLETED if decision.status is Status.COMPLETED else TaskEventKind.FAILED
-    await tools.registry.tell(event_of(task, kind, error.code if error else None))
+    tools.registry.tell(event_of(task, kind, error.code if error else None))
 
 
 def _ran_ms(tools: Tools, task: Task) -> int:

@@ -31,7 +31,7 @@ async def take_over(task: Task, tools: Tools) -> bool:
         return True
     await tools.queue.acknowledge(task.provider, holder, task.id)
     kind = TaskEventKind.COMPLETED if decision.status is Status.COMPLETED else TaskEventKind.FAILED
-    await tools.registry.tell(event_of(task, kind, decision.error.code if decision.error else None))
+    tools.registry.tell(event_of(task, kind, decision.error.code if decision.error else None))
     return True
 
 
