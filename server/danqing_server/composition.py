@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import aiohttp
 import attrs
 
+from danqing_server.addresses import place_of
 from danqing_server.api.replay import Replays
 from danqing_server.api.services import HealthCheck, Services
 from danqing_server.assets.fetching import public_session
@@ -49,6 +50,7 @@ UPSTREAM_CONNECTIONS = 0  # aiohttp's "no limit": each lane's concurrency bounds
 DNS_CACHE_S = 300
 FIRST_PAUSE_S = 0.5
 LEASE_LOOK_S = 0.01
+LEASE_STOP_S = 0.5
 
 log = get_logger(__name__)
 
@@ -69,8 +71,8 @@ class Workers:
     async def stop(self, grace_s: float) -> None:
         """Finish or give back what runs, then let the lease go."""
         all_given_back = await self.pool.stop(grace_s)
-        await asyncio.to_thread(self.tools.lease.stop)
-        if not all_given_back:
+        beats_no_more = await asyncio.to_thread(self.tools.lease.stop, LEASE_STOP_S if all_given_back else 0)
+        if not (all_given_back and beats_no_more):
             return  # to the others it is a dead worker: they give back what it held
         try:
             await self.janitor.workers.remove(self.tools.lease.worker)
@@ -141,6 +143,7 @@ async def open_process(
         guarded = await stack.enter_async_context(public_session())
         assets = await stack.enter_async_context(open_assets(settings, session))
         queue = Queue(redis)
+        await _look_for_redis(queue, settings)
         services = await _services(settings, registry, clock, database, queue, Gates(redis, queue), assets)
         await registry.start()
         stack.push_async_callback(registry.stop)
@@ -163,7 +166,7 @@ async def _services(
 ) -> Services:
     store, users = TaskStore(database), UserStore(database)
     keys = KeyStore(database, clock, settings.idempotency_kept_s)
-    await _prepare_database(store, users, keys)
+    await _prepare_database(settings, store, users, keys)
     forecast = Forecast(queue, gates, clock)
     limits = QueueLimits(queue, forecast, settings.max_queued, settings.max_queued_per_user)
     checker = Checker(
@@ -235,15 +238,24 @@ def _json_text(value: object) -> str:
     return dump_json(value).decode()
 
 
-async def _prepare_database(*stores: TaskStore | UserStore | KeyStore) -> None:
+async def _look_for_redis(queue: Queue, settings: Settings) -> None:
+    """Say so when Redis is not there yet. Nothing waits for it here: `/health` does."""
+    try:
+        await queue.ping()
+    except ServiceUnavailable as error:
+        log.warning("waiting_for_redis", address=place_of(settings.redis_url or ""), reason=str(error))
+
+
+async def _prepare_database(settings: Settings, *stores: TaskStore | UserStore | KeyStore) -> None:
     """Create the indexes, waiting for a MongoDB that is not there yet."""
+    address = place_of(settings.mongo_url or "")
     pause_s = FIRST_PAUSE_S
     while True:
         try:
             for store in stores:
                 await store.ensure_indexes()
         except ServiceUnavailable as error:
-            log.warning("waiting_for_mongodb", reason=str(error))
+            log.warning("waiting_for_mongodb", address=address, reason=str(error))
             await asyncio.sleep(pause_s)
             pause_s = min(5.0, pause_s * 2)
         else:

@@ -22,6 +22,8 @@ __all__ = ["Pool"]
 
 DOWNLOADS_AT_ONCE = 32
 UNWIND_S = 5.0
+IDLE_SIGN_OFF_S = 0.8
+"""How long a pool in which nothing runs tries to leave in order; then it leaves as a worker that died."""
 
 log = get_logger(__name__)
 
@@ -74,13 +76,23 @@ class Pool:
         await asyncio.gather(*(lane.close(grace_s) for lane in self.lanes.values()))
         for loop in self._loops:
             await loop.stop()
+        ran = self.running_count() > 0
         await self._wait_for_running(max(0.0, until_s - self.tools.clock.monotonic_s()))
         for lane in self.lanes.values():
             for execution in list(lane.running.values()):
                 execution.interrupt(Interruption.GIVEN_BACK)
         await self._wait_for_running(UNWIND_S)
-        given_back = [await self._give_back(lane) for lane in self.lanes.values()]
-        return await self._leave_no_strays() and all(given_back)
+        return await self._sign_off(None if ran else IDLE_SIGN_OFF_S)
+
+    async def _sign_off(self, within_s: float | None) -> bool:
+        """Give back what is reserved and take over our own strays; False if some may be left."""
+        try:
+            async with asyncio.timeout(within_s):
+                given_back = await asyncio.gather(*(self._give_back(lane) for lane in self.lanes.values()))
+                return await self._leave_no_strays() and all(given_back)
+        except TimeoutError:
+            log.warning("not_signed_off", after_s=within_s)
+            return False
 
     async def _give_back(self, lane: Lane) -> bool:
         try:

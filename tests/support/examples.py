@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.support.serve import Serve
 
-__all__ = ["ROOT", "command_environment", "run_command", "serving"]
+__all__ = ["ROOT", "command_environment", "run_command", "serving", "starting"]
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,6 +42,16 @@ def serving(
     cwd: Path, variables: Mapping[str, str], *, python: Path = Path(sys.executable), port: int = 0
 ) -> Iterator[Serve]:
     """Run `danqing serve` with *python*, in *cwd*, until the block ends; the block begins when it is ready."""
+    with starting(cwd, variables, python=python, port=port) as serve:
+        serve.until_ready()
+        yield serve
+
+
+@contextmanager
+def starting(
+    cwd: Path, variables: Mapping[str, str], *, python: Path = Path(sys.executable), port: int = 0
+) -> Iterator[Serve]:
+    """Run `danqing serve` as `serving` does; the block begins at once."""
     output, errors = cwd / "output.txt", cwd / "errors.txt"
     with output.open("wb") as output_stream, errors.open("wb") as errors_stream:
         process = subprocess.Popen(
@@ -53,7 +63,6 @@ def serving(
         )
     serve = Serve(process=process, output_path=output, errors_path=errors)
     try:
-        serve.until_ready()
         yield serve
     finally:
         process.terminate()

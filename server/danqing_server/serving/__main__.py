@@ -7,6 +7,8 @@ time. What little there is (1.5 MB) stays too. Source: docs.python.org/3/library
 from __future__ import annotations
 
 import gc
+import os
+import sys
 
 gc.disable()
 
@@ -16,4 +18,9 @@ gc.freeze()
 gc.enable()
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(
+        code
+    )  # everything is closed; a driver's thread that still asks a server that is away is not waited for

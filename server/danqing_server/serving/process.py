@@ -12,8 +12,10 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import uvloop
 from sanic.application.state import ApplicationServerInfo
@@ -28,6 +30,8 @@ from danqing_server.settings import Settings, read_environment
 from danqing_server.supervision.processes import end_with_parent
 
 __all__ = ["main", "serve"]
+
+T = TypeVar("T")
 
 SETTINGS_REFUSED = 2
 REQUESTS_GRACE_S = 5.0
@@ -49,7 +53,10 @@ async def serve(settings: Settings, registry: Registry, listening: socket.socket
     app = create_app(settings)
     # What `app.run` would note: without it every answer carries an empty alt-svc header.
     app.state.server_info.append(ApplicationServerInfo(settings={"version": HTTP.VERSION_1}))
-    async with open_process(settings, registry) as process:
+    async with AsyncExitStack() as opened:
+        process = await _unless_stopped(stop, opened.enter_async_context(open_process(settings, registry)))
+        if process is None:  # told to stop while it waited for MongoDB
+            return
         app.ctx.services = process.services
         process.start()
         await process.until_leased(LEASE_PATIENCE_S)  # who asks from now on is told that all is well
@@ -64,6 +71,20 @@ async def serve(settings: Settings, registry: Registry, listening: socket.socket
         await _finish_requests(server)
         await server.before_stop()
         await server.after_stop()
+
+
+async def _unless_stopped(stop: asyncio.Event, opening: Coroutine[Any, Any, T]) -> T | None:
+    """Return what *opening* gives; None when *stop* was set before, and what it had opened is closed again."""
+    stopped, opened = asyncio.create_task(stop.wait()), asyncio.create_task(opening)
+    try:
+        await asyncio.wait({stopped, opened}, return_when=asyncio.FIRST_COMPLETED)
+        if opened.done():
+            return opened.result()
+        opened.cancel()
+        await asyncio.wait({opened})
+        return None
+    finally:
+        stopped.cancel()
 
 
 def _share_the_processor() -> None:

@@ -65,11 +65,15 @@ class Lease:
         self._thread = threading.Thread(target=self._beat_until_stopped, name="lease", daemon=True)
         self._thread.start()
 
-    def stop(self) -> None:
-        """Stop renewing and wait for the thread; the document stays for `WorkerStore.remove` or the janitor."""
+    def stop(self, timeout_s: float | None = None) -> bool:
+        """Stop renewing; False when a beat was still under way after *timeout_s* seconds (None waits for its end).
+
+        The document stays for the janitor, or, once no beat can come any more, for `WorkerStore.remove`.
+        """
         self._stop.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(timeout_s)
+        return self._thread is None or not self._thread.is_alive()
 
     def _beat_until_stopped(self) -> None:
         options = {**client_options(BEAT_TIMEOUT_MS), "maxPoolSize": 1}
