@@ -135,9 +135,23 @@ class Unavailable(_Unbilled):
 
 
 class OutcomeUnknown(PluginError):
-    """The request left, and no answer tells what became of it: it may have been billed."""
+    """The request left, and no answer tells what became of it: it may have been billed.
+
+    `retry_after_s` is the service's own wish, where a bare 503 named one; None when it named none.
+    """
 
     default_code = "outcome_unknown"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after_s: float | None = None,
+        code: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message, code=code, request_id=request_id)
+        self.retry_after_s = retry_after_s
 
 
 class AccountProblem(PluginError):

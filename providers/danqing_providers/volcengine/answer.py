@@ -9,19 +9,29 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import attrs
-import orjson
 
 from danqing_plugins import OutcomeUnknown, PluginError, Source
+from danqing_providers.volcengine.documents import LARGEST_COUNT, plain, read_object
 from danqing_providers.volcengine.failures import Answered, find_error, meaning_of
+from danqing_providers.volcengine.sources import source_of
 from danqing_providers.volcengine.sse import Event
 
-__all__ = ["Ended", "Failed", "Made", "News", "Refused", "read_event", "read_whole"]
+__all__ = [
+    "Ended",
+    "Failed",
+    "Made",
+    "News",
+    "Refused",
+    "Unread",
+    "has_pictures",
+    "read_event",
+    "read_whole",
+    "unreadable",
+]
 
 _LAYER: Final = ("z_index", "name", "description", "bounding_box", "size")
-_PARTS: Final = {
-    "image_generation.partial_succeeded",
-    "image_generation.partial_failed",
-}
+_PARTS: Final = frozenset({"image_generation.partial_succeeded", "image_generation.partial_failed"})
+_COMPLETED: Final = "image_generation.completed"
 
 
 @attrs.frozen(kw_only=True)
@@ -49,27 +59,32 @@ class Refused:
 
 
 @attrs.frozen(kw_only=True)
+class Unread:
+    """A part of the answer that cannot be read: it may be a picture. The other parts are good all the same."""
+
+    error: OutcomeUnknown
+
+
+@attrs.frozen(kw_only=True)
 class Ended:
     """Nothing follows. `usage` holds whole numbers: Ark's own count."""
 
     usage: Mapping[str, int]
 
 
-News = Made | Failed | Refused | Ended
+News = Made | Failed | Refused | Unread | Ended
 
 
-def read_whole(body: bytes, answered: Answered) -> Iterator[News]:
-    """Read an answer that came in one piece, with status 200.
+def read_whole(answer: Mapping[str, Any], answered: Answered) -> Iterator[News]:
+    """Read an answer that came in one piece.
 
     Raises:
         OutcomeUnknown: it says neither that pictures were made nor that none were.
     """
-    answer = _object(body, answered)
     error = find_error(answer)
-    data = answer.get("data")
-    items = data if isinstance(data, list) else []
+    items = _items(answer, answered)
     if error is None and not items:
-        raise _unreadable("Ark answered without pictures and without an error", answered)
+        raise unreadable("Ark answered without pictures and without an error", answered)
     for position, item in enumerate(items):
         yield _item(position, item, answered)
     if error is not None:
@@ -77,66 +92,69 @@ def read_whole(body: bytes, answered: Answered) -> Iterator[News]:
     yield Ended(usage=_usage(answer))
 
 
-def read_event(event: Event, position: int, answered: Answered) -> News | None:
-    """Read one event of a stream; None when it tells nothing we use.
+def has_pictures(answer: Mapping[str, Any], answered: Answered) -> bool:
+    """Say whether *answer* holds a picture, whatever it came as."""
+    return any(source_of(item, answered.base_url) is not None for item in _items(answer, answered))
+
+
+def read_event(event: Event, position: int, answered: Answered) -> Iterator[News]:
+    """Read one event of a stream; nothing when it tells nothing we use.
 
     *position* is that of the next picture, for an event that does not say its own.
-
-    Raises:
-        OutcomeUnknown: it is no JSON object.
     """
     if event.data.strip() == "[DONE]":
-        return None
-    answer = _object(event.data, answered)
-    kind = answer.get("type") if isinstance(answer.get("type"), str) else None
-    kind = event.name if event.name != "message" else kind or event.name
-    if kind in _PARTS:
+        return
+    answer = read_object(event.data)
+    if answer is None:
+        yield Unread(error=unreadable("an event of Ark's answer is no JSON object", answered))
+        return
+    kinds = (event.name, answer.get("type"))
+    if any(kind in _PARTS for kind in kinds if isinstance(kind, str)):
         index = answer.get("image_index")
-        return _item(index if type(index) is int else position, answer, answered)
-    error = find_error(answer)
-    if error is not None:
-        return Refused(error=meaning_of(*error, answered))
-    return Ended(usage=_usage(answer)) if kind == "image_generation.completed" else None
+        yield _item(index if type(index) is int else position, answer, answered)
+    elif isinstance(answer.get("data"), list):
+        yield from read_whole(answer, answered)
+    elif (error := find_error(answer)) is not None:
+        yield Refused(error=meaning_of(*error, answered))
+    elif _COMPLETED in kinds:
+        yield Ended(usage=_usage(answer))
 
 
-def _item(position: int, item: Any, answered: Answered) -> Made | Failed:
-    if not isinstance(item, Mapping):
-        raise _unreadable("Ark answered with something that is no picture", answered)
-    url, encoded = item.get("url"), item.get("b64_json")
-    if isinstance(url, str) and url:
-        source = Source.from_url(url)
-    elif isinstance(encoded, str) and encoded:
-        source = Source.from_base64(encoded)
-    else:
-        error = find_error(item)
-        if error is None:
-            raise _unreadable("Ark answered with neither a picture nor an error", answered)
-        return Failed(position=position, error=meaning_of(*error, attrs.evolve(answered, status=None)))
-    details = {name: item[name] for name in _LAYER if item.get(name) is not None}
-    return Made(position=position, source=source, details=details)
+def _items(answer: Mapping[str, Any], answered: Answered) -> list[Any]:
+    """Return the pictures of *answer*; one picture may come without its list."""
+    data = answer.get("data")
+    if isinstance(data, list):
+        return data
+    return [each for each in (data, answer) if source_of(each, answered.base_url) is not None][:1]
 
 
-def _object(text: bytes | str, answered: Answered) -> Mapping[str, Any]:
-    try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise _unreadable("Ark's answer is no JSON", answered) from error
-    if not isinstance(value, Mapping):
-        raise _unreadable("Ark's answer is no JSON object", answered)
-    return value
+def _item(position: int, item: Any, answered: Answered) -> Made | Failed | Unread:
+    source = source_of(item, answered.base_url)
+    if source is not None:
+        details = {name: plain(item[name]) for name in _LAYER if item.get(name) is not None}
+        return Made(position=position, source=source, details=details)
+    error = find_error(item)
+    if error is None:
+        return Unread(error=unreadable("Ark answered with neither a picture nor an error", answered))
+    return Failed(position=position, error=meaning_of(*error, attrs.evolve(answered, status=None)))
 
 
 def _usage(answer: Mapping[str, Any]) -> dict[str, int]:
     """Return the counts in `usage`, those of tools with their group's name before their own."""
     usage = answer.get("usage")
-    counts: dict[str, int] = {}
+    counts: dict[str, Any] = {}
     for name, value in usage.items() if isinstance(usage, Mapping) else ():
-        if type(value) is int:
+        if isinstance(value, Mapping):
+            counts.update({f"{name}_{key}": number for key, number in value.items()})
+        else:
             counts[name] = value
-        elif isinstance(value, Mapping):
-            counts.update({f"{name}_{key}": number for key, number in value.items() if type(number) is int})
-    return counts
+    return {plain(name): value for name, value in counts.items() if _is_count(value)}
 
 
-def _unreadable(message: str, answered: Answered) -> OutcomeUnknown:
+def _is_count(value: Any) -> bool:
+    return type(value) is int and abs(value) <= LARGEST_COUNT
+
+
+def unreadable(message: str, answered: Answered) -> OutcomeUnknown:
+    """Return the error of an answer that does not tell what became of the call."""
     return OutcomeUnknown(message, code="unreadable_answer", request_id=answered.request_id)

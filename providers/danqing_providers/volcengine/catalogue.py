@@ -46,6 +46,8 @@ def _is_large(size: str | None) -> bool:
 class Model:
     """One model and its limits.
 
+    `other_ids` are further ids that Ark itself knows it by: one that a user wrote is sent as written, since not
+    every endpoint takes both (`/api/plan/v3` knows 5.0 lite by its longer one).
     `tiers` are the named sizes; `pixels` the smallest and largest width * height (None: no `WxH` at all);
     `widest` the largest ratio of the longer side to the shorter (None: none known). `hd_size` is the size of
     `quality: hd`. `least_references` to `most_references` pictures may be referred to. `takes` are the optional
@@ -56,6 +58,7 @@ class Model:
     id: str
     title: str
     overseas_id: str | None = None
+    other_ids: tuple[str, ...] = ()
     live: bool = True
     tiers: tuple[str, ...] = ()
     pixels: tuple[int, int] | None = None
@@ -69,6 +72,12 @@ class Model:
     takes: frozenset[str] = frozenset()
     optimize_modes: tuple[str, ...] = ()
     prices: Mapping[str, Pricing] = attrs.field(factory=dict)
+
+    def name_for(self, written: str, *, overseas: bool) -> str:
+        """Return the id to send upstream for a task that wrote *written*: an id of Ark's own, or a name of ours."""
+        if overseas and self.overseas_id is not None:
+            return self.overseas_id
+        return written if written in self.other_ids else self.id
 
     def price(self, currency: str, size: str | None) -> Price | None:
         """Return what one picture costs, None when unknown in *currency*."""
@@ -105,6 +114,7 @@ _LITE = Model(
     id="doubao-seedream-5-0-260128",
     title="Seedream 5.0 lite",
     overseas_id="seedream-5-0-260128",
+    other_ids=("doubao-seedream-5-0-lite-260128",),
     tiers=("2K", "3K", "4K"),
     pixels=(3_686_400, 16_777_216),
     hd_size="4K",
@@ -169,7 +179,7 @@ MODELS: Final = (_V40, _V45, _LITE, _PRO, _V30, _EDIT)
 
 ALIASES: Final[Mapping[str, str]] = {
     "doubao-seedream-3.0-t2i": DEFAULT_MODEL,
-    "doubao-seedream-5-0-lite-260128": _LITE.id,
+    **{other: model.id for model in MODELS for other in model.other_ids},
     **{model.overseas_id: model.id for model in MODELS if model.overseas_id is not None},
 }
 """Other names of models: the id of the server we replace (its family is shut down), Ark's own, BytePlus's."""

@@ -8,9 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC
-from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import aiohttp
 import attrs
@@ -33,10 +31,8 @@ __all__ = [
     "connection_failures",
     "find_error",
     "meaning_of",
-    "retry_after_of",
 ]
 
-LONGEST_RETRY_AFTER_S: Final = 300.0
 CLOSED_ENDPOINT_S: Final = 60.0
 LONGEST_CODE: Final = 100
 MODERATION_FAILED: Final = "ContentSecurityDetectionError"
@@ -46,18 +42,28 @@ DOWNLOAD_TIMEOUT: Final = "InvalidParameter.DownloadTimeout"
 _MODERATED = re.compile(r"(Input|Output)?(Text|Image|Video|Audio)?(SensitiveContentDetected|RiskDetection)")
 _RATE_LIMITED = re.compile(r".*RateLimitExceeded|RequestBurstTooFast|ServerOverloaded|InflightBatchsizeExceeded")
 _PER_MINUTE = re.compile(r".*[RTI]pmRateLimitExceeded")
+_OF_MODEL = re.compile(r"ModelAccount[RTI]pmRateLimitExceeded|RateLimitExceeded\.Endpoint[RTI]PMExceeded")
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://\S*", re.IGNORECASE)
+_FETCHING = re.compile(r"download|fetch|connect|resource|retriev", re.IGNORECASE)
+_SLOW_HOST = re.compile(
+    r"time[ds]?[ -]?out|deadline exceeded|temporar|connection (reset|refused|closed)|unexpected eof"
+    r"|status[ _]?(code)?\W{0,3}(408|425|429|5\d\d)\b",
+    re.IGNORECASE,
+)
 _ACCOUNT = frozenset(
     {
         "AuthenticationError",
         "InvalidAccountStatus",
         "AccountOverdueError",
-        "AccessDenied",
         "InvalidSubscription",
         "OperationDenied",
         "QuotaExceeded",
         "SetLimitExceeded",
     }
 )
+_PERHAPS_ACCOUNT = re.compile(r"AccessDenied(\..*)?|OperationDenied\.(PermissionDenied|InvalidState)")
+"""These may speak of one endpoint or model only."""
+
 _INVALID = frozenset(
     {
         "MissingParameter",
@@ -78,13 +84,15 @@ class Answered:
     """The answer an error came with.
 
     `status` is None for one picture's error inside a larger answer. `retry_after_s` is the server's wish;
-    `now_s` the Unix time it came. `secret` and `prompt` must not show in a message.
+    `now_s` the Unix time it came, by the server's clock; `base_url` what relative links are relative to. `secret`
+    and `prompt` must not show in a message.
     """
 
     status: int | None
     request_id: str | None = None
     retry_after_s: float | None = None
     now_s: float = 0.0
+    base_url: str = ""
     secret: str = attrs.field(default="", repr=False)
     prompt: str = attrs.field(default="", repr=False)
 
@@ -120,39 +128,44 @@ def _by_code(code: str, message: str, text: str, answered: Answered) -> PluginEr
     if _MODERATED.fullmatch(family):
         return ContentRejected(text, code=code, request_id=request_id)
     if _RATE_LIMITED.fullmatch(family):
-        return RateLimited(text, code=code, request_id=request_id, retry_after_s=_pause_s(code, answered))
+        pause_s = _pause_s(code, answered)
+        return RateLimited(text, code=code, request_id=request_id, retry_after_s=pause_s, scope=_scope(code))
     if code == "QuotaExceeded" and "queue" in message.lower():
         return RateLimited(text, code=code, request_id=request_id, retry_after_s=answered.retry_after_s)
+    if _PERHAPS_ACCOUNT.fullmatch(code):
+        return AccountProblem(text, certain=False, code=code, request_id=request_id)
     if family in _ACCOUNT:
         return AccountProblem(text, code=code, request_id=request_id)
     if family in ("InternalServiceError", MODERATION_FAILED):
         return Unavailable(text, code=code, request_id=request_id, retry_after_s=answered.retry_after_s)
     if code == "InvalidEndpoint.ClosedEndpoint":
-        return Unavailable(text, code=code, request_id=request_id, retry_after_s=CLOSED_ENDPOINT_S)
-    if family == "InvalidParameter" and "timeout while downloading" in message.lower():
-        return Unavailable(text, code=DOWNLOAD_TIMEOUT, request_id=request_id)
+        pause_s = max(CLOSED_ENDPOINT_S, answered.retry_after_s or 0.0)
+        return Unavailable(text, code=code, request_id=request_id, retry_after_s=pause_s)
+    if family in ("InvalidParameter", "InvalidImageURL") and _is_slow_host(message):
+        return Unavailable(text, code=DOWNLOAD_TIMEOUT, request_id=request_id, retry_after_s=answered.retry_after_s)
     if family in _INVALID:
         return InvalidRequest(text, code=code, request_id=request_id)
     return None
 
 
 def _by_status(status: int, code: str, text: str, answered: Answered) -> PluginError:
+    """Return what a status means by itself: no code says that a refusal is the account's, so none is certain."""
     request_id, known = answered.request_id, code or None
-    if status in (401, 403):
-        return AccountProblem(text, code=known, request_id=request_id)
+    if status in (401, 402, 403):
+        return AccountProblem(text, certain=False, code=known, request_id=request_id)
     if status == 404 and not code:
         message = "Ark's address answers 404 without an error of Ark: is VOLCENGINE_ENDPOINT right?"
-        return AccountProblem(message, request_id=request_id)
+        return AccountProblem(message, certain=False, request_id=request_id)
     if status == 429:
         return RateLimited(text, code=known, request_id=request_id, retry_after_s=answered.retry_after_s)
     if status == 408:
         return Unavailable(text, code=known, request_id=request_id, retry_after_s=answered.retry_after_s)
     if 300 <= status < 400:
         message = "Ark's address redirects elsewhere: is VOLCENGINE_ENDPOINT right?"
-        return AccountProblem(message, request_id=request_id)
+        return AccountProblem(message, certain=False, request_id=request_id)
     if 400 <= status < 500:
         return InvalidRequest(text, code=known, request_id=request_id)
-    return OutcomeUnknown(text, code=known, request_id=request_id)
+    return OutcomeUnknown(text, code=known, request_id=request_id, retry_after_s=answered.retry_after_s)
 
 
 def _pause_s(code: str, answered: Answered) -> float | None:
@@ -163,17 +176,15 @@ def _pause_s(code: str, answered: Answered) -> float | None:
     return None
 
 
-def retry_after_of(headers: Mapping[str, str], now_s: float) -> float | None:
-    """Return the seconds that `Retry-After` asks for (a number or a date), capped; None when it says nothing."""
-    raw = headers.get("Retry-After", "").strip()
-    if raw.isascii() and raw.isdigit():
-        return min(float(raw[:9]), LONGEST_RETRY_AFTER_S)
-    try:
-        date = parsedate_to_datetime(raw)
-    except ValueError:
-        return None
-    date = date if date.tzinfo is not None else date.replace(tzinfo=UTC)
-    return min(max(0.0, date.timestamp() - now_s), LONGEST_RETRY_AFTER_S)
+def _scope(code: str) -> Literal["provider", "model"]:
+    """Say whose limit *code* names: Ark counts per model and account, or per endpoint (82379/1299023)."""
+    return "model" if _OF_MODEL.fullmatch(code) else "provider"
+
+
+def _is_slow_host(message: str) -> bool:
+    """Say whether *message* tells that a reference's host was slow or away: Ark has several wordings for it."""
+    words = _ADDRESS.sub(" ", message)
+    return _FETCHING.search(words) is not None and _SLOW_HOST.search(words) is not None
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Final
 
@@ -23,7 +23,7 @@ from danqing_plugins import (
     Run,
     Unavailable,
 )
-from danqing_providers.volcengine.answer import Ended, Failed, Made, News, Refused
+from danqing_providers.volcengine.answer import Ended, Failed, Made, News, Refused, Unread
 from danqing_providers.volcengine.catalogue import Model
 from danqing_providers.volcengine.exchange import Exchange
 from danqing_providers.volcengine.failures import DOWNLOAD_TIMEOUT, MODERATION_FAILED
@@ -46,6 +46,7 @@ class _Tally:
     covered: set[int] = attrs.field(factory=set)
     left: PluginError | None = None
     rejected: PluginError | None = None
+    unread: OutcomeUnknown | None = None
     stopped: bool = False
     details: dict[int, Mapping[str, Any]] = attrs.field(factory=dict)
 
@@ -118,30 +119,37 @@ class Generation:
 
     async def _make(self, indexes: Sequence[int]) -> None:
         """Make the pictures *indexes* with one call, and deliver each as it comes."""
-        body = body_of(self.model, self.job.input, indexes, overseas=self.exchange.endpoint.overseas)
+        name = self.model.name_for(self.job.model, overseas=self.exchange.endpoint.overseas)
+        body = body_of(name, self.job.input, indexes)
         fingerprint = fingerprint_of(body, self.job.references)
         if self._images:
             body["image"] = self._images if len(self._images) > 1 else self._images[0]
         tally = _Tally()
         async with self.run.call(indexes, fingerprint) as call:
-            async with aclosing(self.exchange.send(body, call, len(indexes))) as answer:
-                async for news in answer:
-                    if isinstance(news, Ended):
-                        call.usage = news.usage
-                    else:
-                        await self._take(news, indexes, tally)
+            try:
+                async with aclosing(self.exchange.send(body, call, len(indexes))) as answer:
+                    async for news in answer:
+                        await self._take(news, indexes, tally, call)
+            except OutcomeUnknown:
+                # What breaks after every picture was told of takes nothing away.
+                if not tally.covered.issuperset(indexes):
+                    raise
             await self._settle(indexes, tally, call)
         if tally.left is not None:
             raise tally.left
 
-    async def _take(self, news: News, indexes: Sequence[int], tally: _Tally) -> None:
-        if isinstance(news, Refused):
+    async def _take(self, news: News, indexes: Sequence[int], tally: _Tally, call: Call) -> None:
+        if isinstance(news, Ended):
+            call.usage = news.usage
+        elif isinstance(news, Refused):
             tally.left, tally.stopped = news.error, True
-            return
-        if isinstance(news, Ended) or not 0 <= news.position < len(indexes):
-            return
-        index = indexes[news.position]
-        tally.covered.add(index)
+        elif isinstance(news, Unread):
+            tally.unread = tally.unread or news.error
+        elif (index := _place(news.position, indexes, tally.covered)) is not None:
+            tally.covered.add(index)
+            await self._take_picture(news, index, tally)
+
+    async def _take_picture(self, news: Made | Failed, index: int, tally: _Tally) -> None:
         if isinstance(news, Made):
             tally.made += 1
             tally.details[index] = news.details
@@ -168,6 +176,9 @@ class Generation:
         Source: volcengine.com/docs/82379/1541523, "usage.generated_images", read 2026-11-23.
         """
         self._details.update(tally.details)
+        rest = [index for index in indexes if index not in tally.covered]
+        if tally.unread is not None and rest:
+            raise tally.unread
         if not tally.made:
             error = tally.left or tally.rejected
             if error is not None:
@@ -175,7 +186,6 @@ class Generation:
             raise OutcomeUnknown("Ark answered without a picture", code="unreadable_answer")
         if isinstance(tally.left, _STOPPING):
             call.release([index for index in indexes if index in self.run.missing])
-        rest = [index for index in indexes if index not in tally.covered]
         if rest and not tally.stopped:
             await self.run.omit(rest)
 
@@ -195,6 +205,16 @@ class Generation:
         if not self.job.input.get("layer_decomposition"):
             return None
         return Result(output={"layers": {str(index): dict(each) for index, each in sorted(self._details.items())}})
+
+
+def _place(position: int, indexes: Sequence[int], covered: Collection[int]) -> int | None:
+    """Return the index that picture *position* of a call stands for; None when it was told already.
+
+    One that is counted otherwise than from 0 is paid for all the same: it takes the first free place.
+    """
+    if 0 <= position < len(indexes):
+        return indexes[position] if indexes[position] not in covered else None
+    return next((index for index in indexes if index not in covered), None)
 
 
 def _weight(error: PluginError) -> int:

@@ -75,7 +75,7 @@ def _altered(id_: str, details: Mapping[str, Any], table: Mapping[str, Model]) -
     base = table[like]
     if like != id_:
         # An endpoint of one's own has one id everywhere.
-        base = attrs.evolve(base, id=id_, title=f"{base.title} ({id_})", overseas_id=None)
+        base = attrs.evolve(base, id=id_, title=f"{base.title} ({id_})", overseas_id=None, other_ids=())
     for key, value in details.items():
         if key == "like":
             continue

@@ -84,7 +84,7 @@ def _info_of(settings: Settings) -> ProviderInfo:
             )
             for model in settings.catalogue.models.values()
         ),
-        default_model=settings.default_model,
+        default_model=find_model(settings.catalogue, None, settings.default_model).id,
         reference_fields=("image",),
         concurrency=settings.concurrency,
         images_per_minute=settings.images_per_minute,

@@ -88,7 +88,7 @@ def prepare(request: Request, catalogue: Catalogue, *, default_model: str, curre
     price: Price | None = model.price(currency, checked.kept.get("size"))
     notes = [note for note in (_renamed(request.model, model), checked.note) if note is not None]
     return Prepared(
-        model=model.id,
+        model=model.name_for(request.model or default_model, overseas=False),
         input=checked.kept,
         images=checked.images,
         single_call=checked.single_call,

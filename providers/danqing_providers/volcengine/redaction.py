@@ -1,7 +1,12 @@
-"""What a user may read of a message from Ark: no address, no picture data, no key, nothing of the prompt."""
+"""What a user may read of a message from Ark: no address, no picture data, no key, nothing of the prompt.
+
+A word of the message that also stands in the prompt is the message's own: `{"error": …}` stays readable. Cut out
+are the prompt itself, pieces of it that are long, and what is quoted of it.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -14,11 +19,13 @@ WINDOW: Final = 12
 WIDE_WINDOW: Final = 4
 """How many characters in common with the prompt give it away; fewer of Chinese than of letters."""
 
+_PROMPT: Final = "<prompt>"
 _DATA = re.compile(r"data:[\w.+-]+/[^\s\"'<>]*", re.IGNORECASE)
 _ADDRESS = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s\"'<>]*", re.IGNORECASE)
 _SIGNATURE = re.compile(r"\bX-Tos-[\w-]+=\S*", re.IGNORECASE)
 _REQUEST_ID = re.compile(r"[\s.]*\bRequest id:\s*[\w-]+\.?", re.IGNORECASE)
-_QUOTED = re.compile(r"\"([^\"]{2,})\"|'([^']{2,})'|“([^”]{2,})”|「([^」]{2,})」")
+_QUOTED = re.compile(r"(?:\"([^\"]+)\"|'([^']+)'|“([^”]+)”|「([^」]+)」)(?!\s*:)")
+"""Something quoted; a name before a colon is a key of JSON, and quotes nobody."""
 
 
 def readable(message: str, *, secret: str = "", prompt: str = "") -> str:
@@ -28,28 +35,48 @@ def readable(message: str, *, secret: str = "", prompt: str = "") -> str:
         text = text.replace(secret, "<key>")
     for pattern, shown in ((_DATA, "<data>"), (_ADDRESS, "<url>"), (_SIGNATURE, "<url>"), (_REQUEST_ID, "")):
         text = pattern.sub(shown, text)
-    text = _without_prompt(text, prompt)
-    text = " ".join("".join(character if character.isprintable() else " " for character in text).split())
+    text = _without_prompt(_in_one_line(text), _in_one_line(prompt))
     return text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]}…"
 
 
+def _in_one_line(text: str) -> str:
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
+
+
 def _without_prompt(text: str, prompt: str) -> str:
-    needle = prompt.strip()
-    if len(needle) < 2:
+    if not prompt:
         return text
-    if len(needle) >= WIDE_WINDOW:
-        text = text.replace(needle, "<prompt>")
-    text = _QUOTED.sub(lambda found: '"<prompt>"' if _quoted(found) in prompt else found[0], text)
+    whole = rf"(?<!\w){re.escape(prompt)}(?!\w)"
+    if not _is_telling(prompt):
+        # One short word is in many a sentence; only where it is named as the prompt is it one.
+        whole = rf"(?<=[:=] ){re.escape(prompt)}(?!\w)|(?<=[:=]){re.escape(prompt)}(?!\w)"
+    text = re.sub(whole, _PROMPT, text, flags=re.IGNORECASE)
+    lowered = prompt.lower()
+    text = _QUOTED.sub(lambda found: f'"{_PROMPT}"' if _gives_away(_quoted(found), lowered) else found[0], text)
     pieces: list[str] = []
     end = 0
     for start, stop in _common(text, prompt):
-        pieces += [text[end:start], "<prompt>"]
+        pieces += [text[end:start], _PROMPT]
         end = stop
     return "".join([*pieces, text[end:]])
 
 
 def _quoted(found: re.Match[str]) -> str:
     return next(group for group in found.groups() if group is not None)
+
+
+def _gives_away(quoted: str, prompt: str) -> bool:
+    piece = quoted.strip().lower()
+    return piece == prompt or (_is_telling(piece) and piece in prompt)
+
+
+def _is_telling(piece: str) -> bool:
+    """Say whether *piece* can hardly stand in a message by chance: several words, a long one, no Latin."""
+    return len(piece) >= WINDOW or " " in piece or (len(piece) > 1 and _is_wide(piece))
+
+
+def _is_wide(piece: str) -> bool:
+    return all(character > "\u024f" for character in piece)
 
 
 def _common(text: str, prompt: str) -> Sequence[tuple[int, int]]:
@@ -64,10 +91,16 @@ def _common(text: str, prompt: str) -> Sequence[tuple[int, int]]:
 
 
 def _windows(text: str, prompt: str) -> Iterator[tuple[int, int]]:
+    """Yield where windows of *text* are of *prompt*, as it is or as JSON writes it, in whatever case."""
+    forms = {prompt.lower(), json.dumps(prompt)[1:-1].lower()}
+    known = {
+        length: {form[start : start + length] for form in forms for start in range(len(form) - length + 1)}
+        for length in (WIDE_WINDOW, WINDOW)
+    }
+    lowered = "".join(character.lower()[:1] for character in text)
     for start in range(len(text)):
         for length in (WIDE_WINDOW, WINDOW):
-            piece = text[start : start + length]
-            wide = length == WINDOW or all(character > "\u2e7f" for character in piece)
-            if len(piece) == length and wide and piece in prompt:
+            piece = lowered[start : start + length]
+            if piece in known[length] and (length == WINDOW or _is_wide(piece)):
                 yield start, start + length
                 break

@@ -104,7 +104,8 @@ VARIABLES: tuple[Variable, ...] = (
 class Settings:
     """What the provider was configured with. `endpoint` None: no key and no sandbox, nothing can be made.
 
-    `has_key` is False when the sandbox stands in for Ark. `images_per_minute` None is no limit.
+    `default_model` is an id as it goes upstream. `has_key` is False when the sandbox stands in for Ark.
+    `images_per_minute` None is no limit.
     """
 
     catalogue: Catalogue
@@ -188,7 +189,7 @@ def _default_model(environment: Mapping[str, str], catalogue: Catalogue) -> str:
     model = catalogue.find(name)
     if model is None:
         raise _unknown_model("DANQING_VOLCENGINE_DEFAULT_MODEL", name, catalogue.models)
-    return model.id
+    return name if name in model.other_ids else model.id
 
 
 def _pricing(name: str, value: Any) -> Pricing | None:

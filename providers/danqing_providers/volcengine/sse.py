@@ -1,7 +1,8 @@
 """A parser of server-sent events that is fed bytes as they come, cut anywhere.
 
-Ark's official client stops at the first failed picture of a group; this one hands over every event.
-Source: html.spec.whatwg.org, "Server-sent events", read 2026-11-23.
+Ark's official client stops at the first failed picture of a group; this one hands over every event. Ark's page
+shows a stream whose JSON goes on over lines without `data:`; what begins as an object is gathered so as well.
+Sources: html.spec.whatwg.org, "Server-sent events"; volcengine.com/docs/82379/1824137; read 2026-11-23.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ __all__ = ["Event", "EventParser", "EventTooLarge"]
 
 _LINE_END: Final = re.compile(rb"[\r\n]")
 _BOM: Final = b"\xef\xbb\xbf"
+_OTHER_FIELDS: Final = frozenset({"", "id", "retry"})
 
 
 class EventTooLarge(ValueError):
@@ -100,12 +102,15 @@ class EventParser:
         if not line:
             return self._complete()
         self._held_bytes += len(line)
-        name, _, value = line.decode("utf-8", "replace").partition(":")
+        text = line.decode("utf-8", "replace")
+        name, _, value = text.partition(":")
         value = value.removeprefix(" ")
         if name == "event":
             self._name = value
         elif name == "data":
             self._data.append(value)
+        elif name not in _OTHER_FIELDS and self._data and self._data[0].lstrip().startswith("{"):
+            self._data.append(text)
         return None
 
     def _complete(self) -> Event | None:

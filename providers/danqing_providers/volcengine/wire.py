@@ -12,7 +12,6 @@ from typing import Any, Final
 import orjson
 
 from danqing_plugins import Reference
-from danqing_providers.volcengine.catalogue import Model
 from danqing_providers.volcengine.style import styled
 
 __all__ = ["body_of", "fingerprint_of", "is_group"]
@@ -35,16 +34,14 @@ def is_group(input_: Mapping[str, Any]) -> bool:
     return input_.get("sequential_image_generation") == "auto"
 
 
-def body_of(
-    model: Model, input_: Mapping[str, Any], indexes: Sequence[int], *, overseas: bool = False
-) -> dict[str, Any]:
-    """Return the body for the pictures *indexes*, without its references.
+def body_of(model: str, input_: Mapping[str, Any], indexes: Sequence[int]) -> dict[str, Any]:
+    """Return the body that asks *model*, by its upstream id, for the pictures *indexes*, without its references.
 
     Pictures of `n` independent calls differ by their seed, when one was given. A group is streamed unless the
     client said otherwise: each picture is then safe as soon as it is made.
     """
     body: dict[str, Any] = {
-        "model": model.overseas_id or model.id if overseas else model.id,
+        "model": model,
         "response_format": input_.get("response_format", "url"),
     }
     if input_.get("prompt"):

@@ -65,9 +65,9 @@ def failure_of(error: BaseException, *, call_open: bool) -> Failure:
         kind, _ = _kind_of(error)
         if error.code == LEASE_IN_DOUBT:  # our own trouble, not held against the task
             kind = FailureKind.GIVEN_BACK
-        retry_after_s = error.retry_after_s if isinstance(error, RateLimited | Unavailable) else None
+        wish_s = error.retry_after_s if isinstance(error, RateLimited | Unavailable | OutcomeUnknown) else None
         certain = not isinstance(error, AccountProblem) or error.certain
-        return Failure(kind=kind, error=error_of(error), retry_after_s=retry_after_s, certain=certain)
+        return Failure(kind=kind, error=error_of(error), retry_after_s=wish_s, certain=certain)
     if isinstance(error, StorageUnavailable):
         message = "the picture storage is full or cannot be written"
         return Failure(kind=FailureKind.STORAGE, error=_error("storage_unavailable", message))

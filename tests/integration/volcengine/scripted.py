@@ -11,7 +11,19 @@ from typing import Any
 import attrs
 from aiohttp import web
 
-__all__ = ["ScriptedArk", "Step", "answer", "events", "pictures", "reply", "reset", "serve", "stream"]
+__all__ = [
+    "ScriptedArk",
+    "Step",
+    "answer",
+    "document",
+    "events",
+    "pictures",
+    "raw",
+    "reply",
+    "reset",
+    "serve",
+    "stream",
+]
 
 Step = Callable[[web.Request], Awaitable[web.StreamResponse]]
 KEY = "key-0123456789"
@@ -71,6 +83,43 @@ def reply(status: int, body: Any, **headers: str) -> Step:
         if isinstance(body, str):
             return web.Response(status=status, text=body, content_type="text/html", headers=sent)
         return web.json_response(body, status=status, headers=sent)
+
+    return step
+
+
+def document(*items: dict[str, Any]) -> bytes:
+    """Return the bytes of a whole answer with *items*."""
+    return json.dumps(
+        {"model": "m", "created": 1, "data": items, "usage": {"generated_images": len(items)}}
+    ).encode()
+
+
+def raw(
+    *chunks: bytes | asyncio.Event,
+    status: int = 200,
+    content_type: str = "application/json",
+    announced: int | None = None,
+    cut: bool = True,
+) -> Step:
+    """Answer with *chunks* to the byte, with a length of *announced* (None: until the connection ends).
+
+    An Event among *chunks* is waited for.
+    """
+
+    async def step(request: web.Request) -> web.StreamResponse:
+        length = "" if announced is None else f"Content-Length: {announced}\r\n"
+        head = f"HTTP/1.1 {status} X\r\nContent-Type: {content_type}\r\n{length}x-request-id: 0217-raw\r\n\r\n"
+        transport = request.transport
+        assert transport is not None
+        transport.write(head.encode())
+        for chunk in chunks:
+            if isinstance(chunk, asyncio.Event):
+                await chunk.wait()
+            else:
+                transport.write(chunk)
+        if cut:
+            transport.close()
+        return web.Response()
 
     return step
 

@@ -282,16 +282,6 @@ class TestBrokenConnections:
             with pytest.raises(OutcomeUnknown):
                 await client.carry_out(client.begin())
 
-    @pytest.mark.parametrize("streamed", [False, True])
-    async def test_endless_answer_is_given_up(self, connect: Connect, streamed: bool) -> None:
-        """Memory is bounded, whatever Ark sends."""
-        flood = [b"x" * 65536] * 64
-        step = stream(*flood) if streamed else reply(200, "x" * (1 << 22))
-        async with serve(step) as ark:
-            client = connect(ark)
-            with pytest.raises(OutcomeUnknown, match="larger"):
-                await client.carry_out(client.begin())
-
     async def test_cancelling_leaves_the_call_open(self, connect: Connect) -> None:
         """A cancelled call is not said to be unbilled."""
         never = asyncio.Event()

@@ -23,7 +23,6 @@ from danqing_providers.volcengine.failures import (
     connection_failures,
     find_error,
     meaning_of,
-    retry_after_of,
 )
 
 DOWNLOAD = "Timeout while downloading url=https://example.com/a.png?sign=secret"
@@ -130,6 +129,27 @@ class TestPauses:
         assert isinstance(error, RateLimited)
         assert error.retry_after_s == pytest.approx(60.0 - 1_700_000_025.0 % 60.0)
 
+    @pytest.mark.parametrize(
+        ("status", "code"),
+        [
+            (429, ""),
+            (429, "ServerOverloaded"),
+            (500, "InternalServiceError"),
+            (503, "ServerOverloaded"),
+            (408, ""),
+            (500, ""),
+            (502, ""),
+            (503, ""),
+            (503, "Novelty"),
+            (504, ""),
+        ],
+    )
+    def test_wish_is_kept_whatever_the_answer(self, status: int, code: str) -> None:
+        """H18: who says when to come again is heard, a bare 503 among them."""
+        error = meaning_of(code, "Later.", Answered(status=status, retry_after_s=3.0))
+        assert isinstance(error, RateLimited | Unavailable | OutcomeUnknown)
+        assert error.retry_after_s == 3.0
+
     def test_the_servers_wish_comes_first(self) -> None:
         """`Retry-After` beats our own guess."""
         answered = Answered(status=429, now_s=1_700_000_025.0, retry_after_s=3.0)
@@ -137,31 +157,100 @@ class TestPauses:
         assert isinstance(error, RateLimited)
         assert error.retry_after_s == 3.0
 
+
+class TestWhoseItIs:
+    """H6: a refusal is the account's only when Ark says so, and a model's limit is the model's."""
+
     @pytest.mark.parametrize(
-        ("raw", "seconds"),
+        ("status", "code", "certain"),
         [
-            ("7", 7.0),
-            (" 7 ", 7.0),
-            ("0", 0.0),
-            ("86400", 300.0),
-            ("9" * 400, 300.0),
-            ("Thu, 01 Jan 1970 00:01:40 GMT", 40.0),
-            ("Thu, 01 Jan 1970 00:00:40 GMT", 0.0),
-            ("Thu, 01 Jan 2099 00:00:40 GMT", 300.0),
-            ("Thu, 01 Jan 1970 00:01:40", 40.0),
-            ("soon", None),
-            ("-5", None),
-            ("1.5", None),
-            ("", None),
+            (401, "AuthenticationError", True),
+            (403, "AccountOverdueError", True),
+            (403, "OperationDenied.ServiceOverdue", True),
+            (429, "QuotaExceeded", True),
+            (200, "AuthenticationError", True),
+            (401, "", False),
+            (403, "", False),
+            (403, "Novelty", False),
+            (403, "AccessDenied", False),
+            (403, "OperationDenied.PermissionDenied", False),
+            (402, "", False),
+            (404, "", False),
+            (302, "", False),
         ],
     )
-    def test_retry_after(self, raw: str, seconds: float | None) -> None:
-        """Numbers and dates count, up to five minutes; anything else says nothing."""
-        assert retry_after_of({"Retry-After": raw}, 60.0) == seconds
+    def test_only_a_code_is_certain(self, status: int, code: str, certain: bool) -> None:
+        """H6: a bare 403 may be an edge that dislikes one prompt."""
+        error = meaning_of(code, "No.", Answered(status=status))
+        assert isinstance(error, AccountProblem)
+        assert error.certain is certain
 
-    def test_retry_after_may_be_missing(self) -> None:
-        """Ark promises no such header."""
-        assert retry_after_of({}, 60.0) is None
+    @pytest.mark.parametrize(
+        "code", ["ModelNotOpen", "InvalidEndpointOrModel.NotFound", "InvalidEndpointOrModel.ModelIDAccessDisabled"]
+    )
+    @pytest.mark.parametrize("status", [403, 404])
+    def test_a_model_that_is_closed_is_not_the_account(self, status: int, code: str) -> None:
+        """H6: the request asked for what the account cannot have; others go on."""
+        assert type(meaning_of(code, "No.", Answered(status=status))) is InvalidRequest
+
+    @pytest.mark.parametrize(
+        ("code", "scope"),
+        [
+            ("ModelAccountIpmRateLimitExceeded", "model"),
+            ("ModelAccountRpmRateLimitExceeded", "model"),
+            ("ModelAccountTpmRateLimitExceeded", "model"),
+            ("RateLimitExceeded.EndpointRPMExceeded", "model"),
+            ("RateLimitExceeded.EndpointTPMExceeded", "model"),
+            ("APIAccountRpmRateLimitExceeded", "provider"),
+            ("AccountRateLimitExceeded", "provider"),
+            ("RequestBurstTooFast", "provider"),
+            ("ServerOverloaded", "provider"),
+            ("", "provider"),
+        ],
+    )
+    def test_limit_names_its_scope(self, code: str, scope: str) -> None:
+        """H6: a full model leaves the other models alone."""
+        error = meaning_of(code, "Slow down.", Answered(status=429))
+        assert isinstance(error, RateLimited)
+        assert error.scope == scope
+
+
+class TestReferenceHosts:
+    """H15: the reference's host was slow, in whatever words."""
+
+    @pytest.mark.parametrize(
+        "message",
+        [
+            DOWNLOAD,
+            "The parameter `image` specified in the request are not valid: timeout while fetching resource.",
+            "Error while downloading: https://example.com/a.png, status code: 503",
+            "Error while downloading: https://example.com/a.png, status code: 429. Request id: 02",
+            "Error while connecting: dial tcp: i/o timeout, url=https://example.com/a.png",
+            "failed to download image: context deadline exceeded",
+            "Error while downloading: connection reset by peer, url=https://example.com/a.png",
+            "Download of the resource timed out",
+        ],
+    )
+    def test_slow_host_is_worth_one_more_try(self, message: str) -> None:
+        """H15: the same meaning as "Timeout while downloading url"."""
+        error = meaning_of("InvalidParameter", message, Answered(status=400))
+        assert type(error) is Unavailable
+        assert error.code == DOWNLOAD_TIMEOUT
+        assert "example.com" not in error.message
+
+    @pytest.mark.parametrize(
+        "message",
+        [
+            "Error while downloading: https://example.com/a.png, status code: 404",
+            "Error while downloading: https://example.com/a.png, status code: 403",
+            "Error while connecting: NoSuchKey, url=https://example.com/a.png",
+            "not a picture: url=https://download.example/timeout/status-code-503.png",
+            "image size must be at least 3686400 pixels",
+        ],
+    )
+    def test_what_cannot_work_is_final(self, message: str) -> None:
+        """A file that is not there stays away; words within an address say nothing."""
+        assert type(meaning_of("InvalidParameter", message, Answered(status=400))) is InvalidRequest
 
 
 class TestFinding:

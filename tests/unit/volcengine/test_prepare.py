@@ -47,8 +47,10 @@ class TestModels:
         assert prepared(V40).notes == ()
 
     def test_lite_has_two_ids(self) -> None:
-        """Both ids of 5.0 lite are one model."""
-        assert prepared("doubao-seedream-5-0-lite-260128").model == LITE
+        """H16: both ids of 5.0 lite are one model, and each is sent as it was written."""
+        for written in ("doubao-seedream-5-0-lite-260128", LITE):
+            assert prepared(written).model == written
+            assert prepared(written, size="2K").price == prepared(LITE, size="2K").price
 
     @pytest.mark.parametrize("name", [V30, EDIT, "seedream-3-0-t2i-250415"])
     def test_shut_down_model_is_refused_with_the_live_ones(self, name: str) -> None:

@@ -52,9 +52,45 @@ class TestReadable:
         assert "<prompt>" in shown
         assert not any(piece in shown for piece in ("小猫", "花园", "secret words"))
 
-    def test_short_prompt_does_not_wreck_the_message(self) -> None:
-        """A prompt of one letter is in every sentence."""
-        assert readable("a cat is not allowed", prompt="a") == "a cat is not allowed"
+    @pytest.mark.parametrize(
+        ("prompt", "message"),
+        [
+            ("a", "a cat is not allowed"),
+            ("an error sign", '{"error": {"code": "Novelty", "message": "No."}}'),
+            ("error", '{"error": {"code": "Novelty"}}'),
+            ("error", "an error was found"),
+            ("size", "The parameter `size` specified in the request is not valid: invalid width"),
+            ("a code in the image", 'the field "code" of "image" is missing'),
+            ("the", "The request failed because the input text may contain sensitive information."),
+        ],
+    )
+    def test_words_of_the_message_stay(self, prompt: str, message: str) -> None:
+        """H21: a word is not the prompt's because it also stands there."""
+        assert readable(message, prompt=prompt) == message
+
+    @pytest.mark.parametrize(
+        ("prompt", "message"),
+        [
+            ("cat", 'the text "cat" is refused'),
+            ("cat", "the text 'Cat' is refused"),
+            ("cat", "refused text: cat"),
+            ("cat", "prompt=cat is refused"),
+            ("red fox", "cannot draw a Red Fox"),
+            ("a red fox at night", 'near "red fox"'),
+            ("a photosynthesis chart", 'the word "photosynthesis" is refused'),
+            ("猫", "the word “猫” is refused"),
+            ("кот на крыше", "near кот на крыше"),
+            ("line one\nline two", "refused: line one line two"),
+            ("一只小猫在花园", "refused: \\u4e00\\u53ea\\u5c0f\\u732b"),
+        ],
+    )
+    def test_the_prompt_itself_is_cut(self, prompt: str, message: str) -> None:
+        """H21: the whole prompt, however short, is no word of the message where it is quoted or named as such."""
+        shown = readable(message, prompt=prompt)
+        assert "<prompt>" in shown
+        assert not any(
+            piece in shown.lower() for piece in ("cat", "red fox", "photo", "猫", "кот", "line", "u5c0f")
+        )
 
     def test_length_and_lines_are_bounded(self) -> None:
         """One line of bounded length, however long the answer was."""
