@@ -31,6 +31,7 @@ from danqing_plugins.models import (
 )
 from danqing_plugins.provider import Provider
 from danqing_plugins.run import Call, Log, Run
+from danqing_plugins.spelling import nearest
 from danqing_plugins.wrapping import Generation, Lazy, wrap
 
 __all__ = [
@@ -67,5 +68,6 @@ __all__ = [
     "Unavailable",
     "hookimpl",
     "in_language",
+    "nearest",
     "wrap",
 ]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
 
 from danqing_plugins import Message
 from danqing_server.api.fields import Fields
+from danqing_server.api.unknown import Inner
 from danqing_server.codec import without_nulls
 from danqing_server.models import Priority
 from danqing_server.submission.request import Submission
@@ -42,6 +43,11 @@ LONGEST_EMAIL = 100
 TWICE = Message(
     key="twice", zh="与顶层字段 {other} 重复，请只填写一处", en="is also given as {other}; give it once"
 )
+BELONGS_OUTSIDE = Message(
+    key="belongs_outside",
+    en="belongs beside options, not into it: write {other} at the top level",
+    zh="不属于 options，请写为顶层字段 {other}",
+)
 NO_EMAIL = Message(key="no_email", zh="不是有效的邮箱地址", en="is no e-mail address")
 
 _EMAIL = re.compile(r"[^\s@\"(),:;<>\[\\\]]+@(?:[^\s@.\"(),:;<>\[\\\]]+\.)+[^\s@.\"(),:;<>\[\\\]]{2,}")
@@ -66,8 +72,22 @@ class _InImageBody:
         return f"options.{path}" if key in self.options else path
 
 
+Parameters = Callable[[object, object], Mapping[str, bool]]
+"""Given a provider and a model, as sent: the names of parameters, and whether that model takes them."""
+
+
+def _none(_provider: object, _model: object) -> Mapping[str, bool]:
+    return {}
+
+
 def _in_task_body(path: str) -> str:
     return f"input.{path}"
+
+
+def _options(body: Mapping[str, Any], parameters: Parameters) -> Inner:
+    """Return what belongs into `options`: what the model takes and has no place of its own, and what we take."""
+    known = {name: taken for name, taken in parameters(None, body.get("model")).items() if name not in IMAGE_KEYS}
+    return Inner("options", {**known, **dict.fromkeys(SERVER_OPTIONS, True)})
 
 
 def image_meaning(body: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -90,16 +110,16 @@ def _without(body: Mapping[str, Any], empty: Mapping[str, str | int]) -> Mapping
     return {name: value for name, value in body.items() if name not in left_out} if left_out else body
 
 
-def image_submission(body: Mapping[str, Any], owner: str | None) -> Submission:
+def image_submission(body: Mapping[str, Any], owner: str | None, parameters: Parameters = _none) -> Submission:
     """Read the body of `POST /api/v1/ai/image/task`; `options` are laid beside the old server's own keys.
 
-    *body* is as `image_meaning` returns it.
+    *body* is as `image_meaning` returns it. *parameters* tells of what belongs into `options`.
 
     Raises:
         InvalidSubmission: its shape is wrong; what the values mean is the provider's to judge.
     """
     fields = Fields(members=body)
-    fields.check_known(IMAGE_KEYS)
+    fields.check_known(IMAGE_KEYS, lambda: _options(body, parameters))
     fields.given("prompt", required=True)
     user_id = fields.text("user_id", 1, LONGEST_USER_ID, required=True)
     model = fields.text("model", 1, LONGEST_NAME)
@@ -107,7 +127,7 @@ def image_submission(body: Mapping[str, Any], owner: str | None) -> Submission:
     options = Fields(members=fields.json_object("options"), prefix="options.")
     for name in options.members:
         if name in given or name in ("user_id", "model"):
-            options.report(name, TWICE, other=name)
+            options.report(name, TWICE if name in body else BELONGS_OUTSIDE, other=name)
     priority, on_ambiguous = _priority(options), options.choice("on_ambiguous", POLICIES)
     fields.problems += options.problems
     fields.finish()
@@ -125,14 +145,16 @@ def image_submission(body: Mapping[str, Any], owner: str | None) -> Submission:
     )
 
 
-def task_submission(body: Mapping[str, Any], owner: str | None, max_delay_s: int) -> Submission:
+def task_submission(
+    body: Mapping[str, Any], owner: str | None, max_delay_s: int, parameters: Parameters = _none
+) -> Submission:
     """Read the body of `POST /api/v1/ai/tasks`, as `task_meaning` returns it.
 
     Raises:
         InvalidSubmission: its shape is wrong.
     """
     fields = Fields(members=body)
-    fields.check_known(TASK_KEYS)
+    fields.check_known(TASK_KEYS, lambda: Inner("input", parameters(body.get("provider"), body.get("model"))))
     type_ = fields.text("type", 1, LONGEST_NAME, required=True)
     model = fields.text("model", 1, LONGEST_NAME, required=True)
     given = fields.json_object("input", required=True)

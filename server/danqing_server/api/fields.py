@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import attrs
 
-from danqing_plugins import Message, Problem
+from danqing_plugins import Message, Problem, Text
+from danqing_server.api.unknown import Inner, UnknownFields
 from danqing_server.codec import shorten
 from danqing_server.errors import InvalidSubmission
 
 __all__ = ["Fields"]
+
+NOTHING = Inner("", {})
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -24,7 +27,6 @@ LENGTH = Message(key="length", zh="长度必须为 {low} 到 {high} 个字符", 
 CONTROL = Message(key="control_characters", zh="不能包含控制字符", en="may not contain control characters")
 RANGE = Message(key="out_of_range", zh="必须在 {low} 到 {high} 之间", en="must be between {low} and {high}")
 CHOICE = Message(key="not_one_of", zh="只能是：{allowed}", en="must be one of: {allowed}")
-UNKNOWN = Message(key="unknown_field", zh="未知字段；可用字段：{known}", en="unknown field; known: {known}")
 
 
 @attrs.define(kw_only=True)
@@ -37,15 +39,19 @@ class Fields:
 
     def report(self, name: str, message: Message, **values: object) -> None:
         """Note that the member *name* is wrong."""
-        field, value = self.prefix + str(shorten(name)), shorten(self.members.get(name))
-        self.problems.append(Problem(field=field, message=message(**values), value=value))
+        self._report(name, message(**values))
 
-    def check_known(self, known: Sequence[str]) -> None:
-        """Report every member that is not among *known*."""
-        listed = ", ".join(known)
-        for name in self.members:
-            if name not in known:
-                self.report(name, UNKNOWN, known=listed)
+    def _report(self, name: str, text: Text) -> None:
+        field, value = self.prefix + str(shorten(name)), shorten(self.members.get(name))
+        self.problems.append(Problem(field=field, message=text, value=value))
+
+    def check_known(self, known: Sequence[str], inner: Callable[[], Inner] = lambda: NOTHING) -> None:
+        """Report every member that is not among *known*; *inner*, asked for then, is where it may belong."""
+        unknown = [name for name in self.members if name not in known]
+        if unknown:
+            speaker = UnknownFields(known, inner())
+            for name in unknown:
+                self._report(name, speaker.told(name))
 
     def given(self, name: str, *, required: bool = False) -> Any:
         """Return a member whatever it is; None when it is absent."""

@@ -49,7 +49,7 @@ async def create_image_task(request: Request[Any, Any]) -> HTTPResponse:
     language = language_of(request.headers)
     async with ReceivedObject(request) as body:
         meant = image_meaning(body)
-        submission = image_submission(meant, owner)
+        submission = image_submission(meant, owner, services.submissions.checker.parameters)
         accepted = await submit_once(request, services, submission, body, meant)
     task = accepted.task
     data = {"task_id": task.id, "status": task.status, "message": ACCEPTED.to(language)}

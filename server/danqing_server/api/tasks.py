@@ -79,7 +79,8 @@ async def create_task(request: Request[Any, Any]) -> HTTPResponse:
     language = language_of(request.headers)
     async with ReceivedObject(request) as body:
         meant = task_meaning(body)
-        submission = task_submission(meant, owner, services.settings.max_delay_s)
+        parameters = services.submissions.checker.parameters
+        submission = task_submission(meant, owner, services.settings.max_delay_s, parameters)
         accepted = await submit_once(request, services, submission, body, meant)
     shown = _viewer(request, caller).task(accepted.task)
     return success(shown, CREATED.to(language), 201, created_headers(accepted))

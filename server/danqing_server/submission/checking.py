@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import attrs
 
-from danqing_plugins import InvalidRequest, Message, Prepared, Problem, ProviderInfo, Request
+from danqing_plugins import InvalidRequest, Message, ModelInfo, Prepared, Problem, ProviderInfo, Request
 from danqing_server.assets.references import ParsedReference, find_own, parse_references
 from danqing_server.assets.storage import Assets
 from danqing_server.codec import shorten
@@ -65,6 +65,19 @@ class Checker:
         prepared = self._prepare(submission, provider, plain, parsed)
         return Checked(provider=provider, prepared=prepared, references=tuple(parsed))
 
+    def parameters(self, provider: object, wanted: object) -> Mapping[str, bool]:
+        """Return a provider's parameters, by its own schemas, and whether the *wanted* model takes each.
+
+        Both are as a client sent them: the default ones when they are no text or unknown.
+        """
+        name = provider if isinstance(provider, str) else self.default_provider
+        info = self.registry.find_provider(name) or self.registry.find_provider(self.default_provider)
+        if info is None:
+            return {}
+        model = _chosen_model(info, wanted)
+        names = [name for each in info.models for name in _names_of(each)]
+        return {name: name in _names_of(model) for name in [*names, *info.reference_fields]}
+
     def _find_provider(self, submission: Submission) -> ProviderInfo:
         name = submission.provider or self.default_provider
         provider = self.registry.find_provider(name)
@@ -119,6 +132,17 @@ class Checker:
         except InvalidRequest as error:
             problems = error.problems or (Problem(field="input", message=error.message),)
             raise InvalidSubmission([_as_sent(problem, submission, request) for problem in problems]) from error
+
+
+def _chosen_model(info: ProviderInfo, wanted: object) -> ModelInfo:
+    for model in info.models:
+        if wanted == model.id or wanted in model.aliases:
+            return model
+    return next(model for model in info.models if model.id == info.default_model)
+
+
+def _names_of(model: ModelInfo) -> Collection[str]:
+    return list(model.parameters.get("properties", {}))
 
 
 def _find_long_strings(value: object, path: str, name: Callable[[str], str], problems: list[Problem]) -> None:

@@ -93,6 +93,20 @@ class TestSubmission:
             assert task is not None
             assert task.input == {"prompt": "cat"}
 
+    async def test_u4_misplaced_field_is_told_by_the_providers_schema(self, open_api: Open) -> None:
+        """U4: the installed Volcengine provider knows which of its models takes what."""
+        async with open_api(DANQING_DEFAULT_PROVIDER="volcengine", DANQING_DISABLED_PLUGINS="hello") as api:
+            body = {**README, "watermark": True, "seed": 1, "image": "x", "response_format": "url", "promt": ""}
+            reply = await api.ask("POST", TASK, json=body)
+            told = {detail["field"]: detail["code"] for detail in reply.json["details"]}
+            assert told == {
+                "watermark": "belongs_inside",
+                "image": "belongs_inside",
+                "response_format": "belongs_inside",
+                "seed": "belongs_inside_not_taken",
+                "promt": "misspelt_field",
+            }
+
     async def test_client_that_hangs_up_loses_nothing(self, api: Client) -> None:
         """The task is there although nobody waited for the answer."""
         body = b'{"prompt":"a","user_id":"impatient"}'

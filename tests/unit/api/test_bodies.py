@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -109,6 +110,56 @@ class TestH9OldClients:
         assert user_change({"email": "", "name": "张三"}).email is None
         with pytest.raises(InvalidSubmission):
             new_user({"email": "", "name": "张三"})
+
+
+def _parameters(_provider: object, model: object) -> dict[str, bool]:
+    return {"prompt": True, "size": True, "seed": model == "three", "image": True, "watermark": True}
+
+
+class TestU4Hints:
+    """U4: a field in the wrong place, or misspelt, is told where it belongs."""
+
+    def _told(self, **members: Any) -> dict[str, str]:
+        with pytest.raises(InvalidSubmission) as caught:
+            image_submission({**IMAGE, **members}, None, _parameters)
+        return {problem.field: problem.message for problem in caught.value.problems}
+
+    def test_what_the_model_takes_belongs_into_options(self) -> None:
+        """By the provider's own schema; the server's own two belong there as well."""
+        found = self._told(watermark=False, seed=1, image=[], priority="high")
+        assert found["watermark"] == "belongs into options: write options.watermark"
+        assert found["seed"] == "belongs into options, and this model does not take it"
+        assert found["priority"].endswith("options.priority")
+        assert "options.seed" in self._told(seed=1, model="three")["seed"]
+
+    @pytest.mark.parametrize(
+        ("wrong", "near"),
+        [("promt", "prompt"), ("userId", "user_id"), ("sise", "size"), ("Watermark", "options.watermark")],
+    )
+    def test_misspelt_name_is_guessed(self, wrong: str, near: str) -> None:
+        """Also one that belongs into options."""
+        assert f"did you mean {near}?" in self._told(**{wrong: "x"})[wrong]
+
+    def test_what_is_like_nothing_gets_the_list(self) -> None:
+        """No far-fetched guess."""
+        assert self._told(extra=1)["extra"].startswith("unknown field; known: prompt, user_id")
+
+    def test_top_level_field_in_options_is_sent_back(self) -> None:
+        """It is called a duplicate only when it is one."""
+        assert "top level" in self._told(options={"model": "one"})["options.model"]
+        assert "once" in self._told(model="one", options={"model": "one"})["options.model"]
+
+    def test_generic_door_has_input_for_them(self) -> None:
+        """Its own name for the same."""
+        with pytest.raises(InvalidSubmission) as caught:
+            task_submission({**TASK, "size": "1x1"}, None, 100, _parameters)
+        assert caught.value.problems[0].message == "belongs into input: write input.size"
+
+    def test_many_wrong_names_cost_nothing(self) -> None:
+        """A hostile body is answered at once."""
+        began = time.process_time()
+        self._told(**{f"promp{number}": 1 for number in range(30_000)})
+        assert time.process_time() - began < 2.0
 
 
 class TestH19Null:

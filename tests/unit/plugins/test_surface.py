@@ -52,6 +52,7 @@ PUBLIC = [
     "Unavailable",
     "hookimpl",
     "in_language",
+    "nearest",
     "wrap",
 ]
 
