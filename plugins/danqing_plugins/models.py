@@ -60,8 +60,9 @@ class ProviderInfo:
     `reference_fields` names the input keys that hold reference pictures (a string or a list of strings: URL, data
     URI or one of our own pictures); the server takes them out of the input before `danqing_prepare`.
     `concurrency` is how many tasks one process runs at once, `images_per_minute` and `calls_per_minute` the
-    service's own limits, kept over all processes (None: none known). `sandbox` is True when calls go to a simulator
-    and cost nothing.
+    service's own limits, kept over all processes (None: none known). `parameters` names what the service knows
+    beside the schemas of its models, so that whoever sends it in the wrong place is told where it belongs.
+    `sandbox` is True when calls go to a simulator and cost nothing.
     """
 
     name: str
@@ -69,6 +70,7 @@ class ProviderInfo:
     models: tuple[ModelInfo, ...]
     default_model: str
     reference_fields: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
     concurrency: int = 64
     images_per_minute: int | None = None
     calls_per_minute: int | None = None

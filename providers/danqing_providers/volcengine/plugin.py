@@ -19,7 +19,7 @@ from danqing_plugins import (
 )
 from danqing_providers.volcengine.exchange import Exchange
 from danqing_providers.volcengine.generation import Generation
-from danqing_providers.volcengine.prepare import find_model, prepare
+from danqing_providers.volcengine.prepare import PARAMETERS, find_model, prepare
 from danqing_providers.volcengine.schema import schema_of
 from danqing_providers.volcengine.settings import Settings, read_settings
 
@@ -86,6 +86,7 @@ def _info_of(settings: Settings) -> ProviderInfo:
         ),
         default_model=find_model(settings.catalogue, None, settings.default_model).id,
         reference_fields=("image",),
+        parameters=PARAMETERS,
         concurrency=settings.concurrency,
         images_per_minute=settings.images_per_minute,
         sandbox=not settings.has_key,

@@ -76,7 +76,7 @@ class Checker:
             return {}
         model = _chosen_model(info, wanted)
         names = [name for each in info.models for name in _names_of(each)]
-        return {name: name in _names_of(model) for name in [*names, *info.reference_fields]}
+        return {name: name in _names_of(model) for name in [*names, *info.parameters, *info.reference_fields]}
 
     def _find_provider(self, submission: Submission) -> ProviderInfo:
         name = submission.provider or self.default_provider
