@@ -1,0 +1,110 @@
+"""What decoding alone does not show: a picture whose end, or most of it, is missing.
+
+libjpeg fills with grey what a JPEG's data do not hold and only warns, and a warning is not passed on by Pillow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import mmap
+import re
+from collections.abc import Iterator
+from typing import IO
+
+from PIL import Image, JpegImagePlugin
+
+__all__ = ["draft", "is_whole"]
+
+GREY, GREY_TOLERANCE = 128, 3
+
+_SCAN, _END = 0xDA, 0xD9
+_WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
+_SCAN_END = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
+_RESTART = re.compile(rb"\xff[\xd0-\xd7]")
+_INTERVALS = 32
+
+
+def draft(picture: Image.Image) -> None:
+    """Have *picture* decoded small. Only JPEG heeds this: it reads each bit all the same, in 1/64 of the memory."""
+    picture.draft(None, (max(picture.width // 8, 1), max(picture.height // 8, 1)))
+
+
+def is_whole(file: IO[bytes], name: str, decoded: Image.Image) -> bool:
+    """Tell whether the file that was *decoded* (by way of `draft`) holds all that its header promises."""
+    if name not in ("png", "jpeg"):
+        return True
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return _has_ending(content, name) and not (name == "jpeg" and _is_hollow(content, decoded))
+
+
+def _has_ending(content: mmap.mmap, name: str) -> bool:
+    """Tell whether the format's own end mark is there: the last bytes carry no pixels, so decoding misses a cut.
+
+    Bytes after the mark are let pass. In a JPEG's scan 0xFF is always escaped, so a mark after the last start
+    of scan is the picture's own and not its thumbnail's; only what a camera appends may hold such a start too.
+    """
+    if name == "png":
+        return content.rfind(b"IEND\xaeB`\x82") >= 0
+    if content.rfind(b"\xff\xd9") > content.rfind(b"\xff\xda"):
+        return True
+    return any(marker == _END for marker, _, _ in _marks(content))
+
+
+def _is_hollow(content: mmap.mmap, decoded: Image.Image) -> bool:
+    """Tell whether a JPEG's data end before its pixels do.
+
+    Where no data are left libjpeg paints mid grey, so any other last pixel proves the picture whole, at no cost.
+    A grey one is tried: data that do not belong there are put behind each scan. A decoder that still needed some
+    takes them, and paints something else; one that had all it needed passes over them.
+    """
+    corner = decoded.crop((decoded.width - 1, decoded.height - 1, decoded.width, decoded.height))
+    lightness = corner.convert("L").tobytes()[0]
+    if decoded.mode in ("L", "RGB") and abs(lightness - GREY) > GREY_TOLERANCE:
+        return False
+    with JpegImagePlugin.JpegImageFile(io.BytesIO(b"".join(_with_filler(content)))) as filled:
+        draft(filled)
+        filled.load()
+        return filled.tobytes() != decoded.tobytes()
+
+
+def _with_filler(content: mmap.mmap) -> Iterator[bytes]:
+    copied = 0
+    for marker, start, end in _marks(content):
+        if marker == _END:
+            break
+        yield content[copied:end]
+        yield from _filler(len(_RESTART.findall(content, start, end)))
+        copied = end
+    yield content[copied:]
+
+
+def _filler(intervals: int) -> Iterator[bytes]:
+    """Yield noise in further restart intervals: a decoder between two of them looks for the next one's number."""
+    for number in range(intervals, intervals + _INTERVALS):
+        noise = hashlib.shake_128(bytes((number - intervals,))).digest(128)
+        yield noise.replace(b"\xff", b"")
+        yield bytes((0xFF, 0xD0 + number % 8))
+
+
+def _marks(content: mmap.mmap) -> Iterator[tuple[int, int, int]]:
+    """Yield each scan's mark with where its data begin and end, then the end mark, if there is one.
+
+    Source: ITU-T T.81 §B.1.1.2 and §B.2, read 2026-11-27.
+    """
+    at = 2
+    while (at := content.find(b"\xff", at)) >= 0 and at + 4 <= len(content):
+        marker = content[at + 1]
+        at += 1 if marker == 0xFF else 2
+        if marker == _END:
+            yield marker, at, at
+            return
+        if marker in _WITHOUT_LENGTH or marker == 0xFF:
+            continue
+        at += int.from_bytes(content[at : at + 2])
+        if marker == _SCAN:
+            found = _SCAN_END.search(content, at)
+            if found is None:
+                return
+            yield marker, at, found.start()
+            at = found.start()

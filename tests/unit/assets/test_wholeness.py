@@ -1,0 +1,90 @@
+"""Headers that promise more pixels than the data hold."""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from danqing_server.assets.inspection import inspect_whole
+from danqing_server.errors import PictureRejected
+from tests.unit.assets.pictures import picture
+
+KINDS = [
+    {},
+    {"progressive": True},
+    {"optimize": True},
+    {"subsampling": 0},
+    {"restart_marker_blocks": 3},
+    {"restart_marker_rows": 1, "progressive": True},
+]
+NAMES = ["baseline", "progressive", "optimized", "4:4:4", "restarts", "restarts progressive"]
+
+
+def promising(body: bytes, width: int, height: int) -> bytes:
+    """Return a JPEG whose header says another size than its data have."""
+    frame = re.search(rb"\xff[\xc0-\xc2]\0[\x0b\x11\x14]\x08", body)
+    assert frame is not None
+    return body[: frame.end()] + struct.pack(">HH", height, width) + body[frame.end() + 4 :]
+
+
+def jpeg(drawn: Image.Image, **options: object) -> bytes:
+    file = io.BytesIO()
+    drawn.save(file, "JPEG", **options)
+    return file.getvalue()
+
+
+def is_taken(tmp_path: Path, body: bytes) -> bool:
+    path = tmp_path / "picture"
+    path.write_bytes(body)
+    try:
+        inspect_whole(path, max_pixels=64_000_000)
+    except PictureRejected as error:
+        assert error.code == "truncated"  # noqa: PT017 - both ways out are what the callers ask for
+        return False
+    return True
+
+
+class TestE14HollowJpegs:
+    """E14: a picture of which most is missing is not `completed`, although libjpeg paints it grey and goes on."""
+
+    @pytest.mark.parametrize("options", KINDS, ids=NAMES)
+    @pytest.mark.parametrize("size", [(8000, 8000), (64, 96), (80, 64), (64, 65)])
+    def test_more_pixels_than_data_are_refused(
+        self, tmp_path: Path, options: dict[str, object], size: tuple[int, int]
+    ) -> None:
+        """Whether it is most of the picture or one row of blocks."""
+        assert not is_taken(tmp_path, promising(picture("jpeg", 64, 64, **options), *size))
+
+    @pytest.mark.parametrize("options", KINDS, ids=NAMES)
+    @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+    @pytest.mark.parametrize("colour", [0, 128, 255])
+    def test_one_colour_is_a_picture(
+        self, tmp_path: Path, options: dict[str, object], mode: str, colour: int
+    ) -> None:
+        """Of the least data there can be; mid grey looks like what is missing, and is not taken for it."""
+        for size in ((1, 1), (17, 33), (801, 602)):
+            assert is_taken(tmp_path, jpeg(Image.new("L", size, colour).convert(mode), **options))
+
+    def test_a_large_one_of_one_colour_is_a_picture(self, tmp_path: Path) -> None:
+        """64 million pixels in some bits each block."""
+        body = jpeg(Image.new("RGB", (8000, 8000), (128, 128, 128)), optimize=True)
+        assert len(body) < 400_000
+        assert is_taken(tmp_path, body)
+
+    @pytest.mark.parametrize("part", [0.1, 0.5, 0.9, 0.99])
+    def test_a_cut_scan_with_an_end_mark_is_refused(self, tmp_path: Path, part: float) -> None:
+        """As whoever repairs a broken download writes it."""
+        body = picture("jpeg", 640, 480)
+        scan = body.rindex(b"\xff\xda")
+        assert not is_taken(tmp_path, body[: scan + int((len(body) - scan) * part)] + b"\xff\xd9")
+
+    def test_bytes_behind_the_end_are_no_scan(self, tmp_path: Path) -> None:
+        """A grey bottom has the scans looked for; what a camera appends is not one."""
+        drawn = Image.effect_noise((64, 64), 60)
+        drawn.paste(128, (0, 32, 64, 64))
+        assert is_taken(tmp_path, jpeg(drawn) + b"\xff\xd8\xff\xda\0\x02" + bytes(range(256)) * 20)
