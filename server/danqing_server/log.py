@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
+import warnings
 from typing import TYPE_CHECKING
 
 import orjson
@@ -53,8 +54,11 @@ def configure_logging(level: str, *, json_lines: bool | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel({"warn": "WARNING"}.get(level, level.upper()))
-    for noisy in ("pymongo", "motor", "sanic.root", "sanic.server", "sanic.access", "asyncio", "PIL"):
+    for noisy in ("pymongo", "motor", "sanic.root", "sanic.server", "sanic.access", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # What Pillow's parsers complain of, up to some megabytes a picture, is in files that strangers send.
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -2,6 +2,9 @@
 
 Pillow's `Image.open` warns of, then refuses, pictures above a limit that is global to the process. Ours is a
 setting, so the formats' own classes are called instead, and the size is known before anything is decoded.
+
+HEIC and HEIF need a decoder that Pillow does not bring: as references they are passed on unseen, by what their
+boxes say; an answer in them cannot be proved whole.
 """
 
 from __future__ import annotations
@@ -10,10 +13,11 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 import attrs
 from PIL import (
+    AvifImagePlugin,
     BmpImagePlugin,
     GifImagePlugin,
     Image,
@@ -24,6 +28,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from danqing_server.assets.boxes import announced_size, boxed_kind
 from danqing_server.assets.wholeness import draft, is_whole
 from danqing_server.errors import PictureRejected
 
@@ -40,24 +45,25 @@ class Inspection:
     height: int
 
 
-@attrs.frozen
-class _Format:
-    name: str
-    signatures: tuple[tuple[int, bytes], ...]
-    factory: type[ImageFile.ImageFile]
+PREFIX_BYTES = 256
+MOST_TIFF_TAGS = 4096  # libtiff's own limit; Pillow, with none, takes seconds over 65535 and warns of each
 
-    def begins(self, prefix: bytes) -> bool:
-        return all(prefix.startswith(signature, offset) for offset, signature in self.signatures)
-
-
-_FORMATS = (
-    _Format("png", ((0, b"\x89PNG\r\n\x1a\n"),), PngImagePlugin.PngImageFile),
-    _Format("jpeg", ((0, b"\xff\xd8\xff"),), JpegImagePlugin.JpegImageFile),
-    _Format("webp", ((0, b"RIFF"), (8, b"WEBP")), WebPImagePlugin.WebPImageFile),
-    _Format("gif", ((0, b"GIF8"),), GifImagePlugin.GifImageFile),
-    _Format("bmp", ((0, b"BM"),), BmpImagePlugin.BmpImageFile),
-    _Format("tiff", ((0, b"II*\0"),), TiffImagePlugin.TiffImageFile),
-    _Format("tiff", ((0, b"MM\0*"),), TiffImagePlugin.TiffImageFile),
+_FACTORIES: dict[str, type[ImageFile.ImageFile]] = {
+    "png": PngImagePlugin.PngImageFile,
+    "jpeg": JpegImagePlugin.JpegImageFile,
+    "webp": WebPImagePlugin.WebPImageFile,
+    "gif": GifImagePlugin.GifImageFile,
+    "bmp": BmpImagePlugin.BmpImageFile,
+    "tiff": TiffImagePlugin.TiffImageFile,
+    "avif": AvifImagePlugin.AvifImageFile,
+}
+_SIGNATURES = (
+    (b"\x89PNG\r\n\x1a\n", "png"),
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"GIF8", "gif"),
+    (b"BM", "bmp"),
+    (b"II*\0", "tiff"),
+    (b"MM\0*", "tiff"),
 )
 
 
@@ -68,7 +74,13 @@ def inspect_header(body: bytes, *, max_pixels: int) -> Inspection:
         PictureRejected: `not_a_picture`, `truncated` (it breaks off in its header) or `too_large`.
     """
     with io.BytesIO(body) as file:
-        return _open(file, max_pixels)[1]
+        name = _name_of(file)
+        if name in _FACTORIES:
+            return _open(file, name, max_pixels)[1]
+        with _parsing(name):
+            size = announced_size(file)
+        _check_size(size, max_pixels)
+        return _inspection(name, size)
 
 
 def inspect_whole(path: Path, *, max_pixels: int) -> Inspection:
@@ -77,40 +89,51 @@ def inspect_whole(path: Path, *, max_pixels: int) -> Inspection:
     Blocks while it decodes; the decoded picture is all the memory it needs.
 
     Raises:
-        PictureRejected: `not_a_picture`, `truncated` or `too_large` (more than *max_pixels*).
+        PictureRejected: `not_a_picture` (one that cannot be decoded, too), `truncated` or `too_large` (more than
+            *max_pixels*).
         OSError: the file itself cannot be read.
     """
     with path.open("rb") as file:
-        picture, inspection = _open(file, max_pixels)
-        with _parsing(inspection.extension):
+        name = _name_of(file)
+        if name not in _FACTORIES:
+            message = f"a {name} picture cannot be decoded here, and so not be proved whole"
+            raise PictureRejected(message, code="not_a_picture")
+        picture, inspection = _open(file, name, max_pixels)
+        with _parsing(name):
             draft(picture)
             picture.load()
-            whole = is_whole(file, inspection.extension, picture)
+            whole = is_whole(file, name, picture)
         if not whole:
-            raise _truncated(inspection.extension)
+            raise _truncated(name)
         return inspection
 
 
-def _open(file: IO[bytes], max_pixels: int) -> tuple[ImageFile.ImageFile, Inspection]:
-    prefix = file.read(32)
-    format_ = next((known for known in _FORMATS if known.begins(prefix)), None)
-    if format_ is None:
-        raise PictureRejected(
-            "not a picture of a known kind (PNG, JPEG, WebP, GIF, BMP, TIFF)", code="not_a_picture"
-        )
-    if format_.name == "webp":
-        _check_size(_webp_size(prefix), max_pixels)  # its class allocates the whole canvas when it is made
+def _name_of(file: IO[bytes]) -> str:
+    prefix = file.read(PREFIX_BYTES)
+    if prefix.startswith(b"RIFF") and prefix.startswith(b"WEBP", 8):
+        return "webp"
+    known = (name for signature, name in _SIGNATURES if prefix.startswith(signature))
+    name = next(known, None) or boxed_kind(prefix)
+    if name is None:
+        kinds = "PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF, HEIC"
+        raise PictureRejected(f"not a picture of a known kind ({kinds})", code="not_a_picture")
+    return name
+
+
+def _open(file: IO[bytes], name: str, max_pixels: int) -> tuple[ImageFile.ImageFile, Inspection]:
+    if name == "webp":
+        _check_size(_webp_size(file), max_pixels)  # its class allocates the whole canvas when it is made
+    if name == "tiff":
+        _check_tags(file)
     file.seek(0)
-    with _parsing(format_.name):
-        picture = format_.factory(file)
+    with _parsing(name):
+        picture = _FACTORIES[name](file)
     _check_size(picture.size, max_pixels)
-    inspection = Inspection(
-        media_type=f"image/{format_.name}",
-        extension=format_.name,
-        width=picture.width,
-        height=picture.height,
-    )
-    return picture, inspection
+    return picture, _inspection(name, picture.size)
+
+
+def _inspection(name: str, size: tuple[int, int]) -> Inspection:
+    return Inspection(media_type=f"image/{name}", extension=name, width=size[0], height=size[1])
 
 
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:
@@ -121,8 +144,20 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
         )
 
 
-def _webp_size(prefix: bytes) -> tuple[int, int]:
+def _check_tags(file: IO[bytes]) -> None:
+    """Source: TIFF 6.0, section 2, read 2026-11-27."""
+    file.seek(0)
+    order: Literal["little", "big"] = "little" if file.read(4).startswith(b"II") else "big"
+    file.seek(int.from_bytes(file.read(4), order))
+    tags = int.from_bytes(file.read(2), order)
+    if tags > MOST_TIFF_TAGS:
+        raise PictureRejected(f"the tiff picture has {tags} tags, at most {MOST_TIFF_TAGS}", code="not_a_picture")
+
+
+def _webp_size(file: IO[bytes]) -> tuple[int, int]:
     """Source: developers.google.com/speed/webp/docs/riff_container and RFC 9649, read 2026-11-24."""
+    file.seek(0)
+    prefix = file.read(32)
     kind, number = prefix[12:16], int.from_bytes
     if kind == b"VP8X":
         return 1 + number(prefix[24:27], "little"), 1 + number(prefix[27:30], "little")

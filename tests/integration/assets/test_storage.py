@@ -54,6 +54,22 @@ class TestKeeping:
         assert await either.read(asset.key) == body
         assert not [name for name in files_below(tmp_path) if "spool" in name]
 
+    async def test_an_avif_is_kept(self, either: Assets) -> None:
+        """E14: it is paid for, and every browser shows it."""
+        body = picture("avif", 320, 240)
+        asset = await either.keep("t", 0, Source.from_bytes(body))
+        assert (asset.media_type, asset.width, asset.height) == ("image/avif", 320, 240)
+        assert (await either.describe(asset.key)).media_type == "image/avif"
+        assert await either.read(asset.key) == body
+
+    async def test_base64_in_lines_is_kept(self, either: Assets) -> None:
+        """H11: a paid answer with line breaks, or without padding, is the picture it is."""
+        body = picture("png", 200, 100)
+        text = base64.encodebytes(body).decode()
+        for written in (text, text.rstrip("=\n"), f"data:image/png;base64,{text}"):
+            asset = await either.keep("t", 0, Source.from_base64(written))
+            assert await either.read(asset.key) == body
+
     async def test_an_asset_is_plain_json(self, assets: Assets) -> None:
         """It goes into the task's document as it is."""
         asset = await assets.keep("t", 0, Source.from_bytes(picture()))

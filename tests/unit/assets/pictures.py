@@ -7,7 +7,7 @@ import struct
 
 from PIL import Image
 
-FORMATS = ("png", "jpeg", "webp", "gif", "bmp", "tiff")
+FORMATS = ("png", "jpeg", "webp", "gif", "bmp", "tiff", "avif")
 
 
 def picture(format_: str = "png", width: int = 96, height: int = 64, **options: object) -> bytes:

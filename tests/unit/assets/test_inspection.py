@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -31,6 +33,16 @@ def png_header(width: int, height: int) -> bytes:
 def webp_header(kind: bytes, start: bytes) -> bytes:
     chunk = kind + struct.pack("<I", 1000) + start
     return b"RIFF" + struct.pack("<I", 1012) + b"WEBP" + chunk + bytes(16)
+
+
+def many_tags(count: int) -> bytes:
+    """Return a TIFF that says of each of its many tags that it has a gigabyte."""
+    body = bytearray(picture("tiff"))
+    (directory,) = struct.unpack_from("<I", body, 4)
+    (own,) = struct.unpack_from("<H", body, directory)
+    struct.pack_into("<I", body, 4, len(body))
+    wild = b"".join(struct.pack("<HHII", 5000 + number, 2, 2**30, 8) for number in range(count - own))
+    return bytes(body + struct.pack("<H", count) + body[directory + 2 : directory + 2 + 12 * own] + wild + bytes(4))
 
 
 class TestWhole:
@@ -109,6 +121,16 @@ class TestWhole:
         assert caught.value.code == "too_large"
 
 
+class TestE14Avif:
+    """E14: a paid AVIF is kept, by FORMATS above; HEIC, which nothing here decodes, is told apart from rubbish."""
+
+    def test_a_heic_answer_says_why_it_is_not_kept(self, tmp_path: Path) -> None:
+        """`completed` means that the picture was seen to be whole."""
+        with pytest.raises(PictureRejected, match="cannot be decoded here") as caught:
+            whole(tmp_path, b"\0\0\0\x14ftypheic\0\0\0\0mif1")
+        assert caught.value.code == "not_a_picture"
+
+
 class TestBombs:
     """A header that promises more than is allowed is enough; nothing is decoded."""
 
@@ -134,6 +156,31 @@ class TestBombs:
     def test_pillows_own_limit_does_not_stand_in_the_way(self, tmp_path: Path) -> None:
         """A picture above Pillow's warning limit, and its error limit, passes when the setting allows it."""
         assert inspect_header(bitmap_header(20_000, 10_000), max_pixels=10**9).width == 20_000
+
+
+class TestE14Tags:
+    """E14: a file that is all tags costs neither time nor log."""
+
+    def test_a_directory_beyond_libtiffs_limit_is_refused(self, tmp_path: Path) -> None:
+        """As a reference and as an answer."""
+        body = many_tags(4097)
+        for inspect in (lambda: whole(tmp_path, body), lambda: inspect_header(body, max_pixels=MOST)):
+            with pytest.raises(PictureRejected, match="4097 tags"):
+                inspect()
+
+    def test_nothing_is_written_about_what_tags_say(self) -> None:
+        """A process that logs as the server does keeps silent over 4000 of them, and takes the picture."""
+        script = (
+            "import sys\n"
+            "from danqing_server.assets.inspection import inspect_header\n"
+            "from danqing_server.log import configure_logging\n"
+            "configure_logging('debug')\n"
+            "print(inspect_header(sys.stdin.buffer.read(), max_pixels=99999).width)\n"
+        )
+        ended = subprocess.run(
+            [sys.executable, "-c", script], input=many_tags(4000), capture_output=True, check=True
+        )
+        assert (ended.stdout, ended.stderr) == (b"96\n", b"")
 
 
 class TestHeader:
