@@ -66,13 +66,16 @@ def validate(body: Mapping[str, Any], catalogue: Catalogue) -> GenerationRequest
     if not model_name:
         raise errors.missing_parameter("model")
     model, answered_name = catalogue.find(model_name)
+    layers = model.layers and _flag(body, "layer_decomposition", default=False)
     prompt = _text(body, "prompt")
-    if not prompt:
+    if not prompt and not layers:
         raise errors.missing_parameter("prompt")
     images = _images(body, model)
     group = _group(body, model)
-    size = parse_size(model, _text(body, "size") or model.default_size)
+    asked = _text(body, "size") or model.default_size
+    size = parse_size(model, model.default_size if layers and asked == "auto" else asked)
     _check_optional(body, model)
+    _check_editing(body, model, len(images), layers=layers)
     return GenerationRequest(
         model=model,
         model_name=answered_name,
@@ -87,7 +90,7 @@ def validate(body: Mapping[str, Any], catalogue: Catalogue) -> GenerationRequest
         watermark=_flag(body, "watermark", default=True),
         output_format=_output_format(body, model),
         web_search=_web_search(body, model),
-        layers=model.layers and _flag(body, "layer_decomposition", default=False),
+        layers=layers,
     )
 
 
@@ -192,6 +195,18 @@ def _web_search(body: Mapping[str, Any], model: Model) -> bool:
     if any(tool.get("type") != "web_search" for tool in tools):
         raise errors.invalid_parameter("tools", "the type of a tool must be 'web_search'")
     return bool(tools)
+
+
+def _check_editing(body: Mapping[str, Any], model: Model, images: int, *, layers: bool) -> None:
+    """Check what takes one picture and gives PNG: layers, a transparent background. The texts are our own."""
+    if layers and images != 1:
+        raise errors.invalid_parameter("layer_decomposition", "exactly one image is needed")
+    if not model.layers or _choice(body, "background", ("opaque", "transparent")) == "opaque":
+        return
+    if images != 1:
+        raise errors.invalid_parameter("background", "a transparent background needs exactly one image")
+    if _output_format(body, model) != "png":
+        raise errors.invalid_parameter("background", "a transparent background needs the output_format png")
 
 
 def _check_optional(body: Mapping[str, Any], model: Model) -> None:

@@ -34,11 +34,16 @@ class Fields:
         if all(problem.field != field for problem in self.problems):
             self.problems.append(Problem(field=field, message=message, value=self.values.get(name)))
 
-    def refuse_unknown(self, known: Collection[str]) -> None:
-        """Record every given key that is not *known*; an absent one (null) is nothing."""
+    def refuse_unknown(self, known: Collection[str], offered: Collection[str] | None = None) -> None:
+        """Record every given key that is not *known*; an absent one (null) is nothing.
+
+        The message names those *offered*, when not all that are known are taken here.
+        """
         for name in self.values:
             if name not in known and self.has(name):
-                self.refuse(name, f"unknown parameter; known: {', '.join(sorted(known))}")
+                self.refuse(
+                    name, f"unknown parameter; known: {', '.join(sorted(known if offered is None else offered))}"
+                )
 
     def text(self, name: str) -> str | None:
         value = self.values.get(name)

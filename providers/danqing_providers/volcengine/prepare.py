@@ -8,6 +8,7 @@ import attrs
 
 from danqing_plugins import InvalidRequest, Prepared, Price, Problem, Request
 from danqing_providers.volcengine.catalogue import Catalogue, Model
+from danqing_providers.volcengine.editing import AUTO_SIZE, check_background, check_layers
 from danqing_providers.volcengine.fields import Fields
 from danqing_providers.volcengine.references import check_references
 from danqing_providers.volcengine.sizes import choose_size
@@ -58,6 +59,14 @@ _PER_MODEL = (
 _HARMLESS_WHEN_FALSE = ("stream", "layer_decomposition")
 
 
+def parameters_of(model: Model) -> tuple[str, ...]:
+    """Return the names that *model* takes."""
+    refused = {name for name in _PER_MODEL if name not in model.takes} | (
+        {"image"} if not model.most_references else set()
+    )
+    return tuple(name for name in PARAMETERS if name not in refused)
+
+
 def find_model(catalogue: Catalogue, name: str | None, default: str) -> Model:
     """Return the model of that id or alias.
 
@@ -86,14 +95,14 @@ def prepare(request: Request, catalogue: Catalogue, *, default_model: str, curre
     if checked.problems:
         raise InvalidRequest(f"{len(checked.problems)} wrong in the input", problems=checked.problems)
     price: Price | None = model.price(currency, checked.kept.get("size"))
-    notes = [note for note in (_renamed(request.model, model), checked.note) if note is not None]
+    renamed = _renamed(request.model, model)
     return Prepared(
         model=model.name_for(request.model or default_model, overseas=False),
         input=checked.kept,
         images=checked.images,
         single_call=checked.single_call,
         price=price,
-        notes=tuple(notes),
+        notes=(() if renamed is None else (renamed,)) + checked.notes,
     )
 
 
@@ -102,29 +111,31 @@ class _Checked:
     kept: dict[str, Any]
     images: int
     single_call: bool
-    note: str | None
+    notes: tuple[str, ...]
     problems: list[Problem]
 
 
 def _check(request: Request, model: Model, catalogue: Catalogue) -> _Checked:
     fields = Fields(request.input)
-    fields.refuse_unknown(PARAMETERS)
+    fields.refuse_unknown(PARAMETERS, parameters_of(model))
     _check_prompt(fields)
     kept = {name: value for name, value in request.input.items() if value is not None}
-    note = _check_size(fields, model, kept)
+    layered = fields.flag("layer_decomposition") is True and "layer_decomposition" in model.takes
+    notes = [_check_size(fields, model, kept, layered=layered)]
     fields.choice("style", STYLES)
     fields.flag("watermark")
     fields.choice("response_format", ("url", "b64_json"))
     _check_per_model(fields, model, catalogue)
     count = fields.whole("n", 1, MOST_IMAGES)
     grouped = _check_group(fields, len(request.references), count)
-    layered = fields.flag("layer_decomposition") is True
     if layered:
-        _check_layers(fields, request, count, grouped)
+        check_layers(fields, model, request.references, count, grouped)
+    notes.append(check_background(fields, model, request.references, kept))
     fields.problems += check_references(model, request.references)
     images = grouped or (MOST_LAYERS if layered else count or 1)
     single_call = bool(grouped) or layered or images == 1
-    return _Checked(kept=kept, images=images, single_call=single_call, note=note, problems=fields.problems)
+    told = tuple(note for note in notes if note is not None)
+    return _Checked(kept=kept, images=images, single_call=single_call, notes=told, problems=fields.problems)
 
 
 def _check_prompt(fields: Fields) -> None:
@@ -141,10 +152,13 @@ def _check_prompt(fields: Fields) -> None:
         fields.refuse("prompt", "holds characters that are no text (NUL or half of a surrogate pair)")
 
 
-def _check_size(fields: Fields, model: Model, kept: dict[str, Any]) -> str | None:
+def _check_size(fields: Fields, model: Model, kept: dict[str, Any], *, layered: bool) -> str | None:
     quality = fields.choice("quality", QUALITIES)
     size = fields.text("size")
     if fields.has("size") and size is None:
+        return None
+    if layered and size is not None and size.lower() == AUTO_SIZE:
+        kept["size"] = AUTO_SIZE
         return None
     try:
         chosen = choose_size(model, size, quality)
@@ -193,13 +207,6 @@ def _check_group(fields: Fields, references: int, count: int | None) -> int:
     if wanted is not None and wanted > room and options is not None:
         options.refuse("max_images", f"references and pictures are at most {MOST_IMAGES} together: at most {room}")
     return max(1, min(wanted or MOST_IMAGES, room))
-
-
-def _check_layers(fields: Fields, request: Request, count: int | None, grouped: int) -> None:
-    if len(request.references) != 1:
-        fields.refuse("layer_decomposition", "needs exactly one reference picture in image")
-    if (count is not None and count > 1) or grouped:
-        fields.refuse("n", "must be 1 with layer_decomposition")
 
 
 def _renamed(name: str | None, model: Model) -> str | None:

@@ -81,7 +81,7 @@ class TestSandbox:
             ("doubao-seedream-4-0-250828", {"size": "1K", "watermark": False, "style": "anime"}),
             ("doubao-seedream-4-5-251128", {"size": "1024x1792", "sequential_image_generation": "disabled"}),
             ("doubao-seedream-5-0-260128", {"output_format": "png", "tools": [{"type": "web_search"}]}),
-            ("doubao-seedream-5-0-pro-260628", {"size": "1K", "output_format": "png", "background": "transparent"}),
+            ("doubao-seedream-5-0-pro-260628", {"size": "1K", "output_format": "png", "background": "opaque"}),
         ]
         for model, input_ in inputs:
             run = client.begin(model=model, **input_)

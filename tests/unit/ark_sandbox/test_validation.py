@@ -257,3 +257,31 @@ class TestWrongTypes:
         with pytest.raises(ArkError) as caught:
             parse_body(content)
         assert caught.value.status == 400
+
+
+class TestEditing:
+    """Layers and transparent backgrounds, things of 5.0 pro."""
+
+    def test_layers(self) -> None:
+        """H22: exactly one picture, the prompt may be empty, the size may be left to the model."""
+        assert accept(
+            PRO, prompt=None, layer_decomposition=True, image="https://a.example/1.png", size="auto"
+        ).layers
+        assert "`layer_decomposition`" in refuse(PRO, layer_decomposition=True).message
+        assert refuse(PRO, size="auto").code == "InvalidParameter"
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"output_format": "png"},
+            {"image": "https://a.example/1.png"},
+            {"image": "https://a.example/1.png", "output_format": "jpeg"},
+            {"image": ["https://a.example/1.png"] * 2, "output_format": "png"},
+        ],
+    )
+    def test_transparent_background(self, fields: dict[str, Any]) -> None:
+        """H22: it takes one picture and gives PNG; nothing else does."""
+        assert "`background`" in refuse(PRO, background="transparent", **fields).message
+        accept(PRO, background="transparent", image="https://a.example/1.png", output_format="png")
+        accept(PRO, background="opaque", **fields)
+        accept(V4, background="transparent")

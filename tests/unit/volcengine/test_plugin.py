@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from danqing_plugins import ConfigurationError, PluginContext, Sandbox
+from danqing_plugins import ConfigurationError, PluginContext, Reference, Sandbox
 from danqing_providers.volcengine.plugin import VolcengineProvider, plugin
 from tests.unit.volcengine.builders import PRO, V30, V40, configured, context, prepared
+
+URL = Reference(field="image", url="https://example.com/a.png")
 
 
 class TestProvider:
@@ -67,4 +69,5 @@ class TestSchemas:
         info = {one.id: one for one in configured().info.models}[model]
         for name, part in info.parameters["properties"].items():
             for value in [*part.get("enum", ()), *part.get("examples", ())]:
-                assert prepared(model, **{name: value}).model == model
+                references = (URL,) if value == "transparent" else ()
+                assert prepared(model, references=references, **{name: value}).model == model

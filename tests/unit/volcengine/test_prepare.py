@@ -22,7 +22,7 @@ TAKEN = {
     "optimize_prompt_options": ({"mode": "standard"}, {V40, V45, LITE, PRO}),
     "output_format": ("png", {LITE, PRO}),
     "tools": ([{"type": "web_search"}], {LITE}),
-    "background": ("transparent", {PRO}),
+    "background": ("opaque", {PRO}),
     "watermark": (False, {V40, V45, LITE, PRO, V30, EDIT}),
     "response_format": ("b64_json", {V40, V45, LITE, PRO, V30, EDIT}),
 }
@@ -325,7 +325,18 @@ class TestParametersPerModel:
         """Ark ignores what it does not know; we say so instead."""
         found = problems(**{name: "x"})
         assert set(found) == {name}
-        assert "guidance_scale" in found[name]
+        assert "watermark" in found[name]
+
+    @pytest.mark.parametrize("model", [V40, V45, LITE, PRO, V30, EDIT])
+    def test_known_ones_are_those_of_this_model(self, model: str) -> None:
+        """U5: what is called known is taken."""
+        references = urls(1) if model == EDIT else ()
+        message = problems(model, old=True, references=references, nonsense=1)["nonsense"]
+        told = set(message.partition("known: ")[2].split(", "))
+        assert {name: name in told for name in TAKEN} == {
+            name: model in takers for name, (_, takers) in TAKEN.items()
+        }
+        assert ("image" in told) is (model != V30)
 
     def test_every_problem_is_told_at_once(self) -> None:
         """A client mends its request in one round."""
@@ -359,9 +370,67 @@ class TestLayers:
         """Several such calls in one task could not be told apart."""
         assert set(problems(PRO, layer_decomposition=True, n=2, references=urls(1))) == {"n"}
 
+    @pytest.mark.parametrize(
+        ("input_", "field"),
+        [
+            ({"output_format": "jpeg"}, "output_format"),
+            ({"size": "1024x1024"}, "size"),
+            ({"size": "4K"}, "size"),
+        ],
+    )
+    def test_gives_png_of_a_tier(self, input_: dict[str, Any], field: str) -> None:
+        """H22: what Ark would refuse is refused before it is queued."""
+        assert set(problems(PRO, layer_decomposition=True, references=urls(1), **input_)) == {field}
+
+    @pytest.mark.parametrize(("size", "sent"), [("auto", "auto"), ("AUTO", "auto"), ("1k", "1K"), ("2K", "2K")])
+    def test_size_may_be_left_to_ark(self, size: str, sent: str) -> None:
+        """H22: `auto` is a size of decompositions only."""
+        assert prepared(PRO, layer_decomposition=True, references=urls(1), size=size).input["size"] == sent
+        if sent == "auto":
+            assert set(problems(PRO, size=size)) == {"size"}
+
+    @pytest.mark.parametrize(
+        ("width", "height", "good"), [(512, 6000, True), (511, 512, False), (6001, 5000, False)]
+    )
+    def test_sides_of_the_picture(self, width: int, height: int, good: bool) -> None:
+        """H22: 512 to 6000 pixels a side, where they are known."""
+        picture = Reference(field="image", width=width, height=height, media_type="image/png", size_bytes=1)
+        found = problems(PRO, layer_decomposition=True, references=(picture,))
+        assert set(found) == (set() if good else {"layer_decomposition"})
+
     def test_false_is_nothing(self) -> None:
         """Models that do not know it take false."""
         assert prepared(V40, layer_decomposition=False, stream=False).images == 1
+
+
+class TestTransparency:
+    """H22: a transparent background, a thing of 5.0 pro, needs one picture with alpha, and png."""
+
+    def test_needs_exactly_one_picture(self) -> None:
+        """H22: there is one picture to take off its background."""
+        for count in (0, 2):
+            assert set(problems(PRO, background="transparent", references=urls(count))) == {"background"}
+
+    def test_needs_alpha(self) -> None:
+        """H22: a JPEG has none."""
+        jpeg = Reference(field="image", width=800, height=800, media_type="image/jpeg", size_bytes=1)
+        assert set(problems(PRO, background="transparent", references=(jpeg,))) == {"background"}
+        png = Reference(field="image", width=800, height=800, media_type="image/png", size_bytes=1)
+        assert problems(PRO, background="transparent", references=(png,)) == {}
+
+    def test_needs_png(self) -> None:
+        """H22: jpeg is refused; without a format png is sent, since Ark's default is jpeg, and the task says so."""
+        one = urls(1)
+        found = problems(PRO, background="transparent", output_format="jpeg", references=one)
+        assert set(found) == {"output_format"}
+        done = prepared(PRO, background="transparent", references=one)
+        assert done.input["output_format"] == "png"
+        assert "png" in done.notes[0]
+        assert prepared(PRO, background="transparent", output_format="png", references=one).notes == ()
+
+    def test_opaque_needs_nothing(self) -> None:
+        """The ordinary background is made of words alone."""
+        assert problems(PRO, background="opaque", output_format="jpeg") == {}
 
 
 class TestReferences:
