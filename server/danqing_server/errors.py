@@ -13,7 +13,10 @@ DanqingError
 ├── NotFound               no such thing, or none that this caller may see
 ├── Conflict               the thing is in a state that does not allow this
 ├── KeyReused              an Idempotency-Key came again with a different request
-├── Forbidden / Unauthenticated
+├── Forbidden
+├── Unauthenticated        no key
+│   └── UnknownKey             a wrong one
+├── TooManyWrongKeys       so many that no key is looked at: try again after `retry_after_s`
 ├── HostNotAllowed         the request names a host under which this server does not answer
 ├── PictureRejected        these bytes are not a picture that can be kept
 ├── SourceUnavailable      a picture's source gives nothing: `gone` and `refused` say whether to ask again
@@ -45,7 +48,9 @@ __all__ = [
     "SourceUnavailable",
     "StorageUnavailable",
     "StoreUnavailable",
+    "TooManyWrongKeys",
     "Unauthenticated",
+    "UnknownKey",
 ]
 
 
@@ -142,6 +147,18 @@ class KeyReused(DanqingError):
 
 class Unauthenticated(DanqingError):
     """No key, or an unknown one."""
+
+
+class UnknownKey(Unauthenticated):
+    """The key is nobody's."""
+
+
+class TooManyWrongKeys(DanqingError):
+    """So many wrong keys came from the client's address that no key is looked at before `retry_after_s`."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__("too many wrong API keys came from this address")
+        self.retry_after_s = retry_after_s
 
 
 class Forbidden(DanqingError):

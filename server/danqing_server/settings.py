@@ -208,7 +208,7 @@ class Settings:
         whole(1024, 1024**4),
         unit="bytes",
         allowed="1024 to 1099511627776",
-        meaning="Request bodies one process holds at once; above it the answer is 503 with `Retry-After`.",
+        meaning="Request bodies one process holds at once, half of it for one caller; above it the answer is 503.",
     )
     max_downloads: int = setting(
         "DANQING_MAX_DOWNLOADS",

@@ -14,6 +14,7 @@ from danqing_server.api.connection import Connection
 from danqing_server.api.documentation import install_openapi
 from danqing_server.api.downloads import UNSENT_BYTES, Downloads
 from danqing_server.api.edge import ApiRequest, Edge
+from danqing_server.api.gatekeeper import Gatekeeper
 from danqing_server.api.hosts import Hosts
 from danqing_server.api.identity import KeyRing
 from danqing_server.api.limits import BodyBudget
@@ -26,8 +27,10 @@ __all__ = ["create_app", "listen"]
 
 LARGEST_HEAD_BYTES = 16 * 1024
 KEEP_ALIVE_S = 75
-REQUEST_TIMEOUT_S = 60
+REQUEST_TIMEOUT_S = 20  # for a whole head
 RESPONSE_TIMEOUT_S = 60
+BODY_STEP_S = 15.0  # 17 KiB/s
+UNREAD_S = 30.0  # until an answer that nobody reads is given up
 LISTEN_BACKLOG = 4096  # the supervisor's; Sanic's own default would lower it
 
 
@@ -71,14 +74,16 @@ def _config(settings: Settings) -> Config:
     return Config(
         {
             "ACCESS_LOG": False,
+            "BODY_STEP_S": BODY_STEP_S,
             "AUTO_EXTEND": False,
             "FALLBACK_ERROR_FORMAT": "json",
             "KEEP_ALIVE_TIMEOUT": KEEP_ALIVE_S,
             "MOTD": False,
             "REQUEST_MAX_HEADER_SIZE": LARGEST_HEAD_BYTES,
-            "REQUEST_MAX_SIZE": min(settings.max_body_bytes, settings.max_body_bytes_in_flight),
+            "REQUEST_MAX_SIZE": _largest_body_bytes(settings),
             "REQUEST_TIMEOUT": REQUEST_TIMEOUT_S,
             "RESPONSE_TIMEOUT": RESPONSE_TIMEOUT_S,
+            "UNREAD_S": UNREAD_S,
         },
         env_prefix=None,
     )
@@ -88,10 +93,20 @@ def _shared(settings: Settings) -> SimpleNamespace:
     """Return what requests share beside the services."""
     return SimpleNamespace(
         settings=settings,
-        keys=KeyRing.holding(settings.api_keys),
+        gatekeeper=Gatekeeper(KeyRing.holding(settings.api_keys)),
         hosts=Hosts.of(settings),
         origins=Origins.of(settings),
         downloads=Downloads(settings.max_downloads),
-        body_budget=BodyBudget(settings.max_body_bytes_in_flight),
+        body_budget=_body_budget(settings),
         health=health.new_round(),
     )
+
+
+def _largest_body_bytes(settings: Settings) -> int:
+    return min(settings.max_body_bytes, settings.max_body_bytes_in_flight)
+
+
+def _body_budget(settings: Settings) -> BodyBudget:
+    """Return the bound on bodies: half of it for one caller, and at least one body of the largest size."""
+    half = settings.max_body_bytes_in_flight // 2
+    return BodyBudget(settings.max_body_bytes_in_flight, max(half, _largest_body_bytes(settings)))

@@ -16,8 +16,10 @@ import attrs
 from sanic import Request
 from sanic.response import BaseHTTPResponse
 
+from danqing_plugins import Message
 from danqing_server.api.pace import Pace
-from danqing_server.errors import Overloaded
+from danqing_server.errors import DanqingError, Overloaded
+from danqing_server.log import get_logger
 
 __all__ = ["UNSENT_BYTES", "Downloads"]
 
@@ -32,6 +34,14 @@ LARGEST_WINDOW_BYTES = 1024 * 1024
 SMALLEST_WINDOW_BYTES = 64 * 1024
 STEP_BYTES, STEP_S = 240 * 1024, 30.0  # who reads less than 8 KiB/s is let go
 UNTIL_LOST_S = 5.0
+
+TOO_MANY_DOWNLOADS = Message(
+    key="too_many_downloads",
+    en="too many pictures are being sent; try again in a moment",
+    zh="正在发送的图片过多，请稍后重试",
+)
+
+log = get_logger(__name__)
 
 
 @attrs.define(eq=False)
@@ -108,7 +118,8 @@ class Downloads:
                     await response.send(chunk)
                     await protocol.drained()
                     pace.note(len(chunk))
-        except TimeoutError:
+        except (TimeoutError, DanqingError) as error:
+            log.warning("download_cut", reason=type(error).__name__)  # the text may hold the picture's key
             transport.abort()
             await asyncio.sleep(UNTIL_LOST_S)  # the lost connection cancels this task
             raise
@@ -134,4 +145,4 @@ class Downloads:
 
 
 def _overloaded() -> Overloaded:
-    return Overloaded("too many pictures are being sent", retry_after_s=RETRY_AFTER_S, server_wide=True)
+    return Overloaded(TOO_MANY_DOWNLOADS(), retry_after_s=RETRY_AFTER_S, server_wide=True)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from sanic import Request
 
-from danqing_server.api.identity import KeyRing
+from danqing_server.api.edge import ApiRequest
+from danqing_server.api.gatekeeper import Gatekeeper
+from danqing_server.api.links import address_of
 from danqing_server.api.origins import Origins
 from danqing_server.api.services import Services
 from danqing_server.errors import Draining
 
-__all__ = ["Caller", "admit", "admit_change", "services_of"]
+__all__ = ["Caller", "admit", "admit_change", "caller_of", "services_of"]
 
 
 class Caller(NamedTuple):
@@ -28,9 +30,13 @@ def services_of(request: Request[Any, Any]) -> Services:
 
 
 def admit(request: Request[Any, Any]) -> Caller:
-    """Let a request that only looks in. Raises Unauthenticated."""
-    keys: KeyRing = request.app.ctx.keys
-    return Caller(services_of(request), keys.owner_of(request.headers.get("authorization")))
+    """Let a request that only looks in. Raises Unauthenticated, TooManyWrongKeys."""
+    gatekeeper: Gatekeeper = request.app.ctx.gatekeeper
+    owner = None
+    if gatekeeper.guards:
+        owner = gatekeeper.owner_of(request.headers.get("authorization"), address_of(request))
+        cast("ApiRequest", request).owner = owner
+    return Caller(services_of(request), owner)
 
 
 def admit_change(request: Request[Any, Any]) -> Caller:
@@ -38,7 +44,7 @@ def admit_change(request: Request[Any, Any]) -> Caller:
 
     Raises:
         Draining: the process is stopping.
-        Unauthenticated: no key, or an unknown one.
+        Unauthenticated, TooManyWrongKeys: no key, or an unknown one.
         Forbidden: it comes from a web page that may not call the API.
     """
     services = services_of(request)
@@ -47,3 +53,9 @@ def admit_change(request: Request[Any, Any]) -> Caller:
     origins: Origins = request.app.ctx.origins
     origins.check(request.headers.get("origin"), request.headers.get("host"))
     return admit(request)
+
+
+def caller_of(request: Request[Any, Any]) -> str:
+    """Return whom a request's bodies and downloads are counted for: the key's owner, else the client's address."""
+    owner = cast("ApiRequest", request).owner
+    return address_of(request) if owner is None else f"key {owner}"

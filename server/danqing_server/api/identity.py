@@ -8,7 +8,7 @@ from hashlib import sha256
 
 import attrs
 
-from danqing_server.errors import Unauthenticated
+from danqing_server.errors import Unauthenticated, UnknownKey
 from danqing_server.settings import ApiKey
 
 __all__ = ["KeyRing"]
@@ -25,13 +25,18 @@ class KeyRing:
         """Return the ring of *keys*."""
         return cls(tuple((_digest(key.secret), key.owner) for key in keys))
 
+    def __bool__(self) -> bool:
+        """Tell whether there is any key."""
+        return bool(self._digests)
+
     def owner_of(self, authorization: str | None) -> str | None:
         """Return the owner of the key in an `Authorization` header; None when authentication is off.
 
         Every key is compared, each in constant time, so that timing tells nothing of any.
 
         Raises:
-            Unauthenticated: the header is missing, of another scheme, or its key is unknown.
+            Unauthenticated: the header is missing or of another scheme.
+            UnknownKey: its key is unknown.
         """
         if not self._digests:
             return None
@@ -41,7 +46,7 @@ class KeyRing:
         given = _digest(secret.strip())
         found = [owner for digest, owner in self._digests if hmac.compare_digest(digest, given)]
         if not found:
-            raise Unauthenticated("the API key is unknown")
+            raise UnknownKey("the API key is unknown")
         return found[0]
 
 

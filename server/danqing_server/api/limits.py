@@ -20,16 +20,36 @@ TOO_MANY_BODIES = Message(
 
 @attrs.define(eq=False)
 class BodyBudget:
-    """How many bytes of bodies are held, of `limit_bytes` at most."""
+    """How many bytes of bodies have arrived and are held: of `limit_bytes` at most, and per caller of fewer.
+
+    What is announced does not count: who sends nothing takes nothing from anybody.
+    """
 
     limit_bytes: int
+    limit_per_caller_bytes: int
     held_bytes: int = 0
+    _callers: dict[str, int] = attrs.field(factory=dict, init=False)
 
-    def holding(self, size_bytes: int) -> Holding:
-        """Hold *size_bytes*, and more as it arrives, until released. Raises Overloaded when there is no room."""
-        holding = Holding(self)
-        holding.add(size_bytes)
-        return holding
+    def holding(self, caller: str) -> Holding:
+        """Begin to hold what *caller* sends, until released."""
+        return Holding(self, caller)
+
+    def take(self, caller: str, size_bytes: int) -> None:
+        """Hold more. Raises Overloaded when there is no room; what is held stays."""
+        own = self._callers.get(caller, 0) + size_bytes
+        if self.held_bytes + size_bytes > self.limit_bytes or own > self.limit_per_caller_bytes:
+            raise Overloaded(TOO_MANY_BODIES(), retry_after_s=RETRY_AFTER_S, server_wide=True)
+        self._callers[caller] = own
+        self.held_bytes += size_bytes
+
+    def give_back(self, caller: str, size_bytes: int) -> None:
+        """Hold that much less."""
+        self.held_bytes -= size_bytes
+        left = self._callers.get(caller, 0) - size_bytes
+        if left > 0:
+            self._callers[caller] = left
+        else:
+            self._callers.pop(caller, None)
 
 
 @attrs.define(eq=False)
@@ -37,16 +57,15 @@ class Holding:
     """What one request holds of the budget."""
 
     _budget: BodyBudget
+    _caller: str
     size_bytes: int = 0
 
     def add(self, size_bytes: int) -> None:
         """Hold more. Raises Overloaded when there is no room; what is held stays."""
-        if self._budget.held_bytes + size_bytes > self._budget.limit_bytes:
-            raise Overloaded(TOO_MANY_BODIES(), retry_after_s=RETRY_AFTER_S, server_wide=True)
-        self._budget.held_bytes += size_bytes
+        self._budget.take(self._caller, size_bytes)
         self.size_bytes += size_bytes
 
     def release(self) -> None:
         """Give it all back; a second time changes nothing."""
-        self._budget.held_bytes -= self.size_bytes
+        self._budget.give_back(self._caller, self.size_bytes)
         self.size_bytes = 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 from sanic import Request
@@ -17,7 +17,7 @@ from sanic import Request
 from danqing_server.assets.keys import ASSET_PATH
 from danqing_server.settings import Settings
 
-__all__ = ["base_url", "is_near", "names_base", "picture_url"]
+__all__ = ["address_of", "base_url", "is_near", "names_base", "picture_url"]
 
 _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?", re.ASCII)
 
@@ -68,6 +68,28 @@ def is_near(address: str) -> bool:
         return ip_address(address).is_private
     except ValueError:
         return False
+
+
+def address_of(request: Request[Any, Any]) -> str:
+    """Return the client's address, by which it is counted; of IPv6 the network, for a client has all of one.
+
+    A near proxy's word is taken for the last hop alone: what stands before it in `X-Forwarded-For` the client may
+    have written itself.
+    """
+    address: str = request.ip
+    forwarded = request.headers.get("x-forwarded-for")
+    if forwarded is not None and is_near(address):
+        address = forwarded.rpartition(",")[2].strip()
+    return _network_of(address, request.ip)
+
+
+@lru_cache(maxsize=1024)
+def _network_of(address: str, otherwise: str) -> str:
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return otherwise
+    return str(found) if found.version == 4 else str(ip_network((found, 64), strict=False))
 
 
 def _own_address(request: Request[Any, Any]) -> str:

@@ -8,7 +8,7 @@ from sanic import Blueprint, HTTPResponse, Request
 
 from danqing_server.api.documentation import Answer, described
 from danqing_server.api.downloads import Downloads
-from danqing_server.api.entry import services_of
+from danqing_server.api.entry import caller_of, services_of
 from danqing_server.api.routing import on_get
 from danqing_server.assets.serving import (
     ByteRange,
@@ -66,7 +66,7 @@ async def _send(
     if request.method == "HEAD":
         return HTTPResponse(status=status, headers=headers, content_type=stat.media_type)
     downloads: Downloads = request.app.ctx.downloads
-    async with downloads.place(request.ip):
+    async with downloads.place(caller_of(request)):
         response = await request.respond(status=status, headers=headers, content_type=stat.media_type)
         chunks = assets.stream(stat.key, part.start, part.end, downloads.window_bytes)
         await downloads.send(request, response, chunks)

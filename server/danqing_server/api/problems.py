@@ -47,6 +47,11 @@ UNEXPECTED = _kind(
 BAD_REQUEST = _kind(
     400, "bad_request", "请求格式错误", "Bad request", "请求不是有效的 HTTP 请求", "This is no valid HTTP request."
 )
+UNAUTHENTICATED = _kind(
+    401, "unauthenticated", "未认证", "Unauthenticated",
+    "请在请求头中提供有效的 API Key：Authorization: Bearer <key>",
+    "Send a valid API key: Authorization: Bearer <key>.",
+)  # fmt: skip
 UNAVAILABLE = _kind(
     503, "service_unavailable", "服务暂时不可用", "Service unavailable",
     "服务暂时不可用，请稍后重试", "The service does not answer at the moment; try again.", retryable=True,
@@ -105,10 +110,12 @@ PROBLEMS: Mapping[type[BaseException], Kind] = {
         "此 Idempotency-Key 已用于另一个请求，请为新请求使用新的 key",
         "This Idempotency-Key was used for a different request; send a new one.",
     ),
-    errors.Unauthenticated: _kind(
-        401, "unauthenticated", "未认证", "Unauthenticated",
-        "请在请求头中提供有效的 API Key：Authorization: Bearer <key>",
-        "Send a valid API key: Authorization: Bearer <key>.",
+    errors.Unauthenticated: UNAUTHENTICATED,
+    errors.UnknownKey: UNAUTHENTICATED,
+    errors.TooManyWrongKeys: _kind(
+        429, "too_many_wrong_keys", "错误的 API Key 过多", "Too many wrong API keys",
+        "此地址发送了过多错误的 API Key，请稍后重试",
+        "Too many wrong API keys came from this address; try again later.", retryable=True,
     ),
     errors.Forbidden: _kind(
         403, "forbidden", "没有权限", "Forbidden", "不允许此操作", "This is not allowed.",

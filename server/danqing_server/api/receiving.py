@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -13,7 +14,9 @@ from sanic.exceptions import PayloadTooLarge, RequestTimeout
 from sanic.http import Http
 
 from danqing_plugins import Message, Problem
+from danqing_server.api.entry import caller_of
 from danqing_server.api.limits import BodyBudget, Holding
+from danqing_server.api.pace import Pace
 from danqing_server.codec import parse_json_object
 from danqing_server.errors import BodyTooLarge, InvalidSubmission
 
@@ -21,9 +24,8 @@ __all__ = ["ReceivedObject", "discard_body"]
 
 LARGE_BYTES = 1024 * 1024
 MOST_VALUES = 100_000
-SHORTEST_WAIT_S = 15.0
 LINGER_S = 2.0
-SLOWEST_BYTES_PER_S = 256 * 1024
+STEP_BYTES = 256 * 1024  # within BODY_STEP_S, or the body is not waited for
 
 TOO_MANY_VALUES = Message(
     key="too_many_values", en="holds more than {most} values", zh="包含的值过多，最多 {most} 个"
@@ -35,7 +37,7 @@ class ReceivedObject:
     """A request's body, whatever its content type, as a JSON object; it counts while the block lasts.
 
     Entering raises:
-        Overloaded: the process holds too many bodies; nothing was read.
+        Overloaded: the process, or this caller, holds too many bodies.
         BodyTooLarge, RequestTimeout: the body is too large, or too slow.
         InvalidSubmission: it is no JSON object.
     """
@@ -50,7 +52,7 @@ class ReceivedObject:
             await _linger(self.request)
             raise BodyTooLarge(limit)
         budget: BodyBudget = app.ctx.body_budget
-        self._holding = budget.holding(announced)
+        self._holding = budget.holding(caller_of(self.request))
         try:
             return await _read_object(await _receive(self.request, announced, self._holding))
         except BaseException:
@@ -70,11 +72,10 @@ async def _read_object(body: bytes) -> dict[str, Any]:
 
 
 async def discard_body(request: Request[Any, Any]) -> None:
-    """Read and drop the body of a request that needs none."""
+    """Read and drop the body of a request that needs none. Raises RequestTimeout, BodyTooLarge."""
     stream = request.stream
-    if isinstance(stream, Http):
-        async for _ in stream:
-            pass
+    if isinstance(stream, Http) and stream.request_body:
+        await _take_all(request, stream, lambda _: None)
 
 
 async def _linger(request: Request[Any, Any]) -> None:
@@ -96,25 +97,34 @@ def _announced_bytes(request: Request[Any, Any]) -> int:
 
 
 async def _receive(request: Request[Any, Any], announced: int, holding: Holding) -> bytes:
-    """Return the whole body; what was not announced counts as it arrives."""
+    """Return the whole body, counted as it arrives."""
     stream = request.stream
     if not isinstance(stream, Http):
         return b""
     if 0 < announced <= len(stream.recv_buffer):
+        holding.add(announced)
         body = await stream.read() or b""  # it is there: nothing to wait for
         await stream.read()
         return body
-    expected = announced or request.app.config.REQUEST_MAX_SIZE
     pieces: list[bytes] = []
+
+    def keep(piece: bytes) -> None:
+        holding.add(len(piece))
+        pieces.append(piece)
+
+    await _take_all(request, stream, keep)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+async def _take_all(request: Request[Any, Any], stream: Http, take: Callable[[bytes], None]) -> None:
+    """Give a body to *take* as it comes. Raises RequestTimeout, BodyTooLarge, and what *take* raises."""
     try:
-        async with asyncio.timeout(SHORTEST_WAIT_S + expected / SLOWEST_BYTES_PER_S):
+        async with Pace(STEP_BYTES, request.app.config.BODY_STEP_S) as pace:
             async for piece in stream:
-                if not announced:
-                    holding.add(len(piece))
-                pieces.append(piece)
+                take(piece)
+                pace.note(len(piece))
     except TimeoutError as error:
         raise RequestTimeout("the body came too slowly") from error
     except PayloadTooLarge as error:
         await _linger(request)
         raise BodyTooLarge(request.app.config.REQUEST_MAX_SIZE) from error
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)

@@ -38,6 +38,19 @@ class TestKeys:
             polled = await api.ask("GET", "/api/v1/ai/image/result/t", headers={"Authorization": "Bearer nope"})
             assert (polled.status, polled.json["data"]["status"]) == (401, "failed")
 
+    async def test_guessing_is_braked(self, open_api: Open) -> None:
+        """E14: 429 with a time; who worked from there before works on."""
+        async with open_api(**KEYS) as api:
+            path = "/api/v1/tasks/user/u"
+            assert (await api.ask("GET", path, headers=ONE)).status == 200
+            guesses = [await api.ask("GET", path, headers={"Authorization": f"Bearer {n:016}"}) for n in range(60)]
+            assert {reply.status for reply in guesses} == {401, 429}
+            assert sum(reply.status == 401 for reply in guesses) < 30
+            assert (guesses[-1].json["code"], guesses[-1].json["retryable"]) == ("too_many_wrong_keys", True)
+            assert int(guesses[-1].headers["Retry-After"]) >= 1
+            assert (await api.ask("GET", path, headers=TWO)).status == 429
+            assert (await api.ask("GET", path, headers=ONE)).status == 200
+
     @pytest.mark.parametrize("path", ["/health", "/docs", "/openapi.json", "/docs/errors"])
     async def test_public_pages_need_none(self, open_api: Open, path: str) -> None:
         """Nor do pictures: the key in their path is the permission."""

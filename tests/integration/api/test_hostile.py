@@ -4,15 +4,20 @@ import asyncio
 import io
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
+from danqing_plugins import Source
 from tests.integration.api.conftest import Client
+from tests.support.providers import picture
 
 Open = Callable[..., Any]
 
 DOORS = ["/api/v1/ai/image/task", "/api/v1/ai/tasks", "/api/v1/users"]
+
+USERS = b"POST /api/v1/users HTTP/1.1\r\nHost: localhost\r\n"
 
 BODIES = {
     "empty": b"",
@@ -80,10 +85,11 @@ class TestBodies:
             assert chunked.status == 413
 
     async def test_bodies_in_flight_are_bounded(self, open_api: Open) -> None:
-        """What is announced by one is not there for another: 503 with a time; then there is room again."""
+        """What has arrived from one is not there for another: 503 with a time; then there is room again."""
         async with open_api(DANQING_MAX_BODY_BYTES_IN_FLIGHT="4096") as api:
             _, slow = await asyncio.open_connection("127.0.0.1", api.port)
             slow.write(b"POST /api/v1/users HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4000\r\n\r\n{")
+            slow.write(b" " * 3900)
             await slow.drain()
             body = b'{"prompt":"a","user_id":"u"}' + b" " * 200
             async with asyncio.timeout(5):
@@ -95,6 +101,53 @@ class TestBodies:
             async with asyncio.timeout(5):
                 while (await api.ask("POST", DOORS[0], data=body)).status != 201:
                     pass
+
+    async def test_announcing_takes_nothing(self, api: Client) -> None:
+        """E9: idle sockets that announce 64 MiB each block nobody, and are let go after a while."""
+        api.app.config.BODY_STEP_S = 0.5
+        idle = [await asyncio.open_connection("127.0.0.1", api.port) for _ in range(8)]
+        for _, writer in idle:
+            writer.write(b"POST /api/v1/users HTTP/1.1\r\nHost: localhost\r\nContent-Length: 67108864\r\n\r\n{")
+            await writer.drain()
+        assert (await api.ask("POST", DOORS[0], json={"prompt": "a", "user_id": "u"})).status == 201
+        async with asyncio.timeout(10):
+            assert {(await reader.readline()).split()[1] for reader, _ in idle} == {b"408"}
+            for reader, writer in idle:
+                await reader.read()
+                writer.close()
+
+    @pytest.mark.parametrize("announced", [True, False])
+    async def test_trickling_body_is_let_go(self, api: Client, announced: bool) -> None:
+        """E9: a byte now and then is no body, on a route that wants one and on one that wants none."""
+        api.app.config.BODY_STEP_S = 0.5
+        length = b"Content-Length: 100000" if announced else b"Transfer-Encoding: chunked"
+        for path in ("/api/v1/users", "/api/v1/tasks/t1/cancel"):
+            async with asyncio.timeout(10):
+                head = b"POST %b HTTP/1.1\r\nHost: localhost\r\n%b\r\n\r\n" % (path.encode(), length)
+                answer = await trickle(api, head, b" " if announced else b"1\r\n \r\n")
+            assert answer.startswith(b"HTTP/1.1 408"), path
+
+    async def test_body_nobody_asked_for_is_not_waited_for(self, api: Client) -> None:
+        """E14: after the answer what is left of the body has a moment, and no second one."""
+        head = b"POST /nope HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n"
+        async with asyncio.timeout(10):
+            answer = await trickle(api, head, b" ")
+        assert answer.startswith(b"HTTP/1.1 404")
+
+
+async def trickle(api: Client, head: bytes, piece: bytes) -> bytes:
+    """Send *head* and then a piece every moment until the server hangs up; return what it said."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
+    writer.write(head)
+    answer = b""
+    with suppress(ConnectionError):
+        while not reader.at_eof():
+            writer.write(piece)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.02):
+                    answer += await reader.read(65536)
+    writer.close()
+    return answer
 
 
 class TestRequests:
@@ -128,6 +181,64 @@ class TestRequests:
         assert int(head.split()[1]) == status, body
         assert b'"request_id"' in body
         assert b"x-request-id" in head.lower()
+
+    @pytest.mark.parametrize(
+        "head",
+        [
+            USERS + b"Content-Length : 2\r\n\r\n{}",
+            USERS + b"Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n",
+            USERS + b"Transfer-Encoding: chunked\r\n\r\n0x1\r\n{\r\n",
+            USERS + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{XX0\r\n\r\n",
+            USERS + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"GET /health HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n",
+            b"GET /health HTTP/1.1\r\n\r\n",
+        ],
+    )
+    async def test_ambiguous_requests_are_refused_and_cut(self, api: Client, head: bytes) -> None:
+        """E14: 400, and what follows on the connection is no request of anybody's."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
+        writer.write(head + b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        async with asyncio.timeout(10):
+            answer = await reader.read()
+        writer.close()
+        assert answer.startswith(b"HTTP/1.1 400")
+        assert answer.count(b"HTTP/1.1 ") == 1
+
+    async def test_head_that_trickles_is_let_go(self, api: Client) -> None:
+        """E14: the time is the whole head's, and does not begin anew with each byte."""
+        api.app.config.REQUEST_TIMEOUT = 0.5
+        async with asyncio.timeout(10):
+            answer = await trickle(api, b"GET /health HTTP/1.1\r\nHost: localhost\r\n", b"X")
+        assert answer.startswith(b"HTTP/1.1 408")
+
+    async def test_client_that_never_reads_is_let_go(self, api: Client) -> None:
+        """E7: requests one after another whose answers nobody takes end with the connection."""
+        api.app.config.UNREAD_S = 0.5
+        reader, writer = await asyncio.open_connection("127.0.0.1", api.port, limit=1)
+        async with asyncio.timeout(20):
+            with suppress(ConnectionError):
+                while not writer.is_closing():
+                    writer.write(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                    await writer.drain()
+        assert reader.exception() is not None or writer.is_closing()
+
+    async def test_picture_that_is_asked_for_with_a_body_is_in_no_log(
+        self, api: Client, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """E14: its key is the permission to see it."""
+        image = await api.services.assets.keep("t1", 0, Source.from_bytes(picture(30, 20)))
+        reply = await api.ask("GET", f"/api/v1/assets/{image.key}", data=b"x" * 100)
+        assert reply.status == 200
+        assert image.key not in caplog.text
+
+    async def test_expected_body_is_not_asked_for_in_vain(self, api: Client) -> None:
+        """E14: who waits for `100 Continue` is refused without it, and the connection ends."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
+        writer.write(b"POST /nope HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n")
+        async with asyncio.timeout(5):
+            answer = await reader.read()
+        writer.close()
+        assert answer.startswith(b"HTTP/1.1 404")
 
     async def test_unknown_route_and_method(self, api: Client) -> None:
         """404 with the old text, 405 with what is allowed."""
