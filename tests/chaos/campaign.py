@@ -37,7 +37,8 @@ CALM_S = LEASE_S + LONGEST_BACKOFF_S + LONGEST_LATENCY_S + MARGIN_S
 
 TASK_TIMEOUT_S = 180.0
 FETCHES_AT_ONCE = 16
-TELL_EVERY_S = 15.0
+TELLS = 60
+SELDOMEST_TELL_S = 60.0
 LATE = ("output", "error", "billed", "calls", "usage", "cost", "updated_at")
 CAPPED_PICTURES_PER_S = 0.25
 """What the limit of the capped provider is a part of: about as much as is asked for in the run's first half."""
@@ -115,9 +116,10 @@ async def _mayhem(campaign: Campaign, whole: Whole, log: FaultLog) -> None:
 
 
 async def _tell(clients: Clients, log: FaultLog, for_s: float) -> None:
+    """Print a line from time to time, every minute at least."""
     ends_s = time.monotonic() + for_s
     while (left_s := ends_s - time.monotonic()) > 0:
-        await asyncio.sleep(min(TELL_EVERY_S, left_s))
+        await asyncio.sleep(min(SELDOMEST_TELL_S, max(15.0, for_s / TELLS), left_s))
         ended = sum(submission.ended for submission in clients.submissions)
         print(
             f"chaos: {left_s:4.0f} s left, {log.kills} kills, {len(clients.accepted_at_s)} accepted, {ended} ended",
@@ -130,8 +132,11 @@ async def calm_down(whole: Whole, watch: Watch, least_completed: float, spend_li
     clients, log = watch.clients, watch.log
     last_fault_s = max((event.until_s for event in log.events), default=time.time())
     await asyncio.to_thread(whole.until_healthy)
-    await withdraw_held_back(clients)
-    await clients.until_all_ended(watch.longest_s())
+    withdrawing = asyncio.create_task(withdraw_held_back(clients))
+    try:
+        await clients.until_all_ended(watch.longest_s())
+    finally:
+        withdrawing.cancel()
     accepted = [submission for submission in clients.submissions if submission.answer == "accepted"]
     slots = asyncio.Semaphore(FETCHES_AT_ONCE)
     pictures = await asyncio.gather(*(_look_again(clients, each, slots) for each in accepted))

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from tests.chaos.billing import Bill
 from tests.chaos.faults import FaultLog
 from tests.chaos.purchases import calls_of
 from tests.chaos.submission import Submission
-from tests.chaos.verdict import PROMISES, Verdict
+from tests.chaos.verdict import PROMISES, Case, Verdict
 
 __all__ = ["report", "story_of", "tell_stories"]
 
-MOST_CASES = 40
-MOST_STORIES = 10
+MOST_OF_A_SORT = 3
+MOST_STORIES = 16
 
 
 def report(verdict: Verdict) -> str:
@@ -25,8 +26,7 @@ def report(verdict: Verdict) -> str:
     lines += [f"  {name:<45} {verdict.counts[name]}" for name in names]
     lines += [f"  {name:<45} {value}" for name, value in verdict.figures.items()]
     lines += _kinds(verdict)
-    for case in verdict.cases[:MOST_CASES]:
-        lines.append(f"  BROKEN {case.promise}: {_name_of(case.submission)}{case.text}")
+    lines += _broken(verdict)
     lines += verdict.stories
     lines.append(
         "chaos: every promise was kept" if verdict.kept else f"chaos: {len(verdict.cases)} promises broken"
@@ -36,21 +36,9 @@ def report(verdict: Verdict) -> str:
 
 def tell_stories(verdict: Verdict, bills: Mapping[str, Sequence[Bill]], faults: FaultLog) -> None:
     """Write the stories of the first tasks with which a promise was broken, one of each kind and promise first."""
-    seen: set[tuple[str, str]] = set()
-    told: dict[str, Submission] = {}
-    rest = []
-    for case in verdict.cases:
-        task = case.submission
-        if task is None:
-            continue
-        sort = (case.promise, task.kind.name)
-        if sort in seen:
-            rest.append(task)
-        else:
-            told[task.nonce] = task
-        seen.add(sort)
-    for task in rest:
-        told.setdefault(task.nonce, task)
+    first = {_sort_of(case): case for case in reversed(verdict.cases)}
+    cases = [*reversed(first.values()), *verdict.cases]
+    told = {case.submission.nonce: case.submission for case in cases if case.submission is not None}
     tasks = list(told.values())[:MOST_STORIES]
     verdict.stories = [story_of(task, bills.get(task.nonce, ()), faults) for task in tasks]
 
@@ -79,6 +67,24 @@ def _kinds(verdict: Verdict) -> list[str]:
         ends = {end: count for (kind, end), count in sorted(verdict.kinds.items()) if kind == name}
         lines.append(f"  {name:<45} {', '.join(f'{count} {end}' for end, count in ends.items())}")
     return lines
+
+
+def _broken(verdict: Verdict) -> list[str]:
+    """Return the first cases of each sort, and how many more there are."""
+    sorts: defaultdict[tuple[str, str], list[Case]] = defaultdict(list)
+    for case in verdict.cases:
+        sorts[_sort_of(case)].append(case)
+    lines = []
+    for (promise, kind), cases in sorted(sorts.items()):
+        shown = cases[:MOST_OF_A_SORT]
+        lines += [f"  BROKEN {promise}: {_name_of(case.submission)}{case.text}" for case in shown]
+        if len(cases) > len(shown):
+            lines.append(f"  BROKEN {promise}: {len(cases) - len(shown)} more ({kind or 'of the whole run'})")
+    return lines
+
+
+def _sort_of(case: Case) -> tuple[str, str]:
+    return case.promise, case.submission.kind.name if case.submission is not None else ""
 
 
 def _name_of(task: Submission | None) -> str:

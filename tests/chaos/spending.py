@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -15,6 +16,7 @@ from tests.chaos.verdict import Verdict
 __all__ = ["judge_spending", "variables_of_limit", "withdraw_held_back"]
 
 REASON = "spend_limit"
+WITHDRAW_EVERY_S = 2.0
 
 
 def variables_of_limit(pictures: int) -> dict[str, str]:
@@ -26,7 +28,13 @@ def variables_of_limit(pictures: int) -> dict[str, str]:
 
 
 async def withdraw_held_back(clients: Clients) -> None:
-    """Cancel what waits for tomorrow's money, and says so; nothing else would end it today."""
+    """Cancel what waits for tomorrow's money, and says so, until cancelled; nothing else would end it today."""
+    while True:
+        await _withdraw(clients)
+        await asyncio.sleep(WITHDRAW_EVERY_S)
+
+
+async def _withdraw(clients: Clients) -> None:
     for submission in clients.unfinished:
         if submission.kind.provider != CAPPED:
             continue

@@ -55,6 +55,16 @@ class Verdict:
         self.cases.append(Case(submission=submission, promise=promise, text=text, count=count))
         self.counts[promise] += count
 
+    def add(self, other: Verdict) -> None:
+        """Add what another run showed: counts are summed, of the figures the worse is kept."""
+        self.counts += other.counts
+        self.kinds += other.kinds
+        self.cases += other.cases
+        self.stories += other.stories
+        for name, value in other.figures.items():
+            worse = min if name.endswith("share") else max
+            self.figures[name] = worse(value, self.figures.get(name, value))
+
 
 def judge(
     submissions: Sequence[Submission],

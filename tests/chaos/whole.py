@@ -171,7 +171,8 @@ def _children(parent: int) -> list[tuple[int, str]]:
 
 @contextmanager
 def running_whole(directory: Path, **variables: str) -> Iterator[Whole]:
-    """Run a whole system with its files in *directory* while the block lasts."""
+    """Run a whole system with its files in *directory*, which is made, while the block lasts."""
+    directory.mkdir(exist_ok=True)
     whole = Whole(directory=directory, port=free_port(), variables=variables)
     whole.start()
     try:
