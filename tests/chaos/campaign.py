@@ -18,6 +18,7 @@ from tests.chaos.billing import read_bills
 from tests.chaos.clients import Clients, new_session
 from tests.chaos.faults import WEIGHTS, FaultLog, Mayhem
 from tests.chaos.moves import COURSES
+from tests.chaos.purchases import may_fail
 from tests.chaos.report import tell_stories
 from tests.chaos.spending import judge_spending, variables_of_limit, withdraw_held_back
 from tests.chaos.submission import FINISHED, Submission
@@ -161,7 +162,7 @@ def _judge_late(verdict: Verdict, watch: Watch, last_fault_s: float) -> None:
     for submission, why in watch.stuck.values():
         verdict.break_promise(submission, "stuck", why)
     for submission in watch.clients.submissions:
-        excused = submission.nonce in watch.stuck or submission.withdrawn or submission.kind.may_fail
+        excused = submission.nonce in watch.stuck or submission.withdrawn or may_fail(submission, watch.log)
         after_s = submission.ended_s - max(last_fault_s, submission.last_moved_s)
         if not excused and after_s > CALM_S:
             verdict.break_promise(submission, "stuck", f"ended {after_s:.0f} s after the last fault")

@@ -62,13 +62,13 @@ class FaultLog:
         """How many processes were killed, children that die with the supervisor not counted."""
         return sum(event.kills for event in self.events)
 
+    def within(self, from_s: float, until_s: float) -> list[FaultEvent]:
+        """Return the faults of every kind within a span of time."""
+        return [event for event in self.events if event.until_s >= from_s and event.at_s <= until_s]
+
     def cuts(self, from_s: float, until_s: float) -> list[FaultEvent]:
         """Return the faults within a span that can cut a call: not those of MongoDB, Redis and a clock alone."""
-        return [
-            event
-            for event in self.events
-            if event.until_s >= from_s and event.at_s <= until_s and event.what not in HARMLESS_TO_CALLS
-        ]
+        return [event for event in self.within(from_s, until_s) if event.what not in HARMLESS_TO_CALLS]
 
 
 @attrs.define(kw_only=True)

@@ -120,6 +120,7 @@ async def _until(clients: Clients, submission: Submission, what: str) -> None:
                 submission.begins_anew()
             return
         await asyncio.sleep(clients.random.uniform(0.2, 1.0))
+    submission.refused.append(f"{what} refused for {PATIENCE_S:.0f} s, at last {move.status} {move.code}")
 
 
 COURSES: Mapping[str, Callable[[Clients, Submission], Awaitable[None]]] = {

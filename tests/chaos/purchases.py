@@ -11,7 +11,7 @@ from tests.chaos.billing import Bill
 from tests.chaos.faults import STEPS_S, FaultLog
 from tests.chaos.submission import Submission
 
-__all__ = ["calls_of", "cut_calls", "limit_broken_by", "paid_again", "purchases_of", "wrong_books"]
+__all__ = ["calls_of", "cut_calls", "limit_broken_by", "may_fail", "paid_again", "purchases_of", "wrong_books"]
 
 LONGEST_CALL_S = 15.0
 """The sandbox takes 5 s; a call may wait for a MongoDB that was killed before it leaves."""
@@ -26,6 +26,12 @@ def calls_of(task: Submission) -> Sequence[Mapping[str, Any]]:
     return list(task.task.get("calls", ()))
 
 
+def may_fail(task: Submission, faults: FaultLog) -> bool:
+    """Tell whether a picture of the task may be lost for the task's own kind."""
+    life_s = task.sent_s, task.ended_s or float("inf")
+    return task.kind.may_fail or (task.kind.frail and bool(faults.within(*life_s)))
+
+
 def cut_calls(task: Submission, faults: FaultLog) -> list[Mapping[str, Any]]:
     """Return the calls of unknown outcome that have a cause: a fault while they ran, or the kind of the task."""
     unknown = [call for call in calls_of(task) if call["outcome"] == "unknown"]
@@ -33,9 +39,7 @@ def cut_calls(task: Submission, faults: FaultLog) -> list[Mapping[str, Any]]:
 
 
 def _is_excused(task: Submission, call: Mapping[str, Any], faults: FaultLog) -> bool:
-    if task.kind.frail and faults.cuts(task.sent_s, task.ended_s or float("inf")):
-        return True
-    return any(faults.cuts(*span) for span in _spans_of(call))
+    return (task.kind.frail and may_fail(task, faults)) or any(faults.cuts(*span) for span in _spans_of(call))
 
 
 def _spans_of(call: Mapping[str, Any]) -> Iterable[tuple[float, float]]:

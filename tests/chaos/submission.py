@@ -41,7 +41,8 @@ class Submission:
 
     `answer` is `accepted`, `refused` (503, 429: told that it will not run) or `maybe` (no answer came, no key).
     `seen` are the statuses in the order they were seen, `story` everything with its time. `gone`: its user deleted
-    it, and it is no longer there.
+    it, and it is no longer there; `withdrawn`: the run itself cancelled it. `refused` are moves that were never
+    taken.
     """
 
     nonce: str
@@ -63,6 +64,7 @@ class Submission:
     withdrawn: bool = False
     task: Mapping[str, Any] = attrs.field(factory=dict)
     troubles: list[str] = attrs.field(factory=list)
+    refused: list[str] = attrs.field(factory=list)
 
     @property
     def status(self) -> str:

@@ -85,7 +85,7 @@ KINDS: Sequence[Kind] = (
     Kind(
         name="dead link",
         share=2,
-        words=_any_of(("[sandbox:download-status=404]", "[sandbox:download-status=403]")),
+        words=_any_of(("[sandbox:download-status=404]", "[sandbox:download-status=403]", "[chaos:unsigned]")),
         images=(1, 1, 2),
         may_fail=True,
         doubtful=True,

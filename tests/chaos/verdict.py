@@ -11,7 +11,7 @@ import attrs
 
 from tests.chaos.billing import Bill
 from tests.chaos.faults import FaultLog
-from tests.chaos.purchases import calls_of, cut_calls, limit_broken_by, paid_again, wrong_books
+from tests.chaos.purchases import calls_of, cut_calls, limit_broken_by, may_fail, paid_again, wrong_books
 from tests.chaos.submission import Submission
 
 __all__ = ["LEAST_COMPLETED", "PROMISES", "Case", "Verdict", "images_of", "judge"]
@@ -92,6 +92,8 @@ def _judge_accepted(verdict: Verdict, task: Submission, paid: Sequence[Bill], fa
     verdict.kinds[task.kind.name, end] += 1
     for trouble in task.troubles:
         verdict.break_promise(task, "lost" if trouble == "404 after 201" else "delivered twice", trouble)
+    for refused in task.refused:
+        verdict.break_promise(task, "stuck", refused)
     if not task.ended:
         verdict.break_promise(task, "stuck", f"last seen {task.status}")
     _judge_bill(verdict, task, paid, faults)
@@ -106,14 +108,14 @@ def _judge_end(verdict: Verdict, task: Submission, faults: FaultLog) -> None:
     indexes = [image["index"] for image in images]
     if len(set(indexes)) < len(indexes) or len(indexes) > task.images:
         verdict.break_promise(task, "delivered twice", f"pictures {indexes} of {task.images}")
-    if not task.kind.may_fail and (hidden := _paid_and_hidden(task)):
+    if not may_fail(task, faults) and (hidden := _paid_and_hidden(task)):
         verdict.break_promise(task, "lost", f"pictures {hidden} are delivered, and not shown", len(hidden))
     if task.status == "cancelled" and not (task.tries("cancel") or task.withdrawn):
         verdict.break_promise(task, "lost", f"cancelled: {_error_of(task)}")
     in_part = task.status == "completed" and len(images) < task.images and not task.group
     if in_part:
         verdict.counts["completed in part"] += 1
-    if (task.status == "failed" or in_part) and not task.kind.may_fail:
+    if (task.status == "failed" or in_part) and not may_fail(task, faults):
         _judge_failure(verdict, task, faults)
 
 

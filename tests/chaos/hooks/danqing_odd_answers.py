@@ -141,6 +141,12 @@ async def _hostless(_request: web.Request, document: Any) -> None:
         item["url"] = item["url"].partition(":")[2]
 
 
+async def _unsigned(_request: web.Request, document: Any) -> None:
+    """Take the signature off: such a link is refused, and does not say until when it is good."""
+    for item in document["data"]:
+        item["url"] = item["url"].partition("?")[0]
+
+
 async def _vast(_request: web.Request, document: Any) -> None:
     document["usage"]["output_tokens"] = 2**64 - 1
 
@@ -155,6 +161,7 @@ _DOCUMENTS: Mapping[str, Callable[[web.Request, Any], Awaitable[None]]] = {
     "both": _both,
     "relative": _relative,
     "hostless": _hostless,
+    "unsigned": _unsigned,
     "vast": _vast,
     "nul": _nul,
 }
