@@ -25,11 +25,11 @@ class TestChaos:
         kinds = tuple(kind for kind in IMPATIENT if kind.name in TRUSTED)
         campaign = Campaign(
             directory=tmp_path,
-            seconds=5,
+            seconds=3,
             seed=5,
-            per_s=12,
-            mean_s=0.7,
-            quiet_s=1,
+            per_s=20,
+            mean_s=0.4,
+            quiet_s=0.5,
             least_completed=0.0,  # so few tasks: one that is cut twice would be more than two of a hundred
             weights={"serving": 5, "sandbox": 1, "redis": 2, "mongod": 2, "clock": 2},
             kinds=kinds,
