@@ -13,17 +13,24 @@ from urllib.parse import SplitResult, urlsplit
 
 import attrs
 
-from danqing_plugins import Problem, Reference
+from danqing_plugins import Message, Problem, Reference
 from danqing_server.assets.decoding import decode_base64
 from danqing_server.assets.inspection import Inspection, inspect_header
 from danqing_server.assets.keys import key_in_path
 from danqing_server.assets.storage import Assets
+from danqing_server.assets.urls import is_private, split_url
 from danqing_server.errors import InvalidSubmission, NotFound, PictureRejected
 
 __all__ = ["ParsedReference", "find_own", "parse_references", "shortened"]
 
 MOST_REFERENCES = 100
 SHOWN_CHARACTERS = 80
+NOT_PUBLIC = Message(
+    key="url_not_public",
+    en="{host} is reached from this network only; the service that paints needs a public URL, or the picture "
+    "itself as data:image/<format>;base64,...",
+    zh="{host} 只能在本地网络访问；请提供公网 URL，或以 data:image/<格式>;base64,... 直接发送图片",
+)
 # The latter two are what browsers call a file of a kind they do not know, HEIC for one.
 _DATA_TYPES = ("image/", "application/octet-stream", ";base64")
 FORMS = "an http(s) URL, data:image/<format>;base64,..., or one of this server's own pictures"
@@ -77,7 +84,7 @@ def parse_references(
         try:
             parsed.append(_parse(name, item, max_bytes, max_pixels))
         except (ValueError, PictureRejected) as error:
-            problems.append(Problem(field=name, message=str(error), value=shortened(item)))
+            problems.append(Problem(field=name, message=error.args[0], value=shortened(item)))
     if problems:
         raise InvalidSubmission(problems)
     return parsed
@@ -92,15 +99,18 @@ def _wrong_shape(field: str, value: object) -> Problem:
 def _parse(field: str, value: object, max_bytes: int, max_pixels: int) -> ParsedReference:
     if not isinstance(value, str):
         raise ValueError(f"not a string; allowed: {FORMS}")
+    value = value.strip()
     if value[:5].lower() == "data:":
         return _parse_data(field, value, max_bytes, max_pixels)
-    parts = urlsplit(value)
+    parts = split_url(value)
     if not parts.scheme and not parts.netloc:
         return ParsedReference(reference=Reference(field=field, asset=_own_key(parts)))
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"no such kind of reference; allowed: {FORMS}")
     if parts.username is not None or parts.password is not None:
         raise ValueError("a URL must not hold a user name or password")
+    if is_private(parts.hostname) and key_in_path(parts.path) is None:  # a picture of ours has many names
+        raise ValueError(NOT_PUBLIC(host=parts.hostname))
     return ParsedReference(reference=Reference(field=field, url=value))
 
 
@@ -166,7 +176,7 @@ async def _find(assets: Assets, parsed: ParsedReference, own_hosts: Collection[s
     try:
         stat = await assets.describe(key)
     except NotFound:
-        if reference.asset is None and parts.netloc not in own_hosts:
+        if reference.asset is None and parts.netloc not in own_hosts and not is_private(parts.hostname or ""):
             return parsed
         return Problem(field=reference.field, message="no such picture here, or no longer", value=None)
     own = attrs.evolve(reference, url=None, asset=key, media_type=stat.media_type, size_bytes=stat.size_bytes)

@@ -188,6 +188,16 @@ class TestOwnReferences:
         assert [each.reference.url for each in found] == [None, None, "https://b.example/b.png"]
         assert found[0].reference.media_type == "image/png"
 
+    async def test_one_that_is_gone_is_not_passed_on_as_a_private_url(self, assets: Assets) -> None:
+        """H14: by this machine's own name it can be nobody else's, and the provider cannot reach it."""
+        key = (await assets.keep("t", 0, Source.from_bytes(picture()))).key
+        sent = f"http://localhost:8080/api/v1/assets/{key}"
+        (found,) = await find_own(assets, parse_references("image", sent))
+        assert found.reference.asset == key
+        await assets.delete_task("t")
+        with pytest.raises(InvalidSubmission):
+            await find_own(assets, parse_references("image", sent))
+
     async def test_missing_ones_are_all_named(self, assets: Assets) -> None:
         """A stranger's URL of the same form is left alone, one with our own host is not."""
         path = "/api/v1/assets/t/0-gone.png"

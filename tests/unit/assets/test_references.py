@@ -6,6 +6,7 @@ import base64
 
 import pytest
 
+from danqing_plugins import Text
 from danqing_server.assets.references import parse_references, shortened
 from danqing_server.errors import InvalidSubmission
 from tests.unit.assets.pictures import picture
@@ -68,6 +69,88 @@ class TestForms:
         """Without a host there is no one else's picture it could mean."""
         (parsed,) = parse_references("image", "/api/v1/assets/task/0-abc.png")
         assert parsed.reference.asset == "task/0-abc.png"
+
+
+class TestH14Urls:
+    """H14: what cannot work at the provider is refused at submission, what only looks wrong is mended."""
+
+    @pytest.mark.parametrize("sent", [" https://h/a.png", "https://h/a.png\n", "\t https://h/a.png \r\n"])
+    def test_white_space_around_is_trimmed(self, sent: str) -> None:
+        """It comes of copying."""
+        (parsed,) = parse_references("image", sent)
+        assert parsed.reference.url == "https://h/a.png"
+
+    @pytest.mark.parametrize(
+        ("sent", "named"),
+        [
+            ("https://h/a\tb.png", "U+0009"),
+            ("https://h/a b.png", "U+0020"),
+            ("https://h/a\nb.png", "U+000A"),
+            ("https://h/\u200ba.png", "U+200B"),
+            ("https://h\0/a.png", "U+0000"),
+            ("/api/v1/assets/task/0-abc.png\n?", "U+000A"),
+        ],
+    )
+    def test_white_space_inside_is_refused_by_name(self, sent: str, named: str) -> None:
+        """It is seen in no editor, and Python would take it out in silence."""
+        with pytest.raises(InvalidSubmission) as caught:
+            parse_references("image", sent)
+        message = caught.value.problems[0].message
+        assert named in message
+        assert "percent-encoded" in message
+
+    @pytest.mark.parametrize(
+        "host",
+        [
+            "localhost:3000",
+            "LOCALHOST.",
+            "my.localhost",
+            "printer.local",
+            "db.internal",
+            "192.168.1.5",
+            "10.0.0.1:8080",
+            "172.16.0.1",
+            "127.0.0.1",
+            "127.1",
+            "2130706433",
+            "0x7f000001",
+            "0177.0.0.1",
+            "169.254.169.254",
+            "[::1]",
+            "[fd00::1]",
+            "[::ffff:10.0.0.1]",
+            "[fe80::1%25eth0]",
+        ],
+    )
+    def test_a_host_that_only_we_can_reach_is_refused(self, host: str) -> None:
+        """With the two ways out; no name is looked up."""
+        with pytest.raises(InvalidSubmission) as caught:
+            parse_references("image", f"http://{host}/a.png")
+        message = caught.value.problems[0].message
+        assert "public URL" in message
+        assert "base64" in message
+        assert isinstance(message, Text)
+
+    @pytest.mark.parametrize(
+        "host", ["h", "localhost.example.com", "local.example", "8.8.8.8", "[2606:4700::1]", "例.cn"]
+    )
+    def test_any_other_host_is_passed_on(self, host: str) -> None:
+        """Whatever its name resolves to."""
+        (parsed,) = parse_references("image", f"https://{host}/图.png?x=%20")
+        assert parsed.reference.url == f"https://{host}/图.png?x=%20"
+
+    def test_our_own_picture_may_be_named_by_a_private_host(self) -> None:
+        """A server on a desk has no other; whether the picture is there is seen to later."""
+        url = "http://localhost:8080/api/v1/assets/task/0-abc.png"
+        (parsed,) = parse_references("image", url)
+        assert parsed.reference.url == url
+
+    @pytest.mark.parametrize("url", ["http://h:99999/a", "http://[::1/a", f"http://h/{'a' * 8192}"])
+    def test_what_is_no_url_is_said_in_both_languages(self, url: str) -> None:
+        """A library's words stay out."""
+        with pytest.raises(InvalidSubmission) as caught:
+            parse_references("image", url)
+        assert isinstance(caught.value.problems[0].message, Text)
 
 
 class TestProblems:
