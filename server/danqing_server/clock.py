@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import attrs
 
-__all__ = ["Clock", "from_ms", "to_ms"]
+__all__ = ["EPOCH", "Clock", "from_ms", "to_ms"]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

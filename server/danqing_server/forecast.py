@@ -11,8 +11,9 @@ import attrs
 from danqing_server.clock import Clock, from_ms
 from danqing_server.errors import QueueUnavailable
 from danqing_server.models import FINISHED, Status, Task
-from danqing_server.queue.gates import Gate, Gates, Pace
-from danqing_server.queue.lanes import LaneDepth, Position, Queue
+from danqing_server.queue.entries import LaneDepth, Position
+from danqing_server.queue.gates import RATE_LIMITED, Gate, Gates, Pace
+from danqing_server.queue.lanes import Queue
 from danqing_server.worker.telling import entry_of
 
 __all__ = ["Explanation", "Forecast", "LaneView"]
@@ -125,8 +126,10 @@ def _explain_queued(task: Task, view: LaneView, position: Position, now: datetim
     gate = view.gate
     ahead = _ahead(view, position)
     held: dict[str, Any] = {"waiting_for": "turn" if ahead else "worker"}
-    until_ms = gate.shut_until_ms
-    if until_ms or gate.state != "closed":
+    until_ms = max(gate.shut_until_ms, gate.models.get(task.model, 0))
+    if until_ms > gate.shut_until_ms:
+        held = {"waiting_for": "model_held", "reason": RATE_LIMITED, "until": from_ms(until_ms)}
+    elif until_ms or gate.state != "closed":
         held = {"waiting_for": "lane_closed", "reason": gate.shut_by}
         if until_ms:
             held["until"] = from_ms(until_ms)
@@ -147,11 +150,11 @@ def _explain_queued(task: Task, view: LaneView, position: Position, now: datetim
 
 
 def _ahead(view: LaneView, position: Position) -> int | None:
-    """Return how many tasks begin before this one when users take turns; None when it is not queued."""
+    """Return how many tasks begin before this one when owners and their users take turns; None when not queued."""
     if position.before is None:
         return None
-    others = max(0, position.users_waiting - 1)
-    return min(max(0, view.depth.queued - 1), position.before * (others + 1) + others)
+    turns = max(1, position.users) * max(1, position.owners)  # until it is this user's turn again
+    return min(max(0, view.depth.queued - 1), (position.before + 1) * turns - 1)
 
 
 def _failed(look: asyncio.Task[LaneView]) -> bool:

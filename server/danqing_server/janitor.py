@@ -23,6 +23,7 @@ SWEEP_MIN_AGE_MS = 5000
 CALM_AFTER_OUTAGE_S = 5.0
 SWEEP_BATCH = 1000
 TAKEOVER_BATCH = 200
+FORGET_EVERY_S = 600.0
 START = (-1, "")
 
 log = get_logger(__name__)
@@ -43,6 +44,7 @@ class Janitor:
     dead_after_s: float = DEAD_AFTER_S
     _watched: dict[str, _Watched] = attrs.field(factory=dict, init=False)
     _cursor: tuple[int, str] = attrs.field(default=START, init=False)
+    _forgot_at_s: float = attrs.field(default=float("-inf"), init=False)
     _outage_seen_at_s: float = attrs.field(default=float("-inf"), init=False)
 
     async def watch(self) -> None:
@@ -94,6 +96,7 @@ class Janitor:
             return True
         if not await self.tools.queue.claim_sweep(self.tools.lease.worker, SWEEP_LEASE_S):
             return True
+        await self._forget_older_layouts()
         if not await self.tools.queue.mark_known():
             log.info("queue_compared_with_store")
             self._cursor = START
@@ -101,6 +104,14 @@ class Janitor:
                 await self.tools.queue.claim_sweep(self.tools.lease.worker, SWEEP_LEASE_S)
             return True
         return await self._sweep_batch()
+
+    async def _forget_older_layouts(self) -> None:
+        """Now and then: an old process may go on for a while beside this one."""
+        now_s = self.tools.clock.monotonic_s()
+        if now_s - self._forgot_at_s >= FORGET_EVERY_S:
+            self._forgot_at_s = now_s
+            for lane in self.tools.registry.providers:
+                await self.tools.queue.forget_older_layouts(lane)
 
     async def _sweep_batch(self) -> bool:
         youngest = self.tools.clock.now_ms() - SWEEP_MIN_AGE_MS

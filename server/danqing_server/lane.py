@@ -15,7 +15,7 @@ from danqing_server.errors import ServiceUnavailable
 from danqing_server.ids import new_token
 from danqing_server.log import get_logger
 from danqing_server.models import Attempt, Task
-from danqing_server.queue.lanes import Entry, Pushed, Rates
+from danqing_server.queue.entries import Entry, Pushed, Rates
 from danqing_server.worker.attempt import Execution
 from danqing_server.worker.failures import Interruption
 from danqing_server.worker.telling import event_of

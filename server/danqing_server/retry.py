@@ -56,7 +56,7 @@ class Failure:
     """Why, in the words the user will read; `retry_after_s` is the service's own wish.
 
     `counted` False: the lane is closed, so this does not bring the task nearer to its last attempt.
-    `certain` False: a refusal of this request that need not be the account's.
+    `certain` False: a refusal of this request that need not be the account's. `of_model`: its model's limit only.
     """
 
     kind: FailureKind
@@ -64,6 +64,7 @@ class Failure:
     retry_after_s: float | None = None
     counted: bool = True
     certain: bool = True
+    of_model: bool = False
 
     @property
     def counts(self) -> bool:

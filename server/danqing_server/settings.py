@@ -295,7 +295,8 @@ class Settings:
         whole(1, 10**9),
         unit="tasks",
         allowed="1 to 1000000000",
-        meaning="Waiting tasks of one user in one provider's lane; above it the answer is 429.",
+        meaning="Waiting tasks of one API key's user in one provider's lane, scheduled ones too; "
+        "above it the answer is 429.",
     )
     max_queued: int = setting(
         "DANQING_MAX_QUEUED",
@@ -303,7 +304,8 @@ class Settings:
         whole(1, 10**9),
         unit="tasks",
         allowed="1 to 1000000000",
-        meaning="Waiting tasks in one provider's lane; above it the answer is 503.",
+        meaning="Waiting tasks in one provider's lane, without those due in more than ten minutes, "
+        "of which each API key may have as many; above it the answer is 503.",
     )
     daily_spend_limits_micro: Mapping[str, int] = setting(
         "DANQING_DAILY_SPEND_LIMITS",

@@ -17,7 +17,8 @@ import attrs
 
 from danqing_server.clock import Clock
 from danqing_server.queue.connection import connect
-from danqing_server.queue.lanes import Entry, Queue
+from danqing_server.queue.entries import Entry
+from danqing_server.queue.lanes import Queue
 from tests.bench.arena import Arena, Ground
 from tests.bench.contenders import OURS
 from tests.bench.counters import Slot
@@ -159,6 +160,7 @@ def _entry(document: dict[str, Any]) -> Entry:
         id=document["_id"],
         lane=document["provider"],
         user_id=document["user_id"],
+        model=document["model"],
         priority="normal",
         images=document.get("images", 0),
     )

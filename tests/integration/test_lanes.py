@@ -6,18 +6,21 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any, cast
 
 import attrs
 import pytest
 
-from danqing_plugins import AccountProblem, Job, Run, Unavailable
+from danqing_plugins import AccountProblem, Job, RateLimited, Run, Unavailable
 from danqing_server.clock import Clock
 from danqing_server.errors import Overloaded
 from danqing_server.janitor import START, SWEEP_MIN_AGE_MS
-from danqing_server.models import Priority, Status
+from danqing_server.models import CallOutcome, CallRecord, Output, OutputState, Priority, Status
 from danqing_server.queue.connection import connect
+from danqing_server.queue.entries import Entry, Rates
 from danqing_server.queue.gates import Gates, Report
-from danqing_server.queue.lanes import Entry, Queue, Rates
+from danqing_server.queue.lanes import Queue
+from danqing_server.worker.telling import entry_of
 from tests.support.lanes import pass_time
 from tests.support.providers import ScriptedProvider, deliver_all
 from tests.support.system import MakeSettings, running_system, until
@@ -37,9 +40,9 @@ class Bench:
         """Let time pass, or Redis' clock be set back."""
         await pass_time(self.queue.connection, LANE, seconds)
 
-    async def push(self, id_: str, user: str = "u", priority: str = "normal", images: int = 1) -> None:
+    async def push(self, id_: str, user: str = "u", priority: str = "normal", images: int = 1, **more: Any) -> None:
         """Put one task in."""
-        await self.queue.push(Entry(id=id_, lane=LANE, user_id=user, priority=priority, images=images))
+        await self.queue.push(Entry(id=id_, lane=LANE, user_id=user, priority=priority, images=images, **more))
 
     async def take(self, count: int = 1, rates: Rates | None = None) -> list[str]:
         """Reserve up to *count*."""
@@ -77,7 +80,7 @@ class TestTurns:
         for id_ in ("a", "b"):
             await bench.push(id_, user)
         entry = Entry(id="c", lane=LANE, user_id=user, priority="normal", images=1)
-        assert (await bench.queue.push_many([entry])).in_line == {"c": 3}
+        assert (await bench.queue.push_many([entry])).waiting == {"c": 3}
         assert await bench.take() == ["a"]
         await bench.queue.release("w", attrs.evolve(entry, id="a"))
         assert await bench.take(4) == ["a", "b", "c"]
@@ -125,6 +128,197 @@ class TestTurns:
         assert await bench.take() == ["a"]
 
 
+class TestOwners:
+    """E8: turns and limits go by owner and user, not by what a user is called."""
+
+    async def test_invented_users_of_one_owner_push_nobody_back(self, bench: Bench) -> None:
+        """E8: three hundred users of one key take every second turn, and no more."""
+        for number in range(300):
+            await bench.push(f"a{number:03}", f"u{number}", owner="greedy")
+        for number in range(3):
+            await bench.push(f"b{number}", "bob", owner="modest")
+        assert await bench.take(6) == ["a000", "b0", "a001", "b1", "a002", "b2"]
+
+    async def test_users_of_one_name_are_two_when_their_owners_are(self, bench: Bench) -> None:
+        """E8: each owner's user has a line, a turn and a count of its own; without owner it is a third."""
+        await bench.push("a0", "bob", owner="one")
+        await bench.push("a1", "bob", owner="one")
+        await bench.push("b0", "bob", owner="two")
+        await bench.push("c0", "bob")
+        queue = bench.queue
+        counts = [await queue.waiting_of(LANE, owner, "bob") for owner in ("one", "two", None)]
+        assert counts == [2, 1, 1]
+        assert await bench.take(9) == ["a0", "b0", "c0", "a1"]
+        counts = [await queue.waiting_of(LANE, owner, "bob") for owner in ("one", "two", None)]
+        assert counts == [0, 0, 0]
+
+    @pytest.mark.parametrize("owner", ["a:b", "a b", "张三", "%3A", "h:"])
+    async def test_an_owner_may_be_called_anything(self, bench: Bench, owner: str) -> None:
+        """E8: no name reaches into another's line."""
+        await bench.push("a", "c", owner=owner)
+        await bench.push("b", "b:c", owner="a")
+        assert await bench.queue.waiting_of(LANE, owner, "c") == 1
+        assert sorted(await bench.take(2)) == ["a", "b"]
+
+    async def test_delayed_tasks_count_for_their_user_and_cancelled_ones_do_not(self, bench: Bench) -> None:
+        """E8: whatever waits counts, and nothing else."""
+        await bench.push("a")
+        await bench.queue.push(delayed("b", 60))
+        await bench.queue.push(delayed("c", 60))
+        assert await bench.queue.waiting_of(LANE, None, "u") == 3
+        await bench.queue.remove(LANE, "a")
+        await bench.queue.remove(LANE, "b")
+        assert await bench.queue.waiting_of(LANE, None, "u") == 1
+        assert await bench.queue.delayed_of(LANE, None) == 1
+        await bench.pass_time(61)
+        assert await bench.take() == ["c"]
+        assert await bench.queue.waiting_of(LANE, None, "u") == 0
+        assert await bench.queue.delayed_of(LANE, None) == 0
+        await bench.queue.give_back(LANE, "w", ["c"])
+        assert await bench.queue.waiting_of(LANE, None, "u") == 1
+
+    async def test_a_place_in_line_counts_owners_turns(self, make_settings: MakeSettings) -> None:
+        """E8: thirty users of one key stand before an honest one as one user does."""
+        async with running_system(make_settings(), [ScriptedProvider()], workers=False) as system:
+            for number in range(30):
+                await system.submit(user_id=f"u{number}", owner="greedy")
+            task = await system.submit(user_id="bob", owner="modest")
+            assert (await system.services.forecast.explain(task)).lane_position == 1
+
+
+class TestHeldModel:
+    """U7: a model's limit holds that model; the lane's others go on."""
+
+    async def test_others_of_the_lane_go_on(self, bench: Bench) -> None:
+        """U7: what asks for the held model steps aside, keeps its order, and still counts for its user."""
+        for number in range(3):
+            await bench.push(f"a{number}", model="big model")
+            await bench.push(f"b{number}", "other", model="small")
+        for id_ in ("x", "y"):
+            await bench.gates.hold_for_rate(LANE, 30, id_, "big model")
+        assert await bench.take(9) == ["b0", "b1", "b2"]
+        assert await bench.queue.waiting_of(LANE, None, "u") == 3
+        held = (await bench.gates.look(LANE)).models
+        assert list(held) == ["big model"]
+        await bench.pass_time(31)
+        assert await bench.take(9) == ["a0", "a1", "a2"]
+        assert (await bench.gates.look(LANE)).models == {}
+
+    async def test_a_hold_of_a_model_from_the_future_is_over(self, bench: Bench) -> None:
+        """E11: Redis' clock was set back."""
+        for id_ in ("x", "y"):
+            await bench.gates.hold_for_rate(LANE, 30, id_, "m")
+        await bench.pass_time(-3600)
+        await bench.push("a", model="m")
+        assert await bench.take() == ["a"]
+
+    async def test_a_plugin_names_the_scope(self, make_settings: MakeSettings) -> None:
+        """U7: two tasks meet their model's limit; the lane is open, and they say what they wait for."""
+
+        async def limited(job: Job, run: Run) -> None:
+            raise RateLimited("slower", retry_after_s=200, scope="model")
+
+        async with running_system(make_settings(), [ScriptedProvider(limited)]) as system:
+            for _ in range(2):
+                await system.submit()
+
+            async def held() -> bool:
+                gate = await system.services.gates.look("scripted")
+                return gate.models.get("one", 0) > Clock().now_ms() + 100_000
+
+            await until(held)
+            assert (await system.services.gates.look("scripted")).hold is None
+            waiting = await system.submit()
+
+            async def aside() -> bool:
+                return (await system.services.queue.depth("scripted")).queued == 0
+
+            await until(aside)
+            explained = await system.services.forecast.explain(waiting)
+            assert (explained.waiting_for, explained.reason) == ("model_held", "rate_limited")
+
+
+class TestWhatIsStillToOrder:
+    """R6: the lane's rate is paid for what is still to be ordered."""
+
+    async def test_a_task_that_orders_nothing_waits_for_no_rate(self, bench: Bench) -> None:
+        """R6: not even when the bucket is in debt."""
+        rates = Rates(images_per_min=10, calls_per_min=10)
+        await bench.push("big", images=15)
+        assert await bench.take(1, rates) == ["big"]
+        await bench.push("next", images=1)
+        assert await bench.take(1, rates) == []
+        await bench.push("resumed", "other", images=0, calls=0)
+        assert await bench.take(2, rates) == []  # in turn: whoever stands at the head waits
+        await bench.queue.remove(LANE, "next")
+        assert await bench.take(2, rates) == ["resumed"]
+
+    async def test_the_sweep_says_the_same_as_the_task(self, make_settings: MakeSettings) -> None:
+        """R6: what is rebuilt from MongoDB costs what was queued at first; the pictures stay in MongoDB."""
+        async with running_system(make_settings(), [ScriptedProvider()], workers=False) as system:
+            made = await system.submit(n=4, owner="key")
+            now = made.created_at
+            order = CallRecord(id="c", attempt=1, indexes=(1, 2), fingerprint="f", sent_at=now, resumable=True)
+            failed = order.changed(id="d", indexes=(3,), outcome=CallOutcome.FAILED_UNBILLED)
+            cut = made.changed(
+                id="cut",
+                outputs={"0": Output(index=0, state=OutputState.KEPT, at=now)},
+                calls={"c": order, "d": failed},
+                run_at=now + timedelta(seconds=5),
+            )
+            again = cut.changed(id="again", retried_at=now + timedelta(seconds=1))
+            for task in (cut, again):
+                assert await system.services.store.insert(task)
+            found = await system.services.store.waiting_after(START, 2**62, 10)
+            entries = {waiting.id: entry_of(waiting) for waiting in found}
+            assert entries == {task.id: entry_of(task) for task in (made, cut, again)}
+            assert [entries[task.id].images for task in (made, cut, again)] == [4, 1, 3]
+
+
+class TestUpgrade:
+    async def test_what_an_older_layout_left_is_taken_away(self, bench: Bench) -> None:
+        """E8: the layout changed: keys of another version are not misread, and do not stay for ever."""
+        connection = bench.queue.connection
+        old, hot = connection.first_base(LANE), cast("Any", connection.hot)
+        await hot.hset(f"{old}:ids", mapping={"a": "q1,1:n:u", "b": "h1,1:n:u"})
+        await hot.rpush(f"{old}:line:n:u", "a")
+        await hot.rpush(f"{old}:turns:n", "u")
+        await hot.sadd(f"{old}:workers", "w")
+        await hot.sadd(f"{old}:held:w", "b")
+        await hot.hset(f"{old}:gate", "until", 1)
+        await bench.push("new")
+        await bench.queue.forget_older_layouts(LANE)
+        left = [key async for key in hot.scan_iter(f"{old}:*")]
+        assert left
+        assert all(key.startswith(connection.base(LANE).encode()) for key in left)
+        assert await bench.take(5) == ["new"]
+
+    async def test_the_sweep_takes_it_away_and_rebuilds(self, make_settings: MakeSettings) -> None:
+        """E8: who upgrades a server with waiting tasks loses none."""
+        async with running_system(make_settings(), [ScriptedProvider()], workers=False) as system:
+            task = await system.submit()
+            connection = system.services.queue.connection
+            hot, base = cast("Any", connection.hot), connection.base("scripted")
+            async for key in hot.scan_iter(f"{connection.prefix}:mark*"):
+                await hot.delete(key)
+            async for key in hot.scan_iter(f"{base}:*"):
+                await hot.delete(key)
+            await hot.hset(f"{connection.first_base('scripted')}:ids", task.id, "q1,1:n:u1")
+            await system.services.store.database["danqing_tasks"].update_one(
+                {"_id": task.id}, {"$set": {"waiting": 1}}
+            )
+        async with running_system(make_settings(), [ScriptedProvider()]) as system:
+            assert (await system.finished(task.id)).status is Status.COMPLETED
+
+            async def forgotten() -> bool:
+                found = await cast("Any", system.services.queue.connection.hot).exists(
+                    f"{system.services.queue.connection.first_base('scripted')}:ids"
+                )
+                return not found
+
+            await until(forgotten)
+
+
 class TestPushAndReserve:
     async def push_and_take(self, bench: Bench, id_: str, user: str = "u", count: int = 8) -> list[str]:
         """Push a task and reserve with it."""
@@ -164,7 +358,7 @@ class TestPushAndReserve:
         rates = Rates(images_per_min=10)
         entries = [Entry(id=id_, lane=LANE, user_id="u", priority="normal", images=1) for id_ in ("a", "b")]
         pushed, reserved = await bench.queue.push_and_reserve(entries, "w", 8, "n", rates)
-        assert (pushed.in_line, reserved.ids) == ({"a": 1, "b": 2}, ("a",))
+        assert (pushed.waiting, reserved.ids) == ({"a": 1, "b": 2}, ("a",))
 
 
 class TestRates:
@@ -562,6 +756,34 @@ class TestLimits:
                 await system.submit(user_id="greedy")
             assert not refused.value.server_wide
             await system.submit(user_id="modest")
+            await system.submit(user_id="greedy", owner="another key")
+
+    async def test_scheduled_tasks_count_for_their_user_and_cancelled_ones_do_not(
+        self, make_settings: MakeSettings
+    ) -> None:
+        """E8: neither a delay nor a cancellation is a way around the bound, or into it."""
+        small = make_settings(DANQING_MAX_QUEUED_PER_USER="2")
+        async with running_system(small, [ScriptedProvider()], workers=False) as system:
+            tasks = [await system.submit(delay_s=3600) for _ in range(2)]
+            with pytest.raises(Overloaded):
+                await system.submit()
+            await system.services.control.cancel(tasks[0].id, None)
+            await system.submit()
+            with pytest.raises(Overloaded):
+                await system.submit(delay_s=3600)
+
+    async def test_tasks_of_next_week_fill_no_lane(self, make_settings: MakeSettings) -> None:
+        """E8: a key may schedule as many as a lane holds; then it is refused, and nobody else is."""
+        full = make_settings(DANQING_MAX_QUEUED="3")
+        async with running_system(full, [ScriptedProvider()], workers=False) as system:
+            for _ in range(3):
+                await system.submit(delay_s=604_800, owner="planner")
+            system.services.forecast._seen.clear()  # what it saw is kept for two seconds
+            with pytest.raises(Overloaded) as refused:
+                await system.submit(delay_s=604_800, owner="planner")
+            assert not refused.value.server_wide
+            await system.submit(delay_s=604_800, owner="another")
+            await system.submit(owner="planner")
 
 
 class TestSpendGuard:

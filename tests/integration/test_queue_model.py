@@ -21,7 +21,8 @@ from danqing_server.clock import Clock
 from danqing_server.janitor import START
 from danqing_server.models import WAITING, Attempt, Priority, Status, Task, TaskError
 from danqing_server.queue.connection import connect as connect_redis
-from danqing_server.queue.lanes import Entry, Queue
+from danqing_server.queue.entries import Entry
+from danqing_server.queue.lanes import Queue
 from danqing_server.store import transitions
 from danqing_server.store.client import connect
 from danqing_server.store.tasks import TaskStore
@@ -71,6 +72,14 @@ class Loop:
         """Return every id the lane knows."""
         found = await cast("Any", self.queue.connection.hot).hkeys(f"{self.queue.connection.base(LANE)}:ids")
         return {id_.decode() for id_ in found}
+
+    async def counted(self) -> tuple[dict[str, int], dict[str, int]]:
+        """Return how many tasks of each user wait: as the lane counts them, and as its entries say."""
+        hot, base = cast("Any", self.queue.connection.hot), self.queue.connection.base(LANE)
+        counts = {user.decode(): int(count) for user, count in (await hot.hgetall(f"{base}:waits")).items()}
+        entries = [value.decode() for value in (await hot.hgetall(f"{base}:ids")).values()]
+        users = [entry.split(":", 4) for entry in entries if entry[0] in "qd"]
+        return counts, dict(Counter(f"{owner}:{user}" for _, _, owner, _, user in users))
 
     async def empty(self) -> None:
         """Begin anew."""
@@ -266,6 +275,12 @@ class QueueAndStore(RuleBasedStateMachine):
         """No id is lost: whatever waits is in the queue, or in what the next sweep finds."""
         waiting = {id_ for id_, status in self.status.items() if status in WAITING}
         assert waiting - self.loop.run(self.loop.known()) <= self.unqueued
+
+    @invariant()
+    def users_tasks_are_counted(self) -> None:
+        """What a user's bound goes by is how many of its tasks wait."""
+        counted, known = self.loop.run(self.loop.counted())
+        assert counted == known
 
     @invariant()
     def no_id_is_held_twice(self) -> None:

@@ -7,14 +7,16 @@ from danqing_server.queue.connection import Connection
 __all__ = ["pass_time"]
 
 MOMENTS = (
-    ("gate", ("at", "until", "hold_at", "hold_until", "limited_at", "limited_until")),
+    ("gate", ("at", "until", "hold_at", "hold_until")),
     ("rate:images", ("at",)),
     ("rate:calls", ("at",)),
 )
 
 SHIFT = """
-for _, id in ipairs(redis.call('ZRANGE', KEYS[1] .. ':later', 0, -1)) do
-  redis.call('ZINCRBY', KEYS[1] .. ':later', -tonumber(ARGV[1]), id)
+for _, key in ipairs({':later', ':models', ':limited'}) do
+  for _, member in ipairs(redis.call('ZRANGE', KEYS[1] .. key, 0, -1)) do
+    redis.call('ZINCRBY', KEYS[1] .. key, -tonumber(ARGV[1]), member)
+  end
 end
 for i = 2, #ARGV, 2 do
   local moment = redis.call('HGET', KEYS[1] .. ':' .. ARGV[i], ARGV[i + 1])

@@ -65,7 +65,7 @@ class System:
 
     async def submit(self, prompt: str = "a cat", user_id: str = "u1", **fields: Any) -> Task:
         """Submit a task to the default provider; `n` and other input keys by name."""
-        optional = ("delay_s", "priority", "on_ambiguous", "repeat")
+        optional = ("delay_s", "priority", "on_ambiguous", "repeat", "owner")
         named = {key: fields.pop(key) for key in optional if key in fields}
         submission = Submission(
             provider=None,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import attrs
 from sanic import Blueprint, HTTPResponse, Request
 
 from danqing_plugins import Message
@@ -15,7 +14,6 @@ from danqing_server.api.entry import admit
 from danqing_server.api.messages import language_of
 from danqing_server.api.routing import on_get
 from danqing_server.api.views import lane_view
-from danqing_server.queue.lanes import LaneDepth
 
 __all__ = ["routes"]
 
@@ -35,5 +33,5 @@ async def get_queue_stats(request: Request[Any, Any]) -> HTTPResponse:
     names = sorted(services.registry.providers)
     views = await asyncio.gather(*(services.forecast.look(name) for name in names))
     lanes = {name: lane_view(view) for name, view in zip(names, views, strict=True)}
-    totals = {field.name: sum(lane[field.name] for lane in lanes.values()) for field in attrs.fields(LaneDepth)}
+    totals = {name: sum(lane[name] for lane in lanes.values()) for name in ("queued", "delayed", "held")}
     return success({**totals, "lanes": lanes}, FOUND.to(language_of(request.headers)))

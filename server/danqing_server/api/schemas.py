@@ -190,7 +190,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             "status": _text(),
             "waiting_for": _text(
                 "null when it is finished",
-                enum=["worker", "turn", "lane_closed", "schedule", "backoff", "provider"],
+                enum=["worker", "turn", "lane_closed", "model_held", "schedule", "backoff", "provider"],
                 nullable=True,
             ),
             "reason": _text("what keeps the lane shut: a hold's reason or the breaker's", nullable=True),
@@ -228,7 +228,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             "checks": {"type": "object", "additionalProperties": {"type": "string"}},
             "lanes": {
                 **_ANY,
-                "description": "whether each lane is `accepting`, its `breaker`, and the `hold` beside it",
+                "description": "whether each lane is `accepting`, its `breaker`, its `hold` and held `models`",
             },
             "version": _text(),
             "sandbox": {"type": "boolean"},

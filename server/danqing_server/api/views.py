@@ -164,8 +164,11 @@ def explanation_view(explanation: Explanation, language: str) -> dict[str, Any]:
 
 def lane_view(view: LaneView) -> dict[str, Any]:
     """Return how a lane stands."""
+    depth = view.depth
     return {
-        **attrs.asdict(view.depth),
+        "queued": depth.queued,
+        "delayed": depth.delayed,
+        "held": depth.held,
         **gate_view(view.gate),
         "finished_per_s": view.pace.per_s,
         "mean_duration_s": view.pace.mean_s,
@@ -175,13 +178,15 @@ def lane_view(view: LaneView) -> dict[str, Any]:
 def gate_view(gate: Gate) -> dict[str, Any]:
     """Return whether a lane gives tasks out: its breaker, and beside it what holds it back for a while.
 
-    `closed_until` and `reason` are of whichever keeps it shut for longer.
+    `closed_until` and `reason` are of whichever keeps it shut for longer; `models` says until when single ones are
+    held.
     """
     until_ms, hold = gate.shut_until_ms, gate.hold
     return {
         "accepting": not until_ms,
         "breaker": gate.state,
         "hold": None if hold is None else {"reason": hold.reason, "until": from_ms(hold.until_ms)},
+        "models": {model: from_ms(until) for model, until in gate.models.items()},
         "closed_until": from_ms(until_ms) if until_ms else None,
         "reason": gate.shut_by,
     }

@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 
 from danqing_server.clock import Clock
 from danqing_server.errors import QueueUnavailable, SettingsError
+from danqing_server.queue.layout import VERSION
 
 if TYPE_CHECKING:
     from redis.commands.core import AsyncScript
@@ -37,15 +38,23 @@ class Connection:
 
     def base(self, lane: str) -> str:
         """Return what every key of *lane* begins with; the braces keep them on one node of a cluster."""
+        return f"{self.first_base(lane)}:{VERSION}"
+
+    def first_base(self, lane: str) -> str:
+        """Return what every key of *lane* began with in version 1 of the layout."""
         return f"{{{self.prefix}:{lane}}}"
 
     async def run(self, source: str, lane: str, arguments: Sequence[str | int]) -> Any:
         """Run a script on one lane. Raises QueueUnavailable."""
+        return await self.run_at(source, self.base(lane), arguments)
+
+    async def run_at(self, source: str, base: str, arguments: Sequence[str | int]) -> Any:
+        """Run a script on the keys that begin with *base*. Raises QueueUnavailable."""
         script = self._scripts.get(source)
         if script is None:
             script = self._scripts[source] = self.hot.register_script(source)
         with translated():
-            return await script(keys=[self.base(lane)], args=arguments)
+            return await script(keys=[base], args=arguments)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The Lua scripts of a lane's gate, and what every script of a lane begins with.
+"""The Lua scripts of a lane's gate, and what the scripts that ask it begin with.
 
 A gate is two facts. A *hold* is somebody's wish (the service's rate, the spend limit) and ends with its time. The
 *breaker* follows how calls fare: a run of failures, or a refused account, opens it; a success closes it, and never
@@ -7,25 +7,23 @@ ends a hold.
 | key       | kind | holds |
 |-----------|------|-------|
 | B:gate    | hash | the hold: `hold_at`, `hold_until`, `hold_reason`; the breaker: `state` (open, half), `at`, |
-|           |      | `until`, `reason`, `failures` and `opened` in a row; `limited…`: the task last told to wait |
+|           |      | `until`, `reason`, `failures` and `opened` in a row |
 | B:refused | hash | task id → code of the refusals since the last success that may be of the account |
+| B:models  | zset | the models that are held, by the end of that; the lane's others go on |
+| B:told    | hash | model, or nothing for the lane → the task that was last told to wait |
+| B:limited | zset | the same, by the end of what it was told |
 
 Times are milliseconds of Redis' own clock. A stretch of time that is stored begins with an `at`: from the future
-it is old, the clock was set back since.
+it is old, the clock was set back since. Limits of the service end within five minutes, or are old as well.
 """
 
 from __future__ import annotations
 
-__all__ = ["HOLD", "LOOK", "REPORT", "TIME"]
+from danqing_server.queue.layout import TIME
 
-TIME = """
-local B = KEYS[1]
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local function ms_left(since, till) -- of a stretch of time that is stored
-  if tonumber(since or '0') > now + 1000 then return 0 end
-  return math.max(0, tonumber(till or '0') - now)
-end
+__all__ = ["GATE", "HOLD", "LOOK", "REPORT"]
+
+GATE = """
 local function read_gate()
   local names = {'state', 'at', 'until', 'failures', 'hold_at', 'hold_until', 'reason', 'hold_reason'}
   local stored = redis.call('HMGET', B .. ':gate', unpack(names))
@@ -33,6 +31,23 @@ local function read_gate()
     state = stored[1] or nil, shut_ms = ms_left(stored[2], stored[3]), failures = tonumber(stored[4] or '0'),
     held_ms = ms_left(stored[5], stored[6]), reason = stored[7] or '', hold_reason = stored[8] or ''
   }
+end
+local function limit_left(key, scope) -- ms of what a model, or the lane, was told
+  local left = tonumber(redis.call('ZSCORE', B .. key, scope) or '0') - now
+  return left <= 300000 and math.max(0, left) or 0
+end
+local function held_models() -- model → the end of its hold; nil when none is held
+  local stored, found = redis.call('ZRANGE', B .. ':models', 0, -1, 'WITHSCORES'), nil
+  for i = 1, #stored, 2 do
+    local left = stored[i + 1] - now
+    if left <= 0 or left > 300000 then
+      redis.call('ZREM', B .. ':models', stored[i])
+    else
+      found = found or {}
+      found[stored[i]] = now + left
+    end
+  end
+  return found
 end
 local function note_success() -- of a call, whoever made it: what failed alone was not the service's fault
   redis.call('DEL', B .. ':refused')
@@ -42,19 +57,23 @@ end
 
 HOLD = (
     TIME
+    + GATE
     + """
--- ARGV: for_ms, reason, then a task id and lone_ms, or nothing. Nothing of the lane is reserved meanwhile; a longer
--- hold stays. A task's wish holds the others back for lone_ms only, until another task is told the same meanwhile.
-local gate, for_ms = B .. ':gate', tonumber(ARGV[1])
-local task, lone_ms = ARGV[3], tonumber(ARGV[4] or '0')
-if task then
-  local stored = redis.call('HMGET', gate, 'limited', 'limited_at', 'limited_until')
-  local told_another = stored[1] and stored[1] ~= task and ms_left(stored[2], stored[3]) > 0
-  redis.call('HSET', gate, 'limited', task, 'limited_at', now, 'limited_until', now + for_ms)
-  if not told_another then for_ms = math.min(for_ms, lone_ms) end
+-- ARGV: for_ms, reason, model or nothing for the lane, task id or nothing, lone_ms. Nothing of it is reserved
+-- meanwhile; a longer hold stays. A task's wish holds others back for lone_ms only, until another is told alike.
+local gate, for_ms, reason, model, task = B .. ':gate', tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
+if task ~= '' then
+  local before = redis.call('HGET', B .. ':told', model)
+  local told_another = before and before ~= task and limit_left(':limited', model) > 0
+  redis.call('HSET', B .. ':told', model, task)
+  redis.call('ZADD', B .. ':limited', now + for_ms, model)
+  for _, key in ipairs({':told', ':limited'}) do redis.call('EXPIRE', B .. key, 3600) end
+  if not told_another then for_ms = math.min(for_ms, tonumber(ARGV[5])) end
 end
-if read_gate().held_ms < for_ms then
-  redis.call('HSET', gate, 'hold_at', now, 'hold_until', now + for_ms, 'hold_reason', ARGV[2])
+if model ~= '' then
+  if limit_left(':models', model) < for_ms then redis.call('ZADD', B .. ':models', now + for_ms, model) end
+elseif read_gate().held_ms < for_ms then
+  redis.call('HSET', gate, 'hold_at', now, 'hold_until', now + for_ms, 'hold_reason', reason)
 end
 if redis.call('HGET', gate, 'state') == 'half' then -- the one that tried was told to wait: another may try then
   redis.call('HSET', gate, 'at', now, 'until', now)
@@ -65,6 +84,7 @@ return 1
 
 REPORT = (
     TIME
+    + GATE
     + """
 -- ARGV: kind (success, failure, account, refusal), task id, reason, threshold, first_ms, longest_ms; 1: not closed
 local gate, kind, task, reason = B .. ':gate', ARGV[1], ARGV[2], ARGV[3]
@@ -104,9 +124,11 @@ return 1
 
 LOOK = (
     TIME
+    + GATE
     + """
 -- answers the breaker's state, ms it is still shut, reason, failures; ms the lane is still held, reason; then the
--- second of this minute and, for it and each of the four before, how many tasks finished and how many ms they ran
+-- second of this minute and, for it and each of the four before, how many tasks finished and how many ms they ran;
+-- then each held model and how many ms it is still held
 local gate = read_gate()
 local minute, second = math.floor(now / 60000), math.floor(now % 60000 / 1000)
 local reply = {
@@ -116,6 +138,10 @@ for back = 0, 4 do
   local pace = redis.call('HMGET', B .. ':pace:' .. (minute - back), 'n', 'ms')
   reply[#reply + 1] = pace[1] or '0'
   reply[#reply + 1] = pace[2] or '0'
+end
+for model, till in pairs(held_models() or {}) do
+  reply[#reply + 1] = model
+  reply[#reply + 1] = till - now
 end
 return reply
 """

@@ -13,23 +13,26 @@ does here.)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
+from urllib.parse import unquote
 
 import attrs
 
 from danqing_server.queue import gate_scripts as scripts
 from danqing_server.queue.connection import Connection
+from danqing_server.queue.entries import quoted
 from danqing_server.queue.lanes import Queue
 
-__all__ = ["Gate", "Gates", "Hold", "Pace", "Report"]
+__all__ = ["RATE_LIMITED", "Gate", "Gates", "Hold", "Pace", "Report"]
 
 FAILURES_IN_A_ROW = 10
 LONGEST_RATE_HOLD_S = 300.0
 LONE_HOLD_MS = 2_000
 SERVICE_MS = (1_000, 60_000)
 ACCOUNT_MS = (30_000, 600_000)
+RATE_LIMITED = "rate_limited"
 STATES = {b"": "closed", b"open": "open", b"half": "half_open"}
 
 
@@ -55,7 +58,7 @@ class Hold:
 
 @attrs.frozen(kw_only=True)
 class Gate:
-    """A lane's gate: its breaker, and the hold beside it, None for none.
+    """A lane's gate: its breaker, the hold beside it, None for none, and until when single models are held.
 
     `state` is `closed` (all is well), `open` or `half_open`. `until_ms` is when an open one lets one task try, by
     this process's clock, 0 when that is now. `reason` is what opened it: a provider's code, a stable word.
@@ -66,6 +69,7 @@ class Gate:
     reason: str | None = None
     failures: int = 0
     hold: Hold | None = None
+    models: Mapping[str, int] = attrs.field(factory=dict)
 
     @property
     def shut_until_ms(self) -> int:
@@ -100,16 +104,17 @@ class Gates:
 
     async def hold(self, lane: str, for_s: float, reason: str) -> None:
         """Let nothing of *lane* begin for *for_s* seconds; a longer hold stays."""
-        await self.connection.run(scripts.HOLD, lane, [int(for_s * 1000), reason])
+        await self.connection.run(scripts.HOLD, lane, [int(for_s * 1000), reason, "", "", 0])
 
-    async def hold_for_rate(self, lane: str, for_s: float, task_id: str) -> None:
+    async def hold_for_rate(self, lane: str, for_s: float, task_id: str, model: str | None = None) -> None:
         """The service told *task_id* to wait for *for_s* seconds, which is never prolonged.
 
-        Until another task is told the same meanwhile, the others wait for two seconds at most: it may be one task's
-        trouble.
+        With *model* it is that model's limit, and tasks of others go on. Until another task is told the same
+        meanwhile, the others wait for two seconds at most: it may be one task's trouble.
         """
         for_ms = int(min(for_s, LONGEST_RATE_HOLD_S) * 1000)
-        await self.connection.run(scripts.HOLD, lane, [for_ms, "rate_limited", task_id, LONE_HOLD_MS])
+        arguments: list[str | int] = [for_ms, RATE_LIMITED, quoted(model or ""), task_id, LONE_HOLD_MS]
+        await self.connection.run(scripts.HOLD, lane, arguments)
 
     def is_suspect(self, lane: str) -> bool:
         """Tell whether *lane*'s gate has seen failures: only then is a success worth a report."""
@@ -140,9 +145,9 @@ class Gates:
     async def look_with_pace(self, lane: str) -> tuple[Gate, Pace]:
         """Return what `look` and `pace` do, in one round trip."""
         answer = await self.connection.run(scripts.LOOK, lane, [])
-        return self._gate(answer[:6]), _pace(answer[6], [int(count) for count in answer[7:]])
+        return self._gate(answer[:6], answer[17:]), _pace(answer[6], [int(count) for count in answer[7:17]])
 
-    def _gate(self, answer: Sequence[Any]) -> Gate:
+    def _gate(self, answer: Sequence[Any], models: Sequence[Any]) -> Gate:
         state, shut_ms, reason, failures, held_ms, hold_reason = answer
         now_ms = self.connection.clock.now_ms()
         return Gate(
@@ -151,6 +156,9 @@ class Gates:
             reason=reason.decode() or None,
             failures=int(failures),
             hold=Hold(until_ms=now_ms + held_ms, reason=hold_reason.decode()) if held_ms else None,
+            models={
+                unquote(name.decode()): now_ms + ms for name, ms in zip(models[::2], models[1::2], strict=True)
+            },
         )
 
 

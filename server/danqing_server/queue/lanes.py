@@ -1,8 +1,8 @@
-"""The queue: one lane per provider, in which users take turns and workers reserve in batches."""
+"""The queue: one lane per provider, in which owners and their users take turns and workers reserve in batches."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
 from typing import Any, cast
 
 import attrs
@@ -11,84 +11,21 @@ from redis.asyncio import Redis
 from danqing_server.batching import GATHER_S, Batcher
 from danqing_server.queue import scripts
 from danqing_server.queue.connection import LONGEST_WAIT_S, Connection, translated
+from danqing_server.queue.entries import (
+    Entry,
+    LaneDepth,
+    Position,
+    Pushed,
+    Rates,
+    Reservation,
+    quoted,
+    user_of,
+)
+from danqing_server.queue.layout import FORGET, VERSION
 
-__all__ = ["Entry", "LaneDepth", "Position", "Pushed", "Queue", "Rates", "Reservation"]
+__all__ = ["Queue"]
 
-
-@attrs.frozen(kw_only=True)
-class Entry:
-    """One waiting task as the queue knows it.
-
-    `images` and `calls` are what it takes of the lane's rates. `due_ms` 0 is at once, else a time by the clock of
-    whoever wrote the task, who wanted it to wait for `longest_ms` at most. `priority` is `high`, `normal` or `low`.
-    """
-
-    id: str
-    lane: str
-    user_id: str
-    priority: str
-    images: int
-    calls: int = 1
-    due_ms: int = 0
-    longest_ms: int = 0
-
-    def as_argument(self, now_ms: int) -> str:
-        """Return the one argument that the scripts take for a task; what its user chose comes last.
-
-        Only how long it is still to wait leaves this machine: others' clocks may differ.
-        """
-        delay_ms = max(0, min(self.due_ms - now_ms, self.longest_ms))
-        times = f"{delay_ms},{max(0, self.longest_ms)}"
-        return f"{self.id} {self.images},{self.calls} {self.priority[0]} {times} {self.user_id}"
-
-
-@attrs.frozen(kw_only=True)
-class Rates:
-    """How much of a lane's work may begin in a minute, over all processes; 0 is without limit."""
-
-    images_per_min: int = 0
-    calls_per_min: int = 0
-
-
-@attrs.frozen(kw_only=True)
-class Reservation:
-    """What `reserve` got: ids, or how long the lane gives nothing (`wait_ms` 0: nothing is waiting)."""
-
-    ids: tuple[str, ...]
-    wait_ms: int = 0
-
-
-@attrs.frozen(kw_only=True)
-class Pushed:
-    """What `push_many` found: how many tasks the lanes did not know, and by id how many now stand in its line."""
-
-    new: int
-    in_line: Mapping[str, int]
-
-
-@attrs.frozen(kw_only=True)
-class Position:
-    """Where a task stands: `queued`, `delayed`, `held` by a worker, or `unknown` to the queue.
-
-    `before` counts its user's own tasks ahead of it, None when it is not queued; `users_waiting` those of its
-    priority that take turns; `of_user` the user's waiting tasks of that priority.
-    """
-
-    state: str
-    before: int | None
-    users_waiting: int
-    of_user: int
-
-
-@attrs.frozen(kw_only=True)
-class LaneDepth:
-    """How many tasks of a lane are ready, delayed and held by workers."""
-
-    queued: int
-    delayed: int
-    held: int
-
-
+SOON_MS = 600_000
 UNLIMITED = Rates()
 
 
@@ -117,12 +54,12 @@ class Queue:
     async def push_many(self, entries: Sequence[Entry]) -> Pushed:
         """Add many tasks as `push` does, in one round trip for each of their lanes."""
         new = 0
-        in_line: dict[str, int] = {}
+        waiting: dict[str, int] = {}
         for lane, group in _by_lane(entries).items():
             pushed = _pushed(group, await self._run(scripts.PUSH, lane, self._push_arguments(group)))
             new += pushed.new
-            in_line.update(pushed.in_line)
-        return Pushed(new=new, in_line=in_line)
+            waiting.update(pushed.waiting)
+        return Pushed(new=new, waiting=waiting)
 
     async def push_and_reserve(
         self, entries: Sequence[Entry], worker: str, count: int, nonce: str, rates: Rates = UNLIMITED
@@ -140,7 +77,9 @@ class Queue:
     async def reserve(
         self, lane: str, worker: str, count: int, nonce: str, rates: Rates = UNLIMITED
     ) -> Reservation:
-        """Give up to *count* waiting ids to *worker*, users in turn, as far as the lane's gate and *rates* allow.
+        """Give up to *count* waiting ids to *worker*, in turn, as far as the lane's gate and *rates* allow.
+
+        Turns go round the owners, and for each owner round its users.
 
         They are its own until `acknowledge`, `release` or `give_back`. The same *nonce* again returns the same ids.
         """
@@ -194,36 +133,30 @@ class Queue:
 
     async def depth(self, lane: str) -> LaneDepth:
         """Return how full a lane is."""
-        base = self._base(lane)
-        with translated():
-            workers = await self.holders(lane)
-            async with self._hot.pipeline(transaction=False) as pipeline:
-                pipeline.hlen(f"{base}:ids")
-                pipeline.zcard(f"{base}:later")
-                for worker in workers:
-                    pipeline.scard(f"{base}:held:{worker}")
-                known, delayed, *held = await pipeline.execute()
-        return LaneDepth(queued=max(0, known - delayed - sum(held)), delayed=delayed, held=sum(held))
+        known, delayed, soon, held = await self._run(scripts.DEPTH, lane, [SOON_MS])
+        return LaneDepth(queued=max(0, known - delayed - held), delayed=delayed, held=held, due_soon=soon)
 
     async def position(self, entry: Entry) -> Position:
         """Return where a task stands; for people who wait, since it walks the user's line."""
-        arguments = [entry.id, entry.priority[0], entry.user_id]
-        state, before, users, of_user = await self._run(scripts.POSITION, entry.lane, arguments)
+        state, before, users, owners = await self._run(scripts.POSITION, entry.lane, self._push_arguments([entry]))
         return Position(
             state={b"q": "queued", b"d": "delayed", b"h": "held"}.get(state, "unknown"),
             before=None if before < 0 else int(before),
-            users_waiting=int(users),
-            of_user=int(of_user),
+            users=int(users),
+            owners=int(owners),
         )
 
-    async def waiting_of(self, lane: str, user_id: str) -> int:
-        """Return how many tasks of one user are ready in a lane, whatever their priority."""
-        base = self._base(lane)
-        with translated():
-            async with self._hot.pipeline(transaction=False) as pipeline:
-                for priority in "hnl":
-                    pipeline.llen(f"{base}:line:{priority}:{user_id}")
-                return sum(await pipeline.execute())
+    async def waiting_of(self, lane: str, owner: str | None, user_id: str) -> int:
+        """Return how many tasks of one owner's user are ready or delayed in a lane, whatever their priority."""
+        return await self._count(f"{self._base(lane)}:waits", user_of(owner, user_id))
+
+    async def delayed_of(self, lane: str, owner: str | None) -> int:
+        """Return how many tasks of one owner are delayed in a lane."""
+        return await self._count(f"{self._base(lane)}:delays", quoted(owner or ""))
+
+    async def forget_older_layouts(self, lane: str) -> None:
+        """Take away what an older release left of a lane; whatever of it is still to run is in MongoDB."""
+        await self.connection.run_at(FORGET, self.connection.first_base(lane), [])
 
     async def claim_sweep(self, worker: str, lease_s: int) -> bool:
         """Let one process at a time compare the queue with MongoDB; True while it is *worker*'s turn."""
@@ -239,7 +172,7 @@ class Queue:
     async def mark_known(self) -> bool:
         """Leave a mark that vanishes with everything else; False when it was gone: the queue must be rebuilt."""
         with translated():
-            return not await self._hot.set(f"{self.connection.prefix}:mark", "1", nx=True)
+            return not await self._hot.set(f"{self.connection.prefix}:mark:{VERSION}", "1", nx=True)
 
     async def announce(self, task_id: str) -> None:
         """Tell every process that a task was cancelled or deleted. At most once: a lost message costs only time."""
@@ -284,6 +217,10 @@ class Queue:
         (self.suspect.add if int(suspect) else self.suspect.discard)(lane)
         return Reservation(ids=tuple(bytes(id_).decode() for id_ in taken), wait_ms=int(wait_ms))
 
+    async def _count(self, key: str, field: str) -> int:
+        with translated():
+            return int(await cast("Awaitable[bytes | None]", self._hot.hget(key, field)) or 0)
+
     async def _run(self, script: str, lane: str, arguments: Sequence[str | int]) -> Any:
         return await self.connection.run(script, lane, arguments)
 
@@ -297,8 +234,8 @@ class Queue:
 
 
 def _pushed(entries: Sequence[Entry], answer: Sequence[int]) -> Pushed:
-    new, *lengths = answer
-    return Pushed(new=new, in_line=dict(zip((entry.id for entry in entries), lengths, strict=True)))
+    new, *waiting = answer
+    return Pushed(new=new, waiting=dict(zip((entry.id for entry in entries), waiting, strict=True)))
 
 
 def _by_lane(entries: Sequence[Entry]) -> dict[str, list[Entry]]:

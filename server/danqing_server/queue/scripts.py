@@ -1,38 +1,13 @@
-"""The Lua scripts of the queue. Each runs atomically on one lane, whose keys share one hash tag.
-
-Keys of a lane, `B` being `{<prefix>:<lane>}`:
-
-| key              | kind   | holds |
-|------------------|--------|-------|
-| B:ids            | hash   | each id → state (`q`ueued, `d`elayed, `h`eld), then `images,calls:priority:user` |
-| B:line:<p>:<u>   | list   | the ids of user u at priority p, next first |
-| B:turns:<p>      | list   | the users whose line at priority p is not empty, next first, each once |
-| B:later          | zset   | delayed ids by the millisecond they are due |
-| B:held:<w>       | set    | the ids that worker w has reserved |
-| B:workers        | set    | the workers that have a held set |
-| B:last:<w>       | hash   | the nonce of w's last reservation and what it returned |
-| B:tick           | string | reservations made, to let every priority have its share |
-| B:wake           | list   | tokens that idle fetchers wait for |
-| B:gate, B:refused | hash  | what holds the lane back: see `gate_scripts` |
-| B:rate:<kind>    | hash   | a token bucket: `tokens` left `at` a millisecond; may be negative |
-| B:pace:<minute>  | hash   | tasks finished in that minute, `n`, and the milliseconds they ran, `ms` |
-
-An id that is taken out of `ids` may still stand in a line; `reserve` passes over it. So cancelling costs the same
-however long the line is. `p` is `h`, `n` or `l`.
-
-Every time is of Redis' own clock, so that callers whose clocks differ, or are set back, share one. It may be set
-back too: what is stored from the future is old, and what is due later than it can have asked for is due anew.
-
-Redis 6.2 is enough: no LMPOP, and TIME may precede writes since effects are replicated (the default since 5.0).
-Source: redis.io/docs/latest/commands and /develop/interact/programmability/eval-intro, read 2026-11-28.
-"""
+"""The Lua scripts that move a lane's tasks; see `layout` for its keys."""
 
 from __future__ import annotations
 
-from danqing_server.queue.gate_scripts import TIME
+from danqing_server.queue.gate_scripts import GATE
+from danqing_server.queue.layout import LINES
 
 __all__ = [
     "ACKNOWLEDGE",
+    "DEPTH",
     "GIVE_BACK",
     "POSITION",
     "PUSH",
@@ -42,62 +17,21 @@ __all__ = [
     "RESERVE",
 ]
 
-_SHARED = (
-    TIME
-    + """
-local function enqueue(id, p, user, head)
-  local line = B .. ':line:' .. p .. ':' .. user
-  local length = redis.call(head and 'LPUSH' or 'RPUSH', line, id)
-  if length == 1 then redis.call('RPUSH', B .. ':turns:' .. p, user) end
-end
-local function parts(value)
-  local images, p, user = string.match(value, '^.([%d,]+):(%a):(.*)$')
-  return images, p, user
-end
-local function entry(argument) -- `id images,calls priority delay_ms,longest_ms user`
-  local id, images, p, delay, longest, user = string.match(argument, '^(%S+) (%S+) (%S+) (%d+),(%d+) (.*)$')
-  return id, images, p, tonumber(delay), user, tonumber(longest)
-end
-local function place(id, images, p, user, delay, head)
-  local rest = images .. ':' .. p .. ':' .. user
-  if delay > 0 then
-    redis.call('HSET', B .. ':ids', id, 'd' .. rest)
-    redis.call('ZADD', B .. ':later', now + delay, id)
-  else
-    redis.call('HSET', B .. ':ids', id, 'q' .. rest)
-    enqueue(id, p, user, head)
-  end
-end
-local function wake(count)
-  local tokens = redis.call('LLEN', B .. ':wake')
-  for _ = tokens + 1, math.min(16, tokens + count) do redis.call('RPUSH', B .. ':wake', '1') end
-end
-local function give_back(worker, id)
-  if redis.call('SREM', B .. ':held:' .. worker, id) == 0 then return 0 end
-  local value = redis.call('HGET', B .. ':ids', id)
-  if value and string.sub(value, 1, 1) == 'h' then
-    local images, p, user = parts(value)
-    place(id, images, p, user, 0, true)
-  end
-  return 1
-end
-"""
-)
-
 _PUSH = """
--- ARGV: an entry for each; answers how many were new, then the length of each one's line
+-- ARGV: an entry for each; answers how many were new, then how many tasks of each one's user wait
 local reply = {0}
 for i = 1, #ARGV do
-  local id, images, p, delay, user, longest = entry(ARGV[i])
+  local id, entry, delay_ms, longest_ms = read(ARGV[i])
   local known = redis.call('HGET', B .. ':ids', id)
   if not known then
-    place(id, images, p, user, delay, false)
     reply[1] = reply[1] + 1
-  elseif string.sub(known, 1, 1) == 'd' then
-    local due = redis.call('ZSCORE', B .. ':later', id)
-    if due and tonumber(due) - now > longest + 1000 then redis.call('ZADD', B .. ':later', now + delay, id) end
+    reply[i + 1] = place(id, entry, delay_ms, false)
+  else
+    local _, owner, _, user = parts(entry)
+    reply[i + 1] = tonumber(redis.call('HGET', B .. ':waits', owner .. ':' .. user) or '0')
+    local due = string.sub(known, 1, 1) == 'd' and redis.call('ZSCORE', B .. ':later', id)
+    if due and due - now > longest_ms + 1000 then redis.call('ZADD', B .. ':later', now + delay_ms, id) end
   end
-  reply[i + 1] = redis.call('LLEN', B .. ':line:' .. p .. ':' .. user)
 end
 wake(reply[1])
 return reply
@@ -138,64 +72,102 @@ end
 local function ms_until_affordable(costs)
   local wait = 0
   for _, bucket in ipairs(buckets) do
-    local lacking = math.min(costs[bucket.i], bucket.capacity) - bucket.tokens
+    local cost = costs[bucket.i]
+    local lacking = cost > 0 and math.min(cost, bucket.capacity) - bucket.tokens or 0
     if lacking > 0.000001 then wait = math.max(wait, math.ceil(lacking / bucket.per_ms)) end
   end
   return wait
 end
-local wait = 0
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', B .. ':later', '-inf', now, 'LIMIT', 0, 256)) do
-  redis.call('ZREM', B .. ':later', id)
-  local value = redis.call('HGET', B .. ':ids', id)
+local due = redis.call('ZRANGEBYSCORE', B .. ':later', '-inf', now, 'LIMIT', 0, 256)
+for i = #due, 1, -1 do -- the first that was due is first in its line
+  redis.call('ZREM', B .. ':later', due[i])
+  local value = redis.call('HGET', B .. ':ids', due[i])
   if value and string.sub(value, 1, 1) == 'd' then
-    local images, p, user = parts(value)
-    place(id, images, p, user, 0, true)
+    local entry = string.sub(value, 2)
+    local p, owner, _, user = parts(entry)
+    add(':delays', owner, -1)
+    redis.call('HSET', B .. ':ids', due[i], 'q' .. entry)
+    enqueue(due[i], p, owner, user, true)
   end
 end
 local tick = tonumber(redis.call('GET', B .. ':tick') or '0')
-local function next_turn()
+local function next_turn() -- who is asked now stands at the end of its ring afterwards
   local order = {'h', 'n', 'l'}
   if tick % 10 == 9 then order = {'l', 'h', 'n'} elseif tick % 10 == 4 then order = {'n', 'h', 'l'} end
   for _, p in ipairs(order) do
-    local user = redis.call('LPOP', B .. ':turns:' .. p)
-    if user then return p, user end
+    local owners = B .. ':owners:' .. p
+    local owner = redis.call('LMOVE', owners, owners, 'LEFT', 'RIGHT')
+    if owner then
+      local users = B .. ':users:' .. p .. ':' .. owner
+      return owners, users, redis.call('LMOVE', users, users, 'LEFT', 'RIGHT'), p, owner
+    end
   end
 end
-local taken = {}
+local models, aside = held_models(), 0
+local taken, mine, moved, counts, wait = {}, {}, {}, {}, 0
 for _ = 1, 5000 do
-  if #taken >= count then break end
-  local p, user = next_turn()
-  if not p then break end
-  local line = B .. ':line:' .. p .. ':' .. user
+  if #taken >= count or aside >= 500 then break end
+  local owners, users, user, p, owner = next_turn()
+  if not owners then break end
+  local line = line_of(p, owner, user)
   local id, value
   repeat
     id = redis.call('LPOP', line)
     value = id and redis.call('HGET', B .. ':ids', id)
-  until not id or (value and string.sub(value, 1, 1) == 'q')
-  local costs = {0, 0}
-  if id and #buckets > 0 then
+  until not id or (value and string.sub(value, 1, 1) == 'q' and not mine[id])
+  local costs, held_until = {0, 0}, nil
+  if id and models then
+    local _, _, model = parts(string.sub(value, 2))
+    held_until = models[model]
+  end
+  if id and #buckets > 0 and not held_until then
     local images, calls = string.match(value, '^.(%d+),(%d+)')
     costs = {tonumber(images), tonumber(calls)}
     wait = ms_until_affordable(costs)
     if wait > 0 then
       redis.call('LPUSH', line, id)
-      redis.call('LPUSH', B .. ':turns:' .. p, user)
+      redis.call('LMOVE', users, users, 'RIGHT', 'LEFT')
+      redis.call('LMOVE', owners, owners, 'RIGHT', 'LEFT')
       break
     end
   end
-  if redis.call('EXISTS', line) == 1 then redis.call('RPUSH', B .. ':turns:' .. p, user) end
-  if id then
+  if redis.call('EXISTS', line) == 0 then
+    redis.call('RPOP', users)
+    if redis.call('EXISTS', users) == 0 then redis.call('RPOP', owners) end
+  end
+  if held_until then
+    delay(id, string.sub(value, 2), owner, held_until)
+    aside = aside + 1
+  elseif id then
     for _, bucket in ipairs(buckets) do bucket.tokens = bucket.tokens - costs[bucket.i] end
-    redis.call('HSET', B .. ':ids', id, 'h' .. string.sub(value, 2))
-    redis.call('SADD', B .. ':held:' .. worker, id)
+    moved[#moved + 1] = id
+    moved[#moved + 1] = 'h' .. string.sub(value, 2)
     taken[#taken + 1] = id
+    mine[id] = true
+    counts[owner .. ':' .. user] = (counts[owner .. ':' .. user] or 0) + 1
     tick = tick + 1
   end
 end
 if #taken == 0 then
+  if aside >= 500 then return answer(1, taken) end -- there may be others behind them
   redis.call('DEL', B .. ':wake')
   return answer(wait, taken)
 end
+redis.call('HSET', B .. ':ids', unpack(moved))
+redis.call('SADD', B .. ':held:' .. worker, unpack(taken))
+local users, left, gone = {}, {}, {} -- all at once: a command costs more than what it does
+for user in pairs(counts) do users[#users + 1] = user end
+for i, stored in ipairs(redis.call('HMGET', B .. ':waits', unpack(users))) do
+  local count = tonumber(stored or '0') - counts[users[i]]
+  if count > 0 then
+    left[#left + 1] = users[i]
+    left[#left + 1] = count
+  else
+    gone[#gone + 1] = users[i]
+  end
+end
+if #left > 0 then redis.call('HSET', B .. ':waits', unpack(left)) end
+if #gone > 0 then redis.call('HDEL', B .. ':waits', unpack(gone)) end
 for _, bucket in ipairs(buckets) do
   redis.call('HSET', bucket.key, 'tokens', tostring(bucket.tokens), 'at', now)
 end
@@ -209,22 +181,23 @@ redis.call('EXPIRE', last, 3600)
 return answer(0, taken)
 """
 
-PUSH = _SHARED + _PUSH
-RESERVE = _SHARED + _RESERVE
+PUSH = LINES + _PUSH
+RESERVE = LINES + GATE + _RESERVE
 
-PUSH_AND_RESERVE = f"""{_SHARED}
+PUSH_AND_RESERVE = f"""{LINES}{GATE}
 -- ARGV: those of RESERVE, then those of PUSH; answers what PUSH answers, and what RESERVE does
 local function push(ARGV) {_PUSH} end
 local function reserve(ARGV) {_RESERVE} end
 local pushed = push({{unpack(ARGV, 6)}})
 local reserved = reserve({{unpack(ARGV, 1, 5)}})
-local left = redis.call('EXISTS', B .. ':turns:h', B .. ':turns:n', B .. ':turns:l')
+local left = redis.call('EXISTS', B .. ':owners:h', B .. ':owners:n', B .. ':owners:l')
 if left == 0 then redis.call('DEL', B .. ':wake') end -- nothing is left for anybody to wake up for
 return {{pushed, reserved}}
 """
 
 ACKNOWLEDGE = (
-    _SHARED
+    LINES
+    + GATE
     + """
 -- ARGV: worker, then id, ran_ms, whether a call of it succeeded (1, 0) for each; answers how many were held
 local held, ran, ran_ms, well = 0, 0, 0, false
@@ -251,16 +224,13 @@ return held
 )
 
 RELEASE = (
-    _SHARED
+    LINES
     + """
 -- ARGV: worker, then an entry for each: held no more, first in line
-local worker = ARGV[1]
 for i = 2, #ARGV do
-  local id, images, p, delay, user = entry(ARGV[i])
-  local held = redis.call('SREM', B .. ':held:' .. worker, id) == 1
-  if held or redis.call('HEXISTS', B .. ':ids', id) == 0 then
-    place(id, images, p, user, delay, true)
-  end
+  local id, entry, delay_ms = read(ARGV[i])
+  local held = redis.call('SREM', B .. ':held:' .. ARGV[1], id) == 1
+  if held or redis.call('HEXISTS', B .. ':ids', id) == 0 then place(id, entry, delay_ms, true) end
 end
 wake(#ARGV - 1)
 return 1
@@ -268,15 +238,22 @@ return 1
 )
 
 GIVE_BACK = (
-    _SHARED
+    LINES
     + """
 -- ARGV: worker, then ids, or none for all it holds; answers how many came back
+local held = B .. ':held:' .. ARGV[1]
 local ids = {}
 for i = 2, #ARGV do ids[#ids + 1] = ARGV[i] end
 local all = #ids == 0
-if all then ids = redis.call('SMEMBERS', B .. ':held:' .. ARGV[1]) end
+if all then ids = redis.call('SMEMBERS', held) end
 local returned = 0
-for _, id in ipairs(ids) do returned = returned + give_back(ARGV[1], id) end
+for _, id in ipairs(ids) do
+  local value = redis.call('HGET', B .. ':ids', id)
+  if redis.call('SREM', held, id) == 1 then
+    returned = returned + 1
+    if value and string.sub(value, 1, 1) == 'h' then place(id, string.sub(value, 2), 0, true) end
+  end
+end
 if all then
   redis.call('SREM', B .. ':workers', ARGV[1])
   redis.call('DEL', B .. ':last:' .. ARGV[1])
@@ -287,25 +264,45 @@ return returned
 )
 
 REMOVE = (
-    _SHARED
+    LINES
     + """
 -- ARGV: id; takes it out unless a worker holds it; answers 1 when it was there
 local value = redis.call('HGET', B .. ':ids', ARGV[1])
 if not value or string.sub(value, 1, 1) == 'h' then return 0 end
+local _, owner, _, user = parts(string.sub(value, 2))
 redis.call('HDEL', B .. ':ids', ARGV[1])
-redis.call('ZREM', B .. ':later', ARGV[1])
+if redis.call('ZREM', B .. ':later', ARGV[1]) == 1 then add(':delays', owner, -1) end
+add(':waits', owner .. ':' .. user, -1)
 return 1
 """
 )
 
-POSITION = """
--- ARGV: id, priority, user; answers state, how many stand before it in its line (-1: unknown), how many users wait,
--- how many of the user's tasks wait
-local B = KEYS[1]
-local value = redis.call('HGET', B .. ':ids', ARGV[1])
+POSITION = (
+    LINES
+    + """
+-- ARGV: an entry; answers state, how many stand before it in its line (-1: unknown), how many users of its owner
+-- take turns, how many owners do
+local id, entry = read(ARGV[1])
+local p, owner, _, user = parts(entry)
+local value = redis.call('HGET', B .. ':ids', id)
 local state = value and string.sub(value, 1, 1) or ''
-local line = B .. ':line:' .. ARGV[2] .. ':' .. ARGV[3]
 local before = -1
-if state == 'q' then before = redis.call('LPOS', line, ARGV[1], 'MAXLEN', 100000) or -1 end
-return {state, before, redis.call('LLEN', B .. ':turns:' .. ARGV[2]), redis.call('LLEN', line)}
+if state == 'q' then before = redis.call('LPOS', line_of(p, owner, user), id, 'MAXLEN', 100000) or -1 end
+local users = redis.call('LLEN', B .. ':users:' .. p .. ':' .. owner)
+return {state, before, users, redis.call('LLEN', B .. ':owners:' .. p)}
 """
+)
+
+DEPTH = (
+    LINES
+    + """
+-- ARGV: soon_ms; answers how many tasks the lane knows, how many are delayed, of these due soon, how many are held
+local held = 0
+for _, worker in ipairs(redis.call('SMEMBERS', B .. ':workers')) do
+  held = held + redis.call('SCARD', B .. ':held:' .. worker)
+end
+local later = B .. ':later'
+local soon = redis.call('ZCOUNT', later, '-inf', now + tonumber(ARGV[1]))
+return {redis.call('HLEN', B .. ':ids'), redis.call('ZCARD', later), soon, held}
+"""
+)

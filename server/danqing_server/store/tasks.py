@@ -19,12 +19,13 @@ from danqing_plugins import Message, Problem
 from danqing_server.batching import GATHER_S, Batcher
 from danqing_server.codec import from_document, to_document, value_of
 from danqing_server.errors import AttemptLost, InvalidSubmission, StoreUnavailable
-from danqing_server.models import WAITING, Attempt, CallOutcome, CallRecord, Priority, Status, Task
+from danqing_server.models import WAITING, Attempt, CallOutcome, CallRecord, Status, Task
 from danqing_server.store.changes import Change
 from danqing_server.store.client import Database, translated
 from danqing_server.store.newborn import Newborn, started, untouched
+from danqing_server.store.waiting import FIELDS, WaitingTask, waiting_of
 
-__all__ = ["Document", "TaskStore", "WaitingTask", "encode"]
+__all__ = ["Document", "TaskStore", "encode"]
 
 COLLECTION = "danqing_tasks"
 LARGEST_DOCUMENT_BYTES = 2 * 1024 * 1024
@@ -37,6 +38,7 @@ TOO_LARGE = Message(
     en="is too large to be stored: {size} bytes, at most {most}",
     zh="过大，无法存储：{size} 字节，最多 {most} 字节",
 )
+
 
 INDEXES = [
     IndexModel([("user_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)], name="by_user"),
@@ -51,21 +53,6 @@ INDEXES = [
         partialFilterExpression={"attempt.worker": {"$exists": True}},
     ),
 ]
-
-
-@attrs.frozen(kw_only=True)
-class WaitingTask:
-    """What the queue needs to know of a waiting task. `waiting` and `id` together are the sweep's cursor."""
-
-    id: str
-    waiting: int
-    provider: str
-    user_id: str
-    priority: Priority
-    images: int
-    single_call: bool
-    updated_at: datetime
-    run_at: datetime | None
 
 
 @attrs.define(eq=False)
@@ -239,11 +226,10 @@ class TaskStore:
         behind = [{"waiting": {"$gt": waiting}}, {"waiting": waiting, "_id": {"$gt": task_id}}]
         old = [{"waiting": {"$lte": youngest_ms}}, {"waiting": {"$gt": youngest_ms + FUTURE_MS}}]
         wanted = {"waiting": {"$gte": waiting}, "$and": [{"$or": behind}, {"$or": old}]}
-        fields = ["waiting", "provider", "user_id", "priority", "images", "single_call", "updated_at", "run_at"]
         order = [("waiting", ASCENDING), ("_id", ASCENDING)]
         with translated():
-            found = await self._tasks.find(wanted, fields).sort(order).limit(limit).to_list(None)
-        return [_waiting(document) for document in found]
+            found = await self._tasks.find(wanted, FIELDS).sort(order).limit(limit).to_list(None)
+        return [waiting_of(document) for document in found]
 
     async def running_workers(self) -> list[str]:
         """Return the ids of the workers that some processing task names."""
@@ -311,17 +297,3 @@ def _inserted(failure_code: int | None) -> bool | Exception:
 
 def _of_user(user_id: str, owner: str | None) -> dict[str, Any]:
     return {"user_id": user_id} if owner is None else {"user_id": user_id, "owner": owner}
-
-
-def _waiting(document: Mapping[str, Any]) -> WaitingTask:
-    return WaitingTask(
-        id=document["_id"],
-        waiting=document["waiting"],
-        provider=document["provider"],
-        user_id=document["user_id"],
-        priority=Priority(document.get("priority", Priority.NORMAL)),
-        images=document["images"],
-        single_call=document.get("single_call", False),
-        updated_at=document["updated_at"],
-        run_at=document.get("run_at"),
-    )

@@ -119,7 +119,9 @@ class Submissions:
 
     async def _check(self, submission: Submission) -> Checked:
         checked = await self.checker.check(submission)
-        await self.limits.check(checked.provider.name, submission.user_id)
+        await self.limits.check(
+            checked.provider.name, submission.owner, submission.user_id, delayed=bool(submission.delay_s)
+        )
         return checked
 
     async def _submit(self, submission: Submission, until_s: float) -> Accepted:

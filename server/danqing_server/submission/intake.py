@@ -22,7 +22,8 @@ from danqing_server.errors import Conflict, InvalidSubmission, QueueUnavailable,
 from danqing_server.ids import new_token
 from danqing_server.log import get_logger
 from danqing_server.models import Status, Task, TaskError
-from danqing_server.queue.lanes import Entry, Pushed, Queue
+from danqing_server.queue.entries import Entry, Pushed
+from danqing_server.queue.lanes import Queue
 from danqing_server.registry import Registry
 from danqing_server.store import transitions
 from danqing_server.store.tasks import Document, TaskStore, encode
@@ -142,7 +143,7 @@ class Intake:
             stopped = await asyncio.gather(*(self._void_or_owe(task) for task in tasks))
             return {task.id: error for task, is_stopped in zip(tasks, stopped, strict=True) if is_stopped}
         for task in tasks:
-            self.limits.note(task.provider, task.user_id, pushed.in_line[task.id])
+            self.limits.note(task.provider, task.owner, task.user_id, pushed.waiting[task.id])
             if self.registry.has_listeners:
                 self.registry.tell(event_of(task, TaskEventKind.CREATED))
         return {}

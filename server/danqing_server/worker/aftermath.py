@@ -37,7 +37,8 @@ async def _report(tools: Tools, task: Task, failure: Failure | None) -> bool:
     if failure is None:
         return await gates.report(lane, Report.SUCCESS)
     if failure.kind is FailureKind.RATE_LIMITED:
-        await gates.hold_for_rate(lane, failure.retry_after_s or RATE_LIMITED_PAUSE_S, task.id)
+        model = task.model if failure.of_model else None
+        await gates.hold_for_rate(lane, failure.retry_after_s or RATE_LIMITED_PAUSE_S, task.id, model)
         return False
     if failure.error.provider_code == "spend_limit":
         log.warning("spend_limit_reached", provider=lane, task_id=task.id)  # the guard has closed the lane

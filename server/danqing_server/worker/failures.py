@@ -67,7 +67,13 @@ def failure_of(error: BaseException, *, call_open: bool) -> Failure:
             kind = FailureKind.GIVEN_BACK
         wish_s = error.retry_after_s if isinstance(error, RateLimited | Unavailable | OutcomeUnknown) else None
         certain = not isinstance(error, AccountProblem) or error.certain
-        return Failure(kind=kind, error=error_of(error), retry_after_s=wish_s, certain=certain)
+        return Failure(
+            kind=kind,
+            error=error_of(error),
+            retry_after_s=wish_s,
+            certain=certain,
+            of_model=isinstance(error, RateLimited) and error.scope == "model",
+        )
     if isinstance(error, StorageUnavailable):
         message = "the picture storage is full or cannot be written"
         return Failure(kind=FailureKind.STORAGE, error=_error("storage_unavailable", message))

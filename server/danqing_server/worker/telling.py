@@ -5,24 +5,51 @@ from __future__ import annotations
 from danqing_plugins import TaskEvent, TaskEventKind
 from danqing_server.clock import to_ms
 from danqing_server.models import Task
-from danqing_server.queue.lanes import Entry
-from danqing_server.store.tasks import WaitingTask
+from danqing_server.queue.entries import Entry
+from danqing_server.store.waiting import ORDER_STANDS, WaitingTask
 
 __all__ = ["entry_of", "event_of"]
 
 
 def entry_of(task: Task | WaitingTask) -> Entry:
     """Return what the queue keeps of *task*, due when the task says."""
+    images, calls = _to_order(task)
     return Entry(
         id=task.id,
         lane=task.provider,
         user_id=task.user_id,
+        owner=task.owner,
+        model=task.model,
         priority=task.priority.value,
-        images=task.images,
-        calls=1 if task.single_call else max(1, task.images),
+        images=images,
+        calls=calls,
         due_ms=0 if task.run_at is None else to_ms(task.run_at),
         longest_ms=0 if task.run_at is None else to_ms(task.run_at) - to_ms(task.updated_at),
     )
+
+
+def _to_order(task: Task | WaitingTask) -> tuple[int, int]:
+    """Return how many pictures, in how many calls, are still to be ordered: the rest costs no rate any more."""
+    orders = task.orders if isinstance(task, WaitingTask) else _orders(task)
+    if not task.images:
+        return 0, 0 if orders else 1
+    images = task.images
+    if task.outputs or orders:
+        ordered = {str(index) for indexes in orders for index in indexes}
+        known = ordered.union(task.outputs)
+        images = sum(str(index) not in known for index in range(task.images))
+    return images, min(1, images) if task.single_call else images
+
+
+def _orders(task: Task) -> list[tuple[int, ...]]:
+    """Return the pictures of each call whose outcome can still be asked for, since its user last tried again."""
+    return [
+        call.indexes
+        for call in task.calls.values()
+        if call.resumable
+        and call.outcome in ORDER_STANDS
+        and (task.retried_at is None or call.sent_at >= task.retried_at)
+    ]
 
 
 def event_of(task: Task, kind: TaskEventKind, error_code: str | None = None) -> TaskEvent:
