@@ -120,6 +120,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--index", type=int, default=0, help="which of the serving processes this is")
     arguments = parser.parse_args(argv)
     end_with_parent()
+    # Sanic's own switch: on a terminal it would greet every start with advice for Sanic's developers, as a warning.
+    os.environ.setdefault("SANIC_IGNORE_PRODUCTION_WARNING", "true")
     try:
         settings = Settings.read(read_environment(os.environ, Path(".env")))
         configure_logging(settings.log_level, json_lines=settings.environment_name == "production" or None)

@@ -26,7 +26,7 @@ def banner(running: Running) -> str:
     settings = running.settings
     processes = "1 process" if settings.processes == 1 else f"{settings.processes} processes"
     lines = [
-        "danqing is ready",
+        f"danqing is ready at {running.base_url}",
         f"  API       {running.base_url}  ({processes}, role {settings.role})",
         f"  docs      {running.base_url}/docs" if settings.serves_api else None,
         f"  MongoDB   {_where(running.embedded_mongodb, 'MONGO_URL', 'mongodb', settings)}",
