@@ -144,6 +144,7 @@ def _sandbox(arguments: argparse.Namespace) -> int:
     settings = Settings.read(_environment(arguments))
     module = _find_sandbox(settings.default_provider, settings.disabled_plugins)
     data_dir: Path = arguments.data_dir or settings.data_dir / "sandbox"
+    os.umask(0o077)  # its journal holds prompts
     data_dir.mkdir(parents=True, exist_ok=True)
     if arguments.sandbox_port:
         url = f"http://127.0.0.1:{arguments.sandbox_port}"

@@ -106,8 +106,8 @@ class Settings:
     redis_url: str | None = setting(
         "REDIS_URL",
         None,
-        url("redis", "rediss"),
-        allowed="a `redis://` or `rediss://` URL",
+        url("redis", "rediss", "unix"),
+        allowed="a `redis://`, `rediss://` or `unix://` URL",
         meaning="The Redis that dispatches them. Unset: a real redis-server is started beside the server.",
         secret=True,
     )

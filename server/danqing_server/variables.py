@@ -73,7 +73,8 @@ def _go_duration_s(raw: str) -> float:
 def url(*schemes: str) -> Parse[str]:
     def parse(raw: str) -> str:
         parts = urlsplit(raw)
-        if parts.scheme not in schemes or not parts.netloc:
+        place = parts.path if parts.scheme == "unix" else parts.netloc
+        if parts.scheme not in schemes or not place:
             raise ValueError
         return raw.rstrip("/")
 

@@ -86,7 +86,7 @@ class TestPing:
             port = stranger.getsockname()[1]
             with ThreadPoolExecutor(1) as pool:
                 talking = pool.submit(talk_http, stranger, 2)
-                answers = [server(tmp_path, port=port).answers() for server in (mongod, redis_server)]
+                answers = [server(tmp_path, port).answers() for server in (mongod, redis_server)]
                 talking.result(timeout=5)
         assert answers == [False, False]
 

@@ -20,7 +20,7 @@ from pymongo.errors import AutoReconnect
 
 from danqing_server.models import CallOutcome, Status, Task
 from danqing_server.settings import Settings
-from danqing_server.supervision.embedded.servers import mongod
+from danqing_server.supervision.embedded.servers import free_port, mongod
 from tests.support.proxy import running_proxy
 from tests.support.servers import RunningServer, run_embedded
 from tests.support.system import MakeSettings, System, running_system, until
@@ -243,7 +243,7 @@ def replica_set(directory: Path) -> Iterator[ReplicaSet]:
         for number in range(3):
             folder = directory / f"member{number}"
             folder.mkdir()
-            described = mongod(folder)
+            described = mongod(folder, free_port())
             command = attrs.evolve(described.command, argv=(*described.command.argv, "--replSet", "three"))
             servers.append(stack.enter_context(run_embedded(attrs.evolve(described, command=command))))
         hosts = [server.url.removeprefix("mongodb://") for server in servers]

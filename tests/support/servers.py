@@ -14,7 +14,7 @@ from pathlib import Path
 
 import attrs
 
-from danqing_server.supervision.embedded.servers import EmbeddedServer, mongod, redis_server
+from danqing_server.supervision.embedded.servers import EmbeddedServer, free_port, mongod, redis_server
 from danqing_server.supervision.processes import Command, open_log, read_tail, tethered
 
 __all__ = ["RunningServer", "answers_http", "run_embedded", "run_mongod", "run_redis", "run_sandbox", "wait_until"]
@@ -129,14 +129,14 @@ def run_embedded(server: EmbeddedServer) -> Iterator[RunningServer]:
 @contextmanager
 def run_mongod(directory: Path) -> Iterator[RunningServer]:
     """Run a real mongod, its files in *directory*, while the block lasts."""
-    with _running(_embedded(mongod(directory / "mongodb"))) as server:
+    with _running(_embedded(mongod(directory / "mongodb", free_port()))) as server:
         yield server
 
 
 @contextmanager
 def run_redis(directory: Path) -> Iterator[RunningServer]:
     """Run a real redis-server, its files in *directory*, while the block lasts."""
-    with _running(_embedded(redis_server(directory / "redis"))) as server:
+    with _running(_embedded(redis_server(directory / "redis", free_port()))) as server:
         yield server
 
 

@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote
 
 from aiohttp import web
 
@@ -55,9 +55,9 @@ async def _serve(descriptor: int, index: int) -> None:
 
 
 async def _mongodb_listens() -> bool:
-    url = urlsplit(os.environ["MONGO_URL"])
+    host = os.environ["MONGO_URL"].removeprefix("mongodb://")
     try:
-        _, writer = await asyncio.open_connection(url.hostname, url.port)
+        _, writer = await asyncio.open_unix_connection(unquote(host))
     except OSError:
         return False
     writer.close()

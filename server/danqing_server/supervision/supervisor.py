@@ -26,6 +26,7 @@ from danqing_server.supervision.banner import Running, banner
 from danqing_server.supervision.companions import Companions
 from danqing_server.supervision.embedded.directory import DataDirectory
 from danqing_server.supervision.embedded.servers import mongod, redis_server
+from danqing_server.supervision.embedded.sockets import MONGODB_SOCKET, REDIS_SOCKET, socket_folder
 from danqing_server.supervision.fleet import Fleet, ServingCommand
 from danqing_server.supervision.listening import base_url, bind, listen
 from danqing_server.supervision.processes import StartRefused
@@ -34,6 +35,8 @@ from danqing_server.supervision.survey import Survey
 __all__ = ["Supervisor", "raise_descriptor_limit", "serving_command"]
 
 _WANTED_DESCRIPTORS = 65536
+# What we and our children write is for this account alone: prompts and pictures are among it.
+_UMASK = 0o077
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 _log = get_logger(__name__)
@@ -86,6 +89,7 @@ class Supervisor:
             StartRefused: something that is needed cannot start.
         """
         self._watch_signals()
+        os.umask(_UMASK)
         environment = dict(self.read_environment())
         settings = Settings.read(environment)
         for warning in settings.warnings():
@@ -117,7 +121,7 @@ class Supervisor:
             if settings.mongo_url is None or settings.redis_url is None:
                 self._claim(settings, held)
             listener = held.enter_context(await bind(settings.host, settings.port))
-            await self._start_embedded(settings)
+            await self._start_embedded(settings, held)
             survey = await asking
         finally:
             asking.cancel()
@@ -135,15 +139,17 @@ class Supervisor:
             directory = held.enter_context(DataDirectory.claim(settings.data_dir))
             self._companions = Companions(directory=directory)
 
-    async def _start_embedded(self, settings: Settings) -> None:
+    async def _start_embedded(self, settings: Settings, held: contextlib.ExitStack) -> None:
+        if self._companions is None:
+            return
+        data_dir = settings.data_dir.absolute()
+        sockets = held.enter_context(socket_folder(data_dir))
         if settings.mongo_url is None:
-            assert self._companions is not None
-            server = mongod(settings.data_dir.absolute() / "mongodb")
+            server = mongod(data_dir / "mongodb", sockets / MONGODB_SOCKET)
             await self._companions.start_server(server)
             self._given["MONGO_URL"] = server.url
         if settings.redis_url is None:
-            assert self._companions is not None
-            server = redis_server(settings.data_dir.absolute() / "redis")
+            server = redis_server(data_dir / "redis", sockets / REDIS_SOCKET)
             await self._companions.start_server(server)
             self._given["REDIS_URL"] = server.url
 

@@ -148,11 +148,11 @@ class TestServerCommands:
         """A server sees what it needs to run, and no key."""
         environment = {"PATH": "/usr/bin", "VOLCENGINE_API_KEY": "secret", "DANQING_API_KEYS": "a:secret"}
         for server in (mongod, redis_server):
-            assert server(tmp_path, port=1, environment=environment).command.environment == {"PATH": "/usr/bin"}
+            assert server(tmp_path, 1, environment).command.environment == {"PATH": "/usr/bin"}
 
     def test_data_is_kept_in_the_named_folder(self, tmp_path: Path) -> None:
         """The folder that was asked for, its log beside it."""
         for server in (mongod, redis_server):
-            described = server(tmp_path / "place", port=1)
+            described = server(tmp_path / "place", 1)
             assert str(tmp_path / "place") in described.command.argv
             assert described.command.log_path == tmp_path / "place.log"

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import signal
+import stat
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,11 +14,14 @@ from pathlib import Path
 
 import attrs
 
+from danqing_server.log import get_logger
 from danqing_server.supervision.processes import StartRefused
 
 __all__ = ["DataDirectory"]
 
 _POLL_S = 0.05
+
+_log = get_logger(__name__)
 
 
 @attrs.define(kw_only=True)
@@ -44,7 +48,7 @@ class DataDirectory:
         """
         with contextlib.ExitStack() as opened:
             try:
-                path.mkdir(parents=True, exist_ok=True)
+                path.mkdir(mode=0o700, parents=True, exist_ok=True)
                 own = opened.enter_context((path / "danqing.lock").open("a+"))
                 servers = opened.enter_context((path / "servers.lock").open("a+"))
             except OSError as error:
@@ -55,6 +59,7 @@ class DataDirectory:
             if not _lock(own.fileno()):
                 raise StartRefused(_in_use(path))
             _note(own.fileno(), [os.getpid()])
+            _shut(path)
             _wait_for_leftovers(path, servers.fileno(), patience_s)
             yield cls(path=path, servers_fd=servers.fileno(), own_fd=own.fileno())
 
@@ -70,6 +75,21 @@ def _lock(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _shut(path: Path) -> None:
+    """Keep other accounts out of a directory that an earlier release, or its owner, left open.
+
+    One that belongs to somebody else or is shared by design (sticky, as /tmp) stays as it is, and that is said.
+    """
+    mode = path.stat().st_mode
+    if not mode & 0o077:
+        return
+    with contextlib.suppress(OSError):
+        if not mode & stat.S_ISVTX:
+            path.chmod(stat.S_IMODE(mode) & ~0o077)
+            return
+    _log.warning("data_directory_is_open", path=str(path.absolute()), mode=oct(stat.S_IMODE(mode)))
 
 
 def _note(descriptor: int, pids: list[int]) -> None:

@@ -1,7 +1,8 @@
 """How mongod and redis-server are started, and how to see that they are ready.
 
-Both listen on loopback and ask for no password: every account of this machine can reach them. Where others share
-the machine, set `MONGO_URL` and `REDIS_URL` to servers that ask for one.
+They ask for no password. `danqing serve` has them listen on sockets in a folder that no other account can enter
+(see `sockets`), and on no port. Only tests put them on a loopback port, which every account of the machine reaches:
+a proxy can stand in front of that.
 """
 
 from __future__ import annotations
@@ -13,13 +14,17 @@ import socket
 import struct
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import quote
 
 import attrs
 
 from danqing_server.supervision.embedded.binaries import MONGOD, REDIS_SERVER, Program, find_program
 from danqing_server.supervision.processes import Command
 
-__all__ = ["EmbeddedServer", "free_port", "mongod", "redis_server"]
+__all__ = ["Address", "EmbeddedServer", "free_port", "mongod", "redis_server"]
+
+Address = Path | int
+"""Where a server listens: a Unix socket's absolute path, or a port on loopback."""
 
 # Below the range that outgoing connections take their ports from (Linux from 32768, macOS from 49152): while a
 # server is down, a client that keeps calling its port could otherwise be given that very port and talk to itself.
@@ -31,10 +36,10 @@ _PASSED_VARIABLES = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TMPDI
 
 @attrs.frozen(kw_only=True)
 class EmbeddedServer:
-    """One real server on a loopback port, with its files under `data_dir`."""
+    """One real server that listens at `address`, with its files under `data_dir`."""
 
     program: Program
-    port: int
+    address: Address
     data_dir: Path
     command: Command
     url: str
@@ -43,7 +48,7 @@ class EmbeddedServer:
         """Ask whether it takes commands; blocks for a second at most."""
         ping = _mongod_answers if self.program is MONGOD else _redis_answers
         try:
-            return ping(self.port)
+            return ping(self.address)
         except OSError:
             return False
 
@@ -62,35 +67,48 @@ def free_port(wanted: int | None = None) -> int:
     raise OSError(f"no free port from {_PORTS.start} to {_PORTS.stop}")
 
 
-def mongod(
-    data_dir: Path, *, port: int | None = None, environment: Mapping[str, str] = os.environ
-) -> EmbeddedServer:
+def mongod(data_dir: Path, address: Address, environment: Mapping[str, str] = os.environ) -> EmbeddedServer:
     """Describe a journaled, standalone mongod. Raises StartRefused when there is no program."""
-    port = free_port() if port is None else port
+    listening: tuple[str, ...]
+    if isinstance(address, Path):
+        # Sources: MongoDB manual, net.bindIp ("specify the full path"), and a trial of 6.0.5, read 2026-11-28:
+        # without --nounixsocket it makes one more, under /tmp.
+        listening, host = ("--bind_ip", str(address)), quote(str(address), safe="")
+    else:
+        listening, host = ("--bind_ip", "127.0.0.1", "--port", str(address)), f"127.0.0.1:{address}"
     arguments = [
-        *("--dbpath", str(data_dir), "--bind_ip", "127.0.0.1", "--port", str(port), "--nounixsocket"),
+        *("--dbpath", str(data_dir), *listening, "--nounixsocket", "--filePermissions", "0600"),
         *("--wiredTigerCacheSizeGB", "0.5", "--noscripting", "--quiet"),
         *("--setParameter", "diagnosticDataCollectionEnabled=false"),
         *("--slowms", "1000000000"),  # slow operations are logged with their documents, and those hold prompts
     ]
-    return _server(MONGOD, arguments, data_dir, port, f"mongodb://127.0.0.1:{port}", environment)
+    return _server(MONGOD, arguments, data_dir, address, f"mongodb://{host}", environment)
 
 
-def redis_server(
-    data_dir: Path, *, port: int | None = None, environment: Mapping[str, str] = os.environ
-) -> EmbeddedServer:
+def redis_server(data_dir: Path, address: Address, environment: Mapping[str, str] = os.environ) -> EmbeddedServer:
     """Describe an append-only redis-server. Raises StartRefused when there is no program."""
-    port = free_port() if port is None else port
+    listening: tuple[str, ...]
+    if isinstance(address, Path):
+        listening = ("--port", "0", "--unixsocket", str(address), "--unixsocketperm", "600")
+        url = f"unix://{quote(str(address))}?db=0"
+    else:
+        listening = ("--bind", "127.0.0.1", "--port", str(address))
+        url = f"redis://127.0.0.1:{address}/0"
     arguments = [
-        *("--bind", "127.0.0.1", "--port", str(port), "--protected-mode", "yes", "--dir", str(data_dir)),
+        *(*listening, "--protected-mode", "yes", "--dir", str(data_dir)),
         *("--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
         *("--maxmemory-policy", "noeviction", "--daemonize", "no"),
     ]
-    return _server(REDIS_SERVER, arguments, data_dir, port, f"redis://127.0.0.1:{port}/0", environment)
+    return _server(REDIS_SERVER, arguments, data_dir, address, url, environment)
 
 
 def _server(
-    program: Program, arguments: list[str], data_dir: Path, port: int, url: str, environment: Mapping[str, str]
+    program: Program,
+    arguments: list[str],
+    data_dir: Path,
+    address: Address,
+    url: str,
+    environment: Mapping[str, str],
 ) -> EmbeddedServer:
     command = Command(
         name=program.name,
@@ -99,24 +117,26 @@ def _server(
         log_path=data_dir.with_suffix(".log"),
         death_signal=signal.SIGTERM,
     )
-    return EmbeddedServer(program=program, port=port, data_dir=data_dir, command=command, url=url)
+    return EmbeddedServer(program=program, address=address, data_dir=data_dir, command=command, url=url)
 
 
-def _ask(port: int, request: bytes) -> bytes:
-    with socket.create_connection(("127.0.0.1", port), timeout=_PING_TIMEOUT_S) as connection:
+def _ask(address: Address, request: bytes) -> bytes:
+    with socket.socket(socket.AF_UNIX if isinstance(address, Path) else socket.AF_INET) as connection:
+        connection.settimeout(_PING_TIMEOUT_S)
+        connection.connect(str(address) if isinstance(address, Path) else ("127.0.0.1", address))
         connection.sendall(request)
         return connection.recv(4096)
 
 
-def _redis_answers(port: int) -> bool:
+def _redis_answers(address: Address) -> bool:
     # While it reads its append-only file the answer is `-LOADING …`.
-    return _ask(port, b"PING\r\n").startswith(b"+PONG")
+    return _ask(address, b"PING\r\n").startswith(b"+PONG")
 
 
-def _mongod_answers(port: int) -> bool:
+def _mongod_answers(address: Address) -> bool:
     """Send `{ping: 1}` as OP_MSG. Source: MongoDB manual, "MongoDB Wire Protocol", read 2026-11-24."""
     elements = b"\x10ping\x00" + struct.pack("<i", 1) + b"\x02$db\x00" + struct.pack("<i", 6) + b"admin\x00"
     document = struct.pack("<i", len(elements) + 5) + elements + b"\x00"
     body = struct.pack("<I", 0) + b"\x00" + document
-    answer = _ask(port, struct.pack("<iiii", 16 + len(body), 1, 0, 2013) + body)
+    answer = _ask(address, struct.pack("<iiii", 16 + len(body), 1, 0, 2013) + body)
     return b"\x01ok\x00" + struct.pack("<d", 1.0) in answer
