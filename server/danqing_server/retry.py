@@ -10,6 +10,7 @@ from enum import StrEnum
 
 import attrs
 
+from danqing_plugins import Message
 from danqing_server.models import Billed, CallOutcome, CallRecord, Output, OutputState, Status, Task, TaskError
 
 __all__ = [
@@ -24,6 +25,18 @@ __all__ = [
     "decide",
     "open_calls",
 ]
+
+LATE = Message(
+    key="late",
+    en="not finished by its deadline; last error: {error}",
+    zh="未在截止时间前完成；最后一次错误：{error}",
+)
+INCOMPLETE = Message(
+    key="incomplete",
+    en="the provider returned without delivering every picture",
+    zh="服务提供方结束了任务，但没有给出全部图片",
+)
+NOTHING_MADE = Message(key="nothing_made", en="the provider made no picture", zh="服务提供方没有生成图片")
 
 MOST_LEASES_LOST = 3
 LEASE_IN_DOUBT = "lease_in_doubt"
@@ -259,15 +272,14 @@ def _past_deadline(task: Task, now: datetime) -> bool:
 def _as_deadline(failure: Failure) -> TaskError:
     if failure.kind in (FailureKind.DEADLINE, FailureKind.STORAGE):
         return failure.error
-    message = f"not finished by its deadline; last error: {failure.error.message}"
+    message = LATE(error=failure.error.message)
     return attrs.evolve(failure.error, code="deadline_exceeded", message=message, retryable=True)
 
 
 def _incomplete() -> Failure:
-    message = "the provider returned without delivering every picture"
-    error = TaskError(code="incomplete", message=message, retryable=True)
+    error = TaskError(code="incomplete", message=INCOMPLETE(), retryable=True)
     return Failure(kind=FailureKind.INCOMPLETE, error=error)
 
 
 def _nothing_made() -> TaskError:
-    return TaskError(code="no_picture", message="the provider made no picture", retryable=True)
+    return TaskError(code="no_picture", message=NOTHING_MADE(), retryable=True)

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 
 import attrs
 
+from danqing_plugins import Text
+from danqing_server.assets import texts
 from danqing_server.errors import PictureRejected
 
 __all__ = ["decode_base64"]
@@ -62,13 +64,13 @@ class _Decoder:
 
     def end(self) -> bytes:
         if len(self.rest) == 1 and not _FOREIGN.match(self.rest):
-            raise _damaged(f"it breaks off after {self.decoded_characters + 1} characters, in the middle of a byte")
+            raise _damaged(texts.BASE64_BREAKS_OFF(count=self.decoded_characters + 1))
         return self._decode(self.rest + b"=" * (-len(self.rest) % 4))
 
     def _without_padding(self, written: bytes) -> bytes:
         data = written.rstrip(b"=")
         if b"=" in data or (self.padded and data):
-            raise _damaged("there is more after its padding ('=')")
+            raise _damaged(texts.BASE64_CONTINUES())
         self.padded = True
         return data
 
@@ -78,10 +80,10 @@ class _Decoder:
         except binascii.Error:
             found = _FOREIGN.search(characters)
             at = self.decoded_characters + (found.start() if found else 0) + 1
-            raise _damaged(f"character {at}, not counting white space, is none of base64's") from None
+            raise _damaged(texts.BASE64_FOREIGN(at=at)) from None
         self.decoded_characters += len(characters)
         return decoded
 
 
-def _damaged(what: str) -> PictureRejected:
-    return PictureRejected(f"the base64 is damaged: {what}", code="not_a_picture")
+def _damaged(what: Text) -> PictureRejected:
+    return PictureRejected(texts.BASE64_DAMAGED(what=what), code="not_a_picture")

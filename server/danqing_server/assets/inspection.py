@@ -28,6 +28,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from danqing_server.assets import texts
 from danqing_server.assets.boxes import announced_size, boxed_kind
 from danqing_server.assets.wholeness import draft, is_whole
 from danqing_server.errors import PictureRejected
@@ -96,8 +97,7 @@ def inspect_whole(path: Path, *, max_pixels: int) -> Inspection:
     with path.open("rb") as file:
         name = _name_of(file)
         if name not in _FACTORIES:
-            message = f"a {name} picture cannot be decoded here, and so not be proved whole"
-            raise PictureRejected(message, code="not_a_picture")
+            raise PictureRejected(texts.NOT_DECODABLE(kind=name), code="not_a_picture")
         picture, inspection = _open(file, name, max_pixels)
         with _parsing(name):
             draft(picture)
@@ -116,7 +116,7 @@ def _name_of(file: IO[bytes]) -> str:
     name = next(known, None) or boxed_kind(prefix)
     if name is None:
         kinds = "PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF, HEIC"
-        raise PictureRejected(f"not a picture of a known kind ({kinds})", code="not_a_picture")
+        raise PictureRejected(texts.NOT_A_PICTURE(kinds=kinds), code="not_a_picture")
     return name
 
 
@@ -140,7 +140,8 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
     width, height = size
     if width * height > max_pixels:
         raise PictureRejected(
-            f"{width}x{height} are {width * height} pixels; at most {max_pixels} are kept", code="too_large"
+            texts.TOO_MANY_PIXELS(width=width, height=height, pixels=width * height, most=max_pixels),
+            code="too_large",
         )
 
 
@@ -151,7 +152,7 @@ def _check_tags(file: IO[bytes]) -> None:
     file.seek(int.from_bytes(file.read(4), order))
     tags = int.from_bytes(file.read(2), order)
     if tags > MOST_TIFF_TAGS:
-        raise PictureRejected(f"the tiff picture has {tags} tags, at most {MOST_TIFF_TAGS}", code="not_a_picture")
+        raise PictureRejected(texts.TOO_MANY_TAGS(tags=tags, most=MOST_TIFF_TAGS), code="not_a_picture")
 
 
 def _webp_size(file: IO[bytes]) -> tuple[int, int]:
@@ -174,7 +175,7 @@ def _parsing(name: str) -> Iterator[None]:
     except MemoryError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise PictureRejected(f"the {name} picture is too large to be decoded", code="too_large") from error
+        raise PictureRejected(texts.TOO_LARGE_TO_DECODE(kind=name), code="too_large") from error
     except Exception as error:  # Pillow's parsers raise anything on damaged or hostile bytes
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the disk's fault, not the picture's
@@ -182,4 +183,4 @@ def _parsing(name: str) -> Iterator[None]:
 
 
 def _truncated(name: str) -> PictureRejected:
-    return PictureRejected(f"the {name} picture is cut off or damaged", code="truncated")
+    return PictureRejected(texts.CUT_OFF(kind=name), code="truncated")

@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 import attrs
 
 from danqing_plugins import Message, Problem, Reference
+from danqing_server.assets import texts
 from danqing_server.assets.decoding import decode_base64
 from danqing_server.assets.inspection import Inspection, inspect_header
 from danqing_server.assets.keys import key_in_path
@@ -33,7 +34,6 @@ NOT_PUBLIC = Message(
 )
 # The latter two are what browsers call a file of a kind they do not know, HEIC for one.
 _DATA_TYPES = ("image/", "application/octet-stream", ";base64")
-FORMS = "an http(s) URL, data:image/<format>;base64,..., or one of this server's own pictures"
 
 
 @attrs.frozen(kw_only=True)
@@ -92,13 +92,13 @@ def parse_references(
 
 def _wrong_shape(field: str, value: object) -> Problem:
     if isinstance(value, list):
-        return Problem(field=field, message=f"at most {MOST_REFERENCES} references", value=len(value))
-    return Problem(field=field, message=f"a string or a list of strings: {FORMS}", value=shortened(value))
+        return Problem(field=field, message=texts.TOO_MANY(most=MOST_REFERENCES), value=len(value))
+    return Problem(field=field, message=texts.WRONG_SHAPE(forms=texts.FORMS), value=shortened(value))
 
 
 def _parse(field: str, value: object, max_bytes: int, max_pixels: int) -> ParsedReference:
     if not isinstance(value, str):
-        raise ValueError(f"not a string; allowed: {FORMS}")
+        raise ValueError(texts.NOT_TEXT(forms=texts.FORMS))
     value = value.strip()
     if value[:5].lower() == "data:":
         return _parse_data(field, value, max_bytes, max_pixels)
@@ -106,9 +106,9 @@ def _parse(field: str, value: object, max_bytes: int, max_pixels: int) -> Parsed
     if not parts.scheme and not parts.netloc:
         return ParsedReference(reference=Reference(field=field, asset=_own_key(parts)))
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"no such kind of reference; allowed: {FORMS}")
+        raise ValueError(texts.NOT_A_REFERENCE(forms=texts.FORMS))
     if parts.username is not None or parts.password is not None:
-        raise ValueError("a URL must not hold a user name or password")
+        raise ValueError(texts.URL_WITH_PASSWORD())
     if is_private(parts.hostname) and key_in_path(parts.path) is None:  # a picture of ours has many names
         raise ValueError(NOT_PUBLIC(host=parts.hostname))
     return ParsedReference(reference=Reference(field=field, url=value))
@@ -117,7 +117,7 @@ def _parse(field: str, value: object, max_bytes: int, max_pixels: int) -> Parsed
 def _own_key(parts: SplitResult) -> str:
     key = key_in_path(parts.path)
     if key is None:
-        raise ValueError(f"no such kind of reference; allowed: {FORMS}")
+        raise ValueError(texts.NOT_A_REFERENCE(forms=texts.FORMS))
     return key
 
 
@@ -125,7 +125,7 @@ def _parse_data(field: str, value: str, max_bytes: int, max_pixels: int) -> Pars
     comma = value.find(",", 0, 256)
     header = value[5 : max(comma, 5)].lower()
     if not (header.startswith(_DATA_TYPES) and header.endswith(";base64")):
-        raise ValueError("a data URI must begin with data:image/<format>;base64,")
+        raise ValueError(texts.NOT_A_DATA_URI())
     body = _decoded(value, comma + 1, max_bytes)
     found = inspect_header(body, max_pixels=max_pixels)
     reference = Reference(
@@ -142,7 +142,7 @@ def _decoded(value: str, start: int, max_bytes: int) -> bytes:
     with io.BytesIO() as body:  # unlike a list of pieces, it never holds the picture twice
         for piece in decode_base64(value, start):
             if body.tell() + len(piece) > max_bytes:
-                raise ValueError(f"larger than {max_bytes} bytes")
+                raise ValueError(texts.TOO_MANY_BYTES(most=max_bytes))
             body.write(piece)
         return body.getvalue()
 
@@ -178,7 +178,7 @@ async def _find(assets: Assets, parsed: ParsedReference, own_hosts: Collection[s
     except NotFound:
         if reference.asset is None and parts.netloc not in own_hosts and not is_private(parts.hostname or ""):
             return parsed
-        return Problem(field=reference.field, message="no such picture here, or no longer", value=None)
+        return Problem(field=reference.field, message=texts.NOT_HERE(), value=None)
     own = attrs.evolve(reference, url=None, asset=key, media_type=stat.media_type, size_bytes=stat.size_bytes)
     return ParsedReference(reference=own)
 

@@ -11,6 +11,7 @@ import attrs
 from yarl import URL
 
 from danqing_plugins import Source
+from danqing_server.assets import texts
 from danqing_server.assets.addresses import NotPublic
 from danqing_server.assets.decoding import decode_base64
 from danqing_server.errors import PictureRejected, SourceUnavailable
@@ -65,22 +66,22 @@ async def download(url: str, write: Write, session: aiohttp.ClientSession, limit
         async with asyncio.timeout(limits.total_s):
             await _follow(url, write, session, limits)
     except TimeoutError:
-        raise SourceUnavailable("the picture's source was too slow", gone=False) from None
+        raise SourceUnavailable(texts.SOURCE_SLOW(), gone=False) from None
     except (aiohttp.InvalidURL, UnicodeError):  # the latter from the name lookup, for a label too long
-        raise SourceUnavailable("the picture's URL is malformed", gone=True) from None
+        raise SourceUnavailable(texts.SOURCE_MALFORMED(), gone=True) from None
     except aiohttp.ClientConnectorError as error:
         if isinstance(error.os_error, NotPublic):
-            raise SourceUnavailable("the URL leads to an address that is not public", gone=True) from None
-        raise SourceUnavailable("the picture's source cannot be reached", gone=False) from None
+            raise SourceUnavailable(texts.SOURCE_NOT_PUBLIC(), gone=True) from None
+        raise SourceUnavailable(texts.SOURCE_SILENT(), gone=False) from None
     except (aiohttp.ClientError, OSError) as error:  # the disk's own are StorageUnavailable by now
-        raise SourceUnavailable(f"the picture's source broke off ({type(error).__name__})", gone=False) from None
+        raise SourceUnavailable(texts.SOURCE_BROKE_OFF(error=type(error).__name__), gone=False) from None
 
 
 async def _follow(url: str, write: Write, session: aiohttp.ClientSession, limits: DownloadLimits) -> None:
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=limits.stall_s, sock_read=limits.stall_s)
     target = _as_written(url)
     if target.scheme not in ("http", "https"):
-        raise SourceUnavailable("the picture's URL is neither http nor https", gone=True)
+        raise SourceUnavailable(texts.SOURCE_NOT_HTTP(), gone=True)
     for _ in range(limits.redirects + 1):
         async with session.get(
             target,
@@ -92,7 +93,7 @@ async def _follow(url: str, write: Write, session: aiohttp.ClientSession, limits
                 await _take(response, write, limits)
                 return
             target = _redirected(target, response.headers.get("Location", ""))
-    raise SourceUnavailable(f"the picture's source redirects more than {limits.redirects} times", gone=False)
+    raise SourceUnavailable(texts.SOURCE_REDIRECTS(most=limits.redirects), gone=False)
 
 
 def _as_written(url: str) -> URL:
@@ -102,21 +103,21 @@ def _as_written(url: str) -> URL:
         _ = written.port  # yarl looks at it only when asked, and raises then
         return written
     except ValueError:
-        raise SourceUnavailable("the picture's URL is malformed", gone=True) from None
+        raise SourceUnavailable(texts.SOURCE_MALFORMED(), gone=True) from None
 
 
 def _redirected(target: URL, location: str) -> URL:
     following = target.join(_as_written(location))
     if following.scheme != target.scheme and (target.scheme, following.scheme) != ("http", "https"):
-        raise SourceUnavailable(f"the picture's source redirects to {following.scheme!r}", gone=True)
+        raise SourceUnavailable(texts.SOURCE_REDIRECTS_TO(scheme=following.scheme), gone=True)
     if following.user is not None or following.password is not None:
-        raise SourceUnavailable("the picture's source redirects with a password", gone=True)
+        raise SourceUnavailable(texts.SOURCE_REDIRECTS_WITH_PASSWORD(), gone=True)
     return following
 
 
 async def _take(response: aiohttp.ClientResponse, write: Write, limits: DownloadLimits) -> None:
     if response.status != 200:
-        message = f"the picture's source answered {response.status}"
+        message = texts.SOURCE_ANSWERED(status=response.status)
         raise SourceUnavailable(message, gone=False, status=response.status)
     announced = None if "Content-Encoding" in response.headers else response.content_length
     _check_total(announced or 0, limits)
@@ -131,9 +132,9 @@ async def _take(response: aiohttp.ClientResponse, write: Write, limits: Download
             gathered.clear()
     await write(bytes(gathered))
     if announced is not None and total != announced:
-        raise SourceUnavailable(f"{total} of {announced} bytes came", gone=False)
+        raise SourceUnavailable(texts.SOURCE_ENDED_EARLY(got=total, announced=announced), gone=False)
 
 
 def _check_total(total: int, limits: DownloadLimits) -> None:
     if total > limits.max_bytes:
-        raise PictureRejected(f"larger than {limits.max_bytes} bytes", code="too_large")
+        raise PictureRejected(texts.TOO_MANY_BYTES(most=limits.max_bytes), code="too_large")

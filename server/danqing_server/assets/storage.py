@@ -17,6 +17,7 @@ import attrs
 import obstore
 
 from danqing_plugins import Source
+from danqing_server.assets import texts
 from danqing_server.assets.inspection import Inspection, inspect_whole
 from danqing_server.assets.keys import check_key, check_task_id, input_key, media_type_of, output_key
 from danqing_server.assets.places import Place, local_folder, open_bucket, open_folder, storage_failures
@@ -107,7 +108,7 @@ class Assets:
         """
         stat = await self.describe(key)
         if stat.size_bytes > self.limits.max_bytes:
-            raise PictureRejected(f"larger than {self.limits.max_bytes} bytes", code="too_large")
+            raise PictureRejected(texts.TOO_MANY_BYTES(most=self.limits.max_bytes), code="too_large")
         with _reading(key):
             return bytes(await (await obstore.get_async(self.place.store, key)).bytes_async())
 
@@ -177,7 +178,7 @@ class Assets:
 
     async def _inspect(self, spool: Spool) -> Inspection:
         if not spool.size_bytes:
-            raise PictureRejected("the picture is empty", code="truncated")
+            raise PictureRejected(texts.EMPTY(), code="truncated")
         with storage_failures("reading a spooled picture"):
             return await asyncio.get_running_loop().run_in_executor(
                 self.decoders, lambda: inspect_whole(spool.path, max_pixels=self.max_pixels)

@@ -17,7 +17,7 @@ from danqing_server.models import CallOutcome, Status, Task, TaskError
 from danqing_server.retry import Decision, Failure, FailureKind, Finish, billed_of, decide, open_calls
 from danqing_server.store import transitions
 from danqing_server.store.changes import Change
-from danqing_server.worker import aftermath
+from danqing_server.worker import aftermath, texts
 from danqing_server.worker.failures import Interruption, failure_of, interruption_of
 from danqing_server.worker.keeping import Keeper
 from danqing_server.worker.ledger import Ledger, insist
@@ -167,7 +167,7 @@ class Execution:
         if self.tools.guard.watches(self.task):
             self._reserved = await self.tools.guard.reserve(self.task, self.tools.clock.now())
             if self._reserved is None:
-                raise AccountProblem("the provider's spend limit for today is reached", code="spend_limit")
+                raise AccountProblem(texts.SPEND_LIMIT(), code="spend_limit")
         run = TaskRun(self.ledger, self.keeper, self.tools)
         result = await self.tools.registry.generate(_job(self.ledger.task), run)
         self._note_result(result)
@@ -220,7 +220,7 @@ class Execution:
         before = self._unknown_calls()
         self.ledger.close_calls()
         if self._unknown_calls() > before and failure is None:
-            message = "the provider answered without all the pictures; they may have been billed"
+            message = texts.NOTHING_DELIVERED()
             error = TaskError(code="outcome_unknown", message=message, retryable=True)
             return Failure(kind=FailureKind.UNKNOWN, error=error)
         return failure

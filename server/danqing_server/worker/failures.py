@@ -16,6 +16,7 @@ from danqing_plugins import (
 from danqing_server.errors import SourceUnavailable, StorageUnavailable
 from danqing_server.models import Billed, TaskError
 from danqing_server.retry import LEASE_IN_DOUBT, Failure, FailureKind
+from danqing_server.worker import texts
 
 __all__ = ["Interruption", "error_of", "failure_of", "interruption_of"]
 
@@ -75,13 +76,11 @@ def failure_of(error: BaseException, *, call_open: bool) -> Failure:
             of_model=isinstance(error, RateLimited) and error.scope == "model",
         )
     if isinstance(error, StorageUnavailable):
-        message = "the picture storage is full or cannot be written"
-        return Failure(kind=FailureKind.STORAGE, error=_error("storage_unavailable", message))
+        return Failure(kind=FailureKind.STORAGE, error=_error("storage_unavailable", texts.STORAGE_FULL()))
     if isinstance(error, SourceUnavailable):
-        message = "the provider's link to the finished picture does not answer"
-        return Failure(kind=FailureKind.STORAGE, error=_error("download_failed", message))
+        return Failure(kind=FailureKind.STORAGE, error=_error("download_failed", texts.LINK_SILENT()))
     # The text of an exception nobody planned may hold anything: it goes to the log, never to the user.
-    message = f"the provider plugin failed ({type(error).__name__})"
+    message = texts.PLUGIN_FAILED(error=type(error).__name__)
     kind = FailureKind.UNKNOWN if call_open else FailureKind.UNBILLED
     return Failure(kind=kind, error=_error("plugin_error", message))
 
@@ -89,11 +88,11 @@ def failure_of(error: BaseException, *, call_open: bool) -> Failure:
 def interruption_of(why: Interruption) -> Failure:
     """Return how an attempt failed that the server itself ended."""
     if why is Interruption.GIVEN_BACK:
-        message = "the process that carried it out stopped; it goes on elsewhere"
+        message = texts.GIVEN_BACK()
         return Failure(
             kind=FailureKind.GIVEN_BACK, error=TaskError(code="given_back", message=message, retryable=True)
         )
-    message = "the task was not finished by its deadline"
+    message = texts.DEADLINE()
     return Failure(
         kind=FailureKind.DEADLINE,
         error=TaskError(code="deadline_exceeded", message=message, retryable=True),

@@ -11,6 +11,7 @@ from danqing_server.assets.storage import Assets
 from danqing_server.clock import Clock
 from danqing_server.errors import DanqingError, PictureRejected, SourceUnavailable, StorageUnavailable
 from danqing_server.models import Billed, Output, OutputState, TaskError
+from danqing_server.worker import texts
 from danqing_server.worker.ledger import Ledger
 
 __all__ = ["Keeper"]
@@ -96,7 +97,7 @@ class Keeper:
         return None
 
     def _fail(self, index: int, error: PictureRejected) -> None:
-        message = f"what the provider delivered cannot be kept: {error}"
+        message = texts.CANNOT_BE_KEPT(why=error.message)
         failed = TaskError(code=f"picture_{error.code}", message=message, billed=Billed.YES)
         self.ledger.note_output(Output(index=index, state=OutputState.FAILED, at=self.clock.now(), error=failed))
 

@@ -21,15 +21,18 @@ from danqing_plugins import (
     Reference,
     ReferenceData,
     Source,
+    Text,
     Unavailable,
 )
 from danqing_server.assets.fetching import fetch_public
 from danqing_server.assets.keys import media_type_of
+from danqing_server.assets.texts import NOT_HERE
 from danqing_server.errors import AttemptLost, NotFound, PictureRejected, SourceUnavailable
 from danqing_server.ids import new_token
 from danqing_server.log import get_logger
 from danqing_server.models import CallOutcome, CallRecord, Output, OutputState
 from danqing_server.retry import LEASE_IN_DOUBT, REFERENCE_UNAVAILABLE, ambiguity_allows
+from danqing_server.worker import texts
 from danqing_server.worker.failures import error_of
 from danqing_server.worker.keeping import Keeper
 from danqing_server.worker.ledger import Ledger
@@ -147,10 +150,12 @@ class TaskRun:
             )
         except SourceUnavailable as error:
             if not (error.gone or error.refused):
-                raise Unavailable(f"{reference.field}: {error}", code=REFERENCE_UNAVAILABLE) from error
-            raise InvalidRequest(f"{reference.field}: {error}", code="reference_refused") from error
-        except (NotFound, PictureRejected) as error:
-            raise InvalidRequest(f"{reference.field}: {error}", code="reference_refused") from error
+                raise Unavailable(_about(reference, error.message), code=REFERENCE_UNAVAILABLE) from error
+            raise InvalidRequest(_about(reference, error.message), code="reference_refused") from error
+        except PictureRejected as error:
+            raise InvalidRequest(_about(reference, error.message), code="reference_refused") from error
+        except NotFound as error:
+            raise InvalidRequest(_about(reference, NOT_HERE()), code="reference_refused") from error
         return ReferenceData(body=body, media_type=media_type)
 
     def _awaited(self, index: int) -> bool:
@@ -164,7 +169,7 @@ class TaskRun:
         if self.ledger.late:
             raise AttemptLost(task.id)
         if not ambiguity_allows(task, indexes, self.tools.policy):
-            raise OutcomeUnknown("an earlier call may have been billed, and the policy allows no further one")
+            raise OutcomeUnknown(texts.CALL_LEFT_OPEN())
         self._require_lease()
         self._handed_over.difference_update(indexes)
         if task.single_call and task.attempt is not None and task.attempt.id not in task.calls:
@@ -209,7 +214,11 @@ class TaskRun:
             return
         if record is not None:
             self.ledger.note_call(record.changed(outcome=CallOutcome.UNSENT))
-        raise Unavailable("this worker's lease is in doubt; no call was sent", code=LEASE_IN_DOUBT)
+        raise Unavailable(texts.LEASE_DOUBTED(), code=LEASE_IN_DOUBT)
+
+
+def _about(reference: Reference, why: str) -> Text:
+    return texts.OF_REFERENCE(field=reference.field, why=why)
 
 
 @attrs.define(eq=False)

@@ -8,6 +8,7 @@ from danqing_server.models import CallOutcome, Status, Task, TaskError
 from danqing_server.retry import Decision, Failure, FailureKind, Finish, decide, open_calls
 from danqing_server.store import transitions
 from danqing_server.store.changes import Change
+from danqing_server.worker import texts
 from danqing_server.worker.ledger import Ledger
 from danqing_server.worker.telling import entry_of, event_of
 from danqing_server.worker.tools import Tools
@@ -61,9 +62,9 @@ def _settlement(task: Task, tools: Tools) -> tuple[Change, Decision]:
 
 def _failure(call_was_open: bool) -> Failure:
     if call_was_open:
-        message = "the process that carried it out died during a call, which may have been billed"
+        message = texts.DIED_IN_CALL()
         error = TaskError(code="worker_lost", message=message, retryable=True)
         return Failure(kind=FailureKind.UNKNOWN, error=error)
-    message = "the processes that carried it out died, each before a call was sent"
+    message = texts.DIED_BEFORE_CALLS()
     error = TaskError(code="poison", message=message, retryable=True)
     return Failure(kind=FailureKind.WORKER_LOST, error=error)

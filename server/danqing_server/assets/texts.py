@@ -1,0 +1,138 @@
+"""What users read of pictures that cannot be taken, fetched or kept."""
+
+from __future__ import annotations
+
+from danqing_plugins import Message, Text
+
+__all__ = [
+    "BASE64_BREAKS_OFF",
+    "BASE64_CONTINUES",
+    "BASE64_DAMAGED",
+    "BASE64_FOREIGN",
+    "CUT_OFF",
+    "EMPTY",
+    "FORMS",
+    "NOT_A_DATA_URI",
+    "NOT_A_PICTURE",
+    "NOT_A_REFERENCE",
+    "NOT_DECODABLE",
+    "NOT_HERE",
+    "NOT_TEXT",
+    "SOURCE_ANSWERED",
+    "SOURCE_BROKE_OFF",
+    "SOURCE_ENDED_EARLY",
+    "SOURCE_MALFORMED",
+    "SOURCE_NOT_HTTP",
+    "SOURCE_NOT_PUBLIC",
+    "SOURCE_REDIRECTS",
+    "SOURCE_REDIRECTS_TO",
+    "SOURCE_REDIRECTS_WITH_PASSWORD",
+    "SOURCE_SILENT",
+    "SOURCE_SLOW",
+    "TOO_LARGE_TO_DECODE",
+    "TOO_MANY",
+    "TOO_MANY_BYTES",
+    "TOO_MANY_PIXELS",
+    "TOO_MANY_TAGS",
+    "URL_WITH_PASSWORD",
+    "WRONG_SHAPE",
+]
+
+FORMS = Text(
+    "an http(s) URL, data:image/<format>;base64,..., or one of this server's own pictures",
+    "http(s) 地址、data:image/<format>;base64,... 或本服务器上的图片",
+)
+WRONG_SHAPE = Message(
+    key="reference_shape",
+    en="a string or a list of strings: {forms}",
+    zh="必须是字符串或字符串数组：{forms}",
+)
+TOO_MANY = Message(key="too_many_references", en="at most {most} references", zh="参考图最多 {most} 张")
+NOT_TEXT = Message(key="reference_not_text", en="not a string; allowed: {forms}", zh="不是字符串；可用：{forms}")
+NOT_A_REFERENCE = Message(
+    key="reference_kind", en="no such kind of reference; allowed: {forms}", zh="不支持这种参考图；可用：{forms}"
+)
+URL_WITH_PASSWORD = Message(
+    key="url_with_password", en="a URL must not hold a user name or password", zh="地址中不能包含用户名或密码"
+)
+NOT_A_DATA_URI = Message(
+    key="not_a_data_uri",
+    en="a data URI must begin with data:image/<format>;base64,",
+    zh="data URI 必须以 data:image/<format>;base64, 开头",
+)
+NOT_HERE = Message(
+    key="no_such_picture", en="no such picture here, or no longer", zh="此服务器上没有这张图片，或已被删除"
+)
+
+TOO_MANY_BYTES = Message(key="too_many_bytes", en="larger than {most} bytes", zh="超过 {most} 字节")
+TOO_MANY_PIXELS = Message(
+    key="too_many_pixels",
+    en="{width}x{height} are {pixels} pixels; at most {most} are kept",
+    zh="{width}x{height} 共 {pixels} 像素，最多允许 {most} 像素",
+)
+NOT_A_PICTURE = Message(
+    key="not_a_picture",
+    en="not a picture of a known kind ({kinds})",
+    zh="不是支持的图片格式（{kinds}）",
+)
+TOO_LARGE_TO_DECODE = Message(
+    key="too_large_to_decode", en="the {kind} picture is too large to be decoded", zh="{kind} 图片过大，无法解码"
+)
+TOO_MANY_TAGS = Message(
+    key="too_many_tags",
+    en="the tiff picture has {tags} tags, at most {most}",
+    zh="tiff 图片有 {tags} 个标签，最多允许 {most} 个",
+)
+NOT_DECODABLE = Message(
+    key="not_decodable",
+    en="a {kind} picture cannot be decoded here, and so not be proved whole",
+    zh="此服务器无法解码 {kind} 图片，因此无法确认其完整",
+)
+CUT_OFF = Message(key="cut_off", en="the {kind} picture is cut off or damaged", zh="{kind} 图片不完整或已损坏")
+EMPTY = Message(key="picture_empty", en="the picture is empty", zh="图片为空")
+BASE64_DAMAGED = Message(key="base64_damaged", en="the base64 is damaged: {what}", zh="base64 已损坏：{what}")
+BASE64_BREAKS_OFF = Message(
+    key="base64_breaks_off",
+    en="it breaks off after {count} characters, in the middle of a byte",
+    zh="在第 {count} 个字符后中断，最后一个字节不完整",
+)
+BASE64_CONTINUES = Message(
+    key="base64_continues", en="there is more after its padding ('=')", zh="填充符（=）之后还有内容"
+)
+BASE64_FOREIGN = Message(
+    key="base64_foreign",
+    en="character {at}, not counting white space, is none of base64's",
+    zh="第 {at} 个字符（不计空白）不是 base64 字符",
+)
+
+SOURCE_SLOW = Message(key="source_slow", en="the picture's source was too slow", zh="图片来源响应过慢")
+SOURCE_MALFORMED = Message(key="source_malformed", en="the picture's URL is malformed", zh="图片地址格式错误")
+SOURCE_NOT_PUBLIC = Message(
+    key="source_not_public", en="the URL leads to an address that is not public", zh="该地址指向非公网主机"
+)
+SOURCE_SILENT = Message(key="source_silent", en="the picture's source cannot be reached", zh="无法连接图片来源")
+SOURCE_BROKE_OFF = Message(
+    key="source_broke_off", en="the picture's source broke off ({error})", zh="图片来源的连接中断（{error}）"
+)
+SOURCE_NOT_HTTP = Message(
+    key="source_not_http", en="the picture's URL is neither http nor https", zh="图片地址不是 http 或 https"
+)
+SOURCE_REDIRECTS = Message(
+    key="source_redirects",
+    en="the picture's source redirects more than {most} times",
+    zh="图片来源的重定向超过 {most} 次",
+)
+SOURCE_REDIRECTS_TO = Message(
+    key="source_redirects_to", en="the picture's source redirects to {scheme!r}", zh="图片来源重定向到 {scheme!r}"
+)
+SOURCE_REDIRECTS_WITH_PASSWORD = Message(
+    key="source_redirects_with_password",
+    en="the picture's source redirects with a password",
+    zh="图片来源重定向到带密码的地址",
+)
+SOURCE_ANSWERED = Message(
+    key="source_answered", en="the picture's source answered {status}", zh="图片来源返回 {status}"
+)
+SOURCE_ENDED_EARLY = Message(
+    key="source_ended_early", en="{got} of {announced} bytes came", zh="只收到 {got} 字节，应为 {announced} 字节"
+)

@@ -1,0 +1,73 @@
+"""What a task's user reads of how its attempts ended."""
+
+from __future__ import annotations
+
+from danqing_plugins import Message
+
+__all__ = [
+    "CALL_LEFT_OPEN",
+    "CANNOT_BE_KEPT",
+    "DEADLINE",
+    "DIED_BEFORE_CALLS",
+    "DIED_IN_CALL",
+    "GIVEN_BACK",
+    "LEASE_DOUBTED",
+    "LINK_SILENT",
+    "NOTHING_DELIVERED",
+    "OF_REFERENCE",
+    "PLUGIN_FAILED",
+    "SPEND_LIMIT",
+    "STORAGE_FULL",
+]
+
+STORAGE_FULL = Message(
+    key="storage_full", en="the picture storage is full or cannot be written", zh="图片存储已满或无法写入"
+)
+LINK_SILENT = Message(
+    key="link_silent",
+    en="the provider's link to the finished picture does not answer",
+    zh="服务提供方给出的图片链接没有响应",
+)
+PLUGIN_FAILED = Message(
+    key="plugin_failed", en="the provider plugin failed ({error})", zh="服务提供方插件出错（{error}）"
+)
+GIVEN_BACK = Message(
+    key="given_back",
+    en="the process that carried it out stopped; it goes on elsewhere",
+    zh="执行任务的进程已停止，任务将在其他进程继续",
+)
+DEADLINE = Message(key="deadline", en="the task was not finished by its deadline", zh="任务未在截止时间前完成")
+DIED_IN_CALL = Message(
+    key="died_in_call",
+    en="the process that carried it out died during a call, which may have been billed",
+    zh="执行任务的进程在调用期间异常退出，该次调用可能已计费",
+)
+DIED_BEFORE_CALLS = Message(
+    key="died_before_calls",
+    en="the processes that carried it out died, each before a call was sent",
+    zh="执行任务的进程多次异常退出，每次都在发出调用之前",
+)
+NOTHING_DELIVERED = Message(
+    key="nothing_delivered",
+    en="the provider answered without all the pictures; they may have been billed",
+    zh="服务提供方的响应缺少图片，这些图片可能已计费",
+)
+CALL_LEFT_OPEN = Message(
+    key="call_left_open",
+    en="an earlier call may have been billed, and the policy allows no further one",
+    zh="先前的调用可能已计费，按照策略不再重试",
+)
+LEASE_DOUBTED = Message(
+    key="lease_doubted",
+    en="this worker's lease is in doubt; no call was sent",
+    zh="此工作进程的租约不确定，未发出调用",
+)
+SPEND_LIMIT = Message(
+    key="spend_limit", en="the provider's spend limit for today is reached", zh="已达到该服务提供方今日的消费上限"
+)
+CANNOT_BE_KEPT = Message(
+    key="cannot_be_kept",
+    en="what the provider delivered cannot be kept: {why}",
+    zh="服务提供方返回的内容无法保存：{why}",
+)
+OF_REFERENCE = Message(key="of_reference", en="{field}: {why}", zh="参考图 {field}：{why}")
