@@ -11,12 +11,14 @@ from danqing_providers.ark_sandbox.faults import ON_DOWNLOAD, Fault, FaultKind
 from danqing_providers.ark_sandbox.gallery import Picture
 from danqing_providers.ark_sandbox.keys import REQUEST_ID, STUDIO
 from danqing_providers.ark_sandbox.links import PICTURE_PATH, LinkRefused
-from danqing_providers.ark_sandbox.mischief import send_slowly, send_truncated
+from danqing_providers.ark_sandbox.mischief import page, send_slowly, send_truncated
+from danqing_providers.ark_sandbox.studio import Studio
 
 __all__ = ["download"]
 
 _XML: Final = '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{}</Code><Message>{}</Message>'
 _XML_END: Final = "<RequestId>{}</RequestId><HostId>sandbox</HostId></Error>"
+_PIECES: Final = 20
 _CODES: Final = {403: "AccessDenied", 404: "NoSuchKey"}
 
 
@@ -32,10 +34,22 @@ async def download(request: web.Request) -> web.StreamResponse:
     if picture is None:
         return _xml(request, 404, "NoSuchKey", "The specified key does not exist.")
     studio.counters["downloads"] += 1
+    if (away := _away(studio, picture)) is not None:
+        return _xml(request, away, _CODES.get(away, "InternalError"), "Injected by the sandbox.")
     fault = studio.strike(ON_DOWNLOAD, picture.prompt, {picture.model}, image_index=picture.index, stage="download")
     if fault is not None and fault.kind is FaultKind.DOWNLOAD_STATUS:
         return _xml(request, fault.status, _CODES.get(fault.status, "InternalError"), "Injected by the sandbox.")
     return await _send(request, picture, await studio.gallery.bytes_of(picture), fault)
+
+
+def _away(studio: Studio, picture: Picture) -> int | None:
+    """Return the status of a link that does not work at the age that it has, None for one that does."""
+    age_s = studio.clock() - picture.made_s
+    for kind in (FaultKind.DOWNLOAD_LATE, FaultKind.DOWNLOAD_DIES):
+        fault = studio.strike({kind}, picture.prompt, {picture.model}, image_index=picture.index)
+        if fault is not None and (age_s < fault.seconds) is (kind is FaultKind.DOWNLOAD_LATE):
+            return fault.status
+    return None
 
 
 async def _send(request: web.Request, picture: Picture, content: bytes, fault: Fault | None) -> web.StreamResponse:
@@ -43,6 +57,12 @@ async def _send(request: web.Request, picture: Picture, content: bytes, fault: F
         return web.Response(body=content, content_type=picture.content_type)
     if fault.kind is FaultKind.DOWNLOAD_TRUNCATE:
         return await send_truncated(request, content, picture.content_type)
+    if fault.kind is FaultKind.DOWNLOAD_HTML:
+        return web.Response(text=page(200), content_type="text/html")
+    if fault.kind is FaultKind.DOWNLOAD_TRICKLE:
+        piece = len(content) // _PIECES + 1
+        pause_s = fault.seconds / _PIECES
+        return await send_slowly(request, content, picture.content_type, pause_s, piece_bytes=piece)
     return await send_slowly(request, content, picture.content_type, fault.seconds)
 
 

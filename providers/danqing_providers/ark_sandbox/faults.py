@@ -10,7 +10,16 @@ import attrs
 
 from danqing_providers.ark_sandbox.errors import ArkError
 
-__all__ = ["AFTER_BILLING", "BEFORE_WORK", "ON_DOWNLOAD", "Fault", "FaultKind", "FaultRules", "parse_fault"]
+__all__ = [
+    "AFTER_BILLING",
+    "BEFORE_WORK",
+    "ODD_ANSWERS",
+    "ON_DOWNLOAD",
+    "Fault",
+    "FaultKind",
+    "FaultRules",
+    "parse_fault",
+]
 
 
 class FaultKind(StrEnum):
@@ -19,6 +28,7 @@ class FaultKind(StrEnum):
     LATENCY = "latency"
     STATUS = "status"
     HTML_502 = "html_502"
+    HTML = "html"
     RESET_BEFORE_BILLING = "reset_before_billing"
     RESET_AFTER_BILLING = "reset_after_billing"
     TRUNCATE = "truncate"
@@ -33,12 +43,24 @@ class FaultKind(StrEnum):
     DOWNLOAD_STATUS = "download_status"
     DOWNLOAD_TRUNCATE = "download_truncate"
     DOWNLOAD_TIMEOUT_REFERENCE = "download_timeout_reference"
+    DOWNLOAD_LATE = "download_late"
+    DOWNLOAD_DIES = "download_dies"
+    DOWNLOAD_TRICKLE = "download_trickle"
+    DOWNLOAD_HTML = "download_html"
+    ANSWER_STATUS = "answer_status"
+    ANSWER_BOM = "answer_bom"
+    ANSWER_LENGTH = "answer_length"
+    ANSWER_TYPE = "answer_type"
+    ANSWER_BYTES = "answer_bytes"
+    ANSWER_LINKS = "answer_links"
+    STREAM_SAMPLE = "stream_sample"
 
 
 BEFORE_WORK: Final = frozenset(
     {
         FaultKind.STATUS,
         FaultKind.HTML_502,
+        FaultKind.HTML,
         FaultKind.RESET_BEFORE_BILLING,
         FaultKind.DOWNLOAD_TIMEOUT_REFERENCE,
         FaultKind.MODERATION,
@@ -47,14 +69,43 @@ BEFORE_WORK: Final = frozenset(
 AFTER_BILLING: Final = frozenset(
     {FaultKind.RESET_AFTER_BILLING, FaultKind.TRUNCATE, FaultKind.STALL, FaultKind.SLOW}
 )
-ON_DOWNLOAD: Final = frozenset({FaultKind.DOWNLOAD_STATUS, FaultKind.DOWNLOAD_TRUNCATE, FaultKind.SLOW})
+ON_DOWNLOAD: Final = frozenset(
+    {
+        FaultKind.DOWNLOAD_STATUS,
+        FaultKind.DOWNLOAD_TRUNCATE,
+        FaultKind.DOWNLOAD_TRICKLE,
+        FaultKind.DOWNLOAD_HTML,
+        FaultKind.SLOW,
+    }
+)
+ODD_ANSWERS: Final = (
+    FaultKind.ANSWER_STATUS,
+    FaultKind.ANSWER_BOM,
+    FaultKind.ANSWER_LENGTH,
+    FaultKind.ANSWER_TYPE,
+    FaultKind.ANSWER_BYTES,
+    FaultKind.ANSWER_LINKS,
+    FaultKind.STREAM_SAMPLE,
+)
+"""Answers that are billed, whole and readable, and not in the usual form; several may strike one request."""
 
 _STAGES: Final[Mapping[FaultKind, tuple[str, str]]] = {
     FaultKind.MODERATION: ("input", "output"),
     FaultKind.SLOW: ("answer", "download"),
 }
+_FORMS: Final[Mapping[FaultKind, tuple[str, ...]]] = {
+    FaultKind.ANSWER_BYTES: ("alone", "with_link", "lines", "unpadded"),
+    FaultKind.ANSWER_LINKS: ("path", "host"),
+}
 _DEFAULTS: Final[Mapping[FaultKind, Mapping[str, Any]]] = {
+    FaultKind.HTML: {"status": 403},
     FaultKind.DOWNLOAD_STATUS: {"status": 403},
+    FaultKind.DOWNLOAD_LATE: {"status": 404, "seconds": 2.0},
+    FaultKind.DOWNLOAD_DIES: {"status": 404, "seconds": 0.0},
+    FaultKind.DOWNLOAD_TRICKLE: {"seconds": 5.0},
+    FaultKind.ANSWER_STATUS: {"status": 202},
+    FaultKind.ANSWER_BYTES: {"form": "alone"},
+    FaultKind.ANSWER_LINKS: {"form": "path"},
     FaultKind.STALL: {"seconds": 30.0},
     FaultKind.STREAM_ERROR: {"image_index": 0},
     FaultKind.STREAM_CUT: {"image_index": 0},
@@ -68,7 +119,9 @@ class Fault:
 
     It strikes where `prompt` (a part of it), `model` (its id) and `image_index` match; None matches all. `times` is
     how often; None is always. `seconds` is the delay of `latency`, the silence of `stall`, the pause between two
-    bytes of `slow`. `status`, `code`, `message`, `unwrapped`, `retry_after_s` are the answer of `status`,
+    bytes of `slow`, the age of the picture for `download_late` and `download_dies`, the whole of
+    `download_trickle`. `extra_bytes` is what `answer_length` announces too many, `form` how `answer_bytes` and
+    `answer_links` write them. `status`, `code`, `message`, `unwrapped`, `retry_after_s` are the answer of `status`,
     `download_status`, `image_error` and `stream_error`. `on` is `input` or `output` for `moderation`, `answer` or
     `download` for `slow`; the first is the default.
     """
@@ -85,6 +138,8 @@ class Fault:
     unwrapped: bool = False
     retry_after_s: int | None = None
     on: str | None = None
+    extra_bytes: int = 2
+    form: str | None = None
 
     def matches(self, prompt: str, models: Collection[str], image_index: int | None) -> bool:
         """Say whether the rule is meant for this request, or for this picture of it."""
@@ -126,10 +181,14 @@ _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "unwrapped": (bool,),
     "retry_after_s": (int, type(None)),
     "on": (str, type(None)),
+    "extra_bytes": (int,),
+    "form": (str,),
 }
 
 
-_NOT_NEGATIVE: Final = frozenset({"times", "seconds", "image_index", "retry_after_s"})
+_NOT_NEGATIVE: Final = frozenset({"times", "seconds", "image_index", "retry_after_s", "extra_bytes"})
+_LEAST_STATUS: Final[Mapping[FaultKind, int]] = {FaultKind.ANSWER_STATUS: 200}
+_MOST_STATUS: Final[Mapping[FaultKind, int]] = {FaultKind.ANSWER_STATUS: 203}
 
 
 def parse_fault(rule: Any, where: str) -> Fault:
@@ -154,10 +213,18 @@ def _check_field(kind: FaultKind, name: str, value: Any, where: str) -> None:
         raise ValueError(f"{where}: {value!r} has the wrong type")
     if name in _NOT_NEGATIVE and value is not None and value < 0:
         raise ValueError(f"{where}: {value!r} is negative")
-    if name == "status" and not 400 <= value <= 599:
-        raise ValueError(f"{where}: {value!r} is not between 400 and 599")
+    if name == "status":
+        _check_status(kind, value, where)
+    if name == "form" and value not in _FORMS.get(kind, ()):
+        raise ValueError(f"{where}: {value!r} is none of {_FORMS.get(kind, ())}")
     if name == "on" and value is not None and value not in _STAGES.get(kind, ()):
         raise ValueError(f"{where}: {value!r} is none of {_STAGES.get(kind, ())}")
+
+
+def _check_status(kind: FaultKind, value: int, where: str) -> None:
+    least, most = _LEAST_STATUS.get(kind, 400), _MOST_STATUS.get(kind, 599)
+    if not least <= value <= most:
+        raise ValueError(f"{where}: {value!r} is not between {least} and {most}")
 
 
 @attrs.define
@@ -176,6 +243,9 @@ class FaultRules:
     def add(self, faults: Iterable[Fault]) -> None:
         """Put *faults* behind those in force."""
         self._live += [_Live(fault, fault.times) for fault in faults]
+
+    def __bool__(self) -> bool:
+        return bool(self._live)
 
     def clear(self) -> None:
         """Drop all."""

@@ -14,6 +14,7 @@ from danqing_providers.ark_sandbox.errors import error_body
 from danqing_providers.ark_sandbox.faults import AFTER_BILLING, BEFORE_WORK, Fault, FaultKind
 from danqing_providers.ark_sandbox.keys import CLIENT_REQUEST_ID, REQUEST_ID, STUDIO
 from danqing_providers.ark_sandbox.ledger import fingerprint
+from danqing_providers.ark_sandbox.oddities import Oddities
 from danqing_providers.ark_sandbox.orders import Caller, Order, settle
 from danqing_providers.ark_sandbox.streaming import stream_answer
 from danqing_providers.ark_sandbox.studio import Made, Refused, Studio
@@ -57,15 +58,16 @@ async def _first_fault(studio: Studio, order: Order) -> Fault | None:
 def _refuse(request: web.Request, order: Order, fault: Fault) -> web.Response:
     if fault.kind is FaultKind.RESET_BEFORE_BILLING:
         return mischief.reset(request)
-    if fault.kind is FaultKind.HTML_502:
-        return web.Response(status=502, text=mischief.HTML_502, content_type="text/html")
+    headers = {} if fault.retry_after_s is None else {"Retry-After": str(fault.retry_after_s)}
+    if fault.kind in (FaultKind.HTML_502, FaultKind.HTML):
+        status = 502 if fault.kind is FaultKind.HTML_502 else fault.status
+        return web.Response(status=status, text=mischief.page(status), content_type="text/html", headers=headers)
     if fault.kind is FaultKind.MODERATION:
         raise errors.text_refused()
     if fault.kind is FaultKind.DOWNLOAD_TIMEOUT_REFERENCE:
         urls = [reference.url for reference in order.references if reference.url]
         raise errors.download_timeout(urls[0] if urls else "https://example.com/reference.png")
     body = error_body(fault.error(), request[REQUEST_ID], unwrapped=fault.unwrapped)
-    headers = {} if fault.retry_after_s is None else {"Retry-After": str(fault.retry_after_s)}
     return _json(body, fault.status, headers)
 
 
@@ -78,7 +80,8 @@ async def _whole_answer(request: web.Request, studio: Studio, order: Order) -> w
     made = [outcome.picture for outcome in outcomes if isinstance(outcome, Made)]
     if not made:
         raise next(outcome.error for outcome in outcomes if isinstance(outcome, Refused))
-    data = [await _item(studio, order, outcome) for outcome in outcomes]
+    oddities = studio.oddities(order)
+    data = [await _item(studio, order, outcome, oddities) for outcome in outcomes]
     body = {
         "model": order.request.model_name,
         "created": int(studio.clock()),
@@ -90,10 +93,10 @@ async def _whole_answer(request: web.Request, studio: Studio, order: Order) -> w
     await studio.bill(order, made)
     if fault := studio.strike_order(AFTER_BILLING, order, stage="answer"):
         return await mischief.misbehave(request, fault, orjson.dumps(body), "application/json")
-    return _json(body)
+    return await oddities.send(request, orjson.dumps(body)) if oddities else _json(body)
 
 
-async def _item(studio: Studio, order: Order, outcome: Made | Refused) -> dict[str, Any]:
+async def _item(studio: Studio, order: Order, outcome: Made | Refused, oddities: Oddities) -> dict[str, Any]:
     if isinstance(outcome, Made):
-        return await studio.item(order, outcome.picture)
+        return await studio.item(order, outcome.picture, oddities)
     return {"error": inner_error(error_body(outcome.error, order.caller.request_id))}

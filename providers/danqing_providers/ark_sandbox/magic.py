@@ -18,7 +18,7 @@ from danqing_providers.ark_sandbox import errors
 from danqing_providers.ark_sandbox.faults import Fault, FaultKind, parse_fault
 from danqing_providers.ark_sandbox.prompts import prompt_hash
 
-__all__ = ["MAGIC_WORDS", "MagicCounts", "MagicWord", "magic_faults"]
+__all__ = ["MAGIC_WORDS", "MagicCounts", "MagicWord", "has_magic", "magic_faults"]
 
 _FORM: Final = re.compile(r"\[sandbox:([a-z0-9-]+)(?:=(\d+(?:\.\d+)?))?(?:\s*x(\d+))?\]", re.IGNORECASE)
 _PREFIX: Final = re.compile(r"\[sandbox:", re.IGNORECASE)
@@ -57,15 +57,27 @@ def _numbered(meaning: str, kind: FaultKind, value: str, default: float, **field
     return MagicWord(meaning=meaning, kind=kind, fields=fields, value=value, default=default)
 
 
+_LIMITED: Final = errors.rate_exceeded()
 _OVERLOADED: Final = errors.ArkError(429, "ServerOverloaded", "The service is currently overloaded.")
 _QUOTA: Final = errors.ArkError(429, "QuotaExceeded", "Your account has exceeded its free trial quota.")
 _OVERDUE: Final = errors.ArkError(403, "AccountOverdueError", "The request failed because your account is overdue.")
+_REFERENCE_AWAY: Final = errors.invalid_parameter(
+    "image", "Error while downloading: https://example.com/reference.png, status code: 503", verb="are"
+)
 _CLOSED: Final = errors.ArkError(404, "ModelNotOpen", "Your account has not activated the model.")
 
 MAGIC_WORDS: Final[Mapping[str, MagicWord]] = MappingProxyType(
     {
         "fail": _status("500 InternalServiceError, nothing billed", errors.internal_error()),
-        "429": _status("429 ModelAccountIpmRateLimitExceeded", errors.rate_exceeded()),
+        "429": attrs.evolve(
+            _status("429 ModelAccountIpmRateLimitExceeded, to be tried again after so many seconds (1)", _LIMITED),
+            value="retry_after_s",
+            default=1,
+        ),
+        "429-minute": _status(
+            "429 ModelAccountIpmRateLimitExceeded without Retry-After, as Ark answers until the minute is over",
+            _LIMITED,
+        ),
         "overloaded": _status("429 ServerOverloaded", _OVERLOADED),
         "quota": _status("429 QuotaExceeded: no use to retry", _QUOTA),
         "overdue": _status("403 AccountOverdueError", _OVERDUE),
@@ -90,6 +102,14 @@ MAGIC_WORDS: Final[Mapping[str, MagicWord]] = MappingProxyType(
         ),
         "slow": _numbered("the answer comes this many seconds (5) later", FaultKind.LATENCY, "seconds", 5),
         "html502": _plain("502 with an HTML page, as a gateway answers", FaultKind.HTML_502),
+        "html403": _plain("403 with an HTML page, as an edge answers that dislikes the prompt", FaultKind.HTML),
+        "html503": _numbered(
+            "503 with an HTML page, to be tried again after so many seconds (1)",
+            FaultKind.HTML,
+            "retry_after_s",
+            1,
+            status=503,
+        ),
         "reset": _plain("the connection is reset, nothing billed", FaultKind.RESET_BEFORE_BILLING),
         "reset-after-billing": _plain("billed, then the connection is reset", FaultKind.RESET_AFTER_BILLING),
         "truncate": _plain("billed, then the body is cut in the middle", FaultKind.TRUNCATE),
@@ -116,6 +136,7 @@ MAGIC_WORDS: Final[Mapping[str, MagicWord]] = MappingProxyType(
         "reference-timeout": _plain(
             '400 "Timeout while downloading url=..."', FaultKind.DOWNLOAD_TIMEOUT_REFERENCE
         ),
+        "reference-503": _status('400 "Error while downloading: ..., status code: 503"', _REFERENCE_AWAY),
         "download-status": _numbered(
             "the picture's link answers this status (403)", FaultKind.DOWNLOAD_STATUS, "status", 403
         ),
@@ -127,12 +148,54 @@ MAGIC_WORDS: Final[Mapping[str, MagicWord]] = MappingProxyType(
             1,
             on="download",
         ),
+        "link-late": _numbered(
+            "the picture's link is 404 until it is so many seconds (2) old",
+            FaultKind.DOWNLOAD_LATE,
+            "seconds",
+            2,
+        ),
+        "link-dies": _numbered(
+            "the picture's link is 404 from this age in seconds (0) on", FaultKind.DOWNLOAD_DIES, "seconds", 0
+        ),
+        "link-slow": _numbered(
+            "the picture's link takes this many seconds (5) in all", FaultKind.DOWNLOAD_TRICKLE, "seconds", 5
+        ),
+        "link-html": _plain("the picture's link gives 200 and an HTML page", FaultKind.DOWNLOAD_HTML),
+        "answer-status": _numbered(
+            "the usual answer with this status (202; 201)", FaultKind.ANSWER_STATUS, "status", 202
+        ),
+        "bom": _plain("the usual answer behind a byte-order mark", FaultKind.ANSWER_BOM),
+        "answer-length": _numbered(
+            "the usual answer, announced as so many bytes (2) longer than it is",
+            FaultKind.ANSWER_LENGTH,
+            "extra_bytes",
+            2,
+        ),
+        "mislabelled": _plain(
+            "the usual answer with a stream's `Content-Type`, a stream with that of JSON", FaultKind.ANSWER_TYPE
+        ),
+        "bytes": _plain("`b64_json` in place of the link", FaultKind.ANSWER_BYTES, form="alone"),
+        "both": _plain("`b64_json` beside a link that does not work", FaultKind.ANSWER_BYTES, form="with_link"),
+        "base64-lines": _plain("`b64_json` in lines of 76 characters", FaultKind.ANSWER_BYTES, form="lines"),
+        "base64-unpadded": _plain("`b64_json` without its `=`", FaultKind.ANSWER_BYTES, form="unpadded"),
+        "relative": _plain("links without a server: `/doubao-...`", FaultKind.ANSWER_LINKS, form="path"),
+        "hostless": _plain("links without a scheme: `//host/...`", FaultKind.ANSWER_LINKS, form="host"),
+        "stream-sample": _plain(
+            "a stream as Ark's page shows it: the lines after `data: {` have no `data:`", FaultKind.STREAM_SAMPLE
+        ),
     }
 )
 
 
+def has_magic(prompt: str) -> bool:
+    """Say whether there is any word in *prompt*."""
+    return _PREFIX.search(prompt) is not None
+
+
 def magic_faults(prompt: str) -> list[tuple[str, Fault]]:
     """Return the words in *prompt* with their faults. Raises: ArkError 400 for an unknown word."""
+    if not has_magic(prompt):
+        return []
     found = list(_FORM.finditer(prompt))
     if len(found) < len(_PREFIX.findall(prompt)) or any(match[1].lower() not in MAGIC_WORDS for match in found):
         known = ", ".join(f"[sandbox:{word}]" for word in MAGIC_WORDS)

@@ -6,21 +6,27 @@ import asyncio
 import socket
 import struct
 import time
+from http import HTTPStatus
 from typing import Final
 
 from aiohttp import web
 
 from danqing_providers.ark_sandbox.faults import Fault, FaultKind
 
-__all__ = ["HTML_502", "cut", "keep_silent", "misbehave", "reset", "send_slowly", "send_truncated"]
+__all__ = ["cut", "keep_silent", "misbehave", "page", "reset", "send_slowly", "send_truncated"]
 
-HTML_502: Final = (
-    "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n"
-    "<center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>istio-envoy</center>\r\n</body>\r\n</html>\r\n"
+_PAGE: Final = (
+    "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n"
+    "<center><h1>{0}</h1></center>\r\n<hr><center>istio-envoy</center>\r\n</body>\r\n</html>\r\n"
 )
-
 _LINGER_NOT: Final = struct.pack("ii", 1, 0)
 _SLICE_S: Final = 0.5
+
+
+def page(status: int) -> str:
+    """Return the HTML page that a gateway sends with *status*."""
+    known = status in {each.value for each in HTTPStatus}
+    return _PAGE.format(f"{status} {HTTPStatus(status).phrase}" if known else str(status))
 
 
 def reset(request: web.Request) -> web.Response:
@@ -66,14 +72,14 @@ async def send_truncated(request: web.Request, content: bytes, content_type: str
 
 
 async def send_slowly(
-    request: web.Request, content: bytes, content_type: str, pause_s: float
+    request: web.Request, content: bytes, content_type: str, pause_s: float, *, piece_bytes: int = 1
 ) -> web.StreamResponse:
-    """Send *content* byte by byte with *pause_s* between; ends early when the client has gone."""
+    """Send *content* in pieces with *pause_s* between; ends early when the client has gone."""
     answer = await _start(request, content, content_type)
-    for byte in content:
+    for at in range(0, len(content), piece_bytes):
         if not _is_connected(request):
             return answer
-        await answer.write(bytes([byte]))
+        await answer.write(content[at : at + piece_bytes])
         await asyncio.sleep(pause_s)
     return answer
 

@@ -6,10 +6,8 @@ client library stops at it when it comes, so that both ways can be asked for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
-import orjson
 from aiohttp import web
 
 from danqing_providers.ark_sandbox import mischief
@@ -17,17 +15,13 @@ from danqing_providers.ark_sandbox.answers import inner_error, usage
 from danqing_providers.ark_sandbox.errors import error_body
 from danqing_providers.ark_sandbox.faults import AFTER_BILLING, Fault, FaultKind
 from danqing_providers.ark_sandbox.gallery import Picture
+from danqing_providers.ark_sandbox.oddities import Oddities, encode_event
 from danqing_providers.ark_sandbox.orders import Order
 from danqing_providers.ark_sandbox.studio import Made, Refused, Studio
 
-__all__ = ["encode_event", "stream_answer"]
+__all__ = ["stream_answer"]
 
 _DONE: Final = b"data: [DONE]\n\n"
-
-
-def encode_event(name: str, data: Mapping[str, Any]) -> bytes:
-    """Return one event: its name, its data on one line, an empty line."""
-    return b"event: %b\ndata: %b\n\n" % (name.encode(), orjson.dumps(data))
 
 
 class _Broken(Exception):
@@ -36,10 +30,14 @@ class _Broken(Exception):
 
 async def stream_answer(request: web.Request, studio: Studio, order: Order) -> web.StreamResponse:
     """Answer *order* with a stream; each picture is billed before its event is sent."""
-    answer = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
+    oddities = studio.oddities(order)
+    headers = {"Content-Type": oddities.stream_type, "Cache-Control": "no-cache"}
+    answer = web.StreamResponse(status=oddities.status, headers=headers)
     await answer.prepare(request)
-    stream = _Stream(request, answer, studio, order)
+    stream = _Stream(request, answer, studio, order, oddities)
     try:
+        if oddities.mark:
+            await answer.write(oddities.mark)
         await stream.send_pictures()
         await stream.send_end()
     except (_Broken, ConnectionError):
@@ -49,11 +47,14 @@ async def stream_answer(request: web.Request, studio: Studio, order: Order) -> w
 
 
 class _Stream:
-    def __init__(self, request: web.Request, answer: web.StreamResponse, studio: Studio, order: Order) -> None:
+    def __init__(
+        self, request: web.Request, answer: web.StreamResponse, studio: Studio, order: Order, oddities: Oddities
+    ) -> None:
         self._request = request
         self._answer = answer
         self._studio = studio
         self._order = order
+        self._oddities = oddities
         self._made: list[Picture] = []
 
     async def send_pictures(self) -> None:
@@ -69,7 +70,7 @@ class _Stream:
             body = error_body(fault.error(), self._order.caller.request_id)
             await self._answer.write(encode_event("error", {"error": inner_error(body)}))
             raise _Broken
-        item = await self._studio.item(self._order, made.picture)
+        item = await self._studio.item(self._order, made.picture, self._oddities)
         await self._studio.bill(self._order, [made.picture])
         self._made.append(made.picture)
         if self._studio.strike_order({FaultKind.STREAM_CUT}, self._order, index):
@@ -106,7 +107,7 @@ class _Stream:
         name = f"image_generation.{event}"
         created = int(self._studio.clock())
         data = {"type": name, "model": self._order.request.model_name, "created": created, **fields}
-        await self._answer.write(encode_event(name, data))
+        await self._answer.write(self._oddities.event(name, data))
 
     def _error(self, refused: Refused) -> dict[str, str]:
         return inner_error(error_body(refused.error, self._order.caller.request_id))

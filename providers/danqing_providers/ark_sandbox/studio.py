@@ -24,11 +24,12 @@ from danqing_providers.ark_sandbox import errors
 from danqing_providers.ark_sandbox.catalogue import Catalogue
 from danqing_providers.ark_sandbox.config import SandboxConfig
 from danqing_providers.ark_sandbox.errors import ArkError
-from danqing_providers.ark_sandbox.faults import Fault, FaultKind, FaultRules
+from danqing_providers.ark_sandbox.faults import ODD_ANSWERS, Fault, FaultKind, FaultRules
 from danqing_providers.ark_sandbox.gallery import Gallery, Picture
 from danqing_providers.ark_sandbox.ledger import BilledImage, Ledger
 from danqing_providers.ark_sandbox.links import PICTURE_PATH, LinkRefused, Links, load_secret
-from danqing_providers.ark_sandbox.magic import MagicCounts
+from danqing_providers.ark_sandbox.magic import MagicCounts, has_magic
+from danqing_providers.ark_sandbox.oddities import Oddities
 from danqing_providers.ark_sandbox.orders import Order
 from danqing_providers.ark_sandbox.rate import ImageRate
 from danqing_providers.ark_sandbox.references import Reference, inspect_reference, thumbnail
@@ -155,6 +156,13 @@ class Studio:
         models = {model.id, order.request.model_name, *model.aliases}
         return self.strike(kinds, order.request.prompt, models, image_index=image_index, stage=stage)
 
+    def oddities(self, order: Order) -> Oddities:
+        """Return what is odd about the answer to *order*."""
+        if not self.rules and not has_magic(order.request.prompt):
+            return Oddities()
+        struck = [self.strike_order({kind}, order) for kind in ODD_ANSWERS]
+        return Oddities(fault for fault in struck if fault is not None)
+
     async def produce(self, order: Order) -> AsyncIterator[Made | Refused]:
         """Yield the outcome of each picture in turn; after an InternalServiceError the rest is not tried."""
         for index in range(order.count):
@@ -185,11 +193,12 @@ class Studio:
         await self.ledger.bill([_billed(order, picture) for picture in pictures])
         self.counters["images"] += len(pictures)
 
-    async def item(self, order: Order, picture: Picture) -> dict[str, Any]:
+    async def item(self, order: Order, picture: Picture, oddities: Oddities) -> dict[str, Any]:
         """Return the picture's entry in an answer: its link or its bytes, and what the model reports."""
         item: dict[str, Any] = {}
+        inline = order.request.inline or oddities.asks_for_bytes
+        content = await self.gallery.bytes_of(picture) if inline else b""
         if order.request.inline:
-            content = await self.gallery.bytes_of(picture)
             item["b64_json"] = base64.b64encode(content).decode()
         else:
             item["url"] = order.caller.base_url + self.links.sign(picture.path, self.clock())
@@ -198,7 +207,7 @@ class Studio:
             item["size"] = str(order.size)
         if "output_format" in reports:
             item["output_format"] = picture.output_format
-        return item
+        return oddities.item(item, content, order.caller.base_url) if oddities else item
 
 
 def _preview(content: bytes) -> bytes:

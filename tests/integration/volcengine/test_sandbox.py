@@ -94,6 +94,41 @@ class TestSandbox:
         await client.carry_out(run)
         assert (run.pictures[0].base64 or "").startswith(("/9j/", "iVBOR"))
 
+    @pytest.mark.parametrize(
+        "words",
+        [
+            "[sandbox:answer-status=201]",
+            "[sandbox:bom]",
+            "[sandbox:answer-length]",
+            "[sandbox:mislabelled]",
+            "[sandbox:bytes]",
+            "[sandbox:both]",
+            "[sandbox:base64-lines]",
+            "[sandbox:base64-unpadded]",
+            "[sandbox:relative]",
+            "[sandbox:hostless]",
+            "[sandbox:stream-sample]",
+            "[sandbox:bom][sandbox:mislabelled][sandbox:both][sandbox:answer-status]",
+        ],
+    )
+    @pytest.mark.parametrize("streamed", [True, False])
+    async def test_odd_answers_are_used(self, client: Client, words: str, streamed: bool) -> None:
+        """H3, H4, H5, H11, H12, H13, H20: whatever the form, one call brings both pictures."""
+        run = client.begin(
+            prompt=f"two images {words}",
+            size="1K",
+            sequential_image_generation="auto",
+            sequential_image_generation_options={"max_images": 2},
+            stream=streamed,
+        )
+        await client.carry_out(run)
+        assert set(run.pictures) == {0, 1}
+        assert run.outcomes == ["answered"]
+        for source in run.pictures.values():
+            if source.url is not None:
+                async with client.session.get(source.url) as response:
+                    assert response.content_type == "image/jpeg"
+
     async def test_references_of_our_own(self, client: Client) -> None:
         """A picture from our storage is sent as a data URI."""
         run = client.begin(size="1K", references=(Reference(field="image", asset="own"),))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from danqing_providers.ark_sandbox.streaming import encode_event
+from danqing_providers.ark_sandbox.oddities import encode_event
 
 
 class TestEncoding:
