@@ -7,11 +7,10 @@ picture is written and synced in the spool and then renamed into place, which al
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -24,15 +23,17 @@ from obstore.store import LocalStore, S3Store, from_url
 
 from danqing_server.assets.keys import media_type_of
 from danqing_server.assets.spool import Spool, sync_folder
+from danqing_server.assets.storage_failures import storage_failures
 from danqing_server.errors import SettingsError, StorageUnavailable
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, ObjectStore, RetryConfig, S3Config
 
-__all__ = ["Bucket", "Folder", "Place", "local_folder", "open_bucket", "open_folder", "storage_failures"]
+__all__ = ["PRIVATE_MODE", "Bucket", "Folder", "Place", "local_folder", "open_bucket", "open_folder"]
 
 T = TypeVar("T")
 
+PRIVATE_MODE = 0o700
 PART_BYTES = 8 * 1024 * 1024
 PARTS_AT_ONCE = 2
 CLIENT: ClientConfig = {"connect_timeout": timedelta(seconds=5), "timeout": timedelta(seconds=60)}
@@ -68,19 +69,6 @@ class Place(Protocol):
         """Prove that a small write works."""
 
 
-@contextmanager
-def storage_failures(action: str) -> Iterator[None]:
-    """Translate every failure of the disk or the bucket; *action* says what failed, in a few words."""
-    try:
-        yield
-    except OSError as error:
-        # obstore's own carry no number, and a text of pages that holds keys.
-        reason = os.strerror(error.errno) if error.errno else type(error).__name__
-        raise StorageUnavailable(f"{action}: {reason}") from error
-    except BaseError as error:
-        raise StorageUnavailable(f"{action}: {type(error).__name__}") from error
-
-
 @attrs.frozen(kw_only=True)
 class Folder:
     """Pictures in `root/<task_id>/`, on the same file system as the spool; `disk` runs what blocks."""
@@ -109,7 +97,7 @@ class Folder:
         return await asyncio.get_running_loop().run_in_executor(self.disk, function)
 
     def _put(self, spool: Spool, target: Path) -> None:
-        target.parent.mkdir(exist_ok=True)
+        target.parent.mkdir(PRIVATE_MODE, exist_ok=True)
         spool.move_to(target)
         # Both, always: another picture of the task may have made the folder and not yet synced its name.
         sync_folder(target.parent)
@@ -208,7 +196,14 @@ def _client(environment: Mapping[str, str]) -> ClientConfig:
 
 
 def open_folder(root: Path, spool: Path, disk: Executor) -> Folder:
-    """Take *root* as the place; both folders exist. Blocks; raises OSError."""
+    """Take *root* as the place; both folders exist. Blocks; raises OSError.
+
+    Other accounts of the machine are shut out at the top, so that nothing below, which may be millions of files of
+    an earlier release, has to be looked at.
+    """
+    with suppress(PermissionError):  # another account's folder, given to us: its owner decides
+        if root.stat().st_mode & 0o077:
+            root.chmod(PRIVATE_MODE)
     sync_folder(root)
     sync_folder(root.parent)
     return Folder(root=root, spool=spool, disk=disk, store=LocalStore(root))

@@ -84,7 +84,7 @@ class Spool:
 
 def _create_locked(path: Path) -> int:
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         # Another process's `remove_leftovers` may have come between the two lines above.
         if os.fstat(descriptor).st_nlink:

@@ -20,9 +20,10 @@ from danqing_plugins import Source
 from danqing_server.assets import texts
 from danqing_server.assets.inspection import Inspection, inspect_whole
 from danqing_server.assets.keys import check_key, check_task_id, input_key, media_type_of, output_key
-from danqing_server.assets.places import Place, local_folder, open_bucket, open_folder, storage_failures
+from danqing_server.assets.places import PRIVATE_MODE, Place, local_folder, open_bucket, open_folder
 from danqing_server.assets.sources import DownloadLimits, Write, pour
 from danqing_server.assets.spool import Spool, remove_leftovers
+from danqing_server.assets.storage_failures import storage_failures
 from danqing_server.errors import NotFound, PictureRejected, StorageUnavailable
 from danqing_server.models import Asset
 from danqing_server.settings import Settings
@@ -228,7 +229,8 @@ def open_assets(
     with storage_failures("opening the picture storage"):
         # Beside the pictures when they are local: a rename cannot cross file systems or bind mounts.
         spool = (settings.data_dir if root is None else root) / (".spool" if root else "spool")
-        spool.mkdir(parents=True, exist_ok=True)
+        spool.parent.mkdir(PRIVATE_MODE, parents=True, exist_ok=True)
+        spool.mkdir(PRIVATE_MODE, exist_ok=True)
         if place is None:
             place = (
                 open_bucket(settings.assets_url or "", settings.environment)

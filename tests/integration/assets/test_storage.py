@@ -6,6 +6,7 @@ import asyncio
 import base64
 import hashlib
 import os
+import stat
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -174,6 +175,29 @@ class TestDeleting:
         await assets.keep("task_1", 0, Source.from_bytes(picture()))
         await assets.delete_task("task_1")
         assert os.listdir(tmp_path / "pictures") == [".spool"]
+
+
+class TestE13Privacy:
+    """E13: other accounts of the machine neither list nor read pictures."""
+
+    async def test_everything_is_the_servers_own(self, assets: Assets, tmp_path: Path) -> None:
+        """Folders 0700, files 0600, whatever the umask."""
+        await assets.keep("t", 0, Source.from_bytes(picture()))
+        root = tmp_path / "pictures"
+        modes = {stat.S_IMODE(path.stat().st_mode) for path in (root, *root.rglob("*")) if path.is_dir()}
+        assert modes == {0o700}
+        assert {stat.S_IMODE(path.stat().st_mode) for path in root.rglob("*") if path.is_file()} == {0o600}
+
+    async def test_an_older_installation_is_shut_at_the_top(
+        self, tmp_path: Path, session: aiohttp.ClientSession
+    ) -> None:
+        """What lies below keeps its mode: nobody else comes that far, and there may be millions."""
+        old = tmp_path / "pictures" / "t" / "0-abc.png"
+        old.parent.mkdir(parents=True, mode=0o755)
+        old.write_bytes(picture())
+        async with open_assets(Settings(data_dir=tmp_path), session):
+            assert stat.S_IMODE((tmp_path / "pictures").stat().st_mode) == 0o700
+            assert stat.S_IMODE(old.parent.stat().st_mode) == 0o755
 
 
 class TestOwnReferences:
