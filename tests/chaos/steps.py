@@ -21,7 +21,7 @@ from tests.chaos.whole import Whole, running_whole, send
 
 __all__ = ["all_points", "run_steps"]
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 FAILING_SHARE = 0.25
 POLL_S = 0.02
 SYSTEMS = 3
@@ -47,7 +47,7 @@ async def run_steps(directory: Path, points: Sequence[str], seed: int) -> Verdic
     return whole
 
 
-async def _run_part(directory: Path, points: Sequence[str], seed: int, per_s: float = 2.0) -> Verdict:
+async def _run_part(directory: Path, points: Sequence[str], seed: int, per_s: float = 3.0) -> Verdict:
     with running_whole(directory, DANQING_PROCESSES="1") as whole:
         async with new_session() as session:
             clients = Clients(
