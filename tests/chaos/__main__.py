@@ -24,7 +24,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=int(os.environ.get("CHAOS_SEED", "1")))
     parser.add_argument("--per-second", type=float, default=4.5, help="tasks submitted (%(default)s)")
     parser.add_argument("--mean", type=float, default=4.0, help="seconds between two faults (%(default)s)")
-    parser.add_argument("--quiet", type=float, help="seconds without faults at first (a quarter, at most 30)")
+    parser.add_argument("--quiet", type=float, help="seconds without faults at first (a quarter, at most 40)")
     parser.add_argument("--kinds", default=",".join(WEIGHTS), help="faults, separated by commas (%(default)s)")
     parser.add_argument("--steps", default="", help="only the steps that begin with this; `none` for no such pass")
     parser.add_argument("--directory", type=Path, help="where everything is kept (a temporary folder)")
@@ -39,7 +39,7 @@ def main() -> int:
         seed=arguments.seed,
         per_s=arguments.per_second,
         mean_s=arguments.mean,
-        quiet_s=min(30.0, arguments.seconds / 4) if arguments.quiet is None else arguments.quiet,
+        quiet_s=min(40.0, arguments.seconds / 4) if arguments.quiet is None else arguments.quiet,
         weights={kind: WEIGHTS[kind] for kind in arguments.kinds.split(",")},
     )
     kept = True

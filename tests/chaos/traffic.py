@@ -15,17 +15,19 @@ WORDS = "words"
 """The provider with a spend limit and the one whose answer is no picture; see `hooks`."""
 
 ODD_ANSWERS = (
-    "[chaos:status=201]",
-    "[chaos:status=202]",
-    "[chaos:bom]",
-    "[chaos:length]",
-    "[chaos:bytes]",
-    "[chaos:broken-lines]",
-    "[chaos:both]",
-    "[chaos:relative]",
-    "[chaos:hostless]",
-    "[sandbox:stream-no-completed][chaos:renamed]",
+    "[sandbox:answer-status=201]",
+    "[sandbox:answer-status=202]",
+    "[sandbox:bom]",
+    "[sandbox:answer-length]",
+    "[sandbox:bytes]",
+    "[sandbox:base64-lines]",
+    "[sandbox:base64-unpadded]",
+    "[sandbox:both]",
+    "[sandbox:relative]",
+    "[sandbox:hostless]",
+    "[sandbox:mislabelled]",
 )
+ODD_STREAMS = ("[sandbox:mislabelled]", "[sandbox:stream-sample]", "[sandbox:stream-no-completed]")
 
 
 @attrs.frozen(kw_only=True)
@@ -50,7 +52,7 @@ class Kind:
     doubtful: bool = False
     frail: bool = False
     course: str = "wait"
-    usual_s: float = 15.0
+    usual_s: float = 25.0
 
 
 def _always(words: str) -> Callable[[random.Random], str]:
@@ -62,7 +64,7 @@ def _any_of(choices: Sequence[str]) -> Callable[[random.Random], str]:
 
 
 def _seconds(word: str, least: float, most: float) -> Callable[[random.Random], str]:
-    return lambda random_: f"[chaos:{word}={random_.uniform(least, most):.1f}]"
+    return lambda random_: f"[sandbox:{word}={random_.uniform(least, most):.1f}]"
 
 
 def _slow(random_: random.Random) -> str:
@@ -79,9 +81,9 @@ PLAIN = Kind(name="plain", share=46, words=_slow, groups=0.06)
 
 KINDS: Sequence[Kind] = (
     PLAIN,
-    Kind(name="unbilled failure", share=2, words=_always("[sandbox:fail x1]"), usual_s=20),
+    Kind(name="unbilled failure", share=2, words=_always("[sandbox:fail x1]"), usual_s=40),
     Kind(name="odd answer", share=10, words=_any_of(ODD_ANSWERS), groups=0.15, images=(1, 1, 2)),
-    Kind(name="odd stream", share=1, words=_always("[chaos:renamed]"), groups=1.0),
+    Kind(name="odd stream", share=1, words=_any_of(ODD_STREAMS), groups=1.0),
     Kind(
         name="dead link",
         share=2,
@@ -102,10 +104,14 @@ KINDS: Sequence[Kind] = (
     ),
     Kind(name="late link", share=4, words=_seconds("link-late", 1, 12), images=(1, 2), usual_s=40),
     Kind(name="dying link", share=2, words=_seconds("link-dies", 8, 20), frail=True),
-    Kind(name="torn link", share=1, words=_always("[sandbox:download-truncate x2]"), images=(1,), usual_s=25),
-    Kind(name="slow link", share=2, words=_seconds("link-slow", 2, 12), images=(1, 2), usual_s=30),
+    Kind(name="torn link", share=1, words=_always("[sandbox:download-truncate x2]"), images=(1,), usual_s=35),
+    Kind(name="slow link", share=2, words=_seconds("link-slow", 2, 12), images=(1, 2), usual_s=40),
     Kind(
-        name="no picture behind the link", share=1, words=_always("[chaos:link-html]"), images=(1, 2), may_fail=True
+        name="no picture behind the link",
+        share=1,
+        words=_always("[sandbox:link-html]"),
+        images=(1, 2),
+        may_fail=True,
     ),
     Kind(name="refused write", share=2, words=_any_of(("[chaos:vast]", "[chaos:nul]")), images=(1, 2)),
     Kind(
@@ -136,7 +142,7 @@ KINDS: Sequence[Kind] = (
     Kind(
         name="capped, no picture",
         share=2,
-        words=_always("[chaos:link-html]"),
+        words=_always("[sandbox:link-html]"),
         images=(1, 2),
         provider=CAPPED,
         may_fail=True,
