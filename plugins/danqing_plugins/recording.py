@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from danqing_plugins.billing import Books, CallOutcome, outcome_of
 from danqing_plugins.errors import InvalidRequest, PluginError
 from danqing_plugins.models import Job, Reference, ReferenceData, Source
 
@@ -22,14 +23,22 @@ __all__ = ["RecordedCall", "RecordingLog", "RecordingRun", "require_json"]
 
 @attrs.define(eq=False, kw_only=True)
 class RecordedCall:
-    """One paid call. `outcome` is None while it is open, then `answered` or the name of what ended it."""
+    """One paid call. `ended_by` names the error that ended it, None while it is open and after an answer.
+
+    `resumable`: the provider saved a checkpoint inside its block, so that its order can be asked for.
+    `answered`: the block ended without an error.
+    """
 
     id: str
+    attempt: int
     indexes: tuple[int, ...]
     fingerprint: str
     request_id: str | None = None
     usage: Mapping[str, Any] = attrs.field(factory=dict)
-    outcome: str | None = None
+    outcome: CallOutcome = CallOutcome.OPEN
+    resumable: bool = False
+    answered: bool = False
+    ended_by: str | None = None
 
     def release(self, indexes: Sequence[int]) -> None:
         """Take *indexes* out of the call."""
@@ -56,14 +65,17 @@ class RecordingRun:
     """A `danqing_plugins.Run` that keeps what a provider does with it, under the server's rules.
 
     `references` are the bytes of each reference, by its `field`. `holds_after` makes `deliver` stand still once so
-    many pictures were delivered in this run, as if the process stopped there; `held` is set when it does.
-    `delivered_before_call` are the pictures that came without any paid call for them.
+    many pictures were delivered in this run, as if the process stopped there, and `holds_at_order` the first
+    `checkpoint` inside a call; `held` is set when one does. `delivered_before_call` are the pictures that came
+    without any paid call for them, `unsaved_orders` those whose call was over before they were delivered, with
+    nothing saved to ask for them by.
     """
 
     job: Job
     http: aiohttp.ClientSession | None = None
     references: Mapping[str, ReferenceData] = attrs.field(factory=dict)
     holds_after: int | None = None
+    holds_at_order: bool = False
     remaining_s: float = 600.0
     pictures: dict[int, Source] = attrs.field(factory=dict)
     rejected: dict[int, PluginError] = attrs.field(factory=dict)
@@ -75,6 +87,7 @@ class RecordingRun:
     log: RecordingLog = attrs.field(factory=RecordingLog)
     held: asyncio.Event = attrs.field(factory=asyncio.Event)
     delivered_before_call: list[int] = attrs.field(factory=list)
+    unsaved_orders: list[int] = attrs.field(factory=list)
     _delivered_here: int = 0
 
     @property
@@ -96,15 +109,30 @@ class RecordingRun:
     @asynccontextmanager
     async def call(self, indexes: Sequence[int], fingerprint: str) -> AsyncIterator[RecordedCall]:
         """Record a call, and how its block ended."""
-        call = RecordedCall(id=f"call-{len(self.calls)}", indexes=tuple(indexes), fingerprint=fingerprint)
+        call = RecordedCall(
+            id=f"call-{len(self.calls)}",
+            attempt=self.job.attempt,
+            indexes=tuple(indexes),
+            fingerprint=fingerprint,
+        )
         self._check_index(*call.indexes)
         self.calls.append(call)
         try:
             yield call
         except BaseException as error:
-            call.outcome = type(error).__name__
+            call.ended_by = type(error).__name__
+            self._close(call, outcome_of(error))
             raise
-        call.outcome = "answered"
+        call.answered = True
+        self._close(call, CallOutcome.DELIVERED)
+
+    def _close(self, call: RecordedCall, outcome: CallOutcome) -> None:
+        left = [index for index in call.indexes if index in self.missing]
+        if call.resumable and outcome in (CallOutcome.DELIVERED, CallOutcome.UNKNOWN) and left:
+            return  # an order, open until its pictures are here
+        call.outcome = outcome
+        if outcome is CallOutcome.DELIVERED:
+            self.unsaved_orders += left
 
     async def deliver(self, index: int, source: Source) -> None:
         """Keep the picture; one that is delivered already is ignored."""
@@ -130,6 +158,12 @@ class RecordingRun:
         self._check_index(*indexes)
         self.omitted |= set(indexes) & set(self.missing)
 
+    async def settle(self, indexes: Sequence[int], error: PluginError) -> None:
+        """Keep what became of the order."""
+        for call in (*self.earlier_calls, *self.calls):
+            if call.resumable and set(call.indexes) == set(indexes):
+                call.outcome, call.ended_by = outcome_of(error), type(error).__name__
+
     async def progress(self, fraction: float) -> None:
         """Keep the fraction."""
         assert 0 <= fraction <= 1, f"progress is from 0 to 1, not {fraction}"
@@ -139,6 +173,18 @@ class RecordingRun:
         """Keep the data in the place of what was saved before."""
         require_json(data, "checkpoint")
         self.saved = copy.deepcopy(dict(data))
+        orders = [call for call in self.calls if call.outcome is CallOutcome.OPEN and not call.answered]
+        for call in orders:
+            call.resumable = True
+        if orders and self.holds_at_order:
+            self.held.set()
+            await asyncio.Event().wait()
+
+    @property
+    def books(self) -> Books:
+        """What the calls of this attempt and of those before it amount to."""
+        calls = (*self.earlier_calls, *self.calls)
+        return Books(calls=calls, pictures=self.job.images, at_hand=self.pictures)
 
     async def open_reference(self, reference: Reference) -> ReferenceData:
         """Return the bytes that the test gave. Raises InvalidRequest when it gave none."""

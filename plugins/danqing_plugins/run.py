@@ -108,6 +108,14 @@ class Run(Protocol):
         """Record that the service chose to make fewer pictures: *indexes* will not come, and that is no error."""
         ...
 
+    async def settle(self, indexes: Sequence[int], error: PluginError) -> None:
+        """Record that the order for the pictures *indexes* came to nothing, after its call had ended.
+
+        An order is a call inside whose block `checkpoint` was called. *error* says whether it was billed, as if the
+        call had ended with it. Its pictures stay missing: make another call, `reject` them, or raise *error*.
+        """
+        ...
+
     async def progress(self, fraction: float) -> None:
         """Tell the watchers how far it is, from 0 to 1. Told at most once a second."""
         ...
@@ -115,8 +123,12 @@ class Run(Protocol):
     async def checkpoint(self, data: Mapping[str, Any]) -> None:
         """Save *data* (JSON values), durably; `saved` gives it back after a crash. Save upstream task ids here.
 
-        Inside a call's block it also says that the call's outcome can be asked for later: whatever cuts the call
-        then, its outcome is not unknown, and the next attempt goes on from `saved` without another paid call.
+        Inside a call's block it also says that the call is an order, whose outcome can be asked for later: whatever
+        cuts the call then, its outcome is not unknown, and the next attempt goes on from `saved` without another
+        paid call. It counts as billed once its pictures are delivered, and as may-be-billed before; see `settle`.
+
+        Raises:
+            ValueError: *data* has more than 256 KiB as JSON, or holds what cannot be stored.
         """
         ...
 

@@ -33,6 +33,7 @@ __all__ = [
     "check_cancellation",
     "check_generate",
     "check_info",
+    "check_order",
     "check_prepare",
     "check_provider",
     "check_resume",
@@ -75,7 +76,7 @@ async def check_provider(
     check_info(provider)
     check_prepare(provider, request)
     job = job_of(provider, request)
-    for check in (check_generate, check_resume, check_cancellation):
+    for check in (check_generate, check_resume, check_order, check_cancellation):
         await check(provider, RecordingRun(job=job, http=session, references=references or {}))
 
 
@@ -132,8 +133,12 @@ async def check_generate(provider: Provider, run: RecordingRun) -> None:
     assert run.pictures or not run.job.images, "generate delivered no picture"
     assert not run.delivered_before_call, f"pictures {run.delivered_before_call} came without a paid run.call"
     assert run.calls or run.job.images, "generate made no paid run.call"
-    left = [call.id for call in run.calls if call.outcome is None]
+    left = [call.id for call in run.calls if not call.answered and call.ended_by is None]
     assert not left, f"calls still open after generate: {left}"
+    assert not run.unsaved_orders, (
+        f"the call for the pictures {run.unsaved_orders} was over before they were delivered, and nothing was "
+        "saved: a crash there loses what is paid for; save the service's id with run.checkpoint inside its block"
+    )
     _check_discretion(run)
 
 
@@ -153,6 +158,23 @@ async def check_resume(provider: Provider, run: RecordingRun) -> None:
     assert not third.calls, "generate made a paid call although no picture was missing"
 
 
+async def check_order(provider: Provider, run: RecordingRun) -> None:
+    """Check what follows a crash right after an order's id was saved: it is asked for, and not placed again.
+
+    A provider that saves no checkpoint inside a call has no orders.
+    """
+    run.holds_at_order = True
+    await _cut(provider, run)
+    if not run.held.is_set():
+        return
+    second = run.next_attempt()
+    await _generate(provider, second)
+    assert not second.missing, f"after a crash behind the order the pictures {second.missing} were not made"
+    ordered = {index for call in run.calls if call.resumable for index in call.indexes}
+    again = sorted({index for call in second.calls for index in call.indexes} & ordered)
+    assert not again, f"after a crash behind the order the pictures {again} were ordered and paid for again"
+
+
 async def check_cancellation(provider: Provider, run: RecordingRun) -> None:
     """Check that a generation that is cancelled in `run.deliver` ends, as cancelled."""
     run.holds_after = 0
@@ -168,7 +190,7 @@ async def _cut(provider: Provider, run: RecordingRun) -> None:
     if working.done():
         working.result()
         return
-    run.holds_after = None  # one that goes on in spite of it shall come to its end
+    run.holds_after, run.holds_at_order = None, False  # one that goes on in spite of it shall come to its end
     working.cancel()
     await asyncio.wait({working}, timeout=PATIENCE_S)
     assert working.done(), f"generate still runs {PATIENCE_S:g} s after it was cancelled"

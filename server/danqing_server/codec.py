@@ -28,6 +28,7 @@ __all__ = [
     "is_plain",
     "parse_json_object",
     "shorten",
+    "storable",
     "to_document",
     "value_of",
     "without_nulls",
@@ -235,6 +236,26 @@ def is_plain(value: Any, depth: int = DEEPEST_JSON) -> bool:
     if kind is int:
         return bool(-(2**31) <= value < 2**31)
     return value is None or kind is float or kind is bool
+
+
+def storable(value: Any, depth: int = DEEPEST_JSON) -> Any:
+    """Return JSON *value* so that a document can hold it: what a provider reported is not lost for one odd number.
+
+    An integer beyond 64 bits becomes text, a lone surrogate `?`, a NUL in a key is dropped, what is nested deeper
+    than *depth* is left out. A mapping comes back as a dict of its own.
+    """
+    if isinstance(value, Mapping):
+        if not depth:
+            return {}
+        return {storable(str(key)).replace("\0", ""): storable(item, depth - 1) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [storable(item, depth - 1) for item in value] if depth else []
+    if isinstance(value, str):
+        sound = value.encode("utf-8", "replace").decode()
+        return value if sound == value else sound  # itself, since it may be a `Text`
+    if isinstance(value, int) and not -LARGEST_INTEGER - 1 <= value <= LARGEST_INTEGER:
+        return str(value)
+    return value
 
 
 _Path = tuple[str | int, ...]

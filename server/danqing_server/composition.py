@@ -20,7 +20,7 @@ from danqing_server.codec import dump_json
 from danqing_server.control import Control
 from danqing_server.errors import DanqingError, ServiceUnavailable
 from danqing_server.forecast import Forecast
-from danqing_server.janitor import SWEEP_EVERY_S, WATCH_EVERY_S, Janitor
+from danqing_server.janitor import OVERDUE_EVERY_S, SWEEP_EVERY_S, WATCH_EVERY_S, Janitor
 from danqing_server.log import get_logger
 from danqing_server.loops import Supervised, every
 from danqing_server.pool import Pool
@@ -41,6 +41,8 @@ from danqing_server.submission.admission import Submissions
 from danqing_server.submission.checking import Checker
 from danqing_server.submission.intake import Intake
 from danqing_server.submission.limits import QueueLimits
+from danqing_server.worker.insisting import Insisting
+from danqing_server.worker.keeping import LinkPatience
 from danqing_server.worker.spending import SpendGuard
 from danqing_server.worker.tools import Tools
 
@@ -96,6 +98,7 @@ class Process:
             janitor = self.workers.janitor
             self._loops.append(Supervised("watch", every(WATCH_EVERY_S, janitor.watch)))
             self._loops.append(Supervised("sweep", every(SWEEP_EVERY_S, janitor.sweep)))
+            self._loops.append(Supervised("overdue", every(OVERDUE_EVERY_S, janitor.end_overdue)))
         for loop in self._loops:
             loop.start()
 
@@ -130,7 +133,10 @@ class Process:
 
 @asynccontextmanager
 async def open_process(
-    settings: Settings, registry: Registry, clock: Clock | None = None
+    settings: Settings,
+    registry: Registry,
+    clock: Clock | None = None,
+    link_patience: LinkPatience | None = None,
 ) -> AsyncIterator[Process]:
     """Open everything one process needs, and close it in reverse. Nothing works before `Process.start`."""
     clock = clock or Clock()
@@ -147,7 +153,9 @@ async def open_process(
         services = await _services(settings, registry, clock, database, queue, Gates(redis, queue), assets)
         await registry.start()
         stack.push_async_callback(registry.stop)
-        workers = _workers(services, database, session, guarded) if settings.runs_workers else None
+        workers = None
+        if settings.runs_workers:
+            workers = _workers(services, database, session, guarded, link_patience or LinkPatience())
         process = Process(services=services, workers=workers)
         services.checks["workers" if workers else "loops"] = process.check
         yield process
@@ -189,7 +197,7 @@ async def _services(
         assets=assets,
         registry=registry,
         submissions=Submissions(store, keys, queue, assets, clock, checker, limits, intake),
-        control=Control(store, queue, assets, registry, clock, recent),
+        control=Control(store, keys, queue, assets, registry, clock, recent),
         replays=Replays(recent),
         clock=clock,
         checks=checks,
@@ -201,13 +209,14 @@ def _workers(
     database: Database,
     session: aiohttp.ClientSession,
     guarded: aiohttp.ClientSession,
+    link_patience: LinkPatience,
 ) -> Workers:
     settings, clock, gates = services.settings, services.clock, services.gates
     tools = Tools(
         store=services.store,
         queue=services.queue,
         gates=gates,
-        guard=SpendGuard(SpendStore(database), gates, settings.daily_spend_limits_micro),
+        guard=SpendGuard(SpendStore(database), gates, clock, settings.daily_spend_limits_micro),
         assets=services.assets,
         registry=services.registry,
         lease=Lease(settings, clock, on_lost=_end_process),
@@ -217,6 +226,8 @@ def _workers(
         policy=Policy(max_attempts=settings.max_attempts, on_ambiguous=settings.on_ambiguous),
         task_timeout_s=settings.task_timeout_s,
         max_picture_bytes=settings.max_picture_bytes,
+        insisting=Insisting(clock),
+        link_patience=link_patience,
     )
     pool = Pool.with_lanes(tools, settings.concurrency)
     services.submissions.intake.workers = pool

@@ -8,16 +8,17 @@ import attrs
 
 from danqing_plugins import Message, TaskEventKind
 from danqing_server.assets.storage import Assets
+from danqing_server.billing import billed_of
 from danqing_server.clock import Clock
 from danqing_server.codec import value_of
 from danqing_server.errors import Conflict, NotFound, QueueUnavailable
 from danqing_server.log import get_logger
-from danqing_server.models import FINISHED, Billed, Output, OutputState, Status, Task, TaskError
+from danqing_server.models import FINISHED, Output, OutputState, Status, Task, TaskError
 from danqing_server.queue.lanes import Queue
 from danqing_server.recent import Recent, RecentTasks
 from danqing_server.registry import Registry
-from danqing_server.retry import billed_of, open_calls
 from danqing_server.store import transitions
+from danqing_server.store.keys import KeyStore
 from danqing_server.store.tasks import TaskStore
 from danqing_server.worker.telling import entry_of, event_of
 
@@ -52,6 +53,7 @@ class Control:
     """
 
     store: TaskStore
+    keys: KeyStore
     queue: Queue
     assets: Assets
     registry: Registry
@@ -100,7 +102,7 @@ class Control:
         """Queue a failed or cancelled task again; pictures it has, late ones too, are not asked for again.
 
         Raises:
-            Conflict: it is not finished, or completed.
+            Conflict: it is not finished, or completed; or a call of the cancelled attempt is not over.
         """
         task = await self.find(task_id, owner)
         if task.status not in (Status.FAILED, Status.CANCELLED):
@@ -121,7 +123,10 @@ class Control:
         return waiting
 
     async def delete(self, task_id: str, owner: str | None) -> None:
-        """Remove a task and its pictures; one that is not finished is cancelled first."""
+        """Remove a task and its pictures; one that is not finished is cancelled first.
+
+        What made it, sent again with its Idempotency-Key, makes no other: that is noted before it is gone.
+        """
         task = await self.find(task_id, owner)
         if task.status not in FINISHED:
             try:
@@ -129,6 +134,7 @@ class Control:
             except Conflict as error:
                 if error.code == "task_busy":
                     raise
+        await self.keys.bury(task_id)
         await self.assets.delete_task(task_id)
         await self.store.delete(task_id)
         self.recent.drop(task_id)
@@ -163,5 +169,4 @@ def _pictures_at_hand(task: Task) -> dict[str, Output]:
 
 
 def _cancellation(task: Task) -> TaskError:
-    billed = Billed.UNKNOWN if open_calls(task) else billed_of(task)
-    return TaskError(code="cancelled", message=CANCELLED(), retryable=True, billed=billed)
+    return TaskError(code="cancelled", message=CANCELLED(), retryable=True, billed=billed_of(task))

@@ -19,6 +19,7 @@ DanqingError
 ├── TooManyWrongKeys       so many that no key is looked at: try again after `retry_after_s`
 ├── HostNotAllowed         the request names a host under which this server does not answer
 ├── PictureRejected        these bytes are not a picture that can be kept
+├── Unreadable             a stored task of a newer release: another process may read it
 ├── SourceUnavailable      a picture's source gives nothing: `gone` and `refused` say whether to ask again
 └── AttemptLost            the task belongs to another attempt now: stop, and write nothing
 """
@@ -26,6 +27,7 @@ DanqingError
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from danqing_plugins import Problem
 
@@ -51,6 +53,7 @@ __all__ = [
     "TooManyWrongKeys",
     "Unauthenticated",
     "UnknownKey",
+    "Unreadable",
 ]
 
 
@@ -193,6 +196,20 @@ class SourceUnavailable(DanqingError):
     def refused(self) -> bool:
         """Whether the source said no (403, 404, 410): for good, or only because its picture is not there yet."""
         return self.status in _REFUSALS
+
+
+class Unreadable(DanqingError):
+    """A stored task cannot be read: a newer release wrote it, or something damaged it. It is left as it is.
+
+    `deadline_at` is None when it has none, or none that can be read.
+    """
+
+    retry_after_s = 60
+
+    def __init__(self, task_id: str, deadline_at: datetime | None = None) -> None:
+        super().__init__(f"task {task_id} was written by another release and cannot be read by this one")
+        self.task_id = task_id
+        self.deadline_at = deadline_at
 
 
 class AttemptLost(DanqingError):

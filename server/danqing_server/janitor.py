@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
+from datetime import datetime, timedelta
 
 import attrs
 
-from danqing_server.errors import StoreUnavailable
+from danqing_server.errors import ServiceUnavailable, StoreUnavailable, Unreadable
 from danqing_server.log import get_logger
+from danqing_server.models import WAITING, Task
 from danqing_server.store.leases import WorkerBeat, WorkerStore
-from danqing_server.worker.takeover import take_over
+from danqing_server.store.waiting import WaitingTask
+from danqing_server.worker.takeover import end_overdue, take_over
 from danqing_server.worker.telling import entry_of
 from danqing_server.worker.tools import Tools
 
-__all__ = ["DEAD_AFTER_S", "Janitor"]
+__all__ = ["DEAD_AFTER_S", "OVERDUE_EVERY_S", "Janitor"]
 
 DEAD_AFTER_S = 20.0
 WATCH_EVERY_S = 2.0
@@ -24,6 +27,8 @@ CALM_AFTER_OUTAGE_S = 5.0
 SWEEP_BATCH = 1000
 TAKEOVER_BATCH = 200
 FORGET_EVERY_S = 600.0
+OVERDUE_EVERY_S = 15.0
+OVERDUE_GRACE = timedelta(seconds=60)
 START = (-1, "")
 
 log = get_logger(__name__)
@@ -42,6 +47,7 @@ class Janitor:
     tools: Tools
     workers: WorkerStore
     dead_after_s: float = DEAD_AFTER_S
+    overdue_grace: timedelta = OVERDUE_GRACE
     _watched: dict[str, _Watched] = attrs.field(factory=dict, init=False)
     _cursor: tuple[int, str] = attrs.field(default=START, init=False)
     _forgot_at_s: float = attrs.field(default=float("-inf"), init=False)
@@ -79,12 +85,51 @@ class Janitor:
     async def _take_over(self, worker: str) -> None:
         """Put a dead worker's tasks back, or end those that may not be tried again; then forget the worker."""
         log.warning("worker_dead", worker=worker)
-        while tasks := await self.tools.store.held_by(worker, TAKEOVER_BATCH):
+        left: set[str] = set()
+        while tasks := await self.tools.store.held_by(worker, TAKEOVER_BATCH, left):
             for task in tasks:
-                await take_over(task, self.tools)
+                if not await self._try(self._take_task_over(task), task):
+                    left.add(_id_of(task))
         for lane in self.tools.registry.providers:
             await self.tools.queue.give_back(lane, worker)
         await self.workers.remove(worker)
+
+    async def _take_task_over(self, task: Task | Unreadable) -> bool:
+        """A task that cannot be read is left to a process of a newer release, until its deadline has passed."""
+        if isinstance(task, Task):
+            return await take_over(task, self.tools)
+        deadline_at = task.deadline_at
+        if deadline_at is None or deadline_at > self.tools.clock.now() - self.overdue_grace:
+            return False
+        return await end_overdue(task, self.tools)
+
+    async def end_overdue(self) -> None:
+        """End the tasks that are being carried out, and whose deadline passed a while ago: their worker does not.
+
+        Whether it passed is asked of the worker's own clock, which its beat tells: clocks of two machines differ.
+        """
+        for beat in await self.workers.beats():
+            before = beat.seen_at - self.overdue_grace
+            for task in await self.tools.store.overdue(beat.id, before, TAKEOVER_BATCH):
+                await self._end_overdue(task)
+
+    async def _end_overdue(self, task: Task | Unreadable) -> None:
+        log.warning("task_overdue", task_id=_id_of(task))
+        if await self._try(end_overdue(task, self.tools), task):
+            await self.tools.queue.announce(_id_of(task))  # whoever still works on it may stop
+
+    async def _try(self, ending: Awaitable[bool], task: Task | Unreadable) -> bool:
+        """Await *ending*; what befalls one task must not keep the others from being looked after."""
+        try:
+            return await ending
+        except ServiceUnavailable as error:
+            if not (isinstance(error, StoreUnavailable) and error.permanent):
+                raise
+            reason = str(error)
+            log.error("task_not_ended", task_id=_id_of(task), reason=reason)  # noqa: TRY400 — the driver's text may quote it
+        except Exception:
+            log.exception("task_not_ended", task_id=_id_of(task))
+        return False
 
     async def sweep(self) -> bool:
         """Push the next batch of waiting tasks that the queue may have lost; True when the round is complete.
@@ -120,11 +165,26 @@ class Janitor:
         except StoreUnavailable:
             self._outage_seen_at_s = self.tools.clock.monotonic_s()
             raise
+        overdue = await self._end_overdue_among(tasks)
         lanes = self.tools.registry.providers
-        entries = [entry_of(task) for task in tasks if task.provider in lanes]
+        entries = [entry_of(task) for task in tasks if task.provider in lanes and task.id not in overdue]
         pushed = await self.tools.queue.push_many(entries)
         if pushed.new:
             log.info("waiting_tasks_pushed", count=pushed.new)
         complete = len(tasks) < SWEEP_BATCH
         self._cursor = START if complete else (tasks[-1].waiting, tasks[-1].id)
         return complete
+
+    async def _end_overdue_among(self, waiting: Sequence[WaitingTask]) -> set[str]:
+        """End those that wait for another try beyond their deadline, and return their ids."""
+        before: datetime = self.tools.clock.now() - self.overdue_grace
+        overdue = {task.id for task in waiting if task.deadline_at is not None and task.deadline_at < before}
+        for task_id in overdue:
+            found = await self.tools.store.look(task_id)
+            if isinstance(found, Unreadable) or (found is not None and found.status in WAITING):
+                await self._end_overdue(found)
+        return overdue
+
+
+def _id_of(task: Task | Unreadable) -> str:
+    return task.task_id if isinstance(task, Unreadable) else task.id

@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 import attrs
 
 from danqing_plugins import Price, Reference
+from danqing_plugins.billing import Billed, CallOutcome
 
 __all__ = [
     "FINISHED",
@@ -34,6 +35,7 @@ __all__ = [
     "Output",
     "OutputState",
     "Priority",
+    "Reserved",
     "Status",
     "Task",
     "TaskError",
@@ -64,30 +66,6 @@ class Priority(StrEnum):
     HIGH = "high"
     NORMAL = "normal"
     LOW = "low"
-
-
-class Billed(StrEnum):
-    """Whether the provider charged for something."""
-
-    YES = "yes"
-    NO = "no"
-    UNKNOWN = "unknown"
-
-
-class CallOutcome(StrEnum):
-    """What became of one paid upstream call.
-
-    `open` is written before the call leaves. `delivered`: answered, its pictures are ours or on their way.
-    `rejected`, `failed_unbilled`: answered with a refusal or a failure that costs nothing. `unknown`: it may have
-    run and been billed. `unsent`: opened, and given up before anything left.
-    """
-
-    OPEN = "open"
-    DELIVERED = "delivered"
-    REJECTED = "rejected"
-    FAILED_UNBILLED = "failed_unbilled"
-    UNKNOWN = "unknown"
-    UNSENT = "unsent"
 
 
 class OutputState(StrEnum):
@@ -131,7 +109,9 @@ class TaskError:
 class CallRecord:
     """One paid upstream call, written before it leaves and again when its outcome is known.
 
-    `resumable`: the provider saved what it needs to ask for the outcome later, so a death does not make it unknown.
+    `indexes` are the pictures it is to be paid for: what the service refused or left out of it is taken out.
+    `resumable`: the provider saved what it needs to ask for the outcome later: an order, which stays open until it
+    is settled, whoever dies meanwhile.
     `late_outcome` is what the answer said that came after the attempt had been given up, None when none came; the
     `outcome` stays `unknown`, since that is what the policy acted on.
     """
@@ -175,6 +155,18 @@ class Attempt:
     started_at: datetime
 
 
+@attrs.frozen(kw_only=True)
+class Reserved:
+    """What an attempt set aside of its provider's daily limit, in millionths of the price's currency.
+
+    `at` says of which day; `before_micro` is what the task had cost at the worst until then.
+    """
+
+    at: datetime
+    amount_micro: int
+    before_micro: int
+
+
 @attrs.frozen(kw_only=True, slots=False)
 class Task:
     """A task as it is stored. Mappings `calls` and `outputs` are keyed by call id and by index as text.
@@ -183,9 +175,10 @@ class Task:
     `attempts` counts starts, `failures` the retryable failures among them, `leases_lost` the workers that died
     holding it before a call was sent. `waiting` orders what is not yet started (milliseconds of its creation); it
     is None from the start on. `run_at` None: as soon as there is room. `owner` is the API key's name, None when
-    authentication was off. `attempt` is None unless the task is processing. `retried_at` is when its user last
-    asked for another try; calls sent before count no more. `late_attempt` is the attempt whose call was still open
-    when the task was cancelled, and `late` the pictures that it brought all the same, by index as text.
+    authentication was off. `attempt` is None unless the task is processing, or was cancelled while a call was under
+    way that is not over yet: then `late_attempt` has that attempt's id. `late` are the pictures that such a call
+    brought all the same, by index as text. `retried_at` is when its user last asked for another try; what was in
+    doubt before counts no more. `reserved` is what its attempt has set aside of a spend limit, None without one.
 
     It has no slots: without them a task is made in half the time, and copied in a quarter.
     """
@@ -227,6 +220,7 @@ class Task:
     retried_at: datetime | None = None
     late_attempt: str | None = None
     late: Mapping[str, Output] = attrs.field(factory=dict)
+    reserved: Reserved | None = None
 
     def changed(self, **fields: Any) -> Task:
         """Return a copy with *fields* in place of its own."""

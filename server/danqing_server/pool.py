@@ -13,6 +13,7 @@ from danqing_server.errors import ServiceUnavailable
 from danqing_server.lane import RECONCILE_EVERY_S, Lane
 from danqing_server.log import get_logger
 from danqing_server.loops import Supervised
+from danqing_server.models import Task
 from danqing_server.queue.entries import Entry, Pushed, Rates
 from danqing_server.worker.failures import Interruption
 from danqing_server.worker.takeover import take_over
@@ -22,6 +23,7 @@ __all__ = ["Pool"]
 
 DOWNLOADS_AT_ONCE = 32
 UNWIND_S = 5.0
+UNWRITTEN_S = 30.0
 IDLE_SIGN_OFF_S = 0.8
 """How long a pool in which nothing runs tries to leave in order; then it leaves as a worker that died."""
 
@@ -56,8 +58,9 @@ class Pool:
 
     @property
     def healthy(self) -> bool:
-        """Whether every loop runs and the lease is good."""
-        return all(loop.alive for loop in self._loops) and self.tools.lease.fresh
+        """Whether every loop runs, the lease is good, and what attempts found out can be written down."""
+        writes = self.tools.insisting.longest_s < UNWRITTEN_S
+        return all(loop.alive for loop in self._loops) and self.tools.lease.fresh and writes
 
     def start(self) -> None:
         """Begin to take tasks."""
@@ -141,8 +144,8 @@ class Pool:
 
     async def _settle_strays(self, ids: set[str]) -> None:
         for task_id in ids:
-            task = await self.tools.store.get(task_id)
-            if task is not None and task.attempt and task.attempt.worker == self.tools.lease.worker:
+            task = await self.tools.store.look(task_id)
+            if isinstance(task, Task) and task.attempt and task.attempt.worker == self.tools.lease.worker:
                 await take_over(task, self.tools)
 
     def cancel(self, task_id: str) -> None:

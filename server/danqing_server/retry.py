@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 import attrs
 
 from danqing_plugins import Message
-from danqing_server.models import Billed, CallOutcome, CallRecord, Output, OutputState, Status, Task, TaskError
+from danqing_server.billing import billed_of, may_go_on
+from danqing_server.models import Billed, Output, OutputState, Status, Task, TaskError
 
 __all__ = [
     "Again",
@@ -20,10 +20,7 @@ __all__ = [
     "FailureKind",
     "Finish",
     "Policy",
-    "ambiguity_allows",
-    "billed_of",
     "decide",
-    "open_calls",
 ]
 
 LATE = Message(
@@ -41,8 +38,8 @@ NOTHING_MADE = Message(key="nothing_made", en="the provider made no picture", zh
 MOST_LEASES_LOST = 3
 LEASE_IN_DOUBT = "lease_in_doubt"
 REFERENCE_UNAVAILABLE = "reference_unavailable"
-NOT_THE_SERVICE = (LEASE_IN_DOUBT, REFERENCE_UNAVAILABLE)
-EXTRA_CALLS_PER_PICTURE = 1
+NO_FURTHER_CALL = "no_further_call"
+NOT_THE_SERVICE = (LEASE_IN_DOUBT, REFERENCE_UNAVAILABLE, NO_FURTHER_CALL)
 
 
 class FailureKind(StrEnum):
@@ -87,7 +84,7 @@ class Failure:
     @property
     def is_outage(self) -> bool:
         """Whether it says something about the service rather than about this task."""
-        if self.error.code == "plugin_error" or self.error.provider_code in NOT_THE_SERVICE:
+        if self.error.code in ("plugin_error", "picture_lost") or self.error.provider_code in NOT_THE_SERVICE:
             return False
         return self.kind in (FailureKind.UNBILLED, FailureKind.UNKNOWN)
 
@@ -152,7 +149,7 @@ def decide(task: Task, failure: Failure | None, policy: Policy, now: datetime) -
 
 def _exhausted(task: Task, failure: Failure, policy: Policy) -> TaskError | None:
     """Return why another attempt is not allowed, None when it is."""
-    if failure.kind in _AMBIGUOUS and not ambiguity_allows(task, task.missing, policy):
+    if failure.kind in _AMBIGUOUS and not may_go_on(task, policy.on_ambiguous):
         return attrs.evolve(failure.error, code="outcome_unknown", billed=Billed.UNKNOWN, retryable=True)
     if failure.kind is FailureKind.WORKER_LOST:
         return failure.error if task.leases_lost + 1 >= MOST_LEASES_LOST else None
@@ -170,66 +167,6 @@ def _again(task: Task, failure: Failure, policy: Policy, now: datetime) -> Again
     if failure.retry_after_s is not None:
         delay_s = max(delay_s, min(failure.retry_after_s, policy.longest_retry_after_s))
     return Again(error=failure.error, run_at=now + timedelta(seconds=delay_s), failures=1 if failure.counts else 0)
-
-
-def ambiguity_allows(task: Task, indexes: Iterable[int], policy: Policy) -> bool:
-    """Say whether another paid call may be made for *indexes*, after those whose outcome is unknown."""
-    if not task.calls:
-        return True
-    unknown = Counter(
-        index
-        for call in task.calls.values()
-        if call.outcome is CallOutcome.UNKNOWN and _counts(task, call)
-        for index in call.indexes
-    )
-    worst = max((unknown[index] for index in indexes), default=0)
-    allowed = EXTRA_CALLS_PER_PICTURE if (task.on_ambiguous or policy.on_ambiguous) == "retry" else 0
-    return worst <= allowed
-
-
-def _counts(task: Task, call: CallRecord) -> bool:
-    return task.retried_at is None or call.sent_at >= task.retried_at
-
-
-def open_calls(task: Task) -> tuple[CallRecord, ...]:
-    """Return the calls that may be under way for pictures still missing.
-
-    The start of a task with a single call is that call's write-ahead: it counts as open until its record says
-    otherwise.
-    """
-    missing = set(task.missing)
-    found = [
-        call
-        for call in task.calls.values()
-        if call.outcome is CallOutcome.OPEN
-        and not call.resumable
-        and (missing & set(call.indexes) or not call.indexes)
-    ]
-    attempt = task.attempt
-    if task.single_call and attempt is not None and attempt.id not in task.calls and (missing or not task.images):
-        found.append(_carried_call(task))
-    return tuple(found)
-
-
-def _carried_call(task: Task) -> CallRecord:
-    """Return the call that the start of a single-call task announced; its id is the attempt's."""
-    if task.attempt is None:
-        raise ValueError(f"task {task.id} is not being carried out")
-    return CallRecord(
-        id=task.attempt.id,
-        attempt=task.attempts,
-        indexes=task.missing,
-        fingerprint="",
-        sent_at=task.attempt.started_at,
-    )
-
-
-def billed_of(task: Task) -> Billed:
-    """Say whether any call of *task* was charged for."""
-    outcomes = {call.outcome for call in task.calls.values()}
-    if CallOutcome.DELIVERED in outcomes:
-        return Billed.YES
-    return Billed.UNKNOWN if outcomes & {CallOutcome.UNKNOWN, CallOutcome.OPEN} else Billed.NO
 
 
 def _settled(task: Task) -> Finish | None:

@@ -14,7 +14,7 @@ from danqing_plugins import ContentRejected, Job, Run, Source
 from danqing_server.models import OutputState, Status
 from danqing_server.settings import Settings
 from tests.support.providers import ScriptedProvider, picture
-from tests.support.system import System, running_system, until
+from tests.support.system import HASTY, System, running_system, until
 
 
 @attrs.define
@@ -71,7 +71,7 @@ class TestLinks:
         """The URL is saved: the next attempt only downloads."""
         upstream.open = False
         provider = provider_of(upstream)
-        async with running_system(settings, [provider]) as system:
+        async with running_system(settings, [provider], link_patience=HASTY) as system:
             task = await system.submit()
             await until(lambda: tried_again(system, task.id), timeout_s=30)
             assert (await system.get(task.id)).outputs["0"].state is OutputState.SOURCED
@@ -84,12 +84,12 @@ class TestLinks:
     async def test_a_link_that_is_gone_for_good_may_be_made_once_more(
         self, settings: Settings, upstream: Upstream
     ) -> None:
-        """403 means expired: the picture is lost, and the policy allows one more call."""
+        """403 for so long means expired: the picture is lost, and the policy allows one more call."""
         upstream.open, upstream.status = False, 403
         provider = provider_of(upstream)
-        async with running_system(settings, [provider]) as system:
+        async with running_system(settings, [provider], link_patience=HASTY) as system:
             task = await system.submit()
-            await until(lambda: upstream.asked >= 1)
+            await until(lambda: len(provider.jobs) == 2)
             upstream.open = True
             done = await system.finished(task.id, timeout_s=30)
             assert done.status is Status.COMPLETED
@@ -118,7 +118,7 @@ class TestUnwritable:
     ) -> None:
         """The task waits; when there is room again it completes with the picture it paid for."""
         provider = provider_of(upstream)
-        async with running_system(settings, [provider]) as system:
+        async with running_system(settings, [provider], link_patience=HASTY) as system:
             pictures = tmp_path / "pictures"
             away = tmp_path / "away"
 

@@ -17,8 +17,12 @@ from danqing_server.models import FINISHED, Task
 from danqing_server.registry import load_registry
 from danqing_server.settings import Settings
 from danqing_server.submission.request import Submission
+from danqing_server.worker.keeping import LinkPatience
 
-__all__ = ["MakeSettings", "System", "running_system", "settings_for", "until"]
+__all__ = ["HASTY", "MakeSettings", "System", "running_system", "settings_for", "until"]
+
+HASTY = LinkPatience(pauses_s=(0.01, 0.02, 0.02, 0.02, 0.02), broken_pauses_s=(0.01,), young_s=0.3)
+"""Believes that a link is dead within a second."""
 
 MakeSettings = Callable[..., Settings]
 """Makes settings from variables by name."""
@@ -96,7 +100,12 @@ class System:
 
 @asynccontextmanager
 async def running_system(
-    settings: Settings, providers: Sequence[Provider], *, workers: bool = True, dead_after_s: float | None = None
+    settings: Settings,
+    providers: Sequence[Provider],
+    *,
+    workers: bool = True,
+    dead_after_s: float | None = None,
+    link_patience: LinkPatience | None = None,
 ) -> AsyncIterator[System]:
     """Yield a process that serves *providers*; stopped in order at the end.
 
@@ -104,7 +113,7 @@ async def running_system(
     """
     registry = load_registry(settings, extra=[(provider.info.name, provider) for provider in providers])
     without = attrs.evolve(settings, role="all" if workers else "api")
-    async with open_process(without, registry) as process:
+    async with open_process(without, registry, link_patience=link_patience) as process:
         if process.workers is not None and dead_after_s is not None:
             process.workers.tools.lease.beat_s = dead_after_s / 10
             process.workers.janitor.dead_after_s = dead_after_s

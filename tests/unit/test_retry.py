@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 import pytest
 
+from danqing_server.billing import under_way
 from danqing_server.models import (
     Attempt,
     Billed,
@@ -19,7 +20,7 @@ from danqing_server.models import (
     Task,
     TaskError,
 )
-from danqing_server.retry import Again, Failure, FailureKind, Finish, Policy, decide, open_calls
+from danqing_server.retry import Again, Failure, FailureKind, Finish, Policy, decide
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 POLICY = Policy(max_attempts=3, random=lambda: 1.0)
@@ -196,16 +197,16 @@ class TestOpenCalls:
     def test_the_start_of_a_single_call_task_announces_its_call(self) -> None:
         """Until the call's own record says otherwise."""
         task = a_task(single_call=True)
-        assert [call.id for call in open_calls(task)] == ["a1"]
+        assert [call.id for call in under_way(task)] == ["a1"]
         closed = attrs.evolve(task, calls={"a1": a_call(CallOutcome.REJECTED, 0, id_="a1")})
-        assert open_calls(closed) == ()
+        assert under_way(closed) == ()
 
     def test_a_call_whose_pictures_all_arrived_is_not_open(self) -> None:
         """Its answer is known even when its record was not closed."""
         task = a_task(calls={"c1": a_call(CallOutcome.OPEN, 0)}, outputs={"0": an_output(0, OutputState.SOURCED)})
-        assert open_calls(task) == ()
+        assert under_way(task) == ()
 
     def test_resuming_a_download_announces_nothing(self) -> None:
         """A second start that has nothing to ask for opens no call."""
         task = a_task(single_call=True, outputs={"0": an_output(0, OutputState.SOURCED)})
-        assert open_calls(task) == ()
+        assert under_way(task) == ()

@@ -55,7 +55,7 @@ class TestEntry:
             (task(3, calls=call(1, 2, outcome=CallOutcome.OPEN)), 1, 1),
             (task(3, calls=call(1, 2, outcome=CallOutcome.FAILED_UNBILLED)), 3, 3),
             (task(3, calls=call(1, 2, resumable=False)), 3, 3),
-            (task(3, calls=call(1, 2), retried_at=NOW + timedelta(seconds=1)), 3, 3),
+            (task(3, calls=call(1, 2, outcome=CallOutcome.UNKNOWN), retried_at=NOW + timedelta(seconds=1)), 1, 1),
             (task(0), 0, 1),
             (task(0, calls=call()), 0, 0),
         ],

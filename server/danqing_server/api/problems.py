@@ -133,6 +133,12 @@ PROBLEMS: Mapping[type[BaseException], Kind] = {
         502, "source_unavailable", "图片来源不可用", "Picture source unavailable",
         "无法从来源获取图片", "The picture could not be fetched from its source.", retryable=True,
     ),
+    errors.Unreadable: _kind(
+        503, "task_unreadable", "任务暂时无法读取", "Task unreadable",
+        "该任务由其他版本的服务写入，本进程无法读取，请稍后重试",
+        "The task was written by another release of the server and cannot be read by this process; try again.",
+        retryable=True,
+    ),
     errors.AttemptLost: _kind(
         409, "attempt_lost", "状态冲突", "Conflict", "任务已由其他进程接管", "The task is in other hands now.",
         retryable=True,

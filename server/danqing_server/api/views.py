@@ -10,12 +10,12 @@ import attrs
 
 from danqing_plugins import in_language
 from danqing_server.api.links import picture_url
+from danqing_server.billing import billed_of, cost_of
 from danqing_server.clock import from_ms
 from danqing_server.forecast import Explanation, LaneView
 from danqing_server.models import FINISHED, Billed, CallRecord, Output, Status, Task, TaskError, User
 from danqing_server.queue.gates import Gate
 from danqing_server.registry import Registry
-from danqing_server.retry import billed_of, open_calls
 
 __all__ = ["Viewer", "error_view", "explanation_view", "gate_view", "lane_view", "price_text", "user_view"]
 
@@ -261,29 +261,24 @@ def _is_number(value: object) -> bool:
 
 
 def _billed(task: Task) -> Billed:
-    """Say whether any call was charged for; a call that is under way is not known yet."""
-    if not task.calls and task.attempt is None:
-        return Billed.NO if task.error is None else task.error.billed
-    billed = billed_of(task)
-    if billed is Billed.NO and open_calls(task):
-        return Billed.UNKNOWN
-    if billed is Billed.NO and task.error is not None:
+    """Say whether any call was charged for; the error tells it of a task without calls."""
+    if not task.calls and task.attempt is None and task.error is not None:
         return task.error.billed
-    return billed
+    return billed_of(task)
 
 
 def _cost(task: Task) -> dict[str, Any] | None:
-    """Return the price of the pictures made, or of those asked for while the task is not finished.
+    """Return what the task cost for certain; while it is not finished, at least the price of what was asked for.
 
-    `amount` is decimal text. None when the provider names no price.
+    `amount` is decimal text, `images` how many pictures it counts. None when the provider names no price.
     """
     if task.price is None:
         return None
-    finished = task.status in FINISHED
-    images = len(task.kept) if finished else task.images
+    cost, finished = cost_of(task), task.status in FINISHED
+    images = cost.certain if finished else max(cost.certain, task.images)
     return {
         "amount": price_text(task.price.amount_micro * images),
         "currency": task.price.currency,
         "images": images,
-        "estimated": not finished or _billed(task) is Billed.UNKNOWN,
+        "estimated": not finished or bool(cost.possible) or _billed(task) is Billed.UNKNOWN,
     }

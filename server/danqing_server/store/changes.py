@@ -6,9 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
+import bson
 from pymongo import UpdateOne
 
-__all__ = ["Change"]
+from danqing_server.errors import StoreUnavailable
+from danqing_server.store.refusals import ENCODING_ERRORS
+
+__all__ = ["Change", "encodable"]
 
 
 @attrs.frozen(kw_only=True)
@@ -18,6 +22,9 @@ class Change:
     `expected` is the filter beside `_id`. With a `transition_id` it changes the status, and that id, read back,
     says who won; without one it amends the task under the attempt named in `expected`, and must be idempotent.
     `sets` and `unsets` are dotted paths; values are those of `codec.value_of`.
+
+    A change that contradicts itself (one path set and unset, or inside another) is not made: ValueError. MongoDB
+    would refuse it (code 40), and with it would go whatever else it says.
     """
 
     task_id: str
@@ -26,6 +33,10 @@ class Change:
     unsets: Sequence[str] = ()
     increments: Mapping[str, int] = attrs.field(factory=dict)
     transition_id: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if self.unsets or self.increments:  # keys of one mapping differ; dotted ones are ours, of one shape
+            _require_consistent([*self.sets, *self.unsets, *self.increments])
 
     def as_update(self) -> UpdateOne:
         """Return the change as one operation of a bulk write."""
@@ -39,6 +50,14 @@ class Change:
             update["$inc"] = dict(self.increments)
         return UpdateOne({"_id": self.task_id, **self.expected}, update)
 
+    def refusal(self) -> StoreUnavailable | None:
+        """Return why this change can never be sent, None when it can; for a batch that could not be encoded."""
+        try:
+            bson.encode({"filter": self.expected, "sets": self.sets})
+        except ENCODING_ERRORS as error:
+            return StoreUnavailable(f"the change cannot be encoded ({type(error).__name__})", permanent=True)
+        return None
+
     def won(self, found: Mapping[str, Any] | None) -> bool:
         """Say from the document *found* afterwards whether this change took effect."""
         if found is None:
@@ -47,3 +66,24 @@ class Change:
             return bool(found.get("transition_id") == self.transition_id)
         holder = found.get("attempt", {}).get("id")
         return bool(holder == self.expected.get("attempt.id") and found["status"] == self.expected.get("status"))
+
+
+def encodable(value: Any) -> bool:
+    """Tell whether a document can hold *value*."""
+    try:
+        bson.encode({"value": value})
+    except ENCODING_ERRORS:
+        return False
+    return True
+
+
+def _require_consistent(paths: Sequence[str]) -> None:
+    known = set(paths)
+    if len(known) < len(paths):
+        raise ValueError(f"a path stands twice: {sorted({path for path in paths if paths.count(path) > 1})}")
+    for path in paths:
+        inside = path.rpartition(".")[0]
+        while inside:
+            if inside in known:
+                raise ValueError(f"{path} lies inside {inside}")
+            inside = inside.rpartition(".")[0]

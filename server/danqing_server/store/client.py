@@ -13,6 +13,7 @@ from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError
 
 from danqing_server.errors import SettingsError, StoreUnavailable
 from danqing_server.settings import Settings
+from danqing_server.store.refusals import ENCODING_ERRORS, as_unavailable
 
 __all__ = ["TIMEOUT_MS", "Database", "client_options", "connect", "translated"]
 
@@ -66,11 +67,17 @@ async def connect(settings: Settings) -> AsyncIterator[Database]:
 
 
 @contextmanager
-def translated() -> Iterator[None]:
-    """Turn whatever the driver raises into StoreUnavailable; the message holds no document and no address."""
+def translated(*, encoding: bool = True) -> Iterator[None]:
+    """Turn whatever the driver raises into StoreUnavailable, `permanent` where `refusals` says so.
+
+    *encoding* False lets pass what is raised of a value that cannot be encoded, for who looks which one it is.
+    """
     try:
         yield
+    except ENCODING_ERRORS as error:
+        if not encoding:
+            raise
+        message = f"a value cannot be encoded for MongoDB ({type(error).__name__})"
+        raise StoreUnavailable(message, permanent=True) from error
     except PyMongoError as error:
-        code = getattr(error, "code", None)
-        detail = type(error).__name__ if code is None else f"{type(error).__name__} {code}"
-        raise StoreUnavailable(f"MongoDB did not carry out the operation ({detail})") from error
+        raise as_unavailable(error) from error

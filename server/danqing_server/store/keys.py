@@ -16,6 +16,7 @@ from danqing_server.store.client import Database, translated
 __all__ = ["KeyRecord", "KeyStore"]
 
 COLLECTION = "danqing_keys"
+DELETED = "danqing_deleted"
 
 
 @attrs.frozen(kw_only=True)
@@ -48,10 +49,11 @@ class KeyStore:
         return self.database[COLLECTION]
 
     async def ensure_indexes(self) -> None:
-        """Create the index that lets keys expire."""
+        """Create the indexes that let keys and what is known of deleted tasks expire."""
         expiry = IndexModel([("expires_at", ASCENDING)], name="expiry", expireAfterSeconds=0)
         with translated():
             await self._keys.create_indexes([expiry])
+            await self.database[DELETED].create_indexes([expiry])
 
     async def find(self, key: str) -> KeyRecord | None:
         """Return what a key is used for, None when it is free. MongoDB removes expired ones once a minute."""
@@ -77,6 +79,19 @@ class KeyStore:
             with suppress(DuplicateKeyError):
                 await self._keys.insert_one(document)
         return await self.find(key) or KeyRecord(fingerprint=fingerprint, task_id=task_id, meaning=meaning)
+
+    async def bury(self, task_id: str) -> None:
+        """Note that a task is about to be deleted, for as long as a key may still name it."""
+        expires_at = self.clock.now() + timedelta(seconds=self.kept_s)
+        with translated():
+            await self.database[DELETED].update_one(
+                {"_id": task_id}, {"$set": {"expires_at": expires_at}}, upsert=True
+            )
+
+    async def is_buried(self, task_id: str) -> bool:
+        """Tell whether the task of that id was deleted: its key must not make it again."""
+        with translated():
+            return await self.database[DELETED].find_one({"_id": task_id}) is not None
 
     async def replace(self, key: str, old_task_id: str, task_id: str) -> bool:
         """Point a key to another task; False when someone else did so first."""

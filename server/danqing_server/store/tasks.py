@@ -5,8 +5,8 @@ Source for the semantics of bulk writes and of partial indexes: MongoDB manual 6
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import attrs
@@ -17,12 +17,15 @@ from pymongo.errors import BulkWriteError
 
 from danqing_plugins import Message, Problem
 from danqing_server.batching import GATHER_S, Batcher
-from danqing_server.codec import from_document, to_document, value_of
-from danqing_server.errors import AttemptLost, InvalidSubmission, StoreUnavailable
-from danqing_server.models import WAITING, Attempt, CallOutcome, CallRecord, Status, Task
+from danqing_server.clock import to_ms
+from danqing_server.codec import to_document, value_of
+from danqing_server.errors import AttemptLost, InvalidSubmission, StoreUnavailable, Unreadable
+from danqing_server.models import FINISHED, WAITING, Attempt, CallOutcome, CallRecord, Status, Task, TaskError
 from danqing_server.store.changes import Change
 from danqing_server.store.client import Database, translated
 from danqing_server.store.newborn import Newborn, started, untouched
+from danqing_server.store.reading import readable, task_of
+from danqing_server.store.refusals import ENCODING_ERRORS, write_error
 from danqing_server.store.waiting import FIELDS, WaitingTask, waiting_of
 
 __all__ = ["Document", "TaskStore", "encode"]
@@ -31,6 +34,7 @@ COLLECTION = "danqing_tasks"
 LARGEST_DOCUMENT_BYTES = 2 * 1024 * 1024
 DUPLICATE_KEY = 11000
 FUTURE_MS = 60_000
+UNREADABLE_PAUSE = timedelta(seconds=60)
 AFTER = ReturnDocument.AFTER
 NOT_STORABLE = Message(key="not_storable", en="holds a value that cannot be stored", zh="包含无法存储的值")
 TOO_LARGE = Message(
@@ -107,14 +111,15 @@ class TaskStore:
         self._newborn.hold(task, len(document.raw))
 
     async def get(self, task_id: str) -> Task | None:
-        """Return the task of that id, None when there is none."""
+        """Return the task of that id, None when there is none. Raises Unreadable for one of a newer release."""
         return await self._reads.submit(task_id)
 
     async def start(self, ids: Iterable[str], attempt: Attempt, deadline_at: datetime) -> list[Task]:
         """Move the waiting tasks among *ids* to `processing` under *attempt*, and return those that are ours.
 
         *deadline_at* holds for tasks that never started before. One command starts them all; reading back the
-        attempt's id says which were won. When all are held by `hold` and untouched, there is nothing to read.
+        attempt's id says which were won. When all are held by `hold` and untouched, there is nothing to read. One
+        that cannot be read is put back for a minute, for a process of another release.
         """
         now = attempt.started_at
         chosen = list(ids)
@@ -140,37 +145,59 @@ class TaskStore:
             if len(chosen) == 1:  # an idle system starts its one task in one round trip
                 found = await self._tasks.find_one_and_update({**ours, **waiting}, update, return_document=AFTER)
                 if found is not None:
-                    return [from_document(Task, found)]
+                    return await self._begun([found], attempt)
             else:
                 await self._tasks.update_many({**ours, **waiting}, update)
             found = await self._tasks.find({**ours, "attempt.id": attempt.id}).to_list(None)
-        return [from_document(Task, document) for document in found]
+        return await self._begun(found, attempt)
+
+    async def _begun(self, documents: Sequence[Mapping[str, Any]], attempt: Attempt) -> list[Task]:
+        tasks = readable(documents)
+        if len(tasks) < len(documents):
+            started = {task.id for task in tasks}
+            await self._put_back([document for document in documents if document["_id"] not in started], attempt)
+        return tasks
+
+    async def _put_back(self, documents: Sequence[Mapping[str, Any]], attempt: Attempt) -> None:
+        """Let tasks wait that were started and cannot be read: nothing of theirs is known here but their times."""
+        due = attempt.started_at + UNREADABLE_PAUSE
+        for document in documents:
+            waiting = {"waiting": to_ms(document["created_at"]), "run_at": due, "status": Status.PENDING.value}
+            update = {"$set": waiting, "$unset": {"attempt": ""}, "$inc": {"attempts": -1}}
+            with translated():
+                await self._tasks.update_one({"_id": document["_id"], "attempt.id": attempt.id}, update)
 
     async def apply(self, change: Change) -> bool:
-        """Carry out *change* with others of the moment; True when it took effect, now or in an earlier try."""
+        """Carry out *change* with others of the moment; True when it took effect, now or in an earlier try.
+
+        StoreUnavailable is `permanent` when this very change can never be carried out; the others are.
+        """
         return await self._changes.submit(change)
 
-    async def amend(self, task: Task, sets: Mapping[str, Any]) -> None:
-        """Set fields of a task this process is carrying out; safe to repeat.
+    async def amend(self, task: Task, sets: Mapping[str, Any], unsets: Sequence[str] = ()) -> None:
+        """Change fields of a task this process is carrying out; safe to repeat.
 
         Raises:
             AttemptLost: it is in other hands, cancelled, or gone.
         """
         attempt_id = task.attempt.id if task.attempt else None
         expected = {"status": Status.PROCESSING.value, "attempt.id": attempt_id}
-        if not await self.apply(Change(task_id=task.id, expected=expected, sets=sets)):
+        if not await self.apply(Change(task_id=task.id, expected=expected, sets=sets, unsets=unsets)):
             raise AttemptLost(task.id)
 
-    async def amend_late(self, task: Task, sets: Mapping[str, Any]) -> None:
-        """Set fields of a task that was cancelled while this attempt's call was under way; safe to repeat.
+    async def amend_late(self, task: Task, sets: Mapping[str, Any], unsets: Sequence[str] = ()) -> None:
+        """Change fields of a task that was cancelled while this attempt's call was under way; safe to repeat.
 
         Raises:
             AttemptLost: it was retried since, or is gone.
         """
         attempt_id = task.attempt.id if task.attempt else None
         expected = {"_id": task.id, "late_attempt": attempt_id}
+        update: dict[str, Any] = {"$set": dict(sets)} if sets else {}
+        if unsets:
+            update["$unset"] = dict.fromkeys(unsets, "")
         with translated():
-            outcome = await self._tasks.update_one(expected, {"$set": dict(sets)})
+            outcome = await self._tasks.update_one(expected, update)
         if not outcome.matched_count:
             raise AttemptLost(task.id)
 
@@ -209,7 +236,7 @@ class TaskStore:
         order = [("created_at", DESCENDING), ("_id", DESCENDING)]
         with translated():
             found = await self._tasks.find(wanted).sort(order).skip(offset).limit(limit).to_list(None)
-        return [from_document(Task, document) for document in found]
+        return readable(found)
 
     async def count_for_user(self, user_id: str, owner: str | None) -> int:
         """Return how many tasks a user has."""
@@ -236,11 +263,35 @@ class TaskStore:
         with translated():
             return list(await self._tasks.distinct("attempt.worker", {"attempt.worker": {"$exists": True}}))
 
-    async def held_by(self, worker: str, limit: int) -> list[Task]:
-        """Return up to *limit* tasks that *worker* is carrying out."""
+    async def held_by(self, worker: str, limit: int, without: Collection[str] = ()) -> list[Task | Unreadable]:
+        """Return up to *limit* tasks that *worker* is carrying out, other than those of the ids *without*."""
+        wanted = {"attempt.worker": worker, "_id": {"$nin": list(without)}}
         with translated():
-            found = await self._tasks.find({"attempt.worker": worker}).limit(limit).to_list(None)
-        return [from_document(Task, document) for document in found]
+            found = await self._tasks.find(wanted).limit(limit).to_list(None)
+        return [task_of(document) for document in found]
+
+    async def overdue(self, worker: str, before: datetime, limit: int) -> list[Task | Unreadable]:
+        """Return up to *limit* tasks that *worker* is carrying out and whose deadline lies before *before*."""
+        wanted = {"attempt.worker": worker, "deadline_at": {"$lt": before}}
+        with translated():
+            found = await self._tasks.find(wanted).limit(limit).to_list(None)
+        return [task_of(document) for document in found]
+
+    async def look(self, task_id: str) -> Task | Unreadable | None:
+        """Return what `get` returns, or why the task cannot be read."""
+        try:
+            return await self.get(task_id)
+        except Unreadable as unreadable:
+            return unreadable
+
+    async def end_unreadable(self, task_id: str, now: datetime, error: TaskError) -> bool:
+        """End a task as `failed` of which nothing can be read but its id; False when it is finished already."""
+        unfinished = {"status": {"$nin": [status.value for status in FINISHED]}}
+        sets = {"status": Status.FAILED.value, "completed_at": now, "updated_at": now, "error": value_of(error)}
+        update = {"$set": sets, "$unset": dict.fromkeys(("attempt", "reserved", "waiting", "run_at"), "")}
+        with translated():
+            outcome = await self._tasks.update_one({"_id": task_id, **unfinished}, update)
+        return bool(outcome.matched_count)
 
     async def ids_held_by(self, worker: str) -> set[str]:
         """Return the ids of all tasks that *worker* is carrying out."""
@@ -253,21 +304,40 @@ class TaskStore:
         for batcher in (self._inserts, self._changes, self._reads):
             await batcher.drain()
 
-    async def _change_batch(self, changes: Sequence[Change]) -> list[bool]:
-        with translated():
-            outcome = await self._tasks.bulk_write([change.as_update() for change in changes], ordered=False)
-            if outcome.matched_count == len(changes):
-                return [True] * len(changes)
+    async def _change_batch(self, changes: Sequence[Change]) -> list[bool | Exception]:
+        """Carry changes out; one that MongoDB refuses, or that cannot be encoded, does not stop the others."""
+        try:
+            return await self._write(changes)
+        except ENCODING_ERRORS:
+            refusals = [change.refusal() for change in changes]
+        if not any(refusals):
+            raise StoreUnavailable("a batch of changes cannot be encoded", permanent=True)
+        sound = [change for change, refusal in zip(changes, refusals, strict=True) if refusal is None]
+        answers = iter(await self._write(sound) if sound else ())
+        return [refusal or next(answers) for refusal in refusals]
+
+    async def _write(self, changes: Sequence[Change]) -> list[bool | Exception]:
+        failed: dict[int, Exception] = {}
+        with translated(encoding=False):
+            try:
+                outcome = await self._tasks.bulk_write([change.as_update() for change in changes], ordered=False)
+                if outcome.matched_count == len(changes):
+                    return [True] * len(changes)
+            except BulkWriteError as error:
+                if error.details.get("writeConcernErrors"):
+                    raise
+                failed = {entry["index"]: write_error(entry) for entry in error.details["writeErrors"]}
             ids = list({change.task_id for change in changes})
             fields = ["status", "transition_id", "attempt.id"]
             found = await self._tasks.find({"_id": {"$in": ids}}, fields).to_list(None)
         by_id = {document["_id"]: document for document in found}
-        return [change.won(by_id.get(change.task_id)) for change in changes]
+        won = [change.won(by_id.get(change.task_id)) for change in changes]
+        return [failed.get(number, answer) for number, answer in enumerate(won)]
 
-    async def _read_batch(self, ids: Sequence[str]) -> list[Task | None]:
+    async def _read_batch(self, ids: Sequence[str]) -> list[Task | Exception | None]:
         with translated():
             found = await self._tasks.find({"_id": {"$in": list(set(ids))}}).to_list(None)
-        by_id = {document["_id"]: from_document(Task, document) for document in found}
+        by_id = {document["_id"]: task_of(document) for document in found}
         return [by_id.get(task_id) for task_id in ids]
 
 
@@ -292,7 +362,7 @@ def _inserted(failure_code: int | None) -> bool | Exception:
         return True
     if failure_code == DUPLICATE_KEY:
         return False
-    return StoreUnavailable(f"MongoDB refused the insert (code {failure_code})")
+    return write_error({"code": failure_code})
 
 
 def _of_user(user_id: str, owner: str | None) -> dict[str, Any]:

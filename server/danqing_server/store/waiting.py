@@ -8,16 +8,15 @@ from typing import Any
 
 import attrs
 
-from danqing_server.clock import EPOCH
-from danqing_server.models import CallOutcome, Priority
+from danqing_server.billing import STANDING
+from danqing_server.models import Priority
 
-__all__ = ["FIELDS", "ORDER_STANDS", "WaitingTask", "waiting_of"]
+__all__ = ["FIELDS", "WaitingTask", "waiting_of"]
 
-ORDER_STANDS = (CallOutcome.OPEN, CallOutcome.DELIVERED)
-"""With what outcome a call that can be asked for later is still an order, though nothing came of it yet."""
+_PRIORITIES = {priority.value: priority for priority in Priority}
 FIELDS: dict[str, Any] = {
     **dict.fromkeys(("waiting", "provider", "model", "user_id", "owner", "priority", "images", "single_call"), 1),
-    **dict.fromkeys(("updated_at", "run_at"), 1),
+    **dict.fromkeys(("updated_at", "run_at", "deadline_at"), 1),
     "outputs": {"$map": {"input": {"$objectToArray": {"$ifNull": ["$outputs", {}]}}, "in": "$$this.k"}},
     "orders": {
         "$map": {
@@ -30,10 +29,9 @@ FIELDS: dict[str, Any] = {
                             {
                                 "$in": [
                                     {"$ifNull": ["$$this.v.outcome", "open"]},
-                                    [outcome.value for outcome in ORDER_STANDS],
+                                    [outcome.value for outcome in STANDING],
                                 ]
                             },
-                            {"$gte": ["$$this.v.sent_at", {"$ifNull": ["$retried_at", EPOCH]}]},
                         ]
                     },
                 }
@@ -66,6 +64,15 @@ class WaitingTask:
     single_call: bool
     updated_at: datetime
     run_at: datetime | None
+    deadline_at: datetime | None
+
+    @property
+    def to_buy(self) -> int:
+        """What `billing.to_buy` says of the whole task."""
+        if not self.images:
+            return 0 if self.orders else 1
+        known = {str(index) for indexes in self.orders for index in indexes}.union(self.outputs)
+        return sum(str(index) not in known for index in range(self.images))
 
 
 def waiting_of(document: Mapping[str, Any]) -> WaitingTask:
@@ -79,9 +86,10 @@ def waiting_of(document: Mapping[str, Any]) -> WaitingTask:
         owner=document.get("owner"),
         outputs=frozenset(document["outputs"]),
         orders=tuple(tuple(indexes or ()) for indexes in document["orders"]),
-        priority=Priority(document.get("priority", Priority.NORMAL)),
+        priority=_PRIORITIES.get(document.get("priority", ""), Priority.NORMAL),
         images=document["images"],
         single_call=document.get("single_call", False),
         updated_at=document["updated_at"],
         run_at=document.get("run_at"),
+        deadline_at=document.get("deadline_at"),
     )

@@ -79,6 +79,7 @@ class Submissions:
             InvalidSubmission: with one problem per wrong field; nothing was kept.
             Overloaded: no more may wait.
             KeyReused: its key was used for another request.
+            Conflict: the task of its key was deleted.
             StoreUnavailable: it is not known to be safe; should it have been stored, it is voided.
             QueueUnavailable: it could not be queued, and was voided.
             StorageUnavailable: a reference picture could not be kept.
@@ -149,7 +150,7 @@ class Submissions:
         task_id = self._new_id(submission, checked)
         for _ in range(RACES):
             record = await self.keys.claim(repeat.key, repeat.fingerprint, task_id, repeat.meaning)
-            task = await self._replay(repeat, record)
+            task = await self._replay(repeat, record, fresh=record.task_id == task_id)
             if task is not None:
                 return Accepted(task=task, replayed=True)
             if repeat.joins_for_s is not None and record.task_id != task_id:
@@ -163,14 +164,21 @@ class Submissions:
                 continue
         raise StoreUnavailable(KEY_IN_USE())
 
-    async def _replay(self, repeat: Repeat, record: KeyRecord) -> Task | None:
-        """Return the task a key already has, made sure to run; None when it has none that answers."""
+    async def _replay(self, repeat: Repeat, record: KeyRecord, *, fresh: bool = False) -> Task | None:
+        """Return the task a key already has, made sure to run; None when it has none that answers.
+
+        *fresh*: the key was free, and names a task that is still to be made.
+        """
         if not record.answers(repeat.fingerprint, repeat.meaning):
             raise KeyReused("this Idempotency-Key was used for a different request")
         seen: str | None = None
         for _ in range(RACES):
             task = await self.store.get(record.task_id)
-            if task is None or not self._answers(repeat, task):
+            if task is None:
+                if not fresh:
+                    await self._require_unburied(repeat, record)
+                return None
+            if not self._answers(repeat, task):
                 return None
             if task.status in WAITING and seen in (None, task.transition_id):
                 # Whoever answered 503 for it would void it: a new transition id, by us or by another, forbids that.
@@ -183,6 +191,12 @@ class Submissions:
                 await self._push_or_leave(task)
             return await self.store.get(record.task_id)
         raise StoreUnavailable(KEY_IN_USE())
+
+    async def _require_unburied(self, repeat: Repeat, record: KeyRecord) -> None:
+        """A key whose task its user deleted makes no other: that would be bought again."""
+        if repeat.joins_for_s is None and await self.keys.is_buried(record.task_id):
+            message = "the task of this Idempotency-Key was deleted; send a new key for a new task"
+            raise Conflict(message, code="task_deleted")
 
     def _answers(self, repeat: Repeat, task: Task) -> bool:
         if repeat.joins_for_s is None:

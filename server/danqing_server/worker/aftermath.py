@@ -10,11 +10,10 @@ from danqing_server.log import get_logger
 from danqing_server.models import CallOutcome, Status, Task
 from danqing_server.queue.gates import Report
 from danqing_server.retry import Again, Decision, Failure, FailureKind
-from danqing_server.worker.spending import Reserved
 from danqing_server.worker.telling import entry_of, event_of
 from danqing_server.worker.tools import Tools
 
-__all__ = ["follow", "report"]
+__all__ = ["follow", "report", "settle_spending"]
 
 RATE_LIMITED_PAUSE_S = 2.0
 
@@ -59,16 +58,15 @@ async def _report_refusal(tools: Tools, task: Task, failure: Failure) -> bool:
     return shut
 
 
-async def follow(tools: Tools, before: Task, after: Task, decision: Decision, reserved: Reserved | None) -> None:
-    """Carry on from the written end of an attempt that began as *before*.
+async def follow(tools: Tools, task: Task, decision: Decision) -> None:
+    """Carry on from the written end of an attempt, after which *task* is as it is now.
 
     What Redis misses the janitor heals; what MongoDB misses errs on the safe side.
     """
-    if reserved is not None:
-        await _settle_spending(tools, before, after, reserved)
-    await _tell_queue(tools, after, decision)
+    await settle_spending(tools, task)
+    await _tell_queue(tools, task, decision)
     if tools.registry.has_listeners:
-        _tell_plugins(tools, after, decision)
+        _tell_plugins(tools, task, decision)
 
 
 async def _tell_queue(tools: Tools, task: Task, decision: Decision) -> None:
@@ -85,11 +83,14 @@ async def _tell_queue(tools: Tools, task: Task, decision: Decision) -> None:
         log.warning("queue_not_told", task_id=task.id, reason=str(error))
 
 
-async def _settle_spending(tools: Tools, before: Task, after: Task, reserved: Reserved) -> None:
+async def settle_spending(tools: Tools, task: Task) -> None:
+    """Replace what the attempt set aside by what the task has cost since."""
+    if task.reserved is None:
+        return
     try:
-        await tools.guard.settle(before, after, reserved)
+        await tools.guard.settle(task, task.reserved)
     except StoreUnavailable as error:
-        log.warning("spending_not_settled", task_id=after.id, reason=str(error))
+        log.warning("spending_not_settled", task_id=task.id, reason=str(error))
 
 
 def _tell_plugins(tools: Tools, task: Task, decision: Decision) -> None:

@@ -11,18 +11,19 @@ from typing import Any
 import attrs
 
 from danqing_plugins import AccountProblem, Job, PluginError, Result
-from danqing_server.errors import AttemptLost, DanqingError, ServiceUnavailable
+from danqing_server.billing import announced_call, billed_of, under_way
+from danqing_server.codec import storable
+from danqing_server.errors import AttemptLost, DanqingError, ServiceUnavailable, StoreUnavailable
 from danqing_server.log import Logger, get_logger
-from danqing_server.models import CallOutcome, Status, Task, TaskError
-from danqing_server.retry import Decision, Failure, FailureKind, Finish, billed_of, decide, open_calls
-from danqing_server.store import transitions
-from danqing_server.store.changes import Change
+from danqing_server.models import CallOutcome, Status, Task
+from danqing_server.retry import Decision, Failure, Finish
 from danqing_server.worker import aftermath, texts
-from danqing_server.worker.failures import Interruption, failure_of, interruption_of
+from danqing_server.worker.ending import Ending
+from danqing_server.worker.failures import Interruption, failure_of, interruption_of, picture_lost
 from danqing_server.worker.keeping import Keeper
-from danqing_server.worker.ledger import Ledger, insist
-from danqing_server.worker.run import TaskRun
-from danqing_server.worker.spending import Reserved
+from danqing_server.worker.ledger import Ledger
+from danqing_server.worker.run import SPEND_LIMIT, TaskRun
+from danqing_server.worker.spending import Allowance
 from danqing_server.worker.tools import Tools
 
 __all__ = ["Execution"]
@@ -50,17 +51,20 @@ class Execution:
     keeper: Keeper = attrs.field(init=False)
     _runner: asyncio.Task[None] = attrs.field(init=False)
     _asking: bool = attrs.field(default=False, init=False)
+    _generating: bool = attrs.field(default=False, init=False)
     _interruption: Interruption | None = attrs.field(default=None, init=False)
-    _reserved: Reserved | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.ledger = Ledger(self.tools.store, self.task)
-        self.keeper = Keeper(self.ledger, self.tools.assets, self.tools.clock, self.download_slots)
+        tools = self.tools
+        self.ledger = Ledger(tools.store, tools.insisting, self.task)
+        self.keeper = Keeper(
+            self.ledger, tools.assets, tools.clock, self.download_slots, tools.link_patience, self._link_waits
+        )
 
     @property
     def call_is_open(self) -> bool:
-        """Whether a paid call may be under way."""
-        return bool(open_calls(self.ledger.task))
+        """Whether a paid call, or an order, may be under way."""
+        return bool(under_way(self.ledger.task))
 
     def start(self) -> None:
         """Begin, in an asyncio task of its own."""
@@ -137,15 +141,19 @@ class Execution:
         """Decide what follows, write it down, and tell the queue."""
         await self.keeper.abandon()
         self.on_asked(self)
+        decision: Decision | None = None
         try:
             failure = self._failure_of(error)
-            decision = None if self.ledger.late else await self._conclude(failure)
+            if not self.ledger.late:
+                decision = await self._conclude(failure, answered=error is None)
         except AttemptLost:
-            decision = None
+            pass
+        except StoreUnavailable as refusal:
+            decision = await self._give_up(refusal)
         if decision is None:
             await self._leave()
         else:
-            await aftermath.follow(self.tools, self.task, self.ledger.task, decision, self._reserved)
+            await aftermath.follow(self.tools, self.ledger.task, decision)
 
     def _seconds_left(self) -> float:
         deadline_at = self.task.deadline_at
@@ -164,19 +172,29 @@ class Execution:
         await self.keeper.settle()
 
     async def _ask_provider(self) -> None:
-        if self.tools.guard.watches(self.task):
-            self._reserved = await self.tools.guard.reserve(self.task, self.tools.clock.now())
-            if self._reserved is None:
-                raise AccountProblem(texts.SPEND_LIMIT(), code="spend_limit")
-        run = TaskRun(self.ledger, self.keeper, self.tools)
-        result = await self.tools.registry.generate(_job(self.ledger.task), run)
+        allowance = Allowance(self.tools.guard, self.tools.guard.watches(self.task))
+        if not await allowance.begin(self.ledger):
+            raise AccountProblem(texts.SPEND_LIMIT(), code=SPEND_LIMIT)
+        run = TaskRun(self.ledger, self.keeper, self.tools, allowance)
+        self._generating = True
+        try:
+            result = await self.tools.registry.generate(_job(self.ledger.task), run)
+        finally:
+            self._generating = False
+            if self.keeper.waiting:
+                self.on_asked(self)
         self._note_result(result)
+
+    def _link_waits(self) -> None:
+        """Make room for the next task while a link is asked again and again."""
+        if not self._generating:
+            self.on_asked(self)
 
     def _note_result(self, result: Result | None) -> None:
         if result is not None and result.output:
-            self.ledger.note(result=dict(result.output))
+            self.ledger.note(result=storable(result.output))
         if result is not None and result.usage:
-            self.ledger.note(usage=dict(result.usage))
+            self.ledger.note(usage=storable(result.usage))
 
     def _failure_of(self, error: BaseException | None) -> Failure | None:
         if self._interruption is Interruption.LOST:
@@ -191,75 +209,63 @@ class Execution:
             return failure_of(error, call_open=self._cut_a_call())
         if self.keeper.failures:
             return failure_of(self.keeper.failures[0], call_open=False)
-        return None
+        return picture_lost() if self.keeper.lost and self.ledger.task.missing else None
 
     def _cut_a_call(self) -> bool:
         calls = self.ledger.task.calls.values()
         return any(call.outcome is CallOutcome.UNKNOWN and call.attempt == self.task.attempts for call in calls)
 
-    async def _conclude(self, failure: Failure | None) -> Decision | None:
+    async def _conclude(self, failure: Failure | None, *, answered: bool) -> Decision | None:
         """Write the end of the attempt; None when the task turned out to be in other hands."""
-        failure = self._settle_calls(failure)
+        ending = Ending(self.ledger, self.tools.policy, self.tools.clock)
+        self._unsend_announced()
+        failure = ending.settle_calls(failure, answered=answered)
         if failure is not None or self.tools.gates.is_suspect(self.task.provider):
             failure = await aftermath.report(self.tools, self.task, failure)
-        now = self.tools.clock.now()
-        decision = decide(self.ledger.task, failure, self.tools.policy, now)
-        if isinstance(decision, Finish):
-            for output in decision.outputs:
-                self.ledger.note_output(output)
-            self._log_finish(decision)
-        change = self._change_for(decision)
-        won = await insist(partial(self.tools.store.apply, change))
-        return decision if won else None
+        decision = ending.decide(failure)
+        self._log_finish(decision)
+        change = ending.change_for(decision)
+        return decision if await self.ledger.insist(partial(self.tools.store.apply, change)) else None
 
-    def _settle_calls(self, failure: Failure | None) -> Failure | None:
-        """Close what the attempt left open; a call answered without its pictures makes the outcome unknown."""
-        announced = [call for call in open_calls(self.ledger.task) if call.id not in self.ledger.task.calls]
-        for call in announced:  # without a record: never opened
-            self.ledger.note_call(call.changed(outcome=CallOutcome.UNSENT))
-        before = self._unknown_calls()
-        self.ledger.close_calls()
-        if self._unknown_calls() > before and failure is None:
-            message = texts.NOTHING_DELIVERED()
-            error = TaskError(code="outcome_unknown", message=message, retryable=True)
-            return Failure(kind=FailureKind.UNKNOWN, error=error)
-        return failure
+    def _unsend_announced(self) -> None:
+        """The call that the start announced was never opened, if it has no record by now."""
+        announced = announced_call(self.ledger.task)
+        if announced is not None:
+            self.ledger.note_call(announced.changed(outcome=CallOutcome.UNSENT))
 
-    def _unknown_calls(self) -> int:
-        outcomes = [call.outcome for call in self.ledger.task.calls.values()]
-        return outcomes.count(CallOutcome.UNKNOWN)
+    async def _give_up(self, refusal: StoreUnavailable) -> Decision | None:
+        """End a task whose own end MongoDB refuses for good, with as much of it as it takes; None: in other hands.
 
-    def _change_for(self, decision: Decision) -> Change:
-        now, sets, dropped = self.tools.clock.now(), self.ledger.sets, self.ledger.dropped
-        if isinstance(decision, Finish):
-            return transitions.finished(
-                self.ledger.task, decision.status, now, sets, decision.error, dropped=dropped
-            )
-        return transitions.requeued(
-            self.ledger.task,
-            now,
-            sets,
-            run_at=decision.run_at,
-            failures=decision.failures,
-            leases_lost=decision.leases_lost,
-            error=decision.error,
-            dropped=dropped,
-        )
+        What it refuses even so is left to the sweep, which ends the task at its deadline.
+        """
+        self._logger.error("end_refused", reason=str(refusal))
+        ending = Ending(self.ledger, self.tools.policy, self.tools.clock)
+        decision, change = ending.reduced()
+        try:
+            return decision if await self.ledger.insist(partial(self.tools.store.apply, change)) else None
+        except StoreUnavailable as error:
+            reason = str(error)
+            self._logger.error("task_left_to_the_sweep", reason=reason)  # noqa: TRY400 — the driver's text may quote it
+            return None
 
     async def _leave(self) -> None:
         """End an attempt whose task is no longer ours; a call open at a cancellation is settled all the same."""
         self._logger.info("attempt_lost")
         try:
             if self.ledger.late or await self.ledger.has_become_late():
+                self._unsend_announced()
                 self.ledger.late = True
-                self.ledger.close_calls()
-                await self.ledger.save()
-                billed = billed_of(self.ledger.task)
-                await insist(partial(self.tools.store.amend_late, self.task, {"error.billed": billed.value}))
+                self.ledger.close_calls(self.tools.clock.now())
+                self.ledger.give_up_orders(self.tools.clock.now())
+                await self.ledger.leave_late(billed_of(self.ledger.task))
             else:
                 await self._note_late_answers()
         except AttemptLost:
             self._logger.info("late_result_unwanted")
+        except StoreUnavailable as refusal:
+            reason = str(refusal)
+            self._logger.error("late_result_refused", reason=reason)  # noqa: TRY400 — the driver's text may quote it
+        await aftermath.settle_spending(self.tools, self.ledger.task)
         await self._let_go()
 
     async def _note_late_answers(self) -> None:
@@ -267,7 +273,7 @@ class Execution:
         for call in self.ledger.task.calls.values():
             answered = call.outcome not in (CallOutcome.OPEN, CallOutcome.UNKNOWN, CallOutcome.UNSENT)
             if answered and call.attempt == self.task.attempts:
-                noted = await insist(partial(self.tools.store.note_late_answer, self.task.id, call))
+                noted = await self.ledger.insist(partial(self.tools.store.note_late_answer, self.task.id, call))
                 self._logger.info("late_answer", call_id=call.id, outcome=call.outcome.value, noted=noted)
 
     async def _let_go(self) -> None:
@@ -279,7 +285,9 @@ class Execution:
         except ServiceUnavailable as error:
             self._logger.warning("not_let_go", reason=str(error))
 
-    def _log_finish(self, decision: Finish) -> None:
+    def _log_finish(self, decision: Decision) -> None:
+        if not isinstance(decision, Finish):
+            return
         code = decision.error.code if decision.error else None
         level = logging.DEBUG if decision.status is Status.COMPLETED else logging.INFO
         if _levels.isEnabledFor(level):

@@ -13,12 +13,13 @@ from danqing_plugins import (
     RateLimited,
     Unavailable,
 )
+from danqing_server.codec import storable
 from danqing_server.errors import SourceUnavailable, StorageUnavailable
 from danqing_server.models import Billed, TaskError
 from danqing_server.retry import LEASE_IN_DOUBT, Failure, FailureKind
 from danqing_server.worker import texts
 
-__all__ = ["Interruption", "error_of", "failure_of", "interruption_of"]
+__all__ = ["Interruption", "error_of", "failure_of", "interruption_of", "picture_lost"]
 
 
 class Interruption(StrEnum):
@@ -52,11 +53,11 @@ def error_of(error: PluginError) -> TaskError:
     kind, code = _kind_of(error)
     return TaskError(
         code=code,
-        message=error.message,
+        message=storable(error.message),
         retryable=isinstance(error, _RETRYABLE),
         billed=Billed.UNKNOWN if kind is FailureKind.UNKNOWN else Billed.NO,
-        provider_code=None if error.code in (code, error.default_code) else error.code,
-        request_id=error.request_id,
+        provider_code=None if error.code in (code, error.default_code) else storable(error.code),
+        request_id=storable(error.request_id),
     )
 
 
@@ -83,6 +84,12 @@ def failure_of(error: BaseException, *, call_open: bool) -> Failure:
     message = texts.PLUGIN_FAILED(error=type(error).__name__)
     kind = FailureKind.UNKNOWN if call_open else FailureKind.UNBILLED
     return Failure(kind=kind, error=_error("plugin_error", message))
+
+
+def picture_lost() -> Failure:
+    """Return how an attempt failed whose provider made a picture that cannot be fetched from its link any more."""
+    error = TaskError(code="picture_lost", message=texts.PICTURE_LOST(), retryable=True, billed=Billed.UNKNOWN)
+    return Failure(kind=FailureKind.UNKNOWN, error=error)
 
 
 def interruption_of(why: Interruption) -> Failure:

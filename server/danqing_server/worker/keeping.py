@@ -1,12 +1,19 @@
-"""Taking finished pictures into our storage, beside the provider that goes on making the others."""
+"""Taking finished pictures into our storage, beside the provider that goes on making the others.
+
+What a link leads to is paid for. Signed links and CDNs answer 403 or 404 for the first seconds, and storages break
+off: asking again costs nothing, buying again does.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import attrs
 
 from danqing_plugins import Source
+from danqing_server.assets.expiry import expires_at
 from danqing_server.assets.storage import Assets
 from danqing_server.clock import Clock
 from danqing_server.errors import DanqingError, PictureRejected, SourceUnavailable, StorageUnavailable
@@ -14,23 +21,45 @@ from danqing_server.models import Billed, Output, OutputState, TaskError
 from danqing_server.worker import texts
 from danqing_server.worker.ledger import Ledger
 
-__all__ = ["Keeper"]
+__all__ = ["Keeper", "LinkPatience"]
 
-PAUSES_S = (0.5, 1.0, 2.0)
+
+@attrs.frozen(kw_only=True)
+class LinkPatience:
+    """How long a link is asked again before its picture counts as lost.
+
+    `pauses_s` lie between the tries of one attempt. A refusal (403, 404, 410) is believed only of an earlier
+    attempt's link, and not before the link's own expiry, or `young_s` after it came where it tells none.
+    """
+
+    pauses_s: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0)
+    broken_pauses_s: tuple[float, ...] = (0.5, 1.0, 2.0)
+    young_s: float = 60.0
+
+    def believes(self, refused: Output, now: datetime) -> bool:
+        """Tell whether the link of *refused* is dead by now, as it says itself."""
+        dead_at = expires_at(refused.source_url or "") or refused.at + timedelta(seconds=self.young_s)
+        return now >= dead_at
 
 
 @attrs.define(eq=False)
 class Keeper:
     """Keeps the pictures of one attempt; `failures` are those that should be tried again later.
 
-    A picture whose source is gone for good is dropped, so that it is missing again; one that is no picture fails.
+    A picture whose source is dead is lost: missing again, and its call in doubt; one that is no picture fails.
+    *on_waiting* is called when a link has to be asked again after a pause.
     """
 
     ledger: Ledger
     assets: Assets
     clock: Clock
     slots: asyncio.Semaphore
+    patience: LinkPatience
+    on_waiting: Callable[[], None]
     failures: list[DanqingError] = attrs.field(factory=list, init=False)
+    lost: bool = attrs.field(default=False, init=False)
+    waiting: bool = attrs.field(default=False, init=False)
+    _resumed: set[int] = attrs.field(factory=set, init=False)
     _running: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
 
     def begin(self, index: int, source: Source) -> None:
@@ -41,6 +70,7 @@ class Keeper:
     def resume(self) -> None:
         """Start on every picture whose URL an earlier attempt saved."""
         for output in self.ledger.sourced():
+            self._resumed.add(output.index)
             self.begin(output.index, Source.from_url(output.source_url or ""))
 
     async def settle(self) -> None:
@@ -61,17 +91,29 @@ class Keeper:
         self._running.clear()
 
     async def keep(self, index: int, source: Source) -> None:
-        """Fetch, check and store picture *index*, trying a few times."""
-        for pause_s in PAUSES_S:
-            error = await self._try(index, source)
-            if error is None:
-                return
-            await asyncio.sleep(pause_s)
+        """Fetch, check and store picture *index*, trying as long as `patience` says."""
         error = await self._try(index, source)
+        tries = 0
+        while error is not None:
+            pauses_s = self._pauses_for(error, source)
+            if tries >= len(pauses_s):
+                break
+            self.waiting = True
+            self.on_waiting()
+            await asyncio.sleep(pauses_s[tries])
+            tries += 1
+            error = await self._try(index, source)
         if isinstance(error, PictureRejected):
             self._fail(index, error)
         elif error is not None:
             self.failures.append(error)
+
+    def _pauses_for(self, error: DanqingError, source: Source) -> tuple[float, ...]:
+        """Be patient with a link, and with a storage that does not take bytes which nothing can bring back."""
+        patient = isinstance(error, SourceUnavailable) or (
+            source.url is None and isinstance(error, StorageUnavailable)
+        )
+        return self.patience.pauses_s if patient else self.patience.broken_pauses_s
 
     async def _try(self, index: int, source: Source) -> DanqingError | None:
         """Try once; None when the picture's fate is settled, else why it is worth another try."""
@@ -83,9 +125,9 @@ class Keeper:
                 return error
             self._fail(index, error)
         except SourceUnavailable as error:
-            if not (error.gone or error.refused):
+            if not self._is_dead(index, error):
                 return error
-            self._lose(index)
+            await self._lose(index)
         except StorageUnavailable as error:
             return error
         else:
@@ -96,11 +138,21 @@ class Keeper:
                 await self.ledger.save()
         return None
 
+    def _is_dead(self, index: int, error: SourceUnavailable) -> bool:
+        if error.gone:
+            return True
+        output = self.ledger.task.outputs.get(str(index))
+        if output is None or index not in self._resumed or not error.refused:
+            return False
+        return self.patience.believes(output, self.clock.now())
+
     def _fail(self, index: int, error: PictureRejected) -> None:
         message = texts.CANNOT_BE_KEPT(why=error.message)
         failed = TaskError(code=f"picture_{error.code}", message=message, billed=Billed.YES)
         self.ledger.note_output(Output(index=index, state=OutputState.FAILED, at=self.clock.now(), error=failed))
 
-    def _lose(self, index: int) -> None:
+    async def _lose(self, index: int) -> None:
         if str(index) in self.ledger.task.outputs:
-            self.ledger.forget_output(index)
+            self.lost = True
+            self.ledger.lose(index)
+            await self.ledger.save()

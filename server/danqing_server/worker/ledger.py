@@ -3,39 +3,44 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import attrs
 
 from danqing_server.codec import value_of
-from danqing_server.errors import AttemptLost, StoreUnavailable
-from danqing_server.models import CallOutcome, CallRecord, Output, OutputState, Task
+from danqing_server.errors import AttemptLost
+from danqing_server.models import Billed, CallOutcome, CallRecord, Output, OutputState, Task
 from danqing_server.store.tasks import TaskStore
+from danqing_server.worker.insisting import Insisting
 
-__all__ = ["Ledger", "insist"]
-
-LONGEST_PAUSE_S = 2.0
+__all__ = ["Ledger"]
 
 T = TypeVar("T")
+
+DROPPED: Final = object()
+"""Stands for a path that the next write removes."""
 
 
 @attrs.define(eq=False)
 class Ledger:
     """The task as this attempt sees it, ahead of MongoDB by what is unsaved, which the next write takes along.
 
-    `dropped` are the fields that the write which ends the attempt removes. `late`: the task was cancelled while a
-    call of ours was under way; what the call brings is kept, and changes nothing else.
+    A path is set or dropped, whichever was noted last, so that no write can contradict itself. `late`: the task was
+    cancelled while a call of ours was under way; what the call brings is kept, and changes nothing else.
 
-    `save` raises AttemptLost once the task is in other hands.
+    `save` raises AttemptLost once the task is in other hands, and StoreUnavailable (permanent) when MongoDB refuses
+    what was noted: the attempt is to end then.
     """
 
     store: TaskStore
+    insisting: Insisting
     _task: Task
     _noted: dict[str, Any] = attrs.field(factory=dict, init=False)
     _unsaved: dict[str, Any] = attrs.field(factory=dict, init=False)
-    dropped: tuple[str, ...] = attrs.field(default=(), init=False)
+    _in_doubt: set[str] = attrs.field(factory=set, init=False)
     late: bool = attrs.field(default=False, init=False)
     _saving: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
 
@@ -49,10 +54,17 @@ class Ledger:
     @property
     def sets(self) -> dict[str, Any]:
         """What is unsaved, as a write sets it: stored values by their dotted paths."""
-        return {path: value_of(value) for path, value in self._unsaved.items()}
+        return {path: value_of(value) for path, value in self._unsaved.items() if value is not DROPPED}
+
+    @property
+    def unsets(self) -> list[str]:
+        """The dotted paths that the next write removes."""
+        return [path for path, value in self._unsaved.items() if value is DROPPED]
 
     def note_call(self, record: CallRecord) -> None:
-        """Remember a call as it now stands."""
+        """Remember a call as it now stands; one whose picture is lost cannot become `delivered` any more."""
+        if record.id in self._in_doubt and record.outcome is CallOutcome.DELIVERED:
+            record = record.changed(outcome=CallOutcome.UNKNOWN)
         self._noted["calls"] = {**self._noted.get("calls", self._task.calls), record.id: record}
         self._unsaved[f"calls.{record.id}"] = record
 
@@ -62,84 +74,150 @@ class Ledger:
         self._unsaved[f"outputs.{output.index}"] = output
 
     def note(self, **fields: Any) -> None:
-        """Remember other fields of the task."""
+        """Remember other fields of the task; None removes one."""
         self._noted.update(fields)
-        self._unsaved.update(fields)
+        self._unsaved.update({name: DROPPED if value is None else value for name, value in fields.items()})
+
+    def withhold(self, *fields: str) -> None:
+        """Leave *fields* as they are stored, whatever was noted of them."""
+        for field in fields:
+            self._unsaved.pop(field, None)
 
     async def save(self) -> None:
         """Make everything noted so far durable, however long MongoDB is away."""
         async with self._saving:  # who finds nothing unsaved must wait for the write that took it along
             if not self._unsaved:
                 return
-            sets, taken, self._unsaved = self.sets, self._unsaved, {}
+            sets, unsets, taken = self.sets, self.unsets, self._unsaved
+            self._unsaved = {}
             try:
-                await self._write(sets)
+                await self._write(sets, unsets)
             except BaseException:
                 self._unsaved = {**taken, **self._unsaved}
                 raise
 
-    async def _write(self, sets: Mapping[str, Any]) -> None:
+    async def _write(self, sets: Mapping[str, Any], unsets: Sequence[str]) -> None:
         if not self.late:
             try:
-                await insist(partial(self.store.amend, self.task, sets))
+                await self.insist(partial(self.store.amend, self.task, sets, unsets))
             except AttemptLost:
                 if not await self.has_become_late():
                     raise
             else:
                 return
-        await insist(partial(self.store.amend_late, self.task, _as_late(sets)))
+        await self._write_late(_as_late(sets), [path for path in map(_late_path, unsets) if path])
+
+    async def _write_late(self, sets: Mapping[str, Any], unsets: Sequence[str]) -> None:
+        if sets or unsets:
+            await self.insist(partial(self.store.amend_late, self.task, sets, unsets))
+
+    async def leave_late(self, billed: Billed) -> None:
+        """Write down what is left to say of a cancelled task's call, and let go of the task. Raises AttemptLost."""
+        sets = {**_as_late(self.sets), "error.billed": billed.value}
+        await self._write_late(sets, ["attempt", "late_attempt", "reserved"])
+        self._unsaved = {}
 
     async def has_become_late(self) -> bool:
         """Say whether the task was cancelled under an open call of ours; if so only what is late is written."""
-        found = await insist(partial(self.store.get, self.task.id))
+        found = await self.insist(partial(self.store.get, self.task.id))
         ours = self.task.attempt
         self.late = found is not None and ours is not None and found.late_attempt == ours.id
         return self.late
 
-    def forget_output(self, index: int) -> None:
-        """Drop a picture whose source is gone: it is missing again, and its call's outcome is in doubt."""
+    async def insist(self, write: Callable[[], Awaitable[T]]) -> T:
+        """Repeat *write* until MongoDB carries it out; see `Insisting`."""
+        return await self.insisting.on(write)
+
+    def lose(self, index: int) -> None:
+        """Drop a picture whose source is dead: it is missing again, and what its call came to is in doubt.
+
+        The next write says both. An order may be asked for the picture again: it is open.
+        """
         lost = self.task.outputs[str(index)]
         self._noted["outputs"] = {key: output for key, output in self.task.outputs.items() if output is not lost}
-        self._unsaved.pop(f"outputs.{index}", None)
-        self.dropped += (f"outputs.{index}",)
-
-    def close_calls(self) -> None:
-        """Settle every call the attempt leaves behind: what is answered without its pictures is in doubt."""
-        missing = set(self.task.missing)
-        for call in self.task.calls.values():
-            unfilled = bool(missing & set(call.indexes))
+        self._unsaved[f"outputs.{index}"] = DROPPED
+        for call in _that_may_have_brought(index, self.task.calls.values()):
             if call.resumable:
-                if call.outcome is CallOutcome.OPEN:
-                    self.note_call(call.changed(outcome=CallOutcome.DELIVERED))
-            elif call.outcome is CallOutcome.OPEN:
-                outcome = CallOutcome.UNKNOWN if unfilled or not call.indexes else CallOutcome.DELIVERED
-                self.note_call(call.changed(outcome=outcome))
-            elif call.outcome is CallOutcome.DELIVERED and unfilled:
+                self.note_call(call.changed(outcome=CallOutcome.OPEN, ended_at=None))
+            else:
+                self._in_doubt.add(call.id)
                 self.note_call(call.changed(outcome=CallOutcome.UNKNOWN))
+
+    def close_calls(self, now: datetime, *, answered: bool = False) -> None:
+        """Settle what the attempt leaves behind: what is answered without its pictures is in doubt.
+
+        Orders that did not bring everything yet stay open. *answered*: the provider returned, and so the order of a
+        task without pictures is settled.
+        """
+        attempt, missing = self.task.attempts, set(self.task.missing)
+        for call in self.task.calls.values():
+            kept = call if call.attempt != attempt else self._without_free(call)
+            if kept.resumable:
+                closed = _closed_order(kept, missing, now, answered=answered and not self.task.images)
+            else:
+                closed = _closed(kept, missing)
+            if closed is not call:
+                self.note_call(closed)
+
+    def give_up_orders(self, now: datetime) -> None:
+        """Call orders in doubt that nobody will ask for: the task ends."""
+        for call in self.task.calls.values():
+            if call.outcome is CallOutcome.OPEN:
+                self.note_call(call.changed(outcome=CallOutcome.UNKNOWN, ended_at=now))
+
+    def _without_free(self, call: CallRecord) -> CallRecord:
+        """Return *call* without the pictures that the service refused, or left out, and does not charge for."""
+        if call.outcome not in (CallOutcome.OPEN, CallOutcome.DELIVERED):
+            return call
+        free = {output.index for output in self.task.outputs.values() if _is_free(output)}
+        if free.isdisjoint(call.indexes):
+            return call
+        charged = tuple(index for index in call.indexes if index not in free)
+        return call.changed(indexes=charged) if charged else call.changed(outcome=CallOutcome.REJECTED)
 
     def sourced(self) -> list[Output]:
         """Return the pictures whose upstream URL is saved and that are not yet ours."""
         return [output for output in self.task.outputs.values() if output.state is OutputState.SOURCED]
 
 
+def _closed(call: CallRecord, missing: set[int]) -> CallRecord:
+    unfilled = bool(missing & set(call.indexes))
+    if call.outcome is CallOutcome.OPEN:
+        outcome = CallOutcome.UNKNOWN if unfilled or not call.indexes else CallOutcome.DELIVERED
+        return call.changed(outcome=outcome)
+    if call.outcome is CallOutcome.DELIVERED and unfilled:
+        return call.changed(outcome=CallOutcome.UNKNOWN)
+    return call
+
+
+def _closed_order(call: CallRecord, missing: set[int], now: datetime, *, answered: bool) -> CallRecord:
+    if call.outcome not in (CallOutcome.OPEN, CallOutcome.UNKNOWN):
+        return call
+    brought = missing.isdisjoint(call.indexes) if call.indexes else answered
+    return call.changed(outcome=CallOutcome.DELIVERED, ended_at=now) if brought else call
+
+
+def _is_free(output: Output) -> bool:
+    if output.state is OutputState.OMITTED:
+        return True
+    error = output.error if output.state is OutputState.FAILED and output.source_url is None else None
+    return error is not None and error.billed is Billed.NO
+
+
+def _that_may_have_brought(index: int, calls: Iterable[CallRecord]) -> list[CallRecord]:
+    """Return the call that brought picture *index*: the last of those that may have."""
+    answered = (CallOutcome.OPEN, CallOutcome.DELIVERED)
+    found = [call for call in calls if index in call.indexes and call.outcome in answered]
+    return sorted(found, key=lambda call: call.sent_at)[-1:]
+
+
 def _as_late(sets: Mapping[str, Any]) -> dict[str, Any]:
     """Return what may still be written of a cancelled task: what became of its calls, and pictures, set apart."""
-    late = {}
-    for path, value in sets.items():
-        field, _, rest = path.partition(".")
-        if field == "calls":
-            late[path] = value
-        elif field == "outputs":
-            late[f"late.{rest}"] = value
-    return late
+    return {late: value for path, value in sets.items() if (late := _late_path(path)) is not None}
 
 
-async def insist(write: Callable[[], Awaitable[T]]) -> T:
-    """Repeat *write* until MongoDB carries it out; its changes are compare-and-sets that may be repeated."""
-    pause_s = 0.05
-    while True:
-        try:
-            return await write()
-        except StoreUnavailable:
-            await asyncio.sleep(pause_s)
-            pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
+def _late_path(path: str) -> str | None:
+    field, _, rest = path.partition(".")
+    if field == "calls":
+        return path
+    return f"late.{rest}" if field == "outputs" else None

@@ -12,36 +12,42 @@ import attrs
 
 from danqing_plugins import (
     AccountProblem,
-    ContentRejected,
     InvalidRequest,
     Log,
     OutcomeUnknown,
     PluginError,
-    RateLimited,
     Reference,
     ReferenceData,
     Source,
     Text,
     Unavailable,
 )
+from danqing_plugins.billing import outcome_of
 from danqing_server.assets.fetching import fetch_public
 from danqing_server.assets.keys import media_type_of
 from danqing_server.assets.texts import NOT_HERE
+from danqing_server.billing import announced_call, may_buy
+from danqing_server.codec import dump_json, storable
 from danqing_server.errors import AttemptLost, NotFound, PictureRejected, SourceUnavailable
 from danqing_server.ids import new_token
 from danqing_server.log import get_logger
 from danqing_server.models import CallOutcome, CallRecord, Output, OutputState
-from danqing_server.retry import LEASE_IN_DOUBT, REFERENCE_UNAVAILABLE, ambiguity_allows
+from danqing_server.retry import LEASE_IN_DOUBT, NO_FURTHER_CALL, REFERENCE_UNAVAILABLE
+from danqing_server.store.changes import encodable
 from danqing_server.worker import texts
 from danqing_server.worker.failures import error_of
 from danqing_server.worker.keeping import Keeper
 from danqing_server.worker.ledger import Ledger
+from danqing_server.worker.spending import Allowance
 from danqing_server.worker.tools import Tools
 
 __all__ = ["OpenCall", "TaskRun"]
 
 PROGRESS_EVERY_S = 1.0
 REFERENCE_TIMEOUT_S = 30.0
+SPEND_LIMIT = "spend_limit"
+LARGEST_CHECKPOINT_BYTES = 256 * 1024
+_UNSETTLED = (CallOutcome.OPEN, CallOutcome.UNKNOWN)
 
 
 @attrs.define(eq=False)
@@ -64,6 +70,7 @@ class TaskRun:
     ledger: Ledger
     keeper: Keeper
     tools: Tools
+    allowance: Allowance
     _told_progress_s: float = attrs.field(default=float("-inf"), init=False)
     _open: dict[str, CallRecord] = attrs.field(factory=dict, init=False)
     _handed_over: set[int] = attrs.field(factory=set, init=False)
@@ -123,6 +130,14 @@ class TaskRun:
                 self.ledger.note_output(Output(index=index, state=OutputState.OMITTED, at=self.tools.clock.now()))
         await self.ledger.save()
 
+    async def settle(self, indexes: Sequence[int], error: PluginError) -> None:
+        for call in self.ledger.task.calls.values():
+            if call.resumable and call.outcome in _UNSETTLED and set(call.indexes) == set(indexes):
+                self.ledger.note_call(
+                    call.changed(outcome=outcome_of(error), ended_at=self.tools.clock.now(), error_code=error.code)
+                )
+        await self.ledger.save()
+
     async def progress(self, fraction: float) -> None:
         now_s = self.tools.clock.monotonic_s()
         if now_s - self._told_progress_s >= PROGRESS_EVERY_S:
@@ -131,6 +146,7 @@ class TaskRun:
             await self.ledger.save()
 
     async def checkpoint(self, data: Mapping[str, Any]) -> None:
+        _require_storable(data)
         for record in self._open.values():
             self._open[record.id] = record.changed(resumable=True)
             self.ledger.note_call(self._open[record.id])
@@ -168,13 +184,15 @@ class TaskRun:
         task = self.ledger.task
         if self.ledger.late:
             raise AttemptLost(task.id)
-        if not ambiguity_allows(task, indexes, self.tools.policy):
-            raise OutcomeUnknown(texts.CALL_LEFT_OPEN())
+        if not may_buy(task, indexes, self.tools.policy.on_ambiguous):
+            raise OutcomeUnknown(texts.CALL_LEFT_OPEN(), code=NO_FURTHER_CALL)
         self._require_lease()
+        await self._require_allowance(indexes)
         self._handed_over.difference_update(indexes)
-        if task.single_call and task.attempt is not None and task.attempt.id not in task.calls:
+        announced = announced_call(self.ledger.task)
+        if announced is not None:
             # Its start is on disk; the record travels with the next write.
-            record = self._new_record(task.attempt.id, indexes, fingerprint)
+            record = announced.changed(indexes=indexes, fingerprint=fingerprint, sent_at=self.tools.clock.now())
             self.ledger.note_call(record)
         else:
             record = self._new_record(new_token(), indexes, fingerprint)
@@ -184,22 +202,28 @@ class TaskRun:
         self._open[record.id] = record
         return record
 
+    async def _require_allowance(self, indexes: tuple[int, ...]) -> None:
+        if not await self.allowance.take(self.ledger, len(indexes) or 1):
+            raise AccountProblem(texts.SPEND_LIMIT(), code=SPEND_LIMIT)
+
     def has_handed_over(self, indexes: Iterable[int]) -> bool:
         """Tell whether the provider delivered any of *indexes*, kept or not."""
         return not self._handed_over.isdisjoint(indexes)
 
     def close_call(self, call: OpenCall, outcome: CallOutcome, code: str | None) -> None:
-        """Note how a call ended. The note travels with the next write, and until then the call counts as open."""
+        """Note how a call ended; that travels with the next write, and until then the call counts as open.
+
+        An order stays open: what it comes to is seen when its pictures are here, or it is settled.
+        """
         record = self._open.pop(call.id)
-        if record.resumable and outcome is CallOutcome.UNKNOWN:
-            outcome = CallOutcome.DELIVERED
+        is_order = record.resumable and outcome in (CallOutcome.DELIVERED, CallOutcome.UNKNOWN)
         closed = record.changed(
             indexes=tuple(index for index in record.indexes if index not in call.released),
-            outcome=outcome,
-            ended_at=self.tools.clock.now(),
-            request_id=call.request_id,
-            error_code=code,
-            usage=dict(call.usage),
+            outcome=CallOutcome.OPEN if is_order else outcome,
+            ended_at=None if is_order else self.tools.clock.now(),
+            request_id=storable(call.request_id),
+            error_code=storable(code),
+            usage=storable(call.usage),
         )
         self.ledger.note_call(closed)
 
@@ -219,6 +243,14 @@ class TaskRun:
 
 def _about(reference: Reference, why: str) -> Text:
     return texts.OF_REFERENCE(field=reference.field, why=why)
+
+
+def _require_storable(data: Mapping[str, Any]) -> None:
+    if not encodable(data):
+        raise ValueError("a checkpoint holds a value that cannot be stored: JSON values only, integers of 64 bits")
+    size_bytes = len(dump_json(data))
+    if size_bytes > LARGEST_CHECKPOINT_BYTES:
+        raise ValueError(f"a checkpoint of {size_bytes} bytes, at most {LARGEST_CHECKPOINT_BYTES}")
 
 
 @attrs.define(eq=False)
@@ -241,20 +273,10 @@ class _CallBlock:
         call, self._call = self._call, None
         if call is None:
             return
-        outcome, code = CallOutcome.DELIVERED, None
+        outcome, code = outcome_of(error), None
         if isinstance(error, PluginError):
-            outcome, code = _outcome_of(error), error.code
+            code = error.code
             call.request_id = call.request_id or error.request_id
         elif isinstance(error, AttemptLost) and self.run.has_handed_over(self.indexes):
-            pass  # it was answered; only its task is in other hands
-        elif error is not None:
-            outcome = CallOutcome.UNKNOWN
+            outcome = CallOutcome.DELIVERED  # it was answered; only its task is in other hands
         self.run.close_call(call, outcome, code)
-
-
-def _outcome_of(error: PluginError) -> CallOutcome:
-    if isinstance(error, RateLimited | Unavailable):
-        return CallOutcome.FAILED_UNBILLED
-    if isinstance(error, InvalidRequest | ContentRejected | AccountProblem):
-        return CallOutcome.REJECTED
-    return CallOutcome.UNKNOWN

@@ -7,19 +7,14 @@ from datetime import datetime, timedelta
 
 import attrs
 
-from danqing_server.models import CallOutcome, Task
+from danqing_server.billing import cost_micro, to_buy
+from danqing_server.clock import Clock
+from danqing_server.models import Reserved, Task
 from danqing_server.queue.gates import Gates
 from danqing_server.store.spending import SpendStore
+from danqing_server.worker.ledger import Ledger
 
-__all__ = ["Reserved", "SpendGuard"]
-
-
-@attrs.frozen(kw_only=True)
-class Reserved:
-    """What an attempt has set aside."""
-
-    at: datetime
-    amount_micro: int
+__all__ = ["Allowance", "SpendGuard"]
 
 
 @attrs.define(eq=False)
@@ -31,38 +26,64 @@ class SpendGuard:
 
     spending: SpendStore
     gates: Gates
+    clock: Clock
     limits_micro: Mapping[str, int]
 
     def watches(self, task: Task) -> bool:
         """Tell whether *task* counts: its provider has a limit, and its price is known."""
         return task.provider in self.limits_micro and task.price is not None
 
-    async def reserve(self, task: Task, now: datetime) -> Reserved | None:
-        """Set the price of what is missing aside; None when the day has no room, and the lane is now closed."""
-        amount_micro, limit_micro = _price_micro(task) * len(task.missing), self.limits_micro[task.provider]
-        if await self.spending.reserve(task.provider, now, amount_micro, limit_micro):
-            return Reserved(at=now, amount_micro=amount_micro)
+    async def reserve(self, provider: str, at: datetime, amount_micro: int) -> bool:
+        """Set an amount aside on the day of *at*; False when it has no room, and the lane is now closed."""
+        if await self.spending.reserve(provider, at, amount_micro, self.limits_micro[provider]):
+            return True
+        now = self.clock.now()
         tomorrow = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-        await self.gates.hold(task.provider, (tomorrow - now).total_seconds(), "spend_limit")
-        return None
+        await self.gates.hold(provider, (tomorrow - now).total_seconds(), "spend_limit")
+        return False
 
-    async def settle(self, before: Task, after: Task, reserved: Reserved) -> None:
-        """Count what the attempt between *before* and *after* cost; a call of unknown outcome counts as paid."""
-        spent_micro = _price_micro(after) * (_paid_pictures(after) - _paid_pictures(before))
-        await self.spending.settle(after.provider, reserved.at, reserved.amount_micro, spent_micro)
-
-
-def _price_micro(task: Task) -> int:
-    return task.price.amount_micro if task.price is not None else 0
+    async def settle(self, task: Task, reserved: Reserved) -> None:
+        """Count what *task* cost since *reserved* was set aside; what may have been paid for counts as paid."""
+        spent_micro = cost_micro(task) - reserved.before_micro
+        await self.spending.settle(task.provider, reserved.at, reserved.amount_micro, spent_micro)
 
 
-def _paid_pictures(task: Task) -> int:
-    outcomes = (CallOutcome.DELIVERED, CallOutcome.UNKNOWN)
-    calls = [call for call in task.calls.values() if call.outcome in outcomes]
-    return sum(_billed_images(task, set(call.indexes)) for call in calls)
+@attrs.define(eq=False)
+class Allowance:
+    """What one attempt may still spend; without a limit, anything.
 
+    What it is about to ask for is set aside when it begins, so that no task is begun that cannot be finished today;
+    calls beyond that are covered one by one.
+    """
 
-def _billed_images(task: Task, indexes: set[int]) -> int:
-    """Count the pictures of one call that cost something: all but those refused or never made."""
-    free = {output.index for output in task.outputs.values() if output.asset is None and not output.source_url}
-    return len(indexes - free)
+    guard: SpendGuard
+    watched: bool
+    _left: int = attrs.field(default=0, init=False)
+
+    async def begin(self, ledger: Ledger) -> bool:
+        """Set aside what the attempt will ask for; False when the day has no room for it."""
+        wanted = to_buy(ledger.task) if self.watched else 0
+        if wanted and not await self._reserve(ledger, wanted):
+            return False
+        self._left = wanted
+        return True
+
+    async def take(self, ledger: Ledger, count: int) -> bool:
+        """Use the price of *count* pictures (of a call, without any); False when the day has no room for it."""
+        if not self.watched:
+            return True
+        lacking = max(0, count - self._left)
+        if lacking and not await self._reserve(ledger, lacking):
+            return False
+        self._left += lacking - count
+        return True
+
+    async def _reserve(self, ledger: Ledger, count: int) -> bool:
+        task, price = ledger.task, ledger.task.price
+        amount_micro = count * (price.amount_micro if price is not None else 0)
+        before = task.reserved or Reserved(at=self.guard.clock.now(), amount_micro=0, before_micro=cost_micro(task))
+        if not await self.guard.reserve(task.provider, before.at, amount_micro):
+            return False
+        ledger.note(reserved=attrs.evolve(before, amount_micro=before.amount_micro + amount_micro))
+        await ledger.save()
+        return True

@@ -3,61 +3,97 @@
 from __future__ import annotations
 
 from danqing_plugins import TaskEventKind
+from danqing_server.billing import billed_of, cut_calls
+from danqing_server.errors import AttemptLost, StoreUnavailable, Unreadable
 from danqing_server.log import get_logger
 from danqing_server.models import CallOutcome, Status, Task, TaskError
-from danqing_server.retry import Decision, Failure, FailureKind, Finish, decide, open_calls
-from danqing_server.store import transitions
-from danqing_server.store.changes import Change
+from danqing_server.retry import Decision, Failure, FailureKind, Finish
 from danqing_server.worker import texts
+from danqing_server.worker.aftermath import settle_spending
+from danqing_server.worker.ending import Ending
+from danqing_server.worker.failures import Interruption, interruption_of
 from danqing_server.worker.ledger import Ledger
 from danqing_server.worker.telling import entry_of, event_of
 from danqing_server.worker.tools import Tools
 
-__all__ = ["take_over"]
+__all__ = ["end_overdue", "take_over"]
 
 log = get_logger(__name__)
 
 
 async def take_over(task: Task, tools: Tools) -> bool:
-    """Put *task* back in line, or end it if it may not be tried again; False when someone else was first."""
-    change, decision = _settlement(task, tools)
-    won = await tools.store.apply(change)
+    """Put *task* back in line, or end it if it may not be tried again; False when someone else was first.
+
+    A cancelled task that waited for the end of its call is let go.
+    """
+    return await _settle(task, _failure(bool(cut_calls(task))), tools)
+
+
+async def end_overdue(found: Task | Unreadable, tools: Tools) -> bool:
+    """End a task whose deadline is over, whoever holds it, or nobody; False when someone else was first."""
+    if isinstance(found, Unreadable):
+        error = TaskError(code="unreadable", message=texts.OF_ANOTHER_RELEASE(), retryable=False)
+        return await tools.store.end_unreadable(found.task_id, tools.clock.now(), error)
+    return await _settle(found, interruption_of(Interruption.DEADLINE), tools)
+
+
+async def _settle(task: Task, failure: Failure, tools: Tools) -> bool:
+    ledger = Ledger(tools.store, tools.insisting, task)
+    _close_cut_calls(ledger, tools)
+    if task.status is Status.CANCELLED:
+        return await _let_go(ledger, tools)
+    ending = Ending(ledger, tools.policy, tools.clock)
+    ending.settle_calls(failure, answered=False)
+    decision = ending.decide(failure)
+    try:
+        won = await tools.store.apply(ending.change_for(decision))
+    except StoreUnavailable as error:
+        if not error.permanent:
+            raise
+        reason = str(error)
+        log.error("end_refused", task_id=task.id, reason=reason)  # noqa: TRY400 — the driver's text may quote it
+        decision, change = ending.reduced()
+        won = await tools.store.apply(change)
     log.warning("task_taken_over", task_id=task.id, won=won, ended=isinstance(decision, Finish))
-    if not won:
+    if won:
+        await _follow(ledger.task, decision, tools)
+    return won
+
+
+def _close_cut_calls(ledger: Ledger, tools: Tools) -> None:
+    """What was under way is in doubt, the call that a start announced too: nobody knows whether it was sent."""
+    now = tools.clock.now()
+    for call in cut_calls(ledger.task):
+        ledger.note_call(call.changed(outcome=CallOutcome.UNKNOWN, ended_at=now))
+
+
+async def _let_go(ledger: Ledger, tools: Tools) -> bool:
+    """Settle the calls of a cancelled task whose process is gone."""
+    ledger.late = True
+    ledger.close_calls(tools.clock.now())
+    ledger.give_up_orders(tools.clock.now())
+    try:
+        await ledger.leave_late(billed_of(ledger.task))
+    except AttemptLost:
         return False
-    holder = task.attempt.worker if task.attempt else ""
-    if not isinstance(decision, Finish):
-        again = task.changed(run_at=decision.run_at, updated_at=tools.clock.now())
-        await tools.queue.release(holder, entry_of(again))
-        return True
-    await tools.queue.acknowledge(task.provider, holder, task.id)
-    kind = TaskEventKind.COMPLETED if decision.status is Status.COMPLETED else TaskEventKind.FAILED
-    tools.registry.tell(event_of(task, kind, decision.error.code if decision.error else None))
+    await settle_spending(tools, ledger.task)
     return True
 
 
-def _settlement(task: Task, tools: Tools) -> tuple[Change, Decision]:
-    """Return the change that ends the abandoned attempt, and what it amounts to."""
-    now = tools.clock.now()
-    calls = open_calls(task)
-    ledger = Ledger(tools.store, task)
-    for call in calls:
-        ledger.note_call(call.changed(outcome=CallOutcome.UNKNOWN, ended_at=now))
-    ledger.close_calls()
-    decision = decide(ledger.task, _failure(bool(calls)), tools.policy, now)
-    if isinstance(decision, Finish):
-        for output in decision.outputs:
-            ledger.note_output(output)
-        return transitions.finished(ledger.task, decision.status, now, ledger.sets, decision.error), decision
-    return transitions.requeued(
-        ledger.task,
-        now,
-        ledger.sets,
-        run_at=decision.run_at,
-        failures=decision.failures,
-        leases_lost=decision.leases_lost,
-        error=decision.error,
-    ), decision
+async def _follow(task: Task, decision: Decision, tools: Tools) -> None:
+    await settle_spending(tools, task)
+    attempt = task.attempt
+    if not isinstance(decision, Finish):
+        holder = attempt.worker if attempt is not None else ""
+        again = task.changed(run_at=decision.run_at, updated_at=tools.clock.now())
+        await tools.queue.release(holder, entry_of(again))
+        return
+    if attempt is None:
+        await tools.queue.remove(task.provider, task.id)
+    else:
+        await tools.queue.acknowledge(task.provider, attempt.worker, task.id)
+    kind = TaskEventKind.COMPLETED if decision.status is Status.COMPLETED else TaskEventKind.FAILED
+    tools.registry.tell(event_of(task, kind, decision.error.code if decision.error else None))
 
 
 def _failure(call_was_open: bool) -> Failure:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from danqing_plugins import TaskEvent, TaskEventKind
+from danqing_server.billing import to_buy
 from danqing_server.clock import to_ms
 from danqing_server.models import Task
 from danqing_server.queue.entries import Entry
-from danqing_server.store.waiting import ORDER_STANDS, WaitingTask
+from danqing_server.store.waiting import WaitingTask
 
 __all__ = ["entry_of", "event_of"]
 
@@ -30,26 +31,9 @@ def entry_of(task: Task | WaitingTask) -> Entry:
 
 def _to_order(task: Task | WaitingTask) -> tuple[int, int]:
     """Return how many pictures, in how many calls, are still to be ordered: the rest costs no rate any more."""
-    orders = task.orders if isinstance(task, WaitingTask) else _orders(task)
-    if not task.images:
-        return 0, 0 if orders else 1
-    images = task.images
-    if task.outputs or orders:
-        ordered = {str(index) for indexes in orders for index in indexes}
-        known = ordered.union(task.outputs)
-        images = sum(str(index) not in known for index in range(task.images))
-    return images, min(1, images) if task.single_call else images
-
-
-def _orders(task: Task) -> list[tuple[int, ...]]:
-    """Return the pictures of each call whose outcome can still be asked for, since its user last tried again."""
-    return [
-        call.indexes
-        for call in task.calls.values()
-        if call.resumable
-        and call.outcome in ORDER_STANDS
-        and (task.retried_at is None or call.sent_at >= task.retried_at)
-    ]
+    count = to_buy(task) if isinstance(task, Task) else task.to_buy
+    calls = min(1, count) if task.single_call else count
+    return count if task.images else 0, calls
 
 
 def event_of(task: Task, kind: TaskEventKind, error_code: str | None = None) -> TaskEvent:

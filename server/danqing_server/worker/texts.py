@@ -14,8 +14,11 @@ __all__ = [
     "LEASE_DOUBTED",
     "LINK_SILENT",
     "NOTHING_DELIVERED",
+    "OF_ANOTHER_RELEASE",
     "OF_REFERENCE",
+    "PICTURE_LOST",
     "PLUGIN_FAILED",
+    "REPORT_NOT_STORABLE",
     "SPEND_LIMIT",
     "STORAGE_FULL",
 ]
@@ -71,3 +74,18 @@ CANNOT_BE_KEPT = Message(
     zh="服务提供方返回的内容无法保存：{why}",
 )
 OF_REFERENCE = Message(key="of_reference", en="{field}: {why}", zh="参考图 {field}：{why}")
+PICTURE_LOST = Message(
+    key="picture_lost",
+    en="the provider's link to a finished picture is dead; the picture was probably billed",
+    zh="服务提供方给出的成品图片链接已失效，该图片很可能已计费",
+)
+REPORT_NOT_STORABLE = Message(
+    key="report_not_storable",
+    en="what the provider reported cannot be stored; the server ended the task",
+    zh="服务提供方返回的内容无法保存，服务器已结束该任务",
+)
+OF_ANOTHER_RELEASE = Message(
+    key="task_of_another_release",
+    en="not finished by its deadline; it was written by another release of the server",
+    zh="任务未在截止时间前完成；它由其他版本的服务写入",
+)

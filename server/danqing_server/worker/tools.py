@@ -13,6 +13,8 @@ from danqing_server.registry import Registry
 from danqing_server.retry import Policy
 from danqing_server.store.leases import Lease
 from danqing_server.store.tasks import TaskStore
+from danqing_server.worker.insisting import Insisting
+from danqing_server.worker.keeping import LinkPatience
 from danqing_server.worker.spending import SpendGuard
 
 __all__ = ["Tools"]
@@ -38,3 +40,5 @@ class Tools:
     policy: Policy
     task_timeout_s: float
     max_picture_bytes: int
+    insisting: Insisting
+    link_patience: LinkPatience

@@ -47,7 +47,8 @@ class TestTaskView:
     def test_partial_task_costs_what_was_made(self) -> None:
         """Two of three pictures are paid."""
         outputs = {"0": kept_picture("t", 0), "1": failed_picture(1), "2": kept_picture("t", 2)}
-        shown = _viewer().task(make_task("t", Status.COMPLETED, images=3, outputs=outputs))
+        calls = {"c1": paid_call(indexes=(0, 2))}
+        shown = _viewer().task(make_task("t", Status.COMPLETED, images=3, outputs=outputs, calls=calls))
         assert [image["index"] for image in shown["output"]["images"]] == [0, 2]
         assert [error["index"] for error in shown["output"]["errors"]] == [1]
         assert shown["output"]["partial"] is True

@@ -26,6 +26,7 @@ from danqing_plugins import (
     Run,
     Source,
 )
+from danqing_plugins.billing import CallOutcome
 from danqing_plugins.testing import RecordingRun, check_info, check_prepare, check_provider, job_of
 from tests.unit.volcengine.builders import configured
 
@@ -268,7 +269,8 @@ class TestRecordingRun:
         with pytest.raises(ContentRejected):
             async with run.call([1], "hash"):
                 raise ContentRejected("no")
-        assert [call.outcome for call in run.calls] == ["answered", "ContentRejected"]
+        assert [call.ended_by for call in run.calls] == [None, "ContentRejected"]
+        assert [call.outcome for call in run.calls] == [CallOutcome.DELIVERED, CallOutcome.REJECTED]
 
     async def test_second_delivery_is_ignored(self) -> None:
         """The first picture stays."""

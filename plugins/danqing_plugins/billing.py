@@ -1,0 +1,156 @@
+"""What paid calls amount to: how each ended, what was or may have been billed, and whether one may be made again.
+
+Pure, and the only place that decides it: the server's attempts, retries, cancellations, spend guard and views ask
+here, and so does the conformance kit.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from enum import StrEnum
+from typing import Protocol
+
+import attrs
+
+from danqing_plugins.errors import (
+    AccountProblem,
+    ContentRejected,
+    InvalidRequest,
+    RateLimited,
+    Unavailable,
+)
+
+__all__ = ["Billed", "Books", "CallOutcome", "Cost", "PaidCall", "outcome_of"]
+
+
+class Billed(StrEnum):
+    """Whether the provider charged for something."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+class CallOutcome(StrEnum):
+    """What became of one paid upstream call.
+
+    `open` is written before the call leaves; an order that the service took, under an id that was saved, stays open
+    until it is settled. `delivered`: answered, its pictures are ours or on their way. `rejected`,
+    `failed_unbilled`: answered with a refusal or a failure that costs nothing. `unknown`: it may have run and been
+    billed, or was answered and its picture is lost. `unsent`: opened, and given up before anything left.
+    """
+
+    OPEN = "open"
+    DELIVERED = "delivered"
+    REJECTED = "rejected"
+    FAILED_UNBILLED = "failed_unbilled"
+    UNKNOWN = "unknown"
+    UNSENT = "unsent"
+
+
+_CERTAIN = CallOutcome.DELIVERED
+_POSSIBLE = (CallOutcome.OPEN, CallOutcome.UNKNOWN)
+
+
+class PaidCall(Protocol):
+    """What is looked at of a call."""
+
+    @property
+    def attempt(self) -> int:
+        """The attempt that made it, from 1."""
+        ...
+
+    @property
+    def indexes(self) -> tuple[int, ...]:
+        """The pictures it is to be paid for; empty for a task without pictures."""
+        ...
+
+    @property
+    def outcome(self) -> CallOutcome:
+        """What became of it."""
+        ...
+
+    @property
+    def resumable(self) -> bool:
+        """Whether it is an order, whose outcome can be asked for by an id that was saved."""
+        ...
+
+
+@attrs.frozen
+class Cost:
+    """How many pictures (or calls, without pictures) were paid for: for certain, and perhaps beside those."""
+
+    certain: int
+    possible: int
+
+    @property
+    def most(self) -> int:
+        """What was paid for at the worst: what limits and reservations count."""
+        return self.certain + self.possible
+
+
+@attrs.frozen(kw_only=True)
+class Books:
+    """The paid calls of one task.
+
+    `pictures` is how many it asks for, 0 when it is paid by the call; `at_hand` the indexes of those that are ours,
+    or whose link is saved.
+    """
+
+    calls: Sequence[PaidCall]
+    pictures: int
+    at_hand: Collection[int] = ()
+
+    @property
+    def cost(self) -> Cost:
+        """What was paid. A picture at hand was: one of the calls that may have brought it is then certain."""
+        if not self.pictures:
+            outcomes = Counter(call.outcome for call in self.calls)
+            return Cost(outcomes[_CERTAIN], sum(outcomes[outcome] for outcome in _POSSIBLE))
+        certain = self._per_picture(_CERTAIN)
+        possible = self._per_picture(*_POSSIBLE)
+        proved = sum(1 for index in self.at_hand if possible[index] and not certain[index])
+        return Cost(certain.total() + proved, possible.total() - proved)
+
+    @property
+    def billed(self) -> Billed:
+        """Whether anything was charged for."""
+        cost = self.cost
+        if cost.certain:
+            return Billed.YES
+        return Billed.UNKNOWN if cost.possible else Billed.NO
+
+    def in_vain(self, indexes: Iterable[int], attempt: int) -> int:
+        """Return how many purchases may have been made that brought nothing, of the worst of the missing *indexes*.
+
+        Without pictures every call counts that may have been paid for and whose answer is not known to this
+        *attempt*: those that were answered within it are the provider's own steps.
+        """
+        if not self.pictures:
+            return sum(1 for call in self.calls if _brought_nothing(call, attempt))
+        bought = self._per_picture(_CERTAIN, *_POSSIBLE)
+        return max((bought[index] for index in indexes), default=0)
+
+    def _per_picture(self, *outcomes: CallOutcome) -> Counter[int]:
+        return Counter(index for call in self.calls if call.outcome in outcomes for index in call.indexes)
+
+
+def _brought_nothing(call: PaidCall, attempt: int) -> bool:
+    if call.outcome is _CERTAIN:
+        return call.attempt < attempt and not call.resumable
+    return call.outcome in _POSSIBLE
+
+
+def outcome_of(error: BaseException | None) -> CallOutcome:
+    """Return what became of a call whose block ended with *error*; None: it was answered.
+
+    Any other error than those that say so leaves it open whether it ran: a cut connection, a cancellation, a bug.
+    """
+    if error is None:
+        return CallOutcome.DELIVERED
+    if isinstance(error, RateLimited | Unavailable):
+        return CallOutcome.FAILED_UNBILLED
+    if isinstance(error, InvalidRequest | ContentRejected | AccountProblem):
+        return CallOutcome.REJECTED
+    return CallOutcome.UNKNOWN

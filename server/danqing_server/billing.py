@@ -1,0 +1,125 @@
+"""A task's paid calls, in the terms of `danqing_plugins.billing`, which decides what they amount to. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from danqing_plugins.billing import Books, Cost
+from danqing_server.models import Billed, CallOutcome, CallRecord, OutputState, Task
+
+__all__ = [
+    "STANDING",
+    "announced_call",
+    "billed_of",
+    "books_of",
+    "cost_micro",
+    "cost_of",
+    "cut_calls",
+    "may_buy",
+    "may_go_on",
+    "to_buy",
+    "under_way",
+]
+
+EXTRA_PURCHASES = {"retry": 1, "fail": 0}
+"""How often a picture (or a task without pictures) may be paid for again after a purchase that brought nothing."""
+
+_AT_HAND = (OutputState.SOURCED, OutputState.KEPT)
+STANDING = (CallOutcome.OPEN, CallOutcome.UNKNOWN, CallOutcome.DELIVERED)
+"""With what outcome an order stands for what it has not brought: also one in doubt when its user tried again."""
+
+
+def books_of(task: Task) -> Books:
+    """Return the books of *task*."""
+    outputs = [*task.outputs.values(), *task.late.values()]
+    at_hand = {output.index for output in outputs if output.state in _AT_HAND or output.source_url is not None}
+    return Books(calls=tuple(task.calls.values()), pictures=task.images, at_hand=at_hand)
+
+
+def billed_of(task: Task) -> Billed:
+    """Say whether any call of *task* was charged for; one that is under way is not known yet."""
+    billed = books_of(task).billed
+    return Billed.UNKNOWN if billed is Billed.NO and under_way(task) else billed
+
+
+def cost_of(task: Task) -> Cost:
+    """Return how many pictures, or calls of a task without pictures, were paid for."""
+    return books_of(task).cost
+
+
+def cost_micro(task: Task) -> int:
+    """Return what *task* has cost at the worst, in millionths of its price's currency; 0 without a price."""
+    return cost_of(task).most * task.price.amount_micro if task.price is not None else 0
+
+
+def may_buy(task: Task, indexes: Iterable[int], on_ambiguous: str) -> bool:
+    """Say whether a paid call may be made for *indexes*, after those that may have been paid for, in vain.
+
+    *on_ambiguous* is the server's policy, for a task that names none.
+    """
+    if not task.calls:
+        return True
+    since = task.retried_at
+    counted = tuple(call for call in task.calls.values() if since is None or call.sent_at >= since)
+    books = Books(calls=counted, pictures=task.images)
+    return books.in_vain(indexes, task.attempts) <= EXTRA_PURCHASES[task.on_ambiguous or on_ambiguous]
+
+
+def under_way(task: Task) -> tuple[CallRecord, ...]:
+    """Return the calls that may be under way for what is still missing, orders that are not settled among them.
+
+    The start of a task with a single call is that call's write-ahead: it counts as open until its record says
+    otherwise.
+    """
+    missing = set(task.missing)
+    found = [
+        call
+        for call in task.calls.values()
+        if call.outcome is CallOutcome.OPEN and (missing & set(call.indexes) or not call.indexes)
+    ]
+    announced = announced_call(task)
+    return tuple(found) if announced is None else (*found, announced)
+
+
+def announced_call(task: Task) -> CallRecord | None:
+    """Return the call that the start of a single-call task announced, while it has no record, else None.
+
+    Its id is the attempt's. Nothing is announced where an order that is still open will bring what is missing.
+    """
+    attempt = task.attempt
+    if attempt is None or not task.single_call or attempt.id in task.calls or not to_buy(task):
+        return None
+    return CallRecord(
+        id=attempt.id, attempt=task.attempts, indexes=task.missing, fingerprint="", sent_at=attempt.started_at
+    )
+
+
+def cut_calls(task: Task) -> tuple[CallRecord, ...]:
+    """Return the calls under way whose outcome nobody will know once their process is gone."""
+    return tuple(call for call in under_way(task) if not call.resumable)
+
+
+def to_buy(task: Task) -> int:
+    """Return how many pictures, or calls of a task without pictures, another attempt is still to pay for."""
+    orders = _standing_orders(task)
+    if not task.images:
+        return 0 if orders else 1
+    return len(_unordered(task, orders))
+
+
+def may_go_on(task: Task, on_ambiguous: str) -> bool:
+    """Say whether another attempt may do what is left to do: ask for orders, and buy what none will bring."""
+    orders = _standing_orders(task)
+    if orders and not task.images:
+        return True
+    rest = _unordered(task, orders)
+    return bool(task.images and not rest) or may_buy(task, rest, on_ambiguous)
+
+
+def _standing_orders(task: Task) -> list[CallRecord]:
+    return [call for call in task.calls.values() if call.resumable and call.outcome in STANDING]
+
+
+def _unordered(task: Task, orders: Iterable[CallRecord]) -> tuple[int, ...]:
+    ordered = {index for call in orders for index in call.indexes}
+    return tuple(index for index in task.missing if index not in ordered)

@@ -1,0 +1,100 @@
+"""How an attempt ends: its calls settled, what follows decided, and the one change that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from danqing_server.clock import Clock
+from danqing_server.models import CallOutcome, TaskError
+from danqing_server.retry import Decision, Failure, FailureKind, Finish, Policy, decide
+from danqing_server.store import transitions
+from danqing_server.store.changes import Change, encodable
+from danqing_server.worker import texts
+from danqing_server.worker.ledger import Ledger
+
+__all__ = ["Ending"]
+
+_COSTS_NOTHING = (FailureKind.REFUSED,)
+
+
+@attrs.frozen(eq=False)
+class Ending:
+    """The end of one attempt, whoever writes it: its own process, or the one that takes over."""
+
+    ledger: Ledger
+    policy: Policy
+    clock: Clock
+
+    def settle_calls(self, failure: Failure | None, *, answered: bool) -> Failure | None:
+        """Close what the attempt left open; a call answered without its pictures makes the outcome unknown.
+
+        *answered*: the provider returned without an error.
+        """
+        before = self._unknown_calls()
+        if failure is not None and failure.kind in _COSTS_NOTHING:
+            self._settle_orders(failure)
+        self.ledger.close_calls(self.clock.now(), answered=answered)
+        if self._unknown_calls() > before and failure is None:
+            error = TaskError(code="outcome_unknown", message=texts.NOTHING_DELIVERED(), retryable=True)
+            return Failure(kind=FailureKind.UNKNOWN, error=error)
+        return failure
+
+    def decide(self, failure: Failure | None) -> Decision:
+        """Say what follows, and note it."""
+        decision = decide(self.ledger.task, failure, self.policy, self.clock.now())
+        if isinstance(decision, Finish):
+            for output in decision.outputs:
+                self.ledger.note_output(output)
+            self.ledger.give_up_orders(self.clock.now())
+        self.ledger.note(error=decision.error)
+        return decision
+
+    def change_for(self, decision: Decision) -> Change:
+        """Return the change that writes *decision* with all that is unsaved."""
+        return self._change(decision, self.ledger.sets, self.ledger.unsets)
+
+    def reduced(self) -> tuple[Decision, Change]:
+        """Return an end of as little as possible, after MongoDB refused the whole: nothing a plugin chose is in it.
+
+        What is kept is delivered all the same.
+        """
+        error = TaskError(code="internal_error", message=texts.REPORT_NOT_STORABLE(), retryable=False)
+        self.ledger.withhold("result", "usage", "saved")
+        for call in self.ledger.task.calls.values():
+            self.ledger.note_call(call.changed(usage={}, request_id=None, error_code=None))
+        self.ledger.close_calls(self.clock.now())
+        failure = Failure(kind=FailureKind.REFUSED, error=error)
+        decision = self.decide(failure)
+        sets = {path: value for path, value in self.ledger.sets.items() if encodable(value)}
+        return decision, self._change(decision, sets, self.ledger.unsets)
+
+    def _change(self, decision: Decision, sets: Mapping[str, Any], unsets: list[str]) -> Change:
+        task, now = self.ledger.task, self.clock.now()
+        if isinstance(decision, Finish):
+            return transitions.finished(task, decision.status, now, sets, unsets)
+        return transitions.requeued(
+            task,
+            now,
+            sets,
+            unsets,
+            run_at=decision.run_at,
+            failures=decision.failures,
+            leases_lost=decision.leases_lost,
+        )
+
+    def _settle_orders(self, failure: Failure) -> None:
+        """A refusal says that nothing was billed: of the order that the provider was asking for, too."""
+        for call in self.ledger.task.calls.values():
+            if call.resumable and call.outcome is CallOutcome.OPEN:
+                code = failure.error.provider_code or failure.error.code
+                ended_at = self.clock.now()
+                self.ledger.note_call(
+                    call.changed(outcome=CallOutcome.REJECTED, ended_at=ended_at, error_code=code)
+                )
+
+    def _unknown_calls(self) -> int:
+        outcomes = [call.outcome for call in self.ledger.task.calls.values()]
+        return outcomes.count(CallOutcome.UNKNOWN)
