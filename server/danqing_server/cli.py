@@ -19,6 +19,9 @@ __all__ = ["main", "plugins_table", "settings_table"]
 REFUSED = 2
 """The exit code when a setting, an argument or something that is missing makes it impossible to start."""
 
+GAVE_UP = 1
+"""The exit code when something that is needed ended again and again; a later start may succeed."""
+
 _DESCRIPTION = "丹青 danqing: a self-hosted task server for AI image generation."
 _EPILOG = """\
 Start with no settings at all:  danqing serve
@@ -36,11 +39,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         _parser().error(f"unrecognized arguments: {' '.join(passed_on)}")
     arguments.passed_on = passed_on
     from danqing_server.errors import DanqingError
-    from danqing_server.supervision.processes import StartRefused
+    from danqing_server.supervision.processes import KeepsDying, StartRefused
 
     try:
         run: Callable[[argparse.Namespace], int] = arguments.run
         return run(arguments)
+    except KeepsDying as error:
+        sys.stderr.write(f"danqing: {error}\n")
+        return GAVE_UP
     except DanqingError as error:
         if not (isinstance(error, StartRefused) and error.explained):
             sys.stderr.write(f"danqing: {error}\n")

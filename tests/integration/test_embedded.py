@@ -9,11 +9,13 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import attrs
 import pytest
 import redis
 from pymongo import MongoClient
 from pymongo.write_concern import WriteConcern
 
+from danqing_server.supervision.companions import Companions
 from danqing_server.supervision.embedded.directory import DataDirectory
 from danqing_server.supervision.embedded.servers import mongod, redis_server
 from danqing_server.supervision.processes import Command, StartRefused, tethered
@@ -89,6 +91,22 @@ class TestPing:
                 answers = [server(tmp_path, port).answers() for server in (mongod, redis_server)]
                 talking.result(timeout=5)
         assert answers == [False, False]
+
+
+class TestStartPatience:
+    async def test_server_that_is_never_ready_is_given_up(self, tmp_path: Path) -> None:
+        """Limits of time: it runs and does not answer; the refusal says for how long, and it does not stay."""
+        described = mongod(tmp_path / "mongodb", tmp_path / "mongodb.sock")
+        silent = attrs.evolve(described.command, argv=("/bin/sh", "-c", "echo waiting for a lock; exec sleep 600"))
+        with DataDirectory.claim(tmp_path) as directory:
+            companions = Companions(
+                directory=directory, give_up_after_s=600, on_hopeless=print, start_patience_s=0.5
+            )
+            with pytest.raises(StartRefused, match=r"did not answer within 0\.5 s: waiting for a lock"):
+                await companions.start_server(attrs.evolve(described, command=silent))
+            [keeper] = companions.keepers
+            await companions.stop()
+        assert keeper.exit_code is not None
 
 
 class TestTether:

@@ -240,6 +240,51 @@ class TestDeath:
                 assert not any(is_alive(pid) for pid in serving)
 
 
+FULL_DISK = '{"s":"F","msg":"Terminating","attr":{"error":"No space left on device"}}'
+
+
+def dies_after_its_first_life(folder: Path) -> dict[str, str]:
+    """Return the variables that make mongod end at once, from its second start on."""
+    real, once = find_program(MONGOD), folder / "lived"
+    script = f'[ -e "{once}" ] || {{ touch "{once}"; exec "{real}" "$@"; }}; echo \'{FULL_DISK}\'; exit 14'
+    return make_program(folder / "bin", "mongod", script)
+
+
+class TestHopeless:
+    """A process that ends at once, again and again: said in one line, and not tried for ever."""
+
+    def test_row_of_deaths_is_one_line_with_the_last_words(self, tmp_path: Path) -> None:
+        """Limits of time: after the fifth nothing more is written of each, and the rest goes on."""
+        variables = {**dies_after_its_first_life(tmp_path), "REDIS_URL": ELSEWHERE["REDIS_URL"]}
+        with run_serve(tmp_path, variables) as serve:
+            serve.until_ready()
+            os.kill(serve.child("mongod"), signal.SIGKILL)
+            wait_until(lambda: serve.events("process_keeps_dying") != [], what="the report", timeout_s=30)
+            [report] = serve.events("process_keeps_dying")
+            assert "mongod ended 5 times at once, with code 14: Terminating: No space left" in report["reason"]
+            assert str(tmp_path / "data" / "mongodb.log") in report["reason"]
+            assert serve.health() is not None
+
+    def test_server_ends_when_it_goes_on_for_too_long(self, tmp_path: Path) -> None:
+        """Limits of time: exit code 1, one line, and the others are stopped in order."""
+        variables = {**dies_after_its_first_life(tmp_path), "STAND_IN_GIVE_UP": "0"}
+        with run_serve(tmp_path, variables) as serve:
+            serve.until_ready()
+            os.kill(serve.child("mongod"), signal.SIGKILL)
+            assert serve.until_ended(timeout_s=40) == 1
+            [line] = [line for line in serve.errors.splitlines() if not line.startswith("{")]
+        assert line.startswith(
+            "danqing: given up: mongod ended 5 times at once, with code 14: Terminating: No space"
+        )
+        assert [event["process"] for event in serve.events("process_stopped")][:2] == ["serving-0", "redis-server"]
+        assert processes_naming(tmp_path / "data") == []
+
+    def test_serving_process_that_never_lives_refuses_the_start(self, tmp_path: Path) -> None:
+        """Limits of time: a start that cannot succeed is not tried for ever."""
+        with run_serve(tmp_path, {**ELSEWHERE, "STAND_IN_DIES": "1"}) as serve:
+            assert "serving-0 ended 5 times at once, with code 1" in refusal(serve)
+
+
 class TestStop:
     def test_sigterm_stops_in_reverse_order(self, tmp_path: Path) -> None:
         """Serving processes finish their requests while MongoDB still runs; the embedded servers go last."""

@@ -1,8 +1,9 @@
 """A serving process in little: `--fd N --index I`, `GET /health`, a drain on SIGTERM, exit 0.
 
-`STAND_IN_REFUSES=1`, or a file where `STAND_IN_REFUSES_IF` points, makes it refuse its settings (exit 2). A request
-to `/slow` ends only when the server drains, `/exit?code=N` ends it, `STAND_IN_IGNORES_SIGTERM=1` makes it stay.
-`STAND_IN_JOURNAL` names a file that gets one line for each start and each orderly end.
+`STAND_IN_DIES=1` makes it end at once (exit 1). `STAND_IN_REFUSES=1`, or a file where `STAND_IN_REFUSES_IF`
+points, makes it refuse its settings (exit 2). A request to `/slow` ends only when the server drains, `/exit?code=N`
+ends it, `STAND_IN_IGNORES_SIGTERM=1` makes it stay. `STAND_IN_JOURNAL` names a file that gets one line for each
+start and each orderly end.
 """
 
 from __future__ import annotations
@@ -70,6 +71,8 @@ def main() -> int:
     parser.add_argument("--fd", type=int, required=True)
     parser.add_argument("--index", type=int, required=True)
     arguments = parser.parse_args()
+    if os.environ.get("STAND_IN_DIES"):
+        return 1
     if os.environ.get("STAND_IN_REFUSES") or Path(os.environ.get("STAND_IN_REFUSES_IF", "/nowhere")).exists():
         sys.stderr.write("danqing: stand-in: this setting is wrong\n")
         return 2

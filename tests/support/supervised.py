@@ -12,7 +12,7 @@ from pathlib import Path
 
 from danqing_server.errors import DanqingError
 from danqing_server.log import configure_logging
-from danqing_server.supervision.processes import StartRefused
+from danqing_server.supervision.processes import KeepsDying, StartRefused
 from danqing_server.supervision.supervisor import Supervisor
 from danqing_server.supervision.survey import Survey, WantedSandbox
 
@@ -38,9 +38,13 @@ def main() -> int:
         survey_command=(sys.executable, "-c", f"print({_survey().to_json()!r})"),
         serving_command=_serving,
         stop_margin_s=float(os.environ.get("STAND_IN_MARGIN", "5")),
+        give_up_after_s=float(os.environ.get("STAND_IN_GIVE_UP", "600")),
     )
     try:
         asyncio.run(supervisor.run())
+    except KeepsDying as error:
+        sys.stderr.write(f"danqing: {error}\n")
+        return 1
     except DanqingError as error:
         if not (isinstance(error, StartRefused) and error.explained):
             sys.stderr.write(f"danqing: {error}\n")

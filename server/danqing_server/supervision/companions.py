@@ -12,6 +12,7 @@ from pathlib import Path
 import attrs
 
 from danqing_server.log import get_logger
+from danqing_server.supervision.deaths import Deaths
 from danqing_server.supervision.embedded.binaries import why_it_cannot_run
 from danqing_server.supervision.embedded.directory import DataDirectory
 from danqing_server.supervision.embedded.servers import EmbeddedServer, free_port
@@ -38,6 +39,9 @@ class Companions:
     """What runs in one data directory; each is started again, on the same port, when it ends."""
 
     directory: DataDirectory
+    give_up_after_s: float
+    on_hopeless: Callable[[str], object]
+    start_patience_s: float = _START_PATIENCE_S
     _running: list[tuple[Keeper, float]] = attrs.field(factory=list)
 
     @property
@@ -59,7 +63,7 @@ class Companions:
             return why_it_cannot_run(server.program, output)
 
         server.data_dir.mkdir(mode=0o700, exist_ok=True)
-        await self._start(server.command, ready, _START_PATIENCE_S, _STOP_GRACE_S, explain)
+        await self._start(server.command, ready, self.start_patience_s, _STOP_GRACE_S, explain)
 
     async def start_sandbox(self, module: str, environment: Mapping[str, str]) -> str:
         """Start a provider's simulator and return its base URL. Raises StartRefused as `start_server` does.
@@ -92,7 +96,8 @@ class Companions:
         explain: Callable[[str], str | None],
     ) -> None:
         command = attrs.evolve(command, pass_fds=(self.directory.servers_fd,))
-        keeper = Keeper(command=command)
+        deaths = Deaths(give_up_after_s=self.give_up_after_s)
+        keeper = Keeper(command=command, deaths=deaths, on_hopeless=self.on_hopeless)
         self._running.append((keeper, stop_grace_s))
         await keeper.start()
         tries = 1
@@ -142,7 +147,7 @@ def _why_not_ready(keeper: Keeper, patience_s: float, explain: Callable[[str], s
     if known is not None:
         return known
     state = (
-        f"did not answer within {patience_s:.0f} s"
+        f"did not answer within {patience_s:g} s"
         if keeper.exit_code is None
         else f"ended with code {keeper.exit_code}"
     )

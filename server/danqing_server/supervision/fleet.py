@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 import attrs
 
 from danqing_server.log import get_logger
+from danqing_server.supervision.deaths import Deaths
 from danqing_server.supervision.keeper import Keeper
 from danqing_server.supervision.listening import Health, ask_health
 from danqing_server.supervision.processes import Command, StartRefused
@@ -39,6 +40,8 @@ class Fleet:
     serving_command: ServingCommand
     stop_grace_s: float
     stop_margin_s: float
+    give_up_after_s: float
+    on_hopeless: Callable[[str], object]
     _keepers: list[Keeper] = attrs.field(factory=list)
 
     @property
@@ -72,7 +75,12 @@ class Fleet:
             environment=environment,
             pass_fds=(descriptor,),
         )
-        return Keeper(command=command, may_refuse=True)
+        return Keeper(
+            command=command,
+            may_refuse=True,
+            deaths=Deaths(give_up_after_s=self.give_up_after_s),
+            on_hopeless=self.on_hopeless,
+        )
 
     async def _until_healthy(self) -> None:
         remind_s = time.monotonic() + _REMIND_S
@@ -80,10 +88,13 @@ class Fleet:
             health = await self._health_unless_refused()
             if any(keeper.refusal.is_set() for keeper in self._keepers):
                 raise StartRefused("a serving process refused to start", explained=True)
+            for keeper in self._keepers:
+                if keeper.dying.is_set():
+                    raise StartRefused(f"{keeper.obituary(keeper.exit_code or 0)}; the lines above say why")
             if health is not None and health.status == 200:
                 return
             if time.monotonic() > remind_s:
-                _log.warning("not_healthy_yet", health_status=health.status if health is not None else None)
+                _log.warning("not_healthy_yet", **_symptoms(health))
                 remind_s = time.monotonic() + _REMIND_S
             await asyncio.sleep(_POLL_S)
 
@@ -143,3 +154,10 @@ class Fleet:
         """End them all at once."""
         for keeper in self._keepers:
             keeper.kill()
+
+
+def _symptoms(health: Health | None) -> dict[str, object]:
+    """Return what is known of a start that takes long; without an answer a process is not as far as to give one."""
+    if health is None:
+        return {"health_status": None}
+    return {"health_status": health.status, "failing": list(health.failing)}

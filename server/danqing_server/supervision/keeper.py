@@ -12,18 +12,20 @@ from collections.abc import Awaitable, Callable
 import attrs
 
 from danqing_server.log import get_logger
-from danqing_server.supervision.processes import Command, open_log, tethered
+from danqing_server.supervision.deaths import SHORT_LIFE_S, Deaths
+from danqing_server.supervision.processes import Command, last_words, open_log, read_tail, tethered
 
 __all__ = ["REFUSED", "Keeper", "RestartDelay"]
 
 REFUSED = 2
 """The exit code of a process that says: with these settings I shall never start."""
 
-_SHORT_LIFE_S = 10.0
 _FIRST_DELAY_S = 0.2
 _LONGEST_DELAY_S = 5.0
 _POLL_S = 0.02
 _REMIND_S = 5.0
+# What is killed is gone in milliseconds, but for one that waits for a disk or a network file system that hangs.
+_KILLED_PATIENCE_S = 5.0
 
 _log = get_logger(__name__)
 
@@ -36,7 +38,7 @@ class RestartDelay:
 
     def after(self, *, lived_s: float) -> float:
         """Return the seconds to wait after a run of *lived_s*: 0 the first time, then 0.2 doubled up to 5."""
-        self._short_lives = self._short_lives + 1 if lived_s < _SHORT_LIFE_S else 0
+        self._short_lives = self._short_lives + 1 if lived_s < SHORT_LIFE_S else 0
         if self._short_lives <= 1:
             return 0.0
         return float(min(_FIRST_DELAY_S * 2 ** min(self._short_lives - 2, 10), _LONGEST_DELAY_S))
@@ -47,12 +49,16 @@ class Keeper:
     """A command and the process that runs it at present.
 
     `may_refuse` is True until the first start has succeeded: while it is, an exit with code `REFUSED` is final and
-    sets `refusal`. Use from the main thread only (see `tether`).
+    sets `refusal`. `dying` is set when it keeps ending at once by itself; when that goes on for too long it is not
+    started any more, and `on_hopeless` is called with one line. Use from the main thread only (see `tether`).
     """
 
     command: Command
     may_refuse: bool = False
+    deaths: Deaths = attrs.field(factory=Deaths)
+    on_hopeless: Callable[[str], object] = lambda _line: None
     refusal: asyncio.Event = attrs.field(factory=asyncio.Event)
+    dying: asyncio.Event = attrs.field(factory=asyncio.Event)
     process: asyncio.subprocess.Process | None = None
     log_offset: int = 0
     on_restart: Callable[[], None] | None = None
@@ -123,17 +129,32 @@ class Keeper:
             if exit_code == REFUSED and self.may_refuse:
                 self.refusal.set()
                 return
-            lived_s = time.monotonic() - self._started_s
-            _log.warning(
-                "process_ended",
-                process=self.command.name,
-                pid=self.pid,
-                **_how(exit_code),
-                lived_s=round(lived_s, 1),
-            )
+            lived_s = self.lived_s
+            self.deaths.note(exit_code, lived_s=lived_s)
+            self._tell(exit_code, lived_s)
+            if self.deaths.hopeless:
+                self.on_hopeless(self.obituary(exit_code))
+                return
             await self._restart(self._delay.after(lived_s=lived_s))
             if self._stopping.is_set():
                 self.send(signal.SIGTERM)
+
+    def _tell(self, exit_code: int, lived_s: float) -> None:
+        """Log a death; of a row of them the first few, then one line that says what it is about."""
+        named = {"process": self.command.name, "pid": self.pid, **_how(exit_code)}
+        if not self.deaths.many:
+            _log.warning("process_ended", **named, lived_s=round(lived_s, 1))
+        elif self.deaths.first_of_many:
+            self.dying.set()
+            _log.error("process_keeps_dying", **named, reason=self.obituary(exit_code))
+
+    def obituary(self, exit_code: int) -> str:
+        """Return one line: how often it ended, how, and its last words where it has a log of its own."""
+        line = f"{self.command.name} ended {self.deaths.count} times at once, with {_said(exit_code)}"
+        if self.command.log_path is None:
+            return line
+        words = last_words(read_tail(self.command.log_path, since=self.log_offset, size_bytes=16384))
+        return f"{line}: {words} (log: {self.command.log_path})"
 
     async def _restart(self, delay_s: float) -> None:
         """Start a new run after *delay_s* seconds; a stop that is asked for meanwhile ends the wait."""
@@ -147,7 +168,8 @@ class Keeper:
                 _log.warning("process_not_started", process=self.command.name, error=str(error))
                 delay_s = _LONGEST_DELAY_S
             else:
-                _log.warning("process_restarted", process=self.command.name, pid=self.pid)
+                if not self.deaths.many:
+                    _log.warning("process_restarted", process=self.command.name, pid=self.pid)
                 if self.on_restart is not None:
                     self.on_restart()
                 return
@@ -174,12 +196,20 @@ class Keeper:
         if not done:
             _log.warning("process_killed", process=self.command.name, pid=self.pid, grace_s=grace_s)
             self.kill()
-        await ended
+            done, _ = await asyncio.wait({ended}, timeout=_KILLED_PATIENCE_S)
+        if not done:
+            _log.error("process_does_not_end", process=self.command.name, pid=self.pid)
+            return
         _log.info("process_stopped", process=self.command.name, pid=self.pid)
 
     async def _ended(self) -> None:
         if self.process is not None:
             await self.process.wait()
+
+
+def _said(exit_code: int) -> str:
+    ((how, value),) = _how(exit_code).items()
+    return f"code {value}" if how == "exit_code" else f"signal {value}"
 
 
 def _how(exit_code: int) -> dict[str, object]:

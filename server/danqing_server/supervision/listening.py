@@ -31,10 +31,11 @@ class Answer:
 
 @attrs.frozen(kw_only=True)
 class Health:
-    """What `/health` said: its HTTP status, and the process that answered (None when it does not say)."""
+    """What `/health` said: its HTTP status, the process that answered (None when it does not say), what fails."""
 
     status: int
     pid: int | None
+    failing: tuple[str, ...] = ()
 
 
 async def bind(host: str, port: int, *, patience_s: float = 1.0) -> socket.socket:
@@ -129,7 +130,9 @@ async def ask_health(listener: socket.socket) -> Health | None:
     if answer is None:
         return None
     try:
-        pid = json.loads(answer.body).get("pid")
+        said = json.loads(answer.body)
+        pid, checks = said.get("pid"), said.get("checks", {})
+        failing = tuple(name for name, state in checks.items() if state != "ok")
     except (ValueError, AttributeError):
-        pid = None
-    return Health(status=answer.status, pid=pid if isinstance(pid, int) else None)
+        pid, failing = None, ()
+    return Health(status=answer.status, pid=pid if isinstance(pid, int) else None, failing=failing)

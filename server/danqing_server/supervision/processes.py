@@ -17,7 +17,16 @@ import attrs
 from danqing_server.errors import DanqingError
 from danqing_server.supervision import tether
 
-__all__ = ["Command", "StartRefused", "end_with_parent", "last_words", "open_log", "read_tail", "tethered"]
+__all__ = [
+    "Command",
+    "KeepsDying",
+    "StartRefused",
+    "end_with_parent",
+    "last_words",
+    "open_log",
+    "read_tail",
+    "tethered",
+]
 
 _LARGEST_LOG_BYTES = 16 * 1024 * 1024
 _LONGEST_QUOTE = 400
@@ -32,6 +41,14 @@ class StartRefused(DanqingError):
     def __init__(self, message: str, *, explained: bool = False) -> None:
         super().__init__(message)
         self.explained = explained
+
+
+class KeepsDying(DanqingError):
+    """A process that is needed ended again and again, for so long that the server gave up.
+
+    The message is one line with its last words. Everything else has been stopped in order; starting again is of use
+    once the cause is gone.
+    """
 
 
 @attrs.frozen(kw_only=True)

@@ -24,17 +24,19 @@ from danqing_server.log import get_logger
 from danqing_server.settings import Settings
 from danqing_server.supervision.banner import Running, banner
 from danqing_server.supervision.companions import Companions
+from danqing_server.supervision.deaths import GIVE_UP_AFTER_S
 from danqing_server.supervision.embedded.directory import DataDirectory
 from danqing_server.supervision.embedded.servers import mongod, redis_server
 from danqing_server.supervision.embedded.sockets import MONGODB_SOCKET, REDIS_SOCKET, socket_folder
 from danqing_server.supervision.fleet import Fleet, ServingCommand
 from danqing_server.supervision.listening import base_url, bind, listen
-from danqing_server.supervision.processes import StartRefused
+from danqing_server.supervision.processes import KeepsDying, StartRefused
 from danqing_server.supervision.survey import Survey
 
 __all__ = ["Supervisor", "raise_descriptor_limit", "serving_command"]
 
 _WANTED_DESCRIPTORS = 65536
+_SURVEY_PATIENCE_S = 120.0
 # What we and our children write is for this account alone: prompts and pictures are among it.
 _UMASK = 0o077
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -72,12 +74,14 @@ class Supervisor:
     survey_command: tuple[str, ...] = (sys.executable, "-m", "danqing_server", "plugins", "--json")
     serving_command: ServingCommand = serving_command
     stop_margin_s: float = 15.0
+    give_up_after_s: float = GIVE_UP_AFTER_S
     write: Callable[[str], object] = sys.stdout.write
     _stop_wanted: asyncio.Event = attrs.field(factory=asyncio.Event)
     _companions: Companions | None = None
     _fleet: Fleet | None = None
     _rolling: asyncio.Task[None] | None = None
     _given: dict[str, str] = attrs.field(factory=dict)
+    _hopeless: str | None = None
 
     async def run(self) -> None:
         """Serve until a signal says to stop.
@@ -87,6 +91,7 @@ class Supervisor:
         Raises:
             SettingsError: a setting is wrong.
             StartRefused: something that is needed cannot start.
+            KeepsDying: something that is needed ended again and again.
         """
         self._watch_signals()
         os.umask(_UMASK)
@@ -104,6 +109,12 @@ class Supervisor:
                 raise StartRefused(f"cannot start: {error.strerror or error} ({place})") from error
             finally:
                 await self._stop(starting)
+        if self._hopeless is not None:
+            raise KeepsDying(f"given up: {self._hopeless}")
+
+    def _give_up(self, why: str) -> None:
+        self._hopeless = why
+        self._stop_wanted.set()
 
     async def _until_stopped(self, starting: asyncio.Task[None]) -> None:
         stop_wanted = asyncio.create_task(self._stop_wanted.wait())
@@ -137,7 +148,9 @@ class Supervisor:
     def _claim(self, settings: Settings, held: contextlib.ExitStack) -> None:
         if self._companions is None:
             directory = held.enter_context(DataDirectory.claim(settings.data_dir))
-            self._companions = Companions(directory=directory)
+            self._companions = Companions(
+                directory=directory, give_up_after_s=self.give_up_after_s, on_hopeless=self._give_up
+            )
 
     async def _start_embedded(self, settings: Settings, held: contextlib.ExitStack) -> None:
         if self._companions is None:
@@ -172,6 +185,8 @@ class Supervisor:
             serving_command=self.serving_command,
             stop_grace_s=settings.stop_grace_s,
             stop_margin_s=self.stop_margin_s,
+            give_up_after_s=self.give_up_after_s,
+            on_hopeless=self._give_up,
         )
         await self._fleet.start(settings.processes, {**environment, **self._given})
 
@@ -184,7 +199,13 @@ class Supervisor:
             start_new_session=True,  # Ctrl-C is ours to handle
         )
         try:
-            output, _ = await process.communicate()
+            async with asyncio.timeout(_SURVEY_PATIENCE_S):
+                output, _ = await process.communicate()
+        except TimeoutError:
+            raise StartRefused(
+                f"the plugins could not be listed within {_SURVEY_PATIENCE_S:.0f} s: one of them hangs while it is "
+                "loaded; DANQING_DISABLED_PLUGINS leaves one out"
+            ) from None
         finally:
             if process.returncode is None:
                 process.kill()
