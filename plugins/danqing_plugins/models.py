@@ -62,7 +62,8 @@ class ProviderInfo:
     `concurrency` is how many tasks one process runs at once, `images_per_minute` and `calls_per_minute` the
     service's own limits, kept over all processes (None: none known). `parameters` names what the service knows
     beside the schemas of its models, so that whoever sends it in the wrong place is told where it belongs.
-    `sandbox` is True when calls go to a simulator and cost nothing.
+    `sandbox` is True when calls go to a simulator and cost nothing. `endpoint` is the service's base URL: when that
+    is public, pictures are fetched from public addresses and from its own host only (None: from anywhere).
     """
 
     name: str
@@ -75,6 +76,7 @@ class ProviderInfo:
     images_per_minute: int | None = None
     calls_per_minute: int | None = None
     sandbox: bool = False
+    endpoint: str | None = None
     homepage: str | None = None
 
     @cached_property

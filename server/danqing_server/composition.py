@@ -14,6 +14,7 @@ from danqing_server.addresses import place_of
 from danqing_server.api.replay import Replays
 from danqing_server.api.services import HealthCheck, Services
 from danqing_server.assets.fetching import public_session
+from danqing_server.assets.results import ResultSessions, results_session
 from danqing_server.assets.storage import Assets, open_assets
 from danqing_server.clock import Clock
 from danqing_server.codec import dump_json
@@ -147,7 +148,13 @@ async def open_process(
         )
         session = await stack.enter_async_context(_provider_session())
         guarded = await stack.enter_async_context(public_session())
-        assets = await stack.enter_async_context(open_assets(settings, session))
+        results = ResultSessions(
+            plain=session,
+            guarded=await stack.enter_async_context(results_session()),
+            providers=registry.providers,
+            private_hosts=settings.private_results,
+        )
+        assets = await stack.enter_async_context(open_assets(settings, session, results=results))
         queue = Queue(redis)
         await _look_for_redis(queue, settings)
         services = await _services(settings, registry, clock, database, queue, Gates(redis, queue), assets)

@@ -224,6 +224,14 @@ class Settings:
         allowed="a directory, or a URL obstore knows (`s3://bucket/prefix`)",
         meaning="Where pictures are kept. Unset: `pictures` under `DANQING_DATA_DIR`.",
     )
+    private_results: tuple[str, ...] = setting(
+        "DANQING_PRIVATE_RESULTS",
+        (),
+        _hosts,
+        shown="",
+        allowed="host names without ports (`store.example.com`), or `*`",
+        meaning="Hosts whose links to finished pictures may lead to private addresses, of public providers too.",
+    )
     max_picture_bytes: int = setting(
         "DANQING_MAX_PICTURE_BYTES",
         128 * 1024 * 1024,

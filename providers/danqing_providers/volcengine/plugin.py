@@ -90,6 +90,7 @@ def _info_of(settings: Settings) -> ProviderInfo:
         concurrency=settings.concurrency,
         images_per_minute=settings.images_per_minute,
         sandbox=not settings.has_key,
+        endpoint=settings.endpoint.base_url if settings.endpoint is not None else None,
         homepage="https://www.volcengine.com/docs/82379/1541523",
     )
 

@@ -84,13 +84,14 @@ def is_public(host: str) -> bool:
 
 
 def public_connector(
-    *, resolver: AbstractResolver | None = None, allowed: Allowed = is_public
+    *, resolver: AbstractResolver | None = None, allowed: Allowed = is_public, keep: bool = False
 ) -> aiohttp.TCPConnector:
     """Return a connector that opens sockets to public addresses only.
 
     The check stands where a socket is made for one numeric address that is then connected: whatever a name
     resolves to, however an address is written, and wherever a redirect leads, nothing is looked up after it.
-    *allowed* replaces the rule; a test passes one that also lets loopback through.
+    *allowed* replaces the rule; a test passes one that also lets loopback through. *keep* keeps connections and
+    names for the next request, and sets no bound on their number.
     """
 
     def open_socket(info: AddrInfoType) -> socket.socket:
@@ -99,6 +100,8 @@ def public_connector(
             raise NotPublic
         return socket.socket(family, type_, protocol)
 
+    if keep:
+        return aiohttp.TCPConnector(resolver=resolver, limit=0, ttl_dns_cache=300, socket_factory=open_socket)
     return aiohttp.TCPConnector(
         resolver=resolver, use_dns_cache=False, force_close=True, socket_factory=open_socket
     )

@@ -16,7 +16,7 @@ from danqing_server.assets.addresses import NotPublic
 from danqing_server.assets.decoding import decode_base64
 from danqing_server.errors import PictureRejected, SourceUnavailable
 
-__all__ = ["DownloadLimits", "Write", "download", "pour"]
+__all__ = ["DownloadLimits", "LeadsInside", "Write", "download", "pour"]
 
 CHUNK_BYTES = 128 * 1024
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -32,6 +32,10 @@ class DownloadLimits:
     stall_s: float = 30.0
     total_s: float = 300.0
     redirects: int = 3
+
+
+class LeadsInside(SourceUnavailable):
+    """The URL leads to an address that the session does not connect to."""
 
 
 async def pour(source: Source, write: Write, session: aiohttp.ClientSession, limits: DownloadLimits) -> None:
@@ -71,7 +75,7 @@ async def download(url: str, write: Write, session: aiohttp.ClientSession, limit
         raise SourceUnavailable(texts.SOURCE_MALFORMED(), gone=True) from None
     except aiohttp.ClientConnectorError as error:
         if isinstance(error.os_error, NotPublic):
-            raise SourceUnavailable(texts.SOURCE_NOT_PUBLIC(), gone=True) from None
+            raise LeadsInside(texts.SOURCE_NOT_PUBLIC(), gone=True) from None
         raise SourceUnavailable(texts.SOURCE_SILENT(), gone=False) from None
     except (aiohttp.ClientError, OSError) as error:  # the disk's own are StorageUnavailable by now
         raise SourceUnavailable(texts.SOURCE_BROKE_OFF(error=type(error).__name__), gone=False) from None
@@ -82,6 +86,8 @@ async def _follow(url: str, write: Write, session: aiohttp.ClientSession, limits
     target = _as_written(url)
     if target.scheme not in ("http", "https"):
         raise SourceUnavailable(texts.SOURCE_NOT_HTTP(), gone=True)
+    if target.user is not None or target.password is not None:
+        raise SourceUnavailable(texts.SOURCE_WITH_PASSWORD(), gone=True)
     for _ in range(limits.redirects + 1):
         async with session.get(
             target,

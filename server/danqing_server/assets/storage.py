@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
+from urllib.parse import urlsplit
 
 import aiohttp
 import attrs
@@ -21,16 +22,20 @@ from danqing_server.assets import texts
 from danqing_server.assets.inspection import Inspection, inspect_whole
 from danqing_server.assets.keys import check_key, check_task_id, input_key, media_type_of, output_key
 from danqing_server.assets.places import PRIVATE_MODE, Place, local_folder, open_bucket, open_folder
-from danqing_server.assets.sources import DownloadLimits, Write, pour
+from danqing_server.assets.results import ResultSessions
+from danqing_server.assets.sources import DownloadLimits, LeadsInside, Write, pour
 from danqing_server.assets.spool import Spool, remove_leftovers
 from danqing_server.assets.storage_failures import storage_failures
-from danqing_server.errors import NotFound, PictureRejected, StorageUnavailable
+from danqing_server.errors import NotFound, PictureRejected, SourceUnavailable, StorageUnavailable
+from danqing_server.log import get_logger
 from danqing_server.models import Asset
 from danqing_server.settings import Settings
 
 __all__ = ["Assets", "Stat", "open_assets"]
 
 T = TypeVar("T")
+
+log = get_logger(__name__)
 
 CHUNK_BYTES = 64 * 1024
 WINDOW_BYTES = 1024 * 1024
@@ -63,6 +68,7 @@ class Assets:
     max_pixels: int
     disk: ThreadPoolExecutor
     decoders: ThreadPoolExecutor
+    results: ResultSessions | None = None
 
     async def __aenter__(self) -> Self:
         """Remove what dead processes left in the spool."""
@@ -77,11 +83,11 @@ class Assets:
         for pool in (self.decoders, self.disk):
             await asyncio.to_thread(pool.shutdown)
 
-    async def keep(self, task_id: str, index: int, source: Source) -> Asset:
+    async def keep(self, task_id: str, index: int, source: Source, *, provider: str = "") -> Asset:
         """Fetch or decode picture *index* of a task, check it, and make it ours.
 
         Each call makes a key of its own, so two that race both leave a whole picture, and only the one written
-        in the task is ever found.
+        in the task is ever found. *provider* decides where a URL may lead (`ResultSessions`).
 
         Raises:
             SourceUnavailable: its URL gives nothing; `gone` and `refused` say whether to ask again.
@@ -89,7 +95,7 @@ class Assets:
         """
         check_task_id(task_id)
         async with self._spooled() as spool:
-            await pour(source, self._writer(spool), self.session, self.limits)
+            await self._fetch(source, spool, provider)
             picture = await self._inspect(spool)
             return await self._put(spool, output_key(task_id, index, picture.extension), picture)
 
@@ -170,6 +176,17 @@ class Assets:
             # Shielded: a second cancellation must not leave the file behind.
             await asyncio.shield(self._on_disk(spool.discard))
 
+    async def _fetch(self, source: Source, spool: Spool, provider: str) -> None:
+        session = self.session
+        if self.results is not None and source.url is not None:
+            session = self.results.session_for(provider, source.url)
+        try:
+            await pour(source, self._writer(spool), session, self.limits)
+        except LeadsInside as error:
+            # Not for good: it is paid for, and the operator may know the host (DANQING_PRIVATE_RESULTS).
+            log.warning("result_address_refused", provider=provider, host=urlsplit(source.url or "").hostname)
+            raise SourceUnavailable(error.message, gone=False) from None
+
     def _writer(self, spool: Spool) -> Write:
         async def write(chunk: bytes | memoryview) -> None:
             with storage_failures("spooling a picture"):
@@ -213,12 +230,14 @@ def open_assets(
     settings: Settings,
     session: aiohttp.ClientSession,
     *,
+    results: ResultSessions | None = None,
     limits: DownloadLimits | None = None,
     place: Place | None = None,
 ) -> Assets:
     """Connect to the storage that the settings name, and make its folders when they are missing.
 
-    *session* is used for downloads and stays the caller's. *limits* and *place* replace what the settings say.
+    *session*, or whichever *results* chooses, is used for downloads and stays the caller's. *limits* and *place*
+    replace what the settings say.
 
     Raises:
         StorageUnavailable: the folder cannot be made or written.
@@ -245,4 +264,5 @@ def open_assets(
         max_pixels=settings.max_picture_pixels,
         disk=disk,
         decoders=ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="decode"),
+        results=results,
     )

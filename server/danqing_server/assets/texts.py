@@ -29,6 +29,7 @@ __all__ = [
     "SOURCE_REDIRECTS_WITH_PASSWORD",
     "SOURCE_SILENT",
     "SOURCE_SLOW",
+    "SOURCE_WITH_PASSWORD",
     "TOO_LARGE_TO_DECODE",
     "TOO_MANY",
     "TOO_MANY_BYTES",
@@ -124,6 +125,11 @@ SOURCE_REDIRECTS = Message(
 )
 SOURCE_REDIRECTS_TO = Message(
     key="source_redirects_to", en="the picture's source redirects to {scheme!r}", zh="图片来源重定向到 {scheme!r}"
+)
+SOURCE_WITH_PASSWORD = Message(
+    key="source_with_password",
+    en="the picture's URL holds a user name or password",
+    zh="图片的 URL 中含有用户名或密码",
 )
 SOURCE_REDIRECTS_WITH_PASSWORD = Message(
     key="source_redirects_with_password",

@@ -119,7 +119,9 @@ class Keeper:
         """Try once; None when the picture's fate is settled, else why it is worth another try."""
         try:
             async with self.slots:
-                asset = await self.assets.keep(self.ledger.task.id, index, source)
+                asset = await self.assets.keep(
+                    self.ledger.task.id, index, source, provider=self.ledger.task.provider
+                )
         except PictureRejected as error:
             if error.code == "truncated":
                 return error
