@@ -76,7 +76,7 @@ async def check_provider(
     check_info(provider)
     check_prepare(provider, request)
     job = job_of(provider, request)
-    for check in (check_generate, check_resume, check_order, check_cancellation):
+    for check in (check_generate, check_order, check_resume, check_cancellation):
         await check(provider, RecordingRun(job=job, http=session, references=references or {}))
 
 

@@ -258,6 +258,44 @@ class TestGenerate:
         assert "unknown: the answer was cut" in await broken_rule(SmallProvider(vague))
 
 
+class TestOrders:
+    """R9: a provider with upstream ids is found out when it loses one."""
+
+    async def test_one_that_saves_nothing_is_found(self) -> None:
+        """Its calls end before the pictures are delivered: a crash there loses what is paid for."""
+
+        async def forgetful(_job: Job, run: Run) -> None:
+            async with run.call(run.missing, "hash"):
+                pass  # the service answers with an id, which nobody keeps
+            for index in run.missing:
+                await run.deliver(index, Source.from_bytes(b"picture"))
+
+        assert "save the service's id with run.checkpoint" in await broken_rule(SmallProvider(forgetful))
+
+    async def test_one_that_saves_it_and_does_not_look_is_found(self) -> None:
+        """After a crash behind the order it would order again."""
+
+        async def blind(_job: Job, run: Run) -> None:
+            async with run.call(run.missing, "hash"):
+                await run.checkpoint({"id": "1"})
+            for index in run.missing:
+                await run.deliver(index, Source.from_bytes(b"picture"))
+
+        assert "were ordered and paid for again" in await broken_rule(SmallProvider(blind))
+
+    async def test_one_that_asks_for_its_order_passes(self) -> None:
+        """As the page for authors says."""
+
+        async def careful(_job: Job, run: Run) -> None:
+            if not run.saved:
+                async with run.call(run.missing, "hash"):
+                    await run.checkpoint({"id": "1"})
+            for index in run.missing:
+                await run.deliver(index, Source.from_bytes(b"picture"))
+
+        await check_provider(SmallProvider(careful), REQUEST)
+
+
 class TestRecordingRun:
     """The fake of the server's run."""
 
