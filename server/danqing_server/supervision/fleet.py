@@ -89,8 +89,8 @@ class Fleet:
             if any(keeper.refusal.is_set() for keeper in self._keepers):
                 raise StartRefused("a serving process refused to start", explained=True)
             for keeper in self._keepers:
-                if keeper.dying.is_set():
-                    raise StartRefused(f"{keeper.obituary(keeper.exit_code or 0)}; the lines above say why")
+                if keeper.dying:
+                    raise StartRefused(f"{keeper.dying}; the lines above say why")
             if health is not None and health.status == 200:
                 return
             if time.monotonic() > remind_s:

@@ -49,8 +49,9 @@ class Keeper:
     """A command and the process that runs it at present.
 
     `may_refuse` is True until the first start has succeeded: while it is, an exit with code `REFUSED` is final and
-    sets `refusal`. `dying` is set when it keeps ending at once by itself; when that goes on for too long it is not
-    started any more, and `on_hopeless` is called with one line. Use from the main thread only (see `tether`).
+    sets `refusal`. `dying` is one line about a process that keeps ending at once by itself, empty before; when that
+    goes on for too long it is not started any more, and `on_hopeless` is called with that line. Use from the main
+    thread only (see `tether`).
     """
 
     command: Command
@@ -58,7 +59,7 @@ class Keeper:
     deaths: Deaths = attrs.field(factory=Deaths)
     on_hopeless: Callable[[str], object] = lambda _line: None
     refusal: asyncio.Event = attrs.field(factory=asyncio.Event)
-    dying: asyncio.Event = attrs.field(factory=asyncio.Event)
+    dying: str = ""
     process: asyncio.subprocess.Process | None = None
     log_offset: int = 0
     on_restart: Callable[[], None] | None = None
@@ -133,7 +134,7 @@ class Keeper:
             self.deaths.note(exit_code, lived_s=lived_s)
             self._tell(exit_code, lived_s)
             if self.deaths.hopeless:
-                self.on_hopeless(self.obituary(exit_code))
+                self.on_hopeless(self.dying)
                 return
             await self._restart(self._delay.after(lived_s=lived_s))
             if self._stopping.is_set():
@@ -144,11 +145,12 @@ class Keeper:
         named = {"process": self.command.name, "pid": self.pid, **_how(exit_code)}
         if not self.deaths.many:
             _log.warning("process_ended", **named, lived_s=round(lived_s, 1))
-        elif self.deaths.first_of_many:
-            self.dying.set()
-            _log.error("process_keeps_dying", **named, reason=self.obituary(exit_code))
+            return
+        self.dying = self._obituary(exit_code)
+        if self.deaths.first_of_many:
+            _log.error("process_keeps_dying", **named, reason=self.dying)
 
-    def obituary(self, exit_code: int) -> str:
+    def _obituary(self, exit_code: int) -> str:
         """Return one line: how often it ended, how, and its last words where it has a log of its own."""
         line = f"{self.command.name} ended {self.deaths.count} times at once, with {_said(exit_code)}"
         if self.command.log_path is None:
