@@ -149,7 +149,7 @@ def decide(task: Task, failure: Failure | None, policy: Policy, now: datetime) -
 
 def _exhausted(task: Task, failure: Failure, policy: Policy) -> TaskError | None:
     """Return why another attempt is not allowed, None when it is."""
-    if failure.kind in _AMBIGUOUS and not may_go_on(task, policy.on_ambiguous):
+    if failure.kind in _AMBIGUOUS and not (_is_on_its_way(task) or may_go_on(task, policy.on_ambiguous)):
         return attrs.evolve(failure.error, code="outcome_unknown", billed=Billed.UNKNOWN, retryable=True)
     if failure.kind is FailureKind.WORKER_LOST:
         return failure.error if task.leases_lost + 1 >= MOST_LEASES_LOST else None
@@ -171,13 +171,18 @@ def _again(task: Task, failure: Failure, policy: Policy, now: datetime) -> Again
 
 def _settled(task: Task) -> Finish | None:
     """Return how *task* ends when nothing is missing or on its way, None when something is."""
-    if task.missing or any(output.state is OutputState.SOURCED for output in task.outputs.values()):
+    if task.missing or _is_on_its_way(task):
         return None
     if task.kept or not task.images:
         return Finish(status=Status.COMPLETED)
     failed = task.failed_outputs
     error = failed[0].error if failed else None
     return Finish(status=Status.FAILED, error=_with_billing(task, error or _nothing_made()))
+
+
+def _is_on_its_way(task: Task) -> bool:
+    """Tell whether a picture is paid for and not yet ours: another attempt costs nothing, and fetches it."""
+    return any(output.state is OutputState.SOURCED for output in task.outputs.values())
 
 
 def _fail_missing(task: Task, error: TaskError, now: datetime) -> Finish:

@@ -76,6 +76,9 @@ def _under_way(random_: random.Random) -> str:
 
 
 NO_END = float("inf")
+ALL_TRIES_S = 180.0
+"""A plugin's own failure is tried eight times, with ever longer pauses."""
+
 
 PLAIN = Kind(name="plain", share=46, words=_slow, groups=0.06)
 
@@ -121,7 +124,7 @@ KINDS: Sequence[Kind] = (
         images=(0,),
         provider=WORDS,
         may_fail=True,
-        usual_s=40,
+        usual_s=ALL_TRIES_S,
     ),
     Kind(name="no picture asked", share=2, words=_slow, images=(0,), provider=WORDS),
     Kind(
@@ -161,10 +164,10 @@ KINDS: Sequence[Kind] = (
 
 
 IMPATIENT = tuple(
-    attrs.evolve(kind, course="cancel") if kind.usual_s == NO_END and kind.provider == VOLCENGINE else kind
+    attrs.evolve(kind, course="cancel") if kind.usual_s >= ALL_TRIES_S and kind.provider != CAPPED else kind
     for kind in KINDS
 )
-"""The same kinds, but that nobody waits for a picture whose link is dead: for a short run."""
+"""The same kinds, but that nobody waits for what takes minutes: for a short run."""
 
 
 def draw_kind(random_: random.Random, kinds: Sequence[Kind] = KINDS) -> Kind:

@@ -161,6 +161,18 @@ class TestAmbiguity:
         task = a_task(on_ambiguous="fail", calls={"c1": a_call(CallOutcome.UNKNOWN, 0)})
         assert isinstance(decide(task, a_failure(kind), POLICY, NOW), Finish)
 
+    @pytest.mark.parametrize("kind", [FailureKind.UNKNOWN, FailureKind.GIVEN_BACK])
+    def test_a_paid_picture_is_fetched_before_the_rest_is_given_up(self, kind: FailureKind) -> None:
+        """A process died between a saved link and its download, and inside another call: the first is not lost."""
+        sourced = Output(index=0, state=OutputState.SOURCED, at=NOW, source_url="https://up/1")
+        calls = {"c1": a_call(CallOutcome.DELIVERED, 0), "c2": a_call(CallOutcome.UNKNOWN, 1, id_="c2")}
+        task = a_task(images=2, on_ambiguous="fail", calls=calls, outputs={"0": sourced})
+        assert isinstance(decide(task, a_failure(kind), POLICY, NOW), Again)
+        fetched = attrs.evolve(sourced, state=OutputState.KEPT)
+        decision = decide(task.changed(outputs={"0": fetched}), a_failure(kind), POLICY, NOW)
+        assert isinstance(decision, Finish)
+        assert decision.status is Status.COMPLETED
+
     def test_an_unknown_call_for_another_picture_does_not_count(self) -> None:
         """Each picture has its own allowance."""
         task = a_task(images=2, on_ambiguous="fail", calls={"c1": a_call(CallOutcome.UNKNOWN, 0)})
