@@ -71,7 +71,7 @@ class Provider(ABC):
                 return model
         known = ", ".join(model.id for model in usable) or "-"
         problem = Problem(field="model", message=UNKNOWN_MODEL(known=known), value=wanted)
-        raise InvalidRequest(f"{self.info.name} has no model {wanted!r}", problems=[problem])
+        raise InvalidRequest(problem.message, problems=[problem])
 
     @hookimpl
     def danqing_configure(self, context: PluginContext) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import gc
 import importlib
 import pkgutil
 import re
 from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
 from string import Formatter
 
 import pytest
@@ -56,3 +59,84 @@ class TestCatalogue:
         assert CHINESE.search(message.zh)
         assert not CHINESE.search(message.en)
         assert not ENGLISH_WORD.search(re.sub(r"\{\w+\}|`[^`]*`", "", message.zh))
+
+
+FIRST = {
+    *("InvalidRequest", "ContentRejected", "RateLimited", "Unavailable", "OutcomeUnknown", "AccountProblem"),
+    *("PluginError", "PictureRejected", "SourceUnavailable", "Overloaded", "Conflict", "unreadable", "meaning_of"),
+}
+"""What is called with a text for users as its first argument."""
+NAMED = {"Problem": "message", "TaskError": "message", "ChosenSize": "note"}
+SECOND = {"refuse", "_error", "report"}
+ROOTS = [Path(package.__path__[0]) for package in (danqing_server, danqing_providers, danqing_plugins)]
+SOURCES = [
+    path
+    for root in ROOTS
+    for path in sorted(root.rglob("*.py"))
+    if "ark_sandbox" not in path.parts and path.name not in ("testing.py", "recording.py")
+]
+
+
+def _name(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+
+
+def _said(call: ast.Call) -> ast.expr | None:
+    """Return the argument of *call* that a user will read, None when it is of no such kind."""
+    name = _name(call)
+    named = {keyword.arg: keyword.value for keyword in call.keywords}
+    if name in NAMED:
+        return named.get(NAMED[name])
+    if name in FIRST:
+        place = 1 if name == "meaning_of" else 0
+        return call.args[place] if len(call.args) > place else None
+    return call.args[1] if name in SECOND and len(call.args) > 1 else None
+
+
+def _monolingual(function: ast.AST) -> Iterator[ast.expr]:
+    """Yield the texts for users that stand in *function* as a string, or as a name that was given one."""
+    nodes = list(ast.walk(function))
+    strings = {
+        target.id
+        for node in nodes
+        if isinstance(node, ast.Assign) and _is_string(node.value)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    for node in nodes:
+        said = _said(node) if isinstance(node, ast.Call) else None
+        if said is not None and (_is_string(said) or (isinstance(said, ast.Name) and said.id in strings)):
+            yield said
+
+
+def _is_string(value: ast.expr) -> bool:
+    if isinstance(value, ast.IfExp):
+        return _is_string(value.body) or _is_string(value.orelse)
+    return isinstance(value, ast.JoinedStr) or (isinstance(value, ast.Constant) and isinstance(value.value, str))
+
+
+def _functions(source: str) -> Iterator[ast.AST]:
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+class TestSources:
+    """U3: no text for users is written down in one language only."""
+
+    def test_the_search_finds_them(self) -> None:
+        """Literal, formatted, or by way of a name."""
+        source = """
+def one(fields):
+    fields.refuse("size", "too large")
+    message = f"{fields} is odd"
+    raise Conflict(message, code="x")
+    raise Conflict(FINE(a=1))
+"""
+        assert len([said for function in _functions(source) for said in _monolingual(function)]) == 2
+
+    @pytest.mark.parametrize("path", SOURCES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+    def test_every_text_for_users_is_a_message(self, path: Path) -> None:
+        """Whoever adds one gives it both languages."""
+        found = [said for function in _functions(path.read_text()) for said in _monolingual(function)]
+        assert [f"{path.name}:{said.lineno}: {ast.unparse(said)}" for said in found] == []

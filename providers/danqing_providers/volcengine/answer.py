@@ -11,6 +11,7 @@ from typing import Any, Final
 import attrs
 
 from danqing_plugins import OutcomeUnknown, PluginError, Source
+from danqing_providers.volcengine import texts
 from danqing_providers.volcengine.documents import LARGEST_COUNT, plain, read_object
 from danqing_providers.volcengine.failures import Answered, find_error, meaning_of
 from danqing_providers.volcengine.sources import source_of
@@ -84,7 +85,7 @@ def read_whole(answer: Mapping[str, Any], answered: Answered) -> Iterator[News]:
     error = find_error(answer)
     items = _items(answer, answered)
     if error is None and not items:
-        raise unreadable("Ark answered without pictures and without an error", answered)
+        raise unreadable(texts.NOTHING_AT_ALL(), answered)
     for position, item in enumerate(items):
         yield _item(position, item, answered)
     if error is not None:
@@ -106,7 +107,7 @@ def read_event(event: Event, position: int, answered: Answered) -> Iterator[News
         return
     answer = read_object(event.data)
     if answer is None:
-        yield Unread(error=unreadable("an event of Ark's answer is no JSON object", answered))
+        yield Unread(error=unreadable(texts.EVENT_NO_JSON(), answered))
         return
     kinds = (event.name, answer.get("type"))
     if any(kind in _PARTS for kind in kinds if isinstance(kind, str)):
@@ -135,7 +136,7 @@ def _item(position: int, item: Any, answered: Answered) -> Made | Failed | Unrea
         return Made(position=position, source=source, details=details)
     error = find_error(item)
     if error is None:
-        return Unread(error=unreadable("Ark answered with neither a picture nor an error", answered))
+        return Unread(error=unreadable(texts.NEITHER_PICTURE_NOR_ERROR(), answered))
     return Failed(position=position, error=meaning_of(*error, attrs.evolve(answered, status=None)))
 
 

@@ -10,7 +10,8 @@ from typing import Final
 
 import attrs
 
-from danqing_plugins import Price
+from danqing_plugins import Price, Text
+from danqing_providers.volcengine import texts
 
 __all__ = ["ALIASES", "DEFAULT_MODEL", "MODELS", "Catalogue", "Model", "Pricing"]
 
@@ -87,14 +88,16 @@ class Model:
         return Price(amount_micro=pricing.of(size or self.default_size), currency=currency)
 
     @property
-    def sizes(self) -> str:
+    def sizes(self) -> Text:
         """The legal sizes in words, for messages."""
-        words = [", ".join(self.tiers)] if self.tiers else []
-        if self.pixels is not None:
-            low, high = self.pixels
-            text = f"WIDTHxHEIGHT with {low} to {high} pixels in all"
-            words.append(f"{text} and a ratio between 1:{self.widest} and {self.widest}:1" if self.widest else text)
-        return " or ".join(words)
+        tiers = Text(", ".join(self.tiers), "、".join(self.tiers))
+        if self.pixels is None:
+            return tiers
+        low, high = self.pixels
+        pixels = texts.PIXELS(low=low, high=high)
+        if self.widest:
+            pixels = texts.PIXELS_AND_RATIO(low=low, high=high, widest=self.widest)
+        return texts.OR(tiers=tiers, pixels=pixels) if self.tiers else pixels
 
 
 _PRO = Model(
@@ -212,7 +215,7 @@ class Catalogue:
         """Return every other name of *model*."""
         return tuple(alias for alias, id_ in self.aliases.items() if id_ == model.id)
 
-    def takers(self, parameter: str) -> str:
+    def takers(self, parameter: str) -> Text:
         """Say in words which models on offer take *parameter*."""
         ids = [model.id for model in self.models.values() if parameter in model.takes]
-        return f"models that take it: {', '.join(ids)}" if ids else "no model on offer takes it"
+        return texts.TAKERS(models=", ".join(ids)) if ids else texts.NO_TAKERS()

@@ -10,6 +10,7 @@ import attrs
 import orjson
 
 from danqing_plugins import Call, InvalidRequest
+from danqing_providers.volcengine import texts
 from danqing_providers.volcengine.answer import News
 from danqing_providers.volcengine.endpoint import Endpoint
 from danqing_providers.volcengine.failures import Answered, connection_failures
@@ -49,9 +50,7 @@ class Exchange:
         """
         payload = orjson.dumps(body)
         if len(payload) > LARGEST_BODY_BYTES:
-            message = (
-                f"the request has {len(payload)} bytes with its reference pictures, at most {LARGEST_BODY_BYTES}"
-            )
+            message = texts.REQUEST_TOO_LARGE(count=len(payload), most=LARGEST_BODY_BYTES)
             raise InvalidRequest(message, code="request_too_large")
         with connection_failures():
             response = await self._post(payload, call.id)

@@ -20,8 +20,10 @@ from danqing_plugins import (
     OutcomeUnknown,
     PluginError,
     RateLimited,
+    Text,
     Unavailable,
 )
+from danqing_providers.volcengine import texts
 from danqing_providers.volcengine.redaction import readable
 
 __all__ = [
@@ -111,8 +113,10 @@ def find_error(body: Any) -> tuple[str, str] | None:
 
 def meaning_of(code: str, message: str, answered: Answered) -> PluginError:
     """Return what an error of Ark means for the task."""
-    text = readable(message, secret=answered.secret, prompt=answered.prompt)
-    text = text or f"Ark refused the request ({code or answered.status})"
+    text = message  # our own holds nothing that must not be read
+    if not isinstance(message, Text):
+        text = readable(message, secret=answered.secret, prompt=answered.prompt)
+    text = text or texts.REFUSED(code=code or answered.status)
     by_code = _by_code(code, message, text, answered)
     if by_code is not None:
         return by_code
@@ -154,14 +158,14 @@ def _by_status(status: int, code: str, text: str, answered: Answered) -> PluginE
     if status in (401, 402, 403):
         return AccountProblem(text, certain=False, code=known, request_id=request_id)
     if status == 404 and not code:
-        message = "Ark's address answers 404 without an error of Ark: is VOLCENGINE_ENDPOINT right?"
+        message = texts.NOT_FOUND_ADDRESS()
         return AccountProblem(message, certain=False, request_id=request_id)
     if status == 429:
         return RateLimited(text, code=known, request_id=request_id, retry_after_s=answered.retry_after_s)
     if status == 408:
         return Unavailable(text, code=known, request_id=request_id, retry_after_s=answered.retry_after_s)
     if 300 <= status < 400:
-        message = "Ark's address redirects elsewhere: is VOLCENGINE_ENDPOINT right?"
+        message = texts.REDIRECTED()
         return AccountProblem(message, certain=False, request_id=request_id)
     if 400 <= status < 500:
         return InvalidRequest(text, code=known, request_id=request_id)
@@ -193,10 +197,10 @@ def connection_failures(request_id: str | None = None) -> Iterator[None]:
     try:
         yield
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
-        message = f"Ark could not be reached ({type(error).__name__})"
+        message = texts.NOT_REACHED(error=type(error).__name__)
         raise Unavailable(message, code="not_reached") from error
     except TimeoutError as error:
-        raise OutcomeUnknown("Ark did not answer in time", code="timeout", request_id=request_id) from error
+        raise OutcomeUnknown(texts.NO_ANSWER(), code="timeout", request_id=request_id) from error
     except (aiohttp.ClientError, OSError) as error:
-        message = f"the connection to Ark broke ({type(error).__name__})"
+        message = texts.CONNECTION_BROKE(error=type(error).__name__)
         raise OutcomeUnknown(message, code="connection_lost", request_id=request_id) from error

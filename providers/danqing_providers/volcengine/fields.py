@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import attrs
 
-from danqing_plugins import Problem
+from danqing_plugins import Problem, Text, nearest
+from danqing_providers.volcengine import texts
 
 __all__ = ["Fields"]
 
@@ -41,36 +42,34 @@ class Fields:
         """
         for name in self.values:
             if name not in known and self.has(name):
-                self.refuse(
-                    name, f"unknown parameter; known: {', '.join(sorted(known if offered is None else offered))}"
-                )
+                self.refuse(name, _unknown(name, sorted(known if offered is None else offered)))
 
     def text(self, name: str) -> str | None:
         value = self.values.get(name)
         if value is None or isinstance(value, str):
             return value
-        self.refuse(name, "must be a string")
+        self.refuse(name, texts.NO_STRING())
         return None
 
     def choice(self, name: str, allowed: Collection[str]) -> str | None:
         value = self.values.get(name)
         if value is None or (isinstance(value, str) and value in allowed):
             return value
-        self.refuse(name, f"must be one of {', '.join(allowed)}")
+        self.refuse(name, texts.ONE_OF(allowed=", ".join(allowed)))
         return None
 
     def flag(self, name: str) -> bool | None:
         value = self.values.get(name)
         if value is None or isinstance(value, bool):
             return value
-        self.refuse(name, "must be true or false")
+        self.refuse(name, texts.NO_FLAG())
         return None
 
     def whole(self, name: str, low: int, high: int) -> int | None:
         value = self.values.get(name)
         if value is None or (type(value) is int and low <= value <= high):
             return value
-        self.refuse(name, f"must be a whole number from {low} to {high}")
+        self.refuse(name, texts.NO_WHOLE(low=low, high=high))
         return None
 
     def number(self, name: str, low: float, high: float) -> float | None:
@@ -79,7 +78,7 @@ class Fields:
             return None
         if type(value) in (int, float) and low <= value <= high:
             return float(value)
-        self.refuse(name, f"must be a number from {low:g} to {high:g}")
+        self.refuse(name, texts.NO_NUMBER(low=low, high=high))
         return None
 
     def object(self, name: str) -> Fields | None:
@@ -88,6 +87,13 @@ class Fields:
         if value is None:
             return None
         if not isinstance(value, Mapping):
-            self.refuse(name, "must be an object")
+            self.refuse(name, texts.NO_OBJECT())
             return None
         return Fields(value, self.problems, f"{self.prefix}{name}.")
+
+
+def _unknown(name: str, known: Sequence[str]) -> Text:
+    near, listed = nearest(name, known), ", ".join(known)
+    if near is None:
+        return texts.UNKNOWN_PARAMETER(known=listed)
+    return texts.MISSPELT_PARAMETER(near=near, known=listed)

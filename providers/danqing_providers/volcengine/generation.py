@@ -23,6 +23,7 @@ from danqing_plugins import (
     Run,
     Unavailable,
 )
+from danqing_providers.volcengine import texts
 from danqing_providers.volcengine.answer import Ended, Failed, Made, News, Refused, Unread
 from danqing_providers.volcengine.catalogue import Model
 from danqing_providers.volcengine.exchange import Exchange
@@ -183,7 +184,7 @@ class Generation:
             error = tally.left or tally.rejected
             if error is not None:
                 raise error
-            raise OutcomeUnknown("Ark answered without a picture", code="unreadable_answer")
+            raise OutcomeUnknown(texts.NO_PICTURE_LEFT(), code="unreadable_answer")
         if isinstance(tally.left, _STOPPING):
             call.release([index for index in indexes if index in self.run.missing])
         if rest and not tally.stopped:

@@ -17,6 +17,7 @@ from danqing_plugins import (
     Unavailable,
     hookimpl,
 )
+from danqing_providers.volcengine import texts
 from danqing_providers.volcengine.exchange import Exchange
 from danqing_providers.volcengine.generation import Generation
 from danqing_providers.volcengine.prepare import PARAMETERS, find_model, prepare
@@ -51,7 +52,7 @@ class VolcengineProvider(Provider):
     async def generate(self, job: Job, run: Run) -> Result | None:
         settings, _ = self._require()
         if settings.endpoint is None:
-            raise Unavailable("there is neither a VOLCENGINE_API_KEY nor a sandbox", code="no_endpoint")
+            raise Unavailable(texts.NO_ENDPOINT(), code="no_endpoint")
         model = find_model(settings.catalogue, job.model, settings.default_model)
         exchange = Exchange(session=run.session, endpoint=settings.endpoint, timeout_s=settings.call_timeout_s)
         return await Generation(job=job, run=run, model=model, exchange=exchange).carry_out()

@@ -7,6 +7,7 @@ from typing import Any, Final
 import attrs
 
 from danqing_plugins import InvalidRequest, Prepared, Price, Problem, Request
+from danqing_providers.volcengine import texts
 from danqing_providers.volcengine.catalogue import Catalogue, Model
 from danqing_providers.volcengine.editing import AUTO_SIZE, check_background, check_layers
 from danqing_providers.volcengine.fields import Fields
@@ -78,9 +79,9 @@ def find_model(catalogue: Catalogue, name: str | None, default: str) -> Model:
         return model
     offered = ", ".join(catalogue.models)
     if name in catalogue.shut_down:
-        message = f"this model was shut down by Ark; live models: {offered}"
+        message = texts.MODEL_SHUT_DOWN(models=offered)
     else:
-        message = f"unknown model; known: {offered}"
+        message = texts.UNKNOWN_MODEL(known=offered)
     raise InvalidRequest(message, problems=[Problem(field="model", message=message, value=name)])
 
 
@@ -93,7 +94,7 @@ def prepare(request: Request, catalogue: Catalogue, *, default_model: str, curre
     model = find_model(catalogue, request.model, default_model)
     checked = _check(request, model, catalogue)
     if checked.problems:
-        raise InvalidRequest(f"{len(checked.problems)} wrong in the input", problems=checked.problems)
+        raise InvalidRequest(texts.SOME_WRONG(count=len(checked.problems)), problems=checked.problems)
     price: Price | None = model.price(currency, checked.kept.get("size"))
     renamed = _renamed(request.model, model)
     return Prepared(
@@ -143,13 +144,13 @@ def _check_prompt(fields: Fields) -> None:
     optional = fields.values.get("layer_decomposition") is True
     if prompt is None:
         if not optional and not fields.has("prompt"):
-            fields.refuse("prompt", "is required")
+            fields.refuse("prompt", texts.REQUIRED())
     elif not prompt.strip() and not optional:
-        fields.refuse("prompt", "must not be empty")
+        fields.refuse("prompt", texts.EMPTY_PROMPT())
     elif len(prompt) > LONGEST_PROMPT:
-        fields.refuse("prompt", f"is too long: {len(prompt)} characters, at most {LONGEST_PROMPT}")
+        fields.refuse("prompt", texts.TOO_LONG(count=len(prompt), most=LONGEST_PROMPT))
     elif "\0" in prompt or any("\ud800" <= character <= "\udfff" for character in prompt):
-        fields.refuse("prompt", "holds characters that are no text (NUL or half of a surrogate pair)")
+        fields.refuse("prompt", texts.NOT_TEXT())
 
 
 def _check_size(fields: Fields, model: Model, kept: dict[str, Any], *, layered: bool) -> str | None:
@@ -163,7 +164,7 @@ def _check_size(fields: Fields, model: Model, kept: dict[str, Any], *, layered: 
     try:
         chosen = choose_size(model, size, quality)
     except ValueError as error:
-        fields.refuse("size", str(error))
+        fields.refuse("size", error.args[0])
         return None
     if chosen.size is not None:
         kept["size"] = chosen.size
@@ -174,14 +175,14 @@ def _check_per_model(fields: Fields, model: Model, catalogue: Catalogue) -> None
     for name in _PER_MODEL:
         harmless = name in _HARMLESS_WHEN_FALSE and fields.values.get(name) is False
         if fields.has(name) and name not in model.takes and not harmless:
-            fields.refuse(name, f"{model.id} does not take it; {catalogue.takers(name)}")
+            fields.refuse(name, texts.NOT_TAKEN(model=model.id, takers=catalogue.takers(name)))
     fields.whole("seed", -1, LARGEST_SEED)
     fields.number("guidance_scale", 1, 10)
     fields.flag("stream")
     fields.choice("output_format", ("jpeg", "png"))
     fields.choice("background", ("transparent", "opaque"))
     if fields.has("tools") and fields.values["tools"] != _SEARCH:
-        fields.refuse("tools", 'must be [{"type": "web_search"}]')
+        fields.refuse("tools", texts.SEARCH_TOOL())
     options = fields.object("optimize_prompt_options")
     if options is not None and "optimize_prompt_options" in model.takes:
         options.refuse_unknown(("mode",))
@@ -198,18 +199,17 @@ def _check_group(fields: Fields, references: int, count: int | None) -> int:
         wanted = options.whole("max_images", 1, MOST_IMAGES)
     if mode != "auto":
         if options is not None:
-            message = "has an effect only with sequential_image_generation: auto"
-            fields.refuse("sequential_image_generation_options", message)
+            fields.refuse("sequential_image_generation_options", texts.EFFECT_WITH_AUTO())
         return 0
     if count is not None and count > 1:
-        fields.refuse("n", "two counts: with sequential_image_generation auto, max_images says how many")
+        fields.refuse("n", texts.TWO_COUNTS())
     room = MOST_IMAGES - references
     if wanted is not None and wanted > room and options is not None:
-        options.refuse("max_images", f"references and pictures are at most {MOST_IMAGES} together: at most {room}")
+        options.refuse("max_images", texts.TOO_MANY_TOGETHER(most=MOST_IMAGES, room=room))
     return max(1, min(wanted or MOST_IMAGES, room))
 
 
 def _renamed(name: str | None, model: Model) -> str | None:
     if name is None or not name.startswith("doubao-seedream-3") or name == model.id:
         return None
-    return f"model {name} no longer exists: {model.id} is used"
+    return texts.MODEL_RENAMED(name=name, model=model.id)

@@ -15,6 +15,7 @@ import aiohttp
 import attrs
 
 from danqing_plugins import OutcomeUnknown, PluginError
+from danqing_providers.volcengine import texts
 from danqing_providers.volcengine.answer import (
     Ended,
     Failed,
@@ -80,11 +81,8 @@ class Reading:
 
     def _too_large(self, form: Form) -> OutcomeUnknown:
         if form is Form.OTHER:
-            return unreadable("Ark's answer is neither a JSON object nor a stream of events", self.answered)
-        message = (
-            f"Ark's answer is larger than {self.pictures} picture{'s' if self.pictures > 1 else ''} may be "
-            f"({self.picture_bytes} bytes each)"
-        )
+            return unreadable(texts.ANSWER_NO_JSON(), self.answered)
+        message = texts.ANSWER_TOO_LARGE(pictures=self.pictures, size=self.picture_bytes)
         return OutcomeUnknown(message, code="answer_too_large", request_id=self.answered.request_id)
 
     async def _begin(self) -> tuple[bytes, Form]:
@@ -123,7 +121,7 @@ class Reading:
                 if document is not None:
                     return document
                 if chunk is not None:
-                    raise unreadable("Ark's answer is no JSON object", self.answered)
+                    raise unreadable(texts.ANSWER_NO_OBJECT(), self.answered)
             doubted = chunk is None
             body += chunk or b""
             if len(body) > most_bytes:
@@ -175,7 +173,7 @@ class Reading:
 
     def _silent_refusal(self) -> PluginError:
         status = self.answered.status
-        return meaning_of("", f"Ark's gateway answered {status} without an error of Ark", self.answered)
+        return meaning_of("", texts.GATEWAY_SILENT(status=status), self.answered)
 
     async def _said(self) -> list[Mapping[str, Any]]:
         """Return the objects of a refusal; its status counts even when its body breaks off or does not come."""

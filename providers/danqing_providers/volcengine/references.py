@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from danqing_plugins import Problem, Reference
+from danqing_plugins import Problem, Reference, Text
+from danqing_providers.volcengine import texts
 from danqing_providers.volcengine.catalogue import Model
 
 __all__ = ["LARGEST_BODY_BYTES", "check_references"]
@@ -23,18 +24,16 @@ def check_references(model: Model, references: Sequence[Reference]) -> list[Prob
     """Return what is wrong with *references* for *model*; of a URL only its existence is known."""
     least, most = model.least_references, model.most_references
     if not least <= len(references) <= most:
-        message = f"{model.id} takes {_count_in_words(least, most)}, not {len(references)}"
+        message = texts.REFERENCE_COUNT(model=model.id, allowed=_count_in_words(least, most), count=len(references))
         return [Problem(field=_common_field(references), message=message, value=len(references))]
     problems = []
     for reference in references:
         complaints = list(_complaints(model, reference))
         if complaints:
-            problems.append(Problem(field=reference.field, message="; ".join(complaints)))
+            problems.append(Problem(field=reference.field, message=_joined(complaints)))
     encoded_bytes = sum((reference.size_bytes or 0) * 4 // 3 for reference in references)
     if not problems and encoded_bytes > LARGEST_BODY_BYTES:
-        message = (
-            f"the pictures are too large together: {encoded_bytes} bytes of base64, at most {LARGEST_BODY_BYTES}"
-        )
+        message = texts.REFERENCES_TOO_LARGE(count=encoded_bytes, most=LARGEST_BODY_BYTES)
         problems.append(Problem(field=_common_field(references), message=message))
     return problems
 
@@ -43,26 +42,32 @@ def _common_field(references: Sequence[Reference]) -> str:
     return references[0].field.partition("[")[0] if references else "image"
 
 
-def _count_in_words(least: int, most: int) -> str:
+def _count_in_words(least: int, most: int) -> Text:
     if most == 0:
-        return "no reference pictures"
+        return texts.NO_REFERENCES()
     if least == most:
-        return f"exactly {most} reference picture{'s' if most > 1 else ''}"
-    return f"{least} to {most} reference pictures" if least else f"at most {most} reference pictures"
+        return texts.EXACT_REFERENCES(most=most)
+    return texts.SOME_REFERENCES(least=least, most=most) if least else texts.AT_MOST_REFERENCES(most=most)
 
 
-def _complaints(model: Model, reference: Reference) -> Iterator[str]:
+def _joined(complaints: Sequence[Text]) -> Text:
+    return Text("; ".join(complaints), "；".join(each.zh for each in complaints), complaints[0].key)
+
+
+def _complaints(model: Model, reference: Reference) -> Iterator[Text]:
     media_type = reference.media_type
     if media_type is not None and media_type.removeprefix("image/") not in model.reference_formats:
-        yield f"{media_type} is not taken by {model.id}; allowed: {', '.join(model.reference_formats)}"
+        yield texts.REFERENCE_KIND(
+            media_type=media_type, model=model.id, allowed=", ".join(model.reference_formats)
+        )
     if reference.size_bytes is not None and reference.size_bytes > LARGEST_BYTES:
-        yield f"has {reference.size_bytes} bytes, at most {LARGEST_BYTES}"
+        yield texts.REFERENCE_BYTES(count=reference.size_bytes, most=LARGEST_BYTES)
     if reference.width is None or reference.height is None:
         return
     short, long = sorted((reference.width, reference.height))
     if short < SHORTEST_SIDE:
-        yield f"is {reference.width}x{reference.height}: each side must have more than 14 pixels"
+        yield texts.REFERENCE_SMALL(width=reference.width, height=reference.height)
     elif long > model.widest_reference * short:
-        yield f"is too long and narrow: the ratio may be at most {model.widest_reference}:1"
+        yield texts.REFERENCE_NARROW(widest=model.widest_reference)
     if short * long > MOST_PIXELS:
-        yield f"has {short * long} pixels, at most {MOST_PIXELS}"
+        yield texts.REFERENCE_PIXELS(count=short * long, most=MOST_PIXELS)

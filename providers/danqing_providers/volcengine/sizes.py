@@ -8,6 +8,7 @@ from typing import Final
 
 import attrs
 
+from danqing_providers.volcengine import texts
 from danqing_providers.volcengine.catalogue import Model
 
 __all__ = ["SMALL_SIZES", "ChosenSize", "choose_size"]
@@ -34,17 +35,17 @@ def choose_size(model: Model, size: str | None, quality: str | None) -> ChosenSi
     """
     if size is None:
         return ChosenSize(size=model.hd_size if quality == "hd" else None)
-    note = "quality hd changes nothing: the size was given" if quality == "hd" else None
+    note = texts.HD_IDLE() if quality == "hd" else None
     for tier in model.tiers:
         if size.lower() == tier.lower():
             return ChosenSize(size=tier, note=note)
     form = _FORM.fullmatch(size)
     if form is None or model.pixels is None:
-        raise ValueError(f"is no size of {model.id}; allowed: {model.sizes}")
+        raise ValueError(texts.NO_SIZE(model=model.id, sizes=model.sizes))
     width, height = int(form[1]), int(form[2])
     if size in SMALL_SIZES and width * height < model.pixels[0]:
         enlarged = _enlarged(width, height, model.pixels[0])
-        return ChosenSize(size=enlarged, note=f"size {size} is below the minimum of {model.id}: {enlarged} is made")
+        return ChosenSize(size=enlarged, note=texts.ENLARGED(size=size, model=model.id, enlarged=enlarged))
     _check(model, width, height)
     return ChosenSize(size=f"{width}x{height}", note=note)
 
@@ -62,7 +63,7 @@ def _check(model: Model, width: int, height: int) -> None:
     low, high = model.pixels or (0, 0)
     area = width * height
     if not low <= area <= high:
-        beyond = f"below the minimum of {low}" if area < low else f"above the maximum of {high}"
-        raise ValueError(f"has {area} pixels, {beyond} for {model.id}; allowed: {model.sizes}")
+        message, limit = (texts.SIZE_BELOW, low) if area < low else (texts.SIZE_ABOVE, high)
+        raise ValueError(message(area=area, limit=limit, model=model.id, sizes=model.sizes))
     if model.widest is not None and max(width, height) > model.widest * min(width, height):
-        raise ValueError(f"is too long and narrow for {model.id}; allowed: {model.sizes}")
+        raise ValueError(texts.SIZE_NARROW(model=model.id, sizes=model.sizes))

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from danqing_plugins import Message
 from danqing_server.billing import announced_call, under_way
 from danqing_server.codec import value_of
 from danqing_server.errors import Conflict
@@ -17,6 +18,12 @@ from danqing_server.models import FINISHED, CallOutcome, Status, Task, TaskError
 from danqing_server.store.changes import Change
 
 __all__ = ["cancelled", "claimed", "finished", "requeued", "retried"]
+
+NO_SUCH_MOVE = Message(
+    key="no_such_move",
+    en="a task that is {status} cannot become {wanted}",
+    zh="任务状态为 {status}，不能变为 {wanted}",
+)
 
 MOVES: Mapping[Status, frozenset[Status]] = {
     Status.PENDING: frozenset({Status.PROCESSING, Status.CANCELLED, Status.FAILED, Status.COMPLETED}),
@@ -111,7 +118,7 @@ def _move(
     expected: Mapping[str, Any] | None = None,
 ) -> Change:
     if status not in MOVES[task.status]:
-        raise Conflict(f"a task that is {task.status} cannot become {status}", code=f"task_{task.status}")
+        raise Conflict(NO_SUCH_MOVE(status=task.status, wanted=status), code=f"task_{task.status}")
     seen: dict[str, Any] = {"status": task.status.value, **(expected or {})}
     if task.attempt is not None:
         seen["attempt.id"] = task.attempt.id

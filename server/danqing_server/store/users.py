@@ -10,6 +10,7 @@ from pymongo import ASCENDING, IndexModel
 from pymongo.errors import DuplicateKeyError
 from pymongo.results import UpdateResult
 
+from danqing_plugins import Message
 from danqing_server.codec import from_document, to_document
 from danqing_server.errors import Conflict
 from danqing_server.models import User
@@ -18,6 +19,9 @@ from danqing_server.store.client import Database, translated
 __all__ = ["UserStore"]
 
 COLLECTION = "danqing_users"
+EMAIL_TAKEN = Message(
+    key="email_taken_by", en="there is a user with the address {email} already", zh="邮箱 {email} 已被其他用户使用"
+)
 
 
 @attrs.define(eq=False)
@@ -74,4 +78,4 @@ def _filter(owner: str | None, wanted: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _taken(email: str) -> Conflict:
-    return Conflict(f"another user has the address {email}", code="email_taken")
+    return Conflict(EMAIL_TAKEN(email=email), code="email_taken")

@@ -40,6 +40,7 @@ NOT_CONFIRMED = Message(
     en="the server could not confirm this task when it was submitted, and cancelled it",
     zh="提交时服务器未能确认此任务已保存，因此已将其取消",
 )
+EXISTS = Message(key="task_exists", en="the task exists already", zh="任务已存在")
 PATIENCE_S = 2.0
 """How long a task may wait for a batch; under load it is milliseconds, only a hanging MongoDB makes it longer."""
 
@@ -133,7 +134,7 @@ class Intake:
             # It may have landed all the same. The client is told now; the void follows when MongoDB answers.
             self._later(self._void_when_possible(task))
             return outcome
-        return unqueued.get(task.id) if outcome else Conflict("the task exists already")
+        return unqueued.get(task.id) if outcome else Conflict(EXISTS())
 
     async def _queue(self, tasks: Sequence[Task]) -> dict[str, QueueUnavailable]:
         """Queue stored tasks; return why not for each that will not run."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import subprocess
 import sys
@@ -106,6 +107,44 @@ class TestSubmission:
                 "seed": "belongs_inside_not_taken",
                 "promt": "misspelt_field",
             }
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"prompt": "   "},
+            {"prompt": "长" * 9000},
+            {"size": "10x10"},
+            {"size": "99999x1"},
+            {"size": "big", "n": 99, "quality": "best", "style": "odd"},
+            {"model": "gpt-image-1"},
+            {"model": "doubao-seedream-5-0-260128", "options": {"seed": 3, "background": "transparent"}},
+            {"options": {"watermark": "yes", "tools": [], "guidance_scale": "x", "stream": 1, "waterMark": True}},
+            {"options": {"sequential_image_generation": "auto", "image": ["data:,", "ftp://x/y", 5]}, "n": 3},
+            {"options": {"sequential_image_generation_options": {"max_images": 3, "odd": 1}}},
+            {"options": {"image": "data:image/png;base64,AAAA"}},
+            {"options": {"image": "http://127.0.0.1/a.png", "priority": "urgent", "user_id": "u"}},
+        ],
+    )
+    async def test_u3_provider_speaks_the_clients_language(self, open_api: Open, wrong: dict[str, Any]) -> None:
+        """U3: whatever is wrong, who reads Chinese finds no English, and who reads English no Chinese."""
+        async with open_api(DANQING_DEFAULT_PROVIDER="volcengine", DANQING_DISABLED_PLUGINS="hello") as api:
+            chinese = await api.ask("POST", TASK, json={**README, **wrong})  # the client looks for English
+            english = await api.ask("POST", TASK, json={**README, **wrong}, headers={"Accept-Language": "en"})
+            assert (chinese.status, english.status) == (400, 400)
+            assert re.search(r"[\u4e00-\u9fff]", english.json["message"]) is None
+            assert all(detail["code"] for detail in chinese.json["details"])
+
+    async def test_u3_notes_of_a_task_are_in_both_languages(self, open_api: Open) -> None:
+        """U3: stored once, read by everybody."""
+        body = {**README, "size": "256x256", "quality": "hd", "model": "doubao-seedream-3.0-t2i"}
+        async with open_api(DANQING_DEFAULT_PROVIDER="volcengine", DANQING_DISABLED_PLUGINS="hello") as api:
+            task_id = (await api.ask("POST", TASK, json=body)).json["data"]["task_id"]
+            path = f"/api/v1/tasks/{task_id}"
+            chinese = (await api.ask("GET", path)).json["data"]["notes"]
+            english = (await api.ask("GET", path, headers={"Accept-Language": "en"})).json["data"]["notes"]
+            assert len(chinese) == len(english) > 0
+            assert "低于" in "".join(chinese)
+            assert "is below the minimum" in "".join(english)
 
     async def test_client_that_hangs_up_loses_nothing(self, api: Client) -> None:
         """The task is there although nobody waited for the answer."""

@@ -1,0 +1,294 @@
+"""What users of this provider read. What Ark says itself is quoted as it is."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from danqing_plugins import Message
+
+__all__ = [
+    "ANSWER_NO_JSON",
+    "ANSWER_NO_OBJECT",
+    "ANSWER_TOO_LARGE",
+    "AT_MOST_REFERENCES",
+    "CONNECTION_BROKE",
+    "EFFECT_WITH_AUTO",
+    "EMPTY_PROMPT",
+    "ENLARGED",
+    "EVENT_NO_JSON",
+    "EXACT_REFERENCES",
+    "GATEWAY_SILENT",
+    "HD_IDLE",
+    "MODEL_RENAMED",
+    "MODEL_SHUT_DOWN",
+    "NEITHER_PICTURE_NOR_ERROR",
+    "NOTHING_AT_ALL",
+    "NOT_FOUND_ADDRESS",
+    "NOT_REACHED",
+    "NOT_TAKEN",
+    "NOT_TEXT",
+    "NO_ANSWER",
+    "NO_ENDPOINT",
+    "NO_FLAG",
+    "NO_NUMBER",
+    "NO_OBJECT",
+    "NO_PICTURE_LEFT",
+    "NO_REFERENCES",
+    "NO_SIZE",
+    "NO_STRING",
+    "NO_TAKERS",
+    "NO_WHOLE",
+    "ONE_OF",
+    "OR",
+    "PIXELS",
+    "PIXELS_AND_RATIO",
+    "REDIRECTED",
+    "REFERENCES_TOO_LARGE",
+    "REFERENCE_BYTES",
+    "REFERENCE_COUNT",
+    "REFERENCE_KIND",
+    "REFERENCE_NARROW",
+    "REFERENCE_PIXELS",
+    "REFERENCE_SMALL",
+    "REFUSED",
+    "REQUEST_TOO_LARGE",
+    "REQUIRED",
+    "SEARCH_TOOL",
+    "SIZE_ABOVE",
+    "SIZE_BELOW",
+    "SIZE_NARROW",
+    "SOME_REFERENCES",
+    "SOME_WRONG",
+    "TAKERS",
+    "TOO_LONG",
+    "TOO_MANY_TOGETHER",
+    "TWO_COUNTS",
+    "UNKNOWN_MODEL",
+    "UNKNOWN_PARAMETER",
+]
+
+REQUIRED: Final = Message(key="required", en="is required", zh="必填")
+NO_STRING: Final = Message(key="not_text", en="must be a string", zh="必须是字符串")
+NO_FLAG: Final = Message(key="not_a_flag", en="must be true or false", zh="必须是 true 或 false")
+NO_WHOLE: Final = Message(
+    key="not_whole_in_range",
+    en="must be a whole number from {low} to {high}",
+    zh="必须是 {low} 到 {high} 之间的整数",
+)
+NO_NUMBER: Final = Message(
+    key="not_a_number", en="must be a number from {low:g} to {high:g}", zh="必须是 {low:g} 到 {high:g} 之间的数字"
+)
+NO_OBJECT: Final = Message(key="not_an_object_here", en="must be an object", zh="必须是 JSON 对象")
+ONE_OF: Final = Message(key="not_among", en="must be one of {allowed}", zh="只能是：{allowed}")
+UNKNOWN_PARAMETER: Final = Message(
+    key="unknown_parameter", en="unknown parameter; known: {known}", zh="未知参数；可用参数：{known}"
+)
+MISSPELT_PARAMETER: Final = Message(
+    key="misspelt_parameter",
+    en="unknown parameter; did you mean {near}? known: {known}",
+    zh="未知参数；是否想写 {near}？可用参数：{known}",
+)
+NOT_TAKEN: Final = Message(
+    key="parameter_not_taken", en="{model} does not take it; {takers}", zh="{model} 不支持此参数；{takers}"
+)
+TAKERS: Final = Message(key="takers", en="models that take it: {models}", zh="支持的模型：{models}")
+NO_TAKERS: Final = Message(key="no_takers", en="no model on offer takes it", zh="目前没有模型支持")
+SOME_WRONG: Final = Message(key="some_wrong", en="{count} wrong in the input", zh="输入中有 {count} 处错误")
+
+UNKNOWN_MODEL: Final = Message(
+    key="unknown_model",
+    en="unknown model; known: {known}",
+    zh="未知的模型；可用：{known}",
+)
+MODEL_SHUT_DOWN: Final = Message(
+    key="model_shut_down",
+    en="this model was shut down by Ark; live models: {models}",
+    zh="该模型已被火山方舟下线；可用模型：{models}",
+)
+MODEL_RENAMED: Final = Message(
+    key="model_renamed",
+    en="model {name} no longer exists: {model} is used",
+    zh="模型 {name} 已不存在，改用 {model}",
+)
+
+EMPTY_PROMPT: Final = Message(key="empty_prompt", en="must not be empty", zh="不能为空")
+TOO_LONG: Final = Message(
+    key="too_long", en="is too long: {count} characters, at most {most}", zh="过长：{count} 个字符，最多 {most} 个"
+)
+NOT_TEXT: Final = Message(
+    key="prompt_not_text",
+    en="holds characters that are no text (NUL or half of a surrogate pair)",
+    zh="包含无效字符（NUL 或不完整的代理对）",
+)
+
+NO_SIZE: Final = Message(
+    key="no_size",
+    en="is no size of {model}; allowed: {sizes}",
+    zh="{model} 不支持此尺寸；可用：{sizes}",
+)
+SIZE_BELOW: Final = Message(
+    key="size_below",
+    en="has {area} pixels, below the minimum of {limit} for {model}; allowed: {sizes}",
+    zh="共 {area} 像素，低于 {model} 的下限 {limit}；可用：{sizes}",
+)
+SIZE_ABOVE: Final = Message(
+    key="size_above",
+    en="has {area} pixels, above the maximum of {limit} for {model}; allowed: {sizes}",
+    zh="共 {area} 像素，高于 {model} 的上限 {limit}；可用：{sizes}",
+)
+SIZE_NARROW: Final = Message(
+    key="size_narrow",
+    en="is too long and narrow for {model}; allowed: {sizes}",
+    zh="宽高比超出 {model} 的范围；可用：{sizes}",
+)
+PIXELS: Final = Message(
+    key="pixels",
+    en="WIDTHxHEIGHT with {low} to {high} pixels in all",
+    zh="宽x高，总像素 {low} 到 {high}",
+)
+PIXELS_AND_RATIO: Final = Message(
+    key="pixels_and_ratio",
+    en="WIDTHxHEIGHT with {low} to {high} pixels in all and a ratio between 1:{widest} and {widest}:1",
+    zh="宽x高，总像素 {low} 到 {high}，宽高比 1:{widest} 到 {widest}:1",
+)
+OR: Final = Message(key="tiers_or", en="{tiers} or {pixels}", zh="{tiers} 或 {pixels}")
+ENLARGED: Final = Message(
+    key="size_enlarged",
+    en="size {size} is below the minimum of {model}: {enlarged} is made",
+    zh="尺寸 {size} 低于 {model} 的下限，将生成 {enlarged}",
+)
+HD_IDLE: Final = Message(
+    key="hd_idle", en="quality hd changes nothing: the size was given", zh="已指定 size，quality: hd 不起作用"
+)
+
+SEARCH_TOOL: Final = Message(
+    key="search_tool", en='must be [{{"type": "web_search"}}]', zh='只能是 [{{"type": "web_search"}}]'
+)
+EFFECT_WITH_AUTO: Final = Message(
+    key="effect_with_auto",
+    en="has an effect only with sequential_image_generation: auto",
+    zh="仅在 sequential_image_generation 为 auto 时有效",
+)
+TWO_COUNTS: Final = Message(
+    key="two_counts",
+    en="two counts: with sequential_image_generation auto, max_images says how many",
+    zh="数量重复：sequential_image_generation 为 auto 时由 max_images 决定数量",
+)
+TOO_MANY_TOGETHER: Final = Message(
+    key="too_many_together",
+    en="references and pictures are at most {most} together: at most {room}",
+    zh="参考图与生成图合计最多 {most} 张，此处最多 {room}",
+)
+
+REFERENCE_COUNT: Final = Message(
+    key="reference_count", en="{model} takes {allowed}, not {count}", zh="{model} {allowed}，收到 {count} 张"
+)
+NO_REFERENCES: Final = Message(key="no_references", en="no reference pictures", zh="不接受参考图")
+EXACT_REFERENCES: Final = Message(
+    key="exact_references", en="exactly {most} reference picture(s)", zh="需要恰好 {most} 张参考图"
+)
+SOME_REFERENCES: Final = Message(
+    key="some_references", en="{least} to {most} reference pictures", zh="需要 {least} 到 {most} 张参考图"
+)
+AT_MOST_REFERENCES: Final = Message(
+    key="at_most_references", en="at most {most} reference pictures", zh="最多接受 {most} 张参考图"
+)
+REFERENCE_KIND: Final = Message(
+    key="reference_format",
+    en="{media_type} is not taken by {model}; allowed: {allowed}",
+    zh="{model} 不支持 {media_type}；可用：{allowed}",
+)
+REFERENCE_BYTES: Final = Message(
+    key="reference_bytes", en="has {count} bytes, at most {most}", zh="共 {count} 字节，最多 {most} 字节"
+)
+REFERENCE_SMALL: Final = Message(
+    key="reference_small",
+    en="is {width}x{height}: each side must have more than 14 pixels",
+    zh="尺寸为 {width}x{height}，每边必须大于 14 像素",
+)
+REFERENCE_NARROW: Final = Message(
+    key="reference_narrow",
+    en="is too long and narrow: the ratio may be at most {widest}:1",
+    zh="过于狭长，宽高比最多 {widest}:1",
+)
+REFERENCE_PIXELS: Final = Message(
+    key="reference_pixels", en="has {count} pixels, at most {most}", zh="共 {count} 像素，最多 {most} 像素"
+)
+REFERENCES_TOO_LARGE: Final = Message(
+    key="references_too_large",
+    en="the pictures are too large together: {count} bytes of base64, at most {most}",
+    zh="参考图合计过大：base64 共 {count} 字节，最多 {most} 字节",
+)
+REQUEST_TOO_LARGE: Final = Message(
+    key="request_too_large",
+    en="the request has {count} bytes with its reference pictures, at most {most}",
+    zh="请求连同参考图共 {count} 字节，最多 {most} 字节",
+)
+
+NO_ENDPOINT: Final = Message(
+    key="no_endpoint",
+    en="there is neither a VOLCENGINE_API_KEY nor a sandbox",
+    zh="既没有配置 VOLCENGINE_API_KEY，也没有可用的沙箱",
+)
+REFUSED: Final = Message(
+    key="ark_refused",
+    en="Ark refused the request ({code})",
+    zh="火山方舟拒绝了请求（{code}）",
+)
+NOT_FOUND_ADDRESS: Final = Message(
+    key="ark_not_found",
+    en="Ark's address answers 404 without an error of Ark: is VOLCENGINE_ENDPOINT right?",
+    zh="方舟地址返回 404 且没有方舟的错误信息，请检查 VOLCENGINE_ENDPOINT 是否正确",
+)
+REDIRECTED: Final = Message(
+    key="ark_redirects",
+    en="Ark's address redirects elsewhere: is VOLCENGINE_ENDPOINT right?",
+    zh="方舟地址重定向到别处，请检查 VOLCENGINE_ENDPOINT 是否正确",
+)
+NOT_REACHED: Final = Message(
+    key="ark_not_reached",
+    en="Ark could not be reached ({error})",
+    zh="无法连接火山方舟（{error}）",
+)
+NO_ANSWER: Final = Message(key="ark_silent", en="Ark did not answer in time", zh="火山方舟未在限定时间内响应")
+CONNECTION_BROKE: Final = Message(
+    key="ark_connection_broke", en="the connection to Ark broke ({error})", zh="与火山方舟的连接中断（{error}）"
+)
+GATEWAY_SILENT: Final = Message(
+    key="ark_gateway",
+    en="Ark's gateway answered {status} without an error of Ark",
+    zh="方舟网关返回 {status}，没有方舟的错误信息",
+)
+ANSWER_NO_JSON: Final = Message(
+    key="ark_answer_no_json",
+    en="Ark's answer is neither a JSON object nor a stream of events",
+    zh="方舟的响应既不是 JSON 对象，也不是事件流",
+)
+ANSWER_NO_OBJECT: Final = Message(
+    key="ark_answer_no_object", en="Ark's answer is no JSON object", zh="方舟的响应不是 JSON 对象"
+)
+ANSWER_TOO_LARGE: Final = Message(
+    key="ark_answer_too_large",
+    en="Ark's answer is larger than {pictures} picture(s) may be ({size} bytes each)",
+    zh="方舟的响应超过 {pictures} 张图片的上限（每张 {size} 字节）",
+)
+EVENT_NO_JSON: Final = Message(
+    key="ark_event_no_json",
+    en="an event of Ark's answer is no JSON object",
+    zh="方舟响应中的一个事件不是 JSON 对象",
+)
+NOTHING_AT_ALL: Final = Message(
+    key="ark_nothing",
+    en="Ark answered without pictures and without an error",
+    zh="方舟的响应既没有图片，也没有错误信息",
+)
+NEITHER_PICTURE_NOR_ERROR: Final = Message(
+    key="ark_neither",
+    en="Ark answered with neither a picture nor an error",
+    zh="方舟对此图片既没有返回图片，也没有返回错误",
+)
+NO_PICTURE_LEFT: Final = Message(
+    key="ark_no_picture",
+    en="Ark answered without a picture",
+    zh="方舟的响应中没有图片",
+)
