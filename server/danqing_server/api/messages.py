@@ -62,14 +62,6 @@ CONFLICTS: Mapping[str, Message] = {
     "task_busy": Message(
         key="task_busy", zh="任务状态刚刚发生变化，请重试", en="Task changed meanwhile; try again"
     ),
-    "call_under_way": Message(
-        key="call_under_way",
-        zh="任务已取消，但其付费调用尚未结束，所得图片会被保留，请稍后重试",
-        en="A paid call of this cancelled task is still under way; its picture will be kept, so try again later",
-    ),
-    "task_deleted": Message(
-        key="task_deleted",
-        zh="此 Idempotency-Key 创建的任务已被删除，请为新任务使用新的 key",
-        en="The task of this Idempotency-Key was deleted; send a new key for a new task",
-    ),
+    "call_under_way": Message(key="call_under_way", zh="付费调用尚未结束", en="Paid call under way"),
+    "task_deleted": Message(key="task_deleted", zh="任务已被删除", en="Task was deleted"),
 }

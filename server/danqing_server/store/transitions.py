@@ -19,6 +19,11 @@ from danqing_server.store.changes import Change
 
 __all__ = ["cancelled", "claimed", "finished", "requeued", "retried"]
 
+CALL_UNDER_WAY = Message(
+    key="call_under_way_still",
+    en="a paid call of this task is still under way; its picture will be kept, so wait until it is over",
+    zh="此任务的一次付费调用仍在进行，其图片会被保留，请等它结束后再试",
+)
 NO_SUCH_MOVE = Message(
     key="no_such_move",
     en="a task that is {status} cannot become {wanted}",
@@ -95,8 +100,7 @@ def retried(task: Task, now: datetime, sets: Mapping[str, Any], unsets: tuple[st
         Conflict: a call of the cancelled attempt is not over yet; its picture is still to be kept.
     """
     if task.attempt is not None:
-        message = "a paid call of this task is still under way; its picture will be kept, so wait until it is over"
-        raise Conflict(message, code="call_under_way")
+        raise Conflict(CALL_UNDER_WAY(), code="call_under_way")
     anew = {"waiting": _waiting_key(task), "failures": 0, "leases_lost": 0, "progress": 0.0, "retried_at": now}
     gone = ("error", "completed_at", "started_at", "deadline_at", "run_at", "late_attempt", *unsets)
     return _move(task, Status.PENDING, now, {**sets, **anew}, unsets=gone)

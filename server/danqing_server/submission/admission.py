@@ -38,6 +38,11 @@ from danqing_server.worker.telling import entry_of
 
 __all__ = ["Accepted", "Submissions"]
 
+DELETED = Message(
+    key="task_of_key_deleted",
+    en="the task of this Idempotency-Key was deleted; send a new key for a new task",
+    zh="此 Idempotency-Key 对应的任务已被删除，请为新任务使用新的 key",
+)
 KEY_IN_USE = Message(
     key="key_in_use",
     en="other requests with this Idempotency-Key are under way; try again",
@@ -195,8 +200,7 @@ class Submissions:
     async def _require_unburied(self, repeat: Repeat, record: KeyRecord) -> None:
         """A key whose task its user deleted makes no other: that would be bought again."""
         if repeat.joins_for_s is None and await self.keys.is_buried(record.task_id):
-            message = "the task of this Idempotency-Key was deleted; send a new key for a new task"
-            raise Conflict(message, code="task_deleted")
+            raise Conflict(DELETED(), code="task_deleted")
 
     def _answers(self, repeat: Repeat, task: Task) -> bool:
         if repeat.joins_for_s is None:
