@@ -9,9 +9,11 @@ import pytest
 
 from danqing_plugins import ContentRejected, Job, OutcomeUnknown, Result, Run, Source
 from danqing_server.errors import Conflict
-from danqing_server.models import Billed, CallOutcome, Status, Task
+from danqing_server.models import Billed, CallOutcome, Status, Task, TaskError
 from danqing_server.settings import Settings
+from danqing_server.store import transitions
 from danqing_server.submission.request import Repeat
+from danqing_server.worker.takeover import end_overdue
 from tests.support.providers import ScriptedProvider, picture
 from tests.support.scripts import Held, Ledger, LinkHost, link_host, provider_of, raising, with_bytes, with_link
 from tests.support.system import HASTY, MakeSettings, System, running_system, until
@@ -189,6 +191,33 @@ class TestMoves:
             assert cancelled.error is not None
             assert cancelled.error.billed is Billed.UNKNOWN
 
+    async def test_a_call_that_is_opened_meanwhile_is_not_overlooked(
+        self, settings: Settings, ledger: Ledger
+    ) -> None:
+        """E4: whoever cancels looked before the call was opened; the look has to be repeated."""
+        ready, go_on, held = asyncio.Event(), asyncio.Event(), Held()
+
+        async def later(job: Job, run: Run) -> Result | None:
+            ready.set()
+            await go_on.wait()
+            async with run.call([0], "f"):
+                ledger.of(job.task_id).update([0])
+                return await held(run, [0])
+
+        async with running_system(settings, [ScriptedProvider(later)]) as system:
+            task = await system.submit()
+            await ready.wait()
+            seen = await system.get(task.id)
+            go_on.set()
+            await held.begun.wait()
+            error = TaskError(code="cancelled", message="m")
+            overtaken = transitions.cancelled(seen, system.services.clock.now(), error)
+            assert not await system.services.store.apply(overtaken)
+            await system.services.control.cancel(task.id, None)
+            held.go_on.set()
+            await until(lambda: _let_go(system, task.id))
+            assert [output.index for output in (await system.get(task.id)).late.values()] == [0]
+
 
 class TestTombstones:
     """E12: DELETE, then the same Idempotency-Key."""
@@ -293,6 +322,23 @@ class TestSpendLimit:
             await until(lambda: _let_go(system, task.id))
             spending = await until(lambda: _settled(system))
             assert (spending.spent_micro, spending.reserved_micro) == (1_000_000, 0)
+
+    async def test_an_attempt_that_was_overtaken_settles_nothing_again(
+        self, make_settings: MakeSettings, ledger: Ledger
+    ) -> None:
+        """E5: the sweep ended the task and settled it; its worker comes back later."""
+        held = Held()
+        limited = make_settings(DANQING_DAILY_SPEND_LIMITS="scripted:10.00")
+        async with running_system(limited, [provider_of(ledger, held, each=False)]) as system:
+            assert system.workers is not None
+            tools = system.workers.tools
+            task = await system.submit(n=5)
+            await held.begun.wait()
+            assert await end_overdue(await system.get(task.id), tools)
+            spending = await until(lambda: _settled(system))
+            held.go_on.set()
+            await until(lambda: not system.workers.pool.running_count())
+            assert await _settled(system) == spending
 
 
 async def _slowly(run: Run, indexes: list[int]) -> Result | None:

@@ -214,6 +214,14 @@ class TaskStore:
             outcome = await self._tasks.update_one(expected, {"$set": sets})
         return bool(outcome.matched_count)
 
+    async def take_reserved(self, task_id: str) -> bool:
+        """Take the note of what is set aside for a task away; True for who is to settle it, and for no task."""
+        with translated():
+            found = await self._tasks.find_one_and_update(
+                {"_id": task_id}, {"$unset": {"reserved": ""}}, ["reserved"]
+            )
+        return found is None or "reserved" in found
+
     async def delete(self, task_id: str) -> None:
         """Remove a task; nothing happens when there is none."""
         with translated():

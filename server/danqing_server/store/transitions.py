@@ -40,6 +40,7 @@ MOVES: Mapping[Status, frozenset[Status]] = {
 }
 
 _ATTEMPTS_OWN = ("attempt", "reserved")
+_COUNT_OF_CALLS = {"$size": {"$objectToArray": {"$ifNull": ["$calls", {}]}}}
 
 
 def finished(
@@ -74,11 +75,12 @@ def cancelled(task: Task, now: datetime, error: TaskError) -> Change:
     """From any unfinished status to `cancelled`.
 
     An attempt with a call under way keeps the task until that call is over, and may still write what is late; the
-    call that its start announced is written down. Orders that nobody is asking for are in doubt.
+    call that its start announced is written down. Orders that nobody is asking for are in doubt. What an attempt
+    set aside of a spend limit stays noted until it has settled that.
     """
     ending: dict[str, Any] = {"completed_at": now, "error": value_of(error)}
     unsets: tuple[str, ...] = ("waiting", "run_at")
-    expected: dict[str, Any] = {}
+    expected: dict[str, Any] = {"$expr": {"$eq": [_COUNT_OF_CALLS, len(task.calls)]}}  # none was opened since
     calls = under_way(task)
     if task.attempt is None:
         ending |= {f"calls.{call.id}.outcome": CallOutcome.UNKNOWN.value for call in calls}
@@ -89,7 +91,7 @@ def cancelled(task: Task, now: datetime, error: TaskError) -> Change:
             ending[f"calls.{announced.id}"] = value_of(announced)
             expected[f"calls.{announced.id}"] = {"$exists": False}
     else:
-        unsets = (*unsets, *_ATTEMPTS_OWN)
+        unsets = (*unsets, "attempt")
     return _move(task, Status.CANCELLED, now, ending, unsets, expected=expected)
 
 

@@ -13,7 +13,7 @@ from danqing_server.retry import Again, Decision, Failure, FailureKind
 from danqing_server.worker.telling import entry_of, event_of
 from danqing_server.worker.tools import Tools
 
-__all__ = ["follow", "report", "settle_spending"]
+__all__ = ["follow", "report", "settle_lost", "settle_spending"]
 
 RATE_LIMITED_PAUSE_S = 2.0
 
@@ -89,6 +89,17 @@ async def settle_spending(tools: Tools, task: Task) -> None:
         return
     try:
         await tools.guard.settle(task, task.reserved)
+    except StoreUnavailable as error:
+        log.warning("spending_not_settled", task_id=task.id, reason=str(error))
+
+
+async def settle_lost(tools: Tools, task: Task) -> None:
+    """Do that for an attempt that lost its task, unless whoever has it did."""
+    if task.reserved is None:
+        return
+    try:
+        if await tools.store.take_reserved(task.id):
+            await tools.guard.settle(task, task.reserved)
     except StoreUnavailable as error:
         log.warning("spending_not_settled", task_id=task.id, reason=str(error))
 
