@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ import attrs
 from danqing_server.clock import Clock, from_ms
 from danqing_server.errors import QueueUnavailable
 from danqing_server.models import FINISHED, Status, Task
+from danqing_server.progress import Progress
 from danqing_server.queue.entries import LaneDepth, Position
 from danqing_server.queue.gates import RATE_LIMITED, Gate, Gates, Pace
 from danqing_server.queue.lanes import Queue
@@ -61,6 +63,7 @@ class Forecast:
     queue: Queue
     gates: Gates
     clock: Clock
+    _progress: Progress = attrs.field(factory=Progress, init=False)
     _seen: dict[str, tuple[float, asyncio.Task[LaneView]]] = attrs.field(factory=dict, init=False)
 
     async def lane(self, name: str) -> LaneView:
@@ -94,6 +97,14 @@ class Forecast:
             return _clamped(view.pace.mean_s - ran_s)
         waits_s = view.drained_in_s(view.depth.queued) or 0.0
         return _clamped(waits_s + view.pace.mean_s)
+
+    async def progress(self, task: Task) -> float:
+        """Return how far *task* is, from 0 to 1: an estimate where its provider tells nothing."""
+        mean_s = None
+        if task.attempt is not None and not task.progress:
+            with suppress(QueueUnavailable):
+                mean_s = (await self.lane(task.provider)).pace.mean_s
+        return self._progress.of(task, self.clock.now(), mean_s)
 
     async def explain(self, task: Task) -> Explanation:
         """Return why *task* is where it is. Raises QueueUnavailable."""

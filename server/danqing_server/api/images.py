@@ -72,7 +72,8 @@ async def get_image_result(request: Request[Any, Any], task_id: str) -> HTTPResp
     base, language = base_url(request), language_of(request.headers)
     viewer = Viewer(base, services.registry, language)
     if task.status not in FINISHED:
-        return _under_way(task, viewer, language, await services.forecast.retry_after_s(task))
+        progress = await services.forecast.progress(task)
+        return _under_way(task, progress, viewer, language, await services.forecast.retry_after_s(task))
     if task.status is not Status.COMPLETED:
         return _failed(task, viewer, language)
 
@@ -82,14 +83,14 @@ async def get_image_result(request: Request[Any, Any], task_id: str) -> HTTPResp
     return prepared_answer(*services.control.answer(task, ("result", base, language), make))
 
 
-def _under_way(task: Task, viewer: Viewer, language: str, retry_after_s: int) -> HTTPResponse:
+def _under_way(task: Task, progress: float, viewer: Viewer, language: str, retry_after_s: int) -> HTTPResponse:
     message = PROCESSING.to(language)
     status = Status.PROCESSING if task.status is Status.SCHEDULED else task.status
     data: dict[str, Any] = {
         "task_id": task.id,
         "status": status,
         "message": message,
-        "progress": task.progress,
+        "progress": progress,
         "images": viewer.images(task),
     }
     return success(data, message, 202, {"retry-after": str(retry_after_s)})

@@ -26,7 +26,7 @@ from danqing_server.api.views import Viewer, explanation_view
 from danqing_server.clock import from_ms, to_ms
 from danqing_server.codec import shorten
 from danqing_server.errors import InvalidSubmission
-from danqing_server.models import Task
+from danqing_server.models import FINISHED, Task
 
 __all__ = ["routes"]
 
@@ -102,6 +102,8 @@ async def get_task(request: Request[Any, Any], task_id: str) -> HTTPResponse:
     services, owner = admit(request)
     task = await services.control.find(task_id, owner)
     base, language = base_url(request), language_of(request.headers)
+    if task.status not in FINISHED:
+        task = task.changed(progress=await services.forecast.progress(task))
 
     def make() -> bytes:
         return success_body(Viewer(base, services.registry, language).task(task), FOUND.to(language))

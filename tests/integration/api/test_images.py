@@ -5,15 +5,16 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
+from danqing_plugins import Job, Run
 from danqing_server.api.idempotency import repeat_of
 from danqing_server.models import Status
 from tests.integration.api.conftest import Client
-from tests.support.providers import ScriptedProvider
+from tests.support.providers import ScriptedProvider, deliver_all
 from tests.support.stand_ins import path_with
 from tests.support.system import until
 from tests.unit.api.tasks import failed_picture, kept_picture, make_task
@@ -185,6 +186,30 @@ class TestResult:
         reply = await api.ask("GET", f"{RESULT}t1")
         assert reply.json["data"]["message"] == "任务处理中，请稍后查询"
 
+    async def test_u6_progress_of_a_single_picture_is_estimated(self, open_api: Open) -> None:
+        """U6: by the lane's recent pace, on both routes; it grows, and is 1 only at the end."""
+        let_go = asyncio.Event()
+
+        async def generate(job: Job, run: Run) -> None:
+            await (let_go.wait() if job.input["prompt"] == "slow" else asyncio.sleep(0.05))
+            await deliver_all(job, run)
+
+        async with open_api(workers=True, provider=ScriptedProvider(generation=generate)) as api:
+            quick = (await api.ask("POST", TASK, json=README)).json["data"]["task_id"]
+            await api.system.finished(quick)
+            slow = (await api.ask("POST", TASK, json={**README, "prompt": "slow"})).json["data"]["task_id"]
+
+            async def shown(path: str = RESULT) -> float:
+                return float((await api.ask("GET", path + slow)).json["data"]["progress"])
+
+            first = await until(shown)
+            later = await until(lambda: _above(shown, first))
+            assert 0 < first < later < 1
+            assert later <= await shown("/api/v1/tasks/") < 1
+            assert (await api.system.get(slow)).progress == 0  # nothing is written for it
+            let_go.set()
+            assert (await api.system.finished(slow)).progress == 1
+
     async def test_completed_has_the_link_in_both_places(self, api: Client) -> None:
         """Clients read either; its characters are safe in a shell."""
         await api.services.store.insert(make_task("t1", Status.COMPLETED))
@@ -243,6 +268,11 @@ class TestResult:
             assert (reply.status, reply.json["data"]["status"]) == (503, "processing")
             assert reply.json["retryable"] is True
             assert reply.headers["Retry-After"]
+
+
+async def _above(look: Callable[[], Awaitable[float]], least: float) -> float | None:
+    found = await look()
+    return found if found > least else None
 
 
 SHELL_LOOP = """
