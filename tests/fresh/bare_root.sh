@@ -55,6 +55,7 @@ lend() {
 }
 
 lay_tree() {
+  find "$ROOT/tmp" -mindepth 1 -delete # what an earlier run left
   mkdir -p "$ROOT/danqing"
   # The environment stays, so that a second run need not install again; all else is as git has it, changes included.
   find "$ROOT/danqing" -mindepth 1 -maxdepth 1 ! -name .venv -exec rm -rf {} +

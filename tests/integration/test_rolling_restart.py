@@ -13,6 +13,7 @@ from tests.support.examples import serving
 from tests.support.servers import RunningServer, wait_until
 
 EVERY_S = 0.3  # the sandbox takes half of that to paint a picture
+MOST_UNFINISHED = 4  # on a busy machine it takes longer, and each process that stops finishes what it has
 
 
 def ask(url: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
@@ -53,20 +54,23 @@ class TestRollingRestart:
 
             submitted_at_s = 0.0
 
-            def submit_until_done() -> bool:
-                nonlocal submitted_at_s
-                if time.monotonic() - submitted_at_s >= EVERY_S:
-                    submitted_at_s = time.monotonic()
-                    statuses.append(ask(tasks, quick)[0])
-                return bool(serve.events("rolling_restart_done"))
-
-            wait_until(submit_until_done, timeout_s=40, what="the rolling restart")
-            assert set(statuses) == {201}
-
             def found() -> list[dict[str, Any]]:
                 page = ask(f"{serve.base_url}/api/v1/tasks/user/u?limit=100")[1]["data"]
                 listed: list[dict[str, Any]] = page["tasks"]
                 return listed
+
+            def submit_until_done() -> bool:
+                nonlocal submitted_at_s
+                if time.monotonic() - submitted_at_s >= EVERY_S:
+                    submitted_at_s = time.monotonic()
+                    unfinished = [task for task in found() if task["status"] != "completed"]
+                    if len(unfinished) < MOST_UNFINISHED:
+                        statuses.append(ask(tasks, quick)[0])
+                return bool(serve.events("rolling_restart_done"))
+
+            wait_until(submit_until_done, timeout_s=40, what="the rolling restart")
+            assert len(statuses) > 2
+            assert set(statuses) == {201}
 
             wait_until(lambda: all(task["status"] == "completed" for task in found()), timeout_s=40)
             sent = [[call for call in task["calls"] if call["outcome"] != "unsent"] for task in found()]
