@@ -11,7 +11,7 @@ import attrs
 
 from danqing_plugins import TaskEventKind
 from danqing_server.batching import GATHER_S
-from danqing_server.errors import ServiceUnavailable
+from danqing_server.errors import ServiceUnavailable, StoreUnavailable
 from danqing_server.ids import new_token
 from danqing_server.log import get_logger
 from danqing_server.models import Attempt, Task
@@ -28,6 +28,8 @@ RECONCILE_EVERY_S = 10.0
 LEASE_CHECK_S = 0.2
 LONGEST_PAUSE_S = 1.0
 ASK_AGAIN_S = 0.2
+APART_S = 300.0
+TROUBLE_AFTER_S = 30.0
 START_S = 6.0
 """How long a start under way may take when the grace time is shorter."""
 
@@ -62,12 +64,16 @@ class Lane:
     _changed: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _nonce: str | None = attrs.field(default=None, init=False)
     _batch: _Batch | None = attrs.field(default=None, init=False)
+    _ending: dict[str, float] = attrs.field(factory=dict, init=False)
+    _fine_at_s: float | None = attrs.field(default=None, init=False)
     _reconciled_at_s: float = attrs.field(default=0.0, init=False)
     _waits: bool = attrs.field(default=False, init=False)
     _beginning: asyncio.Task[None] | None = attrs.field(default=None, init=False)
 
     async def fetch(self) -> None:
         """Reserve and start tasks for ever, as many as there are free slots."""
+        if self._fine_at_s is None:
+            self._fine_at_s = self.tools.clock.monotonic_s()
         while True:
             await self._reconcile_when_due()
             free = self._free
@@ -171,16 +177,41 @@ class Lane:
             )
             self._nonce = None
             if not reserved.ids:
+                self._fine_at_s = self.tools.clock.monotonic_s()
                 return min(LONGEST_PAUSE_S, reserved.wait_ms / 1000) if reserved.wait_ms else None
             self._batch = _Batch(attempt_id=new_token(), ids=reserved.ids)
-        started = await self._start(self._batch)
-        stale = set(self._batch.ids) - {task.id for task in started}
+        started, refused = await self._start_what_can_be(self._batch)
+        stale = set(self._batch.ids) - {task.id for task in started} - refused
         self._batch = None
+        self._fine_at_s = self.tools.clock.monotonic_s()
         for task in started:
             self._launch(task)
         worker = self.tools.lease.worker
         await asyncio.gather(*(self.tools.queue.acknowledge(self.name, worker, task_id) for task_id in stale))
         return GATHER_S if len(started) > 1 else 0.0
+
+    async def _start_what_can_be(self, batch: _Batch) -> tuple[list[Task], set[str]]:
+        """Start a batch; return the tasks that are ours, and the ids MongoDB will never start.
+
+        These are found one by one when the whole batch is refused for good, and set apart for five minutes: they
+        may hold up neither the others nor the lane.
+        """
+        try:
+            return await self._start(batch), set()
+        except StoreUnavailable as error:
+            if not error.permanent:
+                raise
+        started, refused = [], set()
+        for task_id in batch.ids:
+            try:
+                started += await self._start(attrs.evolve(batch, ids=(task_id,)))
+            except StoreUnavailable as error:
+                if not error.permanent:
+                    raise
+                log.exception("task_cannot_be_started", lane=self.name, task_id=task_id)
+                refused.add(task_id)
+        await self.tools.queue.give_back(self.name, self.tools.lease.worker, refused, delay_s=APART_S)
+        return started, refused
 
     async def _start(self, batch: _Batch) -> list[Task]:
         now = self.tools.clock.now()
@@ -199,13 +230,39 @@ class Lane:
         if self.tools.registry.has_listeners:
             self.tools.registry.tell(event_of(task, TaskEventKind.STARTED))
 
+    @property
+    def _is_busy(self) -> bool:
+        return len(self._asking) >= self.concurrency
+
     def _asked(self, execution: Execution) -> None:
-        self._asking.discard(execution.task.id)
-        self._changed.set()
+        self._ending[execution.task.id] = self.tools.clock.monotonic_s()
+        self._leave_place(execution)
 
     def _ended(self, execution: Execution) -> None:
         del self.running[execution.task.id]
-        self._asked(execution)
+        self._ending.pop(execution.task.id, None)
+        self._leave_place(execution)
+
+    def _leave_place(self, execution: Execution) -> None:
+        if self._is_busy:
+            self._fine_at_s = self.tools.clock.monotonic_s()
+        self._asking.discard(execution.task.id)
+        self._changed.set()
+
+    @property
+    def trouble(self) -> str | None:
+        """What keeps this lane from working though its loop runs, None for nothing.
+
+        Ends of tasks that cannot be written for a while, or a lane that could neither look for tasks nor begin one
+        though it has places.
+        """
+        now_s = self.tools.clock.monotonic_s()
+        oldest_s = min(self._ending.values(), default=now_s)
+        if now_s - oldest_s > TROUBLE_AFTER_S:
+            return f"the end of {len(self._ending)} tasks of {self.name} cannot be written"
+        if self._fine_at_s is not None and not self._is_busy and now_s - self._fine_at_s > TROUBLE_AFTER_S:
+            return f"{self.name} has begun nothing for {now_s - self._fine_at_s:.0f} s"
+        return None
 
     async def emptied(self) -> None:
         """Return when nothing runs; the loop `fetch` must have ended."""

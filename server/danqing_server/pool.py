@@ -58,9 +58,12 @@ class Pool:
 
     @property
     def healthy(self) -> bool:
-        """Whether every loop runs, the lease is good, and what attempts found out can be written down."""
+        """Whether every loop runs, the lease is good, and every lane can begin tasks and write down their ends."""
+        troubles = [trouble for lane in self.lanes.values() if (trouble := lane.trouble)]
+        if troubles:
+            log.warning("lanes_in_trouble", troubles=troubles)
         writes = self.tools.insisting.longest_s < UNWRITTEN_S
-        return all(loop.alive for loop in self._loops) and self.tools.lease.fresh and writes
+        return all(loop.alive for loop in self._loops) and self.tools.lease.fresh and writes and not troubles
 
     def start(self) -> None:
         """Begin to take tasks."""

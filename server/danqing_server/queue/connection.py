@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import attrs
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, BusyLoadingError, DataError, RedisError, ResponseError
 
 from danqing_server.clock import Clock
 from danqing_server.errors import QueueUnavailable, SettingsError
@@ -19,11 +20,38 @@ from danqing_server.queue.layout import VERSION
 if TYPE_CHECKING:
     from redis.commands.core import AsyncScript
 
-__all__ = ["LONGEST_WAIT_S", "Connection", "connect", "translated"]
+__all__ = ["LONGEST_WAIT_S", "PASSING", "Connection", "connect", "translated"]
 
 TIMEOUT_S = 0.8  # two in a row still answer a client within its two seconds
 HOT_CONNECTIONS = 32
 LONGEST_WAIT_S = 1.0
+
+PASSING = frozenset(
+    {
+        "LOADING",  # it reads its data after a start
+        "BUSY",  # somebody's script runs for long
+        "OOM",  # its memory is full: what it holds may go
+        "MISCONF",  # it cannot write its disk
+        "READONLY",  # a replica, as long as a failover lasts
+        "NOREPLICAS",
+        "MASTERDOWN",
+        "CLUSTERDOWN",
+        "TRYAGAIN",
+        "MOVED",
+        "ASK",
+        "NOAUTH",  # the last three: an operator mends the password or its rights, while we ask on
+        "WRONGPASS",
+        "NOPERM",
+        "EXECABORT",
+        "NOSCRIPT",  # the client loads a script again
+        "UNKILLABLE",
+    }
+)
+"""The errors of Redis that end by themselves or by an operator's hand: the same command may succeed later. Whatever
+else it answers with (`WRONGTYPE`, `ERR`, `CROSSSLOT`) it will answer for ever. Source: redis.io/docs/latest/operate
+and /develop, error by error, and redis-server 6.2's `server.c`, read 2026-11-28."""
+
+_IN_SCRIPT = re.compile(r"user_script:\s*\d+: -?([A-Z]{3,})\b")
 
 
 @attrs.define(eq=False)
@@ -62,8 +90,33 @@ def translated() -> Iterator[None]:
     """Turn whatever the client raises into QueueUnavailable; the message holds no key and no address."""
     try:
         yield
-    except (RedisError, OSError) as error:
-        raise QueueUnavailable(f"Redis did not carry out the operation ({type(error).__name__})") from error
+    except (RedisError, OSError, UnicodeError) as error:
+        code = _code_of(error)
+        message = f"Redis did not carry out the operation ({code or type(error).__name__})"
+        raise QueueUnavailable(message, permanent=_is_permanent(error, code)) from error
+
+
+def _code_of(error: Exception) -> str | None:
+    """Return the code of an error that Redis answered with, that of the command which failed if it was in a script.
+
+    None: Redis did not answer. The code is the first word of the answer; one of a script of Redis 6.2 has it
+    further inside. Source: redis.io/docs/latest/develop/reference/protocol-spec ("Simple errors"), read 2026-11-28,
+    and what redis-server 6.2 says.
+    """
+    if not isinstance(error, ResponseError | AuthenticationError | BusyLoadingError):
+        return None
+    answer = str(error)
+    inside = _IN_SCRIPT.search(answer)
+    if inside is not None:
+        return inside[1]
+    code: str = getattr(error, "status_code", None) or answer.partition(" ")[0].lstrip("-")
+    return code
+
+
+def _is_permanent(error: Exception, code: str | None) -> bool:
+    if code is None:
+        return isinstance(error, DataError | UnicodeError)
+    return code not in PASSING
 
 
 @asynccontextmanager

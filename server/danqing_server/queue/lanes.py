@@ -9,6 +9,7 @@ import attrs
 from redis.asyncio import Redis
 
 from danqing_server.batching import GATHER_S, Batcher
+from danqing_server.errors import QueueUnavailable
 from danqing_server.queue import scripts
 from danqing_server.queue.connection import LONGEST_WAIT_S, Connection, translated
 from danqing_server.queue.entries import (
@@ -114,12 +115,17 @@ class Queue:
             found = await cast("Awaitable[set[bytes]]", self._hot.smembers(f"{self._base(lane)}:held:{worker}"))
         return {id_.decode() for id_ in found}
 
-    async def give_back(self, lane: str, worker: str, ids: Iterable[str] | None = None) -> int:
-        """Put *ids*, or all that *worker* holds when None, back at the head of their lines; returns how many."""
+    async def give_back(
+        self, lane: str, worker: str, ids: Iterable[str] | None = None, *, delay_s: float = 0.0
+    ) -> int:
+        """Put *ids*, or all that *worker* holds when None, back at the head of their lines; returns how many.
+
+        With *delay_s*, five minutes at most, they wait among the delayed first.
+        """
         chosen = [] if ids is None else list(ids)
         if ids is not None and not chosen:
             return 0
-        return int(await self._run(scripts.GIVE_BACK, lane, [worker, *chosen]))
+        return int(await self._run(scripts.GIVE_BACK, lane, [worker, int(delay_s * 1000), *chosen]))
 
     async def remove(self, lane: str, task_id: str) -> bool:
         """Take a waiting task out; False when the lane does not have it waiting."""
@@ -224,13 +230,18 @@ class Queue:
     async def _run(self, script: str, lane: str, arguments: Sequence[str | int]) -> Any:
         return await self.connection.run(script, lane, arguments)
 
-    async def _acknowledge_batch(self, items: Sequence[tuple[str, str, str, int, bool]]) -> list[bool]:
+    async def _acknowledge_batch(self, items: Sequence[tuple[str, str, str, int, bool]]) -> list[bool | Exception]:
+        """Acknowledge lane by lane: what one lane's keys refuse is no trouble of another's."""
         groups: dict[tuple[str, str], list[str | int]] = {}
         for lane, worker, task_id, ran_ms, went_well in items:
             groups.setdefault((lane, worker), []).extend((task_id, ran_ms, int(went_well)))
+        failed: dict[tuple[str, str], Exception] = {}
         for (lane, worker), triples in groups.items():
-            await self._run(scripts.ACKNOWLEDGE, lane, [worker, *triples])
-        return [True] * len(items)
+            try:
+                await self._run(scripts.ACKNOWLEDGE, lane, [worker, *triples])
+            except QueueUnavailable as error:
+                failed[lane, worker] = error
+        return [failed.get((lane, worker), True) for lane, worker, *_ in items]
 
 
 def _pushed(entries: Sequence[Entry], answer: Sequence[int]) -> Pushed:

@@ -18,21 +18,54 @@ __all__ = [
 ]
 
 _PUSH = """
--- ARGV: an entry for each; answers how many were new, then how many tasks of each one's user wait
-local reply = {0}
+-- ARGV: an entry for each, at most some thousand; answers how many were new, then how many tasks of each one's user
+-- wait. A known one that is due later than it may be, of itself or set aside by us (five minutes), is so since the
+-- clock was set back.
+local tasks, ids, users, counts = {}, {}, {}, {} -- read and written together: a command costs more than its work
 for i = 1, #ARGV do
   local id, entry, delay_ms, longest_ms = read(ARGV[i])
-  local known = redis.call('HGET', B .. ':ids', id)
-  if not known then
-    reply[1] = reply[1] + 1
-    reply[i + 1] = place(id, entry, delay_ms, false)
-  else
-    local _, owner, _, user = parts(entry)
-    reply[i + 1] = tonumber(redis.call('HGET', B .. ':waits', owner .. ':' .. user) or '0')
-    local due = string.sub(known, 1, 1) == 'd' and redis.call('ZSCORE', B .. ':later', id)
-    if due and due - now > longest_ms + 1000 then redis.call('ZADD', B .. ':later', now + delay_ms, id) end
+  local p, owner, _, user = parts(entry)
+  local who = owner .. ':' .. user
+  ids[i] = id
+  tasks[i] = {entry = entry, p = p, owner = owner, user = user, who = who}
+  tasks[i].delay_ms, tasks[i].longest_ms = delay_ms, longest_ms
+  if not counts[who] then
+    counts[who] = 0
+    users[#users + 1] = who
   end
 end
+local known = redis.call('HMGET', B .. ':ids', unpack(ids))
+for i, count in ipairs(redis.call('HMGET', B .. ':waits', unpack(users))) do
+  counts[users[i]] = tonumber(count or '0')
+end
+local reply, rows, added, grown = {0}, {}, {}, {}
+for i, task in ipairs(tasks) do
+  local id = ids[i]
+  if not known[i] and not added[id] then
+    reply[1] = reply[1] + 1
+    added[id], grown[task.who] = true, true
+    counts[task.who] = counts[task.who] + 1
+    if task.delay_ms > 0 then
+      delay(id, task.entry, task.owner, now + task.delay_ms)
+    else
+      rows[#rows + 1] = id
+      rows[#rows + 1] = 'q' .. task.entry
+      enqueue(id, task.p, task.owner, task.user, false)
+    end
+  elseif known[i] and string.sub(known[i], 1, 1) == 'd' then
+    local due = redis.call('ZSCORE', B .. ':later', id)
+    local longest_ms = math.max(task.longest_ms, 300000) + 1000
+    if due and due - now > longest_ms then redis.call('ZADD', B .. ':later', now + task.delay_ms, id) end
+  end
+  reply[i + 1] = counts[task.who]
+end
+if #rows > 0 then redis.call('HSET', B .. ':ids', unpack(rows)) end
+local changed = {}
+for who in pairs(grown) do
+  changed[#changed + 1] = who
+  changed[#changed + 1] = counts[who]
+end
+if #changed > 0 then redis.call('HSET', B .. ':waits', unpack(changed)) end
 wake(reply[1])
 return reply
 """
@@ -155,7 +188,7 @@ if #taken == 0 then
 end
 redis.call('HSET', B .. ':ids', unpack(moved))
 redis.call('SADD', B .. ':held:' .. worker, unpack(taken))
-local users, left, gone = {}, {}, {} -- all at once: a command costs more than what it does
+local users, left, gone = {}, {}, {}
 for user in pairs(counts) do users[#users + 1] = user end
 for i, stored in ipairs(redis.call('HMGET', B .. ':waits', unpack(users))) do
   local count = tonumber(stored or '0') - counts[users[i]]
@@ -240,10 +273,11 @@ return 1
 GIVE_BACK = (
     LINES
     + """
--- ARGV: worker, then ids, or none for all it holds; answers how many came back
+-- ARGV: worker, delay_ms, then ids, or none for all it holds; answers how many came back
+local delay_ms = tonumber(ARGV[2])
 local held = B .. ':held:' .. ARGV[1]
 local ids = {}
-for i = 2, #ARGV do ids[#ids + 1] = ARGV[i] end
+for i = 3, #ARGV do ids[#ids + 1] = ARGV[i] end
 local all = #ids == 0
 if all then ids = redis.call('SMEMBERS', held) end
 local returned = 0
@@ -251,7 +285,7 @@ for _, id in ipairs(ids) do
   local value = redis.call('HGET', B .. ':ids', id)
   if redis.call('SREM', held, id) == 1 then
     returned = returned + 1
-    if value and string.sub(value, 1, 1) == 'h' then place(id, string.sub(value, 2), 0, true) end
+    if value and string.sub(value, 1, 1) == 'h' then place(id, string.sub(value, 2), delay_ms, true) end
   end
 end
 if all then

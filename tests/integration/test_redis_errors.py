@@ -1,0 +1,138 @@
+"""What Redis answers with when it cannot: for now, or for ever."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+import pytest
+from redis.exceptions import NoScriptError, ResponseError
+
+from danqing_server.clock import Clock
+from danqing_server.errors import QueueUnavailable
+from danqing_server.queue.connection import Connection, connect, translated
+from danqing_server.queue.entries import Entry
+from danqing_server.queue.lanes import Queue
+from tests.support.servers import RunningServer
+from tests.support.system import until
+
+SPIN = "while true do end"
+
+
+@pytest.fixture
+async def redis(own_redis: RunningServer) -> AsyncIterator[Connection]:
+    """A connection to a Redis that the test may spoil."""
+    async with connect(own_redis.url, "p", Clock()) as connection:
+        yield connection
+
+
+def hot(connection: Connection) -> Any:
+    """Return the client as one that takes any command."""
+    return cast("Any", connection.hot)
+
+
+async def refusal(queue: Queue) -> QueueUnavailable:
+    """Push a task, and return why that is refused."""
+    with pytest.raises(QueueUnavailable) as refused:
+        await queue.push(Entry(id="a", lane="l", user_id="u", priority="normal", images=1))
+    return refused.value
+
+
+class TestKinds:
+    """E1's kind: nobody repeats for ever what cannot succeed, so both kinds are told apart, in scripts too."""
+
+    async def test_a_key_of_another_kind_is_permanent(self, redis: Connection) -> None:
+        """WRONGTYPE: someone has to act, and the same command never succeeds."""
+        await hot(redis).set(f"{redis.base('l')}:ids", "no hash")
+        error = await refusal(Queue(redis))
+        assert error.permanent
+        assert "WRONGTYPE" in str(error)
+
+    async def test_a_command_that_is_none_is_permanent(self, redis: Connection) -> None:
+        """ERR: it will be answered alike for ever."""
+        with pytest.raises(QueueUnavailable) as refused, translated():
+            await hot(redis).execute_command("NOTHING")
+        assert refused.value.permanent
+
+    async def test_full_memory_passes(self, redis: Connection) -> None:
+        """OOM."""
+        await hot(redis).config_set("maxmemory", "1")
+        assert not (await refusal(Queue(redis))).permanent
+
+    async def test_a_replica_passes(self, redis: Connection) -> None:
+        """READONLY: as long as a failover lasts."""
+        await hot(redis).replicaof("127.0.0.1", "1")
+        assert not (await refusal(Queue(redis))).permanent
+
+    async def test_a_missing_password_passes(self, redis: Connection) -> None:
+        """NOAUTH: an operator mends it while we ask on."""
+        await hot(redis).config_set("requirepass", "secret")
+        async with connect(f"redis://{_address(redis)}/0", "p", Clock()) as stranger:
+            assert not (await refusal(Queue(stranger))).permanent
+        async with connect(f"redis://:wrong@{_address(redis)}/0", "p", Clock()) as stranger:
+            error = await refusal(Queue(stranger))
+            assert not error.permanent
+            assert "wrong" not in str(error)
+
+    async def test_someones_long_script_passes(self, redis: Connection) -> None:
+        """BUSY: until it is killed."""
+        await hot(redis).config_set("lua-time-limit", "1")
+        async with connect(f"redis://{_address(redis)}/0", "p", Clock()) as stranger:
+            spinning = asyncio.create_task(cast("Any", stranger.blocking).eval(SPIN, 0))
+
+            async def busy() -> QueueUnavailable | None:
+                try:
+                    await Queue(redis).push(Entry(id="a", lane="l", user_id="u", priority="normal", images=1))
+                except QueueUnavailable as error:
+                    return error if "BUSY" in str(error) else None
+                return None
+
+            error = await until(busy, what="a refusal")
+            await hot(redis).script_kill()
+            with pytest.raises(ResponseError, match="killed"):
+                await spinning
+        assert not error.permanent
+
+    async def test_forgotten_scripts_are_loaded_again(self, redis: Connection) -> None:
+        """NOSCRIPT: the client sees to it."""
+        queue = Queue(redis)
+        await queue.push(Entry(id="a", lane="l", user_id="u", priority="normal", images=1))
+        await hot(redis).script_flush()
+        await queue.push(Entry(id="b", lane="l", user_id="u", priority="normal", images=1))
+        assert (await queue.depth("l")).queued == 2
+        with pytest.raises(QueueUnavailable) as refused, translated():
+            raise NoScriptError("No matching script", status_code="NOSCRIPT")
+        assert not refused.value.permanent
+
+    async def test_a_server_that_is_gone_passes(self, own_redis: RunningServer, redis: Connection) -> None:
+        """No answer is no refusal."""
+        own_redis.kill()
+        assert not (await refusal(Queue(redis))).permanent
+
+    async def test_what_cannot_be_sent_is_permanent(self, redis: Connection) -> None:
+        """A lone surrogate is no text."""
+        with pytest.raises(QueueUnavailable) as refused:
+            await Queue(redis).push(Entry(id="a", lane="l", user_id="\ud800", priority="normal", images=1))
+        assert refused.value.permanent
+
+
+class TestBatch:
+    async def test_a_lane_that_refuses_is_no_trouble_of_anothers(self, redis: Connection) -> None:
+        """Acknowledgements of one moment travel together, and end each by itself."""
+        queue = Queue(redis)
+        await hot(redis).set(f"{redis.base('bad')}:held:w", "no set")
+        await queue.push(Entry(id="a", lane="good", user_id="u", priority="normal", images=1))
+        assert (await queue.reserve("good", "w", 1, "n")).ids == ("a",)
+        answers = await asyncio.gather(
+            queue.acknowledge("bad", "w", "x"), queue.acknowledge("good", "w", "a"), return_exceptions=True
+        )
+        assert isinstance(answers[0], QueueUnavailable)
+        assert answers[0].permanent
+        assert answers[1] is None
+        assert await queue.held("good", "w") == set()
+
+
+def _address(redis: Connection) -> str:
+    known = redis.hot.connection_pool.connection_kwargs
+    return f"{known['host']}:{known['port']}"
