@@ -21,8 +21,9 @@ def _routes() -> set[str]:
     app = create_app(Settings.read({}))
     found = set()
     for route in app.router.routes:
-        path = re.sub(r"<[^>]*>", ":", f"/{route.path}".rstrip("/"))
-        found |= {f"{method} {path}" for method in route.methods if path.startswith(("/api/", "/health"))}
+        path = re.sub(r"<[^>]*>", ":", f"/{route.path}".rstrip("/")) or "/"
+        told = path == "/" or path.startswith(("/api/", "/health"))
+        found |= {f"{method} {path}" for method in route.methods if told}
     return found
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from sanic import Sanic
 from sanic.config import Config
 
-from danqing_server.api import docs_pages, health, images, pictures, providers, queue, tasks, users
+from danqing_server.api import docs_pages, health, images, pictures, providers, queue, root, tasks, users
 from danqing_server.api.connection import Connection
 from danqing_server.api.documentation import install_openapi
 from danqing_server.api.downloads import UNSENT_BYTES, Downloads
@@ -50,7 +50,7 @@ def create_app(settings: Settings) -> Sanic[Any, Any]:
     )
     app.blueprint(health.routes)
     if settings.serves_api:
-        for module in (images, tasks, users, pictures, providers, queue):
+        for module in (root, images, tasks, users, pictures, providers, queue):
             app.blueprint(module.routes)
         app.blueprint(docs_pages.routes)
         install_openapi(app)

@@ -45,14 +45,16 @@ class _Document(OpenAPIExtension):  # type: ignore[no-untyped-call] # sanic-ext 
 
 @attrs.frozen(kw_only=True)
 class Answer:
-    """One kind of success. `schema` names a shape in `SCHEMAS`, which stands in `data` when `enveloped`.
+    """One kind of answer. `schema` names a shape in `SCHEMAS`, which stands in `data` when `enveloped`.
 
-    None is a picture.
+    None is a picture, or nothing at all when *empty*. *may_fail*: beside `data` there may be an `error`, in words.
     """
 
     description: str
     schema: str | None
     enveloped: bool = True
+    empty: bool = False
+    may_fail: bool = False
 
 
 def query(name: str, description: str, **schema: Any) -> dict[str, Any]:
@@ -89,8 +91,8 @@ def described(
         if body is not None:
             operation.requestBody = {"required": True, "content": _content(body)}
         operation.responses = {
+            **{str(status): _error(status) for status in sorted({*errors, *(() if public else (401, 429)), 503})},
             **{str(status): _answer(answer) for status, answer in answers.items()},
-            **{str(status): _error(status) for status in sorted({*errors, *(() if public else (401,)), 503})},
             "default": _error(500),
         }
         if not public:
@@ -137,6 +139,8 @@ def _content(schema: str, example: Any = None) -> dict[str, Any]:
 
 
 def _answer(answer: Answer) -> dict[str, Any]:
+    if answer.empty:
+        return {"description": answer.description}
     if answer.schema is None:
         binary = {"schema": {"type": "string", "format": "binary"}}
         return {"description": answer.description, "content": {"image/*": binary}}
@@ -149,6 +153,7 @@ def _answer(answer: Answer) -> dict[str, Any]:
             "success": {"type": "boolean"},
             "data": {"$ref": f"#/components/schemas/{answer.schema}"},
             "message": {"type": "string"},
+            **({"error": {"type": "string"}} if answer.may_fail else {}),
         },
     }
     content: dict[str, Any] = {"schema": schema}

@@ -39,6 +39,7 @@ EXAMPLES: dict[str, Any] = {
         "delay": 60,
     },
     "UserRequest": {"email": "user@example.com", "name": "张三"},
+    "UserChange": {"name": "李四"},
     "User": _USER,
     "ImageTaskCreated": {"task_id": TASK_ID, "status": "pending", "message": "任务已创建，正在处理中"},
     "ImageResult": {

@@ -54,7 +54,12 @@ class _Round:
 
 @on_get(routes, "/health")
 @described(
-    "健康检查 · Health", {200: Answer(description="服务正常运行", schema="Health", enveloped=False)}, public=True
+    "健康检查 · Health",
+    {
+        200: Answer(description="服务正常运行", schema="Health", enveloped=False),
+        503: Answer(description="服务不可用", schema="Health", enveloped=False),
+    },
+    public=True,
 )
 async def get_health(request: Request[Any, Any]) -> HTTPResponse:
     """Say whether the process and all it stands on work; 503 when not."""

@@ -60,7 +60,7 @@ async def create_image_task(request: Request[Any, Any]) -> HTTPResponse:
 @described(
     "查询图像任务结果 · Ask for an image task's result",
     {
-        200: Answer(description="任务已完成", schema="ImageResult"),
+        200: Answer(description="任务已完成", schema="ImageResult", may_fail=True),
         202: Answer(description="任务处理中，请稍后查询", schema="ImageResult"),
     },
     errors=(404,),

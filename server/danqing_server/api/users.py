@@ -111,7 +111,7 @@ async def get_user(request: Request[Any, Any], user_id: str) -> HTTPResponse:
     "更新用户 · Change a user",
     {200: Answer(description="用户更新成功", schema="User")},
     errors=(400, 404, 409, 413),
-    body="UserRequest",
+    body="UserChange",
 )
 async def update_user(request: Request[Any, Any], user_id: str) -> HTTPResponse:
     """Change a user's address or name."""

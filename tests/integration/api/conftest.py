@@ -17,6 +17,7 @@ from multidict import CIMultiDict
 from danqing_server.api.app import create_app, listen
 from danqing_server.api.services import Services
 from danqing_server.settings import Settings
+from tests.support.contract import Contract
 from tests.support.providers import ScriptedProvider
 from tests.support.system import MakeSettings, System, running_system
 
@@ -31,6 +32,7 @@ class Client:
     system: System
     server: Any
     app: Any
+    contract: Contract | None = None
 
     @property
     def services(self) -> Services:
@@ -43,9 +45,12 @@ class Client:
         return [each.transport.get_write_buffer_size() for each in protocols if not each._can_write.is_set()]
 
     async def ask(self, method: str, path: str, **options: Any) -> Reply:
-        """Send one request and read its answer."""
+        """Send one request and read its answer, which has to be as the OpenAPI document says (R8)."""
         async with self.session.request(method, self.base + path, **options) as answer:
             reply = Reply(answer.status, CIMultiDict(answer.headers), await answer.read())
+        if self.contract is not None:
+            faults = self.contract.faults(method, path, answer.status, answer.content_type, reply.body)
+            assert not faults, faults
         if "Accept-Language" not in (options.get("headers") or {}) and path.startswith("/api/"):
             assert english_of(reply) == []
         return reply
@@ -105,7 +110,8 @@ async def opened(settings: Settings, provider: ScriptedProvider, *, workers: boo
         await server.before_start()
         async with aiohttp.ClientSession(skip_auto_headers=["Accept-Language"]) as session:
             try:
-                yield Client(f"http://127.0.0.1:{port}", port, session, system, server, app)
+                contract = Contract.of(app) if settings.serves_api else None
+                yield Client(f"http://127.0.0.1:{port}", port, session, system, server, app, contract)
             finally:
                 await server.before_stop()
                 server.close()

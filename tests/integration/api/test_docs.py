@@ -37,6 +37,23 @@ class TestPage:
             assert f'id="{code}"' in page
 
 
+class TestRoot:
+    async def test_browser_is_led_to_the_documentation(self, api: Client) -> None:
+        """U2: people who open the address see something they can use."""
+        accept = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+        reply = await api.ask("GET", "/", headers=accept, allow_redirects=False)
+        assert (reply.status, reply.headers["Location"]) == (302, "/docs")
+        page = await api.ask("GET", reply.headers["Location"], headers=accept)
+        assert page.headers["Content-Type"].startswith("text/html")
+
+    async def test_program_is_told_what_is_here(self, api: Client) -> None:
+        """U2: name, version, and links that lead somewhere."""
+        reply = await api.ask("GET", "/")
+        assert (reply.status, reply.json["name"]) == (200, "danqing")
+        for link in reply.json["links"].values():
+            assert (await api.ask("GET", link)).status in (200, 503)
+
+
 class TestDocument:
     async def test_every_route_is_described(self, api: Client) -> None:
         """With a summary, examples of success, errors, and an id of its own."""
