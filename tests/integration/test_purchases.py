@@ -218,6 +218,32 @@ class TestMoves:
             await until(lambda: _let_go(system, task.id))
             assert [output.index for output in (await system.get(task.id)).late.values()] == [0]
 
+    async def test_an_answer_at_hand_outlives_a_cancel_that_overtakes_it(
+        self, settings: Settings, ledger: Ledger, links: LinkHost
+    ) -> None:
+        """E4: the link is here, the cancellation is stored before it; it is kept as late, and not bought again."""
+
+        async def overtaken(job: Job, run: Run) -> Result | None:
+            async with run.call([0], "f"):
+                ledger.of(job.task_id).update([0])
+                if ledger.of(job.task_id)[0] == 1:
+                    await _cancel_unheard(system, job.task_id)
+                delivering = asyncio.create_task(run.deliver(0, Source.from_url(links.link("0"))))
+                await asyncio.sleep(0)  # it is noted now, and on its way into MongoDB
+                assert system.workers is not None
+                system.workers.pool.cancel(job.task_id)
+                await delivering
+            return None
+
+        async with running_system(settings, [ScriptedProvider(overtaken)]) as system:
+            task = await system.submit()
+            await until(lambda: _has_ended(system, task.id))
+            await until(lambda: _let_go(system, task.id))
+            assert outcomes(await system.get(task.id)) == ["delivered"]
+            await system.services.control.retry(task.id, None)
+            assert (await system.finished(task.id)).status is Status.COMPLETED
+            assert ledger.of(task.id) == {0: 1}
+
 
 class TestTombstones:
     """E12: DELETE, then the same Idempotency-Key."""
@@ -365,6 +391,17 @@ async def _brought_to_an_end(system: System, task_id: str) -> Task:
             await system.services.control.retry(task_id, None)
         except Conflict:
             await asyncio.sleep(0.02)
+
+
+async def _cancel_unheard(system: System, task_id: str) -> None:
+    """Store a cancellation that the task's worker does not hear of."""
+    error = TaskError(code="cancelled", message="m")
+    task = await system.get(task_id)
+    assert await system.services.store.apply(transitions.cancelled(task, system.services.clock.now(), error))
+
+
+async def _has_ended(system: System, task_id: str) -> bool:
+    return (await system.get(task_id)).status is Status.CANCELLED
 
 
 async def _let_go(system: System, task_id: str) -> bool:

@@ -63,8 +63,8 @@ class Execution:
 
     @property
     def call_is_open(self) -> bool:
-        """Whether a paid call, or an order, may be under way."""
-        return bool(under_way(self.ledger.task))
+        """Whether a paid call, or an order, may be under way, or brought what is not yet written down."""
+        return self.ledger.is_ahead or bool(under_way(self.ledger.task))
 
     def start(self) -> None:
         """Begin, in an asyncio task of its own."""

@@ -57,6 +57,11 @@ class Ledger:
         return {path: value_of(value) for path, value in self._unsaved.items() if value is not DROPPED}
 
     @property
+    def is_ahead(self) -> bool:
+        """Whether something was noted that MongoDB may not have."""
+        return bool(self._unsaved) or self._saving.locked()
+
+    @property
     def unsets(self) -> list[str]:
         """The dotted paths that the next write removes."""
         return [path for path, value in self._unsaved.items() if value is DROPPED]
