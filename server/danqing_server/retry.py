@@ -117,9 +117,13 @@ class Finish:
 
 @attrs.frozen(kw_only=True)
 class Again:
-    """The task waits for another attempt; `run_at` None is at once. The counts are added to the task's."""
+    """The task waits for another attempt; `run_at` None is at once. The counts are added to the task's.
+
+    `outputs` are pictures that will not come any more, while the links of others are still to be fetched.
+    """
 
     error: TaskError
+    outputs: tuple[Output, ...] = ()
     run_at: datetime | None = None
     failures: int = 0
     leases_lost: int = 0
@@ -139,17 +143,23 @@ def decide(task: Task, failure: Failure | None, policy: Policy, now: datetime) -
     failure = failure or _incomplete()
     if failure.kind is FailureKind.DEADLINE or _past_deadline(task, now):
         return _fail_missing(task, _as_deadline(failure), now)
-    if failure.kind is FailureKind.REFUSED:
-        return _fail_missing(task, failure.error, now)
-    exhausted = _exhausted(task, failure, policy)
-    if exhausted is not None:
-        return _fail_missing(task, exhausted, now)
-    return _again(task, failure, policy, now)
+    final = failure.error if failure.kind is FailureKind.REFUSED else _exhausted(task, failure, policy)
+    if final is None:
+        return _again(task, failure, policy, now)
+    if failure.kind is not FailureKind.WORKER_LOST and _is_on_its_way(task):
+        return _fetch_the_rest(task, failure, final, policy, now)
+    return _fail_missing(task, final, now)
+
+
+def _fetch_the_rest(task: Task, failure: Failure, final: TaskError, policy: Policy, now: datetime) -> Again:
+    """Give up what is missing, and try again for the pictures whose links are saved: they are paid for."""
+    given_up = tuple(_failed(task, index, final, now) for index in task.missing)
+    return attrs.evolve(_again(task, failure, policy, now), error=final, outputs=given_up)
 
 
 def _exhausted(task: Task, failure: Failure, policy: Policy) -> TaskError | None:
     """Return why another attempt is not allowed, None when it is."""
-    if failure.kind in _AMBIGUOUS and not (_is_on_its_way(task) or may_go_on(task, policy.on_ambiguous)):
+    if failure.kind in _AMBIGUOUS and not may_go_on(task, policy.on_ambiguous):
         return attrs.evolve(failure.error, code="outcome_unknown", billed=Billed.UNKNOWN, retryable=True)
     if failure.kind is FailureKind.WORKER_LOST:
         return failure.error if task.leases_lost + 1 >= MOST_LEASES_LOST else None

@@ -129,6 +129,16 @@ class TestAgain:
         assert decision.error.code == "some_code"
         assert decision.outputs[0].source_url == "https://up/1"
 
+    @pytest.mark.parametrize("kind", [FailureKind.REFUSED, FailureKind.UNKNOWN])
+    def test_a_saved_link_is_fetched_though_the_rest_is_given_up(self, kind: FailureKind) -> None:
+        """Its picture is paid for; the others fail, and are not asked for again."""
+        sourced = Output(index=0, state=OutputState.SOURCED, at=NOW, source_url="https://up/1")
+        call = a_call(CallOutcome.UNKNOWN, 1)
+        task = a_task(images=2, on_ambiguous="fail", outputs={"0": sourced}, calls={"c1": call})
+        decision = decide(task, a_failure(kind), POLICY, NOW)
+        assert isinstance(decision, Again)
+        assert [(output.index, output.state) for output in decision.outputs] == [(1, OutputState.FAILED)]
+
     def test_a_failure_while_the_lane_is_shut_is_not_counted(self) -> None:
         """The probe of a broken service pays no attempt."""
         decision = decide(a_task(), a_failure(FailureKind.UNBILLED, counted=False), POLICY, NOW)

@@ -34,9 +34,9 @@ class Ending:
         *answered*: the provider returned without an error.
         """
         before = self._unknown_calls()
+        self.ledger.close_calls(self.clock.now(), answered=answered)
         if failure is not None and failure.kind in _COSTS_NOTHING:
             self._settle_orders(failure)
-        self.ledger.close_calls(self.clock.now(), answered=answered)
         if self._unknown_calls() > before and failure is None:
             error = TaskError(code="outcome_unknown", message=texts.NOTHING_DELIVERED(), retryable=True)
             return Failure(kind=FailureKind.UNKNOWN, error=error)
@@ -45,9 +45,9 @@ class Ending:
     def decide(self, failure: Failure | None) -> Decision:
         """Say what follows, and note it."""
         decision = decide(self.ledger.task, failure, self.policy, self.clock.now())
+        for output in decision.outputs:
+            self.ledger.note_output(output)
         if isinstance(decision, Finish):
-            for output in decision.outputs:
-                self.ledger.note_output(output)
             self.ledger.give_up_orders(self.clock.now())
         self.ledger.note(error=decision.error)
         return decision
@@ -87,12 +87,14 @@ class Ending:
 
     def _settle_orders(self, failure: Failure) -> None:
         """A refusal says that nothing was billed: of the order that the provider was asking for, too."""
+        code, missing = failure.error.provider_code or failure.error.code, self.ledger.task.missing
         for call in self.ledger.task.calls.values():
             if call.resumable and call.outcome is CallOutcome.OPEN:
-                code = failure.error.provider_code or failure.error.code
-                ended_at = self.clock.now()
+                brought = tuple(index for index in call.indexes if index not in missing)
+                outcome = CallOutcome.DELIVERED if brought else CallOutcome.REJECTED
+                indexes, ended_at = brought or call.indexes, self.clock.now()
                 self.ledger.note_call(
-                    call.changed(outcome=CallOutcome.REJECTED, ended_at=ended_at, error_code=code)
+                    call.changed(outcome=outcome, indexes=indexes, ended_at=ended_at, error_code=code)
                 )
 
     def _unknown_calls(self) -> int:

@@ -151,16 +151,19 @@ class Ledger:
     def close_calls(self, now: datetime, *, answered: bool = False) -> None:
         """Settle what the attempt leaves behind: what is answered without its pictures is in doubt.
 
-        Orders that did not bring everything yet stay open. *answered*: the provider returned, and so the order of a
-        task without pictures is settled.
+        Orders that did not bring everything yet stay open. Answers of earlier attempts are settled already: what is
+        missing of theirs was given up by its user's retry. *answered*: the provider returned, and so the order of
+        a task without pictures is settled.
         """
         attempt, missing = self.task.attempts, set(self.task.missing)
         for call in self.task.calls.values():
             kept = call if call.attempt != attempt else self._without_free(call)
             if kept.resumable:
                 closed = _closed_order(kept, missing, now, answered=answered and not self.task.images)
-            else:
+            elif call.attempt == attempt or call.outcome is CallOutcome.OPEN:
                 closed = _closed(kept, missing)
+            else:
+                closed = kept
             if closed is not call:
                 self.note_call(closed)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
@@ -59,12 +60,15 @@ class Allowance:
     guard: SpendGuard
     watched: bool
     _left: int = attrs.field(default=0, init=False)
+    _taking: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
 
     async def begin(self, ledger: Ledger) -> bool:
         """Set aside what the attempt will ask for; False when the day has no room for it."""
         wanted = to_buy(ledger.task) if self.watched else 0
         if wanted and not await self._reserve(ledger, wanted):
             return False
+        if self.watched and not wanted:
+            await self._note_cost(ledger)
         self._left = wanted
         return True
 
@@ -72,11 +76,20 @@ class Allowance:
         """Use the price of *count* pictures (of a call, without any); False when the day has no room for it."""
         if not self.watched:
             return True
-        lacking = max(0, count - self._left)
-        if lacking and not await self._reserve(ledger, lacking):
-            return False
-        self._left += lacking - count
-        return True
+        async with self._taking:
+            lacking = max(0, count - self._left)
+            if lacking and not await self._reserve(ledger, lacking):
+                return False
+            self._left += lacking - count
+            return True
+
+    async def _note_cost(self, ledger: Ledger) -> None:
+        """Note what an order was counted as, on its own day: it may turn out to have cost nothing."""
+        sent_at = [call.sent_at for call in ledger.task.calls.values() if call.resumable]
+        if sent_at and ledger.task.reserved is None:
+            before_micro = cost_micro(ledger.task)
+            ledger.note(reserved=Reserved(at=max(sent_at), amount_micro=0, before_micro=before_micro))
+            await ledger.save()
 
     async def _reserve(self, ledger: Ledger, count: int) -> bool:
         task, price = ledger.task, ledger.task.price
