@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 import hypothesis
@@ -14,7 +15,11 @@ configure_logging("warning", json_lines=True)
 hypothesis.settings.register_profile(
     "danqing", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
-hypothesis.settings.load_profile("danqing")
+# `HYPOTHESIS_PROFILE=long`: hours of other examples, for the tests that take their number from the profile.
+hypothesis.settings.register_profile(
+    "long", hypothesis.settings.get_profile("danqing"), max_examples=5000, print_blob=True
+)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "danqing"))
 
 # Where the whole run was started with SIGHUP ignored (nohup, some CI), the servers under test would inherit that.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
