@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+
+from tests.support.servers import RunningServer
 
 ark_library = pytest.importorskip("volcenginesdkarkruntime")
 
 MODEL = "doubao-seedream-4-0-250828"
 
 
-@pytest.fixture
-def client(tmp_path: Path) -> Iterator[Any]:
-    """A client of a fresh sandbox, that does not retry."""
-    command = [sys.executable, "-m", "danqing_providers.ark_sandbox", "--port", "0", "--latency-s", "0"]
-    with subprocess.Popen([*command, "--data-dir", str(tmp_path)], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        base_url = process.stdout.readline().strip() + "/api/v3"
-        try:
-            with httpx.Client(trust_env=False) as session:
-                yield ark_library.Ark(base_url=base_url, api_key="k", max_retries=0, http_client=session)
-        finally:
-            process.terminate()
+@pytest.fixture(scope="module")
+def client(sandbox: RunningServer) -> Iterator[Any]:
+    """A client of the run's sandbox, that does not retry."""
+    with httpx.Client(trust_env=False, timeout=60) as session:
+        yield ark_library.Ark(base_url=f"{sandbox.url}/api/v3", api_key="k", max_retries=0, http_client=session)
 
 
 class TestOfficialLibrary:
@@ -38,7 +30,7 @@ class TestOfficialLibrary:
         answer = client.images.generate(model=MODEL, prompt="山水", size="1280x720")
         assert answer.data[0].size == "1280x720"
         assert answer.usage.generated_images == 1
-        assert httpx.get(answer.data[0].url, trust_env=False).headers["content-type"] == "image/jpeg"
+        assert httpx.get(answer.data[0].url, trust_env=False, timeout=60).headers["content-type"] == "image/jpeg"
 
     def test_stream(self, client: Any) -> None:
         """A streamed group: an event for each picture and the last one with the usage."""
