@@ -36,7 +36,10 @@ MARGIN_S = 15.0
 CALM_S = LEASE_S + LONGEST_BACKOFF_S + LONGEST_LATENCY_S + MARGIN_S
 """How long after the last fault the last task may take that has nothing but faults to overcome."""
 
-TASK_TIMEOUT_S = 180.0
+LEAST_TIMEOUT_S, MOST_TIMEOUT_S = 240.0, 480.0
+"""A task's own time limit. A takeover needs a process that lives for 20 s, and a MongoDB that answers meanwhile:
+where something dies every four seconds that takes a minute as a rule, and three at times."""
+
 FETCHES_AT_ONCE = 16
 TELLS = 60
 SELDOMEST_TELL_S = 60.0
@@ -60,9 +63,13 @@ class Campaign:
     quiet_s: float = 0.0
     processes: int = 2
     least_completed: float = LEAST_COMPLETED
-    task_timeout_s: float = TASK_TIMEOUT_S
     weights: Mapping[str, int] = attrs.field(factory=lambda: WEIGHTS)
     kinds: Sequence[Kind] = KINDS
+
+    @property
+    def task_timeout_s(self) -> float:
+        """How long a task may take from its first start; a dead link is asked for so long."""
+        return min(MOST_TIMEOUT_S, max(LEAST_TIMEOUT_S, self.seconds / 2))
 
     @property
     def spend_limit(self) -> int:

@@ -24,6 +24,9 @@ LONGEST_POLL_S = 5.0
 ANSWER_TIMEOUT_S = 10.0
 KEYED_PATIENCE_S = 300.0
 MODEL = "doubao-seedream-4-0-250828"
+LONGEST_TAIL_S = 300.0
+"""So long before the end nobody begins to wait for what ends by its time limit alone."""
+
 MOST_CAPPED = 12
 """As many tasks of the provider under a limit wait at most: behind a closed lane they wait to the run's end."""
 
@@ -57,14 +60,15 @@ class Clients:
     async def load(self, for_s: float, per_s: float) -> None:
         """Submit for *for_s* seconds."""
         ends_s = time.monotonic() + for_s
-        while time.monotonic() < ends_s:
+        while (left_s := ends_s - time.monotonic()) > 0:
             await asyncio.sleep(self.random.expovariate(per_s))
             if len(self._tasks) < self.most_under_way:
-                self.begin()
+                self.begin(patient=left_s > min(LONGEST_TAIL_S, for_s / 2))
 
-    def begin(self) -> Submission:
-        """Submit one task and follow it, in the background."""
-        submission = self._draw(self._next_kind())
+    def begin(self, *, patient: bool = True) -> Submission:
+        """Submit one task and follow it, in the background; only a *patient* one waits for a dead link."""
+        kind = self._next_kind()
+        submission = self._draw(kind if patient or not kind.waits_for_its_limit else PLAIN)
         self.submissions.append(submission)
         task = asyncio.create_task(self._follow(submission))
         self._tasks.add(task)

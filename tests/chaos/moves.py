@@ -11,7 +11,7 @@ from tests.chaos.submission import Move, Submission
 
 __all__ = ["COURSES"]
 
-PATIENCE_S = 90.0
+PATIENCE_S = 300.0
 REPEATS = 4
 HAMMERS = 30
 HAMMERED_S = 4.0

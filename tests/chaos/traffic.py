@@ -10,6 +10,7 @@ import attrs
 __all__ = ["CAPPED", "IMPATIENT", "KINDS", "PLAIN", "VOLCENGINE", "WORDS", "Kind", "draw_kind"]
 
 VOLCENGINE = "volcengine"
+NO_END = float("inf")
 CAPPED = "capped"
 WORDS = "words"
 """The provider with a spend limit and the one whose answer is no picture; see `hooks`."""
@@ -54,6 +55,11 @@ class Kind:
     course: str = "wait"
     usual_s: float = 25.0
 
+    @property
+    def waits_for_its_limit(self) -> bool:
+        """Whether nothing but the task's time limit ends it, as a rule."""
+        return self.usual_s == NO_END and self.provider == VOLCENGINE and self.course == "wait"
+
 
 def _always(words: str) -> Callable[[random.Random], str]:
     return lambda _random: words
@@ -75,7 +81,6 @@ def _under_way(random_: random.Random) -> str:
     return f"[sandbox:slow={random_.uniform(0.5, 3.0):.2f}]"
 
 
-NO_END = float("inf")
 ALL_TRIES_S = 180.0
 """A plugin's own failure is tried eight times, with ever longer pauses."""
 

@@ -18,6 +18,9 @@ __all__ = ["LEAST_COMPLETED", "PROMISES", "Case", "Verdict", "images_of", "judge
 
 SLACK_S = 5.0
 LEAST_COMPLETED = 0.98
+LEAST_LIMIT_S = 200.0
+"""No run gives its tasks less time."""
+
 POISON_LIVES = 3
 """A task that has cost so many processes their lives before a call was sent is given up: `code: poison`."""
 
@@ -131,10 +134,20 @@ def _paid_and_hidden(task: Submission) -> list[int]:
 def _judge_failure(verdict: Verdict, task: Submission, faults: FaultLog) -> None:
     if _is_poison(task, faults):
         verdict.counts["poison"] += 1
+    elif _is_too_early(task):
+        text = f"past its deadline {task.ended_s - task.answered_s:.0f} s after it was accepted"
+        verdict.break_promise(task, "ended by a wrong clock", text)
     elif not any(call["outcome"] == "unknown" for call in calls_of(task)):
         verdict.break_promise(task, "failed without cause", f"no call of unknown outcome: {_error_of(task)}")
     elif not cut_calls(task, faults):
         verdict.break_promise(task, "failed without cause", f"no fault in its calls: {_error_of(task)}")
+
+
+def _is_too_early(task: Submission) -> bool:
+    """Tell whether the task, or one of its pictures, failed by a deadline that had not come."""
+    errors = [task.task.get("error") or {}, *(task.task.get("output") or {}).get("errors", [])]
+    late = any(error.get("code") == "deadline_exceeded" for error in errors)
+    return late and task.ended_s - task.answered_s < LEAST_LIMIT_S
 
 
 def _is_poison(task: Submission, faults: FaultLog) -> bool:

@@ -15,7 +15,7 @@ from tests.chaos.traffic import CAPPED
 __all__ = ["Watch"]
 
 LOOK_EVERY_S = 2.0
-LONGEST_WAIT_S = 120.0
+LONGEST_WAIT_S = 300.0
 """How long a task may wait for its first start while processes, MongoDB and Redis die around it."""
 
 TAKEOVER_S = 45.0
