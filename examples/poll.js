@@ -12,6 +12,8 @@ const LONGEST_PAUSE_MS = 30_000;
 const REQUEST_TIMEOUT_MS = 60_000;
 const PASSING = new Set([408, 425, 429, 500, 502, 503, 504]);
 
+const SUBMISSION_MS = 60_000;
+
 /** The task ended without a picture, or was never accepted. `code` is stable; `retryable`: another try may succeed. */
 export class TaskFailed extends Error {
   constructor(message, { code = "failed", retryable = false, taskId = null } = {}) {
@@ -38,11 +40,12 @@ export class GivenUp extends Error {
  *
  * @param {string} prompt
  * @param {object} [options] - `userId`, `image` (size, n, model, options …: see docs/api.md), `server`, `apiKey`,
- *   `idempotencyKey`, `giveUpMs`, `signal` (an AbortSignal)
+ *   `idempotencyKey`, `giveUpMs`, `signal` (an AbortSignal), `onTrouble` (gets a sentence for each try in vain)
  * @returns {Promise<string>}
  */
 export async function createImage(prompt, options = {}) {
-  const { userId = "poll.js", image = {}, idempotencyKey = await newKey(), giveUpMs = 60_000 } = options;
+  const { userId = "poll.js", image = {}, idempotencyKey = await newKey(), giveUpMs = SUBMISSION_MS } = options;
+  const { onTrouble = () => {} } = options;
   const request = {
     method: "POST",
     headers: { "content-type": "application/json", "idempotency-key": idempotencyKey },
@@ -53,6 +56,7 @@ export async function createImage(prompt, options = {}) {
     const answer = await send("/api/v1/ai/image/task", request, options);
     if (answer.status === 201) return answer.body.data.task_id;
     if (!answer.passing) throw refusal(answer);
+    onTrouble(`${answer.message}; trying again`);
     if (!(await patience.wait(answer.retryAfterMs))) throw new GivenUp(`no task was accepted: ${answer.message}`);
   }
 }
@@ -61,13 +65,14 @@ export async function createImage(prompt, options = {}) {
  * Wait for a task and return its result: `image_url`, `image_urls`, `images`, `cost` …
  *
  * @param {string} taskId
- * @param {object} [options] - `onProgress` (gets `{status, progress, images}` on each look), `server`, `apiKey`,
- *   `giveUpMs` (15 minutes), `signal` (an AbortSignal: stops the waiting, not the task)
+ * @param {object} [options] - `onProgress` (gets `{status, progress, images}` on each look), `onTrouble` (gets a
+ *   sentence for each look in vain), `server`, `apiKey`, `giveUpMs` (15 minutes), `signal` (an AbortSignal: stops the
+ *   waiting, not the task)
  * @returns {Promise<object>}
  * @throws {TaskFailed | GivenUp}
  */
 export async function pollTask(taskId, options = {}) {
-  const { onProgress = () => {}, giveUpMs = 15 * 60_000 } = options;
+  const { onProgress = () => {}, onTrouble = () => {}, giveUpMs = 15 * 60_000 } = options;
   const patience = new Patience(giveUpMs, options.signal);
   for (;;) {
     const answer = await send(`/api/v1/ai/image/result/${encodeURIComponent(taskId)}`, {}, options);
@@ -75,7 +80,8 @@ export async function pollTask(taskId, options = {}) {
     if (data?.status === "completed") return data.result;
     if (data?.status === "failed") throw failure(data, taskId);
     if (answer.status >= 400 && !answer.passing) throw refusal(answer, taskId);
-    if (data?.status) onProgress(data);
+    if (answer.passing) onTrouble(`${answer.message}; trying again`);
+    else if (data?.status) onProgress(data);
     if (!(await patience.wait(answer.retryAfterMs))) throw new GivenUp(`task ${taskId} is not finished`, taskId);
   }
 }
@@ -102,7 +108,8 @@ async function send(path, request, { server = defaultServer(), apiKey, signal })
   } catch (error) {
     signal?.throwIfAborted();
     if (!(error instanceof TypeError || stopping.signal.aborted)) throw error;
-    return { status: 0, body: null, message: "the server cannot be reached", passing: true, retryAfterMs: NaN };
+    const message = `the server at ${server} cannot be reached`;
+    return { status: 0, body: null, message, passing: true, retryAfterMs: NaN };
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener("abort", stop);
@@ -166,12 +173,23 @@ function defaultServer() {
   return globalThis.process?.env?.DANQING_URL ?? "http://localhost:8080";
 }
 
+/** Return *tell*, which is called only with what it was not called with just before. */
+function once(tell) {
+  let said = "";
+  return (line) => {
+    if (line !== said) tell(line);
+    said = line;
+  };
+}
+
 async function main(prompt) {
   const apiKey = process.env.DANQING_KEY;
-  const taskId = await createImage(prompt, { apiKey });
-  console.error(`task ${taskId}`);
   const giveUpMs = 1000 * Number(process.env.DANQING_GIVE_UP ?? 900);
-  const result = await pollTask(taskId, { apiKey, giveUpMs });
+  const tell = once((line) => console.error(line));
+  const onProgress = ({ status, progress = 0 }) => tell(`${status} ${Math.round(100 * progress)}%`);
+  const taskId = await createImage(prompt, { apiKey, onTrouble: tell, giveUpMs: Math.min(SUBMISSION_MS, giveUpMs) });
+  tell(`task ${taskId}`);
+  const result = await pollTask(taskId, { apiKey, giveUpMs, onProgress, onTrouble: tell });
   console.log(result.image_url);
 }
 

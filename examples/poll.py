@@ -4,6 +4,8 @@
 
 DANQING_URL is where the server is (http://localhost:8080), DANQING_KEY your API key when it wants one,
 DANQING_GIVE_UP the seconds after which this stops asking (900; the task goes on at the server).
+
+Exit code: 0 the picture is there, 1 it failed, 2 wrong usage, 3 given up. What happens meanwhile is said on stderr.
 """
 
 from __future__ import annotations
@@ -12,14 +14,15 @@ import asyncio
 import os
 import sys
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
+SUBMISSION_S = 60.0
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -81,12 +84,16 @@ class Patience:
 
 @dataclass(frozen=True)
 class Client:
-    """Talks to one server. The session sends your API key, if there is one (see `connect`)."""
+    """Talks to one server. The session sends your API key, if there is one (see `connect`).
+
+    `tell` is called with a line for a person whenever something changes: progress, or trouble that is waited out.
+    """
 
     session: aiohttp.ClientSession
     server: str
+    tell: Callable[[str], None] = field(default=lambda line: None)
 
-    async def create_image(self, prompt: str, user_id: str, give_up_s: float = 60, **fields: Any) -> str:
+    async def create_image(self, prompt: str, user_id: str, give_up_s: float = SUBMISSION_S, **fields: Any) -> str:
         """Submit one picture and return its task's id; *fields* are size, n, model, options: see docs/api.md.
 
         However often the request has to be sent, its Idempotency-Key makes it one task.
@@ -104,7 +111,8 @@ class Client:
                 return str(answer.data["task_id"])
             if not answer.passing:
                 raise TaskFailed(answer.message, str(answer.body.get("code")))
-            await patience.wait(answer, f"no task was accepted ({answer.message})")
+            self.tell(f"{answer.message}; trying again")
+            await patience.wait(answer, f"no task was accepted: {answer.message}")
 
     async def poll_task(self, task_id: str, give_up_s: float = 900) -> Mapping[str, Any]:
         """Wait for a task and return its result: `image_url`, `images`, `cost` and more.
@@ -123,6 +131,7 @@ class Client:
             if status == "failed" or (answer.status >= 400 and not answer.passing):
                 error = answer.data.get("error") or answer.body
                 raise TaskFailed(str(error.get("message")), str(error.get("code")))
+            self.tell(_progress(answer))
             await patience.wait(answer, f"task {task_id} is not finished")
 
     async def _send(self, method: str, path: str, **options: Any) -> Answer:
@@ -131,10 +140,18 @@ class Client:
                 wish = response.headers.get("Retry-After", "")
                 body = await response.json(content_type=None)
         except (aiohttp.ClientError, TimeoutError, ValueError):
-            return Answer(0, {}, None)
+            return Answer(0, {"message": f"the server at {self.server} cannot be reached"}, None)
         return Answer(
             response.status, body if isinstance(body, dict) else {}, float(wish) if wish.isdigit() else None
         )
+
+
+def _progress(answer: Answer) -> str:
+    """Return how far a task is, or what trouble its server has."""
+    progress = answer.data.get("progress")
+    if answer.passing or progress is None:
+        return answer.message
+    return f"{answer.data.get('status')} {progress:.0%}"
 
 
 def connect(api_key: str | None = None) -> aiohttp.ClientSession:
@@ -145,14 +162,27 @@ def connect(api_key: str | None = None) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(total=60))
 
 
-async def main(prompt: str) -> int:
+@dataclass
+class Teller:
+    """Says each thing once, until something else is said."""
+
+    said: str = ""
+
+    def __call__(self, line: str) -> None:
+        """Print *line* on stderr."""
+        if line != self.said:
+            print(line, file=sys.stderr, flush=True)
+        self.said = line
+
+
+async def main(prompt: str, give_up_s: float) -> int:
     """Make one picture; return 0 when it is there, 1 when it failed, 3 when it took too long."""
     async with connect(os.environ.get("DANQING_KEY")) as session:
-        client = Client(session, os.environ.get("DANQING_URL", "http://localhost:8080"))
+        client = Client(session, os.environ.get("DANQING_URL", "http://localhost:8080"), Teller())
         try:
-            task_id = await client.create_image(prompt, user_id="poll.py")
-            print(f"task {task_id}", file=sys.stderr)
-            result = await client.poll_task(task_id, float(os.environ.get("DANQING_GIVE_UP", "900")))
+            task_id = await client.create_image(prompt, "poll.py", min(SUBMISSION_S, give_up_s))
+            client.tell(f"task {task_id}")
+            result = await client.poll_task(task_id, give_up_s)
         except (TaskFailed, GivenUp) as error:
             print(error, file=sys.stderr)
             return 1 if isinstance(error, TaskFailed) else 3
@@ -162,5 +192,9 @@ async def main(prompt: str) -> int:
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        sys.exit("usage: python poll.py PROMPT")
-    sys.exit(asyncio.run(main(sys.argv[1])))
+        print("usage: python poll.py PROMPT", file=sys.stderr)
+        sys.exit(2)
+    try:
+        sys.exit(asyncio.run(main(sys.argv[1], float(os.environ.get("DANQING_GIVE_UP", "900")))))
+    except KeyboardInterrupt:
+        sys.exit(130)

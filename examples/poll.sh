@@ -7,7 +7,7 @@
 # DANQING_KEY      your API key, when the server wants one
 # DANQING_GIVE_UP  seconds after which this script stops asking (900); the task goes on at the server
 #
-# Exit code: 0 the picture is there, 1 it failed, 2 wrong usage, 3 given up.
+# Exit code: 0 the picture is there, 1 it failed, 2 wrong usage, 3 given up. What happens meanwhile is said on stderr.
 set -eu
 
 URL=${DANQING_URL:-http://localhost:8080}
@@ -18,7 +18,10 @@ FOLDER=$(mktemp -d)
 trap 'rm -rf "$FOLDER"' EXIT
 trap 'exit 130' INT TERM
 STARTED=$(date +%s)
+PATIENCE_S=$GIVE_UP_S
+if [ "$PATIENCE_S" -gt 60 ]; then PATIENCE_S=60; fi # for the submission
 PAUSE_S=1
+SAID=
 
 # Send one request. Leaves the body in $FOLDER/body and the headers in $FOLDER/head, sets CODE (000: no answer).
 ask() {
@@ -33,13 +36,29 @@ member() {
   jq -r "$1" "$FOLDER/body" 2>/dev/null || true
 }
 
+# Say what happens, once.
+tell() {
+  if [ "$1" != "$SAID" ]; then echo "$1" >&2; fi
+  SAID=$1
+}
+
+# Say what trouble the server has.
+trouble() {
+  if [ "$CODE" = 000 ]; then
+    TROUBLE="the server at $URL cannot be reached"
+  else
+    TROUBLE="the server at $URL answers: $(member '.message // empty') (HTTP $CODE)"
+  fi
+  tell "$TROUBLE; trying again"
+}
+
 # Wait as long as the server says (Retry-After), else twice as long as the last time, at most 30 s.
 pause() {
   WISH_S=$(tr -d '\r' <"$FOLDER/head" | sed -n 's/^[Rr]etry-[Aa]fter: *\([0-9][0-9]*\)$/\1/p' | tail -n 1)
   WAIT_S=${WISH_S:-$PAUSE_S}
-  LEFT_S=$((STARTED + GIVE_UP_S - $(date +%s)))
+  LEFT_S=$((STARTED + PATIENCE_S - $(date +%s)))
   if [ "$LEFT_S" -le 0 ]; then
-    echo "given up after $GIVE_UP_S s: $1" >&2
+    echo "given up after $PATIENCE_S s: $1" >&2
     exit 3
   fi
   if [ "$WAIT_S" -gt "$LEFT_S" ]; then WAIT_S=$LEFT_S; fi
@@ -56,7 +75,10 @@ while :; do
   ask -X POST "$URL/api/v1/ai/image/task" -H 'Content-Type: application/json' -H "Idempotency-Key: $KEY" -d "$BODY"
   case $CODE in
     201) break ;;
-    000 | 408 | 429 | 5??) pause "the server at $URL takes no task (HTTP $CODE)" ;;
+    000 | 408 | 425 | 429 | 500 | 502 | 503 | 504)
+      trouble
+      pause "no task was accepted: $TROUBLE"
+      ;;
     *)
       echo "not accepted (HTTP $CODE): $(member .message)" >&2
       exit 1
@@ -65,7 +87,9 @@ while :; do
 done
 
 TASK_ID=$(member .data.task_id)
-echo "task $TASK_ID" >&2
+tell "task $TASK_ID"
+STARTED=$(date +%s)
+PATIENCE_S=$GIVE_UP_S
 PAUSE_S=1
 
 while :; do
@@ -81,7 +105,14 @@ while :; do
       ;;
   esac
   case $CODE in
-    000 | 2?? | 408 | 429 | 5??) pause "task $TASK_ID is not finished; ask again later" ;;
+    2??)
+      tell "$(member '"\(.data.status) \((.data.progress // 0) * 100 | floor)%"')"
+      pause "task $TASK_ID is not finished; ask again later"
+      ;;
+    000 | 408 | 425 | 429 | 500 | 502 | 503 | 504)
+      trouble
+      pause "task $TASK_ID is not finished; ask again later"
+      ;;
     *)
       echo "task $TASK_ID cannot be asked for (HTTP $CODE): $(member .message)" >&2
       exit 1

@@ -108,6 +108,25 @@ class TestClients:
         assert "task t is not finished" in done.stderr
 
     @EACH_CLIENT
+    def test_u6_says_how_far_it_is(self, run_client: RunClient, client: str) -> None:
+        """U6: on stderr, each number once, so that nobody takes it for stuck."""
+        half = Say(status=202, data={"task_id": "t", "status": "processing", "progress": 0.45}, retry_after_s=1)
+        with open_door([CREATED], [half, half, COMPLETED]) as door:
+            done = run_client(client, "a boat", door.url)
+        assert (done.returncode, done.stdout) == (0, "http://u/p\n")
+        assert done.stderr.count("processing 45%") == 1
+
+    @EACH_CLIENT
+    @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "nowhere"])
+    def test_u6_says_that_the_server_cannot_be_reached(self, run_client: RunClient, client: str, url: str) -> None:
+        """U6: at once and at the end, with its address, and without a traceback."""
+        done = run_client(client, "a boat", url, DANQING_GIVE_UP="1")
+        assert (done.returncode, done.stdout) == (3, "")
+        assert f"the server at {url} cannot be reached; trying again" in done.stderr
+        assert "given up" in done.stderr or "no task was accepted" in done.stderr
+        assert len(done.stderr.splitlines()) == 2
+
+    @EACH_CLIENT
     def test_trouble_is_waited_out_with_one_key(self, run_client: RunClient, client: str) -> None:
         """A busy server, a cut connection: three submissions of one Idempotency-Key, after the wait asked for."""
         busy = Say(status=503, retry_after_s=2)
