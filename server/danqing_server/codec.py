@@ -25,6 +25,7 @@ from danqing_server.models import Asset, Attempt, CallRecord, Output, Task, Task
 __all__ = [
     "dump_json",
     "from_document",
+    "holds_null",
     "is_plain",
     "parse_json_object",
     "shorten",
@@ -90,13 +91,17 @@ def _document_converter() -> cattrs.Converter:
 def _writing_both(write: Callable[[Any], dict[str, Any]], field: str) -> Callable[[Any], dict[str, Any]]:
     """Return *write*, which then stores the Text or Texts of *field* in both languages."""
 
+    beside = f"{field}_zh"
+
     def write_both(value: Any) -> dict[str, Any]:
         document = write(value)
-        said = getattr(value, field, None) if field in document else None
+        if field not in document:
+            return document
+        said = getattr(value, field)
         if isinstance(said, Text):
-            document |= {field: str(said), f"{field}_zh": said.zh}
+            document |= {field: str(said), beside: said.zh}
         elif isinstance(said, tuple) and any(isinstance(each, Text) for each in said):
-            document |= {field: [*map(str, said)], f"{field}_zh": [in_language(each, "zh") for each in said]}
+            document |= {field: [*map(str, said)], beside: [in_language(each, "zh") for each in said]}
         return document
 
     return write_both
@@ -105,11 +110,13 @@ def _writing_both(write: Callable[[Any], dict[str, Any]], field: str) -> Callabl
 def _reading_both(read: Callable[[Mapping[str, Any], Any], Any], field: str) -> Callable[[Any, Any], Any]:
     """Return *read*, which then makes Texts again of what was stored in both languages."""
 
+    beside = f"{field}_zh"
+
     def read_both(document: Mapping[str, Any], type_: Any) -> Any:
-        value, chinese = read(document, type_), document.get(f"{field}_zh")
-        if chinese is None:
+        value = read(document, type_)
+        if beside not in document:
             return value
-        said = getattr(value, field)
+        said, chinese = getattr(value, field), document[beside]
         both = Text(said, chinese) if isinstance(said, str) else tuple(map(Text, said, chinese))
         return attrs.evolve(value, **{field: both})
 
@@ -188,14 +195,19 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
 
 def without_nulls(body: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return *body* without members that are null, at any depth; itself when there are none. List items stay."""
-    return _stripped(body) if _holds_null(body) else body
+    return _stripped(body) if holds_null(body) else body
 
 
-def _holds_null(value: Any) -> bool:
-    for item in value.values() if type(value) is dict else value:
-        if type(item) in (dict, list) and _holds_null(item):
+def holds_null(value: Any) -> bool:
+    """Tell whether an object has a member that is null, or holds one that has."""
+    inside = value
+    if type(value) is dict:
+        inside = value.values()
+        if None in inside:
             return True
-        if item is None and type(value) is dict:
+    for item in inside:
+        kind = type(item)
+        if (kind is dict or kind is list) and holds_null(item):
             return True
     return False
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -35,14 +35,14 @@ class Fields:
         if all(problem.field != field for problem in self.problems):
             self.problems.append(Problem(field=field, message=message, value=self.values.get(name)))
 
-    def refuse_unknown(self, known: Collection[str], offered: Collection[str] | None = None) -> None:
+    def refuse_unknown(self, known: Collection[str], offered: Callable[[], Collection[str]] | None = None) -> None:
         """Record every given key that is not *known*; an absent one (null) is nothing.
 
         The message names those *offered*, when not all that are known are taken here.
         """
         for name in self.values:
             if name not in known and self.has(name):
-                self.refuse(name, _unknown(name, sorted(known if offered is None else offered)))
+                self.refuse(name, _unknown(name, sorted(known if offered is None else offered())))
 
     def text(self, name: str) -> str | None:
         value = self.values.get(name)

@@ -118,7 +118,7 @@ class _Checked:
 
 def _check(request: Request, model: Model, catalogue: Catalogue) -> _Checked:
     fields = Fields(request.input)
-    fields.refuse_unknown(PARAMETERS, parameters_of(model))
+    fields.refuse_unknown(PARAMETERS, lambda: parameters_of(model))
     _check_prompt(fields)
     kept = {name: value for name, value in request.input.items() if value is not None}
     layered = fields.flag("layer_decomposition") is True and "layer_decomposition" in model.takes

@@ -11,7 +11,7 @@ import attrs
 from danqing_plugins import Message
 from danqing_server.api.fields import Fields
 from danqing_server.api.unknown import Inner
-from danqing_server.codec import without_nulls
+from danqing_server.codec import holds_null, without_nulls
 from danqing_server.models import Priority
 from danqing_server.submission.request import Submission
 
@@ -95,12 +95,23 @@ def image_meaning(body: Mapping[str, Any]) -> Mapping[str, Any]:
 
     Null does everywhere, and so do the zero values of the old server's own optional keys, which took them thus.
     """
-    return _without(without_nulls(body), EMPTY_IMAGE)
+    return body if _says_all(body) else _without(without_nulls(body), EMPTY_IMAGE)
 
 
 def task_meaning(body: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a body of `POST /api/v1/ai/tasks` without what means absence: nulls, an empty `provider`."""
-    return _without(without_nulls(body), EMPTY_TASK)
+    return body if _says_all(body) else _without(without_nulls(body), EMPTY_TASK)
+
+
+def _says_all(body: Mapping[str, Any]) -> bool:
+    """Tell whether *body*, like most, holds nothing that could mean absence; each submission is looked at so."""
+    for value in body.values():
+        if not value:
+            return False
+        kind = type(value)
+        if (kind is dict or kind is list) and holds_null(value):
+            return False
+    return True
 
 
 def _without(body: Mapping[str, Any], empty: Mapping[str, str | int]) -> Mapping[str, Any]:
