@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import attrs
 
-__all__ = ["EPOCH", "Clock", "from_ms", "to_ms"]
+__all__ = ["EPOCH", "Clock", "SteadyTime", "from_ms", "to_ms"]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -21,6 +21,39 @@ def to_ms(moment: datetime) -> int:
 def from_ms(milliseconds: int) -> datetime:
     """Return the moment *milliseconds* after 1970, in UTC."""
     return EPOCH + timedelta(0, 0, 0, milliseconds)
+
+
+SETTLED_S = 900.0
+STEP_S = 1.0
+
+
+@attrs.define(eq=False)
+class SteadyTime:
+    """The wall clock without its steps: seconds since 1970 that go on as the monotonic clock does.
+
+    A clock that is set by an hour would end tasks whose deadline is an hour away. What the wall says is taken over
+    after a quarter of an hour in which it stayed: then it is right, and whatever ran at the step is over.
+    """
+
+    wall_s: Callable[[], float] = time.time
+    monotonic_s: Callable[[], float] = time.monotonic
+    _offset_s: float = attrs.field(init=False)
+    _stepped_since_s: float | None = attrs.field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._offset_s = self.wall_s() - self.monotonic_s()
+
+    def __call__(self) -> float:
+        """Return the time."""
+        passed_s = self.monotonic_s()
+        offset_s = self.wall_s() - passed_s
+        if abs(offset_s - self._offset_s) < STEP_S:
+            self._stepped_since_s = None
+        elif self._stepped_since_s is None:
+            self._stepped_since_s = passed_s
+        elif passed_s - self._stepped_since_s >= SETTLED_S:
+            self._offset_s, self._stepped_since_s = offset_s, None
+        return passed_s + self._offset_s
 
 
 @attrs.frozen

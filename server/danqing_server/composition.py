@@ -16,7 +16,7 @@ from danqing_server.api.services import HealthCheck, Services
 from danqing_server.assets.fetching import public_session
 from danqing_server.assets.results import ResultSessions, results_session
 from danqing_server.assets.storage import Assets, open_assets
-from danqing_server.clock import Clock
+from danqing_server.clock import Clock, SteadyTime
 from danqing_server.codec import dump_json
 from danqing_server.control import Control
 from danqing_server.errors import DanqingError, ServiceUnavailable
@@ -140,7 +140,7 @@ async def open_process(
     link_patience: LinkPatience | None = None,
 ) -> AsyncIterator[Process]:
     """Open everything one process needs, and close it in reverse. Nothing works before `Process.start`."""
-    clock = clock or Clock()
+    clock = clock or Clock(wall_s=SteadyTime())
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(connect(settings))
         redis = await stack.enter_async_context(

@@ -11,6 +11,7 @@ from danqing_server.errors import ServiceUnavailable, StoreUnavailable, Unreadab
 from danqing_server.log import get_logger
 from danqing_server.models import WAITING, Task
 from danqing_server.store.leases import WorkerBeat, WorkerStore
+from danqing_server.store.processes import has_died
 from danqing_server.store.waiting import WaitingTask
 from danqing_server.worker.takeover import end_overdue, take_over
 from danqing_server.worker.telling import entry_of
@@ -48,6 +49,7 @@ class Janitor:
     workers: WorkerStore
     dead_after_s: float = DEAD_AFTER_S
     overdue_grace: timedelta = OVERDUE_GRACE
+    _overdue: dict[tuple[str, str], float] = attrs.field(factory=dict, init=False)
     _watched: dict[str, _Watched] = attrs.field(factory=dict, init=False)
     _cursor: tuple[int, str] = attrs.field(default=START, init=False)
     _forgot_at_s: float = attrs.field(default=float("-inf"), init=False)
@@ -55,6 +57,8 @@ class Janitor:
 
     async def watch(self) -> None:
         """Look once at every worker's beat, and take over from those that stood still for long enough.
+
+        One of this machine whose process is gone is dead at once.
 
         An outage of MongoDB begins every count anew: a worker that could not renew is not dead.
         """
@@ -65,7 +69,7 @@ class Janitor:
             self._watched.clear()
             self._outage_seen_at_s = self.tools.clock.monotonic_s()
             raise
-        for worker in self._judge(beats, named):
+        for worker in {*self._judge(beats, named), *(beat.id for beat in beats if has_died(beat.process))}:
             await self._take_over(worker)
 
     def _judge(self, beats: Sequence[WorkerBeat], named: Sequence[str]) -> list[str]:
@@ -107,11 +111,19 @@ class Janitor:
         """End the tasks that are being carried out, and whose deadline passed a while ago: their worker does not.
 
         Whether it passed is asked of the worker's own clock, which its beat tells: clocks of two machines differ.
+        And since clocks are set, too, nothing is ended before this process has seen the same attempt late for as
+        long as a task may take.
         """
+        now_s = self.tools.clock.monotonic_s()
+        seen: dict[tuple[str, str], float] = {}
         for beat in await self.workers.beats():
             before = beat.seen_at - self.overdue_grace
-            for task in await self.tools.store.overdue(beat.id, before, TAKEOVER_BATCH):
-                await self._end_overdue(task)
+            for attempt_id, task in await self.tools.store.overdue(beat.id, before, TAKEOVER_BATCH):
+                this = (_id_of(task), attempt_id)
+                seen[this] = self._overdue.get(this, now_s)
+                if now_s - seen[this] >= self.tools.task_timeout_s:
+                    await self._end_overdue(task)
+        self._overdue = seen
 
     async def _end_overdue(self, task: Task | Unreadable) -> None:
         log.warning("task_overdue", task_id=_id_of(task))

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
+import attrs
 import pytest
 
 from danqing_plugins import Job, Result, Run, Source
@@ -206,7 +207,11 @@ class TestOverdue:
             await hanging.wait()
             past = system.services.clock.now() - timedelta(minutes=5)
             await database[TASKS].update_one({"_id": task.id}, {"$set": {"deadline_at": past}})
-            await system.workers.janitor.end_overdue()
+            janitor = system.workers.janitor
+            await janitor.end_overdue()
+            assert (await system.get(task.id)).status is Status.PROCESSING  # seen late for the first time
+            janitor.tools = attrs.evolve(janitor.tools, task_timeout_s=0.0)
+            await janitor.end_overdue()
             done = await system.get(task.id)
             assert done.error is not None
             assert (done.status, done.error.code) == (Status.FAILED, "deadline_exceeded")

@@ -22,6 +22,7 @@ from danqing_server.ids import new_id
 from danqing_server.log import get_logger
 from danqing_server.settings import Settings
 from danqing_server.store.client import Database, client_options, translated
+from danqing_server.store.processes import identity_of
 
 __all__ = ["BEAT_S", "FRESH_S", "Lease", "WorkerStore"]
 
@@ -98,7 +99,12 @@ class Lease:
         return {
             "$inc": {"beat": 1},
             "$set": {"seen_at": self.clock.now()},
-            "$setOnInsert": {"host": socket.gethostname(), "pid": os.getpid(), "started_at": self.clock.now()},
+            "$setOnInsert": {
+                "host": socket.gethostname(),
+                "pid": os.getpid(),
+                "process": identity_of(os.getpid()),
+                "started_at": self.clock.now(),
+            },
         }
 
     def _give_up(self) -> None:
@@ -109,13 +115,17 @@ class Lease:
 
 @attrs.frozen(kw_only=True)
 class WorkerBeat:
-    """One worker as the database shows it; `beat` counts its renewals."""
+    """One worker as the database shows it; `beat` counts its renewals.
+
+    `process` is what `identity_of` said of its process, None where it could not.
+    """
 
     id: str
     beat: int
     host: str
     pid: int
     seen_at: datetime
+    process: str | None = None
 
 
 @attrs.define(eq=False)
@@ -135,6 +145,7 @@ class WorkerStore:
                 host=document["host"],
                 pid=document["pid"],
                 seen_at=document["seen_at"],
+                process=document.get("process"),
             )
             for document in found
         ]

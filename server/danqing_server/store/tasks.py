@@ -278,12 +278,15 @@ class TaskStore:
             found = await self._tasks.find(wanted).limit(limit).to_list(None)
         return [task_of(document) for document in found]
 
-    async def overdue(self, worker: str, before: datetime, limit: int) -> list[Task | Unreadable]:
-        """Return up to *limit* tasks that *worker* is carrying out and whose deadline lies before *before*."""
+    async def overdue(self, worker: str, before: datetime, limit: int) -> list[tuple[str, Task | Unreadable]]:
+        """Return up to *limit* tasks that *worker* is carrying out and whose deadline lies before *before*.
+
+        Each stands behind the id of its attempt.
+        """
         wanted = {"attempt.worker": worker, "deadline_at": {"$lt": before}}
         with translated():
             found = await self._tasks.find(wanted).limit(limit).to_list(None)
-        return [task_of(document) for document in found]
+        return [(document["attempt"]["id"], task_of(document)) for document in found]
 
     async def look(self, task_id: str) -> Task | Unreadable | None:
         """Return what `get` returns, or why the task cannot be read."""
