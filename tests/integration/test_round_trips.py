@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from redis.asyncio import Redis
@@ -12,12 +13,14 @@ from danqing_plugins import Job, Result, Run
 from danqing_server.models import Status
 from danqing_server.settings import Settings
 from danqing_server.store.client import connect
-from danqing_server.store.tasks import COLLECTION
+from danqing_server.store.tasks import COLLECTION, MOST_COUNTED, TaskStore, encode
 from tests.support.providers import ScriptedProvider
 from tests.support.system import System, running_system, until
+from tests.unit.api.tasks import NOW, make_task
 
 CLIENTS = 64
 TASKS = 1280
+MOMENT = timedelta(milliseconds=1)
 HOT_COMMANDS = ("insert", "update", "find", "getMore", "delete", "aggregate", "findAndModify")
 
 
@@ -107,6 +110,35 @@ class TestIndexes:
         plans = {(entry["op"], entry["planSummary"]) for entry in seen}
         assert {op for op, _ in plans} >= {"query", "update", "remove", "command"}
         assert not [plan for plan in plans if "COLLSCAN" in plan[1]]
+
+
+class TestLists:
+    async def test_a_list_costs_its_page(self, settings: Settings) -> None:
+        """E14: not what other keys have under the same name, nor what was made since the cursor's task."""
+        async with connect(settings) as database:
+            store = TaskStore(database)
+            await store.ensure_indexes()
+            stored = [
+                encode(make_task(f"t{n:05}", owner="two" if n % 100 else "one", created_at=NOW + n * MOMENT))
+                for n in range(11_000)
+            ]
+            for at in range(0, len(stored), 500):
+                await store.insert_many(stored[at : at + 500])
+            await database.command("profile", 2)
+            page = {"limit": 20, "offset": 0}
+            own = await store.list_for_user("u1", "one", **page, before=None)
+            last = own[-1]
+            more = await store.list_for_user("u1", "one", **page, before=(last.created_at, last.id))
+            any_key = await store.list_for_user("u1", None, **page, before=None)
+            counted = [await store.count_for_user("u1", owner) for owner in ("one", "two", None)]
+            await database.command("profile", 0)
+            asked = {"ns": f"{database.name}.{COLLECTION}", "docsExamined": {"$exists": True}}
+            seen = await database["system.profile"].find(asked).to_list(None)
+        assert [len(listed) for listed in (own, more, any_key)] == [20, 20, 20]
+        assert counted == [110, MOST_COUNTED, MOST_COUNTED]
+        assert len(seen) == 6
+        assert max(entry["docsExamined"] for entry in seen if entry["op"] == "query") <= 21
+        assert max(entry["keysExamined"] for entry in seen) <= MOST_COUNTED + 1
 
 
 async def live_through_everything(system: System) -> None:

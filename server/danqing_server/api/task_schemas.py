@@ -159,7 +159,7 @@ TASK_SCHEMAS: dict[str, dict[str, Any]] = {
             "limit": whole("as asked"),
             "offset": whole("as asked"),
             "count": whole("tasks on this page"),
-            "total": whole("tasks of this user"),
+            "total": whole("tasks of this user; counted up to 10000"),
             "next_cursor": nullable(text("pass as `cursor` for the next page; null on the last")),
         }
     ),

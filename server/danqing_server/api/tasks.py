@@ -32,7 +32,7 @@ __all__ = ["routes"]
 
 MOST_LISTED = 100
 DEFAULT_LISTED = 20
-LARGEST_OFFSET = 2**31 - 1
+LARGEST_OFFSET = 10_000  # what is skipped is read; the cursor goes on from there
 
 CREATED = Message(key="task.created", zh="任务创建成功", en="Task created")
 FOUND = Message(key="task.found", zh="获取任务成功", en="Task found")
@@ -133,7 +133,14 @@ async def explain_task(request: Request[Any, Any], task_id: str) -> HTTPResponse
     errors=(400,),
     parameters=[
         query("limit", "tasks per page", type="integer", minimum=1, maximum=MOST_LISTED, default=DEFAULT_LISTED),
-        query("offset", "tasks to skip", type="integer", minimum=0, default=0),
+        query(
+            "offset",
+            "tasks to skip; beyond it goes the cursor",
+            type="integer",
+            minimum=0,
+            maximum=LARGEST_OFFSET,
+            default=0,
+        ),
         query("cursor", "next_cursor of the page before", type="string"),
     ],
 )

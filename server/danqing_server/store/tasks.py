@@ -33,6 +33,7 @@ __all__ = ["Document", "TaskStore", "encode"]
 COLLECTION = "danqing_tasks"
 LARGEST_DOCUMENT_BYTES = 2 * 1024 * 1024
 DUPLICATE_KEY = 11000
+MOST_COUNTED = 10_000
 FUTURE_MS = 60_000
 UNREADABLE_PAUSE = timedelta(seconds=60)
 AFTER = ReturnDocument.AFTER
@@ -46,6 +47,11 @@ TOO_LARGE = Message(
 
 INDEXES = [
     IndexModel([("user_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)], name="by_user"),
+    IndexModel(  # one key's list does not read others' tasks of the same user_id; without keys it stays empty
+        [("owner", ASCENDING), ("user_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)],
+        name="by_owner",
+        partialFilterExpression={"owner": {"$gt": ""}},
+    ),
     IndexModel(
         [("waiting", ASCENDING), ("_id", ASCENDING)],
         name="waiting",
@@ -237,6 +243,7 @@ class TaskStore:
         wanted: dict[str, Any] = _of_user(user_id, owner)
         if before is not None:
             created_at, task_id = before
+            wanted["created_at"] = {"$lte": created_at}  # a bound on the index; what follows is none
             wanted["$or"] = [
                 {"created_at": {"$lt": created_at}},
                 {"created_at": created_at, "_id": {"$lt": task_id}},
@@ -247,9 +254,9 @@ class TaskStore:
         return readable(found)
 
     async def count_for_user(self, user_id: str, owner: str | None) -> int:
-        """Return how many tasks a user has."""
+        """Return how many tasks a user has, `MOST_COUNTED` at most: each one counted is one index key read."""
         with translated():
-            return int(await self._tasks.count_documents(_of_user(user_id, owner)))
+            return int(await self._tasks.count_documents(_of_user(user_id, owner), limit=MOST_COUNTED))
 
     async def waiting_after(self, cursor: tuple[int, str], youngest_ms: int, limit: int) -> list[WaitingTask]:
         """Return the next *limit* waiting tasks behind *cursor* (waiting, id), oldest first.
