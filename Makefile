@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run install test check chaos bench bench-profile format clean
+.PHONY: run install test test-schema check chaos bench bench-profile format clean
 
 run: install ## start the server with everything it needs, on http://127.0.0.1:8080
 	@$(BIN)/danqing serve
@@ -23,6 +23,11 @@ install: .venv/.installed ## make .venv, where the `danqing` command lives
 
 test: .venv/.developing ## install what the tests need and pass them
 	@$(BIN)/pytest -n 4 -rs  # more than cores: most of their time is waiting; what was skipped is told
+
+SCHEMA_EXAMPLES ?= 150
+
+test-schema: .venv/.developing ## make up requests from the OpenAPI document, many of them (a few minutes)
+	@SCHEMA_EXAMPLES=$(SCHEMA_EXAMPLES) $(BIN)/pytest -s tests/integration/api/test_schemathesis.py
 
 check: .venv/.developing ## format, lint, types, layers, unit tests
 	@$(BIN)/ruff format --check .

@@ -61,7 +61,7 @@ def run_serving(directory: Path, variables: Mapping[str, str]) -> Iterator[Servi
 def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
     assert process.poll() is None, "it ended"
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/queue/stats", timeout=2):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/docs", timeout=2):
             return True
     except OSError:
         return False

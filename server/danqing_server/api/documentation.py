@@ -57,17 +57,18 @@ class Answer:
     may_fail: bool = False
 
 
-def query(name: str, description: str, **schema: Any) -> dict[str, Any]:
+def query(name: str, description: str, *, required: bool = False, **schema: Any) -> dict[str, Any]:
     """Return a query parameter."""
-    return {"name": name, "location": "query", "description": description, "schema": schema}
+    found = {"name": name, "location": "query", "description": description, "schema": schema}
+    return {**found, "required": True} if required else found
 
 
-def header(name: str, description: str) -> dict[str, Any]:
-    """Return a header parameter."""
-    return {"name": name, "location": "header", "description": description, "schema": {"type": "string"}}
-
-
-KEY_HEADER = header("Idempotency-Key", "repeating the request with the same key returns the same task")
+KEY_HEADER: Mapping[str, Any] = {
+    "name": "Idempotency-Key",
+    "location": "header",
+    "description": "repeating the request with the same key returns the same task",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[\u0021-\u007e]+$"},
+}
 
 
 def described(

@@ -15,6 +15,7 @@ __all__ = ["END_OF_HEAD", "check_chunk_head", "check_head", "whole_number"]
 
 END_OF_HEAD = b"\r\n\r\n"
 LONGEST_CHUNK_HEAD_BYTES = 256
+LONGEST_NUMBER = 18
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _TEXT = rb"[\t\x20-\x7e\x80-\xff]*"
@@ -49,7 +50,7 @@ def check_head(head: bytes) -> None:
 
 def _check_length(name: bytes, value: bytes, version: bytes) -> None:
     if name == b"content-length":
-        if not re.fullmatch(rb"[0-9]{1,18}", value):
+        if not value.isdigit() or len(value) > LONGEST_NUMBER:
             raise BadRequest("Content-Length is no number")
     elif value != b"chunked" or version != b"1.1":
         raise BadRequest("Transfer-Encoding is not chunked, or not of HTTP/1.1")

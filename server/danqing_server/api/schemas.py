@@ -22,7 +22,15 @@ from danqing_server.api.task_schemas import TASK_SCHEMAS
 
 __all__ = ["SCHEMAS"]
 
-_USER_ID = text("free text: whose task it is", minLength=1, maxLength=128)
+_PLAIN = {"pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$"}
+_USER_ID = text("free text: whose task it is", minLength=1, maxLength=128, **_PLAIN)
+_NAME = text(minLength=2, maxLength=50, **_PLAIN)
+_NO_EMAIL = r"\s@\"(),:;<>\[\\\]\u0000-\u001f\u007f-\u009f"
+_EMAIL = text(
+    minLength=3,
+    maxLength=100,
+    pattern=f"^[^{_NO_EMAIL}]+@([^.{_NO_EMAIL}]+\\.)+[^.{_NO_EMAIL}]{{2,}}$",
+)
 _NUMBER = {"type": "number"}
 _GATE = {
     "accepting": {**FLAG, "description": "whether the lane gives tasks out"},
@@ -57,7 +65,7 @@ def _optional(properties: dict[str, Any]) -> dict[str, Any]:
 _REQUESTS = {
     "ImageTaskRequest": shape(
         {
-            "prompt": text("what to paint", minLength=1),
+            "prompt": text("what to paint", minLength=1, pattern=r"^[^\u0000]*$"),
             "user_id": _USER_ID,
             **_optional(
                 {
@@ -75,13 +83,13 @@ _REQUESTS = {
     ),
     "TaskRequest": shape(
         {
-            "type": text("a task type of the provider", minLength=1, maxLength=128),
-            "model": text(minLength=1, maxLength=128),
+            "type": text("a task type of the provider", minLength=1, maxLength=128, **_PLAIN),
+            "model": text(minLength=1, maxLength=128, **_PLAIN),
             "input": {**ANY, "description": "the model's parameters, see /api/v1/providers"},
             "user_id": _USER_ID,
             **_optional(
                 {
-                    "provider": text("the default provider when missing", minLength=1, maxLength=128),
+                    "provider": text("the default provider when missing", minLength=1, maxLength=128, **_PLAIN),
                     "delay": whole("seconds until it may start", minimum=0),
                     "priority": {**PRIORITY, "default": "normal"},
                     "on_ambiguous": POLICY,
@@ -92,13 +100,11 @@ _REQUESTS = {
         closed=True,
     ),
     "UserRequest": shape(
-        {"email": text(maxLength=100), "name": text(minLength=2, maxLength=50)},
+        {"email": _EMAIL, "name": _NAME},
         required=("email", "name"),
         closed=True,
     ),
-    "UserChange": shape(
-        _optional({"email": text(maxLength=100), "name": text(minLength=2, maxLength=50)}), closed=True
-    ),
+    "UserChange": shape(_optional({"email": _EMAIL, "name": _NAME}), closed=True),
 }
 
 _OTHERS = {

@@ -80,7 +80,7 @@ def _created(user: User, language: str, *, replayed: bool = False) -> HTTPRespon
     "通过邮箱查询用户 · Find a user by e-mail address",
     {200: Answer(description="获取用户成功", schema="User")},
     errors=(400, 404),
-    parameters=[query("email", "the address", type="string")],
+    parameters=[query("email", "the address", required=True, type="string", minLength=1)],
 )
 async def find_user(request: Request[Any, Any]) -> HTTPResponse:
     """Find a user by e-mail address."""
