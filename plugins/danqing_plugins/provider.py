@@ -18,10 +18,16 @@ from danqing_plugins.models import (
     Result,
 )
 from danqing_plugins.run import Run
+from danqing_plugins.spelling import nearest
 from danqing_plugins.wrapping import Lazy
 
 __all__ = ["Provider"]
 
+MISSPELT_MODEL = Message(
+    key="misspelt_model",
+    en="unknown model; did you mean {near}? known: {known}",
+    zh="未知的模型；是否想写 {near}？可用：{known}",
+)
 UNKNOWN_MODEL = Message(key="unknown_model", en="unknown model; known: {known}", zh="未知的模型；可用：{known}")
 
 
@@ -70,7 +76,9 @@ class Provider(ABC):
             if wanted == model.id or wanted in model.aliases:
                 return model
         known = ", ".join(model.id for model in usable) or "-"
-        problem = Problem(field="model", message=UNKNOWN_MODEL(known=known), value=wanted)
+        near = nearest(wanted, [name for model in usable for name in (model.id, *model.aliases)])
+        message = UNKNOWN_MODEL(known=known) if near is None else MISSPELT_MODEL(near=near, known=known)
+        problem = Problem(field="model", message=message, value=wanted)
         raise InvalidRequest(problem.message, problems=[problem])
 
     @hookimpl

@@ -46,6 +46,7 @@ NOT_JSON = Message(
     en="not valid JSON: {reason} (line {line}, column {column})",
     zh="不是有效的 JSON（第 {line} 行第 {column} 列附近）",
 )
+EMPTY_BODY = Message(key="empty_body", en="is empty: a JSON object is expected", zh="请求体为空，应为 JSON 对象")
 NOT_AN_OBJECT = Message(
     key="not_an_object", en="must be a JSON object, not {kind}", zh="必须是 JSON 对象，而不是{kind}"
 )
@@ -180,6 +181,8 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
+        if not body.strip():
+            raise _malformed(EMPTY_BODY()) from error
         raise _malformed(NOT_JSON(reason=error.msg, line=error.lineno, column=error.colno)) from error
     except RecursionError as error:
         raise _malformed(TOO_DEEP(most=DEEPEST_JSON)) from error

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import attrs
 
-from danqing_plugins import InvalidRequest, Prepared, Price, Problem, Request
+from danqing_plugins import InvalidRequest, Prepared, Price, Problem, Request, Text, nearest
 from danqing_providers.volcengine import texts
 from danqing_providers.volcengine.catalogue import Catalogue, Model
 from danqing_providers.volcengine.editing import AUTO_SIZE, check_background, check_layers
@@ -77,12 +77,18 @@ def find_model(catalogue: Catalogue, name: str | None, default: str) -> Model:
     model = catalogue.find(default if name is None else name)
     if model is not None:
         return model
+    message = _unknown(catalogue, name or default)
+    raise InvalidRequest(message, problems=[Problem(field="model", message=message, value=name)])
+
+
+def _unknown(catalogue: Catalogue, name: str) -> Text:
     offered = ", ".join(catalogue.models)
     if name in catalogue.shut_down:
-        message = texts.MODEL_SHUT_DOWN(models=offered)
-    else:
-        message = texts.UNKNOWN_MODEL(known=offered)
-    raise InvalidRequest(message, problems=[Problem(field="model", message=message, value=name)])
+        return texts.MODEL_SHUT_DOWN(models=offered)
+    near = nearest(name, [*catalogue.models, *catalogue.aliases])
+    if near is None:
+        return texts.UNKNOWN_MODEL(known=offered)
+    return texts.MISSPELT_MODEL(near=near, known=offered)
 
 
 def prepare(request: Request, catalogue: Catalogue, *, default_model: str, currency: str) -> Prepared:

@@ -19,6 +19,8 @@ __all__ = [
     "EXACT_REFERENCES",
     "GATEWAY_SILENT",
     "HD_IDLE",
+    "MISSPELT_MODEL",
+    "MISSPELT_PARAMETER",
     "MODEL_RENAMED",
     "MODEL_SHUT_DOWN",
     "NEITHER_PICTURE_NOR_ERROR",
@@ -100,6 +102,11 @@ UNKNOWN_MODEL: Final = Message(
     en="unknown model; known: {known}",
     zh="未知的模型；可用：{known}",
 )
+MISSPELT_MODEL: Final = Message(
+    key="misspelt_model",
+    en="unknown model; did you mean {near}? known: {known}",
+    zh="未知的模型；是否想写 {near}？可用：{known}",
+)
 MODEL_SHUT_DOWN: Final = Message(
     key="model_shut_down",
     en="this model was shut down by Ark; live models: {models}",
@@ -143,13 +150,13 @@ SIZE_NARROW: Final = Message(
 )
 PIXELS: Final = Message(
     key="pixels",
-    en="WIDTHxHEIGHT with {low} to {high} pixels in all",
-    zh="宽x高，总像素 {low} 到 {high}",
+    en="WIDTHxHEIGHT (2048x2048, say) with {low} to {high} pixels in all",
+    zh="宽x高（如 2048x2048），总像素 {low} 到 {high}",
 )
 PIXELS_AND_RATIO: Final = Message(
     key="pixels_and_ratio",
-    en="WIDTHxHEIGHT with {low} to {high} pixels in all and a ratio between 1:{widest} and {widest}:1",
-    zh="宽x高，总像素 {low} 到 {high}，宽高比 1:{widest} 到 {widest}:1",
+    en="WIDTHxHEIGHT (2048x2048, say) with {low} to {high} pixels in all and a ratio from 1:{widest} to {widest}:1",
+    zh="宽x高（如 2048x2048），总像素 {low} 到 {high}，宽高比 1:{widest} 到 {widest}:1",
 )
 OR: Final = Message(key="tiers_or", en="{tiers} or {pixels}", zh="{tiers} 或 {pixels}")
 ENLARGED: Final = Message(

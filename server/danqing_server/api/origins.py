@@ -10,11 +10,19 @@ from urllib.parse import SplitResult, urlsplit
 
 import attrs
 
+from danqing_plugins import Message
 from danqing_server.api.hosts import is_loopback
+from danqing_server.codec import shorten
 from danqing_server.errors import Forbidden
 from danqing_server.settings import Settings
 
 __all__ = ["Origins"]
+
+NOT_ALLOWED = Message(
+    key="origin_not_allowed",
+    en="web pages of {origin} may not call this API; its operator can allow them with DANQING_CORS_ORIGINS",
+    zh="不允许来自 {origin} 的网页调用此 API；管理员可通过 DANQING_CORS_ORIGINS 允许",
+)
 
 EXPOSED = "X-Request-ID, Retry-After, Location, ETag, Content-Range"
 ALLOWED_HEADERS = "Authorization, Content-Type, Accept-Language, Idempotency-Key, X-Request-ID, Range"
@@ -60,7 +68,7 @@ class Origins:
             return
         parts = _parts_of(origin)
         if parts.scheme not in WEB or parts.netloc.lower() != (host or "").lower():
-            raise Forbidden("web pages of this origin may not call the API")
+            raise Forbidden(NOT_ALLOWED(origin=shorten(origin)))
 
     def headers(self, origin: str | None, host: str | None) -> dict[str, str]:
         """Return what an answer to a page of *origin* carries; empty when it is no page, or none that may call."""

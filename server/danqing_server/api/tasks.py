@@ -40,12 +40,12 @@ RETRIED = Message(key="task.retried", zh="任务已重新排队", en="Task queue
 EXPLAINED = Message(key="task.explained", zh="任务说明", en="Task explained")
 DELETED = Message(key="task.deleted", zh="任务已删除", en="Task deleted")
 NOT_IN_RANGE = Message(
-    key="task.not_in_range",
+    key="not_whole_in_page",
     zh="必须是 {low} 到 {high} 之间的整数",
     en="must be a whole number between {low} and {high}",
 )
 NO_CURSOR = Message(
-    key="task.no_cursor",
+    key="no_cursor",
     zh="不是有效的游标，请使用上一页返回的 next_cursor",
     en="is no cursor; use next_cursor of the page before",
 )

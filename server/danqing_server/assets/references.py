@@ -20,6 +20,7 @@ from danqing_server.assets.inspection import Inspection, inspect_header
 from danqing_server.assets.keys import key_in_path
 from danqing_server.assets.storage import Assets
 from danqing_server.assets.urls import is_private, split_url
+from danqing_server.codec import shorten
 from danqing_server.errors import InvalidSubmission, NotFound, PictureRejected
 
 __all__ = ["ParsedReference", "find_own", "parse_references", "shortened"]
@@ -186,7 +187,7 @@ async def _find(assets: Assets, parsed: ParsedReference, own_hosts: Collection[s
 def shortened(value: object) -> object:
     """Return what an error may show of a reference: enough to recognise it, never its data, query or password."""
     if not isinstance(value, str):
-        return type(value).__name__
+        return shorten(value)
     if value[:5].lower() == "data:":
         return f"{value[: min(value.find(',', 0, 64) + 1, 64)] or 'data:'}… ({len(value)} characters)"
     beginning = value.partition("?")[0].partition("#")[0]

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from danqing_plugins import InvalidRequest, Message, ModelInfo, Prepared, Problem, ProviderInfo, Request
+from danqing_plugins import InvalidRequest, Message, ModelInfo, Prepared, Problem, ProviderInfo, Request, nearest
 from danqing_server.assets.references import ParsedReference, find_own, parse_references
 from danqing_server.assets.storage import Assets
 from danqing_server.codec import shorten
@@ -22,6 +22,11 @@ LONGEST_STRING = 64 * 1024
 
 UNKNOWN_PROVIDER = Message(
     key="unknown_provider", en="unknown provider; known: {known}", zh="未知的服务提供方；可用：{known}"
+)
+MISSPELT_PROVIDER = Message(
+    key="misspelt_provider",
+    en="unknown provider; did you mean {near}? known: {known}",
+    zh="未知的服务提供方；是否想写 {near}？可用：{known}",
 )
 UNKNOWN_TYPE = Message(
     key="unknown_type",
@@ -83,7 +88,8 @@ class Checker:
         provider = self.registry.find_provider(name)
         if provider is None:
             known = ", ".join(sorted(self.registry.providers)) or "-"
-            message = UNKNOWN_PROVIDER(known=known)
+            near = nearest(name, self.registry.providers)
+            message = UNKNOWN_PROVIDER(known=known) if near is None else MISSPELT_PROVIDER(near=near, known=known)
             raise InvalidSubmission([Problem(field="provider", message=message, value=shorten(name))])
         if submission.type not in provider.types:
             message = UNKNOWN_TYPE(provider=provider.name, known=", ".join(provider.types))

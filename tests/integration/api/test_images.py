@@ -56,6 +56,25 @@ class TestSubmission:
         assert reply.status == 400
         assert "one" in reply.json["details"][0]["message"]
 
+    async def test_u4_misspelt_model_and_provider_are_guessed(self, open_api: Open) -> None:
+        """U4: near misses of names that clients choose among."""
+        async with open_api(DANQING_DEFAULT_PROVIDER="volcengine", DANQING_DISABLED_PLUGINS="hello") as api:
+            reply = await api.ask("POST", TASK, json={**README, "model": "doubao-seedream-4-0-25082"})
+            assert "doubao-seedream-4-0-250828？" in reply.json["details"][0]["message"]
+            body = {"type": "image", "provider": "volcengin", "model": "m", "input": {}, "user_id": "u"}
+            reply = await api.ask("POST", "/api/v1/ai/tasks", json=body)
+            assert reply.json["details"][0]["code"] == "misspelt_provider"
+
+    async def test_u3_refused_origin_names_the_setting(self, api: Client) -> None:
+        """U3: whoever writes the page learns what to ask the operator for."""
+        reply = await api.ask("POST", TASK, json=README, headers={"Origin": "http://page.example"})
+        assert reply.status == 403
+        assert "DANQING_CORS_ORIGINS" in reply.json["message"]
+
+    async def test_u3_empty_body_is_called_empty(self, api: Client) -> None:
+        """U3: "line 1, column 1" of nothing helps nobody."""
+        assert (await api.ask("POST", TASK, data=b" ")).json["details"][0]["code"] == "empty_body"
+
     async def test_repeated_key_returns_the_same_task(self, api: Client) -> None:
         """And another request under it is refused."""
         headers = {"Idempotency-Key": "k1"}

@@ -214,4 +214,4 @@ class TestProblems:
         assert shortened(data_uri(bytes(9000))) == "data:image/png;base64,… (12022 characters)"
         assert shortened("https://u:pass@h.example/a.png?sig=abc#f") == "https://h.example/a.png"
         assert len(str(shortened("x" * 5000))) <= 81
-        assert shortened({"a": "secret"}) == "dict"
+        assert [shortened(value) for value in ({"a": "secret"}, 5)] == ["object", 5]
