@@ -196,11 +196,18 @@ class TaskRun:
             self.ledger.note_call(record)
         else:
             record = self._new_record(new_token(), indexes, fingerprint)
-            self.ledger.note_call(record)
-            await self.ledger.save()
+            await self._write_ahead(record)
             self._require_lease(record)
         self._open[record.id] = record
         return record
+
+    async def _write_ahead(self, record: CallRecord) -> None:
+        self.ledger.note_call(record)
+        try:
+            await self.ledger.save()
+        except BaseException:  # a cancellation too: whatever cut this short, nothing has left
+            self.ledger.note_call(record.changed(outcome=CallOutcome.UNSENT))
+            raise
 
     async def _require_allowance(self, indexes: tuple[int, ...]) -> None:
         if not await self.allowance.take(self.ledger, len(indexes) or 1):

@@ -10,6 +10,7 @@ import attrs
 
 from danqing_server.billing import cost_micro, to_buy
 from danqing_server.clock import Clock
+from danqing_server.errors import AttemptLost
 from danqing_server.models import Reserved, Task
 from danqing_server.queue.gates import Gates
 from danqing_server.store.spending import SpendStore
@@ -42,6 +43,10 @@ class SpendGuard:
         tomorrow = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
         await self.gates.hold(provider, (tomorrow - now).total_seconds(), "spend_limit")
         return False
+
+    async def free(self, provider: str, at: datetime, amount_micro: int) -> None:
+        """Undo a `reserve` that no task tells of."""
+        await self.spending.settle(provider, at, amount_micro, 0)
 
     async def settle(self, task: Task, reserved: Reserved) -> None:
         """Count what *task* cost since *reserved* was set aside; what may have been paid for counts as paid."""
@@ -92,11 +97,25 @@ class Allowance:
             await ledger.save()
 
     async def _reserve(self, ledger: Ledger, count: int) -> bool:
+        """Set aside and write down that it is, both or neither: a cancellation waits for that."""
+        reserving = asyncio.create_task(self._reserve_and_save(ledger, count))
+        try:
+            return await asyncio.shield(reserving)
+        except asyncio.CancelledError:
+            await asyncio.gather(reserving, return_exceptions=True)
+            raise
+
+    async def _reserve_and_save(self, ledger: Ledger, count: int) -> bool:
         task, price = ledger.task, ledger.task.price
         amount_micro = count * (price.amount_micro if price is not None else 0)
         before = task.reserved or Reserved(at=self.guard.clock.now(), amount_micro=0, before_micro=cost_micro(task))
         if not await self.guard.reserve(task.provider, before.at, amount_micro):
             return False
         ledger.note(reserved=attrs.evolve(before, amount_micro=before.amount_micro + amount_micro))
-        await ledger.save()
+        try:
+            await ledger.save()
+        except AttemptLost:  # the task does not say that it is set aside: nobody else would free it
+            ledger.note(reserved=task.reserved)
+            await self.guard.free(task.provider, before.at, amount_micro)
+            raise
         return True

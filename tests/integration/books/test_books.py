@@ -68,6 +68,9 @@ KNOWN = {
     "E5: billed, and no picture, and retried under a death": Story(
         (Submit(plan=(HTML, HELD)), Retry(), Crash()), 100
     ),
+    "E5: cancelled while the price is set aside": Story(
+        tuple(move for task in range(8) for move in (Submit(), Cancel(task))), 100, frozenset(range(1, 16, 2))
+    ),
     "E5: calls side by side settle": Story(
         (Submit(n=2, shape=Shape.ABREAST, plan=(Says(Answer.UNBILLED), Says(Answer.UNBILLED))),), 100
     ),
