@@ -57,8 +57,9 @@ class Kind:
 
     @property
     def waits_for_its_limit(self) -> bool:
-        """Whether nothing but the task's time limit ends it, as a rule."""
-        return self.usual_s == NO_END and self.provider == VOLCENGINE and self.course == "wait"
+        """Whether nothing but the task's time limit may end it."""
+        ends_late = self.frail or (self.usual_s == NO_END and self.provider == VOLCENGINE)
+        return ends_late and self.course == "wait"
 
 
 def _always(words: str) -> Callable[[random.Random], str]:
@@ -168,11 +169,14 @@ KINDS: Sequence[Kind] = (
 )
 
 
-IMPATIENT = tuple(
-    attrs.evolve(kind, course="cancel") if kind.usual_s >= ALL_TRIES_S and kind.provider != CAPPED else kind
-    for kind in KINDS
-)
-"""The same kinds, but that nobody waits for what takes minutes: for a short run."""
+def _impatient(kind: Kind) -> Kind:
+    if kind.provider != CAPPED and (kind.waits_for_its_limit or kind.usual_s >= ALL_TRIES_S):
+        return attrs.evolve(kind, course="cancel")
+    return attrs.evolve(kind, words=_seconds("link-slow", 1, 3)) if kind.name == "slow link" else kind
+
+
+IMPATIENT = tuple(map(_impatient, KINDS))
+"""The same kinds, but that nobody waits for what takes long: for a short run."""
 
 
 def draw_kind(random_: random.Random, kinds: Sequence[Kind] = KINDS) -> Kind:
