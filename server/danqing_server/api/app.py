@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from socket import IPPROTO_TCP, TCP_NOTSENT_LOWAT, socket
 from types import SimpleNamespace
 from typing import Any
@@ -31,6 +32,7 @@ REQUEST_TIMEOUT_S = 20  # for a whole head
 RESPONSE_TIMEOUT_S = 60
 BODY_STEP_S = 15.0  # 17 KiB/s
 UNREAD_S = 30.0  # until an answer that nobody reads is given up
+LARGEST_NUMBER_OF_CONNECTIONS = 100_000
 LISTEN_BACKLOG = 4096  # the supervisor's; Sanic's own default would lower it
 
 
@@ -96,6 +98,7 @@ def _shared(settings: Settings) -> SimpleNamespace:
         gatekeeper=Gatekeeper(KeyRing.holding(settings.api_keys)),
         hosts=Hosts.of(settings),
         origins=Origins.of(settings),
+        most_connections=_most_connections(),
         downloads=Downloads(settings.max_downloads),
         body_budget=_body_budget(settings),
         health=health.new_round(),
@@ -110,3 +113,9 @@ def _body_budget(settings: Settings) -> BodyBudget:
     """Return the bound on bodies: half of it for one caller, and at least one body of the largest size."""
     half = settings.max_body_bytes_in_flight // 2
     return BodyBudget(settings.max_body_bytes_in_flight, max(half, _largest_body_bytes(settings)))
+
+
+def _most_connections() -> int:
+    """Return how many clients may be connected: what the system lets us open, less what we need ourselves."""
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return LARGEST_NUMBER_OF_CONNECTIONS if most == resource.RLIM_INFINITY else most * 3 // 4

@@ -155,7 +155,25 @@ class Connection(HttpProtocol):
         self._http = None  # Sanic sets it a moment later
         self.replays: Replays = self.app.ctx.services.replays
         super().connection_made(transport)  # type: ignore[no-untyped-call]  # Sanic's own has no annotations
+        if len(self.connections) > self.app.ctx.most_connections:
+            self._make_room()
         self.near = self.conn_info is not None and is_near(self.conn_info.client_ip)
+
+    def _make_room(self) -> None:
+        """Hang up on one that waits for its client, any of them; on the new one when all are at work.
+
+        Whoever opens thousands has most of them, so that it is mostly one of theirs.
+        """
+        waiting = (each for each in self.connections if each is not self and each.waits_for_its_client)
+        next(waiting, self).close()
+
+    @property
+    def waits_for_its_client(self) -> bool:
+        """Whether no whole request is here."""
+        http, transport = self._http, self.transport
+        if http is None or transport is None or transport.is_closing():
+            return False
+        return http.stage in (Stage.IDLE, Stage.REQUEST)
 
     def send(self, data: bytes) -> Coroutine[Any, Any, None]:
         """Write *data* once the client has read enough of what was written before. Raises RequestCancelled."""

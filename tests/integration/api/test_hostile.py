@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+import aiohttp
 import pytest
 
 from danqing_plugins import Source
@@ -210,6 +211,19 @@ class TestRequests:
         async with asyncio.timeout(10):
             answer = await trickle(api, b"GET /health HTTP/1.1\r\nHost: localhost\r\n", b"X")
         assert answer.startswith(b"HTTP/1.1 408")
+
+    async def test_idle_connections_are_bounded(self, api: Client) -> None:
+        """E14: whoever opens many finds some of them closed, and others are answered."""
+        api.app.ctx.most_connections = 20
+        idle = [await asyncio.open_connection("127.0.0.1", api.port) for _ in range(60)]
+        for _, writer in idle[::2]:
+            writer.write(b"GET / HT")
+        for _ in range(20):
+            async with aiohttp.ClientSession() as session, session.get(f"{api.base}/docs") as answer:
+                assert answer.status == 200
+        assert len(api.server.connections) <= 21
+        for _, writer in idle:
+            writer.close()
 
     async def test_client_that_never_reads_is_let_go(self, api: Client) -> None:
         """E7: requests one after another whose answers nobody takes end with the connection."""
