@@ -12,6 +12,7 @@ from danqing_plugins import (
     ConfigurationError,
     InvalidRequest,
     Job,
+    Message,
     ModelInfo,
     PluginContext,
     Prepared,
@@ -33,6 +34,12 @@ PRICE = Price(amount_micro=10_000, currency="CNY")
 
 # Settings of plugins begin with DANQING_PLUGIN_: the server then knows that they are none of its own.
 WORK_VARIABLE = "DANQING_PLUGIN_HELLO_WORK_S"
+
+# Each client reads these in its own language; a plain string would be shown as it is.
+UNKNOWN = Message(key="unknown_parameter", en="is not known", zh="未知参数")
+REQUIRED = Message(key="required", en="is required", zh="必填")
+ONE_OF = Message(key="not_among", en="must be one of {allowed}", zh="只能是：{allowed}")
+COUNT = Message(key="count_out_of_range", en="must be 1 to {most}", zh="必须在 1 到 {most} 之间")
 
 PARAMETERS: dict[str, Any] = {
     "type": "object",
@@ -67,17 +74,15 @@ class HelloProvider(Provider):
         model = self.find_model(request)
         asked = {"size": "small", "n": 1, **request.input}
         problems = [
-            Problem(field=name, message="is not known", value=asked[name])
+            Problem(field=name, message=UNKNOWN(), value=asked[name])
             for name in asked.keys() - {"prompt", "size", "n"}
         ]
         if not isinstance(asked.get("prompt"), str) or not asked["prompt"].strip():
-            problems.append(Problem(field="prompt", message="is required"))
+            problems.append(Problem(field="prompt", message=REQUIRED()))
         if asked["size"] not in SIZES:
-            problems.append(
-                Problem(field="size", message=f"must be one of {', '.join(SIZES)}", value=asked["size"])
-            )
+            problems.append(Problem(field="size", message=ONE_OF(allowed=", ".join(SIZES)), value=asked["size"]))
         if type(asked["n"]) is not int or not 1 <= asked["n"] <= MOST_PICTURES:
-            problems.append(Problem(field="n", message=f"must be 1 to {MOST_PICTURES}", value=asked["n"]))
+            problems.append(Problem(field="n", message=COUNT(most=MOST_PICTURES), value=asked["n"]))
         if problems:
             raise InvalidRequest("the request is wrong", problems=problems)
         return Prepared(model=model.id, input=asked, images=asked["n"], price=PRICE)
