@@ -111,8 +111,7 @@ def _judge_end(verdict: Verdict, task: Submission, faults: FaultLog) -> None:
     indexes = [image["index"] for image in images]
     if len(set(indexes)) < len(indexes) or len(indexes) > task.images:
         verdict.break_promise(task, "delivered twice", f"pictures {indexes} of {task.images}")
-    lost = not may_fail(task, faults) and not _is_poison(task, faults)
-    if lost and (hidden := _paid_and_hidden(task)):
+    if not may_fail(task, faults) and (hidden := _paid_and_hidden(task)):
         verdict.break_promise(task, "lost", f"pictures {hidden} are delivered, and not shown", len(hidden))
     if task.status == "cancelled" and not (task.tries("cancel") or task.withdrawn):
         verdict.break_promise(task, "lost", f"cancelled: {_error_of(task)}")
