@@ -36,6 +36,8 @@ INCOMPLETE = Message(
 NOTHING_MADE = Message(key="nothing_made", en="the provider made no picture", zh="服务提供方没有生成图片")
 
 MOST_LEASES_LOST = 3
+MOST_LEASES_LOST_FETCHING = 10
+"""For a task that only fetches pictures that are paid for: its user's, unless they kill whoever looks at them."""
 LEASE_IN_DOUBT = "lease_in_doubt"
 REFERENCE_UNAVAILABLE = "reference_unavailable"
 NO_FURTHER_CALL = "no_further_call"
@@ -162,7 +164,8 @@ def _exhausted(task: Task, failure: Failure, policy: Policy) -> TaskError | None
     if failure.kind in _AMBIGUOUS and not may_go_on(task, policy.on_ambiguous):
         return attrs.evolve(failure.error, code="outcome_unknown", billed=Billed.UNKNOWN, retryable=True)
     if failure.kind is FailureKind.WORKER_LOST:
-        return failure.error if task.leases_lost + 1 >= MOST_LEASES_LOST else None
+        most = MOST_LEASES_LOST_FETCHING if _is_on_its_way(task) else MOST_LEASES_LOST
+        return failure.error if task.leases_lost + 1 >= most else None
     if failure.kind is FailureKind.STORAGE:  # paid for, and trying again costs nothing: only the deadline ends it
         return None
     return failure.error if failure.counts and task.failures + 1 >= policy.max_attempts else None
@@ -170,7 +173,9 @@ def _exhausted(task: Task, failure: Failure, policy: Policy) -> TaskError | None
 
 def _again(task: Task, failure: Failure, policy: Policy, now: datetime) -> Again:
     if failure.kind is FailureKind.WORKER_LOST:
-        return Again(error=failure.error, leases_lost=1)
+        pause_s = policy.backoff_s(task.leases_lost - 1) if task.leases_lost else 0.0
+        run_at = now + timedelta(seconds=pause_s) if pause_s else None
+        return Again(error=failure.error, run_at=run_at, leases_lost=1)
     if failure.kind is FailureKind.GIVEN_BACK:
         return Again(error=failure.error)
     delay_s = policy.backoff_s(task.failures)

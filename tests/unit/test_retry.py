@@ -209,6 +209,19 @@ class TestAmbiguity:
 
 
 class TestLostWorkers:
+    def test_paid_pictures_outlive_more_deaths(self) -> None:
+        """What only fetches is given up after ten, later each time; its link stays for its user's retry."""
+        links = {"0": an_output(0, OutputState.SOURCED)}
+        for lost in (2, 8):
+            decision = decide(
+                a_task(leases_lost=lost, outputs=links), a_failure(FailureKind.WORKER_LOST), POLICY, NOW
+            )
+            assert isinstance(decision, Again)
+            assert decision.run_at is not None
+        last = decide(a_task(leases_lost=9, outputs=links), a_failure(FailureKind.WORKER_LOST), POLICY, NOW)
+        assert isinstance(last, Finish)
+        assert last.outputs[0].source_url == links["0"].source_url
+
     def test_three_deaths_before_a_call_are_poison(self) -> None:
         """A task that kills its workers is ended."""
         assert isinstance(decide(a_task(leases_lost=1), a_failure(FailureKind.WORKER_LOST), POLICY, NOW), Again)

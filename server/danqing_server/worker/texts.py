@@ -47,8 +47,8 @@ DIED_IN_CALL = Message(
 )
 DIED_BEFORE_CALLS = Message(
     key="died_before_calls",
-    en="the processes that carried it out died, each before a call was sent",
-    zh="执行任务的进程多次异常退出，每次都在发出调用之前",
+    en="the processes that carried it out died, none of them during a call",
+    zh="执行任务的进程多次异常退出，均不在调用期间",
 )
 NOTHING_DELIVERED = Message(
     key="nothing_delivered",
