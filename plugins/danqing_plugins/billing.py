@@ -90,6 +90,9 @@ class Cost:
         return self.certain + self.possible
 
 
+NOTHING = Cost(0, 0)
+
+
 @attrs.frozen(kw_only=True)
 class Books:
     """The paid calls of one task.
@@ -105,9 +108,13 @@ class Books:
     @property
     def cost(self) -> Cost:
         """What was paid. A picture at hand was: one of the calls that may have brought it is then certain."""
+        if not self.calls:
+            return NOTHING
         if not self.pictures:
             outcomes = Counter(call.outcome for call in self.calls)
             return Cost(outcomes[_CERTAIN], sum(outcomes[outcome] for outcome in _POSSIBLE))
+        if len(self.calls) == 1 and self.calls[0].outcome is _CERTAIN:  # most tasks
+            return Cost(len(self.calls[0].indexes), 0)
         certain = self._per_picture(_CERTAIN)
         possible = self._per_picture(*_POSSIBLE)
         proved = sum(1 for index in self.at_hand if possible[index] and not certain[index])

@@ -31,13 +31,15 @@ STANDING = (CallOutcome.OPEN, CallOutcome.UNKNOWN, CallOutcome.DELIVERED)
 
 def books_of(task: Task) -> Books:
     """Return the books of *task*."""
-    outputs = [*task.outputs.values(), *task.late.values()]
+    outputs = (*task.outputs.values(), *task.late.values()) if task.calls else ()
     at_hand = {output.index for output in outputs if output.state in _AT_HAND or output.source_url is not None}
     return Books(calls=tuple(task.calls.values()), pictures=task.images, at_hand=at_hand)
 
 
 def billed_of(task: Task) -> Billed:
     """Say whether any call of *task* was charged for; one that is under way is not known yet."""
+    if not task.calls:
+        return Billed.UNKNOWN if _is_announced(task) else Billed.NO
     billed = books_of(task).billed
     return Billed.UNKNOWN if billed is Billed.NO and under_way(task) else billed
 
@@ -71,13 +73,15 @@ def under_way(task: Task) -> tuple[CallRecord, ...]:
     The start of a task with a single call is that call's write-ahead: it counts as open until its record says
     otherwise.
     """
+    announced = announced_call(task)
+    if not task.calls:
+        return () if announced is None else (announced,)
     missing = set(task.missing)
     found = [
         call
         for call in task.calls.values()
         if call.outcome is CallOutcome.OPEN and (missing & set(call.indexes) or not call.indexes)
     ]
-    announced = announced_call(task)
     return tuple(found) if announced is None else (*found, announced)
 
 
@@ -87,11 +91,16 @@ def announced_call(task: Task) -> CallRecord | None:
     Its id is the attempt's. Nothing is announced where an order that is still open will bring what is missing.
     """
     attempt = task.attempt
-    if attempt is None or not task.single_call or attempt.id in task.calls or not to_buy(task):
+    if attempt is None or not _is_announced(task):
         return None
     return CallRecord(
         id=attempt.id, attempt=task.attempts, indexes=task.missing, fingerprint="", sent_at=attempt.started_at
     )
+
+
+def _is_announced(task: Task) -> bool:
+    attempt = task.attempt
+    return attempt is not None and task.single_call and attempt.id not in task.calls and to_buy(task) > 0
 
 
 def cut_calls(task: Task) -> tuple[CallRecord, ...]:
@@ -104,7 +113,7 @@ def to_buy(task: Task) -> int:
     orders = _standing_orders(task)
     if not task.images:
         return 0 if orders else 1
-    return len(_unordered(task, orders))
+    return len(_unordered(task, orders)) if orders else len(task.missing)
 
 
 def may_go_on(task: Task, on_ambiguous: str) -> bool:
@@ -117,6 +126,8 @@ def may_go_on(task: Task, on_ambiguous: str) -> bool:
 
 
 def _standing_orders(task: Task) -> list[CallRecord]:
+    if not task.calls:
+        return []
     return [call for call in task.calls.values() if call.resumable and call.outcome in STANDING]
 
 

@@ -82,8 +82,8 @@ def _require_consistent(paths: Sequence[str]) -> None:
     if len(known) < len(paths):
         raise ValueError(f"a path stands twice: {sorted({path for path in paths if paths.count(path) > 1})}")
     for path in paths:
-        inside = path.rpartition(".")[0]
-        while inside:
-            if inside in known:
-                raise ValueError(f"{path} lies inside {inside}")
-            inside = inside.rpartition(".")[0]
+        end = path.find(".")
+        while end >= 0:
+            if path[:end] in known:
+                raise ValueError(f"{path} lies inside {path[:end]}")
+            end = path.find(".", end + 1)
