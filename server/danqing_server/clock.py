@@ -25,6 +25,7 @@ def from_ms(milliseconds: int) -> datetime:
 
 SETTLED_S = 900.0
 STEP_S = 1.0
+LOOK_EVERY_S = 1.0
 
 
 @attrs.define(eq=False)
@@ -39,13 +40,22 @@ class SteadyTime:
     monotonic_s: Callable[[], float] = time.monotonic
     _offset_s: float = attrs.field(init=False)
     _stepped_since_s: float | None = attrs.field(default=None, init=False)
+    _looked_at_s: float = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._offset_s = self.wall_s() - self.monotonic_s()
+        self._looked_at_s = self.monotonic_s()
+        self._offset_s = self.wall_s() - self._looked_at_s
 
     def __call__(self) -> float:
         """Return the time."""
         passed_s = self.monotonic_s()
+        if passed_s - self._looked_at_s >= LOOK_EVERY_S:
+            self._look(passed_s)
+        return passed_s + self._offset_s
+
+    def _look(self, passed_s: float) -> None:
+        """Compare with the wall, which costs as much as telling the time."""
+        self._looked_at_s = passed_s
         offset_s = self.wall_s() - passed_s
         if abs(offset_s - self._offset_s) < STEP_S:
             self._stepped_since_s = None
@@ -53,7 +63,6 @@ class SteadyTime:
             self._stepped_since_s = passed_s
         elif passed_s - self._stepped_since_s >= SETTLED_S:
             self._offset_s, self._stepped_since_s = offset_s, None
-        return passed_s + self._offset_s
 
 
 @attrs.frozen

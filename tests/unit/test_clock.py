@@ -41,6 +41,7 @@ class TestSteadyTime:
         hands = Hands()
         time = steady_time(hands)
         hands.wall += 3600.0
+        hands.pass_s(1.0)
         time()
         hands.pass_s(899.0)
         assert time() == hands.wall - 3600.0
@@ -53,6 +54,7 @@ class TestSteadyTime:
         time = steady_time(hands)
         for step_s in (3600.0, -3600.0, 3600.0):
             hands.wall += step_s
+            hands.pass_s(1.0)
             time()
-            hands.pass_s(600.0)
+            hands.pass_s(599.0)
         assert time() == hands.wall - 3600.0

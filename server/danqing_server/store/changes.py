@@ -81,7 +81,7 @@ def _require_consistent(paths: Sequence[str]) -> None:
     known = set(paths)
     if len(known) < len(paths):
         raise ValueError(f"a path stands twice: {sorted({path for path in paths if paths.count(path) > 1})}")
-    for path in paths:
+    for path in [path for path in paths if "." in path]:
         end = path.find(".")
         while end >= 0:
             if path[:end] in known:
