@@ -26,7 +26,7 @@ def full(folder: Path) -> None:
 
 
 class TestDisk:
-    """Issue 10, item 1: told apart in one table, by what the real system calls say."""
+    """Told apart in one table, by what the real system calls say."""
 
     @pytest.mark.parametrize(
         ("operation", "permanent"),
