@@ -13,7 +13,7 @@ from danqing_server.retry import Again, Decision, Failure, FailureKind
 from danqing_server.worker.telling import entry_of, event_of
 from danqing_server.worker.tools import Tools
 
-__all__ = ["follow", "report", "settle_lost", "settle_spending"]
+__all__ = ["follow", "report", "settle_spending", "tell_plugins"]
 
 RATE_LIMITED_PAUSE_S = 2.0
 
@@ -66,7 +66,7 @@ async def follow(tools: Tools, task: Task, decision: Decision) -> None:
     await settle_spending(tools, task)
     await _tell_queue(tools, task, decision)
     if tools.registry.has_listeners:
-        _tell_plugins(tools, task, decision)
+        tell_plugins(tools, task, decision)
 
 
 async def _tell_queue(tools: Tools, task: Task, decision: Decision) -> None:
@@ -83,28 +83,22 @@ async def _tell_queue(tools: Tools, task: Task, decision: Decision) -> None:
         log.warning("queue_not_told", task_id=task.id, reason=str(error))
 
 
-async def settle_spending(tools: Tools, task: Task) -> None:
-    """Replace what the attempt set aside by what the task has cost since."""
+async def settle_spending(tools: Tools, task: Task, *, lost: bool = False) -> None:
+    """Replace what the attempt set aside by what the task has cost since.
+
+    *lost*: the task is in other hands, which may have done so.
+    """
     if task.reserved is None:
         return
     try:
-        await tools.guard.settle(task, task.reserved)
-    except StoreUnavailable as error:
-        log.warning("spending_not_settled", task_id=task.id, reason=str(error))
-
-
-async def settle_lost(tools: Tools, task: Task) -> None:
-    """Do that for an attempt that lost its task, unless whoever has it did."""
-    if task.reserved is None:
-        return
-    try:
-        if await tools.store.take_reserved(task.id):
+        if not lost or await tools.store.take_reserved(task.id):
             await tools.guard.settle(task, task.reserved)
     except StoreUnavailable as error:
         log.warning("spending_not_settled", task_id=task.id, reason=str(error))
 
 
-def _tell_plugins(tools: Tools, task: Task, decision: Decision) -> None:
+def tell_plugins(tools: Tools, task: Task, decision: Decision) -> None:
+    """Tell those who listen what followed an attempt."""
     error = decision.error
     if isinstance(decision, Again):
         kind = TaskEventKind.RETRYING

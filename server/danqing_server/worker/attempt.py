@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from danqing_plugins import AccountProblem, Job, PluginError, Result
-from danqing_server.billing import announced_call, billed_of, under_way
+from danqing_server.billing import announced_call, under_way
 from danqing_server.codec import storable
 from danqing_server.errors import AttemptLost, DanqingError, ServiceUnavailable, StoreUnavailable
 from danqing_server.log import Logger, get_logger
@@ -251,11 +251,12 @@ class Execution:
     async def _leave(self) -> None:
         """End an attempt whose task is no longer ours; a call open at a cancellation is settled all the same."""
         self._logger.info("attempt_lost")
-        settle = aftermath.settle_lost
+        lost = True
         try:
             if self.ledger.late or await self.ledger.has_become_late():
-                await self._leave_late()
-                settle = aftermath.settle_spending
+                self._unsend_announced()
+                await self.ledger.leave_late(self.tools.clock.now())
+                lost = False
             else:
                 await self._note_late_answers()
         except AttemptLost:
@@ -263,17 +264,8 @@ class Execution:
         except StoreUnavailable as refusal:
             reason = str(refusal)
             self._logger.error("late_result_refused", reason=reason)  # noqa: TRY400 — the driver's text may quote it
-        await settle(self.tools, self.ledger.task)
+        await aftermath.settle_spending(self.tools, self.ledger.task, lost=lost)
         await self._let_go()
-
-    async def _leave_late(self) -> None:
-        """Write down what became of the calls of a cancelled task, and let go of it. Raises AttemptLost."""
-        now = self.tools.clock.now()
-        self._unsend_announced()
-        self.ledger.late = True
-        self.ledger.close_calls(now)
-        self.ledger.give_up_orders(now)
-        await self.ledger.leave_late(billed_of(self.ledger.task))
 
     async def _note_late_answers(self) -> None:
         """Others were told that our calls' outcome is unknown; it is known now."""

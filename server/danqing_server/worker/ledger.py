@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
+from danqing_server.billing import billed_of
 from danqing_server.codec import value_of
 from danqing_server.errors import AttemptLost
 from danqing_server.models import Billed, CallOutcome, CallRecord, Output, OutputState, Task
@@ -116,9 +117,12 @@ class Ledger:
         if sets or unsets:
             await self.insist(partial(self.store.amend_late, self.task, sets, unsets))
 
-    async def leave_late(self, billed: Billed) -> None:
-        """Write down what is left to say of a cancelled task's call, and let go of the task. Raises AttemptLost."""
-        sets = {**_as_late(self.sets), "error.billed": billed.value}
+    async def leave_late(self, now: datetime) -> None:
+        """Settle the calls of a cancelled task, write that down, and let go of the task. Raises AttemptLost."""
+        self.late = True
+        self.close_calls(now)
+        self.give_up_orders(now)
+        sets = {**_as_late(self.sets), "error.billed": billed_of(self.task).value}
         await self._write_late(sets, ["attempt", "late_attempt", "reserved"])
         self._unsaved = {}
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from danqing_plugins import TaskEventKind
-from danqing_server.billing import billed_of, cut_calls
+from danqing_server.billing import cut_calls
 from danqing_server.errors import AttemptLost, StoreUnavailable, Unreadable
 from danqing_server.log import get_logger
 from danqing_server.models import CallOutcome, Status, Task, TaskError
 from danqing_server.retry import Decision, Failure, FailureKind, Finish
 from danqing_server.worker import texts
-from danqing_server.worker.aftermath import settle_spending
+from danqing_server.worker.aftermath import settle_spending, tell_plugins
 from danqing_server.worker.ending import Ending
 from danqing_server.worker.failures import Interruption, interruption_of
 from danqing_server.worker.ledger import Ledger
-from danqing_server.worker.telling import entry_of, event_of
+from danqing_server.worker.telling import entry_of
 from danqing_server.worker.tools import Tools
 
 __all__ = ["end_overdue", "take_over"]
@@ -69,11 +68,8 @@ def _close_cut_calls(ledger: Ledger, tools: Tools) -> None:
 
 async def _let_go(ledger: Ledger, tools: Tools) -> bool:
     """Settle the calls of a cancelled task whose process is gone."""
-    ledger.late = True
-    ledger.close_calls(tools.clock.now())
-    ledger.give_up_orders(tools.clock.now())
     try:
-        await ledger.leave_late(billed_of(ledger.task))
+        await ledger.leave_late(tools.clock.now())
     except AttemptLost:
         return False
     await settle_spending(tools, ledger.task)
@@ -92,8 +88,7 @@ async def _follow(task: Task, decision: Decision, tools: Tools) -> None:
         await tools.queue.remove(task.provider, task.id)
     else:
         await tools.queue.acknowledge(task.provider, attempt.worker, task.id)
-    kind = TaskEventKind.COMPLETED if decision.status is Status.COMPLETED else TaskEventKind.FAILED
-    tools.registry.tell(event_of(task, kind, decision.error.code if decision.error else None))
+    tell_plugins(tools, task, decision)
 
 
 def _failure(call_was_open: bool) -> Failure:
