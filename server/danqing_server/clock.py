@@ -25,44 +25,44 @@ def from_ms(milliseconds: int) -> datetime:
 
 SETTLED_S = 900.0
 STEP_S = 1.0
-LOOK_EVERY_S = 1.0
 
 
 @attrs.define(eq=False)
 class SteadyTime:
-    """The wall clock without its steps: seconds since 1970 that go on as the monotonic clock does.
+    """The time all processes share, seconds since 1970: another clock's, told once and carried on by our own.
 
-    A clock that is set by an hour would end tasks whose deadline is an hour away. What the wall says is taken over
-    after a quarter of an hour in which it stayed: then it is right, and whatever ran at the step is over.
+    Until `hear` it is what the wall says. From the first time heard on it goes on as the monotonic clock does:
+    neither this machine's wall, nor one that is set while tasks run, can end what has an hour left. What is told
+    differently from then on is followed at once when it is less than a second (clocks drift), else after it stayed
+    for a quarter of an hour: then it is right, and whatever ran at the step is over.
     """
 
     wall_s: Callable[[], float] = time.time
     monotonic_s: Callable[[], float] = time.monotonic
     _offset_s: float = attrs.field(init=False)
+    _heard: bool = attrs.field(default=False, init=False)
     _stepped_since_s: float | None = attrs.field(default=None, init=False)
-    _looked_at_s: float = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._looked_at_s = self.monotonic_s()
-        self._offset_s = self.wall_s() - self._looked_at_s
+        self._offset_s = self.wall_s() - self.monotonic_s()
 
     def __call__(self) -> float:
         """Return the time."""
-        passed_s = self.monotonic_s()
-        if passed_s - self._looked_at_s >= LOOK_EVERY_S:
-            self._look(passed_s)
-        return passed_s + self._offset_s
+        return self.monotonic_s() + self._offset_s
 
-    def _look(self, passed_s: float) -> None:
-        """Compare with the wall, which costs as much as telling the time."""
-        self._looked_at_s = passed_s
-        offset_s = self.wall_s() - passed_s
-        if abs(offset_s - self._offset_s) < STEP_S:
-            self._stepped_since_s = None
+    def hear(self, said_s: float) -> None:
+        """Compare with *said_s*, which is what the shared clock says at this moment."""
+        passed_s = self.monotonic_s()
+        offset_s = said_s - passed_s
+        if not self._heard or abs(offset_s - self._offset_s) < STEP_S:
+            self._follow(offset_s)
         elif self._stepped_since_s is None:
             self._stepped_since_s = passed_s
         elif passed_s - self._stepped_since_s >= SETTLED_S:
-            self._offset_s, self._stepped_since_s = offset_s, None
+            self._follow(offset_s)
+
+    def _follow(self, offset_s: float) -> None:
+        self._heard, self._offset_s, self._stepped_since_s = True, offset_s, None
 
 
 @attrs.frozen

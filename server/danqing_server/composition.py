@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 import aiohttp
 import attrs
@@ -37,6 +38,7 @@ from danqing_server.store.keys import KeyStore
 from danqing_server.store.leases import Lease, WorkerStore
 from danqing_server.store.spending import SpendStore
 from danqing_server.store.tasks import TaskStore
+from danqing_server.store.time import LISTEN_EVERY_S, listen
 from danqing_server.store.users import UserStore
 from danqing_server.submission.admission import Submissions
 from danqing_server.submission.checking import Checker
@@ -89,11 +91,15 @@ class Process:
 
     services: Services
     workers: Workers | None
+    listen_to_time: Callable[[], Awaitable[None]]
     _loops: list[Supervised] = attrs.field(factory=list, init=False)
 
     def start(self) -> None:
         """Begin to work."""
-        self._loops = [Supervised("changes", self._hear_of_changes)]
+        self._loops = [
+            Supervised("changes", self._hear_of_changes),
+            Supervised("time", every(LISTEN_EVERY_S, self.listen_to_time)),
+        ]
         if self.workers is not None:
             self.workers.start()
             janitor = self.workers.janitor
@@ -139,8 +145,12 @@ async def open_process(
     clock: Clock | None = None,
     link_patience: LinkPatience | None = None,
 ) -> AsyncIterator[Process]:
-    """Open everything one process needs, and close it in reverse. Nothing works before `Process.start`."""
-    clock = clock or Clock(wall_s=SteadyTime())
+    """Open everything one process needs, and close it in reverse. Nothing works before `Process.start`.
+
+    *clock* is for those who turn its hands; without it the time is MongoDB's.
+    """
+    time = SteadyTime()
+    clock = clock or Clock(wall_s=time)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(connect(settings))
         redis = await stack.enter_async_context(
@@ -157,13 +167,15 @@ async def open_process(
         assets = await stack.enter_async_context(open_assets(settings, session, results=results))
         queue = Queue(redis)
         await _look_for_redis(queue, settings)
+        listening = partial(listen, database, time)
         services = await _services(settings, registry, clock, database, queue, Gates(redis, queue), assets)
+        await listening()
         await registry.start()
         stack.push_async_callback(registry.stop)
         workers = None
         if settings.runs_workers:
             workers = _workers(services, database, session, guarded, link_patience or LinkPatience())
-        process = Process(services=services, workers=workers)
+        process = Process(services=services, workers=workers, listen_to_time=listening)
         services.checks["workers" if workers else "loops"] = process.check
         yield process
         await services.submissions.drain()
