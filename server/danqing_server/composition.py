@@ -19,19 +19,21 @@ from danqing_server.assets.results import ResultSessions, results_session
 from danqing_server.assets.storage import Assets, open_assets
 from danqing_server.clock import Clock, SteadyTime
 from danqing_server.codec import dump_json
-from danqing_server.control import Control
+from danqing_server.desk.admission import Submissions
+from danqing_server.desk.checking import Checker
+from danqing_server.desk.control import Control
+from danqing_server.desk.forecast import Forecast
+from danqing_server.desk.intake import Intake
+from danqing_server.desk.limits import QueueLimits
+from danqing_server.desk.recent import RecentTasks
 from danqing_server.errors import DanqingError, ServiceUnavailable
-from danqing_server.forecast import Forecast
-from danqing_server.janitor import OVERDUE_EVERY_S, SWEEP_EVERY_S, WATCH_EVERY_S, Janitor
+from danqing_server.life.decision import Policy
 from danqing_server.log import get_logger
 from danqing_server.loops import Supervised, every
-from danqing_server.pool import Pool
 from danqing_server.queue.connection import connect as connect_redis
 from danqing_server.queue.gates import Gates
 from danqing_server.queue.lanes import Queue
-from danqing_server.recent import RecentTasks
 from danqing_server.registry import Registry
-from danqing_server.retry import Policy
 from danqing_server.settings import Settings
 from danqing_server.store.client import Database, connect
 from danqing_server.store.keys import KeyStore
@@ -40,12 +42,10 @@ from danqing_server.store.spending import SpendStore
 from danqing_server.store.tasks import TaskStore
 from danqing_server.store.time import LISTEN_EVERY_S, listen
 from danqing_server.store.users import UserStore
-from danqing_server.submission.admission import Submissions
-from danqing_server.submission.checking import Checker
-from danqing_server.submission.intake import Intake
-from danqing_server.submission.limits import QueueLimits
 from danqing_server.worker.insisting import Insisting
+from danqing_server.worker.janitor import OVERDUE_EVERY_S, SWEEP_EVERY_S, WATCH_EVERY_S, Janitor
 from danqing_server.worker.keeping import LinkPatience
+from danqing_server.worker.pool import Pool
 from danqing_server.worker.spending import SpendGuard
 from danqing_server.worker.tools import Tools
 

@@ -11,11 +11,11 @@ import attrs
 
 from danqing_server.clock import Clock
 from danqing_server.errors import StoreUnavailable
-from danqing_server.lane import TROUBLE_AFTER_S, Lane
+from danqing_server.life.telling import entry_of
 from danqing_server.models import Attempt, Status, Task
 from danqing_server.store.changes import Change
 from danqing_server.store.tasks import TaskStore
-from danqing_server.worker.telling import entry_of
+from danqing_server.worker.lane import TROUBLE_AFTER_S, Lane
 from tests.support.providers import ScriptedProvider
 from tests.support.system import MakeSettings, System, running_system, until
 

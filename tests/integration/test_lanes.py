@@ -14,13 +14,13 @@ import pytest
 from danqing_plugins import AccountProblem, Job, RateLimited, Run, Unavailable
 from danqing_server.clock import Clock
 from danqing_server.errors import Overloaded
-from danqing_server.janitor import START, SWEEP_MIN_AGE_MS
+from danqing_server.life.telling import entry_of
 from danqing_server.models import CallOutcome, CallRecord, Output, OutputState, Priority, Status
 from danqing_server.queue.connection import connect
 from danqing_server.queue.entries import Entry, Rates
 from danqing_server.queue.gates import Gates, Report
 from danqing_server.queue.lanes import Queue
-from danqing_server.worker.telling import entry_of
+from danqing_server.worker.janitor import START, SWEEP_MIN_AGE_MS
 from tests.support.lanes import pass_time
 from tests.support.providers import ScriptedProvider, deliver_all
 from tests.support.system import MakeSettings, running_system, until

@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from danqing_plugins import ContentRejected, Job, OutcomeUnknown, Result, Run, Source
+from danqing_server.desk.request import Repeat
 from danqing_server.errors import Conflict
 from danqing_server.models import Billed, CallOutcome, Status, Task, TaskError
 from danqing_server.settings import Settings
 from danqing_server.store import transitions
-from danqing_server.submission.request import Repeat
 from danqing_server.worker.takeover import end_overdue
 from tests.support.providers import ScriptedProvider, picture
 from tests.support.scripts import Held, Ledger, LinkHost, link_host, provider_of, raising, with_bytes, with_link

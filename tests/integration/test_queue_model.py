@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from danqing_server.clock import Clock
-from danqing_server.janitor import START
+from danqing_server.life.telling import entry_of
 from danqing_server.models import WAITING, Attempt, Priority, Status, Task, TaskError
 from danqing_server.queue.connection import connect as connect_redis
 from danqing_server.queue.entries import Entry
@@ -26,7 +26,7 @@ from danqing_server.queue.lanes import Queue
 from danqing_server.store import transitions
 from danqing_server.store.client import connect
 from danqing_server.store.tasks import TaskStore
-from danqing_server.worker.telling import entry_of
+from danqing_server.worker.janitor import START
 from tests.support.servers import RunningServer, run_redis
 from tests.support.system import settings_for
 

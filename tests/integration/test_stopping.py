@@ -11,12 +11,12 @@ from danqing_plugins import Job, Run, Source
 from danqing_server.clock import Clock
 from danqing_server.composition import open_process
 from danqing_server.errors import StoreUnavailable
-from danqing_server.janitor import Janitor
 from danqing_server.models import Attempt, CallOutcome, CallRecord, Status
 from danqing_server.registry import load_registry
 from danqing_server.store.client import connect
 from danqing_server.store.leases import WorkerStore
 from danqing_server.store.tasks import TaskStore
+from danqing_server.worker.janitor import Janitor
 from danqing_server.worker.takeover import take_over
 from tests.support.providers import ScriptedProvider, deliver_all, picture
 from tests.support.proxy import running_proxy

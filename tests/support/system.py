@@ -13,10 +13,10 @@ import attrs
 from danqing_plugins import Provider
 from danqing_server.api.services import Services
 from danqing_server.composition import Workers, open_process
+from danqing_server.desk.request import Submission
 from danqing_server.models import FINISHED, Task
 from danqing_server.registry import load_registry
 from danqing_server.settings import Settings
-from danqing_server.submission.request import Submission
 from danqing_server.worker.keeping import LinkPatience
 
 __all__ = ["HASTY", "MakeSettings", "System", "running_system", "settings_for", "until"]

@@ -8,7 +8,8 @@ from typing import Any
 import attrs
 import pytest
 
-from danqing_server.billing import under_way
+from danqing_server.life.billing import under_way
+from danqing_server.life.decision import Again, Failure, FailureKind, Finish, Policy, decide
 from danqing_server.models import (
     Attempt,
     Billed,
@@ -20,7 +21,6 @@ from danqing_server.models import (
     Task,
     TaskError,
 )
-from danqing_server.retry import Again, Failure, FailureKind, Finish, Policy, decide
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 POLICY = Policy(max_attempts=3, random=lambda: 1.0)

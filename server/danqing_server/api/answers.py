@@ -9,7 +9,7 @@ from typing import Any
 from sanic import HTTPResponse
 
 from danqing_server.codec import dump_json
-from danqing_server.recent import Recent
+from danqing_server.desk.recent import Recent
 
 __all__ = ["JSON", "STATUS_LINES", "Repeatable", "json_answer", "prepared_answer", "success", "success_body"]
 

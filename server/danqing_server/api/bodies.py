@@ -12,8 +12,8 @@ from danqing_plugins import Message
 from danqing_server.api.fields import Fields
 from danqing_server.api.unknown import Inner
 from danqing_server.codec import holds_null, without_nulls
+from danqing_server.desk.request import Submission
 from danqing_server.models import Priority
-from danqing_server.submission.request import Submission
 
 __all__ = [
     "UserFields",

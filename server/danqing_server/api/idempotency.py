@@ -16,9 +16,9 @@ from sanic import Request
 from danqing_plugins import Message, Problem
 from danqing_server.api.services import Services
 from danqing_server.codec import dump_json, shorten
+from danqing_server.desk.admission import Accepted
+from danqing_server.desk.request import Repeat, Submission
 from danqing_server.errors import InvalidSubmission
-from danqing_server.submission.admission import Accepted
-from danqing_server.submission.request import Repeat, Submission
 
 __all__ = ["HEADER", "created_headers", "repeat_of", "submit_once"]
 

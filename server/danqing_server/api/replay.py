@@ -12,7 +12,7 @@ import attrs
 from danqing_server.api.answers import Repeatable
 from danqing_server.api.edge import ApiRequest, logs_every_request, new_trace_id
 from danqing_server.api.links import names_base
-from danqing_server.recent import Recent, RecentTasks
+from danqing_server.desk.recent import Recent, RecentTasks
 
 __all__ = ["Replays"]
 

@@ -9,15 +9,15 @@ import attrs
 from danqing_server.api.replay import Replays
 from danqing_server.assets.storage import Assets
 from danqing_server.clock import Clock
-from danqing_server.control import Control
-from danqing_server.forecast import Forecast
+from danqing_server.desk.admission import Submissions
+from danqing_server.desk.control import Control
+from danqing_server.desk.forecast import Forecast
 from danqing_server.queue.gates import Gates
 from danqing_server.queue.lanes import Queue
 from danqing_server.registry import Registry
 from danqing_server.settings import Settings
 from danqing_server.store.tasks import TaskStore
 from danqing_server.store.users import UserStore
-from danqing_server.submission.admission import Submissions
 
 __all__ = ["HealthCheck", "Services"]
 

@@ -10,9 +10,9 @@ import attrs
 
 from danqing_plugins import in_language
 from danqing_server.api.links import picture_url
-from danqing_server.billing import billed_of, cost_of
 from danqing_server.clock import from_ms
-from danqing_server.forecast import Explanation, LaneView
+from danqing_server.desk.forecast import Explanation, LaneView
+from danqing_server.life.billing import billed_of, cost_of
 from danqing_server.models import FINISHED, Billed, CallRecord, Output, Status, Task, TaskError, User
 from danqing_server.queue.gates import Gate
 from danqing_server.registry import Registry

@@ -10,10 +10,10 @@ from datetime import datetime
 from typing import Any
 
 from danqing_plugins import Message
-from danqing_server.billing import announced_call, under_way
 from danqing_server.codec import value_of
 from danqing_server.errors import Conflict
 from danqing_server.ids import new_token
+from danqing_server.life.billing import announced_call, under_way
 from danqing_server.models import FINISHED, CallOutcome, Status, Task, TaskError
 from danqing_server.store.changes import Change
 

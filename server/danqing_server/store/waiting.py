@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from danqing_server.billing import STANDING
+from danqing_server.life.billing import STANDING
 from danqing_server.models import Priority
 
 __all__ = ["FIELDS", "WaitingTask", "waiting_of"]

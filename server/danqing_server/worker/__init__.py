@@ -1,1 +1,1 @@
-"""Carrying a task out: the `run` a provider is given, and what is written before, during and after."""
+"""Carrying tasks out: the lanes of a process, one attempt from start to end, and what the dead left."""

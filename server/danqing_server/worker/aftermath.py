@@ -6,11 +6,11 @@ import attrs
 
 from danqing_plugins import TaskEventKind
 from danqing_server.errors import QueueUnavailable, StoreUnavailable
+from danqing_server.life.decision import Again, Decision, Failure, FailureKind
+from danqing_server.life.telling import entry_of, event_of
 from danqing_server.log import get_logger
 from danqing_server.models import CallOutcome, Status, Task
 from danqing_server.queue.gates import Report
-from danqing_server.retry import Again, Decision, Failure, FailureKind
-from danqing_server.worker.telling import entry_of, event_of
 from danqing_server.worker.tools import Tools
 
 __all__ = ["follow", "report", "settle_spending", "tell_plugins"]

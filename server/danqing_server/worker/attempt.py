@@ -11,12 +11,12 @@ from typing import Any
 import attrs
 
 from danqing_plugins import AccountProblem, Job, PluginError, Result
-from danqing_server.billing import announced_call, under_way
 from danqing_server.codec import storable
 from danqing_server.errors import AttemptLost, DanqingError, ServiceUnavailable, StoreUnavailable
+from danqing_server.life.billing import announced_call, under_way
+from danqing_server.life.decision import Decision, Failure, Finish
 from danqing_server.log import Logger, get_logger
 from danqing_server.models import CallOutcome, Status, Task
-from danqing_server.retry import Decision, Failure, Finish
 from danqing_server.worker import aftermath, texts
 from danqing_server.worker.ending import Ending
 from danqing_server.worker.failures import Interruption, failure_of, interruption_of, picture_lost

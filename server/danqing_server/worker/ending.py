@@ -8,8 +8,8 @@ from typing import Any
 import attrs
 
 from danqing_server.clock import Clock
+from danqing_server.life.decision import Decision, Failure, FailureKind, Finish, Policy, decide
 from danqing_server.models import CallOutcome, TaskError
-from danqing_server.retry import Decision, Failure, FailureKind, Finish, Policy, decide
 from danqing_server.store import transitions
 from danqing_server.store.changes import Change, encodable
 from danqing_server.worker import texts

@@ -10,9 +10,9 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
-from danqing_server.billing import billed_of
 from danqing_server.codec import value_of
 from danqing_server.errors import AttemptLost
+from danqing_server.life.billing import billed_of
 from danqing_server.models import Billed, CallOutcome, CallRecord, Output, OutputState, Task
 from danqing_server.store.tasks import TaskStore
 from danqing_server.worker.insisting import Insisting

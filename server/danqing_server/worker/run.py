@@ -26,13 +26,13 @@ from danqing_plugins.billing import outcome_of
 from danqing_server.assets.fetching import fetch_public
 from danqing_server.assets.keys import media_type_of
 from danqing_server.assets.texts import NOT_HERE
-from danqing_server.billing import announced_call, may_buy
 from danqing_server.codec import dump_json, storable
 from danqing_server.errors import AttemptLost, NotFound, PictureRejected, SourceUnavailable
 from danqing_server.ids import new_token
+from danqing_server.life.billing import announced_call, may_buy
+from danqing_server.life.decision import LEASE_IN_DOUBT, NO_FURTHER_CALL, REFERENCE_UNAVAILABLE
 from danqing_server.log import get_logger
 from danqing_server.models import CallOutcome, CallRecord, Output, OutputState
-from danqing_server.retry import LEASE_IN_DOUBT, NO_FURTHER_CALL, REFERENCE_UNAVAILABLE
 from danqing_server.store.changes import encodable
 from danqing_server.worker import texts
 from danqing_server.worker.failures import error_of

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 import attrs
 
-from danqing_server.billing import cost_micro, to_buy
 from danqing_server.clock import Clock
 from danqing_server.errors import AttemptLost
+from danqing_server.life.billing import cost_micro, to_buy
 from danqing_server.models import Reserved, Task
 from danqing_server.queue.gates import Gates
 from danqing_server.store.spending import SpendStore

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from danqing_server.billing import cut_calls
 from danqing_server.errors import AttemptLost, StoreUnavailable, Unreadable
+from danqing_server.life.billing import cut_calls
+from danqing_server.life.decision import Decision, Failure, FailureKind, Finish
+from danqing_server.life.telling import entry_of
 from danqing_server.log import get_logger
 from danqing_server.models import CallOutcome, Status, Task, TaskError
-from danqing_server.retry import Decision, Failure, FailureKind, Finish
 from danqing_server.worker import texts
 from danqing_server.worker.aftermath import settle_spending, tell_plugins
 from danqing_server.worker.ending import Ending
 from danqing_server.worker.failures import Interruption, interruption_of
 from danqing_server.worker.ledger import Ledger
-from danqing_server.worker.telling import entry_of
 from danqing_server.worker.tools import Tools
 
 __all__ = ["end_overdue", "take_over"]

@@ -7,10 +7,10 @@ import attrs
 
 from danqing_server.assets.storage import Assets
 from danqing_server.clock import Clock
+from danqing_server.life.decision import Policy
 from danqing_server.queue.gates import Gates
 from danqing_server.queue.lanes import Queue
 from danqing_server.registry import Registry
-from danqing_server.retry import Policy
 from danqing_server.store.leases import Lease
 from danqing_server.store.tasks import TaskStore
 from danqing_server.worker.insisting import Insisting

@@ -18,7 +18,7 @@ __all__ = ["STEPS", "install"]
 STEPS = {
     "submit.claim_key": "danqing_server.store.keys:KeyStore.claim",
     "submit.insert": "danqing_server.store.tasks:TaskStore.insert_many",
-    "submit.push": "danqing_server.submission.intake:Intake._queue",
+    "submit.push": "danqing_server.desk.intake:Intake._queue",
     "submit.push_and_reserve": "danqing_server.queue.lanes:Queue.push_and_reserve",
     "work.reserve": "danqing_server.queue.lanes:Queue.reserve",
     "work.start": "danqing_server.store.tasks:TaskStore.start",
@@ -31,7 +31,7 @@ STEPS = {
     "work.acknowledge": "danqing_server.queue.lanes:Queue.acknowledge",
     "work.release": "danqing_server.queue.lanes:Queue.release",
     "heal.held_by": "danqing_server.store.tasks:TaskStore.held_by",
-    "heal.take_over": "danqing_server.janitor:take_over",
+    "heal.take_over": "danqing_server.worker.janitor:take_over",
     "heal.give_back": "danqing_server.queue.lanes:Queue.give_back",
     "heal.remove_worker": "danqing_server.store.leases:WorkerStore.remove",
     "heal.push_many": "danqing_server.queue.lanes:Queue.push_many",

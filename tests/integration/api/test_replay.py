@@ -13,8 +13,8 @@ import pytest
 
 from danqing_server.api.answers import Repeatable
 from danqing_server.api.replay import Replays
+from danqing_server.desk.recent import RecentTasks
 from danqing_server.models import Status
-from danqing_server.recent import RecentTasks
 from tests.integration.api.conftest import Client, Open
 from tests.unit.api.tasks import make_task
 

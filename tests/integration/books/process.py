@@ -14,13 +14,13 @@ import attrs
 from danqing_plugins import Provider
 from danqing_server.clock import Clock
 from danqing_server.composition import Process, Workers, open_process
-from danqing_server.janitor import DEAD_AFTER_S, Janitor
-from danqing_server.pool import Pool
+from danqing_server.life.decision import Policy
 from danqing_server.registry import load_registry
-from danqing_server.retry import Policy
 from danqing_server.settings import Settings
 from danqing_server.store.leases import WorkerStore
+from danqing_server.worker.janitor import DEAD_AFTER_S, Janitor
 from danqing_server.worker.keeping import LinkPatience
+from danqing_server.worker.pool import Pool
 from tests.support.system import System, until
 
 __all__ = ["Mortal", "follow_tasks"]

@@ -8,11 +8,11 @@ from typing import Any
 
 import attrs
 
+from danqing_server.desk.request import Repeat as Repeated
 from danqing_server.errors import DanqingError
 from danqing_server.models import FINISHED, WAITING, Task
 from danqing_server.settings import Settings
 from danqing_server.store.tasks import TaskStore
-from danqing_server.submission.request import Repeat as Repeated
 from tests.integration.books.process import Mortal
 from tests.integration.books.provider import PROVIDER, ShopProvider
 from tests.integration.books.shop import Shop

@@ -5,8 +5,8 @@ from __future__ import annotations
 import attrs
 
 from danqing_plugins import Message
+from danqing_server.desk.forecast import Forecast
 from danqing_server.errors import Overloaded
-from danqing_server.forecast import Forecast
 from danqing_server.queue.lanes import Queue
 
 __all__ = ["QueueLimits"]

@@ -12,9 +12,9 @@ from danqing_plugins import InvalidRequest, Message, ModelInfo, Prepared, Proble
 from danqing_server.assets.references import ParsedReference, find_own, parse_references
 from danqing_server.assets.storage import Assets
 from danqing_server.codec import shorten
+from danqing_server.desk.request import Submission
 from danqing_server.errors import InvalidSubmission
 from danqing_server.registry import Registry
-from danqing_server.submission.request import Submission
 
 __all__ = ["Checked", "Checker"]
 

@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 import attrs
 
 from danqing_server.errors import ServiceUnavailable, StoreUnavailable, Unreadable
+from danqing_server.life.telling import entry_of
 from danqing_server.log import get_logger
 from danqing_server.models import WAITING, Task
 from danqing_server.store.leases import WorkerBeat, WorkerStore
 from danqing_server.store.processes import has_died
 from danqing_server.store.waiting import WaitingTask
 from danqing_server.worker.takeover import end_overdue, take_over
-from danqing_server.worker.telling import entry_of
 from danqing_server.worker.tools import Tools
 
 __all__ = ["DEAD_AFTER_S", "OVERDUE_EVERY_S", "Janitor"]

@@ -13,12 +13,12 @@ from danqing_plugins import TaskEventKind
 from danqing_server.batching import GATHER_S
 from danqing_server.errors import ServiceUnavailable, StoreUnavailable
 from danqing_server.ids import new_token
+from danqing_server.life.telling import event_of
 from danqing_server.log import get_logger
 from danqing_server.models import Attempt, Task
 from danqing_server.queue.entries import Entry, Pushed, Rates
 from danqing_server.worker.attempt import Execution
 from danqing_server.worker.failures import Interruption
-from danqing_server.worker.telling import event_of
 from danqing_server.worker.tools import Tools
 
 __all__ = ["RECONCILE_EVERY_S", "Lane"]

@@ -8,19 +8,19 @@ import attrs
 
 from danqing_plugins import Message, TaskEventKind
 from danqing_server.assets.storage import Assets
-from danqing_server.billing import billed_of
 from danqing_server.clock import Clock
 from danqing_server.codec import value_of
+from danqing_server.desk.recent import Recent, RecentTasks
 from danqing_server.errors import Conflict, NotFound, QueueUnavailable
+from danqing_server.life.billing import billed_of
+from danqing_server.life.telling import entry_of, event_of
 from danqing_server.log import get_logger
 from danqing_server.models import FINISHED, Output, OutputState, Status, Task, TaskError
 from danqing_server.queue.lanes import Queue
-from danqing_server.recent import Recent, RecentTasks
 from danqing_server.registry import Registry
 from danqing_server.store import transitions
 from danqing_server.store.keys import KeyStore
 from danqing_server.store.tasks import TaskStore
-from danqing_server.worker.telling import entry_of, event_of
 
 __all__ = ["Control"]
 

@@ -18,8 +18,10 @@ import attrs
 from danqing_plugins import Message, TaskEventKind
 from danqing_server.batching import Batcher
 from danqing_server.clock import Clock
+from danqing_server.desk.limits import QueueLimits
 from danqing_server.errors import Conflict, InvalidSubmission, QueueUnavailable, StoreUnavailable
 from danqing_server.ids import new_token
+from danqing_server.life.telling import entry_of, event_of
 from danqing_server.log import get_logger
 from danqing_server.models import Status, Task, TaskError
 from danqing_server.queue.entries import Entry, Pushed
@@ -27,8 +29,6 @@ from danqing_server.queue.lanes import Queue
 from danqing_server.registry import Registry
 from danqing_server.store import transitions
 from danqing_server.store.tasks import Document, TaskStore, encode
-from danqing_server.submission.limits import QueueLimits
-from danqing_server.worker.telling import entry_of, event_of
 
 __all__ = ["NOT_ACKNOWLEDGED", "Intake", "Workers"]
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from danqing_plugins import TaskEvent, TaskEventKind
-from danqing_server.billing import to_buy
 from danqing_server.clock import to_ms
+from danqing_server.life.billing import to_buy
 from danqing_server.models import Task
 from danqing_server.queue.entries import Entry
 from danqing_server.store.waiting import WaitingTask

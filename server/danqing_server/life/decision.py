@@ -10,7 +10,7 @@ from enum import StrEnum
 import attrs
 
 from danqing_plugins import Message
-from danqing_server.billing import billed_of, may_go_on
+from danqing_server.life.billing import billed_of, may_go_on
 from danqing_server.models import Billed, Output, OutputState, Status, Task, TaskError
 
 __all__ = [

@@ -16,6 +16,10 @@ from danqing_plugins import Message, Reference
 from danqing_server.assets.references import ParsedReference
 from danqing_server.assets.storage import Assets
 from danqing_server.clock import Clock
+from danqing_server.desk.checking import Checked, Checker
+from danqing_server.desk.intake import NOT_ACKNOWLEDGED, Intake
+from danqing_server.desk.limits import QueueLimits
+from danqing_server.desk.request import Repeat, Submission
 from danqing_server.errors import (
     Conflict,
     KeyReused,
@@ -24,17 +28,13 @@ from danqing_server.errors import (
     StoreUnavailable,
 )
 from danqing_server.ids import new_task_id, new_token
+from danqing_server.life.telling import entry_of
 from danqing_server.log import get_logger
 from danqing_server.models import FINISHED, WAITING, Status, Task
 from danqing_server.queue.lanes import Queue
 from danqing_server.store import transitions
 from danqing_server.store.keys import KeyRecord, KeyStore
 from danqing_server.store.tasks import TaskStore
-from danqing_server.submission.checking import Checked, Checker
-from danqing_server.submission.intake import NOT_ACKNOWLEDGED, Intake
-from danqing_server.submission.limits import QueueLimits
-from danqing_server.submission.request import Repeat, Submission
-from danqing_server.worker.telling import entry_of
 
 __all__ = ["Accepted", "Submissions"]
 
