@@ -12,8 +12,6 @@ import aiohttp
 import attrs
 
 from danqing_server.addresses import place_of
-from danqing_server.api.replay import Replays
-from danqing_server.api.services import HealthCheck, Services
 from danqing_server.assets.fetching import public_session
 from danqing_server.assets.results import ResultSessions, results_session
 from danqing_server.assets.storage import Assets, open_assets
@@ -27,6 +25,8 @@ from danqing_server.desk.intake import Intake
 from danqing_server.desk.limits import QueueLimits
 from danqing_server.desk.recent import RecentTasks
 from danqing_server.errors import DanqingError, ServiceUnavailable
+from danqing_server.http.replay import Replays
+from danqing_server.http.services import HealthCheck, Services
 from danqing_server.life.decision import Policy
 from danqing_server.log import get_logger
 from danqing_server.loops import Supervised, every

@@ -11,9 +11,9 @@ from typing import Any
 import attrs
 
 from danqing_plugins import Provider
-from danqing_server.api.services import Services
 from danqing_server.composition import Workers, open_process
 from danqing_server.desk.request import Submission
+from danqing_server.http.services import Services
 from danqing_server.models import FINISHED, Task
 from danqing_server.registry import load_registry
 from danqing_server.settings import Settings

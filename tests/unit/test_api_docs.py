@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from danqing_server.api.app import create_app
-from danqing_server.api.problems import PROBLEMS
+from danqing_server.http.problems import PROBLEMS
+from danqing_server.serving.app import create_app
 from danqing_server.settings import Settings
 
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text()

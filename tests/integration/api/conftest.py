@@ -14,8 +14,8 @@ import orjson
 import pytest
 from multidict import CIMultiDict
 
-from danqing_server.api.app import create_app, listen
-from danqing_server.api.services import Services
+from danqing_server.http.services import Services
+from danqing_server.serving.app import create_app, listen
 from danqing_server.settings import Settings
 from tests.support.contract import Contract
 from tests.support.providers import ScriptedProvider

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 
-from danqing_server.api.app import create_app
+from danqing_server.serving.app import create_app
 from danqing_server.settings import Settings
 from tests.integration.api.conftest import Client
 

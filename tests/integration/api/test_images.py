@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from danqing_plugins import Job, Run
-from danqing_server.api.idempotency import repeat_of
+from danqing_server.doors.idempotency import repeat_of
 from danqing_server.models import Status
 from tests.integration.api.conftest import Client
 from tests.support.providers import ScriptedProvider, deliver_all

@@ -11,9 +11,9 @@ from typing import Any
 import attrs
 import pytest
 
-from danqing_server.api.answers import Repeatable
-from danqing_server.api.replay import Replays
 from danqing_server.desk.recent import RecentTasks
+from danqing_server.http.answers import Repeatable
+from danqing_server.http.replay import Replays
 from danqing_server.models import Status
 from tests.integration.api.conftest import Client, Open
 from tests.unit.api.tasks import make_task

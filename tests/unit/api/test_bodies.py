@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from danqing_plugins import in_language
-from danqing_server.api.bodies import (
+from danqing_server.doors.bodies import (
     image_meaning,
     image_submission,
     new_user,

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from danqing_server.api.gatekeeper import MOST_ADDRESSES, TRIES, Gatekeeper
-from danqing_server.api.identity import KeyRing
+from danqing_server.access.gatekeeper import MOST_ADDRESSES, TRIES, Gatekeeper
+from danqing_server.access.keys import KeyRing
 from danqing_server.errors import TooManyWrongKeys, Unauthenticated
 from danqing_server.settings import ApiKey
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sanic.exceptions import BadRequest
 
-from danqing_server.api.heads import check_chunk_head, check_head, whole_number
+from danqing_server.http.heads import check_chunk_head, check_head, whole_number
 
 POST = b"POST /api/v1/users HTTP/1.1\r\nHost: localhost\r\n"
 

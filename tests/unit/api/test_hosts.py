@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from danqing_server.api.hosts import Hosts
+from danqing_server.http.hosts import Hosts
 from danqing_server.settings import ApiKey, Settings
 
 KEYS = (ApiKey(owner="one", secret="1" * 16),)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from danqing_server.api.idempotency import repeat_of
+from danqing_server.doors.idempotency import repeat_of
 from danqing_server.errors import InvalidSubmission
 
 BODY = {"prompt": "a cat", "options": {"a": 1, "b": 2}}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from danqing_server.api.identity import KeyRing
+from danqing_server.access.keys import KeyRing
 from danqing_server.errors import Unauthenticated
 from danqing_server.settings import ApiKey
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from danqing_server.api.limits import BodyBudget
 from danqing_server.errors import Overloaded
+from danqing_server.http.limits import BodyBudget
 
 
 class TestBodyBudget:

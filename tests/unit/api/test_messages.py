@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from danqing_server.api.messages import language_of
+from danqing_server.http.messages import language_of
 
 
 class TestLanguage:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from danqing_server.api.origins import Origins
 from danqing_server.errors import Forbidden
+from danqing_server.http.origins import Origins
 from danqing_server.settings import Settings
 
 HERE = "localhost:8080"

@@ -7,8 +7,8 @@ from sanic import exceptions as sanic_errors
 
 from danqing_plugins import Problem, Text
 from danqing_server import errors
-from danqing_server.api.fields import REQUIRED
-from danqing_server.api.problems import MOST_DETAILS, PROBLEMS, report_of
+from danqing_server.doors.fields import REQUIRED
+from danqing_server.http.problems import MOST_DETAILS, PROBLEMS, report_of
 
 
 def _descendants(ancestor: type[Exception]) -> Iterator[type[Exception]]:

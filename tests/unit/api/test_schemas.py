@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from danqing_server.api.schemas import SCHEMAS
-from danqing_server.api.views import Viewer, explanation_view, lane_view, user_view
 from danqing_server.codec import dump_json, parse_json_object
 from danqing_server.desk.forecast import Explanation, LaneView
+from danqing_server.doors.schemas import SCHEMAS
+from danqing_server.doors.views import Viewer, explanation_view, lane_view, user_view
 from danqing_server.models import CallOutcome, Status, Task, User
 from danqing_server.queue.gates import Gate, Hold, Pace
 from danqing_server.queue.lanes import LaneDepth

@@ -4,8 +4,8 @@ import re
 from datetime import timedelta
 
 from danqing_plugins import Price
-from danqing_server.api.views import Viewer, price_text
 from danqing_server.codec import dump_json
+from danqing_server.doors.views import Viewer, price_text
 from danqing_server.models import Billed, CallOutcome, Status, TaskError
 from danqing_server.registry import Registry
 from tests.unit.api.tasks import NOW, failed_picture, kept_picture, make_task, paid_call, reference

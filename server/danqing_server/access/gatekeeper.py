@@ -1,0 +1,93 @@
+"""API keys and a brake on guessing them.
+
+Who sends wrong keys may do so a few times, and then as often as tries come back; until one does, no key of that
+address is looked at, right or wrong, so that an answer tells nothing. A key that was right from that address before
+is let in all the same: one guesser behind a shared address shuts out nobody who works there.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from danqing_server.access.keys import KeyRing
+from danqing_server.errors import TooManyWrongKeys, UnknownKey
+
+__all__ = ["Gatekeeper"]
+
+TRIES = 20
+TRIES_PER_S = 0.2
+MOST_ADDRESSES = 10_000
+MOST_PROVEN = 10_000
+
+
+@attrs.define
+class _Tries:
+    """What is left to one address, as of `at_s`."""
+
+    left: float
+    at_s: float
+
+
+@attrs.define(eq=False)
+class Gatekeeper:
+    """Says whose a key is. What it remembers is bounded: the oldest is forgotten."""
+
+    _keys: KeyRing
+    _now_s: Callable[[], float] = time.monotonic
+    _wrong: dict[str, _Tries] = attrs.field(factory=dict, init=False)
+    _proven: dict[tuple[str, str], None] = attrs.field(factory=dict, init=False)
+
+    @property
+    def guards(self) -> bool:
+        """Whether a key is asked for at all."""
+        return bool(self._keys)
+
+    def owner_of(self, authorization: str | None, address: str) -> str | None:
+        """Return the owner of the key in an `Authorization` header; None when authentication is off.
+
+        Raises:
+            Unauthenticated: the header is missing, of another scheme, or its key is unknown.
+            TooManyWrongKeys: too many unknown keys came from *address*.
+        """
+        try:
+            owner = self._keys.owner_of(authorization)
+        except UnknownKey:
+            self._note_wrong(address)
+            raise
+        if owner is not None and (address, owner) not in self._proven:
+            self._prove(address, owner)
+        return owner
+
+    def _prove(self, address: str, owner: str) -> None:
+        tries = self._wrong.get(address)
+        if tries is not None and self._left(tries) < 1:
+            raise self._refusal(tries)
+        _make_room(self._proven, MOST_PROVEN)
+        self._proven[address, owner] = None
+
+    def _note_wrong(self, address: str) -> None:
+        """Take one try away. Raises TooManyWrongKeys when there is none."""
+        tries = self._wrong.get(address)
+        if tries is None:
+            _make_room(self._wrong, MOST_ADDRESSES)
+            tries = self._wrong[address] = _Tries(TRIES, self._now_s())
+        left = self._left(tries)
+        if left < 1:
+            raise self._refusal(tries)
+        tries.left, tries.at_s = left - 1, self._now_s()
+
+    def _left(self, tries: _Tries) -> float:
+        return min(float(TRIES), tries.left + (self._now_s() - tries.at_s) * TRIES_PER_S)
+
+    def _refusal(self, tries: _Tries) -> TooManyWrongKeys:
+        return TooManyWrongKeys(math.ceil((1 - self._left(tries)) / TRIES_PER_S))
+
+
+def _make_room(kept: dict[Any, Any], most: int) -> None:
+    while len(kept) >= most:
+        del kept[next(iter(kept))]

@@ -1,1 +1,0 @@
-"""The HTTP API: the only package that knows Sanic."""

@@ -1,0 +1,172 @@
+"""The OpenAPI document: what each route's declaration says, gathered by sanic-ext."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import attrs
+from sanic import Sanic
+from sanic_ext import Extend
+from sanic_ext.extensions.openapi.builders import OperationStore, SpecificationBuilder
+from sanic_ext.extensions.openapi.definitions import Parameter
+from sanic_ext.extensions.openapi.extension import OpenAPIExtension
+
+from danqing_server.doors.examples import EXAMPLES, example_error
+from danqing_server.doors.schemas import SCHEMAS
+from danqing_server.http.problems import PROBLEMS
+
+__all__ = ["Answer", "described", "install_openapi", "query", "undescribed"]
+
+T = TypeVar("T", bound=Callable[..., Any])
+
+DESCRIPTION = """\
+A self-hosted task server for AI image generation: submit a prompt, get a task id, ask for the result.
+
+A picture is never lost and never paid for twice. Send an `Idempotency-Key` with a submission, and repeating the
+request returns the same task. Error codes are explained at [/docs/errors](/docs/errors). With `Accept-Language: en`
+the answers are in English.
+"""
+
+_SCHEME = "api_key"
+_TITLES = {kind.status: kind for kind in reversed(tuple(PROBLEMS.values()))}
+
+
+class _Document(OpenAPIExtension):  # type: ignore[no-untyped-call] # sanic-ext has no types here
+    """sanic-ext's extension without its pages: they load their scripts from public hosts."""
+
+    name = "document"
+
+    def label(self) -> str:
+        """Return nothing for the start-up banner; the link it would show is one of those pages."""
+        return ""
+
+
+@attrs.frozen(kw_only=True)
+class Answer:
+    """One kind of answer. `schema` names a shape in `SCHEMAS`, which stands in `data` when `enveloped`.
+
+    None is a picture, or nothing at all when *empty*. *may_fail*: beside `data` there may be an `error`, in words.
+    """
+
+    description: str
+    schema: str | None
+    enveloped: bool = True
+    empty: bool = False
+    may_fail: bool = False
+
+
+def query(name: str, description: str, *, required: bool = False, **schema: Any) -> dict[str, Any]:
+    """Return a query parameter."""
+    found = {"name": name, "location": "query", "description": description, "schema": schema}
+    return {**found, "required": True} if required else found
+
+
+KEY_HEADER: Mapping[str, Any] = {
+    "name": "Idempotency-Key",
+    "location": "header",
+    "description": "repeating the request with the same key returns the same task",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[\u0021-\u007e]+$"},
+}
+
+
+def described(
+    summary: str,
+    answers: Mapping[int, Answer],
+    *,
+    errors: Sequence[int] = (),
+    body: str | None = None,
+    parameters: Sequence[Mapping[str, Any]] = (),
+    public: bool = False,
+) -> Callable[[T], T]:
+    """Say what a route does, in the OpenAPI document. *body* names a shape; *public*: it needs no key."""
+
+    def describe(handler: T) -> T:
+        operation = OperationStore()[handler]  # type: ignore[no-untyped-call] # sanic-ext has no types here
+        operation.name(handler.__name__)
+        operation.describe(summary, handler.__doc__)
+        operation.disable_autodoc()
+        for parameter in parameters:
+            operation.parameters.append(Parameter(**parameter))
+        if body is not None:
+            operation.requestBody = {"required": True, "content": _content(body)}
+        operation.responses = {
+            **{str(status): _error(status) for status in sorted({*errors, *(() if public else (401, 429)), 503})},
+            **{str(status): _answer(answer) for status, answer in answers.items()},
+            "default": _error(500),
+        }
+        if not public:
+            operation.security = [{_SCHEME: []}, {}]
+        return handler
+
+    return describe
+
+
+def undescribed(handler: T) -> T:
+    """Leave a route out of the OpenAPI document: it is for people."""
+    OperationStore()[handler].exclude()  # type: ignore[no-untyped-call] # sanic-ext has no types here
+    return handler
+
+
+def install_openapi(app: Sanic[Any, Any]) -> None:
+    """Serve the document of *app*'s routes at `/openapi.json`."""
+    SpecificationBuilder.reset()  # type: ignore[no-untyped-call] # sanic-ext has no types here
+    Extend(
+        app,
+        extensions=[_Document],
+        built_in_extensions=False,
+        config={
+            "oas_url_prefix": "",
+            "oas_uri_to_json": "/openapi.json",
+            "oas_ui_redoc": False,
+            "oas_ui_swagger": False,
+            "oas_ui_default": None,
+        },
+    )
+    document = SpecificationBuilder()
+    document.describe("丹青 danqing", importlib.metadata.version("danqing"), DESCRIPTION)
+    document.license("MIT")
+    for name, schema in SCHEMAS.items():
+        document.add_component("schemas", name, schema)
+    scheme = {"type": "http", "scheme": "bearer", "description": "needed when DANQING_API_KEYS is set"}
+    document.add_component("securitySchemes", _SCHEME, scheme)
+
+
+def _content(schema: str, example: Any = None) -> dict[str, Any]:
+    shown = EXAMPLES.get(schema) if example is None else example
+    content: dict[str, Any] = {"schema": {"$ref": f"#/components/schemas/{schema}"}}
+    return {"application/json": content if shown is None else {**content, "example": shown}}
+
+
+def _answer(answer: Answer) -> dict[str, Any]:
+    if answer.empty:
+        return {"description": answer.description}
+    if answer.schema is None:
+        binary = {"schema": {"type": "string", "format": "binary"}}
+        return {"description": answer.description, "content": {"image/*": binary}}
+    if not answer.enveloped:
+        return {"description": answer.description, "content": _content(answer.schema)}
+    schema = {
+        "type": "object",
+        "required": ["success", "data", "message"],
+        "properties": {
+            "success": {"type": "boolean"},
+            "data": {"$ref": f"#/components/schemas/{answer.schema}"},
+            "message": {"type": "string"},
+            **({"error": {"type": "string"}} if answer.may_fail else {}),
+        },
+    }
+    content: dict[str, Any] = {"schema": schema}
+    if answer.schema in EXAMPLES:
+        content["example"] = {"success": True, "data": EXAMPLES[answer.schema], "message": answer.description}
+    return {"description": answer.description, "content": {"application/json": content}}
+
+
+def _error(status: int) -> dict[str, Any]:
+    kind = _TITLES[status]
+    example = example_error(status, kind.code, kind.title.zh)
+    return {
+        "description": f"{kind.title.zh} · {kind.title.en}" if status != 500 else "其他错误 · any other error",
+        "content": _content("Error", example),
+    }

@@ -1,0 +1,1 @@
+"""Our own words: tasks, their pictures, the queue, the providers, and how the server is."""

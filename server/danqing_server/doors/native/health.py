@@ -1,0 +1,122 @@
+"""Whether this process can work: `GET /health`."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+from sanic import Blueprint, HTTPResponse, Request
+
+from danqing_plugins import Message
+from danqing_server.doors.documentation import Answer, described
+from danqing_server.doors.views import gate_view
+from danqing_server.errors import DanqingError, QueueUnavailable
+from danqing_server.http.answers import json_answer
+from danqing_server.http.entry import services_of
+from danqing_server.http.messages import language_of
+from danqing_server.http.routing import on_get
+from danqing_server.http.services import HealthCheck, Services
+from danqing_server.log import get_logger
+
+__all__ = ["routes"]
+
+CHECK_TIMEOUT_S = 1.0
+
+WORKING = Message(key="health.working", zh="服务正常运行", en="The service works")
+FAILING = Message(key="health.failing", zh="服务不可用", en="The service is unavailable")
+DRAINING = Message(key="health.draining", zh="服务正在停止", en="The service is stopping")
+SILENT = Message(key="health.silent", zh="未在限定时间内响应", en="does not answer in time")
+BROKEN = Message(key="health.broken", zh="不可用", en="does not work")
+
+_VERSION = importlib.metadata.version("danqing")
+
+log = get_logger(__name__)
+
+routes = Blueprint("health")
+
+
+@attrs.define(eq=False)
+class _Round:
+    """One round of checks, shared by everyone who asks while it runs: asking costs the outside systems nothing."""
+
+    running: asyncio.Task[dict[str, Message | None]] | None = None
+
+    async def ask(self, checks: Mapping[str, HealthCheck]) -> dict[str, Message | None]:
+        """Return what is wrong with each part, None for nothing."""
+        if self.running is None or self.running.done():
+            self.running = asyncio.create_task(_check_all(checks))
+        return await asyncio.shield(self.running)
+
+
+@on_get(routes, "/health")
+@described(
+    "健康检查 · Health",
+    {
+        200: Answer(description="服务正常运行", schema="Health", enveloped=False),
+        503: Answer(description="服务不可用", schema="Health", enveloped=False),
+    },
+    public=True,
+)
+async def get_health(request: Request[Any, Any]) -> HTTPResponse:
+    """Say whether the process and all it stands on work; 503 when not."""
+    services = services_of(request)
+    found, lanes = await asyncio.gather(request.app.ctx.health.ask(services.checks), _lanes(services))
+    language = language_of(request.headers)
+    works = not any(found.values()) and not services.draining
+    body = {
+        "status": "ok" if works else "unavailable",
+        "message": _message(services, works=works).to(language),
+        "checks": {name: "ok" if wrong is None else wrong.to(language) for name, wrong in found.items()},
+        "lanes": lanes,
+        "version": _VERSION,
+        "sandbox": any(provider.sandbox for provider in services.registry.providers.values()),
+        "pid": os.getpid(),
+    }
+    return json_answer(body, 200 if works else 503, None if works else {"retry-after": "2"})
+
+
+async def _lanes(services: Services) -> dict[str, Any]:
+    """Return the state of each provider's lane; a closed one does not make the process unhealthy."""
+    names = sorted(services.registry.providers)
+    try:
+        async with asyncio.timeout(CHECK_TIMEOUT_S):
+            seen = await asyncio.gather(*(services.forecast.lane(name) for name in names))
+    except (QueueUnavailable, TimeoutError):
+        return {}
+    return {name: gate_view(view.gate) for name, view in zip(names, seen, strict=True)}
+
+
+def new_round() -> _Round:
+    """Return what a server's health questions share."""
+    return _Round()
+
+
+def _message(services: Services, *, works: bool) -> Message:
+    if works:
+        return WORKING
+    return DRAINING if services.draining else FAILING
+
+
+async def _check_all(checks: Mapping[str, HealthCheck]) -> dict[str, Message | None]:
+    found = await asyncio.gather(*(_check(name, check) for name, check in checks.items()))
+    return dict(zip(checks, found, strict=True))
+
+
+async def _check(name: str, check: HealthCheck) -> Message | None:
+    """Return what is wrong, in words that name no address."""
+    try:
+        async with asyncio.timeout(CHECK_TIMEOUT_S):
+            await check()
+    except TimeoutError:
+        return SILENT
+    except DanqingError as error:
+        log.warning("health_check_failed", check=name, reason=str(error))
+        return BROKEN
+    except Exception:  # a check is someone else's code, and health must answer
+        log.exception("health_check_failed", check=name)
+        return BROKEN
+    return None

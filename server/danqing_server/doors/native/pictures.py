@@ -1,0 +1,76 @@
+"""The stored pictures: whole or in parts, streamed, kept for good by whoever fetched them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sanic import Blueprint, HTTPResponse, Request
+
+from danqing_server.assets.serving import (
+    ByteRange,
+    Unsatisfiable,
+    etag_of,
+    matches,
+    parse_range,
+    picture_headers,
+)
+from danqing_server.assets.storage import Assets, Stat
+from danqing_server.doors.documentation import Answer, described
+from danqing_server.http.downloads import Downloads
+from danqing_server.http.entry import caller_of, services_of
+from danqing_server.http.routing import on_get
+
+__all__ = ["routes"]
+
+routes = Blueprint("pictures", url_prefix="/api/v1/assets")
+
+
+@on_get(routes, "/<key:path>")
+@described(
+    "获取图片 · Get a picture",
+    {
+        200: Answer(description="图片 · the picture", schema=None),
+        206: Answer(description="图片的一部分 · a part of it", schema=None),
+        304: Answer(description="图片未变 · it is the one you have", schema=None, empty=True),
+        416: Answer(description="范围超出图片 · the range is outside of it", schema=None, empty=True),
+    },
+    errors=(404,),
+    public=True,
+)
+async def get_picture(request: Request[Any, Any], key: str) -> HTTPResponse | None:
+    """Send a picture. Its key is the permission: it is shown to nobody but the task's owner."""
+    assets = services_of(request).assets
+    stat = await assets.describe(key)
+    headers = {**picture_headers(stat), "content-disposition": "inline"}
+    if matches(request.headers.get("if-none-match"), etag_of(key)):
+        return HTTPResponse(status=304, headers=headers)
+    part = _wanted_part(request, stat)
+    if isinstance(part, Unsatisfiable):
+        return HTTPResponse(status=416, headers={**headers, "content-range": f"bytes */{stat.size_bytes}"})
+    if part is None:
+        return await _send(request, assets, stat, ByteRange(0, stat.size_bytes), 200, headers)
+    headers["content-range"] = part.content_range(stat.size_bytes)
+    return await _send(request, assets, stat, part, 206, headers)
+
+
+def _wanted_part(request: Request[Any, Any], stat: Stat) -> ByteRange | Unsatisfiable | None:
+    condition = request.headers.get("if-range")
+    if condition is not None and not matches(condition, etag_of(stat.key), weak=False):
+        return None
+    return parse_range(request.headers.get("range"), stat.size_bytes)
+
+
+async def _send(
+    request: Request[Any, Any], assets: Assets, stat: Stat, part: ByteRange, status: int, headers: dict[str, str]
+) -> HTTPResponse | None:
+    """Stream the part as fast as the client reads, and no faster."""
+    headers["content-length"] = str(part.end - part.start)
+    if request.method == "HEAD":
+        return HTTPResponse(status=status, headers=headers, content_type=stat.media_type)
+    downloads: Downloads = request.app.ctx.downloads
+    async with downloads.place(caller_of(request)):
+        response = await request.respond(status=status, headers=headers, content_type=stat.media_type)
+        chunks = assets.stream(stat.key, part.start, part.end, downloads.window_bytes)
+        await downloads.send(request, response, chunks)
+        await response.eof()
+    return None

@@ -1,0 +1,75 @@
+"""What can be asked for: the providers, their models and their parameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sanic import Blueprint, HTTPResponse, Request
+
+from danqing_plugins import Message, ModelInfo, Price, ProviderInfo
+from danqing_server.doors.documentation import Answer, described
+from danqing_server.doors.views import price_text
+from danqing_server.http.answers import success
+from danqing_server.http.entry import admit
+from danqing_server.http.messages import language_of
+from danqing_server.http.routing import on_get
+from danqing_server.registry import Plugin
+
+__all__ = ["routes"]
+
+LISTED = Message(key="providers.listed", zh="获取服务提供方成功", en="Providers listed")
+
+routes = Blueprint("providers", url_prefix="/api/v1/providers")
+
+
+@on_get(routes, "/")
+@described("获取服务提供方 · List providers", {200: Answer(description="获取服务提供方成功", schema="Providers")})
+async def list_providers(request: Request[Any, Any]) -> HTTPResponse:
+    """List the providers that work, and every installed plugin with what is wrong with it."""
+    services, _ = admit(request)
+    registry = services.registry
+    data = {
+        "default": services.settings.default_provider,
+        "providers": [_provider(registry.providers[name]) for name in sorted(registry.providers)],
+        "plugins": [_plugin(plugin) for plugin in registry.plugins],
+    }
+    return success(data, LISTED.to(language_of(request.headers)))
+
+
+def _provider(provider: ProviderInfo) -> dict[str, Any]:
+    return {
+        "name": provider.name,
+        "title": provider.title,
+        "sandbox": provider.sandbox,
+        "homepage": provider.homepage,
+        "default_model": provider.default_model,
+        "types": list(provider.types),
+        "reference_fields": list(provider.reference_fields),
+        "images_per_minute": provider.images_per_minute,
+        "models": [_model(model) for model in provider.models],
+    }
+
+
+def _model(model: ModelInfo) -> dict[str, Any]:
+    return {
+        "id": model.id,
+        "title": model.title,
+        "types": list(model.types),
+        "aliases": list(model.aliases),
+        "price": None if model.price is None else _price(model.price),
+        "parameters": dict(model.parameters),
+    }
+
+
+def _price(price: Price) -> dict[str, Any]:
+    return {"amount": price_text(price.amount_micro), "currency": price.currency, "per": "image"}
+
+
+def _plugin(plugin: Plugin) -> dict[str, Any]:
+    return {
+        "name": plugin.name,
+        "version": plugin.version,
+        "distribution": plugin.distribution,
+        "providers": list(plugin.providers),
+        "error": plugin.error,
+    }

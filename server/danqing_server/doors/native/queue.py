@@ -1,0 +1,37 @@
+"""How full the queue is."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from sanic import Blueprint, HTTPResponse, Request
+
+from danqing_plugins import Message
+from danqing_server.doors.documentation import Answer, described
+from danqing_server.doors.views import lane_view
+from danqing_server.http.answers import success
+from danqing_server.http.entry import admit
+from danqing_server.http.messages import language_of
+from danqing_server.http.routing import on_get
+
+__all__ = ["routes"]
+
+FOUND = Message(key="queue.found", zh="获取队列状态成功", en="Queue statistics")
+
+routes = Blueprint("queue", url_prefix="/api/v1/queue")
+
+
+@on_get(routes, "/stats")
+@described("获取队列状态 · Queue statistics", {200: Answer(description="获取队列状态成功", schema="QueueStats")})
+async def get_queue_stats(request: Request[Any, Any]) -> HTTPResponse:
+    """Count what waits (`queued`), waits for its time (`delayed`) and is with a worker (`held`), by provider.
+
+    Each provider's lane also says whether it is open, what closed it, and how fast it works.
+    """
+    services, _ = admit(request)
+    names = sorted(services.registry.providers)
+    views = await asyncio.gather(*(services.forecast.look(name) for name in names))
+    lanes = {name: lane_view(view) for name, view in zip(names, views, strict=True)}
+    totals = {name: sum(lane[name] for lane in lanes.values()) for name in ("queued", "delayed", "held")}
+    return success({**totals, "lanes": lanes}, FOUND.to(language_of(request.headers)))

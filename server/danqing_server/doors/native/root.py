@@ -1,0 +1,43 @@
+"""The server's front page: people are led to the documentation, programs are told what is here."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from typing import Any
+
+from sanic import Blueprint, HTTPResponse, Request
+
+from danqing_server.doors.documentation import Answer, described
+from danqing_server.http.answers import json_answer
+from danqing_server.http.routing import on_get
+
+__all__ = ["routes"]
+
+LINKS = {
+    "documentation": "/docs",
+    "errors": "/docs/errors",
+    "openapi": "/openapi.json",
+    "health": "/health",
+    "providers": "/api/v1/providers",
+}
+VARY = {"vary": "Accept"}
+
+_VERSION = importlib.metadata.version("danqing")
+
+routes = Blueprint("root")
+
+
+@on_get(routes, "/")
+@described(
+    "首页 · What this is",
+    {
+        200: Answer(description="服务信息 · name, version and links", schema="Root", enveloped=False),
+        302: Answer(description="浏览器转到文档 · a browser is led to the documentation", schema=None, empty=True),
+    },
+    public=True,
+)
+async def get_root(request: Request[Any, Any]) -> HTTPResponse:
+    """Say what this is, and where to go on; a browser is led to the documentation."""
+    if "text/html" in (request.headers.get("accept") or "").lower():
+        return HTTPResponse(status=302, headers={**VARY, "location": LINKS["documentation"]})
+    return json_answer({"name": "danqing", "version": _VERSION, "links": LINKS}, 200, VARY)

@@ -1,0 +1,240 @@
+"""Tasks of every type: submit, look at, list, cancel, try again, delete."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import attrs
+from sanic import Blueprint, HTTPResponse, Request
+
+from danqing_plugins import Message, Problem
+from danqing_server.clock import from_ms, to_ms
+from danqing_server.codec import shorten
+from danqing_server.doors.bodies import task_meaning, task_submission
+from danqing_server.doors.documentation import KEY_HEADER, Answer, described, query
+from danqing_server.doors.idempotency import created_headers, submit_once
+from danqing_server.doors.views import Viewer, explanation_view
+from danqing_server.errors import InvalidSubmission
+from danqing_server.http.answers import prepared_answer, success, success_body
+from danqing_server.http.entry import Caller, admit, admit_change
+from danqing_server.http.links import base_url
+from danqing_server.http.messages import language_of
+from danqing_server.http.receiving import ReceivedObject, discard_body
+from danqing_server.http.routing import on_delete, on_get, on_post
+from danqing_server.models import FINISHED, Task
+
+__all__ = ["routes"]
+
+MOST_LISTED = 100
+DEFAULT_LISTED = 20
+LARGEST_OFFSET = 10_000  # what is skipped is read; the cursor goes on from there
+
+CREATED = Message(key="task.created", zh="任务创建成功", en="Task created")
+FOUND = Message(key="task.found", zh="获取任务成功", en="Task found")
+LISTED = Message(key="task.listed", zh="获取任务列表成功", en="Tasks listed")
+CANCELLED = Message(key="task.cancelled", zh="任务已取消", en="Task cancelled")
+RETRIED = Message(key="task.retried", zh="任务已重新排队", en="Task queued again")
+EXPLAINED = Message(key="task.explained", zh="任务说明", en="Task explained")
+DELETED = Message(key="task.deleted", zh="任务已删除", en="Task deleted")
+NOT_IN_RANGE = Message(
+    key="not_whole_in_page",
+    zh="必须是 {low} 到 {high} 之间的整数",
+    en="must be a whole number between {low} and {high}",
+)
+NO_CURSOR = Message(
+    key="no_cursor",
+    zh="不是有效的游标，请使用上一页返回的 next_cursor",
+    en="is no cursor; use next_cursor of the page before",
+)
+
+_CURSOR = re.compile(r"([0-9]{1,14})\.([A-Za-z0-9_.-]{1,200})")
+
+routes = Blueprint("tasks", url_prefix="/api/v1")
+
+
+@attrs.frozen(kw_only=True)
+class _Page:
+    limit: int
+    offset: int
+    before: tuple[datetime, str] | None
+
+
+@on_post(routes, "/ai/tasks")
+@described(
+    "提交任意类型的任务 · Submit a task of any type",
+    {201: Answer(description="任务创建成功", schema="Task")},
+    errors=(400, 413, 422, 429),
+    body="TaskRequest",
+    parameters=[KEY_HEADER],
+)
+async def create_task(request: Request[Any, Any]) -> HTTPResponse:
+    """Submit a task of any type to any provider."""
+    caller = admit_change(request)
+    services, owner = caller
+    language = language_of(request.headers)
+    async with ReceivedObject(request) as body:
+        meant = task_meaning(body)
+        parameters = services.submissions.checker.parameters
+        submission = task_submission(meant, owner, services.settings.max_delay_s, parameters)
+        accepted = await submit_once(request, services, submission, body, meant)
+    shown = _viewer(request, caller).task(accepted.task)
+    return success(shown, CREATED.to(language), 201, created_headers(accepted))
+
+
+@on_get(routes, "/ai/tasks/<task_id>")
+@described(
+    "获取任务（同 /tasks） · Show a task", {200: Answer(description="获取任务成功", schema="Task")}, errors=(404,)
+)
+async def get_ai_task(request: Request[Any, Any], task_id: str) -> HTTPResponse:
+    """Show a task, under the old server's second path."""
+    return await get_task(request, task_id)
+
+
+@on_get(routes, "/tasks/<task_id>")
+@described("获取任务 · Show a task", {200: Answer(description="获取任务成功", schema="Task")}, errors=(404,))
+async def get_task(request: Request[Any, Any], task_id: str) -> HTTPResponse:
+    """Show a task."""
+    services, owner = admit(request)
+    task = await services.control.find(task_id, owner)
+    base, language = base_url(request), language_of(request.headers)
+    if task.status not in FINISHED:
+        task = task.changed(progress=await services.forecast.progress(task))
+
+    def make() -> bytes:
+        return success_body(Viewer(base, services.registry, language).task(task), FOUND.to(language))
+
+    return prepared_answer(*services.control.answer(task, ("task", base, language), make))
+
+
+@on_get(routes, "/tasks/<task_id>/explain")
+@described(
+    "为什么还没完成 · Why a task is not done",
+    {200: Answer(description="任务说明", schema="Explanation")},
+    errors=(404,),
+)
+async def explain_task(request: Request[Any, Any], task_id: str) -> HTTPResponse:
+    """Say what a task waits for, where it stands, what was tried, and when it may be done."""
+    services, owner = admit(request)
+    task = await services.control.find(task_id, owner)
+    explanation = await services.forecast.explain(task)
+    language = language_of(request.headers)
+    return success(explanation_view(explanation, language), EXPLAINED.to(language))
+
+
+@on_get(routes, "/tasks/user/<user_id>")
+@described(
+    "获取用户的任务列表 · List a user's tasks",
+    {200: Answer(description="获取任务列表成功", schema="TaskList")},
+    errors=(400,),
+    parameters=[
+        query("limit", "tasks per page", type="integer", minimum=1, maximum=MOST_LISTED, default=DEFAULT_LISTED),
+        query(
+            "offset",
+            "tasks to skip; beyond it goes the cursor",
+            type="integer",
+            minimum=0,
+            maximum=LARGEST_OFFSET,
+            default=0,
+        ),
+        query("cursor", "next_cursor of the page before", type="string", pattern=f"^({_CURSOR.pattern})?$"),
+    ],
+)
+async def list_tasks(request: Request[Any, Any], user_id: str) -> HTTPResponse:
+    """List a user's tasks, newest first."""
+    caller = admit(request)
+    services, owner = caller
+    language = language_of(request.headers)
+    page = _read_page({name: request.args.get(name) for name in request.args})
+    found = await services.store.list_for_user(
+        user_id, owner, limit=page.limit + 1, offset=page.offset, before=page.before
+    )
+    shown = found[: page.limit]
+    viewer = _viewer(request, caller)
+    data = {
+        "tasks": [viewer.task(task) for task in shown],
+        "limit": page.limit,
+        "offset": page.offset,
+        "count": len(shown),
+        "total": await services.store.count_for_user(user_id, owner),
+        "next_cursor": _cursor_after(shown[-1]) if len(found) > page.limit else None,
+    }
+    return success(data, LISTED.to(language))
+
+
+@on_post(routes, "/tasks/<task_id>/cancel")
+@described("取消任务 · Cancel a task", {200: Answer(description="任务已取消", schema="Task")}, errors=(404, 409))
+async def cancel_task(request: Request[Any, Any], task_id: str) -> HTTPResponse:
+    """Cancel a task that is not finished."""
+    caller = admit_change(request)
+    await discard_body(request)
+    task = await caller.services.control.cancel(task_id, caller.owner)
+    return _one(request, caller, task, CANCELLED)
+
+
+@on_post(routes, "/tasks/<task_id>/retry")
+@described(
+    "重试任务 · Try a task again", {200: Answer(description="任务已重新排队", schema="Task")}, errors=(404, 409)
+)
+async def retry_task(request: Request[Any, Any], task_id: str) -> HTTPResponse:
+    """Queue a failed or cancelled task again."""
+    caller = admit_change(request)
+    await discard_body(request)
+    task = await caller.services.control.retry(task_id, caller.owner)
+    return _one(request, caller, task, RETRIED)
+
+
+@on_delete(routes, "/tasks/<task_id>")
+@described("删除任务 · Delete a task", {200: Answer(description="任务已删除", schema="Deleted")}, errors=(404, 409))
+async def delete_task(request: Request[Any, Any], task_id: str) -> HTTPResponse:
+    """Delete a task and its pictures."""
+    services, owner = admit_change(request)
+    await discard_body(request)
+    await services.control.delete(task_id, owner)
+    return success({"id": task_id}, DELETED.to(language_of(request.headers)))
+
+
+def _viewer(request: Request[Any, Any], caller: Caller) -> Viewer:
+    return Viewer(base_url(request), caller.services.registry, language_of(request.headers))
+
+
+def _one(request: Request[Any, Any], caller: Caller, task: Task, message: Message) -> HTTPResponse:
+    return success(_viewer(request, caller).task(task), message.to(language_of(request.headers)))
+
+
+def _read_page(query: Mapping[str, str | None]) -> _Page:
+    """Read `limit`, `offset` and `cursor`; others are ignored. Raises InvalidSubmission."""
+    problems: list[Problem] = []
+
+    def whole(name: str, default: int, low: int, high: int) -> int:
+        raw = query.get(name)
+        if raw is None:
+            return default
+        if re.fullmatch(r"[0-9]{1,10}", raw) and low <= int(raw) <= high:
+            return int(raw)
+        message = NOT_IN_RANGE(low=low, high=high)
+        problems.append(Problem(field=name, message=message, value=shorten(raw)))
+        return default
+
+    limit = whole("limit", DEFAULT_LISTED, 1, MOST_LISTED)
+    offset = whole("offset", 0, 0, LARGEST_OFFSET)
+    cursor, before = query.get("cursor"), None
+    if cursor is not None:
+        before = _read_cursor(cursor)
+        if before is None:
+            problems.append(Problem(field="cursor", message=NO_CURSOR(), value=shorten(cursor)))
+    if problems:
+        raise InvalidSubmission(problems)
+    return _Page(limit=limit, offset=offset, before=before)
+
+
+def _cursor_after(task: Task) -> str:
+    return f"{to_ms(task.created_at)}.{task.id}"
+
+
+def _read_cursor(cursor: str) -> tuple[datetime, str] | None:
+    """Return where a list goes on, None when *cursor* is not one of ours."""
+    found = _CURSOR.fullmatch(cursor)
+    return None if found is None else (from_ms(int(found[1])), found[2])

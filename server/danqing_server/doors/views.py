@@ -1,0 +1,284 @@
+"""Tasks, pictures and users as JSON. No upstream address and no fingerprint leaves through here."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Any
+
+import attrs
+
+from danqing_plugins import in_language
+from danqing_server.clock import from_ms
+from danqing_server.desk.forecast import Explanation, LaneView
+from danqing_server.http.links import picture_url
+from danqing_server.life.billing import billed_of, cost_of
+from danqing_server.models import FINISHED, Billed, CallRecord, Output, Status, Task, TaskError, User
+from danqing_server.queue.gates import Gate
+from danqing_server.registry import Registry
+
+__all__ = ["Viewer", "error_view", "explanation_view", "gate_view", "lane_view", "price_text", "user_view"]
+
+MICRO = 1_000_000
+
+
+def user_view(user: User) -> dict[str, Any]:
+    """Return a user."""
+    return {
+        "id": user.id,
+        "email": user.email,
+        "name": user.name,
+        "created_at": user.created_at,
+        "updated_at": user.updated_at,
+    }
+
+
+@attrs.frozen
+class Viewer:
+    """Shows tasks to one client: `base` is how it reaches this server, `language` what it reads."""
+
+    base: str
+    registry: Registry
+    language: str
+
+    def task(self, task: Task) -> dict[str, Any]:
+        """Return everything a user may know of a task."""
+        return {
+            "id": task.id,
+            "user_id": task.user_id,
+            "type": task.type,
+            "status": task.status,
+            "provider": task.provider,
+            "model": task.model,
+            "input": self._input(task),
+            "output": self._output(task),
+            "error": None if task.error is None else error_view(task, self.language),
+            "progress": task.progress,
+            "attempts": task.attempts,
+            "created_at": task.created_at,
+            "updated_at": task.updated_at,
+            "started_at": task.started_at,
+            "completed_at": task.completed_at,
+            "scheduled_for": task.run_at if task.status is Status.SCHEDULED else None,
+            "next_try_at": task.run_at if task.status is Status.PENDING else None,
+            "priority": task.priority,
+            "on_ambiguous": task.on_ambiguous,
+            "notes": [in_language(note, self.language) for note in task.notes],
+            "images": task.images,
+            "usage": _usage(task),
+            "cost": _cost(task),
+            "billed": _billed(task),
+            "sandbox": self.is_sandbox(task),
+            "calls": [_call(call) for call in _in_order(task)],
+        }
+
+    def result(self, task: Task) -> dict[str, Any]:
+        """Return what the old result route calls `result`: the pictures, and what they cost."""
+        images = self.images(task)
+        urls = [image["url"] for image in images]
+        shown: dict[str, Any] = {**task.result}
+        if urls:
+            shown |= {"image_url": urls[0], "image_urls": urls}
+        shown |= {"images": images, "partial": bool(task.failed_outputs)}
+        if task.failed_outputs:
+            shown["errors"] = _picture_errors(task, self.language)
+        return shown | {
+            "model": task.model,
+            "usage": _usage(task),
+            "cost": _cost(task),
+            "notes": [in_language(note, self.language) for note in task.notes],
+            "sandbox": self.is_sandbox(task),
+        }
+
+    def images(self, task: Task) -> list[dict[str, Any]]:
+        """Return the pictures that are ours, by index."""
+        return [self._image(output) for output in task.kept]
+
+    def late(self, task: Task) -> list[dict[str, Any]]:
+        """Return the pictures that a paid call brought after the task was cancelled, by index."""
+        kept = [output for output in task.late.values() if output.asset is not None]
+        return [self._image(output) for output in sorted(kept, key=lambda output: output.index)]
+
+    def is_sandbox(self, task: Task) -> bool:
+        """Tell whether the task's provider is a simulator at present."""
+        provider = self.registry.find_provider(task.provider)
+        return provider is not None and provider.sandbox
+
+    def _image(self, output: Output) -> dict[str, Any]:
+        asset = output.asset
+        if asset is None:
+            return {"index": output.index}
+        return {
+            "index": output.index,
+            "url": picture_url(self.base, asset.key),
+            "width": asset.width,
+            "height": asset.height,
+            "media_type": asset.media_type,
+            "size_bytes": asset.size_bytes,
+            "sha256": asset.sha256,
+        }
+
+    def _output(self, task: Task) -> dict[str, Any] | None:
+        if not task.outputs and not task.result and task.status not in FINISHED:
+            return None
+        errors = _picture_errors(task, self.language)
+        images = self.images(task)
+        shown = {**task.result, "images": images, "errors": errors, "partial": bool(images and errors)}
+        late = self.late(task)
+        return {**shown, "late": late} if late else shown
+
+    def _input(self, task: Task) -> dict[str, Any]:
+        """Return the prepared input, with the references back in their places as links."""
+        shown: dict[str, Any] = dict(task.input)
+        for reference in task.references:
+            link = picture_url(self.base, reference.asset) if reference.asset is not None else reference.url
+            field = re.sub(r"^(options|input)\.", "", reference.field)
+            name, bracket, _ = field.partition("[")
+            if bracket:
+                shown.setdefault(name, []).append(link)
+            else:
+                shown[name] = link
+        return shown
+
+
+def explanation_view(explanation: Explanation, language: str) -> dict[str, Any]:
+    """Return why a task is not done, and what was tried."""
+    task = explanation.task
+    return {
+        "task_id": task.id,
+        "status": task.status,
+        "waiting_for": explanation.waiting_for,
+        "reason": explanation.reason,
+        "until": explanation.until,
+        "position": {"own": explanation.own_position, "lane": explanation.lane_position},
+        "estimated_start_at": explanation.estimated_start_at,
+        "estimated_finish_at": explanation.estimated_finish_at,
+        "attempts": task.attempts,
+        "failures": task.failures,
+        "leases_lost": task.leases_lost,
+        "last_error": None if task.error is None else error_view(task, language),
+        "billed": _billed(task),
+        "calls": [_call(call) for call in _in_order(task)],
+    }
+
+
+def lane_view(view: LaneView) -> dict[str, Any]:
+    """Return how a lane stands."""
+    depth = view.depth
+    return {
+        "queued": depth.queued,
+        "delayed": depth.delayed,
+        "held": depth.held,
+        **gate_view(view.gate),
+        "finished_per_s": view.pace.per_s,
+        "mean_duration_s": view.pace.mean_s,
+    }
+
+
+def gate_view(gate: Gate) -> dict[str, Any]:
+    """Return whether a lane gives tasks out: its breaker, and beside it what holds it back for a while.
+
+    `closed_until` and `reason` are of whichever keeps it shut for longer; `models` says until when single ones are
+    held.
+    """
+    until_ms, hold = gate.shut_until_ms, gate.hold
+    return {
+        "accepting": not until_ms,
+        "breaker": gate.state,
+        "hold": None if hold is None else {"reason": hold.reason, "until": from_ms(hold.until_ms)},
+        "models": {model: from_ms(until) for model, until in gate.models.items()},
+        "closed_until": from_ms(until_ms) if until_ms else None,
+        "reason": gate.shut_by,
+    }
+
+
+def error_view(task: Task, language: str) -> dict[str, Any]:
+    """Return why a task failed or was cancelled."""
+    if task.error is None:
+        return {"code": task.status.value, "message": "", "retryable": True, "billed": _billed(task)}
+    return {**_error(task.error, language), "billed": _billed(task)}
+
+
+def price_text(amount_micro: int) -> str:
+    """Return millionths as decimal text with at least two places, `0.20`."""
+    whole, micro = divmod(amount_micro, MICRO)
+    return f"{whole}.{f'{micro:06d}'.rstrip('0').ljust(2, '0')}"
+
+
+def _error(error: TaskError, language: str) -> dict[str, Any]:
+    message = " ".join(
+        in_language(error.message, language).split()
+    )  # a line break would end the old shell loop's JSON
+    return {
+        "code": error.code,
+        "message": message,
+        "retryable": error.retryable,
+        "billed": error.billed,
+        "provider_code": error.provider_code,
+        "request_id": error.request_id,
+    }
+
+
+def _picture_errors(task: Task, language: str) -> list[dict[str, Any]]:
+    return [
+        {"index": output.index, **_error(output.error, language)}
+        for output in task.failed_outputs
+        if output.error is not None
+    ]
+
+
+def _in_order(task: Task) -> list[CallRecord]:
+    return sorted(task.calls.values(), key=lambda call: (call.sent_at, call.id))
+
+
+def _call(call: CallRecord) -> dict[str, Any]:
+    return {
+        "id": call.id,
+        "attempt": call.attempt,
+        "indexes": list(call.indexes),
+        "outcome": call.outcome,
+        "late_outcome": call.late_outcome,
+        "sent_at": call.sent_at,
+        "ended_at": call.ended_at,
+        "request_id": call.request_id,
+        "error_code": call.error_code,
+        "usage": dict(call.usage),
+    }
+
+
+def _usage(task: Task) -> dict[str, Any]:
+    """Return what the provider counted: for the whole when it says so, else the sum over the calls."""
+    if task.usage or not task.calls:
+        return dict(task.usage)
+    total: Counter[str] = Counter()
+    for call in task.calls.values():
+        total.update({name: count for name, count in call.usage.items() if _is_number(count)})
+    return dict(total)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _billed(task: Task) -> Billed:
+    """Say whether any call was charged for; the error tells it of a task without calls."""
+    if not task.calls and task.attempt is None and task.error is not None:
+        return task.error.billed
+    return billed_of(task)
+
+
+def _cost(task: Task) -> dict[str, Any] | None:
+    """Return what the task cost for certain; while it is not finished, at least the price of what was asked for.
+
+    `amount` is decimal text, `images` how many pictures it counts. None when the provider names no price.
+    """
+    if task.price is None:
+        return None
+    cost, finished = cost_of(task), task.status in FINISHED
+    images = cost.certain if finished else max(cost.certain, task.images)
+    return {
+        "amount": price_text(task.price.amount_micro * images),
+        "currency": task.price.currency,
+        "images": images,
+        "estimated": not finished or bool(cost.possible) or _billed(task) is Billed.UNKNOWN,
+    }

@@ -1,0 +1,160 @@
+"""The server's edge: every error becomes an answer here, and every answer gets what all of them carry."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from asyncio import CancelledError
+from contextlib import suppress
+from typing import Any
+from urllib.parse import unquote
+
+import attrs
+from sanic import HTTPResponse, Request
+from sanic.exceptions import MethodNotAllowed, NotFound, PayloadTooLarge, SanicException
+from sanic.handlers import ErrorHandler
+from sanic.response import BaseHTTPResponse
+
+from danqing_server.codec import shorten
+from danqing_server.errors import DanqingError, Draining
+from danqing_server.http.answers import json_answer
+from danqing_server.http.messages import language_of
+from danqing_server.http.origins import Origins
+from danqing_server.http.problems import HeadTooLarge, ProblemReport, report_of
+from danqing_server.ids import new_token
+from danqing_server.log import get_logger
+
+__all__ = ["RESULT_PATH", "ApiRequest", "Edge", "finish", "logs_every_request", "new_trace_id"]
+
+RESULT_PATH = "/api/v1/ai/image/result/"
+
+_METHODS = ("DELETE", "GET", "HEAD", "POST", "PUT")
+_SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+
+log = get_logger(__name__)
+_levels = logging.getLogger(__name__)
+
+
+def new_trace_id() -> str:
+    """Return an id for a request whose client named none."""
+    return new_token(8)
+
+
+def logs_every_request() -> bool:
+    """Tell whether each request is to have its line in the log, not only those that failed."""
+    return _levels.isEnabledFor(logging.DEBUG)
+
+
+class ApiRequest(Request[Any, Any]):
+    """A request that knows when its head arrived and under which id it is logged.
+
+    `owner` is whose key it came with, None until a route has looked and where there are no keys.
+    """
+
+    __slots__ = ("arrived_s", "names_itself", "owner", "trace_id")
+
+    def __init__(self, url_bytes: bytes, *positional: Any, **named: Any) -> None:
+        # Sanic makes a request named NONE to answer one that makes no sense, with the URL that made none.
+        super().__init__(b"*" if named.get("method") == "NONE" else url_bytes, *positional, **named)
+        self.owner: str | None = None
+        self.arrived_s = time.perf_counter()
+        given = self.headers.get("x-request-id")
+        self.names_itself = given is not None and _SANE_ID.fullmatch(given) is not None
+        self.trace_id = given if given is not None and self.names_itself else new_trace_id()
+
+    def __repr__(self) -> str:
+        """Return what Sanic's own log lines show of a request: no path, which may be the permission itself."""
+        return f"<request {self.trace_id}>"
+
+
+def finish(request: ApiRequest, response: BaseHTTPResponse) -> None:
+    """Give an answer that is about to leave its request id and the headers for web pages, and log it."""
+    headers = response.headers
+    headers["x-request-id"] = request.trace_id
+    origin = request.headers.get("origin")
+    if origin is not None:
+        origins: Origins = request.app.ctx.origins
+        headers.update(origins.headers(origin, request.headers.get("host")))
+    level = logging.DEBUG if response.status < 500 else logging.WARNING
+    if _levels.isEnabledFor(level):
+        _log_request(request, response, level)
+
+
+def _log_request(request: ApiRequest, response: BaseHTTPResponse, level: int) -> None:
+    """Log by the route's template: paths hold ids, and queries may hold anything."""
+    route = request.route
+    log.log(
+        level,
+        "request",
+        method=request.method[:16],
+        route=f"/{route.path}" if route is not None else None,
+        status=response.status,
+        ms=round((time.perf_counter() - request.arrived_s) * 1000, 1),
+        request_id=request.trace_id,
+    )
+
+
+class Edge(ErrorHandler):
+    """Turns everything a route or Sanic itself raises into our error body."""
+
+    def response(self, request: Any, exception: BaseException) -> HTTPResponse:
+        """Return the answer to *exception*; one nobody foresaw is logged with its traceback."""
+        if isinstance(exception, MethodNotAllowed) and request.method == "OPTIONS":
+            return _options(request)
+        if not isinstance(exception, DanqingError | SanicException | CancelledError):
+            log.error("unexpected_error", request_id=request.trace_id, exc_info=exception)
+        if isinstance(exception, PayloadTooLarge) and request.route is None:
+            exception = HeadTooLarge(str(exception))  # Sanic raises the same error for head and body
+        report = report_of(exception, language_of(request.headers))
+        if isinstance(exception, MethodNotAllowed):
+            report = attrs.evolve(report, headers={"allow": _allowed_methods(request)})
+        if isinstance(exception, Draining) and request.stream is not None:
+            request.stream.keep_alive = False
+        return problem_answer(request, report)
+
+
+def problem_answer(request: ApiRequest, report: ProblemReport) -> HTTPResponse:
+    """Return the answer to a request that failed; the result route's says `data.status` in every case."""
+    body: dict[str, Any] = report.body(request.trace_id)
+    headers = dict(report.headers)
+    if report.retry_after_s is not None:
+        headers["retry-after"] = str(report.retry_after_s)
+    path = _path_of(request)
+    if path.startswith(RESULT_PATH):
+        body["data"] = _result_data(path.removeprefix(RESULT_PATH), report)
+    return json_answer(body, report.status, headers)
+
+
+def _allowed_methods(request: ApiRequest) -> str:
+    """Return what the path takes; Sanic's own error does not know it where several routes share a path."""
+    found = ["OPTIONS"]
+    for method in _METHODS:
+        with suppress(NotFound, MethodNotAllowed):
+            request.app.router.get(request.path, method, request.headers.get("host"))
+            found.append(method)
+    return ", ".join(sorted(found))
+
+
+def _options(request: ApiRequest) -> HTTPResponse:
+    """Answer OPTIONS on any route, preflights included."""
+    allowed = _allowed_methods(request)
+    origins: Origins = request.app.ctx.origins
+    return HTTPResponse(status=204, headers={"allow": allowed, **origins.preflight_headers(allowed)})
+
+
+def _path_of(request: ApiRequest) -> str:
+    """Return the path; empty when the request line made no sense."""
+    return request.path or ""
+
+
+def _result_data(task_id: str, report: ProblemReport) -> dict[str, Any]:
+    """Return what a poll is told of its task: keep asking, when the fault is ours or may pass; else it failed.
+
+    A client that finds no `data.status` polls for ever, or gives up and buys a second picture.
+    """
+    shown = shorten(unquote(task_id, errors="replace"))
+    if report.status >= 500 or report.status in (408, 429):
+        return {"task_id": shown, "status": "processing", "message": report.message}
+    error = {"code": report.code, "message": report.message, "retryable": report.retryable}
+    return {"task_id": shown, "status": "failed", "error": error}

@@ -1,0 +1,307 @@
+"""The one table that says which HTTP answer each error becomes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+from sanic import exceptions as sanic_errors
+
+from danqing_plugins import Message, Problem, Text, in_language
+from danqing_server import errors
+from danqing_server.codec import shorten
+from danqing_server.http.messages import CONFLICTS, NOT_FOUND
+
+__all__ = ["PROBLEMS", "HeadTooLarge", "Kind", "ProblemReport", "report_of"]
+
+MOST_DETAILS = 50
+LONGEST_MESSAGE = 1000
+PROMPT_FIELDS = frozenset({"prompt", "options.prompt", "input.prompt"})
+
+
+@attrs.frozen(kw_only=True)
+class Kind:
+    """What one class of errors becomes. `retryable`: the same request may succeed later."""
+
+    status: int
+    code: str
+    title: Message
+    message: Message
+    retryable: bool = False
+
+
+def _kind(status: int, code: str, zh: str, en: str, why_zh: str, why_en: str, *, retryable: bool = False) -> Kind:
+    title = Message(key=code, zh=zh, en=en)
+    message = Message(key=f"{code}.why", zh=why_zh, en=why_en)
+    return Kind(status=status, code=code, title=title, message=message, retryable=retryable)
+
+
+UNEXPECTED = _kind(
+    500, "internal_error", "服务器内部错误", "Internal server error",
+    "服务器出现意外错误，请稍后重试，并向管理员提供 request_id",
+    "Something unexpected happened; quote the request_id.",
+    retryable=True,
+)  # fmt: skip
+BAD_REQUEST = _kind(
+    400, "bad_request", "请求格式错误", "Bad request", "请求不是有效的 HTTP 请求", "This is no valid HTTP request."
+)
+UNAUTHENTICATED = _kind(
+    401, "unauthenticated", "未认证", "Unauthenticated",
+    "请在请求头中提供有效的 API Key：Authorization: Bearer <key>",
+    "Send a valid API key: Authorization: Bearer <key>.",
+)  # fmt: skip
+UNAVAILABLE = _kind(
+    503, "service_unavailable", "服务暂时不可用", "Service unavailable",
+    "服务暂时不可用，请稍后重试", "The service does not answer at the moment; try again.", retryable=True,
+)  # fmt: skip
+OVERLOADED_SERVER = _kind(
+    503, "overloaded", "服务器繁忙", "Server overloaded",
+    "服务器已达到上限，请稍后重试", "The server has reached a limit; try again later.", retryable=True,
+)  # fmt: skip
+
+
+class HeadTooLarge(sanic_errors.SanicException):
+    """The request line and headers are larger than Sanic reads."""
+
+
+PROBLEMS: Mapping[type[BaseException], Kind] = {
+    errors.DanqingError: UNEXPECTED,
+    errors.SettingsError: UNEXPECTED,
+    errors.ServiceUnavailable: UNAVAILABLE,
+    errors.StoreUnavailable: _kind(
+        503, "store_unavailable", "数据库暂时不可用", "Database unavailable",
+        "MongoDB 未在限定时间内响应，请稍后重试", "MongoDB did not answer in time; try again.", retryable=True,
+    ),
+    errors.QueueUnavailable: _kind(
+        503, "queue_unavailable", "队列暂时不可用", "Queue unavailable",
+        "Redis 未在限定时间内响应，请稍后重试", "Redis did not answer in time; try again.", retryable=True,
+    ),
+    errors.StorageUnavailable: _kind(
+        503, "storage_unavailable", "图片存储暂时不可用", "Picture storage unavailable",
+        "图片存储暂时不可用，请稍后重试", "The picture storage does not work at the moment; try again.",
+        retryable=True,
+    ),
+    errors.Draining: _kind(
+        503, "draining", "服务正在停止", "Server stopping",
+        "此进程正在停止，请立即重试，其他进程会响应",
+        "This process is stopping; try again, another one will answer.",
+        retryable=True,
+    ),
+    errors.Overloaded: _kind(
+        429, "too_many_tasks", "请求过多", "Too many requests",
+        "等待中的任务已达到上限，请稍后重试", "The limit of waiting tasks is reached; try again later.",
+        retryable=True,
+    ),
+    errors.InvalidSubmission: _kind(
+        400, "validation_failed", "请求参数验证失败", "Validation failed", "请求参数有误", "The request is wrong.",
+    ),
+    errors.BodyTooLarge: _kind(
+        413, "body_too_large", "请求体过大", "Body too large",
+        "请求体超过上限", "The request body is larger than the limit.",
+    ),
+    errors.NotFound: _kind(404, "not_found", "资源不存在", "Not found", "资源不存在", "There is no such thing."),
+    errors.Conflict: _kind(
+        409, "conflict", "状态冲突", "Conflict", "当前状态不允许此操作", "The present state does not allow this.",
+    ),
+    errors.KeyReused: _kind(
+        422, "idempotency_key_reused", "Idempotency-Key 已用于其他请求", "Idempotency-Key used before",
+        "此 Idempotency-Key 已用于另一个请求，请为新请求使用新的 key",
+        "This Idempotency-Key was used for a different request; send a new one.",
+    ),
+    errors.Unauthenticated: UNAUTHENTICATED,
+    errors.UnknownKey: UNAUTHENTICATED,
+    errors.TooManyWrongKeys: _kind(
+        429, "too_many_wrong_keys", "错误的 API Key 过多", "Too many wrong API keys",
+        "此地址发送了过多错误的 API Key，请稍后重试",
+        "Too many wrong API keys came from this address; try again later.", retryable=True,
+    ),
+    errors.Forbidden: _kind(
+        403, "forbidden", "没有权限", "Forbidden", "不允许此操作", "This is not allowed.",
+    ),
+    errors.HostNotAllowed: _kind(
+        421, "host_not_allowed", "不以此主机名提供服务", "Host not allowed",
+        "请求头 Host 不是此服务器的名字。请用 localhost 访问，或在 DANQING_ALLOWED_HOSTS 中加入该主机名",
+        "The Host header is none of this server's names: use localhost, or add the name to DANQING_ALLOWED_HOSTS.",
+    ),
+    errors.PictureRejected: _kind(
+        400, "picture_rejected", "图片无效", "Picture rejected",
+        "图片过大、不完整或格式不支持", "The picture is too large, cut short, or of no supported format.",
+    ),
+    errors.SourceUnavailable: _kind(
+        502, "source_unavailable", "图片来源不可用", "Picture source unavailable",
+        "无法从来源获取图片", "The picture could not be fetched from its source.", retryable=True,
+    ),
+    errors.Unreadable: _kind(
+        503, "task_unreadable", "任务暂时无法读取", "Task unreadable",
+        "该任务由其他版本的服务写入，本进程无法读取，请稍后重试",
+        "The task was written by another release of the server and cannot be read by this process; try again.",
+        retryable=True,
+    ),
+    errors.AttemptLost: _kind(
+        409, "attempt_lost", "状态冲突", "Conflict", "任务已由其他进程接管", "The task is in other hands now.",
+        retryable=True,
+    ),
+    sanic_errors.NotFound: _kind(
+        404, "route_not_found", "接口不存在", "No such route", "接口不存在", "There is no such route.",
+    ),
+    HeadTooLarge: _kind(
+        431, "header_too_large", "请求头过大", "Request header too large",
+        "请求行与请求头超过上限", "The request line and headers are larger than the limit.",
+    ),
+    sanic_errors.MethodNotAllowed: _kind(
+        405, "method_not_allowed", "请求方法不支持", "Method not allowed",
+        "此接口不支持该请求方法", "The route does not take this method.",
+    ),
+    sanic_errors.PayloadTooLarge: _kind(
+        413, "body_too_large", "请求体过大", "Body too large",
+        "请求体超过上限", "The request body is larger than the limit.",
+    ),
+    sanic_errors.URITooLong: _kind(
+        414, "uri_too_long", "请求地址过长", "URI too long",
+        "请求地址超过上限", "The URL is longer than the limit.",
+    ),
+    sanic_errors.RequestTimeout: _kind(
+        408, "request_timeout", "请求超时", "Request timeout",
+        "未在限定时间内收到完整请求", "The request did not arrive in time.", retryable=True,
+    ),
+    sanic_errors.ExpectationFailed: _kind(
+        417, "expectation_failed", "不支持的 Expect", "Expectation failed",
+        "不支持的 Expect 请求头", "This Expect header is not supported.",
+    ),
+    sanic_errors.BadRequest: BAD_REQUEST,
+    sanic_errors.RequestCancelled: _kind(
+        499, "client_closed_request", "客户端已断开", "Client closed request",
+        "客户端在响应前断开了连接", "The client hung up before the answer.", retryable=True,
+    ),
+    sanic_errors.ServiceUnavailable: UNAVAILABLE,
+}  # fmt: skip
+
+
+@attrs.frozen(kw_only=True)
+class ProblemReport:
+    """One error as it will be answered, in one language."""
+
+    status: int
+    code: str
+    title: str
+    message: str
+    retryable: bool
+    retry_after_s: int | None = None
+    details: tuple[Mapping[str, Any], ...] = ()
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+
+    def body(self, request_id: str) -> dict[str, Any]:
+        """Return the answer's JSON: what the old server's clients read, and the members of RFC 9457."""
+        return {
+            "success": False,
+            "error": self.title,
+            "message": self.message,
+            "code": self.code,
+            "type": f"/docs/errors#{self.code}",
+            "title": self.title,
+            "status": self.status,
+            "retryable": self.retryable,
+            "request_id": request_id,
+            "details": list(self.details),
+        }
+
+
+def report_of(error: BaseException, language: str) -> ProblemReport:
+    """Say how *error* is answered; what is in no table is `internal_error`, and none of it is shown."""
+    kind = _find(error)
+    report = ProblemReport(
+        status=kind.status,
+        code=kind.code,
+        title=kind.title.to(language),
+        message=_message(error, kind, language),
+        retryable=kind.retryable,
+        retry_after_s=_retry_after_s(error, kind),
+    )
+    match error:
+        case errors.InvalidSubmission():
+            return attrs.evolve(
+                report, message=_summary(error.problems, language), details=_details(error.problems, language)
+            )
+        case errors.NotFound():
+            return _not_found(report, error, language)
+        case errors.Conflict():
+            return _conflict(report, error, language)
+        case errors.Unauthenticated():
+            return attrs.evolve(report, headers={"www-authenticate": 'Bearer realm="danqing"'})
+    return report
+
+
+def _find(error: BaseException) -> Kind:
+    if isinstance(error, errors.Overloaded) and error.server_wide:
+        return OVERLOADED_SERVER
+    for ancestor in type(error).__mro__:
+        kind = PROBLEMS.get(ancestor)
+        if kind is not None:
+            return kind
+    status = getattr(error, "status_code", None)
+    if isinstance(error, sanic_errors.SanicException) and status is not None and 400 <= status < 500:
+        return attrs.evolve(BAD_REQUEST, status=status)
+    return UNEXPECTED
+
+
+def _message(error: BaseException, kind: Kind, language: str) -> str:
+    """Return what the error says itself when that is meant for users, else what is said of its kind."""
+    said = error.message if isinstance(error, errors.DanqingError) else ""
+    return in_language(said, language) if isinstance(said, Text) else kind.message.to(language)
+
+
+def _retry_after_s(error: BaseException, kind: Kind) -> int | None:
+    if isinstance(error, errors.Draining):
+        return 1
+    wish: float | None = getattr(error, "retry_after_s", None)
+    if wish is not None:
+        return max(1, math.ceil(wish))
+    return 2 if kind.status == 503 else None
+
+
+def _not_found(report: ProblemReport, error: errors.NotFound, language: str) -> ProblemReport:
+    known = NOT_FOUND.get(error.kind)
+    if known is None:
+        return report
+    return attrs.evolve(
+        report,
+        code=f"{error.kind}_not_found",
+        title=known.to(language),
+        message=f"{known.to(language)}: {shorten(error.id)}",
+    )
+
+
+def _conflict(report: ProblemReport, error: errors.Conflict, language: str) -> ProblemReport:
+    known = CONFLICTS.get(error.code)
+    title = report.title if known is None else known.to(language)
+    message = report.message if isinstance(error.message, Text) else title
+    return attrs.evolve(report, code=error.code, title=title, message=message, retryable=error.code == "task_busy")
+
+
+def _summary(problems: Sequence[Problem], language: str) -> str:
+    told = [f"{problem.field}: {in_language(problem.message, language)}" for problem in problems[:MOST_DETAILS]]
+    shown = "; ".join(told)
+    if len(problems) > MOST_DETAILS:
+        shown = f"{shown}; … (+{len(problems) - MOST_DETAILS})"
+    return shown if len(shown) <= LONGEST_MESSAGE else f"{shown[:LONGEST_MESSAGE]}…"
+
+
+def _details(problems: Sequence[Problem], language: str) -> tuple[Mapping[str, Any], ...]:
+    return tuple(
+        {
+            "field": problem.field,
+            "message": in_language(problem.message, language),
+            "code": problem.message.key or None if isinstance(problem.message, Text) else None,
+            "value": _shown(problem),
+        }
+        for problem in problems[:MOST_DETAILS]
+    )
+
+
+def _shown(problem: Problem) -> object:
+    """Return what may be shown of a value: of a prompt, nothing."""
+    if problem.field in PROMPT_FIELDS and isinstance(problem.value, str):
+        return None
+    return shorten(problem.value)

@@ -1,0 +1,130 @@
+"""Request bodies, received: within the bounds of size, time and memory."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import attrs
+from sanic import Request
+from sanic.exceptions import PayloadTooLarge, RequestTimeout
+from sanic.http import Http
+
+from danqing_plugins import Message, Problem
+from danqing_server.codec import parse_json_object
+from danqing_server.errors import BodyTooLarge, InvalidSubmission
+from danqing_server.http.entry import caller_of
+from danqing_server.http.limits import BodyBudget, Holding
+from danqing_server.http.pace import Pace
+
+__all__ = ["ReceivedObject", "discard_body"]
+
+LARGE_BYTES = 1024 * 1024
+MOST_VALUES = 100_000
+LINGER_S = 2.0
+STEP_BYTES = 256 * 1024  # within BODY_STEP_S, or the body is not waited for
+
+TOO_MANY_VALUES = Message(
+    key="too_many_values", en="holds more than {most} values", zh="包含的值过多，最多 {most} 个"
+)
+
+
+@attrs.define(eq=False)
+class ReceivedObject:
+    """A request's body, whatever its content type, as a JSON object; it counts while the block lasts.
+
+    Entering raises:
+        Overloaded: the process, or this caller, holds too many bodies.
+        BodyTooLarge, RequestTimeout: the body is too large, or too slow.
+        InvalidSubmission: it is no JSON object.
+    """
+
+    request: Request[Any, Any]
+    _holding: Holding = attrs.field(init=False)
+
+    async def __aenter__(self) -> dict[str, Any]:
+        app = self.request.app
+        announced, limit = _announced_bytes(self.request), app.config.REQUEST_MAX_SIZE
+        if announced > limit:
+            await _linger(self.request)
+            raise BodyTooLarge(limit)
+        budget: BodyBudget = app.ctx.body_budget
+        self._holding = budget.holding(caller_of(self.request))
+        try:
+            return await _read_object(await _receive(self.request, announced, self._holding))
+        except BaseException:
+            self._holding.release()
+            raise
+
+    async def __aexit__(self, *_error: object) -> None:
+        self._holding.release()
+
+
+async def _read_object(body: bytes) -> dict[str, Any]:
+    if body.count(b",") + body.count(b"[") + body.count(b"{") > MOST_VALUES:
+        raise InvalidSubmission([Problem(field="request_body", message=TOO_MANY_VALUES(most=MOST_VALUES))])
+    if len(body) > LARGE_BYTES:
+        return await asyncio.to_thread(parse_json_object, body)
+    return parse_json_object(body)
+
+
+async def discard_body(request: Request[Any, Any]) -> None:
+    """Read and drop the body of a request that needs none. Raises RequestTimeout, BodyTooLarge."""
+    stream = request.stream
+    if isinstance(stream, Http) and stream.request_body:
+        await _take_all(request, stream, lambda _: None)
+
+
+async def _linger(request: Request[Any, Any]) -> None:
+    """Drop what still comes for a moment: a client that sends before it reads would never see the answer."""
+    stream = request.stream
+    if not isinstance(stream, Http) or stream.expecting_continue:
+        return
+    stream.request_max_size = sys.maxsize
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_S):
+            async for _ in stream:
+                pass
+
+
+def _announced_bytes(request: Request[Any, Any]) -> int:
+    """Return the announced length; 0 for a chunked body, which counts as it arrives."""
+    announced = request.headers.get("content-length")
+    return int(announced) if announced is not None and announced.isdecimal() else 0
+
+
+async def _receive(request: Request[Any, Any], announced: int, holding: Holding) -> bytes:
+    """Return the whole body, counted as it arrives."""
+    stream = request.stream
+    if not isinstance(stream, Http):
+        return b""
+    if 0 < announced <= len(stream.recv_buffer):
+        holding.add(announced)
+        body = await stream.read() or b""  # it is there: nothing to wait for
+        await stream.read()
+        return body
+    pieces: list[bytes] = []
+
+    def keep(piece: bytes) -> None:
+        holding.add(len(piece))
+        pieces.append(piece)
+
+    await _take_all(request, stream, keep)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+async def _take_all(request: Request[Any, Any], stream: Http, take: Callable[[bytes], None]) -> None:
+    """Give a body to *take* as it comes. Raises RequestTimeout, BodyTooLarge, and what *take* raises."""
+    try:
+        async with Pace(STEP_BYTES, request.app.config.BODY_STEP_S) as pace:
+            async for piece in stream:
+                take(piece)
+                pace.note(len(piece))
+    except TimeoutError as error:
+        raise RequestTimeout("the body came too slowly") from error
+    except PayloadTooLarge as error:
+        await _linger(request)
+        raise BodyTooLarge(request.app.config.REQUEST_MAX_SIZE) from error

@@ -1,0 +1,45 @@
+"""What the HTTP layer is given by the composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import attrs
+
+from danqing_server.assets.storage import Assets
+from danqing_server.clock import Clock
+from danqing_server.desk.admission import Submissions
+from danqing_server.desk.control import Control
+from danqing_server.desk.forecast import Forecast
+from danqing_server.http.replay import Replays
+from danqing_server.queue.gates import Gates
+from danqing_server.queue.lanes import Queue
+from danqing_server.registry import Registry
+from danqing_server.settings import Settings
+from danqing_server.store.tasks import TaskStore
+from danqing_server.store.users import UserStore
+
+__all__ = ["HealthCheck", "Services"]
+
+HealthCheck = Callable[[], Awaitable[None]]
+"""Returns when a part works, raises when it does not."""
+
+
+@attrs.define(kw_only=True, eq=False)
+class Services:
+    """Everything a route may use. `checks` are what `/health` asks; `draining` is set while the process stops."""
+
+    settings: Settings
+    store: TaskStore
+    users: UserStore
+    queue: Queue
+    gates: Gates
+    forecast: Forecast
+    assets: Assets
+    registry: Registry
+    submissions: Submissions
+    control: Control
+    replays: Replays
+    clock: Clock
+    checks: dict[str, HealthCheck]
+    draining: bool = False

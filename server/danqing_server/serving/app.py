@@ -1,0 +1,123 @@
+"""The Sanic application: its settings, its routes, its edge."""
+
+from __future__ import annotations
+
+import resource
+from socket import IPPROTO_TCP, TCP_NOTSENT_LOWAT, socket
+from types import SimpleNamespace
+from typing import Any
+
+from sanic import Sanic
+from sanic.config import Config
+
+from danqing_server.access.gatekeeper import Gatekeeper
+from danqing_server.access.keys import KeyRing
+from danqing_server.codec import dump_json
+from danqing_server.doors import docs_pages
+from danqing_server.doors.documentation import install_openapi
+from danqing_server.doors.legacy import images, users
+from danqing_server.doors.native import health, pictures, providers, queue, root, tasks
+from danqing_server.http.connection import Connection
+from danqing_server.http.downloads import UNSENT_BYTES, Downloads
+from danqing_server.http.edge import ApiRequest, Edge
+from danqing_server.http.hosts import Hosts
+from danqing_server.http.limits import BodyBudget
+from danqing_server.http.origins import Origins
+from danqing_server.ids import new_token
+from danqing_server.settings import Settings
+
+__all__ = ["create_app", "listen"]
+
+LARGEST_HEAD_BYTES = 16 * 1024
+KEEP_ALIVE_S = 75
+REQUEST_TIMEOUT_S = 20  # for a whole head
+RESPONSE_TIMEOUT_S = 60
+BODY_STEP_S = 15.0  # 17 KiB/s
+UNREAD_S = 30.0  # until an answer that nobody reads is given up
+LARGEST_NUMBER_OF_CONNECTIONS = 100_000
+LISTEN_BACKLOG = 4096  # the supervisor's; Sanic's own default would lower it
+
+
+def create_app(settings: Settings) -> Sanic[Any, Any]:
+    """Return an application whose `ctx.services` is still to be set, before it serves.
+
+    In the role `worker` it answers `/health` only.
+    """
+    app: Sanic[Any, Any] = Sanic(
+        f"danqing-{new_token(5)}",  # Sanic wants a new name for every application of a process
+        config=_config(settings),
+        ctx=_shared(settings),
+        error_handler=Edge(),
+        request_class=ApiRequest,
+        dumps=dump_json,
+        configure_logging=False,
+    )
+    app.blueprint(health.routes)
+    if settings.serves_api:
+        for module in (root, images, tasks, users, pictures, providers, queue):
+            app.blueprint(module.routes)
+        app.blueprint(docs_pages.routes)
+        install_openapi(app)
+    return app
+
+
+async def listen(app: Sanic[Any, Any], listening: socket) -> Any:
+    """Return a server, Sanic's own untyped one, that takes connections on *listening* once it is started."""
+    # Its connections inherit it. Source: Linux tcp(7), read 2026-11-28; macOS has it, too.
+    listening.setsockopt(IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+    return await app.create_server(
+        sock=listening,
+        return_asyncio_server=True,
+        access_log=False,
+        backlog=LISTEN_BACKLOG,
+        protocol=Connection,
+    )
+
+
+def _config(settings: Settings) -> Config:
+    return Config(
+        {
+            "ACCESS_LOG": False,
+            "BODY_STEP_S": BODY_STEP_S,
+            "AUTO_EXTEND": False,
+            "FALLBACK_ERROR_FORMAT": "json",
+            "KEEP_ALIVE_TIMEOUT": KEEP_ALIVE_S,
+            "MOTD": False,
+            "REQUEST_MAX_HEADER_SIZE": LARGEST_HEAD_BYTES,
+            "REQUEST_MAX_SIZE": _largest_body_bytes(settings),
+            "REQUEST_TIMEOUT": REQUEST_TIMEOUT_S,
+            "RESPONSE_TIMEOUT": RESPONSE_TIMEOUT_S,
+            "UNREAD_S": UNREAD_S,
+        },
+        env_prefix=None,
+    )
+
+
+def _shared(settings: Settings) -> SimpleNamespace:
+    """Return what requests share beside the services."""
+    return SimpleNamespace(
+        settings=settings,
+        gatekeeper=Gatekeeper(KeyRing.holding(settings.api_keys)),
+        hosts=Hosts.of(settings),
+        origins=Origins.of(settings),
+        most_connections=_most_connections(),
+        downloads=Downloads(settings.max_downloads),
+        body_budget=_body_budget(settings),
+        health=health.new_round(),
+    )
+
+
+def _largest_body_bytes(settings: Settings) -> int:
+    return min(settings.max_body_bytes, settings.max_body_bytes_in_flight)
+
+
+def _body_budget(settings: Settings) -> BodyBudget:
+    """Return the bound on bodies: half of it for one caller, and at least one body of the largest size."""
+    half = settings.max_body_bytes_in_flight // 2
+    return BodyBudget(settings.max_body_bytes_in_flight, max(half, _largest_body_bytes(settings)))
+
+
+def _most_connections() -> int:
+    """Return how many clients may be connected: what the system lets us open, less what we need ourselves."""
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return LARGEST_NUMBER_OF_CONNECTIONS if most == resource.RLIM_INFINITY else most * 3 // 4
