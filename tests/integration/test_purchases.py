@@ -10,9 +10,9 @@ import pytest
 from danqing_plugins import ContentRejected, Job, OutcomeUnknown, Result, Run, Source
 from danqing_server.desk.request import Repeat
 from danqing_server.errors import Conflict
+from danqing_server.life import moves
 from danqing_server.models import Billed, CallOutcome, Status, Task, TaskError
 from danqing_server.settings import Settings
-from danqing_server.store import transitions
 from danqing_server.worker.takeover import end_overdue
 from tests.support.providers import ScriptedProvider, picture
 from tests.support.scripts import Held, Ledger, LinkHost, link_host, provider_of, raising, with_bytes, with_link
@@ -211,7 +211,7 @@ class TestMoves:
             go_on.set()
             await held.begun.wait()
             error = TaskError(code="cancelled", message="m")
-            overtaken = transitions.cancelled(seen, system.services.clock.now(), error)
+            overtaken = moves.cancelled(seen, system.services.clock.now(), error)
             assert not await system.services.store.apply(overtaken)
             await system.services.control.cancel(task.id, None)
             held.go_on.set()
@@ -397,7 +397,7 @@ async def _cancel_unheard(system: System, task_id: str) -> None:
     """Store a cancellation that the task's worker does not hear of."""
     error = TaskError(code="cancelled", message="m")
     task = await system.get(task_id)
-    assert await system.services.store.apply(transitions.cancelled(task, system.services.clock.now(), error))
+    assert await system.services.store.apply(moves.cancelled(task, system.services.clock.now(), error))
 
 
 async def _has_ended(system: System, task_id: str) -> bool:

@@ -28,11 +28,11 @@ from danqing_server.errors import (
     StoreUnavailable,
 )
 from danqing_server.ids import new_task_id, new_token
+from danqing_server.life import moves
 from danqing_server.life.telling import entry_of
 from danqing_server.log import get_logger
 from danqing_server.models import FINISHED, WAITING, Status, Task
 from danqing_server.queue.lanes import Queue
-from danqing_server.store import transitions
 from danqing_server.store.keys import KeyRecord, KeyStore
 from danqing_server.store.tasks import TaskStore
 
@@ -188,10 +188,10 @@ class Submissions:
             if task.status in WAITING and seen in (None, task.transition_id):
                 # Whoever answered 503 for it would void it: a new transition id, by us or by another, forbids that.
                 seen = task.transition_id
-                if not await self.store.apply(transitions.claimed(task)):
+                if not await self.store.apply(moves.claimed(task)):
                     continue
             elif task.error is not None and task.error.code == NOT_ACKNOWLEDGED:
-                if not await self.store.apply(transitions.retried(task, self.clock.now(), {})):
+                if not await self.store.apply(moves.retried(task, self.clock.now(), {})):
                     continue
                 await self._push_or_leave(task)
             return await self.store.get(record.task_id)

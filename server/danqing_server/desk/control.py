@@ -12,13 +12,13 @@ from danqing_server.clock import Clock
 from danqing_server.codec import value_of
 from danqing_server.desk.recent import Recent, RecentTasks
 from danqing_server.errors import Conflict, NotFound, QueueUnavailable
+from danqing_server.life import moves
 from danqing_server.life.billing import billed_of
 from danqing_server.life.telling import entry_of, event_of
 from danqing_server.log import get_logger
 from danqing_server.models import FINISHED, Output, OutputState, Status, Task, TaskError
 from danqing_server.queue.lanes import Queue
 from danqing_server.registry import Registry
-from danqing_server.store import transitions
 from danqing_server.store.keys import KeyStore
 from danqing_server.store.tasks import TaskStore
 
@@ -91,7 +91,7 @@ class Control:
             task = await self.find(task_id, owner)
             if task.status in FINISHED:
                 raise Conflict(FINISHED_ALREADY(status=task.status), code=f"task_{task.status}")
-            change = transitions.cancelled(task, self.clock.now(), _cancellation(task))
+            change = moves.cancelled(task, self.clock.now(), _cancellation(task))
             if await self.store.apply(change):
                 await self._withdraw(task)
                 self.registry.tell(event_of(task, TaskEventKind.CANCELLED, "cancelled"))
@@ -112,7 +112,7 @@ class Control:
         again = [key for key in task.outputs if key not in found]
         dropped = tuple(f"outputs.{key}" for key in again)
         sets = {f"outputs.{key}": value_of(output) for key, output in found.items()}
-        if not await self.store.apply(transitions.retried(task, self.clock.now(), sets, dropped)):
+        if not await self.store.apply(moves.retried(task, self.clock.now(), sets, dropped)):
             raise Conflict(CHANGED(), code="task_busy")
         waiting = await self.find(task_id, owner)
         try:

@@ -21,13 +21,13 @@ from danqing_server.clock import Clock
 from danqing_server.desk.limits import QueueLimits
 from danqing_server.errors import Conflict, InvalidSubmission, QueueUnavailable, StoreUnavailable
 from danqing_server.ids import new_token
+from danqing_server.life import moves
 from danqing_server.life.telling import entry_of, event_of
 from danqing_server.log import get_logger
 from danqing_server.models import Status, Task, TaskError
 from danqing_server.queue.entries import Entry, Pushed
 from danqing_server.queue.lanes import Queue
 from danqing_server.registry import Registry
-from danqing_server.store import transitions
 from danqing_server.store.tasks import Document, TaskStore, encode
 
 __all__ = ["NOT_ACKNOWLEDGED", "Intake", "Workers"]
@@ -184,7 +184,7 @@ class Intake:
         with suppress(InvalidSubmission):  # a little larger than the task, the tombstone may be too large
             if await self.store.insert(tombstone):
                 return True
-        return await self.store.apply(transitions.cancelled(task, now, error))
+        return await self.store.apply(moves.cancelled(task, now, error))
 
     async def _void_when_possible(self, task: Task) -> None:
         for _ in range(VOID_TRIES):

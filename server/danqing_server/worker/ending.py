@@ -8,9 +8,9 @@ from typing import Any
 import attrs
 
 from danqing_server.clock import Clock
+from danqing_server.life import moves
 from danqing_server.life.decision import Decision, Failure, FailureKind, Finish, Policy, decide
 from danqing_server.models import CallOutcome, TaskError
-from danqing_server.store import transitions
 from danqing_server.store.changes import Change, encodable
 from danqing_server.worker import texts
 from danqing_server.worker.ledger import Ledger
@@ -74,8 +74,8 @@ class Ending:
     def _change(self, decision: Decision, sets: Mapping[str, Any], unsets: list[str]) -> Change:
         task, now = self.ledger.task, self.clock.now()
         if isinstance(decision, Finish):
-            return transitions.finished(task, decision.status, now, sets, unsets)
-        return transitions.requeued(
+            return moves.finished(task, decision.status, now, sets, unsets)
+        return moves.requeued(
             task,
             now,
             sets,
