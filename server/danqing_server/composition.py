@@ -11,7 +11,6 @@ from functools import partial
 import aiohttp
 import attrs
 
-from danqing_server.addresses import place_of
 from danqing_server.assets.fetching import public_session
 from danqing_server.assets.results import ResultSessions, results_session
 from danqing_server.assets.storage import Assets, open_assets
@@ -29,12 +28,13 @@ from danqing_server.http.replay import Replays
 from danqing_server.http.services import HealthCheck, Services
 from danqing_server.life.decision import Policy
 from danqing_server.log import get_logger
-from danqing_server.loops import Supervised, every
+from danqing_server.loops.supervised import Supervised, every
 from danqing_server.queue.connection import connect as connect_redis
 from danqing_server.queue.gates import Gates
 from danqing_server.queue.lanes import Queue
 from danqing_server.registry import Registry
-from danqing_server.settings import Settings
+from danqing_server.settings.addresses import place_of
+from danqing_server.settings.server import Settings
 from danqing_server.store.client import Database, connect
 from danqing_server.store.keys import KeyStore
 from danqing_server.store.leases import Lease, WorkerStore

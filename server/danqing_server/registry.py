@@ -32,9 +32,9 @@ from danqing_plugins import (
 from danqing_plugins import hooks as specifications
 from danqing_plugins.markers import PROJECT
 from danqing_server.errors import SettingsError
-from danqing_server.listeners import Listener
 from danqing_server.log import get_logger
-from danqing_server.settings import Settings
+from danqing_server.loops.listeners import Listener
+from danqing_server.settings.server import Settings
 
 __all__ = ["Plugin", "Registry", "load_registry"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from danqing_server.settings import Settings
+from danqing_server.settings.server import Settings
 from danqing_server.supervision.embedded.servers import free_port
 from tests.support.servers import RunningServer, run_mongod, run_redis, run_sandbox
 from tests.support.system import MakeSettings, settings_for

@@ -11,7 +11,7 @@ import pytest
 from danqing_server.desk.request import Repeat
 from danqing_server.errors import KeyReused, QueueUnavailable, StoreUnavailable
 from danqing_server.models import Status
-from danqing_server.settings import Settings
+from danqing_server.settings.server import Settings
 from tests.support.providers import ScriptedProvider
 from tests.support.servers import RunningServer
 from tests.support.system import running_system, settings_for, until

@@ -10,13 +10,13 @@ import attrs
 import pytest
 
 from danqing_plugins import TaskEvent, TaskEventKind, hookimpl
-from danqing_server.batching import LARGEST_BATCH
 from danqing_server.desk.intake import Intake
 from danqing_server.errors import Conflict, InvalidSubmission, QueueUnavailable, StoreUnavailable
+from danqing_server.loops.batching import LARGEST_BATCH
 from danqing_server.models import Status, Task
 from danqing_server.queue.entries import Entry, Pushed
 from danqing_server.queue.lanes import Queue
-from danqing_server.settings import Settings
+from danqing_server.settings.server import Settings
 from danqing_server.store.tasks import TaskStore
 from danqing_server.worker.lane import Lane
 from tests.support.providers import ScriptedProvider

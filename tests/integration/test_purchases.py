@@ -12,7 +12,7 @@ from danqing_server.desk.request import Repeat
 from danqing_server.errors import Conflict
 from danqing_server.life import moves
 from danqing_server.models import Billed, CallOutcome, Status, Task, TaskError
-from danqing_server.settings import Settings
+from danqing_server.settings.server import Settings
 from danqing_server.worker.takeover import end_overdue
 from tests.support.providers import ScriptedProvider, picture
 from tests.support.scripts import Held, Ledger, LinkHost, link_host, provider_of, raising, with_bytes, with_link

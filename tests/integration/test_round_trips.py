@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from danqing_plugins import Job, Result, Run
 from danqing_server.models import Status
-from danqing_server.settings import Settings
+from danqing_server.settings.server import Settings
 from danqing_server.store.client import connect
 from danqing_server.store.tasks import COLLECTION, MOST_COUNTED, TaskStore, encode
 from tests.support.providers import ScriptedProvider

@@ -10,7 +10,7 @@ import pytest
 
 from danqing_server.life import moves
 from danqing_server.models import Attempt, Status, Task, TaskError
-from danqing_server.settings import Settings
+from danqing_server.settings.server import Settings
 from danqing_server.store.client import connect
 from danqing_server.store.newborn import LARGEST_HELD_BYTES
 from danqing_server.store.tasks import TaskStore, encode

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from danqing_plugins import ContentRejected, Job, Run, Source
 from danqing_server.models import OutputState, Status
-from danqing_server.settings import Settings
+from danqing_server.settings.server import Settings
 from tests.support.providers import ScriptedProvider, picture
 from tests.support.system import HASTY, System, running_system, until
 

@@ -10,7 +10,7 @@ import pytest
 from danqing_server import composition
 from danqing_server.clock import SteadyTime
 from danqing_server.registry import load_registry
-from danqing_server.settings import Settings
+from danqing_server.settings.server import Settings
 from danqing_server.store.client import connect
 from danqing_server.store.time import listen
 

@@ -16,7 +16,7 @@ from danqing_server.desk.request import Submission
 from danqing_server.http.services import Services
 from danqing_server.models import FINISHED, Task
 from danqing_server.registry import load_registry
-from danqing_server.settings import Settings
+from danqing_server.settings.server import Settings
 from danqing_server.worker.keeping import LinkPatience
 
 __all__ = ["HASTY", "MakeSettings", "System", "running_system", "settings_for", "until"]

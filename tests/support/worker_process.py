@@ -12,7 +12,7 @@ from pathlib import Path
 
 from danqing_plugins import Job, Run, Source
 from danqing_server.log import configure_logging
-from danqing_server.settings import Settings
+from danqing_server.settings.server import Settings
 from tests.support.providers import ScriptedProvider, picture
 from tests.support.system import running_system
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from danqing_server.addresses import place_of
+from danqing_server.settings.addresses import place_of
 
 
 class TestPlaceOf:

@@ -9,7 +9,7 @@ import pytest
 
 from danqing_server.http.problems import PROBLEMS
 from danqing_server.serving.app import create_app
-from danqing_server.settings import Settings
+from danqing_server.settings.server import Settings
 
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
 UNTOLD = {"internal_error", "bad_request", "not_found", "conflict"}

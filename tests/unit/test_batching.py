@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from danqing_server.batching import Batcher
+from danqing_server.loops.batching import Batcher
 from tests.support.system import until
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from danqing_server.cli import main, plugins_table, settings_table
-from danqing_server.settings import variables
+from danqing_server.cli.commands import main, plugins_table, settings_table
+from danqing_server.settings.server import variables
 from danqing_server.supervision.survey import InstalledPlugin, Survey, WantedSandbox
 
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import pytest
 
 from danqing_plugins import TaskEvent, TaskEventKind
-from danqing_server.listeners import Listener
+from danqing_server.loops.listeners import Listener
 from tests.support.system import until
 
 

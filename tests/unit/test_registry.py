@@ -7,7 +7,7 @@ import pytest
 
 from danqing_plugins import TaskEvent, TaskEventKind, hookimpl
 from danqing_server.registry import Registry, load_registry
-from danqing_server.settings import Settings
+from danqing_server.settings.server import Settings
 from tests.support.providers import ScriptedProvider
 from tests.support.system import until
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from danqing_server.errors import SettingsError
-from danqing_server.settings import Settings, read_environment, variables
+from danqing_server.settings.server import Settings, read_environment, variables
 
 
 class TestRead:

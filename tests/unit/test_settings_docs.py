@@ -10,8 +10,8 @@ from typing import Protocol
 import pytest
 
 from danqing_providers.volcengine import settings as volcengine
-from danqing_server.cli import settings_table
-from danqing_server.settings import Settings, variables
+from danqing_server.cli.commands import settings_table
+from danqing_server.settings.server import Settings, variables
 from tests.unit.volcengine.builders import configured
 
 ROOT = Path(__file__).parents[2]

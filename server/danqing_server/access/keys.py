@@ -9,7 +9,7 @@ from hashlib import sha256
 import attrs
 
 from danqing_server.errors import Unauthenticated, UnknownKey
-from danqing_server.settings import ApiKey
+from danqing_server.settings.server import ApiKey
 
 __all__ = ["KeyRing"]
 

@@ -29,7 +29,7 @@ from danqing_server.assets.storage_failures import storage_failures
 from danqing_server.errors import NotFound, PictureRejected, SourceUnavailable, StorageUnavailable
 from danqing_server.log import get_logger
 from danqing_server.models import Asset
-from danqing_server.settings import Settings
+from danqing_server.settings.server import Settings
 
 __all__ = ["Assets", "Stat", "open_assets"]
 

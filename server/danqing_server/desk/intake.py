@@ -16,7 +16,6 @@ from typing import Any, Protocol
 import attrs
 
 from danqing_plugins import Message, TaskEventKind
-from danqing_server.batching import Batcher
 from danqing_server.clock import Clock
 from danqing_server.desk.limits import QueueLimits
 from danqing_server.errors import Conflict, InvalidSubmission, QueueUnavailable, StoreUnavailable
@@ -24,6 +23,7 @@ from danqing_server.ids import new_token
 from danqing_server.life import moves
 from danqing_server.life.telling import entry_of, event_of
 from danqing_server.log import get_logger
+from danqing_server.loops.batching import Batcher
 from danqing_server.models import Status, Task, TaskError
 from danqing_server.queue.entries import Entry, Pushed
 from danqing_server.queue.lanes import Queue

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from danqing_server.settings import Settings
+from danqing_server.settings.server import Settings
 
 __all__ = ["Hosts", "is_loopback"]
 

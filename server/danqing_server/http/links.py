@@ -15,7 +15,7 @@ from typing import Any
 from sanic import Request
 
 from danqing_server.assets.keys import ASSET_PATH
-from danqing_server.settings import Settings
+from danqing_server.settings.server import Settings
 
 __all__ = ["address_of", "base_url", "is_near", "names_base", "picture_url"]
 

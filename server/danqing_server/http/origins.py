@@ -14,7 +14,7 @@ from danqing_plugins import Message
 from danqing_server.codec import shorten
 from danqing_server.errors import Forbidden
 from danqing_server.http.hosts import is_loopback
-from danqing_server.settings import Settings
+from danqing_server.settings.server import Settings
 
 __all__ = ["Origins"]
 

@@ -15,7 +15,7 @@ from danqing_server.http.replay import Replays
 from danqing_server.queue.gates import Gates
 from danqing_server.queue.lanes import Queue
 from danqing_server.registry import Registry
-from danqing_server.settings import Settings
+from danqing_server.settings.server import Settings
 from danqing_server.store.tasks import TaskStore
 from danqing_server.store.users import UserStore
 

@@ -8,8 +8,8 @@ from typing import Any, cast
 import attrs
 from redis.asyncio import Redis
 
-from danqing_server.batching import GATHER_S, Batcher
 from danqing_server.errors import QueueUnavailable
+from danqing_server.loops.batching import GATHER_S, Batcher
 from danqing_server.queue import scripts
 from danqing_server.queue.connection import LONGEST_WAIT_S, Connection, translated
 from danqing_server.queue.entries import (

@@ -24,7 +24,7 @@ from danqing_server.http.hosts import Hosts
 from danqing_server.http.limits import BodyBudget
 from danqing_server.http.origins import Origins
 from danqing_server.ids import new_token
-from danqing_server.settings import Settings
+from danqing_server.settings.server import Settings
 
 __all__ = ["create_app", "listen"]
 

@@ -26,7 +26,7 @@ from danqing_server.errors import SettingsError
 from danqing_server.log import configure_logging
 from danqing_server.registry import Registry, load_registry
 from danqing_server.serving.app import create_app, listen
-from danqing_server.settings import Settings, read_environment
+from danqing_server.settings.server import Settings, read_environment
 from danqing_server.supervision.processes import end_with_parent
 
 __all__ = ["main", "serve"]

@@ -12,7 +12,7 @@ from pymongo import AsyncMongoClient
 from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError
 
 from danqing_server.errors import SettingsError, StoreUnavailable
-from danqing_server.settings import Settings
+from danqing_server.settings.server import Settings
 from danqing_server.store.refusals import ENCODING_ERRORS, as_unavailable
 
 __all__ = ["TIMEOUT_MS", "Database", "client_options", "connect", "translated"]

@@ -20,7 +20,7 @@ from pymongo.errors import PyMongoError
 from danqing_server.clock import Clock
 from danqing_server.ids import new_id
 from danqing_server.log import get_logger
-from danqing_server.settings import Settings
+from danqing_server.settings.server import Settings
 from danqing_server.store.client import Database, client_options, translated
 from danqing_server.store.processes import identity_of
 

@@ -16,10 +16,10 @@ from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
 from pymongo.errors import BulkWriteError
 
 from danqing_plugins import Message, Problem
-from danqing_server.batching import GATHER_S, Batcher
 from danqing_server.clock import to_ms
 from danqing_server.codec import to_document, value_of
 from danqing_server.errors import AttemptLost, InvalidSubmission, StoreUnavailable, Unreadable
+from danqing_server.loops.batching import GATHER_S, Batcher
 from danqing_server.models import FINISHED, WAITING, Attempt, CallOutcome, CallRecord, Status, Task, TaskError
 from danqing_server.store.changes import Change
 from danqing_server.store.client import Database, translated

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from danqing_server.settings import Settings
+from danqing_server.settings.server import Settings
 
 __all__ = ["Running", "banner"]
 

@@ -21,7 +21,7 @@ import attrs
 
 from danqing_server.errors import SettingsError
 from danqing_server.log import get_logger
-from danqing_server.settings import Settings
+from danqing_server.settings.server import Settings
 from danqing_server.supervision.banner import Running, banner
 from danqing_server.supervision.companions import Companions
 from danqing_server.supervision.deaths import GIVE_UP_AFTER_S

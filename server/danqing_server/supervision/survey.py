@@ -14,7 +14,7 @@ import attrs
 
 if TYPE_CHECKING:
     from danqing_server.registry import Registry
-    from danqing_server.settings import Settings
+    from danqing_server.settings.server import Settings
 
 __all__ = ["InstalledPlugin", "Survey", "WantedSandbox", "take_survey"]
 

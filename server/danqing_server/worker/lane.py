@@ -10,11 +10,11 @@ from datetime import timedelta
 import attrs
 
 from danqing_plugins import TaskEventKind
-from danqing_server.batching import GATHER_S
 from danqing_server.errors import ServiceUnavailable, StoreUnavailable
 from danqing_server.ids import new_token
 from danqing_server.life.telling import event_of
 from danqing_server.log import get_logger
+from danqing_server.loops.batching import GATHER_S
 from danqing_server.models import Attempt, Task
 from danqing_server.queue.entries import Entry, Pushed, Rates
 from danqing_server.worker.attempt import Execution

@@ -11,7 +11,7 @@ import attrs
 from danqing_plugins import ProviderInfo
 from danqing_server.errors import ServiceUnavailable
 from danqing_server.log import get_logger
-from danqing_server.loops import Supervised
+from danqing_server.loops.supervised import Supervised
 from danqing_server.models import Task
 from danqing_server.queue.entries import Entry, Pushed, Rates
 from danqing_server.worker.failures import Interruption

@@ -16,7 +16,7 @@ from multidict import CIMultiDict
 
 from danqing_server.http.services import Services
 from danqing_server.serving.app import create_app, listen
-from danqing_server.settings import Settings
+from danqing_server.settings.server import Settings
 from tests.support.contract import Contract
 from tests.support.providers import ScriptedProvider
 from tests.support.system import MakeSettings, System, running_system

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 
 from danqing_server.serving.app import create_app
-from danqing_server.settings import Settings
+from danqing_server.settings.server import Settings
 from tests.integration.api.conftest import Client
 
 UNDOCUMENTED = {"/docs", "/docs/errors", "/docs/{name}", "/openapi.json"}

@@ -18,7 +18,7 @@ from PIL import Image
 
 from danqing_plugins import Source
 from danqing_server.models import Asset
-from danqing_server.settings import Settings
+from danqing_server.settings.server import Settings
 from tests.integration.api.conftest import Client
 from tests.support.serving import ServingProcess, run_serving
 from tests.support.system import until

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from danqing_server.settings import Settings
+from danqing_server.settings.server import Settings
 from tests.support.serving import ServingProcess, run_serving
 from tests.support.system import MakeSettings
 

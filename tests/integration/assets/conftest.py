@@ -13,7 +13,7 @@ import pytest
 
 from danqing_server.assets.sources import DownloadLimits
 from danqing_server.assets.storage import Assets, open_assets
-from danqing_server.settings import Settings
+from danqing_server.settings.server import Settings
 
 Answer = Callable[[asyncio.StreamWriter], Awaitable[None]]
 Serve = Callable[..., Awaitable["Upstream"]]

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from danqing_server.assets.storage import open_assets
-from danqing_server.settings import Settings
+from danqing_server.settings.server import Settings
 from tests.integration.assets.conftest import LIMITS, Answer, Serve, eventually, files_below, respond
 from tests.unit.assets.pictures import picture
 
@@ -26,7 +26,7 @@ CHILD = textwrap.dedent(
     import aiohttp, attrs
     from danqing_plugins import Source
     from danqing_server.assets.storage import open_assets
-    from danqing_server.settings import Settings
+    from danqing_server.settings.server import Settings
 
     folder, url, step = sys.argv[1:]
 

@@ -11,7 +11,7 @@ from danqing_plugins import ModelInfo, ProviderInfo, Source
 from danqing_server.assets.results import ResultSessions, may_deliver, results_session
 from danqing_server.assets.storage import Assets, open_assets
 from danqing_server.errors import SourceUnavailable
-from danqing_server.settings import Settings
+from danqing_server.settings.server import Settings
 from tests.integration.assets.conftest import LIMITS, Serve, respond
 from tests.unit.assets.pictures import picture
 

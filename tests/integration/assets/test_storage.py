@@ -22,7 +22,7 @@ from danqing_server.assets.inspection import inspect_header
 from danqing_server.assets.references import find_own, parse_references
 from danqing_server.assets.storage import Assets, open_assets
 from danqing_server.errors import InvalidSubmission, NotFound, PictureRejected, SettingsError, StorageUnavailable
-from danqing_server.settings import Settings
+from danqing_server.settings.server import Settings
 from tests.integration.assets.conftest import LIMITS, files_below
 from tests.unit.assets.pictures import picture
 

@@ -15,7 +15,7 @@ from danqing_plugins import Source
 from danqing_server.assets.storage import open_assets
 from danqing_server.assets.storage_failures import storage_failures
 from danqing_server.errors import StorageUnavailable
-from danqing_server.settings import Settings
+from danqing_server.settings.server import Settings
 from tests.integration.assets.conftest import Serve, respond
 from tests.unit.assets.pictures import picture
 

@@ -16,7 +16,7 @@ from danqing_server.clock import Clock
 from danqing_server.composition import Process, Workers, open_process
 from danqing_server.life.decision import Policy
 from danqing_server.registry import load_registry
-from danqing_server.settings import Settings
+from danqing_server.settings.server import Settings
 from danqing_server.store.leases import WorkerStore
 from danqing_server.worker.janitor import DEAD_AFTER_S, Janitor
 from danqing_server.worker.keeping import LinkPatience

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import attrs
 
-from danqing_server.settings import Settings
+from danqing_server.settings.server import Settings
 from tests.integration.books.judge import judge
 from tests.integration.books.links import Links, serving_links
 from tests.integration.books.process import Mortal, follow_tasks

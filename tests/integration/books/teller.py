@@ -11,7 +11,7 @@ import attrs
 from danqing_server.desk.request import Repeat as Repeated
 from danqing_server.errors import DanqingError
 from danqing_server.models import FINISHED, WAITING, Task
-from danqing_server.settings import Settings
+from danqing_server.settings.server import Settings
 from danqing_server.store.tasks import TaskStore
 from tests.integration.books.process import Mortal
 from tests.integration.books.provider import PROVIDER, ShopProvider

@@ -4,7 +4,7 @@ import pytest
 
 from danqing_server.access.keys import KeyRing
 from danqing_server.errors import Unauthenticated
-from danqing_server.settings import ApiKey
+from danqing_server.settings.server import ApiKey
 
 RING = KeyRing.holding([ApiKey(owner="one", secret="1" * 16), ApiKey(owner="two", secret="2" * 16)])
 

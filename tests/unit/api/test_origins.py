@@ -4,7 +4,7 @@ import pytest
 
 from danqing_server.errors import Forbidden
 from danqing_server.http.origins import Origins
-from danqing_server.settings import Settings
+from danqing_server.settings.server import Settings
 
 HERE = "localhost:8080"
 

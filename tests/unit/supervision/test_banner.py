@@ -6,7 +6,7 @@ from pathlib import Path
 
 import attrs
 
-from danqing_server.settings import Settings
+from danqing_server.settings.server import Settings
 from danqing_server.supervision.banner import Running, banner
 
 RUNNING = Running(

@@ -18,7 +18,7 @@ import attrs
 from dotenv import dotenv_values
 
 from danqing_server.errors import SettingsError
-from danqing_server.variables import Variable, duration, names, one_of, setting, text, url, whole
+from danqing_server.settings.variables import Variable, duration, names, one_of, setting, text, url, whole
 
 __all__ = ["LOOPBACK_HOSTS", "ApiKey", "Settings", "read_environment", "variables"]
 

@@ -118,7 +118,7 @@ def _add_env_file(parser: argparse.ArgumentParser) -> None:
 def _environment(arguments: argparse.Namespace) -> dict[str, str]:
     """Return the variables that count: the options over the process's over those of the file."""
     from danqing_server.errors import SettingsError
-    from danqing_server.settings import read_environment
+    from danqing_server.settings.server import read_environment
 
     dotenv: Path = arguments.env_file or Path(".env")
     if arguments.env_file is not None and not dotenv.is_file():
@@ -134,7 +134,7 @@ def _environment(arguments: argparse.Namespace) -> dict[str, str]:
 
 def _serve(arguments: argparse.Namespace) -> int:
     from danqing_server.log import configure_logging
-    from danqing_server.settings import Settings
+    from danqing_server.settings.server import Settings
     from danqing_server.supervision.supervisor import Supervisor
 
     settings = Settings.read(_environment(arguments))
@@ -145,7 +145,7 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 
 def _sandbox(arguments: argparse.Namespace) -> int:
-    from danqing_server.settings import Settings
+    from danqing_server.settings.server import Settings
 
     settings = Settings.read(_environment(arguments))
     module = _find_sandbox(settings.default_provider, settings.disabled_plugins)
@@ -167,7 +167,7 @@ def _sandbox(arguments: argparse.Namespace) -> int:
 def _find_sandbox(provider: str, disabled_plugins: Sequence[str]) -> str:
     """Return the module of *provider*'s simulator, wanted or not. Raises SettingsError when it has none."""
     from danqing_server.errors import SettingsError
-    from danqing_server.settings import Settings
+    from danqing_server.settings.server import Settings
     from danqing_server.supervision.survey import take_survey
 
     # Asked without any key: a provider that has one wants no simulator.
@@ -180,7 +180,7 @@ def _find_sandbox(provider: str, disabled_plugins: Sequence[str]) -> str:
 
 def _plugins(arguments: argparse.Namespace) -> int:
     from danqing_server.log import configure_logging
-    from danqing_server.settings import Settings
+    from danqing_server.settings.server import Settings
     from danqing_server.supervision.survey import take_survey
 
     configure_logging("CRITICAL")  # what is broken stands in the table
@@ -212,7 +212,7 @@ def _settings(_arguments: argparse.Namespace) -> int:
 
 def settings_table() -> str:
     """Return every variable of the server as a Markdown table."""
-    from danqing_server.settings import variables
+    from danqing_server.settings.server import variables
 
     lines = ["| Variable | Default | Unit | Allowed | Meaning |", "|---|---|---|---|---|"]
     for variable in variables():
