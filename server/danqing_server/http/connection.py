@@ -20,11 +20,12 @@ from sanic.server import HttpProtocol
 
 from danqing_server.errors import HostNotAllowed
 from danqing_server.http.answers import STATUS_LINES, Repeatable
-from danqing_server.http.edge import ApiRequest, finish
+from danqing_server.http.edge import finish
 from danqing_server.http.heads import END_OF_HEAD, check_chunk_head, check_head, whole_number
 from danqing_server.http.hosts import Hosts
 from danqing_server.http.links import is_near
 from danqing_server.http.replay import Replays
+from danqing_server.http.requests import ApiRequest
 
 __all__ = ["Connection"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import time
 from asyncio import CancelledError
 from contextlib import suppress
@@ -11,7 +10,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import attrs
-from sanic import HTTPResponse, Request
+from sanic import HTTPResponse
 from sanic.exceptions import MethodNotAllowed, NotFound, PayloadTooLarge, SanicException
 from sanic.handlers import ErrorHandler
 from sanic.response import BaseHTTPResponse
@@ -22,50 +21,22 @@ from danqing_server.http.answers import json_answer
 from danqing_server.http.messages import language_of
 from danqing_server.http.origins import Origins
 from danqing_server.http.problems import HeadTooLarge, ProblemReport, report_of
-from danqing_server.ids import new_token
+from danqing_server.http.requests import ApiRequest
 from danqing_server.log import get_logger
 
-__all__ = ["RESULT_PATH", "ApiRequest", "Edge", "finish", "logs_every_request", "new_trace_id"]
+__all__ = ["RESULT_PATH", "Edge", "finish", "logs_every_request"]
 
 RESULT_PATH = "/api/v1/ai/image/result/"
 
 _METHODS = ("DELETE", "GET", "HEAD", "POST", "PUT")
-_SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
 log = get_logger(__name__)
 _levels = logging.getLogger(__name__)
 
 
-def new_trace_id() -> str:
-    """Return an id for a request whose client named none."""
-    return new_token(8)
-
-
 def logs_every_request() -> bool:
     """Tell whether each request is to have its line in the log, not only those that failed."""
     return _levels.isEnabledFor(logging.DEBUG)
-
-
-class ApiRequest(Request[Any, Any]):
-    """A request that knows when its head arrived and under which id it is logged.
-
-    `owner` is whose key it came with, None until a route has looked and where there are no keys.
-    """
-
-    __slots__ = ("arrived_s", "names_itself", "owner", "trace_id")
-
-    def __init__(self, url_bytes: bytes, *positional: Any, **named: Any) -> None:
-        # Sanic makes a request named NONE to answer one that makes no sense, with the URL that made none.
-        super().__init__(b"*" if named.get("method") == "NONE" else url_bytes, *positional, **named)
-        self.owner: str | None = None
-        self.arrived_s = time.perf_counter()
-        given = self.headers.get("x-request-id")
-        self.names_itself = given is not None and _SANE_ID.fullmatch(given) is not None
-        self.trace_id = given if given is not None and self.names_itself else new_trace_id()
-
-    def __repr__(self) -> str:
-        """Return what Sanic's own log lines show of a request: no path, which may be the permission itself."""
-        return f"<request {self.trace_id}>"
 
 
 def finish(request: ApiRequest, response: BaseHTTPResponse) -> None:

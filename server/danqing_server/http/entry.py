@@ -8,9 +8,9 @@ from sanic import Request
 
 from danqing_server.access.gatekeeper import Gatekeeper
 from danqing_server.errors import Draining
-from danqing_server.http.edge import ApiRequest
 from danqing_server.http.links import address_of
 from danqing_server.http.origins import Origins
+from danqing_server.http.requests import ApiRequest
 from danqing_server.http.services import Services
 
 __all__ = ["Caller", "admit", "admit_change", "caller_of", "services_of"]

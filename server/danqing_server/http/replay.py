@@ -11,8 +11,9 @@ import attrs
 
 from danqing_server.desk.recent import Recent, RecentTasks
 from danqing_server.http.answers import Repeatable
-from danqing_server.http.edge import ApiRequest, logs_every_request, new_trace_id
+from danqing_server.http.edge import logs_every_request
 from danqing_server.http.links import names_base
+from danqing_server.http.requests import ApiRequest, new_trace_id
 
 __all__ = ["Replays"]
 

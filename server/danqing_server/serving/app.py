@@ -19,10 +19,11 @@ from danqing_server.doors.legacy import images, users
 from danqing_server.doors.native import health, pictures, providers, queue, root, tasks
 from danqing_server.http.connection import Connection
 from danqing_server.http.downloads import UNSENT_BYTES, Downloads
-from danqing_server.http.edge import ApiRequest, Edge
+from danqing_server.http.edge import Edge
 from danqing_server.http.hosts import Hosts
 from danqing_server.http.limits import BodyBudget
 from danqing_server.http.origins import Origins
+from danqing_server.http.requests import ApiRequest
 from danqing_server.ids import new_token
 from danqing_server.settings.server import Settings
 

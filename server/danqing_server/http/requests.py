@@ -1,0 +1,42 @@
+"""A request as every route is given it."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+
+from sanic import Request
+
+from danqing_server.ids import new_token
+
+__all__ = ["ApiRequest", "new_trace_id"]
+
+_SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+
+
+def new_trace_id() -> str:
+    """Return an id for a request whose client named none."""
+    return new_token(8)
+
+
+class ApiRequest(Request[Any, Any]):
+    """A request that knows when its head arrived and under which id it is logged.
+
+    `owner` is whose key it came with, None until a route has looked and where there are no keys.
+    """
+
+    __slots__ = ("arrived_s", "names_itself", "owner", "trace_id")
+
+    def __init__(self, url_bytes: bytes, *positional: Any, **named: Any) -> None:
+        # Sanic makes a request named NONE to answer one that makes no sense, with the URL that made none.
+        super().__init__(b"*" if named.get("method") == "NONE" else url_bytes, *positional, **named)
+        self.owner: str | None = None
+        self.arrived_s = time.perf_counter()
+        given = self.headers.get("x-request-id")
+        self.names_itself = given is not None and _SANE_ID.fullmatch(given) is not None
+        self.trace_id = given if given is not None and self.names_itself else new_trace_id()
+
+    def __repr__(self) -> str:
+        """Return what Sanic's own log lines show of a request: no path, which may be the permission itself."""
+        return f"<request {self.trace_id}>"
