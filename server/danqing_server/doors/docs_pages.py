@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 from html import escape
 from pathlib import Path
-from typing import Any
 
-from sanic import Blueprint, HTTPResponse, Request
+from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import Message
 from danqing_server.doors.documentation import undescribed
 from danqing_server.errors import NotFound
 from danqing_server.http.messages import CONFLICTS, NOT_FOUND
 from danqing_server.http.problems import BAD_REQUEST, OVERLOADED_SERVER, PROBLEMS, Kind
+from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get
 
 __all__ = ["routes"]
@@ -43,7 +43,7 @@ routes = Blueprint("documentation", url_prefix="/docs")
 
 @on_get(routes, "/")
 @undescribed
-async def get_docs(_request: Request[Any, Any]) -> HTTPResponse:
+async def get_docs(_request: ApiRequest) -> HTTPResponse:
     """Show every route, with a form to try it."""
     page = await asyncio.to_thread((FOLDER / "docs.html").read_bytes)
     return HTTPResponse(page, headers={**KEPT, **POLICY}, content_type=HTML)
@@ -51,14 +51,14 @@ async def get_docs(_request: Request[Any, Any]) -> HTTPResponse:
 
 @on_get(routes, "/errors")
 @undescribed
-async def get_error_codes(_request: Request[Any, Any]) -> HTTPResponse:
+async def get_error_codes(_request: ApiRequest) -> HTTPResponse:
     """Explain every error code."""
     return HTTPResponse(_error_page(), headers={**KEPT, **POLICY}, content_type=HTML)
 
 
 @on_get(routes, "/<name>")
 @undescribed
-async def get_docs_file(_request: Request[Any, Any], name: str) -> HTTPResponse:
+async def get_docs_file(_request: ApiRequest, name: str) -> HTTPResponse:
     """Send a file of the documentation page."""
     media_type = FILES.get(name)
     if media_type is None:

@@ -11,13 +11,13 @@ from hashlib import sha256
 from typing import Any
 
 import attrs
-from sanic import Request
 
 from danqing_plugins import Message, Problem
 from danqing_server.codec import dump_json, shorten
 from danqing_server.desk.admission import Accepted
 from danqing_server.desk.request import Repeat, Submission
 from danqing_server.errors import InvalidSubmission
+from danqing_server.http.requests import ApiRequest
 from danqing_server.http.services import Services
 
 __all__ = ["HEADER", "created_headers", "repeat_of", "submit_once"]
@@ -33,7 +33,7 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 async def submit_once(
-    request: Request[Any, Any],
+    request: ApiRequest,
     services: Services,
     submission: Submission,
     sent: Mapping[str, Any],

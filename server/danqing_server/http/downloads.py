@@ -13,12 +13,12 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import attrs
-from sanic import Request
 from sanic.response import BaseHTTPResponse
 
 from danqing_plugins import Message
 from danqing_server.errors import DanqingError, Overloaded
 from danqing_server.http.pace import Pace
+from danqing_server.http.requests import ApiRequest
 from danqing_server.log import get_logger
 
 __all__ = ["UNSENT_BYTES", "Downloads"]
@@ -105,7 +105,7 @@ class Downloads:
         return max(SMALLEST_WINDOW_BYTES, min(LARGEST_WINDOW_BYTES, share))
 
     async def send(
-        self, request: Request[Any, Any], response: BaseHTTPResponse, chunks: AsyncGenerator[bytes, None]
+        self, request: ApiRequest, response: BaseHTTPResponse, chunks: AsyncGenerator[bytes, None]
     ) -> None:
         """Send *chunks* as the body, each when the one before has left; a client that does not read is cut off."""
         protocol: Any = request.protocol

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, cast
-
-from sanic import Request
+from typing import NamedTuple
 
 from danqing_server.access.gatekeeper import Gatekeeper
 from danqing_server.errors import Draining
@@ -23,23 +21,23 @@ class Caller(NamedTuple):
     owner: str | None
 
 
-def services_of(request: Request[Any, Any]) -> Services:
+def services_of(request: ApiRequest) -> Services:
     """Return what the composition root gave this process."""
     services: Services = request.app.ctx.services
     return services
 
 
-def admit(request: Request[Any, Any]) -> Caller:
+def admit(request: ApiRequest) -> Caller:
     """Let a request that only looks in. Raises Unauthenticated, TooManyWrongKeys."""
     gatekeeper: Gatekeeper = request.app.ctx.gatekeeper
     owner = None
     if gatekeeper.guards:
         owner = gatekeeper.owner_of(request.headers.get("authorization"), address_of(request))
-        cast("ApiRequest", request).owner = owner
+        request.owner = owner
     return Caller(services_of(request), owner)
 
 
-def admit_change(request: Request[Any, Any]) -> Caller:
+def admit_change(request: ApiRequest) -> Caller:
     """Let a request in that changes something, before its body is read.
 
     Raises:
@@ -55,7 +53,7 @@ def admit_change(request: Request[Any, Any]) -> Caller:
     return admit(request)
 
 
-def caller_of(request: Request[Any, Any]) -> str:
+def caller_of(request: ApiRequest) -> str:
     """Return whom a request's bodies and downloads are counted for: the key's owner, else the client's address."""
-    owner = cast("ApiRequest", request).owner
+    owner = request.owner
     return address_of(request) if owner is None else f"key {owner}"

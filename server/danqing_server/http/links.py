@@ -10,11 +10,9 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
-from typing import Any
-
-from sanic import Request
 
 from danqing_server.assets.keys import ASSET_PATH
+from danqing_server.http.requests import ApiRequest
 from danqing_server.settings.server import Settings
 
 __all__ = ["address_of", "base_url", "is_near", "names_base", "picture_url"]
@@ -27,7 +25,7 @@ def picture_url(base: str, key: str) -> str:
     return f"{base}{ASSET_PATH}{key}"
 
 
-def base_url(request: Request[Any, Any]) -> str:
+def base_url(request: ApiRequest) -> str:
     """Return the scheme and host under which this client reaches the server, without a trailing slash."""
     settings: Settings = request.app.ctx.settings
     if settings.public_base_url is not None:
@@ -37,12 +35,12 @@ def base_url(request: Request[Any, Any]) -> str:
     return f"{scheme}://{(host or _own_address(request)).replace('[::1]', 'localhost')}"
 
 
-def names_base(request: Request[Any, Any]) -> bool:
+def names_base(request: ApiRequest) -> bool:
     """Tell whether `base_url` follows from the request and `is_near` alone, not from the connection's address."""
     return request.app.ctx.settings.public_base_url is not None or _asked_for(request)[1] is not None
 
 
-def _asked_for(request: Request[Any, Any]) -> tuple[str, str | None]:
+def _asked_for(request: ApiRequest) -> tuple[str, str | None]:
     """Return the scheme and the host that the request names; None for a host that is no plain one."""
     headers = request.headers
     scheme, host = "http", headers.get("host")
@@ -70,7 +68,7 @@ def is_near(address: str) -> bool:
         return False
 
 
-def address_of(request: Request[Any, Any]) -> str:
+def address_of(request: ApiRequest) -> str:
     """Return the client's address, by which it is counted; of IPv6 the network, for a client has all of one.
 
     A near proxy's word is taken for the last hop alone: what stands before it in `X-Forwarded-For` the client may
@@ -92,7 +90,7 @@ def _network_of(address: str, otherwise: str) -> str:
     return str(found) if found.version == 4 else str(ip_network((found, 64), strict=False))
 
 
-def _own_address(request: Request[Any, Any]) -> str:
+def _own_address(request: ApiRequest) -> str:
     """Return the address and port the connection came in on."""
     name = request.transport.get_extra_info("sockname") if request.transport is not None else None
     if not isinstance(name, tuple):

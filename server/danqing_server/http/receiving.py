@@ -9,7 +9,6 @@ from contextlib import suppress
 from typing import Any
 
 import attrs
-from sanic import Request
 from sanic.exceptions import PayloadTooLarge, RequestTimeout
 from sanic.http import Http
 
@@ -19,6 +18,7 @@ from danqing_server.errors import BodyTooLarge, InvalidSubmission
 from danqing_server.http.entry import caller_of
 from danqing_server.http.limits import BodyBudget, Holding
 from danqing_server.http.pace import Pace
+from danqing_server.http.requests import ApiRequest
 
 __all__ = ["ReceivedObject", "discard_body"]
 
@@ -42,7 +42,7 @@ class ReceivedObject:
         InvalidSubmission: it is no JSON object.
     """
 
-    request: Request[Any, Any]
+    request: ApiRequest
     _holding: Holding = attrs.field(init=False)
 
     async def __aenter__(self) -> dict[str, Any]:
@@ -71,14 +71,14 @@ async def _read_object(body: bytes) -> dict[str, Any]:
     return parse_json_object(body)
 
 
-async def discard_body(request: Request[Any, Any]) -> None:
+async def discard_body(request: ApiRequest) -> None:
     """Read and drop the body of a request that needs none. Raises RequestTimeout, BodyTooLarge."""
     stream = request.stream
     if isinstance(stream, Http) and stream.request_body:
         await _take_all(request, stream, lambda _: None)
 
 
-async def _linger(request: Request[Any, Any]) -> None:
+async def _linger(request: ApiRequest) -> None:
     """Drop what still comes for a moment: a client that sends before it reads would never see the answer."""
     stream = request.stream
     if not isinstance(stream, Http) or stream.expecting_continue:
@@ -90,13 +90,13 @@ async def _linger(request: Request[Any, Any]) -> None:
                 pass
 
 
-def _announced_bytes(request: Request[Any, Any]) -> int:
+def _announced_bytes(request: ApiRequest) -> int:
     """Return the announced length; 0 for a chunked body, which counts as it arrives."""
     announced = request.headers.get("content-length")
     return int(announced) if announced is not None and announced.isdecimal() else 0
 
 
-async def _receive(request: Request[Any, Any], announced: int, holding: Holding) -> bytes:
+async def _receive(request: ApiRequest, announced: int, holding: Holding) -> bytes:
     """Return the whole body, counted as it arrives."""
     stream = request.stream
     if not isinstance(stream, Http):
@@ -116,7 +116,7 @@ async def _receive(request: Request[Any, Any], announced: int, holding: Holding)
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-async def _take_all(request: Request[Any, Any], stream: Http, take: Callable[[bytes], None]) -> None:
+async def _take_all(request: ApiRequest, stream: Http, take: Callable[[bytes], None]) -> None:
     """Give a body to *take* as it comes. Raises RequestTimeout, BodyTooLarge, and what *take* raises."""
     try:
         async with Pace(STEP_BYTES, request.app.config.BODY_STEP_S) as pace:

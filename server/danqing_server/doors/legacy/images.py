@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sanic import Blueprint, HTTPResponse, Request
+from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import Message
 from danqing_server.doors.bodies import image_meaning, image_submission
@@ -16,6 +16,7 @@ from danqing_server.http.entry import admit, admit_change
 from danqing_server.http.links import base_url
 from danqing_server.http.messages import language_of
 from danqing_server.http.receiving import ReceivedObject
+from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get, on_post
 from danqing_server.models import FINISHED, Status, Task
 
@@ -43,7 +44,7 @@ routes = Blueprint("images", url_prefix="/api/v1/ai/image")
     body="ImageTaskRequest",
     parameters=[KEY_HEADER],
 )
-async def create_image_task(request: Request[Any, Any]) -> HTTPResponse:
+async def create_image_task(request: ApiRequest) -> HTTPResponse:
     """Submit an image task."""
     services, owner = admit_change(request)
     language = language_of(request.headers)
@@ -65,7 +66,7 @@ async def create_image_task(request: Request[Any, Any]) -> HTTPResponse:
     },
     errors=(404,),
 )
-async def get_image_result(request: Request[Any, Any], task_id: str) -> HTTPResponse:
+async def get_image_result(request: ApiRequest, task_id: str) -> HTTPResponse:
     """Say how far an image task is: 202 while it is under way, 200 when it is finished."""
     services, owner = admit(request)
     task = await services.control.find(task_id, owner)

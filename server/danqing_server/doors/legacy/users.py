@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import attrs
-from sanic import Blueprint, HTTPResponse, Request
+from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import Message, Problem
 from danqing_server.codec import without_nulls
@@ -19,6 +17,7 @@ from danqing_server.http.answers import success
 from danqing_server.http.entry import admit, admit_change
 from danqing_server.http.messages import language_of
 from danqing_server.http.receiving import ReceivedObject, discard_body
+from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_delete, on_get, on_post, on_put
 from danqing_server.ids import new_id
 from danqing_server.models import User
@@ -41,7 +40,7 @@ routes = Blueprint("users", url_prefix="/api/v1/users")
     body="UserRequest",
     parameters=[KEY_HEADER],
 )
-async def create_user(request: Request[Any, Any]) -> HTTPResponse:
+async def create_user(request: ApiRequest) -> HTTPResponse:
     """Create a user."""
     services, owner = admit_change(request)
     language = language_of(request.headers)
@@ -82,7 +81,7 @@ def _created(user: User, language: str, *, replayed: bool = False) -> HTTPRespon
     errors=(400, 404),
     parameters=[query("email", "the address", required=True, type="string", minLength=1)],
 )
-async def find_user(request: Request[Any, Any]) -> HTTPResponse:
+async def find_user(request: ApiRequest) -> HTTPResponse:
     """Find a user by e-mail address."""
     services, owner = admit(request)
     language = language_of(request.headers)
@@ -97,7 +96,7 @@ async def find_user(request: Request[Any, Any]) -> HTTPResponse:
 
 @on_get(routes, "/<user_id>")
 @described("获取用户 · Show a user", {200: Answer(description="获取用户成功", schema="User")}, errors=(404,))
-async def get_user(request: Request[Any, Any], user_id: str) -> HTTPResponse:
+async def get_user(request: ApiRequest, user_id: str) -> HTTPResponse:
     """Show a user."""
     services, owner = admit(request)
     user = await services.users.find(owner, id=user_id)
@@ -113,7 +112,7 @@ async def get_user(request: Request[Any, Any], user_id: str) -> HTTPResponse:
     errors=(400, 404, 409, 413),
     body="UserChange",
 )
-async def update_user(request: Request[Any, Any], user_id: str) -> HTTPResponse:
+async def update_user(request: ApiRequest, user_id: str) -> HTTPResponse:
     """Change a user's address or name."""
     services, owner = admit_change(request)
     language = language_of(request.headers)
@@ -129,7 +128,7 @@ async def update_user(request: Request[Any, Any], user_id: str) -> HTTPResponse:
 
 @on_delete(routes, "/<user_id>")
 @described("删除用户 · Delete a user", {200: Answer(description="用户删除成功", schema="Deleted")}, errors=(404,))
-async def delete_user(request: Request[Any, Any], user_id: str) -> HTTPResponse:
+async def delete_user(request: ApiRequest, user_id: str) -> HTTPResponse:
     """Delete a user; tasks stay."""
     services, owner = admit_change(request)
     await discard_body(request)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import attrs
-from sanic import Blueprint, HTTPResponse, Request
+from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import Message
 from danqing_server.doors.documentation import Answer, described
@@ -18,6 +18,7 @@ from danqing_server.errors import DanqingError, QueueUnavailable
 from danqing_server.http.answers import json_answer
 from danqing_server.http.entry import services_of
 from danqing_server.http.messages import language_of
+from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get
 from danqing_server.http.services import HealthCheck, Services
 from danqing_server.log import get_logger
@@ -61,7 +62,7 @@ class _Round:
     },
     public=True,
 )
-async def get_health(request: Request[Any, Any]) -> HTTPResponse:
+async def get_health(request: ApiRequest) -> HTTPResponse:
     """Say whether the process and all it stands on work; 503 when not."""
     services = services_of(request)
     found, lanes = await asyncio.gather(request.app.ctx.health.ask(services.checks), _lanes(services))

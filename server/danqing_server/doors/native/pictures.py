@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sanic import Blueprint, HTTPResponse, Request
+from sanic import Blueprint, HTTPResponse
 
 from danqing_server.assets.serving import (
     ByteRange,
@@ -18,6 +16,7 @@ from danqing_server.assets.storage import Assets, Stat
 from danqing_server.doors.documentation import Answer, described
 from danqing_server.http.downloads import Downloads
 from danqing_server.http.entry import caller_of, services_of
+from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get
 
 __all__ = ["routes"]
@@ -37,7 +36,7 @@ routes = Blueprint("pictures", url_prefix="/api/v1/assets")
     errors=(404,),
     public=True,
 )
-async def get_picture(request: Request[Any, Any], key: str) -> HTTPResponse | None:
+async def get_picture(request: ApiRequest, key: str) -> HTTPResponse | None:
     """Send a picture. Its key is the permission: it is shown to nobody but the task's owner."""
     assets = services_of(request).assets
     stat = await assets.describe(key)
@@ -53,7 +52,7 @@ async def get_picture(request: Request[Any, Any], key: str) -> HTTPResponse | No
     return await _send(request, assets, stat, part, 206, headers)
 
 
-def _wanted_part(request: Request[Any, Any], stat: Stat) -> ByteRange | Unsatisfiable | None:
+def _wanted_part(request: ApiRequest, stat: Stat) -> ByteRange | Unsatisfiable | None:
     condition = request.headers.get("if-range")
     if condition is not None and not matches(condition, etag_of(stat.key), weak=False):
         return None
@@ -61,7 +60,7 @@ def _wanted_part(request: Request[Any, Any], stat: Stat) -> ByteRange | Unsatisf
 
 
 async def _send(
-    request: Request[Any, Any], assets: Assets, stat: Stat, part: ByteRange, status: int, headers: dict[str, str]
+    request: ApiRequest, assets: Assets, stat: Stat, part: ByteRange, status: int, headers: dict[str, str]
 ) -> HTTPResponse | None:
     """Stream the part as fast as the client reads, and no faster."""
     headers["content-length"] = str(part.end - part.start)

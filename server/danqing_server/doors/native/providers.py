@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sanic import Blueprint, HTTPResponse, Request
+from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import Message, ModelInfo, Price, ProviderInfo
 from danqing_server.doors.documentation import Answer, described
@@ -12,6 +12,7 @@ from danqing_server.doors.views import price_text
 from danqing_server.http.answers import success
 from danqing_server.http.entry import admit
 from danqing_server.http.messages import language_of
+from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get
 from danqing_server.registry import Plugin
 
@@ -24,7 +25,7 @@ routes = Blueprint("providers", url_prefix="/api/v1/providers")
 
 @on_get(routes, "/")
 @described("获取服务提供方 · List providers", {200: Answer(description="获取服务提供方成功", schema="Providers")})
-async def list_providers(request: Request[Any, Any]) -> HTTPResponse:
+async def list_providers(request: ApiRequest) -> HTTPResponse:
     """List the providers that work, and every installed plugin with what is wrong with it."""
     services, _ = admit(request)
     registry = services.registry

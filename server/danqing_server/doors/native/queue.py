@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
-from sanic import Blueprint, HTTPResponse, Request
+from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import Message
 from danqing_server.doors.documentation import Answer, described
@@ -13,6 +12,7 @@ from danqing_server.doors.views import lane_view
 from danqing_server.http.answers import success
 from danqing_server.http.entry import admit
 from danqing_server.http.messages import language_of
+from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get
 
 __all__ = ["routes"]
@@ -24,7 +24,7 @@ routes = Blueprint("queue", url_prefix="/api/v1/queue")
 
 @on_get(routes, "/stats")
 @described("获取队列状态 · Queue statistics", {200: Answer(description="获取队列状态成功", schema="QueueStats")})
-async def get_queue_stats(request: Request[Any, Any]) -> HTTPResponse:
+async def get_queue_stats(request: ApiRequest) -> HTTPResponse:
     """Count what waits (`queued`), waits for its time (`delayed`) and is with a worker (`held`), by provider.
 
     Each provider's lane also says whether it is open, what closed it, and how fast it works.

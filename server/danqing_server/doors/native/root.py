@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib.metadata
-from typing import Any
 
-from sanic import Blueprint, HTTPResponse, Request
+from sanic import Blueprint, HTTPResponse
 
 from danqing_server.doors.documentation import Answer, described
 from danqing_server.http.answers import json_answer
+from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get
 
 __all__ = ["routes"]
@@ -36,7 +36,7 @@ routes = Blueprint("root")
     },
     public=True,
 )
-async def get_root(request: Request[Any, Any]) -> HTTPResponse:
+async def get_root(request: ApiRequest) -> HTTPResponse:
     """Say what this is, and where to go on; a browser is led to the documentation."""
     if "text/html" in (request.headers.get("accept") or "").lower():
         return HTTPResponse(status=302, headers={**VARY, "location": LINKS["documentation"]})

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 import attrs
-from sanic import Blueprint, HTTPResponse, Request
+from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import Message, Problem
 from danqing_server.clock import from_ms, to_ms
@@ -23,6 +22,7 @@ from danqing_server.http.entry import Caller, admit, admit_change
 from danqing_server.http.links import base_url
 from danqing_server.http.messages import language_of
 from danqing_server.http.receiving import ReceivedObject, discard_body
+from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_delete, on_get, on_post
 from danqing_server.models import FINISHED, Task
 
@@ -70,7 +70,7 @@ class _Page:
     body="TaskRequest",
     parameters=[KEY_HEADER],
 )
-async def create_task(request: Request[Any, Any]) -> HTTPResponse:
+async def create_task(request: ApiRequest) -> HTTPResponse:
     """Submit a task of any type to any provider."""
     caller = admit_change(request)
     services, owner = caller
@@ -88,14 +88,14 @@ async def create_task(request: Request[Any, Any]) -> HTTPResponse:
 @described(
     "获取任务（同 /tasks） · Show a task", {200: Answer(description="获取任务成功", schema="Task")}, errors=(404,)
 )
-async def get_ai_task(request: Request[Any, Any], task_id: str) -> HTTPResponse:
+async def get_ai_task(request: ApiRequest, task_id: str) -> HTTPResponse:
     """Show a task, under the old server's second path."""
     return await get_task(request, task_id)
 
 
 @on_get(routes, "/tasks/<task_id>")
 @described("获取任务 · Show a task", {200: Answer(description="获取任务成功", schema="Task")}, errors=(404,))
-async def get_task(request: Request[Any, Any], task_id: str) -> HTTPResponse:
+async def get_task(request: ApiRequest, task_id: str) -> HTTPResponse:
     """Show a task."""
     services, owner = admit(request)
     task = await services.control.find(task_id, owner)
@@ -115,7 +115,7 @@ async def get_task(request: Request[Any, Any], task_id: str) -> HTTPResponse:
     {200: Answer(description="任务说明", schema="Explanation")},
     errors=(404,),
 )
-async def explain_task(request: Request[Any, Any], task_id: str) -> HTTPResponse:
+async def explain_task(request: ApiRequest, task_id: str) -> HTTPResponse:
     """Say what a task waits for, where it stands, what was tried, and when it may be done."""
     services, owner = admit(request)
     task = await services.control.find(task_id, owner)
@@ -142,7 +142,7 @@ async def explain_task(request: Request[Any, Any], task_id: str) -> HTTPResponse
         query("cursor", "next_cursor of the page before", type="string", pattern=f"^({_CURSOR.pattern})?$"),
     ],
 )
-async def list_tasks(request: Request[Any, Any], user_id: str) -> HTTPResponse:
+async def list_tasks(request: ApiRequest, user_id: str) -> HTTPResponse:
     """List a user's tasks, newest first."""
     caller = admit(request)
     services, owner = caller
@@ -166,7 +166,7 @@ async def list_tasks(request: Request[Any, Any], user_id: str) -> HTTPResponse:
 
 @on_post(routes, "/tasks/<task_id>/cancel")
 @described("取消任务 · Cancel a task", {200: Answer(description="任务已取消", schema="Task")}, errors=(404, 409))
-async def cancel_task(request: Request[Any, Any], task_id: str) -> HTTPResponse:
+async def cancel_task(request: ApiRequest, task_id: str) -> HTTPResponse:
     """Cancel a task that is not finished."""
     caller = admit_change(request)
     await discard_body(request)
@@ -178,7 +178,7 @@ async def cancel_task(request: Request[Any, Any], task_id: str) -> HTTPResponse:
 @described(
     "重试任务 · Try a task again", {200: Answer(description="任务已重新排队", schema="Task")}, errors=(404, 409)
 )
-async def retry_task(request: Request[Any, Any], task_id: str) -> HTTPResponse:
+async def retry_task(request: ApiRequest, task_id: str) -> HTTPResponse:
     """Queue a failed or cancelled task again."""
     caller = admit_change(request)
     await discard_body(request)
@@ -188,7 +188,7 @@ async def retry_task(request: Request[Any, Any], task_id: str) -> HTTPResponse:
 
 @on_delete(routes, "/tasks/<task_id>")
 @described("删除任务 · Delete a task", {200: Answer(description="任务已删除", schema="Deleted")}, errors=(404, 409))
-async def delete_task(request: Request[Any, Any], task_id: str) -> HTTPResponse:
+async def delete_task(request: ApiRequest, task_id: str) -> HTTPResponse:
     """Delete a task and its pictures."""
     services, owner = admit_change(request)
     await discard_body(request)
@@ -196,11 +196,11 @@ async def delete_task(request: Request[Any, Any], task_id: str) -> HTTPResponse:
     return success({"id": task_id}, DELETED.to(language_of(request.headers)))
 
 
-def _viewer(request: Request[Any, Any], caller: Caller) -> Viewer:
+def _viewer(request: ApiRequest, caller: Caller) -> Viewer:
     return Viewer(base_url(request), caller.services.registry, language_of(request.headers))
 
 
-def _one(request: Request[Any, Any], caller: Caller, task: Task, message: Message) -> HTTPResponse:
+def _one(request: ApiRequest, caller: Caller, task: Task, message: Message) -> HTTPResponse:
     return success(_viewer(request, caller).task(task), message.to(language_of(request.headers)))
 
 
