@@ -71,10 +71,16 @@ def _identity(value: Any, _type: Any = None) -> Any:
     return value
 
 
+def _moment(value: Any, _type: Any = None) -> datetime:
+    if isinstance(value, datetime):
+        return value
+    raise TypeError(f"{type(value).__name__} is no moment")
+
+
 def _document_converter() -> cattrs.Converter:
     converter = cattrs.Converter(detailed_validation=False, omit_if_default=True)
     converter.register_unstructure_hook(datetime, _identity)
-    converter.register_structure_hook(datetime, _identity)
+    converter.register_structure_hook(datetime, _moment)
     converter.register_unstructure_hook_func(_is_enum, lambda value: value.value)
     as_key = override(rename="_id")
     write_error = make_dict_unstructure_fn(TaskError, converter, _cattrs_omit_if_default=True)

@@ -16,6 +16,7 @@ from danqing_server.models import Status
 from danqing_server.settings.server import Settings
 from danqing_server.store.changes import Change
 from danqing_server.store.client import Database, connect, translated
+from danqing_server.store.reading import SCHEMA_VERSION
 from danqing_server.store.refusals import REFUSED_FOR_GOOD
 from tests.support.providers import ScriptedProvider, deliver_all, picture
 from tests.support.system import MakeSettings, running_system, until
@@ -188,6 +189,38 @@ class TestUnreadable:
             system.workers.janitor.overdue_grace = timedelta(0)
             await until(lambda: _has_status(database, task.id, "failed"))
 
+    @pytest.mark.parametrize(
+        "strange",
+        [
+            {"images": {"of": 1}},
+            {"calls": ["c1"], "outputs": 3},
+            {"calls": {"c1": {"resumable": True, "indexes": 1}}},
+            {"created_at": "today", "updated_at": 7, "user_id": None},
+        ],
+        ids=["images", "lists", "order", "times"],
+    )
+    async def test_whatever_its_shape_the_sweep_and_its_lane_go_on(
+        self, make_settings: MakeSettings, redis_prefix: str, database: Database, strange: dict[str, Any]
+    ) -> None:
+        """It is swept, reserved and put back beside tasks that Redis lost, all of which complete."""
+        async with running_system(make_settings(), [ScriptedProvider()], workers=False) as api:
+            tasks = [await api.submit() for _ in range(6)]
+            await database[TASKS].update_one({"_id": tasks[2].id}, {"$set": {**strange, "priority": {"level": 3}}})
+            await database[TASKS].update_many({}, {"$set": {"waiting": 1}})  # old enough to be swept
+        anew = make_settings(DANQING_REDIS_PREFIX=f"{redis_prefix}-anew")
+        async with running_system(anew, [ScriptedProvider()]) as system:
+            for task in tasks[:2] + tasks[3:]:
+                assert (await system.finished(task.id)).status is Status.COMPLETED
+            await until(lambda: _was_put_back(database, tasks[2].id))
+            assert system.workers is not None
+            assert system.workers.pool.healthy
+
+    async def test_it_says_which_release_wrote_it(self, settings: Settings, database: Database) -> None:
+        """What is inserted carries the schema's version."""
+        async with running_system(settings, [ScriptedProvider()], workers=False) as api:
+            task = await api.submit()
+            assert (await database[TASKS].find_one({"_id": task.id}))["v"] == SCHEMA_VERSION
+
 
 class TestOverdue:
     """H1: the sweep ends any task past its deadline, whoever holds it."""
@@ -236,6 +269,11 @@ async def _spoil(database: Database, task_id: str, **fields: Any) -> None:
     await database[TASKS].update_one(
         {"_id": task_id}, {"$set": {"on_ambiguous": 7, "priority": "urgent", **fields}}
     )
+
+
+async def _was_put_back(database: Database, task_id: str) -> bool:
+    document = await database[TASKS].find_one({"_id": task_id})
+    return "run_at" in document and document["attempts"] == 0 and document["status"] == "pending"
 
 
 async def _has_status(database: Database, task_id: str, status: str) -> bool:

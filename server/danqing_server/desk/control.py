@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any
 
 import attrs
 
@@ -19,6 +20,7 @@ from danqing_server.log import get_logger
 from danqing_server.models import FINISHED, Output, OutputState, Status, Task, TaskError
 from danqing_server.queue.lanes import Queue
 from danqing_server.registry import Registry
+from danqing_server.store.changes import by_field
 from danqing_server.store.keys import KeyStore
 from danqing_server.store.tasks import TaskStore
 
@@ -111,7 +113,7 @@ class Control:
         found = _pictures_at_hand(task)
         again = [key for key in task.outputs if key not in found]
         dropped = tuple(f"outputs.{key}" for key in again)
-        sets = {f"outputs.{key}": value_of(output) for key, output in found.items()}
+        sets = _sets_of(found, task)
         if not await self.store.apply(moves.retried(task, self.clock.now(), sets, dropped)):
             raise Conflict(CHANGED(), code="task_busy")
         waiting = await self.find(task_id, owner)
@@ -166,6 +168,17 @@ def _pictures_at_hand(task: Task) -> dict[str, Output]:
         elif output.source_url is not None and key not in found:
             found[key] = attrs.evolve(output, state=OutputState.SOURCED, error=None)
     return found
+
+
+def _sets_of(pictures: Mapping[str, Output], task: Task) -> dict[str, Any]:
+    """Return what writes down those of *pictures* that the task does not have, or not as they are now."""
+    sets: dict[str, Any] = {}
+    for key, output in pictures.items():
+        if key not in task.outputs:
+            sets[f"outputs.{key}"] = value_of(output)
+        elif output is not task.outputs[key]:
+            sets |= by_field(f"outputs.{key}", output)
+    return sets
 
 
 def _cancellation(task: Task) -> TaskError:

@@ -9,10 +9,13 @@ import attrs
 import bson
 from pymongo import UpdateOne
 
+from danqing_server.codec import value_of
 from danqing_server.errors import StoreUnavailable
+from danqing_server.models import CallRecord, Output
+from danqing_server.store.reading import attempt_id_of
 from danqing_server.store.refusals import ENCODING_ERRORS
 
-__all__ = ["Change", "encodable"]
+__all__ = ["Change", "by_field", "encodable"]
 
 
 @attrs.frozen(kw_only=True)
@@ -64,8 +67,16 @@ class Change:
             return False
         if self.transition_id is not None:
             return bool(found.get("transition_id") == self.transition_id)
-        holder = found.get("attempt", {}).get("id")
-        return bool(holder == self.expected.get("attempt.id") and found["status"] == self.expected.get("status"))
+        held = attempt_id_of(found) == self.expected.get("attempt.id")
+        return bool(held and found["status"] == self.expected.get("status"))
+
+
+def by_field(path: str, value: CallRecord | Output) -> dict[str, Any]:
+    """Return what writes over a call or a picture stored at *path*, all that this release knows of it and no more.
+
+    What another release wrote inside it stays.
+    """
+    return {f"{path}.{field.name}": value_of(getattr(value, field.name)) for field in attrs.fields(type(value))}
 
 
 def encodable(value: Any) -> bool:

@@ -12,6 +12,7 @@ from pymongo.errors import DuplicateKeyError
 
 from danqing_server.clock import Clock
 from danqing_server.store.client import Database, translated
+from danqing_server.store.reading import versioned
 
 __all__ = ["KeyRecord", "KeyStore"]
 
@@ -77,7 +78,7 @@ class KeyStore:
         with translated():
             await self._keys.delete_one({"_id": key, "expires_at": {"$lte": now}})
             with suppress(DuplicateKeyError):
-                await self._keys.insert_one(document)
+                await self._keys.insert_one(versioned(document))
         return await self.find(key) or KeyRecord(fingerprint=fingerprint, task_id=task_id, meaning=meaning)
 
     async def bury(self, task_id: str) -> None:

@@ -117,7 +117,8 @@ class Lease:
 class WorkerBeat:
     """One worker as the database shows it; `beat` counts its renewals.
 
-    `process` is what `identity_of` said of its process, None where it could not.
+    `process` is what `identity_of` said of its process, None where it could not. A newer release may leave `host`
+    and `pid` out.
     """
 
     id: str
@@ -142,8 +143,8 @@ class WorkerStore:
             WorkerBeat(
                 id=document["_id"],
                 beat=document["beat"],
-                host=document["host"],
-                pid=document["pid"],
+                host=document.get("host", ""),
+                pid=document.get("pid", 0),
                 seen_at=document["seen_at"],
                 process=document.get("process"),
             )

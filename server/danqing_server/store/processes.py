@@ -34,8 +34,8 @@ def has_died(identity: str | None) -> bool:
     """
     if identity is None:
         return False
-    here, pid, start = identity.rsplit("/", 2)
     try:
+        here, pid, start = identity.rsplit("/", 2)
         if here != _here():
             return False
         os.kill(int(pid), 0)

@@ -1,8 +1,11 @@
-"""Stored tasks, read tolerantly: one that cannot be read is set apart."""
+"""Stored documents, versioned, and read tolerantly: one that cannot be read is set apart.
+
+`docs/upgrading.md` says what a release may change so that the one before it runs beside it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from datetime import datetime
 from typing import Any
 
@@ -11,9 +14,18 @@ from danqing_server.errors import Unreadable
 from danqing_server.log import get_logger
 from danqing_server.models import Task
 
-__all__ = ["readable", "task_of"]
+__all__ = ["SCHEMA_VERSION", "attempt_id_of", "readable", "task_of", "versioned"]
+
+SCHEMA_VERSION = 1
+"""Of the documents this release inserts, as their `v`; one without `v` is of version 1. It decides nothing."""
 
 log = get_logger(__name__)
+
+
+def versioned(document: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Return *document*, a new one, which then says by whom it was written."""
+    document["v"] = SCHEMA_VERSION
+    return document
 
 
 def task_of(document: Mapping[str, Any]) -> Task | Unreadable:
@@ -22,7 +34,13 @@ def task_of(document: Mapping[str, Any]) -> Task | Unreadable:
         return from_document(Task, document)
     except Exception as error:  # noqa: BLE001 — whatever a strange document does to the codec, it is its own
         reason = type(error).__name__
-        log.error("task_unreadable", task_id=document["_id"], reason=reason)  # noqa: TRY400 — it may quote a prompt
+        log.error(  # noqa: TRY400 — the traceback may quote a prompt
+            "task_unreadable",
+            task_id=document["_id"],
+            reason=reason,
+            version=document.get("v", 1),
+            own_version=SCHEMA_VERSION,
+        )
         deadline_at = document.get("deadline_at")
         return Unreadable(document["_id"], deadline_at if isinstance(deadline_at, datetime) else None)
 
@@ -30,3 +48,9 @@ def task_of(document: Mapping[str, Any]) -> Task | Unreadable:
 def readable(documents: Iterable[Mapping[str, Any]]) -> list[Task]:
     """Return the tasks among *documents* that can be read, in order."""
     return [task for document in documents if isinstance(task := task_of(document), Task)]
+
+
+def attempt_id_of(document: Mapping[str, Any]) -> str | None:
+    """Return the id of the attempt that holds the task of *document*, None for none or a strange one."""
+    attempt = document.get("attempt")
+    return attempt.get("id") if isinstance(attempt, Mapping) else None

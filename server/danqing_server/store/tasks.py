@@ -24,7 +24,7 @@ from danqing_server.models import FINISHED, WAITING, Attempt, CallOutcome, CallR
 from danqing_server.store.changes import Change
 from danqing_server.store.client import Database, translated
 from danqing_server.store.newborn import Newborn, started, untouched
-from danqing_server.store.reading import readable, task_of
+from danqing_server.store.reading import attempt_id_of, readable, task_of, versioned
 from danqing_server.store.refusals import ENCODING_ERRORS, write_error
 from danqing_server.store.waiting import FIELDS, WaitingTask, waiting_of
 
@@ -70,6 +70,7 @@ class TaskStore:
     """The tasks. Every method raises StoreUnavailable when MongoDB does not answer in time."""
 
     database: Database
+    unreadable_pause: timedelta = UNREADABLE_PAUSE
     _tasks: Any = attrs.field(init=False)
     _newborn: Newborn = attrs.field(factory=Newborn, init=False)
     _inserts: Batcher[Document, bool] = attrs.field(init=False)
@@ -125,7 +126,7 @@ class TaskStore:
 
         *deadline_at* holds for tasks that never started before. One command starts them all; reading back the
         attempt's id says which were won. When all are held by `hold` and untouched, there is nothing to read. One
-        that cannot be read is put back for a minute, for a process of another release.
+        that cannot be read is put back for a while, for a process of another release.
         """
         now = attempt.started_at
         chosen = list(ids)
@@ -166,9 +167,11 @@ class TaskStore:
 
     async def _put_back(self, documents: Sequence[Mapping[str, Any]], attempt: Attempt) -> None:
         """Let tasks wait that were started and cannot be read: nothing of theirs is known here but their times."""
-        due = attempt.started_at + UNREADABLE_PAUSE
+        due = attempt.started_at + self.unreadable_pause
         for document in documents:
-            waiting = {"waiting": to_ms(document["created_at"]), "run_at": due, "status": Status.PENDING.value}
+            created_at = document.get("created_at")
+            since = created_at if isinstance(created_at, datetime) else attempt.started_at
+            waiting = {"waiting": to_ms(since), "run_at": due, "status": Status.PENDING.value}
             update = {"$set": waiting, "$unset": {"attempt": ""}, "$inc": {"attempts": -1}}
             with translated():
                 await self._tasks.update_one({"_id": document["_id"], "attempt.id": attempt.id}, update)
@@ -276,7 +279,8 @@ class TaskStore:
     async def running_workers(self) -> list[str]:
         """Return the ids of the workers that some processing task names."""
         with translated():
-            return list(await self._tasks.distinct("attempt.worker", {"attempt.worker": {"$exists": True}}))
+            found = await self._tasks.distinct("attempt.worker", {"attempt.worker": {"$exists": True}})
+        return [worker for worker in found if isinstance(worker, str)]
 
     async def held_by(self, worker: str, limit: int, without: Collection[str] = ()) -> list[Task | Unreadable]:
         """Return up to *limit* tasks that *worker* is carrying out, other than those of the ids *without*."""
@@ -293,7 +297,7 @@ class TaskStore:
         wanted = {"attempt.worker": worker, "deadline_at": {"$lt": before}}
         with translated():
             found = await self._tasks.find(wanted).limit(limit).to_list(None)
-        return [(document["attempt"]["id"], task_of(document)) for document in found]
+        return [(attempt_id_of(document) or "", task_of(document)) for document in found]
 
     async def look(self, task_id: str) -> Task | Unreadable | None:
         """Return what `get` returns, or why the task cannot be read."""
@@ -366,7 +370,7 @@ def encode(task: Task) -> Document:
         InvalidSubmission: it cannot be stored as a document, or is too large for one.
     """
     try:
-        encoded = bson.encode(to_document(task))
+        encoded = bson.encode(versioned(to_document(task)))
     except (bson.errors.InvalidDocument, OverflowError, UnicodeError) as error:
         raise InvalidSubmission([Problem(field="request_body", message=NOT_STORABLE())]) from error
     if len(encoded) > LARGEST_DOCUMENT_BYTES:

@@ -15,6 +15,7 @@ from danqing_server.codec import from_document, to_document
 from danqing_server.errors import Conflict
 from danqing_server.models import User
 from danqing_server.store.client import Database, translated
+from danqing_server.store.reading import versioned
 
 __all__ = ["UserStore"]
 
@@ -44,7 +45,7 @@ class UserStore:
         """Keep a new user. Raises Conflict when the address is taken."""
         with translated():
             try:
-                await self._users.insert_one(to_document(user))
+                await self._users.insert_one(versioned(to_document(user)))
             except DuplicateKeyError as error:
                 raise _taken(user.email) from error
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import attrs
@@ -13,16 +13,24 @@ from danqing_server.models import Priority
 
 __all__ = ["FIELDS", "WaitingTask", "waiting_of"]
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PRIORITIES = {priority.value: priority for priority in Priority}
+
+
+def _pairs(field: str) -> dict[str, Any]:
+    """Return the keys and values of a field; none of one that is no object: the whole find would fail."""
+    return {"$objectToArray": {"$cond": [{"$eq": [{"$type": f"${field}"}, "object"]}, f"${field}", {}]}}
+
+
 FIELDS: dict[str, Any] = {
     **dict.fromkeys(("waiting", "provider", "model", "user_id", "owner", "priority", "images", "single_call"), 1),
     **dict.fromkeys(("updated_at", "run_at", "deadline_at"), 1),
-    "outputs": {"$map": {"input": {"$objectToArray": {"$ifNull": ["$outputs", {}]}}, "in": "$$this.k"}},
+    "outputs": {"$map": {"input": _pairs("outputs"), "in": "$$this.k"}},
     "orders": {
         "$map": {
             "input": {
                 "$filter": {
-                    "input": {"$objectToArray": {"$ifNull": ["$calls", {}]}},
+                    "input": _pairs("calls"),
                     "cond": {
                         "$and": [
                             {"$eq": ["$$this.v.resumable", True]},
@@ -41,6 +49,19 @@ FIELDS: dict[str, Any] = {
     },
 }
 """A find's projection, with expressions since MongoDB 4.4 (manual, read 2026-11-28): the pictures stay there."""
+
+_SHAPES: Mapping[str, tuple[type, Any]] = {
+    "provider": (str, ""),
+    "model": (str, ""),
+    "user_id": (str, ""),
+    "owner": (str, None),
+    "images": (int, 0),
+    "single_call": (bool, False),
+    "updated_at": (datetime, _EPOCH),
+    "run_at": (datetime, None),
+    "deadline_at": (datetime, None),
+}
+"""What each field is, and what stands for one that is missing, or that a newer release gave another shape."""
 
 
 @attrs.frozen(kw_only=True)
@@ -76,20 +97,20 @@ class WaitingTask:
 
 
 def waiting_of(document: Mapping[str, Any]) -> WaitingTask:
-    """Return what the projection `FIELDS` found of a task."""
+    """Return what the projection `FIELDS` found of a task.
+
+    One that cannot be read is queued all the same, as well as can be: a process that can read it may reserve it.
+    """
+    priority = document.get("priority")
+    read: dict[str, Any] = {
+        name: value if isinstance(value := document.get(name), shape) else absent
+        for name, (shape, absent) in _SHAPES.items()
+    }
     return WaitingTask(
         id=document["_id"],
         waiting=document["waiting"],
-        provider=document["provider"],
-        model=document["model"],
-        user_id=document["user_id"],
-        owner=document.get("owner"),
         outputs=frozenset(document["outputs"]),
-        orders=tuple(tuple(indexes or ()) for indexes in document["orders"]),
-        priority=_PRIORITIES.get(document.get("priority", ""), Priority.NORMAL),
-        images=document["images"],
-        single_call=document.get("single_call", False),
-        updated_at=document["updated_at"],
-        run_at=document.get("run_at"),
-        deadline_at=document.get("deadline_at"),
+        orders=tuple(tuple(indexes) if isinstance(indexes, list) else () for indexes in document["orders"]),
+        priority=_PRIORITIES.get(priority, Priority.NORMAL) if isinstance(priority, str) else Priority.NORMAL,
+        **read,
     )

@@ -14,6 +14,7 @@ from danqing_server.codec import value_of
 from danqing_server.errors import AttemptLost
 from danqing_server.life.billing import billed_of
 from danqing_server.models import Billed, CallOutcome, CallRecord, Output, OutputState, Task
+from danqing_server.store.changes import by_field
 from danqing_server.store.tasks import TaskStore
 from danqing_server.worker.insisting import Insisting
 
@@ -42,8 +43,12 @@ class Ledger:
     _noted: dict[str, Any] = attrs.field(factory=dict, init=False)
     _unsaved: dict[str, Any] = attrs.field(factory=dict, init=False)
     _in_doubt: set[str] = attrs.field(factory=set, init=False)
+    _found: Task = attrs.field(init=False)
     late: bool = attrs.field(default=False, init=False)
     _saving: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._found = self._task
 
     @property
     def task(self) -> Task:
@@ -54,8 +59,18 @@ class Ledger:
 
     @property
     def sets(self) -> dict[str, Any]:
-        """What is unsaved, as a write sets it: stored values by their dotted paths."""
-        return {path: value_of(value) for path, value in self._unsaved.items() if value is not DROPPED}
+        """What is unsaved, as a write sets it: stored values by their dotted paths.
+
+        A call or a picture that was there before this attempt is written field by field: a process of another
+        release may have written into it what this one does not know.
+        """
+        sets = {path: value_of(value) for path, value in self._unsaved.items() if value is not DROPPED}
+        if self._found.calls or self._found.outputs:
+            for path, value in self._unsaved.items():
+                if _is_found(path, self._found) and isinstance(value, CallRecord | Output):
+                    del sets[path]
+                    sets |= by_field(path, value)
+        return sets
 
     @property
     def is_ahead(self) -> bool:
@@ -221,6 +236,11 @@ def _that_may_have_brought(index: int, calls: Iterable[CallRecord]) -> list[Call
     answered = (CallOutcome.OPEN, CallOutcome.DELIVERED)
     found = [call for call in calls if index in call.indexes and call.outcome in answered]
     return sorted(found, key=lambda call: call.sent_at)[-1:]
+
+
+def _is_found(path: str, found: Task) -> bool:
+    field, _, key = path.partition(".")
+    return key in (found.calls if field == "calls" else found.outputs)
 
 
 def _as_late(sets: Mapping[str, Any]) -> dict[str, Any]:
