@@ -20,7 +20,7 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 
 from danqing_plugins import Message, Price, Problem, Reference, Text, in_language
 from danqing_server.errors import InvalidSubmission
-from danqing_server.models import Asset, Attempt, CallRecord, Output, Task, TaskError, User
+from danqing_server.models import Asset, Attempt, CallRecord, JsonObject, Output, Task, TaskError, User
 
 __all__ = [
     "dump_json",
@@ -114,12 +114,12 @@ def _writing_both(write: Callable[[Any], dict[str, Any]], field: str) -> Callabl
     return write_both
 
 
-def _reading_both(read: Callable[[Mapping[str, Any], Any], Any], field: str) -> Callable[[Any, Any], Any]:
+def _reading_both(read: Callable[[JsonObject, Any], Any], field: str) -> Callable[[Any, Any], Any]:
     """Return *read*, which then makes Texts again of what was stored in both languages."""
 
     beside = f"{field}_zh"
 
-    def read_both(document: Mapping[str, Any], type_: Any) -> Any:
+    def read_both(document: JsonObject, type_: Any) -> Any:
         value = read(document, type_)
         if beside not in document:
             return value
@@ -150,7 +150,7 @@ def value_of(value: Any) -> Any:
     return _documents.unstructure(value)
 
 
-def from_document(type_: type[T], document: Mapping[str, Any]) -> T:
+def from_document(type_: type[T], document: JsonObject) -> T:
     """Return the *type_* that *document* holds; keys it does not know are ignored."""
     return _documents.structure(document, type_)
 
@@ -202,7 +202,7 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
     return value
 
 
-def without_nulls(body: Mapping[str, Any]) -> Mapping[str, Any]:
+def without_nulls(body: JsonObject) -> JsonObject:
     """Return *body* without members that are null, at any depth; itself when there are none. List items stay."""
     return _stripped(body) if holds_null(body) else body
 

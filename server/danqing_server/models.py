@@ -32,6 +32,7 @@ __all__ = [
     "Billed",
     "CallOutcome",
     "CallRecord",
+    "JsonObject",
     "Output",
     "OutputState",
     "Priority",
@@ -41,6 +42,9 @@ __all__ = [
     "TaskError",
     "User",
 ]
+
+JsonObject = Mapping[str, Any]
+"""What a client, a provider or a plugin says, as they said it: a JSON object, whose values are JSON's."""
 
 T = TypeVar("T", "Task", "CallRecord")
 
@@ -125,7 +129,7 @@ class CallRecord:
     ended_at: datetime | None = None
     request_id: str | None = None
     error_code: str | None = None
-    usage: Mapping[str, Any] = attrs.field(factory=dict)
+    usage: JsonObject = attrs.field(factory=dict)
     resumable: bool = False
     late_outcome: CallOutcome | None = None
 
@@ -188,7 +192,7 @@ class Task:
     type: str
     provider: str
     model: str
-    input: Mapping[str, Any] = attrs.field(repr=False)
+    input: JsonObject = attrs.field(repr=False)
     status: Status
     transition_id: str
     created_at: datetime
@@ -212,10 +216,10 @@ class Task:
     leases_lost: int = 0
     calls: Mapping[str, CallRecord] = attrs.field(factory=dict)
     outputs: Mapping[str, Output] = attrs.field(factory=dict)
-    saved: Mapping[str, Any] = attrs.field(factory=dict)
+    saved: JsonObject = attrs.field(factory=dict)
     progress: float = 0.0
-    result: Mapping[str, Any] = attrs.field(factory=dict)
-    usage: Mapping[str, Any] = attrs.field(factory=dict)
+    result: JsonObject = attrs.field(factory=dict)
+    usage: JsonObject = attrs.field(factory=dict)
     error: TaskError | None = None
     retried_at: datetime | None = None
     late_attempt: str | None = None

@@ -14,6 +14,7 @@ from danqing_server.assets.storage import Assets
 from danqing_server.codec import shorten
 from danqing_server.desk.request import Submission
 from danqing_server.errors import InvalidSubmission
+from danqing_server.models import JsonObject
 from danqing_server.registry import Registry
 
 __all__ = ["Checked", "Checker"]
@@ -123,7 +124,7 @@ class Checker:
         self,
         submission: Submission,
         provider: ProviderInfo,
-        plain: Mapping[str, Any],
+        plain: JsonObject,
         parsed: Sequence[ParsedReference],
     ) -> Prepared:
         request = Request(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import attrs
 
-from danqing_server.models import Priority
+from danqing_server.models import JsonObject, Priority
 
 __all__ = ["Repeat", "Submission"]
 
@@ -41,7 +40,7 @@ class Submission:
     provider: str | None
     type: str
     model: str | None
-    input: Mapping[str, Any] = attrs.field(repr=False)
+    input: JsonObject = attrs.field(repr=False)
     user_id: str
     owner: str | None = None
     delay_s: int = 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import attrs
 
@@ -13,7 +12,7 @@ from danqing_server.codec import holds_null, without_nulls
 from danqing_server.desk.request import Submission
 from danqing_server.doors.fields import Fields
 from danqing_server.doors.unknown import Inner
-from danqing_server.models import Priority
+from danqing_server.models import JsonObject, Priority
 
 __all__ = [
     "UserFields",
@@ -84,13 +83,13 @@ def _in_task_body(path: str) -> str:
     return f"input.{path}"
 
 
-def _options(body: Mapping[str, Any], parameters: Parameters) -> Inner:
+def _options(body: JsonObject, parameters: Parameters) -> Inner:
     """Return what belongs into `options`: what the model takes and has no place of its own, and what we take."""
     known = {name: taken for name, taken in parameters(None, body.get("model")).items() if name not in IMAGE_KEYS}
     return Inner("options", {**known, **dict.fromkeys(SERVER_OPTIONS, True)})
 
 
-def image_meaning(body: Mapping[str, Any]) -> Mapping[str, Any]:
+def image_meaning(body: JsonObject) -> JsonObject:
     """Return a body of `POST /api/v1/ai/image/task` without what means absence; itself when it has nothing so.
 
     Null does everywhere, and so do the zero values of the old server's own optional keys, which took them thus.
@@ -98,12 +97,12 @@ def image_meaning(body: Mapping[str, Any]) -> Mapping[str, Any]:
     return body if _says_all(body) else _without(without_nulls(body), EMPTY_IMAGE)
 
 
-def task_meaning(body: Mapping[str, Any]) -> Mapping[str, Any]:
+def task_meaning(body: JsonObject) -> JsonObject:
     """Return a body of `POST /api/v1/ai/tasks` without what means absence: nulls, an empty `provider`."""
     return body if _says_all(body) else _without(without_nulls(body), EMPTY_TASK)
 
 
-def _says_all(body: Mapping[str, Any]) -> bool:
+def _says_all(body: JsonObject) -> bool:
     """Tell whether *body*, like most, holds nothing that could mean absence; each submission is looked at so."""
     for value in body.values():
         if not value:
@@ -114,14 +113,14 @@ def _says_all(body: Mapping[str, Any]) -> bool:
     return True
 
 
-def _without(body: Mapping[str, Any], empty: Mapping[str, str | int]) -> Mapping[str, Any]:
+def _without(body: JsonObject, empty: Mapping[str, str | int]) -> JsonObject:
     left_out = [
         name for name in body.keys() & empty.keys() if not body[name] and type(body[name]) is type(empty[name])
     ]
     return {name: value for name, value in body.items() if name not in left_out} if left_out else body
 
 
-def image_submission(body: Mapping[str, Any], owner: str | None, parameters: Parameters = _none) -> Submission:
+def image_submission(body: JsonObject, owner: str | None, parameters: Parameters = _none) -> Submission:
     """Read the body of `POST /api/v1/ai/image/task`; `options` are laid beside the old server's own keys.
 
     *body* is as `image_meaning` returns it. *parameters* tells of what belongs into `options`.
@@ -157,7 +156,7 @@ def image_submission(body: Mapping[str, Any], owner: str | None, parameters: Par
 
 
 def task_submission(
-    body: Mapping[str, Any], owner: str | None, max_delay_s: int, parameters: Parameters = _none
+    body: JsonObject, owner: str | None, max_delay_s: int, parameters: Parameters = _none
 ) -> Submission:
     """Read the body of `POST /api/v1/ai/tasks`, as `task_meaning` returns it.
 
@@ -188,17 +187,17 @@ def task_submission(
     )
 
 
-def new_user(body: Mapping[str, Any]) -> UserFields:
+def new_user(body: JsonObject) -> UserFields:
     """Read the body of `POST /api/v1/users`. Raises InvalidSubmission."""
     return _user(body, required=True)
 
 
-def user_change(body: Mapping[str, Any]) -> UserFields:
+def user_change(body: JsonObject) -> UserFields:
     """Read the body of `PUT /api/v1/users/:id`. Raises InvalidSubmission."""
     return _user(_without(without_nulls(body), EMPTY_CHANGE), required=False)
 
 
-def _user(body: Mapping[str, Any], *, required: bool) -> UserFields:
+def _user(body: JsonObject, *, required: bool) -> UserFields:
     fields = Fields(members=body)
     fields.check_known(USER_KEYS)
     email = fields.text("email", 3, LONGEST_EMAIL, required=required)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 __all__ = ["EXAMPLES", "example_error"]
 
 TASK_ID = "volcengine_img_019ab3f2c1d4k7m2p9qxw4et6bz3"
@@ -29,7 +27,7 @@ _USER = {
 
 _COST = {"amount": "0.20", "currency": "CNY", "images": 1, "estimated": False}
 
-EXAMPLES: dict[str, Any] = {
+EXAMPLES: dict[str, object] = {
     "ImageTaskRequest": {"prompt": "一只可爱的小猫咪在花园里玩耍", "user_id": "user_123", "size": "1024x1024"},
     "TaskRequest": {
         "type": "image",
@@ -88,7 +86,7 @@ EXAMPLES: dict[str, Any] = {
 }
 
 
-def example_error(status: int, code: str, title: str) -> dict[str, Any]:
+def example_error(status: int, code: str, title: str) -> dict[str, object]:
     """Return an error body as an example."""
     return {
         "success": False,

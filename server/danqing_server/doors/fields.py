@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import attrs
@@ -12,6 +12,7 @@ from danqing_plugins import Message, Problem, Text
 from danqing_server.codec import shorten
 from danqing_server.doors.unknown import Inner, UnknownFields
 from danqing_server.errors import InvalidSubmission
+from danqing_server.models import JsonObject
 
 __all__ = ["Fields"]
 
@@ -33,7 +34,7 @@ CHOICE = Message(key="not_one_of", zh="只能是：{allowed}", en="must be one o
 class Fields:
     """The members of an object a client sent. A null counts as absent. `prefix` stands before every name."""
 
-    members: Mapping[str, Any] = attrs.field(repr=False)
+    members: JsonObject = attrs.field(repr=False)
     prefix: str = ""
     problems: list[Problem] = attrs.field(factory=list)
 
@@ -100,7 +101,7 @@ class Fields:
         self.report(name, CHOICE, allowed=", ".join(allowed))
         return None
 
-    def json_object(self, name: str, *, required: bool = False) -> Mapping[str, Any]:
+    def json_object(self, name: str, *, required: bool = False) -> JsonObject:
         """Return an object; an empty one when it is absent."""
         value = self.given(name, required=required)
         if isinstance(value, dict):

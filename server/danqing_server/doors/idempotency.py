@@ -19,6 +19,7 @@ from danqing_server.desk.request import Repeat, Submission
 from danqing_server.errors import InvalidSubmission
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.services import Services
+from danqing_server.models import JsonObject
 
 __all__ = ["HEADER", "created_headers", "repeat_of", "submit_once"]
 
@@ -36,8 +37,8 @@ async def submit_once(
     request: ApiRequest,
     services: Services,
     submission: Submission,
-    sent: Mapping[str, Any],
-    meant: Mapping[str, Any],
+    sent: JsonObject,
+    meant: JsonObject,
 ) -> Accepted:
     """Submit, or find the task that the same request made before: *sent* to the byte, or *meant* alike.
 
@@ -65,11 +66,11 @@ def created_headers(accepted: Accepted) -> dict[str, str]:
 def repeat_of(
     key: str | None,
     route: str,
-    sent: Mapping[str, Any],
+    sent: JsonObject,
     owner: str | None,
     coalesce_s: float,
     *,
-    meant: Mapping[str, Any] | None = None,
+    meant: JsonObject | None = None,
 ) -> Repeat | None:
     """Return how to recognise the request; None when each one is a task of its own. *meant* None: as it was sent.
 
@@ -91,7 +92,7 @@ def repeat_of(
     return Repeat(key=_digest("key", owner or "", key), fingerprint=fingerprint, meaning=meaning)
 
 
-def _fingerprint(route: str, body: Mapping[str, Any]) -> str:
+def _fingerprint(route: str, body: JsonObject) -> str:
     """Return a hash of a request. It stands in stored keys: what it is made of must not change."""
     return _digest(route, dump_json(_in_order(body)).decode())
 

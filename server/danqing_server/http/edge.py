@@ -87,7 +87,7 @@ class Edge(ErrorHandler):
 
 def problem_answer(request: ApiRequest, report: ProblemReport) -> HTTPResponse:
     """Return the answer to a request that failed; the result route's says `data.status` in every case."""
-    body: dict[str, Any] = report.body(request.trace_id)
+    body: dict[str, object] = report.body(request.trace_id)
     headers = dict(report.headers)
     if report.retry_after_s is not None:
         headers["retry-after"] = str(report.retry_after_s)
@@ -119,7 +119,7 @@ def _path_of(request: ApiRequest) -> str:
     return request.path or ""
 
 
-def _result_data(task_id: str, report: ProblemReport) -> dict[str, Any]:
+def _result_data(task_id: str, report: ProblemReport) -> dict[str, object]:
     """Return what a poll is told of its task: keep asking, when the fault is ours or may pass; else it failed.
 
     A client that finds no `data.status` polls for ever, or gives up and buys a second picture.

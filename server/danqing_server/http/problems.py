@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import attrs
 from sanic import exceptions as sanic_errors
@@ -13,6 +12,7 @@ from danqing_plugins import Message, Problem, Text, in_language
 from danqing_server import errors
 from danqing_server.codec import shorten
 from danqing_server.http.messages import CONFLICTS, NOT_FOUND
+from danqing_server.models import JsonObject
 
 __all__ = ["PROBLEMS", "HeadTooLarge", "Kind", "ProblemReport", "report_of"]
 
@@ -189,10 +189,10 @@ class ProblemReport:
     message: str
     retryable: bool
     retry_after_s: int | None = None
-    details: tuple[Mapping[str, Any], ...] = ()
+    details: tuple[JsonObject, ...] = ()
     headers: Mapping[str, str] = attrs.field(factory=dict)
 
-    def body(self, request_id: str) -> dict[str, Any]:
+    def body(self, request_id: str) -> dict[str, object]:
         """Return the answer's JSON: what the old server's clients read, and the members of RFC 9457."""
         return {
             "success": False,
@@ -288,7 +288,7 @@ def _summary(problems: Sequence[Problem], language: str) -> str:
     return shown if len(shown) <= LONGEST_MESSAGE else f"{shown[:LONGEST_MESSAGE]}…"
 
 
-def _details(problems: Sequence[Problem], language: str) -> tuple[Mapping[str, Any], ...]:
+def _details(problems: Sequence[Problem], language: str) -> tuple[JsonObject, ...]:
     return tuple(
         {
             "field": problem.field,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Any
 
 import aiohttp
 import attrs
@@ -32,7 +31,7 @@ from danqing_server.ids import new_token
 from danqing_server.life.billing import announced_call, may_buy
 from danqing_server.life.decision import LEASE_IN_DOUBT, NO_FURTHER_CALL, REFERENCE_UNAVAILABLE
 from danqing_server.log import get_logger
-from danqing_server.models import CallOutcome, CallRecord, Output, OutputState
+from danqing_server.models import CallOutcome, CallRecord, JsonObject, Output, OutputState
 from danqing_server.store.changes import encodable
 from danqing_server.worker import texts
 from danqing_server.worker.failures import error_of
@@ -56,7 +55,7 @@ class OpenCall:
 
     id: str
     request_id: str | None = None
-    usage: Mapping[str, Any] = attrs.field(factory=dict)
+    usage: JsonObject = attrs.field(factory=dict)
     released: set[int] = attrs.field(factory=set, init=False)
 
     def release(self, indexes: Sequence[int]) -> None:
@@ -93,7 +92,7 @@ class TaskRun:
         return self.ledger.task.missing
 
     @property
-    def saved(self) -> Mapping[str, Any]:
+    def saved(self) -> JsonObject:
         return self.ledger.task.saved
 
     @property
@@ -145,7 +144,7 @@ class TaskRun:
             self.ledger.note(progress=min(1.0, max(0.0, float(fraction))))
             await self.ledger.save()
 
-    async def checkpoint(self, data: Mapping[str, Any]) -> None:
+    async def checkpoint(self, data: JsonObject) -> None:
         _require_storable(data)
         for record in self._open.values():
             self._open[record.id] = record.changed(resumable=True)
@@ -252,7 +251,7 @@ def _about(reference: Reference, why: str) -> Text:
     return texts.OF_REFERENCE(field=reference.field, why=why)
 
 
-def _require_storable(data: Mapping[str, Any]) -> None:
+def _require_storable(data: JsonObject) -> None:
     if not encodable(data):
         raise ValueError("a checkpoint holds a value that cannot be stored: JSON values only, integers of 64 bits")
     size_bytes = len(dump_json(data))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import Message
@@ -87,7 +85,7 @@ async def get_image_result(request: ApiRequest, task_id: str) -> HTTPResponse:
 def _under_way(task: Task, progress: float, viewer: Viewer, language: str, retry_after_s: int) -> HTTPResponse:
     message = PROCESSING.to(language)
     status = Status.PROCESSING if task.status is Status.SCHEDULED else task.status
-    data: dict[str, Any] = {
+    data: dict[str, object] = {
         "task_id": task.id,
         "status": status,
         "message": message,
@@ -97,9 +95,9 @@ def _under_way(task: Task, progress: float, viewer: Viewer, language: str, retry
     return success(data, message, 202, {"retry-after": str(retry_after_s)})
 
 
-def _completed(task: Task, viewer: Viewer) -> dict[str, Any]:
+def _completed(task: Task, viewer: Viewer) -> dict[str, object]:
     result = viewer.result(task)
-    data: dict[str, Any] = {"task_id": task.id, "status": task.status, "result": result}
+    data: dict[str, object] = {"task_id": task.id, "status": task.status, "result": result}
     if "image_url" in result:
         data["image_url"] = result["image_url"]
     return data

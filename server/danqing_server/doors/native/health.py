@@ -6,7 +6,6 @@ import asyncio
 import importlib.metadata
 import os
 from collections.abc import Mapping
-from typing import Any
 
 import attrs
 from sanic import Blueprint, HTTPResponse
@@ -80,7 +79,7 @@ async def get_health(request: ApiRequest) -> HTTPResponse:
     return json_answer(body, 200 if works else 503, None if works else {"retry-after": "2"})
 
 
-async def _lanes(services: Services) -> dict[str, Any]:
+async def _lanes(services: Services) -> dict[str, object]:
     """Return the state of each provider's lane; a closed one does not make the process unhealthy."""
     names = sorted(services.registry.providers)
     try:

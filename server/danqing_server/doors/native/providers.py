@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import Message, ModelInfo, Price, ProviderInfo
@@ -37,7 +35,7 @@ async def list_providers(request: ApiRequest) -> HTTPResponse:
     return success(data, LISTED.to(language_of(request.headers)))
 
 
-def _provider(provider: ProviderInfo) -> dict[str, Any]:
+def _provider(provider: ProviderInfo) -> dict[str, object]:
     return {
         "name": provider.name,
         "title": provider.title,
@@ -51,7 +49,7 @@ def _provider(provider: ProviderInfo) -> dict[str, Any]:
     }
 
 
-def _model(model: ModelInfo) -> dict[str, Any]:
+def _model(model: ModelInfo) -> dict[str, object]:
     return {
         "id": model.id,
         "title": model.title,
@@ -62,11 +60,11 @@ def _model(model: ModelInfo) -> dict[str, Any]:
     }
 
 
-def _price(price: Price) -> dict[str, Any]:
+def _price(price: Price) -> dict[str, object]:
     return {"amount": price_text(price.amount_micro), "currency": price.currency, "per": "image"}
 
 
-def _plugin(plugin: Plugin) -> dict[str, Any]:
+def _plugin(plugin: Plugin) -> dict[str, object]:
     return {
         "name": plugin.name,
         "version": plugin.version,
