@@ -26,6 +26,7 @@ from danqing_plugins.billing import Billed, CallOutcome
 
 __all__ = [
     "FINISHED",
+    "STANDING",
     "WAITING",
     "Asset",
     "Attempt",
@@ -62,6 +63,10 @@ class Status(StrEnum):
 
 WAITING = frozenset({Status.PENDING, Status.SCHEDULED})
 FINISHED = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
+
+
+STANDING = (CallOutcome.OPEN, CallOutcome.UNKNOWN, CallOutcome.DELIVERED)
+"""With what outcome an order stands for what it has not brought: also one in doubt when its user tried again."""
 
 
 class Priority(StrEnum):

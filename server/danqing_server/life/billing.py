@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from danqing_plugins.billing import Books, Cost
-from danqing_server.models import Billed, CallOutcome, CallRecord, OutputState, Task
+from danqing_server.models import STANDING, Billed, CallOutcome, CallRecord, OutputState, Task
 
 __all__ = [
-    "STANDING",
     "announced_call",
     "billed_of",
     "books_of",
@@ -25,8 +24,6 @@ EXTRA_PURCHASES = {"retry": 1, "fail": 0}
 """How often a picture (or a task without pictures) may be paid for again after a purchase that brought nothing."""
 
 _AT_HAND = (OutputState.SOURCED, OutputState.KEPT)
-STANDING = (CallOutcome.OPEN, CallOutcome.UNKNOWN, CallOutcome.DELIVERED)
-"""With what outcome an order stands for what it has not brought: also one in doubt when its user tried again."""
 
 
 def books_of(task: Task) -> Books:

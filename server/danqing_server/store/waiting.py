@@ -8,8 +8,7 @@ from typing import Any
 
 import attrs
 
-from danqing_server.life.billing import STANDING
-from danqing_server.models import Priority
+from danqing_server.models import STANDING, Priority
 
 __all__ = ["FIELDS", "WaitingTask", "waiting_of"]
 
