@@ -125,7 +125,7 @@ class Process:
         if self.workers is not None:
             await self.workers.stop(grace_s)
 
-    async def check(self) -> None:
+    async def ping(self) -> None:
         """Raise unless every loop runs and the lease is good."""
         healthy = self.workers is None or self.workers.pool.healthy
         if not healthy or not all(loop.alive for loop in self._loops):
@@ -176,7 +176,7 @@ async def open_process(
         if settings.runs_workers:
             workers = _workers(services, database, session, guarded, link_patience or LinkPatience())
         process = Process(services=services, workers=workers, listen_to_time=listening)
-        services.checks["workers" if workers else "loops"] = process.check
+        services.checks["workers" if workers else "loops"] = process.ping
         yield process
         await services.submissions.drain()
         await services.store.drain()
@@ -205,7 +205,7 @@ async def _services(
     )
     recent = RecentTasks(clock.monotonic_s)
     intake = Intake(store, queue, registry, clock, limits)
-    checks: dict[str, HealthCheck] = {"mongodb": store.ping, "redis": queue.ping, "storage": assets.check}
+    checks: dict[str, HealthCheck] = {"mongodb": store.ping, "redis": queue.ping, "storage": assets.ping}
     return Services(
         settings=settings,
         store=store,

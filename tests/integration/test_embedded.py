@@ -104,9 +104,9 @@ class TestStartPatience:
             )
             with pytest.raises(StartRefused, match=r"did not answer within 0\.5 s: waiting for a lock"):
                 await companions.start_server(attrs.evolve(described, command=silent))
-            [keeper] = companions.keepers
+            [child] = companions.children
             await companions.stop()
-        assert keeper.exit_code is not None
+        assert child.exit_code is not None
 
 
 class TestTether:

@@ -846,7 +846,7 @@ class TestExplain:
             await system.finished((await system.submit()).id)
 
             async def mean_s() -> float | None:  # the queue hears of an end after MongoDB has it
-                return (await system.services.gates.pace("scripted")).mean_s
+                return (await system.services.gates.throughput("scripted")).mean_s
 
             assert 0.3 <= await until(mean_s) < 3
             running = await system.submit(delay_s=30)

@@ -11,7 +11,7 @@ from redis.exceptions import NoScriptError, ResponseError
 
 from danqing_server.clock import Clock
 from danqing_server.errors import QueueUnavailable
-from danqing_server.queue.connection import Connection, connect, translated
+from danqing_server.queue.connection import RedisConnection, connect, translated
 from danqing_server.queue.entries import Entry
 from danqing_server.queue.lanes import Queue
 from tests.support.servers import RunningServer
@@ -21,13 +21,13 @@ SPIN = "while true do end"
 
 
 @pytest.fixture
-async def redis(own_redis: RunningServer) -> AsyncIterator[Connection]:
+async def redis(own_redis: RunningServer) -> AsyncIterator[RedisConnection]:
     """A connection to a Redis that the test may spoil."""
     async with connect(own_redis.url, "p", Clock()) as connection:
         yield connection
 
 
-def hot(connection: Connection) -> Any:
+def hot(connection: RedisConnection) -> Any:
     """Return the client as one that takes any command."""
     return cast("Any", connection.hot)
 
@@ -42,30 +42,30 @@ async def refusal(queue: Queue) -> QueueUnavailable:
 class TestKinds:
     """E1's kind: nobody repeats for ever what cannot succeed, so both kinds are told apart, in scripts too."""
 
-    async def test_a_key_of_another_kind_is_permanent(self, redis: Connection) -> None:
+    async def test_a_key_of_another_kind_is_permanent(self, redis: RedisConnection) -> None:
         """WRONGTYPE: someone has to act, and the same command never succeeds."""
         await hot(redis).set(f"{redis.base('l')}:ids", "no hash")
         error = await refusal(Queue(redis))
         assert error.permanent
         assert "WRONGTYPE" in str(error)
 
-    async def test_a_command_that_is_none_is_permanent(self, redis: Connection) -> None:
+    async def test_a_command_that_is_none_is_permanent(self, redis: RedisConnection) -> None:
         """ERR: it will be answered alike for ever."""
         with pytest.raises(QueueUnavailable) as refused, translated():
             await hot(redis).execute_command("NOTHING")
         assert refused.value.permanent
 
-    async def test_full_memory_passes(self, redis: Connection) -> None:
+    async def test_full_memory_passes(self, redis: RedisConnection) -> None:
         """OOM."""
         await hot(redis).config_set("maxmemory", "1")
         assert not (await refusal(Queue(redis))).permanent
 
-    async def test_a_replica_passes(self, redis: Connection) -> None:
+    async def test_a_replica_passes(self, redis: RedisConnection) -> None:
         """READONLY: as long as a failover lasts."""
         await hot(redis).replicaof("127.0.0.1", "1")
         assert not (await refusal(Queue(redis))).permanent
 
-    async def test_a_missing_password_passes(self, redis: Connection) -> None:
+    async def test_a_missing_password_passes(self, redis: RedisConnection) -> None:
         """NOAUTH: an operator mends it while we ask on."""
         await hot(redis).config_set("requirepass", "secret")
         async with connect(f"redis://{_address(redis)}/0", "p", Clock()) as stranger:
@@ -75,7 +75,7 @@ class TestKinds:
             assert not error.permanent
             assert "wrong" not in str(error)
 
-    async def test_someones_long_script_passes(self, redis: Connection) -> None:
+    async def test_someones_long_script_passes(self, redis: RedisConnection) -> None:
         """BUSY: until it is killed."""
         await hot(redis).config_set("lua-time-limit", "1")
         async with connect(f"redis://{_address(redis)}/0", "p", Clock()) as stranger:
@@ -94,7 +94,7 @@ class TestKinds:
                 await spinning
         assert not error.permanent
 
-    async def test_forgotten_scripts_are_loaded_again(self, redis: Connection) -> None:
+    async def test_forgotten_scripts_are_loaded_again(self, redis: RedisConnection) -> None:
         """NOSCRIPT: the client sees to it."""
         queue = Queue(redis)
         await queue.push(Entry(id="a", lane="l", user_id="u", priority="normal", images=1))
@@ -105,12 +105,12 @@ class TestKinds:
             raise NoScriptError("No matching script", status_code="NOSCRIPT")
         assert not refused.value.permanent
 
-    async def test_a_server_that_is_gone_passes(self, own_redis: RunningServer, redis: Connection) -> None:
+    async def test_a_server_that_is_gone_passes(self, own_redis: RunningServer, redis: RedisConnection) -> None:
         """No answer is no refusal."""
         own_redis.kill()
         assert not (await refusal(Queue(redis))).permanent
 
-    async def test_what_cannot_be_sent_is_permanent(self, redis: Connection) -> None:
+    async def test_what_cannot_be_sent_is_permanent(self, redis: RedisConnection) -> None:
         """A lone surrogate is no text."""
         with pytest.raises(QueueUnavailable) as refused:
             await Queue(redis).push(Entry(id="a", lane="l", user_id="\ud800", priority="normal", images=1))
@@ -118,7 +118,7 @@ class TestKinds:
 
 
 class TestBatch:
-    async def test_a_lane_that_refuses_is_no_trouble_of_anothers(self, redis: Connection) -> None:
+    async def test_a_lane_that_refuses_is_no_trouble_of_anothers(self, redis: RedisConnection) -> None:
         """Acknowledgements of one moment travel together, and end each by itself."""
         queue = Queue(redis)
         await hot(redis).set(f"{redis.base('bad')}:held:w", "no set")
@@ -133,6 +133,6 @@ class TestBatch:
         assert await queue.held("good", "w") == set()
 
 
-def _address(redis: Connection) -> str:
+def _address(redis: RedisConnection) -> str:
     known = redis.hot.connection_pool.connection_kwargs
     return f"{known['host']}:{known['port']}"

@@ -65,7 +65,7 @@ class Place(Protocol):
     async def delete_task(self, task_id: str) -> None:
         """Remove every picture whose key begins with `task_id/`; idempotent."""
 
-    async def check(self) -> None:
+    async def ping(self) -> None:
         """Prove that a small write works."""
 
 
@@ -88,10 +88,10 @@ class Folder:
         with storage_failures("deleting pictures"):
             await self._run(lambda: self._delete(self.root / task_id))
 
-    async def check(self) -> None:
+    async def ping(self) -> None:
         """See `Place.check`."""
         with storage_failures("writing to the picture storage"):
-            await self._run(self._check)
+            await self._run(self._probe)
 
     async def _run(self, function: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self.disk, function)
@@ -109,7 +109,7 @@ class Folder:
                 shutil.rmtree(folder)
         sync_folder(self.root)
 
-    def _check(self) -> None:
+    def _probe(self) -> None:
         spool = Spool.within(self.spool)
         try:
             spool.write(bytes(4096))
@@ -147,7 +147,7 @@ class Bucket:
                 with suppress(FileNotFoundError):  # someone else deletes the same task
                     await obstore.delete_async(self.store, [each["path"] for each in found])
 
-    async def check(self) -> None:
+    async def ping(self) -> None:
         """See `Place.check`. Always the same object, so that checks leave nothing behind."""
         with storage_failures("writing to the picture storage"):
             await obstore.put_async(self.store, ".check", b"danqing", use_multipart=False)

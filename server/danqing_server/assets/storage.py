@@ -159,11 +159,11 @@ class Assets:
         """Remove every picture of a task, references and strays included; idempotent."""
         await self.place.delete_task(check_task_id(task_id))
 
-    async def check(self) -> None:
+    async def ping(self) -> None:
         """Prove that a small write works within 5 s; for `/health`."""
         try:
             async with asyncio.timeout(CHECK_TIMEOUT_S):
-                await self.place.check()
+                await self.place.ping()
         except TimeoutError as error:
             raise StorageUnavailable(f"no write within {CHECK_TIMEOUT_S} s") from error
 

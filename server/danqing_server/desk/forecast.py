@@ -1,4 +1,4 @@
-"""Why a task is not done, and when it may be: what the lane's recent pace and the queue's depth allow to say."""
+"""Why a task is not done, and when it may be, by the depth of its lane and its throughput of late."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from danqing_server.errors import QueueUnavailable
 from danqing_server.life.telling import entry_of
 from danqing_server.models import FINISHED, Status, Task
 from danqing_server.queue.entries import LaneDepth, Position
-from danqing_server.queue.gates import RATE_LIMITED, Gate, Gates, Pace
+from danqing_server.queue.gates import RATE_LIMITED, Gate, Gates, Throughput
 from danqing_server.queue.lanes import Queue
 
 __all__ = ["Explanation", "Forecast", "LaneView"]
@@ -31,11 +31,11 @@ class LaneView:
 
     depth: LaneDepth
     gate: Gate
-    pace: Pace
+    throughput: Throughput
 
     def drained_in_s(self, tasks: int) -> float | None:
-        """Return how long *tasks* take at the recent pace, None when nothing is known of it."""
-        return tasks / self.pace.per_s if self.pace.per_s else None
+        """Return how long *tasks* take at the recent throughput, None when nothing is known of it."""
+        return tasks / self.throughput.per_s if self.throughput.per_s else None
 
 
 @attrs.frozen(kw_only=True)
@@ -43,7 +43,7 @@ class Explanation:
     """Why a task is not done. `waiting_for` is a stable word, None when nothing holds it.
 
     `own_position` counts the user's own tasks ahead, `lane_position` all tasks expected to begin before it; None
-    when it is not queued. The estimates are None when the lane has no recent pace.
+    when it is not queued. The estimates are None when the lane has no recent throughput.
     """
 
     task: Task
@@ -78,8 +78,8 @@ class Forecast:
     async def look(self, name: str) -> LaneView:
         """Return how a lane stands at this moment. Raises QueueUnavailable."""
         depth = await self.queue.depth(name)
-        gate, pace = await self.gates.look_with_pace(name)
-        return LaneView(depth=depth, gate=gate, pace=pace)
+        gate, throughput = await self.gates.look_with_throughput(name)
+        return LaneView(depth=depth, gate=gate, throughput=throughput)
 
     async def retry_after_s(self, task: Task) -> int:
         """Return when it is worth asking for *task* again, in whole seconds from 1 to 30."""
@@ -90,20 +90,20 @@ class Forecast:
         now = self.clock.now()
         if task.run_at is not None and task.run_at > now:
             return _clamped((task.run_at - now).total_seconds())
-        if view.pace.mean_s is None:
+        if view.throughput.mean_s is None:
             return UNKNOWN_RETRY_AFTER_S
         if task.attempt is not None:
             ran_s = (now - task.attempt.started_at).total_seconds()
-            return _clamped(view.pace.mean_s - ran_s)
+            return _clamped(view.throughput.mean_s - ran_s)
         waits_s = view.drained_in_s(view.depth.queued) or 0.0
-        return _clamped(waits_s + view.pace.mean_s)
+        return _clamped(waits_s + view.throughput.mean_s)
 
     async def progress(self, task: Task) -> float:
         """Return how far *task* is, from 0 to 1: an estimate where its provider tells nothing."""
         mean_s = None
         if task.attempt is not None and not task.progress:
             with suppress(QueueUnavailable):
-                mean_s = (await self.lane(task.provider)).pace.mean_s
+                mean_s = (await self.lane(task.provider)).throughput.mean_s
         return self._progress.of(task, self.clock.now(), mean_s)
 
     async def explain(self, task: Task) -> Explanation:
@@ -122,8 +122,8 @@ class Forecast:
 
     def _explain_running(self, task: Task, view: LaneView) -> Explanation:
         finish_at = None
-        if task.attempt is not None and view.pace.mean_s is not None:
-            finish_at = task.attempt.started_at + timedelta(seconds=view.pace.mean_s)
+        if task.attempt is not None and view.throughput.mean_s is not None:
+            finish_at = task.attempt.started_at + timedelta(seconds=view.throughput.mean_s)
         return Explanation(
             task=task,
             waiting_for="provider",
@@ -146,10 +146,10 @@ def _explain_queued(task: Task, view: LaneView, position: Position, now: datetim
             held["until"] = from_ms(until_ms)
     start_at = finish_at = None
     waits_s = view.drained_in_s(ahead) if ahead is not None else None
-    if waits_s is not None and view.pace.mean_s is not None:
+    if waits_s is not None and view.throughput.mean_s is not None:
         opens_at = max(now, from_ms(until_ms)) if until_ms else now
         start_at = opens_at + timedelta(seconds=waits_s)
-        finish_at = start_at + timedelta(seconds=view.pace.mean_s)
+        finish_at = start_at + timedelta(seconds=view.throughput.mean_s)
     return Explanation(
         task=task,
         own_position=position.before,

@@ -30,7 +30,7 @@ from danqing_server.queue.lanes import Queue
 from danqing_server.registry import Registry
 from danqing_server.store.tasks import Document, TaskStore, encode
 
-__all__ = ["NOT_ACKNOWLEDGED", "Intake", "Workers"]
+__all__ = ["NOT_ACKNOWLEDGED", "Intake", "LocalWorkers"]
 
 VOID_TRIES = 7200
 VOID_PAUSE_S = 0.5
@@ -47,7 +47,7 @@ PATIENCE_S = 2.0
 log = get_logger(__name__)
 
 
-class Workers(Protocol):
+class LocalWorkers(Protocol):
     """What carries tasks out in this process."""
 
     async def push(self, entries: Sequence[Entry]) -> Pushed | None:
@@ -78,7 +78,7 @@ class Intake:
     registry: Registry
     clock: Clock
     limits: QueueLimits
-    workers: Workers | None = None
+    workers: LocalWorkers | None = None
     _batches: Batcher[_New, None] = attrs.field(init=False)
     _running: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
 

@@ -63,7 +63,7 @@ class QueueLimits:
         if delayed:
             await self._check_delayed(lane, owner)
         if (lane, owner, user_id) in self._crowded:
-            await self._check_user((lane, owner, user_id), view.pace.per_s)
+            await self._check_user((lane, owner, user_id), view.throughput.per_s)
 
     def note(self, lane: str, owner: str | None, user_id: str, waiting: int) -> None:
         """Remember how many of a user's tasks waited after a push."""

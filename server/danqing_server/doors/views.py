@@ -170,8 +170,8 @@ def lane_view(view: LaneView) -> dict[str, Any]:
         "delayed": depth.delayed,
         "held": depth.held,
         **gate_view(view.gate),
-        "finished_per_s": view.pace.per_s,
-        "mean_duration_s": view.pace.mean_s,
+        "finished_per_s": view.throughput.per_s,
+        "mean_duration_s": view.throughput.mean_s,
     }
 
 

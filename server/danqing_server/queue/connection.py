@@ -20,7 +20,7 @@ from danqing_server.queue.layout import VERSION
 if TYPE_CHECKING:
     from redis.commands.core import AsyncScript
 
-__all__ = ["LONGEST_WAIT_S", "PASSING", "Connection", "connect", "translated"]
+__all__ = ["LONGEST_WAIT_S", "PASSING", "RedisConnection", "connect", "translated"]
 
 TIMEOUT_S = 0.8  # two in a row still answer a client within its two seconds
 HOT_CONNECTIONS = 32
@@ -55,7 +55,7 @@ _IN_SCRIPT = re.compile(r"user_script:\s*\d+: -?([A-Z]{3,})\b")
 
 
 @attrs.define(eq=False)
-class Connection:
+class RedisConnection:
     """Two clients of one Redis: `hot` fails fast and never repeats, `blocking` outlasts the longest wait."""
 
     hot: Redis
@@ -120,7 +120,7 @@ def _is_permanent(error: Exception, code: str | None) -> bool:
 
 
 @asynccontextmanager
-async def connect(url: str, prefix: str, clock: Clock) -> AsyncIterator[Connection]:
+async def connect(url: str, prefix: str, clock: Clock) -> AsyncIterator[RedisConnection]:
     """Yield a connection to *url*; nothing is sent before the first operation.
 
     Two clients: one that fails fast and never repeats (a repeat could reserve twice), one whose reads outlast the
@@ -139,4 +139,4 @@ async def connect(url: str, prefix: str, clock: Clock) -> AsyncIterator[Connecti
     except ValueError as error:
         raise SettingsError(f"REDIS_URL: {error}") from error
     async with hot, blocking:
-        yield Connection(hot, blocking, prefix, clock)
+        yield RedisConnection(hot, blocking, prefix, clock)

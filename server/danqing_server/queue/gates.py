@@ -21,11 +21,11 @@ from urllib.parse import unquote
 import attrs
 
 from danqing_server.queue import gate_scripts as scripts
-from danqing_server.queue.connection import Connection
+from danqing_server.queue.connection import RedisConnection
 from danqing_server.queue.entries import quoted
 from danqing_server.queue.lanes import Queue
 
-__all__ = ["RATE_LIMITED", "Gate", "Gates", "Hold", "Pace", "Report"]
+__all__ = ["RATE_LIMITED", "Gate", "Gates", "Hold", "Report", "Throughput"]
 
 FAILURES_IN_A_ROW = 10
 LONGEST_RATE_HOLD_S = 300.0
@@ -85,7 +85,7 @@ class Gate:
 
 
 @attrs.frozen(kw_only=True)
-class Pace:
+class Throughput:
     """How fast a lane worked over the last minutes: tasks finished a second, and how long one ran, in seconds.
 
     Both are None when nothing finished.
@@ -99,7 +99,7 @@ class Pace:
 class Gates:
     """The gates of all lanes. Every method raises QueueUnavailable when Redis does not answer."""
 
-    connection: Connection
+    connection: RedisConnection
     queue: Queue
 
     async def hold(self, lane: str, for_s: float, reason: str) -> None:
@@ -136,16 +136,16 @@ class Gates:
 
     async def look(self, lane: str) -> Gate:
         """Return how a lane's gate stands."""
-        return (await self.look_with_pace(lane))[0]
+        return (await self.look_with_throughput(lane))[0]
 
-    async def pace(self, lane: str) -> Pace:
+    async def throughput(self, lane: str) -> Throughput:
         """Return how fast a lane worked, from the minutes just past."""
-        return (await self.look_with_pace(lane))[1]
+        return (await self.look_with_throughput(lane))[1]
 
-    async def look_with_pace(self, lane: str) -> tuple[Gate, Pace]:
-        """Return what `look` and `pace` do, in one round trip."""
+    async def look_with_throughput(self, lane: str) -> tuple[Gate, Throughput]:
+        """Return what `look` and `throughput` do, in one round trip."""
         answer = await self.connection.run(scripts.LOOK, lane, [])
-        return self._gate(answer[:6], answer[17:]), _pace(answer[6], [int(count) for count in answer[7:17]])
+        return self._gate(answer[:6], answer[17:]), _throughput(answer[6], [int(count) for count in answer[7:17]])
 
     def _gate(self, answer: Sequence[Any], models: Sequence[Any]) -> Gate:
         state, shut_ms, reason, failures, held_ms, hold_reason = answer
@@ -162,11 +162,11 @@ class Gates:
         )
 
 
-def _pace(second: int, counts: Sequence[int]) -> Pace:
-    """Return the pace from the *second* that this minute has come to and, latest minute first, n and ms of each."""
+def _throughput(second: int, counts: Sequence[int]) -> Throughput:
+    """Return it from the *second* that this minute has come to and, latest minute first, n and ms of each."""
     minutes = [(n, ms) for n, ms in zip(counts[::2], counts[1::2], strict=True) if n]
     finished = sum(n for n, _ in minutes)
     if not finished:
-        return Pace()
+        return Throughput()
     span_s = max(1.0, (len(minutes) - 1) * 60 + second)
-    return Pace(per_s=finished / span_s, mean_s=sum(ms for _, ms in minutes) / finished / 1000)
+    return Throughput(per_s=finished / span_s, mean_s=sum(ms for _, ms in minutes) / finished / 1000)

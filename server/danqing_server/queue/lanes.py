@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from danqing_server.errors import QueueUnavailable
 from danqing_server.loops.batching import GATHER_S, Batcher
 from danqing_server.queue import scripts
-from danqing_server.queue.connection import LONGEST_WAIT_S, Connection, translated
+from danqing_server.queue.connection import LONGEST_WAIT_S, RedisConnection, translated
 from danqing_server.queue.entries import (
     Entry,
     LaneDepth,
@@ -38,7 +38,7 @@ class Queue:
     gate has seen failures, so that the next success is worth a report.
     """
 
-    connection: Connection
+    connection: RedisConnection
     suspect: set[str] = attrs.field(factory=set, init=False)
     _acknowledgements: Batcher[tuple[str, str, str, int, bool], bool] = attrs.field(init=False)
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import attrs
 
 from danqing_server.log import get_logger
+from danqing_server.supervision.child import Child
 from danqing_server.supervision.deaths import Deaths
 from danqing_server.supervision.embedded.binaries import why_it_cannot_run
 from danqing_server.supervision.embedded.directory import DataDirectory
 from danqing_server.supervision.embedded.servers import EmbeddedServer, free_port
-from danqing_server.supervision.keeper import Keeper
 from danqing_server.supervision.listening import ask
 from danqing_server.supervision.processes import Command, StartRefused, last_words, read_tail
 
@@ -42,12 +42,12 @@ class Companions:
     give_up_after_s: float
     on_hopeless: Callable[[str], object]
     start_patience_s: float = _START_PATIENCE_S
-    _running: list[tuple[Keeper, float]] = attrs.field(factory=list)
+    _running: list[tuple[Child, float]] = attrs.field(factory=list)
 
     @property
-    def keepers(self) -> tuple[Keeper, ...]:
+    def children(self) -> tuple[Child, ...]:
         """The servers in the order of their start."""
-        return tuple(keeper for keeper, _ in self._running)
+        return tuple(child for child, _ in self._running)
 
     async def start_server(self, server: EmbeddedServer) -> None:
         """Start *server* and return when it takes commands.
@@ -97,36 +97,36 @@ class Companions:
     ) -> None:
         command = attrs.evolve(command, pass_fds=(self.directory.servers_fd,))
         deaths = Deaths(give_up_after_s=self.give_up_after_s)
-        keeper = Keeper(command=command, deaths=deaths, on_hopeless=self.on_hopeless)
-        self._running.append((keeper, stop_grace_s))
-        await keeper.start()
+        child = Child(command=command, deaths=deaths, on_hopeless=self.on_hopeless)
+        self._running.append((child, stop_grace_s))
+        await child.start()
         tries = 1
-        while not await keeper.until_ready(ready, patience_s):
-            if keeper.exit_code not in _KILLED or tries == _START_TRIES:
-                raise StartRefused(_why_not_ready(keeper, patience_s, explain))
+        while not await child.until_ready(ready, patience_s):
+            if child.exit_code not in _KILLED or tries == _START_TRIES:
+                raise StartRefused(_why_not_ready(child, patience_s, explain))
             # Someone, or a machine short of memory, killed it before it was ready: no fault of its own.
-            _log.warning("companion_killed_at_start", process=command.name, exit_code=keeper.exit_code)
+            _log.warning("companion_killed_at_start", process=command.name, exit_code=child.exit_code)
             tries += 1
-            await keeper.start()
+            await child.start()
         self._note_pids()
-        keeper.on_restart = self._note_pids
-        keeper.keep()
-        _log.debug("companion_ready", process=command.name, pid=keeper.pid)
+        child.on_restart = self._note_pids
+        child.keep()
+        _log.debug("companion_ready", process=command.name, pid=child.pid)
 
     def _note_pids(self) -> None:
-        self.directory.note_servers([keeper.pid for keeper in self.keepers if keeper.pid is not None])
+        self.directory.note_servers([child.pid for child in self.children if child.pid is not None])
 
     async def stop(self) -> None:
         """Stop them one by one, the last started first."""
         while self._running:
-            keeper, grace_s = self._running[-1]
-            await keeper.stop(grace_s)
+            child, grace_s = self._running[-1]
+            await child.stop(grace_s)
             self._running.pop()
 
     def kill(self) -> None:
         """End them all at once."""
-        for keeper in self.keepers:
-            keeper.kill()
+        for child in self.children:
+            child.kill()
 
 
 def _kept_port(path: Path) -> int:
@@ -140,15 +140,15 @@ def _kept_port(path: Path) -> int:
     return port
 
 
-def _why_not_ready(keeper: Keeper, patience_s: float, explain: Callable[[str], str | None]) -> str:
-    name, log_path = keeper.command.name, keeper.command.log_path
-    output = read_tail(log_path, since=keeper.log_offset, size_bytes=16384) if log_path is not None else ""
+def _why_not_ready(child: Child, patience_s: float, explain: Callable[[str], str | None]) -> str:
+    name, log_path = child.command.name, child.command.log_path
+    output = read_tail(log_path, since=child.log_offset, size_bytes=16384) if log_path is not None else ""
     known = explain(output)
     if known is not None:
         return known
     state = (
         f"did not answer within {patience_s:g} s"
-        if keeper.exit_code is None
-        else f"ended with code {keeper.exit_code}"
+        if child.exit_code is None
+        else f"ended with code {child.exit_code}"
     )
     return f"{name} {state}: {last_words(output)} (log: {log_path})"

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 import attrs
 
 from danqing_server.log import get_logger
+from danqing_server.supervision.child import Child
 from danqing_server.supervision.deaths import Deaths
-from danqing_server.supervision.keeper import Keeper
 from danqing_server.supervision.listening import Health, ask_health
 from danqing_server.supervision.processes import Command, StartRefused
 
@@ -42,12 +42,12 @@ class Fleet:
     stop_margin_s: float
     give_up_after_s: float
     on_hopeless: Callable[[str], object]
-    _keepers: list[Keeper] = attrs.field(factory=list)
+    _children: list[Child] = attrs.field(factory=list)
 
     @property
     def pids(self) -> tuple[int, ...]:
         """The processes that run at present, by index."""
-        return tuple(keeper.pid for keeper in self._keepers if keeper.pid is not None)
+        return tuple(child.pid for child in self._children if child.pid is not None)
 
     async def start(self, count: int, environment: Mapping[str, str]) -> None:
         """Start *count* processes and return when `/health` says 200.
@@ -58,16 +58,16 @@ class Fleet:
         for index in range(count):
             await self._launch(index, environment)
         await self._until_healthy()
-        for keeper in self._keepers:
-            keeper.may_refuse = False
+        for child in self._children:
+            child.may_refuse = False
 
     async def _launch(self, index: int, environment: Mapping[str, str]) -> None:
-        keeper = self._keeper(index, environment)
-        self._keepers.append(keeper)
-        await keeper.start()
-        keeper.keep()
+        child = self._child(index, environment)
+        self._children.append(child)
+        await child.start()
+        child.keep()
 
-    def _keeper(self, index: int, environment: Mapping[str, str]) -> Keeper:
+    def _child(self, index: int, environment: Mapping[str, str]) -> Child:
         descriptor = self.listener.fileno()
         command = Command(
             name=f"serving-{index}",
@@ -75,7 +75,7 @@ class Fleet:
             environment=environment,
             pass_fds=(descriptor,),
         )
-        return Keeper(
+        return Child(
             command=command,
             may_refuse=True,
             deaths=Deaths(give_up_after_s=self.give_up_after_s),
@@ -86,11 +86,11 @@ class Fleet:
         remind_s = time.monotonic() + _REMIND_S
         while True:
             health = await self._health_unless_refused()
-            if any(keeper.refusal.is_set() for keeper in self._keepers):
+            if any(child.refusal.is_set() for child in self._children):
                 raise StartRefused("a serving process refused to start", explained=True)
-            for keeper in self._keepers:
-                if keeper.dying:
-                    raise StartRefused(f"{keeper.dying}; the lines above say why")
+            for child in self._children:
+                if child.dying:
+                    raise StartRefused(f"{child.dying}; the lines above say why")
             if health is not None and health.status == 200:
                 return
             if time.monotonic() > remind_s:
@@ -101,7 +101,7 @@ class Fleet:
     async def _health_unless_refused(self) -> Health | None:
         """Ask for the health, but no longer than until a process refuses: then nobody may be there to answer."""
         asking = asyncio.create_task(ask_health(self.listener))
-        refusals = [asyncio.create_task(keeper.refusal.wait()) for keeper in self._keepers]
+        refusals = [asyncio.create_task(child.refusal.wait()) for child in self._children]
         try:
             await asyncio.wait({asking, *refusals}, return_when=asyncio.FIRST_COMPLETED)
             return asking.result() if asking.done() else None
@@ -114,9 +114,9 @@ class Fleet:
 
         The old process stays when its successor refuses to start or is not healthy within a minute.
         """
-        for index, old in enumerate(list(self._keepers)):
-            new = self._keeper(index, environment)
-            self._keepers.append(new)
+        for index, old in enumerate(list(self._children)):
+            new = self._child(index, environment)
+            self._children.append(new)
             await new.start()
             new.keep()
             if not await self._is_healthy(new):
@@ -128,32 +128,32 @@ class Fleet:
             _log.info("process_replaced", process=new.command.name, pid=new.pid)
         return True
 
-    async def _is_healthy(self, keeper: Keeper) -> bool:
+    async def _is_healthy(self, child: Child) -> bool:
         started_s = time.monotonic()
-        while not keeper.refusal.is_set() and time.monotonic() - started_s < _PATIENCE_S:
+        while not child.refusal.is_set() and time.monotonic() - started_s < _PATIENCE_S:
             health = await ask_health(self.listener)
-            if health is not None and health.status == 200 and self._is_from(keeper, health, started_s):
+            if health is not None and health.status == 200 and self._is_from(child, health, started_s):
                 return True
             await asyncio.sleep(_POLL_S)
         return False
 
-    def _is_from(self, keeper: Keeper, health: Health, started_s: float) -> bool:
-        if health.pid == keeper.pid:
+    def _is_from(self, child: Child, health: Health, started_s: float) -> bool:
+        if health.pid == child.pid:
             return True
-        return keeper.lived_s > _SETTLED_S
+        return child.lived_s > _SETTLED_S
 
-    async def _retire(self, keeper: Keeper) -> None:
-        await keeper.stop(self.stop_grace_s + self.stop_margin_s)
-        self._keepers.remove(keeper)
+    async def _retire(self, child: Child) -> None:
+        await child.stop(self.stop_grace_s + self.stop_margin_s)
+        self._children.remove(child)
 
     async def stop(self) -> None:
         """Stop them all together; those that take longer than the grace time are killed."""
-        await asyncio.gather(*(self._retire(keeper) for keeper in list(self._keepers)))
+        await asyncio.gather(*(self._retire(child) for child in list(self._children)))
 
     def kill(self) -> None:
         """End them all at once."""
-        for keeper in self._keepers:
-            keeper.kill()
+        for child in self._children:
+            child.kill()
 
 
 def _symptoms(health: Health | None) -> dict[str, object]:

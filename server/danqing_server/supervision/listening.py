@@ -13,7 +13,7 @@ import attrs
 
 from danqing_server.supervision.processes import StartRefused
 
-__all__ = ["Answer", "Health", "ask", "ask_health", "base_url", "bind", "listen"]
+__all__ = ["Health", "Reply", "ask", "ask_health", "base_url", "bind", "listen"]
 
 _BACKLOG = 4096
 _ANSWER_TIMEOUT_S = 2.0
@@ -22,7 +22,7 @@ _EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 
 
 @attrs.frozen(kw_only=True)
-class Answer:
+class Reply:
     """An HTTP answer."""
 
     status: int
@@ -96,11 +96,11 @@ def base_url(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-async def ask(host: str, port: int, path: str) -> Answer | None:
+async def ask(host: str, port: int, path: str) -> Reply | None:
     """Send one GET on a connection of its own; None when nothing that makes sense comes back within 2 s."""
     try:
         async with asyncio.timeout(_ANSWER_TIMEOUT_S):
-            return _read_answer(await _get(host, port, path))
+            return _read_reply(await _get(host, port, path))
     except OSError:  # TimeoutError is one
         return None
 
@@ -115,12 +115,12 @@ async def _get(host: str, port: int, path: str) -> bytes:
         writer.close()
 
 
-def _read_answer(raw: bytes) -> Answer | None:
+def _read_reply(raw: bytes) -> Reply | None:
     head, _, body = raw.partition(b"\r\n\r\n")
     parts = head.split(b" ", 2)
     if len(parts) < 2 or not parts[1].isdigit():
         return None
-    return Answer(status=int(parts[1]), body=body)
+    return Reply(status=int(parts[1]), body=body)
 
 
 async def ask_health(listener: socket.socket) -> Health | None:

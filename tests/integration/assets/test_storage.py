@@ -275,7 +275,7 @@ class TestBrokenDisk:
             with pytest.raises(StorageUnavailable, match="No space"):
                 await assets.keep("t", 0, Source.from_bytes(picture("bmp", 1000, 700)))
             assert files_below(small_disk) == []
-            await assets.check()
+            await assets.ping()
             asset = await assets.keep("t", 0, Source.from_bytes(picture()))
             assert await assets.read(asset.key)
 
@@ -284,7 +284,7 @@ class TestBrokenDisk:
         async with self.on(small_disk, session) as assets:
             fill(small_disk / "filler")
             with pytest.raises(StorageUnavailable):
-                await assets.check()
+                await assets.ping()
 
     async def test_a_read_only_disk_is_unavailable(self, small_disk: Path, session: aiohttp.ClientSession) -> None:
         """Writing says so; what is there can still be read."""
@@ -293,7 +293,7 @@ class TestBrokenDisk:
             await asyncio.to_thread(subprocess.run, ["mount", "-o", "remount,ro", str(small_disk)], check=True)
             for attempt in (
                 assets.keep("t", 1, Source.from_bytes(picture())),
-                assets.check(),
+                assets.ping(),
                 assets.delete_task("t"),
             ):
                 with pytest.raises(StorageUnavailable, match="Read-only"):
@@ -314,7 +314,7 @@ class TestBrokenDisk:
         with pytest.raises(StorageUnavailable):
             await assets.keep("t", 0, Source.from_bytes(picture()))
         with pytest.raises(StorageUnavailable):
-            await assets.check()
+            await assets.ping()
 
 
 class TestAddressing:
@@ -358,7 +358,7 @@ class TestAddressing:
                 assets.read("t/0-a.png"),
                 assets.describe("t/0-a.png"),
                 assets.delete_task("t"),
-                assets.check(),
+                assets.ping(),
                 return_exceptions=True,
             )
         assert [type(result) for result in results] == [StorageUnavailable] * 5

@@ -13,7 +13,7 @@ from danqing_server.desk.forecast import Explanation, LaneView
 from danqing_server.doors.schemas import SCHEMAS
 from danqing_server.doors.views import Viewer, explanation_view, lane_view, user_view
 from danqing_server.models import CallOutcome, Status, Task, User
-from danqing_server.queue.gates import Gate, Hold, Pace
+from danqing_server.queue.gates import Gate, Hold, Throughput
 from danqing_server.queue.lanes import LaneDepth
 from danqing_server.registry import Registry
 from tests.support.contract import Contract
@@ -101,8 +101,8 @@ class TestOthers:
     def test_lane_is_as_described(self, gate: Gate) -> None:
         """Idle and held back."""
         depth = LaneDepth(queued=1, delayed=2, held=3)
-        for pace in (Pace(), Pace(per_s=1.5, mean_s=2.0)):
-            shown = sent(lane_view(LaneView(depth=depth, gate=gate, pace=pace)))
+        for throughput in (Throughput(), Throughput(per_s=1.5, mean_s=2.0)):
+            shown = sent(lane_view(LaneView(depth=depth, gate=gate, throughput=throughput)))
             assert CONTRACT.problems_of("Lane", shown) == []
             assert names("Lane") == set(shown)
 

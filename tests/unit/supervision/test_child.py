@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from danqing_server.supervision.keeper import RestartDelay
+from danqing_server.supervision.child import RestartDelay
 
 
 class TestRestartDelay:

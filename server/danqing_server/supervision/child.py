@@ -15,7 +15,7 @@ from danqing_server.log import get_logger
 from danqing_server.supervision.deaths import SHORT_LIFE_S, Deaths
 from danqing_server.supervision.processes import Command, last_words, open_log, read_tail, tethered
 
-__all__ = ["REFUSED", "Keeper", "RestartDelay"]
+__all__ = ["REFUSED", "Child", "RestartDelay"]
 
 REFUSED = 2
 """The exit code of a process that says: with these settings I shall never start."""
@@ -45,7 +45,7 @@ class RestartDelay:
 
 
 @attrs.define(kw_only=True)
-class Keeper:
+class Child:
     """A command and the process that runs it at present.
 
     `may_refuse` is True until the first start has succeeded: while it is, an exit with code `REFUSED` is final and
