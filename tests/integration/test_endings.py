@@ -16,6 +16,7 @@ from danqing_server.models import Status
 from danqing_server.settings.server import Settings
 from danqing_server.store.changes import Change
 from danqing_server.store.client import Database, connect, translated
+from danqing_server.store.reach import Reach
 from danqing_server.store.reading import SCHEMA_VERSION
 from danqing_server.store.refusals import REFUSED_FOR_GOOD
 from tests.support.providers import ScriptedProvider, deliver_all, picture
@@ -174,7 +175,9 @@ class TestUnreadable:
                 assert (await system.finished(task.id)).status is Status.COMPLETED
             looks = await asyncio.gather(*(system.services.store.look(task.id) for task in tasks))
             assert [isinstance(found, Unreadable) for found in looks] == [task is tasks[2] for task in tasks]
-            listed = await system.services.store.list_for_user("u1", None, limit=10, offset=0, before=None)
+            listed = await system.services.store.list_for_user(
+                "u1", Reach.everybody(), limit=10, offset=0, before=None
+            )
             assert len(listed) == 5
             document = await database[TASKS].find_one({"_id": tasks[2].id})
             assert (document["status"], document["attempts"]) == ("pending", 0)

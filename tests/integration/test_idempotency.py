@@ -12,6 +12,7 @@ from danqing_server.desk.request import Repeat
 from danqing_server.errors import KeyReused, QueueUnavailable, StoreUnavailable
 from danqing_server.models import Status
 from danqing_server.settings.server import Settings
+from danqing_server.store.reach import Reach
 from tests.support.providers import ScriptedProvider
 from tests.support.servers import RunningServer
 from tests.support.system import running_system, settings_for, until
@@ -46,7 +47,7 @@ class TestKeys:
         ):
             made = await asyncio.gather(*(process.submit(repeat=KEY) for process in (one, two) * 10))
             assert len({task.id for task in made}) == 1
-            assert await one.services.store.count_for_user("u1", None) == 1
+            assert await one.services.store.count_for_user("u1", Reach.everybody()) == 1
 
     async def test_a_replay_creates_the_task_that_a_crash_left_out(self, settings: Settings) -> None:
         """The key is kept before the task: a process that dies in between loses nothing."""
@@ -77,7 +78,9 @@ class TestRefused:
                 await system.submit()
             own_mongod.resume()
             await system.services.submissions.drain()
-            [task] = await system.services.store.list_for_user("u1", None, limit=10, offset=0, before=None)
+            [task] = await system.services.store.list_for_user(
+                "u1", Reach.everybody(), limit=10, offset=0, before=None
+            )
             assert task.status is Status.CANCELLED
             assert task.error is not None
             assert task.error.code == "not_acknowledged"

@@ -10,6 +10,7 @@ import attrs
 import pytest
 
 from danqing_plugins import TaskEvent, TaskEventKind, hookimpl
+from danqing_server.access.caller import Caller
 from danqing_server.desk.intake import Intake
 from danqing_server.errors import Conflict, InvalidSubmission, QueueUnavailable, StoreUnavailable
 from danqing_server.loops.batching import LARGEST_BATCH
@@ -309,10 +310,10 @@ class TestEvents:
             task = await system.submit()
             await system.finished(task.id)
             late = await system.submit(delay_s=60)
-            await control.cancel(late.id, None)
-            await control.retry(late.id, None)
+            await control.cancel(late.id, Caller.local())
+            await control.retry(late.id, Caller.local())
             await system.finished(late.id)
-            await control.delete(late.id, None)
+            await control.delete(late.id, Caller.local())
             await until(lambda: len(provider.heard) == 9, what="nine events")
             told = {
                 id_: [str(event.kind) for event in provider.heard if event.task_id == id_]
@@ -329,4 +330,4 @@ class TestEvents:
             assert {task.status for task in done} == {Status.COMPLETED}
             late = await system.submit(delay_s=60)
             async with asyncio.timeout(5):
-                assert (await system.services.control.cancel(late.id, None)).status is Status.CANCELLED
+                assert (await system.services.control.cancel(late.id, Caller.local())).status is Status.CANCELLED

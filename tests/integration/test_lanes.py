@@ -12,6 +12,7 @@ import attrs
 import pytest
 
 from danqing_plugins import AccountProblem, Job, RateLimited, Run, Unavailable
+from danqing_server.access.caller import Caller
 from danqing_server.clock import Clock
 from danqing_server.errors import Overloaded
 from danqing_server.life.telling import entry_of
@@ -181,8 +182,8 @@ class TestOwners:
         """E8: thirty users of one key stand before an honest one as one user does."""
         async with running_system(make_settings(), [ScriptedProvider()], workers=False) as system:
             for number in range(30):
-                await system.submit(user_id=f"u{number}", owner="greedy")
-            task = await system.submit(user_id="bob", owner="modest")
+                await system.submit(user_id=f"u{number}", key="greedy")
+            task = await system.submit(user_id="bob", key="modest")
             assert (await system.services.forecast.explain(task)).lane_position == 1
 
 
@@ -256,7 +257,7 @@ class TestWhatIsStillToOrder:
     async def test_the_sweep_says_the_same_as_the_task(self, make_settings: MakeSettings) -> None:
         """R6: what is rebuilt from MongoDB costs what was queued at first, a user's retry or not."""
         async with running_system(make_settings(), [ScriptedProvider()], workers=False) as system:
-            made = await system.submit(n=4, owner="key")
+            made = await system.submit(n=4, key="key")
             now = made.created_at
             order = CallRecord(id="c", attempt=1, indexes=(1, 2), fingerprint="f", sent_at=now, resumable=True)
             failed = order.changed(id="d", indexes=(3,), outcome=CallOutcome.FAILED_UNBILLED)
@@ -699,7 +700,7 @@ class TestShutLane:
             refused = False
             await system.services.gates.report("scripted", Report.SUCCESS)
             for task in tasks:
-                await system.services.control.find(task.id, None)
+                await system.services.control.find(task.id, Caller.local())
             done = [await system.finished(task.id, timeout_s=40) for task in tasks]
             assert {task.status for task in done} == {Status.COMPLETED}
 
@@ -756,7 +757,7 @@ class TestLimits:
                 await system.submit(user_id="greedy")
             assert not refused.value.server_wide
             await system.submit(user_id="modest")
-            await system.submit(user_id="greedy", owner="another key")
+            await system.submit(user_id="greedy", key="another key")
 
     async def test_scheduled_tasks_count_for_their_user_and_cancelled_ones_do_not(
         self, make_settings: MakeSettings
@@ -767,7 +768,7 @@ class TestLimits:
             tasks = [await system.submit(delay_s=3600) for _ in range(2)]
             with pytest.raises(Overloaded):
                 await system.submit()
-            await system.services.control.cancel(tasks[0].id, None)
+            await system.services.control.cancel(tasks[0].id, Caller.local())
             await system.submit()
             with pytest.raises(Overloaded):
                 await system.submit(delay_s=3600)
@@ -777,13 +778,13 @@ class TestLimits:
         full = make_settings(DANQING_MAX_QUEUED="3")
         async with running_system(full, [ScriptedProvider()], workers=False) as system:
             for _ in range(3):
-                await system.submit(delay_s=604_800, owner="planner")
+                await system.submit(delay_s=604_800, key="planner")
             system.services.forecast._seen.clear()  # what it saw is kept for two seconds
             with pytest.raises(Overloaded) as refused:
-                await system.submit(delay_s=604_800, owner="planner")
+                await system.submit(delay_s=604_800, key="planner")
             assert not refused.value.server_wide
-            await system.submit(delay_s=604_800, owner="another")
-            await system.submit(owner="planner")
+            await system.submit(delay_s=604_800, key="another")
+            await system.submit(key="planner")
 
 
 class TestSpendGuard:

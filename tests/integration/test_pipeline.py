@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from danqing_plugins import ContentRejected, InvalidRequest, Job, RateLimited, Result, Run, Source, Unavailable
+from danqing_server.access.caller import Caller
 from danqing_server.errors import Conflict, InvalidSubmission
 from danqing_server.models import Billed, CallOutcome, OutputState, Status, Task
+from danqing_server.store.reach import Reach
 from tests.support.providers import ScriptedProvider, deliver_all, picture
 from tests.support.system import MakeSettings, System, running_system, until
 
@@ -230,7 +232,7 @@ class TestSubmission:
             with pytest.raises(InvalidSubmission) as refused:
                 await system.submit(prompt="")
             assert [problem.field for problem in refused.value.problems] == ["prompt"]
-            assert await system.services.store.count_for_user("u1", None) == 0
+            assert await system.services.store.count_for_user("u1", Reach.everybody()) == 0
 
     async def test_scheduled_task_waits_for_its_time(self, settings: MakeSettings) -> None:
         """A delayed task is `scheduled` and then runs."""
@@ -261,7 +263,7 @@ class TestControl:
         provider = ScriptedProvider()
         async with running_system(settings(), [provider]) as system:
             task = await system.submit(delay_s=1)
-            cancelled = await system.services.control.cancel(task.id, None)
+            cancelled = await system.services.control.cancel(task.id, Caller.local())
             assert cancelled.status is Status.CANCELLED
             other = await system.submit(delay_s=1)
             await system.finished(other.id)
@@ -281,7 +283,7 @@ class TestControl:
         async with running_system(settings(), [ScriptedProvider(wait)]) as system:
             task = await system.submit()
             await begun.wait()
-            await system.services.control.cancel(task.id, None)
+            await system.services.control.cancel(task.id, Caller.local())
             async with asyncio.timeout(5):
                 await stopped.wait()
             assert (await system.get(task.id)).status is Status.CANCELLED
@@ -302,7 +304,7 @@ class TestControl:
         async with running_system(settings(), [provider]) as system:
             task = await system.submit()
             await begun.wait()
-            cancelled = await system.services.control.cancel(task.id, None)
+            cancelled = await system.services.control.cancel(task.id, Caller.local())
             assert cancelled.error is not None
             assert cancelled.error.billed is Billed.UNKNOWN
             go_on.set()
@@ -316,7 +318,7 @@ class TestControl:
             assert late.status is Status.CANCELLED
             assert late.late["0"].state is OutputState.KEPT
             assert not late.outputs
-            await system.services.control.retry(task.id, None)
+            await system.services.control.retry(task.id, Caller.local())
             done = await until_completed(system, task.id)
             assert [output.index for output in done.kept] == [0]
             assert len(provider.jobs) == 1
@@ -332,7 +334,7 @@ class TestControl:
         async with running_system(settings(), [ScriptedProvider(first_time_refused)]) as system:
             task = await system.submit()
             await system.finished(task.id)
-            await system.services.control.retry(task.id, None)
+            await system.services.control.retry(task.id, Caller.local())
             done = await until_completed(system, task.id)
             assert done.status is Status.COMPLETED
             assert done.error is None
@@ -343,14 +345,14 @@ class TestControl:
             task = await system.submit()
             await system.finished(task.id)
             with pytest.raises(Conflict):
-                await system.services.control.retry(task.id, None)
+                await system.services.control.retry(task.id, Caller.local())
 
     async def test_deleting_a_task_deletes_its_pictures(self, settings: MakeSettings, tmp_path: Path) -> None:
         """Nothing is left of a deleted task."""
         async with running_system(settings(), [ScriptedProvider()]) as system:
             task = await system.submit()
             await system.finished(task.id)
-            await system.services.control.delete(task.id, None)
+            await system.services.control.delete(task.id, Caller.local())
             assert await system.services.store.get(task.id) is None
             assert not await asyncio.to_thread(lambda: list(tmp_path.rglob("*.png")))
 

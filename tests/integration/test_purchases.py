@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from danqing_plugins import ContentRejected, Job, OutcomeUnknown, Result, Run, Source
+from danqing_server.access.caller import Caller
 from danqing_server.desk.request import Repeat
 from danqing_server.errors import Conflict
 from danqing_server.life import moves
@@ -137,15 +138,15 @@ class TestMoves:
             control = system.services.control
             task = await system.submit()
             await held.begun.wait()
-            cancelled = await control.cancel(task.id, None)
+            cancelled = await control.cancel(task.id, Caller.local())
             assert (cancelled.error and cancelled.error.billed) is Billed.UNKNOWN
             assert outcomes(cancelled) == ["open"]
             with pytest.raises(Conflict) as refused:
-                await control.retry(task.id, None)
+                await control.retry(task.id, Caller.local())
             assert refused.value.code == "call_under_way"
             held.go_on.set()
             await until(lambda: _let_go(system, task.id))
-            await control.retry(task.id, None)
+            await control.retry(task.id, Caller.local())
             done = await system.finished(task.id)
             assert (done.status, len(done.kept)) == (Status.COMPLETED, 1)
             assert (ledger.of(task.id), outcomes(done)) == ({0: 1}, ["delivered"])
@@ -157,7 +158,7 @@ class TestMoves:
             control = system.services.control
             task = await system.submit()
             await held.begun.wait()
-            await control.cancel(task.id, None)
+            await control.cancel(task.id, Caller.local())
             held.go_on.set()
             await until(lambda: _let_go(system, task.id))
             cancelled = await system.get(task.id)
@@ -184,7 +185,7 @@ class TestMoves:
         async with running_system(short, [provider_of(ledger, held)]) as first:
             task = await first.submit()
             await held.begun.wait()
-            await first.services.control.cancel(task.id, None)
+            await first.services.control.cancel(task.id, Caller.local())
         async with running_system(short, [provider_of(ledger, with_bytes)]) as second:
             cancelled = await second.get(task.id)
             assert (cancelled.attempt, outcomes(cancelled)) == (None, ["unknown"])
@@ -213,7 +214,7 @@ class TestMoves:
             error = TaskError(code="cancelled", message="m")
             overtaken = moves.cancelled(seen, system.services.clock.now(), error)
             assert not await system.services.store.apply(overtaken)
-            await system.services.control.cancel(task.id, None)
+            await system.services.control.cancel(task.id, Caller.local())
             held.go_on.set()
             await until(lambda: _let_go(system, task.id))
             assert [output.index for output in (await system.get(task.id)).late.values()] == [0]
@@ -240,7 +241,7 @@ class TestMoves:
             await until(lambda: _has_ended(system, task.id))
             await until(lambda: _let_go(system, task.id))
             assert outcomes(await system.get(task.id)) == ["delivered"]
-            await system.services.control.retry(task.id, None)
+            await system.services.control.retry(task.id, Caller.local())
             assert (await system.finished(task.id)).status is Status.COMPLETED
             assert ledger.of(task.id) == {0: 1}
 
@@ -254,7 +255,7 @@ class TestTombstones:
         async with running_system(settings, [provider_of(ledger, with_bytes)]) as system:
             task = await system.submit(repeat=repeat)
             await system.finished(task.id)
-            await system.services.control.delete(task.id, None)
+            await system.services.control.delete(task.id, Caller.local())
             with pytest.raises(Conflict) as refused:
                 await system.submit(repeat=repeat)
             assert refused.value.code == "task_deleted"
@@ -343,7 +344,7 @@ class TestSpendLimit:
         async with running_system(limited, [provider_of(ledger, held, each=False)]) as system:
             task = await system.submit(n=5)
             await held.begun.wait()
-            await system.services.control.cancel(task.id, None)
+            await system.services.control.cancel(task.id, Caller.local())
             held.go_on.set()
             await until(lambda: _let_go(system, task.id))
             spending = await until(lambda: _settled(system))
@@ -376,7 +377,7 @@ async def _hammer(system: System, task_id: str) -> None:
     for _ in range(15):
         for move in (system.services.control.cancel, system.services.control.retry):
             try:
-                await move(task_id, None)
+                await move(task_id, Caller.local())
             except Conflict:
                 await asyncio.sleep(0.005)
 
@@ -388,7 +389,7 @@ async def _brought_to_an_end(system: System, task_id: str) -> Task:
         if done.status is Status.COMPLETED:
             return done
         try:
-            await system.services.control.retry(task_id, None)
+            await system.services.control.retry(task_id, Caller.local())
         except Conflict:
             await asyncio.sleep(0.02)
 

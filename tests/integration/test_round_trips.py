@@ -10,9 +10,11 @@ from typing import Any
 from redis.asyncio import Redis
 
 from danqing_plugins import Job, Result, Run
+from danqing_server.access.caller import Caller
 from danqing_server.models import Status
 from danqing_server.settings.server import Settings
 from danqing_server.store.client import connect
+from danqing_server.store.reach import Reach
 from danqing_server.store.tasks import COLLECTION, MOST_COUNTED, TaskStore, encode
 from tests.support.providers import ScriptedProvider
 from tests.support.system import System, running_system, until
@@ -20,6 +22,7 @@ from tests.unit.api.tasks import NOW, make_task
 
 CLIENTS = 64
 TASKS = 1280
+ONE, TWO = Reach.of("one"), Reach.of("two")
 MOMENT = timedelta(milliseconds=1)
 HOT_COMMANDS = ("insert", "update", "find", "getMore", "delete", "aggregate", "findAndModify")
 
@@ -126,11 +129,11 @@ class TestLists:
                 await store.insert_many(stored[at : at + 500])
             await database.command("profile", 2)
             page = {"limit": 20, "offset": 0}
-            own = await store.list_for_user("u1", "one", **page, before=None)
+            own = await store.list_for_user("u1", ONE, **page, before=None)
             last = own[-1]
-            more = await store.list_for_user("u1", "one", **page, before=(last.created_at, last.id))
-            any_key = await store.list_for_user("u1", None, **page, before=None)
-            counted = [await store.count_for_user("u1", owner) for owner in ("one", "two", None)]
+            more = await store.list_for_user("u1", ONE, **page, before=(last.created_at, last.id))
+            any_key = await store.list_for_user("u1", Reach.everybody(), **page, before=None)
+            counted = [await store.count_for_user("u1", reach) for reach in (ONE, TWO, Reach.everybody())]
             await database.command("profile", 0)
             asked = {"ns": f"{database.name}.{COLLECTION}", "docsExamined": {"$exists": True}}
             seen = await database["system.profile"].find(asked).to_list(None)
@@ -149,11 +152,11 @@ async def live_through_everything(system: System) -> None:
     later = await system.submit(n=0, delay_s=3600)
     cursor = (finished[0].created_at, finished[0].id)
     for before in (None, cursor):
-        await services.store.list_for_user("u1", None, limit=2, offset=0, before=before)
-    await services.store.count_for_user("u1", None)
-    await services.control.cancel(later.id, None)
-    await services.control.retry(later.id, None)
-    await services.control.delete(finished[0].id, None)
+        await services.store.list_for_user("u1", Reach.everybody(), limit=2, offset=0, before=before)
+    await services.store.count_for_user("u1", Reach.everybody())
+    await services.control.cancel(later.id, Caller.local())
+    await services.control.retry(later.id, Caller.local())
+    await services.control.delete(finished[0].id, Caller.local())
     await services.store.held_by(system.workers.tools.lease.worker, 10)
     await services.store.ids_held_by(system.workers.tools.lease.worker)
     await services.store.running_workers()

@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 
 from danqing_plugins import Provider
+from danqing_server.access.caller import Caller
 from danqing_server.composition import Workers, open_process
 from danqing_server.desk.request import Submission
 from danqing_server.http.services import Services
@@ -67,9 +68,11 @@ class System:
     services: Services
     workers: Workers | None
 
-    async def submit(self, prompt: str = "a cat", user_id: str = "u1", **fields: Any) -> Task:
-        """Submit a task to the default provider; `n` and other input keys by name."""
-        optional = ("delay_s", "priority", "on_ambiguous", "repeat", "owner")
+    async def submit(
+        self, prompt: str = "a cat", user_id: str = "u1", key: str | None = None, **fields: Any
+    ) -> Task:
+        """Submit a task to the default provider, with the API key *key*; `n` and other input keys by name."""
+        optional = ("delay_s", "priority", "on_ambiguous", "repeat")
         named = {key: fields.pop(key) for key in optional if key in fields}
         submission = Submission(
             provider=None,
@@ -77,6 +80,7 @@ class System:
             model=None,
             input={"prompt": prompt, **fields},
             user_id=user_id,
+            caller=Caller.local() if key is None else Caller.with_key(key),
             **named,
         )
         return (await self.services.submissions.submit(submission)).task

@@ -1,1 +1,1 @@
-"""Who asks: API keys, and a brake on guessing them."""
+"""Who asks and what they may touch: callers, API keys, and a brake on guessing them."""

@@ -14,6 +14,7 @@ from typing import Any
 
 import attrs
 
+from danqing_server.access.caller import Caller
 from danqing_server.access.keys import KeyRing
 from danqing_server.errors import TooManyWrongKeys, UnknownKey
 
@@ -47,28 +48,28 @@ class Gatekeeper:
         """Whether a key is asked for at all."""
         return bool(self._keys)
 
-    def owner_of(self, authorization: str | None, address: str) -> str | None:
-        """Return the owner of the key in an `Authorization` header; None when authentication is off.
+    def caller_of(self, authorization: str | None, address: str) -> Caller:
+        """Return who comes with an `Authorization` header; the local caller when authentication is off.
 
         Raises:
             Unauthenticated: the header is missing, of another scheme, or its key is unknown.
             TooManyWrongKeys: too many unknown keys came from *address*.
         """
         try:
-            owner = self._keys.owner_of(authorization)
+            caller = self._keys.caller_of(authorization)
         except UnknownKey:
             self._note_wrong(address)
             raise
-        if owner is not None and (address, owner) not in self._proven:
-            self._prove(address, owner)
-        return owner
+        if self._keys and (address, caller.key) not in self._proven:
+            self._prove(address, caller.key)
+        return caller
 
-    def _prove(self, address: str, owner: str) -> None:
+    def _prove(self, address: str, key: str) -> None:
         tries = self._wrong.get(address)
         if tries is not None and self._left(tries) < 1:
             raise self._refusal(tries)
         _make_room(self._proven, MOST_PROVEN)
-        self._proven[address, owner] = None
+        self._proven[address, key] = None
 
     def _note_wrong(self, address: str) -> None:
         """Take one try away. Raises TooManyWrongKeys when there is none."""

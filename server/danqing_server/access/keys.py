@@ -1,4 +1,4 @@
-"""API keys: who a request belongs to."""
+"""API keys: who a request comes from."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from hashlib import sha256
 
 import attrs
 
+from danqing_server.access.caller import Caller
 from danqing_server.errors import Unauthenticated, UnknownKey
 from danqing_server.settings.server import ApiKey
 
@@ -18,19 +19,19 @@ __all__ = ["KeyRing"]
 class KeyRing:
     """The clients' keys, as digests of equal length; without any, authentication is off."""
 
-    _digests: tuple[tuple[bytes, str], ...] = attrs.field(repr=False)
+    _digests: tuple[tuple[bytes, Caller], ...] = attrs.field(repr=False)
 
     @classmethod
     def holding(cls, keys: Sequence[ApiKey]) -> KeyRing:
         """Return the ring of *keys*."""
-        return cls(tuple((_digest(key.secret), key.owner) for key in keys))
+        return cls(tuple((_digest(key.secret), Caller.with_key(key.owner)) for key in keys))
 
     def __bool__(self) -> bool:
         """Tell whether there is any key."""
         return bool(self._digests)
 
-    def owner_of(self, authorization: str | None) -> str | None:
-        """Return the owner of the key in an `Authorization` header; None when authentication is off.
+    def caller_of(self, authorization: str | None) -> Caller:
+        """Return who comes with an `Authorization` header; the local caller when authentication is off.
 
         Every key is compared, each in constant time, so that timing tells nothing of any.
 
@@ -39,12 +40,12 @@ class KeyRing:
             UnknownKey: its key is unknown.
         """
         if not self._digests:
-            return None
+            return Caller.local()
         scheme, _, secret = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not secret.strip():
             raise Unauthenticated("no API key was sent")
         given = _digest(secret.strip())
-        found = [owner for digest, owner in self._digests if hmac.compare_digest(digest, given)]
+        found = [caller for digest, caller in self._digests if hmac.compare_digest(digest, given)]
         if not found:
             raise UnknownKey("the API key is unknown")
         return found[0]

@@ -126,7 +126,7 @@ class Submissions:
     async def _check(self, submission: Submission) -> Checked:
         checked = await self.checker.check(submission)
         await self.limits.check(
-            checked.provider.name, submission.owner, submission.user_id, delayed=bool(submission.delay_s)
+            checked.provider.name, submission.caller.owner, submission.user_id, delayed=bool(submission.delay_s)
         )
         return checked
 
@@ -239,7 +239,7 @@ class Submissions:
         return Task(
             id=task_id,
             user_id=submission.user_id,
-            owner=submission.owner,
+            owner=submission.caller.owner,
             type=submission.type,
             provider=checked.provider.name,
             model=prepared.model,

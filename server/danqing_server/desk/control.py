@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from danqing_plugins import Message, TaskEventKind
+from danqing_server.access.caller import Caller
 from danqing_server.assets.storage import Assets
 from danqing_server.clock import Clock
 from danqing_server.codec import value_of
@@ -49,7 +50,7 @@ log = get_logger(__name__)
 
 @attrs.define(eq=False)
 class Control:
-    """The users' hands on their tasks. *owner* None may touch every task, else only those of that API key.
+    """The users' hands on their tasks. A *caller* touches what it sees, and nothing else.
 
     Every method raises NotFound for a task that is not there or not theirs.
     """
@@ -62,11 +63,11 @@ class Control:
     clock: Clock
     recent: RecentTasks
 
-    async def find(self, task_id: str, owner: str | None) -> Task:
+    async def find(self, task_id: str, caller: Caller) -> Task:
         """Return the task; one that is completed may have been deleted elsewhere up to two seconds ago."""
         held = self.recent.get(task_id)
         task = held.task if held is not None else await self.store.get(task_id)
-        if task is None or (owner is not None and task.owner != owner):
+        if task is None or not caller.sees(task):
             raise NotFound("task", task_id)
         self.recent.put(task)
         return task
@@ -83,30 +84,30 @@ class Control:
                 held.answers[key] = found
         return found, held
 
-    async def cancel(self, task_id: str, owner: str | None) -> Task:
+    async def cancel(self, task_id: str, caller: Caller) -> Task:
         """End an unfinished task as `cancelled`; a call that has left already may be billed all the same.
 
         Raises:
             Conflict: it is finished.
         """
         for _ in range(RACES):
-            task = await self.find(task_id, owner)
+            task = await self.find(task_id, caller)
             if task.status in FINISHED:
                 raise Conflict(FINISHED_ALREADY(status=task.status), code=f"task_{task.status}")
             change = moves.cancelled(task, self.clock.now(), _cancellation(task))
             if await self.store.apply(change):
                 await self._withdraw(task)
                 self.registry.tell(event_of(task, TaskEventKind.CANCELLED, "cancelled"))
-                return await self.find(task_id, owner)
+                return await self.find(task_id, caller)
         raise Conflict(CHANGED(), code="task_busy")
 
-    async def retry(self, task_id: str, owner: str | None) -> Task:
+    async def retry(self, task_id: str, caller: Caller) -> Task:
         """Queue a failed or cancelled task again; pictures it has, late ones too, are not asked for again.
 
         Raises:
             Conflict: it is not finished, or completed; or a call of the cancelled attempt is not over.
         """
-        task = await self.find(task_id, owner)
+        task = await self.find(task_id, caller)
         if task.status not in (Status.FAILED, Status.CANCELLED):
             message = NOT_RETRYABLE(status=task.status)
             raise Conflict(message, code=f"task_{task.status}")
@@ -116,7 +117,7 @@ class Control:
         sets = _sets_of(found, task)
         if not await self.store.apply(moves.retried(task, self.clock.now(), sets, dropped)):
             raise Conflict(CHANGED(), code="task_busy")
-        waiting = await self.find(task_id, owner)
+        waiting = await self.find(task_id, caller)
         try:
             await self.queue.push(entry_of(waiting))
         except QueueUnavailable as error:
@@ -124,15 +125,15 @@ class Control:
         self.registry.tell(event_of(waiting, TaskEventKind.RETRYING))
         return waiting
 
-    async def delete(self, task_id: str, owner: str | None) -> None:
+    async def delete(self, task_id: str, caller: Caller) -> None:
         """Remove a task and its pictures; one that is not finished is cancelled first.
 
         What made it, sent again with its Idempotency-Key, makes no other: that is noted before it is gone.
         """
-        task = await self.find(task_id, owner)
+        task = await self.find(task_id, caller)
         if task.status not in FINISHED:
             try:
-                await self.cancel(task_id, owner)
+                await self.cancel(task_id, caller)
             except Conflict as error:
                 if error.code == "task_busy":
                     raise

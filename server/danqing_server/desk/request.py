@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import attrs
 
+from danqing_server.access.caller import Caller
 from danqing_server.models import JsonObject, Priority
 
 __all__ = ["Repeat", "Submission"]
@@ -42,7 +43,7 @@ class Submission:
     model: str | None
     input: JsonObject = attrs.field(repr=False)
     user_id: str
-    owner: str | None = None
+    caller: Caller
     delay_s: int = 0
     priority: Priority = Priority.NORMAL
     on_ambiguous: str | None = None

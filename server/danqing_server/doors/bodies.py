@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import attrs
 
 from danqing_plugins import Message
+from danqing_server.access.caller import Caller
 from danqing_server.codec import holds_null, without_nulls
 from danqing_server.desk.request import Submission
 from danqing_server.doors.fields import Fields
@@ -120,7 +121,7 @@ def _without(body: JsonObject, empty: Mapping[str, str | int]) -> JsonObject:
     return {name: value for name, value in body.items() if name not in left_out} if left_out else body
 
 
-def image_submission(body: JsonObject, owner: str | None, parameters: Parameters = _none) -> Submission:
+def image_submission(body: JsonObject, caller: Caller, parameters: Parameters = _none) -> Submission:
     """Read the body of `POST /api/v1/ai/image/task`; `options` are laid beside the old server's own keys.
 
     *body* is as `image_meaning` returns it. *parameters* tells of what belongs into `options`.
@@ -148,7 +149,7 @@ def image_submission(body: JsonObject, owner: str | None, parameters: Parameters
         model=model,
         input={**given, **passed},
         user_id=user_id or "",
-        owner=owner,
+        caller=caller,
         priority=priority,
         on_ambiguous=on_ambiguous,
         name=_InImageBody(frozenset(passed)),
@@ -156,7 +157,7 @@ def image_submission(body: JsonObject, owner: str | None, parameters: Parameters
 
 
 def task_submission(
-    body: JsonObject, owner: str | None, max_delay_s: int, parameters: Parameters = _none
+    body: JsonObject, caller: Caller, max_delay_s: int, parameters: Parameters = _none
 ) -> Submission:
     """Read the body of `POST /api/v1/ai/tasks`, as `task_meaning` returns it.
 
@@ -179,7 +180,7 @@ def task_submission(
         model=model,
         input=given,
         user_id=user_id or "",
-        owner=owner,
+        caller=caller,
         delay_s=delay_s or 0,
         priority=priority,
         on_ambiguous=on_ambiguous,

@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 
 from danqing_plugins import Message, Problem
+from danqing_server.access.caller import Caller
 from danqing_server.codec import dump_json, shorten
 from danqing_server.desk.admission import Accepted
 from danqing_server.desk.request import Repeat, Submission
@@ -48,7 +49,7 @@ async def submit_once(
         request.headers.get(HEADER),
         request.path.rstrip("/"),
         sent,
-        submission.owner,
+        submission.caller,
         services.settings.coalesce_s,
         meant=meant,
     )
@@ -67,15 +68,15 @@ def repeat_of(
     key: str | None,
     route: str,
     sent: JsonObject,
-    owner: str | None,
+    caller: Caller,
     coalesce_s: float,
     *,
     meant: JsonObject | None = None,
 ) -> Repeat | None:
     """Return how to recognise the request; None when each one is a task of its own. *meant* None: as it was sent.
 
-    A key counts for its owner alone and for both doors together. Without one, identical requests are joined when
-    *coalesce_s* is not 0.
+    A key counts for its caller's project alone and for both doors together. Without one, identical requests are
+    joined when *coalesce_s* is not 0.
 
     Raises:
         InvalidSubmission: *key* is malformed.
@@ -85,11 +86,11 @@ def repeat_of(
     fingerprint = _fingerprint(route, sent)
     meaning = None if meant is None or meant is sent else _fingerprint(route, meant)
     if key is None:
-        shared = _digest("request", owner or "", meaning or fingerprint)
+        shared = _digest("request", caller.owner or "", meaning or fingerprint)
         return Repeat(key=shared, fingerprint=fingerprint, meaning=meaning, joins_for_s=coalesce_s)
     if not _KEY.fullmatch(key):
         raise InvalidSubmission([Problem(field=HEADER, message=MALFORMED(), value=shorten(key))])
-    return Repeat(key=_digest("key", owner or "", key), fingerprint=fingerprint, meaning=meaning)
+    return Repeat(key=_digest("key", caller.owner or "", key), fingerprint=fingerprint, meaning=meaning)
 
 
 def _fingerprint(route: str, body: JsonObject) -> str:

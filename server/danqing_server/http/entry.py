@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from danqing_server.access.caller import Caller
 from danqing_server.access.gatekeeper import Gatekeeper
 from danqing_server.errors import Draining
 from danqing_server.http.links import address_of
@@ -11,14 +12,14 @@ from danqing_server.http.origins import Origins
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.services import Services
 
-__all__ = ["Caller", "admit", "admit_change", "caller_of", "services_of"]
+__all__ = ["Admitted", "admit", "admit_change", "payer_of", "services_of"]
 
 
-class Caller(NamedTuple):
-    """Who asks, and what answers. `owner` is the API key's name, None without authentication."""
+class Admitted(NamedTuple):
+    """What answers, and who asks."""
 
     services: Services
-    owner: str | None
+    caller: Caller
 
 
 def services_of(request: ApiRequest) -> Services:
@@ -27,17 +28,17 @@ def services_of(request: ApiRequest) -> Services:
     return services
 
 
-def admit(request: ApiRequest) -> Caller:
+def admit(request: ApiRequest) -> Admitted:
     """Let a request that only looks in. Raises Unauthenticated, TooManyWrongKeys."""
     gatekeeper: Gatekeeper = request.app.ctx.gatekeeper
-    owner = None
-    if gatekeeper.guards:
-        owner = gatekeeper.owner_of(request.headers.get("authorization"), address_of(request))
-        request.owner = owner
-    return Caller(services_of(request), owner)
+    if not gatekeeper.guards:
+        return Admitted(services_of(request), Caller.local())
+    caller = gatekeeper.caller_of(request.headers.get("authorization"), address_of(request))
+    request.key = caller.key
+    return Admitted(services_of(request), caller)
 
 
-def admit_change(request: ApiRequest) -> Caller:
+def admit_change(request: ApiRequest) -> Admitted:
     """Let a request in that changes something, before its body is read.
 
     Raises:
@@ -53,7 +54,6 @@ def admit_change(request: ApiRequest) -> Caller:
     return admit(request)
 
 
-def caller_of(request: ApiRequest) -> str:
-    """Return whom a request's bodies and downloads are counted for: the key's owner, else the client's address."""
-    owner = request.owner
-    return address_of(request) if owner is None else f"key {owner}"
+def payer_of(request: ApiRequest) -> str:
+    """Return whom a request's bodies and downloads are counted for: its key, else the client's address."""
+    return address_of(request) if request.key is None else f"key {request.key}"

@@ -15,7 +15,7 @@ from sanic.http import Http
 from danqing_plugins import Message, Problem
 from danqing_server.codec import parse_json_object
 from danqing_server.errors import BodyTooLarge, InvalidSubmission
-from danqing_server.http.entry import caller_of
+from danqing_server.http.entry import payer_of
 from danqing_server.http.limits import BodyBudget, Holding
 from danqing_server.http.pace import Pace
 from danqing_server.http.requests import ApiRequest
@@ -52,7 +52,7 @@ class ReceivedObject:
             await _linger(self.request)
             raise BodyTooLarge(limit)
         budget: BodyBudget = app.ctx.body_budget
-        self._holding = budget.holding(caller_of(self.request))
+        self._holding = budget.holding(payer_of(self.request))
         try:
             return await _read_object(await _receive(self.request, announced, self._holding))
         except BaseException:

@@ -23,15 +23,15 @@ def new_trace_id() -> str:
 class ApiRequest(Request[Any, Any]):
     """A request that knows when its head arrived and under which id it is logged.
 
-    `owner` is whose key it came with, None until a route has looked and where there are no keys.
+    `key` is the name of the key it came with, None until a route has looked and where no key is asked for.
     """
 
-    __slots__ = ("arrived_s", "names_itself", "owner", "trace_id")
+    __slots__ = ("arrived_s", "key", "names_itself", "trace_id")
 
     def __init__(self, url_bytes: bytes, *positional: Any, **named: Any) -> None:
         # Sanic makes a request named NONE to answer one that makes no sense, with the URL that made none.
         super().__init__(b"*" if named.get("method") == "NONE" else url_bytes, *positional, **named)
-        self.owner: str | None = None
+        self.key: str | None = None
         self.arrived_s = time.perf_counter()
         given = self.headers.get("x-request-id")
         self.names_itself = given is not None and _SANE_ID.fullmatch(given) is not None

@@ -24,6 +24,7 @@ from danqing_server.models import FINISHED, WAITING, Attempt, CallOutcome, CallR
 from danqing_server.store.changes import Change
 from danqing_server.store.client import Database, translated
 from danqing_server.store.newborn import Newborn, started, untouched
+from danqing_server.store.reach import Reach
 from danqing_server.store.reading import attempt_id_of, readable, task_of, versioned
 from danqing_server.store.refusals import ENCODING_ERRORS, write_error
 from danqing_server.store.waiting import FIELDS, WaitingTask, waiting_of
@@ -237,13 +238,13 @@ class TaskStore:
             await self._tasks.delete_one({"_id": task_id})
 
     async def list_for_user(
-        self, user_id: str, owner: str | None, *, limit: int, offset: int, before: tuple[datetime, str] | None
+        self, user_id: str, reach: Reach, *, limit: int, offset: int, before: tuple[datetime, str] | None
     ) -> list[Task]:
-        """Return a user's tasks, newest first; *before* continues after the task of that creation and id.
+        """Return a user's tasks in *reach*, newest first.
 
-        *owner* None asks for tasks of any key.
+        *before* continues after the task of that creation and id.
         """
-        wanted: dict[str, Any] = _of_user(user_id, owner)
+        wanted: dict[str, Any] = {"user_id": user_id, **reach.filter}
         if before is not None:
             created_at, task_id = before
             wanted["created_at"] = {"$lte": created_at}  # a bound on the index; what follows is none
@@ -256,10 +257,11 @@ class TaskStore:
             found = await self._tasks.find(wanted).sort(order).skip(offset).limit(limit).to_list(None)
         return readable(found)
 
-    async def count_for_user(self, user_id: str, owner: str | None) -> int:
-        """Return how many tasks a user has, `MOST_COUNTED` at most: each one counted is one index key read."""
+    async def count_for_user(self, user_id: str, reach: Reach) -> int:
+        """Return how many tasks a user has in *reach*, `MOST_COUNTED` at most: each costs one index key."""
         with translated():
-            return int(await self._tasks.count_documents(_of_user(user_id, owner), limit=MOST_COUNTED))
+            wanted = {"user_id": user_id, **reach.filter}
+            return int(await self._tasks.count_documents(wanted, limit=MOST_COUNTED))
 
     async def waiting_after(self, cursor: tuple[int, str], youngest_ms: int, limit: int) -> list[WaitingTask]:
         """Return the next *limit* waiting tasks behind *cursor* (waiting, id), oldest first.
@@ -385,7 +387,3 @@ def _inserted(failure_code: int | None) -> bool | Exception:
     if failure_code == DUPLICATE_KEY:
         return False
     return write_error({"code": failure_code})
-
-
-def _of_user(user_id: str, owner: str | None) -> dict[str, Any]:
-    return {"user_id": user_id} if owner is None else {"user_id": user_id, "owner": owner}

@@ -15,6 +15,7 @@ from danqing_server.codec import from_document, to_document
 from danqing_server.errors import Conflict
 from danqing_server.models import User
 from danqing_server.store.client import Database, translated
+from danqing_server.store.reach import Reach
 from danqing_server.store.reading import versioned
 
 __all__ = ["UserStore"]
@@ -49,33 +50,32 @@ class UserStore:
             except DuplicateKeyError as error:
                 raise _taken(user.email) from error
 
-    async def find(self, owner: str | None, **wanted: str) -> User | None:
-        """Return the user with the given `id` or `email`, None when there is none the owner may see."""
+    async def find(self, reach: Reach, **wanted: str) -> User | None:
+        """Return the user with the given `id` or `email`, None when there is none in *reach*."""
         with translated():
-            document = await self._users.find_one(_filter(owner, wanted))
+            document = await self._users.find_one(_filter(reach, wanted))
         return None if document is None else from_document(User, document)
 
-    async def update(self, owner: str | None, user_id: str, sets: Mapping[str, Any]) -> User | None:
+    async def update(self, reach: Reach, user_id: str, sets: Mapping[str, Any]) -> User | None:
         """Set fields of a user and return it; None when there is none. Raises Conflict: the address is taken."""
         with translated():
             try:
                 outcome: UpdateResult = await self._users.update_one(
-                    _filter(owner, {"id": user_id}), {"$set": dict(sets)}
+                    _filter(reach, {"id": user_id}), {"$set": dict(sets)}
                 )
             except DuplicateKeyError as error:
                 raise _taken(str(sets.get("email"))) from error
-        return await self.find(owner, id=user_id) if outcome.matched_count else None
+        return await self.find(reach, id=user_id) if outcome.matched_count else None
 
-    async def delete(self, owner: str | None, user_id: str) -> bool:
+    async def delete(self, reach: Reach, user_id: str) -> bool:
         """Remove a user; False when there was none."""
         with translated():
-            outcome = await self._users.delete_one(_filter(owner, {"id": user_id}))
+            outcome = await self._users.delete_one(_filter(reach, {"id": user_id}))
         return bool(outcome.deleted_count)
 
 
-def _filter(owner: str | None, wanted: Mapping[str, str]) -> dict[str, Any]:
-    keys = {"_id" if name == "id" else name: value for name, value in wanted.items()}
-    return keys if owner is None else {**keys, "owner": owner}
+def _filter(reach: Reach, wanted: Mapping[str, str]) -> dict[str, Any]:
+    return {**{"_id" if name == "id" else name: value for name, value in wanted.items()}, **reach.filter}
 
 
 def _taken(email: str) -> Conflict:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import pytest
 
 from danqing_server.models import Status
+from danqing_server.store.reach import Reach
 from tests.integration.api.conftest import Client
 from tests.support.system import until
 from tests.unit.api.tasks import make_task
@@ -80,6 +81,36 @@ class TestKeys:
             assert (listed.json["data"]["count"], listed.json["data"]["total"]) == (0, 0)
             assert (await api.ask("GET", f"/api/v1/tasks/{task_id}", headers=ONE)).status == 200
 
+    async def test_switched_on_what_was_made_before_is_nobodys(self, open_api: Open) -> None:
+        """R10: without an owner is without authentication, and no key's; switched off again it is all there."""
+        person = {"email": "a@b.com", "name": "ab"}
+        async with open_api() as api:
+            task_id = (await api.ask("POST", "/api/v1/ai/image/task", json=BODY)).json["data"]["task_id"]
+            user_id = (await api.ask("POST", "/api/v1/users", json=person)).json["data"]["id"]
+        async with open_api(**KEYS) as api:
+            for path in (f"/api/v1/tasks/{task_id}", f"/api/v1/users/{user_id}", "/api/v1/users?email=a@b.com"):
+                assert (await api.ask("GET", path, headers=ONE)).status == 404, path
+            assert (await api.ask("DELETE", f"/api/v1/tasks/{task_id}", headers=ONE)).status == 404
+            listed = await api.ask("GET", "/api/v1/tasks/user/u", headers=ONE)
+            assert (listed.json["data"]["count"], listed.json["data"]["total"]) == (0, 0)
+        async with open_api() as api:
+            for path in (f"/api/v1/tasks/{task_id}", f"/api/v1/users/{user_id}", "/api/v1/users?email=a@b.com"):
+                assert (await api.ask("GET", path)).status == 200, path
+
+    async def test_switched_off_everything_is_everybodys(self, open_api: Open) -> None:
+        """R10: who may come without a key may touch what keys made, which stays theirs."""
+        async with open_api(**KEYS) as api:
+            made = [await api.ask("POST", "/api/v1/ai/image/task", json=BODY, headers=key) for key in (ONE, TWO)]
+            one, two = (reply.json["data"]["task_id"] for reply in made)
+        async with open_api() as api:
+            assert (await api.ask("GET", "/api/v1/tasks/user/u")).json["data"]["total"] == 2
+            assert (await api.ask("POST", f"/api/v1/tasks/{one}/cancel")).status == 200
+            assert (await api.ask("POST", f"/api/v1/tasks/{one}/retry")).status == 200
+            assert (await api.ask("DELETE", f"/api/v1/tasks/{two}")).status == 200
+        async with open_api(**KEYS) as api:
+            statuses = [(await api.ask("GET", f"/api/v1/tasks/{one}", headers=key)).status for key in (ONE, TWO)]
+            assert statuses == [200, 404]
+
 
 class TestPages:
     async def test_preflight_allows_what_clients_send(self, open_api: Open) -> None:
@@ -136,7 +167,7 @@ class TestPages:
             reply = await api.ask("POST", "/api/v1/ai/image/task", json=BODY, headers=headers)
             assert (reply.status, reply.json["code"]) == (403, "forbidden")
             assert "Access-Control-Allow-Origin" not in reply.headers
-            assert await api.services.store.count_for_user("u", None) == 0
+            assert await api.services.store.count_for_user("u", Reach.everybody()) == 0
 
 
 class TestHosts:
@@ -164,7 +195,7 @@ class TestHosts:
         assert (reply.status, reply.json["code"]) == (421, "host_not_allowed")
         assert "DANQING_ALLOWED_HOSTS" in reply.json["message"]
         assert "Access-Control-Allow-Origin" not in reply.headers
-        assert await api.services.store.count_for_user("u", None) == 0
+        assert await api.services.store.count_for_user("u", Reach.everybody()) == 0
 
     async def test_body_is_not_waited_for(self, api: Client) -> None:
         """The head alone decides."""

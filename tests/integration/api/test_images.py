@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from danqing_plugins import Job, Run
+from danqing_server.access.caller import Caller
 from danqing_server.doors.idempotency import repeat_of
 from danqing_server.models import Status
+from danqing_server.store.reach import Reach
 from tests.integration.api.conftest import Client
 from tests.support.providers import ScriptedProvider, deliver_all
 from tests.support.stand_ins import path_with
@@ -97,7 +99,7 @@ class TestSubmission:
     async def test_h19_key_used_before_the_upgrade_is_known(self, api: Client) -> None:
         """H19: an older release wrote down the hash of what was sent, nulls and all."""
         body = {**README, "size": None, "options": {"seed": None}}
-        old = repeat_of("k1", TASK, body, None, 0)
+        old = repeat_of("k1", TASK, body, Caller.local(), 0)
         assert old is not None
         await api.services.submissions.keys.claim(old.key, old.fingerprint, "scripted_img_old")
         reply = await api.ask("POST", TASK, json=body, headers={"Idempotency-Key": "k1"})
@@ -176,7 +178,7 @@ class TestSubmission:
         )
         await writer.drain()
         writer.close()
-        await until(lambda: api.services.store.count_for_user("impatient", None))
+        await until(lambda: api.services.store.count_for_user("impatient", Reach.everybody()))
 
 
 class TestResult:

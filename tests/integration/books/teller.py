@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from danqing_server.access.caller import Caller
 from danqing_server.desk.request import Repeat as Repeated
 from danqing_server.errors import DanqingError
 from danqing_server.models import FINISHED, WAITING, Task
@@ -99,15 +100,15 @@ class Teller:
         if isinstance(move, Release):
             self.shop.release(task.id)
         elif isinstance(move, Cancel):
-            if await self._accepted(control.cancel(task.id, None)):
+            if await self._accepted(control.cancel(task.id, Caller.local())):
                 account.close("cancelled")
         elif isinstance(move, Retry):
             before = account.try_again()
-            if not await self._accepted(control.retry(task.id, None)):
+            if not await self._accepted(control.retry(task.id, Caller.local())):
                 account.restore(before)
         elif isinstance(move, Delete):
             account.deleting = True
-            if await self._accepted(control.delete(task.id, None)):
+            if await self._accepted(control.delete(task.id, Caller.local())):
                 account.close("deleted")
                 task.deleted = True
         else:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from danqing_plugins import in_language
+from danqing_server.access.caller import Caller
 from danqing_server.doors.bodies import (
     image_meaning,
     image_submission,
@@ -23,36 +24,36 @@ TASK = {"type": "image", "model": "one", "input": {"prompt": "a cat"}, "user_id"
 
 def _image_problems(**members: Any) -> dict[str, str]:
     with pytest.raises(InvalidSubmission) as caught:
-        image_submission({**IMAGE, **members}, None)
+        image_submission({**IMAGE, **members}, Caller.local())
     return {problem.field: problem.message for problem in caught.value.problems}
 
 
 def _task_problems(**members: Any) -> dict[str, str]:
     with pytest.raises(InvalidSubmission) as caught:
-        task_submission({**TASK, **members}, None, 100)
+        task_submission({**TASK, **members}, Caller.local(), 100)
     return {problem.field: problem.message for problem in caught.value.problems}
 
 
 class TestImageBody:
     def test_only_what_was_given_is_passed_on(self) -> None:
         """Defaults are the provider's affair."""
-        assert image_submission(IMAGE, None).input == {"prompt": "a cat"}
+        assert image_submission(IMAGE, Caller.local()).input == {"prompt": "a cat"}
 
     def test_options_are_laid_beside_the_old_keys(self) -> None:
         """The provider sees one flat object."""
-        found = image_submission({**IMAGE, "n": 2, "options": {"seed": 7}}, "me")
+        found = image_submission({**IMAGE, "n": 2, "options": {"seed": 7}}, Caller.with_key("me"))
         assert found.input == {"prompt": "a cat", "n": 2, "seed": 7}
-        assert found.owner == "me"
+        assert found.caller.owner == "me"
 
     def test_names_are_those_the_client_used(self) -> None:
         """A problem with an option is told under `options.`."""
-        name = image_submission({**IMAGE, "n": 2, "options": {"seed": 7, "image": []}}, None).name
+        name = image_submission({**IMAGE, "n": 2, "options": {"seed": 7, "image": []}}, Caller.local()).name
         assert [name(key) for key in ("n", "seed", "image[1]")] == ["n", "options.seed", "options.image[1]"]
 
     def test_servers_own_options_are_taken_out(self) -> None:
         """They say how to carry the task out, not what to paint."""
         options = {"priority": "high", "on_ambiguous": "fail", "seed": 1}
-        found = image_submission({**IMAGE, "options": options}, None)
+        found = image_submission({**IMAGE, "options": options}, Caller.local())
         assert found.input == {"prompt": "a cat", "seed": 1}
         assert (found.priority, found.on_ambiguous) == (Priority.HIGH, "fail")
 
@@ -74,7 +75,7 @@ class TestImageBody:
     @pytest.mark.parametrize("user_id", ["张三", "user_123", "a b", "x" * 128, "$gt"])
     def test_free_text_is_a_user_id(self, user_id: str) -> None:
         """Nothing in it is interpreted."""
-        assert image_submission({**IMAGE, "user_id": user_id}, None).user_id == user_id
+        assert image_submission({**IMAGE, "user_id": user_id}, Caller.local()).user_id == user_id
 
     @pytest.mark.parametrize("options", ["seed", 5, [], True])
     def test_options_must_be_an_object(self, options: object) -> None:
@@ -121,7 +122,7 @@ class TestU4Hints:
 
     def _told(self, **members: Any) -> dict[str, str]:
         with pytest.raises(InvalidSubmission) as caught:
-            image_submission({**IMAGE, **members}, None, _parameters)
+            image_submission({**IMAGE, **members}, Caller.local(), _parameters)
         return {problem.field: problem.message for problem in caught.value.problems}
 
     def test_what_the_model_takes_belongs_into_options(self) -> None:
@@ -152,7 +153,7 @@ class TestU4Hints:
     def test_generic_door_has_input_for_them(self) -> None:
         """Its own name for the same."""
         with pytest.raises(InvalidSubmission) as caught:
-            task_submission({**TASK, "size": "1x1"}, None, 100, _parameters)
+            task_submission({**TASK, "size": "1x1"}, Caller.local(), 100, _parameters)
         assert caught.value.problems[0].message == "belongs into input: write input.size"
 
     def test_many_wrong_names_cost_nothing(self) -> None:
@@ -186,7 +187,7 @@ class TestTaskBody:
     def test_everything_required_is_named(self) -> None:
         """Four fields are missing, four problems are told."""
         with pytest.raises(InvalidSubmission) as caught:
-            task_submission({}, None, 100)
+            task_submission({}, Caller.local(), 100)
         assert {problem.field for problem in caught.value.problems} == {"type", "model", "input", "user_id"}
         assert {in_language(problem.message, "zh") for problem in caught.value.problems} == {"必填"}
 
@@ -197,7 +198,7 @@ class TestTaskBody:
 
     def test_names_are_those_the_client_used(self) -> None:
         """A problem with the input is told under `input.`."""
-        found = task_submission({**TASK, "delay": 5, "provider": "p"}, None, 100)
+        found = task_submission({**TASK, "delay": 5, "provider": "p"}, Caller.local(), 100)
         assert found.name("size") == "input.size"
         assert (found.delay_s, found.provider, found.input) == (5, "p", {"prompt": "a cat"})
 

@@ -21,7 +21,7 @@ class Fixture:
 
     def ask(self, key: str | None, address: str = HERE) -> str:
         try:
-            return self.keeper.owner_of(key, address) or ""
+            return self.keeper.caller_of(key, address).key
         except (Unauthenticated, TooManyWrongKeys) as error:
             return type(error).__name__
 
@@ -68,7 +68,7 @@ class TestBrake:
         """In whole seconds."""
         door.guess(TRIES)
         with pytest.raises(TooManyWrongKeys) as refused:
-            door.keeper.owner_of(RIGHT, HERE)
+            door.keeper.caller_of(RIGHT, HERE)
         assert refused.value.retry_after_s == 5
 
     def test_memory_is_bounded(self, door: Fixture) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from danqing_server.access.caller import Caller
 from danqing_server.access.keys import KeyRing
 from danqing_server.errors import Unauthenticated
 from danqing_server.settings.server import ApiKey
@@ -10,10 +11,10 @@ RING = KeyRing.holding([ApiKey(owner="one", secret="1" * 16), ApiKey(owner="two"
 
 
 class TestKeyRing:
-    def test_key_names_its_owner(self) -> None:
+    def test_key_names_its_caller(self) -> None:
         """Scheme names are case-insensitive."""
-        assert RING.owner_of(f"Bearer {'2' * 16}") == "two"
-        assert RING.owner_of(f"bearer  {'1' * 16} ") == "one"
+        assert RING.caller_of(f"Bearer {'2' * 16}") == Caller.with_key("two")
+        assert RING.caller_of(f"bearer  {'1' * 16} ") == Caller.with_key("one")
 
     @pytest.mark.parametrize(
         "header", [None, "", "Bearer", "Bearer ", f"Basic {'1' * 16}", f"Bearer {'1' * 15}", "Bearer é\udcff"]
@@ -21,11 +22,11 @@ class TestKeyRing:
     def test_anything_else_is_unauthenticated(self, header: str | None) -> None:
         """Bytes that are no UTF-8 included."""
         with pytest.raises(Unauthenticated):
-            RING.owner_of(header)
+            RING.caller_of(header)
 
     def test_no_keys_means_no_authentication(self) -> None:
         """Whatever is sent."""
-        assert KeyRing.holding([]).owner_of("Bearer x") is None
+        assert KeyRing.holding([]).caller_of("Bearer x") == Caller.local()
 
     def test_secrets_are_not_in_its_repr(self) -> None:
         """It may appear in a traceback."""

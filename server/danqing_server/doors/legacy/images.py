@@ -44,11 +44,11 @@ routes = Blueprint("images", url_prefix="/api/v1/ai/image")
 )
 async def create_image_task(request: ApiRequest) -> HTTPResponse:
     """Submit an image task."""
-    services, owner = admit_change(request)
+    services, caller = admit_change(request)
     language = language_of(request.headers)
     async with ReceivedObject(request) as body:
         meant = image_meaning(body)
-        submission = image_submission(meant, owner, services.submissions.checker.parameters)
+        submission = image_submission(meant, caller, services.submissions.checker.parameters)
         accepted = await submit_once(request, services, submission, body, meant)
     task = accepted.task
     data = {"task_id": task.id, "status": task.status, "message": ACCEPTED.to(language)}
@@ -66,8 +66,8 @@ async def create_image_task(request: ApiRequest) -> HTTPResponse:
 )
 async def get_image_result(request: ApiRequest, task_id: str) -> HTTPResponse:
     """Say how far an image task is: 202 while it is under way, 200 when it is finished."""
-    services, owner = admit(request)
-    task = await services.control.find(task_id, owner)
+    services, caller = admit(request)
+    task = await services.control.find(task_id, caller)
     base, language = base_url(request), language_of(request.headers)
     viewer = Viewer(base, services.registry, language)
     if task.status not in FINISHED:

@@ -42,7 +42,7 @@ routes = Blueprint("users", url_prefix="/api/v1/users")
 )
 async def create_user(request: ApiRequest) -> HTTPResponse:
     """Create a user."""
-    services, owner = admit_change(request)
+    services, caller = admit_change(request)
     language = language_of(request.headers)
     async with ReceivedObject(request) as body:
         meant = without_nulls(body)
@@ -54,14 +54,14 @@ async def create_user(request: ApiRequest) -> HTTPResponse:
         name=fields.name or "",
         created_at=now,
         updated_at=now,
-        owner=owner,
+        owner=caller.owner,
     )
-    repeat = repeat_of(request.headers.get(HEADER), "/api/v1/users", body, owner, 0, meant=meant)
+    repeat = repeat_of(request.headers.get(HEADER), "/api/v1/users", body, caller, 0, meant=meant)
     if repeat is not None:
         record = await services.submissions.keys.claim(repeat.key, repeat.fingerprint, user.id, repeat.meaning)
         if not record.answers(repeat.fingerprint, repeat.meaning):
             raise KeyReused("this Idempotency-Key was used for a different request")
-        known = await services.users.find(owner, id=record.task_id)
+        known = await services.users.find(caller.reach, id=record.task_id)
         if known is not None:
             return _created(known, language, replayed=True)
         user = attrs.evolve(user, id=record.task_id)
@@ -83,12 +83,12 @@ def _created(user: User, language: str, *, replayed: bool = False) -> HTTPRespon
 )
 async def find_user(request: ApiRequest) -> HTTPResponse:
     """Find a user by e-mail address."""
-    services, owner = admit(request)
+    services, caller = admit(request)
     language = language_of(request.headers)
     email = request.args.get("email")
     if not email:
         raise InvalidSubmission([Problem(field="email", message=REQUIRED())])
-    user = await services.users.find(owner, email=email)
+    user = await services.users.find(caller.reach, email=email)
     if user is None:
         raise NotFound("user", email)
     return success(user_view(user), FOUND.to(language))
@@ -98,8 +98,8 @@ async def find_user(request: ApiRequest) -> HTTPResponse:
 @described("获取用户 · Show a user", {200: Answer(description="获取用户成功", schema="User")}, errors=(404,))
 async def get_user(request: ApiRequest, user_id: str) -> HTTPResponse:
     """Show a user."""
-    services, owner = admit(request)
-    user = await services.users.find(owner, id=user_id)
+    services, caller = admit(request)
+    user = await services.users.find(caller.reach, id=user_id)
     if user is None:
         raise NotFound("user", user_id)
     return success(user_view(user), FOUND.to(language_of(request.headers)))
@@ -114,13 +114,13 @@ async def get_user(request: ApiRequest, user_id: str) -> HTTPResponse:
 )
 async def update_user(request: ApiRequest, user_id: str) -> HTTPResponse:
     """Change a user's address or name."""
-    services, owner = admit_change(request)
+    services, caller = admit_change(request)
     language = language_of(request.headers)
     async with ReceivedObject(request) as body:
         fields = user_change(body)
     said = {"email": fields.email, "name": fields.name}
     sets = {name: value for name, value in said.items() if value is not None}
-    user = await services.users.update(owner, user_id, {**sets, "updated_at": services.clock.now()})
+    user = await services.users.update(caller.reach, user_id, {**sets, "updated_at": services.clock.now()})
     if user is None:
         raise NotFound("user", user_id)
     return success(user_view(user), UPDATED.to(language))
@@ -130,8 +130,8 @@ async def update_user(request: ApiRequest, user_id: str) -> HTTPResponse:
 @described("删除用户 · Delete a user", {200: Answer(description="用户删除成功", schema="Deleted")}, errors=(404,))
 async def delete_user(request: ApiRequest, user_id: str) -> HTTPResponse:
     """Delete a user; tasks stay."""
-    services, owner = admit_change(request)
+    services, caller = admit_change(request)
     await discard_body(request)
-    if not await services.users.delete(owner, user_id):
+    if not await services.users.delete(caller.reach, user_id):
         raise NotFound("user", user_id)
     return success({"id": user_id}, DELETED.to(language_of(request.headers)))

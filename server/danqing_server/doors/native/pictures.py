@@ -15,7 +15,7 @@ from danqing_server.assets.serving import (
 from danqing_server.assets.storage import Assets, Stat
 from danqing_server.doors.documentation import Answer, described
 from danqing_server.http.downloads import Downloads
-from danqing_server.http.entry import caller_of, services_of
+from danqing_server.http.entry import payer_of, services_of
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get
 
@@ -67,7 +67,7 @@ async def _send(
     if request.method == "HEAD":
         return HTTPResponse(status=status, headers=headers, content_type=stat.media_type)
     downloads: Downloads = request.app.ctx.downloads
-    async with downloads.place(caller_of(request)):
+    async with downloads.place(payer_of(request)):
         response = await request.respond(status=status, headers=headers, content_type=stat.media_type)
         chunks = assets.stream(stat.key, part.start, part.end, downloads.window_bytes)
         await downloads.send(request, response, chunks)

@@ -18,7 +18,7 @@ from danqing_server.doors.idempotency import created_headers, submit_once
 from danqing_server.doors.views import Viewer, explanation_view
 from danqing_server.errors import InvalidSubmission
 from danqing_server.http.answers import prepared_answer, success, success_body
-from danqing_server.http.entry import Caller, admit, admit_change
+from danqing_server.http.entry import Admitted, admit, admit_change
 from danqing_server.http.links import base_url
 from danqing_server.http.messages import language_of
 from danqing_server.http.receiving import ReceivedObject, discard_body
@@ -72,15 +72,15 @@ class _Page:
 )
 async def create_task(request: ApiRequest) -> HTTPResponse:
     """Submit a task of any type to any provider."""
-    caller = admit_change(request)
-    services, owner = caller
+    admitted = admit_change(request)
+    services, caller = admitted
     language = language_of(request.headers)
     async with ReceivedObject(request) as body:
         meant = task_meaning(body)
         parameters = services.submissions.checker.parameters
-        submission = task_submission(meant, owner, services.settings.max_delay_s, parameters)
+        submission = task_submission(meant, caller, services.settings.max_delay_s, parameters)
         accepted = await submit_once(request, services, submission, body, meant)
-    shown = _viewer(request, caller).task(accepted.task)
+    shown = _viewer(request, admitted).task(accepted.task)
     return success(shown, CREATED.to(language), 201, created_headers(accepted))
 
 
@@ -97,8 +97,8 @@ async def get_ai_task(request: ApiRequest, task_id: str) -> HTTPResponse:
 @described("获取任务 · Show a task", {200: Answer(description="获取任务成功", schema="Task")}, errors=(404,))
 async def get_task(request: ApiRequest, task_id: str) -> HTTPResponse:
     """Show a task."""
-    services, owner = admit(request)
-    task = await services.control.find(task_id, owner)
+    services, caller = admit(request)
+    task = await services.control.find(task_id, caller)
     base, language = base_url(request), language_of(request.headers)
     if task.status not in FINISHED:
         task = task.changed(progress=await services.forecast.progress(task))
@@ -117,8 +117,8 @@ async def get_task(request: ApiRequest, task_id: str) -> HTTPResponse:
 )
 async def explain_task(request: ApiRequest, task_id: str) -> HTTPResponse:
     """Say what a task waits for, where it stands, what was tried, and when it may be done."""
-    services, owner = admit(request)
-    task = await services.control.find(task_id, owner)
+    services, caller = admit(request)
+    task = await services.control.find(task_id, caller)
     explanation = await services.forecast.explain(task)
     language = language_of(request.headers)
     return success(explanation_view(explanation, language), EXPLAINED.to(language))
@@ -144,21 +144,21 @@ async def explain_task(request: ApiRequest, task_id: str) -> HTTPResponse:
 )
 async def list_tasks(request: ApiRequest, user_id: str) -> HTTPResponse:
     """List a user's tasks, newest first."""
-    caller = admit(request)
-    services, owner = caller
+    admitted = admit(request)
+    services, caller = admitted
     language = language_of(request.headers)
     page = _read_page({name: request.args.get(name) for name in request.args})
     found = await services.store.list_for_user(
-        user_id, owner, limit=page.limit + 1, offset=page.offset, before=page.before
+        user_id, caller.reach, limit=page.limit + 1, offset=page.offset, before=page.before
     )
     shown = found[: page.limit]
-    viewer = _viewer(request, caller)
+    viewer = _viewer(request, admitted)
     data = {
         "tasks": [viewer.task(task) for task in shown],
         "limit": page.limit,
         "offset": page.offset,
         "count": len(shown),
-        "total": await services.store.count_for_user(user_id, owner),
+        "total": await services.store.count_for_user(user_id, caller.reach),
         "next_cursor": _cursor_after(shown[-1]) if len(found) > page.limit else None,
     }
     return success(data, LISTED.to(language))
@@ -168,10 +168,10 @@ async def list_tasks(request: ApiRequest, user_id: str) -> HTTPResponse:
 @described("取消任务 · Cancel a task", {200: Answer(description="任务已取消", schema="Task")}, errors=(404, 409))
 async def cancel_task(request: ApiRequest, task_id: str) -> HTTPResponse:
     """Cancel a task that is not finished."""
-    caller = admit_change(request)
+    admitted = admit_change(request)
     await discard_body(request)
-    task = await caller.services.control.cancel(task_id, caller.owner)
-    return _one(request, caller, task, CANCELLED)
+    task = await admitted.services.control.cancel(task_id, admitted.caller)
+    return _one(request, admitted, task, CANCELLED)
 
 
 @on_post(routes, "/tasks/<task_id>/retry")
@@ -180,28 +180,28 @@ async def cancel_task(request: ApiRequest, task_id: str) -> HTTPResponse:
 )
 async def retry_task(request: ApiRequest, task_id: str) -> HTTPResponse:
     """Queue a failed or cancelled task again."""
-    caller = admit_change(request)
+    admitted = admit_change(request)
     await discard_body(request)
-    task = await caller.services.control.retry(task_id, caller.owner)
-    return _one(request, caller, task, RETRIED)
+    task = await admitted.services.control.retry(task_id, admitted.caller)
+    return _one(request, admitted, task, RETRIED)
 
 
 @on_delete(routes, "/tasks/<task_id>")
 @described("删除任务 · Delete a task", {200: Answer(description="任务已删除", schema="Deleted")}, errors=(404, 409))
 async def delete_task(request: ApiRequest, task_id: str) -> HTTPResponse:
     """Delete a task and its pictures."""
-    services, owner = admit_change(request)
+    services, caller = admit_change(request)
     await discard_body(request)
-    await services.control.delete(task_id, owner)
+    await services.control.delete(task_id, caller)
     return success({"id": task_id}, DELETED.to(language_of(request.headers)))
 
 
-def _viewer(request: ApiRequest, caller: Caller) -> Viewer:
-    return Viewer(base_url(request), caller.services.registry, language_of(request.headers))
+def _viewer(request: ApiRequest, admitted: Admitted) -> Viewer:
+    return Viewer(base_url(request), admitted.services.registry, language_of(request.headers))
 
 
-def _one(request: ApiRequest, caller: Caller, task: Task, message: Message) -> HTTPResponse:
-    return success(_viewer(request, caller).task(task), message.to(language_of(request.headers)))
+def _one(request: ApiRequest, admitted: Admitted, task: Task, message: Message) -> HTTPResponse:
+    return success(_viewer(request, admitted).task(task), message.to(language_of(request.headers)))
 
 
 def _read_page(query: Mapping[str, str | None]) -> _Page:
