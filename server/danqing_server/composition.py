@@ -27,6 +27,8 @@ from danqing_server.errors import DanqingError, ServiceUnavailable
 from danqing_server.http.replay import Replays
 from danqing_server.http.services import HealthCheck, Services
 from danqing_server.life.decision import Policy
+from danqing_server.life.outlet import Outlet
+from danqing_server.life.register import Register
 from danqing_server.log import get_logger
 from danqing_server.loops.supervised import Supervised, every
 from danqing_server.queue.connection import connect as connect_redis
@@ -204,7 +206,8 @@ async def _services(
         settings.max_picture_pixels,
     )
     recent = RecentTasks(clock.monotonic_s)
-    intake = Intake(store, queue, registry, clock, limits)
+    register = Register(store, keys, queue, assets, Outlet(registry))
+    intake = Intake(store, queue, register, clock, limits)
     checks: dict[str, HealthCheck] = {"mongodb": store.ping, "redis": queue.ping, "storage": assets.ping}
     return Services(
         settings=settings,
@@ -215,8 +218,8 @@ async def _services(
         forecast=forecast,
         assets=assets,
         registry=registry,
-        submissions=Submissions(store, keys, queue, assets, clock, checker, limits, intake),
-        control=Control(store, keys, queue, assets, registry, clock, recent),
+        submissions=Submissions(store, keys, register, assets, clock, checker, limits, intake),
+        control=Control(store, register, clock, recent),
         replays=Replays(recent),
         clock=clock,
         checks=checks,
@@ -238,6 +241,7 @@ def _workers(
         guard=SpendGuard(SpendStore(database), gates, clock, settings.daily_spend_limits_micro),
         assets=services.assets,
         registry=services.registry,
+        register=services.control.register,
         lease=Lease(settings, clock, on_lost=_end_process),
         session=session,
         public_session=guarded,

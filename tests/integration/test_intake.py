@@ -63,7 +63,7 @@ def intake_of(system: System, queue: Queue | None = None) -> Intake:
     """Return an intake beside the system's own, with another queue if one is given."""
     services = system.services
     ours = services.submissions.intake
-    return Intake(ours.store, queue or ours.queue, services.registry, services.clock, ours.limits)
+    return Intake(ours.store, queue or ours.queue, ours.register, services.clock, ours.limits)
 
 
 def lane_of(system: System) -> Lane:

@@ -11,7 +11,7 @@ from danqing_plugins import ContentRejected, Job, OutcomeUnknown, Result, Run, S
 from danqing_server.access.caller import Caller
 from danqing_server.desk.request import Repeat
 from danqing_server.errors import Conflict
-from danqing_server.life import moves
+from danqing_server.life.moves import Cancelled
 from danqing_server.models import Billed, CallOutcome, Status, Task, TaskError
 from danqing_server.settings.server import Settings
 from danqing_server.worker.takeover import end_overdue
@@ -212,7 +212,7 @@ class TestMoves:
             go_on.set()
             await held.begun.wait()
             error = TaskError(code="cancelled", message="m")
-            overtaken = moves.cancelled(seen, system.services.clock.now(), error)
+            overtaken = Cancelled(task=seen, at=system.services.clock.now(), error=error).change()
             assert not await system.services.store.apply(overtaken)
             await system.services.control.cancel(task.id, Caller.local())
             held.go_on.set()
@@ -398,7 +398,8 @@ async def _cancel_unheard(system: System, task_id: str) -> None:
     """Store a cancellation that the task's worker does not hear of."""
     error = TaskError(code="cancelled", message="m")
     task = await system.get(task_id)
-    assert await system.services.store.apply(moves.cancelled(task, system.services.clock.now(), error))
+    move = Cancelled(task=task, at=system.services.clock.now(), error=error)
+    assert await system.services.store.apply(move.change())
 
 
 async def _has_ended(system: System, task_id: str) -> bool:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from danqing_server.clock import Clock
-from danqing_server.life import moves
+from danqing_server.life.moves import Cancelled, Finished, Requeued
 from danqing_server.life.telling import entry_of
 from danqing_server.models import WAITING, Attempt, Priority, Status, Task, TaskError
 from danqing_server.queue.connection import connect as connect_redis
@@ -206,8 +206,8 @@ class QueueAndStore(RuleBasedStateMachine):
     def finish(self, data: st.DataObject, told: bool) -> None:
         """A task ends, and the queue is told unless the process dies in between."""
         task = self._running(data)
-        change = moves.finished(task, Status.COMPLETED, datetime.now(UTC), {})
-        assert self.loop.run(self.loop.store.apply(change))
+        move = Finished(task=task, at=datetime.now(UTC), becomes=Status.COMPLETED)
+        assert self.loop.run(self.loop.store.apply(move.change()))
         worker = self.runs.pop(task.id)
         self.status[task.id] = Status.COMPLETED
         if told:
@@ -218,7 +218,7 @@ class QueueAndStore(RuleBasedStateMachine):
     def requeue(self, data: st.DataObject, told: bool) -> None:
         """A task goes back in line, and the queue is told unless the process dies in between."""
         task = self._running(data)
-        assert self.loop.run(self.loop.store.apply(moves.requeued(task, datetime.now(UTC), {}, run_at=None)))
+        assert self.loop.run(self.loop.store.apply(Requeued(task=task, at=datetime.now(UTC)).change()))
         worker = self.runs.pop(task.id)
         self.status[task.id] = Status.PENDING
         if told:
@@ -234,7 +234,8 @@ class QueueAndStore(RuleBasedStateMachine):
         task = self._stored(task_id)
         if task.status not in WAITING:
             return
-        assert self.loop.run(self.loop.store.apply(moves.cancelled(task, datetime.now(UTC), _CANCELLED)))
+        move = Cancelled(task=task, at=datetime.now(UTC), error=_CANCELLED)
+        assert self.loop.run(self.loop.store.apply(move.change()))
         self.loop.run(self.loop.queue.remove(LANE, task_id))
         self.status[task_id] = Status.CANCELLED
         self.unqueued.discard(task_id)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from danqing_server.life import moves
+from danqing_server.life.moves import Cancelled, Requeued, Retried
 from danqing_server.models import Attempt, Status, Task, TaskError
 from danqing_server.settings.server import Settings
 from danqing_server.store.client import connect
@@ -70,10 +70,10 @@ class TestNewborn:
     async def test_a_task_put_back_by_its_user_is_read(self, store: TaskStore) -> None:
         """Cancelled and tried again before it ever began: it is no longer as it was stored."""
         task = await stored(store, "t1")
-        assert await store.apply(moves.cancelled(task, NOW, CANCELLED))
+        assert await store.apply(Cancelled(task=task, at=NOW, error=CANCELLED).change())
         cancelled = await store.get("t1")
         assert cancelled is not None
-        assert await store.apply(moves.retried(cancelled, NOW, {}))
+        assert await store.apply(Retried(task=cancelled, at=NOW).change())
         [started] = await store.start(["t1"], attempt(), DEADLINE)
         assert started.retried_at == NOW
         assert started == await store.get("t1")
@@ -81,7 +81,7 @@ class TestNewborn:
     async def test_a_cancelled_task_is_not_started_and_the_others_are(self, store: TaskStore) -> None:
         """One that is gone does not take its neighbours with it."""
         tasks = [await stored(store, f"t{number}") for number in range(3)]
-        assert await store.apply(moves.cancelled(tasks[1], NOW, CANCELLED))
+        assert await store.apply(Cancelled(task=tasks[1], at=NOW, error=CANCELLED).change())
         started = await store.start([task.id for task in tasks], attempt(), DEADLINE)
         assert sorted(task.id for task in started) == ["t0", "t2"]
         assert [task.attempts for task in started] == [1, 1]
@@ -100,8 +100,8 @@ class TestNewborn:
         """Its second start is read from MongoDB, with what the first one left."""
         await stored(store, "t1")
         [first] = await store.start(["t1"], attempt(), DEADLINE)
-        again = moves.requeued(first, LATER, {"saved": {"upstream": "u1"}}, run_at=None, failures=1)
-        assert await store.apply(again)
+        again = Requeued(task=first, at=LATER, sets={"saved": {"upstream": "u1"}}, failures=1)
+        assert await store.apply(again.change())
         [second] = await store.start(["t1"], attempt("a2"), DEADLINE + timedelta(hours=1))
         assert (second.attempts, second.failures, second.saved) == (2, 1, {"upstream": "u1"})
         assert (second.started_at, second.deadline_at) == (LATER, DEADLINE)

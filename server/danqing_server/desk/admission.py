@@ -23,16 +23,14 @@ from danqing_server.desk.request import Repeat, Submission
 from danqing_server.errors import (
     Conflict,
     KeyReused,
-    QueueUnavailable,
     StorageUnavailable,
     StoreUnavailable,
 )
 from danqing_server.ids import new_task_id, new_token
-from danqing_server.life import moves
-from danqing_server.life.telling import entry_of
+from danqing_server.life.moves import Revived, claimed
+from danqing_server.life.register import Register
 from danqing_server.log import get_logger
 from danqing_server.models import FINISHED, WAITING, Status, Task
-from danqing_server.queue.lanes import Queue
 from danqing_server.store.keys import KeyRecord, KeyStore
 from danqing_server.store.tasks import TaskStore
 
@@ -69,7 +67,7 @@ class Submissions:
 
     store: TaskStore
     keys: KeyStore
-    queue: Queue
+    register: Register
     assets: Assets
     clock: Clock
     checker: Checker
@@ -188,12 +186,10 @@ class Submissions:
             if task.status in WAITING and seen in (None, task.transition_id):
                 # Whoever answered 503 for it would void it: a new transition id, by us or by another, forbids that.
                 seen = task.transition_id
-                if not await self.store.apply(moves.claimed(task)):
+                if not await self.store.apply(claimed(task)):
                     continue
-            elif task.error is not None and task.error.code == NOT_ACKNOWLEDGED:
-                if not await self.store.apply(moves.retried(task, self.clock.now(), {})):
-                    continue
-                await self._push_or_leave(task)
+            elif _was_voided(task) and not await self.register.carry_out(Revived(task=task, at=self.clock.now())):
+                continue
             return await self.store.get(record.task_id)
         raise StoreUnavailable(KEY_IN_USE())
 
@@ -258,8 +254,6 @@ class Submissions:
             run_at=run_at,
         )
 
-    async def _push_or_leave(self, task: Task) -> None:
-        try:
-            await self.queue.push(entry_of(task))
-        except QueueUnavailable as error:
-            log.warning("task_not_queued", task_id=task.id, reason=str(error))  # the janitor pushes it
+
+def _was_voided(task: Task) -> bool:
+    return task.error is not None and task.error.code == NOT_ACKNOWLEDGED

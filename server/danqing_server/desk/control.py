@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
-from typing import Any
+from collections.abc import Callable, Hashable
 
 import attrs
 
-from danqing_plugins import Message, TaskEventKind
+from danqing_plugins import Message
 from danqing_server.access.caller import Caller
-from danqing_server.assets.storage import Assets
 from danqing_server.clock import Clock
-from danqing_server.codec import value_of
 from danqing_server.desk.recent import Recent, RecentTasks
-from danqing_server.errors import Conflict, NotFound, QueueUnavailable
-from danqing_server.life import moves
+from danqing_server.errors import Conflict, NotFound
 from danqing_server.life.billing import billed_of
-from danqing_server.life.telling import entry_of, event_of
+from danqing_server.life.moves import Cancelled, Deleted, Retried
+from danqing_server.life.register import Register
 from danqing_server.log import get_logger
 from danqing_server.models import FINISHED, Output, OutputState, Status, Task, TaskError
-from danqing_server.queue.lanes import Queue
-from danqing_server.registry import Registry
-from danqing_server.store.changes import by_field
-from danqing_server.store.keys import KeyStore
 from danqing_server.store.tasks import TaskStore
 
 __all__ = ["Control"]
@@ -56,10 +49,7 @@ class Control:
     """
 
     store: TaskStore
-    keys: KeyStore
-    queue: Queue
-    assets: Assets
-    registry: Registry
+    register: Register
     clock: Clock
     recent: RecentTasks
 
@@ -94,10 +84,8 @@ class Control:
             task = await self.find(task_id, caller)
             if task.status in FINISHED:
                 raise Conflict(FINISHED_ALREADY(status=task.status), code=f"task_{task.status}")
-            change = moves.cancelled(task, self.clock.now(), _cancellation(task))
-            if await self.store.apply(change):
-                await self._withdraw(task)
-                self.registry.tell(event_of(task, TaskEventKind.CANCELLED, "cancelled"))
+            move = Cancelled(task=task, at=self.clock.now(), error=_cancellation(task))
+            if await self.register.carry_out(move):
                 return await self.find(task_id, caller)
         raise Conflict(CHANGED(), code="task_busy")
 
@@ -111,19 +99,10 @@ class Control:
         if task.status not in (Status.FAILED, Status.CANCELLED):
             message = NOT_RETRYABLE(status=task.status)
             raise Conflict(message, code=f"task_{task.status}")
-        found = _pictures_at_hand(task)
-        again = [key for key in task.outputs if key not in found]
-        dropped = tuple(f"outputs.{key}" for key in again)
-        sets = _sets_of(found, task)
-        if not await self.store.apply(moves.retried(task, self.clock.now(), sets, dropped)):
+        move = Retried(task=task, at=self.clock.now(), at_hand=_pictures_at_hand(task))
+        if not await self.register.carry_out(move):
             raise Conflict(CHANGED(), code="task_busy")
-        waiting = await self.find(task_id, caller)
-        try:
-            await self.queue.push(entry_of(waiting))
-        except QueueUnavailable as error:
-            log.warning("retry_not_queued", task_id=task_id, reason=str(error))  # the janitor pushes it
-        self.registry.tell(event_of(waiting, TaskEventKind.RETRYING))
-        return waiting
+        return await self.find(task_id, caller)
 
     async def delete(self, task_id: str, caller: Caller) -> None:
         """Remove a task and its pictures; one that is not finished is cancelled first.
@@ -137,27 +116,9 @@ class Control:
             except Conflict as error:
                 if error.code == "task_busy":
                     raise
-        await self.keys.bury(task_id)
-        await self.assets.delete_task(task_id)
-        await self.store.delete(task_id)
+        await self.register.delete(Deleted(task=task, at=self.clock.now()))
         self.recent.drop(task_id)
-        await self._announce(task_id)
-        self.registry.tell(event_of(task, TaskEventKind.DELETED))
         log.info("task_deleted", task_id=task_id, billed=billed_of(task).value)
-
-    async def _withdraw(self, task: Task) -> None:
-        """Take the task out of the queue, or tell whoever runs it; a worker that misses it loses its next write."""
-        try:
-            await self.queue.remove(task.provider, task.id)
-        except QueueUnavailable as error:
-            log.warning("task_not_taken_out", task_id=task.id, reason=str(error))
-        await self._announce(task.id)
-
-    async def _announce(self, task_id: str) -> None:
-        try:
-            await self.queue.announce(task_id)
-        except QueueUnavailable as error:
-            log.warning("change_not_announced", task_id=task_id, reason=str(error))
 
 
 def _pictures_at_hand(task: Task) -> dict[str, Output]:
@@ -169,17 +130,6 @@ def _pictures_at_hand(task: Task) -> dict[str, Output]:
         elif output.source_url is not None and key not in found:
             found[key] = attrs.evolve(output, state=OutputState.SOURCED, error=None)
     return found
-
-
-def _sets_of(pictures: Mapping[str, Output], task: Task) -> dict[str, Any]:
-    """Return what writes down those of *pictures* that the task does not have, or not as they are now."""
-    sets: dict[str, Any] = {}
-    for key, output in pictures.items():
-        if key not in task.outputs:
-            sets[f"outputs.{key}"] = value_of(output)
-        elif output is not task.outputs[key]:
-            sets |= by_field(f"outputs.{key}", output)
-    return sets
 
 
 def _cancellation(task: Task) -> TaskError:

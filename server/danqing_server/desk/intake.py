@@ -15,19 +15,19 @@ from typing import Any, Protocol
 
 import attrs
 
-from danqing_plugins import Message, TaskEventKind
+from danqing_plugins import Message
 from danqing_server.clock import Clock
 from danqing_server.desk.limits import QueueLimits
 from danqing_server.errors import Conflict, InvalidSubmission, QueueUnavailable, StoreUnavailable
 from danqing_server.ids import new_token
-from danqing_server.life import moves
-from danqing_server.life.telling import entry_of, event_of
+from danqing_server.life.moves import Created, Voided
+from danqing_server.life.register import Register
+from danqing_server.life.telling import entry_of
 from danqing_server.log import get_logger
 from danqing_server.loops.batching import Batcher
 from danqing_server.models import Status, Task, TaskError
 from danqing_server.queue.entries import Entry, Pushed
 from danqing_server.queue.lanes import Queue
-from danqing_server.registry import Registry
 from danqing_server.store.tasks import Document, TaskStore, encode
 
 __all__ = ["NOT_ACKNOWLEDGED", "Intake", "LocalWorkers"]
@@ -75,7 +75,7 @@ class Intake:
 
     store: TaskStore
     queue: Queue
-    registry: Registry
+    register: Register
     clock: Clock
     limits: QueueLimits
     workers: LocalWorkers | None = None
@@ -142,12 +142,18 @@ class Intake:
             pushed = await self._push([entry_of(task) for task in tasks])
         except QueueUnavailable as error:
             stopped = await asyncio.gather(*(self._void_or_owe(task) for task in tasks))
-            return {task.id: error for task, is_stopped in zip(tasks, stopped, strict=True) if is_stopped}
+            voided = {task.id: error for task, is_stopped in zip(tasks, stopped, strict=True) if is_stopped}
+            self._tell([task for task in tasks if task.id not in voided])
+            return voided
         for task in tasks:
             self.limits.note(task.provider, task.owner, task.user_id, pushed.waiting[task.id])
-            if self.registry.has_listeners:
-                self.registry.tell(event_of(task, TaskEventKind.CREATED))
+        self._tell(tasks)
         return {}
+
+    def _tell(self, tasks: Sequence[Task]) -> None:
+        if self.register.outlet.is_heard:
+            for task in tasks:
+                self.register.outlet.tell(Created(task=task))
 
     async def _push(self, entries: Sequence[Entry]) -> Pushed:
         begun = await self.workers.push(entries) if self.workers is not None else None
@@ -184,7 +190,7 @@ class Intake:
         with suppress(InvalidSubmission):  # a little larger than the task, the tombstone may be too large
             if await self.store.insert(tombstone):
                 return True
-        return await self.store.apply(moves.cancelled(task, now, error))
+        return await self.register.carry_out(Voided(task=task, at=now, error=error))
 
     async def _void_when_possible(self, task: Task) -> None:
         for _ in range(VOID_TRIES):

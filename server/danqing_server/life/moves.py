@@ -1,23 +1,44 @@
-"""The legal moves of a task, each as the one change that makes it.
+"""What can happen to a task, each as a value: legal, or impossible to build. Nothing else changes a status.
 
-Nothing else writes a status. A finished task is changed only by its user's retry.
+    scheduled ──┐
+                ├─ Started ─→ processing ─ Finished ─→ completed, failed
+    pending ────┘                 └─ Requeued ─→ pending
+
+`Finished` also ends a task that waits beyond its deadline. `Cancelled`, and `Voided` for one whose client was told
+that it will not run, end what is not finished. `Retried`, and `Revived` after a voiding, put what failed or was
+cancelled back in line. `Created` and `Deleted` are where a task begins and ends.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
-from danqing_plugins import Message
+import attrs
+
+from danqing_plugins import Message, TaskEventKind
 from danqing_server.codec import value_of
 from danqing_server.errors import Conflict
 from danqing_server.ids import new_token
 from danqing_server.life.billing import announced_call, under_way
-from danqing_server.models import FINISHED, CallOutcome, Status, Task, TaskError
-from danqing_server.store.changes import Change
+from danqing_server.models import WAITING, CallOutcome, Output, Status, Task, TaskError
+from danqing_server.store.changes import NO_MARKS, Change, Marks, by_field, mark_path
 
-__all__ = ["cancelled", "claimed", "finished", "requeued", "retried"]
+__all__ = [
+    "Cancelled",
+    "Created",
+    "Deleted",
+    "Finished",
+    "Move",
+    "Requeued",
+    "Retried",
+    "Revived",
+    "Started",
+    "Transition",
+    "Voided",
+    "claimed",
+]
 
 CALL_UNDER_WAY = Message(
     key="call_under_way_still",
@@ -30,114 +51,312 @@ NO_SUCH_MOVE = Message(
     zh="任务状态为 {status}，不能变为 {wanted}",
 )
 
-MOVES: Mapping[Status, frozenset[Status]] = {
-    Status.PENDING: frozenset({Status.PROCESSING, Status.CANCELLED, Status.FAILED, Status.COMPLETED}),
-    Status.SCHEDULED: frozenset({Status.PROCESSING, Status.CANCELLED}),
-    Status.PROCESSING: frozenset({Status.PENDING, *FINISHED}),
-    Status.COMPLETED: frozenset(),
-    Status.FAILED: frozenset({Status.PENDING}),
-    Status.CANCELLED: frozenset({Status.PENDING}),
-}
-
 _ATTEMPTS_OWN = ("attempt", "reserved")
 _COUNT_OF_CALLS = {"$size": {"$objectToArray": {"$ifNull": ["$calls", {}]}}}
+_TOLD_AS = {Status.COMPLETED: TaskEventKind.COMPLETED, Status.FAILED: TaskEventKind.FAILED}
 
 
-def finished(
-    task: Task, status: Status, now: datetime, sets: Mapping[str, Any], unsets: Sequence[str] = ()
-) -> Change:
-    """From `processing` to `completed` or `failed`, with what the attempt found out; also from `pending`, past its
-    deadline. *sets* and *unsets* are the attempt's own.
+@attrs.frozen(kw_only=True)
+class Move:
+    """Something that happens to a task, and as what those who listen hear of it; `kind` None: not at all.
+
+    With the task's id `transition_id` names it for ever, however often it is carried out or told.
     """
-    ending = {"completed_at": now, "progress": 1.0 if status is Status.COMPLETED else task.progress}
-    gone = _ATTEMPTS_OWN if task.attempt is not None else ("waiting", "run_at")
-    return _move(task, status, now, {**sets, **ending}, (*gone, *unsets))
+
+    task: Task
+
+    @property
+    def transition_id(self) -> str:
+        """The id that the task has from this move on."""
+        return self.task.transition_id
+
+    @property
+    def at(self) -> datetime:
+        """When it happens, in whole milliseconds."""
+        return self.task.updated_at
+
+    @property
+    def kind(self) -> TaskEventKind | None:
+        """As what it is told."""
+        raise NotImplementedError
+
+    @property
+    def error_code(self) -> str | None:
+        """Why, in the stable code of a task's error; None when nothing went wrong."""
+        return None
 
 
-def requeued(
-    task: Task,
-    now: datetime,
-    sets: Mapping[str, Any],
-    unsets: Sequence[str] = (),
-    *,
-    run_at: datetime | None,
-    failures: int = 0,
-    leases_lost: int = 0,
-) -> Change:
-    """From `processing` back to `pending`; *failures* and *leases_lost* are added to the task's counts."""
-    waiting = {"waiting": _waiting_key(task)} | ({} if run_at is None else {"run_at": run_at})
-    added = {"failures": failures, "leases_lost": leases_lost}
-    increments = {name: count for name, count in added.items() if count}
-    return _move(task, Status.PENDING, now, {**sets, **waiting}, (*_ATTEMPTS_OWN, *unsets), increments)
+@attrs.frozen(kw_only=True)
+class Created(Move):
+    """A task that was stored and queued."""
+
+    kind = TaskEventKind.CREATED
 
 
-def cancelled(task: Task, now: datetime, error: TaskError) -> Change:
+@attrs.frozen(kw_only=True)
+class Started(Move):
+    """A task as its start left it: from `pending` or `scheduled` to `processing`. `TaskStore.start` makes many."""
+
+    kind = TaskEventKind.STARTED
+
+
+@attrs.frozen(kw_only=True)
+class Deleted(Move):
+    """The end of a task's document. It happens once, so that its id needs no chance."""
+
+    at: datetime
+    transition_id: ClassVar[str] = "deleted"
+    kind: ClassVar[TaskEventKind] = TaskEventKind.DELETED
+
+
+@attrs.frozen(kw_only=True)
+class Transition(Move):
+    """A change of status, from what was seen of the task.
+
+    Raises:
+        Conflict: there is no such move.
+    """
+
+    at: datetime
+    transition_id: str = attrs.field(factory=new_token)
+
+    def __attrs_post_init__(self) -> None:
+        status = self.task.status
+        if status not in self.leaves:
+            raise Conflict(NO_SUCH_MOVE(status=status, wanted=self.becomes), code=f"task_{status}")
+
+    @property
+    def leaves(self) -> frozenset[Status]:
+        """The statuses that it may be made from."""
+        raise NotImplementedError
+
+    @property
+    def becomes(self) -> Status:
+        """The status after it."""
+        raise NotImplementedError
+
+    def change(self, marks: Marks = NO_MARKS) -> Change:
+        """Return the compare-and-set that makes it, and sets *marks* with it."""
+        raise NotImplementedError
+
+    def _change(
+        self,
+        marks: Marks,
+        sets: Mapping[str, Any],
+        unsets: Sequence[str] = (),
+        *,
+        increments: Mapping[str, int] | None = None,
+        expected: Mapping[str, Any] | None = None,
+    ) -> Change:
+        task = self.task
+        seen: dict[str, Any] = {"status": task.status.value, **(expected or {})}
+        if task.attempt is not None:
+            seen["attempt.id"] = task.attempt.id
+        else:
+            seen["transition_id"] = task.transition_id
+        return Change(
+            task_id=task.id,
+            expected=seen,
+            sets={**sets, "status": self.becomes.value, "updated_at": self.at},
+            unsets=unsets,
+            increments=increments or {},
+            transition_id=self.transition_id,
+            marks=marks,
+        )
+
+
+@attrs.frozen(kw_only=True)
+class Finished(Transition):
+    """From `processing` to `completed` or `failed`; also from `pending`, past its deadline.
+
+    *sets* and *unsets* are what the attempt found out. *ran_ms* counts towards the lane's pace, 0 does not;
+    *went_well*: a call was answered with what was asked for.
+    """
+
+    becomes: Status
+    error: TaskError | None = None
+    sets: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    unsets: Sequence[str] = ()
+    ran_ms: int = 0
+    went_well: bool = False
+    leaves: ClassVar[frozenset[Status]] = frozenset({Status.PENDING, Status.PROCESSING})
+
+    @property
+    def kind(self) -> TaskEventKind:
+        """As what it is told."""
+        return _TOLD_AS[self.becomes]
+
+    @property
+    def error_code(self) -> str | None:
+        """Why it failed."""
+        return self.error.code if self.error is not None else None
+
+    def change(self, marks: Marks = NO_MARKS) -> Change:
+        """Return the compare-and-set."""
+        progress = 1.0 if self.becomes is Status.COMPLETED else self.task.progress
+        sets = {**self.sets, "completed_at": self.at, "progress": progress}
+        gone = _ATTEMPTS_OWN if self.task.attempt is not None else ("waiting", "run_at")
+        return self._change(marks, sets, (*gone, *self.unsets))
+
+
+@attrs.frozen(kw_only=True)
+class Requeued(Transition):
+    """From `processing` back to `pending`, by its own attempt or by who takes over from one that died.
+
+    *run_at* None: at once. *failures* and *leases_lost* are added to the task's counts.
+    """
+
+    error: TaskError | None = None
+    sets: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    unsets: Sequence[str] = ()
+    run_at: datetime | None = None
+    failures: int = 0
+    leases_lost: int = 0
+    leaves: ClassVar[frozenset[Status]] = frozenset({Status.PROCESSING})
+    becomes: ClassVar[Status] = Status.PENDING
+    kind: ClassVar[TaskEventKind] = TaskEventKind.RETRYING
+
+    @property
+    def error_code(self) -> str | None:
+        """What went wrong."""
+        return self.error.code if self.error is not None else None
+
+    @property
+    def waiting(self) -> Task:
+        """The task as it waits."""
+        return self.task.changed(run_at=self.run_at, updated_at=self.at)
+
+    def change(self, marks: Marks = NO_MARKS) -> Change:
+        """Return the compare-and-set."""
+        waiting = {"waiting": _waiting_key(self.task)} | ({} if self.run_at is None else {"run_at": self.run_at})
+        added = {"failures": self.failures, "leases_lost": self.leases_lost}
+        increments = {name: count for name, count in added.items() if count}
+        return self._change(marks, {**self.sets, **waiting}, (*_ATTEMPTS_OWN, *self.unsets), increments=increments)
+
+
+@attrs.frozen(kw_only=True)
+class Cancelled(Transition):
     """From any unfinished status to `cancelled`.
 
     An attempt with a call under way keeps the task until that call is over, and may still write what is late; the
     call that its start announced is written down. Orders that nobody is asking for are in doubt. What an attempt
     set aside of a spend limit stays noted until it has settled that.
     """
-    ending: dict[str, Any] = {"completed_at": now, "error": value_of(error)}
-    unsets: tuple[str, ...] = ("waiting", "run_at")
-    expected: dict[str, Any] = {"$expr": {"$eq": [_COUNT_OF_CALLS, len(task.calls)]}}  # none was opened since
-    calls = under_way(task)
-    if task.attempt is None:
-        ending |= {f"calls.{call.id}.outcome": CallOutcome.UNKNOWN.value for call in calls}
-    elif calls:
-        ending["late_attempt"] = task.attempt.id
-        announced = announced_call(task)
-        if announced is not None:
-            ending[f"calls.{announced.id}"] = value_of(announced)
-            expected[f"calls.{announced.id}"] = {"$exists": False}
-    else:
-        unsets = (*unsets, "attempt")
-    return _move(task, Status.CANCELLED, now, ending, unsets, expected=expected)
+
+    error: TaskError
+    leaves: ClassVar[frozenset[Status]] = WAITING | {Status.PROCESSING}
+    becomes: ClassVar[Status] = Status.CANCELLED
+
+    @property
+    def kind(self) -> TaskEventKind | None:
+        """As what it is told."""
+        return TaskEventKind.CANCELLED
+
+    @property
+    def error_code(self) -> str:
+        """Why it was cancelled."""
+        return self.error.code
+
+    def change(self, marks: Marks = NO_MARKS) -> Change:
+        """Return the compare-and-set; it fails when a call was opened since the task was seen."""
+        task = self.task
+        ending: dict[str, Any] = {"completed_at": self.at, "error": value_of(self.error)}
+        unsets: tuple[str, ...] = ("waiting", "run_at", *self._untold)
+        expected: dict[str, Any] = {"$expr": {"$eq": [_COUNT_OF_CALLS, len(task.calls)]}}
+        calls = under_way(task)
+        if task.attempt is None:
+            ending |= {f"calls.{call.id}.outcome": CallOutcome.UNKNOWN.value for call in calls}
+        elif calls:
+            ending["late_attempt"] = task.attempt.id
+            announced = announced_call(task)
+            if announced is not None:
+                ending[f"calls.{announced.id}"] = value_of(announced)
+                expected[f"calls.{announced.id}"] = {"$exists": False}
+        else:
+            unsets = (*unsets, "attempt")
+        return self._change(marks, ending, unsets, expected=expected)
+
+    @property
+    def _untold(self) -> tuple[str, ...]:
+        return ()
 
 
-def retried(task: Task, now: datetime, sets: Mapping[str, Any], unsets: tuple[str, ...] = ()) -> Change:
+@attrs.frozen(kw_only=True)
+class Voided(Cancelled):
+    """The cancellation of a task whose client was told that it will not run: those who listen never hear of it."""
+
+    @property
+    def kind(self) -> None:
+        """It is not told."""
+
+    @property
+    def _untold(self) -> tuple[str, ...]:
+        return (mark_path(self.task.transition_id),)  # nor that it was created
+
+
+@attrs.frozen(kw_only=True)
+class Retried(Transition):
     """From `failed` or `cancelled` back to `pending`, by the user's wish: its counts and times begin anew.
 
+    *at_hand* are the pictures that are not asked for again, by index as text.
+
     Raises:
-        Conflict: a call of the cancelled attempt is not over yet; its picture is still to be kept.
+        Conflict: there is no such move, or a call of the cancelled attempt is not over yet; its picture is still to
+            be kept.
     """
-    if task.attempt is not None:
-        raise Conflict(CALL_UNDER_WAY(), code="call_under_way")
-    anew = {"waiting": _waiting_key(task), "failures": 0, "leases_lost": 0, "progress": 0.0, "retried_at": now}
-    gone = ("error", "completed_at", "started_at", "deadline_at", "run_at", "late_attempt", *unsets)
-    return _move(task, Status.PENDING, now, {**sets, **anew}, unsets=gone)
+
+    at_hand: Mapping[str, Output] = attrs.field(factory=dict)
+    leaves: ClassVar[frozenset[Status]] = frozenset({Status.FAILED, Status.CANCELLED})
+    becomes: ClassVar[Status] = Status.PENDING
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        if self.task.attempt is not None:
+            raise Conflict(CALL_UNDER_WAY(), code="call_under_way")
+
+    @property
+    def kind(self) -> TaskEventKind:
+        """As what it is told."""
+        return TaskEventKind.RETRYING
+
+    @property
+    def waiting(self) -> Task:
+        """The task as it waits."""
+        return self.task.changed(outputs=self.at_hand, run_at=None, updated_at=self.at, retried_at=self.at)
+
+    def change(self, marks: Marks = NO_MARKS) -> Change:
+        """Return the compare-and-set."""
+        task = self.task
+        anew = {"waiting": _waiting_key(task), "failures": 0, "leases_lost": 0, "progress": 0.0}
+        dropped = [f"outputs.{key}" for key in task.outputs if key not in self.at_hand]
+        gone = ("error", "completed_at", "started_at", "deadline_at", "run_at", "late_attempt", *dropped)
+        return self._change(marks, {**self._pictures(), **anew, "retried_at": self.at}, gone)
+
+    def _pictures(self) -> dict[str, Any]:
+        """Return what writes down the pictures that the task does not have, or not as they are now."""
+        sets: dict[str, Any] = {}
+        for key, output in self.at_hand.items():
+            if key not in self.task.outputs:
+                sets[f"outputs.{key}"] = value_of(output)
+            elif output is not self.task.outputs[key]:
+                sets |= by_field(f"outputs.{key}", output)
+        return sets
+
+
+@attrs.frozen(kw_only=True)
+class Revived(Retried):
+    """The return of a voided task, sent again with its key: only now do those who listen hear that it is there."""
+
+    @property
+    def kind(self) -> TaskEventKind:
+        """As what it is told."""
+        return TaskEventKind.CREATED
 
 
 def claimed(task: Task) -> Change:
     """No move: a waiting task gets a new transition id, so that whoever knew the old one can change it no more."""
     expected = {"status": task.status.value, "transition_id": task.transition_id}
     return Change(task_id=task.id, expected=expected, transition_id=new_token())
-
-
-def _move(
-    task: Task,
-    status: Status,
-    now: datetime,
-    sets: Mapping[str, Any],
-    unsets: tuple[str, ...] = (),
-    increments: Mapping[str, int] | None = None,
-    expected: Mapping[str, Any] | None = None,
-) -> Change:
-    if status not in MOVES[task.status]:
-        raise Conflict(NO_SUCH_MOVE(status=task.status, wanted=status), code=f"task_{task.status}")
-    seen: dict[str, Any] = {"status": task.status.value, **(expected or {})}
-    if task.attempt is not None:
-        seen["attempt.id"] = task.attempt.id
-    else:
-        seen["transition_id"] = task.transition_id
-    return Change(
-        task_id=task.id,
-        expected=seen,
-        sets={**sets, "status": status.value, "updated_at": now},
-        unsets=unsets,
-        increments=increments or {},
-        transition_id=new_token(),
-    )
 
 
 def _waiting_key(task: Task) -> int:

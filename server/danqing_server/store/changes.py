@@ -15,7 +15,12 @@ from danqing_server.models import CallRecord, Output
 from danqing_server.store.reading import attempt_id_of
 from danqing_server.store.refusals import ENCODING_ERRORS
 
-__all__ = ["Change", "by_field", "encodable"]
+__all__ = ["NO_MARKS", "Change", "Marks", "by_field", "encodable", "mark_path", "marks_as_sets"]
+
+Marks = Mapping[str, Mapping[str, Any]]
+"""What is still to be told of changes of a task, by their transition ids: `kind`, `at`, and `error_code` if any."""
+
+NO_MARKS: Marks = {}
 
 
 @attrs.frozen(kw_only=True)
@@ -24,7 +29,8 @@ class Change:
 
     `expected` is the filter beside `_id`. With a `transition_id` it changes the status, and that id, read back,
     says who won; without one it amends the task under the attempt named in `expected`, and must be idempotent.
-    `sets` and `unsets` are dotted paths; values are those of `codec.value_of`.
+    `sets` and `unsets` are dotted paths; values are those of `codec.value_of`. `marks` say what is
+    still to be told of it.
 
     A change that contradicts itself (one path set and unset, or inside another) is not made: ValueError. MongoDB
     would refuse it (code 40), and with it would go whatever else it says.
@@ -36,6 +42,7 @@ class Change:
     unsets: Sequence[str] = ()
     increments: Mapping[str, int] = attrs.field(factory=dict)
     transition_id: str | None = None
+    marks: Marks = NO_MARKS
 
     def __attrs_post_init__(self) -> None:
         if self.unsets or self.increments:  # keys of one mapping differ; dotted ones are ours, of one shape
@@ -46,6 +53,8 @@ class Change:
         sets = dict(self.sets)
         if self.transition_id is not None:
             sets["transition_id"] = self.transition_id
+        if self.marks:
+            sets |= marks_as_sets(self.marks)
         update: dict[str, Any] = {"$set": sets}
         if self.unsets:
             update["$unset"] = dict.fromkeys(self.unsets, "")
@@ -77,6 +86,16 @@ def by_field(path: str, value: CallRecord | Output) -> dict[str, Any]:
     What another release wrote inside it stays.
     """
     return {f"{path}.{field.name}": value_of(getattr(value, field.name)) for field in attrs.fields(type(value))}
+
+
+def mark_path(transition_id: str) -> str:
+    """Return the path of the mark that a change is still to be told."""
+    return f"untold.{transition_id}"
+
+
+def marks_as_sets(marks: Marks) -> dict[str, Any]:
+    """Return *marks* as an update sets them."""
+    return {mark_path(transition_id): mark for transition_id, mark in marks.items()}
 
 
 def encodable(value: Any) -> bool:

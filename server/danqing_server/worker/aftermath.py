@@ -1,19 +1,17 @@
-"""What follows an attempt outside its own document: the lane's gate, the day's spending, the queue, the plugins."""
+"""What follows an attempt outside its own document: the lane's gate and the day's spending."""
 
 from __future__ import annotations
 
 import attrs
 
-from danqing_plugins import TaskEventKind
 from danqing_server.errors import QueueUnavailable, StoreUnavailable
-from danqing_server.life.decision import Again, Decision, Failure, FailureKind
-from danqing_server.life.telling import entry_of, event_of
+from danqing_server.life.decision import Failure, FailureKind
 from danqing_server.log import get_logger
-from danqing_server.models import CallOutcome, Status, Task
+from danqing_server.models import Task
 from danqing_server.queue.gates import Report
 from danqing_server.worker.tools import Tools
 
-__all__ = ["follow", "report", "settle_spending", "tell_plugins"]
+__all__ = ["report", "settle_spending"]
 
 RATE_LIMITED_PAUSE_S = 2.0
 
@@ -58,31 +56,6 @@ async def _report_refusal(tools: Tools, task: Task, failure: Failure) -> bool:
     return shut
 
 
-async def follow(tools: Tools, task: Task, decision: Decision) -> None:
-    """Carry on from the written end of an attempt, after which *task* is as it is now.
-
-    What Redis misses the janitor heals; what MongoDB misses errs on the safe side.
-    """
-    await settle_spending(tools, task)
-    await _tell_queue(tools, task, decision)
-    if tools.registry.has_listeners:
-        tell_plugins(tools, task, decision)
-
-
-async def _tell_queue(tools: Tools, task: Task, decision: Decision) -> None:
-    queue, worker = tools.queue, tools.lease.worker
-    try:
-        if isinstance(decision, Again):
-            await queue.release(
-                worker, entry_of(task.changed(run_at=decision.run_at, updated_at=tools.clock.now()))
-            )
-        else:
-            went_well = _went_well(task)
-            await queue.acknowledge(task.provider, worker, task.id, _ran_ms(tools, task), went_well=went_well)
-    except QueueUnavailable as error:
-        log.warning("queue_not_told", task_id=task.id, reason=str(error))
-
-
 async def settle_spending(tools: Tools, task: Task, *, lost: bool = False) -> None:
     """Replace what the attempt set aside by what the task has cost since.
 
@@ -95,26 +68,3 @@ async def settle_spending(tools: Tools, task: Task, *, lost: bool = False) -> No
             await tools.guard.settle(task, task.reserved)
     except StoreUnavailable as error:
         log.warning("spending_not_settled", task_id=task.id, reason=str(error))
-
-
-def tell_plugins(tools: Tools, task: Task, decision: Decision) -> None:
-    """Tell those who listen what followed an attempt."""
-    error = decision.error
-    if isinstance(decision, Again):
-        kind = TaskEventKind.RETRYING
-    else:
-        kind = TaskEventKind.COMPLETED if decision.status is Status.COMPLETED else TaskEventKind.FAILED
-    tools.registry.tell(event_of(task, kind, error.code if error else None))
-
-
-def _ran_ms(tools: Tools, task: Task) -> int:
-    now = tools.clock.now()
-    started_at = task.attempt.started_at if task.attempt else now
-    return max(1, round((now - started_at).total_seconds() * 1000))
-
-
-def _went_well(task: Task) -> bool:
-    """Tell whether a call of this attempt was answered with what was asked for."""
-    return any(
-        call.outcome is CallOutcome.DELIVERED and call.attempt == task.attempts for call in task.calls.values()
-    )

@@ -15,6 +15,7 @@ from danqing_server.codec import storable
 from danqing_server.errors import AttemptLost, DanqingError, ServiceUnavailable, StoreUnavailable
 from danqing_server.life.billing import announced_call, under_way
 from danqing_server.life.decision import Decision, Failure, Finish
+from danqing_server.life.moves import Finished, Requeued
 from danqing_server.log import Logger, get_logger
 from danqing_server.models import CallOutcome, Status, Task
 from danqing_server.worker import aftermath, texts
@@ -138,22 +139,20 @@ class Execution:
         return None
 
     async def _end(self, error: BaseException | None) -> None:
-        """Decide what follows, write it down, and tell the queue."""
+        """Decide what follows, and have it carried out."""
         await self.keeper.abandon()
         self.on_asked(self)
-        decision: Decision | None = None
+        ended = False
         try:
             failure = self._failure_of(error)
             if not self.ledger.late:
-                decision = await self._conclude(failure, answered=error is None)
+                ended = await self._conclude(failure, answered=error is None)
         except AttemptLost:
             pass
         except StoreUnavailable as refusal:
-            decision = await self._give_up(refusal)
-        if decision is None:
+            ended = await self._give_up(refusal)
+        if not ended:
             await self._leave()
-        else:
-            await aftermath.follow(self.tools, self.ledger.task, decision)
 
     def _seconds_left(self) -> float:
         deadline_at = self.task.deadline_at
@@ -215,8 +214,8 @@ class Execution:
         calls = self.ledger.task.calls.values()
         return any(call.outcome is CallOutcome.UNKNOWN and call.attempt == self.task.attempts for call in calls)
 
-    async def _conclude(self, failure: Failure | None, *, answered: bool) -> Decision | None:
-        """Write the end of the attempt; None when the task turned out to be in other hands."""
+    async def _conclude(self, failure: Failure | None, *, answered: bool) -> bool:
+        """Carry out the end of the attempt; False when the task turned out to be in other hands."""
         ending = Ending(self.ledger, self.tools.policy, self.tools.clock)
         self._unsend_announced()
         failure = ending.settle_calls(failure, answered=answered)
@@ -224,8 +223,12 @@ class Execution:
             failure = await aftermath.report(self.tools, self.task, failure)
         decision = ending.decide(failure)
         self._log_finish(decision)
-        change = ending.change_for(decision)
-        return decision if await self.ledger.insist(partial(self.tools.store.apply, change)) else None
+        return await self._carry_out_end(ending.move_for(decision))
+
+    async def _carry_out_end(self, move: Finished | Requeued) -> bool:
+        """Carry the end out, however long MongoDB is away. Raises StoreUnavailable when it refuses it for good."""
+        settle = partial(aftermath.settle_spending, self.tools, self.ledger.task)
+        return await self.tools.register.carry_out(move, insist=self.ledger.insist, settle=settle)
 
     def _unsend_announced(self) -> None:
         """The call that the start announced was never opened, if it has no record by now."""
@@ -233,20 +236,19 @@ class Execution:
         if announced is not None:
             self.ledger.note_call(announced.changed(outcome=CallOutcome.UNSENT))
 
-    async def _give_up(self, refusal: StoreUnavailable) -> Decision | None:
-        """End a task whose own end MongoDB refuses for good, with as much of it as it takes; None: in other hands.
+    async def _give_up(self, refusal: StoreUnavailable) -> bool:
+        """End a task whose own end MongoDB refuses for good, with as much of it as it takes; False: in other hands.
 
         What it refuses even so is left to the sweep, which ends the task at its deadline.
         """
         self._logger.error("end_refused", reason=str(refusal))
         ending = Ending(self.ledger, self.tools.policy, self.tools.clock)
-        decision, change = ending.reduced()
         try:
-            return decision if await self.ledger.insist(partial(self.tools.store.apply, change)) else None
+            return await self._carry_out_end(ending.reduced())
         except StoreUnavailable as error:
             reason = str(error)
             self._logger.error("task_left_to_the_sweep", reason=reason)  # noqa: TRY400 — the driver's text may quote it
-            return None
+            return False
 
     async def _leave(self) -> None:
         """End an attempt whose task is no longer ours; a call open at a cancellation is settled all the same."""

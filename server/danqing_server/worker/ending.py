@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import attrs
 
 from danqing_server.clock import Clock
-from danqing_server.life import moves
 from danqing_server.life.decision import Decision, Failure, FailureKind, Finish, Policy, decide
-from danqing_server.models import CallOutcome, TaskError
-from danqing_server.store.changes import Change, encodable
+from danqing_server.life.moves import Finished, Requeued
+from danqing_server.models import CallOutcome, Task, TaskError
+from danqing_server.store.changes import encodable
 from danqing_server.worker import texts
 from danqing_server.worker.ledger import Ledger
 
@@ -22,11 +23,12 @@ _COSTS_NOTHING = (FailureKind.REFUSED,)
 
 @attrs.frozen(eq=False)
 class Ending:
-    """The end of one attempt, whoever writes it: its own process, or the one that takes over."""
+    """The end of one attempt, whoever writes it: its own process or, `by_another`, the one that takes over."""
 
     ledger: Ledger
     policy: Policy
     clock: Clock
+    by_another: bool = False
 
     def settle_calls(self, failure: Failure | None, *, answered: bool) -> Failure | None:
         """Close what the attempt left open; a call answered without its pictures makes the outcome unknown.
@@ -52,11 +54,11 @@ class Ending:
         self.ledger.note(error=decision.error)
         return decision
 
-    def change_for(self, decision: Decision) -> Change:
-        """Return the change that writes *decision* with all that is unsaved."""
-        return self._change(decision, self.ledger.sets, self.ledger.unsets)
+    def move_for(self, decision: Decision) -> Finished | Requeued:
+        """Return the move that carries out *decision*, and writes all that is unsaved."""
+        return self._move(decision, self.ledger.sets, self.ledger.unsets)
 
-    def reduced(self) -> tuple[Decision, Change]:
+    def reduced(self) -> Finished | Requeued:
         """Return an end of as little as possible, after MongoDB refused the whole: nothing a plugin chose is in it.
 
         What is kept is delivered all the same.
@@ -69,21 +71,38 @@ class Ending:
         failure = Failure(kind=FailureKind.REFUSED, error=error)
         decision = self.decide(failure)
         sets = {path: value for path, value in self.ledger.sets.items() if encodable(value)}
-        return decision, self._change(decision, sets, self.ledger.unsets)
+        return self._move(decision, sets, self.ledger.unsets)
 
-    def _change(self, decision: Decision, sets: Mapping[str, Any], unsets: list[str]) -> Change:
+    def _move(self, decision: Decision, sets: Mapping[str, Any], unsets: list[str]) -> Finished | Requeued:
         task, now = self.ledger.task, self.clock.now()
         if isinstance(decision, Finish):
-            return moves.finished(task, decision.status, now, sets, unsets)
-        return moves.requeued(
-            task,
-            now,
-            sets,
-            unsets,
+            return Finished(
+                task=task,
+                at=now,
+                becomes=decision.status,
+                error=decision.error,
+                sets=sets,
+                unsets=unsets,
+                ran_ms=self._ran_ms(now),
+                went_well=_went_well(task),
+            )
+        return Requeued(
+            task=task,
+            at=now,
+            error=decision.error,
+            sets=sets,
+            unsets=unsets,
             run_at=decision.run_at,
             failures=decision.failures,
             leases_lost=decision.leases_lost,
         )
+
+    def _ran_ms(self, now: datetime) -> int:
+        """Return how long the attempt took, 0 when its worker is gone: that says nothing of the lane's pace."""
+        attempt = self.ledger.task.attempt
+        if attempt is None or self.by_another:
+            return 0
+        return max(1, round((now - attempt.started_at).total_seconds() * 1000))
 
     def _settle_orders(self, failure: Failure) -> None:
         """A refusal says that nothing was billed: of the order that the provider was asking for, too."""
@@ -100,3 +119,10 @@ class Ending:
     def _unknown_calls(self) -> int:
         outcomes = [call.outcome for call in self.ledger.task.calls.values()]
         return outcomes.count(CallOutcome.UNKNOWN)
+
+
+def _went_well(task: Task) -> bool:
+    """Tell whether a call of this attempt was answered with what was asked for."""
+    return any(
+        call.outcome is CallOutcome.DELIVERED and call.attempt == task.attempts for call in task.calls.values()
+    )

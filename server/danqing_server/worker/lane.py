@@ -9,10 +9,8 @@ from datetime import timedelta
 
 import attrs
 
-from danqing_plugins import TaskEventKind
 from danqing_server.errors import ServiceUnavailable, StoreUnavailable
 from danqing_server.ids import new_token
-from danqing_server.life.telling import event_of
 from danqing_server.log import get_logger
 from danqing_server.loops.batching import GATHER_S
 from danqing_server.models import Attempt, Task
@@ -218,7 +216,7 @@ class Lane:
         attempt = Attempt(id=batch.attempt_id, worker=self.tools.lease.worker, started_at=now)
         deadline_at = now + timedelta(seconds=self.tools.task_timeout_s)
         wanted = [id_ for id_ in batch.ids if id_ not in self.running]
-        return await self.tools.store.start(wanted, attempt, deadline_at)
+        return await self.tools.register.start(wanted, attempt, deadline_at)
 
     def _launch(self, task: Task) -> None:
         execution = Execution(task, self.tools, self.download_slots, self._asked, self._ended)
@@ -227,8 +225,6 @@ class Lane:
         self._asking.add(task.id)
         self.running[task.id] = execution
         execution.start()
-        if self.tools.registry.has_listeners:
-            self.tools.registry.tell(event_of(task, TaskEventKind.STARTED))
 
     @property
     def _is_busy(self) -> bool:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from danqing_server.errors import AttemptLost, StoreUnavailable, Unreadable
 from danqing_server.life.billing import cut_calls
-from danqing_server.life.decision import Decision, Failure, FailureKind, Finish
-from danqing_server.life.telling import entry_of
+from danqing_server.life.decision import Failure, FailureKind
+from danqing_server.life.moves import Finished, Requeued
 from danqing_server.log import get_logger
 from danqing_server.models import CallOutcome, Status, Task, TaskError
 from danqing_server.worker import texts
-from danqing_server.worker.aftermath import settle_spending, tell_plugins
+from danqing_server.worker.aftermath import settle_spending
 from danqing_server.worker.ending import Ending
 from danqing_server.worker.failures import Interruption, interruption_of
 from danqing_server.worker.ledger import Ledger
@@ -41,22 +43,24 @@ async def _settle(task: Task, failure: Failure, tools: Tools) -> bool:
     _close_cut_calls(ledger, tools)
     if task.status is Status.CANCELLED:
         return await _let_go(ledger, tools)
-    ending = Ending(ledger, tools.policy, tools.clock)
+    ending = Ending(ledger, tools.policy, tools.clock, by_another=True)
     ending.settle_calls(failure, answered=False)
-    decision = ending.decide(failure)
+    move = ending.move_for(ending.decide(failure))
     try:
-        won = await tools.store.apply(ending.change_for(decision))
+        won = await _carry_out(move, ledger, tools)
     except StoreUnavailable as error:
         if not error.permanent:
             raise
         reason = str(error)
         log.error("end_refused", task_id=task.id, reason=reason)  # noqa: TRY400 — the driver's text may quote it
-        decision, change = ending.reduced()
-        won = await tools.store.apply(change)
-    log.warning("task_taken_over", task_id=task.id, won=won, ended=isinstance(decision, Finish))
-    if won:
-        await _follow(ledger.task, decision, tools)
+        move = ending.reduced()
+        won = await _carry_out(move, ledger, tools)
+    log.warning("task_taken_over", task_id=task.id, won=won, ended=isinstance(move, Finished))
     return won
+
+
+async def _carry_out(move: Finished | Requeued, ledger: Ledger, tools: Tools) -> bool:
+    return await tools.register.carry_out(move, settle=partial(settle_spending, tools, ledger.task))
 
 
 def _close_cut_calls(ledger: Ledger, tools: Tools) -> None:
@@ -74,21 +78,6 @@ async def _let_go(ledger: Ledger, tools: Tools) -> bool:
         return False
     await settle_spending(tools, ledger.task)
     return True
-
-
-async def _follow(task: Task, decision: Decision, tools: Tools) -> None:
-    await settle_spending(tools, task)
-    attempt = task.attempt
-    if not isinstance(decision, Finish):
-        holder = attempt.worker if attempt is not None else ""
-        again = task.changed(run_at=decision.run_at, updated_at=tools.clock.now())
-        await tools.queue.release(holder, entry_of(again))
-        return
-    if attempt is None:
-        await tools.queue.remove(task.provider, task.id)
-    else:
-        await tools.queue.acknowledge(task.provider, attempt.worker, task.id)
-    tell_plugins(tools, task, decision)
 
 
 def _failure(call_was_open: bool) -> Failure:

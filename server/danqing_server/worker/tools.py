@@ -8,6 +8,7 @@ import attrs
 from danqing_server.assets.storage import Assets
 from danqing_server.clock import Clock
 from danqing_server.life.decision import Policy
+from danqing_server.life.register import Register
 from danqing_server.queue.gates import Gates
 from danqing_server.queue.lanes import Queue
 from danqing_server.registry import Registry
@@ -33,6 +34,7 @@ class Tools:
     guard: SpendGuard
     assets: Assets
     registry: Registry
+    register: Register
     lease: Lease
     session: aiohttp.ClientSession
     public_session: aiohttp.ClientSession

@@ -1,0 +1,122 @@
+"""The one way in which a task changes: MongoDB's compare-and-set, then the queue, then whoever listens."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
+
+import attrs
+
+from danqing_server.assets.storage import Assets
+from danqing_server.errors import QueueUnavailable
+from danqing_server.life.moves import (
+    Cancelled,
+    Deleted,
+    Finished,
+    Requeued,
+    Retried,
+    Started,
+    Transition,
+    Voided,
+)
+from danqing_server.life.outlet import Outlet
+from danqing_server.life.telling import entry_of
+from danqing_server.log import get_logger
+from danqing_server.models import Attempt, Task
+from danqing_server.queue.lanes import Queue
+from danqing_server.store.keys import KeyStore
+from danqing_server.store.tasks import TaskStore
+
+__all__ = ["Register"]
+
+Write = Callable[[], Awaitable[bool]]
+
+log = get_logger(__name__)
+
+
+async def _once(write: Write) -> bool:
+    return await write()
+
+
+@attrs.define(eq=False)
+class Register:
+    """Carries moves out, always in this order: MongoDB, the queue, the outlet.
+
+    What Redis misses is logged, and the sweep heals it. Every method raises StoreUnavailable while nothing is done.
+    """
+
+    store: TaskStore
+    keys: KeyStore
+    queue: Queue
+    assets: Assets
+    outlet: Outlet
+
+    async def start(self, ids: Iterable[str], attempt: Attempt, deadline_at: datetime) -> list[Task]:
+        """Start what `TaskStore.start` can start of *ids*; what the queue holds for this worker stays there."""
+        started = await self.store.start(ids, attempt, deadline_at)
+        if self.outlet.is_heard:
+            for task in started:
+                self.outlet.tell(Started(task=task))
+        return started
+
+    async def carry_out(
+        self,
+        move: Transition,
+        *,
+        insist: Callable[[Write], Awaitable[bool]] = _once,
+        settle: Callable[[], Awaitable[None]] | None = None,
+    ) -> bool:
+        """Make *move*; False when the task is no longer as it was seen, and nothing is done.
+
+        *insist* carries the write out, more than once if need be. *settle* is done before the queue is told: what
+        the next task must not find unsettled, the day's spending.
+        """
+        change = move.change()
+        if not await insist(lambda: self.store.apply(change)):
+            return False
+        if settle is not None:
+            await settle()
+        await self._tell_queue(move)
+        self.outlet.tell(move)
+        return True
+
+    async def delete(self, move: Deleted) -> None:
+        """Remove a task and its pictures. What would make it again finds it buried."""
+        task_id = move.task.id
+        await self.keys.bury(task_id)
+        await self.assets.delete_task(task_id)
+        await self.store.delete(task_id)
+        await self._announce(task_id)
+        self.outlet.tell(move)
+
+    async def _tell_queue(self, move: Transition) -> None:
+        task = move.task
+        try:
+            match move:
+                case Finished():
+                    await self._tell_end(move)
+                case Requeued():
+                    await self.queue.release(task.attempt.worker if task.attempt else "", entry_of(move.waiting))
+                case Retried():
+                    await self.queue.push(entry_of(move.waiting))
+                case Voided():
+                    pass  # it was not queued, or is left lying there: no start takes it
+                case Cancelled():
+                    await self.queue.remove(task.provider, task.id)
+        except QueueUnavailable as error:
+            log.warning("queue_not_told", task_id=task.id, reason=str(error))
+        if isinstance(move, Cancelled) and not isinstance(move, Voided):
+            await self._announce(task.id)  # whoever runs it; who misses it loses its next write
+
+    async def _tell_end(self, move: Finished) -> None:
+        task, attempt = move.task, move.task.attempt
+        if attempt is None:
+            await self.queue.remove(task.provider, task.id)
+            return
+        await self.queue.acknowledge(task.provider, attempt.worker, task.id, move.ran_ms, went_well=move.went_well)
+
+    async def _announce(self, task_id: str) -> None:
+        try:
+            await self.queue.announce(task_id)
+        except QueueUnavailable as error:
+            log.warning("change_not_announced", task_id=task_id, reason=str(error))
