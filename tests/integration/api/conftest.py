@@ -96,9 +96,11 @@ Open = Callable[..., AbstractAsyncContextManager[Client]]
 
 
 @asynccontextmanager
-async def opened(settings: Settings, provider: ScriptedProvider, *, workers: bool) -> AsyncIterator[Client]:
+async def opened(
+    settings: Settings, provider: ScriptedProvider, *, workers: bool, dead_after_s: float | None = None
+) -> AsyncIterator[Client]:
     """Yield a client of a running application."""
-    async with running_system(settings, [provider], workers=workers) as system:
+    async with running_system(settings, [provider], workers=workers, dead_after_s=dead_after_s) as system:
         app = create_app(settings)
         app.ctx.services = system.services
         app.config.TOUCHUP = False  # Sanic rewrites its own classes for one application, and here are many
