@@ -265,8 +265,13 @@ def storable(value: Any, depth: int = DEEPEST_JSON) -> Any:
     An integer beyond 64 bits becomes text, a lone surrogate `?`, a NUL in a key is dropped, what is nested deeper
     than *depth* is left out. A mapping comes back as a dict of its own.
     """
-    if isinstance(value, Mapping):
-        if not depth:
+    kind = type(value)
+    if value is None or kind is float or kind is bool or (kind is str and value.isascii()):
+        return value  # like most: a call's ids and words
+    if isinstance(value, int):
+        return value if -LARGEST_INTEGER - 1 <= value <= LARGEST_INTEGER else str(value)
+    if kind is dict or isinstance(value, Mapping):
+        if not depth or not value:
             return {}
         return {storable(str(key)).replace("\0", ""): storable(item, depth - 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -274,8 +279,6 @@ def storable(value: Any, depth: int = DEEPEST_JSON) -> Any:
     if isinstance(value, str):
         sound = value.encode("utf-8", "replace").decode()
         return value if sound == value else sound  # itself, since it may be a `Text`
-    if isinstance(value, int) and not -LARGEST_INTEGER - 1 <= value <= LARGEST_INTEGER:
-        return str(value)
     return value
 
 

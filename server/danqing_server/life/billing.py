@@ -14,6 +14,7 @@ __all__ = [
     "cost_micro",
     "cost_of",
     "cut_calls",
+    "is_announced",
     "may_buy",
     "may_go_on",
     "to_buy",
@@ -36,7 +37,7 @@ def books_of(task: Task) -> Books:
 def billed_of(task: Task) -> Billed:
     """Say whether any call of *task* was charged for; one that is under way is not known yet."""
     if not task.calls:
-        return Billed.UNKNOWN if _is_announced(task) else Billed.NO
+        return Billed.UNKNOWN if is_announced(task) else Billed.NO
     billed = books_of(task).billed
     return Billed.UNKNOWN if billed is Billed.NO and under_way(task) else billed
 
@@ -88,14 +89,15 @@ def announced_call(task: Task) -> CallRecord | None:
     Its id is the attempt's. Nothing is announced where an order that is still open will bring what is missing.
     """
     attempt = task.attempt
-    if attempt is None or not _is_announced(task):
+    if attempt is None or not is_announced(task):
         return None
     return CallRecord(
         id=attempt.id, attempt=task.attempts, indexes=task.missing, fingerprint="", sent_at=attempt.started_at
     )
 
 
-def _is_announced(task: Task) -> bool:
+def is_announced(task: Task) -> bool:
+    """Tell whether the start of *task* announced a call that has no record yet; see `announced_call`."""
     attempt = task.attempt
     return attempt is not None and task.single_call and attempt.id not in task.calls and to_buy(task) > 0
 

@@ -46,12 +46,14 @@ class Ending:
 
     def decide(self, failure: Failure | None) -> Decision:
         """Say what follows, and note it."""
-        decision = decide(self.ledger.task, failure, self.policy, self.clock.now())
+        now = self.clock.now()
+        decision = decide(self.ledger.task, failure, self.policy, now)
         for output in decision.outputs:
             self.ledger.note_output(output)
         if isinstance(decision, Finish):
-            self.ledger.give_up_orders(self.clock.now())
-        self.ledger.note(error=decision.error)
+            self.ledger.give_up_orders(now)
+        if decision.error is not None or self.ledger.task.error is not None:  # most tasks never had one
+            self.ledger.note(error=decision.error)
         return decision
 
     def move_for(self, decision: Decision) -> Finished | Requeued:

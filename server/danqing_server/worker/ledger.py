@@ -174,11 +174,12 @@ class Ledger:
         missing of theirs was given up by its user's retry. *answered*: the provider returned, and so the order of
         a task without pictures is settled.
         """
-        attempt, missing = self.task.attempts, set(self.task.missing)
-        for call in self.task.calls.values():
+        task = self.task
+        attempt, missing = task.attempts, set(task.missing)
+        for call in task.calls.values():
             kept = call if call.attempt != attempt else self._without_free(call)
             if kept.resumable:
-                closed = _closed_order(kept, missing, now, answered=answered and not self.task.images)
+                closed = _closed_order(kept, missing, now, answered=answered and not task.images)
             elif call.attempt == attempt or call.outcome is CallOutcome.OPEN:
                 closed = _closed(kept, missing)
             else:
@@ -194,7 +195,7 @@ class Ledger:
 
     def _without_free(self, call: CallRecord) -> CallRecord:
         """Return *call* without the pictures that the service refused, or left out, and does not charge for."""
-        if call.outcome not in (CallOutcome.OPEN, CallOutcome.DELIVERED):
+        if not self.task.outputs or call.outcome not in (CallOutcome.OPEN, CallOutcome.DELIVERED):
             return call
         free = {output.index for output in self.task.outputs.values() if _is_free(output)}
         if free.isdisjoint(call.indexes):

@@ -28,7 +28,7 @@ from danqing_server.assets.texts import NOT_HERE
 from danqing_server.codec import dump_json, storable
 from danqing_server.errors import AttemptLost, NotFound, PictureRejected, SourceUnavailable
 from danqing_server.ids import new_token
-from danqing_server.life.billing import announced_call, may_buy
+from danqing_server.life.billing import is_announced, may_buy
 from danqing_server.life.decision import LEASE_IN_DOUBT, NO_FURTHER_CALL, REFERENCE_UNAVAILABLE
 from danqing_server.log import get_logger
 from danqing_server.models import CallOutcome, CallRecord, JsonObject, Output, OutputState
@@ -188,10 +188,10 @@ class TaskRun:
         self._require_lease()
         await self._require_allowance(indexes)
         self._handed_over.difference_update(indexes)
-        announced = announced_call(self.ledger.task)
-        if announced is not None:
+        attempt = task.attempt
+        if attempt is not None and is_announced(self.ledger.task):
             # Its start is on disk; the record travels with the next write.
-            record = announced.changed(indexes=indexes, fingerprint=fingerprint, sent_at=self.tools.clock.now())
+            record = self._new_record(attempt.id, indexes, fingerprint)
             self.ledger.note_call(record)
         else:
             record = self._new_record(new_token(), indexes, fingerprint)
