@@ -111,10 +111,10 @@ class Books:
         if not self.calls:
             return NOTHING
         if not self.pictures:
-            outcomes = Counter(call.outcome for call in self.calls)
-            return Cost(outcomes[_CERTAIN], sum(outcomes[outcome] for outcome in _POSSIBLE))
-        if len(self.calls) == 1 and self.calls[0].outcome is _CERTAIN:  # most tasks
-            return Cost(len(self.calls[0].indexes), 0)
+            outcomes = [call.outcome for call in self.calls]
+            return Cost(outcomes.count(_CERTAIN), sum(map(outcomes.count, _POSSIBLE)))
+        if len(self.calls) == 1:  # most tasks
+            return _cost_of_one(self.calls[0], self.at_hand)
         certain = self._per_picture(_CERTAIN)
         possible = self._per_picture(*_POSSIBLE)
         proved = sum(1 for index in self.at_hand if possible[index] and not certain[index])
@@ -141,6 +141,15 @@ class Books:
 
     def _per_picture(self, *outcomes: CallOutcome) -> Counter[int]:
         return Counter(index for call in self.calls if call.outcome in outcomes for index in call.indexes)
+
+
+def _cost_of_one(call: PaidCall, at_hand: Collection[int]) -> Cost:
+    if call.outcome is _CERTAIN:
+        return Cost(len(call.indexes), 0)
+    if call.outcome not in _POSSIBLE:
+        return NOTHING
+    proved = sum(1 for index in at_hand if index in call.indexes)
+    return Cost(proved, len(call.indexes) - proved)
 
 
 def _brought_nothing(call: PaidCall, attempt: int) -> bool:

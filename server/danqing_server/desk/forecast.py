@@ -100,6 +100,8 @@ class Forecast:
 
     async def progress(self, task: Task) -> float:
         """Return how far *task* is, from 0 to 1: an estimate where its provider tells nothing."""
+        if self._progress.is_none(task):
+            return 0.0
         mean_s = None
         if task.attempt is not None and not task.progress:
             with suppress(QueueUnavailable):

@@ -32,6 +32,10 @@ class Progress:
 
     _told: dict[tuple[str, datetime | None], float] = attrs.field(factory=dict, init=False)
 
+    def is_none(self, task: Task) -> bool:
+        """Tell whether there is nothing to tell of *task*, as while it waits: then no pace need be asked for."""
+        return task.attempt is None and not task.progress and (task.id, task.retried_at) not in self._told
+
     def of(self, task: Task, now: datetime, mean_s: float | None) -> float:
         """Return a number from 0 to 1, which is reached only at the end."""
         if task.status in FINISHED:

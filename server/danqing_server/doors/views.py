@@ -248,11 +248,12 @@ def _call(call: CallRecord) -> dict[str, Any]:
 
 def _usage(task: Task) -> dict[str, Any]:
     """Return what the provider counted: for the whole when it says so, else the sum over the calls."""
-    if task.usage or not task.calls:
+    counted = [call.usage for call in task.calls.values() if call.usage]
+    if task.usage or not counted:
         return dict(task.usage)
     total: Counter[str] = Counter()
-    for call in task.calls.values():
-        total.update({name: count for name, count in call.usage.items() if _is_number(count)})
+    for usage in counted:
+        total.update({name: count for name, count in usage.items() if _is_number(count)})
     return dict(total)
 
 

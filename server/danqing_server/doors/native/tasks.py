@@ -101,7 +101,9 @@ async def get_task(request: ApiRequest, task_id: str) -> HTTPResponse:
     task = await services.control.find(task_id, caller)
     base, language = base_url(request), language_of(request.headers)
     if task.status not in FINISHED:
-        task = task.changed(progress=await services.forecast.progress(task))
+        progress = await services.forecast.progress(task)
+        if progress != task.progress:
+            task = task.changed(progress=progress)
 
     def make() -> bytes:
         return success_body(Viewer(base, services.registry, language).task(task), FOUND.to(language))
