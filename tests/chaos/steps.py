@@ -9,10 +9,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from danqing_server.loops.steps import STEPS
 from tests.chaos.campaign import LEASE_S, calm_down
 from tests.chaos.clients import Clients, new_session
 from tests.chaos.faults import FaultLog
-from tests.chaos.hooks.danqing_fault_points import STEPS
 from tests.chaos.moves import COURSES
 from tests.chaos.traffic import PLAIN
 from tests.chaos.verdict import Verdict

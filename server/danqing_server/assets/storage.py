@@ -28,6 +28,7 @@ from danqing_server.assets.spool import Spool, remove_leftovers
 from danqing_server.assets.storage_failures import storage_failures
 from danqing_server.errors import NotFound, PictureRejected, SourceUnavailable, StorageUnavailable
 from danqing_server.log import get_logger
+from danqing_server.loops.steps import step
 from danqing_server.models import Asset
 from danqing_server.settings.server import Settings
 
@@ -83,6 +84,7 @@ class Assets:
         for pool in (self.decoders, self.disk):
             await asyncio.to_thread(pool.shutdown)
 
+    @step("work.keep")
     async def keep(self, task_id: str, index: int, source: Source, *, provider: str = "") -> Asset:
         """Fetch or decode picture *index* of a task, check it, and make it ours.
 

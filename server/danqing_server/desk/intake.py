@@ -25,6 +25,7 @@ from danqing_server.life.register import Register
 from danqing_server.life.telling import entry_of
 from danqing_server.log import get_logger
 from danqing_server.loops.batching import Batcher
+from danqing_server.loops.steps import step
 from danqing_server.models import Status, Task, TaskError
 from danqing_server.queue.entries import Entry, Pushed
 from danqing_server.queue.lanes import Queue
@@ -136,6 +137,7 @@ class Intake:
             return outcome
         return unqueued.get(task.id) if outcome else Conflict(EXISTS())
 
+    @step("submit.push")
     async def _queue(self, tasks: Sequence[Task]) -> dict[str, QueueUnavailable]:
         """Queue stored tasks; return why not for each that will not run."""
         try:

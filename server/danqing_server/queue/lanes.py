@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from danqing_server.errors import QueueUnavailable
 from danqing_server.loops.batching import GATHER_S, Batcher
+from danqing_server.loops.steps import step
 from danqing_server.queue import scripts
 from danqing_server.queue.connection import LONGEST_WAIT_S, RedisConnection, translated
 from danqing_server.queue.entries import (
@@ -52,6 +53,7 @@ class Queue:
         """
         await self.push_many([entry])
 
+    @step("heal.push_many")
     async def push_many(self, entries: Sequence[Entry]) -> Pushed:
         """Add many tasks as `push` does, in one round trip for each of their lanes."""
         new = 0
@@ -62,6 +64,7 @@ class Queue:
             waiting.update(pushed.waiting)
         return Pushed(new=new, waiting=waiting)
 
+    @step("submit.push_and_reserve")
     async def push_and_reserve(
         self, entries: Sequence[Entry], worker: str, count: int, nonce: str, rates: Rates = UNLIMITED
     ) -> tuple[Pushed, Reservation]:
@@ -75,6 +78,7 @@ class Queue:
         pushed, reserved = await self._run(scripts.PUSH_AND_RESERVE, lane, arguments)
         return _pushed(entries, pushed), self._reserved(lane, reserved)
 
+    @step("work.reserve")
     async def reserve(
         self, lane: str, worker: str, count: int, nonce: str, rates: Rates = UNLIMITED
     ) -> Reservation:
@@ -95,6 +99,7 @@ class Queue:
                 self._blocking.blpop([f"{self._base(lane)}:wake"], timeout=LONGEST_WAIT_S),
             )
 
+    @step("work.acknowledge")
     async def acknowledge(
         self, lane: str, worker: str, task_id: str, ran_ms: int = 0, *, went_well: bool = False
     ) -> None:
@@ -105,6 +110,7 @@ class Queue:
         """
         await self._acknowledgements.submit((lane, worker, task_id, ran_ms, went_well))
 
+    @step("work.release")
     async def release(self, worker: str, entry: Entry) -> None:
         """Put a task that *worker* holds back at the head of its user's line, or among the delayed."""
         await self._run(scripts.RELEASE, entry.lane, [worker, *self._push_arguments([entry])])
@@ -115,6 +121,7 @@ class Queue:
             found = await cast("Awaitable[set[bytes]]", self._hot.smembers(f"{self._base(lane)}:held:{worker}"))
         return {id_.decode() for id_ in found}
 
+    @step("heal.give_back")
     async def give_back(
         self, lane: str, worker: str, ids: Iterable[str] | None = None, *, delay_s: float = 0.0
     ) -> int:
@@ -175,6 +182,7 @@ class Queue:
             await self._hot.expire(key, lease_s)
             return True
 
+    @step("heal.mark_known")
     async def mark_known(self) -> bool:
         """Leave a mark that vanishes with everything else; False when it was gone: the queue must be rebuilt."""
         with translated():

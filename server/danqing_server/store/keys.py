@@ -11,6 +11,7 @@ from pymongo import ASCENDING, IndexModel
 from pymongo.errors import DuplicateKeyError
 
 from danqing_server.clock import Clock
+from danqing_server.loops.steps import step
 from danqing_server.store.client import Database, translated
 from danqing_server.store.reading import versioned
 
@@ -64,6 +65,7 @@ class KeyStore:
             return None
         return KeyRecord(fingerprint=found["fingerprint"], task_id=found["task_id"], meaning=found.get("meaning"))
 
+    @step("submit.claim_key")
     async def claim(self, key: str, fingerprint: str, task_id: str, meaning: str | None = None) -> KeyRecord:
         """Use a free key for *task_id*, and return what it is used for now: ours, or an earlier request's."""
         now = self.clock.now()

@@ -20,6 +20,7 @@ from pymongo.errors import PyMongoError
 from danqing_server.clock import Clock
 from danqing_server.ids import new_id
 from danqing_server.log import get_logger
+from danqing_server.loops.steps import step
 from danqing_server.settings.server import Settings
 from danqing_server.store.client import Database, client_options, translated
 from danqing_server.store.processes import identity_of
@@ -151,6 +152,7 @@ class WorkerStore:
             for document in found
         ]
 
+    @step("heal.remove_worker")
     async def remove(self, worker: str) -> None:
         """Delete a worker's document: it ended, or its tasks have been taken over."""
         with translated():

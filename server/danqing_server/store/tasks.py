@@ -20,6 +20,7 @@ from danqing_server.clock import to_ms
 from danqing_server.codec import to_document, value_of
 from danqing_server.errors import AttemptLost, InvalidSubmission, StoreUnavailable, Unreadable
 from danqing_server.loops.batching import GATHER_S, Batcher
+from danqing_server.loops.steps import step
 from danqing_server.models import FINISHED, WAITING, Attempt, CallOutcome, CallRecord, Status, Task, TaskError
 from danqing_server.store.changes import Change
 from danqing_server.store.client import Database, translated
@@ -102,6 +103,7 @@ class TaskStore:
         """
         return await self._inserts.submit(encode(task))
 
+    @step("submit.insert")
     async def insert_many(self, documents: Sequence[Document]) -> list[bool | Exception]:
         """Keep tasks that `encode` encoded, on a majority's disks; for each what `insert` says of it."""
         with translated():
@@ -122,6 +124,7 @@ class TaskStore:
         """Return the task of that id, None when there is none. Raises Unreadable for one of a newer release."""
         return await self._reads.submit(task_id)
 
+    @step("work.start")
     async def start(self, ids: Iterable[str], attempt: Attempt, deadline_at: datetime) -> list[Task]:
         """Move the waiting tasks among *ids* to `processing` under *attempt*, and return those that are ours.
 
@@ -177,6 +180,7 @@ class TaskStore:
             with translated():
                 await self._tasks.update_one({"_id": document["_id"], "attempt.id": attempt.id}, update)
 
+    @step("work.apply")
     async def apply(self, change: Change) -> bool:
         """Carry out *change* with others of the moment; True when it took effect, now or in an earlier try.
 
@@ -284,6 +288,7 @@ class TaskStore:
             found = await self._tasks.distinct("attempt.worker", {"attempt.worker": {"$exists": True}})
         return [worker for worker in found if isinstance(worker, str)]
 
+    @step("heal.held_by")
     async def held_by(self, worker: str, limit: int, without: Collection[str] = ()) -> list[Task | Unreadable]:
         """Return up to *limit* tasks that *worker* is carrying out, other than those of the ids *without*."""
         wanted = {"attempt.worker": worker, "_id": {"$nin": list(without)}}

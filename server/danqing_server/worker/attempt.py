@@ -17,6 +17,7 @@ from danqing_server.life.billing import announced_call, under_way
 from danqing_server.life.decision import Decision, Failure, Finish
 from danqing_server.life.moves import Finished, Requeued
 from danqing_server.log import Logger, get_logger
+from danqing_server.loops.steps import step
 from danqing_server.models import CallOutcome, Status, Task
 from danqing_server.worker import aftermath, texts
 from danqing_server.worker.ending import Ending
@@ -214,6 +215,7 @@ class Execution:
         calls = self.ledger.task.calls.values()
         return any(call.outcome is CallOutcome.UNKNOWN and call.attempt == self.task.attempts for call in calls)
 
+    @step("work.conclude")
     async def _conclude(self, failure: Failure | None, *, answered: bool) -> bool:
         """Carry out the end of the attempt; False when the task turned out to be in other hands."""
         ending = Ending(self.ledger, self.tools.policy, self.tools.clock)

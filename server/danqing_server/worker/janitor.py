@@ -10,6 +10,7 @@ import attrs
 from danqing_server.errors import ServiceUnavailable, StoreUnavailable, Unreadable
 from danqing_server.life.telling import entry_of
 from danqing_server.log import get_logger
+from danqing_server.loops.steps import step
 from danqing_server.models import WAITING, Task
 from danqing_server.store.leases import WorkerBeat, WorkerStore
 from danqing_server.store.processes import has_died
@@ -98,6 +99,7 @@ class Janitor:
             await self.tools.queue.give_back(lane, worker)
         await self.workers.remove(worker)
 
+    @step("heal.take_over")
     async def _take_task_over(self, task: Task | Unreadable) -> bool:
         """A task that cannot be read is left to a process of a newer release, until its deadline has passed."""
         if isinstance(task, Task):

@@ -13,6 +13,7 @@ import attrs
 from danqing_server.codec import value_of
 from danqing_server.errors import AttemptLost
 from danqing_server.life.billing import billed_of
+from danqing_server.loops.steps import step
 from danqing_server.models import Billed, CallOutcome, CallRecord, Output, OutputState, Task
 from danqing_server.store.changes import by_field
 from danqing_server.store.tasks import TaskStore
@@ -104,6 +105,7 @@ class Ledger:
         for field in fields:
             self._unsaved.pop(field, None)
 
+    @step("work.save")
     async def save(self) -> None:
         """Make everything noted so far durable, however long MongoDB is away."""
         async with self._saving:  # who finds nothing unsaved must wait for the write that took it along

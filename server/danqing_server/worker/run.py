@@ -31,6 +31,7 @@ from danqing_server.ids import new_token
 from danqing_server.life.billing import is_announced, may_buy
 from danqing_server.life.decision import LEASE_IN_DOUBT, NO_FURTHER_CALL, REFERENCE_UNAVAILABLE
 from danqing_server.log import get_logger
+from danqing_server.loops.steps import begins, ends, step
 from danqing_server.models import CallOutcome, CallRecord, JsonObject, Output, OutputState
 from danqing_server.store.changes import encodable
 from danqing_server.worker import texts
@@ -105,6 +106,7 @@ class TaskRun:
     def call(self, indexes: Sequence[int], fingerprint: str) -> AbstractAsyncContextManager[OpenCall]:
         return _CallBlock(self, tuple(indexes), fingerprint)
 
+    @step("work.deliver")
     async def deliver(self, index: int, source: Source) -> None:
         self._handed_over.add(index)
         if not self._awaited(index):
@@ -268,11 +270,13 @@ class _CallBlock:
     fingerprint: str
     _call: OpenCall | None = attrs.field(default=None, init=False)
 
+    @begins("work.send")
     async def __aenter__(self) -> OpenCall:
         record = await self.run.open_call(self.indexes, self.fingerprint)
         self._call = OpenCall(id=record.id)
         return self._call
 
+    @ends("work.send")
     async def __aexit__(
         self, _type: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
     ) -> None:

@@ -1,0 +1,136 @@
+"""The named steps of a task's way, for whoever wants to be there: a test that kills, a trace, a histogram.
+
+A step is named where it is done, by a decorator that gives the method back as it is: when nobody listens it costs
+nothing at all. Who listens says so before the modules that do the steps are imported: then each is wrapped.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, ParamSpec, Protocol, TypeVar
+
+__all__ = ["STEPS", "Listener", "begins", "ends", "listen", "step"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Step = Callable[P, Coroutine[Any, Any, T]]
+
+STEPS: Mapping[str, str] = {
+    "submit.claim_key": "An Idempotency-Key is taken, or what it is used for already is found.",
+    "submit.insert": "New tasks of one moment are stored, on a majority's disks.",
+    "submit.push": "Stored tasks are queued, and those that cannot be are voided, before their clients are told.",
+    "submit.push_and_reserve": "New tasks are queued in a lane that waits, and some come back reserved.",
+    "work.reserve": "A lane gets tasks reserved.",
+    "work.start": "Reserved tasks become `processing` under a new attempt.",
+    "work.save": "What an attempt found out is made durable.",
+    "work.send": "A paid call is made: it is written down before, and what came of it is noted after.",
+    "work.deliver": "A picture that a provider made is taken over: its link is saved before it is fetched.",
+    "work.keep": "A picture is fetched, checked and stored.",
+    "work.conclude": "An attempt ends: its calls are settled, what follows is decided and written.",
+    "work.apply": "A change of a task is written, with others of the moment.",
+    "work.acknowledge": "A task that has ended leaves the queue.",
+    "work.release": "A task that goes back to waiting is queued again.",
+    "heal.held_by": "The tasks of a dead worker are looked for.",
+    "heal.take_over": "One task of a dead worker is put back, or ended.",
+    "heal.give_back": "What a worker had reserved is queued again.",
+    "heal.remove_worker": "A worker that ended, or whose tasks were taken over, is forgotten.",
+    "heal.push_many": "The sweep queues what the queue may have lost.",
+    "heal.mark_known": "The queue is marked as one that was compared with MongoDB.",
+}
+"""Every step, and what is done in it."""
+
+
+class Listener(Protocol):
+    """Who is told of each step, by the coroutine that does it: it must neither wait nor raise.
+
+    *doer* is the object that does the step, the same one before and after.
+    """
+
+    def before(self, step: str, doer: object) -> None:
+        """Hear that *step* begins."""
+
+    def after(self, step: str, doer: object, error: BaseException | None) -> None:
+        """Hear that *step* is over; *error* is what it raises, None when it succeeded."""
+
+
+_listeners: list[Listener] = []
+_named: set[str] = set()
+
+
+def listen(listener: Listener) -> None:
+    """Have *listener* told of every step of this process.
+
+    Raises:
+        RuntimeError: a module with steps is imported already; it would hear nothing of those.
+    """
+    if _named:
+        raise RuntimeError(f"too late to listen to {sorted(_named)}")
+    _listeners.append(listener)
+
+
+def step(name: str) -> Callable[[Step[P, T]], Step[P, T]]:
+    """Mark a method as what does the step of that name, which is to be in `STEPS`."""
+
+    def mark(method: Step[P, T]) -> Step[P, T]:
+        @functools.wraps(method)
+        async def told(*arguments: P.args, **named: P.kwargs) -> T:
+            _tell_before(name, arguments[0])
+            try:
+                answer = await method(*arguments, **named)
+            except BaseException as error:
+                _tell_after(name, arguments[0], error)
+                raise
+            _tell_after(name, arguments[0], None)
+            return answer
+
+        return _chosen(name, method, told)
+
+    return mark
+
+
+def begins(name: str) -> Callable[[Step[P, T]], Step[P, T]]:
+    """Mark the `__aenter__` of a block that is the step of that name."""
+
+    def mark(method: Step[P, T]) -> Step[P, T]:
+        @functools.wraps(method)
+        async def told(*arguments: P.args, **named: P.kwargs) -> T:
+            entered = await method(*arguments, **named)
+            _tell_before(name, arguments[0])
+            return entered
+
+        return _chosen(name, method, told)
+
+    return mark
+
+
+def ends(name: str) -> Callable[[Step[P, T]], Step[P, T]]:
+    """Mark the `__aexit__` of a block that is the step of that name."""
+
+    def mark(method: Step[P, T]) -> Step[P, T]:
+        @functools.wraps(method)
+        async def told(*arguments: P.args, **named: P.kwargs) -> T:
+            block, _, error, _ = arguments
+            _tell_after(name, block, error if isinstance(error, BaseException) else None)
+            return await method(*arguments, **named)
+
+        return _chosen(name, method, told)
+
+    return mark
+
+
+def _chosen(name: str, method: Step[P, T], told: Step[P, T]) -> Step[P, T]:
+    if name not in STEPS:
+        raise ValueError(f"no step is called {name!r}; there are {sorted(STEPS)}")
+    _named.add(name)
+    return told if _listeners else method
+
+
+def _tell_before(name: str, doer: object) -> None:
+    for listener in _listeners:
+        listener.before(name, doer)
+
+
+def _tell_after(name: str, doer: object, error: BaseException | None) -> None:
+    for listener in _listeners:
+        listener.after(name, doer, error)
