@@ -50,7 +50,11 @@ class Contract:
 
     def problems_of(self, name: str, value: Any) -> list[str]:
         """Return how *value* differs from the shape called *name*."""
-        return list(self._wrong({"$ref": f"#/components/schemas/{name}"}, orjson.dumps(value)))
+        return self.differences({"$ref": f"#/components/schemas/{name}"}, value)
+
+    def differences(self, schema: Mapping[str, Any], value: Any) -> list[str]:
+        """Return how *value* differs from *schema*."""
+        return list(self._wrong(schema, orjson.dumps(value)))
 
     def _operation(self, method: str, path: str) -> Mapping[str, Any] | None:
         wanted = {"HEAD": "get"}.get(method, method.lower())

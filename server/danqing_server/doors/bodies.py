@@ -11,8 +11,21 @@ from danqing_plugins import Message
 from danqing_server.access.caller import Caller
 from danqing_server.codec import holds_null, without_nulls
 from danqing_server.desk.request import Submission
+from danqing_server.doors.body_shapes import (
+    LONGEST_EMAIL,
+    LONGEST_NAME,
+    LONGEST_PERSON,
+    LONGEST_USER_ID,
+    POLICIES,
+    SHORTEST_EMAIL,
+    SHORTEST_PERSON,
+    ImageTaskRequest,
+    TaskRequest,
+    UserRequest,
+)
 from danqing_server.doors.fields import Fields
 from danqing_server.doors.unknown import Inner
+from danqing_server.http.shapes import members_of
 from danqing_server.models import JsonObject, Priority
 
 __all__ = [
@@ -25,20 +38,16 @@ __all__ = [
     "user_change",
 ]
 
-IMAGE_KEYS = ("prompt", "user_id", "model", "size", "n", "quality", "style", "options")
-TASK_KEYS = ("type", "model", "input", "user_id", "provider", "delay", "priority", "on_ambiguous")
-USER_KEYS = ("email", "name")
+IMAGE_KEYS, TASK_KEYS, USER_KEYS = (
+    tuple(members_of(shape)) for shape in (ImageTaskRequest, TaskRequest, UserRequest)
+)
 PASSED_ON = ("prompt", "size", "n", "quality", "style")
 SERVER_OPTIONS = ("priority", "on_ambiguous")
-POLICIES = ("retry", "fail")
 PRIORITIES = tuple(priority.value for priority in Priority)
 EMPTY_IMAGE: Mapping[str, str | int] = {"model": "", "size": "", "n": 0, "quality": "", "style": ""}
 """What the old server's own clients send for absence: a Go struct without `omitempty` (its image door's)."""
 EMPTY_TASK: Mapping[str, str | int] = {"provider": ""}
 EMPTY_CHANGE: Mapping[str, str | int] = {"email": "", "name": ""}
-LONGEST_USER_ID = 128
-LONGEST_NAME = 128
-LONGEST_EMAIL = 100
 
 TWICE = Message(
     key="twice", zh="与顶层字段 {other} 重复，请只填写一处", en="is also given as {other}; give it once"
@@ -201,10 +210,10 @@ def user_change(body: JsonObject) -> UserFields:
 def _user(body: JsonObject, *, required: bool) -> UserFields:
     fields = Fields(members=body)
     fields.check_known(USER_KEYS)
-    email = fields.text("email", 3, LONGEST_EMAIL, required=required)
+    email = fields.text("email", SHORTEST_EMAIL, LONGEST_EMAIL, required=required)
     if email is not None and not _EMAIL.fullmatch(email):
         fields.report("email", NO_EMAIL)
-    name = fields.text("name", 2, 50, required=required)
+    name = fields.text("name", SHORTEST_PERSON, LONGEST_PERSON, required=required)
     fields.finish()
     return UserFields(email=email, name=name)
 

@@ -13,9 +13,10 @@ from sanic_ext.extensions.openapi.builders import OperationStore, SpecificationB
 from sanic_ext.extensions.openapi.definitions import Parameter
 from sanic_ext.extensions.openapi.extension import OpenAPIExtension
 
-from danqing_server.doors.examples import EXAMPLES, example_error
 from danqing_server.doors.schemas import SCHEMAS
-from danqing_server.http.problems import PROBLEMS
+from danqing_server.http.problem_shapes import ErrorShape
+from danqing_server.http.problems import PROBLEMS, ProblemReport
+from danqing_server.http.shapes import example_of, ref
 
 __all__ = ["Answer", "described", "install_openapi", "query", "undescribed"]
 
@@ -45,13 +46,13 @@ class _Document(OpenAPIExtension):  # type: ignore[no-untyped-call] # sanic-ext 
 
 @attrs.frozen(kw_only=True)
 class Answer:
-    """One kind of answer. `schema` names a shape in `SCHEMAS`, which stands in `data` when `enveloped`.
+    """One kind of answer. `shape` is one of those in `schemas`, and stands in `data` when `enveloped`.
 
     None is a picture, or nothing at all when *empty*. *may_fail*: beside `data` there may be an `error`, in words.
     """
 
     description: str
-    schema: str | None
+    shape: type | None
     enveloped: bool = True
     empty: bool = False
     may_fail: bool = False
@@ -76,11 +77,11 @@ def described(
     answers: Mapping[int, Answer],
     *,
     errors: Sequence[int] = (),
-    body: str | None = None,
+    body: type | None = None,
     parameters: Sequence[Mapping[str, Any]] = (),
     public: bool = False,
 ) -> Callable[[T], T]:
-    """Say what a route does, in the OpenAPI document. *body* names a shape; *public*: it needs no key."""
+    """Say what a route does, in the OpenAPI document. *body* is a shape; *public*: it needs no key."""
 
     def describe(handler: T) -> T:
         operation = OperationStore()[handler]  # type: ignore[no-untyped-call] # sanic-ext has no types here
@@ -133,40 +134,42 @@ def install_openapi(app: Sanic[Any, Any]) -> None:
     document.add_component("securitySchemes", _SCHEME, scheme)
 
 
-def _content(schema: str, example: Any = None) -> dict[str, Any]:
-    shown = EXAMPLES.get(schema) if example is None else example
-    content: dict[str, Any] = {"schema": {"$ref": f"#/components/schemas/{schema}"}}
-    return {"application/json": content if shown is None else {**content, "example": shown}}
+def _content(shape: type) -> dict[str, Any]:
+    return {"application/json": {"schema": ref(shape), "example": example_of(shape)}}
 
 
 def _answer(answer: Answer) -> dict[str, Any]:
     if answer.empty:
         return {"description": answer.description}
-    if answer.schema is None:
+    if answer.shape is None:
         binary = {"schema": {"type": "string", "format": "binary"}}
         return {"description": answer.description, "content": {"image/*": binary}}
     if not answer.enveloped:
-        return {"description": answer.description, "content": _content(answer.schema)}
+        return {"description": answer.description, "content": _content(answer.shape)}
     schema = {
         "type": "object",
         "required": ["success", "data", "message"],
         "properties": {
             "success": {"type": "boolean"},
-            "data": {"$ref": f"#/components/schemas/{answer.schema}"},
+            "data": ref(answer.shape),
             "message": {"type": "string"},
             **({"error": {"type": "string"}} if answer.may_fail else {}),
         },
     }
-    content: dict[str, Any] = {"schema": schema}
-    if answer.schema in EXAMPLES:
-        content["example"] = {"success": True, "data": EXAMPLES[answer.schema], "message": answer.description}
-    return {"description": answer.description, "content": {"application/json": content}}
+    example = {"success": True, "data": example_of(answer.shape), "message": answer.description}
+    content = {"application/json": {"schema": schema, "example": example}}
+    return {"description": answer.description, "content": content}
 
 
 def _error(status: int) -> dict[str, Any]:
     kind = _TITLES[status]
-    example = example_error(status, kind.code, kind.title.zh)
-    return {
-        "description": f"{kind.title.zh} · {kind.title.en}" if status != 500 else "其他错误 · any other error",
-        "content": _content("Error", example),
-    }
+    description = f"{kind.title.zh} · {kind.title.en}" if status != 500 else "其他错误 · any other error"
+    report = ProblemReport(
+        status=status,
+        code=kind.code,
+        title=kind.title.zh,
+        message=kind.message.zh,
+        retryable=kind.retryable,
+    )
+    content = {"schema": ref(ErrorShape), "example": report.body(example_of(ErrorShape)["request_id"])}
+    return {"description": description, "content": {"application/json": content}}

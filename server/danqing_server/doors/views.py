@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, cast
 
 import attrs
 
 from danqing_plugins import in_language
 from danqing_server.clock import from_ms
 from danqing_server.desk.forecast import Explanation, LaneView
+from danqing_server.doors.server_shapes import GateShape, LaneShape, UserShape
+from danqing_server.doors.task_shapes import (
+    CallShape,
+    CostShape,
+    ExplanationShape,
+    ImageShape,
+    OutputShape,
+    PictureErrorShape,
+    ResultShape,
+    TaskErrorShape,
+    TaskShape,
+)
 from danqing_server.http.links import picture_url
 from danqing_server.life.billing import billed_of, cost_of
-from danqing_server.models import FINISHED, Billed, CallRecord, Output, Status, Task, TaskError, User
+from danqing_server.models import FINISHED, Asset, Billed, CallRecord, Output, Status, Task, TaskError, User
 from danqing_server.queue.gates import Gate
 from danqing_server.registry import Registry
 
@@ -22,7 +35,7 @@ __all__ = ["Viewer", "error_view", "explanation_view", "gate_view", "lane_view",
 MICRO = 1_000_000
 
 
-def user_view(user: User) -> dict[str, Any]:
+def user_view(user: User) -> UserShape:
     """Return a user."""
     return {
         "id": user.id,
@@ -41,7 +54,7 @@ class Viewer:
     registry: Registry
     language: str
 
-    def task(self, task: Task) -> dict[str, Any]:
+    def task(self, task: Task) -> TaskShape:
         """Return everything a user may know of a task."""
         return {
             "id": task.id,
@@ -72,44 +85,44 @@ class Viewer:
             "calls": [_call(call) for call in _in_order(task)],
         }
 
-    def result(self, task: Task) -> dict[str, Any]:
+    def result(self, task: Task) -> ResultShape:
         """Return what the old result route calls `result`: the pictures, and what they cost."""
         images = self.images(task)
-        urls = [image["url"] for image in images]
-        shown: dict[str, Any] = {**task.result}
-        if urls:
-            shown |= {"image_url": urls[0], "image_urls": urls}
-        shown |= {"images": images, "partial": bool(task.failed_outputs)}
-        if task.failed_outputs:
-            shown["errors"] = _picture_errors(task, self.language)
-        return shown | {
+        shown: ResultShape = {
+            "images": images,
+            "partial": bool(task.failed_outputs),
             "model": task.model,
             "usage": _usage(task),
             "cost": _cost(task),
             "notes": [in_language(note, self.language) for note in task.notes],
             "sandbox": self.is_sandbox(task),
         }
+        if images:
+            shown["image_url"] = images[0]["url"]
+            shown["image_urls"] = [image["url"] for image in images]
+        if task.failed_outputs:
+            shown["errors"] = _picture_errors(task, self.language)
+        return cast("ResultShape", {**task.result, **shown}) if task.result else shown
 
-    def images(self, task: Task) -> list[dict[str, Any]]:
+    def images(self, task: Task) -> list[ImageShape]:
         """Return the pictures that are ours, by index."""
-        return [self._image(output) for output in task.kept]
+        return self._images(task.kept)
 
-    def late(self, task: Task) -> list[dict[str, Any]]:
+    def late(self, task: Task) -> list[ImageShape]:
         """Return the pictures that a paid call brought after the task was cancelled, by index."""
-        kept = [output for output in task.late.values() if output.asset is not None]
-        return [self._image(output) for output in sorted(kept, key=lambda output: output.index)]
+        return self._images(sorted(task.late.values(), key=lambda output: output.index))
 
     def is_sandbox(self, task: Task) -> bool:
         """Tell whether the task's provider is a simulator at present."""
         provider = self.registry.find_provider(task.provider)
         return provider is not None and provider.sandbox
 
-    def _image(self, output: Output) -> dict[str, Any]:
-        asset = output.asset
-        if asset is None:
-            return {"index": output.index}
+    def _images(self, outputs: Iterable[Output]) -> list[ImageShape]:
+        return [self._image(output.index, output.asset) for output in outputs if output.asset is not None]
+
+    def _image(self, index: int, asset: Asset) -> ImageShape:
         return {
-            "index": output.index,
+            "index": index,
             "url": picture_url(self.base, asset.key),
             "width": asset.width,
             "height": asset.height,
@@ -118,14 +131,16 @@ class Viewer:
             "sha256": asset.sha256,
         }
 
-    def _output(self, task: Task) -> dict[str, Any] | None:
+    def _output(self, task: Task) -> OutputShape | None:
         if not task.outputs and not task.result and task.status not in FINISHED:
             return None
         errors = _picture_errors(task, self.language)
         images = self.images(task)
-        shown = {**task.result, "images": images, "errors": errors, "partial": bool(images and errors)}
+        shown: OutputShape = {"images": images, "errors": errors, "partial": bool(images and errors)}
         late = self.late(task)
-        return {**shown, "late": late} if late else shown
+        if late:
+            shown["late"] = late
+        return cast("OutputShape", {**task.result, **shown}) if task.result else shown
 
     def _input(self, task: Task) -> dict[str, Any]:
         """Return the prepared input, with the references back in their places as links."""
@@ -141,7 +156,7 @@ class Viewer:
         return shown
 
 
-def explanation_view(explanation: Explanation, language: str) -> dict[str, Any]:
+def explanation_view(explanation: Explanation, language: str) -> ExplanationShape:
     """Return why a task is not done, and what was tried."""
     task = explanation.task
     return {
@@ -162,7 +177,7 @@ def explanation_view(explanation: Explanation, language: str) -> dict[str, Any]:
     }
 
 
-def lane_view(view: LaneView) -> dict[str, Any]:
+def lane_view(view: LaneView) -> LaneShape:
     """Return how a lane stands."""
     depth = view.depth
     return {
@@ -175,7 +190,7 @@ def lane_view(view: LaneView) -> dict[str, Any]:
     }
 
 
-def gate_view(gate: Gate) -> dict[str, Any]:
+def gate_view(gate: Gate) -> GateShape:
     """Return whether a lane gives tasks out: its breaker, and beside it what holds it back for a while.
 
     `closed_until` and `reason` are of whichever keeps it shut for longer; `models` says until when single ones are
@@ -192,10 +207,17 @@ def gate_view(gate: Gate) -> dict[str, Any]:
     }
 
 
-def error_view(task: Task, language: str) -> dict[str, Any]:
+def error_view(task: Task, language: str) -> TaskErrorShape:
     """Return why a task failed or was cancelled."""
     if task.error is None:
-        return {"code": task.status.value, "message": "", "retryable": True, "billed": _billed(task)}
+        return {
+            "code": task.status.value,
+            "message": "",
+            "retryable": True,
+            "billed": _billed(task),
+            "provider_code": None,
+            "request_id": None,
+        }
     return {**_error(task.error, language), "billed": _billed(task)}
 
 
@@ -205,7 +227,7 @@ def price_text(amount_micro: int) -> str:
     return f"{whole}.{f'{micro:06d}'.rstrip('0').ljust(2, '0')}"
 
 
-def _error(error: TaskError, language: str) -> dict[str, Any]:
+def _error(error: TaskError, language: str) -> TaskErrorShape:
     message = " ".join(
         in_language(error.message, language).split()
     )  # a line break would end the old shell loop's JSON
@@ -219,7 +241,7 @@ def _error(error: TaskError, language: str) -> dict[str, Any]:
     }
 
 
-def _picture_errors(task: Task, language: str) -> list[dict[str, Any]]:
+def _picture_errors(task: Task, language: str) -> list[PictureErrorShape]:
     return [
         {"index": output.index, **_error(output.error, language)}
         for output in task.failed_outputs
@@ -231,7 +253,7 @@ def _in_order(task: Task) -> list[CallRecord]:
     return sorted(task.calls.values(), key=lambda call: (call.sent_at, call.id))
 
 
-def _call(call: CallRecord) -> dict[str, Any]:
+def _call(call: CallRecord) -> CallShape:
     return {
         "id": call.id,
         "attempt": call.attempt,
@@ -268,7 +290,7 @@ def _billed(task: Task) -> Billed:
     return billed_of(task)
 
 
-def _cost(task: Task) -> dict[str, Any] | None:
+def _cost(task: Task) -> CostShape | None:
     """Return what the task cost for certain; while it is not finished, at least the price of what was asked for.
 
     `amount` is decimal text, `images` how many pictures it counts. None when the provider names no price.

@@ -20,6 +20,7 @@ from danqing_server.errors import DanqingError, Draining
 from danqing_server.http.answers import json_answer
 from danqing_server.http.messages import language_of
 from danqing_server.http.origins import Origins
+from danqing_server.http.problem_shapes import PollErrorShape, ToldShape
 from danqing_server.http.problems import HeadTooLarge, ProblemReport, report_of
 from danqing_server.http.requests import ApiRequest
 from danqing_server.log import get_logger
@@ -87,7 +88,7 @@ class Edge(ErrorHandler):
 
 def problem_answer(request: ApiRequest, report: ProblemReport) -> HTTPResponse:
     """Return the answer to a request that failed; the result route's says `data.status` in every case."""
-    body: dict[str, object] = report.body(request.trace_id)
+    body = report.body(request.trace_id)
     headers = dict(report.headers)
     if report.retry_after_s is not None:
         headers["retry-after"] = str(report.retry_after_s)
@@ -119,13 +120,13 @@ def _path_of(request: ApiRequest) -> str:
     return request.path or ""
 
 
-def _result_data(task_id: str, report: ProblemReport) -> dict[str, object]:
+def _result_data(task_id: str, report: ProblemReport) -> ToldShape:
     """Return what a poll is told of its task: keep asking, when the fault is ours or may pass; else it failed.
 
     A client that finds no `data.status` polls for ever, or gives up and buys a second picture.
     """
-    shown = shorten(unquote(task_id, errors="replace"))
+    shown = str(shorten(unquote(task_id, errors="replace")))
     if report.status >= 500 or report.status in (408, 429):
         return {"task_id": shown, "status": "processing", "message": report.message}
-    error = {"code": report.code, "message": report.message, "retryable": report.retryable}
+    error: PollErrorShape = {"code": report.code, "message": report.message, "retryable": report.retryable}
     return {"task_id": shown, "status": "failed", "error": error}

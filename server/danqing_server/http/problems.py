@@ -12,7 +12,7 @@ from danqing_plugins import Message, Problem, Text, in_language
 from danqing_server import errors
 from danqing_server.codec import shorten
 from danqing_server.http.messages import CONFLICTS, NOT_FOUND
-from danqing_server.models import JsonObject
+from danqing_server.http.problem_shapes import DetailShape, ErrorShape
 
 __all__ = ["PROBLEMS", "HeadTooLarge", "Kind", "ProblemReport", "report_of"]
 
@@ -189,11 +189,11 @@ class ProblemReport:
     message: str
     retryable: bool
     retry_after_s: int | None = None
-    details: tuple[JsonObject, ...] = ()
+    details: tuple[DetailShape, ...] = ()
     headers: Mapping[str, str] = attrs.field(factory=dict)
 
-    def body(self, request_id: str) -> dict[str, object]:
-        """Return the answer's JSON: what the old server's clients read, and the members of RFC 9457."""
+    def body(self, request_id: str) -> ErrorShape:
+        """Return the answer's JSON."""
         return {
             "success": False,
             "error": self.title,
@@ -288,7 +288,7 @@ def _summary(problems: Sequence[Problem], language: str) -> str:
     return shown if len(shown) <= LONGEST_MESSAGE else f"{shown[:LONGEST_MESSAGE]}…"
 
 
-def _details(problems: Sequence[Problem], language: str) -> tuple[JsonObject, ...]:
+def _details(problems: Sequence[Problem], language: str) -> tuple[DetailShape, ...]:
     return tuple(
         {
             "field": problem.field,

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from danqing_server.serving.app import create_app
 from danqing_server.settings.server import Settings
 from tests.integration.api.conftest import Client
+from tests.support.contract import Contract
 
 UNDOCUMENTED = {"/docs", "/docs/errors", "/docs/{name}", "/openapi.json"}
 
@@ -72,6 +75,14 @@ class TestDocument:
         assert all(each["summary"] and "default" in each["responses"] for each in operations)
         assert len({each["operationId"] for each in operations}) == len(operations)
 
+    async def test_every_example_is_as_described(self, api: Client) -> None:
+        """R8: of requests, answers and errors; none shows what could not be sent."""
+        document = (await api.ask("GET", "/openapi.json")).json
+        contract, shown = Contract(document), list(_examples(document["paths"]))
+        assert len(shown) > 100
+        for place, media in shown:
+            assert contract.differences(media["schema"], media["example"]) == [], place
+
     async def test_every_reference_leads_somewhere(self, api: Client) -> None:
         """The document is whole."""
         reply = await api.ask("GET", "/openapi.json")
@@ -85,3 +96,14 @@ class TestDocument:
         task = (await api.ask("POST", "/api/v1/ai/tasks", json=body)).json["data"]
         document = (await api.ask("GET", "/openapi.json")).json
         assert set(task) == set(document["components"]["schemas"]["Task"]["properties"])
+
+
+def _examples(paths: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield each JSON body that the document describes, with where it stands."""
+    for path, operations in paths.items():
+        for method, operation in operations.items():
+            bodies = {"body": operation.get("requestBody") or {}, **operation["responses"]}
+            for name, body in bodies.items():
+                media = body.get("content", {}).get("application/json")
+                if media is not None:
+                    yield f"{method} {path} {name}", media

@@ -6,8 +6,10 @@ from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import Message
 from danqing_server.doors.bodies import image_meaning, image_submission
+from danqing_server.doors.body_shapes import ImageTaskRequest
 from danqing_server.doors.documentation import KEY_HEADER, Answer, described
 from danqing_server.doors.idempotency import created_headers, submit_once
+from danqing_server.doors.task_shapes import ImageResultShape, ImageTaskCreatedShape
 from danqing_server.doors.views import Viewer, error_view
 from danqing_server.http.answers import json_answer, prepared_answer, success, success_body
 from danqing_server.http.entry import admit, admit_change
@@ -37,9 +39,9 @@ routes = Blueprint("images", url_prefix="/api/v1/ai/image")
 @on_post(routes, "/task")
 @described(
     "提交图像任务 · Submit an image task",
-    {201: Answer(description="图像生成任务创建成功", schema="ImageTaskCreated")},
+    {201: Answer(description="图像生成任务创建成功", shape=ImageTaskCreatedShape)},
     errors=(400, 413, 422, 429),
-    body="ImageTaskRequest",
+    body=ImageTaskRequest,
     parameters=[KEY_HEADER],
 )
 async def create_image_task(request: ApiRequest) -> HTTPResponse:
@@ -51,7 +53,7 @@ async def create_image_task(request: ApiRequest) -> HTTPResponse:
         submission = image_submission(meant, caller, services.submissions.checker.parameters)
         accepted = await submit_once(request, services, submission, body, meant)
     task = accepted.task
-    data = {"task_id": task.id, "status": task.status, "message": ACCEPTED.to(language)}
+    data: ImageTaskCreatedShape = {"task_id": task.id, "status": task.status, "message": ACCEPTED.to(language)}
     return success(data, CREATED.to(language), 201, created_headers(accepted))
 
 
@@ -59,8 +61,8 @@ async def create_image_task(request: ApiRequest) -> HTTPResponse:
 @described(
     "查询图像任务结果 · Ask for an image task's result",
     {
-        200: Answer(description="任务已完成", schema="ImageResult", may_fail=True),
-        202: Answer(description="任务处理中，请稍后查询", schema="ImageResult"),
+        200: Answer(description="任务已完成", shape=ImageResultShape, may_fail=True),
+        202: Answer(description="任务处理中，请稍后查询", shape=ImageResultShape),
     },
     errors=(404,),
 )
@@ -85,7 +87,7 @@ async def get_image_result(request: ApiRequest, task_id: str) -> HTTPResponse:
 def _under_way(task: Task, progress: float, viewer: Viewer, language: str, retry_after_s: int) -> HTTPResponse:
     message = PROCESSING.to(language)
     status = Status.PROCESSING if task.status is Status.SCHEDULED else task.status
-    data: dict[str, object] = {
+    data: ImageResultShape = {
         "task_id": task.id,
         "status": status,
         "message": message,
@@ -95,9 +97,9 @@ def _under_way(task: Task, progress: float, viewer: Viewer, language: str, retry
     return success(data, message, 202, {"retry-after": str(retry_after_s)})
 
 
-def _completed(task: Task, viewer: Viewer) -> dict[str, object]:
+def _completed(task: Task, viewer: Viewer) -> ImageResultShape:
     result = viewer.result(task)
-    data: dict[str, object] = {"task_id": task.id, "status": task.status, "result": result}
+    data: ImageResultShape = {"task_id": task.id, "status": task.status, "result": result}
     if "image_url" in result:
         data["image_url"] = result["image_url"]
     return data
@@ -107,6 +109,11 @@ def _failed(task: Task, viewer: Viewer, language: str) -> HTTPResponse:
     """Answer for a task that failed or was cancelled; the old clients know only `failed`."""
     title = (CANCELLED if task.status is Status.CANCELLED else FAILED).to(language)
     error = error_view(task, language)
-    data = {"task_id": task.id, "status": Status.FAILED, "error": error, "images": viewer.images(task)}
+    data: ImageResultShape = {
+        "task_id": task.id,
+        "status": Status.FAILED,
+        "error": error,
+        "images": viewer.images(task),
+    }
     body = {"success": True, "data": data, "message": error["message"] or title, "error": title}
     return json_answer(body)

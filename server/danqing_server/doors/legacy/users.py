@@ -8,9 +8,11 @@ from sanic import Blueprint, HTTPResponse
 from danqing_plugins import Message, Problem
 from danqing_server.codec import without_nulls
 from danqing_server.doors.bodies import new_user, user_change
+from danqing_server.doors.body_shapes import UserChange, UserRequest
 from danqing_server.doors.documentation import KEY_HEADER, Answer, described, query
 from danqing_server.doors.fields import REQUIRED
 from danqing_server.doors.idempotency import HEADER, repeat_of
+from danqing_server.doors.server_shapes import DeletedShape, UserShape
 from danqing_server.doors.views import user_view
 from danqing_server.errors import InvalidSubmission, KeyReused, NotFound
 from danqing_server.http.answers import success
@@ -35,9 +37,9 @@ routes = Blueprint("users", url_prefix="/api/v1/users")
 @on_post(routes, "/")
 @described(
     "创建用户 · Create a user",
-    {201: Answer(description="用户创建成功", schema="User")},
+    {201: Answer(description="用户创建成功", shape=UserShape)},
     errors=(400, 409, 413, 422),
-    body="UserRequest",
+    body=UserRequest,
     parameters=[KEY_HEADER],
 )
 async def create_user(request: ApiRequest) -> HTTPResponse:
@@ -77,7 +79,7 @@ def _created(user: User, language: str, *, replayed: bool = False) -> HTTPRespon
 @on_get(routes, "/")
 @described(
     "通过邮箱查询用户 · Find a user by e-mail address",
-    {200: Answer(description="获取用户成功", schema="User")},
+    {200: Answer(description="获取用户成功", shape=UserShape)},
     errors=(400, 404),
     parameters=[query("email", "the address", required=True, type="string", minLength=1)],
 )
@@ -95,7 +97,7 @@ async def find_user(request: ApiRequest) -> HTTPResponse:
 
 
 @on_get(routes, "/<user_id>")
-@described("获取用户 · Show a user", {200: Answer(description="获取用户成功", schema="User")}, errors=(404,))
+@described("获取用户 · Show a user", {200: Answer(description="获取用户成功", shape=UserShape)}, errors=(404,))
 async def get_user(request: ApiRequest, user_id: str) -> HTTPResponse:
     """Show a user."""
     services, caller = admit(request)
@@ -108,9 +110,9 @@ async def get_user(request: ApiRequest, user_id: str) -> HTTPResponse:
 @on_put(routes, "/<user_id>")
 @described(
     "更新用户 · Change a user",
-    {200: Answer(description="用户更新成功", schema="User")},
+    {200: Answer(description="用户更新成功", shape=UserShape)},
     errors=(400, 404, 409, 413),
-    body="UserChange",
+    body=UserChange,
 )
 async def update_user(request: ApiRequest, user_id: str) -> HTTPResponse:
     """Change a user's address or name."""
@@ -127,11 +129,12 @@ async def update_user(request: ApiRequest, user_id: str) -> HTTPResponse:
 
 
 @on_delete(routes, "/<user_id>")
-@described("删除用户 · Delete a user", {200: Answer(description="用户删除成功", schema="Deleted")}, errors=(404,))
+@described("删除用户 · Delete a user", {200: Answer(description="用户删除成功", shape=DeletedShape)}, errors=(404,))
 async def delete_user(request: ApiRequest, user_id: str) -> HTTPResponse:
     """Delete a user; tasks stay."""
     services, caller = admit_change(request)
     await discard_body(request)
     if not await services.users.delete(caller.reach, user_id):
         raise NotFound("user", user_id)
-    return success({"id": user_id}, DELETED.to(language_of(request.headers)))
+    deleted: DeletedShape = {"id": user_id}
+    return success(deleted, DELETED.to(language_of(request.headers)))

@@ -12,6 +12,7 @@ from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import Message
 from danqing_server.doors.documentation import Answer, described
+from danqing_server.doors.server_shapes import GateShape, HealthShape
 from danqing_server.doors.views import gate_view
 from danqing_server.errors import DanqingError, QueueUnavailable
 from danqing_server.http.answers import json_answer
@@ -56,8 +57,8 @@ class _Round:
 @described(
     "健康检查 · Health",
     {
-        200: Answer(description="服务正常运行", schema="Health", enveloped=False),
-        503: Answer(description="服务不可用", schema="Health", enveloped=False),
+        200: Answer(description="服务正常运行", shape=HealthShape, enveloped=False),
+        503: Answer(description="服务不可用", shape=HealthShape, enveloped=False),
     },
     public=True,
 )
@@ -67,7 +68,7 @@ async def get_health(request: ApiRequest) -> HTTPResponse:
     found, lanes = await asyncio.gather(request.app.ctx.health.ask(services.checks), _lanes(services))
     language = language_of(request.headers)
     works = not any(found.values()) and not services.draining
-    body = {
+    body: HealthShape = {
         "status": "ok" if works else "unavailable",
         "message": _message(services, works=works).to(language),
         "checks": {name: "ok" if wrong is None else wrong.to(language) for name, wrong in found.items()},
@@ -79,7 +80,7 @@ async def get_health(request: ApiRequest) -> HTTPResponse:
     return json_answer(body, 200 if works else 503, None if works else {"retry-after": "2"})
 
 
-async def _lanes(services: Services) -> dict[str, object]:
+async def _lanes(services: Services) -> dict[str, GateShape]:
     """Return the state of each provider's lane; a closed one does not make the process unhealthy."""
     names = sorted(services.registry.providers)
     try:

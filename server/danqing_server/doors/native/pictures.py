@@ -28,10 +28,10 @@ routes = Blueprint("pictures", url_prefix="/api/v1/assets")
 @described(
     "获取图片 · Get a picture",
     {
-        200: Answer(description="图片 · the picture", schema=None),
-        206: Answer(description="图片的一部分 · a part of it", schema=None),
-        304: Answer(description="图片未变 · it is the one you have", schema=None, empty=True),
-        416: Answer(description="范围超出图片 · the range is outside of it", schema=None, empty=True),
+        200: Answer(description="图片 · the picture", shape=None),
+        206: Answer(description="图片的一部分 · a part of it", shape=None),
+        304: Answer(description="图片未变 · it is the one you have", shape=None, empty=True),
+        416: Answer(description="范围超出图片 · the range is outside of it", shape=None, empty=True),
     },
     errors=(404,),
     public=True,

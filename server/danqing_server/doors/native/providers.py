@@ -6,6 +6,7 @@ from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import Message, ModelInfo, Price, ProviderInfo
 from danqing_server.doors.documentation import Answer, described
+from danqing_server.doors.server_shapes import ModelShape, PluginShape, PriceShape, ProviderShape, ProvidersShape
 from danqing_server.doors.views import price_text
 from danqing_server.http.answers import success
 from danqing_server.http.entry import admit
@@ -22,12 +23,12 @@ routes = Blueprint("providers", url_prefix="/api/v1/providers")
 
 
 @on_get(routes, "/")
-@described("获取服务提供方 · List providers", {200: Answer(description="获取服务提供方成功", schema="Providers")})
+@described("获取服务提供方 · List providers", {200: Answer(description="获取服务提供方成功", shape=ProvidersShape)})
 async def list_providers(request: ApiRequest) -> HTTPResponse:
     """List the providers that work, and every installed plugin with what is wrong with it."""
     services, _ = admit(request)
     registry = services.registry
-    data = {
+    data: ProvidersShape = {
         "default": services.settings.default_provider,
         "providers": [_provider(registry.providers[name]) for name in sorted(registry.providers)],
         "plugins": [_plugin(plugin) for plugin in registry.plugins],
@@ -35,7 +36,7 @@ async def list_providers(request: ApiRequest) -> HTTPResponse:
     return success(data, LISTED.to(language_of(request.headers)))
 
 
-def _provider(provider: ProviderInfo) -> dict[str, object]:
+def _provider(provider: ProviderInfo) -> ProviderShape:
     return {
         "name": provider.name,
         "title": provider.title,
@@ -49,7 +50,7 @@ def _provider(provider: ProviderInfo) -> dict[str, object]:
     }
 
 
-def _model(model: ModelInfo) -> dict[str, object]:
+def _model(model: ModelInfo) -> ModelShape:
     return {
         "id": model.id,
         "title": model.title,
@@ -60,11 +61,11 @@ def _model(model: ModelInfo) -> dict[str, object]:
     }
 
 
-def _price(price: Price) -> dict[str, object]:
+def _price(price: Price) -> PriceShape:
     return {"amount": price_text(price.amount_micro), "currency": price.currency, "per": "image"}
 
 
-def _plugin(plugin: Plugin) -> dict[str, object]:
+def _plugin(plugin: Plugin) -> PluginShape:
     return {
         "name": plugin.name,
         "version": plugin.version,

@@ -7,6 +7,7 @@ import importlib.metadata
 from sanic import Blueprint, HTTPResponse
 
 from danqing_server.doors.documentation import Answer, described
+from danqing_server.doors.server_shapes import RootShape
 from danqing_server.http.answers import json_answer
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get
@@ -31,8 +32,8 @@ routes = Blueprint("root")
 @described(
     "首页 · What this is",
     {
-        200: Answer(description="服务信息 · name, version and links", schema="Root", enveloped=False),
-        302: Answer(description="浏览器转到文档 · a browser is led to the documentation", schema=None, empty=True),
+        200: Answer(description="服务信息 · name, version and links", shape=RootShape, enveloped=False),
+        302: Answer(description="浏览器转到文档 · a browser is led to the documentation", shape=None, empty=True),
     },
     public=True,
 )
@@ -40,4 +41,5 @@ async def get_root(request: ApiRequest) -> HTTPResponse:
     """Say what this is, and where to go on; a browser is led to the documentation."""
     if "text/html" in (request.headers.get("accept") or "").lower():
         return HTTPResponse(status=302, headers={**VARY, "location": LINKS["documentation"]})
-    return json_answer({"name": "danqing", "version": _VERSION, "links": LINKS}, 200, VARY)
+    body: RootShape = {"name": "danqing", "version": _VERSION, "links": LINKS}
+    return json_answer(body, 200, VARY)

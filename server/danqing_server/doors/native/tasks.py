@@ -13,8 +13,11 @@ from danqing_plugins import Message, Problem
 from danqing_server.clock import from_ms, to_ms
 from danqing_server.codec import shorten
 from danqing_server.doors.bodies import task_meaning, task_submission
+from danqing_server.doors.body_shapes import TaskRequest
 from danqing_server.doors.documentation import KEY_HEADER, Answer, described, query
 from danqing_server.doors.idempotency import created_headers, submit_once
+from danqing_server.doors.server_shapes import DeletedShape
+from danqing_server.doors.task_shapes import ExplanationShape, TaskListShape, TaskShape
 from danqing_server.doors.views import Viewer, explanation_view
 from danqing_server.errors import InvalidSubmission
 from danqing_server.http.answers import prepared_answer, success, success_body
@@ -65,9 +68,9 @@ class _Page:
 @on_post(routes, "/ai/tasks")
 @described(
     "提交任意类型的任务 · Submit a task of any type",
-    {201: Answer(description="任务创建成功", schema="Task")},
+    {201: Answer(description="任务创建成功", shape=TaskShape)},
     errors=(400, 413, 422, 429),
-    body="TaskRequest",
+    body=TaskRequest,
     parameters=[KEY_HEADER],
 )
 async def create_task(request: ApiRequest) -> HTTPResponse:
@@ -86,7 +89,7 @@ async def create_task(request: ApiRequest) -> HTTPResponse:
 
 @on_get(routes, "/ai/tasks/<task_id>")
 @described(
-    "获取任务（同 /tasks） · Show a task", {200: Answer(description="获取任务成功", schema="Task")}, errors=(404,)
+    "获取任务（同 /tasks） · Show a task", {200: Answer(description="获取任务成功", shape=TaskShape)}, errors=(404,)
 )
 async def get_ai_task(request: ApiRequest, task_id: str) -> HTTPResponse:
     """Show a task, under the old server's second path."""
@@ -94,7 +97,7 @@ async def get_ai_task(request: ApiRequest, task_id: str) -> HTTPResponse:
 
 
 @on_get(routes, "/tasks/<task_id>")
-@described("获取任务 · Show a task", {200: Answer(description="获取任务成功", schema="Task")}, errors=(404,))
+@described("获取任务 · Show a task", {200: Answer(description="获取任务成功", shape=TaskShape)}, errors=(404,))
 async def get_task(request: ApiRequest, task_id: str) -> HTTPResponse:
     """Show a task."""
     services, caller = admit(request)
@@ -114,7 +117,7 @@ async def get_task(request: ApiRequest, task_id: str) -> HTTPResponse:
 @on_get(routes, "/tasks/<task_id>/explain")
 @described(
     "为什么还没完成 · Why a task is not done",
-    {200: Answer(description="任务说明", schema="Explanation")},
+    {200: Answer(description="任务说明", shape=ExplanationShape)},
     errors=(404,),
 )
 async def explain_task(request: ApiRequest, task_id: str) -> HTTPResponse:
@@ -129,7 +132,7 @@ async def explain_task(request: ApiRequest, task_id: str) -> HTTPResponse:
 @on_get(routes, "/tasks/user/<user_id>")
 @described(
     "获取用户的任务列表 · List a user's tasks",
-    {200: Answer(description="获取任务列表成功", schema="TaskList")},
+    {200: Answer(description="获取任务列表成功", shape=TaskListShape)},
     errors=(400,),
     parameters=[
         query("limit", "tasks per page", type="integer", minimum=1, maximum=MOST_LISTED, default=DEFAULT_LISTED),
@@ -155,7 +158,7 @@ async def list_tasks(request: ApiRequest, user_id: str) -> HTTPResponse:
     )
     shown = found[: page.limit]
     viewer = _viewer(request, admitted)
-    data = {
+    data: TaskListShape = {
         "tasks": [viewer.task(task) for task in shown],
         "limit": page.limit,
         "offset": page.offset,
@@ -167,7 +170,7 @@ async def list_tasks(request: ApiRequest, user_id: str) -> HTTPResponse:
 
 
 @on_post(routes, "/tasks/<task_id>/cancel")
-@described("取消任务 · Cancel a task", {200: Answer(description="任务已取消", schema="Task")}, errors=(404, 409))
+@described("取消任务 · Cancel a task", {200: Answer(description="任务已取消", shape=TaskShape)}, errors=(404, 409))
 async def cancel_task(request: ApiRequest, task_id: str) -> HTTPResponse:
     """Cancel a task that is not finished."""
     admitted = admit_change(request)
@@ -178,7 +181,7 @@ async def cancel_task(request: ApiRequest, task_id: str) -> HTTPResponse:
 
 @on_post(routes, "/tasks/<task_id>/retry")
 @described(
-    "重试任务 · Try a task again", {200: Answer(description="任务已重新排队", schema="Task")}, errors=(404, 409)
+    "重试任务 · Try a task again", {200: Answer(description="任务已重新排队", shape=TaskShape)}, errors=(404, 409)
 )
 async def retry_task(request: ApiRequest, task_id: str) -> HTTPResponse:
     """Queue a failed or cancelled task again."""
@@ -189,13 +192,16 @@ async def retry_task(request: ApiRequest, task_id: str) -> HTTPResponse:
 
 
 @on_delete(routes, "/tasks/<task_id>")
-@described("删除任务 · Delete a task", {200: Answer(description="任务已删除", schema="Deleted")}, errors=(404, 409))
+@described(
+    "删除任务 · Delete a task", {200: Answer(description="任务已删除", shape=DeletedShape)}, errors=(404, 409)
+)
 async def delete_task(request: ApiRequest, task_id: str) -> HTTPResponse:
     """Delete a task and its pictures."""
     services, caller = admit_change(request)
     await discard_body(request)
     await services.control.delete(task_id, caller)
-    return success({"id": task_id}, DELETED.to(language_of(request.headers)))
+    deleted: DeletedShape = {"id": task_id}
+    return success(deleted, DELETED.to(language_of(request.headers)))
 
 
 def _viewer(request: ApiRequest, admitted: Admitted) -> Viewer:

@@ -1,0 +1,215 @@
+"""What is sent of tasks, of their parts, and of what is said about them."""
+
+from __future__ import annotations
+
+from typing import Annotated, NotRequired, TypedDict
+
+from danqing_server.doors.body_shapes import POLICIES
+from danqing_server.http.shapes import Moment, extended, said
+from danqing_server.models import Billed, CallOutcome, JsonObject, Priority, Status
+
+__all__ = [
+    "CallShape",
+    "CostShape",
+    "ExplanationShape",
+    "ImageResultShape",
+    "ImageShape",
+    "ImageTaskCreatedShape",
+    "OutputShape",
+    "PictureErrorShape",
+    "PositionShape",
+    "ResultShape",
+    "TaskErrorShape",
+    "TaskListShape",
+    "TaskShape",
+]
+
+_ID = "volcengine_img_019ab3f2c1d4k7m2p9qxw4et6bz3"
+_LINK = f"http://localhost:8080/api/v1/assets/{_ID}/0-4hq7mz2kx6vt.png"
+_PROMPT = {"prompt": "一只可爱的小猫咪在花园里玩耍", "size": "1024x1024"}
+_WAITS = ("worker", "turn", "lane_closed", "model_held", "schedule", "backoff", "provider", None)
+
+_TaskId = Annotated[str, said("opaque", _ID)]
+_Status = Annotated[Status, said("where the task stands", "completed")]
+_Billed = Annotated[Billed, said("whether the provider charged for it", "yes")]
+_Usage = Annotated[JsonObject, said("what the provider counted", {"generated_images": 1})]
+_Notes = Annotated[list[str], said("what was changed at submission", [])]
+_Sandbox = Annotated[bool, said("simulated: nothing was paid", False)]
+_Model = Annotated[str, said("the model's own id", "doubao-seedream-4-0-250828")]
+_Progress = Annotated[float, said("0 to 1", 1.0, minimum=0, maximum=1)]
+_RequestId = Annotated[str | None, said("the provider's", "021729500000000")]
+
+
+class ImageShape(TypedDict):
+    """A picture that is ours."""
+
+    index: Annotated[int, said("its place among the task's pictures, from 0", 0)]
+    url: Annotated[str, said("stays readable until the task is deleted", _LINK)]
+    width: Annotated[int, said("pixels", 1024)]
+    height: Annotated[int, said("pixels", 1024)]
+    media_type: Annotated[str, said("what its bytes are", "image/png")]
+    size_bytes: Annotated[int, said("bytes", 1482210)]
+    sha256: Annotated[str, said("hexadecimal", "9f2feb0f1ef425b292f2f94bc8482494df430413b4e2d0d4a7d8f0b4d2a6c1e7")]
+
+
+class TaskErrorShape(TypedDict):
+    """Why a task failed or was cancelled."""
+
+    code: Annotated[str, said("stable", "content_rejected")]
+    message: Annotated[str, said("in the client's language", "提示词未通过内容审核")]
+    retryable: Annotated[bool, said("whether another try may succeed", False)]
+    billed: Annotated[Billed, said("whether the provider charged for it", "no")]
+    provider_code: Annotated[str | None, said("the provider's own word", "InputTextSensitiveContentDetected")]
+    request_id: _RequestId
+
+
+class PictureErrorShape(TaskErrorShape):
+    """Why one picture will not come."""
+
+    index: Annotated[int, said("the picture's place, from 0", 1)]
+
+
+class CostShape(TypedDict):
+    """What a task cost for certain; while it is not finished, at least the price of what was asked for."""
+
+    amount: Annotated[str, said("decimal", "0.20")]
+    currency: Annotated[str, said("ISO 4217", "CNY")]
+    images: Annotated[int, said("pictures counted", 1)]
+    estimated: Annotated[bool, said("whether it may still change", False)]
+
+
+class CallShape(TypedDict):
+    """One paid call."""
+
+    id: Annotated[str, said("unique in its task", "c1")]
+    attempt: Annotated[int, said("the start it belongs to, from 1", 1)]
+    indexes: Annotated[list[int], said("the pictures it was to bring", [0])]
+    outcome: Annotated[CallOutcome, said("what became of it", "delivered")]
+    late_outcome: Annotated[CallOutcome | None, said("what an answer said that came after it was given up", None)]
+    sent_at: Moment
+    ended_at: Moment | None
+    request_id: _RequestId
+    error_code: Annotated[str | None, said("the provider's", None)]
+    usage: _Usage
+
+
+@extended
+class OutputShape(TypedDict):
+    """What came of a task, and what the provider adds."""
+
+    images: list[ImageShape]
+    errors: Annotated[list[PictureErrorShape], said("one for each picture that will not come", [])]
+    partial: Annotated[bool, said("some pictures came, others will not", False)]
+    late: NotRequired[Annotated[list[ImageShape], said("pictures that came after the task was cancelled")]]
+
+
+class TaskShape(TypedDict):
+    """Everything about a task."""
+
+    id: _TaskId
+    user_id: Annotated[str, said("as it was sent", "user_123")]
+    type: Annotated[str, said("a task type of the provider", "image")]
+    status: _Status
+    provider: Annotated[str, said("who carries it out", "volcengine")]
+    model: _Model
+    input: Annotated[JsonObject, said("as it was prepared; references as links", _PROMPT)]
+    output: OutputShape | None
+    error: Annotated[TaskErrorShape | None, said("of a task that failed or was cancelled", None)]
+    progress: _Progress
+    attempts: Annotated[int, said("how often it was begun", 1)]
+    created_at: Moment
+    updated_at: Moment
+    started_at: Moment | None
+    completed_at: Moment | None
+    scheduled_for: Annotated[Moment | None, said("when it may start, of a task that is scheduled", None)]
+    next_try_at: Annotated[Moment | None, said("when it is tried again, of a task that waits for that", None)]
+    priority: Annotated[Priority, said("whose turn comes first", "normal")]
+    on_ambiguous: Annotated[
+        str | None,
+        said(
+            "after a call that may have been billed: one more, or failure; null: as the server is set",
+            None,
+            enum=list(POLICIES),
+        ),
+    ]
+    notes: _Notes
+    images: Annotated[int, said("pictures asked for", 1)]
+    usage: _Usage
+    cost: Annotated[CostShape | None, said("null when the provider names no price")]
+    billed: _Billed
+    sandbox: _Sandbox
+    calls: list[CallShape]
+
+
+@extended
+class ResultShape(TypedDict):
+    """What a task that is completed brought, and what the provider adds."""
+
+    image_url: NotRequired[Annotated[str, said("the first picture", _LINK)]]
+    image_urls: NotRequired[Annotated[list[str], said("every picture", [_LINK])]]
+    images: list[ImageShape]
+    partial: Annotated[bool, said("some pictures will not come", False)]
+    errors: NotRequired[Annotated[list[PictureErrorShape], said("one for each picture that will not come")]]
+    model: _Model
+    usage: _Usage
+    cost: Annotated[CostShape | None, said("null when the provider names no price")]
+    notes: _Notes
+    sandbox: _Sandbox
+
+
+class ImageResultShape(TypedDict):
+    """How far an image task is."""
+
+    task_id: _TaskId
+    status: _Status
+    message: NotRequired[Annotated[str, said("while it is under way")]]
+    progress: NotRequired[Annotated[float, said("while it is under way", minimum=0, maximum=1)]]
+    images: NotRequired[Annotated[list[ImageShape], said("what is there, unless it is completed")]]
+    image_url: NotRequired[Annotated[str, said("the first picture, once it is completed", _LINK)]]
+    result: NotRequired[Annotated[ResultShape, said("once it is completed")]]
+    error: NotRequired[Annotated[TaskErrorShape, said("when it failed or was cancelled")]]
+
+
+class ImageTaskCreatedShape(TypedDict):
+    """An image task that was taken in."""
+
+    task_id: _TaskId
+    status: Annotated[Status, said("where the task stands", "pending")]
+    message: Annotated[str, said("in the client's language", "任务已创建，正在处理中")]
+
+
+class TaskListShape(TypedDict):
+    """A page of a user's tasks, newest first."""
+
+    tasks: list[TaskShape]
+    limit: Annotated[int, said("as asked", 20)]
+    offset: Annotated[int, said("as asked", 0)]
+    count: Annotated[int, said("tasks on this page", 1)]
+    total: Annotated[int, said("tasks of this user; counted up to 10000", 1)]
+    next_cursor: Annotated[str | None, said("pass as `cursor` for the next page; null on the last", None)]
+
+
+class PositionShape(TypedDict):
+    """How many tasks begin before it; null when it is not queued."""
+
+    own: Annotated[int | None, said("own tasks ahead", 0)]
+    lane: Annotated[int | None, said("all tasks ahead", 3)]
+
+
+class ExplanationShape(TypedDict):
+    """Why a task is not done, and what was tried."""
+
+    task_id: _TaskId
+    status: Annotated[Status, said("where the task stands", "pending")]
+    waiting_for: Annotated[str | None, said("null when nothing holds it", "turn", enum=list(_WAITS))]
+    reason: Annotated[str | None, said("what closed the lane", None)]
+    until: Annotated[Moment | None, said("when it stops waiting for that", None)]
+    position: PositionShape
+    estimated_start_at: Annotated[Moment | None, said("by the lane's recent pace; null without one")]
+    estimated_finish_at: Annotated[Moment | None, said("by the lane's recent pace; null without one")]
+    attempts: Annotated[int, said("starts", 0)]
+    failures: Annotated[int, said("of them failed and are counted", 0)]
+    leases_lost: Annotated[int, said("processes that died with it before a call was sent", 0)]
+    last_error: Annotated[TaskErrorShape | None, said("of the last start that failed", None)]
+    billed: Annotated[Billed, said("whether the provider charged for it", "no")]
+    calls: Annotated[list[CallShape], said("the paid calls, oldest first", [])]
