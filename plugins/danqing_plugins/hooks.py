@@ -92,7 +92,7 @@ def danqing_stop() -> Awaitable[None] | None:
 def danqing_task_event(event: TaskEvent) -> Awaitable[None] | None:
     """Hear of a task's change of status, soon after it is stored. New in 0.1.
 
-    Told by the process that made the change: in order, one at a time, each for ten seconds at most; nobody waits
-    for it. A change is not told when its process dies first, nor when a thousand others wait to be told. What it
-    raises is logged and changes nothing.
+    Told at least once: soon and in order by the process that made the change, one at a time, each for ten seconds
+    at most; nobody waits for it. What that process did not tell, because it died or a thousand others waited, is
+    told later, by any process, with the same `event.id`. What the hook raises is logged, and counts as heard.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -241,7 +242,11 @@ class TaskEventKind(StrEnum):
 
 @attrs.frozen(kw_only=True)
 class TaskEvent:
-    """One change of a task's status, told after it is stored."""
+    """One change of a task's status, told after it is stored, at least once.
+
+    `id` is the same when a change is told again, and of no other. `at` is when it happened, in UTC: what is told
+    again comes late.
+    """
 
     kind: TaskEventKind
     task_id: str
@@ -249,3 +254,5 @@ class TaskEvent:
     model: str
     user_id: str
     error_code: str | None = None
+    id: str = ""
+    at: datetime | None = None

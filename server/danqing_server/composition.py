@@ -28,7 +28,7 @@ from danqing_server.http.replay import Replays
 from danqing_server.http.services import HealthCheck, Services
 from danqing_server.life.decision import Policy
 from danqing_server.life.outlet import Outlet
-from danqing_server.life.register import Register
+from danqing_server.life.register import RETELL_EVERY_S, Register
 from danqing_server.log import get_logger
 from danqing_server.loops.supervised import Supervised, every
 from danqing_server.queue.connection import connect as connect_redis
@@ -43,6 +43,7 @@ from danqing_server.store.leases import Lease, WorkerStore
 from danqing_server.store.spending import SpendStore
 from danqing_server.store.tasks import TaskStore
 from danqing_server.store.time import LISTEN_EVERY_S, listen
+from danqing_server.store.untold import Untold
 from danqing_server.store.users import UserStore
 from danqing_server.worker.insisting import Insisting
 from danqing_server.worker.janitor import OVERDUE_EVERY_S, SWEEP_EVERY_S, WATCH_EVERY_S, Janitor
@@ -102,6 +103,9 @@ class Process:
             Supervised("changes", self._hear_of_changes),
             Supervised("time", every(LISTEN_EVERY_S, self.listen_to_time)),
         ]
+        register = self.services.control.register
+        if register.outlet.is_heard:
+            self._loops.append(Supervised("untold", every(RETELL_EVERY_S, register.tell_again)))
         if self.workers is not None:
             self.workers.start()
             janitor = self.workers.janitor
@@ -172,6 +176,9 @@ async def open_process(
         listening = partial(listen, database, time)
         services = await _services(settings, registry, clock, database, queue, Gates(redis, queue), assets)
         await listening()
+        outlet = services.control.register.outlet
+        await outlet.open()
+        stack.push_async_callback(outlet.drain)
         await registry.start()
         stack.push_async_callback(registry.stop)
         workers = None
@@ -206,7 +213,7 @@ async def _services(
         settings.max_picture_pixels,
     )
     recent = RecentTasks(clock.monotonic_s)
-    register = Register(store, keys, queue, assets, Outlet(registry))
+    register = Register(store, keys, queue, assets, Outlet(registry, Untold(database), clock))
     intake = Intake(store, queue, register, clock, limits)
     checks: dict[str, HealthCheck] = {"mongodb": store.ping, "redis": queue.ping, "storage": assets.ping}
     return Services(

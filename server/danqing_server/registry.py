@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -52,6 +52,10 @@ class Plugin:
     distribution: str | None = None
     providers: tuple[str, ...] = ()
     error: str | None = None
+
+
+def _ignore(name: str, heard: bool) -> None:
+    """Take no notice."""
 
 
 @attrs.define(eq=False)
@@ -118,10 +122,25 @@ class Registry:
         """Whether any plugin wants to hear of tasks' changes."""
         return bool(self._listeners)
 
-    def tell(self, event: TaskEvent) -> None:
-        """Tell every plugin of a task's change, in its own time: nobody waits for it."""
-        for listener in self._listeners.values():
-            listener.tell(event)
+    @property
+    def listeners(self) -> Collection[str]:
+        """The names of the plugins that want to hear of tasks' changes."""
+        return self._listeners.keys()
+
+    @property
+    def listening_room(self) -> int:
+        """How many more events each of them has room for."""
+        return min((listener.room for listener in self._listeners.values()), default=0)
+
+    def tell(
+        self, event: TaskEvent, names: Collection[str] | None = None, done: Callable[[str, bool], None] = _ignore
+    ) -> None:
+        """Tell the plugins *names*, or every one, of a task's change, in its own time: nobody waits for it.
+
+        *done* is called for each, with its name and whether it heard; not for what waits when the process ends.
+        """
+        for name in tuple(self._listeners if names is None else names):
+            self._listeners[name].tell(event, partial(done, name))
 
     def _each(self, hook: str) -> Iterable[tuple[Plugin, Awaitable[None]]]:
         """Yield for each working plugin what its own *hook* returns to be awaited, if it has one."""

@@ -95,7 +95,8 @@ class Intake:
             StoreUnavailable: it is not known to be safe; should it have been stored, it is voided.
             QueueUnavailable: it could not be queued, and was voided.
         """
-        await self._batches.submit(_New(task, encode(task), self.clock.monotonic_s()))
+        document = encode(task, self.register.outlet.marks(Created(task=task)))
+        await self._batches.submit(_New(task, document, self.clock.monotonic_s()))
 
     async def drain(self) -> None:
         """Wait for what is being taken in, and for voids still owed."""

@@ -1,29 +1,183 @@
-"""The way out: whoever wants to hear of tasks' changes is told of each, once it is stored."""
+"""The way out: whoever wants to hear of tasks' changes is told of each, at least once.
+
+While somebody listens, the write that makes a change also sets a mark. Once all have heard of it the mark is taken
+away, with others of the moment. What a death left untold, or what a listener had no room for, is found by its mark
+and told again, under the same id. While nobody listens there are no marks, no writes and no looks.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Collection
+from contextlib import suppress
+from datetime import datetime, timedelta
+from functools import partial
+
 import attrs
 
-from danqing_server.life.moves import Move
+from danqing_plugins import TaskEvent, TaskEventKind
+from danqing_server.clock import Clock
+from danqing_server.errors import StoreUnavailable
+from danqing_server.ids import new_token
+from danqing_server.life.moves import Deleted, Move
 from danqing_server.life.telling import event_of
+from danqing_server.log import get_logger
+from danqing_server.models import Attempt, TaskError
 from danqing_server.registry import Registry
+from danqing_server.store.changes import NO_MARKS, Legacy, Marks, mark
+from danqing_server.store.untold import Untold
 
 __all__ = ["Outlet"]
+
+CLEAR_EVERY_S = 1.0
+RETELL_AFTER = timedelta(seconds=20)
+MOST_MISSED = 10_000
+
+log = get_logger(__name__)
+
+
+@attrs.define(eq=False)
+class _Telling:
+    """An event that is being told: who is still to hear it, and who had no room for it."""
+
+    event: TaskEvent
+    waiting: set[str]
+    missed: set[str] = attrs.field(factory=set)
 
 
 @attrs.define(eq=False)
 class Outlet:
-    """Tells the plugins that listen. Nobody waits for them, and while there are none it does nothing."""
+    """Tells the plugins that listen. Nobody waits for them.
+
+    A mark that is older than `retell_after` is told again: by then whoever made the change has died, or its plugin
+    is far behind.
+    """
 
     registry: Registry
+    untold: Untold
+    clock: Clock
+    clear_every_s: float = CLEAR_EVERY_S
+    retell_after: timedelta = RETELL_AFTER
+    name: str = attrs.field(factory=new_token)
+    _in_hand: dict[str, _Telling] = attrs.field(factory=dict, init=False)
+    _missed: dict[str, set[str]] = attrs.field(factory=dict, init=False)
+    _told: dict[str, set[str]] = attrs.field(factory=dict, init=False)
+    _clearing: asyncio.Task[None] | None = attrs.field(default=None, init=False)
+    _closing: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
 
     @property
     def is_heard(self) -> bool:
         """Whether anybody listens."""
         return self.registry.has_listeners
 
+    async def open(self) -> None:
+        """Prepare to find what is untold, where somebody listens. Raises StoreUnavailable."""
+        if self.is_heard:
+            await self.untold.ensure_indexes()
+
+    def marks(self, move: Move) -> Marks:
+        """Return what the write that makes *move* must set, so that it is told whatever happens."""
+        if not self.registry.has_listeners or move.kind is None:
+            return NO_MARKS
+        return {move.transition_id: mark(move.kind, move.at, move.error_code)}
+
+    def marks_of_start(self, attempt: Attempt) -> Marks:
+        """Return what `marks` returns of the start of each task of a batch."""
+        if not self.registry.has_listeners:
+            return NO_MARKS
+        return {attempt.id: mark(TaskEventKind.STARTED, attempt.started_at)}
+
+    def marks_of_end(self, at: datetime, error: TaskError) -> Marks:
+        """Return what `marks` returns of the failure of a task that cannot be read here: it is only told again."""
+        if not self.registry.has_listeners:
+            return NO_MARKS
+        return {new_token(): mark(TaskEventKind.FAILED, at, error.code)}
+
+    async def legacy(self, move: Deleted) -> Legacy | None:
+        """Return what is to be noted with a deletion, all that is untold of the task; None when nobody listens."""
+        if not self.registry.has_listeners:
+            return None
+        marks = {**await self.untold.of(move.task.id), **self.marks(move)}
+        return Legacy(task=move.task, at=move.at, marks=marks)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether those who listen have room for more than is told right now."""
+        return self.registry.listening_room > 1
+
     def tell(self, move: Move) -> None:
-        """Tell of a move that was carried out."""
-        kind = move.kind
-        if kind is not None and self.is_heard:
-            self.registry.tell(event_of(move.task, kind, move.error_code))
+        """Tell of a move that was carried out, with its marks."""
+        if self.registry.has_listeners and move.kind is not None:
+            event = event_of(move.task, move.kind, move.transition_id, move.at, move.error_code)
+            self._tell(event, self.registry.listeners)
+
+    async def find_owed(self) -> list[TaskEvent]:
+        """Return what was left untold for a while, here or elsewhere; no more than the listeners have room for."""
+        room = self.registry.listening_room // 2
+        if not room:
+            return []
+        found = await self.untold.find(self.clock.now() - self.retell_after, room)
+        return [event for event in found if not self._is_known(event)][:room]
+
+    def tell_again(self, event: TaskEvent) -> None:
+        """Tell what `find_owed` found, to those who did not hear it here before."""
+        log.info("event_told_again", task_id=event.task_id, kind=event.kind.value)
+        missed = self._missed.pop(event.id, None)
+        self._tell(event, self.registry.listeners if missed is None else missed & set(self.registry.listeners))
+
+    async def drain(self) -> None:
+        """Take the marks away of what was told; what is still in hand is told again by others."""
+        self._closing.set()
+        if self._clearing is not None:
+            await self._clearing
+
+    def _tell(self, event: TaskEvent, names: Collection[str]) -> None:
+        if not names:
+            self._note_told(event)
+            return
+        telling = self._in_hand[event.id] = _Telling(event, set(names))
+        self.registry.tell(event, names, partial(self._note_heard, telling))
+
+    def _note_heard(self, telling: _Telling, name: str, heard: bool) -> None:
+        telling.waiting.discard(name)
+        if not heard:
+            telling.missed.add(name)
+        if telling.waiting:
+            return
+        self._in_hand.pop(telling.event.id, None)
+        if telling.missed:
+            self._note_missed(telling.event.id, telling.missed)
+        else:
+            self._note_told(telling.event)
+
+    def _note_missed(self, event_id: str, names: set[str]) -> None:
+        """Remember who is still to hear it; of too many the oldest are told to all again."""
+        if len(self._missed) >= MOST_MISSED:
+            del self._missed[next(iter(self._missed))]
+        self._missed[event_id] = names
+
+    def _note_told(self, event: TaskEvent) -> None:
+        self._told.setdefault(event.task_id, set()).add(event.id.rpartition("/")[2])
+        if self._clearing is None or self._clearing.done():
+            self._clearing = asyncio.create_task(self._clear_all())
+
+    def _is_known(self, event: TaskEvent) -> bool:
+        told = self._told.get(event.task_id, ())
+        return event.id in self._in_hand or event.id.rpartition("/")[2] in told
+
+    async def _clear_all(self) -> None:
+        while self._told:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), self.clear_every_s)
+            await self._clear()
+
+    async def _clear(self) -> None:
+        told = {task_id: set(transitions) for task_id, transitions in self._told.items()}
+        try:
+            await self.untold.clear(told)
+        except StoreUnavailable as error:
+            log.warning("told_again_later", count=len(told), reason=str(error))
+        for task_id, transitions in told.items():
+            self._told[task_id] -= transitions
+            if not self._told[task_id]:
+                del self._told[task_id]

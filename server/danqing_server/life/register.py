@@ -7,6 +7,7 @@ from datetime import datetime
 
 import attrs
 
+from danqing_plugins import TaskEventKind
 from danqing_server.assets.storage import Assets
 from danqing_server.errors import QueueUnavailable
 from danqing_server.life.moves import (
@@ -22,12 +23,15 @@ from danqing_server.life.moves import (
 from danqing_server.life.outlet import Outlet
 from danqing_server.life.telling import entry_of
 from danqing_server.log import get_logger
-from danqing_server.models import Attempt, Task
+from danqing_server.models import Attempt, Task, TaskError
 from danqing_server.queue.lanes import Queue
 from danqing_server.store.keys import KeyStore
 from danqing_server.store.tasks import TaskStore
 
-__all__ = ["Register"]
+__all__ = ["RETELL_EVERY_S", "Register"]
+
+RETELL_LEASE_S = 15
+RETELL_EVERY_S = 5.0
 
 Write = Callable[[], Awaitable[bool]]
 
@@ -53,7 +57,8 @@ class Register:
 
     async def start(self, ids: Iterable[str], attempt: Attempt, deadline_at: datetime) -> list[Task]:
         """Start what `TaskStore.start` can start of *ids*; what the queue holds for this worker stays there."""
-        started = await self.store.start(ids, attempt, deadline_at)
+        marks = self.outlet.marks_of_start(attempt)
+        started = await self.store.start(ids, attempt, deadline_at, marks)
         if self.outlet.is_heard:
             for task in started:
                 self.outlet.tell(Started(task=task))
@@ -71,7 +76,7 @@ class Register:
         *insist* carries the write out, more than once if need be. *settle* is done before the queue is told: what
         the next task must not find unsettled, the day's spending.
         """
-        change = move.change()
+        change = move.change(self.outlet.marks(move))
         if not await insist(lambda: self.store.apply(change)):
             return False
         if settle is not None:
@@ -81,13 +86,33 @@ class Register:
         return True
 
     async def delete(self, move: Deleted) -> None:
-        """Remove a task and its pictures. What would make it again finds it buried."""
+        """Remove a task and its pictures. What would make it again finds it buried.
+
+        Where somebody listens, a deletion that a death cuts is carried through by `tell_again`, for as long as what
+        was buried is known.
+        """
         task_id = move.task.id
-        await self.keys.bury(task_id)
-        await self.assets.delete_task(task_id)
-        await self.store.delete(task_id)
+        await self.keys.bury(task_id, await self.outlet.legacy(move))
+        await self._remove(task_id)
         await self._announce(task_id)
         self.outlet.tell(move)
+
+    async def end_unreadable(self, task_id: str, at: datetime, error: TaskError) -> bool:
+        """End a task as `failed` of which nothing can be read but its id; False when it is finished already."""
+        return await self.store.end_unreadable(task_id, at, error, self.outlet.marks_of_end(at, error))
+
+    async def tell_again(self) -> None:
+        """Tell what was left untold. One process of all does so at a time, one whose listeners have room."""
+        if not self.outlet.has_room or not await self.queue.claim_sweep(self.outlet.name, RETELL_LEASE_S, "teller"):
+            return
+        for event in await self.outlet.find_owed():
+            if event.kind is TaskEventKind.DELETED:
+                await self._remove(event.task_id)
+            self.outlet.tell_again(event)
+
+    async def _remove(self, task_id: str) -> None:
+        await self.assets.delete_task(task_id)
+        await self.store.delete(task_id)
 
     async def _tell_queue(self, move: Transition) -> None:
         task = move.task

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from danqing_plugins import TaskEvent, TaskEventKind
 from danqing_server.clock import to_ms
 from danqing_server.life.billing import to_buy
 from danqing_server.models import Task
 from danqing_server.queue.entries import Entry
+from danqing_server.store.untold import event_id
 from danqing_server.store.waiting import WaitingTask
 
 __all__ = ["entry_of", "event_of"]
@@ -36,7 +39,9 @@ def _to_order(task: Task | WaitingTask) -> tuple[int, int]:
     return count if task.images else 0, calls
 
 
-def event_of(task: Task, kind: TaskEventKind, error_code: str | None = None) -> TaskEvent:
+def event_of(
+    task: Task, kind: TaskEventKind, transition_id: str, at: datetime, error_code: str | None = None
+) -> TaskEvent:
     """Return what plugins are told of a change of *task*."""
     return TaskEvent(
         kind=kind,
@@ -45,4 +50,6 @@ def event_of(task: Task, kind: TaskEventKind, error_code: str | None = None) -> 
         model=task.model,
         user_id=task.user_id,
         error_code=error_code,
+        id=event_id(task.id, transition_id),
+        at=at,
     )

@@ -16,15 +16,21 @@ __all__ = ["Listener"]
 MOST_WAITING = 1_000
 TIMEOUT_S = 10.0
 
+Done = Callable[[bool], None]
+
 log = get_logger(__name__)
+
+
+def _ignore(heard: bool) -> None:
+    """Take no notice."""
 
 
 @attrs.define(eq=False)
 class Listener:
     """What one plugin is still to hear, in order. `hear` calls its hook and returns what is to be awaited.
 
-    One event at a time, for `timeout_s` at most. Of more than `most_waiting` the oldest are dropped, counted in
-    `dropped` and logged once.
+    One event at a time, for `timeout_s` at most: then it counts as heard, like one that the plugin refuses. Of more
+    than `most_waiting` the oldest are dropped, counted in `dropped` and logged once.
     """
 
     plugin: str
@@ -32,17 +38,23 @@ class Listener:
     timeout_s: float = TIMEOUT_S
     most_waiting: int = MOST_WAITING
     dropped: int = attrs.field(default=0, init=False)
-    _waiting: deque[TaskEvent] = attrs.field(factory=deque, init=False)
+    _waiting: deque[tuple[TaskEvent, Done]] = attrs.field(factory=deque, init=False)
     _teller: asyncio.Task[None] | None = attrs.field(default=None, init=False)
 
-    def tell(self, event: TaskEvent) -> None:
-        """Put *event* in line; the plugin hears of it soon."""
-        if len(self._waiting) >= self.most_waiting:
-            self._waiting.popleft()
+    @property
+    def room(self) -> int:
+        """How many more events may wait."""
+        return self.most_waiting - len(self._waiting)
+
+    def tell(self, event: TaskEvent, done: Done = _ignore) -> None:
+        """Put *event* in line; the plugin hears of it soon. *done* is called with whether it did."""
+        if not self.room:
+            _, missed = self._waiting.popleft()
+            missed(False)
             self.dropped += 1
             if self.dropped == 1:
                 log.warning("plugin_events_dropped", plugin=self.plugin, most_waiting=self.most_waiting)
-        self._waiting.append(event)
+        self._waiting.append((event, done))
         if self._teller is None or self._teller.done():
             self._teller = asyncio.create_task(self._tell_all())
 
@@ -59,7 +71,9 @@ class Listener:
 
     async def _tell_all(self) -> None:
         while self._waiting:
-            await self._tell(self._waiting.popleft())
+            event, done = self._waiting.popleft()
+            await self._tell(event)
+            done(True)
 
     async def _tell(self, event: TaskEvent) -> None:
         try:

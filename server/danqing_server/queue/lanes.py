@@ -171,9 +171,9 @@ class Queue:
         """Take away what an older release left of a lane; whatever of it is still to run is in MongoDB."""
         await self.connection.run_at(FORGET, self.connection.first_base(lane), [])
 
-    async def claim_sweep(self, worker: str, lease_s: int) -> bool:
-        """Let one process at a time compare the queue with MongoDB; True while it is *worker*'s turn."""
-        key = f"{self.connection.prefix}:sweeper"
+    async def claim_sweep(self, worker: str, lease_s: int, role: str = "sweeper") -> bool:
+        """Let one process at a time look after what was left in MongoDB; True while it is *worker*'s turn."""
+        key = f"{self.connection.prefix}:{role}"
         with translated():
             if await self._hot.set(key, worker, nx=True, ex=lease_s):
                 return True

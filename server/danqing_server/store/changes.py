@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import attrs
@@ -11,11 +12,11 @@ from pymongo import UpdateOne
 
 from danqing_server.codec import value_of
 from danqing_server.errors import StoreUnavailable
-from danqing_server.models import CallRecord, Output
+from danqing_server.models import CallRecord, Output, Task
 from danqing_server.store.reading import attempt_id_of
 from danqing_server.store.refusals import ENCODING_ERRORS
 
-__all__ = ["NO_MARKS", "Change", "Marks", "by_field", "encodable", "mark_path", "marks_as_sets"]
+__all__ = ["NO_MARKS", "Change", "Legacy", "Marks", "by_field", "encodable", "mark", "mark_path", "marks_as_sets"]
 
 Marks = Mapping[str, Mapping[str, Any]]
 """What is still to be told of changes of a task, by their transition ids: `kind`, `at`, and `error_code` if any."""
@@ -88,9 +89,29 @@ def by_field(path: str, value: CallRecord | Output) -> dict[str, Any]:
     return {f"{path}.{field.name}": value_of(getattr(value, field.name)) for field in attrs.fields(type(value))}
 
 
+@attrs.frozen(kw_only=True)
+class Legacy:
+    """What is kept of a task that is deleted: what is still to be told of it, and when it was deleted."""
+
+    task: Task
+    at: datetime
+    marks: Marks
+
+    def as_document(self) -> dict[str, Any]:
+        """Return it in the form that a task has, as far as it is needed to tell of one."""
+        of_task = {"provider": self.task.provider, "model": self.task.model, "user_id": self.task.user_id}
+        return {**of_task, "updated_at": self.at, "untold": dict(self.marks)}
+
+
 def mark_path(transition_id: str) -> str:
     """Return the path of the mark that a change is still to be told."""
     return f"untold.{transition_id}"
+
+
+def mark(kind: str, at: datetime, error_code: str | None = None) -> Mapping[str, Any]:
+    """Return what is to be told of one change."""
+    told = {"kind": str(kind), "at": at}
+    return told if error_code is None else {**told, "error_code": error_code}
 
 
 def marks_as_sets(marks: Marks) -> dict[str, Any]:

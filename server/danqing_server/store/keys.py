@@ -12,6 +12,7 @@ from pymongo.errors import DuplicateKeyError
 
 from danqing_server.clock import Clock
 from danqing_server.loops.steps import step
+from danqing_server.store.changes import Legacy
 from danqing_server.store.client import Database, translated
 from danqing_server.store.reading import versioned
 
@@ -83,12 +84,13 @@ class KeyStore:
                 await self._keys.insert_one(versioned(document))
         return await self.find(key) or KeyRecord(fingerprint=fingerprint, task_id=task_id, meaning=meaning)
 
-    async def bury(self, task_id: str) -> None:
-        """Note that a task is about to be deleted, for as long as a key may still name it."""
+    async def bury(self, task_id: str, legacy: Legacy | None = None) -> None:
+        """Note that a task is about to be deleted, for as long as a key may still name it, and its *legacy*."""
+        beside = {} if legacy is None else legacy.as_document()
         expires_at = self.clock.now() + timedelta(seconds=self.kept_s)
         with translated():
             await self.database[DELETED].update_one(
-                {"_id": task_id}, {"$set": {"expires_at": expires_at}}, upsert=True
+                {"_id": task_id}, {"$set": {"expires_at": expires_at, **beside}}, upsert=True
             )
 
     async def is_buried(self, task_id: str) -> bool:

@@ -22,7 +22,7 @@ from danqing_server.errors import AttemptLost, InvalidSubmission, StoreUnavailab
 from danqing_server.loops.batching import GATHER_S, Batcher
 from danqing_server.loops.steps import step
 from danqing_server.models import FINISHED, WAITING, Attempt, CallOutcome, CallRecord, Status, Task, TaskError
-from danqing_server.store.changes import Change
+from danqing_server.store.changes import NO_MARKS, Change, Marks, mark_path, marks_as_sets
 from danqing_server.store.client import Database, translated
 from danqing_server.store.newborn import Newborn, started, untouched
 from danqing_server.store.reach import Reach
@@ -125,7 +125,9 @@ class TaskStore:
         return await self._reads.submit(task_id)
 
     @step("work.start")
-    async def start(self, ids: Iterable[str], attempt: Attempt, deadline_at: datetime) -> list[Task]:
+    async def start(
+        self, ids: Iterable[str], attempt: Attempt, deadline_at: datetime, marks: Marks = NO_MARKS
+    ) -> list[Task]:
         """Move the waiting tasks among *ids* to `processing` under *attempt*, and return those that are ours.
 
         *deadline_at* holds for tasks that never started before. One command starts them all; reading back the
@@ -141,6 +143,7 @@ class TaskStore:
                 "attempt": value_of(attempt),
                 "transition_id": attempt.id,
                 "updated_at": now,
+                **marks_as_sets(marks),
             },
             "$min": {"started_at": now, "deadline_at": deadline_at},
             "$inc": {"attempts": 1},
@@ -176,7 +179,8 @@ class TaskStore:
             created_at = document.get("created_at")
             since = created_at if isinstance(created_at, datetime) else attempt.started_at
             waiting = {"waiting": to_ms(since), "run_at": due, "status": Status.PENDING.value}
-            update = {"$set": waiting, "$unset": {"attempt": ""}, "$inc": {"attempts": -1}}
+            gone = {"attempt": "", mark_path(attempt.id): ""}
+            update = {"$set": waiting, "$unset": gone, "$inc": {"attempts": -1}}
             with translated():
                 await self._tasks.update_one({"_id": document["_id"], "attempt.id": attempt.id}, update)
 
@@ -313,10 +317,11 @@ class TaskStore:
         except Unreadable as unreadable:
             return unreadable
 
-    async def end_unreadable(self, task_id: str, now: datetime, error: TaskError) -> bool:
+    async def end_unreadable(self, task_id: str, now: datetime, error: TaskError, marks: Marks = NO_MARKS) -> bool:
         """End a task as `failed` of which nothing can be read but its id; False when it is finished already."""
         unfinished = {"status": {"$nin": [status.value for status in FINISHED]}}
         sets = {"status": Status.FAILED.value, "completed_at": now, "updated_at": now, "error": value_of(error)}
+        sets |= marks_as_sets(marks)
         update = {"$set": sets, "$unset": dict.fromkeys(("attempt", "reserved", "waiting", "run_at"), "")}
         with translated():
             outcome = await self._tasks.update_one({"_id": task_id, **unfinished}, update)
@@ -370,14 +375,19 @@ class TaskStore:
         return [by_id.get(task_id) for task_id in ids]
 
 
-def encode(task: Task) -> Document:
+def encode(task: Task, marks: Marks = NO_MARKS) -> Document:
     """Return one task as a document, encoded alone so that a bad one cannot take a whole batch down with it.
+
+    *marks* say that its creation is still to be told.
 
     Raises:
         InvalidSubmission: it cannot be stored as a document, or is too large for one.
     """
     try:
-        encoded = bson.encode(versioned(to_document(task)))
+        document = versioned(to_document(task))
+        if marks:
+            document["untold"] = marks
+        encoded = bson.encode(document)
     except (bson.errors.InvalidDocument, OverflowError, UnicodeError) as error:
         raise InvalidSubmission([Problem(field="request_body", message=NOT_STORABLE())]) from error
     if len(encoded) > LARGEST_DOCUMENT_BYTES:

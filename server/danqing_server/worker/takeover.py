@@ -34,7 +34,7 @@ async def end_overdue(found: Task | Unreadable, tools: Tools) -> bool:
     """End a task whose deadline is over, whoever holds it, or nobody; False when someone else was first."""
     if isinstance(found, Unreadable):
         error = TaskError(code="unreadable", message=texts.OF_ANOTHER_RELEASE(), retryable=False)
-        return await tools.store.end_unreadable(found.task_id, tools.clock.now(), error)
+        return await tools.register.end_unreadable(found.task_id, tools.clock.now(), error)
     return await _settle(found, interruption_of(Interruption.DEADLINE), tools)
 
 

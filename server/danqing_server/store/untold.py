@@ -1,0 +1,109 @@
+"""What is still to be told of tasks' changes: marks that the changes left, beside what they changed.
+
+A mark is set in the very write that makes a change, while somebody listens, and taken away once it was told. The
+marks of a deleted task stand on the note of its deletion, as long as that is kept. Where nobody listens there are
+none, and nothing here is called.
+
+Source for partial indexes, and for the order of objects: MongoDB manual 6.0, read 2026-11-28.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import attrs
+from pymongo import ASCENDING, IndexModel, UpdateOne
+
+from danqing_plugins import TaskEvent, TaskEventKind
+from danqing_server.store.changes import Marks, mark_path
+from danqing_server.store.client import Database, translated
+from danqing_server.store.keys import DELETED
+from danqing_server.store.tasks import COLLECTION
+
+__all__ = ["Untold", "event_id"]
+
+_IS_MARKED: Mapping[str, Any] = {"untold": {"$gt": {}}}
+"""Any object but the empty one, which is what the last mark leaves behind."""
+_INDEX = IndexModel([("updated_at", ASCENDING)], name="untold", partialFilterExpression=_IS_MARKED)
+_FIELDS = ["provider", "model", "user_id", "untold"]
+_KINDS = {kind.value: kind for kind in TaskEventKind}
+
+
+def event_id(task_id: str, transition_id: str) -> str:
+    """Return the id of what is told of a change, the same whenever it is told."""
+    return f"{task_id}/{transition_id}"
+
+
+@attrs.define(eq=False)
+class Untold:
+    """The marks in MongoDB. Every method raises StoreUnavailable when it does not answer in time."""
+
+    database: Database
+
+    async def ensure_indexes(self) -> None:
+        """Create the indexes by which the marks are found; only where somebody listens."""
+        with translated():
+            for collection in (self._tasks, self._deleted):
+                await collection.create_indexes([_INDEX])
+
+    async def of(self, task_id: str) -> Marks:
+        """Return the marks of a task."""
+        with translated():
+            found = await self._tasks.find_one({"_id": task_id}, ["untold"])
+        return found.get("untold", {}) if found else {}
+
+    async def clear(self, told: Mapping[str, Collection[str]]) -> None:
+        """Take marks away: transition ids by the id of their task, which may have been deleted since."""
+        updates = [
+            UpdateOne({"_id": task_id}, {"$unset": {mark_path(transition_id): "" for transition_id in transitions}})
+            for task_id, transitions in told.items()
+        ]
+        with translated():
+            outcome = await self._tasks.bulk_write(updates, ordered=False)
+            if outcome.matched_count < len(updates):
+                await self._deleted.bulk_write(updates, ordered=False)
+
+    async def find(self, before: datetime, limit: int) -> list[TaskEvent]:
+        """Return what is to be told of up to *limit* tasks, and as many deleted ones, unchanged since *before*.
+
+        Oldest first. Kinds that only a newer release knows are left to it.
+        """
+        wanted = {**_IS_MARKED, "updated_at": {"$lt": before}}
+        documents: list[Mapping[str, Any]] = []
+        with translated():
+            for collection in (self._tasks, self._deleted):
+                found = collection.find(wanted, _FIELDS).sort("updated_at", ASCENDING).limit(limit)
+                documents += await found.to_list(None)
+        events = {event.id: event for document in documents for event in _events_of(document)}
+        return sorted(events.values(), key=_moment)
+
+    @property
+    def _tasks(self) -> Any:
+        return self.database[COLLECTION]
+
+    @property
+    def _deleted(self) -> Any:
+        return self.database[DELETED]
+
+
+def _events_of(document: Mapping[str, Any]) -> Sequence[TaskEvent]:
+    return [
+        TaskEvent(
+            kind=kind,
+            task_id=document["_id"],
+            provider=document["provider"],
+            model=document["model"],
+            user_id=document["user_id"],
+            error_code=mark.get("error_code"),
+            id=event_id(document["_id"], transition_id),
+            at=mark.get("at"),
+        )
+        for transition_id, mark in document["untold"].items()
+        if (kind := _KINDS.get(mark.get("kind", ""))) is not None
+    ]
+
+
+def _moment(event: TaskEvent) -> float:
+    return event.at.timestamp() if event.at is not None else 0.0
