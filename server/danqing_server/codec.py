@@ -23,6 +23,7 @@ from danqing_server.errors import InvalidSubmission
 from danqing_server.models import Asset, Attempt, CallRecord, JsonObject, Output, Task, TaskError, User
 
 __all__ = [
+    "CUT",
     "dump_json",
     "from_document",
     "holds_null",
@@ -58,6 +59,9 @@ BAD_KEY = Message(
     en="keys may not be empty, begin with `$`, or contain `.` or NUL",
     zh="键名不能为空，不能以 `$` 开头，也不能包含 `.` 或 NUL",
 )
+CUT = Message(key="value_cut", en="{beginning}… ({count} characters)", zh="{beginning}…（共 {count} 个字符）")
+ARRAY = Message(key="value_array", en="array of {count}", zh="{count} 项的数组")
+OBJECT = Message(key="value_object", en="object", zh="对象")
 KINDS = {
     "null": Text("null", "null"),
     "boolean": Text("a boolean", "布尔值"),
@@ -167,15 +171,18 @@ def _jsonable(value: Any) -> Any:
 
 
 def shorten(value: object) -> object:
-    """Return *value* fit to be shown in an error: numbers and short text as they are, the rest cut or named."""
-    if value is None or isinstance(value, bool | int | float):
+    """Return *value* fit to be shown in an error: numbers and short text as they are, the rest cut or named.
+
+    What was cut or named is a `Text`, and is not shortened again.
+    """
+    if value is None or isinstance(value, bool | int | float | Text):
         return value
     if isinstance(value, str):
-        visible = value if len(value) <= LONGEST_SHOWN else f"{value[:LONGEST_SHOWN]}… ({len(value)} characters)"
-        return visible.encode("utf-8", "replace").decode()
+        visible = value[:LONGEST_SHOWN].encode("utf-8", "replace").decode()
+        return visible if len(value) <= LONGEST_SHOWN else CUT(beginning=visible, count=len(value))
     if isinstance(value, list | tuple):
-        return f"array of {len(value)}"
-    return "object" if isinstance(value, Mapping) else type(value).__name__
+        return ARRAY(count=len(value))
+    return OBJECT() if isinstance(value, Mapping) else type(value).__name__
 
 
 def parse_json_object(body: bytes) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from danqing_server.assets.inspection import Inspection, inspect_header
 from danqing_server.assets.keys import key_in_path
 from danqing_server.assets.storage import Assets
 from danqing_server.assets.urls import is_private, split_url
-from danqing_server.codec import shorten
+from danqing_server.codec import CUT, shorten
 from danqing_server.errors import InvalidSubmission, NotFound, PictureRejected
 
 __all__ = ["ParsedReference", "find_own", "parse_references", "shortened"]
@@ -189,7 +189,7 @@ def shortened(value: object) -> object:
     if not isinstance(value, str):
         return shorten(value)
     if value[:5].lower() == "data:":
-        return f"{value[: min(value.find(',', 0, 64) + 1, 64)] or 'data:'}… ({len(value)} characters)"
+        return CUT(beginning=value[: min(value.find(",", 0, 64) + 1, 64)] or "data:", count=len(value))
     beginning = value.partition("?")[0].partition("#")[0]
     scheme, mark, rest = beginning.partition("://")
     authority, slash, path = rest.partition("/")

@@ -294,14 +294,15 @@ def _details(problems: Sequence[Problem], language: str) -> tuple[DetailShape, .
             "field": problem.field,
             "message": in_language(problem.message, language),
             "code": problem.message.key or None if isinstance(problem.message, Text) else None,
-            "value": _shown(problem),
+            "value": _shown(problem, language),
         }
         for problem in problems[:MOST_DETAILS]
     )
 
 
-def _shown(problem: Problem) -> object:
+def _shown(problem: Problem, language: str) -> object:
     """Return what may be shown of a value: of a prompt, nothing."""
     if problem.field in PROMPT_FIELDS and isinstance(problem.value, str):
         return None
-    return shorten(problem.value)
+    shown = shorten(problem.value)
+    return in_language(shown, language) if isinstance(shown, Text) else shown

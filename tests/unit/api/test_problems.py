@@ -7,6 +7,7 @@ from sanic import exceptions as sanic_errors
 
 from danqing_plugins import Problem, Text
 from danqing_server import errors
+from danqing_server.codec import shorten
 from danqing_server.doors.fields import REQUIRED
 from danqing_server.http.problems import MOST_DETAILS, PROBLEMS, report_of
 
@@ -59,6 +60,23 @@ class TestReport:
         assert texts.details[0]["value"] is None
         assert numbers.details[0]["value"] == 5
         assert "secret" not in texts.message
+
+    @pytest.mark.parametrize(
+        ("value", "zh", "en"),
+        [
+            ([1, 2], "2 项的数组", "array of 2"),
+            ({"a": 1}, "对象", "object"),
+            ("x" * 100, f"{'x' * 80}…（共 100 个字符）", f"{'x' * 80}… (100 characters)"),
+            (shorten([1, 2]), "2 项的数组", "array of 2"),
+            ("2K", "2K", "2K"),
+        ],
+    )
+    def test_value_is_named_in_the_clients_language(self, value: object, zh: str, en: str) -> None:
+        """U3: what is not shown whole is told in words, whoever shortened it."""
+        error = errors.InvalidSubmission([Problem(field="size", message="m", value=value)])
+        shown = [report_of(error, language).details[0]["value"] for language in ("zh", "en")]
+        assert shown == [zh, en]
+        assert {type(each) for each in shown} == {str}
 
     def test_u3_texts_are_shown_in_the_clients_language(self) -> None:
         """U3: the problem's word, and the sum of them; `code` names it for programs."""
