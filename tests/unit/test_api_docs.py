@@ -7,11 +7,28 @@ from pathlib import Path
 
 import pytest
 
+from danqing_server.doors.body_shapes import ImageTaskRequest, TaskRequest, UserRequest
+from danqing_server.doors.task_shapes import (
+    CallShape,
+    CostShape,
+    ExplanationShape,
+    ImageResultShape,
+    ImageTaskCreatedShape,
+    OutputShape,
+    PositionShape,
+    TaskShape,
+)
+from danqing_server.http.problem_shapes import DetailShape, ErrorShape
 from danqing_server.http.problems import PROBLEMS
+from danqing_server.http.shapes import members_of
 from danqing_server.serving.app import create_app
 from danqing_server.settings.server import Settings
 
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
+TOLD = (
+    *(ImageTaskRequest, TaskRequest, UserRequest, ImageTaskCreatedShape, ImageResultShape, TaskShape, OutputShape),
+    *(CallShape, CostShape, ExplanationShape, PositionShape, ErrorShape, DetailShape),
+)
 UNTOLD = {"internal_error", "bad_request", "not_found", "conflict"}
 """Codes that say nothing beyond their status."""
 
@@ -47,6 +64,12 @@ class TestPage:
         routes = {route for route in _routes() if not route.startswith(("HEAD", "OPTIONS"))}
         assert "GET /api/v1/tasks/:" in routes
         assert _told() == routes
+
+    @pytest.mark.parametrize("shape", TOLD, ids=lambda shape: shape.__name__)
+    def test_every_field_is_told(self, shape: type) -> None:
+        """R8: what is declared is on the page, as code."""
+        code = " ".join(re.findall(r"`[^`]+`|^```json$.*?^```$", PAGE, re.MULTILINE | re.DOTALL))
+        assert [name for name in members_of(shape) if not re.search(rf"\b{name}\b", code)] == []
 
     @pytest.mark.parametrize(
         "code",
