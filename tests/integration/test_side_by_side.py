@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -26,7 +26,8 @@ from tests.support.worker_process import DEAD_AFTER_S
 
 ROOT = Path(__file__).parents[2]
 USERS = tuple(f"u{number}" for number in range(5))
-TASKS_OF_EACH = 160
+NEXT_TASKS, LATER_NEXT_TASKS = 160, 16
+TASKS, LATER_TASKS = 100, 40
 STRANGE = ("urgent", "shape", "call")
 PATIENCE_S = 40.0
 
@@ -78,6 +79,18 @@ async def is_holding(database: Database) -> bool:
     return len(await holding(database)) == MOST_HELD
 
 
+async def are_left(database: Database, held: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell whether of *held* this release took over all that it can read, and left the others where they were."""
+    worker = held[0]["attempt"]["worker"]
+    left = {task["_id"] for task in await found(database, **{"attempt.worker": worker})}
+    return all((task["_id"] in left) is is_strange(task) for task in held)
+
+
+async def has_submitted(database: Database, count: int) -> bool:
+    """Tell whether the next release has got *count* tasks of its own."""
+    return len(await found(database, v=NEXT_VERSION)) == count
+
+
 async def are_ended(database: Database, *, strange: bool) -> bool:
     """Tell whether the tasks that this release can read, or really all, are completed."""
     unfinished = await found(database, status={"$ne": "completed"})
@@ -112,22 +125,25 @@ class TestSideBySide:
         seen: Counter[tuple[str, int]] = Counter()
         with ExitStack() as newer:
             first = newer.enter_context(
-                next_release(settings, tmp_path / "first.txt", tasks=TASKS_OF_EACH, holds=True)
+                next_release(settings, tmp_path / "first.txt", tasks=NEXT_TASKS, holds=True)
             )
             await until(lambda: is_holding(database), timeout_s=PATIENCE_S)
             held = await holding(database)
             async with opened(settings, scripted(), workers=True, dead_after_s=DEAD_AFTER_S) as client:
                 client.services.store.unreadable_pause = timedelta(seconds=0.5)
                 looking = asyncio.create_task(look(client, database, seen))
-                await submit(client, TASKS_OF_EACH)
+                await submit(client, TASKS)
+                await until(lambda: has_submitted(database, NEXT_TASKS), timeout_s=PATIENCE_S)
                 os.kill(first, signal.SIGKILL)
-                await until(lambda: are_ended(database, strange=False), timeout_s=PATIENCE_S)
+                await until(lambda: are_left(database, held), timeout_s=PATIENCE_S)
                 for task in held:
                     reply = await client.ask("GET", f"/api/v1/tasks/{task['_id']}")
                     expected = (503, "task_unreadable") if is_strange(task) else (200, None)
                     assert (reply.status, reply.json.get("code")) == expected
-                newer.enter_context(next_release(settings, tmp_path / "second.txt", tasks=16, holds=False))
-                await submit(client, 80)
+                newer.enter_context(
+                    next_release(settings, tmp_path / "second.txt", tasks=LATER_NEXT_TASKS, holds=False)
+                )
+                await submit(client, LATER_TASKS)
                 await until(lambda: are_ended(database, strange=False), timeout_s=PATIENCE_S)
                 looking.cancel()
                 assert isinstance(
@@ -135,10 +151,11 @@ class TestSideBySide:
                 )
                 assert client.system.workers is not None
                 assert client.system.workers.pool.healthy
+            await until(lambda: has_submitted(database, NEXT_TASKS + LATER_NEXT_TASKS), timeout_s=PATIENCE_S)
             await until(lambda: are_ended(database, strange=True), timeout_s=PATIENCE_S)
         assert {status for what, status in seen if what != "poll"} == {200}
         tasks = {task["_id"]: task for task in await found(database)}
-        assert Counter(task["v"] for task in tasks.values()) == {SCHEMA_VERSION: 240, NEXT_VERSION: 176}
+        assert sum(task["v"] == SCHEMA_VERSION for task in tasks.values()) == TASKS + LATER_TASKS
         newest = [task for task in tasks.values() if task["v"] == NEXT_VERSION]
         assert [task for task in newest if task["outlet"] != {"marks": ["submitted"]}] == []
         for task in held:
