@@ -31,6 +31,7 @@ the answers are in English.
 """
 
 _SCHEME = "api_key"
+EXAMPLE_ID = str(example_of(ErrorShape)["request_id"])
 _TITLES = {kind.status: kind for kind in reversed(tuple(PROBLEMS.values()))}
 
 
@@ -171,5 +172,5 @@ def _error(status: int) -> dict[str, Any]:
         message=kind.message.zh,
         retryable=kind.retryable,
     )
-    content = {"schema": ref(ErrorShape), "example": report.body(example_of(ErrorShape)["request_id"])}
+    content = {"schema": ref(ErrorShape), "example": report.body(EXAMPLE_ID)}
     return {"description": description, "content": {"application/json": content}}

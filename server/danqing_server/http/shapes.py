@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from types import UnionType
 from typing import Annotated, Any, NotRequired, TypeVar, Union, get_args, get_origin, get_type_hints, is_typeddict
 
@@ -19,6 +20,9 @@ __all__ = ["Moment", "Said", "closed", "example_of", "extended", "members_of", "
 
 
 T = TypeVar("T", bound=type)
+
+Schema = dict[str, object]
+"""A schema, or an example: JSON."""
 
 _ADDITIONAL = "__danqing_additional__"
 
@@ -62,14 +66,15 @@ _SCALARS: Mapping[object, Mapping[str, object]] = {
 }
 
 
-def members_of(shape: type) -> dict[str, Any]:
+@cache
+def members_of(shape: type) -> Mapping[str, object]:
     """Return the members of a shape by name, each with its type as it was declared."""
     return get_type_hints(shape, include_extras=True)
 
 
-def schemas_of(*shapes: type) -> dict[str, dict[str, Any]]:
+def schemas_of(*shapes: type) -> dict[str, Schema]:
     """Return the schemas of *shapes* and of all that stand in them, by the name each has in the document."""
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, Schema] = {}
     for shape in shapes:
         if _name(shape) not in found:
             found[_name(shape)] = _object(shape)
@@ -77,12 +82,12 @@ def schemas_of(*shapes: type) -> dict[str, dict[str, Any]]:
     return found
 
 
-def ref(shape: type) -> dict[str, str]:
+def ref(shape: type) -> Schema:
     """Return the reference to a shape's schema."""
     return {"$ref": f"#/components/schemas/{_name(shape)}"}
 
 
-def example_of(shape: type) -> dict[str, Any]:
+def example_of(shape: type) -> Schema:
     """Return an example of a shape; a member that is not always there is in it when it has an example of its own.
 
     Raises:
@@ -95,9 +100,9 @@ def _name(shape: type) -> str:
     return shape.__name__.removesuffix("Shape")
 
 
-def _object(shape: type) -> dict[str, Any]:
+def _object(shape: type) -> Schema:
     members = members_of(shape)
-    schema: dict[str, Any] = {"type": "object", "properties": {n: _schema(hint) for n, hint in members.items()}}
+    schema: Schema = {"type": "object", "properties": {n: _schema(hint) for n, hint in members.items()}}
     required = [name for name, hint in members.items() if get_origin(hint) is not NotRequired]
     if required:
         schema["required"] = required
@@ -108,7 +113,7 @@ def _object(shape: type) -> dict[str, Any]:
     return schema
 
 
-def _schema(hint: Any) -> dict[str, Any]:
+def _schema(hint: object) -> Schema:
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is NotRequired:
         return _schema(arguments[0])
@@ -124,36 +129,36 @@ def _schema(hint: Any) -> dict[str, Any]:
         return {"type": "array", "items": _schema(arguments[0])}
     if origin is not None:
         return {"type": "object", "additionalProperties": _schema(arguments[1]) or True}
-    if is_typeddict(hint):
+    if isinstance(hint, type) and is_typeddict(hint):
         return ref(hint)
-    if issubclass(hint, StrEnum):
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
         return {"type": "string", "enum": [word.value for word in hint]}
     return dict(_SCALARS[hint])
 
 
-def _noted(schema: dict[str, Any], note: Said) -> dict[str, Any]:
-    told: dict[str, Any] = {"description": note.description} if note.description else {}
+def _noted(schema: Schema, note: Said) -> Schema:
+    told: Schema = {"description": note.description} if note.description else {}
     if note.examples and "$ref" not in schema:
         told["example"] = note.examples[0]
     return {**_alone(schema), **told, **note.keywords} if told or note.keywords else schema
 
 
-def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
+def _nullable(schema: Schema) -> Schema:
     return {**_alone(schema), "nullable": True}
 
 
-def _alone(schema: dict[str, Any]) -> dict[str, Any]:
+def _alone(schema: Schema) -> Schema:
     """Return *schema* with room for more: a reference takes no sibling in OpenAPI 3.0."""
     return {"allOf": [schema]} if "$ref" in schema else schema
 
 
-def _is_exemplary(hint: Any) -> bool:
+def _is_exemplary(hint: object) -> bool:
     if get_origin(hint) is not NotRequired:
         return True
     return any(note.examples for note in _notes(get_args(hint)[0])[1])
 
 
-def _example(hint: Any) -> Any:
+def _example(hint: object) -> object:
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is NotRequired:
         return _example(arguments[0])
@@ -165,12 +170,12 @@ def _example(hint: Any) -> Any:
         return _example(_without_none(arguments))
     if origin is list:
         return [_example(arguments[0])]
-    if is_typeddict(hint):
+    if isinstance(hint, type) and is_typeddict(hint):
         return example_of(hint)
     raise LookupError(f"{hint} has no example")
 
 
-def _notes(hint: Any) -> tuple[Any, tuple[Said, ...]]:
+def _notes(hint: object) -> tuple[object, tuple[Said, ...]]:
     """Return a type and what is said of it, the innermost first."""
     if get_origin(hint) is not Annotated:
         return hint, ()
@@ -178,13 +183,13 @@ def _notes(hint: Any) -> tuple[Any, tuple[Said, ...]]:
     return inner, tuple(note for note in notes if isinstance(note, Said))
 
 
-def _without_none(arguments: tuple[Any, ...]) -> Any:
+def _without_none(arguments: tuple[object, ...]) -> object:
     [only] = [each for each in arguments if each is not type(None)]
     return only
 
 
-def _shapes_in(hint: Any) -> Iterator[type]:
-    if is_typeddict(hint):
+def _shapes_in(hint: object) -> Iterator[type]:
+    if isinstance(hint, type) and is_typeddict(hint):
         yield hint
     for argument in get_args(hint):
         yield from _shapes_in(argument)
