@@ -176,9 +176,7 @@ async def open_process(
         listening = partial(listen, database, time)
         services = await _services(settings, registry, clock, database, queue, Gates(redis, queue), assets)
         await listening()
-        outlet = services.control.register.outlet
-        await outlet.open()
-        stack.push_async_callback(outlet.drain)
+        stack.push_async_callback(services.control.register.outlet.drain)
         await registry.start()
         stack.push_async_callback(registry.stop)
         workers = None
@@ -202,7 +200,8 @@ async def _services(
 ) -> Services:
     store, users = TaskStore(database), UserStore(database)
     keys = KeyStore(database, clock, settings.idempotency_kept_s)
-    await _prepare_database(settings, store, users, keys)
+    untold = Untold(database)
+    await _prepare_database(settings, store, users, keys, *([untold] if registry.has_listeners else []))
     forecast = Forecast(queue, gates, clock)
     limits = QueueLimits(queue, forecast, settings.max_queued, settings.max_queued_per_user)
     checker = Checker(
@@ -213,7 +212,7 @@ async def _services(
         settings.max_picture_pixels,
     )
     recent = RecentTasks(clock.monotonic_s)
-    register = Register(store, keys, queue, assets, Outlet(registry, Untold(database), clock))
+    register = Register(store, keys, queue, assets, Outlet(registry, untold, clock))
     intake = Intake(store, queue, register, clock, limits)
     checks: dict[str, HealthCheck] = {"mongodb": store.ping, "redis": queue.ping, "storage": assets.ping}
     return Services(
@@ -287,7 +286,7 @@ async def _look_for_redis(queue: Queue, settings: Settings) -> None:
         log.warning("waiting_for_redis", address=place_of(settings.redis_url or ""), reason=str(error))
 
 
-async def _prepare_database(settings: Settings, *stores: TaskStore | UserStore | KeyStore) -> None:
+async def _prepare_database(settings: Settings, *stores: TaskStore | UserStore | KeyStore | Untold) -> None:
     """Create the indexes, waiting for a MongoDB that is not there yet."""
     address = place_of(settings.mongo_url or "")
     pause_s = FIRST_PAUSE_S

@@ -23,7 +23,7 @@ from danqing_server.desk.intake import Intake
 from danqing_server.errors import NotFound, QueueUnavailable
 from danqing_server.life.moves import Deleted
 from danqing_server.life.register import Register
-from danqing_server.models import Status
+from danqing_server.models import Status, TaskError
 from danqing_server.queue.entries import Entry, Pushed
 from danqing_server.queue.lanes import Queue
 from danqing_server.settings.server import Settings
@@ -248,6 +248,28 @@ class TestDeath:
 
             await until(heard_both_starts, timeout_s=30, what="the start that nobody lived to tell")
             assert len({event.id for event in heir.heard}) == len(heir.heard)
+
+    async def test_what_waited_when_its_process_stopped_another_tells(self, settings: Settings) -> None:
+        """R2: a user's cancellation and retry, too."""
+        async with running_system(settings, [Deaf()], workers=False) as system:
+            control, caller = system.services.control, Caller.local()
+            task = await system.submit(delay_s=600)
+            await control.cancel(task.id, caller)
+            await control.retry(task.id, caller)
+        ears = Ears()
+        async with running_system(settings, [ears], workers=False) as system:
+            await hears(system, ears, task.id, "retrying")
+            assert ears.kinds(task.id) == ["created", "cancelled", "retrying"]
+
+    async def test_the_end_of_a_task_that_nobody_can_read_is_told(self, settings: Settings) -> None:
+        """R4, R2: all that is known of it is its document."""
+        ears = Ears()
+        async with running_system(settings, [ears], workers=False) as system:
+            task, register = await system.submit(delay_s=600), register_of(system)
+            error = TaskError(code="unreadable", message="m")
+            assert await register.end_unreadable(task.id, system.services.clock.now(), error)
+            [failed] = await hears(system, ears, task.id, "failed")
+            assert (failed.error_code, failed.user_id) == ("unreadable", task.user_id)
 
     async def test_a_deletion_that_was_cut_is_carried_through(self, settings: Settings) -> None:
         """R2: noted and no more; another removes the task and its pictures, and tells all there was to tell."""

@@ -83,6 +83,23 @@ class TestListener:
         await listener.stop(within_s=5)
         assert (heard, listener.dropped) == (["t3", "t4"], 3)
 
+    async def test_who_tells_learns_what_was_heard(self) -> None:
+        """R2: what a plugin refuses counts as heard, what it had no room for does not."""
+        learnt: list[tuple[str, bool]] = []
+        released = asyncio.Event()
+
+        async def hear(told: TaskEvent) -> None:
+            await released.wait()
+            raise RuntimeError("no")
+
+        listener = Listener("p", listening(hear), most_waiting=2)
+        for number in range(4):
+            listener.tell(event(number), lambda heard, number=number: learnt.append((f"t{number}", heard)))
+        assert (learnt, listener.room) == ([("t0", False), ("t1", False)], 0)
+        released.set()
+        await listener.stop(within_s=5)
+        assert (learnt[2:], listener.room) == ([("t2", True), ("t3", True)], 2)
+
     async def test_stopping_waits_for_nobody_who_disobeys(self) -> None:
         """R3: a plugin that swallows its cancellation is left behind."""
         heard, stubborn = asyncio.Event(), asyncio.Event()

@@ -23,7 +23,8 @@ from danqing_server.errors import Conflict
 from danqing_server.ids import new_token
 from danqing_server.life.billing import announced_call, under_way
 from danqing_server.models import WAITING, CallOutcome, Output, Status, Task, TaskError
-from danqing_server.store.changes import NO_MARKS, Change, Marks, by_field, mark_path
+from danqing_server.store.changes import NO_MARKS, Change, Marks, by_field
+from danqing_server.store.paths import ATTEMPT_ID, has_calls, of_call, of_mark, of_output
 
 __all__ = [
     "Cancelled",
@@ -52,7 +53,6 @@ NO_SUCH_MOVE = Message(
 )
 
 _ATTEMPTS_OWN = ("attempt", "reserved")
-_COUNT_OF_CALLS = {"$size": {"$objectToArray": {"$ifNull": ["$calls", {}]}}}
 _TOLD_AS = {Status.COMPLETED: TaskEventKind.COMPLETED, Status.FAILED: TaskEventKind.FAILED}
 
 
@@ -151,7 +151,7 @@ class Transition(Move):
         task = self.task
         seen: dict[str, Any] = {"status": task.status.value, **(expected or {})}
         if task.attempt is not None:
-            seen["attempt.id"] = task.attempt.id
+            seen[ATTEMPT_ID] = task.attempt.id
         else:
             seen["transition_id"] = task.transition_id
         return Change(
@@ -262,16 +262,16 @@ class Cancelled(Transition):
         task = self.task
         ending: dict[str, Any] = {"completed_at": self.at, "error": value_of(self.error)}
         unsets: tuple[str, ...] = ("waiting", "run_at", *self._untold)
-        expected: dict[str, Any] = {"$expr": {"$eq": [_COUNT_OF_CALLS, len(task.calls)]}}
+        expected = dict(has_calls(len(task.calls)))
         calls = under_way(task)
         if task.attempt is None:
-            ending |= {f"calls.{call.id}.outcome": CallOutcome.UNKNOWN.value for call in calls}
+            ending |= {f"{of_call(call.id)}.outcome": CallOutcome.UNKNOWN.value for call in calls}
         elif calls:
             ending["late_attempt"] = task.attempt.id
             announced = announced_call(task)
             if announced is not None:
-                ending[f"calls.{announced.id}"] = value_of(announced)
-                expected[f"calls.{announced.id}"] = {"$exists": False}
+                ending[of_call(announced.id)] = value_of(announced)
+                expected[of_call(announced.id)] = {"$exists": False}
         else:
             unsets = (*unsets, "attempt")
         return self._change(marks, ending, unsets, expected=expected)
@@ -291,7 +291,7 @@ class Voided(Cancelled):
 
     @property
     def _untold(self) -> tuple[str, ...]:
-        return (mark_path(self.task.transition_id),)  # nor that it was created
+        return (of_mark(self.task.transition_id),)  # nor that it was created
 
 
 @attrs.frozen(kw_only=True)
@@ -328,7 +328,7 @@ class Retried(Transition):
         """Return the compare-and-set."""
         task = self.task
         anew = {"waiting": _waiting_key(task), "failures": 0, "leases_lost": 0, "progress": 0.0}
-        dropped = [f"outputs.{key}" for key in task.outputs if key not in self.at_hand]
+        dropped = [of_output(key) for key in task.outputs if key not in self.at_hand]
         gone = ("error", "completed_at", "started_at", "deadline_at", "run_at", "late_attempt", *dropped)
         return self._change(marks, {**self._pictures(), **anew, "retried_at": self.at}, gone)
 
@@ -337,9 +337,9 @@ class Retried(Transition):
         sets: dict[str, Any] = {}
         for key, output in self.at_hand.items():
             if key not in self.task.outputs:
-                sets[f"outputs.{key}"] = value_of(output)
+                sets[of_output(key)] = value_of(output)
             elif output is not self.task.outputs[key]:
-                sets |= by_field(f"outputs.{key}", output)
+                sets |= by_field(of_output(key), output)
         return sets
 
 

@@ -70,11 +70,6 @@ class Outlet:
         """Whether anybody listens."""
         return self.registry.has_listeners
 
-    async def open(self) -> None:
-        """Prepare to find what is untold, where somebody listens. Raises StoreUnavailable."""
-        if self.is_heard:
-            await self.untold.ensure_indexes()
-
     def marks(self, move: Move) -> Marks:
         """Return what the write that makes *move* must set, so that it is told whatever happens."""
         if not self.registry.has_listeners or move.kind is None:
@@ -121,7 +116,6 @@ class Outlet:
 
     def tell_again(self, event: TaskEvent) -> None:
         """Tell what `find_owed` found, to those who did not hear it here before."""
-        log.info("event_told_again", task_id=event.task_id, kind=event.kind.value)
         missed = self._missed.pop(event.id, None)
         self._tell(event, self.registry.listeners if missed is None else missed & set(self.registry.listeners))
 

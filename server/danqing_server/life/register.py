@@ -105,7 +105,10 @@ class Register:
         """Tell what was left untold. One process of all does so at a time, one whose listeners have room."""
         if not self.outlet.has_room or not await self.queue.claim_sweep(self.outlet.name, RETELL_LEASE_S, "teller"):
             return
-        for event in await self.outlet.find_owed():
+        owed = await self.outlet.find_owed()
+        if owed:
+            log.info("events_told_again", count=len(owed))
+        for event in owed:
             if event.kind is TaskEventKind.DELETED:
                 await self._remove(event.task_id)
             self.outlet.tell_again(event)

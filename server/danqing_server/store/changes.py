@@ -13,10 +13,11 @@ from pymongo import UpdateOne
 from danqing_server.codec import value_of
 from danqing_server.errors import StoreUnavailable
 from danqing_server.models import CallRecord, Output, Task
+from danqing_server.store.paths import ATTEMPT_ID, of_mark
 from danqing_server.store.reading import attempt_id_of
 from danqing_server.store.refusals import ENCODING_ERRORS
 
-__all__ = ["NO_MARKS", "Change", "Legacy", "Marks", "by_field", "encodable", "mark", "mark_path", "marks_as_sets"]
+__all__ = ["NO_MARKS", "Change", "Legacy", "Marks", "by_field", "encodable", "mark", "marks_as_sets"]
 
 Marks = Mapping[str, Mapping[str, Any]]
 """What is still to be told of changes of a task, by their transition ids: `kind`, `at`, and `error_code` if any."""
@@ -77,7 +78,7 @@ class Change:
             return False
         if self.transition_id is not None:
             return bool(found.get("transition_id") == self.transition_id)
-        held = attempt_id_of(found) == self.expected.get("attempt.id")
+        held = attempt_id_of(found) == self.expected.get(ATTEMPT_ID)
         return bool(held and found["status"] == self.expected.get("status"))
 
 
@@ -103,11 +104,6 @@ class Legacy:
         return {**of_task, "updated_at": self.at, "untold": dict(self.marks)}
 
 
-def mark_path(transition_id: str) -> str:
-    """Return the path of the mark that a change is still to be told."""
-    return f"untold.{transition_id}"
-
-
 def mark(kind: str, at: datetime, error_code: str | None = None) -> Mapping[str, Any]:
     """Return what is to be told of one change."""
     told = {"kind": str(kind), "at": at}
@@ -116,7 +112,7 @@ def mark(kind: str, at: datetime, error_code: str | None = None) -> Mapping[str,
 
 def marks_as_sets(marks: Marks) -> dict[str, Any]:
     """Return *marks* as an update sets them."""
-    return {mark_path(transition_id): mark for transition_id, mark in marks.items()}
+    return {of_mark(transition_id): mark for transition_id, mark in marks.items()}
 
 
 def encodable(value: Any) -> bool:

@@ -22,9 +22,10 @@ from danqing_server.errors import AttemptLost, InvalidSubmission, StoreUnavailab
 from danqing_server.loops.batching import GATHER_S, Batcher
 from danqing_server.loops.steps import step
 from danqing_server.models import FINISHED, WAITING, Attempt, CallOutcome, CallRecord, Status, Task, TaskError
-from danqing_server.store.changes import NO_MARKS, Change, Marks, mark_path, marks_as_sets
+from danqing_server.store.changes import NO_MARKS, Change, Marks, marks_as_sets
 from danqing_server.store.client import Database, translated
 from danqing_server.store.newborn import Newborn, started, untouched
+from danqing_server.store.paths import of_mark
 from danqing_server.store.reach import Reach
 from danqing_server.store.reading import attempt_id_of, readable, task_of, versioned
 from danqing_server.store.refusals import ENCODING_ERRORS, write_error
@@ -179,7 +180,7 @@ class TaskStore:
             created_at = document.get("created_at")
             since = created_at if isinstance(created_at, datetime) else attempt.started_at
             waiting = {"waiting": to_ms(since), "run_at": due, "status": Status.PENDING.value}
-            gone = {"attempt": "", mark_path(attempt.id): ""}
+            gone = {"attempt": "", of_mark(attempt.id): ""}
             update = {"$set": waiting, "$unset": gone, "$inc": {"attempts": -1}}
             with translated():
                 await self._tasks.update_one({"_id": document["_id"], "attempt.id": attempt.id}, update)

@@ -17,9 +17,10 @@ import attrs
 from pymongo import ASCENDING, IndexModel, UpdateOne
 
 from danqing_plugins import TaskEvent, TaskEventKind
-from danqing_server.store.changes import Marks, mark_path
+from danqing_server.store.changes import Marks
 from danqing_server.store.client import Database, translated
 from danqing_server.store.keys import DELETED
+from danqing_server.store.paths import of_mark
 from danqing_server.store.tasks import COLLECTION
 
 __all__ = ["Untold", "event_id"]
@@ -57,7 +58,7 @@ class Untold:
     async def clear(self, told: Mapping[str, Collection[str]]) -> None:
         """Take marks away: transition ids by the id of their task, which may have been deleted since."""
         updates = [
-            UpdateOne({"_id": task_id}, {"$unset": {mark_path(transition_id): "" for transition_id in transitions}})
+            UpdateOne({"_id": task_id}, {"$unset": {of_mark(transition_id): "" for transition_id in transitions}})
             for task_id, transitions in told.items()
         ]
         with translated():

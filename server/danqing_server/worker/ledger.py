@@ -16,6 +16,7 @@ from danqing_server.life.billing import billed_of
 from danqing_server.loops.steps import step
 from danqing_server.models import Billed, CallOutcome, CallRecord, Output, OutputState, Task
 from danqing_server.store.changes import by_field
+from danqing_server.store.paths import as_late, of_call, of_output
 from danqing_server.store.tasks import TaskStore
 from danqing_server.worker.insisting import Insisting
 
@@ -88,12 +89,12 @@ class Ledger:
         if record.id in self._in_doubt and record.outcome is CallOutcome.DELIVERED:
             record = record.changed(outcome=CallOutcome.UNKNOWN)
         self._noted["calls"] = {**self._noted.get("calls", self._task.calls), record.id: record}
-        self._unsaved[f"calls.{record.id}"] = record
+        self._unsaved[of_call(record.id)] = record
 
     def note_output(self, output: Output) -> None:
         """Remember a picture as it now stands."""
         self._noted["outputs"] = {**self._noted.get("outputs", self._task.outputs), str(output.index): output}
-        self._unsaved[f"outputs.{output.index}"] = output
+        self._unsaved[of_output(output.index)] = output
 
     def note(self, **fields: Any) -> None:
         """Remember other fields of the task; None removes one."""
@@ -128,7 +129,7 @@ class Ledger:
                     raise
             else:
                 return
-        await self._write_late(_as_late(sets), [path for path in map(_late_path, unsets) if path])
+        await self._write_late(_as_late(sets), [path for path in map(as_late, unsets) if path])
 
     async def _write_late(self, sets: Mapping[str, Any], unsets: Sequence[str]) -> None:
         if sets or unsets:
@@ -161,7 +162,7 @@ class Ledger:
         """
         lost = self.task.outputs[str(index)]
         self._noted["outputs"] = {key: output for key, output in self.task.outputs.items() if output is not lost}
-        self._unsaved[f"outputs.{index}"] = DROPPED
+        self._unsaved[of_output(index)] = DROPPED
         for call in _that_may_have_brought(index, self.task.calls.values()):
             if call.resumable:
                 self.note_call(call.changed(outcome=CallOutcome.OPEN, ended_at=None))
@@ -248,11 +249,4 @@ def _is_found(path: str, found: Task) -> bool:
 
 def _as_late(sets: Mapping[str, Any]) -> dict[str, Any]:
     """Return what may still be written of a cancelled task: what became of its calls, and pictures, set apart."""
-    return {late: value for path, value in sets.items() if (late := _late_path(path)) is not None}
-
-
-def _late_path(path: str) -> str | None:
-    field, _, rest = path.partition(".")
-    if field == "calls":
-        return path
-    return f"late.{rest}" if field == "outputs" else None
+    return {late: value for path, value in sets.items() if (late := as_late(path)) is not None}

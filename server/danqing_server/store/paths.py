@@ -1,0 +1,39 @@
+"""Where in a task's document something stands, as MongoDB's updates and filters name it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["ATTEMPT_ID", "as_late", "has_calls", "of_call", "of_mark", "of_output"]
+
+ATTEMPT_ID = "attempt.id"
+_COUNT_OF_CALLS = {"$size": {"$objectToArray": {"$ifNull": ["$calls", {}]}}}
+
+
+def of_call(call_id: str) -> str:
+    """Return the path of a call."""
+    return f"calls.{call_id}"
+
+
+def of_output(index: int | str) -> str:
+    """Return the path of a picture."""
+    return f"outputs.{index}"
+
+
+def of_mark(transition_id: str) -> str:
+    """Return the path of the mark that a change is still to be told."""
+    return f"untold.{transition_id}"
+
+
+def as_late(path: str) -> str | None:
+    """Return where that which an attempt writes to *path* goes once its task is cancelled; None: nowhere."""
+    field, _, rest = path.partition(".")
+    if field == "calls":
+        return path
+    return f"late.{rest}" if field == "outputs" else None
+
+
+def has_calls(count: int) -> Mapping[str, Any]:
+    """Return what finds a task with that many calls."""
+    return {"$expr": {"$eq": [_COUNT_OF_CALLS, count]}}
