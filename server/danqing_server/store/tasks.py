@@ -226,7 +226,7 @@ class TaskStore:
         expected = {
             "_id": task_id,
             f"{call}.outcome": CallOutcome.UNKNOWN.value,
-            f"{call}.late_outcome": {"$exists": False},
+            f"{call}.late_outcome": None,  # or absent: a call written over field by field holds a null
         }
         sets = {f"{call}.late_outcome": answered.outcome.value, f"{call}.request_id": answered.request_id}
         with translated():
