@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterable
 from datetime import datetime
@@ -9,11 +10,13 @@ from typing import Any
 
 import attrs
 
+from danqing_plugins import Job, Run
 from danqing_server.clock import Clock
 from danqing_server.errors import StoreUnavailable
 from danqing_server.life.telling import entry_of
 from danqing_server.models import Attempt, Status, Task
-from danqing_server.store.changes import Change
+from danqing_server.queue.gates import Report
+from danqing_server.store.changes import NO_MARKS, Change, Marks
 from danqing_server.store.tasks import TaskStore
 from danqing_server.worker.lane import TROUBLE_AFTER_S, Lane
 from tests.support.providers import ScriptedProvider
@@ -28,13 +31,15 @@ class Refusing(TaskStore):
     starts_nothing: bool = False
     ends_nothing: bool = False
 
-    async def start(self, ids: Iterable[str], attempt: Attempt, deadline_at: datetime) -> list[Task]:
+    async def start(
+        self, ids: Iterable[str], attempt: Attempt, deadline_at: datetime, marks: Marks = NO_MARKS
+    ) -> list[Task]:
         chosen = list(ids)
         if self.starts_nothing:
             raise StoreUnavailable("away")
         if self.unstartable & set(chosen):
             raise StoreUnavailable("refused", permanent=True)
-        return await super().start(chosen, attempt, deadline_at)
+        return await super().start(chosen, attempt, deadline_at, marks)
 
     async def apply(self, change: Change) -> bool:
         if self.ends_nothing and change.transition_id is not None:
@@ -57,7 +62,8 @@ class Bench:
         lane, store = system.workers.pool.lanes["scripted"], Refusing(system.services.store.database)
         bench = cls(lane, store)
         clock = Clock(monotonic_s=lambda: time.monotonic() + bench.ahead_s)
-        lane.tools = attrs.evolve(lane.tools, store=store, clock=clock)
+        register = attrs.evolve(lane.tools.register, store=store)
+        lane.tools = attrs.evolve(lane.tools, store=store, register=register, clock=clock)
         return bench
 
     def has_trouble(self, words: str) -> bool:
@@ -86,6 +92,36 @@ class TestStart:
             await queue.push(entry)  # as the sweep does
             assert await apart()
             assert bench.lane.trouble is None
+
+
+class TestProbe:
+    async def test_an_answered_call_opens_the_lane_before_its_pictures_are_here(
+        self, make_settings: MakeSettings
+    ) -> None:
+        """One whose worker dies over a slow link must not have kept the lane shut for half a minute more."""
+        answered = asyncio.Event()
+
+        async def fetch_for_long(_job: Job, run: Run) -> None:
+            async with run.call(run.missing, "fingerprint"):
+                pass
+            await answered.wait()
+            await run.omit(run.missing)
+
+        async with running_system(make_settings(), [ScriptedProvider(fetch_for_long)]) as system:
+            gates = system.services.gates
+            for _ in range(10):
+                await gates.report("scripted", Report.FAILURE, "provider_unavailable")
+            assert (await gates.look("scripted")).state == "open"
+            task = await system.submit()
+
+            async def closed() -> bool:
+                return (await gates.look("scripted")).state == "closed"
+
+            try:
+                await until(closed)
+            finally:
+                answered.set()
+            await system.finished(task.id)
 
 
 class TestHealth:
