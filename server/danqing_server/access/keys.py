@@ -10,7 +10,7 @@ import attrs
 
 from danqing_server.access.caller import Caller
 from danqing_server.errors import Unauthenticated, UnknownKey
-from danqing_server.settings.server import ApiKey
+from danqing_server.settings.values import ApiKey
 
 __all__ = ["KeyRing"]
 

@@ -6,9 +6,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
@@ -18,53 +16,15 @@ import attrs
 from dotenv import dotenv_values
 
 from danqing_server.errors import SettingsError
+from danqing_server.settings.values import ApiKey, amounts, api_keys_of, hosts
 from danqing_server.settings.variables import Variable, duration, names, one_of, setting, text, url, whole
 
-__all__ = ["LOOPBACK_HOSTS", "ApiKey", "Settings", "read_environment", "variables"]
+__all__ = ["LOOPBACK_HOSTS", "Settings", "read_environment", "variables"]
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 SHORTEST_CALL_TIMEOUT_S = 120.0
 NO_LIMITS: Mapping[str, int] = MappingProxyType({})
 DEFAULT_DATA_DIR = Path("data")
-
-
-@attrs.frozen(kw_only=True)
-class ApiKey:
-    """One client's key; `owner` is the name its tasks and users are kept under."""
-
-    owner: str
-    secret: str = attrs.field(repr=False)
-
-
-def _amounts(raw: str) -> Mapping[str, int]:
-    """Amounts of money by name, in millionths."""
-    found = {}
-    for part in names(raw):
-        name, _, amount = part.partition(":")
-        if not name or not re.fullmatch(r"\d{1,9}(\.\d{1,6})?", amount):
-            raise ValueError
-        found[name] = int(Decimal(amount) * 1_000_000)
-    return MappingProxyType(found)
-
-
-def _api_keys(raw: str) -> tuple[ApiKey, ...]:
-    keys = []
-    for part in names(raw):
-        owner, _, secret = part.partition(":")
-        if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", owner) or len(secret) < 16:
-            raise ValueError
-        keys.append(ApiKey(owner=owner, secret=secret))
-    if len({key.secret for key in keys}) != len(keys):
-        raise ValueError
-    return tuple(keys)
-
-
-def _hosts(raw: str) -> tuple[str, ...]:
-    """Names of hosts, lower case: no ports, for a browser's page is judged by its name."""
-    found = tuple(part.lower().strip("[]") for part in names(raw))
-    if not all(re.fullmatch(r"\*|\.?[a-z0-9](?:[a-z0-9._-]*)|[0-9a-f:.]+", name) for name in found):
-        raise ValueError
-    return found
 
 
 @attrs.frozen(kw_only=True)
@@ -172,7 +132,7 @@ class Settings:
     api_keys: tuple[ApiKey, ...] = setting(
         "DANQING_API_KEYS",
         (),
-        _api_keys,
+        api_keys_of,
         shown="",
         allowed="`name:secret,name:secret`, secrets of at least 16 characters, each once",
         meaning="Clients' keys, sent as `Authorization: Bearer SECRET`. Unset: no authentication, loopback only.",
@@ -189,7 +149,7 @@ class Settings:
     allowed_hosts: tuple[str, ...] = setting(
         "DANQING_ALLOWED_HOSTS",
         (),
-        _hosts,
+        hosts,
         shown="",
         allowed="host names without ports (`images.example.com`, `.example.com`), or `*`",
         meaning="Names in `Host` answered beside loopback and `PUBLIC_BASE_URL`. Unset: none, with keys every one.",
@@ -227,7 +187,7 @@ class Settings:
     private_results: tuple[str, ...] = setting(
         "DANQING_PRIVATE_RESULTS",
         (),
-        _hosts,
+        hosts,
         shown="",
         allowed="host names without ports (`store.example.com`), or `*`",
         meaning="Hosts whose links to finished pictures may lead to private addresses, of public providers too.",
@@ -318,7 +278,7 @@ class Settings:
     daily_spend_limits_micro: Mapping[str, int] = setting(
         "DANQING_DAILY_SPEND_LIMITS",
         NO_LIMITS,
-        _amounts,
+        amounts,
         shown="",
         allowed="`provider:amount,provider:amount` in the provider's currency (`volcengine:100.00`)",
         meaning="A provider's lane closes until the next day (UTC) before its tasks cost more than this.",

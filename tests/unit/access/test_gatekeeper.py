@@ -5,7 +5,7 @@ import pytest
 from danqing_server.access.gatekeeper import MOST_ADDRESSES, TRIES, Gatekeeper
 from danqing_server.access.keys import KeyRing
 from danqing_server.errors import TooManyWrongKeys, Unauthenticated
-from danqing_server.settings.server import ApiKey
+from danqing_server.settings.values import ApiKey
 
 RIGHT = f"Bearer {'1' * 16}"
 HERE, THERE = "10.0.0.1", "10.0.0.2"

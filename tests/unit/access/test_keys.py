@@ -5,7 +5,7 @@ import pytest
 from danqing_server.access.caller import Caller
 from danqing_server.access.keys import KeyRing
 from danqing_server.errors import Unauthenticated
-from danqing_server.settings.server import ApiKey
+from danqing_server.settings.values import ApiKey
 
 RING = KeyRing.holding([ApiKey(owner="one", secret="1" * 16), ApiKey(owner="two", secret="2" * 16)])
 

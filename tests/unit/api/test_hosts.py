@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from danqing_server.http.hosts import Hosts
-from danqing_server.settings.server import ApiKey, Settings
+from danqing_server.settings.server import Settings
+from danqing_server.settings.values import ApiKey
 
 KEYS = (ApiKey(owner="one", secret="1" * 16),)
 LOOPBACK = ["localhost", "LOCALHOST:8080", "127.0.0.1", "127.8.9.10:1", "[::1]", "[::1]:8080"]

@@ -1,0 +1,53 @@
+"""How the text of a setting becomes what the server works with. Parsers raise ValueError."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from types import MappingProxyType
+
+import attrs
+
+from danqing_server.settings.variables import names
+
+__all__ = ["ApiKey", "amounts", "api_keys_of", "hosts"]
+
+
+@attrs.frozen(kw_only=True)
+class ApiKey:
+    """One client's key; `owner` is the name its tasks and users are kept under."""
+
+    owner: str
+    secret: str = attrs.field(repr=False)
+
+
+def amounts(raw: str) -> Mapping[str, int]:
+    """Amounts of money by name, in millionths."""
+    found = {}
+    for part in names(raw):
+        name, _, amount = part.partition(":")
+        if not name or not re.fullmatch(r"\d{1,9}(\.\d{1,6})?", amount):
+            raise ValueError
+        found[name] = int(Decimal(amount) * 1_000_000)
+    return MappingProxyType(found)
+
+
+def api_keys_of(raw: str) -> tuple[ApiKey, ...]:
+    keys = []
+    for part in names(raw):
+        owner, _, secret = part.partition(":")
+        if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", owner) or len(secret) < 16:
+            raise ValueError
+        keys.append(ApiKey(owner=owner, secret=secret))
+    if len({key.secret for key in keys}) != len(keys):
+        raise ValueError
+    return tuple(keys)
+
+
+def hosts(raw: str) -> tuple[str, ...]:
+    """Names of hosts, lower case: no ports, for a browser's page is judged by its name."""
+    found = tuple(part.lower().strip("[]") for part in names(raw))
+    if not all(re.fullmatch(r"\*|\.?[a-z0-9](?:[a-z0-9._-]*)|[0-9a-f:.]+", name) for name in found):
+        raise ValueError
+    return found
