@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from danqing_server.queue.connection import Connection
+from danqing_server.queue.connection import RedisConnection
 
 __all__ = ["pass_time"]
 
@@ -27,7 +27,7 @@ end
 """
 
 
-async def pass_time(connection: Connection, lane: str, seconds: float) -> None:
+async def pass_time(connection: RedisConnection, lane: str, seconds: float) -> None:
     """Let *seconds* pass for *lane*, less than none when Redis' clock is set back, by moving all that it stores.
 
     The lane goes by Redis' own clock, which no test can turn.

@@ -21,14 +21,14 @@ _PUSH = """
 -- ARGV: an entry for each, at most some thousand; answers how many were new, then how many tasks of each one's user
 -- wait. A known one that is due later than it may be, of itself or set aside by us (five minutes), is so since the
 -- clock was set back.
+local whole = '^(%S+) (%d+),(%d+) ([%d,]+:(%a):([^:]*):[^:]*:(.*))$'
 local tasks, ids, users, counts = {}, {}, {}, {} -- read and written together: a command costs more than its work
 for i = 1, #ARGV do
-  local id, entry, delay_ms, longest_ms = read(ARGV[i])
-  local p, owner, _, user = parts(entry)
+  local id, delay_ms, longest_ms, entry, p, owner, user = string.match(ARGV[i], whole) -- `read` and `parts` at once
   local who = owner .. ':' .. user
   ids[i] = id
-  tasks[i] = {entry = entry, p = p, owner = owner, user = user, who = who}
-  tasks[i].delay_ms, tasks[i].longest_ms = delay_ms, longest_ms
+  tasks[i] = {entry = entry, p = p, owner = owner, user = user, who = who, delay_ms = tonumber(delay_ms),
+    longest_ms = tonumber(longest_ms)}
   if not counts[who] then
     counts[who] = 0
     users[#users + 1] = who
@@ -124,20 +124,23 @@ for i = #due, 1, -1 do -- the first that was due is first in its line
   end
 end
 local tick = tonumber(redis.call('GET', B .. ':tick') or '0')
+local taken = {}
+local alone = {} -- priority → its owner, when there is no other: such a ring need not be turned
 local function next_turn() -- who is asked now stands at the end of its ring afterwards
   local order = {'h', 'n', 'l'}
   if tick % 10 == 9 then order = {'l', 'h', 'n'} elseif tick % 10 == 4 then order = {'n', 'h', 'l'} end
   for _, p in ipairs(order) do
     local owners = B .. ':owners:' .. p
-    local owner = redis.call('LMOVE', owners, owners, 'LEFT', 'RIGHT')
+    local owner = alone[p] or redis.call('LMOVE', owners, owners, 'LEFT', 'RIGHT')
     if owner then
+      if not alone[p] and #taken == 1 and redis.call('LLEN', owners) == 1 then alone[p] = owner end
       local users = B .. ':users:' .. p .. ':' .. owner
       return owners, users, redis.call('LMOVE', users, users, 'LEFT', 'RIGHT'), p, owner
     end
   end
 end
 local models, aside = held_models(), 0
-local taken, mine, moved, counts, wait = {}, {}, {}, {}, 0
+local mine, moved, counts, wait = {}, {}, {}, 0
 for _ = 1, 5000 do
   if #taken >= count or aside >= 500 then break end
   local owners, users, user, p, owner = next_turn()
@@ -166,7 +169,10 @@ for _ = 1, 5000 do
   end
   if redis.call('EXISTS', line) == 0 then
     redis.call('RPOP', users)
-    if redis.call('EXISTS', users) == 0 then redis.call('RPOP', owners) end
+    if redis.call('EXISTS', users) == 0 then
+      redis.call('RPOP', owners)
+      alone[p] = nil
+    end
   end
   if held_until then
     delay(id, string.sub(value, 2), owner, held_until)
@@ -177,7 +183,8 @@ for _ = 1, 5000 do
     moved[#moved + 1] = 'h' .. string.sub(value, 2)
     taken[#taken + 1] = id
     mine[id] = true
-    counts[owner .. ':' .. user] = (counts[owner .. ':' .. user] or 0) + 1
+    local who = owner .. ':' .. user
+    counts[who] = (counts[who] or 0) + 1
     tick = tick + 1
   end
 end
