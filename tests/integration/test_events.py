@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -100,9 +101,16 @@ async def hears(system: System, ears: Ears | Deaf, task_id: str, kind: str) -> l
 
 
 @contextmanager
-def mortal_listener(settings: Settings, dies_of: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a worker process that kills itself when its plugin hears of that kind of change."""
+def mortal_listener(
+    settings: Settings, dies_of: str, heard: Path | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a worker process that kills itself when its plugin hears of that kind of change.
+
+    What it heard before is written to the file *heard*.
+    """
     variables = {"DIES_OF": dies_of, "PATH": os.environ["PATH"]}
+    if heard is not None:
+        variables["HEARD"] = str(heard)
     command = [sys.executable, "-m", "tests.support.mortal_listener"]
     with subprocess.Popen(command, cwd=ROOT, env={**settings.environment, **variables}) as process:
         try:
@@ -228,6 +236,32 @@ class TestDeath:
             assert expected
             assert {event.id for event in await hears(door, ears, task.id, kind)} == expected
 
+    async def test_under_kills_no_change_is_missed(self, make_settings: MakeSettings, tmp_path: Path) -> None:
+        """R2: five processes die of what they hear; somebody heard of every start of every task, and of its end."""
+        settings, journal = make_settings(DANQING_CONCURRENCY="4"), tmp_path / "heard"
+        door_ears, heir = Ears(), Ears()
+        async with running_system(settings, [door_ears], workers=False) as door:
+            tasks = await asyncio.gather(*(door.submit() for _ in range(30)))
+            for kind in ("started", "completed", "started", "completed", "retrying"):
+                with mortal_listener(settings, kind, journal) as process:
+                    await asyncio.to_thread(process.wait, 30)
+            await until(lambda: len(door_ears.heard) >= 30)
+        async with running_system(settings, [heir], dead_after_s=1.0) as system:
+            done = [await system.finished(task.id, 60) for task in tasks]
+
+            async def heard_all() -> bool:
+                await register_of(system).tell_again()
+                told = set(journal.read_text().split("\n"))
+                told |= {f"{event.kind} {event.id}" for event in (*door_ears.heard, *heir.heard)}
+                return _counts(told) == expected
+
+            expected = {
+                **{("started", task.id): task.attempts for task in done},
+                **{("retrying", task.id): task.attempts - 1 for task in done if task.attempts > 1},
+                **{(kind, task.id): 1 for task in done for kind in ("created", task.status.value)},
+            }
+            await until(heard_all, timeout_s=60, what="every change")
+
     async def test_who_takes_over_tells_it(self, make_settings: MakeSettings) -> None:
         """R2: the task is back in line by another's hand, and those who listen hear why."""
         settings, ears = make_settings(), Ears()
@@ -289,6 +323,12 @@ class TestDeath:
             assert output.asset is not None
             with pytest.raises(NotFound):
                 await system.services.assets.read(output.asset.key)
+
+
+def _counts(told: set[str]) -> dict[tuple[str, str], int]:
+    """Return how many changes of each kind were told of each task."""
+    changes = [line.split() for line in told if line]
+    return dict(Counter((kind, id_.rpartition("/")[0]) for kind, id_ in changes))
 
 
 async def _is_told(system: System, task_id: str) -> bool:

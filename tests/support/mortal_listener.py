@@ -1,7 +1,7 @@
 """A worker process whose plugin dies of what it hears: `python -m tests.support.mortal_listener`.
 
-Its settings are variables, and `DIES_OF` is the kind of event at which it kills its process. It listens first, so
-that no mark of what it hears then is ever taken away.
+Its settings are variables. `DIES_OF` is the kind of event at which it kills its process, before the mark of what it
+hears is taken away; `HEARD` names a file that gets one line, `kind id`, for everything that it heard before.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from pathlib import Path
 
 import attrs
 
@@ -26,11 +27,15 @@ __all__: list[str] = []
 @attrs.define(eq=False)
 class _Mortal(ScriptedProvider):
     dies_of: str = ""
+    heard: Path | None = None
 
     @hookimpl
     def danqing_task_event(self, event: TaskEvent) -> None:
         if event.kind == self.dies_of:
             os.kill(os.getpid(), signal.SIGKILL)
+        if self.heard is not None:
+            with self.heard.open("a") as file:
+                file.write(f"{event.kind} {event.id}\n")
 
 
 async def _limited(job: Job, run: Run) -> None:
@@ -38,9 +43,10 @@ async def _limited(job: Job, run: Run) -> None:
 
 
 async def _work() -> None:
-    dies_of = os.environ["DIES_OF"]
+    dies_of, heard = os.environ["DIES_OF"], os.environ.get("HEARD")
     generation = _limited if dies_of == "retrying" else deliver_all
-    async with running_system(Settings.read(os.environ), [_Mortal(generation, dies_of=dies_of)]):
+    plugin = _Mortal(generation, dies_of=dies_of, heard=Path(heard) if heard else None)
+    async with running_system(Settings.read(os.environ), [plugin]):
         await asyncio.Event().wait()
 
 

@@ -25,7 +25,7 @@ from danqing_server.log import get_logger
 from danqing_server.models import Attempt, TaskError
 from danqing_server.registry import Registry
 from danqing_server.store.changes import NO_MARKS, Legacy, Marks, mark
-from danqing_server.store.untold import Untold
+from danqing_server.store.untold import Untold, transition_of
 
 __all__ = ["Outlet"]
 
@@ -151,13 +151,13 @@ class Outlet:
         self._missed[event_id] = names
 
     def _note_told(self, event: TaskEvent) -> None:
-        self._told.setdefault(event.task_id, set()).add(event.id.rpartition("/")[2])
+        self._told.setdefault(event.task_id, set()).add(transition_of(event))
         if self._clearing is None or self._clearing.done():
             self._clearing = asyncio.create_task(self._clear_all())
 
     def _is_known(self, event: TaskEvent) -> bool:
         told = self._told.get(event.task_id, ())
-        return event.id in self._in_hand or event.id.rpartition("/")[2] in told
+        return event.id in self._in_hand or transition_of(event) in told
 
     async def _clear_all(self) -> None:
         while self._told:

@@ -9,7 +9,7 @@ import attrs
 
 from danqing_plugins import TaskEventKind
 from danqing_server.assets.storage import Assets
-from danqing_server.errors import QueueUnavailable
+from danqing_server.errors import QueueUnavailable, ServiceUnavailable
 from danqing_server.life.moves import (
     Cancelled,
     Deleted,
@@ -109,9 +109,17 @@ class Register:
         if owed:
             log.info("events_told_again", count=len(owed))
         for event in owed:
-            if event.kind is TaskEventKind.DELETED:
-                await self._remove(event.task_id)
-            self.outlet.tell_again(event)
+            if event.kind is not TaskEventKind.DELETED or await self._is_removed(event.task_id):
+                self.outlet.tell_again(event)
+
+    async def _is_removed(self, task_id: str) -> bool:
+        """Carry a deletion through; one that cannot be now must not keep the others from being told."""
+        try:
+            await self._remove(task_id)
+        except ServiceUnavailable as error:
+            log.warning("deletion_not_ended", task_id=task_id, reason=str(error))
+            return False
+        return True
 
     async def _remove(self, task_id: str) -> None:
         await self.assets.delete_task(task_id)

@@ -23,7 +23,7 @@ from danqing_server.store.keys import DELETED
 from danqing_server.store.paths import of_mark
 from danqing_server.store.tasks import COLLECTION
 
-__all__ = ["Untold", "event_id"]
+__all__ = ["Untold", "event_id", "transition_of"]
 
 _IS_MARKED: Mapping[str, Any] = {"untold": {"$gt": {}}}
 """Any object but the empty one, which is what the last mark leaves behind."""
@@ -35,6 +35,11 @@ _KINDS = {kind.value: kind for kind in TaskEventKind}
 def event_id(task_id: str, transition_id: str) -> str:
     """Return the id of what is told of a change, the same whenever it is told."""
     return f"{task_id}/{transition_id}"
+
+
+def transition_of(event: TaskEvent) -> str:
+    """Return the id of the change that an event tells, which is unique only for its task."""
+    return event.id.rpartition("/")[2]
 
 
 @attrs.define(eq=False)
