@@ -41,6 +41,7 @@ from danqing_server.store.client import Database, connect
 from danqing_server.store.keys import KeyStore
 from danqing_server.store.leases import Lease, WorkerStore
 from danqing_server.store.spending import SpendStore
+from danqing_server.store.sweeping import SweepStore
 from danqing_server.store.tasks import TaskStore
 from danqing_server.store.time import LISTEN_EVERY_S, listen
 from danqing_server.store.untold import Untold
@@ -242,6 +243,7 @@ def _workers(
     settings, clock, gates = services.settings, services.clock, services.gates
     tools = Tools(
         store=services.store,
+        sweeps=SweepStore(database),
         queue=services.queue,
         gates=gates,
         guard=SpendGuard(SpendStore(database), gates, clock, settings.daily_spend_limits_micro),

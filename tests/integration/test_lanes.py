@@ -21,6 +21,7 @@ from danqing_server.queue.connection import connect
 from danqing_server.queue.entries import Entry, Rates
 from danqing_server.queue.gates import Gates, Report
 from danqing_server.queue.lanes import Queue
+from danqing_server.store.sweeping import SweepStore
 from danqing_server.worker.janitor import START, SWEEP_MIN_AGE_MS
 from tests.support.lanes import pass_time
 from tests.support.providers import ScriptedProvider, deliver_all
@@ -270,7 +271,7 @@ class TestWhatIsStillToOrder:
             again = cut.changed(id="again", retried_at=now + timedelta(seconds=1))
             for task in (cut, again):
                 assert await system.services.store.insert(task)
-            found = await system.services.store.waiting_after(START, 2**62, 10)
+            found = await SweepStore(system.services.store.database).waiting_after(START, 2**62, 10)
             entries = {waiting.id: entry_of(waiting) for waiting in found}
             assert entries == {task.id: entry_of(task) for task in (made, cut, again)}
             assert [entries[task.id].images for task in (made, cut, again)] == [4, 1, 1]
@@ -481,7 +482,7 @@ class TestClocksSetBack:
         """E11: the clock is set back by an hour, Redis is lost, and the sweep still finds what waits."""
         async with running_system(make_settings(), [ScriptedProvider()], workers=False) as system:
             task = await system.submit()
-            store = system.services.store
+            store = SweepStore(system.services.store.database)
             an_hour_ago = Clock().now_ms() - 3_600_000
             found = await store.waiting_after(START, an_hour_ago - SWEEP_MIN_AGE_MS, 10)
             assert [waiting.id for waiting in found] == [task.id]

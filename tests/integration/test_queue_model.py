@@ -25,6 +25,7 @@ from danqing_server.queue.connection import connect as connect_redis
 from danqing_server.queue.entries import Entry
 from danqing_server.queue.lanes import Queue
 from danqing_server.store.client import connect
+from danqing_server.store.sweeping import SweepStore
 from danqing_server.store.tasks import TaskStore
 from danqing_server.worker.janitor import START
 from tests.support.servers import RunningServer, run_redis
@@ -252,7 +253,7 @@ class QueueAndStore(RuleBasedStateMachine):
     @rule()
     def sweep(self) -> None:
         """The janitor pushes what waits in the store and is not known to the queue."""
-        tasks = self.loop.run(self.loop.store.waiting_after(START, 2**62, 1000))
+        tasks = self.loop.run(SweepStore(self.loop.store.database).waiting_after(START, 2**62, 1000))
         assert {task.id for task in tasks} == {id_ for id_, status in self.status.items() if status in WAITING}
         held = {id_ for worker in WORKERS for id_ in self.loop.run(self.loop.queue.held(LANE, worker))}
         self.loop.run(

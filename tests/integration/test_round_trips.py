@@ -15,6 +15,7 @@ from danqing_server.models import Status
 from danqing_server.settings.server import Settings
 from danqing_server.store.client import connect
 from danqing_server.store.reach import Reach
+from danqing_server.store.sweeping import SweepStore
 from danqing_server.store.tasks import COLLECTION, MOST_COUNTED, TaskStore, encode
 from tests.support.providers import ScriptedProvider
 from tests.support.system import System, running_system, until
@@ -157,10 +158,10 @@ async def live_through_everything(system: System) -> None:
     await services.control.cancel(later.id, Caller.local())
     await services.control.retry(later.id, Caller.local())
     await services.control.delete(finished[0].id, Caller.local())
-    await services.store.held_by(system.workers.tools.lease.worker, 10)
+    await SweepStore(services.store.database).held_by(system.workers.tools.lease.worker, 10)
     await services.store.ids_held_by(system.workers.tools.lease.worker)
-    await services.store.running_workers()
-    await services.store.waiting_after((0, ""), 2**50, 10)
+    await SweepStore(services.store.database).running_workers()
+    await SweepStore(services.store.database).waiting_after((0, ""), 2**50, 10)
     await services.store.note_late_answer(finished[1].id, next(iter(finished[1].calls.values())))
     await janitor.watch()
     await janitor.sweep()

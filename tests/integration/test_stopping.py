@@ -15,6 +15,7 @@ from danqing_server.models import Attempt, CallOutcome, CallRecord, Status
 from danqing_server.registry import load_registry
 from danqing_server.store.client import connect
 from danqing_server.store.leases import WorkerStore
+from danqing_server.store.sweeping import SweepStore
 from danqing_server.store.tasks import TaskStore
 from danqing_server.worker.janitor import Janitor
 from danqing_server.worker.takeover import take_over
@@ -204,7 +205,7 @@ class TestGrace:
             for _ in range(5):
                 await system.submit()
         async with running_system(make_settings(), [ScriptedProvider()], workers=False) as later:
-            assert await later.services.store.running_workers() == []
+            assert await SweepStore(later.services.store.database).running_workers() == []
             assert (await later.services.queue.depth("scripted")).held == 0
 
 

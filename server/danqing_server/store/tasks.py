@@ -5,7 +5,7 @@ Source for the semantics of bulk writes and of partial indexes: MongoDB manual 6
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,17 +27,15 @@ from danqing_server.store.client import Database, translated
 from danqing_server.store.newborn import Newborn, started, untouched
 from danqing_server.store.paths import of_mark
 from danqing_server.store.reach import Reach
-from danqing_server.store.reading import attempt_id_of, readable, task_of, versioned
+from danqing_server.store.reading import readable, task_of, versioned
 from danqing_server.store.refusals import ENCODING_ERRORS, write_error
-from danqing_server.store.waiting import FIELDS, WaitingTask, waiting_of
 
-__all__ = ["Document", "TaskStore", "encode"]
+__all__ = ["COLLECTION", "Document", "TaskStore", "encode"]
 
 COLLECTION = "danqing_tasks"
 LARGEST_DOCUMENT_BYTES = 2 * 1024 * 1024
 DUPLICATE_KEY = 11000
 MOST_COUNTED = 10_000
-FUTURE_MS = 60_000
 UNREADABLE_PAUSE = timedelta(seconds=60)
 AFTER = ReturnDocument.AFTER
 NOT_STORABLE = Message(key="not_storable", en="holds a value that cannot be stored", zh="包含无法存储的值")
@@ -271,45 +269,6 @@ class TaskStore:
         with translated():
             wanted = {"user_id": user_id, **reach.filter}
             return int(await self._tasks.count_documents(wanted, limit=MOST_COUNTED))
-
-    async def waiting_after(self, cursor: tuple[int, str], youngest_ms: int, limit: int) -> list[WaitingTask]:
-        """Return the next *limit* waiting tasks behind *cursor* (waiting, id), oldest first.
-
-        Those created after *youngest_ms* are left out, unless it is more than `FUTURE_MS` after: by a clock that
-        was set back since, or by another machine's. What is from the future is old.
-        """
-        waiting, task_id = cursor
-        behind = [{"waiting": {"$gt": waiting}}, {"waiting": waiting, "_id": {"$gt": task_id}}]
-        old = [{"waiting": {"$lte": youngest_ms}}, {"waiting": {"$gt": youngest_ms + FUTURE_MS}}]
-        wanted = {"waiting": {"$gte": waiting}, "$and": [{"$or": behind}, {"$or": old}]}
-        order = [("waiting", ASCENDING), ("_id", ASCENDING)]
-        with translated():
-            found = await self._tasks.find(wanted, FIELDS).sort(order).limit(limit).to_list(None)
-        return [waiting_of(document) for document in found]
-
-    async def running_workers(self) -> list[str]:
-        """Return the ids of the workers that some processing task names."""
-        with translated():
-            found = await self._tasks.distinct("attempt.worker", {"attempt.worker": {"$exists": True}})
-        return [worker for worker in found if isinstance(worker, str)]
-
-    @step("heal.held_by")
-    async def held_by(self, worker: str, limit: int, without: Collection[str] = ()) -> list[Task | Unreadable]:
-        """Return up to *limit* tasks that *worker* is carrying out, other than those of the ids *without*."""
-        wanted = {"attempt.worker": worker, "_id": {"$nin": list(without)}}
-        with translated():
-            found = await self._tasks.find(wanted).limit(limit).to_list(None)
-        return [task_of(document) for document in found]
-
-    async def overdue(self, worker: str, before: datetime, limit: int) -> list[tuple[str, Task | Unreadable]]:
-        """Return up to *limit* tasks that *worker* is carrying out and whose deadline lies before *before*.
-
-        Each stands behind the id of its attempt.
-        """
-        wanted = {"attempt.worker": worker, "deadline_at": {"$lt": before}}
-        with translated():
-            found = await self._tasks.find(wanted).limit(limit).to_list(None)
-        return [(attempt_id_of(document) or "", task_of(document)) for document in found]
 
     async def look(self, task_id: str) -> Task | Unreadable | None:
         """Return what `get` returns, or why the task cannot be read."""

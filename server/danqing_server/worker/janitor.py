@@ -65,7 +65,7 @@ class Janitor:
         """
         try:
             beats = await self.workers.beats()
-            named = await self.tools.store.running_workers()
+            named = await self.tools.sweeps.running_workers()
         except StoreUnavailable:
             self._watched.clear()
             self._outage_seen_at_s = self.tools.clock.monotonic_s()
@@ -91,7 +91,7 @@ class Janitor:
         """Put a dead worker's tasks back, or end those that may not be tried again; then forget the worker."""
         log.warning("worker_dead", worker=worker)
         left: set[str] = set()
-        while tasks := await self.tools.store.held_by(worker, TAKEOVER_BATCH, left):
+        while tasks := await self.tools.sweeps.held_by(worker, TAKEOVER_BATCH, left):
             for task in tasks:
                 if not await self._try(self._take_task_over(task), task):
                     left.add(_id_of(task))
@@ -120,7 +120,7 @@ class Janitor:
         seen: dict[tuple[str, str], float] = {}
         for beat in await self.workers.beats():
             before = beat.seen_at - self.overdue_grace
-            for attempt_id, task in await self.tools.store.overdue(beat.id, before, TAKEOVER_BATCH):
+            for attempt_id, task in await self.tools.sweeps.overdue(beat.id, before, TAKEOVER_BATCH):
                 this = (_id_of(task), attempt_id)
                 seen[this] = self._overdue.get(this, now_s)
                 if now_s - seen[this] >= self.tools.task_timeout_s:
@@ -175,7 +175,7 @@ class Janitor:
     async def _sweep_batch(self) -> bool:
         youngest = self.tools.clock.now_ms() - SWEEP_MIN_AGE_MS
         try:
-            tasks = await self.tools.store.waiting_after(self._cursor, youngest, SWEEP_BATCH)
+            tasks = await self.tools.sweeps.waiting_after(self._cursor, youngest, SWEEP_BATCH)
         except StoreUnavailable:
             self._outage_seen_at_s = self.tools.clock.monotonic_s()
             raise

@@ -13,6 +13,7 @@ from danqing_server.queue.gates import Gates
 from danqing_server.queue.lanes import Queue
 from danqing_server.registry import Registry
 from danqing_server.store.leases import Lease
+from danqing_server.store.sweeping import SweepStore
 from danqing_server.store.tasks import TaskStore
 from danqing_server.worker.insisting import Insisting
 from danqing_server.worker.keeping import LinkPatience
@@ -29,6 +30,7 @@ class Tools:
     """
 
     store: TaskStore
+    sweeps: SweepStore
     queue: Queue
     gates: Gates
     guard: SpendGuard

@@ -1,0 +1,72 @@
+"""What those ask who look after everybody's tasks: the sweep, and who takes over from the dead."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+import attrs
+from pymongo import ASCENDING
+
+from danqing_server.errors import Unreadable
+from danqing_server.loops.steps import step
+from danqing_server.models import Task
+from danqing_server.store.client import Database, translated
+from danqing_server.store.reading import attempt_id_of, task_of
+from danqing_server.store.tasks import COLLECTION
+from danqing_server.store.waiting import FIELDS, WaitingTask, waiting_of
+
+__all__ = ["SweepStore"]
+
+FUTURE_MS = 60_000
+
+
+@attrs.define(eq=False)
+class SweepStore:
+    """The tasks, as the janitor looks through them. Every method raises StoreUnavailable."""
+
+    database: Database
+    _tasks: Any = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._tasks = self.database[COLLECTION]
+
+    async def waiting_after(self, cursor: tuple[int, str], youngest_ms: int, limit: int) -> list[WaitingTask]:
+        """Return the next *limit* waiting tasks behind *cursor* (waiting, id), oldest first.
+
+        Those created after *youngest_ms* are left out, unless it is more than `FUTURE_MS` after: by a clock that
+        was set back since, or by another machine's. What is from the future is old.
+        """
+        waiting, task_id = cursor
+        behind = [{"waiting": {"$gt": waiting}}, {"waiting": waiting, "_id": {"$gt": task_id}}]
+        old = [{"waiting": {"$lte": youngest_ms}}, {"waiting": {"$gt": youngest_ms + FUTURE_MS}}]
+        wanted = {"waiting": {"$gte": waiting}, "$and": [{"$or": behind}, {"$or": old}]}
+        order = [("waiting", ASCENDING), ("_id", ASCENDING)]
+        with translated():
+            found = await self._tasks.find(wanted, FIELDS).sort(order).limit(limit).to_list(None)
+        return [waiting_of(document) for document in found]
+
+    async def running_workers(self) -> list[str]:
+        """Return the ids of the workers that some processing task names."""
+        with translated():
+            found = await self._tasks.distinct("attempt.worker", {"attempt.worker": {"$exists": True}})
+        return [worker for worker in found if isinstance(worker, str)]
+
+    @step("heal.held_by")
+    async def held_by(self, worker: str, limit: int, without: Collection[str] = ()) -> list[Task | Unreadable]:
+        """Return up to *limit* tasks that *worker* is carrying out, other than those of the ids *without*."""
+        wanted = {"attempt.worker": worker, "_id": {"$nin": list(without)}}
+        with translated():
+            found = await self._tasks.find(wanted).limit(limit).to_list(None)
+        return [task_of(document) for document in found]
+
+    async def overdue(self, worker: str, before: datetime, limit: int) -> list[tuple[str, Task | Unreadable]]:
+        """Return up to *limit* tasks that *worker* is carrying out and whose deadline lies before *before*.
+
+        Each stands behind the id of its attempt.
+        """
+        wanted = {"attempt.worker": worker, "deadline_at": {"$lt": before}}
+        with translated():
+            found = await self._tasks.find(wanted).limit(limit).to_list(None)
+        return [(attempt_id_of(document) or "", task_of(document)) for document in found]
