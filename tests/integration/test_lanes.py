@@ -519,6 +519,18 @@ class TestGate:
         assert len(await bench.take(5)) == 4
         assert (await bench.gates.look(LANE)).state == "closed"
 
+    async def test_a_probe_that_comes_back_without_a_verdict_lets_another_try(self, bench: Bench) -> None:
+        """Its worker died: the lane must not stay shut for half a minute for each one that dies."""
+        for number in range(3):
+            await bench.push(f"t{number}")
+        for _ in range(10):
+            await bench.gates.report(LANE, Report.FAILURE, "provider_unavailable")
+        await bench.pass_time(1.1)
+        [probe] = await bench.take(5)
+        assert await bench.take(5) == []
+        await bench.queue.give_back(LANE, "w", [probe])
+        assert len(await bench.take(5)) == 1
+
     async def test_each_failed_probe_doubles_the_wait(self, bench: Bench) -> None:
         """A service that stays away is asked less and less."""
         for number in range(3):

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from danqing_server.queue.layout import TIME
 
-__all__ = ["GATE", "HOLD", "LOOK", "REPORT"]
+__all__ = ["GATE", "HOLD", "LET_TRY", "LOOK", "REPORT"]
 
 GATE = """
 local function read_gate()
@@ -52,6 +52,12 @@ end
 local function note_success() -- of a call, whoever made it: what failed alone was not the service's fault
   redis.call('DEL', B .. ':refused')
   if redis.call('HEXISTS', B .. ':gate', 'state') == 0 then redis.call('HDEL', B .. ':gate', 'failures') end
+end
+"""
+
+LET_TRY = """
+if redis.call('HGET', B .. ':gate', 'state') == 'half' then -- who tried is back without a verdict: another may
+  redis.call('HSET', B .. ':gate', 'at', now, 'until', now)
 end
 """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from danqing_server.queue.gate_scripts import GATE
+from danqing_server.queue.gate_scripts import GATE, LET_TRY
 from danqing_server.queue.layout import LINES
 
 __all__ = [
@@ -273,6 +273,9 @@ for i = 2, #ARGV do
   if held or redis.call('HEXISTS', B .. ':ids', id) == 0 then place(id, entry, delay_ms, true) end
 end
 wake(#ARGV - 1)
+"""
+    + LET_TRY
+    + """
 return 1
 """
 )
@@ -300,6 +303,9 @@ if all then
   redis.call('DEL', B .. ':last:' .. ARGV[1])
 end
 wake(returned)
+"""
+    + LET_TRY
+    + """
 return returned
 """
 )
