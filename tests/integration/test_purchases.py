@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 
 import pytest
 
 from danqing_plugins import ContentRejected, Job, OutcomeUnknown, Result, Run, Source
 from danqing_server.access.caller import Caller
+from danqing_server.codec import value_of
 from danqing_server.desk.request import Repeat
 from danqing_server.errors import Conflict
 from danqing_server.life.moves import Cancelled
-from danqing_server.models import Billed, CallOutcome, Status, Task, TaskError
+from danqing_server.models import (
+    Attempt,
+    Billed,
+    CallOutcome,
+    CallRecord,
+    Output,
+    OutputState,
+    Status,
+    Task,
+    TaskError,
+)
 from danqing_server.settings.server import Settings
 from danqing_server.worker.takeover import end_overdue
 from tests.support.providers import ScriptedProvider, picture
@@ -244,6 +256,35 @@ class TestMoves:
             await system.services.control.retry(task.id, Caller.local())
             assert (await system.finished(task.id)).status is Status.COMPLETED
             assert ledger.of(task.id) == {0: 1}
+
+    async def test_what_a_cancelled_task_has_paid_for_is_fetched_when_its_process_dies(
+        self, settings: Settings, ledger: Ledger, links: LinkHost
+    ) -> None:
+        """E4: one link is saved before the cancellation, one after it; then nobody is there to fetch them."""
+        async with running_system(settings, [provider_of(ledger, with_bytes)], workers=False) as system:
+            store, clock = system.services.store, system.services.clock
+            submitted = await system.submit(n=2)
+            attempt = Attempt(id="a", worker="w-dead", started_at=clock.now())
+            [task] = await store.start([submitted.id], attempt, clock.now() + timedelta(hours=1))
+            sets = {}
+            for index in range(2):
+                call = CallRecord(id=f"c{index}", attempt=1, indexes=(index,), fingerprint="f", sent_at=clock.now())
+                sets[f"calls.c{index}"] = value_of(call)
+            await store.amend(task, {**sets, "outputs.0": value_of(_sourced(0, links.link("0"), clock.now()))})
+            await system.services.control.cancel(task.id, Caller.local())
+            await store.amend_late(task, {"late.1": value_of(_sourced(1, links.link("1"), clock.now()))})
+        async with running_system(settings, [provider_of(ledger, with_bytes)], dead_after_s=1) as second:
+            await until(lambda: _let_go(second, task.id))
+            cancelled = await second.get(task.id)
+            assert {output.index: output.state.value for output in cancelled.late.values()} == {
+                0: "kept",
+                1: "kept",
+            }
+            assert outcomes(cancelled) == ["delivered", "delivered"]
+
+
+def _sourced(index: int, url: str, at: datetime) -> Output:
+    return Output(index=index, state=OutputState.SOURCED, at=at, source_url=url)
 
 
 class TestTombstones:

@@ -11,7 +11,7 @@ from danqing_server.errors import ServiceUnavailable, StoreUnavailable, Unreadab
 from danqing_server.life.telling import entry_of
 from danqing_server.log import get_logger
 from danqing_server.loops.steps import step
-from danqing_server.models import WAITING, Task
+from danqing_server.models import WAITING, Status, Task
 from danqing_server.store.leases import WorkerBeat, WorkerStore
 from danqing_server.store.processes import has_died
 from danqing_server.store.waiting import WaitingTask
@@ -92,7 +92,7 @@ class Janitor:
         log.warning("worker_dead", worker=worker)
         left: set[str] = set()
         while tasks := await self.tools.sweeps.held_by(worker, TAKEOVER_BATCH, left):
-            for task in tasks:
+            for task in sorted(tasks, key=_is_cancelled):  # those run no more; their late pictures take time
                 if not await self._try(self._take_task_over(task), task):
                     left.add(_id_of(task))
         for lane in self.tools.registry.providers:
@@ -198,6 +198,10 @@ class Janitor:
             if isinstance(found, Unreadable) or (found is not None and found.status in WAITING):
                 await self._end_overdue(found)
         return overdue
+
+
+def _is_cancelled(task: Task | Unreadable) -> bool:
+    return isinstance(task, Task) and task.status is Status.CANCELLED
 
 
 def _id_of(task: Task | Unreadable) -> str:

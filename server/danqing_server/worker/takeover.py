@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from functools import partial
 
-from danqing_server.errors import AttemptLost, StoreUnavailable, Unreadable
+from danqing_plugins import Source
+from danqing_server.errors import AttemptLost, DanqingError, StoreUnavailable, Unreadable
 from danqing_server.life.billing import cut_calls
 from danqing_server.life.decision import Failure, FailureKind
 from danqing_server.life.moves import Finished, Requeued
 from danqing_server.log import get_logger
-from danqing_server.models import CallOutcome, Status, Task, TaskError
+from danqing_server.models import CallOutcome, Output, OutputState, Status, Task, TaskError
 from danqing_server.worker import texts
 from danqing_server.worker.aftermath import settle_spending
 from danqing_server.worker.ending import Ending
@@ -18,6 +21,9 @@ from danqing_server.worker.ledger import Ledger
 from danqing_server.worker.tools import Tools
 
 __all__ = ["end_overdue", "take_over"]
+
+LATE_FETCH_S = 10.0
+"""How long the late pictures of one task may hold up the tasks behind it, which wait to run again."""
 
 log = get_logger(__name__)
 
@@ -40,9 +46,9 @@ async def end_overdue(found: Task | Unreadable, tools: Tools) -> bool:
 
 async def _settle(task: Task, failure: Failure, tools: Tools) -> bool:
     ledger = Ledger(tools.store, tools.insisting, task)
-    _close_cut_calls(ledger, tools)
     if task.status is Status.CANCELLED:
         return await _let_go(ledger, tools)
+    _close_cut_calls(ledger, tools)
     ending = Ending(ledger, tools.policy, tools.clock, by_another=True)
     ending.settle_calls(failure, answered=False)
     move = ending.move_for(ending.decide(failure))
@@ -71,13 +77,36 @@ def _close_cut_calls(ledger: Ledger, tools: Tools) -> None:
 
 
 async def _let_go(ledger: Ledger, tools: Tools) -> bool:
-    """Settle the calls of a cancelled task whose process is gone."""
+    """Settle the calls of a cancelled task whose process is gone, and fetch what they brought."""
+    await _keep_late(ledger, tools)
+    _close_cut_calls(ledger, tools)
     try:
         await ledger.leave_late(tools.clock.now())
     except AttemptLost:
         return False
     await settle_spending(tools, ledger.task)
     return True
+
+
+async def _keep_late(ledger: Ledger, tools: Tools) -> None:
+    """Fetch the pictures of a cancelled task that are paid for; what does not come at once is left to a retry."""
+    task = ledger.task
+    sourced = [each for each in {**task.outputs, **task.late}.values() if each.state is OutputState.SOURCED]
+    if sourced:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LATE_FETCH_S):
+                await asyncio.gather(*(_keep_one(output, ledger, tools) for output in sourced))
+
+
+async def _keep_one(output: Output, ledger: Ledger, tools: Tools) -> None:
+    task, source = ledger.task, Source.from_url(output.source_url or "")
+    try:
+        asset = await tools.assets.keep(task.id, output.index, source, provider=task.provider)
+    except DanqingError as error:
+        log.info("late_picture_not_kept", task_id=task.id, index=output.index, reason=type(error).__name__)
+    else:
+        kept = Output(index=output.index, state=OutputState.KEPT, at=tools.clock.now(), asset=asset)
+        ledger.note_output(kept)
 
 
 def _failure(call_was_open: bool) -> Failure:
