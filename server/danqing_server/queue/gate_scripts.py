@@ -56,7 +56,7 @@ end
 """
 
 LET_TRY = """
-if redis.call('HGET', B .. ':gate', 'state') == 'half' then -- who tried is back without a verdict: another may
+if redis.call('HGET', B .. ':gate', 'state') == 'half' then -- who tried brings no verdict: another may
   redis.call('HSET', B .. ':gate', 'at', now, 'until', now)
 end
 """
@@ -81,9 +81,9 @@ if model ~= '' then
 elseif read_gate().held_ms < for_ms then
   redis.call('HSET', gate, 'hold_at', now, 'hold_until', now + for_ms, 'hold_reason', reason)
 end
-if redis.call('HGET', gate, 'state') == 'half' then -- the one that tried was told to wait: another may try then
-  redis.call('HSET', gate, 'at', now, 'until', now)
-end
+"""
+    + LET_TRY
+    + """
 return 1
 """
 )
