@@ -17,11 +17,11 @@ from danqing_server.assets.expiry import expires_at
 from danqing_server.assets.storage import Assets
 from danqing_server.clock import Clock
 from danqing_server.errors import DanqingError, PictureRejected, SourceUnavailable, StorageUnavailable
-from danqing_server.models import Billed, Output, OutputState, TaskError
+from danqing_server.models import Billed, Output, OutputState, Task, TaskError
 from danqing_server.worker import texts
 from danqing_server.worker.ledger import Ledger
 
-__all__ = ["Keeper", "LinkPatience"]
+__all__ = ["Keeper", "LinkPatience", "keep_picture"]
 
 
 @attrs.frozen(kw_only=True)
@@ -40,6 +40,12 @@ class LinkPatience:
         """Tell whether the link of *refused* is dead by now, as it says itself."""
         dead_at = expires_at(refused.source_url or "") or refused.at + timedelta(seconds=self.young_s)
         return now >= dead_at
+
+
+async def keep_picture(assets: Assets, clock: Clock, task: Task, index: int, source: Source) -> Output:
+    """Fetch, check and store a picture of *task*, and return it as kept. Raises what `Assets.keep` does."""
+    asset = await assets.keep(task.id, index, source, provider=task.provider)
+    return Output(index=index, state=OutputState.KEPT, at=clock.now(), asset=asset)
 
 
 @attrs.define(eq=False)
@@ -119,9 +125,7 @@ class Keeper:
         """Try once; None when the picture's fate is settled, else why it is worth another try."""
         try:
             async with self.slots:
-                asset = await self.assets.keep(
-                    self.ledger.task.id, index, source, provider=self.ledger.task.provider
-                )
+                output = await keep_picture(self.assets, self.clock, self.ledger.task, index, source)
         except PictureRejected as error:
             if error.code == "truncated":
                 return error
@@ -133,7 +137,6 @@ class Keeper:
         except StorageUnavailable as error:
             return error
         else:
-            output = Output(index=index, state=OutputState.KEPT, at=self.clock.now(), asset=asset)
             self.ledger.note_output(output)
             # The last one travels with the task's end, unless nothing else could bring it back after a crash.
             if source.url is None or self.ledger.task.missing or self.ledger.sourced():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 
 import aiohttp
@@ -26,16 +26,15 @@ from danqing_server.assets.fetching import fetch_public
 from danqing_server.assets.keys import media_type_of
 from danqing_server.assets.texts import NOT_HERE
 from danqing_server.codec import dump_json, storable
-from danqing_server.errors import AttemptLost, NotFound, PictureRejected, QueueUnavailable, SourceUnavailable
+from danqing_server.errors import AttemptLost, NotFound, PictureRejected, SourceUnavailable
 from danqing_server.ids import new_token
 from danqing_server.life.billing import is_announced, may_buy
 from danqing_server.life.decision import LEASE_IN_DOUBT, NO_FURTHER_CALL, REFERENCE_UNAVAILABLE
 from danqing_server.log import get_logger
 from danqing_server.loops.steps import begins, ends, step
 from danqing_server.models import CallOutcome, CallRecord, JsonObject, Output, OutputState
-from danqing_server.queue.gates import Report
 from danqing_server.store.changes import encodable
-from danqing_server.worker import texts
+from danqing_server.worker import aftermath, texts
 from danqing_server.worker.failures import error_of
 from danqing_server.worker.keeping import Keeper
 from danqing_server.worker.ledger import Ledger
@@ -238,10 +237,9 @@ class TaskRun:
 
     async def report_answer(self) -> None:
         """Tell a gate in doubt that the service works: before the pictures are here this worker may be gone."""
-        gates, lane = self.tools.gates, self.ledger.task.provider
-        if gates.is_suspect(lane):
-            with suppress(QueueUnavailable):  # the attempt's end tells it, too
-                await gates.report(lane, Report.SUCCESS)
+        task = self.ledger.task
+        if self.tools.gates.is_suspect(task.provider):
+            await aftermath.report(self.tools, task, None)
 
     def _new_record(self, id_: str, indexes: tuple[int, ...], fingerprint: str) -> CallRecord:
         now = self.tools.clock.now()

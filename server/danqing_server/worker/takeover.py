@@ -17,6 +17,7 @@ from danqing_server.worker import texts
 from danqing_server.worker.aftermath import settle_spending
 from danqing_server.worker.ending import Ending
 from danqing_server.worker.failures import Interruption, interruption_of
+from danqing_server.worker.keeping import keep_picture
 from danqing_server.worker.ledger import Ledger
 from danqing_server.worker.tools import Tools
 
@@ -101,11 +102,10 @@ async def _keep_late(ledger: Ledger, tools: Tools) -> None:
 async def _keep_one(output: Output, ledger: Ledger, tools: Tools) -> None:
     task, source = ledger.task, Source.from_url(output.source_url or "")
     try:
-        asset = await tools.assets.keep(task.id, output.index, source, provider=task.provider)
+        kept = await keep_picture(tools.assets, tools.clock, task, output.index, source)
     except DanqingError as error:
         log.info("late_picture_not_kept", task_id=task.id, index=output.index, reason=type(error).__name__)
     else:
-        kept = Output(index=output.index, state=OutputState.KEPT, at=tools.clock.now(), asset=asset)
         ledger.note_output(kept)
 
 
