@@ -159,7 +159,7 @@ async def live_through_everything(system: System) -> None:
     await services.control.retry(later.id, Caller.local())
     await services.control.delete(finished[0].id, Caller.local())
     await SweepStore(services.store.database).held_by(system.workers.tools.lease.worker, 10)
-    await services.store.ids_held_by(system.workers.tools.lease.worker)
+    await SweepStore(services.store.database).ids_held_by(system.workers.tools.lease.worker)
     await SweepStore(services.store.database).running_workers()
     await SweepStore(services.store.database).waiting_after((0, ""), 2**50, 10)
     await services.store.note_late_answer(finished[1].id, next(iter(finished[1].calls.values())))

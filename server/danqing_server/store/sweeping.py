@@ -61,6 +61,12 @@ class SweepStore:
             found = await self._tasks.find(wanted).limit(limit).to_list(None)
         return [task_of(document) for document in found]
 
+    async def ids_held_by(self, worker: str) -> set[str]:
+        """Return the ids of all tasks that *worker* is carrying out."""
+        with translated():
+            found = await self._tasks.find({"attempt.worker": worker}, ["_id"]).to_list(None)
+        return {document["_id"] for document in found}
+
     async def overdue(self, worker: str, before: datetime, limit: int) -> list[tuple[str, Task | Unreadable]]:
         """Return up to *limit* tasks that *worker* is carrying out and whose deadline lies before *before*.
 

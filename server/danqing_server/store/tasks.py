@@ -25,7 +25,7 @@ from danqing_server.models import FINISHED, WAITING, Attempt, CallOutcome, CallR
 from danqing_server.store.changes import NO_MARKS, Change, Marks, marks_as_sets
 from danqing_server.store.client import Database, translated
 from danqing_server.store.newborn import Newborn, started, untouched
-from danqing_server.store.paths import of_mark
+from danqing_server.store.paths import ATTEMPT_ID, of_call, of_mark
 from danqing_server.store.reach import Reach
 from danqing_server.store.reading import readable, task_of, versioned
 from danqing_server.store.refusals import ENCODING_ERRORS, write_error
@@ -161,7 +161,7 @@ class TaskStore:
                     return await self._begun([found], attempt)
             else:
                 await self._tasks.update_many({**ours, **waiting}, update)
-            found = await self._tasks.find({**ours, "attempt.id": attempt.id}).to_list(None)
+            found = await self._tasks.find({**ours, ATTEMPT_ID: attempt.id}).to_list(None)
         return await self._begun(found, attempt)
 
     async def _begun(self, documents: Sequence[Mapping[str, Any]], attempt: Attempt) -> list[Task]:
@@ -181,7 +181,7 @@ class TaskStore:
             gone = {"attempt": "", of_mark(attempt.id): ""}
             update = {"$set": waiting, "$unset": gone, "$inc": {"attempts": -1}}
             with translated():
-                await self._tasks.update_one({"_id": document["_id"], "attempt.id": attempt.id}, update)
+                await self._tasks.update_one({"_id": document["_id"], ATTEMPT_ID: attempt.id}, update)
 
     @step("work.apply")
     async def apply(self, change: Change) -> bool:
@@ -198,7 +198,7 @@ class TaskStore:
             AttemptLost: it is in other hands, cancelled, or gone.
         """
         attempt_id = task.attempt.id if task.attempt else None
-        expected = {"status": Status.PROCESSING.value, "attempt.id": attempt_id}
+        expected = {"status": Status.PROCESSING.value, ATTEMPT_ID: attempt_id}
         if not await self.apply(Change(task_id=task.id, expected=expected, sets=sets, unsets=unsets)):
             raise AttemptLost(task.id)
 
@@ -220,7 +220,7 @@ class TaskStore:
 
     async def note_late_answer(self, task_id: str, answered: CallRecord) -> bool:
         """Note what a call turned out to be whose attempt was given up; False when it is not waiting for that."""
-        call = f"calls.{answered.id}"
+        call = of_call(answered.id)
         expected = {
             "_id": task_id,
             f"{call}.outcome": CallOutcome.UNKNOWN.value,
@@ -287,12 +287,6 @@ class TaskStore:
             outcome = await self._tasks.update_one({"_id": task_id, **unfinished}, update)
         return bool(outcome.matched_count)
 
-    async def ids_held_by(self, worker: str) -> set[str]:
-        """Return the ids of all tasks that *worker* is carrying out."""
-        with translated():
-            found = await self._tasks.find({"attempt.worker": worker}, ["_id"]).to_list(None)
-        return {document["_id"] for document in found}
-
     async def drain(self) -> None:
         """Wait for the writes under way."""
         for batcher in (self._inserts, self._changes, self._reads):
@@ -322,7 +316,7 @@ class TaskStore:
                     raise
                 failed = {entry["index"]: write_error(entry) for entry in error.details["writeErrors"]}
             ids = list({change.task_id for change in changes})
-            fields = ["status", "transition_id", "attempt.id"]
+            fields = ["status", "transition_id", ATTEMPT_ID]
             found = await self._tasks.find({"_id": {"$in": ids}}, fields).to_list(None)
         by_id = {document["_id"]: document for document in found}
         won = [change.won(by_id.get(change.task_id)) for change in changes]

@@ -132,7 +132,7 @@ class Pool:
             suspects = strays
 
     async def _find_strays(self) -> set[str]:
-        held = await self.tools.store.ids_held_by(self.tools.lease.worker)
+        held = await self.tools.sweeps.ids_held_by(self.tools.lease.worker)
         return held - {task_id for lane in self.lanes.values() for task_id in lane.running}
 
     async def push(self, entries: Sequence[Entry]) -> Pushed | None:
