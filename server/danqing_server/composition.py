@@ -176,7 +176,7 @@ async def open_process(
         await _look_for_redis(queue, settings)
         listening = partial(listen, database, time)
         services = await _services(settings, registry, clock, database, queue, Gates(redis, queue), assets)
-        await listening()
+        await _with_mongodb(settings, listening)
         stack.push_async_callback(services.control.register.outlet.drain)
         await registry.start()
         stack.push_async_callback(registry.stop)
@@ -202,7 +202,8 @@ async def _services(
     store, users = TaskStore(database), UserStore(database)
     keys = KeyStore(database, clock, settings.idempotency_kept_s)
     untold = Untold(database)
-    await _prepare_database(settings, store, users, keys, *([untold] if registry.has_listeners else []))
+    indexed = (store, users, keys, untold) if registry.has_listeners else (store, users, keys)
+    await _with_mongodb(settings, *(each.ensure_indexes for each in indexed))
     forecast = Forecast(queue, gates, clock)
     limits = QueueLimits(queue, forecast, settings.max_queued, settings.max_queued_per_user)
     checker = Checker(
@@ -288,14 +289,14 @@ async def _look_for_redis(queue: Queue, settings: Settings) -> None:
         log.warning("waiting_for_redis", address=place_of(settings.redis_url or ""), reason=str(error))
 
 
-async def _prepare_database(settings: Settings, *stores: TaskStore | UserStore | KeyStore | Untold) -> None:
-    """Create the indexes, waiting for a MongoDB that is not there yet."""
+async def _with_mongodb(settings: Settings, *steps: Callable[[], Awaitable[None]]) -> None:
+    """Take *steps*, waiting for a MongoDB that is not there yet, or goes away meanwhile; each may be repeated."""
     address = place_of(settings.mongo_url or "")
     pause_s = FIRST_PAUSE_S
     while True:
         try:
-            for store in stores:
-                await store.ensure_indexes()
+            for step in steps:
+                await step()
         except ServiceUnavailable as error:
             log.warning("waiting_for_mongodb", address=address, reason=str(error))
             await asyncio.sleep(pause_s)
