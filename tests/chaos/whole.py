@@ -23,7 +23,7 @@ ROLES: Mapping[str, str] = {
     "serving": "danqing_server.serving",
     "mongod": "mongod",
     "redis": "redis-server",
-    "sandbox": "danqing_providers.ark_sandbox",
+    "sandbox": "danqing_providers.sandbox",
 }
 """What the command line of each kind of child holds."""
 

@@ -142,7 +142,7 @@ def run_redis(directory: Path) -> Iterator[RunningServer]:
 
 @contextmanager
 def run_sandbox(
-    directory: Path, *, port: int, module: str = "danqing_providers.ark_sandbox", arguments: Sequence[str] = ()
+    directory: Path, *, port: int, module: str = "danqing_providers.sandbox", arguments: Sequence[str] = ()
 ) -> Iterator[RunningServer]:
     """Run a provider's simulator on *port*, its files in *directory*, while the block lasts."""
     url = f"http://127.0.0.1:{port}"

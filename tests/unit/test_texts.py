@@ -73,7 +73,7 @@ SOURCES = [
     path
     for root in ROOTS
     for path in sorted(root.rglob("*.py"))
-    if "ark_sandbox" not in path.parts and path.name not in ("testing.py", "recording.py")
+    if "sandbox" not in path.parts and path.name not in ("testing.py", "recording.py")
 ]
 
 

@@ -62,7 +62,7 @@ class VolcengineProvider(Provider):
         settings, info = self._require()
         if settings.has_key:
             return None
-        return Sandbox(provider=info.name, module="danqing_providers.ark_sandbox")
+        return Sandbox(provider=info.name, module="danqing_providers.sandbox")
 
     def _require(self) -> tuple[Settings, ProviderInfo]:
         if self._configured is None:

@@ -14,9 +14,9 @@ from typing import Any
 
 from aiohttp import web
 
-from danqing_providers.ark_sandbox import app as sandbox
-from danqing_providers.ark_sandbox.keys import STUDIO
-from danqing_providers.ark_sandbox.links import PICTURE_PATH
+from danqing_providers.sandbox import app as sandbox
+from danqing_providers.sandbox.keys import STUDIO
+from danqing_providers.sandbox.links import PICTURE_PATH
 
 __all__ = ["install"]
 

@@ -7,8 +7,8 @@ import io
 
 from PIL import Image
 
-from danqing_providers.ark_sandbox import gallery
-from danqing_providers.ark_sandbox.painter import Commission
+from danqing_providers.sandbox import gallery
+from danqing_providers.sandbox.painter import Commission
 
 __all__ = ["install"]
 

@@ -13,7 +13,7 @@ if "CHAOS_ARMED" in os.environ and "danqing_server.serving" in sys.orig_argv:
     import danqing_fault_points
 
     danqing_fault_points.install(os.environ["CHAOS_ARMED"])
-if "CHAOS_ARMED" in os.environ and "danqing_providers.ark_sandbox" in sys.orig_argv:
+if "CHAOS_ARMED" in os.environ and "danqing_providers.sandbox" in sys.orig_argv:
     import danqing_odd_answers
     import danqing_plain_pictures
 

@@ -18,7 +18,7 @@ from tests.integration.volcengine.conftest import Client
 from tests.support.providers import picture
 from tests.unit.volcengine.builders import context
 
-SANDBOX = "danqing_providers.ark_sandbox"
+SANDBOX = "danqing_providers.sandbox"
 
 if find_spec(SANDBOX) is None or find_spec(f"{SANDBOX}.__main__") is None:
     pytest.skip("the sandbox is not installed", allow_module_level=True)

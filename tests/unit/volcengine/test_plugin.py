@@ -16,7 +16,7 @@ class TestProvider:
 
     def test_wants_a_sandbox_only_without_a_key(self) -> None:
         """The simulator is asked for when there is nobody real to call."""
-        wanted = Sandbox(provider="volcengine", module="danqing_providers.ark_sandbox")
+        wanted = Sandbox(provider="volcengine", module="danqing_providers.sandbox")
         assert configured().danqing_sandbox() == wanted
         assert configured().info.sandbox
         real = configured({"VOLCENGINE_API_KEY": "k" * 20})

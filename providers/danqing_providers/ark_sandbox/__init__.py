@@ -1,1 +1,0 @@
-"""The Ark sandbox: a local simulator of Volcengine Ark's image API."""

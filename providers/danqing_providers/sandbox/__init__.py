@@ -1,0 +1,1 @@
+"""The sandbox: local simulators of image services, each in its own dialect."""

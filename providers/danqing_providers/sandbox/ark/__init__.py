@@ -1,0 +1,1 @@
+"""The Ark dialect: Volcengine Ark as it answers on the wire."""

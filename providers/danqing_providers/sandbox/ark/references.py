@@ -1,0 +1,157 @@
+"""Reference pictures: what Ark takes, checked on the real bytes.
+
+Data URIs are decoded and their pictures measured. Other `http(s)` URLs are accepted when they are well-formed and
+are **never fetched**: the sandbox makes no outgoing request at all. A URL of the sandbox's own (one of its result
+links) is resolved in place by the caller.
+
+Source: volcengine.com/docs/82379/1541523, read 2026-11-23.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import io
+import re
+from typing import Final
+from urllib.parse import urlsplit
+
+import attrs
+from PIL import Image, UnidentifiedImageError
+
+from danqing_providers.sandbox.ark.catalogue import Model
+from danqing_providers.sandbox.ark.errors import ArkError, invalid_parameter
+
+__all__ = ["Reference", "inspect_reference", "thumbnail"]
+
+_MOST_BYTES: Final = 30 * 1024 * 1024
+_LEAST_SIDE: Final = 14
+_MOST_PIXELS: Final = 36_000_000
+_THUMBNAIL_SIDE: Final = 640
+_DATA_URI: Final = re.compile(r"data:image/([A-Za-z0-9.+-]+);base64,(.*)", re.DOTALL)
+_APPLE_BRANDS: Final = (b"heic", b"heix", b"mif1", b"msf1", b"hevc")
+_PILLOW_NAMES: Final = {
+    "jpeg": "JPEG",
+    "jpg": "JPEG",
+    "png": "PNG",
+    "webp": "WEBP",
+    "bmp": "BMP",
+    "tiff": "TIFF",
+} | {"gif": "GIF"}
+
+
+@attrs.frozen(kw_only=True)
+class Reference:
+    """One reference picture.
+
+    `token` is the SHA-256 of its bytes or of its URL. `url` is None for a data URI. `ratio` is its width over
+    height and `preview` a small JPEG of it; both None when the sandbox cannot see it (a foreign URL, HEIC).
+    """
+
+    token: str
+    url: str | None = None
+    ratio: float | None = None
+    preview: bytes | None = attrs.field(default=None, repr=False)
+
+
+def inspect_reference(model: Model, text: str) -> Reference:
+    """Return what *text*, a URL or a data URI, refers to. Blocks while decoding. Raises: ArkError 400."""
+    if not text.strip():
+        raise invalid_parameter("image", "the image URL is empty", code="InvalidImageURL.EmptyURL")
+    if text[:5].lower() == "data:":
+        return _from_data_uri(model, text)
+    return _from_url(text)
+
+
+def _from_url(text: str) -> Reference:
+    wrong = invalid_parameter("image", "invalid url specified", code="InvalidImageURL.InvalidFormat")
+    try:
+        parts = urlsplit(text)
+        port_is_legal = parts.port is None or parts.port > 0
+    except ValueError as error:
+        raise wrong from error
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not port_is_legal:
+        raise wrong
+    return Reference(token=hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest(), url=text)
+
+
+def _from_data_uri(model: Model, text: str) -> Reference:
+    form = _DATA_URI.fullmatch(text)
+    if form is None or form[1] != form[1].lower():
+        reason = "a data URI must look like data:image/<lower-case format>;base64,<data>"
+        raise invalid_parameter("image", reason, code="InvalidImageURL.InvalidFormat")
+    name = "jpeg" if form[1] == "jpg" else form[1]
+    if name not in model.reference_formats:
+        raise _unsupported(f"the image format {name} is not supported")
+    content = _decode(form[2])
+    token = hashlib.sha256(content).hexdigest()
+    if name in {"heic", "heif"}:
+        return _apple_picture(token, content)
+    width, height, preview = _measure(name, content)
+    _check_shape(model, width, height)
+    return Reference(token=token, ratio=width / height, preview=preview)
+
+
+def _decode(text: str) -> bytes:
+    if len(text) * 3 // 4 > _MOST_BYTES + 2:
+        raise _oversized("the image must be at most 30 MB")
+    try:
+        content = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise invalid_parameter("image", "invalid base64 data", code="InvalidImageURL.InvalidFormat") from error
+    if len(content) > _MOST_BYTES:
+        raise _oversized("the image must be at most 30 MB")
+    return content
+
+
+def _apple_picture(token: str, content: bytes) -> Reference:
+    # Pillow reads neither without another library: the container's brand is all that is checked.
+    if content[4:8] != b"ftyp" or content[8:12] not in _APPLE_BRANDS:
+        raise _unsupported("the image cannot be decoded")
+    return Reference(token=token)
+
+
+def _measure(name: str, content: bytes) -> tuple[int, int, bytes]:
+    try:
+        with Image.open(io.BytesIO(content)) as picture:
+            if picture.format != _PILLOW_NAMES[name]:
+                raise _unsupported(f"the image is {picture.format}, not {name}")
+            width, height = picture.size
+            preview = thumbnail(picture) if width * height <= _MOST_PIXELS else b""
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        # A warning where warnings are errors; elsewhere the header's size is refused by our caller.
+        raise _oversized(f"the image must have at most {_MOST_PIXELS} pixels") from error
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        raise _unsupported("the image cannot be decoded") from error
+    return width, height, preview
+
+
+def thumbnail(picture: Image.Image) -> bytes:
+    """Return a JPEG of *picture*, at most 640 pixels wide and high; the same for the same picture."""
+    picture.draft("RGB", (_THUMBNAIL_SIDE, _THUMBNAIL_SIDE))
+    small = picture.convert("RGBA")
+    small.thumbnail((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE))
+    flat = Image.new("RGB", small.size, "white")
+    flat.paste(small, mask=small)
+    buffer = io.BytesIO()
+    flat.save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()
+
+
+def _check_shape(model: Model, width: int, height: int) -> None:
+    if min(width, height) <= _LEAST_SIDE:
+        raise invalid_parameter("image", f"each side of the image must be greater than {_LEAST_SIDE} pixels")
+    if width * height > _MOST_PIXELS:
+        raise _oversized(f"the image must have at most {_MOST_PIXELS} pixels")
+    if max(width, height) > min(width, height) * model.reference_ratio:
+        most = f"{model.reference_ratio:g}"
+        raise invalid_parameter("image", f"the aspect ratio of the image must be between 1/{most} and {most}")
+
+
+def _unsupported(reason: str) -> ArkError:
+    return invalid_parameter("image", reason, code="InvalidParameter.UnsupportedImageFormat")
+
+
+def _oversized(reason: str) -> ArkError:
+    return invalid_parameter("image", reason, code="InvalidParameter.OversizedImage")

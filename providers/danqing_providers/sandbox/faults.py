@@ -1,0 +1,276 @@
+"""Faults on request: rules that match a request or a picture and say what goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from enum import StrEnum
+from typing import Any, Final
+
+import attrs
+
+from danqing_providers.sandbox.ark.errors import ArkError
+
+__all__ = [
+    "AFTER_BILLING",
+    "BEFORE_WORK",
+    "ODD_ANSWERS",
+    "ON_DOWNLOAD",
+    "Fault",
+    "FaultKind",
+    "FaultRules",
+    "parse_fault",
+]
+
+
+class FaultKind(StrEnum):
+    """What goes wrong."""
+
+    LATENCY = "latency"
+    STATUS = "status"
+    HTML_502 = "html_502"
+    HTML = "html"
+    RESET_BEFORE_BILLING = "reset_before_billing"
+    RESET_AFTER_BILLING = "reset_after_billing"
+    TRUNCATE = "truncate"
+    STALL = "stall"
+    SLOW = "slow"
+    IMAGE_ERROR = "image_error"
+    MODERATION = "moderation"
+    STREAM_NO_DONE = "stream_no_done"
+    STREAM_NO_COMPLETED = "stream_no_completed"
+    STREAM_ERROR = "stream_error"
+    STREAM_CUT = "stream_cut"
+    DOWNLOAD_STATUS = "download_status"
+    DOWNLOAD_TRUNCATE = "download_truncate"
+    DOWNLOAD_TIMEOUT_REFERENCE = "download_timeout_reference"
+    DOWNLOAD_LATE = "download_late"
+    DOWNLOAD_DIES = "download_dies"
+    DOWNLOAD_TRICKLE = "download_trickle"
+    DOWNLOAD_HTML = "download_html"
+    ANSWER_STATUS = "answer_status"
+    ANSWER_BOM = "answer_bom"
+    ANSWER_LENGTH = "answer_length"
+    ANSWER_TYPE = "answer_type"
+    ANSWER_BYTES = "answer_bytes"
+    ANSWER_LINKS = "answer_links"
+    STREAM_SAMPLE = "stream_sample"
+
+
+BEFORE_WORK: Final = frozenset(
+    {
+        FaultKind.STATUS,
+        FaultKind.HTML_502,
+        FaultKind.HTML,
+        FaultKind.RESET_BEFORE_BILLING,
+        FaultKind.DOWNLOAD_TIMEOUT_REFERENCE,
+        FaultKind.MODERATION,
+    }
+)
+AFTER_BILLING: Final = frozenset(
+    {FaultKind.RESET_AFTER_BILLING, FaultKind.TRUNCATE, FaultKind.STALL, FaultKind.SLOW}
+)
+ON_DOWNLOAD: Final = frozenset(
+    {
+        FaultKind.DOWNLOAD_STATUS,
+        FaultKind.DOWNLOAD_TRUNCATE,
+        FaultKind.DOWNLOAD_TRICKLE,
+        FaultKind.DOWNLOAD_HTML,
+        FaultKind.SLOW,
+    }
+)
+ODD_ANSWERS: Final = (
+    FaultKind.ANSWER_STATUS,
+    FaultKind.ANSWER_BOM,
+    FaultKind.ANSWER_LENGTH,
+    FaultKind.ANSWER_TYPE,
+    FaultKind.ANSWER_BYTES,
+    FaultKind.ANSWER_LINKS,
+    FaultKind.STREAM_SAMPLE,
+)
+"""Answers that are billed, whole and readable, and not in the usual form; several may strike one request."""
+
+_STAGES: Final[Mapping[FaultKind, tuple[str, str]]] = {
+    FaultKind.MODERATION: ("input", "output"),
+    FaultKind.SLOW: ("answer", "download"),
+}
+_FORMS: Final[Mapping[FaultKind, tuple[str, ...]]] = {
+    FaultKind.ANSWER_BYTES: ("alone", "with_link", "lines", "unpadded"),
+    FaultKind.ANSWER_LINKS: ("path", "host"),
+}
+_DEFAULTS: Final[Mapping[FaultKind, Mapping[str, Any]]] = {
+    FaultKind.HTML: {"status": 403},
+    FaultKind.DOWNLOAD_STATUS: {"status": 403},
+    FaultKind.DOWNLOAD_LATE: {"status": 404, "seconds": 2.0},
+    FaultKind.DOWNLOAD_DIES: {"status": 404, "seconds": 0.0},
+    FaultKind.DOWNLOAD_TRICKLE: {"seconds": 5.0},
+    FaultKind.ANSWER_STATUS: {"status": 202},
+    FaultKind.ANSWER_BYTES: {"form": "alone"},
+    FaultKind.ANSWER_LINKS: {"form": "path"},
+    FaultKind.STALL: {"seconds": 30.0},
+    FaultKind.STREAM_ERROR: {"image_index": 0},
+    FaultKind.STREAM_CUT: {"image_index": 0},
+}
+"""What an absent field of a rule stands for, where it is not the same for all kinds."""
+
+
+@attrs.frozen(kw_only=True)
+class Fault:
+    """One rule.
+
+    It strikes where `prompt` (a part of it), `model` (its id) and `image_index` match; None matches all. `times` is
+    how often; None is always. `seconds` is the delay of `latency`, the silence of `stall`, the pause between two
+    bytes of `slow`, the age of the picture for `download_late` and `download_dies`, the whole of
+    `download_trickle`. `extra_bytes` is what `answer_length` announces too many, `form` how `answer_bytes` and
+    `answer_links` write them. `status`, `code`, `message`, `unwrapped`, `retry_after_s` are the answer of `status`,
+    `download_status`, `image_error` and `stream_error`. `on` is `input` or `output` for `moderation`, `answer` or
+    `download` for `slow`; the first is the default.
+    """
+
+    kind: FaultKind
+    prompt: str | None = None
+    model: str | None = None
+    image_index: int | None = None
+    times: int | None = 1
+    seconds: float = 1.0
+    status: int = 500
+    code: str = "InternalServiceError"
+    message: str = "The service encountered an unexpected internal error."
+    unwrapped: bool = False
+    retry_after_s: int | None = None
+    on: str | None = None
+    extra_bytes: int = 2
+    form: str | None = None
+
+    def matches(self, prompt: str, models: Collection[str], image_index: int | None) -> bool:
+        """Say whether the rule is meant for this request, or for this picture of it."""
+        if self.prompt is not None and self.prompt not in prompt:
+            return False
+        if self.model is not None and self.model not in models:
+            return False
+        # A rule for one picture strikes nothing that concerns the whole request.
+        return self.image_index is None or self.image_index == image_index
+
+    @property
+    def stage(self) -> str | None:
+        """`on`, with its default; None for the kinds that have no choice."""
+        return self.on or (_STAGES[self.kind][0] if self.kind in _STAGES else None)
+
+    def error(self) -> ArkError:
+        """Return the error that the rule describes."""
+        return ArkError(self.status, self.code, self.message, kind=_ERROR_TYPES.get(self.status, ""))
+
+
+_ERROR_TYPES: Final[Mapping[int, str]] = {
+    400: "BadRequest",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    429: "TooManyRequests",
+    500: "InternalServerError",
+}
+
+_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
+    "prompt": (str, type(None)),
+    "model": (str, type(None)),
+    "image_index": (int, type(None)),
+    "times": (int, type(None)),
+    "seconds": (int, float),
+    "status": (int,),
+    "code": (str,),
+    "message": (str,),
+    "unwrapped": (bool,),
+    "retry_after_s": (int, type(None)),
+    "on": (str, type(None)),
+    "extra_bytes": (int,),
+    "form": (str,),
+}
+
+
+_NOT_NEGATIVE: Final = frozenset({"times", "seconds", "image_index", "retry_after_s", "extra_bytes"})
+_LEAST_STATUS: Final[Mapping[FaultKind, int]] = {FaultKind.ANSWER_STATUS: 200}
+_MOST_STATUS: Final[Mapping[FaultKind, int]] = {FaultKind.ANSWER_STATUS: 203}
+
+
+def parse_fault(rule: Any, where: str) -> Fault:
+    """Return the fault in *rule*, a JSON value. Raises: ValueError that names *where* and the choices."""
+    if not isinstance(rule, dict):
+        raise ValueError(f"{where}: expected an object")
+    try:
+        kind = FaultKind(str(rule.get("kind")))
+    except ValueError:
+        raise ValueError(f"{where}.kind: {rule.get('kind')!r} is none of {', '.join(FaultKind)}") from None
+    given = {name: value for name, value in rule.items() if name != "kind"}
+    for name, value in given.items():
+        _check_field(kind, name, value, f"{where}.{name}")
+    return Fault(kind=kind, **{**_DEFAULTS.get(kind, {}), **given})
+
+
+def _check_field(kind: FaultKind, name: str, value: Any, where: str) -> None:
+    if name not in _TYPES:
+        raise ValueError(f"{where}: unknown; the fields are kind, {', '.join(_TYPES)}")
+    # JSON's true is no number, though Python's is.
+    if type(value) not in _TYPES[name]:
+        raise ValueError(f"{where}: {value!r} has the wrong type")
+    if name in _NOT_NEGATIVE and value is not None and value < 0:
+        raise ValueError(f"{where}: {value!r} is negative")
+    if name == "status":
+        _check_status(kind, value, where)
+    if name == "form" and value not in _FORMS.get(kind, ()):
+        raise ValueError(f"{where}: {value!r} is none of {_FORMS.get(kind, ())}")
+    if name == "on" and value is not None and value not in _STAGES.get(kind, ()):
+        raise ValueError(f"{where}: {value!r} is none of {_STAGES.get(kind, ())}")
+
+
+def _check_status(kind: FaultKind, value: int, where: str) -> None:
+    least, most = _LEAST_STATUS.get(kind, 400), _MOST_STATUS.get(kind, 599)
+    if not least <= value <= most:
+        raise ValueError(f"{where}: {value!r} is not between {least} and {most}")
+
+
+@attrs.define
+class _Live:
+    fault: Fault
+    left: int | None
+    struck: int = 0
+
+
+class FaultRules:
+    """The rules in force, in the order they came: the first that matches strikes."""
+
+    def __init__(self) -> None:
+        self._live: list[_Live] = []
+
+    def add(self, faults: Iterable[Fault]) -> None:
+        """Put *faults* behind those in force."""
+        self._live += [_Live(fault, fault.times) for fault in faults]
+
+    def __bool__(self) -> bool:
+        return bool(self._live)
+
+    def clear(self) -> None:
+        """Drop all."""
+        self._live.clear()
+
+    def take(
+        self,
+        kinds: Collection[FaultKind],
+        prompt: str,
+        models: Collection[str],
+        image_index: int | None = None,
+        stage: str | None = None,
+    ) -> Fault | None:
+        """Return the first rule of *kinds* that strikes here, counted as used; None when there is none."""
+        for live in self._live:
+            if live.left == 0 or live.fault.kind not in kinds:
+                continue
+            if stage is not None and live.fault.stage not in (None, stage):
+                continue
+            if live.fault.matches(prompt, models, image_index):
+                live.struck += 1
+                live.left = None if live.left is None else live.left - 1
+                return live.fault
+        return None
+
+    def describe(self) -> Sequence[Mapping[str, Any]]:
+        """Return every rule with how often it `struck` and how often it is `left`."""
+        return [{**attrs.asdict(live.fault), "left": live.left, "struck": live.struck} for live in self._live]

@@ -1,0 +1,246 @@
+"""Magic words: `[sandbox:NAME]` in a prompt makes a fault happen, without the control API.
+
+`[sandbox:NAME=VALUE]` gives the fault a number; `[sandbox:NAME x2]` lets it happen to the first two requests with
+that very prompt only, so that a client's retry succeeds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+import attrs
+
+from danqing_providers.sandbox.ark import errors
+from danqing_providers.sandbox.faults import Fault, FaultKind, parse_fault
+from danqing_providers.sandbox.prompts import prompt_hash
+
+__all__ = ["MAGIC_WORDS", "MagicCounts", "MagicWord", "has_magic", "magic_faults"]
+
+_FORM: Final = re.compile(r"\[sandbox:([a-z0-9-]+)(?:=(\d+(?:\.\d+)?))?(?:\s*x(\d+))?\]", re.IGNORECASE)
+_PREFIX: Final = re.compile(r"\[sandbox:", re.IGNORECASE)
+_MOST_COUNTED: Final = 10_000
+
+
+@attrs.frozen(kw_only=True)
+class MagicWord:
+    """One word: what it does, and the fault it stands for; `value` names the fault's field that a number sets."""
+
+    meaning: str
+    kind: FaultKind
+    fields: Mapping[str, Any] = attrs.field(factory=dict)
+    value: str | None = None
+    default: float | None = None
+
+    def fault(self, number: float | None) -> Fault:
+        """Return the fault, with *number* or the default in the field that `value` names. Raises: ValueError."""
+        chosen = self.default if number is None else number
+        fields = {"kind": self.kind, "times": None, **self.fields}
+        if self.value is not None and chosen is not None:
+            fields[self.value] = chosen if self.value == "seconds" else int(chosen)
+        return parse_fault(fields, "prompt")
+
+
+def _status(meaning: str, error: errors.ArkError, **more: Any) -> MagicWord:
+    fields = {"status": error.status, "code": error.code, "message": error.message}
+    return MagicWord(meaning=meaning, kind=FaultKind.STATUS, fields=fields | more)
+
+
+def _plain(meaning: str, kind: FaultKind, **fields: Any) -> MagicWord:
+    return MagicWord(meaning=meaning, kind=kind, fields=fields)
+
+
+def _numbered(meaning: str, kind: FaultKind, value: str, default: float, **fields: Any) -> MagicWord:
+    return MagicWord(meaning=meaning, kind=kind, fields=fields, value=value, default=default)
+
+
+_LIMITED: Final = errors.rate_exceeded()
+_OVERLOADED: Final = errors.ArkError(429, "ServerOverloaded", "The service is currently overloaded.")
+_QUOTA: Final = errors.ArkError(429, "QuotaExceeded", "Your account has exceeded its free trial quota.")
+_OVERDUE: Final = errors.ArkError(403, "AccountOverdueError", "The request failed because your account is overdue.")
+_REFERENCE_AWAY: Final = errors.invalid_parameter(
+    "image", "Error while downloading: https://example.com/reference.png, status code: 503", verb="are"
+)
+_CLOSED: Final = errors.ArkError(404, "ModelNotOpen", "Your account has not activated the model.")
+
+MAGIC_WORDS: Final[Mapping[str, MagicWord]] = MappingProxyType(
+    {
+        "fail": _status("500 InternalServiceError, nothing billed", errors.internal_error()),
+        "429": attrs.evolve(
+            _status("429 ModelAccountIpmRateLimitExceeded, to be tried again after so many seconds (1)", _LIMITED),
+            value="retry_after_s",
+            default=1,
+        ),
+        "429-minute": _status(
+            "429 ModelAccountIpmRateLimitExceeded without Retry-After, as Ark answers until the minute is over",
+            _LIMITED,
+        ),
+        "overloaded": _status("429 ServerOverloaded", _OVERLOADED),
+        "quota": _status("429 QuotaExceeded: no use to retry", _QUOTA),
+        "overdue": _status("403 AccountOverdueError", _OVERDUE),
+        "not-open": _status("404 ModelNotOpen", _CLOSED),
+        "401": _status("401 AuthenticationError", errors.unknown_key()),
+        "unwrapped": _status(
+            "500 without the `error` wrapper, as BytePlus answers", errors.internal_error(), unwrapped=True
+        ),
+        "moderation": _plain("400 InputTextSensitiveContentDetected", FaultKind.MODERATION, on="input"),
+        "moderation-output": _numbered(
+            "OutputImageSensitiveContentDetected for the image of this index (0)",
+            FaultKind.MODERATION,
+            "image_index",
+            0,
+            on="output",
+        ),
+        "image-error": _numbered(
+            "InternalServiceError for the image of this index (0); the rest of a group is not made",
+            FaultKind.IMAGE_ERROR,
+            "image_index",
+            0,
+        ),
+        "slow": _numbered("the answer comes this many seconds (5) later", FaultKind.LATENCY, "seconds", 5),
+        "html502": _plain("502 with an HTML page, as a gateway answers", FaultKind.HTML_502),
+        "html403": _plain("403 with an HTML page, as an edge answers that dislikes the prompt", FaultKind.HTML),
+        "html503": _numbered(
+            "503 with an HTML page, to be tried again after so many seconds (1)",
+            FaultKind.HTML,
+            "retry_after_s",
+            1,
+            status=503,
+        ),
+        "reset": _plain("the connection is reset, nothing billed", FaultKind.RESET_BEFORE_BILLING),
+        "reset-after-billing": _plain("billed, then the connection is reset", FaultKind.RESET_AFTER_BILLING),
+        "truncate": _plain("billed, then the body is cut in the middle", FaultKind.TRUNCATE),
+        "stall": _numbered(
+            "billed, then headers and silence for this many seconds (30)", FaultKind.STALL, "seconds", 30
+        ),
+        "trickle": _numbered(
+            "billed, then one byte of the body every so many seconds (1)", FaultKind.SLOW, "seconds", 1, on="answer"
+        ),
+        "stream-error": _numbered(
+            "a stream's `error` event in place of the image of this index (0)",
+            FaultKind.STREAM_ERROR,
+            "image_index",
+            0,
+        ),
+        "stream-cut": _numbered(
+            "a stream is cut in place of the image of this index (0), which is billed",
+            FaultKind.STREAM_CUT,
+            "image_index",
+            0,
+        ),
+        "stream-no-done": _plain("a stream ends without `data: [DONE]`", FaultKind.STREAM_NO_DONE),
+        "stream-no-completed": _plain("a stream ends without the `completed` event", FaultKind.STREAM_NO_COMPLETED),
+        "reference-timeout": _plain(
+            '400 "Timeout while downloading url=..."', FaultKind.DOWNLOAD_TIMEOUT_REFERENCE
+        ),
+        "reference-503": _status('400 "Error while downloading: ..., status code: 503"', _REFERENCE_AWAY),
+        "download-status": _numbered(
+            "the picture's link answers this status (403)", FaultKind.DOWNLOAD_STATUS, "status", 403
+        ),
+        "download-truncate": _plain("the picture's link gives half of its bytes", FaultKind.DOWNLOAD_TRUNCATE),
+        "download-slow": _numbered(
+            "the picture's link gives one byte every so many seconds (1)",
+            FaultKind.SLOW,
+            "seconds",
+            1,
+            on="download",
+        ),
+        "link-late": _numbered(
+            "the picture's link is 404 until it is so many seconds (2) old",
+            FaultKind.DOWNLOAD_LATE,
+            "seconds",
+            2,
+        ),
+        "link-dies": _numbered(
+            "the picture's link is 404 from this age in seconds (0) on", FaultKind.DOWNLOAD_DIES, "seconds", 0
+        ),
+        "link-slow": _numbered(
+            "the picture's link takes this many seconds (5) in all", FaultKind.DOWNLOAD_TRICKLE, "seconds", 5
+        ),
+        "link-html": _plain("the picture's link gives 200 and an HTML page", FaultKind.DOWNLOAD_HTML),
+        "answer-status": _numbered(
+            "the usual answer with this status (202; 201)", FaultKind.ANSWER_STATUS, "status", 202
+        ),
+        "bom": _plain("the usual answer behind a byte-order mark", FaultKind.ANSWER_BOM),
+        "answer-length": _numbered(
+            "the usual answer, announced as so many bytes (2) longer than it is",
+            FaultKind.ANSWER_LENGTH,
+            "extra_bytes",
+            2,
+        ),
+        "mislabelled": _plain(
+            "the usual answer with a stream's `Content-Type`, a stream with that of JSON", FaultKind.ANSWER_TYPE
+        ),
+        "bytes": _plain("`b64_json` in place of the link", FaultKind.ANSWER_BYTES, form="alone"),
+        "both": _plain("`b64_json` beside a link that does not work", FaultKind.ANSWER_BYTES, form="with_link"),
+        "base64-lines": _plain("`b64_json` in lines of 76 characters", FaultKind.ANSWER_BYTES, form="lines"),
+        "base64-unpadded": _plain("`b64_json` without its `=`", FaultKind.ANSWER_BYTES, form="unpadded"),
+        "relative": _plain("links without a server: `/doubao-...`", FaultKind.ANSWER_LINKS, form="path"),
+        "hostless": _plain("links without a scheme: `//host/...`", FaultKind.ANSWER_LINKS, form="host"),
+        "stream-sample": _plain(
+            "a stream as Ark's page shows it: the lines after `data: {` have no `data:`", FaultKind.STREAM_SAMPLE
+        ),
+    }
+)
+
+
+def has_magic(prompt: str) -> bool:
+    """Say whether there is any word in *prompt*."""
+    return _PREFIX.search(prompt) is not None
+
+
+def magic_faults(prompt: str) -> list[tuple[str, Fault]]:
+    """Return the words in *prompt* with their faults. Raises: ArkError 400 for an unknown word."""
+    if not has_magic(prompt):
+        return []
+    found = list(_FORM.finditer(prompt))
+    if len(found) < len(_PREFIX.findall(prompt)) or any(match[1].lower() not in MAGIC_WORDS for match in found):
+        known = ", ".join(f"[sandbox:{word}]" for word in MAGIC_WORDS)
+        raise errors.invalid_parameter("prompt", f"unknown sandbox word; known are {known}")
+    return [(match[0], _fault(match)) for match in found]
+
+
+def _fault(match: re.Match[str]) -> Fault:
+    try:
+        fault = MAGIC_WORDS[match[1].lower()].fault(float(match[2]) if match[2] else None)
+    except ValueError as error:
+        raise errors.invalid_parameter("prompt", f"{match[0]}: {error}") from error
+    return attrs.evolve(fault, times=int(match[3])) if match[3] else fault
+
+
+class MagicCounts:
+    """How often the words with a count have struck, for the last ten thousand prompts that had one."""
+
+    def __init__(self) -> None:
+        self._struck: OrderedDict[tuple[str, str], int] = OrderedDict()
+
+    def take(
+        self,
+        kinds: Collection[FaultKind],
+        prompt: str,
+        image_index: int | None = None,
+        stage: str | None = None,
+    ) -> Fault | None:
+        """Return the first fault of *kinds* that *prompt* names and that still strikes; None when there is none."""
+        for word, fault in magic_faults(prompt):
+            if fault.kind not in kinds or (stage is not None and fault.stage not in (None, stage)):
+                continue
+            if fault.matches(prompt, (), image_index) and self._count(prompt, word, fault.times):
+                return fault
+        return None
+
+    def _count(self, prompt: str, word: str, times: int | None) -> bool:
+        if times is None:
+            return True
+        name = (prompt_hash(prompt), word)
+        struck = self._struck.get(name, 0)
+        if struck >= times:
+            return False
+        self._struck[name] = struck + 1
+        self._struck.move_to_end(name)
+        if len(self._struck) > _MOST_COUNTED:
+            self._struck.popitem(last=False)
+        return True

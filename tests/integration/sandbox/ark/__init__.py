@@ -1,0 +1,1 @@
+"""Ark over real HTTP."""

@@ -1,0 +1,1 @@
+"""Ark, without the network."""
