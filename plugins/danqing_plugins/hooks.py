@@ -10,7 +10,10 @@ from collections.abc import Awaitable, Sequence
 
 from danqing_plugins.markers import hookspec
 from danqing_plugins.models import (
+    FoundOrder,
     Job,
+    LostCall,
+    NeverPlaced,
     PluginContext,
     Prepared,
     ProviderInfo,
@@ -22,7 +25,9 @@ from danqing_plugins.models import (
 from danqing_plugins.run import Run
 
 __all__ = [
+    "danqing_cancel_order",
     "danqing_configure",
+    "danqing_find_order",
     "danqing_generate",
     "danqing_prepare",
     "danqing_providers",
@@ -72,6 +77,23 @@ def danqing_generate(job: Job, run: Run) -> Awaitable[Result | None] | None:
 
     Returns an awaitable whose coroutine is made when it is awaited. May answer only for providers that the same
     plugin listed. A wrapper (`wrapper=True`) sees every generation of every provider.
+    """
+
+
+@hookspec(firstresult=True)
+def danqing_find_order(job: Job, run: Run, lost: LostCall) -> Awaitable[FoundOrder | NeverPlaced | None] | None:
+    """Ask the service what became of a call whose answer was lost; None when it is not yours. New in 0.2.
+
+    Called for models that say `finds_orders`, before any policy decides. The awaitable gives None when the service
+    cannot tell; it costs nothing and must open no `run.call`.
+    """
+
+
+@hookspec(firstresult=True)
+def danqing_cancel_order(job: Job, run: Run) -> Awaitable[bool] | None:
+    """Ask the service to drop the order in `run.saved`; None when `job.provider` is not yours. New in 0.2.
+
+    The awaitable gives True when the service did and charges nothing.
     """
 
 

@@ -7,13 +7,18 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
 __all__ = [
+    "FoundOrder",
     "Job",
+    "Limits",
+    "LostCall",
     "ModelInfo",
+    "NeverPlaced",
+    "OutputKind",
     "PluginContext",
     "Prepared",
     "Price",
@@ -29,12 +34,28 @@ __all__ = [
 ]
 
 
+class OutputKind(StrEnum):
+    """What an output is. Texts and other data are no outputs: they are a `Result`."""
+
+    IMAGE = "image"
+    VIDEO = "video"
+    AUDIO = "audio"
+    MODEL = "model"
+    FILE = "file"
+
+
 @attrs.frozen(kw_only=True)
 class Price:
-    """What one picture costs, in millionths of a unit of `currency` (ISO 4217), so that sums are exact."""
+    """What one `unit` costs, in millionths of a unit of `currency` (ISO 4217), so that sums are exact.
+
+    A model's list price may be by any unit; what `Prepared` says is for one output of that very request, or for the
+    call of a task without outputs. `most_micro` is the upper end of an estimate, None when the price is exact.
+    """
 
     amount_micro: int
     currency: str
+    unit: Literal["output", "megapixel", "second", "token", "call"] = "output"
+    most_micro: int | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -42,7 +63,9 @@ class ModelInfo:
     """One model of a provider, as listed by `GET /api/v1/providers`.
 
     `parameters` is a JSON Schema (2020-12) of the `input` object, for forms and documentation: an object with
-    `properties` and `required`. `price` is None when unknown.
+    `properties` and `required`. `price` is None when unknown. `kind` is what its outputs are. `lane` is a word that
+    models share whose limits are their own (see `ProviderInfo.lanes`), None where the provider's hold.
+    `finds_orders`: `Provider.find_order` may tell what became of a call whose answer was lost.
     """
 
     id: str
@@ -51,6 +74,21 @@ class ModelInfo:
     aliases: tuple[str, ...] = ()
     parameters: Mapping[str, Any] = attrs.field(factory=dict)
     price: Price | None = None
+    kind: OutputKind = OutputKind.IMAGE
+    lane: str | None = None
+    finds_orders: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """What a service allows: tasks that one process runs at once; outputs and calls a minute over all of them.
+
+    None: no limit of that kind is known.
+    """
+
+    concurrency: int = 64
+    outputs_per_minute: int | None = None
+    calls_per_minute: int | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -61,8 +99,9 @@ class ProviderInfo:
     `reference_fields` names the input keys that hold reference pictures (a string or a list of strings: URL, data
     URI or one of our own pictures); the server takes them out of the input before `danqing_prepare`.
     `concurrency` is how many tasks one process runs at once, `images_per_minute` and `calls_per_minute` the
-    service's own limits, kept over all processes (None: none known). `parameters` names what the service knows
-    beside the schemas of its models, so that whoever sends it in the wrong place is told where it belongs.
+    service's own limits, kept over all processes (None: none known); `lanes` has those of models that name a lane
+    of their own. `parameters` names what the service knows beside the schemas of its models, so that whoever sends
+    it in the wrong place is told where it belongs.
     `sandbox` is True when calls go to a simulator and cost nothing. `endpoint` is the service's base URL: when that
     is public, pictures are fetched from public addresses and from its own host only (None: from anywhere).
     """
@@ -79,6 +118,7 @@ class ProviderInfo:
     sandbox: bool = False
     endpoint: str | None = None
     homepage: str | None = None
+    lanes: Mapping[str, Limits] = attrs.field(factory=dict)
 
     @cached_property
     def types(self) -> tuple[str, ...]:
@@ -131,15 +171,17 @@ class Request:
 class Prepared:
     """A request that the provider has checked and will carry out.
 
-    `input` is what `job.input` will be: JSON values only. `images` is the largest number of pictures that may
-    come out; 0 for a task whose answer is data and no picture. `single_call` is True when exactly one paid call
-    covers all of them, sent soon after the task starts: its write-ahead then travels with the task's own start.
-    `notes` tells the user what was changed (a mapped size, say); they stand in the task.
+    `input` is what `job.input` will be: JSON values only. `outputs` is the largest number of outputs that may come
+    out, of `kind` unless their `Source` says otherwise; 0 for a task whose answer is text or other data.
+    `single_call` is True when exactly one paid call covers all of them, sent soon after the task starts: its
+    write-ahead then travels with the task's own start. `notes` tells the user what was changed (a mapped size,
+    say); they stand in the task.
     """
 
     model: str
     input: Mapping[str, Any] = attrs.field(repr=False)
-    images: int = 1
+    outputs: int = 1
+    kind: OutputKind = OutputKind.IMAGE
     single_call: bool = False
     price: Price | None = None
     notes: tuple[str, ...] = ()
@@ -158,41 +200,65 @@ class Job:
     type: str
     model: str
     input: Mapping[str, Any] = attrs.field(repr=False)
-    images: int
+    outputs: int
+    kind: OutputKind = OutputKind.IMAGE
     references: tuple[Reference, ...] = attrs.field(default=(), repr=False)
     attempt: int = 1
 
 
 @attrs.frozen(kw_only=True)
-class Source:
-    """Where a finished picture is to be had: a `url` to fetch, or the picture itself, as bytes or base64.
+class LostCall:
+    """A paid call whose answer was lost: its own `id` and `fingerprint`, when it left, and for which outputs."""
 
-    Make one with `Source.from_url`, `from_bytes` or `from_base64`.
+    id: str
+    fingerprint: str
+    sent_at: datetime
+    indexes: tuple[int, ...]
+
+
+@attrs.frozen(kw_only=True)
+class FoundOrder:
+    """The service knows the order of a lost call: `saved` is what `Run.checkpoint` would have saved of it."""
+
+    saved: Mapping[str, Any]
+
+
+@attrs.frozen(kw_only=True)
+class NeverPlaced:
+    """The service is sure not to know an order for a lost call: nothing was bought, and it may be made again."""
+
+
+@attrs.frozen(kw_only=True)
+class Source:
+    """Where a finished output is to be had: a `url` to fetch, or the output itself, as bytes or base64.
+
+    Make one with `Source.from_url`, `from_bytes` or `from_base64`. `kind` None: what the task makes.
     """
 
     url: str | None = attrs.field(default=None, repr=False)
     body: bytes | None = attrs.field(default=None, repr=False)
     base64: str | None = attrs.field(default=None, repr=False)
+    kind: OutputKind | None = None
 
     @classmethod
-    def from_url(cls, url: str) -> Source:
-        """A picture to be fetched by GET; the URL is saved before the download begins. A data URI is base64."""
-        return cls.from_base64(url) if url[:5].lower() == "data:" else cls(url=url)
+    def from_url(cls, url: str, kind: OutputKind | None = None) -> Source:
+        """An output to be fetched by GET; the URL is saved before the download begins. A data URI is base64."""
+        return cls.from_base64(url, kind) if url[:5].lower() == "data:" else cls(url=url, kind=kind)
 
     @classmethod
-    def from_bytes(cls, body: bytes) -> Source:
-        """A picture that is already here."""
-        return cls(body=body)
+    def from_bytes(cls, body: bytes, kind: OutputKind | None = None) -> Source:
+        """An output that is already here."""
+        return cls(body=body, kind=kind)
 
     @classmethod
-    def from_base64(cls, text: str) -> Source:
-        """A picture in base64, decoded by the server; line breaks, no padding and a `data:` prefix are no harm."""
-        return cls(base64=text)
+    def from_base64(cls, text: str, kind: OutputKind | None = None) -> Source:
+        """An output in base64, decoded by the server; line breaks, no padding and a `data:` prefix are no harm."""
+        return cls(base64=text, kind=kind)
 
 
 @attrs.frozen(kw_only=True)
 class Result:
-    """What a generation returns beside its pictures.
+    """What a generation returns beside its outputs.
 
     `output` is merged into the task's output: JSON values, for services that answer with data. `usage` is the
     service's own count (tokens, images), added up over the calls of a task when the values are numbers.

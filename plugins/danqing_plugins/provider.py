@@ -9,8 +9,11 @@ from danqing_plugins.errors import InvalidRequest, Problem
 from danqing_plugins.markers import hookimpl
 from danqing_plugins.messages import Message
 from danqing_plugins.models import (
+    FoundOrder,
     Job,
+    LostCall,
     ModelInfo,
+    NeverPlaced,
     PluginContext,
     Prepared,
     ProviderInfo,
@@ -49,7 +52,7 @@ class Provider(ABC):
 
     @abstractmethod
     async def generate(self, job: Job, run: Run) -> Result | None:
-        """Make the pictures that `run.missing` names and hand each to `run.deliver`.
+        """Make the outputs that `run.missing` names and hand each to `run.deliver`.
 
         Raises:
             PluginError: see `danqing_plugins.errors` for what each kind makes the server do.
@@ -64,14 +67,25 @@ class Provider(ABC):
     async def stop(self) -> None:  # noqa: B027 — optional for the author
         """Close what `start` opened."""
 
+    async def find_order(self, job: Job, run: Run, lost: LostCall) -> FoundOrder | NeverPlaced | None:
+        """Ask the service for the order of a call whose answer was lost; None: it cannot tell.
+
+        Asked for models that say `finds_orders` only.
+        """
+        return None
+
+    async def cancel_order(self, job: Job, run: Run) -> bool:
+        """Ask the service to drop the order in `run.saved`; True: it did, and charges nothing."""
+        return False
+
     def find_model(self, request: Request) -> ModelInfo:
-        """Return the model that *request* names by id or alias, or the default one.
+        """Return the model that *request* names by id or alias, or the default one of its type.
 
         Raises:
             InvalidRequest: no model of that name takes the request's type; the message lists those that do.
         """
-        wanted = self.info.default_model if request.model is None else request.model
         usable = [model for model in self.info.models if request.type in model.types]
+        wanted = _default(self.info.default_model, usable) if request.model is None else request.model
         for model in usable:
             if wanted == model.id or wanted in model.aliases:
                 return model
@@ -100,9 +114,27 @@ class Provider(ABC):
         return Lazy(lambda: self.generate(job, run))
 
     @hookimpl
+    def danqing_find_order(
+        self, job: Job, run: Run, lost: LostCall
+    ) -> Awaitable[FoundOrder | NeverPlaced | None] | None:
+        if job.provider != self.info.name:
+            return None
+        return Lazy(lambda: self.find_order(job, run, lost))
+
+    @hookimpl
+    def danqing_cancel_order(self, job: Job, run: Run) -> Awaitable[bool] | None:
+        return Lazy(lambda: self.cancel_order(job, run)) if job.provider == self.info.name else None
+
+    @hookimpl
     def danqing_start(self) -> Awaitable[None]:
         return Lazy(self.start)
 
     @hookimpl
     def danqing_stop(self) -> Awaitable[None]:
         return Lazy(self.stop)
+
+
+def _default(name: str, usable: Sequence[ModelInfo]) -> str:
+    """Return *name* where it is usable, else the first that is."""
+    ids = [model.id for model in usable]
+    return name if name in ids or not ids else ids[0]

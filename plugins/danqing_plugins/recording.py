@@ -35,6 +35,7 @@ class RecordedCall:
     fingerprint: str
     request_id: str | None = None
     usage: Mapping[str, Any] = attrs.field(factory=dict)
+    cost_micro: int | None = None
     outcome: CallOutcome = CallOutcome.OPEN
     resumable: bool = False
     answered: bool = False
@@ -84,6 +85,7 @@ class RecordingRun:
     earlier_calls: tuple[RecordedCall, ...] = ()
     calls: list[RecordedCall] = attrs.field(factory=list)
     fractions: list[float] = attrs.field(factory=list)
+    previews: list[tuple[int, Source]] = attrs.field(factory=list)
     log: RecordingLog = attrs.field(factory=RecordingLog)
     held: asyncio.Event = attrs.field(factory=asyncio.Event)
     delivered_before_call: list[int] = attrs.field(factory=list)
@@ -104,7 +106,7 @@ class RecordingRun:
     @property
     def missing(self) -> tuple[int, ...]:
         """See `danqing_plugins.Run`."""
-        return tuple(index for index in range(self.job.images) if index not in self.delivered)
+        return tuple(index for index in range(self.job.outputs) if index not in self.delivered)
 
     @asynccontextmanager
     async def call(self, indexes: Sequence[int], fingerprint: str) -> AsyncIterator[RecordedCall]:
@@ -169,6 +171,11 @@ class RecordingRun:
         assert 0 <= fraction <= 1, f"progress is from 0 to 1, not {fraction}"
         self.fractions.append(fraction)
 
+    async def preview(self, index: int, source: Source) -> None:
+        """Keep the partial picture."""
+        self._check_index(index)
+        self.previews.append((index, source))
+
     async def checkpoint(self, data: Mapping[str, Any]) -> None:
         """Keep the data in the place of what was saved before."""
         require_json(data, "checkpoint")
@@ -184,7 +191,7 @@ class RecordingRun:
     def books(self) -> Books:
         """What the calls of this attempt and of those before it amount to."""
         calls = (*self.earlier_calls, *self.calls)
-        return Books(calls=calls, pictures=self.job.images, at_hand=self.pictures)
+        return Books(calls=calls, pictures=self.job.outputs, at_hand=self.pictures)
 
     async def open_reference(self, reference: Reference) -> ReferenceData:
         """Return the bytes that the test gave. Raises InvalidRequest when it gave none."""
@@ -207,8 +214,8 @@ class RecordingRun:
         )
 
     def _check_index(self, *indexes: int) -> None:
-        strangers = [index for index in indexes if not 0 <= index < max(self.job.images, 1)]
-        assert not strangers, f"picture {strangers} of a task of {self.job.images}"
+        strangers = [index for index in indexes if not 0 <= index < max(self.job.outputs, 1)]
+        assert not strangers, f"picture {strangers} of a task of {self.job.outputs}"
 
 
 def require_json(value: object, what: str) -> None:

@@ -31,11 +31,14 @@ class Call(Protocol):
     """One paid upstream call, open while its `async with` block runs.
 
     Set `request_id` as soon as the service names one. `usage` is added to the task's usage when the block ends.
+    `cost_micro` is what that usage says the call cost, in millionths of the currency of the task's price; None: as
+    estimated at its submission.
     """
 
     id: str
     request_id: str | None
     usage: Mapping[str, Any]
+    cost_micro: int | None
 
     def release(self, indexes: Sequence[int]) -> None:
         """Take pictures out of this call that the service said it neither made nor billed; another may be sent."""
@@ -62,7 +65,7 @@ class Run(Protocol):
 
     @property
     def missing(self) -> tuple[int, ...]:
-        """The indexes still to be made, ascending: `range(job.images)` without `delivered`."""
+        """The indexes still to be made, ascending: `range(job.outputs)` without `delivered`."""
         ...
 
     @property
@@ -118,6 +121,13 @@ class Run(Protocol):
 
     async def progress(self, fraction: float) -> None:
         """Tell the watchers how far it is, from 0 to 1. Told at most once a second."""
+        ...
+
+    async def preview(self, index: int, source: Source) -> None:
+        """Show the watchers output *index* as far as it is made; nothing of it is kept when the output is here.
+
+        At best one a second is shown, and none that is no picture. Never an error.
+        """
         ...
 
     async def checkpoint(self, data: Mapping[str, Any]) -> None:

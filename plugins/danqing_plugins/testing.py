@@ -56,7 +56,8 @@ def job_of(provider: Provider, request: Request) -> Job:
         type=request.type,
         model=prepared.model,
         input=prepared.input,
-        images=prepared.images,
+        outputs=prepared.outputs,
+        kind=prepared.kind,
         references=request.references,
     )
 
@@ -119,7 +120,7 @@ def check_prepare(provider: Provider, request: Request) -> None:
 def _check_prepared(provider: Provider, prepared: Prepared) -> None:
     models = [model.id for model in provider.info.models]
     assert prepared.model in models, f"prepare chose the model {prepared.model!r}, which is none of {models}"
-    assert prepared.images >= 0, f"prepare promises {prepared.images} pictures"
+    assert prepared.outputs >= 0, f"prepare promises {prepared.outputs} pictures"
     require_json(prepared.input, "Prepared.input")
 
 
@@ -130,9 +131,9 @@ async def check_generate(provider: Provider, run: RecordingRun) -> None:
     )
     await _generate(provider, run)
     assert not run.missing, f"generate returned while the pictures {run.missing} were missing"
-    assert run.pictures or not run.job.images, "generate delivered no picture"
+    assert run.pictures or not run.job.outputs, "generate delivered no picture"
     assert not run.delivered_before_call, f"pictures {run.delivered_before_call} came without a paid run.call"
-    assert run.calls or run.job.images, "generate made no paid run.call"
+    assert run.calls or run.job.outputs, "generate made no paid run.call"
     left = [call.id for call in run.calls if not call.answered and call.ended_by is None]
     assert not left, f"calls still open after generate: {left}"
     assert not run.unsaved_orders, (

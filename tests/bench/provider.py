@@ -51,7 +51,7 @@ class BenchProvider(Provider):
     def prepare(self, request: Request) -> Prepared:
         model = self.find_model(request)
         images = int(request.type == "image")
-        return Prepared(model=model.id, input=dict(request.input), images=images, single_call=True)
+        return Prepared(model=model.id, input=dict(request.input), outputs=images, single_call=True)
 
     async def generate(self, job: Job, run: Run) -> Result | None:
         async with run.call(run.missing, "bench"):
@@ -59,9 +59,9 @@ class BenchProvider(Provider):
                 if response.status != 200:
                     raise Unavailable("the stub did not answer")
                 answer = await response.json()
-            if job.images:
+            if job.outputs:
                 await run.deliver(0, Source.from_url(answer["url"]))
-        return None if job.images else Result(output={"url": answer["url"]})
+        return None if job.outputs else Result(output={"url": answer["url"]})
 
 
 @contextmanager

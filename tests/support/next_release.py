@@ -47,7 +47,7 @@ def scripted(*, holds: bool = False, concurrency: int = 8) -> ScriptedProvider:
         words = str(job.input["prompt"]).split()
         for index in run.missing:
             async with run.call([index], "next" if "call" in words else "this"):
-                if holds and "hold" in words and index == job.images - 1:
+                if holds and "hold" in words and index == job.outputs - 1:
                     await asyncio.Event().wait()
                 await asyncio.sleep(CALL_S)
                 await run.deliver(index, Source.from_bytes(picture()))

@@ -75,7 +75,7 @@ class ScriptedProvider(Provider):
         return Prepared(
             model=model.id,
             input=dict(request.input),
-            images=int(request.input.get("n", 1)),
+            outputs=int(request.input.get("n", 1)),
             single_call=self.single_call,
             price=Price(amount_micro=200_000, currency="CNY"),
         )

@@ -74,7 +74,7 @@ class Generation:
             return None
         await self._read_references()
         try:
-            if self.job.images == 1 or self._in_one_call:
+            if self.job.outputs == 1 or self._in_one_call:
                 await self._make(missing)
             else:
                 await self._make_each(missing)
@@ -167,7 +167,7 @@ class Generation:
             tally.stopped = tally.stopped or error.code != MODERATION_FAILED
         else:
             tally.rejected = tally.rejected or error
-            if self.job.images > 1 and self._in_one_call:
+            if self.job.outputs > 1 and self._in_one_call:
                 await self.run.reject(index, error)
 
     async def _settle(self, indexes: Sequence[int], tally: _Tally, call: Call) -> None:
@@ -191,9 +191,9 @@ class Generation:
             await self.run.omit(rest)
 
     async def _tell_progress(self, index: int) -> None:
-        done = self.job.images - len([missing for missing in self.run.missing if missing != index])
-        if done < self.job.images:
-            await self.run.progress(done / self.job.images)
+        done = self.job.outputs - len([missing for missing in self.run.missing if missing != index])
+        if done < self.job.outputs:
+            await self.run.progress(done / self.job.outputs)
 
     def _given_up(self, error: Unavailable) -> PluginError:
         """Return *error*, or a final one: a reference that Ark could not fetch is tried twice, no more."""

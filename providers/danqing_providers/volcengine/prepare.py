@@ -106,7 +106,7 @@ def prepare(request: Request, catalogue: Catalogue, *, default_model: str, curre
     return Prepared(
         model=model.name_for(request.model or default_model, overseas=False),
         input=checked.kept,
-        images=checked.images,
+        outputs=checked.images,
         single_call=checked.single_call,
         price=price,
         notes=(() if renamed is None else (renamed,)) + checked.notes,

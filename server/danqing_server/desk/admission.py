@@ -240,7 +240,7 @@ class Submissions:
             provider=checked.provider.name,
             model=prepared.model,
             input=prepared.input,
-            images=prepared.images,
+            images=prepared.outputs,
             single_call=prepared.single_call,
             notes=prepared.notes,
             price=prepared.price,

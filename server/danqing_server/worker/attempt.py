@@ -305,7 +305,7 @@ def _job(task: Task) -> Job:
         type=task.type,
         model=task.model,
         input=task.input,
-        images=task.images,
+        outputs=task.images,
         references=task.references,
         attempt=task.attempts,
     )

@@ -57,6 +57,7 @@ class OpenCall:
     id: str
     request_id: str | None = None
     usage: JsonObject = attrs.field(factory=dict)
+    cost_micro: int | None = None
     released: set[int] = attrs.field(factory=set, init=False)
 
     def release(self, indexes: Sequence[int]) -> None:
@@ -145,6 +146,9 @@ class TaskRun:
             self._told_progress_s = now_s
             self.ledger.note(progress=min(1.0, max(0.0, float(fraction))))
             await self.ledger.save()
+
+    async def preview(self, index: int, source: Source) -> None:
+        pass
 
     async def checkpoint(self, data: JsonObject) -> None:
         _require_storable(data)

@@ -65,7 +65,7 @@ class Words(Provider):
         self._url = f"{context.sandbox_url}/api/v3/images/generations"
 
     def prepare(self, request: Request) -> Prepared:
-        return Prepared(model=MODEL, input=dict(request.input), images=0)
+        return Prepared(model=MODEL, input=dict(request.input), outputs=0)
 
     async def generate(self, job: Job, run: Run) -> Result | None:
         prompt = str(job.input["prompt"])

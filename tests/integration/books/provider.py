@@ -63,7 +63,7 @@ class ShopProvider(Provider):
         return Prepared(
             model="one",
             input=dict(request.input),
-            images=order.n,
+            outputs=order.n,
             single_call=order.single and one_call,
             price=Price(amount_micro=PRICE_MICRO, currency="CNY"),
         )
@@ -101,7 +101,7 @@ class ShopProvider(Provider):
         try:
             await self._buy(job, run, indexes)
         except ContentRejected as error:
-            if job.images == len(indexes):
+            if job.outputs == len(indexes):
                 return error
             for index in indexes:
                 await run.reject(index, error)

@@ -44,7 +44,7 @@ class Client:
             type="image",
             model=done.model,
             input=done.input,
-            images=done.images,
+            outputs=done.outputs,
             references=references,
         )
         return RecordingRun(job, self.session, assets={"own": ReferenceData(body=b"bytes", media_type="image/PNG")})

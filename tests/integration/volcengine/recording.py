@@ -24,6 +24,7 @@ class RecordedCall:
     fingerprint: str
     request_id: str | None = None
     usage: Mapping[str, Any] = attrs.field(factory=dict)
+    cost_micro: int | None = None
     outcome: str | None = None
     released: set[int] = attrs.field(factory=set)
 
@@ -64,7 +65,7 @@ class RecordingRun:
 
     @property
     def missing(self) -> tuple[int, ...]:
-        return tuple(index for index in range(self.job.images) if index not in self.delivered)
+        return tuple(index for index in range(self.job.outputs) if index not in self.delivered)
 
     @property
     def delivered(self) -> frozenset[int]:
@@ -105,6 +106,8 @@ class RecordingRun:
 
     async def progress(self, fraction: float) -> None:
         self.fractions.append(fraction)
+
+    async def preview(self, index: int, source: Source) -> None: ...
 
     async def checkpoint(self, data: Mapping[str, Any]) -> None:
         self.saved = dict(data)

@@ -60,7 +60,7 @@ class SmallProvider(Provider):
         model = self.find_model(request).id if self.checks_model else "one"
         given: Any = dict(request.input) if self.own_input else request.input
         given["n"] = min(given["n"], 4)
-        return Prepared(model=model, input=given, images=given["n"])
+        return Prepared(model=model, input=given, outputs=given["n"])
 
     async def generate(self, job: Job, run: Run) -> Result | None:
         await self.generation(job, run)
@@ -203,8 +203,8 @@ class TestGenerate:
         """A picture is paid for once, whatever died in between."""
 
         async def forgetful(job: Job, run: Run) -> None:
-            async with run.call(range(job.images), "hash"):
-                for index in range(job.images):
+            async with run.call(range(job.outputs), "hash"):
+                for index in range(job.outputs):
                     await run.deliver(index, Source.from_bytes(b"picture"))
 
         assert "delivered pictures [0] were paid for again" in await broken_rule(SmallProvider(forgetful))

@@ -199,12 +199,12 @@ class TestCounts:
 
     def test_one_picture_is_one_call(self) -> None:
         """The write-ahead of a single picture travels with the task's start."""
-        assert (prepared().images, prepared().single_call) == (1, True)
-        assert (prepared(n=1).images, prepared(n=1).single_call) == (1, True)
+        assert (prepared().outputs, prepared().single_call) == (1, True)
+        assert (prepared(n=1).outputs, prepared(n=1).single_call) == (1, True)
 
     def test_n_pictures_are_n_calls(self) -> None:
         """Each of n pictures is paid and delivered by itself."""
-        assert (prepared(n=15).images, prepared(n=15).single_call) == (15, False)
+        assert (prepared(n=15).outputs, prepared(n=15).single_call) == (15, False)
 
     @pytest.mark.parametrize("n", [0, 16, -1, "3", 2.0, True, [2]])
     def test_n_is_a_whole_number_from_1_to_15(self, n: Any) -> None:
@@ -214,13 +214,13 @@ class TestCounts:
     def test_group_is_one_call_of_up_to_max_images(self) -> None:
         """A group holds what it was asked for, or as many as Ark makes."""
         done = prepared(**AUTO, sequential_image_generation_options={"max_images": 4})
-        assert (done.images, done.single_call) == (4, True)
-        assert prepared(**AUTO).images == 15
+        assert (done.outputs, done.single_call) == (4, True)
+        assert prepared(**AUTO).outputs == 15
 
     def test_references_take_room_from_a_group(self) -> None:
         """References and pictures are at most 15 together."""
-        assert prepared(**AUTO, references=urls(3)).images == 12
-        assert prepared(**AUTO, references=urls(14)).images == 1
+        assert prepared(**AUTO, references=urls(3)).outputs == 12
+        assert prepared(**AUTO, references=urls(14)).outputs == 1
         options = {"max_images": 13}
         found = problems(**AUTO, references=urls(3), sequential_image_generation_options=options)
         assert set(found) == {"sequential_image_generation_options.max_images"}
@@ -359,7 +359,7 @@ class TestLayers:
     def test_makes_up_to_seventeen_pictures_in_one_call(self) -> None:
         """A base and up to 16 layers; the prompt is optional."""
         done = prepared(PRO, prompt=None, layer_decomposition=True, references=urls(1))
-        assert (done.images, done.single_call) == (17, True)
+        assert (done.outputs, done.single_call) == (17, True)
 
     @pytest.mark.parametrize("count", [0, 2])
     def test_needs_exactly_one_reference(self, count: int) -> None:
@@ -400,7 +400,7 @@ class TestLayers:
 
     def test_false_is_nothing(self) -> None:
         """Models that do not know it take false."""
-        assert prepared(V40, layer_decomposition=False, stream=False).images == 1
+        assert prepared(V40, layer_decomposition=False, stream=False).outputs == 1
 
 
 class TestTransparency:

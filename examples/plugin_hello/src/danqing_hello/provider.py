@@ -85,14 +85,14 @@ class HelloProvider(Provider):
             problems.append(Problem(field="n", message=COUNT(most=MOST_PICTURES), value=asked["n"]))
         if problems:
             raise InvalidRequest("the request is wrong", problems=problems)
-        return Prepared(model=model.id, input=asked, images=asked["n"], price=PRICE)
+        return Prepared(model=model.id, input=asked, outputs=asked["n"], price=PRICE)
 
     async def generate(self, job: Job, run: Run) -> Result | None:
         orders = await self._order(job, run)
         for index in run.missing:
-            picture = await self._collect(orders[str(index)], run, index, job.images)
+            picture = await self._collect(orders[str(index)], run, index, job.outputs)
             await run.deliver(index, Source.from_bytes(picture))
-        return Result(usage={"pictures": job.images})
+        return Result(usage={"pictures": job.outputs})
 
     async def _order(self, job: Job, run: Run) -> dict[str, str]:
         """Order what was not ordered before; a process that dies later finds the orders in `run.saved`."""
