@@ -11,11 +11,11 @@ from typing import Any, Final
 import attrs
 
 from danqing_plugins import OutcomeUnknown, PluginError, Source
+from danqing_plugins.kit.documents import LARGEST_COUNT, plain, read_object
+from danqing_plugins.kit.sse import Event
 from danqing_providers.volcengine import texts
-from danqing_providers.volcengine.documents import LARGEST_COUNT, plain, read_object
 from danqing_providers.volcengine.failures import Answered, find_error, meaning_of
 from danqing_providers.volcengine.sources import source_of
-from danqing_providers.volcengine.sse import Event
 
 __all__ = [
     "Ended",

@@ -10,13 +10,13 @@ import attrs
 import orjson
 
 from danqing_plugins import Call, InvalidRequest
+from danqing_plugins.kit.waiting import retry_after_of, service_time_s
 from danqing_providers.volcengine import texts
 from danqing_providers.volcengine.answer import News
 from danqing_providers.volcengine.endpoint import Endpoint
 from danqing_providers.volcengine.failures import Answered, connection_failures
 from danqing_providers.volcengine.reading import Reading
 from danqing_providers.volcengine.references import LARGEST_BODY_BYTES
-from danqing_providers.volcengine.waiting import retry_after_of, service_time_s
 
 __all__ = ["Exchange"]
 

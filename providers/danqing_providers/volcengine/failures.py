@@ -23,8 +23,8 @@ from danqing_plugins import (
     Text,
     Unavailable,
 )
+from danqing_plugins.kit.redaction import readable
 from danqing_providers.volcengine import texts
-from danqing_providers.volcengine.redaction import readable
 
 __all__ = [
     "DOWNLOAD_TIMEOUT",

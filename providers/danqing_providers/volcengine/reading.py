@@ -15,6 +15,8 @@ import aiohttp
 import attrs
 
 from danqing_plugins import OutcomeUnknown, PluginError
+from danqing_plugins.kit.documents import Form, form_of, looks_whole, read_object
+from danqing_plugins.kit.sse import Event, EventParser, EventTooLarge
 from danqing_providers.volcengine import texts
 from danqing_providers.volcengine.answer import (
     Ended,
@@ -28,9 +30,7 @@ from danqing_providers.volcengine.answer import (
     read_whole,
     unreadable,
 )
-from danqing_providers.volcengine.documents import Form, form_of, looks_whole, read_object
 from danqing_providers.volcengine.failures import Answered, connection_failures, find_error, meaning_of
-from danqing_providers.volcengine.sse import Event, EventParser, EventTooLarge
 
 __all__ = ["Reading"]
 

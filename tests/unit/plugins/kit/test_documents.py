@@ -10,7 +10,7 @@ from bson import encode
 from hypothesis import given
 from hypothesis import strategies as st
 
-from danqing_providers.volcengine.documents import Form, form_of, plain, read_object
+from danqing_plugins.kit.documents import Form, form_of, plain, read_object
 
 OBJECT = {
     "data": [{"url": "https://a/b?c=1", "size": "1x1"}],

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from danqing_providers.volcengine.sse import Event, EventParser, EventTooLarge
+from danqing_plugins.kit.sse import Event, EventParser, EventTooLarge
 
 STREAM = (
     "\ufeff: a comment\r\n"

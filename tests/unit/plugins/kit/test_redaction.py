@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from danqing_providers.volcengine.redaction import LONGEST_MESSAGE, readable
+from danqing_plugins.kit.redaction import LONGEST_MESSAGE, readable
 
 PROMPT = "一只可爱的小猫咪在花园里玩耍，旁边写着 secret words of mine"
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from danqing_providers.volcengine.waiting import retry_after_of, service_time_s
+from danqing_plugins.kit.waiting import retry_after_of, service_time_s
 
 NOON = "Sat, 28 Nov 2026 12:00:00 GMT"
 
