@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import orjson
 
-__all__ = ["LARGEST_COUNT", "Form", "form_of", "looks_whole", "plain", "read_object"]
+__all__ = ["LARGEST_COUNT", "Form", "form_of", "looks_whole", "plain", "read_object", "read_values"]
 
 LARGEST_COUNT: Final = 2**63 - 1
 DEEPEST: Final = 8
@@ -60,6 +60,17 @@ def read_object(body: bytes | bytearray | str) -> Mapping[str, Any] | None:
     except orjson.JSONDecodeError:
         value = _read_kindly(body)
     return value if isinstance(value, Mapping) else None
+
+
+def read_values(body: bytes | bytearray | str) -> list[Any]:
+    """Return the JSON object that *body* is, the elements of its list, or its string; nothing when it is none."""
+    try:
+        value = orjson.loads(_without_mark(body))
+    except orjson.JSONDecodeError:
+        value = read_object(body)
+    if isinstance(value, list):
+        return value
+    return [value] if isinstance(value, Mapping | str) else []
 
 
 def _without_mark(body: bytes | bytearray | str) -> bytes | bytearray | memoryview | str:

@@ -1,4 +1,4 @@
-"""What a user may read of a message from Ark: no address, no picture data, no key, nothing of the prompt.
+"""What a user may read of a service's message: no address, no picture data, no key, nothing of the prompt.
 
 A word of the message that also stands in the prompt is the message's own: `{"error": …}` stays readable. Cut out
 are the prompt itself, pieces of it that are long, and what is quoted of it.
@@ -22,18 +22,30 @@ WIDE_WINDOW: Final = 4
 _PROMPT: Final = "<prompt>"
 _DATA = re.compile(r"data:[\w.+-]+/[^\s\"'<>]*", re.IGNORECASE)
 _ADDRESS = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s\"'<>]*", re.IGNORECASE)
-_SIGNATURE = re.compile(r"\bX-Tos-[\w-]+=\S*", re.IGNORECASE)
+_SIGNATURE = re.compile(
+    r"\bX-(?:Tos|Amz|Goog|Oss|Cos)-[\w-]+=\S*|\b(?:Signature|sig|token|api[-_]?key|q-signature)=\S*", re.IGNORECASE
+)
+_BEARER = re.compile(
+    r"\b(?:Bearer|Key|Token)\s+(?=\S*\d)[\w.:~+/-]{12,}=*|\b(?:sk|r8|xai)[-_][\w-]{12,}|\bAIza[\w-]{20,}"
+)
 _REQUEST_ID = re.compile(r"[\s.]*\bRequest id:\s*[\w-]+\.?", re.IGNORECASE)
+_CUT_OUT: Final = (
+    (_DATA, "<data>"),
+    (_ADDRESS, "<url>"),
+    (_SIGNATURE, "<url>"),
+    (_BEARER, "<key>"),
+    (_REQUEST_ID, ""),
+)
 _QUOTED = re.compile(r"(?:\"([^\"]+)\"|'([^']+)'|“([^”]+)”|「([^」]+)」)(?!\s*:)")
 """Something quoted; a name before a colon is a key of JSON, and quotes nobody."""
 
 
-def readable(message: str, *, secret: str = "", prompt: str = "") -> str:
-    """Return *message* without URLs, data URIs, the key *secret* and pieces of *prompt*, and not too long."""
+def readable(message: str, *, secrets: Sequence[str] = (), prompt: str = "") -> str:
+    """Return *message* without URLs, data URIs, the keys *secrets* and pieces of *prompt*, and not too long."""
     text = message[:LONGEST_READ]
-    if secret:
-        text = text.replace(secret, "<key>")
-    for pattern, shown in ((_DATA, "<data>"), (_ADDRESS, "<url>"), (_SIGNATURE, "<url>"), (_REQUEST_ID, "")):
+    for secret in secrets:
+        text = text.replace(secret, "<key>") if secret else text
+    for pattern, shown in _CUT_OUT:
         text = pattern.sub(shown, text)
     text = _without_prompt(_in_one_line(text), _in_one_line(prompt))
     return text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]}…"

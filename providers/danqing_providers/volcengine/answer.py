@@ -12,9 +12,10 @@ import attrs
 
 from danqing_plugins import OutcomeUnknown, PluginError, Source
 from danqing_plugins.kit.documents import LARGEST_COUNT, plain, read_object
+from danqing_plugins.kit.failures import Answered
 from danqing_plugins.kit.sse import Event
 from danqing_providers.volcengine import texts
-from danqing_providers.volcengine.failures import Answered, find_error, meaning_of
+from danqing_providers.volcengine.failures import FAILURES, find_error
 from danqing_providers.volcengine.sources import source_of
 
 __all__ = [
@@ -89,7 +90,7 @@ def read_whole(answer: Mapping[str, Any], answered: Answered) -> Iterator[News]:
     for position, item in enumerate(items):
         yield _item(position, item, answered)
     if error is not None:
-        yield Refused(error=meaning_of(*error, answered))
+        yield Refused(error=FAILURES.meaning_of(error, answered))
     yield Ended(usage=_usage(answer))
 
 
@@ -116,7 +117,7 @@ def read_event(event: Event, position: int, answered: Answered) -> Iterator[News
     elif isinstance(answer.get("data"), list):
         yield from read_whole(answer, answered)
     elif (error := find_error(answer)) is not None:
-        yield Refused(error=meaning_of(*error, answered))
+        yield Refused(error=FAILURES.meaning_of(error, answered))
     elif _COMPLETED in kinds:
         yield Ended(usage=_usage(answer))
 
@@ -137,7 +138,7 @@ def _item(position: int, item: Any, answered: Answered) -> Made | Failed | Unrea
     error = find_error(item)
     if error is None:
         return Unread(error=unreadable(texts.NEITHER_PICTURE_NOR_ERROR(), answered))
-    return Failed(position=position, error=meaning_of(*error, attrs.evolve(answered, status=None)))
+    return Failed(position=position, error=FAILURES.meaning_of(error, attrs.evolve(answered, status=None)))
 
 
 def _usage(answer: Mapping[str, Any]) -> dict[str, int]:

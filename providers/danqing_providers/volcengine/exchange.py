@@ -1,4 +1,4 @@
-"""One request to Ark and its answer, bounded in time and in size."""
+"""One request for pictures to Ark, and what its answer says."""
 
 from __future__ import annotations
 
@@ -7,22 +7,18 @@ from typing import Any, Final
 
 import aiohttp
 import attrs
-import orjson
 
-from danqing_plugins import Call, InvalidRequest
-from danqing_plugins.kit.waiting import retry_after_of, service_time_s
-from danqing_providers.volcengine import texts
+from danqing_plugins import Call
+from danqing_plugins.kit.http import Service
 from danqing_providers.volcengine.answer import News
 from danqing_providers.volcengine.endpoint import Endpoint
-from danqing_providers.volcengine.failures import Answered, connection_failures
-from danqing_providers.volcengine.reading import Reading
+from danqing_providers.volcengine.failures import FAILURES
+from danqing_providers.volcengine.reading import news_of
 from danqing_providers.volcengine.references import LARGEST_BODY_BYTES
 
 __all__ = ["Exchange"]
 
-CONNECT_TIMEOUT_S: Final = 10.0
 LARGEST_PICTURE_BYTES: Final = 64 * 1024 * 1024
-LONGEST_REQUEST_ID: Final = 128
 QUIET_S: Final = 5.0
 
 
@@ -48,56 +44,28 @@ class Exchange:
         Raises:
             PluginError: the call as a whole failed; see `failures`.
         """
-        payload = orjson.dumps(body)
-        if len(payload) > LARGEST_BODY_BYTES:
-            message = texts.REQUEST_TOO_LARGE(count=len(payload), most=LARGEST_BODY_BYTES)
-            raise InvalidRequest(message, code="request_too_large")
-        with connection_failures():
-            response = await self._post(payload, call.id)
-        try:
-            answered = self._answered(response, body)
-            call.request_id = answered.request_id
-            reading = Reading(
-                response=response,
-                answered=answered,
-                pictures=pictures,
-                picture_bytes=self.picture_bytes,
-                quiet_s=self.quiet_s,
-            )
-            async for news in reading.news():
-                yield news
-        finally:
-            # Closed rather than released: what is left of a broken answer must not meet the next call.
-            if not response.content.at_eof():
-                response.close()
-            response.release()
-
-    async def _post(self, payload: bytes, call_id: str) -> aiohttp.ClientResponse:
-        return await self.session.post(
-            f"{self.endpoint.base_url}/images/generations",
-            data=payload,
-            headers={
-                "Authorization": f"Bearer {self.endpoint.key}",
-                "Content-Type": "application/json",
-                "X-Client-Request-Id": call_id,
-            },
-            allow_redirects=False,
-            timeout=aiohttp.ClientTimeout(total=self.timeout_s, sock_connect=CONNECT_TIMEOUT_S),
-        )
-
-    def _answered(self, response: aiohttp.ClientResponse, body: Mapping[str, Any]) -> Answered:
-        return Answered(
-            status=response.status,
-            request_id=_request_id(response.headers),
-            retry_after_s=retry_after_of(response.headers),
-            now_s=service_time_s(response.headers),
-            base_url=str(response.url),
-            secret="" if self.endpoint.sandbox else self.endpoint.key,
+        async with self._service.open(
+            self.session,
+            "POST",
+            "/images/generations",
+            body=body,
+            call=call,
             prompt=body.get("prompt", ""),
+            most_bytes=self.picture_bytes * (pictures + 1),
+        ) as reply:
+            async for news in news_of(reply):
+                yield news
+
+    @property
+    def _service(self) -> Service:
+        key = self.endpoint.key
+        return Service(
+            failures=FAILURES,
+            base_url=self.endpoint.base_url,
+            headers={"Authorization": f"Bearer {key}"},
+            secrets=() if self.endpoint.sandbox else (key,),
+            timeout_s=self.timeout_s,
+            event_bytes=self.picture_bytes,
+            most_request_bytes=LARGEST_BODY_BYTES,
+            quiet_s=self.quiet_s,
         )
-
-
-def _request_id(headers: Mapping[str, str]) -> str | None:
-    """Return Ark's id of the request, of what can be printed; None when it gave none."""
-    raw = headers.get("x-request-id", "").strip()[:LONGEST_REQUEST_ID]
-    return "".join(character for character in raw if character.isascii() and character.isprintable()) or None

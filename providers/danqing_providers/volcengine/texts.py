@@ -7,17 +7,12 @@ from typing import Final
 from danqing_plugins import Message
 
 __all__ = [
-    "ANSWER_NO_JSON",
-    "ANSWER_NO_OBJECT",
-    "ANSWER_TOO_LARGE",
     "AT_MOST_REFERENCES",
-    "CONNECTION_BROKE",
     "EFFECT_WITH_AUTO",
     "EMPTY_PROMPT",
     "ENLARGED",
     "EVENT_NO_JSON",
     "EXACT_REFERENCES",
-    "GATEWAY_SILENT",
     "HD_IDLE",
     "MISSPELT_MODEL",
     "MISSPELT_PARAMETER",
@@ -25,11 +20,8 @@ __all__ = [
     "MODEL_SHUT_DOWN",
     "NEITHER_PICTURE_NOR_ERROR",
     "NOTHING_AT_ALL",
-    "NOT_FOUND_ADDRESS",
-    "NOT_REACHED",
     "NOT_TAKEN",
     "NOT_TEXT",
-    "NO_ANSWER",
     "NO_ENDPOINT",
     "NO_FLAG",
     "NO_NUMBER",
@@ -44,7 +36,6 @@ __all__ = [
     "OR",
     "PIXELS",
     "PIXELS_AND_RATIO",
-    "REDIRECTED",
     "REFERENCES_TOO_LARGE",
     "REFERENCE_BYTES",
     "REFERENCE_COUNT",
@@ -52,8 +43,6 @@ __all__ = [
     "REFERENCE_NARROW",
     "REFERENCE_PIXELS",
     "REFERENCE_SMALL",
-    "REFUSED",
-    "REQUEST_TOO_LARGE",
     "REQUIRED",
     "SEARCH_TOOL",
     "SIZE_ABOVE",
@@ -226,58 +215,11 @@ REFERENCES_TOO_LARGE: Final = Message(
     en="the pictures are too large together: {count} bytes of base64, at most {most}",
     zh="参考图合计过大：base64 共 {count} 字节，最多 {most} 字节",
 )
-REQUEST_TOO_LARGE: Final = Message(
-    key="request_too_large",
-    en="the request has {count} bytes with its reference pictures, at most {most}",
-    zh="请求连同参考图共 {count} 字节，最多 {most} 字节",
-)
 
 NO_ENDPOINT: Final = Message(
     key="no_endpoint",
     en="there is neither a VOLCENGINE_API_KEY nor a sandbox",
     zh="既没有配置 VOLCENGINE_API_KEY，也没有可用的沙箱",
-)
-REFUSED: Final = Message(
-    key="ark_refused",
-    en="Ark refused the request ({code})",
-    zh="火山方舟拒绝了请求（{code}）",
-)
-NOT_FOUND_ADDRESS: Final = Message(
-    key="ark_not_found",
-    en="Ark's address answers 404 without an error of Ark: is VOLCENGINE_ENDPOINT right?",
-    zh="方舟地址返回 404 且没有方舟的错误信息，请检查 VOLCENGINE_ENDPOINT 是否正确",
-)
-REDIRECTED: Final = Message(
-    key="ark_redirects",
-    en="Ark's address redirects elsewhere: is VOLCENGINE_ENDPOINT right?",
-    zh="方舟地址重定向到别处，请检查 VOLCENGINE_ENDPOINT 是否正确",
-)
-NOT_REACHED: Final = Message(
-    key="ark_not_reached",
-    en="Ark could not be reached ({error})",
-    zh="无法连接火山方舟（{error}）",
-)
-NO_ANSWER: Final = Message(key="ark_silent", en="Ark did not answer in time", zh="火山方舟未在限定时间内响应")
-CONNECTION_BROKE: Final = Message(
-    key="ark_connection_broke", en="the connection to Ark broke ({error})", zh="与火山方舟的连接中断（{error}）"
-)
-GATEWAY_SILENT: Final = Message(
-    key="ark_gateway",
-    en="Ark's gateway answered {status} without an error of Ark",
-    zh="方舟网关返回 {status}，没有方舟的错误信息",
-)
-ANSWER_NO_JSON: Final = Message(
-    key="ark_answer_no_json",
-    en="Ark's answer is neither a JSON object nor a stream of events",
-    zh="方舟的响应既不是 JSON 对象，也不是事件流",
-)
-ANSWER_NO_OBJECT: Final = Message(
-    key="ark_answer_no_object", en="Ark's answer is no JSON object", zh="方舟的响应不是 JSON 对象"
-)
-ANSWER_TOO_LARGE: Final = Message(
-    key="ark_answer_too_large",
-    en="Ark's answer is larger than {pictures} picture(s) may be ({size} bytes each)",
-    zh="方舟的响应超过 {pictures} 张图片的上限（每张 {size} 字节）",
 )
 EVENT_NO_JSON: Final = Message(
     key="ark_event_no_json",

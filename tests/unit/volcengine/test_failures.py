@@ -15,16 +15,13 @@ from danqing_plugins import (
     OutcomeUnknown,
     PluginError,
     RateLimited,
+    Text,
     Unavailable,
 )
-from danqing_providers.volcengine.failures import (
-    DOWNLOAD_TIMEOUT,
-    Answered,
-    connection_failures,
-    find_error,
-    meaning_of,
-)
+from danqing_plugins.kit.failures import Answered, Complaint, connection_failures
+from danqing_providers.volcengine.failures import DOWNLOAD_TIMEOUT, FAILURES, find_error
 
+ARK = Text("Ark", "火山方舟")
 DOWNLOAD = "Timeout while downloading url=https://example.com/a.png?sign=secret"
 QUEUED = "You have too many queued tasks"
 
@@ -88,6 +85,11 @@ TABLE: list[tuple[int, str, type[PluginError]]] = [
     (504, "", OutcomeUnknown),
     (200, "Novelty", OutcomeUnknown),
 ]
+
+
+def meaning_of(code: str, message: str, answered: Answered) -> PluginError:
+    """Return what Ark's table says."""
+    return FAILURES.meaning_of(Complaint(code, message), answered)
 
 
 class TestMeaning:
@@ -274,7 +276,7 @@ class TestFinding:
     )
     def test_wrapped_or_not(self, body: Any, found: tuple[str, str] | None) -> None:
         """BytePlus leaves the wrapping out."""
-        assert find_error(body) == found
+        assert find_error(body) == (None if found is None else Complaint(*found))
 
 
 def kinds_of(kind: type[BaseException]) -> set[type[BaseException]]:
@@ -292,7 +294,7 @@ class TestConnections:
     def test_every_error_of_the_client_is_translated(self, kind: type[BaseException]) -> None:
         """Only what happens before the request leaves is unbilled."""
         error = kind.__new__(kind)
-        with pytest.raises(PluginError) as caught, connection_failures("021"):
+        with pytest.raises(PluginError) as caught, connection_failures(ARK, request_id="021"):
             raise error
         assert type(caught.value) is (Unavailable if issubclass(kind, UNSENT) else OutcomeUnknown)
         assert caught.value.__cause__ is error
@@ -300,12 +302,12 @@ class TestConnections:
     @pytest.mark.parametrize("error", [TimeoutError(), ConnectionResetError(), BrokenPipeError(), OSError("x")])
     def test_system_errors_leave_the_outcome_open(self, error: Exception) -> None:
         """A connection that broke may have carried the request."""
-        with pytest.raises(OutcomeUnknown) as caught, connection_failures("021"):
+        with pytest.raises(OutcomeUnknown) as caught, connection_failures(ARK, request_id="021"):
             raise error
         assert caught.value.request_id == "021"
 
     def test_faults_of_our_own_are_not_hidden(self) -> None:
         """A bug is no broken connection, and a cancellation is none either."""
         for error in (KeyError("x"), asyncio.CancelledError()):
-            with pytest.raises(type(error)), connection_failures():
+            with pytest.raises(type(error)), connection_failures(ARK):
                 raise error

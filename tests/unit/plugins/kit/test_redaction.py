@@ -33,8 +33,8 @@ class TestReadable:
     def test_addresses_data_and_keys_are_cut(self, secret: str) -> None:
         """No link, picture or key comes through, quoted or not."""
         for text in (f"Cannot fetch {secret}", f'url="{secret}" is wrong', f"bad: <{secret}>"):
-            assert secret not in readable(text, secret="ark-key-1234")
-        assert readable(f"Cannot fetch {secret} now", secret="ark-key-1234").startswith("Cannot fetch <")
+            assert secret not in readable(text, secrets=("ark-key-1234",))
+        assert readable(f"Cannot fetch {secret} now", secrets=("ark-key-1234",)).startswith("Cannot fetch <")
 
     @pytest.mark.parametrize(
         "text",

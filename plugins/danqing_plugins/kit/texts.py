@@ -1,0 +1,73 @@
+"""What users read of a service that failed. What the service says itself is quoted as it is."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from danqing_plugins.messages import Message
+
+__all__ = [
+    "ANSWER_NO_JSON",
+    "ANSWER_NO_OBJECT",
+    "ANSWER_TOO_LARGE",
+    "CONNECTION_BROKE",
+    "FOREIGN_ADDRESS",
+    "GATEWAY_SILENT",
+    "NOT_FOUND_ADDRESS",
+    "NOT_REACHED",
+    "NO_ANSWER",
+    "REDIRECTED",
+    "REFUSED",
+    "REQUEST_TOO_LARGE",
+]
+
+REFUSED: Final = Message(
+    key="refused", en="{service} refused the request ({code})", zh="{service}拒绝了请求（{code}）"
+)
+NOT_FOUND_ADDRESS: Final = Message(
+    key="address_not_found",
+    en="{service}'s address answers 404 without an error of its own: is {setting} right?",
+    zh="{service}的地址返回 404 且没有错误信息，请检查 {setting} 是否正确",
+)
+REDIRECTED: Final = Message(
+    key="address_redirects",
+    en="{service}'s address redirects elsewhere: is {setting} right?",
+    zh="{service}的地址重定向到别处，请检查 {setting} 是否正确",
+)
+NOT_REACHED: Final = Message(
+    key="not_reached", en="{service} could not be reached ({error})", zh="无法连接{service}（{error}）"
+)
+NO_ANSWER: Final = Message(
+    key="no_answer_in_time", en="{service} did not answer in time", zh="{service}未在限定时间内响应"
+)
+CONNECTION_BROKE: Final = Message(
+    key="connection_broke", en="the connection to {service} broke ({error})", zh="与{service}的连接中断（{error}）"
+)
+GATEWAY_SILENT: Final = Message(
+    key="gateway_silent",
+    en="{service}'s gateway answered {status} without an error of its own",
+    zh="{service}的网关返回 {status}，没有错误信息",
+)
+FOREIGN_ADDRESS: Final = Message(
+    key="foreign_address",
+    en="{service} named an address that is not its own: nothing was sent there",
+    zh="{service}给出的地址不属于其服务器，未发送任何内容",
+)
+ANSWER_NO_JSON: Final = Message(
+    key="answer_no_json",
+    en="{service}'s answer is neither a JSON object nor a stream of events",
+    zh="{service}的响应既不是 JSON 对象，也不是事件流",
+)
+ANSWER_NO_OBJECT: Final = Message(
+    key="answer_no_object", en="{service}'s answer is no JSON object", zh="{service}的响应不是 JSON 对象"
+)
+ANSWER_TOO_LARGE: Final = Message(
+    key="answer_too_large",
+    en="{service}'s answer has more than {most} bytes",
+    zh="{service}的响应超过 {most} 字节",
+)
+REQUEST_TOO_LARGE: Final = Message(
+    key="request_too_large",
+    en="the request has {count} bytes with its reference pictures, at most {most}",
+    zh="请求连同参考图共 {count} 字节，最多 {most} 字节",
+)
