@@ -11,14 +11,27 @@ __all__ = [
     "ANSWER_NO_OBJECT",
     "ANSWER_TOO_LARGE",
     "CONNECTION_BROKE",
+    "EMPTY_PROMPT",
     "FOREIGN_ADDRESS",
     "GATEWAY_SILENT",
+    "MISSPELT_PARAMETER",
     "NOT_FOUND_ADDRESS",
     "NOT_REACHED",
+    "NOT_TEXT",
     "NO_ANSWER",
+    "NO_FLAG",
+    "NO_NUMBER",
+    "NO_OBJECT",
+    "NO_STRING",
+    "NO_WHOLE",
+    "ONE_OF",
     "REDIRECTED",
     "REFUSED",
     "REQUEST_TOO_LARGE",
+    "REQUIRED",
+    "SOME_WRONG",
+    "TOO_LONG",
+    "UNKNOWN_PARAMETER",
 ]
 
 REFUSED: Final = Message(
@@ -71,3 +84,35 @@ REQUEST_TOO_LARGE: Final = Message(
     en="the request has {count} bytes with its reference pictures, at most {most}",
     zh="请求连同参考图共 {count} 字节，最多 {most} 字节",
 )
+
+REQUIRED: Final = Message(key="required", en="is required", zh="必填")
+NO_STRING: Final = Message(key="not_text", en="must be a string", zh="必须是字符串")
+NO_FLAG: Final = Message(key="not_a_flag", en="must be true or false", zh="必须是 true 或 false")
+NO_WHOLE: Final = Message(
+    key="not_whole_in_range",
+    en="must be a whole number from {low} to {high}",
+    zh="必须是 {low} 到 {high} 之间的整数",
+)
+NO_NUMBER: Final = Message(
+    key="not_a_number", en="must be a number from {low:g} to {high:g}", zh="必须是 {low:g} 到 {high:g} 之间的数字"
+)
+NO_OBJECT: Final = Message(key="not_an_object_here", en="must be an object", zh="必须是 JSON 对象")
+ONE_OF: Final = Message(key="not_among", en="must be one of {allowed}", zh="只能是：{allowed}")
+UNKNOWN_PARAMETER: Final = Message(
+    key="unknown_parameter", en="unknown parameter; known: {known}", zh="未知参数；可用参数：{known}"
+)
+MISSPELT_PARAMETER: Final = Message(
+    key="misspelt_parameter",
+    en="unknown parameter; did you mean {near}? known: {known}",
+    zh="未知参数；是否想写 {near}？可用参数：{known}",
+)
+EMPTY_PROMPT: Final = Message(key="empty_prompt", en="must not be empty", zh="不能为空")
+TOO_LONG: Final = Message(
+    key="too_long", en="is too long: {count} characters, at most {most}", zh="过长：{count} 个字符，最多 {most} 个"
+)
+NOT_TEXT: Final = Message(
+    key="prompt_not_text",
+    en="holds characters that are no text (NUL or half of a surrogate pair)",
+    zh="包含无效字符（NUL 或不完整的代理对）",
+)
+SOME_WRONG: Final = Message(key="some_wrong", en="{count} wrong in the input", zh="输入中有 {count} 处错误")

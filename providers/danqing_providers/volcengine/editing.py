@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from danqing_plugins import Message, Reference
+from danqing_plugins.kit.fields import Fields
 from danqing_providers.volcengine.catalogue import Model
-from danqing_providers.volcengine.fields import Fields
 
 __all__ = ["AUTO_SIZE", "check_background", "check_layers"]
 

@@ -7,10 +7,11 @@ from typing import Any, Final
 import attrs
 
 from danqing_plugins import InvalidRequest, Prepared, Price, Problem, Request, Text, nearest
+from danqing_plugins.kit import texts as kit_texts
+from danqing_plugins.kit.fields import Fields
 from danqing_providers.volcengine import texts
 from danqing_providers.volcengine.catalogue import Catalogue, Model
 from danqing_providers.volcengine.editing import AUTO_SIZE, check_background, check_layers
-from danqing_providers.volcengine.fields import Fields
 from danqing_providers.volcengine.references import check_references
 from danqing_providers.volcengine.sizes import choose_size
 from danqing_providers.volcengine.style import STYLES
@@ -100,7 +101,7 @@ def prepare(request: Request, catalogue: Catalogue, *, default_model: str, curre
     model = find_model(catalogue, request.model, default_model)
     checked = _check(request, model, catalogue)
     if checked.problems:
-        raise InvalidRequest(texts.SOME_WRONG(count=len(checked.problems)), problems=checked.problems)
+        raise InvalidRequest(kit_texts.SOME_WRONG(count=len(checked.problems)), problems=checked.problems)
     price: Price | None = model.price(currency, checked.kept.get("size"))
     renamed = _renamed(request.model, model)
     return Prepared(
@@ -150,13 +151,13 @@ def _check_prompt(fields: Fields) -> None:
     optional = fields.values.get("layer_decomposition") is True
     if prompt is None:
         if not optional and not fields.has("prompt"):
-            fields.refuse("prompt", texts.REQUIRED())
+            fields.refuse("prompt", kit_texts.REQUIRED())
     elif not prompt.strip() and not optional:
-        fields.refuse("prompt", texts.EMPTY_PROMPT())
+        fields.refuse("prompt", kit_texts.EMPTY_PROMPT())
     elif len(prompt) > LONGEST_PROMPT:
-        fields.refuse("prompt", texts.TOO_LONG(count=len(prompt), most=LONGEST_PROMPT))
+        fields.refuse("prompt", kit_texts.TOO_LONG(count=len(prompt), most=LONGEST_PROMPT))
     elif "\0" in prompt or any("\ud800" <= character <= "\udfff" for character in prompt):
-        fields.refuse("prompt", texts.NOT_TEXT())
+        fields.refuse("prompt", kit_texts.NOT_TEXT())
 
 
 def _check_size(fields: Fields, model: Model, kept: dict[str, Any], *, layered: bool) -> str | None:

@@ -9,30 +9,21 @@ from danqing_plugins import Message
 __all__ = [
     "AT_MOST_REFERENCES",
     "EFFECT_WITH_AUTO",
-    "EMPTY_PROMPT",
     "ENLARGED",
     "EVENT_NO_JSON",
     "EXACT_REFERENCES",
     "HD_IDLE",
     "MISSPELT_MODEL",
-    "MISSPELT_PARAMETER",
     "MODEL_RENAMED",
     "MODEL_SHUT_DOWN",
     "NEITHER_PICTURE_NOR_ERROR",
     "NOTHING_AT_ALL",
     "NOT_TAKEN",
-    "NOT_TEXT",
     "NO_ENDPOINT",
-    "NO_FLAG",
-    "NO_NUMBER",
-    "NO_OBJECT",
     "NO_PICTURE_LEFT",
     "NO_REFERENCES",
     "NO_SIZE",
-    "NO_STRING",
     "NO_TAKERS",
-    "NO_WHOLE",
-    "ONE_OF",
     "OR",
     "PIXELS",
     "PIXELS_AND_RATIO",
@@ -43,48 +34,22 @@ __all__ = [
     "REFERENCE_NARROW",
     "REFERENCE_PIXELS",
     "REFERENCE_SMALL",
-    "REQUIRED",
     "SEARCH_TOOL",
     "SIZE_ABOVE",
     "SIZE_BELOW",
     "SIZE_NARROW",
     "SOME_REFERENCES",
-    "SOME_WRONG",
     "TAKERS",
-    "TOO_LONG",
     "TOO_MANY_TOGETHER",
     "TWO_COUNTS",
     "UNKNOWN_MODEL",
-    "UNKNOWN_PARAMETER",
 ]
 
-REQUIRED: Final = Message(key="required", en="is required", zh="必填")
-NO_STRING: Final = Message(key="not_text", en="must be a string", zh="必须是字符串")
-NO_FLAG: Final = Message(key="not_a_flag", en="must be true or false", zh="必须是 true 或 false")
-NO_WHOLE: Final = Message(
-    key="not_whole_in_range",
-    en="must be a whole number from {low} to {high}",
-    zh="必须是 {low} 到 {high} 之间的整数",
-)
-NO_NUMBER: Final = Message(
-    key="not_a_number", en="must be a number from {low:g} to {high:g}", zh="必须是 {low:g} 到 {high:g} 之间的数字"
-)
-NO_OBJECT: Final = Message(key="not_an_object_here", en="must be an object", zh="必须是 JSON 对象")
-ONE_OF: Final = Message(key="not_among", en="must be one of {allowed}", zh="只能是：{allowed}")
-UNKNOWN_PARAMETER: Final = Message(
-    key="unknown_parameter", en="unknown parameter; known: {known}", zh="未知参数；可用参数：{known}"
-)
-MISSPELT_PARAMETER: Final = Message(
-    key="misspelt_parameter",
-    en="unknown parameter; did you mean {near}? known: {known}",
-    zh="未知参数；是否想写 {near}？可用参数：{known}",
-)
 NOT_TAKEN: Final = Message(
     key="parameter_not_taken", en="{model} does not take it; {takers}", zh="{model} 不支持此参数；{takers}"
 )
 TAKERS: Final = Message(key="takers", en="models that take it: {models}", zh="支持的模型：{models}")
 NO_TAKERS: Final = Message(key="no_takers", en="no model on offer takes it", zh="目前没有模型支持")
-SOME_WRONG: Final = Message(key="some_wrong", en="{count} wrong in the input", zh="输入中有 {count} 处错误")
 
 UNKNOWN_MODEL: Final = Message(
     key="unknown_model",
@@ -107,15 +72,6 @@ MODEL_RENAMED: Final = Message(
     zh="模型 {name} 已不存在，改用 {model}",
 )
 
-EMPTY_PROMPT: Final = Message(key="empty_prompt", en="must not be empty", zh="不能为空")
-TOO_LONG: Final = Message(
-    key="too_long", en="is too long: {count} characters, at most {most}", zh="过长：{count} 个字符，最多 {most} 个"
-)
-NOT_TEXT: Final = Message(
-    key="prompt_not_text",
-    en="holds characters that are no text (NUL or half of a surrogate pair)",
-    zh="包含无效字符（NUL 或不完整的代理对）",
-)
 
 NO_SIZE: Final = Message(
     key="no_size",

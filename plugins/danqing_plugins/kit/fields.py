@@ -7,8 +7,10 @@ from typing import Any
 
 import attrs
 
-from danqing_plugins import Problem, Text, nearest
-from danqing_providers.volcengine import texts
+from danqing_plugins.errors import Problem
+from danqing_plugins.kit import texts
+from danqing_plugins.messages import Text
+from danqing_plugins.spelling import nearest
 
 __all__ = ["Fields"]
 
