@@ -7,7 +7,7 @@ PluginError
 ├── RateLimited          nothing was billed; tried again after `retry_after_s`, or a backoff (`scope`: whose limit)
 ├── Unavailable          nothing was billed; tried again after a backoff
 ├── OutcomeUnknown       the call may have run and been billed; `on_ambiguous` decides
-└── AccountProblem       nothing was billed; the provider's lane stops and the operator is told (`certain`: whether
+└── AccountProblem       nothing was billed; the provider's lanes stop and the operator is told (`certain`: whether
                          the service said that it is the account)
 
 Messages reach the task's user. They hold no key, no prompt and no signed URL.

@@ -93,6 +93,9 @@ def check_info(provider: Provider) -> None:
     assert info.concurrency >= 1, f"concurrency is {info.concurrency}"
     for model in info.models:
         assert model.types, f"model {model.id!r} takes no task type"
+        assert model.lane is None or model.lane in info.lanes, (
+            f"model {model.id!r}: no limits for lane {model.lane!r}"
+        )
         require_json(model.parameters, f"the parameters of {model.id!r}")
         described = set(model.parameters.get("properties", {}))
         unknown = sorted(set(model.parameters.get("required", ())) - described)

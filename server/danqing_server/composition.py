@@ -247,7 +247,9 @@ def _workers(
         sweeps=SweepStore(database),
         queue=services.queue,
         gates=gates,
-        guard=SpendGuard(SpendStore(database), gates, clock, settings.daily_spend_limits_micro),
+        guard=SpendGuard(
+            SpendStore(database), gates, clock, settings.daily_spend_limits_micro, services.registry.lanes_of
+        ),
         assets=services.assets,
         registry=services.registry,
         register=services.control.register,

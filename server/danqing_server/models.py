@@ -23,6 +23,7 @@ import attrs
 
 from danqing_plugins import Price, Reference
 from danqing_plugins.billing import Billed, CallOutcome
+from danqing_server.lanes import lane_name
 
 __all__ = [
     "FINISHED",
@@ -188,6 +189,7 @@ class Task:
     way that is not over yet: then `late_attempt` has that attempt's id. `late` are the pictures that such a call
     brought all the same, by index as text. `retried_at` is when its user last asked for another try; what was in
     doubt before counts no more. `reserved` is what its attempt has set aside of a spend limit, None without one.
+    `lane_word` names what it shares limits with among its provider's models, None: the others.
 
     It has no slots: without them a task is made in half the time, and copied in a quarter.
     """
@@ -230,10 +232,16 @@ class Task:
     late_attempt: str | None = None
     late: Mapping[str, Output] = attrs.field(factory=dict)
     reserved: Reserved | None = None
+    lane_word: str | None = None
 
     def changed(self, **fields: Any) -> Task:
         """Return a copy with *fields* in place of its own."""
         return _changed(self, fields)
+
+    @property
+    def lane(self) -> str:
+        """The lane it waits in, and whose places and rates it takes."""
+        return lane_name(self.provider, self.lane_word)
 
     @property
     def missing(self) -> tuple[int, ...]:

@@ -20,6 +20,7 @@ import pluggy
 from danqing_plugins import (
     ConfigurationError,
     Job,
+    Limits,
     PluginContext,
     Prepared,
     ProviderInfo,
@@ -32,6 +33,7 @@ from danqing_plugins import (
 from danqing_plugins import hooks as specifications
 from danqing_plugins.markers import PROJECT
 from danqing_server.errors import SettingsError
+from danqing_server.lanes import check_lanes, lanes_of
 from danqing_server.log import get_logger
 from danqing_server.loops.listeners import Listener
 from danqing_server.settings.server import Settings
@@ -80,6 +82,16 @@ class Registry:
     def find_provider(self, name: str) -> ProviderInfo | None:
         """Return the provider of that name, None when no working plugin brings it."""
         return self.providers.get(name)
+
+    @property
+    def lanes(self) -> dict[str, Limits]:
+        """The lanes of every provider that works, with their limits."""
+        return {lane: limits for info in self.providers.values() for lane, limits in lanes_of(info).items()}
+
+    def lanes_of(self, provider: str) -> tuple[str, ...]:
+        """Return the names of a provider's lanes; its own for one that is not there (any more)."""
+        info = self.providers.get(provider)
+        return (provider,) if info is None else tuple(lanes_of(info))
 
     def prepare(self, request: Request) -> Prepared:
         """Have the provider check a submission. Raises InvalidRequest as the provider does."""
@@ -248,3 +260,4 @@ def _check_provider(info: ProviderInfo) -> None:
         raise ValueError(f"provider name {info.name!r}: lower-case letters, digits and _, at most 32")
     if info.default_model not in {model.id for model in info.models}:
         raise ValueError(f"provider {info.name!r}: default model {info.default_model!r} is not among its models")
+    check_lanes(info)

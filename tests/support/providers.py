@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import attrs
 from PIL import Image
@@ -11,6 +11,7 @@ from PIL import Image
 from danqing_plugins import (
     InvalidRequest,
     Job,
+    Limits,
     Message,
     ModelInfo,
     Prepared,
@@ -47,24 +48,30 @@ async def deliver_all(job: Job, run: Run) -> None:
 
 @attrs.define(eq=False)
 class ScriptedProvider(Provider):
-    """Takes `{"prompt": …, "n": …}`; `n` 0 is a task without pictures. `jobs` are those that were begun."""
+    """Takes `{"prompt": …, "n": …}`; `n` 0 is a task without pictures. `jobs` are those that were begun.
+
+    With *lanes* it has a model for each of them, of the lane's name.
+    """
 
     generation: Generate = deliver_all
     name: str = "scripted"
     single_call: bool = False
     concurrency: int = 8
+    lanes: Mapping[str, Limits] = attrs.field(factory=dict)
     jobs: list[Job] = attrs.field(factory=list)
 
     @property
     def info(self) -> ProviderInfo:
         model = ModelInfo(id="one", title="One", types=("image", "text"), aliases=("uno",))
+        others = [ModelInfo(id=word, title=word, lane=word) for word in self.lanes]
         return ProviderInfo(
             name=self.name,
             title="Scripted",
-            models=(model,),
+            models=(model, *others),
             default_model="one",
             reference_fields=("image",),
             concurrency=self.concurrency,
+            lanes=self.lanes,
         )
 
     def prepare(self, request: Request) -> Prepared:

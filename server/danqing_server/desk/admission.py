@@ -124,7 +124,7 @@ class Submissions:
     async def _check(self, submission: Submission) -> Checked:
         checked = await self.checker.check(submission)
         await self.limits.check(
-            checked.provider.name, submission.caller.owner, submission.user_id, delayed=bool(submission.delay_s)
+            checked.lane, submission.caller.owner, submission.user_id, delayed=bool(submission.delay_s)
         )
         return checked
 
@@ -239,6 +239,7 @@ class Submissions:
             type=submission.type,
             provider=checked.provider.name,
             model=prepared.model,
+            lane_word=checked.lane_word,
             input=prepared.input,
             images=prepared.outputs,
             single_call=prepared.single_call,

@@ -14,6 +14,7 @@ from danqing_server.assets.storage import Assets
 from danqing_server.codec import shorten
 from danqing_server.desk.request import Submission
 from danqing_server.errors import InvalidSubmission
+from danqing_server.lanes import lane_name, lane_word_of
 from danqing_server.models import JsonObject
 from danqing_server.registry import Registry
 
@@ -48,6 +49,16 @@ class Checked:
     provider: ProviderInfo
     prepared: Prepared
     references: tuple[ParsedReference, ...] = attrs.field(repr=False)
+
+    @property
+    def lane_word(self) -> str | None:
+        """What names its lane among its provider's, None for the provider's own."""
+        return lane_word_of(self.provider, self.prepared.model)
+
+    @property
+    def lane(self) -> str:
+        """The lane it is to wait in."""
+        return lane_name(self.provider.name, self.lane_word)
 
 
 @attrs.define(eq=False)

@@ -84,7 +84,7 @@ class Forecast:
     async def retry_after_s(self, task: Task) -> int:
         """Return when it is worth asking for *task* again, in whole seconds from 1 to 30."""
         try:
-            view = await self.lane(task.provider)
+            view = await self.lane(task.lane)
         except QueueUnavailable:
             return UNKNOWN_RETRY_AFTER_S
         now = self.clock.now()
@@ -105,12 +105,12 @@ class Forecast:
         mean_s = None
         if task.attempt is not None and not task.progress:
             with suppress(QueueUnavailable):
-                mean_s = (await self.lane(task.provider)).throughput.mean_s
+                mean_s = (await self.lane(task.lane)).throughput.mean_s
         return self._progress.of(task, self.clock.now(), mean_s)
 
     async def explain(self, task: Task) -> Explanation:
         """Return why *task* is where it is. Raises QueueUnavailable."""
-        view = await self.look(task.provider)
+        view = await self.look(task.lane)
         now = self.clock.now()
         if task.status in FINISHED:
             return Explanation(task=task, waiting_for=None)

@@ -149,7 +149,7 @@ class Intake:
             self._tell([task for task in tasks if task.id not in voided])
             return voided
         for task in tasks:
-            self.limits.note(task.provider, task.owner, task.user_id, pushed.waiting[task.id])
+            self.limits.note(task.lane, task.owner, task.user_id, pushed.waiting[task.id])
         self._tell(tasks)
         return {}
 

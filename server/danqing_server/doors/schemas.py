@@ -20,6 +20,7 @@ SCHEMAS = schemas_of(
     task_shapes.ExplanationShape,
     server_shapes.UserShape,
     server_shapes.QueueStatsShape,
+    server_shapes.LaneListShape,
     server_shapes.ProvidersShape,
     server_shapes.DeletedShape,
     server_shapes.HealthShape,

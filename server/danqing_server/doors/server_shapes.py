@@ -13,7 +13,9 @@ __all__ = [
     "GateShape",
     "HealthShape",
     "HoldShape",
+    "LaneListShape",
     "LaneShape",
+    "ListedLaneShape",
     "ModelShape",
     "PluginShape",
     "PriceShape",
@@ -70,7 +72,7 @@ class DepthShape(TypedDict):
 
 
 class LaneShape(DepthShape, GateShape):
-    """How a provider's lane stands."""
+    """How a lane stands."""
 
     finished_per_s: Annotated[float | None, said("tasks a second, lately; null when none finished", 0.5)]
     mean_duration_s: Annotated[float | None, said("seconds one ran, lately; null when none finished", 16.0)]
@@ -79,7 +81,24 @@ class LaneShape(DepthShape, GateShape):
 class QueueStatsShape(DepthShape):
     """How full the queue is."""
 
-    lanes: Annotated[dict[str, LaneShape], said("by provider", {})]
+    lanes: Annotated[dict[str, LaneShape], said("by lane", {})]
+
+
+class ListedLaneShape(LaneShape):
+    """A lane: what shares limits, and how it stands."""
+
+    name: Annotated[str, said("`provider` or `provider:word`", "volcengine")]
+    provider: Annotated[str, said("whose tasks go through it", "volcengine")]
+    model_ids: Annotated[list[str], said("whose tasks go through it", ["doubao-seedream-4-0-250828"])]
+    concurrency: Annotated[int, said("tasks that one process carries out at once, as the provider asks", 64)]
+    images_per_minute: Annotated[int | None, said("the service's own limit", 500)]
+    calls_per_minute: Annotated[int | None, said("the service's own limit", None)]
+
+
+class LaneListShape(TypedDict):
+    """Every lane."""
+
+    lanes: list[ListedLaneShape]
 
 
 class PriceShape(TypedDict):
@@ -142,7 +161,7 @@ class HealthShape(TypedDict):
         dict[str, str],
         said("`ok`, or what is wrong", {"mongodb": "ok", "redis": "ok", "storage": "ok", "workers": "ok"}),
     ]
-    lanes: Annotated[dict[str, GateShape], said("by provider", {})]
+    lanes: Annotated[dict[str, GateShape], said("by lane", {})]
     version: _Version
     sandbox: Annotated[bool, said("whether any provider is a simulator", True)]
     pid: Annotated[int, said("the process that answered", 4711)]

@@ -138,7 +138,7 @@ class Register:
                 case Voided():
                     pass  # it was not queued, or is left lying there: no start takes it
                 case Cancelled():
-                    await self.queue.remove(task.provider, task.id)
+                    await self.queue.remove(task.lane, task.id)
         except QueueUnavailable as error:
             log.warning("queue_not_told", task_id=task.id, reason=str(error))
         if isinstance(move, Cancelled) and not isinstance(move, Voided):
@@ -147,9 +147,9 @@ class Register:
     async def _tell_end(self, move: Finished) -> None:
         task, attempt = move.task, move.task.attempt
         if attempt is None:
-            await self.queue.remove(task.provider, task.id)
+            await self.queue.remove(task.lane, task.id)
             return
-        await self.queue.acknowledge(task.provider, attempt.worker, task.id, move.ran_ms, went_well=move.went_well)
+        await self.queue.acknowledge(task.lane, attempt.worker, task.id, move.ran_ms, went_well=move.went_well)
 
     async def _announce(self, task_id: str) -> None:
         try:

@@ -20,7 +20,7 @@ def entry_of(task: Task | WaitingTask) -> Entry:
     images, calls = _to_order(task)
     return Entry(
         id=task.id,
-        lane=task.provider,
+        lane=task.lane,
         user_id=task.user_id,
         owner=task.owner,
         model=task.model,

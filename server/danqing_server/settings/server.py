@@ -214,7 +214,7 @@ class Settings:
         whole(1, 100_000),
         unit="tasks",
         allowed="1 to 100000",
-        meaning="Tasks of one provider that one process carries out at once. Unset: what the provider asks for.",
+        meaning="Tasks of one lane that one process carries out at once. Unset: what its provider asks for.",
     )
     task_timeout_s: float = setting(
         "DANQING_TASK_TIMEOUT",
@@ -263,8 +263,7 @@ class Settings:
         whole(1, 10**9),
         unit="tasks",
         allowed="1 to 1000000000",
-        meaning="Waiting tasks of one API key's user in one provider's lane, scheduled ones too; "
-        "above it the answer is 429.",
+        meaning="Waiting tasks of one API key's user in one lane, scheduled ones too; above it the answer is 429.",
     )
     max_queued: int = setting(
         "DANQING_MAX_QUEUED",
@@ -272,7 +271,7 @@ class Settings:
         whole(1, 10**9),
         unit="tasks",
         allowed="1 to 1000000000",
-        meaning="Waiting tasks in one provider's lane, without those due in more than ten minutes, "
+        meaning="Waiting tasks in one lane, without those due in more than ten minutes, "
         "of which each API key may have as many; above it the answer is 503.",
     )
     daily_spend_limits_micro: Mapping[str, int] = setting(
@@ -281,7 +280,7 @@ class Settings:
         amounts,
         shown="",
         allowed="`provider:amount,provider:amount` in the provider's currency (`volcengine:100.00`)",
-        meaning="A provider's lane closes until the next day (UTC) before its tasks cost more than this.",
+        meaning="A provider's lanes close until the next day (UTC) before its tasks cost more than this.",
     )
     idempotency_kept_s: float = setting(
         "DANQING_IDEMPOTENCY_KEPT",

@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from danqing_server.lanes import lane_name
 from danqing_server.models import STANDING, Priority
 
 __all__ = ["FIELDS", "WaitingTask", "waiting_of"]
@@ -23,7 +24,7 @@ def _pairs(field: str) -> dict[str, Any]:
 
 FIELDS: dict[str, Any] = {
     **dict.fromkeys(("waiting", "provider", "model", "user_id", "owner", "priority", "images", "single_call"), 1),
-    **dict.fromkeys(("updated_at", "run_at", "deadline_at"), 1),
+    **dict.fromkeys(("updated_at", "run_at", "deadline_at", "lane_word"), 1),
     "outputs": {"$map": {"input": _pairs("outputs"), "in": "$$this.k"}},
     "orders": {
         "$map": {
@@ -59,6 +60,7 @@ _SHAPES: Mapping[str, tuple[type, Any]] = {
     "updated_at": (datetime, _EPOCH),
     "run_at": (datetime, None),
     "deadline_at": (datetime, None),
+    "lane_word": (str, None),
 }
 """What each field is, and what stands for one that is missing, or that a newer release gave another shape."""
 
@@ -85,6 +87,12 @@ class WaitingTask:
     updated_at: datetime
     run_at: datetime | None
     deadline_at: datetime | None
+    lane_word: str | None
+
+    @property
+    def lane(self) -> str:
+        """What `Task.lane` says."""
+        return lane_name(self.provider, self.lane_word)
 
     @property
     def to_buy(self) -> int:

@@ -30,7 +30,7 @@ async def report(tools: Tools, task: Task, failure: Failure | None) -> Failure |
 
 async def _report(tools: Tools, task: Task, failure: Failure | None) -> bool:
     """Tell the gate; True when the lane's breaker is not closed for what *failure* says of the service."""
-    gates, lane = tools.gates, task.provider
+    gates, lane = tools.gates, task.lane
     if failure is None:
         return await gates.report(lane, Report.SUCCESS)
     if failure.kind is FailureKind.RATE_LIMITED:
@@ -38,7 +38,9 @@ async def _report(tools: Tools, task: Task, failure: Failure | None) -> bool:
         await gates.hold_for_rate(lane, failure.retry_after_s or RATE_LIMITED_PAUSE_S, task.id, model)
         return False
     if failure.error.provider_code == "spend_limit":
-        log.warning("spend_limit_reached", provider=lane, task_id=task.id)  # the guard has closed the lane
+        log.warning(
+            "spend_limit_reached", provider=task.provider, task_id=task.id
+        )  # the guard has closed its lanes
         return False
     if failure.kind is FailureKind.ACCOUNT:
         return await _report_refusal(tools, task, failure)
@@ -47,13 +49,24 @@ async def _report(tools: Tools, task: Task, failure: Failure | None) -> bool:
 
 async def _report_refusal(tools: Tools, task: Task, failure: Failure) -> bool:
     code = failure.error.provider_code or "account_problem"
-    kind = Report.ACCOUNT if failure.certain else Report.REFUSAL
-    shut = await tools.gates.report(task.provider, kind, code, task.id)
+    if failure.certain:
+        shut = await _close_lanes(tools, task, code)
+    else:  # what refused this request may know one lane only
+        shut = await tools.gates.report(task.lane, Report.REFUSAL, code, task.id)
     if shut:
         log.error("account_problem", provider=task.provider, task_id=task.id, code=code, certain=failure.certain)
     else:
         log.warning("task_refused", provider=task.provider, task_id=task.id, code=code)
     return shut
+
+
+async def _close_lanes(tools: Tools, task: Task, code: str) -> bool:
+    """The account is refused: that shuts every lane of its provider. True while the task's own is shut."""
+    gates, own = tools.gates, task.lane
+    for lane in tools.registry.lanes_of(task.provider):
+        if lane != own:
+            await gates.report(lane, Report.ACCOUNT, code, task.id)
+    return await gates.report(own, Report.ACCOUNT, code, task.id)
 
 
 async def settle_spending(tools: Tools, task: Task, *, lost: bool = False) -> None:

@@ -221,7 +221,7 @@ class Execution:
         ending = Ending(self.ledger, self.tools.policy, self.tools.clock)
         self._unsend_announced()
         failure = ending.settle_calls(failure, answered=answered)
-        if failure is not None or self.tools.gates.is_suspect(self.task.provider):
+        if failure is not None or self.tools.gates.is_suspect(self.task.lane):
             failure = await aftermath.report(self.tools, self.task, failure)
         decision = ending.decide(failure)
         self._log_finish(decision)
@@ -282,7 +282,7 @@ class Execution:
     async def _let_go(self) -> None:
         """Leave a task that is in other hands; the pictures of one that was deleted go with it."""
         try:
-            await self.tools.queue.acknowledge(self.task.provider, self.tools.lease.worker, self.task.id)
+            await self.tools.queue.acknowledge(self.task.lane, self.tools.lease.worker, self.task.id)
             if await self.tools.store.get(self.task.id) is None:
                 await self.tools.assets.delete_task(self.task.id)
         except ServiceUnavailable as error:

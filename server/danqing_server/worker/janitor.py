@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Collection, Sequence
 from datetime import datetime, timedelta
 
 import attrs
@@ -12,6 +12,7 @@ from danqing_server.life.telling import entry_of
 from danqing_server.log import get_logger
 from danqing_server.loops.steps import step
 from danqing_server.models import WAITING, Status, Task
+from danqing_server.queue.entries import Entry
 from danqing_server.store.leases import WorkerBeat, WorkerStore
 from danqing_server.store.processes import has_died
 from danqing_server.store.waiting import WaitingTask
@@ -95,7 +96,7 @@ class Janitor:
             for task in sorted(tasks, key=_is_cancelled):  # those run no more; their late pictures take time
                 if not await self._try(self._take_task_over(task), task):
                     left.add(_id_of(task))
-        for lane in self.tools.registry.providers:
+        for lane in self.tools.registry.lanes:
             await self.tools.queue.give_back(lane, worker)
         await self.workers.remove(worker)
 
@@ -169,7 +170,7 @@ class Janitor:
         now_s = self.tools.clock.monotonic_s()
         if now_s - self._forgot_at_s >= FORGET_EVERY_S:
             self._forgot_at_s = now_s
-            for lane in self.tools.registry.providers:
+            for lane in self.tools.registry.lanes:
                 await self.tools.queue.forget_older_layouts(lane)
 
     async def _sweep_batch(self) -> bool:
@@ -180,8 +181,9 @@ class Janitor:
             self._outage_seen_at_s = self.tools.clock.monotonic_s()
             raise
         overdue = await self._end_overdue_among(tasks)
-        lanes = self.tools.registry.providers
-        entries = [entry_of(task) for task in tasks if task.provider in lanes and task.id not in overdue]
+        lanes = self.tools.registry.lanes
+        due = [task for task in tasks if task.provider in lanes and task.id not in overdue]
+        entries = [_entry_of(task, lanes) for task in due]
         pushed = await self.tools.queue.push_many(entries)
         if pushed.new:
             log.info("waiting_tasks_pushed", count=pushed.new)
@@ -198,6 +200,12 @@ class Janitor:
             if isinstance(found, Unreadable) or (found is not None and found.status in WAITING):
                 await self._end_overdue(found)
         return overdue
+
+
+def _entry_of(task: WaitingTask, lanes: Collection[str]) -> Entry:
+    """Return what the queue keeps of *task*; one whose lane is gone goes through its provider's own."""
+    entry = entry_of(task)
+    return entry if entry.lane in lanes else attrs.evolve(entry, lane=task.provider)
 
 
 def _is_cancelled(task: Task | Unreadable) -> bool:

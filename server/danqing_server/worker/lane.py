@@ -1,4 +1,4 @@
-"""The lane of one provider in one process: reserve, start, launch, as many as there are free slots."""
+"""One lane in one process: reserve, start, launch, as many as there are free slots."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class _Batch:
 
 @attrs.define(eq=False)
 class Lane:
-    """The tasks of one provider in this process: at most `concurrency` at once.
+    """The tasks of one lane in this process: at most `concurrency` at once.
 
     A task whose end is being written no longer counts, so that the next one need not wait for MongoDB; of those
     there are at most as many again.
@@ -179,7 +179,10 @@ class Lane:
                 return min(LONGEST_PAUSE_S, reserved.wait_ms / 1000) if reserved.wait_ms else None
             self._batch = _Batch(attempt_id=new_token(), ids=reserved.ids)
         started, refused = await self._start_what_can_be(self._batch)
-        stale = set(self._batch.ids) - {task.id for task in started} - refused
+        ours = {
+            task.id for task in started if task.lane == self.name
+        }  # others left this lane while they stood in it
+        stale = set(self._batch.ids) - ours - refused
         self._batch = None
         self._fine_at_s = self.tools.clock.monotonic_s()
         for task in started:

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import attrs
 
-from danqing_plugins import ProviderInfo
+from danqing_plugins import Limits
 from danqing_server.errors import ServiceUnavailable
 from danqing_server.log import get_logger
 from danqing_server.loops.supervised import Supervised
@@ -30,11 +30,8 @@ IDLE_SIGN_OFF_S = 0.8
 log = get_logger(__name__)
 
 
-def _rates_of(info: ProviderInfo) -> Rates:
-    return Rates(
-        images_per_min=info.images_per_minute or 0,
-        calls_per_min=info.calls_per_minute or 0,
-    )
+def _rates_of(limits: Limits) -> Rates:
+    return Rates(images_per_min=limits.outputs_per_minute or 0, calls_per_min=limits.calls_per_minute or 0)
 
 
 @attrs.define(eq=False)
@@ -47,12 +44,12 @@ class Pool:
 
     @classmethod
     def with_lanes(cls, tools: Tools, concurrency: int | None) -> Pool:
-        """Return a pool with a lane for every provider; *concurrency* None takes each provider's own wish."""
+        """Return a pool with every lane of the providers; *concurrency* None takes each lane's own wish."""
         pool = cls(tools)
         slots = asyncio.Semaphore(DOWNLOADS_AT_ONCE)
         pool.lanes = {
-            info.name: Lane(info.name, concurrency or info.concurrency, _rates_of(info), tools, slots)
-            for info in tools.registry.providers.values()
+            name: Lane(name, concurrency or limits.concurrency, _rates_of(limits), tools, slots)
+            for name, limits in tools.registry.lanes.items()
         }
         return pool
 

@@ -1,9 +1,9 @@
-"""The spend guard: a lane closes for the day before its limit is passed."""
+"""The spend guard: a provider's lanes close for the day before its limit is passed."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
 import attrs
@@ -23,25 +23,28 @@ __all__ = ["Allowance", "SpendGuard"]
 class SpendGuard:
     """Reserves the price of what an attempt is about to ask for, and settles it afterwards.
 
-    `limits_micro` maps provider names to their daily limit; a provider that is not there has none.
+    `limits_micro` maps provider names to their daily limit; a provider that is not there has none. `lanes_of` names
+    a provider's lanes.
     """
 
     spending: SpendStore
     gates: Gates
     clock: Clock
     limits_micro: Mapping[str, int]
+    lanes_of: Callable[[str], Iterable[str]]
 
     def watches(self, task: Task) -> bool:
         """Tell whether *task* counts: its provider has a limit, and its price is known."""
         return task.provider in self.limits_micro and task.price is not None
 
     async def reserve(self, provider: str, at: datetime, amount_micro: int) -> bool:
-        """Set an amount aside on the day of *at*; False when it has no room, and the lane is now closed."""
+        """Set an amount aside on the day of *at*; False when it has no room, and its lanes are now closed."""
         if await self.spending.reserve(provider, at, amount_micro, self.limits_micro[provider]):
             return True
         now = self.clock.now()
         tomorrow = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-        await self.gates.hold(provider, (tomorrow - now).total_seconds(), "spend_limit")
+        for lane in self.lanes_of(provider):
+            await self.gates.hold(lane, (tomorrow - now).total_seconds(), "spend_limit")
         return False
 
     async def free(self, provider: str, at: datetime, amount_micro: int) -> None:

@@ -151,6 +151,13 @@ class TestOverviews:
         assert (lane["queued"], lane["delayed"], lane["held"], lane["accepting"]) == (2, 1, 0, True)
         assert (data["queued"], data["delayed"], data["held"]) == (2, 1, 0)
 
+    async def test_lanes_are_listed_with_their_limits(self, api: Client) -> None:
+        """Whose they are, what they allow, and how they stand."""
+        await api.ask("POST", "/api/v1/ai/tasks", json=GENERIC)
+        (lane,) = (await api.ask("GET", "/api/v1/lanes")).json["data"]["lanes"]
+        assert (lane["name"], lane["provider"], lane["model_ids"]) == ("scripted", "scripted", ["one"])
+        assert (lane["concurrency"], lane["images_per_minute"], lane["queued"]) == (8, None, 1)
+
     async def test_a_waiting_task_is_explained(self, api: Client) -> None:
         """What it waits for, and its place."""
         made = [(await api.ask("POST", "/api/v1/ai/tasks", json=GENERIC)).json["data"]["id"] for _ in range(2)]

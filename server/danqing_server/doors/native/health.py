@@ -81,8 +81,8 @@ async def get_health(request: ApiRequest) -> HTTPResponse:
 
 
 async def _lanes(services: Services) -> dict[str, GateShape]:
-    """Return the state of each provider's lane; a closed one does not make the process unhealthy."""
-    names = sorted(services.registry.providers)
+    """Return the state of each lane; a closed one does not make the process unhealthy."""
+    names = sorted(services.registry.lanes)
     try:
         async with asyncio.timeout(CHECK_TIMEOUT_S):
             seen = await asyncio.gather(*(services.forecast.lane(name) for name in names))

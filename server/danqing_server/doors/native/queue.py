@@ -1,4 +1,4 @@
-"""How full the queue is."""
+"""How full the queue is, and how its lanes stand."""
 
 from __future__ import annotations
 
@@ -6,32 +6,35 @@ import asyncio
 
 from sanic import Blueprint, HTTPResponse
 
-from danqing_plugins import Message
+from danqing_plugins import Limits, Message, ProviderInfo
+from danqing_server.desk.forecast import LaneView
 from danqing_server.doors.documentation import Answer, described
-from danqing_server.doors.server_shapes import QueueStatsShape
+from danqing_server.doors.server_shapes import LaneListShape, ListedLaneShape, QueueStatsShape
 from danqing_server.doors.views import lane_view
 from danqing_server.http.answers import success
 from danqing_server.http.entry import admit
 from danqing_server.http.messages import language_of
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get
+from danqing_server.lanes import lane_name, lanes_of
 
 __all__ = ["routes"]
 
 FOUND = Message(key="queue.found", zh="获取队列状态成功", en="Queue statistics")
+LISTED = Message(key="lanes.listed", zh="获取通道列表成功", en="Lanes listed")
 
-routes = Blueprint("queue", url_prefix="/api/v1/queue")
+routes = Blueprint("queue", url_prefix="/api/v1")
 
 
-@on_get(routes, "/stats")
+@on_get(routes, "/queue/stats")
 @described("获取队列状态 · Queue statistics", {200: Answer(description="获取队列状态成功", shape=QueueStatsShape)})
 async def get_queue_stats(request: ApiRequest) -> HTTPResponse:
-    """Count what waits (`queued`), waits for its time (`delayed`) and is with a worker (`held`), by provider.
+    """Count what waits (`queued`), waits for its time (`delayed`) and is with a worker (`held`), by lane.
 
-    Each provider's lane also says whether it is open, what closed it, and how fast it works.
+    Each lane also says whether it is open, what closed it, and how fast it works.
     """
     services, _ = admit(request)
-    names = sorted(services.registry.providers)
+    names = sorted(services.registry.lanes)
     views = await asyncio.gather(*(services.forecast.look(name) for name in names))
     lanes = {name: lane_view(view) for name, view in zip(names, views, strict=True)}
     stats: QueueStatsShape = {
@@ -41,3 +44,27 @@ async def get_queue_stats(request: ApiRequest) -> HTTPResponse:
         "lanes": lanes,
     }
     return success(stats, FOUND.to(language_of(request.headers)))
+
+
+@on_get(routes, "/lanes")
+@described("获取通道列表 · List lanes", {200: Answer(description="获取通道列表成功", shape=LaneListShape)})
+async def list_lanes(request: ApiRequest) -> HTTPResponse:
+    """List what shares limits: each provider's lane, and those of models whose limits are their own."""
+    services, _ = admit(request)
+    providers = services.registry.providers.values()
+    listed = [(info, name, limits) for info in providers for name, limits in sorted(lanes_of(info).items())]
+    views = await asyncio.gather(*(services.forecast.look(name) for _, name, _ in listed))
+    lanes = [_listed(*each, view) for each, view in zip(listed, views, strict=True)]
+    return success({"lanes": lanes}, LISTED.to(language_of(request.headers)))
+
+
+def _listed(info: ProviderInfo, name: str, limits: Limits, view: LaneView) -> ListedLaneShape:
+    return {
+        "name": name,
+        "provider": info.name,
+        "model_ids": [model.id for model in info.models if lane_name(info.name, model.lane) == name],
+        "concurrency": limits.concurrency,
+        "images_per_minute": limits.outputs_per_minute,
+        "calls_per_minute": limits.calls_per_minute,
+        **lane_view(view),
+    }
