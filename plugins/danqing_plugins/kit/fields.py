@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from danqing_plugins.errors import Problem
+from danqing_plugins.errors import InvalidRequest, Problem
 from danqing_plugins.kit import texts
 from danqing_plugins.messages import Text
 from danqing_plugins.spelling import nearest
@@ -26,6 +26,16 @@ class Fields:
     values: Mapping[str, Any]
     problems: list[Problem] = attrs.field(factory=list)
     prefix: str = ""
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What was given, without what is null."""
+        return {name: value for name, value in self.values.items() if value is not None}
+
+    def finish(self) -> None:
+        """Raise InvalidRequest with every problem that was recorded."""
+        if self.problems:
+            raise InvalidRequest(texts.SOME_WRONG(count=len(self.problems)), problems=self.problems)
 
     def has(self, name: str) -> bool:
         """Say whether *name* was given."""

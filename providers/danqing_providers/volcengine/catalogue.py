@@ -214,8 +214,3 @@ class Catalogue:
     def aliases_of(self, model: Model) -> tuple[str, ...]:
         """Return every other name of *model*."""
         return tuple(alias for alias, id_ in self.aliases.items() if id_ == model.id)
-
-    def takers(self, parameter: str) -> Text:
-        """Say in words which models on offer take *parameter*."""
-        ids = [model.id for model in self.models.values() if parameter in model.takes]
-        return texts.TAKERS(models=", ".join(ids)) if ids else texts.NO_TAKERS()

@@ -20,8 +20,8 @@ from danqing_plugins import (
 from danqing_providers.volcengine import texts
 from danqing_providers.volcengine.exchange import Exchange
 from danqing_providers.volcengine.generation import Generation
-from danqing_providers.volcengine.prepare import PARAMETERS, find_model, prepare
-from danqing_providers.volcengine.schema import schema_of
+from danqing_providers.volcengine.parameters import PARAMETERS
+from danqing_providers.volcengine.prepare import find_model, prepare
 from danqing_providers.volcengine.settings import Settings, read_settings
 
 __all__ = ["VolcengineProvider", "plugin"]
@@ -46,7 +46,11 @@ class VolcengineProvider(Provider):
     def prepare(self, request: Request) -> Prepared:
         settings, _ = self._require()
         return prepare(
-            request, settings.catalogue, default_model=settings.default_model, currency=settings.currency
+            request,
+            settings.catalogue,
+            settings.forms,
+            default_model=settings.default_model,
+            currency=settings.currency,
         )
 
     async def generate(self, job: Job, run: Run) -> Result | None:
@@ -80,7 +84,7 @@ def _info_of(settings: Settings) -> ProviderInfo:
                 title=model.title,
                 types=TYPES,
                 aliases=settings.catalogue.aliases_of(model),
-                parameters=schema_of(model),
+                parameters=settings.forms.by_model[model.id].schema(),
                 price=model.price(settings.currency, None),
             )
             for model in settings.catalogue.models.values()

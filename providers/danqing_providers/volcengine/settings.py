@@ -12,6 +12,7 @@ from danqing_plugins import ConfigurationError, PluginContext
 from danqing_providers.volcengine.catalogue import ALIASES, DEFAULT_MODEL, MODELS, Catalogue, Model, Pricing
 from danqing_providers.volcengine.endpoint import DEFAULT_ENDPOINT, Endpoint, check_endpoint, check_key
 from danqing_providers.volcengine.listing import altered_models, read_object
+from danqing_providers.volcengine.parameters import Forms
 
 __all__ = ["VARIABLES", "Settings", "Variable", "read_settings"]
 
@@ -109,6 +110,7 @@ class Settings:
     """
 
     catalogue: Catalogue
+    forms: Forms = attrs.field(eq=False)  # follows from the catalogue
     default_model: str
     endpoint: Endpoint | None
     has_key: bool
@@ -134,6 +136,7 @@ def read_settings(context: PluginContext) -> Settings:
     catalogue = _catalogue(environment, currency)
     return Settings(
         catalogue=catalogue,
+        forms=Forms.of(catalogue),
         default_model=_default_model(environment, catalogue),
         endpoint=simulated if key is None else real,
         has_key=key is not None,

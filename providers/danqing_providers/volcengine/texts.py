@@ -7,49 +7,30 @@ from typing import Final
 from danqing_plugins import Message
 
 __all__ = [
-    "AT_MOST_REFERENCES",
     "EFFECT_WITH_AUTO",
     "ENLARGED",
     "EVENT_NO_JSON",
-    "EXACT_REFERENCES",
     "HD_IDLE",
     "MISSPELT_MODEL",
     "MODEL_RENAMED",
     "MODEL_SHUT_DOWN",
     "NEITHER_PICTURE_NOR_ERROR",
     "NOTHING_AT_ALL",
-    "NOT_TAKEN",
     "NO_ENDPOINT",
     "NO_PICTURE_LEFT",
-    "NO_REFERENCES",
     "NO_SIZE",
-    "NO_TAKERS",
     "OR",
     "PIXELS",
     "PIXELS_AND_RATIO",
-    "REFERENCES_TOO_LARGE",
-    "REFERENCE_BYTES",
-    "REFERENCE_COUNT",
-    "REFERENCE_KIND",
-    "REFERENCE_NARROW",
-    "REFERENCE_PIXELS",
-    "REFERENCE_SMALL",
     "SEARCH_TOOL",
     "SIZE_ABOVE",
     "SIZE_BELOW",
     "SIZE_NARROW",
-    "SOME_REFERENCES",
-    "TAKERS",
     "TOO_MANY_TOGETHER",
     "TWO_COUNTS",
     "UNKNOWN_MODEL",
 ]
 
-NOT_TAKEN: Final = Message(
-    key="parameter_not_taken", en="{model} does not take it; {takers}", zh="{model} 不支持此参数；{takers}"
-)
-TAKERS: Final = Message(key="takers", en="models that take it: {models}", zh="支持的模型：{models}")
-NO_TAKERS: Final = Message(key="no_takers", en="no model on offer takes it", zh="目前没有模型支持")
 
 UNKNOWN_MODEL: Final = Message(
     key="unknown_model",
@@ -132,45 +113,6 @@ TOO_MANY_TOGETHER: Final = Message(
     zh="参考图与生成图合计最多 {most} 张，此处最多 {room}",
 )
 
-REFERENCE_COUNT: Final = Message(
-    key="reference_count", en="{model} takes {allowed}, not {count}", zh="{model} {allowed}，收到 {count} 张"
-)
-NO_REFERENCES: Final = Message(key="no_references", en="no reference pictures", zh="不接受参考图")
-EXACT_REFERENCES: Final = Message(
-    key="exact_references", en="exactly {most} reference picture(s)", zh="需要恰好 {most} 张参考图"
-)
-SOME_REFERENCES: Final = Message(
-    key="some_references", en="{least} to {most} reference pictures", zh="需要 {least} 到 {most} 张参考图"
-)
-AT_MOST_REFERENCES: Final = Message(
-    key="at_most_references", en="at most {most} reference pictures", zh="最多接受 {most} 张参考图"
-)
-REFERENCE_KIND: Final = Message(
-    key="reference_format",
-    en="{media_type} is not taken by {model}; allowed: {allowed}",
-    zh="{model} 不支持 {media_type}；可用：{allowed}",
-)
-REFERENCE_BYTES: Final = Message(
-    key="reference_bytes", en="has {count} bytes, at most {most}", zh="共 {count} 字节，最多 {most} 字节"
-)
-REFERENCE_SMALL: Final = Message(
-    key="reference_small",
-    en="is {width}x{height}: each side must have more than 14 pixels",
-    zh="尺寸为 {width}x{height}，每边必须大于 14 像素",
-)
-REFERENCE_NARROW: Final = Message(
-    key="reference_narrow",
-    en="is too long and narrow: the ratio may be at most {widest}:1",
-    zh="过于狭长，宽高比最多 {widest}:1",
-)
-REFERENCE_PIXELS: Final = Message(
-    key="reference_pixels", en="has {count} pixels, at most {most}", zh="共 {count} 像素，最多 {most} 像素"
-)
-REFERENCES_TOO_LARGE: Final = Message(
-    key="references_too_large",
-    en="the pictures are too large together: {count} bytes of base64, at most {most}",
-    zh="参考图合计过大：base64 共 {count} 字节，最多 {most} 字节",
-)
 
 NO_ENDPOINT: Final = Message(
     key="no_endpoint",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from danqing_providers.volcengine.catalogue import MODELS, Model
-from danqing_providers.volcengine.prepare import LONGEST_PROMPT, PARAMETERS
+from danqing_providers.volcengine.parameters import LONGEST_PROMPT, PARAMETERS
 from danqing_providers.volcengine.settings import read_settings
 from danqing_providers.volcengine.style import STYLES
 from tests.unit.volcengine.builders import context

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from danqing_plugins import InvalidRequest, Price, Reference
-from danqing_providers.volcengine.prepare import LONGEST_PROMPT, PARAMETERS
+from danqing_providers.volcengine.parameters import LONGEST_PROMPT, PARAMETERS
 from tests.unit.volcengine.builders import EDIT, LITE, PRO, V30, V40, V45, prepared, problems
 
 AUTO = {"sequential_image_generation": "auto"}
