@@ -36,6 +36,7 @@ from danqing_plugins.models import (
 )
 from danqing_plugins.provider import Provider
 from danqing_plugins.run import Call, Log, Run
+from danqing_plugins.settings import Setting
 from danqing_plugins.spelling import nearest
 from danqing_plugins.wrapping import Generation, Lazy, wrap
 
@@ -71,6 +72,7 @@ __all__ = [
     "Result",
     "Run",
     "Sandbox",
+    "Setting",
     "Source",
     "TaskEvent",
     "TaskEventKind",

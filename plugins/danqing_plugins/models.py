@@ -273,25 +273,42 @@ class Sandbox:
     """A simulator that `danqing serve` starts beside itself when the provider has no key.
 
     `module` is run as `python -m MODULE --port N --data-dir DIR`; it answers 200 at `/ping` when it is ready.
+    Several providers may name one module: it runs once. `path` (`/ark`, or empty) is where the provider's service
+    begins in it: `PluginContext.sandbox_url` ends with it.
     """
 
     provider: str
     module: str
+    path: str = ""
 
 
 @attrs.frozen(kw_only=True)
 class PluginContext:
     """What a plugin is given to configure itself from.
 
-    `environment` holds the process's variables over those of `.env`. `sandbox_url` is the base URL of the
-    running simulator (no trailing slash), None when there is none. `call_timeout_s` is the longest one upstream
-    call may take, in seconds.
+    `name` is what the provider is called, and what `ProviderInfo.name` must be: one plugin may bring several.
+    `options` has the value of each of `Provider.settings` by name, `places` where those that were set come from.
+    `environment` holds the process's variables over those of `.env`. `sandbox` is True when calls are to go to the
+    simulator; `sandbox_url` is its base URL then, with the provider's path and without a trailing slash (None: not
+    running, as when plugins are only listed), and None when the real service is to be used. `call_timeout_s` is the
+    longest one upstream call may take, in seconds.
+
+    A plugin that declares no settings has an empty name and no options; its `sandbox_url` is that of the simulator
+    whether it wants one or not.
     """
 
-    environment: Mapping[str, str] = attrs.field(repr=False)
+    name: str = ""
+    options: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    places: Mapping[str, str] = attrs.field(factory=dict)
+    environment: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     data_dir: Path
     call_timeout_s: float
+    sandbox: bool = False
     sandbox_url: str | None = None
+
+    def place_of(self, setting: str) -> str:
+        """Return where a setting was set, to begin an error with: a variable, or `danqing.toml:12: region`."""
+        return self.places.get(setting, setting)
 
 
 class TaskEventKind(StrEnum):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Any, ClassVar
 
 from danqing_plugins.errors import InvalidRequest, Problem
 from danqing_plugins.markers import hookimpl
@@ -19,8 +20,10 @@ from danqing_plugins.models import (
     ProviderInfo,
     Request,
     Result,
+    Sandbox,
 )
 from danqing_plugins.run import Run
+from danqing_plugins.settings import Setting
 from danqing_plugins.spelling import nearest
 from danqing_plugins.wrapping import Lazy
 
@@ -35,7 +38,24 @@ UNKNOWN_MODEL = Message(key="unknown_model", en="unknown model; known: {known}",
 
 
 class Provider(ABC):
-    """One provider as one plugin: its instance (or the class itself) is what the entry point names."""
+    """One provider. The entry point names its class; the server makes an instance for each provider of it.
+
+    `name` is what the provider is called unless `danqing.toml` names it otherwise. `settings` is what can be set of
+    it, `sandbox` its simulator (its `provider` does not matter here), None when it has none. A class without `name`
+    is made once, takes no options, and is asked for its simulator by `danqing_sandbox`.
+    """
+
+    name: ClassVar[str] = ""
+    settings: ClassVar[tuple[Setting, ...]] = ()
+    sandbox: ClassVar[Sandbox | None] = None
+
+    @classmethod
+    def settings_for(cls, written: Mapping[str, Any]) -> tuple[Setting, ...]:
+        """Return the settings of a provider whose options in the file are *written*, not yet checked.
+
+        For those whose preset decides which variable holds the key, say.
+        """
+        return cls.settings
 
     @property
     @abstractmethod

@@ -209,7 +209,7 @@ async def _services(
     checker = Checker(
         assets,
         registry,
-        settings.default_provider,
+        registry.default_provider,
         settings.max_picture_bytes,
         settings.max_picture_pixels,
     )

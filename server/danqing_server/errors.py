@@ -1,7 +1,7 @@
 """What can go wrong in the server, and what whoever catches it can do about it.
 
 DanqingError
-├── SettingsError          a variable is wrong: the start is refused with this one line
+├── SettingsError          settings are wrong: the start is refused with these lines, one for each mistake
 ├── ServiceUnavailable     an outside system does not answer: try again, nothing was changed unless said
 │   ├── StoreUnavailable       MongoDB
 │   ├── QueueUnavailable       Redis
@@ -70,7 +70,11 @@ class DanqingError(Exception):
 
 
 class SettingsError(DanqingError):
-    """A setting is missing, wrong or contradicts another; the message is one line for the operator."""
+    """Settings are missing, wrong or contradict another; each of `lines` is about one mistake, for the operator."""
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
 
 
 class ServiceUnavailable(DanqingError):

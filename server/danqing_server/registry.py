@@ -1,39 +1,22 @@
-"""The plugins: found through entry points, loaded, and asked through one typed face of the plugin manager.
+"""The plugins, asked through one typed face of the plugin manager (`danqing_server.loading` finds and makes them).
 
-A plugin that cannot be loaded or started is reported and left out; the server goes on without it. So each is also
-registered with a manager of its own: what concerns it alone (its settings, start, stop, what it hears) is asked
-there, and one plugin's error is not another's.
+A plugin that cannot be started is reported and left out; the server goes on without it. What concerns it alone (its
+start, its stop, what it hears) is asked of it alone, and one plugin's error is not another's.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import attrs
 import pluggy
 
-from danqing_plugins import (
-    ConfigurationError,
-    Job,
-    Limits,
-    PluginContext,
-    Prepared,
-    ProviderInfo,
-    Request,
-    Result,
-    Run,
-    Sandbox,
-    TaskEvent,
-)
-from danqing_plugins import hooks as specifications
-from danqing_plugins.markers import PROJECT
-from danqing_server.errors import SettingsError
-from danqing_server.lanes import check_lanes, lanes_of
+from danqing_plugins import Job, Limits, Prepared, ProviderInfo, Request, Result, Run, Sandbox, TaskEvent
+from danqing_server.lanes import lanes_of
+from danqing_server.loading import Loading, Part, Plugin, find_installed
 from danqing_server.log import get_logger
 from danqing_server.loops.listeners import Listener
 from danqing_server.settings.server import Settings
@@ -45,17 +28,6 @@ LISTENING_ENDS_S = 2.0
 log = get_logger(__name__)
 
 
-@attrs.define(kw_only=True)
-class Plugin:
-    """One installed plugin. `error` None: it works. `providers` are the names of those it brings."""
-
-    name: str
-    version: str | None = None
-    distribution: str | None = None
-    providers: tuple[str, ...] = ()
-    error: str | None = None
-
-
 def _ignore(name: str, heard: bool) -> None:
     """Take no notice."""
 
@@ -64,17 +36,22 @@ def _ignore(name: str, heard: bool) -> None:
 class Registry:
     """Every plugin that was found, and the providers of those that work.
 
-    `_manager` knows them all, `_alone` has for each by name a manager that knows only that one.
+    `default_provider` is that of submissions which name none. A provider made of a class is asked by a manager of
+    its own (`_managers`), which knows the plugins of `_others`, too: those may be about every generation.
     """
 
     plugins: tuple[Plugin, ...]
     providers: dict[str, ProviderInfo]
-    _manager: pluggy.PluginManager
-    _alone: Mapping[str, pluggy.PluginManager] = attrs.field(factory=dict)
+    _others: pluggy.PluginManager
+    _managers: Mapping[str, pluggy.PluginManager] = attrs.field(factory=dict)
+    _parts: tuple[Part, ...] = ()
+    _simulators: tuple[Sandbox, ...] = ()
+    default_provider: str = ""
+    _withdrawn: set[str] = attrs.field(init=False, factory=set)
     _listeners: dict[str, Listener] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        hooks = {name: alone.hook.danqing_task_event for name, alone in self._alone.items()}
+        hooks = {part.name: part.own.hook.danqing_task_event for part in self._parts}
         self._listeners = {
             name: Listener(name, partial(_hear, hook)) for name, hook in hooks.items() if hook.get_hookimpls()
         }
@@ -95,39 +72,42 @@ class Registry:
 
     def prepare(self, request: Request) -> Prepared:
         """Have the provider check a submission. Raises InvalidRequest as the provider does."""
-        prepared: Prepared | None = self._manager.hook.danqing_prepare(request=request)
+        prepared: Prepared | None = self._manager_of(request.provider).hook.danqing_prepare(request=request)
         if prepared is None:
             raise LookupError(f"no plugin answers for provider {request.provider!r}")
         return prepared
 
     def generate(self, job: Job, run: Run) -> Awaitable[Result | None]:
         """Return the awaitable that carries *job* out, with every wrapper about it."""
-        awaitable: Awaitable[Result | None] | None = self._manager.hook.danqing_generate(job=job, run=run)
+        awaitable: Awaitable[Result | None] | None = self._manager_of(job.provider).hook.danqing_generate(
+            job=job, run=run
+        )
         if awaitable is None:
             raise LookupError(f"no plugin answers for provider {job.provider!r}")
         return awaitable
 
     def sandboxes(self) -> tuple[Sandbox, ...]:
-        """Return the simulators that providers without a key want beside the server."""
-        return tuple(self._manager.hook.danqing_sandbox())
+        """Return the simulators that providers want beside the server, the default provider's first."""
+        wanted = [*self._simulators, *self._others.hook.danqing_sandbox()]
+        return tuple(sorted(wanted, key=lambda sandbox: sandbox.provider != self.default_provider))
 
     async def start(self) -> None:
         """Start every plugin; one that fails is reported and its providers are withdrawn."""
-        for plugin, awaitable in self._each("danqing_start"):
+        for part, awaitable in self._each("danqing_start"):
             try:
                 await awaitable
             except Exception as error:  # a plugin's own fault must not stop the server
-                log.exception("plugin_not_started", plugin=plugin.name)
-                self._withdraw(plugin, error)
+                log.exception("plugin_not_started", plugin=part.name)
+                self._withdraw(part, error)
 
     async def stop(self) -> None:
         """Stop every plugin, after it heard what there was to hear; what one raises is logged."""
         await asyncio.gather(*(listener.stop(LISTENING_ENDS_S) for listener in self._listeners.values()))
-        for plugin, awaitable in self._each("danqing_stop"):
+        for part, awaitable in self._each("danqing_stop"):
             try:
                 await awaitable
             except Exception:
-                log.exception("plugin_not_stopped", plugin=plugin.name)
+                log.exception("plugin_not_stopped", plugin=part.name)
 
     @property
     def has_listeners(self) -> bool:
@@ -154,18 +134,25 @@ class Registry:
         for name in tuple(self._listeners if names is None else names):
             self._listeners[name].tell(event, partial(done, name))
 
-    def _each(self, hook: str) -> Iterable[tuple[Plugin, Awaitable[None]]]:
-        """Yield for each working plugin what its own *hook* returns to be awaited, if it has one."""
-        for plugin in self.plugins:
-            if plugin.error is None and plugin.name in self._alone:
-                yield plugin, _all_of(getattr(self._alone[plugin.name].hook, hook))
+    def _manager_of(self, provider: str) -> pluggy.PluginManager:
+        """Return the manager that asks a provider, and whatever is about it."""
+        return self._managers.get(provider, self._others)
 
-    def _withdraw(self, plugin: Plugin, error: Exception) -> None:
-        plugin.error = f"{type(error).__name__}: {error}"
-        for name in plugin.providers:
+    def _each(self, hook: str) -> Iterable[tuple[Part, Awaitable[None]]]:
+        """Yield for each part that works what its own *hook* returns to be awaited, if it has one."""
+        for part in self._parts:
+            if part.name not in self._withdrawn:
+                yield part, _all_of(getattr(part.own.hook, hook))
+
+    def _withdraw(self, part: Part, error: Exception) -> None:
+        part.plugin.error = f"{type(error).__name__}: {error}"
+        for name in part.providers:
             self.providers.pop(name, None)
-        self._manager.unregister(name=plugin.name)
-        self._listeners.pop(plugin.name, None)
+        for manager in (self._others, *self._managers.values()):
+            if manager.has_plugin(part.name):
+                manager.unregister(name=part.name)
+        self._withdrawn.add(part.name)
+        self._listeners.pop(part.name, None)
 
 
 def _hear(hook: pluggy.HookCaller, event: TaskEvent) -> Sequence[Awaitable[None]]:
@@ -179,85 +166,28 @@ async def _all_of(hook: pluggy.HookCaller) -> None:
         await awaitable
 
 
+def _same(thing: Any) -> Any:
+    return thing
+
+
 def load_registry(settings: Settings, extra: Sequence[tuple[str, Any]] = ()) -> Registry:
     """Load and configure every installed plugin that is not disabled, then *extra* (name, plugin object).
 
     Raises:
-        SettingsError: a plugin's setting is wrong, or two plugins bring a provider of one name.
+        SettingsError: settings of plugins are wrong, or two plugins bring a provider of one name.
     """
-    manager = _new_manager()
-    alone: dict[str, pluggy.PluginManager] = {}
-    context = PluginContext(
-        environment=settings.environment,
-        data_dir=settings.data_dir,
-        call_timeout_s=settings.call_timeout_s,
-        sandbox_url=settings.sandbox_url,
-    )
-    providers: dict[str, ProviderInfo] = {}
-    plugins = []
-    for plugin, load in _candidates(settings.disabled_plugins, extra):
-        plugins.append(plugin)
-        try:
-            thing = load()
-            implementation = thing() if isinstance(thing, type) else thing
-            own, offered = _load(plugin.name, implementation, context)
-            manager.register(implementation, name=plugin.name)
-        except ConfigurationError as error:
-            raise SettingsError(error.message) from error
-        except Exception as error:  # a broken plugin is reported, not obeyed
-            log.exception("plugin_not_loaded", plugin=plugin.name)
-            plugin.error = f"{type(error).__name__}: {error}"
-            continue
-        alone[plugin.name] = own
-        plugin.providers = tuple(info.name for info in offered)
-        for info in offered:
-            if info.name in providers:
-                raise SettingsError(
-                    f"two plugins bring a provider named {info.name!r}; "
-                    f"disable one: DANQING_DISABLED_PLUGINS={plugin.name}"
-                )
-            providers[info.name] = info
-    return Registry(tuple(plugins), providers, manager, alone)
-
-
-def _new_manager() -> pluggy.PluginManager:
-    manager = pluggy.PluginManager(PROJECT)
-    manager.add_hookspecs(specifications)
-    return manager
-
-
-def _candidates(disabled: Sequence[str], extra: Sequence[tuple[str, Any]]) -> Iterable[tuple[Plugin, Any]]:
-    for entry in sorted(entry_points(group=PROJECT), key=lambda entry: entry.name):
-        if entry.name not in disabled:
-            yield _described(entry), entry.load
+    loading = Loading(settings=settings)
+    for plugin, load in find_installed(settings.disabled_plugins):
+        loading.add(plugin, load)
     for name, thing in extra:
-        yield Plugin(name=name), lambda thing=thing: thing
-
-
-def _described(entry: EntryPoint) -> Plugin:
-    distribution = entry.dist
-    if distribution is None:
-        return Plugin(name=entry.name)
-    return Plugin(name=entry.name, version=distribution.version, distribution=distribution.name)
-
-
-def _load(
-    name: str, implementation: Any, context: PluginContext
-) -> tuple[pluggy.PluginManager, Sequence[ProviderInfo]]:
-    """Configure one plugin; return a manager that knows only it, and its providers."""
-    own = _new_manager()
-    own.register(implementation, name=name)
-    own.check_pending()
-    own.hook.danqing_configure(context=context)
-    offered = tuple(info for listed in own.hook.danqing_providers() for info in listed)
-    for info in offered:
-        _check_provider(info)
-    return own, offered
-
-
-def _check_provider(info: ProviderInfo) -> None:
-    if not re.fullmatch(r"[a-z][a-z0-9_]{0,31}", info.name):
-        raise ValueError(f"provider name {info.name!r}: lower-case letters, digits and _, at most 32")
-    if info.default_model not in {model.id for model in info.models}:
-        raise ValueError(f"provider {info.name!r}: default model {info.default_model!r} is not among its models")
-    check_lanes(info)
+        loading.add(Plugin(name=name), partial(_same, thing))
+    loading.finish()
+    return Registry(
+        tuple(loading.plugins),
+        loading.providers,
+        loading.others,
+        loading.managers,
+        tuple(loading.parts),
+        tuple(loading.simulators),
+        loading.default_provider,
+    )

@@ -1,60 +1,33 @@
-"""The operator's own list of models, as JSON in a variable or in a file that it names."""
+"""The operator's own list of models."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import attrs
-import orjson
 
 from danqing_plugins import ConfigurationError
 from danqing_providers.volcengine.catalogue import Model
 
-__all__ = ["altered_models", "read_object"]
+__all__ = ["altered_models"]
 
-VARIABLE = "DANQING_VOLCENGINE_MODELS"
-LARGEST_FILE_BYTES = 1024 * 1024
 MOST_PIXELS = 1 << 30
 
 
-def read_object(environment: Mapping[str, str], name: str) -> dict[str, Any]:
-    """Return the JSON object in variable *name*, or in the file it names; empty when it is not set.
-
-    Raises:
-        ConfigurationError: it is neither.
-    """
-    raw = environment.get(name, "").strip()
-    if not raw:
-        return {}
-    text = raw.encode() if raw.startswith(("{", "[")) else _read_file(name, raw)
-    try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise ConfigurationError(f"{name} is not valid JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise ConfigurationError(f"{name} holds no JSON object; allowed: {{...}} or the path of a file with one")
-    return value
-
-
-def _read_file(name: str, path: str) -> bytes:
-    try:
-        with Path(path).open("rb") as file:
-            return file.read(LARGEST_FILE_BYTES)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a path"
-        raise ConfigurationError(
-            f"{name}={path[:100]} is neither a JSON object nor a readable file: {reason}"
-        ) from None
-
-
-def altered_models(changes: Mapping[str, Any], known: Iterable[Model]) -> dict[str, Model]:
-    """Return the live models of *known* with *changes* applied, by id.
+def altered_models(changes: Mapping[str, Any], known: Iterable[Model], place: str) -> dict[str, Model]:
+    """Return the live models of *known* with *changes* applied, by id; *place* is where these were set.
 
     Raises:
         ConfigurationError: a change names no known model, or has a key or value that is not allowed.
     """
+    try:
+        return _altered_models(changes, known)
+    except ValueError as error:
+        raise ConfigurationError(f"{place}: {error}") from None
+
+
+def _altered_models(changes: Mapping[str, Any], known: Iterable[Model]) -> dict[str, Model]:
     table = {model.id: model for model in known}
     offered = {id_: model for id_, model in table.items() if model.live}
     for id_, change in changes.items():
@@ -127,5 +100,5 @@ _CHANGES: Mapping[str, Callable[[Model, str, Any], Model]] = {
 }
 
 
-def _wrong(id_: str, reason: str) -> ConfigurationError:
-    return ConfigurationError(f"{VARIABLE}: {id_[:80]}: {reason}")
+def _wrong(id_: str, reason: str) -> ValueError:
+    return ValueError(f"{id_[:80]}: {reason}")

@@ -15,14 +15,13 @@ from danqing_plugins import (
     Run,
     Sandbox,
     Unavailable,
-    hookimpl,
 )
 from danqing_providers.volcengine import texts
 from danqing_providers.volcengine.exchange import Exchange
 from danqing_providers.volcengine.generation import Generation
 from danqing_providers.volcengine.parameters import PARAMETERS
 from danqing_providers.volcengine.prepare import find_model, prepare
-from danqing_providers.volcengine.settings import Settings, read_settings
+from danqing_providers.volcengine.settings import SETTINGS, Settings, read_settings
 
 __all__ = ["VolcengineProvider", "plugin"]
 
@@ -31,6 +30,10 @@ TYPES = ("image", "image_generation")
 
 class VolcengineProvider(Provider):
     """Seedream by way of Ark. Without a key, its simulator stands in for Ark."""
+
+    name = "volcengine"
+    settings = SETTINGS
+    sandbox = Sandbox(provider="volcengine", module="danqing_providers.sandbox")
 
     def __init__(self) -> None:
         self._configured: tuple[Settings, ProviderInfo] | None = None
@@ -61,13 +64,6 @@ class VolcengineProvider(Provider):
         exchange = Exchange(session=run.session, endpoint=settings.endpoint, timeout_s=settings.call_timeout_s)
         return await Generation(job=job, run=run, model=model, exchange=exchange).carry_out()
 
-    @hookimpl
-    def danqing_sandbox(self) -> Sandbox | None:
-        settings, info = self._require()
-        if settings.has_key:
-            return None
-        return Sandbox(provider=info.name, module="danqing_providers.sandbox")
-
     def _require(self) -> tuple[Settings, ProviderInfo]:
         if self._configured is None:
             raise ConfigurationError("the Volcengine provider was used before it was configured")
@@ -76,7 +72,7 @@ class VolcengineProvider(Provider):
 
 def _info_of(settings: Settings) -> ProviderInfo:
     return ProviderInfo(
-        name="volcengine",
+        name=settings.name,
         title="Volcengine Ark (Seedream)",
         models=tuple(
             ModelInfo(
@@ -94,10 +90,10 @@ def _info_of(settings: Settings) -> ProviderInfo:
         parameters=PARAMETERS,
         concurrency=settings.concurrency,
         images_per_minute=settings.images_per_minute,
-        sandbox=not settings.has_key,
+        sandbox=settings.sandbox,
         endpoint=settings.endpoint.base_url if settings.endpoint is not None else None,
         homepage="https://www.volcengine.com/docs/82379/1541523",
     )
 
 
-plugin = VolcengineProvider()
+plugin = VolcengineProvider  # what the entry points of installations that were made before name

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from danqing_server.supervision.survey import Survey
+    from danqing_server.settings.server import Settings
+    from danqing_server.supervision.survey import Survey, WantedSandbox
 
 __all__ = ["main", "plugins_table", "settings_table"]
 
@@ -49,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return GAVE_UP
     except DanqingError as error:
         if not (isinstance(error, StartRefused) and error.explained):
-            sys.stderr.write(f"danqing: {error}\n")
+            sys.stderr.write("".join(f"danqing: {line}\n" for line in str(error).split("\n")))
         return REFUSED
 
 
@@ -148,34 +149,42 @@ def _sandbox(arguments: argparse.Namespace) -> int:
     from danqing_server.settings.server import Settings
 
     settings = Settings.read(_environment(arguments))
-    module = _find_sandbox(settings.default_provider, settings.disabled_plugins)
+    found = _find_sandboxes(settings)
+    module = found[0].module
     data_dir: Path = arguments.data_dir or settings.data_dir / "sandbox"
     os.umask(0o077)  # its journal holds prompts
     data_dir.mkdir(parents=True, exist_ok=True)
     if arguments.sandbox_port:
         url = f"http://127.0.0.1:{arguments.sandbox_port}"
         sys.stdout.write(
-            f"sandbox of {settings.default_provider} at {url}: pictures are simulated and cost nothing\n"
+            f"sandbox at {url}: pictures are simulated and cost nothing\n"
             f"  with danqing:  DANQING_SANDBOX_URL={url} danqing serve   (and no key)\n"
-            f"  with your own client:  give it {url} in place of the service's own address\n"
+            "  with your own client:  in place of the service's own address\n"
         )
+        sys.stdout.writelines(f"    {one.provider}  {url}{one.path}\n" for one in found if one.module == module)
         sys.stdout.flush()
     command = [sys.executable, "-m", module, "--port", str(arguments.sandbox_port), "--data-dir", str(data_dir)]
     os.execv(sys.executable, command + arguments.passed_on)
 
 
-def _find_sandbox(provider: str, disabled_plugins: Sequence[str]) -> str:
-    """Return the module of *provider*'s simulator, wanted or not. Raises SettingsError when it has none."""
+def _find_sandboxes(settings: Settings) -> Sequence[WantedSandbox]:
+    """Return the simulators, wanted or not, the default provider's first. Raises SettingsError when it has none."""
     from danqing_server.errors import SettingsError
     from danqing_server.settings.server import Settings
     from danqing_server.supervision.survey import take_survey
 
     # Asked without any key: a provider that has one wants no simulator.
-    keyless = Settings.read({"DANQING_DISABLED_PLUGINS": ",".join(disabled_plugins)})
-    for sandbox in take_survey(keyless).sandboxes:
-        if sandbox.provider == provider:
-            return sandbox.module
-    raise SettingsError(f"DANQING_DEFAULT_PROVIDER: {provider!r} has no simulator")
+    keyless = Settings.read(
+        {
+            "DANQING_DISABLED_PLUGINS": ",".join(settings.disabled_plugins),
+            "DANQING_DEFAULT_PROVIDER": settings.default_provider or "",
+        }
+    )
+    found = take_survey(keyless).sandboxes
+    wanted = settings.default_provider
+    if not found or wanted not in (None, found[0].provider):
+        raise SettingsError(f"DANQING_DEFAULT_PROVIDER: {wanted!r} has no simulator")
+    return found
 
 
 def _plugins(arguments: argparse.Namespace) -> int:
@@ -193,13 +202,16 @@ def plugins_table(survey: Survey) -> str:
     """Return the plugins as aligned text, the broken ones with their error."""
     rows = [("PLUGIN", "VERSION", "STATUS", "PROVIDERS", "MODELS")]
     for plugin in survey.plugins:
-        status = "ok" if plugin.error is None else "broken"
+        status = "broken" if plugin.error is not None else "left out" if plugin.missing else "ok"
         names = [f"{name} (sandbox)" if name in survey.simulated else name for name in plugin.providers]
         shown = (", ".join(names) or "-", ", ".join(plugin.models) or "-")
         rows.append((plugin.name, plugin.version or "-", status, *shown))
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     lines = [
         "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[4]]) for row in rows
+    ]
+    lines += [
+        f"{plugin.name} is left out: set {', '.join(plugin.missing)}" for plugin in survey.plugins if plugin.missing
     ]
     lines += [f"{plugin.name} is broken: {plugin.error}" for plugin in survey.broken]
     return "\n".join(lines) if survey.plugins else "no plugins are installed"

@@ -141,6 +141,7 @@ class PluginShape(TypedDict):
     version: Annotated[str | None, said("of its distribution", "0.1.0")]
     distribution: Annotated[str | None, said("what it was installed with", "danqing")]
     providers: Annotated[list[str], said("the providers it brings", ["volcengine"])]
+    missing: Annotated[list[str], said("what would have to be set for a provider that is left out", [])]
     error: Annotated[str | None, said("why it does not work", None)]
 
 

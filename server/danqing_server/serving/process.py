@@ -129,6 +129,6 @@ def main(argv: list[str] | None = None) -> int:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(settings, registry, socket.socket(fileno=arguments.fd)))
     except SettingsError as error:
-        sys.stderr.write(f"danqing: {error}\n")
+        sys.stderr.write("".join(f"danqing: {line}\n" for line in error.lines))
         return SETTINGS_REFUSED
     return 0

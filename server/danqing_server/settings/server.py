@@ -16,7 +16,9 @@ import attrs
 from dotenv import dotenv_values
 
 from danqing_server.errors import SettingsError
-from danqing_server.settings.values import ApiKey, amounts, api_keys_of, hosts
+from danqing_server.settings.providers import ConfiguredProvider
+from danqing_server.settings.routes import Route
+from danqing_server.settings.values import ApiKey, amounts, api_keys_of, hosts, sandbox_urls
 from danqing_server.settings.variables import Variable, duration, names, one_of, setting, text, url, whole
 
 __all__ = ["LOOPBACK_HOSTS", "Settings", "read_environment", "variables"]
@@ -24,6 +26,7 @@ __all__ = ["LOOPBACK_HOSTS", "Settings", "read_environment", "variables"]
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 SHORTEST_CALL_TIMEOUT_S = 120.0
 NO_LIMITS: Mapping[str, int] = MappingProxyType({})
+NO_URLS: Mapping[str, str] = MappingProxyType({})
 DEFAULT_DATA_DIR = Path("data")
 
 
@@ -300,12 +303,12 @@ class Settings:
         allowed="seconds or a Go duration",
         meaning="A user's identical request without a key joins an unfinished task this young; 0 is never.",
     )
-    default_provider: str = setting(
+    default_provider: str | None = setting(
         "DANQING_DEFAULT_PROVIDER",
-        "volcengine",
+        None,
         text,
         allowed="a provider's name",
-        meaning="The provider of submissions that name none.",
+        meaning="The provider of submissions that name none. Unset: `volcengine` where present, else the first.",
     )
     disabled_plugins: tuple[str, ...] = setting(
         "DANQING_DISABLED_PLUGINS",
@@ -315,13 +318,24 @@ class Settings:
         allowed="entry-point names separated by commas",
         meaning="Installed plugins that are not loaded.",
     )
-    sandbox_url: str | None = setting(
-        "DANQING_SANDBOX_URL",
-        None,
-        url("http", "https"),
-        allowed="an `http://` URL",
-        meaning="A running sandbox to use when there is no key. Unset: `danqing serve` starts one.",
+    sandbox: tuple[str, ...] = setting(
+        "DANQING_SANDBOX",
+        (),
+        names,
+        shown="",
+        allowed="providers' names separated by commas, or `all`",
+        meaning="Providers that are simulated, also when they have a key. Unset: every one when none has a key.",
     )
+    sandbox_urls: Mapping[str, str] = setting(
+        "DANQING_SANDBOX_URL",
+        NO_URLS,
+        sandbox_urls,
+        shown="",
+        allowed="an `http://` URL, or `module=URL,module=URL` where simulators run apart",
+        meaning="A running sandbox to use for what is simulated. Unset: `danqing serve` starts one.",
+    )
+    providers: tuple[ConfiguredProvider, ...] = ()
+    routes: tuple[Route, ...] = ()
     environment: Mapping[str, str] = attrs.field(factory=dict, repr=False)
 
     @property

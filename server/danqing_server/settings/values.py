@@ -9,9 +9,9 @@ from types import MappingProxyType
 
 import attrs
 
-from danqing_server.settings.variables import names
+from danqing_server.settings.variables import names, url
 
-__all__ = ["ApiKey", "amounts", "api_keys_of", "hosts"]
+__all__ = ["ApiKey", "amounts", "api_keys_of", "hosts", "sandbox_urls"]
 
 
 @attrs.frozen(kw_only=True)
@@ -51,3 +51,13 @@ def hosts(raw: str) -> tuple[str, ...]:
     if not all(re.fullmatch(r"\*|\.?[a-z0-9](?:[a-z0-9._-]*)|[0-9a-f:.]+", name) for name in found):
         raise ValueError
     return found
+
+
+def sandbox_urls(raw: str) -> Mapping[str, str]:
+    """Addresses of simulators by the module that each runs; one that names no module is under the empty name."""
+    parse = url("http", "https")
+    found = {}
+    for part in names(raw):
+        module, _, address = part.rpartition("=") if re.match(r"[\w.]+=", part) else ("", "", part)
+        found[module] = parse(address)
+    return MappingProxyType(found)

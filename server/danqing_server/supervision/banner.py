@@ -11,14 +11,14 @@ __all__ = ["Running", "banner"]
 
 @attrs.frozen(kw_only=True)
 class Running:
-    """What the supervisor has started. `sandbox_url` is None when no provider is simulated."""
+    """What the supervisor has started. `sandbox_urls` is empty when no provider is simulated."""
 
     base_url: str
     settings: Settings
     embedded_mongodb: bool
     embedded_redis: bool
     simulated: tuple[str, ...] = ()
-    sandbox_url: str | None = None
+    sandbox_urls: tuple[str, ...] = ()
 
 
 def banner(running: Running) -> str:
@@ -48,7 +48,8 @@ def _provider_lines(running: Running) -> list[str]:
     if not running.simulated:
         return []
     names = ", ".join(running.simulated)
-    return [f"  sandbox   no key for {names}: pictures are SIMULATED and cost nothing ({running.sandbox_url})"]
+    where = ", ".join(running.sandbox_urls)
+    return [f"  sandbox   no key for {names}: pictures are SIMULATED and cost nothing ({where})"]
 
 
 def _try_it(running: Running) -> list[str]:

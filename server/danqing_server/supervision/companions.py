@@ -22,6 +22,9 @@ from danqing_server.supervision.processes import Command, StartRefused, last_wor
 
 __all__ = ["Companions"]
 
+OUR_SANDBOX = "danqing_providers.sandbox"
+"""The simulator whose files the documentation names: it keeps the plain folder, whoever else runs beside it."""
+
 # A mongod that was killed replays its journal before it answers.
 _START_PATIENCE_S = 120.0
 _SANDBOX_PATIENCE_S = 20.0
@@ -70,14 +73,15 @@ class Companions:
 
         It comes back on the port it had: tasks that wait for a download hold links to it.
         """
-        data_dir = self.directory.path.absolute() / "sandbox"
+        folder = "sandbox" if module == OUR_SANDBOX else f"sandbox-{module}"
+        data_dir = self.directory.path.absolute() / folder
         data_dir.mkdir(mode=0o700, exist_ok=True)
         port = _kept_port(data_dir / "port")
         command = Command(
             name="sandbox",
             argv=(sys.executable, "-m", module, "--port", str(port), "--data-dir", str(data_dir)),
             environment=environment,
-            log_path=data_dir.with_suffix(".log"),
+            log_path=data_dir.with_name(f"{folder}.log"),
         )
 
         async def ready() -> bool:

@@ -22,6 +22,7 @@ import attrs
 from danqing_server.errors import SettingsError
 from danqing_server.log import get_logger
 from danqing_server.settings.server import Settings
+from danqing_server.settings.values import sandbox_urls
 from danqing_server.supervision.banner import Running, banner
 from danqing_server.supervision.companions import Companions
 from danqing_server.supervision.deaths import GIVE_UP_AFTER_S
@@ -137,9 +138,7 @@ class Supervisor:
         finally:
             asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
-        if survey.sandboxes and settings.sandbox_url is None:
-            self._claim(settings, held)
-            await self._start_sandbox(survey, settings, environment)
+        await self._start_sandboxes(survey, settings, environment, held)
         await self._start_fleet(settings, environment, listener)
         with contextlib.suppress(OSError):  # nobody may be reading
             self.write(banner(self._running(settings, survey, listener)))
@@ -166,14 +165,19 @@ class Supervisor:
             await self._companions.start_server(server)
             self._given["REDIS_URL"] = server.url
 
-    async def _start_sandbox(self, survey: Survey, settings: Settings, environment: Mapping[str, str]) -> None:
-        """Start one simulator: the default provider's, or else the first. There is one URL to hand on."""
-        assert self._companions is not None
-        wanted = sorted(survey.sandboxes, key=lambda sandbox: sandbox.provider != settings.default_provider)
-        self._given["DANQING_SANDBOX_URL"] = await self._companions.start_sandbox(wanted[0].module, environment)
-        for sandbox in wanted[1:]:
-            if sandbox.module != wanted[0].module:
-                _log.warning("sandbox_not_started", provider=sandbox.provider, reason="one runs at a time")
+    async def _start_sandboxes(
+        self, survey: Survey, settings: Settings, environment: Mapping[str, str], held: contextlib.ExitStack
+    ) -> None:
+        """Start each simulator that is wanted, once for all its providers, unless its address is set."""
+        urls = dict(settings.sandbox_urls)
+        if "" in urls:
+            return
+        for module in dict.fromkeys(sandbox.module for sandbox in survey.sandboxes):
+            if module not in urls:
+                self._claim(settings, held)
+                assert self._companions is not None
+                urls[module] = await self._companions.start_sandbox(module, environment)
+                self._given["DANQING_SANDBOX_URL"] = ",".join(f"{name}={url}" for name, url in urls.items())
 
     async def _start_fleet(
         self, settings: Settings, environment: Mapping[str, str], listener: socket.socket
@@ -214,6 +218,10 @@ class Supervisor:
         except (ValueError, KeyError, TypeError):
             raise StartRefused("the plugins could not be listed", explained=process.returncode == 2) from None
 
+    def _sandbox_urls(self, settings: Settings) -> tuple[str, ...]:
+        given = self._given.get("DANQING_SANDBOX_URL")
+        return tuple((settings.sandbox_urls if given is None else sandbox_urls(given)).values())
+
     def _running(self, settings: Settings, survey: Survey, listener: socket.socket) -> Running:
         return Running(
             base_url=base_url(listener),
@@ -221,7 +229,7 @@ class Supervisor:
             embedded_mongodb="MONGO_URL" in self._given,
             embedded_redis="REDIS_URL" in self._given,
             simulated=survey.simulated,
-            sandbox_url=self._given.get("DANQING_SANDBOX_URL", settings.sandbox_url),
+            sandbox_urls=self._sandbox_urls(settings),
         )
 
     def _watch_signals(self) -> None:

@@ -18,24 +18,31 @@ if TYPE_CHECKING:
 
 __all__ = ["InstalledPlugin", "Survey", "WantedSandbox", "take_survey"]
 
+_LISTS = ("providers", "models", "missing")
+
 
 @attrs.frozen(kw_only=True)
 class InstalledPlugin:
-    """One plugin as `danqing plugins` shows it. `error` None: it works; `version` None: unknown."""
+    """One plugin as `danqing plugins` shows it. `error` None: it works; `version` None: unknown.
+
+    `missing` names the variables for want of which a provider of it is left out.
+    """
 
     name: str
     version: str | None = None
     error: str | None = None
     providers: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
 class WantedSandbox:
-    """A simulator to start because `provider` has no key."""
+    """A simulator to start because `provider` is simulated; `path` is where its service begins in it."""
 
     provider: str
     module: str
+    path: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -61,9 +68,7 @@ class Survey:
         found: Mapping[str, Any] = json.loads(text)
         return cls(
             plugins=tuple(
-                InstalledPlugin(
-                    **{**plugin, "providers": tuple(plugin["providers"]), "models": tuple(plugin["models"])}
-                )
+                InstalledPlugin(**{**plugin, **{name: tuple(plugin[name]) for name in _LISTS}})
                 for plugin in found["plugins"]
             ),
             sandboxes=tuple(WantedSandbox(**sandbox) for sandbox in found["sandboxes"]),
@@ -87,6 +92,7 @@ def describe(registry: Registry) -> Survey:
                 version=plugin.version,
                 error=plugin.error,
                 providers=plugin.providers,
+                missing=plugin.missing,
                 models=tuple(
                     model.id
                     for name in plugin.providers
@@ -97,7 +103,8 @@ def describe(registry: Registry) -> Survey:
             for plugin in registry.plugins
         ),
         sandboxes=tuple(
-            WantedSandbox(provider=sandbox.provider, module=sandbox.module) for sandbox in registry.sandboxes()
+            WantedSandbox(provider=sandbox.provider, module=sandbox.module, path=sandbox.path)
+            for sandbox in registry.sandboxes()
         ),
         simulated=tuple(info.name for info in registry.providers.values() if info.sandbox),
     )

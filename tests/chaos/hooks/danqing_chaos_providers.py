@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import aiohttp
-import attrs
 
 from danqing_plugins import (
     InvalidRequest,
@@ -25,13 +24,11 @@ from danqing_plugins import (
     Request,
     Result,
     Run,
-    Sandbox,
     Unavailable,
-    hookimpl,
 )
 from danqing_providers.volcengine.plugin import VolcengineProvider
 
-__all__ = ["capped", "words"]
+__all__ = ["Capped", "words"]
 
 MODEL = "doubao-seedream-4-0-250828"
 CALL_TIMEOUT_S = 60.0
@@ -41,13 +38,7 @@ VAST_BYTES = 17 * 1024 * 1024
 class Capped(VolcengineProvider):
     """Volcengine's provider once more, under the name that the run's spend limit is for."""
 
-    @property
-    def info(self) -> ProviderInfo:
-        return attrs.evolve(super().info, name="capped", title="Capped")
-
-    @hookimpl
-    def danqing_sandbox(self) -> Sandbox | None:
-        return None
+    name = "capped"
 
 
 class Words(Provider):
@@ -103,5 +94,4 @@ def _error(status: int) -> Exception:
     return InvalidRequest(f"the service answered {status}")
 
 
-capped = Capped()
 words = Words()

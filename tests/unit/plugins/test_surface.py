@@ -50,6 +50,7 @@ PUBLIC = [
     "Result",
     "Run",
     "Sandbox",
+    "Setting",
     "Source",
     "TaskEvent",
     "TaskEventKind",

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from danqing_plugins import InvalidRequest, PluginContext, Prepared, Reference, Request
+from danqing_plugins import ConfigurationError, InvalidRequest, PluginContext, Prepared, Reference, Request
+from danqing_plugins.options import read_options
 from danqing_providers.volcengine.plugin import VolcengineProvider
+from danqing_providers.volcengine.settings import SETTINGS
 
 __all__ = ["EDIT", "LITE", "PRO", "V30", "V40", "V45", "configured", "context", "prepared", "problems"]
 
@@ -20,9 +22,19 @@ REVIVED = f'{{"{V30}": "{V30}", "{EDIT}": "{EDIT}"}}'
 
 
 def context(environment: dict[str, str] | None = None, **changes: Any) -> PluginContext:
-    """Return a context with nothing but *environment* and a call timeout."""
-    values = {"data_dir": Path("data"), "call_timeout_s": 5.0, **changes}
-    return PluginContext(environment=environment or {}, **values)
+    """Return the context that the server makes of *environment*: without a key, the sandbox's.
+
+    Raises ConfigurationError as it refuses the start.
+    """
+    read = read_options(SETTINGS, environment or {})
+    if read.problems:
+        raise ConfigurationError("\n".join(read.problems))
+    values = {"data_dir": Path("data"), "call_timeout_s": 5.0, "sandbox": bool(read.missing), **changes}
+    if not values["sandbox"]:
+        values["sandbox_url"] = None
+    return PluginContext(
+        name="volcengine", options=read.options, places=read.places, environment=environment or {}, **values
+    )
 
 
 def configured(environment: dict[str, str] | None = None, **changes: Any) -> VolcengineProvider:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 
-from danqing_plugins import ConfigurationError, PluginContext, Reference, Sandbox
-from danqing_providers.volcengine.plugin import VolcengineProvider, plugin
+from danqing_plugins import ConfigurationError, Reference
+from danqing_providers.volcengine.plugin import VolcengineProvider
 from tests.unit.volcengine.builders import PRO, V30, V40, configured, context, prepared
 
 URL = Reference(field="image", url="https://example.com/a.png")
@@ -16,12 +17,8 @@ class TestProvider:
 
     def test_wants_a_sandbox_only_without_a_key(self) -> None:
         """The simulator is asked for when there is nobody real to call."""
-        wanted = Sandbox(provider="volcengine", module="danqing_providers.sandbox")
-        assert configured().danqing_sandbox() == wanted
         assert configured().info.sandbox
-        real = configured({"VOLCENGINE_API_KEY": "k" * 20})
-        assert real.danqing_sandbox() is None
-        assert not real.info.sandbox
+        assert not configured({"VOLCENGINE_API_KEY": "k" * 20}).info.sandbox
 
     def test_is_loadable_without_key_and_sandbox(self) -> None:
         """`danqing plugins` lists it with nothing configured."""
@@ -39,17 +36,22 @@ class TestProvider:
         assert "doubao-seedream-3.0-t2i" in models[V40].aliases
         assert models[V40].price is not None
 
-    def test_module_instance_does_no_work_before_it_is_configured(self) -> None:
+    def test_it_does_no_work_before_it_is_configured(self) -> None:
         """Importing reads no setting; using it unconfigured is an error."""
-        assert isinstance(plugin, VolcengineProvider)
         with pytest.raises(ConfigurationError):
             _ = VolcengineProvider().info
 
     def test_wrong_setting_refuses_the_start(self) -> None:
         """The hook passes the error on."""
-        broken: PluginContext = context({"VOLCENGINE_API_KEY": "xxx"})
+        broken = context({"DANQING_VOLCENGINE_DEFAULT_MODEL": "nobody"})
         with pytest.raises(ConfigurationError):
             VolcengineProvider().danqing_configure(broken)
+
+    def test_it_is_called_as_it_is_configured(self) -> None:
+        """Two accounts are two providers."""
+        provider = VolcengineProvider()
+        provider.configure(attrs.evolve(context(), name="volcengine_b"))
+        assert provider.info.name == "volcengine_b"
 
 
 class TestSchemas:

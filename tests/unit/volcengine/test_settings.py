@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from danqing_plugins import ConfigurationError, Price, Request
-from danqing_providers.volcengine.settings import VARIABLES, Settings, read_settings
+from danqing_providers.volcengine.settings import SETTINGS, Settings, read_settings
 from tests.unit.volcengine.builders import LITE, PRO, V30, V40, V45, configured, context
 
 KEY = "0b1c2d3e-4f50-6172-8394-a5b6c7d8e9f0"
@@ -50,7 +50,7 @@ class TestKey:
         """The line names the variable and both ways out, and not the value."""
         with pytest.raises(ConfigurationError, match="VOLCENGINE_API_KEY") as caught:
             settings_of(VOLCENGINE_API_KEY=key)
-        assert "real Ark API key" in caught.value.message
+        assert "set the real one" in caught.value.message
         assert "sandbox" in caught.value.message
         assert "\n" not in caught.value.message
 
@@ -248,7 +248,11 @@ class TestVariables:
 
     def test_names_and_defaults_are_real(self) -> None:
         """Every default, set explicitly, is accepted and changes nothing."""
-        explicit = {variable.name: variable.default for variable in VARIABLES}
+        explicit = {
+            setting.variable: str(setting.default or "")
+            for setting in SETTINGS
+            if setting.variable is not None and setting.default != {}
+        }
         assert read_settings(context({**explicit, "VOLCENGINE_API_KEY": KEY})) == settings_of(
             VOLCENGINE_API_KEY=KEY
         )

@@ -9,7 +9,6 @@ from typing import Any
 
 from danqing_hello.studio import Studio
 from danqing_plugins import (
-    ConfigurationError,
     InvalidRequest,
     Job,
     Message,
@@ -23,8 +22,11 @@ from danqing_plugins import (
     Request,
     Result,
     Run,
+    Setting,
     Source,
+    Text,
 )
+from danqing_plugins.settings import duration
 
 __all__ = ["HelloProvider"]
 
@@ -32,8 +34,15 @@ SIZES = {"small": 128, "large": 256}
 MOST_PICTURES = 4
 PRICE = Price(amount_micro=10_000, currency="CNY")
 
-# Settings of plugins begin with DANQING_PLUGIN_: the server then knows that they are none of its own.
-WORK_VARIABLE = "DANQING_PLUGIN_HELLO_WORK_S"
+WORK = Setting(
+    name="work_s",
+    # Variables of plugins begin with DANQING_PLUGIN_: the server then knows that they are none of its own.
+    variable="DANQING_PLUGIN_HELLO_WORK_S",
+    kind=duration(0, 60),
+    default=0.5,
+    unit="s",
+    help=Text("How long the studio works on a picture.", "画一张图片所用的时间。"),
+)
 
 # Each client reads these in its own language; a plain string would be shown as it is.
 UNKNOWN = Message(key="unknown_parameter", en="is not known", zh="未知参数")
@@ -56,19 +65,21 @@ PARAMETERS: dict[str, Any] = {
 class HelloProvider(Provider):
     """A provider that needs no key and no network."""
 
+    name = "hello"
+    settings = (WORK,)
+
     def __init__(self) -> None:
+        self.called: str = self.name
         self.studio = Studio(work_s=0.5)
 
     @property
     def info(self) -> ProviderInfo:
         hills = ModelInfo(id="hills", title="Hills", aliases=("hills-1",), parameters=PARAMETERS, price=PRICE)
-        return ProviderInfo(name="hello", title="Hello", models=(hills,), default_model="hills", concurrency=8)
+        return ProviderInfo(name=self.called, title="Hello", models=(hills,), default_model="hills", concurrency=8)
 
     def configure(self, context: PluginContext) -> None:
-        raw = context.environment.get(WORK_VARIABLE, "").strip() or "0.5"
-        if not raw.replace(".", "", 1).isdigit() or float(raw) > 60:
-            raise ConfigurationError(f"{WORK_VARIABLE}: {raw!r} is not allowed; allowed: seconds from 0 to 60")
-        self.studio = Studio(work_s=float(raw))
+        self.called = context.name
+        self.studio = Studio(work_s=context.options["work_s"])
 
     def prepare(self, request: Request) -> Prepared:
         model = self.find_model(request)

@@ -29,7 +29,7 @@ async def list_providers(request: ApiRequest) -> HTTPResponse:
     services, _ = admit(request)
     registry = services.registry
     data: ProvidersShape = {
-        "default": services.settings.default_provider,
+        "default": registry.default_provider,
         "providers": [_provider(registry.providers[name]) for name in sorted(registry.providers)],
         "plugins": [_plugin(plugin) for plugin in registry.plugins],
     }
@@ -71,5 +71,6 @@ def _plugin(plugin: Plugin) -> PluginShape:
         "version": plugin.version,
         "distribution": plugin.distribution,
         "providers": list(plugin.providers),
+        "missing": list(plugin.missing),
         "error": plugin.error,
     }

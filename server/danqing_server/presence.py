@@ -1,0 +1,103 @@
+"""Which providers there are: what the file and the environment name, and whether each is real or simulated. Pure.
+
+A provider with all that it needs (its key) is real. One that lacks something is simulated when that was asked for,
+or when no provider at all has what it needs and nothing was asked for: a server without any key serves them all.
+Else a provider that the file names is a mistake, and one that is only installed is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from enum import StrEnum
+
+import attrs
+
+from danqing_plugins import Provider, nearest
+from danqing_plugins.options import ReadOptions
+
+__all__ = ["EVERYTHING", "Candidate", "Decided", "Mode", "decide"]
+
+EVERYTHING = "all"
+"""In place of providers' names: simulate every one."""
+
+
+class Mode(StrEnum):
+    """What became of a candidate."""
+
+    REAL = "real"
+    SANDBOX = "sandbox"
+    LEFT_OUT = "left_out"
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Candidate:
+    """A provider there may be. `where` is its place in the file, None when it is only installed."""
+
+    name: str
+    plugin: str
+    factory: type[Provider]
+    read: ReadOptions
+    where: str | None = None
+    sandbox: bool = False
+
+    @property
+    def needs_something(self) -> bool:
+        """Whether there is anything without which it does not reach the real service."""
+        return any(setting.required for setting in self.read.settings)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that it needs is set, rightly or wrongly."""
+        return not self.read.missing
+
+
+@attrs.frozen(kw_only=True)
+class Decided:
+    """`problems` has one line for each mistake; then nothing may be made of the rest."""
+
+    modes: tuple[tuple[Candidate, Mode], ...]
+    problems: tuple[str, ...]
+
+
+def decide(candidates: Sequence[Candidate], simulated: Collection[str]) -> Decided:
+    """Say what becomes of each; *simulated* are the names that `DANQING_SANDBOX` asks to simulate."""
+    asked = {one.name for one in candidates if one.sandbox or one.name in simulated or EVERYTHING in simulated}
+    keyed = any(one.needs_something and one.complete and one.name not in asked for one in candidates)
+    everything = not asked and not keyed
+    modes, problems = [], [*_unknown(simulated, [one.name for one in candidates])]
+    for one in candidates:
+        mode = _mode(one, one.name in asked, everything)
+        modes.append((one, mode))
+        if mode is not Mode.LEFT_OUT:
+            problems += one.read.problems
+        if one.name in asked and mode is not Mode.SANDBOX and EVERYTHING not in simulated:
+            problems.append(f"{one.where or 'DANQING_SANDBOX'}: provider {one.name!r} has no simulator")
+        elif mode is Mode.LEFT_OUT and one.where is not None:
+            problems += _lacking(one, one.where)
+    return Decided(modes=tuple(modes), problems=tuple(problems))
+
+
+def _mode(one: Candidate, asked: bool, everything: bool) -> Mode:
+    has_simulator = one.factory.sandbox is not None
+    if asked and has_simulator:
+        return Mode.SANDBOX
+    if one.complete:
+        return Mode.REAL
+    return Mode.SANDBOX if everything and has_simulator else Mode.LEFT_OUT
+
+
+def _lacking(one: Candidate, where: str) -> Sequence[str]:
+    way_out = "set it" if one.factory.sandbox is None else f"set it, or write sandbox = true for {one.name!r}"
+    return [f"{missing.where or where}: {missing.told}; {way_out}" for missing in one.read.missing]
+
+
+def _unknown(simulated: Collection[str], known: Sequence[str]) -> Sequence[str]:
+    lines = []
+    for name in simulated:
+        if name != EVERYTHING and name not in known:
+            near = nearest(name, known)
+            hint = f"did you mean {near}? " if near else ""
+            lines.append(
+                f"DANQING_SANDBOX: {name!r} is no provider; {hint}allowed: {', '.join(known)}, {EVERYTHING}"
+            )
+    return lines

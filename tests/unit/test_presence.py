@@ -1,0 +1,202 @@
+"""Which providers there are, real, simulated or left out, by what is set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+import pytest
+
+from danqing_plugins import PluginContext, Prepared, Provider, ProviderInfo, Request, Sandbox, Setting
+from danqing_plugins.models import ModelInfo
+from danqing_plugins.options import Written
+from danqing_server.errors import SettingsError
+from danqing_server.registry import Registry, load_registry
+from danqing_server.settings.providers import ConfiguredProvider
+from danqing_server.settings.server import Settings
+
+KEYS = {"BRUSH_KEY": "b" * 20, "CHALK_KEY": "c" * 20}
+
+
+class Painter(Provider):
+    """A provider of any name, that says what it was given."""
+
+    context: PluginContext
+
+    @property
+    def info(self) -> ProviderInfo:
+        return ProviderInfo(
+            name=self.context.name,
+            title="Painter",
+            models=(ModelInfo(id="one", title="One"),),
+            default_model="one",
+            sandbox=self.context.sandbox,
+            homepage=f"{self.context.options.get('api_key')} {self.context.sandbox_url}",
+        )
+
+    def configure(self, context: PluginContext) -> None:
+        self.context = context
+
+    def prepare(self, request: Request) -> Prepared:
+        return Prepared(model="one", input={"by": self.context.name})
+
+    async def generate(self, job: Any, run: Any) -> None:
+        return None
+
+
+class Brush(Painter):
+    name = "brush"
+    settings = (Setting(name="api_key", variable="BRUSH_KEY", secret=True, help="The key."),)
+    sandbox = Sandbox(provider="brush", module="studio", path="/brush")
+
+
+class Chalk(Painter):
+    name = "chalk"
+    settings = (Setting(name="api_key", variable="CHALK_KEY", secret=True, help="The key."),)
+    sandbox = Sandbox(provider="chalk", module="studio", path="/chalk")
+
+
+class Pencil(Painter):
+    """Needs nothing, and has no simulator."""
+
+    name = "pencil"
+
+
+PLUGINS: Sequence[tuple[str, Any]] = (("brush", Brush), ("chalk", Chalk), ("pencil", Pencil))
+
+
+def load(*listed: ConfiguredProvider, **variables: str) -> Registry:
+    """Load the three plugins with *variables* and the providers that a file lists."""
+    base = {"DANQING_DISABLED_PLUGINS": "volcengine", "DANQING_SANDBOX_URL": "http://127.0.0.1:9"}
+    settings = attrs.evolve(Settings.read({**base, **variables}), providers=listed)
+    return load_registry(settings, extra=PLUGINS)
+
+
+def modes(registry: Registry) -> dict[str, str]:
+    """Return of each provider that there is whether it is simulated."""
+    return {name: "sandbox" if info.sandbox else "real" for name, info in registry.providers.items()}
+
+
+def listed(name: str, plugin: str = "brush", line: int = 3, **options: Any) -> ConfiguredProvider:
+    """Return a provider as the file has it."""
+    where = f"danqing.toml:{line}"
+    sandbox, enabled = options.pop("sandbox", False), options.pop("enabled", True)
+    written = {key: Written(value=value, where=where) for key, value in options.items()}
+    return ConfiguredProvider(
+        name=name, plugin=plugin, where=where, options=written, sandbox=sandbox, enabled=enabled
+    )
+
+
+def mistakes(*listed: ConfiguredProvider, **variables: str) -> tuple[str, ...]:
+    """Return the lines that refuse the start."""
+    with pytest.raises(SettingsError) as refused:
+        load(*listed, **variables)
+    return refused.value.lines
+
+
+class TestEnvironmentAlone:
+    def test_without_any_key_every_simulator_stands_in(self) -> None:
+        """`make run` serves them all; each is told where its own simulator begins."""
+        registry = load()
+        assert modes(registry) == {"brush": "sandbox", "chalk": "sandbox", "pencil": "real"}
+        assert registry.providers["chalk"].homepage == "None http://127.0.0.1:9/chalk"
+        assert {(one.provider, one.module, one.path) for one in registry.sandboxes()} == {
+            ("brush", "studio", "/brush"),
+            ("chalk", "studio", "/chalk"),
+        }
+
+    def test_with_one_key_the_others_are_left_out_and_say_what_they_lack(self) -> None:
+        """A picture that looks real and is simulated would be worse than none."""
+        registry = load(CHALK_KEY=KEYS["CHALK_KEY"])
+        assert modes(registry) == {"chalk": "real", "pencil": "real"}
+        assert {plugin.name: plugin.missing for plugin in registry.plugins} == {
+            "brush": ("BRUSH_KEY",),
+            "chalk": (),
+            "pencil": (),
+        }
+        assert registry.providers["chalk"].homepage == f"{KEYS['CHALK_KEY']} None"
+        assert registry.sandboxes() == ()
+
+    def test_one_may_be_simulated_beside_real_ones(self) -> None:
+        """Also when it has a key."""
+        assert modes(load(**KEYS, DANQING_SANDBOX="brush")) == {
+            "brush": "sandbox",
+            "chalk": "real",
+            "pencil": "real",
+        }
+        assert modes(load(CHALK_KEY=KEYS["CHALK_KEY"], DANQING_SANDBOX="brush"))["brush"] == "sandbox"
+        assert modes(load(**KEYS, DANQING_SANDBOX="all"))["chalk"] == "sandbox"
+
+    def test_who_asks_for_some_gets_those(self) -> None:
+        """Nothing else is simulated that nobody asked for."""
+        assert modes(load(DANQING_SANDBOX="brush")) == {"brush": "sandbox", "pencil": "real"}
+
+    def test_asking_for_what_is_not_there_is_a_mistake(self) -> None:
+        """With the nearest name; and so is asking for a simulator that nobody wrote."""
+        assert mistakes(DANQING_SANDBOX="brsh,pencil") == (
+            "DANQING_SANDBOX: 'brsh' is no provider; did you mean brush? allowed: brush, chalk, pencil, all",
+            "DANQING_SANDBOX: provider 'pencil' has no simulator",
+        )
+
+    def test_a_wrong_value_refuses_the_start_only_where_it_matters(self) -> None:
+        """What is left out may be as wrong as it likes."""
+        line = "BRUSH_KEY still holds a placeholder: set the real one, or leave it empty to work with the sandbox"
+        assert mistakes(BRUSH_KEY="xxx") == (f"{line} at no cost",)
+        crayon = listed("brush", api_key="$BRUSH_KEY", enabled=False)
+        assert modes(load(crayon, BRUSH_KEY="xxx", CHALK_KEY=KEYS["CHALK_KEY"])) == {
+            "chalk": "real",
+            "pencil": "real",
+        }
+
+    def test_the_default_is_the_one_set_or_the_first(self) -> None:
+        """A name that is not there is told with the nearest."""
+        assert load().default_provider == "brush"
+        assert load(DANQING_DEFAULT_PROVIDER="chalk").default_provider == "chalk"
+        assert load(DANQING_DEFAULT_PROVIDER="chalk").sandboxes()[0].provider == "chalk"
+        assert mistakes(DANQING_DEFAULT_PROVIDER="chlk") == (
+            "DANQING_DEFAULT_PROVIDER: 'chlk' is not present; did you mean chalk? allowed: brush, chalk, pencil",
+        )
+
+
+class TestFile:
+    def test_one_plugin_may_bring_several_providers(self) -> None:
+        """Each with its own key, asked by its own name."""
+        registry = load(
+            listed("first", api_key="$BRUSH_KEY"), listed("second", api_key="$SECOND"), **KEYS, SECOND="s" * 20
+        )
+        assert modes(registry) == {"first": "real", "second": "real", "chalk": "real", "pencil": "real"}
+        assert registry.providers["second"].homepage == f"{'s' * 20} None"
+        for name in ("first", "second", "chalk"):
+            request = Request(provider=name, type="image", model=None, input={})
+            assert registry.prepare(request).input == {"by": name}
+        assert next(plugin.providers for plugin in registry.plugins if plugin.name == "brush") == (
+            "first",
+            "second",
+        )
+
+    def test_a_provider_without_its_key_names_the_variable(self) -> None:
+        """The file says that it is wanted: it is not left out in silence."""
+        way_out = "set it, or write sandbox = true for"
+        assert mistakes(
+            listed("first", api_key="$BRSH_KEY"), listed("second", "chalk", 8), listed("third"), BRUSH_KEY="b" * 20
+        ) == (
+            "danqing.toml:3: api_key: the variable BRSH_KEY is not set (did you mean $BRUSH_KEY?); "
+            f"{way_out} 'first'",
+            f"danqing.toml:8: api_key is not set, nor is CHALK_KEY; {way_out} 'second'",
+        )
+
+    def test_without_any_key_what_is_listed_is_simulated(self) -> None:
+        """An example file works as it is."""
+        registry = load(listed("first", api_key="$FIRST"), listed("second", sandbox=False))
+        assert modes(registry)["first"] == modes(registry)["second"] == "sandbox"
+
+    def test_what_is_not_enabled_is_not_there(self) -> None:
+        """Nor does its plugin bring the provider that it would without the file."""
+        assert modes(load(listed("brush", enabled=False))) == {"chalk": "sandbox", "pencil": "real"}
+
+    def test_an_unknown_plugin_is_named_with_the_nearest(self) -> None:
+        """File, line, and what is installed."""
+        assert mistakes(listed("first", "brsh")) == (
+            "danqing.toml:3: plugin 'brsh' is not installed; did you mean brush? allowed: brush, chalk, pencil",
+        )
