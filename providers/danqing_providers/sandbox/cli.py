@@ -20,7 +20,7 @@ __all__ = ["main", "parse_arguments"]
 _STOP_GRACE_S: Final = 2.0
 _EPILOG: Final = """\
 The prompt can ask for trouble: "a cat [sandbox:429 x2]" is refused twice, then painted. GET /sandbox lists all such
-words. The images that Ark would have billed are at GET /sandbox/ledger.
+words. What the services would have billed is at GET /sandbox/ledger.
 """
 
 
@@ -31,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         asyncio.run(_serve(config))
     except (OSError, ValueError) as error:
-        sys.stderr.write(f"ark sandbox: {error}\n")
+        sys.stderr.write(f"sandbox: {error}\n")
         return 1
     return 0
 
@@ -40,7 +40,7 @@ def parse_arguments(argv: list[str] | None) -> SandboxConfig:
     """Return the configuration in *argv* (None: the command line). Raises: SystemExit 2, the reason on stderr."""
     parser = argparse.ArgumentParser(
         prog="python -m danqing_providers.sandbox",
-        description="A local simulator of Volcengine Ark's image API: real pictures, no key, no cost.",
+        description="Local simulators of image services: real pictures and films, no key, no cost.",
         epilog=_EPILOG,
     )
     _add_server_options(parser)
@@ -57,6 +57,8 @@ def parse_arguments(argv: list[str] | None) -> SandboxConfig:
         url_ttl_s=arguments.url_ttl_s,
         latency_s=arguments.latency_s,
         jitter_s=arguments.jitter_s,
+        queued_s=arguments.queued_s,
+        running_s=arguments.running_s,
         images_per_minute=arguments.ipm,
         vary=arguments.vary,
         stream_done=arguments.stream_done,
@@ -89,6 +91,8 @@ def _add_behaviour_options(parser: argparse.ArgumentParser) -> None:
     option("--url-ttl-s", type=_positive, default=86_400, help="how long links are good (%(default)s)")
     option("--latency-s", type=_seconds, default=0.5, help="seconds for each image (%(default)s)")
     option("--jitter-s", type=_seconds, default=0.0, help="up to so many seconds more (%(default)s)")
+    option("--queued-s", type=_seconds, default=0.5, help="seconds that a job waits (%(default)s)")
+    option("--running-s", type=_seconds, default=2.0, help="seconds that a job takes (%(default)s)")
     option("--ipm", type=_positive, default=500, help="images per minute and model (%(default)s)")
     option("--vary", action="store_true", help="paint another picture for every request without a seed")
     option("--no-stream-done", dest="stream_done", action="store_false", help="streams end without [DONE]")

@@ -23,7 +23,7 @@ class SandboxConfig:
     accepts every bearer but those in `bad_keys`. `latency_s` is per image, plus up to `jitter_s` more.
     `endpoints` maps `ep-...` ids to model ids. `vary` gives a request without a seed a seed of its own, as Ark
     does; without it the same prompt paints the same picture. `stream_done` and `stream_completed` say whether a
-    stream ends with `data: [DONE]` and with the `completed` event.
+    stream ends with `data: [DONE]` and with the `completed` event. A job waits `queued_s` and takes `running_s`.
     """
 
     host: str = "127.0.0.1"
@@ -36,6 +36,8 @@ class SandboxConfig:
     url_ttl_s: int = 86_400
     latency_s: float = 0.5
     jitter_s: float = 0.0
+    queued_s: float = 0.5
+    running_s: float = 2.0
     images_per_minute: int = 500
     vary: bool = False
     stream_done: bool = True

@@ -8,12 +8,13 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from danqing_providers.sandbox.ark.catalogue import MODELS
 from danqing_providers.sandbox.faults import parse_fault
-from danqing_providers.sandbox.keys import STUDIO
+from danqing_providers.sandbox.jobs import JobState
+from danqing_providers.sandbox.keys import HOUSE
 from danqing_providers.sandbox.magic import MAGIC_WORDS
+from danqing_providers.sandbox.mounts import DIALECTS, ROOT_DIALECT
 
-__all__ = ["describe", "list_models", "ping", "routes"]
+__all__ = ["describe", "ping", "routes"]
 
 
 def routes() -> list[web.RouteDef]:
@@ -24,6 +25,8 @@ def routes() -> list[web.RouteDef]:
         web.get("/sandbox/faults", _list_faults),
         web.post("/sandbox/faults", _add_faults),
         web.delete("/sandbox/faults", _clear_faults),
+        web.get("/sandbox/jobs", _list_jobs),
+        web.post("/sandbox/jobs/{dialect}/{id}", _move_job),
     ]
 
 
@@ -37,20 +40,16 @@ async def ping(_request: web.Request) -> web.Response:
 
 
 async def describe(request: web.Request) -> web.Response:
-    """Answer what this sandbox is and what it can be asked."""
-    studio = request.app[STUDIO]
-    models = [
-        {"id": model.id, "aliases": model.aliases, "served": studio.catalogue.serves(model)} for model in MODELS
-    ]
+    """Answer what this sandbox is and what it can be asked; what it says of Ark is at the root, as ever."""
+    house, dialects = request.app[HOUSE], request.app[DIALECTS]
+    root = dialects.load(ROOT_DIALECT)
     body = {
         "sandbox": True,
         "version": _version(),
-        "models": models,
-        "endpoints": dict(studio.config.endpoints),
-        "images_per_minute": studio.config.images_per_minute,
-        "url_ttl_s": studio.config.url_ttl_s,
-        "control": studio.config.control,
-        "counters": {name: studio.counters[name] for name in ("requests", "images", "downloads")},
+        "dialects": {name: f"/{name}" for name in dialects.names},
+        **root.describe(),
+        "control": house.config.control,
+        "counters": {name: house.counters[name] for name in ("requests", "outputs", "downloads")},
         "magic_words": {f"[sandbox:{name}]": word.meaning for name, word in MAGIC_WORDS.items()},
     }
     return _json(body)
@@ -63,41 +62,22 @@ def _version() -> str:
         return "unknown"
 
 
-async def list_models(request: web.Request) -> web.Response:
-    """Answer the list of models as `GET /api/v3/models` does. Raises: ArkError 401."""
-    studio = request.app[STUDIO]
-    studio.check_key(request.headers.get("Authorization", ""))
-    data = [
-        {
-            "id": model.id,
-            "object": "model",
-            "name": model.id.rpartition("-")[0],
-            "version": model.id.rpartition("-")[2],
-            "created": model.created,
-            "domain": "ImageGeneration",
-            "status": "" if studio.catalogue.serves(model) else "Shutdown",
-            "task_type": ["TextToImage"] if model.references[1] == 0 else ["TextToImage", "ImageToImage"],
-            "modalities": {"input_modalities": ["text", "image"], "output_modalities": ["image"]},
-        }
-        for model in MODELS
-    ]
-    return _json({"object": "list", "data": data})
-
-
 async def _read_ledger(request: web.Request) -> web.Response:
     after = request.query.get("after", "0")
     if not after.isascii() or not after.isdigit():
         return _json({"error": f"after: {after!r} is not a number from 0"}, 400)
-    return _json(await request.app[STUDIO].ledger.read(int(after)))
+    house = request.app[HOUSE]
+    await house.jobs.settle()
+    return _json(await house.ledger.read(int(after)))
 
 
 async def _clear_ledger(request: web.Request) -> web.Response:
-    await request.app[STUDIO].ledger.clear()
+    await request.app[HOUSE].ledger.clear()
     return _json({"cleared": True})
 
 
 async def _list_faults(request: web.Request) -> web.Response:
-    return _json(request.app[STUDIO].rules.describe())
+    return _json(request.app[HOUSE].rules.describe())
 
 
 async def _add_faults(request: web.Request) -> web.Response:
@@ -108,11 +88,29 @@ async def _add_faults(request: web.Request) -> web.Response:
         faults = [parse_fault(rule, f"[{number}]") for number, rule in enumerate(rules)]
     except ValueError as error:
         return _json({"error": str(error)}, 400)
-    studio = request.app[STUDIO]
-    studio.rules.add(faults)
-    return _json(studio.rules.describe(), 201)
+    house = request.app[HOUSE]
+    house.rules.add(faults)
+    return _json(house.rules.describe(), 201)
 
 
 async def _clear_faults(request: web.Request) -> web.Response:
-    request.app[STUDIO].rules.clear()
+    request.app[HOUSE].rules.clear()
     return _json([])
+
+
+async def _list_jobs(request: web.Request) -> web.Response:
+    return _json(request.app[HOUSE].jobs.describe())
+
+
+async def _move_job(request: web.Request) -> web.Response:
+    """Bring a job into the `state` of the body at once."""
+    house = request.app[HOUSE]
+    job = await house.jobs.find(request.match_info["dialect"], request.match_info["id"])
+    if job is None:
+        return _json({"error": "there is no such job"}, 404)
+    try:
+        state = JobState(orjson.loads(await request.read())["state"])
+    except (ValueError, KeyError, TypeError):
+        return _json({"error": f'the body must be {{"state": one of {", ".join(JobState)}}}'}, 400)
+    await house.jobs.move(job, state)
+    return _json({"state": state})

@@ -8,16 +8,18 @@ from typing import Any, Final
 
 import attrs
 
-from danqing_providers.sandbox.ark.errors import ArkError
+from danqing_providers.sandbox.troubles import Trouble, TroubleKind, kind_of_status
 
 __all__ = [
     "AFTER_BILLING",
     "BEFORE_WORK",
     "ODD_ANSWERS",
+    "ODD_BYTES",
     "ON_DOWNLOAD",
     "Fault",
     "FaultKind",
     "FaultRules",
+    "Target",
     "parse_fault",
 ]
 
@@ -54,6 +56,12 @@ class FaultKind(StrEnum):
     ANSWER_BYTES = "answer_bytes"
     ANSWER_LINKS = "answer_links"
     STREAM_SAMPLE = "stream_sample"
+    JOB_QUEUED = "job_queued"
+    JOB_RUNNING = "job_running"
+    JOB_FAILS = "job_fails"
+    JOB_EXPIRES = "job_expires"
+    POLL_STATUS = "poll_status"
+    GARBLED = "garbled"
 
 
 BEFORE_WORK: Final = frozenset(
@@ -67,7 +75,13 @@ BEFORE_WORK: Final = frozenset(
     }
 )
 AFTER_BILLING: Final = frozenset(
-    {FaultKind.RESET_AFTER_BILLING, FaultKind.TRUNCATE, FaultKind.STALL, FaultKind.SLOW}
+    {
+        FaultKind.RESET_AFTER_BILLING,
+        FaultKind.TRUNCATE,
+        FaultKind.STALL,
+        FaultKind.SLOW,
+        FaultKind.GARBLED,
+    }
 )
 ON_DOWNLOAD: Final = frozenset(
     {
@@ -89,6 +103,14 @@ ODD_ANSWERS: Final = (
 )
 """Answers that are billed, whole and readable, and not in the usual form; several may strike one request."""
 
+ODD_BYTES: Final = (
+    FaultKind.ANSWER_STATUS,
+    FaultKind.ANSWER_BOM,
+    FaultKind.ANSWER_LENGTH,
+    FaultKind.ANSWER_TYPE,
+)
+"""Those that every dialect can send, since they alter no field."""
+
 _STAGES: Final[Mapping[FaultKind, tuple[str, str]]] = {
     FaultKind.MODERATION: ("input", "output"),
     FaultKind.SLOW: ("answer", "download"),
@@ -107,6 +129,8 @@ _DEFAULTS: Final[Mapping[FaultKind, Mapping[str, Any]]] = {
     FaultKind.ANSWER_BYTES: {"form": "alone"},
     FaultKind.ANSWER_LINKS: {"form": "path"},
     FaultKind.STALL: {"seconds": 30.0},
+    FaultKind.JOB_QUEUED: {"seconds": 10.0},
+    FaultKind.JOB_RUNNING: {"seconds": 10.0},
     FaultKind.STREAM_ERROR: {"image_index": 0},
     FaultKind.STREAM_CUT: {"image_index": 0},
 }
@@ -114,38 +138,52 @@ _DEFAULTS: Final[Mapping[FaultKind, Mapping[str, Any]]] = {
 
 
 @attrs.frozen(kw_only=True)
+class Target:
+    """What may be struck: a request by its prompt, by all the names of its model, and by the dialect it is in."""
+
+    prompt: str = attrs.field(repr=False)
+    models: Collection[str] = ()
+    dialect: str = ""
+
+
+@attrs.frozen(kw_only=True)
 class Fault:
     """One rule.
 
-    It strikes where `prompt` (a part of it), `model` (its id) and `image_index` match; None matches all. `times` is
-    how often; None is always. `seconds` is the delay of `latency`, the silence of `stall`, the pause between two
-    bytes of `slow`, the age of the picture for `download_late` and `download_dies`, the whole of
-    `download_trickle`. `extra_bytes` is what `answer_length` announces too many, `form` how `answer_bytes` and
-    `answer_links` write them. `status`, `code`, `message`, `unwrapped`, `retry_after_s` are the answer of `status`,
-    `download_status`, `image_error` and `stream_error`. `on` is `input` or `output` for `moderation`, `answer` or
-    `download` for `slow`; the first is the default.
+    It strikes where `dialect`, `prompt` (a part of it), `model` (its id) and `image_index` match; None matches all.
+    `times` is how often; None is always. `seconds` is the delay of `latency`, the silence of `stall`, the pause
+    between two bytes of `slow`, the age of the picture for `download_late` and `download_dies`, the whole of
+    `download_trickle`, the time that a job is `job_queued` or `job_running`. `extra_bytes` is what `answer_length`
+    announces too many, `form` how `answer_bytes` and `answer_links` write them. `trouble`, `status`, `code`,
+    `message`, `unwrapped`, `retry_after_s` are the answer of `status`, `poll_status`, `download_status`,
+    `image_error` and `stream_error`: what is None is said in the dialect's own words. `on` is `input` or `output`
+    for `moderation`, `answer` or `download` for `slow`; the first is the default.
     """
 
     kind: FaultKind
+    dialect: str | None = None
     prompt: str | None = None
     model: str | None = None
     image_index: int | None = None
     times: int | None = 1
     seconds: float = 1.0
-    status: int = 500
-    code: str = "InternalServiceError"
-    message: str = "The service encountered an unexpected internal error."
+    trouble: TroubleKind | None = attrs.field(default=None, converter=attrs.converters.optional(TroubleKind))
+    status: int | None = None
+    code: str | None = None
+    message: str | None = None
     unwrapped: bool = False
     retry_after_s: int | None = None
     on: str | None = None
     extra_bytes: int = 2
     form: str | None = None
 
-    def matches(self, prompt: str, models: Collection[str], image_index: int | None) -> bool:
+    def matches(self, target: Target, image_index: int | None) -> bool:
         """Say whether the rule is meant for this request, or for this picture of it."""
-        if self.prompt is not None and self.prompt not in prompt:
+        if self.prompt is not None and self.prompt not in target.prompt:
             return False
-        if self.model is not None and self.model not in models:
+        if self.model is not None and self.model not in target.models:
+            return False
+        if self.dialect is not None and self.dialect != target.dialect:
             return False
         # A rule for one picture strikes nothing that concerns the whole request.
         return self.image_index is None or self.image_index == image_index
@@ -155,29 +193,31 @@ class Fault:
         """`on`, with its default; None for the kinds that have no choice."""
         return self.on or (_STAGES[self.kind][0] if self.kind in _STAGES else None)
 
-    def error(self) -> ArkError:
-        """Return the error that the rule describes."""
-        return ArkError(self.status, self.code, self.message, kind=_ERROR_TYPES.get(self.status, ""))
+    def as_trouble(self, param: str = "") -> Trouble:
+        """Return what the rule describes; *param* is what a trouble about a field or a URL is about."""
+        kind = self.trouble or kind_of_status(self.status or 500)
+        return Trouble(
+            kind,
+            self.message,
+            status=self.status,
+            code=self.code,
+            param=param,
+            retry_after_s=self.retry_after_s,
+            unwrapped=self.unwrapped,
+        )
 
-
-_ERROR_TYPES: Final[Mapping[int, str]] = {
-    400: "BadRequest",
-    401: "Unauthorized",
-    403: "Forbidden",
-    404: "Not Found",
-    429: "TooManyRequests",
-    500: "InternalServerError",
-}
 
 _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
+    "dialect": (str, type(None)),
     "prompt": (str, type(None)),
     "model": (str, type(None)),
     "image_index": (int, type(None)),
     "times": (int, type(None)),
     "seconds": (int, float),
+    "trouble": (str, TroubleKind, type(None)),
     "status": (int,),
-    "code": (str,),
-    "message": (str,),
+    "code": (str, type(None)),
+    "message": (str, type(None)),
     "unwrapped": (bool,),
     "retry_after_s": (int, type(None)),
     "on": (str, type(None)),
@@ -215,6 +255,8 @@ def _check_field(kind: FaultKind, name: str, value: Any, where: str) -> None:
         raise ValueError(f"{where}: {value!r} is negative")
     if name == "status":
         _check_status(kind, value, where)
+    if name == "trouble" and value is not None and value not in list(TroubleKind):
+        raise ValueError(f"{where}: {value!r} is none of {', '.join(TroubleKind)}")
     if name == "form" and value not in _FORMS.get(kind, ()):
         raise ValueError(f"{where}: {value!r} is none of {_FORMS.get(kind, ())}")
     if name == "on" and value is not None and value not in _STAGES.get(kind, ()):
@@ -254,8 +296,7 @@ class FaultRules:
     def take(
         self,
         kinds: Collection[FaultKind],
-        prompt: str,
-        models: Collection[str],
+        target: Target,
         image_index: int | None = None,
         stage: str | None = None,
     ) -> Fault | None:
@@ -265,7 +306,7 @@ class FaultRules:
                 continue
             if stage is not None and live.fault.stage not in (None, stage):
                 continue
-            if live.fault.matches(prompt, models, image_index):
+            if live.fault.matches(target, image_index):
                 live.struck += 1
                 live.left = None if live.left is None else live.left - 1
                 return live.fault

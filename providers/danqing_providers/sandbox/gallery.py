@@ -1,88 +1,117 @@
-"""The pictures that were made: what is needed to paint each again, and the cached bytes.
+"""What was made: what is needed to make each again, and the cached bytes.
 
-A picture is kept as its description, one line of `pictures.jsonl`, and painted when its link is first opened; the
-painter is deterministic, so that every GET of a link gives the same bytes, also after a restart.
+A work is kept as its description, one line of `works.jsonl`, and made when its link is first opened; painter and
+film maker are deterministic, so that every GET of a link gives the same bytes, also after a restart.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, Self
 
 import attrs
+import orjson
 
-from danqing_providers.sandbox.ark.references import Reference
 from danqing_providers.sandbox.journal import Journal, line_length
+from danqing_providers.sandbox.links import FILES
 from danqing_providers.sandbox.painter import Commission, paint
+from danqing_providers.sandbox.references import Reference
 
-__all__ = ["Gallery", "Picture"]
+__all__ = ["MEDIA_TYPES", "Gallery", "Work"]
 
-_FILE_NAME: Final = "pictures.jsonl"
+_FILE_NAME: Final = "works.jsonl"
 _CACHE_BYTES: Final = 96 * 1024 * 1024
-_LEAST_KEPT_S: Final = 86_400
+_SWEEP_EVERY: Final = 256
+_REFERENCES_KEPT_S: Final = 7 * 86_400
+
+
+MEDIA_TYPES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "jpeg": "image/jpeg",
+        "png": "image/png",
+        "webp": "image/webp",
+        "mp4": "video/mp4",
+        "mov": "video/quicktime",
+        "wav": "audio/wav",
+        "mp3": "audio/mpeg",
+    }
+)
+"""The forms that a work can have, with their media types."""
 
 
 @attrs.frozen(kw_only=True)
-class Picture:
-    """A picture that was made. `folder` is the model's part of its path; `tokens` are its references'."""
+class Work:
+    """Something that was made: a picture, a film or a sound.
 
-    request_id: str
-    index: int
-    folder: str
+    `name` is unique in the sandbox and may stand in a path. `form` is one of `MEDIA_TYPES`. `seconds` is the length
+    of a film or a sound, `sound` whether a film has any. `tokens` are its references'. `place` is the path of its
+    links without the dialect's prefix; None for `/files/<name>.<form>`. `kept_s` is how long it is there at least.
+    """
+
+    name: str
+    dialect: str
     model: str
     prompt: str
-    seed: int | None
-    width: int
-    height: int
-    output_format: str
-    watermark: bool
-    tokens: tuple[str, ...]
+    form: str
     made_s: float
-
-    @property
-    def name(self) -> str:
-        """The request id and the index: what the links call it."""
-        return f"{self.request_id}_{self.index}"
+    index: int = 0
+    seed: int | None = None
+    width: int = 1024
+    height: int = 1024
+    seconds: float = 0
+    sound: bool = False
+    watermark: bool = False
+    tokens: tuple[str, ...] = ()
+    place: str | None = None
+    kept_s: float = 86_400
 
     @property
     def path(self) -> str:
-        """The path of its links."""
-        return f"/{self.folder}/{self.name}.{self.output_format}"
+        """The path of its links, without the dialect's prefix."""
+        return self.place or f"{FILES}/{self.name}.{self.form}"
 
     @property
     def content_type(self) -> str:
         """Its media type."""
-        return f"image/{self.output_format}"
+        return MEDIA_TYPES[self.form]
+
+    @property
+    def digest(self) -> str:
+        """What is the same for works that look the same."""
+        shown = [self.prompt, self.seed, self.index, self.width, self.height, self.seconds, self.sound]
+        return hashlib.sha256(orjson.dumps([*shown, self.form, self.watermark, *self.tokens])).hexdigest()
 
 
 class Gallery:
     """The descriptions on disk, an index of them in memory, and a bounded cache of painted bytes."""
 
-    def __init__(self, data_dir: Path, painters: Executor, *, kept_s: float, clock: Callable[[], float]) -> None:
+    def __init__(self, data_dir: Path, painters: Executor, *, clock: Callable[[], float]) -> None:
         self._painters = painters
         self._clock = clock
-        self._kept_s = max(kept_s, _LEAST_KEPT_S)
         self._references = data_dir / "references"
         self._references.mkdir(exist_ok=True)
-        self._index: OrderedDict[str, tuple[float, int, int]] = OrderedDict()
+        self._index: dict[str, tuple[float, int, int]] = {}
+        self._kept = 0
         self._painted: OrderedDict[str, bytes] = OrderedDict()
         self._painted_bytes = 0
         self._painting: dict[str, asyncio.Task[bytes]] = {}
         self._journal = self._open(data_dir / _FILE_NAME)
 
     def _open(self, path: Path) -> Journal:
-        _drop_expired(path, self._clock() - self._kept_s)
-        _drop_old_files(self._references, time.time() - self._kept_s)
+        _drop_expired(path, self._clock())
+        _drop_old_files(self._references, time.time() - _REFERENCES_KEPT_S)
         journal = Journal(path, durable=False)
         for offset, length, entry in journal.read_all():
-            self._index[f"{entry['request_id']}_{entry['index']}"] = (entry["made_s"], offset, length)
+            self._index[entry["name"]] = (entry["made_s"] + entry["kept_s"], offset, length)
         return journal
 
     async def __aenter__(self) -> Self:
@@ -93,22 +122,25 @@ class Gallery:
         await asyncio.gather(*self._painting.values(), return_exceptions=True)
         await self._journal.__aexit__(*exc)
 
-    async def keep(self, pictures: Sequence[Picture]) -> None:
+    async def keep(self, works: Sequence[Work]) -> None:
         """Write the descriptions down, so that their links work."""
-        if not pictures:
+        if not works:
             return
-        lines = [attrs.asdict(picture) for picture in pictures]
+        lines = [attrs.asdict(work) for work in works]
         offset = await self._journal.append(lines)
-        for picture, line in zip(pictures, lines, strict=True):
+        for work, line in zip(works, lines, strict=True):
             length = line_length(line)
-            self._index[picture.name] = (picture.made_s, offset, length)
+            self._index[work.name] = (work.made_s + work.kept_s, offset, length)
             offset += length
         self._forget_expired()
 
     def _forget_expired(self) -> None:
-        oldest_s = self._clock() - self._kept_s
-        while self._index and next(iter(self._index.values()))[0] < oldest_s:
-            self._index.popitem(last=False)
+        self._kept += 1
+        if self._kept % _SWEEP_EVERY:
+            return
+        now_s = self._clock()
+        for name in [name for name, (until_s, _, _) in self._index.items() if until_s < now_s]:
+            del self._index[name]
 
     def keep_reference(self, reference: Reference) -> None:
         """Keep a reference's preview for the pictures that use it. Blocks."""
@@ -119,64 +151,65 @@ class Gallery:
         draft.write_bytes(reference.preview)
         draft.replace(path)
 
-    async def find(self, name: str) -> Picture | None:
-        """Return the picture called *name*; None when there is none."""
+    async def find(self, name: str) -> Work | None:
+        """Return the work called *name*; None when there is none."""
         if name not in self._index:
             return None
         _, offset, length = self._index[name]
         entry: dict[str, Any] = await asyncio.to_thread(self._journal.read_at, offset, length)
-        return Picture(**{**entry, "tokens": tuple(entry["tokens"])})
+        return Work(**{**entry, "tokens": tuple(entry["tokens"])})
 
-    async def bytes_of(self, picture: Picture) -> bytes:
-        """Return the encoded picture, painted at most once at a time however many ask."""
-        content = self._painted.get(picture.name)
+    async def bytes_of(self, work: Work) -> bytes:
+        """Return the encoded work, made at most once at a time however many ask. Raises: FilmsUnavailable."""
+        digest = work.digest
+        content = self._painted.get(digest)
         if content is not None:
-            self._painted.move_to_end(picture.name)
+            self._painted.move_to_end(digest)
             return content
-        task = self._painting.get(picture.name)
+        task = self._painting.get(digest)
         if task is None:
-            task = self._painting[picture.name] = asyncio.create_task(self._paint(picture))
+            task = self._painting[digest] = asyncio.create_task(self._make(work, digest))
         return await asyncio.shield(task)
 
-    async def _paint(self, picture: Picture) -> bytes:
+    async def _make(self, work: Work, digest: str) -> bytes:
         loop = asyncio.get_running_loop()
         try:
-            content = await loop.run_in_executor(self._painters, self._paint_now, picture)
+            content = await loop.run_in_executor(self._painters, self._make_now, work)
         finally:
-            del self._painting[picture.name]
-        self._cache(picture.name, content)
+            del self._painting[digest]
+        self._cache(digest, content)
         return content
 
-    def _paint_now(self, picture: Picture) -> bytes:
-        paths = [self._references / f"{token}.jpg" for token in picture.tokens]
+    def _make_now(self, work: Work) -> bytes:
+        paths = [self._references / f"{token}.jpg" for token in work.tokens]
         commission = Commission(
-            prompt=picture.prompt,
-            seed=picture.seed,
-            index=picture.index,
-            width=picture.width,
-            height=picture.height,
-            output_format=picture.output_format,
-            watermark=picture.watermark,
-            tokens=picture.tokens,
+            prompt=work.prompt,
+            seed=work.seed,
+            index=work.index,
+            width=work.width,
+            height=work.height,
+            output_format=work.form,
+            watermark=work.watermark,
+            tokens=work.tokens,
             references=tuple(path.read_bytes() for path in paths if path.exists()),
         )
         return paint(commission)
 
-    def _cache(self, name: str, content: bytes) -> None:
-        self._painted[name] = content
+    def _cache(self, digest: str, content: bytes) -> None:
+        self._painted[digest] = content
         self._painted_bytes += len(content)
         while self._painted_bytes > _CACHE_BYTES:
             _, dropped = self._painted.popitem(last=False)
             self._painted_bytes -= len(dropped)
 
 
-def _drop_expired(path: Path, oldest_s: float) -> None:
-    """Rewrite the file at *path* without the pictures made before *oldest_s*."""
+def _drop_expired(path: Path, now_s: float) -> None:
+    """Rewrite the file at *path* without the works that are kept no longer."""
     if not path.exists():
         return
     journal = Journal(path, durable=False)
     entries = [entry for _, _, entry in journal.read_all()]
-    kept = [entry for entry in entries if entry["made_s"] >= oldest_s]
+    kept = [entry for entry in entries if entry["made_s"] + entry["kept_s"] >= now_s]
     journal.close()
     if len(kept) == len(entries):
         return

@@ -6,11 +6,11 @@ from typing import Final
 
 from aiohttp import web
 
-from danqing_providers.sandbox.studio import Studio
+from danqing_providers.sandbox.dialect import Dialect
+from danqing_providers.sandbox.house import House
 
-__all__ = ["CLIENT_REQUEST_ID", "RECEIVED_S", "REQUEST_ID", "STUDIO"]
+__all__ = ["DIALECT", "HOUSE", "RECEIVED_S"]
 
-STUDIO: Final = web.AppKey("studio", Studio)
-REQUEST_ID: Final = web.RequestKey("request_id", str)
-CLIENT_REQUEST_ID: Final = web.RequestKey("client_request_id", str)
+HOUSE: Final = web.AppKey("house", House)
+DIALECT: Final = web.RequestKey("dialect", Dialect)
 RECEIVED_S: Final = web.RequestKey("received_s", float)

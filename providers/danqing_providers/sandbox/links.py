@@ -1,40 +1,44 @@
-"""Signed links to the pictures: for GET only, and only for a while.
-
-The form follows TOS's pre-signed URLs; the signature is an HMAC of our own over method, path and query.
-
-Source: recorded result URLs of Ark (`X-Tos-Expires=86400`, HEAD refused), read 2026-11-23.
-"""
+"""Signed links to what was made: good for a while, whoever asks."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
 import os
-import re
 import secrets
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode
 
 import attrs
+from aiohttp import web
 
-__all__ = ["LinkRefused", "Links", "load_secret"]
+__all__ = ["FILES", "PREFIX", "LinkRefused", "Links", "base_url", "load_secret"]
 
-_DATE_FORM: Final = "%Y%m%dT%H%M%SZ"
-_SIGNED: Final = ("X-Tos-Algorithm", "X-Tos-Credential", "X-Tos-Date", "X-Tos-Expires", "X-Tos-SignedHeaders")
-_SIGNATURE: Final = "X-Tos-Signature"
+FILES: Final = "/files"
+"""Where each dialect's files are, behind its prefix."""
+
+PREFIX: Final = web.RequestKey("prefix", str)
+"""What the request's path has before the dialect's own: `/ark`, or nothing."""
+
 _SECRET_NAME: Final = "link-secret"
+_EXPIRES: Final = "expires"
+_SIGNATURE: Final = "signature"
 
 
 class LinkRefused(Exception):
-    """A link that is not, or no longer, good; `code` is TOS's word for it."""
+    """A link that is not, or no longer, good; `code` is the storage's word for it."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+
+
+def base_url(request: web.Request) -> str:
+    """Return the URL by which *request* reached its dialect, without an end slash: links begin with it."""
+    return f"{request.scheme}://{request.host}{request[PREFIX]}"
 
 
 def load_secret(data_dir: Path) -> bytes:
@@ -56,44 +60,22 @@ def load_secret(data_dir: Path) -> bytes:
 
 @attrs.frozen(kw_only=True)
 class Links:
-    """Signs and checks links with one secret; `ttl_s` is how long a link is good."""
+    """Signs and checks links with one secret."""
 
     secret: bytes = attrs.field(repr=False)
-    ttl_s: int
 
-    def sign(self, path: str, now_s: float) -> str:
-        """Return *path* with a query that opens it until `now_s + ttl_s`."""
-        moment = datetime.fromtimestamp(now_s, UTC)
-        query = {
-            "X-Tos-Algorithm": "TOS4-HMAC-SHA256",
-            "X-Tos-Credential": f"sandbox/{moment:%Y%m%d}/cn-beijing/tos/request",
-            "X-Tos-Date": moment.strftime(_DATE_FORM),
-            "X-Tos-Expires": str(self.ttl_s),
-            "X-Tos-SignedHeaders": "host",
-        }
-        return f"{path}?{urlencode(query | {_SIGNATURE: self._signature(path, query)})}"
+    def sign(self, path: str, now_s: float, ttl_s: float) -> str:
+        """Return *path* with a query that opens it until `now_s + ttl_s`, in whole seconds."""
+        expires = str(int(now_s + ttl_s))
+        return f"{path}?{urlencode({_EXPIRES: expires, _SIGNATURE: self._signature(path, expires)})}"
 
-    def check(self, method: str, path: str, query: Mapping[str, str], now_s: float) -> None:
+    def check(self, path: str, query: Mapping[str, str], now_s: float) -> None:
         """Return when the link is good. Raises: LinkRefused."""
-        given = query.get(_SIGNATURE)
-        signed = {name: query.get(name, "") for name in _SIGNED}
-        if given is None or method != "GET":
-            raise LinkRefused("AccessDenied", "Access Denied")
-        if not hmac.compare_digest(self._signature(path, signed).encode(), given.encode()):
-            message = "The request signature we calculated does not match the signature you provided."
-            raise LinkRefused("SignatureDoesNotMatch", message)
-        if now_s >= _expiry_s(signed):
-            raise LinkRefused("AccessDenied", "Request has expired")
+        expires = query.get(_EXPIRES, "")
+        if not hmac.compare_digest(self._signature(path, expires).encode(), query.get(_SIGNATURE, "").encode()):
+            raise LinkRefused("SignatureDoesNotMatch", "The signature does not match.")
+        if now_s >= int(expires):
+            raise LinkRefused("AccessDenied", "The link has expired.")
 
-    def _signature(self, path: str, query: Mapping[str, str]) -> str:
-        text = "\n".join(["GET", path, *(query[name] for name in _SIGNED)])
-        return hmac.new(self.secret, text.encode(), hashlib.sha256).hexdigest()
-
-
-def _expiry_s(query: Mapping[str, str]) -> float:
-    moment = datetime.strptime(query["X-Tos-Date"], _DATE_FORM).replace(tzinfo=UTC)
-    return moment.timestamp() + int(query["X-Tos-Expires"])
-
-
-PICTURE_PATH: Final = re.compile(r"/doubao-[a-z0-9-]+/(?P<name>[0-9a-f]+_\d+)\.(?:jpeg|png)")
-"""The path of a picture; `name` is the request id and the index within the request."""
+    def _signature(self, path: str, expires: str) -> str:
+        return hmac.new(self.secret, f"{path}\n{expires}".encode(), hashlib.sha256).hexdigest()

@@ -14,9 +14,9 @@ from typing import Any, Final
 
 import attrs
 
-from danqing_providers.sandbox.ark import errors
-from danqing_providers.sandbox.faults import Fault, FaultKind, parse_fault
+from danqing_providers.sandbox.faults import Fault, FaultKind, Target, parse_fault
 from danqing_providers.sandbox.prompts import prompt_hash
+from danqing_providers.sandbox.troubles import Trouble, TroubleKind
 
 __all__ = ["MAGIC_WORDS", "MagicCounts", "MagicWord", "has_magic", "magic_faults"]
 
@@ -44,9 +44,8 @@ class MagicWord:
         return parse_fault(fields, "prompt")
 
 
-def _status(meaning: str, error: errors.ArkError, **more: Any) -> MagicWord:
-    fields = {"status": error.status, "code": error.code, "message": error.message}
-    return MagicWord(meaning=meaning, kind=FaultKind.STATUS, fields=fields | more)
+def _trouble(meaning: str, trouble: TroubleKind, **more: Any) -> MagicWord:
+    return MagicWord(meaning=meaning, kind=FaultKind.STATUS, fields={"trouble": trouble} | more)
 
 
 def _plain(meaning: str, kind: FaultKind, **fields: Any) -> MagicWord:
@@ -57,45 +56,39 @@ def _numbered(meaning: str, kind: FaultKind, value: str, default: float, **field
     return MagicWord(meaning=meaning, kind=kind, fields=fields, value=value, default=default)
 
 
-_LIMITED: Final = errors.rate_exceeded()
-_OVERLOADED: Final = errors.ArkError(429, "ServerOverloaded", "The service is currently overloaded.")
-_QUOTA: Final = errors.ArkError(429, "QuotaExceeded", "Your account has exceeded its free trial quota.")
-_OVERDUE: Final = errors.ArkError(403, "AccountOverdueError", "The request failed because your account is overdue.")
-_REFERENCE_AWAY: Final = errors.invalid_parameter(
-    "image", "Error while downloading: https://example.com/reference.png, status code: 503", verb="are"
-)
-_CLOSED: Final = errors.ArkError(404, "ModelNotOpen", "Your account has not activated the model.")
-
 MAGIC_WORDS: Final[Mapping[str, MagicWord]] = MappingProxyType(
     {
-        "fail": _status("500 InternalServiceError, nothing billed", errors.internal_error()),
-        "429": attrs.evolve(
-            _status("429 ModelAccountIpmRateLimitExceeded, to be tried again after so many seconds (1)", _LIMITED),
-            value="retry_after_s",
-            default=1,
+        "fail": _trouble("an internal error, nothing billed", TroubleKind.INTERNAL),
+        "unavailable": _trouble("the service is not to be had (503), nothing billed", TroubleKind.UNAVAILABLE),
+        "429": _numbered(
+            "too many requests, to be tried again after so many seconds (1)",
+            FaultKind.STATUS,
+            "retry_after_s",
+            1,
+            trouble=TroubleKind.RATE_LIMITED,
         ),
-        "429-minute": _status(
-            "429 ModelAccountIpmRateLimitExceeded without Retry-After, as Ark answers until the minute is over",
-            _LIMITED,
+        "429-minute": _trouble(
+            "too many requests, without Retry-After, as Ark answers until the minute is over",
+            TroubleKind.RATE_LIMITED,
         ),
-        "overloaded": _status("429 ServerOverloaded", _OVERLOADED),
-        "quota": _status("429 QuotaExceeded: no use to retry", _QUOTA),
-        "overdue": _status("403 AccountOverdueError", _OVERDUE),
-        "not-open": _status("404 ModelNotOpen", _CLOSED),
-        "401": _status("401 AuthenticationError", errors.unknown_key()),
-        "unwrapped": _status(
-            "500 without the `error` wrapper, as BytePlus answers", errors.internal_error(), unwrapped=True
+        "overloaded": _trouble("the service has too much to do", TroubleKind.OVERLOADED),
+        "quota": _trouble("the allowance is used up: no use to retry", TroubleKind.QUOTA),
+        "overdue": _trouble("the account owes money", TroubleKind.OVERDUE),
+        "not-open": _trouble("the account may not use the model", TroubleKind.MODEL_CLOSED),
+        "401": _trouble("the key is not accepted", TroubleKind.KEY_UNKNOWN),
+        "unwrapped": _trouble(
+            "an internal error without its wrapper, as BytePlus answers", TroubleKind.INTERNAL, unwrapped=True
         ),
-        "moderation": _plain("400 InputTextSensitiveContentDetected", FaultKind.MODERATION, on="input"),
+        "moderation": _plain("the input is refused", FaultKind.MODERATION, on="input"),
         "moderation-output": _numbered(
-            "OutputImageSensitiveContentDetected for the image of this index (0)",
+            "the output of this index (0) is refused; a job fails so",
             FaultKind.MODERATION,
             "image_index",
             0,
             on="output",
         ),
         "image-error": _numbered(
-            "InternalServiceError for the image of this index (0); the rest of a group is not made",
+            "an internal error for the image of this index (0); the rest of a group is not made",
             FaultKind.IMAGE_ERROR,
             "image_index",
             0,
@@ -134,9 +127,9 @@ MAGIC_WORDS: Final[Mapping[str, MagicWord]] = MappingProxyType(
         "stream-no-done": _plain("a stream ends without `data: [DONE]`", FaultKind.STREAM_NO_DONE),
         "stream-no-completed": _plain("a stream ends without the `completed` event", FaultKind.STREAM_NO_COMPLETED),
         "reference-timeout": _plain(
-            '400 "Timeout while downloading url=..."', FaultKind.DOWNLOAD_TIMEOUT_REFERENCE
+            "a picture of the request could not be fetched in time", FaultKind.DOWNLOAD_TIMEOUT_REFERENCE
         ),
-        "reference-503": _status('400 "Error while downloading: ..., status code: 503"', _REFERENCE_AWAY),
+        "reference-503": _trouble("a picture of the request answered with 503", TroubleKind.REFERENCE_AWAY),
         "download-status": _numbered(
             "the picture's link answers this status (403)", FaultKind.DOWNLOAD_STATUS, "status", 403
         ),
@@ -183,6 +176,19 @@ MAGIC_WORDS: Final[Mapping[str, MagicWord]] = MappingProxyType(
         "stream-sample": _plain(
             "a stream as Ark's page shows it: the lines after `data: {` have no `data:`", FaultKind.STREAM_SAMPLE
         ),
+        "garbled": _plain("billed, then a body that is no JSON", FaultKind.GARBLED),
+        "queued": _numbered("a job waits so many seconds (10)", FaultKind.JOB_QUEUED, "seconds", 10),
+        "running": _numbered("a job takes so many seconds (10)", FaultKind.JOB_RUNNING, "seconds", 10),
+        "job-fails": _plain("a job ends with an internal error, nothing billed", FaultKind.JOB_FAILS),
+        "job-expires": _plain("a job is never begun and expires", FaultKind.JOB_EXPIRES),
+        "poll-fail": _plain("asking for a job's state gives an internal error", FaultKind.POLL_STATUS),
+        "poll-429": _numbered(
+            "asking for a job's state is too many requests, to be tried again after so many seconds (1)",
+            FaultKind.POLL_STATUS,
+            "retry_after_s",
+            1,
+            trouble=TroubleKind.RATE_LIMITED,
+        ),
     }
 )
 
@@ -193,13 +199,13 @@ def has_magic(prompt: str) -> bool:
 
 
 def magic_faults(prompt: str) -> list[tuple[str, Fault]]:
-    """Return the words in *prompt* with their faults. Raises: ArkError 400 for an unknown word."""
+    """Return the words in *prompt* with their faults. Raises: Trouble for an unknown word."""
     if not has_magic(prompt):
         return []
     found = list(_FORM.finditer(prompt))
     if len(found) < len(_PREFIX.findall(prompt)) or any(match[1].lower() not in MAGIC_WORDS for match in found):
         known = ", ".join(f"[sandbox:{word}]" for word in MAGIC_WORDS)
-        raise errors.invalid_parameter("prompt", f"unknown sandbox word; known are {known}")
+        raise Trouble(TroubleKind.INVALID, f"unknown sandbox word; known are {known}", param="prompt")
     return [(match[0], _fault(match)) for match in found]
 
 
@@ -207,7 +213,7 @@ def _fault(match: re.Match[str]) -> Fault:
     try:
         fault = MAGIC_WORDS[match[1].lower()].fault(float(match[2]) if match[2] else None)
     except ValueError as error:
-        raise errors.invalid_parameter("prompt", f"{match[0]}: {error}") from error
+        raise Trouble(TroubleKind.INVALID, f"{match[0]}: {error}", param="prompt") from error
     return attrs.evolve(fault, times=int(match[3])) if match[3] else fault
 
 
@@ -220,15 +226,15 @@ class MagicCounts:
     def take(
         self,
         kinds: Collection[FaultKind],
-        prompt: str,
+        target: Target,
         image_index: int | None = None,
         stage: str | None = None,
     ) -> Fault | None:
-        """Return the first fault of *kinds* that *prompt* names and that still strikes; None when there is none."""
-        for word, fault in magic_faults(prompt):
+        """Return the first fault of *kinds* that the prompt names and that still strikes; None without one."""
+        for word, fault in magic_faults(target.prompt):
             if fault.kind not in kinds or (stage is not None and fault.stage not in (None, stage)):
                 continue
-            if fault.matches(prompt, (), image_index) and self._count(prompt, word, fault.times):
+            if fault.matches(target, image_index) and self._count(target.prompt, word, fault.times):
                 return fault
         return None
 

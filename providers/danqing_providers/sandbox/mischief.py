@@ -21,6 +21,7 @@ _PAGE: Final = (
 )
 _LINGER_NOT: Final = struct.pack("ii", 1, 0)
 _SLICE_S: Final = 0.5
+_GARBLE: Final = b"\x00\xff\x1f{]"
 
 
 def page(status: int) -> str:
@@ -54,6 +55,8 @@ async def misbehave(request: web.Request, fault: Fault, content: bytes, content_
         return await send_truncated(request, content, content_type)
     if fault.kind is FaultKind.SLOW:
         return await send_slowly(request, content, content_type, fault.seconds)
+    if fault.kind is FaultKind.GARBLED:
+        return web.Response(body=_GARBLE + content[: len(content) // 3], headers={"Content-Type": content_type})
     return await _stall(request, content, content_type, fault.seconds)
 
 

@@ -34,8 +34,8 @@ _MOST_INSETS: Final = 3
 class Commission:
     """What is to be painted.
 
-    `output_format` is `jpeg` or `png`. `references` are the previews of the reference pictures, as JPEG; `tokens`
-    name all of them, also those without a preview, and steer the picture.
+    `output_format` is `jpeg`, `png` or `webp`. `references` are the previews of the reference pictures, as JPEG;
+    `tokens` name all of them, also those without a preview, and steer the picture.
     """
 
     prompt: str
@@ -60,6 +60,8 @@ def paint(commission: Commission) -> bytes:
     image = draw(commission)
     if commission.output_format == "png":
         image.save(buffer, "PNG", compress_level=_PNG_LEVEL)
+    elif commission.output_format == "webp":
+        image.save(buffer, "WEBP", quality=_JPEG_QUALITY, method=0)
     else:
         image.save(buffer, "JPEG", quality=_JPEG_QUALITY)
     return buffer.getvalue()

@@ -15,8 +15,8 @@ from typing import Any
 from aiohttp import web
 
 from danqing_providers.sandbox import app as sandbox
-from danqing_providers.sandbox.keys import STUDIO
-from danqing_providers.sandbox.links import PICTURE_PATH
+from danqing_providers.sandbox.ark.links import PICTURE_PATH
+from danqing_providers.sandbox.keys import HOUSE
 
 __all__ = ["install"]
 
@@ -44,7 +44,7 @@ async def _answer_oddly(request: web.Request, handler: Handler) -> web.StreamRes
     if request.method == "POST" and request.path.endswith("/images/generations"):
         return await _generate(request, handler)
     form = PICTURE_PATH.fullmatch(request.path)
-    picture = await request.app[STUDIO].gallery.find(form["name"]) if form else None
+    picture = await request.app[HOUSE].gallery.find(form["name"]) if form else None
     if picture is not None and "link-lost" in _WORD.findall(picture.prompt):
         return _lose(picture.name)
     return await handler(request)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -60,13 +60,15 @@ class Served:
 
 
 @asynccontextmanager
-async def served(data_dir: Path, *, later_s: float = 0, **options: Any) -> AsyncIterator[Served]:
+async def served(
+    data_dir: Path, *, later_s: float = 0, dialects: Mapping[str, str] | None = None, **options: Any
+) -> AsyncIterator[Served]:
     """Yield a sandbox that answers without delay, stopped at the end; its clock starts *later_s* later."""
     now_s = [1_795_489_044.0 + later_s]
     config = SandboxConfig(data_dir=data_dir, latency_s=0, **options)
     headers = {"Authorization": "Bearer key"}
     async with (
-        TestServer(create_app(config, clock=lambda: now_s[0])) as server,
+        TestServer(create_app(config, clock=lambda: now_s[0], dialects=dialects)) as server,
         aiohttp.ClientSession(headers=headers) as session,
     ):
         yield Served(str(server.make_url("")).rstrip("/"), session, now_s)

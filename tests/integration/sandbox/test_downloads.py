@@ -56,7 +56,7 @@ class TestLinks:
             (link,) = await ark.links("late")
         async with served(tmp_path, later_s=87_000) as ark:
             assert (await ark.get(ark.url + link[link.index("/doubao") :]))[0] == 200
-        kept = (tmp_path / "pictures.jsonl").read_text().splitlines()
+        kept = (tmp_path / "works.jsonl").read_text().splitlines()
         assert [json.loads(line)["prompt"] for line in kept] == ["late"]
 
 

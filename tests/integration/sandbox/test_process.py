@@ -90,5 +90,5 @@ class TestProcess:
             )
             _, complaint = await asyncio.wait_for(second.communicate(), 20)
         assert second.returncode == 1
-        assert complaint.decode().startswith("ark sandbox: ")
+        assert complaint.decode().startswith("sandbox: ")
         assert complaint.count(b"\n") == 1

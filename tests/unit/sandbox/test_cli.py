@@ -24,7 +24,8 @@ class TestArguments:
     def test_all(self) -> None:
         """Every option reaches its field."""
         words = "--port 0 --host ::1 --data-dir d --api-key a --api-key b --bad-key c --no-control --enable-3-0"
-        words += " --endpoint ep-1=m --url-ttl-s 5 --latency-s 0 --jitter-s 0.1 --ipm 7 --vary"
+        words += " --endpoint ep-1=m --url-ttl-s 5 --latency-s 0 --jitter-s 0.1"
+        words += " --queued-s 1 --running-s 3 --ipm 7 --vary"
         words += " --no-stream-done --no-stream-completed"
         assert parse_arguments(words.split()) == SandboxConfig(
             port=0,
@@ -38,6 +39,8 @@ class TestArguments:
             url_ttl_s=5,
             latency_s=0,
             jitter_s=0.1,
+            queued_s=1,
+            running_s=3,
             images_per_minute=7,
             vary=True,
             stream_done=False,

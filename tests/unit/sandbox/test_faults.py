@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from danqing_providers.sandbox.ark.errors import ArkError
-from danqing_providers.sandbox.faults import FaultKind, FaultRules, parse_fault
+from danqing_providers.sandbox.faults import FaultKind, FaultRules, Target, parse_fault
 from danqing_providers.sandbox.magic import MAGIC_WORDS, MagicCounts, magic_faults
+from danqing_providers.sandbox.troubles import Trouble
+
+ANY = Target(prompt="p", models={"m"})
 
 
 def rules(*given: dict[str, Any]) -> FaultRules:
@@ -52,7 +54,7 @@ class TestMatching:
     def test_as_often_as_told(self) -> None:
         """Twice, then no more; the book says so."""
         book = rules({"kind": "html_502", "times": 2})
-        struck = [book.take({FaultKind.HTML_502}, "p", {"m"}) is not None for _ in range(3)]
+        struck = [book.take({FaultKind.HTML_502}, ANY) is not None for _ in range(3)]
         assert struck == [True, True, False]
         assert (book.describe()[0]["struck"], book.describe()[0]["left"]) == (2, 0)
 
@@ -63,19 +65,19 @@ class TestMatching:
     def test_prompt_and_model(self, match: dict[str, str], strikes: bool) -> None:
         """A part of the prompt, the whole id of the model."""
         book = rules({"kind": "html_502", **match})
-        assert (book.take({FaultKind.HTML_502}, "a cat", {"m"}) is not None) is strikes
+        assert (book.take({FaultKind.HTML_502}, Target(prompt="a cat", models={"m"})) is not None) is strikes
 
     def test_image_index(self) -> None:
         """A rule for one picture spares the others."""
         book = rules({"kind": "image_error", "image_index": 2, "times": None})
-        struck = [index for index in range(4) if book.take({FaultKind.IMAGE_ERROR}, "p", {"m"}, index)]
+        struck = [index for index in range(4) if book.take({FaultKind.IMAGE_ERROR}, ANY, index)]
         assert struck == [2]
 
     def test_stage(self) -> None:
         """Moderation is of the input unless it says output."""
         book = rules({"kind": "moderation"})
-        assert book.take({FaultKind.MODERATION}, "p", {"m"}, 0, "output") is None
-        assert book.take({FaultKind.MODERATION}, "p", {"m"}, None, "input") is not None
+        assert book.take({FaultKind.MODERATION}, ANY, 0, "output") is None
+        assert book.take({FaultKind.MODERATION}, ANY, None, "input") is not None
 
 
 class TestMagicWords:
@@ -102,14 +104,18 @@ class TestMagicWords:
         """`x2` strikes twice for one prompt, and again twice for another."""
         counts = MagicCounts()
         kinds = {FaultKind.STATUS}
-        assert [counts.take(kinds, "cat [sandbox:fail x2]") is not None for _ in range(3)] == [True, True, False]
-        assert counts.take(kinds, "dog [sandbox:fail x2]") is not None
+        assert [counts.take(kinds, Target(prompt="cat [sandbox:fail x2]")) is not None for _ in range(3)] == [
+            True,
+            True,
+            False,
+        ]
+        assert counts.take(kinds, Target(prompt="dog [sandbox:fail x2]")) is not None
 
     @pytest.mark.parametrize(
         "prompt", ["[sandbox:nonsense]", "[sandbox:slow=fast]", "[sandbox:download-status=99]"]
     )
     def test_mistakes_are_told(self, prompt: str) -> None:
         """A word that was mistyped is 400, not a picture."""
-        with pytest.raises(ArkError) as caught:
+        with pytest.raises(Trouble) as caught:
             magic_faults(prompt)
         assert caught.value.status == 400

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from danqing_providers.sandbox.journal import Journal, line_length
-from danqing_providers.sandbox.ledger import BilledImage, Ledger, fingerprint
+from danqing_providers.sandbox.ledger import Ledger, Purchase, fingerprint
 
-IMAGE = BilledImage(
+IMAGE = Purchase(
+    dialect="ark",
     time_s=1_795_489_044.231,
     request_id="02",
     client_request_id="c",
@@ -66,7 +67,8 @@ class TestLedger:
         assert len(entry["prompt_sha256"]) == 64
         assert set(entry) == {
             *("n", "time", "request_id", "client_request_id", "model"),
-            *("prompt", "prompt_sha256", "image_index", "size", "api_key"),
+            *("prompt", "prompt_sha256", "image_index", "size", "api_key", "dialect", "kind", "quantity", "unit"),
+            *("cost_micro", "currency", "idempotency_key", "job", "work", "delivered"),
         }
 
     async def test_after_leaves_out_the_first(self, tmp_path: Path) -> None:

@@ -25,7 +25,8 @@ class Model:
     `family` is the name in size errors and in the paths of links. `tiers` are the named sizes, upper case.
     `pixels` is the smallest and largest width * height; None when only `adaptive` is taken. `references` is the
     smallest and largest number of reference pictures. `output_formats` empty refuses the field. `reports` are
-    what its data items carry beside the picture.
+    what its data items carry beside the picture. `prices_micro` is what a picture costs, in millionths of a yuan,
+    and a large one where that is another price; `reference_micro` is for each reference beyond the first.
     """
 
     id: str
@@ -49,6 +50,8 @@ class Model:
     reports: frozenset[str] = frozenset({"size"})
     counts_inputs: bool = False
     area_wording: bool = False
+    prices_micro: tuple[int, ...] = ()
+    reference_micro: int = 0
 
 
 MODELS: Final[tuple[Model, ...]] = (
@@ -67,6 +70,8 @@ MODELS: Final[tuple[Model, ...]] = (
         reports=frozenset({"size", "output_format"}),
         counts_inputs=True,
         area_wording=True,
+        prices_micro=(300_000, 600_000),
+        reference_micro=20_000,
     ),
     Model(
         id="doubao-seedream-5-0-260128",
@@ -79,6 +84,7 @@ MODELS: Final[tuple[Model, ...]] = (
         streams=True,
         web_search=True,
         output_formats=("jpeg", "png"),
+        prices_micro=(220_000,),
     ),
     Model(
         id="doubao-seedream-4-5-251128",
@@ -89,6 +95,7 @@ MODELS: Final[tuple[Model, ...]] = (
         pixels=(3_686_400, 16_777_216),
         groups=True,
         streams=True,
+        prices_micro=(250_000,),
     ),
     Model(
         id="doubao-seedream-4-0-250828",
@@ -100,6 +107,7 @@ MODELS: Final[tuple[Model, ...]] = (
         groups=True,
         streams=True,
         optimize_modes=frozenset({"standard", "fast"}),
+        prices_micro=(200_000,),
     ),
     Model(
         id="doubao-seedream-3-0-t2i-250415",

@@ -1,7 +1,7 @@
 """Ark's errors, in its own words.
 
-    ArkError
-    (one class: clients of Ark branch on `code`, then on the HTTP status, never on a type)
+    Refusal
+    └── ArkError    (one class: clients of Ark branch on `code`, then on the HTTP status, never on a type)
 
 Source: volcengine.com/docs/82379/1299023 (codes and texts) and recorded answers of 2026-08 and 2026-09 (the texts
 about sizes and unsupported parameters); read 2026-11-23. A text that no source gives is marked "our words".
@@ -10,14 +10,17 @@ about sizes and unsupported parameters); read 2026-11-23. A text that no source 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-__all__ = ["ArkError", "error_body", "new_request_id"]
+from danqing_providers.sandbox.troubles import Refusal, Trouble, TroubleKind
+
+__all__ = ["ArkError", "error_body", "new_request_id", "worded"]
 
 _BAD_REQUEST: Final = "BadRequest"
 
 
-class ArkError(Exception):
+class ArkError(Refusal):
     """An answer that is an error; `message` is without the request id, which `error_body` adds."""
 
     def __init__(self, status: int, code: str, message: str, *, param: str = "", kind: str = "") -> None:
@@ -104,6 +107,35 @@ def rate_exceeded() -> ArkError:
     return ArkError(429, "ModelAccountIpmRateLimitExceeded", message, kind="TooManyRequests")
 
 
+def overloaded() -> ArkError:
+    """The service has too much to do."""
+    return ArkError(429, "ServerOverloaded", "The service is currently overloaded.", kind="TooManyRequests")
+
+
+def quota_exceeded() -> ArkError:
+    """The free images are used up."""
+    message = "Your account has exceeded its free trial quota."
+    return ArkError(429, "QuotaExceeded", message, kind="TooManyRequests")
+
+
+def account_overdue() -> ArkError:
+    """The account owes money."""
+    message = "The request failed because your account has an overdue balance."
+    return ArkError(403, "AccountOverdueError", message, kind="Forbidden")
+
+
+def model_not_open() -> ArkError:
+    """The account has not activated the model."""
+    message = "Your account has not activated the model. Please activate the model service in the Ark Console."
+    return ArkError(404, "ModelNotOpen", message, kind="Not Found")
+
+
+def download_failed() -> ArkError:
+    """A reference picture whose server answered with an error."""
+    reason = "Error while downloading: https://example.com/reference.png, status code: 503"
+    return invalid_parameter("image", reason, verb="are")
+
+
 def text_refused() -> ArkError:
     """A prompt refused by moderation."""
     message = "The request failed because the input text may contain sensitive information."
@@ -130,3 +162,54 @@ def route_not_found(path: str) -> ArkError:
 def method_not_allowed(method: str) -> ArkError:
     """A path that exists, with another method. Our words."""
     return ArkError(405, "MethodNotAllowed", f"The method {method} is not allowed.", kind="Method Not Allowed")
+
+
+def unavailable() -> ArkError:
+    """The service cannot be had. Our words."""
+    message = "The service is temporarily unavailable."
+    return ArkError(503, "ServiceUnavailable", message, kind="ServiceUnavailable")
+
+
+_PLAIN: Final[Mapping[TroubleKind, Callable[[], ArkError]]] = {
+    TroubleKind.KEY_MISSING: missing_key,
+    TroubleKind.KEY_UNKNOWN: unknown_key,
+    TroubleKind.RATE_LIMITED: rate_exceeded,
+    TroubleKind.OVERLOADED: overloaded,
+    TroubleKind.QUOTA: quota_exceeded,
+    TroubleKind.OVERDUE: account_overdue,
+    TroubleKind.MODEL_CLOSED: model_not_open,
+    TroubleKind.MODERATION: text_refused,
+    TroubleKind.MODERATION_OUTPUT: image_refused,
+    TroubleKind.REFERENCE_AWAY: download_failed,
+    TroubleKind.INTERNAL: internal_error,
+    TroubleKind.UNAVAILABLE: unavailable,
+}
+_ABOUT: Final[Mapping[TroubleKind, Callable[[str], ArkError]]] = {
+    TroubleKind.ROUTE_NOT_FOUND: route_not_found,
+    TroubleKind.METHOD_NOT_ALLOWED: method_not_allowed,
+    TroubleKind.REFERENCE_TIMEOUT: lambda url: download_timeout(url or "https://example.com/reference.png"),
+    TroubleKind.BODY_TOO_LARGE: lambda limit: body_too_large(int(limit)),
+}
+_TYPES: Final[Mapping[int, str]] = {
+    400: _BAD_REQUEST,
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    429: "TooManyRequests",
+    500: "InternalServerError",
+}
+
+
+def worded(trouble: Trouble) -> ArkError:
+    """Return *trouble* in Ark's words, or in those it brings."""
+    if trouble.kind is TroubleKind.INVALID:
+        error = invalid_parameter(trouble.param, trouble.message or "not accepted")
+    elif trouble.kind in _ABOUT:
+        error = _ABOUT[trouble.kind](trouble.param)
+    else:
+        error = _PLAIN[trouble.kind]()
+    if trouble.code is None and not trouble.has_own_status:
+        return error
+    message = error.message if trouble.message is None else trouble.message
+    status = trouble.status if trouble.has_own_status else error.status
+    return ArkError(status, trouble.code or error.code, message, kind=_TYPES.get(status, ""))

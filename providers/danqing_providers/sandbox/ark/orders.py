@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import attrs
 
-from danqing_providers.sandbox.ark.references import Reference
 from danqing_providers.sandbox.ark.sizes import Size, adaptive_size, tier_size
 from danqing_providers.sandbox.ark.validation import GenerationRequest
-from danqing_providers.sandbox.gallery import Picture
+from danqing_providers.sandbox.faults import Target
+from danqing_providers.sandbox.gallery import Work
+from danqing_providers.sandbox.ledger import Purchase
 from danqing_providers.sandbox.prompts import named_count, named_ratio, unnamed_count
+from danqing_providers.sandbox.references import Reference
+
+LARGE_PIXELS: Final = 2_610_000
+"""Above so many pixels a picture of a model with two prices costs the second."""
 
 __all__ = ["Caller", "Order", "settle"]
 
@@ -36,22 +42,56 @@ class Order:
     count: int
     seed: int | None
 
-    def picture(self, index: int, made_s: float) -> Picture:
+    @property
+    def target(self) -> Target:
+        """What faults are matched against."""
+        model = self.request.model
+        names = (model.id, self.request.model_name, *model.aliases)
+        return Target(prompt=self.request.prompt, models=names, dialect="ark")
+
+    def picture(self, index: int, made_s: float, kept_s: float) -> Work:
         """Return the description of the picture of *index*."""
-        return Picture(
-            request_id=self.caller.request_id,
-            index=index,
-            folder=f"doubao-{self.request.model.family}",
+        name, form = f"{self.caller.request_id}_{index}", self.request.output_format
+        return Work(
+            name=name,
+            dialect="ark",
             model=self.request.model.id,
             prompt=self.request.prompt,
+            form=form,
+            made_s=made_s,
+            index=index,
             seed=self.seed,
             width=self.size.width,
             height=self.size.height,
-            output_format=self.request.output_format,
             watermark=self.request.watermark,
             tokens=tuple(reference.token for reference in self.references),
-            made_s=made_s,
+            place=f"/doubao-{self.request.model.family}/{name}.{form}",
+            kept_s=kept_s,
         )
+
+    def purchase(self, picture: Work) -> Purchase:
+        """Return what the ledger says of *picture*."""
+        return Purchase(
+            time_s=picture.made_s,
+            dialect="ark",
+            model=self.request.model.id,
+            prompt=self.request.prompt,
+            request_id=self.caller.request_id,
+            client_request_id=self.caller.client_request_id,
+            api_key=self.caller.api_key,
+            image_index=picture.index,
+            size=str(self.size),
+            cost_micro=self._cost_micro(),
+            currency="CNY",
+            work="" if self.request.inline else picture.name,
+        )
+
+    def _cost_micro(self) -> int | None:
+        prices = self.request.model.prices_micro
+        if not prices:
+            return None
+        large = prices[-1] if self.size.pixels > LARGE_PIXELS else prices[0]
+        return large + self.request.model.reference_micro * max(0, len(self.references) - 1)
 
 
 def settle(request: GenerationRequest, caller: Caller, references: Sequence[Reference], *, vary: bool) -> Order:

@@ -17,18 +17,17 @@ import re
 from typing import Final
 from urllib.parse import urlsplit
 
-import attrs
 from PIL import Image, UnidentifiedImageError
 
 from danqing_providers.sandbox.ark.catalogue import Model
 from danqing_providers.sandbox.ark.errors import ArkError, invalid_parameter
+from danqing_providers.sandbox.references import Reference, thumbnail
 
-__all__ = ["Reference", "inspect_reference", "thumbnail"]
+__all__ = ["inspect_reference"]
 
 _MOST_BYTES: Final = 30 * 1024 * 1024
 _LEAST_SIDE: Final = 14
 _MOST_PIXELS: Final = 36_000_000
-_THUMBNAIL_SIDE: Final = 640
 _DATA_URI: Final = re.compile(r"data:image/([A-Za-z0-9.+-]+);base64,(.*)", re.DOTALL)
 _APPLE_BRANDS: Final = (b"heic", b"heix", b"mif1", b"msf1", b"hevc")
 _PILLOW_NAMES: Final = {
@@ -39,20 +38,6 @@ _PILLOW_NAMES: Final = {
     "bmp": "BMP",
     "tiff": "TIFF",
 } | {"gif": "GIF"}
-
-
-@attrs.frozen(kw_only=True)
-class Reference:
-    """One reference picture.
-
-    `token` is the SHA-256 of its bytes or of its URL. `url` is None for a data URI. `ratio` is its width over
-    height and `preview` a small JPEG of it; both None when the sandbox cannot see it (a foreign URL, HEIC).
-    """
-
-    token: str
-    url: str | None = None
-    ratio: float | None = None
-    preview: bytes | None = attrs.field(default=None, repr=False)
 
 
 def inspect_reference(model: Model, text: str) -> Reference:
@@ -73,7 +58,7 @@ def _from_url(text: str) -> Reference:
         raise wrong from error
     if parts.scheme not in {"http", "https"} or not parts.hostname or not port_is_legal:
         raise wrong
-    return Reference(token=hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest(), url=text)
+    return Reference.elsewhere(text)
 
 
 def _from_data_uri(model: Model, text: str) -> Reference:
@@ -125,18 +110,6 @@ def _measure(name: str, content: bytes) -> tuple[int, int, bytes]:
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise _unsupported("the image cannot be decoded") from error
     return width, height, preview
-
-
-def thumbnail(picture: Image.Image) -> bytes:
-    """Return a JPEG of *picture*, at most 640 pixels wide and high; the same for the same picture."""
-    picture.draft("RGB", (_THUMBNAIL_SIDE, _THUMBNAIL_SIDE))
-    small = picture.convert("RGBA")
-    small.thumbnail((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE))
-    flat = Image.new("RGB", small.size, "white")
-    flat.paste(small, mask=small)
-    buffer = io.BytesIO()
-    flat.save(buffer, "JPEG", quality=85)
-    return buffer.getvalue()
 
 
 def _check_shape(model: Model, width: int, height: int) -> None:

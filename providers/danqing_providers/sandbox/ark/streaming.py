@@ -12,12 +12,12 @@ from aiohttp import web
 
 from danqing_providers.sandbox import mischief
 from danqing_providers.sandbox.ark.answers import inner_error, usage
-from danqing_providers.sandbox.ark.errors import error_body
+from danqing_providers.sandbox.ark.errors import error_body, worded
 from danqing_providers.sandbox.ark.oddities import Oddities, encode_event
 from danqing_providers.sandbox.ark.orders import Order
+from danqing_providers.sandbox.ark.studio import Made, Refused, Studio
 from danqing_providers.sandbox.faults import AFTER_BILLING, Fault, FaultKind
-from danqing_providers.sandbox.gallery import Picture
-from danqing_providers.sandbox.studio import Made, Refused, Studio
+from danqing_providers.sandbox.gallery import Work
 
 __all__ = ["stream_answer"]
 
@@ -55,7 +55,7 @@ class _Stream:
         self._studio = studio
         self._order = order
         self._oddities = oddities
-        self._made: list[Picture] = []
+        self._made: list[Work] = []
 
     async def send_pictures(self) -> None:
         async for outcome in self._studio.produce(self._order):
@@ -66,17 +66,17 @@ class _Stream:
 
     async def _send_picture(self, made: Made) -> None:
         index = made.picture.index
-        if fault := self._studio.strike_order({FaultKind.STREAM_ERROR}, self._order, index):
-            body = error_body(fault.error(), self._order.caller.request_id)
+        if fault := self._studio.strike({FaultKind.STREAM_ERROR}, self._order, index):
+            body = error_body(worded(fault.as_trouble()), self._order.caller.request_id)
             await self._answer.write(encode_event("error", {"error": inner_error(body)}))
             raise _Broken
         item = await self._studio.item(self._order, made.picture, self._oddities)
         await self._studio.bill(self._order, [made.picture])
         self._made.append(made.picture)
-        if self._studio.strike_order({FaultKind.STREAM_CUT}, self._order, index):
+        if self._studio.strike({FaultKind.STREAM_CUT}, self._order, index):
             mischief.cut(self._request)
             raise _Broken
-        if fault := self._studio.strike_order(AFTER_BILLING, self._order, index, "answer"):
+        if fault := self._studio.strike(AFTER_BILLING, self._order, index, "answer"):
             await self._break(fault)
         await self._send("partial_succeeded", image_index=index, **item)
 
@@ -95,17 +95,17 @@ class _Stream:
 
     async def send_end(self) -> None:
         """Send the `completed` event and the end mark, where neither is switched off."""
-        completed = self._studio.config.stream_completed
-        if completed and not self._studio.strike_order({FaultKind.STREAM_NO_COMPLETED}, self._order):
+        completed = self._studio.house.config.stream_completed
+        if completed and not self._studio.strike({FaultKind.STREAM_NO_COMPLETED}, self._order):
             tools = {"tools": [{"type": "web_search"}]} if self._order.request.web_search else {}
             await self._send("completed", usage=usage(self._order, len(self._made)), **tools)
-        done = self._studio.config.stream_done
-        if done and not self._studio.strike_order({FaultKind.STREAM_NO_DONE}, self._order):
+        done = self._studio.house.config.stream_done
+        if done and not self._studio.strike({FaultKind.STREAM_NO_DONE}, self._order):
             await self._answer.write(_DONE)
 
     async def _send(self, event: str, **fields: Any) -> None:
         name = f"image_generation.{event}"
-        created = int(self._studio.clock())
+        created = int(self._studio.house.clock())
         data = {"type": name, "model": self._order.request.model_name, "created": created, **fields}
         await self._answer.write(self._oddities.event(name, data))
 

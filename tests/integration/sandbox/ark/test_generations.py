@@ -252,7 +252,7 @@ class TestListing:
         async with ark.session.get(f"{ark.url}/sandbox") as answer:
             body = await answer.json()
         assert body["sandbox"] is True
-        assert body["counters"] == {"requests": 1, "images": 1, "downloads": 0}
+        assert body["counters"] == {"requests": 1, "outputs": 1, "downloads": 0}
         assert "[sandbox:fail]" in body["magic_words"]
 
     async def test_ping(self, ark: Served) -> None:

@@ -7,13 +7,14 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from danqing_providers.sandbox.links import LinkRefused, Links, load_secret
+from danqing_providers.sandbox.ark.links import TosLinks
+from danqing_providers.sandbox.links import LinkRefused, load_secret
 
 PATH = "/doubao-seedream-4-0/02ab_0.jpeg"
 NOW_S = 1_795_489_044.9
 
 
-def opened(links: Links, link: str, *, method: str = "GET", now_s: float = NOW_S, **changed: str) -> None:
+def opened(links: TosLinks, link: str, *, method: str = "GET", now_s: float = NOW_S, **changed: str) -> None:
     """Check *link* as the server does, with parts of its query changed."""
     parts = urlsplit(link)
     links.check(method, parts.path, dict(parse_qsl(parts.query)) | changed, now_s)
@@ -22,7 +23,7 @@ def opened(links: Links, link: str, *, method: str = "GET", now_s: float = NOW_S
 class TestLinks:
     """A link opens one picture, for GET, for a while."""
 
-    links = Links(secret=b"s", ttl_s=60)
+    links = TosLinks(secret=b"s", ttl_s=60)
 
     def test_good(self) -> None:
         """It opens until just before its end."""
