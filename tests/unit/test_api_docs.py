@@ -9,14 +9,17 @@ import pytest
 
 from danqing_server.doors.body_shapes import ImageTaskRequest, TaskRequest, UserRequest
 from danqing_server.doors.task_shapes import (
+    AudioShape,
     CallShape,
     CostShape,
     ExplanationShape,
+    FileShape,
     ImageResultShape,
     ImageTaskCreatedShape,
     OutputShape,
     PositionShape,
     TaskShape,
+    VideoShape,
 )
 from danqing_server.http.problem_shapes import DetailShape, ErrorShape
 from danqing_server.http.problems import PROBLEMS
@@ -27,6 +30,7 @@ from danqing_server.settings.server import Settings
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
 TOLD = (
     *(ImageTaskRequest, TaskRequest, UserRequest, ImageTaskCreatedShape, ImageResultShape, TaskShape, OutputShape),
+    *(VideoShape, AudioShape, FileShape),
     *(CallShape, CostShape, ExplanationShape, PositionShape, ErrorShape, DetailShape),
 )
 UNTOLD = {"internal_error", "bad_request", "not_found", "conflict"}

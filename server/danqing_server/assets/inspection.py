@@ -28,8 +28,10 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from danqing_plugins import OutputKind
 from danqing_server.assets import texts
 from danqing_server.assets.boxes import announced_size, boxed_kind
+from danqing_server.assets.posters import Poster
 from danqing_server.assets.wholeness import draft, is_whole
 from danqing_server.errors import PictureRejected
 
@@ -38,12 +40,18 @@ __all__ = ["Inspection", "inspect_header", "inspect_whole"]
 
 @attrs.frozen(kw_only=True)
 class Inspection:
-    """What a picture is, by its own bytes; `extension` has no dot."""
+    """What an output is, by its own bytes; `extension` has no dot. The rest is as in `models.Asset`."""
 
     media_type: str
     extension: str
     width: int
     height: int
+    kind: OutputKind = OutputKind.IMAGE
+    duration_s: float | None = None
+    fps: float | None = None
+    has_audio: bool = False
+    decoded: bool = True
+    poster: Poster | None = None
 
 
 PREFIX_BYTES = 256

@@ -1,17 +1,28 @@
-"""Names of stored pictures: `<task_id>/<index>-<token>.png`.
+"""Names of stored outputs: `<task_id>/<index>-<token>.png`; a video's poster is `<index>-<token>-poster.jpeg`.
 
-A key holds 96 random bits and is shown to nobody but its task's owner: whoever knows it may read the picture, as
-with a pre-signed URL. Keys are per task, never per content: deleting one task cannot take another's picture.
+A key holds 96 random bits and is shown to nobody but its task's owner: whoever knows it may read the output, as
+with a pre-signed URL. Keys are per task, never per content: deleting one task cannot take another's output.
 """
 
 from __future__ import annotations
 
 import re
 
+from danqing_server.assets.signatures import FORMATS
 from danqing_server.errors import NotFound
 from danqing_server.ids import new_token
 
-__all__ = ["ASSET_PATH", "check_key", "check_task_id", "input_key", "key_in_path", "media_type_of", "output_key"]
+__all__ = [
+    "ASSET_PATH",
+    "check_key",
+    "check_task_id",
+    "input_key",
+    "is_shown",
+    "key_in_path",
+    "media_type_of",
+    "output_key",
+    "poster_key",
+]
 
 ASSET_PATH = "/api/v1/assets/"
 
@@ -26,13 +37,22 @@ _MEDIA_TYPES = {
     "avif": "image/avif",
     "heic": "image/heic",
     "heif": "image/heif",
+    **FORMATS,
+    "weba": "audio/webm",
+    "bin": "application/octet-stream",
 }
+_SHOWN = ("image/", "video/", "audio/")
 _KEY = re.compile(rf"{_TASK_ID}/[a-z0-9][a-z0-9-]{{0,99}}\.({'|'.join(_MEDIA_TYPES)})")
 
 
 def output_key(task_id: str, index: int, extension: str) -> str:
-    """Return a fresh key for picture *index* of a task."""
+    """Return a fresh key for output *index* of a task."""
     return f"{task_id}/{index}-{new_token()}.{extension}"
+
+
+def poster_key(key: str, extension: str) -> str:
+    """Return the key of the poster of the video at *key*."""
+    return f"{key.rpartition('.')[0]}-poster.{extension}"
 
 
 def input_key(task_id: str, number: int, extension: str) -> str:
@@ -71,3 +91,8 @@ def key_in_path(path: str) -> str | None:
 def media_type_of(key: str) -> str:
     """Return the media type that a key's extension stands for; the extension came from the bytes themselves."""
     return _MEDIA_TYPES[key.rpartition(".")[2]]
+
+
+def is_shown(media_type: str) -> bool:
+    """Tell whether a browser may show what is of *media_type* by itself; the rest is for saving."""
+    return media_type.startswith(_SHOWN)

@@ -1,4 +1,4 @@
-"""What an HTTP answer about a stored picture says; no web framework in here.
+"""What an HTTP answer about a stored output says; no web framework in here.
 
 A key is written once and never changed, so its token is a strong validator and the answer may be kept for good.
 """
@@ -9,9 +9,19 @@ import re
 
 import attrs
 
+from danqing_server.assets.keys import is_shown
 from danqing_server.assets.storage import Stat
 
-__all__ = ["UNSATISFIABLE", "ByteRange", "Unsatisfiable", "etag_of", "matches", "parse_range", "picture_headers"]
+__all__ = [
+    "UNSATISFIABLE",
+    "ByteRange",
+    "Unsatisfiable",
+    "etag_of",
+    "is_current",
+    "matches",
+    "parse_range",
+    "stored_headers",
+]
 
 
 @attrs.frozen
@@ -32,6 +42,9 @@ class Unsatisfiable:
 
 
 UNSATISFIABLE = Unsatisfiable()
+
+_POLICY = "default-src 'none'; sandbox"
+_MEDIA_POLICY = "default-src 'none'; media-src 'self'; sandbox"
 
 
 def parse_range(header: str | None, size: int) -> ByteRange | Unsatisfiable | None:
@@ -71,16 +84,29 @@ def matches(header: str | None, etag: str, *, weak: bool = True) -> bool:
     return etag in ([tag.removeprefix("W/") for tag in given] if weak else given)
 
 
-def picture_headers(stat: Stat) -> dict[str, str]:
-    """Return the headers of every answer about a picture, 304 included, without its length.
+def is_current(if_range: str, stat: Stat) -> bool:
+    """Tell whether an `If-Range` header, a strong tag or the very date, means what is stored (RFC 9110 §13.1.5)."""
+    return matches(if_range, etag_of(stat.key), weak=False) or if_range.strip() == _modified(stat)
 
-    `private`: whoever knows the key may read, but a shared cache should not outlive the task's deletion.
+
+def stored_headers(stat: Stat) -> dict[str, str]:
+    """Return the headers of every answer about an output, 304 included, without its length.
+
+    `private`: whoever knows the key may read, but a shared cache should not outlive the task's deletion. What a
+    browser does not show by itself is saved. A film that is opened by itself plays inside a page of the browser's
+    own, which asks for it again: `media-src`.
     """
+    shown = is_shown(stat.media_type)
     return {
         "ETag": etag_of(stat.key),
-        "Last-Modified": stat.modified_at.strftime("%a, %d %b %Y %H:%M:%S GMT"),
+        "Last-Modified": _modified(stat),
+        "Content-Disposition": "inline" if shown else "attachment",
         "Cache-Control": "private, max-age=31536000, immutable",
         "Accept-Ranges": "bytes",
         "X-Content-Type-Options": "nosniff",
-        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "Content-Security-Policy": _POLICY if stat.media_type.startswith("image/") or not shown else _MEDIA_POLICY,
     }
+
+
+def _modified(stat: Stat) -> str:
+    return stat.modified_at.strftime("%a, %d %b %Y %H:%M:%S GMT")

@@ -26,12 +26,16 @@ Write = Callable[[bytes | memoryview], Awaitable[None]]
 
 @attrs.frozen(kw_only=True)
 class DownloadLimits:
-    """How much and how long: `stall_s` without a byte, `total_s` from request to last byte in any case."""
+    """How much and how long: `stall_s` without a byte, `total_s` from request to last byte in any case.
+
+    `accept` is what the source is told to send: some hosts make another picture of it for who takes less.
+    """
 
     max_bytes: int
     stall_s: float = 30.0
     total_s: float = 300.0
     redirects: int = 3
+    accept: str = "image/*"
 
 
 class LeadsInside(SourceUnavailable):
@@ -93,7 +97,7 @@ async def _follow(url: str, write: Write, session: aiohttp.ClientSession, limits
             target,
             allow_redirects=False,
             timeout=timeout,
-            headers={"Accept": "image/*", "Accept-Encoding": "identity"},
+            headers={"Accept": limits.accept, "Accept-Encoding": "identity"},
         ) as response:
             if response.status not in REDIRECTS:
                 await _take(response, write, limits)

@@ -1,4 +1,4 @@
-"""The picture storage, whole: keep, read, stream, delete."""
+"""The storage of outputs, whole: keep, read, stream, delete."""
 
 from __future__ import annotations
 
@@ -17,11 +17,20 @@ import aiohttp
 import attrs
 import obstore
 
-from danqing_plugins import Source
+from danqing_plugins import OutputKind, Source
 from danqing_server.assets import texts
-from danqing_server.assets.inspection import Inspection, inspect_whole
-from danqing_server.assets.keys import check_key, check_task_id, input_key, media_type_of, output_key
+from danqing_server.assets.inspection import Inspection
+from danqing_server.assets.inspectors import inspect
+from danqing_server.assets.keys import (
+    check_key,
+    check_task_id,
+    input_key,
+    media_type_of,
+    output_key,
+    poster_key,
+)
 from danqing_server.assets.places import PRIVATE_MODE, Place, local_folder, open_bucket, open_folder
+from danqing_server.assets.posters import Poster
 from danqing_server.assets.results import ResultSessions
 from danqing_server.assets.sources import DownloadLimits, LeadsInside, Write, pour
 from danqing_server.assets.spool import Spool, remove_leftovers
@@ -42,6 +51,8 @@ CHUNK_BYTES = 64 * 1024
 WINDOW_BYTES = 1024 * 1024
 DISK_THREADS = 16
 CHECK_TIMEOUT_S = 5
+MEGABYTE = 1024 * 1024
+LARGE_TOTAL_S = 1800.0
 
 
 @attrs.frozen(kw_only=True)
@@ -56,7 +67,9 @@ class Stat:
 
 @attrs.define(eq=False)
 class Assets:
-    """The pictures of all tasks. Use as `async with`; made by `open_assets`.
+    """The outputs of all tasks. Use as `async with`; made by `open_assets`.
+
+    `limits` are those of pictures, `large_limits` those of everything else.
 
     Every method raises StorageUnavailable when the storage is full, unwritable or unreachable. All may be
     cancelled: the spool file goes, and a picture that was already being moved into place stands there whole.
@@ -66,6 +79,7 @@ class Assets:
     spool: Path
     session: aiohttp.ClientSession
     limits: DownloadLimits
+    large_limits: DownloadLimits
     max_pixels: int
     disk: ThreadPoolExecutor
     decoders: ThreadPoolExecutor
@@ -85,21 +99,31 @@ class Assets:
             await asyncio.to_thread(pool.shutdown)
 
     @step("work.keep")
-    async def keep(self, task_id: str, index: int, source: Source, *, provider: str = "") -> Asset:
-        """Fetch or decode picture *index* of a task, check it, and make it ours.
+    async def keep(
+        self,
+        task_id: str,
+        index: int,
+        source: Source,
+        *,
+        kind: OutputKind = OutputKind.IMAGE,
+        provider: str = "",
+    ) -> Asset:
+        """Fetch or decode output *index* of a task, check that it is of *kind* and whole, and make it ours.
 
         Each call makes a key of its own, so two that race both leave a whole picture, and only the one written
         in the task is ever found. *provider* decides where a URL may lead (`ResultSessions`).
 
         Raises:
             SourceUnavailable: its URL gives nothing; `gone` and `refused` say whether to ask again.
-            PictureRejected: `too_large`, `not_a_picture` or `truncated`.
+            PictureRejected: `too_large`, `not_a_picture`, `wrong_kind` or `truncated`.
         """
         check_task_id(task_id)
         async with self._spooled() as spool:
-            await self._fetch(source, spool, provider)
-            picture = await self._inspect(spool)
-            return await self._put(spool, output_key(task_id, index, picture.extension), picture)
+            await self._fetch(source, spool, provider, self._limits_of(kind))
+            found = await self._inspect(spool, kind)
+            key = output_key(task_id, index, found.extension)
+            poster = None if found.poster is None else await self._put_poster(key, found.poster)
+            return await self._put(spool, key, found, poster)
 
     async def keep_input(self, task_id: str, number: int, body: bytes, known: Inspection) -> Asset:
         """Store reference picture *number*, whose header was inspected at submission; it is not decoded."""
@@ -178,12 +202,15 @@ class Assets:
             # Shielded: a second cancellation must not leave the file behind.
             await asyncio.shield(self._on_disk(spool.discard))
 
-    async def _fetch(self, source: Source, spool: Spool, provider: str) -> None:
+    def _limits_of(self, kind: OutputKind) -> DownloadLimits:
+        return self.limits if kind is OutputKind.IMAGE else self.large_limits
+
+    async def _fetch(self, source: Source, spool: Spool, provider: str, limits: DownloadLimits) -> None:
         session = self.session
         if self.results is not None and source.url is not None:
             session = self.results.session_for(provider, source.url)
         try:
-            await pour(source, self._writer(spool), session, self.limits)
+            await pour(source, self._writer(spool), session, limits)
         except LeadsInside as error:
             # Not for good: it is paid for, and the operator may know the host (DANQING_PRIVATE_RESULTS).
             log.warning("result_address_refused", provider=provider, host=urlsplit(source.url or "").hostname)
@@ -196,24 +223,37 @@ class Assets:
 
         return write
 
-    async def _inspect(self, spool: Spool) -> Inspection:
+    async def _inspect(self, spool: Spool, kind: OutputKind) -> Inspection:
         if not spool.size_bytes:
             raise PictureRejected(texts.EMPTY(), code="truncated")
         with storage_failures("reading a spooled picture"):
             return await asyncio.get_running_loop().run_in_executor(
-                self.decoders, lambda: inspect_whole(spool.path, max_pixels=self.max_pixels)
+                self.decoders, lambda: inspect(kind, spool.path, max_pixels=self.max_pixels)
             )
 
-    async def _put(self, spool: Spool, key: str, picture: Inspection) -> Asset:
+    async def _put(self, spool: Spool, key: str, found: Inspection, poster: str | None = None) -> Asset:
         await self.place.put(spool, key)
         return Asset(
             key=key,
-            media_type=picture.media_type,
-            width=picture.width,
-            height=picture.height,
+            media_type=found.media_type,
+            width=found.width,
+            height=found.height,
             size_bytes=spool.size_bytes,
             sha256=spool.sha256,
+            kind=found.kind,
+            duration_s=found.duration_s,
+            fps=found.fps,
+            has_audio=found.has_audio,
+            decoded=found.decoded,
+            poster=poster,
         )
+
+    async def _put_poster(self, key: str, poster: Poster) -> str:
+        beside = poster_key(key, poster.extension)
+        async with self._spooled() as spool:
+            await self._writer(spool)(poster.body)
+            await self.place.put(spool, beside)
+        return beside
 
     def _on_disk(self, function: Callable[[], T]) -> asyncio.Future[T]:
         return asyncio.get_running_loop().run_in_executor(self.disk, function)
@@ -263,6 +303,8 @@ def open_assets(
         spool=spool,
         session=session,
         limits=limits or DownloadLimits(max_bytes=settings.max_picture_bytes),
+        large_limits=limits
+        or DownloadLimits(max_bytes=settings.max_video_mb * MEGABYTE, total_s=LARGE_TOTAL_S, accept="*/*"),
         max_pixels=settings.max_picture_pixels,
         disk=disk,
         decoders=ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="decode"),

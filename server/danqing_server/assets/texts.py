@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from danqing_plugins import Message, Text
+from danqing_plugins import Message, OutputKind, Text
 
 __all__ = [
     "BASE64_BREAKS_OFF",
@@ -11,13 +11,19 @@ __all__ = [
     "BASE64_FOREIGN",
     "CUT_OFF",
     "EMPTY",
+    "FILE_CUT_OFF",
     "FORMS",
+    "FRAMES_TOO_LARGE",
+    "KINDS",
     "NOT_A_DATA_URI",
     "NOT_A_PICTURE",
     "NOT_A_REFERENCE",
     "NOT_DECODABLE",
     "NOT_HERE",
+    "NOT_OF_KIND",
     "NOT_TEXT",
+    "NO_FILM_INSIDE",
+    "NO_SOUND_ALONE",
     "SOURCE_ANSWERED",
     "SOURCE_BROKE_OFF",
     "SOURCE_ENDED_EARLY",
@@ -36,6 +42,7 @@ __all__ = [
     "TOO_MANY_PIXELS",
     "TOO_MANY_TAGS",
     "URL_WITH_PASSWORD",
+    "WRONG_KIND",
     "WRONG_SHAPE",
 ]
 
@@ -90,7 +97,36 @@ NOT_DECODABLE = Message(
     zh="此服务器无法解码 {kind} 图片，因此无法确认其完整",
 )
 CUT_OFF = Message(key="cut_off", en="the {kind} picture is cut off or damaged", zh="{kind} 图片不完整或已损坏")
-EMPTY = Message(key="picture_empty", en="the picture is empty", zh="图片为空")
+EMPTY = Message(key="picture_empty", en="it is empty", zh="内容为空")
+KINDS = {
+    OutputKind.IMAGE: Text("a picture", "图片"),
+    OutputKind.VIDEO: Text("a video", "视频"),
+    OutputKind.AUDIO: Text("audio", "音频"),
+    OutputKind.MODEL: Text("a 3D model", "三维模型"),
+    OutputKind.FILE: Text("a file", "文件"),
+}
+WRONG_KIND = Message(
+    key="wrong_kind",
+    en="{found} ({format}) where {wanted} was asked for",
+    zh="应为{wanted}，实际是{found}（{format}）",
+)
+NOT_OF_KIND = Message(key="not_of_kind", en="not {wanted} of a known format", zh="不是支持的{wanted}格式")
+NO_FILM_INSIDE = Message(
+    key="no_film_inside", en="the {format} file holds no video", zh="该 {format} 文件中没有视频"
+)
+NO_SOUND_ALONE = Message(
+    key="no_sound_alone", en="the {format} file does not hold sound alone", zh="该 {format} 文件不是纯音频"
+)
+FILE_CUT_OFF = Message(
+    key="file_cut_off",
+    en="the {format} file is cut off or damaged ({reason})",
+    zh="{format} 文件不完整或已损坏",
+)
+FRAMES_TOO_LARGE = Message(
+    key="frames_too_large",
+    en="its frames of {width}x{height} are {pixels} pixels, more than is decoded",
+    zh="单帧 {width}x{height} 共 {pixels} 像素，超过允许的上限",
+)
 BASE64_DAMAGED = Message(key="base64_damaged", en="the base64 is damaged: {what}", zh="base64 已损坏：{what}")
 BASE64_BREAKS_OFF = Message(
     key="base64_breaks_off",

@@ -242,6 +242,7 @@ class Submissions:
             lane_word=checked.lane_word,
             input=prepared.input,
             images=prepared.outputs,
+            kind=prepared.kind,
             single_call=prepared.single_call,
             notes=prepared.notes,
             price=prepared.price,

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, NotRequired, TypedDict
 
+from danqing_plugins import OutputKind
 from danqing_server.doors.body_shapes import POLICIES
 from danqing_server.http.shapes import Moment, extended, said
 from danqing_server.models import Billed, CallOutcome, JsonObject, Priority, Status
 
 __all__ = [
+    "AudioShape",
     "CallShape",
     "CostShape",
     "ExplanationShape",
+    "FileShape",
     "ImageResultShape",
     "ImageShape",
     "ImageTaskCreatedShape",
@@ -22,10 +25,16 @@ __all__ = [
     "TaskErrorShape",
     "TaskListShape",
     "TaskShape",
+    "VideoShape",
 ]
 
 _ID = "volcengine_img_019ab3f2c1d4k7m2p9qxw4et6bz3"
 _LINK = f"http://localhost:8080/api/v1/assets/{_ID}/0-4hq7mz2kx6vt.png"
+_VIDEO_LINK = f"http://localhost:8080/api/v1/assets/{_ID}/0-4hq7mz2kx6vt.mp4"
+_POSTER_LINK = f"http://localhost:8080/api/v1/assets/{_ID}/0-4hq7mz2kx6vt-poster.jpeg"
+_AUDIO_LINK = f"http://localhost:8080/api/v1/assets/{_ID}/0-4hq7mz2kx6vt.mp3"
+_MODEL_LINK = f"http://localhost:8080/api/v1/assets/{_ID}/0-4hq7mz2kx6vt.glb"
+_SHA256 = "9f2feb0f1ef425b292f2f94bc8482494df430413b4e2d0d4a7d8f0b4d2a6c1e7"
 _PROMPT = {"prompt": "一只可爱的小猫咪在花园里玩耍", "size": "1024x1024"}
 _WAITS = ("worker", "turn", "lane_closed", "model_held", "schedule", "backoff", "provider", None)
 
@@ -49,7 +58,47 @@ class ImageShape(TypedDict):
     height: Annotated[int, said("pixels", 1024)]
     media_type: Annotated[str, said("what its bytes are", "image/png")]
     size_bytes: Annotated[int, said("bytes", 1482210)]
-    sha256: Annotated[str, said("hexadecimal", "9f2feb0f1ef425b292f2f94bc8482494df430413b4e2d0d4a7d8f0b4d2a6c1e7")]
+    sha256: Annotated[str, said("hexadecimal", _SHA256)]
+
+
+class VideoShape(TypedDict):
+    """A video that is ours."""
+
+    index: Annotated[int, said("its place among the task's outputs, from 0", 0)]
+    url: Annotated[str, said("stays readable until the task is deleted; takes ranges", _VIDEO_LINK)]
+    poster_url: Annotated[str | None, said("a still picture of it; null when none could be made", _POSTER_LINK)]
+    width: Annotated[int, said("pixels, as it is shown", 1280)]
+    height: Annotated[int, said("pixels, as it is shown", 720)]
+    duration_s: Annotated[float | None, said("seconds; null when unknown", 5.042)]
+    fps: Annotated[float | None, said("pictures a second; null when unknown", 24.0)]
+    has_audio: Annotated[bool, said("whether it has sound", True)]
+    media_type: Annotated[str, said("what its bytes are", "video/mp4")]
+    size_bytes: Annotated[int, said("bytes", 3511842)]
+    sha256: Annotated[str, said("hexadecimal", _SHA256)]
+    decoded: Annotated[bool, said("proved whole by decoding; else by its structure alone", True)]
+
+
+class AudioShape(TypedDict):
+    """A sound that is ours."""
+
+    index: Annotated[int, said("its place among the task's outputs, from 0", 0)]
+    url: Annotated[str, said("stays readable until the task is deleted; takes ranges", _AUDIO_LINK)]
+    duration_s: Annotated[float | None, said("seconds; null when unknown", 12.5)]
+    media_type: Annotated[str, said("what its bytes are", "audio/mpeg")]
+    size_bytes: Annotated[int, said("bytes", 200412)]
+    sha256: Annotated[str, said("hexadecimal", _SHA256)]
+    decoded: Annotated[bool, said("proved whole by decoding; else by its structure alone", True)]
+
+
+class FileShape(TypedDict):
+    """Another output that is ours: a 3D model, a file; it is sent for saving."""
+
+    index: Annotated[int, said("its place among the task's outputs, from 0", 0)]
+    kind: Annotated[OutputKind, said("what it is", "model")]
+    url: Annotated[str, said("stays readable until the task is deleted", _MODEL_LINK)]
+    media_type: Annotated[str, said("what its bytes are", "model/gltf-binary")]
+    size_bytes: Annotated[int, said("bytes", 2100480)]
+    sha256: Annotated[str, said("hexadecimal", _SHA256)]
 
 
 class TaskErrorShape(TypedDict):
@@ -64,9 +113,9 @@ class TaskErrorShape(TypedDict):
 
 
 class PictureErrorShape(TaskErrorShape):
-    """Why one picture will not come."""
+    """Why one output will not come."""
 
-    index: Annotated[int, said("the picture's place, from 0", 1)]
+    index: Annotated[int, said("the output's place, from 0", 1)]
 
 
 class CostShape(TypedDict):
@@ -74,7 +123,7 @@ class CostShape(TypedDict):
 
     amount: Annotated[str, said("decimal", "0.20")]
     currency: Annotated[str, said("ISO 4217", "CNY")]
-    images: Annotated[int, said("pictures counted", 1)]
+    images: Annotated[int, said("outputs counted", 1)]
     estimated: Annotated[bool, said("whether it may still change", False)]
 
 
@@ -83,7 +132,7 @@ class CallShape(TypedDict):
 
     id: Annotated[str, said("unique in its task", "c1")]
     attempt: Annotated[int, said("the start it belongs to, from 1", 1)]
-    indexes: Annotated[list[int], said("the pictures it was to bring", [0])]
+    indexes: Annotated[list[int], said("the outputs it was to bring", [0])]
     outcome: Annotated[CallOutcome, said("what became of it", "delivered")]
     late_outcome: Annotated[CallOutcome | None, said("what an answer said that came after it was given up", None)]
     sent_at: Moment
@@ -98,9 +147,16 @@ class OutputShape(TypedDict):
     """What came of a task, and what the provider adds."""
 
     images: list[ImageShape]
-    errors: Annotated[list[PictureErrorShape], said("one for each picture that will not come", [])]
-    partial: Annotated[bool, said("some pictures came, others will not", False)]
+    errors: Annotated[list[PictureErrorShape], said("one for each output that will not come", [])]
+    partial: Annotated[bool, said("some outputs came, others will not", False)]
     late: NotRequired[Annotated[list[ImageShape], said("pictures that came after the task was cancelled")]]
+    videos: NotRequired[Annotated[list[VideoShape], said("of a task that makes videos")]]
+    audios: NotRequired[Annotated[list[AudioShape], said("of a task that makes sound")]]
+    files: NotRequired[Annotated[list[FileShape], said("of a task that makes 3D models or files")]]
+    late_files: NotRequired[
+        Annotated[list[FileShape], said("what is no picture and came after the task was cancelled")]
+    ]
+    text: NotRequired[Annotated[str, said("of a task whose answer is text")]]
 
 
 class TaskShape(TypedDict):
@@ -133,7 +189,8 @@ class TaskShape(TypedDict):
         ),
     ]
     notes: _Notes
-    images: Annotated[int, said("pictures asked for", 1)]
+    images: Annotated[int, said("outputs asked for", 1)]
+    kind: NotRequired[Annotated[OutputKind, said("what they are, unless they are pictures")]]
     usage: _Usage
     cost: Annotated[CostShape | None, said("null when the provider names no price")]
     billed: _Billed
@@ -148,6 +205,12 @@ class ResultShape(TypedDict):
     image_url: NotRequired[Annotated[str, said("the first picture", _LINK)]]
     image_urls: NotRequired[Annotated[list[str], said("every picture", [_LINK])]]
     images: list[ImageShape]
+    video_url: NotRequired[Annotated[str, said("the first video")]]
+    video_urls: NotRequired[Annotated[list[str], said("every video")]]
+    videos: NotRequired[Annotated[list[VideoShape], said("of a task that makes videos")]]
+    audios: NotRequired[Annotated[list[AudioShape], said("of a task that makes sound")]]
+    files: NotRequired[Annotated[list[FileShape], said("of a task that makes 3D models or files")]]
+    text: NotRequired[Annotated[str, said("of a task whose answer is text")]]
     partial: Annotated[bool, said("some pictures will not come", False)]
     errors: NotRequired[Annotated[list[PictureErrorShape], said("one for each picture that will not come")]]
     model: _Model
@@ -166,6 +229,7 @@ class ImageResultShape(TypedDict):
     progress: NotRequired[Annotated[float, said("while it is under way", minimum=0, maximum=1)]]
     images: NotRequired[Annotated[list[ImageShape], said("what is there, unless it is completed")]]
     image_url: NotRequired[Annotated[str, said("the first picture, once it is completed", _LINK)]]
+    video_url: NotRequired[Annotated[str, said("the first video, once it is completed")]]
     result: NotRequired[Annotated[ResultShape, said("once it is completed")]]
     error: NotRequired[Annotated[TaskErrorShape, said("when it failed or was cancelled")]]
 

@@ -1,17 +1,17 @@
-"""Tasks, pictures and users as JSON. No upstream address and no fingerprint leaves through here."""
+"""Tasks and users as JSON. No upstream address and no fingerprint leaves through here."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
 from typing import Any, cast
 
 import attrs
 
-from danqing_plugins import in_language
+from danqing_plugins import OutputKind, in_language
 from danqing_server.clock import from_ms
 from danqing_server.desk.forecast import Explanation, LaneView
+from danqing_server.doors.output_views import file_views, image_views, media_views
 from danqing_server.doors.server_shapes import GateShape, LaneShape, UserShape
 from danqing_server.doors.task_shapes import (
     CallShape,
@@ -26,7 +26,7 @@ from danqing_server.doors.task_shapes import (
 )
 from danqing_server.http.links import picture_url
 from danqing_server.life.billing import billed_of, cost_of
-from danqing_server.models import FINISHED, Asset, Billed, CallRecord, Output, Status, Task, TaskError, User
+from danqing_server.models import FINISHED, Billed, CallRecord, Status, Task, TaskError, User
 from danqing_server.queue.gates import Gate
 from danqing_server.registry import Registry
 
@@ -56,7 +56,7 @@ class Viewer:
 
     def task(self, task: Task) -> TaskShape:
         """Return everything a user may know of a task."""
-        return {
+        shown: TaskShape = {
             "id": task.id,
             "user_id": task.user_id,
             "type": task.type,
@@ -84,9 +84,12 @@ class Viewer:
             "sandbox": self.is_sandbox(task),
             "calls": [_call(call) for call in _in_order(task)],
         }
+        if task.kind is not OutputKind.IMAGE:
+            shown["kind"] = task.kind
+        return shown
 
     def result(self, task: Task) -> ResultShape:
-        """Return what the old result route calls `result`: the pictures, and what they cost."""
+        """Return what the old result route calls `result`: the outputs, and what they cost."""
         images = self.images(task)
         shown: ResultShape = {
             "images": images,
@@ -100,47 +103,46 @@ class Viewer:
         if images:
             shown["image_url"] = images[0]["url"]
             shown["image_urls"] = [image["url"] for image in images]
+        if len(images) < len(task.kept):
+            shown = cast("ResultShape", {**shown, **self.media(task)})
+        if shown.get("videos"):
+            shown["video_url"] = shown["videos"][0]["url"]
+            shown["video_urls"] = [video["url"] for video in shown["videos"]]
         if task.failed_outputs:
             shown["errors"] = _picture_errors(task, self.language)
         return cast("ResultShape", {**task.result, **shown}) if task.result else shown
 
     def images(self, task: Task) -> list[ImageShape]:
         """Return the pictures that are ours, by index."""
-        return self._images(task.kept)
+        return image_views(self.base, task.kept)
 
-    def late(self, task: Task) -> list[ImageShape]:
-        """Return the pictures that a paid call brought after the task was cancelled, by index."""
-        return self._images(sorted(task.late.values(), key=lambda output: output.index))
+    def media(self, task: Task) -> dict[str, Any]:
+        """Return the outputs that are ours and no pictures, by index: `videos`, `audios` and `files`."""
+        return media_views(self.base, task.kept)
 
     def is_sandbox(self, task: Task) -> bool:
         """Tell whether the task's provider is a simulator at present."""
         provider = self.registry.find_provider(task.provider)
         return provider is not None and provider.sandbox
 
-    def _images(self, outputs: Iterable[Output]) -> list[ImageShape]:
-        return [self._image(output.index, output.asset) for output in outputs if output.asset is not None]
-
-    def _image(self, index: int, asset: Asset) -> ImageShape:
-        return {
-            "index": index,
-            "url": picture_url(self.base, asset.key),
-            "width": asset.width,
-            "height": asset.height,
-            "media_type": asset.media_type,
-            "size_bytes": asset.size_bytes,
-            "sha256": asset.sha256,
-        }
-
     def _output(self, task: Task) -> OutputShape | None:
         if not task.outputs and not task.result and task.status not in FINISHED:
             return None
         errors = _picture_errors(task, self.language)
-        images = self.images(task)
-        shown: OutputShape = {"images": images, "errors": errors, "partial": bool(images and errors)}
-        late = self.late(task)
-        if late:
-            shown["late"] = late
+        kept = task.kept
+        images = image_views(self.base, kept)
+        shown: OutputShape = {"images": images, "errors": errors, "partial": bool(kept and errors)}
+        if len(images) < len(kept):
+            shown = cast("OutputShape", {**shown, **media_views(self.base, kept)})
+        if task.late:
+            shown = cast("OutputShape", {**shown, **self._late(task)})
         return cast("OutputShape", {**task.result, **shown}) if task.result else shown
+
+    def _late(self, task: Task) -> dict[str, Any]:
+        """Return what a paid call brought after the task was cancelled, by index."""
+        outputs = sorted(task.late.values(), key=lambda output: output.index)
+        found = {"late": image_views(self.base, outputs), "late_files": file_views(self.base, outputs)}
+        return {member: shown for member, shown in found.items() if shown}
 
     def _input(self, task: Task) -> dict[str, Any]:
         """Return the prepared input, with the references back in their places as links."""

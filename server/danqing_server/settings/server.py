@@ -211,6 +211,14 @@ class Settings:
         allowed="1 to 1000000000",
         meaning="Largest picture, width × height; checked in the header, before anything is decoded.",
     )
+    max_video_mb: int = setting(
+        "DANQING_MAX_VIDEO_MB",
+        512,
+        whole(1, 1024 * 1024),
+        unit="MiB",
+        allowed="1 to 1048576",
+        meaning="Largest output taken from a provider that is no picture: video, audio, 3D model, file.",
+    )
     concurrency: int | None = setting(
         "DANQING_CONCURRENCY",
         None,

@@ -306,6 +306,7 @@ def _job(task: Task) -> Job:
         model=task.model,
         input=task.input,
         outputs=task.images,
+        kind=task.kind,
         references=task.references,
         attempt=task.attempts,
     )

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 import attrs
 
-from danqing_plugins import Source
+from danqing_plugins import OutputKind, Source
 from danqing_server.assets.expiry import expires_at
 from danqing_server.assets.storage import Assets
 from danqing_server.clock import Clock
@@ -21,7 +21,7 @@ from danqing_server.models import Billed, Output, OutputState, Task, TaskError
 from danqing_server.worker import texts
 from danqing_server.worker.ledger import Ledger
 
-__all__ = ["Keeper", "LinkPatience", "keep_picture"]
+__all__ = ["Keeper", "LinkPatience", "keep_output", "own_kind", "source_of"]
 
 
 @attrs.frozen(kw_only=True)
@@ -42,10 +42,21 @@ class LinkPatience:
         return now >= dead_at
 
 
-async def keep_picture(assets: Assets, clock: Clock, task: Task, index: int, source: Source) -> Output:
-    """Fetch, check and store a picture of *task*, and return it as kept. Raises what `Assets.keep` does."""
-    asset = await assets.keep(task.id, index, source, provider=task.provider)
-    return Output(index=index, state=OutputState.KEPT, at=clock.now(), asset=asset)
+async def keep_output(assets: Assets, clock: Clock, task: Task, index: int, source: Source) -> Output:
+    """Fetch, check and store an output of *task*, and return it as kept. Raises what `Assets.keep` does."""
+    kind = source.kind or task.kind
+    asset = await assets.keep(task.id, index, source, kind=kind, provider=task.provider)
+    return Output(index=index, state=OutputState.KEPT, at=clock.now(), asset=asset, kind=own_kind(task, source))
+
+
+def own_kind(task: Task, source: Source) -> OutputKind | None:
+    """Return the kind of an output of *task* where it is another than the task's; else it is not worth a write."""
+    return None if source.kind == task.kind else source.kind
+
+
+def source_of(output: Output) -> Source:
+    """Return where an output is to be had whose URL is saved."""
+    return Source(url=output.source_url, kind=output.kind)
 
 
 @attrs.define(eq=False)
@@ -77,7 +88,7 @@ class Keeper:
         """Start on every picture whose URL an earlier attempt saved."""
         for output in self.ledger.sourced():
             self._resumed.add(output.index)
-            self.begin(output.index, Source.from_url(output.source_url or ""))
+            self.begin(output.index, source_of(output))
 
     async def settle(self) -> None:
         """Wait until everything begun is kept or has failed. Raises what was not expected to be raised."""
@@ -110,7 +121,7 @@ class Keeper:
             tries += 1
             error = await self._try(index, source)
         if isinstance(error, PictureRejected):
-            self._fail(index, error)
+            self._fail(index, source, error)
         elif error is not None:
             self.failures.append(error)
 
@@ -125,11 +136,11 @@ class Keeper:
         """Try once; None when the picture's fate is settled, else why it is worth another try."""
         try:
             async with self.slots:
-                output = await keep_picture(self.assets, self.clock, self.ledger.task, index, source)
+                output = await keep_output(self.assets, self.clock, self.ledger.task, index, source)
         except PictureRejected as error:
             if error.code == "truncated":
                 return error
-            self._fail(index, error)
+            self._fail(index, source, error)
         except SourceUnavailable as error:
             if not self._is_dead(index, error):
                 return error
@@ -151,9 +162,11 @@ class Keeper:
             return False
         return self.patience.believes(output, self.clock.now())
 
-    def _fail(self, index: int, error: PictureRejected) -> None:
+    def _fail(self, index: int, source: Source, error: PictureRejected) -> None:
+        kind = source.kind or self.ledger.task.kind
+        noun = "picture" if kind is OutputKind.IMAGE else kind.value
         message = texts.CANNOT_BE_KEPT(why=error.message)
-        failed = TaskError(code=f"picture_{error.code}", message=message, billed=Billed.YES)
+        failed = TaskError(code=f"{noun}_{error.code}", message=message, billed=Billed.YES)
         self.ledger.note_output(Output(index=index, state=OutputState.FAILED, at=self.clock.now(), error=failed))
 
     async def _lose(self, index: int) -> None:

@@ -36,7 +36,7 @@ from danqing_server.models import CallOutcome, CallRecord, JsonObject, Output, O
 from danqing_server.store.changes import encodable
 from danqing_server.worker import aftermath, texts
 from danqing_server.worker.failures import error_of
-from danqing_server.worker.keeping import Keeper
+from danqing_server.worker.keeping import Keeper, own_kind
 from danqing_server.worker.ledger import Ledger
 from danqing_server.worker.spending import Allowance
 from danqing_server.worker.tools import Tools
@@ -116,7 +116,9 @@ class TaskRun:
             await self.keeper.keep(index, source)
         else:
             now = self.tools.clock.now()
-            self.ledger.note_output(Output(index=index, state=OutputState.SOURCED, at=now, source_url=source.url))
+            kind = own_kind(self.ledger.task, source)
+            sourced = Output(index=index, state=OutputState.SOURCED, at=now, source_url=source.url, kind=kind)
+            self.ledger.note_output(sourced)
             await self.ledger.save()
             self.keeper.begin(index, source)
 

@@ -6,7 +6,6 @@ import asyncio
 from contextlib import suppress
 from functools import partial
 
-from danqing_plugins import Source
 from danqing_server.errors import AttemptLost, DanqingError, StoreUnavailable, Unreadable
 from danqing_server.life.billing import cut_calls
 from danqing_server.life.decision import Failure, FailureKind
@@ -17,7 +16,7 @@ from danqing_server.worker import texts
 from danqing_server.worker.aftermath import settle_spending
 from danqing_server.worker.ending import Ending
 from danqing_server.worker.failures import Interruption, interruption_of
-from danqing_server.worker.keeping import keep_picture
+from danqing_server.worker.keeping import keep_output, source_of
 from danqing_server.worker.ledger import Ledger
 from danqing_server.worker.tools import Tools
 
@@ -100,9 +99,9 @@ async def _keep_late(ledger: Ledger, tools: Tools) -> None:
 
 
 async def _keep_one(output: Output, ledger: Ledger, tools: Tools) -> None:
-    task, source = ledger.task, Source.from_url(output.source_url or "")
+    task = ledger.task
     try:
-        kept = await keep_picture(tools.assets, tools.clock, task, output.index, source)
+        kept = await keep_output(tools.assets, tools.clock, task, output.index, source_of(output))
     except DanqingError as error:
         log.info("late_picture_not_kept", task_id=task.id, index=output.index, reason=type(error).__name__)
     else:

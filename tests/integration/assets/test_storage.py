@@ -21,6 +21,7 @@ from danqing_plugins import Source
 from danqing_server.assets.inspection import inspect_header
 from danqing_server.assets.references import find_own, parse_references
 from danqing_server.assets.storage import Assets, open_assets
+from danqing_server.codec import to_document
 from danqing_server.errors import InvalidSubmission, NotFound, PictureRejected, SettingsError, StorageUnavailable
 from danqing_server.settings.server import Settings
 from tests.integration.assets.conftest import LIMITS, files_below
@@ -74,7 +75,8 @@ class TestKeeping:
     async def test_an_asset_is_plain_json(self, assets: Assets) -> None:
         """It goes into the task's document as it is."""
         asset = await assets.keep("t", 0, Source.from_bytes(picture()))
-        assert {type(value) for value in attrs.asdict(asset).values()} == {str, int}
+        assert {type(value) for value in to_document(asset).values()} == {str, int}
+        assert set(to_document(asset)) == {"key", "media_type", "width", "height", "size_bytes", "sha256"}
 
     async def test_two_at_once_make_two_keys(self, either: Assets) -> None:
         """A late duplicate never overwrites, and never mixes with, the first."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from danqing_plugins import Price, Reference, Text
+from danqing_plugins import OutputKind, Price, Reference, Text
 from danqing_server.models import (
     Asset,
     Attempt,
@@ -21,7 +21,7 @@ from danqing_server.models import (
     TaskError,
 )
 
-__all__ = ["NOW", "SECRET_URL", "failed_picture", "kept_picture", "make_task", "paid_call"]
+__all__ = ["NOW", "SECRET_URL", "failed_picture", "kept_asset", "kept_picture", "make_task", "paid_call"]
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 SECRET_URL = "https://upstream.example/picture.png?X-Tos-Signature=secret"
@@ -71,6 +71,13 @@ def kept_picture(task_id: str, index: int, **changes: Any) -> Output:
     )
     output = Output(index=index, state=OutputState.KEPT, at=NOW, source_url=SECRET_URL, asset=asset)
     return attrs.evolve(output, **changes)
+
+
+def kept_asset(kind: OutputKind, index: int = 0, **changes: Any) -> Output:
+    """Return an output of any kind that is in the storage."""
+    picture = kept_picture("t", index)
+    assert picture.asset is not None
+    return attrs.evolve(picture, asset=attrs.evolve(picture.asset, kind=kind, **changes))
 
 
 def failed_picture(index: int) -> Output:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from danqing_plugins import OutputKind
 from danqing_server.codec import dump_json, parse_json_object
 from danqing_server.desk.forecast import Explanation, LaneView
 from danqing_server.doors.schemas import SCHEMAS
@@ -17,7 +18,7 @@ from danqing_server.queue.gates import Gate, Hold, Throughput
 from danqing_server.queue.lanes import LaneDepth
 from danqing_server.registry import Registry
 from tests.support.contract import Contract
-from tests.unit.api.tasks import NOW, failed_picture, kept_picture, make_task, paid_call
+from tests.unit.api.tasks import NOW, failed_picture, kept_asset, kept_picture, make_task, paid_call
 
 CONTRACT = Contract({"components": {"schemas": SCHEMAS}, "paths": {}})
 VIEWER = Viewer("http://here", Registry((), {}, None), "en")  # type: ignore[arg-type]
@@ -36,6 +37,18 @@ TASKS = [
         result={"x": 1},
     ),
     make_task(status=Status.CANCELLED, late={"0": kept_picture("t", 0)}, calls={"c1": LATE_CALL}),
+    make_task(
+        status=Status.COMPLETED,
+        kind=OutputKind.VIDEO,
+        outputs={
+            "0": kept_asset(OutputKind.VIDEO, duration_s=5.0, fps=24.0, has_audio=True, poster="t/0-a-poster.jpeg"),
+            "1": kept_asset(OutputKind.AUDIO, 1, decoded=False),
+            "2": kept_asset(OutputKind.MODEL, 2),
+        },
+        images=3,
+        result={"text": "said"},
+    ),
+    make_task(status=Status.CANCELLED, kind=OutputKind.VIDEO, late={"0": kept_asset(OutputKind.VIDEO)}),
 ]
 
 
@@ -62,6 +75,9 @@ class TestTasks:
             "Task": views,
             "Output": outputs,
             "Image": [image for output in outputs for image in (*output["images"], *output.get("late", []))],
+            "Video": [video for output in outputs for video in output.get("videos", [])],
+            "Audio": [audio for output in outputs for audio in output.get("audios", [])],
+            "File": [file for output in outputs for file in output.get("files", [])],
             "PictureError": [error for output in outputs for error in output["errors"]],
             "TaskError": [view["error"] for view in views if view["error"] is not None],
             "Call": [call for view in views for call in view["calls"]],

@@ -13,7 +13,7 @@ from danqing_server.assets.serving import (
     etag_of,
     matches,
     parse_range,
-    picture_headers,
+    stored_headers,
 )
 from danqing_server.assets.storage import Stat
 
@@ -83,7 +83,7 @@ class TestValidators:
             media_type="image/png",
             modified_at=datetime(2026, 11, 24, 1, 2, 3, tzinfo=UTC),
         )
-        headers = picture_headers(stat)
+        headers = stored_headers(stat)
         assert headers["Last-Modified"] == "Tue, 24 Nov 2026 01:02:03 GMT"
         assert "immutable" in headers["Cache-Control"]
         assert headers["X-Content-Type-Options"] == "nosniff"

@@ -102,6 +102,8 @@ def _completed(task: Task, viewer: Viewer) -> ImageResultShape:
     data: ImageResultShape = {"task_id": task.id, "status": task.status, "result": result}
     if "image_url" in result:
         data["image_url"] = result["image_url"]
+    if "video_url" in result:
+        data["video_url"] = result["video_url"]
     return data
 
 

@@ -1,4 +1,4 @@
-"""The stored pictures: whole or in parts, streamed, kept for good by whoever fetched them."""
+"""The stored outputs: whole or in parts, streamed, kept for good by whoever fetched them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from danqing_server.assets.serving import (
     ByteRange,
     Unsatisfiable,
     etag_of,
+    is_current,
     matches,
     parse_range,
-    picture_headers,
+    stored_headers,
 )
 from danqing_server.assets.storage import Assets, Stat
 from danqing_server.doors.documentation import Answer, described
@@ -26,21 +27,21 @@ routes = Blueprint("pictures", url_prefix="/api/v1/assets")
 
 @on_get(routes, "/<key:path>")
 @described(
-    "获取图片 · Get a picture",
+    "获取图片或其他成品 · Get a picture, or another output",
     {
-        200: Answer(description="图片 · the picture", shape=None),
-        206: Answer(description="图片的一部分 · a part of it", shape=None),
-        304: Answer(description="图片未变 · it is the one you have", shape=None, empty=True),
-        416: Answer(description="范围超出图片 · the range is outside of it", shape=None, empty=True),
+        200: Answer(description="文件 · the file", shape=None),
+        206: Answer(description="文件的一部分 · a part of it", shape=None),
+        304: Answer(description="文件未变 · it is the one you have", shape=None, empty=True),
+        416: Answer(description="范围超出文件 · the range is outside of it", shape=None, empty=True),
     },
     errors=(404,),
     public=True,
 )
 async def get_picture(request: ApiRequest, key: str) -> HTTPResponse | None:
-    """Send a picture. Its key is the permission: it is shown to nobody but the task's owner."""
+    """Send an output. Its key is the permission: it is shown to nobody but the task's owner."""
     assets = services_of(request).assets
     stat = await assets.describe(key)
-    headers = {**picture_headers(stat), "content-disposition": "inline"}
+    headers = stored_headers(stat)
     if matches(request.headers.get("if-none-match"), etag_of(key)):
         return HTTPResponse(status=304, headers=headers)
     part = _wanted_part(request, stat)
@@ -54,7 +55,7 @@ async def get_picture(request: ApiRequest, key: str) -> HTTPResponse | None:
 
 def _wanted_part(request: ApiRequest, stat: Stat) -> ByteRange | Unsatisfiable | None:
     condition = request.headers.get("if-range")
-    if condition is not None and not matches(condition, etag_of(stat.key), weak=False):
+    if condition is not None and not is_current(condition, stat):
         return None
     return parse_range(request.headers.get("range"), stat.size_bytes)
 

@@ -1,0 +1,202 @@
+"""What a task makes beside pictures, from the provider's answer to the client's player."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from danqing_plugins import Job, OutputKind, Result, Run, Source
+from danqing_server.models import Status
+from tests.integration.api.conftest import Client
+from tests.support.films import film, sound
+from tests.support.providers import ScriptedProvider, picture
+
+Open = Callable[..., Any]
+GLB = b"glTF\x02\0\0\0\x20\0\0\0" + bytes(20)
+
+
+def making(kind: OutputKind, *sources: Source) -> ScriptedProvider:
+    """Return a provider that answers one paid call with *sources*."""
+
+    async def generate(_job: Job, run: Run) -> None:
+        async with run.call(run.missing, "f"):
+            for index, source in enumerate(sources):
+                await run.deliver(index, source)
+
+    return ScriptedProvider(generate, kind=kind)
+
+
+async def completed(api: Client, **fields: Any) -> dict[str, Any]:
+    """Submit a task and return it when it is finished, as the API shows it."""
+    task = await api.system.submit(**fields)
+    await api.system.finished(task.id)
+    shown: dict[str, Any] = (await api.ask("GET", f"/api/v1/tasks/{task.id}")).json["data"]
+    return shown
+
+
+@pytest.fixture
+async def host() -> AsyncIterator[Callable[[bytes], Awaitable[str]]]:
+    """Serve bytes at a URL of their own."""
+    bodies: list[bytes] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(body=bodies[int(request.match_info["number"])], content_type="binary/octet-stream")
+
+    app = web.Application()
+    app.router.add_get("/{number}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+
+    async def serve(body: bytes) -> str:
+        bodies.append(body)
+        return f"http://127.0.0.1:{runner.addresses[0][1]}/{len(bodies) - 1}"
+
+    yield serve
+    await runner.cleanup()
+
+
+class TestVideo:
+    async def test_it_is_kept_with_a_poster_and_shown(
+        self, open_api: Open, host: Callable[[bytes], Awaitable[str]]
+    ) -> None:
+        """From its link into our storage; `images` is empty, `videos` says what it is."""
+        body = film(with_sound=True)
+        provider = making(OutputKind.VIDEO, Source.from_url(await host(body)))
+        async with open_api(workers=True, provider=provider) as api:
+            task = await completed(api)
+            assert (task["status"], task["kind"], task["images"]) == ("completed", "video", 1)
+            assert task["output"]["images"] == []
+            [video] = task["output"]["videos"]
+            assert (video["width"], video["height"], video["fps"]) == (160, 90, 24.0)
+            assert (video["media_type"], video["size_bytes"]) == ("video/mp4", len(body))
+            assert video["duration_s"] == pytest.approx(2.0, abs=0.1)
+            assert video["has_audio"]
+            assert video["decoded"]
+            assert (await api.ask("GET", video["url"].removeprefix(api.base))).body == body
+            poster = await api.ask("GET", video["poster_url"].removeprefix(api.base))
+            assert (poster.status, poster.headers["Content-Type"]) == (200, "image/jpeg")
+
+    async def test_the_old_door_shows_it_too(self, open_api: Open) -> None:
+        """`video_url` where a picture's task has `image_url`."""
+        provider = making(OutputKind.VIDEO, Source.from_bytes(film()))
+        async with open_api(workers=True, provider=provider) as api:
+            task = await completed(api)
+            data = (await api.ask("GET", f"/api/v1/ai/image/result/{task['id']}")).json["data"]
+            [video] = data["result"]["videos"]
+            assert data["video_url"] == data["result"]["video_url"] == video["url"]
+            assert data["result"]["video_urls"] == [video["url"]]
+            assert "image_url" not in data
+
+    async def test_a_player_may_seek_in_it(self, open_api: Open) -> None:
+        """As a browser does: an open range, its end, a place in the middle, with the tag it was given."""
+        body = film(frames=240)
+        provider = making(OutputKind.VIDEO, Source.from_bytes(body))
+        async with open_api(workers=True, provider=provider) as api:
+            [video] = (await completed(api))["output"]["videos"]
+            path = video["url"].removeprefix(api.base)
+            first = await api.ask("GET", path, headers={"Range": "bytes=0-"})
+            assert (first.status, first.body) == (206, body)
+            assert first.headers["Content-Range"] == f"bytes 0-{len(body) - 1}/{len(body)}"
+            assert first.headers["Accept-Ranges"] == "bytes"
+            assert first.headers["Content-Type"] == "video/mp4"
+            assert first.headers["X-Content-Type-Options"] == "nosniff"
+            assert "sandbox" in first.headers["Content-Security-Policy"]
+            for condition in (first.headers["ETag"], first.headers["Last-Modified"]):
+                middle = {"Range": f"bytes={len(body) // 2}-", "If-Range": condition}
+                assert (await api.ask("GET", path, headers=middle)).body == body[len(body) // 2 :]
+            tail = await api.ask("GET", path, headers={"Range": "bytes=-100"})
+            assert (tail.status, tail.body) == (206, body[-100:])
+            behind = await api.ask("GET", path, headers={"Range": f"bytes={len(body)}-"})
+            assert (behind.status, behind.headers["Content-Range"]) == (416, f"bytes */{len(body)}")
+            other = await api.ask("GET", path, headers={"Range": "bytes=5-", "If-Range": '"another"'})
+            assert (other.status, other.body) == (200, body)
+
+    async def test_poster_and_video_go_with_the_task(self, open_api: Open) -> None:
+        """Nothing of a deleted task is left."""
+        provider = making(OutputKind.VIDEO, Source.from_bytes(film()))
+        async with open_api(workers=True, provider=provider) as api:
+            task = await completed(api)
+            [video] = task["output"]["videos"]
+            await api.ask("DELETE", f"/api/v1/tasks/{task['id']}")
+            for url in (video["url"], video["poster_url"]):
+                assert (await api.ask("GET", url.removeprefix(api.base))).status == 404
+
+    @pytest.mark.parametrize(
+        ("body", "code"),
+        [
+            (picture(), "video_wrong_kind"),
+            (sound("mp4"), "video_wrong_kind"),
+            (b"", "video_truncated"),
+            (film()[:-200], "video_truncated"),
+        ],
+    )
+    async def test_what_is_no_video_fails_by_name(self, open_api: Open, body: bytes, code: str) -> None:
+        """It was paid for, and is never asked for again."""
+        provider = making(OutputKind.VIDEO, Source.from_bytes(body))
+        async with open_api(workers=True, provider=provider) as api:
+            task = await completed(api)
+            assert (task["status"], task["error"]["code"], task["billed"]) == ("failed", code, "yes")
+            assert len(provider.jobs) == 1
+
+    async def test_it_has_a_limit_of_its_own(self, open_api: Open) -> None:
+        """Larger than a picture may be, and not larger than a video may."""
+        body = film() + bytes(1024 * 1024)
+        provider = making(OutputKind.VIDEO, Source.from_bytes(body))
+        async with open_api(workers=True, provider=provider, DANQING_MAX_PICTURE_BYTES="2048") as api:
+            assert (await completed(api))["status"] == "completed"
+        async with open_api(workers=True, provider=provider, DANQING_MAX_VIDEO_MB="1") as api:
+            assert (await completed(api))["error"]["code"] == "video_too_large"
+
+
+class TestOthers:
+    async def test_a_picture_task_says_nothing_of_videos(self, open_api: Open) -> None:
+        """Its answers are what they were."""
+        async with open_api(workers=True) as api:
+            task = await completed(api)
+            assert set(task["output"]) == {"images", "errors", "partial"}
+            assert "kind" not in task
+
+    async def test_a_video_in_a_pictures_stead_is_refused(self, open_api: Open) -> None:
+        """The user reads what came."""
+        provider = making(OutputKind.IMAGE, Source.from_bytes(film()))
+        async with open_api(workers=True, provider=provider) as api:
+            task = await completed(api)
+            assert task["error"]["code"] == "picture_not_a_picture"
+            assert "视频" in task["error"]["message"]
+
+    async def test_one_task_may_make_several_kinds(self, open_api: Open) -> None:
+        """A source says what it is where that differs from the task."""
+        kinds = [
+            Source.from_bytes(sound()),
+            Source.from_bytes(picture(), OutputKind.IMAGE),
+            Source.from_bytes(GLB, OutputKind.MODEL),
+            Source.from_bytes(b"<script>alert(1)</script>", OutputKind.FILE),
+        ]
+        async with open_api(workers=True, provider=making(OutputKind.AUDIO, *kinds)) as api:
+            task = await completed(api, n=4)
+            output = task["output"]
+            assert [each["index"] for each in output["images"]] == [1]
+            assert [(each["index"], each["media_type"]) for each in output["audios"]] == [(0, "audio/mpeg")]
+            assert [(each["index"], each["kind"]) for each in output["files"]] == [(2, "model"), (3, "file")]
+            script = await api.ask("GET", output["files"][1]["url"].removeprefix(api.base))
+            assert script.headers["Content-Type"] == "application/octet-stream"
+            assert script.headers["Content-Disposition"] == "attachment"
+
+    async def test_a_task_of_text_shows_it(self, open_api: Open) -> None:
+        """It makes no output at all."""
+
+        async def write(_job: Job, run: Run) -> Result:
+            async with run.call((), "f"):
+                return Result(output={"text": "一首诗"})
+
+        async with open_api(workers=True, provider=ScriptedProvider(write)) as api:
+            task = await completed(api, n=0)
+            assert task["status"] == Status.COMPLETED
+            assert task["output"]["text"] == "一首诗"
+            assert task["output"]["images"] == []
+            result = (await api.ask("GET", f"/api/v1/ai/image/result/{task['id']}")).json["data"]["result"]
+            assert result["text"] == "一首诗"
