@@ -21,6 +21,7 @@ __all__ = [
     "LIST_COUNT",
     "LONG_ITEM",
     "MISSPELT_PARAMETER",
+    "NOTHING_MADE",
     "NOT_A_SIZE",
     "NOT_FOUND_ADDRESS",
     "NOT_REACHED",
@@ -91,6 +92,11 @@ FOREIGN_ADDRESS: Final = Message(
     key="foreign_address",
     en="{service} named an address that is not its own: nothing was sent there",
     zh="{service}给出的地址不属于其服务器，未发送任何内容",
+)
+NOTHING_MADE: Final = Message(
+    key="done_without_output",
+    en="the service said that it is done and named no output",
+    zh="服务称已完成，但没有返回任何结果",
 )
 ANSWER_NO_JSON: Final = Message(
     key="answer_no_json",
