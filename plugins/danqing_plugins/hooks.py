@@ -84,8 +84,9 @@ def danqing_generate(job: Job, run: Run) -> Awaitable[Result | None] | None:
 def danqing_find_order(job: Job, run: Run, lost: LostCall) -> Awaitable[FoundOrder | NeverPlaced | None] | None:
     """Ask the service what became of a call whose answer was lost; None when it is not yours. New in 0.2.
 
-    Called for models that say `finds_orders`, before any policy decides. The awaitable gives None when the service
-    cannot tell; it costs nothing and must open no `run.call`.
+    Called for models that say `finds_orders`, when the next attempt starts and before any policy decides. The
+    awaitable gives None when the service cannot tell; it costs nothing and must open no `run.call`. Raising
+    `Unavailable` or `RateLimited` has it asked again.
     """
 
 

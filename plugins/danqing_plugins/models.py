@@ -208,7 +208,11 @@ class Job:
 
 @attrs.frozen(kw_only=True)
 class LostCall:
-    """A paid call whose answer was lost: its own `id` and `fingerprint`, when it left, and for which outputs."""
+    """A paid call whose answer was lost: when it left, for which outputs, its `fingerprint` and its `id`.
+
+    The id is `Call.id`, unique within its task: with the task's id it makes one to order under. The fingerprint is
+    empty when only the task's start was written before its process died.
+    """
 
     id: str
     fingerprint: str
@@ -218,7 +222,10 @@ class LostCall:
 
 @attrs.frozen(kw_only=True)
 class FoundOrder:
-    """The service knows the order of a lost call: `saved` is what `Run.checkpoint` would have saved of it."""
+    """The service knows the order of a lost call: `saved` is what `Run.checkpoint` would have saved of it.
+
+    It is added to what was saved before.
+    """
 
     saved: Mapping[str, Any]
 

@@ -30,9 +30,9 @@ class Log(Protocol):
 class Call(Protocol):
     """One paid upstream call, open while its `async with` block runs.
 
-    Set `request_id` as soon as the service names one. `usage` is added to the task's usage when the block ends.
-    `cost_micro` is what that usage says the call cost, in millionths of the currency of the task's price; None: as
-    estimated at its submission.
+    `id` is unique within its task. Set `request_id` as soon as the service names one. `usage` is added to the
+    task's usage when the block ends. `cost_micro` is what that usage says the call cost, in millionths of the
+    currency of the task's price; None: as estimated at its submission.
     """
 
     id: str

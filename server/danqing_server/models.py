@@ -135,6 +135,7 @@ class CallRecord:
     is settled, whoever dies meanwhile.
     `late_outcome` is what the answer said that came after the attempt had been given up, None when none came; the
     `outcome` stays `unknown`, since that is what the policy acted on.
+    `looked_up`: its answer was lost, and the service has said what it knows of it; it is not asked again.
     """
 
     id: str
@@ -149,6 +150,7 @@ class CallRecord:
     usage: JsonObject = attrs.field(factory=dict)
     resumable: bool = False
     late_outcome: CallOutcome | None = None
+    looked_up: bool = False
 
     def changed(self, **fields: Any) -> CallRecord:
         """Return a copy with *fields* in place of its own."""
@@ -203,6 +205,7 @@ class Task:
     brought all the same, by index as text. `retried_at` is when its user last asked for another try; what was in
     doubt before counts no more. `reserved` is what its attempt has set aside of a spend limit, None without one.
     `lane_word` names what it shares limits with among its provider's models, None: the others.
+    `finds_orders`: its provider may be asked what became of a call whose answer was lost.
 
     It has no slots: without them a task is made in half the time, and copied in a quarter.
     """
@@ -221,6 +224,7 @@ class Task:
     owner: str | None = None
     references: tuple[Reference, ...] = attrs.field(default=(), repr=False)
     single_call: bool = False
+    finds_orders: bool = False
     notes: tuple[str, ...] = ()
     price: Price | None = None
     priority: Priority = Priority.NORMAL

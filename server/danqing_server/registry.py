@@ -14,7 +14,20 @@ from typing import Any
 import attrs
 import pluggy
 
-from danqing_plugins import Job, Limits, Prepared, ProviderInfo, Request, Result, Run, Sandbox, TaskEvent
+from danqing_plugins import (
+    FoundOrder,
+    Job,
+    Limits,
+    LostCall,
+    NeverPlaced,
+    Prepared,
+    ProviderInfo,
+    Request,
+    Result,
+    Run,
+    Sandbox,
+    TaskEvent,
+)
 from danqing_server.lanes import lanes_of
 from danqing_server.loading import Loading, Part, Plugin, find_installed
 from danqing_server.log import get_logger
@@ -85,6 +98,19 @@ class Registry:
         if awaitable is None:
             raise LookupError(f"no plugin answers for provider {job.provider!r}")
         return awaitable
+
+    async def find_order(self, job: Job, run: Run, lost: LostCall) -> FoundOrder | NeverPlaced | None:
+        """Return what the provider of *job* learns of a call whose answer was lost; None: nothing."""
+        hook = self._manager_of(job.provider).hook.danqing_find_order
+        awaitable: Awaitable[FoundOrder | NeverPlaced | None] | None = hook(job=job, run=run, lost=lost)
+        return None if awaitable is None else await awaitable
+
+    async def cancel_order(self, job: Job, run: Run) -> bool:
+        """Have the provider of *job* drop the order in `run.saved`; True: the service did, and charges nothing."""
+        awaitable: Awaitable[bool] | None = self._manager_of(job.provider).hook.danqing_cancel_order(
+            job=job, run=run
+        )
+        return awaitable is not None and await awaitable is True
 
     def sandboxes(self) -> tuple[Sandbox, ...]:
         """Return the simulators that providers want beside the server, the default provider's first."""

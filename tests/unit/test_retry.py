@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import pytest
 
-from danqing_server.life.billing import under_way
+from danqing_server.life.billing import to_buy, under_way
 from danqing_server.life.decision import Again, Failure, FailureKind, Finish, Policy, decide
 from danqing_server.models import (
     Attempt,
@@ -206,6 +206,58 @@ class TestAmbiguity:
         assert isinstance(decision, Finish)
         assert decision.status is Status.COMPLETED
         assert [output.index for output in decision.outputs] == [1]
+
+
+class TestLostAnswers:
+    """Of a provider that can be asked what became of a call."""
+
+    def test_a_lost_answer_is_looked_up_before_the_policy_decides(self) -> None:
+        """Under `fail` too, at the last attempt too; it counts as no failure."""
+        lost = a_task(
+            finds_orders=True, on_ambiguous="fail", failures=2, calls={"c1": a_call(CallOutcome.UNKNOWN, 0)}
+        )
+        decision = decide(lost, a_failure(FailureKind.UNKNOWN), POLICY, NOW)
+        assert isinstance(decision, Again)
+        assert decision.failures == 0
+        assert isinstance(
+            decide(attrs.evolve(lost, finds_orders=False), a_failure(FailureKind.UNKNOWN), POLICY, NOW), Finish
+        )
+
+    def test_of_one_that_was_looked_up_the_policy_decides(self) -> None:
+        """Once is enough."""
+        asked = a_call(CallOutcome.UNKNOWN, 0).changed(looked_up=True)
+        task = a_task(finds_orders=True, on_ambiguous="fail", attempts=2, calls={"c1": asked})
+        assert isinstance(decide(task, a_failure(FailureKind.UNKNOWN), POLICY, NOW), Finish)
+
+    def test_a_question_that_fails_counts_as_any_failure(self) -> None:
+        """An attempt that lost nothing itself comes nearer to the last one; being stopped does not."""
+        lost = a_task(finds_orders=True, attempts=2, failures=2, calls={"c1": a_call(CallOutcome.UNKNOWN, 0)})
+        assert isinstance(decide(lost, a_failure(FailureKind.UNBILLED), POLICY, NOW), Finish)
+        strict = attrs.evolve(lost, on_ambiguous="fail")
+        assert isinstance(decide(strict, a_failure(FailureKind.GIVEN_BACK), POLICY, NOW), Again)
+
+    def test_nothing_is_looked_up_past_the_deadline(self) -> None:
+        """Its user may retry."""
+        lost = a_task(finds_orders=True, deadline_at=NOW, calls={"c1": a_call(CallOutcome.UNKNOWN, 0)})
+        assert isinstance(decide(lost, a_failure(FailureKind.UNKNOWN), POLICY, NOW), Finish)
+
+    def test_an_open_order_outlives_the_policys_no_to_another_call(self) -> None:
+        """Picture 1 may have been paid for in vain; picture 0 is ordered, and still comes."""
+        calls = {
+            "c1": a_call(CallOutcome.OPEN, 0).changed(resumable=True),
+            "c2": a_call(CallOutcome.UNKNOWN, 1, id_="c2"),
+        }
+        task = a_task(images=2, on_ambiguous="fail", calls=calls)
+        decision = decide(task, a_failure(FailureKind.UNKNOWN), POLICY, NOW)
+        assert isinstance(decision, Again)
+        assert [output.index for output in decision.outputs] == [1]
+
+    def test_what_is_to_be_looked_up_takes_nothing_of_the_rates(self) -> None:
+        """It may have been ordered; the start that asks announces no call either."""
+        lost = a_task(finds_orders=True, single_call=True, calls={"c1": a_call(CallOutcome.UNKNOWN, 0)})
+        assert (to_buy(lost), under_way(lost)) == (0, ())
+        asked = attrs.evolve(lost, calls={"c1": a_call(CallOutcome.UNKNOWN, 0).changed(looked_up=True)})
+        assert (to_buy(asked), under_way(asked)) == (1, ())
 
 
 class TestLostWorkers:

@@ -244,6 +244,7 @@ class Submissions:
             images=prepared.outputs,
             kind=prepared.kind,
             single_call=prepared.single_call,
+            finds_orders=checked.finds_orders,
             notes=prepared.notes,
             price=prepared.price,
             priority=submission.priority,

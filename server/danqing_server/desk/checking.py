@@ -60,6 +60,11 @@ class Checked:
         """The lane it is to wait in."""
         return lane_name(self.provider.name, self.lane_word)
 
+    @property
+    def finds_orders(self) -> bool:
+        """Whether the provider can be asked what became of a lost call for the chosen model."""
+        return any(model.finds_orders for model in self.provider.models if model.id == self.prepared.model)
+
 
 @attrs.define(eq=False)
 class Checker:

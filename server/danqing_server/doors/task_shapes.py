@@ -135,6 +135,7 @@ class CallShape(TypedDict):
     indexes: Annotated[list[int], said("the outputs it was to bring", [0])]
     outcome: Annotated[CallOutcome, said("what became of it", "delivered")]
     late_outcome: Annotated[CallOutcome | None, said("what an answer said that came after it was given up", None)]
+    looked_up: Annotated[bool, said("its answer was lost, and the provider was asked what it knows of it", False)]
     sent_at: Moment
     ended_at: Moment | None
     request_id: _RequestId

@@ -262,6 +262,7 @@ def _call(call: CallRecord) -> CallShape:
         "indexes": list(call.indexes),
         "outcome": call.outcome,
         "late_outcome": call.late_outcome,
+        "looked_up": call.looked_up,
         "sent_at": call.sent_at,
         "ended_at": call.ended_at,
         "request_id": call.request_id,

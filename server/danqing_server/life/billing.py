@@ -9,16 +9,19 @@ from danqing_server.models import STANDING, Billed, CallOutcome, CallRecord, Out
 
 __all__ = [
     "announced_call",
+    "awaits_orders",
     "billed_of",
     "books_of",
     "cost_micro",
     "cost_of",
     "cut_calls",
     "is_announced",
+    "lost_calls",
     "may_buy",
     "may_go_on",
     "to_buy",
     "under_way",
+    "unordered",
 ]
 
 EXTRA_PURCHASES = {"retry": 1, "fail": 0}
@@ -97,9 +100,35 @@ def announced_call(task: Task) -> CallRecord | None:
 
 
 def is_announced(task: Task) -> bool:
-    """Tell whether the start of *task* announced a call that has no record yet; see `announced_call`."""
+    """Tell whether the start of *task* announced a call that has no record yet; see `announced_call`.
+
+    An attempt that asks for orders first announces none: what it learns says whether there will be a call.
+    """
     attempt = task.attempt
-    return attempt is not None and task.single_call and attempt.id not in task.calls and to_buy(task) > 0
+    if attempt is None or not task.single_call or attempt.id in task.calls or to_buy(task) == 0:
+        return False
+    return not any(_is_asked_for(call, task) for call in task.calls.values())
+
+
+def _is_asked_for(call: CallRecord, task: Task) -> bool:
+    return call.resumable or (task.finds_orders and (call.looked_up or call.outcome is CallOutcome.UNKNOWN))
+
+
+def lost_calls(task: Task) -> tuple[CallRecord, ...]:
+    """Return the calls whose answers were lost, and of which the service is still to be asked what it knows.
+
+    No policy decides about them before. Empty when the provider cannot tell.
+    """
+    if not task.finds_orders or not task.calls:
+        return ()
+    missing = set(task.missing)
+    return tuple(
+        call
+        for call in task.calls.values()
+        if call.outcome is CallOutcome.UNKNOWN
+        and not (call.resumable or call.looked_up)
+        and (not task.images or missing & set(call.indexes))
+    )
 
 
 def cut_calls(task: Task) -> tuple[CallRecord, ...]:
@@ -108,8 +137,11 @@ def cut_calls(task: Task) -> tuple[CallRecord, ...]:
 
 
 def to_buy(task: Task) -> int:
-    """Return how many pictures, or calls of a task without pictures, another attempt is still to pay for."""
-    orders = _standing_orders(task)
+    """Return how many pictures, or calls of a task without pictures, another attempt is still to pay for.
+
+    What was lost and is to be looked up may have been ordered; what the attempt learns of it says.
+    """
+    orders = [*_standing_orders(task), *lost_calls(task)]
     if not task.images:
         return 0 if orders else 1
     return len(_unordered(task, orders)) if orders else len(task.missing)
@@ -122,6 +154,16 @@ def may_go_on(task: Task, on_ambiguous: str) -> bool:
         return True
     rest = _unordered(task, orders)
     return bool(task.images and not rest) or may_buy(task, rest, on_ambiguous)
+
+
+def unordered(task: Task) -> tuple[int, ...]:
+    """Return the missing pictures that no order stands for."""
+    return _unordered(task, _standing_orders(task))
+
+
+def awaits_orders(task: Task) -> bool:
+    """Tell whether an order is open that may still bring what is missing."""
+    return any(call.resumable for call in under_way(task))
 
 
 def _standing_orders(task: Task) -> list[CallRecord]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 import attrs
 
 from danqing_plugins import Message
-from danqing_server.life.billing import billed_of, may_go_on
+from danqing_server.life.billing import awaits_orders, billed_of, lost_calls, may_go_on, unordered
 from danqing_server.models import Billed, Output, OutputState, Status, Task, TaskError
 
 __all__ = [
@@ -41,7 +41,9 @@ MOST_LEASES_LOST_FETCHING = 10
 LEASE_IN_DOUBT = "lease_in_doubt"
 REFERENCE_UNAVAILABLE = "reference_unavailable"
 NO_FURTHER_CALL = "no_further_call"
-NOT_THE_SERVICE = (LEASE_IN_DOUBT, REFERENCE_UNAVAILABLE, NO_FURTHER_CALL)
+NEVER_PLACED = "never_placed"
+ORDER_UNKNOWN = "order_unknown"
+NOT_THE_SERVICE = (LEASE_IN_DOUBT, REFERENCE_UNAVAILABLE, NO_FURTHER_CALL, NEVER_PLACED, ORDER_UNKNOWN)
 
 
 class FailureKind(StrEnum):
@@ -60,6 +62,7 @@ class FailureKind(StrEnum):
 
 
 _AMBIGUOUS = (FailureKind.UNKNOWN, FailureKind.GIVEN_BACK)
+_NOT_LOOKED_UP = (FailureKind.REFUSED, FailureKind.WORKER_LOST)
 _UNCOUNTED = (FailureKind.RATE_LIMITED, FailureKind.ACCOUNT, FailureKind.GIVEN_BACK)
 
 
@@ -137,7 +140,8 @@ Decision = Finish | Again
 def decide(task: Task, failure: Failure | None, policy: Policy, now: datetime) -> Decision:
     """Say what follows from *task* (its calls and outputs up to date) and *failure*; None: the provider returned.
 
-    A task with at least one picture kept completes, whatever happened to the others.
+    A task with at least one picture kept completes, whatever happened to the others. An attempt that lost the
+    answer of a call whose order can be looked up is followed by one that does so, before any policy decides.
     """
     settled = _settled(task) if task.images or failure is None else None
     if settled is not None:
@@ -145,23 +149,41 @@ def decide(task: Task, failure: Failure | None, policy: Policy, now: datetime) -
     failure = failure or _incomplete()
     if failure.kind is FailureKind.DEADLINE or _past_deadline(task, now):
         return _fail_missing(task, _as_deadline(failure), now)
+    if failure.kind not in _NOT_LOOKED_UP and _lost_an_answer(task):
+        return attrs.evolve(_again(task, failure, policy, now), failures=0)
     final = failure.error if failure.kind is FailureKind.REFUSED else _exhausted(task, failure, policy)
     if final is None:
         return _again(task, failure, policy, now)
+    if _is_refused(task, failure, policy) and task.images and awaits_orders(task):
+        return _fetch_the_rest(task, failure, final, policy, now, given_up=unordered(task))
     if failure.kind is not FailureKind.WORKER_LOST and _is_on_its_way(task):
-        return _fetch_the_rest(task, failure, final, policy, now)
+        return _fetch_the_rest(task, failure, final, policy, now, given_up=task.missing)
     return _fail_missing(task, final, now)
 
 
-def _fetch_the_rest(task: Task, failure: Failure, final: TaskError, policy: Policy, now: datetime) -> Again:
-    """Give up what is missing, and try again for the pictures whose links are saved: they are paid for."""
-    given_up = tuple(_failed(task, index, final, now) for index in task.missing)
-    return attrs.evolve(_again(task, failure, policy, now), error=final, outputs=given_up)
+def _lost_an_answer(task: Task) -> bool:
+    """Tell whether this very attempt did: one that cannot look up what an earlier one lost counts as any other."""
+    return any(call.attempt == task.attempts for call in lost_calls(task))
+
+
+def _is_refused(task: Task, failure: Failure, policy: Policy) -> bool:
+    """Tell whether the policy allows no further purchase after what may have been paid for in vain."""
+    if failure.kind not in _AMBIGUOUS or lost_calls(task):
+        return False
+    return not may_go_on(task, policy.on_ambiguous)
+
+
+def _fetch_the_rest(
+    task: Task, failure: Failure, final: TaskError, policy: Policy, now: datetime, given_up: Sequence[int]
+) -> Again:
+    """Give up some pictures, and try again for those whose links or orders are saved: they are paid for."""
+    failed = tuple(_failed(task, index, final, now) for index in given_up)
+    return attrs.evolve(_again(task, failure, policy, now), error=final, outputs=failed)
 
 
 def _exhausted(task: Task, failure: Failure, policy: Policy) -> TaskError | None:
     """Return why another attempt is not allowed, None when it is."""
-    if failure.kind in _AMBIGUOUS and not may_go_on(task, policy.on_ambiguous):
+    if _is_refused(task, failure, policy):
         return attrs.evolve(failure.error, code="outcome_unknown", billed=Billed.UNKNOWN, retryable=True)
     if failure.kind is FailureKind.WORKER_LOST:
         most = MOST_LEASES_LOST_FETCHING if _is_on_its_way(task) else MOST_LEASES_LOST

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from danqing_server.lanes import lane_name
-from danqing_server.models import STANDING, Priority
+from danqing_server.models import STANDING, CallOutcome, Priority
 
 __all__ = ["FIELDS", "WaitingTask", "waiting_of"]
 
@@ -22,28 +22,27 @@ def _pairs(field: str) -> dict[str, Any]:
     return {"$objectToArray": {"$cond": [{"$eq": [{"$type": f"${field}"}, "object"]}, f"${field}", {}]}}
 
 
+_STANDS: dict[str, Any] = {
+    "$and": [
+        {"$eq": ["$$this.v.resumable", True]},
+        {"$in": [{"$ifNull": ["$$this.v.outcome", "open"]}, [outcome.value for outcome in STANDING]]},
+    ]
+}
+_IS_LOST: dict[str, Any] = {
+    "$and": [
+        {"$eq": ["$finds_orders", True]},
+        {"$eq": ["$$this.v.outcome", CallOutcome.UNKNOWN.value]},
+        {"$ne": ["$$this.v.looked_up", True]},
+    ]
+}
+
 FIELDS: dict[str, Any] = {
     **dict.fromkeys(("waiting", "provider", "model", "user_id", "owner", "priority", "images", "single_call"), 1),
     **dict.fromkeys(("updated_at", "run_at", "deadline_at", "lane_word"), 1),
     "outputs": {"$map": {"input": _pairs("outputs"), "in": "$$this.k"}},
     "orders": {
         "$map": {
-            "input": {
-                "$filter": {
-                    "input": _pairs("calls"),
-                    "cond": {
-                        "$and": [
-                            {"$eq": ["$$this.v.resumable", True]},
-                            {
-                                "$in": [
-                                    {"$ifNull": ["$$this.v.outcome", "open"]},
-                                    [outcome.value for outcome in STANDING],
-                                ]
-                            },
-                        ]
-                    },
-                }
-            },
+            "input": {"$filter": {"input": _pairs("calls"), "cond": {"$or": [_STANDS, _IS_LOST]}}},
             "in": "$$this.v.indexes",
         }
     },
@@ -70,7 +69,7 @@ class WaitingTask:
     """What the queue needs to know of a waiting task. `waiting` and `id` together are the sweep's cursor.
 
     `outputs` are the indexes, as text, that something is known of; `orders` those of each call whose outcome can
-    still be asked for.
+    still be asked for, or whose order is still to be looked up.
     """
 
     id: str

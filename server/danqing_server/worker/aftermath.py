@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import attrs
 
 from danqing_server.errors import QueueUnavailable, StoreUnavailable
+from danqing_server.life.billing import cost_micro
 from danqing_server.life.decision import Failure, FailureKind
 from danqing_server.log import get_logger
-from danqing_server.models import Task
+from danqing_server.models import Reserved, Task
 from danqing_server.queue.gates import Report
 from danqing_server.worker.tools import Tools
 
-__all__ = ["report", "settle_spending"]
+__all__ = ["report", "settle_known", "settle_spending"]
 
 RATE_LIMITED_PAUSE_S = 2.0
 
@@ -80,4 +83,18 @@ async def settle_spending(tools: Tools, task: Task, *, lost: bool = False) -> No
         if not lost or await tools.store.take_reserved(task.id):
             await tools.guard.settle(task, task.reserved)
     except StoreUnavailable as error:
-        log.warning("spending_not_settled", task_id=task.id, reason=str(error))
+        _warn_of_unsettled(task, error)
+
+
+async def settle_known(tools: Tools, task: Task, at: datetime, before_micro: int) -> None:
+    """Count what *task*, which had cost *before_micro* at the worst, turns out to have cost, on the day of *at*."""
+    if not tools.guard.watches(task) or cost_micro(task) == before_micro:
+        return
+    try:
+        await tools.guard.settle(task, Reserved(at=at, amount_micro=0, before_micro=before_micro))
+    except StoreUnavailable as error:
+        _warn_of_unsettled(task, error)
+
+
+def _warn_of_unsettled(task: Task, error: StoreUnavailable) -> None:
+    log.warning("spending_not_settled", task_id=task.id, reason=str(error))

@@ -24,6 +24,7 @@ from danqing_server.worker.ending import Ending
 from danqing_server.worker.failures import Interruption, failure_of, interruption_of, picture_lost
 from danqing_server.worker.keeping import Keeper
 from danqing_server.worker.ledger import Ledger
+from danqing_server.worker.lookup import look_up_orders
 from danqing_server.worker.run import SPEND_LIMIT, TaskRun
 from danqing_server.worker.spending import Allowance
 from danqing_server.worker.tools import Tools
@@ -173,9 +174,11 @@ class Execution:
 
     async def _ask_provider(self) -> None:
         allowance = Allowance(self.tools.guard, self.tools.guard.watches(self.task))
+        run = TaskRun(self.ledger, self.keeper, self.tools, allowance)
+        if self.task.finds_orders:
+            await look_up_orders(_job(self.task), run)
         if not await allowance.begin(self.ledger):
             raise AccountProblem(texts.SPEND_LIMIT(), code=SPEND_LIMIT)
-        run = TaskRun(self.ledger, self.keeper, self.tools, allowance)
         self._generating = True
         try:
             result = await self.tools.registry.generate(_job(self.ledger.task), run)

@@ -28,7 +28,7 @@ from danqing_server.assets.texts import NOT_HERE
 from danqing_server.codec import dump_json, storable
 from danqing_server.errors import AttemptLost, NotFound, PictureRejected, SourceUnavailable
 from danqing_server.ids import new_token
-from danqing_server.life.billing import is_announced, may_buy
+from danqing_server.life.billing import is_announced, lost_calls, may_buy
 from danqing_server.life.decision import LEASE_IN_DOUBT, NO_FURTHER_CALL, REFERENCE_UNAVAILABLE
 from danqing_server.log import get_logger
 from danqing_server.loops.steps import begins, ends, step
@@ -41,7 +41,7 @@ from danqing_server.worker.ledger import Ledger
 from danqing_server.worker.spending import Allowance
 from danqing_server.worker.tools import Tools
 
-__all__ = ["OpenCall", "TaskRun"]
+__all__ = ["OpenCall", "TaskRun", "require_storable"]
 
 PROGRESS_EVERY_S = 1.0
 REFERENCE_TIMEOUT_S = 30.0
@@ -153,7 +153,7 @@ class TaskRun:
         pass
 
     async def checkpoint(self, data: JsonObject) -> None:
-        _require_storable(data)
+        require_storable(data)
         for record in self._open.values():
             self._open[record.id] = record.changed(resumable=True)
             self.ledger.note_call(self._open[record.id])
@@ -191,6 +191,8 @@ class TaskRun:
         task = self.ledger.task
         if self.ledger.late:
             raise AttemptLost(task.id)
+        if any(not call.indexes or set(indexes) & set(call.indexes) for call in lost_calls(task)):
+            raise OutcomeUnknown(texts.LOOKED_UP_FIRST(), code=NO_FURTHER_CALL)
         if not may_buy(task, indexes, self.tools.policy.on_ambiguous):
             raise OutcomeUnknown(texts.CALL_LEFT_OPEN(), code=NO_FURTHER_CALL)
         self._require_lease()
@@ -265,7 +267,8 @@ def _about(reference: Reference, why: str) -> Text:
     return texts.OF_REFERENCE(field=reference.field, why=why)
 
 
-def _require_storable(data: JsonObject) -> None:
+def require_storable(data: JsonObject) -> None:
+    """Check what a checkpoint is to save. Raises ValueError: it cannot be stored, or has more than 256 KiB."""
     if not encodable(data):
         raise ValueError("a checkpoint holds a value that cannot be stored: JSON values only, integers of 64 bits")
     size_bytes = len(dump_json(data))

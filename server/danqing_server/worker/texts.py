@@ -13,9 +13,13 @@ __all__ = [
     "GIVEN_BACK",
     "LEASE_DOUBTED",
     "LINK_SILENT",
+    "LOOKED_UP_FIRST",
+    "NEVER_PLACED",
     "NOTHING_DELIVERED",
     "OF_ANOTHER_RELEASE",
     "OF_REFERENCE",
+    "ORDER_NOT_LOOKED_UP",
+    "ORDER_UNKNOWN",
     "PICTURE_LOST",
     "PLUGIN_FAILED",
     "REPORT_NOT_STORABLE",
@@ -59,6 +63,26 @@ CALL_LEFT_OPEN = Message(
     key="call_left_open",
     en="an earlier call may have been billed, and the policy allows no further one",
     zh="先前的调用可能已计费，按照策略不再重试",
+)
+LOOKED_UP_FIRST = Message(
+    key="looked_up_first",
+    en="an earlier call may have been billed; the provider is asked about it first",
+    zh="先前的调用可能已计费，将先向服务提供方查询",
+)
+NEVER_PLACED = Message(
+    key="never_placed",
+    en="a call was cut off; the provider says that it never arrived, and nothing was billed",
+    zh="一次调用中断；服务提供方确认未收到该请求，未计费",
+)
+ORDER_UNKNOWN = Message(
+    key="order_unknown",
+    en="a call was cut off, and the provider cannot tell what became of it; it may have been billed",
+    zh="一次调用中断，服务提供方无法确认其结果，可能已计费",
+)
+ORDER_NOT_LOOKED_UP = Message(
+    key="order_not_looked_up",
+    en="a call was cut off, and the provider could not be asked what became of it",
+    zh="一次调用中断，且暂时无法向服务提供方查询其结果",
 )
 LEASE_DOUBTED = Message(
     key="lease_doubted",

@@ -1,0 +1,206 @@
+"""Calls whose answers were lost, of a service that can be asked about them: looked up before any policy decides."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from danqing_server.access.caller import Caller
+from danqing_server.clock import to_ms
+from danqing_server.models import Billed, CallOutcome, Status, Task
+from danqing_server.settings.server import Settings
+from danqing_server.store.waiting import WaitingTask
+from tests.support.asked_service import AskedService, OrderingProvider, asked_service
+from tests.support.system import MakeSettings, System, running_system, until
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 40.0
+DEAD_AFTER_S = 2.0
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[AskedService]:
+    """A service that knows its orders."""
+    async with asked_service() as service:
+        yield service
+
+
+@contextmanager
+def ordering_process(settings: Settings, service: AskedService, *, single_call: bool) -> Iterator[int]:
+    """Run a worker process of its own while the block lasts; yield its id."""
+    variables = {"SERVICE_URL": service.url, "SINGLE_CALL": "1" if single_call else ""}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.support.ordering_process"],
+        cwd=ROOT,
+        env={**settings.environment, **variables, "PATH": os.environ["PATH"]},
+    )
+    try:
+        yield process.pid
+    finally:
+        process.kill()
+        process.wait()
+
+
+def calls_of(task: Task) -> list[tuple[str, bool]]:
+    """Return what became of each call, in order, and whether it was looked up."""
+    in_order = sorted(task.calls.values(), key=lambda call: call.sent_at)
+    return [(call.outcome.value, call.looked_up) for call in in_order]
+
+
+class TestDeadProcess:
+    """A process dies between its order's leaving and its checkpoint; another one takes over."""
+
+    @pytest.mark.parametrize("single_call", [False, True], ids=["written", "announced"])
+    @pytest.mark.parametrize("policy", ["fail", "retry"])
+    async def test_an_order_that_arrived_is_found_and_not_placed_again(
+        self, make_settings: MakeSettings, service: AskedService, policy: str, single_call: bool
+    ) -> None:
+        """One purchase, whatever the policy; the picture is the user's."""
+        settings = make_settings()
+        provider = OrderingProvider(url=service.url, single_call=single_call)
+        async with running_system(settings, [provider], workers=False) as door:
+            service.mood = "hangs"
+            task = await door.submit(on_ambiguous=policy)
+            await self._die_in_the_call(settings, service, single_call)
+            service.mood = "takes"
+            with ordering_process(settings, service, single_call=single_call):
+                done = await door.finished(task.id, PATIENCE_S)
+        assert (done.status, len(done.kept)) == (Status.COMPLETED, 1)
+        assert service.bills == {task.id: 1}
+        assert calls_of(done) == [("delivered", True)]
+        assert len(service.asked) == 1
+
+    @pytest.mark.parametrize("single_call", [False, True], ids=["written", "announced"])
+    async def test_an_order_that_never_arrived_is_placed_again(
+        self, make_settings: MakeSettings, service: AskedService, single_call: bool
+    ) -> None:
+        """Under `fail` too: nothing was bought."""
+        settings = make_settings()
+        provider = OrderingProvider(url=service.url, single_call=single_call)
+        async with running_system(settings, [provider], workers=False) as door:
+            service.mood = "deaf"
+            task = await door.submit(on_ambiguous="fail")
+            await self._die_in_the_call(settings, service, single_call)
+            service.mood = "takes"
+            with ordering_process(settings, service, single_call=single_call):
+                done = await door.finished(task.id, PATIENCE_S)
+        assert (done.status, len(done.kept)) == (Status.COMPLETED, 1)
+        assert service.bills == {task.id: 1}
+        assert calls_of(done) == [("failed_unbilled", True), ("delivered", False)]
+
+    async def _die_in_the_call(self, settings: Settings, service: AskedService, single_call: bool) -> None:
+        with ordering_process(settings, service, single_call=single_call) as pid:
+            await asyncio.wait_for(service.arrived.wait(), PATIENCE_S)
+            os.kill(pid, 9)
+
+
+class TestCutConnection:
+    async def test_the_order_is_found_by_the_next_attempt(self, settings: Settings, service: AskedService) -> None:
+        """It counts as no failure, and costs one purchase."""
+        service.mood = "cuts"
+        async with running_system(settings, [OrderingProvider(url=service.url)]) as system:
+            task = await system.submit(on_ambiguous="fail")
+            done = await system.finished(task.id)
+        assert (done.status, done.failures, done.attempts) == (Status.COMPLETED, 0, 2)
+        assert service.bills == {task.id: 1}
+        assert calls_of(done) == [("delivered", True)]
+
+    async def test_each_of_several_is_found(self, settings: Settings, service: AskedService) -> None:
+        """Three pictures, three answers lost one after the other."""
+        service.mood = "cuts"
+        async with running_system(settings, [OrderingProvider(url=service.url)]) as system:
+            task = await system.submit(n=3, on_ambiguous="fail")
+            done = await system.finished(task.id)
+        assert (done.status, len(done.kept), done.failures) == (Status.COMPLETED, 3, 0)
+        assert service.bills == {task.id: 3}
+
+    @pytest.mark.parametrize(("policy", "bills", "status"), [("fail", 1, "failed"), ("retry", 2, "completed")])
+    async def test_of_one_that_nobody_knows_the_policy_decides(
+        self, settings: Settings, service: AskedService, policy: str, bills: int, status: str
+    ) -> None:
+        """It is asked for once; then all is as with a service that cannot be asked."""
+        service.mood, service.forgetful = "cuts", True
+        async with running_system(settings, [OrderingProvider(url=service.url)]) as system:
+            task = await system.submit(on_ambiguous=policy)
+            await until(lambda: service.asked)
+            service.mood = "takes"
+            done = await system.finished(task.id)
+        assert (done.status, service.bills) == (status, {task.id: bills})
+        assert calls_of(done)[0] == ("unknown", True)
+        assert len(service.asked) == 1
+        if done.error is not None:
+            assert (done.error.code, done.error.billed) == ("outcome_unknown", Billed.UNKNOWN)
+
+    async def test_a_service_that_is_away_is_asked_again(self, settings: Settings, service: AskedService) -> None:
+        """Each failed question counts as any failed attempt."""
+        service.mood, service.silent = "cuts", 2
+        async with running_system(settings, [OrderingProvider(url=service.url)]) as system:
+            task = await system.submit(on_ambiguous="fail")
+            done = await system.finished(task.id)
+        assert (done.status, done.failures, len(service.asked)) == (Status.COMPLETED, 2, 3)
+        assert service.bills == {task.id: 1}
+
+    async def test_a_service_that_stays_away_is_not_asked_for_ever(
+        self, make_settings: MakeSettings, service: AskedService
+    ) -> None:
+        """The attempts are bounded; its user's retry asks again, and buys nothing."""
+        service.mood, service.silent = "cuts", 2
+        settings = make_settings(DANQING_MAX_ATTEMPTS="2")
+        async with running_system(settings, [OrderingProvider(url=service.url)]) as system:
+            task = await system.submit(on_ambiguous="fail")
+            failed = await system.finished(task.id)
+            assert failed.error is not None
+            assert (failed.error.code, failed.error.billed) == ("provider_unavailable", Billed.UNKNOWN)
+            await system.services.control.retry(task.id, Caller.local())
+            done = await system.finished(task.id)
+        assert (done.status, service.bills) == (Status.COMPLETED, {task.id: 1})
+
+    async def test_orders_that_never_arrive_are_not_placed_for_ever(
+        self, make_settings: MakeSettings, service: AskedService
+    ) -> None:
+        """A call that is lost and never arrived counts as one that failed unbilled."""
+
+        class Lossy(OrderingProvider):
+            async def generate(self, job: Any, run: Any) -> None:
+                self.url = "http://127.0.0.1:9"
+                try:
+                    await super().generate(job, run)
+                finally:
+                    self.url = service.url
+
+        async with running_system(make_settings(DANQING_MAX_ATTEMPTS="2"), [Lossy(url=service.url)]) as system:
+            task = await system.submit(on_ambiguous="fail")
+            done = await system.finished(task.id)
+        assert (done.status, service.bills) == (Status.FAILED, {})
+        assert calls_of(done) == [("failed_unbilled", True)] * 2
+        assert done.error is not None
+        assert done.error.billed is Billed.NO
+
+    async def test_asking_takes_nothing_of_the_lanes_rates(self, settings: Settings, service: AskedService) -> None:
+        """What waits to be looked up is queued as what needs no purchase, rebuilt or not."""
+        service.mood, service.silent = "cuts", 1000
+        async with running_system(settings, [OrderingProvider(url=service.url)]) as system:
+            task = await system.submit(n=2)
+
+            async def waits() -> bool:
+                return (await system.get(task.id)).status is Status.PENDING and bool(service.asked)
+
+            await until(waits)
+            waiting = await _waiting(system, task.id)
+            assert waiting.to_buy == 1  # of two: the first is looked up
+            assert CallOutcome.UNKNOWN in {call.outcome for call in (await system.get(task.id)).calls.values()}
+
+
+async def _waiting(system: System, task_id: str) -> WaitingTask:
+    assert system.workers is not None
+    sweeps, clock = system.workers.tools.sweeps, system.services.clock
+    found = await sweeps.waiting_after((0, ""), to_ms(clock.now()), 100)
+    return next(waiting for waiting in found if waiting.id == task_id)
