@@ -6,11 +6,12 @@ goes wherever strings go, and is shown to each client in the client's language. 
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Mapping
+from typing import Any, Self
 
 import attrs
 
-__all__ = ["Message", "Text", "in_language"]
+__all__ = ["Message", "Text", "in_language", "spoken"]
 
 CHINESE = "zh"
 
@@ -54,3 +55,12 @@ class Message:
 def in_language(text: str, language: str) -> str:
     """Return *text* in *language* when it is a `Text`, else as it is."""
     return text.zh if language == CHINESE and isinstance(text, Text) else str(text)
+
+
+def spoken(value: Any, language: str) -> Any:
+    """Return a copy of *value* (JSON) with every `Text` in it in *language*."""
+    if isinstance(value, str):
+        return in_language(value, language)
+    if isinstance(value, Mapping):
+        return {key: spoken(each, language) for key, each in value.items()}
+    return [spoken(each, language) for each in value] if isinstance(value, list | tuple) else value

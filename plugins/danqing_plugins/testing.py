@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from danqing_plugins.dialect import gaps_in
 from danqing_plugins.errors import InvalidRequest, OutcomeUnknown
 from danqing_plugins.models import Job, Prepared, ReferenceData, Request
 from danqing_plugins.provider import Provider
@@ -100,6 +101,8 @@ def check_info(provider: Provider) -> None:
         described = set(model.parameters.get("properties", {}))
         unknown = sorted(set(model.parameters.get("required", ())) - described)
         assert not unknown, f"model {model.id!r} requires {unknown}, which its properties do not describe"
+        gaps = [*gaps_in(model.parameters)]
+        assert not gaps, f"the parameters of {model.id!r} are no form yet: {'; '.join(gaps[:5])}"
 
 
 def check_prepare(provider: Provider, request: Request) -> None:

@@ -192,6 +192,16 @@ class TestServed:
             assert answer.code == 400
             assert [detail["field"] for detail in json.load(answer)["details"]] == ["input.n"]
 
+    @pytest.mark.parametrize(("language", "title"), [("en", "Size"), ("zh-CN", "尺寸")])
+    def test_form_is_in_the_clients_language(self, serve: Serve, language: str, title: str) -> None:
+        """A schema's words are chosen as those of errors are."""
+        request = urllib.request.Request(
+            f"{serve.base_url}/api/v1/providers", headers={"Accept-Language": language}
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            providers = {one["name"]: one for one in json.load(answer)["data"]["providers"]}
+        assert providers["hello"]["models"][0]["parameters"]["properties"]["size"]["title"] == title
+
     def test_broken_plugin_is_reported_and_the_server_works(
         self, python: Path, broken: str, tmp_path: Path, variables: dict[str, str]
     ) -> None:

@@ -14,14 +14,10 @@ from danqing_plugins.kit.fields import Fields
 from danqing_plugins.messages import Text
 from danqing_plugins.models import Reference
 
-__all__ = ["WIDGETS", "Parameter", "object_schema", "read_fields"]
+__all__ = ["Parameter", "object_schema", "read_fields"]
 
 STEP: Final = 10
 """Between the orders of two fields, so that another can stand between them."""
-
-WIDGETS: Final = frozenset(
-    {"prompt", "text", "size", "references", "switch", "chips", "select", "number", "seed", "group", "json"}
-)
 
 
 @attrs.frozen(kw_only=True)
@@ -42,7 +38,7 @@ class Parameter(ABC):
     default: Any = None
     group: Literal["main", "more"] = "more"
     unit: Text | str | None = None
-    labels: Mapping[str, Text] = attrs.field(factory=dict)
+    labels: Mapping[Any, Text] = attrs.field(factory=dict)
     when: Mapping[str, Sequence[Any]] = attrs.field(factory=dict)
     strict: bool = False
     advice: Text | None = None
@@ -72,12 +68,15 @@ class Parameter(ABC):
         """Return what is wrong with the pictures that this field named."""
         return ()
 
-    def schema(self, order: int) -> dict[str, Any]:
-        """Return the schema of the value; *order* is its place in the form."""
+    def schema(self, order: int, beside: Collection[str] | None = None) -> dict[str, Any]:
+        """Return the schema of the value; *order* is its place in the form, *beside* the names of all fields there.
+
+        A condition on a field that this model does not have is none.
+        """
         hints = {
             "unit": self.unit,
-            "labels": dict(self.labels),
-            "when": {name: list(values) for name, values in self.when.items()},
+            "labels": {str(value): label for value, label in self.labels.items()},
+            "when": {name: list(values) for name, values in self.when.items() if beside is None or name in beside},
             "advice": self.advice,
             **self.hints(),
         }
@@ -98,31 +97,31 @@ class Parameter(ABC):
 
 def read_fields(fields: Fields, parameters: Sequence[Parameter], given: Collection[str] = ()) -> None:
     """Check *fields* by *parameters*; nothing is required of those that are *given* elsewhere."""
+    names = {parameter.name for parameter in parameters}
     for parameter in parameters:
         if fields.has(parameter.name):
             parameter.check(fields)
-            if parameter.strict and not _applies(parameter, fields):
-                fields.refuse(parameter.name, texts.HAS_NO_EFFECT(when=_conditions(parameter)))
+            if parameter.strict and (unmet := _unmet(parameter, fields, names)):
+                fields.refuse(parameter.name, texts.HAS_NO_EFFECT(when=unmet))
         elif parameter.required and parameter.name not in given:
             fields.refuse(parameter.name, texts.REQUIRED())
 
 
-def _applies(parameter: Parameter, fields: Fields) -> bool:
-    return all(fields.values.get(name) in values for name, values in parameter.when.items())
-
-
-def _conditions(parameter: Parameter) -> str:
+def _unmet(parameter: Parameter, fields: Fields, names: Collection[str]) -> str:
+    """Say in words which conditions of *parameter* are not met; empty when all are."""
     return ", ".join(
         f"{name}: {' / '.join('-' if value is None else str(value) for value in values)}"
         for name, values in parameter.when.items()
+        if name in names and fields.values.get(name) not in values
     )
 
 
 def object_schema(parameters: Sequence[Parameter]) -> dict[str, Any]:
     """Return the JSON Schema of an object of *parameters*, which stand in a form in this order."""
+    names = {each.name for each in parameters}
     return {
         "type": "object",
-        "properties": {each.name: each.schema(STEP * place) for place, each in enumerate(parameters, 1)},
+        "properties": {each.name: each.schema(STEP * place, names) for place, each in enumerate(parameters, 1)},
         "required": [each.name for each in parameters if each.required],
         "additionalProperties": False,
     }

@@ -27,14 +27,13 @@ import attrs
 
 from danqing_plugins.kit import texts
 from danqing_plugins.kit.fields import Fields
-from danqing_plugins.kit.parameter import WIDGETS, Parameter, object_schema, read_fields
+from danqing_plugins.kit.parameter import Parameter, object_schema, read_fields
 from danqing_plugins.kit.references import References
 from danqing_plugins.kit.sizes import Size
 from danqing_plugins.messages import Text
 from danqing_plugins.models import Reference, Request
 
 __all__ = [
-    "WIDGETS",
     "Choice",
     "Flag",
     "Json",

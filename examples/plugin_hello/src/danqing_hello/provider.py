@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import json
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import attrs
 
 from danqing_hello.studio import Studio
 from danqing_plugins import (
-    InvalidRequest,
+    Call,
     Job,
-    Message,
     ModelInfo,
     PluginContext,
     Prepared,
     Price,
-    Problem,
     Provider,
     ProviderInfo,
     Request,
@@ -26,6 +24,8 @@ from danqing_plugins import (
     Source,
     Text,
 )
+from danqing_plugins.kit.orders import AsyncOrders, Found, Made, Pace, Working
+from danqing_plugins.kit.parameters import Choice, Parameters, Prompt, Whole
 from danqing_plugins.settings import duration
 
 __all__ = ["HelloProvider"]
@@ -44,22 +44,28 @@ WORK = Setting(
     help=Text("How long the studio works on a picture.", "画一张图片所用的时间。"),
 )
 
-# Each client reads these in its own language; a plain string would be shown as it is.
-UNKNOWN = Message(key="unknown_parameter", en="is not known", zh="未知参数")
-REQUIRED = Message(key="required", en="is required", zh="必填")
-ONE_OF = Message(key="not_among", en="must be one of {allowed}", zh="只能是：{allowed}")
-COUNT = Message(key="count_out_of_range", en="must be 1 to {most}", zh="必须在 1 到 {most} 之间")
-
-PARAMETERS: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "prompt": {"type": "string", "minLength": 1},
-        "size": {"type": "string", "enum": list(SIZES), "default": "small"},
-        "n": {"type": "integer", "minimum": 1, "maximum": MOST_PICTURES, "default": 1},
-    },
-    "required": ["prompt"],
-    "additionalProperties": False,
-}
+# Each client reads these in its own language. What is checked and what a form shows come of the same lines.
+PARAMETERS = Parameters(
+    Prompt(most=1000),
+    Choice(
+        "size",
+        title=Text("Size", "尺寸"),
+        description=Text("How large the picture is", "图片大小"),
+        allowed=tuple(SIZES),
+        default="small",
+        labels={"small": Text("Small", "小"), "large": Text("Large", "大")},
+        group="main",
+    ),
+    Whole(
+        "n",
+        title=Text("Pictures", "张数"),
+        description=Text("How many pictures are made, each paid for by itself", "图片张数，每张单独计费"),
+        least=1,
+        most=MOST_PICTURES,
+        default=1,
+        unit=Text("pictures", "张"),
+    ),
+)
 
 
 class HelloProvider(Provider):
@@ -74,7 +80,9 @@ class HelloProvider(Provider):
 
     @property
     def info(self) -> ProviderInfo:
-        hills = ModelInfo(id="hills", title="Hills", aliases=("hills-1",), parameters=PARAMETERS, price=PRICE)
+        hills = ModelInfo(
+            id="hills", title="Hills", aliases=("hills-1",), parameters=PARAMETERS.schema(), price=PRICE
+        )
         return ProviderInfo(name=self.called, title="Hello", models=(hills,), default_model="hills", concurrency=8)
 
     def configure(self, context: PluginContext) -> None:
@@ -83,50 +91,32 @@ class HelloProvider(Provider):
 
     def prepare(self, request: Request) -> Prepared:
         model = self.find_model(request)
-        asked = {"size": "small", "n": 1, **request.input}
-        problems = [
-            Problem(field=name, message=UNKNOWN(), value=asked[name])
-            for name in asked.keys() - {"prompt", "size", "n"}
-        ]
-        if not isinstance(asked.get("prompt"), str) or not asked["prompt"].strip():
-            problems.append(Problem(field="prompt", message=REQUIRED()))
-        if asked["size"] not in SIZES:
-            problems.append(Problem(field="size", message=ONE_OF(allowed=", ".join(SIZES)), value=asked["size"]))
-        if type(asked["n"]) is not int or not 1 <= asked["n"] <= MOST_PICTURES:
-            problems.append(Problem(field="n", message=COUNT(most=MOST_PICTURES), value=asked["n"]))
-        if problems:
-            raise InvalidRequest("the request is wrong", problems=problems)
+        fields = PARAMETERS.read(request, model=model.id)
+        fields.finish()
+        asked = {"size": "small", "n": 1, **fields.given}
         return Prepared(model=model.id, input=asked, outputs=asked["n"], price=PRICE)
 
     async def generate(self, job: Job, run: Run) -> Result | None:
-        orders = await self._order(job, run)
-        for index in run.missing:
-            picture = await self._collect(orders[str(index)], run, index, job.outputs)
-            await run.deliver(index, Source.from_bytes(picture))
-        return Result(usage={"pictures": job.outputs})
-
-    async def _order(self, job: Job, run: Run) -> dict[str, str]:
-        """Order what was not ordered before; a process that dies later finds the orders in `run.saved`."""
-        orders: dict[str, str] = dict(run.saved.get("orders", {}))
-        for index in run.missing:
-            if str(index) in orders:
-                continue
-            async with run.call([index], _fingerprint(job, index)) as call:
-                order = await self.studio.order(job.input["prompt"], SIZES[job.input["size"]], index)
-                call.request_id = order
-                orders[str(index)] = order
-                await run.checkpoint({"orders": orders})
-        return orders
-
-    async def _collect(self, order: str, run: Run, index: int, images: int) -> bytes:
-        while True:
-            progress = await self.studio.look(order)
-            await run.progress((index + progress.fraction) / images)
-            if progress.picture is not None:
-                return progress.picture
-            await asyncio.sleep(0.1)
+        return await HelloOrders(self.studio).carry_out(job, run)
 
 
-def _fingerprint(job: Job, index: int) -> str:
-    """Return a hash of what is ordered: it must not show the prompt."""
-    return hashlib.sha256(json.dumps([job.model, dict(job.input), index], sort_keys=True).encode()).hexdigest()
+@attrs.frozen
+class HelloOrders(AsyncOrders):
+    """One order for each picture. A process that dies finds them again and orders nothing twice."""
+
+    studio: Studio
+    pace = Pace(first_s=0.1, longest_s=0.5)
+
+    def batches(self, job: Job, missing: Sequence[int]) -> Sequence[Sequence[int]]:
+        return [[index] for index in missing]
+
+    async def submit(self, job: Job, run: Run, call: Call, indexes: Sequence[int]) -> Mapping[str, Any]:
+        order = await self.studio.order(job.input["prompt"], SIZES[job.input["size"]], indexes[0])
+        call.request_id = order
+        return {"id": order}
+
+    async def poll(self, job: Job, run: Run, order: Mapping[str, Any]) -> Found:
+        progress = await self.studio.look(order["id"])
+        if progress.picture is None:
+            return Working(fraction=progress.fraction)
+        return Made(outputs=[Source.from_bytes(progress.picture)], usage={"pictures": 1})

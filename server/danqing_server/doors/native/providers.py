@@ -5,6 +5,7 @@ from __future__ import annotations
 from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import Message, ModelInfo, Price, ProviderInfo
+from danqing_plugins.messages import spoken
 from danqing_server.doors.documentation import Answer, described
 from danqing_server.doors.server_shapes import ModelShape, PluginShape, PriceShape, ProviderShape, ProvidersShape
 from danqing_server.doors.views import price_text
@@ -27,16 +28,16 @@ routes = Blueprint("providers", url_prefix="/api/v1/providers")
 async def list_providers(request: ApiRequest) -> HTTPResponse:
     """List the providers that work, and every installed plugin with what is wrong with it."""
     services, _ = admit(request)
-    registry = services.registry
+    registry, language = services.registry, language_of(request.headers)
     data: ProvidersShape = {
         "default": registry.default_provider,
-        "providers": [_provider(registry.providers[name]) for name in sorted(registry.providers)],
+        "providers": [_provider(registry.providers[name], language) for name in sorted(registry.providers)],
         "plugins": [_plugin(plugin) for plugin in registry.plugins],
     }
-    return success(data, LISTED.to(language_of(request.headers)))
+    return success(data, LISTED.to(language))
 
 
-def _provider(provider: ProviderInfo) -> ProviderShape:
+def _provider(provider: ProviderInfo, language: str) -> ProviderShape:
     return {
         "name": provider.name,
         "title": provider.title,
@@ -46,18 +47,18 @@ def _provider(provider: ProviderInfo) -> ProviderShape:
         "types": list(provider.types),
         "reference_fields": list(provider.reference_fields),
         "images_per_minute": provider.images_per_minute,
-        "models": [_model(model) for model in provider.models],
+        "models": [_model(model, language) for model in provider.models],
     }
 
 
-def _model(model: ModelInfo) -> ModelShape:
+def _model(model: ModelInfo, language: str) -> ModelShape:
     return {
         "id": model.id,
         "title": model.title,
         "types": list(model.types),
         "aliases": list(model.aliases),
         "price": None if model.price is None else _price(model.price),
-        "parameters": dict(model.parameters),
+        "parameters": spoken(model.parameters, language),
     }
 
 
