@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import importlib
 import os
 import secrets
 import time
@@ -25,8 +26,9 @@ from danqing_providers.sandbox.journal import Journal, line_length
 from danqing_providers.sandbox.links import FILES
 from danqing_providers.sandbox.painter import Commission, paint
 from danqing_providers.sandbox.references import Reference
+from danqing_providers.sandbox.sounds import as_wav, compose
 
-__all__ = ["MEDIA_TYPES", "Gallery", "Work"]
+__all__ = ["MEDIA_TYPES", "FilmsUnavailable", "Gallery", "Work"]
 
 _FILE_NAME: Final = "works.jsonl"
 _CACHE_BYTES: Final = 96 * 1024 * 1024
@@ -53,8 +55,9 @@ class Work:
     """Something that was made: a picture, a film or a sound.
 
     `name` is unique in the sandbox and may stand in a path. `form` is one of `MEDIA_TYPES`. `seconds` is the length
-    of a film or a sound, `sound` whether a film has any. `tokens` are its references'. `place` is the path of its
-    links without the dialect's prefix; None for `/files/<name>.<form>`. `kept_s` is how long it is there at least.
+    of a film or a sound, `sound` whether a film has any; a picture that has a length is the last frame of such a
+    film. `tokens` are its references'. `place` is the path of its links without the dialect's prefix; None for
+    `/files/<name>.<form>`. `kept_s` is how long it is there at least.
     """
 
     name: str
@@ -85,10 +88,19 @@ class Work:
         return MEDIA_TYPES[self.form]
 
     @property
+    def is_plain_picture(self) -> bool:
+        """Whether it takes no film maker to make it."""
+        return self.content_type.startswith("image/") and not self.seconds
+
+    @property
     def digest(self) -> str:
         """What is the same for works that look the same."""
         shown = [self.prompt, self.seed, self.index, self.width, self.height, self.seconds, self.sound]
         return hashlib.sha256(orjson.dumps([*shown, self.form, self.watermark, *self.tokens])).hexdigest()
+
+
+class FilmsUnavailable(Exception):
+    """A film was asked for, and the film maker's library is not installed."""
 
 
 class Gallery:
@@ -193,7 +205,7 @@ class Gallery:
             tokens=work.tokens,
             references=tuple(path.read_bytes() for path in paths if path.exists()),
         )
-        return paint(commission)
+        return paint(commission) if work.is_plain_picture else _make_moving(work, commission)
 
     def _cache(self, digest: str, content: bytes) -> None:
         self._painted[digest] = content
@@ -201,6 +213,23 @@ class Gallery:
         while self._painted_bytes > _CACHE_BYTES:
             _, dropped = self._painted.popitem(last=False)
             self._painted_bytes -= len(dropped)
+
+
+def _make_moving(work: Work, commission: Commission) -> bytes:
+    if work.form == "wav":
+        return as_wav(compose(work.prompt, work.seconds))
+    try:
+        films = importlib.import_module("danqing_providers.sandbox.films")
+    except ImportError as error:
+        raise FilmsUnavailable("films need PyAV: pip install 'danqing[video]'") from error
+    made: bytes
+    if work.form == "mp3":
+        made = films.encode_mp3(compose(work.prompt, work.seconds))
+    elif work.content_type.startswith("image/"):
+        made = films.paint_last_frame(commission, work.seconds)
+    else:
+        made = films.paint_film(commission, work.seconds, sound=work.sound)
+    return made
 
 
 def _drop_expired(path: Path, now_s: float) -> None:

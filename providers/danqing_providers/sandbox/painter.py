@@ -20,7 +20,7 @@ from danqing_providers.sandbox.glyphs import add_watermark
 from danqing_providers.sandbox.landscape import Scene, arrange, paint_wash
 from danqing_providers.sandbox.palette import Color, Palette, blend, choose_motif, choose_palette, tinted
 
-__all__ = ["Commission", "draw", "paint"]
+__all__ = ["Commission", "draw", "encode", "paint"]
 
 _WASH_PIXELS: Final = 900_000
 _TILE: Final = 512
@@ -56,11 +56,15 @@ class Commission:
 
 def paint(commission: Commission) -> bytes:
     """Return the encoded picture. Takes CPU for a part of a second: call it in a thread."""
+    return encode(draw(commission), commission.output_format)
+
+
+def encode(image: Image.Image, output_format: str) -> bytes:
+    """Return *image* as `png`, `webp` or else `jpeg`."""
     buffer = io.BytesIO()
-    image = draw(commission)
-    if commission.output_format == "png":
+    if output_format == "png":
         image.save(buffer, "PNG", compress_level=_PNG_LEVEL)
-    elif commission.output_format == "webp":
+    elif output_format == "webp":
         image.save(buffer, "WEBP", quality=_JPEG_QUALITY, method=0)
     else:
         image.save(buffer, "JPEG", quality=_JPEG_QUALITY)
