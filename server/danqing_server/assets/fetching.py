@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import aiohttp
+import attrs
 from aiohttp.abc import AbstractResolver
 
 from danqing_server.assets.addresses import Allowed, is_public, public_connector
 from danqing_server.assets.inspection import inspect_header
-from danqing_server.assets.sources import DownloadLimits, download
+from danqing_server.assets.sources import DownloadLimits, Origin, download
 
 __all__ = ["fetch_public", "public_session"]
 
@@ -32,6 +33,25 @@ def public_session(
     )
 
 
+@attrs.define(eq=False)
+class _Gathered:
+    """A `Sink` in memory."""
+
+    body: bytearray = attrs.field(factory=bytearray)
+    origin: Origin | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self.body)
+
+    async def write(self, chunk: bytes | memoryview) -> None:
+        self.body.extend(chunk)
+
+    async def restart(self) -> None:
+        self.body.clear()
+        self.origin = None
+
+
 async def fetch_public(
     url: str,
     *,
@@ -49,13 +69,9 @@ async def fetch_public(
             404 or 410 of its host.
         PictureRejected: `too_large`, `not_a_picture` or `truncated` (header only; nothing is decoded).
     """
-    gathered = bytearray()
-
-    async def gather(chunk: bytes | memoryview) -> None:
-        gathered.extend(chunk)
-
+    gathered = _Gathered()
     limits = DownloadLimits(max_bytes=limit_bytes, stall_s=timeout_s, total_s=timeout_s)
-    await download(url, gather, session, limits)
-    body = bytes(gathered)
+    await download(url, gathered, session, limits)
+    body = bytes(gathered.body)
     inspection = await asyncio.to_thread(inspect_header, body, max_pixels=max_pixels)
     return body, inspection.media_type

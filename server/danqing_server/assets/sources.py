@@ -1,10 +1,11 @@
-"""From a picture's source into the spool, a piece at a time."""
+"""From an output's source into the spool, a piece at a time; a download that was cut goes on where it broke off."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator, Mapping
+from typing import Protocol
 
 import aiohttp
 import attrs
@@ -16,12 +17,12 @@ from danqing_server.assets.addresses import NotPublic
 from danqing_server.assets.decoding import decode_base64
 from danqing_server.errors import PictureRejected, SourceUnavailable
 
-__all__ = ["DownloadLimits", "LeadsInside", "Write", "download", "pour"]
+__all__ = ["DownloadLimits", "LeadsInside", "Origin", "Sink", "download", "pour"]
 
 CHUNK_BYTES = 128 * 1024
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
-Write = Callable[[bytes | memoryview], Awaitable[None]]
+MOST_CONNECTIONS = 64  # of one try; each brought something
 
 
 @attrs.frozen(kw_only=True)
@@ -38,26 +39,67 @@ class DownloadLimits:
     accept: str = "image/*"
 
 
+@attrs.frozen(kw_only=True)
+class Origin:
+    """What a download belongs to: its strong `ETag`, else its date, and how many bytes it has in all."""
+
+    validator: str
+    total: int
+
+    @property
+    def by_etag(self) -> bool:
+        """Whether the validator is a tag, and no date."""
+        return self.validator.startswith('"')
+
+
+class Sink(Protocol):
+    """Takes an output's bytes in order.
+
+    `origin` is None while there is nothing to go on with: the next try then starts over.
+    """
+
+    origin: Origin | None
+
+    @property
+    def size_bytes(self) -> int:
+        """How many are here."""
+        ...
+
+    async def write(self, chunk: bytes | memoryview) -> None:
+        """Append *chunk*."""
+        ...
+
+    async def restart(self) -> None:
+        """Forget what is here."""
+        ...
+
+
+class _EndedEarly(SourceUnavailable):
+    """The body ended before it should."""
+
+
 class LeadsInside(SourceUnavailable):
     """The URL leads to an address that the session does not connect to."""
 
 
-async def pour(source: Source, write: Write, session: aiohttp.ClientSession, limits: DownloadLimits) -> None:
-    """Pass the picture's bytes to *write* in order, in pieces of some 128 KiB.
+async def pour(source: Source, sink: Sink, session: aiohttp.ClientSession, limits: DownloadLimits) -> None:
+    """Bring the output's bytes into *sink* in order, in pieces of some 128 KiB.
+
+    A download goes on where the last one broke off, as far as its source allows.
 
     Raises:
         SourceUnavailable: the URL gives nothing; `gone` when it can never give anything.
-        PictureRejected: more than `max_bytes`, or no base64. *write* may have been given the beginning.
+        PictureRejected: more than `max_bytes`, or no base64. *sink* may have been given the beginning.
     """
     if source.url is not None:
-        await download(source.url, write, session, limits)
+        await download(source.url, sink, session, limits)
         return
     pieces = _slices(source.body) if source.body is not None else decode_base64(source.base64 or "")
     total = 0
     for piece in pieces:
         total += len(piece)
         _check_total(total, limits)
-        await write(piece)
+        await sink.write(piece)
 
 
 def _slices(body: bytes) -> Iterator[memoryview]:
@@ -65,14 +107,14 @@ def _slices(body: bytes) -> Iterator[memoryview]:
     return (view[start : start + CHUNK_BYTES] for start in range(0, len(view), CHUNK_BYTES))
 
 
-async def download(url: str, write: Write, session: aiohttp.ClientSession, limits: DownloadLimits) -> None:
-    """GET *url* (HEAD fails on pre-signed URLs) and pass its body to *write*; see `pour`.
+async def download(url: str, sink: Sink, session: aiohttp.ClientSession, limits: DownloadLimits) -> None:
+    """GET *url* (HEAD fails on pre-signed URLs) and pass its body to *sink*; see `pour`.
 
     Causes are cut off (`from None`): aiohttp's messages hold the whole URL, which may be signed.
     """
     try:
         async with asyncio.timeout(limits.total_s):
-            await _follow(url, write, session, limits)
+            await _go_on(url, sink, session, limits)
     except TimeoutError:
         raise SourceUnavailable(texts.SOURCE_SLOW(), gone=False) from None
     except (aiohttp.InvalidURL, UnicodeError):  # the latter from the name lookup, for a label too long
@@ -85,22 +127,32 @@ async def download(url: str, write: Write, session: aiohttp.ClientSession, limit
         raise SourceUnavailable(texts.SOURCE_BROKE_OFF(error=type(error).__name__), gone=False) from None
 
 
-async def _follow(url: str, write: Write, session: aiohttp.ClientSession, limits: DownloadLimits) -> None:
+async def _go_on(url: str, sink: Sink, session: aiohttp.ClientSession, limits: DownloadLimits) -> None:
+    """Ask again where a connection broke, at once, as long as each brings something; pauses are the caller's."""
+    for _ in range(MOST_CONNECTIONS):
+        before = sink.size_bytes
+        try:
+            await _follow(url, sink, session, limits)
+        except (aiohttp.ClientError, OSError, _EndedEarly):
+            if sink.origin is None or sink.size_bytes <= before:
+                raise
+        else:
+            return
+    raise SourceUnavailable(texts.SOURCE_SLOW(), gone=False)
+
+
+async def _follow(url: str, sink: Sink, session: aiohttp.ClientSession, limits: DownloadLimits) -> None:
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=limits.stall_s, sock_read=limits.stall_s)
+    headers = {"Accept": limits.accept, "Accept-Encoding": "identity", **_rest_of(sink)}
     target = _as_written(url)
     if target.scheme not in ("http", "https"):
         raise SourceUnavailable(texts.SOURCE_NOT_HTTP(), gone=True)
     if target.user is not None or target.password is not None:
         raise SourceUnavailable(texts.SOURCE_WITH_PASSWORD(), gone=True)
     for _ in range(limits.redirects + 1):
-        async with session.get(
-            target,
-            allow_redirects=False,
-            timeout=timeout,
-            headers={"Accept": limits.accept, "Accept-Encoding": "identity"},
-        ) as response:
+        async with session.get(target, allow_redirects=False, timeout=timeout, headers=headers) as response:
             if response.status not in REDIRECTS:
-                await _take(response, write, limits)
+                await _take(response, sink, limits)
                 return
             target = _redirected(target, response.headers.get("Location", ""))
     raise SourceUnavailable(texts.SOURCE_REDIRECTS(most=limits.redirects), gone=False)
@@ -125,24 +177,72 @@ def _redirected(target: URL, location: str) -> URL:
     return following
 
 
-async def _take(response: aiohttp.ClientResponse, write: Write, limits: DownloadLimits) -> None:
+def _rest_of(sink: Sink) -> Mapping[str, str]:
+    """Return the headers that ask for what is missing, if it still belongs to what is here (RFC 9110 §13.1.5)."""
+    if sink.origin is None or not sink.size_bytes:
+        return {}
+    return {"Range": f"bytes={sink.size_bytes}-", "If-Range": sink.origin.validator}
+
+
+async def _take(response: aiohttp.ClientResponse, sink: Sink, limits: DownloadLimits) -> None:
+    announced = await _begin(response, sink)
+    _check_total(announced or 0, limits)
+    total = sink.size_bytes
+    gathered = bytearray()
+    try:
+        async for piece in response.content.iter_any():
+            total += len(piece)
+            _check_total(total, limits)
+            gathered += piece
+            if len(gathered) >= CHUNK_BYTES:
+                await sink.write(bytes(gathered))
+                gathered.clear()
+    except (aiohttp.ClientError, OSError):
+        if sink.origin is not None:
+            await sink.write(bytes(gathered))
+        raise
+    await sink.write(bytes(gathered))
+    if announced is not None and total != announced:
+        raise _EndedEarly(texts.SOURCE_ENDED_EARLY(got=total, announced=announced), gone=False)
+
+
+async def _begin(response: aiohttp.ClientResponse, sink: Sink) -> int | None:
+    """Return how many bytes there will be in all, None when that is not told; *sink* holds those that are here."""
+    if response.status == 206 and sink.size_bytes:
+        total = _total_of(response, sink)
+        if total is not None:
+            return total
+        await sink.restart()
+        raise SourceUnavailable(texts.SOURCE_CHANGED(), gone=False)
+    if response.status in (412, 416):
+        await sink.restart()
     if response.status != 200:
         message = texts.SOURCE_ANSWERED(status=response.status)
         raise SourceUnavailable(message, gone=False, status=response.status)
+    if sink.size_bytes:
+        await sink.restart()
     announced = None if "Content-Encoding" in response.headers else response.content_length
-    _check_total(announced or 0, limits)
-    total = 0
-    gathered = bytearray()
-    async for piece in response.content.iter_any():
-        total += len(piece)
-        _check_total(total, limits)
-        gathered += piece
-        if len(gathered) >= CHUNK_BYTES:
-            await write(bytes(gathered))
-            gathered.clear()
-    await write(bytes(gathered))
-    if announced is not None and total != announced:
-        raise SourceUnavailable(texts.SOURCE_ENDED_EARLY(got=total, announced=announced), gone=False)
+    sink.origin = _origin_of(response, announced)
+    return announced
+
+
+def _origin_of(response: aiohttp.ClientResponse, announced: int | None) -> Origin | None:
+    """Return by what the rest can be asked for later; a source that tells no length may have no ranges either."""
+    etag, modified = (response.headers.get(name, "") for name in ("ETag", "Last-Modified"))
+    validator = modified if etag.startswith("W/") or not etag else etag
+    if announced is None or not validator or response.headers.get("Accept-Ranges") == "none":
+        return None
+    return Origin(validator=validator, total=announced)
+
+
+def _total_of(response: aiohttp.ClientResponse, sink: Sink) -> int | None:
+    """Return how large all of it is, when the part that came is the one that was asked for, of the same file."""
+    part = re.fullmatch(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18})", response.headers.get("Content-Range", ""))
+    if part is None or sink.origin is None or "Content-Encoding" in response.headers:
+        return None
+    start, total = int(part[1]), int(part[2])
+    same = response.headers.get("ETag", sink.origin.validator) == sink.origin.validator or not sink.origin.by_etag
+    return total if same and (start, total) == (sink.size_bytes, sink.origin.total) else None
 
 
 def _check_total(total: int, limits: DownloadLimits) -> None:

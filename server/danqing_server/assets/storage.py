@@ -29,13 +29,20 @@ from danqing_server.assets.keys import (
     output_key,
     poster_key,
 )
+from danqing_server.assets.partial import Partial
 from danqing_server.assets.places import PRIVATE_MODE, Place, local_folder, open_bucket, open_folder
 from danqing_server.assets.posters import Poster
 from danqing_server.assets.results import ResultSessions
-from danqing_server.assets.sources import DownloadLimits, LeadsInside, Write, pour
+from danqing_server.assets.sources import DownloadLimits, LeadsInside, pour
 from danqing_server.assets.spool import Spool, remove_leftovers
 from danqing_server.assets.storage_failures import storage_failures
-from danqing_server.errors import NotFound, PictureRejected, SourceUnavailable, StorageUnavailable
+from danqing_server.errors import (
+    DanqingError,
+    NotFound,
+    PictureRejected,
+    SourceUnavailable,
+    StorageUnavailable,
+)
 from danqing_server.log import get_logger
 from danqing_server.loops.steps import step
 from danqing_server.models import Asset
@@ -107,30 +114,39 @@ class Assets:
         *,
         kind: OutputKind = OutputKind.IMAGE,
         provider: str = "",
+        partial: Partial | None = None,
     ) -> Asset:
         """Fetch or decode output *index* of a task, check that it is of *kind* and whole, and make it ours.
 
         Each call makes a key of its own, so two that race both leave a whole picture, and only the one written
-        in the task is ever found. *provider* decides where a URL may lead (`ResultSessions`).
+        in the task is ever found. *provider* decides where a URL may lead (`ResultSessions`). With a *partial*,
+        what is here of a download that breaks off stays in it, and the next call goes on with it.
 
         Raises:
             SourceUnavailable: its URL gives nothing; `gone` and `refused` say whether to ask again.
             PictureRejected: `too_large`, `not_a_picture`, `wrong_kind` or `truncated`.
         """
         check_task_id(task_id)
-        async with self._spooled() as spool:
-            await self._fetch(source, spool, provider, self._limits_of(kind))
-            found = await self._inspect(spool, kind)
-            key = output_key(task_id, index, found.extension)
-            poster = None if found.poster is None else await self._put_poster(key, found.poster)
-            return await self._put(spool, key, found, poster)
+        if partial is not None:
+            return await self._keep(task_id, index, source, kind, provider, partial)
+        async with self.partial() as own:
+            return await self._keep(task_id, index, source, kind, provider, own)
+
+    @asynccontextmanager
+    async def partial(self) -> AsyncIterator[Partial]:
+        """Hold what is here of one output over several calls of `keep`."""
+        partial = Partial(self.spool, self.disk)
+        try:
+            yield partial
+        finally:
+            await partial.discard()
 
     async def keep_input(self, task_id: str, number: int, body: bytes, known: Inspection) -> Asset:
         """Store reference picture *number*, whose header was inspected at submission; it is not decoded."""
         check_task_id(task_id)
-        async with self._spooled() as spool:
-            await pour(Source.from_bytes(body), self._writer(spool), self.session, self.limits)
-            return await self._put(spool, input_key(task_id, number, known.extension), known)
+        async with self.partial() as partial:
+            await pour(Source.from_bytes(body), partial, self.session, self.limits)
+            return await self._put(partial.spool, input_key(task_id, number, known.extension), known)
 
     async def read(self, key: str) -> bytes:
         """Return a whole picture, at most `max_picture_bytes`; for references.
@@ -193,35 +209,33 @@ class Assets:
         except TimeoutError as error:
             raise StorageUnavailable(f"no write within {CHECK_TIMEOUT_S} s") from error
 
-    @asynccontextmanager
-    async def _spooled(self) -> AsyncIterator[Spool]:
-        spool = Spool.within(self.spool)
+    async def _keep(
+        self, task_id: str, index: int, source: Source, kind: OutputKind, provider: str, partial: Partial
+    ) -> Asset:
         try:
-            yield spool
-        finally:
-            # Shielded: a second cancellation must not leave the file behind.
-            await asyncio.shield(self._on_disk(spool.discard))
+            await self._fetch(source, partial, provider, self._limits_of(kind))
+            found = await self._inspect(partial.spool, kind)
+            key = output_key(task_id, index, found.extension)
+            poster = None if found.poster is None else await self._put_poster(key, found.poster)
+            return await self._put(partial.spool, key, found, poster)
+        except DanqingError as error:
+            if not (isinstance(error, SourceUnavailable) and partial.continues):
+                await partial.restart()
+            raise
 
     def _limits_of(self, kind: OutputKind) -> DownloadLimits:
         return self.limits if kind is OutputKind.IMAGE else self.large_limits
 
-    async def _fetch(self, source: Source, spool: Spool, provider: str, limits: DownloadLimits) -> None:
+    async def _fetch(self, source: Source, partial: Partial, provider: str, limits: DownloadLimits) -> None:
         session = self.session
         if self.results is not None and source.url is not None:
             session = self.results.session_for(provider, source.url)
         try:
-            await pour(source, self._writer(spool), session, limits)
+            await pour(source, partial, session, limits)
         except LeadsInside as error:
             # Not for good: it is paid for, and the operator may know the host (DANQING_PRIVATE_RESULTS).
             log.warning("result_address_refused", provider=provider, host=urlsplit(source.url or "").hostname)
             raise SourceUnavailable(error.message, gone=False) from None
-
-    def _writer(self, spool: Spool) -> Write:
-        async def write(chunk: bytes | memoryview) -> None:
-            with storage_failures("spooling a picture"):
-                await self._on_disk(lambda: spool.write(chunk))
-
-        return write
 
     async def _inspect(self, spool: Spool, kind: OutputKind) -> Inspection:
         if not spool.size_bytes:
@@ -250,9 +264,9 @@ class Assets:
 
     async def _put_poster(self, key: str, poster: Poster) -> str:
         beside = poster_key(key, poster.extension)
-        async with self._spooled() as spool:
-            await self._writer(spool)(poster.body)
-            await self.place.put(spool, beside)
+        async with self.partial() as partial:
+            await partial.write(poster.body)
+            await self.place.put(partial.spool, beside)
         return beside
 
     def _on_disk(self, function: Callable[[], T]) -> asyncio.Future[T]:

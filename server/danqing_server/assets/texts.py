@@ -26,6 +26,7 @@ __all__ = [
     "NO_SOUND_ALONE",
     "SOURCE_ANSWERED",
     "SOURCE_BROKE_OFF",
+    "SOURCE_CHANGED",
     "SOURCE_ENDED_EARLY",
     "SOURCE_MALFORMED",
     "SOURCE_NOT_HTTP",
@@ -174,6 +175,11 @@ SOURCE_REDIRECTS_WITH_PASSWORD = Message(
 )
 SOURCE_ANSWERED = Message(
     key="source_answered", en="the picture's source answered {status}", zh="图片来源返回 {status}"
+)
+SOURCE_CHANGED = Message(
+    key="source_changed",
+    en="the source changed between two parts of a download",
+    zh="分段下载期间来源内容发生了变化",
 )
 SOURCE_ENDED_EARLY = Message(
     key="source_ended_early", en="{got} of {announced} bytes came", zh="只收到 {got} 字节，应为 {announced} 字节"

@@ -14,6 +14,7 @@ import attrs
 
 from danqing_plugins import OutputKind, Source
 from danqing_server.assets.expiry import expires_at
+from danqing_server.assets.partial import Partial
 from danqing_server.assets.storage import Assets
 from danqing_server.clock import Clock
 from danqing_server.errors import DanqingError, PictureRejected, SourceUnavailable, StorageUnavailable
@@ -42,10 +43,12 @@ class LinkPatience:
         return now >= dead_at
 
 
-async def keep_output(assets: Assets, clock: Clock, task: Task, index: int, source: Source) -> Output:
+async def keep_output(
+    assets: Assets, clock: Clock, task: Task, index: int, source: Source, partial: Partial | None = None
+) -> Output:
     """Fetch, check and store an output of *task*, and return it as kept. Raises what `Assets.keep` does."""
     kind = source.kind or task.kind
-    asset = await assets.keep(task.id, index, source, kind=kind, provider=task.provider)
+    asset = await assets.keep(task.id, index, source, kind=kind, provider=task.provider, partial=partial)
     return Output(index=index, state=OutputState.KEPT, at=clock.now(), asset=asset, kind=own_kind(task, source))
 
 
@@ -108,8 +111,20 @@ class Keeper:
         self._running.clear()
 
     async def keep(self, index: int, source: Source) -> None:
-        """Fetch, check and store picture *index*, trying as long as `patience` says."""
-        error = await self._try(index, source)
+        """Fetch, check and store output *index*, trying as long as `patience` says.
+
+        A try goes on with what the last one brought; at the end that is forgotten.
+        """
+        async with self.assets.partial() as partial:
+            error = await self._insist(index, source, partial)
+        if isinstance(error, PictureRejected):
+            self._fail(index, source, error)
+        elif error is not None:
+            self.failures.append(error)
+
+    async def _insist(self, index: int, source: Source, partial: Partial) -> DanqingError | None:
+        """Try until its fate is settled, or patience is at its end: then return why."""
+        error = await self._try(index, source, partial)
         tries = 0
         while error is not None:
             pauses_s = self._pauses_for(error, source)
@@ -119,11 +134,8 @@ class Keeper:
             self.on_waiting()
             await asyncio.sleep(pauses_s[tries])
             tries += 1
-            error = await self._try(index, source)
-        if isinstance(error, PictureRejected):
-            self._fail(index, source, error)
-        elif error is not None:
-            self.failures.append(error)
+            error = await self._try(index, source, partial)
+        return error
 
     def _pauses_for(self, error: DanqingError, source: Source) -> tuple[float, ...]:
         """Be patient with a link, and with a storage that does not take bytes which nothing can bring back."""
@@ -132,11 +144,11 @@ class Keeper:
         )
         return self.patience.pauses_s if patient else self.patience.broken_pauses_s
 
-    async def _try(self, index: int, source: Source) -> DanqingError | None:
+    async def _try(self, index: int, source: Source, partial: Partial) -> DanqingError | None:
         """Try once; None when the picture's fate is settled, else why it is worth another try."""
         try:
             async with self.slots:
-                output = await keep_output(self.assets, self.clock, self.ledger.task, index, source)
+                output = await keep_output(self.assets, self.clock, self.ledger.task, index, source, partial)
         except PictureRejected as error:
             if error.code == "truncated":
                 return error
