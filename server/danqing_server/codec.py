@@ -21,6 +21,7 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 from danqing_plugins import Message, Price, Problem, Reference, Text, in_language
 from danqing_server.errors import InvalidSubmission
 from danqing_server.models import Asset, Attempt, CallRecord, JsonObject, Output, Task, TaskError, User
+from danqing_server.routing import RoutedTarget
 
 __all__ = [
     "CUT",
@@ -91,6 +92,10 @@ def _document_converter() -> cattrs.Converter:
     converter.register_unstructure_hook(TaskError, _writing_both(write_error, "message"))
     read_error = make_dict_structure_fn(TaskError, converter)
     converter.register_structure_hook(TaskError, _reading_both(read_error, "message"))
+    write_target = make_dict_unstructure_fn(RoutedTarget, converter, _cattrs_omit_if_default=True)
+    converter.register_unstructure_hook(RoutedTarget, _writing_both(write_target, "notes"))
+    read_target = make_dict_structure_fn(RoutedTarget, converter)
+    converter.register_structure_hook(RoutedTarget, _reading_both(read_target, "notes"))
     for keyed_by_id in (Task, User):
         write = make_dict_unstructure_fn(keyed_by_id, converter, _cattrs_omit_if_default=True, id=as_key)
         converter.register_unstructure_hook(keyed_by_id, _writing_both(write, "notes"))

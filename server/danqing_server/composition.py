@@ -23,6 +23,7 @@ from danqing_server.desk.forecast import Forecast
 from danqing_server.desk.intake import Intake
 from danqing_server.desk.limits import QueueLimits
 from danqing_server.desk.recent import RecentTasks
+from danqing_server.desk.routing import Routing
 from danqing_server.errors import DanqingError, ServiceUnavailable
 from danqing_server.http.replay import Replays
 from danqing_server.http.services import HealthCheck, Services
@@ -50,6 +51,7 @@ from danqing_server.worker.insisting import Insisting
 from danqing_server.worker.janitor import OVERDUE_EVERY_S, SWEEP_EVERY_S, WATCH_EVERY_S, Janitor
 from danqing_server.worker.keeping import LinkPatience
 from danqing_server.worker.pool import Pool
+from danqing_server.worker.rerouting import DIVERT_EVERY_S, Diverter
 from danqing_server.worker.spending import SpendGuard
 from danqing_server.worker.tools import Tools
 
@@ -71,6 +73,7 @@ class Workers:
     tools: Tools
     pool: Pool
     janitor: Janitor
+    diverter: Diverter | None = None
 
     def start(self) -> None:
         """Begin to renew the lease and to take tasks."""
@@ -113,6 +116,8 @@ class Process:
             self._loops.append(Supervised("watch", every(WATCH_EVERY_S, janitor.watch)))
             self._loops.append(Supervised("sweep", every(SWEEP_EVERY_S, janitor.sweep)))
             self._loops.append(Supervised("overdue", every(OVERDUE_EVERY_S, janitor.end_overdue)))
+            if self.workers.diverter is not None:
+                self._loops.append(Supervised("divert", every(DIVERT_EVERY_S, self.workers.diverter.divert)))
         for loop in self._loops:
             loop.start()
 
@@ -182,6 +187,8 @@ async def open_process(
         stack.push_async_callback(registry.stop)
         workers = None
         if settings.runs_workers:
+            if settings.routes:
+                await _with_mongodb(settings, SweepStore(database).ensure_route_index)
             workers = _workers(services, database, session, guarded, link_patience or LinkPatience())
         process = Process(services=services, workers=workers, listen_to_time=listening)
         services.checks["workers" if workers else "loops"] = process.ping
@@ -206,13 +213,16 @@ async def _services(
     await _with_mongodb(settings, *(each.ensure_indexes for each in indexed))
     forecast = Forecast(queue, gates, clock)
     limits = QueueLimits(queue, forecast, settings.max_queued, settings.max_queued_per_user)
+    routes = {route.model: route for route in settings.routes}
     checker = Checker(
         assets,
         registry,
         registry.default_provider,
         settings.max_picture_bytes,
         settings.max_picture_pixels,
+        routes,
     )
+    routing = Routing(routes, checker, forecast, clock)
     recent = RecentTasks(clock.monotonic_s)
     register = Register(store, keys, queue, assets, Outlet(registry, untold, clock))
     intake = Intake(store, queue, register, clock, limits)
@@ -226,7 +236,7 @@ async def _services(
         forecast=forecast,
         assets=assets,
         registry=registry,
-        submissions=Submissions(store, keys, register, assets, clock, checker, limits, intake),
+        submissions=Submissions(store, keys, register, assets, clock, checker, routing, limits, intake),
         control=Control(store, register, clock, recent),
         replays=Replays(recent),
         clock=clock,
@@ -265,7 +275,13 @@ def _workers(
     )
     pool = Pool.with_lanes(tools, settings.concurrency)
     services.submissions.intake.workers = pool
-    return Workers(tools=tools, pool=pool, janitor=Janitor(tools, WorkerStore(database)))
+    named = {target.provider for route in settings.routes for target in route.targets}
+    return Workers(
+        tools=tools,
+        pool=pool,
+        janitor=Janitor(tools, WorkerStore(database)),
+        diverter=Diverter(tools, named) if named else None,
+    )
 
 
 def _provider_session() -> aiohttp.ClientSession:

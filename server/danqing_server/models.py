@@ -24,6 +24,7 @@ import attrs
 from danqing_plugins import OutputKind, Price, Reference
 from danqing_plugins.billing import Billed, CallOutcome
 from danqing_server.lanes import lane_name
+from danqing_server.routing import TaskRoute
 
 __all__ = [
     "FINISHED",
@@ -134,7 +135,8 @@ class CallRecord:
     `resumable`: the provider saved what it needs to ask for the outcome later: an order, which stays open until it
     is settled, whoever dies meanwhile.
     `late_outcome` is what the answer said that came after the attempt had been given up, None when none came; the
-    `outcome` stays `unknown`, since that is what the policy acted on.
+    `outcome` stays `unknown`, since that is what the policy acted on. `target` is the place on the task's route of
+    whom it was sent to; 0 for a task without one.
     `looked_up`: its answer was lost, and the service has said what it knows of it; it is not asked again.
     """
 
@@ -151,6 +153,7 @@ class CallRecord:
     resumable: bool = False
     late_outcome: CallOutcome | None = None
     looked_up: bool = False
+    target: int = 0
 
     def changed(self, **fields: Any) -> CallRecord:
         """Return a copy with *fields* in place of its own."""
@@ -204,7 +207,8 @@ class Task:
     way that is not over yet: then `late_attempt` has that attempt's id. `late` are the pictures that such a call
     brought all the same, by index as text. `retried_at` is when its user last asked for another try; what was in
     doubt before counts no more. `reserved` is what its attempt has set aside of a spend limit, None without one.
-    `lane_word` names what it shares limits with among its provider's models, None: the others.
+    `lane_word` names what it shares limits with among its provider's models, None: the others. `route` has the
+    targets behind a public model name; `provider`, `model` and what goes with them are of the current one.
     `finds_orders`: its provider may be asked what became of a call whose answer was lost.
 
     It has no slots: without them a task is made in half the time, and copied in a quarter.
@@ -251,6 +255,7 @@ class Task:
     reserved: Reserved | None = None
     lane_word: str | None = None
     kind: OutputKind = OutputKind.IMAGE
+    route: TaskRoute | None = None
 
     def changed(self, **fields: Any) -> Task:
         """Return a copy with *fields* in place of its own."""

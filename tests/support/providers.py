@@ -60,6 +60,8 @@ class ScriptedProvider(Provider):
     kind: OutputKind = OutputKind.IMAGE
     concurrency: int = 8
     lanes: Mapping[str, Limits] = attrs.field(factory=dict)
+    currency: str = "CNY"
+    reference_fields: tuple[str, ...] = ("image",)
     jobs: list[Job] = attrs.field(factory=list)
 
     @property
@@ -71,7 +73,7 @@ class ScriptedProvider(Provider):
             title="Scripted",
             models=(model, *others),
             default_model="one",
-            reference_fields=("image",),
+            reference_fields=self.reference_fields,
             concurrency=self.concurrency,
             lanes=self.lanes,
         )
@@ -87,7 +89,7 @@ class ScriptedProvider(Provider):
             outputs=int(request.input.get("n", 1)),
             kind=self.kind,
             single_call=self.single_call,
-            price=Price(amount_micro=200_000, currency="CNY"),
+            price=Price(amount_micro=200_000, currency=self.currency),
         )
 
     async def generate(self, job: Job, run: Run) -> Result | None:

@@ -20,6 +20,7 @@ from danqing_server.desk.checking import Checked, Checker
 from danqing_server.desk.intake import NOT_ACKNOWLEDGED, Intake
 from danqing_server.desk.limits import QueueLimits
 from danqing_server.desk.request import Repeat, Submission
+from danqing_server.desk.routing import Routing
 from danqing_server.errors import (
     Conflict,
     KeyReused,
@@ -29,6 +30,7 @@ from danqing_server.errors import (
 from danqing_server.ids import new_task_id, new_token
 from danqing_server.life.moves import Revived, claimed
 from danqing_server.life.register import Register
+from danqing_server.life.rerouted import on_target
 from danqing_server.log import get_logger
 from danqing_server.models import FINISHED, WAITING, Status, Task
 from danqing_server.store.keys import KeyRecord, KeyStore
@@ -71,6 +73,7 @@ class Submissions:
     assets: Assets
     clock: Clock
     checker: Checker
+    routing: Routing
     limits: QueueLimits
     intake: Intake
     _running: set[asyncio.Task[Accepted]] = attrs.field(factory=set, init=False)
@@ -122,7 +125,11 @@ class Submissions:
             done.exception()  # read, since the client who would have raised it may be gone
 
     async def _check(self, submission: Submission) -> Checked:
-        checked = await self.checker.check(submission)
+        route = self.routing.find(submission)
+        if route is None:
+            checked = await self.checker.check(submission)
+        else:
+            checked = await self.routing.check(submission, route)
         await self.limits.check(
             checked.lane, submission.caller.owner, submission.user_id, delayed=bool(submission.delay_s)
         )
@@ -232,7 +239,7 @@ class Submissions:
         now = self.clock.now()
         run_at = now + timedelta(seconds=submission.delay_s) if submission.delay_s else None
         prepared = checked.prepared
-        return Task(
+        task = Task(
             id=task_id,
             user_id=submission.user_id,
             owner=submission.caller.owner,
@@ -248,7 +255,7 @@ class Submissions:
             notes=prepared.notes,
             price=prepared.price,
             priority=submission.priority,
-            on_ambiguous=submission.on_ambiguous,
+            on_ambiguous=submission.on_ambiguous or checked.on_ambiguous,
             status=Status.SCHEDULED if run_at else Status.PENDING,
             transition_id=new_token(),
             created_at=now,
@@ -256,6 +263,7 @@ class Submissions:
             waiting=int(now.timestamp() * 1000),
             run_at=run_at,
         )
+        return task if checked.route is None else on_target(task, checked.route)
 
 
 def _was_voided(task: Task) -> bool:

@@ -17,8 +17,10 @@ from danqing_server.errors import InvalidSubmission
 from danqing_server.lanes import lane_name, lane_word_of
 from danqing_server.models import JsonObject
 from danqing_server.registry import Registry
+from danqing_server.routing import TaskRoute
+from danqing_server.settings.routes import Route
 
-__all__ = ["Checked", "Checker"]
+__all__ = ["Checked", "Checker", "Taken"]
 
 LONGEST_STRING = 64 * 1024
 
@@ -42,13 +44,23 @@ TOO_LONG = Message(
 )
 
 
+Taken = dict[str, list[ParsedReference]]
+"""References of a submission, by the key of the input that they stand under."""
+
+
 @attrs.frozen(kw_only=True)
 class Checked:
-    """A submission that will be accepted; `references` are still to be stored."""
+    """A submission that will be accepted; `references` are still to be stored.
+
+    Of one to a route, `provider` and `prepared` are of the first target that takes it. `on_ambiguous` is the policy
+    of its task when it names none.
+    """
 
     provider: ProviderInfo
     prepared: Prepared
     references: tuple[ParsedReference, ...] = attrs.field(repr=False)
+    route: TaskRoute | None = None
+    on_ambiguous: str | None = None
 
     @property
     def lane_word(self) -> str | None:
@@ -58,7 +70,7 @@ class Checked:
     @property
     def lane(self) -> str:
         """The lane it is to wait in."""
-        return lane_name(self.provider.name, self.lane_word)
+        return self.route.current.lane if self.route is not None else lane_name(self.provider.name, self.lane_word)
 
     @property
     def finds_orders(self) -> bool:
@@ -75,23 +87,31 @@ class Checker:
     default_provider: str
     max_picture_bytes: int
     max_picture_pixels: int
+    routes: Mapping[str, Route] = attrs.field(factory=dict)
 
-    async def check(self, submission: Submission) -> Checked:
+    async def check(self, submission: Submission, taken: Taken | None = None) -> Checked:
         """Return what *submission* amounts to.
+
+        *taken* has the references by key that were read for another provider of the same submission, and gets
+        those that are read now.
 
         Raises:
             InvalidSubmission: with one problem per wrong field, named as the client sent it.
         """
         provider = self._find_provider(submission)
-        plain, parsed = await self._take_references_out(submission, provider)
+        plain, parsed = await self._take_references_out(submission, provider, {} if taken is None else taken)
         prepared = self._prepare(submission, provider, plain, parsed)
         return Checked(provider=provider, prepared=prepared, references=tuple(parsed))
 
     def parameters(self, provider: object, wanted: object) -> Mapping[str, bool]:
         """Return a provider's parameters, by its own schemas, and whether the *wanted* model takes each.
 
-        Both are as a client sent them: the default ones when they are no text or unknown.
+        Both are as a client sent them: the default ones when they are no text or unknown. A route has those of its
+        first target.
         """
+        route = self.routes.get(wanted) if provider is None and isinstance(wanted, str) else None
+        if route is not None:
+            provider, wanted = route.targets[0].provider, route.targets[0].model
         name = provider if isinstance(provider, str) else self.default_provider
         info = self.registry.find_provider(name) or self.registry.find_provider(self.default_provider)
         if info is None:
@@ -114,23 +134,22 @@ class Checker:
         return provider
 
     async def _take_references_out(
-        self, submission: Submission, provider: ProviderInfo
+        self, submission: Submission, provider: ProviderInfo, taken: Taken
     ) -> tuple[dict[str, Any], list[ParsedReference]]:
         """Split the input into what stays in the task and the pictures it refers to."""
         plain = {key: value for key, value in submission.input.items() if key not in provider.reference_fields}
         problems: list[Problem] = []
         _find_long_strings(plain, "", submission.name, problems)
-        parsed: list[ParsedReference] = []
-        for key in provider.reference_fields:
-            value = submission.input.get(key)
-            if value is None:
-                continue
+        given = [key for key in provider.reference_fields if submission.input.get(key) is not None]
+        for key in given:
             try:
-                parsed += await asyncio.to_thread(self._parse, submission.name(key), value)
+                if key not in taken:
+                    taken[key] = await asyncio.to_thread(self._parse, submission.name(key), submission.input[key])
             except InvalidSubmission as error:
                 problems += error.problems
         if problems:
             raise InvalidSubmission(problems)
+        parsed = [reference for key in given for reference in taken[key]]
         return plain, await find_own(self.assets, parsed) if parsed else []
 
     def _parse(self, field: str, value: object) -> list[ParsedReference]:

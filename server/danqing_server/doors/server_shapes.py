@@ -23,6 +23,8 @@ __all__ = [
     "ProvidersShape",
     "QueueStatsShape",
     "RootShape",
+    "RouteTargetShape",
+    "RoutedModelShape",
     "UserShape",
 ]
 
@@ -145,11 +147,28 @@ class PluginShape(TypedDict):
     error: Annotated[str | None, said("why it does not work", None)]
 
 
+class RouteTargetShape(TypedDict):
+    """A model of a provider, behind a route."""
+
+    provider: Annotated[str, said("its name", "volcengine")]
+    model: Annotated[str, said("as the provider knows it", "doubao-seedream-4-5-251128")]
+    present: Annotated[bool, said("whether that provider works", True)]
+
+
+class RoutedModelShape(TypedDict):
+    """A public model name, for submissions that name no provider."""
+
+    model: Annotated[str, said("what a submission names", "poster")]
+    types: Annotated[list[str], said("task types that some target takes", ["image"])]
+    targets: Annotated[list[RouteTargetShape], said("the first to be tried first")]
+
+
 class ProvidersShape(TypedDict):
     """What can be asked for, and what is installed."""
 
     default: Annotated[str, said("the provider of a submission that names none", "volcengine")]
     providers: list[ProviderShape]
+    routes: Annotated[list[RoutedModelShape], said("public model names, each with several models behind it", [])]
     plugins: list[PluginShape]
 
 

@@ -10,6 +10,7 @@ from danqing_server.http.shapes import Moment, extended, said
 from danqing_server.models import Billed, CallOutcome, JsonObject, Priority, Status
 
 __all__ = [
+    "AmountShape",
     "AudioShape",
     "CallShape",
     "CostShape",
@@ -22,9 +23,11 @@ __all__ = [
     "PictureErrorShape",
     "PositionShape",
     "ResultShape",
+    "RouteShape",
     "TaskErrorShape",
     "TaskListShape",
     "TaskShape",
+    "TriedShape",
     "VideoShape",
 ]
 
@@ -118,6 +121,14 @@ class PictureErrorShape(TaskErrorShape):
     index: Annotated[int, said("the output's place, from 0", 1)]
 
 
+class AmountShape(TypedDict):
+    """An amount of money."""
+
+    amount: Annotated[str, said("decimal", "0.04")]
+    currency: Annotated[str, said("ISO 4217", "USD")]
+    images: Annotated[int, said("pictures counted", 1)]
+
+
 class CostShape(TypedDict):
     """What a task cost for certain; while it is not finished, at least the price of what was asked for."""
 
@@ -125,6 +136,25 @@ class CostShape(TypedDict):
     currency: Annotated[str, said("ISO 4217", "CNY")]
     images: Annotated[int, said("outputs counted", 1)]
     estimated: Annotated[bool, said("whether it may still change", False)]
+    others: NotRequired[Annotated[list[AmountShape], said("what was paid in other currencies, on its route")]]
+
+
+class TriedShape(TypedDict):
+    """Why a target of a route did not make it."""
+
+    provider: Annotated[str, said("whose model it is", "volcengine")]
+    model: _Model
+    code: Annotated[str, said("an error's code, or what kept its lane shut; `not_suitable`", "ServerOverloaded")]
+    at: Moment
+    billed: Annotated[Billed, said("whether it charged for the try", "no")]
+
+
+class RouteShape(TypedDict):
+    """Where a task is on its route."""
+
+    model: Annotated[str, said("the public name that it was sent to", "poster")]
+    target: Annotated[str, said("`provider/model` of whose turn it is, or who made it", "openai/gpt-image-1")]
+    tried: Annotated[list[TriedShape], said("why others did not make it, the oldest first", [])]
 
 
 class CallShape(TypedDict):
@@ -133,6 +163,7 @@ class CallShape(TypedDict):
     id: Annotated[str, said("unique in its task", "c1")]
     attempt: Annotated[int, said("the start it belongs to, from 1", 1)]
     indexes: Annotated[list[int], said("the outputs it was to bring", [0])]
+    provider: Annotated[str, said("whom it was sent to", "volcengine")]
     outcome: Annotated[CallOutcome, said("what became of it", "delivered")]
     late_outcome: Annotated[CallOutcome | None, said("what an answer said that came after it was given up", None)]
     looked_up: Annotated[bool, said("its answer was lost, and the provider was asked what it knows of it", False)]
@@ -169,6 +200,7 @@ class TaskShape(TypedDict):
     status: _Status
     provider: Annotated[str, said("who carries it out", "volcengine")]
     model: _Model
+    route: Annotated[RouteShape | None, said("of a task that was sent to a route", None)]
     input: Annotated[JsonObject, said("as it was prepared; references as links", _PROMPT)]
     output: OutputShape | None
     error: Annotated[TaskErrorShape | None, said("of a task that failed or was cancelled", None)]
@@ -277,4 +309,5 @@ class ExplanationShape(TypedDict):
     leases_lost: Annotated[int, said("processes that died with it before a call was sent", 0)]
     last_error: Annotated[TaskErrorShape | None, said("of the last start that failed", None)]
     billed: Annotated[Billed, said("whether the provider charged for it", "no")]
+    route: Annotated[RouteShape | None, said("of a task that was sent to a route", None)]
     calls: Annotated[list[CallShape], said("the paid calls, oldest first", [])]

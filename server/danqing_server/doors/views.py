@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Any, cast
 
@@ -10,28 +11,28 @@ import attrs
 from danqing_plugins import OutputKind, in_language
 from danqing_server.clock import from_ms
 from danqing_server.desk.forecast import Explanation, LaneView
+from danqing_server.doors.costs import cost_view
 from danqing_server.doors.output_views import file_views, image_views, media_views
 from danqing_server.doors.server_shapes import GateShape, LaneShape, UserShape
 from danqing_server.doors.task_shapes import (
     CallShape,
-    CostShape,
     ExplanationShape,
     ImageShape,
     OutputShape,
     PictureErrorShape,
     ResultShape,
+    RouteShape,
     TaskErrorShape,
     TaskShape,
+    TriedShape,
 )
 from danqing_server.http.links import picture_url
-from danqing_server.life.billing import billed_of, cost_of
+from danqing_server.life.billing import billed_of
 from danqing_server.models import FINISHED, Billed, CallRecord, Status, Task, TaskError, User
 from danqing_server.queue.gates import Gate
 from danqing_server.registry import Registry
 
-__all__ = ["Viewer", "error_view", "explanation_view", "gate_view", "lane_view", "price_text", "user_view"]
-
-MICRO = 1_000_000
+__all__ = ["Viewer", "error_view", "explanation_view", "gate_view", "lane_view", "user_view"]
 
 
 def user_view(user: User) -> UserShape:
@@ -62,6 +63,7 @@ class Viewer:
             "status": task.status,
             "provider": task.provider,
             "model": task.model,
+            "route": _route(task),
             "input": self._input(task),
             "output": self._output(task),
             "error": None if task.error is None else error_view(task, self.language),
@@ -78,10 +80,10 @@ class Viewer:
             "notes": [in_language(note, self.language) for note in task.notes],
             "images": task.images,
             "usage": _usage(task),
-            "cost": _cost(task),
+            "cost": cost_view(task, _billed(task)),
             "billed": _billed(task),
             "sandbox": self.is_sandbox(task),
-            "calls": [_call(call) for call in _in_order(task)],
+            "calls": [_call(task, call) for call in _in_order(task)],
         }
         if task.kind is not OutputKind.IMAGE:
             shown["kind"] = task.kind
@@ -95,7 +97,7 @@ class Viewer:
             "partial": bool(task.failed_outputs),
             "model": task.model,
             "usage": _usage(task),
-            "cost": _cost(task),
+            "cost": cost_view(task, _billed(task)),
             "notes": [in_language(note, self.language) for note in task.notes],
             "sandbox": self.is_sandbox(task),
         }
@@ -148,10 +150,12 @@ class Viewer:
         shown: dict[str, Any] = dict(task.input)
         for reference in task.references:
             link = picture_url(self.base, reference.asset) if reference.asset is not None else reference.url
-            if "[" in reference.field:
-                shown.setdefault(reference.key, []).append(link)
+            field = re.sub(r"^(options|input)\.", "", reference.field)
+            name, bracket, _ = field.partition("[")
+            if bracket:
+                shown.setdefault(name, []).append(link)
             else:
-                shown[reference.key] = link
+                shown[name] = link
         return shown
 
 
@@ -172,7 +176,8 @@ def explanation_view(explanation: Explanation, language: str) -> ExplanationShap
         "leases_lost": task.leases_lost,
         "last_error": None if task.error is None else error_view(task, language),
         "billed": _billed(task),
-        "calls": [_call(call) for call in _in_order(task)],
+        "route": _route(task),
+        "calls": [_call(task, call) for call in _in_order(task)],
     }
 
 
@@ -220,12 +225,6 @@ def error_view(task: Task, language: str) -> TaskErrorShape:
     return {**_error(task.error, language), "billed": _billed(task)}
 
 
-def price_text(amount_micro: int) -> str:
-    """Return millionths as decimal text with at least two places, `0.20`."""
-    whole, micro = divmod(amount_micro, MICRO)
-    return f"{whole}.{f'{micro:06d}'.rstrip('0').ljust(2, '0')}"
-
-
 def _error(error: TaskError, language: str) -> TaskErrorShape:
     message = " ".join(
         in_language(error.message, language).split()
@@ -252,11 +251,23 @@ def _in_order(task: Task) -> list[CallRecord]:
     return sorted(task.calls.values(), key=lambda call: (call.sent_at, call.id))
 
 
-def _call(call: CallRecord) -> CallShape:
+def _route(task: Task) -> RouteShape | None:
+    route = task.route
+    if route is None:
+        return None
+    tried: list[TriedShape] = [
+        {"provider": each.provider, "model": each.model, "code": each.code, "at": each.at, "billed": each.billed}
+        for each in route.tried
+    ]
+    return {"model": route.model, "target": route.current.name, "tried": tried}
+
+
+def _call(task: Task, call: CallRecord) -> CallShape:
     return {
         "id": call.id,
         "attempt": call.attempt,
         "indexes": list(call.indexes),
+        "provider": task.provider if task.route is None else task.route.targets[call.target].provider,
         "outcome": call.outcome,
         "late_outcome": call.late_outcome,
         "looked_up": call.looked_up,
@@ -288,20 +299,3 @@ def _billed(task: Task) -> Billed:
     if not task.calls and task.attempt is None and task.error is not None:
         return task.error.billed
     return billed_of(task)
-
-
-def _cost(task: Task) -> CostShape | None:
-    """Return what the task cost for certain; while it is not finished, at least the price of what was asked for.
-
-    `amount` is decimal text, `images` how many pictures it counts. None when the provider names no price.
-    """
-    if task.price is None:
-        return None
-    cost, finished = cost_of(task), task.status in FINISHED
-    images = cost.certain if finished else max(cost.certain, task.images)
-    return {
-        "amount": price_text(task.price.amount_micro * images),
-        "currency": task.price.currency,
-        "images": images,
-        "estimated": not finished or bool(cost.possible) or _billed(task) is Billed.UNKNOWN,
-    }

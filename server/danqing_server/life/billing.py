@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from danqing_plugins.billing import Books, Cost
 from danqing_server.models import STANDING, Billed, CallOutcome, CallRecord, OutputState, Task
+from danqing_server.routing import RoutedTarget
 
 __all__ = [
     "announced_call",
@@ -14,11 +15,15 @@ __all__ = [
     "books_of",
     "cost_micro",
     "cost_of",
+    "costs_of",
     "cut_calls",
+    "holds_order",
     "is_announced",
     "lost_calls",
+    "maker_of",
     "may_buy",
     "may_go_on",
+    "target_of",
     "to_buy",
     "under_way",
     "unordered",
@@ -28,6 +33,7 @@ EXTRA_PURCHASES = {"retry": 1, "fail": 0}
 """How often a picture (or a task without pictures) may be paid for again after a purchase that brought nothing."""
 
 _AT_HAND = (OutputState.SOURCED, OutputState.KEPT)
+_MAY_HAVE_MADE = (CallOutcome.OPEN, CallOutcome.UNKNOWN, CallOutcome.DELIVERED)
 
 
 def books_of(task: Task) -> Books:
@@ -51,8 +57,33 @@ def cost_of(task: Task) -> Cost:
 
 
 def cost_micro(task: Task) -> int:
-    """Return what *task* has cost at the worst, in millionths of its price's currency; 0 without a price."""
-    return cost_of(task).most * task.price.amount_micro if task.price is not None else 0
+    """Return what *task* has cost at the worst, in millionths of its price's currency; 0 without a price.
+
+    Of a task with a route that is what its current provider is paid, whose limits it counts towards.
+    """
+    if task.route is None:
+        return cost_of(task).most * task.price.amount_micro if task.price is not None else 0
+    paid = [(target, cost) for target, cost in costs_of(task) if target.provider == task.provider]
+    return sum(cost.most * target.price.amount_micro for target, cost in paid if target.price is not None)
+
+
+def costs_of(task: Task) -> list[tuple[RoutedTarget, Cost]]:
+    """Return what was paid at each target of the route of *task*."""
+    if task.route is None:
+        return []
+    makers = {index: maker_of(task, index) for index in books_of(task).at_hand}
+    found = []
+    for place, target in enumerate(task.route.targets):
+        calls = tuple(call for call in task.calls.values() if call.target == place)
+        at_hand = {index for index, maker in makers.items() if maker == place}
+        found.append((target, Books(calls=calls, pictures=task.images, at_hand=at_hand).cost))
+    return found
+
+
+def maker_of(task: Task, index: int) -> int:
+    """Return the place on its route of the target that made picture *index*: the last that may have."""
+    calls = [call for call in task.calls.values() if index in call.indexes and call.outcome in _MAY_HAVE_MADE]
+    return max(calls, key=lambda call: call.sent_at).target if calls else target_of(task)
 
 
 def may_buy(task: Task, indexes: Iterable[int], on_ambiguous: str) -> bool:
@@ -95,8 +126,18 @@ def announced_call(task: Task) -> CallRecord | None:
     if attempt is None or not is_announced(task):
         return None
     return CallRecord(
-        id=attempt.id, attempt=task.attempts, indexes=task.missing, fingerprint="", sent_at=attempt.started_at
+        id=attempt.id,
+        attempt=task.attempts,
+        indexes=task.missing,
+        fingerprint="",
+        sent_at=attempt.started_at,
+        target=target_of(task),
     )
+
+
+def target_of(task: Task) -> int:
+    """Return the place on its route of whom *task* is at, 0 without one."""
+    return 0 if task.route is None else task.route.target
 
 
 def is_announced(task: Task) -> bool:
@@ -111,21 +152,25 @@ def is_announced(task: Task) -> bool:
 
 
 def _is_asked_for(call: CallRecord, task: Task) -> bool:
-    return call.resumable or (task.finds_orders and (call.looked_up or call.outcome is CallOutcome.UNKNOWN))
+    if call.resumable or not task.finds_orders or call.target != target_of(task):
+        return call.resumable
+    return call.looked_up or call.outcome is CallOutcome.UNKNOWN
 
 
 def lost_calls(task: Task) -> tuple[CallRecord, ...]:
     """Return the calls whose answers were lost, and of which the service is still to be asked what it knows.
 
-    No policy decides about them before. Empty when the provider cannot tell.
+    No policy decides about them before. Empty when the provider cannot tell; and of those that went to another
+    target of the task's route it knows nothing.
     """
     if not task.finds_orders or not task.calls:
         return ()
-    missing = set(task.missing)
+    missing, here = set(task.missing), target_of(task)
     return tuple(
         call
         for call in task.calls.values()
         if call.outcome is CallOutcome.UNKNOWN
+        and call.target == here
         and not (call.resumable or call.looked_up)
         and (not task.images or missing & set(call.indexes))
     )
@@ -164,6 +209,13 @@ def unordered(task: Task) -> tuple[int, ...]:
 def awaits_orders(task: Task) -> bool:
     """Tell whether an order is open that may still bring what is missing."""
     return any(call.resumable for call in under_way(task))
+
+
+def holds_order(task: Task) -> bool:
+    """Tell whether an order stands, or may, for something that is missing: it is asked for where it was placed."""
+    missing = set(task.missing)
+    orders = [*_standing_orders(task), *lost_calls(task)]
+    return any(not call.indexes or missing & set(call.indexes) for call in orders)
 
 
 def _standing_orders(task: Task) -> list[CallRecord]:

@@ -14,6 +14,7 @@ from danqing_server.life.billing import awaits_orders, billed_of, lost_calls, ma
 from danqing_server.models import Billed, Output, OutputState, Status, Task, TaskError
 
 __all__ = [
+    "NOT_THE_SERVICE",
     "Again",
     "Decision",
     "Failure",

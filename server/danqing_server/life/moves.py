@@ -7,6 +7,7 @@
 `Finished` also ends a task that waits beyond its deadline. `Cancelled`, and `Voided` for one whose client was told
 that it will not run, end what is not finished. `Retried`, and `Revived` after a voiding, put what failed or was
 cancelled back in line. `Created` and `Deleted` are where a task begins and ends.
+`rerouted.Rerouted` lets one wait for another target of its route.
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ from danqing_server.ids import new_token
 from danqing_server.life.billing import announced_call, under_way
 from danqing_server.models import WAITING, CallOutcome, Output, Status, Task, TaskError
 from danqing_server.store.changes import NO_MARKS, Change, Marks, by_field
-from danqing_server.store.paths import ATTEMPT_ID, has_calls, of_call, of_mark, of_output
+from danqing_server.store.paths import ATTEMPT_ID, has_calls, of_call, of_mark, of_output, of_route
 
 __all__ = [
+    "ATTEMPTS_OWN",
     "Cancelled",
     "Created",
     "Deleted",
@@ -39,6 +41,7 @@ __all__ = [
     "Transition",
     "Voided",
     "claimed",
+    "waiting_key",
 ]
 
 CALL_UNDER_WAY = Message(
@@ -52,7 +55,7 @@ NO_SUCH_MOVE = Message(
     zh="任务状态为 {status}，不能变为 {wanted}",
 )
 
-_ATTEMPTS_OWN = ("attempt", "reserved")
+ATTEMPTS_OWN = ("attempt", "reserved")
 _TOLD_AS = {Status.COMPLETED: TaskEventKind.COMPLETED, Status.FAILED: TaskEventKind.FAILED}
 
 
@@ -195,7 +198,7 @@ class Finished(Transition):
         """Return the compare-and-set."""
         progress = 1.0 if self.becomes is Status.COMPLETED else self.task.progress
         sets = {**self.sets, "completed_at": self.at, "progress": progress}
-        gone = _ATTEMPTS_OWN if self.task.attempt is not None else ("waiting", "run_at")
+        gone = ATTEMPTS_OWN if self.task.attempt is not None else ("waiting", "run_at")
         return self._change(marks, sets, (*gone, *self.unsets))
 
 
@@ -228,10 +231,10 @@ class Requeued(Transition):
 
     def change(self, marks: Marks = NO_MARKS) -> Change:
         """Return the compare-and-set."""
-        waiting = {"waiting": _waiting_key(self.task)} | ({} if self.run_at is None else {"run_at": self.run_at})
+        waiting = {"waiting": waiting_key(self.task)} | ({} if self.run_at is None else {"run_at": self.run_at})
         added = {"failures": self.failures, "leases_lost": self.leases_lost}
         increments = {name: count for name, count in added.items() if count}
-        return self._change(marks, {**self.sets, **waiting}, (*_ATTEMPTS_OWN, *self.unsets), increments=increments)
+        return self._change(marks, {**self.sets, **waiting}, (*ATTEMPTS_OWN, *self.unsets), increments=increments)
 
 
 @attrs.frozen(kw_only=True)
@@ -327,10 +330,14 @@ class Retried(Transition):
     def change(self, marks: Marks = NO_MARKS) -> Change:
         """Return the compare-and-set."""
         task = self.task
-        anew = {"waiting": _waiting_key(task), "failures": 0, "leases_lost": 0, "progress": 0.0}
+        anew = {"waiting": waiting_key(task), "failures": 0, "leases_lost": 0, "progress": 0.0}
         dropped = [of_output(key) for key in task.outputs if key not in self.at_hand]
         gone = ("error", "completed_at", "started_at", "deadline_at", "run_at", "late_attempt", *dropped)
-        return self._change(marks, {**self._pictures(), **anew, "retried_at": self.at}, gone)
+        return self._change(marks, {**self._pictures(), **anew, **self._round(), "retried_at": self.at}, gone)
+
+    def _round(self) -> dict[str, Any]:
+        """Return what lets every target of its route be asked again."""
+        return {} if self.task.route is None else {of_route("passed"): [], of_route("refused"): []}
 
     def _pictures(self) -> dict[str, Any]:
         """Return what writes down the pictures that the task does not have, or not as they are now."""
@@ -359,6 +366,6 @@ def claimed(task: Task) -> Change:
     return Change(task_id=task.id, expected=expected, transition_id=new_token())
 
 
-def _waiting_key(task: Task) -> int:
+def waiting_key(task: Task) -> int:
     """Return what it waited by at first, so that it comes back ahead of what was submitted since."""
     return int(task.created_at.timestamp() * 1000)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 
 import attrs
 
 from danqing_plugins import TaskEventKind
 from danqing_server.assets.storage import Assets
-from danqing_server.errors import QueueUnavailable, ServiceUnavailable
+from danqing_server.errors import QueueUnavailable, ServiceUnavailable, StoreUnavailable
 from danqing_server.life.moves import (
     Cancelled,
     Deleted,
@@ -21,6 +22,7 @@ from danqing_server.life.moves import (
     Voided,
 )
 from danqing_server.life.outlet import Outlet
+from danqing_server.life.rerouted import Rerouted
 from danqing_server.life.telling import entry_of
 from danqing_server.log import get_logger
 from danqing_server.models import Attempt, Task, TaskError
@@ -85,6 +87,20 @@ class Register:
         self.outlet.tell(move)
         return True
 
+    async def carry_out_all(self, moves: Sequence[Rerouted]) -> int:
+        """Make moves of waiting tasks as `carry_out` does, step by step for all; returns how many were made."""
+        changes = [move.change(self.outlet.marks(move)) for move in moves]
+        made = await asyncio.gather(*map(self.store.apply, changes), return_exceptions=True)
+        won = [move for move, answer in zip(moves, made, strict=True) if answer is True]
+        try:
+            await self._tell_rerouted(won)
+        except QueueUnavailable as error:
+            log.warning("queue_not_told", count=len(won), reason=str(error))
+        for move in won:
+            self.outlet.tell(move)
+        _raise_outage(made)
+        return len(won)
+
     async def delete(self, move: Deleted) -> None:
         """Remove a task and its pictures. What would make it again finds it buried.
 
@@ -133,6 +149,8 @@ class Register:
                     await self._tell_end(move)
                 case Requeued():
                     await self.queue.release(task.attempt.worker if task.attempt else "", entry_of(move.waiting))
+                case Rerouted():
+                    await self._tell_rerouted([move])
                 case Retried():
                     await self.queue.push(entry_of(move.waiting))
                 case Voided():
@@ -143,6 +161,19 @@ class Register:
             log.warning("queue_not_told", task_id=task.id, reason=str(error))
         if isinstance(move, Cancelled) and not isinstance(move, Voided):
             await self._announce(task.id)  # whoever runs it; who misses it loses its next write
+
+    async def _tell_rerouted(self, moves: Sequence[Rerouted]) -> None:
+        """Take tasks out of the lanes that they leave, and put them into those that they go to."""
+        left: dict[str, list[str]] = {}
+        for move in moves:
+            task = move.task
+            if task.attempt is None:
+                left.setdefault(task.lane, []).append(task.id)
+            else:
+                await self.queue.acknowledge(task.lane, task.attempt.worker, task.id)
+        for lane, ids in left.items():
+            await self.queue.remove_many(lane, ids)
+        await self.queue.push_many([entry_of(move.waiting) for move in moves])
 
     async def _tell_end(self, move: Finished) -> None:
         task, attempt = move.task, move.task.attempt
@@ -156,3 +187,12 @@ class Register:
             await self.queue.announce(task_id)
         except QueueUnavailable as error:
             log.warning("change_not_announced", task_id=task_id, reason=str(error))
+
+
+def _raise_outage(answers: Sequence[bool | BaseException]) -> None:
+    """Raise what of *answers* speaks of more than of one change that MongoDB refuses for good."""
+    for answer in answers:
+        if isinstance(answer, StoreUnavailable) and answer.permanent:
+            log.error("change_refused", reason=str(answer))
+        elif isinstance(answer, BaseException):
+            raise answer

@@ -136,7 +136,11 @@ class Queue:
 
     async def remove(self, lane: str, task_id: str) -> bool:
         """Take a waiting task out; False when the lane does not have it waiting."""
-        return bool(await self._run(scripts.REMOVE, lane, [task_id]))
+        return bool(await self.remove_many(lane, [task_id]))
+
+    async def remove_many(self, lane: str, ids: Sequence[str]) -> int:
+        """Take waiting tasks out, some thousand at most; returns how many the lane had waiting."""
+        return int(await self._run(scripts.REMOVE, lane, ids)) if ids else 0
 
     async def holders(self, lane: str) -> set[str]:
         """Return the workers that hold, or held, something of this lane."""

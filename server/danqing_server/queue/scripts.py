@@ -313,14 +313,19 @@ return returned
 REMOVE = (
     LINES
     + """
--- ARGV: id; takes it out unless a worker holds it; answers 1 when it was there
-local value = redis.call('HGET', B .. ':ids', ARGV[1])
-if not value or string.sub(value, 1, 1) == 'h' then return 0 end
-local _, owner, _, user = parts(string.sub(value, 2))
-redis.call('HDEL', B .. ':ids', ARGV[1])
-if redis.call('ZREM', B .. ':later', ARGV[1]) == 1 then add(':delays', owner, -1) end
-add(':waits', owner .. ':' .. user, -1)
-return 1
+-- ARGV: ids; takes those out that no worker holds; answers how many were there
+local removed = 0
+for _, id in ipairs(ARGV) do
+  local value = redis.call('HGET', B .. ':ids', id)
+  if value and string.sub(value, 1, 1) ~= 'h' then
+    local _, owner, _, user = parts(string.sub(value, 2))
+    redis.call('HDEL', B .. ':ids', id)
+    if redis.call('ZREM', B .. ':later', id) == 1 then add(':delays', owner, -1) end
+    add(':waits', owner .. ':' .. user, -1)
+    removed = removed + 1
+  end
+end
+return removed
 """
 )
 

@@ -20,10 +20,12 @@ class Route:
     """A public model name; `targets` has at least one, each once, the first to be tried first.
 
     `on_ambiguous` is the policy of its tasks that name none themselves: `retry` or `fail`; None: the server's.
+    `on_rejected` says what follows when moderation refuses: `fail`, or `next`: another target is asked.
     `where` names file and line (`danqing.toml:12`).
     """
 
     model: str
     targets: tuple[Target, ...]
     on_ambiguous: str | None = None
+    on_rejected: str = "fail"
     where: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["ATTEMPT_ID", "as_late", "has_calls", "of_call", "of_mark", "of_output"]
+__all__ = ["ATTEMPT_ID", "as_late", "has_calls", "of_call", "of_mark", "of_output", "of_route"]
 
 ATTEMPT_ID = "attempt.id"
 _COUNT_OF_CALLS = {"$size": {"$objectToArray": {"$ifNull": ["$calls", {}]}}}
@@ -24,6 +24,11 @@ def of_output(index: int | str) -> str:
 def of_mark(transition_id: str) -> str:
     """Return the path of the mark that a change is still to be told."""
     return f"untold.{transition_id}"
+
+
+def of_route(field: str) -> str:
+    """Return the path of a part of a task's route."""
+    return f"route.{field}"
 
 
 def as_late(path: str) -> str | None:

@@ -7,19 +7,24 @@ from datetime import datetime
 from typing import Any
 
 import attrs
-from pymongo import ASCENDING
+from pymongo import ASCENDING, IndexModel
 
 from danqing_server.errors import Unreadable
 from danqing_server.loops.steps import step
 from danqing_server.models import Task
 from danqing_server.store.client import Database, translated
-from danqing_server.store.reading import attempt_id_of, task_of
+from danqing_server.store.reading import attempt_id_of, readable, task_of
 from danqing_server.store.tasks import COLLECTION
 from danqing_server.store.waiting import FIELDS, WaitingTask, waiting_of
 
 __all__ = ["SweepStore"]
 
 FUTURE_MS = 60_000
+_ROUTED = IndexModel(
+    [("provider", ASCENDING), ("waiting", ASCENDING), ("_id", ASCENDING)],
+    name="routed",
+    partialFilterExpression={"route.model": {"$exists": True}, "waiting": {"$exists": True}},
+)
 
 
 @attrs.define(eq=False)
@@ -46,6 +51,35 @@ class SweepStore:
         with translated():
             found = await self._tasks.find(wanted, FIELDS).sort(order).limit(limit).to_list(None)
         return [waiting_of(document) for document in found]
+
+    async def ensure_route_index(self) -> None:
+        """Create the index by which waiting tasks of routes are found; only where there are routes."""
+        with translated():
+            await self._tasks.create_indexes([_ROUTED])
+
+    async def routed_in(
+        self, lane: str, cursor: tuple[int, str], due: datetime, limit: int
+    ) -> tuple[list[Task], tuple[int, str] | None]:
+        """Return the next *limit* tasks with a route behind *cursor* that wait in *lane*, to start before *due*.
+
+        With them comes the next cursor, None at the end.
+        """
+        provider, _, word = lane.partition(":")
+        waiting, task_id = cursor
+        behind = [{"waiting": {"$gt": waiting}}, {"waiting": waiting, "_id": {"$gt": task_id}}]
+        timely = [{"run_at": None}, {"run_at": {"$lte": due}}]
+        wanted = {
+            "provider": provider,
+            "lane_word": word or None,  # null finds what has none
+            "route.model": {"$exists": True},
+            "waiting": {"$gte": waiting},
+            "$and": [{"$or": behind}, {"$or": timely}],
+        }
+        order = [("waiting", ASCENDING), ("_id", ASCENDING)]
+        with translated():
+            found = await self._tasks.find(wanted).sort(order).limit(limit).to_list(None)
+        last = found[-1] if len(found) == limit else None
+        return readable(found), None if last is None else (last["waiting"], last["_id"])
 
     async def running_workers(self) -> list[str]:
         """Return the ids of the workers that some processing task names."""

@@ -33,6 +33,7 @@ _IS_LOST: dict[str, Any] = {
         {"$eq": ["$finds_orders", True]},
         {"$eq": ["$$this.v.outcome", CallOutcome.UNKNOWN.value]},
         {"$ne": ["$$this.v.looked_up", True]},
+        {"$eq": [{"$ifNull": ["$$this.v.target", 0]}, {"$ifNull": ["$route.target", 0]}]},
     ]
 }
 

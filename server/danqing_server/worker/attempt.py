@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,8 @@ from danqing_server.codec import storable
 from danqing_server.errors import AttemptLost, DanqingError, ServiceUnavailable, StoreUnavailable
 from danqing_server.life.billing import announced_call, under_way
 from danqing_server.life.decision import Decision, Failure, Finish
-from danqing_server.life.moves import Finished, Requeued
+from danqing_server.life.moves import Transition
+from danqing_server.life.onward import Onward, Opening
 from danqing_server.log import Logger, get_logger
 from danqing_server.loops.steps import step
 from danqing_server.models import CallOutcome, Status, Task
@@ -25,6 +26,7 @@ from danqing_server.worker.failures import Interruption, failure_of, interruptio
 from danqing_server.worker.keeping import Keeper
 from danqing_server.worker.ledger import Ledger
 from danqing_server.worker.lookup import look_up_orders
+from danqing_server.worker.rerouting import look_ahead
 from danqing_server.worker.run import SPEND_LIMIT, TaskRun
 from danqing_server.worker.spending import Allowance
 from danqing_server.worker.tools import Tools
@@ -226,11 +228,18 @@ class Execution:
         failure = ending.settle_calls(failure, answered=answered)
         if failure is not None or self.tools.gates.is_suspect(self.task.lane):
             failure = await aftermath.report(self.tools, self.task, failure)
-        decision = ending.decide(failure)
+        decision = ending.decide(failure, await self._look_ahead(failure))
         self._log_finish(decision)
         return await self._carry_out_end(ending.move_for(decision))
 
-    async def _carry_out_end(self, move: Finished | Requeued) -> bool:
+    async def _look_ahead(self, failure: Failure | None) -> Sequence[Opening] | None:
+        """Return how the targets of the task's route stand, None when it needs none other."""
+        task = self.ledger.task
+        if task.route is None or (failure is None and not task.failed_outputs):
+            return None
+        return await look_ahead(self.tools, task.route)
+
+    async def _carry_out_end(self, move: Transition) -> bool:
         """Carry the end out, however long MongoDB is away. Raises StoreUnavailable when it refuses it for good."""
         settle = partial(aftermath.settle_spending, self.tools, self.ledger.task)
         return await self.tools.register.carry_out(move, insist=self.ledger.insist, settle=settle)
@@ -291,7 +300,7 @@ class Execution:
         except ServiceUnavailable as error:
             self._logger.warning("not_let_go", reason=str(error))
 
-    def _log_finish(self, decision: Decision) -> None:
+    def _log_finish(self, decision: Decision | Onward) -> None:
         if not isinstance(decision, Finish):
             return
         code = decision.error.code if decision.error else None
@@ -301,6 +310,9 @@ class Execution:
 
 
 def _job(task: Task) -> Job:
+    references = task.references
+    if task.route is not None:  # other targets may take others
+        references = tuple(task.references[place] for place in task.route.current.references)
     return Job(
         task_id=task.id,
         user_id=task.user_id,
@@ -310,6 +322,6 @@ def _job(task: Task) -> Job:
         input=task.input,
         outputs=task.images,
         kind=task.kind,
-        references=task.references,
+        references=references,
         attempt=task.attempts,
     )

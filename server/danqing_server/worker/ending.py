@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,8 @@ import attrs
 from danqing_server.clock import Clock
 from danqing_server.life.decision import Decision, Failure, FailureKind, Finish, Policy, decide
 from danqing_server.life.moves import Finished, Requeued
+from danqing_server.life.onward import Onward, Opening, after_attempt
+from danqing_server.life.rerouted import Rerouted
 from danqing_server.models import CallOutcome, Task, TaskError
 from danqing_server.store.changes import encodable
 from danqing_server.worker import texts
@@ -44,10 +46,15 @@ class Ending:
             return Failure(kind=FailureKind.UNKNOWN, error=error)
         return failure
 
-    def decide(self, failure: Failure | None) -> Decision:
-        """Say what follows, and note it."""
+    def decide(self, failure: Failure | None, openings: Sequence[Opening] | None = None) -> Decision | Onward:
+        """Say what follows, and note it. *openings* are of the task's route; without them it stays where it is."""
         now = self.clock.now()
         decision = decide(self.ledger.task, failure, self.policy, now)
+        if openings is not None:
+            onward = after_attempt(self.ledger.task, failure, decision, openings, self.policy, now)
+            if isinstance(onward, Onward):
+                self.ledger.note(error=onward.error)
+                return onward
         for output in decision.outputs:
             self.ledger.note_output(output)
         if isinstance(decision, Finish):
@@ -56,11 +63,11 @@ class Ending:
             self.ledger.note(error=decision.error)
         return decision
 
-    def move_for(self, decision: Decision) -> Finished | Requeued:
+    def move_for(self, decision: Decision | Onward) -> Finished | Requeued | Rerouted:
         """Return the move that carries out *decision*, and writes all that is unsaved."""
         return self._move(decision, self.ledger.sets, self.ledger.unsets)
 
-    def reduced(self) -> Finished | Requeued:
+    def reduced(self) -> Finished | Requeued | Rerouted:
         """Return an end of as little as possible, after MongoDB refused the whole: nothing a plugin chose is in it.
 
         What is kept is delivered all the same.
@@ -75,8 +82,12 @@ class Ending:
         sets = {path: value for path, value in self.ledger.sets.items() if encodable(value)}
         return self._move(decision, sets, self.ledger.unsets)
 
-    def _move(self, decision: Decision, sets: Mapping[str, Any], unsets: list[str]) -> Finished | Requeued:
+    def _move(
+        self, decision: Decision | Onward, sets: Mapping[str, Any], unsets: list[str]
+    ) -> Finished | Requeued | Rerouted:
         task, now = self.ledger.task, self.clock.now()
+        if isinstance(decision, Onward):
+            return Rerouted(task=task, at=now, onward=decision, sets=sets, unsets=unsets)
         if isinstance(decision, Finish):
             return Finished(
                 task=task,

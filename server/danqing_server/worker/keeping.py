@@ -18,6 +18,7 @@ from danqing_server.assets.partial import Partial
 from danqing_server.assets.storage import Assets
 from danqing_server.clock import Clock
 from danqing_server.errors import DanqingError, PictureRejected, SourceUnavailable, StorageUnavailable
+from danqing_server.life.billing import maker_of
 from danqing_server.models import Billed, Output, OutputState, Task, TaskError
 from danqing_server.worker import texts
 from danqing_server.worker.ledger import Ledger
@@ -48,7 +49,8 @@ async def keep_output(
 ) -> Output:
     """Fetch, check and store an output of *task*, and return it as kept. Raises what `Assets.keep` does."""
     kind = source.kind or task.kind
-    asset = await assets.keep(task.id, index, source, kind=kind, provider=task.provider, partial=partial)
+    provider = _maker_of(task, index)
+    asset = await assets.keep(task.id, index, source, kind=kind, provider=provider, partial=partial)
     return Output(index=index, state=OutputState.KEPT, at=clock.now(), asset=asset, kind=own_kind(task, source))
 
 
@@ -60,6 +62,11 @@ def own_kind(task: Task, source: Source) -> OutputKind | None:
 def source_of(output: Output) -> Source:
     """Return where an output is to be had whose URL is saved."""
     return Source(url=output.source_url, kind=output.kind)
+
+
+def _maker_of(task: Task, index: int) -> str:
+    """Return the provider that made a picture: what another target left is still to be fetched as its own."""
+    return task.provider if task.route is None else task.route.targets[maker_of(task, index)].provider
 
 
 @attrs.define(eq=False)

@@ -28,7 +28,7 @@ from danqing_server.assets.texts import NOT_HERE
 from danqing_server.codec import dump_json, storable
 from danqing_server.errors import AttemptLost, NotFound, PictureRejected, SourceUnavailable
 from danqing_server.ids import new_token
-from danqing_server.life.billing import is_announced, lost_calls, may_buy
+from danqing_server.life.billing import is_announced, lost_calls, may_buy, target_of
 from danqing_server.life.decision import LEASE_IN_DOUBT, NO_FURTHER_CALL, REFERENCE_UNAVAILABLE
 from danqing_server.log import get_logger
 from danqing_server.loops.steps import begins, ends, step
@@ -251,8 +251,14 @@ class TaskRun:
 
     def _new_record(self, id_: str, indexes: tuple[int, ...], fingerprint: str) -> CallRecord:
         now = self.tools.clock.now()
+        task = self.ledger.task
         return CallRecord(
-            id=id_, attempt=self.ledger.task.attempts, indexes=indexes, fingerprint=fingerprint, sent_at=now
+            id=id_,
+            attempt=task.attempts,
+            indexes=indexes,
+            fingerprint=fingerprint,
+            sent_at=now,
+            target=target_of(task),
         )
 
     def _require_lease(self, record: CallRecord | None = None) -> None:

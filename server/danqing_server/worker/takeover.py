@@ -9,7 +9,7 @@ from functools import partial
 from danqing_server.errors import AttemptLost, DanqingError, StoreUnavailable, Unreadable
 from danqing_server.life.billing import cut_calls
 from danqing_server.life.decision import Failure, FailureKind
-from danqing_server.life.moves import Finished, Requeued
+from danqing_server.life.moves import Finished, Transition
 from danqing_server.log import get_logger
 from danqing_server.models import CallOutcome, Output, OutputState, Status, Task, TaskError
 from danqing_server.worker import texts
@@ -65,7 +65,7 @@ async def _settle(task: Task, failure: Failure, tools: Tools) -> bool:
     return won
 
 
-async def _carry_out(move: Finished | Requeued, ledger: Ledger, tools: Tools) -> bool:
+async def _carry_out(move: Transition, ledger: Ledger, tools: Tools) -> bool:
     return await tools.register.carry_out(move, settle=partial(settle_spending, tools, ledger.task))
 
 

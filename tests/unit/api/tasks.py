@@ -20,11 +20,43 @@ from danqing_server.models import (
     Task,
     TaskError,
 )
+from danqing_server.routing import RoutedTarget, TaskRoute
 
-__all__ = ["NOW", "SECRET_URL", "failed_picture", "kept_asset", "kept_picture", "make_task", "paid_call"]
+__all__ = [
+    "NOW",
+    "SECRET_URL",
+    "failed_picture",
+    "kept_asset",
+    "kept_picture",
+    "make_task",
+    "paid_call",
+    "routed_task",
+]
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 SECRET_URL = "https://upstream.example/picture.png?X-Tos-Signature=secret"
+
+
+def routed_task(status: Status = Status.COMPLETED, **changes: Any) -> Task:
+    """Return a task of two pictures, one made by its first target in CNY, the other by its second in USD."""
+    targets = [
+        RoutedTarget(provider=provider, model="one", input={}, price=Price(amount_micro=amount, currency=currency))
+        for provider, amount, currency in (("scripted", 200_000, "CNY"), ("other", 40_000, "USD"))
+    ]
+    route = TaskRoute(model="poster", targets=tuple(targets), target=1).noting("ServerOverloaded", NOW, target=0)
+    calls = [
+        paid_call(id="c1", indexes=(0,)),
+        paid_call(id="c2", indexes=(1,), outcome=CallOutcome.FAILED_UNBILLED),
+        paid_call(id="c3", indexes=(1,), target=1),
+    ]
+    made: dict[str, Any] = {
+        "images": 2,
+        "route": route,
+        **route.current.fields,
+        "outputs": {"0": kept_picture("t", 0), "1": kept_picture("t", 1)},
+        "calls": {call.id: call for call in calls},
+    }
+    return make_task(status=status, **{**made, **changes})
 
 
 def make_task(task_id: str = "scripted_img_1", status: Status = Status.PENDING, **changes: Any) -> Task:

@@ -18,7 +18,7 @@ from danqing_server.queue.gates import Gate, Hold, Throughput
 from danqing_server.queue.lanes import LaneDepth
 from danqing_server.registry import Registry
 from tests.support.contract import Contract
-from tests.unit.api.tasks import NOW, failed_picture, kept_asset, kept_picture, make_task, paid_call
+from tests.unit.api.tasks import NOW, failed_picture, kept_asset, kept_picture, make_task, paid_call, routed_task
 
 CONTRACT = Contract({"components": {"schemas": SCHEMAS}, "paths": {}})
 VIEWER = Viewer("http://here", Registry((), {}, None), "en")  # type: ignore[arg-type]
@@ -36,6 +36,7 @@ TASKS = [
         images=2,
         result={"x": 1},
     ),
+    routed_task(),
     make_task(status=Status.CANCELLED, late={"0": kept_picture("t", 0)}, calls={"c1": LATE_CALL}),
     make_task(
         status=Status.COMPLETED,
@@ -82,6 +83,8 @@ class TestTasks:
             "TaskError": [view["error"] for view in views if view["error"] is not None],
             "Call": [call for view in views for call in view["calls"]],
             "Cost": [view["cost"] for view in views if view["cost"] is not None],
+            "Route": [view["route"] for view in views if view["route"] is not None],
+            "Tried": [tried for view in views if view["route"] for tried in view["route"]["tried"]],
         }
         for name, examples in found.items():
             assert names(name) <= {key for example in examples for key in example}, name

@@ -5,10 +5,11 @@ from datetime import timedelta
 
 from danqing_plugins import Price
 from danqing_server.codec import dump_json
-from danqing_server.doors.views import Viewer, price_text
+from danqing_server.doors.costs import price_text
+from danqing_server.doors.views import Viewer
 from danqing_server.models import Billed, CallOutcome, Status, TaskError
 from danqing_server.registry import Registry
-from tests.unit.api.tasks import NOW, failed_picture, kept_picture, make_task, paid_call, reference
+from tests.unit.api.tasks import NOW, failed_picture, kept_picture, make_task, paid_call, reference, routed_task
 
 
 def _viewer() -> Viewer:
@@ -97,6 +98,39 @@ class TestTaskView:
         """A provider may answer with text."""
         shown = _viewer().task(make_task(status=Status.COMPLETED, images=0, outputs={}, result={"text": "hello"}))
         assert shown["output"]["text"] == "hello"
+
+
+class TestRoute:
+    def test_a_task_says_who_made_it_and_why_others_did_not(self) -> None:
+        """By the public name, and each call by whom it was sent to."""
+        shown = _viewer().task(routed_task())
+        assert (shown["provider"], shown["route"]["model"], shown["route"]["target"]) == (
+            "other",
+            "poster",
+            "other/one",
+        )
+        assert [(each["provider"], each["code"], each["billed"]) for each in shown["route"]["tried"]] == [
+            ("scripted", "ServerOverloaded", "no")
+        ]
+        assert [call["provider"] for call in shown["calls"]] == ["scripted", "scripted", "other"]
+
+    def test_currencies_are_never_mixed(self) -> None:
+        """Each picture costs what its maker asks, in its own money."""
+        assert _viewer().task(routed_task())["cost"] == {
+            "amount": "0.04",
+            "currency": "USD",
+            "images": 1,
+            "estimated": False,
+            "others": [{"amount": "0.20", "currency": "CNY", "images": 1}],
+        }
+
+    def test_what_is_to_come_is_counted_at_its_targets_price(self) -> None:
+        """While it is not finished."""
+        cost = _viewer().task(routed_task(Status.PENDING, calls={}, outputs={}))["cost"]
+        assert (cost["amount"], cost["images"], cost["estimated"]) == ("0.08", 2, True)
+
+    def test_a_task_without_a_route_has_none(self) -> None:
+        assert _viewer().task(make_task())["route"] is None
 
 
 class TestMoney:

@@ -6,15 +6,24 @@ from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import Message, ModelInfo, Price, ProviderInfo
 from danqing_plugins.messages import spoken
+from danqing_server.doors.costs import price_text
 from danqing_server.doors.documentation import Answer, described
-from danqing_server.doors.server_shapes import ModelShape, PluginShape, PriceShape, ProviderShape, ProvidersShape
-from danqing_server.doors.views import price_text
+from danqing_server.doors.server_shapes import (
+    ModelShape,
+    PluginShape,
+    PriceShape,
+    ProviderShape,
+    ProvidersShape,
+    RoutedModelShape,
+    RouteTargetShape,
+)
 from danqing_server.http.answers import success
 from danqing_server.http.entry import admit
 from danqing_server.http.messages import language_of
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get
-from danqing_server.registry import Plugin
+from danqing_server.registry import Plugin, Registry
+from danqing_server.settings.routes import Route
 
 __all__ = ["routes"]
 
@@ -32,6 +41,7 @@ async def list_providers(request: ApiRequest) -> HTTPResponse:
     data: ProvidersShape = {
         "default": registry.default_provider,
         "providers": [_provider(registry.providers[name], language) for name in sorted(registry.providers)],
+        "routes": [_route(route, registry) for route in services.settings.routes],
         "plugins": [_plugin(plugin) for plugin in registry.plugins],
     }
     return success(data, LISTED.to(language))
@@ -49,6 +59,20 @@ def _provider(provider: ProviderInfo, language: str) -> ProviderShape:
         "images_per_minute": provider.images_per_minute,
         "models": [_model(model, language) for model in provider.models],
     }
+
+
+def _route(route: Route, registry: Registry) -> RoutedModelShape:
+    providers = [(target, registry.find_provider(target.provider)) for target in route.targets]
+    targets: list[RouteTargetShape] = [
+        {"provider": target.provider, "model": target.model, "present": provider is not None}
+        for target, provider in providers
+    ]
+    types = [type_ for target, provider in providers if provider for type_ in _types(provider, target.model)]
+    return {"model": route.model, "types": list(dict.fromkeys(types)), "targets": targets}
+
+
+def _types(provider: ProviderInfo, name: str) -> tuple[str, ...]:
+    return next((model.types for model in provider.models if name in (model.id, *model.aliases)), provider.types)
 
 
 def _model(model: ModelInfo, language: str) -> ModelShape:

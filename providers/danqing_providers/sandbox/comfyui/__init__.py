@@ -1,1 +1,0 @@
-"""A ComfyUI server as it answers on the wire."""

@@ -1,0 +1,95 @@
+"""How tasks with a route come to the next target: asked after an attempt, and for those that wait.
+
+None waits for a lane that is shut while another of its route is open: once a second one process of all looks for
+such tasks. Where it is time that somebody tries whether a service is back, one of them stays for that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import timedelta
+
+import attrs
+
+from danqing_server.errors import QueueUnavailable
+from danqing_server.life.onward import NO_LANE, Opening, opening_of, while_waiting
+from danqing_server.life.rerouted import Rerouted
+from danqing_server.log import get_logger
+from danqing_server.models import Task
+from danqing_server.queue.gates import Gate, Gates
+from danqing_server.routing import RoutedTarget, TaskRoute
+from danqing_server.worker.tools import Tools
+
+__all__ = ["DIVERT_EVERY_S", "Diverter", "look_ahead"]
+
+DIVERT_EVERY_S = 1.0
+LEASE_S = 5
+BATCH = 500
+SOON = timedelta(seconds=5)
+START = (-1, "")
+
+log = get_logger(__name__)
+
+
+async def look_ahead(tools: Tools, route: TaskRoute) -> Sequence[Opening] | None:
+    """Return how the lane of each target of *route* stands, None when nobody can tell."""
+    try:
+        gates = await _look(tools.gates, {target.lane for target in route.targets} & tools.registry.lanes.keys())
+    except QueueUnavailable as error:
+        log.warning("gates_not_seen", route=route.model, reason=str(error))
+        return None
+    return _openings(route.targets, gates, tools.clock.now_ms())
+
+
+@attrs.define(eq=False)
+class Diverter:
+    """Lets waiting tasks go on. *providers* are those that routes name; any number of processes may have one."""
+
+    tools: Tools
+    providers: Collection[str]
+
+    async def divert(self) -> None:
+        """Look at the lanes once, and move who waits for one that is shut. Raises ServiceUnavailable."""
+        if not await self.tools.queue.claim_sweep(self.tools.lease.worker, LEASE_S, "diverter"):
+            return
+        registry = self.tools.registry
+        lanes = {lane for provider in self.providers for lane in registry.lanes_of(provider)}
+        gates = await _look(self.tools.gates, lanes & registry.lanes.keys())
+        for lane in sorted(lanes):
+            if lane not in gates or self._is_in_the_way(gates[lane]):
+                await self._clear(lane, gates)
+
+    def _is_in_the_way(self, gate: Gate) -> bool:
+        now_ms = self.tools.clock.now_ms()
+        return not all(opening_of(gate, model, now_ms).is_open for model in ("", *gate.models))
+
+    async def _clear(self, lane: str, gates: Mapping[str, Gate]) -> None:
+        """Move those who wait in *lane*, batch by batch; what a later one finds was not moved by one before."""
+        due = self.tools.clock.now() + SOON
+        cursor: tuple[int, str] | None = START
+        spare = lane in gates and gates[lane].state != "closed" and not gates[lane].shut_until_ms
+        while cursor is not None:
+            tasks, cursor = await self.tools.sweeps.routed_in(lane, cursor, due, BATCH)
+            moves = [move for task in tasks if (move := self._move(task, gates)) is not None]
+            spared, spare = (moves[:1], False) if spare and moves else ([], spare)
+            moved = await self.tools.register.carry_out_all(moves[len(spared) :])
+            if moved:
+                log.info("waiting_tasks_rerouted", lane=lane, count=moved)
+            await self.tools.queue.claim_sweep(self.tools.lease.worker, LEASE_S, "diverter")
+
+    def _move(self, task: Task, gates: Mapping[str, Gate]) -> Rerouted | None:
+        now = self.tools.clock.now()
+        openings = _openings(task.route.targets if task.route else (), gates, self.tools.clock.now_ms())
+        onward = while_waiting(task, openings, self.tools.policy, now)
+        return None if onward is None else Rerouted(task=task, at=now, onward=onward)
+
+
+async def _look(gates: Gates, lanes: Iterable[str]) -> dict[str, Gate]:
+    names = list(lanes)
+    return dict(zip(names, await asyncio.gather(*map(gates.look, names)), strict=True))
+
+
+def _openings(targets: Sequence[RoutedTarget], gates: Mapping[str, Gate], now_ms: int) -> list[Opening]:
+    found = [(target, gates.get(target.lane)) for target in targets]
+    return [NO_LANE if gate is None else opening_of(gate, target.model, now_ms) for target, gate in found]
