@@ -38,6 +38,7 @@ __all__ = [
     "JsonObject",
     "Output",
     "OutputState",
+    "Preview",
     "Priority",
     "Reserved",
     "Status",
@@ -174,6 +175,15 @@ class Output:
 
 
 @attrs.frozen(kw_only=True)
+class Preview:
+    """Output *index* as far as it was made, shown while that *attempt* runs; a picture, whatever it becomes."""
+
+    attempt: int
+    index: int
+    asset: Asset
+
+
+@attrs.frozen(kw_only=True)
 class Attempt:
     """Who carries a task out now. `id` is shared by the tasks of one batch; with the task's id it is unique."""
 
@@ -256,6 +266,7 @@ class Task:
     lane_word: str | None = None
     kind: OutputKind = OutputKind.IMAGE
     route: TaskRoute | None = None
+    preview: Preview | None = None
 
     def changed(self, **fields: Any) -> Task:
         """Return a copy with *fields* in place of its own."""

@@ -22,6 +22,7 @@ __all__ = [
     "media_type_of",
     "output_key",
     "poster_key",
+    "preview_key",
 ]
 
 ASSET_PATH = "/api/v1/assets/"
@@ -58,6 +59,11 @@ def poster_key(key: str, extension: str) -> str:
 def input_key(task_id: str, number: int, extension: str) -> str:
     """Return a fresh key for reference picture *number* of a task."""
     return f"{task_id}/in-{number}-{new_token()}.{extension}"
+
+
+def preview_key(task_id: str, index: int, extension: str) -> str:
+    """Return a fresh key for output *index* of a task as far as it is made."""
+    return f"{task_id}/{index}-{new_token()}-preview.{extension}"
 
 
 def check_task_id(task_id: str) -> str:

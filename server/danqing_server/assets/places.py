@@ -65,6 +65,9 @@ class Place(Protocol):
     async def delete_task(self, task_id: str) -> None:
         """Remove every picture whose key begins with `task_id/`; idempotent."""
 
+    async def delete(self, key: str) -> None:
+        """Remove one file; idempotent."""
+
     async def ping(self) -> None:
         """Prove that a small write works."""
 
@@ -87,6 +90,11 @@ class Folder:
         """See `Place.delete_task`."""
         with storage_failures("deleting pictures"):
             await self._run(lambda: self._delete(self.root / task_id))
+
+    async def delete(self, key: str) -> None:
+        """See `Place.delete`."""
+        with storage_failures("deleting a file"):
+            await self._run(lambda: (self.root / key).unlink(missing_ok=True))
 
     async def ping(self) -> None:
         """See `Place.check`."""
@@ -146,6 +154,11 @@ class Bucket:
             async for found in obstore.list(self.store, prefix=task_id):
                 with suppress(FileNotFoundError):  # someone else deletes the same task
                     await obstore.delete_async(self.store, [each["path"] for each in found])
+
+    async def delete(self, key: str) -> None:
+        """See `Place.delete`."""
+        with storage_failures("deleting a file"), suppress(FileNotFoundError):
+            await obstore.delete_async(self.store, key)
 
     async def ping(self) -> None:
         """See `Place.check`. Always the same object, so that checks leave nothing behind."""

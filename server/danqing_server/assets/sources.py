@@ -17,9 +17,10 @@ from danqing_server.assets.addresses import NotPublic
 from danqing_server.assets.decoding import decode_base64
 from danqing_server.errors import PictureRejected, SourceUnavailable
 
-__all__ = ["DownloadLimits", "LeadsInside", "Origin", "Sink", "download", "pour"]
+__all__ = ["DownloadLimits", "LeadsInside", "Origin", "Sink", "download", "pour", "preview_body"]
 
 CHUNK_BYTES = 128 * 1024
+LARGEST_PREVIEW_BYTES = 4 * 1024 * 1024
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 MOST_CONNECTIONS = 64  # of one try; each brought something
@@ -100,6 +101,17 @@ async def pour(source: Source, sink: Sink, session: aiohttp.ClientSession, limit
         total += len(piece)
         _check_total(total, limits)
         await sink.write(piece)
+
+
+def preview_body(source: Source) -> bytes:
+    """Return the bytes of a partial picture, which is small and here. Raises PictureRejected."""
+    pieces = decode_base64(source.base64) if source.base64 else (source.body or b"",)
+    body = bytearray()
+    for piece in pieces:
+        body += piece
+        if len(body) > LARGEST_PREVIEW_BYTES:
+            raise PictureRejected(texts.TOO_MANY_BYTES(most=LARGEST_PREVIEW_BYTES), code="too_large")
+    return bytes(body)
 
 
 def _slices(body: bytes) -> Iterator[memoryview]:

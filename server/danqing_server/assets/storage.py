@@ -19,7 +19,7 @@ import obstore
 
 from danqing_plugins import OutputKind, Source
 from danqing_server.assets import texts
-from danqing_server.assets.inspection import Inspection
+from danqing_server.assets.inspection import Inspection, inspect_header
 from danqing_server.assets.inspectors import inspect
 from danqing_server.assets.keys import (
     check_key,
@@ -28,12 +28,13 @@ from danqing_server.assets.keys import (
     media_type_of,
     output_key,
     poster_key,
+    preview_key,
 )
 from danqing_server.assets.partial import Partial
 from danqing_server.assets.places import PRIVATE_MODE, Place, local_folder, open_bucket, open_folder
 from danqing_server.assets.posters import Poster
 from danqing_server.assets.results import ResultSessions
-from danqing_server.assets.sources import DownloadLimits, LeadsInside, pour
+from danqing_server.assets.sources import DownloadLimits, LeadsInside, pour, preview_body
 from danqing_server.assets.spool import Spool, remove_leftovers
 from danqing_server.assets.storage_failures import storage_failures
 from danqing_server.errors import (
@@ -148,6 +149,23 @@ class Assets:
             await pour(Source.from_bytes(body), partial, self.session, self.limits)
             return await self._put(partial.spool, input_key(task_id, number, known.extension), known)
 
+    async def keep_preview(self, task_id: str, index: int, source: Source) -> Asset:
+        """Store output *index* of a task as far as it is made: a picture, of which the header alone is looked at.
+
+        Raises:
+            PictureRejected: it is none, has more than 4 MiB, or is behind a URL.
+        """
+
+        def look() -> tuple[bytes, Inspection]:
+            body = preview_body(source)
+            return body, inspect_header(body, max_pixels=self.max_pixels)
+
+        check_task_id(task_id)
+        body, found = await asyncio.get_running_loop().run_in_executor(self.decoders, look)
+        async with self.partial() as partial:
+            await partial.write(body)
+            return await self._put(partial.spool, preview_key(task_id, index, found.extension), found)
+
     async def read(self, key: str) -> bytes:
         """Return a whole picture, at most `max_picture_bytes`; for references.
 
@@ -196,6 +214,10 @@ class Assets:
                 yield bytes(window[at : at + CHUNK_BYTES])
             del window  # else it stays until the next one is here
             start = stop
+
+    async def delete(self, key: str) -> None:
+        """Remove one stored file; idempotent."""
+        await self.place.delete(check_key(key))
 
     async def delete_task(self, task_id: str) -> None:
         """Remove every picture of a task, references and strays included; idempotent."""

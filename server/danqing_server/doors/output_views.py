@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from danqing_plugins import OutputKind
-from danqing_server.doors.task_shapes import AudioShape, FileShape, ImageShape, VideoShape
+from danqing_server.doors.task_shapes import AudioShape, FileShape, ImageShape, PreviewShape, VideoShape
 from danqing_server.http.links import picture_url
-from danqing_server.models import Asset, Output
+from danqing_server.models import Asset, Output, Status, Task
 
-__all__ = ["file_views", "image_views", "media_views"]
+__all__ = ["file_views", "image_views", "media_views", "preview_view"]
 
 
 def image_views(base: str, outputs: Iterable[Output]) -> list[ImageShape]:
@@ -31,6 +31,21 @@ def media_views(base: str, outputs: Iterable[Output]) -> dict[str, Any]:
             member, show = _SHOWN.get(asset.kind, _AS_FILE)
             found.setdefault(member, []).append(show(base, output.index, asset))
     return found
+
+
+def preview_view(base: str, task: Task) -> PreviewShape | None:
+    """Return how far an output is made, while the attempt that shows it runs."""
+    found = task.preview
+    if found is None or task.status is not Status.PROCESSING or found.attempt != task.attempts:
+        return None
+    asset = found.asset
+    return {
+        "index": found.index,
+        "url": picture_url(base, asset.key),
+        "width": asset.width,
+        "height": asset.height,
+        "media_type": asset.media_type,
+    }
 
 
 def file_views(base: str, outputs: Iterable[Output]) -> list[FileShape]:

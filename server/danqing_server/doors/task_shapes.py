@@ -22,6 +22,7 @@ __all__ = [
     "OutputShape",
     "PictureErrorShape",
     "PositionShape",
+    "PreviewShape",
     "ResultShape",
     "RouteShape",
     "TaskErrorShape",
@@ -35,6 +36,7 @@ _ID = "volcengine_img_019ab3f2c1d4k7m2p9qxw4et6bz3"
 _LINK = f"http://localhost:8080/api/v1/assets/{_ID}/0-4hq7mz2kx6vt.png"
 _VIDEO_LINK = f"http://localhost:8080/api/v1/assets/{_ID}/0-4hq7mz2kx6vt.mp4"
 _POSTER_LINK = f"http://localhost:8080/api/v1/assets/{_ID}/0-4hq7mz2kx6vt-poster.jpeg"
+_PREVIEW_LINK = f"http://localhost:8080/api/v1/assets/{_ID}/0-4hq7mz2kx6vt-preview.jpeg"
 _AUDIO_LINK = f"http://localhost:8080/api/v1/assets/{_ID}/0-4hq7mz2kx6vt.mp3"
 _MODEL_LINK = f"http://localhost:8080/api/v1/assets/{_ID}/0-4hq7mz2kx6vt.glb"
 _SHA256 = "9f2feb0f1ef425b292f2f94bc8482494df430413b4e2d0d4a7d8f0b4d2a6c1e7"
@@ -102,6 +104,16 @@ class FileShape(TypedDict):
     media_type: Annotated[str, said("what its bytes are", "model/gltf-binary")]
     size_bytes: Annotated[int, said("bytes", 2100480)]
     sha256: Annotated[str, said("hexadecimal", _SHA256)]
+
+
+class PreviewShape(TypedDict):
+    """An output as far as it is made, while its task is under way; the next one has another URL."""
+
+    index: Annotated[int, said("its place among the task's outputs, from 0", 0)]
+    url: Annotated[str, said("readable until there is another, or the output itself", _PREVIEW_LINK)]
+    width: Annotated[int, said("pixels", 512)]
+    height: Annotated[int, said("pixels", 512)]
+    media_type: Annotated[str, said("what its bytes are", "image/jpeg")]
 
 
 class TaskErrorShape(TypedDict):
@@ -185,6 +197,7 @@ class OutputShape(TypedDict):
     videos: NotRequired[Annotated[list[VideoShape], said("of a task that makes videos")]]
     audios: NotRequired[Annotated[list[AudioShape], said("of a task that makes sound")]]
     files: NotRequired[Annotated[list[FileShape], said("of a task that makes 3D models or files")]]
+    preview: NotRequired[Annotated[PreviewShape, said("of a task under way whose provider shows what it does")]]
     late_files: NotRequired[
         Annotated[list[FileShape], said("what is no picture and came after the task was cancelled")]
     ]

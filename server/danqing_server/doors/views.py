@@ -12,7 +12,7 @@ from danqing_plugins import OutputKind, in_language
 from danqing_server.clock import from_ms
 from danqing_server.desk.forecast import Explanation, LaneView
 from danqing_server.doors.costs import cost_view
-from danqing_server.doors.output_views import file_views, image_views, media_views
+from danqing_server.doors.output_views import file_views, image_views, media_views, preview_view
 from danqing_server.doors.server_shapes import GateShape, LaneShape, UserShape
 from danqing_server.doors.task_shapes import (
     CallShape,
@@ -127,7 +127,8 @@ class Viewer:
         return provider is not None and provider.sandbox
 
     def _output(self, task: Task) -> OutputShape | None:
-        if not task.outputs and not task.result and task.status not in FINISHED:
+        preview = preview_view(self.base, task)
+        if not task.outputs and not task.result and preview is None and task.status not in FINISHED:
             return None
         errors = _picture_errors(task, self.language)
         kept = task.kept
@@ -137,6 +138,8 @@ class Viewer:
             shown = cast("OutputShape", {**shown, **media_views(self.base, kept)})
         if task.late:
             shown = cast("OutputShape", {**shown, **self._late(task)})
+        if preview is not None:
+            shown["preview"] = preview
         return cast("OutputShape", {**task.result, **shown}) if task.result else shown
 
     def _late(self, task: Task) -> dict[str, Any]:

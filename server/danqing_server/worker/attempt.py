@@ -26,6 +26,7 @@ from danqing_server.worker.failures import Interruption, failure_of, interruptio
 from danqing_server.worker.keeping import Keeper
 from danqing_server.worker.ledger import Ledger
 from danqing_server.worker.lookup import look_up_orders
+from danqing_server.worker.previews import forget_preview
 from danqing_server.worker.rerouting import look_ahead
 from danqing_server.worker.run import SPEND_LIMIT, TaskRun
 from danqing_server.worker.spending import Allowance
@@ -181,11 +182,15 @@ class Execution:
             await look_up_orders(_job(self.task), run)
         if not await allowance.begin(self.ledger):
             raise AccountProblem(texts.SPEND_LIMIT(), code=SPEND_LIMIT)
+        if self.task.preview is not None:
+            await forget_preview(self.ledger, self.tools.assets)
         self._generating = True
         try:
             result = await self.tools.registry.generate(_job(self.ledger.task), run)
         finally:
             self._generating = False
+            if run.previews is not None:
+                await run.previews.end()
             if self.keeper.waiting:
                 self.on_asked(self)
         self._note_result(result)

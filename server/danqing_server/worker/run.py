@@ -38,6 +38,7 @@ from danqing_server.worker import aftermath, texts
 from danqing_server.worker.failures import error_of
 from danqing_server.worker.keeping import Keeper, own_kind
 from danqing_server.worker.ledger import Ledger
+from danqing_server.worker.previews import Previews
 from danqing_server.worker.spending import Allowance
 from danqing_server.worker.tools import Tools
 
@@ -72,6 +73,7 @@ class TaskRun:
     keeper: Keeper
     tools: Tools
     allowance: Allowance
+    previews: Previews | None = attrs.field(default=None, init=False)
     _told_progress_s: float = attrs.field(default=float("-inf"), init=False)
     _open: dict[str, CallRecord] = attrs.field(factory=dict, init=False)
     _handed_over: set[int] = attrs.field(factory=set, init=False)
@@ -112,6 +114,8 @@ class TaskRun:
         self._handed_over.add(index)
         if not self._awaited(index):
             return
+        if self.previews is not None:
+            await self.previews.end(index)
         if source.url is None:
             await self.keeper.keep(index, source)
         else:
@@ -150,7 +154,10 @@ class TaskRun:
             await self.ledger.save()
 
     async def preview(self, index: int, source: Source) -> None:
-        pass
+        if self.previews is None:
+            tools = self.tools
+            self.previews = Previews(self.ledger, tools.store, tools.assets, tools.clock)
+        self.previews.show(index, source)
 
     async def checkpoint(self, data: JsonObject) -> None:
         require_storable(data)

@@ -18,6 +18,7 @@ from danqing_server.worker.ending import Ending
 from danqing_server.worker.failures import Interruption, interruption_of
 from danqing_server.worker.keeping import keep_output, source_of
 from danqing_server.worker.ledger import Ledger
+from danqing_server.worker.previews import forget_preview
 from danqing_server.worker.tools import Tools
 
 __all__ = ["end_overdue", "take_over"]
@@ -49,6 +50,7 @@ async def _settle(task: Task, failure: Failure, tools: Tools) -> bool:
     if task.status is Status.CANCELLED:
         return await _let_go(ledger, tools)
     _close_cut_calls(ledger, tools)
+    await forget_preview(ledger, tools.assets)
     ending = Ending(ledger, tools.policy, tools.clock, by_another=True)
     ending.settle_calls(failure, answered=False)
     move = ending.move_for(ending.decide(failure))

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
 from aiohttp import web
 
-from danqing_plugins import Job, OutputKind, Result, Run, Source
+from danqing_plugins import ContentRejected, Job, OutputKind, Result, Run, Source
 from danqing_server.models import Status
 from tests.integration.api.conftest import Client
 from tests.support.films import film, sound
 from tests.support.providers import ScriptedProvider, picture
+from tests.support.system import until
 
 Open = Callable[..., Any]
 GLB = b"glTF\x02\0\0\0\x20\0\0\0" + bytes(20)
@@ -150,6 +152,77 @@ class TestVideo:
             assert (await completed(api))["status"] == "completed"
         async with open_api(workers=True, provider=provider, DANQING_MAX_VIDEO_MB="1") as api:
             assert (await completed(api))["error"]["code"] == "video_too_large"
+
+
+class TestPreview:
+    async def test_watchers_see_an_output_as_far_as_it_is_made(self, open_api: Open) -> None:
+        """One after the other, each under a URL of its own; nothing of them is left at the end."""
+        enough = asyncio.Event()
+
+        async def paint(_job: Job, run: Run) -> None:
+            async with run.call(run.missing, "f"):
+                while not enough.is_set():
+                    await run.preview(0, Source.from_bytes(picture(4, 4)))
+                    await asyncio.sleep(0.02)
+                await run.deliver(0, Source.from_bytes(picture()))
+
+        async with open_api(workers=True, provider=ScriptedProvider(paint)) as api:
+            task = await api.system.submit()
+
+            async def shown() -> Any:
+                output = (await api.ask("GET", f"/api/v1/tasks/{task.id}")).json["data"]["output"]
+                return output["preview"] if output is not None else None
+
+            async def another() -> Any:
+                later = await shown()
+                return later if later["url"] != first["url"] else None
+
+            first = await until(shown)
+            assert (first["index"], first["width"], first["media_type"]) == (0, 4, "image/png")
+            assert (await api.ask("GET", first["url"].removeprefix(api.base))).body == picture(4, 4)
+            second = await until(another)
+            enough.set()
+            done = await api.system.finished(task.id)
+            assert done.preview is None
+            output = (await api.ask("GET", f"/api/v1/tasks/{task.id}")).json["data"]["output"]
+            assert set(output) == {"images", "errors", "partial"}
+            for gone in (first, second):
+                assert (await api.ask("GET", gone["url"].removeprefix(api.base))).status == 404
+
+    @pytest.mark.parametrize(
+        "source", [Source.from_bytes(b"junk"), Source.from_url("http://127.0.0.1:1/a"), Source.from_base64("!")]
+    )
+    async def test_one_that_is_none_is_no_error(self, open_api: Open, source: Source) -> None:
+        """The task goes on."""
+
+        async def paint(_job: Job, run: Run) -> None:
+            await run.preview(0, source)
+            async with run.call(run.missing, "f"):
+                await run.deliver(0, Source.from_bytes(picture()))
+
+        async with open_api(workers=True, provider=ScriptedProvider(paint)) as api:
+            assert (await completed(api))["status"] == "completed"
+
+    async def test_a_failed_task_keeps_none(self, open_api: Open) -> None:
+        """Whatever was shown of it."""
+        seen = asyncio.Event()
+
+        async def refuse(_job: Job, run: Run) -> None:
+            async with run.call(run.missing, "f"):
+                await run.preview(0, Source.from_bytes(picture()))
+                await seen.wait()
+                raise ContentRejected("no")
+
+        async with open_api(workers=True, provider=ScriptedProvider(refuse)) as api:
+            task = await api.system.submit()
+
+            async def stored() -> Any:
+                return (await api.system.get(task.id)).preview
+
+            preview = await until(stored)
+            seen.set()
+            assert (await api.system.finished(task.id)).preview is None
+            assert (await api.ask("GET", f"/api/v1/assets/{preview.asset.key}")).status == 404
 
 
 class TestOthers:

@@ -31,6 +31,7 @@ __all__ = [
     "make_task",
     "paid_call",
     "routed_task",
+    "stored_asset",
 ]
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
@@ -93,23 +94,28 @@ def make_task(task_id: str = "scripted_img_1", status: Status = Status.PENDING, 
 
 def kept_picture(task_id: str, index: int, **changes: Any) -> Output:
     """Return a picture that is in the storage."""
+    asset = stored_asset(OutputKind.IMAGE, index, key=f"{task_id}/{index}-abc.png")
+    output = Output(index=index, state=OutputState.KEPT, at=NOW, source_url=SECRET_URL, asset=asset)
+    return attrs.evolve(output, **changes)
+
+
+def stored_asset(kind: OutputKind, index: int = 0, **changes: Any) -> Asset:
+    """Return what is known of an output in the storage."""
     asset = Asset(
-        key=f"{task_id}/{index}-abc.png",
+        key=f"t/{index}-abc.png",
         media_type="image/png",
         width=8,
         height=8,
         size_bytes=70,
         sha256="00" * 32,
+        kind=kind,
     )
-    output = Output(index=index, state=OutputState.KEPT, at=NOW, source_url=SECRET_URL, asset=asset)
-    return attrs.evolve(output, **changes)
+    return attrs.evolve(asset, **changes)
 
 
 def kept_asset(kind: OutputKind, index: int = 0, **changes: Any) -> Output:
     """Return an output of any kind that is in the storage."""
-    picture = kept_picture("t", index)
-    assert picture.asset is not None
-    return attrs.evolve(picture, asset=attrs.evolve(picture.asset, kind=kind, **changes))
+    return kept_picture("t", index, asset=stored_asset(kind, index, **changes))
 
 
 def failed_picture(index: int) -> Output:

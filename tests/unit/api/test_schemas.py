@@ -13,12 +13,21 @@ from danqing_server.codec import dump_json, parse_json_object
 from danqing_server.desk.forecast import Explanation, LaneView
 from danqing_server.doors.schemas import SCHEMAS
 from danqing_server.doors.views import Viewer, explanation_view, lane_view, user_view
-from danqing_server.models import CallOutcome, Status, Task, User
+from danqing_server.models import CallOutcome, Preview, Status, Task, User
 from danqing_server.queue.gates import Gate, Hold, Throughput
 from danqing_server.queue.lanes import LaneDepth
 from danqing_server.registry import Registry
 from tests.support.contract import Contract
-from tests.unit.api.tasks import NOW, failed_picture, kept_asset, kept_picture, make_task, paid_call, routed_task
+from tests.unit.api.tasks import (
+    NOW,
+    failed_picture,
+    kept_asset,
+    kept_picture,
+    make_task,
+    paid_call,
+    routed_task,
+    stored_asset,
+)
 
 CONTRACT = Contract({"components": {"schemas": SCHEMAS}, "paths": {}})
 VIEWER = Viewer("http://here", Registry((), {}, None), "en")  # type: ignore[arg-type]
@@ -26,6 +35,7 @@ OPEN_CALL = paid_call(id="c2", outcome=CallOutcome.OPEN, ended_at=None)
 LATE_CALL = paid_call(
     outcome=CallOutcome.UNKNOWN, late_outcome=CallOutcome.DELIVERED, request_id="r", error_code="e"
 )
+PREVIEW = Preview(attempt=1, index=0, asset=stored_asset(OutputKind.IMAGE))
 TASKS = [
     *(make_task(status=status) for status in Status),
     make_task(status=Status.PENDING, run_at=NOW, price=None, notes=("changed",), on_ambiguous="fail"),
@@ -49,6 +59,7 @@ TASKS = [
         images=3,
         result={"text": "said"},
     ),
+    make_task(status=Status.PROCESSING, preview=PREVIEW),
     make_task(status=Status.CANCELLED, kind=OutputKind.VIDEO, late={"0": kept_asset(OutputKind.VIDEO)}),
 ]
 
@@ -79,6 +90,7 @@ class TestTasks:
             "Video": [video for output in outputs for video in output.get("videos", [])],
             "Audio": [audio for output in outputs for audio in output.get("audios", [])],
             "File": [file for output in outputs for file in output.get("files", [])],
+            "Preview": [output["preview"] for output in outputs if "preview" in output],
             "PictureError": [error for output in outputs for error in output["errors"]],
             "TaskError": [view["error"] for view in views if view["error"] is not None],
             "Call": [call for view in views for call in view["calls"]],
