@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
@@ -142,6 +143,11 @@ class Reference:
     width: int | None = None
     height: int | None = None
     size_bytes: int | None = None
+
+    @property
+    def key(self) -> str:
+        """The key of the input that it came from: `image` for `options.image[0]`."""
+        return re.sub(r"^(options|input)\.", "", self.field).partition("[")[0]
 
 
 @attrs.frozen(kw_only=True)

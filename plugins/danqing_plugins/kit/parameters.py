@@ -275,7 +275,7 @@ class Parameters:
         fields = Fields(request.input)
         references: dict[str, list[Reference]] = {}
         for reference in request.references:
-            references.setdefault(reference.field.partition("[")[0], []).append(reference)
+            references.setdefault(reference.key, []).append(reference)
         _refuse_elsewhere(fields, self.names, model, elsewhere or {})
         read_fields(fields, self.all, {*references, *optional})
         for parameter in self.all:

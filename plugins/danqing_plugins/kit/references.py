@@ -69,9 +69,10 @@ class References(Parameter):
 
     def refused_references(self, references: Sequence[Reference]) -> list[Problem]:
         """Return what is wrong with *references*, all of this field."""
+        field = references[0].field.partition("[")[0] if references else self.name
         if not self.least <= len(references) <= self.most:
             message = texts.REFERENCE_COUNT(allowed=self._count_in_words(), count=len(references))
-            return [Problem(field=self.name, message=message, value=len(references))]
+            return [Problem(field=field, message=message, value=len(references))]
         problems = []
         for reference in references:
             complaints = list(self._complaints(reference))
@@ -80,7 +81,7 @@ class References(Parameter):
         encoded_bytes = sum((reference.size_bytes or 0) * 4 // 3 for reference in references)
         if not problems and self.most_encoded_bytes is not None and encoded_bytes > self.most_encoded_bytes:
             message = texts.REFERENCES_TOO_LARGE(count=encoded_bytes, most=self.most_encoded_bytes)
-            problems.append(Problem(field=self.name, message=message))
+            problems.append(Problem(field=field, message=message))
         return problems
 
     def _count_in_words(self) -> Text:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from typing import Any, cast
 
@@ -153,12 +152,10 @@ class Viewer:
         shown: dict[str, Any] = dict(task.input)
         for reference in task.references:
             link = picture_url(self.base, reference.asset) if reference.asset is not None else reference.url
-            field = re.sub(r"^(options|input)\.", "", reference.field)
-            name, bracket, _ = field.partition("[")
-            if bracket:
-                shown.setdefault(name, []).append(link)
+            if "[" in reference.field:
+                shown.setdefault(reference.key, []).append(link)
             else:
-                shown[name] = link
+                shown[reference.key] = link
         return shown
 
 

@@ -237,3 +237,11 @@ class TestSchema:
         form = Parameters(Prompt(), Colour("colour", **SAID))
         assert set(wrong(form, colour="red")) == {"colour"}
         assert wrong(form, colour="#f00") == {}
+
+
+class TestWhereReferencesComeFrom:
+    """The two places where clients put a field."""
+
+    def test_a_reference_among_the_options_is_the_same_field(self) -> None:
+        """Old clients send `options.image`; what is wrong is told under that name."""
+        assert wrong(references=(Reference(field="options.image[0]", url="https://a.example/x"),)) == {}
