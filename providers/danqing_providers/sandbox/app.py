@@ -52,6 +52,8 @@ def create_app(
 async def _open_house(app: web.Application) -> AsyncIterator[None]:
     async with app[HOUSE]:
         yield
+        for dialect in app[DIALECTS].loaded.values():
+            await dialect.close()
 
 
 @web.middleware

@@ -45,6 +45,9 @@ class Dialect(ABC):
         """Return the headers that every answer to *request* carries."""
         return {}
 
+    async def close(self) -> None:  # noqa: B027 - nothing runs in most dialects
+        """Stop what runs beside the requests; the sandbox ends."""
+
     def describe(self) -> Mapping[str, Any]:
         """Return what `GET /sandbox` says of it."""
         return {}

@@ -1,0 +1,1 @@
+"""A ComfyUI server as it answers on the wire."""
