@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,8 @@ from tests.support.servers import RunningServer
 ark_library = pytest.importorskip("volcenginesdkarkruntime")
 
 MODEL = "doubao-seedream-4-0-250828"
+VIDEO_MODEL = "doubao-seedance-2-0-260128"
+TEXT_MODEL = "doubao-seed-1-6-250615"
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +77,60 @@ class TestOfficialLibrary:
         with pytest.raises(ark_library._exceptions.ArkError) as caught:
             client.images.generate(model=MODEL, prompt=prompt, size="1280x720")
         assert (type(caught.value).__name__, getattr(caught.value, "code", None)) == (error, code)
+
+    def test_film(self, client: Any) -> None:
+        """Create, look, list, delete: every field that the library knows is where it looks for it."""
+        tasks = client.content_generation.tasks
+        created = tasks.create(
+            model=VIDEO_MODEL,
+            content=[{"type": "text", "text": "江南春色"}],
+            resolution="480p",
+            ratio="16:9",
+            duration=4,
+            return_last_frame=True,
+            safety_identifier="job-of-the-library",
+        )
+        task = _ended(tasks, created.id)
+        assert (task.status, task.model, task.safety_identifier) == ("succeeded", VIDEO_MODEL, "job-of-the-library")
+        assert (task.resolution, task.ratio, task.duration, task.framespersecond) == ("480p", "16:9", 4, 24)
+        assert task.usage.completion_tokens == task.usage.total_tokens == 97 * 864 * 496 // 1024
+        film = httpx.get(task.content.video_url, trust_env=False, timeout=60)
+        assert (film.status_code, film.headers["content-type"]) == (200, "video/mp4")
+        assert httpx.get(task.content.last_frame_url, trust_env=False, timeout=60).content.startswith(b"\x89PNG")
+        listed = tasks.list(task_ids=[created.id], status="succeeded", model=VIDEO_MODEL)
+        assert [item.id for item in listed.items] == [created.id]
+        assert listed.items[0].content.video_url == task.content.video_url
+        tasks.delete(task_id=created.id)
+        with pytest.raises(ark_library._exceptions.ArkNotFoundError):
+            tasks.get(task_id=created.id)
+
+    def test_film_that_fails(self, client: Any) -> None:
+        """The error is in the task."""
+        tasks = client.content_generation.tasks
+        content = [{"type": "text", "text": "江南 [sandbox:moderation-output]"}]
+        task = _ended(tasks, tasks.create(model=VIDEO_MODEL, content=content).id)
+        assert (task.status, task.error.code) == ("failed", "OutputVideoSensitiveContentDetected")
+
+    def test_film_of_a_model_that_makes_none(self, client: Any) -> None:
+        """A refusal raises the class of its status."""
+        with pytest.raises(ark_library._exceptions.ArkBadRequestError) as caught:
+            client.content_generation.tasks.create(model=MODEL, content=[{"type": "text", "text": "x"}])
+        assert caught.value.code == "InvalidParameter"
+
+    def test_text(self, client: Any) -> None:
+        """A whole answer, and a stream that ends by itself."""
+        messages = [{"role": "user", "content": "江南春色"}]
+        answer = client.chat.completions.create(model=TEXT_MODEL, messages=messages)
+        assert answer.choices[0].message.content == "模拟回答：江南春色"
+        assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens
+        chunks = list(client.chat.completions.create(model=TEXT_MODEL, messages=messages, stream=True))
+        assert "".join(chunk.choices[0].delta.content for chunk in chunks) == "模拟回答：江南春色"
+
+
+def _ended(tasks: Any, task_id: str) -> Any:
+    """Return the task when it has ended."""
+    deadline = time.monotonic() + 30
+    while (task := tasks.get(task_id=task_id)).status in ("queued", "running"):
+        assert time.monotonic() < deadline, f"{task_id} is still {task.status}"
+        time.sleep(0.05)
+    return task

@@ -79,7 +79,7 @@ def _add_server_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_behaviour_options(parser: argparse.ArgumentParser) -> None:
     option = parser.add_argument
-    option("--enable-3-0", action="store_true", help="keep the shut-down 3.0 models alive")
+    option("--enable-3-0", action="store_true", help="keep the shut-down models alive")
     option(
         "--endpoint",
         action="append",

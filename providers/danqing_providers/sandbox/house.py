@@ -8,7 +8,7 @@ import os
 import random
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, Self, TypeVar
@@ -31,7 +31,7 @@ from danqing_providers.sandbox.jobs import JobPlan, Jobs
 from danqing_providers.sandbox.ledger import Ledger, Purchase, fingerprint
 from danqing_providers.sandbox.links import Links, base_url, load_secret
 from danqing_providers.sandbox.magic import MagicCounts, has_magic
-from danqing_providers.sandbox.odd_bytes import OddBytes
+from danqing_providers.sandbox.odd_bytes import STREAM_TYPE, OddBytes
 from danqing_providers.sandbox.rate import Rate
 from danqing_providers.sandbox.references import Reference
 from danqing_providers.sandbox.troubles import Answered, Trouble, TroubleKind
@@ -179,6 +179,30 @@ class House:
         if odd is not None:
             return await odd.send(request, body, content_type)
         return web.Response(body=body, status=status, content_type=content_type)
+
+    async def stream(
+        self, request: web.Request, target: Target, events: Iterable[bytes], *, delivers: Sequence[str] = ()
+    ) -> web.StreamResponse:
+        """Send *events*, whole server-sent events, or what a fault makes of them: everything is billed by now."""
+        pieces = list(events)
+        fault = self.strike(AFTER_BILLING, target, stage="answer")
+        if fault is not None and fault.kind is not FaultKind.SLOW:
+            return await mischief.misbehave(request, fault, b"".join(pieces), STREAM_TYPE)
+        cut = self.strike({FaultKind.STREAM_CUT}, target, image_index=0)
+        answer = web.StreamResponse(headers={"Content-Type": STREAM_TYPE, "Cache-Control": "no-cache"})
+        await answer.prepare(request)
+        try:
+            for piece in pieces[: len(pieces) // 2] if cut else pieces:
+                await answer.write(piece)
+                if fault is not None:
+                    await asyncio.sleep(fault.seconds)
+        except ConnectionError:  # the client has gone: it is billed all the same
+            return answer
+        if cut:
+            mischief.cut(request)
+        else:
+            self.ledger.note_delivery(delivers)
+        return answer
 
     def _odd_bytes(self, target: Target) -> OddBytes | None:
         if not self.rules and not has_magic(target.prompt):

@@ -40,6 +40,7 @@ class Model:
     references: tuple[int, int] = (0, 14)
     reference_formats: frozenset[str] = _FORMATS
     reference_ratio: float = 16.0
+    reference_sides: tuple[int, int] = (14, 36_000_000)
     groups: bool = False
     streams: bool = False
     seeds: bool = False

@@ -14,12 +14,13 @@ from typing import Any, Final
 import orjson
 from aiohttp import web
 
-from danqing_providers.sandbox.ark import models
+from danqing_providers.sandbox.ark import chat, models
 from danqing_providers.sandbox.ark.downloads import download
 from danqing_providers.sandbox.ark.errors import ArkError, error_body, internal_error, new_request_id, worded
 from danqing_providers.sandbox.ark.images import generate
 from danqing_providers.sandbox.ark.keys import CLIENT_REQUEST_ID, REQUEST_ID
 from danqing_providers.sandbox.ark.studio import Studio
+from danqing_providers.sandbox.ark.video.tasks import VideoTasks
 from danqing_providers.sandbox.dialect import Dialect
 from danqing_providers.sandbox.house import House
 from danqing_providers.sandbox.keys import RECEIVED_S
@@ -28,7 +29,7 @@ from danqing_providers.sandbox.troubles import Refusal, Trouble
 __all__ = ["Ark", "create"]
 
 _API: Final = "/api/v3"
-_PICTURES: Final = r"/doubao-{folder:[a-z0-9-]+}/{name:[0-9a-f]+_\d+\.(?:jpeg|png)}"
+_FILES: Final = r"/doubao-{folder:[a-z0-9-]+}/{name:[0-9a-z_-]+\.(?:jpeg|png|mp4|mov)}"
 
 
 def create(house: House) -> Dialect:
@@ -44,13 +45,16 @@ class Ark(Dialect):
     def __init__(self, house: House) -> None:
         super().__init__(house)
         self._studio = Studio(house)
+        self._videos = VideoTasks(self._studio)
 
     def routes(self) -> Iterable[web.RouteDef]:
         """Return the API's paths, and that of the pictures' links."""
         return [
             web.post(f"{_API}/images/generations", partial(generate, self._studio)),
-            web.get(f"{_API}/models", partial(models.list_models, self._studio)),
-            web.route("*", _PICTURES, partial(download, self.house)),
+            web.post(f"{_API}/chat/completions", partial(chat.complete, self._studio)),
+            *self._videos.routes(f"{_API}/contents/generations/tasks"),
+            web.get(f"{_API}/models", partial(models.list_models, self._studio, self._videos.catalogue)),
+            web.route("*", _FILES, partial(download, self.house)),
         ]
 
     def receive(self, request: web.Request) -> None:

@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 from aiohttp import web
 
 from danqing_providers.sandbox.ark.keys import REQUEST_ID
-from danqing_providers.sandbox.ark.links import PICTURE_PATH, tos_links
+from danqing_providers.sandbox.ark.links import FILE_PATH, tos_links
 from danqing_providers.sandbox.files import Away, send_work
 from danqing_providers.sandbox.house import House
 from danqing_providers.sandbox.links import PREFIX, LinkRefused
@@ -27,7 +27,7 @@ async def download(house: House, request: web.Request) -> web.StreamResponse:
         tos_links(house).check(request.method, path, request.query, house.clock())
     except LinkRefused as refused:
         return _xml(request, 403, refused.code, refused.message)
-    form = PICTURE_PATH.fullmatch(path)
+    form = FILE_PATH.fullmatch(path)
     work = await house.gallery.find(form["name"]) if form else None
     if work is None:
         return _xml(request, 404, "NoSuchKey", "The specified key does not exist.")

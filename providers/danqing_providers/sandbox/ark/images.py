@@ -10,12 +10,13 @@ from aiohttp import web
 from danqing_providers.sandbox import mischief
 from danqing_providers.sandbox.ark.answers import inner_error, usage
 from danqing_providers.sandbox.ark.errors import error_body
+from danqing_providers.sandbox.ark.fields import parse_body
 from danqing_providers.sandbox.ark.keys import CLIENT_REQUEST_ID, REQUEST_ID
 from danqing_providers.sandbox.ark.oddities import Oddities
 from danqing_providers.sandbox.ark.orders import Caller, Order, settle
 from danqing_providers.sandbox.ark.streaming import stream_answer
 from danqing_providers.sandbox.ark.studio import Made, Refused, Studio
-from danqing_providers.sandbox.ark.validation import parse_body, validate
+from danqing_providers.sandbox.ark.validation import validate
 from danqing_providers.sandbox.faults import AFTER_BILLING
 from danqing_providers.sandbox.links import base_url
 
@@ -36,7 +37,7 @@ async def generate(studio: Studio, request: web.Request) -> web.StreamResponse:
 async def _accept(request: web.Request, studio: Studio) -> Order:
     key = studio.check_key(request)
     wanted = validate(parse_body(await request.read()), studio.catalogue)
-    references = await studio.look_at(wanted, request.host)
+    references = await studio.look_at(wanted.model, wanted.images, request.host)
     caller = Caller(
         request_id=request[REQUEST_ID],
         client_request_id=request[CLIENT_REQUEST_ID],

@@ -20,7 +20,7 @@ import attrs
 from danqing_providers.sandbox.house import House
 from danqing_providers.sandbox.links import LinkRefused
 
-__all__ = ["PICTURE_PATH", "TosLinks", "tos_links"]
+__all__ = ["FILE_PATH", "PICTURE_PATH", "TosLinks", "tos_links"]
 
 _DATE_FORM: Final = "%Y%m%dT%H%M%SZ"
 _SIGNED: Final = ("X-Tos-Algorithm", "X-Tos-Credential", "X-Tos-Date", "X-Tos-Expires", "X-Tos-SignedHeaders")
@@ -70,6 +70,9 @@ def _expiry_s(query: Mapping[str, str]) -> float:
 
 PICTURE_PATH: Final = re.compile(r"/doubao-[a-z0-9-]+/(?P<name>[0-9a-f]+_\d+)\.(?:jpeg|png)")
 """The path of a picture; `name` is the request id and the index within the request."""
+
+FILE_PATH: Final = re.compile(r"/doubao-[a-z0-9-]+/(?P<name>[0-9a-z_-]+)\.(?:jpeg|png|mp4|mov)")
+"""The path of a picture or a film; `name` is what the gallery calls it."""
 
 
 def tos_links(house: House) -> TosLinks:

@@ -10,11 +10,12 @@ from aiohttp import web
 
 from danqing_providers.sandbox.ark.catalogue import MODELS
 from danqing_providers.sandbox.ark.studio import Studio
+from danqing_providers.sandbox.ark.video.models import VIDEO_MODELS, VideoCatalogue, VideoModel
 
 __all__ = ["describe", "list_models"]
 
 
-async def list_models(studio: Studio, request: web.Request) -> web.Response:
+async def list_models(studio: Studio, videos: VideoCatalogue, request: web.Request) -> web.Response:
     """Answer the list of models. Raises: Trouble for the key."""
     studio.check_key(request)
     data = [
@@ -31,8 +32,25 @@ async def list_models(studio: Studio, request: web.Request) -> web.Response:
         }
         for model in MODELS
     ]
+    data += [_film_model(model, served=videos.serves(model)) for model in VIDEO_MODELS]
     body = orjson.dumps({"object": "list", "data": data})
     return web.Response(body=body, content_type="application/json")
+
+
+def _film_model(model: VideoModel, *, served: bool) -> dict[str, Any]:
+    takes = ["text", *(["image"] if model.roles else []), *(["video", "audio"] if model.films else [])]
+    kinds = [kind for kind, meant in (("TextToVideo", model.text_only), ("ImageToVideo", model.roles)) if meant]
+    return {
+        "id": model.id,
+        "object": "model",
+        "name": model.id.rpartition("-")[0],
+        "version": model.id.rpartition("-")[2],
+        "created": model.created,
+        "domain": "VideoGeneration",
+        "status": "" if served else "Shutdown",
+        "task_type": kinds,
+        "modalities": {"input_modalities": takes, "output_modalities": ["video"]},
+    }
 
 
 def describe(studio: Studio) -> Mapping[str, Any]:

@@ -14,19 +14,17 @@ import binascii
 import hashlib
 import io
 import re
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from PIL import Image, UnidentifiedImageError
 
-from danqing_providers.sandbox.ark.catalogue import Model
 from danqing_providers.sandbox.ark.errors import ArkError, invalid_parameter
 from danqing_providers.sandbox.references import Reference, thumbnail
 
-__all__ = ["inspect_reference"]
+__all__ = ["TakesPictures", "inspect_reference"]
 
 _MOST_BYTES: Final = 30 * 1024 * 1024
-_LEAST_SIDE: Final = 14
 _MOST_PIXELS: Final = 36_000_000
 _DATA_URI: Final = re.compile(r"data:image/([A-Za-z0-9.+-]+);base64,(.*)", re.DOTALL)
 _APPLE_BRANDS: Final = (b"heic", b"heix", b"mif1", b"msf1", b"hevc")
@@ -40,7 +38,27 @@ _PILLOW_NAMES: Final = {
 } | {"gif": "GIF"}
 
 
-def inspect_reference(model: Model, text: str) -> Reference:
+class TakesPictures(Protocol):
+    """What a model says of the pictures that it takes.
+
+    `reference_sides` is what each side must be greater than, and its most. `reference_ratio` is the most that one
+    side may be longer than the other.
+    """
+
+    @property
+    def reference_formats(self) -> frozenset[str]:
+        """The formats, in lower case."""
+
+    @property
+    def reference_ratio(self) -> float:
+        """Said above."""
+
+    @property
+    def reference_sides(self) -> tuple[int, int]:
+        """Said above."""
+
+
+def inspect_reference(model: TakesPictures, text: str) -> Reference:
     """Return what *text*, a URL or a data URI, refers to. Blocks while decoding. Raises: ArkError 400."""
     if not text.strip():
         raise invalid_parameter("image", "the image URL is empty", code="InvalidImageURL.EmptyURL")
@@ -61,7 +79,7 @@ def _from_url(text: str) -> Reference:
     return Reference.elsewhere(text)
 
 
-def _from_data_uri(model: Model, text: str) -> Reference:
+def _from_data_uri(model: TakesPictures, text: str) -> Reference:
     form = _DATA_URI.fullmatch(text)
     if form is None or form[1] != form[1].lower():
         reason = "a data URI must look like data:image/<lower-case format>;base64,<data>"
@@ -112,9 +130,12 @@ def _measure(name: str, content: bytes) -> tuple[int, int, bytes]:
     return width, height, preview
 
 
-def _check_shape(model: Model, width: int, height: int) -> None:
-    if min(width, height) <= _LEAST_SIDE:
-        raise invalid_parameter("image", f"each side of the image must be greater than {_LEAST_SIDE} pixels")
+def _check_shape(model: TakesPictures, width: int, height: int) -> None:
+    least, most_side = model.reference_sides
+    if min(width, height) <= least:
+        raise invalid_parameter("image", f"each side of the image must be greater than {least} pixels")
+    if max(width, height) > most_side:
+        raise invalid_parameter("image", f"each side of the image must be at most {most_side} pixels")
     if width * height > _MOST_PIXELS:
         raise _oversized(f"the image must have at most {_MOST_PIXELS} pixels")
     if max(width, height) > min(width, height) * model.reference_ratio:

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import hashlib
 import io
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -17,11 +17,11 @@ from PIL import Image
 from danqing_providers.sandbox.ark import errors
 from danqing_providers.sandbox.ark.catalogue import Catalogue
 from danqing_providers.sandbox.ark.errors import ArkError
-from danqing_providers.sandbox.ark.links import PICTURE_PATH, tos_links
+from danqing_providers.sandbox.ark.links import FILE_PATH, tos_links
 from danqing_providers.sandbox.ark.oddities import Oddities
 from danqing_providers.sandbox.ark.orders import Order
-from danqing_providers.sandbox.ark.references import inspect_reference
-from danqing_providers.sandbox.ark.validation import GenerationRequest
+from danqing_providers.sandbox.ark.references import TakesPictures, inspect_reference
+from danqing_providers.sandbox.ark.video.models import VIDEO_MODELS
 from danqing_providers.sandbox.faults import ODD_ANSWERS, Fault, FaultKind
 from danqing_providers.sandbox.gallery import Work
 from danqing_providers.sandbox.house import House
@@ -58,40 +58,54 @@ class Studio:
 
     def __init__(self, house: House) -> None:
         self.house = house
-        self.catalogue = Catalogue(enable_3_0=house.config.enable_3_0, endpoints=house.config.endpoints)
+        films = {name for model in VIDEO_MODELS for name in (model.id, *model.aliases)}
+        endpoints = {name: to for name, to in house.config.endpoints.items() if to not in films}
+        self.catalogue = Catalogue(enable_3_0=house.config.enable_3_0, endpoints=endpoints)
 
     def check_key(self, request: web.Request) -> str:
         """Return the fingerprint of the bearer of *request*. Raises: Trouble for a missing or unknown one."""
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
         return self.house.check_key(key.strip() if scheme.lower() == "bearer" else "")
 
-    async def look_at(self, request: GenerationRequest, host: str) -> list[Reference]:
-        """Return the references of *request*, checked; *host* is the sandbox's own. Raises: ArkError 400."""
+    async def look_at(self, model: TakesPictures, images: Iterable[str], host: str) -> list[Reference]:
+        """Return the references *images*, checked; *host* is the sandbox's own. Raises: ArkError 400."""
         references = []
-        for text in request.images:
-            reference = await self.house.in_thread(inspect_reference, request.model, text)
-            if reference.url is not None and (path := _own_path(reference.url, host)):
-                reference = await self._own_picture(reference, path)
+        for text in images:
+            reference = await self.house.in_thread(inspect_reference, model, text)
+            if reference.url is not None:
+                reference = await self._own_picture(reference, reference.url, host)
             await self.house.keep_reference(reference)
             references.append(reference)
         return references
 
-    async def _own_picture(self, reference: Reference, path: str) -> Reference:
-        url = reference.url or ""
+    async def _own_picture(self, reference: Reference, url: str, host: str) -> Reference:
+        picture = await self.own_work(url, host)
+        if picture is None or not picture.content_type.startswith("image/"):
+            return reference
+        content = await self.house.gallery.bytes_of(picture)
+        preview = await asyncio.to_thread(_preview, content)
+        token = hashlib.sha256(content).hexdigest()
+        return attrs.evolve(reference, token=token, ratio=picture.width / picture.height, preview=preview)
+
+    async def own_work(self, url: str, host: str) -> Work | None:
+        """Return the work that *url* leads to; None when it is somebody else's.
+
+        Raises: ArkError 400 for a link of ours that is not good.
+        """
+        path = _own_path(url, host)
+        if path is None:
+            return None
         query = dict(parse_qsl(urlsplit(url).query))
         try:
             tos_links(self.house).check("GET", path, query, self.house.clock())
         except LinkRefused as error:
             reason = f"Error while connecting: {error.code}, url={url}"
             raise errors.invalid_parameter("image", reason, verb="are") from error
-        form = PICTURE_PATH.fullmatch(path)
-        picture = await self.house.gallery.find(form["name"]) if form else None
-        if picture is None:
+        form = FILE_PATH.fullmatch(path)
+        work = await self.house.gallery.find(form["name"]) if form else None
+        if work is None:
             raise errors.invalid_parameter("image", f"Error while connecting: NoSuchKey, url={url}", verb="are")
-        content = await self.house.gallery.bytes_of(picture)
-        preview = await asyncio.to_thread(_preview, content)
-        token = hashlib.sha256(content).hexdigest()
-        return attrs.evolve(reference, token=token, ratio=picture.width / picture.height, preview=preview)
+        return work
 
     def admit(self, order: Order) -> None:
         """Count the order's images in this minute. Raises: Trouble, rate limited."""
@@ -157,4 +171,4 @@ def _own_path(url: str, host: str) -> str | None:
     parts = urlsplit(url)
     is_ours = parts.netloc == host or parts.hostname in _LOOPBACK
     path = parts.path.removeprefix("/ark")
-    return path if is_ours and PICTURE_PATH.fullmatch(path) else None
+    return path if is_ours and FILE_PATH.fullmatch(path) else None

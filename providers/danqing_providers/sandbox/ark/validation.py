@@ -13,13 +13,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import attrs
-import orjson
 
 from danqing_providers.sandbox.ark import errors
 from danqing_providers.sandbox.ark.catalogue import Catalogue, Model
+from danqing_providers.sandbox.ark.fields import choice, flag, integer, mapping, text
 from danqing_providers.sandbox.ark.sizes import Size, parse_size
 
-__all__ = ["MOST_IN_GROUP", "GenerationRequest", "parse_body", "validate"]
+__all__ = ["MOST_IN_GROUP", "GenerationRequest", "validate"]
 
 MOST_IN_GROUP: Final = 15
 _MOST_SEED: Final = 2_147_483_647
@@ -49,30 +49,19 @@ class GenerationRequest:
     layers: bool
 
 
-def parse_body(content: bytes) -> Mapping[str, Any]:
-    """Return the JSON object in *content*, without the fields that are null. Raises: ArkError 400."""
-    try:
-        body = orjson.loads(content)
-    except orjson.JSONDecodeError as error:
-        raise errors.malformed_body("it is not JSON") from error
-    if not isinstance(body, dict):
-        raise errors.malformed_body("it is not a JSON object")
-    return {name: value for name, value in body.items() if value is not None}
-
-
 def validate(body: Mapping[str, Any], catalogue: Catalogue) -> GenerationRequest:
     """Return the request in *body*, the outcome of `parse_body`. Raises: ArkError 400 or 404."""
-    model_name = _text(body, "model")
+    model_name = text(body, "model")
     if not model_name:
         raise errors.missing_parameter("model")
     model, answered_name = catalogue.find(model_name)
-    layers = model.layers and _flag(body, "layer_decomposition", default=False)
-    prompt = _text(body, "prompt")
+    layers = model.layers and flag(body, "layer_decomposition", default=False)
+    prompt = text(body, "prompt")
     if not prompt and not layers:
         raise errors.missing_parameter("prompt")
     images = _images(body, model)
     group = _group(body, model)
-    asked = _text(body, "size") or model.default_size
+    asked = text(body, "size") or model.default_size
     size = parse_size(model, model.default_size if layers and asked == "auto" else asked)
     _check_optional(body, model)
     _check_editing(body, model, len(images), layers=layers)
@@ -86,50 +75,12 @@ def validate(body: Mapping[str, Any], catalogue: Catalogue) -> GenerationRequest
         group=group,
         most_images=_most_images(body, len(images)) if group else 1,
         stream=_stream(body, model),
-        inline=_choice(body, "response_format", ("url", "b64_json")) == "b64_json",
-        watermark=_flag(body, "watermark", default=True),
+        inline=choice(body, "response_format", ("url", "b64_json")) == "b64_json",
+        watermark=flag(body, "watermark", default=True),
         output_format=_output_format(body, model),
         web_search=_web_search(body, model),
         layers=layers,
     )
-
-
-def _text(body: Mapping[str, Any], name: str) -> str:
-    value = body.get(name, "")
-    if not isinstance(value, str):
-        raise errors.invalid_parameter(name, "expected a string")
-    return value
-
-
-def _flag(body: Mapping[str, Any], name: str, *, default: bool) -> bool:
-    value = body.get(name, default)
-    if not isinstance(value, bool):
-        raise errors.invalid_parameter(name, "expected a boolean")
-    return value
-
-
-def _integer(body: Mapping[str, Any], name: str, where: str, least: int, most: int) -> int:
-    value = body[name]
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise errors.invalid_parameter(where, "expected an integer")
-    if not least <= value <= most:
-        raise errors.invalid_parameter(where, f"must be between {least} and {most}")
-    return value
-
-
-def _choice(body: Mapping[str, Any], name: str, choices: tuple[str, ...]) -> str:
-    value = _text(body, name) or choices[0]
-    if value not in choices:
-        named = ", ".join(f"'{choice}'" for choice in choices)
-        raise errors.invalid_parameter(name, f"must be one of {named}")
-    return value
-
-
-def _object(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = body.get(name, {})
-    if not isinstance(value, dict):
-        raise errors.invalid_parameter(name, "expected an object")
-    return {key: inner for key, inner in value.items() if inner is not None}
 
 
 def _images(body: Mapping[str, Any], model: Model) -> tuple[str, ...]:
@@ -150,29 +101,29 @@ def _images(body: Mapping[str, Any], model: Model) -> tuple[str, ...]:
 def _group(body: Mapping[str, Any], model: Model) -> bool:
     if "sequential_image_generation" in body and not model.groups:
         raise errors.unsupported_parameter("sequential_image_generation")
-    return _choice(body, "sequential_image_generation", ("disabled", "auto")) == "auto"
+    return choice(body, "sequential_image_generation", ("disabled", "auto")) == "auto"
 
 
 def _most_images(body: Mapping[str, Any], references: int) -> int:
-    options = _object(body, "sequential_image_generation_options")
+    options = mapping(body, "sequential_image_generation_options")
     wanted = MOST_IN_GROUP
     if "max_images" in options:
         where = "sequential_image_generation_options.max_images"
-        wanted = _integer(options, "max_images", where, 1, MOST_IN_GROUP)
+        wanted = integer(options, "max_images", where, 1, MOST_IN_GROUP)
     return max(1, min(wanted, MOST_IN_GROUP - references))
 
 
 def _seed(body: Mapping[str, Any], model: Model) -> int | None:
     value = body.get("seed")
     if model.seeds and value is not None:
-        value = _integer(body, "seed", "seed", -1, _MOST_SEED)
+        value = integer(body, "seed", "seed", -1, _MOST_SEED)
     # Whether a newer model ignores a seed is not known: here it steers the picture when it is one.
     is_seed = isinstance(value, int) and not isinstance(value, bool) and value >= 0
     return value if is_seed else None
 
 
 def _stream(body: Mapping[str, Any], model: Model) -> bool:
-    wanted = _flag(body, "stream", default=False)
+    wanted = flag(body, "stream", default=False)
     if wanted and not model.streams:
         raise errors.unsupported_parameter("stream")
     return wanted
@@ -183,7 +134,7 @@ def _output_format(body: Mapping[str, Any], model: Model) -> str:
         return "jpeg"
     if not model.output_formats:
         raise errors.refused_parameter("output_format")
-    return _choice(body, "output_format", model.output_formats)
+    return choice(body, "output_format", model.output_formats)
 
 
 def _web_search(body: Mapping[str, Any], model: Model) -> bool:
@@ -201,7 +152,7 @@ def _check_editing(body: Mapping[str, Any], model: Model, images: int, *, layers
     """Check what takes one picture and gives PNG: layers, a transparent background. The texts are our own."""
     if layers and images != 1:
         raise errors.invalid_parameter("layer_decomposition", "exactly one image is needed")
-    if not model.layers or _choice(body, "background", ("opaque", "transparent")) == "opaque":
+    if not model.layers or choice(body, "background", ("opaque", "transparent")) == "opaque":
         return
     if images != 1:
         raise errors.invalid_parameter("background", "a transparent background needs exactly one image")
@@ -210,7 +161,7 @@ def _check_editing(body: Mapping[str, Any], model: Model, images: int, *, layers
 
 
 def _check_optional(body: Mapping[str, Any], model: Model) -> None:
-    mode = _object(body, "optimize_prompt_options").get("mode", "standard")
+    mode = mapping(body, "optimize_prompt_options").get("mode", "standard")
     if not isinstance(mode, str) or mode not in model.optimize_modes:
         allowed = ", ".join(f"'{name}'" for name in sorted(model.optimize_modes))
         raise errors.invalid_parameter("optimize_prompt_options.mode", f"must be one of {allowed}")

@@ -9,8 +9,9 @@ import pytest
 
 from danqing_providers.sandbox.ark.catalogue import MODELS, Catalogue
 from danqing_providers.sandbox.ark.errors import ArkError
+from danqing_providers.sandbox.ark.fields import parse_body
 from danqing_providers.sandbox.ark.sizes import ALL_TIERS, Size
-from danqing_providers.sandbox.ark.validation import GenerationRequest, parse_body, validate
+from danqing_providers.sandbox.ark.validation import GenerationRequest, validate
 
 V4 = "doubao-seedream-4-0-250828"
 V45 = "doubao-seedream-4-5-251128"

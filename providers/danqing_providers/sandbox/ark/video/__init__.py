@@ -1,0 +1,1 @@
+"""Ark's video tasks: `/api/v3/contents/generations/tasks`."""
