@@ -19,6 +19,7 @@ from danqing_server.models import FINISHED, Task
 from danqing_server.registry import load_registry
 from danqing_server.settings.server import Settings
 from danqing_server.worker.keeping import LinkPatience
+from tests.support.installed import all_but
 
 __all__ = ["HASTY", "MakeSettings", "System", "running_system", "settings_for", "until"]
 
@@ -53,7 +54,7 @@ def settings_for(
             "DANQING_DATABASE": database,
             "DANQING_REDIS_PREFIX": prefix,
             "DANQING_DATA_DIR": str(data_dir),
-            "DANQING_DISABLED_PLUGINS": "volcengine",
+            "DANQING_DISABLED_PLUGINS": all_but(),
             "DANQING_DEFAULT_PROVIDER": "scripted",
             "DANQING_STOP_GRACE": "5",
             **variables,

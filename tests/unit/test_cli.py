@@ -10,6 +10,7 @@ import pytest
 from danqing_server.cli.commands import main, plugins_table, settings_table
 from danqing_server.settings.server import variables
 from danqing_server.supervision.survey import InstalledPlugin, Survey, WantedSandbox
+from tests.support.installed import all_but
 
 
 class TestMain:
@@ -61,7 +62,7 @@ class TestMain:
     ) -> None:
         """`danqing sandbox` for a provider that has none says so."""
         dotenv = tmp_path / "settings.env"
-        dotenv.write_text("DANQING_DEFAULT_PROVIDER=nobody\nDANQING_DISABLED_PLUGINS=volcengine\n")
+        dotenv.write_text(f"DANQING_DEFAULT_PROVIDER=nobody\nDANQING_DISABLED_PLUGINS={all_but()}\n")
         assert main(["sandbox", "--env-file", str(dotenv)]) == 2
         assert "'nobody' has no simulator" in capsys.readouterr().err
 

@@ -15,6 +15,7 @@ from danqing_server.errors import SettingsError
 from danqing_server.registry import Registry, load_registry
 from danqing_server.settings.providers import ConfiguredProvider
 from danqing_server.settings.server import Settings
+from tests.support.installed import all_but
 
 KEYS = {"BRUSH_KEY": "b" * 20, "CHALK_KEY": "c" * 20}
 
@@ -68,7 +69,7 @@ PLUGINS: Sequence[tuple[str, Any]] = (("brush", Brush), ("chalk", Chalk), ("penc
 
 def load(*listed: ConfiguredProvider, **variables: str) -> Registry:
     """Load the three plugins with *variables* and the providers that a file lists."""
-    base = {"DANQING_DISABLED_PLUGINS": "volcengine", "DANQING_SANDBOX_URL": "http://127.0.0.1:9"}
+    base = {"DANQING_DISABLED_PLUGINS": all_but(), "DANQING_SANDBOX_URL": "http://127.0.0.1:9"}
     settings = attrs.evolve(Settings.read({**base, **variables}), providers=listed)
     return load_registry(settings, extra=PLUGINS)
 

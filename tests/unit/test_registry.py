@@ -8,6 +8,7 @@ import pytest
 from danqing_plugins import TaskEvent, TaskEventKind, hookimpl
 from danqing_server.registry import Registry, load_registry
 from danqing_server.settings.server import Settings
+from tests.support.installed import all_but
 from tests.support.providers import ScriptedProvider
 from tests.support.system import until
 
@@ -15,7 +16,7 @@ from tests.support.system import until
 @pytest.fixture
 def settings() -> Settings:
     """Settings without any installed plugin."""
-    return Settings.read({"DANQING_DISABLED_PLUGINS": "volcengine", "DANQING_DEFAULT_PROVIDER": "scripted"})
+    return Settings.read({"DANQING_DISABLED_PLUGINS": all_but(), "DANQING_DEFAULT_PROVIDER": "scripted"})
 
 
 @attrs.define

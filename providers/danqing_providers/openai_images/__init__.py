@@ -1,0 +1,1 @@
+"""Every image service that speaks OpenAI's Images API, more or less: the differences are data (`presets/`)."""

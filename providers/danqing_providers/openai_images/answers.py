@@ -1,0 +1,62 @@
+"""The pictures in an answer, and what it says of their cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import urljoin
+
+from danqing_plugins import Source
+from danqing_plugins.kit.documents import plain
+from danqing_providers.openai_images.values import Knobs
+
+__all__ = ["items_of", "source_of", "usage_of", "was_taken_back"]
+
+_LISTS: Final = ("data", "images")
+_BYTES: Final = ("b64_json", "base64", "b64")
+_DETAILS: Final = "_tokens_details"
+
+
+def items_of(knobs: Knobs, document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the entries of the answer's list of pictures, under whichever name it is."""
+    for name in (knobs.items, *_LISTS):
+        found = document.get(name)
+        if isinstance(found, list) and found:
+            return [each if isinstance(each, Mapping) else {} for each in found]
+    return []
+
+
+def source_of(item: Mapping[str, Any], base_url: str) -> Source | None:
+    """Return where the picture of *item* is; None when it holds none. *base_url* is what links are relative to."""
+    for name in _BYTES:
+        if isinstance(item.get(name), str) and item[name]:
+            return Source.from_base64(item[name])
+    link = item.get("url")
+    if isinstance(link, str) and link:
+        return Source.from_url(urljoin(base_url, link))
+    return None
+
+
+def was_taken_back(knobs: Knobs, item: Mapping[str, Any]) -> bool:
+    """Say whether the service's moderation took the picture of *item* back."""
+    return bool(knobs.moderation_flag) and item.get(knobs.moderation_flag) is False
+
+
+def usage_of(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the answer's count with its details beside it: `input_text_tokens`, `output_image_tokens`, …"""
+    usage = document.get("usage")
+    if not isinstance(usage, Mapping):
+        return {}
+    flat: dict[str, Any] = {}
+    for name, value in usage.items():
+        if isinstance(value, Mapping) and name.endswith(_DETAILS):
+            side = name.removesuffix(_DETAILS)
+            flat |= {f"{side}_{part}": count for part, count in value.items() if _is_number(count)}
+        elif _is_number(value):
+            flat[name] = value
+    found: dict[str, Any] = plain(flat)
+    return found
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
