@@ -1,4 +1,4 @@
-"""What users read of pictures that cannot be taken, fetched or kept."""
+"""What users read of pictures and other outputs that cannot be taken, fetched or kept."""
 
 from __future__ import annotations
 
@@ -143,39 +143,37 @@ BASE64_FOREIGN = Message(
     zh="第 {at} 个字符（不计空白）不是 base64 字符",
 )
 
-SOURCE_SLOW = Message(key="source_slow", en="the picture's source was too slow", zh="图片来源响应过慢")
-SOURCE_MALFORMED = Message(key="source_malformed", en="the picture's URL is malformed", zh="图片地址格式错误")
+SOURCE_SLOW = Message(key="source_slow", en="the source was too slow", zh="来源响应过慢")
+SOURCE_MALFORMED = Message(key="source_malformed", en="the URL is malformed", zh="地址格式错误")
 SOURCE_NOT_PUBLIC = Message(
     key="source_not_public", en="the URL leads to an address that is not public", zh="该地址指向非公网主机"
 )
-SOURCE_SILENT = Message(key="source_silent", en="the picture's source cannot be reached", zh="无法连接图片来源")
+SOURCE_SILENT = Message(key="source_silent", en="the source cannot be reached", zh="无法连接来源")
 SOURCE_BROKE_OFF = Message(
-    key="source_broke_off", en="the picture's source broke off ({error})", zh="图片来源的连接中断（{error}）"
+    key="source_broke_off", en="the source broke off ({error})", zh="与来源的连接中断（{error}）"
 )
 SOURCE_NOT_HTTP = Message(
-    key="source_not_http", en="the picture's URL is neither http nor https", zh="图片地址不是 http 或 https"
+    key="source_not_http", en="the URL is neither http nor https", zh="地址不是 http 或 https"
 )
 SOURCE_REDIRECTS = Message(
     key="source_redirects",
-    en="the picture's source redirects more than {most} times",
-    zh="图片来源的重定向超过 {most} 次",
+    en="the source redirects more than {most} times",
+    zh="来源的重定向超过 {most} 次",
 )
 SOURCE_REDIRECTS_TO = Message(
-    key="source_redirects_to", en="the picture's source redirects to {scheme!r}", zh="图片来源重定向到 {scheme!r}"
+    key="source_redirects_to", en="the source redirects to {scheme!r}", zh="来源重定向到 {scheme!r}"
 )
 SOURCE_WITH_PASSWORD = Message(
     key="source_with_password",
-    en="the picture's URL holds a user name or password",
-    zh="图片的 URL 中含有用户名或密码",
+    en="the URL holds a user name or password",
+    zh="URL 中含有用户名或密码",
 )
 SOURCE_REDIRECTS_WITH_PASSWORD = Message(
     key="source_redirects_with_password",
-    en="the picture's source redirects with a password",
-    zh="图片来源重定向到带密码的地址",
+    en="the source redirects with a password",
+    zh="来源重定向到带密码的地址",
 )
-SOURCE_ANSWERED = Message(
-    key="source_answered", en="the picture's source answered {status}", zh="图片来源返回 {status}"
-)
+SOURCE_ANSWERED = Message(key="source_answered", en="the source answered {status}", zh="来源返回 {status}")
 SOURCE_CHANGED = Message(
     key="source_changed",
     en="the source changed between two parts of a download",

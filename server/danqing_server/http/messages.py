@@ -48,7 +48,7 @@ def _weight(parameters: str) -> float:
 NOT_FOUND: Mapping[str, Message] = {
     "task": Message(key="task_not_found", zh="任务不存在", en="No such task"),
     "user": Message(key="user_not_found", zh="用户不存在", en="No such user"),
-    "asset": Message(key="asset_not_found", zh="图片不存在", en="No such picture"),
+    "asset": Message(key="asset_not_found", zh="文件不存在", en="No such file"),
 }
 
 CONFLICTS: Mapping[str, Message] = {

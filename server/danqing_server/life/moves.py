@@ -46,8 +46,8 @@ __all__ = [
 
 CALL_UNDER_WAY = Message(
     key="call_under_way_still",
-    en="a paid call of this task is still under way; its picture will be kept, so wait until it is over",
-    zh="此任务的一次付费调用仍在进行，其图片会被保留，请等它结束后再试",
+    en="a paid call of this task is still under way; what it brings will be kept, so wait until it is over",
+    zh="此任务的一次付费调用仍在进行，其成品会被保留，请等它结束后再试",
 )
 NO_SUCH_MOVE = Message(
     key="no_such_move",

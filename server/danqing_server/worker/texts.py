@@ -27,13 +27,11 @@ __all__ = [
     "STORAGE_FULL",
 ]
 
-STORAGE_FULL = Message(
-    key="storage_full", en="the picture storage is full or cannot be written", zh="图片存储已满或无法写入"
-)
+STORAGE_FULL = Message(key="storage_full", en="the storage is full or cannot be written", zh="存储已满或无法写入")
 LINK_SILENT = Message(
     key="link_silent",
-    en="the provider's link to the finished picture does not answer",
-    zh="服务提供方给出的图片链接没有响应",
+    en="the provider's link to what it made does not answer",
+    zh="服务提供方给出的成品链接没有响应",
 )
 PLUGIN_FAILED = Message(
     key="plugin_failed", en="the provider plugin failed ({error})", zh="服务提供方插件出错（{error}）"
@@ -56,8 +54,8 @@ DIED_BEFORE_CALLS = Message(
 )
 NOTHING_DELIVERED = Message(
     key="nothing_delivered",
-    en="the provider answered without all the pictures; they may have been billed",
-    zh="服务提供方的响应缺少图片，这些图片可能已计费",
+    en="the provider answered without all it was asked for; what is missing may have been billed",
+    zh="服务提供方的响应缺少部分成品，缺少的可能已计费",
 )
 CALL_LEFT_OPEN = Message(
     key="call_left_open",
@@ -100,8 +98,8 @@ CANNOT_BE_KEPT = Message(
 OF_REFERENCE = Message(key="of_reference", en="{field}: {why}", zh="参考图 {field}：{why}")
 PICTURE_LOST = Message(
     key="picture_lost",
-    en="the provider's link to a finished picture is dead; the picture was probably billed",
-    zh="服务提供方给出的成品图片链接已失效，该图片很可能已计费",
+    en="the provider's link to what it made is dead; it was probably billed",
+    zh="服务提供方给出的成品链接已失效，该成品很可能已计费",
 )
 REPORT_NOT_STORABLE = Message(
     key="report_not_storable",
