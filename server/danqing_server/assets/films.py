@@ -5,11 +5,13 @@ and the last group of pictures decode; audio decodes from end to end. What lies 
 decoded. Without PyAV (the extra `video`) the container alone is looked at.
 
 Files come from outside: the format is named to FFmpeg, so that no playlist is followed; size, streams, frames
-and time are bounded.
+and time are bounded. Whose frames are too large to be decoded here, or takes too long, is read to its end and kept
+undecoded: it is paid for.
 """
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -27,10 +29,13 @@ if TYPE_CHECKING:
 __all__ = ["Decoded", "NotPlayable", "OverSize", "decode"]
 
 MOST_STREAMS = 32
-LARGEST_FRAME_PIXELS = 36_000_000  # 8K; a decoder holds some twenty of them
+LARGEST_FRAME_PIXELS = 17_000_000  # 4096 by 4096: of 25 MB each a decoder may hold some twenty
 GROUP_FRAMES = 600
 DECODE_S = 60.0
 OPEN_S = 20.0
+
+_OURS = frozenset({errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOENT, errno.EACCES})
+"""What is not the file's fault; FFmpeg says EIO of damaged files, too, and ours was just read."""
 
 _DEMUXERS = {
     "mp4": "mov",
@@ -60,7 +65,7 @@ class OverSize(Exception):
 
 @attrs.frozen(kw_only=True)
 class Decoded:
-    """What decoding showed. `complete`: as much was decoded as proves it whole; else time ran out before."""
+    """What decoding showed. `complete`: as much as proves it whole was decoded; else it was too large, or slow."""
 
     structure: Structure
     poster: Poster | None
@@ -68,7 +73,7 @@ class Decoded:
 
 
 def decode(path: Path, format_: str, *, max_pixels: int) -> Decoded | None:
-    """Decode enough of a file to know that it is whole; None when PyAV is not installed. Blocks.
+    """Decode enough of a file to know that it is whole; None when nothing here can. Blocks.
 
     Raises:
         NotPlayable: it is damaged or cut off.
@@ -79,8 +84,7 @@ def decode(path: Path, format_: str, *, max_pixels: int) -> Decoded | None:
         import av
     except ImportError:
         return None
-    most_pixels = min(max_pixels, LARGEST_FRAME_PIXELS)
-    options = {"max_pixels": str(most_pixels), "threads": "1"}
+    options = {"max_pixels": str(min(max_pixels, LARGEST_FRAME_PIXELS)), "threads": "1"}
     try:
         with av.open(
             str(path),
@@ -89,10 +93,16 @@ def decode(path: Path, format_: str, *, max_pixels: int) -> Decoded | None:
             timeout=(OPEN_S, OPEN_S),
             metadata_errors="replace",
         ) as container:
-            return _Decoding(container, most_pixels, time.monotonic() + DECODE_S).run()
+            return _Decoding(container, max_pixels, time.monotonic() + DECODE_S).run()
     except av.FFmpegError as error:
-        if isinstance(error, OSError):
-            raise  # the disk's fault, not the file's
+        if error.errno in _OURS:
+            raise OSError(error.errno, "decoding a spooled file") from error
+        if isinstance(error, av.DecoderNotFoundError):
+            return None
+        raise NotPlayable(type(error).__name__) from error
+    except (NotPlayable, OverSize, MemoryError):
+        raise
+    except Exception as error:  # the binding, too, raises anything on damaged bytes
         raise NotPlayable(type(error).__name__) from error
 
 
@@ -105,22 +115,26 @@ class _Decoding:
     until_s: float
     choice: PosterChoice = attrs.field(factory=PosterChoice)
 
-    def run(self) -> Decoded:
+    def run(self) -> Decoded | None:
         streams: Any = self.container.streams
         if len(streams) > MOST_STREAMS:
             raise NotPlayable(f"{len(streams)} streams")
         video = _film_of(streams)
-        if video is not None:
-            return self._film(video, has_audio=bool(streams.audio))
-        if not streams.audio:
+        if video is None and not streams.audio:
             raise NotPlayable("neither video nor audio")
-        return self._sound(streams.audio[0])
+        first = streams.audio[0] if video is None else video
+        if first.codec_context is None:
+            return None
+        return self._sound(first) if video is None else self._film(video, has_audio=bool(streams.audio))
 
     def _film(self, video: Any, *, has_audio: bool) -> Decoded:
         size = (video.codec_context.width, video.codec_context.height)
-        if size[0] * size[1] > self.max_pixels:
+        pixels = size[0] * size[1]
+        if pixels > self.max_pixels:
             raise OverSize(size)
         last_key = self._read_through(video)
+        if pixels > LARGEST_FRAME_PIXELS:
+            return self._found(video, size, has_audio=has_audio, complete=False)
         self._seek(0, video)
         shown, frames = self._group(video, until_key=True)
         if not frames:
@@ -129,16 +143,18 @@ class _Decoding:
             self._seek(last_key, video)
             if not self._group(video, until_key=False)[1] and not self._late:
                 raise NotPlayable("its last frames cannot be decoded")
-        width, height = self.choice.size or size
+        return self._found(video, self.choice.size or size, has_audio=has_audio, complete=not self._late)
+
+    def _found(self, video: Any, size: tuple[int, int], *, has_audio: bool, complete: bool) -> Decoded:
         structure = Structure(
             has_video=True,
             has_audio=has_audio,
-            width=width,
-            height=height,
+            width=size[0],
+            height=size[1],
             duration_s=_seconds(self.container, video),
             fps=float(video.average_rate) if video.average_rate else None,
         )
-        return Decoded(structure=structure, poster=self.choice.poster(), complete=not self._late)
+        return Decoded(structure=structure, poster=self.choice.poster(), complete=complete)
 
     def _sound(self, audio: Any) -> Decoded:
         samples, rate = 0, 0

@@ -14,7 +14,7 @@ from danqing_server.assets.inspection import Inspection, inspect_whole
 from danqing_server.assets.mp4 import read_mp4
 from danqing_server.assets.signatures import FORMATS, PREFIX_BYTES, format_of, kinds_of
 from danqing_server.assets.sounds import SOUND_READERS
-from danqing_server.assets.structure import Structure
+from danqing_server.assets.structure import CutOff, Structure
 from danqing_server.assets.webm import read_webm
 from danqing_server.errors import PictureRejected
 
@@ -67,14 +67,17 @@ def _played(kind: OutputKind, path: Path, max_pixels: int) -> Inspection:
     if name is None or kind not in kinds_of(name):
         raise _wrong_kind(kind, name)
     with _playing(name):
-        with path.open("rb") as file:
-            told = _READERS[name](file, path.stat().st_size)
-        _require_kind(kind, told, name)
-        if told.width * told.height > max_pixels:
-            raise films.OverSize((told.width, told.height))
+        told = _told(path, name)
+        if told is not None:
+            _require_kind(kind, told, name)
+            if told.width * told.height > max_pixels:
+                raise films.OverSize((told.width, told.height))
         decoded = films.decode(path, name, max_pixels=max_pixels)
-    found = told if decoded is None else decoded.structure
+        found = told if decoded is None else decoded.structure
+        if found is None:
+            raise films.NotPlayable("its head makes no sense")
     _require_kind(kind, found, name)
+    told = told or found
     media_type, extension = FORMATS[name], name
     if kind is OutputKind.AUDIO:
         media_type, extension = _AUDIO_ONLY.get(name, (media_type, extension))
@@ -90,6 +93,20 @@ def _played(kind: OutputKind, path: Path, max_pixels: int) -> Inspection:
         decoded=decoded is not None and decoded.complete,
         poster=decoded.poster if decoded is not None else None,
     )
+
+
+def _told(path: Path, name: str) -> Structure | None:
+    """Return what the container says; None when that makes no sense to us: a decoder may know better.
+
+    Raises CutOff: it says more than is there.
+    """
+    with path.open("rb") as file:
+        try:
+            return _READERS[name](file, path.stat().st_size)
+        except CutOff:
+            raise
+        except (ValueError, LookupError, ArithmeticError, struct.error):
+            return None
 
 
 def _require_kind(kind: OutputKind, found: Structure, name: str) -> None:
@@ -114,8 +131,8 @@ def _file_of(kind: OutputKind, path: Path) -> Inspection:
     media_type, extension = (FORMATS[name], name) if name is not None else _FILE
     if name == "glb":
         with path.open("rb") as file, _playing("glb"):
-            if _GLB_HEAD.unpack(file.read(_GLB_HEAD.size))[1] > path.stat().st_size:
-                raise ValueError("the last of it is missing")
+            if _GLB_HEAD.unpack(file.read(_GLB_HEAD.size).ljust(_GLB_HEAD.size, b"\xff"))[1] > path.stat().st_size:
+                raise CutOff("the last of it is missing")
     return Inspection(kind=kind, media_type=media_type, extension=extension, width=0, height=0, decoded=False)
 
 
@@ -148,13 +165,8 @@ def _playing(name: str) -> Iterator[None]:
         width, height = error.size
         message = texts.FRAMES_TOO_LARGE(width=width, height=height, pixels=width * height)
         raise PictureRejected(message, code="too_large") from error
-    except films.NotPlayable as error:
+    except (films.NotPlayable, CutOff) as error:
         raise PictureRejected(texts.FILE_CUT_OFF(format=name, reason=str(error)), code="truncated") from error
-    except (ValueError, LookupError, ArithmeticError, struct.error) as error:
-        if isinstance(error, OSError):
-            raise  # the disk's fault, not the file's
-        reason = str(error) if type(error) is ValueError else "its head breaks off"
-        raise PictureRejected(texts.FILE_CUT_OFF(format=name, reason=reason), code="truncated") from error
 
 
 def _rounded(number: float | None) -> float | None:

@@ -16,7 +16,7 @@ from typing import IO
 
 import attrs
 
-from danqing_server.assets.structure import Structure
+from danqing_server.assets.structure import CutOff, Structure
 
 __all__ = ["read_mp4"]
 
@@ -47,14 +47,15 @@ def read_mp4(file: IO[bytes], size_bytes: int) -> Structure:
     What follows the media and makes no sense is let pass: players do.
 
     Raises:
-        ValueError, LookupError, ArithmeticError, struct.error: it is cut off or makes no sense.
+        CutOff: media that it names lie behind its end, or in no chunk.
+        ValueError, LookupError, ArithmeticError, struct.error: it makes no sense.
     """
     tables, fragments = _top_level(file, size_bytes)
     if tables is None:
         raise ValueError("there is no index of the media (moov)")
     tracks = [_track(content) for kind, content in _children(tables) if kind == b"trak"][:MOST_TRACKS]
     if max((track.end for track in tracks), default=0) > size_bytes:
-        raise ValueError("the last of the media is missing")
+        raise CutOff("the last of the media is missing")
     if not fragments and not any(track.samples for track in tracks):
         raise ValueError("it holds no media")
     pictures = [track for track in tracks if track.handler == b"vide"]
@@ -72,7 +73,7 @@ def read_mp4(file: IO[bytes], size_bytes: int) -> Structure:
 
 def _top_level(file: IO[bytes], size_bytes: int) -> tuple[bytes | None, int]:
     """Return what is in `moov`, and how many fragments there are; every box of media lies whole in the file."""
-    tables, fragments, at = None, 0, 0
+    tables, fragments, is_open, at = None, 0, False, 0
     for _ in range(MOST_BOXES):
         file.seek(at)
         head = file.read(16)
@@ -85,7 +86,7 @@ def _top_level(file: IO[bytes], size_bytes: int) -> tuple[bytes | None, int]:
         length = length or size_bytes - at
         if length < own or at + length > size_bytes:
             if kind in _MEDIA:
-                raise ValueError(f"the box {kind.decode()} is cut off")
+                raise CutOff(f"the box {kind.decode()} is cut off")
             break
         if kind == b"moov":
             if length > LARGEST_TABLES_BYTES:
@@ -93,7 +94,10 @@ def _top_level(file: IO[bytes], size_bytes: int) -> tuple[bytes | None, int]:
             file.seek(at + own)
             tables = file.read(length - own)
         fragments += kind == b"moof"
+        is_open = kind == b"moof" or (is_open and kind != b"mdat")
         at += length
+    if fragments and (is_open or 0 < size_bytes - at < 8):
+        raise CutOff("its last fragment is cut off")
     return tables, fragments
 
 
@@ -153,7 +157,7 @@ def _samples(boxes: Boxes) -> tuple[int, int]:
             end = max(end, offsets[chunk] + length)
             first = last
     if first < count:
-        raise ValueError("its tables name samples that are in no chunk")
+        raise CutOff("its tables name samples that are in no chunk")
     return count, end
 
 
@@ -166,7 +170,7 @@ def _sizes(boxes: Boxes) -> tuple[int, int, array[int]]:
     uniform, count = struct.unpack_from(">II", boxes[b"stsz"], 4)
     sizes = none if uniform else _numbers(boxes[b"stsz"][4:], "I")
     if not uniform and len(sizes) < count:
-        raise ValueError("its table of sizes is cut off")
+        raise CutOff("its table of sizes is cut off")
     return uniform, count, sizes
 
 

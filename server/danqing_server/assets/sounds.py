@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from typing import IO
 
-from danqing_server.assets.structure import Structure
+from danqing_server.assets.structure import CutOff, Structure
 
 __all__ = ["SOUND_READERS"]
 
@@ -22,7 +22,7 @@ _NOT_KNOWN = (0, 0xFFFF_FFFF)
 def _read_wav(file: IO[bytes], size_bytes: int) -> Structure:
     (announced,) = struct.unpack("<4xI4x", file.read(12))
     if announced not in _NOT_KNOWN and announced + 8 > size_bytes + 1:  # some writers count a padding byte
-        raise ValueError("the last of the sound is missing")
+        raise CutOff("the last of the sound is missing")
     bytes_per_s, length = 0, None
     while len(head := file.read(8)) == 8:
         kind, size = struct.unpack("<4sI", head)
@@ -36,7 +36,7 @@ def _read_wav(file: IO[bytes], size_bytes: int) -> Structure:
     if length is None or not bytes_per_s:
         raise ValueError("it holds no sound")
     if file.tell() + length > size_bytes:
-        raise ValueError("the last of the sound is missing")
+        raise CutOff("the last of the sound is missing")
     return Structure(has_audio=True, duration_s=length / bytes_per_s)
 
 
@@ -55,7 +55,7 @@ def _read_ogg(file: IO[bytes], size_bytes: int) -> Structure:
     page = tail[tail.rfind(b"OggS") :]
     segments = page[26]
     if len(page) < 27 + segments + sum(page[27 : 27 + segments]):
-        raise ValueError("its last page is cut off")
+        raise CutOff("its last page is cut off")
     return Structure(has_audio=True)
 
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import attrs
 
-__all__ = ["Structure"]
+__all__ = ["CutOff", "Structure"]
+
+
+class CutOff(ValueError):
+    """Part of what the container promises is missing, whatever a decoder makes of the rest."""
 
 
 @attrs.frozen(kw_only=True)

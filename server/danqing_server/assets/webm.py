@@ -12,7 +12,7 @@ from typing import IO
 
 import attrs
 
-from danqing_server.assets.structure import Structure
+from danqing_server.assets.structure import CutOff, Structure
 
 __all__ = ["read_webm"]
 
@@ -38,7 +38,8 @@ def read_webm(file: IO[bytes], size_bytes: int) -> Structure:
     """Read the elements of a file of *size_bytes*.
 
     Raises:
-        ValueError, LookupError, struct.error: it is cut off or makes no sense.
+        CutOff: an element reaches behind its end.
+        ValueError, LookupError, struct.error: it makes no sense.
     """
     header = _element(file, 0)
     segment = _element(file, header.start + (header.size or 0))
@@ -76,7 +77,7 @@ def _in_segment(file: IO[bytes], segment: _Element, size_bytes: int) -> Iterator
 
 def _require_inside(element: _Element, size_bytes: int) -> None:
     if element.size is not None and element.start + element.size > size_bytes:
-        raise ValueError("the last of the media is missing")
+        raise CutOff("the last of the media is missing")
 
 
 def _described(found: Structure, info: bytes) -> Structure:

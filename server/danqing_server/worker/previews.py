@@ -24,6 +24,7 @@ from danqing_server.worker.ledger import Ledger
 __all__ = ["Previews", "forget_preview"]
 
 EVERY_S = 1.0
+PATIENCE_S = 0.5
 
 log = get_logger(__name__)
 
@@ -38,7 +39,7 @@ class Previews:
     clock: Clock
     _shown_s: float = attrs.field(default=float("-inf"), init=False)
     _showing: asyncio.Task[None] | None = attrs.field(default=None, init=False)
-    _shown: Preview | None = attrs.field(default=None, init=False)
+    _stored: list[Preview] = attrs.field(factory=list, init=False)
 
     def show(self, index: int, source: Source) -> None:
         """Begin to show *source*, unless another is being shown or was less than a second ago. Returns at once."""
@@ -51,27 +52,32 @@ class Previews:
 
     async def end(self, index: int | None = None) -> None:
         """Show no more, and remove what is shown; with *index* only when it is of that output, which is here."""
-        if index is not None and self._shown is not None and self._shown.index != index:
+        if index is not None and self._stored and self._stored[-1].index != index:
             return
         if self._showing is not None:
+            await asyncio.wait({self._showing}, timeout=PATIENCE_S)
             self._showing.cancel()
-            await asyncio.gather(self._showing, return_exceptions=True)
             self._showing = None
-        if self._shown is not None:
-            shown, self._shown = self._shown, None
+        if self._stored:
             self.ledger.note(preview=None)
-            await _remove(self.assets, shown)
+            await self._remove_but(None)
 
     async def _show(self, index: int, source: Source) -> None:
         task = self.ledger.task
         try:
             asset = await self.assets.keep_preview(task.id, index, source)
-            before, self._shown = self._shown, Preview(attempt=task.attempts, index=index, asset=asset)
-            await self.store.amend(task, {"preview": value_of(self._shown)})
-            if before is not None:
-                await _remove(self.assets, before)
+            preview = Preview(attempt=task.attempts, index=index, asset=asset)
+            self._stored.append(preview)
+            await self.store.amend(task, {"preview": value_of(preview)})
+            await self._remove_but(preview)
         except DanqingError as error:
             log.debug("preview_not_shown", task_id=task.id, reason=type(error).__name__)
+
+    async def _remove_but(self, shown: Preview | None) -> None:
+        gone = [each for each in self._stored if each is not shown]
+        self._stored = [each for each in self._stored if each is shown]
+        for preview in gone:
+            await _remove(self.assets, preview)
 
 
 async def forget_preview(ledger: Ledger, assets: Assets) -> None:

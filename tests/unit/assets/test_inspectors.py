@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import io
+import random
 import struct
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from PIL import Image
@@ -21,23 +24,30 @@ Look = Callable[[bytes, OutputKind], Inspection]
 
 
 @pytest.fixture
-def look(tmp_path: Path) -> Look:
+def missing() -> set[str]:
+    """The modules that are not installed while something is inspected."""
+    return set()
+
+
+@pytest.fixture
+def look(tmp_path: Path, missing: set[str]) -> Look:
     """Inspect bytes as an output of a kind."""
 
     def inspect_bytes(body: bytes, kind: OutputKind = OutputKind.VIDEO) -> Inspection:
         path = tmp_path / "spooled"
         path.write_bytes(body)
-        return inspect(kind, path, max_pixels=MOST_PIXELS)
+        with mock.patch.dict(sys.modules, dict.fromkeys(missing)):
+            return inspect(kind, path, max_pixels=MOST_PIXELS)
 
     return inspect_bytes
 
 
 @pytest.fixture(params=["with PyAV", "without PyAV"])
-def with_av(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+def with_av(request: pytest.FixtureRequest, missing: set[str]) -> bool:
     """Whether PyAV is there; what a file promises of its length is checked either way."""
     if request.param == "without PyAV":
-        monkeypatch.setitem(sys.modules, "av", None)
-    return sys.modules["av"] is not None
+        missing.add("av")
+    return not missing
 
 
 def code_of(look: Look, body: bytes, kind: OutputKind) -> str:
@@ -69,12 +79,11 @@ class TestVideo:
         with Image.open(io.BytesIO(found.poster.body)) as poster:
             assert (poster.format, poster.size) == ("JPEG", (160, 90))
 
-    def test_its_structure_alone_says_as_much(self, look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_its_structure_alone_says_as_much(self, look: Look, missing: set[str]) -> None:
         """Without PyAV everything but the poster is known, and that it was not decoded."""
-        bodies = [film(each, with_sound=True) for each in ("mp4", "webm")]
-        monkeypatch.setitem(sys.modules, "av", None)
-        for body in bodies:
-            found = look(body, OutputKind.VIDEO)
+        missing.add("av")
+        for format_ in ("mp4", "webm"):
+            found = look(film(format_, with_sound=True), OutputKind.VIDEO)
             assert (found.width, found.height, found.has_audio, found.decoded) == (160, 90, True, False)
             assert found.duration_s == pytest.approx(2.0, abs=0.1)
             assert found.poster is None
@@ -153,6 +162,32 @@ class TestVideo:
     def test_what_is_no_video_is_rejected(self, look: Look, body: bytes) -> None:
         """A picture, an error page, a playlist that would lead elsewhere."""
         assert code_of(look, body, OutputKind.VIDEO) == "wrong_kind"
+
+    def test_a_head_that_only_a_decoder_understands_is_left_to_it(self, look: Look, with_av: bool) -> None:
+        """It is paid for: what plays is kept, whatever our own reader makes of it."""
+        body = film()
+        at = body.index(b"edts") - 4
+        odd = body[:at] + struct.pack(">I", 0x7FFF_FFFF) + body[at + 4 :]
+        if with_av:
+            assert look(odd, OutputKind.VIDEO).decoded
+        else:
+            assert code_of(look, odd, OutputKind.VIDEO) == "truncated"
+
+    def test_frames_too_large_to_be_decoded_are_kept_undecoded(self, look: Look) -> None:
+        """Measured and read to their end; no poster."""
+        found = look(film(frames=1, size=(4160, 4128)), OutputKind.VIDEO)
+        assert (found.width, found.height, found.decoded, found.poster) == (4160, 4128, False, None)
+
+    @pytest.mark.parametrize("seed", range(12))
+    @pytest.mark.parametrize("format_", ["mp4", "webm"])
+    def test_damage_of_any_kind_is_the_files_fault(self, look: Look, format_: str, seed: int) -> None:
+        """Never the disk's, which would be waited for; some damage is none."""
+        chance = random.Random(seed)
+        body = bytearray(film(format_, frames=24))
+        for _ in range(chance.choice([1, 5, 50])):
+            body[chance.randrange(min(len(body), 4000))] = chance.randrange(256)
+        with suppress(PictureRejected):
+            assert look(bytes(body), OutputKind.VIDEO).kind is OutputKind.VIDEO
 
     def test_bytes_behind_its_end_are_no_harm(self, look: Look, with_av: bool) -> None:
         """Players pass over them, and it is paid for."""
