@@ -13,10 +13,10 @@ import attrs
 from danqing_plugins import OutcomeUnknown, PluginError, Source
 from danqing_plugins.kit.documents import LARGEST_COUNT, plain, read_object
 from danqing_plugins.kit.failures import Answered
+from danqing_plugins.kit.sources import source_of
 from danqing_plugins.kit.sse import Event
 from danqing_providers.volcengine import texts
 from danqing_providers.volcengine.failures import FAILURES, find_error
-from danqing_providers.volcengine.sources import source_of
 
 __all__ = [
     "Ended",

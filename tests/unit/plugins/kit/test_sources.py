@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from danqing_plugins import Source
-from danqing_providers.volcengine.sources import source_of
+from danqing_plugins.kit.sources import source_of
 
 BASE = "https://ark.example:8443/api/v3/images/generations"
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

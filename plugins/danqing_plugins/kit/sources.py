@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
-from danqing_plugins import Source
+from danqing_plugins.models import Source
 
 __all__ = ["source_of"]
 
