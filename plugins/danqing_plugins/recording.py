@@ -67,9 +67,9 @@ class RecordingRun:
 
     `references` are the bytes of each reference, by its `field`. `holds_after` makes `deliver` stand still once so
     many pictures were delivered in this run, as if the process stopped there, and `holds_at_order` the first
-    `checkpoint` inside a call; `held` is set when one does. `delivered_before_call` are the pictures that came
-    without any paid call for them, `unsaved_orders` those whose call was over before they were delivered, with
-    nothing saved to ask for them by.
+    `checkpoint` inside a call; `held` is set when one does, `ordered` when a checkpoint was saved inside a call.
+    `delivered_before_call` are the pictures that came without any paid call for them, `unsaved_orders` those whose
+    call was over before they were delivered, with nothing saved to ask for them by.
     """
 
     job: Job
@@ -88,6 +88,7 @@ class RecordingRun:
     previews: list[tuple[int, Source]] = attrs.field(factory=list)
     log: RecordingLog = attrs.field(factory=RecordingLog)
     held: asyncio.Event = attrs.field(factory=asyncio.Event)
+    ordered: asyncio.Event = attrs.field(factory=asyncio.Event)
     delivered_before_call: list[int] = attrs.field(factory=list)
     unsaved_orders: list[int] = attrs.field(factory=list)
     _delivered_here: int = 0
@@ -183,6 +184,8 @@ class RecordingRun:
         orders = [call for call in self.calls if call.outcome is CallOutcome.OPEN and not call.answered]
         for call in orders:
             call.resumable = True
+        if orders:
+            self.ordered.set()
         if orders and self.holds_at_order:
             self.held.set()
             await asyncio.Event().wait()

@@ -20,7 +20,7 @@ import attrs
 
 from danqing_plugins.dialect import gaps_in
 from danqing_plugins.errors import InvalidRequest, OutcomeUnknown
-from danqing_plugins.models import Job, Prepared, ReferenceData, Request
+from danqing_plugins.models import Job, Prepared, Price, ReferenceData, Request
 from danqing_plugins.provider import Provider
 from danqing_plugins.recording import RecordedCall, RecordingLog, RecordingRun, require_json
 
@@ -35,6 +35,7 @@ __all__ = [
     "check_generate",
     "check_info",
     "check_order",
+    "check_polling",
     "check_prepare",
     "check_provider",
     "check_resume",
@@ -42,6 +43,7 @@ __all__ = [
 ]
 
 UNKNOWN_MODEL = "danqing-no-such-model"
+BETWEEN_POLLS_S = 0.05
 PATIENCE_S = 10.0
 LONG_TEXT = 40
 """Beside the prompt, texts of the input from this length on (data, signed URLs) are nothing for a log."""
@@ -78,7 +80,7 @@ async def check_provider(
     check_info(provider)
     check_prepare(provider, request)
     job = job_of(provider, request)
-    for check in (check_generate, check_order, check_resume, check_cancellation):
+    for check in (check_generate, check_order, check_polling, check_resume, check_cancellation):
         await check(provider, RecordingRun(job=job, http=session, references=references or {}))
 
 
@@ -128,6 +130,18 @@ def _check_prepared(provider: Provider, prepared: Prepared) -> None:
     assert prepared.model in models, f"prepare chose the model {prepared.model!r}, which is none of {models}"
     assert prepared.outputs >= 0, f"prepare promises {prepared.outputs} pictures"
     require_json(prepared.input, "Prepared.input")
+    for price in (prepared.price, *(model.price for model in provider.info.models)):
+        if price is not None:
+            _check_price(price)
+
+
+def _check_price(price: Price) -> None:
+    assert re.fullmatch(r"[A-Z]{3}", price.currency), (
+        f"a price in {price.currency!r}: three letters, as in ISO 4217"
+    )
+    assert price.amount_micro >= 0, f"a price of {price.amount_micro} millionths"
+    most = price.amount_micro if price.most_micro is None else price.most_micro
+    assert most >= price.amount_micro, f"a price of {price.amount_micro} and at most {most} millionths"
 
 
 async def check_generate(provider: Provider, run: RecordingRun) -> None:
@@ -152,7 +166,7 @@ async def check_generate(provider: Provider, run: RecordingRun) -> None:
 async def check_resume(provider: Provider, run: RecordingRun) -> None:
     """Check what follows a crash after the first picture: only what is missing is made, and asked for."""
     run.holds_after = 1
-    await _cut(provider, run)
+    await _cut(provider, run, run.held)
     kept = dict(run.pictures)
     second = run.next_attempt()
     if second.missing:
@@ -171,29 +185,41 @@ async def check_order(provider: Provider, run: RecordingRun) -> None:
     A provider that saves no checkpoint inside a call has no orders.
     """
     run.holds_at_order = True
-    await _cut(provider, run)
-    if not run.held.is_set():
+    await _cut(provider, run, run.held)
+    await _check_ordered_once(provider, run, "behind the order")
+
+
+async def _check_ordered_once(provider: Provider, run: RecordingRun, when: str) -> None:
+    if not run.ordered.is_set() or not run.missing:
         return
     second = run.next_attempt()
     await _generate(provider, second)
-    assert not second.missing, f"after a crash behind the order the pictures {second.missing} were not made"
+    assert not second.missing, f"after a crash {when} the pictures {second.missing} were not made"
     ordered = {index for call in run.calls if call.resumable for index in call.indexes}
     again = sorted({index for call in second.calls for index in call.indexes} & ordered)
-    assert not again, f"after a crash behind the order the pictures {again} were ordered and paid for again"
+    assert not again, f"after a crash {when} the pictures {again} were ordered and paid for again"
+
+
+async def check_polling(provider: Provider, run: RecordingRun) -> None:
+    """Check what follows a crash soon after an order was placed, while it is asked for: it is not placed again."""
+    await _cut(provider, run, run.ordered, BETWEEN_POLLS_S)
+    await _check_ordered_once(provider, run, "while an order was asked for")
 
 
 async def check_cancellation(provider: Provider, run: RecordingRun) -> None:
     """Check that a generation that is cancelled in `run.deliver` ends, as cancelled."""
     run.holds_after = 0
-    await _cut(provider, run)
+    await _cut(provider, run, run.held)
 
 
-async def _cut(provider: Provider, run: RecordingRun) -> None:
-    """Cancel a generation when it stands still in `deliver`; one that ends before is left."""
+async def _cut(provider: Provider, run: RecordingRun, at: asyncio.Event, linger_s: float = 0.0) -> None:
+    """Cancel a generation *linger_s* after the event *at*; one that ends before is left."""
     working = asyncio.create_task(_generate(provider, run))
-    holding = asyncio.create_task(run.held.wait())
-    await asyncio.wait({working, holding}, timeout=PATIENCE_S, return_when=asyncio.FIRST_COMPLETED)
-    holding.cancel()
+    waiting = asyncio.create_task(at.wait())
+    await asyncio.wait({working, waiting}, timeout=PATIENCE_S, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if linger_s and not working.done():
+        await asyncio.wait({working}, timeout=linger_s)
     if working.done():
         working.result()
         return

@@ -26,14 +26,12 @@ and not placed again.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import attrs
-import orjson
 
 from danqing_plugins.errors import (
     AccountProblem,
@@ -45,6 +43,7 @@ from danqing_plugins.errors import (
     Unavailable,
 )
 from danqing_plugins.kit import texts
+from danqing_plugins.kit.fingerprint import fingerprint_of
 from danqing_plugins.kit.polling import Failed, Found, Made, Pace, Working, poll_until_settled
 from danqing_plugins.models import FoundOrder, Job, LostCall, NeverPlaced, Result
 from danqing_plugins.run import Call, Run
@@ -112,11 +111,7 @@ class AsyncOrders(ABC):
 
     def fingerprint(self, job: Job, indexes: Sequence[int]) -> str:
         """Return a hash of what is ordered."""
-        named = [reference.asset or reference.url for reference in job.references]
-        text = orjson.dumps(
-            [job.model, dict(job.input), named, list(indexes)], option=orjson.OPT_SORT_KEYS, default=dict
-        )
-        return hashlib.sha256(text).hexdigest()
+        return fingerprint_of(job, indexes)
 
     async def carry_out(self, job: Job, run: Run) -> Result | None:
         """Order what is missing and was not ordered before, and see every order to its end.

@@ -66,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_serve(commands)
     _add_sandbox(commands)
     _add_plugins(commands)
+    _add_plugin(commands)
     settings = commands.add_parser("settings", help="list every setting as a Markdown table")
     settings.set_defaults(run=_settings)
     return parser
@@ -110,6 +111,32 @@ def _add_plugins(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     plugins.add_argument("--json", action="store_true", help="as JSON on one line")
     _add_env_file(plugins)
     plugins.set_defaults(run=_plugins)
+
+
+def _add_plugin(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    plugin = commands.add_parser("plugin", help="write a plugin, or check one")
+    what = plugin.add_subparsers(dest="what", required=True, metavar="WHAT")
+    new = what.add_parser(
+        "new",
+        help="write the package of a new provider, with a simulator and tests that pass",
+        description="Write danqing-NAME: a provider, a simulator to work against, and tests that pass as they are.",
+    )
+    new.add_argument("name", metavar="NAME", help="what the provider is called: lower-case letters, digits and _")
+    new.add_argument(
+        "--async", dest="asynchronous", action="store_true", help="a service that is polled for results"
+    )
+    new.add_argument("--into", type=Path, default=Path(), metavar="FOLDER", help="where to write it (here)")
+    new.set_defaults(run=_plugin_new)
+    check = what.add_parser(
+        "check",
+        help="run the conformance kit against an installed plugin; exit code 1 when a check fails",
+        description="Run the conformance kit, against the provider's simulator. Nothing is paid for.",
+    )
+    check.add_argument(
+        "name", nargs="?", metavar="NAME", help="the plugin or its provider (every installed plugin)"
+    )
+    check.add_argument("--model", metavar="MODEL", help="the model to check (the default one)")
+    check.set_defaults(run=_plugin_check)
 
 
 def _add_env_file(parser: argparse.ArgumentParser) -> None:
@@ -185,6 +212,27 @@ def _find_sandboxes(settings: Settings) -> Sequence[WantedSandbox]:
     if not found or wanted not in (None, found[0].provider):
         raise SettingsError(f"DANQING_DEFAULT_PROVIDER: {wanted!r} has no simulator")
     return found
+
+
+def _plugin_new(arguments: argparse.Namespace) -> int:
+    from danqing_server.cli.scaffolding import write_plugin
+
+    folder = write_plugin(arguments.name, arguments.into, asynchronous=arguments.asynchronous)
+    sys.stdout.write(
+        f"written: {folder}\n  cd {folder}\n  pip install -e '.[dev]'   # beside danqing\n"
+        f"  pytest\n  danqing plugin check {arguments.name}\n"
+    )
+    return 0
+
+
+def _plugin_check(arguments: argparse.Namespace) -> int:
+    from danqing_server.cli.checking import check_plugins, report_of
+    from danqing_server.log import configure_logging
+
+    configure_logging("CRITICAL")  # what fails stands in the report
+    checked = check_plugins(arguments.name, arguments.model)
+    sys.stdout.write(report_of(checked) + "\n")
+    return 1 if any(one.failed for one in checked) else 0
 
 
 def _plugins(arguments: argparse.Namespace) -> int:

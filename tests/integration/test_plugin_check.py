@@ -1,0 +1,86 @@
+"""`danqing plugin check`: what the conformance kit finds, in the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from danqing_plugins.findings import GENERATE, INFO, ORDERS, PREPARE
+from danqing_server.cli.checking import LOADING, SETTINGS
+from danqing_server.cli.commands import main
+
+PAGE = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text()
+BROKEN = """
+from danqing_plugins import *
+
+
+class Careless(Provider):
+    name = "careless"
+
+    @property
+    def info(self):
+        model = ModelInfo(id="one", title="One", parameters={"type": "object", "properties": {}})
+        return ProviderInfo(name="careless", title="Careless", models=(model,), default_model="one")
+
+    def prepare(self, request):
+        return Prepared(model=self.find_model(request).id, input=dict(request.input))
+
+    async def generate(self, job, run):
+        await run.deliver(0, Source.from_bytes(b"picture"))
+"""
+
+
+def install(folder: Path, name: str, target: str, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lay a module and its entry point into *folder* as pip would, and put it on the path."""
+    information = folder / f"{name}-1.0.dist-info"
+    information.mkdir(parents=True)
+    (folder / f"{target.partition(':')[0]}.py").write_text(code)
+    (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text(f"[danqing]\n{name} = {target}\n")
+    monkeypatch.syspath_prepend(str(folder))
+
+
+class TestCheck:
+    """One line for each check, and where to read on."""
+
+    def test_ours_passes_against_its_simulator(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """No key is used though one is set, and nothing is paid for."""
+        assert main(["plugin", "check", "volcengine"]) == 0
+        told = capsys.readouterr().out
+        assert told.splitlines()[0].startswith("volcengine: volcengine/doubao-seedream")
+        assert told.endswith("checks passed\n")
+        assert "polling      ok" in told
+
+    def test_failure_names_the_rule_and_the_page(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A picture that was delivered without a paid call."""
+        install(tmp_path, "careless", "careless_plugin:Careless", BROKEN, monkeypatch)
+        assert main(["plugin", "check", "careless"]) == 1
+        told = capsys.readouterr().out
+        assert "generate     FAILED\n    pictures [0] came without a paid run.call" in told
+        assert f"read on: docs/plugins.md, {GENERATE}" in told
+
+    def test_plugin_that_cannot_be_loaded(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It is a finding, not a traceback."""
+        install(tmp_path, "halved", "halved_plugin:Halved", "import nothing_of_that_name\n", monkeypatch)
+        assert main(["plugin", "check", "halved"]) == 1
+        assert "nothing_of_that_name" in capsys.readouterr().out
+
+    def test_unknown_name_is_refused_with_those_installed(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """One line and code 2."""
+        assert main(["plugin", "check", "nobody"]) == 2
+        assert "installed: " in capsys.readouterr().err
+
+    def test_unknown_model_is_refused_with_the_known(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Before anything is ordered."""
+        assert main(["plugin", "check", "volcengine", "--model", "nothing"]) == 2
+        assert "doubao-seedream" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("heading", [INFO, PREPARE, GENERATE, ORDERS, LOADING, SETTINGS])
+    def test_where_to_read_on_is_there(self, heading: str) -> None:
+        """Every heading that is named stands on the page."""
+        assert f"### {heading}\n" in PAGE
