@@ -94,7 +94,8 @@ def danqing_find_order(job: Job, run: Run, lost: LostCall) -> Awaitable[FoundOrd
 def danqing_cancel_order(job: Job, run: Run) -> Awaitable[bool] | None:
     """Ask the service to drop the order in `run.saved`; None when `job.provider` is not yours. New in 0.2.
 
-    The awaitable gives True when the service did and charges nothing.
+    Called once when its user cancelled the task, beside `danqing_generate`. The awaitable gives True when the
+    service did and charges nothing: the generation is cut then, and what was saved is forgotten.
     """
 
 

@@ -199,6 +199,89 @@ class TestCutConnection:
             assert CallOutcome.UNKNOWN in {call.outcome for call in (await system.get(task.id)).calls.values()}
 
 
+class TestCancelledOrder:
+    """A user cancels while an order is being worked on."""
+
+    async def test_an_order_that_is_dropped_costs_nothing_and_ends_the_attempt(
+        self, settings: Settings, service: AskedService
+    ) -> None:
+        """At once; and its user may retry it."""
+        service.working = True
+        async with running_system(settings, [OrderingProvider(url=service.url)]) as system:
+            task = await system.submit()
+            await until(lambda: _has_order(system, task.id))
+            await system.services.control.cancel(task.id, Caller.local())
+            await until(lambda: _let_go(system, task.id))
+            cancelled = await system.get(task.id)
+            assert (cancelled.status, calls_of(cancelled)) == (Status.CANCELLED, [("failed_unbilled", False)])
+            assert cancelled.error is not None
+            assert (cancelled.error.billed, service.bills[task.id]) == (Billed.NO, 0)
+            service.working = False
+            await system.services.control.retry(task.id, Caller.local())
+            done = await system.finished(task.id)
+            assert (done.status, service.bills[task.id]) == (Status.COMPLETED, 1)
+
+    async def test_an_order_placed_after_the_cancellation_is_not_placed_again(
+        self, make_settings: MakeSettings, service: AskedService
+    ) -> None:
+        """Its answer comes late, and is saved; its user's retry goes on with it."""
+        service.held, service.drops, service.working = asyncio.Event(), False, True
+        short = make_settings(DANQING_STOP_GRACE="0.1")
+        async with running_system(short, [OrderingProvider(url=service.url)]) as system:
+            task = await system.submit()
+            await service.arrived.wait()
+            await system.services.control.cancel(task.id, Caller.local())
+            service.held.set()
+            await until(lambda: _has_order(system, task.id))
+        service.working = False
+        async with running_system(short, [OrderingProvider(url=service.url)], dead_after_s=1) as system:
+            await until(lambda: _let_go(system, task.id))
+            await system.services.control.retry(task.id, Caller.local())
+            done = await system.finished(task.id)
+        assert (done.status, service.bills) == (Status.COMPLETED, {task.id: 1})
+
+    async def test_an_order_that_cannot_be_dropped_is_seen_through(
+        self, settings: Settings, service: AskedService
+    ) -> None:
+        """Its picture is kept, as late output."""
+        service.working, service.drops = True, False
+        async with running_system(settings, [OrderingProvider(url=service.url)]) as system:
+            task = await system.submit()
+            await until(lambda: _has_order(system, task.id))
+            await system.services.control.cancel(task.id, Caller.local())
+            await until(lambda: service.refused_to_drop)
+            service.working = False
+            await until(lambda: _let_go(system, task.id))
+            cancelled = await system.get(task.id)
+            assert (list(cancelled.late), calls_of(cancelled)) == (["0"], [("delivered", False)])
+            assert service.bills == {task.id: 1}
+
+    async def test_who_takes_over_from_a_dead_process_has_it_dropped(
+        self, make_settings: MakeSettings, service: AskedService
+    ) -> None:
+        """Nobody works on it, and nobody heard of the cancellation."""
+        settings = make_settings()
+        service.working = True
+        async with running_system(settings, [OrderingProvider(url=service.url)], workers=False) as door:
+            task = await door.submit()
+            with ordering_process(settings, service, single_call=False) as pid:
+                await until(lambda: _has_order(door, task.id), timeout_s=PATIENCE_S)
+                os.kill(pid, 9)
+            await door.services.control.cancel(task.id, Caller.local())
+            with ordering_process(settings, service, single_call=False):
+                await until(lambda: _let_go(door, task.id), timeout_s=PATIENCE_S)
+            cancelled = await door.get(task.id)
+        assert (calls_of(cancelled), service.bills[task.id]) == ([("failed_unbilled", False)], 0)
+
+
+async def _has_order(system: System, task_id: str) -> bool:
+    return any(call.resumable for call in (await system.get(task_id)).calls.values())
+
+
+async def _let_go(system: System, task_id: str) -> bool:
+    return (await system.get(task_id)).attempt is None
+
+
 async def _waiting(system: System, task_id: str) -> WaitingTask:
     assert system.workers is not None
     sweeps, clock = system.workers.tools.sweeps, system.services.clock

@@ -2,7 +2,8 @@
 
 What it was paid for is in `bills`. `mood` says what it does with an order: it `takes` it and answers, `hangs` or
 `cuts` the connection after it took it, or is `deaf` (it hangs, and never took it). `silent` is how many questions
-are answered 503; `forgetful`, it cannot tell of any order.
+are answered 503; `forgetful`, it cannot tell of any order. `working`, nothing is made yet; `held` holds answers
+back until it is set.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ class AskedService:
     dropped: list[str] = attrs.field(factory=list)
     arrived: asyncio.Event = attrs.field(factory=asyncio.Event)
     working: bool = False
+    held: asyncio.Event | None = None
     drops: bool = True
+    refused_to_drop: int = 0
 
     async def place(self, request: web.Request) -> web.Response:
         """Take an order under its client's own id."""
@@ -57,6 +60,8 @@ class AskedService:
             self.bills[wanted["task"]] += 1
             self.orders[order] = wanted["task"]
         self.arrived.set()
+        if self.held is not None:
+            await self.held.wait()
         if mood in ("hangs", "deaf"):
             await asyncio.Event().wait()
         if mood == "cuts" and request.transport is not None:
@@ -85,6 +90,7 @@ class AskedService:
         """Drop an order and bill nothing, if it still can."""
         order = request.match_info["order"]
         if not self.drops:
+            self.refused_to_drop += 1
             return web.Response(status=409)
         self.dropped.append(order)
         self.bills[self.orders[order]] -= 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from danqing_plugins import TaskEvent, TaskEventKind
+from danqing_plugins import Job, TaskEvent, TaskEventKind
 from danqing_server.clock import to_ms
 from danqing_server.life.billing import to_buy
 from danqing_server.models import Task
@@ -12,7 +12,7 @@ from danqing_server.queue.entries import Entry
 from danqing_server.store.untold import event_id
 from danqing_server.store.waiting import WaitingTask
 
-__all__ = ["entry_of", "event_of"]
+__all__ = ["entry_of", "event_of", "job_of"]
 
 
 def entry_of(task: Task | WaitingTask) -> Entry:
@@ -52,4 +52,23 @@ def event_of(
         error_code=error_code,
         id=event_id(task.id, transition_id),
         at=at,
+    )
+
+
+def job_of(task: Task) -> Job:
+    """Return what a provider is given of *task*."""
+    references = task.references
+    if task.route is not None:  # other targets may take others
+        references = tuple(task.references[place] for place in task.route.current.references)
+    return Job(
+        task_id=task.id,
+        user_id=task.user_id,
+        provider=task.provider,
+        type=task.type,
+        model=task.model,
+        input=task.input,
+        outputs=task.images,
+        kind=task.kind,
+        references=references,
+        attempt=task.attempts,
     )

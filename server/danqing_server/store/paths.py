@@ -34,7 +34,7 @@ def of_route(field: str) -> str:
 def as_late(path: str) -> str | None:
     """Return where that which an attempt writes to *path* goes once its task is cancelled; None: nowhere."""
     field, _, rest = path.partition(".")
-    if field == "calls":
+    if field in ("calls", "saved"):  # an order that was placed meanwhile is its user's retry to go on with
         return path
     return f"late.{rest}" if field == "outputs" else None
 

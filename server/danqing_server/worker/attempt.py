@@ -10,17 +10,19 @@ from typing import Any
 
 import attrs
 
-from danqing_plugins import AccountProblem, Job, PluginError, Result
+from danqing_plugins import AccountProblem, PluginError, Result
 from danqing_server.codec import storable
 from danqing_server.errors import AttemptLost, DanqingError, ServiceUnavailable, StoreUnavailable
 from danqing_server.life.billing import announced_call, under_way
 from danqing_server.life.decision import Decision, Failure, Finish
 from danqing_server.life.moves import Transition
 from danqing_server.life.onward import Onward, Opening
+from danqing_server.life.telling import job_of
 from danqing_server.log import Logger, get_logger
 from danqing_server.loops.steps import step
 from danqing_server.models import CallOutcome, Status, Task
 from danqing_server.worker import aftermath, texts
+from danqing_server.worker.dropping import Dropping
 from danqing_server.worker.ending import Ending
 from danqing_server.worker.failures import Interruption, failure_of, interruption_of, picture_lost
 from danqing_server.worker.keeping import Keeper
@@ -59,6 +61,8 @@ class Execution:
     _asking: bool = attrs.field(default=False, init=False)
     _generating: bool = attrs.field(default=False, init=False)
     _interruption: Interruption | None = attrs.field(default=None, init=False)
+    _task_run: TaskRun | None = attrs.field(default=None, init=False)
+    _dropping: Dropping = attrs.field(factory=Dropping, init=False)
 
     def __attrs_post_init__(self) -> None:
         tools = self.tools
@@ -85,11 +89,16 @@ class Execution:
                 asyncio.get_running_loop().call_later(UNWIND_S, self._leave_behind)
 
     def cancel(self) -> None:
-        """The task was cancelled: stop, unless a paid call is under way, whose picture is then kept as late."""
-        if self.call_is_open:
-            self.ledger.late = True
-        else:
+        """The task was cancelled: stop, unless a paid call is under way, whose picture is then kept as late.
+
+        Where an order is, the service is asked to drop it; when it does, there is nothing more to wait for.
+        """
+        if not self.call_is_open:
             self.interrupt(Interruption.LOST)
+            return
+        self.ledger.late = True
+        if self._asking and self._task_run is not None:
+            self._dropping.begin(self._task_run, lambda: self.interrupt(Interruption.LOST))
 
     @property
     def _logger(self) -> Logger:
@@ -177,16 +186,16 @@ class Execution:
 
     async def _ask_provider(self) -> None:
         allowance = Allowance(self.tools.guard, self.tools.guard.watches(self.task))
-        run = TaskRun(self.ledger, self.keeper, self.tools, allowance)
+        run = self._task_run = TaskRun(self.ledger, self.keeper, self.tools, allowance)
         if self.task.finds_orders:
-            await look_up_orders(_job(self.task), run)
+            await look_up_orders(job_of(self.task), run)
         if not await allowance.begin(self.ledger):
             raise AccountProblem(texts.SPEND_LIMIT(), code=SPEND_LIMIT)
         if self.task.preview is not None:
             await forget_preview(self.ledger, self.tools.assets)
         self._generating = True
         try:
-            result = await self.tools.registry.generate(_job(self.ledger.task), run)
+            result = await self.tools.registry.generate(job_of(self.ledger.task), run)
         finally:
             self._generating = False
             if run.previews is not None:
@@ -276,6 +285,7 @@ class Execution:
         try:
             if self.ledger.late or await self.ledger.has_become_late():
                 self._unsend_announced()
+                await self._dropping.settle()
                 await self.ledger.leave_late(self.tools.clock.now())
                 lost = False
             else:
@@ -312,21 +322,3 @@ class Execution:
         level = logging.DEBUG if decision.status is Status.COMPLETED else logging.INFO
         if _levels.isEnabledFor(level):
             self._logger.log(level, "task_finished", status=decision.status.value, error_code=code)
-
-
-def _job(task: Task) -> Job:
-    references = task.references
-    if task.route is not None:  # other targets may take others
-        references = tuple(task.references[place] for place in task.route.current.references)
-    return Job(
-        task_id=task.id,
-        user_id=task.user_id,
-        provider=task.provider,
-        type=task.type,
-        model=task.model,
-        input=task.input,
-        outputs=task.images,
-        kind=task.kind,
-        references=references,
-        attempt=task.attempts,
-    )

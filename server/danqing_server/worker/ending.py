@@ -119,15 +119,8 @@ class Ending:
 
     def _settle_orders(self, failure: Failure) -> None:
         """A refusal says that nothing was billed: of the order that the provider was asking for, too."""
-        code, missing = failure.error.provider_code or failure.error.code, self.ledger.task.missing
-        for call in self.ledger.task.calls.values():
-            if call.resumable and call.outcome is CallOutcome.OPEN:
-                brought = tuple(index for index in call.indexes if index not in missing)
-                outcome = CallOutcome.DELIVERED if brought else CallOutcome.REJECTED
-                indexes, ended_at = brought or call.indexes, self.clock.now()
-                self.ledger.note_call(
-                    call.changed(outcome=outcome, indexes=indexes, ended_at=ended_at, error_code=code)
-                )
+        code = failure.error.provider_code or failure.error.code
+        self.ledger.settle_orders(self.ledger.task.calls, CallOutcome.REJECTED, code, self.clock.now())
 
     def _unknown_calls(self) -> int:
         outcomes = [call.outcome for call in self.ledger.task.calls.values()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -189,6 +189,21 @@ class Ledger:
                 closed = kept
             if closed is not call:
                 self.note_call(closed)
+
+    def settle_orders(self, ids: Collection[str], outcome: CallOutcome, code: str | None, now: datetime) -> None:
+        """Note what became of open orders among *ids* that bring no more; what they brought was paid for."""
+        missing = self.task.missing
+        for call in self.task.calls.values():
+            if call.id in ids and call.resumable and call.outcome is CallOutcome.OPEN:
+                brought = tuple(index for index in call.indexes if index not in missing)
+                self.note_call(
+                    call.changed(
+                        outcome=CallOutcome.DELIVERED if brought else outcome,
+                        indexes=brought or call.indexes,
+                        ended_at=now,
+                        error_code=code,
+                    )
+                )
 
     def give_up_orders(self, now: datetime) -> None:
         """Call orders in doubt that nobody will ask for: the task ends."""

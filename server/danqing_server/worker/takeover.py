@@ -14,11 +14,14 @@ from danqing_server.log import get_logger
 from danqing_server.models import CallOutcome, Output, OutputState, Status, Task, TaskError
 from danqing_server.worker import texts
 from danqing_server.worker.aftermath import settle_spending
+from danqing_server.worker.dropping import Dropping
 from danqing_server.worker.ending import Ending
 from danqing_server.worker.failures import Interruption, interruption_of
-from danqing_server.worker.keeping import keep_output, source_of
+from danqing_server.worker.keeping import Keeper, keep_output, source_of
 from danqing_server.worker.ledger import Ledger
 from danqing_server.worker.previews import forget_preview
+from danqing_server.worker.run import TaskRun
+from danqing_server.worker.spending import Allowance
 from danqing_server.worker.tools import Tools
 
 __all__ = ["end_overdue", "take_over"]
@@ -79,8 +82,11 @@ def _close_cut_calls(ledger: Ledger, tools: Tools) -> None:
 
 
 async def _let_go(ledger: Ledger, tools: Tools) -> bool:
-    """Settle the calls of a cancelled task whose process is gone, and fetch what they brought."""
+    """Settle the calls of a cancelled task whose process is gone: fetch what they brought, drop what is ordered."""
     await _keep_late(ledger, tools)
+    dropping = Dropping()
+    dropping.begin(_quiet_run(ledger, tools))
+    await dropping.settle()
     _close_cut_calls(ledger, tools)
     try:
         await ledger.leave_late(tools.clock.now())
@@ -88,6 +94,14 @@ async def _let_go(ledger: Ledger, tools: Tools) -> bool:
         return False
     await settle_spending(tools, ledger.task)
     return True
+
+
+def _quiet_run(ledger: Ledger, tools: Tools) -> TaskRun:
+    """Return a run that a provider may ask its service with."""
+    keeper = Keeper(
+        ledger, tools.assets, tools.clock, asyncio.Semaphore(), tools.link_patience, on_waiting=lambda: None
+    )
+    return TaskRun(ledger, keeper, tools, Allowance(tools.guard, watched=False))
 
 
 async def _keep_late(ledger: Ledger, tools: Tools) -> None:

@@ -1,0 +1,65 @@
+"""Asking a provider to drop the orders of a task that its user cancelled: what is not made need not be paid for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import attrs
+
+from danqing_server.life.billing import under_way
+from danqing_server.life.telling import job_of
+from danqing_server.models import CallOutcome, Task
+from danqing_server.worker.run import TaskRun
+
+__all__ = ["Dropping"]
+
+LONGEST_S = 10.0
+"""How long the question may take: who goes on working on the order need not wait, who cleans up does."""
+
+CANCELLED = "cancelled"
+
+
+@attrs.define(eq=False)
+class Dropping:
+    """The one question whether the open orders of a run are dropped, and its answer; at best one is asked."""
+
+    _asking: asyncio.Task[None] | None = attrs.field(default=None, init=False)
+    _run: TaskRun | None = attrs.field(default=None, init=False)
+    _dropped: frozenset[str] = attrs.field(default=frozenset(), init=False)
+
+    def begin(self, run: TaskRun, on_all_dropped: Callable[[], None] | None = None) -> None:
+        """Ask, unless there is no open order; *on_all_dropped* is called when nothing is under way any more."""
+        if self._asking is None and _orders_of(run.ledger.task):
+            self._run, self._asking = run, asyncio.create_task(self._ask(run, on_all_dropped))
+
+    async def settle(self) -> None:
+        """Wait for the answer, and note that what was dropped is not billed, and nothing to ask for any more."""
+        if self._asking is None or self._run is None:
+            return
+        await self._asking
+        if not self._dropped:
+            return
+        run = self._run
+        run.ledger.note(saved={})
+        run.ledger.settle_orders(self._dropped, CallOutcome.FAILED_UNBILLED, CANCELLED, run.tools.clock.now())
+
+    async def _ask(self, run: TaskRun, on_all_dropped: Callable[[], None] | None) -> None:
+        task = run.ledger.task
+        orders = _orders_of(task)
+        try:
+            async with asyncio.timeout(LONGEST_S):
+                dropped = await run.tools.registry.cancel_order(job_of(task), run)
+        except Exception as error:  # noqa: BLE001 — a plugin's; the order goes on, as if nobody had asked
+            run.log.warning("order_not_dropped", reason=type(error).__name__)
+            return
+        run.log.info("order_cancelled", dropped=dropped)
+        if not dropped:
+            return
+        self._dropped = orders
+        if on_all_dropped is not None and all(call.id in orders for call in under_way(run.ledger.task)):
+            on_all_dropped()
+
+
+def _orders_of(task: Task) -> frozenset[str]:
+    return frozenset(call.id for call in under_way(task) if call.resumable)
