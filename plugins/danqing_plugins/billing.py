@@ -7,9 +7,9 @@ here, and so does the conformance kit.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
@@ -21,7 +21,10 @@ from danqing_plugins.errors import (
     Unavailable,
 )
 
-__all__ = ["Billed", "Books", "CallOutcome", "Cost", "PaidCall", "outcome_of"]
+if TYPE_CHECKING:
+    from danqing_plugins.models import Price
+
+__all__ = ["Billed", "Books", "CallOutcome", "Charge", "Cost", "PaidCall", "outcome_of"]
 
 
 class Billed(StrEnum):
@@ -76,6 +79,11 @@ class PaidCall(Protocol):
         """Whether it is an order, whose outcome can be asked for by an id that was saved."""
         ...
 
+    @property
+    def cost_micro(self) -> int | None:
+        """What the service said that it cost, in millionths of the price's currency; None: as estimated."""
+        ...
+
 
 @attrs.frozen
 class Cost:
@@ -88,6 +96,24 @@ class Cost:
     def most(self) -> int:
         """What was paid for at the worst: what limits and reservations count."""
         return self.certain + self.possible
+
+
+@attrs.frozen
+class Charge:
+    """What was paid in money, in millionths of the currency of the price.
+
+    `certain_micro` is what was, `certain_most_micro` the same at the upper end of what was only estimated;
+    `possible_micro` is what may have been paid beside it, at the most.
+    """
+
+    certain_micro: int = 0
+    certain_most_micro: int = 0
+    possible_micro: int = 0
+
+    @property
+    def most_micro(self) -> int:
+        """What was paid at the worst: what limits and reservations count."""
+        return self.certain_most_micro + self.possible_micro
 
 
 NOTHING = Cost(0, 0)
@@ -115,10 +141,8 @@ class Books:
             return Cost(outcomes.count(_CERTAIN), sum(map(outcomes.count, _POSSIBLE)))
         if len(self.calls) == 1:  # most tasks
             return _cost_of_one(self.calls[0], self.at_hand)
-        certain = self._per_picture(_CERTAIN)
-        possible = self._per_picture(*_POSSIBLE)
-        proved = sum(1 for index in self.at_hand if possible[index] and not certain[index])
-        return Cost(certain.total() + proved, possible.total() - proved)
+        shares = list(self._shares())
+        return Cost(sum(certain for _, certain, _ in shares), sum(possible for _, _, possible in shares))
 
     @property
     def billed(self) -> Billed:
@@ -127,6 +151,40 @@ class Books:
         if cost.certain:
             return Billed.YES
         return Billed.UNKNOWN if cost.possible else Billed.NO
+
+    def charge(self, price: Price) -> Charge:
+        """Return what was paid in money: what the service told of a call, else *price* for each output of it."""
+        least, most, possible = 0, 0, 0
+        dearest = price.most_micro if price.most_micro is not None else price.amount_micro
+        for call, certain, doubtful in self._shares():
+            told = call.cost_micro
+            if told is None:
+                least += certain * price.amount_micro
+                most += certain * dearest
+                possible += doubtful * dearest
+            elif certain:
+                least, most = least + told, most + told
+            elif doubtful:
+                possible += told
+        return Charge(least, most, possible)
+
+    def _shares(self) -> Iterator[tuple[PaidCall, int, int]]:
+        """Yield each call with how much of it was paid for certain, and perhaps beside that: outputs, or the call.
+
+        An output at hand was paid for: the last of the calls that may have brought it is certain.
+        """
+        proved = set(self.at_hand)
+        for call in self.calls:
+            if call.outcome is _CERTAIN:
+                proved.difference_update(call.indexes)
+        for call in reversed(self.calls):
+            if call.outcome is _CERTAIN:
+                yield call, len(call.indexes) if self.pictures else 1, 0
+            elif call.outcome in _POSSIBLE:
+                brought = proved.intersection(call.indexes)
+                proved -= brought
+                count = len(call.indexes) if self.pictures else 1
+                yield call, len(brought), count - len(brought)
 
     def in_vain(self, indexes: Iterable[int], attempt: int) -> int:
         """Return how many purchases may have been made that brought nothing, of the worst of the missing *indexes*.

@@ -167,6 +167,14 @@ class RecordingRun:
             if call.resumable and set(call.indexes) == set(indexes):
                 call.outcome, call.ended_by = outcome_of(error), type(error).__name__
 
+    async def charge(
+        self, indexes: Sequence[int], cost_micro: int | None, usage: Mapping[str, Any] | None = None
+    ) -> None:
+        """Keep what the order cost."""
+        for call in (*self.earlier_calls, *self.calls):
+            if call.resumable and set(call.indexes) == set(indexes):
+                call.cost_micro, call.usage = cost_micro, call.usage if usage is None else usage
+
     async def progress(self, fraction: float) -> None:
         """Keep the fraction."""
         assert 0 <= fraction <= 1, f"progress is from 0 to 1, not {fraction}"

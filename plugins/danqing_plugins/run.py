@@ -119,6 +119,16 @@ class Run(Protocol):
         """
         ...
 
+    async def charge(
+        self, indexes: Sequence[int], cost_micro: int | None, usage: Mapping[str, Any] | None = None
+    ) -> None:
+        """Tell what the service says that the order for the outputs *indexes* cost, after its call had ended.
+
+        As `Call.cost_micro` and `Call.usage`; written down with the outputs that are delivered next. None: as was
+        estimated.
+        """
+        ...
+
     async def progress(self, fraction: float) -> None:
         """Tell the watchers how far it is, from 0 to 1. Told at most once a second."""
         ...

@@ -138,6 +138,8 @@ class CallRecord:
     `late_outcome` is what the answer said that came after the attempt had been given up, None when none came; the
     `outcome` stays `unknown`, since that is what the policy acted on. `target` is the place on the task's route of
     whom it was sent to; 0 for a task without one.
+    `cost_micro` is what the service said that it cost, in millionths of the currency of the task's price; None: as
+    was estimated.
     `looked_up`: its answer was lost, and the service has said what it knows of it; it is not asked again.
     """
 
@@ -155,6 +157,7 @@ class CallRecord:
     late_outcome: CallOutcome | None = None
     looked_up: bool = False
     target: int = 0
+    cost_micro: int | None = None
 
     def changed(self, **fields: Any) -> CallRecord:
         """Return a copy with *fields* in place of its own."""

@@ -29,7 +29,7 @@ from danqing_plugins import (
     hookimpl,
 )
 from danqing_server.errors import InvalidSubmission
-from danqing_server.life.billing import costs_of
+from danqing_server.life.billing import books_at_targets
 from danqing_server.life.onward import Onward
 from danqing_server.life.rerouted import Rerouted
 from danqing_server.models import CallOutcome, Status, Task
@@ -186,7 +186,11 @@ class TestNext:
         async with running_system(routed(), providers) as system:
             done = await system.finished((await system.submit(model="poster")).id, 5)
             assert (done.status, done.provider, tried(done)) == (Status.COMPLETED, B, [(A, code)])
-            costs = [(target.price.currency, cost.certain) for target, cost in costs_of(done) if target.price]
+            costs = [
+                (target.price.currency, books.cost.certain)
+                for target, books in books_at_targets(done)
+                if target.price
+            ]
             assert costs == [("CNY", 0), ("USD", 1)]
             assert [call.target for call in sorted(done.calls.values(), key=lambda call: call.sent_at)] == [0, 1]
 

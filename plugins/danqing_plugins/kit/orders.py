@@ -184,6 +184,8 @@ class AsyncOrders(ABC):
         )
         fractions.pop(order.key, None)
         if isinstance(found, Made):
+            if found.cost_micro is not None:
+                await run.charge(order.indexes, found.cost_micro)
             failed = await self._take(job, run, order, found)
             if failed is None:
                 return found

@@ -31,12 +31,13 @@ class Made:
     """It is done: `outputs` in the order in which they were asked for, an error in the place of one that failed.
 
     Fewer than were asked for: the service chose to make fewer. `output` is data beside them (a text, say), `usage`
-    the service's own count.
+    the service's own count, `cost_micro` what that says it cost (see `Call.cost_micro`), None: as was estimated.
     """
 
     outputs: Sequence[Source | PluginError] = ()
     output: Mapping[str, Any] = attrs.field(factory=dict)
     usage: Mapping[str, Any] = attrs.field(factory=dict)
+    cost_micro: int | None = None
 
 
 @attrs.frozen

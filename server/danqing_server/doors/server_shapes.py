@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypedDict
+from typing import Annotated, NotRequired, TypedDict
 
 from danqing_server.http.shapes import Moment, said
 from danqing_server.models import JsonObject
@@ -104,11 +104,12 @@ class LaneListShape(TypedDict):
 
 
 class PriceShape(TypedDict):
-    """What one picture costs."""
+    """What one unit costs, an output or another one."""
 
     amount: Annotated[str, said("decimal", "0.20")]
     currency: Annotated[str, said("ISO 4217", "CNY")]
-    per: Annotated[str, said("what is paid for", "image")]
+    per: Annotated[str, said("what is paid for: an output, `megapixel`, `second`, `token` or `call`", "image")]
+    at_most: NotRequired[Annotated[str, said("decimal, where it is a range", "0.40")]]
 
 
 class ModelShape(TypedDict):

@@ -146,8 +146,9 @@ class CostShape(TypedDict):
 
     amount: Annotated[str, said("decimal", "0.20")]
     currency: Annotated[str, said("ISO 4217", "CNY")]
-    images: Annotated[int, said("outputs counted", 1)]
-    estimated: Annotated[bool, said("whether it may still change", False)]
+    images: Annotated[int, said("outputs counted; 0 where it is paid by the call", 1)]
+    estimated: Annotated[bool, said("whether it may still change, or was not told by the service", False)]
+    at_most: NotRequired[Annotated[str, said("decimal, where it is estimated as a range", "0.40")]]
     others: NotRequired[Annotated[list[AmountShape], said("what was paid in other currencies, on its route")]]
 
 
@@ -179,6 +180,7 @@ class CallShape(TypedDict):
     outcome: Annotated[CallOutcome, said("what became of it", "delivered")]
     late_outcome: Annotated[CallOutcome | None, said("what an answer said that came after it was given up", None)]
     looked_up: Annotated[bool, said("its answer was lost, and the provider was asked what it knows of it", False)]
+    cost: Annotated[str | None, said("decimal, what the provider said it cost; null when it did not", None)]
     sent_at: Moment
     ended_at: Moment | None
     request_id: _RequestId

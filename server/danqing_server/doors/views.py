@@ -10,7 +10,7 @@ import attrs
 from danqing_plugins import OutputKind, in_language
 from danqing_server.clock import from_ms
 from danqing_server.desk.forecast import Explanation, LaneView
-from danqing_server.doors.costs import cost_view
+from danqing_server.doors.costs import cost_view, price_text
 from danqing_server.doors.output_views import file_views, image_views, media_views, preview_view
 from danqing_server.doors.server_shapes import GateShape, LaneShape, UserShape
 from danqing_server.doors.task_shapes import (
@@ -271,6 +271,7 @@ def _call(task: Task, call: CallRecord) -> CallShape:
         "outcome": call.outcome,
         "late_outcome": call.late_outcome,
         "looked_up": call.looked_up,
+        "cost": None if call.cost_micro is None else price_text(call.cost_micro),
         "sent_at": call.sent_at,
         "ended_at": call.ended_at,
         "request_id": call.request_id,

@@ -12,10 +12,9 @@ __all__ = [
     "announced_call",
     "awaits_orders",
     "billed_of",
+    "books_at_targets",
     "books_of",
-    "cost_micro",
     "cost_of",
-    "costs_of",
     "cut_calls",
     "holds_order",
     "is_announced",
@@ -56,19 +55,8 @@ def cost_of(task: Task) -> Cost:
     return books_of(task).cost
 
 
-def cost_micro(task: Task) -> int:
-    """Return what *task* has cost at the worst, in millionths of its price's currency; 0 without a price.
-
-    Of a task with a route that is what its current provider is paid, whose limits it counts towards.
-    """
-    if task.route is None:
-        return cost_of(task).most * task.price.amount_micro if task.price is not None else 0
-    paid = [(target, cost) for target, cost in costs_of(task) if target.provider == task.provider]
-    return sum(cost.most * target.price.amount_micro for target, cost in paid if target.price is not None)
-
-
-def costs_of(task: Task) -> list[tuple[RoutedTarget, Cost]]:
-    """Return what was paid at each target of the route of *task*."""
+def books_at_targets(task: Task) -> list[tuple[RoutedTarget, Books]]:
+    """Return the books of *task* at each target of its route."""
     if task.route is None:
         return []
     makers = {index: maker_of(task, index) for index in books_of(task).at_hand}
@@ -76,7 +64,7 @@ def costs_of(task: Task) -> list[tuple[RoutedTarget, Cost]]:
     for place, target in enumerate(task.route.targets):
         calls = tuple(call for call in task.calls.values() if call.target == place)
         at_hand = {index for index, maker in makers.items() if maker == place}
-        found.append((target, Books(calls=calls, pictures=task.images, at_hand=at_hand).cost))
+        found.append((target, Books(calls=calls, pictures=task.images, at_hand=at_hand)))
     return found
 
 

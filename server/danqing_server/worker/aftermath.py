@@ -7,7 +7,7 @@ from datetime import datetime
 import attrs
 
 from danqing_server.errors import QueueUnavailable, StoreUnavailable
-from danqing_server.life.billing import cost_micro
+from danqing_server.life.charges import cost_micro
 from danqing_server.life.decision import Failure, FailureKind
 from danqing_server.log import get_logger
 from danqing_server.models import Reserved, Task

@@ -21,7 +21,8 @@ from danqing_plugins import (
     OutcomeUnknown,
     Unavailable,
 )
-from danqing_server.life.billing import cost_micro, lost_calls, to_buy
+from danqing_server.life.billing import lost_calls, to_buy
+from danqing_server.life.charges import cost_micro
 from danqing_server.life.decision import NEVER_PLACED, ORDER_UNKNOWN
 from danqing_server.models import CallOutcome, CallRecord
 from danqing_server.worker import aftermath, texts

@@ -32,7 +32,7 @@ from danqing_server.life.billing import is_announced, lost_calls, may_buy, targe
 from danqing_server.life.decision import LEASE_IN_DOUBT, NO_FURTHER_CALL, REFERENCE_UNAVAILABLE
 from danqing_server.log import get_logger
 from danqing_server.loops.steps import begins, ends, step
-from danqing_server.models import CallOutcome, CallRecord, JsonObject, Output, OutputState
+from danqing_server.models import STANDING, CallOutcome, CallRecord, JsonObject, Output, OutputState
 from danqing_server.store.changes import encodable
 from danqing_server.worker import aftermath, texts
 from danqing_server.worker.failures import error_of
@@ -48,6 +48,8 @@ PROGRESS_EVERY_S = 1.0
 REFERENCE_TIMEOUT_S = 30.0
 SPEND_LIMIT = "spend_limit"
 LARGEST_CHECKPOINT_BYTES = 256 * 1024
+MOST_MICRO = 10**15
+"""A thousand million: beyond that no call cost, and sums of them fit 64 bits."""
 _UNSETTLED = (CallOutcome.OPEN, CallOutcome.UNKNOWN)
 
 
@@ -145,6 +147,12 @@ class TaskRun:
                     call.changed(outcome=outcome_of(error), ended_at=self.tools.clock.now(), error_code=error.code)
                 )
         await self.ledger.save()
+
+    async def charge(self, indexes: Sequence[int], cost_micro: int | None, usage: JsonObject | None = None) -> None:
+        for call in self.ledger.task.calls.values():
+            if call.resumable and call.outcome in STANDING and set(call.indexes) == set(indexes):
+                told = {} if usage is None else {"usage": storable(usage)}
+                self.ledger.note_call(call.changed(cost_micro=_money(cost_micro), **told))
 
     async def progress(self, fraction: float) -> None:
         now_s = self.tools.clock.monotonic_s()
@@ -247,6 +255,7 @@ class TaskRun:
             request_id=storable(call.request_id),
             error_code=storable(code),
             usage=storable(call.usage),
+            cost_micro=_money(call.cost_micro),
         )
         self.ledger.note_call(closed)
 
@@ -274,6 +283,13 @@ class TaskRun:
         if record is not None:
             self.ledger.note_call(record.changed(outcome=CallOutcome.UNSENT))
         raise Unavailable(texts.LEASE_DOUBTED(), code=LEASE_IN_DOUBT)
+
+
+def _money(amount_micro: int | None) -> int | None:
+    """Check an amount of money. Raises ValueError: it is no whole number from 0 on."""
+    if amount_micro is not None and (type(amount_micro) is not int or not 0 <= amount_micro <= MOST_MICRO):
+        raise ValueError(f"cost_micro is {amount_micro!r}, not a whole number of millionths from 0 on")
+    return amount_micro
 
 
 def _about(reference: Reference, why: str) -> Text:

@@ -10,7 +10,8 @@ import attrs
 
 from danqing_server.clock import Clock
 from danqing_server.errors import AttemptLost
-from danqing_server.life.billing import cost_micro, to_buy
+from danqing_server.life.billing import to_buy
+from danqing_server.life.charges import cost_micro, price_micro
 from danqing_server.models import Reserved, Task
 from danqing_server.queue.gates import Gates
 from danqing_server.store.spending import SpendStore
@@ -21,7 +22,7 @@ __all__ = ["Allowance", "SpendGuard"]
 
 @attrs.define(eq=False)
 class SpendGuard:
-    """Reserves the price of what an attempt is about to ask for, and settles it afterwards.
+    """Reserves what an attempt is about to ask for may cost at the most, and settles what it cost.
 
     `limits_micro` maps provider names to their daily limit; a provider that is not there has none. `lanes_of` names
     a provider's lanes.
@@ -109,8 +110,8 @@ class Allowance:
             raise
 
     async def _reserve_and_save(self, ledger: Ledger, count: int) -> bool:
-        task, price = ledger.task, ledger.task.price
-        amount_micro = count * (price.amount_micro if price is not None else 0)
+        task = ledger.task
+        amount_micro = price_micro(task, count)
         before = task.reserved or Reserved(at=self.guard.clock.now(), amount_micro=0, before_micro=cost_micro(task))
         if not await self.guard.reserve(task.provider, before.at, amount_micro):
             return False

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from danqing_plugins import OutputKind
+from danqing_plugins import OutputKind, Price
 from danqing_server.codec import dump_json, parse_json_object
 from danqing_server.desk.forecast import Explanation, LaneView
 from danqing_server.doors.schemas import SCHEMAS
@@ -60,6 +60,7 @@ TASKS = [
         result={"text": "said"},
     ),
     make_task(status=Status.PROCESSING, preview=PREVIEW),
+    make_task(price=Price(amount_micro=200_000, currency="CNY", most_micro=500_000)),
     make_task(status=Status.CANCELLED, kind=OutputKind.VIDEO, late={"0": kept_asset(OutputKind.VIDEO)}),
 ]
 

@@ -55,6 +55,27 @@ class TestTaskView:
         assert shown["output"]["partial"] is True
         assert shown["cost"]["amount"] == "0.40"
 
+    def test_an_estimate_that_is_a_range_says_so(self) -> None:
+        """Until the service tells what it cost."""
+        price = Price(amount_micro=200_000, currency="CNY", most_micro=500_000)
+        waiting = {"amount": "0.60", "currency": "CNY", "images": 3, "estimated": True, "at_most": "1.50"}
+        assert _viewer().task(make_task(images=3, price=price))["cost"] == waiting
+        shown = _viewer().task(make_task(status=Status.COMPLETED, price=price))
+        assert (shown["cost"]["amount"], shown["cost"]["at_most"]) == ("0.20", "0.50")
+        assert shown["cost"]["estimated"] is True
+        told = {"c1": paid_call(cost_micro=312_500)}
+        shown = _viewer().task(make_task(status=Status.COMPLETED, price=price, calls=told))
+        assert shown["cost"] == {"amount": "0.3125", "currency": "CNY", "images": 1, "estimated": False}
+        assert [call["cost"] for call in shown["calls"]] == ["0.3125"]
+
+    def test_a_task_without_outputs_costs_its_calls(self) -> None:
+        """At least one until it is done."""
+        waiting = _viewer().task(make_task(images=0))["cost"]
+        assert waiting == {"amount": "0.20", "currency": "CNY", "images": 0, "estimated": True}
+        calls = {"c1": paid_call(indexes=()), "c2": paid_call(id="c2", indexes=(), cost_micro=50_000)}
+        done = _viewer().task(make_task(status=Status.COMPLETED, images=0, outputs={}, calls=calls))["cost"]
+        assert done == {"amount": "0.25", "currency": "CNY", "images": 0, "estimated": False}
+
     def test_usage_is_added_up_over_the_calls(self) -> None:
         """Unless the provider counted the whole."""
         calls = {"c1": paid_call(), "c2": paid_call(id="c2", usage={"generated_images": 2, "model": "x"})}

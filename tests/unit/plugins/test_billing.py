@@ -13,10 +13,11 @@ from danqing_plugins import (
     InvalidRequest,
     OutcomeUnknown,
     PluginError,
+    Price,
     RateLimited,
     Unavailable,
 )
-from danqing_plugins.billing import Billed, Books, CallOutcome, Cost, outcome_of
+from danqing_plugins.billing import Billed, Books, CallOutcome, Charge, Cost, outcome_of
 
 OPEN, DELIVERED, UNKNOWN = CallOutcome.OPEN, CallOutcome.DELIVERED, CallOutcome.UNKNOWN
 REJECTED, FAILED, UNSENT = CallOutcome.REJECTED, CallOutcome.FAILED_UNBILLED, CallOutcome.UNSENT
@@ -30,6 +31,7 @@ class ACall:
     indexes: tuple[int, ...] = (0,)
     attempt: int = 1
     resumable: bool = False
+    cost_micro: int | None = None
 
 
 class TestOutcome:
@@ -77,6 +79,39 @@ class TestCost:
         calls = [ACall(DELIVERED, ()), ACall(UNKNOWN, ()), ACall(REJECTED, ())]
         books = Books(calls=calls, pictures=0)
         assert (books.cost, books.cost.most, books.billed) == (Cost(1, 1), 2, Billed.YES)
+
+
+EXACT = Price(amount_micro=200, currency="CNY")
+RANGE = Price(amount_micro=200, currency="CNY", most_micro=500)
+
+
+class TestCharge:
+    """In money: what the service told of a call, else the estimate."""
+
+    @pytest.mark.parametrize(
+        ("calls", "at_hand", "price", "charge"),
+        [
+            ([], (), EXACT, Charge(0, 0, 0)),
+            ([ACall(DELIVERED, (0, 1))], (0, 1), EXACT, Charge(400, 400, 0)),
+            ([ACall(DELIVERED, (0, 1))], (0, 1), RANGE, Charge(400, 1000, 0)),
+            ([ACall(DELIVERED, (0, 1), cost_micro=350)], (0, 1), RANGE, Charge(350, 350, 0)),
+            ([ACall(UNKNOWN, (0, 1))], (), RANGE, Charge(0, 0, 1000)),
+            ([ACall(UNKNOWN, (0, 1), cost_micro=7)], (), RANGE, Charge(0, 0, 7)),
+            ([ACall(OPEN, (0, 1))], (0,), RANGE, Charge(200, 500, 500)),
+            ([ACall(UNKNOWN), ACall(DELIVERED, cost_micro=0)], (0,), EXACT, Charge(0, 0, 200)),
+            ([ACall(UNKNOWN), ACall(UNKNOWN)], (0,), EXACT, Charge(200, 200, 200)),
+            ([ACall(REJECTED, cost_micro=9), ACall(FAILED), ACall(UNSENT)], (), RANGE, Charge(0, 0, 0)),
+        ],
+    )
+    def test_outputs(self, calls: list[ACall], at_hand: tuple[int, ...], price: Price, charge: Charge) -> None:
+        """Each output is paid once for certain, by the call that brought it, and else perhaps."""
+        assert Books(calls=calls, pictures=2, at_hand=at_hand).charge(price) == charge
+
+    def test_tasks_without_outputs_are_paid_by_the_call(self) -> None:
+        """Its price is that of the call."""
+        calls = [ACall(DELIVERED, (), cost_micro=31), ACall(DELIVERED, ()), ACall(UNKNOWN, ())]
+        charge = Books(calls=calls, pictures=0).charge(RANGE)
+        assert (charge, charge.most_micro) == (Charge(231, 531, 500), 1031)
 
 
 class TestInVain:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sanic import Blueprint, HTTPResponse
 
-from danqing_plugins import Message, ModelInfo, Price, ProviderInfo
+from danqing_plugins import Message, ModelInfo, OutputKind, Price, ProviderInfo
 from danqing_plugins.messages import spoken
 from danqing_server.doors.costs import price_text
 from danqing_server.doors.documentation import Answer, described
@@ -81,13 +81,17 @@ def _model(model: ModelInfo, language: str) -> ModelShape:
         "title": model.title,
         "types": list(model.types),
         "aliases": list(model.aliases),
-        "price": None if model.price is None else _price(model.price),
+        "price": None if model.price is None else _price(model.price, model.kind),
         "parameters": spoken(model.parameters, language),
     }
 
 
-def _price(price: Price) -> PriceShape:
-    return {"amount": price_text(price.amount_micro), "currency": price.currency, "per": "image"}
+def _price(price: Price, kind: OutputKind) -> PriceShape:
+    per = kind.value if price.unit == "output" else price.unit
+    shown: PriceShape = {"amount": price_text(price.amount_micro), "currency": price.currency, "per": per}
+    if price.most_micro is not None:
+        shown["at_most"] = price_text(price.most_micro)
+    return shown
 
 
 def _plugin(plugin: Plugin) -> PluginShape:
