@@ -56,8 +56,9 @@ class Work:
 
     `name` is unique in the sandbox and may stand in a path. `form` is one of `MEDIA_TYPES`. `seconds` is the length
     of a film or a sound, `sound` whether a film has any; a picture that has a length is the last frame of such a
-    film. `tokens` are its references'. `place` is the path of its links without the dialect's prefix; None for
-    `/files/<name>.<form>`. `kept_s` is how long it is there at least.
+    film. `cutout` is what of a picture is not transparent, as in `Commission`. `tokens` are its references'.
+    `place` is the path of its links without the dialect's prefix; None for `/files/<name>.<form>`. `kept_s` is how
+    long it is there at least.
     """
 
     name: str
@@ -73,9 +74,16 @@ class Work:
     seconds: float = 0
     sound: bool = False
     watermark: bool = False
+    cutout: tuple[float, float, float, float] | None = None
     tokens: tuple[str, ...] = ()
     place: str | None = None
     kept_s: float = 86_400
+
+    @classmethod
+    def remembered(cls, entry: Mapping[str, Any]) -> Work:
+        """Return the work that was written as *entry*: JSON knows no tuples."""
+        cutout = entry.get("cutout")
+        return cls(**{**entry, "tokens": tuple(entry["tokens"]), "cutout": tuple(cutout) if cutout else None})
 
     @property
     def path(self) -> str:
@@ -95,8 +103,9 @@ class Work:
     @property
     def digest(self) -> str:
         """What is the same for works that look the same."""
-        shown = [self.prompt, self.seed, self.index, self.width, self.height, self.seconds, self.sound]
-        return hashlib.sha256(orjson.dumps([*shown, self.form, self.watermark, *self.tokens])).hexdigest()
+        shown: list[Any] = [self.prompt, self.seed, self.index, self.width, self.height, self.seconds, self.sound]
+        shown += [self.form, self.watermark, self.cutout, *self.tokens]
+        return hashlib.sha256(orjson.dumps(shown)).hexdigest()
 
 
 class FilmsUnavailable(Exception):
@@ -169,7 +178,7 @@ class Gallery:
             return None
         _, offset, length = self._index[name]
         entry: dict[str, Any] = await asyncio.to_thread(self._journal.read_at, offset, length)
-        return Work(**{**entry, "tokens": tuple(entry["tokens"])})
+        return Work.remembered(entry)
 
     async def bytes_of(self, work: Work) -> bytes:
         """Return the encoded work, made at most once at a time however many ask. Raises: FilmsUnavailable."""
@@ -202,6 +211,7 @@ class Gallery:
             height=work.height,
             output_format=work.form,
             watermark=work.watermark,
+            cutout=work.cutout,
             tokens=work.tokens,
             references=tuple(path.read_bytes() for path in paths if path.exists()),
         )

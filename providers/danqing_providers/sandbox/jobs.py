@@ -263,7 +263,7 @@ def _line(job: Job) -> dict[str, Any]:
 
 
 def _read(entry: Mapping[str, Any]) -> Job:
-    works = tuple(Work(**{**work, "tokens": tuple(work["tokens"])}) for work in entry["works"])
+    works = tuple(Work.remembered(work) for work in entry["works"])
     purchases = tuple(Purchase(**purchase) for purchase in entry["purchases"])
     trouble = TroubleKind(entry["trouble"]) if entry["trouble"] else None
     return Job(**{**entry, "works": works, "purchases": purchases, "trouble": trouble})

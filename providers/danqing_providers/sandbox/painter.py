@@ -35,7 +35,8 @@ class Commission:
     """What is to be painted.
 
     `output_format` is `jpeg`, `png` or `webp`. `references` are the previews of the reference pictures, as JPEG;
-    `tokens` name all of them, also those without a preview, and steer the picture.
+    `tokens` name all of them, also those without a preview, and steer the picture. `cutout` is the part that is not
+    transparent, as shares of width and height (left, top, right, bottom); None for the whole.
     """
 
     prompt: str
@@ -45,6 +46,7 @@ class Commission:
     index: int = 0
     output_format: str = "jpeg"
     watermark: bool = True
+    cutout: tuple[float, float, float, float] | None = None
     tokens: tuple[str, ...] = ()
     references: tuple[bytes, ...] = attrs.field(default=(), repr=False)
 
@@ -56,7 +58,22 @@ class Commission:
 
 def paint(commission: Commission) -> bytes:
     """Return the encoded picture. Takes CPU for a part of a second: call it in a thread."""
-    return encode(draw(commission), commission.output_format)
+    image = draw(commission)
+    if commission.cutout is not None:
+        image.putalpha(_oval(image.size, commission.cutout))
+    return encode(image, commission.output_format)
+
+
+def _oval(size: tuple[int, int], box: tuple[float, float, float, float]) -> Image.Image:
+    """Return a mask of *size* that shows an oval in *box*, soft at its edge, and nothing outside."""
+    (width, height), (left, top, right, bottom) = size, box
+    corner = (round(left * width), round(top * height))
+    oval = Image.new("L", (round((right - left) * width), round((bottom - top) * height)))
+    soft = max(1, min(oval.size) // 16)
+    ImageDraw.Draw(oval).ellipse((soft, soft, oval.width - soft - 1, oval.height - soft - 1), fill=255)
+    mask = Image.new("L", size)
+    mask.paste(oval.filter(ImageFilter.GaussianBlur(soft / 3)), corner)
+    return mask
 
 
 def encode(image: Image.Image, output_format: str) -> bytes:

@@ -9,7 +9,7 @@ from typing import Final
 import attrs
 from PIL import Image, UnidentifiedImageError
 
-__all__ = ["Reference", "look_at", "thumbnail"]
+__all__ = ["Reference", "is_transparent", "look_at", "thumbnail"]
 
 _THUMBNAIL_SIDE: Final = 640
 _MOST_PIXELS: Final = 100_000_000
@@ -20,13 +20,15 @@ class Reference:
     """One reference picture.
 
     `token` is the SHA-256 of its bytes or of its URL. `url` is None for bytes. `ratio` is its width over height and
-    `preview` a small JPEG of it; both None when the sandbox cannot see it (a foreign URL, HEIC).
+    `preview` a small JPEG of it, `has_alpha` whether any of it may be transparent; None when the sandbox cannot see
+    it (a foreign URL, HEIC).
     """
 
     token: str
     url: str | None = None
     ratio: float | None = None
     preview: bytes | None = attrs.field(default=None, repr=False)
+    has_alpha: bool | None = None
 
     @classmethod
     def elsewhere(cls, url: str) -> Reference:
@@ -44,13 +46,19 @@ def look_at(content: bytes) -> tuple[Reference, tuple[int, int], str]:
             width, height = picture.size
             if width * height > _MOST_PIXELS:
                 raise ValueError(f"more than {_MOST_PIXELS} pixels")
-            preview, form = thumbnail(picture), picture.format or ""
+            preview, form, has_alpha = thumbnail(picture), picture.format or "", is_transparent(picture)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ValueError(f"more than {_MOST_PIXELS} pixels") from error
     except (UnidentifiedImageError, OSError, SyntaxError) as error:
         raise ValueError("not a picture that can be read") from error
     token = hashlib.sha256(content).hexdigest()
-    return Reference(token=token, ratio=width / height, preview=preview), (width, height), form
+    reference = Reference(token=token, ratio=width / height, preview=preview, has_alpha=has_alpha)
+    return reference, (width, height), form
+
+
+def is_transparent(picture: Image.Image) -> bool:
+    """Say whether *picture* has a channel, or a colour, for transparency."""
+    return "A" in picture.getbands() or "transparency" in picture.info
 
 
 def thumbnail(picture: Image.Image) -> bytes:

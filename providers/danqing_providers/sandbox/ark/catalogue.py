@@ -1,6 +1,7 @@
 """The image models: their names, and what each takes.
 
 Source: volcengine.com/docs/82379/1541523 and recorded answers of 2026-08 and 2026-09; read 2026-11-23.
+The flash model takes what 5.0 pro takes (several sources of 2026-09-22, read 2026-11-28); its price is not known.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ MODELS: Final[tuple[Model, ...]] = (
         aliases=("dola-seedream-5-0-pro-260628",),
         created=1_782_604_800,
         default_size="2K",
-        tiers=("1K", "2K"),
+        tiers=("1K", "1.5K", "2K"),
         pixels=(921_600, 4_624_220),
         references=(0, 10),
         layers=True,
@@ -73,6 +74,22 @@ MODELS: Final[tuple[Model, ...]] = (
         area_wording=True,
         prices_micro=(300_000, 600_000),
         reference_micro=20_000,
+    ),
+    Model(
+        id="doubao-seedream-5-0-flash-260915",
+        family="seedream-5-0-flash",
+        aliases=(),
+        created=1_789_430_400,
+        default_size="2K",
+        tiers=("1K", "1.5K", "2K"),
+        pixels=(921_600, 4_624_220),
+        references=(0, 10),
+        layers=True,
+        optimize_modes=frozenset({"standard", "fast"}),
+        output_formats=("jpeg", "png"),
+        reports=frozenset({"size", "output_format"}),
+        counts_inputs=True,
+        area_wording=True,
     ),
     Model(
         id="doubao-seedream-5-0-260128",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
+import attrs
 import orjson
 from aiohttp import web
 
 from danqing_providers.sandbox import mischief
+from danqing_providers.sandbox.ark import errors
 from danqing_providers.sandbox.ark.answers import inner_error, usage
+from danqing_providers.sandbox.ark.catalogue import Model
 from danqing_providers.sandbox.ark.errors import error_body
 from danqing_providers.sandbox.ark.fields import parse_body
 from danqing_providers.sandbox.ark.keys import CLIENT_REQUEST_ID, REQUEST_ID
@@ -16,11 +19,14 @@ from danqing_providers.sandbox.ark.oddities import Oddities
 from danqing_providers.sandbox.ark.orders import Caller, Order, settle
 from danqing_providers.sandbox.ark.streaming import stream_answer
 from danqing_providers.sandbox.ark.studio import Made, Refused, Studio
-from danqing_providers.sandbox.ark.validation import validate
+from danqing_providers.sandbox.ark.validation import GenerationRequest, validate
 from danqing_providers.sandbox.faults import AFTER_BILLING
 from danqing_providers.sandbox.links import base_url
 
 __all__ = ["generate"]
+
+_LAYER_SIDES: Final = (511, 6000)
+"""The sides of a picture that is taken apart."""
 
 
 async def generate(studio: Studio, request: web.Request) -> web.StreamResponse:
@@ -37,7 +43,10 @@ async def generate(studio: Studio, request: web.Request) -> web.StreamResponse:
 async def _accept(request: web.Request, studio: Studio) -> Order:
     key = studio.check_key(request)
     wanted = validate(parse_body(await request.read()), studio.catalogue)
-    references = await studio.look_at(wanted.model, wanted.images, request.host)
+    references = await studio.look_at(_limits(wanted), wanted.images, request.host)
+    if wanted.transparent and references[0].has_alpha is False:
+        reason = "a transparent background needs an image with an alpha channel"
+        raise errors.invalid_parameter("background", reason)
     caller = Caller(
         request_id=request[REQUEST_ID],
         client_request_id=request[CLIENT_REQUEST_ID],
@@ -45,6 +54,10 @@ async def _accept(request: web.Request, studio: Studio) -> Order:
         base_url=base_url(request),
     )
     return settle(wanted, caller, references, vary=studio.house.config.vary)
+
+
+def _limits(wanted: GenerationRequest) -> Model:
+    return attrs.evolve(wanted.model, reference_sides=_LAYER_SIDES) if wanted.layers else wanted.model
 
 
 async def _whole_answer(request: web.Request, studio: Studio, order: Order) -> web.StreamResponse:

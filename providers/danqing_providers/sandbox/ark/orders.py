@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from typing import Final
 
@@ -14,6 +15,9 @@ from danqing_providers.sandbox.gallery import Work
 from danqing_providers.sandbox.ledger import Purchase
 from danqing_providers.sandbox.prompts import named_count, named_ratio, unnamed_count
 from danqing_providers.sandbox.references import Reference
+
+_MOST_LAYERS: Final = 5
+"""Ark makes up to 16 and the base; these take less time to paint."""
 
 LARGE_PIXELS: Final = 2_610_000
 """Above so many pixels a picture of a model with two prices costs the second."""
@@ -49,6 +53,16 @@ class Order:
         names = (model.id, self.request.model_name, *model.aliases)
         return Target(prompt=self.request.prompt, models=names, dialect="ark")
 
+    def region(self, index: int) -> tuple[float, float, float, float] | None:
+        """Return what of the picture of *index* is not transparent, in shares; None for all of it."""
+        if self.request.transparent:
+            return (0.08, 0.06, 0.92, 0.94)
+        if not self.request.layers or index == 0:
+            return None
+        dice = random.Random(f"{self.request.prompt} {index}")
+        left, top = dice.uniform(0.04, 0.5), dice.uniform(0.04, 0.5)
+        return (left, top, left + dice.uniform(0.25, 0.45), top + dice.uniform(0.25, 0.45))
+
     def picture(self, index: int, made_s: float, kept_s: float) -> Work:
         """Return the description of the picture of *index*."""
         name, form = f"{self.caller.request_id}_{index}", self.request.output_format
@@ -64,6 +78,7 @@ class Order:
             width=self.size.width,
             height=self.size.height,
             watermark=self.request.watermark,
+            cutout=self.region(index),
             tokens=tuple(reference.token for reference in self.references),
             place=f"/doubao-{self.request.model.family}/{name}.{form}",
             kept_s=kept_s,
@@ -110,6 +125,8 @@ def settle(request: GenerationRequest, caller: Caller, references: Sequence[Refe
 
 
 def _count(request: GenerationRequest) -> int:
+    if request.layers:
+        return 1 + unnamed_count(request.prompt, _MOST_LAYERS)
     if not request.group:
         return 1
     named = named_count(request.prompt)

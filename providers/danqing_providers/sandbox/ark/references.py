@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from PIL import Image, UnidentifiedImageError
 
 from danqing_providers.sandbox.ark.errors import ArkError, invalid_parameter
-from danqing_providers.sandbox.references import Reference, thumbnail
+from danqing_providers.sandbox.references import Reference, is_transparent, thumbnail
 
 __all__ = ["TakesPictures", "inspect_reference"]
 
@@ -91,9 +91,9 @@ def _from_data_uri(model: TakesPictures, text: str) -> Reference:
     token = hashlib.sha256(content).hexdigest()
     if name in {"heic", "heif"}:
         return _apple_picture(token, content)
-    width, height, preview = _measure(name, content)
+    width, height, preview, has_alpha = _measure(name, content)
     _check_shape(model, width, height)
-    return Reference(token=token, ratio=width / height, preview=preview)
+    return Reference(token=token, ratio=width / height, preview=preview, has_alpha=has_alpha)
 
 
 def _decode(text: str) -> bytes:
@@ -115,19 +115,20 @@ def _apple_picture(token: str, content: bytes) -> Reference:
     return Reference(token=token)
 
 
-def _measure(name: str, content: bytes) -> tuple[int, int, bytes]:
+def _measure(name: str, content: bytes) -> tuple[int, int, bytes, bool]:
     try:
         with Image.open(io.BytesIO(content)) as picture:
             if picture.format != _PILLOW_NAMES[name]:
                 raise _unsupported(f"the image is {picture.format}, not {name}")
             width, height = picture.size
+            has_alpha = is_transparent(picture)
             preview = thumbnail(picture) if width * height <= _MOST_PIXELS else b""
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         # A warning where warnings are errors; elsewhere the header's size is refused by our caller.
         raise _oversized(f"the image must have at most {_MOST_PIXELS} pixels") from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise _unsupported("the image cannot be decoded") from error
-    return width, height, preview
+    return width, height, preview, has_alpha
 
 
 def _check_shape(model: TakesPictures, width: int, height: int) -> None:

@@ -1,7 +1,8 @@
 """The `size` parameter: tiers, `WIDTHxHEIGHT`, and the server's own words about a wrong one.
 
 Source: volcengine.com/docs/82379/1541523 (tables), recorded answers of 2026-08-10 and 2026-09-04 (wordings); read
-2026-11-23. Which of two broken limits is named first is not known: here the smallest size, the ratio, the largest.
+2026-11-23. Not known, and ours: the sizes of 1.5K, and which of two broken limits is named first (the smallest
+size, the ratio, the largest).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import attrs
 from danqing_providers.sandbox.ark.catalogue import Model
 from danqing_providers.sandbox.ark.errors import ArkError, invalid_parameter
 
-__all__ = ["ALL_TIERS", "Size", "adaptive_size", "parse_size", "tier_size"]
+__all__ = ["ALL_TIERS", "Size", "adaptive_size", "parse_size", "tier_size", "tier_sizes"]
 
 _WIDEST: Final = 16
 _PIXELS_FORM: Final = re.compile(r"(-?\d{1,9})[xX](-?\d{1,9})")
@@ -66,6 +67,7 @@ ALL_TIERS: Final[Mapping[str, tuple[Size, ...]]] = MappingProxyType(
 _PRO_TIERS: Final[Mapping[str, tuple[Size, ...]]] = MappingProxyType(
     {
         "1K": _with_transposes((1024, 1024), (1152, 864), (1424, 800), (1248, 832), (1568, 672)),
+        "1.5K": _with_transposes((1536, 1536), (1728, 1296), (2048, 1152), (1872, 1248), (2352, 1008)),
         "2K": _with_transposes((2048, 2048), (2368, 1776), (2816, 1584), (2496, 1664), (3136, 1344)),
     }
 )
@@ -131,9 +133,14 @@ def _choices(model: Model) -> str:
     return ", ".join(names[:-1]) + (", or " if len(names) > 2 else " or ") + names[-1]
 
 
+def tier_sizes(model: Model, tier: str) -> tuple[Size, ...]:
+    """Return the recommended sizes of *tier*."""
+    return (_PRO_TIERS if model.area_wording else ALL_TIERS)[tier]
+
+
 def tier_size(model: Model, tier: str, ratio: float) -> Size:
     """Return the recommended size of *tier* whose shape is nearest to *ratio* (width over height)."""
-    return _nearest((_PRO_TIERS if model.area_wording else ALL_TIERS)[tier], ratio)
+    return _nearest(tier_sizes(model, tier), ratio)
 
 
 def adaptive_size(ratio: float) -> Size:

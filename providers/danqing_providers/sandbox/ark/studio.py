@@ -158,7 +158,26 @@ class Studio:
             item["size"] = str(order.size)
         if "output_format" in reports:
             item["output_format"] = picture.form
+        if order.request.layers:
+            item |= _layer(order, picture.index)
         return oddities.item(item, content, order.caller.base_url) if oddities else item
+
+
+def _layer(order: Order, index: int) -> dict[str, Any]:
+    """Return what is said of a layer.
+
+    Source: `types/images` of volcengine-ark-runtime 5.0.54 (the base picture has neither name nor box); read
+    2026-11-28.
+    """
+    region = order.region(index)
+    if region is None:
+        return {"z_index": index}
+    sides = (order.size.width, order.size.height) * 2
+    box = {
+        "absolute": [round(share * side) for share, side in zip(region, sides, strict=True)],
+        "normalized": [round(share * 1000) for share in region],
+    }
+    return {"z_index": index, "name": f"layer {index}", "description": f"图层 {index}", "bounding_box": box}
 
 
 def _preview(content: bytes) -> bytes:

@@ -47,6 +47,7 @@ class GenerationRequest:
     output_format: str
     web_search: bool
     layers: bool
+    transparent: bool
 
 
 def validate(body: Mapping[str, Any], catalogue: Catalogue) -> GenerationRequest:
@@ -64,7 +65,7 @@ def validate(body: Mapping[str, Any], catalogue: Catalogue) -> GenerationRequest
     asked = text(body, "size") or model.default_size
     size = parse_size(model, model.default_size if layers and asked == "auto" else asked)
     _check_optional(body, model)
-    _check_editing(body, model, len(images), layers=layers)
+    transparent = _transparent(body, model, len(images), layers=layers)
     return GenerationRequest(
         model=model,
         model_name=answered_name,
@@ -77,9 +78,10 @@ def validate(body: Mapping[str, Any], catalogue: Catalogue) -> GenerationRequest
         stream=_stream(body, model),
         inline=choice(body, "response_format", ("url", "b64_json")) == "b64_json",
         watermark=flag(body, "watermark", default=True),
-        output_format=_output_format(body, model),
+        output_format="png" if layers else _output_format(body, model),
         web_search=_web_search(body, model),
         layers=layers,
+        transparent=transparent,
     )
 
 
@@ -148,16 +150,17 @@ def _web_search(body: Mapping[str, Any], model: Model) -> bool:
     return bool(tools)
 
 
-def _check_editing(body: Mapping[str, Any], model: Model, images: int, *, layers: bool) -> None:
-    """Check what takes one picture and gives PNG: layers, a transparent background. The texts are our own."""
+def _transparent(body: Mapping[str, Any], model: Model, images: int, *, layers: bool) -> bool:
+    """Say whether the background is to be transparent, and check what layers and that need. The texts are ours."""
     if layers and images != 1:
         raise errors.invalid_parameter("layer_decomposition", "exactly one image is needed")
     if not model.layers or choice(body, "background", ("opaque", "transparent")) == "opaque":
-        return
+        return False
     if images != 1:
         raise errors.invalid_parameter("background", "a transparent background needs exactly one image")
     if _output_format(body, model) != "png":
         raise errors.invalid_parameter("background", "a transparent background needs the output_format png")
+    return True
 
 
 def _check_optional(body: Mapping[str, Any], model: Model) -> None:

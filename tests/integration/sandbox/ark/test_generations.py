@@ -258,3 +258,49 @@ class TestListing:
     async def test_ping(self, ark: Served) -> None:
         """It is up."""
         assert await ark.get(f"{ark.url}/ping") == (200, b"pong")
+
+
+def png_uri(mode: str) -> str:
+    """Return a data URI of a plain PNG of that mode."""
+    buffer = io.BytesIO()
+    Image.new(mode, (600, 600)).save(buffer, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+class TestEditing:
+    """Layers and transparent backgrounds, things of 5.0 pro and flash."""
+
+    FLASH = "doubao-seedream-5-0-flash-260915"
+
+    async def test_layers(self, ark: Served) -> None:
+        """A base and layers with names and places, as PNG, each billed; nothing outside a layer's box."""
+        fields = {"model": self.FLASH, "size": "1K", "layer_decomposition": True, "image": png_uri("RGB")}
+        status, answer = await ark.generate("一只猫", **fields)
+        assert status == 200
+        base, *layers = answer["data"]
+        assert layers
+        assert (base["z_index"], base["output_format"], "bounding_box" in base) == (0, "png", False)
+        assert [layer["z_index"] for layer in layers] == list(range(1, len(layers) + 1))
+        assert answer["usage"]["generated_images"] == len(await ark.ledger()) == 1 + len(layers)
+        picture = Image.open(io.BytesIO((await ark.get(layers[0]["url"]))[1]))
+        left, top, right, bottom = layers[0]["bounding_box"]["absolute"]
+        shown = picture.getchannel("A").getbbox()
+        assert shown is not None
+        assert left <= shown[0] < shown[2] <= right + 1
+        assert top <= shown[1] < shown[3] <= bottom + 1
+
+    async def test_small_picture_has_no_layers(self, ark: Served) -> None:
+        """Each side must have 512 pixels."""
+        buffer = io.BytesIO()
+        Image.new("RGB", (511, 600)).save(buffer, "PNG")
+        uri = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+        status, _ = await ark.generate("x", model=PRO, size="1K", layer_decomposition=True, image=uri)
+        assert status == 400
+
+    async def test_transparent_background(self, ark: Served) -> None:
+        """PNG with an alpha channel, for a picture that has one."""
+        fields = {"model": PRO, "size": "1K", "background": "transparent", "output_format": "png"}
+        assert (await ark.generate("x", **fields, image=png_uri("RGB")))[0] == 400
+        (link,) = await ark.links("x", **fields, image=png_uri("RGBA"))
+        picture = Image.open(io.BytesIO((await ark.get(link))[1]))
+        assert picture.getchannel("A").getextrema() == (0, 255)

@@ -10,7 +10,7 @@ import pytest
 from danqing_providers.sandbox.ark.catalogue import MODELS, Catalogue
 from danqing_providers.sandbox.ark.errors import ArkError
 from danqing_providers.sandbox.ark.fields import parse_body
-from danqing_providers.sandbox.ark.sizes import ALL_TIERS, Size
+from danqing_providers.sandbox.ark.sizes import Size, tier_sizes
 from danqing_providers.sandbox.ark.validation import GenerationRequest, validate
 
 V4 = "doubao-seedream-4-0-250828"
@@ -88,7 +88,7 @@ class TestSizeWording:
     def test_recommended_sizes_are_legal(self, model: Any) -> None:
         """Every size of the documented tables passes the limits of its models."""
         for tier in model.tiers:
-            for size in ALL_TIERS[tier]:
+            for size in tier_sizes(model, tier):
                 if model.id != PRO and size.pixels >= model.pixels[0]:
                     assert accept(model.id, size=str(size)).size == size
 
