@@ -257,10 +257,11 @@ class TestMoves:
             assert (await system.finished(task.id)).status is Status.COMPLETED
             assert ledger.of(task.id) == {0: 1}
 
+    @pytest.mark.parametrize("before", [1, 2])
     async def test_what_a_cancelled_task_has_paid_for_is_fetched_when_its_process_dies(
-        self, settings: Settings, ledger: Ledger, links: LinkHost
+        self, settings: Settings, ledger: Ledger, links: LinkHost, before: int
     ) -> None:
-        """E4: one link is saved before the cancellation, one after it; then nobody is there to fetch them."""
+        """E4: links are saved before the cancellation, the rest after it; then nobody is there to fetch them."""
         async with running_system(settings, [provider_of(ledger, with_bytes)], workers=False) as system:
             store, clock = system.services.store, system.services.clock
             submitted = await system.submit(n=2)
@@ -270,9 +271,11 @@ class TestMoves:
             for index in range(2):
                 call = CallRecord(id=f"c{index}", attempt=1, indexes=(index,), fingerprint="f", sent_at=clock.now())
                 sets[f"calls.c{index}"] = value_of(call)
-            await store.amend(task, {**sets, "outputs.0": value_of(_sourced(0, links.link("0"), clock.now()))})
+            found = [value_of(_sourced(index, links.link(str(index)), clock.now())) for index in range(2)]
+            await store.amend(task, {**sets, **{f"outputs.{index}": found[index] for index in range(before)}})
             await system.services.control.cancel(task.id, Caller.local())
-            await store.amend_late(task, {"late.1": value_of(_sourced(1, links.link("1"), clock.now()))})
+            if before < 2:
+                await store.amend_late(task, {"late.1": found[1]})
         async with running_system(settings, [provider_of(ledger, with_bytes)], dead_after_s=1) as second:
             await until(lambda: _let_go(second, task.id))
             cancelled = await second.get(task.id)

@@ -262,15 +262,15 @@ class TestLostAnswers:
 
 class TestLostWorkers:
     def test_paid_pictures_outlive_more_deaths(self) -> None:
-        """What only fetches is given up after ten, later each time; its link stays for its user's retry."""
+        """What only fetches is given up after thirty, later each time; its link stays for its user's retry."""
         links = {"0": an_output(0, OutputState.SOURCED)}
-        for lost in (2, 8):
+        for lost in (2, 28):
             decision = decide(
                 a_task(leases_lost=lost, outputs=links), a_failure(FailureKind.WORKER_LOST), POLICY, NOW
             )
             assert isinstance(decision, Again)
             assert decision.run_at is not None
-        last = decide(a_task(leases_lost=9, outputs=links), a_failure(FailureKind.WORKER_LOST), POLICY, NOW)
+        last = decide(a_task(leases_lost=29, outputs=links), a_failure(FailureKind.WORKER_LOST), POLICY, NOW)
         assert isinstance(last, Finish)
         assert last.outputs[0].source_url == links["0"].source_url
 

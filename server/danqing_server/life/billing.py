@@ -18,6 +18,7 @@ __all__ = [
     "cut_calls",
     "holds_order",
     "is_announced",
+    "is_on_its_way",
     "lost_calls",
     "maker_of",
     "may_buy",
@@ -103,6 +104,11 @@ def under_way(task: Task) -> tuple[CallRecord, ...]:
         if call.outcome is CallOutcome.OPEN and (missing & set(call.indexes) or not call.indexes)
     ]
     return tuple(found) if announced is None else (*found, announced)
+
+
+def is_on_its_way(task: Task) -> bool:
+    """Tell whether a picture is paid for and not yet ours: another attempt costs nothing, and fetches it."""
+    return any(output.state is OutputState.SOURCED for output in task.outputs.values())
 
 
 def announced_call(task: Task) -> CallRecord | None:

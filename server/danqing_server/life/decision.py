@@ -10,7 +10,7 @@ from enum import StrEnum
 import attrs
 
 from danqing_plugins import Message
-from danqing_server.life.billing import awaits_orders, billed_of, lost_calls, may_go_on, unordered
+from danqing_server.life.billing import awaits_orders, billed_of, is_on_its_way, lost_calls, may_go_on, unordered
 from danqing_server.models import Billed, Output, OutputState, Status, Task, TaskError
 
 __all__ = [
@@ -37,7 +37,7 @@ INCOMPLETE = Message(
 NOTHING_MADE = Message(key="nothing_made", en="the provider made nothing", zh="服务提供方没有生成任何成品")
 
 MOST_LEASES_LOST = 3
-MOST_LEASES_LOST_FETCHING = 10
+MOST_LEASES_LOST_FETCHING = 30
 """For a task that only fetches pictures that are paid for: its user's, unless they kill whoever looks at them."""
 LEASE_IN_DOUBT = "lease_in_doubt"
 REFERENCE_UNAVAILABLE = "reference_unavailable"
@@ -157,7 +157,7 @@ def decide(task: Task, failure: Failure | None, policy: Policy, now: datetime) -
         return _again(task, failure, policy, now)
     if _is_refused(task, failure, policy) and task.images and awaits_orders(task):
         return _fetch_the_rest(task, failure, final, policy, now, given_up=unordered(task))
-    if failure.kind is not FailureKind.WORKER_LOST and _is_on_its_way(task):
+    if failure.kind is not FailureKind.WORKER_LOST and is_on_its_way(task):
         return _fetch_the_rest(task, failure, final, policy, now, given_up=task.missing)
     return _fail_missing(task, final, now)
 
@@ -187,7 +187,7 @@ def _exhausted(task: Task, failure: Failure, policy: Policy) -> TaskError | None
     if _is_refused(task, failure, policy):
         return attrs.evolve(failure.error, code="outcome_unknown", billed=Billed.UNKNOWN, retryable=True)
     if failure.kind is FailureKind.WORKER_LOST:
-        most = MOST_LEASES_LOST_FETCHING if _is_on_its_way(task) else MOST_LEASES_LOST
+        most = MOST_LEASES_LOST_FETCHING if is_on_its_way(task) else MOST_LEASES_LOST
         return failure.error if task.leases_lost + 1 >= most else None
     if failure.kind is FailureKind.STORAGE:  # paid for, and trying again costs nothing: only the deadline ends it
         return None
@@ -209,18 +209,13 @@ def _again(task: Task, failure: Failure, policy: Policy, now: datetime) -> Again
 
 def _settled(task: Task) -> Finish | None:
     """Return how *task* ends when nothing is missing or on its way, None when something is."""
-    if task.missing or _is_on_its_way(task):
+    if task.missing or is_on_its_way(task):
         return None
     if task.kept or not task.images:
         return Finish(status=Status.COMPLETED)
     failed = task.failed_outputs
     error = failed[0].error if failed else None
     return Finish(status=Status.FAILED, error=_with_billing(task, error or _nothing_made()))
-
-
-def _is_on_its_way(task: Task) -> bool:
-    """Tell whether a picture is paid for and not yet ours: another attempt costs nothing, and fetches it."""
-    return any(output.state is OutputState.SOURCED for output in task.outputs.values())
 
 
 def _fail_missing(task: Task, error: TaskError, now: datetime) -> Finish:

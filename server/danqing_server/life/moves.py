@@ -22,7 +22,7 @@ from danqing_plugins import Message, TaskEventKind
 from danqing_server.codec import value_of
 from danqing_server.errors import Conflict
 from danqing_server.ids import new_token
-from danqing_server.life.billing import announced_call, under_way
+from danqing_server.life.billing import announced_call, is_on_its_way, under_way
 from danqing_server.models import WAITING, CallOutcome, Output, Status, Task, TaskError
 from danqing_server.store.changes import NO_MARKS, Change, Marks, by_field
 from danqing_server.store.paths import ATTEMPT_ID, has_calls, of_call, of_mark, of_output, of_route
@@ -241,9 +241,9 @@ class Requeued(Transition):
 class Cancelled(Transition):
     """From any unfinished status to `cancelled`.
 
-    An attempt with a call under way keeps the task until that call is over, and may still write what is late; the
-    call that its start announced is written down. Orders that nobody is asking for are in doubt. What an attempt
-    set aside of a spend limit stays noted until it has settled that.
+    An attempt with a call under way, or a paid picture still to be fetched, keeps the task until that is over, and
+    may still write what is late; the call that its start announced is written down. Orders that nobody is asking
+    for are in doubt. What an attempt set aside of a spend limit stays noted until it has settled that.
     """
 
     error: TaskError
@@ -269,7 +269,7 @@ class Cancelled(Transition):
         calls = under_way(task)
         if task.attempt is None:
             ending |= {f"{of_call(call.id)}.outcome": CallOutcome.UNKNOWN.value for call in calls}
-        elif calls:
+        elif calls or is_on_its_way(task):
             ending["late_attempt"] = task.attempt.id
             announced = announced_call(task)
             if announced is not None:

@@ -13,7 +13,7 @@ import attrs
 from danqing_plugins import AccountProblem, PluginError, Result
 from danqing_server.codec import storable
 from danqing_server.errors import AttemptLost, DanqingError, ServiceUnavailable, StoreUnavailable
-from danqing_server.life.billing import announced_call, under_way
+from danqing_server.life.billing import announced_call, is_on_its_way, under_way
 from danqing_server.life.decision import Decision, Failure, Finish
 from danqing_server.life.moves import Transition
 from danqing_server.life.onward import Onward, Opening
@@ -73,8 +73,9 @@ class Execution:
 
     @property
     def call_is_open(self) -> bool:
-        """Whether a paid call, or an order, may be under way, or brought what is not yet written down."""
-        return self.ledger.is_ahead or bool(under_way(self.ledger.task))
+        """Whether a call or an order may be under way, or brought what is not written down yet, or not ours."""
+        task = self.ledger.task
+        return self.ledger.is_ahead or bool(under_way(task)) or is_on_its_way(task)
 
     def start(self) -> None:
         """Begin, in an asyncio task of its own."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Collection, Sequence
 from datetime import datetime, timedelta
 
@@ -93,9 +94,12 @@ class Janitor:
         log.warning("worker_dead", worker=worker)
         left: set[str] = set()
         while tasks := await self.tools.sweeps.held_by(worker, TAKEOVER_BATCH, left):
-            for task in sorted(tasks, key=_is_cancelled):  # those run no more; their late pictures take time
-                if not await self._try(self._take_task_over(task), task):
-                    left.add(_id_of(task))
+            waiting = [task for task in tasks if not _is_cancelled(task)]
+            taken = [await self._try(self._take_task_over(task), task) for task in waiting]
+            # Those run no more, and their late pictures take time: none waits for another's.
+            late = [task for task in tasks if _is_cancelled(task)]
+            taken += await asyncio.gather(*(self._try(self._take_task_over(task), task) for task in late))
+            left.update(_id_of(task) for task, done in zip((*waiting, *late), taken, strict=True) if not done)
         for lane in self.tools.registry.lanes:
             await self.tools.queue.give_back(lane, worker)
         await self.workers.remove(worker)
