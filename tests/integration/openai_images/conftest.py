@@ -81,4 +81,4 @@ async def sandbox(tmp_path: Path) -> AsyncIterator[Served]:
 @pytest.fixture
 def client(sandbox: Served, session: aiohttp.ClientSession) -> Client:
     """The provider `openai` without a key."""
-    return Client(configured(sandbox_url=f"{sandbox.url}/openai"), session, sandbox)
+    return Client(configured(sandbox_url=f"{sandbox.url}/openai", call_timeout_s=60.0), session, sandbox)

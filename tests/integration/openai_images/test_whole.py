@@ -91,7 +91,7 @@ class TestDeaths:
                 await until(lambda: process.poll() is not None, what=f"death {point}")
                 assert process.returncode == -signal.SIGKILL
             with dying_process(here):
-                ended = await door.finished(task.id, timeout_s=40)
+                ended = await door.finished(task.id, timeout_s=90)
         bought = Counter(entry["image_index"] for entry in await sandbox.ledger())
         assert set(bought.values()) <= {1}
         kept = {output.index for output in ended.kept}
@@ -112,7 +112,7 @@ class TestDeaths:
 
                 await until(billed, what="the bill")
             with dying_process(here):
-                ended = await door.finished(task.id, timeout_s=40)
+                ended = await door.finished(task.id, timeout_s=90)
         assert ended.error is not None
         assert (ended.error.code, ended.error.billed) == ("outcome_unknown", Billed.UNKNOWN)
         assert len(await sandbox.ledger()) == 1

@@ -17,7 +17,7 @@ from aiohttp import web
 
 from danqing_providers.sandbox.openai.errors import OpenAIError, invalid_value
 
-__all__ = ["Incoming", "read_incoming"]
+__all__ = ["Incoming", "read_form", "read_incoming", "read_json"]
 
 MOST_PICTURES: Final = 16
 MOST_PICTURE_BYTES: Final = 50 * 1024 * 1024
@@ -44,12 +44,13 @@ async def read_incoming(request: web.Request, *, edits: bool) -> Incoming:
                 "Unsupported content type: 'multipart/form-data'. This API method only accepts 'application/json'"
             )
             raise OpenAIError(400, f"{message} requests.", code="unsupported_content_type")
-        return await _read_form(request)
-    fields = _read_json(await request.read())
+        return await read_form(request)
+    fields = read_json(await request.read())
     return _read_pictures(fields) if edits else Incoming(fields=fields)
 
 
-def _read_json(body: bytes) -> dict[str, Any]:
+def read_json(body: bytes) -> dict[str, Any]:
+    """Return the object that *body* is. Raises: OpenAIError."""
     try:
         fields = json.loads(body)
     except (ValueError, RecursionError):
@@ -59,7 +60,8 @@ def _read_json(body: bytes) -> dict[str, Any]:
     return fields
 
 
-async def _read_form(request: web.Request) -> Incoming:
+async def read_form(request: web.Request) -> Incoming:
+    """Return what the form of *request* holds. Raises: OpenAIError."""
     fields: dict[str, Any] = {}
     images: list[bytes | str] = []
     mask = None

@@ -17,11 +17,15 @@ from aiohttp import web
 from danqing_providers.sandbox.dialect import Dialect
 from danqing_providers.sandbox.house import House
 from danqing_providers.sandbox.keys import RECEIVED_S
+from danqing_providers.sandbox.links import PREFIX
 from danqing_providers.sandbox.openai.bodies import read_incoming
 from danqing_providers.sandbox.openai.catalogue import MODELS
+from danqing_providers.sandbox.openai.compatible import compatible_routes
+from danqing_providers.sandbox.openai.complaints import complaint
 from danqing_providers.sandbox.openai.errors import OpenAIError, worded
 from danqing_providers.sandbox.openai.keys import REQUEST_ID
 from danqing_providers.sandbox.openai.orders import Order
+from danqing_providers.sandbox.openai.profiles import PROFILES, Profile
 from danqing_providers.sandbox.openai.streaming import stream_answer
 from danqing_providers.sandbox.openai.studio import Studio
 from danqing_providers.sandbox.troubles import Refusal, Trouble, TroubleKind
@@ -39,7 +43,7 @@ def create(house: House) -> Dialect:
 
 
 class OpenAI(Dialect):
-    """OpenAI's Images API."""
+    """OpenAI's Images API, and below a name of its own each service that is like it."""
 
     name = "openai"
 
@@ -54,6 +58,7 @@ class OpenAI(Dialect):
             web.post(f"{_API}/images/edits", self._edit),
             web.get(f"{_API}/models", self._list_models),
             web.get(f"{_API}/models/{{id}}", self._show_model),
+            *compatible_routes(self.house, self.name),
         ]
 
     def receive(self, request: web.Request) -> None:
@@ -62,6 +67,8 @@ class OpenAI(Dialect):
 
     def headers(self, request: web.Request) -> Mapping[str, str]:
         """Return the id, and what is left of the minute; durations as OpenAI writes them."""
+        if (profile := _profile_of(request)) is not None:
+            return {profile.request_header: request[REQUEST_ID]}
         most = self.house.config.images_per_minute
         left_s = 60 - int(self.house.clock()) % 60
         took_ms = round((time.monotonic() - request[RECEIVED_S]) * 1000)
@@ -75,11 +82,15 @@ class OpenAI(Dialect):
         }
 
     def refuse(self, request: web.Request, refusal: Refusal) -> web.Response:
-        """Return the error object."""
-        error = worded(refusal) if isinstance(refusal, Trouble) else refusal
+        """Return the error object, or what stands for it at the service whose path it is."""
+        trouble = refusal if isinstance(refusal, Trouble) else None
+        error = worded(trouble) if trouble is not None else refusal
         if not isinstance(error, OpenAIError):
             error = worded(Trouble(TroubleKind.INTERNAL))
-        return web.Response(body=orjson.dumps(error.body()), status=error.status, content_type="application/json")
+        profile = _profile_of(request)
+        form = "object" if profile is None else profile.errors
+        status, body = complaint(form, error, trouble)
+        return web.Response(body=orjson.dumps(body), status=status, content_type="application/json")
 
     def describe(self) -> Mapping[str, Any]:
         """Return the models that live."""
@@ -122,6 +133,11 @@ class OpenAI(Dialect):
             message = f"The model '{request.match_info['id']}' does not exist"
             raise OpenAIError(404, message, code="model_not_found", param="model")
         return web.json_response(_entry(model.id))
+
+
+def _profile_of(request: web.Request) -> Profile | None:
+    """Return the profile whose path *request* has; None for OpenAI itself."""
+    return PROFILES.get(request.path.removeprefix(request[PREFIX]).split("/")[1])
 
 
 def _entry(id_: str) -> dict[str, Any]:
