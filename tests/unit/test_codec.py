@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import attrs
 import bson
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from danqing_plugins import Price, Reference, Text, in_language
+from danqing_plugins import OutputKind, Price, Reference, Text, in_language
 from danqing_server.codec import dump_json, from_document, parse_json_object, shorten, to_document
 from danqing_server.errors import InvalidSubmission
 from danqing_server.models import Asset, Attempt, CallRecord, Output, OutputState, Status, Task, TaskError
@@ -31,6 +32,68 @@ JSON = st.recursive(
     ),
     max_leaves=8,
 )
+
+
+def task_of(**changes: Any) -> Task:
+    """Return a small task."""
+    task = Task(
+        id="t",
+        user_id="u",
+        type="image",
+        provider="p",
+        model="m",
+        input={},
+        status=Status.PENDING,
+        transition_id="x",
+        created_at=NOW,
+        updated_at=NOW,
+        images=1,
+    )
+    return attrs.evolve(task, **changes)
+
+
+class TestKinds:
+    """Outputs of every kind in one collection, read by this release and the one before."""
+
+    def test_a_picture_is_stored_as_before(self) -> None:
+        """Nothing is written of what pictures do not have."""
+        asset = Asset(key="t/0-a.png", media_type="image/png", width=8, height=8, size_bytes=70, sha256="00")
+        output = Output(index=0, state=OutputState.KEPT, at=NOW, asset=asset)
+        document = to_document(task_of(outputs={"0": output}))
+        assert "kind" not in document
+        assert set(document["outputs"]["0"]) == {"index", "state", "at", "asset"}
+        assert set(document["outputs"]["0"]["asset"]) == {
+            "key",
+            "media_type",
+            "width",
+            "height",
+            "size_bytes",
+            "sha256",
+        }
+
+    def test_what_names_no_kind_is_a_picture(self) -> None:
+        """As every document of an older release."""
+        assert from_document(Task, to_document(task_of())).kind is OutputKind.IMAGE
+
+    @pytest.mark.parametrize("kind", OutputKind)
+    def test_each_kind_comes_back(self, kind: OutputKind) -> None:
+        """With sizes that are numbers, also where there are none: older releases read them."""
+        asset = Asset(
+            key="t/0-a.bin",
+            media_type="a/b",
+            width=0,
+            height=0,
+            size_bytes=1,
+            sha256="00",
+            kind=kind,
+            poster="t/p.jpeg",
+        )
+        task = task_of(
+            kind=kind, outputs={"0": Output(index=0, state=OutputState.KEPT, at=NOW, asset=asset, kind=kind)}
+        )
+        document = to_document(task)
+        assert from_document(Task, document) == task
+        assert (document["outputs"]["0"]["asset"]["width"], document["outputs"]["0"]["asset"]["height"]) == (0, 0)
 
 
 def fields_of(body: bytes) -> list[str]:

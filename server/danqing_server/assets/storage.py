@@ -77,7 +77,8 @@ class Stat:
 class Assets:
     """The outputs of all tasks. Use as `async with`; made by `open_assets`.
 
-    `limits` are those of pictures, `large_limits` those of everything else.
+    `limits` and `decoders` are for pictures, `large_limits` and `large_decoders` for everything else: no picture
+    waits for a video.
 
     Every method raises StorageUnavailable when the storage is full, unwritable or unreachable. All may be
     cancelled: the spool file goes, and a picture that was already being moved into place stands there whole.
@@ -91,6 +92,7 @@ class Assets:
     max_pixels: int
     disk: ThreadPoolExecutor
     decoders: ThreadPoolExecutor
+    large_decoders: ThreadPoolExecutor
     results: ResultSessions | None = None
 
     async def __aenter__(self) -> Self:
@@ -103,7 +105,7 @@ class Assets:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Let the threads finish what they hold."""
-        for pool in (self.decoders, self.disk):
+        for pool in (self.decoders, self.large_decoders, self.disk):
             await asyncio.to_thread(pool.shutdown)
 
     @step("work.keep")
@@ -248,6 +250,9 @@ class Assets:
     def _limits_of(self, kind: OutputKind) -> DownloadLimits:
         return self.limits if kind is OutputKind.IMAGE else self.large_limits
 
+    def _decoders_of(self, kind: OutputKind) -> ThreadPoolExecutor:
+        return self.decoders if kind is OutputKind.IMAGE else self.large_decoders
+
     async def _fetch(self, source: Source, partial: Partial, provider: str, limits: DownloadLimits) -> None:
         session = self.session
         if self.results is not None and source.url is not None:
@@ -264,7 +269,7 @@ class Assets:
             raise PictureRejected(texts.EMPTY(), code="truncated")
         with storage_failures("reading a spooled picture"):
             return await asyncio.get_running_loop().run_in_executor(
-                self.decoders, lambda: inspect(kind, spool.path, max_pixels=self.max_pixels)
+                self._decoders_of(kind), lambda: inspect(kind, spool.path, max_pixels=self.max_pixels)
             )
 
     async def _put(self, spool: Spool, key: str, found: Inspection, poster: str | None = None) -> Asset:
@@ -344,5 +349,6 @@ def open_assets(
         max_pixels=settings.max_picture_pixels,
         disk=disk,
         decoders=ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="decode"),
+        large_decoders=ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // 2), thread_name_prefix="decode-large"),
         results=results,
     )

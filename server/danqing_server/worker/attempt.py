@@ -25,7 +25,7 @@ from danqing_server.worker import aftermath, texts
 from danqing_server.worker.dropping import Dropping
 from danqing_server.worker.ending import Ending
 from danqing_server.worker.failures import Interruption, failure_of, interruption_of, picture_lost
-from danqing_server.worker.keeping import Keeper
+from danqing_server.worker.keeping import Keeper, Slots
 from danqing_server.worker.ledger import Ledger
 from danqing_server.worker.lookup import look_up_orders
 from danqing_server.worker.previews import forget_preview
@@ -52,7 +52,7 @@ class Execution:
 
     task: Task
     tools: Tools
-    download_slots: asyncio.Semaphore
+    download_slots: Slots
     on_asked: Callable[[Execution], None]
     on_ended: Callable[[Execution], None]
     ledger: Ledger = attrs.field(init=False)

@@ -23,7 +23,11 @@ from danqing_server.models import Billed, Output, OutputState, Task, TaskError
 from danqing_server.worker import texts
 from danqing_server.worker.ledger import Ledger
 
-__all__ = ["Keeper", "LinkPatience", "keep_output", "own_kind", "source_of"]
+__all__ = ["Keeper", "LinkPatience", "Slots", "keep_output", "own_kind", "source_of"]
+
+
+PICTURES_AT_ONCE = 32
+LARGE_AT_ONCE = 16
 
 
 @attrs.frozen(kw_only=True)
@@ -42,6 +46,23 @@ class LinkPatience:
         """Tell whether the link of *refused* is dead by now, as it says itself."""
         dead_at = expires_at(refused.source_url or "") or refused.at + timedelta(seconds=self.young_s)
         return now >= dead_at
+
+
+@attrs.frozen(eq=False)
+class Slots:
+    """How many outputs a process takes in at once; large ones wait for each other, and pictures not for them."""
+
+    pictures: asyncio.Semaphore
+    large: asyncio.Semaphore
+
+    @classmethod
+    def of_process(cls) -> Slots:
+        """Return as many as a process has."""
+        return cls(asyncio.Semaphore(PICTURES_AT_ONCE), asyncio.Semaphore(LARGE_AT_ONCE))
+
+    def for_kind(self, kind: OutputKind) -> asyncio.Semaphore:
+        """Return what an output of *kind* waits for."""
+        return self.pictures if kind is OutputKind.IMAGE else self.large
 
 
 async def keep_output(
@@ -80,7 +101,7 @@ class Keeper:
     ledger: Ledger
     assets: Assets
     clock: Clock
-    slots: asyncio.Semaphore
+    slots: Slots
     patience: LinkPatience
     on_waiting: Callable[[], None]
     failures: list[DanqingError] = attrs.field(factory=list, init=False)
@@ -154,7 +175,7 @@ class Keeper:
     async def _try(self, index: int, source: Source, partial: Partial) -> DanqingError | None:
         """Try once; None when the picture's fate is settled, else why it is worth another try."""
         try:
-            async with self.slots:
+            async with self.slots.for_kind(source.kind or self.ledger.task.kind):
                 output = await keep_output(self.assets, self.clock, self.ledger.task, index, source, partial)
         except PictureRejected as error:
             if error.code == "truncated":

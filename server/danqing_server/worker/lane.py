@@ -17,6 +17,7 @@ from danqing_server.models import Attempt, Task
 from danqing_server.queue.entries import Entry, Pushed, Rates
 from danqing_server.worker.attempt import Execution
 from danqing_server.worker.failures import Interruption
+from danqing_server.worker.keeping import Slots
 from danqing_server.worker.tools import Tools
 
 __all__ = ["RECONCILE_EVERY_S", "Lane"]
@@ -54,7 +55,7 @@ class Lane:
     concurrency: int
     rates: Rates
     tools: Tools
-    download_slots: asyncio.Semaphore
+    download_slots: Slots
     running: dict[str, Execution] = attrs.field(factory=dict, init=False)
     _asking: set[str] = attrs.field(factory=set, init=False)
     _taking: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)

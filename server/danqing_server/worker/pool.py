@@ -15,13 +15,13 @@ from danqing_server.loops.supervised import Supervised
 from danqing_server.models import Task
 from danqing_server.queue.entries import Entry, Pushed, Rates
 from danqing_server.worker.failures import Interruption
+from danqing_server.worker.keeping import Slots
 from danqing_server.worker.lane import RECONCILE_EVERY_S, Lane
 from danqing_server.worker.takeover import take_over
 from danqing_server.worker.tools import Tools
 
 __all__ = ["Pool"]
 
-DOWNLOADS_AT_ONCE = 32
 UNWIND_S = 5.0
 UNWRITTEN_S = 30.0
 IDLE_SIGN_OFF_S = 0.8
@@ -46,7 +46,7 @@ class Pool:
     def with_lanes(cls, tools: Tools, concurrency: int | None) -> Pool:
         """Return a pool with every lane of the providers; *concurrency* None takes each lane's own wish."""
         pool = cls(tools)
-        slots = asyncio.Semaphore(DOWNLOADS_AT_ONCE)
+        slots = Slots.of_process()
         pool.lanes = {
             name: Lane(name, concurrency or limits.concurrency, _rates_of(limits), tools, slots)
             for name, limits in tools.registry.lanes.items()

@@ -17,7 +17,7 @@ from danqing_server.worker.aftermath import settle_spending
 from danqing_server.worker.dropping import Dropping
 from danqing_server.worker.ending import Ending
 from danqing_server.worker.failures import Interruption, interruption_of
-from danqing_server.worker.keeping import Keeper, keep_output, source_of
+from danqing_server.worker.keeping import Keeper, Slots, keep_output, source_of
 from danqing_server.worker.ledger import Ledger
 from danqing_server.worker.previews import forget_preview
 from danqing_server.worker.run import TaskRun
@@ -99,7 +99,7 @@ async def _let_go(ledger: Ledger, tools: Tools) -> bool:
 def _quiet_run(ledger: Ledger, tools: Tools) -> TaskRun:
     """Return a run that a provider may ask its service with."""
     keeper = Keeper(
-        ledger, tools.assets, tools.clock, asyncio.Semaphore(), tools.link_patience, on_waiting=lambda: None
+        ledger, tools.assets, tools.clock, Slots.of_process(), tools.link_patience, on_waiting=lambda: None
     )
     return TaskRun(ledger, keeper, tools, Allowance(tools.guard, watched=False))
 
