@@ -531,6 +531,18 @@ class TestGate:
         await bench.queue.give_back(LANE, "w", [probe])
         assert len(await bench.take(5)) == 1
 
+    async def test_a_probe_that_ends_without_a_verdict_lets_another_try(self, bench: Bench) -> None:
+        """It had been cancelled, went to another lane, or was refused for what it asks: that says nothing."""
+        for number in range(3):
+            await bench.push(f"t{number}")
+        for _ in range(10):
+            await bench.gates.report(LANE, Report.FAILURE, "provider_unavailable")
+        await bench.pass_time(1.1)
+        [probe] = await bench.take(5)
+        assert await bench.take(5) == []
+        await bench.queue.acknowledge(LANE, "w", probe)
+        assert len(await bench.take(5)) == 1
+
     async def test_each_failed_probe_doubles_the_wait(self, bench: Bench) -> None:
         """A service that stays away is asked less and less."""
         for number in range(3):

@@ -258,7 +258,13 @@ if ran > 0 then
   redis.call('HINCRBY', pace, 'ms', ran_ms)
   redis.call('EXPIRE', pace, 900)
 end
-if well then note_success() end
+if well then
+  note_success()
+  return held
+end
+"""
+    + LET_TRY
+    + """
 return held
 """
 )
