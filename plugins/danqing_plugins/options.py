@@ -17,7 +17,7 @@ import attrs
 from danqing_plugins.settings import Setting
 from danqing_plugins.spelling import nearest
 
-__all__ = ["ReadOptions", "Written", "check_secret", "read_options"]
+__all__ = ["Missing", "ReadOptions", "Written", "check_secret", "read_options", "reference_in"]
 
 LONGEST_SHOWN = 80
 _REFERENCE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
@@ -108,9 +108,9 @@ class _Reading:
                 self.missing.append(Missing(setting=setting.name, variable=variable, told=told))
             return
         place = f"{written.where}: {setting.name}"
-        reference = _REFERENCE.fullmatch(written.value.strip()) if isinstance(written.value, str) else None
+        reference = reference_in(written.value)
         if reference is not None:
-            self._follow(setting, reference[1] or reference[2], place)
+            self._follow(setting, reference, place)
         elif setting.secret:
             self.problems.append(f"{place}: {_literal_secret(setting)}")
         else:
@@ -148,6 +148,12 @@ class _Reading:
                 self.problems.append(
                     f"{value.where}: {name}: unknown option; {hint}allowed: {', '.join(known) or '-'}"
                 )
+
+
+def reference_in(value: object) -> str | None:
+    """Return the variable that a value of the file refers to (`$NAME`, `${NAME}`), None when it is no reference."""
+    found = _REFERENCE.fullmatch(value.strip()) if isinstance(value, str) else None
+    return None if found is None else found[1] or found[2]
 
 
 def check_secret(raw: str) -> None:

@@ -23,8 +23,9 @@ from danqing_plugins.options import read_options
 from danqing_server.errors import SettingsError
 from danqing_server.lanes import check_lanes
 from danqing_server.log import get_logger
-from danqing_server.presence import Candidate, Mode, decide
+from danqing_server.presence import Candidate, Mode, decide, wrong_targets
 from danqing_server.settings.providers import ConfiguredProvider
+from danqing_server.settings.reading import in_order
 from danqing_server.settings.server import Settings
 
 __all__ = ["Loading", "Part", "Plugin", "find_installed"]
@@ -75,6 +76,7 @@ class Loading:
     default_provider: str = ""
     _factories: dict[str, tuple[Plugin, type[Provider]]] = attrs.field(factory=dict)
     _problems: list[str] = attrs.field(factory=list)
+    _left_out: dict[str, Sequence[str]] = attrs.field(factory=dict)
 
     def add(self, plugin: Plugin, load: Callable[[], Any]) -> None:
         """Load one plugin, and make it unless it is a class of providers: those are made by `finish`."""
@@ -96,12 +98,13 @@ class Loading:
         """Make the providers. Raises SettingsError with a line for each mistake in the settings of any plugin."""
         decided = decide(self._candidates(), self.settings.sandbox)
         self._problems += decided.problems
-        if not decided.problems:
-            for candidate, mode in decided.modes:
+        for candidate, mode in decided.modes:
+            if not candidate.read.problems:
                 self._settle(candidate, mode)
+        self._check_routes()
         self.default_provider = self._find_default()
         if self._problems:
-            raise SettingsError(*self._problems)
+            raise SettingsError(*in_order(*self._problems))
         for manager in self.managers.values():
             for name, made in self.others.list_name_plugin():
                 manager.register(made, name=name)
@@ -154,6 +157,7 @@ class Loading:
         if mode is Mode.LEFT_OUT:
             lacking = [missing.variable or missing.setting for missing in one.read.missing]
             plugin.missing = (*plugin.missing, *lacking)
+            self._left_out[one.name] = lacking
             return
         simulator = None
         if mode is Mode.SANDBOX and factory.sandbox is not None:
@@ -171,6 +175,15 @@ class Loading:
             self.managers[one.name] = _new_manager()
             self.managers[one.name].register(part.made, name=part.name)
             self.simulators += [] if simulator is None else [simulator]
+
+    def _check_routes(self) -> None:
+        """Note the targets that there are not, unless the reason may be a plugin that is broken."""
+        if not self._problems and not self._has_broken:
+            self._problems += wrong_targets(self.settings.routes, self.providers, self._left_out)
+
+    @property
+    def _has_broken(self) -> bool:
+        return any(plugin.error for plugin in self.plugins)
 
     def _url_of(self, simulator: Sandbox) -> str | None:
         urls = self.settings.sandbox_urls
@@ -227,8 +240,7 @@ class Loading:
         wanted = self.settings.default_provider
         if wanted is None:
             return FIRST_CHOICE if FIRST_CHOICE in self.providers else next(iter(self.providers), FIRST_CHOICE)
-        broken = any(plugin.error for plugin in self.plugins)  # it may be that plugin's
-        if self.providers and wanted not in self.providers and not self._problems and not broken:
+        if self.providers and wanted not in self.providers and not self._problems and not self._has_broken:
             near = nearest(wanted, self.providers)
             hint = f"did you mean {near}? " if near else ""
             allowed = ", ".join(self.providers) or "-"

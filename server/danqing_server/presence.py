@@ -1,4 +1,4 @@
-"""Which providers there are: what the file and the environment name, and whether each is real or simulated. Pure.
+"""Which providers there are, each real or simulated, and what routes may lead to. Pure.
 
 A provider with all that it needs (its key) is real. One that lacks something is simulated when that was asked for,
 or when no provider at all has what it needs and nothing was asked for: a server without any key serves them all.
@@ -7,15 +7,16 @@ Else a provider that the file names is a mistake, and one that is only installed
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
 
 import attrs
 
-from danqing_plugins import Provider, nearest
+from danqing_plugins import Provider, ProviderInfo, nearest
 from danqing_plugins.options import ReadOptions
+from danqing_server.settings.routes import Route
 
-__all__ = ["EVERYTHING", "Candidate", "Decided", "Mode", "decide"]
+__all__ = ["EVERYTHING", "Candidate", "Decided", "Mode", "decide", "wrong_targets"]
 
 EVERYTHING = "all"
 """In place of providers' names: simulate every one."""
@@ -68,7 +69,7 @@ def decide(candidates: Sequence[Candidate], simulated: Collection[str]) -> Decid
     for one in candidates:
         mode = _mode(one, one.name in asked, everything)
         modes.append((one, mode))
-        if mode is not Mode.LEFT_OUT:
+        if mode is not Mode.LEFT_OUT or one.where is not None:
             problems += one.read.problems
         if one.name in asked and mode is not Mode.SANDBOX and EVERYTHING not in simulated:
             problems.append(f"{one.where or 'DANQING_SANDBOX'}: provider {one.name!r} has no simulator")
@@ -89,6 +90,42 @@ def _mode(one: Candidate, asked: bool, everything: bool) -> Mode:
 def _lacking(one: Candidate, where: str) -> Sequence[str]:
     way_out = "set it" if one.factory.sandbox is None else f"set it, or write sandbox = true for {one.name!r}"
     return [f"{missing.where or where}: {missing.told}; {way_out}" for missing in one.read.missing]
+
+
+def wrong_targets(
+    routes: Iterable[Route], providers: Mapping[str, ProviderInfo], left_out: Mapping[str, Sequence[str]]
+) -> Sequence[str]:
+    """Return a line for each target of a route that there is not.
+
+    *left_out* has, by name, what providers lack that are not there for want of it.
+    """
+    lines = []
+    for route in routes:
+        for target in route.targets:
+            info = providers.get(target.provider)
+            if info is None:
+                lines.append(f"{target.where}: to: {_absent(target.provider, providers, left_out)}")
+            elif not _has_model(info, target.model):
+                lines.append(f"{target.where}: to: {_strange(info, target.model)}")
+    return lines
+
+
+def _absent(name: str, providers: Mapping[str, ProviderInfo], left_out: Mapping[str, Sequence[str]]) -> str:
+    if name in left_out:
+        return f"provider {name!r} is left out, for want of {', '.join(left_out[name])}"
+    near = nearest(name, providers)
+    hint = f"did you mean {near}? " if near else ""
+    return f"{name!r} is no provider; {hint}allowed: {', '.join(providers)}"
+
+
+def _has_model(info: ProviderInfo, name: str) -> bool:
+    return any(name == model.id or name in model.aliases for model in info.models)
+
+
+def _strange(info: ProviderInfo, name: str) -> str:
+    near = nearest(name, [each for model in info.models for each in (model.id, *model.aliases)])
+    hint = f"did you mean {near}? " if near else ""
+    return f"{name!r} is no model of {info.name}; {hint}allowed: {', '.join(model.id for model in info.models)}"
 
 
 def _unknown(simulated: Collection[str], known: Sequence[str]) -> Sequence[str]:

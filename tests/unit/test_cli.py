@@ -67,6 +67,56 @@ class TestMain:
         assert "'nobody' has no simulator" in capsys.readouterr().err
 
 
+class TestCheck:
+    """`danqing check`: everything that is wrong, or what would be there."""
+
+    FILE = """
+[[providers]]
+name = "first"
+plugin = "volcengine"
+api_key = "$FIRST"
+[[providers]]
+name = "second"
+plugin = "volcengine"
+sandbox = true
+[[routes]]
+model = "poster"
+to = ["first/seedream-4-0-250828", "second/seedream-4-0-250828"]
+"""
+
+    @staticmethod
+    def _check(folder: Path, file: str, **variables: str) -> int:
+        (folder / "it.toml").write_text(file)
+        named = {"DANQING_CONFIG": str(folder / "it.toml"), **variables}
+        (folder / "it.env").write_text("".join(f"{name}={value}\n" for name, value in named.items()))
+        return main(["check", "--env-file", str(folder / "it.env")])
+
+    def test_what_is_right_is_listed(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """Providers with their mode, and routes; exit code 0."""
+        assert self._check(tmp_path, self.FILE, FIRST="k" * 20) == 0
+        written = capsys.readouterr()
+        lines = [line.split() for line in written.out.splitlines()]
+        assert ["first", "volcengine", "real", "4"] in lines
+        assert ["second", "volcengine", "sandbox", "4"] in lines
+        assert "route poster: first/seedream-4-0-250828, then second/seedream-4-0-250828" in written.out
+        assert written.err == ""
+        assert "kkk" not in written.out
+
+    def test_what_is_wrong_is_a_line_each_and_code_1(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        """Of the file and of the plugins' own settings together, in the order of the file."""
+        wrong = self.FILE.replace("true", "true\nconcurrency = 0\n[server]\nport = -1")
+        assert self._check(tmp_path, wrong) == 1
+        written = capsys.readouterr()
+        assert [line.partition("it.toml:")[2].partition(": ")[0] for line in written.err.splitlines()] == [
+            "5",
+            "10",
+            "12",
+        ]
+        assert written.out == ""
+
+
 class TestSettingsTable:
     def test_every_variable_has_a_row_of_five_cells(self) -> None:
         """Nothing is left out, and no cell breaks the table."""

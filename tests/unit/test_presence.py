@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -11,9 +11,11 @@ import pytest
 from danqing_plugins import PluginContext, Prepared, Provider, ProviderInfo, Request, Sandbox, Setting
 from danqing_plugins.models import ModelInfo
 from danqing_plugins.options import Written
+from danqing_plugins.settings import choice
 from danqing_server.errors import SettingsError
 from danqing_server.registry import Registry, load_registry
 from danqing_server.settings.providers import ConfiguredProvider
+from danqing_server.settings.routes import Route, Target
 from danqing_server.settings.server import Settings
 from tests.support.installed import all_but
 
@@ -67,10 +69,10 @@ class Pencil(Painter):
 PLUGINS: Sequence[tuple[str, Any]] = (("brush", Brush), ("chalk", Chalk), ("pencil", Pencil))
 
 
-def load(*listed: ConfiguredProvider, **variables: str) -> Registry:
+def load(*listed: ConfiguredProvider, routes: Sequence[Route] = (), **variables: str) -> Registry:
     """Load the three plugins with *variables* and the providers that a file lists."""
     base = {"DANQING_DISABLED_PLUGINS": all_but(), "DANQING_SANDBOX_URL": "http://127.0.0.1:9"}
-    settings = attrs.evolve(Settings.read({**base, **variables}), providers=listed)
+    settings = attrs.evolve(Settings.read({**base, **variables}), providers=listed, routes=tuple(routes))
     return load_registry(settings, extra=PLUGINS)
 
 
@@ -89,10 +91,10 @@ def listed(name: str, plugin: str = "brush", line: int = 3, **options: Any) -> C
     )
 
 
-def mistakes(*listed: ConfiguredProvider, **variables: str) -> tuple[str, ...]:
+def mistakes(*listed: ConfiguredProvider, routes: Sequence[Route] = (), **variables: str) -> tuple[str, ...]:
     """Return the lines that refuse the start."""
     with pytest.raises(SettingsError) as refused:
-        load(*listed, **variables)
+        load(*listed, routes=routes, **variables)
     return refused.value.lines
 
 
@@ -201,3 +203,50 @@ class TestFile:
         assert mistakes(listed("first", "brsh")) == (
             "danqing.toml:3: plugin 'brsh' is not installed; did you mean brush? allowed: brush, chalk, pencil",
         )
+
+    def test_a_plugins_settings_may_depend_on_what_is_written(self) -> None:
+        """A preset says which variable holds its key."""
+
+        class Preset(Painter):
+            name = "many"
+
+            @classmethod
+            def settings_for(cls, written: Mapping[str, Any]) -> tuple[Setting, ...]:
+                variable = f"{str(written.get('preset', 'openai')).upper()}_KEY"
+                return (
+                    Setting(name="preset", kind=choice("openai", "together"), default="openai", help="Which."),
+                    Setting(name="api_key", variable=variable, secret=True, help="The key."),
+                )
+
+        base = {"DANQING_DISABLED_PLUGINS": all_but(), "OPENAI_KEY": "o" * 20, "TOGETHER_KEY": "t" * 20}
+        one = ConfiguredProvider(name="one", plugin="many", where="danqing.toml:2")
+        written = {"preset": Written(value="together", where="danqing.toml:6")}
+        two = ConfiguredProvider(name="two", plugin="many", where="danqing.toml:5", options=written)
+        settings = attrs.evolve(Settings.read(base), providers=(one, two))
+        registry = load_registry(settings, extra=[("many", Preset)])
+        assert registry.providers["one"].homepage == f"{'o' * 20} None"
+        assert registry.providers["two"].homepage == f"{'t' * 20} None"
+
+
+class TestRoutes:
+    """What a route leads to has to be there."""
+
+    @staticmethod
+    def _route(*targets: tuple[str, str]) -> Route:
+        named = tuple(
+            Target(provider=provider, model=model, where="danqing.toml:13") for provider, model in targets
+        )
+        return Route(model="poster", targets=named, where="danqing.toml:12")
+
+    def test_a_wrong_target_is_named_with_the_nearest(self) -> None:
+        """Provider or model, or what a provider lacks that is left out."""
+        routes = [self._route(("brsh", "one"), ("brush", "on"), ("chalk", "one"), ("brush", "one"))]
+        assert mistakes(routes=routes, BRUSH_KEY="b" * 20) == (
+            "danqing.toml:13: to: 'brsh' is no provider; did you mean brush? allowed: brush, pencil",
+            "danqing.toml:13: to: 'on' is no model of brush; did you mean one? allowed: one",
+            "danqing.toml:13: to: provider 'chalk' is left out, for want of CHALK_KEY",
+        )
+
+    def test_right_ones_are_taken(self) -> None:
+        """Simulated ones, too."""
+        assert load(routes=[self._route(("brush", "one"), ("chalk", "one"))]).default_provider == "brush"

@@ -10,7 +10,9 @@ import pytest
 
 from danqing_plugins import Setting
 from danqing_providers.volcengine import settings as volcengine
+from danqing_server.cli.check import check
 from danqing_server.cli.commands import settings_table
+from danqing_server.settings.reading import ACCEPTED
 from danqing_server.settings.server import Settings, variables
 from danqing_server.settings.variables import Variable
 from tests.unit.volcengine.builders import configured
@@ -107,3 +109,23 @@ class TestExample:
         """The README's `cp config.env.example .env` must start without them."""
         assert name in self._lines(suggested=True)
         assert name not in self._lines(suggested=False)
+
+
+class TestExampleFile:
+    """danqing.example.toml."""
+
+    TEXT = (ROOT / "danqing.example.toml").read_text()
+
+    def test_copied_as_it_is_it_is_right_with_keys_and_without(self) -> None:
+        """Without any, both accounts are simulated."""
+        for keys in ({}, {"VOLCENGINE_API_KEY": "k" * 20, "VOLCENGINE_API_KEY_B": "b" * 20}):
+            report, mistakes = check({ACCEPTED: self.TEXT, **keys})
+            assert mistakes == []
+            modes = {row.split()[0]: row.split()[2] for row in report.splitlines() if row.startswith("volcengine")}
+            assert modes == dict.fromkeys(("volcengine", "volcengine_b"), "real" if keys else "sandbox")
+
+    def test_its_suggestions_are_accepted(self) -> None:
+        """Removing a comment sign gives a line that is taken, all of them together."""
+        text = re.sub(r"^# (?=[a-z_]+ = )", "", self.TEXT, flags=re.MULTILINE)
+        assert text.count("= ") > self.TEXT.count("\n[") + 12
+        assert check({ACCEPTED: text, "MONGO_URL": "mongodb://db"})[1] == []

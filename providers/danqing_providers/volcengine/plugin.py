@@ -33,7 +33,7 @@ class VolcengineProvider(Provider):
 
     name = "volcengine"
     settings = SETTINGS
-    sandbox = Sandbox(provider="volcengine", module="danqing_providers.sandbox")
+    sandbox = Sandbox(provider="volcengine", module="danqing_providers.sandbox", path="/ark")
 
     def __init__(self) -> None:
         self._configured: tuple[Settings, ProviderInfo] | None = None

@@ -20,6 +20,9 @@ __all__ = ["main", "plugins_table", "settings_table"]
 REFUSED = 2
 """The exit code when a setting, an argument or something that is missing makes it impossible to start."""
 
+WRONG = 1
+"""The exit code of a check that found something wrong."""
+
 GAVE_UP = 1
 """The exit code when something that is needed ended again and again; a later start may succeed."""
 
@@ -27,7 +30,7 @@ _DESCRIPTION = "丹青 danqing: a self-hosted task server for AI image generatio
 _EPILOG = """\
 Start with no settings at all:  danqing serve
 It brings its own MongoDB and Redis, and a simulator in place of the paid service until there is a key.
-Every setting is a variable of the environment or of .env; `danqing settings` lists them."""
+Settings are variables of the environment or of .env, or stand in danqing.toml; `danqing settings` lists them."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -67,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_sandbox(commands)
     _add_plugins(commands)
     _add_plugin(commands)
+    _add_check(commands)
     settings = commands.add_parser("settings", help="list every setting as a Markdown table")
     settings.set_defaults(run=_settings)
     return parser
@@ -77,7 +81,8 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "serve",
         help="start the server, and whatever it needs that is not named by a URL",
         description="Start the server. What an option names takes precedence over its variable.",
-        epilog="Signals: TERM and INT stop in order (INT twice: at once), HUP replaces the processes one by one.",
+        epilog="Signals: TERM and INT stop in order (INT twice: at once), "
+        "HUP reads all settings anew and replaces the processes one by one.",
     )
     serve.add_argument("--host", help="address to listen on (DANQING_HOST, 127.0.0.1)")
     serve.add_argument("--port", help="port to listen on, 0 for a free one (PORT, 8080)")
@@ -139,6 +144,16 @@ def _add_plugin(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     check.set_defaults(run=_plugin_check)
 
 
+def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    check = commands.add_parser(
+        "check",
+        help="check environment and danqing.toml without starting; exit code 1 when something is wrong",
+        description="Check environment and danqing.toml, and list the providers and routes that would be there.",
+    )
+    _add_env_file(check)
+    check.set_defaults(run=_check)
+
+
 def _add_env_file(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--env-file", type=Path, metavar="FILE", help="file of variables to read (.env)")
 
@@ -161,21 +176,32 @@ def _environment(arguments: argparse.Namespace) -> dict[str, str]:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
+    from danqing_server.cli.check import require_all_right
     from danqing_server.log import configure_logging
-    from danqing_server.settings.server import Settings
     from danqing_server.supervision.supervisor import Supervisor
 
-    settings = Settings.read(_environment(arguments))
+    settings = require_all_right(_environment(arguments))
     json_lines = True if settings.environment_name == "production" else None
     configure_logging(settings.log_level.upper(), json_lines=json_lines)
     asyncio.run(Supervisor(read_environment=lambda: _environment(arguments)).run())
     return 0
 
 
-def _sandbox(arguments: argparse.Namespace) -> int:
-    from danqing_server.settings.server import Settings
+def _check(arguments: argparse.Namespace) -> int:
+    from danqing_server.cli.check import check
+    from danqing_server.log import configure_logging
 
-    settings = Settings.read(_environment(arguments))
+    configure_logging("CRITICAL")  # what is broken is told in a line
+    report, mistakes = check(_environment(arguments))
+    sys.stdout.write(report)
+    sys.stderr.writelines(f"danqing: {line}\n" for line in mistakes)
+    return WRONG if mistakes else 0
+
+
+def _sandbox(arguments: argparse.Namespace) -> int:
+    from danqing_server.settings.reading import read_settings
+
+    settings = read_settings(_environment(arguments))
     found = _find_sandboxes(settings)
     module = found[0].module
     data_dir: Path = arguments.data_dir or settings.data_dir / "sandbox"
@@ -237,11 +263,11 @@ def _plugin_check(arguments: argparse.Namespace) -> int:
 
 def _plugins(arguments: argparse.Namespace) -> int:
     from danqing_server.log import configure_logging
-    from danqing_server.settings.server import Settings
+    from danqing_server.settings.reading import read_settings
     from danqing_server.supervision.survey import take_survey
 
     configure_logging("CRITICAL")  # what is broken stands in the table
-    survey = take_survey(Settings.read(_environment(arguments)))
+    survey = take_survey(read_settings(_environment(arguments)))
     sys.stdout.write((survey.to_json() if arguments.json else plugins_table(survey)) + "\n")
     return 1 if survey.broken else 0
 

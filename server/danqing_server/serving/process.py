@@ -26,6 +26,7 @@ from danqing_server.errors import SettingsError
 from danqing_server.log import configure_logging
 from danqing_server.registry import Registry, load_registry
 from danqing_server.serving.app import create_app, listen
+from danqing_server.settings.reading import read_settings
 from danqing_server.settings.server import Settings, read_environment
 from danqing_server.supervision.processes import end_with_parent
 
@@ -123,7 +124,7 @@ def main(argv: list[str] | None = None) -> int:
     # Sanic's own switch: on a terminal it would greet every start with advice for Sanic's developers, as a warning.
     os.environ.setdefault("SANIC_IGNORE_PRODUCTION_WARNING", "true")
     try:
-        settings = Settings.read(read_environment(os.environ, Path(".env")))
+        settings = read_settings(read_environment(os.environ, Path(".env")))
         configure_logging(settings.log_level, json_lines=settings.environment_name == "production" or None)
         registry = load_registry(settings)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

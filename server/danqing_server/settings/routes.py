@@ -9,10 +9,11 @@ __all__ = ["Route", "Target"]
 
 @attrs.frozen(kw_only=True)
 class Target:
-    """A model of a provider. `model` is an id or alias as the provider knows it."""
+    """A model of a provider. `model` is an id or alias as the provider knows it; `where` its file and line."""
 
     provider: str
     model: str
+    where: str = attrs.field(default="", eq=False)
 
 
 @attrs.frozen(kw_only=True)

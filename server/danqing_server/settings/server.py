@@ -1,4 +1,4 @@
-"""Every setting of the server, read once, from the environment over `.env`.
+"""Every setting of the server, read once, from the environment over `.env` over `[server]` of `danqing.toml`.
 
 `docs/settings.md` lists the same variables; a test compares the two. The variables of a provider are its own
 (`danqing_providers.volcengine.settings`).
@@ -16,10 +16,22 @@ import attrs
 from dotenv import dotenv_values
 
 from danqing_server.errors import SettingsError
+from danqing_server.settings.file import ConfigFile
 from danqing_server.settings.providers import ConfiguredProvider
 from danqing_server.settings.routes import Route
 from danqing_server.settings.values import ApiKey, amounts, api_keys_of, hosts, sandbox_urls
-from danqing_server.settings.variables import Variable, duration, names, one_of, setting, text, url, whole
+from danqing_server.settings.variables import (
+    Reading,
+    Variable,
+    duration,
+    key_of,
+    names,
+    one_of,
+    setting,
+    text,
+    url,
+    whole,
+)
 
 __all__ = ["LOOPBACK_HOSTS", "Settings", "read_environment", "variables"]
 
@@ -96,6 +108,13 @@ class Settings:
         Path,
         allowed="a directory",
         meaning="Where the embedded servers, the sandbox and the pictures keep their files.",
+    )
+    config: Path | None = setting(
+        "DANQING_CONFIG",
+        None,
+        Path,
+        allowed="a file",
+        meaning="Providers, routes and settings. Unset: `danqing.toml` of the working directory, if there is one.",
     )
     database: str = setting(
         "DANQING_DATABASE",
@@ -363,19 +382,35 @@ class Settings:
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Settings:
-        """Read every variable out of *environment* (see `read_environment`).
+        """Read every variable out of *environment* (see `read_environment`), and no file.
 
         Raises:
-            SettingsError: one line that names the variable, the value (unless it is secret) and what is allowed.
+            SettingsError: a line for each that is wrong: the variable, the value (unless secret), what is allowed.
         """
-        values: dict[str, Any] = {}
-        for field in _declared():
-            raw = environment.get(field.metadata["variable"].name, "").strip()
-            if raw:
-                values[field.name] = _parse(field, raw)
-        settings = cls(**values, environment=dict(environment))
-        _check_together(settings)
-        return attrs.evolve(settings, call_timeout_s=max(settings.call_timeout_s, SHORTEST_CALL_TIMEOUT_S))
+        settings, problems = cls.examine(environment, ConfigFile())
+        if problems:
+            raise SettingsError(*problems)
+        return settings
+
+    @classmethod
+    def examine(cls, environment: Mapping[str, str], file: ConfigFile) -> tuple[Settings, tuple[str, ...]]:
+        """Return the settings, with the default for each that is wrong, and one line for each mistake.
+
+        A variable wins over the `[server]` of *file*.
+        """
+        fields = {key_of(field.metadata["variable"].name): field for field in _declared()}
+        reading = Reading(environment=environment, problems=[*file.problems])
+        reading.refuse_unknown(file.server, [*fields])
+        values = {}
+        for key, field in fields.items():
+            given, value = reading.read(field.metadata, file.server.get(key))
+            if given:
+                values[field.name] = value
+        settings = cls(**values, environment=dict(environment), providers=file.providers, routes=file.routes)
+        if not reading.problems and not settings.listens_on_loopback and not settings.api_keys:
+            reading.problems.append(_open_purse(settings.host))
+        longest = max(settings.call_timeout_s, SHORTEST_CALL_TIMEOUT_S)
+        return attrs.evolve(settings, call_timeout_s=longest), tuple(reading.problems)
 
     def warnings(self) -> list[str]:
         """Return what an operator should be told at start, one line each."""
@@ -401,21 +436,11 @@ def variables() -> tuple[Variable, ...]:
     return tuple(field.metadata["variable"] for field in _declared())
 
 
-def _parse(field: attrs.Attribute[Any], raw: str) -> Any:
-    variable: Variable = field.metadata["variable"]
-    try:
-        return field.metadata["parse"](raw)
-    except (ValueError, KeyError) as error:
-        shown = "the value given" if field.metadata["secret"] else repr(raw)
-        raise SettingsError(f"{variable.name}: {shown} is not allowed; allowed: {variable.allowed}") from error
-
-
-def _check_together(settings: Settings) -> None:
-    if not settings.listens_on_loopback and not settings.api_keys:
-        raise SettingsError(
-            f"DANQING_HOST: {settings.host!r} would let anyone who reaches this machine spend your money; "
-            "either set DANQING_API_KEYS=name:secret, or listen on 127.0.0.1 behind a proxy of your own"
-        )
+def _open_purse(host: str) -> str:
+    return (
+        f"DANQING_HOST: {host!r} would let anyone who reaches this machine spend your money; "
+        "either set DANQING_API_KEYS=name:secret, or listen on 127.0.0.1 behind a proxy of your own"
+    )
 
 
 def read_environment(process: Mapping[str, str], dotenv: Path | None) -> dict[str, str]:

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import attrs
 
-__all__ = ["Parse", "Variable", "duration", "names", "one_of", "setting", "text", "url", "whole"]
+from danqing_plugins import nearest
+from danqing_plugins.options import Written, reference_in
+
+__all__ = [
+    "Parse",
+    "Reading",
+    "Variable",
+    "duration",
+    "key_of",
+    "names",
+    "one_of",
+    "setting",
+    "text",
+    "url",
+    "whole",
+]
 
 T = TypeVar("T")
 Parse = Callable[[str], T]
@@ -101,3 +116,72 @@ def setting(
     variable = Variable(name=name, default=text, unit=unit, allowed=allowed, meaning=meaning)
     metadata = {"variable": variable, "parse": parse, "secret": secret}
     return attrs.field(default=default, metadata=metadata, repr=not secret)
+
+
+def key_of(variable: str) -> str:
+    """Return what a variable is called in `[server]`: lower case, without the project's prefix."""
+    return variable.removeprefix("DANQING_").lower()
+
+
+@attrs.define(kw_only=True)
+class Reading:
+    """Reads settings out of the environment, or else of what is written of them; notes a line for each mistake."""
+
+    environment: Mapping[str, str]
+    problems: list[str]
+
+    def read(self, declared: Mapping[str, Any], written: Written | None) -> tuple[bool, Any]:
+        """Return whether a setting is set, and rightly, and what it is; *declared* is what `setting` noted."""
+        variable: Variable = declared["variable"]
+        raw = self.environment.get(variable.name, "").strip()
+        if raw:
+            return self._parse(declared, raw, variable.name)
+        if written is None:
+            return False, None
+        return self._read_written(declared, written, f"{written.where}: {key_of(variable.name)}")
+
+    def _read_written(self, declared: Mapping[str, Any], written: Written, place: str) -> tuple[bool, Any]:
+        reference = reference_in(written.value)
+        if reference is not None:
+            raw = self.environment.get(reference, "").strip()
+            if raw:
+                return self._parse(declared, raw, f"{place} (${reference})")
+            self.problems.append(f"{place}: the variable {reference} is not set")
+        elif declared["secret"]:
+            self.problems.append(
+                f"{place}: a secret does not belong in the file; put it into the environment or .env, "
+                f"as {declared['variable'].name}"
+            )
+        else:
+            return self._parse(declared, written.value, place)
+        return False, None
+
+    def _parse(self, declared: Mapping[str, Any], value: object, place: str) -> tuple[bool, Any]:
+        try:
+            return True, declared["parse"](_as_text(value))
+        except (ValueError, KeyError):
+            shown = "the value given" if declared["secret"] else repr(value)
+            allowed = declared["variable"].allowed
+            self.problems.append(f"{place}: {shown} is not allowed; allowed: {allowed}")
+            return False, None
+
+    def refuse_unknown(self, written: Mapping[str, Written], known: Sequence[str]) -> None:
+        """Name each key of `[server]` that is no setting."""
+        for key, value in written.items():
+            if key not in known:
+                near = nearest(key, known)
+                hint = f"did you mean {near}?" if near else "`danqing settings` lists them"
+                self.problems.append(f"{value.where}: {key}: unknown setting; {hint}")
+
+
+def _as_text(value: object) -> str:
+    """Return what a variable would hold: a list is separated by commas, a table is `name:value`."""
+    if isinstance(value, list):
+        return ",".join(_as_text(part) for part in value)
+    if isinstance(value, dict):
+        return ",".join(f"{name}:{_as_text(part)}" for name, part in value.items())
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, str | int | float) or value == "":
+        raise ValueError
+    return str(value).strip()

@@ -21,6 +21,7 @@ import attrs
 
 from danqing_server.errors import SettingsError
 from danqing_server.log import get_logger
+from danqing_server.settings.reading import ACCEPTED, find_file, in_order
 from danqing_server.settings.server import Settings
 from danqing_server.settings.values import sandbox_urls
 from danqing_server.supervision.banner import Running, banner
@@ -63,6 +64,12 @@ def raise_descriptor_limit() -> None:
             return
 
 
+def _told(errors: bytes) -> str:
+    """Return the lines in which a child of ours says why it refuses to start."""
+    lines = errors.decode(errors="replace").splitlines()
+    return "\n".join(line.removeprefix("danqing: ") for line in lines if line.startswith("danqing: "))
+
+
 @attrs.define(kw_only=True)
 class Supervisor:
     """One run of `danqing serve`, from the first check to the last process gone.
@@ -82,6 +89,7 @@ class Supervisor:
     _fleet: Fleet | None = None
     _rolling: asyncio.Task[None] | None = None
     _given: dict[str, str] = attrs.field(factory=dict)
+    _held: contextlib.ExitStack | None = None
     _hopeless: str | None = None
 
     async def run(self) -> None:
@@ -97,11 +105,12 @@ class Supervisor:
         self._watch_signals()
         os.umask(_UMASK)
         environment = dict(self.read_environment())
-        settings = Settings.read(environment)
+        settings = self._accept(environment)
         for warning in settings.warnings():
             _log.warning("settings", message=warning)
         raise_descriptor_limit()
         with contextlib.ExitStack() as held:
+            self._held = held
             starting = asyncio.create_task(self._start(settings, environment, held))
             try:
                 await self._until_stopped(starting)
@@ -112,6 +121,15 @@ class Supervisor:
                 await self._stop(starting)
         if self._hopeless is not None:
             raise KeepsDying(f"given up: {self._hopeless}")
+
+    def _accept(self, environment: dict[str, str]) -> Settings:
+        """Read the settings, and put the file's text into *environment*: a later start of a process goes by it."""
+        file = find_file(environment)
+        settings, problems = Settings.examine(environment, file.parse())
+        if problems:
+            raise SettingsError(*in_order(*problems))
+        environment[ACCEPTED] = file.text or ""
+        return settings
 
     def _give_up(self, why: str) -> None:
         self._hopeless = why
@@ -194,17 +212,19 @@ class Supervisor:
         )
         await self._fleet.start(settings.processes, {**environment, **self._given})
 
-    async def _ask_survey(self, environment: Mapping[str, str]) -> Survey:
+    async def _ask_survey(self, environment: Mapping[str, str], *, quoted: bool = False) -> Survey:
+        """Have a child list the plugins; what it says against them is passed on, or *quoted* in the error."""
         process = await asyncio.create_subprocess_exec(
             *self.survey_command,
             env=environment,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE if quoted else None,
             start_new_session=True,  # Ctrl-C is ours to handle
         )
         try:
             async with asyncio.timeout(_SURVEY_PATIENCE_S):
-                output, _ = await process.communicate()
+                output, errors = await process.communicate()
         except TimeoutError:
             raise StartRefused(
                 f"the plugins could not be listed within {_SURVEY_PATIENCE_S:.0f} s: one of them hangs while it is "
@@ -216,7 +236,10 @@ class Supervisor:
         try:
             return Survey.from_json(output.decode().strip().rpartition("\n")[2])
         except (ValueError, KeyError, TypeError):
-            raise StartRefused("the plugins could not be listed", explained=process.returncode == 2) from None
+            told = _told(errors or b"")
+            raise StartRefused(
+                told or "the plugins could not be listed", explained=process.returncode == 2
+            ) from None
 
     def _sandbox_urls(self, settings: Settings) -> tuple[str, ...]:
         given = self._given.get("DANQING_SANDBOX_URL")
@@ -259,13 +282,21 @@ class Supervisor:
         self._rolling = asyncio.create_task(self._roll(self._fleet))
 
     async def _roll(self, fleet: Fleet) -> None:
-        """Replace the serving processes, with the variables as they are now; address and folders stay."""
+        """Replace the serving processes, with variables and file as they are now; address and folders stay.
+
+        What is wrong is reported, and all stays as it is.
+        """
+        assert self._held is not None
+        environment = {**self.read_environment(), **self._given}
         try:
-            environment = {**self.read_environment(), **self._given}
-            Settings.read(environment)
-        except SettingsError as error:
-            _log.error("rolling_restart_given_up", reason=str(error))
+            settings = self._accept(environment)
+            survey = await self._ask_survey(environment, quoted=True)
+            await self._start_sandboxes(survey, settings, environment, self._held)
+        except (SettingsError, StartRefused) as error:
+            for line in str(error).splitlines():
+                _log.error("rolling_restart_given_up", reason=line)
             return
+        environment |= self._given
         if await fleet.roll(environment):
             _log.info("rolling_restart_done", pids=fleet.pids)
 
