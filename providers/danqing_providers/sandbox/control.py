@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from danqing_providers.sandbox.faults import parse_fault
+from danqing_providers.sandbox.fault_rules import parse_fault
 from danqing_providers.sandbox.jobs import JobState
 from danqing_providers.sandbox.keys import HOUSE
 from danqing_providers.sandbox.magic import MAGIC_WORDS

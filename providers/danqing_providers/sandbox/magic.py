@@ -14,7 +14,8 @@ from typing import Any, Final
 
 import attrs
 
-from danqing_providers.sandbox.faults import Fault, FaultKind, Target, parse_fault
+from danqing_providers.sandbox.fault_rules import parse_fault
+from danqing_providers.sandbox.faults import Fault, FaultKind, Target
 from danqing_providers.sandbox.prompts import prompt_hash
 from danqing_providers.sandbox.troubles import Trouble, TroubleKind
 

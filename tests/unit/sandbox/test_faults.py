@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from danqing_providers.sandbox.faults import FaultKind, FaultRules, Target, parse_fault
+from danqing_providers.sandbox.fault_rules import parse_fault
+from danqing_providers.sandbox.faults import FaultKind, FaultRules, Target
 from danqing_providers.sandbox.magic import MAGIC_WORDS, MagicCounts, magic_faults
 from danqing_providers.sandbox.troubles import Trouble
 
