@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import importlib
-import os
 import secrets
 import time
 from collections import OrderedDict
@@ -22,7 +21,7 @@ from typing import Any, Final, Self
 import attrs
 import orjson
 
-from danqing_providers.sandbox.journal import Journal, line_length
+from danqing_providers.sandbox.journal import Journal, line_length, sift
 from danqing_providers.sandbox.links import FILES
 from danqing_providers.sandbox.painter import Commission, paint
 from danqing_providers.sandbox.references import Reference
@@ -128,7 +127,8 @@ class Gallery:
         self._journal = self._open(data_dir / _FILE_NAME)
 
     def _open(self, path: Path) -> Journal:
-        _drop_expired(path, self._clock())
+        now_s = self._clock()
+        sift(path, lambda works: [work for work in works if work["made_s"] + work["kept_s"] >= now_s])
         _drop_old_files(self._references, time.time() - _REFERENCES_KEPT_S)
         journal = Journal(path, durable=False)
         for offset, length, entry in journal.read_all():
@@ -240,24 +240,6 @@ def _make_moving(work: Work, commission: Commission) -> bytes:
     else:
         made = films.paint_film(commission, work.seconds, sound=work.sound)
     return made
-
-
-def _drop_expired(path: Path, now_s: float) -> None:
-    """Rewrite the file at *path* without the works that are kept no longer."""
-    if not path.exists():
-        return
-    journal = Journal(path, durable=False)
-    entries = [entry for _, _, entry in journal.read_all()]
-    kept = [entry for entry in entries if entry["made_s"] + entry["kept_s"] >= now_s]
-    journal.close()
-    if len(kept) == len(entries):
-        return
-    draft = path.with_suffix(".draft")
-    draft.unlink(missing_ok=True)
-    fresh = Journal(draft, durable=False)
-    fresh.append_now(kept)
-    fresh.close()
-    os.replace(draft, path)
 
 
 def _drop_old_files(folder: Path, oldest_s: float) -> None:

@@ -20,13 +20,14 @@ from typing import Any, Final, Self
 import attrs
 
 from danqing_providers.sandbox.gallery import Gallery, Work
-from danqing_providers.sandbox.journal import Journal
+from danqing_providers.sandbox.journal import Journal, sift
 from danqing_providers.sandbox.ledger import Ledger, Purchase
 from danqing_providers.sandbox.troubles import TroubleKind
 
 __all__ = ["Job", "JobPlan", "JobState", "Jobs"]
 
 _FILE_NAME: Final = "jobs.jsonl"
+_SWEEP_EVERY: Final = 256
 
 
 class JobState(StrEnum):
@@ -124,9 +125,25 @@ class Jobs:
         self._clock = clock
         self._jobs: dict[tuple[str, str], Job] = {}
         self._unsettled: dict[tuple[str, str], None] = {}
-        self._journal = Journal(data_dir / _FILE_NAME, durable=True)
+        self._submitted = 0
+        path = data_dir / _FILE_NAME
+        sift(path, self._worth_keeping)
+        self._journal = Journal(path, durable=True)
         for _, _, entry in self._journal.read_all():
             self._apply(entry)
+
+    def _worth_keeping(self, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the last entry of each job that can still be asked for, or has still to be billed."""
+        last: dict[tuple[str, str], dict[str, Any]] = {}
+        for entry in entries:
+            key = (str(entry["dialect"]), str(entry["id"]))
+            last.pop(key, None)
+            if not entry.get("deleted"):
+                last[key] = entry
+        return [entry for entry in last.values() if not self._is_over(_read(entry))]
+
+    def _is_over(self, job: Job) -> bool:
+        return self._is_gone(job) and (job.billed or self.state(job) is not JobState.SUCCEEDED)
 
     def _apply(self, entry: Mapping[str, Any]) -> None:
         key = (str(entry["dialect"]), str(entry["id"]))
@@ -148,6 +165,11 @@ class Jobs:
 
     async def submit(self, job: Job) -> None:
         """Take *job* on; returns when it is on disk. Raises: OSError."""
+        self._submitted += 1
+        if self._submitted % _SWEEP_EVERY == 0:
+            await self.settle()
+            for gone in [each for each in self._jobs.values() if self._is_gone(each)]:
+                del self._jobs[(gone.dialect, gone.id)]
         await self._write([job])
 
     async def find(self, dialect: str, job_id: str) -> Job | None:

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import orjson
 
-__all__ = ["Journal", "line_length"]
+__all__ = ["Journal", "line_length", "sift"]
 
 # macOS has no fdatasync.
 _synchronize: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
@@ -114,6 +114,27 @@ class Journal:
                 if (entry := _entry(line)) is not None:
                     yield offset, len(line), entry
                 offset += len(line)
+
+
+def sift(path: Path, choose: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> None:
+    """Leave only what *choose* wants of the entries of the file at *path*, which may be missing. Blocks.
+
+    Only for files that nobody has open. A crash leaves the old file or the new one.
+    """
+    if not path.exists():
+        return
+    journal = Journal(path, durable=False)
+    entries = [entry for _, _, entry in journal.read_all()]
+    journal.close()
+    kept = choose(entries)
+    if len(kept) == len(entries):
+        return
+    draft = path.with_suffix(".draft")
+    draft.unlink(missing_ok=True)
+    fresh = Journal(draft, durable=True)
+    fresh.append_now(kept)
+    fresh.close()
+    os.replace(draft, path)
 
 
 def line_length(entry: Any) -> int:
