@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import urljoin
 
-from danqing_plugins import Source
 from danqing_plugins.kit.documents import plain
 from danqing_providers.openai_images.values import Knobs
 
-__all__ = ["items_of", "source_of", "usage_of", "was_taken_back"]
+__all__ = ["items_of", "usage_of", "was_taken_back"]
 
 _LISTS: Final = ("data", "images")
-_BYTES: Final = ("b64_json", "base64", "b64")
 _DETAILS: Final = "_tokens_details"
 
 
@@ -24,17 +21,6 @@ def items_of(knobs: Knobs, document: Mapping[str, Any]) -> list[Mapping[str, Any
         if isinstance(found, list) and found:
             return [each if isinstance(each, Mapping) else {} for each in found]
     return []
-
-
-def source_of(item: Mapping[str, Any], base_url: str) -> Source | None:
-    """Return where the picture of *item* is; None when it holds none. *base_url* is what links are relative to."""
-    for name in _BYTES:
-        if isinstance(item.get(name), str) and item[name]:
-            return Source.from_base64(item[name])
-    link = item.get("url")
-    if isinstance(link, str) and link:
-        return Source.from_url(urljoin(base_url, link))
-    return None
 
 
 def was_taken_back(knobs: Knobs, item: Mapping[str, Any]) -> bool:

@@ -29,8 +29,9 @@ from danqing_plugins import (
 )
 from danqing_plugins.kit.documents import Form, read_object
 from danqing_plugins.kit.http import Reply, Service
+from danqing_plugins.kit.sources import source_of
 from danqing_providers.openai_images import texts
-from danqing_providers.openai_images.answers import items_of, source_of, usage_of, was_taken_back
+from danqing_providers.openai_images.answers import items_of, usage_of, was_taken_back
 from danqing_providers.openai_images.failures import service_of
 from danqing_providers.openai_images.prepare import calls_of, images_of, mask_of
 from danqing_providers.openai_images.prices import cost_micro

@@ -33,6 +33,7 @@ def over(base: Mapping[str, Any], written: Mapping[str, Any]) -> Mapping[str, An
     for name in ("knobs", "takes"):
         merged[name] = {**base.get(name, {}), **written.get(name, {})}
     left_out = written.get("without", ())
-    kept = [model for model in base.get("models", ()) if model["id"] not in left_out]
+    # Still there for those that are like it.
+    kept = [{**model, "hidden": True} if model["id"] in left_out else model for model in base.get("models", ())]
     merged["models"] = [*kept, *written.get("models", ())]
     return merged

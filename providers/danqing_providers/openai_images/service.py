@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from danqing_plugins import InvalidRequest, Job, ModelInfo, PluginContext, ProviderInfo, Run, Unavailable
+from danqing_plugins import InvalidRequest, Job, Limits, ModelInfo, PluginContext, ProviderInfo, Run, Unavailable
 from danqing_plugins.kit.http import Service
 from danqing_providers.openai_images import texts
 from danqing_providers.openai_images.failures import failures_of, service_of
@@ -97,6 +97,7 @@ def _headers(knobs: Knobs, key: str) -> Mapping[str, str]:
 
 def _info(context: PluginContext, preset: Preset, desk: Desk, base_url: str | None) -> ProviderInfo:
     unset = context.options["images_per_minute"] is None
+    per_minute = None if context.sandbox and unset else preset.images_per_minute
     return ProviderInfo(
         name=context.name,
         title=_title(preset.title),
@@ -105,11 +106,19 @@ def _info(context: PluginContext, preset: Preset, desk: Desk, base_url: str | No
         reference_fields=REFERENCE_FIELDS,
         parameters=tuple(desk.takers),
         concurrency=preset.concurrency,
-        images_per_minute=None if context.sandbox and unset else preset.images_per_minute,
+        images_per_minute=per_minute,
         sandbox=context.sandbox,
         endpoint=base_url,
         homepage=preset.homepage,
+        lanes=_lanes(preset, per_minute),
     )
+
+
+def _lanes(preset: Preset, per_minute: int | None) -> Mapping[str, Limits]:
+    """Return the lanes that models name: each has the limits of the whole, by itself."""
+    words = dict.fromkeys(model.lane for model in preset.models.values() if model.lane is not None)
+    limits = Limits(concurrency=preset.concurrency, outputs_per_minute=per_minute)
+    return dict.fromkeys(words, limits)
 
 
 def _model_info(preset: Preset, model: Model, desk: Desk) -> ModelInfo:
@@ -120,6 +129,7 @@ def _model_info(preset: Preset, model: Model, desk: Desk) -> ModelInfo:
         aliases=model.aliases,
         parameters=desk.forms[model.id].schema(),
         price=list_price(preset, model),
+        lane=model.lane,
     )
 
 

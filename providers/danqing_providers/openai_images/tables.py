@@ -5,6 +5,7 @@ A model may be `like` another before it: what it does not say is the other's.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -45,6 +46,12 @@ def _statuses(value: object) -> tuple[int, ...]:
     if not isinstance(value, list):
         raise ValueError
     return tuple(whole(400, 599).parse(each) for each in value)
+
+
+def _lane(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[a-z][a-z0-9_]{0,31}", value):
+        raise ValueError
+    return value
 
 
 def _any_text(value: object) -> str:
@@ -125,6 +132,7 @@ MODEL: Final[Mapping[str, Kind]] = {
     "least_references": whole(0, 64),
     "most_references": whole(0, 64),
     "mask": flag(),
+    "lane": Kind(allowed="a word of lower-case letters, digits and _, at most 32", parse=_lane),
     "price": _PRICE,
     "price_most": _PRICE,
     "tokens": _PRICES,
@@ -181,9 +189,10 @@ def _models(raw: Mapping[str, Any], place_of: Callable[[str], str]) -> Mapping[s
         if "like" in written and like not in merged:
             raise ConfigurationError(f"{place}.{id_}.like: {like!r} is no model before it: {_listed(merged)}")
         merged[id_] = _altered(merged.get(like, {"takes": raw["takes"]}), written)
-    if not merged:
+    offered = {id_: each for id_, each in merged.items() if not each["hidden"]}
+    if not offered:
         raise ConfigurationError(f"{place}: name at least one model, by its id")
-    return {id_: _model(each, f"{place}.{id_}", place_of("takes")) for id_, each in merged.items()}
+    return {id_: _model(each, f"{place}.{id_}", place_of("takes")) for id_, each in offered.items()}
 
 
 def _altered(base: Mapping[str, Any], written: Mapping[str, Any]) -> dict[str, Any]:
@@ -192,11 +201,11 @@ def _altered(base: Mapping[str, Any], written: Mapping[str, Any]) -> dict[str, A
     same = written["id"] == base.get("id")
     inherited = {key: value for key, value in base.items() if same or key not in _OWN}
     own = {key: value for key, value in written.items() if key != "like"}
-    return {**inherited, **own, "takes": takes, "leaves": leaves}
+    return {**inherited, **own, "takes": takes, "leaves": leaves, "hidden": written.get("hidden", False)}
 
 
 def _model(raw: Mapping[str, Any], place: str, takes: str) -> Model:
-    kept = {key: value for key, value in raw.items() if key != "leaves"}
+    kept = {key: value for key, value in raw.items() if key not in ("leaves", "hidden")}
     taken = _take(MODEL, kept, lambda name: f"{place}.{name}")
     taken.setdefault("title", taken["id"])
     taken.setdefault("upstream", taken["id"])

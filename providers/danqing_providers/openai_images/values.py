@@ -87,9 +87,10 @@ class Model:
 
     `upstream` is its name there. `takes` are its parameters beside prompt, n, size and pictures. `sizes` are the
     named ones (empty, and no `free`: it takes no size); `default_size` is sent when none is asked for, unless it is
-    `auto`. `price` is for one picture, in the preset's currency, up to `price_most` (None: exact).
-    `tokens` has the price of a million: `text_in`, `text_cached`, `image_in`, `image_cached`, `text_out`,
-    `image_out`; `by_quality` the price of a picture of 1024x1024, for estimates of a model billed by tokens.
+    `auto`. `lane` is a word of models that share limits of their own. `price` is for one picture, in the preset's
+    currency, up to `price_most` (None: exact). `tokens` has the price of a million: `text_in`, `image_in`,
+    `text_out`, `image_out`; `by_quality` the price of a picture of 1024x1024, for estimates of a model billed by
+    tokens.
     """
 
     id: str
@@ -104,6 +105,7 @@ class Model:
     least_references: int = 0
     most_references: int = 0
     mask: bool = False
+    lane: str | None = None
     price: float | None = None
     price_most: float | None = None
     tokens: Mapping[str, float] = attrs.field(factory=dict)

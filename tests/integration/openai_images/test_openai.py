@@ -148,12 +148,14 @@ class TestFaults:
     async def test_silence_ends_at_the_limit_of_a_call(self, client: Client) -> None:
         """It was billed: whether it was is left open."""
         url = f"{client.sandbox.url}/openai"
-        hasty = Client(configured(sandbox_url=url, call_timeout_s=0.5), client.session, client.sandbox)
-        run = hasty.begin(prompt="a hill [sandbox:stall=20]", size=SMALL)
+        hasty = Client(configured(sandbox_url=url, call_timeout_s=2.0), client.session, client.sandbox)
+        await client.carry_out(size=SMALL)  # painted: the next answer is ready at once
+        await client.sandbox.rule(kind="stall", seconds=20)
+        run = hasty.begin(size=SMALL)
         with pytest.raises(OutcomeUnknown) as raised:
             await hasty.provider.generate(run.job, run)
         assert raised.value.code == "timeout"
-        assert len(await client.sandbox.ledger()) == 1
+        assert len(await client.sandbox.ledger()) == 2
 
     @pytest.mark.parametrize("word", ["bom", "answer-status=201", "answer-length", "mislabelled"])
     async def test_odd_answers_are_used(self, client: Client, word: str) -> None:

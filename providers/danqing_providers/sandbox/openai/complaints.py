@@ -41,6 +41,15 @@ _SILICONFLOW: Final[Mapping[TroubleKind, tuple[int, int]]] = MappingProxyType(
         TroubleKind.UNAVAILABLE: (503, 50505),
     }
 )
+_WORDS: Final[Mapping[TroubleKind, str]] = MappingProxyType(
+    {
+        TroubleKind.MODERATION: "The input may contain sensitive content.",
+        TroubleKind.MODERATION_OUTPUT: "The picture may contain sensitive content.",
+        _LIMITED: "Too many requests, please try again later.",
+    }
+)
+"""Where OpenAI's own words would name OpenAI."""
+
 _AZURE: Final[Mapping[TroubleKind, tuple[int, str]]] = MappingProxyType(
     {
         TroubleKind.KEY_MISSING: (401, "401"),
@@ -58,6 +67,8 @@ _AZURE: Final[Mapping[TroubleKind, tuple[int, str]]] = MappingProxyType(
 def complaint(form: str, error: OpenAIError, trouble: Trouble | None) -> tuple[int, Any]:
     """Return status and JSON value of *error* in *form*; *trouble* is what it is, None for one of a field."""
     kind = _INVALID if trouble is None else trouble.kind
+    if trouble is not None and trouble.message is None:
+        error.message = _WORDS.get(kind, error.message)
     own = trouble is not None and trouble.has_own_status
     if form == "zhipu":
         status, code = _ZHIPU.get(kind, (error.status, "1234"))
