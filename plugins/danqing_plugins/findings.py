@@ -13,8 +13,10 @@ from danqing_plugins.provider import Provider
 from danqing_plugins.testing import (
     RecordingRun,
     check_cancellation,
+    check_cancelled_order,
     check_generate,
     check_info,
+    check_lost_order,
     check_order,
     check_polling,
     check_prepare,
@@ -35,6 +37,8 @@ RUNS: Final[Mapping[str, tuple[Callable[[Provider, RecordingRun], Awaitable[None
     "generate": (check_generate, GENERATE),
     "order": (check_order, ORDERS),
     "polling": (check_polling, ORDERS),
+    "lost_order": (check_lost_order, ORDERS),
+    "cancelled_order": (check_cancelled_order, ORDERS),
     "resume": (check_resume, GENERATE),
     "cancellation": (check_cancellation, GENERATE),
 }
@@ -75,10 +79,9 @@ async def findings_of(
     found = [await _finding("info", said(), INFO), await _finding("prepare", taken(), PREPARE)]
     if not generates or any(finding.failed for finding in found):
         return found
-    job = job_of(provider, request)
+    run = RecordingRun(job=job_of(provider, request), http=session, references=references or {})
     for name, (check, read_on) in RUNS.items():
-        run = RecordingRun(job=job, http=session, references=references or {})
-        found.append(await _finding(name, check(provider, run), read_on))
+        found.append(await _finding(name, check(provider, run.anew()), read_on))
     return found
 
 

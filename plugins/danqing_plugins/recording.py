@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
+import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from danqing_plugins.billing import Books, CallOutcome, outcome_of
 from danqing_plugins.errors import InvalidRequest, PluginError
-from danqing_plugins.models import Job, Reference, ReferenceData, Source
+from danqing_plugins.models import FoundOrder, Job, Reference, ReferenceData, Source
 
 if TYPE_CHECKING:
     import aiohttp
@@ -40,6 +42,7 @@ class RecordedCall:
     resumable: bool = False
     answered: bool = False
     ended_by: str | None = None
+    sent_at: datetime = attrs.field(factory=lambda: datetime.now(UTC))
 
     def release(self, indexes: Sequence[int]) -> None:
         """Take *indexes* out of the call."""
@@ -67,7 +70,8 @@ class RecordingRun:
 
     `references` are the bytes of each reference, by its `field`. `holds_after` makes `deliver` stand still once so
     many pictures were delivered in this run, as if the process stopped there, and `holds_at_order` the first
-    `checkpoint` inside a call; `held` is set when one does, `ordered` when a checkpoint was saved inside a call.
+    (second, …) `checkpoint` inside a call, which with `loses_order` saves nothing, so that its `lost_call` is of
+    unknown outcome. `held` is set when one stands still, `ordered` when a checkpoint was saved inside a call.
     `delivered_before_call` are the pictures that came without any paid call for them, `unsaved_orders` those whose
     call was over before they were delivered, with nothing saved to ask for them by.
     """
@@ -76,7 +80,8 @@ class RecordingRun:
     http: aiohttp.ClientSession | None = None
     references: Mapping[str, ReferenceData] = attrs.field(factory=dict)
     holds_after: int | None = None
-    holds_at_order: bool = False
+    holds_at_order: int = 0
+    loses_order: bool = False
     remaining_s: float = 600.0
     pictures: dict[int, Source] = attrs.field(factory=dict)
     rejected: dict[int, PluginError] = attrs.field(factory=dict)
@@ -91,6 +96,7 @@ class RecordingRun:
     ordered: asyncio.Event = attrs.field(factory=asyncio.Event)
     delivered_before_call: list[int] = attrs.field(factory=list)
     unsaved_orders: list[int] = attrs.field(factory=list)
+    lost_call: RecordedCall | None = None
     _delivered_here: int = 0
 
     @property
@@ -113,7 +119,7 @@ class RecordingRun:
     async def call(self, indexes: Sequence[int], fingerprint: str) -> AsyncIterator[RecordedCall]:
         """Record a call, and how its block ended."""
         call = RecordedCall(
-            id=f"call-{len(self.calls)}",
+            id=f"call-{len(self.earlier_calls) + len(self.calls)}",
             attempt=self.job.attempt,
             indexes=tuple(indexes),
             fingerprint=fingerprint,
@@ -188,15 +194,24 @@ class RecordingRun:
     async def checkpoint(self, data: Mapping[str, Any]) -> None:
         """Keep the data in the place of what was saved before."""
         require_json(data, "checkpoint")
-        self.saved = copy.deepcopy(dict(data))
         orders = [call for call in self.calls if call.outcome is CallOutcome.OPEN and not call.answered]
-        for call in orders:
-            call.resumable = True
-        if orders:
-            self.ordered.set()
-        if orders and self.holds_at_order:
+        known = sum(call.resumable for call in self.calls)
+        held = bool(orders) and 0 < self.holds_at_order <= known + 1
+        if not (held and self.loses_order):
+            self.saved = copy.deepcopy(dict(data))
+            for call in orders:
+                call.resumable = True
+            if orders:
+                self.ordered.set()
+        if held:
+            self.lost_call = orders[-1]
             self.held.set()
             await asyncio.Event().wait()
+
+    def find(self, lost: RecordedCall, found: FoundOrder) -> None:
+        """Do what the server does when the order of a lost call was found: the call is an order again."""
+        lost.outcome, lost.resumable = CallOutcome.OPEN, True
+        self.saved |= copy.deepcopy(dict(found.saved))
 
     @property
     def books(self) -> Books:
@@ -210,6 +225,11 @@ class RecordingRun:
         if found is None:
             raise InvalidRequest(f"{reference.field}: the test gave no bytes for it")
         return found
+
+    def anew(self, **changes: Any) -> RecordingRun:
+        """Return a run of another task with the same request, with *changes* to its fields."""
+        job = attrs.evolve(self.job, task_id=f"{self.job.task_id}_{secrets.token_hex(4)}")
+        return RecordingRun(**{"job": job, "http": self.http, "references": self.references, **changes})
 
     def next_attempt(self) -> RecordingRun:
         """Return the run of the attempt after this one: what is delivered and saved is there again."""

@@ -10,17 +10,25 @@ framework or the network; what the provider itself calls is the test's to provid
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import attrs
 
+from danqing_plugins.cutting import cut, generate
 from danqing_plugins.dialect import gaps_in
-from danqing_plugins.errors import InvalidRequest, OutcomeUnknown
+from danqing_plugins.discretion import require_discretion
+from danqing_plugins.errors import InvalidRequest
 from danqing_plugins.models import Job, Prepared, Price, ReferenceData, Request
+from danqing_plugins.order_checks import (
+    check_cancelled_order,
+    check_failed_order,
+    check_lost_order,
+    check_order,
+    check_polling,
+)
 from danqing_plugins.provider import Provider
 from danqing_plugins.recording import RecordedCall, RecordingLog, RecordingRun, require_json
 
@@ -32,8 +40,11 @@ __all__ = [
     "RecordingLog",
     "RecordingRun",
     "check_cancellation",
+    "check_cancelled_order",
+    "check_failed_order",
     "check_generate",
     "check_info",
+    "check_lost_order",
     "check_order",
     "check_polling",
     "check_prepare",
@@ -43,10 +54,6 @@ __all__ = [
 ]
 
 UNKNOWN_MODEL = "danqing-no-such-model"
-BETWEEN_POLLS_S = 0.05
-PATIENCE_S = 10.0
-LONG_TEXT = 40
-"""Beside the prompt, texts of the input from this length on (data, signed URLs) are nothing for a log."""
 
 
 def job_of(provider: Provider, request: Request) -> Job:
@@ -71,17 +78,24 @@ async def check_provider(
     *,
     session: aiohttp.ClientSession | None = None,
     references: Mapping[str, ReferenceData] | None = None,
+    failing: Request | None = None,
+    secrets: Sequence[str] = (),
 ) -> None:
     """Run every check; *request* is one the provider takes, best of two or more pictures.
 
     *provider* is configured and started. `session` is what `run.session` will be, `references` the bytes of
-    `request.references` by their `field`.
+    `request.references` by their `field`. *failing* is a request whose order the service takes, and then fails;
+    *secrets* are the keys that nothing may tell.
     """
     check_info(provider)
     check_prepare(provider, request)
-    job = job_of(provider, request)
-    for check in (check_generate, check_order, check_polling, check_resume, check_cancellation):
-        await check(provider, RecordingRun(job=job, http=session, references=references or {}))
+    run = RecordingRun(job=job_of(provider, request), http=session, references=references or {})
+    await check_generate(provider, run.anew(), secrets)
+    for check in RUN_CHECKS:
+        await check(provider, run.anew())
+    if failing is not None:
+        failed = attrs.evolve(run, job=job_of(provider, failing))
+        await check_failed_order(provider, failed.anew(), secrets)
 
 
 def check_info(provider: Provider) -> None:
@@ -130,26 +144,43 @@ def _check_prepared(provider: Provider, prepared: Prepared) -> None:
     assert prepared.model in models, f"prepare chose the model {prepared.model!r}, which is none of {models}"
     assert prepared.outputs >= 0, f"prepare promises {prepared.outputs} pictures"
     require_json(prepared.input, "Prepared.input")
-    for price in (prepared.price, *(model.price for model in provider.info.models)):
-        if price is not None:
-            _check_price(price)
+    _check_prices({model.id: model.price for model in provider.info.models}, prepared)
 
 
-def _check_price(price: Price) -> None:
+def _check_prices(listed: Mapping[str, Price | None], prepared: Prepared) -> None:
+    for id_, price in listed.items():
+        _check_price(price, f"the price of {id_!r}")
+    _check_price(prepared.price, "Prepared.price")
+    own = listed[prepared.model]
+    if own is not None:
+        assert prepared.price is not None, f"the model {prepared.model!r} has a price, and prepare names none"
+        said, wanted = prepared.price.currency, own.currency
+        assert said == wanted, f"prepare names a price in {said}, the model {prepared.model!r} one in {wanted}"
+
+
+def _check_price(price: Price | None, what: str) -> None:
+    if price is None:
+        return
+    least, most = price.amount_micro, price.most_micro
     assert re.fullmatch(r"[A-Z]{3}", price.currency), (
-        f"a price in {price.currency!r}: three letters, as in ISO 4217"
+        f"{what} is a price in {price.currency!r}: three letters, as in ISO 4217"
     )
-    assert price.amount_micro >= 0, f"a price of {price.amount_micro} millionths"
-    most = price.amount_micro if price.most_micro is None else price.most_micro
-    assert most >= price.amount_micro, f"a price of {price.amount_micro} and at most {most} millionths"
+    assert type(least) is int, f"{what} is a price of {least!r} millionths"
+    assert least >= 0, f"{what} is a price of {least} millionths"
+    assert most is None or (type(most) is int and most >= least), (
+        f"{what} is a price of {least} and at most {most!r} millionths"
+    )
 
 
-async def check_generate(provider: Provider, run: RecordingRun) -> None:
-    """Check one whole generation: every picture settled, each under a paid call, and nothing told to the log."""
+async def check_generate(provider: Provider, run: RecordingRun, secrets: Sequence[str] = ()) -> None:
+    """Check one whole generation: every picture settled, each under a paid call, and nothing told to the log.
+
+    *secrets* are the provider's keys.
+    """
     assert provider.danqing_generate(job=attrs.evolve(run.job, provider="other"), run=run) is None, (
         "danqing_generate answers for another provider"
     )
-    await _generate(provider, run)
+    await generate(provider, run)
     assert not run.missing, f"generate returned while the pictures {run.missing} were missing"
     assert run.pictures or not run.job.outputs, "generate delivered no picture"
     assert not run.delivered_before_call, f"pictures {run.delivered_before_call} came without a paid run.call"
@@ -160,74 +191,37 @@ async def check_generate(provider: Provider, run: RecordingRun) -> None:
         f"the call for the pictures {run.unsaved_orders} was over before they were delivered, and nothing was "
         "saved: a crash there loses what is paid for; save the service's id with run.checkpoint inside its block"
     )
-    _check_discretion(run)
+    require_discretion(run, secrets)
+    for call in run.calls:
+        told = call.cost_micro
+        assert told is None or (type(told) is int and told >= 0), f"cost_micro of a call is {told!r}"
 
 
 async def check_resume(provider: Provider, run: RecordingRun) -> None:
-    """Check what follows a crash after the first picture: only what is missing is made, and asked for."""
+    """Check what follows a crash after the first picture: only what is missing is made, and asked for.
+
+    A task without outputs has nothing that could be at hand.
+    """
+    if not run.job.outputs:
+        return
     run.holds_after = 1
-    await _cut(provider, run, run.held)
+    await cut(provider, run, run.held)
     kept = dict(run.pictures)
     second = run.next_attempt()
     if second.missing:
-        await _generate(provider, second)
+        await generate(provider, second)
     _require_only_missing(second, settled=run.delivered)
     assert not second.missing, f"after a restart the pictures {second.missing} were not made"
     assert all(second.pictures[index] is source for index, source in kept.items()), "a kept picture was replaced"
     third = second.next_attempt()
-    await _generate(provider, third)
+    await generate(provider, third)
     assert not third.calls, "generate made a paid call although no picture was missing"
-
-
-async def check_order(provider: Provider, run: RecordingRun) -> None:
-    """Check what follows a crash right after an order's id was saved: it is asked for, and not placed again.
-
-    A provider that saves no checkpoint inside a call has no orders.
-    """
-    run.holds_at_order = True
-    await _cut(provider, run, run.held)
-    await _check_ordered_once(provider, run, "behind the order")
-
-
-async def _check_ordered_once(provider: Provider, run: RecordingRun, when: str) -> None:
-    if not run.ordered.is_set() or not run.missing:
-        return
-    second = run.next_attempt()
-    await _generate(provider, second)
-    assert not second.missing, f"after a crash {when} the pictures {second.missing} were not made"
-    ordered = {index for call in run.calls if call.resumable for index in call.indexes}
-    again = sorted({index for call in second.calls for index in call.indexes} & ordered)
-    assert not again, f"after a crash {when} the pictures {again} were ordered and paid for again"
-
-
-async def check_polling(provider: Provider, run: RecordingRun) -> None:
-    """Check what follows a crash soon after an order was placed, while it is asked for: it is not placed again."""
-    await _cut(provider, run, run.ordered, BETWEEN_POLLS_S)
-    await _check_ordered_once(provider, run, "while an order was asked for")
 
 
 async def check_cancellation(provider: Provider, run: RecordingRun) -> None:
     """Check that a generation that is cancelled in `run.deliver` ends, as cancelled."""
     run.holds_after = 0
-    await _cut(provider, run, run.held)
-
-
-async def _cut(provider: Provider, run: RecordingRun, at: asyncio.Event, linger_s: float = 0.0) -> None:
-    """Cancel a generation *linger_s* after the event *at*; one that ends before is left."""
-    working = asyncio.create_task(_generate(provider, run))
-    waiting = asyncio.create_task(at.wait())
-    await asyncio.wait({working, waiting}, timeout=PATIENCE_S, return_when=asyncio.FIRST_COMPLETED)
-    waiting.cancel()
-    if linger_s and not working.done():
-        await asyncio.wait({working}, timeout=linger_s)
-    if working.done():
-        working.result()
-        return
-    run.holds_after, run.holds_at_order = None, False  # one that goes on in spite of it shall come to its end
-    working.cancel()
-    await asyncio.wait({working}, timeout=PATIENCE_S)
-    assert working.done(), f"generate still runs {PATIENCE_S:g} s after it was cancelled"
-    assert working.cancelled(), "generate swallowed its cancellation; let asyncio.CancelledError pass"
+    await cut(provider, run, run.held)
 
 
 def _require_only_missing(run: RecordingRun, settled: frozenset[int]) -> None:
@@ -235,24 +229,11 @@ def _require_only_missing(run: RecordingRun, settled: frozenset[int]) -> None:
     assert not again, f"after a restart the delivered pictures {again} were paid for again"
 
 
-async def _generate(provider: Provider, run: RecordingRun) -> None:
-    awaitable = provider.danqing_generate(job=run.job, run=run)
-    assert awaitable is not None, f"danqing_generate does not answer for provider {run.job.provider!r}"
-    try:
-        await awaitable
-    except OutcomeUnknown as error:
-        raise AssertionError(f"generate left the outcome of a call unknown: {error.message}") from error
-
-
-def _check_discretion(run: RecordingRun) -> None:
-    """Check that no text of the input stands in a fingerprint or a log line."""
-    texts = {name: value for name, value in run.job.input.items() if isinstance(value, str) and value}
-    secrets = [value for name, value in texts.items() if name == "prompt" or len(value) >= LONG_TEXT]
-    for call in run.calls:
-        assert call.fingerprint, "the fingerprint of a call is empty"
-        assert not any(secret in call.fingerprint for secret in secrets), "a fingerprint holds input in plain text"
-    for event, fields in run.log.lines:
-        told = f"{event} {fields}"
-        assert not any(secret in told for secret in secrets), (
-            f"a log line of {sorted(fields)} holds text of the input"
-        )
+RUN_CHECKS = (
+    check_order,
+    check_polling,
+    check_lost_order,
+    check_cancelled_order,
+    check_resume,
+    check_cancellation,
+)
