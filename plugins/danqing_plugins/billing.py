@@ -8,48 +8,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
-from danqing_plugins.errors import (
-    AccountProblem,
-    ContentRejected,
-    InvalidRequest,
-    RateLimited,
-    Unavailable,
-)
+from danqing_plugins.errors import PluginError
+from danqing_plugins.outcomes import Billed, CallOutcome
 
 if TYPE_CHECKING:
     from danqing_plugins.models import Price
 
 __all__ = ["Billed", "Books", "CallOutcome", "Charge", "Cost", "PaidCall", "outcome_of"]
-
-
-class Billed(StrEnum):
-    """Whether the provider charged for something."""
-
-    YES = "yes"
-    NO = "no"
-    UNKNOWN = "unknown"
-
-
-class CallOutcome(StrEnum):
-    """What became of one paid upstream call.
-
-    `open` is written before the call leaves; an order that the service took, under an id that was saved, stays open
-    until it is settled. `delivered`: answered, its pictures are ours or on their way. `rejected`,
-    `failed_unbilled`: answered with a refusal or a failure that costs nothing. `unknown`: it may have run and been
-    billed, or was answered and its picture is lost. `unsent`: opened, and given up before anything left.
-    """
-
-    OPEN = "open"
-    DELIVERED = "delivered"
-    REJECTED = "rejected"
-    FAILED_UNBILLED = "failed_unbilled"
-    UNKNOWN = "unknown"
-    UNSENT = "unsent"
 
 
 _CERTAIN = CallOutcome.DELIVERED
@@ -223,8 +192,4 @@ def outcome_of(error: BaseException | None) -> CallOutcome:
     """
     if error is None:
         return CallOutcome.DELIVERED
-    if isinstance(error, RateLimited | Unavailable):
-        return CallOutcome.FAILED_UNBILLED
-    if isinstance(error, InvalidRequest | ContentRejected | AccountProblem):
-        return CallOutcome.REJECTED
-    return CallOutcome.UNKNOWN
+    return error.call_outcome if isinstance(error, PluginError) else CallOutcome.UNKNOWN

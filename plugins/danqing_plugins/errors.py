@@ -11,14 +11,20 @@ PluginError
                          the service said that it is the account)
 
 Messages reach the task's user. They hold no key, no prompt and no signed URL.
+
+What each means is said on its class, and read from there by whoever acts on it: `kind`, `task_code` (the stable
+word that the task's user sees), `retryable`, `call_outcome` (of a paid call that it ended) and `billed` (what is
+said of an output or a task that failed with it, unless its calls tell more). A subclass means what its parent does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 import attrs
+
+from danqing_plugins.outcomes import Billed, CallOutcome, ErrorKind
 
 __all__ = [
     "AccountProblem",
@@ -56,6 +62,12 @@ class PluginError(Exception):
     """
 
     default_code = "provider_error"
+    kind: ClassVar[ErrorKind] = ErrorKind.UNBILLED
+    task_code: ClassVar[str] = "provider_error"
+    retryable: ClassVar[bool] = False
+    call_outcome: ClassVar[CallOutcome] = CallOutcome.UNKNOWN
+    billed: ClassVar[Billed] = Billed.NO
+    retry_after_s: float | None = None
 
     def __init__(self, message: str, *, code: str | None = None, request_id: str | None = None) -> None:
         super().__init__(message)
@@ -74,6 +86,9 @@ class InvalidRequest(PluginError):
     """The request can never succeed as it is; `problems` names the fields, when known."""
 
     default_code = "invalid_request"
+    kind = ErrorKind.REFUSED
+    task_code = "invalid_request"
+    call_outcome = CallOutcome.REJECTED
 
     def __init__(
         self,
@@ -91,6 +106,9 @@ class ContentRejected(PluginError):
     """The service's moderation refused the prompt, a reference or the picture; nothing was billed."""
 
     default_code = "content_rejected"
+    kind = ErrorKind.REFUSED
+    task_code = "content_rejected"
+    call_outcome = CallOutcome.REJECTED
 
 
 class _Unbilled(PluginError):
@@ -114,6 +132,10 @@ class RateLimited(_Unbilled):
     """
 
     default_code = "rate_limited"
+    kind = ErrorKind.RATE_LIMITED
+    task_code = "rate_limited"
+    retryable = True
+    call_outcome = CallOutcome.FAILED_UNBILLED
 
     def __init__(
         self,
@@ -132,6 +154,10 @@ class Unavailable(_Unbilled):
     """The service said that it failed, or was never reached: nothing was billed."""
 
     default_code = "provider_unavailable"
+    kind = ErrorKind.UNBILLED
+    task_code = "provider_unavailable"
+    retryable = True
+    call_outcome = CallOutcome.FAILED_UNBILLED
 
 
 class OutcomeUnknown(PluginError):
@@ -141,6 +167,10 @@ class OutcomeUnknown(PluginError):
     """
 
     default_code = "outcome_unknown"
+    kind = ErrorKind.UNKNOWN
+    task_code = "outcome_unknown"
+    retryable = True
+    billed = Billed.UNKNOWN
 
     def __init__(
         self,
@@ -162,6 +192,10 @@ class AccountProblem(PluginError):
     """
 
     default_code = "account_problem"
+    kind = ErrorKind.ACCOUNT
+    task_code = "account_problem"
+    retryable = True
+    call_outcome = CallOutcome.REJECTED
 
     def __init__(
         self,

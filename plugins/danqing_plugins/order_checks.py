@@ -7,11 +7,11 @@ from typing import TypeVar
 
 import attrs
 
-from danqing_plugins.billing import CallOutcome
 from danqing_plugins.cutting import cut, generate, go_on
 from danqing_plugins.discretion import require_discretion
-from danqing_plugins.errors import ContentRejected, InvalidRequest, PluginError
+from danqing_plugins.errors import PluginError
 from danqing_plugins.models import FoundOrder, LostCall, NeverPlaced
+from danqing_plugins.outcomes import CallOutcome, ErrorKind
 from danqing_plugins.provider import Provider
 from danqing_plugins.recording import RecordedCall, RecordingRun, require_json
 
@@ -85,7 +85,7 @@ async def check_failed_order(provider: Provider, run: RecordingRun, secrets: Seq
     error = await _failure(provider, run)
     require_discretion(run, secrets, error)
     assert error is not None or run.rejected, "the request that was to fail did not"
-    if error is None or isinstance(error, (InvalidRequest, ContentRejected)):
+    if error is None or error.kind is ErrorKind.REFUSED:
         return  # the server settles what a refusal leaves open
     orders = [call for call in run.calls if call.resumable]
     assert not orders or any(call.outcome is not CallOutcome.OPEN for call in orders), (

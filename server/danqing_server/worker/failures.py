@@ -6,12 +6,8 @@ from enum import StrEnum
 
 from danqing_plugins import (
     AccountProblem,
-    ContentRejected,
-    InvalidRequest,
-    OutcomeUnknown,
     PluginError,
     RateLimited,
-    Unavailable,
 )
 from danqing_server.codec import storable
 from danqing_server.errors import SourceUnavailable, StorageUnavailable
@@ -30,33 +26,15 @@ class Interruption(StrEnum):
     LOST = "lost"
 
 
-_KINDS: tuple[tuple[type[PluginError], FailureKind, str], ...] = (
-    (InvalidRequest, FailureKind.REFUSED, "invalid_request"),
-    (ContentRejected, FailureKind.REFUSED, "content_rejected"),
-    (RateLimited, FailureKind.RATE_LIMITED, "rate_limited"),
-    (Unavailable, FailureKind.UNBILLED, "provider_unavailable"),
-    (AccountProblem, FailureKind.ACCOUNT, "account_problem"),
-    (OutcomeUnknown, FailureKind.UNKNOWN, "outcome_unknown"),
-)
-_RETRYABLE = (RateLimited, Unavailable, AccountProblem, OutcomeUnknown)
-
-
-def _kind_of(error: PluginError) -> tuple[FailureKind, str]:
-    for type_, kind, code in _KINDS:
-        if isinstance(error, type_):
-            return kind, code
-    return FailureKind.UNBILLED, "provider_error"
-
-
 def error_of(error: PluginError) -> TaskError:
     """Return what the task's user reads of a plugin's error; the provider's own code stands beside ours."""
-    kind, code = _kind_of(error)
+    own_words = error.code not in (error.task_code, error.default_code)
     return TaskError(
-        code=code,
+        code=error.task_code,
         message=storable(error.message),
-        retryable=isinstance(error, _RETRYABLE),
-        billed=Billed.UNKNOWN if kind is FailureKind.UNKNOWN else Billed.NO,
-        provider_code=None if error.code in (code, error.default_code) else storable(error.code),
+        retryable=error.retryable,
+        billed=error.billed,
+        provider_code=storable(error.code) if own_words else None,
         request_id=storable(error.request_id),
     )
 
@@ -64,15 +42,14 @@ def error_of(error: PluginError) -> TaskError:
 def failure_of(error: BaseException, *, call_open: bool) -> Failure:
     """Return how an attempt failed; *call_open* says whether a paid call was cut by *error*."""
     if isinstance(error, PluginError):
-        kind, _ = _kind_of(error)
+        kind = FailureKind(error.kind)
         if error.code == LEASE_IN_DOUBT:  # our own trouble, not held against the task
             kind = FailureKind.GIVEN_BACK
-        wish_s = error.retry_after_s if isinstance(error, RateLimited | Unavailable | OutcomeUnknown) else None
         certain = not isinstance(error, AccountProblem) or error.certain
         return Failure(
             kind=kind,
             error=error_of(error),
-            retry_after_s=wish_s,
+            retry_after_s=error.retry_after_s,
             certain=certain,
             of_model=isinstance(error, RateLimited) and error.scope == "model",
         )

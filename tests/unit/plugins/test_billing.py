@@ -18,6 +18,7 @@ from danqing_plugins import (
     Unavailable,
 )
 from danqing_plugins.billing import Billed, Books, CallOutcome, Charge, Cost, outcome_of
+from danqing_plugins.outcomes import ErrorKind
 
 OPEN, DELIVERED, UNKNOWN = CallOutcome.OPEN, CallOutcome.DELIVERED, CallOutcome.UNKNOWN
 REJECTED, FAILED, UNSENT = CallOutcome.REJECTED, CallOutcome.FAILED_UNBILLED, CallOutcome.UNSENT
@@ -137,3 +138,21 @@ class TestInVain:
     def test_calls_without_pictures(self, call: ACall, attempt: int, count: int) -> None:
         """E3: an answer that died with an earlier attempt was paid in vain; one of this attempt is a step of it."""
         assert Books(calls=[call], pictures=0).in_vain([], attempt) == count
+
+
+class TestMeaning:
+    def test_a_class_of_ones_own_means_what_its_parent_does(self) -> None:
+        """Whatever word it has for itself."""
+
+        class Busy(RateLimited):
+            default_code = "busy"
+
+        error = Busy("m", retry_after_s=3)
+        assert (error.kind, error.task_code, error.code) == (ErrorKind.RATE_LIMITED, "rate_limited", "busy")
+        assert (error.retryable, error.billed, error.retry_after_s) == (True, Billed.NO, 3)
+        assert outcome_of(error) is FAILED
+
+    def test_only_one_leaves_the_bill_open(self) -> None:
+        """What is known not to be charged is said so."""
+        open_bills = [error for error in PluginError.__subclasses__() if error.billed is Billed.UNKNOWN]
+        assert open_bills == [OutcomeUnknown]
