@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, NotRequired, TypedDict
 
+from danqing_plugins import OutputKind
 from danqing_server.http.shapes import Moment, said
 from danqing_server.models import JsonObject
 
@@ -119,6 +120,7 @@ class ModelShape(TypedDict):
     title: Annotated[str, said("for people", "Seedream 4.0")]
     types: Annotated[list[str], said("task types it takes", ["image"])]
     aliases: Annotated[list[str], said("other names for it", ["seedream-4.0"])]
+    kind: Annotated[OutputKind, said("what its outputs are; a text is none", "image")]
     price: PriceShape | None
     parameters: Annotated[JsonObject, said("a JSON Schema of `input`", {"type": "object"})]
 

@@ -37,8 +37,8 @@ UNTIL_LOST_S = 5.0
 
 TOO_MANY_DOWNLOADS = Message(
     key="too_many_downloads",
-    en="too many pictures are being sent; try again in a moment",
-    zh="正在发送的图片过多，请稍后重试",
+    en="too many files are being sent; try again in a moment",
+    zh="正在发送的文件过多，请稍后重试",
 )
 
 log = get_logger(__name__)

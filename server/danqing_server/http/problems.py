@@ -79,8 +79,8 @@ PROBLEMS: Mapping[type[BaseException], Kind] = {
         "Redis 未在限定时间内响应，请稍后重试", "Redis did not answer in time; try again.", retryable=True,
     ),
     errors.StorageUnavailable: _kind(
-        503, "storage_unavailable", "图片存储暂时不可用", "Picture storage unavailable",
-        "图片存储暂时不可用，请稍后重试", "The picture storage does not work at the moment; try again.",
+        503, "storage_unavailable", "存储暂时不可用", "Storage unavailable",
+        "存储暂时不可用，请稍后重试", "The storage does not work at the moment; try again.",
         retryable=True,
     ),
     errors.Draining: _kind(

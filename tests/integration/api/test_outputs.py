@@ -11,6 +11,7 @@ from aiohttp import web
 
 from danqing_plugins import ContentRejected, Job, OutputKind, Result, Run, Source
 from danqing_server.models import Status
+from danqing_server.worker.takeover import take_over
 from tests.integration.api.conftest import Client
 from tests.support.films import film, sound
 from tests.support.providers import ScriptedProvider, picture
@@ -92,6 +93,27 @@ class TestVideo:
             assert data["video_url"] == data["result"]["video_url"] == video["url"]
             assert data["result"]["video_urls"] == [video["url"]]
             assert "image_url" not in data
+
+    async def test_the_old_door_shows_what_is_there_so_far(self, open_api: Open) -> None:
+        """While the second of two is made."""
+        go_on = asyncio.Event()
+
+        async def generate(_job: Job, run: Run) -> None:
+            async with run.call(run.missing, "f"):
+                await run.deliver(0, Source.from_bytes(film()))
+                await go_on.wait()
+                await run.deliver(1, Source.from_bytes(film()))
+
+        async with open_api(workers=True, provider=ScriptedProvider(generate, kind=OutputKind.VIDEO)) as api:
+            task = await api.system.submit(n=2)
+
+            async def videos() -> Any:
+                reply = await api.ask("GET", f"/api/v1/ai/image/result/{task.id}")
+                return reply.status == 202 and reply.json["data"].get("videos")
+
+            assert [video["index"] for video in await until(videos)] == [0]
+            go_on.set()
+            assert (await api.system.finished(task.id)).status is Status.COMPLETED
 
     async def test_a_player_may_seek_in_it(self, open_api: Open) -> None:
         """As a browser does: an open range, its end, a place in the middle, with the tag it was given."""
@@ -222,6 +244,25 @@ class TestPreview:
             preview = await until(stored)
             seen.set()
             assert (await api.system.finished(task.id)).preview is None
+            assert (await api.ask("GET", f"/api/v1/assets/{preview.asset.key}")).status == 404
+
+    async def test_one_that_a_dead_process_left_is_removed(self, open_api: Open) -> None:
+        """By whoever takes its task over."""
+
+        async def hang(_job: Job, run: Run) -> None:
+            async with run.call(run.missing, "f"):
+                await run.preview(0, Source.from_bytes(picture()))
+                await asyncio.Event().wait()
+
+        async with open_api(workers=True, provider=ScriptedProvider(hang)) as api:
+            task = await api.system.submit(on_ambiguous="fail")
+
+            async def stored() -> Any:
+                return (await api.system.get(task.id)).preview
+
+            preview = await until(stored)
+            assert await take_over(await api.system.get(task.id), api.system.workers.tools)
+            assert (await api.system.get(task.id)).preview is None
             assert (await api.ask("GET", f"/api/v1/assets/{preview.asset.key}")).status == 404
 
 

@@ -168,5 +168,6 @@ class TestOverviews:
         """Names, aliases, schemas, and the plugins that brought them."""
         data = (await api.ask("GET", "/api/v1/providers")).json["data"]
         assert data["default"] == "scripted"
-        assert data["providers"][0]["models"][0]["aliases"] == ["uno"]
+        model = data["providers"][0]["models"][0]
+        assert (model["aliases"], model["kind"]) == (["uno"], "image")
         assert [plugin["name"] for plugin in data["plugins"]] == ["scripted"]

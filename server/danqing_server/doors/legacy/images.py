@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import Message
@@ -94,6 +96,8 @@ def _under_way(task: Task, progress: float, viewer: Viewer, language: str, retry
         "progress": progress,
         "images": viewer.images(task),
     }
+    if len(data["images"]) < len(task.kept):
+        data = cast("ImageResultShape", {**data, **viewer.media(task)})
     return success(data, message, 202, {"retry-after": str(retry_after_s)})
 
 
@@ -117,5 +121,7 @@ def _failed(task: Task, viewer: Viewer, language: str) -> HTTPResponse:
         "error": error,
         "images": viewer.images(task),
     }
+    if len(data["images"]) < len(task.kept):
+        data = cast("ImageResultShape", {**data, **viewer.media(task)})
     body = {"success": True, "data": data, "message": error["message"] or title, "error": title}
     return json_answer(body)

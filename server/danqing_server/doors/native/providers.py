@@ -81,6 +81,7 @@ def _model(model: ModelInfo, language: str) -> ModelShape:
         "title": model.title,
         "types": list(model.types),
         "aliases": list(model.aliases),
+        "kind": model.kind,
         "price": None if model.price is None else _price(model.price, model.kind),
         "parameters": spoken(model.parameters, language),
     }
