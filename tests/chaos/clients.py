@@ -12,7 +12,7 @@ import aiohttp
 import attrs
 
 from tests.chaos.submission import Move, Submission
-from tests.chaos.traffic import CAPPED, KINDS, PLAIN, VOLCENGINE, WORDS, Kind, draw_kind
+from tests.chaos.traffic import CAPPED, KINDS, PLAIN, ROUTE, VOLCENGINE, WORDS, Kind, draw_kind
 
 __all__ = ["NOTHING_SENT", "NO_ANSWER", "Clients", "new_session", "task_id_of"]
 
@@ -216,10 +216,11 @@ def _body_of(submission: Submission, prompt: str, wanted: dict[str, Any], user: 
         size = wanted.pop("size")
         options = {"on_ambiguous": submission.policy, **wanted}
         return {"prompt": prompt, "user_id": user, "size": size, **count, "options": options}
+    provider = {} if submission.kind.provider == ROUTE else {"provider": submission.kind.provider}
     return {
+        **provider,
         "type": "words" if submission.kind.provider == WORDS else "image",
-        "provider": submission.kind.provider,
-        "model": MODEL,
+        "model": MODEL if provider else ROUTE,
         "input": {"prompt": prompt, **wanted},
         "user_id": user,
         "on_ambiguous": submission.policy,

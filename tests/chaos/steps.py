@@ -14,7 +14,7 @@ from tests.chaos.campaign import LEASE_S, calm_down
 from tests.chaos.clients import Clients, new_session
 from tests.chaos.faults import FaultLog
 from tests.chaos.moves import COURSES
-from tests.chaos.traffic import PLAIN
+from tests.chaos.traffic import PLAIN, ROUTED
 from tests.chaos.verdict import Verdict
 from tests.chaos.watch import Watch
 from tests.chaos.whole import Whole, running_whole, send
@@ -57,7 +57,7 @@ async def _run_part(directory: Path, points: Sequence[str], seed: int, per_s: fl
                 session=session,
                 random=random.Random(f"steps {seed}"),
                 courses=COURSES,
-                kinds=(PLAIN,),
+                kinds=(PLAIN, ROUTED),
                 failing_share=FAILING_SHARE,
             )
             log = FaultLog()

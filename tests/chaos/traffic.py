@@ -7,13 +7,16 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
-__all__ = ["CAPPED", "IMPATIENT", "KINDS", "PLAIN", "VOLCENGINE", "WORDS", "Kind", "draw_kind"]
+__all__ = ["CAPPED", "IMPATIENT", "KINDS", "PLAIN", "ROUTE", "ROUTED", "VOLCENGINE", "WORDS", "Kind", "draw_kind"]
 
 VOLCENGINE = "volcengine"
 NO_END = float("inf")
 CAPPED = "capped"
 WORDS = "words"
 """The provider with a spend limit and the one whose answer is no picture; see `hooks`."""
+ROUTE = "poster"
+"""In place of a provider: the route over two of them; see `whole`."""
+FIRST_FAILS = ("", "[sandbox:fail x1]", "[sandbox:429 x1]", "[sandbox:overloaded x1]", "[sandbox:401 x1]")
 
 ODD_ANSWERS = (
     "[sandbox:answer-status=201]",
@@ -87,9 +90,11 @@ ALL_TRIES_S = 180.0
 
 
 PLAIN = Kind(name="plain", share=46, words=_slow, groups=0.06)
+ROUTED = Kind(name="routed", share=6, words=_any_of(FIRST_FAILS), images=(1, 1, 2), provider=ROUTE, usual_s=40)
 
 KINDS: Sequence[Kind] = (
     PLAIN,
+    ROUTED,
     Kind(name="unbilled failure", share=2, words=_always("[sandbox:fail x1]"), usual_s=40),
     Kind(name="odd answer", share=10, words=_any_of(ODD_ANSWERS), groups=0.15, images=(1, 1, 2)),
     Kind(name="odd stream", share=1, words=_any_of(ODD_STREAMS), groups=1.0),

@@ -29,6 +29,11 @@ ROLES: Mapping[str, str] = {
 
 _START_PATIENCE_S = 60.0
 _HOOKS = Path(__file__).with_name("hooks")
+_ROUTES = """\
+[[routes]]
+model = "poster"
+to = ["second/doubao-seedream-4-0-250828", "volcengine/doubao-seedream-4-0-250828"]
+"""
 
 
 @attrs.define(kw_only=True)
@@ -173,6 +178,7 @@ def _children(parent: int) -> list[tuple[int, str]]:
 def running_whole(directory: Path, **variables: str) -> Iterator[Whole]:
     """Run a whole system with its files in *directory*, which is made, while the block lasts."""
     directory.mkdir(exist_ok=True)
+    (directory / "danqing.toml").write_text(_ROUTES)
     whole = Whole(directory=directory, port=free_port(), variables=variables)
     whole.start()
     try:

@@ -25,6 +25,7 @@ from danqing_server.life.outlet import Outlet
 from danqing_server.life.rerouted import Rerouted
 from danqing_server.life.telling import entry_of
 from danqing_server.log import get_logger
+from danqing_server.loops.steps import step
 from danqing_server.models import Attempt, Task, TaskError
 from danqing_server.queue.lanes import Queue
 from danqing_server.store.keys import KeyStore
@@ -162,6 +163,7 @@ class Register:
         if isinstance(move, Cancelled) and not isinstance(move, Voided):
             await self._announce(task.id)  # whoever runs it; who misses it loses its next write
 
+    @step("work.reroute")
     async def _tell_rerouted(self, moves: Sequence[Rerouted]) -> None:
         """Take tasks out of the lanes that they leave, and put them into those that they go to."""
         left: dict[str, list[str]] = {}

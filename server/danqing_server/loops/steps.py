@@ -31,6 +31,7 @@ STEPS: Mapping[str, str] = {
     "work.apply": "A change of a task is written, with others of the moment.",
     "work.acknowledge": "A task that has ended leaves the queue.",
     "work.release": "A task that goes back to waiting is queued again.",
+    "work.reroute": "A task leaves the lane of one target of its route for that of another.",
     "heal.held_by": "The tasks of a dead worker are looked for.",
     "heal.take_over": "One task of a dead worker is put back, or ended.",
     "heal.give_back": "What a worker had reserved is queued again.",

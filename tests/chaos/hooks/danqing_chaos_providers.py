@@ -1,6 +1,6 @@
-"""Providers of a chaos run, beside the real one: one under a spend limit, one whose answer is no picture.
+"""Providers of a chaos run, beside the real one: one under a spend limit, one whose answer is no picture, one more.
 
-Both pay at the same sandbox, so that one ledger has every bill.
+All pay at the same sandbox, so that one ledger has every bill.
 """
 
 from __future__ import annotations
@@ -39,6 +39,12 @@ class Capped(VolcengineProvider):
     """Volcengine's provider once more, under the name that the run's spend limit is for."""
 
     name = "capped"
+
+
+class Second(VolcengineProvider):
+    """Volcengine's provider once more: the run's route begins there."""
+
+    name = "second"
 
 
 class Words(Provider):
