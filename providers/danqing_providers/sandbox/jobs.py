@@ -12,6 +12,7 @@ whoever looks next: at a job, at the ledger.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -163,14 +164,38 @@ class Jobs:
     async def __aexit__(self, *exc: object) -> None:
         await self._journal.__aexit__(*exc)
 
-    async def submit(self, job: Job) -> None:
-        """Take *job* on; returns when it is on disk. Raises: OSError."""
+    async def submit(self, job: Job, *, most_running: int | None = None) -> None:
+        """Take *job* on; returns when it is on disk.
+
+        It waits longer than planned where *most_running* jobs of its model are at work. Raises: OSError.
+        """
         self._submitted += 1
         if self._submitted % _SWEEP_EVERY == 0:
             await self.settle()
             for gone in [each for each in self._jobs.values() if self._is_gone(each)]:
                 del self._jobs[(gone.dialect, gone.id)]
-        await self._write([job])
+        if most_running is not None:
+            delay_s = self._first_room(job, most_running) - job.starts_s
+            job = attrs.evolve(job, starts_s=job.starts_s + delay_s, ends_s=job.ends_s + delay_s)
+        # Known before it is on disk, so that the next one counts it; nobody has its id yet.
+        self._put(job)
+        try:
+            await self._journal.append([_line(job)])
+        except OSError:
+            self._forget(job)
+            raise
+
+    def _first_room(self, job: Job, most: int) -> float:
+        """Return when, from its planned start on, fewer than *most* jobs of its model will be at work."""
+        others = [self._jobs[key] for key in self._unsettled if key in self._jobs]
+        rivals = [each for each in others if each.model == job.model and self.state(each) not in ENDS]
+        starts, ends = sorted(each.starts_s for each in rivals), sorted(each.ends_s for each in rivals)
+        moments = [job.starts_s, *(end_s for end_s in ends if end_s > job.starts_s)]
+        return next(at_s for at_s in moments if bisect_right(starts, at_s) - bisect_right(ends, at_s) < most)
+
+    def _forget(self, job: Job) -> None:
+        self._jobs.pop((job.dialect, job.id), None)
+        self._unsettled.pop((job.dialect, job.id), None)
 
     async def find(self, dialect: str, job_id: str) -> Job | None:
         """Return the job; None when there is none, or none any more. One that has succeeded is billed by now."""
@@ -199,7 +224,7 @@ class Jobs:
     async def delete(self, job: Job) -> None:
         """Forget *job*, not what was billed."""
         await self.settle()
-        self._jobs.pop((job.dialect, job.id), None)
+        self._forget(job)
         await self._journal.append([{"dialect": job.dialect, "id": job.id, "deleted": True}])
 
     async def change(self, job: Job, **fields: Any) -> Job:

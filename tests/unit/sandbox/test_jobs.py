@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -65,6 +66,29 @@ class TestStates:
         """One that is begun in time is finished."""
         assert job(expires_after_s=0.5).state(9) is JobState.EXPIRED
         assert job(expires_after_s=1.5).state(9) is JobState.SUCCEEDED
+
+
+class TestRunning:
+    """A service that lets only so many run."""
+
+    async def test_the_rest_waits(self, tmp_path: Path) -> None:
+        """Two at a time: the third begins when the first is done, also when all come at once."""
+        now_s = [0.0]
+        async with opened(tmp_path, now_s) as first:
+            jobs = [job(id=f"j{number}", works=(), purchases=()) for number in range(5)]
+            await asyncio.gather(*(first.jobs.submit(each, most_running=2) for each in jobs))
+            taken = [await first.jobs.find("d", each.id) for each in jobs]
+        assert sorted(each.starts_s for each in taken if each is not None) == [1, 1, 3, 3, 5]
+
+    async def test_one_that_waits_by_itself_holds_nobody_up(self, tmp_path: Path) -> None:
+        """Nor does one that has ended."""
+        async with opened(tmp_path, [0.0]) as first:
+            waiting = attrs.evolve(job(id="w", works=(), purchases=()), starts_s=900, ends_s=902)
+            await first.jobs.submit(waiting, most_running=1)
+            await first.jobs.submit(job(), most_running=1)
+            taken = await first.jobs.find("d", "j1")
+        assert taken is not None
+        assert taken.starts_s == 1
 
 
 class TestDeath:

@@ -39,6 +39,9 @@ from danqing_providers.sandbox.troubles import Trouble
 __all__ = ["VideoTasks"]
 
 _CREATES_PER_MINUTE: Final = 600
+_MOST_RUNNING: Final = 10
+"""Of one model; an account of a company."""
+
 _CANCELLED_KEPT_S: Final = 86_400
 _LEAST_KEPT_S: Final = 86_400
 _MOST_PAGE: Final = 500
@@ -75,7 +78,7 @@ class VideoTasks:
         now_s = self._house.clock()
         kept_s = max(self._house.config.url_ttl_s, _LEAST_KEPT_S)
         job = order.as_job(self._house.plan_job(order.target), new_task_id(now_s), now_s, kept_s)
-        await self._house.jobs.submit(job)
+        await self._house.jobs.submit(job, most_running=_MOST_RUNNING)
         return await self._house.answer(request, order.target, orjson.dumps({"id": job.id}))
 
     def _caller(self, request: web.Request) -> Caller:
