@@ -27,7 +27,6 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -184,8 +183,8 @@ class AsyncOrders(ABC):
         )
         fractions.pop(order.key, None)
         if isinstance(found, Made):
-            if found.cost_micro is not None:
-                await run.charge(order.indexes, found.cost_micro)
+            if found.cost_micro is not None or found.usage:
+                await run.charge(order.indexes, found.cost_micro, found.usage or None)
             failed = await self._take(job, run, order, found)
             if failed is None:
                 return found
@@ -233,9 +232,8 @@ def _orders_of(run: Run) -> list[Order]:
 
 
 def _together(made: Sequence[Made]) -> Result | None:
-    usage: Counter[str] = Counter()
+    """Return the data of all orders; what they count stands with their calls, where a later attempt finds it."""
     output: dict[str, Any] = {}
     for each in made:
         output |= each.output
-        usage.update({name: value for name, value in each.usage.items() if type(value) in (int, float)})
-    return Result(output=output, usage=dict(usage)) if output or usage else None
+    return Result(output=output) if output else None
