@@ -211,7 +211,7 @@ class TestServed:
         assert "broken is broken: ModuleNotFoundError: No module named 'nothing_of_that_name'" in listed.stdout
         with serving(tmp_path, variables | {"PYTHONPATH": broken}, python=python) as serve:
             providers = _ask(serve, "/api/v1/providers")
-            assert [provider["name"] for provider in providers["providers"]] == ["hello", "volcengine"]
+            assert {"hello", "volcengine"} <= {provider["name"] for provider in providers["providers"]}
             errors = {plugin["name"]: plugin["error"] for plugin in providers["plugins"] if plugin["error"]}
             assert errors == {"broken": "ModuleNotFoundError: No module named 'nothing_of_that_name'"}
             created = _ask(serve, "/api/v1/ai/tasks", HELLO_TASK | {"input": {"prompt": PROMPT}})
