@@ -39,8 +39,11 @@ async def stream_answer(request: web.Request, studio: Studio, order: Order) -> w
     for work in works:
         if (fault := _stream_fault(studio, order, work)) is not None:
             return await _break_off(request, answer, fault)
-        for event in await _events(studio, order, [work]):
+        *partials, finished = await _events(studio, order, [work])
+        for event in partials:
             await answer.write(event)
+            await studio.house.take_time()
+        await answer.write(finished)
     studio.house.ledger.note_delivery([order.request_id])
     await answer.write_eof()
     return answer
