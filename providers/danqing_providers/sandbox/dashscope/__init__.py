@@ -1,0 +1,1 @@
+"""DashScope (Alibaba Cloud Model Studio) as it answers on the wire. Sources are named in each module."""
