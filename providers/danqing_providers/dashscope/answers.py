@@ -1,0 +1,95 @@
+"""What comes back: an order's state, and the outputs of a whole answer.
+
+Sources: help.aliyun.com/zh/model-studio/manage-asynchronous-tasks and the pages of the models, read 2026-11-28.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any, Final
+
+import attrs
+
+from danqing_plugins import PluginError
+from danqing_plugins.kit.failures import Answered
+from danqing_plugins.kit.reading import Answer
+from danqing_providers.dashscope.failures import failure_of
+
+__all__ = ["Item", "OrderState", "id_of", "items_of", "output_of", "state_of", "usage_of"]
+
+
+class OrderState(StrEnum):
+    """Where an order stands. A state that is not known, such as SUSPENDED, counts as under way."""
+
+    LIVE = "live"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELED = "CANCELED"
+    UNKNOWN = "UNKNOWN"
+
+
+_STATES: Final = {state.value: state for state in OrderState if state is not OrderState.LIVE}
+
+
+@attrs.frozen
+class Item:
+    """One output of an answer: its `url`, or why it was not made."""
+
+    url: str | None = attrs.field(default=None, repr=False)
+    error: PluginError | None = None
+
+
+def output_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the `output` of an answer, empty when it has none."""
+    output = document.get("output")
+    return output if isinstance(output, Mapping) else {}
+
+
+def id_of(document: Mapping[str, Any]) -> str | None:
+    """Return the id of a new order; None: the answer names none."""
+    found = output_of(document).get("task_id")
+    return found if isinstance(found, str) and found else None
+
+
+def state_of(document: Mapping[str, Any]) -> OrderState:
+    """Return where the order of an answer stands."""
+    return _STATES.get(str(output_of(document).get("task_status")), OrderState.LIVE)
+
+
+def items_of(answer: Answer) -> list[Item]:
+    """Return the outputs of a finished order or of a whole answer, in order, whatever form they have.
+
+    Text models answer `results`, message models `choices`, video models `video_url`.
+    """
+    output = output_of(answer.document)
+    if isinstance(output.get("video_url"), str) and output["video_url"]:
+        return [Item(url=output["video_url"])]
+    results = output.get("results")
+    if isinstance(results, Sequence) and not isinstance(results, str) and results:
+        return [_item(each, answer.answered) for each in results if isinstance(each, Mapping)]
+    return [Item(url=url) for choice in _mappings(output.get("choices")) for url in _pictures(choice)]
+
+
+def _item(result: Mapping[str, Any], answered: Answered) -> Item:
+    url = result.get("url")
+    if isinstance(url, str) and url:
+        return Item(url=url)
+    return Item(error=failure_of(result, answered))
+
+
+def _pictures(choice: Mapping[str, Any]) -> list[str]:
+    message = choice.get("message")
+    content = message.get("content") if isinstance(message, Mapping) else None
+    found = (part.get("image") for part in _mappings(content))
+    return [url for url in found if isinstance(url, str) and url]
+
+
+def _mappings(value: Any) -> list[Mapping[str, Any]]:
+    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
+
+
+def usage_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the service's own count; numbers are summed over the calls of a task."""
+    usage = document.get("usage")
+    return dict(usage) if isinstance(usage, Mapping) else {}

@@ -1,0 +1,1 @@
+"""DashScope, the provider."""
