@@ -102,6 +102,7 @@ class Loading:
             if not candidate.read.problems:
                 self._settle(candidate, mode)
         self._check_routes()
+        self._check_limits()
         self.default_provider = self._find_default()
         if self._problems:
             raise SettingsError(*in_order(*self._problems))
@@ -180,6 +181,16 @@ class Loading:
         """Note the targets that there are not, unless the reason may be a plugin that is broken."""
         if not self._problems and not self._has_broken:
             self._problems += wrong_targets(self.settings.routes, self.providers, self._left_out)
+
+    def _check_limits(self) -> None:
+        """Note a limit whose provider is misspelt: nothing would keep to it. One that may come back is right."""
+        if self._problems or self._has_broken:
+            return
+        present = {*self.providers, *self._left_out, *(one.name for one in self.settings.providers)}
+        for name in self.settings.daily_spend_limits_micro.keys() - present:
+            near = nearest(name, present)
+            if near is not None:
+                self._problems.append(f"DANQING_DAILY_SPEND_LIMITS: {name!r} is no provider; did you mean {near}?")
 
     @property
     def _has_broken(self) -> bool:

@@ -152,6 +152,14 @@ class TestEnvironmentAlone:
             "pencil": "real",
         }
 
+    def test_a_limit_for_a_misspelt_provider_is_a_mistake(self) -> None:
+        """Nothing would keep to it. One whose provider is left out or disabled may stay."""
+        assert mistakes(DANQING_DAILY_SPEND_LIMITS="chlk:5") == (
+            "DANQING_DAILY_SPEND_LIMITS: 'chlk' is no provider; did you mean chalk?",
+        )
+        kept = load(BRUSH_KEY=KEYS["BRUSH_KEY"], DANQING_DAILY_SPEND_LIMITS="chalk:5,elsewhere:5")
+        assert "chalk" not in kept.providers
+
     def test_the_default_is_the_one_set_or_the_first(self) -> None:
         """A name that is not there is told with the nearest."""
         assert load().default_provider == "brush"

@@ -117,12 +117,15 @@ class TestExampleFile:
     TEXT = (ROOT / "danqing.example.toml").read_text()
 
     def test_copied_as_it_is_it_is_right_with_keys_and_without(self) -> None:
-        """Without any, both accounts are simulated."""
-        for keys in ({}, {"VOLCENGINE_API_KEY": "k" * 20, "VOLCENGINE_API_KEY_B": "b" * 20}):
+        """Without any, all that it names are simulated."""
+        named = ("volcengine", "volcengine_b", "siliconflow")
+        variables = re.findall(r"^api_key = \"\$(\w+)\"", self.TEXT, flags=re.MULTILINE)
+        assert len(variables) == len(named)
+        for keys in ({}, dict.fromkeys(variables, "k" * 20)):
             report, mistakes = check({ACCEPTED: self.TEXT, **keys})
             assert mistakes == []
-            modes = {row.split()[0]: row.split()[2] for row in report.splitlines() if row.startswith("volcengine")}
-            assert modes == dict.fromkeys(("volcengine", "volcengine_b"), "real" if keys else "sandbox")
+            modes = {row.split()[0]: row.split()[2] for row in report.splitlines() if row.startswith(named)}
+            assert modes == dict.fromkeys(named, "real" if keys else "sandbox")
 
     def test_its_suggestions_are_accepted(self) -> None:
         """Removing a comment sign gives a line that is taken, all of them together."""

@@ -49,7 +49,7 @@ def _provider_lines(running: Running) -> list[str]:
         return []
     names = ", ".join(running.simulated)
     where = ", ".join(running.sandbox_urls)
-    return [f"  sandbox   no key for {names}: pictures are SIMULATED and cost nothing ({where})"]
+    return [f"  sandbox   results of {names} are SIMULATED and cost nothing ({where})"]
 
 
 def _try_it(running: Running) -> list[str]:

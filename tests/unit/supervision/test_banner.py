@@ -42,7 +42,7 @@ class TestBanner:
     def test_simulation_is_said_in_clear_words(self) -> None:
         """Nobody takes a simulated picture for a real one, or fears for the bill."""
         text = banner(attrs.evolve(RUNNING, simulated=("volcengine",), sandbox_urls=("http://127.0.0.1:9000",)))
-        assert "no key for volcengine: pictures are SIMULATED and cost nothing" in text
+        assert "results of volcengine are SIMULATED and cost nothing" in text
 
     def test_real_service_is_not_called_a_sandbox(self) -> None:
         """With a key the word does not appear."""
