@@ -38,7 +38,7 @@ from danqing_plugins.kit import texts
 from danqing_plugins.kit.redaction import readable
 from danqing_plugins.messages import Text
 
-__all__ = ["Answered", "Complaint", "Failures", "Rule", "connection_failures", "find_complaint"]
+__all__ = ["Answered", "Complaint", "Failures", "Rule", "connection_failures", "find_complaint", "find_refusal"]
 
 LONGEST_CODE: Final = 100
 _REQUEST_IDS: Final = ("request_id", "requestId", "RequestId")
@@ -140,6 +140,14 @@ def find_complaint(body: Any, *, refused: bool = True) -> Complaint | None:
     if isinstance(body, str) and refused and body.strip():
         return Complaint("", body, body)
     return None
+
+
+def find_refusal(body: Any, *, refused: bool = True) -> Complaint | None:
+    """Return what *body* complains of when its status *refused*; nothing else is one.
+
+    For services whose jobs have an `error` of their own: a 200 that tells of a failed job is no failed question.
+    """
+    return find_complaint(body) if refused else None
 
 
 def _of_error(error: Any, body: Mapping[str, Any]) -> Complaint:

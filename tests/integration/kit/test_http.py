@@ -23,7 +23,7 @@ from danqing_plugins import (
     Text,
     Unavailable,
 )
-from danqing_plugins.kit.failures import Failures, Rule
+from danqing_plugins.kit.failures import Failures, Rule, find_refusal
 from danqing_plugins.kit.http import Outgoing, Part, Service
 
 Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -209,6 +209,19 @@ class TestRefusals:
                 await service.post(session, "/images", {"prompt": PROMPT})
         assert type(caught.value) is kind
         assert caught.value.code == code
+
+    async def test_job_with_an_error_of_its_own_is_no_refusal(self, session: aiohttp.ClientSession) -> None:
+        """Where a service says so: the question was answered."""
+        job = {"id": 1, "status": "failed", "error": "out of memory"}
+        async with acme(says(200, job)) as service:
+            with pytest.raises(Unavailable):
+                await service.get(session, "/jobs/1")
+            lenient = attrs.evolve(service, failures=attrs.evolve(FAILURES, find=find_refusal))
+            assert (await lenient.get(session, "/jobs/1")).document == job
+        async with acme(says(400, {"error": "no such job"})) as service:
+            lenient = attrs.evolve(service, failures=attrs.evolve(FAILURES, find=find_refusal))
+            with pytest.raises(InvalidRequest, match="no such job"):
+                await lenient.get(session, "/jobs/1")
 
     async def test_wish_to_wait_is_heard(self, session: aiohttp.ClientSession) -> None:
         """The service's own wish comes before the table's."""

@@ -83,6 +83,17 @@ class Acme(AsyncOrders):
         return self.known
 
 
+class TestPace:
+    """How long between questions."""
+
+    def test_grows_up_to_its_longest(self) -> None:
+        """And never falls below its first, whatever came before."""
+        pace, pauses = Pace(first_s=1.0, growth=2.0, longest_s=5.0), [0.0]
+        for _ in range(5):
+            pauses.append(pace.after(pauses[-1]))
+        assert pauses == [0.0, 1.0, 2.0, 4.0, 5.0, 5.0]
+
+
 class TestOneOrder:
     """From the order to its outputs."""
 
