@@ -334,5 +334,5 @@ class TestOurReadme:
         wanted = Request(provider="hills", type="image", model=None, input={"prompt": "a quiet hill"})
         async with TestServer(service) as server, aiohttp.ClientSession() as session:
             names: dict[str, Any] = {}
-            exec(code.replace("https://hills.example/", str(server.make_url("/"))), names)
+            exec(code.replace("https://hills.example", str(server.make_url("")).rstrip("/")), names)
             await check_provider(names["Hills"](), wanted, session=session)

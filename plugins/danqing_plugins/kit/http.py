@@ -230,7 +230,7 @@ class Service:
         headers: Mapping[str, str] | None,
         call: Call | None,
     ) -> Outgoing:
-        payload = b"" if body is None else orjson.dumps(body)
+        payload = b"" if body is None else orjson.dumps(body, default=dict)
         if (count := len(payload) + sum(len(part.body) for part in parts)) > self.most_request_bytes:
             message = texts.REQUEST_TOO_LARGE(count=count, most=self.most_request_bytes)
             raise InvalidRequest(message, code="request_too_large")
