@@ -20,6 +20,7 @@ from danqing_plugins import (
 from danqing_plugins.billing import CallOutcome
 from danqing_plugins.testing import check_provider
 from tests.integration.openai_images.conftest import REFERENCES, Client
+from tests.support.system import until
 from tests.unit.openai_images.builders import configured
 
 SMALL = "1024x640"
@@ -67,6 +68,15 @@ class TestGenerations:
         for model in client.provider.info.models:
             run = await client.carry_out(model.id, size=SMALL, quality="low", background="opaque")
             assert set(run.pictures) == {0}, model.id
+
+
+class TestRepeats:
+    """The same asked for again."""
+
+    async def test_pictures_of_several_calls_differ(self, client: Client) -> None:
+        """As those of one call do."""
+        run = await client.carry_out(n=2, size=SMALL, quality="low", partial_images=1)
+        assert run.pictures[0].base64 != run.pictures[1].base64
 
 
 class TestEdits:
@@ -149,13 +159,16 @@ class TestFaults:
         """It was billed: whether it was is left open."""
         url = f"{client.sandbox.url}/openai"
         hasty = Client(configured(sandbox_url=url, call_timeout_s=2.0), client.session, client.sandbox)
-        await client.carry_out(size=SMALL)  # painted: the next answer is ready at once
         await client.sandbox.rule(kind="stall", seconds=20)
         run = hasty.begin(size=SMALL)
         with pytest.raises(OutcomeUnknown) as raised:
             await hasty.provider.generate(run.job, run)
         assert raised.value.code == "timeout"
-        assert len(await client.sandbox.ledger()) == 2
+
+        async def billed() -> bool:
+            return len(await client.sandbox.ledger()) == 1
+
+        await until(billed, what="the bill")
 
     @pytest.mark.parametrize("word", ["bom", "answer-status=201", "answer-length", "mislabelled"])
     async def test_odd_answers_are_used(self, client: Client, word: str) -> None:

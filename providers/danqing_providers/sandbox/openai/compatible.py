@@ -22,6 +22,7 @@ from danqing_providers.sandbox.openai.bodies import Incoming, read_form, read_js
 from danqing_providers.sandbox.openai.errors import invalid_value, missing
 from danqing_providers.sandbox.openai.keys import REQUEST_ID
 from danqing_providers.sandbox.openai.profiles import PROFILES, Profile
+from danqing_providers.sandbox.openai.repeats import Repeats
 from danqing_providers.sandbox.references import Reference, look_at
 from danqing_providers.sandbox.troubles import Trouble, TroubleKind
 
@@ -58,6 +59,7 @@ class Compatible:
         self._house = house
         self._dialect = dialect
         self._profile = profile
+        self._repeats = Repeats()
 
     def routes(self) -> Iterable[web.RouteDef]:
         """Return the paths."""
@@ -141,6 +143,8 @@ class Compatible:
     async def _make(self, wish: _Wish, target: Target, tokens: tuple[str, ...]) -> tuple[list[Work], int]:
         """Return the pictures that were made, and how many xAI's moderation took back. Raises: Trouble."""
         works, taken_back = [], 0
+        if wish.seed is None:
+            wish = attrs.evolve(wish, seed=self._repeats.seed_of(wish.model, wish.prompt, tokens))
         stem = secrets.token_hex(8)
         for index in range(wish.count):
             await self._house.take_time()

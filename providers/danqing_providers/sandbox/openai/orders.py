@@ -25,7 +25,8 @@ _CHARACTERS_PER_TOKEN: Final = 4
 class Order:
     """What will be made: pictures of `width` x `height`.
 
-    `tokens` name the references for the painter, `key` is the fingerprint of the caller's key.
+    `tokens` name the references for the painter, `seed` tells repeats apart, `key` is the fingerprint of the
+    caller's key.
     """
 
     wish: Wish
@@ -36,6 +37,7 @@ class Order:
     width: int
     height: int
     tokens: tuple[str, ...]
+    seed: int | None
     now_s: float
 
     @property
@@ -64,6 +66,7 @@ class Order:
                 prompt=self.wish.prompt,
                 form=self.wish.form,
                 index=index,
+                seed=self.seed,
                 width=self.width,
                 height=self.height,
                 tokens=self.tokens,

@@ -77,7 +77,7 @@ async def _events(studio: Studio, order: Order, works: Sequence[Work]) -> list[b
             draft = attrs.evolve(
                 work,
                 name=f"{work.name}p{number}",
-                seed=number,
+                seed=number + 1_000_000,
                 width=order.width // _PARTIAL_SHARE,
                 height=order.height // _PARTIAL_SHARE,
             )

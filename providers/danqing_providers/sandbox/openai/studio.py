@@ -13,6 +13,7 @@ from danqing_providers.sandbox.openai.bodies import MOST_PICTURES, Incoming
 from danqing_providers.sandbox.openai.errors import invalid_value, missing
 from danqing_providers.sandbox.openai.keys import REQUEST_ID
 from danqing_providers.sandbox.openai.orders import Order
+from danqing_providers.sandbox.openai.repeats import Repeats
 from danqing_providers.sandbox.openai.sizes import settled_size
 from danqing_providers.sandbox.openai.validation import validated
 from danqing_providers.sandbox.references import Reference, look_at
@@ -29,6 +30,7 @@ class Studio:
     def __init__(self, house: House, dialect: str) -> None:
         self.house = house
         self._dialect = dialect
+        self._repeats = Repeats()
 
     async def settle(self, request: web.Request, incoming: Incoming, key: str, *, edits: bool) -> Order:
         """Return the order for *incoming*. Raises: OpenAIError."""
@@ -37,6 +39,7 @@ class Studio:
         references = await self._look_at_all(incoming) if edits else []
         ratio = next((seen.ratio for seen in references if seen.ratio is not None), None)
         width, height = settled_size(wish.model, wish.size, wish.prompt, ratio)
+        tokens = tuple(seen.token for seen in references)
         return Order(
             wish=wish,
             dialect=self._dialect,
@@ -45,7 +48,8 @@ class Studio:
             edits=edits,
             width=width,
             height=height,
-            tokens=tuple(seen.token for seen in references),
+            tokens=tokens,
+            seed=self._repeats.seed_of(wish.model.id, wish.prompt, tokens),
             now_s=now_s,
         )
 
