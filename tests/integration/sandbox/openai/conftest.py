@@ -13,8 +13,8 @@ from tests.integration.sandbox.serving import Served, served
 
 @pytest.fixture
 async def sandbox(tmp_path: Path) -> AsyncIterator[Served]:
-    """A sandbox that refuses the sixty-first picture of a minute."""
-    async with served(tmp_path, images_per_minute=60, bad_keys=frozenset({"bad"})) as running:
+    """A sandbox that refuses the thirteenth picture of a minute."""
+    async with served(tmp_path, images_per_minute=12, bad_keys=frozenset({"bad"})) as running:
         yield running
 
 
