@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import aiohttp
 import pytest
 
 from tests.integration.sandbox.serving import Served
@@ -89,3 +90,15 @@ class TestAnswers:
         found, answer = await ask(ark, "x", **fields)
         assert (found, answer["error"]["code"]) == (status, code)
         assert await ark.ledger() == []
+
+    async def test_stream_that_breaks_off(self, ark: Served) -> None:
+        """It ends in the middle, without the end mark: billed, and not delivered."""
+        body = {
+            "model": MODEL,
+            "messages": [{"role": "user", "content": "a long question [sandbox:stream-cut]"}],
+            "stream": True,
+        }
+        with pytest.raises(aiohttp.ClientPayloadError):
+            async with ark.session.post(f"{ark.url}/api/v3/chat/completions", json=body) as answer:
+                await answer.read()
+        assert [entry["delivered"] for entry in await ark.ledger()] == [False]
