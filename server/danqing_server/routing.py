@@ -71,8 +71,9 @@ class TaskRoute:
     """Where a task is on its route; `model` is the public name.
 
     `target` is the place of its current one. `passed` are those that failed since the task last paused, `refused`
-    those that will never take it, `tried` says why, the oldest first. `on_rejected` is what follows when moderation
-    refuses: `fail` or `next`.
+    those that will never take it; `wishes` has by their place until when some asked this task to wait. `tried` says
+    why the others did not make it, the oldest first. `on_rejected` is what follows when moderation refuses: `fail`
+    or `next`.
     """
 
     model: str
@@ -82,6 +83,7 @@ class TaskRoute:
     refused: tuple[int, ...] = ()
     tried: tuple[Tried, ...] = ()
     on_rejected: str = "fail"
+    wishes: Mapping[str, datetime] = attrs.field(factory=dict)
 
     @property
     def current(self) -> RoutedTarget:

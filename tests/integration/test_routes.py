@@ -134,6 +134,13 @@ class Picky(ScriptedProvider):
         return super().prepare(request)
 
 
+class Lame(ScriptedProvider):
+    """Cannot be started, and is withdrawn."""
+
+    async def start(self) -> None:
+        raise RuntimeError("no")
+
+
 class TestSuitable:
     async def test_a_target_that_refuses_the_input_is_left_out_with_a_note(self, routed: Routed) -> None:
         """It would refuse it later, too; the task says why it is not among them."""
@@ -149,9 +156,10 @@ class TestSuitable:
             assert [(each.field, each.message) for each in refused.value.problems] == [("prompt", "must be art")]
 
     async def test_a_provider_that_is_not_there_is_left_out(self, routed: Routed) -> None:
-        """A route over a provider whose plugin is broken works on with the others."""
+        """A route over a provider that cannot start works on with the others."""
+        settings = routed(("gone", "one"), (B, "one"))
         async with running_system(
-            routed(("gone", "one"), (B, "one")), [ScriptedProvider(), ScriptedProvider(name=B)]
+            settings, [Lame(name="gone"), ScriptedProvider(), ScriptedProvider(name=B)]
         ) as system:
             done = await system.finished((await system.submit(model="poster")).id)
             assert (done.provider, tried(done)) == (B, [("gone", "not_suitable")])

@@ -109,13 +109,16 @@ def after_attempt(
     if failure is None or not _leaves(task, failure, policy):
         return decision
     left = attrs.evolve(_noting(route, failure.error, now), passed=(*route.passed, route.target))
+    left = _wishing(left, failure, policy, now)
+    openings = _as_asked(left, openings, now)
     chosen = _first_open(left, openings, without=left.passed)
     if chosen is not None:
         return Onward(route=attrs.evolve(left, target=chosen), error=failure.error)
     if isinstance(decision, Finish) or decision.outputs:
         return decision
     chosen = _first_to_open(left, openings)
-    run_at = decision.run_at if chosen == route.target else _after_a_pause(task, policy, now)
+    pause = _after_a_pause(task, policy, now)
+    run_at = decision.run_at if chosen == route.target else max(pause, left.wishes.get(str(chosen), pause))
     waiting = attrs.evolve(left, target=chosen, passed=())
     return Onward(route=waiting, error=failure.error, run_at=run_at, failures=decision.failures)
 
@@ -123,7 +126,10 @@ def after_attempt(
 def while_waiting(task: Task, openings: Sequence[Opening], policy: Policy, now: datetime) -> Onward | None:
     """Return where a task goes that waits for a target whose lane is shut; None: it stays."""
     route = task.route
-    if route is None or openings[route.target].is_open or holds_order(task):
+    if route is None or holds_order(task):
+        return None
+    openings = _as_asked(route, openings, now)
+    if openings[route.target].is_open:
         return None
     left = route.noting(openings[route.target].reason, now)
     chosen = _first_open(left, openings, without=left.passed)
@@ -187,6 +193,29 @@ def _leaves(task: Task, failure: Failure, policy: Policy) -> bool:
     if failure.kind is FailureKind.UNKNOWN:
         return may_go_on(task, policy.on_ambiguous)
     return failure.kind in _COST_NOTHING
+
+
+def _wishing(route: TaskRoute, failure: Failure, policy: Policy, now: datetime) -> TaskRoute:
+    """Return *route* with what its target asked this task to wait, so that it is not asked again before."""
+    if failure.retry_after_s is None:
+        return route
+    until = now + timedelta(seconds=min(failure.retry_after_s, policy.longest_retry_after_s))
+    return attrs.evolve(route, wishes={**route.wishes, str(route.target): until})
+
+
+def _as_asked(route: TaskRoute, openings: Sequence[Opening], now: datetime) -> Sequence[Opening]:
+    """Return *openings* as they are for this task: not before the time for which a target asked it to wait."""
+    if not route.wishes:
+        return openings
+    return [_not_before(opening, route.wishes.get(str(place)), now) for place, opening in enumerate(openings)]
+
+
+def _not_before(opening: Opening, wish: datetime | None, now: datetime) -> Opening:
+    left_ms = 0 if wish is None else round((wish - now).total_seconds() * 1000)
+    if left_ms <= PATIENT_MS or opening.wait_ms is None:
+        return opening
+    reason = RATE_LIMITED if opening.is_open else opening.reason
+    return Opening(is_open=False, wait_ms=max(opening.wait_ms, left_ms), reason=reason)
 
 
 def _noting(route: TaskRoute, error: TaskError, now: datetime) -> TaskRoute:

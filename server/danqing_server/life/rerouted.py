@@ -85,6 +85,7 @@ class Rerouted(Transition):
         found = {key: document[key] for key in _OF_TARGET if key in document}
         route = self.onward.route
         progress = {"target": route.target, "passed": route.passed, "refused": route.refused, "tried": route.tried}
+        progress["wishes"] = route.wishes
         return found | {of_route(field): value_of(value) for field, value in progress.items()}
 
     def _gone(self) -> list[str]:

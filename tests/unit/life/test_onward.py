@@ -196,6 +196,25 @@ class TestAfterAttempt:
         assert onward.run_at is not None
         assert onward.run_at > NOW
 
+    def test_who_asked_it_to_wait_is_not_asked_before(self) -> None:
+        """It waits for whom it may ask first, and goes by others' lanes that are open only for others."""
+        limited = failing(FailureKind.RATE_LIMITED, retry_after_s=60.0)
+        soon = attrs.evolve(SHUT, wait_ms=9_000)
+        waits = follows(task(route(target=1)), limited, soon, OPEN)
+        assert isinstance(waits, Onward)
+        assert waits.route.target == 0
+        waiting = Rerouted(task=task(route(target=1)), at=NOW, onward=waits).waiting.changed(status=Status.PENDING)
+        assert while_waiting(waiting, [soon, OPEN], POLICY, NOW) is None
+        onward = while_waiting(waiting, [soon, OPEN], POLICY, NOW + timedelta(seconds=60))
+        assert onward is not None
+        assert onward.route.target == 1
+
+    def test_what_it_was_asked_to_wait_is_over_some_time(self) -> None:
+        """Where the same target is the first that it may ask, it waits there for as long as it was asked to."""
+        waits = follows(task(route(1)), failing(FailureKind.RATE_LIMITED, retry_after_s=60.0), OPEN)
+        assert isinstance(waits, Onward)
+        assert waits.run_at == NOW + timedelta(seconds=60)
+
     def test_its_last_attempt_is_its_last_everywhere(self) -> None:
         """Another target that is open is asked first."""
         worn = task(route(), failures=POLICY.max_attempts - 1)
