@@ -226,15 +226,17 @@ def _find_sandboxes(settings: Settings) -> Sequence[WantedSandbox]:
     from danqing_server.settings.server import Settings
     from danqing_server.supervision.survey import take_survey
 
+    # A name of the file's own says nothing here: its plugin brings its simulator under the plugin's.
+    named = {one.name for one in settings.providers}
+    wanted = None if settings.default_provider in named else settings.default_provider
     # Asked without any key: a provider that has one wants no simulator.
     keyless = Settings.read(
         {
             "DANQING_DISABLED_PLUGINS": ",".join(settings.disabled_plugins),
-            "DANQING_DEFAULT_PROVIDER": settings.default_provider or "",
+            "DANQING_DEFAULT_PROVIDER": wanted or "",
         }
     )
     found = take_survey(keyless).sandboxes
-    wanted = settings.default_provider
     if not found or wanted not in (None, found[0].provider):
         raise SettingsError(f"DANQING_DEFAULT_PROVIDER: {wanted!r} has no simulator")
     return found
