@@ -21,10 +21,11 @@ from danqing_plugins import (
     Request,
     Unavailable,
 )
-from danqing_plugins.testing import RecordingRun, check_provider, job_of
+from danqing_plugins.testing import check_provider, job_of
 from danqing_providers.comfyui import examples_folder
 from danqing_providers.comfyui.plugin import ComfyUIProvider
 from tests.integration.sandbox.serving import Served, served
+from tests.support.simulated import WatchedRun
 
 
 @pytest.fixture
@@ -56,31 +57,17 @@ def asked(model: str = "text_to_image", type_: str = "image", **input_: Any) -> 
     return Request(provider="comfyui", type=type_, model=model, input={**sized, **given})
 
 
-class WatchedRun(RecordingRun):
-    """A run that tells when its order is being worked on."""
-
-    async def progress(self, fraction: float) -> None:
-        """Keep the fraction, and say so."""
-        await super().progress(fraction)
-        self.held.set()
-
-    async def under_way(self) -> None:
-        """Return when the server has told of progress."""
-        async with asyncio.timeout(20):
-            await self.held.wait()
-
-
 def run_of(provider: ComfyUIProvider, sandbox: Served, request: Request, **more: Any) -> WatchedRun:
     """Return the run of a submission."""
     return WatchedRun(job=job_of(provider, request), http=sandbox.session, **more)
 
 
-async def carry_out(provider: ComfyUIProvider, run: RecordingRun) -> None:
+async def carry_out(provider: ComfyUIProvider, run: WatchedRun) -> None:
     """Generate as the server would."""
     await provider.generate(run.job, run)
 
 
-async def failed(provider: ComfyUIProvider, run: RecordingRun) -> PluginError:
+async def failed(provider: ComfyUIProvider, run: WatchedRun) -> PluginError:
     """Return what a generation raises."""
     with pytest.raises(PluginError) as caught:
         await carry_out(provider, run)

@@ -1,0 +1,1 @@
+"""fal.ai as a provider: any of its models, by its queue."""

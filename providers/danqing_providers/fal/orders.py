@@ -1,0 +1,127 @@
+"""Requests in fal's queue: placed, asked for, fetched.
+
+Sources: docs.fal.ai/model-apis/model-endpoints/queue and fal-client 1.0.3, read 2026-11-28. fal knows no
+idempotency key and no list of requests: whether a submission whose answer is lost is in its queue, nobody can tell.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import attrs
+
+from danqing_plugins import Call, ContentRejected, Job, OutputKind, PluginError, Run, Source, Unavailable
+from danqing_plugins.kit.http import Service
+from danqing_plugins.kit.offers import Offer
+from danqing_plugins.kit.orders import AsyncOrders, Failed, Found, Made, Pace, Working
+from danqing_providers.fal import texts
+from danqing_providers.fal.catalogue import size_on_the_wire
+from danqing_providers.fal.failures import FAILURES
+
+__all__ = ["FalOrders", "service_at"]
+
+_UNSAFE: Final = ("has_nsfw_concepts", "nsfw_content_detected")
+_FORMS: Final = {"image": OutputKind.IMAGE, "video": OutputKind.VIDEO, "audio": OutputKind.AUDIO}
+
+
+def service_at(base_url: str, key: str, timeout_s: float) -> Service:
+    """Return fal's queue at *base_url*."""
+    return Service(
+        failures=FAILURES,
+        base_url=base_url,
+        headers={"Authorization": f"Key {key}"},
+        secrets=(key,),
+        timeout_s=timeout_s,
+        request_ids=("x-fal-request-id",),
+        call_id_header=None,
+    )
+
+
+@attrs.define(eq=False, kw_only=True)
+class FalOrders(AsyncOrders):
+    """The orders of one model."""
+
+    service: Service
+    offer: Offer
+    pace: Pace = attrs.field(factory=lambda: Pace(first_s=0.5, growth=1.4, longest_s=5.0))
+
+    async def submit(self, job: Job, run: Run, call: Call, indexes: Sequence[int]) -> Mapping[str, Any]:
+        """Put the request into the queue; fal's own addresses are what it is asked for by.
+
+        The time to wait for its start is the task's: else it would wait for ever. No other endpoint may stand in
+        for the one that was chosen.
+        """
+        body = self.offer.body(job.input, [await _link_of(run, each) for each in job.references], len(indexes))
+        if isinstance(body.get("image_size"), str):
+            body["image_size"] = size_on_the_wire(body["image_size"].lower())
+        headers = {
+            "X-Fal-Request-Timeout": str(max(1, int(run.remaining_s))),
+            "x-app-fal-disable-fallback": "true",
+        }
+        prompt = str(job.input.get("prompt", ""))
+        answer = await self.service.post(
+            run.session, f"/{job.model}", body, headers=headers, call=call, prompt=prompt
+        )
+        told = answer.document
+        call.request_id = str(told["request_id"])
+        return {name: told[name] for name in ("request_id", "status_url", "response_url", "cancel_url")}
+
+    async def poll(self, job: Job, run: Run, order: Mapping[str, Any]) -> Found:
+        """Ask for the state, then for the answer. COMPLETED alone does not mean that it went well."""
+        prompt = str(job.input.get("prompt", ""))
+        told = (await self.service.get(run.session, order["status_url"], prompt=prompt)).document
+        if told.get("status") == "NOT_FOUND":
+            return Failed(Unavailable(texts.GONE(), code="not_found"))
+        if told.get("status") != "COMPLETED":
+            return Working()
+        try:
+            answer = (await self.service.get(run.session, order["response_url"], prompt=prompt)).document
+        except PluginError as error:
+            if not told.get("error"):
+                raise  # the question failed, not the work
+            return Failed(error)
+        outputs = _outputs_of(answer)
+        if not outputs:
+            return Failed(ContentRejected(texts.NO_OUTPUT(), code="no_media_generated"))
+        return Made(outputs=outputs[: job.outputs], output=_data_of(answer))
+
+    async def drop(self, job: Job, run: Run, order: Mapping[str, Any]) -> bool:
+        """Ask for the cancellation. fal only says that it was asked: one that runs may be billed."""
+        await self.service.put(run.session, order["cancel_url"])
+        return False
+
+
+async def _link_of(run: Run, reference: Any) -> str:
+    """Return a reference as fal takes it: its URL, or a data URI."""
+    if reference.asset is None:
+        return str(reference.url)
+    found = await run.open_reference(reference)
+    return f"data:{found.media_type};base64,{base64.b64encode(found.body).decode('ascii')}"
+
+
+def _outputs_of(answer: Mapping[str, Any]) -> list[Source | PluginError]:
+    """Return every file that the answer names, or why it is worth nothing."""
+    flags: Sequence[object] = next((answer[name] for name in _UNSAFE if isinstance(answer.get(name), list)), [])
+    found: list[Source | PluginError] = []
+    for number, file in enumerate(_files_in(answer)):
+        if number < len(flags) and flags[number] is True:
+            found.append(ContentRejected(texts.UNSAFE(), code="has_nsfw_concepts"))
+        else:
+            form = str(file.get("content_type") or "").partition("/")[0]
+            found.append(Source.from_url(file["url"], _FORMS.get(form)))
+    return found
+
+
+def _files_in(answer: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield what has a URL, in the places where models put it: `images`, `image`, `video`, `audio`, …"""
+    for value in answer.values():
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, Mapping) and isinstance(item.get("url"), str):
+                yield item
+
+
+def _data_of(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the answer says beside its files; the prompt is the client's own."""
+    return {"seed": answer["seed"]} if type(answer.get("seed")) is int else {}

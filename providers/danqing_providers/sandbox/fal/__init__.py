@@ -1,0 +1,1 @@
+"""fal's queue as it answers on the wire."""
