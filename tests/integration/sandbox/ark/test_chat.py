@@ -6,7 +6,9 @@ import json
 from typing import Any
 
 import aiohttp
+import httpx
 import pytest
+from openai import AsyncOpenAI, RateLimitError
 
 from tests.integration.sandbox.serving import Served
 
@@ -102,3 +104,28 @@ class TestAnswers:
             async with ark.session.post(f"{ark.url}/api/v3/chat/completions", json=body) as answer:
                 await answer.read()
         assert [entry["delivered"] for entry in await ark.ledger()] == [False]
+
+
+class TestOpenAIsLibrary:
+    """Ark's chat is OpenAI's on the wire; its library says so."""
+
+    async def test_whole_and_streamed(self, ark: Served) -> None:
+        """Content, usage, and a stream that ends."""
+        async with httpx.AsyncClient(trust_env=False) as http:
+            client = AsyncOpenAI(base_url=f"{ark.url}/ark/api/v3", api_key="k", http_client=http, max_retries=0)
+            asked = [{"role": "user", "content": "江南春色"}]
+            whole = await client.chat.completions.create(model=MODEL, messages=asked)
+            assert whole.choices[0].message.content == "模拟回答：江南春色"
+            assert whole.usage is not None
+            assert whole.usage.total_tokens == 13
+            stream = await client.chat.completions.create(model=MODEL, messages=asked, stream=True)
+            pieces = [chunk.choices[0].delta.content async for chunk in stream]
+            assert "".join(pieces) == "模拟回答：江南春色"
+
+    async def test_refused(self, ark: Served) -> None:
+        """Its classes follow the status."""
+        async with httpx.AsyncClient(trust_env=False) as http:
+            client = AsyncOpenAI(base_url=f"{ark.url}/ark/api/v3", api_key="k", http_client=http, max_retries=0)
+            asked = [{"role": "user", "content": "[sandbox:overloaded]"}]
+            with pytest.raises(RateLimitError):
+                await client.chat.completions.create(model=MODEL, messages=asked)
