@@ -1,0 +1,1 @@
+"""Google Gemini: pictures by generateContent."""

@@ -1,0 +1,82 @@
+"""What comes back: pictures among words, thoughts and drafts, or a refusal with status 200.
+
+Source: ai.google.dev/gemini-api/docs/image-generation and /safety-settings, google-genai 3.6.1, read 2026-11-28.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from danqing_plugins import ContentRejected, InvalidRequest, PluginError, Unavailable
+from danqing_providers.gemini import texts
+
+__all__ = ["image_tokens", "picture_of", "usage_of", "why_none"]
+
+_REFUSALS: Final = frozenset(
+    {
+        "IMAGE_SAFETY",
+        "IMAGE_PROHIBITED_CONTENT",
+        "IMAGE_RECITATION",
+        "PROHIBITED_CONTENT",
+        "SAFETY",
+        "RECITATION",
+        "BLOCKLIST",
+        "SPII",
+        "LANGUAGE",
+    }
+)
+
+
+def _candidate(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    candidates = document.get("candidates")
+    first = candidates[0] if isinstance(candidates, list) and candidates else None
+    return first if isinstance(first, Mapping) else {}
+
+
+def picture_of(document: Mapping[str, Any]) -> str | None:
+    """Return the picture in base64: the last that is no thought, since drafts come before it; None without one."""
+    content = _candidate(document).get("content")
+    parts = content.get("parts") if isinstance(content, Mapping) else None
+    found = None
+    for part in parts if isinstance(parts, list) else ():
+        data = part.get("inlineData") if isinstance(part, Mapping) and not part.get("thought") else None
+        if isinstance(data, Mapping) and isinstance(data.get("data"), str) and data["data"]:
+            found = data["data"]
+    return found
+
+
+def why_none(document: Mapping[str, Any], attempt: int) -> PluginError:
+    """Return what an answer without a picture means. One that only talked is asked once more, no more."""
+    feedback = document.get("promptFeedback")
+    request_id = str(document.get("responseId") or "") or None
+    if isinstance(feedback, Mapping) and feedback.get("blockReason"):
+        reason = str(feedback["blockReason"])[:60]
+        return ContentRejected(texts.BLOCKED(reason=reason), code=reason, request_id=request_id)
+    reason = str(_candidate(document).get("finishReason") or "NO_CANDIDATE")[:60]
+    if reason in _REFUSALS:
+        return ContentRejected(texts.BLOCKED(reason=reason), code=reason, request_id=request_id)
+    message = texts.NO_PICTURE(reason=reason)
+    if attempt == 1 and reason != "MAX_TOKENS":
+        return Unavailable(message, code=reason, request_id=request_id)
+    return InvalidRequest(message, code=reason, request_id=request_id)
+
+
+def usage_of(document: Mapping[str, Any]) -> dict[str, int]:
+    """Return the counts of tokens."""
+    usage = document.get("usageMetadata")
+    if not isinstance(usage, Mapping):
+        return {}
+    return {str(name): count for name, count in usage.items() if type(count) is int}
+
+
+def image_tokens(document: Mapping[str, Any]) -> int | None:
+    """Return how many tokens the picture has, of which its price is made; None: the answer does not tell."""
+    usage = document.get("usageMetadata")
+    details = usage.get("candidatesTokensDetails") if isinstance(usage, Mapping) else None
+    counts = [
+        each.get("tokenCount")
+        for each in (details if isinstance(details, list) else ())
+        if isinstance(each, Mapping) and each.get("modality") == "IMAGE"
+    ]
+    return next((count for count in counts if type(count) is int), None)
