@@ -145,8 +145,12 @@ class AsyncOrders(ABC):
         return FoundOrder(saved=Order(lost.indexes, found).entry())
 
     async def cancel_order(self, job: Job, run: Run) -> bool:
-        """Do what `Provider.cancel_order` is asked for: True when every order was dropped and costs nothing."""
-        orders = _orders_of(run)
+        """Do what `Provider.cancel_order` is asked for: True when every order was dropped and costs nothing.
+
+        What an order has brought already was paid for, and is not asked about.
+        """
+        wanted = set(run.missing)
+        orders = [order for order in _orders_of(run) if not job.outputs or wanted.intersection(order.indexes)]
         dropped = [await self.drop(job, run, order.saved) for order in orders]
         return bool(orders) and all(dropped)
 

@@ -41,7 +41,8 @@ class Dropping:
         if not self._dropped:
             return
         run = self._run
-        run.ledger.note(saved={})
+        if _orders_of(run.ledger.task) <= self._dropped:  # else one was placed meanwhile, and needs what is saved
+            run.ledger.note(saved={})
         run.ledger.settle_orders(self._dropped, CallOutcome.FAILED_UNBILLED, CANCELLED, run.tools.clock.now())
 
     async def _ask(self, run: TaskRun, on_all_dropped: Callable[[], None] | None) -> None:

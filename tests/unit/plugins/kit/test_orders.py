@@ -227,6 +227,15 @@ class TestSeveral:
         assert (set(run.pictures), set(run.rejected)) == ({1}, {0})
 
 
+class TestCost:
+    async def test_what_the_service_says_it_cost_is_noted_on_its_order(self) -> None:
+        """It says so when it is done, long after the call had ended."""
+        acme = Acme(looks={"job-1": [Working(), Made(outputs=[PICTURE], cost_micro=312_500)]})
+        run = RecordingRun(job=job())
+        await acme.carry_out(run.job, run)
+        assert [call.cost_micro for call in run.calls] == [312_500]
+
+
 class TestLostAndDropped:
     """What the server asks beside."""
 
@@ -255,5 +264,13 @@ class TestLostAndDropped:
         acme = Acme()
         assert not await acme.cancel_order(run.job, run)
         run.saved = {"order_0": {"indexes": [0], "order": {"id": "job-1"}}, "other": 1}
+        assert await acme.cancel_order(run.job, run)
+        assert acme.dropped == ["job-1"]
+
+    async def test_an_order_that_is_done_is_not_dropped(self) -> None:
+        """Its picture is here, and paid for."""
+        run = RecordingRun(job=job(2), pictures={0: PICTURE})
+        run.saved = {f"order_{index}": {"indexes": [index], "order": {"id": f"job-{index}"}} for index in (0, 1)}
+        acme = Acme(each=True)
         assert await acme.cancel_order(run.job, run)
         assert acme.dropped == ["job-1"]
