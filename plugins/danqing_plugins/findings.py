@@ -38,7 +38,7 @@ RUNS: Final[Mapping[str, tuple[Callable[[Provider, RecordingRun], Awaitable[None
     "order": (check_order, ORDERS),
     "polling": (check_polling, ORDERS),
     "lost_order": (check_lost_order, ORDERS),
-    "cancelled_order": (check_cancelled_order, ORDERS),
+    "cancel_order": (check_cancelled_order, ORDERS),
     "resume": (check_resume, GENERATE),
     "cancellation": (check_cancellation, GENERATE),
 }
