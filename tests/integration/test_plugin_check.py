@@ -50,7 +50,7 @@ class TestCheck:
         told = capsys.readouterr().out
         assert told.splitlines()[0].startswith("volcengine: volcengine/doubao-seedream")
         assert told.endswith("checks passed\n")
-        assert "polling      ok" in told
+        assert "polling          ok" in told
 
     def test_failure_names_the_rule_and_the_page(
         self, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -59,7 +59,7 @@ class TestCheck:
         install(tmp_path, "careless", "careless_plugin:Careless", BROKEN, monkeypatch)
         assert main(["plugin", "check", "careless"]) == 1
         told = capsys.readouterr().out
-        assert "generate     FAILED\n    pictures [0] came without a paid run.call" in told
+        assert "generate         FAILED\n    pictures [0] came without a paid run.call" in told
         assert f"read on: docs/plugins.md, {GENERATE}" in told
 
     def test_plugin_that_cannot_be_loaded(

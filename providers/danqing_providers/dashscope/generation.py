@@ -71,11 +71,13 @@ class Generation:
         if not self.model.route.orders:
             return await self._at_once()
         order = Order.of(self.run.saved) or await self._place()
+        self.placed.append(order.id)  # only now that it is saved: until then a search must find it
         answer = await wait(self.service, self.run, order, self.pace)
         if state_of(answer.document) is OrderState.UNKNOWN:
             # Whether one more order may be placed is for the task's policy to say, in `run.call`.
             await self._give_up(order, OutcomeUnknown(texts.ORDER_GONE(), code="order_gone"))
             order = await self._place()
+            self.placed.append(order.id)
             answer = await wait(self.service, self.run, order, self.pace)
         return await self._take(order, answer)
 
@@ -112,7 +114,6 @@ class Generation:
             if id_ is None:
                 raise OutcomeUnknown(texts.NO_RESULT(), code="unreadable_answer", request_id=answer.request_id)
             order = Order(id=id_, indexes=tuple(indexes), placed_s=time.time())
-            self.placed.append(order.id)
             await self.run.checkpoint(order.saved)
         return order
 

@@ -88,7 +88,7 @@ def report_of(checked: Sequence[Checked]) -> str:
     for one in checked:
         lines.append(f"{one.plugin}: {one.subject}")
         for finding in one.findings:
-            lines.append(f"  {finding.check:<12} {'ok' if finding.failed is None else 'FAILED'}")
+            lines.append(f"  {finding.check:<16} {'ok' if finding.failed is None else 'FAILED'}")
             if finding.failed is not None:
                 lines += [f"    {finding.failed}", f"    read on: {PAGE}, {finding.read_on}"]
         if one.note:
