@@ -1,0 +1,1 @@
+"""Replicate as a provider: any of its models, by its predictions."""

@@ -1,0 +1,186 @@
+"""Predictions: created, asked for, found again.
+
+    starting ─ processing ─┬─ succeeded   `output`, for an hour (then `data_removed`)
+        │                  ├─ failed      `error`
+        │                  └─ canceled    while it ran: billed for its time
+        └─ aborted                        before it ran: not billed
+
+Sources: replicate.com/docs/reference/http, /docs/topics/predictions and replicate 1.0.7; read 2026-11-28.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from typing import Any, Final
+
+import attrs
+
+from danqing_plugins import (
+    Call,
+    InvalidRequest,
+    Job,
+    LostCall,
+    NeverPlaced,
+    OutcomeUnknown,
+    Run,
+    Source,
+    Unavailable,
+)
+from danqing_plugins.kit.http import Service
+from danqing_plugins.kit.offers import Offer
+from danqing_plugins.kit.orders import AsyncOrders, Failed, Found, Made, Pace, Working
+from danqing_providers.replicate import texts
+from danqing_providers.replicate.failures import FAILURES, failure_of_run
+from danqing_providers.replicate.finding import Search
+
+__all__ = ["ReplicateOrders", "service_at"]
+
+OWN_SEED: Final = "own_seed"
+"""In a task's input: its seed was drawn when it was prepared, and is in no other task."""
+
+SHORTEST_S: Final = 5
+_LINKS: Final = ("http://", "https://", "data:")
+
+
+def service_at(base_url: str, token: str, timeout_s: float) -> Service:
+    """Return Replicate's API at *base_url*."""
+    return Service(
+        failures=FAILURES,
+        base_url=base_url,
+        headers={"Authorization": f"Bearer {token}"},
+        secrets=(token,),
+        timeout_s=timeout_s,
+        call_id_header=None,
+    )
+
+
+@attrs.define(eq=False, kw_only=True)
+class ReplicateOrders(AsyncOrders):
+    """The orders of one model. `placed` has, for predictions of this process, task and call of each."""
+
+    service: Service
+    offer: Offer
+    placed: MutableMapping[str, tuple[str, str]]
+    pace: Pace = attrs.field(factory=lambda: Pace(first_s=0.5, growth=1.4, longest_s=5.0))
+
+    async def submit(self, job: Job, run: Run, call: Call, indexes: Sequence[int]) -> Mapping[str, Any]:
+        """Create a prediction, which Replicate itself ends when the task's time is over."""
+        references = [await _link_of(run, each) for each in job.references]
+        sent = self._input(job, references, len(indexes))
+        name, _, version = job.model.partition(":")
+        path = "/predictions" if version else f"/models/{name}/predictions"
+        answer = await self.service.post(
+            run.session,
+            path,
+            {"version": job.model, "input": sent} if version else {"input": sent},
+            headers={"Cancel-After": f"{max(SHORTEST_S, int(run.remaining_s))}s"},
+            call=call,
+            prompt=_prompt_of(job),
+        )
+        order = _order_of(answer.document)
+        self.placed[order["id"]] = (job.task_id, call.id)
+        call.request_id = order["id"]
+        return order
+
+    async def poll(self, job: Job, run: Run, order: Mapping[str, Any]) -> Found:
+        """Ask for the prediction."""
+        try:
+            answer = await self.service.get(run.session, order["get"], prompt=_prompt_of(job))
+        except InvalidRequest:  # of a question with nothing in it, this says that there is no such prediction
+            return Failed(OutcomeUnknown(texts.GONE(), code="prediction_gone"))
+        return self._state_of(job, answer.document)
+
+    async def drop(self, job: Job, run: Run, order: Mapping[str, Any]) -> bool:
+        """Cancel the prediction; only one that had not begun costs nothing."""
+        answer = await self.service.post(run.session, f"/predictions/{order['id']}/cancel", paid=False)
+        return answer.document.get("status") == "aborted"
+
+    async def find(self, job: Job, run: Run, lost: LostCall) -> Mapping[str, Any] | NeverPlaced | None:
+        """Look for the prediction of *lost*, by the seed that no other task has."""
+        if job.input.get(OWN_SEED) is not True:
+            return None
+        name, _, version = job.model.partition(":")
+        pictures = job.input.get("pictures", ())
+        sent = self._input(job, ["" for _ in pictures], len(lost.indexes))
+        search = Search(
+            service=self.service,
+            run=run,
+            model=name,
+            version=version or None,
+            # Replicate may tell another address of a picture than the one it was sent.
+            sent={field: value for field, value in sent.items() if field not in pictures},
+            sent_s=lost.sent_at.timestamp(),
+            timeout_s=self.service.timeout_s,
+            known=[id_ for id_, call in self.placed.items() if call != (job.task_id, lost.id)],
+        )
+        found = await search.find()
+        return _order_of(found) if isinstance(found, Mapping) else found
+
+    def _input(self, job: Job, references: Sequence[str], count: int) -> dict[str, Any]:
+        kept = {name: value for name, value in job.input.items() if name != OWN_SEED}
+        return self.offer.body(kept, references, count)
+
+    def _state_of(self, job: Job, told: Mapping[str, Any]) -> Found:
+        status, output = told.get("status"), told.get("output")
+        if status == "aborted":
+            return Failed(Unavailable(texts.ABORTED(), code="aborted"))
+        if status == "canceled":
+            return Failed(OutcomeUnknown(texts.CANCELED(), code="canceled"))
+        if status == "failed":
+            official = ":" not in job.model
+            said = str(told.get("error") or texts.FAILED(said="-"))
+            prompt = _prompt_of(job)
+            return Failed(failure_of_run(said, official=official, secrets=self.service.secrets, prompt=prompt))
+        if status == "succeeded" and told.get("data_removed") is True:
+            return Failed(OutcomeUnknown(texts.REMOVED(), code="data_removed"))
+        links = [text for text in _texts_in(output) if text.lower().startswith(_LINKS)]
+        if status != "succeeded" and not (status == "processing" and len(links) >= job.outputs > 0):
+            return Working()
+        return Made(
+            outputs=[Source.from_url(link) for link in links][: job.outputs],
+            output=_data_of(job, output),
+            usage=_usage_of(told),
+        )
+
+
+def _order_of(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is saved of a prediction: its id, and where Replicate says that it is asked for."""
+    id_, urls = str(told["id"]), told.get("urls")
+    get = urls.get("get") if isinstance(urls, Mapping) else None
+    return {"id": id_, "get": get if isinstance(get, str) else f"/predictions/{id_}"}
+
+
+async def _link_of(run: Run, reference: Any) -> str:
+    """Return a reference as Replicate takes it: its URL, or a data URI."""
+    if reference.asset is None:
+        return str(reference.url)
+    found = await run.open_reference(reference)
+    return f"data:{found.media_type};base64,{base64.b64encode(found.body).decode('ascii')}"
+
+
+def _texts_in(output: Any) -> Iterator[str]:
+    """Yield every string of an output: a string, a list, or an object, as the model's schema has it."""
+    if isinstance(output, str):
+        yield output
+    elif isinstance(output, Mapping | list):
+        for value in output.values() if isinstance(output, Mapping) else output:
+            yield from _texts_in(value)
+
+
+def _data_of(job: Job, output: Any) -> dict[str, Any]:
+    """Return what is no file of an output (a language model's text comes in pieces), and the seed."""
+    words = "".join(text for text in _texts_in(output) if not text.lower().startswith(_LINKS))
+    seed = job.input.get("seed")
+    return {**({"text": words} if words else {}), **({"seed": seed} if type(seed) is int else {})}
+
+
+def _usage_of(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the numbers among the metrics: `predict_time` and `total_time` are seconds."""
+    metrics = told.get("metrics")
+    found = metrics.items() if isinstance(metrics, Mapping) else ()
+    return {name: value for name, value in found if type(value) in (int, float)}
+
+
+def _prompt_of(job: Job) -> str:
+    return str(job.input.get("prompt", ""))

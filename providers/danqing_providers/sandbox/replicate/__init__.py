@@ -1,0 +1,1 @@
+"""Replicate's predictions API as it answers on the wire."""
