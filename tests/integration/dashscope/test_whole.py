@@ -132,6 +132,23 @@ class TestKilled:
         assert task.status is Status.COMPLETED
         assert await bought(own_sandbox, prompt) == Counter(range(2))
 
+    async def test_before_an_order_was_answered(self, settings: Settings, own_sandbox: RunningServer) -> None:
+        """Its id never came: it is found by its prompt, and not placed again."""
+        prompt = "a fox that nobody else asked for [sandbox:stall=60 x1]"
+        async with running_system(settings, [], workers=False) as door:
+            with provider_process(settings.environment) as first:
+                task = await door.submit(prompt, model=ORDERED, n=2, on_ambiguous="fail")
+
+                async def is_bought() -> bool:
+                    return bool(await bought(own_sandbox, prompt))
+
+                await until(is_bought, timeout_s=PATIENCE_S, what="its purchase")
+                os.kill(first.pid, signal.SIGKILL)
+            with provider_process(settings.environment):
+                task = await ended(door, task)
+        assert task.status is Status.COMPLETED
+        assert await bought(own_sandbox, prompt) == Counter(range(2))
+
     async def test_before_an_answer_came(self, settings: Settings, own_sandbox: RunningServer) -> None:
         """Without orders nothing can be asked for: `fail` buys nothing more, and says that it may have cost."""
         prompt = "a red fox [sandbox:stall=60]"
