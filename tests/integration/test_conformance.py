@@ -28,3 +28,20 @@ class TestVolcengine:
         request = Request(provider="volcengine", type="image", model=None, input={"prompt": prompt, **parameters})
         async with aiohttp.ClientSession() as session:
             await check_provider(configured(sandbox_url=sandbox_url), request, session=session)
+
+    @pytest.mark.parametrize(
+        "parameters",
+        [{}, {"return_last_frame": True}, {"draft": True}],
+        ids=["video", "with last frame", "draft"],
+    )
+    async def test_videos_keep_every_rule(self, sandbox_url: str, parameters: dict[str, object]) -> None:
+        """Cut everywhere, found by their mark, dropped."""
+        request = Request(
+            provider="volcengine",
+            type="video",
+            model="doubao-seedance-1-5-pro-251215",
+            input={"prompt": "a quiet hill", "resolution": "480p", "duration": 4, **parameters},
+        )
+        provider = configured({"DANQING_VOLCENGINE_VIDEO_POLL_EVERY": "0.05"}, sandbox_url=sandbox_url)
+        async with aiohttp.ClientSession() as session:
+            await check_provider(provider, request, session=session)

@@ -72,16 +72,17 @@ class System:
     async def submit(
         self, prompt: str = "a cat", user_id: str = "u1", key: str | None = None, **fields: Any
     ) -> Task:
-        """Submit a task, to the default *provider* and *model* unless named, with the API key *key*.
+        """Submit a task, of pictures to the default *provider* and *model* unless named, with the API key *key*.
 
         `n` and other input keys are given by name.
         """
         optional = ("delay_s", "priority", "on_ambiguous", "repeat")
         provider, model = fields.pop("provider", None), fields.pop("model", None)
+        type_ = fields.pop("type", "image")
         named = {key: fields.pop(key) for key in optional if key in fields}
         submission = Submission(
             provider=provider,
-            type="image",
+            type=type_,
             model=model,
             input={"prompt": prompt, **fields},
             user_id=user_id,

@@ -12,9 +12,8 @@ from danqing_plugins import Call
 from danqing_plugins.kit.http import Service
 from danqing_providers.volcengine.answer import News
 from danqing_providers.volcengine.endpoint import Endpoint
-from danqing_providers.volcengine.failures import FAILURES
 from danqing_providers.volcengine.reading import news_of
-from danqing_providers.volcengine.references import LARGEST_BODY_BYTES
+from danqing_providers.volcengine.service import service_at
 
 __all__ = ["Exchange"]
 
@@ -58,14 +57,5 @@ class Exchange:
 
     @property
     def _service(self) -> Service:
-        key = self.endpoint.key
-        return Service(
-            failures=FAILURES,
-            base_url=self.endpoint.base_url,
-            headers={"Authorization": f"Bearer {key}"},
-            secrets=() if self.endpoint.sandbox else (key,),
-            timeout_s=self.timeout_s,
-            event_bytes=self.picture_bytes,
-            most_request_bytes=LARGEST_BODY_BYTES,
-            quiet_s=self.quiet_s,
-        )
+        service = service_at(self.endpoint, self.timeout_s)
+        return attrs.evolve(service, event_bytes=self.picture_bytes, quiet_s=self.quiet_s)

@@ -10,11 +10,15 @@ import attrs
 import orjson
 
 from danqing_plugins import ConfigurationError, PluginContext, Setting, Text
+from danqing_plugins.kit.orders import Pace
 from danqing_plugins.settings import Kind, table, text, whole
 from danqing_providers.volcengine.catalogue import ALIASES, DEFAULT_MODEL, MODELS, Catalogue, Model, Pricing
 from danqing_providers.volcengine.endpoint import DEFAULT_ENDPOINT, Endpoint, check_endpoint
 from danqing_providers.volcengine.listing import altered_models
 from danqing_providers.volcengine.parameters import Forms
+from danqing_providers.volcengine.video.models import VIDEO_MODELS
+from danqing_providers.volcengine.video.pricing import TokenPrices
+from danqing_providers.volcengine.video.settings import TOKEN_SETTINGS, pace_of, token_prices_of
 
 __all__ = ["SETTINGS", "Settings", "read_settings"]
 
@@ -122,6 +126,7 @@ SETTINGS: tuple[Setting, ...] = (
             "所有进程合计的方舟限额，默认 500；0 表示不限。沙箱默认不限。",
         ),
     ),
+    *TOKEN_SETTINGS,
 )
 
 
@@ -142,6 +147,9 @@ class Settings:
     concurrency: int
     images_per_minute: int | None
     call_timeout_s: float
+    token_prices: TokenPrices
+    video_concurrency: int
+    video_pace: Pace
 
 
 def read_settings(context: PluginContext) -> Settings:
@@ -169,6 +177,11 @@ def read_settings(context: PluginContext) -> Settings:
         concurrency=options["concurrency"],
         images_per_minute=per_minute or None,
         call_timeout_s=context.call_timeout_s,
+        token_prices=TokenPrices(
+            currency=currency, own=token_prices_of(context, [model.id for model in VIDEO_MODELS])
+        ),
+        video_concurrency=options["video_concurrency"],
+        video_pace=pace_of(context),
     )
 
 

@@ -12,6 +12,7 @@ __all__ = [
     "EVENT_NO_JSON",
     "HD_IDLE",
     "MISSPELT_MODEL",
+    "MODEL_GONE",
     "MODEL_RENAMED",
     "MODEL_SHUT_DOWN",
     "NEITHER_PICTURE_NOR_ERROR",
@@ -46,6 +47,9 @@ MODEL_SHUT_DOWN: Final = Message(
     key="model_shut_down",
     en="this model was shut down by Ark; live models: {models}",
     zh="该模型已被火山方舟下线；可用模型：{models}",
+)
+MODEL_GONE: Final = Message(
+    key="ark_model_gone", en="this server no longer offers the model {model}", zh="本服务器已不再提供模型 {model}"
 )
 MODEL_RENAMED: Final = Message(
     key="model_renamed",

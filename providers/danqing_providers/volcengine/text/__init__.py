@@ -1,0 +1,1 @@
+"""Texts: answers and translations by the Seed models."""

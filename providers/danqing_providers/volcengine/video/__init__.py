@@ -1,0 +1,1 @@
+"""Seedance: videos by orders."""
