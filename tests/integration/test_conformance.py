@@ -45,3 +45,10 @@ class TestVolcengine:
         provider = configured({"DANQING_VOLCENGINE_VIDEO_POLL_EVERY": "0.05"}, sandbox_url=sandbox_url)
         async with aiohttp.ClientSession() as session:
             await check_provider(provider, request, session=session)
+
+    @pytest.mark.parametrize("type_", ["text_generation", "translation"])
+    async def test_texts_keep_every_rule(self, sandbox_url: str, type_: str) -> None:
+        """Data without outputs, bought once."""
+        request = Request(provider="volcengine", type=type_, model=None, input={"prompt": "a quiet hill"})
+        async with aiohttp.ClientSession() as session:
+            await check_provider(configured(sandbox_url=sandbox_url), request, session=session)

@@ -25,7 +25,10 @@ from danqing_providers.volcengine.exchange import Exchange
 from danqing_providers.volcengine.generation import Generation
 from danqing_providers.volcengine.parameters import PARAMETERS
 from danqing_providers.volcengine.prepare import find_model, prepare
+from danqing_providers.volcengine.service import service_at
 from danqing_providers.volcengine.settings import SETTINGS, Settings, read_settings
+from danqing_providers.volcengine.text.generation import complete
+from danqing_providers.volcengine.text.prepare import TEXT_FORM, TEXT_TYPES, prepare_text
 from danqing_providers.volcengine.video.form import REFERENCE_FIELDS, takers
 from danqing_providers.volcengine.video.models import VideoModel, find_video_model
 from danqing_providers.volcengine.video.orders import VideoOrders
@@ -38,7 +41,7 @@ IMAGE_TYPES = ("image", "image_generation")
 
 
 class VolcengineProvider(Provider):
-    """Seedream and Seedance by way of Ark. Without a key, its simulator stands in for Ark."""
+    """Seedream, Seedance and the Seed models by way of Ark. Without a key, its simulator stands in for Ark."""
 
     name = "volcengine"
     settings = SETTINGS
@@ -59,6 +62,8 @@ class VolcengineProvider(Provider):
         settings, _ = self._require()
         if request.type in VIDEO_TYPES:
             return prepare_video(request, _video_model(self.find_model(request).id), settings.token_prices)
+        if request.type in TEXT_TYPES:
+            return prepare_text(request, self.find_model(request).id, settings.text_prices)
         return prepare(
             request,
             settings.catalogue,
@@ -71,6 +76,9 @@ class VolcengineProvider(Provider):
         if job.type in VIDEO_TYPES:
             return await self._orders(job).carry_out(job, run)
         settings, _ = self._require()
+        if job.type in TEXT_TYPES:
+            service = service_at(self._endpoint(), settings.call_timeout_s)
+            return await complete(job, run, service, settings.text_prices)
         model = find_model(settings.catalogue, job.model, settings.default_model)
         exchange = Exchange(session=run.session, endpoint=self._endpoint(), timeout_s=settings.call_timeout_s)
         return await Generation(job=job, run=run, model=model, exchange=exchange).carry_out()
@@ -107,11 +115,11 @@ def _video_model(name: str) -> VideoModel:
 def _info_of(settings: Settings) -> ProviderInfo:
     return ProviderInfo(
         name=settings.name,
-        title="Volcengine Ark (Seedream, Seedance)",
-        models=(*_image_infos(settings), *video_infos(settings)),
+        title="Volcengine Ark (Seedream, Seedance, Doubao Seed)",
+        models=(*_image_infos(settings), *video_infos(settings), *_text_infos(settings)),
         default_model=find_model(settings.catalogue, None, settings.default_model).id,
         reference_fields=REFERENCE_FIELDS,
-        parameters=tuple(dict.fromkeys([*PARAMETERS, *takers()])),
+        parameters=tuple(dict.fromkeys([*PARAMETERS, *takers(), *TEXT_FORM.names])),
         concurrency=settings.concurrency,
         images_per_minute=settings.images_per_minute,
         sandbox=settings.sandbox,
@@ -132,6 +140,13 @@ def _image_infos(settings: Settings) -> list[ModelInfo]:
             price=model.price(settings.currency, None),
         )
         for model in settings.catalogue.models.values()
+    ]
+
+
+def _text_infos(settings: Settings) -> list[ModelInfo]:
+    return [
+        ModelInfo(id=model.id, title=model.title, types=TEXT_TYPES, parameters=TEXT_FORM.schema())
+        for model in settings.text_models
     ]
 
 

@@ -16,6 +16,7 @@ from danqing_providers.volcengine.catalogue import ALIASES, DEFAULT_MODEL, MODEL
 from danqing_providers.volcengine.endpoint import DEFAULT_ENDPOINT, Endpoint, check_endpoint
 from danqing_providers.volcengine.listing import altered_models
 from danqing_providers.volcengine.parameters import Forms
+from danqing_providers.volcengine.text.models import TextModel, TextPrices, text_models
 from danqing_providers.volcengine.video.models import VIDEO_MODELS
 from danqing_providers.volcengine.video.pricing import TokenPrices
 from danqing_providers.volcengine.video.settings import TOKEN_SETTINGS, pace_of, token_prices_of
@@ -148,6 +149,8 @@ class Settings:
     images_per_minute: int | None
     call_timeout_s: float
     token_prices: TokenPrices
+    text_models: tuple[TextModel, ...]
+    text_prices: TextPrices
     video_concurrency: int
     video_pace: Pace
 
@@ -166,6 +169,9 @@ def read_settings(context: PluginContext) -> Settings:
     per_minute = options["images_per_minute"]
     if per_minute is None:
         per_minute = 0 if context.sandbox else IMAGES_PER_MINUTE
+    texts = _text_models(context)
+    known = [*(video.id for video in VIDEO_MODELS), *(text_model.id for text_model in texts)]
+    own_prices = token_prices_of(context, known)
     return Settings(
         name=context.name,
         catalogue=catalogue,
@@ -177,9 +183,9 @@ def read_settings(context: PluginContext) -> Settings:
         concurrency=options["concurrency"],
         images_per_minute=per_minute or None,
         call_timeout_s=context.call_timeout_s,
-        token_prices=TokenPrices(
-            currency=currency, own=token_prices_of(context, [model.id for model in VIDEO_MODELS])
-        ),
+        token_prices=TokenPrices(currency=currency, own=own_prices),
+        text_models=texts,
+        text_prices=TextPrices(currency=currency, own=own_prices),
         video_concurrency=options["video_concurrency"],
         video_pace=pace_of(context),
     )
@@ -196,6 +202,13 @@ def _catalogue(context: PluginContext, currency: str) -> Catalogue:
             raise _unknown_model(place, name, models)
         models[id_] = _priced(models[id_], currency, _pricing(place, name, value))
     return Catalogue.of(models.values(), aliases)
+
+
+def _text_models(context: PluginContext) -> tuple[TextModel, ...]:
+    try:
+        return text_models(context.options["text_models"])
+    except ValueError as error:
+        raise ConfigurationError(f"{context.place_of('text_models')}: {error}") from None
 
 
 def _aliases(configured: Mapping[str, Any], models: Mapping[str, Model], place: str) -> dict[str, str]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
-from danqing_server.models import Status, Task
+from danqing_server.models import Billed, Status, Task
 from danqing_server.settings.server import Settings
 from danqing_server.supervision.embedded.servers import free_port
 from tests.support.installed import all_but
+from tests.support.provider_process import provider_process
 from tests.support.servers import RunningServer, run_sandbox
-from tests.support.system import MakeSettings, System, running_system
+from tests.support.system import MakeSettings, System, running_system, until
 
 PATIENCE_S = 90.0
 MODEL = "doubao-seedance-1-0-pro-fast-251015"
@@ -65,3 +69,98 @@ class TestWholeServer:
         assert kinds == ["video", "image"]
         (entry,) = await bought(own_sandbox, prompt)
         assert [call.cost_micro for call in task.calls.values()] == [entry["cost_micro"]]
+
+    async def test_a_refusal_is_told(self, settings: Settings, own_sandbox: RunningServer) -> None:
+        """Moderation of what was made: final, unbilled, after the order had been taken."""
+        prompt = "a red fox [sandbox:moderation-output]"
+        async with running_system(settings, []) as system:
+            task = await order(system, prompt)
+            task = await system.finished(task.id, PATIENCE_S)
+        assert task.status is Status.FAILED
+        assert task.error is not None
+        assert (task.error.code, task.error.billed) == ("content_rejected", Billed.NO)
+        assert await bought(own_sandbox, prompt) == []
+
+    async def test_a_lost_answer_is_found(self, settings: Settings, own_sandbox: RunningServer) -> None:
+        """The order was taken, and its answer cut: it is not placed again, whatever the policy."""
+        prompt = "a red fox [sandbox:reset-after-billing x1]"
+        async with running_system(settings, []) as system:
+            task = await order(system, prompt, on_ambiguous="fail")
+            task = await system.finished(task.id, PATIENCE_S)
+        assert task.status is Status.COMPLETED, task.error
+        assert len(await bought(own_sandbox, prompt)) == 1
+
+    async def test_a_text(self, settings: Settings, own_sandbox: RunningServer) -> None:
+        """The old server's `translation` again."""
+        async with running_system(settings, []) as system:
+            task = await system.submit("spring is here", type="translation", target_language="zh")
+            task = await system.finished(task.id, PATIENCE_S)
+        assert task.status is Status.COMPLETED, task.error
+        assert task.result == {"text": "【译文】spring is here"}
+        assert len(await bought(own_sandbox, "spring is here")) == 1
+
+
+class TestKilled:
+    """By SIGKILL, at a step of the way: the task completes, and was bought once."""
+
+    @pytest.mark.parametrize(
+        "point",
+        [
+            "before:work.send",
+            "after:work.send",
+            "before:work.deliver",
+            "after:work.deliver",
+            "before:work.keep",
+            "after:work.keep",
+            "before:work.conclude",
+            "after:work.conclude",
+        ],
+    )
+    async def test_at(self, settings: Settings, own_sandbox: RunningServer, tmp_path: Path, point: str) -> None:
+        """Order, delivery, download, finish."""
+        prompt = f"a red fox {point}"
+        armed = tmp_path / "armed"
+        armed.write_text(point)
+        async with running_system(settings, [], workers=False) as door:
+            with provider_process(settings.environment, armed) as first:
+                task = await order(door, prompt, return_last_frame=True)
+                await until(lambda: first.poll() is not None, timeout_s=PATIENCE_S, what="its death")
+            with provider_process(settings.environment):
+                task = await door.finished(task.id, PATIENCE_S)
+        assert task.status is Status.COMPLETED, task.error
+        assert len(task.kept) == 2
+        assert len(await bought(own_sandbox, prompt)) == 1
+
+    @pytest.mark.parametrize("word", ["running=2", "reset-after-billing x1"])
+    async def test_while_it_is_made(self, settings: Settings, own_sandbox: RunningServer, word: str) -> None:
+        """Between two questions, or while a lost order is looked for: it goes on without us."""
+        prompt = f"a red fox [sandbox:{word}] [sandbox:running=2]"
+        async with running_system(settings, [], workers=False) as door:
+            with provider_process(settings.environment) as first:
+                task = await order(door, prompt)
+
+                async def is_ordered() -> bool:
+                    return bool((await door.get(task.id)).saved)
+
+                await until(is_ordered, timeout_s=PATIENCE_S, what="its order")
+                os.kill(first.pid, signal.SIGKILL)
+            with provider_process(settings.environment):
+                task = await door.finished(task.id, PATIENCE_S)
+        assert task.status is Status.COMPLETED, task.error
+        assert len(await bought(own_sandbox, prompt)) == 1
+
+    @pytest.mark.parametrize("point", ["before:work.conclude", "after:work.send"])
+    async def test_a_text(self, settings: Settings, own_sandbox: RunningServer, tmp_path: Path, point: str) -> None:
+        """What was answered is there."""
+        prompt = f"hello {point}"
+        armed = tmp_path / "armed"
+        armed.write_text(point)
+        async with running_system(settings, [], workers=False) as door:
+            with provider_process(settings.environment, armed) as first:
+                task = await door.submit(prompt, type="text")
+                await until(lambda: first.poll() is not None, timeout_s=PATIENCE_S, what="its death")
+            with provider_process(settings.environment):
+                task = await door.finished(task.id, PATIENCE_S)
+        assert task.status is Status.COMPLETED, task.error
+        assert task.result["text"].endswith(prompt)
+        assert len(await bought(own_sandbox, prompt)) == 1

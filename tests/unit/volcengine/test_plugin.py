@@ -25,7 +25,15 @@ class TestProvider:
         info = configured().info
         assert info.name == "volcengine"
         assert info.default_model in {model.id for model in info.models}
-        assert info.types == ("image", "image_generation", "video", "video_generation")
+        assert info.types == (
+            "image",
+            "image_generation",
+            "video",
+            "video_generation",
+            "text",
+            "text_generation",
+            "translation",
+        )
         assert info.reference_fields == ("image", "last_frame", "reference_image")
 
     def test_lists_live_models_with_aliases_and_prices(self) -> None:

@@ -31,6 +31,16 @@ TOKEN_SETTINGS: Final[tuple[Setting, ...]] = (
         ),
     ),
     Setting(
+        name="text_models",
+        variable="DANQING_VOLCENGINE_TEXT_MODELS",
+        kind=table("a JSON object of model ids to a title or null, or the path of a file that holds one"),
+        default=_NOTHING,
+        help=Text(
+            "Further text models (`ep-…` too), before the built-in one; null takes a model off the list.",
+            "更多文本模型（包括 `ep-…`），排在内置模型之前；null 去掉一个模型。",
+        ),
+    ),
+    Setting(
         name="video_concurrency",
         variable="DANQING_VOLCENGINE_VIDEO_CONCURRENCY",
         kind=whole(1, 1000),
