@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw
 __all__ = ["film", "sound"]
 
 SAMPLE_RATE = 48_000
+REPRODUCIBLE = "threads=1:lookahead-threads=1:mbtree=0"  # by x264's mbtree two runs differ
 
 av: Any = pytest.importorskip("av")
 
@@ -30,16 +31,18 @@ def film(
 ) -> bytes:
     """Return a video: a yellow block that crosses a red ground, the first *black* frames black.
 
-    *options* are the muxer's (`movflags="faststart"`).
+    The same bytes each time. *options* are the muxer's (`movflags="faststart"`).
     """
     codec, sound_codec = ("libvpx-vp9", "libopus") if format_ == "webm" else ("libx264", "aac")
-    options = {name: value for name, value in options.items() if value}
+    options = {"fflags": "+bitexact"} | {name: value for name, value in options.items() if value}
+    encoding = {} if format_ == "webm" else {"x264-params": REPRODUCIBLE}
 
     def write(path: str) -> None:
         with av.open(path, "w", format=format_, options=options) as container:
-            video = container.add_stream(codec, rate=fps)
+            video = container.add_stream(codec, rate=fps, options=encoding)
             video.width, video.height, video.pix_fmt = *size, "yuv420p"
             video.gop_size = group
+            video.codec_context.thread_count = 1
             beside = container.add_stream(sound_codec, rate=SAMPLE_RATE) if with_sound else None
             for number in range(frames):
                 drawn = av.VideoFrame.from_image(_frame(number, size, dark=number < black))
@@ -56,7 +59,7 @@ def sound(format_: str = "mp3", *, seconds: float = 1.0) -> bytes:
     codecs = {"mp3": "libmp3lame", "wav": "pcm_s16le", "flac": "flac", "ogg": "libopus", "adts": "aac"}
 
     def write(path: str) -> None:
-        with av.open(path, "w", format=format_) as container:
+        with av.open(path, "w", format=format_, options={"fflags": "+bitexact"}) as container:
             _add_silence(container, container.add_stream(codecs.get(format_, "aac"), rate=SAMPLE_RATE), seconds)
 
     return _written(write)

@@ -12,6 +12,7 @@ undecoded: it is paid for.
 from __future__ import annotations
 
 import errno
+import mmap
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -34,8 +35,12 @@ GROUP_FRAMES = 600
 DECODE_S = 60.0
 OPEN_S = 20.0
 
-_OURS = frozenset({errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOENT, errno.EACCES})
-"""What is not the file's fault; FFmpeg says EIO of damaged files, too, and ours was just read."""
+DECODER_BYTES = 256 * 1024 * 1024
+
+_OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOENT, errno.EACCES})
+"""What is not the file's fault; FFmpeg says EIO, EPERM and EINVAL of damaged files, too, and ours was just read."""
+_OF_MEMORY = frozenset({errno.ENOMEM, errno.EAGAIN})
+"""What is said where memory is short (EAGAIN: a thread got no stack); FFmpeg says it of damaged files, too."""
 
 _DEMUXERS = {
     "mp4": "mov",
@@ -79,6 +84,7 @@ def decode(path: Path, format_: str, *, max_pixels: int) -> Decoded | None:
         NotPlayable: it is damaged or cut off.
         OverSize: a frame has more than *max_pixels*.
         OSError: the file cannot be read.
+        MemoryError: there is too little memory for it.
     """
     try:
         import av
@@ -97,13 +103,29 @@ def decode(path: Path, format_: str, *, max_pixels: int) -> Decoded | None:
     except av.FFmpegError as error:
         if error.errno in _OURS:
             raise OSError(error.errno, "decoding a spooled file") from error
+        if error.errno in _OF_MEMORY and not _has_memory():
+            raise MemoryError("decoding a spooled file") from error
         if isinstance(error, av.DecoderNotFoundError):
             return None
         raise NotPlayable(type(error).__name__) from error
     except (NotPlayable, OverSize, MemoryError):
         raise
     except Exception as error:  # the binding, too, raises anything on damaged bytes
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
         raise NotPlayable(type(error).__name__) from error
+
+
+def _has_memory() -> bool:
+    """Tell whether a decoder could have its memory now; what is not touched costs none.
+
+    Of a table whose length a damaged file lies about FFmpeg says ENOMEM, however much there is.
+    """
+    try:
+        with mmap.mmap(-1, DECODER_BYTES):
+            return True
+    except OSError:
+        return False
 
 
 @attrs.define

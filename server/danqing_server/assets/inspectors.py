@@ -40,6 +40,7 @@ def inspect(kind: OutputKind, path: Path, *, max_pixels: int) -> Inspection:
         PictureRejected: `not_a_picture` and `truncated` for pictures, `wrong_kind` and `truncated` for the others;
             `too_large` (more than *max_pixels*).
         OSError: the file itself cannot be read.
+        MemoryError: there is too little memory to look at it.
     """
     return _INSPECTORS[kind](path, max_pixels)
 

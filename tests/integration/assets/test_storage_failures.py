@@ -56,6 +56,12 @@ class TestDisk:
             raise OSError(code, "x")
         assert caught.value.permanent is False
 
+    def test_too_little_memory_passes(self) -> None:
+        """Others give theirs back."""
+        with pytest.raises(StorageUnavailable, match="out of memory") as caught, storage_failures("looking"):
+            raise MemoryError
+        assert caught.value.permanent is False
+
     def test_none_of_obstores_is_missing(self) -> None:
         """Each class that obstore knows is translated."""
         for kind in (BaseError, *BaseError.__subclasses__()):

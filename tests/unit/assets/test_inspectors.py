@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import random
 import struct
+import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,6 +22,20 @@ from tests.support.providers import picture
 
 MOST_PIXELS = 64_000_000
 Look = Callable[[bytes, OutputKind], Inspection]
+
+SHORT_OF_MEMORY = """
+import resource, sys
+from pathlib import Path
+import av
+from danqing_server.assets.films import decode
+
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 64 * 1024 * 1024, resource.RLIM_INFINITY))
+try:
+    decode(Path(sys.argv[1]), "mp4", max_pixels=1_000_000)
+except Exception as error:
+    print(type(error).__name__)
+"""
 
 
 @pytest.fixture
@@ -55,6 +70,21 @@ def code_of(look: Look, body: bytes, kind: OutputKind) -> str:
     with pytest.raises(PictureRejected) as caught:
         look(body, kind)
     return caught.value.code
+
+
+def film_with_endless_table() -> bytes:
+    """Return a film whose table of times is said to have half a billion entries."""
+    body = film(frames=24)
+    at = body.index(b"stts") + 8
+    return body[:at] + struct.pack(">I", 0x1FFF_FFFF) + body[at + 4 :]
+
+
+def _inside_a_box(body: bytes, at: int) -> int:
+    """Return *at*, or a place behind it where a box begins there: a film in pieces that ends so looks whole."""
+    start = 0
+    while start < at:
+        start += int.from_bytes(body[start : start + 4])
+    return at + 9 if start == at else at
 
 
 class TestVideo:
@@ -112,7 +142,7 @@ class TestVideo:
     def test_one_that_breaks_off_is_rejected(self, look: Look, with_av: bool, kept: float, movflags: str) -> None:
         """Its head at the beginning, at the end, or in pieces: a cut is seen without decoding."""
         body = film(frames=96, group=24, movflags=movflags)
-        assert code_of(look, body[: int(len(body) * kept)], OutputKind.VIDEO) == "truncated"
+        assert code_of(look, body[: _inside_a_box(body, int(len(body) * kept))], OutputKind.VIDEO) == "truncated"
 
     @pytest.mark.parametrize("kept", [0.5, 0.9, 0.999])
     def test_a_webm_that_breaks_off_is_rejected(self, look: Look, with_av: bool, kept: float) -> None:
@@ -188,6 +218,19 @@ class TestVideo:
             body[chance.randrange(min(len(body), 4000))] = chance.randrange(256)
         with suppress(PictureRejected):
             assert look(bytes(body), OutputKind.VIDEO).kind is OutputKind.VIDEO
+
+    def test_a_table_too_long_for_any_memory_is_the_files_fault(self, look: Look) -> None:
+        """FFmpeg says of it that memory is short, and asking for the file again would bring the same."""
+        assert code_of(look, film_with_endless_table(), OutputKind.VIDEO) == "truncated"
+
+    def test_where_memory_is_short_nothing_is_said_of_the_file(self, tmp_path: Path) -> None:
+        """The same answer of FFmpeg's, in a process that has nothing left for a decoder."""
+        path = tmp_path / "spooled"
+        path.write_bytes(film_with_endless_table())
+        ended = subprocess.run(  # a limit that this process would keep
+            [sys.executable, "-c", SHORT_OF_MEMORY, str(path)], capture_output=True, text=True, timeout=60
+        )
+        assert (ended.returncode, ended.stdout.split()) == (0, ["MemoryError"]), ended.stderr
 
     def test_bytes_behind_its_end_are_no_harm(self, look: Look, with_av: bool) -> None:
         """Players pass over them, and it is paid for."""
