@@ -171,6 +171,27 @@ class TestRefused:
         assert len(again.calls) == 1
         assert await desk.ledger() == []
 
+    async def test_a_question_that_fails_is_asked_again(self, desk: Desk) -> None:
+        """It costs nothing, and says nothing of the order."""
+        fault = {"kind": "poll_status", "trouble": "internal"}
+        async with desk.session.post(f"{desk.url}/sandbox/faults", json=[fault]) as answer:
+            assert answer.status == 201, await answer.text()
+        run = desk.begin("a red fox")
+        await desk.provider.generate(run.job, run)
+        assert set(run.pictures) == {0}
+
+    async def test_one_that_was_cancelled_by_somebody_else(self, desk: Desk) -> None:
+        """Final, and free."""
+        run = desk.begin("a red fox [sandbox:queued=600]")
+        carrying = asyncio.create_task(desk.provider.generate(run.job, run))
+        await run.ordered.wait()
+        (order,) = await desk.orders()
+        async with desk.session.delete(f"{desk.url}{TASKS}/{order['id']}") as answer:
+            assert answer.status == 200
+        with pytest.raises(InvalidRequest) as caught:
+            await carrying
+        assert caught.value.code == "order_cancelled"
+
     async def test_an_order_that_is_gone_may_have_cost(self, desk: Desk) -> None:
         """A 404 of the service's own long after it was placed."""
         run = desk.begin("a red fox")

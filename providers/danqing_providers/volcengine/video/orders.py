@@ -15,6 +15,7 @@ list a second; the list has flex tasks only where they are asked for; deleting a
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import time
 from collections.abc import Mapping, Sequence
@@ -54,6 +55,7 @@ __all__ = ["VideoOrders"]
 TASKS: Final = "/contents/generations/tasks"
 PAGE_SIZE: Final = 100
 MOST_PAGES: Final = 10
+LOOKS: Final = 3
 NOT_YET_KNOWN_S: Final = 30.0
 """How long an order that was just taken may be unknown to the question for it."""
 
@@ -112,20 +114,30 @@ class VideoOrders(AsyncOrders):
         return after is not None and after.document.get("status") == "cancelled"
 
     async def find(self, job: Job, run: Run, lost: LostCall) -> Mapping[str, Any] | NeverPlaced | None:
+        """Look for the order with our mark, a few times: a new one may be listed late."""
         marker = marker_of(job.task_id, lost.id)
-        params = {"filter.model": self.name, "page_size": str(PAGE_SIZE)}
-        if job.input.get("service_tier") == "flex":
-            params["filter.service_tier"] = "flex"
+        tier = str(job.input.get("service_tier", "default"))
+        for look in range(LOOKS):
+            if look:
+                await asyncio.sleep(self.pace.first_s)
+            id_ = await self._marked(run, marker, tier)
+            if id_ is not None:
+                return {"id": id_, "placed_s": lost.sent_at.timestamp(), "indexes": list(lost.indexes)}
+        return None
+
+    async def _marked(self, run: Run, marker: str, tier: str) -> str | None:
+        """Return the id of the listed order with *marker*, None when there is none."""
+        params = {"filter.model": self.name, "filter.service_tier": tier, "page_size": str(PAGE_SIZE)}
         for page in range(1, MOST_PAGES + 1):
             answer = await self.service.get(run.session, TASKS, params={**params, "page_num": str(page)})
-            items = answer.document.get("items")
-            if not isinstance(items, list) or not items:
+            items, total = answer.document.get("items"), answer.document.get("total")
+            if not isinstance(items, list):
                 return None
             for item in items:
-                if isinstance(item, Mapping) and item.get("safety_identifier") == marker and item.get("id"):
-                    return {"id": item["id"], "placed_s": lost.sent_at.timestamp(), "indexes": list(lost.indexes)}
-            total = answer.document.get("total")
-            if type(total) is int and page * PAGE_SIZE >= total:
+                if isinstance(item, Mapping) and item.get("safety_identifier") == marker:
+                    id_ = item.get("id")
+                    return id_ if isinstance(id_, str) and id_ else None
+            if not items or (type(total) is int and page * PAGE_SIZE >= total):
                 return None
         return None
 
