@@ -1,0 +1,1 @@
+"""即梦 (Volcengine Visual) as a provider: its asynchronous actions."""

@@ -1,0 +1,1 @@
+"""即梦 (Volcengine Visual) as it answers on the wire."""
