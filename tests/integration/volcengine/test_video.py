@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,11 +43,12 @@ TASKS = "/api/v3/contents/generations/tasks"
 
 @attrs.frozen
 class Desk:
-    """A provider in front of a simulator at `url`."""
+    """A provider in front of a simulator at `url`, whose clock is `ahead_s[0]` seconds ahead."""
 
     provider: VolcengineProvider
     session: aiohttp.ClientSession
     url: str
+    ahead_s: list[float]
 
     def begin(
         self, prompt: str, *fields: str, type_: str = "video", model: str | None = MODEL, **input_: Any
@@ -81,12 +83,14 @@ class Desk:
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     """Orders take no time; the provider asks often."""
-    app = create_app(SandboxConfig(data_dir=tmp_path, latency_s=0, queued_s=0, running_s=0))
+    ahead_s = [0.0]
+    config = SandboxConfig(data_dir=tmp_path, latency_s=0, queued_s=0, running_s=0)
+    app = create_app(config, clock=lambda: time.time() + ahead_s[0])
     headers = {"Authorization": "Bearer sandbox"}
     async with TestServer(app) as server, aiohttp.ClientSession(headers=headers) as session:
         url = str(server.make_url("")).rstrip("/")
         provider = configured({"DANQING_VOLCENGINE_VIDEO_POLL_EVERY": "0.05"}, sandbox_url=url)
-        yield Desk(provider, session, url)
+        yield Desk(provider, session, url, ahead_s)
 
 
 async def error_of(desk: Desk, run: RecordingRun) -> PluginError:
@@ -191,6 +195,17 @@ class TestRefused:
         with pytest.raises(InvalidRequest) as caught:
             await carrying
         assert caught.value.code == "order_cancelled"
+
+    async def test_one_that_expired_may_have_cost(self, desk: Desk) -> None:
+        """Nobody says that it is free; the call of the next attempt is the policy's to allow."""
+        run = desk.begin("a red fox [sandbox:job-expires]", execution_expires_after=3600)
+        carrying = asyncio.create_task(error_of(desk, run))
+        await run.ordered.wait()
+        desk.ahead_s[0] = 3601.0
+        error = await carrying
+        assert isinstance(error, OutcomeUnknown)
+        assert error.code == "order_expired"
+        assert run.saved == {}
 
     async def test_an_order_that_is_gone_may_have_cost(self, desk: Desk) -> None:
         """A 404 of the service's own long after it was placed."""
