@@ -18,16 +18,23 @@ _NONCE = re.compile(r"chaos ([0-9a-f]{16})")
 
 @attrs.frozen(kw_only=True)
 class Bill:
-    """One picture that Ark would have charged. `call_id` is what the caller named the request."""
+    """One picture or video that a service would have charged.
+
+    `call_id` is what the caller named the request, empty where the service knows no such name; `answer_ids` are
+    what the service itself told of it: the request's id, and the job's.
+    """
 
     at_s: float
-    request_id: str
     call_id: str
     position: int
+    answer_ids: tuple[str, ...] = ()
 
 
 def read_bills(data_dir: Path) -> Mapping[str, Sequence[Bill]]:
-    """Return every bill by its task's nonce. A torn last line (killed in the middle of a write) is passed over."""
+    """Return every bill by its task's nonce; what cost nothing is none.
+
+    A torn last line (killed in the middle of a write) is passed over.
+    """
     bills: dict[str, list[Bill]] = defaultdict(list)
     path = data_dir / "sandbox" / "ledger.jsonl"
     for line in path.read_bytes().splitlines() if path.exists() else []:
@@ -36,12 +43,12 @@ def read_bills(data_dir: Path) -> Mapping[str, Sequence[Bill]]:
         except ValueError:
             continue
         found = _NONCE.search(entry["prompt"])
-        if found:
+        if found and entry.get("cost_micro") != 0:
             bill = Bill(
                 at_s=datetime.fromisoformat(entry["time"]).timestamp(),
-                request_id=entry["request_id"],
                 call_id=entry["client_request_id"],
                 position=entry["image_index"],
+                answer_ids=tuple(filter(None, (entry["request_id"], entry.get("job")))),
             )
             bills[found[1]].append(bill)
     return bills

@@ -12,7 +12,7 @@ import aiohttp
 import attrs
 
 from tests.chaos.submission import Move, Submission
-from tests.chaos.traffic import CAPPED, KINDS, PLAIN, ROUTE, VOLCENGINE, WORDS, Kind, draw_kind
+from tests.chaos.traffic import CAPPED, KINDS, PLAIN, ROUTE, VOLCENGINE, Kind, draw_kind
 
 __all__ = ["NOTHING_SENT", "NO_ANSWER", "Clients", "new_session", "task_id_of"]
 
@@ -23,7 +23,6 @@ POLL_EVERY_S = 1.0
 LONGEST_POLL_S = 5.0
 ANSWER_TIMEOUT_S = 10.0
 KEYED_PATIENCE_S = 300.0
-MODEL = "doubao-seedream-4-0-250828"
 LONGEST_TAIL_S = 300.0
 """So long before the end nobody begins to wait for what ends by its time limit alone."""
 
@@ -121,7 +120,7 @@ class Clients:
         failing = "[sandbox:fail x1]" if self.random.random() < self.failing_share else ""
         words = f"{submission.kind.words(self.random)}{failing}"
         prompt = f"chaos {submission.nonce} {words}".rstrip()
-        wanted: dict[str, Any] = {"size": "1280x720"}
+        wanted: dict[str, Any] = dict(submission.kind.asks)
         if submission.group:
             wanted["sequential_image_generation"] = "auto"
             wanted["sequential_image_generation_options"] = {"max_images": submission.images}
@@ -219,8 +218,8 @@ def _body_of(submission: Submission, prompt: str, wanted: dict[str, Any], user: 
     provider = {} if submission.kind.provider == ROUTE else {"provider": submission.kind.provider}
     return {
         **provider,
-        "type": "words" if submission.kind.provider == WORDS else "image",
-        "model": MODEL if provider else ROUTE,
+        "type": submission.kind.type,
+        "model": submission.kind.model if provider else ROUTE,
         "input": {"prompt": prompt, **wanted},
         "user_id": user,
         "on_ambiguous": submission.policy,

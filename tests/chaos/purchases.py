@@ -61,10 +61,11 @@ def purchases_of(task: Submission, paid: Sequence[Bill]) -> Counter[int]:
     A picture of a single call has its position in the answer; for independent pictures, each a call of one, the
     call says which. What no call on record says goes to the picture that was paid for least often.
     """
+    owners = _owners_of(task, paid)
     indexes = {call["id"]: call["indexes"] for call in calls_of(task)}
     times: Counter[int] = Counter(dict.fromkeys(range(max(1, task.images)), 0))
     for bill in paid:
-        asked = indexes.get(bill.call_id)
+        asked = indexes.get(owners[bill])
         if asked is not None and bill.position < len(asked):
             times[asked[bill.position]] += 1
         elif task.group:
@@ -72,6 +73,27 @@ def purchases_of(task: Submission, paid: Sequence[Bill]) -> Counter[int]:
         else:
             times[min(times, key=lambda index: times[index])] += 1
     return times
+
+
+def _owners_of(task: Submission, paid: Sequence[Bill]) -> Mapping[Bill, str]:
+    """Return the id of the call that each bill is for.
+
+    Where a service is told no name for a call, its own ids say which. What was bought under ids that were never
+    received is for a call that nothing else is for, and whose outcome allows a bill; "" where there is none.
+    """
+    calls = calls_of(task)
+    told = {call["request_id"]: call["id"] for call in calls if call.get("request_id")}
+    owners = {bill: bill.call_id or _first(told, bill.answer_ids) for bill in paid}
+    strays = sorted({bill.answer_ids for bill, owner in owners.items() if not owner})
+    free = [
+        call["id"] for call in calls if call["id"] not in owners.values() and call["outcome"] not in NOTHING_BILLED
+    ]
+    jobs = dict(zip(strays, free, strict=False))
+    return {bill: owner or jobs.get(bill.answer_ids, "") for bill, owner in owners.items()}
+
+
+def _first(told: Mapping[str, str], ids: Sequence[str]) -> str:
+    return next((told[id_] for id_ in ids if id_ in told), "")
 
 
 def paid_again(task: Submission, paid: Sequence[Bill]) -> int:
@@ -104,8 +126,11 @@ def _cut_per_picture(task: Submission, faults: FaultLog) -> Counter[int]:
 
 
 def wrong_books(task: Submission, paid: Sequence[Bill]) -> list[str]:
-    """Return where the task's own account differs from what was billed."""
+    """Return where the task's own account differs from what was billed; where nothing costs there are no books."""
+    if not task.kind.costs:
+        return []
     wrong = []
+    owners = _owners_of(task, paid)
     calls = {call["id"]: call for call in calls_of(task)}
     billed = task.task.get("billed")
     if paid and billed == "no":
@@ -113,10 +138,10 @@ def wrong_books(task: Submission, paid: Sequence[Bill]) -> list[str]:
     if not paid and billed == "yes":
         wrong.append("billed: yes, and nothing was")
     for bill in paid:
-        outcome = calls.get(bill.call_id, {}).get("outcome", "not on record")
+        outcome = calls.get(owners[bill], {}).get("outcome", "not on record")
         if outcome in (*NOTHING_BILLED, "not on record"):
-            wrong.append(f"call {bill.call_id} was billed, and is {outcome}")
-    billed_calls = {bill.call_id for bill in paid}
+            wrong.append(f"call {owners[bill] or bill.answer_ids} was billed, and is {outcome}")
+    billed_calls = set(owners.values())
     wrong += [
         f"call {id_} is delivered, and was not billed"
         for id_, call in calls.items()

@@ -46,7 +46,9 @@ def tell_stories(verdict: Verdict, bills: Mapping[str, Sequence[Bill]], faults: 
 def story_of(task: Submission, paid: Sequence[Bill], faults: FaultLog) -> str:
     """Return everything known of a task, in the order of time; seconds count from its submission."""
     events = [(at_s, what) for at_s, what in task.story]
-    events += [(bill.at_s, f"BILLED picture {bill.position} of call {bill.call_id}") for bill in paid]
+    events += [
+        (bill.at_s, f"BILLED output {bill.position} of call {bill.call_id or bill.answer_ids}") for bill in paid
+    ]
     until_s = (task.ended_s or max(at_s for at_s, _ in [*events, (task.sent_s, "")])) + 5
     events += [
         (event.at_s, f"    fault: {event.what}") for event in faults.events if task.sent_s <= event.at_s <= until_s

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from tests.chaos.billing import Bill
-from tests.chaos.clients import MODEL, Clients
+from tests.chaos.clients import Clients
 from tests.chaos.faults import STEPS_S
 from tests.chaos.submission import Submission
-from tests.chaos.traffic import CAPPED
+from tests.chaos.traffic import CAPPED, MODEL
 from tests.chaos.verdict import Verdict
 
 __all__ = ["judge_spending", "variables_of_limit", "withdraw_held_back"]

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import attrs
 
-__all__ = ["CAPPED", "IMPATIENT", "KINDS", "PLAIN", "ROUTE", "ROUTED", "VOLCENGINE", "WORDS", "Kind", "draw_kind"]
+__all__ = [
+    "CAPPED",
+    "IMPATIENT",
+    "KINDS",
+    "MIX",
+    "MODEL",
+    "PLAIN",
+    "ROUTE",
+    "ROUTED",
+    "VOLCENGINE",
+    "WORDS",
+    "Kind",
+    "draw_kind",
+]
 
 VOLCENGINE = "volcengine"
+MODEL = "doubao-seedream-4-0-250828"
 NO_END = float("inf")
 CAPPED = "capped"
 WORDS = "words"
@@ -42,7 +57,8 @@ class Kind:
     it is one call for several. `may_fail`: it may end without every picture though nothing was killed; `doubtful`:
     its calls may be of unknown outcome for that reason, too; `frail`: both, when something was killed in its life.
     `course` is what its user does with it, see `moves`. `usual_s` is the time within which it ends when nothing is
-    killed.
+    killed. `asks` is what its input has besides the prompt and a count. `costs`: its service bills at all; where it
+    does not, making a thing twice is no purchase.
     """
 
     name: str
@@ -51,6 +67,10 @@ class Kind:
     images: Sequence[int] = (1, 1, 1, 2, 4)
     groups: float = 0.0
     provider: str = VOLCENGINE
+    model: str = MODEL
+    type: str = "image"
+    asks: Mapping[str, Any] = attrs.field(factory=lambda: {"size": "1280x720"})
+    costs: bool = True
     policies: Sequence[str] = ("fail", "retry")
     may_fail: bool = False
     doubtful: bool = False
@@ -89,12 +109,66 @@ ALL_TRIES_S = 180.0
 """A plugin's own failure is tried eight times, with ever longer pauses."""
 
 
-PLAIN = Kind(name="plain", share=46, words=_slow, groups=0.06)
+PLAIN = Kind(name="plain", share=25, words=_slow, groups=0.06)
 ROUTED = Kind(name="routed", share=6, words=_any_of(FIRST_FAILS), images=(1, 1, 2), provider=ROUTE, usual_s=40)
+
+MIX: Sequence[Kind] = (
+    Kind(
+        name="dashscope, ordered",
+        share=7,
+        words=_any_of(FIRST_FAILS[:3]),
+        images=(1, 1, 2),
+        provider="dashscope",
+        model="wan2.2-t2i-flash",
+        asks={"size": "1280x720"},
+        usual_s=60,
+    ),
+    Kind(
+        name="dashscope, a video",
+        share=0.3,
+        images=(1,),
+        provider="dashscope",
+        model="wan2.7-t2v",
+        type="video",
+        asks={"duration": 2},
+        usual_s=90,
+    ),
+    Kind(
+        name="fal, ordered",
+        share=7,
+        words=_any_of(FIRST_FAILS[:3]),
+        images=(1, 1, 2),
+        provider="fal",
+        model="fal-ai/flux/schnell",
+        usual_s=60,
+    ),
+    Kind(
+        name="comfyui",
+        share=4,
+        images=(1, 1, 2),
+        provider="comfyui",
+        model="text_to_image",
+        costs=False,
+        usual_s=60,
+    ),
+    Kind(
+        name="openai",
+        share=3,
+        words=_slow,
+        images=(1, 1, 2),
+        provider="openai",
+        model="gpt-image-2",
+        asks={"size": "1536x1024"},
+        usual_s=40,
+    ),
+)
+"""Real providers beside Ark's, with a fifth of all tasks: two whose calls are orders, one that costs nothing and
+forgets its queue when it dies, one that answers at once."""
 
 KINDS: Sequence[Kind] = (
     PLAIN,
     ROUTED,
+    *MIX,
     Kind(name="unbilled failure", share=2, words=_always("[sandbox:fail x1]"), usual_s=40),
     Kind(name="odd answer", share=10, words=_any_of(ODD_ANSWERS), groups=0.15, images=(1, 1, 2)),
     Kind(name="odd stream", share=1, words=_any_of(ODD_STREAMS), groups=1.0),
@@ -134,16 +208,18 @@ KINDS: Sequence[Kind] = (
         words=_always("[chaos:checkpoint]"),
         images=(0,),
         provider=WORDS,
+        type="words",
         may_fail=True,
         usual_s=ALL_TRIES_S,
     ),
-    Kind(name="no picture asked", share=2, words=_slow, images=(0,), provider=WORDS),
+    Kind(name="no picture asked", share=2, words=_slow, images=(0,), provider=WORDS, type="words"),
     Kind(
         name="no picture asked, no answer",
         share=1,
         words=_always("[sandbox:reset-after-billing]"),
         images=(0,),
         provider=WORDS,
+        type="words",
         may_fail=True,
         doubtful=True,
         usual_s=60,

@@ -162,7 +162,7 @@ def _judge_bill(verdict: Verdict, task: Submission, paid: Sequence[Bill], faults
     if too_many := limit_broken_by(task, paid, faults):
         text = f"{len(paid)} paid of {task.images}, {too_many} more than allowed"
         verdict.break_promise(task, "billed twice", text, too_many)
-    if task.status == "completed" and len(paid) < len(images_of(task)):
+    if task.kind.costs and task.status == "completed" and len(paid) < len(images_of(task)):
         verdict.break_promise(task, "delivered unpaid", f"{len(paid)} paid, {len(images_of(task))} delivered")
 
 
@@ -195,9 +195,9 @@ def _judge_shares(verdict: Verdict, submissions: Sequence[Submission], least: fl
 
 
 def images_of(task: Submission) -> list[dict[str, Any]]:
-    """Return the pictures a finished task lists."""
+    """Return the pictures, and videos, that a finished task lists."""
     output = task.task.get("output") or {}
-    return list(output.get("images", []))
+    return [*output.get("images", ()), *output.get("videos", ())]
 
 
 def _error_of(task: Submission) -> str:
