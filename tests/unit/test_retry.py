@@ -274,6 +274,16 @@ class TestLostWorkers:
         assert isinstance(last, Finish)
         assert last.outputs[0].source_url == links["0"].source_url
 
+    def test_orders_outlive_more_deaths(self) -> None:
+        """The service goes on with what was ordered, and bills it: another attempt only asks for it."""
+        standing = {"c1": a_call(CallOutcome.OPEN, 0).changed(resumable=True)}
+        lost = {"c1": a_call(CallOutcome.UNKNOWN, 0)}
+        for calls, finds_orders in ((standing, False), (lost, True)):
+            task = a_task(leases_lost=2, calls=calls, finds_orders=finds_orders)
+            assert isinstance(decide(task, a_failure(FailureKind.WORKER_LOST), POLICY, NOW), Again)
+            dying = attrs.evolve(task, leases_lost=29)
+            assert isinstance(decide(dying, a_failure(FailureKind.WORKER_LOST), POLICY, NOW), Finish)
+
     def test_three_deaths_before_a_call_are_poison(self) -> None:
         """A task that kills its workers is ended."""
         assert isinstance(decide(a_task(leases_lost=1), a_failure(FailureKind.WORKER_LOST), POLICY, NOW), Again)

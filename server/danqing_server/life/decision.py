@@ -10,7 +10,15 @@ from enum import StrEnum
 import attrs
 
 from danqing_plugins import Message
-from danqing_server.life.billing import awaits_orders, billed_of, is_on_its_way, lost_calls, may_go_on, unordered
+from danqing_server.life.billing import (
+    awaits_orders,
+    billed_of,
+    holds_order,
+    is_on_its_way,
+    lost_calls,
+    may_go_on,
+    unordered,
+)
 from danqing_server.models import Billed, Output, OutputState, Status, Task, TaskError
 
 __all__ = [
@@ -38,7 +46,7 @@ NOTHING_MADE = Message(key="nothing_made", en="the provider made nothing", zh="æ
 
 MOST_LEASES_LOST = 3
 MOST_LEASES_LOST_FETCHING = 30
-"""For a task that only fetches pictures that are paid for: its user's, unless they kill whoever looks at them."""
+"""For one that fetches what is paid for, or waits for what it ordered: its user's, unless they kill who looks."""
 LEASE_IN_DOUBT = "lease_in_doubt"
 REFERENCE_UNAVAILABLE = "reference_unavailable"
 NO_FURTHER_CALL = "no_further_call"
@@ -187,7 +195,8 @@ def _exhausted(task: Task, failure: Failure, policy: Policy) -> TaskError | None
     if _is_refused(task, failure, policy):
         return attrs.evolve(failure.error, code="outcome_unknown", billed=Billed.UNKNOWN, retryable=True)
     if failure.kind is FailureKind.WORKER_LOST:
-        most = MOST_LEASES_LOST_FETCHING if is_on_its_way(task) else MOST_LEASES_LOST
+        bought = is_on_its_way(task) or holds_order(task)
+        most = MOST_LEASES_LOST_FETCHING if bought else MOST_LEASES_LOST
         return failure.error if task.leases_lost + 1 >= most else None
     if failure.kind is FailureKind.STORAGE:  # paid for, and trying again costs nothing: only the deadline ends it
         return None
