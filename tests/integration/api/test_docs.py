@@ -95,7 +95,7 @@ class TestDocument:
         body = {"type": "image", "model": "one", "input": {"prompt": "a"}, "user_id": "u"}
         task = (await api.ask("POST", "/api/v1/ai/tasks", json=body)).json["data"]
         document = (await api.ask("GET", "/openapi.json")).json
-        assert set(task) == set(document["components"]["schemas"]["Task"]["properties"])
+        assert set(task) == set(document["components"]["schemas"]["Task"]["required"])
 
 
 def _examples(paths: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
