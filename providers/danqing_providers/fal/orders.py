@@ -8,11 +8,22 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import attrs
 
-from danqing_plugins import Call, ContentRejected, Job, OutputKind, PluginError, Run, Source, Unavailable
+from danqing_plugins import (
+    Call,
+    ContentRejected,
+    InvalidRequest,
+    Job,
+    OutputKind,
+    PluginError,
+    Run,
+    Source,
+    Unavailable,
+)
 from danqing_plugins.kit.http import Service
 from danqing_plugins.kit.offers import Offer
 from danqing_plugins.kit.orders import AsyncOrders, Failed, Found, Made, Pace, Working
@@ -88,8 +99,12 @@ class FalOrders(AsyncOrders):
         return Made(outputs=outputs[: job.outputs], output=_data_of(answer))
 
     async def drop(self, job: Job, run: Run, order: Mapping[str, Any]) -> bool:
-        """Ask for the cancellation. fal only says that it was asked: one that runs may be billed."""
-        await self.service.put(run.session, order["cancel_url"])
+        """Ask for the cancellation. fal only says that it was asked: one that runs may be billed.
+
+        One that is done already (400, ALREADY_COMPLETED) is not dropped by it.
+        """
+        with suppress(InvalidRequest):
+            await self.service.put(run.session, order["cancel_url"])
         return False
 
 
