@@ -48,7 +48,8 @@ class Model:
 
     def prepare(self, request: Request) -> Prepared:
         """Check *request*. Raises InvalidRequest."""
-        prepared = self.offer.prepare(request)
+        # Always sent: the service's own default is false, and it bills pictures that have no place here.
+        prepared = self.offer.prepare(request, force_single=True) if self.group else self.offer.prepare(request)
         if not self.takes_bytes:
             strangers = [each for each in request.references if each.url is None]
             if strangers:

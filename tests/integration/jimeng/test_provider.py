@@ -78,6 +78,16 @@ class TestPictures:
         assert set(run.pictures) == {0, 1, 2}
         assert len(await jimeng.sandbox.ledger()) == 3
 
+    @pytest.mark.parametrize("model", ["jimeng_t2i_v40", "jimeng_seedream46_cvtob"])
+    @pytest.mark.parametrize("left_out", [{}, {"force_single": None}])
+    async def test_one_picture_is_bought_unless_a_group_is_asked_for(
+        self, jimeng: Simulated, model: str, left_out: dict[str, None]
+    ) -> None:
+        """Whatever the prompt says: the service would make, and bill, three."""
+        run = await jimeng.made(asked("3 只猫", model=model, size="1024x1024", **left_out))
+        assert set(run.pictures) == {0}
+        assert len(await jimeng.sandbox.ledger()) == 1
+
     async def test_a_film_with_a_first_frame(self, jimeng: Simulated) -> None:
         """Its picture goes out as base64; the price is that of its seconds."""
         frame = Reference(field="image", asset="own/frame")
