@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import attrs
 
-from danqing_plugins import Call, Job, OutcomeUnknown, PluginError, Run, Source, Unavailable
+from danqing_plugins import Call, InvalidRequest, Job, OutcomeUnknown, PluginError, Run, Source, Unavailable
 from danqing_plugins.kit.failures import Answered, Complaint
 from danqing_plugins.kit.http import Service
 from danqing_plugins.kit.orders import AsyncOrders, Failed, Found, Made, Pace, Working
@@ -71,6 +71,8 @@ class JimengOrders(AsyncOrders):
         except PluginError as error:
             if is_of_the_work(error.code):
                 return Failed(error)
+            if isinstance(error, InvalidRequest | OutcomeUnknown):  # the question's trouble: the order may go on
+                raise Unavailable(error.message, code=error.code, request_id=error.request_id) from error
             raise
         return self._state_of(job, order, answer)
 
