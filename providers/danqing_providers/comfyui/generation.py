@@ -14,9 +14,9 @@ from contextlib import suppress
 from typing import Any, Final
 
 import attrs
-import orjson
 
 from danqing_plugins import InvalidRequest, Job, OutputKind, PluginError, Result, Run, Source, Unavailable
+from danqing_plugins.kit.fingerprint import fingerprint_of
 from danqing_providers.comfyui import texts
 from danqing_providers.comfyui.following import Following, follow
 from danqing_providers.comfyui.graphs import Slot
@@ -108,7 +108,7 @@ class Generation:
         pictures = await self._upload(server)
         indexes = self.run.missing
         order = _Order(prompt_id=str(uuid.uuid4()), server=server, indexes=indexes, freed=freed)
-        async with self.run.call(indexes, self._fingerprint()) as call:
+        async with self.run.call(indexes, fingerprint_of(self.job, indexes)) as call:
             call.request_id = order.prompt_id
             await self.run.checkpoint(order.to_save())
             await self._send(order, pictures)
@@ -156,11 +156,6 @@ class Generation:
             if each.type != "picture" and each.name in self.job.input
             for slot in each.slots
         }
-
-    def _fingerprint(self) -> str:
-        named = [reference.asset or reference.url for reference in self.job.references]
-        text = orjson.dumps([self.workflow.id, dict(self.job.input), named], option=orjson.OPT_SORT_KEYS)
-        return hashlib.sha256(text).hexdigest()
 
     async def _outcome(self, order: _Order) -> State:
         """Wait until the order is settled; one that its server does not know is placed again, under the same id."""

@@ -8,7 +8,6 @@ order placed ─ id saved ─┬─ SUCCEEDED: deliver, reject the pictures that
 
 from __future__ import annotations
 
-import base64
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -27,7 +26,9 @@ from danqing_plugins import (
     Run,
     Source,
 )
+from danqing_plugins.kit.fingerprint import fingerprint_of
 from danqing_plugins.kit.http import Service
+from danqing_plugins.kit.links import link_of
 from danqing_plugins.kit.reading import Answer
 from danqing_providers.dashscope import texts
 from danqing_providers.dashscope.answers import (
@@ -42,7 +43,7 @@ from danqing_providers.dashscope.answers import (
 from danqing_providers.dashscope.catalogue import Model
 from danqing_providers.dashscope.failures import failure_of
 from danqing_providers.dashscope.orders import Order, Pace, wait
-from danqing_providers.dashscope.wire import ASYNC_HEADER, body_of, fingerprint_of
+from danqing_providers.dashscope.wire import ASYNC_HEADER, body_of
 
 __all__ = ["Generation"]
 
@@ -84,7 +85,7 @@ class Generation:
     async def _at_once(self) -> Result | None:
         indexes = self.run.missing
         body = await self._body(len(indexes))
-        async with self.run.call(indexes, self._fingerprint(indexes)) as call:
+        async with self.run.call(indexes, fingerprint_of(self.job, indexes)) as call:
             answer = await self.service.post(
                 self.run.session, self.model.route.path, body, call=call, prompt=self._prompt
             )
@@ -100,7 +101,7 @@ class Generation:
         """Place an order for what is missing, and save its id before anything else can happen."""
         indexes = self.run.missing
         body = await self._body(len(indexes))
-        async with self.run.call(indexes, self._fingerprint(indexes)) as call:
+        async with self.run.call(indexes, fingerprint_of(self.job, indexes)) as call:
             answer = await self.service.post(
                 self.run.session,
                 self.model.route.path,
@@ -153,18 +154,8 @@ class Generation:
             await self.run.omit(left)
 
     async def _body(self, count: int) -> Mapping[str, Any]:
-        pictures: dict[str, str] = {}
-        for reference in self.job.references:
-            if reference.asset is None:
-                pictures[reference.field] = reference.url or ""
-                continue
-            found = await self.run.open_reference(reference)
-            text = base64.b64encode(found.body).decode("ascii")
-            pictures[reference.field] = f"data:{found.media_type.lower()};base64,{text}"
+        pictures = {reference.field: await link_of(self.run, reference) for reference in self.job.references}
         return body_of(self.model, self.job.input, pictures, count)
-
-    def _fingerprint(self, indexes: Sequence[int]) -> str:
-        return fingerprint_of(self.job, indexes, self.job.references)
 
     @property
     def _prompt(self) -> str:

@@ -5,17 +5,13 @@ Sources: the pages of `image_models` and `video_models`; dashscope 2.0.2 (`aigc/
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
-import orjson
-
-from danqing_plugins import Job, Reference
 from danqing_providers.dashscope.catalogue import Frames, Model, Route
 from danqing_providers.dashscope.form import LAST_FRAME
 
-__all__ = ["ASYNC_HEADER", "body_of", "fingerprint_of"]
+__all__ = ["ASYNC_HEADER", "body_of"]
 
 ASYNC_HEADER: Final = {"X-DashScope-Async": "enable"}
 _OF_INPUT: Final = ("prompt", "audio_url", "n")
@@ -54,9 +50,3 @@ def _video_input(model: Model, asked: Mapping[str, Any], pictures: Mapping[str, 
     if model.frames is Frames.IMG_URL:
         given["img_url"] = next(iter(pictures.values()))
     return given
-
-
-def fingerprint_of(job: Job, indexes: Sequence[int], references: Sequence[Reference]) -> str:
-    """Return a hash of what is asked for; it shows nothing of it."""
-    seen = [reference.asset or reference.url for reference in references]
-    return hashlib.sha256(orjson.dumps([job.model, dict(job.input), list(indexes), seen])).hexdigest()

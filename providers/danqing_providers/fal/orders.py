@@ -6,7 +6,6 @@ idempotency key and no list of requests: whether a submission whose answer is lo
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
@@ -25,6 +24,7 @@ from danqing_plugins import (
     Unavailable,
 )
 from danqing_plugins.kit.http import Service
+from danqing_plugins.kit.links import link_of
 from danqing_plugins.kit.offers import Offer
 from danqing_plugins.kit.orders import AsyncOrders, Failed, Found, Made, Pace, Working
 from danqing_providers.fal import texts
@@ -64,7 +64,7 @@ class FalOrders(AsyncOrders):
         The time to wait for its start is the task's: else it would wait for ever. No other endpoint may stand in
         for the one that was chosen.
         """
-        body = self.offer.body(job.input, [await _link_of(run, each) for each in job.references], len(indexes))
+        body = self.offer.body(job.input, [await link_of(run, each) for each in job.references], len(indexes))
         if isinstance(body.get("image_size"), str):
             body["image_size"] = size_on_the_wire(body["image_size"].lower())
         headers = {
@@ -106,14 +106,6 @@ class FalOrders(AsyncOrders):
         with suppress(InvalidRequest):
             await self.service.put(run.session, order["cancel_url"])
         return False
-
-
-async def _link_of(run: Run, reference: Any) -> str:
-    """Return a reference as fal takes it: its URL, or a data URI."""
-    if reference.asset is None:
-        return str(reference.url)
-    found = await run.open_reference(reference)
-    return f"data:{found.media_type};base64,{base64.b64encode(found.body).decode('ascii')}"
 
 
 def _outputs_of(answer: Mapping[str, Any]) -> list[Source | PluginError]:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import hashlib
-from collections.abc import Sequence
 from typing import Any, Final
 
 import attrs
-import orjson
 
 from danqing_plugins import ContentRejected, InvalidRequest, Job, PluginError, Run, Source
+from danqing_plugins.kit.fingerprint import fingerprint_of
 from danqing_plugins.kit.http import Service
 from danqing_plugins.kit.orders import heaviest
 from danqing_providers.gemini.answers import image_tokens, picture_of, usage_of, why_none
@@ -65,7 +63,7 @@ class Generation:
             troubles.append(error)
 
     async def _make(self, index: int, body: dict[str, Any]) -> None:
-        async with self.run.call([index], self._fingerprint([index])) as call:
+        async with self.run.call([index], fingerprint_of(self.job, [index])) as call:
             answer = await self.service.post(
                 self.run.session,
                 f"/models/{self.model.id}:generateContent",
@@ -97,7 +95,3 @@ class Generation:
         if level := asked.get("thinking_level"):
             config["thinkingConfig"] = {"thinkingLevel": level}
         return {"contents": [{"role": "user", "parts": parts}], "generationConfig": config}
-
-    def _fingerprint(self, indexes: Sequence[int]) -> str:
-        seen = [reference.asset or reference.url for reference in self.job.references]
-        return hashlib.sha256(orjson.dumps([self.job.model, dict(self.job.input), list(indexes), seen])).hexdigest()

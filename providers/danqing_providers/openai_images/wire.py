@@ -12,6 +12,7 @@ import orjson
 
 from danqing_plugins import Reference, ReferenceData
 from danqing_plugins.kit.http import Part
+from danqing_plugins.kit.links import data_uri
 from danqing_providers.openai_images.forms import AUTO
 from danqing_providers.openai_images.values import Knobs, Model
 
@@ -116,8 +117,7 @@ def _inline(knobs: Knobs, pictures: Pictures) -> dict[str, Any]:
 def _text(knobs: Knobs, picture: ReferenceData | str) -> str:
     if isinstance(picture, str):
         return picture
-    encoded = base64.b64encode(picture.body).decode("ascii")
-    return encoded if knobs.raw_base64 else f"data:{picture.media_type.lower()};base64,{encoded}"
+    return base64.b64encode(picture.body).decode("ascii") if knobs.raw_base64 else data_uri(picture)
 
 
 def fingerprint_of(model: Model, input_: Mapping[str, Any], count: int, references: Sequence[Reference]) -> str:

@@ -10,7 +10,6 @@ Sources: replicate.com/docs/reference/http, /docs/topics/predictions and replica
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, Final
 
@@ -28,6 +27,7 @@ from danqing_plugins import (
     Unavailable,
 )
 from danqing_plugins.kit.http import Service
+from danqing_plugins.kit.links import link_of
 from danqing_plugins.kit.offers import Offer
 from danqing_plugins.kit.orders import AsyncOrders, Failed, Found, Made, Pace, Working
 from danqing_providers.replicate import texts
@@ -66,7 +66,7 @@ class ReplicateOrders(AsyncOrders):
 
     async def submit(self, job: Job, run: Run, call: Call, indexes: Sequence[int]) -> Mapping[str, Any]:
         """Create a prediction, which Replicate itself ends when the task's time is over."""
-        references = [await _link_of(run, each) for each in job.references]
+        references = [await link_of(run, each) for each in job.references]
         sent = self._input(job, references, len(indexes))
         name, _, version = job.model.partition(":")
         path = "/predictions" if version else f"/models/{name}/predictions"
@@ -149,14 +149,6 @@ def _order_of(told: Mapping[str, Any]) -> dict[str, Any]:
     id_, urls = str(told["id"]), told.get("urls")
     get = urls.get("get") if isinstance(urls, Mapping) else None
     return {"id": id_, "get": get if isinstance(get, str) else f"/predictions/{id_}"}
-
-
-async def _link_of(run: Run, reference: Any) -> str:
-    """Return a reference as Replicate takes it: its URL, or a data URI."""
-    if reference.asset is None:
-        return str(reference.url)
-    found = await run.open_reference(reference)
-    return f"data:{found.media_type};base64,{base64.b64encode(found.body).decode('ascii')}"
 
 
 def _texts_in(output: Any) -> Iterator[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Final
@@ -23,6 +22,7 @@ from danqing_plugins import (
     Run,
     Unavailable,
 )
+from danqing_plugins.kit.links import link_of
 from danqing_providers.volcengine import texts
 from danqing_providers.volcengine.answer import Ended, Failed, Made, News, Refused, Unread
 from danqing_providers.volcengine.catalogue import Model
@@ -87,13 +87,7 @@ class Generation:
         return is_group(self.job.input) or bool(self.job.input.get("layer_decomposition"))
 
     async def _read_references(self) -> None:
-        for reference in self.job.references:
-            if reference.asset is None:
-                self._images.append(reference.url or "")
-                continue
-            found = await self.run.open_reference(reference)
-            text = base64.b64encode(found.body).decode("ascii")
-            self._images.append(f"data:{found.media_type.lower()};base64,{text}")
+        self._images += [await link_of(self.run, reference) for reference in self.job.references]
 
     async def _make_each(self, missing: Sequence[int]) -> None:
         """Make independent pictures, some at once; the trouble of one does not end the calls of the others."""

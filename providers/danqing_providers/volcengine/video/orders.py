@@ -16,7 +16,6 @@ list a second; the list has flex tasks only where they are asked for; deleting a
 from __future__ import annotations
 
 import asyncio
-import base64
 import time
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -42,6 +41,7 @@ from danqing_plugins import (
 from danqing_plugins.kit.documents import LARGEST_COUNT, plain
 from danqing_plugins.kit.failures import Answered, Complaint
 from danqing_plugins.kit.http import Service
+from danqing_plugins.kit.links import link_of
 from danqing_plugins.kit.orders import AsyncOrders, Failed, Found, Made, Pace, Working
 from danqing_plugins.kit.reading import Answer
 from danqing_providers.volcengine.failures import FAILURES, find_error
@@ -142,13 +142,7 @@ class VideoOrders(AsyncOrders):
         return None
 
     async def _read_pictures(self, job: Job, run: Run) -> None:
-        for reference in job.references:
-            url = reference.url
-            if reference.asset is not None:
-                found = await run.open_reference(reference)
-                text = base64.b64encode(found.body).decode("ascii")
-                url = f"data:{found.media_type.lower()};base64,{text}"
-            self._pictures.append((reference.key, url or ""))
+        self._pictures += [(reference.key, await link_of(run, reference)) for reference in job.references]
 
     async def _look(self, run: Run, id_: str, prompt: str = "") -> Answer | None:
         """Ask for an order; None: Ark says that there is none. Its own error is left in its document."""
