@@ -64,8 +64,10 @@ class TestSandbox:
     """The whole path without a key."""
 
     async def test_every_model_makes_a_picture(self, client: Client, session: aiohttp.ClientSession) -> None:
-        """The default size of each model is made, and the link gives a picture."""
-        for model in client.provider.info.models:
+        """The default size of each model of pictures is made, and the link gives a picture."""
+        models = [model for model in client.provider.info.models if "image" in model.types]
+        assert len(models) >= 4
+        for model in models:
             run = client.begin(model=model.id)
             await client.carry_out(run)
             async with session.get(run.pictures[0].url or "") as response:
