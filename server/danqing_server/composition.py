@@ -108,7 +108,7 @@ class Process:
             Supervised("time", every(LISTEN_EVERY_S, self.listen_to_time)),
         ]
         register = self.services.control.register
-        if register.outlet.is_heard:
+        if register.outlet.may_be_heard:
             self._loops.append(Supervised("untold", every(RETELL_EVERY_S, register.tell_again)))
         if self.workers is not None:
             self.workers.start()

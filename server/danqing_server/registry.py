@@ -7,7 +7,7 @@ start, its stop, what it hears) is asked of it alone, and one plugin's error is 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -39,10 +39,6 @@ __all__ = ["Plugin", "Registry", "load_registry"]
 LISTENING_ENDS_S = 2.0
 
 log = get_logger(__name__)
-
-
-def _ignore(name: str, heard: bool) -> None:
-    """Take no notice."""
 
 
 @attrs.define(eq=False)
@@ -141,24 +137,9 @@ class Registry:
         return bool(self._listeners)
 
     @property
-    def listeners(self) -> Collection[str]:
-        """The names of the plugins that want to hear of tasks' changes."""
-        return self._listeners.keys()
-
-    @property
-    def listening_room(self) -> int:
-        """How many more events each of them has room for."""
-        return min((listener.room for listener in self._listeners.values()), default=0)
-
-    def tell(
-        self, event: TaskEvent, names: Collection[str] | None = None, done: Callable[[str, bool], None] = _ignore
-    ) -> None:
-        """Tell the plugins *names*, or every one, of a task's change, in its own time: nobody waits for it.
-
-        *done* is called for each, with its name and whether it heard; not for what waits when the process ends.
-        """
-        for name in tuple(self._listeners if names is None else names):
-            self._listeners[name].tell(event, partial(done, name))
+    def listeners(self) -> Collection[Listener]:
+        """The plugins that want to hear of tasks' changes, each told in its own time: nobody waits for it."""
+        return self._listeners.values()
 
     def _manager_of(self, provider: str) -> pluggy.PluginManager:
         """Return the manager that asks a provider, and whatever is about it."""

@@ -21,13 +21,15 @@ from danqing_plugins.models import Job
 from danqing_plugins.run import Run
 from danqing_server.access.caller import Caller
 from danqing_server.desk.intake import Intake
-from danqing_server.errors import NotFound, QueueUnavailable
+from danqing_server.errors import NotFound, QueueUnavailable, StoreUnavailable
 from danqing_server.life.moves import Deleted
 from danqing_server.life.register import Register
+from danqing_server.life.subscribers import Gathering
 from danqing_server.models import Status, TaskError
 from danqing_server.queue.entries import Entry, Pushed
 from danqing_server.queue.lanes import Queue
 from danqing_server.settings.server import Settings
+from danqing_server.store.untold import Notice
 from tests.support.providers import ScriptedProvider
 from tests.support.system import MakeSettings, System, running_system, until
 
@@ -333,3 +335,83 @@ def _counts(told: set[str]) -> dict[tuple[str, str], int]:
 
 async def _is_told(system: System, task_id: str) -> bool:
     return (await document(system, task_id))["untold"] == {}
+
+
+@attrs.define(eq=False)
+class _Books:
+    """A part of the server that hears of the ends of one project's tasks, and of what is about to be deleted."""
+
+    heard: list[Notice] = attrs.field(factory=list)
+    learnt: list[str] = attrs.field(factory=list)
+    open: bool = True
+    fails: bool = False
+
+    async def hear(self, notices: Sequence[Notice]) -> None:
+        if self.fails:
+            raise StoreUnavailable("away")
+        self.heard += notices
+
+    async def learn(self, move: Deleted) -> None:
+        self.learnt.append(move.task.id)
+
+    def subscribed(self) -> Gathering:
+        """Return what it subscribes with."""
+        return Gathering(
+            name="books",
+            hear=self.hear,
+            kinds=frozenset({TaskEventKind.COMPLETED, TaskEventKind.DELETED}),
+            subscribed=lambda: self.open,
+            wanted=lambda notice: notice.owner == "acme",
+            learn=self.learn,
+            gather_s=0.01,
+        )
+
+    def kinds(self, task_id: str) -> list[str]:
+        """Return as what it heard of a task, in order."""
+        return [str(each.event.kind) for each in self.heard if each.event.task_id == task_id]
+
+
+class TestSubscribers:
+    async def test_it_hears_of_what_it_wants_and_of_nothing_else(self, settings: Settings) -> None:
+        """Nothing is written for changes that it does not want."""
+        books = _Books()
+        async with running_system(settings, [ScriptedProvider()]) as system:
+            register_of(system).outlet.subscribers = (books.subscribed(),)
+            acme = Caller.with_key("acme")
+            theirs = await system.submit()
+            ours = await system.submit(key="acme")
+            await system.finished(theirs.id)
+            await system.finished(ours.id)
+            await until(lambda: "completed" in books.kinds(ours.id))
+            assert "untold" not in await document(system, theirs.id)
+            await system.services.control.delete(ours.id, acme)
+            await until(lambda: "deleted" in books.kinds(ours.id))
+            assert books.kinds(ours.id) == ["completed", "deleted"]
+            assert books.learnt == [ours.id]
+            assert {each.owner for each in books.heard} == {"acme"}
+
+    async def test_one_that_failed_is_told_again(self, settings: Settings) -> None:
+        """An outage of what it writes to loses nothing."""
+        books = _Books(fails=True)
+        async with running_system(settings, [ScriptedProvider()]) as system:
+            register = register_of(system)
+            register.outlet.subscribers = (books.subscribed(),)
+            task = await system.submit(key="acme")
+            await system.finished(task.id)
+            books.fails = False
+
+            async def heard() -> bool:
+                await register.tell_again()
+                return books.kinds(task.id) == ["completed"]
+
+            await until(heard, timeout_s=30, what="completed, told again")
+
+    async def test_while_it_wants_nothing_nothing_is_written(self, settings: Settings) -> None:
+        """What nobody uses costs nothing."""
+        books = _Books(open=False)
+        async with running_system(settings, [ScriptedProvider()]) as system:
+            register_of(system).outlet.subscribers = (books.subscribed(),)
+            task = await system.submit(key="acme")
+            await system.finished(task.id)
+            assert "untold" not in await document(system, task.id)
+            assert books.heard == []

@@ -72,7 +72,8 @@ class TestHooks:
         registry = load(settings, marked=plugin)
         assert [(found.name, found.error) for found in registry.plugins] == [("marked", None)]
         await registry.start()
-        registry.tell(TaskEvent(kind=TaskEventKind.CREATED, task_id="t", provider="p", model="m", user_id="u"))
+        for listener in registry.listeners:
+            listener.tell(TaskEvent(kind=TaskEventKind.CREATED, task_id="t", provider="p", model="m", user_id="u"))
         await until(lambda: "created" in plugin.called)
         await registry.stop()
         assert plugin.called == ["configure", "start", "created", "stop"]
@@ -83,7 +84,8 @@ class TestHooks:
         registry = load(settings, broken=Broken(), marked=plugin, scripted=ScriptedProvider())
         await registry.start()
         assert [found.name for found in registry.plugins if found.error] == ["broken"]
-        registry.tell(TaskEvent(kind=TaskEventKind.CREATED, task_id="t", provider="p", model="m", user_id="u"))
+        for listener in registry.listeners:
+            listener.tell(TaskEvent(kind=TaskEventKind.CREATED, task_id="t", provider="p", model="m", user_id="u"))
         await registry.stop()
         assert plugin.called == ["configure", "start", "created", "stop"]
         assert list(registry.providers) == ["scripted"]

@@ -1,14 +1,15 @@
 """The way out: whoever wants to hear of tasks' changes is told of each, at least once.
 
-While somebody listens, the write that makes a change also sets a mark. Once all have heard of it the mark is taken
-away, with others of the moment. What a death left untold, or what a listener had no room for, is found by its mark
-and told again, under the same id. While nobody listens there are no marks, no writes and no looks.
+Plugins listen, and parts of the server subscribe. While any of them wants to hear of a change, the write that makes
+it also sets a mark. Once all have heard of it the mark is taken away, with others of the moment. What a death left
+untold, or what a listener had no room for, is found by its mark and told again, under the same id. While nobody
+wants to hear there are no marks, no writes and no looks.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -20,12 +21,13 @@ from danqing_server.clock import Clock
 from danqing_server.errors import StoreUnavailable
 from danqing_server.ids import new_token
 from danqing_server.life.moves import Deleted, Move
+from danqing_server.life.subscribers import PluginSubscriber, Subscriber
 from danqing_server.life.telling import event_of
 from danqing_server.log import get_logger
 from danqing_server.models import Attempt, TaskError
 from danqing_server.registry import Registry
 from danqing_server.store.changes import NO_MARKS, Legacy, Marks, mark
-from danqing_server.store.untold import Untold, transition_of
+from danqing_server.store.untold import Notice, Untold, transition_of
 
 __all__ = ["Outlet"]
 
@@ -38,16 +40,16 @@ log = get_logger(__name__)
 
 @attrs.define(eq=False)
 class _Telling:
-    """An event that is being told: who is still to hear it, and who had no room for it."""
+    """A notice that is being told: who is still to hear it, and who had no room for it."""
 
-    event: TaskEvent
+    notice: Notice
     waiting: set[str]
     missed: set[str] = attrs.field(factory=set)
 
 
 @attrs.define(eq=False)
 class Outlet:
-    """Tells the plugins that listen. Nobody waits for them.
+    """Tells the plugins that listen, and *subscribers*. Nobody waits for them.
 
     A mark that is older than `retell_after` is told again: by then whoever made the change has died, or its plugin
     is far behind.
@@ -56,6 +58,7 @@ class Outlet:
     registry: Registry
     untold: Untold
     clock: Clock
+    subscribers: Sequence[Subscriber] = ()
     clear_every_s: float = CLEAR_EVERY_S
     retell_after: timedelta = RETELL_AFTER
     name: str = attrs.field(factory=new_token)
@@ -64,73 +67,90 @@ class Outlet:
     _told: dict[str, set[str]] = attrs.field(factory=dict, init=False)
     _clearing: asyncio.Task[None] | None = attrs.field(default=None, init=False)
     _closing: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+    _indexed: bool = attrs.field(default=False, init=False)
+
+    @property
+    def may_be_heard(self) -> bool:
+        """Whether anybody listens, or may begin to."""
+        return bool(self.subscribers) or self.registry.has_listeners
 
     @property
     def is_heard(self) -> bool:
-        """Whether anybody listens."""
-        return self.registry.has_listeners
+        """Whether anybody wants to hear of anything."""
+        return self.registry.has_listeners or any(each.active for each in self.subscribers)
 
     def marks(self, move: Move) -> Marks:
         """Return what the write that makes *move* must set, so that it is told whatever happens."""
-        if not self.registry.has_listeners or move.kind is None:
+        if not self.is_heard or move.kind is None or not self._who_wants(_notice_of(move)):
             return NO_MARKS
         return {move.transition_id: mark(move.kind, move.at, move.error_code)}
 
     def marks_of_start(self, attempt: Attempt) -> Marks:
         """Return what `marks` returns of the start of each task of a batch."""
-        if not self.registry.has_listeners:
+        if not self._is_wanted(TaskEventKind.STARTED):
             return NO_MARKS
         return {attempt.id: mark(TaskEventKind.STARTED, attempt.started_at)}
 
     def marks_of_end(self, at: datetime, error: TaskError) -> Marks:
         """Return what `marks` returns of the failure of a task that cannot be read here: it is only told again."""
-        if not self.registry.has_listeners:
+        if not self._is_wanted(TaskEventKind.FAILED):
             return NO_MARKS
         return {new_token(): mark(TaskEventKind.FAILED, at, error.code)}
 
     async def legacy(self, move: Deleted) -> Legacy | None:
-        """Return what is to be noted with a deletion, all that is untold of the task; None when nobody listens."""
-        if not self.registry.has_listeners:
+        """Let those who must know the task look at it once more, and return what is to be noted with its deletion.
+
+        That is all that is untold of the task; None when nobody listens.
+        """
+        if not self.is_heard:
             return None
+        for subscriber in self._active():
+            await subscriber.before_deletion(move)
         marks = {**await self.untold.of(move.task.id), **self.marks(move)}
         return Legacy(task=move.task, at=move.at, marks=marks)
 
     @property
     def has_room(self) -> bool:
-        """Whether those who listen have room for more than is told right now."""
-        return self.registry.listening_room > 1
+        """Whether anybody listens, and has room for more than is told right now."""
+        return self._room > 1
 
     def tell(self, move: Move) -> None:
         """Tell of a move that was carried out, with its marks."""
-        if self.registry.has_listeners and move.kind is not None:
-            event = event_of(move.task, move.kind, move.transition_id, move.at, move.error_code)
-            self._tell(event, self.registry.listeners)
+        if self.is_heard and move.kind is not None:
+            notice = _notice_of(move)
+            self._tell(notice, self._who_wants(notice))
 
-    async def find_owed(self) -> list[TaskEvent]:
+    async def find_owed(self) -> list[Notice]:
         """Return what was left untold for a while, here or elsewhere; no more than the listeners have room for."""
-        room = self.registry.listening_room // 2
+        room = self._room // 2
         if not room:
             return []
+        if not self._indexed:  # somebody may have begun to listen since this process began
+            await self.untold.ensure_indexes()
+            self._indexed = True
         found = await self.untold.find(self.clock.now() - self.retell_after, room)
-        return [event for event in found if not self._is_known(event)][:room]
+        return [notice for notice in found if not self._is_known(notice.event)][:room]
 
-    def tell_again(self, event: TaskEvent) -> None:
+    def tell_again(self, notice: Notice) -> None:
         """Tell what `find_owed` found, to those who did not hear it here before."""
-        missed = self._missed.pop(event.id, None)
-        self._tell(event, self.registry.listeners if missed is None else missed & set(self.registry.listeners))
+        missed = self._missed.pop(notice.event.id, None)
+        wanting = self._who_wants(notice)
+        self._tell(notice, wanting if missed is None else {name: wanting[name] for name in missed & wanting.keys()})
 
     async def drain(self) -> None:
-        """Take the marks away of what was told; what is still in hand is told again by others."""
+        """Let subscribers hear what waits, and take the marks away of what was told; others tell the rest again."""
+        await asyncio.gather(*(subscriber.stop() for subscriber in self.subscribers))
         self._closing.set()
         if self._clearing is not None:
             await self._clearing
 
-    def _tell(self, event: TaskEvent, names: Collection[str]) -> None:
-        if not names:
-            self._note_told(event)
+    def _tell(self, notice: Notice, wanting: Mapping[str, Subscriber]) -> None:
+        if not wanting:
+            self._note_told(notice.event)
             return
-        telling = self._in_hand[event.id] = _Telling(event, set(names))
-        self.registry.tell(event, names, partial(self._note_heard, telling))
+        telling = self._in_hand[notice.event.id] = _Telling(notice, set(wanting))
+        for name, subscriber in wanting.items():
+            subscriber.tell(notice, partial(self._note_heard, telling, name))
 
     def _note_heard(self, telling: _Telling, name: str, heard: bool) -> None:
         telling.waiting.discard(name)
@@ -138,11 +158,12 @@ class Outlet:
             telling.missed.add(name)
         if telling.waiting:
             return
-        self._in_hand.pop(telling.event.id, None)
+        event = telling.notice.event
+        self._in_hand.pop(event.id, None)
         if telling.missed:
-            self._note_missed(telling.event.id, telling.missed)
+            self._note_missed(event.id, telling.missed)
         else:
-            self._note_told(telling.event)
+            self._note_told(event)
 
     def _note_missed(self, event_id: str, names: set[str]) -> None:
         """Remember who is still to hear it; of too many the oldest are told to all again."""
@@ -175,3 +196,24 @@ class Outlet:
             self._told[task_id] -= transitions
             if not self._told[task_id]:
                 del self._told[task_id]
+
+    @property
+    def _room(self) -> int:
+        """How many more notices each has room for."""
+        return min((subscriber.room for subscriber in self._active()), default=0)
+
+    def _active(self) -> Iterable[Subscriber]:
+        yield from map(PluginSubscriber, self.registry.listeners)
+        yield from (subscriber for subscriber in self.subscribers if subscriber.active)
+
+    def _is_wanted(self, kind: TaskEventKind) -> bool:
+        return any(subscriber.wants_kind(kind) for subscriber in self._active())
+
+    def _who_wants(self, notice: Notice) -> dict[str, Subscriber]:
+        return {subscriber.name: subscriber for subscriber in self._active() if subscriber.wants(notice)}
+
+
+def _notice_of(move: Move) -> Notice:
+    assert move.kind is not None
+    event = event_of(move.task, move.kind, move.transition_id, move.at, move.error_code)
+    return Notice(event, move.task.owner)

@@ -125,9 +125,10 @@ class Register:
         owed = await self.outlet.find_owed()
         if owed:
             log.info("events_told_again", count=len(owed))
-        for event in owed:
+        for notice in owed:
+            event = notice.event
             if event.kind is not TaskEventKind.DELETED or await self._is_removed(event.task_id):
-                self.outlet.tell_again(event)
+                self.outlet.tell_again(notice)
 
     async def _is_removed(self, task_id: str) -> bool:
         """Carry a deletion through; one that cannot be now must not keep the others from being told."""

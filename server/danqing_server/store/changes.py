@@ -100,7 +100,8 @@ class Legacy:
 
     def as_document(self) -> dict[str, Any]:
         """Return it in the form that a task has, as far as it is needed to tell of one."""
-        of_task = {"provider": self.task.provider, "model": self.task.model, "user_id": self.task.user_id}
+        task = self.task
+        of_task = {"provider": task.provider, "model": task.model, "user_id": task.user_id, "owner": task.owner}
         return {**of_task, "updated_at": self.at, "untold": dict(self.marks)}
 
 

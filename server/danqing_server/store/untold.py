@@ -23,12 +23,12 @@ from danqing_server.store.keys import DELETED
 from danqing_server.store.paths import of_mark
 from danqing_server.store.tasks import COLLECTION
 
-__all__ = ["Untold", "event_id", "transition_of"]
+__all__ = ["Notice", "Untold", "event_id", "transition_of"]
 
 _IS_MARKED: Mapping[str, Any] = {"untold": {"$gt": {}}}
 """Any object but the empty one, which is what the last mark leaves behind."""
 _INDEX = IndexModel([("updated_at", ASCENDING)], name="untold", partialFilterExpression=_IS_MARKED)
-_FIELDS = ["provider", "model", "user_id", "untold"]
+_FIELDS = ["provider", "model", "user_id", "owner", "untold"]
 _KINDS = {kind.value: kind for kind in TaskEventKind}
 
 
@@ -40,6 +40,14 @@ def event_id(task_id: str, transition_id: str) -> str:
 def transition_of(event: TaskEvent) -> str:
     """Return the id of the change that an event tells, which is unique only for its task."""
     return event.id.rpartition("/")[2]
+
+
+@attrs.frozen
+class Notice:
+    """A change that is told, and whose task it is of: `owner` None was made without authentication."""
+
+    event: TaskEvent
+    owner: str | None
 
 
 @attrs.define(eq=False)
@@ -71,7 +79,7 @@ class Untold:
             if outcome.matched_count < len(updates):
                 await self._deleted.bulk_write(updates, ordered=False)
 
-    async def find(self, before: datetime, limit: int) -> list[TaskEvent]:
+    async def find(self, before: datetime, limit: int) -> list[Notice]:
         """Return what is to be told of up to *limit* tasks, and as many deleted ones, unchanged since *before*.
 
         Oldest first. Kinds that only a newer release knows are left to it.
@@ -82,8 +90,8 @@ class Untold:
             for collection in (self._tasks, self._deleted):
                 found = collection.find(wanted, _FIELDS).sort("updated_at", ASCENDING).limit(limit)
                 documents += await found.to_list(None)
-        events = {event.id: event for document in documents for event in _events_of(document)}
-        return sorted(events.values(), key=_moment)
+        notices = {notice.event.id: notice for document in documents for notice in _notices_of(document)}
+        return sorted(notices.values(), key=_moment)
 
     @property
     def _tasks(self) -> Any:
@@ -94,22 +102,28 @@ class Untold:
         return self.database[DELETED]
 
 
-def _events_of(document: Mapping[str, Any]) -> Sequence[TaskEvent]:
+def _notices_of(document: Mapping[str, Any]) -> Sequence[Notice]:
     return [
-        TaskEvent(
-            kind=kind,
-            task_id=document["_id"],
-            provider=document["provider"],
-            model=document["model"],
-            user_id=document["user_id"],
-            error_code=mark.get("error_code"),
-            id=event_id(document["_id"], transition_id),
-            at=mark.get("at"),
-        )
+        Notice(_event_of(document, transition_id, kind, mark), document.get("owner"))
         for transition_id, mark in document["untold"].items()
         if (kind := _KINDS.get(mark.get("kind", ""))) is not None
     ]
 
 
-def _moment(event: TaskEvent) -> float:
-    return event.at.timestamp() if event.at is not None else 0.0
+def _event_of(
+    document: Mapping[str, Any], transition_id: str, kind: TaskEventKind, mark: Mapping[str, Any]
+) -> TaskEvent:
+    return TaskEvent(
+        kind=kind,
+        task_id=document["_id"],
+        provider=document["provider"],
+        model=document["model"],
+        user_id=document["user_id"],
+        error_code=mark.get("error_code"),
+        id=event_id(document["_id"], transition_id),
+        at=mark.get("at"),
+    )
+
+
+def _moment(notice: Notice) -> float:
+    return notice.event.at.timestamp() if notice.event.at is not None else 0.0
