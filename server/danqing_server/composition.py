@@ -11,6 +11,8 @@ from functools import partial
 import aiohttp
 import attrs
 
+from danqing_server.access.gatekeeper import Gatekeeper
+from danqing_server.access.keys import KeyRing
 from danqing_server.assets.fetching import public_session
 from danqing_server.assets.results import ResultSessions, results_session
 from danqing_server.assets.storage import Assets, open_assets
@@ -229,6 +231,7 @@ async def _services(
     checks: dict[str, HealthCheck] = {"mongodb": store.ping, "redis": queue.ping, "storage": assets.ping}
     return Services(
         settings=settings,
+        gatekeeper=Gatekeeper(KeyRing.holding(settings.api_keys, settings.admin_key), settings.asks_for_keys),
         store=store,
         users=users,
         queue=queue,

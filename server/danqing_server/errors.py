@@ -13,7 +13,8 @@ DanqingError
 ├── NotFound               no such thing, or none that this caller may see
 ├── Conflict               the thing is in a state that does not allow this
 ├── KeyReused              an Idempotency-Key came again with a different request
-├── Forbidden
+├── Forbidden              the key is known, and may not do this
+│   └── ScopeMissing           it lacks the scope that the route needs
 ├── Unauthenticated        no key
 │   └── UnknownKey             a wrong one
 ├── TooManyWrongKeys       so many that no key is looked at: try again after `retry_after_s`
@@ -45,6 +46,7 @@ __all__ = [
     "Overloaded",
     "PictureRejected",
     "QueueUnavailable",
+    "ScopeMissing",
     "ServiceUnavailable",
     "SettingsError",
     "SourceUnavailable",
@@ -170,6 +172,10 @@ class TooManyWrongKeys(DanqingError):
 
 class Forbidden(DanqingError):
     """The key is known, and may not do this."""
+
+
+class ScopeMissing(Forbidden):
+    """The key lacks a scope; another key of the same project may have it."""
 
 
 class HostNotAllowed(DanqingError):

@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 import attrs
 
+from danqing_server.access.limits import UNLIMITED, CallerLimits
 from danqing_server.models import Task
 from danqing_server.store.reach import Reach
+from danqing_server.tenancy import CLIENT_SCOPES, Scope
 
-__all__ = ["LOCAL", "Caller", "Scope"]
+__all__ = ["ADMINISTRATION", "LOCAL", "Caller"]
 
 LOCAL = "(local)"
 """The project of who comes without authentication, because none is asked for. No API key may be called so."""
 
-
-class Scope(StrEnum):
-    """What a caller may do beside what every key may: look at and change what its own project made."""
-
-    EVERY_PROJECT = "every_project"
+ADMINISTRATION = "(admin)"
+"""The project of `DANQING_ADMIN_KEY`, which makes nothing."""
 
 
 @attrs.frozen(kw_only=True)
 class Caller:
     """Who asks. There always is one: `local()` where no key is asked for.
 
-    `owner` is the name under which what it makes is stored; None, the local project's, is stored as no owner at
-    all. `reach` is whose tasks and users it may touch.
+    `key` is the key's id. `owner` is the name under which what it makes is stored; None, the local project's, is
+    stored as no owner at all. `reach` is whose tasks and users it may touch.
     """
 
     project: str
     key: str
     scopes: frozenset[Scope] = frozenset()
+    limits: CallerLimits = attrs.field(default=UNLIMITED, repr=False)
     owner: str | None = attrs.field(init=False)
     reach: Reach = attrs.field(init=False, repr=False)
 
@@ -50,8 +48,15 @@ class Caller:
 
     @classmethod
     def with_key(cls, name: str) -> Caller:
-        """Return who comes with the API key *name*, which is a project of that name."""
-        return cls(project=name, key=name)
+        """Return who comes with the key *name* of `DANQING_API_KEYS`, which is a project of that name."""
+        return cls(project=name, key=name, scopes=CLIENT_SCOPES)
+
+    @classmethod
+    def administrator(cls) -> Caller:
+        """Return who comes with `DANQING_ADMIN_KEY`."""
+        return cls(
+            project=ADMINISTRATION, key=ADMINISTRATION, scopes=frozenset({Scope.READ, Scope.USAGE, Scope.ADMIN})
+        )
 
     def sees(self, task: Task) -> bool:
         """Tell whether *task* is there for this caller; who does not see it cannot touch it either."""

@@ -15,7 +15,7 @@ from typing import Any
 import attrs
 
 from danqing_server.access.caller import Caller
-from danqing_server.access.keys import KeyRing
+from danqing_server.access.keys import KeyRing, digest_of
 from danqing_server.errors import TooManyWrongKeys, UnknownKey
 
 __all__ = ["Gatekeeper"]
@@ -39,37 +39,40 @@ class Gatekeeper:
     """Says whose a key is. What it remembers is bounded: the oldest is forgotten."""
 
     _keys: KeyRing
+    _always: bool = False
+    """Whether a key is asked for though there may be none yet."""
+
     _now_s: Callable[[], float] = time.monotonic
     _wrong: dict[str, _Tries] = attrs.field(factory=dict, init=False)
-    _proven: dict[tuple[str, str], None] = attrs.field(factory=dict, init=False)
+    _proven: dict[tuple[str, bytes], None] = attrs.field(factory=dict, init=False)
 
     @property
     def guards(self) -> bool:
         """Whether a key is asked for at all."""
-        return bool(self._keys)
+        return self._always or bool(self._keys)
 
-    def caller_of(self, authorization: str | None, address: str) -> Caller:
-        """Return who comes with an `Authorization` header; the local caller when authentication is off.
+    async def caller_of(self, secret: str, address: str) -> Caller:
+        """Return who comes with the key *secret*.
 
         Raises:
-            Unauthenticated: the header is missing, of another scheme, or its key is unknown.
+            UnknownKey: it is nobody's.
             TooManyWrongKeys: too many unknown keys came from *address*.
         """
-        try:
-            caller = self._keys.caller_of(authorization)
-        except UnknownKey:
+        digest = digest_of(secret)
+        caller = self._keys.find(digest)
+        if caller is None:
             self._note_wrong(address)
-            raise
-        if self._keys and (address, caller.key) not in self._proven:
-            self._prove(address, caller.key)
+            raise UnknownKey("the API key is unknown")
+        if (address, digest) not in self._proven:
+            self._prove(address, digest)
         return caller
 
-    def _prove(self, address: str, key: str) -> None:
+    def _prove(self, address: str, digest: bytes) -> None:
         tries = self._wrong.get(address)
         if tries is not None and self._left(tries) < 1:
             raise self._refusal(tries)
         _make_room(self._proven, MOST_PROVEN)
-        self._proven[address, key] = None
+        self._proven[address, digest] = None
 
     def _note_wrong(self, address: str) -> None:
         """Take one try away. Raises TooManyWrongKeys when there is none."""

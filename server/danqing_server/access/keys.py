@@ -1,55 +1,41 @@
-"""API keys: who a request comes from."""
+"""The keys that stand in settings: who a request comes from."""
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
 import attrs
 
 from danqing_server.access.caller import Caller
-from danqing_server.errors import Unauthenticated, UnknownKey
 from danqing_server.settings.values import ApiKey
 
-__all__ = ["KeyRing"]
+__all__ = ["KeyRing", "digest_of"]
+
+
+def digest_of(secret: str) -> bytes:
+    """Return the SHA-256 of a key, which is all that is kept of it."""
+    return sha256(secret.encode("utf-8", "surrogateescape")).digest()
 
 
 @attrs.frozen
 class KeyRing:
-    """The clients' keys, as digests of equal length; without any, authentication is off."""
+    """The keys by their digests: how long a look among these takes says nothing of any key."""
 
-    _digests: tuple[tuple[bytes, Caller], ...] = attrs.field(repr=False)
+    _callers: Mapping[bytes, Caller] = attrs.field(repr=False)
 
     @classmethod
-    def holding(cls, keys: Sequence[ApiKey]) -> KeyRing:
-        """Return the ring of *keys*."""
-        return cls(tuple((_digest(key.secret), Caller.with_key(key.owner)) for key in keys))
+    def holding(cls, keys: Sequence[ApiKey], admin_key: str | None = None) -> KeyRing:
+        """Return the ring of clients' *keys*, and of the operator's own."""
+        callers = {digest_of(key.secret): Caller.with_key(key.owner) for key in keys}
+        if admin_key is not None:
+            callers[digest_of(admin_key)] = Caller.administrator()
+        return cls(callers)
 
     def __bool__(self) -> bool:
         """Tell whether there is any key."""
-        return bool(self._digests)
+        return bool(self._callers)
 
-    def caller_of(self, authorization: str | None) -> Caller:
-        """Return who comes with an `Authorization` header; the local caller when authentication is off.
-
-        Every key is compared, each in constant time, so that timing tells nothing of any.
-
-        Raises:
-            Unauthenticated: the header is missing or of another scheme.
-            UnknownKey: its key is unknown.
-        """
-        if not self._digests:
-            return Caller.local()
-        scheme, _, secret = (authorization or "").partition(" ")
-        if scheme.lower() != "bearer" or not secret.strip():
-            raise Unauthenticated("no API key was sent")
-        given = _digest(secret.strip())
-        found = [caller for digest, caller in self._digests if hmac.compare_digest(digest, given)]
-        if not found:
-            raise UnknownKey("the API key is unknown")
-        return found[0]
-
-
-def _digest(secret: str) -> bytes:
-    return sha256(secret.encode("utf-8", "surrogateescape")).digest()
+    def find(self, digest: bytes) -> Caller | None:
+        """Return who comes with the key of that digest, None for nobody."""
+        return self._callers.get(digest)

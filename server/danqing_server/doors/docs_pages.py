@@ -41,7 +41,7 @@ _STYLE = (
 routes = Blueprint("documentation", url_prefix="/docs")
 
 
-@on_get(routes, "/")
+@on_get(routes, "/", public=True)
 @undescribed
 async def get_docs(_request: ApiRequest) -> HTTPResponse:
     """Show every route, with a form to try it."""
@@ -49,14 +49,14 @@ async def get_docs(_request: ApiRequest) -> HTTPResponse:
     return HTTPResponse(page, headers={**KEPT, **POLICY}, content_type=HTML)
 
 
-@on_get(routes, "/errors")
+@on_get(routes, "/errors", public=True)
 @undescribed
 async def get_error_codes(_request: ApiRequest) -> HTTPResponse:
     """Explain every error code."""
     return HTTPResponse(_error_page(), headers={**KEPT, **POLICY}, content_type=HTML)
 
 
-@on_get(routes, "/<name>")
+@on_get(routes, "/<name>", public=True)
 @undescribed
 async def get_docs_file(_request: ApiRequest, name: str) -> HTTPResponse:
     """Send a file of the documentation page."""

@@ -13,9 +13,11 @@ from sanic_ext.extensions.openapi.builders import OperationStore, SpecificationB
 from sanic_ext.extensions.openapi.definitions import Parameter
 from sanic_ext.extensions.openapi.extension import OpenAPIExtension
 
+from danqing_server.access.credentials import KEY_HEADERS
 from danqing_server.doors.schemas import SCHEMAS
 from danqing_server.http.problem_shapes import ErrorShape
 from danqing_server.http.problems import PROBLEMS, ProblemReport
+from danqing_server.http.routing import PUBLIC, handler_of
 from danqing_server.http.shapes import example_of, ref
 
 __all__ = ["Answer", "described", "install_openapi", "query", "undescribed"]
@@ -30,7 +32,15 @@ request returns the same task. Error codes are explained at [/docs/errors](/docs
 the answers are in English.
 """
 
-_SCHEME = "api_key"
+DOCUMENT = "/openapi.json"
+_SCHEMES: Mapping[str, Mapping[str, str]] = {
+    "api_key": {"type": "http", "scheme": "bearer", "description": "needed as soon as this server has any key"},
+    **{
+        name.replace("-", "_"): {"type": "apiKey", "in": "header", "name": name, "description": "the same key"}
+        for name in KEY_HEADERS
+    },
+    "basic": {"type": "http", "scheme": "basic", "description": "the same key, as password"},
+}
 EXAMPLE_ID = str(example_of(ErrorShape)["request_id"])
 _TITLES = {kind.status: kind for kind in reversed(tuple(PROBLEMS.values()))}
 
@@ -80,9 +90,8 @@ def described(
     errors: Sequence[int] = (),
     body: type | None = None,
     parameters: Sequence[Mapping[str, Any]] = (),
-    public: bool = False,
 ) -> Callable[[T], T]:
-    """Say what a route does, in the OpenAPI document. *body* is a shape; *public*: it needs no key."""
+    """Say what a route does, in the OpenAPI document. *body* is a shape. Who may call it is said by `routing`."""
 
     def describe(handler: T) -> T:
         operation = OperationStore()[handler]  # type: ignore[no-untyped-call] # sanic-ext has no types here
@@ -94,12 +103,10 @@ def described(
         if body is not None:
             operation.requestBody = {"required": True, "content": _content(body)}
         operation.responses = {
-            **{str(status): _error(status) for status in sorted({*errors, *(() if public else (401, 429)), 503})},
+            **{str(status): _error(status) for status in sorted({*errors, 503})},
             **{str(status): _answer(answer) for status, answer in answers.items()},
             "default": _error(500),
         }
-        if not public:
-            operation.security = [{_SCHEME: []}, {}]
         return handler
 
     return describe
@@ -120,7 +127,7 @@ def install_openapi(app: Sanic[Any, Any]) -> None:
         built_in_extensions=False,
         config={
             "oas_url_prefix": "",
-            "oas_uri_to_json": "/openapi.json",
+            "oas_uri_to_json": DOCUMENT,
             "oas_ui_redoc": False,
             "oas_ui_swagger": False,
             "oas_ui_default": None,
@@ -131,8 +138,22 @@ def install_openapi(app: Sanic[Any, Any]) -> None:
     document.license("MIT")
     for name, schema in SCHEMAS.items():
         document.add_component("schemas", name, schema)
-    scheme = {"type": "http", "scheme": "bearer", "description": "needed when DANQING_API_KEYS is set"}
-    document.add_component("securitySchemes", _SCHEME, scheme)
+    for name, scheme in _SCHEMES.items():
+        document.add_component("securitySchemes", name, scheme)
+    _describe_needs(app)
+
+
+def _describe_needs(app: Sanic[Any, Any]) -> None:
+    """Say of each route what its declaration does: who may call it, and how others are refused."""
+    operations = OperationStore()  # type: ignore[no-untyped-call] # sanic-ext has no types here
+    for route in app.router.routes:
+        if f"/{route.path}" == DOCUMENT:
+            route.ctx.needs = PUBLIC
+        operation = operations[route.handler] = operations[handler_of(route)]
+        if getattr(route.ctx, "needs", PUBLIC) != PUBLIC:
+            operation.security = [*({name: []} for name in _SCHEMES), {}]
+            refused = {str(status): _error(status) for status in (401, 403, 429)}
+            operation.responses = {**refused, **operation.responses}
 
 
 def _content(shape: type) -> dict[str, Any]:

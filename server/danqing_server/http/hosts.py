@@ -34,7 +34,7 @@ class Hosts:
     @classmethod
     def of(cls, settings: Settings) -> Hosts:
         """Return what the settings allow: with keys and without a list every name, for the key is the lock."""
-        if "*" in settings.allowed_hosts or (settings.api_keys and not settings.allowed_hosts):
+        if "*" in settings.allowed_hosts or (settings.asks_for_keys and not settings.allowed_hosts):
             return cls(None)
         public = urlsplit(settings.public_base_url or "").hostname
         return cls(frozenset([*settings.allowed_hosts, *([public] if public else [])]))

@@ -25,7 +25,10 @@ NOT_ALLOWED = Message(
 )
 
 EXPOSED = "X-Request-ID, Retry-After, Location, ETag, Content-Range"
-ALLOWED_HEADERS = "Authorization, Content-Type, Accept-Language, Idempotency-Key, X-Request-ID, Range"
+ALLOWED_HEADERS = (
+    "Authorization, X-API-Key, API-Key, X-Goog-API-Key, "
+    "Content-Type, Accept-Language, Idempotency-Key, X-Request-ID, Range"
+)
 PREFLIGHT_MAX_AGE_S = 86400
 WEB = ("http", "https")
 HTTP_PORT = 80

@@ -120,6 +120,10 @@ PROBLEMS: Mapping[type[BaseException], Kind] = {
     errors.Forbidden: _kind(
         403, "forbidden", "没有权限", "Forbidden", "不允许此操作", "This is not allowed.",
     ),
+    errors.ScopeMissing: _kind(
+        403, "scope_missing", "API Key 权限不足", "Scope missing",
+        "此 API Key 没有所需的权限", "This API key lacks the scope that is needed.",
+    ),
     errors.HostNotAllowed: _kind(
         421, "host_not_allowed", "不以此主机名提供服务", "Host not allowed",
         "请求头 Host 不是此服务器的名字。请用 localhost 访问，或在 DANQING_ALLOWED_HOSTS 中加入该主机名",

@@ -8,6 +8,7 @@ from typing import Any
 
 from sanic import Request
 
+from danqing_server.access.caller import Caller
 from danqing_server.ids import new_token
 
 __all__ = ["ApiRequest", "new_trace_id"]
@@ -23,14 +24,16 @@ def new_trace_id() -> str:
 class ApiRequest(Request[Any, Any]):
     """A request that knows when its head arrived and under which id it is logged.
 
-    `key` is the name of the key it came with, None until a route has looked and where no key is asked for.
+    `caller` is who asks, None on a public route. `key` is the id of the key it came with, None also where no key
+    is asked for.
     """
 
-    __slots__ = ("arrived_s", "key", "names_itself", "trace_id")
+    __slots__ = ("arrived_s", "caller", "key", "names_itself", "trace_id")
 
     def __init__(self, url_bytes: bytes, *positional: Any, **named: Any) -> None:
         # Sanic makes a request named NONE to answer one that makes no sense, with the URL that made none.
         super().__init__(b"*" if named.get("method") == "NONE" else url_bytes, *positional, **named)
+        self.caller: Caller | None = None
         self.key: str | None = None
         self.arrived_s = time.perf_counter()
         given = self.headers.get("x-request-id")

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import attrs
 
+from danqing_server.access.gatekeeper import Gatekeeper
 from danqing_server.assets.storage import Assets
 from danqing_server.clock import Clock
 from danqing_server.desk.admission import Submissions
@@ -30,6 +31,7 @@ class Services:
     """Everything a route may use. `checks` are what `/health` asks; `draining` is set while the process stops."""
 
     settings: Settings
+    gatekeeper: Gatekeeper
     store: TaskStore
     users: UserStore
     queue: Queue

@@ -10,8 +10,6 @@ from typing import Any
 from sanic import Sanic
 from sanic.config import Config
 
-from danqing_server.access.gatekeeper import Gatekeeper
-from danqing_server.access.keys import KeyRing
 from danqing_server.codec import dump_json
 from danqing_server.doors import docs_pages
 from danqing_server.doors.documentation import install_openapi
@@ -24,6 +22,7 @@ from danqing_server.http.hosts import Hosts
 from danqing_server.http.limits import BodyBudget
 from danqing_server.http.origins import Origins
 from danqing_server.http.requests import ApiRequest
+from danqing_server.http.routing import declared_routes
 from danqing_server.ids import new_token
 from danqing_server.settings.server import Settings
 
@@ -42,7 +41,7 @@ LISTEN_BACKLOG = 4096  # the supervisor's; Sanic's own default would lower it
 def create_app(settings: Settings) -> Sanic[Any, Any]:
     """Return an application whose `ctx.services` is still to be set, before it serves.
 
-    In the role `worker` it answers `/health` only.
+    In the role `worker` it answers `/health` only. Raises TypeError for a route that says not who may call it.
     """
     app: Sanic[Any, Any] = Sanic(
         f"danqing-{new_token(5)}",  # Sanic wants a new name for every application of a process
@@ -59,6 +58,7 @@ def create_app(settings: Settings) -> Sanic[Any, Any]:
             app.blueprint(module.routes)
         app.blueprint(docs_pages.routes)
         install_openapi(app)
+    declared_routes(app)
     return app
 
 
@@ -98,7 +98,6 @@ def _shared(settings: Settings) -> SimpleNamespace:
     """Return what requests share beside the services."""
     return SimpleNamespace(
         settings=settings,
-        gatekeeper=Gatekeeper(KeyRing.holding(settings.api_keys)),
         hosts=Hosts.of(settings),
         origins=Origins.of(settings),
         most_connections=_most_connections(),

@@ -19,7 +19,7 @@ from danqing_server.errors import SettingsError
 from danqing_server.settings.file import ConfigFile
 from danqing_server.settings.providers import ConfiguredProvider
 from danqing_server.settings.routes import Route
-from danqing_server.settings.values import ApiKey, amounts, api_keys_of, hosts, sandbox_urls
+from danqing_server.settings.values import ApiKey, amounts, api_keys_of, hosts, sandbox_urls, secret_of_16
 from danqing_server.settings.variables import (
     Reading,
     Variable,
@@ -51,7 +51,7 @@ class Settings:
         "127.0.0.1",
         text,
         allowed="an address of this machine",
-        meaning="Address to listen on. Anything but loopback needs `DANQING_API_KEYS`.",
+        meaning="Address to listen on. Anything but loopback needs keys (`DANQING_REQUIRE_KEYS`).",
     )
     port: int = setting(
         "PORT", 8080, whole(0, 65535), allowed="0 to 65535", meaning="Port to listen on; 0 takes a free one."
@@ -157,8 +157,23 @@ class Settings:
         api_keys_of,
         shown="",
         allowed="`name:secret,name:secret`, secrets of at least 16 characters, each once",
-        meaning="Clients' keys, sent as `Authorization: Bearer SECRET`. Unset: no authentication, loopback only.",
+        meaning="Clients' keys, sent as `Authorization: Bearer SECRET`; each name is a project.",
         secret=True,
+    )
+    admin_key: str | None = setting(
+        "DANQING_ADMIN_KEY",
+        None,
+        secret_of_16,
+        allowed="at least 16 characters",
+        meaning="The operator's key: it manages projects and keys, and makes nothing. Every client then needs one.",
+        secret=True,
+    )
+    require_keys: str = setting(
+        "DANQING_REQUIRE_KEYS",
+        "auto",
+        one_of("auto", "always"),
+        allowed="`auto`, `always`",
+        meaning="`always`: nobody is let in without a key; `auto`: as soon as there is any.",
     )
     cors_origins: tuple[str, ...] = setting(
         "DANQING_CORS_ORIGINS",
@@ -376,6 +391,11 @@ class Settings:
         return self.role in ("all", "worker")
 
     @property
+    def asks_for_keys(self) -> bool:
+        """Whether these settings alone see to it that nobody comes in without a key."""
+        return bool(self.api_keys) or self.admin_key is not None or self.require_keys == "always"
+
+    @property
     def listens_on_loopback(self) -> bool:
         """Whether only this machine can reach the server."""
         return self.host in LOOPBACK_HOSTS
@@ -407,7 +427,7 @@ class Settings:
             if given:
                 values[field.name] = value
         settings = cls(**values, environment=dict(environment), providers=file.providers, routes=file.routes)
-        if not reading.problems and not settings.listens_on_loopback and not settings.api_keys:
+        if not reading.problems and not settings.listens_on_loopback and not settings.asks_for_keys:
             reading.problems.append(_open_purse(settings.host))
         longest = max(settings.call_timeout_s, SHORTEST_CALL_TIMEOUT_S)
         return attrs.evolve(settings, call_timeout_s=longest), tuple(reading.problems)
@@ -439,7 +459,8 @@ def variables() -> tuple[Variable, ...]:
 def _open_purse(host: str) -> str:
     return (
         f"DANQING_HOST: {host!r} would let anyone who reaches this machine spend your money; "
-        "either set DANQING_API_KEYS=name:secret, or listen on 127.0.0.1 behind a proxy of your own"
+        "either set DANQING_API_KEYS=name:secret, or DANQING_REQUIRE_KEYS=always with keys made by `danqing keys`, "
+        "or listen on 127.0.0.1 behind a proxy of your own"
     )
 
 

@@ -11,7 +11,10 @@ import attrs
 
 from danqing_server.settings.variables import names, url
 
-__all__ = ["ApiKey", "amounts", "api_keys_of", "hosts", "sandbox_urls"]
+__all__ = ["ApiKey", "amounts", "api_keys_of", "hosts", "sandbox_urls", "secret_of_16"]
+
+
+SHORTEST_SECRET = 16
 
 
 @attrs.frozen(kw_only=True)
@@ -37,12 +40,19 @@ def api_keys_of(raw: str) -> tuple[ApiKey, ...]:
     keys = []
     for part in names(raw):
         owner, _, secret = part.partition(":")
-        if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", owner) or len(secret) < 16:
+        if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", owner) or len(secret) < SHORTEST_SECRET:
             raise ValueError
         keys.append(ApiKey(owner=owner, secret=secret))
     if len({key.secret for key in keys}) != len(keys):
         raise ValueError
     return tuple(keys)
+
+
+def secret_of_16(raw: str) -> str:
+    """A secret nobody guesses: 16 characters or more."""
+    if len(raw) < SHORTEST_SECRET:
+        raise ValueError
+    return raw
 
 
 def hosts(raw: str) -> tuple[str, ...]:

@@ -56,7 +56,7 @@ def _try_it(running: Running) -> list[str]:
     if not running.settings.serves_api:
         return []
     headers = ["-H 'Content-Type: application/json'"]
-    if running.settings.api_keys:
+    if running.settings.asks_for_keys:
         headers.append("-H 'Authorization: Bearer YOUR_KEY'")
     return [
         "",

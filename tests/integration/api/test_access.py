@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -38,6 +39,45 @@ class TestKeys:
                 assert reply.headers["WWW-Authenticate"].startswith("Bearer")
             polled = await api.ask("GET", "/api/v1/ai/image/result/t", headers={"Authorization": "Bearer nope"})
             assert (polled.status, polled.json["data"]["status"]) == (401, "failed")
+
+    @pytest.mark.parametrize(
+        ("header", "value"),
+        [
+            ("Authorization", f"Key {'1' * 16}"),
+            ("Authorization", f"Basic {base64.b64encode(b'a:' + b'1' * 16).decode()}"),
+            ("api-key", "1" * 16),
+            ("X-API-Key", "1" * 16),
+            ("x-goog-api-key", "1" * 16),
+        ],
+    )
+    async def test_every_clients_way_to_send_a_key(self, open_api: Open, header: str, value: str) -> None:
+        """They all name the same caller; in the query a key is nothing."""
+        async with open_api(**KEYS) as api:
+            made = await api.ask("POST", "/api/v1/ai/image/task", json=BODY, headers=ONE)
+            path = f"/api/v1/tasks/{made.json['data']['task_id']}"
+            assert (await api.ask("GET", path, headers={header: value})).status == 200
+            assert (await api.ask("GET", path, headers={header: f"{value}x"})).status == 401
+            assert (await api.ask("GET", f"{path}?key={'1' * 16}&api_key={'1' * 16}")).status == 401
+
+    async def test_admin_key_cannot_generate(self, open_api: Open) -> None:
+        """403 names the scope; what it may look at is its own, which is nothing."""
+        admin = {"Authorization": f"Bearer {'9' * 20}"}
+        async with open_api(**KEYS, DANQING_ADMIN_KEY="9" * 20) as api:
+            refused = await api.ask("POST", "/api/v1/ai/image/task", json=BODY, headers=admin)
+            assert (refused.status, refused.json["code"]) == (403, "scope_missing")
+            assert "`generate`" in refused.json["message"]
+            made = await api.ask("POST", "/api/v1/ai/image/task", json=BODY, headers=ONE)
+            path = f"/api/v1/tasks/{made.json['data']['task_id']}"
+            assert (await api.ask("GET", path, headers=admin)).status == 404
+            assert (await api.ask("DELETE", path, headers=admin)).status == 403
+
+    @pytest.mark.parametrize("setting", [{"DANQING_ADMIN_KEY": "9" * 20}, {"DANQING_REQUIRE_KEYS": "always"}])
+    async def test_key_is_asked_for_though_no_client_has_one_yet(
+        self, open_api: Open, setting: dict[str, str]
+    ) -> None:
+        """No moment in which anybody may spend."""
+        async with open_api(**setting) as api:
+            assert (await api.ask("POST", "/api/v1/ai/image/task", json=BODY)).status == 401
 
     async def test_guessing_is_braked(self, open_api: Open) -> None:
         """E14: 429 with a time; who worked from there before works on."""

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from danqing_server.access.caller import LOCAL, Caller, Scope
+from danqing_server.access.caller import LOCAL, Caller
 from danqing_server.errors import SettingsError
 from danqing_server.settings.server import Settings
 from danqing_server.store.reach import Reach
+from danqing_server.tenancy import CLIENT_SCOPES, Scope
 from tests.unit.api.tasks import make_task
 
 MINE, OTHERS, NOBODYS = make_task(owner="shop"), make_task(owner="blog"), make_task()
@@ -18,13 +19,21 @@ class TestCaller:
         """Neither others' tasks nor those that were made without authentication."""
         shop = Caller.with_key("shop")
         assert [shop.sees(task) for task in (MINE, OTHERS, NOBODYS)] == [True, False, False]
-        assert (shop.project, shop.owner, shop.scopes) == ("shop", "shop", frozenset())
+        assert (shop.project, shop.owner, shop.scopes) == ("shop", "shop", CLIENT_SCOPES)
 
     def test_local_caller_has_every_scope_by_name(self) -> None:
         """It sees everybody's tasks because it may, and what it makes is stored without an owner."""
         local = Caller.local()
         assert [local.sees(task) for task in (MINE, OTHERS, NOBODYS)] == [True, True, True]
         assert (local.project, local.owner, local.scopes) == (LOCAL, None, frozenset(Scope))
+
+    def test_administrator_makes_nothing(self) -> None:
+        """A stolen key of one kind does not do the other's work."""
+        scopes = Caller.administrator().scopes
+        assert Scope.ADMIN in scopes
+        assert Scope.GENERATE not in scopes
+        assert Scope.ADMIN not in Caller.with_key("shop").scopes
+        assert not any(Caller.administrator().sees(task) for task in (MINE, OTHERS, NOBODYS))
 
     def test_local_project_without_scopes_sees_its_own_alone(self) -> None:
         """No owner is a project like others, and no permission."""

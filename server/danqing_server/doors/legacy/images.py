@@ -21,6 +21,7 @@ from danqing_server.http.receiving import ReceivedObject
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get, on_post
 from danqing_server.models import FINISHED, Status, Task
+from danqing_server.tenancy import Scope
 
 __all__ = ["routes"]
 
@@ -38,7 +39,7 @@ CANCELLED = Message(key="image_task.cancelled", zh="任务已取消", en="The ta
 routes = Blueprint("images", url_prefix="/api/v1/ai/image")
 
 
-@on_post(routes, "/task")
+@on_post(routes, "/task", needs=Scope.GENERATE)
 @described(
     "提交图像任务 · Submit an image task",
     {201: Answer(description="图像生成任务创建成功", shape=ImageTaskCreatedShape)},
@@ -59,7 +60,7 @@ async def create_image_task(request: ApiRequest) -> HTTPResponse:
     return success(data, CREATED.to(language), 201, created_headers(accepted))
 
 
-@on_get(routes, "/result/<task_id>")
+@on_get(routes, "/result/<task_id>", needs=Scope.READ)
 @described(
     "查询图像任务结果 · Ask for an image task's result",
     {

@@ -23,6 +23,7 @@ from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_delete, on_get, on_post, on_put
 from danqing_server.ids import new_id
 from danqing_server.models import User
+from danqing_server.tenancy import Scope
 
 __all__ = ["routes"]
 
@@ -34,7 +35,7 @@ DELETED = Message(key="user.deleted", zh="用户删除成功", en="User deleted"
 routes = Blueprint("users", url_prefix="/api/v1/users")
 
 
-@on_post(routes, "/")
+@on_post(routes, "/", needs=Scope.GENERATE)
 @described(
     "创建用户 · Create a user",
     {201: Answer(description="用户创建成功", shape=UserShape)},
@@ -76,7 +77,7 @@ def _created(user: User, language: str, *, replayed: bool = False) -> HTTPRespon
     return success(user_view(user), CREATED.to(language), 201, headers)
 
 
-@on_get(routes, "/")
+@on_get(routes, "/", needs=Scope.READ)
 @described(
     "通过邮箱查询用户 · Find a user by e-mail address",
     {200: Answer(description="获取用户成功", shape=UserShape)},
@@ -96,7 +97,7 @@ async def find_user(request: ApiRequest) -> HTTPResponse:
     return success(user_view(user), FOUND.to(language))
 
 
-@on_get(routes, "/<user_id>")
+@on_get(routes, "/<user_id>", needs=Scope.READ)
 @described("获取用户 · Show a user", {200: Answer(description="获取用户成功", shape=UserShape)}, errors=(404,))
 async def get_user(request: ApiRequest, user_id: str) -> HTTPResponse:
     """Show a user."""
@@ -107,7 +108,7 @@ async def get_user(request: ApiRequest, user_id: str) -> HTTPResponse:
     return success(user_view(user), FOUND.to(language_of(request.headers)))
 
 
-@on_put(routes, "/<user_id>")
+@on_put(routes, "/<user_id>", needs=Scope.GENERATE)
 @described(
     "更新用户 · Change a user",
     {200: Answer(description="用户更新成功", shape=UserShape)},
@@ -128,7 +129,7 @@ async def update_user(request: ApiRequest, user_id: str) -> HTTPResponse:
     return success(user_view(user), UPDATED.to(language))
 
 
-@on_delete(routes, "/<user_id>")
+@on_delete(routes, "/<user_id>", needs=Scope.GENERATE)
 @described("删除用户 · Delete a user", {200: Answer(description="用户删除成功", shape=DeletedShape)}, errors=(404,))
 async def delete_user(request: ApiRequest, user_id: str) -> HTTPResponse:
     """Delete a user; tasks stay."""

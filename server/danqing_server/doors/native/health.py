@@ -53,14 +53,13 @@ class _Round:
         return await asyncio.shield(self.running)
 
 
-@on_get(routes, "/health")
+@on_get(routes, "/health", public=True)
 @described(
     "健康检查 · Health",
     {
         200: Answer(description="服务正常运行", shape=HealthShape, enveloped=False),
         503: Answer(description="服务不可用", shape=HealthShape, enveloped=False),
     },
-    public=True,
 )
 async def get_health(request: ApiRequest) -> HTTPResponse:
     """Say whether the process and all it stands on work; 503 when not."""

@@ -25,7 +25,7 @@ __all__ = ["routes"]
 routes = Blueprint("pictures", url_prefix="/api/v1/assets")
 
 
-@on_get(routes, "/<key:path>")
+@on_get(routes, "/<key:path>", public=True)
 @described(
     "获取图片或其他成品 · Get a picture, or another output",
     {
@@ -35,7 +35,6 @@ routes = Blueprint("pictures", url_prefix="/api/v1/assets")
         416: Answer(description="范围超出文件 · the range is outside of it", shape=None, empty=True),
     },
     errors=(404,),
-    public=True,
 )
 async def get_picture(request: ApiRequest, key: str) -> HTTPResponse | None:
     """Send an output. Its key is the permission: it is shown to nobody but the task's owner."""

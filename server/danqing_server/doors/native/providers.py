@@ -24,6 +24,7 @@ from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get
 from danqing_server.registry import Plugin, Registry
 from danqing_server.settings.routes import Route
+from danqing_server.tenancy import Scope
 
 __all__ = ["routes"]
 
@@ -32,7 +33,7 @@ LISTED = Message(key="providers.listed", zh="获取服务提供方成功", en="P
 routes = Blueprint("providers", url_prefix="/api/v1/providers")
 
 
-@on_get(routes, "/")
+@on_get(routes, "/", needs=Scope.READ)
 @described("获取服务提供方 · List providers", {200: Answer(description="获取服务提供方成功", shape=ProvidersShape)})
 async def list_providers(request: ApiRequest) -> HTTPResponse:
     """List the providers that work, and every installed plugin with what is wrong with it."""

@@ -17,6 +17,7 @@ from danqing_server.http.messages import language_of
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get
 from danqing_server.lanes import lane_name, lanes_of
+from danqing_server.tenancy import Scope
 
 __all__ = ["routes"]
 
@@ -26,7 +27,7 @@ LISTED = Message(key="lanes.listed", zh="获取通道列表成功", en="Lanes li
 routes = Blueprint("queue", url_prefix="/api/v1")
 
 
-@on_get(routes, "/queue/stats")
+@on_get(routes, "/queue/stats", needs=Scope.READ)
 @described("获取队列状态 · Queue statistics", {200: Answer(description="获取队列状态成功", shape=QueueStatsShape)})
 async def get_queue_stats(request: ApiRequest) -> HTTPResponse:
     """Count what waits (`queued`), waits for its time (`delayed`) and is with a worker (`held`), by lane.
@@ -46,7 +47,7 @@ async def get_queue_stats(request: ApiRequest) -> HTTPResponse:
     return success(stats, FOUND.to(language_of(request.headers)))
 
 
-@on_get(routes, "/lanes")
+@on_get(routes, "/lanes", needs=Scope.READ)
 @described("获取通道列表 · List lanes", {200: Answer(description="获取通道列表成功", shape=LaneListShape)})
 async def list_lanes(request: ApiRequest) -> HTTPResponse:
     """List what shares limits: each provider's lane, and those of models whose limits are their own."""

@@ -28,14 +28,13 @@ _VERSION = importlib.metadata.version("danqing")
 routes = Blueprint("root")
 
 
-@on_get(routes, "/")
+@on_get(routes, "/", public=True)
 @described(
     "首页 · What this is",
     {
         200: Answer(description="服务信息 · name, version and links", shape=RootShape, enveloped=False),
         302: Answer(description="浏览器转到文档 · a browser is led to the documentation", shape=None, empty=True),
     },
-    public=True,
 )
 async def get_root(request: ApiRequest) -> HTTPResponse:
     """Say what this is, and where to go on; a browser is led to the documentation."""

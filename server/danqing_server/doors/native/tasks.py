@@ -28,6 +28,7 @@ from danqing_server.http.receiving import ReceivedObject, discard_body
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_delete, on_get, on_post
 from danqing_server.models import FINISHED, Task
+from danqing_server.tenancy import Scope
 
 __all__ = ["routes"]
 
@@ -65,7 +66,7 @@ class _Page:
     before: tuple[datetime, str] | None
 
 
-@on_post(routes, "/ai/tasks")
+@on_post(routes, "/ai/tasks", needs=Scope.GENERATE)
 @described(
     "提交任意类型的任务 · Submit a task of any type",
     {201: Answer(description="任务创建成功", shape=TaskShape)},
@@ -87,7 +88,7 @@ async def create_task(request: ApiRequest) -> HTTPResponse:
     return success(shown, CREATED.to(language), 201, created_headers(accepted))
 
 
-@on_get(routes, "/ai/tasks/<task_id>")
+@on_get(routes, "/ai/tasks/<task_id>", needs=Scope.READ)
 @described(
     "获取任务（同 /tasks） · Show a task", {200: Answer(description="获取任务成功", shape=TaskShape)}, errors=(404,)
 )
@@ -96,7 +97,7 @@ async def get_ai_task(request: ApiRequest, task_id: str) -> HTTPResponse:
     return await get_task(request, task_id)
 
 
-@on_get(routes, "/tasks/<task_id>")
+@on_get(routes, "/tasks/<task_id>", needs=Scope.READ)
 @described("获取任务 · Show a task", {200: Answer(description="获取任务成功", shape=TaskShape)}, errors=(404,))
 async def get_task(request: ApiRequest, task_id: str) -> HTTPResponse:
     """Show a task."""
@@ -114,7 +115,7 @@ async def get_task(request: ApiRequest, task_id: str) -> HTTPResponse:
     return prepared_answer(*services.control.answer(task, ("task", base, language), make))
 
 
-@on_get(routes, "/tasks/<task_id>/explain")
+@on_get(routes, "/tasks/<task_id>/explain", needs=Scope.READ)
 @described(
     "为什么还没完成 · Why a task is not done",
     {200: Answer(description="任务说明", shape=ExplanationShape)},
@@ -129,7 +130,7 @@ async def explain_task(request: ApiRequest, task_id: str) -> HTTPResponse:
     return success(explanation_view(explanation, language), EXPLAINED.to(language))
 
 
-@on_get(routes, "/tasks/user/<user_id>")
+@on_get(routes, "/tasks/user/<user_id>", needs=Scope.READ)
 @described(
     "获取用户的任务列表 · List a user's tasks",
     {200: Answer(description="获取任务列表成功", shape=TaskListShape)},
@@ -169,7 +170,7 @@ async def list_tasks(request: ApiRequest, user_id: str) -> HTTPResponse:
     return success(data, LISTED.to(language))
 
 
-@on_post(routes, "/tasks/<task_id>/cancel")
+@on_post(routes, "/tasks/<task_id>/cancel", needs=Scope.GENERATE)
 @described("取消任务 · Cancel a task", {200: Answer(description="任务已取消", shape=TaskShape)}, errors=(404, 409))
 async def cancel_task(request: ApiRequest, task_id: str) -> HTTPResponse:
     """Cancel a task that is not finished."""
@@ -179,7 +180,7 @@ async def cancel_task(request: ApiRequest, task_id: str) -> HTTPResponse:
     return _one(request, admitted, task, CANCELLED)
 
 
-@on_post(routes, "/tasks/<task_id>/retry")
+@on_post(routes, "/tasks/<task_id>/retry", needs=Scope.GENERATE)
 @described(
     "重试任务 · Try a task again", {200: Answer(description="任务已重新排队", shape=TaskShape)}, errors=(404, 409)
 )
@@ -191,7 +192,7 @@ async def retry_task(request: ApiRequest, task_id: str) -> HTTPResponse:
     return _one(request, admitted, task, RETRIED)
 
 
-@on_delete(routes, "/tasks/<task_id>")
+@on_delete(routes, "/tasks/<task_id>", needs=Scope.GENERATE)
 @described(
     "删除任务 · Delete a task", {200: Answer(description="任务已删除", shape=DeletedShape)}, errors=(404, 409)
 )

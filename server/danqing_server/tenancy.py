@@ -1,0 +1,74 @@
+"""Who may do what, and how much of it, as it is stored and handed on: scopes and limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+import attrs
+
+__all__ = ["CLIENT_SCOPES", "KEY_SCOPES", "NO_LIMITS", "Limits", "Scope"]
+
+
+class Scope(StrEnum):
+    """What a caller may do. Each route says which of these it needs, where it is declared."""
+
+    GENERATE = "generate"
+    """Ask for outputs, which may cost money, and change or delete what its project made."""
+
+    READ = "read"
+    """Look at what its project made, and at what this server offers."""
+
+    WEBHOOKS = "webhooks"
+    """Say where its project's events are sent."""
+
+    USAGE = "usage"
+    """See what its project spent."""
+
+    ADMIN = "admin"
+    """Make, limit and revoke projects and keys, any of them. Never together with `GENERATE`."""
+
+    EVERY_PROJECT = "every_project"
+    """Touch what every project made. No stored key has it: it is the local caller's, who is asked for no key."""
+
+
+CLIENT_SCOPES = frozenset({Scope.GENERATE, Scope.READ, Scope.WEBHOOKS, Scope.USAGE})
+"""What a client's key may have, and has unless less is asked for."""
+
+KEY_SCOPES = CLIENT_SCOPES | {Scope.ADMIN}
+"""What a key may have at all."""
+
+_NO_AMOUNTS: Mapping[str, int] = MappingProxyType({})
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """What bounds one project, or one key of it. None is no limit; 0 is none allowed.
+
+    Money stands by currency (`CNY`), in millionths; a currency that is not named is not limited.
+    """
+
+    models: tuple[str, ...] | None = None
+    """Patterns (`doubao-*`) of which a model has to match one."""
+
+    spend_per_day_micro: Mapping[str, int] = attrs.field(default=_NO_AMOUNTS, hash=False)
+    spend_per_month_micro: Mapping[str, int] = attrs.field(default=_NO_AMOUNTS, hash=False)
+    requests_per_minute: int | None = None
+    """Of those that need the scope `generate`: asking for a task's state is free."""
+
+    pictures_in_flight: int | None = None
+    waiting_tasks: int | None = None
+    addresses: tuple[str, ...] | None = None
+    """Networks (`10.0.0.0/8`, `2001:db8::1/128`) of which the client's address has to be in one."""
+
+    expires_at: datetime | None = None
+
+    @property
+    def are_none(self) -> bool:
+        """Whether nothing is limited."""
+        return self == NO_LIMITS
+
+
+NO_LIMITS = Limits()
