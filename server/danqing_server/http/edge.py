@@ -18,6 +18,7 @@ from sanic.response import BaseHTTPResponse
 from danqing_server.codec import shorten
 from danqing_server.errors import DanqingError, Draining
 from danqing_server.http.answers import json_answer
+from danqing_server.http.doors import Doors
 from danqing_server.http.messages import language_of
 from danqing_server.http.origins import Origins
 from danqing_server.http.problem_shapes import PollErrorShape, ToldShape
@@ -68,7 +69,11 @@ def _log_request(request: ApiRequest, response: BaseHTTPResponse, level: int) ->
 
 
 class Edge(ErrorHandler):
-    """Turns everything a route or Sanic itself raises into our error body."""
+    """Turns everything a route or Sanic itself raises into the error body of the door that was knocked at."""
+
+    def __init__(self, doors: Doors) -> None:
+        super().__init__()
+        self.doors = doors
 
     def response(self, request: Any, exception: BaseException) -> HTTPResponse:
         """Return the answer to *exception*; one nobody foresaw is logged with its traceback."""
@@ -78,24 +83,31 @@ class Edge(ErrorHandler):
             log.error("unexpected_error", request_id=request.trace_id, exc_info=exception)
         if isinstance(exception, PayloadTooLarge) and request.route is None:
             exception = HeadTooLarge(str(exception))  # Sanic raises the same error for head and body
-        report = report_of(exception, language_of(request.headers))
+        door = self.doors.at(_path_of(request))
+        language = door.language if door is not None else None
+        report = report_of(exception, language or language_of(request.headers))
         if isinstance(exception, MethodNotAllowed):
             report = attrs.evolve(report, headers={"allow": _allowed_methods(request)})
         if isinstance(exception, Draining) and request.stream is not None:
             request.stream.keep_alive = False
-        return problem_answer(request, report)
+        if door is None:
+            return problem_answer(request, report)
+        refusal = door.refuse(report, request.trace_id)
+        return json_answer(refusal.body, refusal.status, {**_waiting_headers(report), **refusal.headers})
 
 
 def problem_answer(request: ApiRequest, report: ProblemReport) -> HTTPResponse:
-    """Return the answer to a request that failed; the result route's says `data.status` in every case."""
+    """Return the native answer to a request that failed; the result route's says `data.status` in every case."""
     body = report.body(request.trace_id)
-    headers = dict(report.headers)
-    if report.retry_after_s is not None:
-        headers["retry-after"] = str(report.retry_after_s)
+    headers = {**report.headers, **_waiting_headers(report)}
     path = _path_of(request)
     if path.startswith(RESULT_PATH):
         body["data"] = _result_data(path.removeprefix(RESULT_PATH), report)
     return json_answer(body, report.status, headers)
+
+
+def _waiting_headers(report: ProblemReport) -> dict[str, str]:
+    return {} if report.retry_after_s is None else {"retry-after": str(report.retry_after_s)}
 
 
 def _allowed_methods(request: ApiRequest) -> str:

@@ -15,7 +15,9 @@ from danqing_server.doors import docs_pages
 from danqing_server.doors.documentation import install_openapi
 from danqing_server.doors.legacy import images, users
 from danqing_server.doors.native import health, pictures, providers, queue, root, tasks
+from danqing_server.doors.openai import refusing as openai
 from danqing_server.http.connection import Connection
+from danqing_server.http.doors import Doors
 from danqing_server.http.downloads import UNSENT_BYTES, Downloads
 from danqing_server.http.edge import Edge
 from danqing_server.http.hosts import Hosts
@@ -47,7 +49,7 @@ def create_app(settings: Settings) -> Sanic[Any, Any]:
         f"danqing-{new_token(5)}",  # Sanic wants a new name for every application of a process
         config=_config(settings),
         ctx=_shared(settings),
-        error_handler=Edge(),
+        error_handler=Edge(Doors((openai.DOOR,))),
         request_class=ApiRequest,
         dumps=dump_json,
         configure_logging=False,

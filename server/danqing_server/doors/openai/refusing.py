@@ -1,0 +1,58 @@
+"""What failed, as OpenAI's clients read it.
+
+Sources: openai-python 3.57.0 and openai-node 7.59.0, whose classes follow the status and whose attributes the
+members of `error`; OpenAI's error codes, platform.openai.com/docs/guides/error-codes, read 2026-11-28.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from danqing_server.doors.openai.shapes import OpenAIErrorShape
+from danqing_server.http.doors import Door, Refusal
+from danqing_server.http.messages import ENGLISH
+from danqing_server.http.problems import ProblemReport
+
+__all__ = ["DOOR", "RETRY_HEADER", "envelope", "refusal_of"]
+
+RETRY_HEADER = "x-should-retry"
+"""Obeyed by OpenAI's and Ark's libraries: whether they ask again."""
+
+SERVER_ERROR = "server_error"
+INVALID_REQUEST = "invalid_request_error"
+
+CODES: Mapping[str, str] = {
+    "unauthenticated": "invalid_api_key",
+    "too_many_tasks": "rate_limit_exceeded",
+    "too_many_wrong_keys": "rate_limit_exceeded",
+    "overloaded": "server_is_overloaded",
+    "internal_error": SERVER_ERROR,
+}
+"""Where their programs branch on a word, it; our own codes otherwise."""
+
+_TYPES: Mapping[int, str] = {403: "permission_error", 429: "rate_limit_error", 503: "service_unavailable_error"}
+_CONFLICT, _BAD_REQUEST, _UNAVAILABLE = 409, 400, 503
+
+
+def refusal_of(report: ProblemReport, request_id: str) -> Refusal:
+    """Return the answer; `x-should-retry` says what the status alone says wrong."""
+    status = _status_of(report)
+    param = str(report.details[0]["field"]) if report.details else None
+    headers = {**report.headers, RETRY_HEADER: "true" if report.retryable else "false"}
+    return Refusal(status=status, body=envelope(status, report.code, report.message, param), headers=headers)
+
+
+def envelope(status: int, code: str, message: str, param: str | None = None) -> OpenAIErrorShape:
+    """Return the body of an error; *code* is one of ours."""
+    type_ = _TYPES.get(status, SERVER_ERROR if status >= 500 else INVALID_REQUEST)
+    return {"error": {"message": message, "type": type_, "param": param, "code": CODES.get(code, code)}}
+
+
+def _status_of(report: ProblemReport) -> int:
+    """Return the status: never 409, which their libraries repeat whatever it says."""
+    if report.status != _CONFLICT:
+        return report.status
+    return _UNAVAILABLE if report.retryable else _BAD_REQUEST
+
+
+DOOR = Door(prefixes=("/v1",), refuse=refusal_of, language=ENGLISH)
