@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from datetime import datetime, timedelta
 
+import attrs
 import pytest
 
 from danqing_plugins import ContentRejected, Job, OutcomeUnknown, Result, Run, Source
 from danqing_server.access.caller import Caller
 from danqing_server.codec import value_of
 from danqing_server.desk.request import Repeat
-from danqing_server.errors import Conflict
+from danqing_server.errors import AttemptLost, Conflict
 from danqing_server.life.moves import Cancelled
 from danqing_server.models import (
     Attempt,
@@ -26,6 +27,9 @@ from danqing_server.models import (
     TaskError,
 )
 from danqing_server.settings.server import Settings
+from danqing_server.store.changes import NO_MARKS, Marks
+from danqing_server.store.tasks import TaskStore
+from danqing_server.worker.run import TaskRun
 from danqing_server.worker.takeover import end_overdue
 from tests.support.providers import ScriptedProvider, picture
 from tests.support.scripts import Held, Ledger, LinkHost, link_host, provider_of, raising, with_bytes, with_link
@@ -410,6 +414,89 @@ class TestSpendLimit:
             held.go_on.set()
             await until(lambda: not system.workers.pool.running_count())
             assert await _settled(system) == spending
+
+
+@attrs.define(eq=False)
+class _Cancelling(TaskStore):
+    """A MongoDB in which a user's cancellation comes between a task's start and its being read."""
+
+    system: System = attrs.field(kw_only=True)
+    wanted: str = ""
+
+    async def start(
+        self, ids: Iterable[str], attempt: Attempt, deadline_at: datetime, marks: Marks = NO_MARKS
+    ) -> list[Task]:
+        started = await super().start(ids, attempt, deadline_at, marks)
+        if self.wanted not in [task.id for task in started]:
+            return started
+        await self.system.services.control.cancel(self.wanted, Caller.local())
+        read = [await self.system.get(task.id) for task in started]
+        return [task for task in read if task.attempt is not None]
+
+
+class TestCancelledAtItsStart:
+    """A task that was cancelled before its call left buys nothing."""
+
+    @pytest.mark.parametrize("single_call", [True, False])
+    async def test_before_its_worker_has_read_it(
+        self, settings: Settings, ledger: Ledger, *, single_call: bool
+    ) -> None:
+        """The call that its start announced is written down as unsent, and it may be tried again."""
+        provider = provider_of(ledger, with_bytes)
+        provider.single_call = single_call
+        async with running_system(settings, [provider]) as system:
+            assert system.workers is not None
+            lane = system.workers.pool.lanes["scripted"]
+            store = _Cancelling(system.services.store.database, system=system)
+            register = attrs.evolve(lane.tools.register, store=store)
+            lane.tools = attrs.evolve(lane.tools, store=store, register=register)
+            task = await system.submit(delay_s=1)
+            store.wanted = task.id
+            await system.finished(task.id)
+            store.wanted = ""
+
+            async def is_let_go() -> bool:
+                return (await system.get(task.id)).attempt is None
+
+            await until(is_let_go)
+            cancelled = await system.get(task.id)
+            assert (cancelled.status, ledger.of(task.id)) == (Status.CANCELLED, {})
+            assert set(outcomes(cancelled)) <= {"unsent"}
+            assert cancelled.error is not None
+            assert cancelled.error.billed is Billed.NO
+            await system.services.control.retry(task.id, Caller.local())
+            done = await system.finished(task.id)
+            assert (done.status, ledger.of(task.id)) == (Status.COMPLETED, {0: 1})
+
+    async def test_while_its_call_is_written_down(self, settings: Settings, ledger: Ledger) -> None:
+        """Neither the message of the cancellation nor a look at the task came before: the write itself says so."""
+        refused: list[BaseException] = []
+
+        async def cancel_between(job: Job, run: Run) -> None:
+            assert isinstance(run, TaskRun)
+            async with run.call([0], "first"):
+                ledger.of(job.task_id)[0] += 1
+                await system.services.control.cancel(job.task_id, Caller.local())
+                await until(lambda: run.ledger.late)
+                run.ledger.late = False  # as if it had not heard
+                try:
+                    async with run.call([1], "second"):
+                        ledger.of(job.task_id)[1] += 1
+                except AttemptLost as error:
+                    refused.append(error)
+                await run.deliver(0, Source.from_bytes(picture()))
+
+        async with running_system(settings, [ScriptedProvider(cancel_between)]) as system:
+            task = await system.submit(n=2)
+            await until(lambda: refused)
+
+            async def is_let_go() -> bool:
+                return (await system.get(task.id)).attempt is None
+
+            await until(is_let_go)
+            cancelled = await system.get(task.id)
+            assert (cancelled.status, ledger.of(task.id)) == (Status.CANCELLED, {0: 1})
+            assert (outcomes(cancelled), list(cancelled.late)) == (["delivered", "unsent"], ["0"])
 
 
 async def _slowly(run: Run, indexes: list[int]) -> Result | None:

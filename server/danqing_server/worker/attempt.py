@@ -70,6 +70,8 @@ class Execution:
         self.keeper = Keeper(
             self.ledger, tools.assets, tools.clock, self.download_slots, tools.link_patience, self._link_waits
         )
+        if self.task.status is Status.CANCELLED:
+            self._begin_late()
 
     @property
     def call_is_open(self) -> bool:
@@ -100,6 +102,13 @@ class Execution:
         self.ledger.late = True
         if self._asking and self._task_run is not None:
             self._dropping.begin(self._task_run, lambda: self.interrupt(Interruption.LOST))
+
+    def _begin_late(self) -> None:
+        """The task was cancelled between its start and its being read: the call that was announced is not made."""
+        self.ledger.late = True
+        announced = self.task.calls.get(self.task.attempt.id) if self.task.attempt is not None else None
+        if announced is not None and announced.outcome is CallOutcome.OPEN:
+            self.ledger.note_call(announced.changed(outcome=CallOutcome.UNSENT))
 
     @property
     def _logger(self) -> Logger:

@@ -229,6 +229,8 @@ class TaskRun:
         self.ledger.note_call(record)
         try:
             await self.ledger.save()
+            if self.ledger.late:  # the task was cancelled before that was written, and nothing is bought for it
+                raise AttemptLost(self.ledger.task.id)
         except BaseException:  # a cancellation too: whatever cut this short, nothing has left
             self.ledger.note_call(record.changed(outcome=CallOutcome.UNSENT))
             raise
