@@ -82,29 +82,55 @@ async def _send_badly(request: web.Request, work: Work, content: bytes, fault: F
     if fault.kind is FaultKind.DOWNLOAD_HTML:
         return web.Response(text=page(200), content_type="text/html")
     if fault.kind is FaultKind.DOWNLOAD_TRICKLE:
-        piece = len(content) // _PIECES + 1
-        pause_s = fault.seconds / _PIECES
-        return await send_slowly(request, content, work.content_type, pause_s, piece_bytes=piece)
+        return await _trickle(request, work, content, fault.seconds)
     return await send_slowly(request, content, work.content_type, fault.seconds)
 
 
+async def _trickle(request: web.Request, work: Work, content: bytes, seconds: float) -> web.StreamResponse:
+    """Send the file, or the part that is asked for, at the pace at which all of it takes *seconds*."""
+    headers, part = _asked(request, work, content)
+    start, end = part or (0, len(content))
+    if start >= end:
+        return _behind_the_end(content)
+    status = 200
+    if part is not None:
+        status, headers["Content-Range"] = 206, f"bytes {start}-{end - 1}/{len(content)}"
+    return await send_slowly(
+        request,
+        content[start:end],
+        work.content_type,
+        seconds / _PIECES,
+        piece_bytes=len(content) // _PIECES + 1,
+        status=status,
+        headers=headers,
+    )
+
+
 def _send(request: web.Request, house: House, work: Work, content: bytes) -> web.Response:
-    tag = f'"{hashlib.md5(content, usedforsecurity=False).hexdigest()}"'
-    headers = {"Content-Type": work.content_type, "Accept-Ranges": "bytes", "ETag": tag}
-    part = _part(request.headers.get("Range", ""), len(content))
-    if request.headers.get("If-Range", tag) != tag:
-        part = None
+    headers, part = _asked(request, work, content)
     if part is None:
         if request.method == "GET":
             house.ledger.note_delivery([work.name])
         return web.Response(body=content, headers=headers)
     start, end = part
     if start >= end:
-        return web.Response(status=416, headers={"Content-Range": f"bytes */{len(content)}"})
+        return _behind_the_end(content)
     if end == len(content):
         house.ledger.note_delivery([work.name])
     headers["Content-Range"] = f"bytes {start}-{end - 1}/{len(content)}"
     return web.Response(status=206, body=content[start:end], headers=headers)
+
+
+def _asked(request: web.Request, work: Work, content: bytes) -> tuple[dict[str, str], tuple[int, int] | None]:
+    """Return the headers of the file's answer, and which part of it is asked for; None for all of it."""
+    tag = f'"{hashlib.md5(content, usedforsecurity=False).hexdigest()}"'
+    headers = {"Content-Type": work.content_type, "Accept-Ranges": "bytes", "ETag": tag}
+    part = _part(request.headers.get("Range", ""), len(content))
+    return headers, part if request.headers.get("If-Range", tag) == tag else None
+
+
+def _behind_the_end(content: bytes) -> web.Response:
+    return web.Response(status=416, headers={"Content-Range": f"bytes */{len(content)}"})
 
 
 def _part(text: str, length: int) -> tuple[int, int] | None:

@@ -6,7 +6,9 @@ import asyncio
 import socket
 import struct
 import time
+from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Final
 
 from aiohttp import web
@@ -60,8 +62,15 @@ async def misbehave(request: web.Request, fault: Fault, content: bytes, content_
     return await _stall(request, content, content_type, fault.seconds)
 
 
-async def _start(request: web.Request, content: bytes, content_type: str) -> web.StreamResponse:
-    answer = web.StreamResponse(headers={"Content-Type": content_type, "Content-Length": str(len(content))})
+async def _start(
+    request: web.Request,
+    content: bytes,
+    content_type: str,
+    status: int = 200,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> web.StreamResponse:
+    told = {**headers, "Content-Type": content_type, "Content-Length": str(len(content))}
+    answer = web.StreamResponse(status=status, headers=told)
     await answer.prepare(request)
     return answer
 
@@ -75,10 +84,17 @@ async def send_truncated(request: web.Request, content: bytes, content_type: str
 
 
 async def send_slowly(
-    request: web.Request, content: bytes, content_type: str, pause_s: float, *, piece_bytes: int = 1
+    request: web.Request,
+    content: bytes,
+    content_type: str,
+    pause_s: float,
+    *,
+    piece_bytes: int = 1,
+    status: int = 200,
+    headers: Mapping[str, str] = MappingProxyType({}),
 ) -> web.StreamResponse:
     """Send *content* in pieces with *pause_s* between; ends early when the client has gone."""
-    answer = await _start(request, content, content_type)
+    answer = await _start(request, content, content_type, status, headers)
     for at in range(0, len(content), piece_bytes):
         if not _is_connected(request):
             return answer

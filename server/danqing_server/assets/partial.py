@@ -1,15 +1,18 @@
-"""What is here of an output that is still on its way, kept from one try to the next."""
+"""What is here of an output that is still on its way, kept from one try, and one process, to the next."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
 import attrs
 
+from danqing_server.assets.leftovers import leftover_name, leftovers_of, sweep
 from danqing_server.assets.sources import Origin
 from danqing_server.assets.spool import Spool
 from danqing_server.assets.storage_failures import storage_failures
@@ -18,23 +21,38 @@ __all__ = ["Partial"]
 
 T = TypeVar("T")
 
+LASTING_S = 1.0
+
 
 @attrs.define(eq=False)
 class Partial:
     """The spooled beginning of an output; a `Sink` (see `sources`). `disk` runs what blocks.
 
     A write that failed, or whose caller was cancelled, may have been made in part or may still be made: what is
-    here is then no beginning to go on with.
+    here is then no beginning to go on with. What comes from `link`, and takes longer than a second, gets a name by
+    which it outlives its process (see `leftovers`); a quick download knows nothing of that.
     """
 
     folder: Path
     disk: Executor
-    origin: Origin | None = None
+    link: str | None = attrs.field(default=None, repr=False)
     spool: Spool = attrs.field(init=False)
+    _origin: Origin | None = attrs.field(default=None, init=False)
+    _began_s: float = attrs.field(default=0.0, init=False)
+    _named: bool = attrs.field(default=False, init=False)
     _torn: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.spool = Spool.within(self.folder)
+
+    @property
+    def origin(self) -> Origin | None:
+        """What the download belongs to; None while there is nothing to go on with."""
+        return self._origin
+
+    @origin.setter
+    def origin(self, origin: Origin | None) -> None:
+        self._origin, self._began_s = origin, time.monotonic()
 
     @property
     def size_bytes(self) -> int:
@@ -46,12 +64,19 @@ class Partial:
         """Whether the next try may go on with what is here."""
         return self.origin is not None and not self._torn
 
+    async def resume(self) -> None:
+        """Go on with what an earlier try left of the link, here or in a process that is gone, if any did."""
+        link = self.link
+        if link is not None:
+            with suppress(OSError):  # then it begins anew
+                await self._on_disk(lambda: self._take_over(link))
+
     async def write(self, chunk: bytes | memoryview) -> None:
         """Append *chunk*. Raises StorageUnavailable."""
-        spool = self.spool
+        spool, name = self.spool, self._lasting_name(len(chunk))
         try:
             with storage_failures("spooling an output"):
-                await self._on_disk(lambda: spool.write(chunk))
+                await self._on_disk(lambda: _append(spool, chunk, name))
         except BaseException:
             self._torn = True
             raise
@@ -59,12 +84,45 @@ class Partial:
     async def restart(self) -> None:
         """Forget what is here. Another file takes its place: a write that is still under way spoils none."""
         old, self.spool = self.spool, Spool.within(self.folder)
-        self.origin, self._torn = None, False
+        self.origin, self._torn, self._named = None, False, False
         await self._on_disk(old.discard)
 
-    async def discard(self) -> None:
-        """Remove the file unless it was moved; shielded, since a second cancellation must not leave it behind."""
-        await asyncio.shield(self._on_disk(self.spool.discard))
+    def settle(self) -> None:
+        """Say that the output is stored, so that nothing is left of it."""
+        self.origin = None
+
+    async def release(self) -> None:
+        """Leave the file to a later try that can go on with it, else remove it, unless it was moved.
+
+        Shielded, since a second cancellation must not leave it behind.
+        """
+        await asyncio.shield(self._on_disk(self._leave if self._named and self.continues else self.spool.discard))
+
+    def _lasting_name(self, more_bytes: int) -> Path | None:
+        """Return what the file is called from now on, None when that does not change."""
+        if self._named or self.link is None or self._origin is None:
+            return None
+        if time.monotonic() - self._began_s < LASTING_S or self.size_bytes + more_bytes >= self._origin.total:
+            return None
+        self._named = True
+        name = leftover_name(self.link, self._origin)
+        return None if name is None else self.folder / name
+
+    def _take_over(self, link: str) -> None:
+        for path, origin in leftovers_of(link, self.folder):
+            if self.spool.take_over(path):
+                self.origin, self._named = origin, True
+                return
+
+    def _leave(self) -> None:
+        self.spool.leave()
+        sweep(self.folder)
 
     def _on_disk(self, function: Callable[[], T]) -> asyncio.Future[T]:
         return asyncio.get_running_loop().run_in_executor(self.disk, function)
+
+
+def _append(spool: Spool, chunk: bytes | memoryview, name: Path | None) -> None:
+    spool.write(chunk)
+    if name is not None:
+        spool.rename(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
@@ -20,6 +21,7 @@ from danqing_server.errors import PictureRejected, SourceUnavailable
 __all__ = ["DownloadLimits", "LeadsInside", "Origin", "Sink", "download", "pour", "preview_body"]
 
 CHUNK_BYTES = 128 * 1024
+HELD_S = 1.0  # what a process that is killed loses of a slow download
 LARGEST_PREVIEW_BYTES = 4 * 1024 * 1024
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
@@ -140,7 +142,13 @@ async def download(url: str, sink: Sink, session: aiohttp.ClientSession, limits:
 
 
 async def _go_on(url: str, sink: Sink, session: aiohttp.ClientSession, limits: DownloadLimits) -> None:
-    """Ask again where a connection broke, at once, as long as each brings something; pauses are the caller's."""
+    """Ask again where a connection broke, at once, as long as each brings something; pauses are the caller's.
+
+    Nothing is asked for when all of it is here: whoever fetched it died before it was kept.
+    """
+    if sink.origin is not None and sink.size_bytes == sink.origin.total:
+        _check_total(sink.size_bytes, limits)
+        return
     for _ in range(MOST_CONNECTIONS):
         before = sink.size_bytes
         try:
@@ -201,14 +209,16 @@ async def _take(response: aiohttp.ClientResponse, sink: Sink, limits: DownloadLi
     _check_total(announced or 0, limits)
     total = sink.size_bytes
     gathered = bytearray()
+    written_s = time.monotonic()
     try:
         async for piece in response.content.iter_any():
             total += len(piece)
             _check_total(total, limits)
             gathered += piece
-            if len(gathered) >= CHUNK_BYTES:
+            if len(gathered) >= CHUNK_BYTES or time.monotonic() - written_s >= HELD_S:
                 await sink.write(bytes(gathered))
                 gathered.clear()
+                written_s = time.monotonic()
     except (aiohttp.ClientError, OSError):
         if sink.origin is not None:
             await sink.write(bytes(gathered))

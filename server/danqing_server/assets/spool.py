@@ -2,6 +2,7 @@
 
 Several processes share the folder. A file is locked (`flock`) by the process that writes it for as long as that
 lives: whoever starts can tell a dead process's leftovers from a living one's work, without clocks and process ids.
+What of the former is worth going on with, `leftovers` says.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ import attrs
 
 from danqing_server.ids import new_token
 
-__all__ = ["Spool", "remove_leftovers", "sync_folder"]
+__all__ = ["Spool", "remove_if_dead", "sync_folder"]
+
+CHUNK_BYTES = 1024 * 1024
 
 
 @attrs.define(eq=False)
@@ -65,14 +68,45 @@ class Spool:
         with self._lock:
             os.fsync(self._open())
 
+    def rename(self, path: Path) -> None:
+        """Give the file another name in its folder, under which `take_over` finds it once its process is gone."""
+        with self._lock:
+            if self._descriptor is not None:
+                os.rename(self.path, path)
+                self.path = path
+
+    def take_over(self, path: Path) -> bool:
+        """Go on with the file at *path*, not with a new one; False when a living process has it, or it is gone."""
+        with self._lock:
+            if self._discarded or self._descriptor is not None:
+                return False
+            descriptor = _open_dead(path)
+            if descriptor is None:
+                return False
+            self.path, self._descriptor = path, descriptor
+            while chunk := os.read(descriptor, CHUNK_BYTES):
+                self._hash.update(chunk)
+                self.size_bytes += len(chunk)
+            return True
+
     def discard(self) -> None:
         """Remove the file unless it was moved; idempotent."""
         with self._lock:
-            self._discarded = True
-            if self._descriptor is not None:
-                os.close(self._descriptor)
-                self._descriptor = None
+            if self._close():
                 self.path.unlink(missing_ok=True)
+
+    def leave(self) -> None:
+        """Let the file stand for whoever goes on with it."""
+        with self._lock:
+            self._close()
+
+    def _close(self) -> bool:
+        """Close the file for good, and tell whether it was open."""
+        self._discarded = True
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+        return descriptor is not None
 
     def _open(self) -> int:
         if self._discarded:
@@ -86,27 +120,37 @@ def _create_locked(path: Path) -> int:
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        # Another process's `remove_leftovers` may have come between the two lines above.
+        # Another process's `remove_if_dead` may have come between the two lines above.
         if os.fstat(descriptor).st_nlink:
             return descriptor
         os.close(descriptor)
 
 
-def remove_leftovers(folder: Path) -> int:
-    """Remove the files in *folder* whose process has died, and return how many. Blocks."""
-    return sum(_remove_if_dead(path) for path in folder.iterdir())
-
-
-def _remove_if_dead(path: Path) -> bool:
+def _open_dead(path: Path) -> int | None:
+    """Open and lock the file at *path*; None when a living process has it, or it is gone."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
-        return False  # finished in the meantime
+        return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        path.unlink()
-    except (BlockingIOError, FileNotFoundError):
+        if os.fstat(descriptor).st_nlink:
+            return descriptor
+    except BlockingIOError:
+        pass
+    os.close(descriptor)
+    return None
+
+
+def remove_if_dead(path: Path) -> bool:
+    """Remove the file at *path* unless a living process writes it, and tell whether it was removed. Blocks."""
+    descriptor = _open_dead(path)
+    if descriptor is None:
         return False
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False  # renamed: whoever did it is gone by now
     finally:
         os.close(descriptor)
     return True

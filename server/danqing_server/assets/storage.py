@@ -30,12 +30,13 @@ from danqing_server.assets.keys import (
     poster_key,
     preview_key,
 )
+from danqing_server.assets.leftovers import sweep
 from danqing_server.assets.partial import Partial
 from danqing_server.assets.places import PRIVATE_MODE, Place, local_folder, open_bucket, open_folder
 from danqing_server.assets.posters import Poster
 from danqing_server.assets.results import ResultSessions
 from danqing_server.assets.sources import DownloadLimits, LeadsInside, pour, preview_body
-from danqing_server.assets.spool import Spool, remove_leftovers
+from danqing_server.assets.spool import Spool
 from danqing_server.assets.storage_failures import storage_failures
 from danqing_server.errors import (
     DanqingError,
@@ -96,9 +97,9 @@ class Assets:
     results: ResultSessions | None = None
 
     async def __aenter__(self) -> Self:
-        """Remove what dead processes left in the spool."""
+        """Remove what dead processes left in the spool, but for downloads that others can go on with."""
         with storage_failures("opening the picture storage"):
-            await self._on_disk(lambda: remove_leftovers(self.spool))
+            await self._on_disk(lambda: sweep(self.spool))
         return self
 
     async def __aexit__(
@@ -123,7 +124,8 @@ class Assets:
 
         Each call makes a key of its own, so two that race both leave a whole picture, and only the one written
         in the task is ever found. *provider* decides where a URL may lead (`ResultSessions`). With a *partial*,
-        what is here of a download that breaks off stays in it, and the next call goes on with it.
+        what is here of a download that breaks off stays in it, and the next call goes on with it; without one it
+        goes on with what an earlier try left of the link.
 
         Raises:
             SourceUnavailable: its URL gives nothing; `gone` and `refused` say whether to ask again.
@@ -132,17 +134,22 @@ class Assets:
         check_task_id(task_id)
         if partial is not None:
             return await self._keep(task_id, index, source, kind, provider, partial)
-        async with self.partial() as own:
+        async with self.partial(source.url, resumed=True) as own:
             return await self._keep(task_id, index, source, kind, provider, own)
 
     @asynccontextmanager
-    async def partial(self) -> AsyncIterator[Partial]:
-        """Hold what is here of one output over several calls of `keep`."""
-        partial = Partial(self.spool, self.disk)
+    async def partial(self, link: str | None = None, *, resumed: bool = False) -> AsyncIterator[Partial]:
+        """Hold what is here of one output over several calls of `keep`.
+
+        What comes from *link* and lasts can be gone on with afterwards, by whoever says *resumed*.
+        """
+        partial = Partial(self.spool, self.disk, link)
         try:
+            if resumed:
+                await partial.resume()
             yield partial
         finally:
-            await partial.discard()
+            await partial.release()
 
     async def keep_input(self, task_id: str, number: int, body: bytes, known: Inspection) -> Asset:
         """Store reference picture *number*, whose header was inspected at submission; it is not decoded."""
@@ -241,11 +248,13 @@ class Assets:
             found = await self._inspect(partial.spool, kind)
             key = output_key(task_id, index, found.extension)
             poster = None if found.poster is None else await self._put_poster(key, found.poster)
-            return await self._put(partial.spool, key, found, poster)
+            asset = await self._put(partial.spool, key, found, poster)
         except DanqingError as error:
-            if not (isinstance(error, SourceUnavailable) and partial.continues):
+            if not (isinstance(error, SourceUnavailable) and partial.continues and not error.gone):
                 await partial.restart()
             raise
+        partial.settle()
+        return asset
 
     def _limits_of(self, kind: OutputKind) -> DownloadLimits:
         return self.limits if kind is OutputKind.IMAGE else self.large_limits

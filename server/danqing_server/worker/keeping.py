@@ -141,9 +141,10 @@ class Keeper:
     async def keep(self, index: int, source: Source) -> None:
         """Fetch, check and store output *index*, trying as long as `patience` says.
 
-        A try goes on with what the last one brought; at the end that is forgotten.
+        A try goes on with what the last one brought, and the first one of a saved link with what an earlier attempt
+        left of it, in whichever process of this machine.
         """
-        async with self.assets.partial() as partial:
+        async with self.assets.partial(source.url, resumed=index in self._resumed) as partial:
             error = await self._insist(index, source, partial)
         if isinstance(error, PictureRejected):
             self._fail(index, source, error)

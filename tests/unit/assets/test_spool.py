@@ -1,4 +1,4 @@
-"""Files under way, and what dead processes leave."""
+"""Files under way."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from danqing_server.assets.spool import Spool, remove_leftovers
+from danqing_server.assets.spool import Spool
 
 
 class TestSpool:
@@ -45,21 +45,3 @@ class TestSpool:
         with pytest.raises(FileNotFoundError):
             spool.write(b"y")
         assert os.listdir(tmp_path) == []
-
-
-class TestLeftovers:
-    """Files of the dead go, files of the living stay."""
-
-    def test_files_nobody_holds_are_removed(self, tmp_path: Path) -> None:
-        """However young they are."""
-        (tmp_path / "dead").write_bytes(b"half")
-        assert remove_leftovers(tmp_path) == 1
-        assert os.listdir(tmp_path) == []
-
-    def test_a_file_under_way_stays(self, tmp_path: Path) -> None:
-        """Another process that starts does not take it away."""
-        spool = Spool.within(tmp_path)
-        spool.write(b"alive")
-        assert remove_leftovers(tmp_path) == 0
-        assert spool.path.exists()
-        spool.discard()

@@ -134,6 +134,17 @@ class TestLinks:
         (slow,) = await ark.links("x [sandbox:link-slow=0.1]")
         assert (await ark.get(slow))[1][:3] == (await ark.get(link))[1][:3]
 
+    async def test_slow_from_where_it_broke_off(self, ark: Served) -> None:
+        """A part of it is as slow for its size, and carries the tag of the whole."""
+        (slow,) = await ark.links("x [sandbox:link-slow=0.1]")
+        async with ark.session.get(slow) as answer:
+            whole, tag = await answer.read(), answer.headers["ETag"]
+        async with ark.session.get(slow, headers={"Range": "bytes=100-", "If-Range": tag}) as answer:
+            assert (answer.status, await answer.read()) == (206, whole[100:])
+            assert answer.headers["Content-Range"] == f"bytes 100-{len(whole) - 1}/{len(whole)}"
+        async with ark.session.get(slow, headers={"Range": f"bytes={len(whole)}-"}) as answer:
+            assert answer.status == 416
+
     async def test_page(self, ark: Served) -> None:
         """200 and no picture."""
         (link,) = await ark.links("x [sandbox:link-html]")
