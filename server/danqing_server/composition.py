@@ -18,6 +18,7 @@ from danqing_server.assets.results import ResultSessions, results_session
 from danqing_server.assets.storage import Assets, open_assets
 from danqing_server.clock import Clock, SteadyTime
 from danqing_server.codec import dump_json
+from danqing_server.delivery.watchers import Watchers
 from danqing_server.desk.admission import Submissions
 from danqing_server.desk.checking import Checker
 from danqing_server.desk.control import Control
@@ -49,6 +50,7 @@ from danqing_server.store.tasks import TaskStore
 from danqing_server.store.time import LISTEN_EVERY_S, listen
 from danqing_server.store.untold import Untold
 from danqing_server.store.users import UserStore
+from danqing_server.store.watching import WatchStore
 from danqing_server.worker.insisting import Insisting
 from danqing_server.worker.janitor import OVERDUE_EVERY_S, SWEEP_EVERY_S, WATCH_EVERY_S, Janitor
 from danqing_server.worker.keeping import LinkPatience
@@ -134,6 +136,7 @@ class Process:
     async def stop(self, grace_s: float) -> None:
         """Take nothing new, and end in order."""
         self.services.draining = True
+        await self.services.watchers.drain()
         for loop in self._loops:
             await loop.stop()
         if self.workers is not None:
@@ -148,6 +151,7 @@ class Process:
     async def _hear_of_changes(self) -> None:
         async for task_id in self.services.queue.announcements():
             self.services.control.recent.drop(task_id)
+            self.services.watchers.onlookers.tell(task_id)
             if self.workers is not None:
                 self.workers.pool.cancel(task_id)
 
@@ -227,6 +231,8 @@ async def _services(
     routing = Routing(routes, checker, forecast, clock)
     recent = RecentTasks(clock.monotonic_s)
     register = Register(store, keys, queue, assets, Outlet(registry, untold, clock))
+    control = Control(store, register, clock, recent)
+    watchers = Watchers(WatchStore(database), control.find, register.outlet.onlookers, settings.max_waiting_calls)
     intake = Intake(store, queue, register, clock, limits)
     checks: dict[str, HealthCheck] = {"mongodb": store.ping, "redis": queue.ping, "storage": assets.ping}
     return Services(
@@ -240,7 +246,8 @@ async def _services(
         assets=assets,
         registry=registry,
         submissions=Submissions(store, keys, register, assets, clock, checker, routing, limits, intake),
-        control=Control(store, register, clock, recent),
+        control=control,
+        watchers=watchers,
         replays=Replays(recent),
         clock=clock,
         checks=checks,

@@ -9,6 +9,7 @@ import attrs
 from danqing_server.access.gatekeeper import Gatekeeper
 from danqing_server.assets.storage import Assets
 from danqing_server.clock import Clock
+from danqing_server.delivery.watchers import Watchers
 from danqing_server.desk.admission import Submissions
 from danqing_server.desk.control import Control
 from danqing_server.desk.forecast import Forecast
@@ -41,6 +42,7 @@ class Services:
     registry: Registry
     submissions: Submissions
     control: Control
+    watchers: Watchers
     replays: Replays
     clock: Clock
     checks: dict[str, HealthCheck]

@@ -20,11 +20,12 @@ from danqing_plugins import TaskEvent, TaskEventKind
 from danqing_server.clock import Clock
 from danqing_server.errors import StoreUnavailable
 from danqing_server.ids import new_token
-from danqing_server.life.moves import Deleted, Move
+from danqing_server.life.moves import Deleted, Move, Started
+from danqing_server.life.onlookers import Onlookers
 from danqing_server.life.subscribers import PluginSubscriber, Subscriber
 from danqing_server.life.telling import event_of
 from danqing_server.log import get_logger
-from danqing_server.models import Attempt, TaskError
+from danqing_server.models import Attempt, Task, TaskError
 from danqing_server.registry import Registry
 from danqing_server.store.changes import NO_MARKS, Legacy, Marks, mark
 from danqing_server.store.untold import Notice, Untold, transition_of
@@ -49,7 +50,7 @@ class _Telling:
 
 @attrs.define(eq=False)
 class Outlet:
-    """Tells the plugins that listen, and *subscribers*. Nobody waits for them.
+    """Tells the plugins that listen, and *subscribers*. Nobody waits for them. `onlookers` are told without marks.
 
     A mark that is older than `retell_after` is told again: by then whoever made the change has died, or its plugin
     is far behind.
@@ -62,6 +63,7 @@ class Outlet:
     clear_every_s: float = CLEAR_EVERY_S
     retell_after: timedelta = RETELL_AFTER
     name: str = attrs.field(factory=new_token)
+    onlookers: Onlookers = attrs.field(factory=Onlookers, init=False)
     _in_hand: dict[str, _Telling] = attrs.field(factory=dict, init=False)
     _missed: dict[str, set[str]] = attrs.field(factory=dict, init=False)
     _told: dict[str, set[str]] = attrs.field(factory=dict, init=False)
@@ -116,9 +118,19 @@ class Outlet:
 
     def tell(self, move: Move) -> None:
         """Tell of a move that was carried out, with its marks."""
+        self.onlookers.tell(move.task.id)
         if self.is_heard and move.kind is not None:
             notice = _notice_of(move)
             self._tell(notice, self._who_wants(notice))
+
+    def tell_started(self, tasks: Sequence[Task]) -> None:
+        """Tell of what a batch of starts started."""
+        if self.is_heard:
+            for task in tasks:
+                self.tell(Started(task=task))
+        else:
+            for task in tasks:
+                self.onlookers.tell(task.id)
 
     async def find_owed(self) -> list[Notice]:
         """Return what was left untold for a while, here or elsewhere; no more than the listeners have room for."""

@@ -17,7 +17,6 @@ from danqing_server.life.moves import (
     Finished,
     Requeued,
     Retried,
-    Started,
     Transition,
     Voided,
 )
@@ -62,9 +61,7 @@ class Register:
         """Start what `TaskStore.start` can start of *ids*; what the queue holds for this worker stays there."""
         marks = self.outlet.marks_of_start(attempt)
         started = await self.store.start(ids, attempt, deadline_at, marks)
-        if self.outlet.is_heard:
-            for task in started:
-                self.outlet.tell(Started(task=task))
+        self.outlet.tell_started(started)
         return started
 
     async def carry_out(

@@ -214,6 +214,13 @@ class Settings:
         allowed="1 to 65536",
         meaning="Pictures one process sends at once, half of them to one address; others wait, after 20 s 503.",
     )
+    max_waiting_calls: int = setting(
+        "DANQING_MAX_WAITING_CALLS",
+        4096,
+        whole(1, 65536),
+        allowed="1 to 65536",
+        meaning="Calls that wait for tasks and event streams of one process, half of them of one API key.",
+    )
     assets_url: str | None = setting(
         "DANQING_ASSETS_URL",
         None,

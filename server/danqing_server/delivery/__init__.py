@@ -1,0 +1,1 @@
+"""Telling those who are outside: waiting calls, event streams, webhooks."""
