@@ -44,6 +44,7 @@ from danqing_server.settings.server import Settings
 from danqing_server.store.client import Database, connect
 from danqing_server.store.keys import KeyStore
 from danqing_server.store.leases import Lease, WorkerStore
+from danqing_server.store.listing import TaskList
 from danqing_server.store.spending import SpendStore
 from danqing_server.store.sweeping import SweepStore
 from danqing_server.store.tasks import TaskStore
@@ -200,6 +201,7 @@ async def open_process(
         services.checks["workers" if workers else "loops"] = process.ping
         yield process
         await services.submissions.drain()
+        await services.task_list.drain()
         await services.store.drain()
 
 
@@ -239,6 +241,7 @@ async def _services(
         settings=settings,
         gatekeeper=Gatekeeper(KeyRing.holding(settings.api_keys, settings.admin_key), settings.asks_for_keys),
         store=store,
+        task_list=TaskList(database),
         users=users,
         queue=queue,
         gates=gates,

@@ -13,6 +13,7 @@ __all__ = [
     "LONGEST_PERSON",
     "LONGEST_USER_ID",
     "MOST_PICTURES",
+    "PLAIN",
     "POLICIES",
     "SHORTEST_EMAIL",
     "SHORTEST_PERSON",
@@ -29,9 +30,9 @@ SHORTEST_PERSON, LONGEST_PERSON = 2, 50
 MOST_PICTURES = 15
 POLICIES = ("retry", "fail")
 
-_PLAIN = {"pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$"}
-_NAME = {"minLength": 1, "maxLength": LONGEST_NAME, **_PLAIN}
-_PERSON = {"minLength": SHORTEST_PERSON, "maxLength": LONGEST_PERSON, **_PLAIN}
+PLAIN = {"pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$"}
+_NAME = {"minLength": 1, "maxLength": LONGEST_NAME, **PLAIN}
+_PERSON = {"minLength": SHORTEST_PERSON, "maxLength": LONGEST_PERSON, **PLAIN}
 _NO_EMAIL = r"\s@\"(),:;<>\[\\\]\u0000-\u001f\u007f-\u009f"
 _EMAIL = {
     "minLength": SHORTEST_EMAIL,
@@ -40,7 +41,7 @@ _EMAIL = {
 }
 
 _UserId = Annotated[
-    str, said("free text: whose task it is", "user_123", minLength=1, maxLength=LONGEST_USER_ID, **_PLAIN)
+    str, said("free text: whose task it is", "user_123", minLength=1, maxLength=LONGEST_USER_ID, **PLAIN)
 ]
 
 

@@ -19,6 +19,7 @@ __all__ = ["Fields"]
 NOTHING = Inner("", {})
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_DIGITS = re.compile(r"[0-9]{1,18}")
 
 REQUIRED = Message(key="required", zh="必填", en="is required")
 NOT_TEXT = Message(key="not_text", zh="必须是字符串", en="must be a string")
@@ -89,6 +90,19 @@ class Fields:
             self.report(name, RANGE, low=low, high=high)
         else:
             return value
+        return None
+
+    def whole_text(self, name: str, low: int, high: int) -> int | None:
+        """Return a whole number between *low* and *high* that is written as text, as in a query string."""
+        value = self.given(name)
+        if value is None:
+            return None
+        if not isinstance(value, str) or not _DIGITS.fullmatch(value):
+            self.report(name, NOT_WHOLE)
+        elif not low <= int(value) <= high:
+            self.report(name, RANGE, low=low, high=high)
+        else:
+            return int(value)
         return None
 
     def choice(self, name: str, allowed: Collection[str]) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from danqing_server.doors import body_shapes, server_shapes, task_shapes
+from danqing_server.doors import body_shapes, list_shapes, server_shapes, task_shapes
 from danqing_server.http.problem_shapes import ErrorShape
 from danqing_server.http.shapes import schemas_of
 
@@ -18,6 +18,7 @@ SCHEMAS = schemas_of(
     task_shapes.ImageTaskCreatedShape,
     task_shapes.TaskListShape,
     task_shapes.ExplanationShape,
+    list_shapes.TaskPageShape,
     server_shapes.UserShape,
     server_shapes.QueueStatsShape,
     server_shapes.LaneListShape,

@@ -31,7 +31,7 @@ from danqing_server.models import FINISHED, Billed, CallRecord, Status, Task, Ta
 from danqing_server.queue.gates import Gate
 from danqing_server.registry import Registry
 
-__all__ = ["Viewer", "error_view", "explanation_view", "gate_view", "lane_view", "user_view"]
+__all__ = ["Viewer", "billed_view", "error_view", "explanation_view", "gate_view", "lane_view", "user_view"]
 
 
 def user_view(user: User) -> UserShape:
@@ -79,8 +79,8 @@ class Viewer:
             "notes": [in_language(note, self.language) for note in task.notes],
             "images": task.images,
             "usage": _usage(task),
-            "cost": cost_view(task, _billed(task)),
-            "billed": _billed(task),
+            "cost": cost_view(task, billed_view(task)),
+            "billed": billed_view(task),
             "sandbox": self.is_sandbox(task),
             "calls": [_call(task, call) for call in _in_order(task)],
         }
@@ -96,7 +96,7 @@ class Viewer:
             "partial": bool(task.failed_outputs),
             "model": task.model,
             "usage": _usage(task),
-            "cost": cost_view(task, _billed(task)),
+            "cost": cost_view(task, billed_view(task)),
             "notes": [in_language(note, self.language) for note in task.notes],
             "sandbox": self.is_sandbox(task),
         }
@@ -175,7 +175,7 @@ def explanation_view(explanation: Explanation, language: str) -> ExplanationShap
         "failures": task.failures,
         "leases_lost": task.leases_lost,
         "last_error": None if task.error is None else error_view(task, language),
-        "billed": _billed(task),
+        "billed": billed_view(task),
         "route": _route(task),
         "calls": [_call(task, call) for call in _in_order(task)],
     }
@@ -218,11 +218,11 @@ def error_view(task: Task, language: str) -> TaskErrorShape:
             "code": task.status.value,
             "message": "",
             "retryable": True,
-            "billed": _billed(task),
+            "billed": billed_view(task),
             "provider_code": None,
             "request_id": None,
         }
-    return {**_error(task.error, language), "billed": _billed(task)}
+    return {**_error(task.error, language), "billed": billed_view(task)}
 
 
 def _error(error: TaskError, language: str) -> TaskErrorShape:
@@ -295,7 +295,7 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _billed(task: Task) -> Billed:
+def billed_view(task: Task) -> Billed:
     """Say whether any call was charged for; the error tells it of a task without calls."""
     if not task.calls and task.attempt is None and task.error is not None:
         return task.error.billed

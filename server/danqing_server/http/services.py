@@ -18,6 +18,7 @@ from danqing_server.queue.gates import Gates
 from danqing_server.queue.lanes import Queue
 from danqing_server.registry import Registry
 from danqing_server.settings.server import Settings
+from danqing_server.store.listing import TaskList
 from danqing_server.store.tasks import TaskStore
 from danqing_server.store.users import UserStore
 
@@ -34,6 +35,7 @@ class Services:
     settings: Settings
     gatekeeper: Gatekeeper
     store: TaskStore
+    task_list: TaskList
     users: UserStore
     queue: Queue
     gates: Gates

@@ -14,7 +14,7 @@ from danqing_server.codec import dump_json
 from danqing_server.doors import docs_pages
 from danqing_server.doors.documentation import install_openapi
 from danqing_server.doors.legacy import images, users
-from danqing_server.doors.native import health, pictures, providers, queue, root, tasks
+from danqing_server.doors.native import health, lists, pictures, providers, queue, root, tasks
 from danqing_server.doors.openai import refusing as openai
 from danqing_server.http.connection import Connection
 from danqing_server.http.doors import Doors
@@ -56,7 +56,7 @@ def create_app(settings: Settings) -> Sanic[Any, Any]:
     )
     app.blueprint(health.routes)
     if settings.serves_api:
-        for module in (root, images, tasks, users, pictures, providers, queue):
+        for module in (root, images, lists, tasks, users, pictures, providers, queue):
             app.blueprint(module.routes)
         app.blueprint(docs_pages.routes)
         install_openapi(app)

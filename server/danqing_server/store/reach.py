@@ -35,6 +35,11 @@ class Reach:
         return self._all or owner == self._owner
 
     @property
+    def is_everybody(self) -> bool:
+        """Whether nothing is left out."""
+        return self._all
+
+    @property
     def filter(self) -> Mapping[str, Any]:
         """The condition of a query; MongoDB finds a field that is missing by null."""
         return {} if self._all else {"owner": self._owner}

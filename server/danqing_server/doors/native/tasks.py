@@ -10,11 +10,12 @@ import attrs
 from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import Message, Problem
-from danqing_server.clock import from_ms, to_ms
 from danqing_server.codec import shorten
 from danqing_server.doors.bodies import task_meaning, task_submission
 from danqing_server.doors.body_shapes import TaskRequest
 from danqing_server.doors.documentation import KEY_HEADER, Answer, described, query
+from danqing_server.doors.fields import Fields
+from danqing_server.doors.filters import CURSOR, cursor_of, read_cursor
 from danqing_server.doors.idempotency import created_headers, submit_once
 from danqing_server.doors.server_shapes import DeletedShape
 from danqing_server.doors.task_shapes import ExplanationShape, TaskListShape, TaskShape
@@ -48,13 +49,6 @@ NOT_IN_RANGE = Message(
     zh="必须是 {low} 到 {high} 之间的整数",
     en="must be a whole number between {low} and {high}",
 )
-NO_CURSOR = Message(
-    key="no_cursor",
-    zh="不是有效的游标，请使用上一页返回的 next_cursor",
-    en="is no cursor; use next_cursor of the page before",
-)
-
-_CURSOR = re.compile(r"([0-9]{1,14})\.([A-Za-z0-9_.-]{1,200})")
 
 routes = Blueprint("tasks", url_prefix="/api/v1")
 
@@ -145,7 +139,7 @@ async def explain_task(request: ApiRequest, task_id: str) -> HTTPResponse:
             maximum=LARGEST_OFFSET,
             default=0,
         ),
-        query("cursor", "next_cursor of the page before", type="string", pattern=f"^({_CURSOR.pattern})?$"),
+        query("cursor", "next_cursor of the page before", type="string", pattern=f"^({CURSOR.pattern})?$"),
     ],
 )
 async def list_tasks(request: ApiRequest, user_id: str) -> HTTPResponse:
@@ -165,7 +159,7 @@ async def list_tasks(request: ApiRequest, user_id: str) -> HTTPResponse:
         "offset": page.offset,
         "count": len(shown),
         "total": await services.store.count_for_user(user_id, caller.reach),
-        "next_cursor": _cursor_after(shown[-1]) if len(found) > page.limit else None,
+        "next_cursor": cursor_of((shown[-1].created_at, shown[-1].id)) if len(found) > page.limit else None,
     }
     return success(data, LISTED.to(language))
 
@@ -229,21 +223,8 @@ def _read_page(query: Mapping[str, str | None]) -> _Page:
 
     limit = whole("limit", DEFAULT_LISTED, 1, MOST_LISTED)
     offset = whole("offset", 0, 0, LARGEST_OFFSET)
-    cursor, before = query.get("cursor"), None
-    if cursor is not None:
-        before = _read_cursor(cursor)
-        if before is None:
-            problems.append(Problem(field="cursor", message=NO_CURSOR(), value=shorten(cursor)))
+    fields = Fields(members=query, problems=problems)
+    before = read_cursor(fields)
     if problems:
         raise InvalidSubmission(problems)
     return _Page(limit=limit, offset=offset, before=before)
-
-
-def _cursor_after(task: Task) -> str:
-    return f"{to_ms(task.created_at)}.{task.id}"
-
-
-def _read_cursor(cursor: str) -> tuple[datetime, str] | None:
-    """Return where a list goes on, None when *cursor* is not one of ours."""
-    found = _CURSOR.fullmatch(cursor)
-    return None if found is None else (from_ms(int(found[1])), found[2])

@@ -1,0 +1,111 @@
+"""Which tasks are meant: filters, as members of an object or of a query string, and cursors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from danqing_plugins import Message, OutputKind
+from danqing_server.clock import from_ms, to_ms
+from danqing_server.doors.body_shapes import LONGEST_NAME, LONGEST_USER_ID
+from danqing_server.doors.fields import Fields
+from danqing_server.models import Status
+from danqing_server.store.listing import Place, TaskFilter
+
+__all__ = ["CURSOR", "FILTERS", "cursor_of", "members_of_query", "read_cursor", "read_filter"]
+
+FILTERS = ("status", "provider", "model", "user_id", "type", "kind", "code", "from", "to", "q")
+LONGEST_SEARCH = 200
+LONGEST_CODE = 100
+STATUSES = tuple(status.value for status in Status)
+KINDS = tuple(kind.value for kind in OutputKind)
+
+NO_CURSOR = Message(
+    key="no_cursor",
+    zh="不是有效的游标，请使用上一页返回的 next_cursor",
+    en="is no cursor; use next_cursor of the page before",
+)
+NO_STATUS = Message(
+    key="no_status", zh="只能是以下状态中的一个或多个：{allowed}", en="must be one or more of: {allowed}"
+)
+NO_MOMENT = Message(
+    key="no_moment",
+    zh="不是有效的时间，请使用 RFC 3339，例如 2026-11-24T02:00:00Z 或 2026-11-24",
+    en="is no time: use RFC 3339, as 2026-11-24T02:00:00Z or 2026-11-24",
+)
+
+CURSOR = re.compile(r"([0-9]{1,14})\.([A-Za-z0-9_.-]{1,200})")
+
+
+def read_filter(fields: Fields) -> TaskFilter:
+    """Read the members `FILTERS` of *fields*; what is wrong is reported there."""
+    kind = fields.choice("kind", KINDS)
+    return TaskFilter(
+        statuses=_statuses(fields),
+        provider=fields.text("provider", 1, LONGEST_NAME),
+        model=fields.text("model", 1, LONGEST_NAME),
+        user_id=fields.text("user_id", 1, LONGEST_USER_ID),
+        type=fields.text("type", 1, LONGEST_NAME),
+        kind=None if kind is None else OutputKind(kind),
+        code=fields.text("code", 1, LONGEST_CODE),
+        made_from=_moment(fields, "from"),
+        made_before=_moment(fields, "to"),
+        text=fields.text("q", 1, LONGEST_SEARCH),
+    )
+
+
+def members_of_query(query: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Return the members that a query string names, as an object would hold them; the last of one that is twice.
+
+    `status` may stand there more than once, or with commas.
+    """
+    members: dict[str, Any] = {name: values[-1] for name, values in query.items() if values}
+    if "status" in members:
+        members["status"] = [word for value in query["status"] for word in value.split(",")]
+    return members
+
+
+def cursor_of(place: Place | None) -> str | None:
+    """Return what a client sends to go on at *place*."""
+    return None if place is None else f"{to_ms(place[0])}.{place[1]}"
+
+
+def read_cursor(fields: Fields, name: str = "cursor") -> Place | None:
+    """Return where to go on; one that is none of ours is reported."""
+    cursor = fields.given(name)
+    if cursor is None:
+        return None
+    found = CURSOR.fullmatch(cursor) if isinstance(cursor, str) else None
+    if found is None:
+        fields.report(name, NO_CURSOR)
+        return None
+    return from_ms(int(found[1])), found[2]
+
+
+def _statuses(fields: Fields) -> tuple[Status, ...]:
+    given = fields.given("status")
+    words = [given] if isinstance(given, str) else given
+    if words is None:
+        return ()
+    if not isinstance(words, list) or not words or not all(word in STATUSES for word in words):
+        fields.report("status", NO_STATUS, allowed=", ".join(STATUSES))
+        return ()
+    return tuple(Status(word) for word in dict.fromkeys(words))
+
+
+def _moment(fields: Fields, name: str) -> datetime | None:
+    given = fields.text(name, 1, 40)
+    if given is None:
+        return None
+    try:
+        # A `+` that a client did not encode arrives as a space.
+        found = datetime.fromisoformat(given.replace(" ", "+") if "T" in given else given)
+    except ValueError:
+        fields.report(name, NO_MOMENT)
+        return None
+    try:
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except OverflowError:  # in another zone it is a day before the first year, or after the last
+        return found.replace(tzinfo=UTC)

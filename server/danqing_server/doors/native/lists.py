@@ -1,0 +1,95 @@
+"""Tasks of every user, newest first: filtered, searched, a page at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sanic import Blueprint, HTTPResponse
+
+from danqing_plugins import Message
+from danqing_server.doors.body_shapes import PLAIN
+from danqing_server.doors.documentation import Answer, described, query
+from danqing_server.doors.fields import Fields
+from danqing_server.doors.filters import (
+    CURSOR,
+    FILTERS,
+    KINDS,
+    LONGEST_SEARCH,
+    STATUSES,
+    cursor_of,
+    members_of_query,
+    read_cursor,
+    read_filter,
+)
+from danqing_server.doors.list_shapes import TaskPageShape
+from danqing_server.doors.rows import row_of
+from danqing_server.doors.views import Viewer
+from danqing_server.http.answers import success
+from danqing_server.http.entry import admit
+from danqing_server.http.links import base_url
+from danqing_server.http.messages import language_of
+from danqing_server.http.requests import ApiRequest
+from danqing_server.http.routing import on_get
+from danqing_server.tenancy import Scope
+
+__all__ = ["routes"]
+
+MOST_LISTED = 200
+DEFAULT_LISTED = 50
+
+LISTED = Message(key="tasks.listed", zh="获取任务列表成功", en="Tasks listed")
+
+routes = Blueprint("lists", url_prefix="/api/v1")
+
+
+def _text(name: str, description: str, most: int) -> dict[str, Any]:
+    return query(name, description, type="string", minLength=1, maxLength=most, pattern=PLAIN["pattern"])
+
+
+@on_get(routes, "/tasks", needs=Scope.READ)
+@described(
+    "列出与搜索任务 · List and search tasks",
+    {200: Answer(description="获取任务列表成功", shape=TaskPageShape)},
+    errors=(400,),
+    parameters=[
+        query(
+            "status",
+            "one or more, with commas",
+            type="string",
+            pattern=f"^({'|'.join(STATUSES)})(,({'|'.join(STATUSES)}))*$",
+        ),
+        _text("provider", "who carries it out", 128),
+        _text("model", "the model's own id", 128),
+        _text("user_id", "whose they are", 128),
+        _text("type", "a task type", 128),
+        query("kind", "what their outputs are", type="string", enum=list(KINDS)),
+        _text("code", "of their error", 100),
+        query("from", "made at this time or later", type="string", format="date-time"),
+        query("to", "made before this time", type="string", format="date-time"),
+        _text("q", "text anywhere in the prompt", LONGEST_SEARCH),
+        query("limit", "tasks per page", type="integer", minimum=1, maximum=MOST_LISTED, default=DEFAULT_LISTED),
+        query("cursor", "next_cursor of the page before", type="string", pattern=f"^({CURSOR.pattern})$"),
+        query("count", "whether to count them all", type="boolean"),
+    ],
+)
+async def list_all_tasks(request: ApiRequest) -> HTTPResponse:
+    """List the tasks that the caller sees, newest first."""
+    services, caller = admit(request)
+    language = language_of(request.headers)
+    fields = Fields(members=members_of_query(request.args))
+    fields.check_known((*FILTERS, "limit", "cursor", "count"))
+    wanted, after = read_filter(fields), read_cursor(fields)
+    limit = fields.whole_text("limit", 1, MOST_LISTED) or DEFAULT_LISTED
+    counted = fields.choice("count", ("true", "false")) == "true"
+    fields.finish()
+    found = await services.task_list.find(wanted, caller.reach, limit=limit, after=after)
+    viewer = Viewer(base_url(request), services.registry, language)
+    data: TaskPageShape = {
+        "tasks": [row_of(task, viewer) for task in found.tasks],
+        "count": len(found.tasks),
+        "next_cursor": cursor_of(found.next),
+        "searched_to": found.next[0] if found.is_cut and found.next is not None else None,
+    }
+    if counted:
+        data["total"] = await services.task_list.count(wanted, caller.reach)
+    return success(data, LISTED.to(language))

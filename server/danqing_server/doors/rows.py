@@ -1,0 +1,52 @@
+"""Tasks as rows of a list: what is seen at a glance, and no more."""
+
+from __future__ import annotations
+
+from danqing_server.doors.costs import cost_view
+from danqing_server.doors.list_shapes import TaskRowShape
+from danqing_server.doors.views import Viewer, billed_view
+from danqing_server.http.links import picture_url
+from danqing_server.models import Task
+
+__all__ = ["row_of"]
+
+LONGEST_PROMPT = 300
+
+
+def row_of(task: Task, viewer: Viewer) -> TaskRowShape:
+    """Return *task* as a row; it may lack what `TaskList` leaves out."""
+    kept = task.kept
+    first = kept[0].asset if kept else None
+    billed = billed_view(task)
+    return {
+        "id": task.id,
+        "user_id": task.user_id,
+        "type": task.type,
+        "kind": task.kind,
+        "status": task.status,
+        "provider": task.provider,
+        "model": task.model,
+        "route": None if task.route is None else task.route.model,
+        "prompt": _prompt(task),
+        "images": task.images,
+        "kept": len(kept),
+        "url": None if first is None else picture_url(viewer.base, first.key),
+        "error_code": None if task.error is None else task.error.code,
+        "retryable": None if task.error is None else task.error.retryable,
+        "priority": task.priority,
+        "progress": task.progress,
+        "attempts": task.attempts,
+        "cost": cost_view(task, billed),
+        "billed": billed,
+        "sandbox": viewer.is_sandbox(task),
+        "created_at": task.created_at,
+        "updated_at": task.updated_at,
+        "started_at": task.started_at,
+        "completed_at": task.completed_at,
+        "run_at": task.run_at,
+    }
+
+
+def _prompt(task: Task) -> str | None:
+    prompt = task.input.get("prompt")
+    return prompt[:LONGEST_PROMPT] if isinstance(prompt, str) else None

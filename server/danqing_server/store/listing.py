@@ -1,0 +1,227 @@
+"""Tasks looked through newest first, by whatever is asked of them: in steps, within a bound of time.
+
+Two indexes serve lists over all users. Each is made when the first such list is asked for, so that a server whose
+clients never list has neither (decision 0031). Source: MongoDB manual 6.0, "Index builds on populated collections"
+and "$regex", read 2026-11-28.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+
+import attrs
+import pymongo
+from pymongo import ASCENDING, DESCENDING, IndexModel
+
+from danqing_plugins import OutputKind
+from danqing_server.errors import StoreUnavailable
+from danqing_server.log import get_logger
+from danqing_server.models import Status, Task
+from danqing_server.store.client import Database, translated
+from danqing_server.store.reach import Reach
+from danqing_server.store.reading import readable
+from danqing_server.store.tasks import COLLECTION, MOST_COUNTED
+
+__all__ = ["FoundTasks", "Place", "TaskFilter", "TaskList"]
+
+SEARCH_S = 0.3
+FIRST_STEP = 1_000
+LARGEST_STEP = 16_000
+COUNT_MS = 1_000
+BUILD_S = 3600.0
+BUILD_WAIT_S = 0.5
+
+_ORDER = [("created_at", DESCENDING), ("_id", DESCENDING)]
+_KEY = {"created_at": 1}  # and `_id`: an index holds both
+_HEAVY = {"saved": 0, "result": 0, "references": 0}
+
+_OF_EVERYBODY = IndexModel(_ORDER, name="newest")
+_OF_ONE_OWNER = IndexModel(
+    [("owner", ASCENDING), *_ORDER], name="newest_of_owner", partialFilterExpression={"owner": {"$gt": ""}}
+)
+
+Place = tuple[datetime, str]
+"""Where in a list something stands: when a task was made, and its id."""
+
+log = get_logger(__name__)
+
+
+@attrs.frozen(kw_only=True)
+class TaskFilter:
+    """What is asked of tasks; None and an empty tuple ask nothing.
+
+    `made_from` is included, `made_before` is not. `code` is of the task's error. `text` is looked for anywhere in
+    the prompt, in either case.
+    """
+
+    statuses: tuple[Status, ...] = ()
+    provider: str | None = None
+    model: str | None = None
+    user_id: str | None = None
+    type: str | None = None
+    kind: OutputKind | None = None
+    code: str | None = None
+    made_from: datetime | None = None
+    made_before: datetime | None = None
+    text: str | None = attrs.field(default=None, repr=False)
+
+    @property
+    def conditions(self) -> dict[str, Any]:
+        """What has to be read to be known: everything but who made a task, and when."""
+        plain = {
+            "provider": self.provider,
+            "model": self.model,
+            "type": self.type,
+            "error.code": self.code,
+        }
+        found: dict[str, Any] = {path: value for path, value in plain.items() if value is not None}
+        if self.statuses:
+            found["status"] = {"$in": [status.value for status in self.statuses]}
+        if self.kind is not None:  # a field at its default is not stored
+            found["kind"] = None if self.kind is OutputKind.IMAGE else self.kind.value
+        if self.text is not None:
+            found["input.prompt"] = {"$regex": re.escape(self.text), "$options": "i"}
+        return found
+
+    def scope(self, reach: Reach, after: Place | None) -> dict[str, Any]:
+        """Return the condition that an index answers: whose tasks, and of what time."""
+        scope: dict[str, Any] = dict(reach.filter)
+        if self.user_id is not None:
+            scope["user_id"] = self.user_id
+        times: dict[str, Any] = {}
+        if self.made_from is not None:
+            times["$gte"] = self.made_from
+        if self.made_before is not None:
+            times["$lt"] = self.made_before
+        if after is not None:
+            times["$lte"] = after[0]
+            scope["$or"] = [{"created_at": {"$lt": after[0]}}, {"created_at": after[0], "_id": {"$lt": after[1]}}]
+        return {**scope, "created_at": times} if times else scope
+
+
+@attrs.frozen(kw_only=True)
+class FoundTasks:
+    """Tasks, newest first. `next` is where to go on, None at the end of all.
+
+    `is_cut`: time was over before there were as many as asked for.
+    """
+
+    tasks: tuple[Task, ...]
+    next: Place | None
+    is_cut: bool = False
+
+
+@attrs.define(eq=False)
+class TaskList:
+    """The tasks, newest first. Every method raises StoreUnavailable."""
+
+    database: Database
+    now_s: Callable[[], float] = time.monotonic
+    _tasks: Any = attrs.field(init=False)
+    _builds: dict[str, asyncio.Task[None]] = attrs.field(factory=dict, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._tasks = self.database[COLLECTION]
+
+    async def find(self, wanted: TaskFilter, reach: Reach, *, limit: int, after: Place | None) -> FoundTasks:
+        """Return the next *limit* tasks behind *after*, without what lists do not show.
+
+        Whatever no index answers is looked for a step at a time, for `SEARCH_S` at most.
+        """
+        await self._prepare(wanted, reach)
+        conditions = wanted.conditions
+        if not conditions:
+            documents = await self._read(wanted.scope(reach, after), limit + 1)
+            return _page(documents, limit)
+        return await self._search(wanted, reach, conditions, limit, after)
+
+    async def count(self, wanted: TaskFilter, reach: Reach) -> int | None:
+        """Return how many there are, `MOST_COUNTED` at most; None when that takes too long to say."""
+        await self._prepare(wanted, reach)
+        everything = {**wanted.scope(reach, None), **wanted.conditions}
+        try:
+            with translated():
+                return int(await self._tasks.count_documents(everything, limit=MOST_COUNTED, maxTimeMS=COUNT_MS))
+        except StoreUnavailable:
+            return None
+
+    async def drain(self) -> None:
+        """Wait for no index any longer; MongoDB goes on with it."""
+        for build in self._builds.values():
+            build.cancel()
+        await asyncio.gather(*self._builds.values(), return_exceptions=True)
+
+    async def _search(
+        self, wanted: TaskFilter, reach: Reach, conditions: Mapping[str, Any], limit: int, after: Place | None
+    ) -> FoundTasks:
+        until_s, step = self.now_s() + SEARCH_S, FIRST_STEP
+        documents: list[Mapping[str, Any]] = []
+        while True:
+            scope = wanted.scope(reach, after)
+            border = await self._border(scope, step)
+            here = {**scope, **conditions}
+            if border is not None:  # the same field may have a bound of its own: `$and` keeps both
+                here = {"$and": [here, _not_behind(border)]}
+            documents += await self._read(here, limit + 1 - len(documents))
+            if len(documents) > limit or border is None:
+                return _page(documents, limit)
+            after, step = border, min(step * 2, LARGEST_STEP)
+            if self.now_s() > until_s:
+                return FoundTasks(tasks=tuple(readable(documents)), next=after, is_cut=True)
+
+    async def _border(self, scope: Mapping[str, Any], step: int) -> Place | None:
+        """Return where the *step*-th task of *scope* stands, by an index alone; None when there are fewer."""
+        with translated():
+            found = await self._tasks.find(scope, _KEY).sort(_ORDER).skip(step - 1).limit(1).to_list(None)
+        return _place(found[0]) if found else None
+
+    async def _read(self, condition: Mapping[str, Any], limit: int) -> list[Mapping[str, Any]]:
+        with translated():
+            found: list[Mapping[str, Any]] = (
+                await self._tasks.find(condition, _HEAVY).sort(_ORDER).limit(limit).to_list(None)
+            )
+        return found
+
+    async def _prepare(self, wanted: TaskFilter, reach: Reach) -> None:
+        """See to the index for a list over all users, once a process; a list need not wait long for it."""
+        if wanted.user_id is not None:
+            return  # `by_user` and `by_owner` are always there
+        index = _OF_EVERYBODY if reach.is_everybody else _OF_ONE_OWNER
+        name = index.document["name"]
+        build = self._builds.get(name)
+        if build is None or (build.done() and (build.cancelled() or build.exception() is not None)):
+            build = self._builds[name] = asyncio.create_task(self._build(index))
+        if not build.done():
+            with suppress(TimeoutError, StoreUnavailable):
+                await asyncio.wait_for(asyncio.shield(build), BUILD_WAIT_S)
+
+    async def _build(self, index: IndexModel) -> None:
+        """Create an index. A client's own bound of time would have MongoDB give up one that takes longer."""
+        try:
+            with pymongo.timeout(BUILD_S), translated():
+                await self._tasks.create_indexes([index])
+        except StoreUnavailable as error:
+            log.warning("list_index_not_made", index=index.document["name"], reason=str(error))
+            raise
+
+
+def _page(documents: list[Mapping[str, Any]], limit: int) -> FoundTasks:
+    more = len(documents) > limit
+    next_ = _place(documents[limit - 1]) if more else None
+    return FoundTasks(tasks=tuple(readable(documents[:limit])), next=next_)
+
+
+def _place(document: Mapping[str, Any]) -> Place:
+    return document["created_at"], document["_id"]
+
+
+def _not_behind(border: Place) -> dict[str, Any]:
+    created_at, task_id = border
+    here = {"created_at": created_at, "_id": {"$gte": task_id}}
+    return {"created_at": {"$gte": created_at}, "$or": [{"created_at": {"$gt": created_at}}, here]}

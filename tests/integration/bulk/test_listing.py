@@ -1,0 +1,209 @@
+"""Tasks of every user, newest first: filters, pages, search, and whose they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from danqing_server.models import Status, Task
+from danqing_server.store.listing import TaskFilter, TaskList
+from danqing_server.store.reach import Reach
+from danqing_server.store.tasks import encode
+from tests.integration.api.conftest import Client, Open
+from tests.unit.api.tasks import NOW, make_task
+
+KEYS = "one:first-secret-of-many,two:second-secret-of-many"
+ONE, TWO = ({"Authorization": f"Bearer {name}-secret-of-many"} for name in ("first", "second"))
+
+
+def _aged(task_id: str, minutes: int, status: Status = Status.PENDING, **changes: Any) -> Task:
+    return make_task(task_id, status, created_at=NOW - timedelta(minutes=minutes), **changes)
+
+
+def _prompt(text: str) -> dict[str, Any]:
+    return {"input": {"prompt": text}}
+
+
+async def _store(api: Client, tasks: Iterable[Task]) -> None:
+    for task in tasks:
+        await api.services.store.insert(task)
+
+
+async def _ids(api: Client, query: str = "", **options: Any) -> list[str]:
+    reply = await api.ask("GET", f"/api/v1/tasks{query}", **options)
+    assert reply.status == 200, reply.body
+    return [task["id"] for task in reply.json["data"]["tasks"]]
+
+
+@pytest.fixture
+async def shelf(api: Client) -> Client:
+    """Five tasks that differ in everything that can be asked for."""
+    await _store(
+        api,
+        [
+            _aged("newest", 1, **_prompt("a cat on the HILL")),
+            _aged("failed", 2, Status.FAILED, user_id="u2"),
+            _aged("made", 3, Status.COMPLETED, model="two"),
+            _aged("other", 4, provider="other", type="text"),
+            _aged("oldest", 5, **_prompt("水墨山谷，晨雾")),
+        ],
+    )
+    return api
+
+
+class TestFilters:
+    async def test_everything_is_listed_newest_first(self, shelf: Client) -> None:
+        """Whoever made it, and in whichever state it is."""
+        assert await _ids(shelf) == ["newest", "failed", "made", "other", "oldest"]
+
+    @pytest.mark.parametrize(
+        ("query", "found"),
+        [
+            ("?status=failed", ["failed"]),
+            ("?status=failed,completed", ["failed", "made"]),
+            ("?status=failed&status=completed", ["failed", "made"]),
+            ("?user_id=u2", ["failed"]),
+            ("?model=two", ["made"]),
+            ("?provider=other&type=text", ["other"]),
+            ("?kind=video", []),
+            ("?kind=image&limit=2", ["newest", "failed"]),
+            ("?code=content_rejected", ["failed"]),
+            ("?from=2026-11-24T02:57:00Z&to=2026-11-24T02:59:00Z", ["failed", "made"]),
+            ("?to=2026-11-24T10:56:30%2B08:00", ["other", "oldest"]),
+            ("?from=2026-11-25", []),
+            ("?q=%E5%B1%B1%E8%B0%B7", ["oldest"]),
+            ("?q=hill", ["newest"]),
+            ("?q=%E6%99%A8%E9%9B%BE&status=failed", []),
+        ],
+    )
+    async def test_each_filter_finds_its_own(self, shelf: Client, query: str, found: Sequence[str]) -> None:
+        """Together they narrow; 山谷 is found inside 水墨山谷, and `hill` in either case."""
+        assert await _ids(shelf, query) == found
+
+    @pytest.mark.parametrize("text", [".*", "$where", "(", "\\", "%", "[a-z]"])
+    async def test_a_search_is_text_and_no_pattern(self, shelf: Client, text: str) -> None:
+        """What means something to MongoDB finds nothing but itself."""
+        await _store(shelf, [_aged("odd", 6, **_prompt(f"see {text} here"))])
+        reply = await shelf.ask("GET", "/api/v1/tasks", params={"q": text})
+        assert [task["id"] for task in reply.json["data"]["tasks"]] == ["odd"]
+
+    async def test_a_row_is_light(self, shelf: Client) -> None:
+        """The prompt is cut, and what only the whole task shows is left out."""
+        await _store(shelf, [_aged("long", 0, **_prompt("长" * 5000))])
+        reply = await shelf.ask("GET", "/api/v1/tasks?limit=1")
+        (row,) = reply.json["data"]["tasks"]
+        assert (row["id"], len(row["prompt"])) == ("long", 300)
+        assert len(reply.body) < 3000
+        assert not {"input", "calls", "output"} & row.keys()
+
+    @pytest.mark.parametrize(
+        ("query", "fields"),
+        [
+            ("?status=done", ["status"]),
+            ("?limit=0", ["limit"]),
+            ("?limit=x&cursor=nothing", ["cursor", "limit"]),
+            ("?from=yesterday&kind=opera", ["from", "kind"]),
+            ("?stauts=failed", ["stauts"]),
+            ("?count=yes", ["count"]),
+        ],
+    )
+    async def test_every_wrong_parameter_is_named(self, api: Client, query: str, fields: Sequence[str]) -> None:
+        """At once; a misspelt one is not ignored, for it would list what was not meant."""
+        reply = await api.ask("GET", f"/api/v1/tasks{query}")
+        assert (reply.status, sorted(detail["field"] for detail in reply.json["details"])) == (400, fields)
+
+
+class TestPages:
+    @pytest.mark.parametrize("query", ["", "&q=cat", "&user_id=u1", "&status=pending"])
+    async def test_each_task_is_on_one_page(self, api: Client, query: str) -> None:
+        """Though new ones arrive between two pages, and many were made in one millisecond."""
+        await _store(api, [make_task(f"t{number:02}", created_at=NOW) for number in range(10)])
+        seen, cursor = [], ""
+        for page in range(20):
+            reply = await api.ask("GET", f"/api/v1/tasks?limit=3{query}{cursor}")
+            seen += [task["id"] for task in reply.json["data"]["tasks"]]
+            await _store(api, [_aged(f"new{page}", -1 - page)])
+            if reply.json["data"]["next_cursor"] is None:
+                break
+            cursor = f"&cursor={reply.json['data']['next_cursor']}"
+        assert seen == [f"t{number:02}" for number in reversed(range(10))]
+
+    async def test_they_are_counted_when_asked_for(self, shelf: Client) -> None:
+        """And not otherwise: counting reads them all."""
+        counted = (await shelf.ask("GET", "/api/v1/tasks?count=true&status=pending&limit=1")).json["data"]
+        assert (counted["count"], counted["total"]) == (1, 3)
+        assert "total" not in (await shelf.ask("GET", "/api/v1/tasks")).json["data"]
+
+    async def test_a_search_stops_in_time_and_goes_on(self, api: Client) -> None:
+        """It says how far it looked; nothing is left out between two answers."""
+        many = [_aged(f"t{number:05}", number) for number in range(2500)]
+        await api.services.store.insert_many([encode(task) for task in many])
+        await _store(api, [_aged("needle", 2600, **_prompt("needle"))])
+        hasty = TaskList(api.services.store.database, now_s=_Leaping())
+        wanted, reach = TaskFilter(text="needle"), Reach.everybody()
+        first = await hasty.find(wanted, reach, limit=5, after=None)
+        assert (first.tasks, first.is_cut) == ((), True)
+        assert first.next is not None
+        assert first.next[1] == "t00999"
+        found, after = [], first.next
+        while after is not None:
+            page = await hasty.find(wanted, reach, limit=5, after=after)
+            found += [task.id for task in page.tasks]
+            after = page.next
+        assert found == ["needle"]
+        await hasty.drain()
+
+
+class TestWhose:
+    async def test_a_project_sees_its_own(self, open_api: Open) -> None:
+        """Not even their number tells of others, however it asks."""
+        async with open_api(DANQING_API_KEYS=KEYS) as api:
+            await _store(api, [_aged("mine", 2, owner="one"), _aged("theirs", 1, owner="two"), _aged("nobodys", 3)])
+            for query in (
+                "?count=true",
+                "?q=cat&count=true",
+                "?user_id=u1&count=true",
+                "?status=pending&count=true",
+            ):
+                reply = await api.ask("GET", f"/api/v1/tasks{query}", headers=ONE)
+                data = reply.json["data"]
+                assert ([task["id"] for task in data["tasks"]], data["total"]) == (["mine"], 1)
+            assert await _ids(api, "?cursor=99999999999999.theirs", headers=TWO) == ["theirs"]
+            assert (await api.ask("GET", "/api/v1/tasks")).status == 401
+
+    async def test_no_index_is_there_before_the_first_list(self, api: Client) -> None:
+        """Who never lists pays nothing for lists; a user's own needs no other index."""
+        database = api.services.store.database
+        await _ids(api, "?user_id=u1")
+        before = await database["danqing_tasks"].index_information()
+        await _ids(api)
+        after = await database["danqing_tasks"].index_information()
+        assert set(after) - set(before) == {"newest"}
+
+    async def test_a_project_reads_nothing_of_others(self, open_api: Open) -> None:
+        """Its list costs as much as it has tasks itself."""
+        async with open_api(DANQING_API_KEYS=KEYS) as api:
+            await _store(api, [_aged(f"t{number}", number, owner="two") for number in range(50)])
+            await _store(api, [_aged("mine", 60, owner="one")])
+            assert await _ids(api, headers=ONE) == ["mine"]
+            scope = TaskFilter().scope(Reach.of("one"), None)
+            plan = await api.services.store.database.command(
+                "explain",
+                {"find": "danqing_tasks", "filter": scope, "sort": {"created_at": -1, "_id": -1}},
+                verbosity="executionStats",
+            )
+            assert plan["executionStats"]["totalDocsExamined"] == 1
+
+
+class _Leaping:
+    """A clock on which a second passes each time it is looked at."""
+
+    def __init__(self) -> None:
+        self._now_s = 0.0
+
+    def __call__(self) -> float:
+        self._now_s += 1
+        return self._now_s
