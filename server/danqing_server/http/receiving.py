@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -20,7 +20,7 @@ from danqing_server.http.limits import BodyBudget, Holding
 from danqing_server.http.pace import Pace
 from danqing_server.http.requests import ApiRequest
 
-__all__ = ["ReceivedObject", "discard_body"]
+__all__ = ["ReceivedObject", "discard_body", "holding_of", "receive_body"]
 
 LARGE_BYTES = 1024 * 1024
 MOST_VALUES = 100_000
@@ -46,13 +46,8 @@ class ReceivedObject:
     _holding: Holding = attrs.field(init=False)
 
     async def __aenter__(self) -> dict[str, Any]:
-        app = self.request.app
-        announced, limit = _announced_bytes(self.request), app.config.REQUEST_MAX_SIZE
-        if announced > limit:
-            await _linger(self.request)
-            raise BodyTooLarge(limit)
-        budget: BodyBudget = app.ctx.body_budget
-        self._holding = budget.holding(payer_of(self.request))
+        announced = await _announced(self.request)
+        self._holding = holding_of(self.request)
         try:
             return await _read_object(await _receive(self.request, announced, self._holding))
         except BaseException:
@@ -69,6 +64,23 @@ async def _read_object(body: bytes) -> dict[str, Any]:
     if len(body) > LARGE_BYTES:
         return await asyncio.to_thread(parse_json_object, body)
     return parse_json_object(body)
+
+
+def holding_of(request: ApiRequest) -> Holding:
+    """Begin to count what is held of a request's body; whoever does releases it."""
+    budget: BodyBudget = request.app.ctx.body_budget
+    return budget.holding(payer_of(request))
+
+
+async def receive_body(request: ApiRequest, take: Callable[[bytes], Awaitable[None]]) -> None:
+    """Give a body to *take* as it comes; what is held of it is for the caller to count (`holding_of`).
+
+    Raises:
+        BodyTooLarge, RequestTimeout: the body is too large, or too slow.
+    """
+    await _announced(request)
+    if isinstance(request.stream, Http):
+        await _take_all(request, request.stream, take)
 
 
 async def discard_body(request: ApiRequest) -> None:
@@ -90,10 +102,14 @@ async def _linger(request: ApiRequest) -> None:
                 pass
 
 
-def _announced_bytes(request: ApiRequest) -> int:
-    """Return the announced length; 0 for a chunked body, which counts as it arrives."""
-    announced = request.headers.get("content-length")
-    return int(announced) if announced is not None and announced.isdecimal() else 0
+async def _announced(request: ApiRequest) -> int:
+    """Return the announced length; 0 for a chunked body, which counts as it arrives. Raises BodyTooLarge."""
+    header, limit = request.headers.get("content-length"), request.app.config.REQUEST_MAX_SIZE
+    announced = int(header) if header is not None and header.isdecimal() else 0
+    if announced > limit:
+        await _linger(request)
+        raise BodyTooLarge(limit)
+    return announced
 
 
 async def _receive(request: ApiRequest, announced: int, holding: Holding) -> bytes:
@@ -116,12 +132,14 @@ async def _receive(request: ApiRequest, announced: int, holding: Holding) -> byt
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-async def _take_all(request: ApiRequest, stream: Http, take: Callable[[bytes], None]) -> None:
+async def _take_all(request: ApiRequest, stream: Http, take: Callable[[bytes], Awaitable[None] | None]) -> None:
     """Give a body to *take* as it comes. Raises RequestTimeout, BodyTooLarge, and what *take* raises."""
     try:
         async with Pace(STEP_BYTES, request.app.config.BODY_STEP_S) as pace:
             async for piece in stream:
-                take(piece)
+                taken = take(piece)
+                if taken is not None:
+                    await taken
                 pace.note(len(piece))
     except TimeoutError as error:
         raise RequestTimeout("the body came too slowly") from error
