@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run install test test-schema check chaos bench bench-profile format clean
+.PHONY: run install test test-clients test-kills test-schema check chaos bench bench-profile format clean
 
 run: install ## start the server with everything it needs, on http://127.0.0.1:8080
 	@$(BIN)/danqing serve
@@ -21,8 +21,17 @@ install: .venv/.installed ## make .venv, where the `danqing` command lives
 	@$(PIP) install --constraint constraints.txt --editable '.[embedded,video,dev]'
 	@touch $@
 
+# More workers than cores: most of their time is waiting. What was skipped is told.
+TESTED = $(BIN)/pytest -n 4 --dist loadgroup -rs
+
 test: .venv/.developing ## install what the tests need and pass them
-	@$(BIN)/pytest -n 4 -rs  # more than cores: most of their time is waiting; what was skipped is told
+	@$(TESTED) -m "not clients and not kills"
+
+test-clients: .venv/.developing ## let the services' official client libraries ask our simulators, and clients ours
+	@$(TESTED) -m clients
+
+test-kills: .venv/.developing ## kill processes at every step of each provider's way
+	@$(TESTED) -m kills
 
 SCHEMA_EXAMPLES ?= 150
 

@@ -11,6 +11,8 @@ import pytest
 
 from tests.support.servers import RunningServer
 
+pytestmark = pytest.mark.clients
+
 ark_library = pytest.importorskip("volcenginesdkarkruntime")
 
 MODEL = "doubao-seedream-4-0-250828"

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.chaos.campaign import Campaign, run_campaign
 from tests.chaos.report import report
 from tests.chaos.traffic import IMPATIENT
+
+pytestmark = pytest.mark.kills
 
 
 class TestChaos:

@@ -208,8 +208,8 @@ class TestSomebodyListens:
         deaf = Deaf()
         async with running_system(settings, [deaf]) as system:
             tasks = []
-            for _ in range(11):
-                waiting = (system.submit(user_id=f"u{number}", delay_s=600) for number in range(100))
+            for _ in range(44):
+                waiting = (system.submit(user_id=f"u{number}", delay_s=600) for number in range(25))
                 tasks += await asyncio.gather(*waiting)
             done = await system.finished((await system.submit()).id)
             assert done.status is Status.COMPLETED

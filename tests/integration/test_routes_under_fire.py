@@ -20,6 +20,7 @@ from typing import Any
 
 import aiohttp
 import attrs
+import pytest
 from aiohttp.test_utils import TestServer
 
 from danqing_providers.sandbox.app import create_app
@@ -30,6 +31,8 @@ from danqing_server.settings.server import Settings
 from danqing_server.store.leases import WorkerStore
 from tests.support.system import MakeSettings, System, running_system, until
 from tests.support.two_arks import ACCOUNTS, two_arks
+
+pytestmark = pytest.mark.kills
 
 ROOT = Path(__file__).parents[2]
 TASKS = 60

@@ -12,6 +12,8 @@ import pytest
 
 from tests.integration.dashscope.conftest import Simulator
 
+pytestmark = pytest.mark.clients
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     library = pytest.importorskip("dashscope")

@@ -21,6 +21,8 @@ from tests.support.provider_process import provider_process
 from tests.support.servers import RunningServer, run_sandbox
 from tests.support.system import MakeSettings, System, running_system, until
 
+pytestmark = pytest.mark.kills
+
 PATIENCE_S = 60.0
 SYNC, ORDERED = "qwen-image-2.0", "wan2.2-t2i-flash"
 

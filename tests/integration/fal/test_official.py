@@ -25,6 +25,8 @@ SCRIPT = """
 import json, sys
 import fal_client
 
+pytestmark = pytest.mark.clients
+
 def told(update):
     seen.append(type(update).__name__)
 

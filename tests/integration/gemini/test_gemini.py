@@ -181,6 +181,7 @@ class TestProvider:
         assert [problem.field for problem in caught.value.problems] == [field]
 
 
+@pytest.mark.clients
 class TestOfficialLibrary:
     """`google-genai`, unmodified."""
 

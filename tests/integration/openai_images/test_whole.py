@@ -16,6 +16,8 @@ from tests.support.dying_process import dying_process
 from tests.support.installed import all_but
 from tests.support.system import MakeSettings, System, running_system, until
 
+pytestmark = pytest.mark.kills
+
 SMALL = "1024x640"
 
 

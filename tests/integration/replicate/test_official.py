@@ -17,6 +17,8 @@ from danqing_providers.sandbox.app import create_app
 from danqing_providers.sandbox.config import SandboxConfig
 from tests.integration.replicate.conftest import VERSION
 
+pytestmark = pytest.mark.clients
+
 FLUX = "black-forest-labs/flux-schnell"
 SMALL = {"megapixels": "0.25"}
 

@@ -2,13 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
-import sys
-from collections.abc import AsyncIterator
-from importlib.util import find_spec
-from pathlib import Path
-
 import aiohttp
 import pytest
 
@@ -18,45 +11,12 @@ from tests.integration.volcengine.conftest import Client
 from tests.support.providers import picture
 from tests.unit.volcengine.builders import context
 
-SANDBOX = "danqing_providers.sandbox"
-
-if find_spec(SANDBOX) is None or find_spec(f"{SANDBOX}.__main__") is None:
-    pytest.skip("the sandbox is not installed", allow_module_level=True)
-
 
 @pytest.fixture
-async def sandbox(tmp_path: Path, session: aiohttp.ClientSession) -> AsyncIterator[str]:
-    """The URL of a sandbox that lives as long as the test."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", SANDBOX, "--port", str(port), "--data-dir", str(tmp_path)]
-    process = await asyncio.create_subprocess_exec(*command)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        async with asyncio.timeout(15):
-            while not await _answers(session, url):  # noqa: ASYNC110 — another process has no event to wait for
-                await asyncio.sleep(0.02)
-        yield url
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
-
-
-async def _answers(session: aiohttp.ClientSession, url: str) -> bool:
-    try:
-        async with session.get(f"{url}/ping") as response:
-            return response.status == 200
-    except aiohttp.ClientConnectorError:
-        return False
-
-
-@pytest.fixture
-def client(sandbox: str, session: aiohttp.ClientSession) -> Client:
+def client(sandbox_url: str, session: aiohttp.ClientSession) -> Client:
     """The provider without a key."""
     provider = VolcengineProvider()
-    provider.configure(context(sandbox_url=sandbox, call_timeout_s=30.0))
+    provider.configure(context(sandbox_url=sandbox_url, call_timeout_s=30.0))
     return Client(provider, session)
 
 

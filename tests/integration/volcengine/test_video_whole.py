@@ -19,6 +19,8 @@ from tests.support.provider_process import provider_process
 from tests.support.servers import RunningServer, run_sandbox
 from tests.support.system import MakeSettings, System, running_system, until
 
+pytestmark = pytest.mark.kills
+
 PATIENCE_S = 90.0
 MODEL = "doubao-seedance-1-0-pro-fast-251015"
 SMALL = {"resolution": "480p", "duration": 2, "ratio": "16:9"}

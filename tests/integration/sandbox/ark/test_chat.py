@@ -12,6 +12,8 @@ from openai import AsyncOpenAI, RateLimitError
 
 from tests.integration.sandbox.serving import Served
 
+pytestmark = pytest.mark.clients
+
 MODEL = "doubao-seed-1-6-250615"
 
 

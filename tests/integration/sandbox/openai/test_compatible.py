@@ -22,6 +22,8 @@ from PIL import Image
 
 from tests.integration.sandbox.serving import Served
 
+pytestmark = pytest.mark.clients
+
 ClientOf = Callable[..., AsyncOpenAI]
 
 
