@@ -22,6 +22,7 @@ from danqing_plugins import Message, Price, Problem, Reference, Text, in_languag
 from danqing_server.errors import InvalidSubmission
 from danqing_server.models import Asset, Attempt, CallRecord, JsonObject, Output, Task, TaskError, User
 from danqing_server.routing import RoutedTarget
+from danqing_server.tenancy import AuditEntry, Limits, Project, StoredKey
 
 __all__ = [
     "CUT",
@@ -96,7 +97,7 @@ def _document_converter() -> cattrs.Converter:
     converter.register_unstructure_hook(RoutedTarget, _writing_both(write_target, "notes"))
     read_target = make_dict_structure_fn(RoutedTarget, converter)
     converter.register_structure_hook(RoutedTarget, _reading_both(read_target, "notes"))
-    for keyed_by_id in (Task, User):
+    for keyed_by_id in (Task, User, Project, StoredKey, AuditEntry):
         write = make_dict_unstructure_fn(keyed_by_id, converter, _cattrs_omit_if_default=True, id=as_key)
         converter.register_unstructure_hook(keyed_by_id, _writing_both(write, "notes"))
         read = make_dict_structure_fn(keyed_by_id, converter, id=as_key)
@@ -145,11 +146,25 @@ def _is_enum(type_: Any) -> bool:
 
 _documents = _document_converter()
 
-Stored = Task | User | Output | CallRecord | Attempt | TaskError | Asset | Price | Reference
+Stored = (
+    Task
+    | User
+    | Output
+    | CallRecord
+    | Attempt
+    | TaskError
+    | Asset
+    | Price
+    | Reference
+    | Project
+    | StoredKey
+    | AuditEntry
+    | Limits
+)
 
 
 def to_document(value: Stored) -> dict[str, Any]:
-    """Return *value* as a MongoDB document: `id` of a task or user as `_id`, fields at their default left out."""
+    """Return *value* as a MongoDB document: its `id` as `_id`, fields at their default left out."""
     document: dict[str, Any] = _documents.unstructure(value)
     return document
 

@@ -11,8 +11,10 @@ from functools import partial
 import aiohttp
 import attrs
 
+from danqing_server.access.administration import Administration
 from danqing_server.access.gatekeeper import Gatekeeper
 from danqing_server.access.keys import KeyRing
+from danqing_server.access.roster import REFRESH_EVERY_S, Roster
 from danqing_server.assets.fetching import public_session
 from danqing_server.assets.results import ResultSessions, results_session
 from danqing_server.assets.storage import Assets, open_assets
@@ -35,16 +37,21 @@ from danqing_server.life.outlet import Outlet
 from danqing_server.life.register import RETELL_EVERY_S, Register
 from danqing_server.log import get_logger
 from danqing_server.loops.supervised import Supervised, every
+from danqing_server.queue.connection import RedisConnection
 from danqing_server.queue.connection import connect as connect_redis
 from danqing_server.queue.gates import Gates
 from danqing_server.queue.lanes import Queue
+from danqing_server.queue.requests import RequestCounter
 from danqing_server.registry import Registry
 from danqing_server.settings.addresses import place_of
 from danqing_server.settings.server import Settings
+from danqing_server.store.api_keys import ApiKeyStore
+from danqing_server.store.audit import AuditStore
 from danqing_server.store.client import Database, connect
 from danqing_server.store.keys import KeyStore
 from danqing_server.store.leases import Lease, WorkerStore
 from danqing_server.store.listing import TaskList
+from danqing_server.store.projects import ProjectStore
 from danqing_server.store.spending import SpendStore
 from danqing_server.store.sweeping import SweepStore
 from danqing_server.store.tasks import TaskStore
@@ -112,6 +119,9 @@ class Process:
             Supervised("changes", self._hear_of_changes),
             Supervised("time", every(LISTEN_EVERY_S, self.listen_to_time)),
         ]
+        roster = self.services.gatekeeper.roster
+        if roster is not None:
+            self._loops.append(Supervised("keys", every(REFRESH_EVERY_S, roster.refresh)))
         register = self.services.control.register
         if register.outlet.may_be_heard:
             self._loops.append(Supervised("untold", every(RETELL_EVERY_S, register.tell_again)))
@@ -187,8 +197,9 @@ async def open_process(
         queue = Queue(redis)
         await _look_for_redis(queue, settings)
         listening = partial(listen, database, time)
-        services = await _services(settings, registry, clock, database, queue, Gates(redis, queue), assets)
-        await _with_mongodb(settings, listening)
+        services = await _services(settings, registry, clock, database, redis, queue, Gates(redis, queue), assets)
+        roster = services.gatekeeper.roster
+        await _with_mongodb(settings, listening, *([roster.refresh] if roster is not None else []))
         stack.push_async_callback(services.control.register.outlet.drain)
         await registry.start()
         stack.push_async_callback(registry.stop)
@@ -210,6 +221,7 @@ async def _services(
     registry: Registry,
     clock: Clock,
     database: Database,
+    redis: RedisConnection,
     queue: Queue,
     gates: Gates,
     assets: Assets,
@@ -239,11 +251,13 @@ async def _services(
     checks: dict[str, HealthCheck] = {"mongodb": store.ping, "redis": queue.ping, "storage": assets.ping}
     return Services(
         settings=settings,
-        gatekeeper=Gatekeeper(KeyRing.holding(settings.api_keys, settings.admin_key), settings.asks_for_keys),
+        gatekeeper=_gatekeeper(settings, database, clock),
+        administration=Administration(ProjectStore(database), ApiKeyStore(database), AuditStore(database), clock),
         store=store,
         task_list=TaskList(database),
         users=users,
         queue=queue,
+        requests=RequestCounter(redis),
         gates=gates,
         forecast=forecast,
         assets=assets,
@@ -255,6 +269,12 @@ async def _services(
         clock=clock,
         checks=checks,
     )
+
+
+def _gatekeeper(settings: Settings, database: Database, clock: Clock) -> Gatekeeper:
+    named = sorted({key.owner for key in settings.api_keys})
+    roster = Roster(ApiKeyStore(database), ProjectStore(database), clock, named) if settings.serves_api else None
+    return Gatekeeper(KeyRing.holding(settings.api_keys, settings.admin_key), roster, settings.asks_for_keys)
 
 
 def _workers(

@@ -14,9 +14,14 @@ DanqingError
 ├── Conflict               the thing is in a state that does not allow this
 ├── KeyReused              an Idempotency-Key came again with a different request
 ├── Forbidden              the key is known, and may not do this
-│   └── ScopeMissing           it lacks the scope that the route needs
+│   ├── ScopeMissing           it lacks the scope that the route needs
+│   ├── AddressNotAllowed      it may not be used from the client's address
+│   └── ProjectArchived        its project is closed
 ├── Unauthenticated        no key
-│   └── UnknownKey             a wrong one
+│   ├── UnknownKey             a wrong one
+│   ├── KeyExpired             one whose time is up, or that another took the place of
+│   └── KeyRevoked             one that was taken back
+├── TooManyRequests        as many as a limit of project or key allows: try again after `retry_after_s`
 ├── TooManyWrongKeys       so many that no key is looked at: try again after `retry_after_s`
 ├── HostNotAllowed         the request names a host under which this server does not answer
 ├── PictureRejected        these bytes are no output that can be kept
@@ -33,6 +38,7 @@ from datetime import datetime
 from danqing_plugins import Problem
 
 __all__ = [
+    "AddressNotAllowed",
     "AttemptLost",
     "BodyTooLarge",
     "Conflict",
@@ -41,10 +47,13 @@ __all__ = [
     "Forbidden",
     "HostNotAllowed",
     "InvalidSubmission",
+    "KeyExpired",
     "KeyReused",
+    "KeyRevoked",
     "NotFound",
     "Overloaded",
     "PictureRejected",
+    "ProjectArchived",
     "QueueUnavailable",
     "ScopeMissing",
     "ServiceUnavailable",
@@ -52,6 +61,7 @@ __all__ = [
     "SourceUnavailable",
     "StorageUnavailable",
     "StoreUnavailable",
+    "TooManyRequests",
     "TooManyWrongKeys",
     "Unauthenticated",
     "UnknownKey",
@@ -162,6 +172,22 @@ class UnknownKey(Unauthenticated):
     """The key is nobody's."""
 
 
+class KeyExpired(Unauthenticated):
+    """The key's time is up, or another secret took its place: ask the operator for a new one."""
+
+
+class KeyRevoked(Unauthenticated):
+    """The key was taken back for good."""
+
+
+class TooManyRequests(DanqingError):
+    """The project, or the key, has made as many requests within a minute as its limit allows."""
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class TooManyWrongKeys(DanqingError):
     """So many wrong keys came from the client's address that no key is looked at before `retry_after_s`."""
 
@@ -176,6 +202,14 @@ class Forbidden(DanqingError):
 
 class ScopeMissing(Forbidden):
     """The key lacks a scope; another key of the same project may have it."""
+
+
+class AddressNotAllowed(Forbidden):
+    """The project, or the key, may not be used from the client's address."""
+
+
+class ProjectArchived(Forbidden):
+    """The key's project is closed: it makes nothing more, and what it made is kept."""
 
 
 class HostNotAllowed(DanqingError):

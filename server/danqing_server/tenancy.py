@@ -1,4 +1,4 @@
-"""Who may do what, and how much of it, as it is stored and handed on: scopes and limits."""
+"""Who may do what, and how much of it, as it is stored and handed on: projects, keys, scopes and limits."""
 
 from __future__ import annotations
 
@@ -6,10 +6,21 @@ from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Any
 
 import attrs
 
-__all__ = ["CLIENT_SCOPES", "KEY_SCOPES", "NO_LIMITS", "Limits", "Scope"]
+__all__ = [
+    "CLIENT_SCOPES",
+    "KEY_SCOPES",
+    "NO_LIMITS",
+    "AuditEntry",
+    "KeySecret",
+    "Limits",
+    "Project",
+    "Scope",
+    "StoredKey",
+]
 
 
 class Scope(StrEnum):
@@ -72,3 +83,58 @@ class Limits:
 
 
 NO_LIMITS = Limits()
+
+
+@attrs.frozen(kw_only=True)
+class Project:
+    """Who owns tasks, outputs, users, webhooks and what they cost.
+
+    `id` is what its tasks have as owner. A project of `DANQING_API_KEYS` needs no record; one whose id is such a
+    name limits it.
+    """
+
+    id: str
+    name: str
+    created_at: datetime
+    created_by: str
+    limits: Limits = NO_LIMITS
+    archived_at: datetime | None = None
+
+
+@attrs.frozen(kw_only=True)
+class KeySecret:
+    """One secret of a key. `shown` is what people tell it by; `good_until` None: until another takes its place."""
+
+    digest: bytes = attrs.field(repr=False)
+    shown: str
+    created_at: datetime
+    good_until: datetime | None = None
+
+
+@attrs.frozen(kw_only=True)
+class StoredKey:
+    """A key of a project, without its secrets: of these there are digests, the newest first."""
+
+    id: str
+    project: str
+    name: str
+    scopes: tuple[Scope, ...]
+    secrets: tuple[KeySecret, ...]
+    created_at: datetime
+    created_by: str
+    limits: Limits = NO_LIMITS
+    revoked_at: datetime | None = None
+    last_used_at: datetime | None = None
+
+
+@attrs.frozen(kw_only=True)
+class AuditEntry:
+    """Something an administrator did. `changed` holds what was set, and never a secret."""
+
+    id: str
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    project: str | None = None
+    changed: Mapping[str, Any] = attrs.field(default=MappingProxyType({}), hash=False)

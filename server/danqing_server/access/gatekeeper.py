@@ -2,7 +2,8 @@
 
 Who sends wrong keys may do so a few times, and then as often as tries come back; until one does, no key of that
 address is looked at, right or wrong, so that an answer tells nothing. A key that was right from that address before
-is let in all the same: one guesser behind a shared address shuts out nobody who works there.
+is let in all the same: one guesser behind a shared address shuts out nobody who works there. What cannot be a key
+is refused without a look into the database, and so is whatever comes from where no try is left.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from typing import Any
 import attrs
 
 from danqing_server.access.caller import Caller
+from danqing_server.access.key_format import is_whole
 from danqing_server.access.keys import KeyRing, digest_of
+from danqing_server.access.roster import Roster
 from danqing_server.errors import TooManyWrongKeys, UnknownKey
 
 __all__ = ["Gatekeeper"]
@@ -38,7 +41,10 @@ class _Tries:
 class Gatekeeper:
     """Says whose a key is. What it remembers is bounded: the oldest is forgotten."""
 
-    _keys: KeyRing
+    _ring: KeyRing
+    roster: Roster | None = None
+    """The stored keys; None where those of settings are all there are."""
+
     _always: bool = False
     """Whether a key is asked for though there may be none yet."""
 
@@ -49,30 +55,48 @@ class Gatekeeper:
     @property
     def guards(self) -> bool:
         """Whether a key is asked for at all."""
-        return self._always or bool(self._keys)
+        return self._always or bool(self._ring) or (self.roster is not None and self.roster.is_needed)
 
     async def caller_of(self, secret: str, address: str) -> Caller:
         """Return who comes with the key *secret*.
 
         Raises:
             UnknownKey: it is nobody's.
+            KeyRevoked, KeyExpired, ProjectArchived: it was somebody's.
             TooManyWrongKeys: too many unknown keys came from *address*.
+            StoreUnavailable: MongoDB has to be asked, and does not answer.
         """
         digest = digest_of(secret)
-        caller = self._keys.find(digest)
-        if caller is None:
+        known = self._ring.find(digest)
+        if known is None and not is_whole(secret):
             self._note_wrong(address)
             raise UnknownKey("the API key is unknown")
         if (address, digest) not in self._proven:
-            self._prove(address, digest)
+            self._prove(address)  # before MongoDB is asked: a guess costs it nothing
+        caller = await self._find(digest, address) if known is None else self._limited(known)
+        if (address, digest) not in self._proven:
+            _make_room(self._proven, MOST_PROVEN)
+            self._proven[address, digest] = None
         return caller
 
-    def _prove(self, address: str, digest: bytes) -> None:
+    def _limited(self, known: Caller) -> Caller:
+        return known if self.roster is None else self.roster.limited(known)
+
+    async def _find(self, digest: bytes, address: str) -> Caller:
+        """Return who comes with a key that no setting names."""
+        try:
+            if self.roster is None:
+                raise UnknownKey("the API key is unknown")
+            return await self.roster.find(digest)
+        except UnknownKey:
+            self._note_wrong(address)
+            raise
+
+    def _prove(self, address: str) -> None:
+        """Raise TooManyWrongKeys when *address* has no try left."""
         tries = self._wrong.get(address)
         if tries is not None and self._left(tries) < 1:
             raise self._refusal(tries)
-        _make_room(self._proven, MOST_PROVEN)
-        self._proven[address, digest] = None
 
     def _note_wrong(self, address: str) -> None:
         """Take one try away. Raises TooManyWrongKeys when there is none."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 import attrs
 
@@ -32,6 +34,29 @@ class CallerLimits:
             if patterns is not None and not any(fnmatchcase(name, each) for name in names for each in patterns):
                 return whose
         return None
+
+    def forbids_address(self, address: str) -> str | None:
+        """Return whose list, `project` or `key`, has no network of *address*; None for nobody's."""
+        for whose, limits in self:
+            if limits.addresses is not None and not _is_within(address, limits.addresses):
+                return whose
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _is_within(address: str, networks: tuple[str, ...]) -> bool:
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return False
+    if found.version == 6 and found.ipv4_mapped is not None:
+        found = found.ipv4_mapped
+    return any(found in _network(each) for each in networks)
+
+
+@lru_cache(maxsize=1024)
+def _network(text: str) -> IPv4Network | IPv6Network:
+    return ip_network(text)
 
 
 UNLIMITED = CallerLimits()

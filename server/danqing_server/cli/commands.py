@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from danqing_server.cli.access_arguments import add_access
+
 if TYPE_CHECKING:
     from danqing_server.settings.server import Settings
     from danqing_server.supervision.survey import Survey, WantedSandbox
@@ -71,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_plugins(commands)
     _add_plugin(commands)
     _add_check(commands)
+    add_access(commands)
     settings = commands.add_parser("settings", help="list every setting as a Markdown table")
     settings.set_defaults(run=_settings)
     return parser
@@ -159,20 +162,9 @@ def _add_env_file(parser: argparse.ArgumentParser) -> None:
 
 
 def _environment(arguments: argparse.Namespace) -> dict[str, str]:
-    """Return the variables that count: the options over the process's over those of the file."""
-    from danqing_server.errors import SettingsError
-    from danqing_server.settings.server import read_environment
+    from danqing_server.cli.environment import environment_of
 
-    dotenv: Path = arguments.env_file or Path(".env")
-    if arguments.env_file is not None and not dotenv.is_file():
-        raise SettingsError(f"--env-file: there is no file {str(dotenv)!r}")
-    environment = read_environment(os.environ, dotenv)
-    if arguments.env_file is not None:
-        # The serving processes read .env too: what only that file says must not come back through it.
-        environment = dict.fromkeys(read_environment({}, Path(".env")), "") | environment
-    options = {"DANQING_HOST": "host", "PORT": "port", "DANQING_PROCESSES": "processes", "DANQING_ROLE": "role"}
-    given = {name: getattr(arguments, option, None) for name, option in options.items()}
-    return environment | {name: value for name, value in given.items() if value is not None}
+    return environment_of(arguments)
 
 
 def _serve(arguments: argparse.Namespace) -> int:

@@ -75,6 +75,8 @@ def query(name: str, description: str, *, required: bool = False, **schema: Any)
     return {**found, "required": True} if required else found
 
 
+CURSOR = query("cursor", "next_cursor of the page before", type="string", maxLength=100)
+
 KEY_HEADER: Mapping[str, Any] = {
     "name": "Idempotency-Key",
     "location": "header",

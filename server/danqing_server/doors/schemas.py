@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from danqing_server.doors import body_shapes, list_shapes, server_shapes, task_shapes
+from danqing_server.doors import access_shapes, body_shapes, list_shapes, server_shapes, task_shapes
 from danqing_server.http.problem_shapes import ErrorShape
 from danqing_server.http.shapes import schemas_of
 
@@ -26,5 +26,13 @@ SCHEMAS = schemas_of(
     server_shapes.DeletedShape,
     server_shapes.HealthShape,
     server_shapes.RootShape,
+    access_shapes.ProjectListShape,
+    access_shapes.ProjectRequest,
+    access_shapes.ProjectChange,
+    access_shapes.KeyListShape,
+    access_shapes.KeyRequest,
+    access_shapes.KeyChange,
+    access_shapes.NewKeyShape,
+    access_shapes.AuditListShape,
     ErrorShape,
 )

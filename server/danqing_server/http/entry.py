@@ -6,21 +6,36 @@ route itself calls.
 
 from __future__ import annotations
 
+from math import ceil
 from typing import NamedTuple
 
 from danqing_plugins import Message
 from danqing_server.access.caller import Caller
 from danqing_server.access.credentials import secret_of
-from danqing_server.errors import Draining, ScopeMissing
-from danqing_server.http.links import address_of
+from danqing_server.access.limits import UNLIMITED
+from danqing_server.codec import shorten
+from danqing_server.errors import AddressNotAllowed, Draining, ScopeMissing, TooManyRequests
+from danqing_server.http.links import address_of, client_address
 from danqing_server.http.origins import Origins
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.services import Services
 from danqing_server.tenancy import Scope
 
-__all__ = ["Admitted", "admit", "admit_change", "let_in", "payer_of", "services_of"]
+__all__ = ["Admitted", "admit", "admit_change", "hear_of_keys", "let_in", "payer_of", "services_of"]
 
 LACKS = Message(key="lacks_scope", en="this API key lacks the scope `{scope}`", zh="此 API Key 没有 `{scope}` 权限")
+
+
+ELSEWHERE = Message(
+    key="not_from_here",
+    en="the addresses of this {whose} do not include {address}",
+    zh="`{whose}` 的允许地址（addresses）不包括 {address}",
+)
+TOO_MANY = Message(
+    key="requests_used_up",
+    en="this {whose} may make {limit} requests a minute (requests_per_minute)",
+    zh="`{whose}` 每分钟最多 {limit} 个请求（requests_per_minute）",
+)
 
 
 class Admitted(NamedTuple):
@@ -43,6 +58,7 @@ async def let_in(request: ApiRequest, needs: Scope) -> None:
         Unauthenticated: no key, or one that is good for nothing.
         TooManyWrongKeys: too many unknown ones came from this address.
         ScopeMissing: the key may not do what the route *needs*.
+        AddressNotAllowed, TooManyRequests: a limit of its project or of itself says no.
     """
     gatekeeper = services_of(request).gatekeeper
     if not gatekeeper.guards:
@@ -51,7 +67,30 @@ async def let_in(request: ApiRequest, needs: Scope) -> None:
     caller = await gatekeeper.caller_of(secret_of(request.headers), address_of(request))
     if needs not in caller.scopes:
         raise ScopeMissing(LACKS(scope=needs.value))
+    if caller.limits is not UNLIMITED:
+        await _hold_to_limits(request, caller, needs)
     request.caller, request.key = caller, caller.key
+
+
+async def _hold_to_limits(request: ApiRequest, caller: Caller, needs: Scope) -> None:
+    """Refuse what comes from elsewhere than it may, and more than so many requests a minute.
+
+    Raises:
+        AddressNotAllowed, TooManyRequests: the message says whose limit it is.
+    """
+    address = client_address(request)
+    whose = caller.limits.forbids_address(address)
+    if whose is not None:
+        raise AddressNotAllowed(ELSEWHERE(whose=whose, address=shorten(address)))
+    if needs is not Scope.GENERATE:
+        return
+    for whose, limits in caller.limits:
+        limit = limits.requests_per_minute
+        if limit is not None:
+            counted_for = caller.project if whose == "project" else caller.key
+            wait_s = await services_of(request).requests.count(whose, counted_for, limit)
+            if wait_s:
+                raise TooManyRequests(TOO_MANY(whose=whose, limit=limit), retry_after_s=ceil(wait_s))
 
 
 def admit(request: ApiRequest) -> Admitted:
@@ -75,6 +114,13 @@ def admit_change(request: ApiRequest) -> Admitted:
     origins: Origins = request.app.ctx.origins
     origins.check(request.headers.get("origin"), request.headers.get("host"))
     return admit(request)
+
+
+async def hear_of_keys(services: Services) -> None:
+    """Let a change of projects or keys count in this process at once; the others hear of it within seconds."""
+    roster = services.gatekeeper.roster
+    if roster is not None:
+        await roster.hear()
 
 
 def payer_of(request: ApiRequest) -> str:

@@ -15,7 +15,7 @@ from danqing_server.assets.keys import ASSET_PATH
 from danqing_server.http.requests import ApiRequest
 from danqing_server.settings.server import Settings
 
-__all__ = ["address_of", "base_url", "is_near", "names_base", "picture_url"]
+__all__ = ["address_of", "base_url", "client_address", "is_near", "names_base", "picture_url"]
 
 _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?", re.ASCII)
 
@@ -74,11 +74,16 @@ def address_of(request: ApiRequest) -> str:
     A near proxy's word is taken for the last hop alone: what stands before it in `X-Forwarded-For` the client may
     have written itself.
     """
+    return _network_of(client_address(request), request.ip)
+
+
+def client_address(request: ApiRequest) -> str:
+    """Return the client's own address, by the same rule; what a near proxy wrote need not be one."""
     address: str = request.ip
-    forwarded = request.headers.get("x-forwarded-for")
+    forwarded: str | None = request.headers.get("x-forwarded-for")
     if forwarded is not None and is_near(address):
-        address = forwarded.rpartition(",")[2].strip()
-    return _network_of(address, request.ip)
+        return forwarded.rpartition(",")[2].strip()
+    return address
 
 
 @lru_cache(maxsize=1024)

@@ -48,11 +48,16 @@ def _weight(parameters: str) -> float:
 NOT_FOUND: Mapping[str, Message] = {
     "task": Message(key="task_not_found", zh="任务不存在", en="No such task"),
     "user": Message(key="user_not_found", zh="用户不存在", en="No such user"),
+    "project": Message(key="project_not_found", zh="项目不存在", en="No such project"),
+    "key": Message(key="key_not_found", zh="API Key 不存在", en="No such API key"),
     "asset": Message(key="asset_not_found", zh="文件不存在", en="No such file"),
 }
 
 CONFLICTS: Mapping[str, Message] = {
     "email_taken": Message(key="email_taken", zh="邮箱已被使用", en="E-mail address taken"),
+    "project_taken": Message(key="project_taken", zh="项目已存在", en="Project exists"),
+    "key_revoked": Message(key="key_revoked", zh="API Key 已被吊销", en="API key is revoked"),
+    "key_changed": Message(key="key_changed", zh="API Key 刚刚被修改", en="API key changed meanwhile"),
     "task_pending": Message(key="task_pending", zh="任务仍在等待中", en="Task is pending"),
     "task_scheduled": Message(key="task_scheduled", zh="任务尚未到执行时间", en="Task is scheduled"),
     "task_processing": Message(key="task_processing", zh="任务正在处理中", en="Task is processing"),

@@ -111,7 +111,23 @@ PROBLEMS: Mapping[type[BaseException], Kind] = {
         "This Idempotency-Key was used for a different request; send a new one.",
     ),
     errors.Unauthenticated: UNAUTHENTICATED,
-    errors.UnknownKey: UNAUTHENTICATED,
+    errors.UnknownKey: _kind(
+        401, "invalid_api_key", "API Key 无效", "Invalid API key",
+        "此 API Key 不存在，请检查是否输入有误", "There is no such API key; check that it was copied whole.",
+    ),
+    errors.KeyExpired: _kind(
+        401, "api_key_expired", "API Key 已过期", "API key expired",
+        "此 API Key 已过期或已被轮换，请联系管理员获取新的 Key",
+        "This API key has expired or was rotated; ask the operator for its successor.",
+    ),
+    errors.KeyRevoked: _kind(
+        401, "api_key_revoked", "API Key 已吊销", "API key revoked",
+        "此 API Key 已被吊销，请联系管理员", "This API key was revoked; ask the operator.",
+    ),
+    errors.TooManyRequests: _kind(
+        429, "too_many_requests", "请求过于频繁", "Too many requests",
+        "请求过于频繁，请稍后重试", "Too many requests in one minute; try again later.", retryable=True,
+    ),
     errors.TooManyWrongKeys: _kind(
         429, "too_many_wrong_keys", "错误的 API Key 过多", "Too many wrong API keys",
         "此地址发送了过多错误的 API Key，请稍后重试",
@@ -123,6 +139,14 @@ PROBLEMS: Mapping[type[BaseException], Kind] = {
     errors.ScopeMissing: _kind(
         403, "scope_missing", "API Key 权限不足", "Scope missing",
         "此 API Key 没有所需的权限", "This API key lacks the scope that is needed.",
+    ),
+    errors.AddressNotAllowed: _kind(
+        403, "address_not_allowed", "地址不被允许", "Address not allowed",
+        "此 API Key 不能从当前地址使用", "This API key may not be used from this address.",
+    ),
+    errors.ProjectArchived: _kind(
+        403, "project_archived", "项目已归档", "Project archived",
+        "此 API Key 所属的项目已归档", "The project of this API key is archived.",
     ),
     errors.HostNotAllowed: _kind(
         421, "host_not_allowed", "不以此主机名提供服务", "Host not allowed",

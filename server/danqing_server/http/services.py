@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import attrs
 
+from danqing_server.access.administration import Administration
 from danqing_server.access.gatekeeper import Gatekeeper
 from danqing_server.assets.storage import Assets
 from danqing_server.clock import Clock
@@ -16,6 +17,7 @@ from danqing_server.desk.forecast import Forecast
 from danqing_server.http.replay import Replays
 from danqing_server.queue.gates import Gates
 from danqing_server.queue.lanes import Queue
+from danqing_server.queue.requests import RequestCounter
 from danqing_server.registry import Registry
 from danqing_server.settings.server import Settings
 from danqing_server.store.listing import TaskList
@@ -34,10 +36,12 @@ class Services:
 
     settings: Settings
     gatekeeper: Gatekeeper
+    administration: Administration
     store: TaskStore
     task_list: TaskList
     users: UserStore
     queue: Queue
+    requests: RequestCounter
     gates: Gates
     forecast: Forecast
     assets: Assets

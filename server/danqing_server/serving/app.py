@@ -14,7 +14,18 @@ from danqing_server.codec import dump_json
 from danqing_server.doors import docs_pages
 from danqing_server.doors.documentation import install_openapi
 from danqing_server.doors.legacy import images, users
-from danqing_server.doors.native import health, lists, pictures, providers, queue, root, tasks
+from danqing_server.doors.native import (
+    api_keys,
+    audit,
+    health,
+    lists,
+    pictures,
+    projects,
+    providers,
+    queue,
+    root,
+    tasks,
+)
 from danqing_server.doors.openai import refusing as openai
 from danqing_server.http.connection import Connection
 from danqing_server.http.doors import Doors
@@ -29,6 +40,20 @@ from danqing_server.ids import new_token
 from danqing_server.settings.server import Settings
 
 __all__ = ["create_app", "listen"]
+
+_DOORS = (
+    root,
+    images,
+    lists,
+    tasks,
+    users,
+    pictures,
+    providers,
+    queue,
+    projects,
+    api_keys,
+    audit,
+)  # a line for each, so that two who add one do not meet
 
 LARGEST_HEAD_BYTES = 16 * 1024
 KEEP_ALIVE_S = 75
@@ -56,7 +81,7 @@ def create_app(settings: Settings) -> Sanic[Any, Any]:
     )
     app.blueprint(health.routes)
     if settings.serves_api:
-        for module in (root, images, lists, tasks, users, pictures, providers, queue):
+        for module in _DOORS:
             app.blueprint(module.routes)
         app.blueprint(docs_pages.routes)
         install_openapi(app)

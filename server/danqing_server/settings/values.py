@@ -11,10 +11,23 @@ import attrs
 
 from danqing_server.settings.variables import names, url
 
-__all__ = ["ApiKey", "amounts", "api_keys_of", "hosts", "sandbox_urls", "secret_of_16"]
+__all__ = [
+    "MADE_ID",
+    "PROJECT_NAME",
+    "ApiKey",
+    "amount_micro",
+    "amounts",
+    "api_keys_of",
+    "hosts",
+    "sandbox_urls",
+    "secret_of_16",
+]
 
 
 SHORTEST_SECRET = 16
+PROJECT_NAME = r"[A-Za-z0-9_.-]{1,64}"
+MADE_ID = r"(?:prj|key)_[0-9a-f]{32}"
+"""What the ids of stored projects and keys look like: no name in settings may."""
 
 
 @attrs.frozen(kw_only=True)
@@ -30,17 +43,25 @@ def amounts(raw: str) -> Mapping[str, int]:
     found = {}
     for part in names(raw):
         name, _, amount = part.partition(":")
-        if not name or not re.fullmatch(r"\d{1,9}(\.\d{1,6})?", amount):
+        if not name:
             raise ValueError
-        found[name] = int(Decimal(amount) * 1_000_000)
+        found[name] = amount_micro(amount)
     return MappingProxyType(found)
+
+
+def amount_micro(text: str) -> int:
+    """An amount of money in decimal digits, in millionths."""
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", text):
+        raise ValueError
+    return int(Decimal(text) * 1_000_000)
 
 
 def api_keys_of(raw: str) -> tuple[ApiKey, ...]:
     keys = []
     for part in names(raw):
         owner, _, secret = part.partition(":")
-        if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", owner) or len(secret) < SHORTEST_SECRET:
+        named = re.fullmatch(PROJECT_NAME, owner) and not re.fullmatch(MADE_ID, owner)
+        if not named or len(secret) < SHORTEST_SECRET:
             raise ValueError
         keys.append(ApiKey(owner=owner, secret=secret))
     if len({key.secret for key in keys}) != len(keys):

@@ -25,3 +25,16 @@ class TestCallerLimits:
         assert found.forbids_model("dall-e-3") == "project"
         assert found.forbids_model("dall-e-3", "doubao-seedream-4-5") is None
         assert CallerLimits(key=Limits(models=())).forbids_model("any") == "key"
+
+    def test_address_has_to_please_both(self) -> None:
+        """IPv4 in the clothes of IPv6 is IPv4; what is no address is nowhere."""
+        found = CallerLimits(
+            project=Limits(addresses=("10.0.0.0/8", "2001:db8::/32")), key=Limits(addresses=("10.1.0.0/16",))
+        )
+        assert found.forbids_address("10.1.2.3") is None
+        assert found.forbids_address("::ffff:10.1.2.3") is None
+        assert found.forbids_address("10.2.0.1") == "key"
+        assert found.forbids_address("192.0.2.1") == "project"
+        assert found.forbids_address("unknown") == "project"
+        assert CallerLimits(key=Limits(addresses=())).forbids_address("10.1.2.3") == "key"
+        assert UNLIMITED.forbids_address("unknown") is None

@@ -21,7 +21,7 @@ import attrs
 from danqing_server.supervision.embedded.binaries import MONGOD, REDIS_SERVER, Program, find_program
 from danqing_server.supervision.processes import Command
 
-__all__ = ["Address", "EmbeddedServer", "free_port", "mongod", "redis_server"]
+__all__ = ["Address", "EmbeddedServer", "free_port", "mongod", "redis_server", "socket_url"]
 
 Address = Path | int
 """Where a server listens: a Unix socket's absolute path, or a port on loopback."""
@@ -73,16 +73,21 @@ def mongod(data_dir: Path, address: Address, environment: Mapping[str, str] = os
     if isinstance(address, Path):
         # Sources: MongoDB manual, net.bindIp ("specify the full path"), and a trial of 6.0.5, read 2026-11-28:
         # without --nounixsocket it makes one more, under /tmp.
-        listening, host = ("--bind_ip", str(address)), quote(str(address), safe="")
+        listening, url = ("--bind_ip", str(address)), socket_url(address)
     else:
-        listening, host = ("--bind_ip", "127.0.0.1", "--port", str(address)), f"127.0.0.1:{address}"
+        listening, url = ("--bind_ip", "127.0.0.1", "--port", str(address)), f"mongodb://127.0.0.1:{address}"
     arguments = [
         *("--dbpath", str(data_dir), *listening, "--nounixsocket", "--filePermissions", "0600"),
         *("--wiredTigerCacheSizeGB", "0.5", "--noscripting", "--quiet"),
         *("--setParameter", "diagnosticDataCollectionEnabled=false"),
         *("--slowms", "1000000000"),  # slow operations are logged with their documents, and those hold prompts
     ]
-    return _server(MONGOD, arguments, data_dir, address, f"mongodb://{host}", environment)
+    return _server(MONGOD, arguments, data_dir, address, url, environment)
+
+
+def socket_url(address: Path) -> str:
+    """Return the URL of a mongod that listens at a Unix socket."""
+    return f"mongodb://{quote(str(address), safe='')}"
 
 
 def redis_server(data_dir: Path, address: Address, environment: Mapping[str, str] = os.environ) -> EmbeddedServer:

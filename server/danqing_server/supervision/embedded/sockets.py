@@ -13,7 +13,7 @@ from pathlib import Path
 
 from danqing_server.supervision.processes import StartRefused
 
-__all__ = ["MONGODB_SOCKET", "REDIS_SOCKET", "socket_folder"]
+__all__ = ["MONGODB_SOCKET", "REDIS_SOCKET", "find_socket", "socket_folder"]
 
 MONGODB_SOCKET = "mongodb.sock"
 REDIS_SOCKET = "redis.sock"
@@ -42,6 +42,14 @@ def socket_folder(data_dir: Path, parents: Sequence[str] = ()) -> Iterator[Path]
     yield outside
     shutil.rmtree(outside, ignore_errors=True)
     note.unlink(missing_ok=True)
+
+
+def find_socket(data_dir: Path, name: str) -> Path | None:
+    """Return the socket of a server of *data_dir* that runs, None when there is none."""
+    folders = [data_dir / "run"]
+    with contextlib.suppress(OSError):
+        folders.append(Path((data_dir / "run.path").read_text().strip()))
+    return next((folder.absolute() / name for folder in folders if (folder / name).is_socket()), None)
 
 
 def _takes_sockets(folder: Path) -> bool:
