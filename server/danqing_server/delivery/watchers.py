@@ -128,10 +128,15 @@ class Watchers:
                 task = await watch.change(deadline_s - asyncio.get_running_loop().time())
         return task
 
-    async def changed(self, task_id: str, caller: Caller, since_version: str, within_s: float) -> Task | None:
-        """Return the task once it is another than of that version, or finished; None: not within *within_s*."""
+    async def changed(
+        self, task_id: str, caller: Caller, since_version: str | None, within_s: float
+    ) -> Task | None:
+        """Return the task once it is another than of that version, or finished; None: not within *within_s*.
+
+        *since_version* None: than it is now.
+        """
         task = await self.find(task_id, caller)
-        if task.status in FINISHED or version_of(task) != since_version:
+        if task.status in FINISHED or (since_version is not None and version_of(task) != since_version):
             return task
         with self.watch(task, caller) as watch:
             return await watch.change(within_s)

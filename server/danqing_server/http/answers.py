@@ -11,7 +11,16 @@ from sanic import HTTPResponse
 from danqing_server.codec import dump_json
 from danqing_server.desk.recent import Recent
 
-__all__ = ["JSON", "STATUS_LINES", "Repeatable", "json_answer", "prepared_answer", "success", "success_body"]
+__all__ = [
+    "JSON",
+    "STATUS_LINES",
+    "Repeatable",
+    "json_answer",
+    "prepared_answer",
+    "prepared_once",
+    "success",
+    "success_body",
+]
 
 JSON = "application/json"
 STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
@@ -35,7 +44,12 @@ class Repeatable(HTTPResponse):
 
 def prepared_answer(body: bytes, held: Recent | None) -> HTTPResponse:
     """Return a body that is JSON already; *held* is what it was made of, None when that is not held."""
-    return HTTPResponse(body, 200, NO_STORE, JSON) if held is None else Repeatable(body, held)
+    return prepared_once(body) if held is None else Repeatable(body, held)
+
+
+def prepared_once(body: bytes, headers: Mapping[str, str] | None = None) -> HTTPResponse:
+    """Return a body that is JSON already, for this request alone."""
+    return HTTPResponse(body, 200, {**NO_STORE, **headers} if headers else NO_STORE, JSON)
 
 
 def success_body(data: Any, message: str) -> bytes:

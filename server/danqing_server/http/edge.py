@@ -48,7 +48,10 @@ def finish(request: ApiRequest, response: BaseHTTPResponse) -> None:
     origin = request.headers.get("origin")
     if origin is not None:
         origins: Origins = request.app.ctx.origins
+        varies = headers.get("vary")
         headers.update(origins.headers(origin, request.headers.get("host")))
+        if varies is not None and varies != headers["vary"]:
+            headers["vary"] = f"{varies}, {headers['vary']}"
     level = logging.DEBUG if response.status < 500 else logging.WARNING
     if _levels.isEnabledFor(level):
         _log_request(request, response, level)

@@ -24,10 +24,11 @@ NOT_ALLOWED = Message(
     zh="不允许来自 {origin} 的网页调用此 API；管理员可通过 DANQING_CORS_ORIGINS 允许",
 )
 
-EXPOSED = "X-Request-ID, Retry-After, Location, ETag, Content-Range"
+EXPOSED = "X-Request-ID, Retry-After, Location, ETag, Content-Range, Preference-Applied"
 ALLOWED_HEADERS = (
     "Authorization, X-API-Key, API-Key, X-Goog-API-Key, "
-    "Content-Type, Accept-Language, Idempotency-Key, X-Request-ID, Range"
+    "Content-Type, Accept-Language, Idempotency-Key, X-Request-ID, Range, "
+    "Prefer, If-None-Match, Last-Event-ID"
 )
 PREFLIGHT_MAX_AGE_S = 86400
 WEB = ("http", "https")

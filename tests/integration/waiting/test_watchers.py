@@ -4,30 +4,18 @@ from __future__ import annotations
 
 import asyncio
 
-import attrs
 import pytest
 
-from danqing_plugins import Job, Run
 from danqing_server.access.caller import Caller
 from danqing_server.errors import NotFound, Overloaded
 from danqing_server.models import Status, Task
 from danqing_server.settings.server import Settings
 from danqing_server.store.watching import version_of
-from tests.support.providers import ScriptedProvider, deliver_all
+from tests.integration.waiting.conftest import Held
+from tests.support.providers import ScriptedProvider
 from tests.support.system import MakeSettings, System, running_system, until
 
 LOCAL = Caller.local()
-
-
-@attrs.define(eq=False)
-class Held(ScriptedProvider):
-    """Makes nothing before it is released."""
-
-    released: asyncio.Event = attrs.field(factory=asyncio.Event)
-
-    async def generate(self, job: Job, run: Run) -> None:
-        await self.released.wait()
-        await deliver_all(job, run)
 
 
 def waiting(system: System, task: Task, within_s: float = 20.0) -> asyncio.Task[Task | None]:

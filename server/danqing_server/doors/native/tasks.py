@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 import attrs
 from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import Message, Problem
 from danqing_server.codec import shorten
+from danqing_server.desk.recent import Recent
 from danqing_server.doors.bodies import task_meaning, task_submission
 from danqing_server.doors.body_shapes import TaskRequest
 from danqing_server.doors.documentation import KEY_HEADER, Answer, described, query
@@ -20,15 +22,18 @@ from danqing_server.doors.idempotency import created_headers, submit_once
 from danqing_server.doors.server_shapes import DeletedShape
 from danqing_server.doors.task_shapes import ExplanationShape, TaskListShape, TaskShape
 from danqing_server.doors.views import Viewer, explanation_view
+from danqing_server.doors.waits import latest
 from danqing_server.errors import InvalidSubmission
-from danqing_server.http.answers import prepared_answer, success, success_body
+from danqing_server.http.answers import prepared_answer, prepared_once, success, success_body
 from danqing_server.http.entry import Admitted, admit, admit_change
 from danqing_server.http.links import base_url
 from danqing_server.http.messages import language_of
+from danqing_server.http.preferences import PREFER, Preferences, preferences_of
 from danqing_server.http.receiving import ReceivedObject, discard_body
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_delete, on_get, on_post
 from danqing_server.models import FINISHED, Task
+from danqing_server.store.watching import version_of
 from danqing_server.tenancy import Scope
 
 __all__ = ["routes"]
@@ -50,6 +55,13 @@ NOT_IN_RANGE = Message(
     en="must be a whole number between {low} and {high}",
 )
 
+IF_NONE_MATCH: Mapping[str, Any] = {
+    "name": "If-None-Match",
+    "location": "header",
+    "description": "with `Prefer: wait`: the ETag of the answer before; what changed since is answered at once",
+    "schema": {"type": "string", "maxLength": 200},
+}
+
 routes = Blueprint("tasks", url_prefix="/api/v1")
 
 
@@ -63,13 +75,16 @@ class _Page:
 @on_post(routes, "/ai/tasks", needs=Scope.GENERATE)
 @described(
     "提交任意类型的任务 · Submit a task of any type",
-    {201: Answer(description="任务创建成功", shape=TaskShape)},
+    {
+        201: Answer(description="任务创建成功", shape=TaskShape),
+        202: Answer(description="任务创建成功，尚未完成（Prefer: respond-async）", shape=TaskShape),
+    },
     errors=(400, 413, 422, 429),
     body=TaskRequest,
-    parameters=[KEY_HEADER],
+    parameters=[KEY_HEADER, PREFER],
 )
 async def create_task(request: ApiRequest) -> HTTPResponse:
-    """Submit a task of any type to any provider."""
+    """Submit a task of any type to any provider; `Prefer: wait=n` waits a while for its end."""
     admitted = admit_change(request)
     services, caller = admitted
     language = language_of(request.headers)
@@ -78,8 +93,14 @@ async def create_task(request: ApiRequest) -> HTTPResponse:
         parameters = services.submissions.checker.parameters
         submission = task_submission(meant, caller, services.settings.max_delay_s, parameters)
         accepted = await submit_once(request, services, submission, body, meant)
-    shown = _viewer(request, admitted).task(accepted.task)
-    return success(shown, CREATED.to(language), 201, created_headers(accepted))
+    preferences, status, headers = preferences_of(request), 201, created_headers(accepted)
+    task = accepted.task
+    if preferences is not None:
+        task = await latest(services, task, caller, preferences.left_s(request))
+        unfinished = task.status not in FINISHED
+        status = 202 if unfinished and preferences.respond_async else 201
+        headers |= preferences.headers(answers_async=status == 202, unfinished=unfinished)
+    return success(_viewer(request, admitted).task(task), CREATED.to(language), status, headers)
 
 
 @on_get(routes, "/ai/tasks/<task_id>", needs=Scope.READ)
@@ -88,15 +109,46 @@ async def create_task(request: ApiRequest) -> HTTPResponse:
 )
 async def get_ai_task(request: ApiRequest, task_id: str) -> HTTPResponse:
     """Show a task, under the old server's second path."""
-    return await get_task(request, task_id)
+    services, caller = admit(request)
+    return prepared_answer(*await _shown(request, await services.control.find(task_id, caller)))
 
 
 @on_get(routes, "/tasks/<task_id>", needs=Scope.READ)
-@described("获取任务 · Show a task", {200: Answer(description="获取任务成功", shape=TaskShape)}, errors=(404,))
+@described(
+    "获取任务 · Show a task",
+    {
+        200: Answer(description="获取任务成功", shape=TaskShape),
+        304: Answer(description="没有变化（Prefer: wait 与 If-None-Match）", shape=None, empty=True),
+    },
+    errors=(404,),
+    parameters=[PREFER, IF_NONE_MATCH],
+)
 async def get_task(request: ApiRequest, task_id: str) -> HTTPResponse:
-    """Show a task."""
+    """Show a task; `Prefer: wait=n` waits a while for it to be another than now, or than `If-None-Match` says."""
     services, caller = admit(request)
-    task = await services.control.find(task_id, caller)
+    preferences = preferences_of(request)
+    if preferences is not None and preferences.wait_s is not None:
+        return await _changed(request, task_id, preferences)
+    return prepared_answer(*await _shown(request, await services.control.find(task_id, caller)))
+
+
+async def _changed(request: ApiRequest, task_id: str, preferences: Preferences) -> HTTPResponse:
+    """Answer a long poll."""
+    services, caller = admit(request)
+    known = request.headers.get("if-none-match", "").removeprefix("W/").strip('"')
+    task = await services.watchers.changed(task_id, caller, known or None, preferences.left_s(request))
+    headers = preferences.headers(unfinished=task is None)
+    if task is None and known:
+        return HTTPResponse(status=304, headers={**headers, "etag": f'W/"{known}"'})
+    if task is None:
+        task = await services.control.find(task_id, caller)
+    body, _ = await _shown(request, task)
+    return prepared_once(body, {**headers, "etag": f'W/"{version_of(task)}"'})
+
+
+async def _shown(request: ApiRequest, task: Task) -> tuple[bytes, Recent | None]:
+    """Return a task as JSON, and what holds that for who asks the same."""
+    services = admit(request).services
     base, language = base_url(request), language_of(request.headers)
     if task.status not in FINISHED:
         progress = await services.forecast.progress(task)
@@ -106,7 +158,7 @@ async def get_task(request: ApiRequest, task_id: str) -> HTTPResponse:
     def make() -> bytes:
         return success_body(Viewer(base, services.registry, language).task(task), FOUND.to(language))
 
-    return prepared_answer(*services.control.answer(task, ("task", base, language), make))
+    return services.control.answer(task, ("task", base, language), make)
 
 
 @on_get(routes, "/tasks/<task_id>/explain", needs=Scope.READ)
