@@ -21,6 +21,8 @@ from danqing_server.assets.storage import Assets, open_assets
 from danqing_server.clock import Clock, SteadyTime
 from danqing_server.codec import dump_json
 from danqing_server.delivery.watchers import Watchers
+from danqing_server.delivery.webhooks.directory import ANNOUNCED, LOOK_EVERY_S
+from danqing_server.delivery.webhooks.management import Webhooks, open_webhooks
 from danqing_server.desk.admission import Submissions
 from danqing_server.desk.checking import Checker
 from danqing_server.desk.control import Control
@@ -29,6 +31,7 @@ from danqing_server.desk.intake import Intake
 from danqing_server.desk.limits import QueueLimits
 from danqing_server.desk.recent import RecentTasks
 from danqing_server.desk.routing import Routing
+from danqing_server.doors.webhook_views import told_task
 from danqing_server.errors import DanqingError, ServiceUnavailable
 from danqing_server.http.replay import Replays
 from danqing_server.http.services import HealthCheck, Services
@@ -118,6 +121,8 @@ class Process:
         self._loops = [
             Supervised("changes", self._hear_of_changes),
             Supervised("time", every(LISTEN_EVERY_S, self.listen_to_time)),
+            Supervised("webhooks", every(LOOK_EVERY_S, self.services.webhooks.directory.refresh)),
+            Supervised("sender", self.services.webhooks.sender.run),
         ]
         roster = self.services.gatekeeper.roster
         if roster is not None:
@@ -150,6 +155,7 @@ class Process:
         await self.services.watchers.drain()
         for loop in self._loops:
             await loop.stop()
+        await self.services.webhooks.sender.stop()
         if self.workers is not None:
             await self.workers.stop(grace_s)
 
@@ -161,6 +167,9 @@ class Process:
 
     async def _hear_of_changes(self) -> None:
         async for task_id in self.services.queue.announcements():
+            if task_id == ANNOUNCED:
+                await self.services.webhooks.directory.refresh()
+                continue
             self.services.control.recent.drop(task_id)
             self.services.watchers.onlookers.tell(task_id)
             if self.workers is not None:
@@ -197,9 +206,16 @@ async def open_process(
         queue = Queue(redis)
         await _look_for_redis(queue, settings)
         listening = partial(listen, database, time)
-        services = await _services(settings, registry, clock, database, redis, queue, Gates(redis, queue), assets)
+        store = TaskStore(database)
+        webhooks = await stack.enter_async_context(
+            open_webhooks(settings, database, queue, store, clock, told_task)
+        )
+        services = await _services(
+            settings, registry, clock, database, redis, queue, Gates(redis, queue), assets, store, webhooks
+        )
         roster = services.gatekeeper.roster
-        await _with_mongodb(settings, listening, *([roster.refresh] if roster is not None else []))
+        refreshing = [] if roster is None else [roster.refresh]
+        await _with_mongodb(settings, listening, webhooks.directory.refresh, *refreshing)
         stack.push_async_callback(services.control.register.outlet.drain)
         await registry.start()
         stack.push_async_callback(registry.stop)
@@ -225,8 +241,10 @@ async def _services(
     queue: Queue,
     gates: Gates,
     assets: Assets,
+    store: TaskStore,
+    webhooks: Webhooks,
 ) -> Services:
-    store, users = TaskStore(database), UserStore(database)
+    users = UserStore(database)
     keys = KeyStore(database, clock, settings.idempotency_kept_s)
     untold = Untold(database)
     indexed = (store, users, keys, untold) if registry.has_listeners else (store, users, keys)
@@ -244,7 +262,7 @@ async def _services(
     )
     routing = Routing(routes, checker, forecast, clock)
     recent = RecentTasks(clock.monotonic_s)
-    register = Register(store, keys, queue, assets, Outlet(registry, untold, clock))
+    register = Register(store, keys, queue, assets, Outlet(registry, untold, clock, (webhooks.subscriber,)))
     control = Control(store, register, clock, recent)
     watchers = Watchers(WatchStore(database), control.find, register.outlet.onlookers, settings.max_waiting_calls)
     intake = Intake(store, queue, register, clock, limits)
@@ -266,6 +284,7 @@ async def _services(
         control=control,
         watchers=watchers,
         replays=Replays(recent),
+        webhooks=webhooks,
         clock=clock,
         checks=checks,
     )

@@ -44,6 +44,7 @@ __all__ = [
     "Status",
     "Task",
     "TaskError",
+    "TaskWebhook",
     "User",
 ]
 
@@ -207,6 +208,15 @@ class Reserved:
     before_micro: int
 
 
+@attrs.frozen(kw_only=True)
+class TaskWebhook:
+    """Whom a task tells of itself: a URL, filters of events (`task.*`), and what links to outputs begin with."""
+
+    url: str = attrs.field(repr=False)
+    events: tuple[str, ...]
+    base: str = ""
+
+
 @attrs.frozen(kw_only=True, slots=False)
 class Task:
     """A task as it is stored. Mappings `calls` and `outputs` are keyed by call id and by index as text.
@@ -222,6 +232,7 @@ class Task:
     doubt before counts no more. `reserved` is what its attempt has set aside of a spend limit, None without one.
     `lane_word` names what it shares limits with among its provider's models, None: the others. `route` has the
     targets behind a public model name; `provider`, `model` and what goes with them are of the current one.
+    `webhook` is who is told of it beside its project's own endpoints.
     `finds_orders`: its provider may be asked what became of a call whose answer was lost.
 
     It has no slots: without them a task is made in half the time, and copied in a quarter.
@@ -270,6 +281,7 @@ class Task:
     kind: OutputKind = OutputKind.IMAGE
     route: TaskRoute | None = None
     preview: Preview | None = None
+    webhook: TaskWebhook | None = None
 
     def changed(self, **fields: Any) -> Task:
         """Return a copy with *fields* in place of its own."""

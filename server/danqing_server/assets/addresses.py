@@ -17,9 +17,11 @@ from aiohttp.abc import AbstractResolver
 if TYPE_CHECKING:
     from aiohappyeyeballs import AddrInfoType
 
-__all__ = ["Allowed", "NotPublic", "is_public", "public_connector"]
+__all__ = ["Allowed", "Barred", "NotPublic", "is_public", "public_connector"]
 
 Allowed = Callable[[str], bool]
+Barred = Callable[[str, int], bool]
+"""Given an address and a port: whether no connection may be made to them, though the address is allowed."""
 
 _IPV4_SPECIAL = tuple(
     map(
@@ -83,8 +85,16 @@ def is_public(host: str) -> bool:
     return address in _IPV6_GLOBAL and not any(address in network for network in _IPV6_SPECIAL)
 
 
+def _nothing(_address: str, _port: int) -> bool:
+    return False
+
+
 def public_connector(
-    *, resolver: AbstractResolver | None = None, allowed: Allowed = is_public, keep: bool = False
+    *,
+    resolver: AbstractResolver | None = None,
+    allowed: Allowed = is_public,
+    barred: Barred = _nothing,
+    keep: bool = False,
 ) -> aiohttp.TCPConnector:
     """Return a connector that opens sockets to public addresses only.
 
@@ -96,7 +106,7 @@ def public_connector(
 
     def open_socket(info: AddrInfoType) -> socket.socket:
         family, type_, protocol, _, address = info
-        if not allowed(str(address[0])):
+        if not allowed(str(address[0])) or barred(str(address[0]), int(address[1])):
             raise NotPublic
         return socket.socket(family, type_, protocol)
 

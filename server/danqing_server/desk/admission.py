@@ -262,6 +262,7 @@ class Submissions:
             updated_at=now,
             waiting=int(now.timestamp() * 1000),
             run_at=run_at,
+            webhook=submission.webhook,
         )
         return task if checked.route is None else on_target(task, checked.route)
 

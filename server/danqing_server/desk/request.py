@@ -7,7 +7,7 @@ from collections.abc import Callable
 import attrs
 
 from danqing_server.access.caller import Caller
-from danqing_server.models import JsonObject, Priority
+from danqing_server.models import JsonObject, Priority, TaskWebhook
 
 __all__ = ["Repeat", "Submission"]
 
@@ -35,7 +35,7 @@ class Submission:
 
     `input` is the flat object the provider sees. `name` turns one of its keys into the name the client used
     (`options.size`). `delay_s` 0 is at once. `on_ambiguous` None leaves it to the server's policy. `repeat` None:
-    every submission is a task of its own.
+    every submission is a task of its own. `webhook` is who is told of it, beside the project's own endpoints.
     """
 
     provider: str | None
@@ -49,3 +49,4 @@ class Submission:
     on_ambiguous: str | None = None
     name: Callable[[str], str] = str
     repeat: Repeat | None = None
+    webhook: TaskWebhook | None = None

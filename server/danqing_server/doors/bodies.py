@@ -25,6 +25,7 @@ from danqing_server.doors.body_shapes import (
 )
 from danqing_server.doors.fields import Fields
 from danqing_server.doors.unknown import Inner
+from danqing_server.doors.webhook_bodies import task_webhook
 from danqing_server.http.shapes import members_of
 from danqing_server.models import JsonObject, Priority
 
@@ -182,6 +183,7 @@ def task_submission(
     provider = fields.text("provider", 1, LONGEST_NAME)
     delay_s = fields.whole("delay", 0, max_delay_s)
     priority, on_ambiguous = _priority(fields), fields.choice("on_ambiguous", POLICIES)
+    webhook = task_webhook(fields) if "webhook" in body else None
     fields.finish()
     return Submission(
         provider=provider,
@@ -194,6 +196,7 @@ def task_submission(
         priority=priority,
         on_ambiguous=on_ambiguous,
         name=_in_task_body,
+        webhook=webhook,
     )
 
 

@@ -8,19 +8,27 @@ from danqing_server.http.shapes import closed, said
 from danqing_server.models import JsonObject, Priority
 
 __all__ = [
+    "LONGEST_DESCRIPTION",
     "LONGEST_EMAIL",
     "LONGEST_NAME",
     "LONGEST_PERSON",
+    "LONGEST_TARGET",
     "LONGEST_USER_ID",
+    "MOST_FILTERS",
     "MOST_PICTURES",
     "PLAIN",
     "POLICIES",
     "SHORTEST_EMAIL",
     "SHORTEST_PERSON",
     "ImageTaskRequest",
+    "ResendRequest",
+    "RotateRequest",
     "TaskRequest",
+    "TaskWebhookRequest",
     "UserChange",
     "UserRequest",
+    "WebhookChange",
+    "WebhookRequest",
 ]
 
 LONGEST_USER_ID = 128
@@ -29,6 +37,9 @@ SHORTEST_EMAIL, LONGEST_EMAIL = 3, 100
 SHORTEST_PERSON, LONGEST_PERSON = 2, 50
 MOST_PICTURES = 15
 POLICIES = ("retry", "fail")
+LONGEST_TARGET = 2048
+MOST_FILTERS = 20
+LONGEST_DESCRIPTION = 200
 
 PLAIN = {"pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$"}
 _NAME = {"minLength": 1, "maxLength": LONGEST_NAME, **PLAIN}
@@ -39,6 +50,9 @@ _EMAIL = {
     "maxLength": LONGEST_EMAIL,
     "pattern": f"^[^{_NO_EMAIL}]+@([^.{_NO_EMAIL}]+\\.)+[^.{_NO_EMAIL}]{{2,}}$",
 }
+
+_TARGET = {"minLength": 8, "maxLength": LONGEST_TARGET, "format": "uri"}
+_FILTERS = {"minItems": 1, "maxItems": MOST_FILTERS}
 
 _UserId = Annotated[
     str, said("free text: whose task it is", "user_123", minLength=1, maxLength=LONGEST_USER_ID, **PLAIN)
@@ -71,6 +85,19 @@ class ImageTaskRequest(TypedDict):
 
 
 @closed
+class TaskWebhookRequest(TypedDict):
+    """Whom a task tells of itself."""
+
+    url: Annotated[str, said("where it is posted", "https://example.com/hooks/danqing", **_TARGET)]
+    events: NotRequired[
+        Annotated[
+            list[str] | None,
+            said("what of the task is told, with `*`; its end when missing", ["task.*"], **_FILTERS),
+        ]
+    ]
+
+
+@closed
 class TaskRequest(TypedDict):
     """A task of any type, for any provider."""
 
@@ -93,6 +120,62 @@ class TaskRequest(TypedDict):
             said("after a call that may have been billed: one more, or failure", enum=list(POLICIES)),
         ]
     ]
+    webhook: NotRequired[
+        Annotated[
+            str | TaskWebhookRequest | None,
+            said("whom the task tells of itself, see docs/webhooks.md", "https://example.com/hooks/danqing"),
+        ]
+    ]
+
+
+@closed
+class WebhookRequest(TypedDict):
+    """A new endpoint."""
+
+    url: Annotated[str, said("https, public, see docs/webhooks.md", "https://example.com/hooks/danqing", **_TARGET)]
+    events: NotRequired[
+        Annotated[
+            list[str] | None,
+            said(
+                "what is told, with `*`; the end of tasks when missing",
+                ["task.completed", "task.failed"],
+                **_FILTERS,
+            ),
+        ]
+    ]
+    description: NotRequired[
+        Annotated[str | None, said("for people", "orders", maxLength=LONGEST_DESCRIPTION, **PLAIN)]
+    ]
+    enabled: NotRequired[Annotated[bool | None, said("whether anything is sent", default=True)]]
+
+
+@closed
+class WebhookChange(TypedDict):
+    """What is to change of an endpoint."""
+
+    url: NotRequired[Annotated[str | None, said("another target", **_TARGET)]]
+    events: NotRequired[Annotated[list[str] | None, said("what is told from now on", ["task.*"], **_FILTERS)]]
+    description: NotRequired[Annotated[str | None, said("for people", maxLength=LONGEST_DESCRIPTION, **PLAIN)]]
+    enabled: NotRequired[Annotated[bool | None, said("whether anything is sent", True)]]
+
+
+@closed
+class RotateRequest(TypedDict):
+    """How a secret is replaced."""
+
+    overlap_s: NotRequired[
+        Annotated[
+            int | None,
+            said("seconds for which the old secret signs as well; a day when missing", 86400, minimum=0),
+        ]
+    ]
+
+
+@closed
+class ResendRequest(TypedDict):
+    """What is to be sent again."""
+
+    since: Annotated[str, said("RFC 3339: all that failed since", "2026-11-28T02:00:00Z", format="date-time")]
 
 
 @closed

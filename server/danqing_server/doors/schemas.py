@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from danqing_server.doors import access_shapes, body_shapes, list_shapes, server_shapes, task_shapes
+from danqing_server.doors import access_shapes, body_shapes, list_shapes, server_shapes, task_shapes, webhook_shapes
 from danqing_server.http.problem_shapes import ErrorShape
 from danqing_server.http.shapes import schemas_of
 
@@ -34,5 +34,16 @@ SCHEMAS = schemas_of(
     access_shapes.KeyChange,
     access_shapes.NewKeyShape,
     access_shapes.AuditListShape,
+    body_shapes.WebhookRequest,
+    body_shapes.WebhookChange,
+    body_shapes.RotateRequest,
+    body_shapes.ResendRequest,
+    webhook_shapes.WebhookShape,
+    webhook_shapes.WebhookListShape,
+    webhook_shapes.WebhookSecretShape,
+    webhook_shapes.DeliveryShape,
+    webhook_shapes.DeliveryListShape,
+    webhook_shapes.ResentShape,
+    webhook_shapes.WebhookEventShape,
     ErrorShape,
 )

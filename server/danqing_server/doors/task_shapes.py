@@ -28,6 +28,9 @@ __all__ = [
     "TaskErrorShape",
     "TaskListShape",
     "TaskShape",
+    "TaskWebhookShape",
+    "ToldOutputShape",
+    "ToldTaskShape",
     "TriedShape",
     "VideoShape",
 ]
@@ -206,6 +209,13 @@ class OutputShape(TypedDict):
     text: NotRequired[Annotated[str, said("of a task whose answer is text")]]
 
 
+class TaskWebhookShape(TypedDict):
+    """Whom a task tells of itself."""
+
+    url: Annotated[str, said("where it is posted", "https://example.com/hooks/danqing")]
+    events: Annotated[list[str], said("what of the task is told", ["task.completed", "task.failed"])]
+
+
 class TaskShape(TypedDict):
     """Everything about a task."""
 
@@ -244,6 +254,33 @@ class TaskShape(TypedDict):
     billed: _Billed
     sandbox: _Sandbox
     calls: list[CallShape]
+    webhook: NotRequired[Annotated[TaskWebhookShape, said("of a task that brought one")]]
+
+
+class ToldOutputShape(TypedDict):
+    """What came of a task, as links."""
+
+    images: list[ImageShape]
+    videos: NotRequired[Annotated[list[VideoShape], said("of a task that makes videos")]]
+    audios: NotRequired[Annotated[list[AudioShape], said("of a task that makes sound")]]
+    files: NotRequired[Annotated[list[FileShape], said("of a task that makes 3D models or files")]]
+
+
+class ToldTaskShape(TypedDict):
+    """What a webhook is told of a task."""
+
+    id: _TaskId
+    user_id: Annotated[str, said("as it was sent", "user_123")]
+    type: Annotated[str, said("a task type of the provider", "image")]
+    status: _Status
+    provider: Annotated[str, said("who carries it out", "volcengine")]
+    model: _Model
+    output: ToldOutputShape
+    error: Annotated[TaskErrorShape | None, said("of a task that failed or was cancelled", None)]
+    cost: Annotated[CostShape | None, said("null when the provider names no price")]
+    billed: _Billed
+    created_at: Moment
+    completed_at: Moment | None
 
 
 @extended

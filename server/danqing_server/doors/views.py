@@ -86,6 +86,8 @@ class Viewer:
         }
         if task.kind is not OutputKind.IMAGE:
             shown["kind"] = task.kind
+        if task.webhook is not None:
+            shown["webhook"] = {"url": task.webhook.url, "events": list(task.webhook.events)}
         return shown
 
     def result(self, task: Task) -> ResultShape:

@@ -50,6 +50,8 @@ NOT_FOUND: Mapping[str, Message] = {
     "user": Message(key="user_not_found", zh="用户不存在", en="No such user"),
     "project": Message(key="project_not_found", zh="项目不存在", en="No such project"),
     "key": Message(key="key_not_found", zh="API Key 不存在", en="No such API key"),
+    "webhook": Message(key="webhook_not_found", zh="webhook 不存在", en="No such webhook"),
+    "delivery": Message(key="delivery_not_found", zh="投递记录不存在", en="No such delivery"),
     "asset": Message(key="asset_not_found", zh="文件不存在", en="No such file"),
 }
 
@@ -68,5 +70,6 @@ CONFLICTS: Mapping[str, Message] = {
         key="task_busy", zh="任务状态刚刚发生变化，请重试", en="Task changed meanwhile; try again"
     ),
     "call_under_way": Message(key="call_under_way", zh="付费调用尚未结束", en="Paid call under way"),
+    "too_many_webhooks": Message(key="too_many_webhooks_title", zh="webhook 过多", en="Too many webhooks"),
     "task_deleted": Message(key="task_deleted", zh="任务已被删除", en="Task was deleted"),
 }

@@ -11,6 +11,7 @@ from danqing_server.access.gatekeeper import Gatekeeper
 from danqing_server.assets.storage import Assets
 from danqing_server.clock import Clock
 from danqing_server.delivery.watchers import Watchers
+from danqing_server.delivery.webhooks.management import Webhooks
 from danqing_server.desk.admission import Submissions
 from danqing_server.desk.control import Control
 from danqing_server.desk.forecast import Forecast
@@ -50,6 +51,7 @@ class Services:
     control: Control
     watchers: Watchers
     replays: Replays
+    webhooks: Webhooks
     clock: Clock
     checks: dict[str, HealthCheck]
     draining: bool = False

@@ -124,7 +124,9 @@ def _schema(hint: object) -> Schema:
             schema = _noted(schema, note)
         return schema
     if origin in (Union, UnionType):
-        return _nullable(_schema(_without_none(arguments)))
+        kinds = [_schema(each) for each in _without_none(arguments)]
+        schema = kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
+        return _nullable(schema) if type(None) in arguments else schema
     if origin is list:
         return {"type": "array", "items": _schema(arguments[0])}
     if origin is not None:
@@ -167,7 +169,7 @@ def _example(hint: object) -> object:
         told = [note.examples[0] for note in notes if note.examples]
         return told[-1] if told else _example(inner)
     if origin in (Union, UnionType):
-        return _example(_without_none(arguments))
+        return _example(_without_none(arguments)[0])
     if origin is list:
         return [_example(arguments[0])]
     if isinstance(hint, type) and is_typeddict(hint):
@@ -183,9 +185,8 @@ def _notes(hint: object) -> tuple[object, tuple[Said, ...]]:
     return inner, tuple(note for note in notes if isinstance(note, Said))
 
 
-def _without_none(arguments: tuple[object, ...]) -> object:
-    [only] = [each for each in arguments if each is not type(None)]
-    return only
+def _without_none(arguments: tuple[object, ...]) -> list[object]:
+    return [each for each in arguments if each is not type(None)]
 
 
 def _shapes_in(hint: object) -> Iterator[type]:

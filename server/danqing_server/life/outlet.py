@@ -70,6 +70,7 @@ class Outlet:
     _clearing: asyncio.Task[None] | None = attrs.field(default=None, init=False)
     _closing: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _indexed: bool = attrs.field(default=False, init=False)
+    _met_webhook: bool = attrs.field(default=False, init=False)
 
     @property
     def may_be_heard(self) -> bool:
@@ -79,10 +80,11 @@ class Outlet:
     @property
     def is_heard(self) -> bool:
         """Whether anybody wants to hear of anything."""
-        return self.registry.has_listeners or any(each.active for each in self.subscribers)
+        return self._met_webhook or self.registry.has_listeners or any(each.active for each in self.subscribers)
 
     def marks(self, move: Move) -> Marks:
         """Return what the write that makes *move* must set, so that it is told whatever happens."""
+        self._meet(move.task)
         if not self.is_heard or move.kind is None or not self._who_wants(_notice_of(move)):
             return NO_MARKS
         return {move.transition_id: mark(move.kind, move.at, move.error_code)}
@@ -104,6 +106,7 @@ class Outlet:
 
         That is all that is untold of the task; None when nobody listens.
         """
+        self._meet(move.task)
         if not self.is_heard:
             return None
         for subscriber in self._active():
@@ -119,12 +122,15 @@ class Outlet:
     def tell(self, move: Move) -> None:
         """Tell of a move that was carried out, with its marks."""
         self.onlookers.tell(move.task.id)
+        self._meet(move.task)
         if self.is_heard and move.kind is not None:
             notice = _notice_of(move)
             self._tell(notice, self._who_wants(notice))
 
     def tell_started(self, tasks: Sequence[Task]) -> None:
         """Tell of what a batch of starts started."""
+        for task in tasks:
+            self._meet(task)
         if self.is_heard:
             for task in tasks:
                 self.tell(Started(task=task))
@@ -209,6 +215,10 @@ class Outlet:
             if not self._told[task_id]:
                 del self._told[task_id]
 
+    def _meet(self, task: Task) -> None:
+        """Know that tasks bring webhooks, though those who send them may not have told this process yet."""
+        self._met_webhook = self._met_webhook or task.webhook is not None
+
     @property
     def _room(self) -> int:
         """How many more notices each has room for."""
@@ -216,7 +226,7 @@ class Outlet:
 
     def _active(self) -> Iterable[Subscriber]:
         yield from map(PluginSubscriber, self.registry.listeners)
-        yield from (subscriber for subscriber in self.subscribers if subscriber.active)
+        yield from (subscriber for subscriber in self.subscribers if self._met_webhook or subscriber.active)
 
     def _is_wanted(self, kind: TaskEventKind) -> bool:
         return any(subscriber.wants_kind(kind) for subscriber in self._active())
@@ -228,4 +238,4 @@ class Outlet:
 def _notice_of(move: Move) -> Notice:
     assert move.kind is not None
     event = event_of(move.task, move.kind, move.transition_id, move.at, move.error_code)
-    return Notice(event, move.task.owner)
+    return Notice(event, move.task.owner, move.task.webhook)

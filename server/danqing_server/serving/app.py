@@ -25,6 +25,7 @@ from danqing_server.doors.native import (
     queue,
     root,
     tasks,
+    webhooks,
 )
 from danqing_server.doors.openai import refusing as openai
 from danqing_server.http.connection import Connection
@@ -53,6 +54,7 @@ _DOORS = (
     projects,
     api_keys,
     audit,
+    webhooks,
 )  # a line for each, so that two who add one do not meet
 
 LARGEST_HEAD_BYTES = 16 * 1024

@@ -19,11 +19,20 @@ from danqing_server.errors import SettingsError
 from danqing_server.settings.file import ConfigFile
 from danqing_server.settings.providers import ConfiguredProvider
 from danqing_server.settings.routes import Route
-from danqing_server.settings.values import ApiKey, amounts, api_keys_of, hosts, sandbox_urls, secret_of_16
+from danqing_server.settings.values import (
+    ApiKey,
+    amounts,
+    api_keys_of,
+    hosts,
+    sandbox_urls,
+    secret_of_16,
+    targets,
+)
 from danqing_server.settings.variables import (
     Reading,
     Variable,
     duration,
+    flag,
     key_of,
     names,
     one_of,
@@ -235,6 +244,22 @@ class Settings:
         shown="",
         allowed="host names without ports (`store.example.com`), or `*`",
         meaning="Hosts whose links to finished pictures may lead to private addresses, of public providers too.",
+    )
+    webhook_targets: tuple[str, ...] = setting(
+        "DANQING_WEBHOOK_TARGETS",
+        (),
+        targets,
+        shown="",
+        allowed="host names, addresses and networks (`hooks.lan`, `10.0.0.0/8`)",
+        meaning="Private targets that webhooks may go to, also by `http://`. Unset: public addresses alone.",
+    )
+    webhook_http: bool = setting(
+        "DANQING_WEBHOOK_HTTP",
+        False,
+        flag,
+        shown="no",
+        allowed="`yes`, `no`",
+        meaning="Whether webhooks may go to public targets without TLS.",
     )
     max_picture_bytes: int = setting(
         "DANQING_MAX_PICTURE_BYTES",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from ipaddress import ip_network
 from types import MappingProxyType
 
 import attrs
@@ -21,6 +22,7 @@ __all__ = [
     "hosts",
     "sandbox_urls",
     "secret_of_16",
+    "targets",
 ]
 
 
@@ -82,6 +84,17 @@ def hosts(raw: str) -> tuple[str, ...]:
     if not all(re.fullmatch(r"\*|\.?[a-z0-9](?:[a-z0-9._-]*)|[0-9a-f:.]+", name) for name in found):
         raise ValueError
     return found
+
+
+def targets(raw: str) -> tuple[str, ...]:
+    """Names of hosts and networks, lower case; an address is a network of one."""
+    found = []
+    for part in names(raw):
+        if re.fullmatch(r"[0-9a-fA-F.:]+(/[0-9]+)?", part):
+            found.append(str(ip_network(part)))
+        else:
+            found += hosts(part)
+    return tuple(found)
 
 
 def sandbox_urls(raw: str) -> Mapping[str, str]:

@@ -17,6 +17,7 @@ __all__ = [
     "Reading",
     "Variable",
     "duration",
+    "flag",
     "key_of",
     "names",
     "one_of",
@@ -54,6 +55,11 @@ def one_of(*allowed: str) -> Parse[str]:
         return raw.lower()
 
     return parse
+
+
+def flag(raw: str) -> bool:
+    """`yes` or `no`; a TOML file's `true` and `false` are the same."""
+    return {"yes": True, "true": True, "no": False, "false": False}[raw.lower()]
 
 
 def whole(low: int, high: int) -> Parse[int]:

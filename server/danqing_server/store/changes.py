@@ -102,6 +102,8 @@ class Legacy:
         """Return it in the form that a task has, as far as it is needed to tell of one."""
         task = self.task
         of_task = {"provider": task.provider, "model": task.model, "user_id": task.user_id, "owner": task.owner}
+        if task.webhook is not None:
+            of_task["webhook"] = value_of(task.webhook)
         return {**of_task, "updated_at": self.at, "untold": dict(self.marks)}
 
 

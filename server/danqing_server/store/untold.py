@@ -17,6 +17,8 @@ import attrs
 from pymongo import ASCENDING, IndexModel, UpdateOne
 
 from danqing_plugins import TaskEvent, TaskEventKind
+from danqing_server.codec import from_document
+from danqing_server.models import TaskWebhook
 from danqing_server.store.changes import Marks
 from danqing_server.store.client import Database, translated
 from danqing_server.store.keys import DELETED
@@ -28,7 +30,7 @@ __all__ = ["Notice", "Untold", "event_id", "transition_of"]
 _IS_MARKED: Mapping[str, Any] = {"untold": {"$gt": {}}}
 """Any object but the empty one, which is what the last mark leaves behind."""
 _INDEX = IndexModel([("updated_at", ASCENDING)], name="untold", partialFilterExpression=_IS_MARKED)
-_FIELDS = ["provider", "model", "user_id", "owner", "untold"]
+_FIELDS = ["provider", "model", "user_id", "owner", "webhook", "untold"]
 _KINDS = {kind.value: kind for kind in TaskEventKind}
 
 
@@ -44,10 +46,14 @@ def transition_of(event: TaskEvent) -> str:
 
 @attrs.frozen
 class Notice:
-    """A change that is told, and whose task it is of: `owner` None was made without authentication."""
+    """A change that is told, and whose task it is of: `owner` None was made without authentication.
+
+    `webhook` is the task's own.
+    """
 
     event: TaskEvent
     owner: str | None
+    webhook: TaskWebhook | None = None
 
 
 @attrs.define(eq=False)
@@ -104,10 +110,15 @@ class Untold:
 
 def _notices_of(document: Mapping[str, Any]) -> Sequence[Notice]:
     return [
-        Notice(_event_of(document, transition_id, kind, mark), document.get("owner"))
+        Notice(_event_of(document, transition_id, kind, mark), document.get("owner"), _webhook_of(document))
         for transition_id, mark in document["untold"].items()
         if (kind := _KINDS.get(mark.get("kind", ""))) is not None
     ]
+
+
+def _webhook_of(document: Mapping[str, Any]) -> TaskWebhook | None:
+    found = document.get("webhook")
+    return None if found is None else from_document(TaskWebhook, found)
 
 
 def _event_of(

@@ -13,7 +13,7 @@ from danqing_server.codec import dump_json, parse_json_object
 from danqing_server.desk.forecast import Explanation, LaneView
 from danqing_server.doors.schemas import SCHEMAS
 from danqing_server.doors.views import Viewer, explanation_view, lane_view, user_view
-from danqing_server.models import CallOutcome, Preview, Status, Task, User
+from danqing_server.models import CallOutcome, Preview, Status, Task, TaskWebhook, User
 from danqing_server.queue.gates import Gate, Hold, Throughput
 from danqing_server.queue.lanes import LaneDepth
 from danqing_server.registry import Registry
@@ -60,6 +60,7 @@ TASKS = [
         result={"text": "said"},
     ),
     make_task(status=Status.PROCESSING, preview=PREVIEW),
+    make_task(webhook=TaskWebhook(url="https://example.com/", events=("task.*",))),
     make_task(price=Price(amount_micro=200_000, currency="CNY", most_micro=500_000)),
     make_task(status=Status.CANCELLED, kind=OutputKind.VIDEO, late={"0": kept_asset(OutputKind.VIDEO)}),
 ]

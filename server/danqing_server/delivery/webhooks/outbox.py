@@ -1,0 +1,146 @@
+"""What happened becomes deliveries: one for each endpoint that is to hear of it, under an id that never changes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import attrs
+
+from danqing_plugins import TaskEvent, TaskEventKind
+from danqing_server.clock import Clock
+from danqing_server.codec import dump_json
+from danqing_server.delivery.webhooks.directory import Directory
+from danqing_server.delivery.webhooks.events import matches_any, type_of
+from danqing_server.delivery.webhooks.sending import Sender
+from danqing_server.errors import Unreadable
+from danqing_server.models import Status, Task
+from danqing_server.store.deliveries import Delivery, delivery_id
+from danqing_server.store.endpoints import Endpoint, tasks_id
+from danqing_server.store.tasks import TaskStore
+from danqing_server.store.untold import Notice
+
+__all__ = ["Outbox", "Show"]
+
+Data = Mapping[str, Any]
+Show = Callable[[Task, str], Data]
+"""Given a task and what its links begin with: what receivers are told of it, without its input."""
+
+STATUSES: Mapping[TaskEventKind, frozenset[Status]] = {
+    TaskEventKind.CREATED: frozenset({Status.PENDING, Status.SCHEDULED}),
+    TaskEventKind.STARTED: frozenset({Status.PROCESSING}),
+    TaskEventKind.RETRYING: frozenset({Status.PENDING}),
+    TaskEventKind.COMPLETED: frozenset({Status.COMPLETED}),
+    TaskEventKind.FAILED: frozenset({Status.FAILED}),
+    TaskEventKind.CANCELLED: frozenset({Status.CANCELLED}),
+}
+"""How a task stands after each change; of a deleted one nothing is left to stand."""
+
+
+@attrs.define(eq=False)
+class Outbox:
+    """Makes deliveries and keeps them; the sender of this process begins with what it has room for."""
+
+    directory: Directory
+    sender: Sender
+    tasks: TaskStore
+    clock: Clock
+    show: Show
+
+    async def hear(self, notices: Sequence[Notice]) -> None:
+        """Keep what is to be delivered of tasks' changes; hearing of one again changes nothing.
+
+        Raises:
+            StoreUnavailable: some may not be kept; all are to be told again.
+        """
+        found = await asyncio.gather(*(self._look(notice.event.task_id) for notice in notices))
+        made = [
+            each for notice, task in zip(notices, found, strict=True) for each in self._deliveries_of(notice, task)
+        ]
+        await self._keep(made)
+
+    async def announce(self, owner: str | None, type_: str, event_id: str, at: datetime, data: Data) -> None:
+        """Tell a project's endpoints of something that is no task's change.
+
+        *event_id* names it for ever. Raises StoreUnavailable.
+        """
+        body = _body(type_, at, data)
+        made = [
+            self._to_endpoint(endpoint, event_id, type_, body)
+            for endpoint in self.directory.interested(owner, type_)
+        ]
+        await self._keep(made)
+
+    async def send_to(self, endpoint: Endpoint, type_: str, event_id: str, at: datetime, data: Data) -> Delivery:
+        """Send one endpoint an event, whatever its filter says. Raises StoreUnavailable."""
+        delivery = self._to_endpoint(endpoint, event_id, type_, _body(type_, at, data))
+        await self._keep([delivery])
+        return delivery
+
+    async def _look(self, task_id: str) -> Task | None:
+        found = await self.tasks.look(task_id)
+        return None if isinstance(found, Unreadable) else found
+
+    async def _keep(self, made: Sequence[Delivery]) -> None:
+        if made:
+            await self.sender.take_in(made)
+
+    def _deliveries_of(self, notice: Notice, task: Task | None) -> list[Delivery]:
+        event, hook = notice.event, notice.webhook
+        type_ = type_of(event.kind)
+        at = event.at or self.clock.now()
+        made = [
+            self._to_endpoint(endpoint, event.id, type_, self._told(event, at, task, endpoint.base), event.task_id)
+            for endpoint in self.directory.interested(notice.owner, type_)
+        ]
+        if hook is not None and matches_any(type_, hook.events):
+            body = self._told(event, at, task, hook.base)
+            made.append(self._new(tasks_id(notice.owner), notice.owner, hook.url, event.id, type_, body))
+            made[-1] = attrs.evolve(made[-1], url=hook.url, task_id=event.task_id)
+        return made
+
+    def _to_endpoint(
+        self, endpoint: Endpoint, event_id: str, type_: str, body: str, task_id: str | None = None
+    ) -> Delivery:
+        delivery = self._new(endpoint.id, endpoint.owner, endpoint.url or "", event_id, type_, body)
+        return attrs.evolve(delivery, task_id=task_id) if task_id is not None else delivery
+
+    def _new(self, endpoint_id: str, owner: str | None, url: str, event_id: str, type_: str, body: str) -> Delivery:
+        now = self.clock.now()
+        return Delivery(
+            id=delivery_id(event_id, endpoint_id),
+            owner=owner,
+            endpoint_id=endpoint_id,
+            event_id=event_id,
+            type=type_,
+            body=body,
+            host=urlsplit(url).hostname or "",
+            created_at=now,
+            due_at=now,
+        )
+
+    def _told(self, event: TaskEvent, at: datetime, task: Task | None, base: str) -> str:
+        """Return the body: the task as it is, unless it has moved on; then what the event itself says."""
+        if task is not None and task.status in STATUSES.get(event.kind, ()):
+            return _body(type_of(event.kind), at, self.show(task, base))
+        return _body(type_of(event.kind), at, _remembered(event))
+
+
+def _remembered(event: TaskEvent) -> Data:
+    statuses = STATUSES.get(event.kind)
+    error = None if event.error_code is None else {"code": event.error_code}
+    return {
+        "id": event.task_id,
+        "user_id": event.user_id,
+        "status": "deleted" if statuses is None else min(statuses).value,
+        "provider": event.provider,
+        "model": event.model,
+        "error": error,
+    }
+
+
+def _body(type_: str, at: datetime, data: Data) -> str:
+    return dump_json({"type": type_, "timestamp": at, "data": data}).decode()

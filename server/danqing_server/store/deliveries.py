@@ -1,0 +1,277 @@
+"""What is to be delivered to webhooks, and what became of it, in MongoDB.
+
+    pending ──→ delivered
+       │   ↑ by hand
+       └──→ failed
+
+A pending delivery that is due belongs to whoever claims it, for as long as the claim lasts: `due_at` moves on with
+it, so that what a dead process had claimed is due again by itself. Its id is made of the event and the endpoint:
+however often an event is told, there is one delivery, and receivers know a repeat by it.
+
+Source for covered queries and partial indexes: MongoDB manual 6.0, read 2026-11-28.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any
+
+import attrs
+from pymongo import ASCENDING, DESCENDING, IndexModel, UpdateOne
+from pymongo.errors import BulkWriteError
+
+from danqing_server.codec import from_document, value_of
+from danqing_server.loops.batching import GATHER_S, Batcher
+from danqing_server.loops.steps import step
+from danqing_server.store.client import Database, translated
+from danqing_server.store.reading import versioned
+
+__all__ = ["KEPT", "Delivery", "DeliveryState", "DeliveryStore", "Outcome", "Try", "delivery_id"]
+
+COLLECTION = "danqing_deliveries"
+DUPLICATE_KEY = 11000
+KEPT = timedelta(days=14)
+MOST_TRIES_KEPT = 40
+MOST_LOOKED_AT = 512
+
+INDEXES = [
+    IndexModel(
+        [("due_at", ASCENDING), ("host", ASCENDING), ("_id", ASCENDING)],
+        name="due",
+        partialFilterExpression={"state": "pending"},
+    ),
+    IndexModel([("endpoint_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)], name="by_endpoint"),
+    IndexModel([("expires_at", ASCENDING)], name="expiry", expireAfterSeconds=0),
+]
+
+
+class DeliveryState(StrEnum):
+    """How far a delivery is."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+@attrs.frozen(kw_only=True)
+class Try:
+    """One try at a delivery. `status` None: there was no answer, `error` says why. `answer` is how that began."""
+
+    at: datetime
+    ms: int
+    status: int | None = None
+    error: str | None = None
+    answer: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Delivery:
+    """One event for one endpoint. `body` is what is sent, to the byte, each time.
+
+    `url` is that of a task's own webhook; None: the endpoint's, as it is when it is sent. `tries` counts since it
+    was last sent by hand; `attempts` has all, the oldest left out of many. `failed_because` says why it ended.
+    """
+
+    id: str
+    owner: str | None = None
+    endpoint_id: str
+    event_id: str
+    type: str
+    task_id: str | None = None
+    body: str = attrs.field(repr=False)
+    host: str
+    url: str | None = attrs.field(default=None, repr=False)
+    state: DeliveryState = DeliveryState.PENDING
+    created_at: datetime
+    due_at: datetime | None = None
+    claim: str | None = None
+    tries: int = 0
+    attempts: tuple[Try, ...] = ()
+    ended_at: datetime | None = None
+    expires_at: datetime | None = None
+    failed_because: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Outcome:
+    """What came of a try: delivered, failed for good (*because*), or due again (*due_at*)."""
+
+    delivery: Delivery
+    attempt: Try | None
+    state: DeliveryState
+    due_at: datetime | None = None
+    because: str | None = None
+    at: datetime
+
+    def as_update(self) -> UpdateOne:
+        """Return it as one operation. Only a delivery is written without a claim: nothing undoes that."""
+        wanted: dict[str, Any] = {"_id": self.delivery.id, "state": DeliveryState.PENDING.value}
+        if self.state is not DeliveryState.DELIVERED:
+            wanted["claim"] = self.delivery.claim
+        update: dict[str, Any] = {"$set": {"state": self.state.value}, "$unset": {"claim": ""}}
+        if self.attempt is not None:
+            update["$push"] = {"attempts": {"$each": [value_of(self.attempt)], "$slice": -MOST_TRIES_KEPT}}
+            update["$inc"] = {"tries": 1}
+        if self.due_at is not None:
+            update["$set"]["due_at"] = self.due_at
+        else:
+            update["$set"] |= {"ended_at": self.at, "expires_at": self.at + KEPT}
+            update["$unset"]["due_at"] = ""
+        if self.because is not None:
+            update["$set"]["failed_because"] = self.because
+        return UpdateOne(wanted, update)
+
+
+def delivery_id(event_id: str, endpoint_id: str) -> str:
+    """Return the id of an event's delivery to an endpoint; it holds no dot, as signatures want it."""
+    return f"msg_{sha256(f'{event_id} {endpoint_id}'.encode()).hexdigest()[:32]}"
+
+
+@attrs.define(eq=False)
+class DeliveryStore:
+    """The deliveries. Every method raises StoreUnavailable."""
+
+    database: Database
+    _outcomes: Batcher[Outcome, None] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._outcomes = Batcher(self._write, gather_s=GATHER_S)
+
+    @property
+    def _deliveries(self) -> Any:
+        return self.database[COLLECTION]
+
+    async def ensure_indexes(self) -> None:
+        """Create the indexes that are missing; only where webhooks are used."""
+        with translated():
+            await self._deliveries.create_indexes(INDEXES)
+
+    @step("deliver.keep")
+    async def insert(self, deliveries: Sequence[Delivery]) -> set[str]:
+        """Keep *deliveries* and return the ids of those that are new; the others are there already."""
+        with translated():
+            try:
+                await self._deliveries.insert_many([_document(each) for each in deliveries], ordered=False)
+            except BulkWriteError as error:
+                details = error.details
+                known = {entry["index"] for entry in details["writeErrors"] if entry["code"] == DUPLICATE_KEY}
+                if details.get("writeConcernErrors") or len(known) < len(details["writeErrors"]):
+                    raise
+                return {each.id for number, each in enumerate(deliveries) if number not in known}
+        return {each.id for each in deliveries}
+
+    @step("deliver.claim")
+    async def claim(
+        self, claim: str, now: datetime, until: datetime, room: Mapping[str, int], host_room: int, limit: int
+    ) -> list[Delivery]:
+        """Make up to *limit* deliveries that are due ours until *until*, and return them.
+
+        Of each host no more than *room* says, *host_room* where it says nothing. *claim* is a word that was never
+        used before. Some of many are taken, by chance: other processes look at the same time.
+        """
+        due: dict[str, Any] = {"state": DeliveryState.PENDING.value, "due_at": {"$lte": now}}
+        full = [host for host, left in room.items() if left <= 0]
+        wanted = {**due, "host": {"$nin": full}} if full else due
+        with translated():
+            found = self._deliveries.find(wanted, {"host": 1}).sort("due_at", ASCENDING).limit(MOST_LOOKED_AT)
+            ids = _chosen(await found.to_list(None), room, host_room, limit)
+            if not ids:
+                return []
+            ours = {"_id": {"$in": ids}}
+            await self._deliveries.update_many({**ours, **due}, {"$set": {"due_at": until, "claim": claim}})
+            documents = await self._deliveries.find({**ours, "claim": claim}).to_list(None)
+        return [_read(document) for document in documents]
+
+    async def give_back(self, deliveries: Sequence[Delivery], now: datetime) -> None:
+        """Let others have what was claimed and will not be sent."""
+        ids, claims = [each.id for each in deliveries], list({each.claim for each in deliveries})
+        ours = {"_id": {"$in": ids}, "claim": {"$in": claims}, "state": DeliveryState.PENDING.value}
+        with translated():
+            await self._deliveries.update_many(ours, {"$set": {"due_at": now}, "$unset": {"claim": ""}})
+
+    @step("deliver.record")
+    async def record(self, outcome: Outcome) -> None:
+        """Write down what came of a try, with others of the moment; nothing is done of what is in other hands."""
+        await self._outcomes.submit(outcome)
+
+    async def find(self, delivery_id: str) -> Delivery | None:
+        """Return a delivery, None when there is none."""
+        with translated():
+            found = await self._deliveries.find_one({"_id": delivery_id})
+        return None if found is None else _read(found)
+
+    async def list_of(
+        self,
+        endpoint_id: str,
+        *,
+        limit: int,
+        wanted: Mapping[str, str],
+        before: tuple[datetime, str] | None = None,
+    ) -> list[Delivery]:
+        """Return an endpoint's deliveries, the newest first; *wanted* are fields and their values."""
+        query: dict[str, Any] = {"endpoint_id": endpoint_id, **wanted}
+        if before is not None:
+            created_at, last_id = before
+            query["created_at"] = {"$lte": created_at}
+            query["$or"] = [
+                {"created_at": {"$lt": created_at}},
+                {"created_at": created_at, "_id": {"$lt": last_id}},
+            ]
+        order = [("created_at", DESCENDING), ("_id", DESCENDING)]
+        with translated():
+            found = await self._deliveries.find(query).sort(order).limit(limit).to_list(None)
+        return [_read(document) for document in found]
+
+    async def resend(self, endpoint_id: str, now: datetime, wanted: Mapping[str, Any]) -> int:
+        """Make deliveries due at once that have ended, from the first try on; returns how many.
+
+        *wanted*: one by its `_id`, or those that failed since a moment.
+        """
+        ended = {"endpoint_id": endpoint_id, "state": {"$ne": DeliveryState.PENDING.value}, **wanted}
+        sets = {"state": DeliveryState.PENDING.value, "due_at": now, "tries": 0}
+        gone = dict.fromkeys(("ended_at", "expires_at", "failed_because", "claim"), "")
+        with translated():
+            outcome = await self._deliveries.update_many(ended, {"$set": sets, "$unset": gone})
+        return int(outcome.modified_count)
+
+    async def delete_of(self, endpoint_id: str) -> None:
+        """Remove all deliveries of an endpoint."""
+        with translated():
+            await self._deliveries.delete_many({"endpoint_id": endpoint_id})
+
+    async def drain(self) -> None:
+        """Wait for the writes under way."""
+        await self._outcomes.drain()
+
+    async def _write(self, outcomes: Sequence[Outcome]) -> list[Exception | None]:
+        with translated():
+            await self._deliveries.bulk_write([each.as_update() for each in outcomes], ordered=False)
+        return [None] * len(outcomes)
+
+
+def _chosen(found: Sequence[Mapping[str, Any]], room: Mapping[str, int], host_room: int, limit: int) -> list[str]:
+    candidates = list(found)
+    random.shuffle(candidates)
+    taken: Counter[str] = Counter()
+    ids: list[str] = []
+    for each in candidates:
+        host = each["host"]
+        if len(ids) < limit and taken[host] < room.get(host, host_room):
+            taken[host] += 1
+            ids.append(each["_id"])
+    return ids
+
+
+def _document(delivery: Delivery) -> dict[str, Any]:
+    document = dict(value_of(delivery))
+    document["state"] = delivery.state.value  # what is at its default is not written, and this is looked for
+    return dict(versioned({"_id": document.pop("id"), **document}))
+
+
+def _read(document: Mapping[str, Any]) -> Delivery:
+    return from_document(Delivery, {**document, "id": document["_id"]})
