@@ -18,7 +18,7 @@ from danqing_plugins.outcomes import Billed, CallOutcome
 if TYPE_CHECKING:
     from danqing_plugins.models import Price
 
-__all__ = ["Billed", "Books", "CallOutcome", "Charge", "Cost", "PaidCall", "outcome_of"]
+__all__ = ["Billed", "Books", "CallCharge", "CallOutcome", "Charge", "Cost", "PaidCall", "outcome_of"]
 
 
 _CERTAIN = CallOutcome.DELIVERED
@@ -85,6 +85,16 @@ class Charge:
         return self.certain_most_micro + self.possible_micro
 
 
+@attrs.frozen
+class CallCharge:
+    """What was paid for one call: `certain` outputs (or 1, the call) of it, and perhaps `possible` beside those."""
+
+    call: PaidCall
+    certain: int
+    possible: int
+    charge: Charge
+
+
 NOTHING = Cost(0, 0)
 
 
@@ -123,19 +133,19 @@ class Books:
 
     def charge(self, price: Price) -> Charge:
         """Return what was paid in money: what the service told of a call, else *price* for each output of it."""
-        least, most, possible = 0, 0, 0
-        dearest = price.most_micro if price.most_micro is not None else price.amount_micro
+        charges = [each.charge for each in self.charges(price)]
+        return Charge(
+            sum(each.certain_micro for each in charges),
+            sum(each.certain_most_micro for each in charges),
+            sum(each.possible_micro for each in charges),
+        )
+
+    def charges(self, price: Price | None) -> Iterator[CallCharge]:
+        """Yield what was paid for each call that was, or may have been; without a price, how much of it."""
         for call, certain, doubtful in self._shares():
-            told = call.cost_micro
-            if told is None:
-                least += certain * price.amount_micro
-                most += certain * dearest
-                possible += doubtful * dearest
-            elif certain:
-                least, most = least + told, most + told
-            elif doubtful:
-                possible += told
-        return Charge(least, most, possible)
+            if certain or doubtful:
+                charge = Charge() if price is None else _charge_of(call.cost_micro, price, certain, doubtful)
+                yield CallCharge(call, certain, doubtful, charge)
 
     def _shares(self) -> Iterator[tuple[PaidCall, int, int]]:
         """Yield each call with how much of it was paid for certain, and perhaps beside that: outputs, or the call.
@@ -168,6 +178,13 @@ class Books:
 
     def _per_picture(self, *outcomes: CallOutcome) -> Counter[int]:
         return Counter(index for call in self.calls if call.outcome in outcomes for index in call.indexes)
+
+
+def _charge_of(told_micro: int | None, price: Price, certain: int, doubtful: int) -> Charge:
+    if told_micro is not None:
+        return Charge(told_micro, told_micro, 0) if certain else Charge(0, 0, told_micro)
+    dearest = price.most_micro if price.most_micro is not None else price.amount_micro
+    return Charge(certain * price.amount_micro, certain * dearest, doubtful * dearest)
 
 
 def _cost_of_one(call: PaidCall, at_hand: Collection[int]) -> Cost:

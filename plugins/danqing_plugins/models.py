@@ -325,7 +325,10 @@ class PluginContext:
 
 
 class TaskEventKind(StrEnum):
-    """What happened to a task. `retrying`: it waits again, after a failure or by its user's wish."""
+    """What happened to a task. `retrying`: it waits again, after a failure or by its user's wish.
+
+    `amended`: its status is as it was; what became of a paid call turned out after its attempt was given up.
+    """
 
     CREATED = "created"
     STARTED = "started"
@@ -334,6 +337,7 @@ class TaskEventKind(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     DELETED = "deleted"
+    AMENDED = "amended"
 
 
 @attrs.frozen(kw_only=True)

@@ -35,6 +35,7 @@ from danqing_server.doors.webhook_views import told_task
 from danqing_server.errors import DanqingError, ServiceUnavailable
 from danqing_server.http.replay import Replays
 from danqing_server.http.services import HealthCheck, Services
+from danqing_server.life.bookkeeper import Bookkeeper
 from danqing_server.life.decision import Policy
 from danqing_server.life.outlet import Outlet
 from danqing_server.life.register import RETELL_EVERY_S, Register
@@ -53,6 +54,7 @@ from danqing_server.store.audit import AuditStore
 from danqing_server.store.client import Database, connect
 from danqing_server.store.keys import KeyStore
 from danqing_server.store.leases import Lease, WorkerStore
+from danqing_server.store.ledger import LedgerStore
 from danqing_server.store.listing import TaskList
 from danqing_server.store.projects import ProjectStore
 from danqing_server.store.spending import SpendStore
@@ -262,14 +264,18 @@ async def _services(
     )
     routing = Routing(routes, checker, forecast, clock)
     recent = RecentTasks(clock.monotonic_s)
-    register = Register(store, keys, queue, assets, Outlet(registry, untold, clock, (webhooks.subscriber,)))
+    gatekeeper = _gatekeeper(settings, database, clock)
+    bookkeeper = Bookkeeper(store, LedgerStore(database), clock, books_all=settings.ledger == "all")
+    knows_no_keys = not settings.serves_api  # it has to take each task as it comes
+    books = bookkeeper.subscriber(lambda: bookkeeper.books_all or gatekeeper.guards or knows_no_keys)
+    register = Register(store, keys, queue, assets, Outlet(registry, untold, clock, [webhooks.subscriber, books]))
     control = Control(store, register, clock, recent)
     watchers = Watchers(WatchStore(database), control.find, register.outlet.onlookers, settings.max_waiting_calls)
     intake = Intake(store, queue, register, clock, limits)
     checks: dict[str, HealthCheck] = {"mongodb": store.ping, "redis": queue.ping, "storage": assets.ping}
     return Services(
         settings=settings,
-        gatekeeper=_gatekeeper(settings, database, clock),
+        gatekeeper=gatekeeper,
         administration=Administration(ProjectStore(database), ApiKeyStore(database), AuditStore(database), clock),
         store=store,
         task_list=TaskList(database),

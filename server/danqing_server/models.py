@@ -35,6 +35,7 @@ __all__ = [
     "Billed",
     "CallOutcome",
     "CallRecord",
+    "Hold",
     "JsonObject",
     "Output",
     "OutputState",
@@ -217,6 +218,19 @@ class TaskWebhook:
     base: str = ""
 
 
+@attrs.frozen(kw_only=True)
+class Hold:
+    """What was set aside of its project's and its key's limits when a task was accepted, or tried again.
+
+    `at` is that moment, whose day and month it counts to; `amounts_micro` are the most that it may cost, by
+    currency, in millionths. It stands until what the task cost is in the books.
+    """
+
+    id: str
+    at: datetime
+    amounts_micro: Mapping[str, int] = attrs.field(factory=dict)
+
+
 @attrs.frozen(kw_only=True, slots=False)
 class Task:
     """A task as it is stored. Mappings `calls` and `outputs` are keyed by call id and by index as text.
@@ -233,7 +247,8 @@ class Task:
     `lane_word` names what it shares limits with among its provider's models, None: the others. `route` has the
     targets behind a public model name; `provider`, `model` and what goes with them are of the current one.
     `webhook` is who is told of it beside its project's own endpoints.
-    `finds_orders`: its provider may be asked what became of a call whose answer was lost.
+    `finds_orders`: its provider may be asked what became of a call whose answer was lost. `key` is the id of the
+    API key that it came with, None without. `hold` is None where no limit of a project or key applies.
 
     It has no slots: without them a task is made in half the time, and copied in a quarter.
     """
@@ -282,6 +297,8 @@ class Task:
     route: TaskRoute | None = None
     preview: Preview | None = None
     webhook: TaskWebhook | None = None
+    key: str | None = None
+    hold: Hold | None = None
 
     def changed(self, **fields: Any) -> Task:
         """Return a copy with *fields* in place of its own."""

@@ -243,6 +243,7 @@ class Submissions:
             id=task_id,
             user_id=submission.user_id,
             owner=submission.caller.owner,
+            key=None if submission.caller.owner is None else submission.caller.key,
             type=submission.type,
             provider=checked.provider.name,
             model=prepared.model,

@@ -40,7 +40,12 @@ def books_of(task: Task) -> Books:
     """Return the books of *task*."""
     outputs = (*task.outputs.values(), *task.late.values()) if task.calls else ()
     at_hand = {output.index for output in outputs if output.state in _AT_HAND or output.source_url is not None}
-    return Books(calls=tuple(task.calls.values()), pictures=task.images, at_hand=at_hand)
+    return Books(calls=_as_known(task.calls.values()), pictures=task.images, at_hand=at_hand)
+
+
+def _as_known(calls: Iterable[CallRecord]) -> tuple[CallRecord, ...]:
+    """Return *calls* with the outcomes known by now: one that was acted on as unknown may have been told late."""
+    return tuple(call if call.late_outcome is None else call.changed(outcome=call.late_outcome) for call in calls)
 
 
 def billed_of(task: Task) -> Billed:
@@ -63,7 +68,7 @@ def books_at_targets(task: Task) -> list[tuple[RoutedTarget, Books]]:
     makers = {index: maker_of(task, index) for index in books_of(task).at_hand}
     found = []
     for place, target in enumerate(task.route.targets):
-        calls = tuple(call for call in task.calls.values() if call.target == place)
+        calls = _as_known(call for call in task.calls.values() if call.target == place)
         at_hand = {index for index, maker in makers.items() if maker == place}
         found.append((target, Books(calls=calls, pictures=task.images, at_hand=at_hand)))
     return found

@@ -29,6 +29,7 @@ from danqing_server.store.paths import ATTEMPT_ID, has_calls, of_call, of_mark, 
 
 __all__ = [
     "ATTEMPTS_OWN",
+    "Amended",
     "Cancelled",
     "Created",
     "Deleted",
@@ -101,6 +102,15 @@ class Started(Move):
     """A task as its start left it: from `pending` or `scheduled` to `processing`. `TaskStore.start` makes many."""
 
     kind = TaskEventKind.STARTED
+
+
+@attrs.frozen(kw_only=True)
+class Amended(Move):
+    """No change of status: what became of a paid call turned out after its attempt was given up."""
+
+    at: datetime
+    transition_id: str = attrs.field(factory=new_token)
+    kind: ClassVar[TaskEventKind] = TaskEventKind.AMENDED
 
 
 @attrs.frozen(kw_only=True)

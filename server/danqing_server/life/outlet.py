@@ -160,7 +160,7 @@ class Outlet:
         await asyncio.gather(*(subscriber.stop() for subscriber in self.subscribers))
         self._closing.set()
         if self._clearing is not None:
-            await self._clearing
+            await asyncio.wait({self._clearing})
 
     def _tell(self, notice: Notice, wanting: Mapping[str, Subscriber]) -> None:
         if not wanting:

@@ -36,6 +36,7 @@ STEPS: Mapping[str, str] = {
     "deliver.claim": "Deliveries that are due are claimed by a process.",
     "deliver.post": "A delivery is posted to its receiver.",
     "deliver.record": "What came of a try at a delivery is written down.",
+    "books.add": "What tasks cost that have ended is added to the ledger.",
     "heal.held_by": "The tasks of a dead worker are looked for.",
     "heal.take_over": "One task of a dead worker is put back, or ended.",
     "heal.give_back": "What a worker had reserved is queued again.",

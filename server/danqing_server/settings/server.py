@@ -342,6 +342,14 @@ class Settings:
         allowed="1 to 1000000000",
         meaning="Waiting tasks of one API key's user in one lane, scheduled ones too; above it the answer is 429.",
     )
+    ledger: str = setting(
+        "DANQING_LEDGER",
+        "keys",
+        one_of("keys", "all"),
+        allowed="keys, all",
+        meaning="What goes into the ledger, which usage reports and spend limits read: what came with an API key, "
+        "or what was made without one, too.",
+    )
     max_queued: int = setting(
         "DANQING_MAX_QUEUED",
         1_000_000,

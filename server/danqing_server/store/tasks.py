@@ -202,7 +202,9 @@ class TaskStore:
         if not await self.apply(Change(task_id=task.id, expected=expected, sets=sets, unsets=unsets)):
             raise AttemptLost(task.id)
 
-    async def amend_late(self, task: Task, sets: Mapping[str, Any], unsets: Sequence[str] = ()) -> None:
+    async def amend_late(
+        self, task: Task, sets: Mapping[str, Any], unsets: Sequence[str] = (), marks: Marks = NO_MARKS
+    ) -> None:
         """Change fields of a task that was cancelled while this attempt's call was under way; safe to repeat.
 
         Raises:
@@ -210,7 +212,8 @@ class TaskStore:
         """
         attempt_id = task.attempt.id if task.attempt else None
         expected = {"_id": task.id, "late_attempt": attempt_id}
-        update: dict[str, Any] = {"$set": dict(sets)} if sets else {}
+        sets = {**sets, **marks_as_sets(marks)}
+        update: dict[str, Any] = {"$set": sets} if sets else {}
         if unsets:
             update["$unset"] = dict.fromkeys(unsets, "")
         with translated():
@@ -218,7 +221,7 @@ class TaskStore:
         if not outcome.matched_count:
             raise AttemptLost(task.id)
 
-    async def note_late_answer(self, task_id: str, answered: CallRecord) -> bool:
+    async def note_late_answer(self, task_id: str, answered: CallRecord, marks: Marks = NO_MARKS) -> bool:
         """Note what a call turned out to be whose attempt was given up; False when it is not waiting for that."""
         call = of_call(answered.id)
         expected = {
@@ -227,6 +230,7 @@ class TaskStore:
             f"{call}.late_outcome": None,  # or absent: a call written over field by field holds a null
         }
         sets = {f"{call}.late_outcome": answered.outcome.value, f"{call}.request_id": answered.request_id}
+        sets |= marks_as_sets(marks)
         with translated():
             outcome = await self._tasks.update_one(expected, {"$set": sets})
         return bool(outcome.matched_count)

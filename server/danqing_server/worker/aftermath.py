@@ -1,24 +1,49 @@
-"""What follows an attempt outside its own document: the lane's gate and the day's spending."""
+"""What follows an attempt: what it learns late of its calls, the lane's gate and the day's spending."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 import attrs
 
 from danqing_server.errors import QueueUnavailable, StoreUnavailable
 from danqing_server.life.charges import cost_micro
 from danqing_server.life.decision import Failure, FailureKind
+from danqing_server.life.moves import Amended
 from danqing_server.log import get_logger
-from danqing_server.models import Reserved, Task
+from danqing_server.models import CallRecord, Reserved, Task
 from danqing_server.queue.gates import Report
+from danqing_server.worker.ledger import Ledger
 from danqing_server.worker.tools import Tools
 
-__all__ = ["report", "settle_known", "settle_spending"]
+__all__ = ["leave_late", "note_late_answer", "report", "settle_known", "settle_spending"]
 
 RATE_LIMITED_PAUSE_S = 2.0
 
 log = get_logger(__name__)
+
+
+async def leave_late(ledger: Ledger, tools: Tools) -> None:
+    """Let go of a cancelled task whose calls are over, and tell what became of them. Raises AttemptLost."""
+    now, outlet = tools.clock.now(), tools.register.outlet
+    amended = Amended(task=ledger.task, at=now)
+    await ledger.leave_late(now, outlet.marks(amended))
+    outlet.tell(amended)
+
+
+async def note_late_answer(ledger: Ledger, tools: Tools, answered: CallRecord) -> bool:
+    """Note what a call turned out to be that others were told nothing is known of; False: nobody waits for it.
+
+    A task that is not finished is told of at its end.
+    """
+    outlet = tools.register.outlet
+    amended = Amended(task=ledger.task, at=tools.clock.now())
+    marks = outlet.marks(amended)
+    noted = await ledger.insist(partial(tools.store.note_late_answer, ledger.task.id, answered, marks))
+    if noted:
+        outlet.tell(amended)
+    return noted
 
 
 async def report(tools: Tools, task: Task, failure: Failure | None) -> Failure | None:

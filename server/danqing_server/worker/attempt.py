@@ -296,7 +296,7 @@ class Execution:
             if self.ledger.late or await self.ledger.has_become_late():
                 self._unsend_announced()
                 await self._dropping.settle()
-                await self.ledger.leave_late(self.tools.clock.now())
+                await aftermath.leave_late(self.ledger, self.tools)
                 lost = False
             else:
                 await self._note_late_answers()
@@ -313,7 +313,7 @@ class Execution:
         for call in self.ledger.task.calls.values():
             answered = call.outcome not in (CallOutcome.OPEN, CallOutcome.UNKNOWN, CallOutcome.UNSENT)
             if answered and call.attempt == self.task.attempts:
-                noted = await self.ledger.insist(partial(self.tools.store.note_late_answer, self.task.id, call))
+                noted = await aftermath.note_late_answer(self.ledger, self.tools, call)
                 self._logger.info("late_answer", call_id=call.id, outcome=call.outcome.value, noted=noted)
 
     async def _let_go(self) -> None:

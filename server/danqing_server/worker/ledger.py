@@ -15,7 +15,7 @@ from danqing_server.errors import AttemptLost
 from danqing_server.life.billing import billed_of
 from danqing_server.loops.steps import step
 from danqing_server.models import Billed, CallOutcome, CallRecord, Output, OutputState, Task
-from danqing_server.store.changes import by_field
+from danqing_server.store.changes import NO_MARKS, Marks, by_field
 from danqing_server.store.paths import as_late, of_call, of_output
 from danqing_server.store.tasks import TaskStore
 from danqing_server.worker.insisting import Insisting
@@ -131,17 +131,20 @@ class Ledger:
                 return
         await self._write_late(_as_late(sets), [path for path in map(as_late, unsets) if path])
 
-    async def _write_late(self, sets: Mapping[str, Any], unsets: Sequence[str]) -> None:
+    async def _write_late(self, sets: Mapping[str, Any], unsets: Sequence[str], marks: Marks = NO_MARKS) -> None:
         if sets or unsets:
-            await self.insist(partial(self.store.amend_late, self.task, sets, unsets))
+            await self.insist(partial(self.store.amend_late, self.task, sets, unsets, marks))
 
-    async def leave_late(self, now: datetime) -> None:
-        """Settle the calls of a cancelled task, write that down, and let go of the task. Raises AttemptLost."""
+    async def leave_late(self, now: datetime, marks: Marks = NO_MARKS) -> None:
+        """Settle the calls of a cancelled task, write that down, and let go of the task. Raises AttemptLost.
+
+        *marks* say that this is still to be told.
+        """
         self.late = True
         self.close_calls(now)
         self.give_up_orders(now)
         sets = {**_as_late(self.sets), "error.billed": billed_of(self.task).value}
-        await self._write_late(sets, ["attempt", "late_attempt", "reserved"])
+        await self._write_late(sets, ["attempt", "late_attempt", "reserved"], marks)
         self._unsaved = {}
 
     async def has_become_late(self) -> bool:

@@ -13,7 +13,7 @@ from danqing_server.life.moves import Finished, Transition
 from danqing_server.log import get_logger
 from danqing_server.models import CallOutcome, Output, OutputState, Status, Task, TaskError
 from danqing_server.worker import texts
-from danqing_server.worker.aftermath import settle_spending
+from danqing_server.worker.aftermath import leave_late, settle_spending
 from danqing_server.worker.dropping import Dropping
 from danqing_server.worker.ending import Ending
 from danqing_server.worker.failures import Interruption, interruption_of
@@ -89,7 +89,7 @@ async def _let_go(ledger: Ledger, tools: Tools) -> bool:
     await dropping.settle()
     _close_cut_calls(ledger, tools)
     try:
-        await ledger.leave_late(tools.clock.now())
+        await leave_late(ledger, tools)
     except AttemptLost:
         return False
     await settle_spending(tools, ledger.task)

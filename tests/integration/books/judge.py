@@ -9,6 +9,7 @@ import attrs
 
 from danqing_server.doors.views import Viewer
 from danqing_server.models import FINISHED, Status, Task
+from tests.integration.books.ledger import judge_ledger
 from tests.integration.books.provider import PRICE_MICRO
 from tests.integration.books.shop import Fate, Purchase
 from tests.integration.books.teller import Teller
@@ -32,7 +33,7 @@ async def judge(teller: Teller) -> list[str]:
             found += [f"task {told.id}: {wrong}" for wrong in case.wrongs()]
         elif task is None and not told.deleted:
             found.append(f"task {told.id} is gone")
-    return found + await _spending(teller)
+    return found + await _spending(teller) + await judge_ledger(teller)
 
 
 @attrs.define(eq=False)

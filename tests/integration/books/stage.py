@@ -53,7 +53,7 @@ class Stage:
 
     async def _clear(self, teller: Teller) -> None:
         database = teller.store.database
-        for name in ("danqing_tasks", "danqing_spending"):
+        for name in ("danqing_tasks", "danqing_spending", "danqing_ledger", "danqing_deleted"):
             await database[name].delete_many({})
 
     def _settings(self, story: Story) -> Settings:
@@ -68,6 +68,7 @@ class Stage:
             self.folder,
             DANQING_DEFAULT_PROVIDER=PROVIDER,
             DANQING_TASK_TIMEOUT="30",
+            DANQING_LEDGER="all",
             **limits,
         )
 

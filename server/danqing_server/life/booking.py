@@ -1,0 +1,199 @@
+"""What the books are to say of a task, and what is to be added to what they say. Pure.
+
+A task's books are sums: of what was paid and may have been, call by call, and of how it ended. They follow the task
+by differences, whatever it went through: adding what `posting_of` returns makes them say what the task says.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import attrs
+
+from danqing_plugins import Price
+from danqing_plugins.billing import Billed, Books, CallCharge
+from danqing_server.accounts import COSTS, LineKind, Posting, PostingLine
+from danqing_server.life.billing import books_at_targets, books_of
+from danqing_server.models import FINISHED, CallRecord, Task
+
+__all__ = ["posting_of"]
+
+
+class _Account(NamedTuple):
+    """What the money of a line is summed by."""
+
+    call: str
+    at: datetime
+    provider: str
+    model: str
+    currency: str | None
+    billed: Billed
+
+
+class _End(NamedTuple):
+    """How a task ended, and to what that counts."""
+
+    status: str
+    at: datetime
+    provider: str
+    model: str
+
+
+@attrs.frozen
+class _Sum:
+    pictures: int = 0
+    amount_micro: int = 0
+    estimated: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.pictures or self.amount_micro)
+
+    def minus(self, other: _Sum) -> _Sum:
+        return _Sum(self.pictures - other.pictures, self.amount_micro - other.amount_micro, self.estimated)
+
+
+NOTHING = _Sum()
+
+
+def posting_of(task: Task, booked: Sequence[Posting], now: datetime) -> Posting | None:
+    """Return what makes the books of *task*, which are *booked*, say what it says; None when they do.
+
+    What a task costs is booked when it has ended. One that is tried again keeps what is booked, and what its
+    earlier rounds cost is booked while it runs.
+    """
+    lines = [line for posting in booked for line in posting.lines]
+    ends = _counted(lines)
+    found = list(_money(task, lines))
+    if task.status in FINISHED:
+        found = _with_ends(found, _changed_ends(task, ends), LineKind.ADJUST if ends else LineKind.SETTLE)
+        found += _holds(task, lines)
+    if not found:
+        return None
+    return Posting(
+        task=task.id,
+        number=len(booked),
+        at=now,
+        project=task.owner,
+        key=task.key,
+        user=task.user_id,
+        lines=tuple(found),
+    )
+
+
+def _money(task: Task, lines: Iterable[PostingLine]) -> Iterator[PostingLine]:
+    """Yield the lines that are lacking of what the calls cost."""
+    booked: defaultdict[_Account, _Sum] = defaultdict(lambda: NOTHING)
+    days: dict[str, datetime] = {}
+    for line in lines:
+        if line.kind in COSTS and line.call is not None:
+            days.setdefault(line.call, line.at)
+            account = _Account(line.call, line.at, line.provider, line.model, line.currency, line.billed)
+            before = booked[account]
+            booked[account] = _Sum(before.pictures + line.pictures, before.amount_micro + line.amount_micro)
+    said = dict(_said(task, days))
+    for account in dict.fromkeys((*booked, *said)):
+        change = said.get(account, NOTHING).minus(booked[account])
+        if change:
+            yield PostingLine(
+                kind=LineKind.ADJUST if account.call in days else LineKind.SETTLE,
+                **account._asdict(),
+                pictures=change.pictures,
+                amount_micro=change.amount_micro,
+                estimated=change.estimated,
+            )
+
+
+def _said(task: Task, days: Mapping[str, datetime]) -> Iterator[tuple[_Account, _Sum]]:
+    """Yield what *task* says that its calls cost; *days* is what those that are booked count to."""
+    for provider, model, price, books in _parts(task):
+        currency = None if price is None else price.currency
+        for each in books.charges(price):
+            call = each.call
+            assert isinstance(call, CallRecord)
+            if task.status not in FINISHED and not _is_of_earlier_round(task, call):
+                continue
+            at = days.get(call.id) or _counts_to(task, call)
+            for billed, amount in _by_certainty(each, price):
+                count = amount.pictures if task.images else 0
+                said = attrs.evolve(amount, pictures=count)
+                if said:
+                    yield _Account(call.id, at, provider, model, currency, billed), said
+
+
+def _parts(task: Task) -> Iterator[tuple[str, str, Price | None, Books]]:
+    if task.route is None:
+        yield task.provider, task.model, task.price, books_of(task)
+        return
+    for target, books in books_at_targets(task):
+        yield target.provider, target.model, target.price, books
+
+
+def _by_certainty(each: CallCharge, price: Price | None) -> Iterator[tuple[Billed, _Sum]]:
+    charge = each.charge
+    estimated = (
+        price is not None and each.call.cost_micro is None and charge.certain_micro != charge.certain_most_micro
+    )
+    yield Billed.YES, _Sum(each.certain, charge.certain_micro, estimated)
+    yield Billed.UNKNOWN, _Sum(each.possible, charge.possible_micro, charge.possible_micro > 0)
+
+
+def _is_of_earlier_round(task: Task, call: CallRecord) -> bool:
+    return task.retried_at is not None and call.sent_at < task.retried_at
+
+
+def _counts_to(task: Task, call: CallRecord) -> datetime:
+    """Return when the round of *call* was accepted; of several earlier rounds it is the first one's moment."""
+    if task.retried_at is None or _is_of_earlier_round(task, call):
+        return task.created_at
+    return task.retried_at
+
+
+def _counted(lines: Iterable[PostingLine]) -> dict[_End, int]:
+    counts: defaultdict[_End, int] = defaultdict(int)
+    for line in lines:
+        if line.status is not None:
+            counts[_End(line.status, line.at, line.provider, line.model)] += line.tasks
+    return {end: count for end, count in counts.items() if count}
+
+
+def _changed_ends(task: Task, booked: Mapping[_End, int]) -> dict[_End, int]:
+    """Return how the count of ends is to change: a task counts once, as it is now, and to its latest round."""
+    at = task.created_at if task.retried_at is None else task.retried_at
+    end = _End(task.status.value, at, task.provider, task.model)
+    changes = {each: -count for each, count in booked.items()}
+    changes[end] = changes.get(end, 0) + 1
+    return {each: change for each, change in changes.items() if change}
+
+
+def _with_ends(lines: Sequence[PostingLine], ends: Mapping[_End, int], kind: LineKind) -> list[PostingLine]:
+    """Return *lines*, which say also how the task ended, on lines of their own where there is none to say it on."""
+    found = list(lines)
+    for end, change in ends.items():
+        for place, line in enumerate(found):
+            if line.status is None and (line.at, line.provider, line.model) == end[1:]:
+                found[place] = attrs.evolve(line, status=end.status, tasks=change)
+                break
+        else:
+            found.append(PostingLine(kind=kind, **end._asdict(), tasks=change))
+    return found
+
+
+def _holds(task: Task, lines: Iterable[PostingLine]) -> Iterator[PostingLine]:
+    """Yield what was set aside of limits and is over now: the books are told of both together."""
+    hold = task.hold
+    if hold is None or any(line.hold == hold.id for line in lines):
+        return
+    for currency, amount_micro in hold.amounts_micro.items():
+        for kind, amount in ((LineKind.RESERVE, amount_micro), (LineKind.RELEASE, -amount_micro)):
+            yield PostingLine(
+                kind=kind,
+                at=hold.at,
+                provider=task.provider,
+                model=task.model,
+                currency=currency,
+                amount_micro=amount,
+                hold=hold.id,
+            )

@@ -1,0 +1,84 @@
+"""Keeps the books: what tasks cost is written into the ledger when they have ended, once, whoever dies meanwhile.
+
+The tasks are the truth, and the books follow them: whoever hears of an end compares the two, and adds what is
+lacking. What it compares with is read before the task is, and the next number is given once; so whoever adds knows
+the task at least as well as who added before. Doing it again adds nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+import attrs
+
+from danqing_plugins import TaskEventKind
+from danqing_server.accounts import Posting
+from danqing_server.clock import Clock
+from danqing_server.errors import StoreUnavailable
+from danqing_server.life.booking import posting_of
+from danqing_server.life.moves import Deleted
+from danqing_server.life.subscribers import Gathering
+from danqing_server.models import Task
+from danqing_server.store.ledger import LedgerStore
+from danqing_server.store.tasks import TaskStore
+from danqing_server.store.untold import Notice
+
+__all__ = ["Bookkeeper"]
+
+RACES = 20
+HEARS_OF = frozenset(
+    {TaskEventKind.COMPLETED, TaskEventKind.FAILED, TaskEventKind.CANCELLED, TaskEventKind.AMENDED}
+)
+
+
+@attrs.define(eq=False)
+class Bookkeeper:
+    """Books what tasks cost that came with a key, or, with `books_all`, what any cost.
+
+    Every method raises StoreUnavailable, and may be repeated.
+    """
+
+    store: TaskStore
+    ledger: LedgerStore
+    clock: Clock
+    books_all: bool = False
+
+    def subscriber(self, subscribed: Callable[[], bool]) -> Gathering:
+        """Return what hears of ends for it."""
+        return Gathering(
+            name="ledger",
+            hear=self._hear,
+            kinds=HEARS_OF,
+            subscribed=subscribed,
+            wanted=self._wants,
+            learn=self._learn,
+        )
+
+    async def book(self, task_ids: Collection[str]) -> None:
+        """Make the books say what these tasks say. Those that are gone, or cannot be read, stay as booked."""
+        left = await self._book(task_ids, {})
+        for _ in range(RACES):
+            if not left:
+                return
+            left = await self._book(left, await self.ledger.of(left))
+        raise StoreUnavailable("others keep changing the books of the same tasks")
+
+    async def _book(self, task_ids: Collection[str], booked: Mapping[str, Sequence[Posting]]) -> set[str]:
+        """Add what is lacking beside what is *booked*; returns the tasks in whose books there is more by now."""
+        found = await asyncio.gather(*map(self.store.look, task_ids))
+        now = self.clock.now()
+        tasks = [task for task in found if isinstance(task, Task)]
+        postings = [posting_of(task, booked.get(task.id, ()), now) for task in tasks]
+        return await self.ledger.add([posting for posting in postings if posting is not None])
+
+    async def _hear(self, notices: Sequence[Notice]) -> None:
+        await self.book({notice.event.task_id for notice in notices})
+
+    async def _learn(self, move: Deleted) -> None:
+        """Book a task for the last time."""
+        if self.books_all or move.task.owner is not None:
+            await self.book([move.task.id])
+
+    def _wants(self, notice: Notice) -> bool:
+        return self.books_all or notice.owner is not None

@@ -1,0 +1,86 @@
+"""The books in MongoDB: postings, which are added and never changed or removed.
+
+A posting's id is its task's and its number, so that one number is given once: of two who add to a task's books at
+the same time one is told to look again.
+
+Source for multikey indexes: MongoDB manual 6.0, read 2026-11-28.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import attrs
+from pymongo import ASCENDING, IndexModel
+from pymongo.errors import BulkWriteError
+
+from danqing_server.accounts import Posting
+from danqing_server.codec import from_document, value_of
+from danqing_server.loops.steps import step
+from danqing_server.store.client import Database, translated
+from danqing_server.store.reading import versioned
+
+__all__ = ["COLLECTION", "LedgerStore"]
+
+COLLECTION = "danqing_ledger"
+DUPLICATE_KEY = 11000
+_BY_PROJECT = IndexModel([("project", ASCENDING), ("lines.at", ASCENDING)], name="by_project")
+
+
+@attrs.define(eq=False)
+class LedgerStore:
+    """The books. Every method raises StoreUnavailable when MongoDB does not answer in time."""
+
+    database: Database
+    _indexed: bool = attrs.field(default=False, init=False)
+
+    @step("books.add")
+    async def add(self, postings: Sequence[Posting]) -> set[str]:
+        """Add *postings*, each unless its number is taken; returns the tasks of those that were not added."""
+        if not postings:
+            return set()
+        await self._ensure_index()
+        with translated():
+            try:
+                await self._postings.insert_many([_document_of(posting) for posting in postings], ordered=False)
+            except BulkWriteError as error:
+                failed = error.details["writeErrors"]
+                if error.details.get("writeConcernErrors") or any(each["code"] != DUPLICATE_KEY for each in failed):
+                    raise
+                return {postings[each["index"]].task for each in failed}
+        return set()
+
+    async def of(self, task_ids: Collection[str]) -> Mapping[str, Sequence[Posting]]:
+        """Return the postings of tasks, of each in order; those of none are empty."""
+        found: defaultdict[str, list[Posting]] = defaultdict(list)
+        with translated():
+            # `0` comes after `/`: every id of the task's, and no other's
+            ranges = [{"_id": {"$gt": f"{task_id}/", "$lt": f"{task_id}0"}} for task_id in task_ids]
+            documents = await self._postings.find({"$or": ranges}).to_list(None) if ranges else []
+        for document in documents:
+            found[document["task"]].append(from_document(Posting, document))
+        for postings in found.values():
+            postings.sort(key=_number)
+        return found
+
+    async def _ensure_index(self) -> None:
+        if not self._indexed:
+            with translated():
+                await self._postings.create_indexes([_BY_PROJECT])
+            self._indexed = True
+
+    @property
+    def _postings(self) -> Any:
+        return self.database[COLLECTION]
+
+
+def _document_of(posting: Posting) -> dict[str, Any]:
+    document: dict[str, Any] = {"_id": f"{posting.task}/{posting.number}", **value_of(posting)}
+    versioned(document)
+    return document
+
+
+def _number(posting: Posting) -> int:
+    return posting.number

@@ -1,0 +1,89 @@
+"""Compares the ledger with the tasks, and of those that were deleted with what the service charged."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+
+from danqing_plugins.billing import Billed
+from danqing_server.accounts import COSTS, Posting
+from danqing_server.life.charges import bills_of
+from danqing_server.models import FINISHED
+from danqing_server.store.ledger import LedgerStore
+from tests.integration.books.provider import PRICE_MICRO
+from tests.integration.books.teller import Teller, Told
+from tests.support.system import until
+
+__all__ = ["judge_ledger"]
+
+BOOKED_WITHIN_S = 5.0
+
+
+async def judge_ledger(teller: Teller) -> list[str]:
+    """Return how the ledger is wrong, once all that is untold has been told."""
+    register = teller.process.system.services.control.register
+    register.outlet.retell_after = timedelta(0)
+    found: list[str] = []
+
+    async def right() -> bool:
+        await register.tell_again()
+        found[:] = [wrong for told in teller.tasks for wrong in await _wrongs(teller, told)]
+        return not found
+
+    try:
+        await until(right, timeout_s=BOOKED_WITHIN_S)
+    except TimeoutError:
+        return found
+    return []
+
+
+async def _wrongs(teller: Teller, told: Told) -> list[str]:
+    booked = (await LedgerStore(teller.store.database).of([told.id]))[told.id]
+    task = await teller.store.get(told.id)
+    if task is None:
+        return _of_deleted(teller, told, booked)
+    if task.status not in FINISHED:
+        return []
+    sums, [bill] = _sums(booked), bills_of(task)
+    ends = +_ends(booked)
+    wrong = []
+    if sums[Billed.YES] != bill.amount_micro:
+        wrong.append(f"task {told.id} cost {bill.amount_micro}, the ledger says {sums}")
+    if ends != Counter({task.status.value: 1}):
+        wrong.append(f"task {told.id} is {task.status}, the ledger counts {ends}")
+    return wrong + _misnumbered(booked)
+
+
+def _of_deleted(teller: Teller, told: Told, booked: Sequence[Posting]) -> list[str]:
+    """What is known no more of a deleted task is in doubt for good; what was paid is not."""
+    purchases = [each for account in [teller.shop.accounts.get(told.id)] if account for each in account.purchases]
+    billed_micro = sum(len(each.billed) for each in purchases) * PRICE_MICRO
+    sums = _sums(booked)
+    right = sums[Billed.YES] <= billed_micro <= sums[Billed.YES] + sums[Billed.UNKNOWN]
+    if right and sum((+_ends(booked)).values()) == 1:
+        return []
+    return [f"deleted task {told.id} was billed {billed_micro}, the ledger says {sums} and {_ends(booked)}"]
+
+
+def _sums(booked: Sequence[Posting]) -> Counter[Billed]:
+    sums: Counter[Billed] = Counter()
+    for posting in booked:
+        for line in posting.lines:
+            if line.kind in COSTS:
+                sums[line.billed] += line.amount_micro
+    return sums
+
+
+def _ends(booked: Sequence[Posting]) -> Counter[str]:
+    ends: Counter[str] = Counter()
+    for posting in booked:
+        for line in posting.lines:
+            if line.status is not None:
+                ends[line.status] += line.tasks
+    return ends
+
+
+def _misnumbered(booked: Sequence[Posting]) -> list[str]:
+    numbers = [posting.number for posting in booked]
+    return [] if numbers == list(range(len(numbers))) else [f"postings are numbered {numbers}"]

@@ -1,0 +1,135 @@
+"""What tasks cost goes into the ledger: once, whoever dies, and nothing where nobody comes with a key."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+from danqing_plugins import Job, Run, Source
+from danqing_plugins.billing import Billed
+from danqing_server.access.caller import Caller
+from danqing_server.accounts import Posting
+from danqing_server.errors import StoreUnavailable
+from danqing_server.life.bookkeeper import Bookkeeper
+from danqing_server.life.subscribers import Gathering
+from danqing_server.settings.server import Settings
+from danqing_server.store.ledger import LedgerStore
+from danqing_server.store.untold import Notice
+from tests.support.providers import ScriptedProvider, picture
+from tests.support.system import MakeSettings, System, running_system, until
+
+KEYS = "alice:" + "a" * 20
+
+
+async def deliver(job: Job, run: Run) -> None:
+    """Pay once for all."""
+    async with run.call(run.missing, "f"):
+        for index in run.missing:
+            await run.deliver(index, Source.from_bytes(picture()))
+
+
+async def nobody(notices: Sequence[Notice]) -> None:
+    """Hear nothing."""
+    raise StoreUnavailable("away")
+
+
+def books_of(system: System) -> LedgerStore:
+    """Return the ledger."""
+    return LedgerStore(system.services.store.database)
+
+
+async def booked(system: System, task_id: str, count: int = 1) -> list[Posting]:
+    """Return a task's postings when there are *count* of them."""
+
+    async def look() -> list[Posting] | None:
+        found = list((await books_of(system).of([task_id])).get(task_id, ()))
+        return found if len(found) >= count else None
+
+    found: list[Posting] = await until(look, what=f"{count} postings of {task_id}")
+    return found
+
+
+class TestLedger:
+    async def test_what_a_key_bought_is_booked(self, make_settings: MakeSettings) -> None:
+        """With whose it is, what it was, and what it cost."""
+        async with running_system(make_settings(DANQING_API_KEYS=KEYS), [ScriptedProvider(deliver)]) as system:
+            task = await system.submit(n=3, key="alice", user_id="u7")
+            [posting] = await booked(system, task.id)
+            assert (posting.project, posting.key, posting.user) == ("alice", "alice", "u7")
+            [line] = posting.lines
+            assert (line.pictures, line.amount_micro, line.currency, line.billed) == (3, 600_000, "CNY", Billed.YES)
+            assert (line.status, line.tasks, line.at) == ("completed", 1, task.created_at)
+
+    async def test_without_keys_nothing_is_written(self, settings: Settings) -> None:
+        """No posting, no index, no mark: who does not use it does not pay for it."""
+        async with running_system(settings, [ScriptedProvider(deliver)]) as system:
+            task = await system.finished((await system.submit()).id)
+            names = await system.services.store.database.list_collection_names()
+            assert "danqing_ledger" not in names
+            found = await system.services.store.database["danqing_tasks"].find_one({"_id": task.id})
+            assert "untold" not in found
+            assert "key" not in found
+
+    async def test_without_keys_all_is_booked_when_asked_for(self, make_settings: MakeSettings) -> None:
+        """`DANQING_LEDGER=all`."""
+        async with running_system(make_settings(DANQING_LEDGER="all"), [ScriptedProvider(deliver)]) as system:
+            [posting] = await booked(system, (await system.submit()).id)
+            assert (posting.project, posting.key) == (None, None)
+
+    async def test_a_deleted_task_stays_booked(self, make_settings: MakeSettings) -> None:
+        """It is booked before it is gone, should nobody have heard of its end."""
+        async with running_system(make_settings(DANQING_API_KEYS=KEYS), [ScriptedProvider(deliver)]) as system:
+            task = await system.finished((await system.submit(key="alice")).id)
+            await system.services.control.delete(task.id, Caller.with_key("alice"))
+            [posting] = (await books_of(system).of([task.id]))[task.id]
+            assert sum(line.amount_micro for line in posting.lines) == 200_000
+
+    async def test_a_late_answer_corrects_the_books(self, make_settings: MakeSettings) -> None:
+        """A task that is cancelled under its call is in doubt; what the call brings settles that."""
+        held, sent = asyncio.Event(), asyncio.Event()
+
+        async def hold(job: Job, run: Run) -> None:
+            async with run.call(run.missing, "f"):
+                sent.set()
+                await held.wait()
+                await run.deliver(0, Source.from_bytes(picture()))
+
+        async with running_system(make_settings(DANQING_API_KEYS=KEYS), [ScriptedProvider(hold)]) as system:
+            task = await system.submit(key="alice")
+            await sent.wait()
+            await system.services.control.cancel(task.id, Caller.with_key("alice"))
+            [first] = await booked(system, task.id)
+            assert [(line.billed, line.amount_micro) for line in first.lines] == [(Billed.UNKNOWN, 200_000)]
+            held.set()
+            [_, second] = await booked(system, task.id, 2)
+            assert sorted((line.billed.value, line.amount_micro) for line in second.lines) == [
+                ("unknown", -200_000),
+                ("yes", 200_000),
+            ]
+
+    async def test_what_was_left_unbooked_is_booked_later(self, make_settings: MakeSettings) -> None:
+        """A process that dies after a task's end leaves a mark; whoever finds it books it."""
+        keyed = make_settings(DANQING_API_KEYS=KEYS)
+        async with running_system(keyed, [ScriptedProvider(deliver)]) as system:
+            [ledger] = system.services.control.register.outlet.subscribers
+            assert isinstance(ledger, Gathering)
+            ledger.hear = nobody
+            task = await system.finished((await system.submit(key="alice")).id)
+            assert not await books_of(system).of([task.id])
+        async with running_system(keyed, [ScriptedProvider(deliver)]) as system:
+            register = system.services.control.register
+            register.outlet.retell_after = timedelta(0)
+            await register.tell_again()
+            await booked(system, task.id)
+
+    async def test_many_who_book_at_once_book_it_once(self, make_settings: MakeSettings) -> None:
+        """The next number is given to one of them, and the others look again."""
+        async with running_system(make_settings(DANQING_API_KEYS=KEYS), [ScriptedProvider(deliver)]) as system:
+            tasks = [await system.finished((await system.submit(n=2, key="alice")).id) for _ in range(3)]
+            services = system.services
+            keepers = [Bookkeeper(services.store, books_of(system), services.clock) for _ in range(8)]
+            ids = [task.id for task in tasks]
+            await asyncio.gather(*(keeper.book(ids) for keeper in keepers))
+            found = await books_of(system).of(ids)
+            assert [len(found[task_id]) for task_id in ids] == [1, 1, 1]
