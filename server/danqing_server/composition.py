@@ -31,6 +31,8 @@ from danqing_server.desk.intake import Intake
 from danqing_server.desk.limits import QueueLimits
 from danqing_server.desk.recent import RecentTasks
 from danqing_server.desk.routing import Routing
+from danqing_server.desk.uploads import SWEEP_EVERY_S as UPLOADS_SWEEP_EVERY_S
+from danqing_server.desk.uploads import Uploads
 from danqing_server.doors.webhook_views import told_task
 from danqing_server.errors import DanqingError, ServiceUnavailable
 from danqing_server.http.replay import Replays
@@ -62,6 +64,7 @@ from danqing_server.store.sweeping import SweepStore
 from danqing_server.store.tasks import TaskStore
 from danqing_server.store.time import LISTEN_EVERY_S, listen
 from danqing_server.store.untold import Untold
+from danqing_server.store.uploads import UploadStore
 from danqing_server.store.users import UserStore
 from danqing_server.store.watching import WatchStore
 from danqing_server.worker.insisting import Insisting
@@ -125,6 +128,7 @@ class Process:
             Supervised("time", every(LISTEN_EVERY_S, self.listen_to_time)),
             Supervised("webhooks", every(LOOK_EVERY_S, self.services.webhooks.directory.refresh)),
             Supervised("sender", self.services.webhooks.sender.run),
+            Supervised("uploads", every(UPLOADS_SWEEP_EVERY_S, self.services.uploads.sweep)),
         ]
         roster = self.services.gatekeeper.roster
         if roster is not None:
@@ -254,12 +258,20 @@ async def _services(
     forecast = Forecast(queue, gates, clock)
     limits = QueueLimits(queue, forecast, settings.max_queued, settings.max_queued_per_user)
     routes = {route.model: route for route in settings.routes}
+    uploads = Uploads(
+        store=UploadStore(database),
+        assets=assets,
+        clock=clock,
+        kept_s=settings.uploads_kept_s,
+        most=settings.max_uploads,
+    )
     checker = Checker(
         assets,
         registry,
         registry.default_provider,
         settings.max_picture_bytes,
         settings.max_picture_pixels,
+        uploads,
         routes,
     )
     routing = Routing(routes, checker, forecast, clock)
@@ -280,6 +292,7 @@ async def _services(
         store=store,
         task_list=TaskList(database),
         users=users,
+        uploads=uploads,
         queue=queue,
         requests=RequestCounter(redis),
         gates=gates,

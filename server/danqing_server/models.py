@@ -342,6 +342,22 @@ def _changed(value: T, fields: dict[str, Any]) -> T:
 
 
 @attrs.frozen(kw_only=True)
+class Upload:
+    """A picture that was sent ahead of the tasks that may refer to it; `key` is where it stands in our storage."""
+
+    id: str
+    key: str
+    sha256: str
+    media_type: str
+    width: int
+    height: int
+    size_bytes: int
+    created_at: datetime
+    expires_at: datetime
+    owner: str | None = None
+
+
+@attrs.frozen(kw_only=True)
 class User:
     """A user record of the old API; tasks refer to users by free text and do not need one."""
 

@@ -35,7 +35,7 @@ from danqing_server.assets.posters import Poster
 from danqing_server.assets.wholeness import draft, is_whole
 from danqing_server.errors import PictureRejected
 
-__all__ = ["Inspection", "inspect_header", "inspect_whole"]
+__all__ = ["Inspection", "inspect_header", "inspect_sent", "inspect_whole"]
 
 
 @attrs.frozen(kw_only=True)
@@ -83,13 +83,15 @@ def inspect_header(body: bytes, *, max_pixels: int) -> Inspection:
         PictureRejected: `not_a_picture`, `truncated` (it breaks off in its header) or `too_large`.
     """
     with io.BytesIO(body) as file:
-        name = _name_of(file)
-        if name in _FACTORIES:
-            return _open(file, name, max_pixels)[1]
-        with _parsing(name):
-            size = announced_size(file)
-        _check_size(size, max_pixels)
-        return _inspection(name, size)
+        return _header(file, max_pixels)
+
+
+def inspect_sent(path: Path, *, max_pixels: int) -> Inspection:
+    """Prove that a file is a whole picture, as `inspect_whole` does; of one without a decoder read the header."""
+    with path.open("rb") as file:
+        if _name_of(file) not in _FACTORIES:
+            return attrs.evolve(_header(file, max_pixels), decoded=False)
+    return inspect_whole(path, max_pixels=max_pixels)
 
 
 def inspect_whole(path: Path, *, max_pixels: int) -> Inspection:
@@ -116,7 +118,18 @@ def inspect_whole(path: Path, *, max_pixels: int) -> Inspection:
         return inspection
 
 
+def _header(file: IO[bytes], max_pixels: int) -> Inspection:
+    name = _name_of(file)
+    if name in _FACTORIES:
+        return _open(file, name, max_pixels)[1]
+    with _parsing(name):
+        size = announced_size(file)
+    _check_size(size, max_pixels)
+    return _inspection(name, size)
+
+
 def _name_of(file: IO[bytes]) -> str:
+    file.seek(0)
     prefix = file.read(PREFIX_BYTES)
     if prefix.startswith(b"RIFF") and prefix.startswith(b"WEBP", 8):
         return "webp"

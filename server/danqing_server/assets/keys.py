@@ -1,5 +1,7 @@
 """Names of stored outputs: `<task_id>/<index>-<token>.png`; a video's poster is `<index>-<token>-poster.jpeg`.
 
+A picture that was sent ahead has its upload's id for a folder.
+
 A key holds 96 random bits and is shown to nobody but its task's owner: whoever knows it may read the output, as
 with a pre-signed URL. Keys are per task, never per content: deleting one task cannot take another's output.
 """
@@ -23,6 +25,8 @@ __all__ = [
     "output_key",
     "poster_key",
     "preview_key",
+    "upload_key",
+    "upload_of",
 ]
 
 ASSET_PATH = "/api/v1/assets/"
@@ -43,6 +47,7 @@ _MEDIA_TYPES = {
     "bin": "application/octet-stream",
 }
 _SHOWN = ("image/", "video/", "audio/")
+_UPLOAD = re.compile(r"upl_[0-9a-f]{32}")
 _KEY = re.compile(rf"{_TASK_ID}/[a-z0-9][a-z0-9-]{{0,99}}\.({'|'.join(_MEDIA_TYPES)})")
 
 
@@ -64,6 +69,17 @@ def input_key(task_id: str, number: int, extension: str) -> str:
 def preview_key(task_id: str, index: int, extension: str) -> str:
     """Return a fresh key for output *index* of a task as far as it is made."""
     return f"{task_id}/{index}-{new_token()}-preview.{extension}"
+
+
+def upload_key(upload_id: str, extension: str) -> str:
+    """Return a fresh key for the picture of an upload."""
+    return f"{upload_id}/0-{new_token()}.{extension}"
+
+
+def upload_of(name: str) -> str | None:
+    """Return the upload's id that *name* is, or whose key it is; None when it is neither."""
+    folder = name.partition("/")[0]
+    return folder if _UPLOAD.fullmatch(folder) else None
 
 
 def check_task_id(task_id: str) -> str:

@@ -7,6 +7,7 @@ picture is written and synced in the spool and then renamed into place, which al
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
@@ -36,6 +37,7 @@ T = TypeVar("T")
 PRIVATE_MODE = 0o700
 PART_BYTES = 8 * 1024 * 1024
 PARTS_AT_ONCE = 2
+COPIED_BYTES = 1024 * 1024
 CLIENT: ClientConfig = {"connect_timeout": timedelta(seconds=5), "timeout": timedelta(seconds=60)}
 RETRY: RetryConfig = {"max_retries": 3, "retry_timeout": timedelta(seconds=60)}
 
@@ -62,6 +64,9 @@ class Place(Protocol):
     async def put(self, spool: Spool, key: str) -> None:
         """Make the whole spooled content readable at *key*, synced; before that nothing is there."""
 
+    async def copy(self, key: str, other: str) -> None:
+        """Make what stands at *key* readable at *other*, too, synced. Raises what reading does."""
+
     async def delete_task(self, task_id: str) -> None:
         """Remove every picture whose key begins with `task_id/`; idempotent."""
 
@@ -85,6 +90,10 @@ class Folder:
         """See `Place.put`."""
         with storage_failures("writing a picture"):
             await self._run(lambda: self._put(spool, self.root / key))
+
+    async def copy(self, key: str, other: str) -> None:
+        """See `Place.copy`. A second name for the same bytes, where the file system has such."""
+        await self._run(lambda: self._copy(self.root / key, self.root / other))
 
     async def delete_task(self, task_id: str) -> None:
         """See `Place.delete_task`."""
@@ -110,6 +119,27 @@ class Folder:
         # Both, always: another picture of the task may have made the folder and not yet synced its name.
         sync_folder(target.parent)
         sync_folder(self.root)
+
+    def _copy(self, source: Path, target: Path) -> None:
+        target.parent.mkdir(PRIVATE_MODE, exist_ok=True)
+        try:
+            os.link(source, target)
+        except FileNotFoundError:
+            raise
+        except OSError:  # no links here, or too many
+            self._copy_bytes(source, target)
+        sync_folder(target.parent)
+        sync_folder(self.root)
+
+    def _copy_bytes(self, source: Path, target: Path) -> None:
+        spool = Spool.within(self.spool)
+        try:
+            with source.open("rb") as file:
+                while chunk := file.read(COPIED_BYTES):
+                    spool.write(chunk)
+            spool.move_to(target)
+        finally:
+            spool.discard()
 
     def _delete(self, folder: Path) -> None:
         while folder.exists():
@@ -147,6 +177,10 @@ class Bucket:
             stored = await obstore.head_async(self.store, key)
         if stored["size"] != spool.size_bytes:
             raise StorageUnavailable(f"the bucket kept {stored['size']} of {spool.size_bytes} bytes")
+
+    async def copy(self, key: str, other: str) -> None:
+        """See `Place.copy`. The bucket copies; nothing comes here."""
+        await obstore.copy_async(self.store, key, other)
 
     async def delete_task(self, task_id: str) -> None:
         """See `Place.delete_task`."""

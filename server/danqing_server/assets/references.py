@@ -1,7 +1,7 @@
-"""Reference pictures as clients send them: a URL, a data URI, or one of our own pictures.
+"""Reference pictures as clients send them: a URL, a data URI, an upload, or one of our own pictures.
 
 Whoever knows one of our own keys may use that picture: the key is the capability (see `keys`), so nobody's
-ownership is asked for here.
+ownership is asked for here. An upload's id is none: `desk.uploads` asks whose it is.
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ from danqing_plugins import Message, Problem, Reference
 from danqing_server.assets import texts
 from danqing_server.assets.decoding import decode_base64
 from danqing_server.assets.inspection import Inspection, inspect_header
-from danqing_server.assets.keys import key_in_path
+from danqing_server.assets.keys import key_in_path, upload_of
 from danqing_server.assets.storage import Assets
 from danqing_server.assets.urls import is_private, split_url
 from danqing_server.codec import CUT, shorten
 from danqing_server.errors import InvalidSubmission, NotFound, PictureRejected
 
-__all__ = ["ParsedReference", "find_own", "parse_references", "shortened"]
+__all__ = ["UPLOAD_SCHEME", "ParsedReference", "find_own", "parse_references", "shortened"]
 
 MOST_REFERENCES = 100
 SHOWN_CHARACTERS = 80
+UPLOAD_SCHEME = "upload://"
 NOT_PUBLIC = Message(
     key="url_not_public",
     en="{host} is reached from this network only; the service that paints needs a public URL, or the picture "
@@ -41,13 +42,15 @@ _DATA_TYPES = ("image/", "application/octet-stream", ";base64")
 class ParsedReference:
     """One reference, before its task has an id.
 
-    Exactly one holds: `reference.url` is set; `reference.asset` is set (one of ours); or `body` and `inspection`
-    are, to be stored with `Assets.keep_input` and then named by `kept_as`.
+    Exactly one holds: `reference.url` is set; `reference.asset` is set (one of ours); `upload` is, the id of one
+    still to be resolved; or `body` and `inspection` are, to be stored with `Assets.keep_input` and then named by
+    `kept_as`.
     """
 
     reference: Reference
     body: bytes | None = attrs.field(default=None, repr=False)
     inspection: Inspection | None = None
+    upload: str | None = None
 
     def kept_as(self, key: str) -> Reference:
         """Return the reference once its bytes are stored at *key*."""
@@ -104,6 +107,9 @@ def _parse(field: str, value: object, max_bytes: int, max_pixels: int) -> Parsed
     if value[:5].lower() == "data:":
         return _parse_data(field, value, max_bytes, max_pixels)
     parts = split_url(value)
+    upload_id = upload_of(value if not parts.scheme else f"{parts.netloc}{parts.path}")
+    if upload_id is not None and value in (upload_id, f"{UPLOAD_SCHEME}{upload_id}"):
+        return ParsedReference(reference=Reference(field=field), upload=upload_id)
     if not parts.scheme and not parts.netloc:
         return ParsedReference(reference=Reference(field=field, asset=_own_key(parts)))
     if parts.scheme not in ("http", "https") or not parts.hostname:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,7 @@ import obstore
 
 from danqing_plugins import OutputKind, Source
 from danqing_server.assets import texts
-from danqing_server.assets.inspection import Inspection, inspect_header
+from danqing_server.assets.inspection import Inspection, inspect_header, inspect_sent
 from danqing_server.assets.inspectors import inspect
 from danqing_server.assets.keys import (
     check_key,
@@ -175,6 +176,25 @@ class Assets:
             await partial.write(body)
             return await self._put(partial.spool, preview_key(task_id, index, found.extension), found)
 
+    async def inspect_sent(self, partial: Partial) -> Inspection:
+        """Look at a picture that a client sent. Raises PictureRejected, as `inspection.inspect_sent` does."""
+        return await self._inspect(partial.spool, OutputKind.IMAGE, inspect_sent)
+
+    async def keep_sent(self, partial: Partial, key: str, known: Inspection) -> Asset:
+        """Store at *key* what was sent and looked at."""
+        return await self._put(partial.spool, check_key(key), known)
+
+    async def copy_input(self, task_id: str, number: int, key: str) -> str:
+        """Give a task a copy of *key* as its reference picture *number*, and return the copy's key.
+
+        Raises:
+            NotFound: nothing is stored there.
+        """
+        own = input_key(check_task_id(task_id), number, check_key(key).rpartition(".")[2])
+        with _reading(key):
+            await self.place.copy(key, own)
+        return own
+
     async def read(self, key: str) -> bytes:
         """Return a whole picture, at most `max_picture_bytes`; for references.
 
@@ -273,12 +293,15 @@ class Assets:
             log.warning("result_address_refused", provider=provider, host=urlsplit(source.url or "").hostname)
             raise SourceUnavailable(error.message, gone=False) from None
 
-    async def _inspect(self, spool: Spool, kind: OutputKind) -> Inspection:
+    async def _inspect(
+        self, spool: Spool, kind: OutputKind, look: Callable[..., Inspection] | None = None
+    ) -> Inspection:
         if not spool.size_bytes:
             raise PictureRejected(texts.EMPTY(), code="truncated")
+        look_at = look or functools.partial(inspect, kind)
         with storage_failures("reading a spooled picture"):
             return await asyncio.get_running_loop().run_in_executor(
-                self._decoders_of(kind), lambda: inspect(kind, spool.path, max_pixels=self.max_pixels)
+                self._decoders_of(kind), lambda: look_at(spool.path, max_pixels=self.max_pixels)
             )
 
     async def _put(self, spool: Spool, key: str, found: Inspection, poster: str | None = None) -> Asset:

@@ -48,8 +48,8 @@ __all__ = [
 ]
 
 FORMS = Text(
-    "an http(s) URL, data:image/<format>;base64,..., or one of this server's own pictures",
-    "http(s) 地址、data:image/<format>;base64,... 或本服务器上的图片",
+    "an http(s) URL, data:image/<format>;base64,..., upload://<id>, or one of this server's own pictures",
+    "http(s) 地址、data:image/<format>;base64,...、upload://<id> 或本服务器上的图片",
 )
 WRONG_SHAPE = Message(
     key="reference_shape",

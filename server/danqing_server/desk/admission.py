@@ -12,9 +12,11 @@ from typing import Any
 
 import attrs
 
-from danqing_plugins import Message, Reference
+from danqing_plugins import Message, Problem, Reference
+from danqing_server.assets.keys import upload_of
 from danqing_server.assets.references import ParsedReference
 from danqing_server.assets.storage import Assets
+from danqing_server.assets.texts import NOT_HERE
 from danqing_server.clock import Clock
 from danqing_server.desk.checking import Checked, Checker
 from danqing_server.desk.intake import NOT_ACKNOWLEDGED, Intake
@@ -23,7 +25,9 @@ from danqing_server.desk.request import Repeat, Submission
 from danqing_server.desk.routing import Routing
 from danqing_server.errors import (
     Conflict,
+    InvalidSubmission,
     KeyReused,
+    NotFound,
     StorageUnavailable,
     StoreUnavailable,
 )
@@ -228,12 +232,21 @@ class Submissions:
     async def _keep_references(self, task_id: str, parsed: Sequence[ParsedReference]) -> tuple[Reference, ...]:
         references = []
         for number, each in enumerate(parsed):
-            if each.body is None or each.inspection is None:
-                references.append(each.reference)
-            else:
+            if each.body is not None and each.inspection is not None:
                 asset = await self.assets.keep_input(task_id, number, each.body, each.inspection)
                 references.append(each.kept_as(asset.key))
+            elif upload_of(each.reference.asset or "") is not None:
+                references.append(await self._copied(task_id, number, each))
+            else:
+                references.append(each.reference)
         return tuple(references)
+
+    async def _copied(self, task_id: str, number: int, upload: ParsedReference) -> Reference:
+        """Return a task's own copy of an upload, which may go before the task has begun."""
+        try:
+            return upload.kept_as(await self.assets.copy_input(task_id, number, upload.reference.asset or ""))
+        except NotFound as error:  # deleted since it was checked
+            raise InvalidSubmission([Problem(field=upload.reference.field, message=NOT_HERE())]) from error
 
     def _task(self, task_id: str, submission: Submission, checked: Checked) -> Task:
         now = self.clock.now()

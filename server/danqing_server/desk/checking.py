@@ -13,6 +13,7 @@ from danqing_server.assets.references import ParsedReference, find_own, parse_re
 from danqing_server.assets.storage import Assets
 from danqing_server.codec import shorten
 from danqing_server.desk.request import Submission
+from danqing_server.desk.uploads import Uploads
 from danqing_server.errors import InvalidSubmission
 from danqing_server.lanes import lane_name, lane_word_of
 from danqing_server.models import JsonObject
@@ -87,6 +88,7 @@ class Checker:
     default_provider: str
     max_picture_bytes: int
     max_picture_pixels: int
+    uploads: Uploads
     routes: Mapping[str, Route] = attrs.field(factory=dict)
 
     async def check(self, submission: Submission, taken: Taken | None = None) -> Checked:
@@ -150,7 +152,9 @@ class Checker:
         if problems:
             raise InvalidSubmission(problems)
         parsed = [reference for key in given for reference in taken[key]]
-        return plain, await find_own(self.assets, parsed) if parsed else []
+        if not parsed:
+            return plain, []
+        return plain, await find_own(self.assets, await self.uploads.resolve(parsed, submission.caller))
 
     def _parse(self, field: str, value: object) -> list[ParsedReference]:
         return parse_references(field, value, max_bytes=self.max_picture_bytes, max_pixels=self.max_picture_pixels)

@@ -91,9 +91,13 @@ def described(
     *,
     errors: Sequence[int] = (),
     body: type | None = None,
+    file: str | None = None,
     parameters: Sequence[Mapping[str, Any]] = (),
 ) -> Callable[[T], T]:
-    """Say what a route does, in the OpenAPI document. *body* is a shape. Who may call it is said by `routing`."""
+    """Say what a route does, in the OpenAPI document. Who may call it is said by `routing`.
+
+    *body* is a shape. *file*: the body is a picture, or a form that holds it under that name.
+    """
 
     def describe(handler: T) -> T:
         operation = OperationStore()[handler]  # type: ignore[no-untyped-call] # sanic-ext has no types here
@@ -104,6 +108,8 @@ def described(
             operation.parameters.append(Parameter(**parameter))
         if body is not None:
             operation.requestBody = {"required": True, "content": _content(body)}
+        if file is not None:
+            operation.requestBody = {"required": True, "content": _picture_content(file)}
         operation.responses = {
             **{str(status): _error(status) for status in sorted({*errors, 503})},
             **{str(status): _answer(answer) for status, answer in answers.items()},
@@ -160,6 +166,12 @@ def _describe_needs(app: Sanic[Any, Any]) -> None:
 
 def _content(shape: type) -> dict[str, Any]:
     return {"application/json": {"schema": ref(shape), "example": example_of(shape)}}
+
+
+def _picture_content(file: str) -> dict[str, Any]:
+    binary = {"type": "string", "format": "binary"}
+    form = {"type": "object", "required": [file], "properties": {file: binary}}
+    return {"image/*": {"schema": binary}, "multipart/form-data": {"schema": form}}
 
 
 def _answer(answer: Answer) -> dict[str, Any]:

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from danqing_server.doors import access_shapes, body_shapes, list_shapes, server_shapes, task_shapes, webhook_shapes
+from danqing_server.doors import (
+    access_shapes,
+    body_shapes,
+    list_shapes,
+    server_shapes,
+    task_shapes,
+    upload_shapes,
+    webhook_shapes,
+)
 from danqing_server.http.problem_shapes import ErrorShape
 from danqing_server.http.shapes import schemas_of
 
@@ -19,6 +27,8 @@ SCHEMAS = schemas_of(
     task_shapes.TaskListShape,
     task_shapes.ExplanationShape,
     list_shapes.TaskPageShape,
+    upload_shapes.UploadShape,
+    upload_shapes.UploadListShape,
     server_shapes.UserShape,
     server_shapes.QueueStatsShape,
     server_shapes.LaneListShape,

@@ -15,6 +15,7 @@ from danqing_server.delivery.webhooks.management import Webhooks
 from danqing_server.desk.admission import Submissions
 from danqing_server.desk.control import Control
 from danqing_server.desk.forecast import Forecast
+from danqing_server.desk.uploads import Uploads
 from danqing_server.http.replay import Replays
 from danqing_server.queue.gates import Gates
 from danqing_server.queue.lanes import Queue
@@ -41,6 +42,7 @@ class Services:
     store: TaskStore
     task_list: TaskList
     users: UserStore
+    uploads: Uploads
     queue: Queue
     requests: RequestCounter
     gates: Gates

@@ -25,6 +25,7 @@ from danqing_server.doors.native import (
     queue,
     root,
     tasks,
+    uploads,
     webhooks,
 )
 from danqing_server.doors.openai import refusing as openai
@@ -49,6 +50,7 @@ _DOORS = (
     tasks,
     users,
     pictures,
+    uploads,
     providers,
     queue,
     projects,

@@ -277,6 +277,22 @@ class Settings:
         allowed="1 to 1000000000",
         meaning="Largest picture, width × height; checked in the header, before anything is decoded.",
     )
+    uploads_kept_s: float = setting(
+        "DANQING_UPLOADS_KEPT",
+        7 * 86400.0,
+        duration(60, 366 * 86400),
+        unit="s",
+        shown="604800",
+        allowed="seconds or a Go duration (`72h`)",
+        meaning="How long an upload stays after it was sent or used last; tasks keep copies of their own.",
+    )
+    max_uploads: int = setting(
+        "DANQING_MAX_UPLOADS",
+        10_000,
+        whole(1, 10**7),
+        allowed="1 to 10000000",
+        meaning="Uploads one project may keep; above it the answer is 409.",
+    )
     max_video_mb: int = setting(
         "DANQING_MAX_VIDEO_MB",
         512,
