@@ -36,6 +36,14 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]
         yield server
 
 
+@pytest.fixture(scope="module")
+def own_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A simulator whose ledger is its module's own; orders take a moment."""
+    arguments = ("--latency-s", "0", "--queued-s", "0.1", "--running-s", "0.3")
+    with run_sandbox(tmp_path_factory.mktemp("sandbox"), port=free_port(), arguments=arguments) as server:
+        yield server
+
+
 @pytest.fixture
 def sandbox_url(sandbox: RunningServer) -> str:
     """The base URL of the run's sandbox, without a trailing slash."""
