@@ -205,8 +205,12 @@ def _brought_nothing(call: PaidCall, attempt: int) -> bool:
 def outcome_of(error: BaseException | None) -> CallOutcome:
     """Return what became of a call whose block ended with *error*; None: it was answered.
 
-    Any other error than those that say so leaves it open whether it ran: a cut connection, a cancellation, a bug.
+    Any other error than those that say so leaves it open whether it ran: a cut connection, a cancellation, a bug. A
+    refusal that is charged for, or may be, brought nothing: it is in doubt, too, and is not repeated.
     """
     if error is None:
         return CallOutcome.DELIVERED
-    return error.call_outcome if isinstance(error, PluginError) else CallOutcome.UNKNOWN
+    if not isinstance(error, PluginError):
+        return CallOutcome.UNKNOWN
+    is_free = error.billed is Billed.NO or error.call_outcome is not CallOutcome.REJECTED
+    return error.call_outcome if is_free else CallOutcome.UNKNOWN

@@ -2,8 +2,9 @@
 
 PluginError
 ├── ConfigurationError   the start is refused with this message, in one line
-├── InvalidRequest       400 at submission; while running: the picture fails, nothing is retried
-├── ContentRejected      refused by moderation; the picture fails, nothing is retried
+├── InvalidRequest       400 at submission; while running: the picture fails, nothing is retried (`billed`: whether
+│                        the service charges for it all the same)
+├── ContentRejected      refused by moderation; the picture fails, nothing is retried (`billed`, too)
 ├── RateLimited          nothing was billed; tried again after `retry_after_s`, or a backoff (`scope`: whose limit)
 ├── Unavailable          nothing was billed; tried again after a backoff
 ├── OutcomeUnknown       the call may have run and been billed; `on_ambiguous` decides
@@ -66,7 +67,7 @@ class PluginError(Exception):
     task_code: ClassVar[str] = "provider_error"
     retryable: ClassVar[bool] = False
     call_outcome: ClassVar[CallOutcome] = CallOutcome.UNKNOWN
-    billed: ClassVar[Billed] = Billed.NO
+    billed: Billed = Billed.NO
     retry_after_s: float | None = None
 
     def __init__(self, message: str, *, code: str | None = None, request_id: str | None = None) -> None:
@@ -83,7 +84,10 @@ class ConfigurationError(PluginError):
 
 
 class InvalidRequest(PluginError):
-    """The request can never succeed as it is; `problems` names the fields, when known."""
+    """The request can never succeed as it is; `problems` names the fields, when known.
+
+    `billed` is whether the service charges for it: one that refuses after it began to work may.
+    """
 
     default_code = "invalid_request"
     kind = ErrorKind.REFUSED
@@ -95,20 +99,36 @@ class InvalidRequest(PluginError):
         message: str,
         *,
         problems: Sequence[Problem] = (),
+        billed: Billed = Billed.NO,
         code: str | None = None,
         request_id: str | None = None,
     ) -> None:
         super().__init__(message, code=code, request_id=request_id)
         self.problems = tuple(problems)
+        self.billed = billed
 
 
 class ContentRejected(PluginError):
-    """The service's moderation refused the prompt, a reference or the picture; nothing was billed."""
+    """The service's moderation refused the prompt, a reference or the picture.
+
+    `billed` is whether the service charges for it: some do for a picture that they made and hold back.
+    """
 
     default_code = "content_rejected"
     kind = ErrorKind.REFUSED
     task_code = "content_rejected"
     call_outcome = CallOutcome.REJECTED
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        billed: Billed = Billed.NO,
+        code: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message, code=code, request_id=request_id)
+        self.billed = billed
 
 
 class _Unbilled(PluginError):

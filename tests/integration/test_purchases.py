@@ -14,6 +14,7 @@ from danqing_server.access.caller import Caller
 from danqing_server.codec import value_of
 from danqing_server.desk.request import Repeat
 from danqing_server.errors import AttemptLost, Conflict
+from danqing_server.life.billing import cost_of
 from danqing_server.life.moves import Cancelled
 from danqing_server.models import (
     Attempt,
@@ -432,6 +433,35 @@ class _Cancelling(TaskStore):
         await self.system.services.control.cancel(self.wanted, Caller.local())
         read = [await self.system.get(task.id) for task in started]
         return [task for task in read if task.attempt is not None]
+
+
+class TestChargedRefusals:
+    """A service that charges for what it refuses."""
+
+    @pytest.mark.parametrize("billed", list(Billed))
+    async def test_of_a_call(self, settings: Settings, ledger: Ledger, billed: Billed) -> None:
+        """It is final, whatever it cost; what was charged for, or may have been, is in doubt."""
+        refusing = raising(ContentRejected("refused", billed=billed))
+        async with running_system(settings, [provider_of(ledger, refusing)]) as system:
+            task = await system.finished((await system.submit()).id)
+            assert task.status is Status.FAILED
+            assert task.error is not None
+            assert task.error.code == "content_rejected"
+            assert ledger.of(task.id) == {0: 1}
+            assert outcomes(task) == ["rejected" if billed is Billed.NO else "unknown"]
+
+    async def test_of_a_picture_that_was_made(self, settings: Settings) -> None:
+        """It counts as bought, beside the one that is kept."""
+
+        async def hold_one_back(job: Job, run: Run) -> None:
+            async with run.call(run.missing, "fingerprint"):
+                await run.deliver(0, Source.from_bytes(picture()))
+                await run.reject(1, ContentRejected("black", billed=Billed.YES))
+
+        async with running_system(settings, [ScriptedProvider(hold_one_back)]) as system:
+            task = await system.finished((await system.submit(n=2)).id)
+            assert (task.status, [output.index for output in task.kept]) == (Status.COMPLETED, [0])
+            assert cost_of(task).certain == 2
 
 
 class TestCancelledAtItsStart:

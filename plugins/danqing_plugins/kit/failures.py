@@ -28,6 +28,7 @@ import attrs
 
 from danqing_plugins.errors import (
     AccountProblem,
+    ContentRejected,
     InvalidRequest,
     OutcomeUnknown,
     PluginError,
@@ -37,6 +38,7 @@ from danqing_plugins.errors import (
 from danqing_plugins.kit import texts
 from danqing_plugins.kit.redaction import readable
 from danqing_plugins.messages import Text
+from danqing_plugins.outcomes import Billed
 
 __all__ = ["Answered", "Complaint", "Failures", "Rule", "connection_failures", "find_complaint", "find_refusal"]
 
@@ -88,9 +90,9 @@ class Rule:
 
     It fits when each of `codes` (exact words, or patterns that the whole code matches), `statuses` and `words` (a
     pattern found in the message, or a function of it) that is given fits; one that gives nothing fits everything.
-    `scope` is of `RateLimited`, `certain` of `AccountProblem`. `pause_s` is how long to wait when the service
-    itself named nothing: seconds, or a function of the answer that returns them. `code` takes the place of the
-    service's own; `message` that of its words.
+    `scope` is of `RateLimited`, `certain` of `AccountProblem`, `billed` of the two refusals. `pause_s` is how long
+    to wait when the service itself named nothing: seconds, or a function of the answer that returns them. `code`
+    takes the place of the service's own; `message` that of its words.
     """
 
     error: type[PluginError]
@@ -99,6 +101,7 @@ class Rule:
     words: re.Pattern[str] | Callable[[str], bool] | None = attrs.field(default=None, kw_only=True)
     scope: Literal["provider", "model"] = attrs.field(default="provider", kw_only=True)
     certain: bool = attrs.field(default=True, kw_only=True)
+    billed: Billed = attrs.field(default=Billed.NO, kw_only=True)
     pause_s: float | Callable[[Answered], float] | None = attrs.field(default=None, kw_only=True)
     code: str | None = attrs.field(default=None, kw_only=True)
     message: Text | None = attrs.field(default=None, kw_only=True)
@@ -239,6 +242,8 @@ def _made(rule: Rule, text: str, code: str, answered: Answered) -> PluginError:
         return rule.error(text, code=known, request_id=request_id, retry_after_s=rule.wait_s(answered))
     if issubclass(rule.error, AccountProblem):
         return rule.error(text, code=known, request_id=request_id, certain=rule.certain)
+    if issubclass(rule.error, InvalidRequest | ContentRejected):
+        return rule.error(text, code=known, request_id=request_id, billed=rule.billed)
     return rule.error(text, code=known, request_id=request_id)
 
 

@@ -1,7 +1,8 @@
 """What fal's refusals mean. Sources: docs.fal.ai/errors and fal-client 1.0.3, read 2026-11-28.
 
+A 422 may be billed, when a runner had begun; a 5xx never is: the platform has tried it up to ten times itself.
 There are two shapes: a model's `detail`, a list of what is wrong or a text, and the platform's `detail` with
-`error_type`. The platform has tried a 5xx up to ten times itself, and bills none.
+`error_type`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from danqing_plugins import AccountProblem, ContentRejected, InvalidRequest, RateLimited, Text, Unavailable
+from danqing_plugins.billing import Billed
 from danqing_plugins.kit.failures import Complaint, Failures, Rule, find_complaint
 
 __all__ = ["FAILURES"]
@@ -53,14 +55,15 @@ def find(body: Any, *, refused: bool = True) -> Complaint | None:
 FAILURES: Final = Failures(
     service=Text("fal", "fal"),
     rules=(
+        Rule(ContentRejected, codes=("content_policy_violation",), statuses=(422,), billed=Billed.UNKNOWN),
         Rule(ContentRejected, codes=("content_policy_violation",)),
         Rule(AccountProblem, statuses=(403,), words=re.compile(r"locked|balance", re.IGNORECASE)),
         Rule(AccountProblem, statuses=(401,)),
         Rule(RateLimited, codes=("concurrent_requests_limit",)),
         Rule(RateLimited, statuses=(429,)),
         Rule(Unavailable, codes=_OF_THE_PLATFORM),
+        Rule(InvalidRequest, statuses=(422,), billed=Billed.UNKNOWN),
         Rule(InvalidRequest, codes=_OF_THE_REQUEST),
-        Rule(InvalidRequest, statuses=(422,)),
         Rule(Unavailable, codes=("client_cancelled", "client_disconnected")),
         Rule(Unavailable, statuses=(500, 502, 503, 504)),
     ),

@@ -23,6 +23,7 @@ from danqing_plugins import (
     Source,
     Unavailable,
 )
+from danqing_plugins.billing import Billed
 from danqing_plugins.kit.http import Service
 from danqing_plugins.kit.links import link_of
 from danqing_plugins.kit.offers import Offer
@@ -114,7 +115,7 @@ def _outputs_of(answer: Mapping[str, Any]) -> list[Source | PluginError]:
     found: list[Source | PluginError] = []
     for number, file in enumerate(_files_in(answer)):
         if number < len(flags) and flags[number] is True:
-            found.append(ContentRejected(texts.UNSAFE(), code="has_nsfw_concepts"))
+            found.append(ContentRejected(texts.UNSAFE(), code="has_nsfw_concepts", billed=Billed.YES))
         else:
             form = str(file.get("content_type") or "").partition("/")[0]
             found.append(Source.from_url(file["url"], _FORMS.get(form)))

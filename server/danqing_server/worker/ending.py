@@ -13,7 +13,7 @@ from danqing_server.life.decision import Decision, Failure, FailureKind, Finish,
 from danqing_server.life.moves import Finished, Requeued
 from danqing_server.life.onward import Onward, Opening, after_attempt
 from danqing_server.life.rerouted import Rerouted
-from danqing_server.models import CallOutcome, Task, TaskError
+from danqing_server.models import Billed, CallOutcome, Task, TaskError
 from danqing_server.store.changes import encodable
 from danqing_server.worker import texts
 from danqing_server.worker.ledger import Ledger
@@ -39,7 +39,7 @@ class Ending:
         """
         before = self._unknown_calls()
         self.ledger.close_calls(self.clock.now(), answered=answered)
-        if failure is not None and failure.kind in _COSTS_NOTHING:
+        if failure is not None and failure.kind in _COSTS_NOTHING and failure.error.billed is Billed.NO:
             self._settle_orders(failure)
         if self._unknown_calls() > before and failure is None:
             error = TaskError(code="outcome_unknown", message=texts.NOTHING_DELIVERED(), retryable=True)

@@ -21,7 +21,8 @@ from danqing_plugins import (
     Request,
     Unavailable,
 )
-from danqing_plugins.billing import CallOutcome
+from danqing_plugins.billing import Billed, CallOutcome
+from danqing_plugins.outcomes import ErrorKind
 from danqing_plugins.testing import check_provider
 from danqing_providers.fal.plugin import FalProvider
 from tests.integration.sandbox.serving import served
@@ -125,9 +126,15 @@ class TestTrouble:
         assert billed <= unknown
 
     async def test_a_picture_the_checker_blackened_is_no_picture(self, fal: Simulated) -> None:
-        """It is a 200 with a flag."""
+        """It is a 200 with a flag, and is billed."""
         found = await fal.refused(asked("山水 [sandbox:moderation-output]"))
-        assert (type(found), found.code) == (ContentRejected, "has_nsfw_concepts")
+        assert (type(found), found.code, found.billed) == (ContentRejected, "has_nsfw_concepts", Billed.YES)
+
+    @pytest.mark.parametrize("word", ["moderation"])
+    async def test_a_422_may_be_billed(self, fal: Simulated, word: str) -> None:
+        """It is final all the same."""
+        found = await fal.failed(fal.run(asked(f"山水 [sandbox:{word}]")))
+        assert (found.kind, found.billed) == (ErrorKind.REFUSED, Billed.UNKNOWN)
 
     async def test_questions_that_fail_are_asked_again(self, fal: Simulated) -> None:
         """They cost nothing; the order stands."""
