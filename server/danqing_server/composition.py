@@ -33,6 +33,7 @@ from danqing_server.desk.recent import RecentTasks
 from danqing_server.desk.routing import Routing
 from danqing_server.desk.uploads import SWEEP_EVERY_S as UPLOADS_SWEEP_EVERY_S
 from danqing_server.desk.uploads import Uploads
+from danqing_server.desk.visits import Visits
 from danqing_server.doors.webhook_views import told_task
 from danqing_server.errors import DanqingError, ServiceUnavailable
 from danqing_server.http.replay import Replays
@@ -66,6 +67,7 @@ from danqing_server.store.time import LISTEN_EVERY_S, listen
 from danqing_server.store.untold import Untold
 from danqing_server.store.uploads import UploadStore
 from danqing_server.store.users import UserStore
+from danqing_server.store.visits import VisitStore
 from danqing_server.store.watching import WatchStore
 from danqing_server.worker.insisting import Insisting
 from danqing_server.worker.janitor import OVERDUE_EVERY_S, SWEEP_EVERY_S, WATCH_EVERY_S, Janitor
@@ -235,6 +237,7 @@ async def open_process(
         yield process
         await services.submissions.drain()
         await services.task_list.drain()
+        await services.visits.drain()
         await services.store.drain()
 
 
@@ -302,6 +305,7 @@ async def _services(
         submissions=Submissions(store, keys, register, assets, clock, checker, routing, limits, intake),
         control=control,
         watchers=watchers,
+        visits=Visits(VisitStore(database), clock),
         replays=Replays(recent),
         webhooks=webhooks,
         clock=clock,

@@ -35,7 +35,7 @@ from danqing_server.assets.posters import Poster
 from danqing_server.assets.wholeness import draft, is_whole
 from danqing_server.errors import PictureRejected
 
-__all__ = ["Inspection", "inspect_header", "inspect_sent", "inspect_whole"]
+__all__ = ["Inspection", "inspect_header", "inspect_sent", "inspect_whole", "open_picture"]
 
 
 @attrs.frozen(kw_only=True)
@@ -126,6 +126,14 @@ def _header(file: IO[bytes], max_pixels: int) -> Inspection:
         size = announced_size(file)
     _check_size(size, max_pixels)
     return _inspection(name, size)
+
+
+def open_picture(file: IO[bytes], *, max_pixels: int) -> ImageFile.ImageFile:
+    """Return the picture in *file*, its header read and nothing decoded. Raises PictureRejected."""
+    name = _name_of(file)
+    if name not in _FACTORIES:
+        raise PictureRejected(texts.NOT_DECODABLE(kind=name), code="not_a_picture")
+    return _open(file, name, max_pixels)[0]
 
 
 def _name_of(file: IO[bytes]) -> str:

@@ -20,6 +20,7 @@ import obstore
 
 from danqing_plugins import OutputKind, Source
 from danqing_server.assets import texts
+from danqing_server.assets.converting import converted
 from danqing_server.assets.inspection import Inspection, inspect_header, inspect_sent
 from danqing_server.assets.inspectors import inspect
 from danqing_server.assets.keys import (
@@ -207,6 +208,20 @@ class Assets:
             raise PictureRejected(texts.TOO_MANY_BYTES(most=self.limits.max_bytes), code="too_large")
         with _reading(key):
             return bytes(await (await obstore.get_async(self.place.store, key)).bytes_async())
+
+    async def read_as(self, key: str, wanted: str) -> bytes:
+        """Return a whole picture in another of `converting.FORMATS`; one that is in it already is not touched.
+
+        Raises:
+            NotFound: nothing is stored there.
+            PictureRejected: it cannot be decoded.
+        """
+        body = await self.read(key)
+        if media_type_of(key) == f"image/{wanted}":
+            return body
+        return await asyncio.get_running_loop().run_in_executor(
+            self.decoders, lambda: converted(body, wanted, max_pixels=self.max_pixels)
+        )
 
     async def describe(self, key: str) -> Stat:
         """Say how large a picture is, and since when it stands.

@@ -278,7 +278,8 @@ class Submissions:
             run_at=run_at,
             webhook=submission.webhook,
         )
-        return task if checked.route is None else on_target(task, checked.route)
+        placed = task if checked.route is None else on_target(task, checked.route)
+        return placed.changed(notes=(*submission.notes, *placed.notes)) if submission.notes else placed
 
 
 def _was_voided(task: Task) -> bool:

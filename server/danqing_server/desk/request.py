@@ -36,6 +36,7 @@ class Submission:
     `input` is the flat object the provider sees. `name` turns one of its keys into the name the client used
     (`options.size`). `delay_s` 0 is at once. `on_ambiguous` None leaves it to the server's policy. `repeat` None:
     every submission is a task of its own. `webhook` is who is told of it, beside the project's own endpoints.
+    every submission is a task of its own. `notes` are what its door has to say of how it read the request.
     """
 
     provider: str | None
@@ -50,3 +51,4 @@ class Submission:
     name: Callable[[str], str] = str
     repeat: Repeat | None = None
     webhook: TaskWebhook | None = None
+    notes: tuple[str, ...] = ()

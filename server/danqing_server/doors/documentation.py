@@ -41,6 +41,7 @@ _SCHEMES: Mapping[str, Mapping[str, str]] = {
     },
     "basic": {"type": "http", "scheme": "basic", "description": "the same key, as password"},
 }
+_REFUSED_AS = "refused_as"
 EXAMPLE_ID = str(example_of(ErrorShape)["request_id"])
 _TITLES = {kind.status: kind for kind in reversed(tuple(PROBLEMS.values()))}
 
@@ -93,10 +94,12 @@ def described(
     body: type | None = None,
     file: str | None = None,
     parameters: Sequence[Mapping[str, Any]] = (),
+    refused_as: type = ErrorShape,
 ) -> Callable[[T], T]:
     """Say what a route does, in the OpenAPI document. Who may call it is said by `routing`.
 
     *body* is a shape. *file*: the body is a picture, or a form that holds it under that name.
+    *body* is a shape, and so is *refused_as*: that of the errors.
     """
 
     def describe(handler: T) -> T:
@@ -111,10 +114,11 @@ def described(
         if file is not None:
             operation.requestBody = {"required": True, "content": _picture_content(file)}
         operation.responses = {
-            **{str(status): _error(status) for status in sorted({*errors, 503})},
+            **{str(status): _error(status, refused_as) for status in sorted({*errors, 503})},
             **{str(status): _answer(answer) for status, answer in answers.items()},
-            "default": _error(500),
+            "default": _error(500, refused_as),
         }
+        setattr(handler, _REFUSED_AS, refused_as)
         return handler
 
     return describe
@@ -160,7 +164,8 @@ def _describe_needs(app: Sanic[Any, Any]) -> None:
         operation = operations[route.handler] = operations[handler_of(route)]
         if getattr(route.ctx, "needs", PUBLIC) != PUBLIC:
             operation.security = [*({name: []} for name in _SCHEMES), {}]
-            refused = {str(status): _error(status) for status in (401, 403, 429)}
+            shape = getattr(handler_of(route), _REFUSED_AS, ErrorShape)
+            refused = {str(status): _error(status, shape) for status in (401, 403, 429)}
             operation.responses = {**refused, **operation.responses}
 
 
@@ -197,7 +202,7 @@ def _answer(answer: Answer) -> dict[str, Any]:
     return {"description": answer.description, "content": content}
 
 
-def _error(status: int) -> dict[str, Any]:
+def _error(status: int, shape: type) -> dict[str, Any]:
     kind = _TITLES[status]
     description = f"{kind.title.zh} · {kind.title.en}" if status != 500 else "其他错误 · any other error"
     report = ProblemReport(
@@ -207,5 +212,6 @@ def _error(status: int) -> dict[str, Any]:
         message=kind.message.zh,
         retryable=kind.retryable,
     )
-    content = {"schema": ref(ErrorShape), "example": report.body(EXAMPLE_ID)}
+    example = report.body(EXAMPLE_ID) if shape is ErrorShape else example_of(shape)
+    content = {"schema": ref(shape), "example": example}
     return {"description": description, "content": {"application/json": content}}

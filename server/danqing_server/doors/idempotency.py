@@ -22,7 +22,7 @@ from danqing_server.http.requests import ApiRequest
 from danqing_server.http.services import Services
 from danqing_server.models import JsonObject
 
-__all__ = ["HEADER", "created_headers", "repeat_of", "submit_once"]
+__all__ = ["HEADER", "created_headers", "digest_of", "fingerprint_of", "repeat_of", "submit_once"]
 
 HEADER = "Idempotency-Key"
 MALFORMED = Message(
@@ -83,22 +83,22 @@ def repeat_of(
     """
     if key is None and not coalesce_s:
         return None
-    fingerprint = _fingerprint(route, sent)
-    meaning = None if meant is None or meant is sent else _fingerprint(route, meant)
+    fingerprint = fingerprint_of(route, sent)
+    meaning = None if meant is None or meant is sent else fingerprint_of(route, meant)
     if key is None:
-        shared = _digest("request", caller.owner or "", meaning or fingerprint)
+        shared = digest_of("request", caller.owner or "", meaning or fingerprint)
         return Repeat(key=shared, fingerprint=fingerprint, meaning=meaning, joins_for_s=coalesce_s)
     if not _KEY.fullmatch(key):
         raise InvalidSubmission([Problem(field=HEADER, message=MALFORMED(), value=shorten(key))])
-    return Repeat(key=_digest("key", caller.owner or "", key), fingerprint=fingerprint, meaning=meaning)
+    return Repeat(key=digest_of("key", caller.owner or "", key), fingerprint=fingerprint, meaning=meaning)
 
 
-def _fingerprint(route: str, body: JsonObject) -> str:
+def fingerprint_of(route: str, body: JsonObject) -> str:
     """Return a hash of a request. It stands in stored keys: what it is made of must not change."""
-    return _digest(route, dump_json(_in_order(body)).decode())
+    return digest_of(route, dump_json(_in_order(body)).decode())
 
 
-def _digest(*parts: str) -> str:
+def digest_of(*parts: str) -> str:
     """Return a hash of *parts*; their lengths keep `ab, c` and `a, bc` apart."""
     hashed = sha256()
     for part in parts:

@@ -6,6 +6,7 @@ from danqing_server.doors import (
     access_shapes,
     body_shapes,
     list_shapes,
+    openai_shapes,
     server_shapes,
     task_shapes,
     upload_shapes,
@@ -55,5 +56,8 @@ SCHEMAS = schemas_of(
     webhook_shapes.DeliveryListShape,
     webhook_shapes.ResentShape,
     webhook_shapes.WebhookEventShape,
+    openai_shapes.OpenAIImagesRequest,
+    openai_shapes.OpenAIImagesShape,
+    openai_shapes.OpenAIErrorShape,
     ErrorShape,
 )

@@ -26,7 +26,7 @@ from danqing_server.http.problems import HeadTooLarge, ProblemReport, report_of
 from danqing_server.http.requests import ApiRequest
 from danqing_server.log import get_logger
 
-__all__ = ["RESULT_PATH", "Edge", "finish", "logs_every_request"]
+__all__ = ["RESULT_PATH", "Edge", "finish", "hang_up_after", "logs_every_request"]
 
 RESULT_PATH = "/api/v1/ai/image/result/"
 
@@ -91,12 +91,19 @@ class Edge(ErrorHandler):
         report = report_of(exception, language or language_of(request.headers))
         if isinstance(exception, MethodNotAllowed):
             report = attrs.evolve(report, headers={"allow": _allowed_methods(request)})
-        if isinstance(exception, Draining) and request.stream is not None:
-            request.stream.keep_alive = False
+        if isinstance(exception, Draining):
+            hang_up_after(request)
         if door is None:
             return problem_answer(request, report)
         refusal = door.refuse(report, request.trace_id)
         return json_answer(refusal.body, refusal.status, {**_waiting_headers(report), **refusal.headers})
+
+
+def hang_up_after(request: ApiRequest) -> None:
+    """Close the connection after this answer, so that the client's next request finds another process."""
+    stream: Any = request.stream
+    if stream is not None:
+        stream.keep_alive = False
 
 
 def problem_answer(request: ApiRequest, report: ProblemReport) -> HTTPResponse:

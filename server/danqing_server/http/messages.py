@@ -52,6 +52,7 @@ NOT_FOUND: Mapping[str, Message] = {
     "key": Message(key="key_not_found", zh="API Key 不存在", en="No such API key"),
     "webhook": Message(key="webhook_not_found", zh="webhook 不存在", en="No such webhook"),
     "delivery": Message(key="delivery_not_found", zh="投递记录不存在", en="No such delivery"),
+    "model": Message(key="model_not_found", zh="模型不存在", en="No such model"),
     "asset": Message(key="asset_not_found", zh="文件不存在", en="No such file"),
     "upload": Message(key="upload_not_found", zh="上传文件不存在", en="No such upload"),
 }

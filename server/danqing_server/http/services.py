@@ -16,6 +16,7 @@ from danqing_server.desk.admission import Submissions
 from danqing_server.desk.control import Control
 from danqing_server.desk.forecast import Forecast
 from danqing_server.desk.uploads import Uploads
+from danqing_server.desk.visits import Visits
 from danqing_server.http.replay import Replays
 from danqing_server.queue.gates import Gates
 from danqing_server.queue.lanes import Queue
@@ -50,6 +51,7 @@ class Services:
     assets: Assets
     registry: Registry
     submissions: Submissions
+    visits: Visits
     control: Control
     watchers: Watchers
     replays: Replays

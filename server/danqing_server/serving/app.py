@@ -28,7 +28,8 @@ from danqing_server.doors.native import (
     uploads,
     webhooks,
 )
-from danqing_server.doors.openai import refusing as openai
+from danqing_server.doors.openai import images as openai_images
+from danqing_server.doors.openai.refusing import DOOR
 from danqing_server.http.connection import Connection
 from danqing_server.http.doors import Doors
 from danqing_server.http.downloads import UNSENT_BYTES, Downloads
@@ -44,6 +45,7 @@ from danqing_server.settings.server import Settings
 __all__ = ["create_app", "listen"]
 
 _DOORS = (
+    openai_images,
     root,
     images,
     lists,
@@ -78,7 +80,7 @@ def create_app(settings: Settings) -> Sanic[Any, Any]:
         f"danqing-{new_token(5)}",  # Sanic wants a new name for every application of a process
         config=_config(settings),
         ctx=_shared(settings),
-        error_handler=Edge(Doors((openai.DOOR,))),
+        error_handler=Edge(Doors((DOOR,))),
         request_class=ApiRequest,
         dumps=dump_json,
         configure_logging=False,

@@ -21,6 +21,7 @@ from danqing_server.settings.providers import ConfiguredProvider
 from danqing_server.settings.routes import Route
 from danqing_server.settings.values import (
     ApiKey,
+    aliases,
     amounts,
     api_keys_of,
     hosts,
@@ -374,6 +375,30 @@ class Settings:
         allowed="1 to 1000000000",
         meaning="Waiting tasks in one lane, without those due in more than ten minutes, "
         "of which each API key may have as many; above it the answer is 503.",
+    )
+    model_aliases: Mapping[str, str] = setting(
+        "DANQING_MODEL_ALIASES",
+        NO_URLS,
+        aliases,
+        shown="",
+        allowed="`name:model,name:provider/model` (`dall-e-3:volcengine/doubao-seedream-4-5-251128`)",
+        meaning="What model names mean at `/v1`. Names of OpenAI's that nobody has mean the default model.",
+    )
+    sync_mode: str = setting(
+        "DANQING_SYNC_MODE",
+        "303",
+        one_of("303", "whitespace", "none"),
+        allowed="`303`, `whitespace`, `none`",
+        meaning="How a call at `/v1` outlasts proxies: by redirects to where it waits, or by blanks ahead.",
+    )
+    sync_wait_s: float = setting(
+        "DANQING_SYNC_WAIT",
+        45.0,
+        duration(0.01, 55),
+        unit="s",
+        shown="45",
+        allowed="seconds or a Go duration, at most 55",
+        meaning="How long such a call waits before the first redirect, and before each further one, of 9.",
     )
     daily_spend_limits_micro: Mapping[str, int] = setting(
         "DANQING_DAILY_SPEND_LIMITS",

@@ -16,6 +16,7 @@ __all__ = [
     "MADE_ID",
     "PROJECT_NAME",
     "ApiKey",
+    "aliases",
     "amount_micro",
     "amounts",
     "api_keys_of",
@@ -38,6 +39,17 @@ class ApiKey:
 
     owner: str
     secret: str = attrs.field(repr=False)
+
+
+def aliases(raw: str) -> Mapping[str, str]:
+    """What each name means; the first colon ends the name."""
+    found = {}
+    for part in names(raw):
+        name, _, meant = part.partition(":")
+        if not name.strip() or not meant.strip():
+            raise ValueError
+        found[name.strip()] = meant.strip()
+    return MappingProxyType(found)
 
 
 def amounts(raw: str) -> Mapping[str, int]:

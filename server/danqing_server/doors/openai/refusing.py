@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from danqing_server.doors.openai.shapes import OpenAIErrorShape
+from danqing_server.doors.openai_shapes import OpenAIErrorShape
 from danqing_server.http.doors import Door, Refusal
 from danqing_server.http.messages import ENGLISH
 from danqing_server.http.problems import ProblemReport
@@ -30,6 +30,9 @@ CODES: Mapping[str, str] = {
 }
 """Where their programs branch on a word, it; our own codes otherwise."""
 
+PARAMS: Mapping[str, str] = {"model_not_found": "model"}
+"""The field that an error is about which is of no field to us."""
+
 _TYPES: Mapping[int, str] = {403: "permission_error", 429: "rate_limit_error", 503: "service_unavailable_error"}
 _CONFLICT, _BAD_REQUEST, _UNAVAILABLE = 409, 400, 503
 
@@ -37,7 +40,7 @@ _CONFLICT, _BAD_REQUEST, _UNAVAILABLE = 409, 400, 503
 def refusal_of(report: ProblemReport, request_id: str) -> Refusal:
     """Return the answer; `x-should-retry` says what the status alone says wrong."""
     status = _status_of(report)
-    param = str(report.details[0]["field"]) if report.details else None
+    param = str(report.details[0]["field"]) if report.details else PARAMS.get(report.code)
     headers = {**report.headers, RETRY_HEADER: "true" if report.retryable else "false"}
     return Refusal(status=status, body=envelope(status, report.code, report.message, param), headers=headers)
 

@@ -8,9 +8,8 @@ from typing import Any
 import openai
 import pytest
 
-from tests.integration.api.conftest import Client, Open, open_api
-
-__all__ = ["open_api"]
+from tests.integration.api.conftest import Client, Open
+from tests.integration.doors.openai.conftest import library
 
 KEY = "a-secret-of-sixteen"
 
@@ -20,11 +19,6 @@ async def api(open_api: Open) -> AsyncIterator[Client]:
     """An application that asks for keys, without workers."""
     async with open_api(DANQING_API_KEYS=f"shop:{KEY}", DANQING_MAX_BODY_BYTES="4096") as client:
         yield client
-
-
-def library(api: Client, key: str = KEY) -> openai.AsyncOpenAI:
-    """Return OpenAI's own, which repeats nothing."""
-    return openai.AsyncOpenAI(base_url=f"{api.base}/v1", api_key=key, max_retries=0)
 
 
 def error_of(body: Any) -> dict[str, Any]:
@@ -37,7 +31,7 @@ def error_of(body: Any) -> dict[str, Any]:
 class TestEdge:
     async def test_library_knows_what_it_is(self, api: Client) -> None:
         """A path that is not there raises what it would raise there, with a text and the request's id."""
-        async with library(api) as client:
+        async with library(api, api_key=KEY) as client:
             with pytest.raises(openai.NotFoundError) as caught:
                 await client.fine_tuning.jobs.list()
         assert (caught.value.code, caught.value.status_code) == ("route_not_found", 404)

@@ -1,0 +1,192 @@
+"""The joining rule: whether a request that waits for its pictures is new, or the repeat of one whose client left.
+
+Client libraries send a request again when its connection breaks, some with a mark that says so, some without. The
+task goes on meanwhile, so the repeat has to find it: a second task would be bought a second time. But one who asks
+twice wants two. So a request joins an earlier one of the same key, path and body
+
+- whose client is known to have left without its answer (the connection ended, its process died, or nothing was
+  heard of it in time), or
+- that still seems to wait, when the request itself says that it is a repeat;
+
+never one that was answered, and each at most once: who joins takes its place. A repeat of one that was refused
+before it had a task is new, if no client is known to have left.
+Sources: openai-python 3.57.0, openai-node 7.59.0, ai 7.0.173, volcengine-python-sdk 5.0.54, tried on loopback
+2026-11-28.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+import attrs
+
+from danqing_server.clock import Clock
+from danqing_server.desk.request import Repeat
+from danqing_server.errors import StoreUnavailable
+from danqing_server.ids import new_token
+from danqing_server.log import get_logger
+from danqing_server.store.processes import has_died, identity_of
+from danqing_server.store.visits import Asked, VisitRecord, VisitState, VisitStore
+
+__all__ = ["Visit", "Visits"]
+
+KNOWN_FOR = timedelta(minutes=30)
+AWAY_FOR = timedelta(seconds=10)
+"""From a redirect until the client that follows it is back, or gone."""
+
+REPEATED_WITHIN = timedelta(seconds=15)
+"""From a refusal until its repeat; libraries pause 8 s at the most where no longer pause was asked for."""
+
+WRITING = timedelta(seconds=60)
+RACES = 10
+NOTE_TRIES = 120
+NOTE_PAUSE_S = 0.5
+
+Write = Callable[[], Awaitable[None]]
+
+log = get_logger(__name__)
+
+
+@attrs.frozen(kw_only=True)
+class Visit:
+    """One request as it waits. `digest` says what it asks and for whom; `joined`: it took another's place."""
+
+    digest: str
+    id: str
+    key: str
+    joined: bool = False
+
+    @property
+    def repeat(self) -> Repeat:
+        """How its submission is recognised: by a key of its own, whoever comes back for it."""
+        return Repeat(key=self.key, fingerprint=self.digest)
+
+
+@attrs.define(eq=False)
+class Visits:
+    """Knows who waits, over processes and restarts. Made once per process."""
+
+    store: VisitStore
+    clock: Clock
+    _holder: str | None = attrs.field(factory=lambda: identity_of(os.getpid()))
+    _running: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
+
+    async def enter(self, digest: str, *, marked: bool, within_s: float) -> Visit:
+        """Begin to wait for at most *within_s* seconds, in the place of one that left or anew.
+
+        *marked*: the client says that it repeats a request. Raises StoreUnavailable.
+        """
+        for _ in range(RACES):
+            asked = await self.store.find(digest)
+            seen = await self._find_left(digest, asked, marked=marked)
+            if seen is None:
+                break
+            visit = self._record(seen.key, within_s)
+            if await self.store.take_over(digest, seen, visit):
+                log.info("visit_joined", was=seen.state.value, marked=marked)
+                return Visit(digest=digest, id=visit.id, key=visit.key, joined=True)
+        return await self._enter_anew(digest, within_s)
+
+    async def renew(self, visit: Visit, *, within_s: float) -> Visit:
+        """Begin anew in the place of *visit*, whose task was deleted. Raises StoreUnavailable."""
+        await self.end(visit)
+        return await self._enter_anew(visit.digest, within_s)
+
+    async def come_back(self, visit_id: str, *, within_s: float) -> Visit | None:
+        """Go on with a visit after a redirect; None when it ended, or another took it over."""
+        try:
+            found = await self.store.come_back(visit_id, self._holder, self._until(within_s))
+        except BaseException:
+            self.lose(visit_id)
+            raise
+        if found is None:
+            return None
+        digest, record = found
+        return Visit(digest=digest, id=record.id, key=record.key)
+
+    async def send_away(self, visit: Visit) -> None:
+        """Note that the client is about to be redirected, and comes back at once. Raises StoreUnavailable."""
+        until = self.clock.now() + AWAY_FOR
+        await self.store.note(visit.id, VisitState.AWAY, until)
+
+    def lose(self, visit_id: str) -> None:
+        """Note that the client of a visit left without its answer. Returns at once; `drain` waits."""
+        now = self.clock.now()
+        self._begin(lambda: self.store.note(visit_id, VisitState.LOST, now))
+
+    async def end(self, visit: Visit) -> None:
+        """Note that the answer was written, all of it."""
+        await asyncio.shield(self._begin(lambda: self.store.end(visit.digest, visit.id)))
+
+    async def refuse(self, visit: Visit, retry_after_s: float | None) -> None:
+        """Note that a request got no task; *retry_after_s* None: its client will not repeat it by itself."""
+        until = None
+        if retry_after_s is not None:
+            until = self.clock.now() + REPEATED_WITHIN + timedelta(seconds=retry_after_s)
+        await asyncio.shield(self._begin(lambda: self.store.end(visit.digest, visit.id, until)))
+
+    async def drain(self) -> None:
+        """Wait until all is noted."""
+        while self._running:
+            await asyncio.wait(self._running)
+
+    async def _enter_anew(self, digest: str, within_s: float) -> Visit:
+        visit = self._record(sha256(f"visit {new_token()}".encode()).hexdigest(), within_s)
+        await self.store.enter(digest, visit, visit.at + KNOWN_FOR)
+        return Visit(digest=digest, id=visit.id, key=visit.key)
+
+    async def _find_left(self, digest: str, asked: Asked, *, marked: bool) -> VisitRecord | None:
+        """Return whose place the request takes, None when it is new."""
+        now = self.clock.now()
+        known = [visit for visit in asked.visits if visit.at > now - KNOWN_FOR]
+        left = next((visit for visit in known if _has_left(visit, now)), None)
+        if left is not None or not marked or await self._was_refused(digest, asked, now):
+            return left
+        return next(iter(known), None)
+
+    async def _was_refused(self, digest: str, asked: Asked, now: datetime) -> bool:
+        for until in asked.refused:
+            if until > now and await self.store.take_refusal(digest, until):
+                return True
+        return False
+
+    def _record(self, key: str, within_s: float) -> VisitRecord:
+        return VisitRecord(
+            id=new_token(),
+            key=key,
+            state=VisitState.OPEN,
+            holder=self._holder,
+            at=self.clock.now(),
+            until=self._until(within_s),
+        )
+
+    def _until(self, within_s: float) -> datetime:
+        return self.clock.now() + timedelta(seconds=within_s) + WRITING
+
+    def _begin(self, write: Write) -> asyncio.Task[None]:
+        running = asyncio.create_task(_insist(write))
+        self._running.add(running)
+        running.add_done_callback(self._running.discard)
+        return running
+
+
+def _has_left(visit: VisitRecord, now: datetime) -> bool:
+    if visit.state is VisitState.LOST or visit.until <= now:
+        return True
+    return visit.state is VisitState.OPEN and has_died(visit.holder)
+
+
+async def _insist(write: Write) -> None:
+    """Write it down, once MongoDB is back if need be: what stands there decides on money."""
+    for _ in range(NOTE_TRIES):
+        try:
+            await write()
+        except StoreUnavailable:
+            await asyncio.sleep(NOTE_PAUSE_S)
+        else:
+            return
+    log.error("visit_not_noted")

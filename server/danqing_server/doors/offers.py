@@ -1,0 +1,117 @@
+"""Which model a name means to clients that know no providers: a route, a model, `provider/model`, an alias.
+
+Many clients have the names of one service written into them; those mean the default provider's default model,
+unless the operator says otherwise (`DANQING_MODEL_ALIASES`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import attrs
+
+from danqing_plugins import ModelInfo, OutputKind, ProviderInfo
+from danqing_server.errors import NotFound
+from danqing_server.registry import Registry
+from danqing_server.settings.routes import Route
+
+__all__ = ["USUAL_NAMES", "Offer", "Offers"]
+
+USUAL_NAMES = (
+    "dall-e-3",
+    "dall-e-2",
+    "gpt-image-1",
+    "gpt-image-1.5",
+    "gpt-image-1-mini",
+    "gpt-image-2",
+    "chatgpt-image-latest",
+)
+"""What clients have written into them (Open WebUI, NextChat, LangChain, Dify, n8n, Chatbox; read 2026-11-28)."""
+
+
+@attrs.frozen(kw_only=True)
+class Offer:
+    """What a name stands for: `provider` None is a route, whose name `model` is then.
+
+    `info` is the model as its provider describes it, of a route that of the first target which is there.
+    """
+
+    provider: str | None
+    model: str
+    info: ModelInfo
+
+    @property
+    def takes(self) -> Mapping[str, Any]:
+        """The parameters of the model as JSON schemas, by name; empty when it describes none."""
+        found = self.info.parameters.get("properties", {})
+        return found if isinstance(found, Mapping) else {}
+
+
+@attrs.frozen
+class Offers:
+    """Everything that can be asked for by a name alone."""
+
+    registry: Registry
+    routes: Mapping[str, Route]
+    aliases: Mapping[str, str]
+
+    def find(self, name: str | None, kind: OutputKind = OutputKind.IMAGE) -> Offer:
+        """Return what *name* means, None the default. Raises NotFound: no model that makes outputs of *kind*."""
+        found = self._default() if not name else self._named(self.aliases.get(name, name))
+        if found is None and name in USUAL_NAMES:
+            found = self._default()
+        if found is None or found.info.kind is not kind:
+            raise NotFound("model", name or "")
+        return found
+
+    def names(self) -> Iterator[tuple[str, Offer]]:
+        """Yield every name that `find` knows, each once, with what it means: routes and aliases first."""
+        told = set()
+        for name in (*self.routes, *self.aliases, *self._models(), *USUAL_NAMES):
+            found = self._named(self.aliases.get(name, name))
+            if found is None and name in USUAL_NAMES:
+                found = self._default()
+            if found is not None and name not in told:
+                told.add(name)
+                yield name, found
+
+    def _models(self) -> Iterator[str]:
+        for provider in self._providers():
+            yield from (model.id for model in provider.models)
+
+    def _providers(self) -> list[ProviderInfo]:
+        """Return the providers, the default one first."""
+        names = sorted(self.registry.providers, key=lambda name: (name != self.registry.default_provider, name))
+        return [self.registry.providers[name] for name in names]
+
+    def _default(self) -> Offer | None:
+        provider = self.registry.find_provider(self.registry.default_provider)
+        return None if provider is None else _of(provider, provider.default_model)
+
+    def _named(self, name: str) -> Offer | None:
+        route = self.routes.get(name)
+        if route is not None:
+            return self._of_route(route)
+        for provider in self._providers():
+            found = _of(provider, name)
+            if found is not None:
+                return found
+        first, _, rest = name.partition("/")
+        named = self.registry.find_provider(first)
+        return None if named is None else _of(named, rest)
+
+    def _of_route(self, route: Route) -> Offer | None:
+        for target in route.targets:
+            provider = self.registry.find_provider(target.provider)
+            found = None if provider is None else _of(provider, target.model)
+            if found is not None:
+                return attrs.evolve(found, provider=None, model=route.model)
+        return None
+
+
+def _of(provider: ProviderInfo, name: str) -> Offer | None:
+    for model in provider.models:
+        if name == model.id or name in model.aliases:
+            return Offer(provider=provider.name, model=model.id, info=model)
+    return None

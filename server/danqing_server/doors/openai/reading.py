@@ -1,0 +1,220 @@
+"""A request for pictures as OpenAI's clients send it, read leniently: what is not known is noted, not refused.
+
+Source: what Open WebUI, LibreChat, LobeHub, Cherry Studio, Dify, n8n, NextChat and the libraries send, read and
+tried 2026-11-28. They send constants of OpenAI's models whatever model they ask for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from enum import StrEnum
+from typing import Any
+
+import attrs
+
+from danqing_plugins import Message, Problem, Text
+from danqing_server.access.caller import Caller
+from danqing_server.codec import shorten
+from danqing_server.desk.request import Submission
+from danqing_server.doors.body_shapes import LONGEST_USER_ID
+from danqing_server.doors.fields import NOT_TEXT, NOT_WHOLE
+from danqing_server.doors.offers import Offer, Offers
+from danqing_server.doors.openai.fitting import AUTOMATIC, fit_choice, fit_size
+from danqing_server.errors import InvalidSubmission
+from danqing_server.models import JsonObject
+
+__all__ = ["Form", "Manner", "Wish", "read_wish"]
+
+UNNAMED_USER = "openai"
+USER_HEADER = "x-openwebui-user-id"
+USER_FIELDS = ("safety_identifier", "user")
+FITTED = ("quality", "background", "output_format", "output_compression", "moderation", "style", "input_fidelity")
+NOT_PASSED = frozenset({"model", "n", "size", "response_format", "stream", "image", "images", "mask", *USER_FIELDS})
+IMAGES, MASK = "image", "mask"
+ONE_AT_A_TIME = Message(
+    key="one_picture_at_a_time",
+    en="{model} makes one picture for each request",
+    zh="{model} 每次请求只能生成一张图片",
+)
+TAKES_NONE = Message(key="takes_no_field", en="{model} does not take it", zh="{model} 不支持此参数")
+NOT_USED = Message(
+    key="openai_fields_not_used", en="not used by {model}: {names}", zh="{model} 未使用这些参数：{names}"
+)
+BECAME = Message(
+    key="openai_field_became",
+    en="{name}: {value} became {fitted}",
+    zh="{name}：{value} 已调整为 {fitted}",
+)
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+class Form(StrEnum):
+    """How an answer carries its pictures."""
+
+    B64 = "b64"
+    URL = "url"
+    BOTH = "both"
+
+
+@attrs.frozen(kw_only=True)
+class Manner:
+    """How a client wants its answer. `output_format` None: as the service made it."""
+
+    form: Form = Form.BOTH
+    output_format: str | None = None
+    edit: bool = False
+    stream: bool = False
+    partial_images: int = 0
+
+    @property
+    def event(self) -> str:
+        """What its events are called: the libraries make classes of it."""
+        return "image_edit" if self.edit else "image_generation"
+
+
+@attrs.frozen(kw_only=True)
+class Wish:
+    """A request that was read: what is submitted, and how it is answered."""
+
+    submission: Submission
+    manner: Manner
+
+
+def read_wish(
+    body: JsonObject,
+    headers: Mapping[str, str],
+    caller: Caller,
+    offers: Offers,
+    *,
+    edit: bool = False,
+) -> Wish:
+    """Read the body of a request for pictures; a null is absent. Multipart has been made such a body before.
+
+    Raises:
+        NotFound: no such model.
+        InvalidSubmission: a field whose meaning decides what is bought makes no sense.
+    """
+    given = {name: value for name, value in body.items() if value is not None}
+    model = given.get("model")
+    if model is not None and not isinstance(model, str):
+        raise _wrong("model", NOT_TEXT(), model)
+    offer = offers.find(model)
+    input_, notes = _input(given, offer)
+    submission = Submission(
+        provider=offer.provider,
+        type="image",
+        model=offer.model,
+        input=input_,
+        user_id=_user(given, headers),
+        caller=caller,
+        notes=notes,
+    )
+    return Wish(submission=submission, manner=_manner(given, model, edit=edit))
+
+
+def _input(given: JsonObject, offer: Offer) -> tuple[dict[str, Any], tuple[Text, ...]]:
+    """Return what the provider is given, and what to note of the rest."""
+    takes, found = offer.takes, dict[str, Any]()
+    notes: list[Text] = []
+    if "n" in given:
+        found |= _count(given["n"], offer)
+    size = given.get("size")
+    if size is not None and size != AUTOMATIC:
+        found |= fit_size(size, takes) if isinstance(size, str) and takes else {"size": size}
+    found |= _pictures(given, offer)
+    for name in given.keys() - NOT_PASSED:
+        value = given[name]
+        if name in FITTED and value == AUTOMATIC:
+            continue
+        fitted = value if name == "prompt" else None
+        if name in takes and name != "prompt":
+            fitted = fit_choice(name, _number(value), takes[name])
+        if fitted is not None:
+            found[name] = fitted
+        if fitted is not None and name in FITTED and fitted != value:
+            notes.append(BECAME(name=name, value=shorten(value), fitted=fitted))
+    if "size" in found and found["size"] != size:
+        notes.append(BECAME(name="size", value=size, fitted=found["size"]))
+    unused = sorted(str(shorten(name)) for name in given.keys() - NOT_PASSED - found.keys())
+    if unused:
+        notes.append(NOT_USED(model=offer.model, names=", ".join(unused[:20])))
+    return found, tuple(notes)
+
+
+def _count(value: object, offer: Offer) -> dict[str, int]:
+    count = _number(value)
+    if not isinstance(count, int) or isinstance(count, bool):
+        raise _wrong("n", NOT_WHOLE(), value)
+    if not offer.takes or "n" in offer.takes:
+        return {"n": count}
+    if count != 1:
+        raise _wrong("n", ONE_AT_A_TIME(model=offer.model), value)
+    return {}
+
+
+def _pictures(given: JsonObject, offer: Offer) -> dict[str, Any]:
+    """Return the references. One that a model does not take is refused: without it, it is another picture."""
+    found: dict[str, Any] = {}
+    pictures = [_link(each) for name in (IMAGES, "images") for each in _as_list(given.get(name))]
+    if pictures:
+        found[IMAGES] = pictures
+    if given.get(MASK) is not None:
+        found[MASK] = _link(given[MASK])
+    for name in found:
+        if offer.takes and name not in offer.takes:
+            raise _wrong(name, TAKES_NONE(model=offer.model), None)
+    return found
+
+
+def _as_list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _link(value: Any) -> Any:
+    """Return what a reference refers to: OpenAI's JSON form wraps it in an object, once or twice."""
+    while isinstance(value, Mapping) and "image_url" in value:
+        value = value["image_url"]
+    return value["url"] if isinstance(value, Mapping) and "url" in value else value
+
+
+def _manner(given: JsonObject, model: str | None, *, edit: bool) -> Manner:
+    wanted = given.get("response_format")
+    form = Form.BOTH
+    if wanted == "b64_json" or (wanted != "url" and (model or "").startswith(("gpt-image", "chatgpt-image"))):
+        form = Form.B64
+    elif wanted == "url":
+        form = Form.URL
+    format_ = given.get("output_format")
+    partial = _number(given.get("partial_images"))
+    return Manner(
+        form=form,
+        output_format=format_ if format_ in ("png", "jpeg", "webp") else None,
+        edit=edit,
+        stream=_flag(given.get("stream")),
+        partial_images=partial if isinstance(partial, int) else 0,
+    )
+
+
+def _user(given: JsonObject, headers: Mapping[str, str]) -> str:
+    """Return the label that turns and reports go by; it is nobody's permission."""
+    told: Collection[object] = (*(given.get(name) for name in USER_FIELDS), headers.get(USER_HEADER))
+    for value in told:
+        label = _CONTROL.sub("", value).strip()[:LONGEST_USER_ID] if isinstance(value, str) else ""
+        if label:
+            return label
+    return UNNAMED_USER
+
+
+def _number(value: object) -> object:
+    """Return *value*, a number when it is the text of one: multipart knows nothing else."""
+    return int(value) if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,9}", value, re.ASCII) else value
+
+
+def _flag(value: object) -> bool:
+    return value is True or (isinstance(value, str) and value.lower() in ("true", "1"))
+
+
+def _wrong(name: str, message: Text, value: object) -> InvalidSubmission:
+    return InvalidSubmission([Problem(field=name, message=message, value=shorten(value))])

@@ -1,0 +1,67 @@
+"""What clients of OpenAI's Images API send and are sent.
+
+Source: OpenAI's API reference, platform.openai.com/docs/api-reference/images, and openai-python 3.57.0, read
+2026-11-28.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, NotRequired, TypedDict
+
+from danqing_server.http.shapes import extended, said
+from danqing_server.models import JsonObject
+
+__all__ = [
+    "OpenAIErrorShape",
+    "OpenAIFaultShape",
+    "OpenAIImageShape",
+    "OpenAIImagesRequest",
+    "OpenAIImagesShape",
+]
+
+
+class OpenAIFaultShape(TypedDict):
+    """What went wrong."""
+
+    message: Annotated[str, said("in English", "size: must be a string")]
+    type: Annotated[str, said("coarse", "invalid_request_error")]
+    param: Annotated[str | None, said("the field that is wrong, as it was sent", "size")]
+    code: Annotated[str | None, said("stable", "validation_failed")]
+
+
+class OpenAIErrorShape(TypedDict):
+    """Every error under `/v1`, whoever found it."""
+
+    error: OpenAIFaultShape
+
+
+@extended
+class OpenAIImagesRequest(TypedDict):
+    """A request for pictures. Other fields are passed to a model that takes them, and noted otherwise."""
+
+    prompt: Annotated[str, said("what is to be seen", "a red fox in the snow")]
+    model: NotRequired[Annotated[str | None, said("a model, a route, or an alias; by default the default one")]]
+    n: NotRequired[Annotated[int | None, said("how many pictures", 1)]]
+    size: NotRequired[Annotated[str | None, said("`WxH` or `auto`; fitted to the model", "1024x1024")]]
+    quality: NotRequired[Annotated[str | None, said("OpenAI's word; fitted to the model", "auto")]]
+    response_format: NotRequired[Annotated[str | None, said("`b64_json` or `url`; see the page on this door")]]
+    output_format: NotRequired[Annotated[str | None, said("`png`, `jpeg` or `webp`; converted if need be", "png")]]
+    stream: NotRequired[Annotated[bool | None, said("answer with events", False)]]
+    user: NotRequired[Annotated[str | None, said("whose turn it is, inside a project", "u1")]]
+
+
+class OpenAIImageShape(TypedDict):
+    """One picture: inside the answer, as a link, or both."""
+
+    b64_json: NotRequired[Annotated[str, said("base64 of the file", "iVBORw0KGgo=")]]
+    url: NotRequired[Annotated[str, said("where to fetch it", "http://localhost:8080/api/v1/assets/t/0-a.png")]]
+
+
+class OpenAIImagesShape(TypedDict):
+    """The pictures of a call."""
+
+    created: Annotated[int, said("Unix seconds", 1795860000)]
+    data: list[OpenAIImageShape]
+    size: NotRequired[Annotated[str, said("of the first", "1024x1024")]]
+    output_format: NotRequired[Annotated[str, said("what the files are", "png")]]
+    usage: NotRequired[Annotated[JsonObject, said("where the service counts as OpenAI does")]]

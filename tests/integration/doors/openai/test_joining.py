@@ -1,0 +1,284 @@
+"""A repeat finds the task of the request it repeats, and nothing else does: by what the service was paid for."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from danqing_server.models import Status
+from tests.integration.api.conftest import Client, Reply
+from tests.integration.doors.openai.conftest import OpenDoor, Studio, library
+from tests.support.system import until
+
+PATH = "/v1/images/generations"
+WISH = {"prompt": "a fox", "model": "gpt-image-1"}
+MARKED = {"x-stainless-retry-count": "1"}
+
+
+def ask(door: Client, headers: dict[str, str] | None = None, **more: Any) -> asyncio.Task[Reply]:
+    """Send the request, and go on."""
+    return asyncio.create_task(door.ask("POST", PATH, json={**WISH, **more}, headers=headers))
+
+
+async def bought(studio: Studio, count: int) -> None:
+    """Wait until that many pictures are being painted."""
+    await until(lambda: studio.bought >= count, what=f"{count} purchases")
+
+
+async def states(door: Client) -> list[str]:
+    """Return how the visits stand, the oldest first."""
+    database = door.services.store.database
+    found = await database["danqing_visits"].find().to_list(None)
+    return [visit["state"] for each in found for visit in each["visits"]]
+
+
+async def stands(door: Client, *expected: str) -> None:
+    """Wait until the visits stand so."""
+
+    async def look() -> bool:
+        return await states(door) == list(expected)
+
+    await until(look, what=f"visits {expected}")
+
+
+async def cut(request: asyncio.Task[Reply]) -> None:
+    """Break the connection of a request."""
+    request.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await request
+
+
+@pytest.fixture
+async def lost(door: Client, studio: Studio) -> None:
+    """A request whose client left while its picture is painted."""
+    studio.gate.clear()
+    request = ask(door)
+    await bought(studio, 1)
+    await cut(request)
+    await stands(door, "lost")
+
+
+@pytest.mark.usefixtures("lost")
+class TestClientThatLeft:
+    async def test_same_request_joins(self, door: Client, studio: Studio) -> None:
+        """Without any mark: the Vercel AI SDK and Ark's send none."""
+        repeat = ask(door)
+        studio.gate.set()
+        assert (await repeat).status == 200
+        assert studio.bought == 1
+
+    async def test_picture_that_is_there_comes_at_once(self, door: Client, studio: Studio) -> None:
+        """The task went on when its client left."""
+        studio.gate.set()
+        await until(lambda: len(studio.bodies) == 1)
+        reply = await ask(door)
+        assert reply.status == 200
+        assert studio.bought == 1
+
+    async def test_only_one_takes_its_place(self, door: Client, studio: Studio) -> None:
+        """The second who asks the same wants a second picture."""
+        repeats = [ask(door), ask(door)]
+        await bought(studio, 2)
+        studio.gate.set()
+        one, other = await asyncio.gather(*repeats)
+        assert one.headers["X-Danqing-Task"] != other.headers["X-Danqing-Task"]
+        assert studio.bought == 2
+
+    async def test_repeat_that_leaves_is_repeated(self, door: Client, studio: Studio) -> None:
+        """The third try of a library finds what its first began."""
+        await stands(door, "lost")
+        second = ask(door)
+        await stands(door, "open")
+        await cut(second)
+        await stands(door, "lost")
+        third = ask(door)
+        studio.gate.set()
+        assert (await third).status == 200
+        assert studio.bought == 1
+
+    @pytest.mark.parametrize("other", [{"prompt": "a cat"}, {"size": "512x512"}, {"made_up": 1}, {"model": "one"}])
+    async def test_another_request_does_not(self, door: Client, studio: Studio, other: dict[str, Any]) -> None:
+        """Whatever in its body differs."""
+        request = ask(door, **other)
+        await bought(studio, 2)
+        studio.gate.set()
+        assert (await request).status == 200
+
+    async def test_null_is_absence(self, door: Client, studio: Studio) -> None:
+        """A client that spells it out asks for the same."""
+        request = ask(door, n=None)
+        studio.gate.set()
+        assert (await request).status == 200
+        assert studio.bought == 1
+
+    async def test_its_failure_is_told_and_bought_again_when_asked_again(
+        self, door: Client, studio: Studio
+    ) -> None:
+        """The repeat learns what became of the first; who asks then wants a new one."""
+        (task_id,) = await _task_ids(door)
+        await door.ask("POST", f"/api/v1/tasks/{task_id}/cancel")
+        studio.gate.set()
+        told = await ask(door)
+        assert (told.status, told.json["error"]["code"]) == (400, "cancelled")
+        assert (await ask(door)).status == 200
+
+    async def test_deleted_task_makes_place_for_another(self, door: Client, studio: Studio) -> None:
+        """Who deleted it did not mean to forbid the next."""
+        (task_id,) = await _task_ids(door)
+        await door.ask("DELETE", f"/api/v1/tasks/{task_id}")
+        studio.gate.set()
+        assert (await ask(door)).status == 200
+
+
+class TestClientThatWaits:
+    async def test_identical_requests_at_once_are_as_many(self, door: Client, studio: Studio) -> None:
+        """So the Vercel AI SDK asks for n pictures."""
+        replies = await asyncio.gather(*(ask(door) for _ in range(4)))
+        assert [reply.status for reply in replies] == [200] * 4
+        assert len({reply.headers["X-Danqing-Task"] for reply in replies}) == 4
+        assert studio.bought == 4
+        await stands(door)
+
+    async def test_asking_twice_buys_two(self, door: Client, studio: Studio) -> None:
+        """An answered request is never joined, marked or not."""
+        assert (await ask(door)).status == 200
+        assert (await ask(door)).status == 200
+        assert (await ask(door, MARKED)).status == 200
+        assert studio.bought == 3
+
+    async def test_marked_repeat_joins_though_the_first_seems_to_wait(self, door: Client, studio: Studio) -> None:
+        """A proxy that went away does not always say so."""
+        studio.gate.clear()
+        first = ask(door)
+        await bought(studio, 1)
+        repeat = ask(door, MARKED)
+        await stands(door, "open")
+        studio.gate.set()
+        assert (await repeat).status == 200
+        await first
+        assert studio.bought == 1
+
+    async def test_repeat_of_a_refused_one_is_new(self, open_door: OpenDoor, studio: Studio) -> None:
+        """It says that it repeats, but not what: a neighbour that still waits keeps its picture for itself."""
+        studio.gate.clear()
+        async with open_door(DANQING_MAX_BODY_BYTES_IN_FLIGHT="100000") as door:
+            first = ask(door)
+            await bought(studio, 1)
+            digest = (await door.services.store.database["danqing_visits"].find_one())["_id"]
+            refused = await door.services.visits.enter(digest, marked=False, within_s=1)
+            await door.services.visits.refuse(refused, 1.0)
+            repeat = ask(door, MARKED)
+            await bought(studio, 2)
+            studio.gate.set()
+            assert (await first).headers["X-Danqing-Task"] != (await repeat).headers["X-Danqing-Task"]
+
+    async def test_other_keys_requests_are_others(self, open_door: OpenDoor, studio: Studio) -> None:
+        """What one project left waits for that project alone."""
+        studio.gate.clear()
+        async with open_door(DANQING_API_KEYS="a:aaaaaaaaaaaaaaaa,b:bbbbbbbbbbbbbbbb") as door:
+            first = ask(door, {"Authorization": "Bearer aaaaaaaaaaaaaaaa"})
+            await bought(studio, 1)
+            await cut(first)
+            await stands(door, "lost")
+            other = ask(door, {"Authorization": "Bearer bbbbbbbbbbbbbbbb", **MARKED})
+            await bought(studio, 2)
+            studio.gate.set()
+            assert (await other).status == 200
+
+
+class TestIdempotencyKey:
+    async def test_decides_by_itself(self, door: Client, studio: Studio) -> None:
+        """For as long as keys are remembered, whatever became of the first answer."""
+        replies = [await ask(door, {"Idempotency-Key": "k1"}) for _ in range(2)]
+        assert [reply.status for reply in replies] == [200, 200]
+        assert replies[0].body == replies[1].body
+        assert studio.bought == 1
+
+    async def test_reuse_for_another_request_is_no_conflict(self, door: Client) -> None:
+        """409 would be repeated by their libraries."""
+        await ask(door, {"Idempotency-Key": "k1"})
+        reply = await ask(door, {"Idempotency-Key": "k1"}, prompt="a cat")
+        assert (reply.status, reply.json["error"]["code"]) == (422, "idempotency_key_reused")
+
+
+class TestRedirects:
+    async def test_library_follows_them_to_the_picture(self, open_door: OpenDoor, studio: Studio) -> None:
+        """A long picture over several hops, with the key on each; one purchase, nobody noted as left."""
+        studio.gate.clear()
+        keys = {"DANQING_API_KEYS": "a:aaaaaaaaaaaaaaaa"}
+        async with open_door(DANQING_SYNC_WAIT="0.2", **keys) as door:
+            async with library(door, api_key="aaaaaaaaaaaaaaaa") as client:
+                call = asyncio.create_task(client.images.generate(model="gpt-image-1", prompt="a fox"))
+                await bought(studio, 1)
+                await asyncio.sleep(0.7)
+                studio.gate.set()
+                made = await call
+            assert made.data is not None
+            assert studio.bought == 1
+            await stands(door)
+
+    async def test_last_says_to_ask_again_and_the_repeat_joins(self, open_door: OpenDoor, studio: Studio) -> None:
+        """Nine hops are followed by every client; then the joining rule goes on."""
+        studio.gate.clear()
+        async with open_door(DANQING_SYNC_WAIT="0.01") as door:
+            reply = await ask(door)
+            assert (reply.status, reply.headers["x-should-retry"]) == (504, "true")
+            assert reply.json["error"]["code"] == "still_running"
+            studio.gate.set()
+            await until(lambda: len(studio.bodies) == 1)
+            assert (await ask(door)).status == 200
+            assert studio.bought == 1
+
+    async def test_chain(self, open_door: OpenDoor, studio: Studio) -> None:
+        """Where it leads, by hand: the address counts, keeps the form, takes POST, and tells the true status."""
+        studio.gate.clear()
+        async with open_door(DANQING_SYNC_WAIT="0.05") as door:
+            plain = {"allow_redirects": False}
+            wish = {**WISH, "response_format": "url"}
+            reply = await door.ask("POST", PATH, json=wish, **plain)
+            assert (reply.status, reply.headers["Cache-Control"]) == (303, "no-store")
+            task_id = reply.headers["X-Danqing-Task"]
+            assert reply.headers["Location"].startswith(f"/v1/images/wait/{task_id}?i=1&")
+            await stands(door, "away")
+            second = await door.ask("POST", reply.headers["Location"], **plain)
+            assert second.headers["Location"].startswith(f"/v1/images/wait/{task_id}?i=2&")
+            studio.gate.set()
+            last = await door.ask("GET", second.headers["Location"], headers={"Content-Type": "application/json"})
+            assert (last.status, set(last.json["data"][0])) == (200, {"url"})
+            await stands(door)
+
+    async def test_client_that_leaves_on_the_way_is_found(self, open_door: OpenDoor, studio: Studio) -> None:
+        """A connection cut at a later hop is a client that left."""
+        studio.gate.clear()
+        async with open_door(DANQING_SYNC_WAIT="1") as door:
+            reply = await door.ask("POST", PATH, json=WISH, allow_redirects=False)
+            hop = asyncio.create_task(door.ask("GET", reply.headers["Location"]))
+            await stands(door, "open")
+            await cut(hop)
+            await stands(door, "lost")
+            repeat = ask(door)
+            studio.gate.set()
+            assert (await repeat).status == 200
+            assert studio.bought == 1
+
+    @pytest.mark.parametrize("query", ["i=0", "i=10", "i=x", "i=-1"])
+    async def test_no_count_of_ours(self, door: Client, query: str) -> None:
+        """Nobody waits for ever by counting for himself."""
+        reply = await door.ask("GET", f"/v1/images/wait/scripted_img_x?{query}")
+        assert reply.status == 400
+
+    async def test_others_tasks_are_not_there(self, open_door: OpenDoor) -> None:
+        """404, as for one that never was."""
+        async with open_door(DANQING_API_KEYS="a:aaaaaaaaaaaaaaaa,b:bbbbbbbbbbbbbbbb") as door:
+            made = await ask(door, {"Authorization": "Bearer aaaaaaaaaaaaaaaa"})
+            path = f"/v1/images/wait/{made.headers['X-Danqing-Task']}?i=1"
+            reply = await door.ask("GET", path, headers={"Authorization": "Bearer bbbbbbbbbbbbbbbb"})
+            assert (reply.status, reply.json["error"]["code"]) == (404, "task_not_found")
+
+
+async def _task_ids(door: Client) -> list[str]:
+    tasks = await door.services.store.database["danqing_tasks"].find().to_list(None)
+    assert all(task["status"] == Status.PROCESSING for task in tasks)
+    return [task["_id"] for task in tasks]
