@@ -24,8 +24,10 @@ from danqing_server.delivery.watchers import Watchers
 from danqing_server.delivery.webhooks.directory import ANNOUNCED, LOOK_EVERY_S
 from danqing_server.delivery.webhooks.management import Webhooks, open_webhooks
 from danqing_server.desk.admission import Submissions
+from danqing_server.desk.batches import Batches
 from danqing_server.desk.checking import Checker
 from danqing_server.desk.control import Control
+from danqing_server.desk.feeding import Feeder
 from danqing_server.desk.forecast import Forecast
 from danqing_server.desk.intake import Intake
 from danqing_server.desk.limits import QueueLimits
@@ -54,6 +56,7 @@ from danqing_server.settings.addresses import place_of
 from danqing_server.settings.server import Settings
 from danqing_server.store.api_keys import ApiKeyStore
 from danqing_server.store.audit import AuditStore
+from danqing_server.store.batches import BatchStore
 from danqing_server.store.client import Database, connect
 from danqing_server.store.keys import KeyStore
 from danqing_server.store.leases import Lease, WorkerStore
@@ -131,6 +134,7 @@ class Process:
             Supervised("webhooks", every(LOOK_EVERY_S, self.services.webhooks.directory.refresh)),
             Supervised("sender", self.services.webhooks.sender.run),
             Supervised("uploads", every(UPLOADS_SWEEP_EVERY_S, self.services.uploads.sweep)),
+            Supervised("batches", self.services.batches.feeder.run),
         ]
         roster = self.services.gatekeeper.roster
         if roster is not None:
@@ -238,6 +242,7 @@ async def open_process(
         await services.submissions.drain()
         await services.task_list.drain()
         await services.visits.drain()
+        await services.batches.store.drain()
         await services.store.drain()
 
 
@@ -287,6 +292,9 @@ async def _services(
     control = Control(store, register, clock, recent)
     watchers = Watchers(WatchStore(database), control.find, register.outlet.onlookers, settings.max_waiting_calls)
     intake = Intake(store, queue, register, clock, limits)
+    submissions = Submissions(store, keys, register, assets, clock, checker, routing, limits, intake)
+    batches = BatchStore(database)
+    feeder = Feeder(batches, store, queue, register, control, limits, assets, clock)
     checks: dict[str, HealthCheck] = {"mongodb": store.ping, "redis": queue.ping, "storage": assets.ping}
     return Services(
         settings=settings,
@@ -302,8 +310,9 @@ async def _services(
         forecast=forecast,
         assets=assets,
         registry=registry,
-        submissions=Submissions(store, keys, register, assets, clock, checker, routing, limits, intake),
+        submissions=submissions,
         control=control,
+        batches=Batches(batches, submissions, clock, feeder),
         watchers=watchers,
         visits=Visits(VisitStore(database), clock),
         replays=Replays(recent),

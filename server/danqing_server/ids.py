@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["new_id", "new_task_id", "new_token"]
+__all__ = ["new_id", "new_task_id", "new_token", "task_id_of"]
 
 _KINDS = {"image": "img", "image_generation": "img", "video": "vid", "text": "txt"}
 
@@ -21,4 +21,9 @@ def new_id(now_ms: int) -> str:
 
 def new_task_id(provider: str, type_: str, now_ms: int) -> str:
     """Return a task's id, `volcengine_img_…`; the tail sorts by time and cannot be guessed."""
-    return f"{provider}_{_KINDS.get(type_, type_)}_{new_id(now_ms)}"
+    return task_id_of(provider, type_, now_ms, new_token(10))
+
+
+def task_id_of(provider: str, type_: str, now_ms: int, tail: str) -> str:
+    """Return the task's id that ends in *tail*, 20 hexadecimal digits that nobody can guess."""
+    return f"{provider}_{_KINDS.get(type_, type_)}_{now_ms:012x}{tail}"

@@ -32,6 +32,7 @@ __all__ = [
     "WAITING",
     "Asset",
     "Attempt",
+    "BatchPlace",
     "Billed",
     "CallOutcome",
     "CallRecord",
@@ -198,6 +199,15 @@ class Attempt:
 
 
 @attrs.frozen(kw_only=True)
+class BatchPlace:
+    """Where in a batch a task stands: on which line, counted from 1, and what its client calls it there."""
+
+    id: str
+    line: int
+    custom_id: str | None = None
+
+
+@attrs.frozen(kw_only=True)
 class Reserved:
     """What an attempt set aside of its provider's daily limit, in millionths of the price's currency.
 
@@ -248,7 +258,8 @@ class Task:
     targets behind a public model name; `provider`, `model` and what goes with them are of the current one.
     `webhook` is who is told of it beside its project's own endpoints.
     `finds_orders`: its provider may be asked what became of a call whose answer was lost. `key` is the id of the
-    API key that it came with, None without. `hold` is None where no limit of a project or key applies.
+    API key that it came with, None without. `hold` is None where no limit of a project or key applies. `batch` is
+    where it came from, None for a task that was submitted alone.
 
     It has no slots: without them a task is made in half the time, and copied in a quarter.
     """
@@ -299,6 +310,7 @@ class Task:
     webhook: TaskWebhook | None = None
     key: str | None = None
     hold: Hold | None = None
+    batch: BatchPlace | None = None
 
     def changed(self, **fields: Any) -> Task:
         """Return a copy with *fields* in place of its own."""

@@ -15,6 +15,8 @@ import attrs
 
 from tests.support.servers import wait_until
 
+_ROOT = Path(__file__).parents[2]
+
 __all__ = ["ServingProcess", "run_serving"]
 
 
@@ -35,8 +37,10 @@ class ServingProcess:
 
 
 @contextmanager
-def run_serving(directory: Path, variables: Mapping[str, str]) -> Iterator[ServingProcess]:
-    """Run a serving process while the block lasts."""
+def run_serving(
+    directory: Path, variables: Mapping[str, str], module: str = "danqing_server.serving"
+) -> Iterator[ServingProcess]:
+    """Run a serving process, or a *module* that is one, while the block lasts."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     with (
         socket.create_server(("127.0.0.1", 0), backlog=4096) as listening,
@@ -44,9 +48,9 @@ def run_serving(directory: Path, variables: Mapping[str, str]) -> Iterator[Servi
     ):
         port = listening.getsockname()[1]
         process = subprocess.Popen(
-            [sys.executable, "-m", "danqing_server.serving", "--fd", str(listening.fileno())],
+            [sys.executable, "-m", module, "--fd", str(listening.fileno())],
             cwd=directory,
-            env={**kept, **variables},
+            env={"PYTHONPATH": str(_ROOT), **kept, **variables},
             pass_fds=[listening.fileno()],
             stderr=log,
         )

@@ -110,6 +110,29 @@ class Submissions:
         await self.intake.take(task)
         return Accepted(task=task)
 
+    async def examine(self, submission: Submission) -> Checked:
+        """Return what *submission* amounts to, however many wait; nothing is kept.
+
+        Raises:
+            InvalidSubmission: with one problem per wrong field.
+            QueueUnavailable: of one to a route, nobody can tell how the lanes stand.
+        """
+        route = self.routing.find(submission)
+        if route is None:
+            return await self.checker.check(submission)
+        return await self.routing.check(submission, route)
+
+    async def draft(self, task_id: str, submission: Submission, checked: Checked) -> Task:
+        """Return the task that *submission* will be, for who stores it; its reference pictures are kept.
+
+        Raises:
+            StorageUnavailable: a reference picture could not be kept.
+        """
+        task = self._task(task_id, submission, checked)
+        if not checked.references:
+            return task
+        return task.changed(references=await self._keep_references(task_id, checked.references))
+
     async def drain(self) -> None:
         """Wait for submissions under way and for voids still owed."""
         while self._running:
@@ -129,11 +152,7 @@ class Submissions:
             done.exception()  # read, since the client who would have raised it may be gone
 
     async def _check(self, submission: Submission) -> Checked:
-        route = self.routing.find(submission)
-        if route is None:
-            checked = await self.checker.check(submission)
-        else:
-            checked = await self.routing.check(submission, route)
+        checked = await self.examine(submission)
         await self.limits.check(
             checked.lane, submission.caller.owner, submission.user_id, delayed=bool(submission.delay_s)
         )

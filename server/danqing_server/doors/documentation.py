@@ -60,7 +60,8 @@ class _Document(OpenAPIExtension):  # type: ignore[no-untyped-call] # sanic-ext 
 class Answer:
     """One kind of answer. `shape` is one of those in `schemas`, and stands in `data` when `enveloped`.
 
-    None is a picture, or nothing at all when *empty*. *may_fail*: beside `data` there may be an `error`, in words.
+    None is bytes of *media_type*, or nothing at all when *empty*. *may_fail*: beside `data` there may
+    be an `error`, in words.
     """
 
     description: str
@@ -68,6 +69,7 @@ class Answer:
     enveloped: bool = True
     empty: bool = False
     may_fail: bool = False
+    media_type: str = "image/*"
 
 
 def query(name: str, description: str, *, required: bool = False, **schema: Any) -> dict[str, Any]:
@@ -184,7 +186,7 @@ def _answer(answer: Answer) -> dict[str, Any]:
         return {"description": answer.description}
     if answer.shape is None:
         binary = {"schema": {"type": "string", "format": "binary"}}
-        return {"description": answer.description, "content": {"image/*": binary}}
+        return {"description": answer.description, "content": {answer.media_type: binary}}
     if not answer.enveloped:
         return {"description": answer.description, "content": _content(answer.shape)}
     schema = {

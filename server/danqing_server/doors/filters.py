@@ -16,7 +16,7 @@ from danqing_server.store.listing import Place, TaskFilter
 
 __all__ = ["CURSOR", "FILTERS", "cursor_of", "members_of_query", "read_cursor", "read_filter"]
 
-FILTERS = ("status", "provider", "model", "user_id", "type", "kind", "code", "from", "to", "q")
+FILTERS = ("status", "provider", "model", "user_id", "type", "kind", "code", "from", "to", "q", "batch")
 LONGEST_SEARCH = 200
 LONGEST_CODE = 100
 STATUSES = tuple(status.value for status in Status)
@@ -53,6 +53,7 @@ def read_filter(fields: Fields) -> TaskFilter:
         made_from=_moment(fields, "from"),
         made_before=_moment(fields, "to"),
         text=fields.text("q", 1, LONGEST_SEARCH),
+        batch=fields.text("batch", 1, LONGEST_NAME),
     )
 
 

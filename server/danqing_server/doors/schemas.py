@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from danqing_server.doors import (
     access_shapes,
+    batch_shapes,
     body_shapes,
     list_shapes,
     openai_shapes,
@@ -30,6 +31,9 @@ SCHEMAS = schemas_of(
     list_shapes.TaskPageShape,
     upload_shapes.UploadShape,
     upload_shapes.UploadListShape,
+    batch_shapes.BatchRequest,
+    batch_shapes.BatchShape,
+    batch_shapes.BatchListShape,
     server_shapes.UserShape,
     server_shapes.QueueStatsShape,
     server_shapes.LaneListShape,

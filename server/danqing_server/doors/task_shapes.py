@@ -12,6 +12,7 @@ from danqing_server.models import Billed, CallOutcome, JsonObject, Priority, Sta
 __all__ = [
     "AmountShape",
     "AudioShape",
+    "BatchPlaceShape",
     "CallShape",
     "CostShape",
     "ExplanationShape",
@@ -191,6 +192,14 @@ class CallShape(TypedDict):
     usage: _Usage
 
 
+class BatchPlaceShape(TypedDict):
+    """Where in a batch a task stands."""
+
+    id: Annotated[str, said("the batch", "batch_019ab3f2c1d4a7b2c9d0e4f6a8b3c5d7")]
+    line: Annotated[int, said("from 1", 17)]
+    custom_id: Annotated[str | None, said("the client's own name of the line", None)]
+
+
 @extended
 class OutputShape(TypedDict):
     """What came of a task, and what the provider adds."""
@@ -255,6 +264,7 @@ class TaskShape(TypedDict):
     sandbox: _Sandbox
     calls: list[CallShape]
     webhook: NotRequired[Annotated[TaskWebhookShape, said("of a task that brought one")]]
+    batch: NotRequired[Annotated[BatchPlaceShape, said("of a task that came in a batch")]]
 
 
 class ToldOutputShape(TypedDict):

@@ -88,6 +88,8 @@ class Viewer:
             shown["kind"] = task.kind
         if task.webhook is not None:
             shown["webhook"] = {"url": task.webhook.url, "events": list(task.webhook.events)}
+        if task.batch is not None:
+            shown["batch"] = {"id": task.batch.id, "line": task.batch.line, "custom_id": task.batch.custom_id}
         return shown
 
     def result(self, task: Task) -> ResultShape:

@@ -65,6 +65,11 @@ class Holding:
         self._budget.take(self._caller, size_bytes)
         self.size_bytes += size_bytes
 
+    def drop(self, size_bytes: int) -> None:
+        """Hold that much less."""
+        self._budget.give_back(self._caller, size_bytes)
+        self.size_bytes -= size_bytes
+
     def release(self) -> None:
         """Give it all back; a second time changes nothing."""
         self._budget.give_back(self._caller, self.size_bytes)

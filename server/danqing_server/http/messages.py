@@ -53,6 +53,7 @@ NOT_FOUND: Mapping[str, Message] = {
     "webhook": Message(key="webhook_not_found", zh="webhook 不存在", en="No such webhook"),
     "delivery": Message(key="delivery_not_found", zh="投递记录不存在", en="No such delivery"),
     "model": Message(key="model_not_found", zh="模型不存在", en="No such model"),
+    "batch": Message(key="batch_not_found", zh="批次不存在", en="No such batch"),
     "asset": Message(key="asset_not_found", zh="文件不存在", en="No such file"),
     "upload": Message(key="upload_not_found", zh="上传文件不存在", en="No such upload"),
 }
@@ -74,5 +75,6 @@ CONFLICTS: Mapping[str, Message] = {
     "call_under_way": Message(key="call_under_way", zh="付费调用尚未结束", en="Paid call under way"),
     "too_many_webhooks": Message(key="too_many_webhooks_title", zh="webhook 过多", en="Too many webhooks"),
     "uploads_full": Message(key="uploads_full.title", zh="上传文件已达上限", en="Too many uploads"),
+    "batch_over": Message(key="batch_over", zh="批次已取消", en="Batch is cancelled"),
     "task_deleted": Message(key="task_deleted", zh="任务已被删除", en="Task was deleted"),
 }

@@ -43,13 +43,14 @@ class ReceivedObject:
     """
 
     request: ApiRequest
+    most_values: int = MOST_VALUES
     _holding: Holding = attrs.field(init=False)
 
     async def __aenter__(self) -> dict[str, Any]:
         announced = await _announced(self.request)
         self._holding = holding_of(self.request)
         try:
-            return await _read_object(await _receive(self.request, announced, self._holding))
+            return await _read_object(await _receive(self.request, announced, self._holding), self.most_values)
         except BaseException:
             self._holding.release()
             raise
@@ -58,9 +59,9 @@ class ReceivedObject:
         self._holding.release()
 
 
-async def _read_object(body: bytes) -> dict[str, Any]:
-    if body.count(b",") + body.count(b"[") + body.count(b"{") > MOST_VALUES:
-        raise InvalidSubmission([Problem(field="request_body", message=TOO_MANY_VALUES(most=MOST_VALUES))])
+async def _read_object(body: bytes, most_values: int) -> dict[str, Any]:
+    if body.count(b",") + body.count(b"[") + body.count(b"{") > most_values:
+        raise InvalidSubmission([Problem(field="request_body", message=TOO_MANY_VALUES(most=most_values))])
     if len(body) > LARGE_BYTES:
         return await asyncio.to_thread(parse_json_object, body)
     return parse_json_object(body)

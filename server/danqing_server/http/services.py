@@ -13,6 +13,7 @@ from danqing_server.clock import Clock
 from danqing_server.delivery.watchers import Watchers
 from danqing_server.delivery.webhooks.management import Webhooks
 from danqing_server.desk.admission import Submissions
+from danqing_server.desk.batches import Batches
 from danqing_server.desk.control import Control
 from danqing_server.desk.forecast import Forecast
 from danqing_server.desk.uploads import Uploads
@@ -53,6 +54,7 @@ class Services:
     submissions: Submissions
     visits: Visits
     control: Control
+    batches: Batches
     watchers: Watchers
     replays: Replays
     webhooks: Webhooks

@@ -17,6 +17,7 @@ from danqing_server.doors.legacy import images, users
 from danqing_server.doors.native import (
     api_keys,
     audit,
+    batches,
     health,
     lists,
     pictures,
@@ -49,6 +50,7 @@ _DOORS = (
     root,
     images,
     lists,
+    batches,
     tasks,
     users,
     pictures,

@@ -7,23 +7,20 @@ and "$regex", read 2026-11-28.
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 import attrs
-import pymongo
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from danqing_plugins import OutputKind
 from danqing_server.errors import StoreUnavailable
-from danqing_server.log import get_logger
 from danqing_server.models import Status, Task
 from danqing_server.store.client import Database, translated
+from danqing_server.store.late_indexes import OF_BATCH, LateIndexes
 from danqing_server.store.reach import Reach
 from danqing_server.store.reading import readable
 from danqing_server.store.tasks import COLLECTION, MOST_COUNTED
@@ -34,8 +31,6 @@ SEARCH_S = 0.3
 FIRST_STEP = 1_000
 LARGEST_STEP = 16_000
 COUNT_MS = 1_000
-BUILD_S = 3600.0
-BUILD_WAIT_S = 0.5
 
 _ORDER = [("created_at", DESCENDING), ("_id", DESCENDING)]
 _KEY = {"created_at": 1}  # and `_id`: an index holds both
@@ -48,8 +43,6 @@ _OF_ONE_OWNER = IndexModel(
 
 Place = tuple[datetime, str]
 """Where in a list something stands: when a task was made, and its id."""
-
-log = get_logger(__name__)
 
 
 @attrs.frozen(kw_only=True)
@@ -70,6 +63,7 @@ class TaskFilter:
     made_from: datetime | None = None
     made_before: datetime | None = None
     text: str | None = attrs.field(default=None, repr=False)
+    batch: str | None = None
 
     @property
     def conditions(self) -> dict[str, Any]:
@@ -94,6 +88,8 @@ class TaskFilter:
         scope: dict[str, Any] = dict(reach.filter)
         if self.user_id is not None:
             scope["user_id"] = self.user_id
+        if self.batch is not None:
+            scope["batch.id"] = self.batch
         times: dict[str, Any] = {}
         if self.made_from is not None:
             times["$gte"] = self.made_from
@@ -124,10 +120,11 @@ class TaskList:
     database: Database
     now_s: Callable[[], float] = time.monotonic
     _tasks: Any = attrs.field(init=False)
-    _builds: dict[str, asyncio.Task[None]] = attrs.field(factory=dict, init=False)
+    _indexes: LateIndexes = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._tasks = self.database[COLLECTION]
+        self._indexes = LateIndexes(self._tasks)
 
     async def find(self, wanted: TaskFilter, reach: Reach, *, limit: int, after: Place | None) -> FoundTasks:
         """Return the next *limit* tasks behind *after*, without what lists do not show.
@@ -153,9 +150,7 @@ class TaskList:
 
     async def drain(self) -> None:
         """Wait for no index any longer; MongoDB goes on with it."""
-        for build in self._builds.values():
-            build.cancel()
-        await asyncio.gather(*self._builds.values(), return_exceptions=True)
+        await self._indexes.drain()
 
     async def _search(
         self, wanted: TaskFilter, reach: Reach, conditions: Mapping[str, Any], limit: int, after: Place | None
@@ -189,26 +184,11 @@ class TaskList:
         return found
 
     async def _prepare(self, wanted: TaskFilter, reach: Reach) -> None:
-        """See to the index for a list over all users, once a process; a list need not wait long for it."""
-        if wanted.user_id is not None:
-            return  # `by_user` and `by_owner` are always there
-        index = _OF_EVERYBODY if reach.is_everybody else _OF_ONE_OWNER
-        name = index.document["name"]
-        build = self._builds.get(name)
-        if build is None or (build.done() and (build.cancelled() or build.exception() is not None)):
-            build = self._builds[name] = asyncio.create_task(self._build(index))
-        if not build.done():
-            with suppress(TimeoutError, StoreUnavailable):
-                await asyncio.wait_for(asyncio.shield(build), BUILD_WAIT_S)
-
-    async def _build(self, index: IndexModel) -> None:
-        """Create an index. A client's own bound of time would have MongoDB give up one that takes longer."""
-        try:
-            with pymongo.timeout(BUILD_S), translated():
-                await self._tasks.create_indexes([index])
-        except StoreUnavailable as error:
-            log.warning("list_index_not_made", index=index.document["name"], reason=str(error))
-            raise
+        """See to the index that the list needs."""
+        if wanted.batch is not None:
+            await self._indexes.prepare(OF_BATCH)
+        elif wanted.user_id is None:  # else `by_user` and `by_owner` are always there
+            await self._indexes.prepare(_OF_EVERYBODY if reach.is_everybody else _OF_ONE_OWNER)
 
 
 def _page(documents: list[Mapping[str, Any]], limit: int) -> FoundTasks:

@@ -76,7 +76,7 @@ TEXTS = frozenset({"message", "error", "title", "notes", "reason"})
 
 def english_of(reply: Reply) -> list[str]:
     """Return what an answer to a client that reads Chinese says in English (U3); quoted names are no words."""
-    if "json" not in reply.headers.get("Content-Type", "") or not reply.body:
+    if not reply.headers.get("Content-Type", "").startswith("application/json") or not reply.body:
         return []
     return [text for text in _texts(reply.json) if ENGLISH.search(re.sub(r"`[^`]*`", "", text))]
 

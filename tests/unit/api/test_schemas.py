@@ -13,7 +13,7 @@ from danqing_server.codec import dump_json, parse_json_object
 from danqing_server.desk.forecast import Explanation, LaneView
 from danqing_server.doors.schemas import SCHEMAS
 from danqing_server.doors.views import Viewer, explanation_view, lane_view, user_view
-from danqing_server.models import CallOutcome, Preview, Status, Task, TaskWebhook, User
+from danqing_server.models import BatchPlace, CallOutcome, Preview, Status, Task, TaskWebhook, User
 from danqing_server.queue.gates import Gate, Hold, Throughput
 from danqing_server.queue.lanes import LaneDepth
 from danqing_server.registry import Registry
@@ -38,6 +38,7 @@ LATE_CALL = paid_call(
 PREVIEW = Preview(attempt=1, index=0, asset=stored_asset(OutputKind.IMAGE))
 TASKS = [
     *(make_task(status=status) for status in Status),
+    make_task(status=Status.PENDING, batch=BatchPlace(id="batch_1", line=7)),
     make_task(status=Status.PENDING, run_at=NOW, price=None, notes=("changed",), on_ambiguous="fail"),
     make_task(status=Status.PROCESSING, calls={"c2": OPEN_CALL}, outputs={"0": kept_picture("t", 0)}, images=2),
     make_task(

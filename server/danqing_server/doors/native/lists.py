@@ -7,7 +7,7 @@ from typing import Any
 from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import Message
-from danqing_server.doors.body_shapes import PLAIN
+from danqing_server.doors.body_shapes import LONGEST_NAME, PLAIN
 from danqing_server.doors.documentation import Answer, described, query
 from danqing_server.doors.fields import Fields
 from danqing_server.doors.filters import (
@@ -66,6 +66,7 @@ def _text(name: str, description: str, most: int) -> dict[str, Any]:
         _text("code", "of their error", 100),
         query("from", "made at this time or later", type="string", format="date-time"),
         query("to", "made before this time", type="string", format="date-time"),
+        _text("batch", "of this batch", LONGEST_NAME),
         _text("q", "text anywhere in the prompt", LONGEST_SEARCH),
         query("limit", "tasks per page", type="integer", minimum=1, maximum=MOST_LISTED, default=DEFAULT_LISTED),
         query("cursor", "next_cursor of the page before", type="string", pattern=f"^({CURSOR.pattern})$"),

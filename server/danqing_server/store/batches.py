@@ -1,0 +1,360 @@
+"""Batches in MongoDB, and their lines until each is a task.
+
+A batch is taken in in two steps. Its lines are *staged* under a token of that very request, each as the document of
+the task that it will be; then one insert, of the batch itself, makes them valid (`commit`). From then on they
+become tasks a slice at a time, in order, and the batch says how far it is (`made_to`). The ids of the tasks depend
+on batch and line alone, so that a slice that is inserted again changes nothing. What was staged and never became
+valid is removed.
+
+    (staged) ── commit ──→ creating ──→ created
+                               │           │      cancel: from either
+                               └→ cancelling ←┘
+                                      │
+                                      └──→ cancelled
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import attrs
+import bson
+from bson.raw_bson import RawBSONDocument
+from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
+from danqing_plugins import Text
+from danqing_server.loops.steps import step
+from danqing_server.models import FINISHED, Task
+from danqing_server.store.client import Database, translated
+from danqing_server.store.keys import DELETED
+from danqing_server.store.late_indexes import OF_BATCH, LateIndexes
+from danqing_server.store.listing import Place
+from danqing_server.store.reach import Reach
+from danqing_server.store.reading import readable, task_of, versioned
+from danqing_server.store.tasks import COLLECTION as TASKS
+
+__all__ = ["Batch", "BatchStatus", "BatchStore", "LineProblem", "Mode"]
+
+COLLECTION = "danqing_batches"
+STAGED = "danqing_batch_lines"
+HELD_FOR = timedelta(seconds=30)
+PAGE = 200
+
+_INDEXES = [
+    IndexModel([("owner", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)], name="newest"),
+    IndexModel([("open", ASCENDING)], name="open", partialFilterExpression={"open": {"$exists": True}}),
+]
+
+
+class Mode(StrEnum):
+    """What becomes of a batch of which some lines are wrong."""
+
+    ALL_OR_NOTHING = "all_or_nothing"
+    ACCEPT_VALID = "accept_valid"
+
+
+class BatchStatus(StrEnum):
+    """How far a batch is: whether its lines are tasks yet. How far these are is theirs to say."""
+
+    CREATING = "creating"
+    CREATED = "created"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+
+
+@attrs.frozen(kw_only=True)
+class LineProblem:
+    """One thing wrong with a field of a line; `value` as it may be shown."""
+
+    line: int
+    field: str
+    message: str
+    code: str | None = None
+    value: object = None
+    custom_id: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Batch:
+    """A batch that was taken in. `lines` were sent, `accepted` of them are or will be tasks: `made` so far.
+
+    `made_to` is the last line that is dealt with. `problems` tell of `rejected` lines, of the first thousand or so.
+    `token` names its staged lines, `fingerprint` is a hash of the request that made it.
+    """
+
+    id: str
+    token: str
+    fingerprint: str
+    mode: Mode
+    status: BatchStatus
+    created_at: datetime
+    updated_at: datetime
+    lines: int
+    accepted: int
+    rejected: int
+    owner: str | None = None
+    made: int = 0
+    made_to: int = 0
+    problems: tuple[LineProblem, ...] = ()
+
+
+@attrs.define(eq=False)
+class BatchStore:
+    """The batches. Every method raises StoreUnavailable."""
+
+    database: Database
+    _batches: Any = attrs.field(init=False)
+    _staged: Any = attrs.field(init=False)
+    _tasks: Any = attrs.field(init=False)
+    _indexes: LateIndexes = attrs.field(init=False)
+    _own_indexes: bool = attrs.field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._batches, self._staged = self.database[COLLECTION], self.database[STAGED]
+        self._tasks = self.database[TASKS]
+        self._indexes = LateIndexes(self._tasks)
+
+    async def prepare(self) -> None:
+        """See to the indexes that batches need; they are made for the first one."""
+        if not self._own_indexes:
+            with translated():
+                await self._batches.create_indexes(_INDEXES)
+            self._own_indexes = True
+        await self._indexes.prepare(OF_BATCH)
+
+    async def drain(self) -> None:
+        """Wait for no index any longer."""
+        await self._indexes.drain()
+
+    @step("batch.stage")
+    async def stage(self, batch_id: str, token: str, lines: Mapping[int, bytes], at: datetime) -> None:
+        """Keep the documents of tasks to be, by line."""
+        documents = [
+            {"_id": _staged_id(token, line), "batch": batch_id, "at": at, "task": body}
+            for line, body in lines.items()
+        ]
+        with translated():
+            await self._staged.insert_many(documents, ordered=False)
+
+    async def count_staged(self, token: str) -> int:
+        """Return how many lines are staged under *token*."""
+        with translated():
+            return int(await self._staged.count_documents({"_id": _behind(token, 0)}))
+
+    @step("batch.commit")
+    async def commit(self, batch: Batch) -> bool:
+        """Make a batch valid; False when its id is taken: the same request did so before."""
+        document = versioned(_as_document(batch))
+        with translated():
+            try:
+                await self._batches.insert_one({**document, "open": True})
+            except DuplicateKeyError:
+                return False
+        return True
+
+    async def find(self, batch_id: str, reach: Reach) -> Batch | None:
+        """Return a batch in *reach*, None when there is none."""
+        with translated():
+            found = await self._batches.find_one({"_id": batch_id, **reach.filter})
+        return None if found is None else _batch_of(found)
+
+    async def find_many(self, reach: Reach, *, limit: int, after: Place | None) -> list[Batch]:
+        """Return the next *limit* batches behind *after*, newest first, without what is wrong with their lines."""
+        wanted: dict[str, Any] = dict(reach.filter)
+        if after is not None:
+            here = {"created_at": after[0], "_id": {"$lt": after[1]}}
+            wanted["$or"] = [{"created_at": {"$lt": after[0]}}, here]
+        order = [("created_at", DESCENDING), ("_id", DESCENDING)]
+        with translated():
+            found = await self._batches.find(wanted, {"problems": 0}).sort(order).limit(limit).to_list(None)
+        return [_batch_of(document) for document in found]
+
+    async def open_ids(self) -> list[str]:
+        """Return the ids of the batches with which something is still to be done."""
+        with translated():
+            found = await self._batches.find({"open": True}, ["_id"]).to_list(None)
+        return [document["_id"] for document in found]
+
+    async def count_open(self, owner: str | None) -> int:
+        """Return with how many of an owner's batches something is still to be done."""
+        with translated():
+            return int(await self._batches.count_documents({"open": True, "owner": owner}))
+
+    async def hold(self, batch_id: str, holder: str, now: datetime) -> Batch | None:
+        """Take an open batch for a while, so that one process at a time goes on with it; None when another does."""
+        free = [{"holder": holder}, {"held_until": None}, {"held_until": {"$lt": now}}]
+        sets = {"holder": holder, "held_until": now + HELD_FOR}
+        with translated():
+            found = await self._batches.find_one_and_update(
+                {"_id": batch_id, "open": True, "$or": free},
+                {"$set": sets},
+                {"problems": 0},
+                return_document=ReturnDocument.AFTER,
+            )
+        return None if found is None else _batch_of(found)
+
+    async def let_go(self, batch_id: str, holder: str) -> None:
+        """Let another process go on with a batch."""
+        with translated():
+            await self._batches.update_one(
+                {"_id": batch_id, "holder": holder}, {"$unset": {"holder": "", "held_until": ""}}
+            )
+
+    async def staged_after(self, batch: Batch, limit: int) -> list[Task]:
+        """Return the next tasks to be made, in order; none that was deleted meanwhile.
+
+        Raises Unreadable for one of a newer release.
+        """
+        wanted = {"_id": _behind(batch.token, batch.made_to)}
+        with translated():
+            found = await self._staged.find(wanted).sort("_id", ASCENDING).limit(limit).to_list(None)
+        return [_task_in(document) for document in found]
+
+    async def buried_among(self, ids: Collection[str]) -> set[str]:
+        """Return which of these tasks were made and deleted already: they are not made again."""
+        with translated():
+            found = await self.database[DELETED].find({"_id": {"$in": list(ids)}}, ["_id"]).to_list(None)
+        return {document["_id"] for document in found}
+
+    @step("batch.mark")
+    async def mark(self, batch: Batch, made_to: int, made: int, now: datetime) -> bool:
+        """Note how far a batch is, also one that is to be cancelled by now; False when another went on with it."""
+        expected = {"_id": batch.id, "open": True, "made_to": batch.made_to}
+        sets = {"made_to": made_to, "made": made, "updated_at": now}
+        with translated():
+            outcome = await self._batches.update_one(expected, {"$set": sets})
+        return bool(outcome.matched_count)
+
+    async def finish(self, batch: Batch, status: BatchStatus, now: datetime) -> bool:
+        """End what is to be done with a batch, and remove its staged lines; False when its status is another."""
+        expected = {"_id": batch.id, "status": batch.status.value}
+        sets = {"status": status.value, "updated_at": now}
+        gone = dict.fromkeys(("open", "holder", "held_until"), "")
+        with translated():
+            outcome = await self._batches.update_one(expected, {"$set": sets, "$unset": gone})
+            if outcome.matched_count:
+                await self._staged.delete_many({"_id": _behind(batch.token, 0)})
+        return bool(outcome.matched_count)
+
+    async def cancel(self, batch_id: str, now: datetime) -> bool:
+        """Have a batch cancelled; False when it is, or is about to be."""
+        may = [BatchStatus.CREATING.value, BatchStatus.CREATED.value]
+        sets = {"status": BatchStatus.CANCELLING.value, "open": True, "updated_at": now}
+        with translated():
+            outcome = await self._batches.update_one({"_id": batch_id, "status": {"$in": may}}, {"$set": sets})
+        return bool(outcome.matched_count)
+
+    async def count_by_status(self, batch_ids: Sequence[str]) -> dict[str, dict[str, int]]:
+        """Return, for each batch, how many of its tasks are in each status."""
+        pipeline = [
+            {"$match": {"batch.id": {"$in": list(batch_ids)}}},
+            {"$group": {"_id": {"batch": "$batch.id", "status": "$status"}, "count": {"$sum": 1}}},
+        ]
+        with translated():
+            found = await self._tasks.aggregate(pipeline).to_list(None)
+        counts: dict[str, dict[str, int]] = {batch_id: {} for batch_id in batch_ids}
+        for each in found:
+            counts[each["_id"]["batch"]][each["_id"]["status"]] = each["count"]
+        return counts
+
+    async def tasks_of(self, batch_id: str) -> AsyncGenerator[Task, None]:
+        """Yield the tasks of a batch by line, a page at a time; those that cannot be read are left out."""
+        line = 0
+        while True:
+            wanted = {"batch.id": batch_id, "batch.line": {"$gt": line}}
+            with translated():
+                found = await self._tasks.find(wanted).sort("batch.line", ASCENDING).limit(PAGE).to_list(None)
+            if not found:
+                return
+            line = found[-1]["batch"]["line"]
+            for task in readable(found):
+                yield task
+
+    async def unfinished_of(self, batch_id: str, limit: int) -> list[str]:
+        """Return the ids of tasks of a batch that are not finished."""
+        wanted = {"batch.id": batch_id, "status": {"$nin": [status.value for status in FINISHED]}}
+        with translated():
+            found = await self._tasks.find(wanted, ["_id"]).limit(limit).to_list(None)
+        return [document["_id"] for document in found]
+
+    async def abandoned(self, before: datetime) -> tuple[str, str | None] | None:
+        """Return the token of staged lines, last touched before *before*, that no batch will make tasks of.
+
+        With it comes the batch's id when there is none of that id at all: nobody needs its pictures. None: no more.
+        """
+        behind = ""
+        while True:
+            with translated():
+                found = await self._staged.find_one(
+                    {"_id": {"$gt": behind}}, {"task": 0}, sort=[("_id", ASCENDING)]
+                )
+                if found is None:
+                    return None
+                token = found["_id"].partition("-")[0]
+                batch = await self._batches.find_one({"_id": found["batch"]}, ["token", "open"])
+            used = batch is not None and batch["token"] == token and batch.get("open")
+            if not used and found["at"] < before:
+                return token, found["batch"] if batch is None else None
+            behind = f"{token}.."  # behind all of that token's: `.` is behind `-`
+
+    async def staged_ids(self, token: str) -> list[str]:
+        """Return the ids of the tasks that lines staged under *token* would have been."""
+        with translated():
+            found = await self._staged.find({"_id": _behind(token, 0)}).to_list(None)
+        return [RawBSONDocument(document["task"])["_id"] for document in found]
+
+    async def discard(self, token: str) -> None:
+        """Remove what is staged under *token*."""
+        with translated():
+            await self._staged.delete_many({"_id": _behind(token, 0)})
+
+
+def _staged_id(token: str, line: int) -> str:
+    return f"{token}-{line:06}"
+
+
+def _behind(token: str, line: int) -> dict[str, str]:
+    return {"$gt": _staged_id(token, line), "$lt": f"{token}."}
+
+
+def _task_in(document: Mapping[str, Any]) -> Task:
+    task = task_of(bson.decode(document["task"], _AWARE))
+    if isinstance(task, Task):
+        return task
+    raise task
+
+
+_AWARE: Any = bson.CodecOptions(tz_aware=True)
+
+
+def _as_document(batch: Batch) -> dict[str, Any]:
+    document = attrs.asdict(batch, filter=lambda field, _: field.name not in ("id", "problems"))
+    if batch.owner is None:
+        del document["owner"]
+    document |= {"_id": batch.id, "mode": batch.mode.value, "status": batch.status.value}
+    document["problems"] = [_stored(problem) for problem in batch.problems]
+    return document
+
+
+def _stored(problem: LineProblem) -> dict[str, Any]:
+    zh = problem.message.zh if isinstance(problem.message, Text) else problem.message
+    return {**attrs.asdict(problem), "message": str(problem.message), "message_zh": zh}
+
+
+def _batch_of(document: Mapping[str, Any]) -> Batch:
+    """Return the batch; whatever a newer release added is left out."""
+    names = {field.name for field in attrs.fields(Batch)}
+    known = {name: value for name, value in document.items() if name in names}
+    problems = tuple(_problem_of(each) for each in document.get("problems", ()))
+    known |= {"mode": Mode(known["mode"]), "status": BatchStatus(known["status"]), "problems": problems}
+    return Batch(id=document["_id"], **known)
+
+
+def _problem_of(stored: Mapping[str, Any]) -> LineProblem:
+    names = {field.name for field in attrs.fields(LineProblem)}
+    known = {name: value for name, value in stored.items() if name in names}
+    return LineProblem(**{**known, "message": Text(stored["message"], stored["message_zh"])})
