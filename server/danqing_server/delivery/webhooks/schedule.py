@@ -29,13 +29,15 @@ JITTER = 0.1
 LONGEST_WISH_S = 24 * HOUR_S
 
 
-def due_in(tries: int, chance: float, wish_s: float | None = None) -> timedelta | None:
+def due_in(
+    tries: int, chance: float, wish_s: float | None = None, schedule_s: Sequence[float] = SCHEDULE_S
+) -> timedelta | None:
     """Return after which time the next try is due, *tries* having been made; None when there is none.
 
     *chance*, 0 to 1, spreads those that failed together. *wish_s* is what the receiver asked for (`Retry-After`),
     kept up to a day: a try is never sooner.
     """
-    if tries >= len(SCHEDULE_S):
+    if tries >= len(schedule_s):
         return None
-    planned_s = SCHEDULE_S[tries] * (1 + JITTER * (2 * chance - 1))
+    planned_s = schedule_s[tries] * (1 + JITTER * (2 * chance - 1))
     return timedelta(seconds=max(planned_s, min(wish_s or 0.0, LONGEST_WISH_S)))

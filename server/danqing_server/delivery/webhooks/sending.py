@@ -20,7 +20,7 @@ from danqing_server.delivery.webhooks.directory import Directory
 from danqing_server.delivery.webhooks.hosts import Hosts
 from danqing_server.delivery.webhooks.keeper import FAILING, GONE, Keeper
 from danqing_server.delivery.webhooks.posting import TIMEOUT_S, Answer, post
-from danqing_server.delivery.webhooks.schedule import due_in
+from danqing_server.delivery.webhooks.schedule import SCHEDULE_S, due_in
 from danqing_server.delivery.webhooks.signing import signature_of
 from danqing_server.delivery.webhooks.targets import Targets
 from danqing_server.errors import ServiceUnavailable
@@ -63,6 +63,7 @@ class Sender:
     timeout_s: float = TIMEOUT_S
     claim_s: float = CLAIM_S
     look_every_s: float = LOOK_EVERY_S
+    schedule_s: Sequence[float] = SCHEDULE_S
     hosts: Hosts = attrs.field(init=False)
     _under_way: dict[asyncio.Task[None], Delivery] = attrs.field(factory=dict, init=False)
     _wake: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
@@ -102,13 +103,17 @@ class Sender:
         if len(ours) < len(made):
             self._behind = True
 
+    def stop_sending(self) -> None:
+        """Begin nothing more: what comes is kept for other processes."""
+        self._closing = True
+
     def wake(self) -> None:
         """Look for what is due right now."""
         self._wake.set()
 
     async def stop(self) -> None:
         """Begin nothing more, wait a moment for what is under way, and give the rest back."""
-        self._closing = True
+        self.stop_sending()
         if self._under_way:
             _, late = await asyncio.wait(self._under_way, timeout=STOP_S)
             left = [self._under_way[task] for task in late]
@@ -205,7 +210,7 @@ class Sender:
             if endpoint.url is not None:
                 await self.keeper.disable(endpoint, GONE)
             return self._failed(delivery, attempt, GONE)
-        later = due_in(delivery.tries + 1, random.random(), answer.retry_after_s)
+        later = due_in(delivery.tries + 1, random.random(), answer.retry_after_s, self.schedule_s)
         if later is not None:
             return Outcome(
                 delivery=delivery,

@@ -14,7 +14,7 @@ from danqing_server.delivery.webhooks.events import EVENT_TYPES
 from danqing_server.doors.body_shapes import ResendRequest, RotateRequest, WebhookChange, WebhookRequest
 from danqing_server.doors.documentation import Answer, described, query
 from danqing_server.doors.fields import Fields
-from danqing_server.doors.filters import CURSOR, cursor_of, read_cursor
+from danqing_server.doors.filters import CURSOR, cursor_of, members_of_query, read_cursor
 from danqing_server.doors.server_shapes import DeletedShape
 from danqing_server.doors.webhook_bodies import (
     check_target,
@@ -208,13 +208,13 @@ async def test_webhook(request: ApiRequest, webhook_id: str) -> HTTPResponse:
         query(
             "limit", "deliveries per page", type="integer", minimum=1, maximum=MOST_LISTED, default=DEFAULT_LISTED
         ),
-        query("cursor", "next_cursor of the page before", type="string", pattern=f"^({CURSOR.pattern})?$"),
+        query("cursor", "next_cursor of the page before", type="string", pattern=f"^{CURSOR.pattern}$"),
     ],
 )
 async def list_deliveries(request: ApiRequest, webhook_id: str) -> HTTPResponse:
     """List what was sent to a webhook and what is to be, newest first, with every try; ended ones for two weeks."""
     services, caller = admit(request)
-    page = _read_page({name: request.args.get(name) for name in request.args})
+    page = _read_page(members_of_query(request.get_args(keep_blank_values=True)))
     found = await services.webhooks.list_deliveries(
         caller, webhook_id, limit=page.limit + 1, wanted=page.wanted, before=page.before
     )
