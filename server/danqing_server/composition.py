@@ -18,6 +18,7 @@ from danqing_server.access.roster import REFRESH_EVERY_S, Roster
 from danqing_server.assets.fetching import public_session
 from danqing_server.assets.results import ResultSessions, results_session
 from danqing_server.assets.storage import Assets, open_assets
+from danqing_server.assets.thumbnailing import Thumbnails
 from danqing_server.clock import Clock, SteadyTime
 from danqing_server.codec import dump_json
 from danqing_server.delivery.watchers import Watchers
@@ -228,6 +229,7 @@ async def open_process(
         roster = services.gatekeeper.roster
         refreshing = [] if roster is None else [roster.refresh]
         await _with_mongodb(settings, listening, webhooks.directory.refresh, *refreshing)
+        stack.push_async_callback(services.thumbnails.close)
         stack.push_async_callback(services.control.register.outlet.drain)
         await registry.start()
         stack.push_async_callback(registry.stop)
@@ -309,6 +311,7 @@ async def _services(
         gates=gates,
         forecast=forecast,
         assets=assets,
+        thumbnails=Thumbnails(assets),
         registry=registry,
         submissions=submissions,
         control=control,

@@ -32,10 +32,11 @@ from danqing_plugins import OutputKind
 from danqing_server.assets import texts
 from danqing_server.assets.boxes import announced_size, boxed_kind
 from danqing_server.assets.posters import Poster
+from danqing_server.assets.thumbnails import Shrunk, decoded_size, shrink
 from danqing_server.assets.wholeness import draft, is_whole
 from danqing_server.errors import PictureRejected
 
-__all__ = ["Inspection", "inspect_header", "inspect_sent", "inspect_whole", "open_picture"]
+__all__ = ["Inspection", "inspect_header", "inspect_sent", "inspect_whole", "open_picture", "shrink_body"]
 
 
 @attrs.frozen(kw_only=True)
@@ -52,6 +53,7 @@ class Inspection:
     has_audio: bool = False
     decoded: bool = True
     poster: Poster | None = None
+    thumbnail: Shrunk | None = None
 
 
 PREFIX_BYTES = 256
@@ -94,10 +96,11 @@ def inspect_sent(path: Path, *, max_pixels: int) -> Inspection:
     return inspect_whole(path, max_pixels=max_pixels)
 
 
-def inspect_whole(path: Path, *, max_pixels: int) -> Inspection:
+def inspect_whole(path: Path, *, max_pixels: int, thumbnail: int | None = None) -> Inspection:
     """Read the header of a file, then decode its first frame to prove that it is whole.
 
-    Blocks while it decodes; the decoded picture is all the memory it needs.
+    Blocks while it decodes; the decoded picture is all the memory it needs. *thumbnail*: one of that width is made
+    of what was decoded.
 
     Raises:
         PictureRejected: `not_a_picture` (one that cannot be decoded, too), `truncated` or `too_large` (more than
@@ -109,13 +112,40 @@ def inspect_whole(path: Path, *, max_pixels: int) -> Inspection:
         if name not in _FACTORIES:
             raise PictureRejected(texts.NOT_DECODABLE(kind=name), code="not_a_picture")
         picture, inspection = _open(file, name, max_pixels)
+        least = (1, 1) if thumbnail is None else decoded_size(picture.size, thumbnail)
         with _parsing(name):
-            draft(picture)
+            draft(picture, least)
             picture.load()
-            whole = is_whole(file, name, picture)
+            whole = is_whole(file, name, picture, least)
         if not whole:
             raise _truncated(name)
-        return inspection
+        if thumbnail is None:
+            return inspection
+        return attrs.evolve(inspection, thumbnail=_shrunk(picture, thumbnail))
+
+
+def shrink_body(body: bytes, width: int, *, max_pixels: int) -> Shrunk:
+    """Return a thumbnail of a stored picture, decoded as small as its format allows. Blocks.
+
+    Raises:
+        PictureRejected: it cannot be decoded.
+    """
+    with io.BytesIO(body) as file:
+        name = _name_of(file)
+        if name not in _FACTORIES:
+            raise PictureRejected(texts.NOT_DECODABLE(kind=name), code="not_a_picture")
+        picture, _ = _open(file, name, max_pixels)
+        with _parsing(name):
+            draft(picture, decoded_size(picture.size, width))
+            picture.load()
+            return shrink(picture, width)
+
+
+def _shrunk(picture: Image.Image, width: int) -> Shrunk | None:
+    try:
+        return shrink(picture, width)
+    except Exception:  # noqa: BLE001 - whatever Pillow makes of an odd one, the picture itself is whole and paid for
+        return None
 
 
 def _header(file: IO[bytes], max_pixels: int) -> Inspection:

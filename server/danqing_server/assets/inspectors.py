@@ -33,8 +33,10 @@ _FILE = ("application/octet-stream", "bin")
 _GLB_HEAD = struct.Struct("<4s4xI")
 
 
-def inspect(kind: OutputKind, path: Path, *, max_pixels: int) -> Inspection:
+def inspect(kind: OutputKind, path: Path, *, max_pixels: int, thumbnail: int | None = None) -> Inspection:
     """Look at an output of *kind* that was spooled, and prove it whole as far as its kind allows. Blocks.
+
+    *thumbnail*: of a picture one of that width is made, of what is decoded anyway.
 
     Raises:
         PictureRejected: `not_a_picture` and `truncated` for pictures, `wrong_kind` and `truncated` for the others;
@@ -42,12 +44,14 @@ def inspect(kind: OutputKind, path: Path, *, max_pixels: int) -> Inspection:
         OSError: the file itself cannot be read.
         MemoryError: there is too little memory to look at it.
     """
+    if kind is OutputKind.IMAGE:
+        return _picture(path, max_pixels, thumbnail)
     return _INSPECTORS[kind](path, max_pixels)
 
 
-def _picture(path: Path, max_pixels: int) -> Inspection:
+def _picture(path: Path, max_pixels: int, thumbnail: int | None) -> Inspection:
     try:
-        return inspect_whole(path, max_pixels=max_pixels)
+        return inspect_whole(path, max_pixels=max_pixels, thumbnail=thumbnail)
     except PictureRejected as error:
         name = _format_at(path)
         if error.code != "not_a_picture" or name is None or OutputKind.IMAGE in kinds_of(name):
@@ -138,7 +142,6 @@ def _file_of(kind: OutputKind, path: Path) -> Inspection:
 
 
 _INSPECTORS: Mapping[OutputKind, Callable[[Path, int], Inspection]] = {
-    OutputKind.IMAGE: _picture,
     OutputKind.VIDEO: _film,
     OutputKind.AUDIO: _sound,
     OutputKind.MODEL: _model,

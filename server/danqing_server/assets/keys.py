@@ -1,6 +1,6 @@
 """Names of stored outputs: `<task_id>/<index>-<token>.png`; a video's poster is `<index>-<token>-poster.jpeg`.
 
-A picture that was sent ahead has its upload's id for a folder.
+A picture that was sent ahead has its upload's id for a folder. A thumbnail is called as its picture, and its width.
 
 A key holds 96 random bits and is shown to nobody but its task's owner: whoever knows it may read the output, as
 with a pre-signed URL. Keys are per task, never per content: deleting one task cannot take another's output.
@@ -25,6 +25,7 @@ __all__ = [
     "output_key",
     "poster_key",
     "preview_key",
+    "thumbnail_key",
     "upload_key",
     "upload_of",
 ]
@@ -48,6 +49,7 @@ _MEDIA_TYPES = {
 }
 _SHOWN = ("image/", "video/", "audio/")
 _UPLOAD = re.compile(r"upl_[0-9a-f]{32}")
+_THUMBNAIL = re.compile(r"-w[0-9]+\.webp$")
 _KEY = re.compile(rf"{_TASK_ID}/[a-z0-9][a-z0-9-]{{0,99}}\.({'|'.join(_MEDIA_TYPES)})")
 
 
@@ -80,6 +82,18 @@ def upload_of(name: str) -> str | None:
     """Return the upload's id that *name* is, or whose key it is; None when it is neither."""
     folder = name.partition("/")[0]
     return folder if _UPLOAD.fullmatch(folder) else None
+
+
+def thumbnail_key(key: str, width: int) -> str:
+    """Return the key of the thumbnail of what stands at *key*.
+
+    Raises:
+        NotFound: that is one itself, or has no key's form.
+    """
+    stem = check_key(key).rpartition(".")[0]
+    if _THUMBNAIL.search(key):
+        raise NotFound("asset", key)
+    return f"{stem}-w{width}.webp"
 
 
 def check_task_id(task_id: str) -> str:

@@ -31,6 +31,7 @@ from danqing_server.assets.keys import (
     output_key,
     poster_key,
     preview_key,
+    thumbnail_key,
 )
 from danqing_server.assets.leftovers import sweep
 from danqing_server.assets.partial import Partial
@@ -40,6 +41,7 @@ from danqing_server.assets.results import ResultSessions
 from danqing_server.assets.sources import DownloadLimits, LeadsInside, pour, preview_body
 from danqing_server.assets.spool import Spool
 from danqing_server.assets.storage_failures import storage_failures
+from danqing_server.assets.thumbnails import AT_ONCE_WIDTH
 from danqing_server.errors import (
     DanqingError,
     NotFound,
@@ -81,7 +83,7 @@ class Assets:
     """The outputs of all tasks. Use as `async with`; made by `open_assets`.
 
     `limits` and `decoders` are for pictures, `large_limits` and `large_decoders` for everything else: no picture
-    waits for a video.
+    waits for a video. With a `thumbnail_width` every picture that is kept gets a thumbnail at once.
 
     Every method raises StorageUnavailable when the storage is full, unwritable or unreachable. All may be
     cancelled: the spool file goes, and a picture that was already being moved into place stands there whole.
@@ -97,6 +99,7 @@ class Assets:
     decoders: ThreadPoolExecutor
     large_decoders: ThreadPoolExecutor
     results: ResultSessions | None = None
+    thumbnail_width: int | None = None
 
     async def __aenter__(self) -> Self:
         """Remove what dead processes left in the spool, but for downloads that others can go on with."""
@@ -184,6 +187,12 @@ class Assets:
     async def keep_sent(self, partial: Partial, key: str, known: Inspection) -> Asset:
         """Store at *key* what was sent and looked at."""
         return await self._put(partial.spool, check_key(key), known)
+
+    async def keep_beside(self, key: str, body: bytes) -> None:
+        """Store what was made of another file: its poster, its thumbnail."""
+        async with self.partial() as partial:
+            await partial.write(body)
+            await self.place.put(partial.spool, check_key(key))
 
     async def copy_input(self, task_id: str, number: int, key: str) -> str:
         """Give a task a copy of *key* as its reference picture *number*, and return the copy's key.
@@ -283,6 +292,8 @@ class Assets:
             found = await self._inspect(partial.spool, kind)
             key = output_key(task_id, index, found.extension)
             poster = None if found.poster is None else await self._put_poster(key, found.poster)
+            if found.thumbnail is not None:
+                await self.keep_beside(thumbnail_key(key, found.thumbnail.width), found.thumbnail.body)
             asset = await self._put(partial.spool, key, found, poster)
         except DanqingError as error:
             if not (isinstance(error, SourceUnavailable) and partial.continues and not error.gone):
@@ -313,7 +324,7 @@ class Assets:
     ) -> Inspection:
         if not spool.size_bytes:
             raise PictureRejected(texts.EMPTY(), code="truncated")
-        look_at = look or functools.partial(inspect, kind)
+        look_at = look or functools.partial(inspect, kind, thumbnail=self.thumbnail_width)
         with storage_failures("reading a spooled picture"):
             return await asyncio.get_running_loop().run_in_executor(
                 self._decoders_of(kind), lambda: look_at(spool.path, max_pixels=self.max_pixels)
@@ -338,9 +349,7 @@ class Assets:
 
     async def _put_poster(self, key: str, poster: Poster) -> str:
         beside = poster_key(key, poster.extension)
-        async with self.partial() as partial:
-            await partial.write(poster.body)
-            await self.place.put(partial.spool, beside)
+        await self.keep_beside(beside, poster.body)
         return beside
 
     def _on_disk(self, function: Callable[[], T]) -> asyncio.Future[T]:
@@ -398,4 +407,5 @@ def open_assets(
         decoders=ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="decode"),
         large_decoders=ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // 2), thread_name_prefix="decode-large"),
         results=results,
+        thumbnail_width=AT_ONCE_WIDTH if settings.thumbnails == "at_once" else None,
     )

@@ -25,17 +25,20 @@ _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 _INTERVALS = 32
 
 
-def draft(picture: Image.Image) -> None:
-    """Have *picture* decoded small. Only JPEG heeds this: it reads each bit all the same, in 1/64 of the memory."""
-    picture.draft(None, (max(picture.width // 8, 1), max(picture.height // 8, 1)))
+def draft(picture: Image.Image, least: tuple[int, int] = (1, 1)) -> None:
+    """Have *picture* decoded small, but not below *least*.
+
+    Only JPEG heeds this: it reads each bit all the same, in down to 1/64 of the memory.
+    """
+    picture.draft(None, (max(picture.width // 8, least[0]), max(picture.height // 8, least[1])))
 
 
-def is_whole(file: IO[bytes], name: str, decoded: Image.Image) -> bool:
+def is_whole(file: IO[bytes], name: str, decoded: Image.Image, least: tuple[int, int] = (1, 1)) -> bool:
     """Tell whether the file that was *decoded* (by way of `draft`) holds all that its header promises."""
     if name not in ("png", "jpeg"):
         return True
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return _has_ending(content, name) and not (name == "jpeg" and _is_hollow(content, decoded))
+        return _has_ending(content, name) and not (name == "jpeg" and _is_hollow(content, decoded, least))
 
 
 def _has_ending(content: mmap.mmap, name: str) -> bool:
@@ -51,7 +54,7 @@ def _has_ending(content: mmap.mmap, name: str) -> bool:
     return any(marker == _END for marker, _, _ in _marks(content))
 
 
-def _is_hollow(content: mmap.mmap, decoded: Image.Image) -> bool:
+def _is_hollow(content: mmap.mmap, decoded: Image.Image, least: tuple[int, int]) -> bool:
     """Tell whether a JPEG's data end before its pixels do.
 
     Where no data are left libjpeg paints mid grey, so any other last pixel proves the picture whole, at no cost.
@@ -63,7 +66,7 @@ def _is_hollow(content: mmap.mmap, decoded: Image.Image) -> bool:
     if decoded.mode in ("L", "RGB") and abs(lightness - GREY) > GREY_TOLERANCE:
         return False
     with JpegImagePlugin.JpegImageFile(io.BytesIO(b"".join(_with_filler(content)))) as filled:
-        draft(filled)
+        draft(filled, least)
         filled.load()
         return filled.tobytes() != decoded.tobytes()
 

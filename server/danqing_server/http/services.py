@@ -9,6 +9,7 @@ import attrs
 from danqing_server.access.administration import Administration
 from danqing_server.access.gatekeeper import Gatekeeper
 from danqing_server.assets.storage import Assets
+from danqing_server.assets.thumbnailing import Thumbnails
 from danqing_server.clock import Clock
 from danqing_server.delivery.watchers import Watchers
 from danqing_server.delivery.webhooks.management import Webhooks
@@ -50,6 +51,7 @@ class Services:
     gates: Gates
     forecast: Forecast
     assets: Assets
+    thumbnails: Thumbnails
     registry: Registry
     submissions: Submissions
     visits: Visits

@@ -278,6 +278,13 @@ class Settings:
         allowed="1 to 1000000000",
         meaning="Largest picture, width × height; checked in the header, before anything is decoded.",
     )
+    thumbnails: str = setting(
+        "DANQING_THUMBNAILS",
+        "on_demand",
+        one_of("on_demand", "at_once"),
+        allowed="`on_demand`, `at_once`",
+        meaning="When a picture's thumbnail of 512 pixels is made: when first asked for, or with its check.",
+    )
     uploads_kept_s: float = setting(
         "DANQING_UPLOADS_KEPT",
         7 * 86400.0,

@@ -14,13 +14,18 @@ from danqing_server.assets.serving import (
     stored_headers,
 )
 from danqing_server.assets.storage import Assets, Stat
-from danqing_server.doors.documentation import Answer, described
+from danqing_server.assets.thumbnails import WIDTHS
+from danqing_server.doors.documentation import Answer, described, query
+from danqing_server.doors.fields import Fields
+from danqing_server.doors.filters import members_of_query
 from danqing_server.http.downloads import Downloads
 from danqing_server.http.entry import payer_of, services_of
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get
 
 __all__ = ["routes"]
+
+WIDTHS_AS_TEXT = [str(width) for width in WIDTHS]
 
 routes = Blueprint("pictures", url_prefix="/api/v1/assets")
 
@@ -34,14 +39,22 @@ routes = Blueprint("pictures", url_prefix="/api/v1/assets")
         304: Answer(description="文件未变 · it is the one you have", shape=None, empty=True),
         416: Answer(description="范围超出文件 · the range is outside of it", shape=None, empty=True),
     },
-    errors=(404,),
+    errors=(400, 404),
+    parameters=[
+        query(
+            "w",
+            "a thumbnail in WebP, at most so many pixels wide and high; of a video its poster's",
+            type="string",
+            enum=WIDTHS_AS_TEXT,
+        )
+    ],
 )
 async def get_picture(request: ApiRequest, key: str) -> HTTPResponse | None:
     """Send an output. Its key is the permission: it is shown to nobody but the task's owner."""
     assets = services_of(request).assets
-    stat = await assets.describe(key)
+    stat = await _find(request, assets, key)
     headers = stored_headers(stat)
-    if matches(request.headers.get("if-none-match"), etag_of(key)):
+    if matches(request.headers.get("if-none-match"), etag_of(stat.key)):
         return HTTPResponse(status=304, headers=headers)
     part = _wanted_part(request, stat)
     if isinstance(part, Unsatisfiable):
@@ -50,6 +63,16 @@ async def get_picture(request: ApiRequest, key: str) -> HTTPResponse | None:
         return await _send(request, assets, stat, ByteRange(0, stat.size_bytes), 200, headers)
     headers["content-range"] = part.content_range(stat.size_bytes)
     return await _send(request, assets, stat, part, 206, headers)
+
+
+async def _find(request: ApiRequest, assets: Assets, key: str) -> Stat:
+    """Return what is asked for: the output, or with `w` its thumbnail. Raises NotFound, InvalidSubmission."""
+    if not request.query_string:
+        return await assets.describe(key)
+    fields = Fields(members=members_of_query(request.args))
+    width = fields.choice("w", WIDTHS_AS_TEXT)
+    fields.finish()
+    return await (assets.describe(key) if width is None else services_of(request).thumbnails.find(key, int(width)))
 
 
 def _wanted_part(request: ApiRequest, stat: Stat) -> ByteRange | Unsatisfiable | None:

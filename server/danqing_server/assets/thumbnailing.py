@@ -1,0 +1,104 @@
+"""Thumbnails of what is stored: found, or made by the first who asks."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import attrs
+
+from danqing_plugins import Message
+from danqing_server.assets.inspection import shrink_body
+from danqing_server.assets.keys import check_key, media_type_of, poster_key, thumbnail_key
+from danqing_server.assets.storage import Assets, Stat
+from danqing_server.errors import NotFound, Overloaded, PictureRejected
+
+__all__ = ["Thumbnails"]
+
+MOST_WAITING = 1024
+RETRY_AFTER_S = 2
+THREADS = max(1, (os.cpu_count() or 1) // 2)
+
+TOO_MANY = Message(
+    key="too_many_thumbnails",
+    en="too many thumbnails are being made; try again in a moment",
+    zh="正在生成的缩略图过多，请稍后重试",
+)
+
+
+def _threads() -> ThreadPoolExecutor:
+    # Its own: no picture that was paid for waits for a gallery.
+    return ThreadPoolExecutor(THREADS, thread_name_prefix="thumbnail")
+
+
+@attrs.define(eq=False)
+class Thumbnails:
+    """Makes each once, as many at a time as half of the cores; who asks for one that is being made waits for it."""
+
+    assets: Assets
+    _pool: ThreadPoolExecutor = attrs.field(factory=_threads, init=False)
+    _places: asyncio.Semaphore = attrs.field(factory=lambda: asyncio.Semaphore(THREADS), init=False)
+    _making: dict[str, asyncio.Task[Stat]] = attrs.field(factory=dict, init=False)
+
+    async def find(self, key: str, width: int) -> Stat:
+        """Return what the storage says of the thumbnail of *key*; of a video it is its poster's.
+
+        Raises:
+            NotFound: nothing is stored there, or nothing of which there are thumbnails.
+            Overloaded: too many are being made.
+        """
+        thumbnail, source = thumbnail_key(key, width), _pictured(key)
+        try:
+            return await self.assets.describe(thumbnail)
+        except NotFound:
+            return await asyncio.shield(self._begin(thumbnail, source, width))
+
+    async def close(self) -> None:
+        """Wait for what is being made."""
+        await asyncio.gather(*self._making.values(), return_exceptions=True)
+        await asyncio.to_thread(self._pool.shutdown)
+
+    def _begin(self, thumbnail: str, source: str, width: int) -> asyncio.Task[Stat]:
+        making = self._making.get(thumbnail)
+        if making is None:
+            if len(self._making) >= MOST_WAITING:
+                raise Overloaded(TOO_MANY(), retry_after_s=RETRY_AFTER_S, server_wide=True)
+            making = self._making[thumbnail] = asyncio.create_task(self._make(thumbnail, source, width))
+            making.add_done_callback(lambda done: self._forget(thumbnail, done))
+        return making
+
+    def _forget(self, thumbnail: str, done: asyncio.Task[Stat]) -> None:
+        del self._making[thumbnail]
+        if not done.cancelled():
+            done.exception()  # whoever asked may have left
+
+    async def _make(self, thumbnail: str, source: str, width: int) -> Stat:
+        async with self._places:
+            body = await self._shrink(thumbnail, source, width)
+        await self.assets.keep_beside(thumbnail, body)
+        try:
+            await self.assets.describe(source)
+        except NotFound:  # deleted meanwhile, and its folder with it: nothing may come back
+            await self.assets.delete(thumbnail)
+            raise
+        return await self.assets.describe(thumbnail)
+
+    async def _shrink(self, thumbnail: str, source: str, width: int) -> bytes:
+        most = self.assets.max_pixels
+        try:
+            body = await self.assets.read(source)
+            made = await asyncio.get_running_loop().run_in_executor(
+                self._pool, lambda: shrink_body(body, width, max_pixels=most)
+            )
+        except PictureRejected as error:  # there is no decoder for it here, or it is larger than the limits are now
+            raise NotFound("asset", thumbnail) from error
+        return made.body
+
+
+def _pictured(key: str) -> str:
+    """Return the key of the picture that stands for what is at *key*. Raises NotFound."""
+    kind = media_type_of(check_key(key)).partition("/")[0]
+    if kind not in ("image", "video"):
+        raise NotFound("asset", key)
+    return poster_key(key, "jpeg") if kind == "video" else key

@@ -1,0 +1,64 @@
+"""Small pictures of stored ones: made when first asked for, or from the decode that checks a picture.
+
+`docs/decisions/0032` has what either costs.
+"""
+
+from __future__ import annotations
+
+import io
+
+import attrs
+from PIL import Image
+
+__all__ = ["AT_ONCE_WIDTH", "WIDTHS", "Shrunk", "decoded_size", "shrink"]
+
+WIDTHS = (256, 512, 1024)
+AT_ONCE_WIDTH = 512
+QUALITY, EFFORT = 80, 2  # of 6; more effort takes twice the time for a twentieth of the bytes
+
+_ORIENTATION = 0x0112  # of Exif: how the camera was held
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_PLAIN = ("RGB", "RGBA", "L")
+_WIDE = ("I;16", "I;16B", "I;16L", "I", "F")
+
+
+@attrs.frozen(kw_only=True)
+class Shrunk:
+    """A WebP, at most `width` pixels wide and high."""
+
+    width: int
+    body: bytes = attrs.field(repr=False)
+
+
+def decoded_size(size: tuple[int, int], width: int) -> tuple[int, int]:
+    """Return how small a picture of *size* may be decoded for a thumbnail of *width*."""
+    scale = min(1.0, width / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def shrink(picture: Image.Image, width: int) -> Shrunk:
+    """Return a decoded picture, itself untouched, within *width* by *width* pixels, upright; none is enlarged."""
+    full = _plain(picture) if picture.mode in ("1", "P") else picture
+    small = full.resize(decoded_size(full.size, width), Image.Resampling.BICUBIC, reducing_gap=2.0)
+    turn = _TURNS.get(picture.getexif().get(_ORIENTATION, 1))
+    upright = _plain(small) if turn is None else _plain(small).transpose(turn)
+    with io.BytesIO() as file:
+        upright.save(file, "WEBP", quality=QUALITY, method=EFFORT)
+        return Shrunk(width=width, body=file.getvalue())
+
+
+def _plain(small: Image.Image) -> Image.Image:
+    """Return a picture in a mode that WebP has; 16 bits of grey become 8."""
+    if small.mode in _PLAIN:
+        return small
+    if small.mode in _WIDE:
+        return small.convert("I").point(lambda value: value * (1 / 256)).convert("L")
+    return small.convert("RGBA" if small.has_transparency_data else "RGB")
