@@ -1,0 +1,44 @@
+"""The client of danqing: `Client` for threads, `AsyncClient` for asyncio, `verify_webhook` for receivers."""
+
+from danqing_client.asynchronous import AsyncClient
+from danqing_client.errors import (
+    ApiError,
+    Conflict,
+    ConnectionFailed,
+    DanqingError,
+    InvalidRequest,
+    LimitReached,
+    NotAuthorized,
+    NotFound,
+    ServerUnavailable,
+    TaskFailed,
+    WaitTimeout,
+    WrongSignature,
+)
+from danqing_client.models import Cost, Output, Task, TaskError, Upload
+from danqing_client.synchronous import Client
+from danqing_client.webhooks import WebhookEvent, verify_webhook
+
+__all__ = [
+    "ApiError",
+    "AsyncClient",
+    "Client",
+    "Conflict",
+    "ConnectionFailed",
+    "Cost",
+    "DanqingError",
+    "InvalidRequest",
+    "LimitReached",
+    "NotAuthorized",
+    "NotFound",
+    "Output",
+    "ServerUnavailable",
+    "Task",
+    "TaskError",
+    "TaskFailed",
+    "Upload",
+    "WaitTimeout",
+    "WebhookEvent",
+    "WrongSignature",
+    "verify_webhook",
+]

@@ -1,0 +1,252 @@
+"""The client for asyncio: what `Client` does, to be awaited."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import httpx
+
+from danqing_client import calls
+from danqing_client.calls import Call, Settings, Submission
+from danqing_client.errors import ApiError, TaskFailed, WaitTimeout
+from danqing_client.models import Output, Task, Upload
+
+__all__ = ["AsyncClient"]
+
+
+class AsyncClient:
+    """A server, at *url* with *key*: None is `DANQING_URL` (else this machine's 8080) and `DANQING_KEY`.
+
+    *user_id* is whose tasks are submitted unless a call names another. *retries* is how often a request is sent
+    again that got no answer, or one that says that it may pass. *language* is that of messages: `en` or `zh`.
+    *transport* is for those who bring their own.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        key: str | None = None,
+        *,
+        user_id: str | None = None,
+        retries: int = 5,
+        language: str = "en",
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.settings = Settings.read(url, key, user_id, retries, language)
+        self._http = httpx.AsyncClient(timeout=self.settings.timeout, transport=transport)
+        self._models: dict[str | None, str] = {}
+
+    async def __aenter__(self) -> AsyncClient:
+        """Return the client, which is closed at the end of the block."""
+        return self
+
+    async def __aexit__(
+        self, _type: type[BaseException] | None, _error: BaseException | None, _where: TracebackType | None
+    ) -> None:
+        """Close the connections."""
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def generate(
+        self,
+        prompt: str | None = None,
+        *,
+        timeout_s: float | None = None,
+        on_progress: Callable[[Task], None] | None = None,
+        **options: Any,
+    ) -> Task:
+        """Submit a task as `submit` does, and return it when it is completed.
+
+        Raises:
+            TaskFailed: it failed, or was cancelled.
+            WaitTimeout: it is not finished after *timeout_s* seconds, and goes on; None waits for ever.
+        """
+        submitted = await self.submit(prompt, **options)
+        task = await self.wait(submitted.id, timeout_s=timeout_s, on_progress=on_progress)
+        if task.status != "completed":
+            raise TaskFailed(task)
+        return task
+
+    async def submit(
+        self,
+        prompt: str | None = None,
+        *,
+        type: str = "image",
+        model: str | None = None,
+        provider: str | None = None,
+        user_id: str | None = None,
+        idempotency_key: str | None = None,
+        delay: int | None = None,
+        priority: str | None = None,
+        on_ambiguous: str | None = None,
+        webhook: str | Mapping[str, Any] | None = None,
+        **parameters: Any,
+    ) -> Task:
+        """Submit a task, and return it as it was taken in; *parameters* are the model's own.
+
+        *delay* is in seconds. *idempotency_key* None makes a new one, under which this call repeats itself.
+        """
+        wanted = Submission.make(
+            self.settings,
+            prompt,
+            parameters,
+            type=type,
+            model=model,
+            provider=provider,
+            user_id=user_id,
+            idempotency_key=idempotency_key,
+            delay=delay,
+            priority=priority,
+            on_ambiguous=on_ambiguous,
+            webhook=webhook,
+        )
+        return calls.task_of(await self._ask(wanted.call(await self._model_for(wanted))))
+
+    async def check(
+        self,
+        prompt: str | None = None,
+        *,
+        type: str = "image",
+        model: str | None = None,
+        provider: str | None = None,
+        **parameters: Any,
+    ) -> Mapping[str, Any]:
+        """Return what a submission would cost, and what is wrong with it; nothing is bought."""
+        wanted = Submission.make(
+            self.settings,
+            prompt,
+            parameters,
+            type=type,
+            model=model,
+            provider=provider,
+            user_id=None,
+            idempotency_key=None,
+        )
+        checked: Mapping[str, Any] = await self._ask(wanted.check(await self._model_for(wanted)))
+        return checked
+
+    async def get(self, task_id: str) -> Task:
+        """Return a task as it is now."""
+        return calls.task_of(await self._ask(Call.of_task("GET", task_id)))
+
+    async def wait(
+        self,
+        task_id: str,
+        *,
+        timeout_s: float | None = None,
+        on_progress: Callable[[Task], None] | None = None,
+    ) -> Task:
+        """Return a task when it has ended, however it did; *on_progress* is given it whenever it changed.
+
+        Raises:
+            WaitTimeout: it has not after *timeout_s* seconds; it goes on.
+        """
+        until_s = None if timeout_s is None else time.monotonic() + timeout_s
+        while True:
+            left_s = calls.LONG_POLL_S if until_s is None else until_s - time.monotonic()
+            asked_s = time.monotonic()
+            task = calls.task_of(await self._ask(calls.poll(task_id, left_s)))
+            if task.finished:
+                return task
+            if on_progress is not None:
+                on_progress(task)
+            if until_s is not None and time.monotonic() >= until_s:
+                raise WaitTimeout(task, timeout_s or 0.0)
+            await asyncio.sleep(calls.between_polls_s(time.monotonic() - asked_s))
+
+    async def cancel(self, task_id: str) -> Task:
+        """Cancel a task that is not finished; a call that has left already may be billed all the same."""
+        return await self._move("cancel", task_id)
+
+    async def retry(self, task_id: str) -> Task:
+        """Queue a failed or cancelled task again; what it has is not bought again."""
+        return await self._move("retry", task_id)
+
+    async def delete(self, task_id: str) -> None:
+        """Delete a task and what it made."""
+        call = Call.of_task("DELETE", task_id)
+        response, repeated = await self._send(call)
+        try:
+            calls.read(response)
+        except ApiError as error:
+            if not calls.is_done_already("delete", error, repeated=repeated):
+                raise
+
+    async def tasks(self, **filters: str | int | Sequence[str]) -> AsyncIterator[Task]:
+        """Yield the project's tasks, newest first: by `status`, `model`, `user_id`, `q` (words of the prompt), …"""
+        cursor: str | None = None
+        while True:
+            page = await self._ask(calls.listing(filters, cursor))
+            for shown in page["tasks"]:
+                yield calls.task_of(shown)
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return
+
+    async def upload(self, source: str | Path | bytes) -> Upload:
+        """Send a picture ahead, from a file or as bytes; its `uri` stands wherever a reference may."""
+        return calls.upload_of(await self._ask(await asyncio.to_thread(calls.upload_call, source)))
+
+    async def providers(self) -> Mapping[str, Any]:
+        """Return providers, models, their parameters and prices."""
+        told: Mapping[str, Any] = await self._ask(Call("GET", "/api/v1/providers"))
+        return told
+
+    async def download(self, output: Output) -> bytes:
+        """Return the bytes of an output, which are those that its `sha256` says.
+
+        Raises:
+            ConnectionFailed: they did not come whole.
+        """
+        response, _ = await self._send(Call("GET", output.url))
+        return calls.checked(output, response)
+
+    async def save(self, output: Output, path: str | Path) -> Path:
+        """Write an output to a file, and return where."""
+        target = Path(path)
+        await asyncio.to_thread(target.write_bytes, await self.download(output))
+        return target
+
+    async def _model_for(self, wanted: Submission) -> str:
+        if wanted.model is not None:
+            return wanted.model
+        if wanted.provider not in self._models:
+            self._models[wanted.provider] = calls.default_model(await self.providers(), wanted.provider)
+        return self._models[wanted.provider]
+
+    async def _move(self, what: str, task_id: str) -> Task:
+        response, repeated = await self._send(Call.of_task("POST", task_id, f"/{what}"))
+        try:
+            return calls.task_of(calls.read(response))
+        except ApiError as error:
+            if not calls.is_done_already(what, error, repeated=repeated):
+                raise
+        return await self.get(task_id)
+
+    async def _ask(self, call: Call) -> Any:
+        return calls.read((await self._send(call))[0])
+
+    async def _send(self, call: Call) -> tuple[httpx.Response, bool]:
+        """Return the answer, and whether the request was sent more than once."""
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                response = await self._http.request(**calls.request_of(self.settings, call))
+            except httpx.TransportError as error:
+                pause_s = calls.pause_s(self.settings, call, tries, error)
+                if pause_s is None:
+                    raise calls.unreached(call, error) from error
+            else:
+                pause_s = calls.pause_s(self.settings, call, tries, response)
+                if pause_s is None:
+                    return response, tries > 1
+            await asyncio.sleep(pause_s)

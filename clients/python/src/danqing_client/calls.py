@@ -1,0 +1,285 @@
+"""What is sent and what is made of the answers: everything that needs no connection, for both clients."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from danqing_client.errors import ApiError, Conflict, ConnectionFailed, NotFound, error_of
+from danqing_client.models import Output, Task, Upload
+
+__all__ = [
+    "Call",
+    "Settings",
+    "Submission",
+    "between_polls_s",
+    "checked",
+    "default_model",
+    "is_done_already",
+    "listing",
+    "pause_s",
+    "poll",
+    "read",
+    "request_of",
+    "task_of",
+    "unreached",
+    "upload_call",
+    "upload_of",
+]
+
+DEFAULT_URL = "http://127.0.0.1:8080"
+LONG_POLL_S = 50
+SHORTEST_POLL_S = 0.5
+READ_S = 75.0
+LONGEST_PAUSE_S = 30.0
+PASSING = frozenset({429, 502, 503, 504})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where the server is and what is said to it. `retries` is how often what may pass is tried again."""
+
+    url: str
+    key: str | None
+    user_id: str
+    retries: int
+    language: str
+
+    @classmethod
+    def read(cls, url: str | None, key: str | None, user_id: str | None, retries: int, language: str) -> Settings:
+        """Return them; what is None comes from `DANQING_URL`, `DANQING_KEY` and `DANQING_USER_ID`."""
+        return cls(
+            url=(url or os.environ.get("DANQING_URL") or DEFAULT_URL).rstrip("/"),
+            key=key or os.environ.get("DANQING_KEY") or None,
+            user_id=user_id or os.environ.get("DANQING_USER_ID") or "default",
+            retries=retries,
+            language=language,
+        )
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every request carries."""
+        known = {"accept-language": self.language, "user-agent": "danqing-client/0.1.0"}
+        return known if self.key is None else {**known, "authorization": f"Bearer {self.key}"}
+
+    @property
+    def timeout(self) -> httpx.Timeout:
+        """Longer than the server lets a long poll wait."""
+        return httpx.Timeout(READ_S, connect=10.0)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request. `repeatable`: sent twice it does what it does once."""
+
+    method: str
+    path: str
+    json: Any = field(default=None, repr=False)
+    params: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    content: bytes | None = field(default=None, repr=False)
+    repeatable: bool = True
+
+    @classmethod
+    def of_task(cls, method: str, task_id: str, what: str = "", **headers: str) -> Call:
+        """Return a request about one task."""
+        path = f"/api/v1/tasks/{quote(task_id, safe='')}{what}"
+        return cls(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A task to be. `model` None is the default provider's default, which the server is asked for."""
+
+    input: Mapping[str, Any] = field(repr=False)
+    type: str
+    model: str | None
+    provider: str | None
+    user_id: str
+    key: str
+    options: Mapping[str, Any]
+
+    @classmethod
+    def make(
+        cls,
+        settings: Settings,
+        prompt: str | None,
+        parameters: Mapping[str, Any],
+        *,
+        type: str,
+        model: str | None,
+        provider: str | None,
+        user_id: str | None,
+        idempotency_key: str | None,
+        **options: Any,
+    ) -> Submission:
+        """Return the submission that a user's words amount to."""
+        told = {name: value for name, value in parameters.items() if value is not None}
+        return cls(
+            input=told if prompt is None else {"prompt": prompt, **told},
+            type=type,
+            model=model,
+            provider=provider,
+            user_id=user_id or settings.user_id,
+            key=idempotency_key or str(uuid.uuid4()),
+            options={name: value for name, value in options.items() if value is not None},
+        )
+
+    def body(self, model: str) -> dict[str, Any]:
+        """Return the body that names *model*."""
+        body = {"type": self.type, "model": model, "input": dict(self.input), "user_id": self.user_id}
+        named = {} if self.provider is None else {"provider": self.provider}
+        return {**body, **named, **self.options}
+
+    def call(self, model: str) -> Call:
+        """Return the request that submits it."""
+        return Call("POST", "/api/v1/ai/tasks", json=self.body(model), headers={"idempotency-key": self.key})
+
+    def check(self, model: str) -> Call:
+        """Return the request that asks what it would cost."""
+        return Call("POST", "/api/v1/ai/tasks/check", json=self.body(model))
+
+
+def default_model(document: Mapping[str, Any], provider: str | None) -> str:
+    """Return what `GET /api/v1/providers` calls the default model of *provider*. Raises LookupError."""
+    wanted = provider or document["default"]
+    for each in document["providers"]:
+        if each["name"] == wanted:
+            return str(each["default_model"])
+    raise LookupError(f"the server has no provider {wanted!r}")
+
+
+def upload_call(source: str | Path | bytes) -> Call:
+    """Return the request that sends a picture: a file's, or these bytes."""
+    content = source if isinstance(source, bytes) else Path(source).read_bytes()
+    headers = {"content-type": "application/octet-stream"}
+    return Call("POST", "/api/v1/uploads", content=content, headers=headers)
+
+
+def read(response: httpx.Response) -> Any:
+    """Return the `data` of an answer. Raises ApiError."""
+    try:
+        document = response.json()
+    except ValueError:
+        document = None
+    if response.is_success and isinstance(document, dict):
+        return document.get("data")
+    raise error_of(
+        response.status_code,
+        document,
+        request_id=response.headers.get("x-request-id"),
+        retry_after_s=retry_after_s(response),
+    )
+
+
+def retry_after_s(response: httpx.Response) -> float | None:
+    """Return how long the server asks to wait, in seconds or by a date; None when it does not."""
+    told: str | None = response.headers.get("retry-after")
+    if told is None:
+        return None
+    try:
+        return max(0.0, float(told))
+    except ValueError:
+        pass
+    try:
+        wait = parsedate_to_datetime(told) - parsedate_to_datetime(response.headers["date"])
+        return max(0.0, wait.total_seconds())
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def pause_s(
+    settings: Settings, call: Call, tries: int, failed: httpx.Response | httpx.TransportError
+) -> float | None:
+    """Return how long to wait before *call* is sent again, after so many *tries*; None: not again."""
+    if tries > settings.retries or not call.repeatable:
+        return None
+    guess_s: float = min(LONGEST_PAUSE_S, 0.5 * 2.0 ** (tries - 1)) * random.uniform(0.75, 1.0)
+    if isinstance(failed, httpx.TransportError):
+        return guess_s
+    if failed.status_code not in PASSING:
+        return None
+    told_s = retry_after_s(failed)
+    if told_s is not None and told_s > LONGEST_PAUSE_S:
+        return None  # the caller knows better whether to wait that long
+    return guess_s if told_s is None else max(told_s, guess_s)
+
+
+def unreached(call: Call, error: httpx.TransportError) -> ConnectionFailed:
+    """Return what is raised when no answer came."""
+    return ConnectionFailed(f"{call.method} {call.path}: no answer ({type(error).__name__})")
+
+
+def is_done_already(what: str, error: ApiError, *, repeated: bool) -> bool:
+    """Tell whether a move that was sent twice is refused because the first one, unanswered, was carried out."""
+    if not repeated:
+        return False
+    if what == "delete":
+        return isinstance(error, NotFound)
+    done = {"cancel": ("task_cancelled",), "retry": ("task_pending", "task_processing", "task_completed")}
+    return isinstance(error, Conflict) and error.code in done[what]
+
+
+def poll(task_id: str, left_s: float) -> Call:
+    """Return the request that is answered when the task is another than now, *left_s* seconds from now at most."""
+    wait_s = int(min(LONG_POLL_S, max(1.0, left_s)))
+    return Call.of_task("GET", task_id, prefer=f"wait={wait_s}")
+
+
+def between_polls_s(took_s: float) -> float:
+    """Return how long to wait before the next: not at all after one that waited itself."""
+    return max(0.0, SHORTEST_POLL_S - took_s)
+
+
+def listing(filters: Mapping[str, str | int | Sequence[str]], cursor: str | None) -> Call:
+    """Return the request for a page of tasks."""
+    told = {name: value if isinstance(value, str | int) else ",".join(value) for name, value in filters.items()}
+    params = {name: str(value) for name, value in told.items()}
+    return Call("GET", "/api/v1/tasks", params=params if cursor is None else {**params, "cursor": cursor})
+
+
+def request_of(settings: Settings, call: Call) -> dict[str, Any]:
+    """Return what httpx is to send. The key goes to the server alone, wherever a link leads."""
+    url = httpx.URL(settings.url).join(call.path) if "://" in call.path else httpx.URL(settings.url + call.path)
+    ours = url.host == httpx.URL(settings.url).host
+    request: dict[str, Any] = {
+        "method": call.method,
+        "url": url,
+        "headers": {**(settings.headers if ours else {}), **call.headers},
+    }
+    if call.params:
+        request["params"] = call.params
+    if call.json is not None:
+        request["json"] = call.json
+    if call.content is not None:
+        request["content"] = call.content
+    return request
+
+
+def checked(output: Output, response: httpx.Response) -> bytes:
+    """Return the bytes of an output. Raises ApiError, and ConnectionFailed when they are others than were kept."""
+    if not response.is_success:
+        read(response)
+    if hashlib.sha256(response.content).hexdigest() != output.sha256:
+        raise ConnectionFailed(f"output {output.index} did not come as it is kept: {len(response.content)} bytes")
+    return response.content
+
+
+def task_of(data: Any) -> Task:
+    """Return the task of an answer."""
+    return Task.of(data)
+
+
+def upload_of(data: Any) -> Upload:
+    """Return the upload of an answer."""
+    return Upload.of(data)
