@@ -42,7 +42,7 @@ class Contract:
         content = described.get("content", {})
         if not content or method == "HEAD":
             return [f"{method} {path}: {status} has a body"] if body else []
-        if JSON not in content:
+        if JSON not in content or media_type in content.keys() - {JSON}:
             return []
         if media_type != JSON:
             return [f"{method} {path}: {status} is {media_type}"]

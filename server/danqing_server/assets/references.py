@@ -64,7 +64,7 @@ def parse_references(
     max_bytes: int = 128 * 1024 * 1024,
     max_pixels: int = 64_000_000,
 ) -> list[ParsedReference]:
-    """Read the references in one field: a string, a list of strings, or None for none.
+    """Read the references in one field: a string, bytes (a file of a form), a list of those, or None for none.
 
     Decoding takes about 1 ms per MB, so large values belong in a thread. A data URI's media type is corrected to
     what its bytes are, since clients often call every picture a PNG. Whether our own pictures exist is left to
@@ -76,7 +76,7 @@ def parse_references(
     """
     if value is None:
         return []
-    if isinstance(value, str):
+    if isinstance(value, str | bytes):
         named = [(field, value)]
     elif isinstance(value, list) and len(value) <= MOST_REFERENCES:
         named = [(f"{field}[{number}]", item) for number, item in enumerate(value)]
@@ -101,6 +101,8 @@ def _wrong_shape(field: str, value: object) -> Problem:
 
 
 def _parse(field: str, value: object, max_bytes: int, max_pixels: int) -> ParsedReference:
+    if isinstance(value, bytes):
+        return _inspected(field, value, max_bytes, max_pixels)
     if not isinstance(value, str):
         raise ValueError(texts.NOT_TEXT(forms=texts.FORMS))
     value = value.strip()
@@ -133,7 +135,12 @@ def _parse_data(field: str, value: str, max_bytes: int, max_pixels: int) -> Pars
     header = value[5 : max(comma, 5)].lower()
     if not (header.startswith(_DATA_TYPES) and header.endswith(";base64")):
         raise ValueError(texts.NOT_A_DATA_URI())
-    body = _decoded(value, comma + 1, max_bytes)
+    return _inspected(field, _decoded(value, comma + 1, max_bytes), max_bytes, max_pixels)
+
+
+def _inspected(field: str, body: bytes, max_bytes: int, max_pixels: int) -> ParsedReference:
+    if len(body) > max_bytes:
+        raise ValueError(texts.TOO_MANY_BYTES(most=max_bytes))
     found = inspect_header(body, max_pixels=max_pixels)
     reference = Reference(
         field=field,

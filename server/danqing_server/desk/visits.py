@@ -18,9 +18,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import Any, TypeVar
 
 import attrs
 
@@ -46,6 +47,8 @@ RACES = 10
 NOTE_TRIES = 120
 NOTE_PAUSE_S = 0.5
 
+T = TypeVar("T")
+SomeVisit = TypeVar("SomeVisit", bound="Visit | None")
 Write = Callable[[], Awaitable[None]]
 
 log = get_logger(__name__)
@@ -73,13 +76,16 @@ class Visits:
     store: VisitStore
     clock: Clock
     _holder: str | None = attrs.field(factory=lambda: identity_of(os.getpid()))
-    _running: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
+    _running: set[asyncio.Task[Any]] = attrs.field(factory=set, init=False)
 
     async def enter(self, digest: str, *, marked: bool, within_s: float) -> Visit:
         """Begin to wait for at most *within_s* seconds, in the place of one that left or anew.
 
         *marked*: the client says that it repeats a request. Raises StoreUnavailable.
         """
+        return await self._noting_its_loss(self._enter(digest, marked, within_s))
+
+    async def _enter(self, digest: str, marked: bool, within_s: float) -> Visit:
         for _ in range(RACES):
             asked = await self.store.find(digest)
             seen = await self._find_left(digest, asked, marked=marked)
@@ -98,15 +104,27 @@ class Visits:
 
     async def come_back(self, visit_id: str, *, within_s: float) -> Visit | None:
         """Go on with a visit after a redirect; None when it ended, or another took it over."""
-        try:
-            found = await self.store.come_back(visit_id, self._holder, self._until(within_s))
-        except BaseException:
-            self.lose(visit_id)
-            raise
+        return await self._noting_its_loss(self._come_back(visit_id, within_s))
+
+    async def _come_back(self, visit_id: str, within_s: float) -> Visit | None:
+        found = await self.store.come_back(visit_id, self._holder, self._until(within_s))
         if found is None:
             return None
         digest, record = found
         return Visit(digest=digest, id=record.id, key=record.key)
+
+    async def _noting_its_loss(self, steps: Coroutine[Any, Any, SomeVisit]) -> SomeVisit:
+        """Carry *steps* through; when the client leaves meanwhile, whoever it stood for has left again."""
+        running = self._run(steps)
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            running.add_done_callback(self._lose_entered)
+            raise
+
+    def _lose_entered(self, entered: asyncio.Task[Any]) -> None:
+        if not entered.cancelled() and entered.exception() is None and entered.result() is not None:
+            self.lose(entered.result().id)
 
     async def send_away(self, visit: Visit) -> None:
         """Note that the client is about to be redirected, and comes back at once. Raises StoreUnavailable."""
@@ -168,7 +186,10 @@ class Visits:
         return self.clock.now() + timedelta(seconds=within_s) + WRITING
 
     def _begin(self, write: Write) -> asyncio.Task[None]:
-        running = asyncio.create_task(_insist(write))
+        return self._run(_insist(write))
+
+    def _run(self, steps: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        running = asyncio.create_task(steps)
         self._running.add(running)
         running.add_done_callback(self._running.discard)
         return running

@@ -61,7 +61,7 @@ class Answer:
     """One kind of answer. `shape` is one of those in `schemas`, and stands in `data` when `enveloped`.
 
     None is bytes of *media_type*, or nothing at all when *empty*. *may_fail*: beside `data` there may
-    be an `error`, in words.
+    be an `error`, in words. *streams*: it may be a stream of events instead.
     """
 
     description: str
@@ -70,6 +70,7 @@ class Answer:
     empty: bool = False
     may_fail: bool = False
     media_type: str = "image/*"
+    streams: bool = False
 
 
 def query(name: str, description: str, *, required: bool = False, **schema: Any) -> dict[str, Any]:
@@ -100,8 +101,8 @@ def described(
 ) -> Callable[[T], T]:
     """Say what a route does, in the OpenAPI document. Who may call it is said by `routing`.
 
-    *body* is a shape. *file*: the body is a picture, or a form that holds it under that name.
-    *body* is a shape, and so is *refused_as*: that of the errors.
+    *body* is a shape, and so is *refused_as*: that of the errors. *file*: the body is a picture, or a form that
+    holds it under that name.
     """
 
     def describe(handler: T) -> T:
@@ -188,7 +189,8 @@ def _answer(answer: Answer) -> dict[str, Any]:
         binary = {"schema": {"type": "string", "format": "binary"}}
         return {"description": answer.description, "content": {answer.media_type: binary}}
     if not answer.enveloped:
-        return {"description": answer.description, "content": _content(answer.shape)}
+        events = {"text/event-stream": {"schema": {"type": "string"}}} if answer.streams else {}
+        return {"description": answer.description, "content": {**_content(answer.shape), **events}}
     schema = {
         "type": "object",
         "required": ["success", "data", "message"],

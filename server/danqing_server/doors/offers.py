@@ -40,6 +40,7 @@ class Offer:
     provider: str | None
     model: str
     info: ModelInfo
+    reference_fields: tuple[str, ...] = ()
 
     @property
     def takes(self) -> Mapping[str, Any]:
@@ -113,5 +114,6 @@ class Offers:
 def _of(provider: ProviderInfo, name: str) -> Offer | None:
     for model in provider.models:
         if name == model.id or name in model.aliases:
-            return Offer(provider=provider.name, model=model.id, info=model)
+            fields = tuple(provider.reference_fields)
+            return Offer(provider=provider.name, model=model.id, info=model, reference_fields=fields)
     return None

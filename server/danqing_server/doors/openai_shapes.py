@@ -17,6 +17,9 @@ __all__ = [
     "OpenAIImageShape",
     "OpenAIImagesRequest",
     "OpenAIImagesShape",
+    "OpenAIModelListShape",
+    "OpenAIModelShape",
+    "OpenAITaskShape",
 ]
 
 
@@ -48,6 +51,40 @@ class OpenAIImagesRequest(TypedDict):
     output_format: NotRequired[Annotated[str | None, said("`png`, `jpeg` or `webp`; converted if need be", "png")]]
     stream: NotRequired[Annotated[bool | None, said("answer with events", False)]]
     user: NotRequired[Annotated[str | None, said("whose turn it is, inside a project", "u1")]]
+
+
+class OpenAITaskShape(TypedDict):
+    """A task that is looked for later."""
+
+    id: Annotated[str, said("", "volcengine_img_019ab3f2c1d4")]
+    task_id: Annotated[str, said("the same", "volcengine_img_019ab3f2c1d4")]
+    object: Annotated[str, said("", "image.generation.task")]
+    status: Annotated[str, said("", "processing", enum=["processing", "completed", "failed"])]
+    created_at: Annotated[int, said("Unix seconds", 1795860000)]
+    expires_at: Annotated[int, said("Unix seconds", 1795946400)]
+    poll_url: Annotated[str, said("where to look", "http://localhost:8080/v1/images/tasks/t")]
+    completed_at: NotRequired[Annotated[int, said("Unix seconds", 1795860030)]]
+    http_status: NotRequired[Annotated[int, said("what a call that waited was answered", 200)]]
+    image_url: NotRequired[Annotated[str, said("the first picture")]]
+    result: NotRequired[OpenAIImagesShape]
+    error: NotRequired[OpenAIFaultShape]
+
+
+class OpenAIModelShape(TypedDict):
+    """Something that can be asked for by name."""
+
+    id: Annotated[str, said("what to send as `model`", "dall-e-3")]
+    object: Annotated[str, said("", "model")]
+    created: Annotated[int, said("not known: 0", 0)]
+    owned_by: Annotated[str, said("its provider", "volcengine")]
+    supported_endpoint_types: Annotated[list[str], said("where to ask for it", ["image-generation", "openai"])]
+
+
+class OpenAIModelListShape(TypedDict):
+    """All that a key may ask for."""
+
+    object: Annotated[str, said("", "list")]
+    data: list[OpenAIModelShape]
 
 
 class OpenAIImageShape(TypedDict):

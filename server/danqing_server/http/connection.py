@@ -27,10 +27,16 @@ from danqing_server.http.links import is_near
 from danqing_server.http.replay import Replays
 from danqing_server.http.requests import ApiRequest
 
-__all__ = ["Connection"]
+__all__ = ["Connection", "stay_connected"]
 
 BODILESS = (204, 304)
 LEFTOVER_S = 2.0
+
+
+def stay_connected(request: ApiRequest) -> None:
+    """Give an answer that is still to come another RESPONSE_TIMEOUT."""
+    protocol: Any = request.protocol
+    protocol.wait_on()
 
 
 class _Exchange(Http):
@@ -175,6 +181,10 @@ class Connection(HttpProtocol):
         if http is None or transport is None or transport.is_closing():
             return False
         return http.stage in (Stage.IDLE, Stage.REQUEST)
+
+    def wait_on(self) -> None:
+        """Begin the time anew that an answer may take."""
+        self._time = monotonic()
 
     def send(self, data: bytes) -> Coroutine[Any, Any, None]:
         """Write *data* once the client has read enough of what was written before. Raises RequestCancelled."""

@@ -30,6 +30,7 @@ from danqing_server.doors.native import (
     webhooks,
 )
 from danqing_server.doors.openai import images as openai_images
+from danqing_server.doors.openai import models as openai_models
 from danqing_server.doors.openai.refusing import DOOR
 from danqing_server.http.connection import Connection
 from danqing_server.http.doors import Doors
@@ -47,6 +48,7 @@ __all__ = ["create_app", "listen"]
 
 _DOORS = (
     openai_images,
+    openai_models,
     root,
     images,
     lists,

@@ -1,137 +1,162 @@
-"""Pictures for clients of OpenAI's Images API: asked for and waited for in one call."""
+"""Pictures for clients of OpenAI's Images API: asked for and waited for in one call, or looked for later."""
 
 from __future__ import annotations
 
 from functools import partial
 
-import attrs
 from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import Problem
-from danqing_server.codec import without_nulls
-from danqing_server.desk.request import Submission
-from danqing_server.doors.documentation import Answer, described
+from danqing_server.doors.documentation import KEY_HEADER, Answer, described
 from danqing_server.doors.fields import NOT_WHOLE
-from danqing_server.doors.idempotency import HEADER, digest_of, fingerprint_of, repeat_of
-from danqing_server.doors.offers import Offers
-from danqing_server.doors.openai.attending import MOST_HOPS, Attendance
-from danqing_server.doors.openai.reading import Form, Manner, Wish, read_wish
-from danqing_server.doors.openai_shapes import OpenAIErrorShape, OpenAIImagesRequest, OpenAIImagesShape
-from danqing_server.errors import Conflict, InvalidSubmission
-from danqing_server.http.entry import Admitted, admit, admit_change
-from danqing_server.http.receiving import ReceivedObject, discard_body
+from danqing_server.doors.openai.attending import Attendance
+from danqing_server.doors.openai.calls import take_in
+from danqing_server.doors.openai.lasting import MOST_HOPS, way_of
+from danqing_server.doors.openai.later import acknowledge, task_view
+from danqing_server.doors.openai.reading import Form, Manner
+from danqing_server.doors.openai.streaming import by_events
+from danqing_server.doors.openai_shapes import (
+    OpenAIErrorShape,
+    OpenAIImagesRequest,
+    OpenAIImagesShape,
+    OpenAITaskShape,
+)
+from danqing_server.errors import InvalidSubmission
+from danqing_server.http.answers import json_answer
+from danqing_server.http.entry import admit, admit_change
+from danqing_server.http.links import base_url
+from danqing_server.http.preferences import PREFER, preferences_of
+from danqing_server.http.receiving import discard_body
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get, on_post
-from danqing_server.http.services import Services
-from danqing_server.models import JsonObject, Task
+from danqing_server.models import FINISHED
 from danqing_server.tenancy import Scope
 
 __all__ = ["routes"]
 
-RETRY_COUNT = "x-stainless-retry-count"
-
+RETRY_AFTER_S = 3
 routes = Blueprint("openai_images", url_prefix="/v1/images")
 
-_ANSWERS = {
-    200: Answer(description="图片 · the pictures", shape=OpenAIImagesShape, enveloped=False),
-    303: Answer(description="仍在生成，请跟随跳转 · go on waiting there", shape=None, empty=True),
-}
+_PICTURES = Answer(description="图片 · the pictures", shape=OpenAIImagesShape, enveloped=False, streams=True)
+_ELSEWHERE = Answer(description="仍在生成，请跟随跳转 · go on waiting there", shape=None, empty=True)
+_ACCEPTED = Answer(description="已受理 · look for it later", shape=OpenAITaskShape, enveloped=False)
+_WAITED = {200: _PICTURES, 303: _ELSEWHERE}
+_MADE = {**_WAITED, 202: _ACCEPTED}
+_PARAMETERS = [KEY_HEADER, PREFER]
+_ERRORS = (400, 404, 413, 422, 429)
 
 
 @on_post(routes, "/generations", needs=Scope.GENERATE)
 @described(
     "生成图片（OpenAI 格式） · Make pictures, as OpenAI's API does",
-    _ANSWERS,
-    errors=(400, 404, 413, 422, 429),
+    _MADE,
+    errors=_ERRORS,
     refused_as=OpenAIErrorShape,
     body=OpenAIImagesRequest,
+    parameters=_PARAMETERS,
 )
 async def create_images(request: ApiRequest) -> HTTPResponse | None:
-    """Make pictures and answer with them."""
-    attendance = await _take_in(request, admit_change(request))
-    await attendance.see_through()
+    """Make pictures and answer with them; with `stream` as events, with `Prefer: respond-async` as a task."""
+    await _answer(await take_in(request, admit_change(request)))
     return None
 
 
-@on_get(routes, "/wait/<task_id>", needs=Scope.GENERATE)
+@on_post(routes, "/edits", needs=Scope.GENERATE)
 @described(
-    "继续等待图片 · Go on waiting for pictures", _ANSWERS, errors=(400, 404, 429), refused_as=OpenAIErrorShape
+    "编辑图片（OpenAI 格式） · Edit pictures, as OpenAI's API does",
+    _MADE,
+    errors=_ERRORS,
+    refused_as=OpenAIErrorShape,
+    body=OpenAIImagesRequest,
+    parameters=_PARAMETERS,
 )
+async def edit_images(request: ApiRequest) -> HTTPResponse | None:
+    """Make pictures of other pictures: a form with files, or JSON with links and data URIs in `images`."""
+    await _answer(await take_in(request, admit_change(request), edit=True))
+    return None
+
+
+@on_post(routes, "/generations/async", needs=Scope.GENERATE)
+@described(
+    "异步生成图片 · Make pictures, and look for them later",
+    {202: _ACCEPTED},
+    errors=_ERRORS,
+    refused_as=OpenAIErrorShape,
+    body=OpenAIImagesRequest,
+    parameters=[KEY_HEADER],
+)
+async def create_images_async(request: ApiRequest) -> HTTPResponse | None:
+    """Begin to make pictures."""
+    await _answer_later(await take_in(request, admit_change(request), streams=False))
+    return None
+
+
+@on_post(routes, "/edits/async", needs=Scope.GENERATE)
+@described(
+    "异步编辑图片 · Edit pictures, and look for them later",
+    {202: _ACCEPTED},
+    errors=_ERRORS,
+    refused_as=OpenAIErrorShape,
+    body=OpenAIImagesRequest,
+    parameters=[KEY_HEADER],
+)
+async def edit_images_async(request: ApiRequest) -> HTTPResponse | None:
+    """Begin to make pictures of other pictures."""
+    await _answer_later(await take_in(request, admit_change(request), edit=True, streams=False))
+    return None
+
+
+@on_get(routes, "/tasks/<task_id>", needs=Scope.READ)
+@described(
+    "查询异步图片任务 · Look for pictures",
+    {200: Answer(description="任务 · the task", shape=OpenAITaskShape, enveloped=False)},
+    errors=(404,),
+    refused_as=OpenAIErrorShape,
+)
+async def get_images_task(request: ApiRequest, task_id: str) -> HTTPResponse:
+    """Say how far a task is; its pictures, as links, when it is completed."""
+    services, caller = admit(request)
+    task = await services.control.find(task_id, caller)
+    headers = {} if task.status in FINISHED else {"retry-after": str(RETRY_AFTER_S)}
+    return json_answer(task_view(task, base_url(request)), 200, headers)
+
+
+@on_get(routes, "/wait/<task_id>", needs=Scope.GENERATE)
+@described("继续等待图片 · Go on waiting for pictures", _WAITED, errors=(400, 404), refused_as=OpenAIErrorShape)
 async def wait_for_images(request: ApiRequest, task_id: str) -> HTTPResponse | None:
     """Go on with a call that was redirected here."""
-    admitted = admit(request)
-    services = admitted.services
-    hop = _hop(request)
-    visit_id = request.args.get("v")
-    visit = None
+    services, caller = admit(request)
+    hop, visit_id, visit = _hop(request), request.args.get("v"), None
     if visit_id and request.method != "HEAD":
         visit = await services.visits.come_back(visit_id, within_s=services.settings.sync_wait_s)
-    attendance = Attendance(
-        request=request,
-        services=services,
-        caller=admitted.caller,
-        manner=_manner(request),
-        visit=visit,
-        hop=hop,
+    call = Attendance(
+        request=request, services=services, caller=caller, manner=_manner(request), visit=visit, hop=hop
     )
-    await attendance.take_in(partial(services.control.find, task_id, admitted.caller))
-    await attendance.see_through()
+    await call.take_in(partial(services.control.find, task_id, caller))
+    await call.see_through(way_of(services.settings))
     return None
 
 
 @on_post(routes, "/wait/<task_id>", needs=Scope.GENERATE)
-@described(
-    "继续等待图片 · Go on waiting for pictures", _ANSWERS, errors=(400, 404, 429), refused_as=OpenAIErrorShape
-)
+@described("继续等待图片 · Go on waiting for pictures", _WAITED, errors=(400, 404), refused_as=OpenAIErrorShape)
 async def wait_for_images_by_post(request: ApiRequest, task_id: str) -> HTTPResponse | None:
     """Go on with a call whose client repeats its method, as curl does when it is told to."""
     await discard_body(request)
     return await wait_for_images(request, task_id)
 
 
-async def _take_in(request: ApiRequest, admitted: Admitted) -> Attendance:
-    """Read and submit a call; what it sent is let go before its pictures are waited for."""
-    async with ReceivedObject(request) as body:
-        wish = read_wish(body, request.headers, admitted.caller, _offers(admitted.services))
-        attendance, submission = await _begin(request, admitted, wish, body)
-        await attendance.take_in(partial(_submit, attendance, submission))
-    return attendance
-
-
-def _offers(services: Services) -> Offers:
-    settings = services.settings
-    return Offers(services.registry, services.submissions.checker.routes, settings.model_aliases)
-
-
-async def _begin(
-    request: ApiRequest, admitted: Admitted, wish: Wish, canonical: JsonObject
-) -> tuple[Attendance, Submission]:
-    """Return who attends to a call, and the submission as its repeat will be recognised."""
-    services, caller = admitted
-    path = request.path.rstrip("/")
-    key = request.headers.get(HEADER)
-    visit = None
-    if key is not None:
-        repeat = repeat_of(key, path, canonical, caller, 0.0)
+async def _answer(call: Attendance) -> None:
+    preferred = preferences_of(call.request)
+    if call.manner.stream:
+        await call.see_through(by_events)
+    elif preferred is not None and preferred.respond_async:
+        await call.see_through(partial(acknowledge, headers=preferred.headers(answers_async=True)))
     else:
-        digest = digest_of("visit", caller.project, caller.key, fingerprint_of(path, without_nulls(canonical)))
-        marked = request.headers.get(RETRY_COUNT, "0") not in ("", "0")
-        visit = await services.visits.enter(digest, marked=marked, within_s=services.settings.sync_wait_s)
-        repeat = visit.repeat
-    attendance = Attendance(request=request, services=services, caller=caller, manner=wish.manner, visit=visit)
-    return attendance, attrs.evolve(wish.submission, repeat=repeat)
+        await call.see_through(way_of(call.services.settings))
 
 
-async def _submit(attendance: Attendance, submission: Submission) -> Task:
-    """Make the task, or find it; one that was deleted after its client had left is in nobody's way."""
-    services, visit = attendance.services, attendance.visit
-    try:
-        return (await services.submissions.submit(submission)).task
-    except Conflict as error:
-        if visit is None or not visit.joined or error.code != "task_deleted":
-            raise
-    attendance.visit = visit = await services.visits.renew(visit, within_s=services.settings.sync_wait_s)
-    return (await services.submissions.submit(attrs.evolve(submission, repeat=visit.repeat))).task
+async def _answer_later(call: Attendance) -> None:
+    await call.see_through(partial(acknowledge, headers={}))
 
 
 def _hop(request: ApiRequest) -> int:

@@ -18,7 +18,7 @@ from danqing_server.access.caller import Caller
 from danqing_server.codec import shorten
 from danqing_server.desk.request import Submission
 from danqing_server.doors.body_shapes import LONGEST_USER_ID
-from danqing_server.doors.fields import NOT_TEXT, NOT_WHOLE
+from danqing_server.doors.fields import NOT_TEXT, NOT_WHOLE, REQUIRED
 from danqing_server.doors.offers import Offer, Offers
 from danqing_server.doors.openai.fitting import AUTOMATIC, fit_choice, fit_size
 from danqing_server.errors import InvalidSubmission
@@ -101,6 +101,8 @@ def read_wish(
     if model is not None and not isinstance(model, str):
         raise _wrong("model", NOT_TEXT(), model)
     offer = offers.find(model)
+    if edit and not any(given.get(name) for name in (IMAGES, "images")):
+        raise _wrong(IMAGES, REQUIRED(), None)
     input_, notes = _input(given, offer)
     submission = Submission(
         provider=offer.provider,
@@ -130,7 +132,7 @@ def _input(given: JsonObject, offer: Offer) -> tuple[dict[str, Any], tuple[Text,
             continue
         fitted = value if name == "prompt" else None
         if name in takes and name != "prompt":
-            fitted = fit_choice(name, _number(value), takes[name])
+            fitted = fit_choice(name, _typed(value, takes[name]), takes[name])
         if fitted is not None:
             found[name] = fitted
         if fitted is not None and name in FITTED and fitted != value:
@@ -163,7 +165,7 @@ def _pictures(given: JsonObject, offer: Offer) -> dict[str, Any]:
     if given.get(MASK) is not None:
         found[MASK] = _link(given[MASK])
     for name in found:
-        if offer.takes and name not in offer.takes:
+        if name not in offer.reference_fields or (offer.takes and name not in offer.takes):
             raise _wrong(name, TAKES_NONE(model=offer.model), None)
     return found
 
@@ -176,7 +178,9 @@ def _link(value: Any) -> Any:
     """Return what a reference refers to: OpenAI's JSON form wraps it in an object, once or twice."""
     while isinstance(value, Mapping) and "image_url" in value:
         value = value["image_url"]
-    return value["url"] if isinstance(value, Mapping) and "url" in value else value
+    if isinstance(value, Mapping):
+        return value.get("url", value.get("file_id", value))
+    return value
 
 
 def _manner(given: JsonObject, model: str | None, *, edit: bool) -> Manner:
@@ -205,6 +209,18 @@ def _user(given: JsonObject, headers: Mapping[str, str]) -> str:
         if label:
             return label
     return UNNAMED_USER
+
+
+def _typed(value: object, schema: Mapping[str, Any]) -> object:
+    """Return what the text of a form's field says, of a parameter that is no text."""
+    kind = schema.get("type")
+    if not isinstance(value, str) or kind == "string":
+        return value
+    if kind == "boolean":
+        return {"true": True, "false": False}.get(value.lower(), value)
+    if kind == "number" and re.fullmatch(r"-?[0-9]{1,9}(\.[0-9]{1,9})?", value, re.ASCII):
+        return float(value)
+    return _number(value)
 
 
 def _number(value: object) -> object:

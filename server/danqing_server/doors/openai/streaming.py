@@ -1,0 +1,137 @@
+"""Pictures as a stream of events, for clients that asked for one.
+
+A comment goes ahead and every few seconds: it keeps proxies from cutting the connection, and libraries skip it.
+An error after that is an event with a member `error`, which the libraries raise.
+Source: OpenAI's API reference (image streaming), openai-python 3.57.0 and openai-node 7.59.0, tried 2026-11-28.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+from sanic.response import BaseHTTPResponse
+
+from danqing_plugins import Message
+from danqing_server.codec import dump_json
+from danqing_server.doors.openai.answering import Gallery, pictures_of
+from danqing_server.doors.openai.attending import Attendance
+from danqing_server.doors.openai.failing import error_of
+from danqing_server.doors.openai.reading import Form
+from danqing_server.doors.openai.refusing import envelope
+from danqing_server.errors import DanqingError
+from danqing_server.http.downloads import Downloads
+from danqing_server.http.entry import payer_of
+from danqing_server.http.messages import ENGLISH
+from danqing_server.models import FINISHED, Asset, Status, Task
+
+__all__ = ["by_events"]
+
+EVENT_STREAM = "text/event-stream; charset=utf-8"
+STREAM_HEADERS = {"cache-control": "no-cache, no-store", "x-accel-buffering": "no"}
+COMMENT = b": waiting\n\n"
+COMMENT_EVERY_S = 15.0
+
+STOPPED = Message(
+    key="openai_stream_stopped",
+    en="The server is stopping. Send the same request again: it goes on waiting for the same task.",
+    zh="服务器正在停止。请重新发送相同的请求，将继续等待同一任务",
+)
+
+
+async def by_events(call: Attendance, task_id: str) -> bool:
+    """Answer with events, from the first comment to the last picture."""
+    task = await call.services.control.find(task_id, call.caller)
+    response = await call.request.respond(
+        status=200, headers={**STREAM_HEADERS, **call.headers}, content_type=EVENT_STREAM
+    )
+    await response.send(COMMENT)
+    found = await _until_finished(call, task, response)
+    if found is None:
+        call.lose()
+        await response.send(_event("error", dump_json(envelope(503, "draining", STOPPED.to(ENGLISH)))))
+        await response.eof()
+        return False
+    downloads: Downloads = call.request.app.ctx.downloads
+    async with downloads.place(payer_of(call.request)):
+        await downloads.send(call.request, response, _finished_events(call.gallery(found)))
+        await response.eof()
+    return True
+
+
+async def _until_finished(call: Attendance, task: Task, response: BaseHTTPResponse) -> Task | None:
+    """Return the task when it is finished, having shown how far it is; None when the process stops before."""
+    shown: set[str] = set()
+    with call.services.watchers.watch(task, call.caller) as watch:
+        while task.status not in FINISHED:
+            changed = await watch.change(COMMENT_EVERY_S)
+            if changed is None and call.services.draining:
+                return None
+            if changed is None:
+                await response.send(COMMENT)
+                continue
+            task = changed
+            partial = await _partial(call.gallery(task), shown)
+            if partial is not None:
+                await response.send(partial)
+    return task
+
+
+async def _partial(gallery: Gallery, shown: set[str]) -> bytes | None:
+    """Return how far a picture is, if there is something new and the client wants as many."""
+    preview, manner = gallery.task.preview, gallery.manner
+    if preview is None or len(shown) >= manner.partial_images or preview.asset.key in shown:
+        return None
+    try:
+        body = await gallery.assets.read(preview.asset.key)
+    except DanqingError:  # it is gone as soon as the picture itself is there
+        return None
+    name = f"{manner.event}.partial_image"
+    told = {
+        "type": name,
+        "partial_image_index": len(shown),
+        **_facts(gallery, preview.asset),
+        "b64_json": base64.b64encode(body).decode(),
+    }
+    shown.add(preview.asset.key)
+    return _event(name, dump_json(told))
+
+
+async def _finished_events(gallery: Gallery) -> AsyncGenerator[bytes, None]:
+    """Yield an event for each picture of a completed task, which are sent as they are read; or its error."""
+    pictures = pictures_of(gallery.task)
+    if gallery.task.status is not Status.COMPLETED or not pictures:
+        yield _event("error", dump_json(envelope(*error_of(gallery.task))))
+        return
+    for asset in pictures:
+        async with aclosing(_completed(gallery, asset)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+
+async def _completed(gallery: Gallery, asset: Asset) -> AsyncGenerator[bytes, None]:
+    name = f"{gallery.manner.event}.completed"
+    told: dict[str, Any] = {"type": name, **_facts(gallery, asset)}
+    if gallery.usage is not None:
+        told["usage"] = gallery.usage
+    if gallery.manner.form is not Form.B64:
+        told["url"] = gallery.link(asset)
+    yield f"event: {name}\ndata: ".encode() + dump_json(told)[:-1]
+    if gallery.manner.form is not Form.URL:
+        yield b',"b64_json":"'
+        async with aclosing(gallery.encoded(asset)) as pieces:
+            async for piece in pieces:
+                yield piece
+        yield b'"'
+    yield b"}\n\n"
+
+
+def _facts(gallery: Gallery, asset: Asset) -> dict[str, Any]:
+    moment = gallery.task.completed_at or gallery.task.created_at
+    return {"created_at": int(moment.timestamp()), **gallery.facts(asset)}
+
+
+def _event(name: str, data: bytes) -> bytes:
+    return f"event: {name}\ndata: ".encode() + data + b"\n\n"
