@@ -26,12 +26,14 @@ from danqing_server.delivery.webhooks.directory import ANNOUNCED, LOOK_EVERY_S
 from danqing_server.delivery.webhooks.management import Webhooks, open_webhooks
 from danqing_server.desk.admission import Submissions
 from danqing_server.desk.batches import Batches
+from danqing_server.desk.bulk import Bulk
 from danqing_server.desk.checking import Checker
 from danqing_server.desk.control import Control
 from danqing_server.desk.feeding import Feeder
 from danqing_server.desk.forecast import Forecast
 from danqing_server.desk.intake import Intake
 from danqing_server.desk.limits import QueueLimits
+from danqing_server.desk.quoting import Quotes
 from danqing_server.desk.recent import RecentTasks
 from danqing_server.desk.routing import Routing
 from danqing_server.desk.uploads import SWEEP_EVERY_S as UPLOADS_SWEEP_EVERY_S
@@ -295,7 +297,7 @@ async def _services(
     watchers = Watchers(WatchStore(database), control.find, register.outlet.onlookers, settings.max_waiting_calls)
     intake = Intake(store, queue, register, clock, limits)
     submissions = Submissions(store, keys, register, assets, clock, checker, routing, limits, intake)
-    batches = BatchStore(database)
+    task_list, batches = TaskList(database), BatchStore(database)
     feeder = Feeder(batches, store, queue, register, control, limits, assets, clock)
     checks: dict[str, HealthCheck] = {"mongodb": store.ping, "redis": queue.ping, "storage": assets.ping}
     return Services(
@@ -303,7 +305,7 @@ async def _services(
         gatekeeper=gatekeeper,
         administration=Administration(ProjectStore(database), ApiKeyStore(database), AuditStore(database), clock),
         store=store,
-        task_list=TaskList(database),
+        task_list=task_list,
         users=users,
         uploads=uploads,
         queue=queue,
@@ -316,6 +318,8 @@ async def _services(
         submissions=submissions,
         control=control,
         batches=Batches(batches, submissions, clock, feeder),
+        bulk=Bulk(control, task_list, clock),
+        quotes=Quotes(submissions, forecast, clock, settings.on_ambiguous),
         watchers=watchers,
         visits=Visits(VisitStore(database), clock),
         replays=Replays(recent),

@@ -18,7 +18,7 @@ from danqing_server.log import get_logger
 from danqing_server.models import FINISHED, Output, OutputState, Status, Task, TaskError
 from danqing_server.store.tasks import TaskStore
 
-__all__ = ["Control"]
+__all__ = ["Control", "to_buy_again"]
 
 RACES = 5
 MOST_ANSWERS = 16
@@ -119,6 +119,11 @@ class Control:
         await self.register.delete(Deleted(task=task, at=self.clock.now()))
         self.recent.drop(task_id)
         log.info("task_deleted", task_id=task_id, billed=billed_of(task).value)
+
+
+def to_buy_again(task: Task) -> int:
+    """Return how many outputs (calls of a task without any) a retry of *task* asks for at the most."""
+    return task.images - len(_pictures_at_hand(task)) if task.images else 1
 
 
 def _pictures_at_hand(task: Task) -> dict[str, Output]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from danqing_plugins import Message
 from danqing_server.access.caller import Caller
 from danqing_server.codec import parse_json_object
 from danqing_server.desk.batches import Staging
@@ -22,6 +23,11 @@ from danqing_server.models import JsonObject
 __all__ = ["LineReader", "merged"]
 
 LONGEST_CUSTOM_ID = 128
+NO_WEBHOOK = Message(
+    key="no_webhook_in_batch",
+    zh="批次中的任务不能自带 webhook，请为项目设置 webhook",
+    en="tasks of a batch bring none of their own: set one up for the project",
+)
 NESTED = ("input", "options")
 
 
@@ -73,6 +79,10 @@ class LineReader:
         await self.staging.take(line, named)
 
     def _submission(self, body: JsonObject) -> Submission:
+        if body.get("webhook") is not None:
+            fields = Fields(members=body)
+            fields.report("webhook", NO_WEBHOOK)
+            fields.finish()
         if "prompt" in body and "input" not in body:
             return image_submission(image_meaning(body), self._caller, self._parameters)
         return task_submission(task_meaning(body), self._caller, self._max_delay_s, self._parameters)

@@ -25,6 +25,7 @@ REQUIRED = Message(key="required", zh="必填", en="is required")
 NOT_TEXT = Message(key="not_text", zh="必须是字符串", en="must be a string")
 NOT_WHOLE = Message(key="not_whole", zh="必须是整数", en="must be a whole number")
 NOT_OBJECT = Message(key="not_object", zh="必须是 JSON 对象", en="must be a JSON object")
+NOT_BOOLEAN = Message(key="not_true_or_false", zh="只能是 true 或 false", en="must be true or false")
 NOT_LIST = Message(key="not_list", zh="必须是列表", en="must be a list")
 LENGTH = Message(key="length", zh="长度必须为 {low} 到 {high} 个字符", en="must have {low} to {high} characters")
 CONTROL = Message(key="control_characters", zh="不能包含控制字符", en="may not contain control characters")
@@ -124,6 +125,14 @@ class Fields:
         if value is not None:
             self.report(name, NOT_OBJECT)
         return {}
+
+    def boolean(self, name: str) -> bool | None:
+        """Return true or false."""
+        value = self.given(name)
+        if value is None or isinstance(value, bool):
+            return value
+        self.report(name, NOT_BOOLEAN)
+        return None
 
     def json_list(self, name: str, *, required: bool = False) -> list[Any]:
         """Return a list; an empty one when it is absent."""

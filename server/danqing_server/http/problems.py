@@ -14,7 +14,7 @@ from danqing_server.codec import shorten
 from danqing_server.http.messages import CONFLICTS, NOT_FOUND
 from danqing_server.http.problem_shapes import DetailShape, ErrorShape
 
-__all__ = ["PROBLEMS", "HeadTooLarge", "Kind", "ProblemReport", "report_of"]
+__all__ = ["PROBLEMS", "HeadTooLarge", "Kind", "ProblemReport", "details_of", "report_of"]
 
 MOST_DETAILS = 50
 LONGEST_MESSAGE = 1000
@@ -250,7 +250,7 @@ def report_of(error: BaseException, language: str) -> ProblemReport:
     match error:
         case errors.InvalidSubmission():
             return attrs.evolve(
-                report, message=_summary(error.problems, language), details=_details(error.problems, language)
+                report, message=_summary(error.problems, language), details=details_of(error.problems, language)
             )
         case errors.NotFound():
             return _not_found(report, error, language)
@@ -316,7 +316,8 @@ def _summary(problems: Sequence[Problem], language: str) -> str:
     return shown if len(shown) <= LONGEST_MESSAGE else f"{shown[:LONGEST_MESSAGE]}…"
 
 
-def _details(problems: Sequence[Problem], language: str) -> tuple[DetailShape, ...]:
+def details_of(problems: Sequence[Problem], language: str) -> tuple[DetailShape, ...]:
+    """Return what is wrong, field by field, of a long list its beginning."""
     return tuple(
         {
             "field": problem.field,

@@ -15,8 +15,10 @@ from danqing_server.delivery.watchers import Watchers
 from danqing_server.delivery.webhooks.management import Webhooks
 from danqing_server.desk.admission import Submissions
 from danqing_server.desk.batches import Batches
+from danqing_server.desk.bulk import Bulk
 from danqing_server.desk.control import Control
 from danqing_server.desk.forecast import Forecast
+from danqing_server.desk.quoting import Quotes
 from danqing_server.desk.uploads import Uploads
 from danqing_server.desk.visits import Visits
 from danqing_server.http.replay import Replays
@@ -57,6 +59,8 @@ class Services:
     visits: Visits
     control: Control
     batches: Batches
+    bulk: Bulk
+    quotes: Quotes
     watchers: Watchers
     replays: Replays
     webhooks: Webhooks

@@ -1,0 +1,206 @@
+"""Many tasks cancelled, retried or deleted in one request."""
+
+from __future__ import annotations
+
+import attrs
+from sanic import Blueprint, HTTPResponse
+
+from danqing_plugins import Message, in_language
+from danqing_server.desk.bulk import STATUSES, Act, Outcome, Preview
+from danqing_server.doors.bulk_shapes import MOST_AT_ONCE, BulkOutcomeShape, BulkRequest, BulkShape
+from danqing_server.doors.costs import price_text
+from danqing_server.doors.documentation import Answer, described
+from danqing_server.doors.fields import Fields
+from danqing_server.doors.filters import FILTERS, cursor_of, read_cursor, read_filter
+from danqing_server.http.answers import success
+from danqing_server.http.entry import Admitted, admit_change
+from danqing_server.http.messages import CONFLICTS, language_of
+from danqing_server.http.receiving import ReceivedObject
+from danqing_server.http.requests import ApiRequest
+from danqing_server.http.routing import on_post
+from danqing_server.models import JsonObject
+from danqing_server.store.listing import Place, TaskFilter
+from danqing_server.tenancy import Scope
+
+__all__ = ["routes"]
+
+DEFAULT_AT_ONCE = 200
+LONGEST_ID = 200
+
+CARRIED_OUT = Message(key="bulk.carried_out", zh="批量操作完成", en="Carried out")
+ONE_OF_BOTH = Message(
+    key="ids_or_filter", zh="请提供 ids 或 filter 之一，且只提供一个", en="give either ids or a filter"
+)
+NOT_IDS = Message(
+    key="not_ids", zh="必须是 1 到 {most} 个任务 ID 的列表", en="must be a list of 1 to {most} task ids"
+)
+EMPTY_FILTER = Message(
+    key="empty_filter", zh="至少需要一个条件", en="needs at least one condition: all tasks are never meant"
+)
+NO_RETRY = Message(key="only_of_retry", zh="仅适用于 retry", en="belongs to retry alone")
+
+routes = Blueprint("bulk", url_prefix="/api/v1/tasks")
+
+
+@attrs.frozen(kw_only=True)
+class _Wish:
+    """Which tasks are meant: *ids*, or what *wanted* finds behind *after*."""
+
+    ids: tuple[str, ...]
+    wanted: TaskFilter | None
+    after: Place | None
+    limit: int
+    dry_run: bool
+    include_unknown: bool
+
+
+@on_post(routes, "/cancel", needs=Scope.GENERATE)
+@described(
+    "批量取消 · Cancel many tasks",
+    {200: Answer(description="批量操作完成", shape=BulkShape)},
+    errors=(400, 413),
+    body=BulkRequest,
+)
+async def cancel_tasks(request: ApiRequest) -> HTTPResponse:
+    """Cancel the tasks that are meant; each for itself."""
+    return await _carry_out(request, Act.CANCEL)
+
+
+@on_post(routes, "/retry", needs=Scope.GENERATE)
+@described(
+    "批量重试 · Retry many tasks",
+    {200: Answer(description="批量操作完成", shape=BulkShape)},
+    errors=(400, 413),
+    body=BulkRequest,
+)
+async def retry_tasks(request: ApiRequest) -> HTTPResponse:
+    """Queue the tasks that are meant again; each for itself, and none that may be paid for already unless asked."""
+    return await _carry_out(request, Act.RETRY)
+
+
+@on_post(routes, "/delete", needs=Scope.GENERATE)
+@described(
+    "批量删除 · Delete many tasks",
+    {200: Answer(description="批量操作完成", shape=BulkShape)},
+    errors=(400, 413),
+    body=BulkRequest,
+)
+async def delete_tasks(request: ApiRequest) -> HTTPResponse:
+    """Delete the tasks that are meant, and their files; each for itself."""
+    return await _carry_out(request, Act.DELETE)
+
+
+async def _carry_out(request: ApiRequest, act: Act) -> HTTPResponse:
+    admitted = admit_change(request)
+    language = language_of(request.headers)
+    async with ReceivedObject(request) as body:
+        wish = _read(body, act)
+    if wish.dry_run:
+        bulk = admitted.services.bulk
+        tasks = (
+            bulk.named(wish.ids, admitted.caller)
+            if wish.wanted is None
+            else bulk.matching(wish.wanted, admitted.caller)
+        )
+        shown = _previewed(await bulk.preview(act, tasks))
+    else:
+        shown = await _changed(admitted, act, wish, language)
+    return success(shown, CARRIED_OUT.to(language))
+
+
+async def _changed(admitted: Admitted, act: Act, wish: _Wish, language: str) -> BulkShape:
+    services, caller = admitted
+    ids, next_, places = wish.ids, None, {}
+    if wish.wanted is not None:
+        found = await services.task_list.find(wish.wanted, caller.reach, limit=wish.limit, after=wish.after)
+        ids, next_ = tuple(task.id for task in found.tasks), found.next
+        places = {task.id: (task.created_at, task.id) for task in found.tasks}
+    outcomes = await services.bulk.carry_out(act, ids, caller, include_unknown=wish.include_unknown)
+    left = ids[len(outcomes) :]
+    if left and wish.wanted is not None:
+        next_ = places[outcomes[-1].id] if outcomes else wish.after
+    shown: BulkShape = {
+        "dry_run": False,
+        "matched": len(ids),
+        "possible": sum(outcome.done for outcome in outcomes),
+        "results": [_outcome(outcome, language) for outcome in outcomes],
+        "next_cursor": cursor_of(next_),
+    }
+    if left and wish.wanted is None:
+        shown["left"] = list(left)
+    return shown
+
+
+def _read(body: JsonObject, act: Act) -> _Wish:
+    fields = Fields(members=body)
+    fields.check_known(("ids", "filter", "dry_run", "limit", "cursor", "include_unknown"))
+    given = [name for name in ("ids", "filter") if body.get(name) is not None]
+    if len(given) != 1:
+        fields.report(given[-1] if given else "ids", ONE_OF_BOTH)
+    ids, wanted = _ids(fields), _wanted(fields, act)
+    after = read_cursor(fields)
+    limit = fields.whole("limit", 1, MOST_AT_ONCE) or DEFAULT_AT_ONCE
+    dry_run, include_unknown = fields.boolean("dry_run"), fields.boolean("include_unknown")
+    if include_unknown and act is not Act.RETRY:
+        fields.report("include_unknown", NO_RETRY)
+    fields.finish()
+    return _Wish(
+        ids=ids,
+        wanted=wanted,
+        after=after,
+        limit=limit,
+        dry_run=bool(dry_run),
+        include_unknown=bool(include_unknown),
+    )
+
+
+def _ids(fields: Fields) -> tuple[str, ...]:
+    given = fields.given("ids")
+    if given is None:
+        return ()
+    sound = isinstance(given, list) and 0 < len(given) <= MOST_AT_ONCE
+    if not sound or not all(isinstance(each, str) and 0 < len(each) <= LONGEST_ID for each in given):
+        fields.report("ids", NOT_IDS, most=MOST_AT_ONCE)
+        return ()
+    return tuple(dict.fromkeys(given))
+
+
+def _wanted(fields: Fields, act: Act) -> TaskFilter | None:
+    if fields.given("filter") is None:
+        return None
+    inner = Fields(members=fields.json_object("filter"), prefix="filter.")
+    inner.check_known(FILTERS)
+    wanted = read_filter(inner)
+    fields.problems += inner.problems
+    if not inner.problems and wanted == TaskFilter():
+        fields.report("filter", EMPTY_FILTER)
+    return wanted if wanted.statuses else attrs.evolve(wanted, statuses=STATUSES[act])
+
+
+def _previewed(preview: Preview) -> BulkShape:
+    return {
+        "dry_run": True,
+        "matched": preview.matched,
+        "possible": preview.possible,
+        "results": [],
+        "next_cursor": None,
+        "at_most": [
+            {"amount": price_text(amount), "currency": currency}
+            for currency, amount in preview.at_most_micro.items()
+        ],
+        "unknown": preview.unknown,
+        "complete": preview.is_complete,
+    }
+
+
+def _outcome(outcome: Outcome, language: str) -> BulkOutcomeShape:
+    message = None if outcome.message is None else in_language(outcome.message, language)
+    if outcome.code is not None and outcome.code in CONFLICTS:
+        message = CONFLICTS[outcome.code].to(language)
+    return {
+        "id": outcome.id,
+        "done": outcome.done,
+        "code": outcome.code,
+        "message": message,
+        "retryable": outcome.retryable,
+    }
