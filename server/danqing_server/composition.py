@@ -26,9 +26,11 @@ from danqing_server.delivery.webhooks.directory import ANNOUNCED, LOOK_EVERY_S
 from danqing_server.delivery.webhooks.management import Webhooks, open_webhooks
 from danqing_server.desk.admission import Submissions
 from danqing_server.desk.batches import Batches
+from danqing_server.desk.budgets import Budgets
 from danqing_server.desk.bulk import Bulk
 from danqing_server.desk.checking import Checker
 from danqing_server.desk.control import Control
+from danqing_server.desk.counting import Counting
 from danqing_server.desk.feeding import Feeder
 from danqing_server.desk.forecast import Forecast
 from danqing_server.desk.intake import Intake
@@ -60,6 +62,7 @@ from danqing_server.settings.server import Settings
 from danqing_server.store.api_keys import ApiKeyStore
 from danqing_server.store.audit import AuditStore
 from danqing_server.store.batches import BatchStore
+from danqing_server.store.budgets import BudgetStore
 from danqing_server.store.client import Database, connect
 from danqing_server.store.keys import KeyStore
 from danqing_server.store.leases import Lease, WorkerStore
@@ -72,6 +75,7 @@ from danqing_server.store.tasks import TaskStore
 from danqing_server.store.time import LISTEN_EVERY_S, listen
 from danqing_server.store.untold import Untold
 from danqing_server.store.uploads import UploadStore
+from danqing_server.store.usage import UsageStore
 from danqing_server.store.users import UserStore
 from danqing_server.store.visits import VisitStore
 from danqing_server.store.watching import WatchStore
@@ -289,15 +293,17 @@ async def _services(
     routing = Routing(routes, checker, forecast, clock)
     recent = RecentTasks(clock.monotonic_s)
     gatekeeper = _gatekeeper(settings, database, clock)
-    bookkeeper = Bookkeeper(store, LedgerStore(database), clock, books_all=settings.ledger == "all")
+    holds = BudgetStore(database)
+    bookkeeper = Bookkeeper(store, LedgerStore(database), holds, clock, books_all=settings.ledger == "all")
+    budgets = Budgets(holds, Counting(holds, bookkeeper, clock), clock, settings.budget_zone)
     knows_no_keys = not settings.serves_api  # it has to take each task as it comes
     books = bookkeeper.subscriber(lambda: bookkeeper.books_all or gatekeeper.guards or knows_no_keys)
     register = Register(store, keys, queue, assets, Outlet(registry, untold, clock, [webhooks.subscriber, books]))
-    control = Control(store, register, clock, recent)
+    control = Control(store, register, clock, recent, budgets)
     watchers = Watchers(WatchStore(database), control.find, register.outlet.onlookers, settings.max_waiting_calls)
     intake = Intake(store, queue, register, clock, limits)
-    submissions = Submissions(store, keys, register, assets, clock, checker, routing, limits, intake)
     task_list, batches = TaskList(database), BatchStore(database)
+    submissions = Submissions(store, keys, register, assets, clock, checker, routing, limits, intake, budgets)
     feeder = Feeder(batches, store, queue, register, control, limits, assets, clock)
     checks: dict[str, HealthCheck] = {"mongodb": store.ping, "redis": queue.ping, "storage": assets.ping}
     return Services(
@@ -320,6 +326,8 @@ async def _services(
         batches=Batches(batches, submissions, clock, feeder),
         bulk=Bulk(control, task_list, clock),
         quotes=Quotes(submissions, forecast, clock, settings.on_ambiguous),
+        budgets=budgets,
+        usage=UsageStore(database),
         watchers=watchers,
         visits=Visits(VisitStore(database), clock),
         replays=Replays(recent),

@@ -8,6 +8,7 @@ DanqingError
 │   ├── StorageUnavailable     the picture storage: full, unwritable, unreachable
 │   └── Draining               this process is stopping; another one will answer
 ├── Overloaded             a bound was reached: try again after `retry_after_s`
+├── BudgetExceeded         a limit on money leaves no room: ask for less, or wait until `resets_at`
 ├── InvalidSubmission      the request is wrong, field by field
 ├── BodyTooLarge           the body passes the limit
 ├── NotFound               no such thing, or none that this caller may see
@@ -41,6 +42,7 @@ __all__ = [
     "AddressNotAllowed",
     "AttemptLost",
     "BodyTooLarge",
+    "BudgetExceeded",
     "Conflict",
     "DanqingError",
     "Draining",
@@ -50,6 +52,7 @@ __all__ = [
     "KeyExpired",
     "KeyReused",
     "KeyRevoked",
+    "ModelNotAllowed",
     "NotFound",
     "Overloaded",
     "PictureRejected",
@@ -127,6 +130,14 @@ class Overloaded(DanqingError):
         self.server_wide = server_wide
 
 
+class BudgetExceeded(DanqingError):
+    """A project or key has no money left for this until `resets_at`; nothing was kept."""
+
+    def __init__(self, message: str, *, resets_at: datetime) -> None:
+        super().__init__(message)
+        self.resets_at = resets_at
+
+
 class InvalidSubmission(DanqingError):
     """The request cannot be accepted; `problems` has one entry per wrong field, named as the client sent it."""
 
@@ -198,6 +209,10 @@ class TooManyWrongKeys(DanqingError):
 
 class Forbidden(DanqingError):
     """The key is known, and may not do this."""
+
+
+class ModelNotAllowed(Forbidden):
+    """The model is on no list of the project's or the key's; another one may be."""
 
 
 class ScopeMissing(Forbidden):

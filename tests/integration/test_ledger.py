@@ -14,6 +14,7 @@ from danqing_server.errors import StoreUnavailable
 from danqing_server.life.bookkeeper import Bookkeeper
 from danqing_server.life.subscribers import Gathering
 from danqing_server.settings.server import Settings
+from danqing_server.store.budgets import BudgetStore
 from danqing_server.store.ledger import LedgerStore
 from danqing_server.store.untold import Notice
 from tests.support.providers import ScriptedProvider, picture
@@ -112,7 +113,8 @@ class TestLedger:
         """A process that dies after a task's end leaves a mark; whoever finds it books it."""
         keyed = make_settings(DANQING_API_KEYS=KEYS)
         async with running_system(keyed, [ScriptedProvider(deliver)]) as system:
-            [ledger] = system.services.control.register.outlet.subscribers
+            subscribers = system.services.control.register.outlet.subscribers
+            [ledger] = [each for each in subscribers if each.name == "ledger"]
             assert isinstance(ledger, Gathering)
             ledger.hear = nobody
             task = await system.finished((await system.submit(key="alice")).id)
@@ -128,7 +130,8 @@ class TestLedger:
         async with running_system(make_settings(DANQING_API_KEYS=KEYS), [ScriptedProvider(deliver)]) as system:
             tasks = [await system.finished((await system.submit(n=2, key="alice")).id) for _ in range(3)]
             services = system.services
-            keepers = [Bookkeeper(services.store, books_of(system), services.clock) for _ in range(8)]
+            holds = BudgetStore(services.store.database)
+            keepers = [Bookkeeper(services.store, books_of(system), holds, services.clock) for _ in range(8)]
             ids = [task.id for task in tasks]
             await asyncio.gather(*(keeper.book(ids) for keeper in keepers))
             found = await books_of(system).of(ids)

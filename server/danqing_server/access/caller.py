@@ -58,6 +58,11 @@ class Caller:
             project=ADMINISTRATION, key=ADMINISTRATION, scopes=frozenset({Scope.READ, Scope.USAGE, Scope.ADMIN})
         )
 
+    @property
+    def accounts(self) -> Reach:
+        """Whose spending it may see: its own project's, an administrator everybody's."""
+        return Reach.everybody() if Scope.ADMIN in self.scopes else self.reach
+
     def sees(self, task: Task) -> bool:
         """Tell whether *task* is there for this caller; who does not see it cannot touch it either."""
         return self.reach.covers(task.owner)

@@ -27,6 +27,11 @@ class CallerLimits:
             if limits is not NO_LIMITS and not limits.are_none:
                 yield whose, limits
 
+    @property
+    def are_any(self) -> bool:
+        """Whether anything is limited."""
+        return any(True for _ in self)
+
     def forbids_model(self, *names: str) -> str | None:
         """Return whose list, `project` or `key`, has no pattern for a model of these *names*; None for nobody's."""
         for whose, limits in self:

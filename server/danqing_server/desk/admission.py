@@ -13,11 +13,13 @@ from typing import Any
 import attrs
 
 from danqing_plugins import Message, Problem, Reference
+from danqing_server.access.caller import Caller
 from danqing_server.assets.keys import upload_of
 from danqing_server.assets.references import ParsedReference
 from danqing_server.assets.storage import Assets
 from danqing_server.assets.texts import NOT_HERE
 from danqing_server.clock import Clock
+from danqing_server.desk.budgets import Budgets
 from danqing_server.desk.checking import Checked, Checker
 from danqing_server.desk.intake import NOT_ACKNOWLEDGED, Intake
 from danqing_server.desk.limits import QueueLimits
@@ -27,6 +29,7 @@ from danqing_server.errors import (
     Conflict,
     InvalidSubmission,
     KeyReused,
+    ModelNotAllowed,
     NotFound,
     StorageUnavailable,
     StoreUnavailable,
@@ -52,6 +55,18 @@ KEY_IN_USE = Message(
     en="other requests with this Idempotency-Key are under way; try again",
     zh="相同 Idempotency-Key 的其他请求正在处理中，请稍后重试",
 )
+NOT_ALLOWED = {
+    "project": Message(
+        key="model_not_of_project",
+        en="this project may not use the model `{model}`",
+        zh="此项目不可使用模型 `{model}`",
+    ),
+    "key": Message(
+        key="model_not_of_key",
+        en="this API key may not use the model `{model}`",
+        zh="此 API 密钥不可使用模型 `{model}`",
+    ),
+}
 RACES = 10
 WITHIN_S = 50.0
 """How long a submission may take until its task is stored; after 60 s its client is told 503."""
@@ -80,6 +95,7 @@ class Submissions:
     routing: Routing
     limits: QueueLimits
     intake: Intake
+    budgets: Budgets
     _running: set[asyncio.Task[Accepted]] = attrs.field(factory=set, init=False)
 
     async def submit(self, submission: Submission) -> Accepted:
@@ -105,8 +121,9 @@ class Submissions:
                 self._begin(self._submit(submission, until_s))
             raise
         task = self._new_task(submission, checked)
-        if checked.references:
-            return await asyncio.shield(self._begin(self._admit(task, checked.references, until_s)))
+        if checked.references or submission.caller.limits.are_any:
+            admitted = self._admit(task, checked.references, until_s, submission.caller)
+            return await asyncio.shield(self._begin(admitted))
         await self.intake.take(task)
         return Accepted(task=task)
 
@@ -115,12 +132,16 @@ class Submissions:
 
         Raises:
             InvalidSubmission: with one problem per wrong field.
+            ModelNotAllowed: its project or key may not use the model.
             QueueUnavailable: of one to a route, nobody can tell how the lanes stand.
         """
         route = self.routing.find(submission)
         if route is None:
-            return await self.checker.check(submission)
-        return await self.routing.check(submission, route)
+            checked = await self.checker.check(submission)
+        else:
+            checked = await self.routing.check(submission, route)
+        _check_model(submission.caller, checked)
+        return checked
 
     async def draft(self, task_id: str, submission: Submission, checked: Checked) -> Task:
         """Return the task that *submission* will be, for who stores it; its reference pictures are kept.
@@ -138,6 +159,7 @@ class Submissions:
         while self._running:
             await asyncio.gather(*self._running, return_exceptions=True)
         await self.intake.drain()
+        await self.budgets.drain()
 
     def _begin(self, steps: Coroutine[Any, Any, Accepted]) -> asyncio.Task[Accepted]:
         """Run *steps* to their end, whatever becomes of the caller."""
@@ -160,7 +182,8 @@ class Submissions:
 
     async def _submit(self, submission: Submission, until_s: float) -> Accepted:
         checked = await self._check(submission)
-        return await self._admit(self._new_task(submission, checked), checked.references, until_s)
+        task = self._new_task(submission, checked)
+        return await self._admit(task, checked.references, until_s, submission.caller)
 
     def _new_task(self, submission: Submission, checked: Checked) -> Task:
         return self._task(self._new_id(submission, checked), submission, checked)
@@ -170,7 +193,7 @@ class Submissions:
 
     async def _submit_repeatable(self, submission: Submission, repeat: Repeat, until_s: float) -> Accepted:
         known = await self.keys.find(repeat.key)
-        task = await self._replay(repeat, known) if known is not None else None
+        task = await self._replay(submission, repeat, known) if known is not None else None
         if task is not None:
             return Accepted(task=task, replayed=True)
         checked = await self._check(submission)
@@ -183,7 +206,7 @@ class Submissions:
         task_id = self._new_id(submission, checked)
         for _ in range(RACES):
             record = await self.keys.claim(repeat.key, repeat.fingerprint, task_id, repeat.meaning)
-            task = await self._replay(repeat, record, fresh=record.task_id == task_id)
+            task = await self._replay(submission, repeat, record, fresh=record.task_id == task_id)
             if task is not None:
                 return Accepted(task=task, replayed=True)
             if repeat.joins_for_s is not None and record.task_id != task_id:
@@ -192,12 +215,14 @@ class Submissions:
                 record = attrs.evolve(record, task_id=task_id)
             made = self._task(record.task_id, submission, checked)
             try:
-                return await self._admit(made, checked.references, until_s)
+                return await self._admit(made, checked.references, until_s, submission.caller)
             except Conflict:  # a duplicate was faster: look at what it made
                 continue
         raise StoreUnavailable(KEY_IN_USE())
 
-    async def _replay(self, repeat: Repeat, record: KeyRecord, *, fresh: bool = False) -> Task | None:
+    async def _replay(
+        self, submission: Submission, repeat: Repeat, record: KeyRecord, *, fresh: bool = False
+    ) -> Task | None:
         """Return the task a key already has, made sure to run; None when it has none that answers.
 
         *fresh*: the key was free, and names a task that is still to be made.
@@ -218,10 +243,20 @@ class Submissions:
                 seen = task.transition_id
                 if not await self.store.apply(claimed(task)):
                     continue
-            elif _was_voided(task) and not await self.register.carry_out(Revived(task=task, at=self.clock.now())):
+            elif _was_voided(task) and not await self._revive(task, submission.caller):
                 continue
             return await self.store.get(record.task_id)
         raise StoreUnavailable(KEY_IN_USE())
+
+    async def _revive(self, task: Task, caller: Caller) -> bool:
+        """Let a voided task run after all; False when it changed meanwhile."""
+        hold = await self.budgets.hold(caller, task, task.images, again=True)
+        revived = await self.register.carry_out(Revived(task=task, at=self.clock.now(), hold=hold))
+        if revived:
+            self.budgets.stored(hold)
+        else:
+            await self.budgets.give_back(hold)
+        return revived
 
     async def _require_unburied(self, repeat: Repeat, record: KeyRecord) -> None:
         """A key whose task its user deleted makes no other: that would be bought again."""
@@ -234,18 +269,29 @@ class Submissions:
         age_s = (self.clock.now() - task.created_at).total_seconds()
         return task.status not in FINISHED and age_s <= repeat.joins_for_s
 
-    async def _admit(self, task: Task, parsed: Sequence[ParsedReference], until_s: float) -> Accepted:
+    async def _admit(
+        self, task: Task, parsed: Sequence[ParsedReference], until_s: float, caller: Caller
+    ) -> Accepted:
         """Store and queue a new task, its references first; nothing is stored after *until_s*.
 
         Raises:
             Conflict: its id is taken.
+            BudgetExceeded, Overloaded: a limit of *caller* leaves no room for it.
             StorageUnavailable: the references took so long that the client has been told that it will not run.
         """
         if parsed:
             task = task.changed(references=await self._keep_references(task.id, parsed))
         if self.clock.monotonic_s() > until_s:
             raise StorageUnavailable("keeping the reference pictures took too long")
-        await self.intake.take(task)
+        hold = await self.budgets.hold(caller, task, task.images)
+        if hold is not None:
+            task = task.changed(hold=hold)
+        try:
+            await self.intake.take(task)
+        except (InvalidSubmission, Conflict):
+            await self.budgets.give_back(hold)
+            raise
+        self.budgets.stored(hold)
         return Accepted(task=task)
 
     async def _keep_references(self, task_id: str, parsed: Sequence[ParsedReference]) -> tuple[Reference, ...]:
@@ -303,3 +349,14 @@ class Submissions:
 
 def _was_voided(task: Task) -> bool:
     return task.error is not None and task.error.code == NOT_ACKNOWLEDGED
+
+
+def _check_model(caller: Caller, checked: Checked) -> None:
+    """Raise ModelNotAllowed for a model that a list of the project or the key does not name."""
+    if not caller.limits.are_any:
+        return
+    model = checked.prepared.model
+    names = (model, f"{checked.provider.name}/{model}") if checked.route is None else (checked.route.model,)
+    whose = caller.limits.forbids_model(*names)
+    if whose is not None:
+        raise ModelNotAllowed(NOT_ALLOWED[whose](model=names[0]))

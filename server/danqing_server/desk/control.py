@@ -9,6 +9,7 @@ import attrs
 from danqing_plugins import Message
 from danqing_server.access.caller import Caller
 from danqing_server.clock import Clock
+from danqing_server.desk.budgets import Budgets
 from danqing_server.desk.recent import Recent, RecentTasks
 from danqing_server.errors import Conflict, NotFound
 from danqing_server.life.billing import billed_of
@@ -52,6 +53,7 @@ class Control:
     register: Register
     clock: Clock
     recent: RecentTasks
+    budgets: Budgets
 
     async def find(self, task_id: str, caller: Caller) -> Task:
         """Return the task; one that is completed may have been deleted elsewhere up to two seconds ago."""
@@ -92,16 +94,29 @@ class Control:
     async def retry(self, task_id: str, caller: Caller) -> Task:
         """Queue a failed or cancelled task again; pictures it has, late ones too, are not asked for again.
 
+        It is counted to the key that asks.
+
         Raises:
             Conflict: it is not finished, or completed; or a call of the cancelled attempt is not over.
+            BudgetExceeded, Overloaded: a limit of *caller* leaves no room for it.
         """
         task = await self.find(task_id, caller)
         if task.status not in (Status.FAILED, Status.CANCELLED):
             message = NOT_RETRYABLE(status=task.status)
             raise Conflict(message, code=f"task_{task.status}")
-        move = Retried(task=task, at=self.clock.now(), at_hand=_pictures_at_hand(task))
-        if not await self.register.carry_out(move):
+        at_hand = _pictures_at_hand(task)
+        hold = await self.budgets.hold(caller, task, task.images - len(at_hand), again=True)
+        key = None if caller.owner is None else caller.key
+        try:
+            move = Retried(task=task, at=self.clock.now(), at_hand=at_hand, hold=hold, key=key)
+            is_carried_out = await self.register.carry_out(move)
+        except Conflict:
+            await self.budgets.give_back(hold)
+            raise
+        if not is_carried_out:
+            await self.budgets.give_back(hold)
             raise Conflict(CHANGED(), code="task_busy")
+        self.budgets.stored(hold)
         return await self.find(task_id, caller)
 
     async def delete(self, task_id: str, caller: Caller) -> None:

@@ -189,6 +189,7 @@ class Intake:
             run_at=None,
             completed_at=now,
             error=error,
+            hold=None,
         )
         with suppress(InvalidSubmission):  # a little larger than the task, the tombstone may be too large
             if await self.store.insert(tombstone):

@@ -94,6 +94,10 @@ PROBLEMS: Mapping[type[BaseException], Kind] = {
         "等待中的任务已达到上限，请稍后重试", "The limit of waiting tasks is reached; try again later.",
         retryable=True,
     ),
+    errors.BudgetExceeded: _kind(
+        402, "budget_exceeded", "预算已用完", "Budget exceeded",
+        "项目或 API Key 的预算不足", "The project or the API key has no budget left for this.",
+    ),
     errors.InvalidSubmission: _kind(
         400, "validation_failed", "请求参数验证失败", "Validation failed", "请求参数有误", "The request is wrong.",
     ),
@@ -135,6 +139,10 @@ PROBLEMS: Mapping[type[BaseException], Kind] = {
     ),
     errors.Forbidden: _kind(
         403, "forbidden", "没有权限", "Forbidden", "不允许此操作", "This is not allowed.",
+    ),
+    errors.ModelNotAllowed: _kind(
+        403, "model_not_allowed", "不可使用此模型", "Model not allowed",
+        "此 API Key 不可使用该模型", "This API key may not use that model.",
     ),
     errors.ScopeMissing: _kind(
         403, "scope_missing", "API Key 权限不足", "Scope missing",

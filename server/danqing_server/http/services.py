@@ -15,6 +15,7 @@ from danqing_server.delivery.watchers import Watchers
 from danqing_server.delivery.webhooks.management import Webhooks
 from danqing_server.desk.admission import Submissions
 from danqing_server.desk.batches import Batches
+from danqing_server.desk.budgets import Budgets
 from danqing_server.desk.bulk import Bulk
 from danqing_server.desk.control import Control
 from danqing_server.desk.forecast import Forecast
@@ -29,6 +30,7 @@ from danqing_server.registry import Registry
 from danqing_server.settings.server import Settings
 from danqing_server.store.listing import TaskList
 from danqing_server.store.tasks import TaskStore
+from danqing_server.store.usage import UsageStore
 from danqing_server.store.users import UserStore
 
 __all__ = ["HealthCheck", "Services"]
@@ -61,6 +63,8 @@ class Services:
     batches: Batches
     bulk: Bulk
     quotes: Quotes
+    budgets: Budgets
+    usage: UsageStore
     watchers: Watchers
     replays: Replays
     webhooks: Webhooks

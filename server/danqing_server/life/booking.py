@@ -40,6 +40,7 @@ class _End(NamedTuple):
     at: datetime
     provider: str
     model: str
+    currency: str | None
 
 
 @attrs.frozen
@@ -155,14 +156,15 @@ def _counted(lines: Iterable[PostingLine]) -> dict[_End, int]:
     counts: defaultdict[_End, int] = defaultdict(int)
     for line in lines:
         if line.status is not None:
-            counts[_End(line.status, line.at, line.provider, line.model)] += line.tasks
+            counts[_End(line.status, line.at, line.provider, line.model, line.currency)] += line.tasks
     return {end: count for end, count in counts.items() if count}
 
 
 def _changed_ends(task: Task, booked: Mapping[_End, int]) -> dict[_End, int]:
     """Return how the count of ends is to change: a task counts once, as it is now, and to its latest round."""
     at = task.created_at if task.retried_at is None else task.retried_at
-    end = _End(task.status.value, at, task.provider, task.model)
+    currency = None if task.price is None else task.price.currency
+    end = _End(task.status.value, at, task.provider, task.model, currency)
     changes = {each: -count for each, count in booked.items()}
     changes[end] = changes.get(end, 0) + 1
     return {each: change for each, change in changes.items() if change}
@@ -173,7 +175,7 @@ def _with_ends(lines: Sequence[PostingLine], ends: Mapping[_End, int], kind: Lin
     found = list(lines)
     for end, change in ends.items():
         for place, line in enumerate(found):
-            if line.status is None and (line.at, line.provider, line.model) == end[1:]:
+            if line.status is None and (line.at, line.provider, line.model, line.currency) == end[1:]:
                 found[place] = attrs.evolve(line, status=end.status, tasks=change)
                 break
         else:

@@ -8,7 +8,7 @@ the task at least as well as who added before. Doing it again adds nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import attrs
 
@@ -19,7 +19,8 @@ from danqing_server.errors import StoreUnavailable
 from danqing_server.life.booking import posting_of
 from danqing_server.life.moves import Deleted
 from danqing_server.life.subscribers import Gathering
-from danqing_server.models import Task
+from danqing_server.models import FINISHED, Task
+from danqing_server.store.budgets import BudgetStore
 from danqing_server.store.ledger import LedgerStore
 from danqing_server.store.tasks import TaskStore
 from danqing_server.store.untold import Notice
@@ -41,6 +42,7 @@ class Bookkeeper:
 
     store: TaskStore
     ledger: LedgerStore
+    budgets: BudgetStore
     clock: Clock
     books_all: bool = False
 
@@ -70,7 +72,15 @@ class Bookkeeper:
         now = self.clock.now()
         tasks = [task for task in found if isinstance(task, Task)]
         postings = [posting_of(task, booked.get(task.id, ()), now) for task in tasks]
-        return await self.ledger.add([posting for posting in postings if posting is not None])
+        left = await self.ledger.add([posting for posting in postings if posting is not None])
+        await self._release(task for task in tasks if task.id not in left)
+        return left
+
+    async def _release(self, booked: Iterable[Task]) -> None:
+        """Let go of what was set aside for tasks that have ended and are booked."""
+        over = {task.id: task.hold.id for task in booked if task.hold is not None and task.status in FINISHED}
+        if over:
+            await self.budgets.release(over.keys(), over.values())
 
     async def _hear(self, notices: Sequence[Notice]) -> None:
         await self.book({notice.event.task_id for notice in notices})

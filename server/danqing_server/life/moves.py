@@ -23,7 +23,7 @@ from danqing_server.codec import value_of
 from danqing_server.errors import Conflict
 from danqing_server.ids import new_token
 from danqing_server.life.billing import announced_call, is_on_its_way, under_way
-from danqing_server.models import WAITING, CallOutcome, Output, Status, Task, TaskError
+from danqing_server.models import WAITING, CallOutcome, Hold, Output, Status, Task, TaskError
 from danqing_server.store.changes import NO_MARKS, Change, Marks, by_field
 from danqing_server.store.paths import ATTEMPT_ID, has_calls, of_call, of_mark, of_output, of_route
 
@@ -304,14 +304,16 @@ class Voided(Cancelled):
 
     @property
     def _untold(self) -> tuple[str, ...]:
-        return (of_mark(self.task.transition_id),)  # nor that it was created
+        created = of_mark(self.task.transition_id)  # nor that it was created
+        return (created,) if self.task.hold is None else (created, "hold")
 
 
 @attrs.frozen(kw_only=True)
 class Retried(Transition):
     """From `failed` or `cancelled` back to `pending`, by the user's wish: its counts and times begin anew.
 
-    *at_hand* are the pictures that are not asked for again, by index as text.
+    *at_hand* are the pictures that are not asked for again, by index as text. *hold* is what is set aside of limits
+    for this round; what an earlier one held is over. *key* is the API key that this round is counted to.
 
     Raises:
         Conflict: there is no such move, or a call of the cancelled attempt is not over yet; its picture is still to
@@ -319,6 +321,8 @@ class Retried(Transition):
     """
 
     at_hand: Mapping[str, Output] = attrs.field(factory=dict)
+    hold: Hold | None = None
+    key: str | None = None
     leaves: ClassVar[frozenset[Status]] = frozenset({Status.FAILED, Status.CANCELLED})
     becomes: ClassVar[Status] = Status.PENDING
 
@@ -343,7 +347,15 @@ class Retried(Transition):
         anew = {"waiting": waiting_key(task), "failures": 0, "leases_lost": 0, "progress": 0.0}
         dropped = [of_output(key) for key in task.outputs if key not in self.at_hand]
         gone = ("error", "completed_at", "started_at", "deadline_at", "run_at", "late_attempt", *dropped)
-        return self._change(marks, {**self._pictures(), **anew, **self._round(), "retried_at": self.at}, gone)
+        if self.hold is None and task.hold is not None:
+            gone = (*gone, "hold")
+        sets = {**self._pictures(), **anew, **self._round(), **self._counted(), "retried_at": self.at}
+        return self._change(marks, sets, gone)
+
+    def _counted(self) -> dict[str, Any]:
+        """Return to whom this round is counted, and what is set aside for it."""
+        hold = {} if self.hold is None else {"hold": value_of(self.hold)}
+        return hold if self.key is None or self.key == self.task.key else {**hold, "key": self.key}
 
     def _round(self) -> dict[str, Any]:
         """Return what lets every target of its route be asked again."""

@@ -36,6 +36,8 @@ STEPS: Mapping[str, str] = {
     "deliver.claim": "Deliveries that are due are claimed by a process.",
     "deliver.post": "A delivery is posted to its receiver.",
     "deliver.record": "What came of a try at a delivery is written down.",
+    "submit.hold": "What a limited project's tasks may cost is set aside.",
+    "books.count": "What is committed of a limit is counted anew.",
     "books.add": "What tasks cost that have ended is added to the ledger.",
     "batch.stage": "Lines of a batch are kept, before any of them is valid.",
     "batch.commit": "A batch becomes valid, and all of its lines with it.",

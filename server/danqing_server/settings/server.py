@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, tzinfo
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
@@ -42,6 +43,7 @@ from danqing_server.settings.variables import (
     url,
     whole,
 )
+from danqing_server.windows import zone_named
 
 __all__ = ["LOOPBACK_HOSTS", "Settings", "read_environment", "variables"]
 
@@ -373,6 +375,14 @@ class Settings:
         allowed="keys, all",
         meaning="What goes into the ledger, which usage reports and spend limits read: what came with an API key, "
         "or what was made without one, too.",
+    )
+    budget_zone: tzinfo = setting(
+        "DANQING_BUDGET_TIMEZONE",
+        UTC,
+        zone_named,
+        shown="UTC",
+        allowed="a name of the tz database, such as Asia/Shanghai",
+        meaning="Where the days and months begin by which spend limits and usage are counted.",
     )
     max_queued: int = setting(
         "DANQING_MAX_QUEUED",

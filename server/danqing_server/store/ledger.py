@@ -16,11 +16,12 @@ import attrs
 from pymongo import ASCENDING, IndexModel
 from pymongo.errors import BulkWriteError
 
-from danqing_server.accounts import Posting
+from danqing_server.accounts import COSTS, Posting
 from danqing_server.codec import from_document, value_of
 from danqing_server.loops.steps import step
 from danqing_server.store.client import Database, translated
 from danqing_server.store.reading import versioned
+from danqing_server.windows import Window
 
 __all__ = ["COLLECTION", "LedgerStore"]
 
@@ -64,6 +65,27 @@ class LedgerStore:
         for postings in found.values():
             postings.sort(key=_number)
         return found
+
+    async def spent(self, project: str | None, key: str | None, currency: str, window: Window) -> int:
+        """Return what a project, or one of its keys, paid or may have paid in a window, in millionths."""
+        span = {"$gte": window.start, "$lt": window.end}
+        wanted: dict[str, Any] = {"project": project, "lines": {"$elemMatch": {"at": span}}}
+        if key is not None:
+            wanted["key"] = key
+        counted = {
+            "lines.at": span,
+            "lines.currency": currency,
+            "lines.kind": {"$in": [kind.value for kind in COSTS]},
+        }
+        stages = [
+            {"$match": wanted},
+            {"$unwind": "$lines"},
+            {"$match": counted},
+            {"$group": {"_id": None, "amount_micro": {"$sum": "$lines.amount_micro"}}},
+        ]
+        with translated():
+            found = await self._postings.aggregate(stages).to_list(1)
+        return int(found[0]["amount_micro"]) if found else 0
 
     async def _ensure_index(self) -> None:
         if not self._indexed:

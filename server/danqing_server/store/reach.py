@@ -5,7 +5,7 @@ What was made with an API key has the key's project as `owner`; what was made wi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -38,6 +38,11 @@ class Reach:
     def is_everybody(self) -> bool:
         """Whether nothing is left out."""
         return self._all
+
+    @property
+    def owners(self) -> Sequence[str | None] | None:
+        """Whose, None: everybody's."""
+        return None if self._all else [self._owner]
 
     @property
     def filter(self) -> Mapping[str, Any]:

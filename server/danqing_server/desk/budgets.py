@@ -1,0 +1,296 @@
+"""What a project and a key may spend, have in flight and have waiting: looked at when a task is submitted.
+
+What a task may cost at the most is set aside before it is stored, of every limit that applies, or of none. The
+counters that say what is left can be too high only, by what came to less than was set aside; so nothing is refused
+before they were counted anew, from the ledger and the tasks, which are the truth.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, tzinfo
+from functools import partial
+
+import attrs
+
+from danqing_plugins import Price
+from danqing_server.access.caller import Caller
+from danqing_server.clock import Clock
+from danqing_server.desk.counting import Counter, Counting, Measure
+from danqing_server.desk.limit_states import WARN_AT_PERCENT, BudgetWarning, LimitState
+from danqing_server.desk.refusals import refusal_of
+from danqing_server.errors import StoreUnavailable
+from danqing_server.ids import new_token
+from danqing_server.log import get_logger
+from danqing_server.loops.batching import Batcher
+from danqing_server.models import Hold, Task
+from danqing_server.store.budgets import BudgetStore, Committed, Pending
+from danqing_server.tenancy import Limits
+from danqing_server.windows import Span, window_of
+
+__all__ = ["Budgets"]
+
+RACES = 5
+FORGET_AFTER_S = 1.0
+
+log = get_logger(__name__)
+
+
+@attrs.frozen(kw_only=True)
+class _Demand:
+    """How much a task takes of one counter, of which there may be `most`."""
+
+    counter: Counter
+    amount: int
+    most: int
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class _Wish:
+    """A hold for a task, and what it takes; *again*: the task is there, and is tried again."""
+
+    task_id: str
+    hold: Hold
+    demands: Sequence[_Demand]
+    again: bool
+
+    def note_in(self, demand: _Demand) -> Pending:
+        """Return what stands in a counter until its task says so itself."""
+        return Pending(task=self.task_id, amount=demand.amount, at=self.hold.at, again=self.again)
+
+
+@attrs.define(eq=False)
+class Budgets:
+    """Holds for new and retried tasks, of those whom something limits. Made once per process.
+
+    *zone* is where days and months begin. `on_warning` hears when four fifths of a limit are committed,
+    and neither waits nor raises.
+    """
+
+    store: BudgetStore
+    counting: Counting
+    clock: Clock
+    zone: tzinfo = UTC
+    on_warning: Callable[[BudgetWarning], None] | None = None
+    _batches: Batcher[_Wish, None] = attrs.field(init=False)
+    _stored: defaultdict[str, set[str]] = attrs.field(factory=lambda: defaultdict(set), init=False)
+    _wishes: dict[str, _Wish] = attrs.field(factory=dict, init=False)
+    _forgetting: asyncio.Task[None] | None = attrs.field(default=None, init=False)
+    _closing: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._batches = Batcher(self._take_batch)
+
+    async def hold(self, caller: Caller, task: Task, outputs: int, *, again: bool = False) -> Hold | None:
+        """Set aside what *outputs* of *task* (calls, without any) may cost; None where nothing limits *caller*.
+
+        What follows is `stored`, or `give_back` when the task was not stored for certain. *again*: it is there, and
+        what it cost so far is booked first.
+
+        Raises:
+            BudgetExceeded: there is no money left.
+            Overloaded: too much is in flight, or waits.
+            StoreUnavailable: it is not known to be set aside.
+        """
+        if not any(True for _ in caller.limits):
+            return None
+        now = self.clock.now()
+        hold = Hold(id=new_token(), at=now, amounts_micro=_most(task, outputs))
+        demands = [*self._demands(caller, hold, outputs)]
+        if not demands:
+            return None
+        if again:
+            await self.counting.books.book([task.id])
+        self._wishes[hold.id] = wish = _Wish(task_id=task.id, hold=hold, demands=demands, again=again)
+        try:
+            await self._batches.submit(wish)
+        except BaseException:
+            del self._wishes[hold.id]
+            raise
+        return hold
+
+    def stored(self, hold: Hold | None) -> None:
+        """Note that the task of *hold* is stored: it says from now on itself what it holds."""
+        wish = None if hold is None else self._wishes.pop(hold.id, None)
+        if wish is None:
+            return
+        for demand in wish.demands:
+            self._stored[demand.counter.id].add(wish.hold.id)
+        if self._forgetting is None or self._forgetting.done():
+            self._forgetting = asyncio.create_task(self._forget_all())
+
+    async def give_back(self, hold: Hold | None) -> None:
+        """Undo a hold whose task is not stored. What MongoDB does not hear of is counted away later."""
+        wish = None if hold is None else self._wishes.pop(hold.id, None)
+        if wish is not None:
+            await self._give_back(wish, wish.demands)
+
+    async def states(self, caller: Caller) -> list[LimitState]:
+        """Return the limits on money that *caller* has, as they stand now. Raises StoreUnavailable."""
+        now, found = self.clock.now(), []
+        for whose, limits in caller.limits:
+            key = caller.key if whose == "key" else None
+            for span, most_micro in _spans(limits):
+                window = window_of(span, now, self.zone)
+                for currency, limit_micro in sorted(most_micro.items()):
+                    counter = Counter(project=caller.owner, key=key, measure=currency, window=window)
+                    counted = await self.counting.exact(counter)
+                    state = LimitState(
+                        key=key,
+                        span=span,
+                        currency=currency,
+                        limit_micro=limit_micro,
+                        spent_micro=counted.spent,
+                        reserved_micro=counted.total - counted.spent,
+                        resets_at=window.end,
+                    )
+                    found.append(state)
+        return found
+
+    async def drain(self) -> None:
+        """Wait for what is under way."""
+        await self._batches.drain()
+        self._closing.set()
+        if self._forgetting is not None:
+            await asyncio.wait({self._forgetting})
+
+    def _demands(self, caller: Caller, hold: Hold, outputs: int) -> Iterator[_Demand]:
+        for whose, limits in caller.limits:
+            of = partial(Counter, project=caller.owner, key=caller.key if whose == "key" else None)
+            yield from self._limited(of, limits, hold, outputs)
+
+    def _limited(self, of: Callable[..., Counter], limits: Limits, hold: Hold, outputs: int) -> Iterator[_Demand]:
+        for span, most_micro in _spans(limits):
+            window = window_of(span, hold.at, self.zone)
+            for currency, amount_micro in hold.amounts_micro.items():
+                if currency in most_micro:
+                    counter = of(measure=currency, window=window)
+                    yield _Demand(counter=counter, amount=amount_micro, most=most_micro[currency])
+        if limits.pictures_in_flight is not None:
+            in_flight = of(measure=Measure.PICTURES)
+            yield _Demand(counter=in_flight, amount=max(1, outputs), most=limits.pictures_in_flight)
+        if limits.waiting_tasks is not None:
+            yield _Demand(counter=of(measure=Measure.WAITING), amount=1, most=limits.waiting_tasks)
+
+    async def _take_batch(self, batch: Sequence[_Wish]) -> list[Exception | None]:
+        """Take what a batch wants, counter by counter; what one refuses is given back to those before it."""
+        wanted: defaultdict[tuple[str, int], list[tuple[_Wish, _Demand]]] = defaultdict(list)
+        for wish in batch:
+            for demand in wish.demands:
+                wanted[demand.counter.id, demand.most].append((wish, demand))
+        refused: dict[_Wish, Exception] = {}
+        taken: defaultdict[_Wish, list[_Demand]] = defaultdict(list)
+        for _, members in sorted(wanted.items(), key=lambda each: each[0]):
+            alive = [(wish, demand) for wish, demand in members if wish not in refused]
+            answers = await self._take(alive) if alive else {}
+            for wish, demand in alive:
+                if (error := answers.get(wish)) is not None:
+                    refused[wish] = error
+                else:
+                    taken[wish].append(demand)
+        for wish in refused:
+            await self._give_back(wish, taken[wish])
+        return [refused.get(wish) for wish in batch]
+
+    async def _take(self, members: Sequence[tuple[_Wish, _Demand]]) -> dict[_Wish, Exception]:
+        """Take from one counter for all of *members*, or for as many as there is room for, in order."""
+        refused: dict[_Wish, Exception] = {}
+        try:
+            for _ in range(RACES):
+                if await self._try(members):
+                    return refused
+                counter = members[0][1].counter
+                await self._forget(counter.id)
+                counted = await self.counting.exact(counter)
+                members = _with_room(members, counted, refused)
+                if not members:
+                    return refused
+        except StoreUnavailable as error:
+            return refused | {wish: error for wish, _ in members}
+        busy = StoreUnavailable("others keep changing what is left of a limit")
+        return refused | {wish: busy for wish, _ in members}
+
+    async def _try(self, members: Sequence[tuple[_Wish, _Demand]]) -> bool:
+        demand = members[0][1]
+        notes = {wish.hold.id: wish.note_in(each) for wish, each in members}
+        since = self.counting.trusted_since(demand.counter)
+        total = await self.store.take(demand.counter.id, notes, demand.most, since)
+        if total is None:
+            return False
+        if demand.counter.window is not None and total * 100 >= demand.most * WARN_AT_PERCENT:
+            await self._warn(demand, total)
+        return True
+
+    async def _warn(self, demand: _Demand, total: int) -> None:
+        counter = demand.counter
+        assert counter.window is not None
+        with suppress(StoreUnavailable):
+            if not await self.store.note_warned(counter.id):
+                return
+            warning = BudgetWarning(
+                project=counter.project or "",
+                key=counter.key,
+                window=counter.window.name,
+                currency=counter.measure,
+                limit_micro=demand.most,
+                committed_micro=total,
+                at=self.clock.now(),
+            )
+            log.warning("budget_warning", project=warning.project, key=warning.key, window=warning.window)
+            if self.on_warning is not None:
+                self.on_warning(warning)
+
+    async def _give_back(self, wish: _Wish, demands: Sequence[_Demand]) -> None:
+        with suppress(StoreUnavailable):
+            for demand in demands:
+                await self.store.give_back(demand.counter.id, wish.hold.id, demand.amount)
+
+    async def _forget_all(self) -> None:
+        while self._stored:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), FORGET_AFTER_S)
+            with suppress(StoreUnavailable):
+                for counter in list(self._stored):
+                    await self._forget(counter)
+
+    async def _forget(self, counter: str) -> None:
+        """Take the notes of what is stored away; one that stays, should MongoDB be away, is counted for a while."""
+        holds = self._stored.pop(counter, None)
+        if holds:
+            await self.store.forget(counter, holds)
+
+
+def _spans(limits: Limits) -> tuple[tuple[Span, Mapping[str, int]], ...]:
+    return (Span.DAY, limits.spend_per_day_micro), (Span.MONTH, limits.spend_per_month_micro)
+
+
+def _most(task: Task, outputs: int) -> dict[str, int]:
+    """Return what *outputs* of a task (a call, without any) cost at its dearest target, by currency."""
+    count = outputs if task.images else 1
+    prices = [task.price] if task.route is None else [target.price for target in task.route.targets]
+    found: dict[str, int] = {}
+    for price in prices:
+        if price is not None:
+            found[price.currency] = max(found.get(price.currency, 0), count * _dearest(price))
+    return found
+
+
+def _dearest(price: Price) -> int:
+    return price.amount_micro if price.most_micro is None else price.most_micro
+
+
+def _with_room(
+    members: Sequence[tuple[_Wish, _Demand]], counted: Committed, refused: dict[_Wish, Exception]
+) -> list[tuple[_Wish, _Demand]]:
+    """Return those there is room for beside what is *counted*, and note in *refused* why not for the others."""
+    fitting, total = [], counted.total
+    for wish, demand in members:
+        if total + demand.amount <= demand.most:
+            total += demand.amount
+            fitting.append((wish, demand))
+        else:
+            refused[wish] = refusal_of(demand.counter, demand.amount, demand.most, counted)
+    return fitting

@@ -1,0 +1,139 @@
+"""Counts what is committed of a limit: what is booked, what open tasks hold, and what is about to be one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import attrs
+
+from danqing_server.clock import Clock
+from danqing_server.life.bookkeeper import Bookkeeper
+from danqing_server.store.budgets import BudgetStore, Committed, Held, Pending
+from danqing_server.windows import Window
+
+__all__ = ["Counter", "Counting", "Measure"]
+
+RACES = 8
+STORED_WITHIN = timedelta(seconds=90)
+"""How long something set aside counts for a task that is not there: by then its submission is long refused."""
+
+CHEAP_S = 0.25
+TRUSTED_S = 60.0
+SHARE = 20
+"""A count that is not cheap is made again only after this many times as long as the last one took."""
+
+
+class Measure(StrEnum):
+    """What is counted beside money, for as long as a task is open."""
+
+    PICTURES = "pictures"
+    WAITING = "waiting"
+
+
+@attrs.frozen(kw_only=True)
+class Counter:
+    """What one number is kept of: a project, or, with `key`, one of its keys.
+
+    `measure` is a currency, whose amounts are counted by `window`; or a `Measure`, which has none.
+    """
+
+    project: str | None
+    key: str | None = None
+    measure: str
+    window: Window | None = None
+
+    @property
+    def id(self) -> str:
+        """Its id in the store."""
+        whose = f"project/{self.project}" if self.key is None else f"key/{self.project}/{self.key}"
+        return f"{whose}/{self.measure}/{'now' if self.window is None else self.window.name}"
+
+    def amount_of(self, held: Held) -> int:
+        """Return how much of it a task holds."""
+        if self.window is not None:
+            return held.amounts_micro.get(self.measure, 0) if self.window.holds(held.at) else 0
+        if held.is_finished:
+            return 0
+        return int(held.waits) if self.measure == Measure.WAITING else max(1, held.outputs)
+
+
+@attrs.define(eq=False)
+class Counting:
+    """Counts, one count of a counter at a time, and not more often than is of use. Raises StoreUnavailable."""
+
+    store: BudgetStore
+    books: Bookkeeper
+    clock: Clock
+    cheap_s: float = CHEAP_S
+    _counted: dict[str, tuple[float, float]] = attrs.field(factory=dict, init=False)
+    _running: dict[str, asyncio.Task[None]] = attrs.field(factory=dict, init=False)
+
+    async def exact(self, counter: Counter) -> Committed:
+        """Return what is committed, counted now; of what takes long to count, a while ago at the most."""
+        at_s, took_s = self._counted.get(counter.id, (float("-inf"), 0.0))
+        if took_s < self.cheap_s or self.clock.monotonic_s() - at_s > took_s * SHARE:
+            await self._count_once(counter)
+        return await self.store.look(counter.id)
+
+    def trusted_since(self, counter: Counter) -> datetime:
+        """Return since when it is to have been counted: tasks without a hold, and surprises, are in the books."""
+        _, took_s = self._counted.get(counter.id, (0.0, 0.0))
+        return self.clock.now() - timedelta(seconds=max(TRUSTED_S, took_s * SHARE * 5))
+
+    async def _count_once(self, counter: Counter) -> None:
+        running = self._running.get(counter.id)
+        if running is None:
+            running = self._running[counter.id] = asyncio.create_task(self._count(counter))
+            running.add_done_callback(lambda _: self._running.pop(counter.id, None))
+        await asyncio.shield(running)
+
+    async def _count(self, counter: Counter) -> None:
+        began_s = self.clock.monotonic_s()
+        for race in range(RACES):
+            before = await self.store.look(counter.id)
+            total, spent, settled = await self._sum(counter, before.pending)
+            window_end = None if counter.window is None else counter.window.end
+            changed = attrs.evolve(before, total=total, spent=spent, counted_at=self.clock.now())
+            if await self.store.put(
+                counter.id, before, changed, settled, expires_at=window_end, by_difference=race == RACES - 1
+            ):
+                break
+        now_s = self.clock.monotonic_s()
+        self._counted[counter.id] = (now_s, now_s - began_s)
+
+    async def _sum(self, counter: Counter, pending: Mapping[str, Pending]) -> tuple[int, int, set[str]]:
+        """Return what is committed, what of it is booked, and the pending holds that need no note any more.
+
+        What a task holds is looked at before what is booked: it goes from there to here.
+        """
+        held = await self.store.held(counter.project, counter.key)
+        if counter.window is not None and any(each.is_finished for each in held):
+            await self.books.book({each.task for each in held if each.is_finished})
+            held = [each for each in held if not each.is_finished]
+        noted = {hold: note for hold, note in pending.items() if all(hold != each.hold for each in held)}
+        amount, settled = await self._sum_noted(counter, noted)
+        settled |= {each.hold for each in held} & pending.keys()
+        spent = 0
+        if counter.window is not None:
+            spent = await self.books.ledger.spent(counter.project, counter.key, counter.measure, counter.window)
+        return spent + sum(map(counter.amount_of, held)) + amount, spent, settled
+
+    async def _sum_noted(self, counter: Counter, noted: Mapping[str, Pending]) -> tuple[int, set[str]]:
+        """Return what is set aside for tasks that had no such hold a moment ago, and what needs no note now."""
+        if not noted:
+            return 0, set()
+        tasks = await self.store.of_tasks({note.task for note in noted.values()})
+        amount, settled, since = 0, set(), self.clock.now() - STORED_WITHIN
+        for hold, note in noted.items():
+            held = tasks.get(note.task)
+            if held is not None and held.hold == hold:  # it was stored since
+                amount += counter.amount_of(held)
+                settled.add(hold)
+            elif (note.task in tasks and not note.again) or note.at < since:  # it has ended, or never came to be
+                settled.add(hold)
+            else:
+                amount += note.amount
+        return amount, settled

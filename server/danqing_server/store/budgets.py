@@ -1,0 +1,232 @@
+"""Counters of what is committed of a limit, so that it holds over all processes at once.
+
+A counter only grows: by what is set aside, and only while there is room. It comes down when it is counted anew, out
+of the ledger and of what open tasks hold. What was set aside stands in it under the hold's id until its task is
+stored: so a count knows what is neither a task nor nothing.
+
+Source for conditional updates of one document: MongoDB manual 6.0, read 2026-11-28.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import attrs
+from pymongo import ASCENDING, IndexModel, ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
+from danqing_server.loops.steps import step
+from danqing_server.models import FINISHED, WAITING, Status
+from danqing_server.store.client import Database, translated
+from danqing_server.store.tasks import COLLECTION as TASKS
+
+__all__ = ["BudgetStore", "Committed", "Held", "Pending"]
+
+COLLECTION = "danqing_budgets"
+KEPT_AFTER = timedelta(days=2)
+AFTER = ReturnDocument.AFTER
+_HELD = IndexModel([("owner", ASCENDING)], name="held", partialFilterExpression={"hold.id": {"$exists": True}})
+_EXPIRY = IndexModel([("expires_at", ASCENDING)], name="expiry", expireAfterSeconds=0)
+
+
+@attrs.frozen(kw_only=True)
+class Pending:
+    """What was set aside for a task that may not say so itself yet; `again`: one that is there, and is retried."""
+
+    task: str
+    amount: int
+    at: datetime
+    again: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class Committed:
+    """A counter as it stands. `spent` is the part of it that is in the ledger; `counted_at` is when it was exact.
+
+    `version` changes whenever something is set aside or given back.
+    """
+
+    total: int = 0
+    spent: int = 0
+    version: int = 0
+    counted_at: datetime | None = None
+    pending: Mapping[str, Pending] = attrs.field(factory=dict)
+
+
+@attrs.frozen(kw_only=True)
+class Held:
+    """A task with a hold, as far as limits look at it."""
+
+    task: str
+    hold: str
+    at: datetime
+    amounts_micro: Mapping[str, int]
+    status: Status
+    outputs: int
+    key: str | None
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it has ended, and what it cost is to be booked."""
+        return self.status in FINISHED
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for its start."""
+        return self.status in WAITING
+
+
+@attrs.define(eq=False)
+class BudgetStore:
+    """The counters, by ids of the caller's choice. Every method raises StoreUnavailable."""
+
+    database: Database
+    _indexed: bool = attrs.field(default=False, init=False)
+
+    @step("submit.hold")
+    async def take(
+        self, counter: str, notes: Mapping[str, Pending], most: int, counted_since: datetime
+    ) -> int | None:
+        """Set aside what *notes* say, by their holds' ids: all, or nothing; returns what is committed then.
+
+        None when no more than *most* would not hold, or when it was not counted since *counted_since*: a count has
+        to come first.
+        """
+        amount = sum(note.amount for note in notes.values())
+        room = {"_id": counter, "total": {"$lte": most - amount}, "counted_at": {"$gte": counted_since}}
+        pending = {_of_note(hold): attrs.asdict(note) for hold, note in notes.items()}
+        update = {"$inc": {"total": amount, "version": 1}, "$set": pending}
+        with translated():
+            found = await self._counters.find_one_and_update(room, update, ["total"], return_document=AFTER)
+        return None if found is None else int(found["total"])
+
+    async def note_warned(self, counter: str) -> bool:
+        """Note that its project was warned; True for who does so first."""
+        with translated():
+            outcome = await self._counters.update_one(
+                {"_id": counter, "warned": {"$exists": False}}, {"$set": {"warned": True}}
+            )
+        return bool(outcome.matched_count)
+
+    async def give_back(self, counter: str, hold: str, amount: int) -> None:
+        """Undo `take` for one hold whose task is not stored; once, however often it is called."""
+        with translated():
+            await self._counters.update_one(
+                {"_id": counter, _of_note(hold): {"$exists": True}},
+                {"$inc": {"total": -amount, "version": 1}, "$unset": {_of_note(hold): ""}},
+            )
+
+    async def forget(self, counter: str, holds: Collection[str]) -> None:
+        """Take the notes of holds away whose tasks are stored: they are found there from now on."""
+        with translated():
+            await self._counters.update_one({"_id": counter}, {"$unset": {_of_note(hold): "" for hold in holds}})
+
+    async def look(self, counter: str) -> Committed:
+        """Return a counter as it stands; empty, and never counted, when there is none."""
+        with translated():
+            found = await self._counters.find_one({"_id": counter})
+        if found is None:
+            return Committed()
+        pending = {hold: Pending(**note) for hold, note in found.get("pending", {}).items()}
+        return Committed(
+            total=found["total"],
+            spent=found["spent"],
+            version=found["version"],
+            counted_at=found["counted_at"],
+            pending=pending,
+        )
+
+    @step("books.count")
+    async def put(
+        self,
+        counter: str,
+        before: Committed,
+        counted: Committed,
+        settled: Collection[str] = (),
+        *,
+        expires_at: datetime | None,
+        by_difference: bool = False,
+    ) -> bool:
+        """Write what a count came to, unless the counter changed since it was seen as *before*.
+
+        The notes of the holds *settled* go. *by_difference*: what changed since is added, where it may have been
+        counted, too. The counter is forgotten some time after *expires_at*.
+        """
+        await self._ensure_indexes()
+        seen: dict[str, Any] = {"_id": counter, "version": before.version}  # 0: there is none, and none is made
+        sets: dict[str, Any] = {"total": counted.total, "spent": counted.spent, "counted_at": counted.counted_at}
+        added = {"version": 1}
+        if by_difference and before.version:
+            seen = {"_id": counter, "counted_at": before.counted_at}
+            added["total"] = sets.pop("total") - before.total
+        if expires_at is not None:
+            sets["expires_at"] = expires_at + KEPT_AFTER
+        update: dict[str, Any] = {"$set": sets, "$inc": added}
+        if settled:
+            update["$unset"] = {_of_note(hold): "" for hold in settled}
+        with translated():
+            try:
+                outcome = await self._counters.update_one(seen, update, upsert=not before.version)
+            except DuplicateKeyError:
+                return False
+        return bool(outcome.matched_count or outcome.upserted_id is not None)
+
+    async def held(self, project: str | None, key: str | None = None) -> list[Held]:
+        """Return a project's tasks that hold something, or those of one of its keys."""
+        await self._ensure_indexes()
+        wanted: dict[str, Any] = {"owner": project, "hold.id": {"$exists": True}}
+        if key is not None:
+            wanted["key"] = key
+        with translated():
+            found = await self._tasks.find(wanted, _FIELDS).to_list(None)
+        return [_held_of(document) for document in found]
+
+    async def of_tasks(self, task_ids: Collection[str]) -> Mapping[str, Held | None]:
+        """Return which of these tasks there are, and what each holds, None for nothing."""
+        with translated():
+            found = await self._tasks.find({"_id": {"$in": list(task_ids)}}, _FIELDS).to_list(None)
+        return {document["_id"]: _held_of(document) if "hold" in document else None for document in found}
+
+    async def release(self, task_ids: Collection[str], holds: Collection[str]) -> None:
+        """Take holds away from tasks whose cost is in the books."""
+        with translated():
+            await self._tasks.update_many(
+                {"_id": {"$in": list(task_ids)}, "hold.id": {"$in": list(holds)}}, {"$unset": {"hold": ""}}
+            )
+
+    async def _ensure_indexes(self) -> None:
+        if not self._indexed:
+            with translated():
+                await self._tasks.create_indexes([_HELD])
+                await self._counters.create_indexes([_EXPIRY])
+            self._indexed = True
+
+    @property
+    def _counters(self) -> Any:
+        return self.database[COLLECTION]
+
+    @property
+    def _tasks(self) -> Any:
+        return self.database[TASKS]
+
+
+def _of_note(hold: str) -> str:
+    return f"pending.{hold}"
+
+
+_FIELDS = ["hold", "status", "images", "key"]
+
+
+def _held_of(document: Mapping[str, Any]) -> Held:
+    hold = document["hold"]
+    return Held(
+        task=document["_id"],
+        hold=hold["id"],
+        at=hold["at"],
+        amounts_micro=hold.get("amounts_micro", {}),
+        status=Status(document["status"]),
+        outputs=document["images"],
+        key=document.get("key"),
+    )

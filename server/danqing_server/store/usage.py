@@ -1,0 +1,179 @@
+"""What was spent, and what open tasks may still cost, summed by whatever is asked for.
+
+What is booked comes from the ledger, what is open from the tasks; each currency for itself. Nothing is kept of it.
+
+Source for aggregation stages: MongoDB manual 6.0, read 2026-11-28.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import attrs
+import pymongo
+
+from danqing_server.accounts import COSTS
+from danqing_server.models import FINISHED, Status
+from danqing_server.store.client import Database, translated
+from danqing_server.store.ledger import COLLECTION
+from danqing_server.store.reach import Reach
+from danqing_server.store.tasks import COLLECTION as TASKS
+
+__all__ = ["Dimension", "UsageRow", "UsageStore"]
+
+TIMEOUT_S = 20.0
+
+
+class Dimension(StrEnum):
+    """What sums can be split by."""
+
+    DAY = "day"
+    PROJECT = "project"
+    KEY = "key"
+    USER = "user"
+    MODEL = "model"
+    PROVIDER = "provider"
+
+
+@attrs.frozen(kw_only=True)
+class UsageRow:
+    """One sum: of the tasks and calls that have these values of the dimensions, in one currency (None: unpriced).
+
+    `pictures` were paid for; money is in millionths: `settled` was paid, `unknown` may have been, `reserved` is
+    what the `open` tasks may cost at the most.
+    """
+
+    values: tuple[str | None, ...]
+    currency: str | None
+    completed: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    open: int = 0
+    pictures: int = 0
+    settled_micro: int = 0
+    unknown_micro: int = 0
+    reserved_micro: int = 0
+
+
+@attrs.define(eq=False)
+class UsageStore:
+    """Sums over ledger and tasks. Every method raises StoreUnavailable."""
+
+    database: Database
+
+    async def sum(
+        self, reach: Reach, since: datetime, until: datetime, by: Sequence[Dimension], zone: str = "UTC"
+    ) -> list[UsageRow]:
+        """Return the sums of what counts to the time from *since* until before *until*, in order.
+
+        Days are those of *zone*, an Olson name. Of everybody the projects are looked through one after another.
+        """
+        span = {"$gte": since, "$lt": until}
+        with translated(), pymongo.timeout(TIMEOUT_S):
+            owners = reach.owners if reach.owners is not None else await self._ledger.distinct("project")
+            booked = await self._ledger.aggregate(_booked(owners, span, by, zone)).to_list(None)
+            opened = await self._tasks.aggregate(_open(reach, span, by, zone)).to_list(None)
+        rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+        for found in (*booked, *opened):
+            group = found.pop("_id")
+            values = (*(group.get(each.value) for each in by), group.get("currency"))
+            row = rows.setdefault(values, {})
+            for name, amount in found.items():
+                row[name] = row.get(name, 0) + amount
+        made = [UsageRow(values=key[:-1], currency=key[-1], **sums) for key, sums in rows.items()]
+        return sorted((row for row in made if any(_numbers(row))), key=_order)
+
+    @property
+    def _ledger(self) -> Any:
+        return self.database[COLLECTION]
+
+    @property
+    def _tasks(self) -> Any:
+        return self.database[TASKS]
+
+
+def _booked(
+    owners: Sequence[str | None], span: Mapping[str, Any], by: Sequence[Dimension], zone: str
+) -> list[dict[str, Any]]:
+    fields = {
+        Dimension.DAY: _day("$lines.at", zone),
+        Dimension.PROJECT: "$project",
+        Dimension.KEY: "$key",
+        Dimension.USER: "$user",
+        Dimension.MODEL: "$lines.model",
+        Dimension.PROVIDER: "$lines.provider",
+    }
+    costs = {"$in": [kind.value for kind in COSTS]}
+    ends = {
+        status.value: {"$sum": {"$cond": [{"$eq": ["$lines.status", status.value]}, "$lines.tasks", 0]}}
+        for status in FINISHED
+    }
+    return [
+        {"$match": {"project": {"$in": list(owners)}, "lines": {"$elemMatch": {"at": span}}}},
+        {"$unwind": "$lines"},
+        {"$match": {"lines.at": span, "lines.kind": costs}},
+        {
+            "$group": {
+                "_id": {**{each.value: fields[each] for each in by}, "currency": "$lines.currency"},
+                **ends,
+                "pictures": {"$sum": _if_billed("yes", "$lines.pictures")},
+                "settled_micro": {"$sum": _if_billed("yes", "$lines.amount_micro")},
+                "unknown_micro": {"$sum": _if_billed("unknown", "$lines.amount_micro")},
+            }
+        },
+    ]
+
+
+def _open(reach: Reach, span: Mapping[str, Any], by: Sequence[Dimension], zone: str) -> list[dict[str, Any]]:
+    at = {"$ifNull": ["$retried_at", "$created_at"]}
+    fields = {
+        Dimension.DAY: _day(at, zone),
+        Dimension.PROJECT: "$owner",
+        Dimension.KEY: "$key",
+        Dimension.USER: "$user_id",
+        Dimension.MODEL: "$model",
+        Dimension.PROVIDER: "$provider",
+    }
+    unfinished = [status.value for status in Status if status not in FINISHED]
+    runs_or_waits = [{"waiting": {"$exists": True}}, {"attempt.worker": {"$exists": True}}]
+    return [
+        {"$match": {"$or": runs_or_waits, "status": {"$in": unfinished}, **reach.filter}},
+        {"$match": {"$expr": {"$and": [{"$gte": [at, span["$gte"]]}, {"$lt": [at, span["$lt"]]}]}}},
+        {
+            "$group": {
+                "_id": {**{each.value: fields[each] for each in by}, "currency": "$price.currency"},
+                "open": {"$sum": 1},
+                "reserved_micro": {"$sum": {"$ifNull": [_HELD, _ESTIMATED]}},
+            }
+        },
+    ]
+
+
+_IN_CURRENCY = {
+    "$filter": {
+        "input": {"$objectToArray": {"$ifNull": ["$hold.amounts_micro", {}]}},
+        "cond": {"$eq": ["$$this.k", "$price.currency"]},
+    }
+}
+_HELD = {"$getField": {"field": "v", "input": {"$first": _IN_CURRENCY}}}
+_OUTPUTS = {"$max": [1, "$images"]}
+_ESTIMATED = {"$multiply": [_OUTPUTS, {"$ifNull": ["$price.most_micro", {"$ifNull": ["$price.amount_micro", 0]}]}]}
+
+
+def _day(at: Any, zone: str) -> dict[str, Any]:
+    return {"$dateToString": {"date": at, "format": "%Y-%m-%d", "timezone": zone}}
+
+
+def _if_billed(billed: str, amount: str) -> dict[str, Any]:
+    return {"$cond": [{"$eq": ["$lines.billed", billed]}, amount, 0]}
+
+
+def _numbers(row: UsageRow) -> tuple[Any, ...]:
+    return attrs.astuple(row)[2:]
+
+
+def _order(row: UsageRow) -> tuple[tuple[str, ...], str]:
+    return tuple(value or "" for value in row.values), row.currency or ""

@@ -1,0 +1,266 @@
+"""What a project and a key may spend, have in flight and have waiting."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, timedelta
+from typing import Any
+
+import pytest
+
+from danqing_plugins import Job, Run, Source
+from danqing_server.access.caller import Caller
+from danqing_server.access.limits import CallerLimits
+from danqing_server.desk.limit_states import BudgetWarning
+from danqing_server.desk.request import Repeat, Submission
+from danqing_server.errors import BudgetExceeded, ModelNotAllowed, Overloaded
+from danqing_server.models import Status, Task
+from danqing_server.tenancy import CLIENT_SCOPES, Limits
+from tests.support.providers import ScriptedProvider, picture
+from tests.support.system import MakeSettings, System, running_system, until
+
+KEYS = "alice:" + "a" * 20
+PRICE_MICRO = 200_000
+TEN = Limits(spend_per_day_micro={"CNY": 10 * PRICE_MICRO})
+
+
+async def deliver(job: Job, run: Run) -> None:
+    """Pay once for all."""
+    async with run.call(run.missing, "f"):
+        for index in run.missing:
+            await run.deliver(index, Source.from_bytes(picture()))
+
+
+def caller(project: Limits | None = None, key: Limits | None = None, name: str = "alice") -> Caller:
+    """Return who comes with these limits."""
+    limits = CallerLimits(project=project or Limits(), key=key or Limits())
+    return Caller(project="alice", key=name, scopes=CLIENT_SCOPES, limits=limits)
+
+
+async def submit(system: System, who: Caller, n: int = 1, repeat: Repeat | None = None) -> Task:
+    """Ask for *n* pictures."""
+    submission = Submission(
+        provider=None,
+        type="image",
+        model=None,
+        input={"prompt": "a cat", "n": n},
+        user_id="u1",
+        caller=who,
+        repeat=repeat,
+    )
+    return (await system.services.submissions.submit(submission)).task
+
+
+async def asked(system: System, who: Caller, count: int) -> list[Task | BaseException]:
+    """Ask *count* times at once for one picture."""
+    return await asyncio.gather(*(submit(system, who) for _ in range(count)), return_exceptions=True)
+
+
+def accepted(answers: Sequence[Task | BaseException]) -> list[Task]:
+    """Return the tasks among *answers*; whatever else there is, is a refusal for want of money."""
+    refusals = [answer for answer in answers if isinstance(answer, BaseException)]
+    assert all(isinstance(each, BudgetExceeded) for each in refusals), refusals
+    return [answer for answer in answers if isinstance(answer, Task)]
+
+
+@asynccontextmanager
+async def keyed(
+    make_settings: MakeSettings, generation: Any = deliver, *, workers: bool = True, **variables: str
+) -> AsyncIterator[System]:
+    """Run a process that asks for keys."""
+    settings = make_settings(DANQING_API_KEYS=KEYS, **variables)
+    async with running_system(settings, [ScriptedProvider(generation)], workers=workers) as system:
+        system.services.budgets.counting.cheap_s = 60.0  # whatever else this machine does
+        yield system
+
+
+class TestSpend:
+    """Money, by day and by month."""
+
+    async def test_sixty_four_at_the_edge_buy_what_is_left(self, make_settings: MakeSettings) -> None:
+        """Of a budget of ten pictures, over two processes: ten, and no one more, nor less."""
+        async with AsyncExitStack() as stack:
+            systems = [await stack.enter_async_context(keyed(make_settings)) for _ in range(2)]
+            answers = await asyncio.gather(*(asked(systems[number % 2], caller(TEN), 8) for number in range(8)))
+            tasks = accepted([answer for each in answers for answer in each])
+            assert len(tasks) == 10
+            for task in tasks:
+                await systems[0].finished(task.id)
+            assert not accepted(await asked(systems[1], caller(TEN), 3))
+
+    async def test_a_refusal_says_what_and_until_when(self, make_settings: MakeSettings) -> None:
+        """Whose limit, of what, how much is used and set aside, and when it begins anew."""
+        async with keyed(make_settings, workers=False) as system:
+            for _ in range(2):
+                await submit(system, caller(TEN), n=4)
+            with pytest.raises(BudgetExceeded) as refused:
+                await submit(system, caller(TEN), n=4)
+            said = str(refused.value)
+            for word in (
+                "project `alice`",
+                "2.00 CNY a day",
+                "0.00 CNY are used",
+                "1.60 CNY are reserved",
+                "0.80 CNY",
+            ):
+                assert word in said
+            tomorrow = (system.services.clock.now() + timedelta(days=1)).date()
+            assert refused.value.resets_at.astimezone(UTC).date() == tomorrow
+            assert (await submit(system, caller(TEN), n=2)).status is Status.PENDING
+
+    async def test_the_tighter_limit_wins(self, make_settings: MakeSettings) -> None:
+        """A key's own, beside its project's; another key has what is left of the project's."""
+        two = Limits(spend_per_month_micro={"CNY": 2 * PRICE_MICRO})
+        async with keyed(make_settings, workers=False) as system:
+            assert len(accepted(await asked(system, caller(TEN, two), 5))) == 2
+            assert len(accepted(await asked(system, caller(TEN, name="k2"), 20))) == 8
+
+    async def test_what_one_limit_refuses_is_given_back_to_the_other(self, make_settings: MakeSettings) -> None:
+        """The project has not lost what the key could not have."""
+        none = Limits(spend_per_day_micro={"CNY": 0})
+        async with keyed(make_settings, workers=False) as system:
+            assert not accepted(await asked(system, caller(TEN, none), 8))
+            assert len(accepted(await asked(system, caller(TEN), 12))) == 10
+
+    async def test_another_currency_is_not_limited(self, make_settings: MakeSettings) -> None:
+        """Amounts of two currencies are never added."""
+        async with keyed(make_settings, workers=False) as system:
+            dollars = Limits(spend_per_day_micro={"USD": 0})
+            assert (await submit(system, caller(dollars))).hold is None
+            both = Limits(spend_per_day_micro={"USD": 0, "CNY": PRICE_MICRO})
+            assert len(accepted(await asked(system, caller(both), 3))) == 1
+
+    async def test_who_is_not_limited_holds_nothing(self, make_settings: MakeSettings) -> None:
+        """No field, no counter: what nobody uses costs nothing."""
+        async with keyed(make_settings) as system:
+            task = await system.finished((await submit(system, caller())).id)
+            assert task.hold is None
+            assert "danqing_budgets" not in await system.services.store.database.list_collection_names()
+
+    async def test_what_failed_unpaid_can_be_spent_again(self, make_settings: MakeSettings) -> None:
+        """Nothing was bought: all of it is there again, with the next who asks."""
+        one = Limits(spend_per_day_micro={"CNY": PRICE_MICRO})
+        async with keyed(make_settings, workers=False) as system:
+            task = await submit(system, caller(one))
+            for _ in range(3):
+                with pytest.raises(BudgetExceeded):
+                    await submit(system, caller(one))
+                await system.services.control.cancel(task.id, caller(one))
+                task = await submit(system, caller(one))
+
+    async def test_what_was_bought_before_there_was_a_limit_counts(self, make_settings: MakeSettings) -> None:
+        """It is in the ledger."""
+        async with keyed(make_settings) as system:
+            for _ in range(3):
+                await system.finished((await submit(system, caller(), n=3)).id)
+            await until(lambda: booked(system, 3), what="three tasks in the ledger")
+            assert len(accepted(await asked(system, caller(TEN), 3))) == 1
+
+    async def test_a_deleted_task_stays_spent(self, make_settings: MakeSettings) -> None:
+        """Deleting buys nothing back."""
+        one = Limits(spend_per_day_micro={"CNY": PRICE_MICRO})
+        async with keyed(make_settings) as system:
+            task = await system.finished((await submit(system, caller(one))).id)
+            await system.services.control.delete(task.id, caller(one))
+            assert not accepted(await asked(system, caller(one), 2))
+
+    async def test_a_retry_sets_aside_anew(self, make_settings: MakeSettings) -> None:
+        """And is refused, with the task as it was, where there is no room for it."""
+        one = Limits(spend_per_day_micro={"CNY": PRICE_MICRO})
+        async with keyed(make_settings, workers=False) as system:
+            task = await submit(system, caller(one))
+            control = system.services.control
+            await control.cancel(task.id, caller(one))
+            retried = await control.retry(task.id, caller(one))
+            assert retried.hold is not None
+            await control.cancel(task.id, caller(one))
+            other = await submit(system, caller(one))
+            with pytest.raises(BudgetExceeded):
+                await control.retry(task.id, caller(one))
+            assert (await system.get(task.id)).status is Status.CANCELLED
+            assert other.hold is not None
+
+    async def test_a_repeat_sets_nothing_aside(self, make_settings: MakeSettings) -> None:
+        """The task is there already."""
+        one = Limits(spend_per_day_micro={"CNY": PRICE_MICRO})
+        repeat = Repeat(key="k", fingerprint="f")
+        async with keyed(make_settings, workers=False) as system:
+            first = await submit(system, caller(one), repeat=repeat)
+            assert (await submit(system, caller(one), repeat=repeat)).id == first.id
+
+    async def test_a_task_without_room_is_not_there(self, make_settings: MakeSettings) -> None:
+        """Its Idempotency-Key may be sent again when there is."""
+        repeat = Repeat(key="k", fingerprint="f")
+        async with keyed(make_settings, workers=False) as system:
+            none = Limits(spend_per_day_micro={"CNY": 0})
+            with pytest.raises(BudgetExceeded):
+                await submit(system, caller(none), repeat=repeat)
+            assert (await submit(system, caller(TEN), repeat=repeat)).hold is not None
+
+    async def test_a_death_between_counter_and_task_is_forgotten(self, make_settings: MakeSettings) -> None:
+        """What was set aside for a task that never came counts for a minute and a half."""
+        one = Limits(spend_per_day_micro={"CNY": PRICE_MICRO})
+        async with keyed(make_settings, workers=False) as system:
+            task = await submit(system, caller())
+            budgets = system.services.control.budgets
+            lost = await budgets.hold(caller(one), task.changed(id="never-stored"), 1)
+            assert lost is not None
+            assert not accepted(await asked(system, caller(one), 2))
+            counters = system.services.store.database["danqing_budgets"]
+            [counter] = await counters.find({}).to_list(None)
+            old = {f"pending.{lost.id}.at": system.services.clock.now() - timedelta(minutes=2)}
+            await counters.update_one({"_id": counter["_id"]}, {"$set": old})
+            assert len(accepted(await asked(system, caller(one), 2))) == 1
+
+    async def test_four_fifths_are_told_once(self, make_settings: MakeSettings) -> None:
+        """To whoever listens, for each window."""
+        heard: list[BudgetWarning] = []
+
+        async with keyed(make_settings, workers=False) as system:
+            system.services.control.budgets.on_warning = heard.append
+            await submit(system, caller(TEN), n=7)
+            assert heard == []
+            await asked(system, caller(TEN), 3)
+            [warning] = heard
+            assert (warning.project, warning.currency, warning.limit_micro) == ("alice", "CNY", 2_000_000)
+
+
+class TestOpen:
+    """What may be in flight and wait."""
+
+    async def test_pictures_in_flight(self, make_settings: MakeSettings) -> None:
+        """Sixteen who ask at once get four, and four more when these are done."""
+        four = Limits(pictures_in_flight=4)
+        async with keyed(make_settings, workers=False) as system:
+            answers = await asked(system, caller(four), 16)
+            tasks = [answer for answer in answers if isinstance(answer, Task)]
+            assert len(tasks) == 4
+            assert all(isinstance(answer, Overloaded) for answer in answers if answer not in tasks)
+            for task in tasks:
+                await system.services.control.cancel(task.id, caller(four))
+            assert len(accepted(await asked(system, caller(four), 4))) == 4
+
+    async def test_waiting_tasks(self, make_settings: MakeSettings) -> None:
+        """What has begun waits no more."""
+        two = Limits(waiting_tasks=2)
+        async with keyed(make_settings, workers=False) as system:
+            answers = await asked(system, caller(two), 5)
+            assert sum(isinstance(answer, Task) for answer in answers) == 2
+
+
+class TestModels:
+    async def test_a_model_that_no_list_names_is_refused(self, make_settings: MakeSettings) -> None:
+        """By patterns, with or without its provider; a project's and a key's list both have to name it."""
+        async with keyed(make_settings, workers=False) as system:
+            await submit(system, caller(Limits(models=("o*",)), Limits(models=("scripted/*",))))
+            with pytest.raises(ModelNotAllowed, match="this API key"):
+                await submit(system, caller(Limits(models=("o*",)), Limits(models=("two",))))
+            with pytest.raises(ModelNotAllowed, match="this project"):
+                await submit(system, caller(Limits(models=())))
+
+
+async def booked(system: System, count: int) -> bool:
+    """Tell whether that many postings are in the ledger."""
+    return bool(await system.services.store.database["danqing_ledger"].count_documents({}) >= count)
