@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from danqing_plugins import Message, OutputKind
@@ -14,7 +14,7 @@ from danqing_server.doors.fields import Fields
 from danqing_server.models import Status
 from danqing_server.store.listing import Place, TaskFilter
 
-__all__ = ["CURSOR", "FILTERS", "cursor_of", "members_of_query", "read_cursor", "read_filter"]
+__all__ = ["CURSOR", "FILTERS", "cursor_of", "members_of_query", "moment_of", "read_cursor", "read_filter"]
 
 FILTERS = ("status", "provider", "model", "user_id", "type", "kind", "code", "from", "to", "q", "batch")
 LONGEST_SEARCH = 200
@@ -50,8 +50,8 @@ def read_filter(fields: Fields) -> TaskFilter:
         type=fields.text("type", 1, LONGEST_NAME),
         kind=None if kind is None else OutputKind(kind),
         code=fields.text("code", 1, LONGEST_CODE),
-        made_from=_moment(fields, "from"),
-        made_before=_moment(fields, "to"),
+        made_from=moment_of(fields, "from"),
+        made_before=moment_of(fields, "to"),
         text=fields.text("q", 1, LONGEST_SEARCH),
         batch=fields.text("batch", 1, LONGEST_NAME),
     )
@@ -96,7 +96,8 @@ def _statuses(fields: Fields) -> tuple[Status, ...]:
     return tuple(Status(word) for word in dict.fromkeys(words))
 
 
-def _moment(fields: Fields, name: str) -> datetime | None:
+def moment_of(fields: Fields, name: str, zone: tzinfo = UTC) -> datetime | None:
+    """Return the moment of a member, in *zone* unless it says; None when there is none, or it is reported."""
     given = fields.text(name, 1, 40)
     if given is None:
         return None
@@ -107,6 +108,6 @@ def _moment(fields: Fields, name: str) -> datetime | None:
         fields.report(name, NO_MOMENT)
         return None
     try:
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        return (found.replace(tzinfo=zone) if found.tzinfo is None else found).astimezone(UTC)
     except OverflowError:  # in another zone it is a day before the first year, or after the last
         return found.replace(tzinfo=UTC)

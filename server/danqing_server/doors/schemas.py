@@ -12,6 +12,7 @@ from danqing_server.doors import (
     server_shapes,
     task_shapes,
     upload_shapes,
+    usage_shapes,
     webhook_shapes,
 )
 from danqing_server.http.problem_shapes import ErrorShape
@@ -69,5 +70,7 @@ SCHEMAS = schemas_of(
     openai_shapes.OpenAITaskShape,
     openai_shapes.OpenAIModelListShape,
     openai_shapes.OpenAIErrorShape,
+    usage_shapes.UsageShape,
+    usage_shapes.OwnKeyShape,
     ErrorShape,
 )

@@ -29,6 +29,7 @@ from danqing_server.doors.native import (
     root,
     tasks,
     uploads,
+    usage,
     webhooks,
 )
 from danqing_server.doors.openai import images as openai_images
@@ -67,6 +68,7 @@ _DOORS = (
     api_keys,
     audit,
     webhooks,
+    usage,
 )  # a line for each, so that two who add one do not meet
 
 LARGEST_HEAD_BYTES = 16 * 1024

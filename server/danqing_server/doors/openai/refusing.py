@@ -23,6 +23,7 @@ INVALID_REQUEST = "invalid_request_error"
 
 CODES: Mapping[str, str] = {
     "unauthenticated": "invalid_api_key",
+    "budget_exceeded": "insufficient_quota",
     "too_many_tasks": "rate_limit_exceeded",
     "too_many_wrong_keys": "rate_limit_exceeded",
     "overloaded": "server_is_overloaded",
@@ -48,11 +49,15 @@ def refusal_of(report: ProblemReport, request_id: str) -> Refusal:
 def envelope(status: int, code: str, message: str, param: str | None = None) -> OpenAIErrorShape:
     """Return the body of an error; *code* is one of ours."""
     type_ = _TYPES.get(status, SERVER_ERROR if status >= 500 else INVALID_REQUEST)
-    return {"error": {"message": message, "type": type_, "param": param, "code": CODES.get(code, code)}}
+    said = CODES.get(code, code)
+    type_ = said if said == "insufficient_quota" else type_
+    return {"error": {"message": message, "type": type_, "param": param, "code": said}}
 
 
 def _status_of(report: ProblemReport) -> int:
-    """Return the status: never 409, which their libraries repeat whatever it says."""
+    """Return the status: never 409, which their libraries repeat whatever it says; 429 for want of money."""
+    if report.code == "budget_exceeded":
+        return 429
     if report.status != _CONFLICT:
         return report.status
     return _UNAVAILABLE if report.retryable else _BAD_REQUEST

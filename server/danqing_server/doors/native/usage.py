@@ -1,0 +1,151 @@
+"""What was spent: by whatever it is to be split by, as JSON or CSV; and what the caller's own key has left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta, tzinfo
+
+import attrs
+from sanic import Blueprint, HTTPResponse
+
+from danqing_plugins import Message
+from danqing_server.doors.documentation import Answer, described, query
+from danqing_server.doors.fields import Fields
+from danqing_server.doors.filters import members_of_query, moment_of
+from danqing_server.doors.usage_shapes import OwnKeyShape, UsageShape
+from danqing_server.doors.usage_views import csv_of, own_key_view, row_view, totals_of
+from danqing_server.http.answers import success
+from danqing_server.http.entry import admit
+from danqing_server.http.messages import language_of
+from danqing_server.http.requests import ApiRequest
+from danqing_server.http.routing import on_get
+from danqing_server.store.usage import Dimension
+from danqing_server.tenancy import Scope
+from danqing_server.windows import Span, window_of, zone_named
+
+__all__ = ["routes"]
+
+CSV = "text/csv"
+PARAMETERS = ("from", "to", "tz", "group_by", "format")
+NAMES = tuple(each.value for each in Dimension)
+
+SUMMED = Message(key="usage.summed", zh="获取用量成功", en="Usage summed")
+FOUND = Message(key="own_key.found", zh="获取当前密钥成功", en="Key found")
+NO_ZONE = Message(
+    key="no_time_zone",
+    zh="不是已知的时区，例如 UTC 或 Asia/Shanghai",
+    en="is no time zone: use a name such as UTC or Asia/Shanghai",
+)
+NO_GROUPS = Message(
+    key="no_groups",
+    zh="只能是以下一个或多个，用逗号分隔：{allowed}",
+    en="must be one or more of these, with commas: {allowed}",
+)
+BACKWARDS = Message(key="ends_before_it_begins", zh="必须晚于 `from`", en="must be later than `from`")
+
+routes = Blueprint("usage", url_prefix="/api/v1")
+
+
+@attrs.frozen(kw_only=True)
+class _Wanted:
+    """What is asked for."""
+
+    since: datetime
+    until: datetime
+    zone: str
+    by: tuple[Dimension, ...]
+    as_csv: bool
+
+
+@on_get(routes, "/usage", needs=Scope.USAGE)
+@described(
+    "获取用量 · Sum up usage",
+    {200: Answer(description="获取用量成功", shape=UsageShape)},
+    errors=(400,),
+    parameters=[
+        query("from", "counted since; this month, unless said", type="string", format="date-time"),
+        query("to", "counted until before this time; now, unless said", type="string", format="date-time"),
+        query("tz", "whose days are meant", type="string", minLength=1, maxLength=64),
+        query(
+            "group_by",
+            "what to split by, one or more, with commas",
+            type="string",
+            pattern=f"^({'|'.join(NAMES)})(,({'|'.join(NAMES)}))*$",
+            default="day",
+        ),
+        query("format", "`csv` is sent to who accepts text/csv, too", type="string", enum=["json", "csv"]),
+    ],
+)
+async def sum_usage(request: ApiRequest) -> HTTPResponse:
+    """Sum up what the caller's project spent, or, for an administrator, what every project did.
+
+    A task counts to the time when it was accepted, or last tried again.
+    """
+    services, caller = admit(request)
+    wanted = _read(request, services.settings.budget_zone, services.clock.now())
+    rows = await services.usage.sum(caller.accounts, wanted.since, wanted.until, wanted.by, wanted.zone)
+    if wanted.as_csv:
+        return HTTPResponse(csv_of(wanted.by, rows), 200, _CSV_HEADERS, f"{CSV}; charset=utf-8")
+    data: UsageShape = {
+        "since": wanted.since,
+        "until": wanted.until,
+        "tz": wanted.zone,
+        "group_by": [each.value for each in wanted.by],
+        "rows": [row_view(wanted.by, row) for row in rows],
+        "totals": [row_view((), row) for row in totals_of(rows)],
+    }
+    return success(data, SUMMED.to(language_of(request.headers)), headers={"vary": "accept"})
+
+
+_CSV_HEADERS = {
+    "cache-control": "no-store",
+    "vary": "accept",
+    "content-disposition": 'attachment; filename="usage.csv"',
+}
+
+
+@on_get(routes, "/key", needs=Scope.READ)
+@described(
+    "获取当前密钥 · Show the caller's own key", {200: Answer(description="获取当前密钥成功", shape=OwnKeyShape)}
+)
+async def show_own_key(request: ApiRequest) -> HTTPResponse:
+    """Show what the key that asks may do, what it spent and what it has left."""
+    services, caller = admit(request)
+    zone, now = services.settings.budget_zone, services.clock.now()
+    states = await services.budgets.states(caller)
+    spent = []
+    for span in Span:
+        window = window_of(span, now, zone)
+        rows = await services.usage.sum(caller.accounts, window.start, window.end, [Dimension.KEY])
+        spent.append([row for row in rows if row.values == (caller.key,)])
+    data = own_key_view(caller, states, *spent)
+    return success(data, FOUND.to(language_of(request.headers)))
+
+
+def _read(request: ApiRequest, zone: tzinfo, now: datetime) -> _Wanted:
+    """Read the query. Raises InvalidSubmission."""
+    fields = Fields(members=members_of_query(request.args))
+    fields.check_known(PARAMETERS)
+    named = fields.text("tz", 1, 64)
+    name = str(zone) if named is None else named
+    try:
+        zone = zone if named is None else zone_named(named)
+    except ValueError:
+        fields.report("tz", NO_ZONE)
+    since = moment_of(fields, "from", zone) or window_of(Span.MONTH, now, zone).start
+    until = moment_of(fields, "to", zone) or max(now, since) + timedelta(milliseconds=1)
+    if until <= since:
+        fields.report("to", BACKWARDS)
+    by = _dimensions(fields)
+    wish = fields.choice("format", ("json", "csv"))
+    fields.finish()
+    as_csv = wish == "csv" if wish else CSV in request.headers.get("accept", "")
+    return _Wanted(since=since, until=until, zone=name, by=by, as_csv=as_csv)
+
+
+def _dimensions(fields: Fields) -> tuple[Dimension, ...]:
+    words: Sequence[str] = (fields.text("group_by", 1, 100) or Dimension.DAY.value).split(",")
+    if not all(word in NAMES for word in words):
+        fields.report("group_by", NO_GROUPS, allowed=", ".join(NAMES))
+        return ()
+    return tuple(Dimension(word) for word in dict.fromkeys(words))

@@ -1,0 +1,128 @@
+"""Usage and the caller's own key, as they are shown."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+
+import attrs
+
+from danqing_server.access.caller import Caller
+from danqing_server.desk.limit_states import LimitState
+from danqing_server.doors.costs import price_text
+from danqing_server.doors.usage_shapes import OwnKeyShape, SpendLimitShape, UsageRowShape
+from danqing_server.store.usage import Dimension, UsageRow
+from danqing_server.windows import Span
+
+__all__ = ["csv_of", "own_key_view", "row_view", "totals_of"]
+
+COUNTS = ("completed", "failed", "cancelled", "open", "pictures")
+AMOUNTS = ("settled", "unknown", "reserved")
+RESETS = {Span.DAY: "daily", Span.MONTH: "monthly"}
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def row_view(by: Sequence[Dimension], row: UsageRow) -> UsageRowShape:
+    """Return a sum as it is sent."""
+    shown: UsageRowShape = {
+        "currency": row.currency,
+        "completed": row.completed,
+        "failed": row.failed,
+        "cancelled": row.cancelled,
+        "open": row.open,
+        "pictures": row.pictures,
+        "settled": signed_text(row.settled_micro),
+        "unknown": signed_text(row.unknown_micro),
+        "reserved": signed_text(row.reserved_micro),
+    }
+    groups = {each.value: value for each, value in zip(by, row.values, strict=False)}
+    return {**groups, **shown}  # type: ignore[typeddict-item]  # the groups are among its optional members
+
+
+def totals_of(rows: Iterable[UsageRow]) -> list[UsageRow]:
+    """Return the sums of *rows*, one for each currency."""
+    found: dict[str | None, UsageRow] = {}
+    for row in rows:
+        total = found.setdefault(row.currency, UsageRow(values=(), currency=row.currency))
+        sums = {name: getattr(total, name) + getattr(row, name) for name in SUMMED}
+        found[row.currency] = attrs.evolve(total, **sums)
+    return list(found.values())
+
+
+SUMMED = (*COUNTS, *(f"{name}_micro" for name in AMOUNTS))
+
+
+def csv_of(by: Sequence[Dimension], rows: Iterable[UsageRow]) -> str:
+    """Return *rows* as CSV (RFC 4180), the same numbers as the JSON.
+
+    Text that a spreadsheet would take for a formula begins with an apostrophe. Source: OWASP, CSV injection, read
+    2026-11-28.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text)
+    names = [*(each.value for each in by), "currency", *COUNTS, *AMOUNTS]
+    writer.writerow(names)
+    for row in rows:
+        shown = row_view(by, row)
+        groups = [_guarded(value) for value in (*row.values, row.currency)]
+        writer.writerow([*groups, *(shown[name] for name in (*COUNTS, *AMOUNTS))])  # type: ignore[literal-required]
+    return text.getvalue()
+
+
+def own_key_view(
+    caller: Caller, states: Sequence[LimitState], today: Sequence[UsageRow], this_month: Sequence[UsageRow]
+) -> OwnKeyShape:
+    """Return the caller's own key as it is sent."""
+    tightest = min(states, key=lambda each: each.remaining_micro * 1.0 / max(1, each.limit_micro), default=None)
+    currencies = [row.currency for row in this_month if row.currency is not None]
+    currency = tightest.currency if tightest is not None else (currencies[0] if currencies else None)
+    monthly = _spent(this_month, currency)
+    ends = [limits.expires_at for _, limits in caller.limits if limits.expires_at is not None]
+    return {
+        "key": caller.key,
+        "label": caller.key,
+        "project": caller.project,
+        "scopes": sorted(scope.value for scope in caller.scopes),
+        "currency": currency,
+        "limit": None if tightest is None else _number(tightest.limit_micro),
+        "limit_remaining": None if tightest is None else _number(tightest.remaining_micro),
+        "limit_reset": None if tightest is None else RESETS[tightest.span],
+        "usage": monthly,
+        "usage_daily": _spent(today, currency),
+        "usage_monthly": monthly,
+        "expires_at": min(ends, default=None),
+        "limits": [_limit_view(state) for state in states],
+    }
+
+
+def signed_text(amount_micro: int) -> str:
+    """Return millionths as decimal text; a sum may be negative, in a time that has corrections only."""
+    return price_text(amount_micro) if amount_micro >= 0 else f"-{price_text(-amount_micro)}"
+
+
+def _limit_view(state: LimitState) -> SpendLimitShape:
+    return {
+        "of": "project" if state.key is None else "key",
+        "window": state.span,
+        "currency": state.currency,
+        "limit": price_text(state.limit_micro),
+        "used": signed_text(state.spent_micro),
+        "reserved": signed_text(state.reserved_micro),
+        "remaining": price_text(state.remaining_micro),
+        "warning": state.is_near,
+        "resets_at": state.resets_at,
+    }
+
+
+def _spent(rows: Iterable[UsageRow], currency: str | None) -> float:
+    return _number(sum(row.settled_micro + row.unknown_micro for row in rows if row.currency == currency))
+
+
+def _number(amount_micro: int) -> float:
+    return amount_micro / 1_000_000
+
+
+def _guarded(value: str | None) -> str:
+    text = value or ""
+    return f"'{text}" if text.startswith(FORMULAS) else text
