@@ -23,6 +23,8 @@ from danqing_server.clock import Clock, SteadyTime
 from danqing_server.codec import dump_json
 from danqing_server.delivery.watchers import Watchers
 from danqing_server.delivery.webhooks.directory import ANNOUNCED, LOOK_EVERY_S
+from danqing_server.delivery.webhooks.events import BUDGET_WARNING
+from danqing_server.delivery.webhooks.keeper import Announce
 from danqing_server.delivery.webhooks.management import Webhooks, open_webhooks
 from danqing_server.desk.admission import Submissions
 from danqing_server.desk.batches import Batches
@@ -34,6 +36,7 @@ from danqing_server.desk.counting import Counting
 from danqing_server.desk.feeding import Feeder
 from danqing_server.desk.forecast import Forecast
 from danqing_server.desk.intake import Intake
+from danqing_server.desk.limit_states import BudgetWarning
 from danqing_server.desk.limits import QueueLimits
 from danqing_server.desk.quoting import Quotes
 from danqing_server.desk.recent import RecentTasks
@@ -41,6 +44,7 @@ from danqing_server.desk.routing import Routing
 from danqing_server.desk.uploads import SWEEP_EVERY_S as UPLOADS_SWEEP_EVERY_S
 from danqing_server.desk.uploads import Uploads
 from danqing_server.desk.visits import Visits
+from danqing_server.doors.costs import price_text
 from danqing_server.doors.webhook_views import told_task
 from danqing_server.errors import DanqingError, ServiceUnavailable
 from danqing_server.http.replay import Replays
@@ -295,7 +299,13 @@ async def _services(
     gatekeeper = _gatekeeper(settings, database, clock)
     holds = BudgetStore(database)
     bookkeeper = Bookkeeper(store, LedgerStore(database), holds, clock, books_all=settings.ledger == "all")
-    budgets = Budgets(holds, Counting(holds, bookkeeper, clock), clock, settings.budget_zone)
+    budgets = Budgets(
+        holds,
+        Counting(holds, bookkeeper, clock),
+        clock,
+        settings.budget_zone,
+        partial(_warn, webhooks.outbox.announce),
+    )
     knows_no_keys = not settings.serves_api  # it has to take each task as it comes
     books = bookkeeper.subscriber(lambda: bookkeeper.books_all or gatekeeper.guards or knows_no_keys)
     register = Register(store, keys, queue, assets, Outlet(registry, untold, clock, [webhooks.subscriber, books]))
@@ -335,6 +345,19 @@ async def _services(
         clock=clock,
         checks=checks,
     )
+
+
+async def _warn(announce: Announce, warning: BudgetWarning) -> None:
+    """Tell a project's webhooks that most of what it may spend is gone. Raises StoreUnavailable."""
+    data = {
+        "project": warning.project,
+        "key": warning.key,
+        "window": warning.window,
+        "currency": warning.currency,
+        "limit": price_text(warning.limit_micro),
+        "committed": price_text(warning.committed_micro),
+    }
+    await announce(warning.project, BUDGET_WARNING, f"{BUDGET_WARNING}/{warning.id}", warning.at, data)
 
 
 def _gatekeeper(settings: Settings, database: Database, clock: Clock) -> Gatekeeper:

@@ -17,6 +17,7 @@ from danqing_server.desk.limit_states import BudgetWarning
 from danqing_server.desk.request import Repeat, Submission
 from danqing_server.errors import BudgetExceeded, ModelNotAllowed, Overloaded
 from danqing_server.models import Status, Task
+from danqing_server.store.batches import Mode
 from danqing_server.tenancy import CLIENT_SCOPES, Limits
 from tests.support.providers import ScriptedProvider, picture
 from tests.support.system import MakeSettings, System, running_system, until
@@ -218,13 +219,44 @@ class TestSpend:
         """To whoever listens, for each window."""
         heard: list[BudgetWarning] = []
 
+        async def hear(warning: BudgetWarning) -> None:
+            heard.append(warning)
+
         async with keyed(make_settings, workers=False) as system:
-            system.services.control.budgets.on_warning = heard.append
+            system.services.control.budgets.on_warning = hear
             await submit(system, caller(TEN), n=7)
             assert heard == []
             await asked(system, caller(TEN), 3)
             [warning] = heard
             assert (warning.project, warning.currency, warning.limit_micro) == ("alice", "CNY", 2_000_000)
+
+
+class TestBatches:
+    """A batch is held against money as a whole, when it is taken in."""
+
+    async def test_a_batch_that_costs_too_much_is_refused(self, make_settings: MakeSettings) -> None:
+        """As a whole, and nothing of it is there."""
+        async with keyed(make_settings, workers=False) as system:
+            with pytest.raises(BudgetExceeded):
+                await send_batch(system, caller(TEN), [4, 4, 4])
+            assert len(accepted(await asked(system, caller(TEN), 12))) == 10
+
+    async def test_what_a_batch_may_cost_is_set_aside_until_its_tasks_say_so(
+        self, make_settings: MakeSettings
+    ) -> None:
+        """Before they are there, and when they are."""
+        async with keyed(make_settings, workers=False) as system:
+            await send_batch(system, caller(TEN), [4, 1, 3])
+            assert len(accepted(await asked(system, caller(TEN), 4))) == 2
+            await until(lambda: made(system, 5), what="three tasks of the batch, and two")
+            assert not accepted(await asked(system, caller(TEN), 2))
+
+    async def test_a_batch_that_is_cancelled_sets_nothing_aside(self, make_settings: MakeSettings) -> None:
+        """What is a task already is cancelled, and the rest never will be one."""
+        async with keyed(make_settings, workers=False) as system:
+            batch_id = await send_batch(system, caller(TEN), [4, 4])
+            await system.services.batches.cancel(batch_id, caller(TEN))
+            await until(lambda: accepts_ten(system), what="room for ten")
 
 
 class TestOpen:
@@ -264,3 +296,29 @@ class TestModels:
 async def booked(system: System, count: int) -> bool:
     """Tell whether that many postings are in the ledger."""
     return bool(await system.services.store.database["danqing_ledger"].count_documents({}) >= count)
+
+
+async def send_batch(system: System, who: Caller, sizes: Sequence[int]) -> str:
+    """Send a batch of tasks of so many pictures each."""
+    staging = await system.services.batches.begin(who, Mode.ALL_OR_NOTHING, None)
+    for line, n in enumerate(sizes, 1):
+        submission = Submission(
+            provider=None, type="image", model=None, input={"prompt": "a", "n": n}, user_id="u", caller=who
+        )
+        await staging.take(line, lambda submission=submission: (None, lambda: submission))
+    batch, _ = await staging.commit("f")
+    return batch.id
+
+
+async def made(system: System, count: int) -> bool:
+    """Tell whether that many tasks are there."""
+    return bool(await system.services.store.database["danqing_tasks"].count_documents({}) == count)
+
+
+async def accepts_ten(system: System) -> bool:
+    """Tell whether there is room for ten pictures at once."""
+    try:
+        await submit(system, caller(TEN), n=10)
+    except BudgetExceeded:
+        return False
+    return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from hashlib import sha256
 
 import attrs
@@ -19,7 +20,7 @@ from danqing_server.desk.request import Repeat, Submission
 from danqing_server.errors import Conflict, InvalidSubmission, KeyReused, NotFound, Overloaded, StoreUnavailable
 from danqing_server.ids import new_id, new_token, task_id_of
 from danqing_server.log import get_logger
-from danqing_server.models import BatchPlace, Task
+from danqing_server.models import BatchPlace, Hold, Task
 from danqing_server.store.batches import Batch, BatchStatus, BatchStore, LineProblem, Mode
 from danqing_server.store.reach import Reach
 from danqing_server.store.tasks import encode
@@ -67,8 +68,13 @@ class Staging:
     rejected: int = 0
     problems: list[LineProblem] = attrs.field(factory=list)
     _token: str = attrs.field(factory=new_token, init=False)
+    _at: datetime = attrs.field(init=False)
+    _holds: list[Hold] = attrs.field(factory=list, init=False)
     _slice: dict[int, bytes] = attrs.field(factory=dict, init=False)
     _slice_bytes: int = attrs.field(default=0, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._at = self.clock.now()
 
     async def take(self, line: int, read: Callable[[], tuple[str | None, Callable[[], Submission]]]) -> None:
         """Check one line, and keep it, or why it is wrong.
@@ -108,6 +114,7 @@ class Staging:
         Raises:
             InvalidSubmission: it has no line, or none that is right, or a wrong one where all have to be right.
             KeyReused: its key was used for another one.
+            BudgetExceeded: its caller has not the money for all of it.
         """
         if self.known is not None:
             return _require_alike(self.known, fingerprint), False
@@ -115,11 +122,14 @@ class Staging:
         self._require_acceptable()
         if await self.store.count_staged(self._token) != self.accepted:
             raise StoreUnavailable("lines of the batch are gone")
-        batch = self._batch(fingerprint)
+        batch, budgets = self._batch(fingerprint), self.submissions.budgets
+        hold = await budgets.hold_batch(self.caller, batch.id, self._holds)
         if await self.store.commit(batch):
+            budgets.committed(hold)
             self.wake()
             log.info("batch_taken_in", batch_id=batch.id, accepted=batch.accepted, rejected=batch.rejected)
             return batch, True
+        await budgets.give_back(hold)
         await self.store.discard(self._token)
         known = await self.store.find(self.batch_id, Reach.of(self.caller.owner))
         if known is None:
@@ -153,7 +163,10 @@ class Staging:
         task_id = task_id_of(checked.provider.name, submission.type, made_ms, tail)
         task: Task = await self.submissions.draft(task_id, submission, checked)
         place = BatchPlace(id=self.batch_id, line=line, custom_id=custom_id)
-        return bytes(encode(task.changed(batch=place)).raw)
+        hold = self.submissions.budgets.hold_of_line(self.caller, task, self._at)
+        if hold is not None:
+            self._holds.append(hold)
+        return bytes(encode(task.changed(batch=place, hold=hold)).raw)
 
     async def _keep_slice(self) -> None:
         if self._slice:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, tzinfo
+from datetime import UTC, datetime, tzinfo
 from functools import partial
 
 import attrs
@@ -46,6 +46,8 @@ class _Demand:
     counter: Counter
     amount: int
     most: int
+    lines: int = 0
+    each: int = 0
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -59,22 +61,29 @@ class _Wish:
 
     def note_in(self, demand: _Demand) -> Pending:
         """Return what stands in a counter until its task says so itself."""
-        return Pending(task=self.task_id, amount=demand.amount, at=self.hold.at, again=self.again)
+        return Pending(
+            task=self.task_id,
+            amount=demand.amount,
+            at=self.hold.at,
+            again=self.again,
+            lines=demand.lines,
+            each=demand.each,
+        )
 
 
 @attrs.define(eq=False)
 class Budgets:
     """Holds for new and retried tasks, of those whom something limits. Made once per process.
 
-    *zone* is where days and months begin. `on_warning` hears when four fifths of a limit are committed,
-    and neither waits nor raises.
+    *zone* is where days and months begin. `on_warning` hears when four fifths of a limit are committed; it
+    may raise StoreUnavailable, and is told again then.
     """
 
     store: BudgetStore
     counting: Counting
     clock: Clock
     zone: tzinfo = UTC
-    on_warning: Callable[[BudgetWarning], None] | None = None
+    on_warning: Callable[[BudgetWarning], Awaitable[None]] | None = None
     _batches: Batcher[_Wish, None] = attrs.field(init=False)
     _stored: defaultdict[str, set[str]] = attrs.field(factory=lambda: defaultdict(set), init=False)
     _wishes: dict[str, _Wish] = attrs.field(factory=dict, init=False)
@@ -104,13 +113,53 @@ class Budgets:
             return None
         if again:
             await self.counting.books.book([task.id])
-        self._wishes[hold.id] = wish = _Wish(task_id=task.id, hold=hold, demands=demands, again=again)
+        await self._fulfil(_Wish(task_id=task.id, hold=hold, demands=demands, again=again))
+        return hold
+
+    def hold_of_line(self, caller: Caller, task: Task, at: datetime) -> Hold | None:
+        """Return what a line of a batch is to hold as a task, from *at* on; None where nothing limits *caller*.
+
+        Nothing is set aside: `hold_batch` does that for all.
+        """
+        if not caller.limits.are_any:
+            return None
+        hold = Hold(id=new_token(), at=at, amounts_micro=_most(task, task.images))
+        return hold if any(True for _ in self._demands(caller, hold, task.images)) else None
+
+    async def hold_batch(self, caller: Caller, batch_id: str, holds: Sequence[Hold]) -> Hold | None:
+        """Set aside what all lines of a batch may cost, for as long as it is not all tasks; see `hold`.
+
+        How many tasks of a batch are open at once is for its lanes to say.
+        """
+        if not holds:
+            return None
+        amounts: dict[str, int] = {}
+        for each in holds:
+            for currency, micro in each.amounts_micro.items():
+                amounts[currency] = amounts.get(currency, 0) + micro
+        hold = Hold(id=new_token(), at=holds[0].at, amounts_micro=amounts)
+        demands = [
+            attrs.evolve(demand, lines=len(holds), each=_dearest_of(holds, demand.counter.measure))
+            for demand in self._demands(caller, hold, 0)
+            if demand.counter.window is not None
+        ]
+        if not demands:
+            return None
+        await self._fulfil(_Wish(task_id=batch_id, hold=hold, demands=demands, again=False))
+        return hold
+
+    async def _fulfil(self, wish: _Wish) -> None:
+        self._wishes[wish.hold.id] = wish
         try:
             await self._batches.submit(wish)
         except BaseException:
-            del self._wishes[hold.id]
+            del self._wishes[wish.hold.id]
             raise
-        return hold
+
+    def committed(self, hold: Hold | None) -> None:
+        """Note that the batch of *hold* is there: what stands in the counters is counted by what is left of it."""
+        if hold is not None:
+            self._wishes.pop(hold.id, None)
 
     def stored(self, hold: Hold | None) -> None:
         """Note that the task of *hold* is stored: it says from now on itself what it holds."""
@@ -217,31 +266,32 @@ class Budgets:
         demand = members[0][1]
         notes = {wish.hold.id: wish.note_in(each) for wish, each in members}
         since = self.counting.trusted_since(demand.counter)
-        total = await self.store.take(demand.counter.id, notes, demand.most, since)
-        if total is None:
+        taken = await self.store.take(demand.counter.id, notes, demand.most, since)
+        if taken is None:
             return False
-        if demand.counter.window is not None and total * 100 >= demand.most * WARN_AT_PERCENT:
+        total, is_warned = taken
+        if demand.counter.window is not None and not is_warned and total * 100 >= demand.most * WARN_AT_PERCENT:
             await self._warn(demand, total)
         return True
 
     async def _warn(self, demand: _Demand, total: int) -> None:
         counter = demand.counter
         assert counter.window is not None
-        with suppress(StoreUnavailable):
-            if not await self.store.note_warned(counter.id):
-                return
-            warning = BudgetWarning(
-                project=counter.project or "",
-                key=counter.key,
-                window=counter.window.name,
-                currency=counter.measure,
-                limit_micro=demand.most,
-                committed_micro=total,
-                at=self.clock.now(),
-            )
-            log.warning("budget_warning", project=warning.project, key=warning.key, window=warning.window)
+        warning = BudgetWarning(
+            id=counter.id,
+            project=counter.project,
+            key=counter.key,
+            window=counter.window.name,
+            currency=counter.measure,
+            limit_micro=demand.most,
+            committed_micro=total,
+            at=self.clock.now(),
+        )
+        log.warning("budget_warning", project=warning.project, key=warning.key, window=warning.window)
+        with suppress(StoreUnavailable):  # then the next who takes says so
             if self.on_warning is not None:
-                self.on_warning(warning)
+                await self.on_warning(warning)
+            await self.store.note_warned(counter.id)
 
     async def _give_back(self, wish: _Wish, demands: Sequence[_Demand]) -> None:
         with suppress(StoreUnavailable):
@@ -276,6 +326,10 @@ def _most(task: Task, outputs: int) -> dict[str, int]:
         if price is not None:
             found[price.currency] = max(found.get(price.currency, 0), count * _dearest(price))
     return found
+
+
+def _dearest_of(holds: Sequence[Hold], currency: str) -> int:
+    return max((hold.amounts_micro.get(currency, 0) for hold in holds), default=0)
 
 
 def _dearest(price: Price) -> int:

@@ -125,15 +125,19 @@ class Counting:
         """Return what is set aside for tasks that had no such hold a moment ago, and what needs no note now."""
         if not noted:
             return 0, set()
-        tasks = await self.store.of_tasks({note.task for note in noted.values()})
+        tasks = await self.store.of_tasks({note.task for note in noted.values() if not note.lines})
+        batches = {note.task for note in noted.values() if note.lines}
+        unmade = await self.store.unmade(batches) if batches else {}
         amount, settled, since = 0, set(), self.clock.now() - STORED_WITHIN
         for hold, note in noted.items():
             held = tasks.get(note.task)
             if held is not None and held.hold == hold:  # it was stored since
                 amount += counter.amount_of(held)
                 settled.add(hold)
-            elif (note.task in tasks and not note.again) or note.at < since:  # it has ended, or never came to be
-                settled.add(hold)
+            elif unmade.get(note.task):
+                amount += min(note.amount, unmade[note.task] * note.each)
+            elif note.task in unmade or (note.task in tasks and not note.again) or note.at < since:
+                settled.add(hold)  # it has ended, or never came to be
             else:
                 amount += note.amount
         return amount, settled

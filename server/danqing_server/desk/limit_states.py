@@ -15,9 +15,13 @@ WARN_AT_PERCENT = 80
 
 @attrs.frozen(kw_only=True)
 class BudgetWarning:
-    """A limit of which four fifths are committed; told once for each window. `key` None: it is the project's."""
+    """A limit of which four fifths are committed; `key` None: it is the project's.
 
-    project: str
+    `id` is that of the limit's window: it is told once, or again under the same id.
+    """
+
+    id: str
+    project: str | None
     key: str | None
     window: str
     currency: str

@@ -17,8 +17,11 @@ import attrs
 from pymongo import ASCENDING, IndexModel, ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
+from danqing_server.codec import value_of
 from danqing_server.loops.steps import step
 from danqing_server.models import FINISHED, WAITING, Status
+from danqing_server.store.batches import COLLECTION as BATCHES
+from danqing_server.store.batches import BatchStatus
 from danqing_server.store.client import Database, translated
 from danqing_server.store.tasks import COLLECTION as TASKS
 
@@ -33,12 +36,17 @@ _EXPIRY = IndexModel([("expires_at", ASCENDING)], name="expiry", expireAfterSeco
 
 @attrs.frozen(kw_only=True)
 class Pending:
-    """What was set aside for a task that may not say so itself yet; `again`: one that is there, and is retried."""
+    """What was set aside for a task that may not say so itself yet; `again`: one that is there, and is retried.
+
+    With `lines` it is a batch of so many tasks, of which the dearest takes `each`; `task` is the batch's id then.
+    """
 
     task: str
     amount: int
     at: datetime
     again: bool = False
+    lines: int = 0
+    each: int = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -88,27 +96,26 @@ class BudgetStore:
     @step("submit.hold")
     async def take(
         self, counter: str, notes: Mapping[str, Pending], most: int, counted_since: datetime
-    ) -> int | None:
+    ) -> tuple[int, bool] | None:
         """Set aside what *notes* say, by their holds' ids: all, or nothing; returns what is committed then.
 
-        None when no more than *most* would not hold, or when it was not counted since *counted_since*: a count has
-        to come first.
+        With it comes whether its project was warned before. None when no more than *most* would not hold, or when
+        it was not counted since *counted_since*: a count has to come first.
         """
         amount = sum(note.amount for note in notes.values())
         room = {"_id": counter, "total": {"$lte": most - amount}, "counted_at": {"$gte": counted_since}}
-        pending = {_of_note(hold): attrs.asdict(note) for hold, note in notes.items()}
+        pending = {_of_note(hold): value_of(note) for hold, note in notes.items()}
         update = {"$inc": {"total": amount, "version": 1}, "$set": pending}
         with translated():
-            found = await self._counters.find_one_and_update(room, update, ["total"], return_document=AFTER)
-        return None if found is None else int(found["total"])
-
-    async def note_warned(self, counter: str) -> bool:
-        """Note that its project was warned; True for who does so first."""
-        with translated():
-            outcome = await self._counters.update_one(
-                {"_id": counter, "warned": {"$exists": False}}, {"$set": {"warned": True}}
+            found = await self._counters.find_one_and_update(
+                room, update, ["total", "warned"], return_document=AFTER
             )
-        return bool(outcome.matched_count)
+        return None if found is None else (int(found["total"]), "warned" in found)
+
+    async def note_warned(self, counter: str) -> None:
+        """Note that its project was warned."""
+        with translated():
+            await self._counters.update_one({"_id": counter}, {"$set": {"warned": True}})
 
     async def give_back(self, counter: str, hold: str, amount: int) -> None:
         """Undo `take` for one hold whose task is not stored; once, however often it is called."""
@@ -188,6 +195,16 @@ class BudgetStore:
         with translated():
             found = await self._tasks.find({"_id": {"$in": list(task_ids)}}, _FIELDS).to_list(None)
         return {document["_id"]: _held_of(document) if "hold" in document else None for document in found}
+
+    async def unmade(self, batch_ids: Collection[str]) -> Mapping[str, int]:
+        """Return how many lines of each of these batches are still to become tasks; none of what is no batch."""
+        fields = ["status", "accepted", "made"]
+        with translated():
+            found = await self.database[BATCHES].find({"_id": {"$in": list(batch_ids)}}, fields).to_list(None)
+        return {
+            batch["_id"]: batch["accepted"] - batch.get("made", 0) if batch["status"] == BatchStatus.CREATING else 0
+            for batch in found
+        }
 
     async def release(self, task_ids: Collection[str], holds: Collection[str]) -> None:
         """Take holds away from tasks whose cost is in the books."""
