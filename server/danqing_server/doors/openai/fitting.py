@@ -49,15 +49,15 @@ def fit_size(size: str, takes: Schemas) -> Mapping[str, object]:
 
     A size that is no `WxH` is passed on as it is: the model's own word, or a mistake that its provider names.
     """
-    found = _SIZE.fullmatch(size.strip())
+    pixels = _parse(_SIZE, size)
     if "size" in takes:
-        return {"size": size if found is None else _fit_pixels((int(found[1]), int(found[2])), takes["size"])}
-    if found is None or not int(found[1]) or not int(found[2]):
+        return {"size": _fit_pixels(pixels, takes["size"]) if all(pixels) else size}
+    if not all(pixels):
         return {}
     for name in ("aspect_ratio", "ratio"):
         ratios = [each for each in takes.get(name, {}).get("enum", ()) if _RATIO.fullmatch(str(each))]
         if ratios:
-            return {name: min(ratios, key=lambda each: _distance(_parse(_RATIO, str(each)), _parse(_SIZE, size)))}
+            return {name: min(ratios, key=lambda each: _distance(_parse(_RATIO, str(each)), pixels))}
     return {}
 
 
@@ -81,8 +81,6 @@ def _fit_free(wanted: Pixels, hints: Mapping[str, Any]) -> Pixels:
     low, high = hints.get("area") or (1, math.inf)
     least, most = hints.get("sides") or (1, math.inf)
     width, height = wanted
-    if not width or not height:
-        return wanted
     widest = float(hints.get("widest") or math.inf)
     if max(wanted) > widest * min(wanted):
         short = max(wanted) / widest
