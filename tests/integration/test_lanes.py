@@ -596,8 +596,35 @@ class TestHoldAndBreaker:
             assert explained.until is not None
             assert explained.until > Clock().now() + timedelta(minutes=50)
 
+    async def test_one_that_is_told_to_wait_opens_what_failures_shut(self, bench: Bench) -> None:
+        """Else every other task that fails by its own fault keeps a lane shut whose service answers."""
+        for number in range(5):
+            await bench.push(f"t{number}")
+        for _ in range(10):
+            await bench.gates.report(LANE, Report.FAILURE, "internal_error")
+        await bench.pass_time(1.1)
+        [probe] = await bench.take(5)
+        await bench.gates.hold_for_rate(LANE, 1, probe)
+        await bench.pass_time(1)
+        assert (await bench.gates.look(LANE)).state == "closed"
+        assert len(await bench.take(5)) == 4
+
+    async def test_what_failures_shut_is_tried_every_half_minute(self, bench: Bench) -> None:
+        """However long they go on."""
+        for number in range(12):
+            await bench.push(f"t{number}")
+        for _ in range(10):
+            await bench.gates.report(LANE, Report.FAILURE, "internal_error")
+        for _ in range(8):
+            gate = await bench.gates.look(LANE)
+            wait_s = gate.until_ms / 1000 - time.time()
+            assert wait_s <= 30.1
+            await bench.pass_time(wait_s + 0.1)
+            assert len(await bench.take()) == 1
+            await bench.gates.report(LANE, Report.FAILURE, "internal_error")
+
     async def test_a_probe_that_is_told_to_wait_leaves_the_try_to_another(self, bench: Bench) -> None:
-        """A service that asks for fewer requests is there."""
+        """Whether the account is good is still to be seen."""
         for id_ in ("a", "b"):
             await bench.push(id_)
         await bench.gates.report(LANE, Report.ACCOUNT, "x")

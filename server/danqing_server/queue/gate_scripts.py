@@ -2,12 +2,12 @@
 
 A gate is two facts. A *hold* is somebody's wish (the service's rate, the spend limit) and ends with its time. The
 *breaker* follows how calls fare: a run of failures, or a refused account, opens it; a success closes it, and never
-ends a hold.
+ends a hold. So does an answer that asks for fewer requests, of what failures opened: the service is there.
 
 | key       | kind | holds |
 |-----------|------|-------|
 | B:gate    | hash | the hold: `hold_at`, `hold_until`, `hold_reason`; the breaker: `state` (open, half), `at`, |
-|           |      | `until`, `reason`, `failures` and `opened` in a row |
+|           |      | `until`, `reason`, `kind` (what opened it), `failures` and `opened` in a row |
 | B:refused | hash | task id → code of the refusals since the last success that may be of the account |
 | B:models  | zset | the models that are held, by the end of that; the lane's others go on |
 | B:told    | hash | model, or nothing for the lane → the task that was last told to wait |
@@ -49,6 +49,9 @@ local function held_models() -- model → the end of its hold; nil when none is 
   end
   return found
 end
+local function close_breaker()
+  redis.call('HDEL', B .. ':gate', 'state', 'at', 'until', 'reason', 'kind', 'failures', 'opened')
+end
 local function note_success() -- of a call, whoever made it: what failed alone was not the service's fault
   redis.call('DEL', B .. ':refused')
   if redis.call('HEXISTS', B .. ':gate', 'state') == 0 then redis.call('HDEL', B .. ':gate', 'failures') end
@@ -75,6 +78,7 @@ if task ~= '' then
   redis.call('ZADD', B .. ':limited', now + for_ms, model)
   for _, key in ipairs({':told', ':limited'}) do redis.call('EXPIRE', B .. key, 3600) end
   if not told_another then for_ms = math.min(for_ms, tonumber(ARGV[5])) end
+  if redis.call('HGET', gate, 'kind') == 'failure' then close_breaker() end
 end
 if model ~= '' then
   if limit_left(':models', model) < for_ms then redis.call('ZADD', B .. ':models', now + for_ms, model) end
@@ -95,7 +99,7 @@ REPORT = (
 -- ARGV: kind (success, failure, account, refusal), task id, reason, threshold, first_ms, longest_ms; 1: not closed
 local gate, kind, task, reason = B .. ':gate', ARGV[1], ARGV[2], ARGV[3]
 if kind == 'success' then
-  redis.call('HDEL', gate, 'state', 'at', 'until', 'reason', 'failures', 'opened')
+  close_breaker()
   note_success()
   return 0
 end
@@ -123,7 +127,7 @@ end
 if not opens then return 0 end
 local opened = redis.call('HINCRBY', gate, 'opened', 1)
 local ms = math.min(tonumber(ARGV[6]), tonumber(ARGV[5]) * 2 ^ math.min(opened - 1, 20))
-redis.call('HSET', gate, 'state', 'open', 'at', now, 'until', now + ms, 'reason', reason)
+redis.call('HSET', gate, 'state', 'open', 'at', now, 'until', now + ms, 'reason', reason, 'kind', kind)
 return 1
 """
 )

@@ -30,7 +30,7 @@ __all__ = ["RATE_LIMITED", "Gate", "Gates", "Hold", "Report", "Throughput"]
 FAILURES_IN_A_ROW = 10
 LONGEST_RATE_HOLD_S = 300.0
 LONE_HOLD_MS = 2_000
-SERVICE_MS = (1_000, 60_000)
+SERVICE_MS = (1_000, 30_000)
 ACCOUNT_MS = (30_000, 600_000)
 RATE_LIMITED = "rate_limited"
 STATES = {b"": "closed", b"open": "open", b"half": "half_open"}
@@ -109,8 +109,9 @@ class Gates:
     async def hold_for_rate(self, lane: str, for_s: float, task_id: str, model: str | None = None) -> None:
         """The service told *task_id* to wait for *for_s* seconds, which is never prolonged.
 
-        With *model* it is that model's limit, and tasks of others go on. Until another task is told the same
-        meanwhile, the others wait for two seconds at most: it may be one task's trouble.
+        A service that says so is there: what failures shut is open again. With *model* it is that model's limit,
+        and tasks of others go on. Until another task is told the same meanwhile, the others wait for two seconds at
+        most: it may be one task's trouble.
         """
         for_ms = int(min(for_s, LONGEST_RATE_HOLD_S) * 1000)
         arguments: list[str | int] = [for_ms, RATE_LIMITED, quoted(model or ""), task_id, LONE_HOLD_MS]
