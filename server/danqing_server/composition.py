@@ -313,7 +313,9 @@ async def _services(
     watchers = Watchers(WatchStore(database), control.find, register.outlet.onlookers, settings.max_waiting_calls)
     intake = Intake(store, queue, register, clock, limits)
     task_list, batches = TaskList(database), BatchStore(database)
-    submissions = Submissions(store, keys, register, assets, clock, checker, routing, limits, intake, budgets)
+    submissions = Submissions(
+        store, keys, register, assets, clock, checker, routing, limits, intake, budgets, webhooks
+    )
     feeder = Feeder(batches, store, queue, register, control, limits, assets, clock)
     checks: dict[str, HealthCheck] = {"mongodb": store.ping, "redis": queue.ping, "storage": assets.ping}
     return Services(

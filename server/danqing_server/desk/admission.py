@@ -19,6 +19,7 @@ from danqing_server.assets.references import ParsedReference
 from danqing_server.assets.storage import Assets
 from danqing_server.assets.texts import NOT_HERE
 from danqing_server.clock import Clock
+from danqing_server.delivery.webhooks.management import Webhooks
 from danqing_server.desk.budgets import Budgets
 from danqing_server.desk.checking import Checked, Checker
 from danqing_server.desk.intake import NOT_ACKNOWLEDGED, Intake
@@ -96,6 +97,7 @@ class Submissions:
     limits: QueueLimits
     intake: Intake
     budgets: Budgets
+    webhooks: Webhooks
     _running: set[asyncio.Task[Accepted]] = attrs.field(factory=set, init=False)
 
     async def submit(self, submission: Submission) -> Accepted:
@@ -141,6 +143,8 @@ class Submissions:
         else:
             checked = await self.routing.check(submission, route)
         _check_model(submission.caller, checked)
+        if submission.webhook is not None:
+            await self.webhooks.targets.require(submission.webhook.url, "webhook")
         return checked
 
     async def draft(self, task_id: str, submission: Submission, checked: Checked) -> Task:
@@ -149,6 +153,7 @@ class Submissions:
         Raises:
             StorageUnavailable: a reference picture could not be kept.
         """
+        await self._expect_webhook(submission)
         task = self._task(task_id, submission, checked)
         if not checked.references:
             return task
@@ -178,7 +183,13 @@ class Submissions:
         await self.limits.check(
             checked.lane, submission.caller.owner, submission.user_id, delayed=bool(submission.delay_s)
         )
+        await self._expect_webhook(submission)
         return checked
+
+    async def _expect_webhook(self, submission: Submission) -> None:
+        """Have the webhook that a task brings known, before there is the task."""
+        if submission.webhook is not None:
+            await self.webhooks.for_task(submission.caller.owner, submission.webhook)
 
     async def _submit(self, submission: Submission, until_s: float) -> Accepted:
         checked = await self._check(submission)

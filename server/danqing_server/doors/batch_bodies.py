@@ -45,13 +45,20 @@ class LineReader:
     """Gives the lines of one batch to its staging."""
 
     def __init__(
-        self, staging: Staging, caller: Caller, defaults: JsonObject, max_delay_s: int, parameters: Parameters
+        self,
+        staging: Staging,
+        caller: Caller,
+        defaults: JsonObject,
+        max_delay_s: int,
+        parameters: Parameters,
+        base: str,
     ) -> None:
         self.staging = staging
         self._caller = caller
         self._defaults = defaults
         self._max_delay_s = max_delay_s
         self._parameters = parameters
+        self._base = base
 
     async def take_text(self, line: int, text: bytes) -> None:
         """Take a line of JSON."""
@@ -85,4 +92,6 @@ class LineReader:
             fields.finish()
         if "prompt" in body and "input" not in body:
             return image_submission(image_meaning(body), self._caller, self._parameters)
-        return task_submission(task_meaning(body), self._caller, self._max_delay_s, self._parameters)
+        return task_submission(
+            task_meaning(body), self._caller, self._max_delay_s, self._parameters, base=self._base
+        )

@@ -167,9 +167,11 @@ def image_submission(body: JsonObject, caller: Caller, parameters: Parameters = 
 
 
 def task_submission(
-    body: JsonObject, caller: Caller, max_delay_s: int, parameters: Parameters = _none
+    body: JsonObject, caller: Caller, max_delay_s: int, parameters: Parameters = _none, *, base: str = ""
 ) -> Submission:
     """Read the body of `POST /api/v1/ai/tasks`, as `task_meaning` returns it.
+
+    *base* is how its client reaches this server: what its webhook is told begins with it.
 
     Raises:
         InvalidSubmission: its shape is wrong.
@@ -183,7 +185,7 @@ def task_submission(
     provider = fields.text("provider", 1, LONGEST_NAME)
     delay_s = fields.whole("delay", 0, max_delay_s)
     priority, on_ambiguous = _priority(fields), fields.choice("on_ambiguous", POLICIES)
-    webhook = task_webhook(fields) if "webhook" in body else None
+    webhook = task_webhook(fields, base) if "webhook" in body else None
     fields.finish()
     return Submission(
         provider=provider,

@@ -9,10 +9,9 @@ from typing import Any
 
 import attrs
 
-from danqing_plugins import Message, Problem, Text
+from danqing_plugins import Message, Problem
 from danqing_server.codec import shorten
 from danqing_server.delivery.webhooks.events import DEFAULT_EVENTS, EVENT_TYPES, TASK_TYPES, types_among
-from danqing_server.delivery.webhooks.targets import Targets
 from danqing_server.doors.body_shapes import (
     LONGEST_DESCRIPTION,
     LONGEST_TARGET,
@@ -29,7 +28,6 @@ from danqing_server.models import JsonObject, TaskWebhook
 
 __all__ = [
     "NewWebhook",
-    "check_target",
     "new_webhook",
     "resend_since",
     "rotation_overlap",
@@ -133,12 +131,12 @@ def resend_since(body: JsonObject) -> datetime:
     return since
 
 
-def task_webhook(fields: Fields) -> TaskWebhook | None:
-    """Read the member `webhook` of a task: a URL, or an object with a URL and filters."""
+def task_webhook(fields: Fields, base: str) -> TaskWebhook | None:
+    """Read the member `webhook` of a task: a URL, or an object with a URL and filters; links begin with *base*."""
     given = fields.given("webhook")
     if isinstance(given, str):
         url = fields.text("webhook", 1, LONGEST_TARGET)
-        return None if url is None else TaskWebhook(url=url, events=DEFAULT_EVENTS)
+        return None if url is None else TaskWebhook(url=url, events=DEFAULT_EVENTS, base=base)
     if not isinstance(given, dict):
         if given is not None:
             fields.report("webhook", NOT_WEBHOOK)
@@ -147,17 +145,7 @@ def task_webhook(fields: Fields) -> TaskWebhook | None:
     inner.check_known(TASK_WEBHOOK_KEYS)
     url, events = inner.text("url", 1, LONGEST_TARGET, required=True), _filters(inner, TASK_TYPES)
     fields.problems += inner.problems
-    return TaskWebhook(url=url or "", events=DEFAULT_EVENTS if events is None else events)
-
-
-async def check_target(targets: Targets, url: str, field: str) -> None:
-    """Refuse a URL that no webhook may go to. Raises InvalidSubmission, which names *field*."""
-    try:
-        await targets.look_up(url)
-    except ValueError as error:
-        [reason] = error.args
-        message = reason if isinstance(reason, Text) else str(reason)
-        raise InvalidSubmission([Problem(field=field, message=message, value=shorten(url))]) from error
+    return TaskWebhook(url=url or "", events=DEFAULT_EVENTS if events is None else events, base=base)
 
 
 def _filters(fields: Fields, known: Sequence[str]) -> tuple[str, ...] | None:

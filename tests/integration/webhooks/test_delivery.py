@@ -189,6 +189,19 @@ class TestTasksOwn:
         assert "untold" not in document
         assert [each["task_id"] for each in await deliveries(api, "tasks")] == [task_id]
 
+    async def test_the_tasks_of_a_batch_bring_theirs(self, api: Client, receiving: Receiver) -> None:
+        """With links that begin as their client's do; a target that may not be is its line's fault."""
+        where = path()
+        line = {"type": "image", "model": "one", "input": {"prompt": "x"}, "user_id": "u1"}
+        body = {"tasks": [{**line, "webhook": receiving.url + where}] * 3}
+        reply = await api.ask("POST", "/api/v1/batches", json=body)
+        assert reply.status == 201, reply.json
+        got = await arrives(receiving, where, 3)
+        assert len({each.json["data"]["id"] for each in got}) == 3
+        assert got[0].json["data"]["output"]["images"][0]["url"].startswith(api.base)
+        body["tasks"].append({**line, "webhook": "https://10.0.0.1/"})
+        assert (await api.ask("POST", "/api/v1/batches", json=body)).status == 400
+
 
 class TestBadReceivers:
     async def test_one_that_fails_is_tried_again(self, api: Client, receiving: Receiver) -> None:

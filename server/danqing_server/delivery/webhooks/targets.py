@@ -12,20 +12,25 @@ import socket
 from collections.abc import Sequence
 from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from time import monotonic
 from urllib.parse import SplitResult, urlsplit
 
 import aiohttp
 import attrs
 
-from danqing_plugins import Message
+from danqing_plugins import Message, Problem, Text
 from danqing_server.assets.addresses import is_public, public_connector
 from danqing_server.assets.urls import is_private, split_url
+from danqing_server.codec import shorten
+from danqing_server.errors import InvalidSubmission
 from danqing_server.settings.server import Settings
 
 __all__ = ["LONGEST_TARGET", "Targets"]
 
 LONGEST_TARGET = 2048
 LOOK_UP_S = 3.0
+GOOD_FOR_S = 30.0
+MOST_KNOWN = 1000
 PORTS = {"http": 80, "https": 443, "mongodb": 27017, "redis": 6379, "rediss": 6379}
 
 NOT_HTTPS = Message(
@@ -66,6 +71,7 @@ class Targets:
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
     own_ports: frozenset[int] = frozenset()
     own_host: tuple[str, int] | None = None
+    _good_until_s: dict[tuple[str, int], float] = attrs.field(factory=dict, init=False, repr=False)
 
     @classmethod
     def of(cls, settings: Settings) -> Targets:
@@ -107,17 +113,34 @@ class Targets:
                 raise ValueError(PRIVATE())
         return parts
 
+    async def require(self, url: str, field: str) -> None:
+        """Refuse a URL that no webhook may go to. Raises InvalidSubmission, which names *field*."""
+        try:
+            await self.look_up(url)
+        except ValueError as error:
+            [reason] = error.args
+            message = reason if isinstance(reason, Text) else str(reason)
+            raise InvalidSubmission([Problem(field=field, message=message, value=shorten(url))]) from error
+
     async def look_up(self, url: str) -> None:
         """Check *url*, and where its host's name leads just now; one that leads nowhere may do so later.
+
+        A name that was good is not looked up again for a while: what holds is what each try connects to.
 
         Raises:
             ValueError: with the reason, for the user.
         """
         parts = self.check(url)
         host, port = _place(parts)
+        now_s = monotonic()
+        if self._good_until_s.get((host, port), 0.0) > now_s:
+            return
         for address in await _addresses(host, port):
             if not self.reaches(address, named=self.names(host)) or self.bars(address, port):
                 raise ValueError(PRIVATE())
+        if len(self._good_until_s) >= MOST_KNOWN:
+            self._good_until_s.clear()
+        self._good_until_s[host, port] = now_s + GOOD_FOR_S
 
     def may_be_private(self, host: str) -> bool:
         """Tell whether the operator named *host*, by its name or its network."""

@@ -160,7 +160,7 @@ async def _of_list(request: ApiRequest, admitted: Admitted) -> tuple[Batch, bool
         mode = _mode(fields)
         fields.finish()
         staging = await _begin(request, admitted, mode)
-        reader = _reader(staging, admitted, defaults)
+        reader = _reader(staging, admitted, defaults, base_url(request))
         for number, value in enumerate(tasks):
             await reader.take_value(number + 1, value)
         return await staging.commit(fingerprint_of(ROUTE, body))
@@ -173,7 +173,7 @@ async def _of_lines(request: ApiRequest, admitted: Admitted) -> tuple[Batch, boo
     fields.finish()
     defaults = {name: value for name, value in fields.members.items() if name != "mode"}
     staging = await _begin(request, admitted, mode)
-    reader = _reader(staging, admitted, defaults)
+    reader = _reader(staging, admitted, defaults, base_url(request))
     hashed, rest, number = sha256(fingerprint_of(ROUTE, fields.members).encode()), bytearray(), 0
     holding = holding_of(request)
 
@@ -207,10 +207,10 @@ async def _begin(request: ApiRequest, admitted: Admitted, mode: Mode) -> Staging
     return await admitted.services.batches.begin(admitted.caller, mode, repeat)
 
 
-def _reader(staging: Staging, admitted: Admitted, defaults: JsonObject) -> LineReader:
+def _reader(staging: Staging, admitted: Admitted, defaults: JsonObject, base: str) -> LineReader:
     services, caller = admitted
     parameters = services.submissions.checker.parameters
-    return LineReader(staging, caller, defaults, services.settings.max_delay_s, parameters)
+    return LineReader(staging, caller, defaults, services.settings.max_delay_s, parameters, base)
 
 
 def _mode(fields: Fields) -> Mode:

@@ -13,7 +13,6 @@ from sanic import Blueprint, HTTPResponse
 from danqing_plugins import Message, Problem
 from danqing_server.codec import shorten
 from danqing_server.desk.recent import Recent
-from danqing_server.desk.request import Submission
 from danqing_server.doors.bodies import task_meaning, task_submission
 from danqing_server.doors.body_shapes import TaskRequest
 from danqing_server.doors.documentation import KEY_HEADER, Answer, described, query
@@ -24,7 +23,6 @@ from danqing_server.doors.server_shapes import DeletedShape
 from danqing_server.doors.task_shapes import ExplanationShape, TaskListShape, TaskShape
 from danqing_server.doors.views import Viewer, explanation_view
 from danqing_server.doors.waits import latest
-from danqing_server.doors.webhook_bodies import check_target
 from danqing_server.errors import InvalidSubmission
 from danqing_server.http.answers import prepared_answer, prepared_once, success, success_body
 from danqing_server.http.entry import Admitted, admit, admit_change
@@ -34,8 +32,7 @@ from danqing_server.http.preferences import PREFER, Preferences, preferences_of
 from danqing_server.http.receiving import ReceivedObject, discard_body
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_delete, on_get, on_post
-from danqing_server.http.services import Services
-from danqing_server.models import FINISHED, Task, TaskWebhook
+from danqing_server.models import FINISHED, Task
 from danqing_server.store.watching import version_of
 from danqing_server.tenancy import Scope
 
@@ -94,9 +91,8 @@ async def create_task(request: ApiRequest) -> HTTPResponse:
     async with ReceivedObject(request) as body:
         meant = task_meaning(body)
         parameters = services.submissions.checker.parameters
-        submission = task_submission(meant, caller, services.settings.max_delay_s, parameters)
-        if submission.webhook is not None:
-            submission = await _with_webhook(request, services, submission, submission.webhook)
+        base = base_url(request) if "webhook" in meant else ""
+        submission = task_submission(meant, caller, services.settings.max_delay_s, parameters, base=base)
         accepted = await submit_once(request, services, submission, body, meant)
     preferences, status, headers = preferences_of(request), 201, created_headers(accepted)
     task = accepted.task
@@ -254,15 +250,6 @@ async def delete_task(request: ApiRequest, task_id: str) -> HTTPResponse:
     await services.control.delete(task_id, caller)
     deleted: DeletedShape = {"id": task_id}
     return success(deleted, DELETED.to(language_of(request.headers)))
-
-
-async def _with_webhook(
-    request: ApiRequest, services: Services, submission: Submission, webhook: TaskWebhook
-) -> Submission:
-    """Return *submission* with a webhook that may be sent to. Raises InvalidSubmission."""
-    await check_target(services.webhooks.targets, webhook.url, "webhook")
-    await services.webhooks.for_task(submission.caller.owner, webhook)
-    return attrs.evolve(submission, webhook=attrs.evolve(webhook, base=base_url(request)))
 
 
 def _viewer(request: ApiRequest, admitted: Admitted) -> Viewer:

@@ -17,7 +17,6 @@ from danqing_server.doors.fields import Fields
 from danqing_server.doors.filters import CURSOR, cursor_of, members_of_query, read_cursor
 from danqing_server.doors.server_shapes import DeletedShape
 from danqing_server.doors.webhook_bodies import (
-    check_target,
     new_webhook,
     resend_since,
     rotation_overlap,
@@ -83,7 +82,7 @@ async def create_webhook(request: ApiRequest) -> HTTPResponse:
     services, caller = admit_change(request)
     async with ReceivedObject(request) as body:
         asked = new_webhook(without_nulls(body))
-    await check_target(services.webhooks.targets, asked.url, "url")
+    await services.webhooks.targets.require(asked.url, "url")
     made = await services.webhooks.create(
         caller,
         url=asked.url,
@@ -133,7 +132,7 @@ async def change_webhook(request: ApiRequest, webhook_id: str) -> HTTPResponse:
     async with ReceivedObject(request) as body:
         sets = webhook_change(without_nulls(body))
     if "url" in sets:
-        await check_target(services.webhooks.targets, sets["url"], "url")
+        await services.webhooks.targets.require(sets["url"], "url")
     changed = await services.webhooks.change(caller, webhook_id, sets)
     return success(_webhook(changed), CHANGED.to(language_of(request.headers)))
 
