@@ -63,6 +63,11 @@ class Caller:
         """Whose spending it may see: its own project's, an administrator everybody's."""
         return Reach.everybody() if Scope.ADMIN in self.scopes else self.reach
 
+    @property
+    def oversees(self) -> bool:
+        """Whether the caller may know how busy the whole server is: the local one, and administrators."""
+        return not self.scopes.isdisjoint({Scope.EVERY_PROJECT, Scope.ADMIN})
+
     def sees(self, task: Task) -> bool:
         """Tell whether *task* is there for this caller; who does not see it cannot touch it either."""
         return self.reach.covers(task.owner)

@@ -153,6 +153,19 @@ class Queue:
         known, delayed, soon, held = await self._run(scripts.DEPTH, lane, [SOON_MS])
         return LaneDepth(queued=max(0, known - delayed - held), delayed=delayed, held=held, due_soon=soon)
 
+    async def depth_of(self, lane: str, owner: str | None) -> LaneDepth:
+        """Return how many tasks of one owner are ready and delayed in a lane; what is held is not counted by owner.
+
+        For people: it walks over all users who wait there.
+        """
+        of_theirs = f"{quoted(owner or '')}:*"
+        waiting = 0
+        with translated():
+            async for _, count in self._hot.hscan_iter(f"{self._base(lane)}:waits", match=of_theirs, count=1000):
+                waiting += int(count)
+        delayed = await self.delayed_of(lane, owner)
+        return LaneDepth(queued=max(0, waiting - delayed), delayed=delayed, held=0)
+
     async def position(self, entry: Entry) -> Position:
         """Return where a task stands; for people who wait, since it walks the user's line."""
         state, before, users, owners = await self._run(scripts.POSITION, entry.lane, self._push_arguments([entry]))

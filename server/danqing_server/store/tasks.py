@@ -5,6 +5,7 @@ Source for the semantics of bulk writes and of partial indexes: MongoDB manual 6
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,6 +20,7 @@ from danqing_plugins import Message, Problem
 from danqing_server.clock import to_ms
 from danqing_server.codec import to_document, value_of
 from danqing_server.errors import AttemptLost, InvalidSubmission, StoreUnavailable, Unreadable
+from danqing_server.lanes import lane_name
 from danqing_server.loops.batching import GATHER_S, Batcher
 from danqing_server.loops.steps import step
 from danqing_server.models import FINISHED, WAITING, Attempt, CallOutcome, CallRecord, Status, Task, TaskError
@@ -93,6 +95,13 @@ class TaskStore:
         """Raise StoreUnavailable unless MongoDB answers."""
         with translated():
             await self.database.command("ping")
+
+    async def count_running(self, reach: Reach) -> Mapping[str, int]:
+        """Return how many tasks within *reach* are with a worker, by lane."""
+        running = {"attempt.worker": {"$exists": True}, **reach.filter}
+        with translated():
+            found = await self._tasks.find(running, {"provider": 1, "lane_word": 1}).to_list(None)
+        return Counter(lane_name(each["provider"], each.get("lane_word")) for each in found)
 
     async def insert(self, task: Task) -> bool:
         """Keep *task*, on a majority's disks; True when it is new, False when its id was there already.

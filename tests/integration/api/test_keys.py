@@ -301,7 +301,7 @@ class TestRoster:
             assert (await submit(api, seen)).status == 201
             own_mongod.pause()
             try:
-                path = "/api/v1/queue/stats"
+                path = "/api/v1/providers"
                 assert (await api.ask("GET", path, headers=bearer(seen))).status == 200
                 assert (await api.ask("GET", path, headers=bearer(unseen))).status == 503
                 assert (await api.ask("GET", path, headers=ADMIN)).status == 200

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import Limits, Message, ProviderInfo
 from danqing_server.desk.forecast import LaneView
+from danqing_server.desk.overview import views_for
 from danqing_server.doors.documentation import Answer, described
 from danqing_server.doors.server_shapes import LaneListShape, ListedLaneShape, QueueStatsShape
 from danqing_server.doors.views import lane_view
@@ -32,11 +31,12 @@ routes = Blueprint("queue", url_prefix="/api/v1")
 async def get_queue_stats(request: ApiRequest) -> HTTPResponse:
     """Count what waits (`queued`), waits for its time (`delayed`) and is with a worker (`held`), by lane.
 
-    Each lane also says whether it is open, what closed it, and how fast it works.
+    Each lane also says whether it is open, what closed it, and how fast it works. Who comes with a project's key is
+    told what that project has there.
     """
-    services, _ = admit(request)
+    services, caller = admit(request)
     names = sorted(services.registry.lanes)
-    views = await asyncio.gather(*(services.forecast.look(name) for name in names))
+    views = await views_for(caller, services.forecast, services.store, names)
     lanes = {name: lane_view(view) for name, view in zip(names, views, strict=True)}
     stats: QueueStatsShape = {
         "queued": sum(lane["queued"] for lane in lanes.values()),
@@ -51,10 +51,10 @@ async def get_queue_stats(request: ApiRequest) -> HTTPResponse:
 @described("获取通道列表 · List lanes", {200: Answer(description="获取通道列表成功", shape=LaneListShape)})
 async def list_lanes(request: ApiRequest) -> HTTPResponse:
     """List what shares limits: each provider's lane, and those of models whose limits are their own."""
-    services, _ = admit(request)
+    services, caller = admit(request)
     providers = services.registry.providers.values()
     listed = [(info, name, limits) for info in providers for name, limits in sorted(lanes_of(info).items())]
-    views = await asyncio.gather(*(services.forecast.look(name) for _, name, _ in listed))
+    views = await views_for(caller, services.forecast, services.store, [name for _, name, _ in listed])
     lanes = [_listed(*each, view) for each, view in zip(listed, views, strict=True)]
     return success({"lanes": lanes}, LISTED.to(language_of(request.headers)))
 

@@ -12,6 +12,7 @@ from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import Message, Problem
 from danqing_server.codec import shorten
+from danqing_server.desk.overview import explanation_for
 from danqing_server.desk.recent import Recent
 from danqing_server.doors.bodies import task_meaning, task_submission
 from danqing_server.doors.body_shapes import TaskRequest
@@ -172,7 +173,7 @@ async def explain_task(request: ApiRequest, task_id: str) -> HTTPResponse:
     """Say what a task waits for, where it stands, what was tried, and when it may be done."""
     services, caller = admit(request)
     task = await services.control.find(task_id, caller)
-    explanation = await services.forecast.explain(task)
+    explanation = explanation_for(caller, await services.forecast.explain(task))
     language = language_of(request.headers)
     return success(explanation_view(explanation, language), EXPLAINED.to(language))
 
