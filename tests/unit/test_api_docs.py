@@ -27,7 +27,10 @@ from danqing_server.http.shapes import members_of
 from danqing_server.serving.app import create_app
 from danqing_server.settings.server import Settings
 
-PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "api.md").read_text()
+DIALECTS = {"/api/v3": "ark.md"}
+"""The page of each door whose clients are another service's, by what its paths begin with."""
 TOLD = (
     *(ImageTaskRequest, TaskRequest, UserRequest, ImageTaskCreatedShape, ImageResultShape, TaskShape, OutputShape),
     *(VideoShape, AudioShape, FileShape),
@@ -48,10 +51,10 @@ def _routes() -> set[str]:
     return found
 
 
-def _told() -> set[str]:
-    """Return the same of the page's table."""
+def _told(page: str) -> set[str]:
+    """Return the same of a page's table."""
     told = set()
-    for line in PAGE.split("\n## Routes\n")[1].split("\n## ")[0].splitlines():
+    for line in page.split("\n## Routes\n")[1].split("\n## ")[0].splitlines():
         method = ""
         for text in re.findall(r"`([^`]+)`", line.split("|")[1] if line.startswith("|") else ""):
             method, path = text.split() if " " in text else (method, text)
@@ -67,7 +70,15 @@ class TestPage:
         """HEAD and OPTIONS go without saying."""
         routes = {route for route in _routes() if not route.startswith(("HEAD", "OPTIONS"))}
         assert "GET /api/v1/tasks/:" in routes
-        assert _told() == routes
+        elsewhere = {route for route in routes if route.split()[1].startswith(tuple(DIALECTS))}
+        assert _told(PAGE) == routes - elsewhere
+
+    @pytest.mark.parametrize("prefix", DIALECTS)
+    def test_every_route_of_a_dialect_is_on_its_page(self, prefix: str) -> None:
+        """And none that does not exist."""
+        routes = {route for route in _routes() if route.split()[1].startswith(f"{prefix}/")}
+        told = _told((DOCS / "dialects" / DIALECTS[prefix]).read_text())
+        assert told == {route for route in routes if not route.startswith(("HEAD", "OPTIONS"))} != set()
 
     @pytest.mark.parametrize("shape", TOLD, ids=lambda shape: shape.__name__)
     def test_every_field_is_told(self, shape: type) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from danqing_server.doors import (
     access_shapes,
+    ark_shapes,
     batch_shapes,
     body_shapes,
     bulk_shapes,
@@ -73,4 +74,11 @@ SCHEMAS = schemas_of(
     usage_shapes.UsageShape,
     usage_shapes.OwnKeyShape,
     ErrorShape,
+    ark_shapes.ArkErrorShape,
+    ark_shapes.ArkTaskRequest,
+    ark_shapes.ArkTaskIdShape,
+    ark_shapes.ArkTaskShape,
+    ark_shapes.ArkTaskListShape,
+    ark_shapes.ArkDeletedShape,
+    ark_shapes.ArkModelListShape,
 )

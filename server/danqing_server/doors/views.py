@@ -31,7 +31,16 @@ from danqing_server.models import FINISHED, Billed, CallRecord, Status, Task, Ta
 from danqing_server.queue.gates import Gate
 from danqing_server.registry import Registry
 
-__all__ = ["Viewer", "billed_view", "error_view", "explanation_view", "gate_view", "lane_view", "user_view"]
+__all__ = [
+    "Viewer",
+    "billed_view",
+    "error_view",
+    "explanation_view",
+    "gate_view",
+    "lane_view",
+    "usage_of",
+    "user_view",
+]
 
 
 def user_view(user: User) -> UserShape:
@@ -78,7 +87,7 @@ class Viewer:
             "on_ambiguous": task.on_ambiguous,
             "notes": [in_language(note, self.language) for note in task.notes],
             "images": task.images,
-            "usage": _usage(task),
+            "usage": usage_of(task),
             "cost": cost_view(task, billed_view(task)),
             "billed": billed_view(task),
             "sandbox": self.is_sandbox(task),
@@ -99,7 +108,7 @@ class Viewer:
             "images": images,
             "partial": bool(task.failed_outputs),
             "model": task.model,
-            "usage": _usage(task),
+            "usage": usage_of(task),
             "cost": cost_view(task, billed_view(task)),
             "notes": [in_language(note, self.language) for note in task.notes],
             "sandbox": self.is_sandbox(task),
@@ -284,7 +293,7 @@ def _call(task: Task, call: CallRecord) -> CallShape:
     }
 
 
-def _usage(task: Task) -> dict[str, Any]:
+def usage_of(task: Task) -> dict[str, Any]:
     """Return what the provider counted: for the whole when it says so, else the sum over the calls."""
     counted = [call.usage for call in task.calls.values() if call.usage]
     if task.usage or not counted:

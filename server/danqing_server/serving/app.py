@@ -12,6 +12,9 @@ from sanic.config import Config
 
 from danqing_server.codec import dump_json
 from danqing_server.doors import docs_pages
+from danqing_server.doors.ark import listing as ark_listing
+from danqing_server.doors.ark import refusing as ark
+from danqing_server.doors.ark import videos as ark_videos
 from danqing_server.doors.documentation import install_openapi
 from danqing_server.doors.legacy import images, users
 from danqing_server.doors.native import (
@@ -50,6 +53,8 @@ from danqing_server.settings.server import Settings
 __all__ = ["create_app", "listen"]
 
 _DOORS = (
+    ark_videos,
+    ark_listing,
     openai_images,
     openai_models,
     root,
@@ -90,7 +95,7 @@ def create_app(settings: Settings) -> Sanic[Any, Any]:
         f"danqing-{new_token(5)}",  # Sanic wants a new name for every application of a process
         config=_config(settings),
         ctx=_shared(settings),
-        error_handler=Edge(Doors((DOOR,))),
+        error_handler=Edge(Doors((DOOR, ark.DOOR))),
         request_class=ApiRequest,
         dumps=dump_json,
         configure_logging=False,

@@ -51,7 +51,7 @@ class Client:
         if self.contract is not None:
             faults = self.contract.faults(method, path, answer.status, answer.content_type, reply.body)
             assert not faults, faults
-        if "Accept-Language" not in (options.get("headers") or {}) and path.startswith("/api/"):
+        if "Accept-Language" not in (options.get("headers") or {}) and path.startswith("/api/v1/"):
             assert english_of(reply) == []
         return reply
 
