@@ -70,9 +70,14 @@ class System:
     workers: Workers | None
 
     async def submit(
-        self, prompt: str = "a cat", user_id: str = "u1", key: str | None = None, **fields: Any
+        self,
+        prompt: str = "a cat",
+        user_id: str = "u1",
+        key: str | None = None,
+        caller: Caller | None = None,
+        **fields: Any,
     ) -> Task:
-        """Submit a task, of pictures to the default *provider* and *model* unless named, with the API key *key*.
+        """Submit a task as *caller*, or with the API key *key*; of pictures to the default *provider* and *model*.
 
         `n` and other input keys are given by name.
         """
@@ -86,7 +91,7 @@ class System:
             model=model,
             input={"prompt": prompt, **fields},
             user_id=user_id,
-            caller=Caller.local() if key is None else Caller.with_key(key),
+            caller=caller or (Caller.local() if key is None else Caller.with_key(key)),
             **named,
         )
         return (await self.services.submissions.submit(submission)).task

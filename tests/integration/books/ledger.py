@@ -12,7 +12,7 @@ from danqing_server.life.charges import bills_of
 from danqing_server.models import FINISHED
 from danqing_server.store.ledger import LedgerStore
 from tests.integration.books.provider import PRICE_MICRO
-from tests.integration.books.teller import Teller, Told
+from tests.integration.books.teller import CALLER, Teller, Told
 from tests.support.system import until
 
 __all__ = ["judge_ledger"]
@@ -29,6 +29,7 @@ async def judge_ledger(teller: Teller) -> list[str]:
     async def right() -> bool:
         await register.tell_again()
         found[:] = [wrong for told in teller.tasks for wrong in await _wrongs(teller, told)]
+        found.extend(await _miscounted(teller))
         return not found
 
     try:
@@ -87,3 +88,18 @@ def _ends(booked: Sequence[Posting]) -> Counter[str]:
 def _misnumbered(booked: Sequence[Posting]) -> list[str]:
     numbers = [posting.number for posting in booked]
     return [] if numbers == list(range(len(numbers))) else [f"postings are numbered {numbers}"]
+
+
+async def _miscounted(teller: Teller) -> list[str]:
+    """Return what is wrong with what is set aside: only open tasks hold something, and the count says so."""
+    budgets, database = teller.process.system.services.budgets, teller.store.database
+    held = await database["danqing_tasks"].find({"hold": {"$exists": True}}).to_list(None)
+    wrong = [f"task {task['_id']} is {task['status']}, and holds" for task in held if task["status"] in FINISHED]
+    spent = 0
+    async for posting in database["danqing_ledger"].find({}):
+        spent += sum(line.get("amount_micro", 0) for line in posting["lines"] if line["kind"] in COSTS)
+    open_ = sum(sum(task["hold"]["amounts_micro"].values()) for task in held)
+    for state in await budgets.states(CALLER):
+        if (state.spent_micro, state.reserved_micro) != (spent, open_):
+            wrong.append(f"{state} is not {spent} spent and {open_} reserved")
+    return wrong

@@ -53,7 +53,7 @@ class Stage:
 
     async def _clear(self, teller: Teller) -> None:
         database = teller.store.database
-        for name in ("danqing_tasks", "danqing_spending", "danqing_ledger", "danqing_deleted"):
+        for name in ("danqing_tasks", "danqing_spending", "danqing_ledger", "danqing_deleted", "danqing_budgets"):
             await database[name].delete_many({})
 
     def _settings(self, story: Story) -> Settings:

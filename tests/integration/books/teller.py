@@ -9,19 +9,24 @@ from typing import Any
 import attrs
 
 from danqing_server.access.caller import Caller
+from danqing_server.access.limits import CallerLimits
 from danqing_server.desk.request import Repeat as Repeated
 from danqing_server.errors import DanqingError
 from danqing_server.models import FINISHED, WAITING, Task
 from danqing_server.settings.server import Settings
 from danqing_server.store.tasks import TaskStore
+from danqing_server.tenancy import CLIENT_SCOPES, Limits
 from tests.integration.books.process import Mortal
 from tests.integration.books.provider import PROVIDER, ShopProvider
 from tests.integration.books.shop import Shop
 from tests.integration.books.story import Cancel, Crash, Delete, Move, Release, Retry, Story, Submit
 
-__all__ = ["Teller"]
+__all__ = ["CALLER", "Teller"]
 
 PATIENCE_S = 10.0
+PLENTY = Limits(spend_per_day_micro={"CNY": 10**12}, pictures_in_flight=10**6)
+CALLER = Caller(project="books", key="k", scopes=CLIENT_SCOPES, limits=CallerLimits(project=PLENTY, key=PLENTY))
+"""Has limits that no story reaches, so that everything is set aside."""
 LOOK_S = 0.005
 
 
@@ -92,7 +97,9 @@ class Teller:
 
     async def _send(self, number: int, move: Submit) -> Task:
         repeat = Repeated(key=f"{self.settings.redis_prefix}-{number}", fingerprint="f")
-        steps = self.process.system.submit(_prompt(number), on_ambiguous=move.on_ambiguous, repeat=repeat)
+        steps = self.process.system.submit(
+            _prompt(number), on_ambiguous=move.on_ambiguous, repeat=repeat, caller=CALLER
+        )
         return await self.process.do(steps)
 
     async def _do(self, move: Move, task: Told) -> None:
@@ -100,15 +107,15 @@ class Teller:
         if isinstance(move, Release):
             self.shop.release(task.id)
         elif isinstance(move, Cancel):
-            if await self._accepted(control.cancel(task.id, Caller.local())):
+            if await self._accepted(control.cancel(task.id, CALLER)):
                 account.close("cancelled")
         elif isinstance(move, Retry):
             before = account.try_again()
-            if not await self._accepted(control.retry(task.id, Caller.local())):
+            if not await self._accepted(control.retry(task.id, CALLER)):
                 account.restore(before)
         elif isinstance(move, Delete):
             account.deleting = True
-            if await self._accepted(control.delete(task.id, Caller.local())):
+            if await self._accepted(control.delete(task.id, CALLER)):
                 account.close("deleted")
                 task.deleted = True
         else:
