@@ -82,6 +82,7 @@ class Whole:
             "PORT": str(self.port),
             "DANQING_DATA_DIR": str(self.data_dir),
             "ENVIRONMENT": "production",
+            "DANQING_LEDGER": "all",
             **self.variables,
         }
         with self.log_path.open("ab") as log:

@@ -12,7 +12,7 @@ from danqing_plugins import Message
 from danqing_server.access.caller import Caller
 from danqing_server.clock import Clock
 from danqing_server.desk.control import Control, to_buy_again
-from danqing_server.errors import Conflict, DanqingError, NotFound, ServiceUnavailable
+from danqing_server.errors import BudgetExceeded, Conflict, DanqingError, NotFound, ServiceUnavailable
 from danqing_server.life.billing import billed_of
 from danqing_server.life.charges import price_micro
 from danqing_server.models import FINISHED, Billed, Status, Task
@@ -157,6 +157,8 @@ class Bulk:
             return Outcome(id=task_id, code=error.code, message=error.message, retryable=busy)
         except ServiceUnavailable:
             return Outcome(id=task_id, code="service_unavailable", message=NOT_NOW(), retryable=True)
+        except BudgetExceeded as error:
+            return Outcome(id=task_id, code="budget_exceeded", message=error.message)
         except DanqingError as error:  # a limit, or a task of a newer release: its own trouble alone
             return Outcome(id=task_id, code=type(error).__name__.lower(), message=error.message, retryable=True)
         return Outcome(id=task_id)

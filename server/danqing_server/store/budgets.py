@@ -23,6 +23,7 @@ from danqing_server.models import FINISHED, WAITING, Status
 from danqing_server.store.batches import COLLECTION as BATCHES
 from danqing_server.store.batches import BatchStatus
 from danqing_server.store.client import Database, translated
+from danqing_server.store.keys import DELETED
 from danqing_server.store.tasks import COLLECTION as TASKS
 
 __all__ = ["BudgetStore", "Committed", "Held", "Pending"]
@@ -191,10 +192,15 @@ class BudgetStore:
         return [_held_of(document) for document in found]
 
     async def of_tasks(self, task_ids: Collection[str]) -> Mapping[str, Held | None]:
-        """Return which of these tasks there are, and what each holds, None for nothing."""
+        """Return which of these tasks there are, or were, and what each holds, None for nothing."""
         with translated():
             found = await self._tasks.find({"_id": {"$in": list(task_ids)}}, _FIELDS).to_list(None)
-        return {document["_id"]: _held_of(document) if "hold" in document else None for document in found}
+            tasks = {document["_id"]: _held_of(document) if "hold" in document else None for document in found}
+            missing = [task_id for task_id in task_ids if task_id not in tasks]
+            if missing:  # what is deleted was booked before
+                gone = await self.database[DELETED].find({"_id": {"$in": missing}}, ["_id"]).to_list(None)
+                tasks.update({document["_id"]: None for document in gone})
+        return tasks
 
     async def unmade(self, batch_ids: Collection[str]) -> Mapping[str, int]:
         """Return how many lines of each of these batches are still to become tasks; none of what is no batch."""

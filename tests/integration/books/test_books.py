@@ -71,6 +71,7 @@ KNOWN = {
     "E5: cancelled while the price is set aside": Story(
         tuple(move for task in range(8) for move in (Submit(), Cancel(task))), 100, frozenset(range(1, 16, 2))
     ),
+    "what was set aside for what is deleted at once, before a death": Story((Submit(n=3), Delete(), Crash())),
     "E5: calls side by side settle": Story(
         (Submit(n=2, shape=Shape.ABREAST, plan=(Says(Answer.UNBILLED), Says(Answer.UNBILLED))),), 100
     ),
