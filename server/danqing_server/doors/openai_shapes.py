@@ -12,6 +12,8 @@ from danqing_server.http.shapes import extended, said
 from danqing_server.models import JsonObject
 
 __all__ = [
+    "OpenAIChatRequest",
+    "OpenAIChatShape",
     "OpenAIErrorShape",
     "OpenAIFaultShape",
     "OpenAIImageShape",
@@ -102,3 +104,27 @@ class OpenAIImagesShape(TypedDict):
     size: NotRequired[Annotated[str, said("of the first", "1024x1024")]]
     output_format: NotRequired[Annotated[str, said("what the files are", "png")]]
     usage: NotRequired[Annotated[JsonObject, said("where the service counts as OpenAI does")]]
+
+
+@extended
+class OpenAIChatRequest(TypedDict):
+    """A chat; of its messages the last one of a user is the prompt, pictures in it are references."""
+
+    messages: Annotated[
+        list[JsonObject], said("texts, or parts `text` and `image_url`", [{"role": "user", "content": "a red fox"}])
+    ]
+    model: NotRequired[Annotated[str | None, said("a model that makes pictures")]]
+    stream: NotRequired[Annotated[bool | None, said("answer with events", False)]]
+
+
+class OpenAIChatShape(TypedDict):
+    """What an assistant says: links to the pictures."""
+
+    id: Annotated[str, said("the task's, with a prefix", "chatcmpl-volcengine_img_019ab3f2c1d4")]
+    object: Annotated[str, said("", "chat.completion")]
+    created: Annotated[int, said("Unix seconds", 1795860000)]
+    model: Annotated[str, said("what made them", "doubao-seedream-4-5-251128")]
+    choices: Annotated[
+        list[JsonObject],
+        said("one: its `message` has markdown in `content`, and `images`", [{"index": 0, "finish_reason": "stop"}]),
+    ]

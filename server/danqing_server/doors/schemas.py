@@ -68,6 +68,8 @@ SCHEMAS = schemas_of(
     webhook_shapes.WebhookEventShape,
     openai_shapes.OpenAIImagesRequest,
     openai_shapes.OpenAIImagesShape,
+    openai_shapes.OpenAIChatRequest,
+    openai_shapes.OpenAIChatShape,
     openai_shapes.OpenAITaskShape,
     openai_shapes.OpenAIModelListShape,
     openai_shapes.OpenAIErrorShape,

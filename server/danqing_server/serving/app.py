@@ -35,6 +35,7 @@ from danqing_server.doors.native import (
     usage,
     webhooks,
 )
+from danqing_server.doors.openai import chat as openai_chat
 from danqing_server.doors.openai import images as openai_images
 from danqing_server.doors.openai import models as openai_models
 from danqing_server.doors.openai.refusing import DOOR
@@ -55,6 +56,7 @@ __all__ = ["create_app", "listen"]
 _DOORS = (
     ark_videos,
     ark_listing,
+    openai_chat,
     openai_images,
     openai_models,
     root,

@@ -47,6 +47,8 @@ class Gallery:
     @property
     def length(self) -> int | None:
         """How long the body is; None when it is known only once pictures have been converted."""
+        if self.manner.form is Form.CHAT:
+            return len(self._chat())
         pictures = pictures_of(self.task)
         if any(self._converts(asset) for asset in pictures):
             return None
@@ -55,6 +57,9 @@ class Gallery:
 
     async def body(self) -> AsyncGenerator[bytes, None]:
         """Yield the whole answer."""
+        if self.manner.form is Form.CHAT:
+            yield self._chat()
+            return
         yield self._beginning()
         for place, asset in enumerate(pictures_of(self.task)):
             if place:
@@ -98,8 +103,28 @@ class Gallery:
 
     def _converts(self, asset: Asset) -> bool:
         wanted = self.manner.output_format
-        is_sent = self.manner.form is not Form.URL
+        is_sent = self.manner.form in (Form.B64, Form.BOTH)
         return is_sent and wanted is not None and asset.media_type != f"image/{wanted}"
+
+    def chat(self, kind: str, member: str) -> dict[str, Any]:
+        """Return the pictures as what an assistant says: links, as markdown and by themselves."""
+        links = [self.link(asset) for asset in pictures_of(self.task)]
+        said = {
+            "role": "assistant",
+            "content": "\n\n".join(f"![image]({link})" for link in links),
+            "images": [{"type": "image_url", "image_url": {"url": link}} for link in links],
+        }
+        moment = self.task.completed_at or self.task.created_at
+        return {
+            "id": f"chatcmpl-{self.task.id}",
+            "object": kind,
+            "created": int(moment.timestamp()),
+            "model": self.task.model,
+            "choices": [{"index": 0, member: said, "finish_reason": "stop"}],
+        }
+
+    def _chat(self) -> bytes:
+        return dump_json(self.chat("chat.completion", "message"))
 
     def _beginning(self) -> bytes:
         moment = self.task.completed_at or self.task.created_at

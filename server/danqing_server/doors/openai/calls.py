@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import attrs
@@ -33,11 +34,16 @@ NOT_STREAMED = Message(
 
 
 async def take_in(
-    request: ApiRequest, admitted: Admitted, *, edit: bool = False, streams: bool = True
+    request: ApiRequest,
+    admitted: Admitted,
+    *,
+    edit: bool = False,
+    streams: bool = True,
+    reads: Callable[[JsonObject], JsonObject] = lambda body: body,
 ) -> Attendance:
     """Read and submit a call, JSON or a form; what it sent is let go before its pictures are waited for.
 
-    *streams*: it may ask for events.
+    *streams*: it may ask for events. *reads* makes a request for pictures of a JSON body that is none.
 
     Raises:
         InvalidSubmission, NotFound, Overloaded, BodyTooLarge: it cannot be read.
@@ -48,7 +54,7 @@ async def take_in(
             wish = _read(request, admitted, body_of_form(form), edit=edit, streams=streams)
             return await _submit(request, admitted, wish, identity_of_form(form))
     async with ReceivedObject(request) as body:
-        wish = _read(request, admitted, body, edit=edit, streams=streams)
+        wish = _read(request, admitted, reads(body), edit=edit, streams=streams)
         return await _submit(request, admitted, wish, without_nulls(body))
 
 

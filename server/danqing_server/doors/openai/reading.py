@@ -56,6 +56,7 @@ class Form(StrEnum):
     B64 = "b64"
     URL = "url"
     BOTH = "both"
+    CHAT = "chat"
 
 
 @attrs.frozen(kw_only=True)
@@ -186,10 +187,14 @@ def _link(value: Any) -> Any:
 def _manner(given: JsonObject, model: str | None, *, edit: bool) -> Manner:
     wanted = given.get("response_format")
     form = Form.BOTH
-    if wanted == "b64_json" or (wanted != "url" and (model or "").startswith(("gpt-image", "chatgpt-image"))):
+    if wanted == "b64_json" or (
+        wanted not in ("url", Form.CHAT) and (model or "").startswith(("gpt-image", "chatgpt-image"))
+    ):
         form = Form.B64
     elif wanted == "url":
         form = Form.URL
+    if wanted == Form.CHAT:
+        form = Form.CHAT
     format_ = given.get("output_format")
     partial = _number(given.get("partial_images"))
     return Manner(

@@ -105,6 +105,9 @@ async def _finished_events(gallery: Gallery) -> AsyncGenerator[bytes, None]:
     if gallery.task.status is not Status.COMPLETED or not pictures:
         yield _event("error", dump_json(envelope(*error_of(gallery.task))))
         return
+    if gallery.manner.form is Form.CHAT:
+        yield b"data: " + dump_json(gallery.chat("chat.completion.chunk", "delta")) + b"\n\ndata: [DONE]\n\n"
+        return
     for asset in pictures:
         async with aclosing(_completed(gallery, asset)) as pieces:
             async for piece in pieces:
