@@ -1,6 +1,6 @@
 """Small pictures of stored ones: made when first asked for, or from the decode that checks a picture.
 
-`docs/decisions/0032` has what either costs.
+`docs/decisions/0030` has what either costs.
 """
 
 from __future__ import annotations
