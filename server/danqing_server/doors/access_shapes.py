@@ -65,8 +65,17 @@ _Patterns = Annotated[
     list[Annotated[str, said("", "doubao-*", minLength=1, maxLength=LONGEST_PATTERN)]],
     said("patterns, of which a model has to match one; empty: no model", maxItems=MOST_ENTRIES),
 ]
+_BYTE, _GROUP = "(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])", "[0-9A-Fa-f]{1,4}"
+_IPV4 = rf"({_BYTE}\.){{3}}{_BYTE}(/([12]?[0-9]|3[0-2]))?"
+_SHORTENED = "|".join(
+    f"({_GROUP}:){{1,{before}}}(:{_GROUP}){{1,{7 - before}}}" for before in range(1, 7)
+)  # each with `::` somewhere inside
+_IPV6 = (
+    f"(({_GROUP}:){{7}}{_GROUP}|{_SHORTENED}|({_GROUP}:){{1,7}}:|:(:{_GROUP}){{1,7}}|::)"
+    "(/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))?"
+)
 _Networks = Annotated[
-    list[Annotated[str, said("an address, or a network", "10.0.0.0/8", minLength=1, maxLength=50)]],
+    list[Annotated[str, said("an address, or a network", "10.0.0.0/8", pattern=f"^({_IPV4}|{_IPV6})$")]],
     said("of which the client's address has to be in one; empty: nowhere", maxItems=MOST_ENTRIES),
 ]
 
@@ -124,7 +133,10 @@ class ProjectRequest(TypedDict):
     id: NotRequired[
         Annotated[
             str | None,
-            said("a name of DANQING_API_KEYS that this record is to be of", pattern=r"^[A-Za-z0-9_.-]{1,64}$"),
+            said(
+                "a name of DANQING_API_KEYS that this record is to be of",
+                pattern=r"^(?!(prj|key)_[0-9a-f]{32}$)[A-Za-z0-9_.-]{1,64}$",
+            ),
         ]
     ]
     limits: NotRequired[LimitsFields | None]

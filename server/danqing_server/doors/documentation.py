@@ -79,7 +79,7 @@ def query(name: str, description: str, *, required: bool = False, **schema: Any)
     return {**found, "required": True} if required else found
 
 
-CURSOR = query("cursor", "next_cursor of the page before", type="string", maxLength=100)
+CURSOR = query("cursor", "next_cursor of the page before", type="string")
 
 KEY_HEADER: Mapping[str, Any] = {
     "name": "Idempotency-Key",
