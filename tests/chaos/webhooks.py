@@ -202,7 +202,7 @@ def _judge(trial: Trial, documents: dict[str, dict[str, Any]], received: Sequenc
                 trial.lost.append(f"{task_id} {kind}: {got} of {count}")
             elif got > count:
                 trial.foreign.append(f"{task_id} {kind}: {got} for {count}")
-    trial.foreign += [f"{task_id} {type_}" for task_id, type_ in seen]
+    trial.foreign += [f"{task_id} {type_}" for task_id, type_ in seen if type_ != "task.amended"]
 
 
 async def _main(arguments: argparse.Namespace) -> Trial:

@@ -23,7 +23,7 @@ from danqing_server.store.endpoints import Endpoint, tasks_id
 from danqing_server.store.tasks import TaskStore
 from danqing_server.store.untold import Notice
 
-__all__ = ["Outbox", "Show"]
+__all__ = ["STATUSES", "Outbox", "Show", "remembered"]
 
 Data = Mapping[str, Any]
 Show = Callable[[Task, str], Data]
@@ -36,8 +36,10 @@ STATUSES: Mapping[TaskEventKind, frozenset[Status]] = {
     TaskEventKind.COMPLETED: frozenset({Status.COMPLETED}),
     TaskEventKind.FAILED: frozenset({Status.FAILED}),
     TaskEventKind.CANCELLED: frozenset({Status.CANCELLED}),
+    TaskEventKind.AMENDED: frozenset(Status),
+    TaskEventKind.DELETED: frozenset(),
 }
-"""How a task stands after each change; of a deleted one nothing is left to stand."""
+"""How a task may stand after each change."""
 
 
 @attrs.define(eq=False)
@@ -124,22 +126,28 @@ class Outbox:
 
     def _told(self, event: TaskEvent, at: datetime, task: Task | None, base: str) -> str:
         """Return the body: the task as it is, unless it has moved on; then what the event itself says."""
-        if task is not None and task.status in STATUSES.get(event.kind, ()):
+        if task is not None and task.status in STATUSES[event.kind]:
             return _body(type_of(event.kind), at, self.show(task, base))
-        return _body(type_of(event.kind), at, _remembered(event))
+        return _body(type_of(event.kind), at, remembered(event))
 
 
-def _remembered(event: TaskEvent) -> Data:
-    statuses = STATUSES.get(event.kind)
+def remembered(event: TaskEvent) -> Data:
+    """Return what an event itself says of its task; `status` is None where it does not say one."""
     error = None if event.error_code is None else {"code": event.error_code}
     return {
         "id": event.task_id,
         "user_id": event.user_id,
-        "status": "deleted" if statuses is None else min(statuses).value,
+        "status": _status_after(event.kind),
         "provider": event.provider,
         "model": event.model,
         "error": error,
     }
+
+
+def _status_after(kind: TaskEventKind) -> str | None:
+    if kind is TaskEventKind.DELETED:
+        return "deleted"
+    return None if kind is TaskEventKind.AMENDED else min(STATUSES[kind]).value
 
 
 def _body(type_: str, at: datetime, data: Data) -> str:
