@@ -12,6 +12,7 @@ import aiohttp
 import attrs
 
 from danqing_server.access.administration import Administration
+from danqing_server.access.event_tokens import EventTokens
 from danqing_server.access.gatekeeper import Gatekeeper
 from danqing_server.access.keys import KeyRing
 from danqing_server.access.roster import REFRESH_EVERY_S, Roster
@@ -21,6 +22,7 @@ from danqing_server.assets.storage import Assets, open_assets
 from danqing_server.assets.thumbnailing import Thumbnails
 from danqing_server.clock import Clock, SteadyTime
 from danqing_server.codec import dump_json
+from danqing_server.delivery.feeds import Feeds
 from danqing_server.delivery.watchers import Watchers
 from danqing_server.delivery.webhooks.directory import ANNOUNCED, LOOK_EVERY_S
 from danqing_server.delivery.webhooks.events import BUDGET_WARNING
@@ -67,12 +69,14 @@ from danqing_server.store.api_keys import ApiKeyStore
 from danqing_server.store.audit import AuditStore
 from danqing_server.store.batches import BatchStore
 from danqing_server.store.budgets import BudgetStore
+from danqing_server.store.changed import ChangedStore
 from danqing_server.store.client import Database, connect
 from danqing_server.store.keys import KeyStore
 from danqing_server.store.leases import Lease, WorkerStore
 from danqing_server.store.ledger import LedgerStore
 from danqing_server.store.listing import TaskList
 from danqing_server.store.projects import ProjectStore
+from danqing_server.store.secrets import SecretStore
 from danqing_server.store.spending import SpendStore
 from danqing_server.store.sweeping import SweepStore
 from danqing_server.store.tasks import TaskStore
@@ -176,6 +180,7 @@ class Process:
         """Take nothing new, and end in order."""
         self.services.draining = True
         await self.services.watchers.drain()
+        await self.services.feeds.drain()
         for loop in self._loops:
             await loop.stop()
         await self.services.webhooks.sender.stop()
@@ -342,6 +347,8 @@ async def _services(
         usage=UsageStore(database),
         watchers=watchers,
         visits=Visits(VisitStore(database), clock),
+        feeds=Feeds(ChangedStore(database), clock, watchers),
+        event_tokens=EventTokens(SecretStore(database), clock),
         replays=Replays(recent),
         webhooks=webhooks,
         clock=clock,

@@ -61,7 +61,8 @@ class Answer:
     """One kind of answer. `shape` is one of those in `schemas`, and stands in `data` when `enveloped`.
 
     None is bytes of *media_type*, or nothing at all when *empty*. *may_fail*: beside `data` there may
-    be an `error`, in words. *streams*: it may be a stream of events instead.
+    be an `error`, in words. *streams*: it may be a stream of events instead; *is_stream*: it is one, and the
+    data of each event is a shape.
     """
 
     description: str
@@ -71,6 +72,7 @@ class Answer:
     may_fail: bool = False
     media_type: str = "image/*"
     streams: bool = False
+    is_stream: bool = False
 
 
 def query(name: str, description: str, *, required: bool = False, **schema: Any) -> dict[str, Any]:
@@ -185,6 +187,10 @@ def _picture_content(file: str) -> dict[str, Any]:
 def _answer(answer: Answer) -> dict[str, Any]:
     if answer.empty:
         return {"description": answer.description}
+    if answer.is_stream and answer.shape is not None:
+        told = f"`data:` {answer.shape.__name__.removesuffix('Shape')}"
+        streamed = {"schema": {"type": "string", "description": told}}
+        return {"description": answer.description, "content": {"text/event-stream": streamed}}
     if answer.shape is None:
         binary = {"schema": {"type": "string", "format": "binary"}}
         return {"description": answer.description, "content": {answer.media_type: binary}}

@@ -45,6 +45,7 @@ SCHEMAS = schemas_of(
     server_shapes.LaneListShape,
     server_shapes.ProvidersShape,
     server_shapes.DeletedShape,
+    server_shapes.EventTokenShape,
     server_shapes.HealthShape,
     server_shapes.RootShape,
     access_shapes.ProjectListShape,

@@ -11,6 +11,7 @@ from danqing_server.models import JsonObject
 __all__ = [
     "DeletedShape",
     "DepthShape",
+    "EventTokenShape",
     "GateShape",
     "HealthShape",
     "HoldShape",
@@ -46,6 +47,16 @@ class DeletedShape(TypedDict):
     """What was deleted."""
 
     id: Annotated[str, said("as it was asked for", "019ab3f2c1d4k7m2p9qxw4et6bz3")]
+
+
+class EventTokenShape(TypedDict):
+    """A token for the event streams of one project, to be sent as `?token=`."""
+
+    token: Annotated[
+        str, said("good for reading events alone", "dqe_WyJteXByb2plY3QiLCJrMSIsMTc2NDAwMDAwMDAwMF0.b3BhcXVl")
+    ]
+    expires_at: Moment
+    expires_in_s: Annotated[int, said("seconds from now", 300)]
 
 
 class HoldShape(TypedDict):

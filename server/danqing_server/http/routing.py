@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast
 import attrs
 from sanic import Blueprint, HTTPResponse, Sanic
 
-from danqing_server.http.entry import let_in
+from danqing_server.http.entry import let_in, let_in_to_events
 from danqing_server.http.requests import ApiRequest
 from danqing_server.tenancy import Scope
 
@@ -34,10 +34,10 @@ class DeclaredRoute:
 
 
 def on_get(
-    routes: Blueprint, path: str, *, needs: Scope | None = None, public: bool = False
+    routes: Blueprint, path: str, *, needs: Scope | None = None, public: bool = False, tokens: bool = False
 ) -> Callable[[Handler], Handler]:
-    """Answer GET and HEAD."""
-    return _on(routes, path, ("GET", "HEAD"), needs, public)
+    """Answer GET and HEAD. *tokens*: an event stream, where a token of the query is taken for a key."""
+    return _on(routes, path, ("GET", "HEAD"), needs, public, tokens=tokens)
 
 
 def on_post(
@@ -62,7 +62,13 @@ def on_delete(
 
 
 def _on(
-    routes: Blueprint, path: str, methods: tuple[str, ...], needs: Scope | None, public: bool
+    routes: Blueprint,
+    path: str,
+    methods: tuple[str, ...],
+    needs: Scope | None,
+    public: bool,
+    *,
+    tokens: bool = False,
 ) -> Callable[[Handler], Handler]:
     if public == (needs is not None):
         raise TypeError(f"{methods[0]} {path}: a route says what scope it needs, or that it is public")
@@ -77,16 +83,16 @@ def _on(
             name=f"{methods[0].lower()} {path}",
             ctx_needs=PUBLIC if needs is None else needs,
         )
-        declared(handler if needs is None else _guarded(handler, needs))
+        declared(handler if needs is None else _guarded(handler, needs, let_in_to_events if tokens else let_in))
         return handler
 
     return declare
 
 
-def _guarded(handler: Handler, needs: Scope) -> Handler:
+def _guarded(handler: Handler, needs: Scope, enter: Callable[[ApiRequest, Scope], Awaitable[None]]) -> Handler:
     @wraps(handler)
     async def guarded(request: ApiRequest, **named: Any) -> HTTPResponse | None:
-        await let_in(request, needs)
+        await enter(request, needs)
         return await handler(request, **named)
 
     return cast("Handler", guarded)

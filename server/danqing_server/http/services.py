@@ -7,10 +7,12 @@ from collections.abc import Awaitable, Callable
 import attrs
 
 from danqing_server.access.administration import Administration
+from danqing_server.access.event_tokens import EventTokens
 from danqing_server.access.gatekeeper import Gatekeeper
 from danqing_server.assets.storage import Assets
 from danqing_server.assets.thumbnailing import Thumbnails
 from danqing_server.clock import Clock
+from danqing_server.delivery.feeds import Feeds
 from danqing_server.delivery.watchers import Watchers
 from danqing_server.delivery.webhooks.management import Webhooks
 from danqing_server.desk.admission import Submissions
@@ -66,6 +68,8 @@ class Services:
     budgets: Budgets
     usage: UsageStore
     watchers: Watchers
+    feeds: Feeds
+    event_tokens: EventTokens
     replays: Replays
     webhooks: Webhooks
     clock: Clock

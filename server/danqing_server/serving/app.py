@@ -23,6 +23,7 @@ from danqing_server.doors.native import (
     batches,
     bulk,
     checks,
+    events,
     health,
     lists,
     pictures,
@@ -76,9 +77,11 @@ _DOORS = (
     audit,
     webhooks,
     usage,
+    events,
 )  # a line for each, so that two who add one do not meet
 
 LARGEST_HEAD_BYTES = 16 * 1024
+HEARTBEAT_S = 15.0  # of event streams: proxies cut after 30 s or 60 s of silence
 KEEP_ALIVE_S = 75
 REQUEST_TIMEOUT_S = 20  # for a whole head
 RESPONSE_TIMEOUT_S = 60
@@ -132,6 +135,7 @@ def _config(settings: Settings) -> Config:
             "BODY_STEP_S": BODY_STEP_S,
             "AUTO_EXTEND": False,
             "FALLBACK_ERROR_FORMAT": "json",
+            "HEARTBEAT_S": HEARTBEAT_S,
             "KEEP_ALIVE_TIMEOUT": KEEP_ALIVE_S,
             "MOTD": False,
             "REQUEST_MAX_HEADER_SIZE": LARGEST_HEAD_BYTES,

@@ -13,12 +13,12 @@ from danqing_server.models import Task
 from danqing_server.store.client import Database, translated
 from danqing_server.store.tasks import COLLECTION
 
-__all__ = ["WatchStore", "version_of"]
+__all__ = ["VERSION_FIELDS", "WatchStore", "version_in", "version_of"]
 
 _COUNT_OF_OUTPUTS: Mapping[str, Any] = {
     "$size": {"$objectToArray": {"$cond": [{"$eq": [{"$type": "$outputs"}, "object"]}, "$outputs", {}]}}
 }
-_FIELDS: Mapping[str, Any] = {
+VERSION_FIELDS: Mapping[str, Any] = {
     **dict.fromkeys(("updated_at", "transition_id", "progress", "preview.asset.key"), 1),
     "outputs": _COUNT_OF_OUTPUTS,
 }
@@ -48,12 +48,12 @@ class WatchStore:
     async def versions(self, ids: Collection[str]) -> dict[str, str]:
         """Return the versions of the tasks among *ids* that are there."""
         with translated():
-            cursor = self.database[COLLECTION].find({"_id": {"$in": list(ids)}}, _FIELDS)
+            cursor = self.database[COLLECTION].find({"_id": {"$in": list(ids)}}, VERSION_FIELDS)
             found = await cursor.to_list(None)
-        return {document["_id"]: _version_in(document) for document in found}
+        return {document["_id"]: version_in(document) for document in found}
 
 
-def _version_in(document: Mapping[str, Any]) -> str:
+def version_in(document: Mapping[str, Any]) -> str:
     """Return the version that a document has, one that a newer release wrote too."""
     updated_at, progress = document.get("updated_at"), document.get("progress")
     preview = document.get("preview")

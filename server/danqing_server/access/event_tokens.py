@@ -1,0 +1,76 @@
+"""Tokens for browsers' event streams, which cannot send a header: good for minutes, and for reading events alone.
+
+A token stands in a URL, where histories and proxies keep it; the key never does. It says for which project it is
+and until when, signed with a secret that all processes share. What it is good for is decided by where it is
+accepted: at the two event streams, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+from datetime import datetime
+
+import attrs
+import orjson
+
+from danqing_server.access.caller import Caller
+from danqing_server.clock import Clock, from_ms
+from danqing_server.errors import UnknownKey
+from danqing_server.store.secrets import SecretStore
+from danqing_server.tenancy import Scope
+
+__all__ = ["LONGEST_LIFE_S", "SHORTEST_LIFE_S", "EventTokens"]
+
+PREFIX = "dqe_"
+SECRET = "event_tokens"
+PURPOSE = b"danqing event stream, read\0"
+SHORTEST_LIFE_S, LONGEST_LIFE_S = 10, 900
+LONGEST_TOKEN = 1024
+
+
+@attrs.define(eq=False)
+class EventTokens:
+    """Issues tokens and knows them again. What it does raises StoreUnavailable while it has not read the secret."""
+
+    secrets: SecretStore
+    clock: Clock
+    _secret: bytes | None = attrs.field(default=None, init=False, repr=False)
+
+    async def issue(self, caller: Caller, life_s: int) -> tuple[str, datetime]:
+        """Return a token with which its bearer sees the events that *caller* sees, and until when."""
+        expires_ms = self.clock.now_ms() + life_s * 1000
+        said = _encoded(orjson.dumps([caller.project, caller.key, expires_ms]))
+        return f"{PREFIX}{said}.{_encoded(await self._sign(said))}", from_ms(expires_ms)
+
+    async def caller_of(self, token: str) -> Caller:
+        """Return who comes with *token*: with the one scope that reads.
+
+        Raises:
+            UnknownKey: it is none of ours, or its time is over.
+        """
+        said, _, signature = token.removeprefix(PREFIX).partition(".")
+        fits = token.startswith(PREFIX) and len(token) <= LONGEST_TOKEN and token.isascii()
+        if not fits or not hmac.compare_digest(_encoded(await self._sign(said)), signature):
+            raise UnknownKey("the token is none of this server's")
+        project, key, expires_ms = orjson.loads(_decoded(said))
+        if self.clock.now_ms() >= expires_ms:
+            raise UnknownKey("the token has expired")
+        return Caller(project=project, key=key, scopes=frozenset({Scope.READ}))
+
+    async def _sign(self, said: str) -> bytes:
+        if self._secret is None:
+            self._secret = await self.secrets.get(SECRET)
+        return hmac.digest(self._secret, PURPOSE + said.encode(), "sha256")
+
+
+def _encoded(value: bytes) -> str:
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except (binascii.Error, ValueError) as error:
+        raise UnknownKey("the token is none of this server's") from error

@@ -1,0 +1,287 @@
+"""All that happens to a project's tasks, for those who follow it.
+
+While somebody follows a project, one loop of this process looks at what changed in it, however many follow. A
+change is stored with the time at which it was decided, which is a moment before it can be seen, and more than that
+after an outage. So each look goes back behind the one before, what was seen already is passed over, and
+a follower that comes again is told once more what may have been under way when it left: under the same id. Told
+is the state of a task: of several changes between two looks the last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Hashable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+
+import attrs
+
+from danqing_server.access.caller import Caller
+from danqing_server.clock import Clock, from_ms, to_ms
+from danqing_server.delivery.watchers import Watchers
+from danqing_server.errors import ServiceUnavailable, StoreUnavailable
+from danqing_server.log import get_logger
+from danqing_server.models import Status, Task
+from danqing_server.store.changed import PAGE, ChangedStore, Glimpse
+from danqing_server.store.reach import Reach
+from danqing_server.store.watching import version_of
+
+__all__ = ["Feeds", "Follower", "Sight", "mark_of", "moment_of"]
+
+LOOK_EVERY_S = 0.5
+OVERLAP = timedelta(seconds=5)
+LONG_OVERLAP = timedelta(seconds=60)
+LONG_EVERY = 10
+RESUME_OVERLAP = timedelta(seconds=60)
+MOST_UNREAD = 1_000
+MOST_RUNNING = 500
+PRIMED_S = 20.0
+
+log = get_logger(__name__)
+
+
+@attrs.frozen(eq=False)
+class Sight:
+    """A task as it was seen. `id` None: no other than before, but farther. `answers` are what was made of it."""
+
+    task: Task
+    id: str | None
+    answers: dict[Hashable, bytes] = attrs.field(factory=dict)
+
+
+def mark_of(moment_ms: int) -> str:
+    """Return the id from which on everything is new that happens after *moment_ms*."""
+    return f"{moment_ms:013d}"
+
+
+def moment_of(event_id: str) -> datetime | None:
+    """Return of when an id is; None for one that is none of ours."""
+    digits = event_id[:13]
+    if len(digits) < 13 or not (digits.isascii() and digits.isdigit()):
+        return None
+    return from_ms(int(digits))
+
+
+def _id_of(task: Task) -> str:
+    """Return the id under which a change of status is told: that of its moment, of the change, and of the task."""
+    return f"{_change_in(version_of(task))}-{task.id}"
+
+
+def _change_in(version: str) -> str:
+    """Return the part of a version that other progress does not change."""
+    return "-".join(version.split("-")[:2])
+
+
+@attrs.define(eq=False)
+class Follower:
+    """One who follows, of what it `wants`. One that reads too slowly is let go: it can come again."""
+
+    wants: Callable[[Task], bool]
+    closed: bool = False
+    _unread: deque[Sight] = attrs.field(factory=deque, init=False)
+    _event: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+
+    def show(self, sight: Sight) -> None:
+        """Put what it wants in line."""
+        if not self.wants(sight.task):
+            return
+        if len(self._unread) >= MOST_UNREAD:
+            self.close()
+        else:
+            self._unread.append(sight)
+            self._event.set()
+
+    def close(self) -> None:
+        """Let it go."""
+        self.closed = True
+        self._unread.clear()
+        self._event.set()
+
+    async def next(self, within_s: float) -> Sight | None:
+        """Return what is next; None when nothing is within the time, or once it is let go."""
+        if not self._unread and not self.closed:
+            self._event.clear()
+            try:
+                async with asyncio.timeout(within_s):
+                    await self._event.wait()
+            except TimeoutError:
+                return None
+        return self._unread.popleft() if self._unread else None
+
+
+@attrs.define(eq=False)
+class _Feed:
+    """What is looked at for one reach."""
+
+    reach: Reach
+    store: ChangedStore
+    clock: Clock
+    followers: set[Follower] = attrs.field(factory=set)
+    primed: asyncio.Event = attrs.field(factory=asyncio.Event)
+    _seen: dict[str, str] = attrs.field(factory=dict, init=False)
+    _running: dict[str, None] = attrs.field(factory=dict, init=False)
+    _looked_at: datetime = attrs.field(init=False)
+    _looks: int = attrs.field(default=0, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._looked_at = self.clock.now()
+
+    async def run(self) -> None:
+        """Look for as long as somebody follows."""
+        while self.followers:
+            try:
+                await self._look()
+            except ServiceUnavailable as error:
+                log.debug("feed_not_seen", reason=str(error))
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _look(self) -> None:
+        long = self._looks % LONG_EVERY == 0
+        began_at = self.clock.now()
+        since = self._looked_at - (LONG_OVERLAP if long else OVERLAP)
+        if not self.primed.is_set():
+            await self.store.ensure_index(self.reach)
+        found = [glimpse async for page in pages(self.store, self.reach, since) for glimpse in page]
+        if self._running and self._looks % 2:
+            found += await self.store.glimpses(self._running)
+        new = [each for each in found if self._seen.get(each.id) != each.version]
+        if self.primed.is_set():
+            await self._tell(list({each.id: each for each in new}))
+        else:
+            self._prime(new)
+        self._looked_at, self._looks = began_at, self._looks + 1
+        if long:
+            self._forget(began_at)
+
+    def _prime(self, found: Sequence[Glimpse]) -> None:
+        """Know what there is: who begins to follow is told what happens from then on."""
+        for glimpse in found:
+            self._seen[glimpse.id] = glimpse.version
+            self._note_running(glimpse.id, glimpse.is_running)
+        self.primed.set()
+
+    async def _tell(self, ids: Sequence[str]) -> None:
+        for first in range(0, len(ids), PAGE):
+            page = ids[first : first + PAGE]
+            tasks = await self.store.tasks(page)
+            for id_ in page:
+                self._note_running(id_, is_running=False)
+            for task in sorted(tasks.values(), key=_moment):
+                self._show(task)
+
+    def _show(self, task: Task) -> None:
+        """Show a task as it was read, which may be newer than what was glimpsed."""
+        known, version = self._seen.get(task.id, ""), version_of(task)
+        self._seen[task.id] = version
+        self._note_running(task.id, task.status is Status.PROCESSING)
+        if known == version:
+            return
+        goes_on = _change_in(known) == _change_in(version)
+        sight = Sight(task, None if goes_on else _id_of(task))
+        for follower in tuple(self.followers):
+            follower.show(sight)
+
+    def _note_running(self, task_id: str, is_running: bool) -> None:
+        """Look at the progress of what runs; of too many, at that of the first."""
+        if not is_running:
+            self._running.pop(task_id, None)
+        elif len(self._running) < MOST_RUNNING:
+            self._running[task_id] = None
+
+    def _forget(self, now: datetime) -> None:
+        oldest = mark_of(to_ms(now - 2 * LONG_OVERLAP))
+        self._seen = {
+            id_: version for id_, version in self._seen.items() if version > oldest or id_ in self._running
+        }
+
+
+@attrs.define(eq=False)
+class Feeds:
+    """The feeds of a process, one for each reach that is followed."""
+
+    store: ChangedStore
+    clock: Clock
+    watchers: Watchers
+    _feeds: dict[Reach, _Feed] = attrs.field(factory=dict, init=False)
+    _runs: dict[_Feed, asyncio.Task[None]] = attrs.field(factory=dict, init=False)
+    _draining: bool = attrs.field(default=False, init=False)
+
+    @asynccontextmanager
+    async def follow(self, caller: Caller, wants: Callable[[Task], bool]) -> AsyncIterator[Follower]:
+        """Follow what happens from now on, of what *wants* says yes to.
+
+        Raises:
+            Overloaded: too many wait and follow.
+            StoreUnavailable: MongoDB does not answer, or is still making the index that this needs.
+        """
+        with self.watchers.place(caller):
+            feed = self._feed(caller.reach)
+            follower = Follower(wants, closed=self._draining)
+            feed.followers.add(follower)
+            self._run(feed)
+            try:
+                await _primed(feed)
+                yield follower
+            finally:
+                feed.followers.discard(follower)
+                if not feed.followers:
+                    self._feeds.pop(caller.reach, None)
+
+    async def replay(self, caller: Caller, since: datetime, wants: Callable[[Task], bool]) -> AsyncIterator[Sight]:
+        """Return what changed since then, or a moment before, as it is now. Raises StoreUnavailable."""
+        async for page in pages(self.store, caller.reach, since - RESUME_OVERLAP):
+            tasks = await self.store.tasks([glimpse.id for glimpse in page])
+            for task in sorted(tasks.values(), key=_moment):
+                if wants(task):
+                    yield Sight(task, _id_of(task))
+
+    def mark(self) -> str:
+        """Return the id to go on from for who has been told all until now."""
+        return mark_of(self.clock.now_ms())
+
+    async def drain(self) -> None:
+        """Let all who follow go."""
+        self._draining = True
+        for feed in self._feeds.values():
+            for follower in feed.followers:
+                follower.close()
+        runs = tuple(self._runs.values())
+        for run in runs:
+            run.cancel()
+        await asyncio.gather(*runs, return_exceptions=True)
+
+    def _feed(self, reach: Reach) -> _Feed:
+        found = self._feeds.get(reach)
+        if found is None:
+            found = self._feeds[reach] = _Feed(reach, self.store, self.clock)
+        return found
+
+    def _run(self, feed: _Feed) -> None:
+        """See to it that the feed is looked at; whoever died of what nobody foresaw is begun anew."""
+        run = self._runs.get(feed)
+        if (run is None or run.done()) and not self._draining:
+            run = self._runs[feed] = asyncio.create_task(feed.run())
+            run.add_done_callback(lambda _: self._runs.pop(feed, None))
+
+
+async def pages(store: ChangedStore, reach: Reach, since: datetime) -> AsyncIterator[list[Glimpse]]:
+    """Return what changed since then, in order, a page at a time. Raises StoreUnavailable."""
+    last: Glimpse | None = None
+    while page := await store.since(reach, since, last):
+        yield page
+        if len(page) < PAGE:
+            return
+        last = page[-1]
+
+
+async def _primed(feed: _Feed) -> None:
+    try:
+        async with asyncio.timeout(PRIMED_S):
+            await feed.primed.wait()
+    except TimeoutError as error:
+        raise StoreUnavailable("the tasks that changed cannot be looked at yet") from error
+
+
+def _moment(task: Task) -> tuple[datetime, str]:
+    return task.updated_at, task.id

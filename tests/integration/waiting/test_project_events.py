@@ -1,0 +1,264 @@
+"""R4: the events of all of a project's tasks: none is missing after a cut, and what comes twice has one id."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from danqing_server.access.caller import Caller
+from danqing_server.delivery.feeds import MOST_UNREAD, Follower, Sight
+from danqing_server.store.client import connect
+from danqing_server.store.tasks import COLLECTION
+from tests.integration.api.conftest import Client, Open, opened
+from tests.integration.waiting.conftest import Held
+from tests.support.event_reader import Event, reading
+from tests.support.providers import ScriptedProvider
+from tests.support.serving import run_serving
+from tests.support.system import MakeSettings, until
+
+KEYS = "mine:0123456789abcdef,theirs:fedcba9876543210"
+MINE = {"Authorization": "Bearer 0123456789abcdef"}
+THEIRS = {"Authorization": "Bearer fedcba9876543210"}
+EVENTS = "/api/v1/events"
+
+
+def is_end_of(task_id: str) -> object:
+    """Return what tells whether an event is the end of a task."""
+    return lambda event: event.data["id"] == task_id and event.data["status"] == "completed"
+
+
+def completed(events: list[Event]) -> set[str]:
+    """Return the tasks whose completion was told."""
+    return {event.data["id"] for event in events if event.data["status"] == "completed"}
+
+
+async def until_completed(reader: object, ids: set[str]) -> list[Event]:
+    """Return what comes until all of *ids* are completed."""
+    found: list[Event] = []
+    while not ids <= completed(found):
+        event = await reader.next()  # type: ignore[attr-defined]  # an EventReader
+        assert event is not None, "the stream ended"
+        found.append(event)
+    return found
+
+
+class TestFollowing:
+    async def test_every_task_is_told_from_now_on(self, open_api: Open) -> None:
+        """One stream for many tasks, each event with the whole task; what was before is not told."""
+        async with open_api(workers=True) as api:
+            before = await api.system.finished((await api.system.submit()).id)
+            async with reading(api.session, api.base + EVENTS) as reader:
+                tasks = {(await api.system.submit()).id for _ in range(3)}
+                events = await until_completed(reader, tasks)
+            assert reader.last_id
+        assert before.id not in {event.data["id"] for event in events}
+        assert all(event.id is not None and event.id.endswith(event.data["id"]) for event in events)
+
+    async def test_filters_hold(self, open_api: Open) -> None:
+        """By user, status and id."""
+        async with open_api(workers=True) as api:
+            url = f"{api.base}{EVENTS}?user_id=u2&status=completed,failed"
+            async with reading(api.session, url) as reader:
+                await api.system.submit(user_id="u1")
+                task = await api.system.submit(user_id="u2")
+                events = await until_completed(reader, {task.id})
+            assert {(event.data["user_id"], event.data["status"]) for event in events} == {("u2", "completed")}
+            other = await api.system.submit()
+            async with reading(api.session, f"{api.base}{EVENTS}?task_ids={other.id},x", "0" * 13) as reader:
+                assert {event.data["id"] for event in await until_completed(reader, {other.id})} == {other.id}
+
+    async def test_projects_are_apart(self, open_api: Open) -> None:
+        """Live and in what is told again."""
+        async with open_api(DANQING_API_KEYS=KEYS, workers=True) as api:
+            old = await api.system.finished((await api.system.submit(key="theirs")).id)
+            async with reading(api.session, api.base + EVENTS, "0" * 13, **MINE) as reader:
+                other = await api.system.submit(key="theirs")
+                own = await api.system.submit(key="mine")
+                events = await until_completed(reader, {own.id})
+                await api.system.finished(other.id)
+                last = await api.system.submit(key="mine")
+                events += await until_completed(reader, {last.id})
+        seen = {event.data["id"] for event in events}
+        assert seen == {own.id, last.id}
+        assert old.id not in seen
+
+    @pytest.mark.parametrize("query", ["status=nope", "task_ids=" + ",".join(map(str, range(101))), "colour=red"])
+    async def test_what_makes_no_sense_is_refused(self, open_api: Open, query: str) -> None:
+        """400, before any stream."""
+        async with open_api() as api:
+            assert (await api.ask("GET", f"{EVENTS}?{query}")).status == 400
+
+    @pytest.mark.parametrize("last_id", ["nonsense", "12", "x" * 400])
+    async def test_a_foreign_id_is_refused(self, open_api: Open, last_id: str) -> None:
+        """What cannot be gone on from would be silently lost."""
+        async with open_api() as api:
+            reply = await api.ask("GET", EVENTS, headers={"Last-Event-ID": last_id})
+        assert reply.status == 400
+
+    async def test_a_stop_ends_the_stream(self, open_api: Open) -> None:
+        """So that the client goes to another process."""
+        async with open_api() as api, reading(api.session, api.base + EVENTS) as reader:
+            await until(lambda: api.services.watchers.waiting == 1)
+            await api.services.feeds.drain()
+            assert await reader.all() == []
+
+    async def test_an_index_is_made_for_the_first_follower(self, make_settings: MakeSettings) -> None:
+        """A server that nobody follows has none: it costs each change a key."""
+        settings = make_settings(DANQING_API_KEYS=KEYS)
+        async with opened(settings, ScriptedProvider(), workers=True) as api, connect(settings) as database:
+            await api.system.finished((await api.system.submit(key="mine")).id)
+            before = set(await database[COLLECTION].index_information())
+            async with reading(api.session, api.base + EVENTS, **MINE):
+                after = set(await database[COLLECTION].index_information())
+        assert after - before == {"changed_of_owner"}
+
+
+class TestGoingOn:
+    async def test_what_happened_meanwhile_is_told(self, make_settings: MakeSettings) -> None:
+        """Over a restart: the new process knows nothing of the old one."""
+        settings = make_settings()
+        async with opened(settings, ScriptedProvider(), workers=True) as api:
+            async with reading(api.session, api.base + EVENTS) as reader:
+                first = await api.system.submit()
+                heard = await until_completed(reader, {first.id})
+            missed = [await api.system.finished((await api.system.submit()).id) for _ in range(5)]
+        async with (
+            opened(settings, ScriptedProvider(), workers=True) as api,
+            reading(api.session, api.base + EVENTS, reader.last_id) as again,
+        ):
+            later = await api.system.submit()
+            events = await until_completed(again, {task.id for task in missed} | {later.id})
+        told = {event.data["id"]: event.id for event in heard if event.data["status"] == "completed"}
+        twice = {event.data["id"]: event.id for event in events if event.data["id"] in told}
+        assert twice == {id_: told[id_] for id_ in twice}
+
+    async def test_who_had_nothing_yet_goes_on_too(self, open_api: Open) -> None:
+        """An id comes before the first event."""
+        async with open_api(workers=True) as api:
+            async with reading(api.session, api.base + EVENTS) as reader:
+                with pytest.raises(TimeoutError):
+                    await reader.next(0.3)
+            assert reader.last_id
+            task = await api.system.finished((await api.system.submit()).id)
+            async with reading(api.session, api.base + EVENTS, reader.last_id) as again:
+                assert await until_completed(again, {task.id})
+
+    async def test_a_process_is_killed_in_the_middle(self, make_settings: MakeSettings, tmp_path: Path) -> None:
+        """Two real processes on one store: one follows at the first until it dies, and goes on at the second."""
+        plugins = {"DANQING_DISABLED_PLUGINS": "", "DANQING_SANDBOX": "volcengine"}
+        del plugins["DANQING_SANDBOX"]
+        settings = make_settings()
+        folders = tmp_path / "one", tmp_path / "two"
+        for folder in folders:
+            folder.mkdir()
+        async with (
+            opened(settings, ScriptedProvider(), workers=True) as work,
+            aiohttp.ClientSession() as session,
+        ):
+            environment = {**settings.environment, "DANQING_ROLE": "api"}
+            with run_serving(folders[0], environment) as one, run_serving(folders[1], environment) as two:
+                tasks = set()
+                async with reading(session, f"http://127.0.0.1:{one.port}{EVENTS}") as reader:
+                    tasks = {(await work.system.submit()).id for _ in range(10)}
+                    heard = [await reader.next() for _ in range(3)]
+                    os.kill(one.pid, signal.SIGKILL)
+                    tasks |= {(await work.system.submit()).id for _ in range(10)}
+                    for id_ in tasks:
+                        await work.system.finished(id_)
+                async with reading(session, f"http://127.0.0.1:{two.port}{EVENTS}", reader.last_id) as again:
+                    had = [event for event in heard if event is not None]
+                    events = await until_completed(again, tasks - completed(had))
+        known = {(event.data["id"], event.data["status"]): event.id for event in had if event.id}
+        assert all(known.get((event.data["id"], event.data["status"]), event.id) == event.id for event in events)
+
+
+class TestSlowFollowers:
+    async def test_one_that_does_not_read_is_let_go(self, open_api: Open) -> None:
+        """It holds a bounded number of events, and goes on from its last id when it comes again."""
+        async with open_api() as api:
+            task = await api.system.submit()
+            follower = Follower(lambda task: True)
+            for _ in range(MOST_UNREAD + 1):
+                follower.show(Sight(task, "id"))
+            assert follower.closed
+            assert await follower.next(1) is None
+
+
+class TestTokens:
+    async def token(self, api: Client, life_s: int = 300) -> str:
+        """Return a token, made with a key."""
+        reply = await api.ask("POST", f"{EVENTS}/token?expires_in_s={life_s}", headers=MINE)
+        assert reply.status == 201
+        found: str = reply.json["data"]["token"]
+        return found
+
+    async def test_a_page_reads_events_with_it(self, open_api: Open) -> None:
+        """Those of its project, all and of one task."""
+        async with open_api(DANQING_API_KEYS=KEYS, workers=True) as api:
+            token = await self.token(api)
+            async with reading(api.session, f"{api.base}{EVENTS}?token={token}") as reader:
+                await api.system.submit(key="theirs")
+                task = await api.system.submit(key="mine")
+                events = await until_completed(reader, {task.id})
+            url = f"{api.base}/api/v1/tasks/{task.id}/events?token={token}"
+            async with reading(api.session, url) as reader:
+                assert [event.event for event in await reader.all()] == ["done"]
+        assert {event.data["id"] for event in events} == {task.id}
+
+    async def test_it_is_good_for_nothing_else(self, open_api: Open) -> None:
+        """Neither in the query nor as a key."""
+        async with open_api(DANQING_API_KEYS=KEYS, workers=True) as api:
+            task = await api.system.submit(key="mine")
+            other = await api.system.submit(key="theirs")
+            token = await self.token(api)
+            for path in (f"/api/v1/tasks/{task.id}", "/api/v1/tasks", "/api/v1/queue/stats"):
+                assert (await api.ask("GET", f"{path}?token={token}")).status == 401
+                reply = await api.ask("GET", path, headers={"Authorization": f"Bearer {token}"})
+                assert reply.status == 401
+            assert (await api.ask("POST", f"{EVENTS}/token?token={token}")).status == 401
+            reply = await api.ask("GET", f"/api/v1/tasks/{other.id}/events?token={token}")
+            assert reply.status == 404
+
+    async def test_another_process_takes_it(self, make_settings: MakeSettings) -> None:
+        """They share the secret; one that is not signed with it is nobody's."""
+        settings = make_settings(DANQING_API_KEYS=KEYS)
+        async with opened(settings, Held(), workers=False) as one:
+            token = await self.token(one)
+            async with opened(settings, Held(), workers=False) as two:
+                async with reading(two.session, f"{two.base}{EVENTS}?token={token}") as reader:
+                    assert reader.answer.status == 200
+                for wrong in (token[:-2], token + "A", "dqe_x.y", "x", "dqe_" + "é", token.replace("dqe_", "")):
+                    reply = await two.ask("GET", EVENTS, params={"token": wrong})
+                    assert reply.status == 401, wrong
+
+    async def test_its_time_ends(self, open_api: Open) -> None:
+        """For new streams at once, for open ones with the next heartbeat."""
+        async with open_api(DANQING_API_KEYS=KEYS) as api:
+            api.app.config.HEARTBEAT_S = 0.05
+            tokens = api.services.event_tokens
+            token, _ = await tokens.issue(Caller.with_key("mine"), 1)
+            async with reading(api.session, f"{api.base}{EVENTS}?token={token}") as reader:
+                assert reader.answer.status == 200
+                assert await asyncio.wait_for(reader.all(), 10) == []
+            assert (await api.ask("GET", f"{EVENTS}?token={token}")).status == 401
+
+    @pytest.mark.parametrize("life", ["0", "9", "901", "x", "-1"])
+    async def test_its_life_is_minutes(self, open_api: Open, life: str) -> None:
+        """No more than a quarter of an hour."""
+        async with open_api() as api:
+            assert (await api.ask("POST", f"{EVENTS}/token?expires_in_s={life}")).status == 400
+
+    async def test_it_is_not_logged(self, open_api: Open, caplog: pytest.LogCaptureFixture) -> None:
+        """At no level: a log is read by more people than a project has."""
+        caplog.set_level("DEBUG")
+        async with open_api(DANQING_API_KEYS=KEYS) as api:
+            token = await self.token(api)
+            async with reading(api.session, f"{api.base}{EVENTS}?token={token}"):
+                pass
+            await api.ask("GET", f"{EVENTS}?token={token}x")
+        assert token[:40] not in caplog.text
