@@ -30,7 +30,7 @@ PREFER: Mapping[str, Any] = {
     "name": "Prefer",
     "location": "header",
     "description": "`wait=n`: wait up to n seconds (1 to 60) for an answer with more to say; `respond-async`",
-    "schema": {"type": "string", "maxLength": 200},
+    "schema": {"type": "string"},
     "example": "wait=30",
 }
 
