@@ -348,7 +348,7 @@ async def _services(
         watchers=watchers,
         visits=Visits(VisitStore(database), clock),
         feeds=Feeds(ChangedStore(database), clock, watchers),
-        event_tokens=EventTokens(SecretStore(database), clock),
+        event_tokens=EventTokens(SecretStore(database), clock, gatekeeper.roster),
         replays=Replays(recent),
         webhooks=webhooks,
         clock=clock,

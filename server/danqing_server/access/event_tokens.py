@@ -16,6 +16,7 @@ import attrs
 import orjson
 
 from danqing_server.access.caller import Caller
+from danqing_server.access.roster import Roster
 from danqing_server.clock import Clock, from_ms
 from danqing_server.errors import UnknownKey
 from danqing_server.store.secrets import SecretStore
@@ -28,6 +29,7 @@ SECRET = "event_tokens"
 PURPOSE = b"danqing event stream, read\0"
 SHORTEST_LIFE_S, LONGEST_LIFE_S = 10, 900
 LONGEST_TOKEN = 1024
+_READ = frozenset({Scope.READ})
 
 
 @attrs.define(eq=False)
@@ -36,6 +38,7 @@ class EventTokens:
 
     secrets: SecretStore
     clock: Clock
+    roster: Roster | None = None
     _secret: bytes | None = attrs.field(default=None, init=False, repr=False)
 
     async def issue(self, caller: Caller, life_s: int) -> tuple[str, datetime]:
@@ -45,10 +48,11 @@ class EventTokens:
         return f"{PREFIX}{said}.{_encoded(await self._sign(said))}", from_ms(expires_ms)
 
     async def caller_of(self, token: str) -> Caller:
-        """Return who comes with *token*: with the one scope that reads.
+        """Return who comes with *token*: whoever has the key that it was made with, with the one scope that reads.
 
         Raises:
             UnknownKey: it is none of ours, or its time is over.
+            KeyRevoked, KeyExpired, ProjectArchived: that of the key is.
         """
         said, _, signature = token.removeprefix(PREFIX).partition(".")
         fits = token.startswith(PREFIX) and len(token) <= LONGEST_TOKEN and token.isascii()
@@ -57,7 +61,17 @@ class EventTokens:
         project, key, expires_ms = orjson.loads(_decoded(said))
         if self.clock.now_ms() >= expires_ms:
             raise UnknownKey("the token has expired")
-        return Caller(project=project, key=key, scopes=frozenset({Scope.READ}))
+        return await self._as_is_now(Caller(project=project, key=key, scopes=_READ))
+
+    async def _as_is_now(self, caller: Caller) -> Caller:
+        if self.roster is None:
+            return caller
+        stored = await self.roster.find_by_id(caller.key)
+        if stored is None:
+            return self.roster.limited(caller)
+        if stored.project != caller.project:
+            raise UnknownKey("the key is another project's")
+        return attrs.evolve(stored, scopes=stored.scopes & _READ)
 
     async def _sign(self, said: str) -> bytes:
         if self._secret is None:

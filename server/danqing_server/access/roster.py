@@ -79,6 +79,20 @@ class Roster:
         entry.used_s = self.clock.monotonic_s()
         return self._judge(entry)
 
+    async def find_by_id(self, key_id: str) -> Caller | None:
+        """Return who comes with the stored key of that id, as MongoDB has it now; None: it is no stored key's.
+
+        Raises:
+            KeyRevoked, KeyExpired, ProjectArchived: it was somebody's.
+            StoreUnavailable: MongoDB does not answer.
+        """
+        key = await self.keys.find(key_id)
+        if key is None:
+            return None
+        project = (await self.projects.find_all({key.project})).get(key.project)
+        now_s = self.clock.monotonic_s()
+        return self._judge(_Entry(now_s, now_s, key, project, _caller_of(key, project)))
+
     def limited(self, caller: Caller) -> Caller:
         """Return a *caller* with a key of settings, with the limits its project may have a record of."""
         project = self._of_named.get(caller.project)

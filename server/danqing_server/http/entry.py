@@ -114,6 +114,8 @@ async def let_in_to_events(request: ApiRequest, needs: Scope) -> None:
     caller = await services.event_tokens.caller_of(token)
     if needs not in caller.scopes:
         raise ScopeMissing(LACKS(scope=needs.value))
+    if caller.limits is not UNLIMITED:
+        await _hold_to_limits(request, caller, needs)
     request.caller, request.key = caller, caller.key
 
 

@@ -262,3 +262,19 @@ class TestTokens:
                 pass
             await api.ask("GET", f"{EVENTS}?token={token}x")
         assert token[:40] not in caplog.text
+
+    async def test_it_dies_with_its_key(self, open_api: Open) -> None:
+        """Who loses the key loses what was made with it."""
+        admin = {"Authorization": "Bearer the-operators-own-key"}
+        async with open_api(DANQING_ADMIN_KEY="the-operators-own-key") as api:
+            await api.ask("POST", "/api/v1/projects", json={"name": "mine"}, headers=admin)
+            made = await api.ask(
+                "POST", "/api/v1/keys", json={"project": "mine", "name": "page", "scopes": ["read"]}, headers=admin
+            )
+            key, secret = made.json["data"]["key"], made.json["data"]["secret"]
+            reply = await api.ask("POST", f"{EVENTS}/token", headers={"Authorization": f"Bearer {secret}"})
+            token = reply.json["data"]["token"]
+            async with reading(api.session, f"{api.base}{EVENTS}?token={token}") as reader:
+                assert reader.answer.status == 200
+            await api.ask("POST", f"/api/v1/keys/{key['id']}/revoke", headers=admin)
+            assert (await api.ask("GET", f"{EVENTS}?token={token}")).status == 401
