@@ -78,6 +78,8 @@ SCHEMAS = schemas_of(
     usage_shapes.OwnKeyShape,
     ErrorShape,
     ark_shapes.ArkErrorShape,
+    ark_shapes.ArkImagesRequest,
+    ark_shapes.ArkImagesShape,
     ark_shapes.ArkTaskRequest,
     ark_shapes.ArkTaskIdShape,
     ark_shapes.ArkTaskShape,

@@ -12,6 +12,7 @@ from sanic.config import Config
 
 from danqing_server.codec import dump_json
 from danqing_server.doors import docs_pages
+from danqing_server.doors.ark import images as ark_images
 from danqing_server.doors.ark import listing as ark_listing
 from danqing_server.doors.ark import refusing as ark
 from danqing_server.doors.ark import videos as ark_videos
@@ -55,6 +56,7 @@ from danqing_server.settings.server import Settings
 __all__ = ["create_app", "listen"]
 
 _DOORS = (
+    ark_images,
     ark_videos,
     ark_listing,
     openai_chat,

@@ -63,30 +63,28 @@ class ArkViewer:
     base: str
     registry: Registry
 
-    def images(self, task: Task, bodies: Mapping[int, str] | None = None) -> ArkImagesShape:
-        """Return the answer for a task whose pictures are made, with *bodies* in base64; None: with links."""
+    def images(self, task: Task, *, in_base64: bool = False) -> ArkImagesShape:
+        """Return the answer for a task whose pictures are made; *in_base64*: whoever sends it puts them in."""
         return {
             "model": task.model,
             "created": _seconds(task),
             "data": [
-                self.image(output, task, bodies)
+                self.image(output, task, in_base64=in_base64)
                 for _, output in sorted(task.outputs.items(), key=lambda item: item[1].index)
                 if output.state in (OutputState.KEPT, OutputState.FAILED)
             ],
             "usage": images_usage(task),
         }
 
-    def image(self, output: Output, task: Task, bodies: Mapping[int, str] | None = None) -> ArkImageShape:
+    def image(self, output: Output, task: Task, *, in_base64: bool = False) -> ArkImageShape:
         """Return one picture, or why it was not made."""
         if output.asset is None:
             error = output.error or task.error
             assert error is not None, "a failed output says why"
             return {"error": fault_of(error, task, self.registry)}
         shown: ArkImageShape = {"size": size_of(output.asset), "output_format": _format_of(output.asset)}
-        if bodies is None:
+        if not in_base64:
             shown["url"] = picture_url(self.base, output.asset.key)
-        else:
-            shown["b64_json"] = bodies[output.index]
         layer = task.result.get("layers", {}).get(str(output.index), {})
         return cast("ArkImageShape", {**layer, **shown})
 

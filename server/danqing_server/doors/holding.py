@@ -1,0 +1,233 @@
+"""A call that is held until its task ends, for clients that know no tasks: over redirects, and over repeats.
+
+A proxy cuts a connection on which nothing comes for a minute, and the client's library asks again. So after a while
+the call is redirected (303) to where it goes on waiting; each redirect is a plain GET of a task that goes on
+whoever looks. What became of the client is written down (`desk.visits`), so that a repeat finds the task and buys
+nothing.
+
+    open ──→ answered            what was made, or why there is nothing: never joined
+      │ ↑
+      │ └── 303: away, and back within moments
+      └───→ lost                 cut, or told to come back: the next who asks the same takes its place
+
+Sources: volcenginesdkarkruntime 5.0.54, aiohttp, requests, node-fetch and others, tried on loopback 2026-11-28:
+hops allowed are 10 at the least.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Protocol
+from urllib.parse import urlencode
+
+import attrs
+from sanic import HTTPResponse
+
+from danqing_plugins import Problem
+from danqing_server.access.caller import Caller
+from danqing_server.desk.request import Submission
+from danqing_server.desk.visits import Visit
+from danqing_server.doors.fields import NOT_WHOLE
+from danqing_server.doors.idempotency import HEADER, digest_of, fingerprint_of, repeat_of
+from danqing_server.errors import Conflict, DanqingError, InvalidSubmission, ServiceUnavailable
+from danqing_server.http.answers import NO_STORE
+from danqing_server.http.edge import Edge, hang_up_after
+from danqing_server.http.entry import Admitted, admit
+from danqing_server.http.messages import ENGLISH
+from danqing_server.http.problems import report_of
+from danqing_server.http.requests import ApiRequest
+from danqing_server.http.services import Services
+from danqing_server.models import JsonObject, Status, Task
+
+__all__ = ["MOST_HOPS", "TASK_HEADER", "Call", "Voice", "Way", "begin", "by_redirects", "go_on"]
+
+TASK_HEADER = "x-danqing-task"
+RETRY_COUNT = "x-stainless-retry-count"
+MOST_HOPS = 9
+SEE_OTHER = 303
+
+
+class Voice(Protocol):
+    """How one door answers. `wait_path` is where a held call goes on, `marks` what it takes along in the query."""
+
+    @property
+    def wait_path(self) -> str: ...
+
+    @property
+    def marks(self) -> Mapping[str, str]: ...
+
+    async def show(self, call: Call, task: Task) -> None:
+        """Send what *task* made; return when the last byte has left."""
+
+    def failed(self, call: Call, task: Task) -> HTTPResponse:
+        """Return the answer for a task that brought nothing."""
+
+    def still_running(self, call: Call) -> HTTPResponse:
+        """Return the answer that has the client ask anew."""
+
+
+@attrs.define(kw_only=True, eq=False)
+class Call:
+    """One call. `visit` None: it has an Idempotency-Key, by which its repeat is known. `hop`: redirects so far."""
+
+    request: ApiRequest
+    services: Services
+    caller: Caller
+    voice: Voice
+    visit: Visit | None
+    hop: int = 0
+    task_id: str | None = attrs.field(default=None, init=False)
+
+    async def take_in(self, task_of: Callable[[], Awaitable[Task]]) -> None:
+        """Have *task_of* make the call's task, or find it; where there is none, say why, which ends the call."""
+        with self._noting_its_loss():
+            try:
+                self.task_id = (await task_of()).id
+            except DanqingError as error:
+                await self._refuse(error)
+
+    async def see_through(self, way: Way) -> None:
+        """Answer a call that has a task, and note whether its client had the answer."""
+        if self.task_id is None:
+            return
+        with self._noting_its_loss():
+            try:
+                is_answered = await way(self, self.task_id)
+            except DanqingError as error:
+                if self.request.responded:
+                    raise
+                self.lose()
+                is_answered = False
+                await self.send(self._refusal(error))
+        if self.visit is not None and is_answered:
+            await self.services.visits.end(self.visit)
+
+    async def show(self, task: Task) -> None:
+        """Send what a finished task made, or why it made nothing."""
+        if task.status is Status.COMPLETED and task.kept:
+            await self.voice.show(self, task)
+        else:
+            await self.send(self.voice.failed(self, task))
+
+    def lose(self) -> None:
+        """Note that the client goes without its answer."""
+        if self.visit is not None:
+            self.services.visits.lose(self.visit.id)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every answer carries, so that a client that was cut off finds its task."""
+        return {} if self.task_id is None else {TASK_HEADER: self.task_id}
+
+    async def send(self, response: HTTPResponse) -> None:
+        """Send a whole answer."""
+        response.headers.update(self.headers)
+        sent = await self.request.respond(response)
+        await sent.send(end_stream=True)
+
+    @contextmanager
+    def _noting_its_loss(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.lose()
+            raise
+
+    async def _refuse(self, error: DanqingError) -> None:
+        """Say why there is no task; what may have been stored all the same is found by a repeat."""
+        if isinstance(error, ServiceUnavailable):
+            self.lose()
+        elif self.visit is not None:
+            report = report_of(error, ENGLISH)
+            retry_after_s = float(report.retry_after_s or 0) if report.retryable else None
+            await self.services.visits.refuse(self.visit, retry_after_s)
+        await self.send(self._refusal(error))
+
+    def _refusal(self, error: DanqingError) -> HTTPResponse:
+        edge: Edge = self.request.app.error_handler
+        return edge.response(self.request, error)
+
+
+Way = Callable[[Call, str], Awaitable[bool]]
+"""Answers a call with a task of that id; False: not for good, or its client is lost already."""
+
+
+async def begin(
+    request: ApiRequest, admitted: Admitted, voice: Voice, submission: Submission, meant: JsonObject
+) -> Call:
+    """Take a call in: its task is made, or that of the call found whose place it takes.
+
+    *meant* is its body without nulls: what makes two calls the same.
+    """
+    services, caller = admitted
+    path, key = request.path.rstrip("/"), request.headers.get(HEADER)
+    visit = None
+    if key is not None:
+        repeat = repeat_of(key, path, meant, caller, 0.0)
+    else:
+        digest = digest_of("visit", caller.project, caller.key, fingerprint_of(path, meant))
+        marked = request.headers.get(RETRY_COUNT, "0") not in ("", "0")
+        visit = await services.visits.enter(digest, marked=marked, within_s=services.settings.sync_wait_s)
+        repeat = visit.repeat
+    call = Call(request=request, services=services, caller=caller, voice=voice, visit=visit)
+    await call.take_in(partial(_submit, call, attrs.evolve(submission, repeat=repeat)))
+    return call
+
+
+async def go_on(request: ApiRequest, task_id: str, voice: Voice) -> Call:
+    """Take in a call that was redirected."""
+    services, caller = admit(request)
+    hop, visit_id, visit = _hop(request), request.args.get("v"), None
+    if visit_id and request.method != "HEAD":
+        visit = await services.visits.come_back(visit_id, within_s=services.settings.sync_wait_s)
+    call = Call(request=request, services=services, caller=caller, voice=voice, visit=visit, hop=hop)
+    await call.take_in(partial(services.control.find, task_id, caller))
+    return call
+
+
+async def by_redirects(call: Call, task_id: str) -> bool:
+    """Wait a while, and redirect the client to where it goes on waiting; after too many, have it ask anew."""
+    services = call.services
+    task = await services.watchers.finished(task_id, call.caller, services.settings.sync_wait_s)
+    if task is not None:
+        await call.show(task)
+        return True
+    if call.hop >= MOST_HOPS:
+        call.lose()
+        await call.send(call.voice.still_running(call))
+        return False
+    if call.visit is not None:
+        await services.visits.send_away(call.visit)
+    if services.draining:
+        hang_up_after(call.request)
+    await call.send(HTTPResponse(status=SEE_OTHER, headers={**NO_STORE, "location": _next(call, task_id)}))
+    return False
+
+
+def _next(call: Call, task_id: str) -> str:
+    """Return where to go on. The count keeps the addresses apart: urllib visits none a fourth time."""
+    told = {"i": str(call.hop + 1), **call.voice.marks}
+    if call.visit is not None:
+        told["v"] = call.visit.id
+    return f"{call.voice.wait_path}{task_id}?{urlencode(told)}"
+
+
+async def _submit(call: Call, submission: Submission) -> Task:
+    """Make the task, or find it; one that was deleted after its client had left is in nobody's way."""
+    services, visit = call.services, call.visit
+    try:
+        return (await services.submissions.submit(submission)).task
+    except Conflict as error:
+        if visit is None or not visit.joined or error.code != "task_deleted":
+            raise
+    call.visit = visit = await services.visits.renew(visit, within_s=services.settings.sync_wait_s)
+    return (await services.submissions.submit(attrs.evolve(submission, repeat=visit.repeat))).task
+
+
+def _hop(request: ApiRequest) -> int:
+    raw = request.args.get("i") or "1"
+    if not (raw.isascii() and raw.isdigit() and len(raw) < 4 and 1 <= int(raw) <= MOST_HOPS):
+        raise InvalidSubmission([Problem(field="i", message=NOT_WHOLE(), value=None)])
+    return int(raw)
