@@ -17,6 +17,7 @@ import attrs
 from tests.chaos.billing import read_bills
 from tests.chaos.clients import Clients, new_session
 from tests.chaos.faults import WEIGHTS, FaultLog, Mayhem
+from tests.chaos.ledger import judge_ledger
 from tests.chaos.moves import COURSES
 from tests.chaos.purchases import may_fail
 from tests.chaos.report import tell_stories
@@ -152,6 +153,7 @@ async def calm_down(whole: Whole, watch: Watch, least_completed: float, spend_li
     verdict = judge(clients.submissions, bills, log, least_completed)
     judge_spending(verdict, clients.submissions, bills, spend_limit)
     _judge_late(verdict, watch, last_fault_s)
+    await judge_ledger(verdict, whole.data_dir, whole.base_url)
     tell_stories(verdict, bills, log)
     _write_down(whole.directory / "run.json", clients, log)
     verdict.counts |= {
