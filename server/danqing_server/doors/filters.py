@@ -11,6 +11,7 @@ from danqing_plugins import Message, OutputKind
 from danqing_server.clock import from_ms, to_ms
 from danqing_server.doors.body_shapes import LONGEST_NAME, LONGEST_USER_ID
 from danqing_server.doors.fields import Fields
+from danqing_server.http.requests import ApiRequest
 from danqing_server.models import Status
 from danqing_server.store.listing import Place, TaskFilter
 
@@ -57,11 +58,13 @@ def read_filter(fields: Fields) -> TaskFilter:
     )
 
 
-def members_of_query(query: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+def members_of_query(request: ApiRequest) -> dict[str, Any]:
     """Return the members that a query string names, as an object would hold them; the last of one that is twice.
 
-    `status` may stand there more than once, or with commas.
+    What is named and left empty is an empty text, not absent. `status` may stand there more than once, or with
+    commas.
     """
+    query: Mapping[str, Sequence[str]] = request.get_args(keep_blank_values=True)
     members: dict[str, Any] = {name: values[-1] for name, values in query.items() if values}
     if "status" in members:
         members["status"] = [word for value in query["status"] for word in value.split(",")]

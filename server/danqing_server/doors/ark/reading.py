@@ -26,9 +26,9 @@ def read_model(fields: Fields) -> str:
 
 
 def read_user(fields: Fields, *names: str) -> str:
-    """Return whose task it is: the first of *names* that is given."""
+    """Return whose task it is: the first of *names* that is given, and not empty."""
     for name in names:
-        if fields.given(name) is not None:
+        if fields.given(name) not in (None, ""):
             return fields.text(name, 1, LONGEST_USER_ID) or NOBODY
     return NOBODY
 

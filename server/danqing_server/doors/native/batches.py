@@ -82,7 +82,7 @@ async def create_batch(request: ApiRequest) -> HTTPResponse:
 async def list_batches(request: ApiRequest) -> HTTPResponse:
     """List the batches that the caller sees, newest first."""
     services, caller = admit(request)
-    fields = Fields(members=members_of_query(request.get_args(keep_blank_values=True)))
+    fields = Fields(members=members_of_query(request))
     fields.check_known(("limit", "cursor"))
     limit, after = fields.whole_text("limit", 1, MOST_LISTED) or DEFAULT_LISTED, read_cursor(fields)
     fields.finish()
@@ -167,7 +167,7 @@ async def _of_list(request: ApiRequest, admitted: Admitted) -> tuple[Batch, bool
 
 
 async def _of_lines(request: ApiRequest, admitted: Admitted) -> tuple[Batch, bool]:
-    fields = Fields(members=members_of_query(request.get_args(keep_blank_values=True)))
+    fields = Fields(members=members_of_query(request))
     fields.check_known(("mode", *QUERY_DEFAULTS))
     mode = _mode(fields)
     fields.finish()

@@ -155,7 +155,7 @@ async def create_event_token(request: ApiRequest) -> HTTPResponse:
     """Make a token that a page may put into the URL of an event stream, and that is good for nothing else."""
     services, caller = admit_change(request)
     await discard_body(request)
-    fields = Fields(members=members_of_query(request.args))
+    fields = Fields(members=members_of_query(request))
     life_s = fields.whole_text("expires_in_s", SHORTEST_LIFE_S, LONGEST_LIFE_S) or DEFAULT_LIFE_S
     fields.finish()
     token, expires_at = await services.event_tokens.issue(caller, life_s)
@@ -165,7 +165,7 @@ async def create_event_token(request: ApiRequest) -> HTTPResponse:
 
 def _wishes_of(request: ApiRequest) -> tuple[Callable[[Task], bool], datetime | None]:
     """Return which tasks are wanted, and since when; None: from now on. Raises InvalidSubmission."""
-    fields = Fields(members=members_of_query(request.args))
+    fields = Fields(members=members_of_query(request))
     fields.check_known(("user_id", "status", "task_ids", "last_event_id", "token"))
     wanted, since = read_filter(fields), None
     ids = frozenset(filter(None, (fields.text("task_ids", 1, LONGEST_IDS) or "").split(",")))

@@ -77,7 +77,7 @@ async def list_all_tasks(request: ApiRequest) -> HTTPResponse:
     """List the tasks that the caller sees, newest first."""
     services, caller = admit(request)
     language = language_of(request.headers)
-    fields = Fields(members=members_of_query(request.get_args(keep_blank_values=True)))
+    fields = Fields(members=members_of_query(request))
     fields.check_known((*FILTERS, "limit", "cursor", "count"))
     wanted, after = read_filter(fields), read_cursor(fields)
     limit = fields.whole_text("limit", 1, MOST_LISTED) or DEFAULT_LISTED

@@ -69,7 +69,7 @@ async def _find(request: ApiRequest, assets: Assets, key: str) -> Stat:
     """Return what is asked for: the output, or with `w` its thumbnail. Raises NotFound, InvalidSubmission."""
     if not request.query_string:
         return await assets.describe(key)
-    fields = Fields(members=members_of_query(request.args))
+    fields = Fields(members=members_of_query(request))
     width = fields.choice("w", WIDTHS_AS_TEXT)
     fields.finish()
     return await (assets.describe(key) if width is None else services_of(request).thumbnails.find(key, int(width)))

@@ -84,7 +84,7 @@ async def create_upload(request: ApiRequest) -> HTTPResponse:
 async def list_uploads(request: ApiRequest) -> HTTPResponse:
     """List the project's uploads, the youngest first."""
     services, caller = admit(request)
-    fields = Fields(members=members_of_query(request.args))
+    fields = Fields(members=members_of_query(request))
     fields.check_known(("limit", "cursor"))
     limit = fields.whole_text("limit", 1, MOST_LISTED) or DEFAULT_LISTED
     cursor = fields.given("cursor")

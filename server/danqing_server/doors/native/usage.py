@@ -124,7 +124,7 @@ async def show_own_key(request: ApiRequest) -> HTTPResponse:
 
 def _read(request: ApiRequest, zone: tzinfo, now: datetime) -> _Wanted:
     """Read the query. Raises InvalidSubmission."""
-    fields = Fields(members=members_of_query(request.args))
+    fields = Fields(members=members_of_query(request))
     fields.check_known(PARAMETERS)
     named = fields.text("tz", 1, 64)
     name = str(zone) if named is None else named

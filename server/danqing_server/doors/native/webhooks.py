@@ -213,7 +213,7 @@ async def test_webhook(request: ApiRequest, webhook_id: str) -> HTTPResponse:
 async def list_deliveries(request: ApiRequest, webhook_id: str) -> HTTPResponse:
     """List what was sent to a webhook and what is to be, newest first, with every try; ended ones for two weeks."""
     services, caller = admit(request)
-    page = _read_page(members_of_query(request.get_args(keep_blank_values=True)))
+    page = _read_page(members_of_query(request))
     found = await services.webhooks.list_deliveries(
         caller, webhook_id, limit=page.limit + 1, wanted=page.wanted, before=page.before
     )
