@@ -31,11 +31,10 @@ from danqing_server.errors import StoreUnavailable
 from danqing_server.ids import new_token
 from danqing_server.log import get_logger
 from danqing_server.store.processes import has_died, identity_of
-from danqing_server.store.visits import Asked, VisitRecord, VisitState, VisitStore
+from danqing_server.store.visits import KNOWN_FOR, Asked, VisitRecord, VisitState, VisitStore
 
 __all__ = ["Visit", "Visits"]
 
-KNOWN_FOR = timedelta(minutes=30)
 AWAY_FOR = timedelta(seconds=10)
 """From a redirect until the client that follows it is back, or gone."""
 
@@ -154,13 +153,13 @@ class Visits:
 
     async def _enter_anew(self, digest: str, within_s: float) -> Visit:
         visit = self._record(sha256(f"visit {new_token()}".encode()).hexdigest(), within_s)
-        await self.store.enter(digest, visit, visit.at + KNOWN_FOR)
+        await self.store.enter(digest, visit)
         return Visit(digest=digest, id=visit.id, key=visit.key)
 
     async def _find_left(self, digest: str, asked: Asked, *, marked: bool) -> VisitRecord | None:
         """Return whose place the request takes, None when it is new."""
         now = self.clock.now()
-        known = [visit for visit in asked.visits if visit.at > now - KNOWN_FOR]
+        known = [visit for visit in asked.visits if visit.until > now - KNOWN_FOR]
         left = next((visit for visit in known if _has_left(visit, now)), None)
         if left is not None or not marked or await self._was_refused(digest, asked, now):
             return left

@@ -8,7 +8,7 @@ first visit: who has no client that waits has no collection and no index either.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -18,9 +18,12 @@ from pymongo.errors import DuplicateKeyError
 
 from danqing_server.store.client import Database, translated
 
-__all__ = ["Asked", "VisitRecord", "VisitState", "VisitStore"]
+__all__ = ["KNOWN_FOR", "Asked", "VisitRecord", "VisitState", "VisitStore"]
 
 COLLECTION = "danqing_visits"
+KNOWN_FOR = timedelta(minutes=30)
+"""How long a visit can be joined after its client left, or was to be heard of at the latest."""
+
 MOST_VISITS = 1000
 """Of one request; of more, all at once, the oldest cannot be joined."""
 
@@ -78,11 +81,11 @@ class VisitStore:
             found = await self._visits.find_one({"_id": digest})
         return Asked() if found is None else _asked(found)
 
-    async def enter(self, digest: str, visit: VisitRecord, forgotten_at: datetime) -> None:
-        """Add a visit; the request is forgotten at *forgotten_at* unless another comes."""
+    async def enter(self, digest: str, visit: VisitRecord) -> None:
+        """Add a visit; its request is kept for as long as it can be joined."""
         await self._ensure_indexes()
         pushed = {"$each": [visit.as_document()], "$slice": -MOST_VISITS}
-        update = {"$push": {"visits": pushed}, "$max": {"expires_at": forgotten_at}}
+        update = {"$push": {"visits": pushed}, **_kept_after(visit.until)}
         with translated():
             try:
                 await self._visits.update_one({"_id": digest}, update, upsert=True)
@@ -94,7 +97,7 @@ class VisitStore:
         with translated():
             outcome = await self._visits.update_one(
                 {"_id": digest, "visits": {"$elemMatch": _as_seen(seen)}},
-                {"$set": {"visits.$": visit.as_document()}},
+                {"$set": {"visits.$": visit.as_document()}, **_kept_after(visit.until)},
             )
         return bool(outcome.matched_count)
 
@@ -103,7 +106,9 @@ class VisitStore:
         changes = {"visits.$.state": VisitState.OPEN.value, "visits.$.holder": holder, "visits.$.until": until}
         with translated():
             found = await self._visits.find_one_and_update(
-                {"visits.id": visit_id}, {"$set": changes}, return_document=ReturnDocument.AFTER
+                {"visits.id": visit_id},
+                {"$set": changes, **_kept_after(until)},
+                return_document=ReturnDocument.AFTER,
             )
         if found is None:
             return None
@@ -113,7 +118,7 @@ class VisitStore:
         """Note where a visit's client is; nothing happens when another took it over."""
         changes = {"visits.$.state": state.value, "visits.$.until": until}
         with translated():
-            await self._visits.update_one({"visits.id": visit_id}, {"$set": changes})
+            await self._visits.update_one({"visits.id": visit_id}, {"$set": changes, **_kept_after(until)})
 
     async def end(self, digest: str, visit_id: str, refused_until: datetime | None = None) -> None:
         """Forget a visit that was answered; with *refused_until* that its client may repeat it as a new one."""
@@ -139,6 +144,10 @@ class VisitStore:
         with translated():
             await self._visits.create_indexes([expiry, by_visit])
         self._has_indexes = True
+
+
+def _kept_after(until: datetime) -> Mapping[str, Any]:
+    return {"$max": {"expires_at": until + KNOWN_FOR}}
 
 
 def _as_seen(visit: VisitRecord) -> Mapping[str, Any]:

@@ -1,0 +1,85 @@
+"""How long a visit can be joined: by the moment at which its client was last heard of, not by when it began."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import attrs
+import pytest
+
+from danqing_server.clock import Clock
+from danqing_server.desk.visits import Visit, Visits
+from danqing_server.store.client import connect
+from danqing_server.store.visits import COLLECTION, KNOWN_FOR, VisitStore
+from tests.integration.conftest import MakeSettings
+
+BEGAN = datetime(2030, 1, 1, tzinfo=UTC)  # ahead of MongoDB's own clock, by which it forgets
+HOUR_S = 3600.0
+LATE = timedelta(minutes=50)
+
+
+@attrs.define
+class Desk:
+    """The visits of a process whose clock a test turns."""
+
+    visits: Visits
+    now: datetime = BEGAN
+
+    async def ask(self, *, marked: bool = False) -> Visit:
+        """Ask for the same as before, as a stream does: it may be open for an hour."""
+        return await self.visits.enter("a", marked=marked, within_s=HOUR_S)
+
+    async def lose(self, visit: Visit) -> None:
+        """Let the client of *visit* leave without its answer."""
+        self.visits.lose(visit.id)
+        await self.visits.drain()
+
+    async def forgotten_at(self) -> datetime:
+        """Return when MongoDB forgets the request."""
+        found = await self.visits.store.database[COLLECTION].find_one({"_id": "a"})
+        assert found is not None
+        moment: datetime = found["expires_at"]
+        return moment
+
+
+@pytest.fixture
+async def desk(make_settings: MakeSettings) -> AsyncIterator[Desk]:
+    async with connect(make_settings()) as database:
+        made = Desk(Visits(VisitStore(database), Clock(wall_s=lambda: made.now.timestamp())))
+        yield made
+        await made.visits.drain()
+
+
+class TestLongVisit:
+    async def test_that_is_cut_late_is_joined(self, desk: Desk) -> None:
+        """A stream may wait for an hour: what it asked for would be bought a second time."""
+        first = await desk.ask()
+        desk.now += LATE
+        await desk.lose(first)
+        assert await desk.forgotten_at() >= desk.now + KNOWN_FOR
+        assert (await desk.ask()).key == first.key
+
+    async def test_whose_repeat_is_marked_is_joined_while_it_seems_open(self, desk: Desk) -> None:
+        """The mark says that the client is gone, of which the server has not heard."""
+        first = await desk.ask()
+        desk.now += LATE
+        assert (await desk.ask(marked=True)).key == first.key
+
+    async def test_joined_late_is_kept_as_long_again(self, desk: Desk) -> None:
+        """The third try finds what the first began, though that was long ago."""
+        first = await desk.ask()
+        await desk.lose(first)
+        desk.now += KNOWN_FOR - timedelta(minutes=1)
+        second = await desk.ask()
+        assert await desk.forgotten_at() >= desk.now + KNOWN_FOR
+        desk.now += timedelta(minutes=5)
+        await desk.lose(second)
+        assert (await desk.ask()).key == first.key
+
+    async def test_lost_half_an_hour_ago_is_forgotten(self, desk: Desk) -> None:
+        """Who asks again so late wants another."""
+        first = await desk.ask()
+        await desk.lose(first)
+        desk.now += KNOWN_FOR + timedelta(seconds=1)
+        assert (await desk.ask()).key != first.key
