@@ -21,6 +21,7 @@ from typing import Any, Final
 
 import attrs
 
+from danqing_plugins.currencies import CURRENCIES, currency_meant
 from danqing_plugins.errors import ConfigurationError
 from danqing_plugins.kit.parameters import Parameters
 from danqing_plugins.messages import Text
@@ -168,4 +169,8 @@ def _price(table: Mapping[str, Any], place: str) -> Price | None:
         micro = Decimal(-1)
     if micro < 0 or micro != micro.to_integral_value():
         raise ConfigurationError(f"{place}: price={said!r}; allowed: a decimal such as '0.025', of one output")
-    return Price(amount_micro=int(micro), currency=str(table.get("currency", "USD")))
+    currency = str(table.get("currency", "USD"))
+    if currency not in CURRENCIES:
+        meant = currency_meant(currency) or "a code of ISO 4217, such as 'CNY'"
+        raise ConfigurationError(f"{place}: currency={currency!r} is no currency's code; write {meant}")
+    return Price(amount_micro=int(micro), currency=currency)

@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 
 from danqing_plugins import Message, Problem
+from danqing_plugins.currencies import COMMON_CURRENCIES, CURRENCIES, currency_meant
 from danqing_server.codec import shorten
 from danqing_server.doors.access_shapes import (
     LARGEST_COUNT,
@@ -42,8 +43,6 @@ __all__ = [
     "project_change",
 ]
 
-CURRENCY_LETTERS = 3
-
 NOT_LIST = Message(
     key="not_list_of_text", zh="必须是字符串数组，最多 {most} 项", en="must be an array of at most {most} strings"
 )
@@ -51,6 +50,16 @@ NOT_AMOUNTS = Message(
     key="not_amounts",
     zh='必须是币种到金额的对象，例如 {{"CNY": "100.00"}}',
     en='must be amounts by currency, {{"CNY": "100.00"}}',
+)
+NO_CURRENCY = Message(
+    key="no_currency",
+    zh="没有代码为 `{value}` 的货币，请使用 ISO 4217 代码；常用：{common}",
+    en="no currency has the code `{value}`; write one of ISO 4217, such as {common}",
+)
+MEANT_CURRENCY = Message(
+    key="meant_currency",
+    zh="没有代码为 `{value}` 的货币，请写作 `{code}`",
+    en="no currency has the code `{value}`; write `{code}`",
 )
 NOT_NETWORK = Message(
     key="not_network", zh="不是有效的地址或网段：{value}", en="is no address and no network: {value}"
@@ -196,16 +205,21 @@ def _amounts(fields: Fields, name: str) -> Mapping[str, int]:
     if value is None:
         return {}
     try:
-        return {_currency(currency): amount_micro(amount) for currency, amount in value.items()}
+        amounts = {str(currency): amount_micro(amount) for currency, amount in value.items()}
     except (ValueError, TypeError, AttributeError):
         fields.report(name, NOT_AMOUNTS)
         return {}
+    for currency in amounts.keys() - CURRENCIES:
+        _report_currency(fields, name, currency)
+    return amounts
 
 
-def _currency(text: str) -> str:
-    if len(text) != CURRENCY_LETTERS or not (text.isascii() and text.isalpha() and text.isupper()):
-        raise ValueError
-    return text
+def _report_currency(fields: Fields, name: str, said: str) -> None:
+    code = currency_meant(said)
+    if code is None:
+        fields.report(name, NO_CURRENCY, value=shorten(said), common=", ".join(COMMON_CURRENCIES))
+    else:
+        fields.report(name, MEANT_CURRENCY, value=shorten(said), code=code)
 
 
 def _moment(fields: Fields, name: str) -> datetime | None:

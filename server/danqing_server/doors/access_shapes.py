@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, NotRequired, TypedDict
 
+from danqing_plugins.currencies import CURRENCIES
 from danqing_server.http.shapes import Moment, closed, said
 from danqing_server.tenancy import KEY_SCOPES
 
@@ -53,7 +54,7 @@ _Amounts = Annotated[
     said(
         "decimal text by currency; one that is not named is not limited",
         {"CNY": "100.00"},
-        maxProperties=20,
+        propertyNames={"enum": sorted(CURRENCIES)},
     ),
 ]
 _Count = Annotated[int, said("0: none", 60, minimum=0, maximum=LARGEST_COUNT)]

@@ -20,6 +20,7 @@ Open = Callable[..., Any]
 ADMIN_KEY = "9" * 20
 ADMIN = {"Authorization": f"Bearer {ADMIN_KEY}"}
 SETTINGS = {"DANQING_ADMIN_KEY": ADMIN_KEY}
+ENGLISH = {"Accept-Language": "en"}
 BODY = {"prompt": "a", "user_id": "u"}
 NAMED = {**SETTINGS, "DANQING_API_KEYS": f"old:{'1' * 16}"}
 PATH = "/api/v1/ai/image/task"
@@ -227,6 +228,20 @@ class TestLimits:
             body = {"name": "other", "limits": wrong}
             refused = await api.ask("POST", "/api/v1/projects", json=body, headers=ADMIN)
             assert {each["field"] for each in refused.json["details"]} == {f"limits.{name}" for name in wrong}
+
+    async def test_what_is_no_currency_limits_nothing_and_is_refused(self, open_api: Open) -> None:
+        """With the code that was meant: no price stands in `RMB`."""
+        wrong = {"spend_per_day": {"RMB": "100"}, "spend_per_month": {"usd": "5", "XYZ": "5"}}
+        async with open_api(**SETTINGS) as api:
+            body = {"name": "shop", "limits": wrong}
+            refused = await api.ask("POST", "/api/v1/projects", json=body, headers={**ADMIN, **ENGLISH})
+            assert refused.status == 400
+            told = sorted((each["field"], each["message"].rpartition("; ")[2]) for each in refused.json["details"])
+            assert told == [
+                ("limits.spend_per_day", "write `CNY`"),
+                ("limits.spend_per_month", "write `USD`"),
+                ("limits.spend_per_month", "write one of ISO 4217, such as CNY, USD, EUR"),
+            ]
 
 
 class TestRoster:

@@ -163,6 +163,7 @@ class TestSettings:
             ({"id": ""}, "id='' is no model's name"),
             ({"id": "a/b", "kind": "film"}, "kind='film'; allowed: image, video"),
             ({"id": "a/b", "price": "-1"}, "price='-1'; allowed: a decimal"),
+            ({"id": "a/b", "price": "1", "currency": "RMB"}, "is no currency's code; write CNY"),
             ({"id": "fal-ai/flux/dev"}, "the model 'fal-ai/flux/dev' is there already"),
         ],
     )
