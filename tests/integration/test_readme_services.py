@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from PIL import Image
 
 from tests.support.examples import ROOT, serving
 
@@ -61,3 +64,20 @@ class TestReadme:
                     async with session.get(link) as answer:
                         assert answer.status == 200
                         assert len(await answer.read()) > 1000
+
+
+SNIPPETS = [
+    re.search(r"```python\n(from base64.*?)```", (ROOT / name).read_text(), re.DOTALL)
+    for name in ("README.md", "README.zh-CN.md")
+]
+
+
+@pytest.mark.clients
+@pytest.mark.parametrize("snippet", SNIPPETS, ids=["en", "zh"])
+def test_openais_library_makes_a_picture(tmp_path: Path, snippet: re.Match[str]) -> None:
+    """As both READMEs say, with nothing but the address of the test's own server in place of theirs."""
+    with serving(tmp_path, {}) as serve:
+        program = snippet[1].replace("http://localhost:8080", serve.base_url)
+        subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, timeout=120)
+    with Image.open(tmp_path / "lighthouse.png") as picture:
+        assert (picture.format, picture.size) == ("PNG", (1024, 1024))
