@@ -19,8 +19,8 @@ from danqing_server.codec import shorten
 from danqing_server.desk.request import Submission
 from danqing_server.doors.body_shapes import LONGEST_USER_ID
 from danqing_server.doors.fields import NOT_TEXT, NOT_WHOLE, REQUIRED
+from danqing_server.doors.fitting import AUTOMATIC, fit_choice, fit_size
 from danqing_server.doors.offers import Offer, Offers
-from danqing_server.doors.openai.fitting import AUTOMATIC, fit_choice, fit_size
 from danqing_server.errors import InvalidSubmission
 from danqing_server.models import JsonObject
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from danqing_server.doors.openai.fitting import fit_choice, fit_size
+from danqing_server.doors.fitting import fit_choice, fit_size
 
 SEEDREAM = {"size": {"x-ui": {"tiers": ["2K", "4K"], "free": True, "area": [3686400, 16777216], "widest": 16}}}
 QWEN = {"size": {"enum": ["1664*928", "1472*1104", "1328*1328", "1104*1472", "928*1664"]}}
