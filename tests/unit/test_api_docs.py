@@ -29,7 +29,7 @@ from danqing_server.settings.server import Settings
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "api.md").read_text()
-DIALECTS = {"/api/v3": "ark.md"}
+DIALECTS = {"/api/v3": "ark.md", "/sdapi/v1": "a1111.md"}
 """The page of each door whose clients are another service's, by what its paths begin with."""
 TOLD = (
     *(ImageTaskRequest, TaskRequest, UserRequest, ImageTaskCreatedShape, ImageResultShape, TaskShape, OutputShape),
@@ -46,7 +46,7 @@ def _routes() -> set[str]:
     found = set()
     for route in app.router.routes:
         path = re.sub(r"<[^>]*>", ":", f"/{route.path}".rstrip("/")) or "/"
-        told = path == "/" or path.startswith(("/api/", "/health"))
+        told = path == "/" or path.startswith(("/api/", "/sdapi/", "/health"))
         found |= {f"{method} {path}" for method in route.methods if told}
     return found
 

@@ -62,7 +62,7 @@ class Answer:
 
     None is bytes of *media_type*, or nothing at all when *empty*. *may_fail*: beside `data` there may
     be an `error`, in words. *streams*: it may be a stream of events instead; *is_stream*: it is one, and the
-    data of each event is a shape.
+    data of each event is a shape. *listed*: a list of the shape.
     """
 
     description: str
@@ -73,6 +73,7 @@ class Answer:
     media_type: str = "image/*"
     streams: bool = False
     is_stream: bool = False
+    listed: bool = False
 
 
 def query(name: str, description: str, *, required: bool = False, **schema: Any) -> dict[str, Any]:
@@ -174,7 +175,10 @@ def _describe_needs(app: Sanic[Any, Any]) -> None:
             operation.responses = {**refused, **operation.responses}
 
 
-def _content(shape: type) -> dict[str, Any]:
+def _content(shape: type, *, listed: bool = False) -> dict[str, Any]:
+    if listed:
+        schema = {"type": "array", "items": ref(shape)}
+        return {"application/json": {"schema": schema, "example": [example_of(shape)]}}
     return {"application/json": {"schema": ref(shape), "example": example_of(shape)}}
 
 
@@ -196,7 +200,10 @@ def _answer(answer: Answer) -> dict[str, Any]:
         return {"description": answer.description, "content": {answer.media_type: binary}}
     if not answer.enveloped:
         events = {"text/event-stream": {"schema": {"type": "string"}}} if answer.streams else {}
-        return {"description": answer.description, "content": {**_content(answer.shape), **events}}
+        return {
+            "description": answer.description,
+            "content": {**_content(answer.shape, listed=answer.listed), **events},
+        }
     schema = {
         "type": "object",
         "required": ["success", "data", "message"],

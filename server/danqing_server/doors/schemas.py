@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from danqing_server.doors import (
+    a1111_shapes,
     access_shapes,
     ark_shapes,
     batch_shapes,
@@ -77,6 +78,15 @@ SCHEMAS = schemas_of(
     usage_shapes.UsageShape,
     usage_shapes.OwnKeyShape,
     ErrorShape,
+    a1111_shapes.A1111ErrorShape,
+    a1111_shapes.A1111ImagesRequest,
+    a1111_shapes.A1111ImagesShape,
+    a1111_shapes.A1111ModelShape,
+    a1111_shapes.A1111EntryShape,
+    a1111_shapes.A1111OptionsShape,
+    a1111_shapes.A1111OptionsChange,
+    a1111_shapes.A1111NothingShape,
+    a1111_shapes.A1111ProgressShape,
     ark_shapes.ArkErrorShape,
     ark_shapes.ArkImagesRequest,
     ark_shapes.ArkImagesShape,

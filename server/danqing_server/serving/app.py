@@ -12,6 +12,9 @@ from sanic.config import Config
 
 from danqing_server.codec import dump_json
 from danqing_server.doors import docs_pages
+from danqing_server.doors.a1111 import images as a1111_images
+from danqing_server.doors.a1111 import menus as a1111_menus
+from danqing_server.doors.a1111 import refusing as a1111
 from danqing_server.doors.ark import images as ark_images
 from danqing_server.doors.ark import listing as ark_listing
 from danqing_server.doors.ark import refusing as ark
@@ -56,6 +59,8 @@ from danqing_server.settings.server import Settings
 __all__ = ["create_app", "listen"]
 
 _DOORS = (
+    a1111_images,
+    a1111_menus,
     ark_images,
     ark_videos,
     ark_listing,
@@ -102,7 +107,7 @@ def create_app(settings: Settings) -> Sanic[Any, Any]:
         f"danqing-{new_token(5)}",  # Sanic wants a new name for every application of a process
         config=_config(settings),
         ctx=_shared(settings),
-        error_handler=Edge(Doors((DOOR, ark.DOOR))),
+        error_handler=Edge(Doors((DOOR, ark.DOOR, a1111.DOOR))),
         request_class=ApiRequest,
         dumps=dump_json,
         configure_logging=False,

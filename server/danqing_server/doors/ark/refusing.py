@@ -42,6 +42,7 @@ CODES: Mapping[str, str] = {
     "internal_error": INTERNAL,
 }
 _BY_STATUS: Mapping[int, str] = {
+    401: "AuthenticationError",
     402: "SetLimitExceeded",
     403: "AccessDenied",
     404: "NotFound",
@@ -96,7 +97,7 @@ def _plain(report: ProblemReport) -> dict[str, str]:
     code = (
         CODES.get(report.code) or _BY_STATUS.get(report.status) or (INTERNAL if report.status >= 500 else INVALID)
     )
-    message = NO_KEY if report.status == 401 else report.message
+    message = NO_KEY if report.code == "unauthenticated" else report.message
     return {"code": code, "message": message}
 
 
