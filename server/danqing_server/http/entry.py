@@ -28,6 +28,7 @@ __all__ = [
     "hear_of_keys",
     "let_in",
     "let_in_to_events",
+    "let_on",
     "payer_of",
     "services_of",
 ]
@@ -60,8 +61,8 @@ def services_of(request: ApiRequest) -> Services:
     return services
 
 
-async def let_in(request: ApiRequest, needs: Scope) -> None:
-    """Note who asks, or refuse a request before its route sees it.
+async def let_in(request: ApiRequest, needs: Scope, *, counted: bool = True) -> None:
+    """Note who asks, or refuse a request before its route sees it; *counted*: it is one of so many a minute.
 
     Raises:
         Unauthenticated: no key, or one that is good for nothing.
@@ -77,11 +78,16 @@ async def let_in(request: ApiRequest, needs: Scope) -> None:
     if needs not in caller.scopes:
         raise ScopeMissing(LACKS(scope=needs.value))
     if caller.limits is not UNLIMITED:
-        await _hold_to_limits(request, caller, needs)
+        await _hold_to_limits(request, caller, counted=counted and needs is Scope.GENERATE)
     request.caller, request.key = caller, caller.key
 
 
-async def _hold_to_limits(request: ApiRequest, caller: Caller, needs: Scope) -> None:
+async def let_on(request: ApiRequest, needs: Scope) -> None:
+    """Do what `let_in` does for who goes on waiting with a request that was counted when it came."""
+    await let_in(request, needs, counted=False)
+
+
+async def _hold_to_limits(request: ApiRequest, caller: Caller, *, counted: bool) -> None:
     """Refuse what comes from elsewhere than it may, and more than so many requests a minute.
 
     Raises:
@@ -91,7 +97,7 @@ async def _hold_to_limits(request: ApiRequest, caller: Caller, needs: Scope) -> 
     whose = caller.limits.forbids_address(address)
     if whose is not None:
         raise AddressNotAllowed(ELSEWHERE(whose=whose, address=shorten(address)))
-    if needs is not Scope.GENERATE:
+    if not counted:
         return
     for whose, limits in caller.limits:
         limit = limits.requests_per_minute
@@ -115,7 +121,7 @@ async def let_in_to_events(request: ApiRequest, needs: Scope) -> None:
     if needs not in caller.scopes:
         raise ScopeMissing(LACKS(scope=needs.value))
     if caller.limits is not UNLIMITED:
-        await _hold_to_limits(request, caller, needs)
+        await _hold_to_limits(request, caller, counted=needs is Scope.GENERATE)
     request.caller, request.key = caller, caller.key
 
 

@@ -13,13 +13,16 @@ from typing import Any, TypeVar, cast
 import attrs
 from sanic import Blueprint, HTTPResponse, Sanic
 
-from danqing_server.http.entry import let_in, let_in_to_events
+from danqing_server.http.entry import let_in, let_in_to_events, let_on
 from danqing_server.http.requests import ApiRequest
 from danqing_server.tenancy import Scope
 
 __all__ = ["PUBLIC", "DeclaredRoute", "declared_routes", "handler_of", "on_delete", "on_get", "on_post", "on_put"]
 
 Handler = TypeVar("Handler", bound=Callable[..., Awaitable[HTTPResponse | None]])
+
+Enter = Callable[[ApiRequest, Scope], Awaitable[None]]
+"""Lets a request in, or refuses it, before its route sees it."""
 
 PUBLIC = "public"
 
@@ -34,17 +37,27 @@ class DeclaredRoute:
 
 
 def on_get(
-    routes: Blueprint, path: str, *, needs: Scope | None = None, public: bool = False, tokens: bool = False
+    routes: Blueprint,
+    path: str,
+    *,
+    needs: Scope | None = None,
+    public: bool = False,
+    tokens: bool = False,
+    goes_on: bool = False,
 ) -> Callable[[Handler], Handler]:
-    """Answer GET and HEAD. *tokens*: an event stream, where a token of the query is taken for a key."""
-    return _on(routes, path, ("GET", "HEAD"), needs, public, tokens=tokens)
+    """Answer GET and HEAD. *tokens*: an event stream, where a token of the query is taken for a key.
+
+    *goes_on*: whoever comes was sent here by another route, which counted the request.
+    """
+    enter = let_in_to_events if tokens else let_on if goes_on else let_in
+    return _on(routes, path, ("GET", "HEAD"), needs, public, enter)
 
 
 def on_post(
-    routes: Blueprint, path: str, *, needs: Scope | None = None, public: bool = False
+    routes: Blueprint, path: str, *, needs: Scope | None = None, public: bool = False, goes_on: bool = False
 ) -> Callable[[Handler], Handler]:
-    """Answer POST."""
-    return _on(routes, path, ("POST",), needs, public)
+    """Answer POST; *goes_on* as with GET."""
+    return _on(routes, path, ("POST",), needs, public, let_on if goes_on else let_in)
 
 
 def on_put(
@@ -67,8 +80,7 @@ def _on(
     methods: tuple[str, ...],
     needs: Scope | None,
     public: bool,
-    *,
-    tokens: bool = False,
+    enter: Enter = let_in,
 ) -> Callable[[Handler], Handler]:
     if public == (needs is not None):
         raise TypeError(f"{methods[0]} {path}: a route says what scope it needs, or that it is public")
@@ -83,13 +95,13 @@ def _on(
             name=f"{methods[0].lower()} {path}",
             ctx_needs=PUBLIC if needs is None else needs,
         )
-        declared(handler if needs is None else _guarded(handler, needs, let_in_to_events if tokens else let_in))
+        declared(handler if needs is None else _guarded(handler, needs, enter))
         return handler
 
     return declare
 
 
-def _guarded(handler: Handler, needs: Scope, enter: Callable[[ApiRequest, Scope], Awaitable[None]]) -> Handler:
+def _guarded(handler: Handler, needs: Scope, enter: Enter) -> Handler:
     @wraps(handler)
     async def guarded(request: ApiRequest, **named: Any) -> HTTPResponse | None:
         await enter(request, needs)

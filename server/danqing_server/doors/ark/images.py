@@ -55,7 +55,7 @@ async def create_ark_images(request: ApiRequest) -> HTTPResponse | None:
     return None
 
 
-@on_get(routes, "/images/wait/<task_id>", needs=Scope.GENERATE)
+@on_get(routes, "/images/wait/<task_id>", needs=Scope.GENERATE, goes_on=True)
 @described(
     "继续等待图片（方舟格式） · Go on waiting for pictures", _WAITED, errors=(400, 404), refused_as=ArkErrorShape
 )
@@ -66,7 +66,7 @@ async def wait_for_ark_images(request: ApiRequest, task_id: str) -> HTTPResponse
     return None
 
 
-@on_post(routes, "/images/wait/<task_id>", needs=Scope.GENERATE)
+@on_post(routes, "/images/wait/<task_id>", needs=Scope.GENERATE, goes_on=True)
 @described(
     "继续等待图片（方舟格式） · Go on waiting for pictures", _WAITED, errors=(400, 404), refused_as=ArkErrorShape
 )

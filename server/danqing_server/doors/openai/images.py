@@ -121,7 +121,7 @@ async def get_images_task(request: ApiRequest, task_id: str) -> HTTPResponse:
     return json_answer(task_view(task, base_url(request)), 200, headers)
 
 
-@on_get(routes, "/wait/<task_id>", needs=Scope.GENERATE)
+@on_get(routes, "/wait/<task_id>", needs=Scope.GENERATE, goes_on=True)
 @described("继续等待图片 · Go on waiting for pictures", _WAITED, errors=(400, 404), refused_as=OpenAIErrorShape)
 async def wait_for_images(request: ApiRequest, task_id: str) -> HTTPResponse | None:
     """Go on with a call that was redirected here."""
@@ -137,7 +137,7 @@ async def wait_for_images(request: ApiRequest, task_id: str) -> HTTPResponse | N
     return None
 
 
-@on_post(routes, "/wait/<task_id>", needs=Scope.GENERATE)
+@on_post(routes, "/wait/<task_id>", needs=Scope.GENERATE, goes_on=True)
 @described("继续等待图片 · Go on waiting for pictures", _WAITED, errors=(400, 404), refused_as=OpenAIErrorShape)
 async def wait_for_images_by_post(request: ApiRequest, task_id: str) -> HTTPResponse | None:
     """Go on with a call whose client repeats its method, as curl does when it is told to."""
@@ -161,7 +161,7 @@ async def _answer_later(call: Attendance) -> None:
 
 def _hop(request: ApiRequest) -> int:
     raw = request.args.get("i") or "1"
-    if not (raw.isascii() and raw.isdigit() and 1 <= int(raw) <= MOST_HOPS):
+    if not (raw.isascii() and raw.isdigit() and len(raw) < 4 and 1 <= int(raw) <= MOST_HOPS):
         raise InvalidSubmission([Problem(field="i", message=NOT_WHOLE(), value=None)])
     return int(raw)
 

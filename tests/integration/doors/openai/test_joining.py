@@ -14,6 +14,7 @@ from tests.support.system import until
 
 PATH = "/v1/images/generations"
 WISH = {"prompt": "a fox", "model": "gpt-image-1"}
+ADMIN_KEY = "9" * 20
 MARKED = {"x-stainless-retry-count": "1"}
 
 
@@ -263,11 +264,27 @@ class TestRedirects:
             assert (await repeat).status == 200
             assert studio.bought == 1
 
-    @pytest.mark.parametrize("query", ["i=0", "i=10", "i=x", "i=-1"])
+    @pytest.mark.parametrize("query", ["i=0", "i=10", "i=x", "i=-1", f"i={'9' * 5000}"])
     async def test_no_count_of_ours(self, door: Client, query: str) -> None:
         """Nobody waits for ever by counting for himself."""
         reply = await door.ask("GET", f"/v1/images/wait/scripted_img_x?{query}")
         assert reply.status == 400
+
+    async def test_hops_are_no_requests_of_their_own(self, open_door: OpenDoor, studio: Studio) -> None:
+        """Who may ask once a minute may wait for what was asked, over as many redirects as it takes."""
+        admin = {"Authorization": f"Bearer {ADMIN_KEY}"}
+        studio.gate.clear()
+        async with open_door(DANQING_SYNC_WAIT="1", DANQING_ADMIN_KEY=ADMIN_KEY) as door:
+            await door.ask("POST", "/api/v1/projects", json={"name": "shop"}, headers=admin)
+            wanted = {"project": "shop", "name": "k", "limits": {"requests_per_minute": 1}}
+            made = await door.ask("POST", "/api/v1/keys", json=wanted, headers=admin)
+            key = {"Authorization": f"Bearer {made.json['data']['secret']}"}
+            reply = await door.ask("POST", PATH, json=WISH, headers=key, allow_redirects=False)
+            reply = await door.ask("GET", reply.headers["Location"], headers=key, allow_redirects=False)
+            assert reply.status == 303
+            studio.gate.set()
+            assert (await door.ask("POST", reply.headers["Location"], headers=key)).status == 200
+            assert (await ask(door, key)).status == 429
 
     async def test_others_tasks_are_not_there(self, open_door: OpenDoor) -> None:
         """404, as for one that never was."""
