@@ -155,13 +155,21 @@ Way = Callable[[Call, str], Awaitable[bool]]
 
 
 async def begin(
-    request: ApiRequest, admitted: Admitted, voice: Voice, submission: Submission, meant: JsonObject
+    request: ApiRequest,
+    admitted: Admitted,
+    voice: Voice,
+    submission: Submission,
+    meant: JsonObject,
+    *,
+    streamed: bool = False,
 ) -> Call:
     """Take a call in: its task is made, or that of the call found whose place it takes.
 
-    *meant* is its body without nulls: what makes two calls the same.
+    *meant* is its body without nulls: what makes two calls the same. *streamed*: it is not redirected, and may be
+    open for as long as its task is.
     """
     services, caller = admitted
+    within_s = services.settings.task_timeout_s if streamed else services.settings.sync_wait_s
     path, key = request.path.rstrip("/"), request.headers.get(HEADER)
     visit = None
     if key is not None:
@@ -169,7 +177,7 @@ async def begin(
     else:
         digest = digest_of("visit", caller.project, caller.key, fingerprint_of(path, meant))
         marked = request.headers.get(RETRY_COUNT, "0") not in ("", "0")
-        visit = await services.visits.enter(digest, marked=marked, within_s=services.settings.sync_wait_s)
+        visit = await services.visits.enter(digest, marked=marked, within_s=within_s)
         repeat = visit.repeat
     call = Call(request=request, services=services, caller=caller, voice=voice, visit=visit)
     await call.take_in(partial(_submit, call, attrs.evolve(submission, repeat=repeat)))

@@ -49,7 +49,8 @@ async def create_ark_images(request: ApiRequest) -> HTTPResponse | None:
     async with ReceivedObject(request) as body:
         meant = without_nulls(body)
         wanted = image_submission(meant, admitted.caller, admitted.services.submissions.checker)
-        call = await begin(request, admitted, ArkVoice(wanted.in_base64), wanted.submission, meant)
+        voice = ArkVoice(wanted.in_base64)
+        call = await begin(request, admitted, voice, wanted.submission, meant, streamed=wanted.streamed)
     way = partial(by_events, in_base64=wanted.in_base64) if wanted.streamed else by_redirects
     await call.see_through(way)
     return None

@@ -30,6 +30,11 @@ def size_of(body: bytes) -> tuple[int, int]:
         return found.size
 
 
+async def visits_of(api: Client) -> list[dict[str, Any]]:
+    found = await api.services.store.database["danqing_visits"].find().to_list(None)
+    return [visit for each in found for visit in each["visits"]]
+
+
 class TestLibrary:
     """`client.images.generate`."""
 
@@ -175,13 +180,15 @@ class TestHeldCalls:
             return bool(await api.services.store.database["danqing_tasks"].count_documents({}))
 
         await until(is_there)
+        [visit] = await visits_of(api)
+        within_s = (visit["until"] - visit["at"]).total_seconds()
+        assert within_s >= api.services.settings.task_timeout_s  # nobody takes its place while it waits
         asked.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asked
 
         async def is_lost() -> bool:
-            found = await api.services.store.database["danqing_visits"].find().to_list(None)
-            return [visit["state"] for each in found for visit in each["visits"]] == ["lost"]
+            return [visit["state"] for visit in await visits_of(api)] == ["lost"]
 
         await until(is_lost)
         reply = await api.ask("POST", PATH, json=body, headers=BEARER)
