@@ -75,7 +75,6 @@ class Uploads:
         same = await self.store.use_same(caller.owner, incoming.sha256, self._until(now))
         if same is not None:
             return same, False
-        await self._require_room(caller)
         upload_id = f"upl_{new_id(self.clock.now_ms())}"
         upload = Upload(
             id=upload_id,
@@ -90,12 +89,16 @@ class Uploads:
             expires_at=self._until(now),
         )
         await self.store.announce(upload, now)
+        await self._require_room(upload)
         await incoming.keep(upload.key, known)
         if await self.store.publish(upload):
             return upload, True
-        # Another request sent the same at the same time, and was faster. Ours goes with the next sweep.
+        # Another request sent the same at the same time, and was faster.
         same = await self.store.use_same(caller.owner, upload.sha256, upload.expires_at)
-        return (same, False) if same is not None else await self._published_after_all(upload)
+        if same is None:
+            return await self._published_after_all(upload)
+        await self._remove(upload.id)
+        return same, False
 
     async def find(self, upload_id: str, caller: Caller) -> Upload:
         """Return an upload of the caller's project. Raises NotFound."""
@@ -158,10 +161,12 @@ class Uploads:
         )
         return ParsedReference(reference=known)
 
-    async def _require_room(self, caller: Caller) -> None:
-        count = await self.store.count(caller.owner, self.most)
-        if count >= self.most:
-            raise Conflict(FULL(count=count, most=self.most), code="uploads_full")
+    async def _require_room(self, announced: Upload) -> None:
+        """Let an upload go again for which there is no room: those that are on their way count, too."""
+        count = await self.store.count(announced.owner, self.clock.now(), self.most + 1)
+        if count > self.most:
+            await self.store.forget(announced.id)
+            raise Conflict(FULL(count=self.most, most=self.most), code="uploads_full")
 
     async def _published_after_all(self, upload: Upload) -> tuple[Upload, bool]:
         """The faster one is gone again."""

@@ -38,10 +38,11 @@ class UploadStore:
     def _uploads(self) -> Any:
         return self.database[COLLECTION]
 
-    async def count(self, owner: str | None, most: int) -> int:
-        """Return how many an owner has, counted up to *most*."""
+    async def count(self, owner: str | None, now: datetime, most: int) -> int:
+        """Return how many an owner has, those that are announced among them, counted up to *most*."""
+        living = {"owner": owner, "expires_at": {"$gt": now}}
         with translated():
-            counted: int = await self._uploads.count_documents({"owner": owner, **_READY}, limit=most)
+            counted: int = await self._uploads.count_documents(living, limit=most)
         return counted
 
     async def announce(self, upload: Upload, now: datetime) -> None:

@@ -169,6 +169,19 @@ class TestRefused:
             await api.ask("DELETE", f"{UPLOADS}/{first['id']}")
             await send(api, picture("png", 12, 10))
 
+    async def test_many_at_once_are_no_more_than_may_be_kept(self, open_api: Open) -> None:
+        """Those on their way count, too, and who is refused leaves nothing behind."""
+        async with open_api(DANQING_MAX_UPLOADS="2") as api:
+            head = {"Content-Type": "image/png"}
+            bodies = [picture("png", 20 + number, 10) for number in range(12)]
+            sent = [api.ask("POST", UPLOADS, data=io.BytesIO(body), headers=head) for body in bodies]
+            statuses = [reply.status for reply in await asyncio.gather(*sent)]
+            assert statuses.count(201) <= 2
+            assert set(statuses) <= {201, 409}
+            assert len(stored(api)) == statuses.count(201)
+            database = api.services.store.database
+            assert await database["danqing_uploads"].count_documents({}) == statuses.count(201)
+
     async def test_ids_that_are_none(self, api: Client) -> None:
         """404 for looking and deleting, 400 as a cursor."""
         for name in ("upl_" + "0" * 32, "x", "%00"):
