@@ -6,16 +6,18 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, timedelta
-from typing import Any
+from typing import Any, cast
 
+import attrs
 import pytest
 
 from danqing_plugins import Job, Run, Source
 from danqing_server.access.caller import Caller
 from danqing_server.access.limits import CallerLimits
+from danqing_server.desk.intake import Intake
 from danqing_server.desk.limit_states import BudgetWarning
 from danqing_server.desk.request import Repeat, Submission
-from danqing_server.errors import BudgetExceeded, ModelNotAllowed, Overloaded
+from danqing_server.errors import BudgetExceeded, ModelNotAllowed, Overloaded, StoreUnavailable
 from danqing_server.models import Status, Task
 from danqing_server.store.batches import Mode
 from danqing_server.tenancy import CLIENT_SCOPES, Limits
@@ -132,6 +134,27 @@ class TestSpend:
             assert (await submit(system, caller(dollars))).hold is None
             both = Limits(spend_per_day_micro={"USD": 0, "CNY": PRICE_MICRO})
             assert len(accepted(await asked(system, caller(both), 3))) == 1
+
+    async def test_answer_that_was_lost_leaves_the_money_set_aside(self, make_settings: MakeSettings) -> None:
+        """The task may be there; nothing is kept of it in the process, however often that happens."""
+
+        @attrs.define
+        class Lost:
+            """Stores, perhaps, and cannot say so."""
+
+            async def take(self, task: Task) -> None:
+                raise StoreUnavailable(f"no answer of {task.id}")
+
+        async with keyed(make_settings, workers=False) as system:
+            one = Limits(spend_per_day_micro={"CNY": PRICE_MICRO})
+            submissions = system.services.submissions
+            intake, submissions.intake = submissions.intake, cast(Intake, Lost())
+            with pytest.raises(StoreUnavailable):
+                await submit(system, caller(one))
+            submissions.intake = intake
+            with pytest.raises(BudgetExceeded):
+                await submit(system, caller(one))
+            assert system.services.budgets.unheard == 0
 
     async def test_who_is_not_limited_holds_nothing(self, make_settings: MakeSettings) -> None:
         """No field, no counter: what nobody uses costs nothing."""

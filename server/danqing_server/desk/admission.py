@@ -262,7 +262,11 @@ class Submissions:
     async def _revive(self, task: Task, caller: Caller) -> bool:
         """Let a voided task run after all; False when it changed meanwhile."""
         hold = await self.budgets.hold(caller, task, task.images, again=True)
-        revived = await self.register.carry_out(Revived(task=task, at=self.clock.now(), hold=hold))
+        try:
+            revived = await self.register.carry_out(Revived(task=task, at=self.clock.now(), hold=hold))
+        except BaseException:
+            self.budgets.let_be(hold)
+            raise
         if revived:
             self.budgets.stored(hold)
         else:
@@ -301,6 +305,9 @@ class Submissions:
             await self.intake.take(task)
         except (InvalidSubmission, Conflict):
             await self.budgets.give_back(hold)
+            raise
+        except BaseException:
+            self.budgets.let_be(hold)
             raise
         self.budgets.stored(hold)
         return Accepted(task=task)

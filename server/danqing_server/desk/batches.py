@@ -124,8 +124,13 @@ class Staging:
             raise StoreUnavailable("lines of the batch are gone")
         batch, budgets = self._batch(fingerprint), self.submissions.budgets
         hold = await budgets.hold_batch(self.caller, batch.id, self._holds)
-        if await self.store.commit(batch):
-            budgets.committed(hold)
+        try:
+            is_new = await self.store.commit(batch)
+        except BaseException:
+            budgets.let_be(hold)
+            raise
+        if is_new:
+            budgets.let_be(hold)
             self.wake()
             log.info("batch_taken_in", batch_id=batch.id, accepted=batch.accepted, rejected=batch.rejected)
             return batch, True

@@ -96,8 +96,8 @@ class Budgets:
     async def hold(self, caller: Caller, task: Task, outputs: int, *, again: bool = False) -> Hold | None:
         """Set aside what *outputs* of *task* (calls, without any) may cost; None where nothing limits *caller*.
 
-        What follows is `stored`, or `give_back` when the task was not stored for certain. *again*: it is there, and
-        what it cost so far is booked first.
+        What follows is `stored`, `give_back` when the task was not stored for certain, else `let_be`. *again*: it
+        is there, and what it cost so far is booked first.
 
         Raises:
             BudgetExceeded: there is no money left.
@@ -156,8 +156,13 @@ class Budgets:
             del self._wishes[wish.hold.id]
             raise
 
-    def committed(self, hold: Hold | None) -> None:
-        """Note that the batch of *hold* is there: what stands in the counters is counted by what is left of it."""
+    @property
+    def unheard(self) -> int:
+        """Of how many holds nothing was heard since."""
+        return len(self._wishes)
+
+    def let_be(self, hold: Hold | None) -> None:
+        """Leave *hold* to the next count: its batch is there, or nobody knows what was stored."""
         if hold is not None:
             self._wishes.pop(hold.id, None)
 

@@ -113,6 +113,9 @@ class Control:
         except Conflict:
             await self.budgets.give_back(hold)
             raise
+        except BaseException:
+            self.budgets.let_be(hold)
+            raise
         if not is_carried_out:
             await self.budgets.give_back(hold)
             raise Conflict(CHANGED(), code="task_busy")

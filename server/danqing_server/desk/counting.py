@@ -25,6 +25,8 @@ TRUSTED_S = 60.0
 SHARE = 20
 """A count that is not cheap is made again only after this many times as long as the last one took."""
 
+MOST_KNOWN = 10_000
+
 
 class Measure(StrEnum):
     """What is counted beside money, for as long as a task is open."""
@@ -102,6 +104,8 @@ class Counting:
             ):
                 break
         now_s = self.clock.monotonic_s()
+        if len(self._counted) >= MOST_KNOWN:  # a window's counters are never asked for after it
+            self._counted.clear()
         self._counted[counter.id] = (now_s, now_s - began_s)
 
     async def _sum(self, counter: Counter, pending: Mapping[str, Pending]) -> tuple[int, int, set[str]]:
