@@ -24,12 +24,18 @@ NOT_ALLOWED = Message(
     zh="不允许来自 {origin} 的网页调用此 API；管理员可通过 DANQING_CORS_ORIGINS 允许",
 )
 
-EXPOSED = "X-Request-ID, Retry-After, Location, ETag, Content-Range, Preference-Applied"
+EXPOSED = (
+    "X-Request-ID, Retry-After, Location, ETag, Content-Range, Preference-Applied, X-Danqing-Task, X-Should-Retry"
+)
 ALLOWED_HEADERS = (
     "Authorization, X-API-Key, API-Key, X-Goog-API-Key, "
     "Content-Type, Accept-Language, Idempotency-Key, X-Request-ID, Range, "
-    "Prefer, If-None-Match, Last-Event-ID"
+    "Prefer, If-None-Match, Last-Event-ID, Cache-Control, Pragma, "
+    "OpenAI-Organization, OpenAI-Project, X-Stainless-Lang, X-Stainless-Package-Version, X-Stainless-OS, "
+    "X-Stainless-Arch, X-Stainless-Runtime, X-Stainless-Runtime-Version, X-Stainless-Retry-Count, "
+    "X-Stainless-Timeout"
 )
+"""From Cache-Control on it is what pages send: gpt_image_playground 4e56f38, openai-node 7.59.0 in a browser."""
 PREFLIGHT_MAX_AGE_S = 86400
 WEB = ("http", "https")
 HTTP_PORT = 80
