@@ -24,7 +24,7 @@ from danqing_server.doors.offers import Offer, Offers
 from danqing_server.errors import InvalidSubmission
 from danqing_server.models import JsonObject
 
-__all__ = ["Form", "Manner", "Wish", "read_wish"]
+__all__ = ["Form", "Manner", "Wish", "link_of", "number_of", "read_wish", "typed", "user_of", "wrong"]
 
 UNNAMED_USER = "openai"
 USER_HEADER = "x-openwebui-user-id"
@@ -100,17 +100,17 @@ def read_wish(
     given = {name: value for name, value in body.items() if value is not None}
     model = given.get("model")
     if model is not None and not isinstance(model, str):
-        raise _wrong("model", NOT_TEXT(), model)
+        raise wrong("model", NOT_TEXT(), model)
     offer = offers.find(model)
     if edit and not any(given.get(name) for name in (IMAGES, "images")):
-        raise _wrong(IMAGES, REQUIRED(), None)
+        raise wrong(IMAGES, REQUIRED(), None)
     input_, notes = _input(given, offer)
     submission = Submission(
         provider=offer.provider,
         type="image",
         model=offer.model,
         input=input_,
-        user_id=_user(given, headers),
+        user_id=user_of(given, headers),
         caller=caller,
         notes=notes,
     )
@@ -133,7 +133,7 @@ def _input(given: JsonObject, offer: Offer) -> tuple[dict[str, Any], tuple[Text,
             continue
         fitted = value if name == "prompt" else None
         if name in takes and name != "prompt":
-            fitted = fit_choice(name, _typed(value, takes[name]), takes[name])
+            fitted = fit_choice(name, typed(value, takes[name]), takes[name])
         if fitted is not None:
             found[name] = fitted
         if fitted is not None and name in FITTED and fitted != value:
@@ -147,27 +147,27 @@ def _input(given: JsonObject, offer: Offer) -> tuple[dict[str, Any], tuple[Text,
 
 
 def _count(value: object, offer: Offer) -> dict[str, int]:
-    count = _number(value)
+    count = number_of(value)
     if not isinstance(count, int) or isinstance(count, bool):
-        raise _wrong("n", NOT_WHOLE(), value)
+        raise wrong("n", NOT_WHOLE(), value)
     if not offer.takes or "n" in offer.takes:
         return {"n": count}
     if count != 1:
-        raise _wrong("n", ONE_AT_A_TIME(model=offer.model), value)
+        raise wrong("n", ONE_AT_A_TIME(model=offer.model), value)
     return {}
 
 
 def _pictures(given: JsonObject, offer: Offer) -> dict[str, Any]:
     """Return the references. One that a model does not take is refused: without it, it is another picture."""
     found: dict[str, Any] = {}
-    pictures = [_link(each) for name in (IMAGES, "images") for each in _as_list(given.get(name))]
+    pictures = [link_of(each) for name in (IMAGES, "images") for each in _as_list(given.get(name))]
     if pictures:
         found[IMAGES] = pictures
     if given.get(MASK) is not None:
-        found[MASK] = _link(given[MASK])
+        found[MASK] = link_of(given[MASK])
     for name in found:
         if name not in offer.reference_fields or (offer.takes and name not in offer.takes):
-            raise _wrong(name, TAKES_NONE(model=offer.model), None)
+            raise wrong(name, TAKES_NONE(model=offer.model), None)
     return found
 
 
@@ -175,7 +175,7 @@ def _as_list(value: object) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
-def _link(value: Any) -> Any:
+def link_of(value: Any) -> Any:
     """Return what a reference refers to: OpenAI's JSON form wraps it in an object, once or twice."""
     while isinstance(value, Mapping) and "image_url" in value:
         value = value["image_url"]
@@ -196,7 +196,7 @@ def _manner(given: JsonObject, model: str | None, *, edit: bool) -> Manner:
     if wanted == Form.CHAT:
         form = Form.CHAT
     format_ = given.get("output_format")
-    partial = _number(given.get("partial_images"))
+    partial = number_of(given.get("partial_images"))
     return Manner(
         form=form,
         output_format=format_ if format_ in ("png", "jpeg", "webp") else None,
@@ -206,7 +206,7 @@ def _manner(given: JsonObject, model: str | None, *, edit: bool) -> Manner:
     )
 
 
-def _user(given: JsonObject, headers: Mapping[str, str]) -> str:
+def user_of(given: JsonObject, headers: Mapping[str, str]) -> str:
     """Return the label that turns and reports go by; it is nobody's permission."""
     told: Collection[object] = (*(given.get(name) for name in USER_FIELDS), headers.get(USER_HEADER))
     for value in told:
@@ -216,7 +216,7 @@ def _user(given: JsonObject, headers: Mapping[str, str]) -> str:
     return UNNAMED_USER
 
 
-def _typed(value: object, schema: Mapping[str, Any]) -> object:
+def typed(value: object, schema: Mapping[str, Any]) -> object:
     """Return what the text of a form's field says, of a parameter that is no text."""
     kind = schema.get("type")
     if not isinstance(value, str) or kind == "string":
@@ -225,10 +225,10 @@ def _typed(value: object, schema: Mapping[str, Any]) -> object:
         return {"true": True, "false": False}.get(value.lower(), value)
     if kind == "number" and re.fullmatch(r"-?[0-9]{1,9}(\.[0-9]{1,9})?", value, re.ASCII):
         return float(value)
-    return _number(value)
+    return number_of(value)
 
 
-def _number(value: object) -> object:
+def number_of(value: object) -> object:
     """Return *value*, a number when it is the text of one: multipart knows nothing else."""
     return int(value) if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,9}", value, re.ASCII) else value
 
@@ -237,5 +237,5 @@ def _flag(value: object) -> bool:
     return value is True or (isinstance(value, str) and value.lower() in ("true", "1"))
 
 
-def _wrong(name: str, message: Text, value: object) -> InvalidSubmission:
+def wrong(name: str, message: Text, value: object) -> InvalidSubmission:
     return InvalidSubmission([Problem(field=name, message=message, value=shorten(value))])

@@ -1,0 +1,58 @@
+"""What is stored, sent as files are: whole or in parts, and not again to who has it."""
+
+from __future__ import annotations
+
+from sanic import HTTPResponse
+
+from danqing_server.assets.serving import (
+    ByteRange,
+    Unsatisfiable,
+    etag_of,
+    is_current,
+    matches,
+    parse_range,
+    stored_headers,
+)
+from danqing_server.assets.storage import Stat
+from danqing_server.http.downloads import Downloads
+from danqing_server.http.entry import payer_of, services_of
+from danqing_server.http.requests import ApiRequest
+
+__all__ = ["send_stored"]
+
+
+async def send_stored(request: ApiRequest, stat: Stat) -> HTTPResponse | None:
+    """Answer with what *stat* describes, by the request's conditions and range; None: it was sent already."""
+    headers = stored_headers(stat)
+    if matches(request.headers.get("if-none-match"), etag_of(stat.key)):
+        return HTTPResponse(status=304, headers=headers)
+    part = _wanted_part(request, stat)
+    if isinstance(part, Unsatisfiable):
+        return HTTPResponse(status=416, headers={**headers, "content-range": f"bytes */{stat.size_bytes}"})
+    if part is None:
+        return await _send(request, stat, ByteRange(0, stat.size_bytes), 200, headers)
+    headers["content-range"] = part.content_range(stat.size_bytes)
+    return await _send(request, stat, part, 206, headers)
+
+
+def _wanted_part(request: ApiRequest, stat: Stat) -> ByteRange | Unsatisfiable | None:
+    condition = request.headers.get("if-range")
+    if condition is not None and not is_current(condition, stat):
+        return None
+    return parse_range(request.headers.get("range"), stat.size_bytes)
+
+
+async def _send(
+    request: ApiRequest, stat: Stat, part: ByteRange, status: int, headers: dict[str, str]
+) -> HTTPResponse | None:
+    """Stream the part as fast as the client reads, and no faster."""
+    headers["content-length"] = str(part.end - part.start)
+    if request.method == "HEAD":
+        return HTTPResponse(status=status, headers=headers, content_type=stat.media_type)
+    downloads: Downloads = request.app.ctx.downloads
+    async with downloads.place(payer_of(request)):
+        response = await request.respond(status=status, headers=headers, content_type=stat.media_type)
+        chunks = services_of(request).assets.stream(stat.key, part.start, part.end, downloads.window_bytes)
+        await downloads.send(request, response, chunks)
+        await response.eof()
+    return None
