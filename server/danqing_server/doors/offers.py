@@ -16,7 +16,7 @@ from danqing_server.errors import NotFound
 from danqing_server.registry import Registry
 from danqing_server.settings.routes import Route
 
-__all__ = ["USUAL_NAMES", "Offer", "Offers"]
+__all__ = ["USUAL_NAMES", "USUAL_VIDEO_NAMES", "Offer", "Offers"]
 
 USUAL_NAMES = (
     "dall-e-3",
@@ -28,6 +28,9 @@ USUAL_NAMES = (
     "chatgpt-image-latest",
 )
 """What clients have written into them (Open WebUI, NextChat, LangChain, Dify, n8n, Chatbox; read 2026-11-28)."""
+
+USUAL_VIDEO_NAMES = ("sora-2", "sora-2-pro")
+"""What openai-python 3.57.0 names as models of videos, read 2026-11-28."""
 
 
 @attrs.frozen(kw_only=True)
@@ -59,9 +62,9 @@ class Offers:
 
     def find(self, name: str | None, kind: OutputKind = OutputKind.IMAGE) -> Offer:
         """Return what *name* means, None the default. Raises NotFound: no model that makes outputs of *kind*."""
-        found = self._default() if not name else self._named(self.aliases.get(name, name))
-        if found is None and name in USUAL_NAMES:
-            found = self._default()
+        found = self._named(self.aliases.get(name, name)) if name else self._usual(kind)
+        if found is None and name in _USUAL.get(kind, ()):
+            found = self._usual(kind)
         if found is None or found.info.kind is not kind:
             raise NotFound("model", name or "")
         return found
@@ -69,10 +72,11 @@ class Offers:
     def names(self) -> Iterator[tuple[str, Offer]]:
         """Yield every name that `find` knows, each once, with what it means: routes and aliases first."""
         told = set()
-        for name in (*self.routes, *self.aliases, *self._models(), *USUAL_NAMES):
+        usual = {name: kind for kind, names in _USUAL.items() for name in names}
+        for name in (*self.routes, *self.aliases, *self._models(), *usual):
             found = self._named(self.aliases.get(name, name))
-            if found is None and name in USUAL_NAMES:
-                found = self._default()
+            if found is None and name in usual:
+                found = self._usual(usual[name])
             if found is not None and name not in told:
                 told.add(name)
                 yield name, found
@@ -85,6 +89,13 @@ class Offers:
         """Return the providers, the default one first."""
         names = sorted(self.registry.providers, key=lambda name: (name != self.registry.default_provider, name))
         return [self.registry.providers[name] for name in names]
+
+    def _usual(self, kind: OutputKind) -> Offer | None:
+        """Return what is meant by nothing: of videos the first model, the default provider's before others'."""
+        if kind is not OutputKind.VIDEO:
+            return self._default()
+        models = ((provider, model) for provider in self._providers() for model in provider.models)
+        return next((_of(provider, model.id) for provider, model in models if model.kind is kind), None)
 
     def _default(self) -> Offer | None:
         provider = self.registry.find_provider(self.registry.default_provider)
@@ -109,6 +120,12 @@ class Offers:
             if found is not None:
                 return attrs.evolve(found, provider=None, model=route.model)
         return None
+
+
+_USUAL: Mapping[OutputKind, tuple[str, ...]] = {
+    OutputKind.IMAGE: USUAL_NAMES,
+    OutputKind.VIDEO: USUAL_VIDEO_NAMES,
+}
 
 
 def _of(provider: ProviderInfo, name: str) -> Offer | None:

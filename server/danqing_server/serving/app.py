@@ -43,6 +43,7 @@ from danqing_server.doors.native import (
 from danqing_server.doors.openai import chat as openai_chat
 from danqing_server.doors.openai import images as openai_images
 from danqing_server.doors.openai import models as openai_models
+from danqing_server.doors.openai import videos as openai_videos
 from danqing_server.doors.openai.refusing import DOOR
 from danqing_server.http.connection import Connection
 from danqing_server.http.doors import Doors
@@ -67,6 +68,7 @@ _DOORS = (
     openai_chat,
     openai_images,
     openai_models,
+    openai_videos,
     root,
     images,
     lists,

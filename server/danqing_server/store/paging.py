@@ -1,4 +1,4 @@
-"""Numbered pages of tasks by the beginnings of their ids, which needs no index but that of the ids."""
+"""Pages of tasks by the beginnings of their ids, which needs no index but that of the ids."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import attrs
-from pymongo import DESCENDING
+from pymongo import ASCENDING, DESCENDING
 
 from danqing_plugins import OutputKind
 from danqing_server.models import Status, Task
@@ -55,6 +55,18 @@ class TaskPages:
             total = await tasks.count_documents(wanted, limit=MOST_COUNTED)
         return readable(found), total
 
+    async def behind(self, query: PageQuery, task: Task | None, *, ascending: bool, limit: int) -> list[Task]:
+        """Return the next tasks behind *task*, None: the first; in the order of when they were made."""
+        if not query.beginnings:
+            return []
+        wanted = _filter(query)
+        if task is not None:
+            wanted = {"$and": [wanted, _is_behind(task, "$gt" if ascending else "$lt")]}
+        way = ASCENDING if ascending else DESCENDING
+        with translated():
+            looked = self.database[COLLECTION].find(wanted).sort([("created_at", way), ("_id", way)])
+            return readable(await looked.limit(limit).to_list(limit))
+
 
 def _filter(query: PageQuery) -> Mapping[str, Any]:
     ranges = [{"_id": {"$gte": begin, "$lt": begin + "\uffff"}} for begin in query.beginnings]
@@ -68,3 +80,8 @@ def _filter(query: PageQuery) -> Mapping[str, Any]:
     for name, value in query.input.items():
         parts.append({f"input.{name}": {"$in": [value, None]} if query.usual.get(name) == value else value})
     return {"$and": [part for part in parts if part]}
+
+
+def _is_behind(task: Task, word: str) -> Mapping[str, Any]:
+    same_time = {"created_at": task.created_at, "_id": {word: task.id}}
+    return {"$or": [{"created_at": {word: task.created_at}}, same_time]}

@@ -23,7 +23,7 @@ from danqing_server.http.requests import ApiRequest
 from danqing_server.http.services import Services
 from danqing_server.models import JsonObject, Task
 
-__all__ = ["offers_of", "take_in"]
+__all__ = ["offers_of", "receive", "take_in"]
 
 RETRY_COUNT = "x-stainless-retry-count"
 NOT_STREAMED = Message(
@@ -49,13 +49,26 @@ async def take_in(
         InvalidSubmission, NotFound, Overloaded, BodyTooLarge: it cannot be read.
         StoreUnavailable: it is not known whose repeat it is.
     """
+
+    def read(body: JsonObject) -> Wish:
+        return _read(request, admitted, body, edit=edit, streams=streams)
+
+    return await receive(request, admitted, of_form=read, of_json=lambda body: read(reads(body)))
+
+
+async def receive(
+    request: ApiRequest,
+    admitted: Admitted,
+    *,
+    of_form: Callable[[JsonObject], Wish],
+    of_json: Callable[[JsonObject], Wish],
+) -> Attendance:
+    """Read a call, a form or JSON, by what makes a wish of either, and submit it. Raises as `take_in` does."""
     if is_form(request.headers):
         async with ReceivedForm(request) as form:
-            wish = _read(request, admitted, body_of_form(form), edit=edit, streams=streams)
-            return await _submit(request, admitted, wish, identity_of_form(form))
+            return await _submit(request, admitted, of_form(body_of_form(form)), identity_of_form(form))
     async with ReceivedObject(request) as body:
-        wish = _read(request, admitted, reads(body), edit=edit, streams=streams)
-        return await _submit(request, admitted, wish, without_nulls(body))
+        return await _submit(request, admitted, of_json(body), without_nulls(body))
 
 
 def offers_of(services: Services) -> Offers:

@@ -1,0 +1,86 @@
+"""What clients of OpenAI's Videos API send and are sent.
+
+Source: openai-python 3.57.0 (`types/video.py` and beside it), read 2026-11-28. `url` is for LobeHub, which
+looks there before it asks for the content.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, NotRequired, TypedDict
+
+from danqing_server.http.shapes import extended, said
+from danqing_server.models import JsonObject
+
+__all__ = [
+    "OpenAIRemixRequest",
+    "OpenAIVideoDeletedShape",
+    "OpenAIVideoErrorShape",
+    "OpenAIVideoListShape",
+    "OpenAIVideoShape",
+    "OpenAIVideosRequest",
+]
+
+
+@extended
+class OpenAIVideosRequest(TypedDict):
+    """A request for a video. Other fields are passed to a model that takes them, and noted otherwise."""
+
+    prompt: Annotated[str, said("what is to be seen", "a red fox runs through the snow")]
+    model: NotRequired[Annotated[str | None, said("a model, a route, or an alias; by default the first of videos")]]
+    seconds: NotRequired[Annotated[str | int | None, said("how long; the model's nearest", "4")]]
+    size: NotRequired[Annotated[str | None, said("`WxH`; fitted to the model", "1280x720")]]
+    input_reference: NotRequired[
+        Annotated[JsonObject | str | None, said("the picture to begin with: `image_url`, a link or a data URI")]
+    ]
+    user: NotRequired[Annotated[str | None, said("whose turn it is, inside a project", "u1")]]
+
+
+@extended
+class OpenAIRemixRequest(TypedDict):
+    """A request for another video of a video."""
+
+    prompt: Annotated[str, said("what is to be seen instead", "the same, by night")]
+
+
+class OpenAIVideoErrorShape(TypedDict):
+    """Why there is no video."""
+
+    code: Annotated[str, said("stable", "moderation_blocked")]
+    message: Annotated[str, said("in English", "The service refused it.")]
+
+
+class OpenAIVideoShape(TypedDict):
+    """A video that is made, or will be."""
+
+    id: Annotated[str, said("the task's, good in every door", "volcengine_video_019ab3f2c1d4")]
+    object: Annotated[str, said("", "video")]
+    model: Annotated[str, said("what makes it", "doubao-seedance-2-0-260128")]
+    status: Annotated[str, said("", "in_progress", enum=["queued", "in_progress", "completed", "failed"])]
+    progress: Annotated[int, said("percent", 40)]
+    created_at: Annotated[int, said("Unix seconds", 1795860000)]
+    completed_at: Annotated[int | None, said("Unix seconds; null: not yet, or never", 1795860090)]
+    expires_at: Annotated[int | None, said("Unix seconds; null: it stays until it is deleted", None)]
+    error: Annotated[OpenAIVideoErrorShape | None, said("of one that failed", None)]
+    prompt: Annotated[str | None, said("as it was sent", "a red fox runs through the snow")]
+    remixed_from_video_id: Annotated[str | None, said("what it is a remix of", None)]
+    seconds: Annotated[str, said("how long; empty: the model decides", "4")]
+    size: Annotated[str, said("`WxH`, before it is known what was asked for", "1280x720")]
+    url: NotRequired[Annotated[str, said("where to fetch it", "http://localhost:8080/api/v1/assets/t/0-a.mp4")]]
+
+
+class OpenAIVideoListShape(TypedDict):
+    """Some of a project's videos."""
+
+    object: Annotated[str, said("", "list")]
+    data: list[OpenAIVideoShape]
+    has_more: Annotated[bool, said("whether any come behind the last", False)]
+    first_id: Annotated[str | None, said("", "volcengine_video_019ab3f2c1d4")]
+    last_id: Annotated[str | None, said("what to send as `after`", "volcengine_video_019ab3f2c1d4")]
+
+
+class OpenAIVideoDeletedShape(TypedDict):
+    """It is gone."""
+
+    id: Annotated[str, said("", "volcengine_video_019ab3f2c1d4")]
+    object: Annotated[str, said("", "video.deleted")]
+    deleted: Annotated[bool, said("", True)]
