@@ -72,7 +72,7 @@ async def edit_a1111_images(request: ApiRequest) -> HTTPResponse | None:
     return await create_a1111_images(request)
 
 
-@on_get(routes, "/wait/<task_id>", needs=Scope.GENERATE)
+@on_get(routes, "/wait/<task_id>", needs=Scope.GENERATE, goes_on=True)
 @described(
     "继续等待图片（A1111 格式） · Go on waiting",
     _ANSWERS,
@@ -85,7 +85,7 @@ async def wait_for_a1111_images(request: ApiRequest, task_id: str) -> HTTPRespon
     return None
 
 
-@on_post(routes, "/wait/<task_id>", needs=Scope.GENERATE)
+@on_post(routes, "/wait/<task_id>", needs=Scope.GENERATE, goes_on=True)
 @described(
     "继续等待图片（A1111 格式） · Go on waiting",
     _ANSWERS,
