@@ -19,7 +19,7 @@ from danqing_server.assets.storage import Assets
 from danqing_server.clock import Clock
 from danqing_server.desk.control import Control
 from danqing_server.desk.limits import QueueLimits
-from danqing_server.errors import Conflict, NotFound, QueueUnavailable, ServiceUnavailable, Unreadable
+from danqing_server.errors import Conflict, DanqingError, NotFound, QueueUnavailable
 from danqing_server.ids import new_token
 from danqing_server.life.moves import Created
 from danqing_server.life.register import Register
@@ -81,7 +81,7 @@ class Feeder:
         for batch_id in ids:
             try:
                 progressed |= await self._go_on(batch_id)
-            except (ServiceUnavailable, Unreadable) as error:
+            except DanqingError as error:  # no batch waits for another's trouble
                 log.warning("batch_paused", batch_id=batch_id, reason=type(error).__name__)
         return bool(ids), progressed
 

@@ -66,6 +66,9 @@ class BatchStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+_KNOWN: tuple[tuple[str, type[StrEnum]], ...] = (("status", BatchStatus), ("mode", Mode))
+
+
 @attrs.frozen(kw_only=True)
 class LineProblem:
     """One thing wrong with a field of a line; `value` as it may be shown."""
@@ -174,9 +177,13 @@ class BatchStore:
         return [_batch_of(document) for document in found]
 
     async def open_ids(self) -> list[str]:
-        """Return the ids of the batches with which something is still to be done."""
+        """Return the ids of the batches with which something is still to be done, and which this release knows how.
+
+        What a newer one understands alone is left to its processes.
+        """
+        known = {name: {"$in": [each.value for each in kind]} for name, kind in _KNOWN}
         with translated():
-            found = await self._batches.find({"open": True}, ["_id"]).to_list(None)
+            found = await self._batches.find({"open": True, **known}, ["_id"]).to_list(None)
         return [document["_id"] for document in found]
 
     async def count_open(self, owner: str | None) -> int:

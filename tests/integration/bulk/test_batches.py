@@ -213,6 +213,18 @@ class TestEnds:
 
             await until(went_on)
 
+    async def test_of_a_newer_release_holds_up_no_other(self, api: Client) -> None:
+        """Both releases run side by side; what this one does not know is the other's, and not touched here."""
+        batches = api.services.store.database["danqing_batches"]
+        first = await _send(api, _prompts(1))
+        known = await batches.find_one({"_id": first.json["data"]["id"]})
+        assert known is not None
+        strange = {**known, "_id": "batch_" + "0" * 32, "status": "resting", "open": True}
+        await batches.insert_one(strange)
+        second = await _send(api, _prompts(1))
+        await _until(api, second.json["data"]["id"], "running")
+        assert await batches.find_one({"_id": strange["_id"]}) == strange
+
 
 class TestWhose:
     async def test_another_project_does_not_know_it(self, open_api: Open) -> None:
