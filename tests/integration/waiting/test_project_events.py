@@ -87,7 +87,10 @@ class TestFollowing:
         assert seen == {own.id, last.id}
         assert old.id not in seen
 
-    @pytest.mark.parametrize("query", ["status=nope", "task_ids=" + ",".join(map(str, range(101))), "colour=red"])
+    @pytest.mark.parametrize(
+        "query",
+        ["status=nope", "task_ids=" + ",".join(map(str, range(101))), "task_ids=", "task_ids=,", "colour=red"],
+    )
     async def test_what_makes_no_sense_is_refused(self, open_api: Open, query: str) -> None:
         """400, before any stream."""
         async with open_api() as api:

@@ -16,7 +16,7 @@ from danqing_server.codec import dump_json
 from danqing_server.delivery.feeds import Follower, Sight, moment_of
 from danqing_server.delivery.watchers import Watch
 from danqing_server.doors.documentation import Answer, described, query
-from danqing_server.doors.fields import Fields
+from danqing_server.doors.fields import REQUIRED, Fields
 from danqing_server.doors.filters import members_of_query, read_filter
 from danqing_server.doors.server_shapes import EventTokenShape
 from danqing_server.doors.task_shapes import TaskShape
@@ -168,7 +168,10 @@ def _wishes_of(request: ApiRequest) -> tuple[Callable[[Task], bool], datetime | 
     fields = Fields(members=members_of_query(request))
     fields.check_known(("user_id", "status", "task_ids", "last_event_id", "token"))
     wanted, since = read_filter(fields), None
-    ids = frozenset(filter(None, (fields.text("task_ids", 1, LONGEST_IDS) or "").split(",")))
+    named = fields.text("task_ids", 1, LONGEST_IDS)
+    ids = frozenset(filter(None, (named or "").split(",")))
+    if named is not None and not ids:  # no task is not all tasks
+        fields.report("task_ids", REQUIRED)
     if len(ids) > MOST_IDS:
         fields.report("task_ids", TOO_MANY_IDS, most=MOST_IDS)
     last = last_event_id(request)
