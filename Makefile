@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run install test test-clients test-kills test-schema check chaos bench bench-profile format clean
+.PHONY: run install test test-browser test-clients test-kills test-schema check chaos bench bench-profile format clean
 
 run: install ## start the server with everything it needs, on http://127.0.0.1:8080
 	@$(BIN)/danqing serve
@@ -25,10 +25,13 @@ install: .venv/.installed ## make .venv, where the `danqing` command lives
 TESTED = $(BIN)/pytest -n 4 --dist loadgroup -rs
 
 test: .venv/.developing ## install what the tests need and pass them
-	@$(TESTED) -m "not clients and not kills"
+	@$(TESTED) -m "not clients and not kills and not browser"
 
 test-clients: .venv/.developing ## let the services' official client libraries ask our simulators, and clients ours
 	@$(TESTED) -m clients
+
+test-browser: .venv/.developing ## see in a real browser what a person sees; wants Chromium, and says so without it
+	@$(BIN)/pytest -rs -m browser tests/browser
 
 test-kills: .venv/.developing ## kill processes at every step of each provider's way
 	@$(TESTED) -m kills
