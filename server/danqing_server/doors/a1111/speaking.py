@@ -69,7 +69,7 @@ def _pieces(task: Task) -> list[Piece]:
 
 
 def _info(task: Task, pictures: list[Asset]) -> dict[str, Any]:
-    """Return what the web UI tells of its pictures, as far as it means something here."""
+    """Return what the web UI tells of its pictures, as far as it means something here; a task may have none."""
     prompt, seed = task.input.get("prompt", ""), task.input.get("seed", -1)
     count = len(pictures)
     return {
@@ -78,8 +78,8 @@ def _info(task: Task, pictures: list[Asset]) -> dict[str, Any]:
         "negative_prompt": task.input.get("negative_prompt", ""),
         "seed": seed,
         "all_seeds": [seed] * count,
-        "width": pictures[0].width,
-        "height": pictures[0].height,
+        "width": pictures[0].width if pictures else 0,
+        "height": pictures[0].height if pictures else 0,
         "batch_size": count,
         "sd_model_name": task.model,
         "infotexts": [prompt] * count,
