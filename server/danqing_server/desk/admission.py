@@ -216,7 +216,9 @@ class Submissions:
         """Make the one task of a key, whoever else is about to; its id is kept with the key first."""
         task_id = self._new_id(submission, checked)
         for _ in range(RACES):
-            record = await self.keys.claim(repeat.key, repeat.fingerprint, task_id, repeat.meaning)
+            record = await self.keys.claim(
+                repeat.key, repeat.fingerprint, task_id, repeat.meaning, at_least_s=repeat.kept_at_least_s
+            )
             task = await self._replay(submission, repeat, record, fresh=record.task_id == task_id)
             if task is not None:
                 return Accepted(task=task, replayed=True)

@@ -20,13 +20,15 @@ class Repeat:
     requests are to be joined. `fingerprint` is a hash of the request as it was sent, `meaning` a hash of what it
     meant (None: the same); requests that mean the same, because one spells a null out, say, are the same.
     `joins_for_s` None: the key decides, for as long as it is kept. Else only a task that is unfinished and at most
-    that many seconds old is answered again.
+    that many seconds old is answered again. `kept_at_least_s` is how long the key is known, though the settings say
+    less: what it stands for is no key of the client's own.
     """
 
     key: str
     fingerprint: str
     meaning: str | None = None
     joins_for_s: float | None = None
+    kept_at_least_s: float = 0.0
 
 
 @attrs.frozen(kw_only=True)

@@ -41,6 +41,9 @@ AWAY_FOR = timedelta(seconds=10)
 REPEATED_WITHIN = timedelta(seconds=15)
 """From a refusal until its repeat; libraries pause 8 s at the most where no longer pause was asked for."""
 
+KEY_KEPT_S = 86_400.0
+"""How long a visit's task is found by its key: longer than a visit can be joined, however short keys are kept."""
+
 WRITING = timedelta(seconds=60)
 RACES = 10
 NOTE_TRIES = 120
@@ -65,7 +68,7 @@ class Visit:
     @property
     def repeat(self) -> Repeat:
         """How its submission is recognised: by a key of its own, whoever comes back for it."""
-        return Repeat(key=self.key, fingerprint=self.digest)
+        return Repeat(key=self.key, fingerprint=self.digest, kept_at_least_s=KEY_KEPT_S)
 
 
 @attrs.define(eq=False)

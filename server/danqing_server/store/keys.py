@@ -67,14 +67,19 @@ class KeyStore:
         return KeyRecord(fingerprint=found["fingerprint"], task_id=found["task_id"], meaning=found.get("meaning"))
 
     @step("submit.claim_key")
-    async def claim(self, key: str, fingerprint: str, task_id: str, meaning: str | None = None) -> KeyRecord:
-        """Use a free key for *task_id*, and return what it is used for now: ours, or an earlier request's."""
+    async def claim(
+        self, key: str, fingerprint: str, task_id: str, meaning: str | None = None, *, at_least_s: float = 0.0
+    ) -> KeyRecord:
+        """Use a free key for *task_id*, and return what it is used for now: ours, or an earlier request's.
+
+        It is known for `kept_s`, and for *at_least_s*.
+        """
         now = self.clock.now()
         document = {
             "_id": key,
             "fingerprint": fingerprint,
             "task_id": task_id,
-            "expires_at": now + timedelta(seconds=self.kept_s),
+            "expires_at": now + timedelta(seconds=max(self.kept_s, at_least_s)),
         }
         if meaning is not None:
             document["meaning"] = meaning
