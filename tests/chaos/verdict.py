@@ -13,6 +13,7 @@ from tests.chaos.billing import Bill
 from tests.chaos.faults import FaultLog
 from tests.chaos.purchases import calls_of, cut_calls, limit_broken_by, may_fail, paid_again, wrong_books
 from tests.chaos.submission import Submission
+from tests.chaos.traffic import CAPPED
 
 __all__ = ["LEAST_COMPLETED", "PROMISES", "Case", "Verdict", "images_of", "judge"]
 
@@ -133,6 +134,8 @@ def _paid_and_hidden(task: Submission) -> list[int]:
 def _judge_failure(verdict: Verdict, task: Submission, faults: FaultLog) -> None:
     if _is_poison(task, faults):
         verdict.counts["poison"] += 1
+    elif _waited_for_money(task):
+        verdict.counts["met their time limit while a spend limit held them"] += 1
     elif _is_too_early(task):
         text = f"past its deadline {task.ended_s - task.answered_s:.0f} s after it was accepted"
         verdict.break_promise(task, "ended by a wrong clock", text)
@@ -140,6 +143,12 @@ def _judge_failure(verdict: Verdict, task: Submission, faults: FaultLog) -> None
         verdict.break_promise(task, "failed without cause", f"no call of unknown outcome: {_error_of(task)}")
     elif not cut_calls(task, faults):
         verdict.break_promise(task, "failed without cause", f"no fault in its calls: {_error_of(task)}")
+
+
+def _waited_for_money(task: Submission) -> bool:
+    """Tell whether the task stood before a lane that its day's limit had shut until its own time was over."""
+    code = (task.task.get("error") or {}).get("code")
+    return task.kind.provider == CAPPED and code == "deadline_exceeded" and not _is_too_early(task)
 
 
 def _is_too_early(task: Submission) -> bool:

@@ -13,12 +13,14 @@ from typing import Any
 
 import pytest
 
+from danqing_plugins import Job, Run, Source
 from danqing_server.access.caller import Caller
 from danqing_server.clock import to_ms
 from danqing_server.models import Billed, CallOutcome, Status, Task
 from danqing_server.settings.server import Settings
 from danqing_server.store.waiting import WaitingTask
 from tests.support.asked_service import AskedService, OrderingProvider, asked_service
+from tests.support.providers import ScriptedProvider, picture
 from tests.support.system import MakeSettings, System, running_system, until
 
 ROOT = Path(__file__).parents[2]
@@ -287,3 +289,29 @@ async def _waiting(system: System, task_id: str) -> WaitingTask:
     sweeps, clock = system.workers.tools.sweeps, system.services.clock
     found = await sweeps.waiting_after((0, ""), to_ms(clock.now()), 100)
     return next(waiting for waiting in found if waiting.id == task_id)
+
+
+class TestNames:
+    async def test_the_services_own_id_is_on_record_with_the_order(self, make_settings: MakeSettings) -> None:
+        """A death before the call's block ends must not lose whose bill it is."""
+        settings, saved = make_settings(DANQING_STOP_GRACE="0.1"), asyncio.Event()
+
+        async def order(_job: Job, run: Run) -> None:
+            if run.saved:
+                await run.deliver(0, Source.from_bytes(picture()))
+                return
+            async with run.call([0], "fingerprint") as call:
+                call.request_id = "the-services-own"
+                await run.checkpoint({"order": 1})
+                saved.set()
+                await asyncio.Event().wait()
+
+        async with running_system(settings, [ScriptedProvider(order)]) as first:
+            task = await first.submit()
+            await asyncio.wait_for(saved.wait(), PATIENCE_S)
+            [stored] = (await first.get(task.id)).calls.values()
+            assert (stored.resumable, stored.request_id) == (True, "the-services-own")
+        async with running_system(settings, [ScriptedProvider(order)]) as second:
+            done = await second.finished(task.id, PATIENCE_S)
+        [call] = done.calls.values()
+        assert (done.status, call.request_id) == (Status.COMPLETED, "the-services-own")

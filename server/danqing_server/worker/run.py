@@ -78,6 +78,7 @@ class TaskRun:
     previews: Previews | None = attrs.field(default=None, init=False)
     _told_progress_s: float = attrs.field(default=float("-inf"), init=False)
     _open: dict[str, CallRecord] = attrs.field(factory=dict, init=False)
+    _answers: dict[str, OpenCall] = attrs.field(factory=dict, init=False)
     _handed_over: set[int] = attrs.field(factory=set, init=False)
 
     @property
@@ -170,7 +171,11 @@ class TaskRun:
     async def checkpoint(self, data: JsonObject) -> None:
         require_storable(data)
         for record in self._open.values():
-            self._open[record.id] = record.changed(resumable=True)
+            answered = self._answers.get(
+                record.id
+            )  # a death before the block ends must not lose the service's own id
+            request_id = storable(answered.request_id) if answered is not None else None
+            self._open[record.id] = record.changed(resumable=True, request_id=request_id)
             self.ledger.note_call(self._open[record.id])
         self.ledger.note(saved=dict(data))
         await self.ledger.save()
@@ -225,6 +230,11 @@ class TaskRun:
         self._open[record.id] = record
         return record
 
+    def opened(self, record: CallRecord) -> OpenCall:
+        """Return what the provider is given of a call that was written down."""
+        call = self._answers[record.id] = OpenCall(id=record.id)
+        return call
+
     async def _write_ahead(self, record: CallRecord) -> None:
         self.ledger.note_call(record)
         try:
@@ -249,6 +259,7 @@ class TaskRun:
         An order stays open: what it comes to is seen when its pictures are here, or it is settled.
         """
         record = self._open.pop(call.id)
+        self._answers.pop(call.id, None)
         is_order = record.resumable and outcome in (CallOutcome.DELIVERED, CallOutcome.UNKNOWN)
         closed = record.changed(
             indexes=tuple(index for index in record.indexes if index not in call.released),
@@ -319,7 +330,7 @@ class _CallBlock:
     @begins("work.send")
     async def __aenter__(self) -> OpenCall:
         record = await self.run.open_call(self.indexes, self.fingerprint)
-        self._call = OpenCall(id=record.id)
+        self._call = self.run.opened(record)
         return self._call
 
     @ends("work.send")
