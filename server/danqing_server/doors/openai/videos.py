@@ -97,7 +97,7 @@ async def create_video(request: ApiRequest) -> HTTPResponse | None:
 async def list_videos(request: ApiRequest) -> HTTPResponse:
     """List a project's videos, whichever door they came through."""
     admitted = admit(request)
-    fields = Fields(members=members_of_query(request.args))
+    fields = Fields(members=members_of_query(request))
     limit = fields.whole_text("limit", 1, MOST_LISTED) or DEFAULT_LISTED
     ascending = fields.choice("order", ("asc", "desc")) == "asc"
     after = request.args.get("after")
@@ -151,7 +151,7 @@ async def get_video(request: ApiRequest, task_id: str) -> HTTPResponse:
 async def get_video_content(request: ApiRequest, task_id: str) -> HTTPResponse | None:
     """Send the video, or with `variant=thumbnail` a still picture of it in WebP."""
     admitted = admit(request)
-    fields = Fields(members=members_of_query(request.args))
+    fields = Fields(members=members_of_query(request))
     variant = fields.choice("variant", VARIANTS) or "video"
     if variant == "spritesheet":
         fields.report("variant", NO_SPRITESHEET)
