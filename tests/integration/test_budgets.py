@@ -238,6 +238,26 @@ class TestSpend:
             await counters.update_one({"_id": counter["_id"]}, {"$set": old})
             assert len(accepted(await asked(system, caller(one), 2))) == 1
 
+    async def test_a_death_after_a_retry_is_forgotten_once_the_task_has_ended(
+        self, make_settings: MakeSettings
+    ) -> None:
+        """The note that its process left says no more what the ledger says is over."""
+        one = Limits(spend_per_day_micro={"CNY": 2 * PRICE_MICRO})
+        async with keyed(make_settings, workers=False) as system:
+            task = await submit(system, caller())
+            await system.services.control.cancel(task.id, caller(one))
+            retried = await system.services.control.retry(task.id, caller(one))
+            assert retried.hold is not None
+        async with keyed(make_settings) as system:
+            await system.finished(task.id)
+            counters = system.services.store.database["danqing_budgets"]
+            [counter] = await counters.find({}).to_list(None)
+            left = {"task": task.id, "amount": PRICE_MICRO, "at": retried.hold.at, "again": True}
+            note = {f"pending.{retried.hold.id}": {**left, "lines": 0, "each": 0}}
+            await counters.update_one({"_id": counter["_id"]}, {"$set": note, "$inc": {"version": 1}})
+            [state] = await system.services.control.budgets.states(caller(one))
+            assert (state.spent_micro, state.reserved_micro) == (PRICE_MICRO, 0)
+
     async def test_four_fifths_are_told_once(self, make_settings: MakeSettings) -> None:
         """To whoever listens, for each window."""
         heard: list[BudgetWarning] = []

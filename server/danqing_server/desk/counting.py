@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -132,11 +132,15 @@ class Counting:
         tasks = await self.store.of_tasks({note.task for note in noted.values() if not note.lines})
         batches = {note.task for note in noted.values() if note.lines}
         unmade = await self.store.unmade(batches) if batches else {}
+        retried = {note.task for note in noted.values() if note.again}
+        booked = await self._booked_holds(retried) if retried else set()
         amount, settled, since = 0, set(), self.clock.now() - STORED_WITHIN
         for hold, note in noted.items():
             held = tasks.get(note.task)
             if held is not None and held.hold == hold:  # it was stored since
                 amount += counter.amount_of(held)
+                settled.add(hold)
+            elif hold in booked:  # and has ended since
                 settled.add(hold)
             elif unmade.get(note.task):
                 amount += min(note.amount, unmade[note.task] * note.each)
@@ -145,3 +149,9 @@ class Counting:
             else:
                 amount += note.amount
         return amount, settled
+
+    async def _booked_holds(self, task_ids: Collection[str]) -> set[str]:
+        """Return the holds of tasks that the ledger says are over."""
+        postings = await self.books.ledger.of(task_ids)
+        lines = (line for each in postings.values() for posting in each for line in posting.lines)
+        return {line.hold for line in lines if line.hold is not None}
