@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -11,7 +11,7 @@ import attrs
 
 from danqing_server.clock import Clock
 from danqing_server.life.bookkeeper import Bookkeeper
-from danqing_server.store.budgets import BudgetStore, Committed, Held, Pending
+from danqing_server.store.budgets import BudgetStore, Committed, Held, Pending, Unmade
 from danqing_server.windows import Window
 
 __all__ = ["Counter", "Counting", "Measure"]
@@ -111,27 +111,34 @@ class Counting:
     async def _sum(self, counter: Counter, pending: Mapping[str, Pending]) -> tuple[int, int, set[str]]:
         """Return what is committed, what of it is booked, and the pending holds that need no note any more.
 
-        What a task holds is looked at before what is booked: it goes from there to here.
+        What is set aside goes from a batch to its tasks, and from a task to the books: it is looked for in that
+        order, so that nothing is missed on its way.
         """
+        batches = {note.task for note in pending.values() if note.lines}
+        told = await self.store.unmade(batches) if batches else {}
         held = await self.store.held(counter.project, counter.key)
+        unmade = {batch_id: _left_of(batch_id, each, held) for batch_id, each in told.items()}
         if counter.window is not None and any(each.is_finished for each in held):
             await self.books.book({each.task for each in held if each.is_finished})
             held = [each for each in held if not each.is_finished]
         noted = {hold: note for hold, note in pending.items() if all(hold != each.hold for each in held)}
-        amount, settled = await self._sum_noted(counter, noted)
+        amount, settled = await self._sum_noted(counter, noted, unmade)
         settled |= {each.hold for each in held} & pending.keys()
         spent = 0
         if counter.window is not None:
             spent = await self.books.ledger.spent(counter.project, counter.key, counter.measure, counter.window)
         return spent + sum(map(counter.amount_of, held)) + amount, spent, settled
 
-    async def _sum_noted(self, counter: Counter, noted: Mapping[str, Pending]) -> tuple[int, set[str]]:
-        """Return what is set aside for tasks that had no such hold a moment ago, and what needs no note now."""
+    async def _sum_noted(
+        self, counter: Counter, noted: Mapping[str, Pending], unmade: Mapping[str, int]
+    ) -> tuple[int, set[str]]:
+        """Return what is set aside for tasks that had no such hold a moment ago, and what needs no note now.
+
+        *unmade* are the lines that were still to become tasks, of each batch that is there.
+        """
         if not noted:
             return 0, set()
         tasks = await self.store.of_tasks({note.task for note in noted.values() if not note.lines})
-        batches = {note.task for note in noted.values() if note.lines}
-        unmade = await self.store.unmade(batches) if batches else {}
         retried = {note.task for note in noted.values() if note.again}
         booked = await self._booked_holds(retried) if retried else set()
         amount, settled, since = 0, set(), self.clock.now() - STORED_WITHIN
@@ -155,3 +162,9 @@ class Counting:
         postings = await self.books.ledger.of(task_ids)
         lines = (line for each in postings.values() for posting in each for line in posting.lines)
         return {line.hold for line in lines if line.hold is not None}
+
+
+def _left_of(batch_id: str, unmade: Unmade, held: Iterable[Held]) -> int:
+    """Return how many lines of a batch were no tasks when *held* were looked for; the batch may not say so yet."""
+    made_since = sum(each.batch == batch_id and each.line > unmade.made_to for each in held)
+    return max(0, unmade.lines - made_since)

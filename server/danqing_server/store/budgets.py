@@ -26,7 +26,7 @@ from danqing_server.store.client import Database, translated
 from danqing_server.store.keys import DELETED
 from danqing_server.store.tasks import COLLECTION as TASKS
 
-__all__ = ["BudgetStore", "Committed", "Held", "Pending"]
+__all__ = ["BudgetStore", "Committed", "Held", "Pending", "Unmade"]
 
 COLLECTION = "danqing_budgets"
 KEPT_AFTER = timedelta(days=2)
@@ -66,7 +66,7 @@ class Committed:
 
 @attrs.frozen(kw_only=True)
 class Held:
-    """A task with a hold, as far as limits look at it."""
+    """A task with a hold, as far as limits look at it; `line` is its line in the `batch` that it came with."""
 
     task: str
     hold: str
@@ -75,6 +75,8 @@ class Held:
     status: Status
     outputs: int
     key: str | None
+    batch: str | None = None
+    line: int = 0
 
     @property
     def is_finished(self) -> bool:
@@ -85,6 +87,14 @@ class Held:
     def waits(self) -> bool:
         """Whether it waits for its start."""
         return self.status in WAITING
+
+
+@attrs.frozen
+class Unmade:
+    """How many lines of a batch are still to become tasks: those behind `made_to`."""
+
+    lines: int
+    made_to: int
 
 
 @attrs.define(eq=False)
@@ -202,15 +212,12 @@ class BudgetStore:
                 tasks.update({document["_id"]: None for document in gone})
         return tasks
 
-    async def unmade(self, batch_ids: Collection[str]) -> Mapping[str, int]:
-        """Return how many lines of each of these batches are still to become tasks; none of what is no batch."""
-        fields = ["status", "accepted", "made"]
+    async def unmade(self, batch_ids: Collection[str]) -> Mapping[str, Unmade]:
+        """Return what of each of these batches is still to become tasks; none of what is no batch."""
+        fields = ["status", "accepted", "made", "made_to"]
         with translated():
             found = await self.database[BATCHES].find({"_id": {"$in": list(batch_ids)}}, fields).to_list(None)
-        return {
-            batch["_id"]: batch["accepted"] - batch.get("made", 0) if batch["status"] == BatchStatus.CREATING else 0
-            for batch in found
-        }
+        return {batch["_id"]: _unmade_of(batch) for batch in found}
 
     async def release(self, task_ids: Collection[str], holds: Collection[str]) -> None:
         """Take holds away from tasks whose cost is in the books."""
@@ -239,11 +246,16 @@ def _of_note(hold: str) -> str:
     return f"pending.{hold}"
 
 
-_FIELDS = ["hold", "status", "images", "key"]
+_FIELDS = ["hold", "status", "images", "key", "batch"]
+
+
+def _unmade_of(batch: Mapping[str, Any]) -> Unmade:
+    lines = batch["accepted"] - batch.get("made", 0) if batch["status"] == BatchStatus.CREATING else 0
+    return Unmade(lines, batch.get("made_to", 0))
 
 
 def _held_of(document: Mapping[str, Any]) -> Held:
-    hold = document["hold"]
+    hold, place = document["hold"], document.get("batch") or {}
     return Held(
         task=document["_id"],
         hold=hold["id"],
@@ -252,4 +264,6 @@ def _held_of(document: Mapping[str, Any]) -> Held:
         status=Status(document["status"]),
         outputs=document["images"],
         key=document.get("key"),
+        batch=place.get("id"),
+        line=place.get("line", 0),
     )
