@@ -15,7 +15,7 @@ from danqing_server.http.entry import payer_of
 from danqing_server.http.requests import ApiRequest
 from danqing_server.models import Asset
 
-__all__ = ["Encoded", "Piece", "encoded", "send_pieces"]
+__all__ = ["Encoded", "Piece", "send_pieces", "written"]
 
 STEP_BYTES = 48 * 1024
 
@@ -41,7 +41,7 @@ class Encoded:
 Piece = bytes | Encoded
 
 
-async def encoded(assets: Assets, picture: Encoded) -> AsyncGenerator[bytes, None]:
+async def _encoded(assets: Assets, picture: Encoded) -> AsyncGenerator[bytes, None]:
     """Yield a picture as base64."""
     if picture.is_converted:
         made = await assets.read_as(picture.asset.key, picture.wanted or "")
@@ -73,15 +73,16 @@ async def send_pieces(
     sized = {"content-length": str(sum(known))} if len(known) == len(lengths) else {}
     async with downloads.place(payer_of(request)):
         response = await request.respond(status=200, headers={**NO_STORE, **headers, **sized}, content_type=JSON)
-        await downloads.send(request, response, _written(assets, pieces))
+        await downloads.send(request, response, written(assets, pieces))
         await response.eof()
 
 
-async def _written(assets: Assets, pieces: Sequence[Piece]) -> AsyncGenerator[bytes, None]:
+async def written(assets: Assets, pieces: Sequence[Piece]) -> AsyncGenerator[bytes, None]:
+    """Yield *pieces* as they are sent."""
     for piece in pieces:
         if isinstance(piece, bytes):
             yield piece
             continue
-        async with aclosing(encoded(assets, piece)) as chunks:
+        async with aclosing(_encoded(assets, piece)) as chunks:
             async for chunk in chunks:
                 yield chunk

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 from urllib.parse import urlencode
 
 import attrs
@@ -41,7 +41,7 @@ from danqing_server.http.requests import ApiRequest
 from danqing_server.http.services import Services
 from danqing_server.models import JsonObject, Status, Task
 
-__all__ = ["MOST_HOPS", "TASK_HEADER", "Call", "Voice", "Way", "begin", "by_redirects", "go_on"]
+__all__ = ["MOST_HOPS", "TASK_HEADER", "Call", "Voice", "begin", "by_redirects", "give_up", "go_on"]
 
 TASK_HEADER = "x-danqing-task"
 RETRY_COUNT = "x-stainless-retry-count"
@@ -58,24 +58,31 @@ class Voice(Protocol):
     @property
     def marks(self) -> Mapping[str, str]: ...
 
-    async def show(self, call: Call, task: Task) -> None:
+    async def show(self, call: Call[Voice], task: Task) -> None:
         """Send what *task* made; return when the last byte has left."""
 
-    def failed(self, call: Call, task: Task) -> HTTPResponse:
+    def failed(self, call: Call[Voice], task: Task) -> HTTPResponse:
         """Return the answer for a task that brought nothing."""
 
-    def still_running(self, call: Call) -> HTTPResponse:
+    def still_running(self, call: Call[Voice]) -> HTTPResponse:
         """Return the answer that has the client ask anew."""
 
 
+V = TypeVar("V", bound=Voice)
+V_co = TypeVar("V_co", bound=Voice, covariant=True)
+
+
 @attrs.define(kw_only=True, eq=False)
-class Call:
-    """One call. `visit` None: it has an Idempotency-Key, by which its repeat is known. `hop`: redirects so far."""
+class Call(Generic[V_co]):
+    """One call, and the voice of its door.
+
+    `visit` None: it has an Idempotency-Key, by which its repeat is known. `hop`: redirects so far.
+    """
 
     request: ApiRequest
     services: Services
     caller: Caller
-    voice: Voice
+    voice: V_co
     visit: Visit | None
     hop: int = 0
     task_id: str | None = attrs.field(default=None, init=False)
@@ -88,8 +95,11 @@ class Call:
             except DanqingError as error:
                 await self._refuse(error)
 
-    async def see_through(self, way: Way) -> None:
-        """Answer a call that has a task, and note whether its client had the answer."""
+    async def see_through(self, way: Callable[[Call[V_co], str], Awaitable[bool]]) -> None:
+        """Answer a call that has a task, and note whether its client had the answer.
+
+        *way* answers, given the call and its task's id; False: not for good, or its client is lost already.
+        """
         if self.task_id is None:
             return
         with self._noting_its_loss():
@@ -150,26 +160,22 @@ class Call:
         return edge.response(self.request, error)
 
 
-Way = Callable[[Call, str], Awaitable[bool]]
-"""Answers a call with a task of that id; False: not for good, or its client is lost already."""
-
-
 async def begin(
     request: ApiRequest,
     admitted: Admitted,
-    voice: Voice,
+    voice: V,
     submission: Submission,
     meant: JsonObject,
     *,
-    streamed: bool = False,
-) -> Call:
+    open_for_s: float | None = None,
+) -> Call[V]:
     """Take a call in: its task is made, or that of the call found whose place it takes.
 
-    *meant* is its body without nulls: what makes two calls the same. *streamed*: it is not redirected, and may be
-    open for as long as its task is.
+    *meant* is its body without nulls, or what stands for it: what makes two calls the same. *open_for_s* is how
+    long it may be open at the most, None for one that is redirected.
     """
     services, caller = admitted
-    within_s = services.settings.task_timeout_s if streamed else services.settings.sync_wait_s
+    within_s = services.settings.sync_wait_s if open_for_s is None else open_for_s
     path, key = request.path.rstrip("/"), request.headers.get(HEADER)
     visit = None
     if key is not None:
@@ -184,7 +190,7 @@ async def begin(
     return call
 
 
-async def go_on(request: ApiRequest, task_id: str, voice: Voice) -> Call:
+async def go_on(request: ApiRequest, task_id: str, voice: V) -> Call[V]:
     """Take in a call that was redirected."""
     services, caller = admit(request)
     hop, visit_id, visit = _hop(request), request.args.get("v"), None
@@ -195,7 +201,7 @@ async def go_on(request: ApiRequest, task_id: str, voice: Voice) -> Call:
     return call
 
 
-async def by_redirects(call: Call, task_id: str) -> bool:
+async def by_redirects(call: Call[Voice], task_id: str) -> bool:
     """Wait a while, and redirect the client to where it goes on waiting; after too many, have it ask anew."""
     services = call.services
     task = await services.watchers.finished(task_id, call.caller, services.settings.sync_wait_s)
@@ -203,9 +209,7 @@ async def by_redirects(call: Call, task_id: str) -> bool:
         await call.show(task)
         return True
     if call.hop >= MOST_HOPS:
-        call.lose()
-        await call.send(call.voice.still_running(call))
-        return False
+        return await give_up(call)
     if call.visit is not None:
         await services.visits.send_away(call.visit)
     if services.draining:
@@ -214,7 +218,14 @@ async def by_redirects(call: Call, task_id: str) -> bool:
     return False
 
 
-def _next(call: Call, task_id: str) -> str:
+async def give_up(call: Call[Voice]) -> bool:
+    """Have the client ask anew: its repeat joins."""
+    call.lose()
+    await call.send(call.voice.still_running(call))
+    return False
+
+
+def _next(call: Call[Voice], task_id: str) -> str:
     """Return where to go on. The count keeps the addresses apart: urllib visits none a fourth time."""
     told = {"i": str(call.hop + 1), **call.voice.marks}
     if call.visit is not None:
@@ -222,7 +233,7 @@ def _next(call: Call, task_id: str) -> str:
     return f"{call.voice.wait_path}{task_id}?{urlencode(told)}"
 
 
-async def _submit(call: Call, submission: Submission) -> Task:
+async def _submit(call: Call[Voice], submission: Submission) -> Task:
     """Make the task, or find it; one that was deleted after its client had left is in nobody's way."""
     services, visit = call.services, call.visit
     try:

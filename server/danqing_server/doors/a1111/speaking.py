@@ -12,7 +12,7 @@ from danqing_plugins import Message, OutputKind, in_language
 from danqing_server.codec import dump_json
 from danqing_server.doors.a1111.refusing import PREFIX, envelope
 from danqing_server.doors.encoding import Encoded, Piece, send_pieces
-from danqing_server.doors.holding import Call
+from danqing_server.doors.holding import Call, Voice
 from danqing_server.http.answers import json_answer
 from danqing_server.http.messages import ENGLISH
 from danqing_server.models import Asset, Task
@@ -43,17 +43,17 @@ class A1111Voice:
     def marks(self) -> Mapping[str, str]:
         return {}
 
-    async def show(self, call: Call, task: Task) -> None:
+    async def show(self, call: Call[Voice], task: Task) -> None:
         await send_pieces(call.request, call.services.assets, _pieces(task), call.headers)
 
-    def failed(self, call: Call, task: Task) -> HTTPResponse:
+    def failed(self, call: Call[Voice], task: Task) -> HTTPResponse:
         error = task.error
         if error is None:
             return json_answer(envelope("failed", FAILED.to(ENGLISH)), 500)
         status = FAILED_STATUSES.get(error.code, 500)
         return json_answer(envelope(error.code, in_language(error.message, ENGLISH)), status)
 
-    def still_running(self, call: Call) -> HTTPResponse:
+    def still_running(self, call: Call[Voice]) -> HTTPResponse:
         return json_answer(envelope("still_running", STILL_RUNNING.to(ENGLISH)), TIMED_OUT, {"retry-after": "1"})
 
 

@@ -50,7 +50,8 @@ async def create_ark_images(request: ApiRequest) -> HTTPResponse | None:
         meant = without_nulls(body)
         wanted = image_submission(meant, admitted.caller, admitted.services.submissions.checker)
         voice = ArkVoice(wanted.in_base64)
-        call = await begin(request, admitted, voice, wanted.submission, meant, streamed=wanted.streamed)
+        open_for_s = admitted.services.settings.task_timeout_s if wanted.streamed else None
+        call = await begin(request, admitted, voice, wanted.submission, meant, open_for_s=open_for_s)
     way = partial(by_events, in_base64=wanted.in_base64) if wanted.streamed else by_redirects
     await call.see_through(way)
     return None

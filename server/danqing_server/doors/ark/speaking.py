@@ -14,7 +14,7 @@ from danqing_server.doors.ark.failing import refusal_of_task
 from danqing_server.doors.ark.refusing import INTERNAL, PREFIX, RETRY_HEADER, envelope
 from danqing_server.doors.ark.showing import ArkViewer
 from danqing_server.doors.encoding import Encoded, Piece, send_pieces
-from danqing_server.doors.holding import Call
+from danqing_server.doors.holding import Call, Voice
 from danqing_server.http.answers import json_answer
 from danqing_server.http.links import base_url
 from danqing_server.http.messages import ENGLISH
@@ -45,23 +45,23 @@ class ArkVoice:
     def marks(self) -> Mapping[str, str]:
         return {"f": "b64_json"} if self.in_base64 else {}
 
-    async def show(self, call: Call, task: Task) -> None:
+    async def show(self, call: Call[Voice], task: Task) -> None:
         viewer = viewer_of(call)
         if self.in_base64:
             await send_pieces(call.request, call.services.assets, _pieces(viewer, task), call.headers)
         else:
             await call.send(json_answer(viewer.images(task)))
 
-    def failed(self, call: Call, task: Task) -> HTTPResponse:
+    def failed(self, call: Call[Voice], task: Task) -> HTTPResponse:
         refusal = refusal_of_task(task, call.services.registry, call.request.trace_id)
         return json_answer(refusal.body, refusal.status, refusal.headers)
 
-    def still_running(self, call: Call) -> HTTPResponse:
+    def still_running(self, call: Call[Voice]) -> HTTPResponse:
         body = envelope(TIMED_OUT, call.request.trace_id, INTERNAL, STILL_RUNNING.to(ENGLISH))
         return json_answer(body, TIMED_OUT, {RETRY_HEADER: "true", "retry-after": "1"})
 
 
-def viewer_of(call: Call) -> ArkViewer:
+def viewer_of(call: Call[Voice]) -> ArkViewer:
     """Return how tasks are shown to the client of *call*."""
     return ArkViewer(base_url(call.request), call.services.registry)
 

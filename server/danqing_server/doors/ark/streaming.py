@@ -9,7 +9,7 @@ Source: Volcengine's page 82379/1824137, read 2026-11-23.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -19,8 +19,8 @@ from danqing_server.codec import dump_json
 from danqing_server.doors.ark.failing import refusal_of_task
 from danqing_server.doors.ark.showing import images_usage
 from danqing_server.doors.ark.speaking import viewer_of, with_picture
-from danqing_server.doors.encoding import Piece, encoded
-from danqing_server.doors.holding import Call
+from danqing_server.doors.encoding import Piece, written
+from danqing_server.doors.holding import Call, Voice
 from danqing_server.models import FINISHED, Output, OutputState, Status, Task
 
 __all__ = ["by_events"]
@@ -39,7 +39,7 @@ SHOWN = (OutputState.KEPT, OutputState.FAILED)
 class _Stream:
     """What was told of one task so far; `told` are indexes, which are counted anew for the client."""
 
-    call: Call
+    call: Call[Voice]
     in_base64: bool
     response: Any = None
     told: set[int] = attrs.field(factory=set)
@@ -94,22 +94,13 @@ class _Stream:
     async def _send(self, event: bytes, pieces: list[Piece]) -> None:
         response = self.response
         await response.send(b"event: " + event + b"\ndata: ")
-        async with aclosing(self._bytes(pieces)) as chunks:
+        async with aclosing(written(self.call.services.assets, pieces)) as chunks:
             async for chunk in chunks:
                 await response.send(chunk)
         await response.send(b"\n\n")
 
-    async def _bytes(self, pieces: list[Piece]) -> AsyncGenerator[bytes, None]:
-        for piece in pieces:
-            if isinstance(piece, bytes):
-                yield piece
-                continue
-            async with aclosing(encoded(self.call.services.assets, piece)) as chunks:
-                async for chunk in chunks:
-                    yield chunk
 
-
-async def by_events(call: Call, task_id: str, *, in_base64: bool) -> bool:
+async def by_events(call: Call[Voice], task_id: str, *, in_base64: bool) -> bool:
     """Answer a call with events until its task ends; a process that stops cuts it, and its repeat goes on."""
     services = call.services
     stream = _Stream(call, in_base64)
@@ -131,7 +122,7 @@ async def by_events(call: Call, task_id: str, *, in_base64: bool) -> bool:
     return True
 
 
-def _cut(call: Call) -> bool:
+def _cut(call: Call[Voice]) -> bool:
     """Hang up in the middle: what looked like an end would be taken for one."""
     call.lose()
     protocol: Any = call.request.protocol

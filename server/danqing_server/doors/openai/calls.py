@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
-
-import attrs
 
 from danqing_plugins import Message, Problem
 from danqing_server.codec import without_nulls
-from danqing_server.desk.request import Submission
-from danqing_server.doors.idempotency import HEADER, digest_of, fingerprint_of, repeat_of
+from danqing_server.doors.holding import MOST_HOPS, begin
 from danqing_server.doors.offers import Offers
-from danqing_server.doors.openai.attending import Attendance
 from danqing_server.doors.openai.forms import body_of_form, identity_of_form
 from danqing_server.doors.openai.reading import Wish, read_wish
-from danqing_server.errors import Conflict, InvalidSubmission
+from danqing_server.doors.openai.speaking import OpenAICall, OpenAIVoice
+from danqing_server.errors import InvalidSubmission
 from danqing_server.http.entry import Admitted
 from danqing_server.http.multipart import ReceivedForm, is_form
 from danqing_server.http.receiving import ReceivedObject
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.services import Services
-from danqing_server.models import JsonObject, Task
+from danqing_server.models import JsonObject
 
 __all__ = ["offers_of", "receive", "take_in"]
 
-RETRY_COUNT = "x-stainless-retry-count"
 NOT_STREAMED = Message(
     key="openai_async_stream",
     en="a task that is looked for later has no stream",
@@ -40,7 +35,7 @@ async def take_in(
     edit: bool = False,
     streams: bool = True,
     reads: Callable[[JsonObject], JsonObject] = lambda body: body,
-) -> Attendance:
+) -> OpenAICall:
     """Read and submit a call, JSON or a form; what it sent is let go before its pictures are waited for.
 
     *streams*: it may ask for events. *reads* makes a request for pictures of a JSON body that is none.
@@ -62,7 +57,7 @@ async def receive(
     *,
     of_form: Callable[[JsonObject], Wish],
     of_json: Callable[[JsonObject], Wish],
-) -> Attendance:
+) -> OpenAICall:
     """Read a call, a form or JSON, by what makes a wish of either, and submit it. Raises as `take_in` does."""
     if is_form(request.headers):
         async with ReceivedForm(request) as form:
@@ -83,46 +78,14 @@ def _read(request: ApiRequest, admitted: Admitted, body: JsonObject, *, edit: bo
     return wish
 
 
-async def _submit(request: ApiRequest, admitted: Admitted, wish: Wish, identity: JsonObject) -> Attendance:
-    call, submission = await _begin(request, admitted, wish, identity)
-    await call.take_in(partial(_task_of, call, submission))
-    return call
+async def _submit(request: ApiRequest, admitted: Admitted, wish: Wish, identity: JsonObject) -> OpenAICall:
+    open_for_s, voice = _open_for_s(admitted.services, wish), OpenAIVoice(wish.manner)
+    return await begin(request, admitted, voice, wish.submission, identity, open_for_s=open_for_s)
 
 
-async def _begin(
-    request: ApiRequest, admitted: Admitted, wish: Wish, identity: JsonObject
-) -> tuple[Attendance, Submission]:
-    """Return the call, and its submission as a repeat of it will be recognised."""
-    services, caller = admitted
-    path = request.path.rstrip("/")
-    key = request.headers.get(HEADER)
-    visit = None
-    if key is not None:
-        repeat = repeat_of(key, path, identity, caller, 0.0)
-    else:
-        digest = digest_of("visit", caller.project, caller.key, fingerprint_of(path, identity))
-        marked = request.headers.get(RETRY_COUNT, "0") not in ("", "0")
-        visit = await services.visits.enter(digest, marked=marked, within_s=_within_s(services, wish))
-        repeat = visit.repeat
-    call = Attendance(request=request, services=services, caller=caller, manner=wish.manner, visit=visit)
-    return call, attrs.evolve(wish.submission, repeat=repeat)
-
-
-def _within_s(services: Services, wish: Wish) -> float:
+def _open_for_s(services: Services, wish: Wish) -> float | None:
     """Return how long the call may be open at most: of one that is not redirected its whole time."""
     settings = services.settings
     if wish.manner.stream:
         return settings.task_timeout_s
-    return settings.sync_wait_s * (1 if settings.sync_mode == "303" else 10)
-
-
-async def _task_of(call: Attendance, submission: Submission) -> Task:
-    """Make the task, or find it; one that was deleted after its client had left is in nobody's way."""
-    services, visit = call.services, call.visit
-    try:
-        return (await services.submissions.submit(submission)).task
-    except Conflict as error:
-        if visit is None or not visit.joined or error.code != "task_deleted":
-            raise
-    call.visit = visit = await services.visits.renew(visit, within_s=services.settings.sync_wait_s)
-    return (await services.submissions.submit(attrs.evolve(submission, repeat=visit.repeat))).task
+    return None if settings.sync_mode == "303" else settings.sync_wait_s * (1 + MOST_HOPS)

@@ -44,7 +44,7 @@ routes = Blueprint("openai_chat", url_prefix="/v1/chat")
 async def create_chat_completion(request: ApiRequest) -> HTTPResponse | None:
     """Make pictures of the last words of a user, and of the pictures beside them; with `stream` as one delta."""
     call = await take_in(request, admit_change(request), reads=_as_wish)
-    await call.see_through(by_events if call.manner.stream else way_of(call.services.settings))
+    await call.see_through(by_events if call.voice.manner.stream else way_of(call.services.settings))
     return None
 
 

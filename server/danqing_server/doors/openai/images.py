@@ -6,14 +6,13 @@ from functools import partial
 
 from sanic import Blueprint, HTTPResponse
 
-from danqing_plugins import Problem
 from danqing_server.doors.documentation import KEY_HEADER, Answer, described
-from danqing_server.doors.fields import NOT_WHOLE
-from danqing_server.doors.openai.attending import Attendance
+from danqing_server.doors.holding import go_on
 from danqing_server.doors.openai.calls import take_in
-from danqing_server.doors.openai.lasting import MOST_HOPS, way_of
+from danqing_server.doors.openai.lasting import way_of
 from danqing_server.doors.openai.later import acknowledge, task_view
 from danqing_server.doors.openai.reading import Form, Manner
+from danqing_server.doors.openai.speaking import OpenAICall, OpenAIVoice
 from danqing_server.doors.openai.streaming import by_events
 from danqing_server.doors.openai_shapes import (
     OpenAIErrorShape,
@@ -21,7 +20,6 @@ from danqing_server.doors.openai_shapes import (
     OpenAIImagesShape,
     OpenAITaskShape,
 )
-from danqing_server.errors import InvalidSubmission
 from danqing_server.http.answers import json_answer
 from danqing_server.http.entry import admit, admit_change
 from danqing_server.http.links import base_url
@@ -125,15 +123,8 @@ async def get_images_task(request: ApiRequest, task_id: str) -> HTTPResponse:
 @described("继续等待图片 · Go on waiting for pictures", _WAITED, errors=(400, 404), refused_as=OpenAIErrorShape)
 async def wait_for_images(request: ApiRequest, task_id: str) -> HTTPResponse | None:
     """Go on with a call that was redirected here."""
-    services, caller = admit(request)
-    hop, visit_id, visit = _hop(request), request.args.get("v"), None
-    if visit_id and request.method != "HEAD":
-        visit = await services.visits.come_back(visit_id, within_s=services.settings.sync_wait_s)
-    call = Attendance(
-        request=request, services=services, caller=caller, manner=_manner(request), visit=visit, hop=hop
-    )
-    await call.take_in(partial(services.control.find, task_id, caller))
-    await call.see_through(way_of(services.settings))
+    call = await go_on(request, task_id, OpenAIVoice(_manner(request)))
+    await call.see_through(way_of(call.services.settings))
     return None
 
 
@@ -145,9 +136,9 @@ async def wait_for_images_by_post(request: ApiRequest, task_id: str) -> HTTPResp
     return await wait_for_images(request, task_id)
 
 
-async def _answer(call: Attendance) -> None:
+async def _answer(call: OpenAICall) -> None:
     preferred = preferences_of(call.request)
-    if call.manner.stream:
+    if call.voice.manner.stream:
         await call.see_through(by_events)
     elif preferred is not None and preferred.respond_async:
         await call.see_through(partial(acknowledge, headers=preferred.headers(answers_async=True)))
@@ -155,15 +146,8 @@ async def _answer(call: Attendance) -> None:
         await call.see_through(way_of(call.services.settings))
 
 
-async def _answer_later(call: Attendance) -> None:
+async def _answer_later(call: OpenAICall) -> None:
     await call.see_through(partial(acknowledge, headers={}))
-
-
-def _hop(request: ApiRequest) -> int:
-    raw = request.args.get("i") or "1"
-    if not (raw.isascii() and raw.isdigit() and len(raw) < 4 and 1 <= int(raw) <= MOST_HOPS):
-        raise InvalidSubmission([Problem(field="i", message=NOT_WHOLE(), value=None)])
-    return int(raw)
 
 
 def _manner(request: ApiRequest) -> Manner:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from danqing_plugins import OutputKind
-from danqing_server.doors.openai.attending import Attendance
+from danqing_server.doors.openai.answering import pictures_of
 from danqing_server.doors.openai.failing import error_of
 from danqing_server.doors.openai.refusing import envelope
+from danqing_server.doors.openai.speaking import OpenAICall
 from danqing_server.doors.openai_shapes import OpenAIImagesShape, OpenAITaskShape
 from danqing_server.http.answers import json_answer
-from danqing_server.http.links import picture_url
+from danqing_server.http.links import base_url, picture_url
 from danqing_server.models import FINISHED, Status, Task
 
 __all__ = ["TASKS_PATH", "acknowledge", "task_view"]
@@ -25,11 +25,11 @@ KEPT_S = 86400
 ACCEPTED, RETRY_AFTER_S = 202, 3
 
 
-async def acknowledge(call: Attendance, task_id: str, *, headers: Mapping[str, str]) -> bool:
+async def acknowledge(call: OpenAICall, task_id: str, *, headers: Mapping[str, str]) -> bool:
     """Answer that there is a task, and where to look for it."""
     task = await call.services.control.find(task_id, call.caller)
     path = f"{TASKS_PATH}{task_id}"
-    shown = task_view(task, call.base)
+    shown = task_view(task, base_url(call.request))
     told = {**headers, "location": path, "retry-after": str(RETRY_AFTER_S)}
     await call.send(json_answer(shown, ACCEPTED, told))
     return True
@@ -51,7 +51,7 @@ def task_view(task: Task, base: str) -> OpenAITaskShape:
         return shown
     if task.completed_at is not None:
         shown["completed_at"] = int(task.completed_at.timestamp())
-    links = [picture_url(base, each.asset.key) for each in task.kept if each.asset and _is_picture(each.asset.kind)]
+    links = [picture_url(base, asset.key) for asset in pictures_of(task)]
     if task.status is Status.COMPLETED and links:
         result: OpenAIImagesShape = {
             "created": shown.get("completed_at", created),
@@ -60,7 +60,3 @@ def task_view(task: Task, base: str) -> OpenAITaskShape:
         return {**shown, "status": "completed", "http_status": 200, "image_url": links[0], "result": result}
     status, code, message = error_of(task)
     return {**shown, "status": "failed", "http_status": status, "error": envelope(status, code, message)["error"]}
-
-
-def _is_picture(kind: OutputKind) -> bool:
-    return kind is OutputKind.IMAGE

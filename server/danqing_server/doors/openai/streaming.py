@@ -15,12 +15,14 @@ from typing import Any
 from sanic.response import BaseHTTPResponse
 
 from danqing_plugins import Message
+from danqing_server.assets.storage import Assets
 from danqing_server.codec import dump_json
+from danqing_server.doors.encoding import Piece, written
 from danqing_server.doors.openai.answering import Gallery, pictures_of
-from danqing_server.doors.openai.attending import Attendance
 from danqing_server.doors.openai.failing import error_of
 from danqing_server.doors.openai.reading import Form
 from danqing_server.doors.openai.refusing import envelope
+from danqing_server.doors.openai.speaking import OpenAICall, gallery_of
 from danqing_server.errors import DanqingError
 from danqing_server.http.downloads import Downloads
 from danqing_server.http.entry import payer_of
@@ -41,7 +43,7 @@ STOPPED = Message(
 )
 
 
-async def by_events(call: Attendance, task_id: str) -> bool:
+async def by_events(call: OpenAICall, task_id: str) -> bool:
     """Answer with events, from the first comment to the last picture."""
     task = await call.services.control.find(task_id, call.caller)
     response = await call.request.respond(
@@ -56,12 +58,14 @@ async def by_events(call: Attendance, task_id: str) -> bool:
         return False
     downloads: Downloads = call.request.app.ctx.downloads
     async with downloads.place(payer_of(call.request)):
-        await downloads.send(call.request, response, _finished_events(call.gallery(found)))
+        await downloads.send(
+            call.request, response, _finished_events(call.services.assets, gallery_of(call, found))
+        )
         await response.eof()
     return True
 
 
-async def _until_finished(call: Attendance, task: Task, response: BaseHTTPResponse) -> Task | None:
+async def _until_finished(call: OpenAICall, task: Task, response: BaseHTTPResponse) -> Task | None:
     """Return the task when it is finished, having shown how far it is; None when the process stops before."""
     shown: set[str] = set()
     with call.services.watchers.watch(task, call.caller) as watch:
@@ -73,19 +77,19 @@ async def _until_finished(call: Attendance, task: Task, response: BaseHTTPRespon
                 await response.send(COMMENT)
                 continue
             task = changed
-            partial = await _partial(call.gallery(task), shown)
+            partial = await _partial(call.services.assets, gallery_of(call, task), shown)
             if partial is not None:
                 await response.send(partial)
     return task
 
 
-async def _partial(gallery: Gallery, shown: set[str]) -> bytes | None:
+async def _partial(assets: Assets, gallery: Gallery, shown: set[str]) -> bytes | None:
     """Return how far a picture is, if there is something new and the client wants as many."""
     preview, manner = gallery.task.preview, gallery.manner
     if preview is None or len(shown) >= manner.partial_images or preview.asset.key in shown:
         return None
     try:
-        body = await gallery.assets.read(preview.asset.key)
+        body = await assets.read(preview.asset.key)
     except DanqingError:  # it is gone as soon as the picture itself is there
         return None
     name = f"{manner.event}.partial_image"
@@ -99,7 +103,7 @@ async def _partial(gallery: Gallery, shown: set[str]) -> bytes | None:
     return _event(name, dump_json(told))
 
 
-async def _finished_events(gallery: Gallery) -> AsyncGenerator[bytes, None]:
+async def _finished_events(assets: Assets, gallery: Gallery) -> AsyncGenerator[bytes, None]:
     """Yield an event for each picture of a completed task, which are sent as they are read; or its error."""
     pictures = pictures_of(gallery.task)
     if gallery.task.status is not Status.COMPLETED or not pictures:
@@ -109,26 +113,22 @@ async def _finished_events(gallery: Gallery) -> AsyncGenerator[bytes, None]:
         yield b"data: " + dump_json(gallery.chat("chat.completion.chunk", "delta")) + b"\n\ndata: [DONE]\n\n"
         return
     for asset in pictures:
-        async with aclosing(_completed(gallery, asset)) as pieces:
-            async for piece in pieces:
-                yield piece
+        async with aclosing(written(assets, _completed(gallery, asset))) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
 
-async def _completed(gallery: Gallery, asset: Asset) -> AsyncGenerator[bytes, None]:
+def _completed(gallery: Gallery, asset: Asset) -> list[Piece]:
     name = f"{gallery.manner.event}.completed"
     told: dict[str, Any] = {"type": name, **_facts(gallery, asset)}
     if gallery.usage is not None:
         told["usage"] = gallery.usage
     if gallery.manner.form is not Form.B64:
         told["url"] = gallery.link(asset)
-    yield f"event: {name}\ndata: ".encode() + dump_json(told)[:-1]
-    if gallery.manner.form is not Form.URL:
-        yield b',"b64_json":"'
-        async with aclosing(gallery.encoded(asset)) as pieces:
-            async for piece in pieces:
-                yield piece
-        yield b'"'
-    yield b"}\n\n"
+    head = f"event: {name}\ndata: ".encode() + dump_json(told)[:-1]
+    if gallery.manner.form is Form.URL:
+        return [head + b"}\n\n"]
+    return [head + b',"b64_json":"', gallery.picture(asset), b'"}\n\n']
 
 
 def _facts(gallery: Gallery, asset: Asset) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from danqing_server.codec import shorten
 from danqing_server.doors.documentation import KEY_HEADER, Answer, described, query
 from danqing_server.doors.fields import Fields
 from danqing_server.doors.filters import members_of_query
-from danqing_server.doors.openai.attending import Attendance
 from danqing_server.doors.openai.calls import offers_of, receive
+from danqing_server.doors.openai.speaking import OpenAICall
 from danqing_server.doors.openai.video_reading import read_remix, read_video_wish
 from danqing_server.doors.openai.video_views import VideoViewer, film_of
 from danqing_server.doors.openai_shapes import OpenAIErrorShape
@@ -205,10 +205,10 @@ async def remix_video(request: ApiRequest, task_id: str) -> HTTPResponse | None:
     return None
 
 
-async def _acknowledge(call: Attendance, task_id: str) -> bool:
+async def _acknowledge(call: OpenAICall, task_id: str) -> bool:
     """Answer that a video is ordered."""
     task = await call.services.control.find(task_id, call.caller)
-    viewer = VideoViewer(call.base, call.services.registry)
+    viewer = VideoViewer(base_url(call.request), call.services.registry)
     headers = {} if task.status in FINISHED else {POLL_AFTER_HEADER: str(POLL_AFTER_MS)}
     await call.send(json_answer(viewer.video(task), 200, headers))
     return True
