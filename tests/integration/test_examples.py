@@ -301,9 +301,8 @@ class TestOurReadme:
         (listed,) = re.findall(r"^PACKAGES=(\S+)$", (ROOT / "tests/fresh/bare_root.sh").read_text(), re.MULTILINE)
         wanted = set(listed.split(",")) - {"git", "jq", "python3"}
         (command,) = re.findall(r"`apt-get install ([^`]+)`", first)
-        (by_ci,) = re.findall(
-            r"apt-get install -y -qq --no-install-recommends (.+)", (ROOT / ".ci/run").read_text()
-        )
+        lacking, _, _ = (ROOT / ".ci/run").read_text().partition("make check")
+        (by_ci,) = re.findall(r"apt-get install -y -qq --no-install-recommends (.+)", lacking)
         assert set(command.split()) == set(by_ci.split()) == wanted
 
     def test_both_languages_show_the_same_code(self) -> None:

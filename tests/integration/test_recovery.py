@@ -7,6 +7,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -223,16 +224,17 @@ class ReplicaSet:
     url: str
 
     def step_down(self) -> None:
-        """MakeSettings the primary give up, and return when there is another."""
-        with MongoClient[dict[str, object]](self.url) as client:
-            before = client.primary or self._wait_for_primary(client)
+        """Make the primary give up, and return when there is another."""
+        with MongoClient[dict[str, object]](self.url, heartbeatFrequencyMS=500) as client:
+            client.admin.command({"hello": 1})  # selects a primary, and waits for one
+            before = client.primary
             with contextlib.suppress(AutoReconnect):  # it closes its connections
-                client.admin.command({"replSetStepDown": 20, "secondaryCatchUpPeriodSecs": 5})
-            assert self._wait_for_primary(client) != before
-
-    def _wait_for_primary(self, client: MongoClient[dict[str, object]]) -> object:
-        client.admin.command({"hello": 1})  # selects a primary, and waits for one
-        return client.primary
+                client.admin.command({"replSetStepDown": 60, "secondaryCatchUpPeriodSecs": 30})
+            # The client knows the old one until its next heartbeat, whatever it is asked before.
+            deadline = time.monotonic() + 60
+            while client.primary in {None, before}:
+                assert time.monotonic() < deadline, "no other primary was elected within a minute"
+                time.sleep(0.05)
 
 
 @contextmanager

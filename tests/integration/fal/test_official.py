@@ -21,11 +21,11 @@ from aiohttp.test_utils import TestServer
 from danqing_providers.sandbox.app import create_app
 from danqing_providers.sandbox.config import SandboxConfig
 
+pytestmark = pytest.mark.clients
+
 SCRIPT = """
 import json, sys
 import fal_client
-
-pytestmark = pytest.mark.clients
 
 def told(update):
     seen.append(type(update).__name__)
