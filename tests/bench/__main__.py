@@ -17,7 +17,15 @@ from pathlib import Path
 from tests.bench import size_stages, slow_stages, stages
 from tests.bench.arena import Arena, open_arena
 from tests.bench.chart import draw
-from tests.bench.contenders import BASELINE, BASELINE_JOURNALED, OURS, OURS_ON_PYMONGO, Contender, rivals
+from tests.bench.contenders import (
+    BASELINE,
+    BASELINE_JOURNALED,
+    OURS,
+    OURS_ACCOUNTED,
+    OURS_ON_PYMONGO,
+    Contender,
+    rivals,
+)
 from tests.bench.load import client_name
 from tests.bench.machine import describe, raise_descriptor_limit
 from tests.bench.plan import FULL, QUICK, STAGES, Stage
@@ -71,7 +79,7 @@ def main() -> int:
 
 def _chosen_contenders(wanted: str) -> list[Contender]:
     names = [name for name in wanted.split(",") if name]
-    found = [OURS, OURS_ON_PYMONGO, BASELINE, BASELINE_JOURNALED, *rivals()]
+    found = [OURS, OURS_ACCOUNTED, OURS_ON_PYMONGO, BASELINE, BASELINE_JOURNALED, *rivals()]
     return [contender for contender in found if not names or contender.name in names]
 
 

@@ -9,21 +9,25 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import attrs
+import orjson
 from pymongo import MongoClient
 from redis import Redis
 
 from danqing_server.supervision.embedded.servers import free_port
 from tests.bench.contenders import ROOT, Contender, Running, run_contender
 from tests.bench.counters import Counters
+from tests.bench.http_client import API_KEY
 from tests.bench.machine import CpuWatch
 from tests.bench.profiling import start_recording, stop_recording
 from tests.bench.provider import entry_point_folder
+from tests.bench.stub import WEBHOOK_PATH
 from tests.support.servers import RunningServer, answers_http, run_mongod, run_redis, wait_until
 
 __all__ = ["Arena", "Ground", "Stub", "open_arena"]
@@ -32,6 +36,7 @@ PASSED_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRAR
 SOURCES = (ROOT, ROOT / "server", ROOT / "plugins", ROOT / "providers")
 """What is measured is the checkout these files stand in, whatever the environment has installed."""
 EVERYTHING_WAITS = "10000000"
+ACCOUNTED = {"DANQING_API_KEYS": f"bench:{API_KEY}", "DANQING_WEBHOOK_TARGETS": "127.0.0.1"}
 
 
 @attrs.frozen(kw_only=True)
@@ -51,6 +56,7 @@ class Ground:
     name: str
     contender: Contender
     starts: Iterator[int] = attrs.field(factory=itertools.count, init=False)
+    told: Iterator[int] = attrs.field(factory=itertools.count, init=False)
 
     @property
     def tasks(self) -> Any:
@@ -79,6 +85,7 @@ class Ground:
             "DANQING_STOP_GRACE": "1",
             "DANQING_MONGO_DRIVER": self.contender.driver,
             "BENCH_JOURNALED": str(int(self.contender.journaled)),
+            **(ACCOUNTED if self.contender.accounted else {}),
             "LOG_LEVEL": os.environ.get("BENCH_LOG_LEVEL", "warning"),
             **more,
         }
@@ -87,10 +94,22 @@ class Ground:
         environments = [{**common, "BENCH_UPSTREAM": f"{next(stubs).url}/generate"} for _ in range(processes)]
         log_name = f"{self.name}-{next(self.starts)}"
         with run_contender(self.contender, environments, self.arena.folder, log_name) as running:
+            if self.contender.accounted:
+                self._tell_a_webhook(running)
             yield running
             for recorder in self.arena.recorders:
                 stop_recording(recorder)
             self.arena.recorders.clear()
+
+    def _tell_a_webhook(self, running: Running) -> None:
+        """Have the ends of tasks told to the stub; servers that come here later know of it already."""
+        if next(self.told):
+            return
+        body = orjson.dumps({"url": f"{self.arena.stub.url}{WEBHOOK_PATH}"})
+        headers = {"Authorization": f"Bearer {API_KEY}", "Content-Type": "application/json"}
+        asking = urllib.request.Request(f"{running.base_url}/api/v1/webhooks", data=body, headers=headers)
+        with urllib.request.urlopen(asking, timeout=10) as answer:
+            assert answer.status == 201, answer.status
 
 
 @attrs.define(kw_only=True)

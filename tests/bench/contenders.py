@@ -20,6 +20,7 @@ __all__ = [
     "BASELINE",
     "BASELINE_JOURNALED",
     "OURS",
+    "OURS_ACCOUNTED",
     "OURS_ON_PYMONGO",
     "Contender",
     "Running",
@@ -36,7 +37,8 @@ START_S = 30
 class Contender:
     """One server: how it is called in the tables, and how it is started. `queue` None: it is ours.
 
-    `driver` is the MongoDB driver that ours is told to use; the others know motor only.
+    `driver` is the MongoDB driver that ours is told to use; the others know motor only. `accounted`: it knows the
+    clients by their key, books what they spend, and tells a webhook of each task's end.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Contender:
     python: str = sys.executable
     journaled: bool = False
     driver: str = "motor"
+    accounted: bool = False
 
     def command(self, descriptor: int) -> list[str]:
         """Return the arguments of one process on an inherited socket."""
@@ -55,6 +58,7 @@ class Contender:
 
 OURS = Contender(name="danqing", title="danqing")
 OURS_ON_PYMONGO = Contender(name="pymongo", title="danqing on PyMongo's own client", driver="pymongo")
+OURS_ACCOUNTED = Contender(name="accounted", title="danqing with keys, its ledger and a webhook", accounted=True)
 BASELINE = Contender(name="baseline", title="hand-written: Sanic + BLMOVE + motor + aiohttp", queue="blmove")
 BASELINE_JOURNALED = Contender(
     name="baseline_j", title="hand-written, w: majority, j: true", queue="blmove", journaled=True

@@ -9,7 +9,12 @@ from typing import NamedTuple, cast
 
 import orjson
 
-__all__ = ["Answer", "Connection", "drive", "get_request", "submission", "submitted_id"]
+__all__ = ["API_KEY", "Answer", "Connection", "drive", "get_request", "submission", "submitted_id"]
+
+
+API_KEY = "bench-key-0123456789"
+"""Sent to every contender, `submit.lua` and `poll.lua` do so too: only who knows keys looks at it."""
+WHO = f"Host: localhost\r\nAuthorization: Bearer {API_KEY}\r\n"
 
 
 class Answer(NamedTuple):
@@ -29,13 +34,13 @@ def submission(number: int, type_: str = "text") -> bytes:
             "input": {"prompt": f"a small boat on a wide river, study {number}", "size": "2K"},
         }
     )
-    head = "POST /api/v1/ai/tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    head = f"POST /api/v1/ai/tasks HTTP/1.1\r\n{WHO}Content-Type: application/json\r\n"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 def get_request(path: str) -> bytes:
     """Return a GET request."""
-    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    return f"GET {path} HTTP/1.1\r\n{WHO}\r\n".encode()
 
 
 def submitted_id(answer: Answer) -> str:

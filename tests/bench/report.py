@@ -85,15 +85,14 @@ class Report:
 
     def table(self) -> str:
         """Return the medians, our ratios and the targets as a Markdown table."""
-        head = (
-            "| stage | unit | danqing | on PyMongo | baseline | journaled | arq | SAQ | ratio | pairs | target | |"
-        )
-        lines = [head, "|---|---|---:|---:|---:|---:|---:|---:|---:|---|---|---|"]
+        shown = ("danqing", "accounted", "on PyMongo", "baseline", "journaled", "arq", "SAQ")
+        head = f"| stage | unit | {' | '.join(shown)} | ratio | pairs | target | |"
+        lines = [head, "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---|---|---|"]
         lines += [self._line(stage) for stage in STAGES if self.values(stage.name, "danqing")]
         return "\n".join(lines + self._promises() + self._sizes())
 
     def _line(self, stage: Stage) -> str:
-        names = ("danqing", "pymongo", "baseline", "baseline_j", "arq", "saq")
+        names = ("danqing", "accounted", "pymongo", "baseline", "baseline_j", "arq", "saq")
         medians = [_short(self.median(stage.name, name)) for name in names]
         target = stage.targets[0] if stage.targets else Target("baseline", 0.0)
         ratio, pairs = self.ratio(stage.name, target.to), self.pairs(stage.name, target.to)
@@ -136,7 +135,7 @@ class Report:
                 )
                 title = f"{operation}, {count:,} stored: CPU each"
                 lines.append(
-                    f"| {title} | µs | {_short(costs[count])} | | | | | | {growth:.2f}× | | {wanted} | {met} |"
+                    f"| {title} | µs | {_short(costs[count])} | | | | | | | {growth:.2f}× | | {wanted} | {met} |"
                 )
         return lines
 
@@ -185,7 +184,7 @@ class Report:
 
 
 def _plain(title: str, unit: str, value: float, wanted: str, met: str) -> str:
-    return f"| {title} | {unit} | {_short(value)} | | | | | | | | {wanted} | {met} |"
+    return f"| {title} | {unit} | {_short(value)} | | | | | | | | | {wanted} | {met} |"
 
 
 def _short(value: float | None) -> str:

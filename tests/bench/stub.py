@@ -1,7 +1,7 @@
 """The upstream of the benchmark: `python -m tests.bench.stub --port N --counters FILE`, as fast as Python allows.
 
-POST on any path answers `{"url": …}` after the delay that the counters ask for; GET answers a PNG of 100 KB. HTTP
-is read by hand, because a framework here would cost more than what is measured.
+POST on any path answers `{"url": …}` after the delay that the counters ask for, to `/webhook` 204 at once;
+GET answers a PNG of 100 KB. HTTP is read by hand, because a framework here would cost more than what is measured.
 """
 
 from __future__ import annotations
@@ -21,12 +21,15 @@ from PIL import Image
 
 from tests.bench.counters import Counters, Slot
 
-__all__ = ["PICTURE_SIDE", "picture"]
+__all__ = ["PICTURE_SIDE", "WEBHOOK_PATH", "picture"]
 
 PICTURE_SIDE = 182
 """Noise of 182 × 182 RGB pixels is a PNG of about 100 KB."""
 HELD_POLL_S = 0.02
 END_OF_HEAD = b"\r\n\r\n"
+WEBHOOK_PATH = "/webhook"
+WEBHOOK = f"POST {WEBHOOK_PATH}".encode()
+TAKEN = b"HTTP/1.1 204 No Content\r\n\r\n"
 
 
 def picture() -> bytes:
@@ -74,6 +77,8 @@ class _Upstream(asyncio.Protocol):
         if head.startswith(b"GET"):
             self.counters[Slot.PICTURES] += 1
             self._write(self.shown)
+        elif head.startswith(WEBHOOK):
+            self._write(TAKEN)
         else:
             self._take_call()
         return True

@@ -6,7 +6,7 @@ function request()
   local body = string.format(
     '{"type":"%s","model":"bench","user_id":"user-%d","input":{"prompt":"a small boat on a wide river, study %d","size":"2K"}}',
     kind, count % 50, count)
-  return wrk.format("POST", "/api/v1/ai/tasks", {["Content-Type"] = "application/json"}, body)
+  return wrk.format("POST", "/api/v1/ai/tasks", {["Content-Type"] = "application/json", ["Authorization"] = "Bearer bench-key-0123456789"}, body)
 end
 function done(summary, latency, _)
   local errors = summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout + summary.errors.status

@@ -26,9 +26,15 @@ class Contract:
 
     @classmethod
     def of(cls, app: Any) -> Contract:
-        """Return the contract of an application that serves the API, without asking it over HTTP."""
-        document = SpecificationBuilder().build(app).serialize()  # type: ignore[no-untyped-call]  # sanic-ext's
-        return cls(orjson.loads(orjson.dumps(document)))
+        """Return the contract of an application that serves the API, without asking it over HTTP.
+
+        Those of one process that have the same routes share one: making it takes longer than most tests.
+        """
+        routes = frozenset((route.path, *sorted(route.methods)) for route in app.router.routes)
+        if routes not in _MADE:
+            document = SpecificationBuilder().build(app).serialize()  # type: ignore[no-untyped-call]  # sanic-ext's
+            _MADE[routes] = cls(orjson.loads(orjson.dumps(document)))
+        return _MADE[routes]
 
     def faults(self, method: str, path: str, status: int, media_type: str, body: bytes) -> list[str]:
         """Return what is wrong with an answer, in words; nothing is asked of paths the document does not know."""
@@ -75,6 +81,9 @@ class Contract:
             self._schemas.append(schema)  # so that its id stays its own
         for error in validator.iter_errors(orjson.loads(body)):
             yield f"{error.json_path}: {error.message[:300]}"
+
+
+_MADE: dict[frozenset[tuple[str, ...]], Contract] = {}
 
 
 def _strict(schema: Any) -> Any:

@@ -62,7 +62,7 @@ def settings_for(
     )
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class System:
     """A running process: its services and its workers."""
 

@@ -22,7 +22,7 @@ from tests.support.providers import ScriptedProvider
 from tests.support.system import MakeSettings, System, running_system
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Client:
     """Talks HTTP to one running application, and reaches behind it."""
 
