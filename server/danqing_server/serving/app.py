@@ -11,7 +11,7 @@ from sanic import Sanic
 from sanic.config import Config
 
 from danqing_server.codec import dump_json
-from danqing_server.doors import docs_pages
+from danqing_server.doors import docs_pages, studio_pages
 from danqing_server.doors.a1111 import images as a1111_images
 from danqing_server.doors.a1111 import menus as a1111_menus
 from danqing_server.doors.a1111 import refusing as a1111
@@ -119,6 +119,9 @@ def create_app(settings: Settings) -> Sanic[Any, Any]:
         for module in _DOORS:
             app.blueprint(module.routes)
         app.blueprint(docs_pages.routes)
+        if settings.studio:
+            app.blueprint(studio_pages.routes)
+            app.ctx.studio = studio_pages.StudioFolder()
         install_openapi(app)
     declared_routes(app)
     return app

@@ -156,6 +156,14 @@ class Settings:
         allowed="`all`, `api`, `worker`",
         meaning="What a process does: answer HTTP, carry out tasks, or both. A `worker` answers `/health` only.",
     )
+    studio: bool = setting(
+        "DANQING_STUDIO",
+        True,
+        flag,
+        shown="on",
+        allowed="`on`, `off`",
+        meaning="Whether the studio is at `/studio/`, and a browser that comes to `/` is led there.",
+    )
     processes: int = setting(
         "DANQING_PROCESSES",
         1,

@@ -58,8 +58,8 @@ def one_of(*allowed: str) -> Parse[str]:
 
 
 def flag(raw: str) -> bool:
-    """`yes` or `no`; a TOML file's `true` and `false` are the same."""
-    return {"yes": True, "true": True, "no": False, "false": False}[raw.lower()]
+    """`yes` or `no`, `on` or `off`; a TOML file's `true` and `false` are the same."""
+    return {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}[raw.lower()]
 
 
 def whole(low: int, high: int) -> Parse[int]:

@@ -27,6 +27,7 @@ def banner(running: Running) -> str:
     processes = "1 process" if settings.processes == 1 else f"{settings.processes} processes"
     lines = [
         f"danqing is ready at {running.base_url}",
+        f"  studio    {running.base_url}/studio/" if settings.serves_api and settings.studio else None,
         f"  API       {running.base_url}  ({processes}, role {settings.role})",
         f"  docs      {running.base_url}/docs" if settings.serves_api else None,
         f"  MongoDB   {_where(running.embedded_mongodb, 'MONGO_URL', 'mongodb', settings)}",

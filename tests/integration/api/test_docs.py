@@ -41,11 +41,11 @@ class TestPage:
 
 
 class TestRoot:
-    async def test_browser_is_led_to_the_documentation(self, api: Client) -> None:
+    async def test_browser_is_led_to_the_studio(self, api: Client) -> None:
         """U2: people who open the address see something they can use."""
         accept = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
         reply = await api.ask("GET", "/", headers=accept, allow_redirects=False)
-        assert (reply.status, reply.headers["Location"]) == (302, "/docs")
+        assert (reply.status, reply.headers["Location"]) == (302, "/studio/")
         page = await api.ask("GET", reply.headers["Location"], headers=accept)
         assert page.headers["Content-Type"].startswith("text/html")
 

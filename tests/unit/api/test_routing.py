@@ -45,6 +45,10 @@ class TestDeclaration:
             "/docs/errors",
             "/health",
             "/openapi.json",
+            "/studio",
+            "/studio/<place:str>",
+            "/studio/settings/<section:str>",
+            "/studio/v/<version:str>/<path:path>",
         }
         changing = {route for route in found if route.method not in ("GET", "HEAD")}
         # A token for an event stream changes nothing: whoever reads may read by one.

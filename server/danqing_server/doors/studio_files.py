@@ -1,0 +1,124 @@
+"""The studio's files as they are sent: named by a hash of them all, compressed once, and what each module imports.
+
+The files lie in `studio/` as the browser runs them; nothing is built. Their names under `/studio/v/<hash>/` change
+with any change to any of them, so that a browser may keep what it has for ever.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import posixpath
+import re
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+
+import attrs
+
+__all__ = ["PLACES", "StudioFile", "StudioFiles", "read_studio"]
+
+FOLDER = Path(__file__).parents[1] / "studio"
+PLACES = ("create", "gallery", "tasks", "queue", "costs", "settings")
+TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+SMALLEST_COMPRESSED_BYTES = 200
+MAIN = "js/main.js"
+INDEX = "index.html"
+_IMPORT = re.compile(r"""(?:\bfrom|^import)\s*['"](\.{1,2}/[^'"]+\.js)['"]""", re.MULTILINE)
+_INLINE = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class StudioFile:
+    """One file; `compressed` is None when that would not make it smaller. `etag` has its quotes."""
+
+    body: bytes
+    compressed: bytes | None
+    content_type: str
+    etag: str
+
+
+@attrs.define(kw_only=True, eq=False)
+class StudioFiles:
+    """All files of one state of the folder, by their path in it."""
+
+    version: str
+    files: Mapping[str, StudioFile]
+    template: str
+    touched_ns: int
+    _pages: dict[str, StudioFile] = attrs.field(factory=dict)
+
+    def page(self, place: str) -> StudioFile:
+        """Return the page, which has all modules of *place* fetched at once."""
+        if place not in self._pages:
+            text = self._filled.replace("{preloads}", "\n".join(self._preloads(place)))
+            self._pages[place] = _prepared(text.encode(), "text/html; charset=utf-8")
+        return self._pages[place]
+
+    @cached_property
+    def policy(self) -> str:
+        """The page's Content-Security-Policy: nothing from elsewhere, and of scripts in the page the import map."""
+        inline = _INLINE.search(self._filled)
+        digest = hashlib.sha256((inline.group(1) if inline else "").encode()).digest()
+        return (
+            f"default-src 'none'; script-src 'self' 'sha256-{base64.b64encode(digest).decode()}'; "
+            "style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self'; "
+            "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+        )
+
+    @cached_property
+    def _filled(self) -> str:
+        return self.template.replace("{base}", f"/studio/v/{self.version}")
+
+    def _preloads(self, place: str) -> Iterable[str]:
+        base = f"/studio/v/{self.version}"
+        modules = self.modules(MAIN, f"js/places/{place}/index.js")
+        vendored = [path for path in self.files if path.startswith("vendor/")]
+        for path in (*vendored, *modules):
+            yield f'<link rel="modulepreload" href="{base}/{path}">'
+        style = f"css/places/{place}.css"
+        if style in self.files:
+            yield f'<link rel="preload" as="style" href="{base}/{style}">'
+
+    def modules(self, *begin: str) -> list[str]:
+        """Return the modules that those of *begin* import, and theirs; what is imported later is not among them."""
+        found: dict[str, None] = {}
+        waiting = [path for path in begin if path in self.files]
+        while waiting:
+            path = waiting.pop(0)
+            if path in found:
+                continue
+            found[path] = None
+            text = self.files[path].body.decode()
+            folder = posixpath.dirname(path)
+            imported = (posixpath.normpath(posixpath.join(folder, name)) for name in _IMPORT.findall(text))
+            waiting += [each for each in imported if each in self.files]
+        return list(found)
+
+
+def read_studio(known: StudioFiles | None = None, folder: Path = FOLDER) -> StudioFiles:
+    """Return the files of *folder*; *known* when none was touched since: a checkout changes while it serves."""
+    paths = sorted(path for path in folder.rglob("*") if path.suffix in TYPES or path.name == INDEX)
+    touched_ns = max(path.stat().st_mtime_ns for path in (folder, *paths))
+    if known is not None and known.touched_ns == touched_ns and len(known.files) == len(paths) - 1:
+        return known
+    bodies = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+    digest = hashlib.sha256()
+    for name, body in bodies.items():
+        digest.update(f"{name} {len(body)} ".encode() + body)
+    template = bodies.pop(INDEX).decode()
+    files = {name: _prepared(body, TYPES[posixpath.splitext(name)[1]]) for name, body in bodies.items()}
+    return StudioFiles(version=digest.hexdigest()[:16], files=files, template=template, touched_ns=touched_ns)
+
+
+def _prepared(body: bytes, content_type: str) -> StudioFile:
+    compressed = gzip.compress(body, 9, mtime=0) if len(body) >= SMALLEST_COMPRESSED_BYTES else None
+    if compressed is not None and len(compressed) >= len(body):
+        compressed = None
+    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    return StudioFile(body=body, compressed=compressed, content_type=content_type, etag=etag)

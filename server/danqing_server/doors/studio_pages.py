@@ -1,0 +1,97 @@
+"""The studio: one page for every place, and its files. What the page does, it does through the public API."""
+
+from __future__ import annotations
+
+import asyncio
+
+import attrs
+from sanic import Blueprint, HTTPResponse
+
+from danqing_server.doors.documentation import undescribed
+from danqing_server.doors.studio_files import PLACES, StudioFile, StudioFiles, read_studio
+from danqing_server.errors import NotFound
+from danqing_server.http.requests import ApiRequest
+from danqing_server.http.routing import on_get
+
+__all__ = ["StudioFolder", "routes"]
+
+FOR_EVER = "public, max-age=31536000, immutable"
+PAGE_HEADERS = {
+    "cache-control": "no-cache",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+}
+FILE_HEADERS = {"cache-control": FOR_EVER, "x-content-type-options": "nosniff"}
+
+routes = Blueprint("studio", url_prefix="/studio")
+
+
+@attrs.define(eq=False)
+class StudioFolder:
+    """The files as they were when the page was last asked for; read when it first is."""
+
+    _files: StudioFiles | None = None
+
+    async def now(self) -> StudioFiles:
+        """Return them as they are now."""
+        self._files = await asyncio.to_thread(read_studio, self._files)
+        return self._files
+
+    async def known(self) -> StudioFiles:
+        """Return them as they were."""
+        return self._files or await self.now()
+
+
+@on_get(routes, "/", public=True)
+@undescribed
+async def get_studio(request: ApiRequest) -> HTTPResponse:
+    """Show the studio."""
+    return await _page(request, "create")
+
+
+@on_get(routes, "/<place>", public=True)
+@undescribed
+async def get_studio_place(request: ApiRequest, place: str) -> HTTPResponse:
+    """Show the studio at one of its places."""
+    return await _page(request, place)
+
+
+@on_get(routes, "/settings/<section>", public=True)
+@undescribed
+async def get_studio_settings(request: ApiRequest, section: str) -> HTTPResponse:
+    """Show the studio at a section of its settings."""
+    return await _page(request, "settings")
+
+
+@on_get(routes, "/v/<version>/<path:path>", public=True)
+@undescribed
+async def get_studio_file(request: ApiRequest, version: str, path: str) -> HTTPResponse:
+    """Send a file of the studio as it is now; those of an older one are gone."""
+    folder: StudioFolder = request.app.ctx.studio
+    files = await folder.known()
+    found = files.files.get(path) if version == files.version else None
+    if found is None:
+        raise NotFound("file", path)
+    return _sent(request, found, FILE_HEADERS)
+
+
+async def _page(request: ApiRequest, place: str) -> HTTPResponse:
+    if place not in PLACES:
+        raise NotFound("file", place)
+    folder: StudioFolder = request.app.ctx.studio
+    files = await folder.now()
+    headers = {**PAGE_HEADERS, "content-security-policy": files.policy, "x-danqing-studio": files.version}
+    return _sent(request, files.page(place), headers)
+
+
+def _sent(request: ApiRequest, file: StudioFile, headers: dict[str, str]) -> HTTPResponse:
+    """Return *file*, or that the client has it."""
+    shared = {**headers, "etag": file.etag, "vary": "Accept-Encoding"}
+    if file.etag in (request.headers.get("if-none-match") or ""):
+        return HTTPResponse(status=304, headers=shared)
+    if file.compressed is not None and "gzip" in (request.headers.get("accept-encoding") or "").lower():
+        return HTTPResponse(
+            file.compressed, headers={**shared, "content-encoding": "gzip"}, content_type=file.content_type
+        )
+    return HTTPResponse(file.body, headers=shared, content_type=file.content_type)

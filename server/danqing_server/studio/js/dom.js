@@ -1,0 +1,120 @@
+/**
+ * One typed function a tag: `div({ class: 'row' }, 'text', span(null, more))`.
+ *
+ * Preact's own `h` is generic in its props, so that a misspelt attribute would pass; here the props of each tag, and of
+ * each component given to `h`, are checked as they are.
+ */
+
+import { Fragment, h as create } from 'preact';
+
+/** @typedef {import('preact').ComponentChildren | import('@preact/signals').ReadonlySignal<unknown>} Child */
+/** @typedef {{ [name: `data-${string}`]: string | number | boolean | undefined }} DataProps */
+/** @typedef {import('preact').JSX.IntrinsicElements} Tags */
+
+/**
+ * @template {keyof Tags} Name
+ * @typedef {(props?: (Tags[Name] & DataProps) | null, ...children: Child[]) => import('preact').VNode<any>} TagFunction
+ */
+
+/**
+ * @template Props
+ * @typedef {(props?: (Props & import('preact').ClassAttributes<HTMLInputElement> & DataProps) | null, ...children: Child[]) => import('preact').VNode<any>} TagFunctionOf
+ */
+
+/**
+ * @template {keyof Tags} Name
+ * @param {Name} name
+ * @returns {TagFunction<Name>}
+ */
+const tag = (name) => (props, ...children) => create(/** @type {any} */ (name), /** @type {any} */ (props ?? null), .../** @type {any} */ (children));
+
+/**
+ * Make an element of a component; its props are checked strictly.
+ *
+ * @template P
+ * @param {(props: P) => import('preact').ComponentChildren} component
+ * @param {NoInfer<P> & { key?: string | number }} props
+ * @param {...Child} children
+ * @returns {import('preact').VNode<any>}
+ */
+export const h = (component, props, ...children) =>
+  create(/** @type {any} */ (component), /** @type {any} */ (props), .../** @type {any} */ (children));
+
+/**
+ * Several nodes without one around them.
+ *
+ * @param {...Child} children
+ */
+export const fragment = (...children) => create(Fragment, null, .../** @type {any} */ (children));
+
+export const a = tag('a');
+export const article = tag('article');
+export const aside = tag('aside');
+export const audio = tag('audio');
+export const button = tag('button');
+export const caption = tag('caption');
+export const code = tag('code');
+export const datalist = tag('datalist');
+export const dd = tag('dd');
+export const details = tag('details');
+export const dialog = tag('dialog');
+export const div = tag('div');
+export const dl = tag('dl');
+export const dt = tag('dt');
+export const em = tag('em');
+export const fieldset = tag('fieldset');
+export const figcaption = tag('figcaption');
+export const figure = tag('figure');
+export const footer = tag('footer');
+export const form = tag('form');
+export const h1 = tag('h1');
+export const h2 = tag('h2');
+export const h3 = tag('h3');
+export const header = tag('header');
+export const hr = tag('hr');
+export const img = tag('img');
+/** @type {TagFunctionOf<import('preact').LooseInputHTMLAttributes & { list?: string }>} Preact's own type forbids a `type` that is chosen at run time. */
+export const input = /** @type {any} */ (tag('input'));
+export const kbd = tag('kbd');
+export const label = tag('label');
+export const legend = tag('legend');
+export const li = tag('li');
+export const main = tag('main');
+export const mark = tag('mark');
+export const meter = tag('meter');
+export const nav = tag('nav');
+export const ol = tag('ol');
+export const optgroup = tag('optgroup');
+export const option = tag('option');
+export const output = tag('output');
+export const p = tag('p');
+export const pre = tag('pre');
+export const progress = tag('progress');
+export const search = tag('search');
+export const section = tag('section');
+export const select = tag('select');
+export const small = tag('small');
+export const span = tag('span');
+export const strong = tag('strong');
+export const summary = tag('summary');
+export const table = tag('table');
+export const tbody = tag('tbody');
+export const td = tag('td');
+export const textarea = tag('textarea');
+export const tfoot = tag('tfoot');
+export const th = tag('th');
+export const thead = tag('thead');
+export const time = tag('time');
+export const tr = tag('tr');
+export const ul = tag('ul');
+export const video = tag('video');
+
+export const circle = tag('circle');
+export const g = tag('g');
+export const line = tag('line');
+export const path = tag('path');
+export const polyline = tag('polyline');
+export const rect = tag('rect');
+export const svg = tag('svg');
+export const svgText = tag('text');
+export const svgTitle = tag('title');

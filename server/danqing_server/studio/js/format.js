@@ -1,0 +1,103 @@
+/** Dates, numbers, durations and money as the reader writes them. */
+
+import { locale } from './i18n.js';
+import { zone } from './session.js';
+
+/** @type {Map<string, Intl.DateTimeFormat>} */
+const made = new Map();
+
+/**
+ * @param {Intl.DateTimeFormatOptions} options
+ * @param {string} moment ISO 8601, as the server writes it
+ */
+function written(options, moment) {
+  const key = `${locale.value} ${zone.value} ${JSON.stringify(options)}`;
+  let format = made.get(key);
+  if (!format) {
+    format = new Intl.DateTimeFormat(locale.value, { timeZone: zone.value, hourCycle: 'h23', ...options });
+    made.set(key, format);
+  }
+  return format.format(new Date(moment));
+}
+
+/** 28 Nov 2026, 02:31 @param {string} moment */
+export const dateTime = (moment) => written({ dateStyle: 'medium', timeStyle: 'short' }, moment);
+
+/** 28 Nov 2026, 02:31:07 @param {string} moment */
+export const exactTime = (moment) => written({ dateStyle: 'medium', timeStyle: 'medium' }, moment);
+
+/** 28 November 2026 @param {string} moment */
+export const day = (moment) => written({ dateStyle: 'long' }, moment);
+
+/** 02:31 @param {string} moment */
+export const clock = (moment) => written({ timeStyle: 'short' }, moment);
+
+/** 02:31:07 @param {string} moment */
+export const clockSeconds = (moment) => written({ timeStyle: 'medium' }, moment);
+
+/**
+ * @param {number} value
+ * @param {Intl.NumberFormatOptions} [options]
+ */
+export const number = (value, options) => new Intl.NumberFormat(locale.value, options).format(value);
+
+/** @type {[Intl.RelativeTimeFormatUnit, number][]} */
+const UNITS = [
+  ['day', 86_400],
+  ['hour', 3_600],
+  ['minute', 60],
+  ['second', 1],
+];
+
+/**
+ * "3 minutes ago", "in 2 hours".
+ *
+ * @param {string | number | Date} moment
+ * @param {number} [now_ms]
+ */
+export function relative(moment, now_ms = Date.now()) {
+  const seconds = (new Date(moment).getTime() - now_ms) / 1000;
+  const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size) ?? ['second', 1];
+  return new Intl.RelativeTimeFormat(locale.value, { numeric: 'auto' }).format(Math.trunc(seconds / size), unit);
+}
+
+/**
+ * "12 s", "3 min", "2 h 5 min".
+ *
+ * @param {number} seconds
+ */
+export function duration(seconds) {
+  /** @type {(value: number, unit: string) => string} */
+  const shown = (value, unit) => number(value, { style: 'unit', unit, unitDisplay: 'short' });
+  if (seconds < 10) return shown(Math.round(seconds * 10) / 10, 'second');
+  if (seconds < 90) return shown(Math.round(seconds), 'second');
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return shown(minutes, 'minute');
+  const rest = minutes % 60;
+  const hours = shown(Math.floor(minutes / 60), 'hour');
+  return rest ? `${hours} ${shown(rest, 'minute')}` : hours;
+}
+
+/** @param {number} size_bytes */
+export function bytes(size_bytes) {
+  const units = /** @type {const} */ (['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte']);
+  const step = size_bytes < 1 ? 0 : Math.min(4, Math.floor(Math.log10(size_bytes) / 3));
+  const value = size_bytes / 1000 ** step;
+  return number(value, { style: 'unit', unit: units[step], unitDisplay: 'short', maximumFractionDigits: value < 10 ? 1 : 0 });
+}
+
+/**
+ * An amount of money, to the digit as the server said it.
+ *
+ * @param {string} amount a decimal number
+ * @param {string} currency ISO 4217
+ */
+export function money(amount, currency) {
+  const options = { style: 'currency', currency, currencyDisplay: 'narrowSymbol', minimumFractionDigits: 2, maximumFractionDigits: 12 };
+  try {
+    // A decimal string is written to its last digit; as a number it would be rounded.
+    return new Intl.NumberFormat(locale.value, /** @type {any} */ (options)).format(/** @type {any} */ (amount));
+  } catch {
+    return `${amount} ${currency}`;
+  }
+}

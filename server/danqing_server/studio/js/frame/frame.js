@@ -1,0 +1,79 @@
+/** The frame around every place: bar, banners, the place, what lies over it. */
+
+import { Component } from 'preact';
+import { useEffect } from 'preact/hooks';
+
+import { a, div, fragment, h, main } from '../dom.js';
+import { t } from '../i18n.js';
+import { connection } from '../live.js';
+import { address, link, route } from '../router.js';
+import { me, signingIn } from '../session.js';
+import { LiveRegion, Notices } from '../ui/announce.js';
+import { Button } from '../ui/button.js';
+import { Empty } from '../ui/empty.js';
+import { Skeleton } from '../ui/skeleton.js';
+import { Banners } from './banners.js';
+import { Bar } from './bar.js';
+import { loaded, need } from './places.js';
+import { KeysHelp } from './shortcuts.js';
+
+export function Frame() {
+  const { place, query } = route.value;
+  const title = place ? t('app.title', { place: t(`place.${place}`) }) : t('app.name');
+  useEffect(() => {
+    document.title = title;
+  }, [title]);
+  return fragment(
+    a({ class: 'skip', href: '#place' }, t('app.skip')),
+    h(Bar, {}),
+    h(Banners, {}),
+    main(
+      { id: 'place', class: `place-main place-${place}${connection.value.state === 'offline' ? ' place-stale' : ''}`, tabIndex: -1 },
+      place ? h(Loaded, { name: `places/${place}`, key: place }) : h(Empty, { title: t('app.not_found'), action: a({ ...link(address('create')) }, t('place.create')) }),
+    ),
+    query.task && h(Loaded, { name: 'sheet', over: true, key: 'sheet' }),
+    query.picture && h(Loaded, { name: 'viewer', over: true, key: 'viewer' }),
+    signingIn.value && h(Loaded, { name: 'signin', over: true, key: 'signin' }),
+    h(KeysHelp, {}),
+    h(Notices, {}),
+    h(LiveRegion, {}),
+  );
+}
+
+/** @param {{ name: string, over?: boolean }} props */
+function Loaded({ name, over = false }) {
+  useEffect(() => need(name), [name]);
+  const found = loaded.value[name];
+  if (found instanceof Error) return over ? null : h(Broken, { onRetry: () => need(name) });
+  if (!found || (!over && !me.value)) return over ? null : h(Skeleton, { lines: 4, tiles: 6 });
+  return h(Guard, { key: name, onRetry: () => location.reload() }, h(found.default, {}));
+}
+
+/** @param {{ onRetry: () => void }} props */
+const Broken = ({ onRetry }) =>
+  h(Empty, { title: t('app.broken'), action: h(Button, { text: t('app.retry'), kind: 'primary', onClick: onRetry }) });
+
+/** An error in a place leaves the frame as it is. */
+class GuardComponent extends Component {
+  constructor() {
+    super();
+    this.state = { broken: false };
+  }
+
+  /** @param {unknown} error */
+  componentDidCatch(error) {
+    console.error(error);
+    this.setState({ broken: true });
+  }
+
+  /**
+   * @param {any} props
+   * @param {any} state
+   */
+  render(props, state) {
+    return state.broken ? div(null, h(Broken, { onRetry: props.onRetry })) : props.children;
+  }
+}
+
+/** @type {(props: { onRetry: () => void, children?: import('preact').ComponentChildren }) => import('preact').ComponentChildren} */
+const Guard = /** @type {any} */ (GuardComponent);

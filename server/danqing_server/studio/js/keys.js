@@ -1,0 +1,68 @@
+/** The keyboard: what a key does here, off while somebody types. */
+
+import { signal } from '@preact/signals';
+
+/** @typedef {[action: (event: KeyboardEvent) => void, textKey: string]} Binding */
+
+/** @type {import('@preact/signals').Signal<Map<string, Record<string, Binding>>>} */
+export const bindings = signal(new Map());
+
+let leader = '';
+
+/**
+ * Bind keys for as long as *place* is there; returns what unbinds them. A key is named as `KeyboardEvent.key` has it,
+ * with `Shift+` or `Mod+` (Ctrl, or ⌘) before it; `g c` is two, one after the other. Later places come first.
+ *
+ * @param {string} place
+ * @param {Record<string, Binding>} keys
+ */
+export function bind(place, keys) {
+  const next = new Map(bindings.value);
+  next.delete(place);
+  bindings.value = next.set(place, keys);
+  return () => {
+    if (bindings.value.get(place) !== keys) return;
+    const left = new Map(bindings.value);
+    left.delete(place);
+    bindings.value = left;
+  };
+}
+
+/** @param {KeyboardEvent} event */
+function nameOf(event) {
+  const mod = event.ctrlKey || event.metaKey ? 'Mod+' : '';
+  const shift = event.shiftKey && event.key.length > 1 ? 'Shift+' : '';
+  return mod + shift + (event.key.length === 1 ? event.key.toLowerCase() : event.key);
+}
+
+/** @param {EventTarget | null} target */
+export const isTyping = (target) =>
+  target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName) && !isToggle(target));
+
+/** @param {HTMLElement} target */
+const isToggle = (target) => target instanceof HTMLInputElement && /^(checkbox|radio|button|submit|range)$/.test(target.type);
+
+addEventListener('keydown', (event) => {
+  if (event.defaultPrevented || event.altKey || event.isComposing || event.keyCode === 229) return;
+  const name = nameOf(event);
+  if (isTyping(event.target) && !name.startsWith('Mod+Enter')) return;
+  if (document.querySelector('dialog:modal[data-own-keys]')) return;
+  const after = leader && `${leader} ${name}`;
+  leader = '';
+  const found = (after && find(after)) || find(name);
+  if (found) {
+    event.preventDefault();
+    found[0](event);
+  } else if (begins(name)) {
+    leader = name;
+  }
+});
+
+/**
+ * @param {string} name
+ * @returns {Binding | undefined}
+ */
+const find = (name) => [...bindings.value.values()].reverse().find((keys) => keys[name])?.[name];
+
+/** @param {string} name */
+const begins = (name) => [...bindings.value.values()].some((keys) => Object.keys(keys).some((key) => key.startsWith(`${name} `)));

@@ -1,0 +1,156 @@
+/**
+ * What happens while one looks: one stream of events, only while the page is visible, else polling.
+ *
+ * A browser opens six connections to a server over HTTP/1.1 and no more; a tab that cannot have one of the few streams
+ * polls instead. A change is told once: what is older than what was told of the same task is dropped.
+ */
+
+import { signal } from '@preact/signals';
+
+import { addressOf, api } from './api.js';
+import { takeStream } from './streams.js';
+
+/** @typedef {{ state: 'live' | 'polling' | 'offline', since: number }} Connection */
+/** @typedef {import('./types/api.d.ts').TaskShape} Task */
+
+const PATIENCE_MS = 3_000;
+const POLL_MS = 4_000;
+const LANES_MS = 3_000;
+const MOST_KNOWN = 2_000;
+
+/** @type {import('@preact/signals').Signal<Connection>} */
+export const connection = signal({ state: 'polling', since: Date.now() });
+
+/** @type {Set<(task: any) => void>} */
+const taskListeners = new Set();
+/** @type {Set<(lanes: any[]) => void>} */
+const laneListeners = new Set();
+/** @type {Map<string, string>} */
+const told = new Map();
+
+let lastEventId = '';
+/** @type {EventSource | null} */
+let source = null;
+/** @type {(() => void) | null} */
+let leave = null;
+let patience = 0;
+let poller = 0;
+let laneTimer = 0;
+
+/**
+ * Call *listener* with each task that changed, as the API shows it; returns what ends that.
+ *
+ * @param {(task: any) => void} listener
+ */
+export function onTask(listener) {
+  taskListeners.add(listener);
+  return () => taskListeners.delete(listener);
+}
+
+/**
+ * Call *listener* with all lanes, now and then again; asked for only while somebody listens.
+ *
+ * @param {(lanes: any[]) => void} listener
+ */
+export function onLane(listener) {
+  laneListeners.add(listener);
+  if (laneListeners.size === 1) lookAtLanes();
+  return () => laneListeners.delete(listener);
+}
+
+/** @param {Connection['state']} state */
+function become(state) {
+  if (connection.value.state !== state) connection.value = { state, since: Date.now() };
+}
+
+/** @param {any} task */
+export function tell(task) {
+  const known = told.get(task.id);
+  if (known !== undefined && known > task.updated_at) return;
+  told.delete(task.id);
+  told.set(task.id, task.updated_at);
+  if (told.size > MOST_KNOWN) told.delete(/** @type {string} */ (told.keys().next().value));
+  for (const listener of taskListeners) listener(task);
+}
+
+function open() {
+  clearTimeout(patience);
+  if (document.hidden || source) return;
+  patience = setTimeout(poll, PATIENCE_MS);
+  leave ??= takeStream(connect);
+}
+
+function connect() {
+  if (source || document.hidden) return;
+  source = new EventSource(addressOf('/events', { last_event_id: lastEventId || null }));
+  source.onopen = () => {
+    clearTimeout(patience);
+    clearTimeout(poller);
+    become('live');
+  };
+  source.onerror = () => {
+    clearTimeout(patience);
+    patience = setTimeout(poll, PATIENCE_MS);
+    if (source?.readyState === EventSource.CLOSED) {
+      close();
+      setTimeout(open, PATIENCE_MS);
+    }
+  };
+  source.addEventListener('task', heard);
+  source.addEventListener('progress', heard);
+}
+
+/** @param {MessageEvent} event */
+function heard(event) {
+  if (event.lastEventId) lastEventId = event.lastEventId;
+  tell(JSON.parse(event.data));
+}
+
+function close() {
+  source?.close();
+  source = null;
+  leave?.();
+  leave = null;
+}
+
+async function poll() {
+  clearTimeout(poller);
+  if (document.hidden || source?.readyState === EventSource.OPEN) return;
+  try {
+    const page = await api.get('/tasks', { limit: 50 });
+    become('polling');
+    for (const task of page.tasks.reverse()) if (told.get(task.id) !== task.updated_at) tell(task);
+  } catch {
+    become('offline');
+  }
+  poller = setTimeout(poll, POLL_MS);
+}
+
+async function lookAtLanes() {
+  clearTimeout(laneTimer);
+  if (!laneListeners.size) return;
+  if (!document.hidden) {
+    try {
+      const found = await api.get('/lanes');
+      for (const listener of laneListeners) listener(found.lanes);
+    } catch {
+      // what is wrong with the connection is told by the stream
+    }
+  }
+  laneTimer = setTimeout(lookAtLanes, LANES_MS);
+}
+
+/** Begin; called once. */
+export function start() {
+  document.addEventListener('visibilitychange', () => {
+    if (document.hidden) close();
+    else {
+      open();
+      lookAtLanes();
+    }
+  });
+  addEventListener('offline', () => become('offline'));
+  addEventListener('online', () => poll());
+  addEventListener('pagehide', close);
+  open();
+}

@@ -1,0 +1,18 @@
+/** The beginning: who asks, then the frame. */
+
+import { render } from 'preact';
+
+import { h } from './dom.js';
+import { Frame } from './frame/frame.js';
+import { bindPlaces } from './frame/shortcuts.js';
+import { register } from './i18n.js';
+import { start } from './live.js';
+import { load } from './session.js';
+import { texts } from './texts.js';
+import './theme.js';
+
+register(texts);
+bindPlaces();
+load().catch(() => {}); // the frame says that the server is away, and live.js when it is back
+start();
+render(h(Frame, {}), /** @type {HTMLElement} */ (document.getElementById('app')));

@@ -1,0 +1,9 @@
+import { h, h1, section } from '../../dom.js';
+import { t } from '../../i18n.js';
+import { Empty } from '../../ui/empty.js';
+
+export { texts } from './texts.js';
+
+export default function Place() {
+  return section({ class: 'page' }, h1({ class: 'page-title' }, t('place.create')), h(Empty, { title: t('create.empty') }));
+}

@@ -1,0 +1,1 @@
+export interface TaskShape { id: string }

@@ -1,0 +1,78 @@
+/** What is read out: one polite line, at most every five seconds, the last one wins. And notices that stay until put away. */
+
+import { signal } from '@preact/signals';
+
+import { button, div, h, p } from '../dom.js';
+import { t } from '../i18n.js';
+import { Button } from './button.js';
+import { icon } from './icon.js';
+
+const PAUSE_MS = 5_000;
+
+const line = signal('');
+let next = '';
+let timer = 0;
+let last_ms = -PAUSE_MS;
+
+/** @param {string} text */
+export function announce(text) {
+  next = text;
+  clearTimeout(timer);
+  timer = setTimeout(() => {
+    last_ms = performance.now();
+    line.value = next;
+  }, Math.max(50, last_ms + PAUSE_MS - performance.now()));
+}
+
+/** The live region; stands once, in the frame. */
+export const LiveRegion = () => div({ class: 'unseen', role: 'status', 'aria-live': 'polite' }, line.value);
+
+/**
+ * @typedef {object} Notice
+ * @property {number} id
+ * @property {string} text
+ * @property {'info' | 'wrong'} kind
+ * @property {{ text: string, onPick: () => void }} [action]
+ */
+
+/** @type {import('@preact/signals').Signal<Notice[]>} */
+const notices = signal([]);
+let count = 0;
+
+/**
+ * Show a line above everything; what is wrong stays until it is put away, the rest for *seconds*. Returns what ends it.
+ *
+ * @param {string} text
+ * @param {{ kind?: 'info' | 'wrong', action?: { text: string, onPick: () => void }, seconds?: number, onEnd?: () => void }} [options]
+ */
+export function notify(text, { kind = 'info', action, seconds = 8, onEnd } = {}) {
+  const id = ++count;
+  let over = false;
+  const end = () => {
+    notices.value = notices.value.filter((each) => each.id !== id);
+    if (!over) onEnd?.();
+    over = true;
+  };
+  notices.value = [...notices.value, { id, text, kind, action: action && { ...action, onPick: () => { over = true; end(); action.onPick(); } } }];
+  if (kind !== 'wrong') setTimeout(end, seconds * 1000);
+  announce(text);
+  return end;
+}
+
+/** The notices; stands once, in the frame. */
+export const Notices = () =>
+  div(
+    { class: 'notices', popover: undefined },
+    notices.value.map((each) =>
+      div(
+        { class: `notice notice-${each.kind}`, key: each.id, role: each.kind === 'wrong' ? 'alert' : undefined },
+        each.kind === 'wrong' && icon('warning'),
+        p(null, each.text),
+        each.action && button({ type: 'button', class: 'notice-action', onClick: each.action.onPick }, each.action.text),
+        h(Button, {
+          text: t('ui.dismiss'), icon: 'close', bare: true, kind: 'plain',
+          onClick: () => { notices.value = notices.value.filter(({ id }) => id !== each.id); },
+        }),
+      ),
+    ),
+  );

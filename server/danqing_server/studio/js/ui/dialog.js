@@ -1,0 +1,76 @@
+/** Dialogs: the browser's own, which keep the focus and give it back. */
+
+import { useEffect, useRef } from 'preact/hooks';
+
+import { dialog, div, footer, h, h2, header, p } from '../dom.js';
+import { t } from '../i18n.js';
+import { useSignal } from '@preact/signals';
+import { Button } from './button.js';
+import { TextField } from './field.js';
+
+/**
+ * @typedef {object} DialogProps
+ * @property {string} title
+ * @property {() => void} onClose by Esc, the cross, or a click beside it
+ * @property {'middle' | 'side' | 'full'} [shape]
+ * @property {boolean} [insistent] it has no cross and Esc does not close it
+ * @property {import('preact').ComponentChildren} [actions]
+ * @property {import('preact').ComponentChildren} [children]
+ * @property {string} [class]
+ */
+
+/** A modal dialog that is open as long as it is rendered. @param {DialogProps} props */
+export function Dialog({ title, onClose, shape = 'middle', insistent = false, actions, children, class: name }) {
+  const box = useRef(/** @type {HTMLDialogElement | null} */ (null));
+  useEffect(() => {
+    const shown = box.current;
+    shown?.showModal();
+    return () => shown?.close();
+  }, []);
+  return dialog(
+    {
+      ref: box,
+      class: `dialog dialog-${shape}${name ? ` ${name}` : ''}`,
+      'aria-label': title,
+      onCancel: (event) => {
+        if (event.target !== box.current) return;
+        event.preventDefault();
+        if (!insistent) onClose();
+      },
+      onMouseDown: (event) => {
+        if (event.target === box.current && !insistent) onClose();
+      },
+    },
+    div(
+      { class: 'dialog-box' },
+      header({ class: 'dialog-head' }, h2(null, title), !insistent && h(Button, { text: t('ui.close'), icon: 'close', bare: true, kind: 'plain', onClick: onClose })),
+      div({ class: 'dialog-body' }, children),
+      actions && footer({ class: 'dialog-foot' }, actions),
+    ),
+  );
+}
+
+/**
+ * Ask before something is done. *word*: it has to be typed first.
+ *
+ * @param {{ title: string, text: import('preact').ComponentChildren, action: string, danger?: boolean, busy?: boolean,
+ *   word?: string, onDo: () => void, onClose: () => void, children?: import('preact').ComponentChildren }} props
+ */
+export function Confirm({ title, text, action, danger, busy, word, onDo, onClose, children }) {
+  const typed = useSignal('');
+  const ready = !word || typed.value.trim() === word;
+  return h(
+    Dialog,
+    {
+      title,
+      onClose,
+      actions: [
+        h(Button, { text: t('ui.cancel'), onClick: onClose }),
+        h(Button, { text: action, kind: danger ? 'danger' : 'primary', busy, disabled: !ready, onClick: onDo }),
+      ],
+    },
+    p(null, text),
+    children,
+    word && h(TextField, { id: 'confirm-word', label: t('ui.type_to_confirm', { word }), value: typed.value, onInput: (value) => (typed.value = value), autocomplete: 'off' }),
+  );
+}

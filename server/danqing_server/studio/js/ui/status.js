@@ -1,0 +1,30 @@
+/** How a task stands, never by colour alone; and whether it was billed. */
+
+import { span } from '../dom.js';
+import { t } from '../i18n.js';
+
+/** @typedef {'pending' | 'processing' | 'completed' | 'partial' | 'failed' | 'cancelled' | 'unknown'} Standing */
+
+/**
+ * Return how a task stands as people see it: `partial` and `unknown` are no statuses of the API.
+ *
+ * @param {{ status: string, images?: number, kept?: number, billed?: string, output?: { partial?: boolean } | null }} task
+ * @returns {Standing}
+ */
+export function standingOf(task) {
+  if (task.status === 'completed') {
+    const partial = task.output?.partial ?? (task.kept !== undefined && task.images !== undefined && task.kept < task.images);
+    return partial ? 'partial' : 'completed';
+  }
+  if (task.status === 'failed' && task.billed === 'unknown') return 'unknown';
+  return /** @type {Standing} */ (task.status);
+}
+
+const MARKS = { pending: '○', processing: '◐', completed: '●', partial: '◑', failed: '✕', cancelled: '–', unknown: '?' };
+
+/** @param {{ standing: Standing }} props */
+export const Status = ({ standing }) =>
+  span({ class: `status status-${standing}` }, span({ class: 'status-mark', 'aria-hidden': 'true' }, MARKS[standing]), t(`status.${standing}`));
+
+/** @param {{ billed: string }} props */
+export const Billed = ({ billed }) => span({ class: `billed billed-${billed}` }, t(`billed.${billed}`));

@@ -1,0 +1,19 @@
+/** A moment, as people say it; the exact one is its title. */
+
+import { signal } from '@preact/signals';
+
+import { time } from '../dom.js';
+import { dateTime, exactTime, relative } from '../format.js';
+
+/** The time in milliseconds, moved on every ten seconds while the page is seen. */
+export const now = signal(Date.now());
+
+setInterval(() => {
+  if (!document.hidden) now.value = Date.now();
+}, 10_000);
+
+/** @param {{ at: string }} props */
+export const Ago = ({ at }) => time({ dateTime: at, title: exactTime(at) }, relative(at, now.value));
+
+/** @param {{ at: string }} props */
+export const Moment = ({ at }) => time({ dateTime: at, title: exactTime(at) }, dateTime(at));
