@@ -65,5 +65,9 @@ def _wrong_hints(
     unlabelled = sorted(str(value) for value in part.get("enum", ()) if str(value) not in labels)
     if labels and unlabelled:
         yield f"{path}: x-ui.labels leaves out {', '.join(unlabelled)}"
+    if hints.get("widget") == "size" and not any(hints.get(key) for key in ("tiers", "sizes", "free")):
+        yield f"{path}: a size needs x-ui.tiers, x-ui.sizes or x-ui.free"
+    if not all(type(side) is int and side > 0 for side in hints.get("squares", {}).values()):
+        yield f"{path}: x-ui.squares must be pixels"
     if not all(isinstance(label, Text) for label in labels.values()):
         yield f"{path}: x-ui.labels must be Texts in English and Chinese"

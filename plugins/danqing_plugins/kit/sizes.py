@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Final, Literal
 
 import attrs
 
@@ -15,6 +15,8 @@ from danqing_plugins.messages import Text
 
 __all__ = ["Size"]
 
+_KILO: Final = re.compile(r"([0-9]{1,2}(?:\.[0-9])?)K", re.ASCII)
+
 
 @attrs.frozen(kw_only=True)
 class Size(Parameter):
@@ -23,6 +25,9 @@ class Size(Parameter):
     Free sizes keep to all of: `sides` (least and most pixels of each), `step` (each a multiple of it), `area`
     (least and most pixels in all), `widest` (the longer side by the shorter). `separator` stands between the
     numbers (`*` at DashScope). Clients may write `x` all the same, and `normal` gives what the service is sent.
+
+    `squares` are for the form of free sizes: steps of how large, each with the side of its square in pixels; the
+    form offers them in several shapes of the same area. Tiers named as `1K` or `1.5K` are such steps by themselves.
     """
 
     name: str = attrs.field(default="size", kw_only=False)
@@ -37,6 +42,7 @@ class Size(Parameter):
     area: tuple[int, int] | None = None
     widest: float | None = None
     separator: str = "x"
+    squares: Mapping[str, int] = attrs.field(factory=dict)
 
     usual_widget: ClassVar[str] = "size"
 
@@ -80,6 +86,12 @@ class Size(Parameter):
             return texts.SIZE_RATIO(widest=self.widest)
         return None
 
+    def _squares(self) -> dict[str, int]:
+        if not self.free:
+            return {}
+        kilo = {tier: form for tier in self.tiers if (form := _KILO.fullmatch(tier))}
+        return {**{tier: round(1024 * float(form[1])) for tier, form in kilo.items()}, **self.squares}
+
     def _allowed(self) -> Text:
         named = ", ".join((*self.tiers, *self.allowed))
         if not self.free:
@@ -103,4 +115,5 @@ class Size(Parameter):
             "area": None if self.area is None else list(self.area),
             "widest": self.widest,
             "separator": self.separator if self.separator != "x" else None,
+            "squares": self._squares(),
         }

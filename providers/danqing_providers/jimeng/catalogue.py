@@ -91,7 +91,8 @@ def _references(most: int, *, least: int = 0, most_mib: float = 15, widest: floa
 
 
 def _size(least: int, most: int, default: str | None, widest: float | None = 3) -> Size:
-    return Size(free=True, area=(least**2, most**2), widest=widest, default=default)
+    squares = {f"{side // 1024}K": side for side in (1024, 2048, 4096) if least <= side <= most}
+    return Size(free=True, area=(least**2, most**2), widest=widest, default=default, squares=squares)
 
 
 def _drawing(key: str, title: str) -> Model:

@@ -46,6 +46,8 @@ class TestGaps:
             ({"x-ui": {**WHOLE["x-ui"], "advice": "short"}}, "x-ui.advice"),
             ({"x-ui": {**WHOLE["x-ui"], "labels": {"a": WORDS}}}, "x-ui.labels leaves out b"),
             ({"x-ui": {**WHOLE["x-ui"], "labels": {"a": "A", "b": "B"}}}, "x-ui.labels must be Texts"),
+            ({"x-ui": {**WHOLE["x-ui"], "widget": "size"}}, "a size needs x-ui.tiers"),
+            ({"x-ui": {**WHOLE["x-ui"], "squares": {"2K": "2048"}}}, "x-ui.squares must be pixels"),
             ({"properties": {"most": {}}}, "size.most: title"),
         ],
     )

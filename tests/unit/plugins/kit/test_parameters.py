@@ -188,6 +188,13 @@ class TestSizes:
         assert listed.refuses("1024x1024") is not None
         assert listed.shape() == {"type": "string", "enum": ["1328*1328"]}
 
+    def test_form_is_told_the_squares_of_free_sizes(self) -> None:
+        """Of tiers by their names, of others as they are said; without free sizes there are no shapes to offer."""
+        tiers = ("1K", "1.5K", "large")
+        assert Size(free=True, tiers=tiers).hints()["squares"] == {"1K": 1024, "1.5K": 1536}
+        assert Size(free=True, squares={"M": 1328}).hints()["squares"] == {"M": 1328}
+        assert Size(tiers=tiers).hints()["squares"] == {}
+
 
 class TestSchema:
     """What a form is made of."""
