@@ -15,7 +15,9 @@ from danqing_server.access.administration import Administration
 from danqing_server.access.event_tokens import EventTokens
 from danqing_server.access.gatekeeper import Gatekeeper
 from danqing_server.access.keys import KeyRing
+from danqing_server.access.roles import Roles
 from danqing_server.access.roster import REFRESH_EVERY_S, Roster
+from danqing_server.access.sessions import Sessions
 from danqing_server.assets.fetching import public_session
 from danqing_server.assets.results import ResultSessions, results_session
 from danqing_server.assets.storage import Assets, open_assets
@@ -37,6 +39,7 @@ from danqing_server.desk.control import Control
 from danqing_server.desk.counting import Counting
 from danqing_server.desk.feeding import Feeder
 from danqing_server.desk.forecast import Forecast
+from danqing_server.desk.inspection import Inspection
 from danqing_server.desk.intake import Intake
 from danqing_server.desk.limit_states import BudgetWarning
 from danqing_server.desk.limits import QueueLimits
@@ -77,6 +80,7 @@ from danqing_server.store.ledger import LedgerStore
 from danqing_server.store.listing import TaskList
 from danqing_server.store.projects import ProjectStore
 from danqing_server.store.secrets import SecretStore
+from danqing_server.store.sessions import SessionStore
 from danqing_server.store.spending import SpendStore
 from danqing_server.store.sweeping import SweepStore
 from danqing_server.store.tasks import TaskStore
@@ -302,6 +306,7 @@ async def _services(
     routing = Routing(routes, checker, forecast, clock)
     recent = RecentTasks(clock.monotonic_s)
     gatekeeper = _gatekeeper(settings, database, clock)
+    administration = Administration(ProjectStore(database), ApiKeyStore(database), AuditStore(database), clock)
     holds = BudgetStore(database)
     bookkeeper = Bookkeeper(store, LedgerStore(database), holds, clock, books_all=settings.ledger == "all")
     budgets = Budgets(
@@ -326,7 +331,7 @@ async def _services(
     return Services(
         settings=settings,
         gatekeeper=gatekeeper,
-        administration=Administration(ProjectStore(database), ApiKeyStore(database), AuditStore(database), clock),
+        administration=administration,
         store=store,
         task_list=task_list,
         users=users,
@@ -334,6 +339,8 @@ async def _services(
         queue=queue,
         requests=RequestCounter(redis),
         gates=gates,
+        inspection=Inspection(store, administration, clock),
+        sessions=Sessions(SessionStore(database), gatekeeper, RequestCounter(redis), clock),
         forecast=forecast,
         assets=assets,
         thumbnails=Thumbnails(assets),
@@ -371,8 +378,10 @@ async def _warn(announce: Announce, warning: BudgetWarning) -> None:
 
 def _gatekeeper(settings: Settings, database: Database, clock: Clock) -> Gatekeeper:
     named = sorted({key.owner for key in settings.api_keys})
-    roster = Roster(ApiKeyStore(database), ProjectStore(database), clock, named) if settings.serves_api else None
-    return Gatekeeper(KeyRing.holding(settings.api_keys, settings.admin_key), roster, settings.asks_for_keys)
+    roles, stores = Roles.of(settings), (ApiKeyStore(database), ProjectStore(database))
+    roster = Roster(*stores, clock, named, roles) if settings.serves_api else None
+    ring = KeyRing.holding(settings.api_keys, settings.admin_key, roles)
+    return Gatekeeper(ring, roster, settings.asks_for_keys)
 
 
 def _workers(

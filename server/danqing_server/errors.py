@@ -20,6 +20,7 @@ DanqingError
 │   └── ProjectArchived        its project is closed
 ├── Unauthenticated        no key
 │   ├── UnknownKey             a wrong one
+│   ├── SessionEnded           signed out of the studio, or away for too long: sign in again
 │   ├── KeyExpired             one whose time is up, or that another took the place of
 │   └── KeyRevoked             one that was taken back
 ├── TooManyRequests        as many as a limit of project or key allows: try again after `retry_after_s`
@@ -60,6 +61,7 @@ __all__ = [
     "QueueUnavailable",
     "ScopeMissing",
     "ServiceUnavailable",
+    "SessionEnded",
     "SettingsError",
     "SourceUnavailable",
     "StorageUnavailable",
@@ -181,6 +183,10 @@ class Unauthenticated(DanqingError):
 
 class UnknownKey(Unauthenticated):
     """The key is nobody's."""
+
+
+class SessionEnded(Unauthenticated):
+    """The browser was signed out of the studio, or was not used for half a day."""
 
 
 class KeyExpired(Unauthenticated):

@@ -20,6 +20,7 @@ __all__ = [
     "Project",
     "Scope",
     "StoredKey",
+    "StudioSession",
 ]
 
 
@@ -40,6 +41,13 @@ class Scope(StrEnum):
 
     ADMIN = "admin"
     """Make, limit and revoke projects and keys, any of them. Never together with `GENERATE`."""
+
+    OPERATE = "operate"
+    """Keep the lanes running, and see every project's tasks without their prompts. An administrator has it, and
+    whom `DANQING_OPERATORS` names; no key is stored with it."""
+
+    EVERY_ACCOUNT = "every_account"
+    """See what every project spent: whom `DANQING_VIEWERS` names has it, and `USAGE`, and nothing else."""
 
     EVERY_PROJECT = "every_project"
     """Touch what every project made. No stored key has it: it is the local caller's, who is asked for no key."""
@@ -125,6 +133,27 @@ class StoredKey:
     limits: Limits = NO_LIMITS
     revoked_at: datetime | None = None
     last_used_at: datetime | None = None
+
+
+@attrs.frozen(kw_only=True)
+class StudioSession:
+    """A browser that is signed in to the studio with a key.
+
+    `id` is the digest of what its cookie holds. `sealed` is the key's digest, which only that cookie opens: a key
+    of settings may be short enough to be guessed from a digest. `user` is who signed in, `agent` the browser's own
+    word for itself.
+    """
+
+    id: str
+    key: str
+    project: str
+    sealed: bytes = attrs.field(repr=False)
+    user: str
+    created_at: datetime
+    seen_at: datetime
+    expires_at: datetime
+    address: str
+    agent: str | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -46,7 +46,7 @@ def _routes() -> set[str]:
     found = set()
     for route in app.router.routes:
         path = re.sub(r"<[^>]*>", ":", f"/{route.path}".rstrip("/")) or "/"
-        told = path == "/" or path.startswith(("/api/", "/sdapi/", "/health"))
+        told = path == "/" or path.startswith(("/api/", "/sdapi/", "/health", "/studio/session"))
         found |= {f"{method} {path}" for method in route.methods if told}
     return found
 

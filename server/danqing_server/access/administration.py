@@ -195,6 +195,10 @@ class Administration:
         revoked = await self.keys.update(key, {"revoked_at": self.clock.now()})
         return await self.revoke_key(actor, key_id) if revoked is None else revoked  # rotated meanwhile
 
+    async def note_opened(self, actor: str, user: str | None, task_id: str, project: str | None) -> None:
+        """Write down that an operator looks at a task of another project. *user*: who it is, as far as is known."""
+        await self._note(actor, "task.opened", task_id, project, {} if user is None else {"user": user})
+
     async def _living(self, key_id: str) -> StoredKey:
         key = await self.key(key_id)
         if key.revoked_at is not None:
@@ -213,7 +217,9 @@ class Administration:
             raise NotFound("project", project.id)
         return changed
 
-    async def _note(self, actor: str, action: str, subject: str, project: str, changed: Mapping[str, Any]) -> None:
+    async def _note(
+        self, actor: str, action: str, subject: str, project: str | None, changed: Mapping[str, Any]
+    ) -> None:
         entry = AuditEntry(
             id=new_id(self.clock.now_ms()),
             at=self.clock.now(),

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 
 from danqing_server.errors import Unauthenticated
 
-__all__ = ["KEY_HEADERS", "secret_of"]
+__all__ = ["KEY_HEADERS", "plain_secret_of", "secret_of"]
 
 KEY_HEADERS = ("x-api-key", "api-key", "x-goog-api-key")
 _SCHEMES = frozenset({"bearer", "key"})
@@ -35,18 +35,26 @@ def secret_of(headers: Mapping[str, str]) -> str:
     Raises:
         Unauthenticated: it carries none.
     """
+    secret = plain_secret_of(headers)
+    if secret is None:
+        scheme, _, value = (headers.get("authorization") or "").partition(" ")
+        secret = _password(value.strip()) if scheme.lower() == "basic" else ""
+    if not secret:
+        raise Unauthenticated("no API key was sent")
+    return secret
+
+
+def plain_secret_of(headers: Mapping[str, str]) -> str | None:
+    """Return the key that a client put there on purpose; None where there is none, or Basic alone."""
     scheme, _, value = (headers.get("authorization") or "").partition(" ")
-    scheme, value = scheme.lower(), value.strip()
-    if scheme in _SCHEMES and value:
+    value = value.strip()
+    if value and scheme.lower() in _SCHEMES:
         return value
     for name in KEY_HEADERS:
         secret = (headers.get(name) or "").strip()
         if secret:
             return secret
-    secret = _password(value) if scheme == "basic" else ""
-    if not secret:
-        raise Unauthenticated("no API key was sent")
-    return secret
+    return None
 
 
 def _password(encoded: str) -> str:

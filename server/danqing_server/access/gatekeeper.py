@@ -79,6 +79,24 @@ class Gatekeeper:
             self._proven[address, digest] = None
         return caller
 
+    async def holder_of(self, digest: bytes) -> Caller:
+        """Return who has the key of that digest now: whoever asks has shown the key itself before.
+
+        Raises:
+            UnknownKey, KeyRevoked, KeyExpired, ProjectArchived: nobody has, any more.
+            StoreUnavailable: MongoDB has to be asked, and does not answer.
+        """
+        known = self._ring.find(digest)
+        if known is not None:
+            return self._limited(known)
+        if self.roster is None:
+            raise UnknownKey("the API key is unknown")
+        return await self.roster.find(digest)
+
+    def has_proven(self, secret: str, address: str) -> bool:
+        """Tell whether *secret* was right when it came from *address* before."""
+        return (address, digest_of(secret)) in self._proven
+
     def _limited(self, known: Caller) -> Caller:
         return known if self.roster is None else self.roster.limited(known)
 

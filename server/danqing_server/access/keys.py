@@ -8,6 +8,7 @@ from hashlib import sha256
 import attrs
 
 from danqing_server.access.caller import Caller
+from danqing_server.access.roles import NO_ROLES, Roles
 from danqing_server.settings.values import ApiKey
 
 __all__ = ["KeyRing", "digest_of"]
@@ -25,9 +26,9 @@ class KeyRing:
     _callers: Mapping[bytes, Caller] = attrs.field(repr=False)
 
     @classmethod
-    def holding(cls, keys: Sequence[ApiKey], admin_key: str | None = None) -> KeyRing:
+    def holding(cls, keys: Sequence[ApiKey], admin_key: str | None = None, roles: Roles = NO_ROLES) -> KeyRing:
         """Return the ring of clients' *keys*, and of the operator's own."""
-        callers = {digest_of(key.secret): Caller.with_key(key.owner) for key in keys}
+        callers = {digest_of(key.secret): roles.given_to(Caller.with_key(key.owner)) for key in keys}
         if admin_key is not None:
             callers[digest_of(admin_key)] = Caller.administrator()
         return cls(callers)

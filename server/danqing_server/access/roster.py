@@ -17,6 +17,7 @@ import attrs
 
 from danqing_server.access.caller import Caller
 from danqing_server.access.limits import UNLIMITED, CallerLimits
+from danqing_server.access.roles import NO_ROLES, Roles
 from danqing_server.clock import Clock
 from danqing_server.errors import KeyExpired, KeyRevoked, ProjectArchived, StoreUnavailable, UnknownKey
 from danqing_server.store.api_keys import USE_WRITTEN_EVERY, ApiKeyStore
@@ -52,6 +53,7 @@ class Roster:
     projects: ProjectStore
     clock: Clock
     named: Sequence[str] = ()
+    roles: Roles = NO_ROLES
     is_needed: bool = attrs.field(default=False, init=False)
     """Whether any key was ever stored; it never turns false again, whatever is revoked."""
 
@@ -91,7 +93,7 @@ class Roster:
             return None
         project = (await self.projects.find_all({key.project})).get(key.project)
         now_s = self.clock.monotonic_s()
-        return self._judge(_Entry(now_s, now_s, key, project, _caller_of(key, project)))
+        return self._judge(_Entry(now_s, now_s, key, project, self._caller_of(key, project)))
 
     def limited(self, caller: Caller) -> Caller:
         """Return a *caller* with a key of settings, with the limits its project may have a record of."""
@@ -167,9 +169,19 @@ class Roster:
             )
             if key is not None:
                 entry.key, entry.project = key, projects.get(key.project)
-                entry.caller = _caller_of(key, entry.project)
+                entry.caller = self._caller_of(key, entry.project)
                 entry.good_until = next(each.good_until for each in key.secrets if each.digest == digest)
             self._entries[digest] = entry
+
+    def _caller_of(self, key: StoredKey, project: Project | None) -> Caller:
+        limits = CallerLimits(project=NO_LIMITS if project is None else project.limits, key=key.limits)
+        caller = Caller(
+            project=key.project,
+            key=key.id,
+            scopes=frozenset(key.scopes),
+            limits=limits if any(True for _ in limits) else UNLIMITED,
+        )
+        return self.roles.given_to(caller)
 
     def _forget_unused(self) -> None:
         """Forget what nobody asked for lately, and of what is nobody's everything."""
@@ -192,16 +204,6 @@ class Roster:
             await self.keys.note_use({entry.key.id for entry in used if entry.key}, self.clock.now())
         for entry in used:
             entry.noted_s = now_s
-
-
-def _caller_of(key: StoredKey, project: Project | None) -> Caller:
-    limits = CallerLimits(project=NO_LIMITS if project is None else project.limits, key=key.limits)
-    return Caller(
-        project=key.project,
-        key=key.id,
-        scopes=frozenset(key.scopes),
-        limits=limits if any(True for _ in limits) else UNLIMITED,
-    )
 
 
 def _refuse_expired(ends_at: datetime | None, now: datetime) -> None:

@@ -142,7 +142,7 @@ def image_submission(body: JsonObject, caller: Caller, parameters: Parameters = 
     fields = Fields(members=body)
     fields.check_known(IMAGE_KEYS, lambda: _options(body, parameters))
     fields.given("prompt", required=True)
-    user_id = fields.text("user_id", 1, LONGEST_USER_ID, required=True)
+    user_id = _user_id(fields, caller)
     model = fields.text("model", 1, LONGEST_NAME)
     given = {name: body[name] for name in PASSED_ON if name in body}
     options = Fields(members=fields.json_object("options"), prefix="options.")
@@ -158,7 +158,7 @@ def image_submission(body: JsonObject, caller: Caller, parameters: Parameters = 
         type="image",
         model=model,
         input={**given, **passed},
-        user_id=user_id or "",
+        user_id=user_id,
         caller=caller,
         priority=priority,
         on_ambiguous=on_ambiguous,
@@ -181,7 +181,7 @@ def task_submission(
     type_ = fields.text("type", 1, LONGEST_NAME, required=True)
     model = fields.text("model", 1, LONGEST_NAME, required=True)
     given = fields.json_object("input", required=True)
-    user_id = fields.text("user_id", 1, LONGEST_USER_ID, required=True)
+    user_id = _user_id(fields, caller)
     provider = fields.text("provider", 1, LONGEST_NAME)
     delay_s = fields.whole("delay", 0, max_delay_s)
     priority, on_ambiguous = _priority(fields), fields.choice("on_ambiguous", POLICIES)
@@ -192,7 +192,7 @@ def task_submission(
         type=type_ or "",
         model=model,
         input=given,
-        user_id=user_id or "",
+        user_id=user_id,
         caller=caller,
         delay_s=delay_s or 0,
         priority=priority,
@@ -200,6 +200,12 @@ def task_submission(
         name=_in_task_body,
         webhook=webhook,
     )
+
+
+def _user_id(fields: Fields, caller: Caller) -> str:
+    """Return for whom it is: who signed in to the studio says so there, once."""
+    said = fields.text("user_id", 1, LONGEST_USER_ID, required=caller.user is None)
+    return caller.user or said or ""
 
 
 def new_user(body: JsonObject) -> UserFields:

@@ -19,6 +19,7 @@ class TaskRowShape(TypedDict):
     """What a list shows of a task."""
 
     id: Annotated[str, said("opaque", _ID)]
+    project: Annotated[str | None, said("whose it is; null: it was made without a key", None)]
     user_id: Annotated[str, said("as it was sent", "user_123")]
     type: Annotated[str, said("a task type of the provider", "image")]
     kind: Annotated[OutputKind, said("what its outputs are", "image")]
@@ -26,10 +27,12 @@ class TaskRowShape(TypedDict):
     provider: Annotated[str, said("who carries it out", "volcengine")]
     model: Annotated[str, said("the model's own id", "doubao-seedream-4-0-250828")]
     route: Annotated[str | None, said("the route that it was sent to", None)]
-    prompt: Annotated[str | None, said("its first 300 characters", "水墨山谷，晨雾")]
+    prompt: Annotated[
+        str | None, said("its first 300 characters; null: none, or another project's", "水墨山谷，晨雾")
+    ]
     images: Annotated[int, said("outputs asked for", 1)]
     kept: Annotated[int, said("outputs that are there", 1)]
-    url: Annotated[str | None, said("the first of them", _LINK)]
+    url: Annotated[str | None, said("the first of them; null: none, or another project's", _LINK)]
     error_code: Annotated[str | None, said("of a task that failed or was cancelled", None)]
     retryable: Annotated[bool | None, said("of a task that failed or was cancelled", None)]
     priority: Annotated[Priority, said("whose turn comes first", "normal")]

@@ -13,13 +13,14 @@ __all__ = ["row_of"]
 LONGEST_PROMPT = 300
 
 
-def row_of(task: Task, viewer: Viewer) -> TaskRowShape:
-    """Return *task* as a row; it may lack what `TaskList` leaves out."""
+def row_of(task: Task, viewer: Viewer, *, whole: bool = True) -> TaskRowShape:
+    """Return *task* as a row; it may lack what `TaskList` leaves out. Not *whole*: without what it is of."""
     kept = task.kept
-    first = kept[0].asset if kept else None
+    first = kept[0].asset if kept and whole else None
     billed = billed_view(task)
     return {
         "id": task.id,
+        "project": task.owner,
         "user_id": task.user_id,
         "type": task.type,
         "kind": task.kind,
@@ -27,7 +28,7 @@ def row_of(task: Task, viewer: Viewer) -> TaskRowShape:
         "provider": task.provider,
         "model": task.model,
         "route": None if task.route is None else task.route.model,
-        "prompt": _prompt(task),
+        "prompt": _prompt(task) if whole else None,
         "images": task.images,
         "kept": len(kept),
         "url": None if first is None else picture_url(viewer.base, first.key),

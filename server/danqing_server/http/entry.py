@@ -11,12 +11,14 @@ from typing import NamedTuple
 
 from danqing_plugins import Message
 from danqing_server.access.caller import Caller
-from danqing_server.access.credentials import secret_of
+from danqing_server.access.credentials import plain_secret_of, secret_of
 from danqing_server.access.limits import UNLIMITED
 from danqing_server.codec import shorten
 from danqing_server.errors import AddressNotAllowed, Draining, ScopeMissing, TooManyRequests, Unauthenticated
+from danqing_server.http.cookies import token_of
 from danqing_server.http.links import address_of, client_address
 from danqing_server.http.origins import Origins
+from danqing_server.http.own_pages import check_page
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.services import Services
 from danqing_server.tenancy import Scope
@@ -26,12 +28,17 @@ __all__ = [
     "admit",
     "admit_change",
     "hear_of_keys",
+    "hold_to_addresses",
+    "identify",
     "let_in",
     "let_in_to_events",
     "let_on",
     "payer_of",
     "services_of",
 ]
+
+SIGNED_IN_AT = ("/api/v1/", "/studio/")
+"""Where the studio's cookie counts: not at the doors that speak as others do."""
 
 LACKS = Message(key="lacks_scope", en="this API key lacks the scope `{scope}`", zh="此 API Key 没有 `{scope}` 权限")
 
@@ -74,12 +81,51 @@ async def let_in(request: ApiRequest, needs: Scope, *, counted: bool = True) -> 
     if not gatekeeper.guards:
         request.caller = Caller.local()
         return
-    caller = await gatekeeper.caller_of(secret_of(request.headers), address_of(request))
+    caller = await _caller_of(request)
     if needs not in caller.scopes:
         raise ScopeMissing(LACKS(scope=needs.value))
     if caller.limits is not UNLIMITED:
         await _hold_to_limits(request, caller, counted=counted and needs is Scope.GENERATE)
     request.caller, request.key = caller, caller.key
+
+
+async def _caller_of(request: ApiRequest) -> Caller:
+    """Return who asks, by key or by the studio's cookie; a key that was sent on purpose counts alone.
+
+    Raises:
+        Unauthenticated: neither, or one that is good for nothing.
+        TooManyWrongKeys: too many unknown keys came from this address.
+        Forbidden: the cookie comes from a page that is not the studio's.
+    """
+    secret = plain_secret_of(request.headers)
+    if secret is None:
+        token = token_of(request)
+        if token is not None and request.path.startswith(SIGNED_IN_AT):
+            check_page(request)
+            caller, _ = await services_of(request).sessions.find(token)
+            return caller
+        secret = secret_of(request.headers)
+    return await services_of(request).gatekeeper.caller_of(secret, address_of(request))
+
+
+async def identify(request: ApiRequest) -> Caller:
+    """Return who asks, on a public route that is about nothing else; its limits on addresses hold.
+
+    Raises what `let_in` raises, but ScopeMissing.
+    """
+    if not services_of(request).gatekeeper.guards:
+        request.caller = Caller.local()
+        return request.caller
+    caller = await _caller_of(request)
+    await hold_to_addresses(request, caller)
+    request.caller, request.key = caller, caller.key
+    return caller
+
+
+async def hold_to_addresses(request: ApiRequest, caller: Caller) -> None:
+    """Refuse *caller* where its key, or its project, may not be used from. Raises AddressNotAllowed."""
+    if caller.limits is not UNLIMITED:
+        await _hold_to_limits(request, caller, counted=False)
 
 
 async def let_on(request: ApiRequest, needs: Scope) -> None:

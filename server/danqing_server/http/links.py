@@ -15,7 +15,7 @@ from danqing_server.assets.keys import ASSET_PATH
 from danqing_server.http.requests import ApiRequest
 from danqing_server.settings.server import Settings
 
-__all__ = ["address_of", "base_url", "client_address", "is_near", "names_base", "picture_url"]
+__all__ = ["address_of", "base_url", "client_address", "is_near", "names_base", "picture_url", "scheme_of"]
 
 _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?", re.ASCII)
 
@@ -38,6 +38,11 @@ def base_url(request: ApiRequest) -> str:
 def names_base(request: ApiRequest) -> bool:
     """Tell whether `base_url` follows from the request and `is_near` alone, not from the connection's address."""
     return request.app.ctx.settings.public_base_url is not None or _asked_for(request)[1] is not None
+
+
+def scheme_of(request: ApiRequest) -> str:
+    """Return `https` where a near proxy says that its client came by TLS, else `http`."""
+    return _asked_for(request)[0]
 
 
 def _asked_for(request: ApiRequest) -> tuple[str, str | None]:

@@ -50,6 +50,7 @@ NOT_FOUND: Mapping[str, Message] = {
     "user": Message(key="user_not_found", zh="用户不存在", en="No such user"),
     "project": Message(key="project_not_found", zh="项目不存在", en="No such project"),
     "key": Message(key="key_not_found", zh="API Key 不存在", en="No such API key"),
+    "session": Message(key="session_not_found", zh="登录不存在", en="No such sign-in"),
     "webhook": Message(key="webhook_not_found", zh="webhook 不存在", en="No such webhook"),
     "delivery": Message(key="delivery_not_found", zh="投递记录不存在", en="No such delivery"),
     "model": Message(key="model_not_found", zh="模型不存在", en="No such model"),

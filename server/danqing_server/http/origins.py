@@ -50,6 +50,8 @@ class Origins:
     """
 
     allowed: frozenset[str]
+    own: frozenset[str] = frozenset()
+    """Where `PUBLIC_BASE_URL` leads: the pages there are this server's, whatever `Host` a proxy makes of it."""
 
     @classmethod
     def of(cls, settings: Settings) -> Origins:
@@ -57,7 +59,16 @@ class Origins:
         named = {origin.rstrip("/").lower() for origin in settings.cors_origins}
         public = _parts_of(settings.public_base_url or "")
         own = {f"{public.scheme}://{public.netloc}".lower()} if public.netloc else set()
-        return cls(frozenset(named - {"none"} | own))
+        return cls(frozenset(named - {"none"} | own), frozenset(own))
+
+    def is_own(self, origin: str, host: str | None) -> bool:
+        """Tell whether a page of *origin* is one of this server's own, reached as *host*.
+
+        Another port, another loopback name, and whoever may call beside them are not.
+        """
+        parts = _parts_of(origin)
+        is_here = parts.scheme in WEB and parts.netloc.lower() == (host or "").lower() != ""
+        return is_here or origin.lower() in self.own
 
     def permit(self, origin: str, host: str | None) -> bool:
         """Tell whether a page of *origin* may call the server it reaches as *host*."""

@@ -119,6 +119,10 @@ PROBLEMS: Mapping[type[BaseException], Kind] = {
         401, "invalid_api_key", "API Key 无效", "Invalid API key",
         "此 API Key 不存在，请检查是否输入有误", "There is no such API key; check that it was copied whole.",
     ),
+    errors.SessionEnded: _kind(
+        401, "session_ended", "已退出登录", "Signed out",
+        "登录已结束，请重新登录", "Your sign-in has ended; sign in again.",
+    ),
     errors.KeyExpired: _kind(
         401, "api_key_expired", "API Key 已过期", "API key expired",
         "此 API Key 已过期或已被轮换，请联系管理员获取新的 Key",

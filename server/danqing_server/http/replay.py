@@ -21,7 +21,8 @@ MOST_KEPT = 5_000
 LARGEST_REQUEST_BYTES = 2 * 1024
 LARGEST_ANSWER_BYTES = 8 * 1024
 _END_OF_HEAD = b"\r\n\r\n"
-_NOT_ALONE = ("content-length", "transfer-encoding", "expect", "upgrade")
+_NOT_ALONE = ("content-length", "transfer-encoding", "expect", "upgrade", "cookie")
+"""Of a cookie's owner it has to be known at each request whether it is still signed in."""
 
 
 @attrs.frozen(eq=False)

@@ -9,6 +9,7 @@ import attrs
 from danqing_server.access.administration import Administration
 from danqing_server.access.event_tokens import EventTokens
 from danqing_server.access.gatekeeper import Gatekeeper
+from danqing_server.access.sessions import Sessions
 from danqing_server.assets.storage import Assets
 from danqing_server.assets.thumbnailing import Thumbnails
 from danqing_server.clock import Clock
@@ -21,6 +22,7 @@ from danqing_server.desk.budgets import Budgets
 from danqing_server.desk.bulk import Bulk
 from danqing_server.desk.control import Control
 from danqing_server.desk.forecast import Forecast
+from danqing_server.desk.inspection import Inspection
 from danqing_server.desk.quoting import Quotes
 from danqing_server.desk.uploads import Uploads
 from danqing_server.desk.visits import Visits
@@ -55,6 +57,8 @@ class Services:
     queue: Queue
     requests: RequestCounter
     gates: Gates
+    inspection: Inspection
+    sessions: Sessions
     forecast: Forecast
     assets: Assets
     thumbnails: Thumbnails

@@ -30,6 +30,13 @@ if now + 1 <= limit then return math.ceil(60000 - (limit - 1 - now) * 60000 / la
 return 60000 - passed + math.ceil(60000 - (limit - 1) * 60000 / now)
 """
 
+_TAKE_BACK = """
+local time = redis.call('TIME')
+local here = KEYS[1] .. ':' .. math.floor(tonumber(time[1]) / 60)
+if tonumber(redis.call('GET', here) or '0') > 0 then redis.call('DECR', here) end
+return 0
+"""
+
 
 @attrs.frozen
 class RequestCounter:
@@ -45,3 +52,8 @@ class RequestCounter:
         base = f"{{{self.redis.prefix}:requests:{whose}:{quote(id_, safe='')}}}"
         wait_ms: int = await self.redis.run_at(_COUNT, base, [limit])
         return wait_ms / 1000
+
+    async def take_back(self, whose: str, id_: str) -> None:
+        """Count one less, within the minute in which it was counted. Raises QueueUnavailable."""
+        base = f"{{{self.redis.prefix}:requests:{whose}:{quote(id_, safe='')}}}"
+        await self.redis.run_at(_TAKE_BACK, base, [])

@@ -35,6 +35,7 @@ from danqing_server.doors.native import (
     providers,
     queue,
     root,
+    sessions,
     tasks,
     uploads,
     usage,
@@ -120,6 +121,7 @@ def create_app(settings: Settings) -> Sanic[Any, Any]:
             app.blueprint(module.routes)
         app.blueprint(docs_pages.routes)
         if settings.studio:
+            app.blueprint(sessions.routes)
             app.blueprint(studio_pages.routes)
             app.ctx.studio = studio_pages.StudioFolder()
         install_openapi(app)

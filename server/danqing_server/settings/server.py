@@ -195,6 +195,22 @@ class Settings:
         allowed="`auto`, `always`",
         meaning="`always`: nobody is let in without a key; `auto`: as soon as there is any.",
     )
+    operators: tuple[str, ...] = setting(
+        "DANQING_OPERATORS",
+        (),
+        names,
+        shown="",
+        allowed="names of `DANQING_API_KEYS`, ids of stored keys (`key_019ab3…`), separated by commas",
+        meaning="Keys that may pause and resume lanes, and see every project's tasks without their prompts.",
+    )
+    viewers: tuple[str, ...] = setting(
+        "DANQING_VIEWERS",
+        (),
+        names,
+        shown="",
+        allowed="as `DANQING_OPERATORS`",
+        meaning="Keys that see what every project spent, and may do nothing else.",
+    )
     cors_origins: tuple[str, ...] = setting(
         "DANQING_CORS_ORIGINS",
         ("local",),

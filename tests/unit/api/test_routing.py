@@ -49,6 +49,9 @@ class TestDeclaration:
             "/studio/<place:str>",
             "/studio/settings/<section:str>",
             "/studio/v/<version:str>/<path:path>",
+            "/studio/session",
+            "/studio/sessions",
+            "/studio/sessions/<session:str>",
         }
         changing = {route for route in found if route.method not in ("GET", "HEAD")}
         # A token for an event stream changes nothing: whoever reads may read by one.

@@ -7,6 +7,7 @@ from typing import Any
 from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import Message
+from danqing_server.access.caller import Caller
 from danqing_server.doors.body_shapes import LONGEST_NAME, PLAIN
 from danqing_server.doors.documentation import Answer, described, query
 from danqing_server.doors.fields import Fields
@@ -30,6 +31,8 @@ from danqing_server.http.links import base_url
 from danqing_server.http.messages import language_of
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get
+from danqing_server.store.listing import TaskFilter
+from danqing_server.store.reach import Reach
 from danqing_server.tenancy import Scope
 
 __all__ = ["routes"]
@@ -74,7 +77,7 @@ def _text(name: str, description: str, most: int) -> dict[str, Any]:
     ],
 )
 async def list_all_tasks(request: ApiRequest) -> HTTPResponse:
-    """List the tasks that the caller sees, newest first."""
+    """List the tasks that the caller sees, newest first; an operator sees others' without prompt and picture."""
     services, caller = admit(request)
     language = language_of(request.headers)
     fields = Fields(members=members_of_query(request))
@@ -83,14 +86,20 @@ async def list_all_tasks(request: ApiRequest) -> HTTPResponse:
     limit = fields.whole_text("limit", 1, MOST_LISTED) or DEFAULT_LISTED
     counted = fields.choice("count", ("true", "false")) == "true"
     fields.finish()
-    found = await services.task_list.find(wanted, caller.reach, limit=limit, after=after)
+    reach = _reach_of(caller, wanted)
+    found = await services.task_list.find(wanted, reach, limit=limit, after=after)
     viewer = Viewer(base_url(request), services.registry, language)
     data: TaskPageShape = {
-        "tasks": [row_of(task, viewer) for task in found.tasks],
+        "tasks": [row_of(task, viewer, whole=caller.sees(task)) for task in found.tasks],
         "count": len(found.tasks),
         "next_cursor": cursor_of(found.next),
         "searched_to": found.next[0] if found.is_cut and found.next is not None else None,
     }
     if counted:
-        data["total"] = await services.task_list.count(wanted, caller.reach)
+        data["total"] = await services.task_list.count(wanted, reach)
     return success(data, LISTED.to(language))
+
+
+def _reach_of(caller: Caller, wanted: TaskFilter) -> Reach:
+    """Return whose tasks are listed: an operator's search stays among its own, or it would tell others' prompts."""
+    return caller.rows if wanted.text is None else caller.reach

@@ -24,7 +24,7 @@ from danqing_server.doors.server_shapes import DeletedShape
 from danqing_server.doors.task_shapes import ExplanationShape, TaskListShape, TaskShape
 from danqing_server.doors.views import Viewer, explanation_view
 from danqing_server.doors.waits import latest
-from danqing_server.errors import InvalidSubmission
+from danqing_server.errors import InvalidSubmission, NotFound
 from danqing_server.http.answers import prepared_answer, prepared_once, success, success_body
 from danqing_server.http.entry import Admitted, admit, admit_change
 from danqing_server.http.links import base_url
@@ -129,9 +129,13 @@ async def get_task(request: ApiRequest, task_id: str) -> HTTPResponse:
     """Show a task; `Prefer: wait=n` waits a while for it to be another than now, or than `If-None-Match` says."""
     services, caller = admit(request)
     preferences = preferences_of(request)
-    if preferences is not None and preferences.wait_s is not None:
-        return await _changed(request, task_id, preferences)
-    return prepared_answer(*await _shown(request, await services.control.find(task_id, caller)))
+    try:
+        if preferences is not None and preferences.wait_s is not None:
+            return await _changed(request, task_id, preferences)
+        task = await services.control.find(task_id, caller)
+    except NotFound:
+        task = await services.inspection.open(task_id, caller)
+    return prepared_answer(*await _shown(request, task))
 
 
 async def _changed(request: ApiRequest, task_id: str, preferences: Preferences) -> HTTPResponse:
