@@ -13,8 +13,6 @@ Source for covered queries and partial indexes: MongoDB manual 6.0, read 2026-11
 
 from __future__ import annotations
 
-import random
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -31,23 +29,39 @@ from danqing_server.loops.steps import step
 from danqing_server.store.client import Database, translated
 from danqing_server.store.reading import versioned
 
-__all__ = ["KEPT", "Delivery", "DeliveryState", "DeliveryStore", "Outcome", "Try", "delivery_id"]
+__all__ = [
+    "KEPT",
+    "Delivery",
+    "DeliveryState",
+    "DeliveryStore",
+    "Due",
+    "Full",
+    "Outcome",
+    "Try",
+    "Way",
+    "delivery_id",
+]
 
 COLLECTION = "danqing_deliveries"
 DUPLICATE_KEY = 11000
 KEPT = timedelta(days=14)
 MOST_TRIES_KEPT = 40
 MOST_LOOKED_AT = 512
+MOST_WAYS_NAMED = 256
 
 INDEXES = [
     IndexModel(
-        [("due_at", ASCENDING), ("host", ASCENDING), ("_id", ASCENDING)],
-        name="due",
+        [("due_at", ASCENDING), ("host", ASCENDING), ("owner", ASCENDING), ("_id", ASCENDING)],
+        name="due_of_projects",
         partialFilterExpression={"state": "pending"},
     ),
     IndexModel([("endpoint_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)], name="by_endpoint"),
     IndexModel([("expires_at", ASCENDING)], name="expiry", expireAfterSeconds=0),
 ]
+
+
+Way = tuple[str | None, str]
+"""A project, and a host that it sends to."""
 
 
 class DeliveryState(StrEnum):
@@ -95,6 +109,34 @@ class Delivery:
     ended_at: datetime | None = None
     expires_at: datetime | None = None
     failed_because: str | None = None
+
+    @property
+    def way(self) -> Way:
+        """Whose it is, and where it goes."""
+        return self.owner, self.host
+
+
+@attrs.frozen(kw_only=True)
+class Due:
+    """A delivery that is due, as far as it is needed to choose it."""
+
+    id: str
+    owner: str | None
+    host: str
+
+    @property
+    def way(self) -> Way:
+        """Whose it is, and where it goes."""
+        return self.owner, self.host
+
+
+@attrs.frozen(kw_only=True)
+class Full:
+    """Where nothing more may go at the moment: projects, hosts, and single projects' ways to a host."""
+
+    projects: tuple[str | None, ...] = ()
+    hosts: tuple[str, ...] = ()
+    ways: tuple[Way, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -165,25 +207,30 @@ class DeliveryStore:
                 return {each.id for number, each in enumerate(deliveries) if number not in known}
         return {each.id for each in deliveries}
 
-    @step("deliver.claim")
-    async def claim(
-        self, claim: str, now: datetime, until: datetime, room: Mapping[str, int], host_room: int, limit: int
-    ) -> list[Delivery]:
-        """Make up to *limit* deliveries that are due ours until *until*, and return them.
-
-        Of each host no more than *room* says, *host_room* where it says nothing. *claim* is a word that was never
-        used before. Some of many are taken, by chance: other processes look at the same time.
-        """
-        due: dict[str, Any] = {"state": DeliveryState.PENDING.value, "due_at": {"$lte": now}}
-        full = [host for host, left in room.items() if left <= 0]
-        wanted = {**due, "host": {"$nin": full}} if full else due
+    async def due(self, now: datetime, full: Full) -> list[Due]:
+        """Return `MOST_LOOKED_AT` deliveries at most, the longest due first, and none of where it is *full*."""
+        wanted: dict[str, Any] = {"state": DeliveryState.PENDING.value, "due_at": {"$lte": now}}
+        if full.projects:
+            wanted["owner"] = {"$nin": list(full.projects)}
+        if full.hosts:
+            wanted["host"] = {"$nin": list(full.hosts)}
+        if full.ways:  # those that are left over are seen by who chooses
+            wanted["$nor"] = [{"owner": owner, "host": host} for owner, host in full.ways[:MOST_WAYS_NAMED]]
         with translated():
-            found = self._deliveries.find(wanted, {"host": 1}).sort("due_at", ASCENDING).limit(MOST_LOOKED_AT)
-            ids = _chosen(await found.to_list(None), room, host_room, limit)
-            if not ids:
-                return []
-            ours = {"_id": {"$in": ids}}
-            await self._deliveries.update_many({**ours, **due}, {"$set": {"due_at": until, "claim": claim}})
+            found = self._deliveries.find(wanted, {"host": 1, "owner": 1})
+            documents = await found.sort("due_at", ASCENDING).limit(MOST_LOOKED_AT).to_list(None)
+        return [Due(id=each["_id"], owner=each.get("owner"), host=each["host"]) for each in documents]
+
+    @step("deliver.claim")
+    async def claim(self, claim: str, due: Sequence[Due], now: datetime, until: datetime) -> list[Delivery]:
+        """Make deliveries that are *due* ours until *until*, and return them; others may be quicker with some.
+
+        *claim* is a word that was never used before.
+        """
+        ours = {"_id": {"$in": [each.id for each in due]}}
+        free = {**ours, "state": DeliveryState.PENDING.value, "due_at": {"$lte": now}}
+        with translated():
+            await self._deliveries.update_many(free, {"$set": {"due_at": until, "claim": claim}})
             documents = await self._deliveries.find({**ours, "claim": claim}).to_list(None)
         return [_read(document) for document in documents]
 
@@ -252,19 +299,6 @@ class DeliveryStore:
         with translated():
             await self._deliveries.bulk_write([each.as_update() for each in outcomes], ordered=False)
         return [None] * len(outcomes)
-
-
-def _chosen(found: Sequence[Mapping[str, Any]], room: Mapping[str, int], host_room: int, limit: int) -> list[str]:
-    candidates = list(found)
-    random.shuffle(candidates)
-    taken: Counter[str] = Counter()
-    ids: list[str] = []
-    for each in candidates:
-        host = each["host"]
-        if len(ids) < limit and taken[host] < room.get(host, host_room):
-            taken[host] += 1
-            ids.append(each["_id"])
-    return ids
 
 
 def _document(delivery: Delivery) -> dict[str, Any]:

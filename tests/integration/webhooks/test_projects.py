@@ -63,6 +63,28 @@ class TestProjects:
             await until(lambda path=path: receiving.received(path), what=f"a webhook of {who}")
             assert {each.json["data"]["id"] for each in receiving.received(path)} == {ids[who]}
 
+    async def test_a_slow_endpoint_is_its_projects_own_trouble(self, api: Client, receiving: Receiver) -> None:
+        """Another project is told at the same host, also of what has to be looked for, while one there hangs."""
+        sender = api.services.webhooks.sender
+        sender.timeout_s = 3600
+        sender.hosts.of_project = 4
+        hanging, where = f"/hang/{uuid4().hex}", f"/ok/{uuid4().hex}"
+        slow = (await ask(api, "acme", "POST", WEBHOOKS, json={"url": receiving.url + hanging})).json["data"]["id"]
+        for _ in range(6):
+            await ask(api, "acme", "POST", f"{WEBHOOKS}/{slow}/test")
+        await until(lambda: len(receiving.received(hanging)) == 4, what="all that the slow one gets at once")
+        made = await ask(api, "rival", "POST", WEBHOOKS, json={"url": receiving.url + where})
+        sent = await ask(api, "rival", "POST", f"{WEBHOOKS}/{made.json['data']['id']}/test")
+        await until(lambda: receiving.received(where), what="the other project's webhook")
+        path = f"{WEBHOOKS}/{made.json['data']['id']}/deliveries/{sent.json['data']['id']}/resend"
+
+        async def again() -> bool:
+            await ask(api, "rival", "POST", path)
+            return len(receiving.received(where)) > 1
+
+        await until(again, what="the same, sent again")
+        assert len(receiving.received(hanging)) == 4
+
     async def test_each_signs_its_tasks_webhooks_with_its_own_secret(
         self, api: Client, receiving: Receiver
     ) -> None:

@@ -93,13 +93,13 @@ class Sender:
             new = await self.store.insert([ours.get(each.id, each) for each in made])
         except BaseException:
             for each in ours.values():
-                self.hosts.leave(each.host)
+                self.hosts.leave(each.way)
             raise
         for each in ours.values():
             if each.id in new:
                 self._begin(each)
             else:
-                self.hosts.leave(each.host)
+                self.hosts.leave(each.way)
         if len(ours) < len(made):
             self._behind = True
 
@@ -132,16 +132,19 @@ class Sender:
         self._behind = False
         now = self.clock.now()
         until = now + timedelta(seconds=self.claim_s)
-        claimed = await self.store.claim(new_token(), now, until, self.hosts.rooms(), self.hosts.at_once, room)
+        chosen = self.hosts.choose(await self.store.due(now, self.hosts.full()), room)
+        if not chosen:
+            return
+        claimed = await self.store.claim(new_token(), chosen, now, until)
         for each in claimed:
-            self.hosts.enter(each.host)
+            self.hosts.enter(each.way)
             self._begin(each)
         self._behind = self._behind or bool(claimed)
 
     def _enter(self, delivery: Delivery) -> bool:
-        if self._closing or len(self._under_way) >= AT_ONCE or self.hosts.room(delivery.host) <= 0:
+        if self._closing or len(self._under_way) >= AT_ONCE or self.hosts.room(delivery.way) <= 0:
             return False
-        self.hosts.enter(delivery.host)
+        self.hosts.enter(delivery.way)
         return True
 
     def _begin(self, delivery: Delivery) -> None:
@@ -152,7 +155,7 @@ class Sender:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         delivery = self._under_way.pop(task)
-        self.hosts.leave(delivery.host)
+        self.hosts.leave(delivery.way)
         if self._behind:
             self._wake.set()
 
@@ -202,10 +205,10 @@ class Sender:
 
     async def _outcome(self, delivery: Delivery, endpoint: Endpoint, attempt: Try, answer: Answer) -> Outcome:
         if answer.status is not None and 200 <= answer.status < 300:
-            self.hosts.note_good(delivery.host)
+            self.hosts.note_good(delivery.way)
             await self.keeper.note_success(endpoint)
             return self._ended_as(delivery, attempt, DeliveryState.DELIVERED)
-        self.hosts.note_bad(delivery.host, answer.retry_after_s)
+        self.hosts.note_bad(delivery.way, answer.retry_after_s)
         if answer.status == 410:
             if endpoint.url is not None:
                 await self.keeper.disable(endpoint, GONE)
