@@ -28,6 +28,7 @@ DanqingError
 ├── HostNotAllowed         the request names a host under which this server does not answer
 ├── PictureRejected        these bytes are no output that can be kept
 ├── Unreadable             a stored task of a newer release: another process may read it
+├── BatchUnreadable        the same of a batch
 ├── SourceUnavailable      a picture's source gives nothing: `gone` and `refused` say whether to ask again
 └── AttemptLost            the task belongs to another attempt now: stop, and write nothing
 """
@@ -42,6 +43,7 @@ from danqing_plugins import Problem
 __all__ = [
     "AddressNotAllowed",
     "AttemptLost",
+    "BatchUnreadable",
     "BodyTooLarge",
     "BudgetExceeded",
     "Conflict",
@@ -278,6 +280,16 @@ class Unreadable(DanqingError):
         super().__init__(f"task {task_id} was written by another release and cannot be read by this one")
         self.task_id = task_id
         self.deadline_at = deadline_at
+
+
+class BatchUnreadable(DanqingError):
+    """A stored batch cannot be read: a newer release wrote it, or something damaged it. It is left as it is."""
+
+    retry_after_s = 60
+
+    def __init__(self, batch_id: str) -> None:
+        super().__init__(f"batch {batch_id} was written by another release and cannot be read by this one")
+        self.batch_id = batch_id
 
 
 class AttemptLost(DanqingError):

@@ -179,6 +179,12 @@ PROBLEMS: Mapping[type[BaseException], Kind] = {
         "The task was written by another release of the server and cannot be read by this process; try again.",
         retryable=True,
     ),
+    errors.BatchUnreadable: _kind(
+        503, "batch_unreadable", "批次暂时无法读取", "Batch unreadable",
+        "该批次由其他版本的服务写入，本进程无法读取，请稍后重试",
+        "The batch was written by another release of the server and cannot be read by this process; try again.",
+        retryable=True,
+    ),
     errors.AttemptLost: _kind(
         409, "attempt_lost", "状态冲突", "Conflict", "任务已由其他进程接管", "The task is in other hands now.",
         retryable=True,

@@ -27,6 +27,9 @@ from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from danqing_plugins import Text
+from danqing_server.codec import from_document
+from danqing_server.errors import BatchUnreadable
+from danqing_server.log import get_logger
 from danqing_server.loops.steps import step
 from danqing_server.models import FINISHED, Task
 from danqing_server.store.client import Database, translated
@@ -34,10 +37,10 @@ from danqing_server.store.keys import DELETED
 from danqing_server.store.late_indexes import OF_BATCH, LateIndexes
 from danqing_server.store.listing import Place
 from danqing_server.store.reach import Reach
-from danqing_server.store.reading import readable, task_of, versioned
+from danqing_server.store.reading import SCHEMA_VERSION, readable, task_of, versioned
 from danqing_server.store.tasks import COLLECTION as TASKS
 
-__all__ = ["Batch", "BatchStatus", "BatchStore", "LineProblem", "Mode"]
+__all__ = ["Batch", "BatchStatus", "BatchStore", "LineProblem", "Mode", "batch_of"]
 
 COLLECTION = "danqing_batches"
 STAGED = "danqing_batch_lines"
@@ -65,6 +68,8 @@ class BatchStatus(StrEnum):
     CANCELLING = "cancelling"
     CANCELLED = "cancelled"
 
+
+log = get_logger(__name__)
 
 _KNOWN: tuple[tuple[str, type[StrEnum]], ...] = (("status", BatchStatus), ("mode", Mode))
 
@@ -160,21 +165,26 @@ class BatchStore:
         return True
 
     async def find(self, batch_id: str, reach: Reach) -> Batch | None:
-        """Return a batch in *reach*, None when there is none."""
+        """Return a batch in *reach*, None when there is none. Raises BatchUnreadable for one of a newer release."""
         with translated():
             found = await self._batches.find_one({"_id": batch_id, **reach.filter})
-        return None if found is None else _batch_of(found)
+        return None if found is None else _require(batch_of(found))
 
-    async def find_many(self, reach: Reach, *, limit: int, after: Place | None) -> list[Batch]:
-        """Return the next *limit* batches behind *after*, newest first, without what is wrong with their lines."""
+    async def find_many(self, reach: Reach, *, limit: int, after: Place | None) -> tuple[list[Batch], Place | None]:
+        """Return the next *limit* batches behind *after*, newest first, without what is wrong with their lines.
+
+        With them comes where to go on, None at the end of all. Those that cannot be read are left out.
+        """
         wanted: dict[str, Any] = dict(reach.filter)
         if after is not None:
             here = {"created_at": after[0], "_id": {"$lt": after[1]}}
             wanted["$or"] = [{"created_at": {"$lt": after[0]}}, here]
         order = [("created_at", DESCENDING), ("_id", DESCENDING)]
         with translated():
-            found = await self._batches.find(wanted, {"problems": 0}).sort(order).limit(limit).to_list(None)
-        return [_batch_of(document) for document in found]
+            found = await self._batches.find(wanted, {"problems": 0}).sort(order).limit(limit + 1).to_list(None)
+        page = found[:limit]
+        next_ = (page[-1]["created_at"], page[-1]["_id"]) if len(found) > limit else None
+        return [batch for each in page if isinstance(batch := batch_of(each), Batch)], next_
 
     async def open_ids(self) -> list[str]:
         """Return the ids of the batches with which something is still to be done, and which this release knows how.
@@ -192,7 +202,10 @@ class BatchStore:
             return int(await self._batches.count_documents({"open": True, "owner": owner}))
 
     async def hold(self, batch_id: str, holder: str, now: datetime) -> Batch | None:
-        """Take an open batch for a while, so that one process at a time goes on with it; None when another does."""
+        """Take an open batch for a while, so that one process at a time goes on with it; None when another does.
+
+        Raises BatchUnreadable for one of a newer release, which is let go for its processes.
+        """
         free = [{"holder": holder}, {"held_until": None}, {"held_until": {"$lt": now}}]
         sets = {"holder": holder, "held_until": now + HELD_FOR}
         with translated():
@@ -202,7 +215,12 @@ class BatchStore:
                 {"problems": 0},
                 return_document=ReturnDocument.AFTER,
             )
-        return None if found is None else _batch_of(found)
+        if found is None:
+            return None
+        batch = batch_of(found)
+        if isinstance(batch, BatchUnreadable):
+            await self.let_go(batch_id, holder)
+        return _require(batch)
 
     async def let_go(self, batch_id: str, holder: str) -> None:
         """Let another process go on with a batch."""
@@ -352,13 +370,27 @@ def _stored(problem: LineProblem) -> dict[str, Any]:
     return {**attrs.asdict(problem), "message": str(problem.message), "message_zh": zh}
 
 
-def _batch_of(document: Mapping[str, Any]) -> Batch:
-    """Return the batch; whatever a newer release added is left out."""
-    names = {field.name for field in attrs.fields(Batch)}
-    known = {name: value for name, value in document.items() if name in names}
-    problems = tuple(_problem_of(each) for each in document.get("problems", ()))
-    known |= {"mode": Mode(known["mode"]), "status": BatchStatus(known["status"]), "problems": problems}
-    return Batch(id=document["_id"], **known)
+def batch_of(document: Mapping[str, Any]) -> Batch | BatchUnreadable:
+    """Return the batch that *document* holds, or why there is none, as `task_of` does of a task."""
+    try:
+        problems = tuple(_problem_of(each) for each in document.get("problems", ()))
+        rest = {name: value for name, value in document.items() if name != "problems"}
+        return attrs.evolve(from_document(Batch, {**rest, "id": document["_id"]}), problems=problems)
+    except Exception as error:  # noqa: BLE001 — whatever a strange document does to the codec, it is its own
+        log.error(  # noqa: TRY400 — the traceback may quote what a client sent
+            "batch_unreadable",
+            batch_id=document["_id"],
+            reason=type(error).__name__,
+            version=document.get("v", 1),
+            own_version=SCHEMA_VERSION,
+        )
+        return BatchUnreadable(document["_id"])
+
+
+def _require(found: Batch | BatchUnreadable) -> Batch:
+    if isinstance(found, Batch):
+        return found
+    raise found
 
 
 def _problem_of(stored: Mapping[str, Any]) -> LineProblem:

@@ -225,6 +225,30 @@ class TestEnds:
         await _until(api, second.json["data"]["id"], "running")
         assert await batches.find_one({"_id": strange["_id"]}) == strange
 
+    @pytest.mark.parametrize("change", [{"status": "resting"}, {"lines": {"sent": 2}}], ids=["word", "shape"])
+    async def test_of_a_newer_release_is_set_apart(self, api: Client, change: dict[str, Any]) -> None:
+        """The list goes on without it, over pages too; who asks for it is told to ask again."""
+        batches = api.services.store.database["danqing_batches"]
+        ids = [(await _send(api, _prompts(1))).json["data"]["id"] for _ in range(2)]
+        known = await batches.find_one({"_id": ids[0]})
+        assert known is not None
+        strange = {**known, "_id": "batch_" + "f" * 32, "v": 2, "open": True, **change}
+        strange["created_at"] += timedelta(minutes=1)
+        strange |= {"holder": None, "held_until": None}
+        await batches.insert_one(strange)
+        listed = (await api.ask("GET", "/api/v1/batches")).json["data"]
+        assert [each["id"] for each in listed["batches"]] == ids[::-1]
+        page = (await api.ask("GET", "/api/v1/batches?limit=1")).json["data"]
+        assert (page["count"], page["next_cursor"] is None) == (0, False)
+        behind = await api.ask("GET", f"/api/v1/batches?limit=2&cursor={page['next_cursor']}")
+        assert [each["id"] for each in behind.json["data"]["batches"]] == ids[::-1]
+        reply = await api.ask("GET", f"/api/v1/batches/{strange['_id']}")
+        assert (reply.status, reply.json["code"]) == (503, "batch_unreadable")
+        await api.services.batches.feeder.round()
+        left = await batches.find_one({"_id": strange["_id"]})
+        assert left is not None
+        assert left.get("holder") is None
+
 
 class TestWhose:
     async def test_another_project_does_not_know_it(self, open_api: Open) -> None:

@@ -87,13 +87,12 @@ async def list_batches(request: ApiRequest) -> HTTPResponse:
     limit, after = fields.whole_text("limit", 1, MOST_LISTED) or DEFAULT_LISTED, read_cursor(fields)
     fields.finish()
     store = services.batches.store
-    found = await store.find_many(caller.reach, limit=limit + 1, after=after)
-    page = found[:limit]
+    page, next_ = await store.find_many(caller.reach, limit=limit, after=after)
     counts = await store.count_by_status([batch.id for batch in page])
     data: BatchListShape = {
         "batches": [batch_view(batch, counts[batch.id], base_url(request)) for batch in page],
         "count": len(page),
-        "next_cursor": cursor_of((page[-1].created_at, page[-1].id)) if len(found) > limit else None,
+        "next_cursor": cursor_of(next_),
     }
     return success(data, LISTED.to(language_of(request.headers)))
 
