@@ -229,6 +229,14 @@ class TestLimits:
             refused = await api.ask("POST", "/api/v1/projects", json=body, headers=ADMIN)
             assert {each["field"] for each in refused.json["details"]} == {f"limits.{name}" for name in wrong}
 
+    async def test_keys_of_no_project_are_not_all_keys(self, open_api: Open) -> None:
+        """A script whose variable is empty is told so."""
+        async with open_api(**SETTINGS) as api:
+            await make_key(api)
+            refused = await api.ask("GET", "/api/v1/keys?project=", headers=ADMIN)
+            assert (refused.status, [each["field"] for each in refused.json["details"]]) == (400, ["project"])
+            assert len((await administer(api, "GET", "/keys?project=shop"))["keys"]) == 1
+
     async def test_what_is_no_currency_limits_nothing_and_is_refused(self, open_api: Open) -> None:
         """With the code that was meant: no price stands in `RMB`."""
         wrong = {"spend_per_day": {"RMB": "100"}, "spend_per_month": {"usd": "5", "XYZ": "5"}}

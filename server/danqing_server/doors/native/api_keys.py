@@ -11,6 +11,7 @@ from danqing_server.access.administration import GRACE
 from danqing_server.doors.access_bodies import grace_of, key_change, new_key
 from danqing_server.doors.access_shapes import (
     LONGEST_GRACE_S,
+    LONGEST_LABEL,
     MOST_ENTRIES,
     KeyChange,
     KeyListShape,
@@ -20,6 +21,8 @@ from danqing_server.doors.access_shapes import (
 )
 from danqing_server.doors.access_views import key_view
 from danqing_server.doors.documentation import CURSOR, Answer, described, query
+from danqing_server.doors.fields import Fields
+from danqing_server.doors.filters import members_of_query
 from danqing_server.http.answers import success
 from danqing_server.http.entry import admit, admit_change, hear_of_keys
 from danqing_server.http.messages import language_of
@@ -68,17 +71,26 @@ async def create_key(request: ApiRequest) -> HTTPResponse:
 @described(
     "获取 API Key 列表 · List API keys",
     {200: Answer(description="获取 API Key 列表成功", shape=KeyListShape)},
-    errors=(404,),
+    errors=(400, 404),
     parameters=[
-        query("project", "a project's id or name; of all when missing", type="string", maxLength=100),
+        query(
+            "project",
+            "a project's id or name; of all when missing",
+            type="string",
+            minLength=1,
+            maxLength=LONGEST_LABEL,
+        ),
         CURSOR,
     ],
 )
 async def list_keys(request: ApiRequest) -> HTTPResponse:
     """List keys, a hundred at a time."""
     services, _ = admit(request)
-    administration, named = services.administration, request.args.get("project")
-    project = None if not named else (await administration.project(named)).id
+    fields = Fields(members=members_of_query(request))
+    named = fields.text("project", 1, LONGEST_LABEL)
+    fields.finish()
+    administration = services.administration
+    project = None if named is None else (await administration.project(named)).id
     found = await administration.keys.list(project, limit=MOST_ENTRIES + 1, after=request.args.get("cursor"))
     shown, now = found[:MOST_ENTRIES], services.clock.now()
     data: KeyListShape = {
