@@ -35,6 +35,7 @@ from danqing_server.desk.batches import Batches
 from danqing_server.desk.budgets import Budgets
 from danqing_server.desk.bulk import Bulk
 from danqing_server.desk.checking import Checker
+from danqing_server.desk.condition import Condition
 from danqing_server.desk.control import Control
 from danqing_server.desk.counting import Counting
 from danqing_server.desk.feeding import Feeder
@@ -169,6 +170,7 @@ class Process:
             self._loops.append(Supervised("overdue", every(OVERDUE_EVERY_S, janitor.end_overdue)))
             if self.workers.diverter is not None:
                 self._loops.append(Supervised("divert", every(DIVERT_EVERY_S, self.workers.diverter.divert)))
+        self.services.condition.loops = tuple(self._loops)
         for loop in self._loops:
             loop.start()
 
@@ -358,6 +360,7 @@ async def _services(
         event_tokens=EventTokens(SecretStore(database), clock, gatekeeper.roster),
         replays=Replays(recent),
         webhooks=webhooks,
+        condition=Condition(store, queue, assets, WorkerStore(database), clock),
         clock=clock,
         checks=checks,
     )

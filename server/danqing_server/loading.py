@@ -21,6 +21,7 @@ from danqing_plugins import hooks as specifications
 from danqing_plugins.markers import PROJECT
 from danqing_plugins.options import read_options
 from danqing_server.errors import SettingsError
+from danqing_server.installed import Plugin, Stage
 from danqing_server.lanes import check_lanes
 from danqing_server.log import get_logger
 from danqing_server.presence import Candidate, Mode, decide, wrong_targets
@@ -28,27 +29,12 @@ from danqing_server.settings.providers import ConfiguredProvider
 from danqing_server.settings.reading import in_order
 from danqing_server.settings.server import Settings
 
-__all__ = ["Loading", "Part", "Plugin", "find_installed"]
+__all__ = ["Loading", "Part", "find_installed"]
 
 FIRST_CHOICE = "volcengine"
 """The default provider where it is present and no setting names another."""
 
 log = get_logger(__name__)
-
-
-@attrs.define(kw_only=True)
-class Plugin:
-    """One installed plugin. `error` None: it works. `providers` are the names of those it brings.
-
-    `missing` names the variables for want of which a provider of it is left out.
-    """
-
-    name: str
-    version: str | None = None
-    distribution: str | None = None
-    providers: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-    error: str | None = None
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -85,7 +71,7 @@ class Loading:
             thing = load()
         except Exception as error:  # a broken plugin is reported, not obeyed
             log.exception("plugin_not_loaded", plugin=plugin.name)
-            plugin.error = f"{type(error).__name__}: {error}"
+            plugin.note(Stage.IMPORT, error, self.settings.environment)
             return
         if isinstance(thing, type) and issubclass(thing, Provider) and thing.name:
             self._factories[plugin.name] = plugin, thing
@@ -229,7 +215,7 @@ class Loading:
             return None
         except Exception as error:  # the same
             log.exception("plugin_not_loaded", plugin=name)
-            plugin.error = f"{type(error).__name__}: {error}"
+            plugin.note(Stage.CONFIGURE, error, self.settings.environment)
             return None
         part = Part(name=name, plugin=plugin, made=made, own=own, providers=tuple(info.name for info in offered))
         self.parts.append(part)

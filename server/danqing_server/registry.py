@@ -28,13 +28,14 @@ from danqing_plugins import (
     Sandbox,
     TaskEvent,
 )
+from danqing_server.installed import Plugin, Stage
 from danqing_server.lanes import lanes_of
-from danqing_server.loading import Loading, Part, Plugin, find_installed
+from danqing_server.loading import Loading, Part, find_installed
 from danqing_server.log import get_logger
 from danqing_server.loops.listeners import Listener
 from danqing_server.settings.server import Settings
 
-__all__ = ["Plugin", "Registry", "load_registry"]
+__all__ = ["Plugin", "Registry", "Stage", "load_registry"]
 
 LISTENING_ENDS_S = 2.0
 
@@ -56,6 +57,7 @@ class Registry:
     _parts: tuple[Part, ...] = ()
     _simulators: tuple[Sandbox, ...] = ()
     default_provider: str = ""
+    _environment: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     _withdrawn: set[str] = attrs.field(init=False, factory=set)
     _listeners: dict[str, Listener] = attrs.field(init=False)
 
@@ -152,7 +154,7 @@ class Registry:
                 yield part, _all_of(getattr(part.own.hook, hook))
 
     def _withdraw(self, part: Part, error: Exception) -> None:
-        part.plugin.error = f"{type(error).__name__}: {error}"
+        part.plugin.note(Stage.START, error, self._environment)
         for name in part.providers:
             self.providers.pop(name, None)
         for manager in (self._others, *self._managers.values()):
@@ -197,4 +199,5 @@ def load_registry(settings: Settings, extra: Sequence[tuple[str, Any]] = ()) -> 
         tuple(loading.parts),
         tuple(loading.simulators),
         loading.default_provider,
+        settings.environment,
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import attrs
 import pytest
 
-from danqing_plugins import TaskEvent, TaskEventKind, hookimpl
+from danqing_plugins import PluginContext, TaskEvent, TaskEventKind, hookimpl
+from danqing_server.installed import Stage
 from danqing_server.registry import Registry, load_registry
 from danqing_server.settings.server import Settings
 from tests.support.installed import all_but
@@ -89,6 +90,22 @@ class TestHooks:
         await registry.stop()
         assert plugin.called == ["configure", "start", "created", "stop"]
         assert list(registry.providers) == ["scripted"]
+
+    def test_what_a_broken_plugin_raised_is_told_without_secrets(self) -> None:
+        """With what was asked of it and the line that raised; a key of the environment is no word to show."""
+
+        class Wrong:
+            @hookimpl
+            def danqing_configure(self, context: PluginContext) -> None:
+                raise ValueError(f"no such key: {context.environment['HILLS_API_KEY']}")
+
+        registry = load(
+            Settings.read({"DANQING_DISABLED_PLUGINS": all_but(), "HILLS_API_KEY": "hills-0123456789"}),
+            wrong=Wrong(),
+        )
+        [found] = registry.plugins
+        assert (found.stage, found.error) == (Stage.CONFIGURE, "ValueError: no such key: <key>")
+        assert (found.where or "").startswith("unit/test_registry.py:")
 
     def test_an_argument_that_no_hook_has_is_that_plugins_error(self, settings: Settings) -> None:
         """R4: pluggy refuses it when the plugin is loaded."""

@@ -30,7 +30,7 @@ from danqing_server.errors import SettingsError, StorageUnavailable
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, ObjectStore, RetryConfig, S3Config
 
-__all__ = ["PRIVATE_MODE", "Bucket", "Folder", "Place", "local_folder", "open_bucket", "open_folder"]
+__all__ = ["PRIVATE_MODE", "Bucket", "Folder", "Place", "Space", "local_folder", "open_bucket", "open_folder"]
 
 T = TypeVar("T")
 
@@ -76,6 +76,17 @@ class Place(Protocol):
     async def ping(self) -> None:
         """Prove that a small write works."""
 
+    async def space(self) -> Space | None:
+        """Return how much room there is; None where that is not known."""
+
+
+@attrs.frozen(kw_only=True)
+class Space:
+    """The room of a file system, in bytes; `free` is what we may still write."""
+
+    free: int
+    total: int
+
 
 @attrs.frozen(kw_only=True)
 class Folder:
@@ -109,6 +120,12 @@ class Folder:
         """See `Place.check`."""
         with storage_failures("writing to the picture storage"):
             await self._run(self._probe)
+
+    async def space(self) -> Space | None:
+        """See `Place.space`."""
+        with storage_failures("asking for the room of the picture storage"):
+            usage = await self._run(lambda: shutil.disk_usage(self.root))
+        return Space(free=usage.free, total=usage.total)
 
     async def _run(self, function: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self.disk, function)
@@ -193,6 +210,10 @@ class Bucket:
         """See `Place.delete`."""
         with storage_failures("deleting a file"), suppress(FileNotFoundError):
             await obstore.delete_async(self.store, key)
+
+    async def space(self) -> Space | None:
+        """See `Place.space`: a bucket says nothing of it."""
+        return None
 
     async def ping(self) -> None:
         """See `Place.check`. Always the same object, so that checks leave nothing behind."""

@@ -35,7 +35,7 @@ from danqing_server.assets.keys import (
 )
 from danqing_server.assets.leftovers import sweep
 from danqing_server.assets.partial import Partial
-from danqing_server.assets.places import PRIVATE_MODE, Place, local_folder, open_bucket, open_folder
+from danqing_server.assets.places import PRIVATE_MODE, Folder, Place, Space, local_folder, open_bucket, open_folder
 from danqing_server.assets.posters import Poster
 from danqing_server.assets.results import ResultSessions
 from danqing_server.assets.sources import DownloadLimits, LeadsInside, pour, preview_body
@@ -283,6 +283,15 @@ class Assets:
                 await self.place.ping()
         except TimeoutError as error:
             raise StorageUnavailable(f"no write within {CHECK_TIMEOUT_S} s") from error
+
+    @property
+    def is_local(self) -> bool:
+        """Whether outputs are kept in a folder, and not in a bucket."""
+        return isinstance(self.place, Folder)
+
+    async def space(self) -> Space | None:
+        """Return how much room there is; None where that is not known, as of a bucket."""
+        return await self.place.space()
 
     async def _keep(
         self, task_id: str, index: int, source: Source, kind: OutputKind, provider: str, partial: Partial

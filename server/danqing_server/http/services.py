@@ -20,6 +20,7 @@ from danqing_server.desk.admission import Submissions
 from danqing_server.desk.batches import Batches
 from danqing_server.desk.budgets import Budgets
 from danqing_server.desk.bulk import Bulk
+from danqing_server.desk.condition import Condition
 from danqing_server.desk.control import Control
 from danqing_server.desk.forecast import Forecast
 from danqing_server.desk.inspection import Inspection
@@ -76,6 +77,7 @@ class Services:
     event_tokens: EventTokens
     replays: Replays
     webhooks: Webhooks
+    condition: Condition
     clock: Clock
     checks: dict[str, HealthCheck]
     draining: bool = False

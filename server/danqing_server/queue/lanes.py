@@ -225,6 +225,11 @@ class Queue:
         with translated():
             await self._hot.ping()
 
+    async def server_version(self) -> str:
+        """Return which Redis this is. Raises QueueUnavailable."""
+        with translated():
+            return str((await self._hot.info("server"))["redis_version"])
+
     @property
     def _hot(self) -> Redis:
         return self.connection.hot

@@ -128,6 +128,7 @@ class WorkerBeat:
     pid: int
     seen_at: datetime
     process: str | None = None
+    started_at: datetime | None = None
 
 
 @attrs.define(eq=False)
@@ -148,6 +149,7 @@ class WorkerStore:
                 pid=document.get("pid", 0),
                 seen_at=document["seen_at"],
                 process=document.get("process"),
+                started_at=document.get("started_at"),
             )
             for document in found
         ]

@@ -96,6 +96,11 @@ class TaskStore:
         with translated():
             await self.database.command("ping")
 
+    async def server_version(self) -> str:
+        """Return which MongoDB this is. Raises StoreUnavailable."""
+        with translated():
+            return str((await self.database.command("buildInfo"))["version"])
+
     async def count_running(self, reach: Reach) -> Mapping[str, int]:
         """Return how many tasks within *reach* are with a worker, by lane."""
         running = {"attempt.worker": {"$exists": True}, **reach.filter}

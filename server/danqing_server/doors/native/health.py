@@ -23,7 +23,7 @@ from danqing_server.http.routing import on_get
 from danqing_server.http.services import HealthCheck, Services
 from danqing_server.log import get_logger
 
-__all__ = ["routes"]
+__all__ = ["checks_of", "new_round", "routes"]
 
 CHECK_TIMEOUT_S = 1.0
 
@@ -64,19 +64,33 @@ class _Round:
 async def get_health(request: ApiRequest) -> HTTPResponse:
     """Say whether the process and all it stands on work; 503 when not."""
     services = services_of(request)
-    found, lanes = await asyncio.gather(request.app.ctx.health.ask(services.checks), _lanes(services))
+    found, lanes = await asyncio.gather(_ask(request, services), _lanes(services))
     language = language_of(request.headers)
     works = not any(found.values()) and not services.draining
     body: HealthShape = {
         "status": "ok" if works else "unavailable",
         "message": _message(services, works=works).to(language),
-        "checks": {name: "ok" if wrong is None else wrong.to(language) for name, wrong in found.items()},
+        "checks": _told(found, language),
         "lanes": lanes,
         "version": _VERSION,
         "sandbox": any(provider.sandbox for provider in services.registry.providers.values()),
         "pid": os.getpid(),
     }
     return json_answer(body, 200 if works else 503, None if works else {"retry-after": "2"})
+
+
+async def checks_of(request: ApiRequest, language: str) -> dict[str, str]:
+    """Return `ok`, or what is wrong, of each part, as `/health` does."""
+    return _told(await _ask(request, services_of(request)), language)
+
+
+async def _ask(request: ApiRequest, services: Services) -> dict[str, Message | None]:
+    found: dict[str, Message | None] = await request.app.ctx.health.ask(services.checks)
+    return found
+
+
+def _told(found: Mapping[str, Message | None], language: str) -> dict[str, str]:
+    return {name: "ok" if wrong is None else wrong.to(language) for name, wrong in found.items()}
 
 
 async def _lanes(services: Services) -> dict[str, GateShape]:
