@@ -22,12 +22,13 @@ export class ApiError extends Error {
     this.requestId = /** @type {string | null} */ (body?.request_id ?? null);
     this.retryable = /** @type {boolean} */ (body?.retryable ?? status === 0);
     this.body = body;
+    this.retryAfter_s = 0;
   }
 }
 
 /** What is done when the API does not know who asks; resolves once it is worth asking again. */
 export const entrance = {
-  /** @type {() => Promise<void>} */
+  /** @type {(method: string) => Promise<void>} */
   open: () => Promise.reject(new Error('nobody opens')),
 };
 
@@ -44,11 +45,17 @@ export const entrance = {
 async function ask(method, path, query, body, options) {
   const response = await fetched(method, addressOf(path, query), body, options);
   if (response.status === 401 && options.signIn !== false) {
-    await entrance.open();
+    await entrance.open(method);
     return ask(method, path, query, body, options);
   }
   if (response.status === 204) return null;
-  return unwrapped(response.status, await response.text());
+  const text = await response.text();
+  try {
+    return unwrapped(response.status, text);
+  } catch (error) {
+    if (error instanceof ApiError) error.retryAfter_s = Number(response.headers.get('retry-after')) || 0;
+    throw error;
+  }
 }
 
 /**
@@ -131,7 +138,7 @@ function upload(path, file, onProgress, signal) {
     request.onabort = () => reject(new DOMException('', 'AbortError'));
     request.onload = () => {
       if (request.status === 401) {
-        entrance.open().then(() => upload(path, file, onProgress, signal)).then(resolve, reject);
+        entrance.open('POST').then(() => upload(path, file, onProgress, signal)).then(resolve, reject);
         return;
       }
       try {

@@ -3,24 +3,50 @@
 import { computed, signal } from '@preact/signals';
 
 import { ApiError, api, entrance } from './api.js';
-import { kept } from './kept.js';
+import { keep, kept } from './kept.js';
+
+/**
+ * @typedef {object} Session
+ * @property {string} id
+ * @property {string} user_id
+ * @property {string} key
+ * @property {string} project
+ * @property {string} created_at
+ * @property {string} seen_at
+ * @property {string} expires_at
+ * @property {string} address
+ * @property {string | null} agent
+ * @property {boolean} current
+ */
 
 /**
  * @typedef {object} Me
+ * @property {boolean} needs_key false: this machine's own people may do everything
+ * @property {boolean} signed_in
  * @property {string | null} name the person's, as chosen at sign-in
  * @property {string | null} project
+ * @property {string | null} key
  * @property {string[]} scopes
  * @property {boolean} operator may hold lanes, and see all projects' rows
  * @property {boolean} viewer sees costs alone
- * @property {boolean} sandbox whether any provider is simulated
+ * @property {boolean} sandbox whether all providers are simulated
  * @property {string | null} zone the server's reporting time zone
+ * @property {Session | null} session
  */
 
-/** @type {import('@preact/signals').Signal<Me | null>} */
+const RENEW_MS = 30 * 60_000;
+
+/** @type {import('@preact/signals').Signal<Me | null>} null: not known yet, or nobody is signed in */
 export const me = signal(null);
 
 /** Whether the sign-in dialog is open. */
 export const signingIn = signal(false);
+
+/** Whether the sign-in has ended and was put off: the page stays as it is, and asks again at the next change. */
+export const signedOut = signal(false);
+
+/** The `user_id` of what is made here. */
+export const person = computed(() => me.value?.name || kept('person') || 'studio');
 
 const chosenZone = signal(kept('zone'));
 
@@ -34,38 +60,74 @@ export const chooseZone = (name) => {
   chosenZone.value = name;
 };
 
-/** @type {((value: void) => void)[]} */
-let waiting = [];
+/**
+ * Tell whether the key may do something.
+ *
+ * @param {string} scope
+ */
+export const may = (scope) => !!me.value?.scopes.includes(scope);
 
-entrance.open = () => {
+/** @type {{ resolve: () => void, reject: (error: unknown) => void }[]} */
+let waiting = [];
+let looked_ms = 0;
+
+entrance.open = (method) => {
+  if (signedOut.value && method === 'GET') return Promise.reject(new ApiError(401, 'session_ended', ''));
   signingIn.value = true;
-  return new Promise((resolve) => waiting.push(resolve));
+  return new Promise((resolve, reject) => waiting.push({ resolve, reject }));
 };
 
-/** Go on with what waited for the sign-in. */
-export async function signedIn() {
-  await load();
-  signingIn.value = false;
-  const resumed = waiting;
-  waiting = [];
-  for (const resume of resumed) resume();
+/**
+ * Sign in, and go on with what waited for it. Throws ApiError for a key that is none.
+ *
+ * @param {string} key
+ * @param {string} name
+ */
+export async function signIn(key, name) {
+  const found = await api.post('/studio/session', { key, user_id: name }, { signIn: false });
+  keep('person', name);
+  keep('signed_in', String(Date.now()));
+  arrive(found);
 }
 
-/** @type {Me} */
-const ANYBODY = { name: null, project: null, scopes: [], operator: true, viewer: false, sandbox: false, zone: null };
+/** @param {Me} found */
+function arrive(found) {
+  const before = me.value?.session?.project;
+  if (before && before !== found.session?.project) {
+    location.reload(); // what is open here is another project's, and so is what waits to be sent
+    return;
+  }
+  me.value = found;
+  signingIn.value = signedOut.value = false;
+  const resumed = waiting;
+  waiting = [];
+  for (const each of resumed) each.resolve();
+}
+
+/** Put the sign-in off: what waits for it fails, and the page stays as it is. */
+export function putOff() {
+  signingIn.value = false;
+  signedOut.value = true;
+  const refused = waiting;
+  waiting = [];
+  for (const each of refused) each.reject(new ApiError(401, 'session_ended', ''));
+}
 
 /** Ask the server who we are; throws ApiError when it does not answer. */
 export async function load() {
-  try {
-    me.value = await api.get('/studio/session', {}, { signIn: false });
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    if (error.status === 401) {
-      signingIn.value = true;
-      return;
-    }
-    if (error.status !== 404) throw error;
-    const health = await api.get('/health');
-    me.value = { ...ANYBODY, sandbox: health.sandbox };
-  }
+  looked_ms = Date.now();
+  const found = /** @type {Me} */ (await api.get('/studio/session', {}, { signIn: false }));
+  if (found.signed_in) arrive(found);
+  else if (!signedOut.value) signingIn.value = true;
 }
+
+/** Look again now and then: that renews the cookie, which the server does not do by itself. */
+function renew() {
+  if (!document.hidden && me.value?.needs_key && Date.now() - looked_ms >= RENEW_MS) load().catch(() => {});
+}
+
+setInterval(renew, RENEW_MS / 6);
+document.addEventListener('visibilitychange', renew);
+addEventListener('storage', (event) => {
+  if (event.key?.endsWith('signed_in') && (signingIn.value || signedOut.value)) load().catch(() => {}); // in another tab
+});

@@ -7,7 +7,7 @@ import { clock } from '../format.js';
 import { t } from '../i18n.js';
 import { connection } from '../live.js';
 import { address, link } from '../router.js';
-import { me } from '../session.js';
+import { me, signedOut, signingIn } from '../session.js';
 import { Button } from '../ui/button.js';
 import { icon } from '../ui/icon.js';
 
@@ -26,6 +26,8 @@ export const Banners = () =>
       ),
     connection.value.state === 'offline' &&
       p({ class: 'banner banner-offline', role: 'status' }, icon('warning'), span(null, t('app.offline', { time: clock(new Date(connection.value.since).toISOString()) }))),
+    signedOut.value &&
+      div({ class: 'banner banner-version', role: 'status' }, icon('info'), span(null, t('app.signed_out')), h(Button, { text: t('app.sign_in'), kind: 'plain', onClick: () => (signingIn.value = true) })),
     outdated.value &&
       div({ class: 'banner banner-version', role: 'status' }, icon('info'), span(null, t('app.new_version')), h(Button, { text: t('app.reload'), kind: 'plain', onClick: () => location.reload() })),
   );

@@ -16,7 +16,17 @@ import { signOut } from './leaving.js';
 const ON_A_PHONE = 3;
 
 /** @returns {readonly (typeof PLACES[number])[]} */
-export const visiblePlaces = () => (me.value?.viewer && !me.value.operator ? ['costs'] : PLACES);
+export const visiblePlaces = () => PLACES.filter((place) => !me.value || NEEDS[place](me.value));
+
+/** What a place is for, and who may. @type {Record<typeof PLACES[number], (who: import('../session.js').Me) => boolean>} */
+const NEEDS = {
+  create: ({ scopes }) => scopes.includes('generate'),
+  gallery: ({ scopes }) => scopes.includes('read') && (scopes.includes('generate') || !scopes.includes('admin')),
+  tasks: ({ scopes }) => scopes.includes('read'),
+  queue: ({ scopes }) => scopes.includes('read'),
+  costs: ({ scopes }) => scopes.includes('usage'),
+  settings: ({ viewer }) => !viewer,
+};
 
 /** @param {{ place: typeof PLACES[number] }} props */
 const PlaceLink = ({ place }) =>
@@ -68,7 +78,7 @@ function Person() {
   return h(Menu, {
     button: { text: known.name, icon: 'user', kind: 'plain', class: 'bar-person' },
     items: [
-      { text: t('place.settings'), icon: 'settings', href: address('settings') },
+      ...(known.viewer ? [] : [{ text: t('place.settings'), icon: /** @type {const} */ ('settings'), href: address('settings') }]),
       { text: t('me.sign_out'), icon: 'external', onPick: signOut },
     ],
   });

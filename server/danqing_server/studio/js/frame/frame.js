@@ -6,14 +6,14 @@ import { useEffect } from 'preact/hooks';
 import { a, div, fragment, h, main } from '../dom.js';
 import { t } from '../i18n.js';
 import { connection } from '../live.js';
-import { address, link, route } from '../router.js';
+import { address, go, link, route } from '../router.js';
 import { me, signingIn } from '../session.js';
 import { LiveRegion, Notices } from '../ui/announce.js';
 import { Button } from '../ui/button.js';
 import { Empty } from '../ui/empty.js';
 import { Skeleton } from '../ui/skeleton.js';
 import { Banners } from './banners.js';
-import { Bar } from './bar.js';
+import { Bar, visiblePlaces } from './bar.js';
 import { loaded, need } from './places.js';
 import { KeysHelp } from './shortcuts.js';
 
@@ -29,7 +29,7 @@ export function Frame() {
     h(Banners, {}),
     main(
       { id: 'place', class: `place-main place-${place}${connection.value.state === 'offline' ? ' place-stale' : ''}`, tabIndex: -1 },
-      place ? h(Loaded, { name: `places/${place}`, key: place }) : h(Empty, { title: t('app.not_found'), action: a({ ...link(address('create')) }, t('place.create')) }),
+      h(Here, {}),
     ),
     query.task && h(Loaded, { name: 'sheet', over: true, key: 'sheet' }),
     query.picture && h(Loaded, { name: 'viewer', over: true, key: 'viewer' }),
@@ -38,6 +38,20 @@ export function Frame() {
     h(Notices, {}),
     h(LiveRegion, {}),
   );
+}
+
+/** The place, if there is one and it is theirs. Who comes without naming one is led to the first that is. */
+function Here() {
+  const { place, path } = route.value;
+  const [first = 'settings'] = visiblePlaces();
+  const theirs = !!place && visiblePlaces().includes(place);
+  const led = place === 'create' && !path && !theirs;
+  useEffect(() => {
+    if (led) go(address(first), { replace: true });
+  }, [led, first]);
+  if (theirs) return h(Loaded, { name: `places/${place}`, key: place });
+  if (led) return h(Skeleton, { lines: 4, tiles: 6 });
+  return h(Empty, { title: t(place ? 'app.not_yours' : 'app.not_found'), action: a({ ...link(address(first)) }, t(`place.${first}`)) });
 }
 
 /** @param {{ name: string, over?: boolean }} props */
