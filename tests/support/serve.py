@@ -70,14 +70,14 @@ class Serve:
         lines = [json.loads(line) for line in self.errors.splitlines() if line.startswith("{")]
         return [line for line in lines if line["event"] == name]
 
-    def until_ready(self) -> None:
+    def until_ready(self, timeout_s: float = 20) -> None:
         """Wait for the banner."""
 
         def ready() -> bool:
             assert self.process.poll() is None, f"it ended: {self.errors}"
             return "Try it:" in self.output
 
-        wait_until(ready, timeout_s=20, what="the banner")
+        wait_until(ready, timeout_s=timeout_s, what="the banner")
 
     def until_ended(self, timeout_s: float = 20) -> int:
         """Wait for its end and return its exit code."""

@@ -1,15 +1,21 @@
 /** What stands above every place: the sandbox, the lost connection, the new version. */
 
-import { signal } from '@preact/signals';
+import { effect, signal } from '@preact/signals';
 
 import { a, div, h, p, span } from '../dom.js';
 import { clock } from '../format.js';
 import { t } from '../i18n.js';
+import { keep, kept } from '../kept.js';
 import { connection } from '../live.js';
 import { address, link } from '../router.js';
 import { me, signedOut, signingIn } from '../session.js';
 import { Button } from '../ui/button.js';
 import { icon } from '../ui/icon.js';
+
+// The banner's room is there before it is known whether it is wanted: nothing moves under the reader's eyes.
+effect(() => {
+  if (me.value) keep('sandbox', me.value.sandbox ? null : 'no');
+});
 
 /** Whether the server has a newer page than this one. */
 export const outdated = signal(false);
@@ -17,6 +23,7 @@ export const outdated = signal(false);
 export const Banners = () =>
   div(
     { class: 'banners' },
+    !me.value && kept('sandbox') !== 'no' && p({ class: 'banner banner-sandbox' }),
     me.value?.sandbox &&
       p(
         { class: 'banner banner-sandbox' },
