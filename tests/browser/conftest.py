@@ -1,9 +1,9 @@
 """A browser, a server with its sandbox, and a page in which nothing may go wrong unseen.
 
-A test asks for `page` (English, light, 1280 × 800, no sign-in) or makes others with `open_page`; every page of either
-fails its test when it asks another host, logs an error, throws, or breaks its own policy. Tests speak by roles and
-labels, as people see them. All tests share one event loop and one server: keep what you make apart by words of your
-own in its prompts.
+A test asks for `page` (English, light, 1280 × 800, no sign-in) or makes others with `open_page`; every page
+of either fails its test when it asks another host, logs an error, throws, or breaks its own policy. Tests
+speak by roles and labels, as people see them. All tests share one event loop and one server:
+keep what you make apart by words of your own in its prompts.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ REFUSED = "Failed to load resource: the server responded with a status of"
 OF_THE_API = ("/api/v1/", "/studio/session", "/health")
 WATCH = """
 addEventListener('securitypolicyviolation', (event) =>
-  console.error(`policy broken: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));
+  console.error(`policy broken: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`));
 """
 
 OpenPage = Callable[..., Awaitable[Any]]
