@@ -1,0 +1,141 @@
+/**
+ * What is being written, kept in this browser: it survives a reload, a closed tab and a crash.
+ *
+ * Each tab has a draft of its own, in `localStorage` under the id that the tab knows from its `sessionStorage`. A new tab
+ * goes on with the youngest draft that no tab holds. A tab that was duplicated holds its original's id, so it takes a
+ * copy: who holds a draft writes its own mark into it, and a mark not renewed for a while is nobody's.
+ */
+
+import { computed, effect, signal } from '@preact/signals';
+
+import { newKey } from '../../api.js';
+import { keep, kept } from '../../kept.js';
+
+/**
+ * @typedef {object} Picture a reference: `uri` is what is sent; one without is still on its way
+ * @property {string} id
+ * @property {string} [uri]
+ * @property {string} [path] where it can be seen
+ * @property {string} name
+ */
+
+/**
+ * @typedef {object} Sending what left, or was to, and has no answer yet
+ * @property {{ key: string, body: any }[]} calls
+ * @property {number} at
+ */
+
+/**
+ * @typedef {object} Draft
+ * @property {string} model `provider/id`, or empty: the server's default
+ * @property {string} second another one, for the same prompt
+ * @property {import('./schema.js').Values} values by name, for whatever model
+ * @property {{ priority?: string, on_ambiguous?: string }} terms
+ * @property {Sending | null} sending
+ * @property {boolean} more whether the rest of the fields is shown
+ */
+
+const PREFIX = 'draft.';
+const MOST = 12;
+const RENEW_MS = 20_000;
+const STALE_MS = 90_000; // timers of hidden tabs run once a minute
+const SAVE_MS = 120;
+
+const mark = newKey();
+/** @type {Draft} */
+const EMPTY = { model: '', second: '', values: {}, terms: {}, sending: null, more: false };
+
+/** @param {string} id @returns {any} */
+function stored(id) {
+  try {
+    return JSON.parse(kept(PREFIX + id) ?? 'null');
+  } catch {
+    return null;
+  }
+}
+
+/** @param {any} found */
+const isFree = (found) => found && (!found.holder || found.holder === mark || Date.now() - found.at > STALE_MS);
+
+/** @returns {string[]} ids of all drafts, the youngest first */
+function known() {
+  try {
+    const names = Object.keys(localStorage).filter((name) => name.startsWith(`danqing.${PREFIX}`));
+    const ids = names.map((name) => name.slice(`danqing.${PREFIX}`.length));
+    return ids.sort((one, other) => (stored(other)?.at ?? 0) - (stored(one)?.at ?? 0));
+  } catch {
+    return [];
+  }
+}
+
+/** @returns {string | null} */
+function ownId() {
+  try {
+    return sessionStorage.getItem('danqing.draft');
+  } catch {
+    return null;
+  }
+}
+
+/** @returns {{ id: string, draft: Draft }} */
+function taken() {
+  const own = ownId();
+  const found = own ? stored(own) : null;
+  if (own && found && isFree(found)) return { id: own, draft: { ...EMPTY, ...found.draft } };
+  if (found) return { id: newKey(), draft: { ...EMPTY, ...found.draft, sending: null } };
+  const left = known().find((id) => isFree(stored(id)));
+  return left ? { id: left, draft: { ...EMPTY, ...stored(left).draft } } : { id: newKey(), draft: EMPTY };
+}
+
+const { id, draft: first } = taken();
+for (const [name, value] of Object.entries(first.values)) {
+  if (Array.isArray(value) && value.some((each) => each?.id)) first.values[name] = value.filter((each) => each.uri);
+}
+
+export const draft = signal(first);
+export const values = computed(() => draft.value.values);
+
+/** @param {Partial<Draft>} changes */
+export function change(changes) {
+  draft.value = { ...draft.value, ...changes };
+}
+
+/**
+ * @param {string} name
+ * @param {any} value
+ */
+export function setValue(name, value) {
+  change({ values: { ...draft.value.values, [name]: value } });
+}
+
+/** Leave everything to the service again, but the model and what was sent. */
+export function reset() {
+  change({ values: {}, terms: {} });
+}
+
+let timer = 0;
+
+/** @param {string | null} holder */
+function save(holder) {
+  clearTimeout(timer);
+  timer = 0;
+  keep(PREFIX + id, JSON.stringify({ draft: draft.peek(), at: Date.now(), holder }));
+}
+
+/** Write the draft down before anything else happens. */
+export const saveNow = () => save(mark);
+
+try {
+  sessionStorage.setItem('danqing.draft', id);
+} catch {
+  // a browser that keeps nothing has one draft, until its tab is closed
+}
+saveNow();
+for (const old of known().slice(MOST)) if (isFree(stored(old))) keep(PREFIX + old, null);
+effect(() => {
+  void draft.value;
+  timer ||= setTimeout(saveNow, SAVE_MS);
+});
+setInterval(saveNow, RENEW_MS);
+addEventListener('pagehide', () => save(null));
+addEventListener('pageshow', saveNow);

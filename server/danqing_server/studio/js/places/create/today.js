@@ -1,0 +1,130 @@
+/** The tasks of today that are one's own, the youngest first; each is a signal, so that one that ticks moves no other. */
+
+import { computed, effect, signal } from '@preact/signals';
+
+import { api } from '../../api.js';
+import { t } from '../../i18n.js';
+import { onTask, tell } from '../../live.js';
+import { announce } from '../../ui/announce.js';
+import { chime } from './chime.js';
+import { person } from './sending.js';
+
+/** @typedef {import('@preact/signals').Signal<any>} TaskSignal */
+
+const FINISHED = new Set(['completed', 'failed', 'cancelled']);
+const MOST = 48;
+const LOOK_MS = 5_000;
+const WHOLE = 12;
+
+/** @type {Map<string, TaskSignal>} */
+const known = new Map();
+
+/** Ids, the youngest first. @type {import('@preact/signals').Signal<string[]>} */
+export const ids = signal([]);
+/** @type {import('@preact/signals').Signal<unknown>} */
+export const trouble = signal(null);
+export const loaded = signal(false);
+
+/** @param {string} id @returns {TaskSignal} */
+export const taskOf = (id) => /** @type {TaskSignal} */ (known.get(id));
+
+/** @param {any} task */
+export const isOpen = (task) => !FINISHED.has(task.status);
+
+/** Midnight where the reader is: what is of today for them. */
+const midnight = () => new Date(new Date().setHours(0, 0, 0, 0)).toISOString();
+
+/** @param {any} task of the stream, or a row of a list, which has less */
+function take(task) {
+  const held = known.get(task.id);
+  if (held) {
+    const before = held.peek();
+    if (before.updated_at > task.updated_at) return;
+    const isRow = !('input' in task) && 'input' in before;
+    held.value = isRow ? { ...before, ...rowPart(task) } : task;
+    if (isOpen(before) && !isOpen(task)) ended(task);
+    if (isRow && (before.status !== task.status || (before.kept ?? -1) !== task.kept)) void whole(task.id);
+    return;
+  }
+  known.set(task.id, signal(task));
+  const rest = [...ids.value, task.id].sort((one, other) => (taskOf(other).peek().created_at > taskOf(one).peek().created_at ? 1 : -1));
+  for (const gone of rest.splice(MOST)) known.delete(gone);
+  ids.value = rest;
+}
+
+/** @param {any} row what a list says for certain, beside what is known in full */
+const rowPart = ({ status, progress, updated_at, cost, billed, kept, completed_at }) => ({ status, progress, updated_at, cost, billed, kept, completed_at });
+
+/** @param {string} id */
+async function whole(id) {
+  try {
+    take(await api.get(`/tasks/${id}`));
+  } catch {
+    // it is asked for again with its next change
+  }
+}
+
+const unseen = signal(0);
+
+effect(() => {
+  const count = unseen.value;
+  const plain = document.title.replace(/^\(\d+\) /, '');
+  document.title = count ? `(${count}) ${plain}` : plain;
+});
+
+/** @param {any} task */
+function ended(task) {
+  announce(t(task.status === 'completed' ? 'create.done' : 'create.not_done'));
+  if (document.hidden) unseen.value += 1;
+  chime(task.status === 'completed');
+}
+
+/** Ask for the day's tasks; the first few whole, since a row knows one picture alone. */
+export async function load() {
+  try {
+    const page = await api.get('/tasks', { user_id: person.value, from: midnight(), limit: MOST });
+    for (const task of page.tasks.reverse()) take(task);
+    loaded.value = true;
+    trouble.value = null;
+    await Promise.all(ids.value.slice(0, WHOLE).filter((id) => !('input' in taskOf(id).peek())).map(whole));
+  } catch (error) {
+    trouble.value = error;
+  }
+}
+
+export const open = computed(() => ids.value.filter((id) => isOpen(taskOf(id).value)));
+
+/** A page that nobody sees has no stream: while something is under way it asks now and then. */
+async function lookUnseen() {
+  if (!document.hidden || !open.peek().length) return;
+  try {
+    const page = await api.get('/tasks', { user_id: person.peek(), from: midnight(), limit: 20 });
+    for (const row of page.tasks) tell(row);
+  } catch {
+    // asked again in a moment
+  }
+}
+
+/** Begin to follow; returns what ends that. */
+export function follow() {
+  const stop = onTask((task) => {
+    if (task.user_id === person.peek()) take(task);
+  });
+  const seen = () => {
+    if (!document.hidden) unseen.value = 0;
+  };
+  const timer = setInterval(lookUnseen, LOOK_MS);
+  document.addEventListener('visibilitychange', seen);
+  void load();
+  return () => {
+    stop();
+    clearInterval(timer);
+    document.removeEventListener('visibilitychange', seen);
+  };
+}
+
+/** @param {string} id is no more */
+export function forget(id) {
+  known.delete(id);
+  ids.value = ids.value.filter((each) => each !== id);
+}
