@@ -20,6 +20,7 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 
 from danqing_plugins import Message, Price, Problem, Reference, Text, in_language
 from danqing_server.errors import InvalidSubmission
+from danqing_server.lanes import LaneAct, LaneRecord
 from danqing_server.models import Asset, Attempt, CallRecord, JsonObject, Output, Task, TaskError, Upload, User
 from danqing_server.routing import RoutedTarget
 from danqing_server.tenancy import AuditEntry, Limits, Project, StoredKey, StudioSession
@@ -97,7 +98,7 @@ def _document_converter() -> cattrs.Converter:
     converter.register_unstructure_hook(RoutedTarget, _writing_both(write_target, "notes"))
     read_target = make_dict_structure_fn(RoutedTarget, converter)
     converter.register_structure_hook(RoutedTarget, _reading_both(read_target, "notes"))
-    for keyed_by_id in (Task, User, Upload, Project, StoredKey, AuditEntry, StudioSession):
+    for keyed_by_id in (Task, User, Upload, Project, StoredKey, AuditEntry, StudioSession, LaneRecord):
         write = make_dict_unstructure_fn(keyed_by_id, converter, _cattrs_omit_if_default=True, id=as_key)
         converter.register_unstructure_hook(keyed_by_id, _writing_both(write, "notes"))
         read = make_dict_structure_fn(keyed_by_id, converter, id=as_key)
@@ -162,6 +163,7 @@ Stored = (
     | StudioSession
     | AuditEntry
     | Limits
+    | LaneAct
 )
 
 

@@ -42,11 +42,13 @@ from danqing_server.desk.feeding import Feeder
 from danqing_server.desk.forecast import Forecast
 from danqing_server.desk.inspection import Inspection
 from danqing_server.desk.intake import Intake
+from danqing_server.desk.lane_control import LaneControl
 from danqing_server.desk.limit_states import BudgetWarning
 from danqing_server.desk.limits import QueueLimits
 from danqing_server.desk.quoting import Quotes
 from danqing_server.desk.recent import RecentTasks
 from danqing_server.desk.routing import Routing
+from danqing_server.desk.standing import Standings
 from danqing_server.desk.uploads import SWEEP_EVERY_S as UPLOADS_SWEEP_EVERY_S
 from danqing_server.desk.uploads import Uploads
 from danqing_server.desk.visits import Visits
@@ -63,6 +65,7 @@ from danqing_server.log import get_logger
 from danqing_server.loops.supervised import Supervised, every
 from danqing_server.queue.connection import RedisConnection
 from danqing_server.queue.connection import connect as connect_redis
+from danqing_server.queue.entries import LaneTurned
 from danqing_server.queue.gates import Gates
 from danqing_server.queue.lanes import Queue
 from danqing_server.queue.requests import RequestCounter
@@ -76,6 +79,7 @@ from danqing_server.store.budgets import BudgetStore
 from danqing_server.store.changed import ChangedStore
 from danqing_server.store.client import Database, connect
 from danqing_server.store.keys import KeyStore
+from danqing_server.store.lanes import LaneStore
 from danqing_server.store.leases import Lease, WorkerStore
 from danqing_server.store.ledger import LedgerStore
 from danqing_server.store.listing import TaskList
@@ -95,6 +99,8 @@ from danqing_server.store.watching import WatchStore
 from danqing_server.worker.insisting import Insisting
 from danqing_server.worker.janitor import OVERDUE_EVERY_S, SWEEP_EVERY_S, WATCH_EVERY_S, Janitor
 from danqing_server.worker.keeping import LinkPatience
+from danqing_server.worker.pauses import LOOK_EVERY_S as PAUSES_LOOK_EVERY_S
+from danqing_server.worker.pauses import Pauses
 from danqing_server.worker.pool import Pool
 from danqing_server.worker.rerouting import DIVERT_EVERY_S, Diverter
 from danqing_server.worker.spending import SpendGuard
@@ -154,6 +160,7 @@ class Process:
             Supervised("webhooks", every(LOOK_EVERY_S, self.services.webhooks.directory.refresh)),
             Supervised("sender", self.services.webhooks.sender.run),
             Supervised("uploads", every(UPLOADS_SWEEP_EVERY_S, self.services.uploads.sweep)),
+            Supervised("pauses", every(PAUSES_LOOK_EVERY_S, self.services.pauses.refresh)),
             Supervised("batches", self.services.batches.feeder.run),
         ]
         roster = self.services.gatekeeper.roster
@@ -201,6 +208,11 @@ class Process:
 
     async def _hear_of_changes(self) -> None:
         async for task_id in self.services.queue.announcements():
+            if isinstance(task_id, LaneTurned):
+                await self.services.pauses.refresh()
+                for lane in self.services.registry.lanes if task_id.lane is None else (task_id.lane,):
+                    self.services.feeds.turn(lane)
+                continue
             if task_id == ANNOUNCED:
                 await self.services.webhooks.directory.refresh()
                 continue
@@ -249,7 +261,7 @@ async def open_process(
         )
         roster = services.gatekeeper.roster
         refreshing = [] if roster is None else [roster.refresh]
-        await _with_mongodb(settings, listening, webhooks.directory.refresh, *refreshing)
+        await _with_mongodb(settings, listening, webhooks.directory.refresh, services.pauses.refresh, *refreshing)
         stack.push_async_callback(services.thumbnails.close)
         stack.push_async_callback(services.control.register.outlet.drain)
         await registry.start()
@@ -311,6 +323,7 @@ async def _services(
     administration = Administration(ProjectStore(database), ApiKeyStore(database), AuditStore(database), clock)
     holds = BudgetStore(database)
     bookkeeper = Bookkeeper(store, LedgerStore(database), holds, clock, books_all=settings.ledger == "all")
+    pauses = Pauses(LaneStore(database), gates, clock)
     budgets = Budgets(
         holds,
         Counting(holds, bookkeeper, clock),
@@ -329,6 +342,8 @@ async def _services(
         store, keys, register, assets, clock, checker, routing, limits, intake, budgets, webhooks
     )
     feeder = Feeder(batches, store, queue, register, control, limits, assets, clock)
+    feeds = Feeds(ChangedStore(database), clock, watchers)
+    pauses.listeners.append(feeds.turn)
     checks: dict[str, HealthCheck] = {"mongodb": store.ping, "redis": queue.ping, "storage": assets.ping}
     return Services(
         settings=settings,
@@ -343,7 +358,10 @@ async def _services(
         gates=gates,
         inspection=Inspection(store, administration, clock),
         sessions=Sessions(SessionStore(database), gatekeeper, RequestCounter(redis), clock),
+        pauses=pauses,
         forecast=forecast,
+        standings=Standings(forecast, store, SweepStore(database), pauses.store, clock),
+        lane_control=LaneControl(pauses.store, gates, pauses, administration, registry, clock),
         assets=assets,
         thumbnails=Thumbnails(assets),
         registry=registry,
@@ -356,7 +374,7 @@ async def _services(
         usage=UsageStore(database),
         watchers=watchers,
         visits=Visits(VisitStore(database), clock),
-        feeds=Feeds(ChangedStore(database), clock, watchers),
+        feeds=feeds,
         event_tokens=EventTokens(SecretStore(database), clock, gatekeeper.roster),
         replays=Replays(recent),
         webhooks=webhooks,
@@ -400,6 +418,7 @@ def _workers(
         sweeps=SweepStore(database),
         queue=services.queue,
         gates=gates,
+        pauses=services.pauses,
         guard=SpendGuard(
             SpendStore(database), gates, clock, settings.daily_spend_limits_micro, services.registry.lanes_of
         ),

@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 
 from danqing_plugins import Message, Problem
-from danqing_server.access.caller import ADMINISTRATION
+from danqing_server.access.caller import ADMINISTRATION, Caller
 from danqing_server.access.key_format import ADMIN, CLIENT, new_secret, shown_of
 from danqing_server.access.keys import digest_of
 from danqing_server.clock import Clock
@@ -77,6 +77,17 @@ class Administration:
         if found is None:
             raise NotFound("project", named)
         return found
+
+    async def name_of(self, caller: Caller) -> str:
+        """Return what people call who asks: the person that signed in, else the name of the key."""
+        if caller.user is not None:
+            return caller.user
+        found = await self.keys.find(caller.key)
+        return caller.key if found is None else found.name
+
+    async def note(self, actor: str, action: str, subject: str, changed: Mapping[str, Any]) -> None:
+        """Write down what *actor* is about to do to something of the whole server's. Raises StoreUnavailable."""
+        await self._note(actor, action, subject, None, changed)
 
     async def create_project(
         self, actor: str, name: str, *, id_: str | None = None, limits: Limits = NO_LIMITS

@@ -27,7 +27,7 @@ from danqing_server.store.changed import PAGE, ChangedStore, Glimpse
 from danqing_server.store.reach import Reach
 from danqing_server.store.watching import version_of
 
-__all__ = ["Feeds", "Follower", "Sight", "mark_of", "moment_of"]
+__all__ = ["Feeds", "Follower", "Sight", "Turned", "mark_of", "moment_of"]
 
 LOOK_EVERY_S = 0.5
 OVERLAP = timedelta(seconds=5)
@@ -73,6 +73,13 @@ def _change_in(version: str) -> str:
     return "-".join(version.split("-")[:2])
 
 
+@attrs.frozen
+class Turned:
+    """A lane whose gate turned; how it stands is for who is told to look at."""
+
+    lane: str
+
+
 @attrs.define(eq=False)
 class Follower:
     """One who follows, of what it `wants`. One that reads too slowly is let go: it can come again."""
@@ -80,6 +87,7 @@ class Follower:
     wants: Callable[[Task], bool]
     closed: bool = False
     _unread: deque[Sight] = attrs.field(factory=deque, init=False)
+    _turned: dict[str, None] = attrs.field(factory=dict, init=False)
     _event: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
 
     def show(self, sight: Sight) -> None:
@@ -92,21 +100,31 @@ class Follower:
             self._unread.append(sight)
             self._event.set()
 
+    def turn(self, lane: str) -> None:
+        """Have it told of a lane, once however often that turned meanwhile."""
+        self._turned[lane] = None
+        self._event.set()
+
     def close(self) -> None:
         """Let it go."""
         self.closed = True
         self._unread.clear()
+        self._turned.clear()
         self._event.set()
 
-    async def next(self, within_s: float) -> Sight | None:
+    async def next(self, within_s: float) -> Sight | Turned | None:
         """Return what is next; None when nothing is within the time, or once it is let go."""
-        if not self._unread and not self.closed:
+        if not self._unread and not self._turned and not self.closed:
             self._event.clear()
             try:
                 async with asyncio.timeout(within_s):
                     await self._event.wait()
             except TimeoutError:
                 return None
+        if self._turned:
+            lane = next(iter(self._turned))
+            del self._turned[lane]
+            return Turned(lane)
         return self._unread.popleft() if self._unread else None
 
 
@@ -235,6 +253,12 @@ class Feeds:
             for task in sorted(tasks.values(), key=_moment):
                 if wants(task):
                     yield Sight(task, _id_of(task))
+
+    def turn(self, lane: str) -> None:
+        """Tell all who follow, whatever they follow, that the gate of a lane turned."""
+        for feed in self._feeds.values():
+            for follower in feed.followers:
+                follower.turn(lane)
 
     def mark(self) -> str:
         """Return the id to go on from for who has been told all until now."""

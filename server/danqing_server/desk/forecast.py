@@ -140,15 +140,15 @@ def _explain_queued(task: Task, view: LaneView, position: Position, now: datetim
     ahead = _ahead(view, position)
     held: dict[str, Any] = {"waiting_for": "turn" if ahead else "worker"}
     until_ms = max(gate.shut_until_ms, gate.models.get(task.model, 0))
-    if until_ms > gate.shut_until_ms:
+    if gate.halt is None and until_ms > gate.shut_until_ms:
         held = {"waiting_for": "model_held", "reason": RATE_LIMITED, "until": from_ms(until_ms)}
-    elif until_ms or gate.state != "closed":
+    elif until_ms or gate.state != "closed" or gate.halt is not None:
         held = {"waiting_for": "lane_closed", "reason": gate.shut_by}
-        if until_ms:
+        if until_ms and not gate.is_endless:
             held["until"] = from_ms(until_ms)
     start_at = finish_at = None
     waits_s = view.drained_in_s(ahead) if ahead is not None else None
-    if waits_s is not None and view.throughput.mean_s is not None:
+    if waits_s is not None and view.throughput.mean_s is not None and not gate.is_endless:
         opens_at = max(now, from_ms(until_ms)) if until_ms else now
         start_at = opens_at + timedelta(seconds=waits_s)
         finish_at = start_at + timedelta(seconds=view.throughput.mean_s)

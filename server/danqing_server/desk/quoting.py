@@ -89,7 +89,7 @@ class Quotes:
         if waits_s is None:
             return None
         now, until_ms = self.clock.now(), view.gate.shut_until_ms
-        if not until_ms and view.gate.state != "closed":
+        if view.gate.is_endless or (not until_ms and view.gate.state != "closed"):
             return None
         opens_at = max(now, from_ms(until_ms)) if until_ms else now
         return max(opens_at + timedelta(seconds=waits_s), now + timedelta(seconds=submission.delay_s))

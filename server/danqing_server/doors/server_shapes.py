@@ -15,9 +15,7 @@ __all__ = [
     "GateShape",
     "HealthShape",
     "HoldShape",
-    "LaneListShape",
     "LaneShape",
-    "ListedLaneShape",
     "ModelShape",
     "PluginShape",
     "PriceShape",
@@ -96,23 +94,6 @@ class QueueStatsShape(DepthShape):
     """How full the queue is."""
 
     lanes: Annotated[dict[str, LaneShape], said("by lane", {})]
-
-
-class ListedLaneShape(LaneShape):
-    """A lane: what shares limits, and how it stands."""
-
-    name: Annotated[str, said("`provider` or `provider:word`", "volcengine")]
-    provider: Annotated[str, said("whose tasks go through it", "volcengine")]
-    model_ids: Annotated[list[str], said("whose tasks go through it", ["doubao-seedream-4-0-250828"])]
-    concurrency: Annotated[int, said("tasks that one process carries out at once, as the provider asks", 64)]
-    images_per_minute: Annotated[int | None, said("the service's own limit", 500)]
-    calls_per_minute: Annotated[int | None, said("the service's own limit", None)]
-
-
-class LaneListShape(TypedDict):
-    """Every lane."""
-
-    lanes: list[ListedLaneShape]
 
 
 class PriceShape(TypedDict):

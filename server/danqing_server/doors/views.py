@@ -215,11 +215,11 @@ def gate_view(gate: Gate) -> GateShape:
     """
     until_ms, hold = gate.shut_until_ms, gate.hold
     return {
-        "accepting": not until_ms,
+        "accepting": gate.accepting,
         "breaker": gate.state,
         "hold": None if hold is None else {"reason": hold.reason, "until": from_ms(hold.until_ms)},
         "models": {model: from_ms(until) for model, until in gate.models.items()},
-        "closed_until": from_ms(until_ms) if until_ms else None,
+        "closed_until": from_ms(until_ms) if until_ms and not gate.is_endless else None,
         "reason": gate.shut_by,
     }
 

@@ -56,6 +56,7 @@ NOT_FOUND: Mapping[str, Message] = {
     "model": Message(key="model_not_found", zh="模型不存在", en="No such model"),
     "batch": Message(key="batch_not_found", zh="批次不存在", en="No such batch"),
     "asset": Message(key="asset_not_found", zh="文件不存在", en="No such file"),
+    "lane": Message(key="lane_not_found", zh="通道不存在", en="No such lane"),
     "upload": Message(key="upload_not_found", zh="上传文件不存在", en="No such upload"),
 }
 
@@ -77,5 +78,8 @@ CONFLICTS: Mapping[str, Message] = {
     "too_many_webhooks": Message(key="too_many_webhooks_title", zh="webhook 过多", en="Too many webhooks"),
     "uploads_full": Message(key="uploads_full.title", zh="上传文件已达上限", en="Too many uploads"),
     "batch_over": Message(key="batch_over", zh="批次已取消", en="Batch is cancelled"),
+    "lane_changed": Message(key="lane_changed", zh="通道刚刚被他人操作", en="Lane changed meanwhile"),
+    "lane_paused": Message(key="lane_paused", zh="通道已被人工暂停", en="Lane is paused"),
+    "lane_open": Message(key="lane_open", zh="通道是开放的", en="Lane is open"),
     "task_deleted": Message(key="task_deleted", zh="任务已被删除", en="Task was deleted"),
 }

@@ -24,7 +24,9 @@ from danqing_server.desk.condition import Condition
 from danqing_server.desk.control import Control
 from danqing_server.desk.forecast import Forecast
 from danqing_server.desk.inspection import Inspection
+from danqing_server.desk.lane_control import LaneControl
 from danqing_server.desk.quoting import Quotes
+from danqing_server.desk.standing import Standings
 from danqing_server.desk.uploads import Uploads
 from danqing_server.desk.visits import Visits
 from danqing_server.http.replay import Replays
@@ -37,6 +39,7 @@ from danqing_server.store.listing import TaskList
 from danqing_server.store.tasks import TaskStore
 from danqing_server.store.usage import UsageStore
 from danqing_server.store.users import UserStore
+from danqing_server.worker.pauses import Pauses
 
 __all__ = ["HealthCheck", "Services"]
 
@@ -60,7 +63,10 @@ class Services:
     gates: Gates
     inspection: Inspection
     sessions: Sessions
+    pauses: Pauses
     forecast: Forecast
+    standings: Standings
+    lane_control: LaneControl
     assets: Assets
     thumbnails: Thumbnails
     registry: Registry

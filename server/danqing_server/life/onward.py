@@ -23,7 +23,7 @@ import attrs
 from danqing_server.life.billing import holds_order, may_go_on
 from danqing_server.life.decision import NOT_THE_SERVICE, Decision, Failure, FailureKind, Finish, Policy
 from danqing_server.models import Task, TaskError
-from danqing_server.queue.gates import RATE_LIMITED, Gate
+from danqing_server.queue.gates import PAUSED, RATE_LIMITED, Gate
 from danqing_server.routing import TaskRoute
 
 __all__ = ["NO_LANE", "OPEN", "Onward", "Opening", "after_attempt", "opening_of", "start", "while_waiting"]
@@ -70,6 +70,8 @@ class Onward:
 
 def opening_of(gate: Gate, model: str, now_ms: int) -> Opening:
     """Return how *gate* stands for tasks of *model*."""
+    if gate.halt is not None:  # for how long is a person's to say, whatever was said at first
+        return Opening(is_open=False, wait_ms=None, reason=PAUSED)
     model_ms = gate.models.get(model, 0)
     wait_ms = max(0, gate.shut_until_ms - now_ms, model_ms - now_ms)
     if gate.state == "closed" and wait_ms <= PATIENT_MS:

@@ -25,7 +25,7 @@ from danqing_server.life.rerouted import Rerouted
 from danqing_server.life.telling import entry_of
 from danqing_server.log import get_logger
 from danqing_server.loops.steps import step
-from danqing_server.models import Attempt, Task, TaskError
+from danqing_server.models import Attempt, Status, Task, TaskError
 from danqing_server.queue.lanes import Queue
 from danqing_server.store.keys import KeyStore
 from danqing_server.store.tasks import TaskStore
@@ -180,7 +180,10 @@ class Register:
         if attempt is None:
             await self.queue.remove(task.lane, task.id)
             return
-        await self.queue.acknowledge(task.lane, attempt.worker, task.id, move.ran_ms, went_well=move.went_well)
+        failed = move.becomes is Status.FAILED
+        await self.queue.acknowledge(
+            task.lane, attempt.worker, task.id, move.ran_ms, went_well=move.went_well, failed=failed
+        )
 
     async def _announce(self, task_id: str) -> None:
         try:

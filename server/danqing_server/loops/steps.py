@@ -43,6 +43,7 @@ STEPS: Mapping[str, str] = {
     "batch.commit": "A batch becomes valid, and all of its lines with it.",
     "batch.make": "Lines of a batch become tasks, stored and queued.",
     "batch.mark": "A batch notes how many of its lines are tasks.",
+    "lane.record": "What a person did with a lane is written down, before any queue is told.",
     "heal.held_by": "The tasks of a dead worker are looked for.",
     "heal.take_over": "One task of a dead worker is put back, or ended.",
     "heal.give_back": "What a worker had reserved is queued again.",

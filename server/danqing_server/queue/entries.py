@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import attrs
 
-__all__ = ["Entry", "LaneDepth", "Position", "Pushed", "Rates", "Reservation", "quoted", "user_of"]
+__all__ = [
+    "Entry",
+    "LaneDepth",
+    "LaneTurned",
+    "LaneUser",
+    "Position",
+    "Pushed",
+    "Rates",
+    "Reservation",
+    "lane_user",
+    "quoted",
+    "user_of",
+]
 
 
 @lru_cache(maxsize=4096)
@@ -102,3 +114,32 @@ class LaneDepth:
     delayed: int
     held: int
     due_soon: int = 0
+
+
+@attrs.frozen
+class LaneTurned:
+    """A lane whose gate turned: it was paused, resumed, shut, opened, or something of that is different now.
+
+    None: nobody listened for a while, and any may have turned.
+    """
+
+    lane: str | None
+
+
+@attrs.frozen(kw_only=True)
+class LaneUser:
+    """How many tasks of one owner's user wait in a lane, ready or delayed.
+
+    `turn` is how many turns of others come first, 0 for who is next, None for who has none that is ready.
+    """
+
+    owner: str | None
+    user_id: str
+    tasks: int
+    turn: int | None
+
+
+def lane_user(name: str, tasks: int, turn: int) -> LaneUser:
+    """Return what `user_of` made *name* of; *turn* -1 is none."""
+    owner, _, user_id = name.partition(":")
+    return LaneUser(owner=unquote(owner) or None, user_id=user_id, tasks=tasks, turn=None if turn < 0 else turn)

@@ -16,10 +16,13 @@ from danqing_server.queue.connection import LONGEST_WAIT_S, RedisConnection, tra
 from danqing_server.queue.entries import (
     Entry,
     LaneDepth,
+    LaneTurned,
+    LaneUser,
     Position,
     Pushed,
     Rates,
     Reservation,
+    lane_user,
     quoted,
     user_of,
 )
@@ -28,6 +31,7 @@ from danqing_server.queue.layout import FORGET, VERSION
 __all__ = ["Queue"]
 
 SOON_MS = 600_000
+TURNED = ":turned"
 UNLIMITED = Rates()
 
 
@@ -41,7 +45,7 @@ class Queue:
 
     connection: RedisConnection
     suspect: set[str] = attrs.field(factory=set, init=False)
-    _acknowledgements: Batcher[tuple[str, str, str, int, bool], bool] = attrs.field(init=False)
+    _acknowledgements: Batcher[tuple[str, str, str, int, int], bool] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._acknowledgements = Batcher(self._acknowledge_batch, gather_s=GATHER_S)
@@ -101,14 +105,21 @@ class Queue:
 
     @step("work.acknowledge")
     async def acknowledge(
-        self, lane: str, worker: str, task_id: str, ran_ms: int = 0, *, went_well: bool = False
+        self,
+        lane: str,
+        worker: str,
+        task_id: str,
+        ran_ms: int = 0,
+        *,
+        went_well: bool = False,
+        failed: bool = False,
     ) -> None:
         """Forget a task that *worker* holds; nothing happens when it does not hold it.
 
-        *ran_ms*, when positive, counts towards the lane's pace. *went_well*: a call of it succeeded, so that single
-        failures before are forgotten.
+        *ran_ms*, when positive, counts towards the lane's pace, and *failed* towards its failures. *went_well*: a
+        call of it succeeded, so that single failures before are forgotten.
         """
-        await self._acknowledgements.submit((lane, worker, task_id, ran_ms, went_well))
+        await self._acknowledgements.submit((lane, worker, task_id, ran_ms, went_well + 2 * failed))
 
     @step("work.release")
     async def release(self, worker: str, entry: Entry) -> None:
@@ -210,15 +221,43 @@ class Queue:
         with translated():
             await self._hot.publish(f"{self.connection.prefix}:changed", task_id)
 
-    async def announcements(self) -> AsyncIterator[str]:
-        """Yield the ids that `announce` tells, until cancelled or Redis fails."""
+    async def announcements(self) -> AsyncIterator[str | LaneTurned]:
+        """Yield the ids that `announce` tells, and lanes whose gate turned, until cancelled or Redis fails."""
+        turned = self.connection.base("*") + TURNED
+        before, after = turned.split("*")
         with translated():
             async with self._blocking.pubsub() as subscription:
                 await subscription.subscribe(f"{self.connection.prefix}:changed")
+                await subscription.psubscribe(turned)
+                yield LaneTurned(None)
                 while True:
                     message = await subscription.get_message(ignore_subscribe_messages=True, timeout=LONGEST_WAIT_S)
-                    if message is not None:
+                    if message is None:
+                        continue
+                    if message["type"] == "pmessage":
+                        yield LaneTurned(message["channel"].decode().removeprefix(before).removesuffix(after))
+                    else:
                         yield message["data"].decode()
+
+    async def wake(self, lane: str) -> None:
+        """Have who waits for tasks of *lane* look again: what kept it shut is over."""
+        await self._run(scripts.WAKE, lane, [])
+
+    async def waiting_by_user(self, lane: str, owner: str | None, most: int) -> list[LaneUser]:
+        """Return who has tasks ready or delayed in *lane*, most first; *owner* None: of all owners.
+
+        For people: it walks over all users who wait there.
+        """
+        of_theirs = "*" if owner is None else f"{quoted(owner)}:*"
+        counts: dict[str, int] = {}
+        with translated():
+            async for field, count in self._hot.hscan_iter(
+                f"{self._base(lane)}:waits", match=of_theirs, count=1000
+            ):
+                counts[field.decode()] = int(count)
+        first = sorted(counts, key=lambda user: (-counts[user], user))[:most]
+        turns = await self._run(scripts.TURNS, lane, first) if first else []
+        return [lane_user(user, counts[user], int(turn)) for user, turn in zip(first, turns, strict=True)]
 
     async def ping(self) -> None:
         """Raise QueueUnavailable unless Redis answers."""
@@ -260,11 +299,11 @@ class Queue:
     async def _run(self, script: str, lane: str, arguments: Sequence[str | int]) -> Any:
         return await self.connection.run(script, lane, arguments)
 
-    async def _acknowledge_batch(self, items: Sequence[tuple[str, str, str, int, bool]]) -> list[bool | Exception]:
+    async def _acknowledge_batch(self, items: Sequence[tuple[str, str, str, int, int]]) -> list[bool | Exception]:
         """Acknowledge lane by lane: what one lane's keys refuse is no trouble of another's."""
         groups: dict[tuple[str, str], list[str | int]] = {}
-        for lane, worker, task_id, ran_ms, went_well in items:
-            groups.setdefault((lane, worker), []).extend((task_id, ran_ms, int(went_well)))
+        for lane, worker, task_id, ran_ms, ended in items:
+            groups.setdefault((lane, worker), []).extend((task_id, ran_ms, ended))
         failed: dict[tuple[str, str], Exception] = {}
         for (lane, worker), triples in groups.items():
             try:

@@ -17,7 +17,7 @@ Keys of a lane, `B` being `{<prefix>:<lane>}:<version>`:
 | B:tick            | string | reservations made, to let every priority have its share |
 | B:wake            | list   | tokens that idle fetchers wait for |
 | B:rate:<kind>     | hash   | a token bucket: `tokens` left `at` a millisecond; may be negative |
-| B:pace:<minute>   | hash   | tasks finished in that minute, `n`, and the milliseconds they ran, `ms` |
+| B:pace:<minute>   | hash   | tasks finished in that minute, `n`, how long they ran, `ms`, how many failed, `bad` |
 | and the gate's    |        | see `gate_scripts` |
 
 An id that is taken out of `ids` may still stand in a line; `reserve` passes over it. So cancelling costs the same

@@ -15,6 +15,8 @@ __all__ = [
     "RELEASE",
     "REMOVE",
     "RESERVE",
+    "TURNS",
+    "WAKE",
 ]
 
 _PUSH = """
@@ -85,7 +87,7 @@ end
 if redis.call('HGET', last, 'nonce') == nonce then
   return answer(0, cjson.decode(redis.call('HGET', last, 'ids')))
 end
-local shut_ms = math.max(gate.held_ms, gate.shut_ms)
+local shut_ms = math.max(gate.held_ms, gate.shut_ms, gate.paused_ms < 0 and 1000 or gate.paused_ms)
 if shut_ms > 0 then return answer(shut_ms, {}) end
 if gate.state then count = 1 end
 local buckets = {}
@@ -213,6 +215,7 @@ for _, bucket in ipairs(buckets) do
 end
 if gate.state then -- one task tries whether the service is back; the others wait for its report, but not for ever
   redis.call('HSET', B .. ':gate', 'state', 'half', 'until', now + 30000, 'at', now)
+  tell_turn()
 end
 redis.call('SET', B .. ':tick', tick % 1000000)
 redis.call('SADD', B .. ':workers', worker)
@@ -239,10 +242,12 @@ ACKNOWLEDGE = (
     LINES
     + GATE
     + """
--- ARGV: worker, then id, ran_ms, whether a call of it succeeded (1, 0) for each; answers how many were held
-local held, ran, ran_ms, well = 0, 0, 0, false
+-- ARGV: worker, then id, ran_ms, how it ended for each (1: a call of it succeeded, 2: it failed, 3: both); answers
+-- how many were held
+local held, ran, ran_ms, bad, well = 0, 0, 0, 0, false
 for i = 2, #ARGV, 3 do
-  well = well or ARGV[i + 2] == '1'
+  local ended = tonumber(ARGV[i + 2])
+  well = well or ended % 2 == 1
   if redis.call('SREM', B .. ':held:' .. ARGV[1], ARGV[i]) == 1 then
     redis.call('HDEL', B .. ':ids', ARGV[i])
     held = held + 1
@@ -250,13 +255,15 @@ for i = 2, #ARGV, 3 do
   if tonumber(ARGV[i + 1]) > 0 then
     ran = ran + 1
     ran_ms = ran_ms + tonumber(ARGV[i + 1])
+    if ended >= 2 then bad = bad + 1 end
   end
 end
 if ran > 0 then
   local pace = B .. ':pace:' .. math.floor(now / 60000)
   redis.call('HINCRBY', pace, 'n', ran)
   redis.call('HINCRBY', pace, 'ms', ran_ms)
-  redis.call('EXPIRE', pace, 900)
+  if bad > 0 then redis.call('HINCRBY', pace, 'bad', bad) end
+  redis.call('EXPIRE', pace, 3900)
 end
 if well then
   note_success()
@@ -362,5 +369,42 @@ end
 local later = B .. ':later'
 local soon = redis.call('ZCOUNT', later, '-inf', now + tonumber(ARGV[1]))
 return {redis.call('HLEN', B .. ':ids'), redis.call('ZCARD', later), soon, held}
+"""
+)
+
+WAKE = f"""{LINES}
+wake(16)
+return 1
+"""
+
+TURNS = (
+    LINES
+    + """
+-- ARGV: `owner:user` of each that waits; answers after how many turns of others each one's comes, -1: it has none.
+-- That of the highest priority it waits at; users of an owner count as if each owner had as many.
+local reply, rings = {}, {}
+local function ring(key)
+  rings[key] = rings[key] or redis.call('LRANGE', B .. key, 0, 1999)
+  return rings[key]
+end
+local function place(list, wanted)
+  for i, each in ipairs(list) do if each == wanted then return i - 1 end end
+end
+for i, name in ipairs(ARGV) do
+  local owner, user = string.match(name, '^([^:]*):(.*)$')
+  reply[i] = -1
+  local before = 0
+  for _, p in ipairs({'h', 'n', 'l'}) do
+    local owners = ring(':owners:' .. p)
+    local mine = place(owners, owner)
+    local turn = mine and place(ring(':users:' .. p .. ':' .. owner), user)
+    if turn then
+      reply[i] = before + turn * #owners + mine
+      break
+    end
+    before = before + #owners
+  end
+end
+return reply
 """
 )

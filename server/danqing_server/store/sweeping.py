@@ -10,9 +10,11 @@ import attrs
 from pymongo import ASCENDING, IndexModel
 
 from danqing_server.errors import Unreadable
+from danqing_server.lanes import lane_name
 from danqing_server.loops.steps import step
 from danqing_server.models import Task
 from danqing_server.store.client import Database, translated
+from danqing_server.store.reach import Reach
 from danqing_server.store.reading import attempt_id_of, readable, task_of
 from danqing_server.store.tasks import COLLECTION
 from danqing_server.store.waiting import FIELDS, WaitingTask, waiting_of
@@ -20,6 +22,7 @@ from danqing_server.store.waiting import FIELDS, WaitingTask, waiting_of
 __all__ = ["SweepStore"]
 
 FUTURE_MS = 60_000
+LOOKED_THROUGH = 5_000
 _ROUTED = IndexModel(
     [("provider", ASCENDING), ("waiting", ASCENDING), ("_id", ASCENDING)],
     name="routed",
@@ -51,6 +54,25 @@ class SweepStore:
         with translated():
             found = await self._tasks.find(wanted, FIELDS).sort(order).limit(limit).to_list(None)
         return [waiting_of(document) for document in found]
+
+    async def oldest_waiting(self, reach: Reach, lanes: Collection[str]) -> dict[str, int]:
+        """Return when the oldest task that waits in each of *lanes* was made, in milliseconds; the late ones too.
+
+        For people: it reads what waits until each lane was seen, at most `LOOKED_THROUGH` tasks.
+        """
+        left, found = set(lanes), dict[str, int]()
+        wanted = {"waiting": {"$gte": 0}, **reach.filter}
+        order = [("waiting", ASCENDING), ("_id", ASCENDING)]
+        with translated():
+            waiting = self._tasks.find(wanted, {"waiting": 1, "provider": 1, "lane_word": 1}).sort(order)
+            async for document in waiting.limit(LOOKED_THROUGH):
+                name = lane_name(document["provider"], document.get("lane_word"))
+                if name in left:
+                    found[name] = int(document["waiting"])
+                    left.discard(name)
+                    if not left:
+                        break
+        return found
 
     async def ensure_route_index(self) -> None:
         """Create the index by which waiting tasks of routes are found; only where there are routes."""

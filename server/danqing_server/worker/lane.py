@@ -29,6 +29,7 @@ LONGEST_PAUSE_S = 1.0
 ASK_AGAIN_S = 0.2
 APART_S = 300.0
 TROUBLE_AFTER_S = 30.0
+HALTED_S = 0.3
 START_S = 6.0
 """How long a start under way may take when the grace time is shorter."""
 
@@ -78,6 +79,9 @@ class Lane:
             free = self._free
             if free <= 0:
                 await self._wait_for_a_slot()
+            elif self._halted:
+                self._fine_at_s = self.tools.clock.monotonic_s()
+                await asyncio.sleep(HALTED_S)
             elif not self.tools.lease.fresh:
                 await asyncio.sleep(LEASE_CHECK_S)
             else:
@@ -93,7 +97,12 @@ class Lane:
         """Whether nothing was waiting here when this process looked last, and it could begin a task at once."""
         if self._closing or self._taking.locked() or self._nonce is not None or self._batch is not None:
             return False
-        return self._waits and self._free > 0 and self.tools.lease.fresh
+        return self._waits and self._free > 0 and self.tools.lease.fresh and not self.tools.pauses.halts(self.name)
+
+    @property
+    def _halted(self) -> bool:
+        """Whether a person paused the lane and nothing was reserved before that is still to be started."""
+        return self._nonce is None and self._batch is None and self.tools.pauses.halts(self.name)
 
     async def push(self, entries: Sequence[Entry]) -> Pushed:
         """Queue new tasks of this lane, which must be one that `waits`, and begin what comes back reserved.

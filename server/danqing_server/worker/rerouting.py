@@ -68,7 +68,7 @@ class Diverter:
         """Move those who wait in *lane*, batch by batch; what a later one finds was not moved by one before."""
         due = self.tools.clock.now() + SOON
         cursor: tuple[int, str] | None = START
-        spare = lane in gates and gates[lane].state != "closed" and not gates[lane].shut_until_ms
+        spare = lane in gates and gates[lane].state != "closed" and gates[lane].accepting
         while cursor is not None:
             tasks, cursor = await self.tools.sweeps.routed_in(lane, cursor, due, BATCH)
             moves = [move for task in tasks if (move := self._move(task, gates)) is not None]

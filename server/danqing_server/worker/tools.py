@@ -17,6 +17,7 @@ from danqing_server.store.sweeping import SweepStore
 from danqing_server.store.tasks import TaskStore
 from danqing_server.worker.insisting import Insisting
 from danqing_server.worker.keeping import LinkPatience
+from danqing_server.worker.pauses import Pauses
 from danqing_server.worker.spending import SpendGuard
 
 __all__ = ["Tools"]
@@ -33,6 +34,7 @@ class Tools:
     sweeps: SweepStore
     queue: Queue
     gates: Gates
+    pauses: Pauses
     guard: SpendGuard
     assets: Assets
     registry: Registry

@@ -145,7 +145,7 @@ def _add_prepared(shown: CheckShape, quote: Quote, submission: Submission, langu
     }
     shown["lane"] = {
         "name": checked.lane,
-        "accepting": not quote.view.gate.shut_until_ms,
+        "accepting": quote.view.gate.accepting,
         "reason": quote.view.gate.shut_by,
         "waiting": quote.view.depth.queued + quote.view.depth.due_soon,
         "start_at": quote.start_at,

@@ -11,13 +11,15 @@ import attrs
 from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import Message
+from danqing_server.access.caller import Caller
 from danqing_server.access.event_tokens import LONGEST_LIFE_S, SHORTEST_LIFE_S
 from danqing_server.codec import dump_json
-from danqing_server.delivery.feeds import Follower, Sight, moment_of
+from danqing_server.delivery.feeds import Follower, Sight, Turned, moment_of
 from danqing_server.delivery.watchers import Watch
 from danqing_server.doors.documentation import Answer, described, query
 from danqing_server.doors.fields import REQUIRED, Fields
 from danqing_server.doors.filters import members_of_query, read_filter
+from danqing_server.doors.lane_views import lane_event
 from danqing_server.doors.server_shapes import EventTokenShape
 from danqing_server.doors.task_shapes import TaskShape
 from danqing_server.doors.views import Viewer
@@ -47,7 +49,7 @@ PROGRESS_EVERY_S = 2.0
 SMALLEST_PROGRESS = 0.01
 DEFAULT_LIFE_S = 300
 MOST_IDS, LONGEST_IDS = 100, 8_192
-TASK, DONE, PROGRESS, DELETED = "task", "done", "progress", "deleted"
+TASK, DONE, PROGRESS, DELETED, LANE = "task", "done", "progress", "deleted", "lane"
 
 TOKEN_MADE = Message(key="events.token_made", zh="令牌创建成功", en="Token made")
 TOO_MANY_IDS = Message(key="too_many_ids", zh="最多 {most} 个任务 id", en="may name {most} tasks at most")
@@ -101,7 +103,7 @@ async def get_task_events(request: ApiRequest, task_id: str) -> HTTPResponse | N
     "全部任务的事件流 · Events of all your tasks",
     {
         200: Answer(
-            description="事件流：task、progress · events, whose data is a task",
+            description="事件流：task、progress、lane · events, whose data is a task; of `lane` a LaneEvent",
             shape=TaskShape,
             is_stream=True,
         )
@@ -131,7 +133,7 @@ async def get_events(request: ApiRequest) -> HTTPResponse | None:
                 else:
                     async for sight in services.feeds.replay(caller, since, wants):
                         await _show(stream, viewer, sight)
-                await _follow(stream, viewer, follower)
+                await _follow(services, caller, stream, viewer, follower)
     return None
 
 
@@ -191,13 +193,35 @@ def _wishes_of(request: ApiRequest) -> tuple[Callable[[Task], bool], datetime | 
     return wants, since
 
 
-async def _follow(stream: EventStream, viewer: Viewer, follower: Follower) -> None:
+async def _follow(
+    services: Services, caller: Caller, stream: EventStream, viewer: Viewer, follower: Follower
+) -> None:
+    lanes: dict[str, bytes] = {}
     while not follower.closed:
         sight = await follower.next(stream.heartbeat_s)
-        if sight is not None:
+        if isinstance(sight, Turned):
+            await _show_lane(services, caller, stream, sight.lane, lanes)
+        elif sight is not None:
             await _show(stream, viewer, sight)
         if not await stream.beat():
             return
+
+
+async def _show_lane(
+    services: Services, caller: Caller, stream: EventStream, lane: str, told: dict[str, bytes]
+) -> None:
+    """Send how a lane stands now, unless that is what was *told* last.
+
+    One of another server on the same Redis is nobody's business here.
+    """
+    if lane not in services.registry.lanes:
+        return
+    with suppress(ServiceUnavailable):  # it turns again, or the client looks
+        standing = await services.standings.glance(caller, lane)
+        shown = dump_json(lane_event(standing))
+        if told.get(lane) != shown and (lane in told or standing.state != "open"):
+            told[lane] = shown
+            await stream.send(LANE, shown)
 
 
 async def _show(stream: EventStream, viewer: Viewer, sight: Sight) -> None:

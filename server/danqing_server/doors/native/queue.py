@@ -1,27 +1,24 @@
-"""How full the queue is, and how its lanes stand."""
+"""How full the queue is."""
 
 from __future__ import annotations
 
 from sanic import Blueprint, HTTPResponse
 
-from danqing_plugins import Limits, Message, ProviderInfo
-from danqing_server.desk.forecast import LaneView
+from danqing_plugins import Message
 from danqing_server.desk.overview import views_for
 from danqing_server.doors.documentation import Answer, described
-from danqing_server.doors.server_shapes import LaneListShape, ListedLaneShape, QueueStatsShape
+from danqing_server.doors.server_shapes import QueueStatsShape
 from danqing_server.doors.views import lane_view
 from danqing_server.http.answers import success
 from danqing_server.http.entry import admit
 from danqing_server.http.messages import language_of
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get
-from danqing_server.lanes import lane_name, lanes_of
 from danqing_server.tenancy import Scope
 
 __all__ = ["routes"]
 
 FOUND = Message(key="queue.found", zh="获取队列状态成功", en="Queue statistics")
-LISTED = Message(key="lanes.listed", zh="获取通道列表成功", en="Lanes listed")
 
 routes = Blueprint("queue", url_prefix="/api/v1")
 
@@ -45,27 +42,3 @@ async def get_queue_stats(request: ApiRequest) -> HTTPResponse:
         "lanes": lanes,
     }
     return success(stats, FOUND.to(language_of(request.headers)))
-
-
-@on_get(routes, "/lanes", needs=Scope.READ)
-@described("获取通道列表 · List lanes", {200: Answer(description="获取通道列表成功", shape=LaneListShape)})
-async def list_lanes(request: ApiRequest) -> HTTPResponse:
-    """List what shares limits: each provider's lane, and those of models whose limits are their own."""
-    services, caller = admit(request)
-    providers = services.registry.providers.values()
-    listed = [(info, name, limits) for info in providers for name, limits in sorted(lanes_of(info).items())]
-    views = await views_for(caller, services.forecast, services.store, [name for _, name, _ in listed])
-    lanes = [_listed(*each, view) for each, view in zip(listed, views, strict=True)]
-    return success({"lanes": lanes}, LISTED.to(language_of(request.headers)))
-
-
-def _listed(info: ProviderInfo, name: str, limits: Limits, view: LaneView) -> ListedLaneShape:
-    return {
-        "name": name,
-        "provider": info.name,
-        "model_ids": [model.id for model in info.models if lane_name(info.name, model.lane) == name],
-        "concurrency": limits.concurrency,
-        "images_per_minute": limits.outputs_per_minute,
-        "calls_per_minute": limits.calls_per_minute,
-        **lane_view(view),
-    }
