@@ -30,10 +30,11 @@ IDS = re.compile(r"(?:^|_)(?:id|email|cursor|token)$")
 JSON = "application/json"
 MOST_OF_A_KIND = 2
 MOST_IN_QUERIES = 6
-PATIENCE = aiohttp.ClientTimeout(total=5)
+PATIENCE = aiohttp.ClientTimeout(total=3)
 """For a route that waits for a task, as a door does that knows no other way."""
 A_MOMENT = aiohttp.ClientTimeout(total=0.5)
-"""For a stream of events, which has no end; what it tells, and whom, is tried in `waiting`."""
+"""For a stream of events, which has no end, and for who waits for a task that nobody works at: what comes is tried in
+`waiting` and `doors`."""
 
 NOT_COMPARED = frozenset({"x-request-id", "date", "content-length"})
 OPEN_BY_PERMISSION = {"/api/v1/assets/<key:path>", "/docs/<name:str>"}
@@ -91,7 +92,7 @@ class House:
 
     async def ask(self, who: Headers, method: str, path: str, body: Any = None, **query: str) -> Reply:
         headers = {**who, "Accept-Language": "en", "Prefer": "respond-async"}
-        patience = A_MOMENT if path.endswith("/events") else PATIENCE
+        patience = A_MOMENT if path.endswith("/events") or "/wait/" in path else PATIENCE
         options = {"json": body, "params": query, "headers": headers, "timeout": patience}
         try:
             return await self.api.ask(method, path, allow_redirects=False, **options)
