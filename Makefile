@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run install test test-browser test-clients test-kills test-schema check chaos bench bench-profile format clean
+.PHONY: run install test test-browser test-clients test-kills test-processes test-schema check chaos bench bench-profile format clean
 
 run: install ## start the server with everything it needs, on http://127.0.0.1:8080
 	@$(BIN)/danqing serve
@@ -21,11 +21,14 @@ install: .venv/.installed ## make .venv, where the `danqing` command lives
 	@$(PIP) install --constraint constraints.txt --editable '.[embedded,video,dev]'
 	@touch $@
 
+# Hundreds of processes are started, and as many modules of tests read: each would be compiled anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 # More workers than cores: most of their time is waiting. What was skipped is told.
 TESTED = $(BIN)/pytest -n 4 --dist loadgroup -rs
 
 test: .venv/.developing ## install what the tests need and pass them
-	@$(TESTED) -m "not clients and not kills and not browser"
+	@$(TESTED) -m "not clients and not kills and not processes and not schema and not browser"
 
 test-clients: .venv/.developing ## let the services' official client libraries ask our simulators, and clients ours
 	@$(TESTED) -m clients
@@ -33,8 +36,11 @@ test-clients: .venv/.developing ## let the services' official client libraries a
 test-browser: .venv/.developing ## see in a real browser what a person sees; wants Chromium, and says so without it
 	@$(BIN)/pytest -rs -m browser tests/browser
 
-test-kills: .venv/.developing ## kill processes at every step of each provider's way
+test-kills: .venv/.developing ## kill processes and servers at every step, and see that nothing is lost or bought again
 	@$(TESTED) -m kills
+
+test-processes: .venv/.developing ## start, stop, replace and install whole servers, as one does at a terminal
+	@$(TESTED) -m processes
 
 SCHEMA_EXAMPLES ?= 150
 

@@ -14,6 +14,8 @@ from tests.support.examples import serving, starting
 from tests.support.serve import Serve
 from tests.support.servers import RunningServer, wait_until
 
+pytestmark = pytest.mark.kills
+
 # Two seconds are what is promised; the rest is for a machine that does other things beside.
 SOON_S = 5.0
 

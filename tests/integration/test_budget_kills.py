@@ -19,6 +19,8 @@ from danqing_server.tenancy import Limits, Project
 from tests.support.serving import run_serving
 from tests.support.system import MakeSettings, until
 
+pytestmark = pytest.mark.kills
+
 ALICE = "a" * 20
 BODY = {"prompt": "a cat", "user_id": "u1"}
 DYING = "tests.support.dying_serving"

@@ -20,6 +20,8 @@ from tests.support.examples import run_command, serving
 from tests.support.serve import Serve
 from tests.support.servers import RunningServer, wait_until
 
+pytestmark = pytest.mark.processes
+
 KEYS = {"FIRST_KEY": "0b1c2d3e-first", "SECOND_KEY": "0b1c2d3e-second"}
 MODEL, SIZE = "doubao-seedream-4-0-250828", "1280x720"
 

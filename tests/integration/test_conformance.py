@@ -9,6 +9,8 @@ from danqing_plugins import Request
 from danqing_plugins.testing import check_provider
 from tests.unit.volcengine.builders import configured
 
+pytestmark = pytest.mark.processes
+
 
 class TestVolcengine:
     """Against the sandbox."""

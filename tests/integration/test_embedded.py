@@ -22,6 +22,8 @@ from danqing_server.supervision.processes import Command, StartRefused, tethered
 from tests.support.serve import is_alive
 from tests.support.servers import RunningServer, wait_until
 
+pytestmark = pytest.mark.processes
+
 JOURNALED = WriteConcern(w="majority", j=True)
 
 

@@ -224,6 +224,7 @@ class TestSomebodyListens:
             await until(heard_all, timeout_s=60, what="all of 1,100 events")
 
 
+@pytest.mark.kills
 class TestDeath:
     @pytest.mark.parametrize("kind", ["started", "completed", "retrying"])
     async def test_what_a_killed_process_stored_another_tells(self, make_settings: MakeSettings, kind: str) -> None:

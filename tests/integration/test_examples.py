@@ -25,6 +25,8 @@ from tests.support.serve import Serve
 from tests.support.servers import RunningServer
 from tests.support.stand_ins import path_with, stand_in_path
 
+pytestmark = pytest.mark.processes
+
 EXAMPLES = ROOT / "examples"
 OLD_README = ROOT / "tests" / "data" / "old_readme"
 PAGES = ["api.md", "architecture.md", "deployment.md", "plugins.md", "settings.md"]

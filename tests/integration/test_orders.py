@@ -57,6 +57,7 @@ def calls_of(task: Task) -> list[tuple[str, bool]]:
     return [(call.outcome.value, call.looked_up) for call in in_order]
 
 
+@pytest.mark.kills
 class TestDeadProcess:
     """A process dies between its order's leaving and its checkpoint; another one takes over."""
 

@@ -10,6 +10,8 @@ from danqing_plugins.findings import GENERATE, INFO, ORDERS, PREPARE
 from danqing_server.cli.checking import LOADING, SETTINGS
 from danqing_server.cli.commands import main
 
+pytestmark = pytest.mark.processes
+
 PAGE = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text()
 BROKEN = """
 from danqing_plugins import *

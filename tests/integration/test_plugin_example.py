@@ -19,7 +19,7 @@ from tests.support.examples import ROOT, run_command, serving
 from tests.support.serve import Serve
 from tests.support.servers import wait_until
 
-pytestmark = pytest.mark.xdist_group("installed")
+pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("installed")]
 
 EXAMPLE = ROOT / "examples" / "plugin_hello"
 HELLO_TASK = {"provider": "hello", "type": "image", "model": "hills", "user_id": "user_123"}

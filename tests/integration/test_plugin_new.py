@@ -15,6 +15,8 @@ from danqing_server.cli.commands import main
 from tests.support.examples import run_command, serving
 from tests.support.servers import wait_until
 
+pytestmark = pytest.mark.processes
+
 FIVE_MINUTES_S = 300.0
 BIN = Path(sys.executable).parent
 QUIET = {"PYTHONDONTWRITEBYTECODE": "1"}

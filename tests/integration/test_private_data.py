@@ -23,6 +23,8 @@ from danqing_server.supervision.processes import StartRefused
 from tests.support.serve import Serve, run_serve
 from tests.support.servers import RunningServer, run_embedded
 
+pytestmark = pytest.mark.processes
+
 NOBODY = 65534
 EMBEDDED = ("mongod", "redis-server")
 

@@ -16,6 +16,8 @@ from PIL import Image
 
 from tests.support.examples import ROOT, serving
 
+pytestmark = pytest.mark.processes
+
 BODIES = [
     json.loads(body)
     for body in re.findall(

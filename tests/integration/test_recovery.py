@@ -27,6 +27,8 @@ from tests.support.servers import RunningServer, run_embedded
 from tests.support.system import MakeSettings, System, running_system, until
 from tests.support.worker_process import journaled, paid_by, paying_provider
 
+pytestmark = pytest.mark.kills
+
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 40.0
 

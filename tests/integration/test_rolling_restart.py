@@ -9,8 +9,12 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.support.examples import serving
 from tests.support.servers import RunningServer, wait_until
+
+pytestmark = pytest.mark.processes
 
 EVERY_S = 0.3  # the sandbox takes half of that to paint a picture
 MOST_UNFINISHED = 4  # on a busy machine it takes longer, and each process that stops finishes what it has

@@ -24,6 +24,8 @@ from tests.support.next_release import MOST_HELD, NEXT_VERSION, scripted
 from tests.support.system import until
 from tests.support.worker_process import DEAD_AFTER_S
 
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).parents[2]
 USERS = tuple(f"u{number}" for number in range(5))
 NEXT_TASKS, LATER_NEXT_TASKS = 160, 16

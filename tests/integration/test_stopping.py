@@ -24,6 +24,8 @@ from tests.support.proxy import running_proxy
 from tests.support.servers import RunningServer
 from tests.support.system import MakeSettings, System, running_system, until
 
+pytestmark = pytest.mark.processes
+
 
 async def abandoned(system: System, task_id: str, worker: str = "w-dead", *, id_: str = "a-dead") -> None:
     """Put a waiting task into the hands of a worker that does not exist."""

@@ -21,6 +21,8 @@ from danqing_server.supervision.embedded.binaries import MONGOD, find_program
 from tests.support.serve import ELSEWHERE, Serve, is_alive, processes_naming, run_serve
 from tests.support.servers import wait_until
 
+pytestmark = pytest.mark.processes
+
 SERVING = "stand_in_serving.py"
 
 

@@ -16,6 +16,8 @@ import pytest
 
 from tests.support.examples import command_environment
 
+pytestmark = pytest.mark.processes
+
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 

@@ -33,8 +33,7 @@ MOST_IN_QUERIES = 6
 PATIENCE = aiohttp.ClientTimeout(total=3)
 """For a route that waits for a task, as a door does that knows no other way."""
 A_MOMENT = aiohttp.ClientTimeout(total=0.5)
-"""For a stream of events, which has no end, and for who waits for a task that nobody works at: what comes is tried in
-`waiting` and `doors`."""
+"""For a stream of events, and for a wait that nothing ends: both are tried in `waiting` and `doors`."""
 
 NOT_COMPARED = frozenset({"x-request-id", "date", "content-length"})
 OPEN_BY_PERMISSION = {"/api/v1/assets/<key:path>", "/docs/<name:str>"}

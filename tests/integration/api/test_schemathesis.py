@@ -17,6 +17,8 @@ from danqing_server.settings.server import Settings
 from tests.support.serving import ServingProcess, run_serving
 from tests.support.system import MakeSettings
 
+pytestmark = pytest.mark.schema
+
 CONFIGURATION = Path(__file__).parents[2] / "data" / "schemathesis" / "schemathesis.toml"
 EXAMPLES = os.environ.get("SCHEMA_EXAMPLES")
 SHORT = ("--max-examples", "2", "--generation-deterministic", "--phases", "examples,coverage,fuzzing")

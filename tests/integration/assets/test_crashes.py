@@ -16,6 +16,8 @@ from danqing_server.settings.server import Settings
 from tests.integration.assets.conftest import LIMITS, Answer, Serve, eventually, files_below, respond
 from tests.unit.assets.pictures import picture
 
+pytestmark = pytest.mark.kills
+
 BODY = picture("png", 500, 400)
 
 # Keeps one picture, and stops for good at the step it is told, right after saying so.

@@ -27,6 +27,8 @@ from tests.support.providers import ScriptedProvider
 from tests.support.system import HASTY, MakeSettings, running_system
 from tests.unit.assets.pictures import picture
 
+pytestmark = pytest.mark.kills
+
 BODY = picture("png", 500, 400)
 OTHER = picture("png", 501, 401)
 LIMITS = DownloadLimits(max_bytes=8 * 1024 * 1024, stall_s=5.0, total_s=30.0)

@@ -14,6 +14,8 @@ from danqing_server.settings.server import Settings
 from tests.support.serving import run_serving
 from tests.support.system import MakeSettings, until
 
+pytestmark = pytest.mark.kills
+
 LINES = 450
 """Of which slices are made: five as they are taken in, three as they become tasks."""
 

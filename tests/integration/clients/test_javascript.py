@@ -15,6 +15,8 @@ from tests.integration.clients.conftest import KEY
 from tests.support.servers import RunningServer
 from tests.support.whole import bills_of
 
+pytestmark = pytest.mark.clients
+
 ROOT = Path(__file__).parents[3]
 CLIENT = ROOT / "clients" / "js"
 

@@ -27,6 +27,8 @@ from tests.support.providers import picture
 from tests.support.servers import RunningServer
 from tests.support.whole import bills_of
 
+pytestmark = pytest.mark.clients
+
 SMALL = {"size": "1280x720"}
 
 

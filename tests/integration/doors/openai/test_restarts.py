@@ -23,6 +23,8 @@ from tests.support.examples import serving
 from tests.support.servers import RunningServer, run_sandbox, wait_until
 from tests.support.serving import run_serving
 
+pytestmark = pytest.mark.kills
+
 WISH = {"model": "gpt-image-1", "prompt": "a red fox in the snow"}
 LATENCY_S = 3
 
