@@ -8,8 +8,8 @@ from typing import Any
 from danqing_plugins import in_language
 from danqing_server.assets.storage import Assets
 from danqing_server.codec import dump_json
+from danqing_server.doors.archives import extension_of, stored_member
 from danqing_server.doors.views import Viewer
-from danqing_server.errors import NotFound
 from danqing_server.http.zips import Member, safe_name
 from danqing_server.models import Asset, Task
 from danqing_server.store.batches import Batch, BatchStore, LineProblem
@@ -42,13 +42,11 @@ async def files_of(
     """Yield every file that the tasks of *batch* made, by line and index, and at last what each line brought."""
     async for task in store.tasks_of(batch.id):
         for index, asset in _kept(task):
-            try:
-                await assets.describe(asset.key)
-            except NotFound:
-                continue  # its task was deleted meanwhile
-            chunks = assets.stream(asset.key, 0, asset.size_bytes, window_bytes)
-            name = _file_name(task, index, asset)
-            yield Member(name=name, size_bytes=asset.size_bytes, at=task.updated_at, chunks=chunks)
+            member = await stored_member(
+                assets, asset, _file_name(task, index, asset), task.updated_at, window_bytes
+            )
+            if member is not None:
+                yield member
     lines = result_lines(batch, store, viewer)
     yield Member(name=LIST, size_bytes=0, at=batch.updated_at, chunks=lines)
 
@@ -61,8 +59,7 @@ def _kept(task: Task) -> Iterator[tuple[int, Asset]]:
 
 def _file_name(task: Task, index: int, asset: Asset) -> str:
     name = task.id if task.batch is None or task.batch.custom_id is None else task.batch.custom_id
-    extension = asset.key.rpartition(".")[2]
-    return f"{_line_of(task):05}-{safe_name(name)}-{index}.{extension}"
+    return f"{_line_of(task):05}-{safe_name(name)}-{index}.{extension_of(asset)}"
 
 
 def _line_of(task: Task) -> int:

@@ -1,6 +1,9 @@
-"""What is stored, sent as files are: whole or in parts, and not again to who has it."""
+"""Files: what is stored, whole or in parts and not again to who has it; and what is made while it is sent."""
 
 from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Any, cast
 
 from sanic import HTTPResponse
 
@@ -18,7 +21,7 @@ from danqing_server.http.downloads import Downloads
 from danqing_server.http.entry import payer_of, services_of
 from danqing_server.http.requests import ApiRequest
 
-__all__ = ["send_stored"]
+__all__ = ["send_made", "send_stored"]
 
 
 async def send_stored(request: ApiRequest, stat: Stat) -> HTTPResponse | None:
@@ -33,6 +36,21 @@ async def send_stored(request: ApiRequest, stat: Stat) -> HTTPResponse | None:
         return await _send(request, stat, ByteRange(0, stat.size_bytes), 200, headers)
     headers["content-range"] = part.content_range(stat.size_bytes)
     return await _send(request, stat, part, 206, headers)
+
+
+async def send_made(
+    request: ApiRequest, chunks: AsyncGenerator[bytes, None], media_type: str, headers: dict[str, str]
+) -> HTTPResponse | None:
+    """Stream what is made while it is sent, as fast as the client reads."""
+    headers = {"cache-control": "no-store", **headers}
+    if request.method == "HEAD":
+        return HTTPResponse(status=200, headers=headers, content_type=media_type)
+    downloads: Downloads = request.app.ctx.downloads
+    async with downloads.place(payer_of(request)):
+        response = cast("Any", await request.respond(headers=headers, content_type=media_type))
+        await downloads.send(request, response, chunks)
+        await response.eof()
+    return None
 
 
 def _wanted_part(request: ApiRequest, stat: Stat) -> ByteRange | Unsatisfiable | None:

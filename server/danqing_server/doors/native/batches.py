@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
 from hashlib import sha256
-from typing import Any, cast
 
 from sanic import Blueprint, HTTPResponse
 
@@ -18,10 +16,11 @@ from danqing_server.doors.documentation import KEY_HEADER, Answer, described, qu
 from danqing_server.doors.fields import Fields
 from danqing_server.doors.filters import CURSOR, cursor_of, members_of_query, read_cursor
 from danqing_server.doors.idempotency import HEADER, fingerprint_of, repeat_of
+from danqing_server.doors.sending import send_made
 from danqing_server.doors.views import Viewer
 from danqing_server.http.answers import success
 from danqing_server.http.downloads import Downloads
-from danqing_server.http.entry import Admitted, admit, admit_change, payer_of
+from danqing_server.http.entry import Admitted, admit, admit_change
 from danqing_server.http.links import base_url
 from danqing_server.http.messages import language_of
 from danqing_server.http.receiving import ReceivedObject, discard_body, holding_of, receive_body
@@ -130,7 +129,7 @@ async def get_results(request: ApiRequest, batch_id: str) -> HTTPResponse | None
     batch = await services.batches.find(batch_id, caller)
     viewer = Viewer(base_url(request), services.registry, language_of(request.headers))
     lines = result_lines(batch, services.batches.store, viewer)
-    return await _send(request, lines, "application/x-ndjson", {})
+    return await send_made(request, lines, "application/x-ndjson", {})
 
 
 @on_get(routes, "/batches/<batch_id>/files", needs=Scope.READ)
@@ -146,7 +145,7 @@ async def get_files(request: ApiRequest, batch_id: str) -> HTTPResponse | None:
     viewer = Viewer(base_url(request), services.registry, language_of(request.headers))
     downloads: Downloads = request.app.ctx.downloads
     archive = zipped(files_of(batch, services.batches.store, services.assets, viewer, downloads.window_bytes))
-    return await _send(
+    return await send_made(
         request, archive, "application/zip", {"content-disposition": f'attachment; filename="{batch.id}.zip"'}
     )
 
@@ -232,18 +231,3 @@ async def _shown(request: ApiRequest, admitted: Admitted, batch: Batch) -> Batch
         for each in batch.problems
     ]
     return shown
-
-
-async def _send(
-    request: ApiRequest, chunks: AsyncGenerator[bytes, None], media_type: str, headers: dict[str, str]
-) -> HTTPResponse | None:
-    """Stream what is made while it is sent, as fast as the client reads."""
-    headers = {"cache-control": "no-store", **headers}
-    if request.method == "HEAD":
-        return HTTPResponse(status=200, headers=headers, content_type=media_type)
-    downloads: Downloads = request.app.ctx.downloads
-    async with downloads.place(payer_of(request)):
-        response = cast("Any", await request.respond(headers=headers, content_type=media_type))
-        await downloads.send(request, response, chunks)
-        await response.eof()
-    return None
