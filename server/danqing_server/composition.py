@@ -45,6 +45,7 @@ from danqing_server.desk.intake import Intake
 from danqing_server.desk.lane_control import LaneControl
 from danqing_server.desk.limit_states import BudgetWarning
 from danqing_server.desk.limits import QueueLimits
+from danqing_server.desk.pictures import Pictures
 from danqing_server.desk.quoting import Quotes
 from danqing_server.desk.recent import RecentTasks
 from danqing_server.desk.routing import Routing
@@ -83,6 +84,7 @@ from danqing_server.store.lanes import LaneStore
 from danqing_server.store.leases import Lease, WorkerStore
 from danqing_server.store.ledger import LedgerStore
 from danqing_server.store.listing import TaskList
+from danqing_server.store.pictures import PictureStore
 from danqing_server.store.projects import ProjectStore
 from danqing_server.store.secrets import SecretStore
 from danqing_server.store.sessions import SessionStore
@@ -276,6 +278,7 @@ async def open_process(
         yield process
         await services.submissions.drain()
         await services.task_list.drain()
+        await services.pictures.store.drain()
         await services.visits.drain()
         await services.batches.store.drain()
         await services.store.drain()
@@ -338,6 +341,7 @@ async def _services(
     watchers = Watchers(WatchStore(database), control.find, register.outlet.onlookers, settings.max_waiting_calls)
     intake = Intake(store, queue, register, clock, limits)
     task_list, batches = TaskList(database), BatchStore(database)
+    pictures = PictureStore(database, task_list)
     submissions = Submissions(
         store, keys, register, assets, clock, checker, routing, limits, intake, budgets, webhooks
     )
@@ -363,10 +367,11 @@ async def _services(
         standings=Standings(forecast, store, SweepStore(database), pauses.store, clock),
         lane_control=LaneControl(pauses.store, gates, pauses, administration, registry, clock),
         assets=assets,
-        thumbnails=Thumbnails(assets),
+        thumbnails=Thumbnails(assets, pictures.note_colour),
         registry=registry,
         submissions=submissions,
         control=control,
+        pictures=Pictures(pictures, assets, control, clock),
         batches=Batches(batches, submissions, clock, feeder),
         bulk=Bulk(control, task_list, clock),
         quotes=Quotes(submissions, forecast, clock, settings.on_ambiguous),

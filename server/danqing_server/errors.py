@@ -159,7 +159,7 @@ class BodyTooLarge(DanqingError):
 
 
 class NotFound(DanqingError):
-    """There is no `kind` (task, user, asset) of that id, or the caller may not know of it."""
+    """There is no `kind` (task, user, asset, …) of that id, or the caller may not know of it."""
 
     def __init__(self, kind: str, id_: str) -> None:
         super().__init__(f"no {kind} {id_!r}")

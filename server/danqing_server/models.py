@@ -102,7 +102,8 @@ class Asset:
 
     `width` and `height` are as shown, 0 for what has none (written all the same: older releases look for them).
     `duration_s` and `fps` are None where unknown. `decoded` says whether it was proved whole by decoding it, and
-    not by its structure alone; `poster` is the key of a still picture of a video.
+    not by its structure alone; `poster` is the key of a still picture of a video. `colour` is the mean of it,
+    `#rrggbb`, None before a thumbnail was made.
     """
 
     key: str
@@ -117,6 +118,7 @@ class Asset:
     has_audio: bool = False
     decoded: bool = True
     poster: str | None = None
+    colour: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -259,7 +261,8 @@ class Task:
     `webhook` is who is told of it beside its project's own endpoints.
     `finds_orders`: its provider may be asked what became of a call whose answer was lost. `key` is the id of the
     API key that it came with, None without. `hold` is None where no limit of a project or key applies. `batch` is
-    where it came from, None for a task that was submitted alone.
+    where it came from, None for a task that was submitted alone. `stars` are the indexes of the outputs that have
+    one.
 
     It has no slots: without them a task is made in half the time, and copied in a quarter.
     """
@@ -311,6 +314,7 @@ class Task:
     key: str | None = None
     hold: Hold | None = None
     batch: BatchPlace | None = None
+    stars: tuple[int, ...] = ()
 
     def changed(self, **fields: Any) -> Task:
         """Return a copy with *fields* in place of its own."""

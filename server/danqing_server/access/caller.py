@@ -88,6 +88,11 @@ class Caller:
         return Scope.USAGE in self.scopes and self.scopes <= _OF_VIEWERS
 
     @property
+    def own(self) -> Reach:
+        """Whose pictures it may see: its own project's, whatever it oversees; without keys there is but one."""
+        return self.reach if self.project == LOCAL else Reach.of(self.owner)
+
+    @property
     def oversees(self) -> bool:
         """Whether the caller may know how busy the whole server is: the local one, administrators, operators."""
         return not self.scopes.isdisjoint(_OVERSEE)

@@ -23,6 +23,7 @@ __all__ = [
     "key_in_path",
     "media_type_of",
     "output_key",
+    "output_of",
     "poster_key",
     "preview_key",
     "thumbnail_key",
@@ -48,6 +49,7 @@ _MEDIA_TYPES = {
     "bin": "application/octet-stream",
 }
 _SHOWN = ("image/", "video/", "audio/")
+_OUTPUT = re.compile(r"(.+)/([0-9]{1,4})-[0-9a-f]+\.[a-z0-9]+")
 _UPLOAD = re.compile(r"upl_[0-9a-f]{32}")
 _THUMBNAIL = re.compile(r"-w[0-9]+\.webp$")
 _KEY = re.compile(rf"{_TASK_ID}/[a-z0-9][a-z0-9-]{{0,99}}\.({'|'.join(_MEDIA_TYPES)})")
@@ -56,6 +58,12 @@ _KEY = re.compile(rf"{_TASK_ID}/[a-z0-9][a-z0-9-]{{0,99}}\.({'|'.join(_MEDIA_TYP
 def output_key(task_id: str, index: int, extension: str) -> str:
     """Return a fresh key for output *index* of a task."""
     return f"{task_id}/{index}-{new_token()}.{extension}"
+
+
+def output_of(key: str) -> tuple[str, int] | None:
+    """Return of which task's which output *key* may be; None when it is of something else."""
+    found = _OUTPUT.fullmatch(key)
+    return None if found is None or upload_of(key) else (found[1], int(found[2]))
 
 
 def poster_key(key: str, extension: str) -> str:

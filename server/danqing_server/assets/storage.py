@@ -354,6 +354,7 @@ class Assets:
             has_audio=found.has_audio,
             decoded=found.decoded,
             poster=poster,
+            colour=None if found.thumbnail is None else found.thumbnail.colour,
         )
 
     async def _put_poster(self, key: str, poster: Poster) -> str:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import attrs
 
 from danqing_plugins import Message
 from danqing_server.assets.inspection import shrink_body
-from danqing_server.assets.keys import check_key, media_type_of, poster_key, thumbnail_key
+from danqing_server.assets.keys import check_key, media_type_of, output_of, poster_key, thumbnail_key
 from danqing_server.assets.storage import Assets, Stat
-from danqing_server.errors import NotFound, Overloaded, PictureRejected
+from danqing_server.assets.thumbnails import Shrunk
+from danqing_server.errors import NotFound, Overloaded, PictureRejected, StoreUnavailable
 
-__all__ = ["Thumbnails"]
+__all__ = ["NoteColour", "Thumbnails"]
+
+NoteColour = Callable[[str, int, str, str], Awaitable[None]]
+"""Writes down a colour: of which task's which output, by its key. Raises StoreUnavailable."""
 
 MOST_WAITING = 1024
 RETRY_AFTER_S = 2
@@ -34,9 +40,13 @@ def _threads() -> ThreadPoolExecutor:
 
 @attrs.define(eq=False)
 class Thumbnails:
-    """Makes each once, as many at a time as half of the cores; who asks for one that is being made waits for it."""
+    """Makes each once, as many at a time as half of the cores; who asks for one that is being made waits for it.
+
+    With the first one of a picture its mean colour is known, and told to `note_colour`.
+    """
 
     assets: Assets
+    note_colour: NoteColour
     _pool: ThreadPoolExecutor = attrs.field(factory=_threads, init=False)
     _places: asyncio.Semaphore = attrs.field(factory=lambda: asyncio.Semaphore(THREADS), init=False)
     _making: dict[str, asyncio.Task[Stat]] = attrs.field(factory=dict, init=False)
@@ -52,19 +62,19 @@ class Thumbnails:
         try:
             return await self.assets.describe(thumbnail)
         except NotFound:
-            return await asyncio.shield(self._begin(thumbnail, source, width))
+            return await asyncio.shield(self._begin(key, thumbnail, source, width))
 
     async def close(self) -> None:
         """Wait for what is being made."""
         await asyncio.gather(*self._making.values(), return_exceptions=True)
         await asyncio.to_thread(self._pool.shutdown)
 
-    def _begin(self, thumbnail: str, source: str, width: int) -> asyncio.Task[Stat]:
+    def _begin(self, key: str, thumbnail: str, source: str, width: int) -> asyncio.Task[Stat]:
         making = self._making.get(thumbnail)
         if making is None:
             if len(self._making) >= MOST_WAITING:
                 raise Overloaded(TOO_MANY(), retry_after_s=RETRY_AFTER_S, server_wide=True)
-            making = self._making[thumbnail] = asyncio.create_task(self._make(thumbnail, source, width))
+            making = self._making[thumbnail] = asyncio.create_task(self._make(key, thumbnail, source, width))
             making.add_done_callback(lambda done: self._forget(thumbnail, done))
         return making
 
@@ -73,27 +83,33 @@ class Thumbnails:
         if not done.cancelled():
             done.exception()  # whoever asked may have left
 
-    async def _make(self, thumbnail: str, source: str, width: int) -> Stat:
+    async def _make(self, key: str, thumbnail: str, source: str, width: int) -> Stat:
         async with self._places:
-            body = await self._shrink(thumbnail, source, width)
-        await self.assets.keep_beside(thumbnail, body)
+            made = await self._shrink(thumbnail, source, width)
+        await self.assets.keep_beside(thumbnail, made.body)
         try:
             await self.assets.describe(source)
         except NotFound:  # deleted meanwhile, and its folder with it: nothing may come back
             await self.assets.delete(thumbnail)
             raise
+        await self._note(key, made.colour)
         return await self.assets.describe(thumbnail)
 
-    async def _shrink(self, thumbnail: str, source: str, width: int) -> bytes:
+    async def _note(self, key: str, colour: str) -> None:
+        output = output_of(key)
+        if output is not None:
+            with suppress(StoreUnavailable):  # the next thumbnail of it brings it again
+                await self.note_colour(*output, key, colour)
+
+    async def _shrink(self, thumbnail: str, source: str, width: int) -> Shrunk:
         most = self.assets.max_pixels
         try:
             body = await self.assets.read(source)
-            made = await asyncio.get_running_loop().run_in_executor(
+            return await asyncio.get_running_loop().run_in_executor(
                 self._pool, lambda: shrink_body(body, width, max_pixels=most)
             )
         except PictureRejected as error:  # there is no decoder for it here, or it is larger than the limits are now
             raise NotFound("asset", thumbnail) from error
-        return made.body
 
 
 def _pictured(key: str) -> str:

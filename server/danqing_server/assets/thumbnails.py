@@ -32,9 +32,10 @@ _WIDE = ("I;16", "I;16B", "I;16L", "I", "F")
 
 @attrs.frozen(kw_only=True)
 class Shrunk:
-    """A WebP, at most `width` pixels wide and high."""
+    """A WebP, at most `width` pixels wide and high. `colour` is the mean of what is seen, as `#rrggbb`."""
 
     width: int
+    colour: str
     body: bytes = attrs.field(repr=False)
 
 
@@ -52,7 +53,13 @@ def shrink(picture: Image.Image, width: int) -> Shrunk:
     upright = _plain(small) if turn is None else _plain(small).transpose(turn)
     with io.BytesIO() as file:
         upright.save(file, "WEBP", quality=QUALITY, method=EFFORT)
-        return Shrunk(width=width, body=file.getvalue())
+        return Shrunk(width=width, colour=_mean(upright), body=file.getvalue())
+
+
+def _mean(small: Image.Image) -> str:
+    """Return the mean colour of a small picture; what is not seen of it does not count."""
+    red, green, blue, _ = small.convert("RGBA").resize((1, 1), Image.Resampling.BOX).tobytes()
+    return f"#{red:02x}{green:02x}{blue:02x}"
 
 
 def _plain(small: Image.Image) -> Image.Image:

@@ -8,7 +8,7 @@ from danqing_server.doors.views import Viewer, billed_view
 from danqing_server.http.links import picture_url
 from danqing_server.models import Task
 
-__all__ = ["row_of"]
+__all__ = ["prompt_of", "row_of"]
 
 LONGEST_PROMPT = 300
 
@@ -28,7 +28,7 @@ def row_of(task: Task, viewer: Viewer, *, whole: bool = True) -> TaskRowShape:
         "provider": task.provider,
         "model": task.model,
         "route": None if task.route is None else task.route.model,
-        "prompt": _prompt(task) if whole else None,
+        "prompt": prompt_of(task) if whole else None,
         "images": task.images,
         "kept": len(kept),
         "url": None if first is None else picture_url(viewer.base, first.key),
@@ -48,6 +48,7 @@ def row_of(task: Task, viewer: Viewer, *, whole: bool = True) -> TaskRowShape:
     }
 
 
-def _prompt(task: Task) -> str | None:
+def prompt_of(task: Task) -> str | None:
+    """Return the first 300 characters of the prompt, None when there is none."""
     prompt = task.input.get("prompt")
     return prompt[:LONGEST_PROMPT] if isinstance(prompt, str) else None

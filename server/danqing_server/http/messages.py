@@ -55,6 +55,7 @@ NOT_FOUND: Mapping[str, Message] = {
     "delivery": Message(key="delivery_not_found", zh="投递记录不存在", en="No such delivery"),
     "model": Message(key="model_not_found", zh="模型不存在", en="No such model"),
     "batch": Message(key="batch_not_found", zh="批次不存在", en="No such batch"),
+    "picture": Message(key="picture_not_found", zh="图片不存在", en="No such picture"),
     "asset": Message(key="asset_not_found", zh="文件不存在", en="No such file"),
     "lane": Message(key="lane_not_found", zh="通道不存在", en="No such lane"),
     "upload": Message(key="upload_not_found", zh="上传文件不存在", en="No such upload"),

@@ -25,6 +25,7 @@ from danqing_server.desk.control import Control
 from danqing_server.desk.forecast import Forecast
 from danqing_server.desk.inspection import Inspection
 from danqing_server.desk.lane_control import LaneControl
+from danqing_server.desk.pictures import Pictures
 from danqing_server.desk.quoting import Quotes
 from danqing_server.desk.standing import Standings
 from danqing_server.desk.uploads import Uploads
@@ -73,6 +74,7 @@ class Services:
     submissions: Submissions
     visits: Visits
     control: Control
+    pictures: Pictures
     batches: Batches
     bulk: Bulk
     quotes: Quotes

@@ -25,7 +25,17 @@ from danqing_server.store.reach import Reach
 from danqing_server.store.reading import readable
 from danqing_server.store.tasks import COLLECTION, MOST_COUNTED
 
-__all__ = ["FoundTasks", "Place", "TaskFilter", "TaskList"]
+__all__ = [
+    "FIRST_STEP",
+    "LARGEST_STEP",
+    "SEARCH_S",
+    "FoundTasks",
+    "Place",
+    "TaskFilter",
+    "TaskList",
+    "not_behind",
+    "place_of",
+]
 
 SEARCH_S = 0.3
 FIRST_STEP = 1_000
@@ -131,7 +141,7 @@ class TaskList:
 
         Whatever no index answers is looked for a step at a time, for `SEARCH_S` at most.
         """
-        await self._prepare(wanted, reach)
+        await self.prepare(wanted, reach)
         conditions = wanted.conditions
         if not conditions:
             documents = await self._read(wanted.scope(reach, after), limit + 1)
@@ -140,7 +150,7 @@ class TaskList:
 
     async def count(self, wanted: TaskFilter, reach: Reach) -> int | None:
         """Return how many there are, `MOST_COUNTED` at most; None when that takes too long to say."""
-        await self._prepare(wanted, reach)
+        await self.prepare(wanted, reach)
         everything = {**wanted.scope(reach, None), **wanted.conditions}
         try:
             with translated():
@@ -159,10 +169,10 @@ class TaskList:
         documents: list[Mapping[str, Any]] = []
         while True:
             scope = wanted.scope(reach, after)
-            border = await self._border(scope, step)
+            border = await self.border(scope, step)
             here = {**scope, **conditions}
             if border is not None:  # the same field may have a bound of its own: `$and` keeps both
-                here = {"$and": [here, _not_behind(border)]}
+                here = {"$and": [here, not_behind(border)]}
             documents += await self._read(here, limit + 1 - len(documents))
             if len(documents) > limit or border is None:
                 return _page(documents, limit)
@@ -170,11 +180,11 @@ class TaskList:
             if self.now_s() > until_s:
                 return FoundTasks(tasks=tuple(readable(documents)), next=after, is_cut=True)
 
-    async def _border(self, scope: Mapping[str, Any], step: int) -> Place | None:
+    async def border(self, scope: Mapping[str, Any], step: int) -> Place | None:
         """Return where the *step*-th task of *scope* stands, by an index alone; None when there are fewer."""
         with translated():
             found = await self._tasks.find(scope, _KEY).sort(_ORDER).skip(step - 1).limit(1).to_list(None)
-        return _place(found[0]) if found else None
+        return place_of(found[0]) if found else None
 
     async def _read(self, condition: Mapping[str, Any], limit: int) -> list[Mapping[str, Any]]:
         with translated():
@@ -183,7 +193,7 @@ class TaskList:
             )
         return found
 
-    async def _prepare(self, wanted: TaskFilter, reach: Reach) -> None:
+    async def prepare(self, wanted: TaskFilter, reach: Reach) -> None:
         """See to the index that the list needs."""
         if wanted.batch is not None:
             await self._indexes.prepare(OF_BATCH)
@@ -193,15 +203,17 @@ class TaskList:
 
 def _page(documents: list[Mapping[str, Any]], limit: int) -> FoundTasks:
     more = len(documents) > limit
-    next_ = _place(documents[limit - 1]) if more else None
+    next_ = place_of(documents[limit - 1]) if more else None
     return FoundTasks(tasks=tuple(readable(documents[:limit])), next=next_)
 
 
-def _place(document: Mapping[str, Any]) -> Place:
+def place_of(document: Mapping[str, Any]) -> Place:
+    """Return where the task of *document* stands in a list."""
     return document["created_at"], document["_id"]
 
 
-def _not_behind(border: Place) -> dict[str, Any]:
+def not_behind(border: Place) -> dict[str, Any]:
+    """Return what finds tasks up to *border*, itself among them."""
     created_at, task_id = border
     here = {"created_at": created_at, "_id": {"$gte": task_id}}
     return {"created_at": {"$gte": created_at}, "$or": [{"created_at": {"$gt": created_at}}, here]}

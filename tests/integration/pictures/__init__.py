@@ -1,0 +1,1 @@
+"""Pictures over the whole project: lists, stars, archives, and one deleted alone."""
