@@ -233,9 +233,7 @@ class TestMany:
             ids += page["ids"]
             cursor = page["next_cursor"]
         assert len(set(ids)) == len(ids) == MANY
-        assert [id_.rpartition("/")[0][-8:] for id_ in ids[::4_000]] == [
-            f"{n:08x}" for n in range(0, MANY, 4_000)
-        ]
+        assert [id_.rpartition("/")[0][-8:] for id_ in ids[::4_000]] == [f"{n:08x}" for n in range(0, MANY, 4_000)]
         assert packed_bytes <= LARGEST_INDEX_BYTES
         assert await shown(api, *ids[14_600:14_700]) == ids[14_600:14_700]
         found = (await api.ask("GET", f"{ROUTE}?q=picture+424")).json["data"]
