@@ -54,5 +54,8 @@ class TestDeclaration:
             "/studio/sessions/<session:str>",
         }
         changing = {route for route in found if route.method not in ("GET", "HEAD")}
-        # A token for an event stream changes nothing: whoever reads may read by one.
-        assert {route.path for route in changing if route.needs is Scope.READ} == {"/api/v1/events/token"}
+        # A token for an event stream and an archive change nothing: whoever reads may have them.
+        assert {route.path for route in changing if route.needs is Scope.READ} == {
+            "/api/v1/events/token",
+            "/api/v1/pictures/zip",
+        }
