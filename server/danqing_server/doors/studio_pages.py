@@ -57,7 +57,7 @@ async def get_studio_place(request: ApiRequest, place: str) -> HTTPResponse:
     return await _page(request, place)
 
 
-@on_get(routes, "/settings/<section>", public=True)
+@on_get(routes, "/settings/<section:path>", public=True)
 @undescribed
 async def get_studio_settings(request: ApiRequest, section: str) -> HTTPResponse:
     """Show the studio at a section of its settings."""

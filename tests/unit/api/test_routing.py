@@ -47,7 +47,7 @@ class TestDeclaration:
             "/openapi.json",
             "/studio",
             "/studio/<place:str>",
-            "/studio/settings/<section:str>",
+            "/studio/settings/<section:path>",
             "/studio/v/<version:str>/<path:path>",
             "/studio/session",
             "/studio/sessions",

@@ -31,7 +31,7 @@ _VERSION = importlib.metadata.version("danqing")
 routes = Blueprint("condition", url_prefix="/api/v1/server")
 
 
-@on_get(routes, "/", needs=Scope.ADMIN)
+@on_get(routes, "/", needs=Scope.OPERATE)
 @described(
     "服务器状态 · The server's condition", {200: Answer(description="获取服务器状态成功", shape=ConditionShape)}
 )

@@ -1,0 +1,56 @@
+/** This browser: what the page keeps here, and nowhere else. */
+
+import { useSignal } from '@preact/signals';
+
+import { datalist, div, h, option, section } from '../../dom.js';
+import { exactTime } from '../../format.js';
+import { choose, language, t } from '../../i18n.js';
+import { keep, kept } from '../../kept.js';
+import { chooseZone, me, zone } from '../../session.js';
+import { THEMES, theme } from '../../theme.js';
+import { Segments, Switch, TextField } from '../../ui/field.js';
+import { now } from '../../ui/time.js';
+import { Head } from './head.js';
+
+const DENSITIES = /** @type {const} */ (['comfortable', 'dense']);
+const ZONES = /** @type {string[]} */ (/** @type {any} */ (Intl).supportedValuesOf?.('timeZone') ?? []);
+
+export function Browser() {
+  const sound = useSignal(kept('sound') === 'on');
+  const density = useSignal(DENSITIES.find((each) => each === kept('density')) ?? 'comfortable');
+  const written = useSignal(kept('zone') ?? '');
+  const wrong = useSignal(false);
+  /** @param {string} value */
+  const setZone = (value) => {
+    written.value = value;
+    wrong.value = value !== '' && !isZone(value);
+    if (wrong.value) return;
+    keep('zone', value || null);
+    chooseZone(value || null);
+  };
+  return section(
+    { class: 'browser' },
+    h(Head, { title: t('settings.browser'), text: t('browser.about') }),
+    div({ class: 'setting' }, div({ class: 'setting-name' }, t('language.label')), h(Segments, { label: t('language.label'), name: 'language', value: language.value, choices: [['en', 'English'], ['zh', '中文']], onChange: choose })),
+    div({ class: 'setting' }, div({ class: 'setting-name' }, t('theme.label')), h(Segments, { label: t('theme.label'), name: 'theme', value: theme.value, choices: THEMES.map((each) => /** @type {const} */ ([each, t(`theme.${each}`)])), onChange: (/** @type {typeof THEMES[number]} */ value) => (theme.value = value) })),
+    div(
+      { class: 'setting setting-wide' },
+      h(TextField, {
+        id: 'browser-zone', label: t('browser.zone'), value: written.value, onInput: setZone, list: 'zones', placeholder: me.value?.zone ?? zone.value,
+        help: t('browser.zone_help', { time: exactTime(new Date(now.value).toISOString()), zone: zone.value }), error: wrong.value ? t('browser.no_zone') : null, autocomplete: 'off', spellcheck: false,
+      }),
+      datalist({ id: 'zones' }, ZONES.map((each) => option({ value: each, key: each }))),
+    ),
+    h(Switch, { id: 'browser-sound', label: t('browser.sound'), help: t('browser.sound_help'), on: sound.value, onChange: (on) => { sound.value = on; keep('sound', on ? 'on' : null); } }),
+    div({ class: 'setting' }, div({ class: 'setting-name' }, t('browser.density')), h(Segments, { label: t('browser.density'), name: 'density', value: density.value, choices: DENSITIES.map((each) => /** @type {const} */ ([each, t(`browser.${each}`)])), onChange: (/** @type {typeof DENSITIES[number]} */ value) => { density.value = value; keep('density', value === 'dense' ? value : null); } })),
+  );
+}
+
+/** @param {string} name */
+function isZone(name) {
+  try {
+    return !!new Intl.DateTimeFormat('en', { timeZone: name });
+  } catch {
+    return false;
+  }
+}

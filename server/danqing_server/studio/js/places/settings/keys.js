@@ -1,0 +1,178 @@
+/** Keys: who may ask, for what, how much, and when it was last used. */
+
+import { useSignal } from '@preact/signals';
+
+import { api } from '../../api.js';
+import { code, div, fieldset, form, h, input, label, legend, li, p, section, span, strong, ul } from '../../dom.js';
+import { t } from '../../i18n.js';
+import { route, setQuery } from '../../router.js';
+import { Button } from '../../ui/button.js';
+import { Confirm, Dialog } from '../../ui/dialog.js';
+import { Empty } from '../../ui/empty.js';
+import { SelectField, TextField } from '../../ui/field.js';
+import { Menu } from '../../ui/menu.js';
+import { Problem } from '../../ui/problem.js';
+import { Ago } from '../../ui/time.js';
+import { More, Shown, useAct, useAsked, usePages } from './asking.js';
+import { Head } from './head.js';
+import { LimitFields, phrases, read, written } from './limits.js';
+import { Secret } from './secret.js';
+
+const SCOPES = /** @type {const} */ (['generate', 'read', 'webhooks', 'usage', 'admin']);
+const DAY_S = 86_400;
+
+/** @typedef {{ what: 'new' | 'edit' | 'rotate' | 'revoke', key?: any }} Doing */
+
+export function Keys() {
+  const project = route.value.query.project ?? '';
+  const asked = usePages('/keys', 'keys', { project });
+  const projects = usePages('/projects', 'projects');
+  const doing = useSignal(/** @type {Doing | null} */ (null));
+  const shown = useSignal(/** @type {{ key: any, secret: string } | null} */ (null));
+  const done = (/** @type {any} */ made) => {
+    doing.value = null;
+    if (made?.secret) shown.value = made;
+    asked.look();
+  };
+  const close = () => (doing.value = null);
+  /** @param {string} id */
+  const nameOf = (id) => (id === '(admin)' ? t('keys.administration') : (projects.data?.find((each) => each.id === id)?.name ?? id));
+  const now = doing.value;
+  return section(
+    null,
+    h(Head, { title: t('settings.keys'), text: t('keys.about') }, h(Button, { text: t('keys.new'), icon: 'plus', kind: 'primary', onClick: () => (doing.value = { what: 'new' }) })),
+    !!projects.data?.length && div({ class: 'part-filter' }, h(SelectField, {
+      id: 'keys-project', label: t('keys.project'), value: project,
+      choices: [['', t('keys.every_project')], ...projects.data.map((each) => /** @type {const} */ ([each.id, each.name]))],
+      onChange: (value) => setQuery({ project: value || null }),
+    })),
+    h(Shown, { asked },
+      asked.data?.length
+        ? ul({ class: 'rows' }, asked.data.map((each) => h(Row, { key: each.id, found: each, project: nameOf(each.project), onDo: (what) => (doing.value = { what, key: each }) })))
+        : h(Empty, { title: t('keys.none'), text: t('keys.none_text') }),
+      h(More, { onMore: asked.further })),
+    (now?.what === 'new' || now?.what === 'edit') && h(KeyForm, { found: now.key, projects: projects.data ?? [], project, onDone: done, onClose: close }),
+    now?.what === 'rotate' && h(Rotate, { found: now.key, onDone: done, onClose: close }),
+    now?.what === 'revoke' && h(Revoke, { found: now.key, onDone: done, onClose: close }),
+    shown.value && h(Secret, { title: t('keys.secret', { name: shown.value.key.name }), text: t('keys.secret_text'), secret: shown.value.secret, onClose: () => (shown.value = null) }),
+  );
+}
+
+/** @param {{ found: any, project: string, onDo: (what: Doing['what']) => void }} props */
+function Row({ found, project, onDo }) {
+  const alive = found.state !== 'revoked';
+  const bounds = phrases(found.limits);
+  return li(
+    { class: alive && found.state === 'active' ? 'row' : 'row row-over' },
+    div(
+      { class: 'row-main' },
+      strong(null, found.name),
+      span({ class: 'row-tag' }, project),
+      found.state !== 'active' && span({ class: 'row-tag row-tag-bad' }, t(`keys.${found.state}`)),
+      p({ class: 'row-line' }, code(null, found.secrets[0]?.shown ?? ''), ' · ', found.scopes.map((/** @type {string} */ each) => t(`scope.${each}`)).join(t('settings.and'))),
+      p({ class: 'row-line' }, found.last_used_at ? [t('keys.used'), ' ', h(Ago, { at: found.last_used_at })] : t('keys.never_used'), bounds.length > 0 && ` · ${bounds.join(' · ')}`),
+      found.secrets[1]?.good_until && alive && p({ class: 'row-line' }, t('keys.old_good'), ' ', h(Ago, { at: found.secrets[1].good_until })),
+    ),
+    alive && h(Menu, {
+      button: { text: t('settings.actions_of', { name: found.name }), icon: 'more', bare: true, kind: 'plain' },
+      items: [
+        { text: t('settings.edit'), icon: 'edit', onPick: () => onDo('edit') },
+        { text: t('keys.rotate'), icon: 'reuse', onPick: () => onDo('rotate') },
+        { text: t('keys.revoke'), icon: 'trash', danger: true, onPick: () => onDo('revoke') },
+      ],
+    }),
+  );
+}
+
+/** @param {{ found?: any, projects: any[], project: string, onDone: (made: unknown) => void, onClose: () => void }} props */
+function KeyForm({ found, projects, project, onDone, onClose }) {
+  const name = useSignal(found?.name ?? '');
+  const owner = useSignal(found?.project ?? (project || projects[0]?.id || ''));
+  const scopes = useSignal(/** @type {string[]} */ (found?.scopes ?? SCOPES.filter((each) => each !== 'admin')));
+  const limits = useSignal(written(found?.limits ?? {}));
+  const act = useAct(async () => {
+    const said = { name: name.value, scopes: scopes.value, limits: read(limits.value, found?.limits) };
+    onDone(found ? await api.put(`/keys/${found.id}`, said) : await api.post('/keys', { ...said, project: owner.value || null }));
+  });
+  /** @param {string} scope @param {boolean} on */
+  const choose = (scope, on) => {
+    const other = { admin: 'generate', generate: 'admin' }[scope]; // a key has never both
+    scopes.value = SCOPES.filter((each) => (each === scope ? on : scopes.value.includes(each) && !(on && each === other)));
+  };
+  return h(
+    Dialog,
+    {
+      title: found ? t('settings.edit_of', { name: found.name }) : t('keys.new'), onClose,
+      actions: [h(Button, { text: t('ui.cancel'), onClick: onClose }), h(Button, { text: found ? t('settings.save') : t('settings.create'), kind: 'primary', busy: act.busy, onClick: act.run })],
+    },
+    form(
+      { class: 'form', onSubmit: (event) => { event.preventDefault(); act.run(); } },
+      h(TextField, { id: 'key-name', label: t('settings.name'), value: name.value, onInput: (value) => (name.value = value), help: t('keys.name_help'), error: act.wrong('name'), autocomplete: 'off' }),
+      !found && h(SelectField, {
+        id: 'key-project', label: t('keys.project'), value: owner.value, error: act.wrong('project'),
+        choices: [...projects.filter((each) => !each.archived_at).map((each) => /** @type {const} */ ([each.id, each.name])), ['', t('keys.administration')]],
+        onChange: (value) => {
+          owner.value = value;
+          scopes.value = value ? SCOPES.filter((each) => each !== 'admin') : ['read', 'usage', 'admin'];
+        },
+      }),
+      fieldset(
+        { class: 'choices' },
+        legend(null, t('keys.scopes')),
+        SCOPES.map((each) =>
+          label({ class: 'choice', key: each },
+            input({ type: 'checkbox', checked: scopes.value.includes(each), onChange: (event) => choose(each, event.currentTarget.checked) }),
+            span(null, t(`scope.${each}`), span({ class: 'choice-help' }, t(`scope.${each}_help`)))),
+        ),
+        act.wrong('scopes') && p({ class: 'field-error' }, act.wrong('scopes')),
+      ),
+      h(LimitFields, { form: limits.value, set: (field, value) => (limits.value = { ...limits.value, [field]: value }), wrong: act.wrong, open: phrases(found?.limits ?? {}).length > 0 }),
+      act.error !== null && h(Problem, { error: act.error }),
+    ),
+  );
+}
+
+/** @param {{ found: any, onDone: (made: unknown) => void, onClose: () => void }} props */
+function Rotate({ found, onDone, onClose }) {
+  const grace = useSignal(String(DAY_S));
+  const act = useAct(async () => onDone(await api.post(`/keys/${found.id}/rotate?grace_s=${grace.value}`)));
+  return h(
+    Confirm,
+    { title: t('keys.rotate_of', { name: found.name }), text: t('keys.rotate_text'), action: t('keys.rotate'), busy: act.busy, onDo: act.run, onClose },
+    h(SelectField, {
+      id: 'rotate-grace', label: t('keys.grace'), value: grace.value, onChange: (value) => (grace.value = value),
+      choices: [['0', t('keys.grace_none')], ['3600', t('keys.grace_hour')], [String(DAY_S), t('keys.grace_day')], [String(7 * DAY_S), t('keys.grace_week')]],
+    }),
+    act.error !== null && h(Problem, { error: act.error }),
+  );
+}
+
+/** @param {{ found: any, onDone: (made: unknown) => void, onClose: () => void }} props */
+function Revoke({ found, onDone, onClose }) {
+  const act = useAct(async () => onDone(await api.post(`/keys/${found.id}/revoke`)));
+  return h(
+    Confirm,
+    { title: t('keys.revoke_of', { name: found.name }), text: t('keys.revoke_text'), action: t('keys.revoke'), danger: true, busy: act.busy, onDo: act.run, onClose },
+    act.error !== null && h(Problem, { error: act.error }),
+  );
+}
+
+/** The key one is signed in with: what it may do, and what it has left. */
+export function OwnKey() {
+  const asked = useAsked(() => api.get('/key'));
+  const own = asked.data;
+  return section(
+    null,
+    h(Head, { title: t('settings.key'), text: t('keys.own') }),
+    h(Shown, { asked }, own && ul(
+      { class: 'rows' },
+      li({ class: 'row' }, div({ class: 'row-main' }, strong(null, own.label), span({ class: 'row-tag' }, own.project), p({ class: 'row-line' }, own.scopes.map((/** @type {string} */ each) => t(`scope.${each}`)).join(t('settings.and'))))),
+      own.limits.map((/** @type {any} */ each) =>
+        li({ class: 'row', key: `${each.of}${each.window}${each.currency}` }, div(
+          { class: 'row-main' },
+          strong(null, t('keys.left', { amount: `${each.remaining} ${each.currency}`, limit: `${each.limit} ${each.currency}` })),
+          p({ class: 'row-line' }, t(`keys.limit_of_${each.of}_${each.window}`), ' · ', t('keys.resets'), ' ', h(Ago, { at: each.resets_at })),
+        ))),
+    )),
+  );
+}

@@ -1,0 +1,97 @@
+/** Providers and plugins: what there is to ask for, what does not work and why, and what a plugin's author left out. */
+
+import { api } from '../../api.js';
+import { a, code, details, div, h, h3, li, p, section, span, strong, summary, ul } from '../../dom.js';
+import { money } from '../../format.js';
+import { has, language, t } from '../../i18n.js';
+import { address, link } from '../../router.js';
+import { Shown, may, useAsked } from './asking.js';
+import { Head } from './head.js';
+import { Model } from './model.js';
+
+const MANY = 6;
+
+/** @typedef {{ catalogue: any, gaps: any[], broken: any[] }} Found */
+
+/** @returns {Promise<Found>} */
+async function ask() {
+  const [catalogue, server] = await Promise.all([api.get('/providers'), may('operate') ? api.get('/server') : null]);
+  return { catalogue, gaps: server?.gaps ?? [], broken: server?.broken ?? [] };
+}
+
+/** @param {{ rest: string }} props */
+export function Providers({ rest }) {
+  const asked = useAsked(ask, [language.value]);
+  const found = asked.data;
+  const [name, ...model] = rest.split('/');
+  if (!found) return h(Shown, { asked });
+  const provider = found.catalogue.providers.find((/** @type {any} */ each) => each.name === name);
+  const chosen = provider?.models.find((/** @type {any} */ each) => each.id === decodeURIComponent(model.join('/')));
+  if (chosen) return h(Model, { provider, model: chosen, gaps: found.gaps.filter((each) => each.provider === name && each.model === chosen.id) });
+  return h(All, { found });
+}
+
+/** @param {{ found: Found }} props */
+function All({ found }) {
+  const { providers, plugins, routes } = found.catalogue;
+  const faulty = plugins.filter((/** @type {any} */ each) => each.error !== null);
+  const leftOut = plugins.filter((/** @type {any} */ each) => each.error === null && each.missing.length);
+  return section(
+    null,
+    h(Head, { title: t('settings.providers'), text: t('providers.about') }),
+    faulty.length > 0 && ul({ class: 'rows', 'aria-label': t('providers.broken') }, faulty.map((/** @type {any} */ each) => h(Broken, { key: each.name, plugin: each, more: found.broken.find((one) => one.name === each.name) }))),
+    ul({ class: 'rows', 'aria-label': t('settings.providers') }, providers.map((/** @type {any} */ each) => h(Provider, { key: each.name, provider: each, gaps: found.gaps.filter((gap) => gap.provider === each.name) }))),
+    routes.length > 0 && [h3(null, t('providers.routes')), ul({ class: 'rows' }, routes.map((/** @type {any} */ each) => li({ class: 'row', key: each.model }, div({ class: 'row-main' }, strong(null, each.model), p({ class: 'row-line' }, each.targets.map((/** @type {any} */ one) => `${one.provider}/${one.model}${one.present ? '' : ` (${t('providers.absent')})`}`).join(' → '))))))],
+    leftOut.length > 0 && [
+      h3(null, t('providers.left_out')),
+      p({ class: 'part-text' }, t('providers.left_out_text')),
+      ul({ class: 'rows', 'aria-label': t('providers.left_out') }, leftOut.map((/** @type {any} */ each) => li({ class: 'row row-over', key: each.name }, div({ class: 'row-main' }, strong(null, each.name), p({ class: 'row-line' }, t('providers.missing'), ' ', code(null, each.missing.join(' '))))))),
+    ],
+  );
+}
+
+/** A plugin that does not work, in words for who wrote it. @param {{ plugin: any, more: any }} props */
+function Broken({ plugin, more }) {
+  const kind = `broken.${plugin.error.split(':')[0]}`;
+  return li(
+    { class: 'row row-bad' },
+    div(
+      { class: 'row-main' },
+      strong(null, plugin.name),
+      plugin.version && span({ class: 'row-soft' }, `${plugin.distribution} ${plugin.version}`),
+      span({ class: 'row-tag row-tag-bad' }, t('providers.plugin_error')),
+      p({ class: 'row-line' }, t(`broken.stage_${more?.stage ?? 'any'}`), has(kind) && ` ${t(kind)}`),
+      p({ class: 'row-line' }, code({ class: 'answer' }, plugin.error)),
+      more?.where && p({ class: 'row-line' }, t('broken.where'), ' ', code(null, more.where)),
+      p({ class: 'row-line' }, t('broken.then')),
+    ),
+  );
+}
+
+/** @param {{ provider: any, gaps: any[] }} props */
+const Provider = ({ provider, gaps }) =>
+  li(
+    { class: 'row' },
+    div(
+      { class: 'row-main' },
+      strong(null, provider.title),
+      span({ class: 'row-soft' }, provider.name),
+      span({ class: provider.sandbox ? 'row-tag' : 'row-tag row-tag-good' }, t(provider.sandbox ? 'providers.sandbox' : 'providers.works')),
+      gaps.length > 0 && span({ class: 'row-tag row-tag-bad' }, t('gaps.count', { n: gaps.length })),
+      details({ class: 'models-box', open: provider.models.length <= MANY || gaps.length > 0 }, summary(null, t('providers.models', { n: provider.models.length })), ul({ class: 'models' }, provider.models.map((/** @type {any} */ model) => {
+        const own = gaps.filter((each) => each.model === model.id).length;
+        return li(
+          { key: model.id },
+          a({ ...link(address('settings', {}, `providers/${provider.name}/${encodeURIComponent(model.id)}`)) }, model.title),
+          span({ class: 'row-soft' }, t(`kind.${model.kind}`), model.price && ` · ${priceOf(model.price)}`, own > 0 && ` · ${t('gaps.count', { n: own })}`),
+          span({ class: 'row-soft' }, model.id),
+        );
+      }))),
+    ),
+  );
+
+/** @param {{ amount: string, currency: string, per: string, at_most?: string }} price */
+export function priceOf(price) {
+  const amount = price.at_most ? `${money(price.amount, price.currency)}–${money(price.at_most, price.currency)}` : money(price.amount, price.currency);
+  return t('providers.price', { amount, unit: has(`unit.${price.per}`) ? t(`unit.${price.per}`) : price.per });
+}
