@@ -1,5 +1,9 @@
-/** What every field shows around its control. */
+/** What every field shows around its control; and loading what is rarely shown. */
 
+import { useEffect } from 'preact/hooks';
+import { signal } from '@preact/signals';
+
+import { h } from '../../dom.js';
 import { t } from '../../i18n.js';
 
 /**
@@ -28,3 +32,27 @@ export const frameOf = ({ field, id, error }) => ({
 /** @param {import('./schema.js').FormField} field what the service does by itself, in words */
 export const usualOf = (field) =>
   field.schema.default === undefined ? t('create.left') : (field.ui.labels?.[String(field.schema.default)] ?? String(field.schema.default));
+
+/** @param {string} text @returns {number | string | undefined} what is no number stays as it was written, for the server to refuse */
+export function numberIn(text) {
+  const found = text.trim();
+  if (!found) return undefined;
+  return Number.isFinite(Number(found)) ? Number(found) : found;
+}
+
+/**
+ * Return a component that loads its module when it is first shown; nothing is there until then.
+ *
+ * @template P
+ * @param {() => Promise<{ default: (props: P) => import('preact').ComponentChildren }>} load
+ * @returns {(props: P) => import('preact').ComponentChildren}
+ */
+export function later(load) {
+  const found = signal(/** @type {((props: any) => import('preact').ComponentChildren) | null} */ (null));
+  return (props) => {
+    useEffect(() => {
+      if (!found.value) load().then((module) => (found.value = module.default), console.warn);
+    }, []);
+    return found.value ? h(found.value, /** @type {any} */ (props)) : null;
+  };
+}

@@ -6,7 +6,7 @@ import { useSignal } from '@preact/signals';
 import { api, newKey } from '../../api.js';
 import { a, article, div, h, img, li, p, progress, span, ul, video } from '../../dom.js';
 import { clock, duration } from '../../format.js';
-import { has, language, locale, t } from '../../i18n.js';
+import { has, language, locale, register, t } from '../../i18n.js';
 import { tell } from '../../live.js';
 import { link, withQuery } from '../../router.js';
 import { notify } from '../../ui/announce.js';
@@ -16,13 +16,16 @@ import { messageOf } from '../../ui/problem.js';
 import { Status, standingOf } from '../../ui/status.js';
 import { Thumb, pathOf } from '../../ui/thumb.js';
 import { now } from '../../ui/time.js';
+import { texts } from './result_texts.js';
 import { reuse } from './reuse.js';
 import { isOpen, taskOf } from './today.js';
+
+register(texts);
 
 const PLACE_MS = 4_000;
 
 /** @param {{ id: string, place: number }} props */
-export function Card({ id, place }) {
+export default function Card({ id, place }) {
   const task = taskOf(id).value;
   const prompt = task.input?.prompt ?? task.prompt ?? '';
   const failed = task.status === 'failed' || task.status === 'cancelled';

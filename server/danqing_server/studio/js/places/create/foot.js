@@ -1,18 +1,19 @@
 /** The end of the form: what it costs, what stands in the way, and the button. */
 
-import { button, code, details, div, h, p, pre, small, span, summary, ul, li } from '../../dom.js';
+import { button, div, h, li, p, small, span, ul } from '../../dom.js';
 import { clock, money } from '../../format.js';
 import { has, t } from '../../i18n.js';
 import { connection } from '../../live.js';
 import { useSignal } from '@preact/signals';
 import { Button } from '../../ui/button.js';
-import { CopyButton } from '../../ui/copy.js';
-import { Dialog } from '../../ui/dialog.js';
 import { icon } from '../../ui/icon.js';
 import { Problem } from '../../ui/problem.js';
 import { draft, reset } from './drafts.js';
+import { later } from './around.js';
 import { fields, model } from './models.js';
-import { bodies, busy, checked, drop, failure, paint, problems, send, uploading } from './sending.js';
+import { busy, checked, drop, failure, paint, problems, send, uploading } from './sending.js';
+
+const AsCode = later(() => import('./code.js'));
 
 /** @param {any} estimate */
 const amount = (estimate) => money(estimate.amount, estimate.currency);
@@ -105,29 +106,3 @@ function Lanes() {
       ),
     );
 }
-
-/** @param {any} body */
-const curlOf = (body) =>
-  [
-    `curl ${location.origin}/api/v1/ai/tasks \\`,
-    '  -H "Authorization: Bearer $DANQING_KEY" \\',
-    "  -H 'Content-Type: application/json' \\",
-    '  -H "Idempotency-Key: $(uuidgen)" \\',
-    `  -d '${JSON.stringify(body, null, 2).replaceAll("'", String.raw`'\''`)}'`,
-  ].join('\n');
-
-/** @param {{ onClose: () => void }} props */
-const AsCode = ({ onClose }) =>
-  h(
-    Dialog,
-    { title: t('create.as_json'), onClose, class: 'as-code' },
-    p({ class: 'field-help' }, t('create.code_hint')),
-    bodies.value.map((body) =>
-      div(
-        { key: body.model, class: 'code-block' },
-        pre({ tabIndex: 0 }, code(null, JSON.stringify(body, null, 2))),
-        div({ class: 'code-tools' }, h(CopyButton, { text: JSON.stringify(body, null, 2), label: t('create.copy_json') }), h(CopyButton, { text: curlOf(body), label: t('create.copy_curl') })),
-        details(null, summary(null, 'curl'), pre({ tabIndex: 0 }, code(null, curlOf(body)))),
-      ),
-    ),
-  );

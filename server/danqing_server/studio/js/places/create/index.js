@@ -8,16 +8,16 @@ import { address, link, route, setQuery } from '../../router.js';
 import { Button } from '../../ui/button.js';
 import { Problem } from '../../ui/problem.js';
 import { Skeleton } from '../../ui/skeleton.js';
-import { Card } from './card.js';
-import { setSounding, sounding } from './chime.js';
 import { setValue } from './drafts.js';
 import { Form } from './form.js';
+import { later } from './around.js';
 import { choices, load as loadModels, trouble as modelTrouble } from './models.js';
-import { reference, reuse } from './reuse.js';
 import { EXAMPLES } from './texts.js';
-import { follow, ids, load, loaded, trouble } from './today.js';
+import { follow, ids, load, loaded, setSounding, sounding, trouble } from './today.js';
 
 export { texts } from './texts.js';
+
+const Card = later(() => import('./card.js'));
 
 export default function Create() {
   useEffect(follow, []);
@@ -26,8 +26,10 @@ export default function Create() {
   useEffect(() => {
     if (!ready || (!task && !uri)) return;
     setQuery({ reuse: null, reference: null }, { replace: true });
-    if (task) void reuse(task);
-    if (uri) reference(uri);
+    void import('./reuse.js').then(async ({ reference, reuse }) => {
+      if (task) await reuse(task);
+      if (uri) reference(uri);
+    });
   }, [ready, task, uri]);
   return div(
     { class: 'create' },

@@ -13,7 +13,7 @@ import { Skeleton } from '../../ui/skeleton.js';
 import { Thumb, pathOf } from '../../ui/thumb.js';
 
 /** @param {{ onClose: () => void, onPick: (picture: import('./drafts.js').Picture) => void }} props */
-export function Picker({ onClose, onPick }) {
+export default function Picker({ onClose, onPick }) {
   /** @type {import('@preact/signals').Signal<any[] | null>} */
   const rows = useSignal(/** @type {any[] | null} */ (null));
   const wrong = useSignal(/** @type {unknown} */ (null));

@@ -9,10 +9,10 @@ import { Button } from '../../ui/button.js';
 import { Field } from '../../ui/field.js';
 import { icon } from '../../ui/icon.js';
 import { pathOf, thumbOf } from '../../ui/thumb.js';
-import { frameOf } from './around.js';
-import { Picker } from './picker.js';
+import { frameOf, later } from './around.js';
 import { add, addFiles, mostOf, move, picturesOf, refused, remove, send, underWay } from './uploads.js';
 
+const Picker = later(() => import('./picker.js'));
 const DRAGGED = 'application/x-danqing-reference';
 
 /** @param {import('./around.js').WidgetProps} props */

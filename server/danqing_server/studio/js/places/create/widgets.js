@@ -1,19 +1,19 @@
 /** The controls of a form's fields, by their `x-ui.widget`. */
 
-import { useSignal } from '@preact/signals';
-
 import { button, div, fieldset, h, input, label, legend, option, p, select, span, textarea } from '../../dom.js';
 import { number } from '../../format.js';
 import { t } from '../../i18n.js';
 import { Field, described } from '../../ui/field.js';
 import { Button } from '../../ui/button.js';
-import { frameOf, usualOf } from './around.js';
+import { frameOf, later, numberIn, usualOf } from './around.js';
 import { PromptField } from './prompt.js';
 import { ReferencesField } from './references.js';
 import { choicesOf, hasEffect, numberOf } from './schema.js';
 import { SizeField } from './size.js';
 
 /** @typedef {import('./around.js').WidgetProps} WidgetProps */
+
+const JsonWidget = later(() => import('./json_widget.js'));
 
 /** @type {Record<string, (props: WidgetProps) => import('preact').ComponentChildren>} */
 const WIDGETS = {
@@ -25,7 +25,7 @@ const WIDGETS = {
   chips: ChipsWidget,
   select: SelectWidget,
   number: NumberWidget,
-  seed: SeedWidget,
+  seed: later(() => import('./seed_widget.js')),
   group: GroupWidget,
   json: JsonWidget,
 };
@@ -107,13 +107,6 @@ function SelectWidget(props) {
   );
 }
 
-/** @param {string} text @returns {number | string | undefined} what is no number stays as it was written, for the server to refuse */
-export function numberIn(text) {
-  const found = text.trim();
-  if (!found) return undefined;
-  return Number.isFinite(Number(found)) ? Number(found) : found;
-}
-
 /** @param {WidgetProps} props */
 function NumberWidget(props) {
   const { field, value, set, id } = props;
@@ -150,25 +143,6 @@ function NumberWidget(props) {
 }
 
 /** @param {WidgetProps} props */
-function SeedWidget(props) {
-  const { field, value, set } = props;
-  const { maximum = 2 ** 31 - 1 } = numberOf(field.schema) ?? {};
-  return h(
-    Field,
-    frameOf(props),
-    div(
-      { class: 'number' },
-      input({
-        ...described(frameOf(props)),
-        class: 'input', inputMode: 'numeric', autocomplete: 'off', value: value ?? '', placeholder: t('create.random'),
-        onInput: (event) => set(numberIn(event.currentTarget.value)),
-      }),
-      h(Button, { text: t('create.draw'), icon: 'reuse', bare: true, onClick: () => set(Math.floor(Math.random() * Math.min(maximum, 2 ** 31 - 1))) }),
-    ),
-  );
-}
-
-/** @param {WidgetProps} props */
 function GroupWidget({ field, value, set, id, error, sandbox, problems }) {
   const inner = value ?? {};
   return fieldset(
@@ -187,33 +161,3 @@ function GroupWidget({ field, value, set, id, error, sandbox, problems }) {
       ),
   );
 }
-
-/** @param {WidgetProps} props */
-function JsonWidget(props) {
-  const { field, value, set } = props;
-  const text = useSignal(value === undefined ? '' : JSON.stringify(value, null, 1));
-  const wrong = useSignal('');
-  const ready = field.schema.const ?? field.schema.default ?? field.schema.examples?.[0];
-  /** @param {string} written */
-  const take = (written) => {
-    text.value = written;
-    try {
-      set(written.trim() ? JSON.parse(written) : undefined);
-      wrong.value = '';
-    } catch {
-      wrong.value = t('create.no_json');
-    }
-  };
-  const frame = { ...frameOf(props), error: wrong.value || props.error, aside: frameOf(props).aside ?? 'JSON' };
-  return h(
-    Field,
-    frame,
-    textarea({
-      ...described(frame),
-      class: 'input code', rows: 2, spellcheck: false, value: text.value, placeholder: ready === undefined ? undefined : JSON.stringify(ready),
-      onInput: (event) => take(event.currentTarget.value),
-    }),
-    ready !== undefined && !text.value && h(Button, { text: t('create.take_json'), kind: 'plain', onClick: () => take(JSON.stringify(ready)) }),
-  );
-}
-

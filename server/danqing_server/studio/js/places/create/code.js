@@ -1,0 +1,33 @@
+/** What the form sends, as JSON and as a call from anywhere. */
+
+import { code, details, div, h, p, pre, summary } from '../../dom.js';
+import { t } from '../../i18n.js';
+import { CopyButton } from '../../ui/copy.js';
+import { Dialog } from '../../ui/dialog.js';
+import { bodies } from './sending.js';
+
+/** @param {any} body */
+const curlOf = (body) =>
+  [
+    `curl ${location.origin}/api/v1/ai/tasks \\`,
+    '  -H "Authorization: Bearer $DANQING_KEY" \\',
+    "  -H 'Content-Type: application/json' \\",
+    '  -H "Idempotency-Key: $(uuidgen)" \\',
+    `  -d '${JSON.stringify(body, null, 2).replaceAll("'", String.raw`'\''`)}'`,
+  ].join('\n');
+
+/** @param {{ onClose: () => void }} props */
+export default ({ onClose }) =>
+  h(
+    Dialog,
+    { title: t('create.as_json'), onClose, class: 'as-code' },
+    p({ class: 'field-help' }, t('create.code_hint')),
+    bodies.value.map((body) =>
+      div(
+        { key: body.model, class: 'code-block' },
+        pre({ tabIndex: 0 }, code(null, JSON.stringify(body, null, 2))),
+        div({ class: 'code-tools' }, h(CopyButton, { text: JSON.stringify(body, null, 2), label: t('create.copy_json') }), h(CopyButton, { text: curlOf(body), label: t('create.copy_curl') })),
+        details(null, summary(null, 'curl'), pre({ tabIndex: 0 }, code(null, curlOf(body)))),
+      ),
+    ),
+  );

@@ -1,0 +1,27 @@
+/** The seed: a number, or whatever comes. */
+
+import { div, h, input } from '../../dom.js';
+import { t } from '../../i18n.js';
+import { Button } from '../../ui/button.js';
+import { Field, described } from '../../ui/field.js';
+import { frameOf, numberIn } from './around.js';
+import { numberOf } from './schema.js';
+
+/** @param {import('./around.js').WidgetProps} props */
+export default function SeedWidget(props) {
+  const { field, value, set } = props;
+  const { maximum = 2 ** 31 - 1 } = numberOf(field.schema) ?? {};
+  return h(
+    Field,
+    frameOf(props),
+    div(
+      { class: 'number' },
+      input({
+        ...described(frameOf(props)),
+        class: 'input', inputMode: 'numeric', autocomplete: 'off', value: value ?? '', placeholder: t('create.random'),
+        onInput: (event) => set(numberIn(event.currentTarget.value)),
+      }),
+      h(Button, { text: t('create.draw'), icon: 'reuse', bare: true, onClick: () => set(Math.floor(Math.random() * Math.min(maximum, 2 ** 31 - 1))) }),
+    ),
+  );
+}
