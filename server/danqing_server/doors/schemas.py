@@ -62,6 +62,8 @@ SCHEMAS = schemas_of(
     server_shapes.DeletedShape,
     server_shapes.EventTokenShape,
     server_shapes.HealthShape,
+    server_shapes.LiveShape,
+    server_shapes.ReadyShape,
     server_shapes.RootShape,
     access_shapes.ProjectListShape,
     access_shapes.ProjectRequest,

@@ -16,12 +16,14 @@ __all__ = [
     "HealthShape",
     "HoldShape",
     "LaneShape",
+    "LiveShape",
     "ModelShape",
     "PluginShape",
     "PriceShape",
     "ProviderShape",
     "ProvidersShape",
     "QueueStatsShape",
+    "ReadyShape",
     "RootShape",
     "RouteTargetShape",
     "RoutedModelShape",
@@ -168,6 +170,23 @@ class ProvidersShape(TypedDict):
     providers: list[ProviderShape]
     routes: Annotated[list[RoutedModelShape], said("public model names, each with several models behind it", [])]
     plugins: list[PluginShape]
+
+
+class ReadyShape(TypedDict):
+    """Whether requests should be sent to this process."""
+
+    status: Annotated[str, said("at a glance", "ok", enum=["ok", "unavailable"])]
+    checks: Annotated[
+        dict[str, str],
+        said("`ok`, or what is wrong", {"mongodb": "ok", "redis": "ok", "storage": "ok", "workers": "ok"}),
+    ]
+
+
+class LiveShape(TypedDict):
+    """That this process answers."""
+
+    status: Annotated[str, said("always `ok`", "ok", enum=["ok"])]
+    pid: Annotated[int, said("the process that answered", 4711)]
 
 
 class HealthShape(TypedDict):

@@ -325,6 +325,24 @@ class TestHealth:
             assert reply.json["checks"]["redis"] != "ok"
             assert b"127.0.0.1" not in reply.body
 
+    async def test_ready_follows_what_it_stands_on_and_live_does_not(self, open_api: Open, own_redis: Any) -> None:
+        """An orchestrator sends no requests to a process without Redis, and does not restart it either."""
+        async with open_api(REDIS_URL=own_redis.url, DANQING_ROLE="api") as api:
+            assert (await api.ask("GET", "/health/ready")).json["status"] == "ok"
+            own_redis.pause()
+            try:
+                ready, live = await api.ask("GET", "/health/ready"), await api.ask("GET", "/health/live")
+            finally:
+                own_redis.resume()
+            assert (ready.status, ready.json["checks"]["mongodb"]) == (503, "ok")
+            assert (live.status, live.json["status"]) == (200, "ok")
+
+    async def test_who_stops_is_alive_and_not_ready(self, api: Client) -> None:
+        """The balancer takes it out before it is gone."""
+        api.services.draining = True
+        assert (await api.ask("GET", "/health/ready")).status == 503
+        assert (await api.ask("GET", "/health/live")).status == 200
+
     async def test_part_that_hangs_is_told_all_the_same(self, api: Client) -> None:
         """Health asks no one for longer than a second, and a check's own fault is no 500."""
 

@@ -44,6 +44,8 @@ class TestDeclaration:
             "/docs/<name:str>",
             "/docs/errors",
             "/health",
+            "/health/live",
+            "/health/ready",
             "/openapi.json",
             "/studio",
             "/studio/<place:str>",

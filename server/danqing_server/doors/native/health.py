@@ -1,4 +1,4 @@
-"""Whether this process can work: `GET /health`."""
+"""Whether this process can work: `GET /health`, and for orchestrators `/health/ready` and `/health/live`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import Message
 from danqing_server.doors.documentation import Answer, described
-from danqing_server.doors.server_shapes import GateShape, HealthShape
+from danqing_server.doors.server_shapes import GateShape, HealthShape, LiveShape, ReadyShape
 from danqing_server.doors.views import gate_view
 from danqing_server.errors import DanqingError, QueueUnavailable
 from danqing_server.http.answers import json_answer
@@ -77,6 +77,35 @@ async def get_health(request: ApiRequest) -> HTTPResponse:
         "pid": os.getpid(),
     }
     return json_answer(body, 200 if works else 503, None if works else {"retry-after": "2"})
+
+
+@on_get(routes, "/health/ready", public=True)
+@described(
+    "就绪检查 · Readiness",
+    {
+        200: Answer(description="可以接收请求 · send requests here", shape=ReadyShape, enveloped=False),
+        503: Answer(description="暂时不要发来请求 · send none for now", shape=ReadyShape, enveloped=False),
+    },
+)
+async def get_ready(request: ApiRequest) -> HTTPResponse:
+    """Say whether requests should be sent here: 503 while a part does not work, and from the stop signal on."""
+    services = services_of(request)
+    found = await _ask(request, services)
+    ready = not any(found.values()) and not services.draining
+    told = _told(found, language_of(request.headers))
+    body: ReadyShape = {"status": "ok" if ready else "unavailable", "checks": told}
+    return json_answer(body, 200 if ready else 503, None if ready else {"retry-after": "2"})
+
+
+@on_get(routes, "/health/live", public=True)
+@described(
+    "存活检查 · Liveness",
+    {200: Answer(description="进程有响应 · the process answers", shape=LiveShape, enveloped=False)},
+)
+async def get_live(request: ApiRequest) -> HTTPResponse:
+    """Say that this process answers, whatever it stands on: a restart would not mend an outage of MongoDB's."""
+    body: LiveShape = {"status": "ok", "pid": os.getpid()}
+    return json_answer(body, 200)
 
 
 async def checks_of(request: ApiRequest, language: str) -> dict[str, str]:
