@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run install test test-browser test-clients test-kills test-processes test-schema check chaos bench bench-profile format clean
+.PHONY: run install test test-browser test-clients test-kills test-processes test-schema check types chaos bench bench-profile format clean
 
 run: install ## start the server with everything it needs, on http://127.0.0.1:8080
 	@$(BIN)/danqing serve
@@ -54,6 +54,17 @@ check: .venv/.developing ## format, lint, types, layers, unit tests
 	@$(BIN)/pyright
 	@$(BIN)/lint-imports
 	@$(BIN)/pytest tests/unit
+	@$(MAKE) --no-print-directory types
+
+# Node.js is for this check alone; what runs needs none.
+TYPES = tests/types
+
+types: ## the studio's types, where Node.js is
+	@if ! command -v npm >/dev/null; then echo "no Node.js: the studio's types were not checked"; \
+	elif ! { test $(TYPES)/node_modules/.package-lock.json -nt $(TYPES)/package-lock.json \
+	  || npm ci --prefix $(TYPES) --ignore-scripts --no-audit --no-fund --silent; }; \
+	  then echo "TypeScript could not be fetched: the studio's types were not checked"; \
+	else $(TYPES)/node_modules/.bin/tsc -p $(TYPES) && echo "the studio's types are right"; fi
 
 CHAOS_SECONDS ?= 900
 CHAOS_SEED ?= 7

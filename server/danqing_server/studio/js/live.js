@@ -11,7 +11,7 @@ import { addressOf, api } from './api.js';
 import { takeStream } from './streams.js';
 
 /** @typedef {{ state: 'live' | 'polling' | 'offline', since: number }} Connection */
-/** @typedef {import('./types/api.d.ts').TaskShape} Task */
+/** @typedef {import('./types/api.d.ts').Task} Task */
 
 const PATIENCE_MS = 3_000;
 const POLL_MS = 4_000;

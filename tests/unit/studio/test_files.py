@@ -1,0 +1,122 @@
+"""The studio's files: what is vendored is what was published, what is written keeps the house's rules."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from danqing_server.doors.studio_files import read_studio
+from tests.support import typescript
+
+ROOT = Path(__file__).parents[3]
+STUDIO = ROOT / "server" / "danqing_server" / "studio"
+TYPES = ROOT / "tests" / "types"
+VENDORED = json.loads((STUDIO / "vendor" / "versions.json").read_text())
+LOCKED = json.loads((TYPES / "package-lock.json").read_text())["packages"]
+SOURCES = sorted((STUDIO / "js").rglob("*.js"))
+STYLES = sorted((STUDIO / "css").rglob("*.css"))
+_ENTRY = re.compile(
+    r"""^\s*'([\w.]+)':\s*\[\s*(['"`])((?:\\.|(?!\2).)*)\2,\s*(['"`])((?:\\.|(?!\4).)*)\4,?\s*\]""", re.M
+)
+_USED = re.compile(r"\bt\(\s*'([\w.]+)'")
+_VALUE = re.compile(r"\{(\w+)")
+
+
+def texts() -> dict[str, tuple[str, str]]:
+    """Return every text by its key: English, Chinese."""
+    found: dict[str, tuple[str, str]] = {}
+    for path in SOURCES:
+        if path.name.endswith("texts.js"):
+            for key, _, english, _, chinese in _ENTRY.findall(path.read_text()):
+                assert key not in found, f"{key} is there twice"
+                found[key] = (english, chinese)
+    return found
+
+
+def _code_of(path: Path) -> str:
+    """Return a module without its comments."""
+    return re.sub(r"/\*.*?\*/|//[^\n]*", "", path.read_text(), flags=re.S)
+
+
+class TestVendored:
+    def test_every_file_is_accounted_for(self) -> None:
+        """Nobody adds a library without saying which."""
+        assert {path.name for path in (STUDIO / "vendor").glob("*.js")} == set(VENDORED)
+
+    @pytest.mark.parametrize("name", VENDORED)
+    def test_bytes_are_those_of_the_lock(self, name: str) -> None:
+        """What runs is what was published, unmodified, in the version that the types are of."""
+        told = VENDORED[name]
+        body = (STUDIO / "vendor" / name).read_bytes()
+        assert base64.b64encode(hashlib.sha512(body).digest()).decode() == told["sha512"]
+        locked = LOCKED[f"node_modules/{told['package']}"]
+        assert (locked["version"], locked["integrity"]) == (told["version"], told["package_integrity"])
+        published = TYPES / "node_modules" / told["package"] / told["path"]
+        if published.exists():  # npm compared these with the lock when it fetched them
+            assert published.read_bytes() == body
+
+
+class TestSources:
+    def test_types_of_the_api_are_fresh(self) -> None:
+        """They say what the server says; `python -m tests.support.typescript` writes them anew."""
+        assert typescript.PATH.read_text() == typescript.declarations()
+
+    @pytest.mark.parametrize("path", [*SOURCES, *STYLES], ids=lambda path: str(path.relative_to(STUDIO)))
+    def test_file_is_short(self, path: Path) -> None:
+        """A file is a room with one purpose; texts are a list, and may be longer."""
+        assert path.name == "texts.js" or len(path.read_text().splitlines()) <= 300
+
+    @pytest.mark.parametrize("path", STYLES, ids=lambda path: path.name)
+    def test_colours_come_from_the_tokens(self, path: Path) -> None:
+        """Light and dark agree in one file alone."""
+        if path.name != "tokens.css":
+            assert re.findall(r"#[0-9a-fA-F]{3,8}\b|\brgba?\(|\bhsla?\(|\boklch\(", path.read_text()) == []
+
+    def test_every_text_that_is_used_is_there(self) -> None:
+        """In both languages, with the same values."""
+        found = texts()
+        used = {key for path in SOURCES for key in _USED.findall(_code_of(path))}
+        assert sorted(used - set(found)) == []
+        for key, (english, chinese) in found.items():
+            assert english, key
+            assert chinese, key
+            assert set(_VALUE.findall(english)) == set(_VALUE.findall(chinese)), key
+
+    def test_no_text_stands_outside_of_the_texts(self) -> None:
+        """What is Chinese in other files would be so for everybody; the seal and a language's own name are."""
+        for path in SOURCES:
+            if not path.name.endswith("texts.js"):
+                assert re.findall(r"[\u4e00-\u9fff]+", _code_of(path)) in ([], ["丹青"], ["中文"]), path
+
+
+class TestServing:
+    def test_every_import_is_there(self) -> None:
+        """A module that is missing is found before a browser does."""
+        files = read_studio()
+        for name, file in files.files.items():
+            if name.startswith("js/"):
+                folder = Path(name).parent
+                for imported in re.findall(r"""(?:from|import\()\s*['"](\.[^'"]+)['"]""", file.body.decode()):
+                    if imported.endswith(".js"):
+                        path = (STUDIO / folder / imported).resolve()
+                        assert path.exists(), f"{name} imports {imported}"
+
+    def test_hash_follows_the_files(self, tmp_path: Path) -> None:
+        """A file that changes gives all of them another address, and the page knows it."""
+        (tmp_path / "index.html").write_text('<script type="importmap">{}</script>{base}{preloads}')
+        (tmp_path / "js").mkdir()
+        (tmp_path / "js" / "main.js").write_text("import './other.js';\n")
+        (tmp_path / "js" / "other.js").write_text("1\n")
+        first = read_studio(folder=tmp_path)
+        assert read_studio(first, tmp_path) is first
+        (tmp_path / "js" / "other.js").write_text("22\n")
+        second = read_studio(None, tmp_path)
+        assert second.version != first.version
+        page = second.page("create").body.decode()
+        assert f'href="/studio/v/{second.version}/js/other.js"' in page
+        assert first.page("create").etag != second.page("create").etag
