@@ -15,13 +15,13 @@ export function About() {
     null,
     h(Head, { title: t('settings.about'), text: t('about.what') }),
     h(Shown, { asked }, asked.data && dl(
-      { class: 'facts' },
+      { class: 's-facts' },
       dt(null, t('about.version')), dd(null, asked.data.version),
       dt(null, t('about.licence')), dd(null, 'MIT'),
     )),
     h3(null, t('about.read')),
-    ul({ class: 'links' }, LINKS.map(([url, text]) => li({ key: url }, a({ href: url }, t(text))))),
+    ul({ class: 's-links' }, LINKS.map(([url, text]) => li({ key: url }, a({ href: url }, t(text))))),
     h3(null, t('about.others')),
-    ul({ class: 'links' }, OTHERS.map((each) => li({ key: each }, each))),
+    ul({ class: 's-links' }, OTHERS.map((each) => li({ key: each }, each))),
   );
 }

@@ -10,13 +10,13 @@ import { chooseZone, me, zone } from '../../session.js';
 import { THEMES, theme } from '../../theme.js';
 import { Segments, Switch, TextField } from '../../ui/field.js';
 import { now } from '../../ui/time.js';
+import { setSounding, sounding } from '../create/chime.js';
 import { Head } from './head.js';
 
 const DENSITIES = /** @type {const} */ (['comfortable', 'dense']);
 const ZONES = /** @type {string[]} */ (/** @type {any} */ (Intl).supportedValuesOf?.('timeZone') ?? []);
 
 export function Browser() {
-  const sound = useSignal(kept('sound') === 'on');
   const density = useSignal(DENSITIES.find((each) => each === kept('density')) ?? 'comfortable');
   const written = useSignal(kept('zone') ?? '');
   const wrong = useSignal(false);
@@ -31,18 +31,18 @@ export function Browser() {
   return section(
     { class: 'browser' },
     h(Head, { title: t('settings.browser'), text: t('browser.about') }),
-    div({ class: 'setting' }, div({ class: 'setting-name' }, t('language.label')), h(Segments, { label: t('language.label'), name: 'language', value: language.value, choices: [['en', 'English'], ['zh', '中文']], onChange: choose })),
-    div({ class: 'setting' }, div({ class: 'setting-name' }, t('theme.label')), h(Segments, { label: t('theme.label'), name: 'theme', value: theme.value, choices: THEMES.map((each) => /** @type {const} */ ([each, t(`theme.${each}`)])), onChange: (/** @type {typeof THEMES[number]} */ value) => (theme.value = value) })),
+    div({ class: 's-setting' }, div({ class: 's-setting-name' }, t('language.label')), h(Segments, { label: t('language.label'), name: 'language', value: language.value, choices: [['en', 'English'], ['zh', '中文']], onChange: choose })),
+    div({ class: 's-setting' }, div({ class: 's-setting-name' }, t('theme.label')), h(Segments, { label: t('theme.label'), name: 'theme', value: theme.value, choices: THEMES.map((each) => /** @type {const} */ ([each, t(`theme.${each}`)])), onChange: (/** @type {typeof THEMES[number]} */ value) => (theme.value = value) })),
     div(
-      { class: 'setting setting-wide' },
+      { class: 's-setting s-setting-wide' },
       h(TextField, {
         id: 'browser-zone', label: t('browser.zone'), value: written.value, onInput: setZone, list: 'zones', placeholder: me.value?.zone ?? zone.value,
         help: t('browser.zone_help', { time: exactTime(new Date(now.value).toISOString()), zone: zone.value }), error: wrong.value ? t('browser.no_zone') : null, autocomplete: 'off', spellcheck: false,
       }),
       datalist({ id: 'zones' }, ZONES.map((each) => option({ value: each, key: each }))),
     ),
-    h(Switch, { id: 'browser-sound', label: t('browser.sound'), help: t('browser.sound_help'), on: sound.value, onChange: (on) => { sound.value = on; keep('sound', on ? 'on' : null); } }),
-    div({ class: 'setting' }, div({ class: 'setting-name' }, t('browser.density')), h(Segments, { label: t('browser.density'), name: 'density', value: density.value, choices: DENSITIES.map((each) => /** @type {const} */ ([each, t(`browser.${each}`)])), onChange: (/** @type {typeof DENSITIES[number]} */ value) => { density.value = value; keep('density', value === 'dense' ? value : null); } })),
+    h(Switch, { id: 'browser-sound', label: t('browser.sound'), help: t('browser.sound_help'), on: sounding.value, onChange: setSounding }),
+    div({ class: 's-setting' }, div({ class: 's-setting-name' }, t('browser.density')), h(Segments, { label: t('browser.density'), name: 'density', value: density.value, choices: DENSITIES.map((each) => /** @type {const} */ ([each, t(`browser.${each}`)])), onChange: (/** @type {typeof DENSITIES[number]} */ value) => { density.value = value; keep('density', value === 'dense' ? value : null); } })),
   );
 }
 

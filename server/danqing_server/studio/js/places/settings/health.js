@@ -24,11 +24,11 @@ export function Health() {
     null,
     h(Head, { title: t('settings.health'), text: found && [t('health.since'), ' ', h(Ago, { at: found.began_at })] }),
     h(Shown, { asked }, found && [
-      ul({ class: 'checks', 'aria-label': t('health.checks') }, Object.entries(found.checks).map(([name, said]) => h(Check, { key: name, name, said, version: name === 'storage' ? null : found[name] }))),
+      ul({ class: 's-checks', 'aria-label': t('health.checks') }, Object.entries(found.checks).map(([name, said]) => h(Check, { key: name, name, said, version: name === 'storage' ? null : found[name] }))),
       h(Storage, { found }),
       h(Workers, { workers: found.workers }),
       h(Loops, { loops: found.loops }),
-      p({ class: 'part-text' }, t('health.versions', { danqing: found.version, python: found.python }), ' ', t(found.asks_for_keys ? 'health.with_keys' : 'health.without_keys'), found.simulated.length > 0 && ` ${t('health.simulated', { names: found.simulated.join(', ') })}`),
+      p({ class: 's-part-text' }, t('health.versions', { danqing: found.version, python: found.python }), ' ', t(found.asks_for_keys ? 'health.with_keys' : 'health.without_keys'), found.simulated.length > 0 && ` ${t('health.simulated', { names: found.simulated.join(', ') })}`),
     ]),
   );
 }
@@ -36,20 +36,20 @@ export function Health() {
 /** @param {{ name: string, said: any, version: string | null | undefined }} props */
 const Check = ({ name, said, version }) =>
   li(
-    { class: said === 'ok' ? 'check' : 'check check-bad' },
-    span({ 'aria-hidden': 'true', class: 'check-mark' }, said === 'ok' ? '●' : '✕'),
+    { class: said === 'ok' ? 's-check' : 's-check s-check-bad' },
+    span({ 'aria-hidden': 'true', class: 's-check-mark' }, said === 'ok' ? '●' : '✕'),
     strong(null, has(`health.${name}`) ? t(`health.${name}`) : name),
-    version && span({ class: 'row-soft' }, version),
-    span({ class: 'check-said' }, said === 'ok' ? t('health.works') : said),
+    version && span({ class: 's-row-soft' }, version),
+    span({ class: 's-check-said' }, said === 'ok' ? t('health.works') : said),
   );
 
 /** @param {{ found: any }} props */
 function Storage({ found }) {
   const { space } = found;
-  if (!space) return p({ class: 'part-text' }, t(`health.storage_${found.storage}`));
+  if (!space) return p({ class: 's-part-text' }, t(`health.storage_${found.storage}`));
   const part = space.free_bytes / space.total_bytes;
   return div(
-    { class: part < TIGHT ? 'space space-tight' : 'space' },
+    { class: part < TIGHT ? 's-space s-space-tight' : 's-space' },
     h3(null, t('health.space')),
     meter({ min: 0, max: 1, high: 1 - TIGHT, value: 1 - part, 'aria-label': t('health.used') }),
     p(null, t('health.free', { free: bytes(space.free_bytes), total: bytes(space.total_bytes) }), part < TIGHT && ` ${t('health.tight')}`),
@@ -58,12 +58,12 @@ function Storage({ found }) {
 
 /** @param {{ workers: any[] | null }} props */
 function Workers({ workers }) {
-  if (workers === null) return p({ class: 'part-text' }, t('health.workers_unknown'));
+  if (workers === null) return p({ class: 's-part-text' }, t('health.workers_unknown'));
   return div(
     null,
     h3(null, t('health.workers_n', { n: workers.length })),
     table(
-      { class: 'plain-table' },
+      { class: 's-plain-table' },
       thead(null, tr(null, th({ scope: 'col' }, t('health.host')), th({ scope: 'col' }, t('health.pid')), th({ scope: 'col' }, t('health.started')), th({ scope: 'col' }, t('health.seen')))),
       tbody(null, workers.map((each) => tr({ key: `${each.host} ${each.pid}` }, td(null, each.host), td(null, String(each.pid)), td(null, each.started_at && h(Ago, { at: each.started_at })), td(null, h(Ago, { at: each.seen_at }))))),
     ),
@@ -76,6 +76,6 @@ function Loops({ loops }) {
   return div(
     null,
     h3(null, t('health.loops')),
-    p({ class: 'part-text' }, bad.length ? t('health.loops_bad', { names: bad.map((each) => `${each.name} (${number(each.deaths)})`).join(', ') }) : t('health.loops_good', { n: loops.length })),
+    p({ class: 's-part-text' }, bad.length ? t('health.loops_bad', { names: bad.map((each) => `${each.name} (${number(each.deaths)})`).join(', ') }) : t('health.loops_good', { n: loops.length })),
   );
 }

@@ -41,14 +41,14 @@ export function Keys() {
   return section(
     null,
     h(Head, { title: t('settings.keys'), text: t('keys.about') }, h(Button, { text: t('keys.new'), icon: 'plus', kind: 'primary', onClick: () => (doing.value = { what: 'new' }) })),
-    !!projects.data?.length && div({ class: 'part-filter' }, h(SelectField, {
+    !!projects.data?.length && div({ class: 's-part-filter' }, h(SelectField, {
       id: 'keys-project', label: t('keys.project'), value: project,
       choices: [['', t('keys.every_project')], ...projects.data.map((each) => /** @type {const} */ ([each.id, each.name]))],
       onChange: (value) => setQuery({ project: value || null }),
     })),
     h(Shown, { asked },
       asked.data?.length
-        ? ul({ class: 'rows' }, asked.data.map((each) => h(Row, { key: each.id, found: each, project: nameOf(each.project), onDo: (what) => (doing.value = { what, key: each }) })))
+        ? ul({ class: 's-rows' }, asked.data.map((each) => h(Row, { key: each.id, found: each, project: nameOf(each.project), onDo: (what) => (doing.value = { what, key: each }) })))
         : h(Empty, { title: t('keys.none'), text: t('keys.none_text') }),
       h(More, { onMore: asked.further })),
     (now?.what === 'new' || now?.what === 'edit') && h(KeyForm, { found: now.key, projects: projects.data ?? [], project, onDone: done, onClose: close }),
@@ -63,15 +63,15 @@ function Row({ found, project, onDo }) {
   const alive = found.state !== 'revoked';
   const bounds = phrases(found.limits);
   return li(
-    { class: alive && found.state === 'active' ? 'row' : 'row row-over' },
+    { class: alive && found.state === 'active' ? 's-row' : 's-row s-row-over' },
     div(
-      { class: 'row-main' },
+      { class: 's-row-main' },
       strong(null, found.name),
-      span({ class: 'row-tag' }, project),
-      found.state !== 'active' && span({ class: 'row-tag row-tag-bad' }, t(`keys.${found.state}`)),
-      p({ class: 'row-line' }, code(null, found.secrets[0]?.shown ?? ''), ' · ', found.scopes.map((/** @type {string} */ each) => t(`scope.${each}`)).join(t('settings.and'))),
-      p({ class: 'row-line' }, found.last_used_at ? [t('keys.used'), ' ', h(Ago, { at: found.last_used_at })] : t('keys.never_used'), bounds.length > 0 && ` · ${bounds.join(' · ')}`),
-      found.secrets[1]?.good_until && alive && p({ class: 'row-line' }, t('keys.old_good'), ' ', h(Ago, { at: found.secrets[1].good_until })),
+      span({ class: 's-row-tag' }, project),
+      found.state !== 'active' && span({ class: 's-row-tag s-row-tag-bad' }, t(`keys.${found.state}`)),
+      p({ class: 's-row-line' }, code(null, found.secrets[0]?.shown ?? ''), ' · ', found.scopes.map((/** @type {string} */ each) => t(`scope.${each}`)).join(t('settings.and'))),
+      p({ class: 's-row-line' }, found.last_used_at ? [t('keys.used'), ' ', h(Ago, { at: found.last_used_at })] : t('keys.never_used'), bounds.length > 0 && ` · ${bounds.join(' · ')}`),
+      found.secrets[1]?.good_until && alive && p({ class: 's-row-line' }, t('keys.old_good'), ' ', h(Ago, { at: found.secrets[1].good_until })),
     ),
     alive && h(Menu, {
       button: { text: t('settings.actions_of', { name: found.name }), icon: 'more', bare: true, kind: 'plain' },
@@ -106,7 +106,7 @@ function KeyForm({ found, projects, project, onDone, onClose }) {
       actions: [h(Button, { text: t('ui.cancel'), onClick: onClose }), h(Button, { text: found ? t('settings.save') : t('settings.create'), kind: 'primary', busy: act.busy, onClick: act.run })],
     },
     form(
-      { class: 'form', onSubmit: (event) => { event.preventDefault(); act.run(); } },
+      { class: 's-form', onSubmit: (event) => { event.preventDefault(); act.run(); } },
       h(TextField, { id: 'key-name', label: t('settings.name'), value: name.value, onInput: (value) => (name.value = value), help: t('keys.name_help'), error: act.wrong('name'), autocomplete: 'off' }),
       !found && h(SelectField, {
         id: 'key-project', label: t('keys.project'), value: owner.value, error: act.wrong('project'),
@@ -117,12 +117,12 @@ function KeyForm({ found, projects, project, onDone, onClose }) {
         },
       }),
       fieldset(
-        { class: 'choices' },
+        { class: 's-choices' },
         legend(null, t('keys.scopes')),
         SCOPES.map((each) =>
-          label({ class: 'choice', key: each },
+          label({ class: 's-choice', key: each },
             input({ type: 'checkbox', checked: scopes.value.includes(each), onChange: (event) => choose(each, event.currentTarget.checked) }),
-            span(null, t(`scope.${each}`), span({ class: 'choice-help' }, t(`scope.${each}_help`)))),
+            span(null, t(`scope.${each}`), span({ class: 's-choice-help' }, t(`scope.${each}_help`)))),
         ),
         act.wrong('scopes') && p({ class: 'field-error' }, act.wrong('scopes')),
       ),
@@ -165,13 +165,13 @@ export function OwnKey() {
     null,
     h(Head, { title: t('settings.key'), text: t('keys.own') }),
     h(Shown, { asked }, own && ul(
-      { class: 'rows' },
-      li({ class: 'row' }, div({ class: 'row-main' }, strong(null, own.label), span({ class: 'row-tag' }, own.project), p({ class: 'row-line' }, own.scopes.map((/** @type {string} */ each) => t(`scope.${each}`)).join(t('settings.and'))))),
+      { class: 's-rows' },
+      li({ class: 's-row' }, div({ class: 's-row-main' }, strong(null, own.label), span({ class: 's-row-tag' }, own.project), p({ class: 's-row-line' }, own.scopes.map((/** @type {string} */ each) => t(`scope.${each}`)).join(t('settings.and'))))),
       own.limits.map((/** @type {any} */ each) =>
-        li({ class: 'row', key: `${each.of}${each.window}${each.currency}` }, div(
-          { class: 'row-main' },
+        li({ class: 's-row', key: `${each.of}${each.window}${each.currency}` }, div(
+          { class: 's-row-main' },
           strong(null, t('keys.left', { amount: `${each.remaining} ${each.currency}`, limit: `${each.limit} ${each.currency}` })),
-          p({ class: 'row-line' }, t(`keys.limit_of_${each.of}_${each.window}`), ' · ', t('keys.resets'), ' ', h(Ago, { at: each.resets_at })),
+          p({ class: 's-row-line' }, t(`keys.limit_of_${each.of}_${each.window}`), ' · ', t('keys.resets'), ' ', h(Ago, { at: each.resets_at })),
         ))),
     )),
   );

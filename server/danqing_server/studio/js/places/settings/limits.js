@@ -63,10 +63,10 @@ export function LimitFields({ form, set, wrong, open = false }) {
       error: wrong(`limits.${name}`), autocomplete: 'off', key: name, ...more,
     });
   return details(
-    { class: 'limits', open },
+    { class: 's-limits', open },
     summary(null, t('limit.title')),
     div(
-      { class: 'limit-fields' },
+      { class: 's-limit-fields' },
       AMOUNTS.map((name) => field(name, { placeholder: '100 CNY' })),
       COUNTS.map((name) => field(name, { inputmode: 'numeric' })),
       field('models', { placeholder: 'doubao-*', help: t('limit.models_help') }),

@@ -33,7 +33,7 @@ export function Projects() {
     h(Head, { title: t('settings.projects'), text: t('projects.about') }, h(Button, { text: t('projects.new'), icon: 'plus', kind: 'primary', onClick: () => (doing.value = { what: 'new' }) })),
     h(Shown, { asked },
       asked.data?.length
-        ? ul({ class: 'rows' }, asked.data.map((each) => h(Row, { key: each.id, project: each, onRestore: () => restore(each), onDo: (what) => (doing.value = { what, project: each }) })))
+        ? ul({ class: 's-rows' }, asked.data.map((each) => h(Row, { key: each.id, project: each, onRestore: () => restore(each), onDo: (what) => (doing.value = { what, project: each }) })))
         : h(Empty, { title: t('projects.none'), text: t('projects.none_text') }),
       h(More, { onMore: asked.further })),
     (now?.what === 'new' || now?.what === 'edit') && h(ProjectForm, { project: now.project, onDone: done, onClose: close }),
@@ -45,13 +45,13 @@ export function Projects() {
 function Row({ project, onDo, onRestore }) {
   const bounds = phrases(project.limits);
   return li(
-    { class: project.archived_at ? 'row row-over' : 'row' },
+    { class: project.archived_at ? 's-row s-row-over' : 's-row' },
     div(
-      { class: 'row-main' },
+      { class: 's-row-main' },
       strong(null, project.name),
-      project.archived_at && span({ class: 'row-tag row-tag-bad' }, t('projects.archived')),
-      p({ class: 'row-line' }, code(null, project.id)),
-      p({ class: 'row-line' }, bounds.join(' · ') || t('limit.none'), ' · ', a({ ...link(address('settings', { project: project.id }, 'keys')) }, t('projects.keys'))),
+      project.archived_at && span({ class: 's-row-tag s-row-tag-bad' }, t('projects.archived')),
+      p({ class: 's-row-line' }, code(null, project.id)),
+      p({ class: 's-row-line' }, bounds.join(' · ') || t('limit.none'), ' · ', a({ ...link(address('settings', { project: project.id }, 'keys')) }, t('projects.keys'))),
     ),
     h(Menu, {
       button: { text: t('settings.actions_of', { name: project.name }), icon: 'more', bare: true, kind: 'plain' },
@@ -81,7 +81,7 @@ function ProjectForm({ project, onDone, onClose }) {
       actions: [h(Button, { text: t('ui.cancel'), onClick: onClose }), h(Button, { text: project ? t('settings.save') : t('settings.create'), kind: 'primary', busy: act.busy, onClick: act.run })],
     },
     form(
-      { class: 'form', onSubmit: (event) => { event.preventDefault(); act.run(); } },
+      { class: 's-form', onSubmit: (event) => { event.preventDefault(); act.run(); } },
       h(TextField, { id: 'project-name', label: t('settings.name'), value: name.value, onInput: (value) => (name.value = value), error: act.wrong('name'), autocomplete: 'off' }),
       h(LimitFields, { form: limits.value, set: (field, value) => (limits.value = { ...limits.value, [field]: value }), wrong: act.wrong, open: true }),
       act.error !== null && h(Problem, { error: act.error }),

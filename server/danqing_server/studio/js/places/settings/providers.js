@@ -39,13 +39,13 @@ function All({ found }) {
   return section(
     null,
     h(Head, { title: t('settings.providers'), text: t('providers.about') }),
-    faulty.length > 0 && ul({ class: 'rows', 'aria-label': t('providers.broken') }, faulty.map((/** @type {any} */ each) => h(Broken, { key: each.name, plugin: each, more: found.broken.find((one) => one.name === each.name) }))),
-    ul({ class: 'rows', 'aria-label': t('settings.providers') }, providers.map((/** @type {any} */ each) => h(Provider, { key: each.name, provider: each, gaps: found.gaps.filter((gap) => gap.provider === each.name) }))),
-    routes.length > 0 && [h3(null, t('providers.routes')), ul({ class: 'rows' }, routes.map((/** @type {any} */ each) => li({ class: 'row', key: each.model }, div({ class: 'row-main' }, strong(null, each.model), p({ class: 'row-line' }, each.targets.map((/** @type {any} */ one) => `${one.provider}/${one.model}${one.present ? '' : ` (${t('providers.absent')})`}`).join(' → '))))))],
+    faulty.length > 0 && ul({ class: 's-rows', 'aria-label': t('providers.broken') }, faulty.map((/** @type {any} */ each) => h(Broken, { key: each.name, plugin: each, more: found.broken.find((one) => one.name === each.name) }))),
+    ul({ class: 's-rows', 'aria-label': t('settings.providers') }, providers.map((/** @type {any} */ each) => h(Provider, { key: each.name, provider: each, gaps: found.gaps.filter((gap) => gap.provider === each.name) }))),
+    routes.length > 0 && [h3(null, t('providers.routes')), ul({ class: 's-rows' }, routes.map((/** @type {any} */ each) => li({ class: 's-row', key: each.model }, div({ class: 's-row-main' }, strong(null, each.model), p({ class: 's-row-line' }, each.targets.map((/** @type {any} */ one) => `${one.provider}/${one.model}${one.present ? '' : ` (${t('providers.absent')})`}`).join(' → '))))))],
     leftOut.length > 0 && [
       h3(null, t('providers.left_out')),
-      p({ class: 'part-text' }, t('providers.left_out_text')),
-      ul({ class: 'rows', 'aria-label': t('providers.left_out') }, leftOut.map((/** @type {any} */ each) => li({ class: 'row row-over', key: each.name }, div({ class: 'row-main' }, strong(null, each.name), p({ class: 'row-line' }, t('providers.missing'), ' ', code(null, each.missing.join(' '))))))),
+      p({ class: 's-part-text' }, t('providers.left_out_text')),
+      ul({ class: 's-rows', 'aria-label': t('providers.left_out') }, leftOut.map((/** @type {any} */ each) => li({ class: 's-row s-row-over', key: each.name }, div({ class: 's-row-main' }, strong(null, each.name), p({ class: 's-row-line' }, t('providers.missing'), ' ', code(null, each.missing.join(' '))))))),
     ],
   );
 }
@@ -54,16 +54,16 @@ function All({ found }) {
 function Broken({ plugin, more }) {
   const kind = `broken.${plugin.error.split(':')[0]}`;
   return li(
-    { class: 'row row-bad' },
+    { class: 's-row s-row-bad' },
     div(
-      { class: 'row-main' },
+      { class: 's-row-main' },
       strong(null, plugin.name),
-      plugin.version && span({ class: 'row-soft' }, `${plugin.distribution} ${plugin.version}`),
-      span({ class: 'row-tag row-tag-bad' }, t('providers.plugin_error')),
-      p({ class: 'row-line' }, t(`broken.stage_${more?.stage ?? 'any'}`), has(kind) && ` ${t(kind)}`),
-      p({ class: 'row-line' }, code({ class: 'answer' }, plugin.error)),
-      more?.where && p({ class: 'row-line' }, t('broken.where'), ' ', code(null, more.where)),
-      p({ class: 'row-line' }, t('broken.then')),
+      plugin.version && span({ class: 's-row-soft' }, `${plugin.distribution} ${plugin.version}`),
+      span({ class: 's-row-tag s-row-tag-bad' }, t('providers.plugin_error')),
+      p({ class: 's-row-line' }, t(`broken.stage_${more?.stage ?? 'any'}`), has(kind) && ` ${t(kind)}`),
+      p({ class: 's-row-line' }, code({ class: 's-answer' }, plugin.error)),
+      more?.where && p({ class: 's-row-line' }, t('broken.where'), ' ', code(null, more.where)),
+      p({ class: 's-row-line' }, t('broken.then')),
     ),
   );
 }
@@ -71,20 +71,20 @@ function Broken({ plugin, more }) {
 /** @param {{ provider: any, gaps: any[] }} props */
 const Provider = ({ provider, gaps }) =>
   li(
-    { class: 'row' },
+    { class: 's-row' },
     div(
-      { class: 'row-main' },
+      { class: 's-row-main' },
       strong(null, provider.title),
-      span({ class: 'row-soft' }, provider.name),
-      span({ class: provider.sandbox ? 'row-tag' : 'row-tag row-tag-good' }, t(provider.sandbox ? 'providers.sandbox' : 'providers.works')),
-      gaps.length > 0 && span({ class: 'row-tag row-tag-bad' }, t('gaps.count', { n: gaps.length })),
-      details({ class: 'models-box', open: provider.models.length <= MANY || gaps.length > 0 }, summary(null, t('providers.models', { n: provider.models.length })), ul({ class: 'models' }, provider.models.map((/** @type {any} */ model) => {
+      span({ class: 's-row-soft' }, provider.name),
+      span({ class: provider.sandbox ? 's-row-tag' : 's-row-tag s-row-tag-good' }, t(provider.sandbox ? 'providers.sandbox' : 'providers.works')),
+      gaps.length > 0 && span({ class: 's-row-tag s-row-tag-bad' }, t('gaps.count', { n: gaps.length })),
+      details({ class: 's-models-box', open: provider.models.length <= MANY || gaps.length > 0 }, summary(null, t('providers.models', { n: provider.models.length })), ul({ class: 's-models' }, provider.models.map((/** @type {any} */ model) => {
         const own = gaps.filter((each) => each.model === model.id).length;
         return li(
           { key: model.id },
           a({ ...link(address('settings', {}, `providers/${provider.name}/${encodeURIComponent(model.id)}`)) }, model.title),
-          span({ class: 'row-soft' }, t(`kind.${model.kind}`), model.price && ` · ${priceOf(model.price)}`, own > 0 && ` · ${t('gaps.count', { n: own })}`),
-          span({ class: 'row-soft' }, model.id),
+          span({ class: 's-row-soft' }, t(`kind.${model.kind}`), model.price && ` · ${priceOf(model.price)}`, own > 0 && ` · ${t('gaps.count', { n: own })}`),
+          span({ class: 's-row-soft' }, model.id),
         );
       }))),
     ),

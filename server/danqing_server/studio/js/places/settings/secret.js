@@ -12,5 +12,5 @@ export const Secret = ({ title, text, secret, onClose }) =>
     Dialog,
     { title, onClose, insistent: true, actions: h(Button, { text: t('secret.kept'), kind: 'primary', onClick: onClose }) },
     p(null, text),
-    div({ class: 'secret' }, code({ class: 'secret-text', 'aria-label': t('secret.label') }, secret), h(CopyButton, { text: secret })),
+    div({ class: 's-secret' }, code({ class: 's-secret-text', 'aria-label': t('secret.label') }, secret), h(CopyButton, { text: secret })),
   );

@@ -41,19 +41,19 @@ export function Users() {
     null,
     h(Head, { title: t('settings.users'), text: t('users.about') }),
     form(
-      { class: 'form form-line', onSubmit: (event) => { event.preventDefault(); look.run(); } },
+      { class: 's-form s-form-line', onSubmit: (event) => { event.preventDefault(); look.run(); } },
       h(TextField, { id: 'user-email', label: t('users.email'), type: 'email', value: email.value, onInput: (value) => { email.value = value; found.value = undefined; }, error: look.wrong('email') ?? make.wrong('email'), autocomplete: 'off' }),
       h(Button, { text: t('users.find'), type: 'submit', icon: 'search', busy: look.busy, disabled: !email.value.trim() }),
     ),
     look.error !== null && !look.wrong('email') && h(Problem, { error: look.error }),
-    user && ul({ class: 'rows' }, li(
-      { class: 'row' },
-      div({ class: 'row-main' }, strong(null, user.name), span({ class: 'row-soft' }, user.email), p({ class: 'row-line' }, code(null, user.id), ' · ', h(Ago, { at: user.created_at }))),
+    user && ul({ class: 's-rows' }, li(
+      { class: 's-row' },
+      div({ class: 's-row-main' }, strong(null, user.name), span({ class: 's-row-soft' }, user.email), p({ class: 's-row-line' }, code(null, user.id), ' · ', h(Ago, { at: user.created_at }))),
       h(Button, { text: t('settings.delete'), icon: 'trash', kind: 'danger', onClick: () => (deleting.value = true) }),
     )),
     user === null && form(
-      { class: 'form form-line', onSubmit: (event) => { event.preventDefault(); make.run(); } },
-      p({ class: 'part-text' }, t('users.nobody')),
+      { class: 's-form s-form-line', onSubmit: (event) => { event.preventDefault(); make.run(); } },
+      p({ class: 's-part-text' }, t('users.nobody')),
       h(TextField, { id: 'user-name', label: t('settings.name'), value: name.value, onInput: (value) => (name.value = value), error: make.wrong('name'), autocomplete: 'off' }),
       h(Button, { text: t('settings.create'), type: 'submit', busy: make.busy, disabled: !name.value.trim() }),
     ),

@@ -23,6 +23,7 @@ import { Standing, WebhookForm } from './webhooks.js';
 const STATES = /** @type {const} */ (['pending', 'delivered', 'failed']);
 const MARKS = { pending: '○', delivered: '●', failed: '✕' };
 const LOOK_MS = 1_500;
+const CLAIM_MS = 65_000; // what is being sent is due again in a minute, in case its sender dies
 const HOUR_S = 3600;
 
 /** @typedef {'edit' | 'rotate' | 'delete' | 'resend'} Doing */
@@ -40,7 +41,7 @@ export function Webhook({ id }) {
     asked.look();
     sent.look();
   };
-  const waits = sent.data?.some((each) => each.state === 'pending' && (!each.attempts.length || Date.parse(each.due_at) < Date.now()));
+  const waits = sent.data?.some((each) => each.state === 'pending' && Date.parse(each.due_at) < Date.now() + CLAIM_MS);
   useEffect(() => {
     if (!waits) return undefined;
     const timer = setTimeout(sent.look, LOOK_MS);
@@ -52,7 +53,7 @@ export function Webhook({ id }) {
   const ofTasks = hook && !hook.url;
   return section(
     null,
-    a({ ...link(address('settings', {}, 'webhooks')), class: 'part-back' }, t('webhooks.back')),
+    a({ ...link(address('settings', {}, 'webhooks')), class: 's-part-back' }, t('webhooks.back')),
     h(Shown, { asked }, hook && h(
       Head,
       { title: ofTasks ? t('webhooks.of_tasks_title') : hook.description || hook.url, text: [h(Standing, { hook }), ' ', hook.events.join(' · ')] },
@@ -70,12 +71,12 @@ export function Webhook({ id }) {
         ],
       }),
     )),
-    div({ class: 'chips', role: 'group', 'aria-label': t('webhooks.state') }, ['', ...STATES].map((each) =>
+    div({ class: 's-chips', role: 'group', 'aria-label': t('webhooks.state') }, ['', ...STATES].map((each) =>
       a({ ...link(withQuery({ state: each || null })), key: each, class: 'chip', 'aria-current': each === state ? 'true' : undefined }, t(`delivery.${each || 'all'}`)))),
     h(Shown, { asked: sent },
       sent.data?.length
-        ? ul({ class: 'rows' }, sent.data.map((each) => h(Delivery, { key: each.id, found: each, onResend: () => after(api.post(`/webhooks/${id}/deliveries/${each.id}/resend`), t('webhooks.resent')) })))
-        : p({ class: 'part-text' }, t('webhooks.nothing_sent'), state && h(Button, { text: t('ui.clear_filter'), onClick: () => setQuery({ state: null }) })),
+        ? ul({ class: 's-rows' }, sent.data.map((each) => h(Delivery, { key: each.id, found: each, onResend: () => after(api.post(`/webhooks/${id}/deliveries/${each.id}/resend`), t('webhooks.resent')) })))
+        : p({ class: 's-part-text' }, t('webhooks.nothing_sent'), state && h(Button, { text: t('ui.clear_filter'), onClick: () => setQuery({ state: null }) })),
       h(More, { onMore: sent.further })),
     doing.value === 'edit' && h(WebhookForm, { hook, onDone: look, onClose: close }),
     doing.value === 'rotate' && h(Rotate, { id, onClose: close, onDone: (found) => { look(); secret.value = found; } }),
@@ -90,20 +91,20 @@ function Delivery({ found, onResend }) {
   const last = found.attempts.at(-1);
   const state = /** @type {keyof typeof MARKS} */ (found.state);
   return li(
-    { class: 'row' },
+    { class: 's-row' },
     div(
-      { class: 'row-main' },
-      span({ class: `delivery delivery-${state}` }, span({ 'aria-hidden': 'true' }, MARKS[state]), ' ', t(`delivery.${state}`)),
-      span({ class: 'row-name' }, found.type),
-      span({ class: 'row-soft' }, h(Ago, { at: found.created_at })),
-      found.task_id && may('read') && a({ ...link(withQuery({ task: found.task_id })), class: 'row-soft' }, t('webhooks.task')),
-      last && state !== 'delivered' && p({ class: 'row-line' }, said(last), found.failed_because && ` · ${t(`delivery.because_${found.failed_because}`)}`,
+      { class: 's-row-main' },
+      span({ class: `s-delivery s-delivery-${state}` }, span({ 'aria-hidden': 'true' }, MARKS[state]), ' ', t(`delivery.${state}`)),
+      span({ class: 's-row-name' }, found.type),
+      span({ class: 's-row-soft' }, h(Ago, { at: found.created_at })),
+      found.task_id && may('read') && a({ ...link(withQuery({ task: found.task_id })), class: 's-row-soft' }, t('webhooks.task')),
+      last && state !== 'delivered' && p({ class: 's-row-line' }, said(last), found.failed_because && ` · ${t(`delivery.because_${found.failed_because}`)}`,
         state === 'pending' && found.due_at && [' · ', t('delivery.again'), ' ', h(Ago, { at: found.due_at })]),
       found.attempts.length > 0 && details(
-        { class: 'attempts' },
+        { class: 's-attempts' },
         summary(null, t('delivery.attempts', { n: found.attempts.length })),
         ol(null, found.attempts.map((/** @type {any} */ each) =>
-          li({ key: each.at }, h(Moment, { at: each.at }), ' ', said(each), ' · ', t('delivery.ms', { n: number(each.ms) }), each.answer && code({ class: 'answer' }, each.answer)))),
+          li({ key: each.at }, h(Moment, { at: each.at }), ' ', said(each), ' · ', t('delivery.ms', { n: number(each.ms) }), each.answer && code({ class: 's-answer' }, each.answer)))),
       ),
     ),
     state !== 'pending' && h(Button, { text: t('webhooks.resend'), icon: 'reuse', onClick: onResend }),

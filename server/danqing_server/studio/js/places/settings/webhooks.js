@@ -31,9 +31,9 @@ function List() {
     null,
     h(Head, { title: t('settings.webhooks'), text: t('webhooks.about') }, h(Button, { text: t('webhooks.new'), icon: 'plus', kind: 'primary', onClick: () => (making.value = true) })),
     h(Shown, { asked }, asked.data?.length
-      ? ul({ class: 'rows' }, asked.data.map((/** @type {any} */ each) => h(Row, { key: each.id, hook: each })))
+      ? ul({ class: 's-rows' }, asked.data.map((/** @type {any} */ each) => h(Row, { key: each.id, hook: each })))
       : h(Empty, { title: t('webhooks.none'), text: t('webhooks.none_text') })),
-    p({ class: 'part-text' }, t('webhooks.of_tasks'), ' ', a({ ...link(address('settings', {}, 'webhooks/tasks')) }, t('webhooks.of_tasks_link'))),
+    p({ class: 's-part-text' }, t('webhooks.of_tasks'), ' ', a({ ...link(address('settings', {}, 'webhooks/tasks')) }, t('webhooks.of_tasks_link'))),
     making.value && h(WebhookForm, { onClose: () => (making.value = false), onDone: (hook) => { making.value = false; made.value = hook; asked.look(); } }),
     made.value && h(Secret, { title: t('webhooks.secret'), text: t('webhooks.secret_text'), secret: made.value.secret, onClose: () => go(address('settings', {}, `webhooks/${made.value.id}`)) }),
   );
@@ -41,19 +41,19 @@ function List() {
 
 /** How a webhook stands, in a word. @param {{ hook: any }} props */
 export const Standing = ({ hook }) =>
-  span({ class: `row-tag ${hook.enabled ? 'row-tag-good' : 'row-tag-bad'}` }, hook.enabled ? t('webhooks.on') : t(`webhooks.off_${hook.disabled_because ?? 'by_hand'}`));
+  span({ class: `s-row-tag ${hook.enabled ? 's-row-tag-good' : 's-row-tag-bad'}` }, hook.enabled ? t('webhooks.on') : t(`webhooks.off_${hook.disabled_because ?? 'by_hand'}`));
 
 /** @param {{ hook: any }} props */
 const Row = ({ hook }) =>
   li(
-    { class: hook.enabled ? 'row' : 'row row-over' },
+    { class: hook.enabled ? 's-row' : 's-row s-row-over' },
     div(
-      { class: 'row-main' },
-      a({ ...link(address('settings', {}, `webhooks/${hook.id}`)), class: 'row-name' }, strong(null, hook.description || hook.url)),
+      { class: 's-row-main' },
+      a({ ...link(address('settings', {}, `webhooks/${hook.id}`)), class: 's-row-name' }, strong(null, hook.description || hook.url)),
       h(Standing, { hook }),
-      hook.description && p({ class: 'row-line' }, hook.url),
-      p({ class: 'row-line' }, hook.events.join(' · ')),
-      p({ class: 'row-line' }, hook.last_success_at ? [t('webhooks.last_success'), ' ', h(Ago, { at: hook.last_success_at })] : t('webhooks.no_success')),
+      hook.description && p({ class: 's-row-line' }, hook.url),
+      p({ class: 's-row-line' }, hook.events.join(' · ')),
+      p({ class: 's-row-line' }, hook.last_success_at ? [t('webhooks.last_success'), ' ', h(Ago, { at: hook.last_success_at })] : t('webhooks.no_success')),
     ),
   );
 
@@ -74,14 +74,14 @@ export function WebhookForm({ hook, onDone, onClose }) {
       actions: [h(Button, { text: t('ui.cancel'), onClick: onClose }), h(Button, { text: hook ? t('settings.save') : t('settings.create'), kind: 'primary', busy: act.busy, onClick: act.run })],
     },
     form(
-      { class: 'form', onSubmit: (event) => { event.preventDefault(); act.run(); } },
+      { class: 's-form', onSubmit: (event) => { event.preventDefault(); act.run(); } },
       h(TextField, { id: 'webhook-url', label: t('webhooks.url'), type: 'url', inputmode: 'url', placeholder: 'https://', value: url.value, onInput: (value) => (url.value = value), help: t('webhooks.url_help'), error: act.wrong('url'), autocomplete: 'off' }),
       h(TextField, { id: 'webhook-description', label: t('webhooks.description'), optional: true, value: description.value, onInput: (value) => (description.value = value), error: act.wrong('description'), autocomplete: 'off' }),
       fieldset(
-        { class: 'choices' },
+        { class: 's-choices' },
         legend(null, t('webhooks.events')),
         listed.map((each) =>
-          label({ class: 'choice', key: each },
+          label({ class: 's-choice', key: each },
             input({ type: 'checkbox', checked: events.value.includes(each), onChange: (event) => (events.value = listed.filter((one) => (one === each ? event.currentTarget.checked : events.value.includes(one)))) }),
             span(null, each)),
         ),
