@@ -25,6 +25,7 @@ from tests.support.examples import starting
 async_api = pytest.importorskip("playwright.async_api")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PATIENCE_MS = 15_000
+async_api.expect.set_options(timeout=PATIENCE_MS)
 # A refusal of the API is an answer like others, though Chromium logs it as an error.
 REFUSED = "Failed to load resource: the server responded with a status of"
 OF_THE_API = ("/api/v1/", "/studio/session", "/health")
@@ -64,7 +65,8 @@ class Studio:
 
     async def paint(self, prompt: str, **more: Any) -> Any:
         """Submit a task and return it; *more* are members of the task, `input` beside the prompt."""
-        body = {"user_id": "studio", **more, "input": {"prompt": prompt, **more.get("input", {})}}
+        usual = {"user_id": "studio", "type": "image", "model": "doubao-seedream-4-0-250828"}
+        body = {**usual, **more, "input": {"prompt": prompt, **more.get("input", {})}}
         return await self.ask("POST", "/api/v1/ai/tasks", body)
 
     async def painted(self, prompt: str, **more: Any) -> Any:

@@ -49,7 +49,7 @@ export function ReferencesField(props) {
         div(
           { class: 'reference-ways' },
           input({ id, ref: files, class: 'unseen', type: 'file', accept: 'image/*,.heic,.heif', multiple: most > 1, tabIndex: -1, onChange: chosen }),
-          input({ id: `${id}-camera`, ref: camera, class: 'unseen', type: 'file', accept: 'image/*', capture: 'environment', tabIndex: -1, 'aria-label': t('create.camera'), onChange: chosen }),
+          input({ id: `${id}-camera`, ref: camera, class: 'unseen', type: 'file', accept: 'image/*', capture: 'environment', tabIndex: -1, 'aria-hidden': true, onChange: chosen }),
           h(Button, { text: t('create.add_picture'), icon: 'plus', onClick: () => files.current?.click() }),
           h(Button, { text: t('create.camera'), icon: 'image', class: 'camera', onClick: () => camera.current?.click() }),
           h(Button, { text: t('create.from_gallery'), icon: 'gallery', onClick: () => (picking.value = true) }),
