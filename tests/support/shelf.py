@@ -58,12 +58,13 @@ class Shelf:
         count: int,
         name: Callable[[int], str],
         *,
+        first: int = 0,
         newest: datetime = NOW,
         assets: tuple[Asset, ...] = (),
         **changes: Any,
     ) -> None:
-        """Store *count* tasks of one picture each, the first the newest, a second apart; *assets* in turn."""
-        documents = self._documents(count, name, newest, assets, changes)
+        """Store *count* tasks of one picture each, numbered from *first*, a second apart; *assets* in turn."""
+        documents = self._documents(range(first, first + count), name, newest, assets, changes)
         gathered: list[Any] = []
         for document in documents:
             gathered.append(RawBSONDocument(bson.encode(document)))
@@ -79,7 +80,7 @@ class Shelf:
 
     def _documents(
         self,
-        count: int,
+        numbers: range,
         name: Callable[[int], str],
         newest: datetime,
         assets: tuple[Asset, ...],
@@ -89,7 +90,7 @@ class Shelf:
         usual = versioned(to_document(make_task("t", Status.COMPLETED, **changes)))
         shown = [dict(to_document(attrs.evolve(output, asset=asset))) for asset in assets]
         shown = shown or [dict(to_document(output))]
-        for number in range(count):
+        for number in numbers:
             yield {
                 **usual,
                 "_id": name(number),

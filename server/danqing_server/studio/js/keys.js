@@ -45,6 +45,7 @@ const isToggle = (target) => target instanceof HTMLInputElement && /^(checkbox|r
 addEventListener('keydown', (event) => {
   if (event.defaultPrevented || event.altKey || event.isComposing || event.keyCode === 229) return;
   const name = nameOf(event);
+  if (/^(Enter| )$/.test(name) && event.target instanceof Element && event.target.closest('a, button, summary')) return;
   if (isTyping(event.target) && !name.startsWith('Mod+Enter')) return;
   if (document.querySelector('dialog:modal[data-own-keys]')) return;
   const after = leader && `${leader} ${name}`;

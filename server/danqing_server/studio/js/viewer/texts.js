@@ -1,0 +1,32 @@
+import { texts as shared } from '../pictures/texts.js';
+
+/** @type {import('../i18n.js').Texts} */
+export const texts = {
+  ...shared,
+  'viewer.title': ['Picture', '图片'],
+  'viewer.previous': ['Previous picture', '上一张'],
+  'viewer.next': ['Next picture', '下一张'],
+  'viewer.place': ['{place} of {count}', '第 {place} 张，共 {count} 张'],
+  'viewer.in_task': ['{place} of {count} in this task', '本任务第 {place} 张，共 {count} 张'],
+  'viewer.fit': ['Fit', '适合窗口'],
+  'viewer.full': ['1:1', '1:1'],
+  'viewer.in': ['Zoom in', '放大'],
+  'viewer.out': ['Zoom out', '缩小'],
+  'viewer.settings': ['Settings', '设置信息'],
+  'viewer.prompt': ['Prompt', '提示词'],
+  'viewer.model': ['Model', '模型'],
+  'viewer.measure': ['Size', '尺寸'],
+  'viewer.when': ['Made', '生成时间'],
+  'viewer.user': ['User', '用户'],
+  'viewer.cost': ['Cost of the task', '任务费用'],
+  'viewer.references': ['References', '参考图'],
+  'viewer.input': ['Everything asked for', '全部参数'],
+  'viewer.gone': ['This picture is not there: it was deleted, or is not yours.', '图片不存在：已被删除，或不属于您。'],
+  'viewer.slider': ['Slider', '滑块'],
+  'viewer.side': ['Side by side', '并排'],
+  'viewer.way': ['How to compare', '对比方式'],
+  'viewer.border': ['Where the one begins and the other ends', '两图分界位置'],
+  'viewer.one': ['First: {prompt}', '第一张：{prompt}'],
+  'viewer.two': ['Second: {prompt}', '第二张：{prompt}'],
+  'viewer.file': ['This cannot be shown here; it can be downloaded.', '此文件无法在此显示，但可以下载。'],
+};
