@@ -28,7 +28,7 @@ export function Stage({ row, onStep }) {
   if (row.kind === 'video') return div({ class: 'stage' }, video({ key: row.id, class: 'stage-media', src: row.path, poster: row.has_thumbnail ? thumbOf(row.path, 1024) : undefined, controls: true, playsInline: true, loop: true, 'aria-label': row.prompt ?? t('pictures.none') }));
   if (row.kind === 'audio') return div({ class: 'stage' }, div({ class: 'stage-sound' }, icon('sound'), p(null, row.prompt), audio({ key: row.id, src: row.path, controls: true, 'aria-label': row.prompt ?? t('pictures.none') })));
   if (row.kind !== 'image') return div({ class: 'stage' }, div({ class: 'stage-sound' }, icon('download'), p(null, t('viewer.file')), a({ href: row.path, download: '' }, t('pictures.download'))));
-  return h(Still, { key: row.id, row, onStep });
+  return h(Still, { row, onStep });
 }
 
 /** @param {{ row: Picture, onStep: (by: number) => void }} props */
@@ -121,6 +121,7 @@ function watch(box, picture, row, onStep) {
   const twice = (event) => (zoom.value > 1 ? lens.to(1) : lens.to(Math.max(2, row.width / Math.max(1, picture.clientWidth)), middle(event)));
 
   zoom.value = 1;
+  show();
   const heard = /** @type {const} */ ([['wheel', wheel], ['pointerdown', down], ['pointermove', move], ['pointerup', up], ['pointercancel', up], ['dblclick', twice]]);
   for (const [name, listener] of heard) box.addEventListener(name, /** @type {EventListener} */ (listener), { passive: false });
   const resized = new ResizeObserver(show);
