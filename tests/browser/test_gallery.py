@@ -180,7 +180,7 @@ class TestViewer:
             await touch.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [{"x": x, "y": y}]})
         await touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
         await expect(viewer.get_by_role("img", name="swiped 0")).to_be_visible()
-        await viewer.get_by_role("button", name="Close").tap()
+        await viewer.get_by_role("button", name="Close").click()
         await expect(viewer).to_be_hidden()
         box = await cells(page).first.bounding_box()
         point = {"x": box["x"] + 20, "y": box["y"] + 20}

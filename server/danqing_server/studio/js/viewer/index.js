@@ -106,6 +106,7 @@ export default function Viewer() {
   const box = useRef(/** @type {HTMLDialogElement | null} */ (null));
   useEffect(() => {
     box.current?.showModal();
+    box.current?.focus();
     return () => box.current?.close();
   }, []);
   useEffect(() => bind('viewer', keysOf(id)), [id]);
@@ -119,7 +120,7 @@ export default function Viewer() {
   const onStep = (by) => step(id, by);
   return dialog(
     {
-      ref: box, class: 'viewer', 'aria-label': t('viewer.title'),
+      ref: box, class: 'viewer', tabIndex: -1, 'aria-label': t('viewer.title'),
       onCancel: (event) => {
         event.preventDefault();
         close();
