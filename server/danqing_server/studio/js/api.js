@@ -28,7 +28,7 @@ export class ApiError extends Error {
 
 /** What is done when the API does not know who asks; resolves once it is worth asking again. */
 export const entrance = {
-  /** @type {(method: string) => Promise<void>} */
+  /** @type {(changes: boolean) => Promise<void>} */
   open: () => Promise.reject(new Error('nobody opens')),
 };
 
@@ -45,7 +45,7 @@ export const entrance = {
 async function ask(method, path, query, body, options) {
   const response = await fetched(method, addressOf(path, query), body, options);
   if (response.status === 401 && options.signIn !== false) {
-    await entrance.open(method);
+    await entrance.open(method !== 'GET' && !path.endsWith('/check'));
     return ask(method, path, query, body, options);
   }
   if (response.status === 204) return null;
@@ -138,7 +138,7 @@ function upload(path, file, onProgress, signal) {
     request.onabort = () => reject(new DOMException('', 'AbortError'));
     request.onload = () => {
       if (request.status === 401) {
-        entrance.open('POST').then(() => upload(path, file, onProgress, signal)).then(resolve, reject);
+        entrance.open(true).then(() => upload(path, file, onProgress, signal)).then(resolve, reject);
         return;
       }
       try {

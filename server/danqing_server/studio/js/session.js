@@ -3,6 +3,7 @@
 import { computed, signal } from '@preact/signals';
 
 import { ApiError, api, entrance } from './api.js';
+import { t } from './i18n.js';
 import { keep, kept } from './kept.js';
 
 /**
@@ -45,9 +46,6 @@ export const signingIn = signal(false);
 /** Whether the sign-in has ended and was put off: the page stays as it is, and asks again at the next change. */
 export const signedOut = signal(false);
 
-/** The `user_id` of what is made here. */
-export const person = computed(() => me.value?.name || kept('person') || 'studio');
-
 const chosenZone = signal(kept('zone'));
 
 /** The time zone that dates are shown in: chosen here, else the server's, else the browser's. */
@@ -67,14 +65,13 @@ export const chooseZone = (name) => {
  */
 export const may = (scope) => !!me.value?.scopes.includes(scope);
 
-/** @type {{ resolve: () => void, reject: (error: unknown) => void }[]} */
+/** @type {{ changes: boolean, resolve: () => void, reject: (error: unknown) => void }[]} */
 let waiting = [];
 let looked_ms = 0;
 
-entrance.open = (method) => {
-  if (signedOut.value && method === 'GET') return Promise.reject(new ApiError(401, 'session_ended', ''));
-  signingIn.value = true;
-  return new Promise((resolve, reject) => waiting.push({ resolve, reject }));
+entrance.open = (changes) => {
+  signingIn.value ||= changes || !signedOut.value;
+  return new Promise((resolve, reject) => waiting.push({ changes, resolve, reject }));
 };
 
 /**
@@ -104,13 +101,13 @@ function arrive(found) {
   for (const each of resumed) each.resolve();
 }
 
-/** Put the sign-in off: what waits for it fails, and the page stays as it is. */
+/** Put the sign-in off: what was to be changed is not, what was to be shown waits on, and the page stays as it is. */
 export function putOff() {
   signingIn.value = false;
   signedOut.value = true;
-  const refused = waiting;
-  waiting = [];
-  for (const each of refused) each.reject(new ApiError(401, 'session_ended', ''));
+  const refused = waiting.filter((each) => each.changes);
+  waiting = waiting.filter((each) => !each.changes);
+  for (const each of refused) each.reject(new ApiError(401, 'session_ended', t('app.signed_out')));
 }
 
 /** Ask the server who we are; throws ApiError when it does not answer. */
