@@ -4,22 +4,29 @@ import { useSignal } from '@preact/signals';
 
 import { datalist, div, h, option, section } from '../../dom.js';
 import { exactTime } from '../../format.js';
+import { loaded } from '../../frame/places.js';
 import { choose, language, t } from '../../i18n.js';
 import { keep, kept } from '../../kept.js';
 import { chooseZone, me, zone } from '../../session.js';
 import { THEMES, theme } from '../../theme.js';
 import { Segments, Switch, TextField } from '../../ui/field.js';
 import { now } from '../../ui/time.js';
-import { setSounding, sounding } from '../create/chime.js';
 import { Head } from './head.js';
 
-const DENSITIES = /** @type {const} */ (['comfortable', 'dense']);
+const DENSITIES = /** @type {const} */ (['s', 'm', 'l']); // the Gallery's
 const ZONES = /** @type {string[]} */ (/** @type {any} */ (Intl).supportedValuesOf?.('timeZone') ?? []);
 
 export function Browser() {
-  const density = useSignal(DENSITIES.find((each) => each === kept('density')) ?? 'comfortable');
+  const density = useSignal(DENSITIES.find((each) => each === kept('density')) ?? 'm');
   const written = useSignal(kept('zone') ?? '');
   const wrong = useSignal(false);
+  const sound = useSignal(kept('sound') === 'on');
+  /** @param {boolean} on */
+  const setSound = (on) => {
+    sound.value = on;
+    keep('sound', on ? 'on' : null);
+    if (loaded.value['places/create']) import('../create/today.js').then((create) => create.setSounding(on));
+  };
   /** @param {string} value */
   const setZone = (value) => {
     written.value = value;
@@ -41,8 +48,8 @@ export function Browser() {
       }),
       datalist({ id: 'zones' }, ZONES.map((each) => option({ value: each, key: each }))),
     ),
-    h(Switch, { id: 'browser-sound', label: t('browser.sound'), help: t('browser.sound_help'), on: sounding.value, onChange: setSounding }),
-    div({ class: 's-setting' }, div({ class: 's-setting-name' }, t('browser.density')), h(Segments, { label: t('browser.density'), name: 'density', value: density.value, choices: DENSITIES.map((each) => /** @type {const} */ ([each, t(`browser.${each}`)])), onChange: (/** @type {typeof DENSITIES[number]} */ value) => { density.value = value; keep('density', value === 'dense' ? value : null); } })),
+    h(Switch, { id: 'browser-sound', label: t('browser.sound'), help: t('browser.sound_help'), on: sound.value, onChange: setSound }),
+    div({ class: 's-setting' }, div({ class: 's-setting-name' }, t('browser.density')), h(Segments, { label: t('browser.density'), name: 'density', value: density.value, choices: DENSITIES.map((each) => /** @type {const} */ ([each, t(`browser.density_${each}`)])), onChange: (/** @type {typeof DENSITIES[number]} */ value) => { density.value = value; keep('density', value); } })),
   );
 }
 
