@@ -15,7 +15,9 @@ import { takeStream } from './streams.js';
 
 const PATIENCE_MS = 3_000;
 const POLL_MS = 4_000;
-const LANES_MS = 3_000;
+const LANES_MS = 15_000;
+const LANES_POLLED_MS = 3_000;
+const LANES_SOON_MS = 250;
 const MOST_KNOWN = 2_000;
 
 /** @type {import('@preact/signals').Signal<Connection>} */
@@ -23,8 +25,10 @@ export const connection = signal({ state: 'polling', since: Date.now() });
 
 /** @type {Set<(task: any) => void>} */
 const taskListeners = new Set();
-/** @type {Set<(lanes: any[]) => void>} */
-const laneListeners = new Set();
+/** @type {Map<(lanes: any[]) => void, number>} each with how often it wants to know, at least */
+const laneListeners = new Map();
+/** @type {any[]} */
+let lanesKnown = [];
 /** @type {Map<string, string>} */
 const told = new Map();
 
@@ -36,6 +40,8 @@ let leave = null;
 let patience = 0;
 let poller = 0;
 let laneTimer = 0;
+/** @type {Promise<any> | null} */
+let lanesUnderWay = null;
 
 /**
  * Call *listener* with each task that changed, as the API shows it; returns what ends that.
@@ -48,13 +54,14 @@ export function onTask(listener) {
 }
 
 /**
- * Call *listener* with all lanes, now and then again; asked for only while somebody listens.
+ * Call *listener* with all lanes, now and whenever one turned; asked for only while somebody listens.
  *
  * @param {(lanes: any[]) => void} listener
+ * @param {number} [every_ms] how often their numbers are to be looked at
  */
-export function onLane(listener) {
-  laneListeners.add(listener);
-  if (laneListeners.size === 1) lookAtLanes();
+export function onLane(listener, every_ms = LANES_MS) {
+  laneListeners.set(listener, every_ms);
+  lookAtLanes();
   return () => laneListeners.delete(listener);
 }
 
@@ -98,12 +105,27 @@ function connect() {
   };
   source.addEventListener('task', heard);
   source.addEventListener('progress', heard);
+  source.addEventListener('lane', turned);
 }
 
 /** @param {MessageEvent} event */
 function heard(event) {
   if (event.lastEventId) lastEventId = event.lastEventId;
   tell(JSON.parse(event.data));
+}
+
+/** A lane turned: what is said of it counts at once, and its numbers are looked at soon. @param {MessageEvent} event */
+function turned(event) {
+  const lane = JSON.parse(event.data);
+  tellLanes(lanesKnown.map((each) => (each.name === lane.name ? { ...each, ...lane } : each)));
+  clearTimeout(laneTimer);
+  laneTimer = setTimeout(lookAtLanes, LANES_SOON_MS);
+}
+
+/** @param {any[]} lanes */
+function tellLanes(lanes) {
+  lanesKnown = lanes;
+  for (const listener of laneListeners.keys()) listener(lanes);
 }
 
 function close() {
@@ -126,18 +148,23 @@ async function poll() {
   poller = setTimeout(poll, POLL_MS);
 }
 
-async function lookAtLanes() {
+/** Look at all lanes, once for all who call at the same time. */
+export async function lookAtLanes() {
   clearTimeout(laneTimer);
   if (!laneListeners.size) return;
   if (!document.hidden) {
     try {
-      const found = await api.get('/lanes');
-      for (const listener of laneListeners) listener(found.lanes);
+      lanesUnderWay ??= api.get('/lanes');
+      tellLanes((await lanesUnderWay).lanes);
     } catch {
       // what is wrong with the connection is told by the stream
+    } finally {
+      lanesUnderWay = null;
     }
   }
-  laneTimer = setTimeout(lookAtLanes, LANES_MS);
+  clearTimeout(laneTimer);
+  const wanted_ms = Math.min(...laneListeners.values());
+  laneTimer = setTimeout(lookAtLanes, connection.value.state === 'live' ? wanted_ms : Math.min(wanted_ms, LANES_POLLED_MS));
 }
 
 /** Begin; called once. */

@@ -5,6 +5,7 @@ import { useEffect } from 'preact/hooks';
 
 import { a, div, fragment, h, main } from '../dom.js';
 import { t } from '../i18n.js';
+import { shut } from '../lanes.js';
 import { connection } from '../live.js';
 import { address, go, link, route } from '../router.js';
 import { me, signingIn } from '../session.js';
@@ -19,7 +20,8 @@ import { KeysHelp } from './shortcuts.js';
 
 export function Frame() {
   const { place, query } = route.value;
-  const title = place ? t('app.title', { place: t(`place.${place}`) }) : t('app.name');
+  const named = place ? t('app.title', { place: t(`place.${place}`) }) : t('app.name');
+  const title = shut.value.length ? t('lane.mark', { title: named }) : named;
   useEffect(() => {
     document.title = title;
   }, [title]);

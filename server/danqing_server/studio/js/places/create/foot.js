@@ -1,12 +1,14 @@
 /** The end of the form: what it costs, what stands in the way, and the button. */
 
-import { button, div, h, li, p, small, span, ul } from '../../dom.js';
+import { button, div, h, li, p, small, ul } from '../../dom.js';
 import { clock, money } from '../../format.js';
-import { has, t } from '../../i18n.js';
+import { t } from '../../i18n.js';
+import { isShut, laneOf } from '../../lanes.js';
 import { connection } from '../../live.js';
 import { useSignal } from '@preact/signals';
 import { Button } from '../../ui/button.js';
 import { icon } from '../../ui/icon.js';
+import { LaneNote } from '../../ui/lane.js';
 import { Problem } from '../../ui/problem.js';
 import { draft, reset } from './drafts.js';
 import { later } from './around.js';
@@ -91,18 +93,9 @@ function Summary() {
 
 /** Where it would wait, when its lane is shut: submitting stays allowed. */
 function Lanes() {
-  return (checked.value ?? [])
-    .filter((each) => each.lane && !each.lane.accepting)
-    .map(({ lane }) =>
-      div(
-        { class: 'note note-wait', role: 'status', key: lane.name },
-        icon('pause'),
-        span(
-          null,
-          t('create.lane_closed', { lane: lane.name, reason: has(`create.shut.${lane.reason}`) ? t(`create.shut.${lane.reason}`) : (lane.reason ?? '') }),
-          ' ',
-          lane.start_at ? t('create.lane_until', { time: clock(lane.start_at) }) : t('create.will_wait'),
-        ),
-      ),
-    );
+  const names = new Set((checked.value ?? []).map((each) => each.lane?.name));
+  return [...names].map((name) => {
+    const lane = name && laneOf(name);
+    return lane && isShut(lane) && h(LaneNote, { ...lane, key: name });
+  });
 }
