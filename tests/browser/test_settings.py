@@ -10,6 +10,7 @@ from uuid import uuid4
 import aiohttp
 import pytest
 import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
 
 from tests.browser.conftest import PATIENCE_MS, OpenPage, Studio
@@ -206,3 +207,32 @@ class TestBrowser:
         await expect(page.get_by_text(re.compile("in Asia/Shanghai"))).to_be_visible()
         await page.reload()
         await expect(page.get_by_label("Time zone")).to_have_value("Asia/Shanghai")
+
+
+class TestAccess:
+    @pytest.mark.parametrize(
+        "part",
+        [
+            "browser",
+            "keys",
+            "projects",
+            "webhooks",
+            "providers",
+            "providers/volcengine/doubao-seedream-4-0-250828",
+            "health",
+            "users",
+            "about",
+        ],
+    )
+    async def test_no_part_keeps_anybody_out(self, studio: Studio, open_page: OpenPage, part: str) -> None:
+        """Check 24: no violation on a wide light page in English, nor on a dark phone in Chinese."""
+        if part == "projects":
+            await studio.ask("POST", "/api/v1/projects", {"name": f"p {uuid4().hex[:6]}"})
+        for options in ({"language": "en"}, {"language": "zh", "theme": "dark", "width": 360, "height": 740}):
+            page = await open_page(f"/studio/settings/{part}", **options)
+            await expect(page.locator("main h2").first).to_be_visible()
+            await expect(page.locator("main .skeleton")).to_have_count(0)
+            found = (await Axe().run(page)).response["violations"]
+            assert [(each["id"], [node["target"] for node in each["nodes"]]) for each in found] == []
+            assert await page.evaluate("document.documentElement.scrollWidth") <= options.get("width", 1280)
+            await page.context.close()

@@ -12,6 +12,7 @@ export const texts = {
   'app.reload': ['Reload', '重新载入'],
   'app.retry': ['Try again', '重试'],
   'app.new_version': ['There is a new version. Reload when you like.', '有新版本，方便时请重新载入。'],
+  'app.notices': ['Notices', '提示'],
   'app.sandbox': ['Sandbox: pictures are simulated and cost nothing.', '沙盒：图片为模拟生成，不产生费用。'],
   'app.sandbox_how': ['How to go live', '如何正式使用'],
   'app.offline': ['Not connected since {time}. What you see may be out of date.', '自 {time} 起未连接，所见内容可能已过时。'],

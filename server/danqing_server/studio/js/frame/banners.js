@@ -22,7 +22,7 @@ export const outdated = signal(false);
 
 export const Banners = () =>
   div(
-    { class: 'banners' },
+    { class: 'banners', role: 'region', 'aria-label': t('app.notices') },
     !me.value && kept('sandbox') !== 'no' && p({ class: 'banner banner-sandbox' }),
     me.value?.sandbox &&
       p(
