@@ -1,23 +1,15 @@
 /** Dates, numbers, durations and money as the reader writes them. */
 
-import { locale } from './i18n.js';
+import { format } from './i18n.js';
 import { zone } from './session.js';
-
-/** @type {Map<string, Intl.DateTimeFormat>} */
-const made = new Map();
 
 /**
  * @param {Intl.DateTimeFormatOptions} options
  * @param {string} moment ISO 8601, as the server writes it
  */
 function written(options, moment) {
-  const key = `${locale.value} ${zone.value} ${JSON.stringify(options)}`;
-  let format = made.get(key);
-  if (!format) {
-    format = new Intl.DateTimeFormat(locale.value, { timeZone: zone.value, hourCycle: 'h23', ...options });
-    made.set(key, format);
-  }
-  return format.format(new Date(moment));
+  const name = `${zone.value} ${JSON.stringify(options)}`;
+  return format(name, (locale) => new Intl.DateTimeFormat(locale, { timeZone: zone.value, hourCycle: 'h23', ...options })).format(new Date(moment));
 }
 
 /** 28 Nov 2026, 02:31 @param {string} moment */
@@ -39,7 +31,7 @@ export const clockSeconds = (moment) => written({ timeStyle: 'medium' }, moment)
  * @param {number} value
  * @param {Intl.NumberFormatOptions} [options]
  */
-export const number = (value, options) => new Intl.NumberFormat(locale.value, options).format(value);
+export const number = (value, options) => format(`number ${JSON.stringify(options)}`, (locale) => new Intl.NumberFormat(locale, options)).format(value);
 
 /** @type {[Intl.RelativeTimeFormatUnit, number][]} */
 const UNITS = [
@@ -58,7 +50,7 @@ const UNITS = [
 export function relative(moment, now_ms = Date.now()) {
   const seconds = (new Date(moment).getTime() - now_ms) / 1000;
   const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size) ?? ['second', 1];
-  return new Intl.RelativeTimeFormat(locale.value, { numeric: 'auto' }).format(Math.trunc(seconds / size), unit);
+  return format('relative', (locale) => new Intl.RelativeTimeFormat(locale, { numeric: 'auto' })).format(Math.trunc(seconds / size), unit);
 }
 
 /**
@@ -96,7 +88,7 @@ export function money(amount, currency) {
   const options = { style: 'currency', currency, currencyDisplay: 'narrowSymbol', minimumFractionDigits: 2, maximumFractionDigits: 12 };
   try {
     // A decimal string is written to its last digit; as a number it would be rounded.
-    return new Intl.NumberFormat(locale.value, /** @type {any} */ (options)).format(/** @type {any} */ (amount));
+    return format(`money ${currency}`, (locale) => new Intl.NumberFormat(locale, /** @type {any} */ (options))).format(/** @type {any} */ (amount));
   } catch {
     return `${amount} ${currency}`;
   }

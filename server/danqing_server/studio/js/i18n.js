@@ -32,6 +32,23 @@ function first() {
   return navigator.languages.find((each) => /^(zh|en)/.test(each))?.startsWith('zh') ? 'zh' : 'en';
 }
 
+/** @type {Map<string, any>} */
+const made = new Map();
+
+/**
+ * Return what *make* makes for the present language, made once: an `Intl` format costs much more to make than to use.
+ *
+ * @template T
+ * @param {string} name
+ * @param {(locale: string) => T} make
+ * @returns {T}
+ */
+export function format(name, make) {
+  const key = `${locale.value} ${name}`;
+  if (!made.has(key)) made.set(key, make(locale.value));
+  return made.get(key);
+}
+
 /**
  * Choose the language, here and for the next visit.
  *
@@ -67,7 +84,7 @@ export function t(key, values = {}) {
   return text.replace(/\{(\w+)(?::([^}]*))?\}/g, (whole, name, forms) => {
     const value = values[name];
     if (value === undefined) return whole;
-    const shown = typeof value === 'number' ? new Intl.NumberFormat(locale.value).format(value) : value;
+    const shown = typeof value === 'number' ? format('number', (locale) => new Intl.NumberFormat(locale)).format(value) : value;
     return forms === undefined ? shown : form(forms.split('|'), Number(value)).replaceAll('#', shown);
   });
 }
@@ -84,6 +101,6 @@ export const has = (key) => key in known;
  * @param {number} number
  */
 function form(forms, number) {
-  const one = new Intl.PluralRules(locale.value).select(number) === 'one';
+  const one = format('plural', (locale) => new Intl.PluralRules(locale)).select(number) === 'one';
   return (one ? forms[0] : forms[forms.length - 1]) ?? '';
 }

@@ -5,7 +5,7 @@
  * polls instead. A change is told once: what is older than what was told of the same task is dropped.
  */
 
-import { signal } from '@preact/signals';
+import { batch, signal } from '@preact/signals';
 
 import { addressOf, api } from './api.js';
 import { takeStream } from './streams.js';
@@ -19,6 +19,8 @@ const LANES_MS = 15_000;
 const LANES_POLLED_MS = 3_000;
 const LANES_SOON_MS = 250;
 const MOST_KNOWN = 2_000;
+const APART_MS = 25;
+const MOST_TOGETHER = 16;
 
 /** @type {import('@preact/signals').Signal<Connection>} */
 export const connection = signal({ state: 'polling', since: Date.now() });
@@ -108,10 +110,23 @@ function connect() {
   source.addEventListener('lane', turned);
 }
 
-/** @param {MessageEvent} event */
+/** What was heard and not told yet, the latest of each task. @type {Map<string, any>} */
+const unread = new Map();
+let telling = 0;
+
+/** The server tells many at once, twice a second: they are told on in portions that leave room for a key. @param {MessageEvent} event */
 function heard(event) {
   if (event.lastEventId) lastEventId = event.lastEventId;
-  tell(JSON.parse(event.data));
+  const task = JSON.parse(event.data);
+  unread.set(task.id, task);
+  telling ||= setTimeout(tellSome, 0);
+}
+
+function tellSome() {
+  const some = [...unread.values()].slice(0, MOST_TOGETHER);
+  for (const task of some) unread.delete(task.id);
+  telling = unread.size ? setTimeout(tellSome, APART_MS) : 0;
+  batch(() => some.forEach(tell));
 }
 
 /** A lane turned: what is said of it counts at once, and its numbers are looked at soon. @param {MessageEvent} event */

@@ -6,7 +6,7 @@ import { useSignal } from '@preact/signals';
 import { api, newKey } from '../../api.js';
 import { a, article, div, h, img, li, p, progress, span, ul, video } from '../../dom.js';
 import { clock, duration } from '../../format.js';
-import { has, language, locale, register, t } from '../../i18n.js';
+import { format, has, language, register, t } from '../../i18n.js';
 import { tell } from '../../live.js';
 import { link, withQuery } from '../../router.js';
 import { notify } from '../../ui/announce.js';
@@ -150,7 +150,7 @@ function Why({ error, billed, index }) {
 /** @param {number} place from 1; "3rd" */
 function nth(place) {
   if (language.value === 'zh') return String(place);
-  const form = new Intl.PluralRules(locale.value, { type: 'ordinal' }).select(place);
+  const form = format('ordinal', (locale) => new Intl.PluralRules(locale, { type: 'ordinal' })).select(place);
   return place + ({ one: 'st', two: 'nd', few: 'rd' }[/** @type {string} */ (form)] ?? 'th');
 }
 
