@@ -24,7 +24,7 @@ import { Grid, open } from './grid.js';
 export { texts } from './texts.js';
 
 const MOST_ZIPPED = 2_000;
-const density = signal(/** @type {import('./grid.js').Density} */ (kept('density') ?? 'm'));
+const density = signal(/** @type {import('./grid.js').Density} */ ('m'));
 
 /** @param {(ids: string[]) => void} act */
 const withMeant = (act) => () => {
@@ -77,7 +77,10 @@ export default function Gallery() {
   const asked = JSON.stringify(filter);
   const covered = !!(route.value.query.picture || route.value.query.task);
   useEffect(() => void load(filter), [asked]);
-  useEffect(() => follow(), []);
+  useEffect(() => {
+    density.value = /** @type {import('./grid.js').Density} */ (kept('density') ?? 'm'); // Settings may have changed it
+    return follow();
+  }, []);
   useEffect(() => (covered ? undefined : bind('gallery', KEYS)), [covered]);
   useEffect(() => {
     if (scrollY < 4 && fresh.value.length) letIn();
