@@ -68,14 +68,14 @@ function Pictures({ task, eager }) {
   if (!isOpen(task) && !found.size) return null;
   const [across, down] = shapeOf(task, found);
   return ul(
-    { class: 'result-pictures' },
+    { class: count <= 2 ? 'result-pictures result-few' : 'result-pictures' },
     Array.from({ length: count }, (_, index) => {
       const made = found.get(index);
       const alt = t('create.picture', { place: index + 1, count });
       return li(
         {
           key: index,
-          class: `result-picture${task.sandbox ? ' simulated' : ''}${errors.has(index) ? ' result-missing' : ''}`,
+          class: `result-picture${task.sandbox && made ? ' simulated' : ''}${errors.has(index) ? ' result-missing' : ''}`,
           ref: (node) => void (node && (node.style.aspectRatio = made?.width ? `${made.width} / ${made.height}` : `${across} / ${down}`)),
         },
         made ? h(Output, { task, made, alt, eager })
