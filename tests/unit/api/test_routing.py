@@ -34,6 +34,11 @@ class TestDeclaration:
         with pytest.raises(TypeError, match="/x"):
             declared_routes(app)
 
+    def test_without_a_studio_nobody_signs_in(self) -> None:
+        """`DANQING_STUDIO=off` takes the page away, and the cookie with it."""
+        found = declared_routes(create_app(Settings.read({"DANQING_STUDIO": "off"})))
+        assert not [route.path for route in found if route.path.startswith("/studio")]
+
     def test_every_route_of_ours_says_it(self) -> None:
         """Public is only what carries its permission in itself, or tells nothing of anybody."""
         found = declared_routes(create_app(Settings()))
