@@ -165,6 +165,17 @@ class TestViewer:
         await page.goto("/studio/")
         await expect(page.get_by_role("textbox", name="Prompt")).to_have_value("half a prompt")
 
+    async def test_a_video_plays(self, studio: Studio, open_page: OpenPage) -> None:
+        """At its place among the pictures, with its own controls; it has no zoom."""
+        task = await studio.painted("filmed", type="video", model="doubao-seedance-1-0-pro-250528")
+        page = await open_page(f"/studio/gallery?picture={task['id']}/0")
+        viewer = page.get_by_role("dialog", name="Picture")
+        film = viewer.locator("video")
+        await expect(film).to_be_visible()
+        await film.evaluate("async (each) => { each.muted = true; await each.play() }")
+        await page.wait_for_function("() => document.querySelector('dialog video').currentTime > 0.2")
+        await expect(viewer.get_by_role("button", name="Zoom in")).to_have_count(0)
+
     async def test_swiped_on_a_phone(self, studio: Studio, open_page: OpenPage) -> None:
         """Check 25: a finger to the left is the next picture; a long press chooses."""
         await paint(studio, "swiped", 2)
