@@ -1,13 +1,15 @@
-/** What the parts of Settings share: asking for what they show, doing what a button says, and who may what. */
+/** What the parts of Settings share: asking, doing, their heads, a secret that is shown once, and who may what. */
 
-import { useEffect, useRef } from 'preact/hooks';
 import { useSignal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
 
-import { ApiError, api } from '../../api.js';
-import { h } from '../../dom.js';
+import { api, ApiError } from '../../api.js';
+import { code, div, h, h2, p } from '../../dom.js';
 import { t } from '../../i18n.js';
 import { me } from '../../session.js';
 import { Button } from '../../ui/button.js';
+import { CopyButton } from '../../ui/copy.js';
+import { Dialog } from '../../ui/dialog.js';
 import { Problem } from '../../ui/problem.js';
 import { Skeleton } from '../../ui/skeleton.js';
 
@@ -104,3 +106,16 @@ export function useAct(act) {
   const wrong = (field) => problems.find((each) => each.field === field || each.field.startsWith(`${field}[`))?.message ?? null;
   return { busy: busy.value, error: error.value, wrong, run };
 }
+
+/** @param {{ title: import('preact').ComponentChildren, text?: import('preact').ComponentChildren, children?: import('preact').ComponentChildren }} props */
+export const Head = ({ title, text, children }) =>
+  div({ class: 's-part-head' }, div({ class: 's-part-title' }, h2(null, title), text && p({ class: 's-part-text' }, text)), children);
+
+/** @param {{ title: string, text: string, secret: string, onClose: () => void }} props */
+export const Secret = ({ title, text, secret, onClose }) =>
+  h(
+    Dialog,
+    { title, onClose, insistent: true, actions: h(Button, { text: t('secret.kept'), kind: 'primary', onClick: onClose }) },
+    p(null, text),
+    div({ class: 's-secret' }, code({ class: 's-secret-text', 'aria-label': t('secret.label') }, secret), h(CopyButton, { text: secret })),
+  );

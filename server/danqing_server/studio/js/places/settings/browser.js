@@ -11,7 +11,7 @@ import { chooseZone, me, zone } from '../../session.js';
 import { THEMES, theme } from '../../theme.js';
 import { Segments, Switch, TextField } from '../../ui/field.js';
 import { now } from '../../ui/time.js';
-import { Head } from './head.js';
+import { Head } from './asking.js';
 
 const DENSITIES = /** @type {const} */ (['s', 'm', 'l']); // the Gallery's
 const ZONES = /** @type {string[]} */ (/** @type {any} */ (Intl).supportedValuesOf?.('timeZone') ?? []);

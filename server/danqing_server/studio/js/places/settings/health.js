@@ -7,8 +7,7 @@ import { div, h, h3, li, meter, p, section, span, strong, table, tbody, td, th, 
 import { bytes, number } from '../../format.js';
 import { has, t } from '../../i18n.js';
 import { Ago } from '../../ui/time.js';
-import { Shown, useAsked } from './asking.js';
-import { Head } from './head.js';
+import { Head, Shown, useAsked } from './asking.js';
 
 const LOOK_MS = 10_000;
 const TIGHT = 0.1;

@@ -13,10 +13,8 @@ import { SelectField, TextField } from '../../ui/field.js';
 import { Menu } from '../../ui/menu.js';
 import { Problem } from '../../ui/problem.js';
 import { Ago } from '../../ui/time.js';
-import { More, Shown, useAct, useAsked, usePages } from './asking.js';
-import { Head } from './head.js';
-import { LimitFields, phrases, read, written } from './limits.js';
-import { Secret } from './secret.js';
+import { Head, More, Secret, Shown, useAct, useAsked, usePages } from './asking.js';
+import { LimitFields, phrases, read, written } from './projects.js';
 
 const SCOPES = /** @type {const} */ (['generate', 'read', 'webhooks', 'usage', 'admin']);
 const DAY_S = 86_400;

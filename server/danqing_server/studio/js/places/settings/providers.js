@@ -1,13 +1,17 @@
-/** Providers and plugins: what there is to ask for, what does not work and why, and what a plugin's author left out. */
+/** Providers and plugins: what there is, what does not work and why; of a model the form that people see. */
+
+import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
 
 import { api } from '../../api.js';
-import { a, code, details, div, h, h3, li, p, section, span, strong, summary, ul } from '../../dom.js';
+import { a, code, details, div, h, h3, li, p, pre, section, span, strong, summary, ul } from '../../dom.js';
 import { money } from '../../format.js';
+import { loaded, need } from '../../frame/places.js';
 import { has, language, t } from '../../i18n.js';
 import { address, link } from '../../router.js';
-import { Shown, may, useAsked } from './asking.js';
-import { Head } from './head.js';
-import { Model } from './model.js';
+import { CopyButton } from '../../ui/copy.js';
+import { Skeleton } from '../../ui/skeleton.js';
+import { Head, may, Shown, useAsked } from './asking.js';
 
 const MANY = 6;
 
@@ -94,4 +98,69 @@ const Provider = ({ provider, gaps }) =>
 export function priceOf(price) {
   const amount = price.at_most ? `${money(price.amount, price.currency)}–${money(price.at_most, price.currency)}` : money(price.amount, price.currency);
   return t('providers.price', { amount, unit: has(`unit.${price.per}`) ? t(`unit.${price.per}`) : price.per });
+}
+
+/** @param {{ provider: any, model: any, gaps: any[] }} props */
+export function Model({ provider, model, gaps }) {
+  const schema = JSON.stringify(model.parameters, null, 2);
+  return section(
+    null,
+    a({ ...link(address('settings', {}, 'providers')), class: 's-part-back' }, t('providers.back')),
+    h(Head, { title: model.title, text: [code(null, model.id), ` · ${provider.title} · ${t(`kind.${model.kind}`)}`, model.price && ` · ${priceOf(model.price)}`] }),
+    model.aliases.length > 0 && p({ class: 's-part-text' }, t('providers.aliases', { names: model.aliases.join(', ') })),
+    gaps.length > 0 && div(
+      { class: 's-gaps' },
+      h3(null, t('gaps.title', { n: gaps.length })),
+      ul({ 'aria-label': t('gaps.label') }, gaps.map((each) =>
+        li({ key: `${each.field} ${each.text}` }, code(null, each.field), span(null, ` ${textOf(each.text)}: `), each.lacks.map((/** @type {string} */ one) => t(`gaps.no_${one}`)).join(t('settings.and'))))),
+    ),
+    h3(null, t('providers.preview')),
+    p({ class: 's-part-text' }, t('providers.preview_text')),
+    h(Preview, { key: `${provider.name} ${model.id}`, provider, model }),
+    details(
+      { class: 's-schema' },
+      summary(null, t('providers.schema')),
+      h(CopyButton, { text: schema }),
+      pre({ class: 's-schema-text', tabIndex: 0, 'aria-label': t('providers.schema') }, schema),
+    ),
+  );
+}
+
+/** @param {string} text `title`, or `label` and the value */
+function textOf(text) {
+  const [kind, ...value] = text.split(' ');
+  return t(`gaps.text_${kind}`, { value: value.join(' ') });
+}
+
+/** @typedef {{ Widget: (props: any) => any, fieldsOf: (schema: any, pictures?: readonly string[]) => any[], hasEffect: (field: any, values: any) => boolean }} Parts */
+
+/** @returns {Promise<Parts>} */
+async function partsOfCreate() {
+  const [widgets, schema] = await Promise.all([import('../create/widgets.js'), import('../create/schema.js')]);
+  return { Widget: widgets.Widget, fieldsOf: schema.fieldsOf, hasEffect: schema.hasEffect };
+}
+
+/** @param {{ provider: any, model: any }} props */
+export function Preview({ provider, model }) {
+  const parts = useSignal(/** @type {Parts | null} */ (null));
+  const values = useSignal(/** @type {Record<string, any>} */ ({}));
+  useEffect(() => {
+    need('places/create'); // its style and its texts
+    partsOfCreate().then((found) => (parts.value = found));
+  }, []);
+  if (!parts.value || !loaded.value['places/create']) return h(Skeleton, { lines: 4 });
+  const { Widget, fieldsOf, hasEffect } = parts.value;
+  const fields = fieldsOf(model.parameters, provider.reference_fields).filter((field) => hasEffect(field, values.value));
+  return div(
+    { class: 's-preview' },
+    fields.map((field) =>
+      div(
+        { key: field.name, class: 's-preview-field', 'data-field': field.name, inert: field.ui.widget === 'references' },
+        h(Widget, {
+          field, id: `preview-${field.name}`, value: values.value[field.name], error: null, sandbox: false, problems: {},
+          set: (/** @type {any} */ value) => (values.value = { ...values.value, [field.name]: value }),
+        }),
+      ),
+    ),
+  );
 }

@@ -11,8 +11,7 @@ import { Confirm } from '../../ui/dialog.js';
 import { TextField } from '../../ui/field.js';
 import { Problem } from '../../ui/problem.js';
 import { Ago } from '../../ui/time.js';
-import { useAct } from './asking.js';
-import { Head } from './head.js';
+import { Head, useAct } from './asking.js';
 
 export function Users() {
   const email = useSignal('');

@@ -1,21 +1,22 @@
-/** Webhooks: where the project's events go. */
+/** Webhooks: where the project’s events go, what was sent, every try, and sending again. */
 
 import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
 
 import { api } from '../../api.js';
-import { a, div, fieldset, form, h, input, label, legend, li, p, section, span, strong, ul } from '../../dom.js';
-import { t } from '../../i18n.js';
-import { address, go, link } from '../../router.js';
+import { a, code, details, div, fieldset, form, h, input, label, legend, li, ol, p, section, span, strong, summary, ul } from '../../dom.js';
+import { number } from '../../format.js';
+import { has, t } from '../../i18n.js';
+import { address, go, link, route, setQuery, withQuery } from '../../router.js';
+import { announce, notify } from '../../ui/announce.js';
 import { Button } from '../../ui/button.js';
-import { Dialog } from '../../ui/dialog.js';
+import { Confirm, Dialog } from '../../ui/dialog.js';
 import { Empty } from '../../ui/empty.js';
-import { TextField } from '../../ui/field.js';
-import { Problem } from '../../ui/problem.js';
-import { Ago } from '../../ui/time.js';
-import { Shown, useAct, useAsked } from './asking.js';
-import { Head } from './head.js';
-import { Secret } from './secret.js';
-import { Webhook } from './webhook.js';
+import { SelectField, TextField } from '../../ui/field.js';
+import { Menu } from '../../ui/menu.js';
+import { messageOf, Problem } from '../../ui/problem.js';
+import { Ago, Moment } from '../../ui/time.js';
+import { Head, may, More, Secret, Shown, useAct, useAsked, usePages } from './asking.js';
 
 const EVENTS = /** @type {const} */ (['task.completed', 'task.failed', 'task.cancelled', 'task.created', 'task.started', 'budget.warning', 'webhook.disabled']);
 const USUAL = EVENTS.slice(0, 3);
@@ -90,4 +91,133 @@ export function WebhookForm({ hook, onDone, onClose }) {
       act.error !== null && h(Problem, { error: act.error }),
     ),
   );
+}
+
+const STATES = /** @type {const} */ (['pending', 'delivered', 'failed']);
+const MARKS = { pending: '○', delivered: '●', failed: '✕' };
+const LOOK_MS = 1_500;
+const CLAIM_MS = 65_000; // what is being sent is due again in a minute, in case its sender dies
+const HOUR_S = 3600;
+
+/** @typedef {'edit' | 'rotate' | 'delete' | 'resend'} Doing */
+
+/** @param {{ id: string }} props */
+export function Webhook({ id }) {
+  const state = route.value.query.state ?? '';
+  const asked = useAsked(() => api.get(`/webhooks/${id}`), [id]);
+  const sent = usePages(`/webhooks/${id}/deliveries`, 'deliveries', { state });
+  const doing = useSignal(/** @type {Doing | null} */ (null));
+  const secret = useSignal(/** @type {string | null} */ (null));
+  const close = () => (doing.value = null);
+  const look = () => {
+    close();
+    asked.look();
+    sent.look();
+  };
+  const waits = sent.data?.some((each) => each.state === 'pending' && Date.parse(each.due_at) < Date.now() + CLAIM_MS);
+  useEffect(() => {
+    if (!waits) return undefined;
+    const timer = setTimeout(sent.look, LOOK_MS);
+    return () => clearTimeout(timer);
+  }, [sent.data]);
+  /** @param {Promise<unknown>} act @param {string} told */
+  const after = (act, told) => act.then(() => { announce(told); look(); }, (error) => notify(messageOf(error), { kind: 'wrong' }));
+  const hook = asked.data;
+  const ofTasks = hook && !hook.url;
+  return section(
+    null,
+    a({ ...link(address('settings', {}, 'webhooks')), class: 's-part-back' }, t('webhooks.back')),
+    h(Shown, { asked }, hook && h(
+      Head,
+      { title: ofTasks ? t('webhooks.of_tasks_title') : hook.description || hook.url, text: [h(Standing, { hook }), ' ', hook.events.join(' · ')] },
+      !ofTasks && h(Button, { text: t('webhooks.test'), icon: 'play', onClick: () => after(api.post(`/webhooks/${id}/test`), t('webhooks.tested')) }),
+      h(Menu, {
+        button: { text: t('settings.actions_of', { name: hook.description || hook.url || id }), icon: 'more', bare: true, kind: 'plain' },
+        items: [
+          ...(ofTasks ? [] : [
+            { text: t('settings.edit'), icon: /** @type {const} */ ('edit'), onPick: () => { doing.value = 'edit'; } },
+            { text: t(hook.enabled ? 'webhooks.turn_off' : 'webhooks.turn_on'), icon: /** @type {'pause' | 'play'} */ (hook.enabled ? 'pause' : 'play'), onPick: () => { after(api.put(`/webhooks/${id}`, { enabled: !hook.enabled }), t('settings.saved')); } },
+          ]),
+          { text: t('webhooks.rotate'), icon: 'key', onPick: () => { doing.value = 'rotate'; } },
+          { text: t('webhooks.resend_all'), icon: 'reuse', onPick: () => { doing.value = 'resend'; } },
+          ...(ofTasks ? [] : [{ text: t('settings.delete'), icon: /** @type {const} */ ('trash'), danger: true, onPick: () => { doing.value = 'delete'; } }]),
+        ],
+      }),
+    )),
+    div({ class: 's-chips', role: 'group', 'aria-label': t('webhooks.state') }, ['', ...STATES].map((each) =>
+      a({ ...link(withQuery({ state: each || null })), key: each, class: 'chip', 'aria-current': each === state ? 'true' : undefined }, t(`delivery.${each || 'all'}`)))),
+    h(Shown, { asked: sent },
+      sent.data?.length
+        ? ul({ class: 's-rows' }, sent.data.map((each) => h(Delivery, { key: each.id, found: each, onResend: () => after(api.post(`/webhooks/${id}/deliveries/${each.id}/resend`), t('webhooks.resent')) })))
+        : p({ class: 's-part-text' }, t('webhooks.nothing_sent'), state && h(Button, { text: t('ui.clear_filter'), onClick: () => setQuery({ state: null }) })),
+      h(More, { onMore: sent.further })),
+    doing.value === 'edit' && h(WebhookForm, { hook, onDone: look, onClose: close }),
+    doing.value === 'rotate' && h(Rotate, { id, onClose: close, onDone: (found) => { look(); secret.value = found; } }),
+    doing.value === 'resend' && h(Resend, { id, onClose: close, onDone: (n) => { look(); notify(t('webhooks.resent_n', { n })); } }),
+    doing.value === 'delete' && h(Delete, { id, onClose: close }),
+    secret.value && h(Secret, { title: t('webhooks.secret'), text: t('webhooks.secret_rotated'), secret: secret.value, onClose: () => (secret.value = null) }),
+  );
+}
+
+/** @param {{ found: any, onResend: () => void }} props */
+function Delivery({ found, onResend }) {
+  const last = found.attempts.at(-1);
+  const state = /** @type {keyof typeof MARKS} */ (found.state);
+  return li(
+    { class: 's-row' },
+    div(
+      { class: 's-row-main' },
+      span({ class: `s-delivery s-delivery-${state}` }, span({ 'aria-hidden': 'true' }, MARKS[state]), ' ', t(`delivery.${state}`)),
+      span({ class: 's-row-name' }, found.type),
+      span({ class: 's-row-soft' }, h(Ago, { at: found.created_at })),
+      found.task_id && may('read') && a({ ...link(withQuery({ task: found.task_id })), class: 's-row-soft' }, t('webhooks.task')),
+      last && state !== 'delivered' && p({ class: 's-row-line' }, said(last), found.failed_because && ` · ${t(`delivery.because_${found.failed_because}`)}`,
+        state === 'pending' && found.due_at && [' · ', t('delivery.again'), ' ', h(Ago, { at: found.due_at })]),
+      found.attempts.length > 0 && details(
+        { class: 's-attempts' },
+        summary(null, t('delivery.attempts', { n: found.attempts.length })),
+        ol(null, found.attempts.map((/** @type {any} */ each) =>
+          li({ key: each.at }, h(Moment, { at: each.at }), ' ', said(each), ' · ', t('delivery.ms', { n: number(each.ms) }), each.answer && code({ class: 's-answer' }, each.answer)))),
+      ),
+    ),
+    state !== 'pending' && h(Button, { text: t('webhooks.resend'), icon: 'reuse', onClick: onResend }),
+  );
+}
+
+/** What came of a try, in words. @param {{ status: number | null, error: string | null }} attempt */
+function said({ status, error }) {
+  if (status !== null) return t('delivery.answered', { status: String(status) });
+  return has(`delivery.error_${error}`) ? t(`delivery.error_${error}`) : String(error);
+}
+
+/** @param {{ id: string, onDone: (secret: string) => void, onClose: () => void }} props */
+function Rotate({ id, onDone, onClose }) {
+  const act = useAct(async () => onDone((await api.post(`/webhooks/${id}/rotate`, {})).secret));
+  return h(Confirm, { title: t('webhooks.rotate'), text: t('webhooks.rotate_text'), action: t('webhooks.rotate'), busy: act.busy, onDo: act.run, onClose },
+    act.error !== null && h(Problem, { error: act.error }));
+}
+
+/** @param {{ id: string, onDone: (count: number) => void, onClose: () => void }} props */
+function Resend({ id, onDone, onClose }) {
+  const hours = useSignal('24');
+  const act = useAct(async () => {
+    const since = new Date(Date.now() - Number(hours.value) * HOUR_S * 1000).toISOString();
+    onDone((await api.post(`/webhooks/${id}/resend`, { since })).count);
+  });
+  return h(
+    Confirm,
+    { title: t('webhooks.resend_all'), text: t('webhooks.resend_text'), action: t('webhooks.resend'), busy: act.busy, onDo: act.run, onClose },
+    h(SelectField, { id: 'resend-since', label: t('webhooks.since'), value: hours.value, onChange: (value) => (hours.value = value), choices: [['1', t('webhooks.since_hour')], ['24', t('webhooks.since_day')], ['168', t('webhooks.since_week')], ['336', t('webhooks.since_all')]] }),
+    act.error !== null && h(Problem, { error: act.error }),
+  );
+}
+
+/** @param {{ id: string, onClose: () => void }} props */
+function Delete({ id, onClose }) {
+  const act = useAct(async () => {
+    await api.del(`/webhooks/${id}`);
+    go(address('settings', {}, 'webhooks'));
+  });
+  return h(Confirm, { title: t('webhooks.delete'), text: t('webhooks.delete_text'), action: t('settings.delete'), danger: true, busy: act.busy, onDo: act.run, onClose },
+    act.error !== null && h(Problem, { error: act.error }));
 }
