@@ -5,12 +5,32 @@
  * polls instead. A change is told once: what is older than what was told of the same task is dropped.
  */
 
-import { batch, signal } from '@preact/signals';
+import { batch, computed, effect, signal } from '@preact/signals';
 
 import { addressOf, api } from './api.js';
+import { may } from './session.js';
 import { takeStream } from './streams.js';
 
 /** @typedef {{ state: 'live' | 'polling' | 'offline', since: number }} Connection */
+
+/**
+ * @typedef {object} Lane
+ * @property {string} name
+ * @property {'open' | 'closed' | 'half_open' | 'held' | 'paused'} state
+ * @property {string | null} since
+ * @property {string | null} opens_at
+ * @property {string | null} reason
+ * @property {{ by: string | null, since: string, reason: string, until: string | null } | null} pause
+ * @property {number} revision
+ * @property {number} queued
+ * @property {number} delayed
+ * @property {number} held
+ * @property {number | null} finished_per_s
+ * @property {number | null} mean_duration_s
+ * @property {string | null} oldest_at
+ * @property {{ finished: number[], failed: number[] } | null} last_hour null: it is no business of theirs
+ * @property {string[]} model_ids
+ */
 /** @typedef {import('./types/api.d.ts').Task} Task */
 
 const PATIENCE_MS = 3_000;
@@ -19,6 +39,7 @@ const LANES_MS = 15_000;
 const LANES_POLLED_MS = 3_000;
 const LANES_SOON_MS = 250;
 const MOST_KNOWN = 2_000;
+const MOMENT_MS = 10_000;
 const APART_MS = 25;
 const MOST_TOGETHER = 16;
 
@@ -27,10 +48,20 @@ export const connection = signal({ state: 'polling', since: Date.now() });
 
 /** @type {Set<(task: any) => void>} */
 const taskListeners = new Set();
-/** @type {Map<(lanes: any[]) => void, number>} each with how often it wants to know, at least */
-const laneListeners = new Map();
-/** @type {any[]} */
-let lanesKnown = [];
+/** How often each who looks at lanes wants to know, at least. @type {Set<{ every_ms: number }>} */
+const laneWatchers = new Set();
+/** The lanes: null, not known yet. @type {import('@preact/signals').Signal<Lane[] | null>} */
+export const lanes = signal(null);
+
+/** Whether new tasks of *lane* wait for something other than their turn; not what a service wants for a moment. @param {Lane} lane */
+export const isShut = (lane) =>
+  lane.state !== 'open' && !(lane.state === 'held' && !!lane.opens_at && new Date(lane.opens_at).getTime() - Date.now() < MOMENT_MS);
+
+/** Those that are shut. */
+export const shut = computed(() => (lanes.value ?? []).filter(isShut));
+
+/** @param {string} name */
+export const laneOf = (name) => lanes.value?.find((each) => each.name === name);
 /** @type {Map<string, string>} */
 const told = new Map();
 
@@ -56,15 +87,15 @@ export function onTask(listener) {
 }
 
 /**
- * Call *listener* with all lanes, now and whenever one turned; asked for only while somebody listens.
+ * Keep `lanes` up to date, now and whenever one turned; returns what ends that.
  *
- * @param {(lanes: any[]) => void} listener
  * @param {number} [every_ms] how often their numbers are to be looked at
  */
-export function onLane(listener, every_ms = LANES_MS) {
-  laneListeners.set(listener, every_ms);
-  lookAtLanes();
-  return () => laneListeners.delete(listener);
+export function watchLanes(every_ms = LANES_MS) {
+  const watcher = { every_ms };
+  laneWatchers.add(watcher);
+  void lookAtLanes();
+  return () => void laneWatchers.delete(watcher);
 }
 
 /** @param {Connection['state']} state */
@@ -132,15 +163,9 @@ function tellSome() {
 /** A lane turned: what is said of it counts at once, and its numbers are looked at soon. @param {MessageEvent} event */
 function turned(event) {
   const lane = JSON.parse(event.data);
-  tellLanes(lanesKnown.map((each) => (each.name === lane.name ? { ...each, ...lane } : each)));
+  if (lanes.value) lanes.value = lanes.value.map((each) => (each.name === lane.name ? { ...each, ...lane } : each));
   clearTimeout(laneTimer);
   laneTimer = setTimeout(lookAtLanes, LANES_SOON_MS);
-}
-
-/** @param {any[]} lanes */
-function tellLanes(lanes) {
-  lanesKnown = lanes;
-  for (const listener of laneListeners.keys()) listener(lanes);
 }
 
 function close() {
@@ -166,11 +191,11 @@ async function poll() {
 /** Look at all lanes, once for all who call at the same time. */
 export async function lookAtLanes() {
   clearTimeout(laneTimer);
-  if (!laneListeners.size) return;
+  if (!laneWatchers.size) return;
   if (!document.hidden) {
     try {
       lanesUnderWay ??= api.get('/lanes');
-      tellLanes((await lanesUnderWay).lanes);
+      lanes.value = (await lanesUnderWay).lanes;
     } catch {
       // what is wrong with the connection is told by the stream
     } finally {
@@ -178,12 +203,13 @@ export async function lookAtLanes() {
     }
   }
   clearTimeout(laneTimer);
-  const wanted_ms = Math.min(...laneListeners.values());
+  const wanted_ms = Math.min(...[...laneWatchers].map((each) => each.every_ms));
   laneTimer = setTimeout(lookAtLanes, connection.value.state === 'live' ? wanted_ms : Math.min(wanted_ms, LANES_POLLED_MS));
 }
 
 /** Begin; called once. */
 export function start() {
+  effect(() => (may('read') ? watchLanes() : undefined));
   document.addEventListener('visibilitychange', () => {
     if (document.hidden) close();
     else {

@@ -1,17 +1,17 @@
 /** The bar at the top: the seal, the places, and how things stand. At the bottom on a phone. */
 
 import { a, div, h, header, nav, span } from '../dom.js';
+import { api } from '../api.js';
 import { clock } from '../format.js';
 import { choose, language, t } from '../i18n.js';
 import { connection } from '../live.js';
-import { PLACES, address, link, route } from '../router.js';
+import { PLACES, ROOT, address, link, route } from '../router.js';
 import { me } from '../session.js';
 import { THEMES, theme } from '../theme.js';
 import { icon } from '../ui/icon.js';
 import { Menu } from '../ui/menu.js';
 import { Button } from '../ui/button.js';
 import { helping } from './shortcuts.js';
-import { signOut } from './leaving.js';
 
 const ON_A_PHONE = 3;
 
@@ -71,6 +71,12 @@ const ThemeMenu = () =>
     button: { text: t('theme.label'), icon: theme.value === 'dark' ? 'moon' : 'sun', bare: true, kind: 'plain' },
     items: THEMES.map((each) => ({ text: t(`theme.${each}`), chosen: theme.value === each, onPick: () => (theme.value = each) })),
   });
+
+/** The page starts anew, so that nothing of one person is left for the next. */
+async function signOut() {
+  await api.del('/studio/session', {}, { signIn: false }).catch(() => {});
+  location.assign(ROOT);
+}
 
 function Person() {
   const known = me.value;

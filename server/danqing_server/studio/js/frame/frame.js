@@ -5,8 +5,7 @@ import { useEffect } from 'preact/hooks';
 
 import { a, div, fragment, h, main } from '../dom.js';
 import { t } from '../i18n.js';
-import { shut } from '../lanes.js';
-import { connection } from '../live.js';
+import { connection, shut } from '../live.js';
 import { address, go, link, route } from '../router.js';
 import { me, signingIn } from '../session.js';
 import { LiveRegion, Notices } from '../ui/announce.js';

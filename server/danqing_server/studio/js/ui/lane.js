@@ -1,11 +1,9 @@
-/** How a lane stands, never by colour alone; and what is said of a shut one where somebody wants to paint. */
+/** How a lane stands, never by colour alone, and why. */
 
-import { code, div, p, span } from '../dom.js';
-import { clock } from '../format.js';
+import { code, span } from '../dom.js';
 import { has, t } from '../i18n.js';
-import { icon } from './icon.js';
 
-/** @typedef {import('../lanes.js').Lane} Lane */
+/** @typedef {import('../live.js').Lane} Lane */
 
 const MARKS = { open: '●', closed: '✕', half_open: '◐', held: '○', paused: '❚❚' };
 
@@ -23,18 +21,3 @@ export function laneReason({ reason, pause }) {
   if (!reason) return null;
   return has(`lane.why.${reason}`) ? t(`lane.why.${reason}`) : code(null, reason);
 }
-
-/** @param {Pick<Lane, 'name' | 'state' | 'reason' | 'pause' | 'opens_at'>} lane */
-export const LaneNote = (lane) =>
-  div(
-    { class: 'lane-note', role: 'status' },
-    icon('pause'),
-    p(
-      null,
-      t(`lane.note.${lane.state}`, { lane: lane.name }),
-      ' ',
-      laneReason(lane),
-      ' ',
-      lane.opens_at ? t('lane.waits_until', { time: clock(lane.opens_at) }) : t('lane.waits'),
-    ),
-  );

@@ -3,12 +3,10 @@
 import { button, div, h, li, p, small, ul } from '../../dom.js';
 import { clock, money } from '../../format.js';
 import { t } from '../../i18n.js';
-import { isShut, laneOf } from '../../lanes.js';
-import { connection } from '../../live.js';
+import { connection, isShut, laneOf } from '../../live.js';
 import { useSignal } from '@preact/signals';
 import { Button } from '../../ui/button.js';
 import { icon } from '../../ui/icon.js';
-import { LaneNote } from '../../ui/lane.js';
 import { Problem } from '../../ui/problem.js';
 import { draft, reset } from './drafts.js';
 import { later } from './around.js';
@@ -16,6 +14,7 @@ import { fields, model } from './models.js';
 import { busy, checked, drop, failure, paint, problems, send, uploading } from './sending.js';
 
 const AsCode = later(() => import('./code.js'));
+const LaneNote = later(() => import('../../ui/lane_note.js'));
 
 /** @param {any} estimate */
 const amount = (estimate) => money(estimate.amount, estimate.currency);

@@ -12,7 +12,7 @@ import { Confirm, Dialog } from '../../ui/dialog.js';
 import { SelectField, TextField } from '../../ui/field.js';
 import { Problem, messageOf } from '../../ui/problem.js';
 
-/** @typedef {import('../../lanes.js').Lane} Lane */
+/** @typedef {import('../../live.js').Lane} Lane */
 
 /** The lane at which something is being done. @type {import('@preact/signals').Signal<string | null>} */
 export const busy = signal(null);

@@ -7,7 +7,7 @@ import { api } from '../../api.js';
 import { article, dd, div, dl, dt, h, h2, header, p, span } from '../../dom.js';
 import { clock, duration, number } from '../../format.js';
 import { t } from '../../i18n.js';
-import { isShut } from '../../lanes.js';
+import { isShut } from '../../live.js';
 import { address, link } from '../../router.js';
 import { me } from '../../session.js';
 import { Button } from '../../ui/button.js';
@@ -18,7 +18,7 @@ import { begin, busy, probe, resume } from './acts.js';
 import { Detail } from './detail.js';
 import { Strip } from './strip.js';
 
-/** @typedef {import('../../lanes.js').Lane} Lane */
+/** @typedef {import('../../live.js').Lane} Lane */
 
 /** @param {{ lane: Lane, quiet?: boolean }} props */
 export function LaneCard({ lane, quiet = false }) {

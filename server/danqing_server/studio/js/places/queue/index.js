@@ -6,15 +6,14 @@ import { useEffect } from 'preact/hooks';
 import { details, div, h, h1, p, section, summary } from '../../dom.js';
 import { t } from '../../i18n.js';
 import { bind } from '../../keys.js';
-import { isShut, lanes } from '../../lanes.js';
-import { onLane } from '../../live.js';
+import { isShut, lanes, watchLanes } from '../../live.js';
 import { me } from '../../session.js';
 import { Empty } from '../../ui/empty.js';
 import { Skeleton } from '../../ui/skeleton.js';
 import { Acting, begin } from './acts.js';
 import { LaneCard } from './card.js';
 
-/** @typedef {import('../../lanes.js').Lane} Lane */
+/** @typedef {import('../../live.js').Lane} Lane */
 
 export { texts } from './texts.js';
 
@@ -29,10 +28,7 @@ const isQuiet = (lane) =>
   ![...(lane.last_hour?.finished ?? []), ...(lane.last_hour?.failed ?? [])].some(Boolean);
 
 export default function Queue() {
-  useEffect(() => {
-    const stop = onLane(() => {}, LOOK_MS);
-    return () => void stop();
-  }, []);
+  useEffect(() => watchLanes(LOOK_MS), []);
   useEffect(() => bind('queue', me.value?.operator ? { p: [pauseHere, 'queue.pause_key'] } : {}), [me.value?.operator]);
   const found = lanes.value;
   if (!found) return section({ class: 'page' }, h1({ class: 'page-title' }, t('place.queue')), h(Skeleton, { lines: 6 }));

@@ -1,0 +1,26 @@
+/** What is said of a shut lane where somebody wants to paint; loaded when one is. */
+
+import { div, p } from '../dom.js';
+import { clock } from '../format.js';
+import { t } from '../i18n.js';
+import { icon } from './icon.js';
+import { laneReason } from './lane.js';
+
+/** @typedef {import('../live.js').Lane} Lane */
+
+/** @param {Pick<Lane, 'name' | 'state' | 'reason' | 'pause' | 'opens_at'>} lane */
+const LaneNote = (lane) =>
+  div(
+    { class: 'lane-note', role: 'status' },
+    icon('pause'),
+    p(
+      null,
+      t(`lane.note.${lane.state}`, { lane: lane.name }),
+      ' ',
+      laneReason(lane),
+      ' ',
+      lane.opens_at ? t('lane.waits_until', { time: clock(lane.opens_at) }) : t('lane.waits'),
+    ),
+  );
+
+export default LaneNote;
