@@ -326,7 +326,7 @@ class TestSending:
         await expect(paint_of(page)).to_have_text(re.compile(r"Paint 2 · ¥0\.40"))
         await paint_of(page).click()
         result = result_of(page, "priced pelican")
-        await expect(result.get_by_text("2 of 2")).to_be_visible()
+        await expect(result.get_by_text("2 of 2", exact=True)).to_be_visible()
         await expect(result.get_by_text("¥0.40")).to_be_visible()
         [row] = await tasks_of(studio, "priced pelican")
         assert row["cost"]["amount"] == "0.40"
@@ -378,16 +378,23 @@ class TestReferences:
 
 
 class TestResults:
-    async def test_rejected_picture_says_whose_rule(self, page: Any) -> None:
-        """Check 11: the others come, and of it is said why, and that it was not billed."""
+    async def test_rejected_picture_says_whose_rule(self, page: Any, studio: Studio) -> None:
+        """Check 11: the others come, why it did not is said, and that it was not billed; it is bought anew once."""
         await prompt_of(page).fill("four owls [sandbox:moderation x1]")
         await page.get_by_role("textbox", name="Pictures", exact=True).fill("4")
         await paint_of(page).click()
         result = result_of(page, "four owls")
-        await expect(result.get_by_text("3 of 4")).to_be_visible()
+        await expect(result.get_by_text("3 of 4", exact=True)).to_be_visible()
         await expect(result.get_by_text("partly done")).to_be_visible()
         await expect(result.get_by_text("Billed: no")).to_be_visible()
-        await expect(result.get_by_role("button", name="Paint the missing 1")).to_be_visible()
+        missing = result.get_by_role("button", name="Paint the missing 1")
+        await missing.dblclick()
+        await expect(result.get_by_text("1 of 1", exact=True)).to_be_visible()
+        tasks = await tasks_of(studio, "four owls")
+        assert [(each["images"], each["kept"], each["cost"]["amount"]) for each in tasks] == [
+            (1, 1, "0.20"),
+            (4, 3, "0.60"),
+        ]
 
     async def test_waiting_task_says_where_it_stands_and_is_cancelled(self, page: Any) -> None:
         """While it is under way, too: what has not left never does."""

@@ -114,27 +114,47 @@ function Took({ task }) {
 /** @param {{ task: any }} props */
 function Tools({ task }) {
   const busy = useSignal(false);
-  /** @param {string} action */
-  const act = async (action) => {
+  /** @param {() => Promise<any>} ask */
+  const doing = async (ask) => {
     if (busy.value) return;
     busy.value = true;
     try {
-      tell(await api.post(`/tasks/${task.id}/${action}`, undefined, { key: newKey() }));
+      tell(await ask());
     } catch (error) {
       notify(messageOf(error), { kind: 'wrong' });
     } finally {
       busy.value = false;
     }
   };
+  /** @param {string} action */
+  const act = (action) => doing(() => api.post(`/tasks/${task.id}/${action}`, undefined, { key: newKey() }));
   const missing = (task.output?.errors ?? []).length;
   const again = task.error?.retryable !== false && task.billed !== 'unknown';
   return [
     isOpen(task) && h(Button, { key: 'stop', text: t(keptOf(task) || task.status === 'processing' ? 'create.stop_rest' : 'create.stop'), kind: 'plain', busy: busy.value, onClick: () => void act('cancel') }),
-    task.status === 'completed' && missing > 0 && h(Button, { key: 'missing', text: t('create.paint_missing', { n: missing }), busy: busy.value, onClick: () => void act('retry') }),
+    task.status === 'completed' && missing > 0 && h(Button, { key: 'missing', text: t('create.paint_missing', { n: missing }), busy: busy.value, onClick: () => void doing(() => paintMissing(task, missing)) }),
     task.status === 'failed' && again && h(Button, { key: 'again', text: t('app.retry'), kind: 'plain', busy: busy.value, onClick: () => void act('retry') }),
     task.status === 'failed' && task.billed === 'unknown' && h(Button, { key: 'look', text: t('create.look'), kind: 'plain', href: withQuery({ task: task.id }) }),
     !isOpen(task) && h(Button, { key: 'reuse', text: t('create.edit_prompt'), icon: 'reuse', kind: 'plain', onClick: () => void reuse(task.id) }),
   ];
+}
+
+/** The names under which models take how many are made. */
+const COUNTS = ['n', 'num_outputs', 'num_images'];
+
+/**
+ * Ask for what did not come, as a task of its own: a completed one is never begun again. However often: its key is the
+ * first task's.
+ *
+ * @param {any} task
+ * @param {number} missing
+ */
+function paintMissing(task, missing) {
+  const count = COUNTS.find((name) => name in task.input);
+  const target = task.route ? { model: task.route.model } : { provider: task.provider, model: task.model };
+  const terms = task.on_ambiguous ? { on_ambiguous: task.on_ambiguous } : {};
+  const input = { ...task.input, ...(count ? { [count]: missing } : {}) };
+  return api.post('/ai/tasks', { type: task.type, ...target, input, user_id: task.user_id, ...terms }, { key: `missing-${task.id}` });
 }
 
 /** What went wrong, whether it was billed, in one line; the provider's own word below. @param {{ error: any, billed: string, index?: number }} props */

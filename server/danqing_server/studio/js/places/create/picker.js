@@ -10,7 +10,7 @@ import { Dialog } from '../../ui/dialog.js';
 import { Empty } from '../../ui/empty.js';
 import { Problem } from '../../ui/problem.js';
 import { Skeleton } from '../../ui/skeleton.js';
-import { Thumb, pathOf } from '../../ui/thumb.js';
+import { Thumb } from '../../ui/thumb.js';
 
 /** @param {{ onClose: () => void, onPick: (picture: import('./drafts.js').Picture) => void }} props */
 export default function Picker({ onClose, onPick }) {
@@ -18,8 +18,8 @@ export default function Picker({ onClose, onPick }) {
   const rows = useSignal(/** @type {any[] | null} */ (null));
   const wrong = useSignal(/** @type {unknown} */ (null));
   useEffect(() => {
-    api.get('/tasks', { kind: 'image', status: 'completed', limit: 60 }).then(
-      (page) => (rows.value = page.tasks.filter((/** @type {any} */ each) => each.url)),
+    api.get('/pictures', { kind: 'image', limit: 60 }).then(
+      (page) => (rows.value = page.pictures),
       (error) => (wrong.value = error),
     );
   }, []);
@@ -35,8 +35,8 @@ export default function Picker({ onClose, onPick }) {
           li(
             { key: row.id },
             button(
-              { type: 'button', class: 'picker-tile', onClick: () => onPick({ id: newKey(), uri: row.url, path: pathOf(row.url), name: row.prompt ?? '' }) },
-              h(Thumb, { url: row.url, alt: row.prompt ?? row.id, width: 128 }),
+              { type: 'button', class: 'picker-tile', onClick: () => onPick({ id: newKey(), uri: row.url, path: row.path, name: row.prompt ?? '' }) },
+              h(Thumb, { url: row.url, alt: row.prompt ?? row.id, width: 128, color: row.colour }),
             ),
           ),
         ),
