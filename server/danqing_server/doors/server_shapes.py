@@ -116,7 +116,10 @@ class ModelShape(TypedDict):
     aliases: Annotated[list[str], said("other names for it", ["seedream-4.0"])]
     kind: Annotated[OutputKind, said("what its outputs are; a text is none", "image")]
     price: PriceShape | None
-    parameters: Annotated[JsonObject, said("a JSON Schema of `input`", {"type": "object"})]
+    parameters: Annotated[
+        JsonObject,
+        said("a JSON Schema of `input`, in the client's language, with `x-ui` for forms", {"type": "object"}),
+    ]
 
 
 class ProviderShape(TypedDict):
