@@ -1,7 +1,5 @@
 /** Settings: what a project's people, its administrators and the operators look after, each by their rights. */
 
-import { useEffect } from 'preact/hooks';
-
 import { a, div, h, h1, nav, section } from '../../dom.js';
 import { t } from '../../i18n.js';
 import { address, link, route } from '../../router.js';
@@ -46,9 +44,6 @@ export default function Settings() {
   const [wanted = '', ...rest] = route.value.path.split('/');
   const parts = PARTS.filter((each) => each.allowed?.() ?? true);
   const part = parts.find((each) => each.name === wanted) ?? /** @type {Part} */ (parts[0]);
-  useEffect(() => {
-    document.getElementById('settings-part')?.scrollIntoView({ block: 'nearest' });
-  }, [part.name]);
   return section(
     { class: 'page settings' },
     h1({ class: 'page-title' }, t('place.settings')),
@@ -61,6 +56,6 @@ export default function Settings() {
         ),
       ),
     ),
-    div({ class: 'settings-part', id: 'settings-part' }, h(part.show, { key: part.name, rest: part.name === wanted ? rest.join('/') : '' })),
+    div({ class: 'settings-part' }, h(part.show, { key: part.name, rest: part.name === wanted ? rest.join('/') : '' })),
   );
 }
