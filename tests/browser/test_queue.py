@@ -102,6 +102,7 @@ class TestClosedLane:
         theirs = await signed_in(open_page, operated, "/studio/queue", "lin", LIN)
         await expect(queue.get_by_role("article", name=LANE, exact=True)).to_be_visible()
         await create.get_by_label("Prompt").fill("a quiet valley")
+        await queue.bring_to_front()  # a page that nobody sees has no stream
         await expect(queue.get_by_text("live", exact=True)).to_be_visible(timeout=20_000)
         await operated.paint("an account that owes [sandbox:overdue x1]")
         while (await operated.ask("GET", f"/api/v1/lanes/{LANE}"))[1]["data"]["state"] != "closed":  # noqa: ASYNC110 — over HTTP
