@@ -34,6 +34,8 @@ TOLD_WITHIN_S = 90.0
 LOOK_EVERY_S = 1.0
 AT_ONCE = 200
 MICRO = 1_000_000
+VOIDED = "not_acknowledged"
+"""Of a submission that was answered by 503 and cancelled: nobody was told of a task, and none is booked."""
 
 _UNTOLD: dict[str, Any] = {"untold": {"$gt": {}}}
 
@@ -81,7 +83,8 @@ async def _compared(database: Database) -> AsyncIterator[tuple[int, Sequence[str
         chosen = ids[first : first + AT_ONCE]
         tasks = readable(await database["danqing_tasks"].find({"_id": {"$in": chosen}}).to_list(None))
         booked = await ledger.of(chosen)
-        lacking = [task.id for task in tasks if posting_of(task, booked[task.id], now) is not None]
+        told = [task for task in tasks if task.error is None or task.error.code != VOIDED]
+        lacking = [task.id for task in told if posting_of(task, booked[task.id], now) is not None]
         yield sum(map(_count, booked.values())), lacking
 
 
