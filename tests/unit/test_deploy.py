@@ -1,0 +1,29 @@
+"""The files of deploy/ name settings, ports and paths that exist."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted(path for path in (ROOT / "deploy").rglob("*") if path.is_file())
+SETTINGS = set(re.findall(r"`([A-Z][A-Z0-9_]+)`", (ROOT / "docs" / "settings.md").read_text()))
+OF_OTHERS = re.compile(r"AWS_|PYTHONUNBUFFERED")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_setting_named_exists(path: Path) -> None:
+    """A misspelt one would be refused at the start, by then on somebody's server."""
+    named = set(
+        re.findall(r"\b((?:DANQING|MONGO|REDIS|VOLCENGINE|PUBLIC)_[A-Z_]+|ENVIRONMENT)\b", path.read_text())
+    )
+    assert {name for name in named if not OF_OTHERS.match(name)} <= SETTINGS
+
+
+def test_probes_ask_what_is_there() -> None:
+    """Liveness must not follow MongoDB: a restart would not bring it back."""
+    text = (ROOT / "deploy" / "kubernetes" / "danqing.yaml").read_text()
+    assert set(re.findall(r"path: (/health\S*), port", text)) <= {"/health", "/health/ready", "/health/live"}
+    assert all("/health/live" in each for each in re.findall(r"livenessProbe:\n\s+httpGet: (.*)", text))
