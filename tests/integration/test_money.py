@@ -10,7 +10,7 @@ from danqing_server.models import Status
 from danqing_server.settings.server import Settings
 from danqing_server.store.spending import Spending
 from tests.support.providers import ScriptedProvider, picture
-from tests.support.system import MakeSettings, System, running_system
+from tests.support.system import MakeSettings, System, running_system, until
 
 PRICE = Price(amount_micro=200_000, currency="CNY", most_micro=500_000)
 
@@ -51,6 +51,15 @@ async def spent(system: System) -> Spending:
     return await system.workers.tools.guard.spending.look("scripted", system.services.clock.now())
 
 
+async def settled(system: System, expected: Spending) -> None:
+    """Wait until the limit counts what was paid: it is told a moment after the task has ended."""
+
+    async def look() -> bool:
+        return await spent(system) == expected
+
+    await until(look, what=f"{expected}")
+
+
 class TestToldCost:
     async def test_what_the_answer_says_is_what_it_cost(self, make_settings: MakeSettings) -> None:
         """For its user and for the limit, to the millionth."""
@@ -60,7 +69,7 @@ class TestToldCost:
             [bill] = bills_of(task)
             assert (bill.amount_micro, bill.most_micro, bill.outputs) == (312_500, None, 2)
             assert not is_estimated(task)
-            assert await spent(system) == Spending(spent_micro=312_500, reserved_micro=0)
+            await settled(system, Spending(spent_micro=312_500, reserved_micro=0))
 
     async def test_what_an_order_says_later_is_what_it_cost(self, make_settings: MakeSettings) -> None:
         """Its usage is its call's."""
@@ -69,7 +78,7 @@ class TestToldCost:
             task = await system.finished((await system.submit()).id)
             [call] = task.calls.values()
             assert (call.cost_micro, call.usage) == (312_500, {"seconds": 5})
-            assert await spent(system) == Spending(spent_micro=312_500, reserved_micro=0)
+            await settled(system, Spending(spent_micro=312_500, reserved_micro=0))
 
     async def test_no_amount_of_money_is_not_taken(self, settings: Settings) -> None:
         """A float is a mistake of the provider's, told at once."""
