@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 from datetime import datetime
 from typing import Any
 
@@ -25,17 +26,7 @@ from danqing_server.store.reach import Reach
 from danqing_server.store.reading import readable
 from danqing_server.store.tasks import COLLECTION, MOST_COUNTED
 
-__all__ = [
-    "FIRST_STEP",
-    "LARGEST_STEP",
-    "SEARCH_S",
-    "FoundTasks",
-    "Place",
-    "TaskFilter",
-    "TaskList",
-    "not_behind",
-    "place_of",
-]
+__all__ = ["SEARCH_S", "Found", "FoundTasks", "Place", "TaskFilter", "TaskList", "place_of"]
 
 SEARCH_S = 0.3
 FIRST_STEP = 1_000
@@ -112,15 +103,26 @@ class TaskFilter:
 
 
 @attrs.frozen(kw_only=True)
-class FoundTasks:
-    """Tasks, newest first. `next` is where to go on, None at the end of all.
+class Found:
+    """How far was looked. `next` is where to go on, None at the end of all.
 
     `is_cut`: time was over before there were as many as asked for.
     """
 
-    tasks: tuple[Task, ...]
     next: Place | None
     is_cut: bool = False
+
+    @property
+    def searched_to(self) -> datetime | None:
+        """How far back was looked when time was over; None when it was not."""
+        return self.next[0] if self.is_cut and self.next is not None else None
+
+
+@attrs.frozen(kw_only=True)
+class FoundTasks(Found):
+    """Tasks, newest first."""
+
+    tasks: tuple[Task, ...]
 
 
 @attrs.define(eq=False)
@@ -162,25 +164,44 @@ class TaskList:
         """Wait for no index any longer; MongoDB goes on with it."""
         await self._indexes.drain()
 
+    async def stretches(
+        self,
+        scope: Callable[[Place | None], Mapping[str, Any]],
+        conditions: Mapping[str, Any],
+        after: Place | None,
+        within_s: float,
+    ) -> AsyncGenerator[tuple[Mapping[str, Any], Place | None], None]:
+        """Yield what finds the next tasks of *scope* that keep *conditions*, and where that ends; None: at the end.
+
+        Each stretch is longer than the one before. None is begun *within_s* seconds after the first.
+        """
+        until_s, step = self.now_s() + within_s, FIRST_STEP
+        while True:
+            here = scope(after)
+            border = await self._border(here, step)
+            found = {**here, **conditions}
+            if border is None:
+                yield found, None
+                return
+            yield {"$and": [found, _not_behind(border)]}, border  # the same field may have a bound of its own
+            after, step = border, min(step * 2, LARGEST_STEP)
+            if self.now_s() > until_s:
+                return
+
     async def _search(
         self, wanted: TaskFilter, reach: Reach, conditions: Mapping[str, Any], limit: int, after: Place | None
     ) -> FoundTasks:
-        until_s, step = self.now_s() + SEARCH_S, FIRST_STEP
         documents: list[Mapping[str, Any]] = []
-        while True:
-            scope = wanted.scope(reach, after)
-            border = await self.border(scope, step)
-            here = {**scope, **conditions}
-            if border is not None:  # the same field may have a bound of its own: `$and` keeps both
-                here = {"$and": [here, not_behind(border)]}
-            documents += await self._read(here, limit + 1 - len(documents))
-            if len(documents) > limit or border is None:
-                return _page(documents, limit)
-            after, step = border, min(step * 2, LARGEST_STEP)
-            if self.now_s() > until_s:
-                return FoundTasks(tasks=tuple(readable(documents)), next=after, is_cut=True)
+        walk = self.stretches(lambda place: wanted.scope(reach, place), conditions, after, SEARCH_S)
+        async with aclosing(walk) as stretches:
+            async for here, border in stretches:
+                documents += await self._read(here, limit + 1 - len(documents))
+                if len(documents) > limit or border is None:
+                    return _page(documents, limit)
+                after = border
+        return FoundTasks(tasks=tuple(readable(documents)), next=after, is_cut=True)
 
-    async def border(self, scope: Mapping[str, Any], step: int) -> Place | None:
+    async def _border(self, scope: Mapping[str, Any], step: int) -> Place | None:
         """Return where the *step*-th task of *scope* stands, by an index alone; None when there are fewer."""
         with translated():
             found = await self._tasks.find(scope, _KEY).sort(_ORDER).skip(step - 1).limit(1).to_list(None)
@@ -212,7 +233,7 @@ def place_of(document: Mapping[str, Any]) -> Place:
     return document["created_at"], document["_id"]
 
 
-def not_behind(border: Place) -> dict[str, Any]:
+def _not_behind(border: Place) -> dict[str, Any]:
     """Return what finds tasks up to *border*, itself among them."""
     created_at, task_id = border
     here = {"created_at": created_at, "_id": {"$gte": task_id}}

@@ -10,6 +10,7 @@ read 2026-11-28.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import aclosing
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -20,7 +21,7 @@ from pymongo import DESCENDING, IndexModel
 from danqing_server.models import FINISHED, OutputState, Task
 from danqing_server.store.client import Database, translated
 from danqing_server.store.late_indexes import LateIndexes
-from danqing_server.store.listing import FIRST_STEP, LARGEST_STEP, Place, TaskFilter, TaskList, not_behind, place_of
+from danqing_server.store.listing import Found, Place, TaskFilter, TaskList, place_of
 from danqing_server.store.paths import of_output
 from danqing_server.store.reach import Reach
 from danqing_server.store.reading import readable
@@ -64,11 +65,6 @@ class PictureFilter:
     sha256: str | None = None
 
     @property
-    def searches(self) -> bool:
-        """Whether something is asked that has to be read to be known."""
-        return bool(self.tasks.conditions or self.size is not None or self.sha256 is not None)
-
-    @property
     def of_output(self) -> Mapping[str, Any]:
         """The condition on one output, as an expression; `$$output.v` is it."""
         asset = "$$output.v.asset"
@@ -85,12 +81,10 @@ class PictureFilter:
 
 
 @attrs.frozen(kw_only=True)
-class FoundPictures:
-    """Ids of pictures, newest task first, and by their places in it. `next` and `is_cut` as of `FoundTasks`."""
+class FoundPictures(Found):
+    """Ids of pictures, newest task first, and by their places in it."""
 
     ids: tuple[str, ...]
-    next: Place | None
-    is_cut: bool = False
 
 
 @attrs.define(eq=False)
@@ -114,21 +108,21 @@ class PictureStore:
         A page ends between two tasks: it is at an end once there are *limit*, and may have a few more.
         """
         await self._prepare(wanted, reach)
-        until_s, step, ids = self.task_list.now_s() + within_s, FIRST_STEP, list[str]()
-        while True:
-            scope = {**wanted.tasks.scope(reach, after), **(_IS_STARRED if wanted.starred else {})}
-            border = await self.task_list.border(scope, step)
-            condition = {**scope, **wanted.tasks.conditions}
-            here = condition if border is None else {"$and": [condition, not_behind(border)]}
-            for document in await self._read(wanted, here, limit - len(ids)):
-                ids += [picture_id(document["_id"], index) for index in sorted(document["shown"])]
-                if len(ids) >= limit:
-                    return FoundPictures(ids=tuple(ids), next=place_of(document))
-            if border is None:
-                return FoundPictures(ids=tuple(ids), next=None)
-            after, step = border, min(step * 2, LARGEST_STEP)
-            if self.task_list.now_s() > until_s:
-                return FoundPictures(ids=tuple(ids), next=after, is_cut=True)
+        ids: list[str] = []
+        starred = _IS_STARRED if wanted.starred else {}
+        walk = self.task_list.stretches(
+            lambda place: {**wanted.tasks.scope(reach, place), **starred}, wanted.tasks.conditions, after, within_s
+        )
+        async with aclosing(walk) as stretches:
+            async for here, border in stretches:
+                for document in await self._read(wanted, here, limit - len(ids)):
+                    ids += [picture_id(document["_id"], index) for index in sorted(document["shown"])]
+                    if len(ids) >= limit:
+                        return FoundPictures(ids=tuple(ids), next=place_of(document))
+                if border is None:
+                    return FoundPictures(ids=tuple(ids), next=None)
+                after = border
+        return FoundPictures(ids=tuple(ids), next=after, is_cut=True)
 
     async def tasks_of(self, ids: Collection[str], reach: Reach) -> Mapping[str, Task]:
         """Return the tasks of *ids* that are there in *reach*, by id, without what galleries do not show."""

@@ -120,7 +120,7 @@ async def get_index(request: ApiRequest) -> HTTPResponse:
         "ids": list(found.ids),
         "count": len(found.ids),
         "next_cursor": cursor_of(found.next),
-        "searched_to": found.next[0] if found.is_cut and found.next is not None else None,
+        "searched_to": found.searched_to,
     }
     return await packed(request, success_body(data, LISTED.to(language_of(request.headers))))
 
@@ -155,7 +155,7 @@ async def list_pictures(request: ApiRequest) -> HTTPResponse:
         limit = fields.whole_text("limit", 1, MOST_SHOWN) or DEFAULT_SHOWN
         fields.finish()
         pictures, found = await services.pictures.page(wanted, caller, limit=limit, after=after)
-        next_, searched_to = found.next, found.next[0] if found.is_cut and found.next is not None else None
+        next_, searched_to = found.next, found.searched_to
     viewer = _viewer(request)
     data: PicturePageShape = {
         "pictures": [picture_view(each, viewer) for each in pictures],

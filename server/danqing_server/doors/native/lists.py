@@ -93,7 +93,7 @@ async def list_all_tasks(request: ApiRequest) -> HTTPResponse:
         "tasks": [row_of(task, viewer, whole=caller.sees(task)) for task in found.tasks],
         "count": len(found.tasks),
         "next_cursor": cursor_of(found.next),
-        "searched_to": found.next[0] if found.is_cut and found.next is not None else None,
+        "searched_to": found.searched_to,
     }
     if counted:
         data["total"] = await services.task_list.count(wanted, reach)
