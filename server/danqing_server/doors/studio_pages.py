@@ -7,9 +7,11 @@ import asyncio
 import attrs
 from sanic import Blueprint, HTTPResponse
 
+from danqing_server.assets.serving import matches
 from danqing_server.doors.documentation import undescribed
 from danqing_server.doors.studio_files import PLACES, StudioFile, StudioFiles, read_studio
 from danqing_server.errors import NotFound
+from danqing_server.http.packing import takes_gzip
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get
 
@@ -88,9 +90,9 @@ async def _page(request: ApiRequest, place: str) -> HTTPResponse:
 def _sent(request: ApiRequest, file: StudioFile, headers: dict[str, str]) -> HTTPResponse:
     """Return *file*, or that the client has it."""
     shared = {**headers, "etag": file.etag, "vary": "Accept-Encoding"}
-    if file.etag in (request.headers.get("if-none-match") or ""):
+    if matches(request.headers.get("if-none-match"), file.etag):
         return HTTPResponse(status=304, headers=shared)
-    if file.compressed is not None and "gzip" in (request.headers.get("accept-encoding") or "").lower():
+    if file.compressed is not None and takes_gzip(request):
         return HTTPResponse(
             file.compressed, headers={**shared, "content-encoding": "gzip"}, content_type=file.content_type
         )
