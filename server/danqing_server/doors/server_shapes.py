@@ -192,15 +192,10 @@ class LiveShape(TypedDict):
     pid: Annotated[int, said("the process that answered", 4711)]
 
 
-class HealthShape(TypedDict):
+class HealthShape(ReadyShape):
     """Whether the process and all it stands on work."""
 
-    status: Annotated[str, said("at a glance", "ok", enum=["ok", "unavailable"])]
     message: Annotated[str, said("in the client's language", "服务正常运行")]
-    checks: Annotated[
-        dict[str, str],
-        said("`ok`, or what is wrong", {"mongodb": "ok", "redis": "ok", "storage": "ok", "workers": "ok"}),
-    ]
     lanes: Annotated[dict[str, GateShape], said("by lane", {})]
     version: _Version
     sandbox: Annotated[bool, said("whether any provider is a simulator", True)]

@@ -26,6 +26,7 @@ from danqing_server.log import get_logger
 __all__ = ["checks_of", "new_round", "routes"]
 
 CHECK_TIMEOUT_S = 1.0
+OK = "ok"
 
 WORKING = Message(key="health.working", zh="服务正常运行", en="The service works")
 FAILING = Message(key="health.failing", zh="服务不可用", en="The service is unavailable")
@@ -64,19 +65,17 @@ class _Round:
 async def get_health(request: ApiRequest) -> HTTPResponse:
     """Say whether the process and all it stands on work; 503 when not."""
     services = services_of(request)
-    found, lanes = await asyncio.gather(_ask(request, services), _lanes(services))
     language = language_of(request.headers)
-    works = not any(found.values()) and not services.draining
+    ready, lanes = await asyncio.gather(_ready(request, services, language), _lanes(services))
     body: HealthShape = {
-        "status": "ok" if works else "unavailable",
-        "message": _message(services, works=works).to(language),
-        "checks": _told(found, language),
+        **ready,
+        "message": _message(services, ready).to(language),
         "lanes": lanes,
         "version": _VERSION,
         "sandbox": any(provider.sandbox for provider in services.registry.providers.values()),
         "pid": os.getpid(),
     }
-    return json_answer(body, 200 if works else 503, None if works else {"retry-after": "2"})
+    return _answer(body)
 
 
 @on_get(routes, "/health/ready", public=True)
@@ -89,12 +88,7 @@ async def get_health(request: ApiRequest) -> HTTPResponse:
 )
 async def get_ready(request: ApiRequest) -> HTTPResponse:
     """Say whether requests should be sent here: 503 while a part does not work, and from the stop signal on."""
-    services = services_of(request)
-    found = await _ask(request, services)
-    ready = not any(found.values()) and not services.draining
-    told = _told(found, language_of(request.headers))
-    body: ReadyShape = {"status": "ok" if ready else "unavailable", "checks": told}
-    return json_answer(body, 200 if ready else 503, None if ready else {"retry-after": "2"})
+    return _answer(await _ready(request, services_of(request), language_of(request.headers)))
 
 
 @on_get(routes, "/health/live", public=True)
@@ -104,22 +98,24 @@ async def get_ready(request: ApiRequest) -> HTTPResponse:
 )
 async def get_live(request: ApiRequest) -> HTTPResponse:
     """Say that this process answers, whatever it stands on: a restart would not mend an outage of MongoDB's."""
-    body: LiveShape = {"status": "ok", "pid": os.getpid()}
+    body: LiveShape = {"status": OK, "pid": os.getpid()}
     return json_answer(body, 200)
 
 
 async def checks_of(request: ApiRequest, language: str) -> dict[str, str]:
     """Return `ok`, or what is wrong, of each part, as `/health` does."""
-    return _told(await _ask(request, services_of(request)), language)
+    found: dict[str, Message | None] = await request.app.ctx.health.ask(services_of(request).checks)
+    return {name: OK if wrong is None else wrong.to(language) for name, wrong in found.items()}
 
 
-async def _ask(request: ApiRequest, services: Services) -> dict[str, Message | None]:
-    found: dict[str, Message | None] = await request.app.ctx.health.ask(services.checks)
-    return found
+async def _ready(request: ApiRequest, services: Services, language: str) -> ReadyShape:
+    checks = await checks_of(request, language)
+    is_ready = not services.draining and all(found == OK for found in checks.values())
+    return {"status": OK if is_ready else "unavailable", "checks": checks}
 
 
-def _told(found: Mapping[str, Message | None], language: str) -> dict[str, str]:
-    return {name: "ok" if wrong is None else wrong.to(language) for name, wrong in found.items()}
+def _answer(body: ReadyShape) -> HTTPResponse:
+    return json_answer(body, 200) if body["status"] == OK else json_answer(body, 503, {"retry-after": "2"})
 
 
 async def _lanes(services: Services) -> dict[str, GateShape]:
@@ -138,8 +134,8 @@ def new_round() -> _Round:
     return _Round()
 
 
-def _message(services: Services, *, works: bool) -> Message:
-    if works:
+def _message(services: Services, ready: ReadyShape) -> Message:
+    if ready["status"] == OK:
         return WORKING
     return DRAINING if services.draining else FAILING
 

@@ -265,8 +265,8 @@ export interface Gate {
 
 export interface Health {
   status: "ok" | "unavailable";
-  message: string;
   checks: Record<string, string>;
+  message: string;
   lanes: Record<string, Gate>;
   version: string;
   sandbox: boolean;
