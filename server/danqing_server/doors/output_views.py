@@ -10,7 +10,13 @@ from danqing_server.doors.task_shapes import AudioShape, FileShape, ImageShape, 
 from danqing_server.http.links import picture_url
 from danqing_server.models import Asset, Output, Status, Task
 
-__all__ = ["file_views", "image_views", "media_views", "preview_view"]
+__all__ = ["file_views", "image_views", "media_views", "pictures_of", "preview_view"]
+
+
+def pictures_of(task: Task) -> list[Asset]:
+    """Return the pictures of a task that are here, by index."""
+    found = [output.asset for output in task.kept if output.asset is not None]
+    return [asset for asset in found if asset.kind is OutputKind.IMAGE]
 
 
 def image_views(base: str, outputs: Iterable[Output]) -> list[ImageShape]:

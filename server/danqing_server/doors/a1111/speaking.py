@@ -8,11 +8,12 @@ from typing import Any
 import attrs
 from sanic import HTTPResponse
 
-from danqing_plugins import Message, OutputKind, in_language
+from danqing_plugins import Message, in_language
 from danqing_server.codec import dump_json
 from danqing_server.doors.a1111.refusing import PREFIX, envelope
 from danqing_server.doors.encoding import Encoded, Piece, send_pieces
 from danqing_server.doors.holding import Call, Voice
+from danqing_server.doors.output_views import pictures_of
 from danqing_server.http.answers import json_answer
 from danqing_server.http.messages import ENGLISH
 from danqing_server.models import Asset, Task
@@ -58,9 +59,7 @@ class A1111Voice:
 
 
 def _pieces(task: Task) -> list[Piece]:
-    pictures = [
-        output.asset for output in task.kept if output.asset is not None and output.asset.kind is OutputKind.IMAGE
-    ]
+    pictures = pictures_of(task)
     pieces: list[Piece] = [b'{"images":[']
     for place, asset in enumerate(pictures):
         pieces += [b',"' if place else b'"', Encoded(asset, FORMAT), b'"']

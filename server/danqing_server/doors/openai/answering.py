@@ -7,22 +7,16 @@ from typing import Any
 
 import attrs
 
-from danqing_plugins import OutputKind
 from danqing_server.codec import dump_json
 from danqing_server.doors.encoding import Encoded, Piece
 from danqing_server.doors.openai.reading import Form, Manner
+from danqing_server.doors.output_views import pictures_of
 from danqing_server.http.links import picture_url
 from danqing_server.models import Asset, Task
 
-__all__ = ["Gallery", "pictures_of"]
+__all__ = ["Gallery"]
 
 USAGE = ("input_tokens", "output_tokens", "total_tokens")
-
-
-def pictures_of(task: Task) -> list[Asset]:
-    """Return the pictures of a task that are here, by index."""
-    found = [output.asset for output in task.kept if output.asset is not None]
-    return [asset for asset in found if asset.kind is OutputKind.IMAGE]
 
 
 @attrs.frozen(kw_only=True)

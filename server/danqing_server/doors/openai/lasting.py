@@ -17,8 +17,8 @@ from typing import Any
 
 from danqing_server.doors.encoding import written
 from danqing_server.doors.holding import MOST_HOPS, by_redirects, give_up
-from danqing_server.doors.openai.answering import pictures_of
 from danqing_server.doors.openai.speaking import OpenAICall, gallery_of
+from danqing_server.doors.output_views import pictures_of
 from danqing_server.http.answers import JSON, NO_STORE
 from danqing_server.http.connection import stay_connected
 from danqing_server.http.downloads import Downloads

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from danqing_server.doors.openai.answering import pictures_of
 from danqing_server.doors.openai.failing import error_of
 from danqing_server.doors.openai.refusing import envelope
 from danqing_server.doors.openai.speaking import OpenAICall
 from danqing_server.doors.openai_shapes import OpenAIImagesShape, OpenAITaskShape
+from danqing_server.doors.output_views import pictures_of
 from danqing_server.http.answers import json_answer
 from danqing_server.http.links import base_url, picture_url
 from danqing_server.models import FINISHED, Status, Task

@@ -10,10 +10,11 @@ from sanic import HTTPResponse
 from danqing_plugins import Message
 from danqing_server.doors.encoding import send_pieces
 from danqing_server.doors.holding import Call, Voice
-from danqing_server.doors.openai.answering import Gallery, pictures_of
+from danqing_server.doors.openai.answering import Gallery
 from danqing_server.doors.openai.failing import failure
 from danqing_server.doors.openai.reading import Manner
 from danqing_server.doors.openai.refusing import RETRY_HEADER, envelope
+from danqing_server.doors.output_views import pictures_of
 from danqing_server.http.answers import json_answer
 from danqing_server.http.links import base_url
 from danqing_server.http.messages import ENGLISH

@@ -18,11 +18,12 @@ from danqing_plugins import Message
 from danqing_server.assets.storage import Assets
 from danqing_server.codec import dump_json
 from danqing_server.doors.encoding import Piece, written
-from danqing_server.doors.openai.answering import Gallery, pictures_of
+from danqing_server.doors.openai.answering import Gallery
 from danqing_server.doors.openai.failing import error_of
 from danqing_server.doors.openai.reading import Form
 from danqing_server.doors.openai.refusing import envelope
 from danqing_server.doors.openai.speaking import OpenAICall, gallery_of
+from danqing_server.doors.output_views import pictures_of
 from danqing_server.errors import DanqingError
 from danqing_server.http.downloads import Downloads
 from danqing_server.http.entry import payer_of
