@@ -209,19 +209,24 @@ class Process:
             raise DanqingError("a loop is down, or the lease could not be renewed")
 
     async def _hear_of_changes(self) -> None:
-        async for task_id in self.services.queue.announcements():
-            if isinstance(task_id, LaneTurned):
-                await self.services.pauses.refresh()
-                for lane in self.services.registry.lanes if task_id.lane is None else (task_id.lane,):
-                    self.services.feeds.turn(lane)
-                continue
-            if task_id == ANNOUNCED:
+        async for told in self.services.queue.announcements():
+            if isinstance(told, LaneTurned):
+                await self._hear_of_lane(told.lane)
+            elif told == ANNOUNCED:
                 await self.services.webhooks.directory.refresh()
-                continue
-            self.services.control.recent.drop(task_id)
-            self.services.watchers.onlookers.tell(task_id)
-            if self.workers is not None:
-                self.workers.pool.cancel(task_id)
+            else:
+                self._hear_of_task(told)
+
+    async def _hear_of_lane(self, turned: str | None) -> None:
+        await self.services.pauses.refresh()
+        for lane in self.services.registry.lanes if turned is None else (turned,):
+            self.services.feeds.turn(lane)
+
+    def _hear_of_task(self, task_id: str) -> None:
+        self.services.control.recent.drop(task_id)
+        self.services.watchers.onlookers.tell(task_id)
+        if self.workers is not None:
+            self.workers.pool.cancel(task_id)
 
 
 @asynccontextmanager
@@ -340,7 +345,7 @@ async def _services(
     control = Control(store, register, clock, recent, budgets)
     watchers = Watchers(WatchStore(database), control.find, register.outlet.onlookers, settings.max_waiting_calls)
     intake = Intake(store, queue, register, clock, limits)
-    task_list, batches = TaskList(database), BatchStore(database)
+    task_list, batches, requests = TaskList(database), BatchStore(database), RequestCounter(redis)
     pictures = PictureStore(database, task_list)
     submissions = Submissions(
         store, keys, register, assets, clock, checker, routing, limits, intake, budgets, webhooks
@@ -358,10 +363,10 @@ async def _services(
         users=users,
         uploads=uploads,
         queue=queue,
-        requests=RequestCounter(redis),
+        requests=requests,
         gates=gates,
         inspection=Inspection(store, administration, clock),
-        sessions=Sessions(SessionStore(database), gatekeeper, RequestCounter(redis), clock),
+        sessions=Sessions(SessionStore(database), gatekeeper, requests, clock),
         pauses=pauses,
         forecast=forecast,
         standings=Standings(forecast, store, SweepStore(database), pauses.store, clock),

@@ -15,7 +15,7 @@ from danqing_server.access.administration import Administration
 from danqing_server.access.caller import Caller
 from danqing_server.clock import Clock
 from danqing_server.errors import Conflict, InvalidSubmission, NotFound
-from danqing_server.lanes import LaneAct, LaneActKind, LaneRecord, Pause
+from danqing_server.lanes import LaneAct, LaneActKind, Pause
 from danqing_server.log import get_logger
 from danqing_server.queue.gates import Gates
 from danqing_server.registry import Registry
@@ -117,10 +117,9 @@ class LaneControl:
         if lane not in self.registry.lanes:
             raise NotFound("lane", lane)
 
-    async def _carry_out(self, lane: str, act: LaneAct, pause: Pause | None, revision: int | None) -> LaneRecord:
+    async def _carry_out(self, lane: str, act: LaneAct, pause: Pause | None, revision: int | None) -> None:
         record = await self.store.record(lane, act, pause=pause, revision=revision)
         if record is None:
             raise Conflict(CHANGED(), code="lane_changed")
         log.warning("lane_act", lane=lane, act=act.kind.value, revision=record.revision)
         await self.pauses.note(record)
-        return record

@@ -13,7 +13,7 @@ from danqing_server.access.caller import Caller
 from danqing_server.clock import Clock, from_ms
 from danqing_server.desk.forecast import Forecast, LaneView
 from danqing_server.desk.overview import views_for
-from danqing_server.lanes import LaneRecord, Pause
+from danqing_server.lanes import LaneAct, LaneRecord, Pause
 from danqing_server.queue.entries import LaneUser
 from danqing_server.queue.gates import Gate, Story
 from danqing_server.store.lanes import LaneStore
@@ -43,7 +43,7 @@ class LaneStanding:
     """How a lane stands. `state` is `open`, `closed`, `half_open`, `held` or `paused`.
 
     `since` is None of an open one. `opens_at` None: it is open, or nobody knows. `oldest_at`: when the oldest task
-    that waits there was made. `story` None: it is no business of the caller's.
+    that waits there was made. `acts` are people's, the latest last. `story` None: it is not the caller's business.
     """
 
     name: str
@@ -54,6 +54,7 @@ class LaneStanding:
     reason: str | None
     pause: Pause | None
     revision: int
+    acts: Sequence[LaneAct] = ()
     oldest_at: datetime | None = None
     story: Story | None = None
 
@@ -99,12 +100,12 @@ class Standings:
 
     async def detail(self, caller: Caller, name: str) -> LaneDetail:
         """Return all that is to be told of one lane."""
-        (standing,), record = await asyncio.gather(self.of(caller, [name]), self.lanes.find(name))
+        (standing,) = await self.of(caller, [name])
         owner = None if caller.oversees else caller.owner or ""
         users = await self.forecast.queue.waiting_by_user(name, owner, MOST_USERS)
         if not caller.oversees:
             users = [attrs.evolve(user, turn=None) for user in users]
-        return LaneDetail(standing=standing, users=users, turns=self._turns(caller, standing, record))
+        return LaneDetail(standing=standing, users=users, turns=self._turns(caller, standing))
 
     async def glance(self, caller: Caller, name: str) -> LaneStanding:
         """Return how a lane stands without who waits there, for who is told that it turned."""
@@ -130,9 +131,10 @@ class Standings:
             reason="paused" if pause is not None else _reason_of(view.gate),
             pause=pause,
             revision=0 if record is None else record.revision,
+            acts=() if record is None else record.acts,
         )
 
-    def _turns(self, caller: Caller, standing: LaneStanding, record: LaneRecord | None) -> list[LaneTurn]:
+    def _turns(self, caller: Caller, standing: LaneStanding) -> list[LaneTurn]:
         """Return what the gate did, which Redis knows, and people, which MongoDB knows."""
         told = [] if standing.story is None else standing.story.turns
         turns = [
@@ -144,7 +146,6 @@ class Standings:
             )
             for turn in told
         ]
-        acts = () if record is None else record.acts
         by_people = [
             LaneTurn(
                 at=act.at,
@@ -153,7 +154,7 @@ class Standings:
                 by=act.by if caller.oversees else None,
                 until=act.until,
             )
-            for act in acts
+            for act in standing.acts
         ]
         oldest = self.clock.now() - HISTORY
         latest = accumulate(
