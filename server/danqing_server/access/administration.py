@@ -80,10 +80,12 @@ class Administration:
 
     async def name_of(self, caller: Caller) -> str:
         """Return what people call who asks: the person that signed in, else the name of the key."""
-        if caller.user is not None:
-            return caller.user
-        found = await self.keys.find(caller.key)
-        return caller.key if found is None else found.name
+        return caller.user or await self.name_of_key(caller.key)
+
+    async def name_of_key(self, key_id: str) -> str:
+        """Return what people call a key: its id where nobody named it."""
+        found = await self.keys.find(key_id)
+        return key_id if found is None else found.name
 
     async def note(self, actor: str, action: str, subject: str, changed: Mapping[str, Any]) -> None:
         """Write down what *actor* is about to do to something of the whole server's. Raises StoreUnavailable."""

@@ -102,7 +102,7 @@ async def _caller_of(request: ApiRequest) -> Caller:
         token = token_of(request)
         if token is not None and request.path.startswith(SIGNED_IN_AT):
             check_page(request)
-            caller, _ = await services_of(request).sessions.find(token)
+            caller, request.session = await services_of(request).sessions.find(token)
             return caller
         secret = secret_of(request.headers)
     return await services_of(request).gatekeeper.caller_of(secret, address_of(request))

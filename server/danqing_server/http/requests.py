@@ -10,6 +10,7 @@ from sanic import Request
 
 from danqing_server.access.caller import Caller
 from danqing_server.ids import new_token
+from danqing_server.tenancy import StudioSession
 
 __all__ = ["ApiRequest", "new_trace_id"]
 
@@ -25,16 +26,17 @@ class ApiRequest(Request[Any, Any]):
     """A request that knows when its head arrived and under which id it is logged.
 
     `caller` is who asks, None on a public route. `key` is the id of the key it came with, None also where no key
-    is asked for.
+    is asked for. `session` is the sign-in to the studio that it came by, None for who shows a key.
     """
 
-    __slots__ = ("arrived_s", "caller", "key", "names_itself", "trace_id")
+    __slots__ = ("arrived_s", "caller", "key", "names_itself", "session", "trace_id")
 
     def __init__(self, url_bytes: bytes, *positional: Any, **named: Any) -> None:
         # Sanic makes a request named NONE to answer one that makes no sense, with the URL that made none.
         super().__init__(b"*" if named.get("method") == "NONE" else url_bytes, *positional, **named)
         self.caller: Caller | None = None
         self.key: str | None = None
+        self.session: StudioSession | None = None
         self.arrived_s = time.perf_counter()
         given = self.headers.get("x-request-id")
         self.names_itself = given is not None and _SANE_ID.fullmatch(given) is not None

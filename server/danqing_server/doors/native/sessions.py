@@ -16,7 +16,7 @@ from danqing_server.doors.documentation import Answer, described
 from danqing_server.doors.fields import Fields
 from danqing_server.doors.server_shapes import DeletedShape
 from danqing_server.doors.session_shapes import MeShape, SessionListShape, SessionShape, SignInRequest
-from danqing_server.errors import DanqingError, Draining, Unauthenticated, UnknownKey
+from danqing_server.errors import Draining, Unauthenticated, UnknownKey
 from danqing_server.http.answers import success
 from danqing_server.http.cookies import clearing_cookie, session_cookie, token_of
 from danqing_server.http.entry import admit_change, hold_to_addresses, identify, services_of
@@ -80,17 +80,15 @@ async def get_session(request: ApiRequest) -> HTTPResponse:
     """Say who asks and what they may do; who is signed in stays so for another 12 hours."""
     services, token = services_of(request), token_of(request)
     headers: dict[str, str] = {}
-    session: StudioSession | None = None
     caller: Caller | None = None
     try:
         caller = await identify(request)
     except Unauthenticated:
         if token is not None:
             headers["set-cookie"] = clearing_cookie(request)
-    if caller is not None and caller.session is not None and token is not None:
-        _, session = await services.sessions.find(token)
+    if request.session is not None and token is not None:
         headers["set-cookie"] = session_cookie(request, token, LIFE_S)
-    me = await _me(services, caller, session)
+    me = await _me(services, caller, request.session)
     return success(me, FOUND.to(language_of(request.headers)), headers=headers)
 
 
@@ -187,11 +185,8 @@ async def _names_of(services: Services, caller: Caller) -> tuple[str, str]:
         return caller.project, caller.key
     administration = services.administration
     projects = await administration.projects.find_all({caller.project})
-    try:
-        key = (await administration.key(caller.key)).name
-    except DanqingError:
-        key = caller.key
-    return projects[caller.project].name if caller.project in projects else caller.project, key
+    project = projects[caller.project].name if caller.project in projects else caller.project
+    return project, await administration.name_of_key(caller.key)
 
 
 def _view(session: StudioSession, own: str | None) -> SessionShape:
