@@ -3,7 +3,8 @@
 import { api } from '../../api.js';
 import { a, dd, dl, dt, h, h3, li, section, ul } from '../../dom.js';
 import { t } from '../../i18n.js';
-import { Head, Shown, useAsked } from './asking.js';
+import { useAsked } from '../../ui/asking.js';
+import { Head, Shown } from './asking.js';
 
 const OTHERS = ['Preact 11.2.0 · MIT · © Jason Miller', '@preact/signals 2.11.4 · MIT · © Preact Team'];
 const LINKS = /** @type {const} */ ([['/docs', 'about.api'], ['/docs/errors', 'about.errors'], ['/openapi.json', 'about.openapi']]);

@@ -6,8 +6,9 @@ import { api } from '../../api.js';
 import { div, h, h3, li, meter, p, section, span, strong, table, tbody, td, th, thead, tr, ul } from '../../dom.js';
 import { bytes, number } from '../../format.js';
 import { has, t } from '../../i18n.js';
+import { useAsked } from '../../ui/asking.js';
 import { Ago } from '../../ui/time.js';
-import { Head, Shown, useAsked } from './asking.js';
+import { Head, Shown } from './asking.js';
 
 const LOOK_MS = 10_000;
 const TIGHT = 0.1;

@@ -3,9 +3,8 @@
 import { a, div, h, h1, nav, section } from '../../dom.js';
 import { t } from '../../i18n.js';
 import { address, link, route } from '../../router.js';
-import { me } from '../../session.js';
+import { may, me } from '../../session.js';
 import { About } from './about.js';
-import { may } from './asking.js';
 import { Browser } from './browser.js';
 import { Health } from './health.js';
 import { Keys, OwnKey } from './keys.js';

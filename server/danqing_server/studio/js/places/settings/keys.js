@@ -6,6 +6,7 @@ import { api } from '../../api.js';
 import { code, div, fieldset, form, h, input, label, legend, li, p, section, span, strong, ul } from '../../dom.js';
 import { t } from '../../i18n.js';
 import { route, setQuery } from '../../router.js';
+import { useAct, useAsked, usePages } from '../../ui/asking.js';
 import { Button } from '../../ui/button.js';
 import { Confirm, Dialog } from '../../ui/dialog.js';
 import { Empty } from '../../ui/empty.js';
@@ -13,7 +14,7 @@ import { SelectField, TextField } from '../../ui/field.js';
 import { Menu } from '../../ui/menu.js';
 import { Problem } from '../../ui/problem.js';
 import { Ago } from '../../ui/time.js';
-import { Head, More, Secret, Shown, useAct, useAsked, usePages } from './asking.js';
+import { Head, More, Secret, Shown } from './asking.js';
 import { LimitFields, phrases, read, written } from './projects.js';
 
 const SCOPES = /** @type {const} */ (['generate', 'read', 'webhooks', 'usage', 'admin']);

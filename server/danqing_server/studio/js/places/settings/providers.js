@@ -9,9 +9,11 @@ import { money } from '../../format.js';
 import { loaded, need } from '../../frame/places.js';
 import { has, language, t } from '../../i18n.js';
 import { address, link } from '../../router.js';
+import { may } from '../../session.js';
+import { useAsked } from '../../ui/asking.js';
 import { CopyButton } from '../../ui/copy.js';
 import { Skeleton } from '../../ui/skeleton.js';
-import { Head, may, Shown, useAsked } from './asking.js';
+import { Head, Shown } from './asking.js';
 
 const MANY = 6;
 

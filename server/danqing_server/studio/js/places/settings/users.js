@@ -6,12 +6,13 @@ import { ApiError, api } from '../../api.js';
 import { code, div, form, h, li, p, section, span, strong, ul } from '../../dom.js';
 import { t } from '../../i18n.js';
 import { announce } from '../../ui/announce.js';
+import { useAct } from '../../ui/asking.js';
 import { Button } from '../../ui/button.js';
 import { Confirm } from '../../ui/dialog.js';
 import { TextField } from '../../ui/field.js';
 import { Problem } from '../../ui/problem.js';
 import { Ago } from '../../ui/time.js';
-import { Head, useAct } from './asking.js';
+import { Head } from './asking.js';
 
 export function Users() {
   const email = useSignal('');

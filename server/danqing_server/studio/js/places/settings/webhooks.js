@@ -8,7 +8,9 @@ import { a, code, details, div, fieldset, form, h, input, label, legend, li, ol,
 import { number } from '../../format.js';
 import { has, t } from '../../i18n.js';
 import { address, go, link, route, setQuery, withQuery } from '../../router.js';
+import { may } from '../../session.js';
 import { announce, notify } from '../../ui/announce.js';
+import { useAct, useAsked, usePages } from '../../ui/asking.js';
 import { Button } from '../../ui/button.js';
 import { Confirm, Dialog } from '../../ui/dialog.js';
 import { Empty } from '../../ui/empty.js';
@@ -16,7 +18,7 @@ import { SelectField, TextField } from '../../ui/field.js';
 import { Menu } from '../../ui/menu.js';
 import { messageOf, Problem } from '../../ui/problem.js';
 import { Ago, Moment } from '../../ui/time.js';
-import { Head, may, More, Secret, Shown, useAct, useAsked, usePages } from './asking.js';
+import { Head, More, Secret, Shown } from './asking.js';
 
 const EVENTS = /** @type {const} */ (['task.completed', 'task.failed', 'task.cancelled', 'task.created', 'task.started', 'budget.warning', 'webhook.disabled']);
 const USUAL = EVENTS.slice(0, 3);
