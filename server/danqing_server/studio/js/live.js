@@ -13,24 +13,7 @@ import { takeStream } from './streams.js';
 
 /** @typedef {{ state: 'live' | 'polling' | 'offline', since: number }} Connection */
 
-/**
- * @typedef {object} Lane
- * @property {string} name
- * @property {'open' | 'closed' | 'half_open' | 'held' | 'paused'} state
- * @property {string | null} since
- * @property {string | null} opens_at
- * @property {string | null} reason
- * @property {{ by: string | null, since: string, reason: string, until: string | null } | null} pause
- * @property {number} revision
- * @property {number} queued
- * @property {number} delayed
- * @property {number} held
- * @property {number | null} finished_per_s
- * @property {number | null} mean_duration_s
- * @property {string | null} oldest_at
- * @property {{ finished: number[], failed: number[] } | null} last_hour null: it is no business of theirs
- * @property {string[]} model_ids
- */
+/** @typedef {import('./types/api.d.ts').LaneStanding} Lane */
 /** @typedef {import('./types/api.d.ts').Task} Task */
 
 const PATIENCE_MS = 3_000;

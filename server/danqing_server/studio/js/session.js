@@ -6,34 +6,8 @@ import { ApiError, api, entrance } from './api.js';
 import { t } from './i18n.js';
 import { keep, kept } from './kept.js';
 
-/**
- * @typedef {object} Session
- * @property {string} id
- * @property {string} user_id
- * @property {string} key
- * @property {string} project
- * @property {string} created_at
- * @property {string} seen_at
- * @property {string} expires_at
- * @property {string} address
- * @property {string | null} agent
- * @property {boolean} current
- */
-
-/**
- * @typedef {object} Me
- * @property {boolean} needs_key false: this machine's own people may do everything
- * @property {boolean} signed_in
- * @property {string | null} name the person's, as chosen at sign-in
- * @property {string | null} project
- * @property {string | null} key
- * @property {string[]} scopes
- * @property {boolean} operator may hold lanes, and see all projects' rows
- * @property {boolean} viewer sees costs alone
- * @property {boolean} sandbox whether all providers are simulated
- * @property {string | null} zone the server's reporting time zone
- * @property {Session | null} session
- */
+/** @typedef {import('./types/api.d.ts').Session} Session */
+/** @typedef {import('./types/api.d.ts').Me} Me */
 
 const RENEW_MS = 30 * 60_000;
 
@@ -61,7 +35,7 @@ export const chooseZone = (name) => {
 /**
  * Tell whether the key may do something.
  *
- * @param {string} scope
+ * @param {Me['scopes'][number]} scope
  */
 export const may = (scope) => !!me.value?.scopes.includes(scope);
 

@@ -10,31 +10,7 @@ import { computed, signal } from '@preact/signals';
 import { api } from '../api.js';
 import { onTask } from '../live.js';
 
-/**
- * @typedef {object} Picture
- * @property {string} id
- * @property {string} task_id
- * @property {number} index
- * @property {number} of
- * @property {'image' | 'video' | 'audio' | 'model' | 'file'} kind
- * @property {string} url
- * @property {string} path
- * @property {boolean} has_thumbnail
- * @property {number} width
- * @property {number} height
- * @property {string | null} colour
- * @property {number | null} duration_s
- * @property {string} media_type
- * @property {number} size_bytes
- * @property {boolean} starred
- * @property {string | null} prompt
- * @property {string} provider
- * @property {string} model
- * @property {string} user_id
- * @property {boolean} sandbox
- * @property {string} created_at
- */
-
+/** @typedef {import('../types/api.d.ts').Picture} Picture */
 /** @typedef {Record<string, string>} Filter the members of the query that say which pictures are meant */
 
 export const FILTERS = /** @type {const} */ (['q', 'model', 'user_id', 'kind', 'size', 'starred', 'from', 'to']);

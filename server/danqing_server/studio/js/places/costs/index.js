@@ -1,13 +1,11 @@
 /** Costs: what this month came to, by model, day or person. The server sums; what is uncertain stands apart. */
 
-import { useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
-
 import { a, div, h, h1, section, span, table, tbody, td, tfoot, th, thead, tr } from '../../dom.js';
 import { addressOf, api } from '../../api.js';
 import { number } from '../../format.js';
 import { t } from '../../i18n.js';
 import { route, setQuery } from '../../router.js';
+import { useAsked } from '../../ui/asking.js';
 import { Empty } from '../../ui/empty.js';
 import { Segments } from '../../ui/field.js';
 import { Money } from '../../ui/money.js';
@@ -16,11 +14,8 @@ import { Skeleton } from '../../ui/skeleton.js';
 
 export { texts } from './texts.js';
 
-/**
- * @typedef {{ currency: string | null, completed: number, failed: number, pictures: number, settled: string, unknown: string,
- *   reserved: string, day?: string, model?: string, user?: string }} Row
- * @typedef {{ rows: Row[], totals: Row[], tz: string, from: string }} Usage
- */
+/** @typedef {import('../../types/api.d.ts').Usage} Usage */
+/** @typedef {import('../../types/api.d.ts').UsageRow} Row */
 
 const GROUPS = /** @type {const} */ (['model', 'day', 'user']);
 
@@ -29,17 +24,8 @@ const groupOf = () => GROUPS.find((each) => each === route.value.query.group) ??
 
 export default function Costs() {
   const group = groupOf();
-  const found = useSignal(/** @type {Usage | null} */ (null));
-  const wrong = useSignal(/** @type {unknown} */ (null));
-  useEffect(() => {
-    let stale = false;
-    api.get('/usage', { group_by: group }).then(
-      (usage) => { if (!stale) { found.value = /** @type {Usage} */ (usage); wrong.value = null; } },
-      (error) => { if (!stale) wrong.value = error; },
-    );
-    return () => { stale = true; };
-  }, [group]);
-  const usage = found.value;
+  const asked = useAsked(() => /** @type {Promise<Usage>} */ (api.get('/usage', { group_by: group })), [group]);
+  const usage = asked.data;
   return section(
     { class: 'page' },
     div(
@@ -51,8 +37,8 @@ export default function Costs() {
       }),
       a({ class: 'button button-normal', download: 'usage.csv', href: addressOf('/usage', { group_by: group, format: 'csv' }) }, t('costs.csv')),
     ),
-    wrong.value ? h(Problem, { error: wrong.value }) : null,
-    !usage ? !wrong.value && h(Skeleton, { lines: 6 }) : usage.rows.length ? h(Table, { usage, group }) : h(Empty, { title: t('costs.empty'), text: t('costs.empty_text') }),
+    asked.error ? h(Problem, { error: asked.error }) : null,
+    !usage ? !asked.error && h(Skeleton, { lines: 6 }) : usage.rows.length ? h(Table, { usage, group }) : h(Empty, { title: t('costs.empty'), text: t('costs.empty_text') }),
   );
 }
 

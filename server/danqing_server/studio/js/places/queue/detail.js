@@ -5,8 +5,8 @@ import { clock, number } from '../../format.js';
 import { has, t } from '../../i18n.js';
 import { me } from '../../session.js';
 
-/** @typedef {{ project: string | null, user_id: string, tasks: number, turn: number | null }} Waiting */
-/** @typedef {{ at: string, kind: string, reason: string | null, by: string | null, until: string | null }} Turn */
+/** @typedef {import('../../types/api.d.ts').LaneTurn} Turn */
+/** @typedef {import('../../types/api.d.ts').LaneUser} Waiting */
 
 /** @param {{ detail: { waiting: Waiting[], history: Turn[] } }} props */
 export const Detail = ({ detail }) =>

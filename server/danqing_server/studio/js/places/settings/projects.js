@@ -17,18 +17,7 @@ import { Menu } from '../../ui/menu.js';
 import { messageOf, Problem } from '../../ui/problem.js';
 import { Head, More, Shown } from './asking.js';
 
-/**
- * @typedef {object} Limits
- * @property {string[] | null} [models]
- * @property {Record<string, string> | null} [spend_per_day]
- * @property {Record<string, string> | null} [spend_per_month]
- * @property {number | null} [requests_per_minute]
- * @property {number | null} [pictures_in_flight]
- * @property {number | null} [waiting_tasks]
- * @property {string[] | null} [addresses]
- * @property {string | null} [expires_at]
- */
-
+/** @typedef {import('../../types/api.d.ts').LimitsFields} Limits */
 /** @typedef {Record<string, string>} Written as it stands in the form */
 
 const AMOUNTS = /** @type {const} */ (['spend_per_day', 'spend_per_month']);

@@ -1,12 +1,9 @@
 /** Tasks: what was asked for, how each stands, and what it cost; the filter is the URL. */
 
-import { useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
-
 import { div, h, h1, section, table, tbody, td, th, thead, tr } from '../../dom.js';
-import { api } from '../../api.js';
 import { t } from '../../i18n.js';
 import { route, setQuery } from '../../router.js';
+import { useAct, usePages } from '../../ui/asking.js';
 import { Button } from '../../ui/button.js';
 import { Empty } from '../../ui/empty.js';
 import { Segments, TextField } from '../../ui/field.js';
@@ -18,37 +15,15 @@ import { Moment } from '../../ui/time.js';
 
 export { texts } from './texts.js';
 
-/**
- * @typedef {{ id: string, status: string, prompt: string | null, model: string, images: number, kept: number, billed: string,
- *   created_at: string, cost: { amount: string, currency: string, estimated?: boolean } | null }} Row
- * @typedef {{ tasks: Row[], next_cursor: string | null }} Page
- */
+/** @typedef {import('../../types/api.d.ts').TaskRow} Row */
 
 const STANDINGS = /** @type {const} */ (['all', 'pending', 'processing', 'completed', 'failed', 'cancelled']);
 
 export default function Tasks() {
   const { status, q } = route.value.query;
-  const rows = useSignal(/** @type {Row[] | null} */ (null));
-  const cursor = useSignal(/** @type {string | null} */ (null));
-  const wrong = useSignal(/** @type {unknown} */ (null));
-  /** @param {string | null} after @param {() => boolean} stale */
-  const load = (after, stale = () => false) =>
-    api.get('/tasks', { status: status || undefined, q: q || undefined, cursor: after ?? undefined }).then(
-      (found) => {
-        if (stale()) return;
-        const page = /** @type {Page} */ (found);
-        rows.value = after ? [...(rows.value ?? []), ...page.tasks] : page.tasks;
-        cursor.value = page.next_cursor;
-        wrong.value = null;
-      },
-      (error) => { if (!stale()) wrong.value = error; },
-    );
-  useEffect(() => {
-    let over = false;
-    load(null, () => over);
-    return () => { over = true; };
-  }, [status, q]);
-  const found = rows.value;
+  const asked = usePages('/tasks', 'tasks', { status: status || undefined, q: q || undefined });
+  const more = useAct(async () => asked.further?.());
+  const [found, wrong] = [asked.data, asked.error ?? more.error];
   return section(
     { class: 'page' },
     div(
@@ -61,9 +36,9 @@ export default function Tasks() {
       }),
     ),
     h(TextField, { id: 'tasks-q', label: t('tasks.search'), value: q ?? '', type: 'search', onInput: (text) => setQuery({ q: text }, { replace: true }) }),
-    wrong.value ? h(Problem, { error: wrong.value }) : null,
-    !found ? !wrong.value && h(Skeleton, { lines: 8 }) : found.length ? h(Rows, { rows: found }) : h(Empty, { title: t(status || q ? 'tasks.none' : 'tasks.empty') }),
-    cursor.value && h(Button, { text: t('tasks.more'), onClick: () => void load(cursor.value) }),
+    wrong ? h(Problem, { error: wrong }) : null,
+    !found ? !wrong && h(Skeleton, { lines: 8 }) : found.length ? h(Rows, { rows: found }) : h(Empty, { title: t(status || q ? 'tasks.none' : 'tasks.empty') }),
+    asked.further && h(Button, { text: t('tasks.more'), onClick: () => void more.run() }),
   );
 }
 
