@@ -17,9 +17,16 @@ from danqing_server.errors import Conflict, NotFound
 from danqing_server.log import get_logger
 from danqing_server.models import FINISHED, Asset, OutputState, Task
 from danqing_server.store.listing import SEARCH_S, Place
-from danqing_server.store.pictures import FoundPictures, PictureFilter, PictureStore, picture_id
+from danqing_server.store.pictures import (
+    FoundPictures,
+    PictureFilter,
+    PictureId,
+    PictureStore,
+    parts_of,
+    picture_id,
+)
 
-__all__ = ["INDEX_S", "Picture", "PictureId", "Pictures"]
+__all__ = ["INDEX_S", "Picture", "Pictures"]
 
 INDEX_S = 1.0
 """How long one answer may look for ids; what is behind it is asked for next."""
@@ -31,10 +38,6 @@ UNFINISHED = Message(
 )
 
 log = get_logger(__name__)
-
-
-PictureId = tuple[str, int]
-"""Of which task, and which of its outputs."""
 
 
 @attrs.frozen
@@ -74,8 +77,7 @@ class Pictures:
     ) -> tuple[list[Picture], FoundPictures]:
         """Return pictures behind *after*, newest first, and how they were found."""
         found = await self.store.find(wanted, caller.own, limit=limit, after=after, within_s=SEARCH_S)
-        ids = [_split(each) for each in found.ids]
-        return await self.many(ids, caller), found
+        return await self.many([parts_of(each) for each in found.ids], caller), found
 
     async def many(self, ids: Sequence[PictureId], caller: Caller) -> list[Picture]:
         """Return the pictures of *ids*, in that order; what is not there, or not theirs, is left out."""
@@ -111,11 +113,6 @@ class Pictures:
         made = [thumbnail_key(asset.key, width) for width in WIDTHS]
         for key in [*made, *([asset.poster] if asset.poster else []), asset.key]:
             await self.assets.delete(key)
-
-
-def _split(id_: str) -> PictureId:
-    task_id, _, index = id_.rpartition("/")
-    return task_id, int(index)
 
 
 def _picture(task: Task | None, index: int) -> Picture | None:

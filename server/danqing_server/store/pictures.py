@@ -27,7 +27,15 @@ from danqing_server.store.reach import Reach
 from danqing_server.store.reading import readable
 from danqing_server.store.tasks import COLLECTION
 
-__all__ = ["FoundPictures", "PictureFilter", "PictureSize", "PictureStore", "picture_id"]
+__all__ = [
+    "FoundPictures",
+    "PictureFilter",
+    "PictureId",
+    "PictureSize",
+    "PictureStore",
+    "parts_of",
+    "picture_id",
+]
 
 _ORDER = {"created_at": DESCENDING, "_id": DESCENDING}
 _IS_STARRED: Mapping[str, Any] = {"stars": {"$gte": 0}}
@@ -50,9 +58,19 @@ _PIXELS = {
 }
 
 
+PictureId = tuple[str, int]
+"""Of which task, and which of its outputs."""
+
+
 def picture_id(task_id: str, index: int) -> str:
     """Return the id of output *index* of a task."""
     return f"{task_id}/{index}"
+
+
+def parts_of(id_: str) -> PictureId:
+    """Return which output of which task *id_*, a picture's id, means."""
+    task_id, _, index = id_.rpartition("/")
+    return task_id, int(index)
 
 
 @attrs.frozen(kw_only=True)

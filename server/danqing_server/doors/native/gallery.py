@@ -8,7 +8,6 @@ from typing import Any
 from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import Message
-from danqing_server.desk.pictures import PictureId
 from danqing_server.doors.body_shapes import PLAIN
 from danqing_server.doors.documentation import Answer, described, query
 from danqing_server.doors.fields import Fields
@@ -45,7 +44,7 @@ from danqing_server.http.receiving import ReceivedObject, discard_body
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_delete, on_get, on_post, on_put
 from danqing_server.http.zips import zipped
-from danqing_server.store.pictures import PictureFilter, PictureSize, picture_id
+from danqing_server.store.pictures import PictureFilter, PictureId, PictureSize, parts_of, picture_id
 from danqing_server.tenancy import Scope
 
 __all__ = ["routes"]
@@ -271,8 +270,7 @@ def _ids(fields: Fields, name: str, given: list[Any] | None, most: int) -> list[
 def _parsed(text: object) -> PictureId | None:
     if not isinstance(text, str) or not _ID.fullmatch(text):
         return None
-    task_id, _, index = text.rpartition("/")
-    return task_id, int(index)
+    return parts_of(text)
 
 
 def _asked_for(task_id: str, index: str) -> PictureId:
