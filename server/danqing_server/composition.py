@@ -112,6 +112,7 @@ __all__ = ["Process", "Workers", "open_process"]
 
 UPSTREAM_CONNECTIONS = 0  # aiohttp's "no limit": each lane's concurrency bounds its calls
 DNS_CACHE_S = 300
+MOST_FETCHING_GRACE_S = 900.0
 FIRST_PAUSE_S = 0.5
 LEASE_LOOK_S = 0.01
 LEASE_STOP_S = 0.5
@@ -439,7 +440,11 @@ def _workers(
         session=session,
         public_session=guarded,
         clock=clock,
-        policy=Policy(max_attempts=settings.max_attempts, on_ambiguous=settings.on_ambiguous),
+        policy=Policy(
+            max_attempts=settings.max_attempts,
+            on_ambiguous=settings.on_ambiguous,
+            fetching_grace_s=min(settings.task_timeout_s, MOST_FETCHING_GRACE_S),
+        ),
         task_timeout_s=settings.task_timeout_s,
         max_picture_bytes=settings.max_picture_bytes,
         insisting=Insisting(clock),

@@ -7,6 +7,7 @@ import time
 
 import attrs
 
+from danqing_server.composition import MOST_FETCHING_GRACE_S
 from tests.chaos.clients import Clients
 from tests.chaos.faults import FaultLog
 from tests.chaos.submission import Submission
@@ -49,7 +50,8 @@ class Watch:
 
     def longest_s(self) -> float:
         """Return how long after its user's last move a task may take, whatever happens."""
-        return LONGEST_WAIT_S + self.task_timeout_s + TAKEOVER_S
+        fetching_s = min(self.task_timeout_s, MOST_FETCHING_GRACE_S)
+        return LONGEST_WAIT_S + self.task_timeout_s + fetching_s + TAKEOVER_S
 
     def _why_stuck(self, submission: Submission, now_s: float) -> str | None:
         age_s = now_s - submission.last_moved_s

@@ -30,6 +30,7 @@ __all__ = [
     "Finish",
     "Policy",
     "decide",
+    "ends_at",
 ]
 
 LATE = Message(
@@ -105,13 +106,17 @@ class Failure:
 
 @attrs.frozen(kw_only=True)
 class Policy:
-    """The bounds of retrying. Backoff is exponential between the two delays, in seconds, with full jitter."""
+    """The bounds of retrying. Backoff is exponential between the two delays, in seconds, with full jitter.
+
+    `fetching_grace_s`: how long beyond its deadline a task may go on fetching what is paid for, and that alone.
+    """
 
     max_attempts: int = 8
     on_ambiguous: str = "retry"
     first_delay_s: float = 1.0
     longest_delay_s: float = 60.0
     longest_retry_after_s: float = 300.0
+    fetching_grace_s: float = 0.0
     random: Callable[[], float] = random.random
 
     def backoff_s(self, failures: int) -> float:
@@ -157,7 +162,7 @@ def decide(task: Task, failure: Failure | None, policy: Policy, now: datetime) -
         return settled
     failure = failure or _incomplete()
     if failure.kind is FailureKind.DEADLINE or _past_deadline(task, now):
-        return _fail_missing(task, _as_deadline(failure), now)
+        return _past_its_deadline(task, _as_deadline(failure), failure, policy, now)
     if failure.kind not in _NOT_LOOKED_UP and _lost_an_answer(task):
         return attrs.evolve(_again(task, failure, policy, now), failures=0)
     final = failure.error if failure.kind is FailureKind.REFUSED else _exhausted(task, failure, policy)
@@ -168,6 +173,24 @@ def decide(task: Task, failure: Failure | None, policy: Policy, now: datetime) -
     if failure.kind is not FailureKind.WORKER_LOST and is_on_its_way(task):
         return _fetch_the_rest(task, failure, final, policy, now, given_up=task.missing)
     return _fail_missing(task, final, now)
+
+
+def ends_at(task: Task, policy: Policy) -> datetime | None:
+    """Return when *task* ends whatever it lacks, None before its first start.
+
+    That is its deadline, at which nothing more is asked for, and later while what is paid for is to be fetched.
+    """
+    if task.deadline_at is None or not is_on_its_way(task):
+        return task.deadline_at
+    return task.deadline_at + timedelta(seconds=policy.fetching_grace_s)
+
+
+def _past_its_deadline(task: Task, error: TaskError, failure: Failure, policy: Policy, now: datetime) -> Decision:
+    """Ask for nothing more, but fetch what was delivered: it is paid for, and its link may be gone tomorrow."""
+    ends = ends_at(task, policy)
+    if is_on_its_way(task) and ends is not None and now < ends:
+        return _fetch_the_rest(task, failure, error, policy, now, given_up=task.missing)
+    return _fail_missing(task, error, now)
 
 
 def _lost_an_answer(task: Task) -> bool:

@@ -350,7 +350,8 @@ class Settings:
         unit="s",
         shown="3600",
         allowed="seconds or a Go duration",
-        meaning="A task that is not finished this long after its first start fails as `deadline_exceeded`.",
+        meaning="A task that is not finished this long after its first start fails as `deadline_exceeded`. What "
+        "was delivered by then has as long again to be fetched, 15 minutes at most.",
     )
     max_attempts: int = setting(
         "DANQING_MAX_ATTEMPTS",

@@ -14,7 +14,7 @@ from danqing_plugins import AccountProblem, PluginError, Result
 from danqing_server.codec import storable
 from danqing_server.errors import AttemptLost, DanqingError, ServiceUnavailable, StoreUnavailable
 from danqing_server.life.billing import announced_call, is_on_its_way, under_way
-from danqing_server.life.decision import Decision, Failure, Finish
+from danqing_server.life.decision import Decision, Failure, Finish, ends_at
 from danqing_server.life.moves import Transition
 from danqing_server.life.onward import Onward, Opening
 from danqing_server.life.telling import job_of
@@ -62,6 +62,7 @@ class Execution:
     _generating: bool = attrs.field(default=False, init=False)
     _interruption: Interruption | None = attrs.field(default=None, init=False)
     _task_run: TaskRun | None = attrs.field(default=None, init=False)
+    _timer: asyncio.TimerHandle = attrs.field(init=False)
     _dropping: Dropping = attrs.field(factory=Dropping, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -139,10 +140,12 @@ class Execution:
 
     async def _attempt(self) -> BaseException | None:
         """Run the provider and keep what it makes; return what cut that short, None when nothing did."""
+        if not self._seconds_left():
+            self.interrupt(Interruption.DEADLINE)
         if self._interruption is not None:
             return asyncio.CancelledError()
-        loop, runner = asyncio.get_running_loop(), self._runner
-        timer = loop.call_later(self._seconds_left(), self.interrupt, Interruption.DEADLINE)
+        runner = self._runner
+        self._watch_deadline()
         self._asking = True
         try:
             await self._generate()
@@ -156,7 +159,7 @@ class Execution:
         except BaseException as error:  # noqa: BLE001 — a plugin's: `_failure_of` logs what was not planned
             return error
         finally:
-            timer.cancel()
+            self._timer.cancel()
             if self._interruption is not None:
                 runner.uncancel()
             self._asking = False
@@ -178,11 +181,22 @@ class Execution:
         if not ended:
             await self._leave()
 
+    def _watch_deadline(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(self._seconds_left(), self._meet_deadline)
+
+    def _meet_deadline(self) -> None:
+        """Stop, unless what is left by now is only to fetch, which has longer."""
+        if self.task.deadline_at is not None and self._seconds_left():
+            self._watch_deadline()
+        else:
+            self.interrupt(Interruption.DEADLINE)
+
     def _seconds_left(self) -> float:
-        deadline_at = self.task.deadline_at
-        if deadline_at is None:
+        task = self.ledger.task
+        ends = task.deadline_at if task.missing else ends_at(task, self.tools.policy)
+        if ends is None:
             return self.tools.task_timeout_s
-        return max(0.0, (deadline_at - self.tools.clock.now()).total_seconds())
+        return max(0.0, (ends - self.tools.clock.now()).total_seconds())
 
     async def _generate(self) -> None:
         self.keeper.resume()

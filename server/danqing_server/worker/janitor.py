@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import attrs
 
 from danqing_server.errors import ServiceUnavailable, StoreUnavailable, Unreadable
+from danqing_server.life.decision import ends_at
 from danqing_server.life.telling import entry_of
 from danqing_server.log import get_logger
 from danqing_server.loops.steps import step
@@ -126,6 +127,8 @@ class Janitor:
         for beat in await self.workers.beats():
             before = beat.seen_at - self.overdue_grace
             for attempt_id, task in await self.tools.sweeps.overdue(beat.id, before, TAKEOVER_BATCH):
+                if not self._is_over(task, before):
+                    continue
                 this = (_id_of(task), attempt_id)
                 seen[this] = self._overdue.get(this, now_s)
                 if now_s - seen[this] >= self.tools.task_timeout_s:
@@ -198,12 +201,21 @@ class Janitor:
     async def _end_overdue_among(self, waiting: Sequence[WaitingTask]) -> set[str]:
         """End those that wait for another try beyond their deadline, and return their ids."""
         before: datetime = self.tools.clock.now() - self.overdue_grace
-        overdue = {task.id for task in waiting if task.deadline_at is not None and task.deadline_at < before}
-        for task_id in overdue:
-            found = await self.tools.store.look(task_id)
+        over = set()
+        for waits in waiting:
+            if waits.deadline_at is None or waits.deadline_at >= before:
+                continue
+            found = await self.tools.store.look(waits.id)
+            if isinstance(found, Task) and not self._is_over(found, before):
+                continue
+            over.add(waits.id)
             if isinstance(found, Unreadable) or (found is not None and found.status in WAITING):
                 await self._end_overdue(found)
-        return overdue
+        return over
+
+    def _is_over(self, task: Task | Unreadable, before: datetime) -> bool:
+        ends = task.deadline_at if isinstance(task, Unreadable) else ends_at(task, self.tools.policy)
+        return ends is not None and ends < before
 
 
 def _entry_of(task: WaitingTask, lanes: Collection[str]) -> Entry:
