@@ -25,6 +25,8 @@ KEYS = {
     "DANQING_OPERATORS": "chen",
     "DANQING_VIEWERS": "wu",
 }
+LONGEST_WAIT_S = 60 + 60 / 5
+"""Of five in a minute one is forgotten a fifth of a minute after its end."""
 TASK = {"type": "image", "model": "one", "input": {"prompt": "水墨山谷 of lin"}}
 
 
@@ -96,7 +98,7 @@ class TestSigningIn:
                 assert "wrong-key" not in reply.body.decode()
             reply = await guesser.sign_in(CHEN)
             assert (reply.status, reply.json["code"]) == (429, "too_many_wrong_keys")
-            assert 0 < int(reply.headers["Retry-After"]) <= 60
+            assert 0 < int(reply.headers["Retry-After"]) <= LONGEST_WAIT_S
             assert (await Browser(api).sign_in(CHEN)).status == 201
             for _ in range(5):
                 await Browser(api).sign_in(new_secret(CLIENT))
