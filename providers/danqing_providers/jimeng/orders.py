@@ -61,7 +61,10 @@ class JimengOrders(AsyncOrders):
         body = {"req_key": job.model, **_fields_of(job), **await self._pictures(job, run)}
         answer = await self._ask(run, "CVSync2AsyncSubmitTask", body, prompt=_prompt_of(job), call=call)
         call.request_id = answer.request_id
-        return {"id": str(answer.document["data"]["task_id"]), "placed_s": time.time()}
+        data = answer.document.get("data")
+        if not isinstance(data, Mapping) or not data.get("task_id"):
+            raise OutcomeUnknown(texts.NO_TASK(), code="unreadable_answer", request_id=answer.request_id)
+        return {"id": str(data["task_id"]), "placed_s": time.time()}
 
     async def poll(self, job: Job, run: Run, order: Mapping[str, Any]) -> Found:
         """Ask for the task. `done` alone does not mean that it went well."""

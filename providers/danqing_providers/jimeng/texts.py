@@ -6,12 +6,17 @@ from typing import Final
 
 from danqing_plugins import Message
 
-__all__ = ["EXPIRED", "GONE", "MODEL_GONE", "NO_ENDPOINT", "URLS_ONLY"]
+__all__ = ["EXPIRED", "GONE", "MODEL_GONE", "NO_ENDPOINT", "NO_TASK", "URLS_ONLY"]
 
 NO_ENDPOINT: Final = Message(
     key="no_jimeng",
     en="neither the keys of Volcengine nor the simulator are there",
     zh="没有火山引擎密钥，模拟器也未运行",
+)
+NO_TASK: Final = Message(
+    key="jimeng_no_task",
+    en="the service took the task and did not say which it is; it may have been billed",
+    zh="服务已接受任务但未返回任务编号，可能已计费",
 )
 MODEL_GONE: Final = Message(key="jimeng_model_gone", en="{model} is not on offer any more", zh="{model} 已不再提供")
 GONE: Final = Message(

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import attrs
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from danqing_plugins import (
     AccountProblem,
@@ -33,23 +35,22 @@ FILM = "jimeng_ti2v_v30_pro"
 SMALL = "jimeng_t2i_v31"
 
 
+def provider_at(url: str, folder: Path) -> JimengProvider:
+    """Return the provider as it asks a simulator at *url*."""
+    provider = JimengProvider()
+    defaults = {setting.name: setting.default for setting in JimengProvider.settings}
+    context = PluginContext(
+        name="jimeng", options=defaults, data_dir=folder, call_timeout_s=20, sandbox=True, sandbox_url=url
+    )
+    provider.configure(context)
+    return provider
+
+
 @pytest.fixture
 async def jimeng(tmp_path: Path) -> AsyncIterator[Simulated]:
     """Yield the provider beside its simulator."""
     async with served(tmp_path, queued_s=0.0, running_s=0.0) as sandbox:
-        provider = JimengProvider()
-        defaults = {setting.name: setting.default for setting in JimengProvider.settings}
-        provider.configure(
-            PluginContext(
-                name="jimeng",
-                options=defaults,
-                data_dir=tmp_path,
-                call_timeout_s=20,
-                sandbox=True,
-                sandbox_url=f"{sandbox.url}/jimeng",
-            )
-        )
-        yield Simulated(provider, sandbox)
+        yield Simulated(provider_at(f"{sandbox.url}/jimeng", tmp_path), sandbox)
 
 
 def asked(prompt: str = "山水", model: str | None = SMALL, type_: str = "image", **input_: object) -> Request:
@@ -177,6 +178,22 @@ class TestTrouble:
         with pytest.raises(AccountProblem) as caught:
             await service.post(jimeng.sandbox.session, "/", {}, params={"Action": "X", "Version": "Y"})
         assert caught.value.code == "SignatureDoesNotMatch"
+
+    @pytest.mark.parametrize("data", [None, {}, {"task_id": ""}, []])
+    async def test_a_task_without_an_id_may_be_paid_for(
+        self, jimeng: Simulated, tmp_path: Path, data: object
+    ) -> None:
+        """It was taken, and nobody can ask for it: not a fault of the plugin, and never bought again unasked."""
+
+        async def take(_request: web.Request) -> web.Response:
+            return web.json_response({"code": 10000, "message": "Success", "data": data})
+
+        app = web.Application()
+        app.router.add_post("/", take)
+        async with TestServer(app) as service:
+            odd = provider_at(str(service.make_url("")).rstrip("/"), tmp_path)
+            found = await attrs.evolve(jimeng, provider=odd).refused(asked())
+        assert (type(found), found.code) == (OutcomeUnknown, "unreadable_answer")
 
     async def test_a_task_of_yesterday_is_not_found(self, jimeng: Simulated) -> None:
         """After twelve hours."""
