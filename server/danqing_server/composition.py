@@ -60,6 +60,7 @@ from danqing_server.http.replay import Replays
 from danqing_server.http.services import HealthCheck, Services
 from danqing_server.life.bookkeeper import Bookkeeper
 from danqing_server.life.decision import Policy
+from danqing_server.life.erasing import ERASE_EVERY_S, Eraser
 from danqing_server.life.outlet import Outlet
 from danqing_server.life.register import RETELL_EVERY_S, Register
 from danqing_server.log import get_logger
@@ -79,6 +80,7 @@ from danqing_server.store.batches import BatchStore
 from danqing_server.store.budgets import BudgetStore
 from danqing_server.store.changed import ChangedStore
 from danqing_server.store.client import Database, connect
+from danqing_server.store.deletions import DeletionStore
 from danqing_server.store.keys import KeyStore
 from danqing_server.store.lanes import LaneStore
 from danqing_server.store.leases import Lease, WorkerStore
@@ -170,6 +172,7 @@ class Process:
         if roster is not None:
             self._loops.append(Supervised("keys", every(REFRESH_EVERY_S, roster.refresh)))
         register = self.services.control.register
+        self._loops.append(Supervised("deletions", every(ERASE_EVERY_S, register.go_on_deleting)))
         if register.outlet.may_be_heard:
             self._loops.append(Supervised("untold", every(RETELL_EVERY_S, register.tell_again)))
         if self.workers is not None:
@@ -342,7 +345,17 @@ async def _services(
     )
     knows_no_keys = not settings.serves_api  # it has to take each task as it comes
     books = bookkeeper.subscriber(lambda: bookkeeper.books_all or gatekeeper.guards or knows_no_keys)
-    register = Register(store, keys, queue, assets, Outlet(registry, untold, clock, [webhooks.subscriber, books]))
+    eraser = Eraser(
+        deletions=DeletionStore(database, clock, settings.idempotency_kept_s),
+        store=store,
+        assets=assets,
+        keys=keys,
+        deliveries=webhooks.deliveries,
+        ledger=bookkeeper.ledger,
+        clock=clock,
+    )
+    outlet = Outlet(registry, untold, clock, [webhooks.subscriber, books])
+    register = Register(store, queue, outlet, eraser)
     control = Control(store, register, clock, recent, budgets)
     watchers = Watchers(WatchStore(database), control.find, register.outlet.onlookers, settings.max_waiting_calls)
     intake = Intake(store, queue, register, clock, limits)

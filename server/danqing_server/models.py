@@ -262,7 +262,7 @@ class Task:
     `finds_orders`: its provider may be asked what became of a call whose answer was lost. `key` is the id of the
     API key that it came with, None without. `hold` is None where no limit of a project or key applies. `batch` is
     where it came from, None for a task that was submitted alone. `stars` are the indexes of the outputs that have
-    one.
+    one. `repeat_key` is the name under which `KeyStore` has the key that it was submitted with, None without one.
 
     It has no slots: without them a task is made in half the time, and copied in a quarter.
     """
@@ -315,6 +315,7 @@ class Task:
     hold: Hold | None = None
     batch: BatchPlace | None = None
     stars: tuple[int, ...] = ()
+    repeat_key: str | None = None
 
     def changed(self, **fields: Any) -> Task:
         """Return a copy with *fields* in place of its own."""

@@ -29,6 +29,7 @@ from danqing_server.models import Status, TaskError
 from danqing_server.queue.entries import Entry, Pushed
 from danqing_server.queue.lanes import Queue
 from danqing_server.settings.server import Settings
+from danqing_server.store.deletions import Deletion
 from danqing_server.store.untold import Notice
 from tests.support.providers import ScriptedProvider
 from tests.support.system import MakeSettings, System, running_system, until
@@ -138,7 +139,7 @@ class TestNobodyListens:
             for each in (task, late):
                 assert "untold" not in await document(system, each.id)
             await control.delete(late.id, caller)
-            assert set(await grave(system, late.id)) == {"_id", "expires_at"}
+            assert set(await grave(system, late.id)) == {"_id", "expires_at", "erase_at"}
             database = system.services.store.database
             for name in ("danqing_tasks", "danqing_deleted"):
                 assert "untold" not in await database[name].index_information()
@@ -315,7 +316,9 @@ class TestDeath:
             task = await system.finished((await system.submit()).id)
             register = register_of(system)
             move = Deleted(task=task, at=system.services.clock.now())
-            await register.keys.bury(task.id, await register.outlet.legacy(move))
+            await register.eraser.deletions.note(
+                Deletion(task_id=task.id), move.at + timedelta(days=1), await register.outlet.legacy(move)
+            )
         ears = Ears()
         async with running_system(settings, [ears], workers=False) as system:
             [deleted] = await hears(system, ears, task.id, "deleted")

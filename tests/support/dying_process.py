@@ -23,14 +23,14 @@ from danqing_server.loops.steps import listen
 if TYPE_CHECKING:
     from danqing_server.settings.server import Settings
 
-__all__ = ["DEAD_AFTER_S", "dying_process"]
+__all__ = ["DEAD_AFTER_S", "Killer", "dying_process"]
 
 DEAD_AFTER_S = 2.0
 _ROOT = Path(__file__).parents[2]
 
 
 @attrs.frozen
-class _Killer:
+class Killer:
     point: str
 
     def before(self, step: str, doer: object) -> None:
@@ -74,5 +74,5 @@ async def _work() -> None:
 
 
 if __name__ == "__main__":
-    listen(_Killer(os.environ["DIES_AT"]))
+    listen(Killer(os.environ["DIES_AT"]))
     asyncio.run(_work())

@@ -272,6 +272,7 @@ class Assets:
         """Remove one stored file; idempotent."""
         await self.place.delete(check_key(key))
 
+    @step("erase.pictures")
     async def delete_task(self, task_id: str) -> None:
         """Remove every picture of a task, references and strays included; idempotent."""
         await self.place.delete_task(check_task_id(task_id))

@@ -223,10 +223,11 @@ class Submissions:
             if task is not None:
                 return Accepted(task=task, replayed=True)
             if repeat.joins_for_s is not None and record.task_id != task_id:
-                if not await self.keys.replace(repeat.key, record.task_id, task_id):
+                ours = KeyRecord(fingerprint=repeat.fingerprint, meaning=repeat.meaning, task_id=task_id)
+                if not await self.keys.replace(repeat.key, record, ours):
                     continue
-                record = attrs.evolve(record, task_id=task_id)
-            made = self._task(record.task_id, submission, checked)
+                record = ours
+            made = self._task(record.task_id, submission, checked).changed(repeat_key=repeat.key)
             try:
                 return await self._admit(made, checked.references, until_s, submission.caller)
             except Conflict:  # a duplicate was faster: look at what it made
@@ -240,8 +241,7 @@ class Submissions:
 
         *fresh*: the key was free, and names a task that is still to be made.
         """
-        if not record.answers(repeat.fingerprint, repeat.meaning):
-            raise KeyReused("this Idempotency-Key was used for a different request")
+        _require_same(repeat, record)
         seen: str | None = None
         for _ in range(RACES):
             task = await self.store.get(record.task_id)
@@ -365,6 +365,15 @@ class Submissions:
         )
         placed = task if checked.route is None else on_target(task, checked.route)
         return placed.changed(notes=(*submission.notes, *placed.notes)) if submission.notes else placed
+
+
+def _require_same(repeat: Repeat, record: KeyRecord) -> None:
+    """Raise when a key was used for another request, or its task is gone: then nothing is known to compare with."""
+    if record.is_deleted:
+        if repeat.joins_for_s is None:
+            raise Conflict(DELETED(), code="task_deleted")
+    elif not record.answers(repeat.fingerprint, repeat.meaning):
+        raise KeyReused("this Idempotency-Key was used for a different request")
 
 
 def _was_voided(task: Task) -> bool:

@@ -9,8 +9,8 @@ from datetime import datetime
 import attrs
 
 from danqing_plugins import TaskEventKind
-from danqing_server.assets.storage import Assets
-from danqing_server.errors import QueueUnavailable, ServiceUnavailable, StoreUnavailable
+from danqing_server.errors import QueueUnavailable, StoreUnavailable
+from danqing_server.life.erasing import Eraser
 from danqing_server.life.moves import (
     Cancelled,
     Deleted,
@@ -27,12 +27,13 @@ from danqing_server.log import get_logger
 from danqing_server.loops.steps import step
 from danqing_server.models import Attempt, Status, Task, TaskError
 from danqing_server.queue.lanes import Queue
-from danqing_server.store.keys import KeyStore
+from danqing_server.store.deletions import Deletion
 from danqing_server.store.tasks import TaskStore
 
 __all__ = ["RETELL_EVERY_S", "Register"]
 
 RETELL_LEASE_S = 15
+ERASE_LEASE_S = 30
 RETELL_EVERY_S = 5.0
 
 Write = Callable[[], Awaitable[bool]]
@@ -52,10 +53,9 @@ class Register:
     """
 
     store: TaskStore
-    keys: KeyStore
     queue: Queue
-    assets: Assets
     outlet: Outlet
+    eraser: Eraser
 
     async def start(self, ids: Iterable[str], attempt: Attempt, deadline_at: datetime) -> list[Task]:
         """Start what `TaskStore.start` can start of *ids*; what the queue holds for this worker stays there."""
@@ -99,17 +99,21 @@ class Register:
         _raise_outage(made)
         return len(won)
 
-    async def delete(self, move: Deleted) -> None:
-        """Remove a task and its pictures. What would make it again finds it buried.
+    async def delete(self, move: Deleted, *, guarded: bool = False) -> bool:
+        """Remove a task and all that is kept of it. What would make it again finds it noted.
 
-        Where somebody listens, a deletion that a death cuts is carried through by `tell_again`, for as long as what
-        was buried is known.
+        What cannot be removed at the moment, or a death leaves, is removed later, whoever listens.
+
+        *guarded*: only if it is still as it was seen, ended and without stars; returns False when it is not.
         """
-        task_id = move.task.id
-        await self.keys.bury(task_id, await self.outlet.legacy(move))
-        await self._remove(task_id)
-        await self._announce(task_id)
+        task = move.task
+        still = task.transition_id if guarded else None
+        deletion = Deletion(task_id=task.id, repeat_key=task.repeat_key, still=still)
+        if not await self.eraser.begin(deletion, await self.outlet.legacy(move)):
+            return False
+        await self._announce(task.id)
         self.outlet.tell(move)
+        return True
 
     async def end_unreadable(self, task_id: str, at: datetime, error: TaskError) -> bool:
         """End a task as `failed` of which nothing can be read but its id; False when it is finished already."""
@@ -124,21 +128,14 @@ class Register:
             log.info("events_told_again", count=len(owed))
         for notice in owed:
             event = notice.event
-            if event.kind is not TaskEventKind.DELETED or await self._is_removed(event.task_id):
+            if event.kind is not TaskEventKind.DELETED or await self.eraser.goes_on_with(event.task_id):
                 self.outlet.tell_again(notice)
 
-    async def _is_removed(self, task_id: str) -> bool:
-        """Carry a deletion through; one that cannot be now must not keep the others from being told."""
-        try:
-            await self._remove(task_id)
-        except ServiceUnavailable as error:
-            log.warning("deletion_not_ended", task_id=task_id, reason=str(error))
-            return False
-        return True
-
-    async def _remove(self, task_id: str) -> None:
-        await self.assets.delete_task(task_id)
-        await self.store.delete(task_id)
+    async def go_on_deleting(self) -> None:
+        """Look after deletions of which something may be left. One process of all does so at a time."""
+        while await self.queue.claim_sweep(self.outlet.name, ERASE_LEASE_S, "eraser"):
+            if await self.eraser.go_on():
+                return
 
     async def _tell_queue(self, move: Transition) -> None:
         task = move.task

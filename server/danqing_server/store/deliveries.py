@@ -27,6 +27,7 @@ from danqing_server.codec import from_document, value_of
 from danqing_server.loops.batching import GATHER_S, Batcher
 from danqing_server.loops.steps import step
 from danqing_server.store.client import Database, translated
+from danqing_server.store.late_indexes import LateIndexes
 from danqing_server.store.reading import versioned
 
 __all__ = [
@@ -58,6 +59,8 @@ INDEXES = [
     IndexModel([("endpoint_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)], name="by_endpoint"),
     IndexModel([("expires_at", ASCENDING)], name="expiry", expireAfterSeconds=0),
 ]
+
+_OF_TASK = IndexModel([("task_id", ASCENDING)], name="of_task", partialFilterExpression={"task_id": {"$gt": ""}})
 
 
 Way = tuple[str | None, str]
@@ -180,9 +183,12 @@ class DeliveryStore:
 
     database: Database
     _outcomes: Batcher[Outcome, None] = attrs.field(init=False)
+    _late_indexes: LateIndexes = attrs.field(init=False)
+    _is_used: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._outcomes = Batcher(self._write, gather_s=GATHER_S)
+        self._late_indexes = LateIndexes(self._deliveries)
 
     @property
     def _deliveries(self) -> Any:
@@ -291,9 +297,32 @@ class DeliveryStore:
         with translated():
             await self._deliveries.delete_many({"endpoint_id": endpoint_id})
 
+    @step("erase.deliveries")
+    async def forget(self, task_id: str, kept_types: Sequence[str]) -> int:
+        """Remove what was delivered of a task, or never will be; returns how many are still to be delivered.
+
+        Of *kept_types* those stay that failed: they can be sent again by hand, until they expire.
+        """
+        if not await self._are_any():
+            return 0
+        await self._late_indexes.prepare(_OF_TASK)
+        failed = {"state": DeliveryState.FAILED.value, "type": {"$nin": list(kept_types)}}
+        ended = [{"state": DeliveryState.DELIVERED.value}, failed]
+        with translated():
+            await self._deliveries.delete_many({"task_id": task_id, "$or": ended})
+            owed = {"task_id": task_id, "state": DeliveryState.PENDING.value}
+            return int(await self._deliveries.count_documents(owed))
+
     async def drain(self) -> None:
         """Wait for the writes under way."""
+        await self._late_indexes.drain()
         await self._outcomes.drain()
+
+    async def _are_any(self) -> bool:
+        if not self._is_used:
+            with translated():
+                self._is_used = await self._deliveries.find_one({}, ["_id"]) is not None
+        return self._is_used
 
     async def _write(self, outcomes: Sequence[Outcome]) -> list[Exception | None]:
         with translated():

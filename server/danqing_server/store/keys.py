@@ -12,7 +12,6 @@ from pymongo.errors import DuplicateKeyError
 
 from danqing_server.clock import Clock
 from danqing_server.loops.steps import step
-from danqing_server.store.changes import Legacy
 from danqing_server.store.client import Database, translated
 from danqing_server.store.reading import versioned
 
@@ -26,12 +25,14 @@ DELETED = "danqing_deleted"
 class KeyRecord:
     """One key in use: what was asked, and the id its task has or will have.
 
-    `fingerprint` is a hash of the request as it was sent, `meaning` of what it meant; None: the same.
+    `fingerprint` is a hash of the request as it was sent, `meaning` of what it meant; None: the same. Of one whose
+    task was deleted, `is_deleted`, nothing else is known.
     """
 
     fingerprint: str
     task_id: str
     meaning: str | None = None
+    is_deleted: bool = False
 
     def answers(self, fingerprint: str, meaning: str | None) -> bool:
         """Tell whether a request of these hashes asks for the same."""
@@ -64,7 +65,12 @@ class KeyStore:
             found = await self._keys.find_one({"_id": key, "expires_at": {"$gt": self.clock.now()}})
         if found is None:
             return None
-        return KeyRecord(fingerprint=found["fingerprint"], task_id=found["task_id"], meaning=found.get("meaning"))
+        return KeyRecord(
+            fingerprint=found["fingerprint"],
+            task_id=found["task_id"],
+            meaning=found.get("meaning"),
+            is_deleted=found.get("deleted", False),
+        )
 
     @step("submit.claim_key")
     async def claim(
@@ -89,25 +95,30 @@ class KeyStore:
                 await self._keys.insert_one(versioned(document))
         return await self.find(key) or KeyRecord(fingerprint=fingerprint, task_id=task_id, meaning=meaning)
 
-    async def bury(self, task_id: str, legacy: Legacy | None = None) -> None:
-        """Note that a task is about to be deleted, for as long as a key may still name it, and its *legacy*."""
-        beside = {} if legacy is None else legacy.as_document()
-        expires_at = self.clock.now() + timedelta(seconds=self.kept_s)
+    @step("erase.key")
+    async def forget(self, key: str, task_id: str) -> None:
+        """Have a key say no more than that its task was deleted: nothing of the request that it came with."""
+        gone = {"$set": {"task_id": "", "fingerprint": "", "deleted": True}, "$unset": {"meaning": ""}}
         with translated():
-            await self.database[DELETED].update_one(
-                {"_id": task_id}, {"$set": {"expires_at": expires_at, **beside}}, upsert=True
-            )
+            await self._keys.update_one({"_id": key, "task_id": task_id}, gone)
 
     async def is_buried(self, task_id: str) -> bool:
         """Tell whether the task of that id was deleted: its key must not make it again."""
         with translated():
             return await self.database[DELETED].find_one({"_id": task_id}) is not None
 
-    async def replace(self, key: str, old_task_id: str, task_id: str) -> bool:
+    async def replace(self, key: str, old: KeyRecord, new: KeyRecord) -> bool:
         """Point a key to another task; False when someone else did so first."""
-        expires_at = self.clock.now() + timedelta(seconds=self.kept_s)
+        sets: dict[str, Any] = {
+            "task_id": new.task_id,
+            "expires_at": self.clock.now() + timedelta(seconds=self.kept_s),
+        }
+        update: dict[str, Any] = {"$set": sets}
+        if old.is_deleted:
+            sets["fingerprint"] = new.fingerprint
+            update["$unset"] = {"deleted": ""}
+            if new.meaning is not None:
+                sets["meaning"] = new.meaning
         with translated():
-            outcome = await self._keys.update_one(
-                {"_id": key, "task_id": old_task_id}, {"$set": {"task_id": task_id, "expires_at": expires_at}}
-            )
+            outcome = await self._keys.update_one({"_id": key, "task_id": old.task_id}, update)
         return bool(outcome.matched_count)

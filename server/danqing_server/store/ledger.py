@@ -1,4 +1,4 @@
-"""The books in MongoDB: postings, which are added and never changed or removed.
+"""The books in MongoDB: postings, which are added and never removed; nothing of what they amount to is changed.
 
 A posting's id is its task's and its number, so that one number is given once: of two who add to a task's books at
 the same time one is told to look again.
@@ -27,6 +27,9 @@ __all__ = ["COLLECTION", "LedgerStore"]
 
 COLLECTION = "danqing_ledger"
 DUPLICATE_KEY = 11000
+FORGOTTEN = ""
+"""Who spent what a deleted task cost: nobody knows any more."""
+
 _BY_PROJECT = IndexModel([("project", ASCENDING), ("lines.at", ASCENDING)], name="by_project")
 
 
@@ -57,14 +60,20 @@ class LedgerStore:
         """Return the postings of tasks, of each in order; those of none are empty."""
         found: defaultdict[str, list[Posting]] = defaultdict(list)
         with translated():
-            # `0` comes after `/`: every id of the task's, and no other's
-            ranges = [{"_id": {"$gt": f"{task_id}/", "$lt": f"{task_id}0"}} for task_id in task_ids]
+            ranges = [{"_id": _ids_of(task_id)} for task_id in task_ids]
             documents = await self._postings.find({"$or": ranges}).to_list(None) if ranges else []
         for document in documents:
             found[document["task"]].append(from_document(Posting, document))
         for postings in found.values():
             postings.sort(key=_number)
         return found
+
+    @step("erase.books")
+    async def forget_user(self, task_id: str) -> None:
+        """Have a deleted task's postings name no user; what they amount to stays. Idempotent."""
+        of_task = {"_id": _ids_of(task_id), "user": {"$ne": FORGOTTEN}}
+        with translated():
+            await self._postings.update_many(of_task, {"$set": {"user": FORGOTTEN}})
 
     async def spent(self, project: str | None, key: str | None, currency: str, window: Window) -> int:
         """Return what a project, or one of its keys, paid or may have paid in a window, in millionths."""
@@ -102,6 +111,10 @@ def _document_of(posting: Posting) -> dict[str, Any]:
     document: dict[str, Any] = {"_id": f"{posting.task}/{posting.number}", **value_of(posting)}
     versioned(document)
     return document
+
+
+def _ids_of(task_id: str) -> dict[str, str]:
+    return {"$gt": f"{task_id}/", "$lt": f"{task_id}0"}  # `0` comes after `/`: the task's, and no other's
 
 
 def _number(posting: Posting) -> int:

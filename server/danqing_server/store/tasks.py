@@ -257,10 +257,21 @@ class TaskStore:
             )
         return found is None or "reserved" in found
 
-    async def delete(self, task_id: str) -> None:
-        """Remove a task; nothing happens when there is none."""
+    @step("erase.document")
+    async def delete(self, task_id: str, still: str | None = None) -> bool:
+        """Remove a task; True when there is none any more.
+
+        With *still* only one goes whose last transition is that one, that has ended, that nobody works at, and of
+        which no picture has a star.
+        """
+        wanted: dict[str, Any] = {"_id": task_id}
+        if still is not None:
+            ended = {"$in": [status.value for status in FINISHED]}
+            wanted |= {"transition_id": still, "status": ended, "attempt": None, "reserved": None}
+            wanted["stars.0"] = {"$exists": False}
         with translated():
-            await self._tasks.delete_one({"_id": task_id})
+            outcome = await self._tasks.delete_one(wanted)
+            return bool(outcome.deleted_count) or await self._tasks.find_one({"_id": task_id}, ["_id"]) is None
 
     async def list_for_user(
         self, user_id: str, reach: Reach, *, limit: int, offset: int, before: tuple[datetime, str] | None

@@ -1,0 +1,121 @@
+"""The one way in which a task is deleted, and with it all that is kept of it.
+
+    noted ─→ document ─→ files, key, deliveries, books ─→ looked at again ─→ the note says nothing any more
+
+The note is written first, and has all that the rest needs: whoever finds it later goes on, and every step may be
+repeated. The document goes before its pictures, so that no task is seen without them. A minute later all of it is
+done once more: what was on its way, a thumbnail, a delivery, a last posting, has arrived by then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from datetime import timedelta
+
+import attrs
+
+from danqing_plugins import TaskEventKind
+from danqing_server.assets.storage import Assets
+from danqing_server.clock import Clock
+from danqing_server.errors import ServiceUnavailable, StoreUnavailable
+from danqing_server.log import get_logger
+from danqing_server.store.changes import Legacy
+from danqing_server.store.deletions import Deletion, DeletionStore
+from danqing_server.store.deliveries import DeliveryStore
+from danqing_server.store.keys import KeyStore
+from danqing_server.store.ledger import LedgerStore
+from danqing_server.store.tasks import TaskStore
+
+__all__ = ["ERASE_EVERY_S", "Eraser"]
+
+ERASE_EVERY_S = 15.0
+LOOK_AGAIN_AFTER = timedelta(seconds=60)
+GO_ON_AFTER = timedelta(seconds=15)
+"""When somebody else may take up what was just noted: whoever noted it has died by then, or is very slow."""
+AT_ONCE = 8
+MOST_AT_ONCE = 400
+STAYS_IF_FAILED = (f"task.{TaskEventKind.DELETED.value}",)
+
+log = get_logger(__name__)
+
+
+@attrs.define(eq=False, kw_only=True)
+class Eraser:
+    """Deletes tasks. *look_again_after* is for those who cannot wait."""
+
+    deletions: DeletionStore
+    store: TaskStore
+    assets: Assets
+    keys: KeyStore
+    deliveries: DeliveryStore
+    ledger: LedgerStore
+    clock: Clock
+    look_again_after: timedelta = LOOK_AGAIN_AFTER
+
+    async def begin(self, deletion: Deletion, legacy: Legacy | None) -> bool:
+        """Note that a task goes, and remove it; False when it is not as *deletion* says, and stays.
+
+        What of it cannot be removed now is removed later. Raises StoreUnavailable: it may stay.
+        """
+        await self.deletions.note(deletion, self.clock.now() + GO_ON_AFTER, legacy)
+        if not await self._remove(deletion):
+            return False
+        try:
+            await self._erase(deletion)
+            await self.deletions.postpone(deletion.task_id, self.clock.now() + self.look_again_after)
+        except ServiceUnavailable as error:
+            log.warning("deletion_not_ended", task_id=deletion.task_id, reason=str(error))
+        return True
+
+    async def go_on(self) -> bool:
+        """Look at deletions that are due; False when there may be more."""
+        due = await self.deletions.due(self.clock.now(), MOST_AT_ONCE)
+        for start in range(0, len(due), AT_ONCE):
+            await asyncio.gather(*map(self._go_on, due[start : start + AT_ONCE]))
+        return len(due) < MOST_AT_ONCE
+
+    async def goes_on_with(self, task_id: str) -> bool:
+        """Carry the deletion of one task through; False when it stays, or that cannot be at the moment."""
+        deletion = await self.deletions.find(task_id)
+        try:
+            if not await self._remove(deletion):
+                return False
+            await self._erase(deletion)
+        except ServiceUnavailable as error:
+            log.warning("deletion_not_ended", task_id=task_id, reason=str(error))
+            return False
+        return True
+
+    async def _go_on(self, deletion: Deletion) -> None:
+        """One that cannot be ended now must not keep the others from it."""
+        later = self.clock.now() + self.look_again_after
+        try:
+            if not await self._remove(deletion):
+                return
+            if await self._erase(deletion):
+                await self.deletions.postpone(deletion.task_id, later, kept_anew=True)
+            elif not await self.deletions.finish(deletion.task_id):
+                await self.deletions.postpone(deletion.task_id, later)
+        except StoreUnavailable:
+            raise
+        except ServiceUnavailable as error:
+            log.warning("deletion_not_ended", task_id=deletion.task_id, reason=str(error))
+            await self.deletions.postpone(deletion.task_id, later, kept_anew=True)
+
+    async def _remove(self, deletion: Deletion) -> bool:
+        if await self.store.delete(deletion.task_id, deletion.still):
+            return True
+        await self.deletions.withdraw(deletion)
+        return False
+
+    async def _erase(self, deletion: Deletion) -> int:
+        """Remove all that is kept beside a task's document; returns how many deliveries are still owed."""
+        task_id, key = deletion.task_id, deletion.repeat_key
+        steps: list[Awaitable[None]] = [self.ledger.forget_user(task_id)]
+        if key is not None:
+            steps.append(self.keys.forget(key, task_id))
+        await asyncio.gather(*steps)
+        owed = await self.deliveries.forget(task_id, STAYS_IF_FAILED)
+        await self.assets.delete_task(task_id)
+        return owed

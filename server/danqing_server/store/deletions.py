@@ -1,0 +1,115 @@
+"""What is noted of tasks that are deleted: written before anything of them goes, with all that is needed to go on.
+
+A note stays for as long as a key may still name its task. While `erase_at` stands in it, something of the task
+may be left, and somebody is to look at that moment. What others are still to be told of the task (`Legacy`) stands
+in it too, and leaves with the last of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import attrs
+from pymongo import ASCENDING, IndexModel
+
+from danqing_server.clock import Clock
+from danqing_server.loops.steps import step
+from danqing_server.store.changes import Legacy
+from danqing_server.store.client import Database, translated
+from danqing_server.store.keys import DELETED
+
+__all__ = ["Deletion", "DeletionStore"]
+
+_DUE = IndexModel(
+    [("erase_at", ASCENDING)], name="to_erase", partialFilterExpression={"erase_at": {"$exists": True}}
+)
+_FIELDS = ("repeat_key", "still")
+_TOLD_BY = ("provider", "model", "user_id", "owner", "webhook", "updated_at")
+
+
+@attrs.frozen(kw_only=True)
+class Deletion:
+    """A task that is to go. `repeat_key` is the name of its Idempotency-Key, None without one.
+
+    `still` None: whatever it is; else only while its last transition is that one, it has ended, and no picture of
+    it has a star.
+    """
+
+    task_id: str
+    repeat_key: str | None = None
+    still: str | None = None
+
+
+@attrs.define(eq=False)
+class DeletionStore:
+    """The notes, each kept for `kept_s`. Every method raises StoreUnavailable."""
+
+    database: Database
+    clock: Clock
+    kept_s: float
+    _indexed: bool = attrs.field(default=False, init=False)
+
+    @step("erase.note")
+    async def note(self, deletion: Deletion, look_at: datetime, legacy: Legacy | None = None) -> None:
+        """Write down that a task is about to be deleted, who is still to hear of it, and when to look again."""
+        await self._ensure_index()
+        sets = {"expires_at": self._expiry(), "erase_at": look_at} | (
+            {} if legacy is None else legacy.as_document()
+        )
+        if deletion.repeat_key is not None:
+            sets["repeat_key"] = deletion.repeat_key
+        if deletion.still is not None:
+            sets["still"] = deletion.still
+        with translated():
+            await self._notes.update_one({"_id": deletion.task_id}, {"$set": sets}, upsert=True)
+
+    async def withdraw(self, deletion: Deletion) -> None:
+        """Remove the note of a task that is not deleted after all."""
+        with translated():
+            await self._notes.delete_one({"_id": deletion.task_id, "still": deletion.still})
+
+    async def due(self, now: datetime, limit: int) -> Sequence[Deletion]:
+        """Return the deletions that are to be looked at, the longest due first."""
+        with translated():
+            found = self._notes.find({"erase_at": {"$lte": now}}, _FIELDS).sort("erase_at", ASCENDING).limit(limit)
+            return [_deletion_of(document) for document in await found.to_list(None)]
+
+    async def find(self, task_id: str) -> Deletion:
+        """Return the deletion of a task; where little is noted of it, it is to go whatever it is."""
+        with translated():
+            found = await self._notes.find_one({"_id": task_id}, _FIELDS)
+        return _deletion_of(found or {"_id": task_id})
+
+    async def postpone(self, task_id: str, until: datetime, *, kept_anew: bool = False) -> None:
+        """Have a deletion looked at later; with *kept_anew* its note stays for as long again."""
+        sets = {"erase_at": until} | ({"expires_at": self._expiry()} if kept_anew else {})
+        with translated():
+            await self._notes.update_one({"_id": task_id, "erase_at": {"$exists": True}}, {"$set": sets})
+
+    async def finish(self, task_id: str) -> bool:
+        """Take from a note what it says of its task, unless somebody is still to hear of it; then False."""
+        told = {"_id": task_id, "$or": [{"untold": {"$exists": False}}, {"untold": {}}]}
+        gone = dict.fromkeys((*_TOLD_BY, "erase_at", "repeat_key", "still"), "")
+        with translated():
+            outcome = await self._notes.update_one(told, {"$unset": gone})
+            return bool(outcome.matched_count) or await self._notes.find_one({"_id": task_id}) is None
+
+    def _expiry(self) -> datetime:
+        return self.clock.now() + timedelta(seconds=self.kept_s)
+
+    async def _ensure_index(self) -> None:
+        """Create the index with the first deletion: who deletes nothing has none."""
+        if not self._indexed:
+            with translated():
+                await self._notes.create_indexes([_DUE])
+            self._indexed = True
+
+    @property
+    def _notes(self) -> Any:
+        return self.database[DELETED]
+
+
+def _deletion_of(document: Mapping[str, Any]) -> Deletion:
+    return Deletion(task_id=document["_id"], repeat_key=document.get("repeat_key"), still=document.get("still"))
