@@ -58,6 +58,7 @@ from danqing_server.doors.webhook_views import told_task
 from danqing_server.errors import DanqingError, ServiceUnavailable
 from danqing_server.http.replay import Replays
 from danqing_server.http.services import HealthCheck, Services
+from danqing_server.life.billing import billed_of
 from danqing_server.life.bookkeeper import Bookkeeper
 from danqing_server.life.decision import Policy
 from danqing_server.life.erasing import ERASE_EVERY_S, Eraser
@@ -359,7 +360,7 @@ async def _services(
     control = Control(store, register, clock, recent, budgets)
     watchers = Watchers(WatchStore(database), control.find, register.outlet.onlookers, settings.max_waiting_calls)
     intake = Intake(store, queue, register, clock, limits)
-    task_list, batches, requests = TaskList(database), BatchStore(database), RequestCounter(redis)
+    task_list, batches, requests = TaskList(database, billed_of), BatchStore(database), RequestCounter(redis)
     pictures = PictureStore(database, task_list)
     submissions = Submissions(
         store, keys, register, assets, clock, checker, routing, limits, intake, budgets, webhooks

@@ -72,6 +72,11 @@ class Registry:
         return self.providers.get(name)
 
     @property
+    def simulated(self) -> Collection[str]:
+        """The names of the providers that are simulators."""
+        return [name for name, provider in self.providers.items() if provider.sandbox]
+
+    @property
     def lanes(self) -> dict[str, Limits]:
         """The lanes of every provider that works, with their limits."""
         return {lane: limits for info in self.providers.values() for lane, limits in lanes_of(info).items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
@@ -12,15 +12,40 @@ from danqing_server.clock import from_ms, to_ms
 from danqing_server.doors.body_shapes import LONGEST_NAME, LONGEST_USER_ID
 from danqing_server.doors.fields import Fields
 from danqing_server.http.requests import ApiRequest
-from danqing_server.models import Status
+from danqing_server.models import Billed, Status
 from danqing_server.store.listing import Place, TaskFilter
 
-__all__ = ["CURSOR", "FILTERS", "cursor_of", "members_of_query", "moment_of", "read_cursor", "read_filter"]
+__all__ = [
+    "BILLED",
+    "CURSOR",
+    "FILTERS",
+    "cursor_of",
+    "members_of_query",
+    "moment_of",
+    "read_cursor",
+    "read_filter",
+]
 
-FILTERS = ("status", "provider", "model", "user_id", "type", "kind", "code", "from", "to", "q", "batch")
+FILTERS = (
+    "status",
+    "provider",
+    "model",
+    "user_id",
+    "type",
+    "kind",
+    "code",
+    "billed",
+    "partial",
+    "sandbox",
+    "from",
+    "to",
+    "q",
+    "batch",
+)
 LONGEST_SEARCH = 200
 LONGEST_CODE = 100
 STATUSES = tuple(status.value for status in Status)
+BILLED = tuple(each.value for each in Billed)
 KINDS = tuple(kind.value for kind in OutputKind)
 
 NO_CURSOR = Message(
@@ -31,6 +56,7 @@ NO_CURSOR = Message(
 NO_STATUS = Message(
     key="no_status", zh="只能是以下状态中的一个或多个：{allowed}", en="must be one or more of: {allowed}"
 )
+NO_BILL = Message(key="no_bill", zh="只能是 `yes`、`no` 或 `unknown`", en="must be `yes`, `no` or `unknown`")
 NO_MOMENT = Message(
     key="no_moment",
     zh="不是有效的时间，请使用 RFC 3339，例如 2026-11-24T02:00:00Z 或 2026-11-24",
@@ -40,9 +66,12 @@ NO_MOMENT = Message(
 CURSOR = re.compile(r"([0-9]{1,14})\.([A-Za-z0-9_.-]{1,200})")
 
 
-def read_filter(fields: Fields) -> TaskFilter:
-    """Read the members `FILTERS` of *fields*; what is wrong is reported there."""
-    kind = fields.choice("kind", KINDS)
+def read_filter(fields: Fields, simulated: Collection[str] = ()) -> TaskFilter:
+    """Read the members `FILTERS` of *fields*; what is wrong is reported there.
+
+    *simulated* are the providers that `sandbox` means.
+    """
+    kind, sandbox = fields.choice("kind", KINDS), _flag(fields, "sandbox")
     return TaskFilter(
         statuses=_statuses(fields),
         provider=fields.text("provider", 1, LONGEST_NAME),
@@ -55,6 +84,10 @@ def read_filter(fields: Fields) -> TaskFilter:
         made_before=moment_of(fields, "to"),
         text=fields.text("q", 1, LONGEST_SEARCH),
         batch=fields.text("batch", 1, LONGEST_NAME),
+        billed=_billed(fields),
+        partial=_flag(fields, "partial"),
+        sandbox=sandbox,
+        simulated=() if sandbox is None else tuple(sorted(simulated)),
     )
 
 
@@ -86,6 +119,24 @@ def read_cursor(fields: Fields, name: str = "cursor") -> Place | None:
         fields.report(name, NO_CURSOR)
         return None
     return from_ms(int(found[1])), found[2]
+
+
+def _flag(fields: Fields, name: str) -> bool | None:
+    """Return true or false, also as a word: a query string holds nothing else."""
+    given = fields.given(name)
+    if given is None or isinstance(given, bool):
+        return given
+    word = fields.choice(name, ("true", "false"))
+    return None if word is None else word == "true"
+
+
+def _billed(fields: Fields) -> Billed | None:
+    given = fields.given("billed")
+    if isinstance(given, str) and given in BILLED:
+        return Billed(given)
+    if given is not None:
+        fields.report("billed", NO_BILL)
+    return None
 
 
 def _statuses(fields: Fields) -> tuple[Status, ...]:

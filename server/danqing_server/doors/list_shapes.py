@@ -6,10 +6,10 @@ from typing import Annotated, NotRequired, TypedDict
 
 from danqing_plugins import OutputKind
 from danqing_server.doors.task_shapes import CostShape
-from danqing_server.http.shapes import Moment, said
+from danqing_server.http.shapes import Moment, extended, said
 from danqing_server.models import Billed, Priority, Status
 
-__all__ = ["TaskPageShape", "TaskRowShape"]
+__all__ = ["TaskPageShape", "TaskPartShape", "TaskRowShape"]
 
 _ID = "volcengine_img_019ab3f2c1d4k7m2p9qxw4et6bz3"
 _LINK = f"http://localhost:8080/api/v1/assets/{_ID}/0-4hq7mz2kx6vt.png"
@@ -32,6 +32,7 @@ class TaskRowShape(TypedDict):
     ]
     images: Annotated[int, said("outputs asked for", 1)]
     kept: Annotated[int, said("outputs that are there", 1)]
+    missing: Annotated[int, said("outputs that failed, and come on a retry alone", 0)]
     url: Annotated[str | None, said("the first of them; null: none, or another project's", _LINK)]
     error_code: Annotated[str | None, said("of a task that failed or was cancelled", None)]
     retryable: Annotated[bool | None, said("of a task that failed or was cancelled", None)]
@@ -48,10 +49,17 @@ class TaskRowShape(TypedDict):
     run_at: Annotated[Moment | None, said("when it may start, or is tried again", None)]
 
 
+@extended
+class TaskPartShape(TypedDict):
+    """What `fields` asks for of a TaskRow."""
+
+    id: Annotated[str, said("always there", _ID)]
+
+
 class TaskPageShape(TypedDict):
     """A page of tasks, newest first."""
 
-    tasks: list[TaskRowShape]
+    tasks: list[TaskRowShape | TaskPartShape]
     count: Annotated[int, said("tasks on this page", 1)]
     next_cursor: Annotated[str | None, said("pass as `cursor` to go on; null when there is no more", None)]
     searched_to: Annotated[

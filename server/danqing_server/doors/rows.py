@@ -31,6 +31,7 @@ def row_of(task: Task, viewer: Viewer, *, whole: bool = True) -> TaskRowShape:
         "prompt": prompt_of(task) if whole else None,
         "images": task.images,
         "kept": len(kept),
+        "missing": len(task.failed_outputs),
         "url": None if first is None else picture_url(viewer.base, first.key),
         "error_code": None if task.error is None else task.error.code,
         "retryable": None if task.error is None else task.error.retryable,

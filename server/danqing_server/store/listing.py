@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import aclosing
 from datetime import datetime
 from typing import Any
@@ -19,11 +19,12 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from danqing_plugins import OutputKind
 from danqing_server.errors import StoreUnavailable
-from danqing_server.models import Status, Task
+from danqing_server.models import Billed, Status, Task
 from danqing_server.store.client import Database, translated
 from danqing_server.store.late_indexes import OF_BATCH, LateIndexes
+from danqing_server.store.paths import IS_PARTIAL, MAY_BE_BILLED
 from danqing_server.store.reach import Reach
-from danqing_server.store.reading import readable
+from danqing_server.store.reading import readable, task_of
 from danqing_server.store.tasks import COLLECTION, MOST_COUNTED
 
 __all__ = ["SEARCH_S", "Found", "FoundTasks", "Place", "TaskFilter", "TaskList", "place_of"]
@@ -31,6 +32,7 @@ __all__ = ["SEARCH_S", "Found", "FoundTasks", "Place", "TaskFilter", "TaskList",
 SEARCH_S = 0.3
 FIRST_STEP = 1_000
 LARGEST_STEP = 16_000
+READ_AT_ONCE = 200
 COUNT_MS = 1_000
 
 _ORDER = [("created_at", DESCENDING), ("_id", DESCENDING)]
@@ -51,7 +53,8 @@ class TaskFilter:
     """What is asked of tasks; None and an empty tuple ask nothing.
 
     `made_from` is included, `made_before` is not. `code` is of the task's error. `text` is looked for anywhere in
-    the prompt, in either case.
+    the prompt, in either case. `sandbox` asks whether the provider is one of `simulated`. `partial`:
+    completed without some of its outputs, or not that.
     """
 
     statuses: tuple[Status, ...] = ()
@@ -65,6 +68,10 @@ class TaskFilter:
     made_before: datetime | None = None
     text: str | None = attrs.field(default=None, repr=False)
     batch: str | None = None
+    billed: Billed | None = None
+    partial: bool | None = None
+    sandbox: bool | None = None
+    simulated: Collection[str] = ()
 
     @property
     def conditions(self) -> dict[str, Any]:
@@ -82,7 +89,14 @@ class TaskFilter:
             found["kind"] = None if self.kind is OutputKind.IMAGE else self.kind.value
         if self.text is not None:
             found["input.prompt"] = {"$regex": re.escape(self.text), "$options": "i"}
-        return found
+        if self.sandbox is not None:
+            of_provider = {} if self.provider is None else {"$eq": self.provider}
+            found["provider"] = {**of_provider, "$in" if self.sandbox else "$nin": sorted(self.simulated)}
+        rest: list[Mapping[str, Any]] = []
+        if self.partial is not None:
+            rest.append(IS_PARTIAL if self.partial else {"$nor": [IS_PARTIAL]})
+        rest += [] if self.billed is None else [MAY_BE_BILLED[self.billed]]
+        return {**found, "$and": rest} if rest else found
 
     def scope(self, reach: Reach, after: Place | None) -> dict[str, Any]:
         """Return the condition that an index answers: whose tasks, and of what time."""
@@ -98,7 +112,7 @@ class TaskFilter:
             times["$lt"] = self.made_before
         if after is not None:
             times["$lte"] = after[0]
-            scope["$or"] = [{"created_at": {"$lt": after[0]}}, {"created_at": after[0], "_id": {"$lt": after[1]}}]
+            scope |= _behind(after)
         return {**scope, "created_at": times} if times else scope
 
 
@@ -127,9 +141,13 @@ class FoundTasks(Found):
 
 @attrs.define(eq=False)
 class TaskList:
-    """The tasks, newest first. Every method raises StoreUnavailable."""
+    """The tasks, newest first. Every method raises StoreUnavailable.
+
+    *billed_of* says of a task whether it was charged for: MongoDB cannot.
+    """
 
     database: Database
+    billed_of: Callable[[Task], Billed]
     now_s: Callable[[], float] = time.monotonic
     _tasks: Any = attrs.field(init=False)
     _indexes: LateIndexes = attrs.field(init=False)
@@ -146,14 +164,15 @@ class TaskList:
         await self.prepare(wanted, reach)
         conditions = wanted.conditions
         if not conditions:
-            documents = await self._read(wanted.scope(reach, after), limit + 1)
-            return _page(documents, limit)
+            return _page(await self._read(wanted.scope(reach, after), limit + 1), limit)
         return await self._search(wanted, reach, conditions, limit, after)
 
     async def count(self, wanted: TaskFilter, reach: Reach) -> int | None:
         """Return how many there are, `MOST_COUNTED` at most; None when that takes too long to say."""
         await self.prepare(wanted, reach)
         everything = {**wanted.scope(reach, None), **wanted.conditions}
+        if wanted.billed is not None:
+            return await self._count_billed(everything, wanted.billed)
         try:
             with translated():
                 return int(await self._tasks.count_documents(everything, limit=MOST_COUNTED, maxTimeMS=COUNT_MS))
@@ -195,7 +214,7 @@ class TaskList:
         walk = self.stretches(lambda place: wanted.scope(reach, place), conditions, after, SEARCH_S)
         async with aclosing(walk) as stretches:
             async for here, border in stretches:
-                documents += await self._read(here, limit + 1 - len(documents))
+                documents += await self._read_wanted(here, limit + 1 - len(documents), wanted.billed)
                 if len(documents) > limit or border is None:
                     return _page(documents, limit)
                 after = border
@@ -214,6 +233,36 @@ class TaskList:
             )
         return found
 
+    async def _read_wanted(
+        self, condition: Mapping[str, Any], limit: int, billed: Billed | None
+    ) -> list[Mapping[str, Any]]:
+        """Return what *condition* finds and is *billed* so: MongoDB finds more than that."""
+        if billed is None:
+            return await self._read(condition, limit)
+        kept: list[Mapping[str, Any]] = []
+        here = condition
+        while True:
+            found = await self._read(here, READ_AT_ONCE)
+            kept += [document for document in found if self._is_billed(document, billed)]
+            if len(found) < READ_AT_ONCE or len(kept) >= limit:
+                return kept[:limit]
+            here = {"$and": [condition, _behind(place_of(found[-1]))]}
+
+    async def _count_billed(self, condition: Mapping[str, Any], billed: Billed) -> int | None:
+        until_s, count = self.now_s() + COUNT_MS / 1000, 0
+        with translated():
+            async for document in self._tasks.find(condition, _HEAVY):
+                count += self._is_billed(document, billed)
+                if count == MOST_COUNTED:
+                    break
+                if self.now_s() > until_s:
+                    return None
+        return count
+
+    def _is_billed(self, document: Mapping[str, Any], billed: Billed) -> bool:
+        task = task_of(document)
+        return isinstance(task, Task) and self.billed_of(task) is billed
+
     async def prepare(self, wanted: TaskFilter, reach: Reach) -> None:
         """See to the index that the list needs."""
         if wanted.batch is not None:
@@ -231,6 +280,12 @@ def _page(documents: list[Mapping[str, Any]], limit: int) -> FoundTasks:
 def place_of(document: Mapping[str, Any]) -> Place:
     """Return where the task of *document* stands in a list."""
     return document["created_at"], document["_id"]
+
+
+def _behind(place: Place) -> dict[str, Any]:
+    """Return what finds the tasks that stand in a list after *place*."""
+    created_at, task_id = place
+    return {"$or": [{"created_at": {"$lt": created_at}}, {"created_at": created_at, "_id": {"$lt": task_id}}]}
 
 
 def _not_behind(border: Place) -> dict[str, Any]:

@@ -5,9 +5,50 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["ATTEMPT_ID", "as_late", "has_calls", "of_call", "of_mark", "of_output", "of_route"]
+from danqing_server.models import Billed, CallOutcome, OutputState, Status
+
+__all__ = [
+    "ATTEMPT_ID",
+    "IS_PARTIAL",
+    "MAY_BE_BILLED",
+    "as_late",
+    "has_calls",
+    "of_call",
+    "of_mark",
+    "of_output",
+    "of_route",
+]
 
 ATTEMPT_ID = "attempt.id"
+_OPEN, _UNKNOWN = CallOutcome.OPEN.value, CallOutcome.UNKNOWN.value
+
+
+def _any_of(field: str, condition: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what finds a task of which one value of the mapping *field* keeps *condition*; `$$each.v` is it."""
+    values = {"$objectToArray": {"$ifNull": [f"${field}", {}]}}
+    return {"$expr": {"$anyElementTrue": {"$map": {"input": values, "as": "each", "in": condition}}}}
+
+
+_IS_DELIVERED = {"$eq": ["$$each.v.outcome", CallOutcome.DELIVERED.value]}
+
+IS_PARTIAL: Mapping[str, Any] = {
+    "status": Status.COMPLETED.value,
+    **_any_of("outputs", {"$eq": ["$$each.v.state", OutputState.FAILED.value]}),
+}
+"""What finds a task that is completed without some of its outputs."""
+
+MAY_BE_BILLED: Mapping[Billed, Mapping[str, Any]] = {
+    Billed.YES: {"calls": {"$gt": {}}},
+    Billed.UNKNOWN: {
+        "$or": [
+            {"attempt": {"$exists": True}},
+            _any_of("calls", {"$in": [{"$ifNull": ["$$each.v.outcome", _OPEN]}, [_OPEN, _UNKNOWN]]}),
+        ]
+    },
+    Billed.NO: {"$nor": [_any_of("calls", {"$and": [_IS_DELIVERED, {"$ne": ["$$each.v.indexes", []]}]})]},
+}
+"""What finds all tasks that are billed so, and others: `life.billing` decides, from the whole task."""
+
 _COUNT_OF_CALLS = {"$size": {"$objectToArray": {"$ifNull": ["$calls", {}]}}}
 
 

@@ -6,14 +6,18 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
+import attrs
 import pytest
 
-from danqing_server.models import Status, Task
+from danqing_plugins import ProviderInfo
+from danqing_server.life.billing import billed_of
+from danqing_server.models import CallOutcome, Status, Task
 from danqing_server.store.listing import TaskFilter, TaskList
 from danqing_server.store.reach import Reach
 from danqing_server.store.tasks import encode
 from tests.integration.api.conftest import Client, Open
-from tests.unit.api.tasks import NOW, make_task
+from tests.support.providers import ScriptedProvider
+from tests.unit.api.tasks import NOW, failed_picture, kept_picture, make_task, paid_call
 
 KEYS = "one:first-secret-of-many,two:second-secret-of-many"
 ONE, TWO = ({"Authorization": f"Bearer {name}-secret-of-many"} for name in ("first", "second"))
@@ -108,12 +112,100 @@ class TestFilters:
             ("?from=yesterday&kind=opera", ["from", "kind"]),
             ("?stauts=failed", ["stauts"]),
             ("?count=yes", ["count"]),
+            ("?billed=maybe&partial=no&sandbox=1", ["billed", "partial", "sandbox"]),
+            ("?fields=id,prompts", ["fields"]),
+            ("?fields=", ["fields"]),
         ],
     )
     async def test_every_wrong_parameter_is_named(self, api: Client, query: str, fields: Sequence[str]) -> None:
         """At once; a misspelt one is not ignored, for it would list what was not meant."""
         reply = await api.ask("GET", f"/api/v1/tasks{query}")
         assert (reply.status, sorted(detail["field"] for detail in reply.json["details"])) == (400, fields)
+
+
+class _Simulated(ScriptedProvider):
+    @property
+    def info(self) -> ProviderInfo:
+        return attrs.evolve(super().info, sandbox=True)
+
+
+def _called(task_id: str, minutes: int, status: Status, *outcomes: CallOutcome, **changes: Any) -> Task:
+    calls = {f"c{number}": paid_call(id=f"c{number}", outcome=each) for number, each in enumerate(outcomes)}
+    return _aged(task_id, minutes, status, calls=calls, **changes)
+
+
+LATE = paid_call(id="c0", outcome=CallOutcome.UNKNOWN).changed(late_outcome=CallOutcome.FAILED_UNBILLED)
+BILLS = [
+    _called("waits", 1, Status.PENDING),
+    _called("runs", 2, Status.PROCESSING, CallOutcome.OPEN),
+    _called("lost", 3, Status.FAILED, CallOutcome.UNKNOWN),
+    _aged("told late", 4, Status.FAILED, calls={"c0": LATE}),
+    _called("refused", 5, Status.FAILED, CallOutcome.REJECTED),
+    _called("again", 6, Status.COMPLETED, CallOutcome.UNKNOWN, CallOutcome.DELIVERED),
+    _called("found", 7, Status.FAILED, CallOutcome.UNKNOWN, late={"0": kept_picture("found", 0)}),
+    _called("made", 8, Status.COMPLETED, CallOutcome.DELIVERED),
+]
+
+
+class TestMoney:
+    @pytest.mark.parametrize(
+        ("query", "found"),
+        [
+            ("?billed=yes", ["again", "found", "made"]),
+            ("?billed=unknown", ["runs", "lost"]),
+            ("?billed=no", ["waits", "told late", "refused"]),
+            ("?billed=no&status=failed", ["told late", "refused"]),
+            ("?billed=yes&limit=2", ["again", "found"]),
+        ],
+    )
+    async def test_a_bill_is_asked_for_as_rows_tell_it(self, api: Client, query: str, found: Sequence[str]) -> None:
+        """Whatever became of the calls, an answer that came late among it."""
+        await _store(api, BILLS)
+        assert await _ids(api, query) == found
+        shown = (await api.ask("GET", f"/api/v1/tasks{query}&count=true")).json["data"]
+        assert {row["billed"] for row in shown["tasks"]} == {query.partition("=")[2].partition("&")[0]}
+        assert shown["total"] == len(found) + ("limit" in query)
+
+    async def test_pages_of_a_bill_have_each_task_once(self, api: Client) -> None:
+        """Though most that MongoDB finds are billed otherwise."""
+        some = [CallOutcome.REJECTED, CallOutcome.UNKNOWN, CallOutcome.DELIVERED]
+        tasks = [_called(f"t{number:03}", number, Status.FAILED, some[number % 3]) for number in range(700)]
+        await api.services.store.insert_many([encode(task) for task in tasks])
+        seen, cursor = [], ""
+        while cursor is not None:
+            page = (await api.ask("GET", f"/api/v1/tasks?billed=no&limit=50{cursor}")).json["data"]
+            seen += [row["id"] for row in page["tasks"]]
+            cursor = page["next_cursor"] and f"&cursor={page['next_cursor']}"
+        assert seen == [f"t{number:03}" for number in range(0, 700, 3)]
+
+    async def test_what_lacks_a_picture_is_found(self, api: Client) -> None:
+        """And a row says how many; what its provider chose not to make is none."""
+        pictures = {"0": kept_picture("partial", 0), "1": failed_picture(1)}
+        await _store(api, [*BILLS[-1:], _aged("partial", 1, Status.COMPLETED, images=2, outputs=pictures)])
+        assert await _ids(api, "?partial=true") == ["partial"]
+        assert await _ids(api, "?partial=false") == ["made"]
+        row = (await api.ask("GET", "/api/v1/tasks?limit=1")).json["data"]["tasks"][0]
+        assert (row["kept"], row["missing"], row["images"]) == (1, 1, 2)
+
+    async def test_what_is_simulated_is_told_apart(self, open_api: Open) -> None:
+        """By who carries it out at present."""
+        async with open_api(provider=_Simulated()) as api:
+            await _store(api, [_aged("real", 1, provider="other"), _aged("simulated", 2)])
+            assert await _ids(api, "?sandbox=true") == ["simulated"]
+            assert await _ids(api, "?sandbox=false") == ["real"]
+            assert await _ids(api, "?sandbox=false&provider=scripted") == []
+
+
+class TestParts:
+    async def test_a_row_may_be_a_part_of_one(self, shelf: Client) -> None:
+        """What is asked for and its id; that is a fraction of the bytes."""
+        reply = await shelf.ask("GET", "/api/v1/tasks?fields=status,billed&limit=2")
+        assert reply.json["data"]["tasks"] == [
+            {"id": "newest", "status": "pending", "billed": "no"},
+            {"id": "failed", "status": "failed", "billed": "no"},
+        ]
+        whole = await shelf.ask("GET", "/api/v1/tasks?limit=2")
+        assert len(reply.body) < len(whole.body) / 4
 
 
 class TestPages:
@@ -142,7 +234,7 @@ class TestPages:
         many = [_aged(f"t{number:05}", number) for number in range(2500)]
         await api.services.store.insert_many([encode(task) for task in many])
         await _store(api, [_aged("needle", 2600, **_prompt("needle"))])
-        hasty = TaskList(api.services.store.database, now_s=_Leaping())
+        hasty = TaskList(api.services.store.database, billed_of, now_s=_Leaping())
         wanted, reach = TaskFilter(text="needle"), Reach.everybody()
         first = await hasty.find(wanted, reach, limit=5, after=None)
         assert (first.tasks, first.is_cut) == ((), True)

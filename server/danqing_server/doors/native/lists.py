@@ -12,6 +12,7 @@ from danqing_server.doors.body_shapes import LONGEST_NAME, PLAIN
 from danqing_server.doors.documentation import Answer, described, query
 from danqing_server.doors.fields import Fields
 from danqing_server.doors.filters import (
+    BILLED,
     CURSOR,
     FILTERS,
     KINDS,
@@ -22,7 +23,7 @@ from danqing_server.doors.filters import (
     read_cursor,
     read_filter,
 )
-from danqing_server.doors.list_shapes import TaskPageShape
+from danqing_server.doors.list_shapes import TaskPageShape, TaskPartShape, TaskRowShape
 from danqing_server.doors.rows import row_of
 from danqing_server.doors.views import Viewer
 from danqing_server.http.answers import success
@@ -31,6 +32,7 @@ from danqing_server.http.links import base_url
 from danqing_server.http.messages import language_of
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get
+from danqing_server.http.shapes import members_of
 from danqing_server.store.listing import TaskFilter
 from danqing_server.store.reach import Reach
 from danqing_server.tenancy import Scope
@@ -41,6 +43,12 @@ MOST_LISTED = 200
 DEFAULT_LISTED = 50
 
 LISTED = Message(key="tasks.listed", zh="获取任务列表成功", en="Tasks listed")
+
+NO_FIELD = Message(
+    key="no_row_field", zh="只能是以下字段中的一个或多个：{allowed}", en="must be one or more of: {allowed}"
+)
+
+ROW = tuple(members_of(TaskRowShape))
 
 routes = Blueprint("lists", url_prefix="/api/v1")
 
@@ -67,6 +75,9 @@ def _text(name: str, description: str, most: int) -> dict[str, Any]:
         _text("type", "a task type", 128),
         query("kind", "what their outputs are", type="string", enum=list(KINDS)),
         _text("code", "of their error", 100),
+        query("billed", "whether the provider charged for them", type="string", enum=list(BILLED)),
+        query("partial", "completed without some of their outputs, or not so", type="boolean"),
+        query("sandbox", "simulated, or not", type="boolean"),
         query("from", "made at this time or later", type="string", format="date-time"),
         query("to", "made before this time", type="string", format="date-time"),
         _text("batch", "of this batch", LONGEST_NAME),
@@ -74,6 +85,12 @@ def _text(name: str, description: str, most: int) -> dict[str, Any]:
         query("limit", "tasks per page", type="integer", minimum=1, maximum=MOST_LISTED, default=DEFAULT_LISTED),
         query("cursor", "next_cursor of the page before", type="string", pattern=f"^({CURSOR.pattern})$"),
         query("count", "whether to count them all", type="boolean"),
+        query(
+            "fields",
+            "members of each row that are wanted, with commas; its `id` is always there",
+            type="string",
+            pattern=f"^({'|'.join(ROW)})(,({'|'.join(ROW)}))*$",
+        ),
     ],
 )
 async def list_all_tasks(request: ApiRequest) -> HTTPResponse:
@@ -81,16 +98,17 @@ async def list_all_tasks(request: ApiRequest) -> HTTPResponse:
     services, caller = admit(request)
     language = language_of(request.headers)
     fields = Fields(members=members_of_query(request))
-    fields.check_known((*FILTERS, "limit", "cursor", "count"))
-    wanted, after = read_filter(fields), read_cursor(fields)
+    fields.check_known((*FILTERS, "limit", "cursor", "count", "fields"))
+    wanted, after = read_filter(fields, services.registry.simulated), read_cursor(fields)
     limit = fields.whole_text("limit", 1, MOST_LISTED) or DEFAULT_LISTED
     counted = fields.choice("count", ("true", "false")) == "true"
+    named = _named(fields)
     fields.finish()
     reach = _reach_of(caller, wanted)
     found = await services.task_list.find(wanted, reach, limit=limit, after=after)
     viewer = Viewer(base_url(request), services.registry, language)
     data: TaskPageShape = {
-        "tasks": [row_of(task, viewer, whole=caller.sees(task)) for task in found.tasks],
+        "tasks": [_part(row_of(task, viewer, whole=caller.sees(task)), named) for task in found.tasks],
         "count": len(found.tasks),
         "next_cursor": cursor_of(found.next),
         "searched_to": found.searched_to,
@@ -98,6 +116,23 @@ async def list_all_tasks(request: ApiRequest) -> HTTPResponse:
     if counted:
         data["total"] = await services.task_list.count(wanted, reach)
     return success(data, LISTED.to(language))
+
+
+def _named(fields: Fields) -> frozenset[str]:
+    """Return which members of a row are wanted, none for all."""
+    given = fields.given("fields")
+    words = [] if given is None else given.split(",")
+    if not all(word in ROW for word in words):
+        fields.report("fields", NO_FIELD, allowed=", ".join(ROW))
+    return frozenset(words)
+
+
+def _part(row: TaskRowShape, named: frozenset[str]) -> TaskRowShape | TaskPartShape:
+    if not named:
+        return row
+    part: Any = {name: value for name, value in row.items() if name in named or name == "id"}
+    found: TaskPartShape = part
+    return found
 
 
 def _reach_of(caller: Caller, wanted: TaskFilter) -> Reach:

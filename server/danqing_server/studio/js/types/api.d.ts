@@ -915,11 +915,16 @@ export interface TaskList {
 }
 
 export interface TaskPage {
-  tasks: TaskRow[];
+  tasks: (TaskRow | TaskPart)[];
   count: number;
   next_cursor: string | null;
   searched_to: string | null;
   total?: number | null;
+}
+
+export interface TaskPart {
+  id: string;
+  [more: string]: unknown;
 }
 
 export interface TaskRequest {
@@ -947,6 +952,7 @@ export interface TaskRow {
   prompt: string | null;
   images: number;
   kept: number;
+  missing: number;
   url: string | null;
   error_code: string | null;
   retryable: boolean | null;
