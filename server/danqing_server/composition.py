@@ -275,13 +275,17 @@ async def open_process(
         refreshing = [] if roster is None else [roster.refresh]
         await _with_mongodb(settings, listening, webhooks.directory.refresh, services.pauses.refresh, *refreshing)
         stack.push_async_callback(services.thumbnails.close)
+        stack.push_async_callback(services.budgets.store.drain)
+        stack.push_async_callback(services.control.register.outlet.untold.drain)
         stack.push_async_callback(services.control.register.outlet.drain)
         await registry.start()
         stack.push_async_callback(registry.stop)
         workers = None
         if settings.runs_workers:
             if settings.routes:
-                await _with_mongodb(settings, SweepStore(database).ensure_route_index)
+                sweeps = SweepStore(database)
+                await _with_mongodb(settings, sweeps.ensure_route_index)
+                stack.push_async_callback(sweeps.drain)
             workers = _workers(services, database, session, guarded, link_patience or LinkPatience())
         process = Process(services=services, workers=workers, listen_to_time=listening)
         services.checks["workers" if workers else "loops"] = process.ping

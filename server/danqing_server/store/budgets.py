@@ -24,6 +24,7 @@ from danqing_server.store.batches import COLLECTION as BATCHES
 from danqing_server.store.batches import BatchStatus
 from danqing_server.store.client import Database, translated
 from danqing_server.store.keys import DELETED
+from danqing_server.store.late_indexes import LateIndexes
 from danqing_server.store.tasks import COLLECTION as TASKS
 
 __all__ = ["BudgetStore", "Committed", "Held", "Pending", "Unmade"]
@@ -103,6 +104,10 @@ class BudgetStore:
 
     database: Database
     _indexed: bool = attrs.field(default=False, init=False)
+    _late: LateIndexes = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._late = LateIndexes(self._tasks)
 
     @step("submit.hold")
     async def take(
@@ -226,12 +231,16 @@ class BudgetStore:
                 {"_id": {"$in": list(task_ids)}, "hold.id": {"$in": list(holds)}}, {"$unset": {"hold": ""}}
             )
 
+    async def drain(self) -> None:
+        """Wait for no index any longer."""
+        await self._late.drain()
+
     async def _ensure_indexes(self) -> None:
         if not self._indexed:
             with translated():
-                await self._tasks.create_indexes([_HELD])
                 await self._counters.create_indexes([_EXPIRY])
             self._indexed = True
+        await self._late.prepare(_HELD)
 
     @property
     def _counters(self) -> Any:

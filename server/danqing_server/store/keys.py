@@ -13,6 +13,7 @@ from pymongo.errors import DuplicateKeyError
 from danqing_server.clock import Clock
 from danqing_server.loops.steps import step
 from danqing_server.store.client import Database, translated
+from danqing_server.store.late_indexes import create_with_patience
 from danqing_server.store.reading import versioned
 
 __all__ = ["KeyRecord", "KeyStore"]
@@ -53,11 +54,10 @@ class KeyStore:
         return self.database[COLLECTION]
 
     async def ensure_indexes(self) -> None:
-        """Create the indexes that let keys and what is known of deleted tasks expire."""
+        """Create the indexes that let keys and what is known of deleted tasks expire, and wait for them."""
         expiry = IndexModel([("expires_at", ASCENDING)], name="expiry", expireAfterSeconds=0)
-        with translated():
-            await self._keys.create_indexes([expiry])
-            await self.database[DELETED].create_indexes([expiry])
+        for collection in (self._keys, self.database[DELETED]):
+            await create_with_patience(collection, [expiry])
 
     async def find(self, key: str) -> KeyRecord | None:
         """Return what a key is used for, None when it is free. MongoDB removes expired ones once a minute."""

@@ -14,6 +14,7 @@ from danqing_server.lanes import lane_name
 from danqing_server.loops.steps import step
 from danqing_server.models import Task
 from danqing_server.store.client import Database, translated
+from danqing_server.store.late_indexes import LateIndexes
 from danqing_server.store.reach import Reach
 from danqing_server.store.reading import attempt_id_of, readable, task_of
 from danqing_server.store.tasks import COLLECTION
@@ -36,9 +37,11 @@ class SweepStore:
 
     database: Database
     _tasks: Any = attrs.field(init=False)
+    _indexes: LateIndexes = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._tasks = self.database[COLLECTION]
+        self._indexes = LateIndexes(self._tasks)
 
     async def waiting_after(self, cursor: tuple[int, str], youngest_ms: int, limit: int) -> list[WaitingTask]:
         """Return the next *limit* waiting tasks behind *cursor* (waiting, id), oldest first.
@@ -75,9 +78,12 @@ class SweepStore:
         return found
 
     async def ensure_route_index(self) -> None:
-        """Create the index by which waiting tasks of routes are found; only where there are routes."""
-        with translated():
-            await self._tasks.create_indexes([_ROUTED])
+        """See to the index by which waiting tasks of routes are found; only where there are routes."""
+        await self._indexes.ensure([_ROUTED])
+
+    async def drain(self) -> None:
+        """Wait for no index any longer."""
+        await self._indexes.drain()
 
     async def routed_in(
         self, lane: str, cursor: tuple[int, str], due: datetime, limit: int

@@ -26,6 +26,7 @@ from danqing_server.loops.steps import step
 from danqing_server.models import FINISHED, WAITING, Attempt, CallOutcome, CallRecord, Status, Task, TaskError
 from danqing_server.store.changes import NO_MARKS, Change, Marks, marks_as_sets
 from danqing_server.store.client import Database, translated
+from danqing_server.store.late_indexes import LateIndexes
 from danqing_server.store.newborn import Newborn, started, untouched
 from danqing_server.store.paths import ATTEMPT_ID, of_call, of_mark
 from danqing_server.store.reach import Reach
@@ -76,20 +77,21 @@ class TaskStore:
     unreadable_pause: timedelta = UNREADABLE_PAUSE
     _tasks: Any = attrs.field(init=False)
     _newborn: Newborn = attrs.field(factory=Newborn, init=False)
+    _indexes: LateIndexes = attrs.field(init=False)
     _inserts: Batcher[Document, bool] = attrs.field(init=False)
     _changes: Batcher[Change, bool] = attrs.field(init=False)
     _reads: Batcher[str, Task | None] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._tasks = self.database[COLLECTION]  # once: a driver makes a new object each time it is asked
+        self._indexes = LateIndexes(self._tasks)
         self._inserts = Batcher(self.insert_many)
         self._changes = Batcher(self._change_batch, gather_s=GATHER_S)
         self._reads = Batcher(self._read_batch)
 
     async def ensure_indexes(self) -> None:
-        """Create the indexes that are missing; cheap when all are there."""
-        with translated():
-            await self._tasks.create_indexes(INDEXES)
+        """See to the indexes that are missing; cheap when all are there, and begun where there are many tasks."""
+        await self._indexes.ensure(INDEXES)
 
     async def ping(self) -> None:
         """Raise StoreUnavailable unless MongoDB answers."""
@@ -320,6 +322,7 @@ class TaskStore:
         """Wait for the writes under way."""
         for batcher in (self._inserts, self._changes, self._reads):
             await batcher.drain()
+        await self._indexes.drain()
 
     async def _change_batch(self, changes: Sequence[Change]) -> list[bool | Exception]:
         """Carry changes out; one that MongoDB refuses, or that cannot be encoded, does not stop the others."""

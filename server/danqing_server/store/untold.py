@@ -22,6 +22,7 @@ from danqing_server.models import TaskWebhook
 from danqing_server.store.changes import Marks
 from danqing_server.store.client import Database, translated
 from danqing_server.store.keys import DELETED
+from danqing_server.store.late_indexes import LateIndexes
 from danqing_server.store.paths import of_mark
 from danqing_server.store.tasks import COLLECTION
 
@@ -61,12 +62,20 @@ class Untold:
     """The marks in MongoDB. Every method raises StoreUnavailable when it does not answer in time."""
 
     database: Database
+    _indexes: Sequence[LateIndexes] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._indexes = [LateIndexes(collection) for collection in (self._tasks, self._deleted)]
 
     async def ensure_indexes(self) -> None:
-        """Create the indexes by which the marks are found; only where somebody listens."""
-        with translated():
-            for collection in (self._tasks, self._deleted):
-                await collection.create_indexes([_INDEX])
+        """See to the indexes by which the marks are found; only where somebody listens."""
+        for each in self._indexes:
+            await each.ensure([_INDEX])
+
+    async def drain(self) -> None:
+        """Wait for no index any longer."""
+        for each in self._indexes:
+            await each.drain()
 
     async def of(self, task_id: str) -> Marks:
         """Return the marks of a task."""

@@ -15,6 +15,7 @@ from danqing_server.codec import from_document, to_document
 from danqing_server.errors import Conflict
 from danqing_server.models import User
 from danqing_server.store.client import Database, translated
+from danqing_server.store.late_indexes import create_with_patience
 from danqing_server.store.reach import Reach
 from danqing_server.store.reading import versioned
 
@@ -39,8 +40,7 @@ class UserStore:
     async def ensure_indexes(self) -> None:
         """Create the index that keeps addresses unique."""
         unique = IndexModel([("owner", ASCENDING), ("email", ASCENDING)], name="by_email", unique=True)
-        with translated():
-            await self._users.create_indexes([unique])
+        await create_with_patience(self._users, [unique])  # to the end: before that, an address may be taken twice
 
     async def insert(self, user: User) -> None:
         """Keep a new user. Raises Conflict when the address is taken."""
