@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from typing import TYPE_CHECKING
 
 import aiohttp
 import attrs
@@ -111,6 +112,10 @@ from danqing_server.worker.rerouting import DIVERT_EVERY_S, Diverter
 from danqing_server.worker.spending import SpendGuard
 from danqing_server.worker.tools import Tools
 
+if TYPE_CHECKING:
+    from danqing_server.telemetry.meters import Meters
+    from danqing_server.telemetry.watching import Watched
+
 __all__ = ["Process", "Workers", "open_process"]
 
 UPSTREAM_CONNECTIONS = 0  # aiohttp's "no limit": each lane's concurrency bounds its calls
@@ -156,6 +161,7 @@ class Process:
     services: Services
     workers: Workers | None
     listen_to_time: Callable[[], Awaitable[None]]
+    watched: Watched | None = None
     _loops: list[Supervised] = attrs.field(factory=list, init=False)
 
     def start(self) -> None:
@@ -184,6 +190,8 @@ class Process:
             self._loops.append(Supervised("overdue", every(OVERDUE_EVERY_S, janitor.end_overdue)))
             if self.workers.diverter is not None:
                 self._loops.append(Supervised("divert", every(DIVERT_EVERY_S, self.workers.diverter.divert)))
+        if self.watched is not None:
+            self._loops.append(Supervised("pulse", self.watched.pulse.beat))
         self.services.condition.loops = tuple(self._loops)
         for loop in self._loops:
             loop.start()
@@ -240,10 +248,11 @@ async def open_process(
     registry: Registry,
     clock: Clock | None = None,
     link_patience: LinkPatience | None = None,
+    meters: Meters | None = None,
 ) -> AsyncIterator[Process]:
     """Open everything one process needs, and close it in reverse. Nothing works before `Process.start`.
 
-    *clock* is for those who turn its hands; without it the time is MongoDB's.
+    *clock* is for those who turn its hands; without it the time is MongoDB's. *meters* are to count what happens.
     """
     time = SteadyTime()
     clock = clock or Clock(wall_s=time)
@@ -287,7 +296,8 @@ async def open_process(
                 await _with_mongodb(settings, sweeps.ensure_route_index)
                 stack.push_async_callback(sweeps.drain)
             workers = _workers(services, database, session, guarded, link_patience or LinkPatience())
-        process = Process(services=services, workers=workers, listen_to_time=listening)
+        watched = None if meters is None else _watched(meters, services, workers, database)
+        process = Process(services=services, workers=workers, listen_to_time=listening, watched=watched)
         services.checks["workers" if workers else "loops"] = process.ping
         yield process
         await services.submissions.drain()
@@ -477,6 +487,32 @@ def _workers(
         janitor=Janitor(tools, WorkerStore(database)),
         diverter=Diverter(tools, named) if named else None,
     )
+
+
+def _watched(meters: Meters, services: Services, workers: Workers | None, database: Database) -> Watched:
+    """Have *meters* count what happens in this process. Who wants no metrics loads nothing of them."""
+    from danqing_server.telemetry.looking import Lookout
+    from danqing_server.telemetry.pulse import Vitals
+    from danqing_server.telemetry.watching import watch
+
+    lookout = Lookout(
+        standings=services.standings,
+        workers=WorkerStore(database),
+        assets=services.assets,
+        directory=services.webhooks.directory,
+        deliveries=services.webhooks.deliveries,
+        registry=services.registry,
+        clock=services.clock,
+        checks=services.checks,
+    )
+    lanes = {} if workers is None else workers.pool.lanes
+    vitals = Vitals(
+        role=services.settings.role,
+        running=lambda: {name: len(lane.running) for name, lane in lanes.items()},
+        loops=lambda: services.condition.loops,
+        lease_fresh=None if workers is None else lambda: workers.tools.lease.fresh,
+    )
+    return watch(meters, lookout, vitals, services.control.register.outlet, services.webhooks.sender)
 
 
 def _provider_session() -> aiohttp.ClientSession:

@@ -144,7 +144,7 @@ class Feeder:
                 pushed = await self.queue.push_many([entry_of(task) for task in new])
                 for task in new:
                     self.limits.note(task.lane, task.owner, task.user_id, pushed.waiting[task.id])
-        if outlet.is_heard:
+        if outlet.is_watched:
             for task in new:
                 outlet.tell(Created(task=task))
 

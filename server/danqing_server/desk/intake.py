@@ -154,7 +154,7 @@ class Intake:
         return {}
 
     def _tell(self, tasks: Sequence[Task]) -> None:
-        if self.register.outlet.is_heard:
+        if self.register.outlet.is_watched:
             for task in tasks:
                 self.register.outlet.tell(Created(task=task))
 

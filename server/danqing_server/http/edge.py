@@ -6,7 +6,7 @@ import logging
 import time
 from asyncio import CancelledError
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import attrs
@@ -25,6 +25,9 @@ from danqing_server.http.problem_shapes import PollErrorShape, ToldShape
 from danqing_server.http.problems import HeadTooLarge, ProblemReport, report_of
 from danqing_server.http.requests import ApiRequest
 from danqing_server.log import get_logger
+
+if TYPE_CHECKING:
+    from danqing_server.telemetry.meters import Meters
 
 __all__ = ["RESULT_PATH", "Edge", "finish", "hang_up_after", "logs_every_request"]
 
@@ -52,9 +55,21 @@ def finish(request: ApiRequest, response: BaseHTTPResponse) -> None:
         headers.update(origins.headers(origin, request.headers.get("host")))
         if varies is not None and varies != headers["vary"]:
             headers["vary"] = f"{varies}, {headers['vary']}"
+    meters: Meters | None = request.app.ctx.meters
+    if meters is not None:
+        _count(meters, request, response)
     level = logging.DEBUG if response.status < 500 else logging.WARNING
     if _levels.isEnabledFor(level):
         _log_request(request, response, level)
+
+
+def _count(meters: Meters, request: ApiRequest, response: BaseHTTPResponse) -> None:
+    """Count an answer by the route's template; what no route takes, and what a client made up, has no name here."""
+    route, method = request.route, request.method
+    named = f"/{route.path}" if route is not None else ""
+    verb = method if method in _METHODS else "OTHER"
+    meters.count("http_requests", verb, named, str(response.status))
+    meters.observe("http_request_seconds", verb, named, seconds=time.perf_counter() - request.arrived_s)
 
 
 def _log_request(request: ApiRequest, response: BaseHTTPResponse, level: int) -> None:

@@ -17,9 +17,9 @@ import attrs
 
 from danqing_server.settings.server import Settings
 
-__all__ = ["Hosts", "is_loopback"]
+__all__ = ["PORT", "Hosts", "is_loopback"]
 
-_PORT = re.compile(r":[0-9]{0,5}\Z", re.ASCII)
+PORT = re.compile(r":[0-9]{0,5}\Z", re.ASCII)
 
 
 @attrs.frozen
@@ -46,7 +46,7 @@ class Hosts:
 
 @lru_cache(maxsize=1024)
 def _is_among(host: str, named: frozenset[str]) -> bool:
-    name = _PORT.sub("", host.lower())
+    name = PORT.sub("", host.lower())
     if is_loopback(name) or name.strip("[]") in named:
         return True
     return any(each.startswith(".") and f".{name}".endswith(each) for each in named)

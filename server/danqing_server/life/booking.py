@@ -19,7 +19,7 @@ from danqing_server.accounts import COSTS, LineKind, Posting, PostingLine
 from danqing_server.life.billing import books_at_targets, books_of
 from danqing_server.models import FINISHED, CallRecord, Task
 
-__all__ = ["posting_of"]
+__all__ = ["by_certainty", "parts_of", "posting_of"]
 
 
 class _Account(NamedTuple):
@@ -44,7 +44,9 @@ class _End(NamedTuple):
 
 
 @attrs.frozen
-class _Sum:
+class Amount:
+    """So many pictures, and millionths of a currency."""
+
     pictures: int = 0
     amount_micro: int = 0
     estimated: bool = False
@@ -52,11 +54,11 @@ class _Sum:
     def __bool__(self) -> bool:
         return bool(self.pictures or self.amount_micro)
 
-    def minus(self, other: _Sum) -> _Sum:
-        return _Sum(self.pictures - other.pictures, self.amount_micro - other.amount_micro, self.estimated)
+    def minus(self, other: Amount) -> Amount:
+        return Amount(self.pictures - other.pictures, self.amount_micro - other.amount_micro, self.estimated)
 
 
-NOTHING = _Sum()
+NOTHING = Amount()
 
 
 def posting_of(task: Task, booked: Sequence[Posting], now: datetime) -> Posting | None:
@@ -86,14 +88,14 @@ def posting_of(task: Task, booked: Sequence[Posting], now: datetime) -> Posting 
 
 def _money(task: Task, lines: Iterable[PostingLine]) -> Iterator[PostingLine]:
     """Yield the lines that are lacking of what the calls cost."""
-    booked: defaultdict[_Account, _Sum] = defaultdict(lambda: NOTHING)
+    booked: defaultdict[_Account, Amount] = defaultdict(lambda: NOTHING)
     days: dict[str, datetime] = {}
     for line in lines:
         if line.kind in COSTS and line.call is not None:
             days.setdefault(line.call, line.at)
             account = _Account(line.call, line.at, line.provider, line.model, line.currency, line.billed)
             before = booked[account]
-            booked[account] = _Sum(before.pictures + line.pictures, before.amount_micro + line.amount_micro)
+            booked[account] = Amount(before.pictures + line.pictures, before.amount_micro + line.amount_micro)
     said = dict(_said(task, days))
     for account in dict.fromkeys((*booked, *said)):
         change = said.get(account, NOTHING).minus(booked[account])
@@ -107,9 +109,9 @@ def _money(task: Task, lines: Iterable[PostingLine]) -> Iterator[PostingLine]:
             )
 
 
-def _said(task: Task, days: Mapping[str, datetime]) -> Iterator[tuple[_Account, _Sum]]:
+def _said(task: Task, days: Mapping[str, datetime]) -> Iterator[tuple[_Account, Amount]]:
     """Yield what *task* says that its calls cost; *days* is what those that are booked count to."""
-    for provider, model, price, books in _parts(task):
+    for provider, model, price, books in parts_of(task):
         currency = None if price is None else price.currency
         for each in books.charges(price):
             call = each.call
@@ -117,14 +119,15 @@ def _said(task: Task, days: Mapping[str, datetime]) -> Iterator[tuple[_Account, 
             if task.status not in FINISHED and not _is_of_earlier_round(task, call):
                 continue
             at = days.get(call.id) or _counts_to(task, call)
-            for billed, amount in _by_certainty(each, price):
+            for billed, amount in by_certainty(each, price):
                 count = amount.pictures if task.images else 0
                 said = attrs.evolve(amount, pictures=count)
                 if said:
                     yield _Account(call.id, at, provider, model, currency, billed), said
 
 
-def _parts(task: Task) -> Iterator[tuple[str, str, Price | None, Books]]:
+def parts_of(task: Task) -> Iterator[tuple[str, str, Price | None, Books]]:
+    """Yield provider, model, price and books of each target of *task*, or of the one without a route."""
     if task.route is None:
         yield task.provider, task.model, task.price, books_of(task)
         return
@@ -132,13 +135,14 @@ def _parts(task: Task) -> Iterator[tuple[str, str, Price | None, Books]]:
         yield target.provider, target.model, target.price, books
 
 
-def _by_certainty(each: CallCharge, price: Price | None) -> Iterator[tuple[Billed, _Sum]]:
+def by_certainty(each: CallCharge, price: Price | None) -> Iterator[tuple[Billed, Amount]]:
+    """Yield what was paid for a call for certain, and what may have been."""
     charge = each.charge
     estimated = (
         price is not None and each.call.cost_micro is None and charge.certain_micro != charge.certain_most_micro
     )
-    yield Billed.YES, _Sum(each.certain, charge.certain_micro, estimated)
-    yield Billed.UNKNOWN, _Sum(each.possible, charge.possible_micro, charge.possible_micro > 0)
+    yield Billed.YES, Amount(each.certain, charge.certain_micro, estimated)
+    yield Billed.UNKNOWN, Amount(each.possible, charge.possible_micro, charge.possible_micro > 0)
 
 
 def _is_of_earlier_round(task: Task, call: CallRecord) -> bool:

@@ -23,7 +23,7 @@ from danqing_server.codec import value_of
 from danqing_server.errors import Conflict
 from danqing_server.ids import new_token
 from danqing_server.life.billing import announced_call, is_on_its_way, under_way
-from danqing_server.models import WAITING, CallOutcome, Hold, Output, Status, Task, TaskError
+from danqing_server.models import WAITING, CallOutcome, CallRecord, Hold, Output, Status, Task, TaskError
 from danqing_server.store.changes import NO_MARKS, Change, Marks, by_field
 from danqing_server.store.paths import ATTEMPT_ID, has_calls, of_call, of_mark, of_output, of_route
 
@@ -106,9 +106,13 @@ class Started(Move):
 
 @attrs.frozen(kw_only=True)
 class Amended(Move):
-    """No change of status: what became of a paid call turned out after its attempt was given up."""
+    """No change of status: what became of a paid call turned out after its attempt was given up.
+
+    *settled* are the calls that it is about, as they are known now.
+    """
 
     at: datetime
+    settled: Sequence[CallRecord] = ()
     transition_id: str = attrs.field(factory=new_token)
     kind: ClassVar[TaskEventKind] = TaskEventKind.AMENDED
 

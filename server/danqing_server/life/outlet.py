@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Protocol
 
 import attrs
 
@@ -30,13 +31,20 @@ from danqing_server.registry import Registry
 from danqing_server.store.changes import NO_MARKS, Legacy, Marks, mark
 from danqing_server.store.untold import Notice, Untold, transition_of
 
-__all__ = ["Outlet"]
+__all__ = ["Outlet", "Witness"]
 
 CLEAR_EVERY_S = 1.0
 RETELL_AFTER = timedelta(seconds=20)
 MOST_MISSED = 10_000
 
 log = get_logger(__name__)
+
+
+class Witness(Protocol):
+    """Sees every move that this process carried out, once, at once; it neither waits nor raises."""
+
+    def saw(self, move: Move) -> None:
+        """Take note of *move*."""
 
 
 @attrs.define(eq=False)
@@ -53,7 +61,7 @@ class Outlet:
     """Tells the plugins that listen, and *subscribers*. Nobody waits for them. `onlookers` are told without marks.
 
     A mark that is older than `retell_after` is told again: by then whoever made the change has died, or its plugin
-    is far behind.
+    is far behind. *witness* sees what others hear of, and needs no marks: what it misses it misses.
     """
 
     registry: Registry
@@ -62,6 +70,7 @@ class Outlet:
     subscribers: Sequence[Subscriber] = ()
     clear_every_s: float = CLEAR_EVERY_S
     retell_after: timedelta = RETELL_AFTER
+    witness: Witness | None = None
     name: str = attrs.field(factory=new_token)
     onlookers: Onlookers = attrs.field(factory=Onlookers, init=False)
     _in_hand: dict[str, _Telling] = attrs.field(factory=dict, init=False)
@@ -81,6 +90,11 @@ class Outlet:
     def is_heard(self) -> bool:
         """Whether anybody wants to hear of anything."""
         return self._met_webhook or self.registry.has_listeners or any(each.active for each in self.subscribers)
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether a move of this process interests anybody."""
+        return self.witness is not None or self.is_heard
 
     def marks(self, move: Move) -> Marks:
         """Return what the write that makes *move* must set, so that it is told whatever happens."""
@@ -122,6 +136,8 @@ class Outlet:
     def tell(self, move: Move) -> None:
         """Tell of a move that was carried out, with its marks."""
         self.onlookers.tell(move.task.id)
+        if self.witness is not None:
+            self.witness.saw(move)
         self._meet(move.task)
         if self.is_heard and move.kind is not None:
             notice = _notice_of(move)
@@ -131,7 +147,7 @@ class Outlet:
         """Tell of what a batch of starts started."""
         for task in tasks:
             self._meet(task)
-        if self.is_heard:
+        if self.is_watched:
             for task in tasks:
                 self.tell(Started(task=task))
         else:

@@ -33,6 +33,7 @@ from danqing_server.doors.native import (
     health,
     lanes,
     lists,
+    metrics,
     pictures,
     projects,
     providers,
@@ -110,7 +111,9 @@ LISTEN_BACKLOG = 4096  # the supervisor's; Sanic's own default would lower it
 def create_app(settings: Settings) -> Sanic[Any, Any]:
     """Return an application whose `ctx.services` is still to be set, before it serves.
 
-    In the role `worker` it answers `/health` only. Raises TypeError for a route that says not who may call it.
+    In the role `worker` it answers `/health` and `/metrics` only.
+
+    Raises TypeError for a route that says not who may call it.
     """
     app: Sanic[Any, Any] = Sanic(
         f"danqing-{new_token(5)}",  # Sanic wants a new name for every application of a process
@@ -122,6 +125,8 @@ def create_app(settings: Settings) -> Sanic[Any, Any]:
         configure_logging=False,
     )
     app.blueprint(health.routes)
+    if settings.metrics:
+        app.blueprint(metrics.routes)
     if settings.serves_api:
         for module in _DOORS:
             app.blueprint(module.routes)
@@ -178,6 +183,7 @@ def _shared(settings: Settings) -> SimpleNamespace:
         downloads=Downloads(settings.max_downloads),
         body_budget=_body_budget(settings),
         health=health.new_round(),
+        meters=None,
     )
 
 

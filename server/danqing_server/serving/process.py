@@ -15,7 +15,7 @@ import sys
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import uvloop
 from sanic.application.state import ApplicationServerInfo
@@ -30,6 +30,9 @@ from danqing_server.settings.reading import read_settings
 from danqing_server.settings.server import Settings, read_environment
 from danqing_server.supervision.processes import end_with_parent
 
+if TYPE_CHECKING:
+    from danqing_server.telemetry.meters import Meters
+
 __all__ = ["main", "serve"]
 
 T = TypeVar("T")
@@ -42,8 +45,10 @@ SWITCH_EVERY_S = 0.0002
 CONNECTIONS_CHECK_S = 0.05
 
 
-async def serve(settings: Settings, registry: Registry, listening: socket.socket) -> None:
-    """Serve on *listening* until SIGTERM or SIGINT, then end in order.
+async def serve(
+    settings: Settings, registry: Registry, listening: socket.socket, meters: Meters | None = None
+) -> None:
+    """Serve on *listening* until SIGTERM or SIGINT, then end in order; *meters* are to count what happens.
 
     The life of the server is in our hands, not in `app.run`'s: a stopping process closes its socket first, so that
     its siblings get what still arrives, while what it has begun is finished.
@@ -55,10 +60,13 @@ async def serve(settings: Settings, registry: Registry, listening: socket.socket
     # What `app.run` would note: without it every answer carries an empty alt-svc header.
     app.state.server_info.append(ApplicationServerInfo(settings={"version": HTTP.VERSION_1}))
     async with AsyncExitStack() as opened:
-        process = await _unless_stopped(stop, opened.enter_async_context(open_process(settings, registry)))
+        opening = open_process(settings, registry, meters=meters)
+        process = await _unless_stopped(stop, opened.enter_async_context(opening))
         if process is None:  # told to stop while it waited for MongoDB
             return
         app.ctx.services = process.services
+        if process.watched is not None:
+            app.ctx.meters, app.ctx.scrape = meters, process.watched.scrape
         process.start()
         await process.until_leased(LEASE_PATIENCE_S)  # who asks from now on is told that all is well
         server = await listen(app, listening)
@@ -114,7 +122,7 @@ async def _finish_requests(server: Any) -> None:
         connection.abort()
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None, meters: Meters | None = None) -> int:
     """Serve on an inherited socket until told to stop; 2 when a setting is wrong."""
     parser = argparse.ArgumentParser(prog="python -m danqing_server.serving")
     parser.add_argument("--fd", type=int, required=True, help="the listening socket, inherited")
@@ -128,7 +136,7 @@ def main(argv: list[str] | None = None) -> int:
         configure_logging(settings.log_level, json_lines=settings.environment_name == "production" or None)
         registry = load_registry(settings)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(serve(settings, registry, socket.socket(fileno=arguments.fd)))
+            runner.run(serve(settings, registry, socket.socket(fileno=arguments.fd), meters))
     except SettingsError as error:
         sys.stderr.write("".join(f"danqing: {line}\n" for line in error.lines))
         return SETTINGS_REFUSED

@@ -154,7 +154,7 @@ class Settings:
         "all",
         one_of("all", "api", "worker"),
         allowed="`all`, `api`, `worker`",
-        meaning="What a process does: answer HTTP, carry out tasks, or both. A `worker` answers `/health` only.",
+        meaning="What a process does: answer HTTP, carry out tasks, or both. A `worker` answers `/health` alone.",
     )
     studio: bool = setting(
         "DANQING_STUDIO",
@@ -271,6 +271,22 @@ class Settings:
         shown="",
         allowed="host names without ports (`store.example.com`), or `*`",
         meaning="Hosts whose links to finished pictures may lead to private addresses, of public providers too.",
+    )
+    metrics: bool = setting(
+        "DANQING_METRICS",
+        False,
+        flag,
+        shown="off",
+        allowed="`on`, `off`",
+        meaning="Whether there are metrics for Prometheus at `/metrics`; without a token for this machine alone.",
+    )
+    metrics_token: str | None = setting(
+        "DANQING_METRICS_TOKEN",
+        None,
+        secret_of_16,
+        allowed="at least 16 characters",
+        meaning="What a scraper sends as `Authorization: Bearer TOKEN`; set, nobody is let in without it.",
+        secret=True,
     )
     webhook_targets: tuple[str, ...] = setting(
         "DANQING_WEBHOOK_TARGETS",

@@ -32,6 +32,7 @@ from danqing_server.store.reading import versioned
 
 __all__ = [
     "KEPT",
+    "Backlog",
     "Delivery",
     "DeliveryState",
     "DeliveryStore",
@@ -49,11 +50,13 @@ KEPT = timedelta(days=14)
 MOST_TRIES_KEPT = 40
 MOST_LOOKED_AT = 512
 MOST_WAYS_NAMED = 256
+MOST_COUNTED = 100_000
+INDEX_OF_DUE = "due_of_projects"
 
 INDEXES = [
     IndexModel(
         [("due_at", ASCENDING), ("host", ASCENDING), ("owner", ASCENDING), ("_id", ASCENDING)],
-        name="due_of_projects",
+        name=INDEX_OF_DUE,
         partialFilterExpression={"state": "pending"},
     ),
     IndexModel([("endpoint_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)], name="by_endpoint"),
@@ -172,6 +175,14 @@ class Outcome:
         return UpdateOne(wanted, update)
 
 
+@attrs.frozen(kw_only=True)
+class Backlog:
+    """How many deliveries are pending, and when the first of them is due; None without any."""
+
+    count: int
+    first_due_at: datetime | None
+
+
 def delivery_id(event_id: str, endpoint_id: str) -> str:
     """Return the id of an event's delivery to an endpoint; it holds no dot, as signatures want it."""
     return f"msg_{sha256(f'{event_id} {endpoint_id}'.encode()).hexdigest()[:32]}"
@@ -212,6 +223,14 @@ class DeliveryStore:
                     raise
                 return {each.id for number, each in enumerate(deliveries) if number not in known}
         return {each.id for each in deliveries}
+
+    async def backlog(self) -> Backlog:
+        """Return what is still to be delivered; of very much the first `MOST_COUNTED` are counted."""
+        pending = {"state": DeliveryState.PENDING.value}
+        with translated():
+            count = await self._deliveries.count_documents(pending, limit=MOST_COUNTED, hint=INDEX_OF_DUE)
+            first = await self._deliveries.find_one(pending, {"due_at": 1}, sort=[("due_at", 1)], hint=INDEX_OF_DUE)
+        return Backlog(count=count, first_due_at=None if first is None else first["due_at"])
 
     async def due(self, now: datetime, full: Full) -> list[Due]:
         """Return `MOST_LOOKED_AT` deliveries at most, the longest due first, and none of where it is *full*."""

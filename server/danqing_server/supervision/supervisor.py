@@ -15,6 +15,7 @@ import resource
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 
 import attrs
@@ -34,6 +35,7 @@ from danqing_server.supervision.fleet import Fleet, ServingCommand
 from danqing_server.supervision.listening import base_url, bind, listen
 from danqing_server.supervision.processes import KeepsDying, StartRefused
 from danqing_server.supervision.survey import Survey
+from danqing_server.telemetry.slots import FOLDER
 
 __all__ = ["Supervisor", "raise_descriptor_limit", "serving_command"]
 
@@ -157,6 +159,7 @@ class Supervisor:
             asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
         await self._start_sandboxes(survey, settings, environment, held)
+        self._give_folder_for_metrics(settings, held)
         await self._start_fleet(settings, environment, listener)
         with contextlib.suppress(OSError):  # nobody may be reading
             self.write(banner(self._running(settings, survey, listener)))
@@ -196,6 +199,11 @@ class Supervisor:
                 assert self._companions is not None
                 urls[module] = await self._companions.start_sandbox(module, environment)
                 self._given["DANQING_SANDBOX_URL"] = ",".join(f"{name}={url}" for name, url in urls.items())
+
+    def _give_folder_for_metrics(self, settings: Settings, held: contextlib.ExitStack) -> None:
+        """Name the folder in which the serving processes count together, a new one for each run."""
+        if settings.metrics and FOLDER not in self._given:
+            self._given[FOLDER] = held.enter_context(tempfile.TemporaryDirectory(prefix="danqing-metrics-"))
 
     async def _start_fleet(
         self, settings: Settings, environment: Mapping[str, str], listener: socket.socket
@@ -292,6 +300,7 @@ class Supervisor:
             settings = self._accept(environment)
             survey = await self._ask_survey(environment, quoted=True)
             await self._start_sandboxes(survey, settings, environment, self._held)
+            self._give_folder_for_metrics(settings, self._held)
         except (SettingsError, StartRefused) as error:
             for line in str(error).splitlines():
                 _log.error("rolling_restart_given_up", reason=line)

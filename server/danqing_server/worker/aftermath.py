@@ -29,7 +29,8 @@ async def leave_late(ledger: Ledger, tools: Tools) -> None:
     now, outlet = tools.clock.now(), tools.register.outlet
     amended = Amended(task=ledger.task, at=now)
     await ledger.leave_late(now, outlet.marks(amended))
-    outlet.tell(amended)
+    calls = [call for call in ledger.task.calls.values() if call.attempt == ledger.task.attempts]
+    outlet.tell(attrs.evolve(amended, task=ledger.task, settled=calls))
 
 
 async def note_late_answer(ledger: Ledger, tools: Tools, answered: CallRecord) -> bool:
@@ -38,7 +39,7 @@ async def note_late_answer(ledger: Ledger, tools: Tools, answered: CallRecord) -
     A task that is not finished is told of at its end.
     """
     outlet = tools.register.outlet
-    amended = Amended(task=ledger.task, at=tools.clock.now())
+    amended = Amended(task=ledger.task, at=tools.clock.now(), settled=[answered])
     marks = outlet.marks(amended)
     noted = await ledger.insist(partial(tools.store.note_late_answer, ledger.task.id, answered, marks))
     if noted:

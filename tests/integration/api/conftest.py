@@ -17,6 +17,7 @@ from multidict import CIMultiDict
 from danqing_server.http.services import Services
 from danqing_server.serving.app import create_app, listen
 from danqing_server.settings.server import Settings
+from danqing_server.telemetry.meters import open_meters
 from tests.support.contract import Contract
 from tests.support.providers import ScriptedProvider
 from tests.support.system import MakeSettings, System, running_system
@@ -100,9 +101,13 @@ async def opened(
     settings: Settings, provider: ScriptedProvider, *, workers: bool, dead_after_s: float | None = None
 ) -> AsyncIterator[Client]:
     """Yield a client of a running application."""
-    async with running_system(settings, [provider], workers=workers, dead_after_s=dead_after_s) as system:
+    meters = open_meters({}) if settings.metrics else None
+    running = running_system(settings, [provider], workers=workers, dead_after_s=dead_after_s, meters=meters)
+    async with running as system:
         app = create_app(settings)
         app.ctx.services = system.services
+        if system.watched is not None:
+            app.ctx.meters, app.ctx.scrape = meters, system.watched.scrape
         app.config.TOUCHUP = False  # Sanic rewrites its own classes for one application, and here are many
         listening = socket.create_server(("127.0.0.1", 0))
         port = listening.getsockname()[1]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
@@ -50,9 +50,16 @@ class Sessions:
     named: aiohttp.ClientSession
 
 
+def _ignore(outcome: Outcome) -> None:
+    """Take no notice."""
+
+
 @attrs.define(eq=False, kw_only=True)
 class Sender:
-    """Sends deliveries; `run` is a loop that idles while no webhook is used."""
+    """Sends deliveries; `run` is a loop that idles while no webhook is used.
+
+    *noted* is told what came of each try, once that is written down.
+    """
 
     store: DeliveryStore
     directory: Directory
@@ -65,6 +72,7 @@ class Sender:
     look_every_s: float = LOOK_EVERY_S
     schedule_s: Sequence[float] = SCHEDULE_S
     hosts: Hosts = attrs.field(init=False)
+    noted: Callable[[Outcome], None] = _ignore
     _under_way: dict[asyncio.Task[None], Delivery] = attrs.field(factory=dict, init=False)
     _wake: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _behind: bool = attrs.field(default=False, init=False)
@@ -161,7 +169,9 @@ class Sender:
 
     async def _send(self, delivery: Delivery) -> None:
         try:
-            await self.store.record(await self._try(delivery))
+            outcome = await self._try(delivery)
+            await self.store.record(outcome)
+            self.noted(outcome)
         except ServiceUnavailable as error:
             log.warning("webhook_sent_again", delivery=delivery.id, reason=str(error))  # once its claim is over
         except Exception:  # the process's edge: its claim ends, and it is tried again
