@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from danqing_server.access.key_format import is_whole
-from danqing_server.cli.access_commands import limits_said
+from danqing_server.cli.access_acts import limits_said
 from danqing_server.cli.commands import main
 from danqing_server.errors import InvalidSubmission, SettingsError
 from danqing_server.tenancy import NO_LIMITS, Limits

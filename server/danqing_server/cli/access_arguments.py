@@ -1,4 +1,4 @@
-"""What `danqing projects`, `danqing keys` and `danqing audit` are told. What they do is in `access_commands`."""
+"""What `danqing projects`, `danqing keys` and `danqing audit` are told. What they do is in `access_acts`."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _end(parser: argparse.ArgumentParser, act: str) -> None:
 
 def _runner(act: str) -> Callable[[argparse.Namespace], int]:
     def run(arguments: argparse.Namespace) -> int:
-        from danqing_server.cli.access_commands import carry_out
+        from danqing_server.cli.access_acts import carry_out
 
         return carry_out(act, arguments)
 

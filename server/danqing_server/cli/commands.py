@@ -168,7 +168,7 @@ def _environment(arguments: argparse.Namespace) -> dict[str, str]:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    from danqing_server.cli.check import require_all_right
+    from danqing_server.cli.examination import require_all_right
     from danqing_server.log import configure_logging
     from danqing_server.supervision.supervisor import Supervisor
 
@@ -180,7 +180,7 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from danqing_server.cli.check import check
+    from danqing_server.cli.examination import check
     from danqing_server.log import configure_logging
 
     configure_logging("CRITICAL")  # what is broken is told in a line
