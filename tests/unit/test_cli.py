@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from danqing_server.cli.commands import main, plugins_table, settings_table
+from danqing_server.cli.commands import main
+from danqing_server.cli.plugins import plugins_table
+from danqing_server.cli.settings import settings_table
 from danqing_server.settings.server import variables
 from danqing_server.supervision.survey import InstalledPlugin, Survey, WantedSandbox
 from tests.support.installed import all_but
@@ -43,16 +48,12 @@ class TestMain:
     @pytest.mark.parametrize("arguments", [[], ["cook"], ["serve", "--cook"]])
     def test_unknown_words_end_with_code_2(self, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
         """What cannot be understood is refused with the usage."""
-        with pytest.raises(SystemExit) as ended:
-            main(arguments)
-        assert ended.value.code == 2
-        assert "usage: danqing" in capsys.readouterr().err
+        assert main(arguments) == 2
+        assert "Usage: danqing" in capsys.readouterr().err
 
     def test_version_is_printed(self, capsys: pytest.CaptureFixture[str]) -> None:
         """`--version` prints the name and three numbers."""
-        with pytest.raises(SystemExit) as ended:
-            main(["--version"])
-        assert ended.value.code == 0
+        assert main(["--version"]) == 0
         name, version = capsys.readouterr().out.split()
         assert name == "danqing"
         assert version.count(".") == 2
@@ -65,6 +66,34 @@ class TestMain:
         dotenv.write_text(f"DANQING_DEFAULT_PROVIDER=nobody\nDANQING_DISABLED_PLUGINS={all_but()}\n")
         assert main(["sandbox", "--env-file", str(dotenv)]) == 2
         assert "'nobody' has no simulator" in capsys.readouterr().err
+
+
+class TestHelp:
+    """What a person who knows nothing yet asks first."""
+
+    def test_every_command_is_listed_and_explains_itself(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """`-h` as well as `--help`; plain, without boxes, where no eyes are."""
+        assert main(["-h"]) == 0
+        told = capsys.readouterr().out
+        assert main(["--help"]) == 0
+        assert capsys.readouterr().out == told
+        listed = re.findall(r"^  ([a-z]+)  +\w", told, re.MULTILINE)
+        assert {"serve", "sandbox", "plugins", "plugin", "check", "projects", "keys", "audit", "settings"} <= {
+            *listed
+        }
+        for command in listed:
+            assert main([command, "--help"]) == 0
+            assert f"Usage: danqing {command} " in capsys.readouterr().out
+
+    def test_help_imports_nothing_heavy(self) -> None:
+        """Neither the server nor its drivers, nor what draws boxes, are read to list the commands."""
+        heavy = ["sanic", "motor", "pymongo", "redis", "aiohttp", "httpx", "pydantic", "rich", "cattrs", "PIL"]
+        script = (
+            "import sys; from danqing_server.cli import main; code = main(['--help']);"
+            f"sys.stderr.write(' '.join(name for name in {heavy} if name in sys.modules)); sys.exit(code)"
+        )
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+        assert done.stderr == ""
 
 
 class TestCheck:

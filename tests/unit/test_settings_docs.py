@@ -11,7 +11,7 @@ import pytest
 from danqing_plugins import Setting
 from danqing_providers.volcengine import settings as volcengine
 from danqing_server.cli.examination import check
-from danqing_server.cli.commands import settings_table
+from danqing_server.cli.settings import settings_table
 from danqing_server.settings.reading import ACCEPTED
 from danqing_server.settings.server import Settings, variables
 from danqing_server.settings.variables import Variable

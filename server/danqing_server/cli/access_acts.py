@@ -6,7 +6,6 @@ reach the database may do all of it anyway.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import getpass
 import sys
@@ -18,6 +17,7 @@ import attrs
 
 from danqing_plugins import in_language
 from danqing_server.access.administration import LONGEST_GRACE, Administration
+from danqing_server.cli.arguments import Given
 from danqing_server.cli.environment import environment_of
 from danqing_server.clock import Clock
 from danqing_server.codec import dump_json
@@ -51,24 +51,24 @@ class _Said:
     data: Any
 
 
-_Act = Callable[[Administration, argparse.Namespace], Awaitable[_Said]]
+_Act = Callable[[Administration, Given], Awaitable[_Said]]
 
 
-def carry_out(act: str, arguments: argparse.Namespace) -> int:
+def carry_out(act: str, arguments: Given) -> int:
     """Do what was asked for and print what came of it. Raises DanqingError."""
-    settings = _with_mongodb(read_settings(environment_of(arguments)))
+    settings = _with_mongodb(read_settings(environment_of(arguments.env_file)))
     try:
         said = asyncio.run(_do(settings, _ACTS[act], arguments))
     except InvalidSubmission as error:
         raise SettingsError(
             *(f"{each.field}: {in_language(each.message, 'en')}" for each in error.problems)
         ) from error
-    lines = [dump_json(said.data).decode()] if arguments.json else said.lines
+    lines = [dump_json(said.data).decode()] if arguments.as_json else said.lines
     sys.stdout.write("".join(f"{line}\n" for line in lines))
     return 0
 
 
-async def _do(settings: Settings, act: _Act, arguments: argparse.Namespace) -> _Said:
+async def _do(settings: Settings, act: _Act, arguments: Given) -> _Said:
     async with connect(settings) as database:
         stores = ProjectStore(database), ApiKeyStore(database), AuditStore(database)
         return await act(Administration(*stores, Clock()), arguments)
@@ -123,7 +123,7 @@ def _value(name: str, text: str) -> Any:
     return text
 
 
-def _sets(arguments: argparse.Namespace, before: Limits) -> dict[str, Any]:
+def _sets(arguments: Given, before: Limits) -> dict[str, Any]:
     """Return what is to be set of a project or a key."""
     sets: dict[str, Any] = {"name": arguments.name} if arguments.name is not None else {}
     if arguments.limit or arguments.no_limit:
@@ -131,14 +131,14 @@ def _sets(arguments: argparse.Namespace, before: Limits) -> dict[str, Any]:
     return sets
 
 
-async def _create_project(administration: Administration, arguments: argparse.Namespace) -> _Said:
+async def _create_project(administration: Administration, arguments: Given) -> _Said:
     said = new_project({"name": arguments.name, "id": arguments.id})
     limits = limits_said(said.limits, arguments.limit, ())
     made = await administration.create_project(_actor(), said.name, id_=said.id, limits=limits)
     return _shown(project_view(made))
 
 
-async def _list_projects(administration: Administration, _arguments: argparse.Namespace) -> _Said:
+async def _list_projects(administration: Administration, _arguments: Given) -> _Said:
     found = await administration.projects.list(limit=MOST_LISTED)
     rows = [(p.id, p.name, "archived" if p.archived_at else "active", _moment(p.created_at)) for p in found]
     return _Said(
@@ -146,23 +146,23 @@ async def _list_projects(administration: Administration, _arguments: argparse.Na
     )
 
 
-async def _show_project(administration: Administration, arguments: argparse.Namespace) -> _Said:
+async def _show_project(administration: Administration, arguments: Given) -> _Said:
     return _shown(project_view(await administration.project(arguments.project)))
 
 
-async def _update_project(administration: Administration, arguments: argparse.Namespace) -> _Said:
+async def _update_project(administration: Administration, arguments: Given) -> _Said:
     before = await administration.project(arguments.project)
     sets = _sets(arguments, before.limits)
     project_change({name: value for name, value in sets.items() if name == "name"})
     return _shown(project_view(await administration.update_project(_actor(), before.id, **sets)))
 
 
-async def _archive_project(administration: Administration, arguments: argparse.Namespace) -> _Said:
+async def _archive_project(administration: Administration, arguments: Given) -> _Said:
     changed = await administration.archive_project(_actor(), arguments.project, archived=not arguments.undo)
     return _shown(project_view(changed))
 
 
-async def _create_key(administration: Administration, arguments: argparse.Namespace) -> _Said:
+async def _create_key(administration: Administration, arguments: Given) -> _Said:
     said = new_key({"name": arguments.name, "scopes": arguments.scope})
     limits = limits_said(said.limits, arguments.limit, ())
     made, secret = await administration.create_key(
@@ -171,7 +171,7 @@ async def _create_key(administration: Administration, arguments: argparse.Namesp
     return _secret(key_view(made, _now()), secret)
 
 
-async def _list_keys(administration: Administration, arguments: argparse.Namespace) -> _Said:
+async def _list_keys(administration: Administration, arguments: Given) -> _Said:
     project = None if arguments.project is None else (await administration.project(arguments.project)).id
     shown = [key_view(each, _now()) for each in await administration.keys.list(project, limit=MOST_LISTED)]
     rows = [
@@ -191,11 +191,11 @@ async def _list_keys(administration: Administration, arguments: argparse.Namespa
     )
 
 
-async def _show_key(administration: Administration, arguments: argparse.Namespace) -> _Said:
+async def _show_key(administration: Administration, arguments: Given) -> _Said:
     return _shown(key_view(await administration.key(arguments.key), _now()))
 
 
-async def _update_key(administration: Administration, arguments: argparse.Namespace) -> _Said:
+async def _update_key(administration: Administration, arguments: Given) -> _Said:
     before = await administration.key(arguments.key)
     given = {"name": arguments.name, "scopes": arguments.scope}
     sets = key_change({name: value for name, value in given.items() if value is not None})
@@ -203,7 +203,7 @@ async def _update_key(administration: Administration, arguments: argparse.Namesp
     return _shown(key_view(await administration.update_key(_actor(), before.id, **sets), _now()))
 
 
-async def _rotate_key(administration: Administration, arguments: argparse.Namespace) -> _Said:
+async def _rotate_key(administration: Administration, arguments: Given) -> _Said:
     try:
         grace = timedelta(seconds=duration(0, LONGEST_GRACE.total_seconds())(arguments.grace))
     except ValueError as error:
@@ -212,11 +212,11 @@ async def _rotate_key(administration: Administration, arguments: argparse.Namesp
     return _secret(key_view(changed, _now()), secret)
 
 
-async def _revoke_key(administration: Administration, arguments: argparse.Namespace) -> _Said:
+async def _revoke_key(administration: Administration, arguments: Given) -> _Said:
     return _shown(key_view(await administration.revoke_key(_actor(), arguments.key), _now()))
 
 
-async def _audit(administration: Administration, arguments: argparse.Namespace) -> _Said:
+async def _audit(administration: Administration, arguments: Given) -> _Said:
     shown = [audit_view(each) for each in await administration.audit.list(limit=max(1, arguments.last))]
     rows = [(_moment(each["at"]), each["actor"], each["action"], each["subject"]) for each in shown]
     return _Said(lines=_table(("AT", "ACTOR", "ACTION", "SUBJECT"), rows), data=shown)
