@@ -39,7 +39,8 @@ class PostingLine:
     `amount_micro` and `pictures` are added to what stands there already; `billed` yes is what was paid, unknown
     what may have been. `currency` None: nobody named a price. `estimated`: the service did not say what it cost.
     `call` None: the line is about the task. `status` is how the task ended, for a line that counts it: `tasks` is 1
-    then, or -1 when it is not so any more. `hold` names what a `reserve` or `release` is about.
+    then, or -1 when it is not so any more. `hold` names what a `reserve` or `release` is about. `simulated`: nobody
+    paid for it, its provider was a simulator; None in lines of releases that did not say.
     """
 
     kind: LineKind
@@ -55,6 +56,7 @@ class PostingLine:
     status: str | None = None
     tasks: int = 0
     hold: str | None = None
+    simulated: bool | None = None
 
 
 @attrs.frozen(kw_only=True)

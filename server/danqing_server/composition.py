@@ -44,6 +44,7 @@ from danqing_server.desk.forecast import Forecast
 from danqing_server.desk.inspection import Inspection
 from danqing_server.desk.intake import Intake
 from danqing_server.desk.lane_control import LaneControl
+from danqing_server.desk.late_books import LateBooks
 from danqing_server.desk.limit_states import BudgetWarning
 from danqing_server.desk.limits import QueueLimits
 from danqing_server.desk.pictures import Pictures
@@ -51,6 +52,7 @@ from danqing_server.desk.quoting import Quotes
 from danqing_server.desk.recent import RecentTasks
 from danqing_server.desk.routing import Routing
 from danqing_server.desk.standing import Standings
+from danqing_server.desk.statistics import Statistics
 from danqing_server.desk.uploads import SWEEP_EVERY_S as UPLOADS_SWEEP_EVERY_S
 from danqing_server.desk.uploads import Uploads
 from danqing_server.desk.visits import Visits
@@ -92,10 +94,12 @@ from danqing_server.store.pictures import PictureStore
 from danqing_server.store.projects import ProjectStore
 from danqing_server.store.secrets import SecretStore
 from danqing_server.store.sessions import SessionStore
+from danqing_server.store.sheets import SheetStore
 from danqing_server.store.spending import SpendStore
 from danqing_server.store.sweeping import SweepStore
 from danqing_server.store.tasks import TaskStore
 from danqing_server.store.time import LISTEN_EVERY_S, listen
+from danqing_server.store.unbooked import UnbookedStore
 from danqing_server.store.untold import Untold
 from danqing_server.store.uploads import UploadStore
 from danqing_server.store.usage import UsageStore
@@ -349,7 +353,11 @@ async def _services(
     gatekeeper = _gatekeeper(settings, database, clock)
     administration = Administration(ProjectStore(database), ApiKeyStore(database), AuditStore(database), clock)
     holds = BudgetStore(database)
-    bookkeeper = Bookkeeper(store, LedgerStore(database), holds, clock, books_all=settings.ledger == "all")
+    sheets, ledger = SheetStore(database), LedgerStore(database)
+    simulated = frozenset(name for name, info in registry.providers.items() if info.sandbox)
+    bookkeeper = Bookkeeper(
+        store, ledger, holds, clock, sheets, simulated=simulated, books_all=settings.ledger == "all"
+    )
     pauses = Pauses(LaneStore(database), gates, clock)
     budgets = Budgets(
         holds,
@@ -375,6 +383,7 @@ async def _services(
     watchers = Watchers(WatchStore(database), control.find, register.outlet.onlookers, settings.max_waiting_calls)
     intake = Intake(store, queue, register, clock, limits)
     task_list, batches, requests = TaskList(database, billed_of), BatchStore(database), RequestCounter(redis)
+    usage = UsageStore(database)
     pictures = PictureStore(database, task_list)
     submissions = Submissions(
         store, keys, register, assets, clock, checker, routing, limits, intake, budgets, webhooks
@@ -410,7 +419,9 @@ async def _services(
         bulk=Bulk(control, task_list, clock),
         quotes=Quotes(submissions, forecast, clock, settings.on_ambiguous),
         budgets=budgets,
-        usage=UsageStore(database),
+        usage=usage,
+        statistics=Statistics(sheets, usage, clock, simulated),
+        late_books=LateBooks(UnbookedStore(database), bookkeeper, clock),
         watchers=watchers,
         visits=Visits(VisitStore(database), clock),
         feeds=feeds,

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, timedelta
+
+import attrs
 
 from danqing_plugins import Job, Run, Source
 from danqing_plugins.billing import Billed
 from danqing_server.access.caller import Caller
-from danqing_server.accounts import Posting
+from danqing_server.accounts import LineKind, Posting, PostingLine
+from danqing_server.desk.statistics import Question
 from danqing_server.errors import StoreUnavailable
+from danqing_server.life.booking import posting_of
 from danqing_server.life.bookkeeper import Bookkeeper
 from danqing_server.life.subscribers import Gathering
 from danqing_server.settings.server import Settings
 from danqing_server.store.budgets import BudgetStore
 from danqing_server.store.ledger import LedgerStore
+from danqing_server.store.reach import Reach
+from danqing_server.store.sheets import SheetStore, Span, Step
 from danqing_server.store.untold import Notice
 from tests.support.providers import ScriptedProvider, picture
 from tests.support.system import MakeSettings, System, running_system, until
@@ -67,7 +73,7 @@ class TestLedger:
         async with running_system(settings, [ScriptedProvider(deliver)]) as system:
             task = await system.finished((await system.submit()).id)
             names = await system.services.store.database.list_collection_names()
-            assert "danqing_ledger" not in names
+            assert not {"danqing_ledger", "danqing_stats"} & set(names)
             found = await system.services.store.database["danqing_tasks"].find_one({"_id": task.id})
             assert "untold" not in found
             assert "key" not in found
@@ -131,8 +137,57 @@ class TestLedger:
             tasks = [await system.finished((await system.submit(n=2, key="alice")).id) for _ in range(3)]
             services = system.services
             holds = BudgetStore(services.store.database)
-            keepers = [Bookkeeper(services.store, books_of(system), holds, services.clock) for _ in range(8)]
+            sheets = SheetStore(services.store.database)
+            keepers = [
+                Bookkeeper(services.store, books_of(system), holds, services.clock, sheets) for _ in range(8)
+            ]
             ids = [task.id for task in tasks]
             await asyncio.gather(*(keeper.book(ids) for keeper in keepers))
             found = await books_of(system).of(ids)
             assert [len(found[task_id]) for task_id in ids] == [1, 1, 1]
+
+    async def test_sums_that_are_kept_follow_what_is_booked_of_an_old_task(
+        self, make_settings: MakeSettings
+    ) -> None:
+        """Also when who booked it died before it forgot them: whoever books it again does."""
+        async with running_system(make_settings(DANQING_API_KEYS=KEYS), [ScriptedProvider(deliver)]) as system:
+            services = system.services
+            subscribers = services.control.register.outlet.subscribers
+            [ledger] = [each for each in subscribers if each.name == "ledger"]
+            assert isinstance(ledger, Gathering)
+            hear, ledger.hear = ledger.hear, nobody
+            task = await system.finished((await system.submit(key="alice")).id)
+            old = task.created_at - timedelta(days=5)
+            tasks = services.store.database["danqing_tasks"]
+            await tasks.update_one({"_id": task.id}, {"$set": {"created_at": old}})
+            before = Posting(task="other", number=0, at=old, project="alice", key="alice", user="u", lines=())
+            line = PostingLine(
+                kind=LineKind.SETTLE, at=old, provider="scripted", model="one", status="failed", tasks=1
+            )
+            await books_of(system).add([attrs.evolve(before, lines=(line,))])
+            question = Question(
+                reach=Reach.of("alice"),
+                span=Span(old, task.created_at),
+                step=Step.DAY,
+                zone=UTC,
+                with_simulated=True,
+            )
+
+            async def ended() -> dict[str, int]:
+                cells = (await services.statistics.answer(question)).cells
+                return {name: sum(cell.sums.get(name, 0) for cell in cells) for name in ("failed", "completed")}
+
+            assert await ended() == {"failed": 1, "completed": 0}
+            posting = posting_of(task.changed(created_at=old), (), services.clock.now())
+            assert posting is not None
+            await books_of(system).add([posting])
+            bookkeeper = services.late_books.books
+            await bookkeeper.book([task.id])
+            assert await ended() == {"failed": 1, "completed": 1}
+            ledger.hear = hear
+
+    async def test_what_ends_on_its_day_writes_nothing_of_sums(self, make_settings: MakeSettings) -> None:
+        """There is nothing kept of that day to be forgotten."""
+        async with running_system(make_settings(DANQING_API_KEYS=KEYS), [ScriptedProvider(deliver)]) as system:
+            await booked(system, (await system.submit(key="alice")).id)
+            assert "danqing_stats" not in await system.services.store.database.list_collection_names()

@@ -15,7 +15,7 @@ from danqing_server.doors.usage_shapes import OwnKeyShape, SpendLimitShape, Usag
 from danqing_server.store.usage import Dimension, UsageRow
 from danqing_server.windows import Span
 
-__all__ = ["csv_of", "own_key_view", "row_view", "totals_of"]
+__all__ = ["csv_of", "guarded", "own_key_view", "row_view", "signed_text", "totals_of"]
 
 COUNTS = ("completed", "failed", "cancelled", "open", "pictures")
 AMOUNTS = ("settled", "unknown", "reserved")
@@ -65,7 +65,7 @@ def csv_of(by: Sequence[Dimension], rows: Iterable[UsageRow]) -> str:
     writer.writerow(names)
     for row in rows:
         shown = row_view(by, row)
-        groups = [_guarded(value) for value in (*row.values, row.currency)]
+        groups = [guarded(value) for value in (*row.values, row.currency)]
         writer.writerow([*groups, *(shown[name] for name in (*COUNTS, *AMOUNTS))])  # type: ignore[literal-required]
     return text.getvalue()
 
@@ -123,6 +123,7 @@ def _number(amount_micro: int) -> float:
     return amount_micro / 1_000_000
 
 
-def _guarded(value: str | None) -> str:
+def guarded(value: str | None) -> str:
+    """Return text that no spreadsheet takes for a formula."""
     text = value or ""
     return f"'{text}" if text.startswith(FORMULAS) else text

@@ -25,9 +25,11 @@ from danqing_server.desk.control import Control
 from danqing_server.desk.forecast import Forecast
 from danqing_server.desk.inspection import Inspection
 from danqing_server.desk.lane_control import LaneControl
+from danqing_server.desk.late_books import LateBooks
 from danqing_server.desk.pictures import Pictures
 from danqing_server.desk.quoting import Quotes
 from danqing_server.desk.standing import Standings
+from danqing_server.desk.statistics import Statistics
 from danqing_server.desk.uploads import Uploads
 from danqing_server.desk.visits import Visits
 from danqing_server.http.replay import Replays
@@ -80,6 +82,8 @@ class Services:
     quotes: Quotes
     budgets: Budgets
     usage: UsageStore
+    statistics: Statistics
+    late_books: LateBooks
     watchers: Watchers
     feeds: Feeds
     event_tokens: EventTokens

@@ -7,7 +7,7 @@ by differences, whatever it went through: adding what `posting_of` returns makes
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -30,6 +30,7 @@ class _Account(NamedTuple):
     provider: str
     model: str
     currency: str | None
+    simulated: bool | None
     billed: Billed
 
 
@@ -41,6 +42,14 @@ class _End(NamedTuple):
     provider: str
     model: str
     currency: str | None
+    simulated: bool | None
+
+
+class _Kept(NamedTuple):
+    """What a call that is booked counts to, and as what: that stays, whatever is learned of it."""
+
+    at: datetime
+    simulated: bool | None
 
 
 @attrs.frozen
@@ -61,17 +70,23 @@ class Amount:
 NOTHING = Amount()
 
 
-def posting_of(task: Task, booked: Sequence[Posting], now: datetime) -> Posting | None:
+def posting_of(
+    task: Task, booked: Sequence[Posting], now: datetime, simulated: Collection[str] = ()
+) -> Posting | None:
     """Return what makes the books of *task*, which are *booked*, say what it says; None when they do.
+
+    *simulated* are the providers that are simulated now: what they are asked for is paid by nobody.
 
     What a task costs is booked when it has ended. One that is tried again keeps what is booked, and what its
     earlier rounds cost is booked while it runs.
     """
     lines = [line for posting in booked for line in posting.lines]
     ends = _counted(lines)
-    found = list(_money(task, lines))
+    found = list(_money(task, lines, simulated))
     if task.status in FINISHED:
-        found = _with_ends(found, _changed_ends(task, ends), LineKind.ADJUST if ends else LineKind.SETTLE)
+        found = _with_ends(
+            found, _changed_ends(task, ends, simulated), LineKind.ADJUST if ends else LineKind.SETTLE
+        )
         found += _holds(task, lines)
     if not found:
         return None
@@ -86,22 +101,22 @@ def posting_of(task: Task, booked: Sequence[Posting], now: datetime) -> Posting 
     )
 
 
-def _money(task: Task, lines: Iterable[PostingLine]) -> Iterator[PostingLine]:
+def _money(task: Task, lines: Iterable[PostingLine], simulated: Collection[str]) -> Iterator[PostingLine]:
     """Yield the lines that are lacking of what the calls cost."""
     booked: defaultdict[_Account, Amount] = defaultdict(lambda: NOTHING)
-    days: dict[str, datetime] = {}
+    kept: dict[str, _Kept] = {}
     for line in lines:
         if line.kind in COSTS and line.call is not None:
-            days.setdefault(line.call, line.at)
-            account = _Account(line.call, line.at, line.provider, line.model, line.currency, line.billed)
+            kept.setdefault(line.call, _Kept(line.at, line.simulated))
+            account = _account_of(line, line.call)
             before = booked[account]
             booked[account] = Amount(before.pictures + line.pictures, before.amount_micro + line.amount_micro)
-    said = dict(_said(task, days))
+    said = dict(_said(task, kept, simulated))
     for account in dict.fromkeys((*booked, *said)):
         change = said.get(account, NOTHING).minus(booked[account])
         if change:
             yield PostingLine(
-                kind=LineKind.ADJUST if account.call in days else LineKind.SETTLE,
+                kind=LineKind.ADJUST if account.call in kept else LineKind.SETTLE,
                 **account._asdict(),
                 pictures=change.pictures,
                 amount_micro=change.amount_micro,
@@ -109,8 +124,12 @@ def _money(task: Task, lines: Iterable[PostingLine]) -> Iterator[PostingLine]:
             )
 
 
-def _said(task: Task, days: Mapping[str, datetime]) -> Iterator[tuple[_Account, Amount]]:
-    """Yield what *task* says that its calls cost; *days* is what those that are booked count to."""
+def _account_of(line: PostingLine, call: str) -> _Account:
+    return _Account(call, *_place_of(line), line.billed)
+
+
+def _said(task: Task, kept: Mapping[str, _Kept], simulated: Collection[str]) -> Iterator[tuple[_Account, Amount]]:
+    """Yield what *task* says that its calls cost; *kept* is what those that are booked count to."""
     for provider, model, price, books in parts_of(task):
         currency = None if price is None else price.currency
         for each in books.charges(price):
@@ -118,12 +137,12 @@ def _said(task: Task, days: Mapping[str, datetime]) -> Iterator[tuple[_Account, 
             assert isinstance(call, CallRecord)
             if task.status not in FINISHED and not _is_of_earlier_round(task, call):
                 continue
-            at = days.get(call.id) or _counts_to(task, call)
+            own = kept.get(call.id) or _Kept(_counts_to(task, call), provider in simulated)
             for billed, amount in by_certainty(each, price):
                 count = amount.pictures if task.images else 0
                 said = attrs.evolve(amount, pictures=count)
                 if said:
-                    yield _Account(call.id, at, provider, model, currency, billed), said
+                    yield _Account(call.id, own.at, provider, model, currency, own.simulated, billed), said
 
 
 def parts_of(task: Task) -> Iterator[tuple[str, str, Price | None, Books]]:
@@ -160,15 +179,20 @@ def _counted(lines: Iterable[PostingLine]) -> dict[_End, int]:
     counts: defaultdict[_End, int] = defaultdict(int)
     for line in lines:
         if line.status is not None:
-            counts[_End(line.status, line.at, line.provider, line.model, line.currency)] += line.tasks
+            counts[_End(line.status, *_place_of(line))] += line.tasks
     return {end: count for end, count in counts.items() if count}
 
 
-def _changed_ends(task: Task, booked: Mapping[_End, int]) -> dict[_End, int]:
+def _place_of(line: PostingLine) -> tuple[datetime, str, str, str | None, bool | None]:
+    return line.at, line.provider, line.model, line.currency, line.simulated
+
+
+def _changed_ends(task: Task, booked: Mapping[_End, int], simulated: Collection[str]) -> dict[_End, int]:
     """Return how the count of ends is to change: a task counts once, as it is now, and to its latest round."""
     at = task.created_at if task.retried_at is None else task.retried_at
     currency = None if task.price is None else task.price.currency
-    end = _End(task.status.value, at, task.provider, task.model, currency)
+    end = _End(task.status.value, at, task.provider, task.model, currency, task.provider in simulated)
+    end = next((each for each in booked if each[:-1] == end[:-1]), end)
     changes = {each: -count for each, count in booked.items()}
     changes[end] = changes.get(end, 0) + 1
     return {each: change for each, change in changes.items() if change}
@@ -179,7 +203,7 @@ def _with_ends(lines: Sequence[PostingLine], ends: Mapping[_End, int], kind: Lin
     found = list(lines)
     for end, change in ends.items():
         for place, line in enumerate(found):
-            if line.status is None and (line.at, line.provider, line.model, line.currency) == end[1:]:
+            if line.status is None and _place_of(line) == end[1:]:
                 found[place] = attrs.evolve(line, status=end.status, tasks=change)
                 break
         else:

@@ -22,6 +22,7 @@ from danqing_server.life.subscribers import Gathering
 from danqing_server.models import FINISHED, Task
 from danqing_server.store.budgets import BudgetStore
 from danqing_server.store.ledger import LedgerStore
+from danqing_server.store.sheets import SheetStore
 from danqing_server.store.tasks import TaskStore
 from danqing_server.store.untold import Notice
 
@@ -37,6 +38,9 @@ HEARS_OF = frozenset(
 class Bookkeeper:
     """Books what tasks cost that came with a key, or, with `books_all`, what any cost.
 
+    *simulated* are the providers whose calls nobody pays for. Statistics of a day that are kept are forgotten when
+    the books of that day change, before a task counts as booked: so they say what the books say, whoever dies.
+
     Every method raises StoreUnavailable, and may be repeated.
     """
 
@@ -44,6 +48,8 @@ class Bookkeeper:
     ledger: LedgerStore
     budgets: BudgetStore
     clock: Clock
+    sheets: SheetStore
+    simulated: Collection[str] = ()
     books_all: bool = False
 
     def subscriber(self, subscribed: Callable[[], bool]) -> Gathering:
@@ -57,9 +63,12 @@ class Bookkeeper:
             learn=self._learn,
         )
 
-    async def book(self, task_ids: Collection[str]) -> None:
-        """Make the books say what these tasks say. Those that are gone, or cannot be read, stay as booked."""
-        left = await self._book(task_ids, {})
+    async def book(self, task_ids: Collection[str], *, again: bool = False) -> None:
+        """Make the books say what these tasks say. Those that are gone, or cannot be read, stay as booked.
+
+        *again*: most are booked already, so that it is worth looking first.
+        """
+        left = await self._book(task_ids, await self.ledger.of(task_ids) if again else {})
         for _ in range(RACES):
             if not left:
                 return
@@ -68,11 +77,14 @@ class Bookkeeper:
 
     async def _book(self, task_ids: Collection[str], booked: Mapping[str, Sequence[Posting]]) -> set[str]:
         """Add what is lacking beside what is *booked*; returns the tasks in whose books there is more by now."""
-        found = await asyncio.gather(*map(self.store.look, task_ids))
+        looked = await asyncio.gather(*map(self.store.look, task_ids))
         now = self.clock.now()
-        tasks = [task for task in found if isinstance(task, Task)]
-        postings = [posting_of(task, booked.get(task.id, ()), now) for task in tasks]
-        left = await self.ledger.add([posting for posting in postings if posting is not None])
+        tasks = [task for task in looked if isinstance(task, Task)]
+        found = [posting_of(task, booked.get(task.id, ()), now, self.simulated) for task in tasks]
+        postings = [posting for posting in found if posting is not None]
+        left = await self.ledger.add(postings)
+        # also what was booked already: who booked it may have died before the next line
+        await self.sheets.forget([*postings, *(each for one in booked.values() for each in one)], self.clock.now())
         await self._release(task for task in tasks if task.id not in left)
         return left
 

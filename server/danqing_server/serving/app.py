@@ -40,6 +40,7 @@ from danqing_server.doors.native import (
     queue,
     root,
     sessions,
+    statistics,
     tasks,
     uploads,
     usage,
@@ -94,6 +95,7 @@ _DOORS = (
     audit,
     webhooks,
     usage,
+    statistics,
     events,
 )  # a line for each, so that two who add one do not meet
 

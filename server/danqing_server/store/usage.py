@@ -7,7 +7,7 @@ Source for aggregation stages: MongoDB manual 6.0, read 2026-11-28.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -76,15 +76,14 @@ class UsageStore:
             owners = reach.owners if reach.owners is not None else await self._ledger.distinct("project")
             booked = await self._ledger.aggregate(_booked(owners, span, by, zone)).to_list(None)
             opened = await self._tasks.aggregate(_open(reach, span, by, zone)).to_list(None)
-        rows: dict[tuple[Any, ...], dict[str, Any]] = {}
-        for found in (*booked, *opened):
-            group = found.pop("_id")
-            values = (*(group.get(each.value) for each in by), group.get("currency"))
-            row = rows.setdefault(values, {})
-            for name, amount in found.items():
-                row[name] = row.get(name, 0) + amount
-        made = [UsageRow(values=key[:-1], currency=key[-1], **sums) for key, sums in rows.items()]
-        return sorted((row for row in made if any(_numbers(row))), key=_order)
+        return _rows((*booked, *opened), by)
+
+    async def sum_open(self, reach: Reach, since: datetime, until: datetime) -> list[UsageRow]:
+        """Return the open tasks among them alone, by provider."""
+        by = (Dimension.PROVIDER,)
+        stages = _open(reach, {"$gte": since, "$lt": until}, by, "UTC")
+        with translated(), pymongo.timeout(TIMEOUT_S):
+            return _rows(await self._tasks.aggregate(stages).to_list(None), by)
 
     @property
     def _ledger(self) -> Any:
@@ -93,6 +92,18 @@ class UsageStore:
     @property
     def _tasks(self) -> Any:
         return self.database[TASKS]
+
+
+def _rows(found: Iterable[dict[str, Any]], by: Sequence[Dimension]) -> list[UsageRow]:
+    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for sums in found:
+        group = sums.pop("_id")
+        values = (*(group.get(each.value) for each in by), group.get("currency"))
+        row = rows.setdefault(values, {})
+        for name, amount in sums.items():
+            row[name] = row.get(name, 0) + amount
+    made = [UsageRow(values=key[:-1], currency=key[-1], **sums) for key, sums in rows.items()]
+    return sorted((row for row in made if any(_numbers(row))), key=_order)
 
 
 def _booked(

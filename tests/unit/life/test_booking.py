@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import attrs
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -180,6 +181,30 @@ class TestPosting:
             (LineKind.RESERVE, 800_000),
             (LineKind.RELEASE, -800_000),
         ]
+
+    def test_what_was_simulated_stays_so(self) -> None:
+        """Also when its provider is real by the time that more is learned of it; what is bought then is real."""
+        doubt, settled = task(call("a", CallOutcome.UNKNOWN, 0)), task(call("a", CallOutcome.DELIVERED, 0))
+        first = posting_of(doubt, (), NOON, {"p"})
+        assert first is not None
+        second = posting_of(settled, [first], NOON)
+        assert second is not None
+        assert {line.simulated for line in (*first.lines, *second.lines)} == {True}
+        later = call("b", CallOutcome.DELIVERED, 1, sent_at=NOON + timedelta(days=2))
+        again = task(call("a", CallOutcome.DELIVERED, 0), later, retried_at=NOON + timedelta(days=1))
+        third = posting_of(again, [first, second], NOON)
+        assert third is not None
+        assert {(line.call, line.tasks, line.simulated) for line in third.lines} == {
+            ("b", 1, False),
+            (None, -1, True),
+        }
+
+    def test_books_that_do_not_say_what_was_simulated_are_whole(self) -> None:
+        """Those of an earlier release: nothing is added to them for that."""
+        seen = task(call("a", CallOutcome.DELIVERED, 0))
+        [posting] = booked(seen)
+        silent = attrs.evolve(posting, lines=tuple(attrs.evolve(line, simulated=None) for line in posting.lines))
+        assert posting_of(seen, [silent], NOON, {"p"}) is None
 
 
 OUTCOMES = st.sampled_from(CallOutcome)

@@ -545,6 +545,12 @@ export interface NewKey {
   secret: string;
 }
 
+export interface OpenCost {
+  currency: string | null;
+  tasks: number;
+  reserved: string;
+}
+
 export interface Output {
   images: Image[];
   errors: PictureError[];
@@ -810,6 +816,64 @@ export interface Secret {
   good_until: string | null;
 }
 
+export interface Series {
+  since: string;
+  until: string;
+  tz: string;
+  by: "half_hour" | "hour" | "day" | "month";
+  group: "model" | "provider" | "key" | "user" | "project" | null;
+  sandbox: boolean;
+  complete: boolean;
+  starts: string[];
+  steps: SeriesStep[];
+  groups: SeriesGroup[];
+  cells: SeriesCell[];
+  totals: Spent[];
+  open: OpenCost[];
+}
+
+export interface SeriesCell {
+  currency: string | null;
+  completed: number;
+  failed: number;
+  cancelled: number;
+  pictures: number;
+  settled: string;
+  unknown: string;
+  in_doubt: number;
+  lost: string;
+  name: string | null;
+  others: number;
+  start: string;
+}
+
+export interface SeriesGroup {
+  currency: string | null;
+  completed: number;
+  failed: number;
+  cancelled: number;
+  pictures: number;
+  settled: string;
+  unknown: string;
+  in_doubt: number;
+  lost: string;
+  name: string | null;
+  others: number;
+}
+
+export interface SeriesStep {
+  currency: string | null;
+  completed: number;
+  failed: number;
+  cancelled: number;
+  pictures: number;
+  settled: string;
+  unknown: string;
+  in_doubt: number;
+  lost: string;
+  start: string;
+}
+
 export interface Session {
   id: string;
   user_id: string;
@@ -847,6 +911,18 @@ export interface SpendLimit {
   remaining: string;
   warning: boolean;
   resets_at: string;
+}
+
+export interface Spent {
+  currency: string | null;
+  completed: number;
+  failed: number;
+  cancelled: number;
+  pictures: number;
+  settled: string;
+  unknown: string;
+  in_doubt: number;
+  lost: string;
 }
 
 export interface Starred {

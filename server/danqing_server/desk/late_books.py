@@ -1,0 +1,59 @@
+"""Books what ended without a key when somebody asks what it cost: who never asks has no ledger to pay for.
+
+What is deleted before that is in no sum; `DANQING_LEDGER=all` books at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import attrs
+
+from danqing_server.clock import EPOCH, Clock
+from danqing_server.life.bookkeeper import Bookkeeper
+from danqing_server.store.unbooked import Ended, UnbookedStore
+
+__all__ = ["LateBooks"]
+
+WRITTEN_WITHIN = timedelta(minutes=2)
+"""How long a change may take from its moment until it is stored. Booking again what is booked adds nothing."""
+
+PATIENCE_S = 8.0
+
+
+@attrs.define(eq=False)
+class LateBooks:
+    """Catches up on the books. Raises StoreUnavailable."""
+
+    store: UnbookedStore
+    books: Bookkeeper
+    clock: Clock
+    patience_s: float = PATIENCE_S
+    _at_it: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
+
+    async def catch_up(self) -> bool:
+        """Book what has ended and is not booked; False: there is more of it than was worth waiting for."""
+        if self.books.books_all:
+            return True
+        async with self._at_it:
+            return await self._catch_up()
+
+    async def _catch_up(self) -> bool:
+        began = self.clock.now()
+        deadline_s = self.clock.monotonic_s() + self.patience_s
+        until = await self.store.booked_until()
+        if until is None:
+            await self.store.prepare()
+        since, after = (EPOCH if until is None else until) - WRITTEN_WITHIN, None
+        while page := await self.store.page(since, after):
+            if self.clock.monotonic_s() > deadline_s:
+                return False
+            after = await self._book(page)
+        await self.store.note(began)
+        return True
+
+    async def _book(self, page: list[Ended]) -> Ended:
+        await self.books.book([each.id for each in page], again=True)
+        await self.store.note(page[-1].at)
+        return page[-1]

@@ -1,0 +1,238 @@
+"""What was spent, and how tasks ended, step by step of a time: out of kept sheets as far as there are any.
+
+What is asked for of a day that is over is kept, so that a year is summed as fast as a week; what is younger comes
+from the ledger itself. Either way it is what the ledger says.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from enum import StrEnum
+
+import attrs
+
+from danqing_server.clock import Clock
+from danqing_server.store.reach import Reach
+from danqing_server.store.sheets import DAY, QUARTER, SheetStore, Span, Split, Step, Steps, StepSum
+from danqing_server.store.usage import UsageRow, UsageStore
+from danqing_server.windows import Span as Window
+from danqing_server.windows import window_of
+
+__all__ = ["Cell", "Group", "Question", "Series", "Statistics", "starts_of"]
+
+MOST_AT_ONCE = 7
+"""Days whose sheets are made in one go: of a busy one there are thousands of rows."""
+
+RACES = 5
+
+
+class Group(StrEnum):
+    """What sums can be split by, beside the time."""
+
+    MODEL = "model"
+    PROVIDER = "provider"
+    KEY = "key"
+    USER = "user"
+    PROJECT = "project"
+
+
+@attrs.frozen(kw_only=True)
+class Question:
+    """What is asked for: whose, of which time, by which steps of which zone, split by what (None: by nothing)."""
+
+    reach: Reach
+    span: Span
+    step: Step
+    zone: tzinfo
+    group: Group | None = None
+    with_simulated: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class Cell:
+    """One sum: of a step, a name and a currency; `sums` are those of `StepSum`."""
+
+    start: datetime
+    name: str | None
+    currency: str | None
+    sums: Mapping[str, int]
+
+
+@attrs.frozen(kw_only=True)
+class Series:
+    """The answer: where the steps begin, what stands in them, and what open tasks may still cost."""
+
+    starts: Sequence[datetime]
+    cells: Sequence[Cell]
+    open: Sequence[UsageRow]
+
+
+@attrs.define(eq=False)
+class Statistics:
+    """Sums over time. *simulated* are the providers that nobody pays. Raises StoreUnavailable."""
+
+    sheets: SheetStore
+    usage: UsageStore
+    clock: Clock
+    simulated: Collection[str]
+
+    async def answer(self, question: Question) -> Series:
+        """Return what is asked for; each currency for itself."""
+        starts = starts_of(question.span, question.step, question.zone)
+        owners = question.reach.owners
+        cells: defaultdict[tuple[datetime, str | None, str | None], defaultdict[str, int]]
+        cells = defaultdict(lambda: defaultdict(int))
+        for project in await self.sheets.projects() if owners is None else owners:
+            for each in await self._of_project(project, question):
+                if self._is_wanted(each.provider, each.simulated, question):
+                    start = _nearest(starts, each.start, question.step)
+                    name = project if question.group is Group.PROJECT else each.name
+                    _add(cells[start, name, each.currency], each.sums)
+        made = [Cell(start=key[0], name=key[1], currency=key[2], sums=dict(sums)) for key, sums in cells.items()]
+        return Series(
+            starts=starts,
+            cells=sorted((cell for cell in made if any(cell.sums.values())), key=_order),
+            open=[row for row in await self._open(question) if self._is_wanted(row.values[0], None, question)],
+        )
+
+    async def _open(self, question: Question) -> Sequence[UsageRow]:
+        return await self.usage.sum_open(question.reach, question.span.start, question.span.end)
+
+    def _is_wanted(self, provider: str | None, simulated: bool | None, question: Question) -> bool:
+        return question.with_simulated or not (provider in self.simulated if simulated is None else simulated)
+
+    async def _of_project(self, project: str | None, question: Question) -> list[StepSum]:
+        begin = await self.sheets.begin(project)
+        start = question.span.start if begin is None else max(question.span.start, _midnight(begin.date()))
+        if begin is None or start >= question.span.end:
+            return []
+        span = Span(start, question.span.end)
+        split = Split.USERS if question.group is Group.USER else Split.MODELS
+        name = None if question.group in (None, Group.PROJECT) else question.group.value
+        steps = Steps(step=question.step, zone=str(question.zone), name=name)
+        for _ in range(RACES):
+            kept = await self._prepare(project, split, span)
+            found = await self.sheets.sum_kept(project, split, kept, span, steps) if kept else []
+            if (
+                not kept or await self.sheets.kept(project, split, kept) == kept
+            ):  # else some were forgotten under the sum
+                rest = list(_without(span, kept))
+                return found + (await self.sheets.sum_booked(project, split, rest, steps) if rest else [])
+        return await self.sheets.sum_booked(project, split, [span], steps)
+
+    async def _prepare(self, project: str | None, split: Split, span: Span) -> dict[date, str]:
+        """Return the days of *span* that have a sheet, with its version, once those have one that may."""
+        now = self.clock.now()
+        days = [day for day in _days_of(span) if self.sheets.may_keep(day, now)]
+        kept = await self.sheets.kept(project, split, days)
+        missing = [day for day in days if day not in kept]
+        for run in _runs(missing):
+            await self.sheets.make(project, split, run)
+        return {**kept, **await self.sheets.kept(project, split, missing)} if missing else kept
+
+
+def starts_of(span: Span, step: Step, zone: tzinfo) -> list[datetime]:
+    """Return where the steps of *zone* begin that *span* touches."""
+    return list(_starts(span, _STEPS[step], zone))
+
+
+_Around = Callable[[datetime, tzinfo], tuple[datetime, datetime]]
+"""Returns when the step of a moment begins, and when the next one does."""
+
+
+def _starts(span: Span, around: _Around, zone: tzinfo) -> Iterator[datetime]:
+    at = span.start
+    while at < span.end:
+        start, at = around(at, zone)
+        yield start
+
+
+def _of_calendar(window: Window) -> _Around:
+    def found(at: datetime, zone: tzinfo) -> tuple[datetime, datetime]:
+        one = window_of(window, at, zone)
+        return one.start, one.end
+
+    return found
+
+
+def _of_clock(minutes: int) -> _Around:
+    def found(at: datetime, zone: tzinfo) -> tuple[datetime, datetime]:
+        local = at.astimezone(zone)
+        past = timedelta(minutes=local.minute % minutes, seconds=local.second, microseconds=local.microsecond)
+        return at - past, at - past + timedelta(minutes=minutes)
+
+    return found
+
+
+_STEPS = {
+    Step.HALF_HOUR: _of_clock(30),
+    Step.HOUR: _of_clock(60),
+    Step.DAY: _of_calendar(Window.DAY),
+    Step.MONTH: _of_calendar(Window.MONTH),
+}
+_HALF = {
+    Step.HALF_HOUR: timedelta(minutes=15),
+    Step.HOUR: timedelta(minutes=30),
+    Step.DAY: timedelta(hours=12),
+    Step.MONTH: timedelta(days=14),
+}
+
+
+def _nearest(starts: Sequence[datetime], start: datetime, step: Step) -> datetime:
+    """Return the step that begins at *start*: MongoDB may see a day without a midnight begin at another minute."""
+    return starts[max(0, bisect_right(starts, start + _HALF[step]) - 1)]
+
+
+def _days_of(span: Span) -> Iterator[date]:
+    """Yield the days of which *span* has whole quarters, by UTC."""
+    first, last = span.start.date(), (span.end - timedelta(microseconds=1)).date()
+    for number in range((last - first).days + 1):
+        day = first + timedelta(days=number)
+        cut = (_midnight(day) < span.start and not _is_quarter(span.start)) or (
+            span.end < _midnight(day) + DAY and not _is_quarter(span.end)
+        )
+        if not cut:
+            yield day
+
+
+def _is_quarter(moment: datetime) -> bool:
+    return (moment - _midnight(moment.date())) % QUARTER == timedelta(0)
+
+
+def _runs(days: Iterable[date]) -> Iterator[list[date]]:
+    """Yield *days*, which are in order, in runs that follow one another."""
+    run: list[date] = []
+    for day in days:
+        if run and (len(run) == MOST_AT_ONCE or day != run[-1] + DAY):
+            yield run
+            run = []
+        run.append(day)
+    if run:
+        yield run
+
+
+def _without(span: Span, days: Collection[date]) -> Iterator[Span]:
+    """Yield the parts of *span* that are in none of *days*."""
+    start = span.start
+    for day in sorted(days):
+        if _midnight(day) > start:
+            yield Span(start, _midnight(day))
+        start = max(start, _midnight(day) + DAY)
+    if start < span.end:
+        yield Span(start, span.end)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _add(sums: defaultdict[str, int], more: Mapping[str, int]) -> None:
+    for name, amount in more.items():
+        sums[name] += amount
+
+
+def _order(cell: Cell) -> tuple[datetime, str, str]:
+    return cell.start, cell.name or "", cell.currency or ""

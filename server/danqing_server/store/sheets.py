@@ -1,0 +1,292 @@
+"""Sums over the ledger by quarters of an hour, kept for days that are over.
+
+A sheet is one project's day, by UTC. It is made when somebody first asks for it, and forgotten when the ledger says
+something new of that day: the ledger stays the truth, and whoever never asks pays nothing.
+
+    claimed, as a version ──→ kept     what is forgotten, or claimed anew, while it is counted is not kept:
+        └──── forget ────────┴──→ gone     so what is kept was counted after the last that was said of its day
+
+A sheet is kept two hours after its day at the earliest, and is looked for to be forgotten from one hour after it
+on, both by the clock that all processes share. So of what is booked within its day, nothing has to be looked for.
+
+Quarters, since days begin at one everywhere: half hours would do for India, not for Nepal and Chatham.
+Source for aggregation stages: MongoDB manual 6.0, read 2026-11-29.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from typing import Any
+
+import attrs
+import pymongo
+from pymongo import ASCENDING, UpdateOne
+
+from danqing_plugins.billing import Billed
+from danqing_server.accounts import COSTS, Posting
+from danqing_server.ids import new_token
+from danqing_server.models import FINISHED, Status
+from danqing_server.store.client import Database, translated
+from danqing_server.store.ledger import COLLECTION as LEDGER
+
+__all__ = ["DAY", "QUARTER", "SUMS", "SheetStore", "Span", "Split", "Step", "StepSum", "Steps"]
+
+COLLECTION = "danqing_stats"
+DAY = timedelta(days=1)
+QUARTER = timedelta(minutes=15)
+KEPT_AFTER = timedelta(hours=2)
+LOOKED_FOR_AFTER = timedelta(hours=1)
+MOST_ROWS = 20_000
+"""Of a sheet, which is a document, of 16 MB at the most. A day with more is counted each time."""
+
+COUNT_S = 20.0
+SUMS = ("completed", "failed", "cancelled", "pictures", "settled_micro", "unknown_micro", "lost_micro", "doubts")
+
+
+class Split(StrEnum):
+    """What the sums of a sheet can be split by: a sheet for each, so that users cost only who asks for them."""
+
+    MODELS = "models"
+    USERS = "users"
+
+
+_KEYS: Mapping[Split, Mapping[str, str]] = {
+    Split.MODELS: {"key": "$key", "provider": "$lines.provider", "model": "$lines.model"},
+    Split.USERS: {"user": "$user", "provider": "$lines.provider"},
+}
+_ALWAYS = {"currency": "$lines.currency", "simulated": "$lines.simulated"}
+
+
+class Step(StrEnum):
+    """How long the steps are by which sums are told."""
+
+    HALF_HOUR = "half_hour"
+    HOUR = "hour"
+    DAY = "day"
+    MONTH = "month"
+
+
+@attrs.frozen
+class Span:
+    """From `start` until before `end`."""
+
+    start: datetime
+    end: datetime
+
+    @property
+    def filter(self) -> Mapping[str, datetime]:
+        """The condition of a query."""
+        return {"$gte": self.start, "$lt": self.end}
+
+
+@attrs.frozen(kw_only=True)
+class Steps:
+    """By what sums are told: steps of a zone, an Olson name, and a field of the split's rows, None for none."""
+
+    step: Step
+    zone: str
+    name: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class StepSum:
+    """One sum: of what counts to the step that begins at `start`, of one `name`, provider and currency.
+
+    `simulated` None: the ledger does not say. `sums` are the members of `SUMS`, those that are 0 left out:
+    tasks by how they ended, pictures that were paid for, money in millionths. `settled_micro` was paid,
+    `unknown_micro` may have been, in `doubts` tasks; `lost_micro` is what of the former went into tasks that
+    failed or were cancelled.
+    """
+
+    start: datetime
+    name: str | None
+    provider: str
+    currency: str | None
+    simulated: bool | None
+    sums: Mapping[str, int]
+
+
+@attrs.define(eq=False)
+class SheetStore:
+    """Sheets, and the ledger they are made of. Every method raises StoreUnavailable."""
+
+    database: Database
+
+    async def projects(self) -> list[str | None]:
+        """Return whose postings there are."""
+        with translated(), pymongo.timeout(COUNT_S):
+            found: list[str | None] = await self._ledger.distinct("project")
+        return found
+
+    async def begin(self, project: str | None) -> datetime | None:
+        """Return the earliest moment that anything of a project's counts to; None: there is nothing."""
+        with translated(), pymongo.timeout(COUNT_S):
+            first = await self._ledger.find_one({"project": project}, sort=[("lines.at", ASCENDING)])
+        return None if first is None else min(line["at"] for line in first["lines"])
+
+    async def kept(self, project: str | None, split: Split, days: Collection[date]) -> dict[date, str]:
+        """Return which of *days* have a sheet, each with its version: no two that are made are of the same."""
+        ids = {_id(split, day, project): day for day in days}
+        with translated():
+            wanted = {"_id": {"$in": list(ids)}, "rows": {"$exists": True}}
+            found = await self._sheets.find(wanted, {"version": 1}).to_list(None)
+        return {ids[each["_id"]]: each["version"] for each in found}
+
+    async def sum_kept(
+        self, project: str | None, split: Split, days: Collection[date], span: Span, by: Steps
+    ) -> list[StepSum]:
+        """Return the sums of the sheets of *days*, of what counts to *span*."""
+        stages = [
+            {"$match": {"_id": {"$in": [_id(split, day, project) for day in days]}}},
+            {"$unwind": "$rows"},
+            {"$replaceWith": "$rows"},
+            {"$match": {"at": span.filter}},
+            *_summed(by),
+        ]
+        with translated(), pymongo.timeout(COUNT_S):
+            return [_step_sum(each) for each in await self._sheets.aggregate(stages).to_list(None)]
+
+    async def sum_booked(
+        self, project: str | None, split: Split, spans: Sequence[Span], by: Steps
+    ) -> list[StepSum]:
+        """Return the same out of the ledger, of what counts to *spans*."""
+        stages = [*_counted(project, spans, split), *_summed(by)]
+        with translated(), pymongo.timeout(COUNT_S):
+            return [_step_sum(each) for each in await self._ledger.aggregate(stages).to_list(None)]
+
+    def may_keep(self, day: date, now: datetime) -> bool:
+        """Tell whether a sheet of *day* may be kept."""
+        return _over(day, KEPT_AFTER, now)
+
+    async def make(self, project: str | None, split: Split, days: Sequence[date]) -> None:
+        """Make the sheets of *days*, which follow one another and may be kept; some may not be there after it."""
+        version = new_token()
+        ids = {day: _id(split, day, project) for day in days}
+        claim = {"$set": {"version": version}, "$unset": {"rows": ""}}
+        span = Span(_midnight(days[0]), _midnight(days[-1]) + DAY)
+        with translated(), pymongo.timeout(COUNT_S):
+            await self._sheets.bulk_write([UpdateOne({"_id": each}, claim, upsert=True) for each in ids.values()])
+            found = await self._ledger.aggregate(_counted(project, [span], split)).to_list(None)
+            rows: defaultdict[date, list[dict[str, Any]]] = defaultdict(list)
+            for each in found:
+                rows[each["at"].date()].append(_without_zeros(each))
+            kept = [
+                UpdateOne({"_id": ids[day], "version": version}, {"$set": {"rows": rows[day]}})
+                for day in days
+                if len(rows[day]) <= MOST_ROWS
+            ]
+            if kept:
+                await self._sheets.bulk_write(kept)
+
+    async def forget(self, postings: Iterable[Posting], now: datetime) -> None:
+        """Forget what is kept of the days that *postings*, which are in the ledger by *now*, say something of."""
+        days = {
+            (line.at.date(), posting.project)
+            for posting in postings
+            for line in posting.lines
+            if line.at < now - LOOKED_FOR_AFTER
+        }
+        old = {
+            _id(split, day, project)
+            for day, project in days
+            if _over(day, LOOKED_FOR_AFTER, now)
+            for split in Split
+        }
+        if old:
+            with translated():
+                await self._sheets.delete_many({"_id": {"$in": sorted(old)}})
+
+    @property
+    def _ledger(self) -> Any:
+        return self.database[LEDGER]
+
+    @property
+    def _sheets(self) -> Any:
+        return self.database[COLLECTION]
+
+
+def _id(split: Split, day: date, project: str | None) -> str:
+    return f"{split}/{day}/{project or ''}"
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _over(day: date, since: timedelta, now: datetime) -> bool:
+    return _midnight(day) + DAY + since <= now
+
+
+def _counted(project: str | None, spans: Sequence[Span], split: Split) -> list[dict[str, Any]]:
+    """Return what makes rows of a project's postings: task by task first, since some sums are of whole tasks."""
+    quarter = {"$dateTrunc": {"date": "$lines.at", "unit": "minute", "binSize": 15}}
+    dimensions: dict[str, Any] = {"at": quarter, **_KEYS[split], **_ALWAYS}
+    costs = {"$in": [kind.value for kind in COSTS]}
+    ends = {
+        status.value: {"$sum": {"$cond": [{"$eq": ["$lines.status", status.value]}, "$lines.tasks", 0]}}
+        for status in FINISHED
+    }
+    return [
+        {"$match": {"project": project, "$or": [{"lines": {"$elemMatch": {"at": each.filter}}} for each in spans]}},
+        {"$unwind": "$lines"},
+        {"$match": {"lines.kind": costs, "$or": [{"lines.at": each.filter} for each in spans]}},
+        {
+            "$group": {
+                "_id": {"task": "$task", **dimensions},
+                **ends,
+                "pictures": {"$sum": _if_billed(Billed.YES, "$lines.pictures")},
+                "settled_micro": {"$sum": _if_billed(Billed.YES, "$lines.amount_micro")},
+                "unknown_micro": {"$sum": _if_billed(Billed.UNKNOWN, "$lines.amount_micro")},
+                "in_doubt": {"$sum": _if_billed(Billed.UNKNOWN, "$lines.pictures")},
+            }
+        },
+        {
+            "$group": {
+                "_id": {name: f"$_id.{name}" for name in dimensions},
+                **{name: {"$sum": f"${name}"} for name in _PLAIN},
+                "lost_micro": {"$sum": {"$cond": [_LOST, "$settled_micro", 0]}},
+                "doubts": {"$sum": {"$cond": [_IN_DOUBT, 1, 0]}},
+            }
+        },
+        {"$replaceWith": {"$mergeObjects": ["$_id", "$$ROOT"]}},
+        {"$unset": "_id"},
+    ]
+
+
+_PLAIN = SUMS[:-2]
+_LOST = {"$gt": [{"$add": [f"${Status.FAILED}", f"${Status.CANCELLED}"]}, 0]}
+_IN_DOUBT = {"$gt": [{"$max": ["$unknown_micro", "$in_doubt"]}, 0]}
+
+
+def _if_billed(billed: Billed, amount: str) -> dict[str, Any]:
+    return {"$cond": [{"$eq": ["$lines.billed", billed.value]}, amount, 0]}
+
+
+def _summed(by: Steps) -> list[dict[str, Any]]:
+    """Return what sums rows up."""
+    trunc: dict[str, Any] = {"date": "$at", "timezone": by.zone, "unit": by.step.value}
+    if by.step is Step.HALF_HOUR:
+        trunc |= {"unit": "minute", "binSize": 30}
+    group = {"start": {"$dateTrunc": trunc}, **{each: f"${each}" for each in ("provider", *_ALWAYS)}}
+    if by.name is not None:
+        group["name"] = f"${by.name}"
+    return [{"$group": {"_id": group, **{each: {"$sum": f"${each}"} for each in SUMS}}}]
+
+
+def _step_sum(document: Mapping[str, Any]) -> StepSum:
+    group = document["_id"]
+    return StepSum(
+        start=group["start"],
+        name=group.get("name"),
+        provider=group["provider"],
+        currency=group.get("currency"),
+        simulated=group.get("simulated"),
+        sums={each: document[each] for each in SUMS if document[each]},
+    )
+
+
+def _without_zeros(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if value is not None and (value or name not in SUMS)}
