@@ -29,8 +29,8 @@ TASK_TIMEOUT_S = 3600.0
 """The server's own default."""
 
 
-NOT_REACHED = ("batch.", "deliver.", "submit.hold", "books.count")
-"""What begins so is done for batches, webhooks and limits, which the traffic here has none of."""
+NOT_REACHED = ("backup.", "batch.", "deliver.", "restore.", "submit.hold", "books.count")
+"""What begins so is done for batches, webhooks, limits and backups, which the traffic here has none of."""
 
 
 def all_points(prefix: str = "") -> tuple[str, ...]:

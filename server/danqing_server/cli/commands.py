@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from danqing_server.cli import audit, check, keys, plugin, plugins, projects, sandbox, serve, settings
+from danqing_server.cli import audit, backup, check, keys, plugin, plugins, projects, sandbox, serve, settings
 from danqing_server.cli.exits import GAVE_UP, REFUSED
 
 __all__ = ["main"]
@@ -35,6 +35,7 @@ _REGISTER: Sequence[Callable[[typer.Typer], None]] = (
     projects.register,
     keys.register,
     audit.register,
+    backup.register,
     settings.register,
 )
 """One for each command or group of commands, in the order in which help lists them."""

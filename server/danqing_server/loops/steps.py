@@ -56,6 +56,9 @@ STEPS: Mapping[str, str] = {
     "heal.remove_worker": "A worker that ended, or whose tasks were taken over, is forgotten.",
     "heal.push_many": "The sweep queues what the queue may have lost.",
     "heal.mark_known": "The queue is marked as one that was compared with MongoDB.",
+    "backup.documents": "The documents of one collection are written into a backup under way.",
+    "backup.pictures": "The pictures that the documents of one collection name are brought into a backup.",
+    "backup.publish": "A backup gets its name: from now on it is one.",
 }
 """Every step, and what is done in it."""
 

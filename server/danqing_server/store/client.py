@@ -43,7 +43,7 @@ def client_options(timeout_ms: int = TIMEOUT_MS) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def connect(settings: Settings) -> AsyncIterator[Database]:
+async def connect(settings: Settings, timeout_ms: int = TIMEOUT_MS) -> AsyncIterator[Database]:
     """Yield our database; nothing is sent before the first operation.
 
     Both drivers take the same calls, as far as this package makes them. `docs/decisions/0004` says which is when.
@@ -52,7 +52,7 @@ async def connect(settings: Settings) -> AsyncIterator[Database]:
         SettingsError: the URL is not one the driver can read.
     """
     try:
-        client = _DRIVERS[settings.mongo_driver](settings.mongo_url, **client_options())
+        client = _DRIVERS[settings.mongo_driver](settings.mongo_url, **client_options(timeout_ms))
         database = client.get_default_database(settings.database)
     except (InvalidURI, ConfigurationError) as error:
         raise SettingsError(f"MONGO_URL: {error}") from error

@@ -1,0 +1,141 @@
+"""What the commands of `danqing backup` do: take one, prove one, list them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import attrs
+
+from danqing_server.assets.storage import open_assets
+from danqing_server.backup.manifest import Manifest
+from danqing_server.backup.pruning import prune
+from danqing_server.backup.repository import Repository
+from danqing_server.backup.taking import take
+from danqing_server.backup.verifying import Verified, verify
+from danqing_server.cli.environment import environment_of
+from danqing_server.cli.exits import WRONG
+from danqing_server.clock import Clock
+from danqing_server.codec import dump_json
+from danqing_server.log import configure_logging
+from danqing_server.settings.reading import read_settings
+from danqing_server.settings.server import Settings
+from danqing_server.store.client import connect
+from danqing_server.store.dumping import open_dump
+from danqing_server.supervision.embedded.borrowing import borrowed_mongodb
+
+__all__ = ["list_all", "progress", "prove", "quiet_and_private", "say", "size_text", "take_one"]
+
+TIMEOUT_MS = 60_000
+MOST_SHOWN = 20
+
+
+def take_one(folder: Path, keep: int | None, env_file: Path | None, *, as_json: bool) -> int:
+    """Take a backup and remove old ones; returns the exit code. Raises DanqingError."""
+    settings = read_settings(environment_of(env_file))
+    with quiet_and_private(), Repository.make(folder).locked() as repository:
+        manifest = asyncio.run(_backup(settings, repository))
+        removed = [] if keep is None else prune(repository, keep)
+    view = {**_view(manifest), "removed": removed}
+    say(view, [*_lines(manifest), *(f"removed {run}" for run in removed)], as_json=as_json)
+    return WRONG if manifest.lost else 0
+
+
+async def _backup(settings: Settings, repository: Repository) -> Manifest:
+    async with (
+        borrowed_mongodb(settings) as with_mongodb,
+        connect(with_mongodb, TIMEOUT_MS) as database,
+        open_dump(database) as dump,
+        aiohttp.ClientSession() as session,
+        open_assets(with_mongodb, session) as assets,
+    ):
+        return await take(repository, dump, assets, Clock(), progress())
+
+
+def prove(folder: Path, run: str | None, *, quick: bool, as_json: bool) -> int:
+    """Prove a backup; returns the exit code. Raises DanqingError."""
+    found = verify(Repository.open(folder), run, progress(), quick=quick)
+    say({**attrs.asdict(found), "good": found.good}, _told(found), as_json=as_json)
+    return 0 if found.good else WRONG
+
+
+def _told(found: Verified) -> list[str]:
+    lines = [f"{each.kind}: {each.subject}: {each.reason}" for each in found.findings[:MOST_SHOWN]]
+    if found.wrong > len(lines):
+        lines.append(f"and {found.wrong - len(lines)} more")
+    state = "good" if found.good else f"{found.wrong} wrong"
+    size = size_text(found.picture_bytes)
+    return [*lines, f"{found.run}: {state}; {found.documents} documents, {found.pictures} pictures, {size}"]
+
+
+def list_all(folder: Path, *, as_json: bool) -> int:
+    """List the backups; returns the exit code. Raises DanqingError."""
+    repository = Repository.open(folder)
+    manifests = [repository.manifest_of(run) for run in repository.runs()]
+    lines = [line for manifest in manifests for line in _lines(manifest)[:1]]
+    say([_view(each) for each in manifests], lines or ["no backups"], as_json=as_json)
+    return 0
+
+
+def _view(manifest: Manifest) -> Mapping[str, Any]:
+    left_out = ("sets", "pictures", "pictures_again", "lost")
+    shown = {name: value for name, value in attrs.asdict(manifest).items() if name not in left_out}
+    files = manifest.pictures.entries + manifest.pictures_again.entries
+    return {**shown, "documents": manifest.documents, "pictures": files, "lost": len(manifest.lost)}
+
+
+def _lines(manifest: Manifest) -> list[str]:
+    view = _view(manifest)
+    size, new_size = size_text(manifest.picture_bytes), size_text(manifest.new_bytes)
+    first = (
+        f"{manifest.id}: {view['documents']} documents, {view['pictures']} pictures, {size}; "
+        f"new: {manifest.new_pictures} pictures, {new_size}"
+    )
+    if not manifest.lost:
+        return [first]
+    folders = sorted({key.partition("/")[0] for key in manifest.lost})
+    shown = ", ".join(folders[:MOST_SHOWN])
+    return [first, f"the storage lacks {len(manifest.lost)} pictures that tasks name, or has them damaged: {shown}"]
+
+
+def say(data: Any, lines: Sequence[str], *, as_json: bool) -> None:
+    """Print an answer."""
+    shown = [dump_json(data).decode()] if as_json else lines
+    sys.stdout.write("".join(f"{line}\n" for line in shown))
+
+
+@contextmanager
+def quiet_and_private() -> Iterator[None]:
+    """Write files for this account alone, and no log: what is wrong is told in lines."""
+    configure_logging("CRITICAL")
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def progress() -> Callable[[str], None]:
+    """Return what shows how far something is, to who sits at a terminal."""
+
+    def show(line: str) -> None:
+        if sys.stderr.isatty():
+            sys.stderr.write(f"{line}\n")
+
+    return show
+
+
+def size_text(size_bytes: int) -> str:
+    """Return a number of bytes as people read it."""
+    size = float(size_bytes)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"

@@ -1,0 +1,1 @@
+"""Backups of a running system, and what is made of them."""
