@@ -23,6 +23,7 @@ from tests.bench.contenders import (
     OURS,
     OURS_ACCOUNTED,
     OURS_ON_PYMONGO,
+    OURS_WITH_THUMBNAILS,
     Contender,
     rivals,
 )
@@ -31,6 +32,7 @@ from tests.bench.machine import describe, raise_descriptor_limit
 from tests.bench.plan import FULL, QUICK, STAGES, Stage
 from tests.bench.report import Report, Row
 from tests.bench.stages import Measured, Sizes
+from tests.bench.stub import Shown
 
 ROUNDS = 3
 FOLDER = Path(__file__).parents[2] / "docs" / "performance"
@@ -48,6 +50,8 @@ MEASURES: dict[str, Measure] = {
     "waiting": slow_stages.waiting,
     "waiting_in_two": slow_stages.waiting_in_two,
     "drain_pictures": lambda arena, contender, sizes: stages.drain(arena, contender, sizes, "image"),
+    "drain_jpeg": lambda arena, contender, sizes: stages.drain(arena, contender, sizes, "image", Shown.JPEG),
+    "drain_png": lambda arena, contender, sizes: stages.drain(arena, contender, sizes, "image", Shown.PNG),
     "steady_pictures": lambda arena, contender, sizes: stages.steady(arena, contender, sizes, "image"),
 }
 
@@ -79,7 +83,7 @@ def main() -> int:
 
 def _chosen_contenders(wanted: str) -> list[Contender]:
     names = [name for name in wanted.split(",") if name]
-    found = [OURS, OURS_ACCOUNTED, OURS_ON_PYMONGO, BASELINE, BASELINE_JOURNALED, *rivals()]
+    found = [OURS, OURS_ACCOUNTED, OURS_ON_PYMONGO, OURS_WITH_THUMBNAILS, BASELINE, BASELINE_JOURNALED, *rivals()]
     return [contender for contender in found if not names or contender.name in names]
 
 

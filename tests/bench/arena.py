@@ -86,6 +86,7 @@ class Ground:
             "DANQING_MONGO_DRIVER": self.contender.driver,
             "BENCH_JOURNALED": str(int(self.contender.journaled)),
             **(ACCOUNTED if self.contender.accounted else {}),
+            **({"DANQING_THUMBNAILS": "at_once"} if self.contender.thumbnails else {}),
             "LOG_LEVEL": os.environ.get("BENCH_LOG_LEVEL", "warning"),
             **more,
         }

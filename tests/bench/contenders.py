@@ -22,6 +22,7 @@ __all__ = [
     "OURS",
     "OURS_ACCOUNTED",
     "OURS_ON_PYMONGO",
+    "OURS_WITH_THUMBNAILS",
     "Contender",
     "Running",
     "rivals",
@@ -38,7 +39,8 @@ class Contender:
     """One server: how it is called in the tables, and how it is started. `queue` None: it is ours.
 
     `driver` is the MongoDB driver that ours is told to use; the others know motor only. `accounted`: it knows the
-    clients by their key, books what they spend, and tells a webhook of each task's end.
+    clients by their key, books what they spend, and tells a webhook of each task's end. `thumbnails`: it makes one
+    of each picture that it keeps.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Contender:
     journaled: bool = False
     driver: str = "motor"
     accounted: bool = False
+    thumbnails: bool = False
 
     def command(self, descriptor: int) -> list[str]:
         """Return the arguments of one process on an inherited socket."""
@@ -59,6 +62,7 @@ class Contender:
 OURS = Contender(name="danqing", title="danqing")
 OURS_ON_PYMONGO = Contender(name="pymongo", title="danqing on PyMongo's own client", driver="pymongo")
 OURS_ACCOUNTED = Contender(name="accounted", title="danqing with keys, its ledger and a webhook", accounted=True)
+OURS_WITH_THUMBNAILS = Contender(name="thumbnails", title="danqing with thumbnails at once", thumbnails=True)
 BASELINE = Contender(name="baseline", title="hand-written: Sanic + BLMOVE + motor + aiohttp", queue="blmove")
 BASELINE_JOURNALED = Contender(
     name="baseline_j", title="hand-written, w: majority, j: true", queue="blmove", journaled=True

@@ -24,6 +24,8 @@ class Slot(IntEnum):
     """How long each call waits for its answer; written by the harness, read by the stub."""
     HELD = 7
     """1 while no call is answered at all; written by the harness."""
+    SHOWN = 8
+    """Which picture the stub shows, a `stub.Shown`; written by the harness."""
 
 
 class Counters:
@@ -47,9 +49,10 @@ class Counters:
         """How many calls wait for their answer."""
         return self[Slot.RECEIVED] - self[Slot.ANSWERED]
 
-    def reset(self, *, delay_ms: int = 0, held: bool = False) -> None:
+    def reset(self, *, delay_ms: int = 0, held: bool = False, shown: int = 0) -> None:
         """Begin a measurement: everything at 0; nothing may be in flight."""
         for slot in Slot:
             self[slot] = 0
         self[Slot.DELAY_MS] = delay_ms
         self[Slot.HELD] = int(held)
+        self[Slot.SHOWN] = shown

@@ -51,6 +51,7 @@ class Stage:
 
 ALL = ("danqing", "accounted", "pymongo", "baseline", "arq", "saq")
 BOTH = ("danqing", "baseline")
+PICTURES = ("danqing", "thumbnails", "baseline")
 WITH_JOURNAL = ("danqing", "pymongo", "baseline", "baseline_j", "arq", "saq")
 
 STAGES = (
@@ -97,6 +98,16 @@ STAGES = (
     ),
     Stage(name="drain_pictures", title="drain, 100 KB pictures", unit="tasks/s", who=BOTH),
     Stage(name="steady_pictures", title="steady, 100 KB pictures", unit="tasks/s", who=BOTH),
+    Stage(
+        name="drain_jpeg",
+        title="drain, JPEG 2048²",
+        unit="tasks/s",
+        who=PICTURES,
+        targets=(Target("baseline", 1.3),),
+    ),
+    Stage(
+        name="drain_png", title="drain, PNG 2048²", unit="tasks/s", who=PICTURES, targets=(Target("baseline", 2.0),)
+    ),
     Stage(name="size", title="size", unit="µs", who=("danqing",), higher_is_better=False),
 )
 
@@ -106,6 +117,7 @@ QUICK = Sizes(
     steady_s=3,
     idle_tasks=50,
     pictures=300,
+    large_pictures=60,
     waiting=2_000,
     stored=(10_000, 100_000),
     queued=20_000,
@@ -116,6 +128,7 @@ FULL = Sizes(
     steady_s=5,
     idle_tasks=150,
     pictures=1_000,
+    large_pictures=200,
     waiting=5_000,
     stored=(10_000, 100_000, 1_000_000),
     queued=100_000,

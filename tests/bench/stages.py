@@ -17,6 +17,7 @@ from tests.bench.counters import Slot
 from tests.bench.http_client import Answer, Connection, drive, submission, submitted_id
 from tests.bench.load import CONNECTIONS, LoadResult, poll_load, submit_load
 from tests.bench.machine import cpu_s
+from tests.bench.stub import Shown
 
 __all__ = [
     "Measured",
@@ -47,6 +48,7 @@ class Sizes:
     steady_s: int
     idle_tasks: int
     pictures: int
+    large_pictures: int
     waiting: int
     stored: tuple[int, ...]
     queued: int
@@ -75,13 +77,17 @@ def submit(arena: Arena, contender: Contender, sizes: Sizes) -> Measured:
         return _of_load(seen, watch.used_s()["server"], watch.cores())
 
 
-def drain(arena: Arena, contender: Contender, sizes: Sizes, type_: str = "text") -> Measured:
+def drain(
+    arena: Arena, contender: Contender, sizes: Sizes, type_: str = "text", shown: Shown = Shown.NOISE
+) -> Measured:
     """Tasks per second, from the first call upstream to the last task completed, of a full queue."""
     count = sizes.drained if type_ == "text" else sizes.pictures
+    if shown is not Shown.NOISE:
+        count = sizes.large_pictures
     with arena.ground(contender) as ground:
         with ground.serving(role="api") as running:
             preload(running, count, type_)
-        arena.stub.counters.reset()
+        arena.stub.counters.reset(shown=shown)
         with ground.serving() as running:
             watch = arena.watch(running)
             wait_for(lambda: arena.stub.counters[Slot.RECEIVED] >= count, 120)

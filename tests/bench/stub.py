@@ -1,27 +1,30 @@
 """The upstream of the benchmark: `python -m tests.bench.stub --port N --counters FILE`, as fast as Python allows.
 
 POST on any path answers `{"url": …}` after the delay that the counters ask for, to `/webhook` 204 at once;
-GET answers a PNG of 100 KB. HTTP is read by hand, because a framework here would cost more than what is measured.
+GET answers the picture that the counters ask for. HTTP is read by hand, because a framework here would cost more
+than what is measured.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import functools
 import io
 import os
 import time
 from collections import deque
 from collections.abc import Callable
+from enum import IntEnum
 from pathlib import Path
 from typing import cast
 
 import uvloop
-from PIL import Image
+from PIL import Image, ImageChops, ImageFilter
 
 from tests.bench.counters import Counters, Slot
 
-__all__ = ["PICTURE_SIDE", "WEBHOOK_PATH", "picture"]
+__all__ = ["PICTURE_SIDE", "WEBHOOK_PATH", "Shown", "picture"]
 
 PICTURE_SIDE = 182
 """Noise of 182 × 182 RGB pixels is a PNG of about 100 KB."""
@@ -32,11 +35,34 @@ WEBHOOK = f"POST {WEBHOOK_PATH}".encode()
 TAKEN = b"HTTP/1.1 204 No Content\r\n\r\n"
 
 
-def picture() -> bytes:
-    """Return a PNG of about 100 KB."""
+class Shown(IntEnum):
+    """The pictures that can be shown: noise, and two of 2048 × 2048 that compress as photographs do."""
+
+    NOISE = 0
+    JPEG = 1
+    PNG = 2
+
+
+@functools.cache
+def picture(shown: int = Shown.NOISE) -> bytes:
+    """Return a PNG of about 100 KB, a JPEG of about 600 kB or a PNG of about 3 MB."""
     file = io.BytesIO()
-    Image.frombytes("RGB", (PICTURE_SIDE, PICTURE_SIDE), os.urandom(3 * PICTURE_SIDE**2)).save(file, "PNG")
+    if shown == Shown.NOISE:
+        Image.frombytes("RGB", (PICTURE_SIDE, PICTURE_SIDE), os.urandom(3 * PICTURE_SIDE**2)).save(file, "PNG")
+    elif shown == Shown.JPEG:
+        _photograph(grain=2.0).save(file, "JPEG", quality=90)
+    else:
+        _photograph(grain=2.0).save(file, "PNG")
     return file.getvalue()
+
+
+def _photograph(grain: float) -> Image.Image:
+    """Return slow changes of light with a soft grain over them."""
+    side = (2048, 2048)
+    slopes = [Image.radial_gradient("L"), Image.linear_gradient("L"), Image.linear_gradient("L").rotate(90)]
+    light = Image.merge("RGB", [slope.resize(side, Image.Resampling.BICUBIC) for slope in slopes])
+    soft = Image.effect_noise(side, 48).filter(ImageFilter.GaussianBlur(grain))
+    return ImageChops.add(light, Image.merge("RGB", [soft] * 3), 1.0, -128)
 
 
 def _answer(media_type: bytes, body: bytes) -> bytes:
@@ -47,11 +73,10 @@ def _answer(media_type: bytes, body: bytes) -> bytes:
 class _Upstream(asyncio.Protocol):
     """One connection: requests come one after the other, as HTTP clients with keep-alive send them."""
 
-    def __init__(self, counters: Counters, url_prefix: str, shown: bytes, held: deque[Callable[[], None]]) -> None:
+    def __init__(self, counters: Counters, url_prefix: str, held: deque[Callable[[], None]]) -> None:
         self.counters = counters
         self.held = held
         self.url_prefix = url_prefix
-        self.shown = shown
         self.received = b""
         self.transport: asyncio.Transport | None = None
 
@@ -76,7 +101,7 @@ class _Upstream(asyncio.Protocol):
         self.received = rest[length:]
         if head.startswith(b"GET"):
             self.counters[Slot.PICTURES] += 1
-            self._write(self.shown)
+            self._write(_shown(self.counters[Slot.SHOWN]))
         elif head.startswith(WEBHOOK):
             self._write(TAKEN)
         else:
@@ -109,6 +134,11 @@ class _Upstream(asyncio.Protocol):
             self.transport.write(answer)
 
 
+@functools.cache
+def _shown(which: int) -> bytes:
+    return _answer(b"image/jpeg" if which == Shown.JPEG else b"image/png", picture(which))
+
+
 def _content_length(head: bytes) -> int:
     at = head.lower().find(b"content-length:")
     return 0 if at < 0 else int(head[at + 15 :].split(b"\r\n", 1)[0])
@@ -116,13 +146,11 @@ def _content_length(head: bytes) -> int:
 
 async def _serve(port: int, path: Path) -> None:
     counters = Counters(path)
-    shown = _answer(b"image/png", picture())
+    _shown(Shown.NOISE)
     prefix = f"http://127.0.0.1:{port}/picture/"
     loop = asyncio.get_running_loop()
     held: deque[Callable[[], None]] = deque()
-    server = await loop.create_server(
-        lambda: _Upstream(counters, prefix, shown, held), "127.0.0.1", port, backlog=4096
-    )
+    server = await loop.create_server(lambda: _Upstream(counters, prefix, held), "127.0.0.1", port, backlog=4096)
     async with server:
         while True:
             await asyncio.sleep(HELD_POLL_S)
