@@ -90,6 +90,7 @@ from danqing_server.store.lanes import LaneStore
 from danqing_server.store.leases import Lease, WorkerStore
 from danqing_server.store.ledger import LedgerStore
 from danqing_server.store.listing import TaskList
+from danqing_server.store.old_tasks import OldTasks
 from danqing_server.store.pictures import PictureStore
 from danqing_server.store.projects import ProjectStore
 from danqing_server.store.secrets import SecretStore
@@ -113,6 +114,8 @@ from danqing_server.worker.pauses import LOOK_EVERY_S as PAUSES_LOOK_EVERY_S
 from danqing_server.worker.pauses import Pauses
 from danqing_server.worker.pool import Pool
 from danqing_server.worker.rerouting import DIVERT_EVERY_S, Diverter
+from danqing_server.worker.retention import LOOK_EVERY_S as RETENTION_EVERY_S
+from danqing_server.worker.retention import Retention
 from danqing_server.worker.spending import SpendGuard
 from danqing_server.worker.tools import Tools
 
@@ -140,6 +143,7 @@ class Workers:
     pool: Pool
     janitor: Janitor
     diverter: Diverter | None = None
+    retention: Retention | None = None
 
     def start(self) -> None:
         """Begin to renew the lease and to take tasks."""
@@ -192,6 +196,9 @@ class Process:
             self._loops.append(Supervised("watch", every(WATCH_EVERY_S, janitor.watch)))
             self._loops.append(Supervised("sweep", every(SWEEP_EVERY_S, janitor.sweep)))
             self._loops.append(Supervised("overdue", every(OVERDUE_EVERY_S, janitor.end_overdue)))
+            if self.workers.retention is not None:
+                looking = every(RETENTION_EVERY_S, self.workers.retention.look)
+                self._loops.append(Supervised("retention", looking))
             if self.workers.diverter is not None:
                 self._loops.append(Supervised("divert", every(DIVERT_EVERY_S, self.workers.diverter.divert)))
         if self.watched is not None:
@@ -376,6 +383,7 @@ async def _services(
         deliveries=webhooks.deliveries,
         ledger=bookkeeper.ledger,
         clock=clock,
+        books_forget=settings.ledger_forgets,
     )
     outlet = Outlet(registry, untold, clock, [webhooks.subscriber, books])
     register = Register(store, queue, outlet, eraser)
@@ -497,6 +505,19 @@ def _workers(
         pool=pool,
         janitor=Janitor(tools, WorkerStore(database)),
         diverter=Diverter(tools, named) if named else None,
+        retention=_retention(services, tools, database) if settings.retention else None,
+    )
+
+
+def _retention(services: Services, tools: Tools, database: Database) -> Retention:
+    return Retention(
+        rules=services.settings.retention,
+        old=OldTasks(database, services.task_list),
+        register=tools.register,
+        queue=tools.queue,
+        assets=tools.assets,
+        clock=tools.clock,
+        worker=tools.lease.worker,
     )
 
 

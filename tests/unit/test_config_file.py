@@ -10,6 +10,7 @@ from danqing_plugins.options import Written
 from danqing_server.errors import SettingsError
 from danqing_server.settings.file import ConfigFile, parse_file
 from danqing_server.settings.reading import ACCEPTED, LARGEST_FILE_BYTES, examine, read_settings
+from danqing_server.settings.retention import ENDED
 from danqing_server.settings.routes import Route, Target
 from danqing_server.settings.toml_lines import lines_of
 
@@ -29,6 +30,50 @@ def mistakes(text: str) -> tuple[str, ...]:
 def settings_mistakes(text: str, **environment: str) -> tuple[str, ...]:
     """Return what is wrong with the settings of *text* and *environment*."""
     return examine({ACCEPTED: text, **environment})[1]
+
+
+class TestRetention:
+    def test_a_rule_says_which_tasks_and_how_long(self) -> None:
+        """Durations may have days; what is not said is every project, and every task that has ended."""
+        text = (
+            '[[retention]]\nstatus = ["failed", "cancelled"]\nproject = "acme"\nkeep_for = "7d"\n'
+            '[[retention]]\nkeep_tasks = 1000\nkeep_disk_below = 90\ndisk_spares = "2h"\n'
+        )
+        first, second = parse(text).retention
+        assert (first.statuses, first.project, first.keep_for_s) == (("failed", "cancelled"), "acme", 7 * 86400.0)
+        assert (second.statuses, second.project, second.keep_for_s) == (ENDED, "", None)
+        assert (second.keep_tasks, second.keep_disk_below, second.disk_spares_s) == (1000, 90, 7200.0)
+
+    @pytest.mark.parametrize(
+        ("line", "said"),
+        [
+            (
+                'status = ["pending"]',
+                "status: ['pending'] is not allowed; allowed: a list of 'completed', 'failed'",
+            ),
+            ("keep_for = 5", "keep_for: 5 is not allowed; allowed: seconds or a duration ('36h', '90d')"),
+            ('keep_for = "soon"', "keep_for: 'soon' is not allowed"),
+            ("keep_tasks = 0", "keep_tasks: 0 is not allowed; allowed: 1 to 1000000000"),
+            ("keep_disk_below = 100", "keep_disk_below: 100 is not allowed; allowed: 1 to 99 (percent)"),
+            ("keep_fro = 60", "keep_fro: unknown key; did you mean keep_for?"),
+        ],
+    )
+    def test_a_mistake_is_named_with_its_line(self, line: str, said: str) -> None:
+        """And with what is allowed."""
+        [mistake] = mistakes(f"[[retention]]\n{line}\n")
+        assert mistake.startswith(f"danqing.toml:2: {said}")
+
+    def test_a_rule_that_no_task_reaches_is_a_mistake(self) -> None:
+        """It would be ignored in silence."""
+        text = '[[retention]]\nkeep_for = "1d"\n[[retention]]\nproject = "acme"\nkeep_for = "9d"\n'
+        assert mistakes(text) == ("danqing.toml:4: project: the rule at danqing.toml:1 leaves it no task",)
+
+    def test_the_variables_are_for_what_the_rules_leave(self) -> None:
+        """Nothing is let go that nobody asked for."""
+        text = '[[retention]]\nproject = "acme"\n'
+        assert examine({ACCEPTED: text})[0].retention == ()
+        rules = examine({ACCEPTED: text, "DANQING_KEEP_FOR": "1d12h"})[0].retention
+        assert [(rule.project, rule.keep_for_s) for rule in rules] == [("acme", None), ("", 36 * 3600.0)]
 
 
 class TestProviders:

@@ -42,7 +42,7 @@ log = get_logger(__name__)
 
 @attrs.define(eq=False, kw_only=True)
 class Eraser:
-    """Deletes tasks. *look_again_after* is for those who cannot wait."""
+    """Deletes tasks. With `books_forget` the ledger forgets whose they were."""
 
     deletions: DeletionStore
     store: TaskStore
@@ -52,6 +52,7 @@ class Eraser:
     ledger: LedgerStore
     clock: Clock
     look_again_after: timedelta = LOOK_AGAIN_AFTER
+    books_forget: bool = True
 
     async def begin(self, deletion: Deletion, legacy: Legacy | None) -> bool:
         """Note that a task goes, and remove it; False when it is not as *deletion* says, and stays.
@@ -112,7 +113,7 @@ class Eraser:
     async def _erase(self, deletion: Deletion) -> int:
         """Remove all that is kept beside a task's document; returns how many deliveries are still owed."""
         task_id, key = deletion.task_id, deletion.repeat_key
-        steps: list[Awaitable[None]] = [self.ledger.forget_user(task_id)]
+        steps: list[Awaitable[None]] = [self.ledger.forget_user(task_id)] if self.books_forget else []
         if key is not None:
             steps.append(self.keys.forget(key, task_id))
         await asyncio.gather(*steps)

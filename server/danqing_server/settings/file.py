@@ -12,18 +12,22 @@ import attrs
 from danqing_plugins import nearest
 from danqing_plugins.options import Written
 from danqing_server.settings.providers import ConfiguredProvider
+from danqing_server.settings.retention import DISK_SPARES_S, ENDED, RetentionRule
 from danqing_server.settings.routes import Route, Target
 from danqing_server.settings.toml_lines import Lines, lines_of
+from danqing_server.settings.variables import duration
 
 __all__ = ["ConfigFile", "parse_file"]
 
 PROVIDER_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 LONGEST_MODEL = 200
+LONGEST_KEPT_S = 100 * 366 * 86400.0
 ON_AMBIGUOUS = ("retry", "fail")
 ON_REJECTED = ("fail", "next")
 
-_TABLES = ("providers", "routes", "server")
+_TABLES = ("providers", "routes", "retention", "server")
 _PROVIDER_KEYS = ("name", "plugin", "enabled", "sandbox")
+_RETENTION_KEYS = ("project", "status", "keep_for", "keep_tasks", "keep_disk_below", "disk_spares")
 _ROUTE_KEYS = ("model", "to", "on_ambiguous", "on_rejected")
 _PLACE = re.compile(r"\(at line (\d+), column (\d+)\)")
 
@@ -34,6 +38,7 @@ class ConfigFile:
 
     providers: tuple[ConfiguredProvider, ...] = ()
     routes: tuple[Route, ...] = ()
+    retention: tuple[RetentionRule, ...] = ()
     server: Mapping[str, Written] = attrs.field(factory=dict, repr=False)
     problems: tuple[str, ...] = ()
 
@@ -51,6 +56,7 @@ def parse_file(text: str, name: str) -> ConfigFile:
     return ConfigFile(
         providers=providers,
         routes=reading.routes(document.get("routes", [])),
+        retention=reading.retention(document.get("retention", [])),
         server=reading.server(document.get("server", {})),
         problems=tuple(reading.problems),
     )
@@ -199,6 +205,54 @@ class _Reading:
             self.note(path, "none of these providers is enabled")
         return enabled
 
+    def retention(self, value: object) -> tuple[RetentionRule, ...]:
+        """Read every `[[retention]]`."""
+        rules: list[RetentionRule] = []
+        for index, table in enumerate(self.tables("retention", value)):
+            rule = self._retention_rule(table, ("retention", index))
+            if rule is None:
+                continue
+            before = next((one for one in rules if not one.leaves(rule)), None)
+            if before is not None:
+                self.note(
+                    ("retention", index, next(iter(table), "")), f"the rule at {before.where} leaves it no task"
+                )
+            rules.append(rule)
+        return tuple(rules)
+
+    def _retention_rule(self, table: Mapping[str, Any], path: Sequence[str | int]) -> RetentionRule | None:
+        before = len(self.problems)
+        self.refuse_unknown(table, _RETENTION_KEYS, *path)
+        project = self.take(table, (*path, "project"), _is_text, "a project's id, or a name of DANQING_API_KEYS")
+        status = self.take(table, (*path, "status"), _are_ended, f"a list of {', '.join(map(repr, ENDED))}")
+        keep_tasks = self.take(table, (*path, "keep_tasks"), _is_whole(1, 10**9), "1 to 1000000000")
+        disk = self.take(table, (*path, "keep_disk_below"), _is_whole(1, 99), "1 to 99 (percent)")
+        keep_for_s = self._duration_s(table, (*path, "keep_for"), 60)
+        disk_spares_s = self._duration_s(table, (*path, "disk_spares"), 0)
+        if len(self.problems) > before:
+            return None
+        return RetentionRule(
+            statuses=ENDED if status is None else tuple(status),
+            project=project or "",
+            keep_for_s=keep_for_s,
+            keep_tasks=keep_tasks,
+            keep_disk_below=disk,
+            disk_spares_s=DISK_SPARES_S if disk_spares_s is None else disk_spares_s,
+            where=self.where(*path),
+        )
+
+    def _duration_s(self, table: Mapping[str, Any], path: Sequence[str | int], low_s: float) -> float | None:
+        """Return the seconds that a key says; None when it is absent, or wrong and noted."""
+        read = duration(low_s, LONGEST_KEPT_S, days=True)
+        value = table.get(str(path[-1]))
+        if value is None:
+            return None
+        try:
+            return read(str(value))
+        except ValueError:
+            self.note(path, f"{_shown(value)} is not allowed; allowed: seconds or a duration ('36h', '90d')")
+            return None
+
     def server(self, value: object) -> Mapping[str, Written]:
         """Read `[server]`; its keys are judged with the variables."""
         if not isinstance(value, dict):
@@ -213,6 +267,14 @@ def _is_text(value: object) -> bool:
 
 def _is_flag(value: object) -> bool:
     return isinstance(value, bool)
+
+
+def _are_ended(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(part in ENDED for part in value)
+
+
+def _is_whole(low: int, high: int) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
 def _is_name(value: object) -> bool:

@@ -19,6 +19,7 @@ from dotenv import dotenv_values
 from danqing_server.errors import SettingsError
 from danqing_server.settings.file import ConfigFile
 from danqing_server.settings.providers import ConfiguredProvider
+from danqing_server.settings.retention import RetentionRule
 from danqing_server.settings.routes import Route
 from danqing_server.settings.values import (
     ApiKey,
@@ -484,6 +485,38 @@ class Settings:
         allowed="seconds or a Go duration",
         meaning="A user's identical request without a key joins an unfinished task this young; 0 is never.",
     )
+    keep_for_s: float | None = setting(
+        "DANQING_KEEP_FOR",
+        None,
+        duration(60, 100 * 366 * 86400, days=True),
+        unit="s",
+        allowed="seconds or a Go duration, which may have days (`90d`), from 60 s on",
+        meaning="Tasks that ended longer ago are deleted, unless a picture has a star. Unset: none for its age.",
+    )
+    keep_tasks: int | None = setting(
+        "DANQING_KEEP_TASKS",
+        None,
+        whole(1, 10**9),
+        unit="tasks",
+        allowed="1 to 1000000000",
+        meaning="Of each project's tasks the newest so many stay. Unset: none goes for their number.",
+    )
+    keep_disk_below: int | None = setting(
+        "DANQING_KEEP_DISK_BELOW",
+        None,
+        whole(1, 99),
+        unit="%",
+        allowed="1 to 99",
+        meaning="While more of the pictures' disk is in use, the oldest tasks go, none of the last 24 hours.",
+    )
+    ledger_forgets: bool = setting(
+        "DANQING_LEDGER_FORGETS",
+        True,
+        flag,
+        shown="yes",
+        allowed="`yes`, `no`",
+        meaning="Whether the ledger, too, forgets whose a deleted task was; what it cost always stays.",
+    )
     default_provider: str | None = setting(
         "DANQING_DEFAULT_PROVIDER",
         None,
@@ -517,7 +550,20 @@ class Settings:
     )
     providers: tuple[ConfiguredProvider, ...] = ()
     routes: tuple[Route, ...] = ()
+    file_retention: tuple[RetentionRule, ...] = ()
     environment: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+
+    @property
+    def retention(self) -> tuple[RetentionRule, ...]:
+        """Which tasks may go: the rules of the file, then that of the variables; empty: none ever does."""
+        of_all = RetentionRule(
+            keep_for_s=self.keep_for_s,
+            keep_tasks=self.keep_tasks,
+            keep_disk_below=self.keep_disk_below,
+            where="DANQING_KEEP_*",
+        )
+        rules = (*self.file_retention, of_all)
+        return rules if any(rule.lets_go for rule in rules) else ()
 
     @property
     def serves_api(self) -> bool:
@@ -565,7 +611,13 @@ class Settings:
             given, value = reading.read(field.metadata, file.server.get(key))
             if given:
                 values[field.name] = value
-        settings = cls(**values, environment=dict(environment), providers=file.providers, routes=file.routes)
+        settings = cls(
+            **values,
+            environment=dict(environment),
+            providers=file.providers,
+            routes=file.routes,
+            file_retention=file.retention,
+        )
         if not reading.problems and not settings.listens_on_loopback and not settings.asks_for_keys:
             reading.problems.append(_open_purse(settings.host))
         longest = max(settings.call_timeout_s, SHORTEST_CALL_TIMEOUT_S)

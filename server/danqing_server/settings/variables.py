@@ -30,7 +30,7 @@ __all__ = [
 T = TypeVar("T")
 Parse = Callable[[str], T]
 
-_DURATION_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_DURATION_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 @attrs.frozen(kw_only=True)
@@ -72,10 +72,12 @@ def whole(low: int, high: int) -> Parse[int]:
     return parse
 
 
-def duration(low_s: float, high_s: float) -> Parse[float]:
-    """Seconds (`30`, `1.5`) or a Go duration (`30s`, `1m30s`, `500ms`)."""
+def duration(low_s: float, high_s: float, *, days: bool = False) -> Parse[float]:
+    """Seconds (`30`, `1.5`) or a Go duration (`30s`, `1m30s`, `500ms`); with *days* it may have those, `30d`."""
 
     def parse(raw: str) -> float:
+        if "d" in raw and not days:
+            raise ValueError
         seconds = float(raw) if re.fullmatch(r"\d+(\.\d+)?", raw) else _go_duration_s(raw)
         if not low_s <= seconds <= high_s:
             raise ValueError
@@ -85,7 +87,7 @@ def duration(low_s: float, high_s: float) -> Parse[float]:
 
 
 def _go_duration_s(raw: str) -> float:
-    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h)", raw)
+    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", raw)
     if not parts or "".join(number + unit for number, unit in parts) != raw:
         raise ValueError
     return sum(float(number) * _DURATION_UNITS_S[unit] for number, unit in parts)

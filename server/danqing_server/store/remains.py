@@ -7,11 +7,12 @@ Source for how a text stands in a document: bsonspec.org, version 1.1, read 2026
 from __future__ import annotations
 
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import attrs
 import bson
+import pymongo
 from bson.raw_bson import RawBSONDocument
 
 from danqing_server.store.client import Database, translated
@@ -21,6 +22,7 @@ from danqing_server.store.ledger import FORGOTTEN
 
 __all__ = ["Remain", "RemainsStore"]
 
+LONGEST_S = 24 * 3600.0
 _RAW: Any = bson.CodecOptions(document_class=RawBSONDocument)
 _NOTE = frozenset({"_id", "expires_at", "untold"})
 
@@ -55,10 +57,17 @@ class RemainsStore:
         with translated():
             names = sorted(await self.database.list_collection_names())
         for name in names:
-            with translated():
-                async for document in self.database.get_collection(name, codec_options=_RAW).find():
-                    if needle in document.raw:
-                        yield Remain(collection=name, id=str(document["_id"]), why=_why(name, document))
+            for remain in await self._look_through(name, needle):
+                yield remain
+
+    async def _look_through(self, name: str, needle: bytes) -> Sequence[Remain]:
+        documents = self.database.get_collection(name, codec_options=_RAW).find()
+        with pymongo.timeout(LONGEST_S), translated():  # a client's own bound holds for a cursor as a whole
+            return [
+                Remain(collection=name, id=str(document["_id"]), why=_why(name, document))
+                async for document in documents
+                if needle in document.raw
+            ]
 
 
 def _why(collection: str, document: RawBSONDocument) -> str | None:
