@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from danqing_plugins import Message
+import attrs
+
 from danqing_server.access.caller import Caller
 from danqing_server.codec import parse_json_object
 from danqing_server.desk.batches import Staging
@@ -18,16 +19,12 @@ from danqing_server.doors.bodies import (
     task_submission,
 )
 from danqing_server.doors.fields import Fields
+from danqing_server.doors.webhook_bodies import task_webhook
 from danqing_server.models import JsonObject
 
 __all__ = ["LineReader", "merged"]
 
 LONGEST_CUSTOM_ID = 128
-NO_WEBHOOK = Message(
-    key="no_webhook_in_batch",
-    zh="批次中的任务不能自带 webhook，请为项目设置 webhook",
-    en="tasks of a batch bring none of their own: set one up for the project",
-)
 NESTED = ("input", "options")
 
 
@@ -85,13 +82,14 @@ class LineReader:
 
         await self.staging.take(line, named)
 
-    def _submission(self, body: JsonObject) -> Submission:
-        if body.get("webhook") is not None:
-            fields = Fields(members=body)
-            fields.report("webhook", NO_WEBHOOK)
-            fields.finish()
+    def _submission(self, body: dict[str, Any]) -> Submission:
         if "prompt" in body and "input" not in body:
-            return image_submission(image_meaning(body), self._caller, self._parameters)
+            fields = Fields(members={"webhook": body.pop("webhook", None)})
+            webhook = task_webhook(fields, self._base)
+            fields.finish()
+            return attrs.evolve(
+                image_submission(image_meaning(body), self._caller, self._parameters), webhook=webhook
+            )
         return task_submission(
             task_meaning(body), self._caller, self._max_delay_s, self._parameters, base=self._base
         )

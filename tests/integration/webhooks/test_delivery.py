@@ -190,15 +190,41 @@ class TestTasksOwn:
         assert [each["task_id"] for each in await deliveries(api, "tasks")] == [task_id]
 
     async def test_the_project_hears_of_the_tasks_of_a_batch(self, api: Client, receiving: Receiver) -> None:
-        """Whose lines bring no webhooks of their own."""
+        """As of any other."""
         where = path()
         await create(api, receiving.url + where)
         line = {"type": "image", "model": "one", "input": {"prompt": "x"}, "user_id": "u1"}
-        refused = await api.ask("POST", "/api/v1/batches", json={"tasks": [{**line, "webhook": receiving.url}]})
-        assert refused.json["details"][0]["code"] == "no_webhook_in_batch"
         reply = await api.ask("POST", "/api/v1/batches", json={"tasks": [line] * 3})
         assert reply.status == 201, reply.json
         assert len({each.json["data"]["id"] for each in await arrives(receiving, where, 3)}) == 3
+
+    async def test_a_batch_and_its_lines_bring_their_own(self, api: Client, receiving: Receiver) -> None:
+        """A line's stands in the place of the batch's, in either form of a body."""
+        own, common = path(), path()
+        lines: list[dict[str, Any]] = [
+            {"type": "image", "model": "one", "input": {"prompt": "x"}, "custom_id": "a"},
+            {"prompt": "y", "custom_id": "b"},
+            {
+                "prompt": "z",
+                "custom_id": "c",
+                "webhook": {"url": receiving.url + own, "events": ["task.completed"]},
+            },
+        ]
+        body = {"defaults": {"user_id": "u1", "webhook": receiving.url + common}, "tasks": lines}
+        reply = await api.ask("POST", "/api/v1/batches", json=body)
+        assert reply.status == 201, reply.json
+        names = []
+        for got in [*await arrives(receiving, common, 2), *await arrives(receiving, own)]:
+            task = (await api.ask("GET", f"/api/v1/tasks/{got.json['data']['id']}")).json["data"]
+            names.append(task["batch"]["custom_id"])
+        assert (set(names[:2]), names[2:]) == ({"a", "b"}, ["c"])
+
+    @pytest.mark.parametrize("webhook", ["ftp://example.com", {"url": "https://example.com", "when": 1}, 7])
+    async def test_a_wrong_one_is_named_by_its_line(self, api: Client, webhook: Any) -> None:
+        """Before anything is taken in."""
+        body = {"defaults": {"user_id": "u1"}, "tasks": [{"prompt": "y", "webhook": webhook}]}
+        reply = await api.ask("POST", "/api/v1/batches", json=body)
+        assert (reply.status, reply.json["details"][0]["field"][:16]) == (400, "lines[1].webhook")
 
 
 class TestBadReceivers:
