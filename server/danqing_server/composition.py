@@ -20,6 +20,9 @@ from danqing_server.access.roles import Roles
 from danqing_server.access.roster import REFRESH_EVERY_S, Roster
 from danqing_server.access.sessions import Sessions
 from danqing_server.assets.fetching import public_session
+from danqing_server.assets.headroom import LOOK_EVERY_S as HEADROOM_EVERY_S
+from danqing_server.assets.headroom import Headroom
+from danqing_server.assets.places import local_folder
 from danqing_server.assets.results import ResultSessions, results_session
 from danqing_server.assets.storage import Assets, open_assets
 from danqing_server.assets.thumbnailing import Thumbnails
@@ -129,6 +132,7 @@ UPSTREAM_CONNECTIONS = 0  # aiohttp's "no limit": each lane's concurrency bounds
 DNS_CACHE_S = 300
 MOST_FETCHING_GRACE_S = 900.0
 FIRST_PAUSE_S = 0.5
+MEGABYTE = 1024 * 1024
 LEASE_LOOK_S = 0.01
 LEASE_STOP_S = 0.5
 
@@ -179,6 +183,7 @@ class Process:
             Supervised("time", every(LISTEN_EVERY_S, self.listen_to_time)),
             Supervised("webhooks", every(LOOK_EVERY_S, self.services.webhooks.directory.refresh)),
             Supervised("sender", self.services.webhooks.sender.run),
+            Supervised("headroom", every(HEADROOM_EVERY_S, self.services.headroom.look)),
             Supervised("uploads", every(UPLOADS_SWEEP_EVERY_S, self.services.uploads.sweep)),
             Supervised("pauses", every(PAUSES_LOOK_EVERY_S, self.services.pauses.refresh)),
             Supervised("batches", self.services.batches.feeder.run),
@@ -291,6 +296,7 @@ async def open_process(
         services = await _services(
             settings, registry, clock, database, redis, queue, Gates(redis, queue), assets, store, webhooks
         )
+        await services.headroom.look()
         roster = services.gatekeeper.roster
         refreshing = [] if roster is None else [roster.refresh]
         await _with_mongodb(settings, listening, webhooks.directory.refresh, services.pauses.refresh, *refreshing)
@@ -339,10 +345,12 @@ async def _services(
     forecast = Forecast(queue, gates, clock)
     limits = QueueLimits(queue, forecast, settings.max_queued, settings.max_queued_per_user)
     routes = {route.model: route for route in settings.routes}
+    headroom = _headroom(settings, assets)
     uploads = Uploads(
         store=UploadStore(database),
         assets=assets,
         clock=clock,
+        headroom=headroom,
         kept_s=settings.uploads_kept_s,
         most=settings.max_uploads,
     )
@@ -394,7 +402,7 @@ async def _services(
     usage = UsageStore(database)
     pictures = PictureStore(database, task_list)
     submissions = Submissions(
-        store, keys, register, assets, clock, checker, routing, limits, intake, budgets, webhooks
+        store, keys, register, assets, clock, checker, routing, limits, intake, budgets, webhooks, headroom
     )
     feeder = Feeder(batches, store, queue, register, control, limits, assets, clock)
     feeds = Feeds(ChangedStore(database), clock, watchers)
@@ -418,6 +426,7 @@ async def _services(
         standings=Standings(forecast, store, SweepStore(database), pauses.store, clock),
         lane_control=LaneControl(pauses.store, gates, pauses, administration, registry, clock),
         assets=assets,
+        headroom=headroom,
         thumbnails=Thumbnails(assets, pictures.note_colour),
         registry=registry,
         submissions=submissions,
@@ -455,6 +464,16 @@ async def _warn(announce: Announce, warning: BudgetWarning) -> None:
     await announce(warning.project, BUDGET_WARNING, f"{BUDGET_WARNING}/{warning.id}", warning.at, data)
 
 
+def _headroom(settings: Settings, assets: Assets) -> Headroom:
+    reserve = settings.disk_reserve_mb
+    return Headroom(
+        pictures=local_folder(settings.assets_url, settings.data_dir),
+        data=settings.data_dir,
+        reserve_bytes=None if reserve is None else reserve * MEGABYTE,
+        disk=assets.disk,
+    )
+
+
 def _gatekeeper(settings: Settings, database: Database, clock: Clock) -> Gatekeeper:
     named = sorted({key.owner for key in settings.api_keys})
     roles, stores = Roles.of(settings), (ApiKeyStore(database), ProjectStore(database))
@@ -481,6 +500,7 @@ def _workers(
             SpendStore(database), gates, clock, settings.daily_spend_limits_micro, services.registry.lanes_of
         ),
         assets=services.assets,
+        headroom=services.headroom,
         registry=services.registry,
         register=services.control.register,
         lease=Lease(settings, clock, on_lost=_end_process),

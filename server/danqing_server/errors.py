@@ -6,6 +6,7 @@ DanqingError
 │   ├── StoreUnavailable       MongoDB
 │   ├── QueueUnavailable       Redis
 │   ├── StorageUnavailable     the picture storage: full, unwritable, unreachable
+│   │   └── StorageFull            so little room is left that nothing new is taken in
 │   └── Draining               this process is stopping; another one will answer
 ├── Overloaded             a bound was reached: try again after `retry_after_s`
 ├── BudgetExceeded         a limit on money leaves no room: ask for less, or wait until `resets_at`
@@ -66,6 +67,7 @@ __all__ = [
     "SessionEnded",
     "SettingsError",
     "SourceUnavailable",
+    "StorageFull",
     "StorageUnavailable",
     "StoreUnavailable",
     "TooManyRequests",
@@ -119,6 +121,12 @@ class QueueUnavailable(ServiceUnavailable):
 
 class StorageUnavailable(ServiceUnavailable):
     """The picture storage is full, unwritable or unreachable."""
+
+
+class StorageFull(StorageUnavailable):
+    """A disk is nearly full: what is left is for what was paid for already. Nothing was kept."""
+
+    retry_after_s = 60
 
 
 class Draining(ServiceUnavailable):

@@ -14,6 +14,7 @@ import attrs
 
 from danqing_plugins import Message, Problem, Reference
 from danqing_server.access.caller import Caller
+from danqing_server.assets.headroom import Headroom
 from danqing_server.assets.keys import upload_of
 from danqing_server.assets.references import ParsedReference
 from danqing_server.assets.storage import Assets
@@ -98,6 +99,7 @@ class Submissions:
     intake: Intake
     budgets: Budgets
     webhooks: Webhooks
+    headroom: Headroom
     _running: set[asyncio.Task[Accepted]] = attrs.field(factory=set, init=False)
 
     async def submit(self, submission: Submission) -> Accepted:
@@ -111,6 +113,7 @@ class Submissions:
             StoreUnavailable: it is not known to be safe; should it have been stored, it is voided.
             QueueUnavailable: it could not be queued, and was voided.
             StorageUnavailable: a reference picture could not be kept.
+            StorageFull: there is no room for what it would make.
         """
         until_s = self.clock.monotonic_s() + WITHIN_S
         if submission.repeat is not None:
@@ -153,6 +156,7 @@ class Submissions:
         Raises:
             StorageUnavailable: a reference picture could not be kept.
         """
+        self.headroom.require()
         await self._expect_webhook(submission)
         task = self._task(task_id, submission, checked)
         if not checked.references:
@@ -179,6 +183,7 @@ class Submissions:
             done.exception()  # read, since the client who would have raised it may be gone
 
     async def _check(self, submission: Submission) -> Checked:
+        self.headroom.require()
         checked = await self.examine(submission)
         await self.limits.check(
             checked.lane, submission.caller.owner, submission.user_id, delayed=bool(submission.delay_s)

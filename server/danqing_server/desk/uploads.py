@@ -15,6 +15,7 @@ import attrs
 
 from danqing_plugins import Message, Problem
 from danqing_server.access.caller import Caller
+from danqing_server.assets.headroom import Headroom
 from danqing_server.assets.incoming import Incoming
 from danqing_server.assets.keys import key_in_path, upload_key, upload_of
 from danqing_server.assets.references import ParsedReference
@@ -54,12 +55,17 @@ class Uploads:
     store: UploadStore
     assets: Assets
     clock: Clock
+    headroom: Headroom
     kept_s: float
     most: int
 
     @asynccontextmanager
     async def receiving(self) -> AsyncIterator[Incoming]:
-        """Take a picture in, a piece at a time; what was not kept when the block ends is forgotten."""
+        """Take a picture in, a piece at a time; what was not kept when the block ends is forgotten.
+
+        Raises StorageFull.
+        """
+        self.headroom.require()
         async with self.assets.partial() as partial:
             yield Incoming(self.assets, partial)
 

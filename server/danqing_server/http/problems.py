@@ -83,6 +83,12 @@ PROBLEMS: Mapping[type[BaseException], Kind] = {
         "存储暂时不可用，请稍后重试", "The storage does not work at the moment; try again.",
         retryable=True,
     ),
+    errors.StorageFull: _kind(
+        503, "disk_full", "存储空间不足", "Storage full",
+        "磁盘空间不足，暂不接受新内容，请稍后重试",
+        "The disk is nearly full: nothing new is taken in; try again later.",
+        retryable=True,
+    ),
     errors.Draining: _kind(
         503, "draining", "服务正在停止", "Server stopping",
         "此进程正在停止，请立即重试，其他进程会响应",

@@ -10,6 +10,7 @@ from danqing_server.access.administration import Administration
 from danqing_server.access.event_tokens import EventTokens
 from danqing_server.access.gatekeeper import Gatekeeper
 from danqing_server.access.sessions import Sessions
+from danqing_server.assets.headroom import Headroom
 from danqing_server.assets.storage import Assets
 from danqing_server.assets.thumbnailing import Thumbnails
 from danqing_server.clock import Clock
@@ -71,6 +72,7 @@ class Services:
     standings: Standings
     lane_control: LaneControl
     assets: Assets
+    headroom: Headroom
     thumbnails: Thumbnails
     registry: Registry
     submissions: Submissions

@@ -509,6 +509,15 @@ class Settings:
         allowed="1 to 99",
         meaning="While more of the pictures' disk is in use, the oldest tasks go, none of the last 24 hours.",
     )
+    disk_reserve_mb: int | None = setting(
+        "DANQING_DISK_RESERVE_MB",
+        None,
+        whole(0, 1024 * 1024 * 1024),
+        unit="MiB",
+        allowed="0 to 1073741824",
+        meaning="With less room on the disks of pictures or data new tasks are refused (503), with half of it none "
+        "begins. Unset: 1024, or 5 % of a smaller disk; 0: never.",
+    )
     ledger_forgets: bool = setting(
         "DANQING_LEDGER_FORGETS",
         True,

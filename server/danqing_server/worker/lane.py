@@ -97,12 +97,17 @@ class Lane:
         """Whether nothing was waiting here when this process looked last, and it could begin a task at once."""
         if self._closing or self._taking.locked() or self._nonce is not None or self._batch is not None:
             return False
-        return self._waits and self._free > 0 and self.tools.lease.fresh and not self.tools.pauses.halts(self.name)
+        return self._waits and self._free > 0 and self.tools.lease.fresh and not self._may_not_begin
 
     @property
     def _halted(self) -> bool:
-        """Whether a person paused the lane and nothing was reserved before that is still to be started."""
-        return self._nonce is None and self._batch is None and self.tools.pauses.halts(self.name)
+        """Whether nothing is to begin, and nothing was reserved before that is still to be started."""
+        return self._nonce is None and self._batch is None and self._may_not_begin
+
+    @property
+    def _may_not_begin(self) -> bool:
+        """Whether a person paused the lane, or there is no room for more than what runs."""
+        return self.tools.headroom.is_scarce or self.tools.pauses.halts(self.name)
 
     async def push(self, entries: Sequence[Entry]) -> Pushed:
         """Queue new tasks of this lane, which must be one that `waits`, and begin what comes back reserved.

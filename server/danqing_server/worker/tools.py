@@ -5,6 +5,7 @@ from __future__ import annotations
 import aiohttp
 import attrs
 
+from danqing_server.assets.headroom import Headroom
 from danqing_server.assets.storage import Assets
 from danqing_server.clock import Clock
 from danqing_server.life.decision import Policy
@@ -37,6 +38,7 @@ class Tools:
     pauses: Pauses
     guard: SpendGuard
     assets: Assets
+    headroom: Headroom
     registry: Registry
     register: Register
     lease: Lease

@@ -1,0 +1,95 @@
+"""The room that is left on the disks of the pictures and of the embedded servers, and what may still begin there.
+
+    roomy ── free < reserve ─→ short: new tasks and uploads are refused
+    short ── free < half ────→ scarce: no waiting task begins either; what was paid for has the rest
+
+Back it goes a tenth above each mark, so that a disk at its edge does not flutter. A bucket has no such end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+
+import attrs
+
+from danqing_plugins import Message
+from danqing_server.assets.places import Space
+from danqing_server.errors import StorageFull
+from danqing_server.log import get_logger
+
+__all__ = ["LOOK_EVERY_S", "Headroom", "reserve_of"]
+
+LOOK_EVERY_S = 2.0
+USUAL_RESERVE_BYTES = 1024 * 1024 * 1024
+USUAL_SHARE = 0.05
+BACK_ABOVE = 1.1
+
+FULL = Message(
+    key="headroom",
+    en="the disk that has {what} is nearly full: nothing new is taken in until there is room",
+    zh="{what}所在磁盘空间不足，暂不接受新内容，请腾出空间后重试",
+)
+_PICTURES = Message(key="headroom.pictures", en="the pictures", zh="图片")
+_SERVERS = Message(key="headroom.servers", en="the server's data", zh="服务数据")
+
+log = get_logger(__name__)
+
+
+def reserve_of(setting_bytes: int | None, total_bytes: int) -> int:
+    """Return how many bytes of a disk are kept free: as set, else 1 GiB or a twentieth of a smaller disk."""
+    if setting_bytes is not None:
+        return setting_bytes
+    return min(USUAL_RESERVE_BYTES, int(total_bytes * USUAL_SHARE))
+
+
+@attrs.define(eq=False)
+class Headroom:
+    """Watches the disks of *pictures* (None: in a bucket) and of *data*. `reserve_bytes` 0: nothing is kept free.
+
+    It looks when `look` is called, and answers by what it saw last. A folder that is not there has all the room.
+    """
+
+    pictures: Path | None
+    data: Path
+    reserve_bytes: int | None
+    disk: Executor
+    is_scarce: bool = attrs.field(default=False, init=False)
+    _short: Message | None = attrs.field(default=None, init=False)
+
+    def require(self) -> None:
+        """Raise StorageFull when nothing new may be taken in."""
+        if self._short is not None:
+            raise StorageFull(FULL(what=self._short()))
+
+    async def look(self) -> None:
+        """See how much room there is."""
+        spaces = await asyncio.get_running_loop().run_in_executor(self.disk, self._measure)
+        short = next((what for what, space in spaces if self._is_below(space, 1, self._short is not None)), None)
+        if (short is None) is not (self._short is None):
+            free = min((space.free for _, space in spaces), default=0)
+            log.warning("disk_roomy" if short is None else "disk_short", free_bytes=free)
+        self._short = short
+        self.is_scarce = any(self._is_below(space, 2, self.is_scarce) for _, space in spaces)
+
+    def _is_below(self, space: Space, part: int, was_below: bool) -> bool:
+        mark = reserve_of(self.reserve_bytes, space.total) / part
+        return space.free < (mark * BACK_ABOVE if was_below else mark)
+
+    def _measure(self) -> Sequence[tuple[Message, Space]]:
+        found = [(_PICTURES, _space_of(self.pictures)), (_SERVERS, _space_of(self.data))]
+        return [(what, space) for what, space in found if space is not None]
+
+
+def _space_of(folder: Path | None) -> Space | None:
+    """Return the room of the disk of *folder*, for who is not root; None when there is none. Blocks."""
+    try:
+        stat = os.statvfs(folder) if folder is not None else None
+    except OSError:
+        return None  # a storage that is away says so itself
+    if stat is None:
+        return None
+    return Space(free=stat.f_bavail * stat.f_frsize, total=stat.f_blocks * stat.f_frsize)
