@@ -5,6 +5,9 @@ import { t } from '../i18n.js';
 
 /** @typedef {'pending' | 'processing' | 'completed' | 'partial' | 'failed' | 'cancelled' | 'unknown'} Standing */
 
+/** Whether a task goes on. @param {{ status: string }} task */
+export const isOpen = ({ status }) => !['completed', 'failed', 'cancelled'].includes(status);
+
 /**
  * Return how a task stands as people see it: `partial` and `unknown` are no statuses of the API.
  *

@@ -2,19 +2,10 @@
 
 import { code, details, div, h, p, pre, summary } from '../../dom.js';
 import { t } from '../../i18n.js';
+import { curlOf } from '../../results.js';
 import { CopyButton } from '../../ui/copy.js';
 import { Dialog } from '../../ui/dialog.js';
 import { bodies } from './sending.js';
-
-/** @param {any} body */
-const curlOf = (body) =>
-  [
-    `curl ${location.origin}/api/v1/ai/tasks \\`,
-    '  -H "Authorization: Bearer $DANQING_KEY" \\',
-    "  -H 'Content-Type: application/json' \\",
-    '  -H "Idempotency-Key: $(uuidgen)" \\',
-    `  -d '${JSON.stringify(body, null, 2).replaceAll("'", String.raw`'\''`)}'`,
-  ].join('\n');
 
 /** @param {{ onClose: () => void }} props */
 export default ({ onClose }) =>

@@ -7,11 +7,11 @@ import { t } from '../../i18n.js';
 import { keep, kept } from '../../kept.js';
 import { onTask, tell } from '../../live.js';
 import { announce } from '../../ui/announce.js';
+import { isOpen } from '../../ui/status.js';
 import { person } from './sending.js';
 
 /** @typedef {import('@preact/signals').Signal<any>} TaskSignal */
 
-const FINISHED = new Set(['completed', 'failed', 'cancelled']);
 const MOST = 48;
 const LOOK_MS = 5_000;
 const WHOLE = 12;
@@ -27,9 +27,6 @@ export const loaded = signal(false);
 
 /** @param {string} id @returns {TaskSignal} */
 export const taskOf = (id) => /** @type {TaskSignal} */ (known.get(id));
-
-/** @param {any} task */
-export const isOpen = (task) => !FINISHED.has(task.status);
 
 /** Midnight where the reader is: what is of today for them. */
 const midnight = () => new Date(new Date().setHours(0, 0, 0, 0)).toISOString();

@@ -1,0 +1,155 @@
+/** What came of a task, wherever it is shown: its pictures, why some are missing, why it waits, and how to ask for it again. */
+
+import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+
+import { api } from './api.js';
+import { a, div, h, img, li, p, span, ul, video } from './dom.js';
+import { clock } from './format.js';
+import { format, has, language, register, t } from './i18n.js';
+import { link, withQuery } from './router.js';
+import { isOpen } from './ui/status.js';
+import { Thumb, pathOf } from './ui/thumb.js';
+
+const PLACE_MS = 4_000;
+
+register({
+  'result.of': ['{count} of {most}', '{count} / {most}'],
+  'result.picture': ['Picture {place} of {count}', '第 {place} 张，共 {count} 张'],
+  'result.picture_no': ['Picture {place}:', '第 {place} 张：'],
+  'result.progress': ['How far it is', '进度'],
+  'result.stop': ['Cancel', '取消'],
+  'result.stop_rest': ['Cancel what has not left', '取消未发出的部分'],
+  'result.paint_missing': ['Paint the missing {n}', '补画缺少的 {n} 张'],
+  'result.look': ['Look first', '先查看'],
+  'result.edit_prompt': ['Edit prompt', '编辑提示词'],
+  'result.no_reason': ['It came to nothing.', '未能完成。'],
+  'result.billed.yes': ['Billed: yes', '已计费：是'],
+  'result.billed.no': ['Billed: no', '已计费：否'],
+  'result.billed.unknown': ['Billed: unknown', '已计费：未知'],
+  'result.provider_word': ['The provider says: {code}', '服务方代码：{code}'],
+  'result.place': ['{own} of yours, {lane} in the lane', '你的第 {own} 个，队列第 {lane} 个'],
+  'result.about': ['about {time}', '约 {time}'],
+  'result.waits.worker': ['begins in a moment', '即将开始'],
+  'result.waits.turn': ['waits for its turn', '等待轮到'],
+  'result.waits.lane_closed': ['the lane is closed', '队列已关闭'],
+  'result.waits.model_held': ['the model is held back for a moment', '该模型暂时受限'],
+  'result.waits.schedule': ['scheduled', '已定时'],
+  'result.waits.backoff': ['is tried again soon', '稍后重试'],
+  'result.waits.provider': ['the provider works on it', '服务方处理中'],
+});
+
+/** @param {any} task */
+export const outputsOf = (task) => [...(task.output?.images ?? []), ...(task.output?.videos ?? []), ...(task.output?.audios ?? []), ...(task.output?.files ?? [])];
+
+/** @param {any} task */
+export const keptOf = (task) => (task.output ? outputsOf(task).length : (task.kept ?? 0));
+
+/** @param {{ task: any, eager: boolean }} props */
+export function Pictures({ task, eager }) {
+  const found = new Map(outputsOf(task).map((each) => [each.index, each]));
+  if (!found.size && task.url) found.set(0, { index: 0, url: task.url });
+  const errors = new Map((task.output?.errors ?? []).map((/** @type {any} */ each) => [each.index, each]));
+  const preview = task.output?.preview;
+  const count = Math.max(task.images ?? 1, ...[...found.keys()].map((index) => index + 1));
+  if (!isOpen(task) && !found.size) return null;
+  const [across, down] = shapeOf(task, found);
+  return ul(
+    { class: count <= 2 ? 'result-pictures result-few' : 'result-pictures' },
+    Array.from({ length: count }, (_, index) => {
+      const made = found.get(index);
+      const alt = t('result.picture', { place: index + 1, count });
+      return li(
+        {
+          key: index,
+          class: `result-picture${task.sandbox && made ? ' simulated' : ''}${errors.has(index) ? ' result-missing' : ''}`,
+          ref: (node) => void (node && (node.style.aspectRatio = made?.width ? `${made.width} / ${made.height}` : `${across} / ${down}`)),
+        },
+        made ? h(Output, { task, made, alt, eager })
+        : preview?.index === index ? img({ src: pathOf(preview.url), alt, class: 'thumb preview' })
+        : errors.has(index) ? span({ class: 'result-mark', 'aria-hidden': 'true' }, '✕')
+        : span({ class: task.status === 'processing' ? 'brushing' : 'blank', 'aria-hidden': 'true' }),
+      );
+    }),
+  );
+}
+
+/** @param {{ task: any, made: any, alt: string, eager: boolean }} props */
+function Output({ task, made, alt, eager }) {
+  const picture = withQuery({ picture: `${task.id}/${made.index}` });
+  if ('duration_s' in made && made.width) return video({ src: pathOf(made.url), poster: made.poster_url ? pathOf(made.poster_url) : undefined, controls: true, preload: 'none', 'aria-label': alt });
+  if (made.width || task.kind === undefined || task.kind === 'image') return a({ ...link(picture) }, h(Thumb, { url: made.url, alt, width: 220, eager, size: made.width ? made : null }));
+  return a({ href: pathOf(made.url), class: 'result-file' }, made.media_type);
+}
+
+/** The shape that pictures to come will have, as far as it was asked for. @param {any} task @param {Map<number, any>} found */
+function shapeOf(task, found) {
+  const first = [...found.values()].find((each) => each.width);
+  if (first) return [first.width, first.height];
+  const asked = /^(\d+)[x*](\d+)$/.exec(task.input?.size ?? '') ?? /^(\d+):(\d+)$/.exec(task.input?.aspect_ratio ?? task.input?.ratio ?? '');
+  return asked ? [asked[1], asked[2]] : [1, 1];
+}
+
+/** What went wrong, whether it was billed, in one line; the provider's own word below. @param {{ error: any, billed: string, index?: number }} props */
+export function Why({ error, billed, index }) {
+  const paid = /yes|no|unknown/.test(billed) ? t(`result.billed.${billed}`) : '';
+  return div(
+    { class: `why why-${billed}` },
+    p(null, index !== undefined && `${t('result.picture_no', { place: index + 1 })} `, error?.message ?? t('result.no_reason'), ' ', span({ class: `billed billed-${billed}` }, paid)),
+    error?.provider_code && p({ class: 'field-help' }, t('result.provider_word', { code: error.provider_code })),
+  );
+}
+
+/** @param {number} place from 1; "3rd" */
+function nth(place) {
+  if (language.value === 'zh') return String(place);
+  const form = format('ordinal', (locale) => new Intl.PluralRules(locale, { type: 'ordinal' })).select(place);
+  return place + ({ one: 'st', two: 'nd', few: 'rd' }[/** @type {string} */ (form)] ?? 'th');
+}
+
+/** Why it waits, and where in the line it stands. @param {{ id: string, rarely?: boolean }} props */
+export function Waits({ id, rarely = false }) {
+  const told = useSignal(/** @type {any} */ (null));
+  useEffect(() => {
+    if (rarely) return undefined;
+    const look = () => {
+      if (!document.hidden) api.get(`/tasks/${id}/explain`).then((found) => (told.value = found), () => {});
+    };
+    look();
+    const timer = setInterval(look, PLACE_MS);
+    return () => clearInterval(timer);
+  }, [id]);
+  const found = told.value;
+  if (!found?.waiting_for) return null;
+  const { own, lane } = found.position;
+  const reason = has(`result.waits.${found.waiting_for}`) ? t(`result.waits.${found.waiting_for}`) : found.waiting_for;
+  const where = lane === null || own === null ? '' : t('result.place', { own: nth(own + 1), lane: nth(lane + 1) });
+  const when = found.estimated_start_at ? t('result.about', { time: clock(found.estimated_start_at) }) : '';
+  return p({ class: 'waits' }, [where, when, reason, found.reason].filter(Boolean).join(' · '));
+}
+
+/** The names under which models take how many are made. */
+const COUNTS = ['n', 'num_outputs', 'num_images'];
+
+/**
+ * Return what to send for the same again, or for *count* of it.
+ *
+ * @param {any} task
+ * @param {number} [count]
+ */
+export function requestOf(task, count) {
+  const name = count === undefined ? undefined : COUNTS.find((each) => each in task.input);
+  const target = task.route ? { model: task.route.model } : { provider: task.provider, model: task.model };
+  const terms = task.on_ambiguous ? { on_ambiguous: task.on_ambiguous } : {};
+  return { type: task.type, ...target, input: { ...task.input, ...(name ? { [name]: count } : {}) }, user_id: task.user_id, ...terms };
+}
+
+/** @param {any} body what is sent to make a task */
+export const curlOf = (body) =>
+  [
+    `curl ${location.origin}/api/v1/ai/tasks \\`,
+    '  -H "Authorization: Bearer $DANQING_KEY" \\',
+    "  -H 'Content-Type: application/json' \\",
+    '  -H "Idempotency-Key: $(uuidgen)" \\',
+    `  -d '${JSON.stringify(body, null, 2).replaceAll("'", String.raw`'\''`)}'`,
+  ].join('\n');
