@@ -11,7 +11,8 @@ let leader = '';
 
 /**
  * Bind keys for as long as *place* is there; returns what unbinds them. A key is named as `KeyboardEvent.key` has it,
- * with `Shift+` or `Mod+` (Ctrl, or ⌘) before it; `g c` is two, one after the other. Later places come first.
+ * with `Shift+` or `Mod+` (Ctrl, or ⌘) before it; `g c` is two, one after the other. Later places come first. Under a
+ * modal dialog with `data-keys` nothing works but what is bound for the place that this names.
  *
  * @param {string} place
  * @param {Record<string, Binding>} keys
@@ -47,14 +48,14 @@ addEventListener('keydown', (event) => {
   const name = nameOf(event);
   if (/^(Enter| )$/.test(name) && event.target instanceof Element && event.target.closest('a, button, summary')) return;
   if (isTyping(event.target) && !name.startsWith('Mod+Enter')) return;
-  if (document.querySelector('dialog:modal[data-own-keys]')) return;
-  const after = leader && `${leader} ${name}`;
+  const over = [...document.querySelectorAll('dialog:modal')].at(-1)?.getAttribute('data-keys') ?? null;
+  const after = over === null && leader && `${leader} ${name}`;
   leader = '';
-  const found = (after && find(after)) || find(name);
+  const found = over === null ? (after && find(after)) || find(name) : bindings.value.get(over)?.[name];
   if (found) {
     event.preventDefault();
     found[0](event);
-  } else if (begins(name)) {
+  } else if (over === null && begins(name)) {
     leader = name;
   }
 });

@@ -61,6 +61,7 @@ export const texts = {
   'problem.unreadable': ['The server answered something that cannot be read (HTTP {status}).', '服务器返回了无法识别的内容（HTTP {status}）。'],
   'problem.summary': ['{n:One field needs another look|# fields need another look}', '{n} 处需要修改'],
   'status.pending': ['waiting', '等待中'],
+  'status.scheduled': ['scheduled', '已定时'],
   'status.processing': ['painting', '绘制中'],
   'status.completed': ['done', '已完成'],
   'status.partial': ['partly done', '部分完成'],

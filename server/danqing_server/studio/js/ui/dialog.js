@@ -17,10 +17,11 @@ import { TextField } from './field.js';
  * @property {import('preact').ComponentChildren} [actions]
  * @property {import('preact').ComponentChildren} [children]
  * @property {string} [class]
+ * @property {string} [keys] whose keys work in it; without it no letters do
  */
 
 /** A modal dialog that is open as long as it is rendered. @param {DialogProps} props */
-export function Dialog({ title, onClose, shape = 'middle', insistent = false, actions, children, class: name }) {
+export function Dialog({ title, onClose, shape = 'middle', insistent = false, actions, children, class: name, keys = '' }) {
   const box = useRef(/** @type {HTMLDialogElement | null} */ (null));
   useEffect(() => {
     const shown = box.current;
@@ -32,6 +33,7 @@ export function Dialog({ title, onClose, shape = 'middle', insistent = false, ac
       ref: box,
       class: `dialog dialog-${shape}${name ? ` ${name}` : ''}`,
       'aria-label': title,
+      'data-keys': keys,
       onCancel: (event) => {
         if (event.target !== box.current) return;
         event.preventDefault();
@@ -51,14 +53,14 @@ export function Dialog({ title, onClose, shape = 'middle', insistent = false, ac
 }
 
 /**
- * Ask before something is done. *word*: it has to be typed first.
+ * Ask before something is done. *word*: it has to be typed first; *ready*: false while it cannot be done.
  *
- * @param {{ title: string, text: import('preact').ComponentChildren, action: string, danger?: boolean, busy?: boolean,
+ * @param {{ title: string, text: import('preact').ComponentChildren, action: string, danger?: boolean, busy?: boolean, ready?: boolean,
  *   word?: string, onDo: () => void, onClose: () => void, children?: import('preact').ComponentChildren }} props
  */
-export function Confirm({ title, text, action, danger, busy, word, onDo, onClose, children }) {
+export function Confirm({ title, text, action, danger, busy, ready = true, word, onDo, onClose, children }) {
   const typed = useSignal('');
-  const ready = !word || typed.value.trim() === word;
+  const may = ready && (!word || typed.value.trim() === word);
   return h(
     Dialog,
     {
@@ -66,10 +68,10 @@ export function Confirm({ title, text, action, danger, busy, word, onDo, onClose
       onClose,
       actions: [
         h(Button, { text: t('ui.cancel'), onClick: onClose }),
-        h(Button, { text: action, kind: danger ? 'danger' : 'primary', busy, disabled: !ready, onClick: onDo }),
+        h(Button, { text: action, kind: danger ? 'danger' : 'primary', busy, disabled: !may, onClick: onDo }),
       ],
     },
-    p(null, text),
+    typeof text === 'string' ? p(null, text) : text,
     children,
     word && h(TextField, { id: 'confirm-word', label: t('ui.type_to_confirm', { word }), value: typed.value, onInput: (value) => (typed.value = value), autocomplete: 'off' }),
   );

@@ -3,7 +3,7 @@
 import { span } from '../dom.js';
 import { t } from '../i18n.js';
 
-/** @typedef {'pending' | 'processing' | 'completed' | 'partial' | 'failed' | 'cancelled' | 'unknown'} Standing */
+/** @typedef {'pending' | 'scheduled' | 'processing' | 'completed' | 'partial' | 'failed' | 'cancelled' | 'unknown'} Standing */
 
 /** Whether a task goes on. @param {{ status: string }} task */
 export const isOpen = ({ status }) => !['completed', 'failed', 'cancelled'].includes(status);
@@ -23,7 +23,7 @@ export function standingOf(task) {
   return /** @type {Standing} */ (task.status);
 }
 
-const MARKS = { pending: '○', processing: '◐', completed: '●', partial: '◑', failed: '✕', cancelled: '–', unknown: '?' };
+const MARKS = { pending: '○', scheduled: '◔', processing: '◐', completed: '●', partial: '◑', failed: '✕', cancelled: '–', unknown: '?' };
 
 /** @param {{ standing: Standing }} props */
 export const Status = ({ standing }) =>
