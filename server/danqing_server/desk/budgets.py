@@ -16,7 +16,6 @@ from functools import partial
 
 import attrs
 
-from danqing_plugins import Price
 from danqing_server.access.caller import Caller
 from danqing_server.clock import Clock
 from danqing_server.desk.counting import Counter, Counting, Measure
@@ -24,6 +23,7 @@ from danqing_server.desk.limit_states import WARN_AT_PERCENT, BudgetWarning, Lim
 from danqing_server.desk.refusals import refusal_of
 from danqing_server.errors import StoreUnavailable
 from danqing_server.ids import new_token
+from danqing_server.life.charges import dearest_micro
 from danqing_server.log import get_logger
 from danqing_server.loops.batching import Batcher
 from danqing_server.models import Hold, Task
@@ -107,7 +107,7 @@ class Budgets:
         if not any(True for _ in caller.limits):
             return None
         now = self.clock.now()
-        hold = Hold(id=new_token(), at=now, amounts_micro=_most(task, outputs))
+        hold = Hold(id=new_token(), at=now, amounts_micro=dearest_micro(task, outputs))
         demands = [*self._demands(caller, hold, outputs)]
         if not demands:
             return None
@@ -123,7 +123,7 @@ class Budgets:
         """
         if not caller.limits.are_any:
             return None
-        hold = Hold(id=new_token(), at=at, amounts_micro=_most(task, task.images))
+        hold = Hold(id=new_token(), at=at, amounts_micro=dearest_micro(task, task.images))
         return hold if any(True for _ in self._demands(caller, hold, task.images)) else None
 
     async def hold_batch(self, caller: Caller, batch_id: str, holds: Sequence[Hold]) -> Hold | None:
@@ -322,23 +322,8 @@ def _spans(limits: Limits) -> tuple[tuple[Span, Mapping[str, int]], ...]:
     return (Span.DAY, limits.spend_per_day_micro), (Span.MONTH, limits.spend_per_month_micro)
 
 
-def _most(task: Task, outputs: int) -> dict[str, int]:
-    """Return what *outputs* of a task (a call, without any) cost at its dearest target, by currency."""
-    count = outputs if task.images else 1
-    prices = [task.price] if task.route is None else [target.price for target in task.route.targets]
-    found: dict[str, int] = {}
-    for price in prices:
-        if price is not None:
-            found[price.currency] = max(found.get(price.currency, 0), count * _dearest(price))
-    return found
-
-
 def _dearest_of(holds: Sequence[Hold], currency: str) -> int:
     return max((hold.amounts_micro.get(currency, 0) for hold in holds), default=0)
-
-
-def _dearest(price: Price) -> int:
-    return price.amount_micro if price.most_micro is None else price.most_micro
 
 
 def _with_room(

@@ -14,7 +14,7 @@ from danqing_plugins.billing import Books, Charge
 from danqing_server.life.billing import books_at_targets, books_of
 from danqing_server.models import FINISHED, Task
 
-__all__ = ["Bill", "bills_of", "cost_micro", "is_estimated", "price_micro"]
+__all__ = ["Bill", "bills_of", "cost_micro", "dearest_micro", "is_estimated", "price_micro"]
 
 
 @attrs.frozen(kw_only=True)
@@ -47,6 +47,17 @@ def cost_micro(task: Task) -> int:
 def price_micro(task: Task, count: int = 1) -> int:
     """Return what *count* outputs of *task* (calls, without any) cost at the most; 0 without a price."""
     return count * _dearest(task.price) if task.price is not None else 0
+
+
+def dearest_micro(task: Task, outputs: int) -> dict[str, int]:
+    """Return what *outputs* of a task (a call, without any) cost at its dearest target, by currency."""
+    count = outputs if task.images else 1
+    prices = [task.price] if task.route is None else [target.price for target in task.route.targets]
+    found: dict[str, int] = {}
+    for price in prices:
+        if price is not None:
+            found[price.currency] = max(found.get(price.currency, 0), count * _dearest(price))
+    return found
 
 
 def bills_of(task: Task) -> Sequence[Bill]:
