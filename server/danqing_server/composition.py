@@ -433,7 +433,7 @@ async def _services(
         control=control,
         pictures=Pictures(pictures, assets, control, clock),
         batches=Batches(batches, submissions, clock, feeder),
-        bulk=Bulk(control, task_list, clock),
+        bulk=Bulk(control, task_list, clock, settings.on_ambiguous),
         quotes=Quotes(submissions, forecast, clock, settings.on_ambiguous),
         budgets=budgets,
         usage=usage,

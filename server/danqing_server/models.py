@@ -10,6 +10,7 @@ A task's life:
        │  back to the    └─→ cancelled       │
        │  queue                              │
        └──────────── the user's retry ───────┘
+                     (also of one that is completed without some of its outputs)
 """
 
 from __future__ import annotations

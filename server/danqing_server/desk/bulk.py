@@ -1,9 +1,10 @@
-"""Many tasks cancelled, retried or deleted at once: each for itself, within a bound of time, told one by one."""
+"""Many tasks cancelled, retried, moved or deleted at once: each for itself, in bounded time, told one by one."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
 from enum import StrEnum
 
 import attrs
@@ -11,14 +12,14 @@ import attrs
 from danqing_plugins import Message
 from danqing_server.access.caller import Caller
 from danqing_server.clock import Clock
-from danqing_server.desk.control import Control, to_buy_again
+from danqing_server.desk.control import Control, asked_again, is_retryable
 from danqing_server.errors import BudgetExceeded, Conflict, DanqingError, NotFound, ServiceUnavailable
-from danqing_server.life.billing import billed_of
-from danqing_server.life.charges import price_micro
-from danqing_server.models import FINISHED, Billed, Status, Task
+from danqing_server.life.billing import EXTRA_PURCHASES, in_doubt
+from danqing_server.life.charges import dearest_micro
+from danqing_server.models import FINISHED, WAITING, Priority, Status, Task
 from danqing_server.store.listing import TaskFilter, TaskList
 
-__all__ = ["STATUSES", "Act", "Bulk", "Outcome", "Preview"]
+__all__ = ["MOST_PREVIEWED", "STATUSES", "Act", "Bulk", "Deed", "Expected", "Outcome", "Preview"]
 
 AT_ONCE = 16
 WITHIN_S = 20.0
@@ -36,20 +37,72 @@ NOT_NOW = Message(
 )
 
 
+CHANGED_SINCE = Message(
+    key="bulk.changed_since", en="it changed since the dry run; look again", zh="预演之后任务已发生变化，请重新查看"
+)
+NOT_AS_EXPECTED = Message(
+    key="bulk.not_as_expected",
+    en="{possible} tasks are meant now, and {expected} were expected, or they cost more; look again",
+    zh="现在涉及 {possible} 个任务，而预期为 {expected} 个，或费用更高；请重新预演",
+)
+
+
 class Act(StrEnum):
     """What is done to each task."""
 
     CANCEL = "cancel"
     RETRY = "retry"
     DELETE = "delete"
+    PRIORITISE = "priority"
 
 
 STATUSES: Mapping[Act, tuple[Status, ...]] = {
     Act.CANCEL: tuple(status for status in Status if status not in FINISHED),
     Act.RETRY: (Status.FAILED, Status.CANCELLED),
     Act.DELETE: (),
+    Act.PRIORITISE: tuple(status for status in Status if status in WAITING),
 }
 """The tasks that are meant when a filter names no status."""
+
+
+@attrs.frozen(kw_only=True)
+class Deed:
+    """What is done, and to what: *include_unknown* also to what may have been paid for, *priority* by `PRIORITISE`.
+
+    *as_of*: only to what was there then, and of retries only what has not changed since; None: to all.
+    """
+
+    act: Act
+    include_unknown: bool = False
+    priority: Priority | None = None
+    as_of: datetime | None = None
+
+    def check(self, task: Task) -> None:
+        """Raise Conflict when it is not to be done to *task*, which it could be done to."""
+        since = task.updated_at if self.act is Act.RETRY else task.created_at
+        if self.as_of is not None and since >= self.as_of:
+            raise Conflict(CHANGED_SINCE(), code="task_changed")
+        if self.act is Act.RETRY and not self.include_unknown and _may_be_paid(task):
+            raise Conflict(BILL_UNKNOWN(), code="bill_unknown")
+
+    def is_possible(self, task: Task) -> bool:
+        """Tell whether it could be done to *task* as it is."""
+        match self.act:
+            case Act.DELETE:
+                return True
+            case Act.RETRY:
+                return is_retryable(task) and task.attempt is None
+            case Act.PRIORITISE:
+                return task.status in WAITING and task.priority is not self.priority
+        return task.status in STATUSES[self.act]
+
+
+@attrs.frozen(kw_only=True)
+class Expected:
+    """What a dry run told: how many, and for how much money by currency at the most."""
+
+    possible: int
+    at_most_micro: Mapping[str, int]
 
 
 @attrs.frozen(kw_only=True)
@@ -69,57 +122,82 @@ class Outcome:
 
 @attrs.frozen(kw_only=True)
 class Preview:
-    """What would be done to how many. `at_most_micro` is what retries would cost at the most, by currency.
+    """What would be done to how many, as it was *as_of*.
 
-    `unknown` counts those that may have been paid for already. `is_complete` False: there are more.
+    `micro` is what retries cost by currency if every call goes well, `at_most_micro` if those that break are made
+    again, and at the dearest target. `unknown` counts those that could be retried and may have been paid for
+    already. `is_complete` False: there are more.
     """
 
-    matched: int
-    possible: int
-    unknown: int
-    at_most_micro: Mapping[str, int]
-    is_complete: bool
+    as_of: datetime
+    matched: int = 0
+    possible: int = 0
+    unknown: int = 0
+    micro: Mapping[str, int] = attrs.field(factory=dict)
+    at_most_micro: Mapping[str, int] = attrs.field(factory=dict)
+    is_complete: bool = True
+
+    def check(self, expected: Expected) -> None:
+        """Raise Conflict when another number is meant than *expected*, by more than a hundredth, or more money."""
+        is_dearer = any(
+            micro > expected.at_most_micro.get(currency, 0) for currency, micro in self.at_most_micro.items()
+        )
+        if is_dearer or abs(self.possible - expected.possible) * 100 > expected.possible:
+            message = NOT_AS_EXPECTED(possible=self.possible, expected=expected.possible)
+            raise Conflict(message, code="not_as_expected")
 
 
 @attrs.define(eq=False)
 class Bulk:
-    """Does to many tasks what `Control` does to one."""
+    """Does to many tasks what `Control` does to one. `on_ambiguous` is the server's policy."""
 
     control: Control
     task_list: TaskList
     clock: Clock
+    on_ambiguous: str
 
-    async def carry_out(
-        self, act: Act, ids: Sequence[str], caller: Caller, *, include_unknown: bool
-    ) -> list[Outcome]:
-        """Do *act* to each of *ids*, in order, as far as time allows; the answers say how far that was."""
+    async def carry_out(self, deed: Deed, ids: Sequence[str], caller: Caller) -> list[Outcome]:
+        """Do *deed* to each of *ids*, in order, as far as time allows; the answers say how far that was."""
         until_s = self.clock.monotonic_s() + WITHIN_S
         outcomes: list[Outcome] = []
         for start in range(0, len(ids), AT_ONCE):
             if self.clock.monotonic_s() > until_s:
                 break
             some = ids[start : start + AT_ONCE]
-            outcomes += await asyncio.gather(*(self._one(act, id_, caller, include_unknown) for id_ in some))
+            outcomes += await asyncio.gather(*(self._one(deed, id_, caller) for id_ in some))
         return outcomes
 
-    async def preview(self, act: Act, tasks: AsyncIterator[Task]) -> Preview:
-        """Return what *act* would amount to."""
-        matched = possible = unknown = 0
-        at_most: dict[str, int] = {}
+    async def preview(self, deed: Deed, tasks: AsyncIterator[Task]) -> Preview:
+        """Return what *deed* would amount to."""
+        preview = Preview(as_of=self.clock.now())
         async for task in tasks:
-            if matched == MOST_PREVIEWED:
-                return Preview(
-                    matched=matched, possible=possible, unknown=unknown, at_most_micro=at_most, is_complete=False
-                )
-            matched += 1
-            unknown += act is Act.RETRY and billed_of(task) is Billed.UNKNOWN
-            if not _is_possible(act, task):
-                continue
-            possible += 1
-            if act is Act.RETRY and task.price is not None:
-                cost = price_micro(task, to_buy_again(task))
-                at_most[task.price.currency] = at_most.get(task.price.currency, 0) + cost
-        return Preview(matched=matched, possible=possible, unknown=unknown, at_most_micro=at_most, is_complete=True)
+            if preview.matched == MOST_PREVIEWED:
+                return attrs.evolve(preview, is_complete=False)
+            preview = self._counted(preview, deed, task)
+        return preview
+
+    def _counted(self, preview: Preview, deed: Deed, task: Task) -> Preview:
+        matched = preview.matched + 1
+        if not deed.is_possible(task):
+            return attrs.evolve(preview, matched=matched)
+        unknown = preview.unknown
+        if deed.act is Act.RETRY and _may_be_paid(task):
+            unknown += 1
+            if not deed.include_unknown:
+                return attrs.evolve(preview, matched=matched, unknown=unknown)
+        counted = attrs.evolve(preview, matched=matched, unknown=unknown, possible=preview.possible + 1)
+        return self._priced(counted, task) if deed.act is Act.RETRY else counted
+
+    def _priced(self, preview: Preview, task: Task) -> Preview:
+        count = len(asked_again(task)) if task.images else 1
+        if not count or task.price is None:
+            return preview
+        own = {task.price.currency: count * task.price.amount_micro}
+        times = 1 + EXTRA_PURCHASES[task.on_ambiguous or self.on_ambiguous]
+        most = {currency: micro * times for currency, micro in dearest_micro(task, count).items()}
+        return attrs.evolve(
+            preview, micro=_added(preview.micro, own), at_most_micro=_added(preview.at_most_micro, most)
+        )
 
     async def named(self, ids: Sequence[str], caller: Caller) -> AsyncIterator[Task]:
         """Yield those of *ids* that are there for *caller*."""
@@ -140,16 +218,9 @@ class Bulk:
                 return
             after = found.next
 
-    async def _one(self, act: Act, task_id: str, caller: Caller, include_unknown: bool) -> Outcome:
+    async def _one(self, deed: Deed, task_id: str, caller: Caller) -> Outcome:
         try:
-            if act is Act.CANCEL:
-                await self.control.cancel(task_id, caller)
-            elif act is Act.DELETE:
-                await self.control.delete(task_id, caller)
-            elif not include_unknown and await self._may_be_paid(task_id, caller):
-                return Outcome(id=task_id, code="bill_unknown", message=BILL_UNKNOWN())
-            else:
-                await self.control.retry(task_id, caller)
+            await self._do(deed, task_id, caller)
         except NotFound:
             return Outcome(id=task_id, code="task_not_found", message=GONE())
         except Conflict as error:
@@ -163,11 +234,26 @@ class Bulk:
             return Outcome(id=task_id, code=type(error).__name__.lower(), message=error.message, retryable=True)
         return Outcome(id=task_id)
 
-    async def _may_be_paid(self, task_id: str, caller: Caller) -> bool:
-        return billed_of(await self.control.find(task_id, caller)) is Billed.UNKNOWN
+    async def _do(self, deed: Deed, task_id: str, caller: Caller) -> None:
+        if deed.act is Act.RETRY:
+            await self.control.retry(task_id, caller, deed.check)
+            return
+        if deed.as_of is not None:
+            deed.check(await self.control.find(task_id, caller))
+        match deed.act:
+            case Act.CANCEL:
+                await self.control.cancel(task_id, caller)
+            case Act.DELETE:
+                await self.control.delete(task_id, caller)
+            case Act.PRIORITISE:
+                assert deed.priority is not None
+                await self.control.prioritise(task_id, deed.priority, caller)
 
 
-def _is_possible(act: Act, task: Task) -> bool:
-    if act is Act.DELETE:
-        return True
-    return task.status in STATUSES[act] and not (act is Act.RETRY and task.attempt is not None)
+def _may_be_paid(task: Task) -> bool:
+    """Tell whether something that a retry asks for may have been paid for already."""
+    return in_doubt(task, asked_again(task))
+
+
+def _added(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return {currency: one.get(currency, 0) + other.get(currency, 0) for currency in (*one, *other)}

@@ -1,4 +1,4 @@
-"""What a user may do to a task that exists: cancel it, try it again, delete it."""
+"""What a user may do to a task that exists: cancel it, try it again, give it another turn, delete it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from danqing_server.desk.recent import Recent, RecentTasks
 from danqing_server.errors import Conflict, NotFound
 from danqing_server.life.billing import billed_of
 from danqing_server.life.moves import Cancelled, Deleted, Retried
+from danqing_server.life.prioritised import Prioritised
 from danqing_server.life.register import Register
 from danqing_server.log import get_logger
-from danqing_server.models import FINISHED, Output, OutputState, Status, Task, TaskError
+from danqing_server.models import FINISHED, WAITING, Output, OutputState, Priority, Status, Task, TaskError
 from danqing_server.store.tasks import TaskStore
 
-__all__ = ["Control", "to_buy_again"]
+__all__ = ["Control", "asked_again", "is_retryable"]
 
 RACES = 5
 MOST_ANSWERS = 16
@@ -30,13 +31,19 @@ FINISHED_ALREADY = Message(
 )
 NOT_RETRYABLE = Message(
     key="not_retryable",
-    en="only a failed or cancelled task can be retried; this one is {status}",
-    zh="只有失败或已取消的任务可以重试，此任务的状态为 {status}",
+    en="only a task that failed, was cancelled or lacks outputs can be retried; this one is {status}",
+    zh="只有失败、已取消或缺少成品的任务可以重试，此任务的状态为 {status}",
 )
 CHANGED = Message(
     key="changed_meanwhile",
     en="the task changed meanwhile; look at it again",
     zh="任务状态刚刚发生变化，请重新查询后再试",
+)
+
+NOT_WAITING = Message(
+    key="not_waiting",
+    en="only a task that waits has a turn to change; this one is {status}",
+    zh="只有等待中的任务可以调整优先级，此任务的状态为 {status}",
 )
 
 log = get_logger(__name__)
@@ -58,9 +65,9 @@ class Control:
     async def find(self, task_id: str, caller: Caller) -> Task:
         """Return the task; one that is completed may have been deleted elsewhere up to two seconds ago."""
         held = self.recent.get(task_id)
-        task = held.task if held is not None else await self.store.get(task_id)
-        if task is None or not caller.sees(task):
-            raise NotFound("task", task_id)
+        if held is not None and caller.sees(held.task):
+            return held.task
+        task = await self._look(task_id, caller)
         self.recent.put(task)
         return task
 
@@ -83,27 +90,45 @@ class Control:
             Conflict: it is finished.
         """
         for _ in range(RACES):
-            task = await self.find(task_id, caller)
+            task = await self._look(task_id, caller)
             if task.status in FINISHED:
                 raise Conflict(FINISHED_ALREADY(status=task.status), code=f"task_{task.status}")
             move = Cancelled(task=task, at=self.clock.now(), error=_cancellation(task))
             if await self.register.carry_out(move):
-                return await self.find(task_id, caller)
+                return await self._look(task_id, caller)
         raise Conflict(CHANGED(), code="task_busy")
 
-    async def retry(self, task_id: str, caller: Caller) -> Task:
-        """Queue a failed or cancelled task again; pictures it has, late ones too, are not asked for again.
-
-        It is counted to the key that asks.
+    async def prioritise(self, task_id: str, priority: Priority, caller: Caller) -> Task:
+        """Give a waiting task another priority; one that has it already keeps its place.
 
         Raises:
-            Conflict: it is not finished, or completed; or a call of the cancelled attempt is not over.
+            Conflict: it does not wait any more.
+        """
+        for _ in range(RACES):
+            task = await self._look(task_id, caller)
+            if task.status not in WAITING:
+                raise Conflict(NOT_WAITING(status=task.status), code=f"task_{task.status}")
+            if task.priority is priority:
+                return task
+            move = Prioritised(task=task, at=self.clock.now(), priority=priority)
+            if await self.register.carry_out(move):
+                return move.waiting
+        raise Conflict(CHANGED(), code="task_busy")
+
+    async def retry(self, task_id: str, caller: Caller, check: Callable[[Task], None] = lambda _: None) -> Task:
+        """Queue a task again that failed, was cancelled or lacks outputs; what it has is not asked for again.
+
+        It is counted to the key that asks. *check* sees the very task that is retried, and may raise.
+
+        Raises:
+            Conflict: it is not finished, or lacks nothing; or a call of the cancelled attempt is not over.
             BudgetExceeded, Overloaded: a limit of *caller* leaves no room for it.
         """
-        task = await self.find(task_id, caller)
-        if task.status not in (Status.FAILED, Status.CANCELLED):
+        task = await self._look(task_id, caller)
+        if not is_retryable(task):
             message = NOT_RETRYABLE(status=task.status)
             raise Conflict(message, code=f"task_{task.status}")
+        check(task)
         at_hand = _pictures_at_hand(task)
         hold = await self.budgets.hold(caller, task, task.images - len(at_hand), again=True)
         key = None if caller.owner is None else caller.key
@@ -120,14 +145,15 @@ class Control:
             await self.budgets.give_back(hold)
             raise Conflict(CHANGED(), code="task_busy")
         self.budgets.stored(hold)
-        return await self.find(task_id, caller)
+        self.recent.drop(task_id)
+        return await self._look(task_id, caller)
 
     async def delete(self, task_id: str, caller: Caller) -> None:
         """Remove a task and its pictures; one that is not finished is cancelled first.
 
         What made it, sent again with its Idempotency-Key, makes no other: that is noted before it is gone.
         """
-        task = await self.find(task_id, caller)
+        task = await self._look(task_id, caller)
         if task.status not in FINISHED:
             try:
                 await self.cancel(task_id, caller)
@@ -138,18 +164,38 @@ class Control:
         self.recent.drop(task_id)
         log.info("task_deleted", task_id=task_id, billed=billed_of(task).value)
 
+    async def _look(self, task_id: str, caller: Caller) -> Task:
+        """Return the task as it is stored now."""
+        task = await self.store.get(task_id)
+        if task is None or not caller.sees(task):
+            raise NotFound("task", task_id)
+        return task
 
-def to_buy_again(task: Task) -> int:
-    """Return how many outputs (calls of a task without any) a retry of *task* asks for at the most."""
-    return task.images - len(_pictures_at_hand(task)) if task.images else 1
+
+def is_retryable(task: Task) -> bool:
+    """Tell whether `retry` takes *task*: it ended without all that was asked for."""
+    if task.status is Status.COMPLETED:
+        return bool(task.failed_outputs)
+    return task.status in (Status.FAILED, Status.CANCELLED)
+
+
+def asked_again(task: Task) -> tuple[int, ...]:
+    """Return which outputs a retry of *task* asks for; none of a task without any, which is asked as a whole."""
+    at_hand = _pictures_at_hand(task)
+    return tuple(index for index in range(task.images) if str(index) not in at_hand)
 
 
 def _pictures_at_hand(task: Task) -> dict[str, Output]:
-    """Return what need not be paid for again: pictures kept, kept late, or with an upstream URL to fetch from."""
+    """Return what is not asked for again: pictures kept, kept late, or with an upstream URL to fetch from.
+
+    Nor what the provider chose not to make, of a task that is completed.
+    """
     found = {key: output for key, output in task.late.items() if output.state is OutputState.KEPT}
     for key, output in task.outputs.items():
         if output.state is OutputState.KEPT:
             found[key] = output
+        elif output.state is OutputState.OMITTED and task.status is Status.COMPLETED:
+            found.setdefault(key, output)
         elif output.source_url is not None and key not in found:
             found[key] = attrs.evolve(output, state=OutputState.SOURCED, error=None)
     return found

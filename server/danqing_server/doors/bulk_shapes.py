@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, NotRequired, TypedDict
 
 from danqing_plugins import OutputKind
 from danqing_server.http.problem_shapes import DetailShape
 from danqing_server.http.shapes import Moment, closed, said
-from danqing_server.models import JsonObject
+from danqing_server.models import JsonObject, Priority
 
 __all__ = [
     "BulkOutcomeShape",
@@ -16,13 +17,38 @@ __all__ = [
     "CheckShape",
     "CheckedLaneShape",
     "EstimateShape",
+    "ExpectShape",
     "LimitShape",
     "MoneyShape",
     "PreparedShape",
+    "PrioritiesRequest",
+    "PriorityRequest",
 ]
 
 MOST_AT_ONCE = 500
+AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
+CURRENCY = re.compile(r"[A-Z]{3}")
 _ID = "volcengine_img_019ab3f2c1d4k7m2p9qxw4et6bz3"
+
+
+class MoneyShape(TypedDict):
+    """An amount of money."""
+
+    amount: Annotated[str, said("decimal", "0.40", pattern=AMOUNT.pattern)]
+    currency: Annotated[str, said("ISO 4217", "CNY", pattern=CURRENCY.pattern)]
+
+
+@closed
+class ExpectShape(TypedDict):
+    """What a dry run told, to be sent back as it is: nothing is done that it did not tell of."""
+
+    possible: NotRequired[
+        Annotated[int, said("tasks; without it their number is not compared", 1, minimum=0, maximum=10_000)]
+    ]
+    at_most: NotRequired[
+        Annotated[list[MoneyShape], said("what retries cost at the most; belongs to `possible`", maxItems=20)]
+    ]
+    as_of: Annotated[Moment, said("when it looked; what came or changed later is left alone")]
 
 
 @closed
@@ -47,16 +73,29 @@ class BulkRequest(TypedDict):
         Annotated[int | None, said("tasks of a filter at once", 200, minimum=1, maximum=MOST_AT_ONCE)]
     ]
     cursor: NotRequired[Annotated[str | None, said("next_cursor of the answer before, to go on")]]
+    expect: NotRequired[
+        Annotated[
+            ExpectShape | None,
+            said("of a dry run: refused with 409 when another number of tasks, or more money, is meant by now"),
+        ]
+    ]
     include_unknown: NotRequired[
         Annotated[bool | None, said("retry also what may have been paid for already: it may be paid for again")]
     ]
 
 
-class MoneyShape(TypedDict):
-    """An amount of money."""
+@closed
+class PrioritiesRequest(BulkRequest):
+    """Which tasks are meant, and whose turn they take."""
 
-    amount: Annotated[str, said("decimal", "0.40")]
-    currency: Annotated[str, said("ISO 4217", "CNY")]
+    priority: Annotated[Priority, said("whose turn comes first", "high")]
+
+
+@closed
+class PriorityRequest(TypedDict):
+    """What is changed of a task that waits."""
+
+    priority: Annotated[Priority, said("whose turn comes first", "high")]
 
 
 class BulkOutcomeShape(TypedDict):
@@ -78,8 +117,19 @@ class BulkShape(TypedDict):
     results: Annotated[list[BulkOutcomeShape], said("one for each, in order; empty of a dry run")]
     next_cursor: Annotated[str | None, said("pass as `cursor` to go on; null when all are done", None)]
     left: NotRequired[Annotated[list[str], said("of `ids`: those that there was no time for; send them again")]]
-    at_most: NotRequired[Annotated[list[MoneyShape], said("of a dry run: what retries would cost at the most")]]
-    unknown: NotRequired[Annotated[int, said("of a dry run: those that may have been paid for already")]]
+    amounts: NotRequired[
+        Annotated[list[MoneyShape], said("of a dry run: what retries cost when every call goes well")]
+    ]
+    at_most: NotRequired[
+        Annotated[
+            list[MoneyShape],
+            said("of a dry run: also when broken calls are paid and made again, at the dearest target"),
+        ]
+    ]
+    unknown: NotRequired[
+        Annotated[int, said("of a dry run: those that may have been paid for already; see include_unknown")]
+    ]
+    expect: NotRequired[Annotated[ExpectShape, said("of a dry run: to be sent with the request that does it")]]
     complete: NotRequired[Annotated[bool, said("of a dry run: whether all were looked at, or the first 10000")]]
 
 

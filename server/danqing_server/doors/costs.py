@@ -6,7 +6,7 @@ from danqing_server.doors.task_shapes import AmountShape, CostShape
 from danqing_server.life.charges import Bill, bills_of, is_estimated
 from danqing_server.models import Billed, Task
 
-__all__ = ["cost_view", "price_text"]
+__all__ = ["cost_view", "micro_of", "price_text"]
 
 MICRO = 1_000_000
 
@@ -15,6 +15,12 @@ def price_text(amount_micro: int) -> str:
     """Return millionths as decimal text with at least two places, `0.20`."""
     whole, micro = divmod(amount_micro, MICRO)
     return f"{whole}.{f'{micro:06d}'.rstrip('0').ljust(2, '0')}"
+
+
+def micro_of(amount: str) -> int:
+    """Return decimal text with up to six places in millionths."""
+    whole, _, rest = amount.partition(".")
+    return int(whole) * MICRO + int(rest.ljust(6, "0"))
 
 
 def cost_view(task: Task, billed: Billed) -> CostShape | None:

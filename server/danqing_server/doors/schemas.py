@@ -49,6 +49,8 @@ SCHEMAS = schemas_of(
     batch_shapes.BatchShape,
     batch_shapes.BatchListShape,
     bulk_shapes.BulkRequest,
+    bulk_shapes.PrioritiesRequest,
+    bulk_shapes.PriorityRequest,
     bulk_shapes.BulkShape,
     bulk_shapes.CheckShape,
     server_shapes.UserShape,

@@ -33,7 +33,7 @@ __all__ = ["RESULT_PATH", "Edge", "finish", "hang_up_after", "logs_every_request
 
 RESULT_PATH = "/api/v1/ai/image/result/"
 
-_METHODS = ("DELETE", "GET", "HEAD", "POST", "PUT")
+_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
 log = get_logger(__name__)
 _levels = logging.getLogger(__name__)

@@ -75,6 +75,8 @@ CONFLICTS: Mapping[str, Message] = {
     "task_busy": Message(
         key="task_busy", zh="任务状态刚刚发生变化，请重试", en="Task changed meanwhile; try again"
     ),
+    "task_changed": Message(key="task_changed", zh="任务在预演之后已发生变化", en="Task changed since the dry run"),
+    "not_as_expected": Message(key="not_as_expected", zh="与预演不符", en="Not as the dry run told"),
     "call_under_way": Message(key="call_under_way", zh="付费调用尚未结束", en="Paid call under way"),
     "too_many_webhooks": Message(key="too_many_webhooks_title", zh="webhook 过多", en="Too many webhooks"),
     "uploads_full": Message(key="uploads_full.title", zh="上传文件已达上限", en="Too many uploads"),

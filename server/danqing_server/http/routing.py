@@ -17,7 +17,17 @@ from danqing_server.http.entry import let_in, let_in_to_events, let_on
 from danqing_server.http.requests import ApiRequest
 from danqing_server.tenancy import Scope
 
-__all__ = ["PUBLIC", "DeclaredRoute", "declared_routes", "handler_of", "on_delete", "on_get", "on_post", "on_put"]
+__all__ = [
+    "PUBLIC",
+    "DeclaredRoute",
+    "declared_routes",
+    "handler_of",
+    "on_delete",
+    "on_get",
+    "on_patch",
+    "on_post",
+    "on_put",
+]
 
 Handler = TypeVar("Handler", bound=Callable[..., Awaitable[HTTPResponse | None]])
 
@@ -65,6 +75,13 @@ def on_put(
 ) -> Callable[[Handler], Handler]:
     """Answer PUT."""
     return _on(routes, path, ("PUT",), needs, public)
+
+
+def on_patch(
+    routes: Blueprint, path: str, *, needs: Scope | None = None, public: bool = False
+) -> Callable[[Handler], Handler]:
+    """Answer PATCH."""
+    return _on(routes, path, ("PATCH",), needs, public)
 
 
 def on_delete(

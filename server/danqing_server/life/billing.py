@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from danqing_plugins.billing import Books, Cost
 from danqing_server.models import STANDING, Billed, CallOutcome, CallRecord, OutputState, Task
@@ -17,6 +17,7 @@ __all__ = [
     "cost_of",
     "cut_calls",
     "holds_order",
+    "in_doubt",
     "is_announced",
     "is_on_its_way",
     "lost_calls",
@@ -33,6 +34,7 @@ EXTRA_PURCHASES = {"retry": 1, "fail": 0}
 """How often a picture (or a task without pictures) may be paid for again after a purchase that brought nothing."""
 
 _AT_HAND = (OutputState.SOURCED, OutputState.KEPT)
+_DOUBTFUL = (CallOutcome.OPEN, CallOutcome.UNKNOWN)
 _MAY_HAVE_MADE = (CallOutcome.OPEN, CallOutcome.UNKNOWN, CallOutcome.DELIVERED)
 
 
@@ -59,6 +61,12 @@ def billed_of(task: Task) -> Billed:
 def cost_of(task: Task) -> Cost:
     """Return how many pictures, or calls of a task without pictures, were paid for."""
     return books_of(task).cost
+
+
+def in_doubt(task: Task, indexes: Collection[int]) -> bool:
+    """Tell whether one of *indexes* (the call, of a task without any) may have been paid for, and did not come."""
+    doubtful = [call for call in _as_known(task.calls.values()) if call.outcome in _DOUBTFUL]
+    return any(not task.images or not set(call.indexes).isdisjoint(indexes) for call in doubtful)
 
 
 def books_at_targets(task: Task) -> list[tuple[RoutedTarget, Books]]:

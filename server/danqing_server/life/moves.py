@@ -5,9 +5,9 @@
     pending ────┘                 └─ Requeued ─→ pending
 
 `Finished` also ends a task that waits beyond its deadline. `Cancelled`, and `Voided` for one whose client was told
-that it will not run, end what is not finished. `Retried`, and `Revived` after a voiding, put what failed or was
-cancelled back in line. `Created` and `Deleted` are where a task begins and ends.
-`rerouted.Rerouted` lets one wait for another target of its route.
+that it will not run, end what is not finished. `Retried`, and `Revived` after a voiding, put what failed, was
+cancelled or lacks outputs back in line. `Created` and `Deleted` are where a task begins and ends.
+`rerouted.Rerouted` lets one wait for another target of its route, `prioritised.Prioritised` in another line.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ NO_SUCH_MOVE = Message(
 )
 
 ATTEMPTS_OWN = ("attempt", "reserved")
+_RETRYABLE = frozenset({Status.FAILED, Status.CANCELLED})
 _TOLD_AS = {Status.COMPLETED: TaskEventKind.COMPLETED, Status.FAILED: TaskEventKind.FAILED}
 
 
@@ -316,6 +317,8 @@ class Voided(Cancelled):
 class Retried(Transition):
     """From `failed` or `cancelled` back to `pending`, by the user's wish: its counts and times begin anew.
 
+    From `completed`, too, where outputs failed: those are asked for, and no other.
+
     *at_hand* are the pictures that are not asked for again, by index as text. *hold* is what is set aside of limits
     for this round; what an earlier one held is over. *key* is the API key that this round is counted to.
 
@@ -327,8 +330,12 @@ class Retried(Transition):
     at_hand: Mapping[str, Output] = attrs.field(factory=dict)
     hold: Hold | None = None
     key: str | None = None
-    leaves: ClassVar[frozenset[Status]] = frozenset({Status.FAILED, Status.CANCELLED})
     becomes: ClassVar[Status] = Status.PENDING
+
+    @property
+    def leaves(self) -> frozenset[Status]:
+        """The statuses that it may be made from."""
+        return _RETRYABLE | {Status.COMPLETED} if self.task.failed_outputs else _RETRYABLE
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()

@@ -21,6 +21,7 @@ from danqing_server.life.moves import (
     Voided,
 )
 from danqing_server.life.outlet import Outlet
+from danqing_server.life.prioritised import Prioritised
 from danqing_server.life.rerouted import Rerouted
 from danqing_server.life.telling import entry_of
 from danqing_server.log import get_logger
@@ -147,6 +148,9 @@ class Register:
                     await self.queue.release(task.attempt.worker if task.attempt else "", entry_of(move.waiting))
                 case Rerouted():
                     await self._tell_rerouted([move])
+                case Prioritised():
+                    await self.queue.remove(task.lane, task.id)
+                    await self.queue.push(entry_of(move.waiting))
                 case Retried():
                     await self.queue.push(entry_of(move.waiting))
                 case Voided():

@@ -16,6 +16,7 @@ from danqing_server.desk.overview import explanation_for
 from danqing_server.desk.recent import Recent
 from danqing_server.doors.bodies import task_meaning, task_submission
 from danqing_server.doors.body_shapes import TaskRequest
+from danqing_server.doors.bulk_shapes import PriorityRequest
 from danqing_server.doors.documentation import KEY_HEADER, Answer, described, query
 from danqing_server.doors.fields import Fields
 from danqing_server.doors.filters import CURSOR, cursor_of, read_cursor
@@ -32,8 +33,8 @@ from danqing_server.http.messages import language_of
 from danqing_server.http.preferences import PREFER, Preferences, preferences_of
 from danqing_server.http.receiving import ReceivedObject, discard_body
 from danqing_server.http.requests import ApiRequest
-from danqing_server.http.routing import on_delete, on_get, on_post
-from danqing_server.models import FINISHED, Task
+from danqing_server.http.routing import on_delete, on_get, on_patch, on_post
+from danqing_server.models import FINISHED, Priority, Task
 from danqing_server.store.watching import version_of
 from danqing_server.tenancy import Scope
 
@@ -41,6 +42,7 @@ __all__ = ["routes"]
 
 MOST_LISTED = 100
 DEFAULT_LISTED = 20
+PRIORITIES = tuple(each.value for each in Priority)
 LARGEST_OFFSET = 10_000  # what is skipped is read; the cursor goes on from there
 
 CREATED = Message(key="task.created", zh="任务创建成功", en="Task created")
@@ -49,6 +51,7 @@ LISTED = Message(key="task.listed", zh="获取任务列表成功", en="Tasks lis
 CANCELLED = Message(key="task.cancelled", zh="任务已取消", en="Task cancelled")
 RETRIED = Message(key="task.retried", zh="任务已重新排队", en="Task queued again")
 EXPLAINED = Message(key="task.explained", zh="任务说明", en="Task explained")
+PRIORITISED = Message(key="task.prioritised", zh="优先级已调整", en="Priority changed")
 DELETED = Message(key="task.deleted", zh="任务已删除", en="Task deleted")
 NOT_IN_RANGE = Message(
     key="not_whole_in_page",
@@ -237,11 +240,32 @@ async def cancel_task(request: ApiRequest, task_id: str) -> HTTPResponse:
     "重试任务 · Try a task again", {200: Answer(description="任务已重新排队", shape=TaskShape)}, errors=(404, 409)
 )
 async def retry_task(request: ApiRequest, task_id: str) -> HTTPResponse:
-    """Queue a failed or cancelled task again."""
+    """Queue a task again that failed, was cancelled or lacks outputs; what it has is not bought again."""
     admitted = admit_change(request)
     await discard_body(request)
     task = await admitted.services.control.retry(task_id, admitted.caller)
     return _one(request, admitted, task, RETRIED)
+
+
+@on_patch(routes, "/tasks/<task_id>", needs=Scope.GENERATE)
+@described(
+    "调整等待中任务的优先级 · Give a waiting task another turn",
+    {200: Answer(description="优先级已调整", shape=TaskShape)},
+    errors=(400, 404, 409, 413),
+    body=PriorityRequest,
+)
+async def prioritise_task(request: ApiRequest, task_id: str) -> HTTPResponse:
+    """Give a task that waits another priority; it goes to the end of its user's line there."""
+    admitted = admit_change(request)
+    async with ReceivedObject(request) as body:
+        fields = Fields(members=body)
+        fields.check_known(("priority",))
+        fields.given("priority", required=True)
+        chosen = fields.choice("priority", PRIORITIES)
+        fields.finish()
+    assert chosen is not None
+    task = await admitted.services.control.prioritise(task_id, Priority(chosen), admitted.caller)
+    return _one(request, admitted, task, PRIORITISED)
 
 
 @on_delete(routes, "/tasks/<task_id>", needs=Scope.GENERATE)

@@ -87,8 +87,10 @@ export interface Bulk {
   results: BulkOutcome[];
   next_cursor: string | null;
   left?: string[];
+  amounts?: Money[];
   at_most?: Money[];
   unknown?: number;
+  expect?: Expect;
   complete?: boolean;
 }
 
@@ -106,6 +108,7 @@ export interface BulkRequest {
   dry_run?: boolean | null;
   limit?: number | null;
   cursor?: string | null;
+  expect?: Expect | null;
   include_unknown?: boolean | null;
 }
 
@@ -225,6 +228,12 @@ export interface EventToken {
   token: string;
   expires_at: string;
   expires_in_s: number;
+}
+
+export interface Expect {
+  possible?: number;
+  at_most?: Money[];
+  as_of: string;
 }
 
 export interface Explanation {
@@ -686,6 +695,21 @@ export interface Price {
   currency: string;
   per: string;
   at_most?: string;
+}
+
+export interface PrioritiesRequest {
+  ids?: string[] | null;
+  filter?: Record<string, unknown> | null;
+  dry_run?: boolean | null;
+  limit?: number | null;
+  cursor?: string | null;
+  expect?: Expect | null;
+  include_unknown?: boolean | null;
+  priority: "high" | "normal" | "low";
+}
+
+export interface PriorityRequest {
+  priority: "high" | "normal" | "low";
 }
 
 export interface ProbeRequest {
