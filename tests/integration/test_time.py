@@ -13,6 +13,7 @@ from danqing_server.registry import load_registry
 from danqing_server.settings.server import Settings
 from danqing_server.store.client import connect
 from danqing_server.store.time import listen
+from tests.support.system import MakeSettings
 
 CLOSE_S = 2.0
 
@@ -33,3 +34,23 @@ class TestTheTime:
         monkeypatch.setattr(composition, "SteadyTime", wrong)
         async with composition.open_process(settings, load_registry(settings)) as process:
             assert process.services.clock.now_ms() / 1000 == pytest.approx(time.time(), abs=CLOSE_S)
+
+
+@pytest.mark.parametrize("driver", ["motor", "pymongo"])
+@pytest.mark.parametrize("zone", ["Asia/Shanghai", "America/New_York"])
+class TestTheZone:
+    async def test_it_changes_nothing(
+        self, make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch, zone: str, driver: str
+    ) -> None:
+        """What MongoDB's commands answer has no zone, and is UTC wherever the machine stands."""
+        told = SteadyTime()
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setenv("TZ", zone)
+            time.tzset()
+            try:
+                async with connect(make_settings(DANQING_MONGO_DRIVER=driver)) as database:
+                    await listen(database, told)
+            finally:
+                elsewhere.undo()
+                time.tzset()
+        assert told() == pytest.approx(time.time(), abs=CLOSE_S)
