@@ -7,6 +7,7 @@ replace it (see `danqing_plugins.wrapping`).
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
+from typing import TYPE_CHECKING
 
 from danqing_plugins.markers import hookspec
 from danqing_plugins.models import (
@@ -24,12 +25,16 @@ from danqing_plugins.models import (
 )
 from danqing_plugins.run import Run
 
+if TYPE_CHECKING:
+    from aiohttp import ClientSession
+
 __all__ = [
     "danqing_cancel_order",
     "danqing_configure",
     "danqing_find_order",
     "danqing_generate",
     "danqing_prepare",
+    "danqing_prove_account",
     "danqing_providers",
     "danqing_sandbox",
     "danqing_start",
@@ -96,6 +101,15 @@ def danqing_cancel_order(job: Job, run: Run) -> Awaitable[bool] | None:
 
     Called once when its user cancelled the task, beside `danqing_generate`. The awaitable gives True when the
     service did and charges nothing: the generation is cut then, and what was saved is forgotten.
+    """
+
+
+@hookspec(firstresult=True)
+def danqing_prove_account(provider: str, session: ClientSession) -> Awaitable[bool] | None:
+    """Ask the service something free that needs the key; None when *provider* is not yours. New in 0.2.
+
+    Called by `danqing doctor`. The awaitable gives True when the service took the key, False when there is nothing
+    to try it with, and raises `AccountProblem` when it did not, `Unavailable` when it could not be asked.
     """
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from danqing_plugins.errors import InvalidRequest, Problem
 from danqing_plugins.markers import hookimpl
@@ -26,6 +26,9 @@ from danqing_plugins.run import Run
 from danqing_plugins.settings import Setting
 from danqing_plugins.spelling import nearest
 from danqing_plugins.wrapping import Lazy
+
+if TYPE_CHECKING:
+    from aiohttp import ClientSession
 
 __all__ = ["Provider"]
 
@@ -98,6 +101,15 @@ class Provider(ABC):
         """Ask the service to drop the order in `run.saved`; True: it did, and charges nothing."""
         return False
 
+    async def prove_account(self, session: ClientSession) -> bool:
+        """Ask the service something that costs nothing and needs the key; False: there is nothing of the kind.
+
+        Raises:
+            AccountProblem: it does not take the key.
+            Unavailable, RateLimited: it could not be asked.
+        """
+        return False
+
     def find_model(self, request: Request) -> ModelInfo:
         """Return the model that *request* names by id or alias, or the default one of its type.
 
@@ -144,6 +156,10 @@ class Provider(ABC):
     @hookimpl
     def danqing_cancel_order(self, job: Job, run: Run) -> Awaitable[bool] | None:
         return Lazy(lambda: self.cancel_order(job, run)) if job.provider == self.info.name else None
+
+    @hookimpl
+    def danqing_prove_account(self, provider: str, session: ClientSession) -> Awaitable[bool] | None:
+        return Lazy(lambda: self.prove_account(session)) if provider == self.info.name else None
 
     @hookimpl
     def danqing_start(self) -> Awaitable[None]:

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import aiohttp
 import attrs
 import pluggy
 
@@ -113,6 +114,12 @@ class Registry:
         awaitable: Awaitable[bool] | None = self._manager_of(job.provider).hook.danqing_cancel_order(
             job=job, run=run
         )
+        return awaitable is not None and await awaitable is True
+
+    async def prove_account(self, provider: str, session: aiohttp.ClientSession) -> bool:
+        """Have a provider try its key without buying; False: it cannot. Raises what the provider raises."""
+        hook = self._manager_of(provider).hook.danqing_prove_account
+        awaitable: Awaitable[bool] | None = hook(provider=provider, session=session)
         return awaitable is not None and await awaitable is True
 
     def sandboxes(self) -> tuple[Sandbox, ...]:

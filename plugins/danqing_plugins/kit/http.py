@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -35,6 +36,7 @@ __all__ = ["Answer", "Outgoing", "Part", "Reply", "Service"]
 
 MIB: Final = 1024 * 1024
 LONGEST_REQUEST_ID: Final = 128
+KEY_TIMEOUT_S: Final = 8.0
 
 
 @attrs.frozen(kw_only=True)
@@ -165,6 +167,21 @@ class Service:
         """Delete *path*; an empty answer is `{}`. Raises: see the module."""
         async with self.open(session, "DELETE", path, headers=headers, timeout_s=timeout_s, paid=False) as reply:
             return await reply.answer(may_be_empty=True)
+
+    async def takes_key(self, session: aiohttp.ClientSession, path: str) -> bool:
+        """Ask for *path*, which needs the key and costs nothing: True, whatever the service says but of the key.
+
+        Raises:
+            AccountProblem: it does not take the key.
+            PluginError: it could not be asked.
+        """
+        try:
+            async with self.open(session, "GET", path, timeout_s=KEY_TIMEOUT_S, paid=False) as reply:
+                if reply.response.status != HTTPStatus.NOT_FOUND:
+                    await reply.answer()
+        except InvalidRequest:  # it has looked past the key
+            return True
+        return True
 
     @asynccontextmanager
     async def open(

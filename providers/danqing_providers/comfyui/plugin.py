@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import attrs
+from aiohttp import ClientSession
 
 from danqing_plugins import (
     ConfigurationError,
@@ -145,6 +146,12 @@ class ComfyUIProvider(Provider):
 
     async def cancel_order(self, job: Job, run: Run) -> bool:
         return await cancel(run)
+
+    async def prove_account(self, session: ClientSession) -> bool:
+        """Ask each server how many wait there: it has no key, and has to be there."""
+        for server in self._require().servers:
+            await server.waiting(session)
+        return True
 
     def _require(self) -> _Configured:
         if self._configured is None:

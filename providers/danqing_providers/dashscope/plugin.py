@@ -6,6 +6,7 @@ from collections import deque
 from functools import cache
 
 import attrs
+from aiohttp import ClientSession
 
 from danqing_plugins import (
     ConfigurationError,
@@ -39,6 +40,7 @@ from danqing_providers.dashscope.settings import MODELS, SETTINGS, Settings, fin
 
 __all__ = ["DashScopeProvider"]
 
+NOBODYS_TASK = "00000000-0000-0000-0000-000000000000"
 IMAGE_TYPES = ("image", "image_generation")
 VIDEO_TYPES = ("video", "video_generation")
 LANES = {"wanx_v1": Limits(concurrency=1, calls_per_minute=120)}
@@ -103,6 +105,10 @@ class DashScopeProvider(Provider):
         except PluginError:
             return False
         return True
+
+    async def prove_account(self, session: ClientSession) -> bool:
+        """Ask for a task that nobody has."""
+        return await self._service().takes_key(session, f"/tasks/{NOBODYS_TASK}")
 
     def _pace(self, job: Job) -> Pace:
         settings, _ = self._require()

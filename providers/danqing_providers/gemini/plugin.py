@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import attrs
+from aiohttp import ClientSession
 
 from danqing_plugins import (
     ConfigurationError,
@@ -109,6 +110,11 @@ class GeminiProvider(Provider):
             raise Unavailable(texts.NO_ENDPOINT(), code="no_endpoint")
         await Generation(job=job, run=run, model=_model(job.model), service=service).carry_out()
         return None
+
+    async def prove_account(self, session: ClientSession) -> bool:
+        """Ask for the list of models."""
+        service = self._require().service
+        return service is not None and await service.takes_key(session, "/models")
 
     def _require(self) -> _Configured:
         if self._configured is None:

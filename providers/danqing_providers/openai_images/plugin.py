@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from aiohttp import ClientSession
+
 from danqing_plugins import (
     ConfigurationError,
     Job,
@@ -57,6 +59,11 @@ class OpenAIImagesProvider(Provider):
 
     async def generate(self, job: Job, run: Run) -> Result | None:
         return await self._require().generation(job, run).carry_out()
+
+    async def prove_account(self, session: ClientSession) -> bool:
+        """Ask for the list of models, which every service that speaks so has."""
+        service = self._require().service
+        return service is not None and await service.takes_key(session, "/models")
 
     def _require(self) -> Configured:
         if self._configured is None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 import attrs
+from aiohttp import ClientSession
 
 from danqing_plugins import (
     ConfigurationError,
@@ -132,6 +133,14 @@ class ReplicateProvider(Provider):
 
     async def cancel_order(self, job: Job, run: Run) -> bool:
         return await self._orders(job).cancel_order(job, run)
+
+    async def prove_account(self, session: ClientSession) -> bool:
+        """Ask for the list of predictions."""
+        configured = self._require()
+        if not configured.base_url:
+            return False
+        service = service_at(configured.base_url, configured.token, configured.timeout_s)
+        return await service.takes_key(session, "/predictions")
 
     def _orders(self, job: Job) -> ReplicateOrders:
         configured = self._require()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from aiohttp import ClientSession
+
 from danqing_plugins import (
     ConfigurationError,
     FoundOrder,
@@ -88,6 +90,10 @@ class VolcengineProvider(Provider):
 
     async def cancel_order(self, job: Job, run: Run) -> bool:
         return await self._orders(job).cancel_order(job, run) if job.type in VIDEO_TYPES else False
+
+    async def prove_account(self, session: ClientSession) -> bool:
+        """Ask for the list of models."""
+        return await service_at(self._endpoint(), self._require()[0].call_timeout_s).takes_key(session, "/models")
 
     def _orders(self, job: Job) -> VideoOrders:
         settings, _ = self._require()

@@ -14,7 +14,19 @@ from typing import Annotated
 
 import typer
 
-from danqing_server.cli import audit, backup, check, keys, plugin, plugins, projects, sandbox, serve, settings
+from danqing_server.cli import (
+    audit,
+    backup,
+    check,
+    doctor,
+    keys,
+    plugin,
+    plugins,
+    projects,
+    sandbox,
+    serve,
+    settings,
+)
 from danqing_server.cli.exits import GAVE_UP, REFUSED
 
 __all__ = ["main"]
@@ -32,6 +44,7 @@ _REGISTER: Sequence[Callable[[typer.Typer], None]] = (
     plugins.register,
     plugin.register,
     check.register,
+    doctor.register,
     projects.register,
     keys.register,
     audit.register,

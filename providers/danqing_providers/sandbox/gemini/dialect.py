@@ -102,8 +102,9 @@ class Gemini(Dialect):
 
     def routes(self) -> Iterable[web.RouteDef]:
         """Return the API's paths; google-genai 3.6.1 asks v1."""
-        path = "models/{model}:generateContent"
-        return [web.post(f"/{version}/{path}", self._generate) for version in ("v1beta", "v1")]
+        path, versions = "models/{model}:generateContent", ("v1beta", "v1")
+        made = [web.post(f"/{version}/{path}", self._generate) for version in versions]
+        return [*made, *(web.get(f"/{version}/models", self._list_models) for version in versions)]
 
     def describe(self) -> Mapping[str, Any]:
         """Return the models."""
@@ -127,8 +128,17 @@ class Gemini(Dialect):
             error["details"] = details
         return _json({"error": error}, status)
 
+    def _check_key(self, request: web.Request) -> str:
+        """Return the key's fingerprint. Raises: Trouble."""
+        return self.house.check_key(request.headers.get("x-goog-api-key") or request.query.get("key", ""))
+
+    async def _list_models(self, request: web.Request) -> web.StreamResponse:
+        """Answer the list of models; of each its name alone."""
+        self._check_key(request)
+        return _json({"models": [{"name": f"models/{id_}"} for id_ in _MODELS]})
+
     async def _generate(self, request: web.Request) -> web.StreamResponse:
-        key = self.house.check_key(request.headers.get("x-goog-api-key") or request.query.get("key", ""))
+        key = self._check_key(request)
         id_ = request.match_info["model"]
         model = _MODELS.get(id_)
         if model is None:

@@ -105,8 +105,7 @@ class OpenAI(Dialect):
 
     async def _carry_out(self, request: web.Request, *, edits: bool) -> web.StreamResponse:
         """Answer as OpenAI does. A client that leaves does not stop the work: it is billed all the same."""
-        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-        fingerprint = self.house.check_key(key.strip() if scheme.lower() == "bearer" else "")
+        fingerprint = self._check_key(request)
         incoming = await read_incoming(request, edits=edits)
         order = await self._studio.settle(request, incoming, fingerprint, edits=edits)
         urls = [picture for picture in incoming.images if isinstance(picture, str)]
@@ -116,6 +115,11 @@ class OpenAI(Dialect):
             return await stream_answer(request, self._studio, order)
         return await self._answer(request, order)
 
+    def _check_key(self, request: web.Request) -> str:
+        """Return the fingerprint of the bearer. Raises: Trouble."""
+        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+        return self.house.check_key(key.strip() if scheme.lower() == "bearer" else "")
+
     async def _answer(self, request: web.Request, order: Order) -> web.StreamResponse:
         works = await self._studio.make(order)
         body = orjson.dumps(await self._studio.answer(order, works))
@@ -123,11 +127,13 @@ class OpenAI(Dialect):
         return await self.house.answer(request, order.target, body, delivers=[order.request_id])
 
     async def _list_models(self, request: web.Request) -> web.Response:
+        self._check_key(request)
         now_s = self.house.clock()
         listed = [_entry(model.id) for model in MODELS.values() if model.lives(now_s)]
         return web.json_response({"object": "list", "data": listed})
 
     async def _show_model(self, request: web.Request) -> web.Response:
+        self._check_key(request)
         model = MODELS.get(request.match_info["id"])
         if model is None or not model.lives(self.house.clock()):
             message = f"The model '{request.match_info['id']}' does not exist"

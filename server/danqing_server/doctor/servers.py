@@ -1,0 +1,146 @@
+"""The servers that danqing stands on, and who works with them: MongoDB, Redis, the clocks, the leases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+import attrs
+
+from danqing_server.clock import Clock
+from danqing_server.doctor.finding import Finding, fine, skipped, warning, wrong
+from danqing_server.errors import DanqingError
+from danqing_server.queue.connection import connect as connect_redis
+from danqing_server.queue.examining import RedisState, examine_redis
+from danqing_server.settings.addresses import place_of
+from danqing_server.settings.server import Settings
+from danqing_server.store.client import connect
+from danqing_server.store.examining import MongoState, examine_mongodb
+from danqing_server.store.leases import WorkerBeat, WorkerStore
+from danqing_server.supervision.embedded.servers import socket_url
+from danqing_server.supervision.embedded.sockets import MONGODB_SOCKET, REDIS_SOCKET, find_socket
+
+__all__ = ["look_at_mongodb", "look_at_redis"]
+
+OLDEST_TESTED_MONGODB = (6, 0)
+OLDEST_REDIS = (6, 2)
+"""BLMOVE came with it. Source: redis.io/commands/blmove, read 2026-11-29."""
+
+SLOW_S = 0.05
+APART_S = 1.0
+SILENT_S = 20.0
+ALMOST_FULL = 0.8
+EMBEDDED = "`danqing serve` has it beside it, and does not run"
+
+
+async def look_at_mongodb(settings: Settings) -> Sequence[Finding]:
+    """Return what is to be said of MongoDB, its clock, and the leases in it."""
+    settings, embedded = _with_embedded_mongodb(settings)
+    if settings.mongo_url is None:
+        return [skipped("mongodb", EMBEDDED, "start `danqing serve`, and ask again")]
+    try:
+        async with connect(settings) as database:
+            state = await examine_mongodb(database)
+            beats = await WorkerStore(database).beats()
+    except DanqingError as error:
+        do = f"see that MongoDB runs at {place_of(settings.mongo_url)}, and that MONGO_URL names it and its user"
+        return [wrong("mongodb", str(error), do)]
+    clock = _clock("mongodb", state.ahead_s)
+    return [_mongodb(state, embedded=embedded), *_of_mongodb(state), clock, _workers(beats)]
+
+
+async def look_at_redis(settings: Settings) -> Sequence[Finding]:
+    """Return what is to be said of Redis and its clock."""
+    url = settings.redis_url
+    found = find_socket(settings.data_dir, REDIS_SOCKET) if url is None else None
+    if found is not None:
+        url = f"unix://{found}"
+    if url is None:
+        return [skipped("redis", EMBEDDED, "start `danqing serve`, and ask again")]
+    try:
+        async with connect_redis(url, settings.redis_prefix, Clock()) as connection:
+            state = await examine_redis(connection)
+    except DanqingError as error:
+        do = f"see that Redis runs at {place_of(url)}, and that REDIS_URL names it and its password"
+        return [wrong("redis", str(error), do)]
+    return [_redis(state), *_of_redis(state), _clock("redis", state.ahead_s)]
+
+
+def _with_embedded_mongodb(settings: Settings) -> tuple[Settings, bool]:
+    found = find_socket(settings.data_dir, MONGODB_SOCKET) if settings.mongo_url is None else None
+    return (settings, False) if found is None else (attrs.evolve(settings, mongo_url=socket_url(found)), True)
+
+
+def _mongodb(state: MongoState, *, embedded: bool) -> Finding:
+    says = f"{state.version}, {state.set_name or 'alone'}, answers in {_ms(state.took_s)}"
+    if not state.writable:
+        return wrong(
+            "mongodb", f"{says}; it takes no writes", "see that its replica set has a primary: rs.status()"
+        )
+    if state.set_name is None and not embedded:
+        do = "run it as a replica set, of three machines where tasks must outlive one, and back it up"
+        return warning("mongodb", says, do)
+    return fine("mongodb", f"{says}, embedded" if embedded else says)
+
+
+def _of_mongodb(state: MongoState) -> Iterator[Finding]:
+    if _version(state.version) < OLDEST_TESTED_MONGODB:
+        yield warning("mongodb version", f"{state.version} was never tested", "upgrade it to 6.0 or newer")
+    if state.missing:
+        says = f"indexes are missing or being made: {', '.join(state.missing)}"
+        yield warning(
+            "indexes", says, "start a serving process: it makes them; `indexes_made` in its log says when"
+        )
+    else:
+        yield fine("indexes", "those of the tasks are there")
+    if state.took_s > SLOW_S:
+        yield warning("mongodb speed", f"it answers in {_ms(state.took_s)}", "look at the network, and at its load")
+
+
+def _redis(state: RedisState) -> Finding:
+    says = f"{state.version}, answers in {_ms(state.took_s)}"
+    if _version(state.version) < OLDEST_REDIS:
+        return wrong("redis", says, "upgrade it to 6.2 or newer, or use Valkey")
+    if not state.is_master:
+        return wrong("redis", f"{says}; it is a replica", "let REDIS_URL name the master")
+    return fine("redis", says)
+
+
+def _of_redis(state: RedisState) -> Iterator[Finding]:
+    if state.policy not in (None, "noeviction"):
+        says = f"maxmemory-policy is {state.policy}: it may throw the queue away when its memory is full"
+        yield warning("redis memory", says, "set `maxmemory-policy noeviction`")
+    if state.full is not None and state.full > ALMOST_FULL:
+        yield warning("redis memory", f"{state.full:.0%} of maxmemory is used", "raise maxmemory")
+
+
+def _clock(of: str, ahead_s: float) -> Finding:
+    if abs(ahead_s) < APART_S:
+        return fine(
+            f"clock of {of}", f"{_ms(abs(ahead_s))} {'ahead of' if ahead_s > 0 else 'behind'} this machine's"
+        )
+    says = f"{abs(ahead_s):.1f} s {'ahead of' if ahead_s > 0 else 'behind'} this machine's"
+    do = "keep both by NTP (chrony, systemd-timesyncd): deadlines go by MongoDB's clock, signatures by their own"
+    return warning(f"clock of {of}", says, do)
+
+
+def _workers(beats: Sequence[WorkerBeat]) -> Finding:
+    now = datetime.now(UTC)
+    silent = [beat for beat in beats if (now - beat.seen_at).total_seconds() > SILENT_S]
+    if not beats or len(silent) == len(beats):
+        return warning(
+            "workers", "nobody carries tasks out", "start `danqing serve` with DANQING_ROLE=all or worker"
+        )
+    if silent:
+        where = ", ".join(sorted({f"{beat.host} (pid {beat.pid})" for beat in silent}))
+        says = f"{len(beats) - len(silent)} work; {len(silent)} said nothing for {SILENT_S:.0f} s: {where}"
+        return warning("workers", says, "others take their tasks over; see in their logs why they died")
+    return fine("workers", f"{len(beats)} on {len({beat.host for beat in beats})} machine(s)")
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(".")[:2] if part.isdigit())
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.1f} ms"

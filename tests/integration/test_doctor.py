@@ -1,0 +1,216 @@
+"""`danqing doctor`: what is wrong is found and said, and nothing is changed or bought."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from danqing_server.doctor.examination import examine_all
+from danqing_server.doctor.finding import Finding, State
+from danqing_server.store.client import connect
+from tests.integration.api.conftest import opened
+from tests.support.installed import all_but
+from tests.support.providers import ScriptedProvider
+from tests.support.servers import RunningServer
+from tests.support.system import MakeSettings, running_system, until
+
+BAD_KEY = "bad-key"  # the simulators know it for one that is nobody's
+
+SERVICES = {
+    "volcengine": ("VOLCENGINE_API_KEY", "VOLCENGINE_ENDPOINT", "/ark/api/v3"),
+    "openai": ("OPENAI_API_KEY", "OPENAI_BASE_URL", "/openai/v1"),
+    "gemini": ("GEMINI_API_KEY", "DANQING_GEMINI_ENDPOINT", "/gemini"),
+    "dashscope": ("DASHSCOPE_API_KEY", "DANQING_DASHSCOPE_ENDPOINT", "/dashscope"),
+    "replicate": ("REPLICATE_API_TOKEN", "REPLICATE_ENDPOINT", "/replicate/v1"),
+}
+PLUGINS = {"openai": "openai_images"}
+
+
+async def _found(environment: Mapping[str, str], part: str) -> Finding:
+    findings = [each for each in await examine_all(environment) if each.part == part]
+    assert findings, part
+    return findings[0]
+
+
+@pytest.fixture
+def environment(make_settings: MakeSettings) -> dict[str, str]:
+    """The variables of an installation that is well, whose server does not run."""
+    variables = dict(make_settings(PORT="9").environment)
+    del variables["DANQING_DEFAULT_PROVIDER"]
+    return {**variables, "DANQING_DISABLED_PLUGINS": all_but("volcengine"), "DANQING_SANDBOX": "volcengine"}
+
+
+class TestWell:
+    async def test_a_server_that_works_has_nothing_wrong(self, make_settings: MakeSettings) -> None:
+        """With workers and its own folder; each part is looked at."""
+        settings = make_settings()
+        async with opened(settings, ScriptedProvider(), workers=True) as client:
+            await client.system.submit("a hill")
+            environment = {
+                **settings.environment,
+                "PORT": str(client.port),
+                "DANQING_DISABLED_PLUGINS": all_but("volcengine"),
+                "DANQING_DEFAULT_PROVIDER": "volcengine",
+                "DANQING_SANDBOX": "volcengine",
+            }
+
+            async def beating() -> bool:
+                return (await _found(environment, "workers")).state is State.OK
+
+            await until(beating)
+            findings = await examine_all(environment)
+
+        assert [each for each in findings if each.state is State.WRONG] == []
+        told = {each.part: each.state for each in findings}
+        for part in ("settings", "server", "redis", "indexes", "clock of mongodb", "clock of redis", "storage"):
+            assert told[part] is State.OK, part
+        assert told["disk of the pictures"] in (State.OK, State.WARNING)
+        assert told["mongodb"] is State.WARNING  # a single mongod that is not ours: it should be a replica set
+        assert all(each.do is not None for each in findings if each.state in (State.WARNING, State.WRONG))
+
+
+class TestServers:
+    @pytest.mark.parametrize(
+        ("variable", "url", "part"),
+        [
+            ("MONGO_URL", "mongodb://127.0.0.1:9", "mongodb"),
+            ("REDIS_URL", "redis://127.0.0.1:9", "redis"),
+        ],
+    )
+    async def test_one_that_is_away_is_wrong(
+        self, environment: dict[str, str], variable: str, url: str, part: str
+    ) -> None:
+        """And says where it was looked for; the others are looked at all the same."""
+        found = await _found({**environment, variable: url}, part)
+
+        assert found.state is State.WRONG
+        assert variable in (found.do or "")
+        assert "127.0.0.1:9" in (found.do or "")
+
+    async def test_a_password_is_never_shown(self, environment: dict[str, str]) -> None:
+        """Its URL holds it."""
+        urls = {"MONGO_URL": "mongodb://u:hidden1@127.0.0.1:9", "REDIS_URL": "redis://u:hidden2@127.0.0.1:9"}
+
+        shown = repr(await examine_all({**environment, **urls}))
+
+        assert "hidden" not in shown
+
+    async def test_an_index_that_is_missing_is_named(
+        self, environment: dict[str, str], make_settings: MakeSettings
+    ) -> None:
+        """Where there are tasks; without them there is nothing to find."""
+        settings = make_settings()
+        async with running_system(settings, [ScriptedProvider()], workers=False) as system:
+            await system.submit("a hill")
+        async with connect(settings) as database:
+            await database["danqing_tasks"].drop_index("waiting")
+
+        found = await _found(environment, "indexes")
+
+        assert found.state is State.WARNING
+        assert "waiting" in found.says
+
+    async def test_a_redis_that_throws_keys_away_is_warned_of(
+        self, environment: dict[str, str], own_redis: RunningServer
+    ) -> None:
+        """What waits would be forgotten under load, and found again by the sweep only."""
+        from redis.asyncio import Redis
+
+        async with Redis.from_url(own_redis.url) as redis:
+            await redis.config_set("maxmemory-policy", "allkeys-lru")
+
+        found = await _found({**environment, "REDIS_URL": own_redis.url}, "redis memory")
+
+        assert found.state is State.WARNING
+        assert "noeviction" in (found.do or "")
+
+
+class TestMachine:
+    async def test_a_folder_that_cannot_be_written_is_wrong(
+        self, environment: dict[str, str], tmp_path: Path
+    ) -> None:
+        """A file stands where the pictures are to be."""
+        (tmp_path / "taken").write_text("")
+
+        found = await _found({**environment, "DANQING_ASSETS_URL": str(tmp_path / "taken")}, "storage")
+
+        assert found.state is State.WRONG
+
+    async def test_settings_that_are_wrong_are_each_a_line(self, environment: dict[str, str]) -> None:
+        """And everything else is still looked at."""
+        findings = await examine_all({**environment, "DANQING_PROCESSES": "many", "LOG_LEVEL": "loud"})
+
+        told = [each.says for each in findings if each.part == "settings" and each.state is State.WRONG]
+        assert len(told) == 2
+        assert "DANQING_PROCESSES" in told[0] + told[1]
+        assert any(each.part == "redis" and each.state is State.OK for each in findings)
+
+
+class TestAccounts:
+    @pytest.mark.parametrize("provider", SERVICES)
+    async def test_a_key_is_tried_without_buying(
+        self, environment: dict[str, str], sandbox: RunningServer, provider: str
+    ) -> None:
+        """A good one is taken, a bad one is told; the service's own ledger says that nothing was paid."""
+        key, endpoint, path = SERVICES[provider]
+        real = {
+            **environment,
+            "DANQING_DISABLED_PLUGINS": all_but(PLUGINS.get(provider, provider)),
+            "DANQING_SANDBOX": "",
+            endpoint: f"{sandbox.url}{path}",
+        }
+        before = await _ledger(sandbox)
+
+        good = await _found({**real, key: "sk-good"}, f"provider {provider}")
+        bad = await _found({**real, key: BAD_KEY}, f"provider {provider}")
+
+        assert (good.state, "takes the key" in good.says) == (State.OK, True), good
+        assert bad.state is State.WRONG, bad
+        assert "refuses the key" in bad.says
+        assert BAD_KEY not in repr(bad)
+        assert await _ledger(sandbox) == before
+
+    async def test_a_service_that_is_not_reached_is_told(self, environment: dict[str, str]) -> None:
+        """As a matter of the network, not of the key."""
+        away = {"VOLCENGINE_API_KEY": "sk-good", "VOLCENGINE_ENDPOINT": "http://127.0.0.1:9/api/v3"}
+
+        found = await _found({**environment, **away, "DANQING_SANDBOX": ""}, "provider volcengine")
+
+        assert found.state in (State.WARNING, State.WRONG)
+        assert "key" not in found.says
+
+
+async def _ledger(sandbox: RunningServer) -> int:
+    async with aiohttp.ClientSession() as session, session.get(f"{sandbox.url}/sandbox/ledger") as answer:
+        return len((await answer.json())["entries"])
+
+
+class TestCommand:
+    @pytest.mark.parametrize(("mongo", "code"), [(None, 0), ("mongodb://127.0.0.1:9", 1)])
+    async def test_its_exit_code_says_whether_something_is_wrong(
+        self, environment: dict[str, str], tmp_path: Path, mongo: str | None, code: int
+    ) -> None:
+        """Warnings are none; with --json each finding is an object."""
+        variables = environment if mongo is None else {**environment, "MONGO_URL": mongo}
+        done = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-m", "danqing_server", "doctor", "--json"],
+            cwd=tmp_path,
+            env={**variables, "PATH": os.environ["PATH"]},
+            capture_output=True,
+            text=True,
+        )
+
+        assert done.returncode == code, done.stdout + done.stderr
+        assert done.stderr == ""
+        findings = json.loads(done.stdout)["findings"]
+        assert {"part", "state", "says", "do"} == set(findings[0])
+        assert any(each["state"] == "wrong" for each in findings) == bool(code)
