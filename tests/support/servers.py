@@ -17,7 +17,16 @@ import attrs
 from danqing_server.supervision.embedded.servers import EmbeddedServer, free_port, mongod, redis_server
 from danqing_server.supervision.processes import Command, open_log, read_tail, tethered
 
-__all__ = ["RunningServer", "answers_http", "run_embedded", "run_mongod", "run_redis", "run_sandbox", "wait_until"]
+__all__ = [
+    "RunningServer",
+    "answers_http",
+    "run_embedded",
+    "run_mongod",
+    "run_redis",
+    "run_sandbox",
+    "running",
+    "wait_until",
+]
 
 
 def wait_until(condition: Callable[[], bool], *, timeout_s: float = 15.0, what: str = "the condition") -> None:
@@ -106,7 +115,8 @@ class RunningServer:
 
 
 @contextmanager
-def _running(server: RunningServer) -> Iterator[RunningServer]:
+def running(server: RunningServer) -> Iterator[RunningServer]:
+    """Run *server* while the block lasts."""
     try:
         server.start()
         yield server
@@ -122,21 +132,21 @@ def _embedded(server: EmbeddedServer) -> RunningServer:
 @contextmanager
 def run_embedded(server: EmbeddedServer) -> Iterator[RunningServer]:
     """Run what *server* describes while the block lasts."""
-    with _running(_embedded(server)) as running:
-        yield running
+    with running(_embedded(server)) as started:
+        yield started
 
 
 @contextmanager
 def run_mongod(directory: Path) -> Iterator[RunningServer]:
     """Run a real mongod, its files in *directory*, while the block lasts."""
-    with _running(_embedded(mongod(directory / "mongodb", free_port()))) as server:
+    with running(_embedded(mongod(directory / "mongodb", free_port()))) as server:
         yield server
 
 
 @contextmanager
 def run_redis(directory: Path) -> Iterator[RunningServer]:
     """Run a real redis-server, its files in *directory*, while the block lasts."""
-    with _running(_embedded(redis_server(directory / "redis", free_port()))) as server:
+    with running(_embedded(redis_server(directory / "redis", free_port()))) as server:
         yield server
 
 
@@ -153,5 +163,5 @@ def run_sandbox(
         url=url,
         data_dir=directory,
     )
-    with _running(server):
+    with running(server):
         yield server

@@ -20,6 +20,9 @@ class TestPlaceOf:
             ("mongodb+srv://someone:s3cret@cluster.example/", "cluster.example"),
             ("redis://:s3cret@queue.example/2", "queue.example:6379"),
             ("rediss://user:s3cret@queue.example:6380", "queue.example:6380"),
+            ("valkeys://:s3cret@queue.example", "queue.example:6379"),
+            ("redis+sentinel://:s3cret@a,b:1/name/2?sentinel_password=x", "a:26379, b:1"),
+            ("rediss+cluster://:s3cret@a:7000,b", "a:7000, b:6379"),
             ("unix://:s3cret@/run/danqing/redis.sock?db=0", "/run/danqing/redis.sock"),
         ],
     )

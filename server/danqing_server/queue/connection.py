@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import attrs
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, BusyLoadingError, DataError, RedisError, ResponseError
+from redis.asyncio import RedisCluster
+from redis.asyncio.client import PubSub
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    DataError,
+    RedisClusterException,
+    RedisError,
+    ResponseError,
+)
 
 from danqing_server.clock import Clock
 from danqing_server.errors import QueueUnavailable, SettingsError
+from danqing_server.queue.clients import Client, open_clients
 from danqing_server.queue.layout import VERSION
+from danqing_server.settings.redis_urls import REDIS_URLS, redis_address
 
 if TYPE_CHECKING:
     from redis.commands.core import AsyncScript
 
-__all__ = ["LONGEST_WAIT_S", "PASSING", "RedisConnection", "connect", "translated"]
-
-TIMEOUT_S = 0.8  # two in a row still answer a client within its two seconds
-HOT_CONNECTIONS = 32
-LONGEST_WAIT_S = 1.0
+__all__ = ["PASSING", "RedisConnection", "connect", "translated"]
 
 PASSING = frozenset(
     {
@@ -58,11 +62,16 @@ _IN_SCRIPT = re.compile(r"user_script:\s*\d+: -?([A-Z]{3,})\b")
 class RedisConnection:
     """Two clients of one Redis: `hot` fails fast and never repeats, `blocking` outlasts the longest wait."""
 
-    hot: Redis
-    blocking: Redis
+    hot: Client
+    blocking: Client
     prefix: str
     clock: Clock
     _scripts: dict[str, AsyncScript] = attrs.field(factory=dict, init=False)
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether lanes are kept on several servers, of which one may be lost and the others not."""
+        return isinstance(self.hot, RedisCluster)
 
     def base(self, lane: str) -> str:
         """Return what every key of *lane* begins with; the braces keep them on one node of a cluster."""
@@ -71,6 +80,15 @@ class RedisConnection:
     def first_base(self, lane: str) -> str:
         """Return what every key of *lane* began with in version 1 of the layout."""
         return f"{{{self.prefix}:{lane}}}"
+
+    @asynccontextmanager
+    async def subscription(self) -> AsyncIterator[PubSub]:
+        """Yield what hears channels. Raises QueueUnavailable."""
+        with translated():
+            if isinstance(self.blocking, RedisCluster):
+                await self.blocking.initialize()  # otherwise it does not know its nodes before its first command
+            async with self.blocking.pubsub() as subscription:
+                yield subscription
 
     async def run(self, source: str, lane: str, arguments: Sequence[str | int]) -> Any:
         """Run a script on one lane. Raises QueueUnavailable."""
@@ -87,10 +105,13 @@ class RedisConnection:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn whatever the client raises into QueueUnavailable; the message holds no key and no address."""
+    """Turn whatever the client raises into QueueUnavailable; the message holds no key and no address.
+
+    A KeyError is a cluster's slot that no node has at present.
+    """
     try:
         yield
-    except (RedisError, OSError, UnicodeError) as error:
+    except (RedisError, RedisClusterException, OSError, UnicodeError, KeyError) as error:
         code = _code_of(error)
         message = f"Redis did not carry out the operation ({code or type(error).__name__})"
         raise QueueUnavailable(message, permanent=_is_permanent(error, code)) from error
@@ -123,20 +144,16 @@ def _is_permanent(error: Exception, code: str | None) -> bool:
 async def connect(url: str, prefix: str, clock: Clock) -> AsyncIterator[RedisConnection]:
     """Yield a connection to *url*; nothing is sent before the first operation.
 
-    Two clients: one that fails fast and never repeats (a repeat could reserve twice), one whose reads outlast the
-    longest wait. Without this redis-py 8 retries ten times and cuts a blocking read after 5 s.
-
     Raises:
-        SettingsError: the URL is not one the client can read.
+        SettingsError: the URL is not one that `redis_address` reads, or its files for TLS are of no use.
     """
-    common: dict[str, Any] = {"retry": Retry(NoBackoff(), 0), "socket_connect_timeout": TIMEOUT_S}
     try:
-        pool = BlockingConnectionPool.from_url(
-            url, max_connections=HOT_CONNECTIONS, timeout=TIMEOUT_S, socket_timeout=TIMEOUT_S, **common
-        )
-        hot = Redis.from_pool(pool)
-        blocking = Redis.from_url(url, socket_timeout=LONGEST_WAIT_S + 4, **common)
+        address = redis_address(url)
     except ValueError as error:
-        raise SettingsError(f"REDIS_URL: {error}") from error
-    async with hot, blocking:
+        raise SettingsError(f"REDIS_URL: allowed: {REDIS_URLS}") from error
+    async with AsyncExitStack() as stack:
+        try:
+            hot, blocking = await stack.enter_async_context(open_clients(address))
+        except OSError as error:
+            raise SettingsError(f"REDIS_URL: TLS cannot be set up with its files: {error}") from error
         yield RedisConnection(hot, blocking, prefix, clock)

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
 from typing import Any, cast
 
 import attrs
-from redis.asyncio import Redis
 
 from danqing_server.errors import QueueUnavailable
 from danqing_server.loops.batching import GATHER_S, Batcher
 from danqing_server.loops.steps import step
 from danqing_server.queue import scripts
-from danqing_server.queue.connection import LONGEST_WAIT_S, RedisConnection, translated
+from danqing_server.queue.clients import LONGEST_WAIT_S, Client
+from danqing_server.queue.connection import RedisConnection, translated
 from danqing_server.queue.entries import (
     Entry,
     LaneDepth,
@@ -211,10 +211,16 @@ class Queue:
             return True
 
     @step("heal.mark_known")
-    async def mark_known(self) -> bool:
-        """Leave a mark that vanishes with everything else; False when it was gone: the queue must be rebuilt."""
+    async def mark_known(self, lanes: Iterable[str]) -> bool:
+        """Leave a mark that vanishes with everything else; False when it was gone: the queue must be rebuilt.
+
+        In a cluster a mark for each of *lanes*: one node may lose what it has while the others do not.
+        """
+        keys = [f"{self.connection.prefix}:mark:{VERSION}"]
+        if self.connection.is_cluster:
+            keys = [f"{self._base(lane)}:mark" for lane in lanes]
         with translated():
-            return not await self._hot.set(f"{self.connection.prefix}:mark:{VERSION}", "1", nx=True)
+            return not any([await self._hot.set(key, "1", nx=True) for key in keys])
 
     async def announce(self, task_id: str) -> None:
         """Tell every process that a task was cancelled or deleted. At most once: a lost message costs only time."""
@@ -226,7 +232,7 @@ class Queue:
         turned = self.connection.base("*") + TURNED
         before, after = turned.split("*")
         with translated():
-            async with self._blocking.pubsub() as subscription:
+            async with self.connection.subscription() as subscription:
                 await subscription.subscribe(f"{self.connection.prefix}:changed")
                 await subscription.psubscribe(turned)
                 yield LaneTurned(None)
@@ -265,16 +271,17 @@ class Queue:
             await self._hot.ping()
 
     async def server_version(self) -> str:
-        """Return which Redis this is. Raises QueueUnavailable."""
+        """Return which Redis this is, or `valkey` and which. Raises QueueUnavailable."""
         with translated():
-            return str((await self._hot.info("server"))["redis_version"])
+            told = await self._hot.info("server")
+        return f"valkey {told['valkey_version']}" if "valkey_version" in told else str(told["redis_version"])
 
     @property
-    def _hot(self) -> Redis:
+    def _hot(self) -> Client:
         return self.connection.hot
 
     @property
-    def _blocking(self) -> Redis:
+    def _blocking(self) -> Client:
         return self.connection.blocking
 
     def _base(self, lane: str) -> str:

@@ -6,7 +6,8 @@ from urllib.parse import unquote, urlsplit
 
 __all__ = ["place_of"]
 
-_PORTS = {"mongodb": 27017, "redis": 6379, "rediss": 6379}
+_PORTS = {"mongodb": 27017, "redis": 6379, "rediss": 6379, "valkey": 6379, "valkeys": 6379}
+_SENTINEL_PORT = 26379
 
 
 def place_of(url: str) -> str:
@@ -18,7 +19,8 @@ def place_of(url: str) -> str:
     if parts.scheme == "unix":
         return parts.path
     hosts = parts.netloc.rpartition("@")[2].split(",")
-    port = _PORTS.get(parts.scheme)
+    scheme, _, kind = parts.scheme.partition("+")
+    port = _SENTINEL_PORT if kind == "sentinel" else None if kind == "srv" else _PORTS.get(scheme)
     # MongoDB's sockets stand percent-encoded in the place of a host.
     return ", ".join(_with_port(unquote(host), port) for host in hosts if host)
 

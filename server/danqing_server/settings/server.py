@@ -19,6 +19,7 @@ from dotenv import dotenv_values
 from danqing_server.errors import SettingsError
 from danqing_server.settings.file import ConfigFile
 from danqing_server.settings.providers import ConfiguredProvider
+from danqing_server.settings.redis_urls import REDIS_URLS, redis_url
 from danqing_server.settings.retention import RetentionRule
 from danqing_server.settings.routes import Route
 from danqing_server.settings.values import (
@@ -94,8 +95,8 @@ class Settings:
     redis_url: str | None = setting(
         "REDIS_URL",
         None,
-        url("redis", "rediss", "unix"),
-        allowed="a `redis://`, `rediss://` or `unix://` URL",
+        redis_url,
+        allowed=REDIS_URLS,
         meaning="The Redis that dispatches them. Unset: a real redis-server is started beside the server.",
         secret=True,
     )

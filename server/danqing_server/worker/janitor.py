@@ -164,7 +164,7 @@ class Janitor:
         if not await self.tools.queue.claim_sweep(self.tools.lease.worker, SWEEP_LEASE_S):
             return True
         await self._forget_older_layouts()
-        if not await self.tools.queue.mark_known():
+        if not await self.tools.queue.mark_known(self.tools.registry.lanes):
             log.info("queue_compared_with_store")
             self._cursor = START
             while not await self._sweep_batch():

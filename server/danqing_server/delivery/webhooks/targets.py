@@ -23,6 +23,7 @@ from danqing_server.assets.addresses import is_public, public_connector
 from danqing_server.assets.urls import is_private, split_url
 from danqing_server.codec import shorten
 from danqing_server.errors import InvalidSubmission
+from danqing_server.settings.redis_urls import redis_address
 from danqing_server.settings.server import Settings
 
 __all__ = ["LONGEST_TARGET", "Targets"]
@@ -31,7 +32,7 @@ LONGEST_TARGET = 2048
 LOOK_UP_S = 3.0
 GOOD_FOR_S = 30.0
 MOST_KNOWN = 1000
-PORTS = {"http": 80, "https": 443, "mongodb": 27017, "redis": 6379, "rediss": 6379}
+PORTS = {"http": 80, "https": 443, "mongodb": 27017, "redis": 6379}
 
 NOT_HTTPS = Message(
     key="webhook_not_https",
@@ -192,8 +193,10 @@ def _place(parts: SplitResult) -> tuple[str, int]:
 
 
 def _ports(url: str) -> list[int]:
-    """Return the ports that a MongoDB or Redis URL names, of each of its hosts."""
+    """Return the ports that a MongoDB or Redis URL names, of each of its hosts, and the usual one of Redis."""
     scheme, _, rest = url.partition("://")
+    if scheme.startswith(("redis", "valkey")):  # sentinels lead on to it, and a cluster to others of its nodes
+        return sorted({PORTS["redis"], *(port for _, port in redis_address(url).hosts)})
     places = rest.partition("/")[0].rpartition("@")[2].split(",")
     ports = [place.rpartition(":")[2] for place in places]
     return [int(port) if port.isdigit() else PORTS.get(scheme, 0) for port in ports]

@@ -1,0 +1,1 @@
+"""The engines below: several servers that are one, TLS, other makes."""
