@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run install test test-browser test-clients test-kills test-processes test-schema check types chaos bench bench-profile format clean
+.PHONY: run install test test-browser test-clients test-kills test-processes test-schema check types chaos bench bench-profile site format clean
 
 run: install ## start the server with everything it needs, on http://127.0.0.1:8080
 	@$(BIN)/danqing serve
@@ -68,6 +68,9 @@ types: ## the studio's types, where Node.js is
 
 CHAOS_SECONDS ?= 900
 CHAOS_SEED ?= 7
+
+site: .venv/.developing ## build the documentation as a site, in English and Chinese, into data/site
+	@$(BIN)/python site/build_site.py
 
 chaos: .venv/.developing ## kill everything at random under load, and count what was lost or paid for twice
 	@$(BIN)/python -m tests.chaos --seconds $(CHAOS_SECONDS) --seed $(CHAOS_SEED)
