@@ -16,5 +16,8 @@ export function costText(cost) {
   return cost.estimated ? t('money.estimated', { amount }) : amount;
 }
 
+/** Several amounts, each in its currency. @param {{ amount: string, currency: string }[]} all */
+export const moneyText = (all) => all.map(({ amount, currency }) => money(amount, currency)).join(' + ');
+
 /** @param {{ amount: string, currency: string }} props */
 export const Money = ({ amount, currency }) => span({ class: 'money' }, money(amount, currency));

@@ -11,13 +11,12 @@ export const isOpen = ({ status }) => !['completed', 'failed', 'cancelled'].incl
 /**
  * Return how a task stands as people see it: `partial` and `unknown` are no statuses of the API.
  *
- * @param {{ status: string, images?: number, kept?: number, billed?: string, output?: { partial?: boolean } | null }} task
+ * @param {{ status: string, missing?: number, billed?: string, output?: { partial?: boolean } | null }} task
  * @returns {Standing}
  */
 export function standingOf(task) {
   if (task.status === 'completed') {
-    const partial = task.output?.partial ?? (task.kept !== undefined && task.images !== undefined && task.kept < task.images);
-    return partial ? 'partial' : 'completed';
+    return (task.output?.partial ?? !!task.missing) ? 'partial' : 'completed';
   }
   if (task.status === 'failed' && task.billed === 'unknown') return 'unknown';
   return /** @type {Standing} */ (task.status);

@@ -3,7 +3,7 @@
 import { signal } from '@preact/signals';
 
 import { time } from '../dom.js';
-import { dateTime, exactTime, relative } from '../format.js';
+import { clockSeconds, dateTime, day, exactTime, relative } from '../format.js';
 
 /** The time in milliseconds, moved on every ten seconds while the page is seen. */
 export const now = signal(Date.now());
@@ -17,3 +17,7 @@ export const Ago = ({ at }) => time({ dateTime: at, title: exactTime(at) }, rela
 
 /** @param {{ at: string }} props */
 export const Moment = ({ at }) => time({ dateTime: at, title: exactTime(at) }, dateTime(at));
+
+/** A moment in a list: today by its clock, else with its day. @param {{ at: string }} props */
+export const When = ({ at }) =>
+  time({ dateTime: at, title: exactTime(at) }, day(at) === day(new Date(now.value).toISOString()) ? clockSeconds(at) : dateTime(at));

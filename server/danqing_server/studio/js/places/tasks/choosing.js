@@ -1,0 +1,69 @@
+/** Which tasks are chosen: some by hand, or all that the filter finds; and the row that one is at. */
+
+import { computed, signal } from '@preact/signals';
+
+import { t } from '../../i18n.js';
+import { notify } from '../../ui/announce.js';
+import { filterHere, rows, total } from './store.js';
+
+const MOST = 500;
+
+/** @type {import('@preact/signals').Signal<Set<string>>} */
+export const chosen = signal(new Set());
+/** Whether all that the filter finds are meant, those that are not loaded among them. */
+export const all = signal(false);
+export const here = signal(/** @type {string | null} */ (null));
+
+export const count = computed(() => (all.value ? (total.value ?? rows.value.length) : chosen.value.size));
+
+/** @type {string | null} where a range begins */
+let anchor = null;
+
+/** @param {Iterable<string>} ids */
+function take(ids) {
+  const next = new Set(ids);
+  if (next.size > MOST) notify(t('tasks.too_many', { most: MOST }), { kind: 'wrong' });
+  else chosen.value = next;
+  all.value = false;
+}
+
+/** @param {string} id */
+export function toggle(id) {
+  const next = new Set(all.value ? rows.value.slice(0, MOST).map((each) => each.id) : chosen.value);
+  if (!next.delete(id)) next.add(id);
+  anchor = id;
+  take(next);
+}
+
+/** @param {string} id */
+const placeOf = (id) => rows.value.findIndex((each) => each.id === id);
+
+/** Choose all between where the last was chosen and *id*. @param {string} id */
+export function extend(id) {
+  anchor ??= here.value ?? id;
+  const [from, to] = [placeOf(anchor), placeOf(id)].sort((one, other) => one - other);
+  take([...chosen.value, ...rows.value.slice(Math.max(0, from ?? 0), (to ?? 0) + 1).map((each) => each.id)]);
+}
+
+/** Choose what the filter finds; without one, what is shown: all tasks at once are never meant. */
+export function chooseAll() {
+  if (Object.keys(filterHere()).length) {
+    chosen.value = new Set();
+    all.value = true;
+  } else {
+    take(rows.value.slice(0, MOST).map((each) => each.id));
+  }
+}
+
+export function chooseNone() {
+  chosen.value = new Set();
+  all.value = false;
+  anchor = null;
+}
+
+/** What is to be done is done to these, as the API takes it; null: none is chosen, nor is one at hand. */
+export function meant() {
+  if (all.value) return { filter: filterHere() };
+  const ids = chosen.value.size ? [...chosen.value] : here.value ? [here.value] : [];
+  return ids.length ? { ids } : null;
+}

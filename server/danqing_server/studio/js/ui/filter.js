@@ -1,0 +1,81 @@
+/** Parts of a filter whose truth is the address: a line that is typed, a choice, a day. */
+
+import { useSignal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+
+import { api } from '../api.js';
+import { input, label, option, select, span } from '../dom.js';
+import { t } from '../i18n.js';
+import { bind } from '../keys.js';
+import { route, setQuery } from '../router.js';
+
+const TYPED_MS = 300;
+
+/**
+ * A field that the address follows a moment after what is typed. *slash*: the key `/` leads here.
+ *
+ * @param {{ name: string, label: string, class?: string, type?: 'search' | 'text', most?: number, slash?: boolean }} props
+ */
+export function Typed({ name, label: text, class: kind = '', type = 'text', most = 128, slash = false }) {
+  const typed = useSignal(/** @type {string | null} */ (null));
+  const timer = useRef(0);
+  const box = useRef(/** @type {HTMLInputElement | null} */ (null));
+  useEffect(() => (slash ? bind('search', { '/': [() => box.current?.focus(), 'ui.search'] }) : undefined), []);
+  const value = typed.value ?? route.value.query[name] ?? '';
+  const settle = () => {
+    clearTimeout(timer.current);
+    if (typed.value !== null) setQuery({ [name]: typed.value.trim() || null }, { replace: true });
+    typed.value = null;
+  };
+  return input({
+    ref: box, class: `input ${kind}`, type, value, 'aria-label': text, placeholder: text, spellcheck: false, autocomplete: 'off', maxLength: most,
+    onInput: (event) => {
+      typed.value = event.currentTarget.value;
+      clearTimeout(timer.current);
+      timer.current = setTimeout(settle, TYPED_MS);
+    },
+    onBlur: settle,
+    onKeyDown: (event) => {
+      if (event.key === 'Enter' && !event.isComposing && event.keyCode !== 229) settle();
+    },
+  });
+}
+
+/** @param {{ label: string, children?: import('preact').ComponentChildren }} props */
+export const Filter = ({ label: text, children }) => label({ class: 'filter' }, span(null, text), children);
+
+/** One of several, or none; what the address says and nobody knows is one, too. @param {{ name: string, label: string, choices: [string, string][] }} props */
+export function Choice({ name, label: text, choices }) {
+  const value = route.value.query[name] ?? '';
+  const known = choices.some(([each]) => each === value) ? choices : [...choices, /** @type {[string, string]} */ ([value, value])];
+  return Filter({
+    label: text,
+    children: select(
+      { class: 'input select', value, onChange: (event) => setQuery({ [name]: event.currentTarget.value || null }) },
+      option({ value: '' }, t('ui.any')),
+      known.filter(([each]) => each).map(([each, shown]) => option({ value: each, key: each, selected: each === value }, shown)),
+    ),
+  });
+}
+
+/** @param {{ name: 'from' | 'to' }} props */
+export const Day = ({ name }) =>
+  Filter({
+    label: t(`ui.${name}`),
+    children: input({ class: 'input', type: 'date', value: route.value.query[name] ?? '', onChange: (event) => setQuery({ [name]: event.currentTarget.value || null }) }),
+  });
+
+/** The models that there are, by id with their titles, once they are asked for. */
+export function useModels() {
+  const models = useSignal(/** @type {[string, string][]} */ ([]));
+  useEffect(() => {
+    api.get('/providers/').then(
+      (found) => {
+        const all = found.providers.flatMap((/** @type {any} */ each) => (Array.isArray(each.models) ? each.models : Object.values(each.models ?? {})));
+        models.value = all.map((/** @type {any} */ each) => [each.id ?? each.model ?? each.name, each.title ?? each.name ?? each.id]);
+      },
+      () => {},
+    );
+  }, []);
+  return models.value;
+}
