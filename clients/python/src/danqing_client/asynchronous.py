@@ -14,7 +14,7 @@ import httpx
 from danqing_client import calls
 from danqing_client.calls import Call, Settings, Submission
 from danqing_client.errors import ApiError, TaskFailed, WaitTimeout
-from danqing_client.models import Output, Task, Upload
+from danqing_client.models import Event, Output, Task, Upload
 
 __all__ = ["AsyncClient"]
 
@@ -199,6 +199,52 @@ class AsyncClient:
         """Return providers, models, their parameters and prices."""
         told: Mapping[str, Any] = await self._ask(Call("GET", "/api/v1/providers"))
         return told
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: Any = None,
+        repeatable: bool | None = None,
+    ) -> Any:
+        """Ask for anything else that the API has, and return the `data` of the answer.
+
+        *repeatable* False is sent once only; None: whatever is not `POST` may be sent again.
+        """
+        again = method != "POST" if repeatable is None else repeatable
+        return await self._ask(Call(method, path, json=json, params=params or {}, repeatable=again))
+
+    async def events(self, last_id: str | None = None, **filters: str | Sequence[str]) -> AsyncIterator[Event]:
+        """Yield what happens to the project's tasks and to the lanes, from now on or after the event *last_id*.
+
+        By `user_id`, `status` or `task_ids`. A stream that is cut is opened again where it was, for ever as long as
+        the server comes back within the time that `retries` take; what happened twice has the same id.
+
+        Raises:
+            ConnectionFailed: the server is gone.
+            ApiError: it does not let us.
+        """
+        reader, tries = calls.EventReader(last_id), 0
+        while True:
+            tries += 1
+            call = calls.events_call(reader.last_id, filters)
+            ended: httpx.Response | httpx.TransportError
+            try:
+                async with self._http.stream(**calls.request_of(self.settings, call)) as ended:
+                    if not ended.is_success:
+                        await ended.aread()
+                    async for line in ended.aiter_lines():
+                        if not ended.is_success:
+                            break
+                        tries = 0
+                        event = reader.take(line)
+                        if event is not None:
+                            yield event
+            except httpx.TransportError as error:
+                ended = error
+            await asyncio.sleep(calls.reopen_s(self.settings, call, tries, ended))
 
     async def download(self, output: Output) -> bytes:
         """Return the bytes of an output, which are those that its `sha256` says.

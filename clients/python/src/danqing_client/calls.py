@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import random
 import uuid
@@ -16,20 +17,23 @@ from urllib.parse import quote
 import httpx
 
 from danqing_client.errors import ApiError, Conflict, ConnectionFailed, NotFound, error_of
-from danqing_client.models import Output, Task, Upload
+from danqing_client.models import Event, Output, Task, Upload
 
 __all__ = [
     "Call",
+    "EventReader",
     "Settings",
     "Submission",
     "between_polls_s",
     "checked",
     "default_model",
+    "events_call",
     "is_done_already",
     "listing",
     "pause_s",
     "poll",
     "read",
+    "reopen_s",
     "request_of",
     "task_of",
     "unreached",
@@ -57,10 +61,13 @@ class Settings:
 
     @classmethod
     def read(cls, url: str | None, key: str | None, user_id: str | None, retries: int, language: str) -> Settings:
-        """Return them; what is None comes from `DANQING_URL`, `DANQING_KEY` and `DANQING_USER_ID`."""
+        """Return them; what is None comes from `DANQING_URL`, `DANQING_KEY` and `DANQING_USER_ID`.
+
+        An empty key is none, whatever the environment says.
+        """
         return cls(
             url=(url or os.environ.get("DANQING_URL") or DEFAULT_URL).rstrip("/"),
-            key=key or os.environ.get("DANQING_KEY") or None,
+            key=(os.environ.get("DANQING_KEY") if key is None else key) or None,
             user_id=user_id or os.environ.get("DANQING_USER_ID") or "default",
             retries=retries,
             language=language,
@@ -167,7 +174,9 @@ def upload_call(source: str | Path | bytes) -> Call:
 
 
 def read(response: httpx.Response) -> Any:
-    """Return the `data` of an answer. Raises ApiError."""
+    """Return the `data` of an answer, and text as it is. Raises ApiError."""
+    if response.is_success and response.headers.get("content-type", "").startswith("text/"):
+        return response.text
     try:
         document = response.json()
     except ValueError:
@@ -246,6 +255,51 @@ def listing(filters: Mapping[str, str | int | Sequence[str]], cursor: str | None
     told = {name: value if isinstance(value, str | int) else ",".join(value) for name, value in filters.items()}
     params = {name: str(value) for name, value in told.items()}
     return Call("GET", "/api/v1/tasks", params=params if cursor is None else {**params, "cursor": cursor})
+
+
+def events_call(last_id: str | None, filters: Mapping[str, str | Sequence[str]]) -> Call:
+    """Return the request for the stream of what happens."""
+    told = {name: value if isinstance(value, str) else ",".join(value) for name, value in filters.items()}
+    headers = {"accept": "text/event-stream", **({} if last_id is None else {"last-event-id": last_id})}
+    return Call("GET", "/api/v1/events", params=told, headers=headers)
+
+
+def reopen_s(settings: Settings, call: Call, tries: int, ended: httpx.Response | httpx.TransportError) -> float:
+    """Return how long to wait before a stream that ended is opened again, after *tries* that brought nothing.
+
+    Raises:
+        ConnectionFailed: no more; the server is gone.
+        ApiError: no more; it says no.
+    """
+    if isinstance(ended, httpx.Response) and ended.is_success:
+        return SHORTEST_POLL_S
+    wait_s = pause_s(settings, call, tries, ended)
+    if wait_s is not None:
+        return wait_s
+    if isinstance(ended, httpx.TransportError):
+        raise unreached(call, ended) from ended
+    read(ended)
+    return SHORTEST_POLL_S
+
+
+class EventReader:
+    """Puts events together from the lines of a stream of server-sent events."""
+
+    def __init__(self, last_id: str | None = None) -> None:
+        self.last_id = last_id
+        self._fields: dict[str, list[str]] = {}
+
+    def take(self, line: str) -> Event | None:
+        """Take a line; return the event that it completes, if it does."""
+        if line:
+            name, _, value = line.partition(":")
+            self._fields.setdefault(name, []).append(value.removeprefix(" "))
+            return None
+        fields, self._fields = self._fields, {}
+        if "data" not in fields:
+            return None
+        self.last_id = fields.get("id", [self.last_id])[-1]
+        return Event(fields.get("event", ["message"])[-1], json.loads("\n".join(fields["data"])), self.last_id)
 
 
 def request_of(settings: Settings, call: Call) -> dict[str, Any]:

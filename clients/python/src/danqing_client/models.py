@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-__all__ = ["FINISHED", "Cost", "Output", "Task", "TaskError", "Upload"]
+__all__ = ["FINISHED", "Cost", "Event", "Output", "Task", "TaskError", "Upload"]
 
 FINISHED = frozenset({"completed", "failed", "cancelled"})
 
@@ -140,6 +140,18 @@ class Upload:
     def of(cls, shown: Mapping[str, Any]) -> Upload:
         """Return the upload that an answer shows."""
         return cls(id=shown["id"], uri=shown["uri"], url=shown["url"], sha256=shown["sha256"], raw=shown)
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened: `kind` is `task`, `progress` or `lane`, `data` what it happened to, as it is now.
+
+    `last_id` is where a stream that is cut goes on; None before the first event that has one.
+    """
+
+    kind: str
+    data: Mapping[str, Any]
+    last_id: str | None = None
 
 
 def _outputs(output: Mapping[str, Any], name: str) -> tuple[Output, ...]:
