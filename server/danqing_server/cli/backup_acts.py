@@ -20,7 +20,7 @@ from danqing_server.backup.repository import Repository
 from danqing_server.backup.taking import take
 from danqing_server.backup.verifying import Verified, verify
 from danqing_server.cli.environment import environment_of
-from danqing_server.cli.exits import WRONG
+from danqing_server.cli.exits import Exit
 from danqing_server.clock import Clock
 from danqing_server.codec import dump_json
 from danqing_server.log import configure_logging
@@ -44,7 +44,7 @@ def take_one(folder: Path, keep: int | None, env_file: Path | None, *, as_json: 
         removed = [] if keep is None else prune(repository, keep)
     view = {**_view(manifest), "removed": removed}
     say(view, [*_lines(manifest), *(f"removed {run}" for run in removed)], as_json=as_json)
-    return WRONG if manifest.lost else 0
+    return Exit.FAILED if manifest.lost else Exit.DONE
 
 
 async def _backup(settings: Settings, repository: Repository) -> Manifest:
@@ -62,7 +62,7 @@ def prove(folder: Path, run: str | None, *, quick: bool, as_json: bool) -> int:
     """Prove a backup; returns the exit code. Raises DanqingError."""
     found = verify(Repository.open(folder), run, progress(), quick=quick)
     say({**attrs.asdict(found), "good": found.good}, _told(found), as_json=as_json)
-    return 0 if found.good else WRONG
+    return Exit.DONE if found.good else Exit.FAILED
 
 
 def _told(found: Verified) -> list[str]:

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from danqing_server.cli.arguments import EnvFile
-from danqing_server.cli.exits import WRONG
+from danqing_server.cli.exits import Exit
 
 __all__ = ["register"]
 
@@ -31,4 +31,4 @@ def _check(env_file: EnvFile = None) -> int:
     report, mistakes = check(environment_of(env_file))
     sys.stdout.write(report)
     sys.stderr.writelines(f"danqing: {line}\n" for line in mistakes)
-    return WRONG if mistakes else 0
+    return Exit.FAILED if mistakes else Exit.DONE

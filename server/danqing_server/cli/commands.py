@@ -6,28 +6,17 @@ A module declares its command's arguments and imports what it needs when it runs
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.metadata
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
-from danqing_server.cli import (
-    audit,
-    backup,
-    check,
-    doctor,
-    keys,
-    plugin,
-    plugins,
-    projects,
-    sandbox,
-    serve,
-    settings,
-)
-from danqing_server.cli.exits import GAVE_UP, REFUSED
+from danqing_server.cli.exits import Ended, Exit
 
 __all__ = ["main"]
 
@@ -38,27 +27,41 @@ Start with no settings at all:  danqing serve
 It brings its own MongoDB and Redis, and a simulator in place of the paid service until there is a key.
 Settings are variables of the environment or of .env, or stand in danqing.toml; `danqing settings` lists them."""
 
-_REGISTER: Sequence[Callable[[typer.Typer], None]] = (
-    serve.register,
-    sandbox.register,
-    plugins.register,
-    plugin.register,
-    check.register,
-    doctor.register,
-    projects.register,
-    keys.register,
-    audit.register,
-    backup.register,
-    settings.register,
+_COMMANDS = (
+    "serve",
+    "generate",
+    "tasks",
+    "show",
+    "watch",
+    "cancel",
+    "retry",
+    "logs",
+    "lanes",
+    "pause",
+    "resume",
+    "usage",
+    "users",
+    "login",
+    "profile",
+    "sandbox",
+    "plugins",
+    "plugin",
+    "check",
+    "doctor",
+    "projects",
+    "keys",
+    "audit",
+    "backup",
+    "settings",
 )
-"""One for each command or group of commands, in the order in which help lists them."""
+"""The modules of commands and groups, each with a `register`, in the order in which help lists them."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 for success; the others are in `exits`."""
     if sys.platform == "win32":
         sys.stderr.write("danqing: Windows is not supported; use WSL 2 or Docker\n")
-        return REFUSED
+        return Exit.REFUSED
     try:
         code = _run(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()
@@ -70,6 +73,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str]) -> int:
     try:
         code: int | None = typer.main.get_command(_app()).main(argv, prog_name="danqing", standalone_mode=False)
+    except Ended as ended:
+        _say(*ended.lines)
+        return ended.code
     except typer.TyperException as error:
         return _misunderstood(error)
     except Exception as error:
@@ -88,22 +94,31 @@ def _failed(error: Exception) -> int | None:
     if not isinstance(error, DanqingError):
         return None
     if not (isinstance(error, StartRefused) and error.explained):
-        sys.stderr.write("".join(f"danqing: {line}\n" for line in str(error).split("\n")))
-    return GAVE_UP if isinstance(error, KeepsDying) else REFUSED
+        _say(*str(error).split("\n"))
+    return Exit.FAILED if isinstance(error, KeepsDying) else Exit.REFUSED
+
+
+class _InOrder(TyperGroup):
+    """Lists commands and groups as `_COMMANDS` does; typer would list all groups last."""
+
+    def list_commands(self, ctx: object) -> list[str]:  # typer has no public name for this context
+        """Return the names; a module may bring several."""
+        places = {name: place for place, name in enumerate(_COMMANDS)}
+        return sorted(self.commands, key=lambda name: places.get(name, len(places)))
 
 
 def _app() -> typer.Typer:
     # Boxes and colours are for eyes: what a program reads stays plain.
     app = typer.Typer(
+        cls=_InOrder,
         help=_DESCRIPTION,
         epilog=_EPILOG,
         rich_markup_mode="rich" if sys.stdout.isatty() else None,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 116},
-        add_completion=False,
     )
     app.callback()(_options)
-    for register in _REGISTER:
-        register(app)
+    for name in _COMMANDS:
+        importlib.import_module(f"danqing_server.cli.{name}").register(app)
     return app
 
 
@@ -127,8 +142,12 @@ def _misunderstood(error: typer.TyperException) -> int:
     context: typer.Context | None = getattr(error, "ctx", None)
     if context is not None:
         sys.stderr.write(f"{context.get_usage()}\n")
-    sys.stderr.write(f"danqing: {error.format_message()}\n")
-    return REFUSED
+    _say(error.format_message())
+    return Exit.REFUSED
+
+
+def _say(*lines: str) -> None:
+    sys.stderr.writelines(f"danqing: {line}\n" for line in lines)
 
 
 def _unread() -> int:

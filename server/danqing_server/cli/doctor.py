@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from danqing_server.cli.arguments import AsJson, EnvFile
-from danqing_server.cli.exits import WRONG
+from danqing_server.cli.exits import Exit
 
 if TYPE_CHECKING:
     from danqing_server.doctor.finding import Finding
@@ -38,7 +38,7 @@ def _doctor(as_json: AsJson = False, env_file: EnvFile = None) -> int:
     findings = asyncio.run(examine_all(environment_of(env_file)))
     is_wrong = any(each.state is State.WRONG for each in findings)
     sys.stdout.write(_as_json(findings) if as_json else _as_lines(findings))
-    return WRONG if is_wrong else 0
+    return Exit.FAILED if is_wrong else Exit.DONE
 
 
 def _as_json(findings: Sequence[Finding]) -> str:

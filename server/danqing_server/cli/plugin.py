@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from danqing_server.cli.exits import WRONG
+from danqing_server.cli.exits import Exit
 
 __all__ = ["register"]
 
@@ -61,4 +61,4 @@ def _check(
     configure_logging("CRITICAL")  # what fails stands in the report
     checked = check_plugins(name, model)
     sys.stdout.write(report_of(checked) + "\n")
-    return WRONG if any(one.failed for one in checked) else 0
+    return Exit.FAILED if any(one.failed for one in checked) else Exit.DONE

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from danqing_server.cli.arguments import AsJson, EnvFile
-from danqing_server.cli.exits import WRONG
+from danqing_server.cli.exits import Exit
 
 if TYPE_CHECKING:
     from danqing_server.supervision.survey import Survey
@@ -30,7 +30,7 @@ def _plugins(as_json: AsJson = False, env_file: EnvFile = None) -> int:
     configure_logging("CRITICAL")  # what is broken stands in the table
     survey = take_survey(read_settings(environment_of(env_file)))
     sys.stdout.write((survey.to_json() if as_json else plugins_table(survey)) + "\n")
-    return WRONG if survey.broken else 0
+    return Exit.FAILED if survey.broken else Exit.DONE
 
 
 def plugins_table(survey: Survey) -> str:

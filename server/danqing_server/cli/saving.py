@@ -1,0 +1,124 @@
+"""Where what a task made is written to, and what is said of it."""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import attrs
+from danqing_client import Client, Output, Task
+
+from danqing_server.cli.exits import Ended, Exit
+from danqing_server.cli.showing import clean, money, show_json
+
+__all__ = ["Place", "failure_of", "print_outcome"]
+
+_SUFFIXES = {"image/jpeg": ".jpg", "audio/mpeg": ".mp3", "model/gltf-binary": ".glb"}
+_ALSO = {".jpg": (".jpg", ".jpeg"), ".tif": (".tif", ".tiff")}
+
+
+@attrs.frozen
+class Place:
+    """A file, a folder, or standard output (`-`)."""
+
+    path: Path
+
+    @classmethod
+    def read(cls, path: Path) -> Place:
+        """Return the place; nothing is bought for one that cannot be written. Raises Ended."""
+        folder = path if path.is_dir() else path.parent
+        if str(path) != "-" and not (folder.is_dir() and os.access(folder, os.W_OK)):
+            why = "cannot be written" if folder.is_dir() else "is not there"
+            raise Ended(Exit.REFUSED, f"--output: the folder {str(folder)!r} {why}")
+        if str(path) == "-" and sys.stdout.isatty():
+            raise Ended(
+                Exit.REFUSED, "--output: `-` would write a picture to the terminal; send it on, or name a file"
+            )
+        return cls(path)
+
+    @property
+    def is_stdout(self) -> bool:
+        """Whether it goes to standard output."""
+        return str(self.path) == "-"
+
+    @property
+    def suffix(self) -> str:
+        """What a file's name ends with, in small letters; empty without an ending."""
+        return "" if self.path.is_dir() else self.path.suffix.lower()
+
+    def files(self, task_id: str, outputs: Sequence[Output]) -> Iterator[tuple[Output, Path]]:
+        """Yield where each goes: numbered from 1 when there are several, in a folder under the task's id."""
+        for place, output in enumerate(outputs, start=1):
+            ending = _suffix_of(output)
+            if self.path.is_dir():
+                yield output, self.path / f"{task_id}-{output.index}{ending}"
+                continue
+            number = f"-{place}" if len(outputs) > 1 else ""
+            yield output, self.path.with_name(f"{self.path.stem}{number}{self.path.suffix or ending}")
+
+
+def _suffix_of(output: Output) -> str:
+    known = _SUFFIXES.get(output.media_type) or mimetypes.guess_extension(output.media_type)
+    return known or ".bin"
+
+
+def print_outcome(client: Client, task: Task, place: Place | None, *, as_json: bool) -> int:
+    """Save what *task* made to *place* (None: nowhere), print where it is, and return 0. Raises Ended."""
+    if task.status != "completed":
+        if as_json:
+            show_json({**task.raw, "files": []})
+        raise failure_of(task)
+    if place is not None and place.is_stdout:
+        return _to_stdout(client, task)
+    files = [] if place is None else [_save(client, *each) for each in place.files(task.id, task.outputs)]
+    if as_json:
+        show_json({**task.raw, "files": [str(path) for path in files]})
+    else:
+        lines = [str(path) for path in files] or [output.url for output in task.outputs]
+        sys.stdout.writelines(f"{line}\n" for line in (*lines, *([task.text] if task.text else [])))
+    _tell(task)
+    return Exit.DONE
+
+
+def failure_of(task: Task) -> Ended:
+    """Return the end of a command whose task came to nothing."""
+    if task.error is None or task.status == "cancelled":
+        return Ended(Exit.FAILED, f"task {task.id} {task.status}")
+    said = f"{clean(task.error.message)} ({task.error.code}; paid for: {task.error.billed})"
+    lines = [f"task {task.id} failed: {said}"]
+    return Ended(Exit.FAILED, *lines, *([f"danqing retry {task.id}"] if task.error.retryable else []))
+
+
+def _to_stdout(client: Client, task: Task) -> int:
+    if len(task.outputs) != 1:
+        raise Ended(Exit.REFUSED, f"--output: `-` takes one file, and task {task.id} made {len(task.outputs)}")
+    sys.stdout.buffer.write(client.download(task.outputs[0]))
+    return Exit.DONE
+
+
+def _save(client: Client, output: Output, path: Path) -> Path:
+    """Write a file whole or not at all."""
+    content = client.download(output)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise Ended(Exit.REFUSED, f"{path}: {error.strerror}; it is kept at {output.url}") from error
+    right = _suffix_of(output)
+    if path.suffix.lower() not in _ALSO.get(right, (right,)):
+        sys.stderr.write(f"danqing: {path.name} holds {output.media_type}, as it was delivered\n")
+    return path
+
+
+def _tell(task: Task) -> None:
+    """Say what else is worth knowing: outputs that failed, always; what it cost, to people."""
+    errors = (task.raw.get("output") or {}).get("errors", [])
+    sys.stderr.writelines(f"danqing: output {each['index']} failed: {clean(each['message'])}\n" for each in errors)
+    if sys.stderr.isatty():
+        cost = " simulated" if task.sandbox else money(task.raw.get("cost"))
+        sys.stderr.write("  ".join(filter(None, (task.id, task.model, cost))) + "\n")
