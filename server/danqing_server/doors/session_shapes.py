@@ -64,5 +64,7 @@ class MeShape(TypedDict):
     operator: Annotated[bool, said("it keeps the lanes running", False)]
     viewer: Annotated[bool, said("it sees costs alone", False)]
     sandbox: Annotated[bool, said("all providers are simulated: nothing costs anything", False)]
-    zone: Annotated[str, said("by whose days spending is counted", "Asia/Shanghai")]
+    zone: Annotated[
+        str | None, said("by whose days spending is counted; null: nobody chose one, it is UTC", "Asia/Shanghai")
+    ]
     session: Annotated[SessionShape | None, said("null: not by cookie", None)]

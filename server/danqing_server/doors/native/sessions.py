@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC
 from typing import Any
 
 from sanic import Blueprint, HTTPResponse
@@ -174,7 +175,7 @@ async def _me(services: Services, caller: Caller | None, session: StudioSession 
         "operator": caller is not None and caller.operator,
         "viewer": caller is not None and caller.viewer,
         "sandbox": bool(providers) and all(each.sandbox for each in providers),
-        "zone": str(services.settings.budget_zone),
+        "zone": None if services.settings.budget_zone is UTC else str(services.settings.budget_zone),
         "session": None if session is None else _view(session, session.id),
     }
 

@@ -7,7 +7,7 @@ import { zone } from './session.js';
  * @param {Intl.DateTimeFormatOptions} options
  * @param {string} moment ISO 8601, as the server writes it
  */
-function written(options, moment) {
+export function written(options, moment) {
   const name = `${zone.value} ${JSON.stringify(options)}`;
   return format(name, (locale) => new Intl.DateTimeFormat(locale, { timeZone: zone.value, hourCycle: 'h23', ...options })).format(new Date(moment));
 }

@@ -530,7 +530,7 @@ export interface Me {
   operator: boolean;
   viewer: boolean;
   sandbox: boolean;
-  zone: string;
+  zone: string | null;
   session: Session | null;
 }
 

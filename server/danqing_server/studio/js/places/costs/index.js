@@ -1,67 +1,151 @@
-/** Costs: what this month came to, by model, day or person. The server sums; what is uncertain stands apart. */
+/** Costs: what a year, a month or a day came to, and for what. The server sums; what is uncertain stands apart. */
 
-import { a, div, h, h1, section, span, table, tbody, td, tfoot, th, thead, tr } from '../../dom.js';
+import { useEffect } from 'preact/hooks';
+
+import { a, dd, details, div, dl, dt, fragment, h, h1, p, section, summary } from '../../dom.js';
 import { addressOf, api } from '../../api.js';
 import { number } from '../../format.js';
 import { t } from '../../i18n.js';
-import { route, setQuery } from '../../router.js';
+import { onTask } from '../../live.js';
+import { address, link, route, setQuery, withQuery } from '../../router.js';
+import { may, me, zone } from '../../session.js';
 import { useAsked } from '../../ui/asking.js';
+import { Button } from '../../ui/button.js';
 import { Empty } from '../../ui/empty.js';
-import { Segments } from '../../ui/field.js';
+import { Segments, Switch } from '../../ui/field.js';
 import { Money } from '../../ui/money.js';
 import { Problem } from '../../ui/problem.js';
 import { Skeleton } from '../../ui/skeleton.js';
+import { Chart, columnsOf } from './chart.js';
+import { Limits } from './limits.js';
+import { as, dayOf, first, later, lengthOf, nameOf, periodOf, stepOf } from './periods.js';
+import { Groups, inside, Steps } from './table.js';
 
 export { texts } from './texts.js';
 
-/** @typedef {import('../../types/api.d.ts').Usage} Usage */
-/** @typedef {import('../../types/api.d.ts').UsageRow} Row */
+/** @typedef {import('../../types/api.d.ts').Series} Series */
+/** @typedef {import('../../types/api.d.ts').Spent} Spent */
+/** @typedef {import('../../types/api.d.ts').OwnKey} OwnKey */
 
-const GROUPS = /** @type {const} */ (['model', 'day', 'user']);
+const LENGTHS = /** @type {const} */ (['year', 'month', 'day']);
+const GROUPS = /** @type {const} */ (['time', 'model', 'user', 'key', 'provider', 'project']);
+const SOON_MS = 1_000;
+const OPEN = ['pending', 'processing', 'scheduled'];
 
-/** @returns {typeof GROUPS[number]} */
-const groupOf = () => GROUPS.find((each) => each === route.value.query.group) ?? 'model';
+/** What is asked of the server: the same for the chart, the table and the sheet. */
+function asked() {
+  const { query } = route.value;
+  const period = periodOf(query.period);
+  const groups = GROUPS.filter((each) => each !== 'project' || !!me.value?.operator || !!me.value?.viewer || may('admin'));
+  const group = groups.find((each) => each === query.group) ?? 'model';
+  return {
+    period, groups, group,
+    wanted: { from: first(period), to: first(later(period, 1)), tz: zone.value, by: stepOf(period), group: group === 'time' ? null : group, sandbox: query.sandbox ? 'include' : null },
+  };
+}
 
 export default function Costs() {
-  const group = groupOf();
-  const asked = useAsked(() => /** @type {Promise<Usage>} */ (api.get('/usage', { group_by: group })), [group]);
-  const usage = asked.data;
+  const { period, groups, group, wanted } = asked();
+  const { query } = route.value;
+  const found = useAsked(() => /** @type {Promise<Series>} */ (api.get('/stats/series', wanted)), [JSON.stringify(wanted)]);
+  const key = useAsked(() => /** @type {Promise<OwnKey | null>} */ (may('read') ? api.get('/key') : Promise.resolve(null)));
+  useFresh(found.data, () => (found.look(), key.look()));
+  const series = found.data;
+  const limits = key.data?.limits ?? [];
+  const near = limits.some((limit) => limit.warning);
+  const currencies = series?.totals.flatMap((each) => each.currency ?? []) ?? [];
+  const currency = currencies.find((each) => each === query.currency) ?? currencies[0];
   return section(
-    { class: 'page' },
+    { class: 'page costs' },
+    div({ class: 'page-head' }, h1({ class: 'page-title' }, t('place.costs')), h(Time, { period })),
     div(
-      { class: 'page-head' },
-      h1({ class: 'page-title' }, t('place.costs')),
-      h(Segments, {
-        label: t('costs.group'), name: 'group', value: group, onChange: (/** @type {string} */ chosen) => setQuery({ group: chosen }),
-        choices: GROUPS.map((each) => /** @type {const} */ ([each, t(`costs.by_${each}`)])),
-      }),
-      a({ class: 'button button-normal', download: 'usage.csv', href: addressOf('/usage', { group_by: group, format: 'csv' }) }, t('costs.csv')),
+      { class: 'costs-tools' },
+      h(Segments, { label: t('costs.group'), name: 'group', value: group, onChange: (/** @type {string} */ chosen) => setQuery({ group: chosen, name: null }), choices: groups.map((each) => /** @type {const} */ ([each, t(each === 'time' ? `costs.by_${stepOf(period)}` : `costs.by_${each}`)])) }),
+      currencies.length > 1 && h(Segments, { label: t('costs.currency'), name: 'currency', value: currency ?? '', onChange: (/** @type {string} */ chosen) => setQuery({ currency: chosen, name: null }), choices: currencies.map((each) => /** @type {const} */ ([each, each])) }),
+      h(Switch, { id: 'costs-sandbox', label: t('costs.sandbox'), on: !!query.sandbox, onChange: (on) => setQuery({ sandbox: on ? '1' : null }) }),
+      a({ class: 'button button-normal costs-csv', download: '', href: addressOf('/stats/series', { ...wanted, format: 'csv' }) }, t('costs.csv')),
     ),
-    asked.error ? h(Problem, { error: asked.error }) : null,
-    !usage ? !asked.error && h(Skeleton, { lines: 6 }) : usage.rows.length ? h(Table, { usage, group }) : h(Empty, { title: t('costs.empty'), text: t('costs.empty_text') }),
+    found.error ? h(Problem, { error: found.error, onRetry: () => void found.look() }) : null,
+    series && !series.complete && p({ class: 'costs-note', role: 'status' }, t('costs.catching_up')),
+    near && h(Limits, { limits }),
+    !series ? !found.error && h(Skeleton, { lines: 8 }) : series.totals.length ? h(Told, { series, currency, group, period }) : h(Nothing, { period, series }),
+    !near && limits.length > 0 && h(Limits, { limits }),
+    p({ class: 'costs-zone' }, t('costs.zone', { zone: zone.value }), ' ', a({ ...link(address('settings', {}, 'browser')) }, t('costs.change_zone'))),
   );
 }
 
-/** @param {{ usage: Usage, group: typeof GROUPS[number] }} props */
-const Table = ({ usage, group }) =>
-  div(
-    { class: 'costs-table', tabIndex: 0, role: 'region', 'aria-label': t('place.costs') },
-    table(
-      null,
-      thead(null, tr(null, ['name', 'pictures', 'settled', 'unknown', 'failed'].map((each) => th({ scope: 'col', key: each }, t(each === 'name' ? `costs.by_${group}` : `costs.${each}`))))),
-      tbody(null, usage.rows.map((row, n) => h(Line, { row, name: row[group] ?? t('costs.nobody'), key: n }))),
-      tfoot(null, usage.totals.map((row, n) => h(Line, { row, name: t('costs.total'), key: n }))),
-    ),
-    span({ class: 'costs-zone' }, t('costs.zone', { zone: usage.tz })),
-  );
+/** Look again when a task has ended, and while older ones are still being booked. @param {Series | null} series @param {() => void} look */
+function useFresh(series, look) {
+  useEffect(() => {
+    let timer = 0;
+    const end = onTask((task) => {
+      if (!OPEN.includes(task.status)) timer ||= setTimeout(() => ((timer = 0), look()), SOON_MS);
+    });
+    return () => (end(), clearTimeout(timer));
+  });
+  useEffect(() => {
+    const timer = series && !series.complete ? setTimeout(look, SOON_MS) : 0;
+    return () => clearTimeout(timer);
+  }, [series]);
+}
 
-/** @param {{ row: Row, name: string }} props */
-const Line = ({ row, name }) =>
-  tr(
-    null,
-    th({ scope: 'row' }, name),
-    td(null, number(row.pictures)),
-    td(null, row.currency ? h(Money, { amount: row.settled, currency: row.currency }) : '–'),
-    td({ class: Number(row.unknown) ? 'costs-uncertain' : undefined }, row.currency ? h(Money, { amount: row.unknown, currency: row.currency }) : '–'),
-    td(null, number(row.failed)),
+/** Which time, one before it, one after it, and longer or shorter ones. @param {{ period: string }} props */
+function Time({ period }) {
+  const now = as(dayOf(), lengthOf(period));
+  /** @param {number} by */
+  const to = (by) => () => setQuery({ period: later(period, by) });
+  return div(
+    { class: 'costs-time', role: 'group', 'aria-label': t('costs.time') },
+    h(Segments, { label: t('costs.length'), name: 'length', value: lengthOf(period), onChange: (/** @type {typeof LENGTHS[number]} */ length) => setQuery({ period: as(period, length) }), choices: LENGTHS.map((each) => /** @type {const} */ ([each, t(`costs.${each}`)])) }),
+    h(Button, { text: t('costs.before'), icon: 'arrow_left', bare: true, kind: 'plain', onClick: to(-1) }),
+    div({ class: 'costs-period', role: 'status' }, nameOf(period)),
+    h(Button, { text: t('costs.after'), icon: 'arrow_right', bare: true, kind: 'plain', disabled: period >= now, onClick: to(1) }),
   );
+}
+
+/** @param {{ series: Series, currency: string | undefined, group: string, period: string }} props */
+function Told({ series, currency, group, period }) {
+  const total = series.totals.find((each) => each.currency === currency);
+  const free = series.totals.find((each) => each.currency === null);
+  const without = free ? free.completed + free.failed + free.cancelled : 0;
+  const chosen = (group !== 'time' && series.groups.find((each) => each.name === route.value.query.name)?.name) || null;
+  const pick = lengthOf(period) === 'day' ? null : /** @param {string} start */ (start) => setQuery({ period: inside(period, start) });
+  return fragment(
+    total && currency && fragment(
+      h(Figures, { series, total, currency }),
+      h(Chart, { columns: columnsOf(series, currency, chosen), currency, period, name: chosen, onPick: pick }),
+      group === 'time' ? h(Steps, { series, total, period }) : fragment(
+        h(Groups, { series, total, group, chosen }),
+        details({ class: 'costs-steps' }, summary(null, t('costs.as_table', { by: t(`costs.by_${stepOf(period)}`) })), h(Steps, { series, total, period })),
+      ),
+    ),
+    without > 0 && p({ class: 'costs-note' }, t('costs.unpriced', { n: without })),
+  );
+}
+
+/** @param {{ series: Series, total: Spent, currency: string }} props */
+function Figures({ series, total, currency }) {
+  const open = series.open.find((each) => each.currency === currency);
+  return dl(
+    { class: 'costs-figures' },
+    h(Figure, { name: t('costs.settled'), amount: total.settled, currency, more: t('costs.for_pictures', { n: total.pictures }) }),
+    Number(total.unknown) || total.in_doubt ? h(Figure, { kind: 'uncertain', name: t('costs.unknown'), amount: total.unknown, currency, more: t('costs.in_doubt', { n: total.in_doubt }), href: may('read') ? address('tasks', { billed: 'unknown' }) : undefined }) : null,
+    Number(total.lost) ? h(Figure, { kind: 'lost', name: t('costs.lost'), amount: total.lost, currency, more: t('costs.lost_text') }) : null,
+    open?.tasks ? h(Figure, { name: t('costs.open'), amount: open.reserved, currency, more: t('costs.open_text', { n: open.tasks }) }) : null,
+  );
+}
+
+/** @param {{ name: string, amount: string, currency: string, more: string, kind?: string, href?: string }} props */
+const Figure = ({ name, amount, currency, more, kind, href }) =>
+  div({ class: kind ? `costs-figure costs-figure-${kind}` : 'costs-figure' }, dt(null, name), dd(null, h(Money, { amount, currency })), dd({ class: 'costs-more' }, href ? a({ ...link(href) }, more) : more));
+
+/** Nothing was spent in this time, or nothing that was real. @param {{ period: string, series: Series }} props */
+function Nothing({ period, series }) {
+  const open = series.open.reduce((sum, each) => sum + each.tasks, 0);
+  const sandbox = !!me.value?.sandbox && !route.value.query.sandbox;
+  return h(Empty, {
+    title: t('costs.empty', { period: nameOf(period) }),
+    text: open ? t('costs.open_text', { n: number(open) }) : t(sandbox ? 'costs.empty_sandbox' : 'costs.empty_text'),
+    action: sandbox ? h(Button, { text: t('costs.sandbox_show'), href: withQuery({ sandbox: '1' }) }) : may('generate') ? h(Button, { text: t('place.create'), href: address('create') }) : null,
+  });
+}

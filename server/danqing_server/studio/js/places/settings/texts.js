@@ -240,7 +240,7 @@ export const texts = {
   'users.delete_text': ['The record goes; what was made in this name is kept.', '记录会被删除，以此名义生成的内容会保留。'],
   'browser.about': ['Kept in this browser, and nowhere else.', '仅保存在此浏览器中。'],
   'browser.zone': ['Time zone', '时区'],
-  'browser.zone_help': ['Now it is {time} in {zone}. Empty: as the server counts its days.', '{zone} 现在是 {time}。留空则与服务器的计日时区一致。'],
+  'browser.zone_help': ['Now it is {time} in {zone}. Empty: the one the server was given, else this device’s.', '{zone} 现在是 {time}。留空则用服务器设置的时区，否则用本设备的时区。'],
   'browser.no_zone': ['There is no such zone. Write it as Asia/Shanghai.', '没有此时区，请写成 Asia/Shanghai 的形式。'],
   'browser.sound': ['A sound when a picture is done', '图片完成时播放声音'],
   'browser.sound_help': ['Only while another tab is in front.', '仅当此页面不在前台时。'],
