@@ -41,6 +41,33 @@ class TestStream:
         task = await studio.painted("a reed boat told once", **MODEL)
         assert await times_told(page, f"{task['id']} completed") == 1
 
+    async def test_late_answer_does_not_hide_the_stream(self, open_page: OpenPage) -> None:
+        """What was asked for before the stream was there says nothing of the connection once it is."""
+        page = await open_page(None)
+        stream, answer, asked = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+        async def hold_stream(route: Any) -> None:
+            await stream.wait()
+            await route.continue_()
+
+        async def hold_answer(route: Any) -> None:
+            asked.set()
+            await answer.wait()
+            await route.continue_()
+
+        await page.route("**/api/v1/events?**", hold_stream)
+        await page.route("**/api/v1/events", hold_stream)
+        await page.route("**/api/v1/tasks?limit=50", hold_answer)
+        await page.goto("/studio/queue")
+        await asyncio.wait_for(asked.wait(), 30)
+        stream.set()
+        await expect(page.locator(".connection-live")).to_be_visible()
+        async with page.expect_response("**/api/v1/tasks?limit=50") as answered:
+            answer.set()
+        await (await answered.value).finished()
+        await page.evaluate("new Promise((done) => setTimeout(done, 100))")
+        await expect(page.locator(".connection-live")).to_be_visible()
+
     async def test_killed_server_is_come_back_to(
         self, open_page: OpenPage, watched: Watched, tmp_path: Path
     ) -> None:

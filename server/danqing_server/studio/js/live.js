@@ -158,17 +158,21 @@ function close() {
   leave = null;
 }
 
+const streaming = () => source?.readyState === EventSource.OPEN;
+
+/** Ask for the latest; a stream that opened meanwhile tells how things stand from then on. */
 async function poll() {
   clearTimeout(poller);
-  if (document.hidden || source?.readyState === EventSource.OPEN) return;
+  if (document.hidden || streaming()) return;
   try {
     const page = await api.get('/tasks', { limit: 50 });
-    become('polling');
+    if (!streaming()) become('polling');
     for (const task of page.tasks.reverse()) if (told.get(task.id) !== task.updated_at) tell(task);
   } catch {
-    become('offline');
+    if (!streaming()) become('offline');
   }
-  poller = setTimeout(poll, POLL_MS);
+  clearTimeout(poller);
+  if (!streaming()) poller = setTimeout(poll, POLL_MS);
 }
 
 /** Look at all lanes, once for all who call at the same time. */
