@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.conftest import OpenPage, Studio
+from tests.browser.conftest import OpenPage, Studio, Watched
 
 PLACES = {
     "create": "Create",
@@ -66,6 +66,37 @@ class TestFrame:
         for path in ("/studio/nothing", "/studio/v/0123456789abcdef/js/main.js", "/studio/v/x/../index.html"):
             async with studio.http.get(f"{studio.base_url}{path}") as answer:
                 assert (answer.status, answer.content_type) == (404, "application/json")
+
+
+class TestNewerPage:
+    async def test_it_is_told_where_a_file_is_gone(
+        self, open_page: OpenPage, watched: Watched, studio: Studio
+    ) -> None:
+        """The server was replaced: what is open stays, and one may reload."""
+        watched.expect("404")
+        page = await open_page("/studio/queue")
+        await expect(page.get_by_role("heading", name="Queue", exact=True)).to_be_visible()
+        gone = {"status": 404, "json": {"success": False, "code": "file_not_found"}}
+        newer = {"status": 200, "headers": {"x-danqing-studio": "0123456789abcdef"}}
+        await page.route("**/js/places/costs/index.js", lambda route: route.fulfill(**gone))
+        await page.route(f"{studio.base_url}/studio/", lambda route: route.fulfill(**newer))
+        await page.get_by_role("link", name="Costs", exact=True).click()
+        await expect(page.get_by_text("This place could not be loaded.")).to_be_visible()
+        await expect(page.get_by_text("There is a new version. Reload when you like.")).to_be_visible()
+        await page.unroute_all()
+        await page.get_by_role("button", name="Reload").click()
+        await expect(page.get_by_role("heading", name="Costs", exact=True)).to_be_visible()
+        await expect(page.get_by_text("There is a new version.")).to_have_count(0)
+
+    async def test_it_is_looked_for_when_the_server_is_back(self, page: Any, studio: Studio) -> None:
+        """Who lost the connection may have come back to another release."""
+        await expect(page.locator(".connection-live")).to_be_visible()
+        newer = {"status": 200, "headers": {"x-danqing-studio": "0123456789abcdef"}}
+        await page.route(f"{studio.base_url}/studio/", lambda route: route.fulfill(**newer))
+        await page.evaluate("dispatchEvent(new Event('offline'))")
+        await expect(page.get_by_text("Not connected since")).to_be_visible()
+        await page.evaluate(BACK)
+        await expect(page.get_by_text("There is a new version. Reload when you like.")).to_be_visible()
 
 
 class TestWhatIsSent:
@@ -129,3 +160,10 @@ performance.getEntriesByType('resource')
   .filter((each) => each.name.includes('/studio/v/') && each.transferSize > 0)
   .map((each) => each.name)
 """
+# As the browser tells a page that it is hidden and then seen again, which opens its stream anew.
+BACK = """() => {
+  for (const hidden of [true, false]) {
+    Object.defineProperty(document, 'hidden', { configurable: true, get: () => hidden });
+    document.dispatchEvent(new Event('visibilitychange'));
+  }
+}"""

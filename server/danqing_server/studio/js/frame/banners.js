@@ -7,7 +7,7 @@ import { clock } from '../format.js';
 import { t } from '../i18n.js';
 import { keep, kept } from '../kept.js';
 import { connection } from '../live.js';
-import { address, link } from '../router.js';
+import { ROOT, address, link } from '../router.js';
 import { me, signedOut, signingIn } from '../session.js';
 import { Button } from '../ui/button.js';
 import { icon } from '../ui/icon.js';
@@ -17,8 +17,31 @@ effect(() => {
   if (me.value) keep('sandbox', me.value.sandbox ? null : 'no');
 });
 
-/** Whether the server has a newer page than this one. */
+/** Whether the server has a newer page than this one, whose files are gone. */
 export const outdated = signal(false);
+
+const OWN = /\/v\/(\w+)\//.exec(import.meta.url)?.[1];
+const LOOK_MS = 10 * 60_000;
+let looked_ms = Date.now();
+
+/** Ask which page the server has. */
+export async function lookForNewer() {
+  looked_ms = Date.now();
+  const answer = await fetch(ROOT, { method: 'HEAD', cache: 'no-store' }).catch(() => null);
+  const there = answer?.ok ? answer.headers.get('x-danqing-studio') : null;
+  if (there) outdated.value = there !== OWN;
+}
+
+// A server that was replaced was away for a moment; one behind a balancer is looked at now and then.
+const lookNowAndThen = () => void (!document.hidden && Date.now() - looked_ms >= LOOK_MS && lookForNewer());
+let lost = false;
+effect(() => {
+  const { state } = connection.value;
+  if (state === 'live' && lost) void lookForNewer();
+  lost = state === 'offline' || (lost && state !== 'live');
+});
+setInterval(lookNowAndThen, LOOK_MS / 10);
+document.addEventListener('visibilitychange', lookNowAndThen);
 
 export const Banners = () =>
   div(

@@ -3,6 +3,7 @@
 import { signal } from '@preact/signals';
 
 import { register } from '../i18n.js';
+import { lookForNewer } from './banners.js';
 
 /** @typedef {{ default: (props: any) => import('preact').ComponentChildren, texts?: import('../i18n.js').Texts }} Loaded */
 
@@ -36,6 +37,7 @@ async function loading(name) {
     console.warn(error);
     found = error instanceof Error ? error : new Error(String(error));
     underWay.delete(name);
+    void lookForNewer();
   }
   loaded.value = { ...loaded.value, [name]: found };
 }
