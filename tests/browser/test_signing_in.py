@@ -108,17 +108,24 @@ class TestSigningIn:
         await signed_in(open_page, base, LIN, **elsewhere)
 
     async def test_signing_out_ends_it_in_every_tab(self, open_page: OpenPage, base: str) -> None:
-        """And the cookie that was is worth nothing."""
+        """And the cookie that was is worth nothing; what was written is not there for the next."""
         page = await signed_in(open_page, base, LIN)
         cookies = await page.context.cookies()
         other = await page.context.new_page()
-        await other.goto("/studio/tasks")
+        await other.goto("/studio/")
+        for tab in (page, other):
+            await tab.get_by_role("textbox", name="Prompt", exact=True).fill("a secret garden")
+        await page.get_by_role("button", name="Paint").click()
+        await expect(page.get_by_role("article", name="a secret garden")).to_be_visible()
         await page.get_by_role("button", name="Lin", exact=True).click()
         await page.get_by_role("menuitem", name="Sign out").click()
         await expect(page.get_by_role("dialog", name="Sign in")).to_be_visible()
-        await other.reload()
         await expect(other.get_by_role("dialog", name="Sign in")).to_be_visible()
         assert await page.context.cookies() == []
+        await sign_in(page, CHEN, "Chen")
+        await expect(page.get_by_role("textbox", name="Prompt", exact=True)).to_have_value("")
+        assert "a secret garden" not in await page.evaluate(EVERYTHING_KEPT)
+        await page.context.clear_cookies()
         await page.context.add_cookies(cookies)
         await page.reload()
         await expect(page.get_by_role("dialog", name="Sign in")).to_be_visible()

@@ -4,7 +4,7 @@ import { computed, signal } from '@preact/signals';
 
 import { ApiError, api, entrance } from './api.js';
 import { t } from './i18n.js';
-import { keep, kept } from './kept.js';
+import { forgetWritten, keep, kept } from './kept.js';
 
 /** @typedef {import('./types/api.d.ts').Session} Session */
 /** @typedef {import('./types/api.d.ts').Me} Me */
@@ -84,6 +84,20 @@ export function putOff() {
   for (const each of refused) each.reject(new ApiError(401, 'session_ended', t('app.signed_out')));
 }
 
+/** Sign out, in all tabs: they start anew, so that nothing of one person is left for the next. Throws ApiError. */
+export async function signOut() {
+  await api.del('/studio/session', {}, { signIn: false }).catch((error) => {
+    if (error.status !== 401) throw error; // it had ended before
+  });
+  keep('signed_out', String(Date.now()));
+  leave();
+}
+
+function leave() {
+  forgetWritten();
+  location.assign('/studio/');
+}
+
 /** Ask the server who we are; throws ApiError when it does not answer. */
 export async function load() {
   looked_ms = Date.now();
@@ -100,5 +114,6 @@ function renew() {
 setInterval(renew, RENEW_MS / 6);
 document.addEventListener('visibilitychange', renew);
 addEventListener('storage', (event) => {
+  if (event.key?.endsWith('signed_out') && event.newValue) leave();
   if (event.key?.endsWith('signed_in') && (signingIn.value || signedOut.value)) load().catch(() => {}); // in another tab
 });

@@ -1,16 +1,17 @@
 /** The bar at the top: the seal, the places, and how things stand. At the bottom on a phone. */
 
 import { a, div, h, header, nav, span } from '../dom.js';
-import { api } from '../api.js';
 import { clock } from '../format.js';
 import { choose, language, t } from '../i18n.js';
 import { connection } from '../live.js';
-import { PLACES, ROOT, address, link, route } from '../router.js';
-import { me } from '../session.js';
+import { PLACES, address, link, route } from '../router.js';
+import { me, signOut } from '../session.js';
 import { THEMES, theme } from '../theme.js';
+import { notify } from '../ui/announce.js';
 import { icon } from '../ui/icon.js';
 import { Menu } from '../ui/menu.js';
 import { Button } from '../ui/button.js';
+import { messageOf } from '../ui/problem.js';
 import { helping } from './shortcuts.js';
 
 const ON_A_PHONE = 3;
@@ -72,12 +73,6 @@ const ThemeMenu = () =>
     items: THEMES.map((each) => ({ text: t(`theme.${each}`), chosen: theme.value === each, onPick: () => (theme.value = each) })),
   });
 
-/** The page starts anew, so that nothing of one person is left for the next. */
-async function signOut() {
-  await api.del('/studio/session', {}, { signIn: false }).catch(() => {});
-  location.assign(ROOT);
-}
-
 function Person() {
   const known = me.value;
   if (!known?.name) return null;
@@ -85,7 +80,7 @@ function Person() {
     button: { text: known.name, icon: 'user', kind: 'plain', class: 'bar-person' },
     items: [
       ...(known.viewer ? [] : [{ text: t('place.settings'), icon: /** @type {const} */ ('settings'), href: address('settings') }]),
-      { text: t('me.sign_out'), icon: 'external', onPick: signOut },
+      { text: t('me.sign_out'), icon: 'external', onPick: () => void signOut().catch((error) => notify(messageOf(error), { kind: 'wrong' })) },
     ],
   });
 }
