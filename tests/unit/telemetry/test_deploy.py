@@ -1,0 +1,102 @@
+"""The dashboard and the alerts of deploy/: they ask for what there is, and fire when they should."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from danqing_server.telemetry.families import FAMILIES, Family, Kind
+
+ROOT = Path(__file__).parents[3]
+RULES = ROOT / "deploy" / "prometheus" / "danqing.rules.yml"
+TESTS = ROOT / "deploy" / "prometheus" / "danqing.rules.test.yml"
+DASHBOARD = json.loads((ROOT / "deploy" / "grafana" / "danqing.json").read_text())
+BUILT_IN = {"job", "instance", "le"}
+
+
+def _series(family: Family) -> Iterator[str]:
+    if family.kind is Kind.HISTOGRAM:
+        yield from (f"{family.full_name}_{part}" for part in ("bucket", "sum", "count"))
+    else:
+        yield family.full_name
+
+
+KNOWN = {series: family for family in FAMILIES for series in _series(family)}
+ALERTS: list[dict[str, Any]] = yaml.safe_load(RULES.read_text())["groups"][0]["rules"]
+PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
+ASKED = [
+    *(alert["expr"] for alert in ALERTS),
+    *(target["expr"] for panel in PANELS for target in panel["targets"]),
+    *(variable["definition"] for variable in DASHBOARD["templating"]["list"] if "definition" in variable),
+]
+
+
+def _selectors(asked: str) -> Iterator[tuple[str, set[str]]]:
+    """Yield each metric that is asked for, with the labels that it is chosen by."""
+    for name, chosen in re.findall(r"\b(danqing_\w+)(?:\{([^}]*)\})?", asked):
+        yield name, set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", chosen))
+
+
+class TestQueries:
+    @pytest.mark.parametrize("asked", ASKED)
+    def test_they_ask_for_metrics_that_exist_by_labels_they_have(self, asked: str) -> None:
+        """A panel over a name that nobody counts stays empty, and an alert never fires."""
+        for name, labels in _selectors(asked):
+            assert name in KNOWN, name
+            assert labels <= {*KNOWN[name].labels, *BUILT_IN}, (name, labels)
+
+    @pytest.mark.parametrize("asked", ASKED)
+    def test_they_group_by_labels_that_are_there(self, asked: str) -> None:
+        """What is grouped by an unknown label is one heap."""
+        there = {label for name, _ in _selectors(asked) for label in KNOWN[name].labels} | BUILT_IN
+        for grouped in re.findall(r"\bby \(([^)]*)\)", asked):
+            assert {label.strip() for label in grouped.split(",")} <= there, grouped
+
+    def test_every_metric_is_on_the_dashboard(self) -> None:
+        """What nobody looks at need not be counted."""
+        seen = {KNOWN[name].name for asked in ASKED for name, _ in _selectors(asked)}
+
+        assert {family.name for family in FAMILIES} - seen == set()
+
+
+class TestAlerts:
+    def test_each_says_what_it_is_and_what_to_do(self) -> None:
+        """And whether it wakes somebody."""
+        for alert in ALERTS:
+            assert alert["labels"]["severity"] in ("page", "ticket"), alert["alert"]
+            assert {"summary", "do"} == alert["annotations"].keys(), alert["alert"]
+
+    def test_each_is_told_on_the_page(self) -> None:
+        """docs/operating.md has a row for every alert, and none for another."""
+        told = re.findall(r"^\| `(Danqing\w+)`", (ROOT / "docs" / "operating.md").read_text(), re.MULTILINE)
+
+        assert told == [alert["alert"] for alert in ALERTS]
+
+    @pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool: Debian's package prometheus")
+    @pytest.mark.parametrize("command", [("check", "rules", RULES), ("test", "rules", TESTS)])
+    def test_promtool_takes_them_and_they_fire_when_they_should(self, command: tuple[str | Path, ...]) -> None:
+        """By Prometheus's own tool."""
+        done = subprocess.run(["promtool", *map(str, command)], capture_output=True, text=True, cwd=TESTS.parent)
+
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+class TestDashboard:
+    def test_panels_lie_beside_each_other(self) -> None:
+        """None covers another, and ids are each one's own."""
+        taken: set[tuple[int, int]] = set()
+        for panel in DASHBOARD["panels"]:
+            at = panel["gridPos"]
+            cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
+            assert taken.isdisjoint(cells), panel["title"]
+            assert at["x"] + at["w"] <= 24
+            taken |= cells
+        assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
