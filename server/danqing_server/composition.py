@@ -96,6 +96,7 @@ from danqing_server.store.listing import TaskList
 from danqing_server.store.old_tasks import OldTasks
 from danqing_server.store.pictures import PictureStore
 from danqing_server.store.projects import ProjectStore
+from danqing_server.store.restoring import RestoreStore
 from danqing_server.store.secrets import SecretStore
 from danqing_server.store.sessions import SessionStore
 from danqing_server.store.sheets import SheetStore
@@ -341,7 +342,8 @@ async def _services(
     keys = KeyStore(database, clock, settings.idempotency_kept_s)
     untold = Untold(database)
     indexed = (store, users, keys, untold) if registry.has_listeners else (store, users, keys)
-    await _with_mongodb(settings, *(each.ensure_indexes for each in indexed))
+    whole = RestoreStore(database).require_whole
+    await _with_mongodb(settings, whole, *(each.ensure_indexes for each in indexed))
     forecast = Forecast(queue, gates, clock)
     limits = QueueLimits(queue, forecast, settings.max_queued, settings.max_queued_per_user)
     routes = {route.model: route for route in settings.routes}

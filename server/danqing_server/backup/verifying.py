@@ -14,7 +14,7 @@ from danqing_server.backup.manifest import FileRecord
 from danqing_server.backup.reading import Run
 from danqing_server.backup.repository import Repository
 
-__all__ = ["Finding", "Verified", "verify"]
+__all__ = ["Finding", "Verified", "damaged_files", "verify"]
 
 
 @attrs.frozen(kw_only=True)
@@ -81,7 +81,7 @@ def verify(
     """
     check = _Check(repository, Run.open(repository, run), quick, report)
     manifest = check.run.manifest
-    whole = [_check_file(check, record) for record in _files_of(check)]
+    whole = [_check_file(check, record) for record in _files_of(check.run)]
     if all(whole):
         _count_documents(check)
         _check_pictures(check)
@@ -96,8 +96,17 @@ def verify(
     )
 
 
-def _files_of(check: _Check) -> Iterator[FileRecord]:
-    manifest = check.run.manifest
+def damaged_files(run: Run) -> list[str]:
+    """Return which of a backup's own files are missing or damaged; its pictures are not looked at. Blocks."""
+    return [
+        record.name
+        for record in _files_of(run)
+        if _wrong_with(run.folder / record.name, record.sha256, record.size_bytes, quick=False) is not None
+    ]
+
+
+def _files_of(run: Run) -> Iterator[FileRecord]:
+    manifest = run.manifest
     yield manifest.pictures
     yield manifest.pictures_again
     for set_ in manifest.sets:

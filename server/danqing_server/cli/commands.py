@@ -52,6 +52,7 @@ _COMMANDS = (
     "keys",
     "audit",
     "backup",
+    "restore",
     "settings",
 )
 """The modules of commands and groups, each with a `register`, in the order in which help lists them."""

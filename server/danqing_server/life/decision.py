@@ -31,6 +31,7 @@ __all__ = [
     "Policy",
     "decide",
     "ends_at",
+    "fail_missing",
 ]
 
 LATE = Message(
@@ -172,7 +173,7 @@ def decide(task: Task, failure: Failure | None, policy: Policy, now: datetime) -
         return _fetch_the_rest(task, failure, final, policy, now, given_up=unordered(task))
     if failure.kind is not FailureKind.WORKER_LOST and is_on_its_way(task):
         return _fetch_the_rest(task, failure, final, policy, now, given_up=task.missing)
-    return _fail_missing(task, final, now)
+    return fail_missing(task, final, now)
 
 
 def ends_at(task: Task, policy: Policy) -> datetime | None:
@@ -190,7 +191,7 @@ def _past_its_deadline(task: Task, error: TaskError, failure: Failure, policy: P
     ends = ends_at(task, policy)
     if is_on_its_way(task) and ends is not None and now < ends:
         return _fetch_the_rest(task, failure, error, policy, now, given_up=task.missing)
-    return _fail_missing(task, error, now)
+    return fail_missing(task, error, now)
 
 
 def _lost_an_answer(task: Task) -> bool:
@@ -250,7 +251,7 @@ def _settled(task: Task) -> Finish | None:
     return Finish(status=Status.FAILED, error=_with_billing(task, error or _nothing_made()))
 
 
-def _fail_missing(task: Task, error: TaskError, now: datetime) -> Finish:
+def fail_missing(task: Task, error: TaskError, now: datetime) -> Finish:
     """End the task: what is not kept fails with *error*; what is kept is the user's all the same."""
     kept = {output.index for output in task.kept}
     settled = {output.index for output in task.outputs.values() if output.state is not OutputState.SOURCED}

@@ -2,7 +2,7 @@
 
 Nothing holds writers up meanwhile. A replica set shows all collections as they were at one moment, for as long as
 it remembers that moment. A server that stands alone cannot, so the order of the collections has to keep what is
-read consistent: `docs/decisions/0036` says why this one does.
+read consistent: `docs/decisions/0040` says why this one does.
 
 Source: MongoDB manual 6.0, "Read Concern snapshot", and PyMongo's `start_session`, read 2026-11-29.
 """

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import uuid
 from pathlib import Path
 
 import pytest
 
+from danqing_server.backup.reading import Run
 from danqing_server.backup.repository import Repository
 from danqing_server.backup.verifying import verify
+from danqing_server.errors import SettingsError
+from danqing_server.models import Status
 from danqing_server.settings.server import Settings
+from danqing_server.store.dumping import decoded
 from tests.integration.backups.conftest import Command
 from tests.support.dying_command import run_command
-from tests.support.system import System
+from tests.support.painting import painter
+from tests.support.system import MakeSettings, System, running_system
 
 pytestmark = pytest.mark.kills
 
@@ -42,6 +48,55 @@ class TestBackup:
         assert again.json["new_pictures"] == (0 if kept else 3)
         assert (await danqing("backup", "verify", folder)).code == 0
         assert not _left(folder)
+
+
+RESTORE_POINTS = [
+    f"{when}:restore.{name}" for name in ("pictures", "insert", "hold", "finish") for when in ("before", "after")
+]
+
+
+class TestRestore:
+    @pytest.fixture
+    def target(self, make_settings: MakeSettings, tmp_path: Path) -> Settings:
+        """Settings of a server of which nothing is there yet."""
+        names = {"DANQING_DATABASE": f"test_{uuid.uuid4().hex[:16]}", "DANQING_DATA_DIR": str(tmp_path / "other")}
+        return make_settings(**names)
+
+    async def test_it_goes_on(
+        self, system: System, target: Settings, danqing: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Wherever it dies nothing is served; made again it goes on, and at the end all of it is there.
+
+        One target dies at each step in turn: each run goes on from where the one before was cut.
+        """
+        waiting = await system.submit(delay_s=5)
+        taken = (await danqing("backup", folder, "--json")).json
+        for point in RESTORE_POINTS:
+            died = await asyncio.to_thread(run_command, target, "restore", str(folder), dies_at=point)
+            assert died == -signal.SIGKILL, point
+            if point == "after:restore.finish":
+                break
+            if point != "before:restore.pictures":
+                with pytest.raises(SettingsError, match="not finished"):
+                    async with running_system(target, [painter()]):
+                        pass
+        async with running_system(target, [painter()], workers=False) as restored:
+            for task_id in _tasks(folder):
+                task = await restored.get(task_id)
+                for output in task.kept:
+                    assert output.asset is not None
+                    assert (await restored.services.assets.describe(output.asset.key)).size_bytes
+            held = await restored.get(waiting.id)
+            assert (held.status, taken["pictures"]) == (Status.FAILED, 12)
+
+
+def _tasks(folder: Path) -> list[str]:
+    """Return the ids of the tasks of the newest backup."""
+    run = Run.open(Repository.open(folder), None)
+    [tasks] = [each for each in run.manifest.sets if each.name == "danqing_tasks"]
+    found = [decoded(raw)["_id"] for raw in run.documents(tasks)]
+    assert len(found) == 7
+    return found
 
 
 def _left(folder: Path) -> list[Path]:
