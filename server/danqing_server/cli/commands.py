@@ -53,6 +53,8 @@ _COMMANDS = (
     "audit",
     "backup",
     "restore",
+    "assets",
+    "remains",
     "settings",
 )
 """The modules of commands and groups, each with a `register`, in the order in which help lists them."""

@@ -72,7 +72,14 @@ async def keep_output(
     kind = source.kind or task.kind
     provider = _maker_of(task, index)
     asset = await assets.keep(task.id, index, source, kind=kind, provider=provider, partial=partial)
-    return Output(index=index, state=OutputState.KEPT, at=clock.now(), asset=asset, kind=own_kind(task, source))
+    return Output(
+        index=index,
+        state=OutputState.KEPT,
+        at=clock.now(),
+        source_url=source.url,  # for as long as the link lives, it can bring back a file that is lost
+        asset=asset,
+        kind=own_kind(task, source),
+    )
 
 
 def own_kind(task: Task, source: Source) -> OutputKind | None:

@@ -1,0 +1,113 @@
+"""What the commands of `danqing assets` do: prove the files, list and remove those that nobody names."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import aiohttp
+import attrs
+
+from danqing_server.assets.results import ResultSessions, results_session
+from danqing_server.assets.storage import Assets, open_assets
+from danqing_server.cli.backup_acts import progress, quiet_and_private, say, size_text
+from danqing_server.cli.environment import environment_of
+from danqing_server.cli.exits import Exit
+from danqing_server.clock import Clock
+from danqing_server.errors import SettingsError
+from danqing_server.registry import load_registry
+from danqing_server.settings.reading import read_settings
+from danqing_server.settings.server import Settings
+from danqing_server.settings.variables import duration
+from danqing_server.store.client import connect
+from danqing_server.store.dumping import Dump, open_dump
+from danqing_server.supervision.embedded.borrowing import borrowed_mongodb
+from danqing_server.upkeep.orphans import Orphan, orphans
+from danqing_server.upkeep.verifying import Verified, verify
+
+__all__ = ["show_orphans", "verify_all"]
+
+TIMEOUT_MS = 60_000
+MOST_SHOWN = 50
+SHORTEST_GRACE_S = 3600.0
+LONGEST_GRACE_S = 10 * 366 * 86400.0
+
+
+def verify_all(env_file: Path | None, *, quick: bool, repair: bool, as_json: bool) -> int:
+    """Prove every file; returns the exit code. Raises DanqingError."""
+    settings = read_settings(environment_of(env_file))
+    with quiet_and_private():
+        found = asyncio.run(_verify(settings, quick=quick, repair=repair))
+    say({**attrs.asdict(found), "good": found.is_good}, _verified_lines(found), as_json=as_json)
+    return 0 if found.is_good else Exit.FAILED
+
+
+def show_orphans(env_file: Path | None, older_than: str, *, remove: bool, as_json: bool) -> int:
+    """List the files that nobody names, and remove them if asked to; returns the exit code. Raises DanqingError."""
+    try:
+        grace_s = duration(SHORTEST_GRACE_S, LONGEST_GRACE_S, days=True)(older_than)
+    except ValueError as error:
+        raise SettingsError(f"--older-than {older_than}: must be a time of at least 1h (`24h`, `7d`)") from error
+    settings = read_settings(environment_of(env_file))
+    with quiet_and_private():
+        found = asyncio.run(_orphans(settings, timedelta(seconds=grace_s), remove=remove))
+    size = sum(each.size_bytes for each in found)
+    lines = [f"{each.key}  {size_text(each.size_bytes)}  {each.why}" for each in found[:MOST_SHOWN]]
+    if len(found) > MOST_SHOWN:
+        lines.append(f"and {len(found) - MOST_SHOWN} more")
+    done = "removed" if remove else "found"
+    data = {"orphans": [attrs.asdict(each) for each in found], "bytes": size, "removed": remove}
+    say(data, [*lines, f"{done}: {len(found)} files, {size_text(size)}"], as_json=as_json)
+    return 0
+
+
+async def _verify(settings: Settings, *, quick: bool, repair: bool) -> Verified:
+    async with _opened(settings) as (dump, assets):
+        return await verify(dump, assets, progress(), quick=quick, repair=repair)
+
+
+async def _orphans(settings: Settings, grace: timedelta, *, remove: bool) -> list[Orphan]:
+    async with _opened(settings) as (dump, assets):
+        found = [each async for each in orphans(dump, assets, Clock().now() - grace)]
+        if remove:
+            for each in found:
+                await assets.delete(each.key)
+        return found
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncIterator[tuple[Dump, Assets]]:
+    """Yield the documents and the storage that the settings name."""
+    async with (
+        borrowed_mongodb(settings) as with_mongodb,
+        connect(with_mongodb, TIMEOUT_MS) as database,
+        open_dump(database) as dump,
+        aiohttp.ClientSession() as plain,
+        results_session() as guarded,
+    ):
+        results = ResultSessions(
+            plain=plain,
+            guarded=guarded,
+            providers=load_registry(settings).providers,
+            private_hosts=settings.private_results,
+        )
+        async with open_assets(with_mongodb, plain, results=results) as assets:
+            yield dump, assets
+
+
+def _verified_lines(found: Verified) -> list[str]:
+    lines = [
+        f"{each.trouble}: {each.key} ({each.collection}: {each.id}){', repaired' if each.repaired else ''}"
+        for each in found.findings[:MOST_SHOWN]
+    ]
+    wrong = found.missing + found.damaged
+    if wrong > len(lines):
+        lines.append(f"and {wrong - len(lines)} more")
+    said = f"{found.documents} documents, {found.files} files, {size_text(found.size_bytes)}"
+    if not wrong:
+        return [f"good: {said}"]
+    told = f"{found.missing} missing, {found.damaged} damaged, {found.repaired} repaired"
+    return [*lines, f"{told}; {said}"]
