@@ -49,13 +49,15 @@ async def connect(settings: Settings, timeout_ms: int = TIMEOUT_MS) -> AsyncIter
     Both drivers take the same calls, as far as this package makes them. `docs/decisions/0004` says which is when.
 
     Raises:
-        SettingsError: the URL is not one the driver can read.
+        SettingsError: the URL is not one the driver can read, or its files for TLS are of no use.
     """
     try:
         client = _DRIVERS[settings.mongo_driver](settings.mongo_url, **client_options(timeout_ms))
         database = client.get_default_database(settings.database)
     except (InvalidURI, ConfigurationError) as error:
         raise SettingsError(f"MONGO_URL: {error}") from error
+    except OSError as error:
+        raise SettingsError(f"MONGO_URL: TLS cannot be set up with its files: {error}") from error
     try:
         yield database
     finally:

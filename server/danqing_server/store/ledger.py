@@ -61,7 +61,8 @@ class LedgerStore:
         found: defaultdict[str, list[Posting]] = defaultdict(list)
         with translated():
             ranges = [{"_id": _ids_of(task_id)} for task_id in task_ids]
-            documents = await self._postings.find({"$or": ranges}).to_list(None) if ranges else []
+            wanted = {"task": {"$in": [*task_ids]}, "$or": ranges}  # a task's postings are one shard's
+            documents = await self._postings.find(wanted).to_list(None) if ranges else []
         for document in documents:
             found[document["task"]].append(from_document(Posting, document))
         for postings in found.values():
@@ -71,7 +72,7 @@ class LedgerStore:
     @step("erase.books")
     async def forget_user(self, task_id: str) -> None:
         """Have a deleted task's postings name no user; what they amount to stays. Idempotent."""
-        of_task = {"_id": _ids_of(task_id), "user": {"$ne": FORGOTTEN}}
+        of_task = {"task": task_id, "_id": _ids_of(task_id), "user": {"$ne": FORGOTTEN}}
         with translated():
             await self._postings.update_many(of_task, {"$set": {"user": FORGOTTEN}})
 

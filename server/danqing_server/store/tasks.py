@@ -151,7 +151,7 @@ class TaskStore:
         """
         now = attempt.started_at
         chosen = list(ids)
-        ours = {"_id": {"$in": chosen}}
+        ours: dict[str, Any] = {"_id": chosen[0] if len(chosen) == 1 else {"$in": chosen}}  # one: one shard's
         update = {
             "$set": {
                 "status": Status.PROCESSING.value,
