@@ -121,10 +121,11 @@ from danqing_server.worker.rerouting import DIVERT_EVERY_S, Diverter
 from danqing_server.worker.retention import LOOK_EVERY_S as RETENTION_EVERY_S
 from danqing_server.worker.retention import Retention
 from danqing_server.worker.spending import SpendGuard
-from danqing_server.worker.tools import Tools
+from danqing_server.worker.tools import Tools, Tracing
 
 if TYPE_CHECKING:
     from danqing_server.telemetry.meters import Meters
+    from danqing_server.telemetry.traces import Traces
     from danqing_server.telemetry.watching import Watched
 
 __all__ = ["Process", "Workers", "open_process"]
@@ -266,10 +267,12 @@ async def open_process(
     clock: Clock | None = None,
     link_patience: LinkPatience | None = None,
     meters: Meters | None = None,
+    traces: Traces | None = None,
 ) -> AsyncIterator[Process]:
     """Open everything one process needs, and close it in reverse. Nothing works before `Process.start`.
 
-    *clock* is for those who turn its hands; without it the time is MongoDB's. *meters* are to count what happens.
+    *clock* is for those who turn its hands; without it the time is MongoDB's. *meters* are to count what happens,
+    *traces* to trace it.
     """
     time = SteadyTime()
     clock = clock or Clock(wall_s=time)
@@ -307,13 +310,15 @@ async def open_process(
         stack.push_async_callback(services.control.register.outlet.drain)
         await registry.start()
         stack.push_async_callback(registry.stop)
+        if traces is not None:
+            services.submissions.carried = traces.carried
         workers = None
         if settings.runs_workers:
             if settings.routes:
                 sweeps = SweepStore(database)
                 await _with_mongodb(settings, sweeps.ensure_route_index)
                 stack.push_async_callback(sweeps.drain)
-            workers = _workers(services, database, session, guarded, link_patience or LinkPatience())
+            workers = _workers(services, database, session, guarded, link_patience or LinkPatience(), traces)
         watched = None if meters is None else _watched(meters, services, workers, database)
         process = Process(services=services, workers=workers, listen_to_time=listening, watched=watched)
         services.checks["workers" if workers else "loops"] = process.ping
@@ -490,6 +495,7 @@ def _workers(
     session: aiohttp.ClientSession,
     guarded: aiohttp.ClientSession,
     link_patience: LinkPatience,
+    tracing: Tracing | None,
 ) -> Workers:
     settings, clock, gates = services.settings, services.clock, services.gates
     tools = Tools(
@@ -506,6 +512,7 @@ def _workers(
         registry=services.registry,
         register=services.control.register,
         lease=Lease(settings, clock, on_lost=_end_process),
+        tracing=tracing,
         session=session,
         public_session=guarded,
         clock=clock,

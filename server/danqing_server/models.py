@@ -265,6 +265,8 @@ class Task:
     where it came from, None for a task that was submitted alone. `stars` are the indexes of the outputs that have
     one. `repeat_key` is the name under which `KeyStore` has the key that it was submitted with, None without one.
 
+    `trace` is where its trace goes on (a `traceparent`), None of what is not traced.
+
     It has no slots: without them a task is made in half the time, and copied in a quarter.
     """
 
@@ -317,6 +319,7 @@ class Task:
     batch: BatchPlace | None = None
     stars: tuple[int, ...] = ()
     repeat_key: str | None = None
+    trace: str | None = None
 
     def changed(self, **fields: Any) -> Task:
         """Return a copy with *fields* in place of its own."""

@@ -19,6 +19,7 @@ from danqing_server.models import FINISHED, Task
 from danqing_server.registry import load_registry
 from danqing_server.settings.server import Settings
 from danqing_server.telemetry.meters import Meters
+from danqing_server.telemetry.traces import Traces
 from danqing_server.telemetry.watching import Watched
 from danqing_server.worker.keeping import LinkPatience
 from tests.support.installed import all_but
@@ -125,6 +126,7 @@ async def running_system(
     dead_after_s: float | None = None,
     link_patience: LinkPatience | None = None,
     meters: Meters | None = None,
+    traces: Traces | None = None,
 ) -> AsyncIterator[System]:
     """Yield a process that serves *providers*; stopped in order at the end.
 
@@ -132,7 +134,9 @@ async def running_system(
     """
     registry = load_registry(settings, extra=[(provider.info.name, provider) for provider in providers])
     without = attrs.evolve(settings, role="all" if workers else "api")
-    async with open_process(without, registry, link_patience=link_patience, meters=meters) as process:
+    async with open_process(
+        without, registry, link_patience=link_patience, meters=meters, traces=traces
+    ) as process:
         if process.workers is not None and dead_after_s is not None:
             process.workers.tools.lease.beat_s = dead_after_s / 10
             process.workers.janitor.dead_after_s = dead_after_s

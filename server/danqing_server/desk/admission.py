@@ -6,7 +6,7 @@ What is begun is carried through: a client that hangs up undoes nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -84,9 +84,13 @@ class Accepted:
     replayed: bool = False
 
 
+def _no_trace() -> None:
+    """Trace nothing."""
+
+
 @attrs.define(eq=False)
 class Submissions:
-    """Takes submissions in. Made once per process."""
+    """Takes submissions in. Made once per process. *carried* tells where the trace of a new task goes on."""
 
     store: TaskStore
     keys: KeyStore
@@ -100,6 +104,7 @@ class Submissions:
     budgets: Budgets
     webhooks: Webhooks
     headroom: Headroom
+    carried: Callable[[], str | None] = _no_trace
     _running: set[asyncio.Task[Accepted]] = attrs.field(factory=set, init=False)
 
     async def submit(self, submission: Submission) -> Accepted:
@@ -367,6 +372,7 @@ class Submissions:
             waiting=int(now.timestamp() * 1000),
             run_at=run_at,
             webhook=submission.webhook,
+            trace=self.carried(),
         )
         placed = task if checked.route is None else on_target(task, checked.route)
         return placed.changed(notes=(*submission.notes, *placed.notes)) if submission.notes else placed

@@ -12,9 +12,9 @@ import sys
 
 gc.disable()
 
-from danqing_server.telemetry.beginning import begin  # noqa: E402 — what it loads is not to be searched for garbage
+from danqing_server.telemetry.beginning import NOTHING, begin  # noqa: E402 — what it loads is not to be searched for garbage
 
-meters = begin(os.environ) if __name__ == "__main__" else None  # it hears of no step that is loaded before
+begun = begin(os.environ) if __name__ == "__main__" else NOTHING  # it hears of no step that is loaded before
 
 from danqing_server.serving.process import main  # noqa: E402 — the same, and after it
 
@@ -22,7 +22,7 @@ gc.freeze()
 gc.enable()
 
 if __name__ == "__main__":
-    code = main(meters=meters)
+    code = main(begun=begun)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import uvloop
+from sanic import Sanic
 from sanic.application.state import ApplicationServerInfo
 from sanic.http.constants import HTTP
 
@@ -29,9 +30,10 @@ from danqing_server.serving.app import create_app, listen
 from danqing_server.settings.reading import read_settings
 from danqing_server.settings.server import Settings, read_environment
 from danqing_server.supervision.processes import end_with_parent
+from danqing_server.telemetry.beginning import NOTHING, Begun
 
 if TYPE_CHECKING:
-    from danqing_server.telemetry.meters import Meters
+    from danqing_server.telemetry.traces import Traces
 
 __all__ = ["main", "serve"]
 
@@ -45,10 +47,8 @@ SWITCH_EVERY_S = 0.0002
 CONNECTIONS_CHECK_S = 0.05
 
 
-async def serve(
-    settings: Settings, registry: Registry, listening: socket.socket, meters: Meters | None = None
-) -> None:
-    """Serve on *listening* until SIGTERM or SIGINT, then end in order; *meters* are to count what happens.
+async def serve(settings: Settings, registry: Registry, listening: socket.socket, begun: Begun = NOTHING) -> None:
+    """Serve on *listening* until SIGTERM or SIGINT, then end in order; *begun* counts and traces.
 
     The life of the server is in our hands, not in `app.run`'s: a stopping process closes its socket first, so that
     its siblings get what still arrives, while what it has begun is finished.
@@ -60,13 +60,16 @@ async def serve(
     # What `app.run` would note: without it every answer carries an empty alt-svc header.
     app.state.server_info.append(ApplicationServerInfo(settings={"version": HTTP.VERSION_1}))
     async with AsyncExitStack() as opened:
-        opening = open_process(settings, registry, meters=meters)
+        if begun.traces is not None:
+            _trace(app, begun.traces)
+            opened.push_async_callback(asyncio.to_thread, begun.traces.close)
+        opening = open_process(settings, registry, meters=begun.meters, traces=begun.traces)
         process = await _unless_stopped(stop, opened.enter_async_context(opening))
         if process is None:  # told to stop while it waited for MongoDB
             return
         app.ctx.services = process.services
         if process.watched is not None:
-            app.ctx.meters, app.ctx.scrape = meters, process.watched.scrape
+            app.ctx.meters, app.ctx.scrape = begun.meters, process.watched.scrape
         process.start()
         await process.until_leased(LEASE_PATIENCE_S)  # who asks from now on is told that all is well
         server = await listen(app, listening)
@@ -80,6 +83,12 @@ async def serve(
         await _finish_requests(server)
         await server.before_stop()
         await server.after_stop()
+
+
+def _trace(app: Sanic[Any, Any], traces: Traces) -> None:
+    from danqing_server.http.tracing import trace_requests  # it loads OpenTelemetry
+
+    trace_requests(app, traces)
 
 
 async def _unless_stopped(stop: asyncio.Event, opening: Coroutine[Any, Any, T]) -> T | None:
@@ -122,7 +131,7 @@ async def _finish_requests(server: Any) -> None:
         connection.abort()
 
 
-def main(argv: list[str] | None = None, meters: Meters | None = None) -> int:
+def main(argv: list[str] | None = None, begun: Begun = NOTHING) -> int:
     """Serve on an inherited socket until told to stop; 2 when a setting is wrong."""
     parser = argparse.ArgumentParser(prog="python -m danqing_server.serving")
     parser.add_argument("--fd", type=int, required=True, help="the listening socket, inherited")
@@ -134,9 +143,11 @@ def main(argv: list[str] | None = None, meters: Meters | None = None) -> int:
     try:
         settings = read_settings(read_environment(os.environ, Path(".env")))
         configure_logging(settings.log_level, json_lines=settings.environment_name == "production" or None)
+        if settings.traces and begun.traces is None:
+            raise SettingsError("DANQING_TRACES: OpenTelemetry is not installed: pip install 'danqing[otel]'")
         registry = load_registry(settings)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(serve(settings, registry, socket.socket(fileno=arguments.fd), meters))
+            runner.run(serve(settings, registry, socket.socket(fileno=arguments.fd), begun))
     except SettingsError as error:
         sys.stderr.write("".join(f"danqing: {line}\n" for line in error.lines))
         return SETTINGS_REFUSED

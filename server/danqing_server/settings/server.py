@@ -41,6 +41,7 @@ from danqing_server.settings.variables import (
     names,
     one_of,
     setting,
+    share,
     text,
     url,
     whole,
@@ -289,6 +290,14 @@ class Settings:
         allowed="at least 16 characters",
         meaning="What a scraper sends as `Authorization: Bearer TOKEN`; set, nobody is let in without it.",
         secret=True,
+    )
+    traces: float = setting(
+        "DANQING_TRACES",
+        0.0,
+        share,
+        shown="0",
+        allowed="a share from 0 to 1 (`0.01`)",
+        meaning="How many of all requests are traced, with their tasks, for OpenTelemetry (`danqing[otel]`).",
     )
     webhook_targets: tuple[str, ...] = setting(
         "DANQING_WEBHOOK_TARGETS",

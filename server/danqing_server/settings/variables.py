@@ -22,6 +22,7 @@ __all__ = [
     "names",
     "one_of",
     "setting",
+    "share",
     "text",
     "url",
     "whole",
@@ -70,6 +71,14 @@ def whole(low: int, high: int) -> Parse[int]:
         return number
 
     return parse
+
+
+def share(raw: str) -> float:
+    """A number from 0 to 1."""
+    number = float(raw)
+    if not 0 <= number <= 1:
+        raise ValueError
+    return number
 
 
 def duration(low_s: float, high_s: float, *, days: bool = False) -> Parse[float]:

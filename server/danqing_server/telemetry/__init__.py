@@ -1,1 +1,1 @@
-"""What this process counts and shows of itself: metrics for Prometheus. Loaded only where somebody wants it."""
+"""What this process counts and shows of itself: metrics and traces. Loaded only where somebody wants it."""

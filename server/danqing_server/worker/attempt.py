@@ -134,6 +134,13 @@ class Execution:
             self._run(self._end(asyncio.CancelledError()))
 
     async def _carry_out(self) -> None:
+        if self.tools.tracing is None:
+            await self._go_through()
+        else:
+            with self.tools.tracing.attempt(self.task):
+                await self._go_through()
+
+    async def _go_through(self) -> None:
         error = await self._attempt()
         if self._runner is asyncio.current_task():  # else it was left behind
             await self._end(error)

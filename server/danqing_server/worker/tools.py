@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+from typing import Protocol
+
 import aiohttp
 import attrs
 
@@ -10,6 +13,7 @@ from danqing_server.assets.storage import Assets
 from danqing_server.clock import Clock
 from danqing_server.life.decision import Policy
 from danqing_server.life.register import Register
+from danqing_server.models import Task
 from danqing_server.queue.gates import Gates
 from danqing_server.queue.lanes import Queue
 from danqing_server.registry import Registry
@@ -21,7 +25,14 @@ from danqing_server.worker.keeping import LinkPatience
 from danqing_server.worker.pauses import Pauses
 from danqing_server.worker.spending import SpendGuard
 
-__all__ = ["Tools"]
+__all__ = ["Tools", "Tracing"]
+
+
+class Tracing(Protocol):
+    """Traces attempts."""
+
+    def attempt(self, task: Task) -> AbstractContextManager[None]:
+        """Trace what the block does, in this coroutine and those it begins."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -29,6 +40,7 @@ class Tools:
     """The process's resources, open for as long as it carries out tasks.
 
     `session` is for providers, `public_session` reaches public addresses only: for URLs that users gave.
+    `tracing` None: nothing is traced.
     """
 
     store: TaskStore
@@ -42,6 +54,7 @@ class Tools:
     registry: Registry
     register: Register
     lease: Lease
+    tracing: Tracing | None
     session: aiohttp.ClientSession
     public_session: aiohttp.ClientSession
     clock: Clock

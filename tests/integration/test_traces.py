@@ -1,0 +1,166 @@
+"""Traces: whole from the submission to the storage, whoever carries the task out; and nothing secret in them."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from danqing_server.telemetry.traces import Traces, open_traces
+from tests.support.collector import Seen, run_collector
+from tests.support.examples import serving
+from tests.support.providers import ScriptedProvider
+from tests.support.servers import RunningServer, wait_until
+from tests.support.system import MakeSettings, running_system
+
+CLIENT_TRACE = "0af7651916cd43dd8448eb211c80319c"
+CLIENT_SPAN = "b7ad6b7169203331"
+SECRET_PROMPT = "a-hill-nobody-may-hear-of"
+
+
+def _named(spans: list[Seen], name: str) -> Seen:
+    found = [span for span in spans if span.name == name]
+    assert len(found) == 1, (name, [span.name for span in spans])
+    return found[0]
+
+
+@pytest.mark.processes
+class TestTwoProcesses:
+    def test_one_trace_goes_from_the_client_to_the_storage(
+        self,
+        mongo_url: str,
+        database_name: str,
+        redis_url: str,
+        redis_prefix: str,
+        sandbox: RunningServer,
+        tmp_path: Path,
+    ) -> None:
+        """One process takes the task in, another carries it out: the client's trace has it all."""
+        with run_collector() as collector:
+            variables = {
+                "MONGO_URL": mongo_url,
+                "REDIS_URL": redis_url,
+                "DANQING_DATABASE": database_name,
+                "DANQING_REDIS_PREFIX": redis_prefix,
+                "DANQING_DATA_DIR": str(tmp_path / "data"),
+                "DANQING_SANDBOX_URL": sandbox.url,
+                "DANQING_TRACES": "1",
+                "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+                "OTEL_BSP_SCHEDULE_DELAY": "100",
+            }
+            folders = [tmp_path / name for name in ("api", "worker")]
+            for folder in folders:
+                folder.mkdir()
+            with (
+                serving(folders[0], {**variables, "DANQING_ROLE": "api"}) as api,
+                serving(folders[1], variables) as worker,
+            ):
+                _submit(api.base_url, traceparent=f"00-{CLIENT_TRACE}-{CLIENT_SPAN}-01")
+                ended = "work.acknowledge"
+                wait_until(
+                    lambda: ended in {span.name for span in collector.of(CLIENT_TRACE)}, timeout_s=30, what=ended
+                )
+                wait_until(
+                    lambda: "task.attempt" in {span.name for span in collector.of(CLIENT_TRACE)}, what="the attempt"
+                )
+                pids = (api.child("danqing_server.serving"), worker.child("danqing_server.serving"))
+
+            spans = collector.of(CLIENT_TRACE)
+            request = _named(spans, "POST /api/v1/ai/image/task")
+            attempt, waited = _named(spans, "task.attempt"), _named(spans, "task.wait")
+            assert (request.parent, request.pid) == (CLIENT_SPAN, pids[0])
+            assert (attempt.parent, attempt.pid) == (request.id, pids[1])
+            assert (waited.parent, waited.pid) == (request.id, pids[1])
+            insert = _named(spans, "submit.insert")
+            assert (insert.parent, insert.pid) == (request.id, pids[0])
+            for step in ("work.send", "work.deliver", "work.keep", "work.conclude"):
+                assert (_named(spans, step).parent, _named(spans, step).pid) == (attempt.id, pids[1]), step
+            assert all(SECRET_PROMPT not in span.text for span in collector.spans)
+
+
+def _submit(base_url: str, *, traceparent: str) -> None:
+    body = json.dumps({"prompt": SECRET_PROMPT, "user_id": "u", "size": "1280x720"}).encode()
+    headers = {"traceparent": traceparent, "content-type": "application/json"}
+    request = urllib.request.Request(f"{base_url}/api/v1/ai/image/task", data=body, headers=headers)
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        assert answer.status == 201
+
+
+@pytest.fixture
+def kept() -> InMemorySpanExporter:
+    """What was traced."""
+    return InMemorySpanExporter()
+
+
+@pytest.fixture
+def traces(kept: InMemorySpanExporter) -> Iterator[Traces]:
+    """Traces of all there is."""
+    opened = open_traces(1.0, {}, SimpleSpanProcessor(kept))
+    yield opened
+    opened.close()
+
+
+def _names(spans: tuple[ReadableSpan, ...]) -> list[str]:
+    return [span.name for span in spans]
+
+
+class TestTask:
+    async def test_it_carries_its_trace_while_it_is_sampled(
+        self, make_settings: MakeSettings, traces: Traces, kept: InMemorySpanExporter
+    ) -> None:
+        """In its document; every attempt goes on with it, and what is not traced stays out of it."""
+        async with running_system(make_settings(), [ScriptedProvider()], traces=traces) as system:
+            begun = traces.begin_request("POST", "/x", {})
+            traced = await system.submit("a hill")
+            traces.end_request(begun, 201)
+            untraced = await system.submit("another")
+            stored = await system.finished(traced.id)
+            assert (await system.finished(untraced.id)).trace is None
+
+        assert stored.trace is not None
+        attempts = [span for span in kept.get_finished_spans() if span.name == "task.attempt"]
+        assert len(attempts) == 1
+        assert attempts[0].parent is not None
+        assert f"{attempts[0].parent.span_id:016x}" in stored.trace
+        assert attempts[0].attributes is not None
+        assert attempts[0].attributes["danqing.task_id"] == traced.id
+
+    async def test_without_tracing_nothing_is_carried(self, make_settings: MakeSettings) -> None:
+        """Not a byte in the document."""
+        async with running_system(make_settings(), [ScriptedProvider()]) as system:
+            task = await system.finished((await system.submit("a hill")).id)
+            document = await system.services.store.database["danqing_tasks"].find_one({"_id": task.id})
+
+        assert "trace" not in document
+
+
+class TestSampling:
+    @pytest.mark.parametrize(("share", "flag", "sampled"), [(1.0, "01", 1), (1.0, "00", 0), (0.0, "01", 0)])
+    async def test_a_client_can_ask_for_less_and_not_for_more(
+        self, kept: InMemorySpanExporter, share: float, flag: str, sampled: int
+    ) -> None:
+        """The share is the operator's: what is traced costs him."""
+        traces = open_traces(share, {}, SimpleSpanProcessor(kept))
+
+        begun = traces.begin_request("GET", "/x", {"traceparent": f"00-{CLIENT_TRACE}-{CLIENT_SPAN}-{flag}"})
+        assert (traces.carried() is not None) == bool(sampled)
+        traces.end_request(begun, 200)
+        traces.close()
+
+        assert len(kept.get_finished_spans()) == sampled
+
+    async def test_what_names_no_trace_begins_one(self, traces: Traces, kept: InMemorySpanExporter) -> None:
+        """Also what names one that makes no sense; and the next request of a connection is another's."""
+        for headers in ({}, {"traceparent": "00-zz-zz-01"}, {"traceparent": "x" * 9000}):
+            traces.end_request(traces.begin_request("GET", "/x", headers), 503)
+            assert traces.carried() is None
+
+        spans = kept.get_finished_spans()
+        assert _names(spans) == ["GET /x"] * 3
+        assert len({span.context.trace_id for span in spans if span.context is not None}) == 3
