@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,28 @@ class TestHelp:
         )
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
         assert done.stderr == ""
+
+
+class TestUnforeseen:
+    def test_a_mistake_of_ours_is_two_lines(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """The traceback is in a file, without what the exception says: that may be a prompt."""
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+        prompt = "-".join(["a", "hill"])
+
+        def break_() -> None:
+            raise RuntimeError(prompt)
+
+        monkeypatch.setattr("danqing_server.cli.settings.settings_table", break_)
+        assert main(["settings"]) == 1
+        said = capsys.readouterr().err
+        assert said.splitlines()[0] == "danqing: this should not have happened: RuntimeError"
+        (kept,) = tmp_path.iterdir()
+        assert str(kept) in said
+        assert "break_" in kept.read_text()
+        assert prompt not in said + kept.read_text()
 
 
 class TestCheck:

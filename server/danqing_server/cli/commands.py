@@ -10,6 +10,8 @@ import importlib
 import importlib.metadata
 import os
 import sys
+import tempfile
+import warnings
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -65,6 +67,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if sys.platform == "win32":
         sys.stderr.write("danqing: Windows is not supported; use WSL 2 or Docker\n")
         return Exit.REFUSED
+    if argv is None and not sys.warnoptions:
+        warnings.simplefilter("ignore")  # of libraries, about what only their callers could change
     try:
         code = _run(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()
@@ -81,24 +85,36 @@ def _run(argv: Sequence[str]) -> int:
         return ended.code
     except typer.TyperException as error:
         return _misunderstood(error)
-    except Exception as error:
-        failed = _failed(error)
-        if failed is None:
-            raise
-        return failed
-    return code or 0
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001 — a person is told in a line, whatever it is
+        return _failed(error)
+    return code or Exit.DONE
 
 
-def _failed(error: Exception) -> int | None:
-    """Say in a line what failed and return the exit code; None of what is no error of ours."""
+def _failed(error: Exception) -> int:
+    """Say in a line what failed and return the exit code."""
     from danqing_server.errors import DanqingError
     from danqing_server.supervision.processes import KeepsDying, StartRefused
 
     if not isinstance(error, DanqingError):
-        return None
+        return _unforeseen(error)
     if not (isinstance(error, StartRefused) and error.explained):
         _say(*str(error).split("\n"))
     return Exit.FAILED if isinstance(error, KeepsDying) else Exit.REFUSED
+
+
+def _unforeseen(error: Exception) -> int:
+    """Say that this is a mistake of ours, and where whoever is to mend it finds the traceback."""
+    from danqing_server.log import traceback_without_values
+
+    _say(f"this should not have happened: {type(error).__name__}")  # what it says may hold a prompt or a key
+    with contextlib.suppress(OSError):
+        handle, path = tempfile.mkstemp(prefix="danqing-", suffix=".txt")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(traceback_without_values((type(error), error, error.__traceback__)))
+        _say(f"please report it with {path}, which holds neither prompts nor keys")
+    return Exit.FAILED
 
 
 class _InOrder(TyperGroup):

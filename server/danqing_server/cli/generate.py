@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
         "generate",
-        short_help="make a picture (or a video, sound, …) and save it",
+        short_help="make a picture, or whatever a model makes",
         help="Make a picture, or whatever the model makes, and save it. What was saved is printed, a path a line; "
         "without -o the URLs; with --no-wait the task's id.",
         epilog=_EPILOG,

@@ -22,7 +22,10 @@ the oldest that waits; tabs between."""
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
-        "lanes", help="list the lanes: which run, which are shut and why, and what waits there", epilog=_EPILOG
+        "lanes",
+        short_help="list the lanes: which run, which are shut and why",
+        help="List the lanes: which run, which are shut and why, and what waits there.",
+        epilog=_EPILOG,
     )(asks(_lanes))
 
 

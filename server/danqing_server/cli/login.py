@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
         "login",
-        short_help="keep a server's URL and key for the commands that ask one",
+        short_help="keep a server's URL and key",
         help="Keep a server's URL and key, in a file that this account alone can read. The key is asked for, or "
         "read from standard input; it never stands among the arguments, which others on this machine can list.",
     )(_login)

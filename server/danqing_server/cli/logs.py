@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
         "logs",
-        short_help="tell what happens: tasks made, begun and ended, lanes shut and opened",
+        short_help="tell what happens to tasks and lanes",
         help="Tell what happens to tasks and lanes, the latest last. What the server's processes say of themselves "
         "stands in their own log: standard error of `danqing serve`.",
         epilog=_EPILOG,

@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
         "pause",
-        short_help="let nothing new of a lane begin; for operators",
+        short_help="let nothing new of a lane begin",
         help="Let nothing new of a lane begin; what runs ends, and submissions are taken. For operators.",
     )(asks(_pause))
 

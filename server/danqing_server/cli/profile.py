@@ -18,7 +18,7 @@ _Name = Annotated[str, typer.Argument(metavar="NAME", help="the profile")]
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
-    group = typer.Typer(help="list, choose and forget the servers that `danqing login` kept")
+    group = typer.Typer(help="list, choose and forget what `login` kept")
     group.command("list", help="list them; keys are not shown")(_list)
     group.command("use", help="take this one where none is named")(_use)
     group.command("forget", help="forget one, and its key")(_forget)

@@ -15,7 +15,11 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("resume", help="let a lane go on that was paused; for operators")(asks(_resume))
+    app.command(
+        "resume",
+        short_help="let a lane go on that was paused",
+        help="Let a lane go on that was paused. For operators.",
+    )(asks(_resume))
 
 
 def _resume(

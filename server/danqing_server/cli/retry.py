@@ -14,7 +14,7 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
         "retry",
-        short_help="queue failed or cancelled tasks again; what is there is not bought again",
+        short_help="queue failed or cancelled tasks again",
         help="Queue failed or cancelled tasks again. Outputs that are there are kept, and not bought again.",
     )(asks(_retry))
 

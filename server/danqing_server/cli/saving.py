@@ -120,5 +120,5 @@ def _tell(task: Task) -> None:
     errors = (task.raw.get("output") or {}).get("errors", [])
     sys.stderr.writelines(f"danqing: output {each['index']} failed: {clean(each['message'])}\n" for each in errors)
     if sys.stderr.isatty():
-        cost = " simulated" if task.sandbox else money(task.raw.get("cost"))
+        cost = "simulated" if task.sandbox else money(task.raw.get("cost"))
         sys.stderr.write("  ".join(filter(None, (task.id, task.model, cost))) + "\n")

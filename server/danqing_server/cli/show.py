@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
         "show",
-        short_help="show everything about a task: why it waits, what it made, what was paid",
+        short_help="show everything about a task",
         help="Show everything about a task: why it waits, what it made, and each call that may have been paid for.",
     )(asks(_show))
 

@@ -33,7 +33,10 @@ completed, failed, cancelled, open; tabs between."""
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
-        "usage", help="sum up what was spent, by day, project, key, user, model or provider", epilog=_EPILOG
+        "usage",
+        short_help="sum up what was spent, by day, user, model, …",
+        help="Sum up what was spent, by day, project, key, user, model or provider.",
+        epilog=_EPILOG,
     )(asks(_usage))
 
 

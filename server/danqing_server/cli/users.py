@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
         "users",
-        short_help="list who made what and spent how much, or show one account",
+        short_help="list who spent how much, or show one account",
         help="List who made what and spent how much, the most first; or show one account of the users' API.",
         epilog=_EPILOG,
     )(asks(_users))

@@ -14,9 +14,11 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("watch", help="wait for a task, and save what it made; as `generate` does of a new one")(
-        asks(_watch)
-    )
+    app.command(
+        "watch",
+        short_help="wait for a task, and save what it made",
+        help="Wait for a task, and save what it made, as `generate` does of a new one.",
+    )(asks(_watch))
 
 
 def _watch(

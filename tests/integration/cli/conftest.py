@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ import pytest
 from tests.support.examples import command_environment, starting
 
 KEY, OTHER = "a-key-of-the-shop", "a-key-of-another"
-PATIENT_S = 90.0
+PATIENT_S = 180.0
 """A machine on which much else runs takes long to start MongoDB."""
 
 
@@ -105,6 +106,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with starting(folder, variables) as serve:
         serve.until_ready(PATIENT_S)
         yield serve.base_url
+
+
+@pytest.fixture(autouse=True)
+def interruptible() -> Iterator[None]:
+    """Ctrl-C reaches commands, also where the tests run in a script's background, whose children ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

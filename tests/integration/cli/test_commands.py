@@ -65,14 +65,16 @@ class TestTasks:
 
     def test_cancel_and_retry(self, danqing: Danqing) -> None:
         """One that cannot be cancelled stops no other; the exit code tells."""
-        task = danqing.run("generate", "slow [sandbox:slow=60]", "--no-wait").out.strip()
+        danqing.run("pause", "gemini", "--reason", "so that nothing is sent")
+        task = danqing.run("generate", "waits", "--provider", "gemini", "--no-wait").out.strip()
         done = danqing.run("cancel", "nobody_img_1", task)
         assert done.code == 3
         assert done.rows == [[task, "cancelled"]]
         assert done.err.startswith("danqing: nobody_img_1: ")
         assert danqing.run("cancel", task).code == 5
-        assert danqing.run("retry", task).rows[0][0] == task
-        danqing.run("cancel", task)
+        assert danqing.run("retry", task).rows == [[task, "pending"]]
+        danqing.run("resume", "gemini")
+        assert danqing.run("watch", task).code == 0
 
 
 class TestLanes:
@@ -143,12 +145,12 @@ class TestPipes:
     def test_a_reader_that_ends_early_is_no_error(self, danqing: Danqing, made: Made) -> None:
         """Neither a traceback nor a word, as of `| head`."""
         made("piped")
-        process = danqing.start("lanes", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        assert process.stdout is not None
-        process.stdout.close()
-        assert process.stderr is not None
-        assert process.stderr.read() == b""
-        assert process.wait(60) == 0
+        with danqing.start("lanes", stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.close()
+            assert process.stderr is not None
+            assert process.stderr.read() == b""
+        assert process.returncode == 0
 
 
 class TestLogin:

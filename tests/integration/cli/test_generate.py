@@ -150,7 +150,7 @@ class TestRefusals:
         [
             (["x", "-p", "colour=1"], 2, "input.colour"),
             (["x", "-p", "colour"], 2, "--parameter: 'colour' is not allowed"),
-            (["x", "-m", "nobody's"], 2, "nobody's"),
+            (["x", "-m", "nobody's"], 2, "input.model: unknown model; known: "),
             (["x", "--provider", "nobody"], 2, "there is no provider 'nobody'; there are: "),
             (["x", "--url", "ftp://here"], 2, "--url: 'ftp://here' is not allowed"),
             (["x", "--url", "http://127.0.0.1:9"], 7, "no server answers at http://127.0.0.1:9"),
