@@ -1,8 +1,8 @@
 """The studio's files as they are sent: named by a hash of them all, compressed once, and what each module imports.
 
 The files lie in `studio/` as the browser runs them; nothing is built. Their names under `/studio/v/<hash>/` change
-with any change to any of them, so that a browser may keep what it has for ever. Comments of modules stay here: they
-are a third of what would be sent; lines keep their numbers, so that an error's trace fits the files.
+with any change to any of them, so that a browser may keep what it has for ever. Comments and indentation stay here:
+they are a third of what would be sent; lines keep their numbers, so that an error's trace fits the files.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ _IMPORT = re.compile(r"""(?:\bfrom|^import)\s*['"](\.{1,2}/[^'"]+\.js)['"]""", r
 _COMMENT = re.compile(
     r"^[ \t]*/\*\*(?:(?!\*/).)*\*/[ \t]*$|/\*\* @(?:type|param)(?:(?!\*/)[^\n])*\*/ ?", re.MULTILINE | re.DOTALL
 )
+_COMMENTS = {"js": _COMMENT, "css": re.compile(r"/\*.*?\*/", re.DOTALL)}
+_INDENTATION = re.compile(r"^[ \t]+", re.MULTILINE)
 _INLINE = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
 
 
@@ -123,10 +125,12 @@ def read_studio(known: StudioFiles | None = None, folder: Path = FOLDER) -> Stud
 
 
 def _sent(name: str, body: bytes) -> bytes:
-    """Return a file without its doc comments, where it is a module of ours: what is vendored stays as it came."""
-    if not name.startswith("js/"):
+    """Return a file without its comments and indentation, where it is ours: what is vendored stays as it came."""
+    comment = _COMMENTS.get(name.partition("/")[0])
+    if comment is None:
         return body
-    return _COMMENT.sub(lambda comment: "\n" * comment[0].count("\n"), body.decode()).encode()
+    text = comment.sub(lambda found: "\n" * found[0].count("\n"), body.decode())
+    return _INDENTATION.sub("", text).encode()
 
 
 def _prepared(body: bytes, content_type: str) -> StudioFile:

@@ -77,6 +77,11 @@ class TestSources:
         if path.name != "tokens.css":
             assert re.findall(r"#[0-9a-fA-F]{3,8}\b|\brgba?\(|\bhsla?\(|\boklch\(", path.read_text()) == []
 
+    @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(STUDIO)))
+    def test_no_text_spans_lines(self, path: Path) -> None:
+        """Lines are sent without their indentation, which would be part of it."""
+        assert [line for line in _code_of(path).splitlines() if line.count("`") % 2] == []
+
     def test_every_text_that_is_used_is_there(self) -> None:
         """In both languages, with the same values."""
         found = texts()

@@ -6,6 +6,8 @@
  */
 
 import { Fragment, h as create } from 'preact';
+import { useEffect } from 'preact/hooks';
+import { signal } from '@preact/signals';
 
 /** @typedef {import('preact').ComponentChildren | import('@preact/signals').ReadonlySignal<unknown>} Child */
 /** @typedef {{ [name: `data-${string}`]: string | number | boolean | undefined }} DataProps */
@@ -46,6 +48,23 @@ export const h = (component, props, ...children) =>
  * @param {...Child} children
  */
 export const fragment = (...children) => create(Fragment, null, .../** @type {any} */ (children));
+
+/**
+ * Return a component that loads its module when it is first shown; nothing is there until then.
+ *
+ * @template P
+ * @param {() => Promise<{ default: (props: P) => import('preact').ComponentChildren }>} load
+ * @returns {(props: P) => import('preact').ComponentChildren}
+ */
+export function later(load) {
+  const found = signal(/** @type {((props: any) => import('preact').ComponentChildren) | null} */ (null));
+  return (props) => {
+    useEffect(() => {
+      if (!found.value) load().then((module) => (found.value = module.default), console.warn);
+    }, []);
+    return found.value ? h(found.value, /** @type {any} */ (props)) : null;
+  };
+}
 
 export const a = tag('a');
 export const article = tag('article');

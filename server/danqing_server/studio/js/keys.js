@@ -7,6 +7,9 @@ import { signal } from '@preact/signals';
 /** @type {import('@preact/signals').Signal<Map<string, Record<string, Binding>>>} */
 export const bindings = signal(new Map());
 
+/** Whether the list of keys is shown. */
+export const helping = signal(false);
+
 let leader = '';
 
 /**

@@ -3,13 +3,11 @@
 import { render } from 'preact';
 
 import { h } from './dom.js';
-import { Frame } from './frame/frame.js';
-import { bindPlaces } from './frame/shortcuts.js';
+import { Frame, bindPlaces } from './frame/frame.js';
 import { register } from './i18n.js';
 import { start } from './live.js';
 import { load } from './session.js';
 import { texts } from './texts.js';
-import './theme.js';
 
 register(texts);
 bindPlaces();

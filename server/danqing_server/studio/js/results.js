@@ -7,37 +7,14 @@ import { api } from './api.js';
 import { a, div, h, img, li, p, span, ul, video } from './dom.js';
 import { clock } from './format.js';
 import { format, has, language, register, t } from './i18n.js';
+import { texts } from './results_texts.js';
 import { link, withQuery } from './router.js';
 import { isOpen } from './ui/status.js';
 import { Thumb, pathOf } from './ui/thumb.js';
 
 const PLACE_MS = 4_000;
 
-register({
-  'result.of': ['{count} of {most}', '{count} / {most}'],
-  'result.picture': ['Picture {place} of {count}', '第 {place} 张，共 {count} 张'],
-  'result.picture_no': ['Picture {place}:', '第 {place} 张：'],
-  'result.progress': ['How far it is', '进度'],
-  'result.stop': ['Cancel', '取消'],
-  'result.stop_rest': ['Cancel what has not left', '取消未发出的部分'],
-  'result.paint_missing': ['Paint the missing {n}', '补画缺少的 {n} 张'],
-  'result.look': ['Look first', '先查看'],
-  'result.edit_prompt': ['Edit prompt', '编辑提示词'],
-  'result.no_reason': ['It came to nothing.', '未能完成。'],
-  'result.billed.yes': ['Billed: yes', '已计费：是'],
-  'result.billed.no': ['Billed: no', '已计费：否'],
-  'result.billed.unknown': ['Billed: unknown', '已计费：未知'],
-  'result.provider_word': ['The provider says: {code}', '服务方代码：{code}'],
-  'result.place': ['{own} of yours, {lane} in the lane', '你的第 {own} 个，队列第 {lane} 个'],
-  'result.about': ['about {time}', '约 {time}'],
-  'result.waits.worker': ['begins in a moment', '即将开始'],
-  'result.waits.turn': ['waits for its turn', '等待轮到'],
-  'result.waits.lane_closed': ['the lane is closed', '队列已关闭'],
-  'result.waits.model_held': ['the model is held back for a moment', '该模型暂时受限'],
-  'result.waits.schedule': ['scheduled', '已定时'],
-  'result.waits.backoff': ['is tried again soon', '稍后重试'],
-  'result.waits.provider': ['the provider works on it', '服务方处理中'],
-});
+register(texts);
 
 /** @param {any} task */
 export const outputsOf = (task) => [...(task.output?.images ?? []), ...(task.output?.videos ?? []), ...(task.output?.audios ?? []), ...(task.output?.files ?? [])];

@@ -1,21 +1,31 @@
 /** The frame around every place: bar, banners, the place, what lies over it. */
 
+import { signal } from '@preact/signals';
 import { Component } from 'preact';
 import { useEffect } from 'preact/hooks';
 
-import { a, div, fragment, h, main } from '../dom.js';
-import { t } from '../i18n.js';
+import { a, div, fragment, h, later, main } from '../dom.js';
+import { register, t } from '../i18n.js';
+import { bind, helping } from '../keys.js';
 import { connection, shut } from '../live.js';
-import { address, go, link, route } from '../router.js';
+import { PLACES, address, go, link, route } from '../router.js';
 import { me, signingIn } from '../session.js';
 import { LiveRegion, Notices } from '../ui/announce.js';
 import { Button } from '../ui/button.js';
-import { Empty } from '../ui/empty.js';
-import { Skeleton } from '../ui/skeleton.js';
-import { Banners } from './banners.js';
-import { Bar, visiblePlaces } from './bar.js';
-import { loaded, need } from './places.js';
-import { KeysHelp } from './shortcuts.js';
+import { Empty, Skeleton } from '../ui/states.js';
+import { Banners, Bar, lookForNewer, visiblePlaces } from './bar.js';
+
+const KeysHelp = later(() => import('./help.js'));
+
+const LETTERS = { create: 'c', gallery: 'g', tasks: 't', queue: 'q', costs: 'o', settings: 's' };
+
+/** Bind the keys that work everywhere. */
+export function bindPlaces() {
+  /** @type {Record<string, import('../keys.js').Binding>} */
+  const keys = { '?': [() => (helping.value = true), 'keys.help'] };
+  for (const place of PLACES) keys[`g ${LETTERS[place]}`] = [() => go(address(place)), `place.${place}`];
+  bind('everywhere', keys);
+}
 
 export function Frame() {
   const { place, query } = route.value;
@@ -35,7 +45,7 @@ export function Frame() {
     query.task && h(Loaded, { name: 'sheet', over: true, key: 'sheet' }),
     query.picture && h(Loaded, { name: 'viewer', over: true, key: 'viewer' }),
     signingIn.value && h(Loaded, { name: 'signin', over: true, key: 'signin' }),
-    h(KeysHelp, {}),
+    helping.value && h(KeysHelp, {}),
     h(Notices, {}),
     h(LiveRegion, {}),
   );
@@ -92,3 +102,52 @@ class GuardComponent extends Component {
 
 /** @type {(props: { onRetry: () => void, children?: import('preact').ComponentChildren }) => import('preact').ComponentChildren} */
 const Guard = /** @type {any} */ (GuardComponent);
+
+/** @typedef {{ default: (props: any) => import('preact').ComponentChildren, texts?: import('../i18n.js').Texts }} Loaded */
+
+const BASE = new URL('../../', import.meta.url).pathname;
+
+/** @type {import('@preact/signals').Signal<Record<string, Loaded | Error>>} */
+export const loaded = signal({});
+
+/** @type {Map<string, Promise<void>>} */
+const underWay = new Map();
+
+/**
+ * Load the module `js/<name>/index.js`, its style `css/<name>.css` and its texts.
+ *
+ * @param {string} name as `places/queue` or `sheet`
+ */
+export function need(name) {
+  if (loaded.value[name] && !(loaded.value[name] instanceof Error)) return;
+  if (!underWay.has(name)) underWay.set(name, loading(name));
+}
+
+/** @param {string} name */
+async function loading(name) {
+  /** @type {Loaded | Error} */
+  let found;
+  try {
+    const [module] = await Promise.all([import(`${BASE}js/${name}/index.js`), styled(`${BASE}css/${name}.css`)]);
+    register(module.texts ?? {});
+    found = module;
+  } catch (error) {
+    console.warn(error);
+    found = error instanceof Error ? error : new Error(String(error));
+    underWay.delete(name);
+    void lookForNewer();
+  }
+  loaded.value = { ...loaded.value, [name]: found };
+}
+
+/** @param {string} url */
+function styled(url) {
+  return new Promise((resolve, reject) => {
+    const link = document.createElement('link');
+    link.rel = 'stylesheet';
+    link.href = url;
+    link.onload = () => resolve(undefined);
+    link.onerror = () => reject(new Error(`no style: ${url}`));
+    document.head.append(link);
+  });
+}

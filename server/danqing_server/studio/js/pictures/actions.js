@@ -1,11 +1,10 @@
 /** What can be done with pictures, wherever they are seen. */
 
-import { addressOf, api, ApiError } from '../api.js';
-import { t } from '../i18n.js';
-import { locale } from '../i18n.js';
+import { ApiError, addressOf, api } from '../api.js';
+import { locale, t } from '../i18n.js';
 import { address, go } from '../router.js';
 import { notify } from '../ui/announce.js';
-import { messageOf } from '../ui/problem.js';
+import { messageOf } from '../ui/states.js';
 import { amend, hide, rowFor, rowOf } from './store.js';
 
 const UNDO_S = 8;

@@ -4,7 +4,7 @@ import { useSignal } from '@preact/signals';
 import { useLayoutEffect } from 'preact/hooks';
 
 import { api, newKey } from '../api.js';
-import { div, details, fragment, h, h3, input, label, p, pre, section, span, summary } from '../dom.js';
+import { details, div, fragment, h, h3, input, label, p, pre, section, span, summary } from '../dom.js';
 import { t } from '../i18n.js';
 import { bind } from '../keys.js';
 import { tell } from '../live.js';
@@ -16,8 +16,7 @@ import { useAct } from '../ui/asking.js';
 import { Button } from '../ui/button.js';
 import { CopyButton } from '../ui/copy.js';
 import { Confirm } from '../ui/dialog.js';
-import { Problem } from '../ui/problem.js';
-import { Skeleton } from '../ui/skeleton.js';
+import { Problem, Skeleton } from '../ui/states.js';
 import { isOpen } from '../ui/status.js';
 
 /** @typedef {import('../types/api.d.ts').Task} Task */

@@ -1,7 +1,7 @@
 /** Signing in: a dialog over whatever is open, which stays as it is and goes on afterwards. */
 
-import { useEffect } from 'preact/hooks';
 import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
 
 import { ApiError } from '../api.js';
 import { div, form, h, p } from '../dom.js';
@@ -11,7 +11,7 @@ import { me, putOff, signIn } from '../session.js';
 import { Button } from '../ui/button.js';
 import { Dialog } from '../ui/dialog.js';
 import { TextField } from '../ui/field.js';
-import { Problem, messageOf } from '../ui/problem.js';
+import { Problem, messageOf } from '../ui/states.js';
 
 export { texts } from './texts.js';
 

@@ -1,7 +1,7 @@
 /** Who is signed in with this key (for an administrator: with any), each to be signed out. A part of Settings. */
 
-import { useEffect } from 'preact/hooks';
 import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
 
 import { api } from '../api.js';
 import { div, h, h2, li, p, section, span, strong, ul } from '../dom.js';
@@ -9,8 +9,7 @@ import { register, t } from '../i18n.js';
 import { may } from '../session.js';
 import { announce } from '../ui/announce.js';
 import { Button } from '../ui/button.js';
-import { Problem } from '../ui/problem.js';
-import { Skeleton } from '../ui/skeleton.js';
+import { Problem, Skeleton } from '../ui/states.js';
 import { Ago } from '../ui/time.js';
 import { texts } from './texts.js';
 

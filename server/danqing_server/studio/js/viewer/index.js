@@ -13,7 +13,7 @@ import { route, setQuery } from '../router.js';
 import { announce } from '../ui/announce.js';
 import { Button } from '../ui/button.js';
 import { CopyButton } from '../ui/copy.js';
-import { Empty } from '../ui/empty.js';
+import { Empty } from '../ui/states.js';
 import { Compare } from './compare.js';
 import { Settings } from './settings.js';
 import { Stage, fit, lens, zoom, zoomIn, zoomOut } from './stage.js';

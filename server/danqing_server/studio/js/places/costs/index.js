@@ -2,8 +2,8 @@
 
 import { useEffect } from 'preact/hooks';
 
-import { a, dd, details, div, dl, dt, fragment, h, h1, p, section, summary } from '../../dom.js';
 import { addressOf, api } from '../../api.js';
+import { a, dd, details, div, dl, dt, fragment, h, h1, p, section, summary } from '../../dom.js';
 import { number } from '../../format.js';
 import { t } from '../../i18n.js';
 import { onTask } from '../../live.js';
@@ -11,15 +11,13 @@ import { address, link, route, setQuery, withQuery } from '../../router.js';
 import { may, me, zone } from '../../session.js';
 import { useAsked } from '../../ui/asking.js';
 import { Button } from '../../ui/button.js';
-import { Empty } from '../../ui/empty.js';
 import { Segments, Switch } from '../../ui/field.js';
 import { Money } from '../../ui/money.js';
-import { Problem } from '../../ui/problem.js';
-import { Skeleton } from '../../ui/skeleton.js';
+import { Empty, Problem, Skeleton } from '../../ui/states.js';
 import { Chart, columnsOf } from './chart.js';
 import { Limits } from './limits.js';
 import { as, dayOf, first, later, lengthOf, nameOf, periodOf, stepOf } from './periods.js';
-import { Groups, inside, Steps } from './table.js';
+import { Groups, Steps, inside } from './table.js';
 
 export { texts } from './texts.js';
 

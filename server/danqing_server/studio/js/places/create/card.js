@@ -12,7 +12,7 @@ import { link, withQuery } from '../../router.js';
 import { notify } from '../../ui/announce.js';
 import { Button } from '../../ui/button.js';
 import { costText } from '../../ui/money.js';
-import { messageOf } from '../../ui/problem.js';
+import { messageOf } from '../../ui/states.js';
 import { Status, isOpen, standingOf } from '../../ui/status.js';
 import { now } from '../../ui/time.js';
 import { reuse } from './reuse.js';

@@ -1,15 +1,15 @@
 /** The end of the form: what it costs, what stands in the way, and the button. */
 
-import { button, div, h, li, p, small, ul } from '../../dom.js';
+import { useSignal } from '@preact/signals';
+
+import { button, div, h, later, li, p, small, ul } from '../../dom.js';
 import { clock, money } from '../../format.js';
 import { t } from '../../i18n.js';
 import { connection, isShut, laneOf } from '../../live.js';
-import { useSignal } from '@preact/signals';
 import { Button } from '../../ui/button.js';
 import { icon } from '../../ui/icon.js';
-import { Problem } from '../../ui/problem.js';
+import { Problem } from '../../ui/states.js';
 import { draft, reset } from './drafts.js';
-import { later } from './around.js';
 import { fields, model } from './models.js';
 import { busy, checked, drop, failure, paint, problems, send, uploading } from './sending.js';
 

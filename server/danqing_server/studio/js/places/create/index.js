@@ -2,18 +2,24 @@
 
 import { useEffect } from 'preact/hooks';
 
-import { a, button, div, h, h1, h2, section, span } from '../../dom.js';
+import { a, button, details, div, form, h, h1, h2, label, later, optgroup, option, section, select, span, summary } from '../../dom.js';
+import { number } from '../../format.js';
 import { language, t } from '../../i18n.js';
+import { bind } from '../../keys.js';
 import { address, link, route, setQuery } from '../../router.js';
 import { Button } from '../../ui/button.js';
-import { Problem } from '../../ui/problem.js';
-import { Skeleton } from '../../ui/skeleton.js';
-import { setValue } from './drafts.js';
-import { Form } from './form.js';
-import { later } from './around.js';
-import { choices, load as loadModels, trouble as modelTrouble } from './models.js';
+import { SelectField } from '../../ui/field.js';
+import { Problem, Skeleton } from '../../ui/states.js';
+import { change, draft, setValue, values } from './drafts.js';
+import { Foot } from './foot.js';
+import { choices, fields, load as loadModels, model, second, trouble as modelTrouble } from './models.js';
+import { isComposition } from './prompt.js';
+import { addFiles } from './references.js';
+import { hasEffect } from './schema.js';
+import { checking, paint, problemOf, problems, refusals } from './sending.js';
 import { EXAMPLES } from './texts.js';
 import { follow, ids, load, loaded, setSounding, sounding, trouble } from './today.js';
+import { Widget } from './widgets.js';
 
 export { texts } from './texts.js';
 
@@ -74,3 +80,127 @@ const Examples = () =>
       );
     }),
   );
+
+/** @param {{ id: string, text: string, value: string, onPick: (key: string) => void, empty?: string }} props */
+function Models({ id, text, value, onPick, empty }) {
+  const groups = [...new Set(choices.value.map((each) => each.group))];
+  return div(
+    { class: 'field' },
+    label({ for: id, class: 'unseen' }, text),
+    select(
+      { id, class: 'input select', value, onChange: (event) => onPick(event.currentTarget.value) },
+      empty !== undefined && option({ value: '', key: '' }, empty),
+      groups.map((group) =>
+        optgroup(
+          { label: group || t('create.routes'), key: group },
+          choices.value.filter((each) => each.group === group).map((each) => option({ value: each.key, key: each.key, selected: each.key === value }, each.title)),
+        ),
+      ),
+    ),
+  );
+}
+
+/** @returns {import('./schema.js').FormField | undefined} where pictures go that name no field */
+const pictureField = () => fields.value.find((each) => each.ui.widget === 'references' && hasEffect(each, values.value));
+
+/** @param {DragEvent} event */
+function dropped(event) {
+  const files = event.dataTransfer?.files;
+  if (!files?.length) return;
+  event.preventDefault();
+  const named = /** @type {HTMLElement} */ (event.target).closest?.('[data-field]')?.getAttribute('data-field');
+  const field = fields.value.find((each) => each.name === named) ?? pictureField();
+  if (field) addFiles(field, files);
+}
+
+/** @param {ClipboardEvent} event */
+function pasted(event) {
+  const files = event.clipboardData?.files;
+  const field = pictureField();
+  if (!files?.length || !field || document.querySelector('dialog[open]')) return;
+  event.preventDefault();
+  addFiles(field, files);
+}
+
+export function Form() {
+  useEffect(() => {
+    const unbind = bind('create', {
+      'Mod+Enter': [(event) => void (isComposition(event) || paint()), 'create.paint'],
+    });
+    const stop = checking();
+    document.addEventListener('paste', pasted);
+    return () => {
+      unbind();
+      stop();
+      document.removeEventListener('paste', pasted);
+    };
+  }, []);
+  const all = fields.value.filter((each) => hasEffect(each, values.value));
+  const main = all.filter((each) => each.ui.group === 'main');
+  const more = all.filter((each) => each.ui.group !== 'main');
+  return form(
+    {
+      class: 'create-form',
+      'aria-label': t('create.form'),
+      noValidate: true,
+      onSubmit: (event) => event.preventDefault(),
+      onDragOver: (event) => event.preventDefault(),
+      onDrop: dropped,
+    },
+    div(
+      { class: 'create-models' },
+      h(Models, { id: 'create-model', text: t('create.model'), value: model.value?.key ?? '', onPick: (key) => change({ model: key }) }),
+      second.value
+        ? div(
+            { class: 'second' },
+            h(Models, { id: 'create-second', text: t('create.second'), value: second.value.key, onPick: (key) => change({ second: key }) }),
+            h(Button, { text: t('create.no_second'), icon: 'close', bare: true, kind: 'plain', onClick: () => change({ second: '' }) }),
+          )
+        : button({ type: 'button', class: 'link', onClick: addSecond }, t('create.add_second')),
+    ),
+    main.map((each) => fieldOf(each)),
+    details(
+      { class: 'more', open: draft.value.more || more.some((each) => problemOf(each.name)), onToggle: (event) => change({ more: event.currentTarget.open }) },
+      summary(null, t('create.more', { count: number(more.length + 2) })),
+      div({ class: 'more-fields' }, more.map((each) => fieldOf(each)), h(Terms, {})),
+    ),
+    h(Foot, {}),
+  );
+}
+
+/** Another model of the same kind, at first the one after the first. */
+function addSecond() {
+  const same = choices.value.filter((each) => each.kind === model.value?.kind);
+  const next = same[(same.findIndex((each) => each.key === model.value?.key) + 1) % same.length];
+  if (next) change({ second: next.key });
+}
+
+/** @param {import('./schema.js').FormField} field */
+const fieldOf = (field) =>
+  h(Widget, {
+    key: `${model.value?.key} ${field.name}`,
+    field,
+    id: `create-${field.name}`,
+    value: values.value[field.name],
+    error: problemOf(field.name),
+    problems: problems.value,
+    sandbox: !!model.value?.sandbox,
+    set: (value) => {
+      setValue(field.name, value);
+      if (refusals.value.length) refusals.value = refusals.value.filter((each) => each.field.replace(/^input\.?/, '').replace(/[.[].*/, '') !== field.name);
+    },
+  });
+
+/** What is agreed on beside the model's own parameters. */
+const Terms = () => [
+  h(SelectField, {
+    key: 'priority', id: 'create-priority', label: t('create.priority'), value: draft.value.terms.priority ?? '',
+    choices: [['', t('create.priority.normal')], ['high', t('create.priority.high')], ['low', t('create.priority.low')]],
+    onChange: (value) => change({ terms: { ...draft.value.terms, priority: value || undefined } }),
+  }),
+  h(SelectField, {
+    key: 'on_ambiguous', id: 'create-on_ambiguous', label: t('create.on_ambiguous'), help: t('create.on_ambiguous.help'), value: draft.value.terms.on_ambiguous ?? '',
+    choices: [['', t('create.on_ambiguous.usual')], ['retry', t('create.on_ambiguous.retry')], ['fail', t('create.on_ambiguous.fail')]],
+    onChange: (value) => change({ terms: { ...draft.value.terms, on_ambiguous: value || undefined } }),
+  }),
+];

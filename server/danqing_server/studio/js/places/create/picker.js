@@ -1,15 +1,13 @@
 /** Picking one of one's own pictures as a reference. */
 
-import { useEffect } from 'preact/hooks';
 import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
 
 import { api, newKey } from '../../api.js';
 import { button, h, li, ul } from '../../dom.js';
 import { t } from '../../i18n.js';
 import { Dialog } from '../../ui/dialog.js';
-import { Empty } from '../../ui/empty.js';
-import { Problem } from '../../ui/problem.js';
-import { Skeleton } from '../../ui/skeleton.js';
+import { Empty, Problem, Skeleton } from '../../ui/states.js';
 import { Thumb } from '../../ui/thumb.js';
 
 /** @param {{ onClose: () => void, onPick: (picture: import('./drafts.js').Picture) => void }} props */

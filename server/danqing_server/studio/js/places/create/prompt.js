@@ -1,15 +1,15 @@
 /** The prompt: its count, the prompts before it, and in the sandbox the words that make things go wrong. */
 
-import { useRef } from 'preact/hooks';
 import { signal } from '@preact/signals';
+import { useRef } from 'preact/hooks';
 
 import { button, details, div, h, summary, textarea } from '../../dom.js';
 import { number } from '../../format.js';
 import { t } from '../../i18n.js';
 import { keep, kept } from '../../kept.js';
+import { Menu } from '../../ui/button.js';
 import { Field, described } from '../../ui/field.js';
-import { Menu } from '../../ui/menu.js';
-import { frameOf } from './around.js';
+import { frameOf } from './schema.js';
 
 const MOST_KEPT = 60;
 const MOST_LISTED = 12;
@@ -56,7 +56,7 @@ export function remember(prompt) {
   keep('prompts', JSON.stringify(history.value));
 }
 
-/** @param {import('./around.js').WidgetProps} props */
+/** @param {import('./schema.js').WidgetProps} props */
 export function PromptField(props) {
   const { field, value, set, sandbox } = props;
   const text = String(value ?? '');

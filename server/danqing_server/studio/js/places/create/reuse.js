@@ -3,11 +3,11 @@
 import { api, newKey } from '../../api.js';
 import { t } from '../../i18n.js';
 import { notify } from '../../ui/announce.js';
-import { messageOf } from '../../ui/problem.js';
+import { messageOf } from '../../ui/states.js';
 import { pathOf } from '../../ui/thumb.js';
 import { change, draft } from './drafts.js';
 import { choices, fields, find } from './models.js';
-import { add } from './uploads.js';
+import { add } from './references.js';
 
 /** @param {string} uri @returns {import('./drafts.js').Picture} */
 const pictureOf = (uri) => ({ id: newKey(), uri, path: pathOf(uri), name: uri.split('/').pop() ?? '' });

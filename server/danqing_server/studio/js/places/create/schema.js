@@ -5,6 +5,8 @@
  * JSON.
  */
 
+import { t } from '../../i18n.js';
+
 /**
  * @typedef {object} Hints the members of `x-ui`
  * @property {number} order
@@ -155,4 +157,38 @@ function written(field, value) {
   if (field.ui.widget !== 'references') return value;
   const uris = value.map((/** @type {{ uri?: string }} */ each) => each.uri).filter(Boolean);
   return listOf(field.schema) ? uris : uris[0];
+}
+
+/**
+ * @typedef {object} WidgetProps
+ * @property {FormField} field
+ * @property {any} value undefined: left to the service
+ * @property {(value: any) => void} set
+ * @property {string | null} error
+ * @property {string} id of the control
+ * @property {boolean} sandbox
+ * @property {Record<string, string>} problems of the whole form, by path
+ */
+
+/**
+ * @param {WidgetProps} props
+ * @returns {{ id: string, error: string | null, label: string, help?: string, aside?: string }}
+ */
+export const frameOf = ({ field, id, error }) => ({
+  id,
+  error,
+  label: field.title,
+  help: [field.description, field.ui.advice].filter(Boolean).join(' · ') || undefined,
+  aside: field.deprecated ? t('create.deprecated') : undefined,
+});
+
+/** @param {FormField} field what the service does by itself, in words */
+export const usualOf = (field) =>
+  field.schema.default === undefined ? t('create.left') : (field.ui.labels?.[String(field.schema.default)] ?? String(field.schema.default));
+
+/** @param {string} text @returns {number | string | undefined} what is no number stays as it was written, for the server to refuse */
+export function numberIn(text) {
+  const found = text.trim();
+  if (!found) return undefined;
+  return Number.isFinite(Number(found)) ? Number(found) : found;
 }

@@ -15,8 +15,8 @@ import { announce } from '../../ui/announce.js';
 import { change, draft, saveNow } from './drafts.js';
 import { fields, model, second } from './models.js';
 import { remember } from './prompt.js';
+import { underWay } from './references.js';
 import { inputOf } from './schema.js';
-import { underWay } from './uploads.js';
 
 /** @typedef {import('./models.js').Choice} Choice */
 

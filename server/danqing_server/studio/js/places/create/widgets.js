@@ -1,17 +1,16 @@
 /** The controls of a form's fields, by their `x-ui.widget`. */
 
-import { button, div, fieldset, h, input, label, legend, option, p, select, span, textarea } from '../../dom.js';
+import { button, div, fieldset, h, input, label, later, legend, option, p, select, span, textarea } from '../../dom.js';
 import { number } from '../../format.js';
 import { t } from '../../i18n.js';
-import { Field, described } from '../../ui/field.js';
 import { Button } from '../../ui/button.js';
-import { frameOf, later, numberIn, usualOf } from './around.js';
+import { Field, described } from '../../ui/field.js';
 import { PromptField } from './prompt.js';
 import { ReferencesField } from './references.js';
-import { choicesOf, hasEffect, numberOf } from './schema.js';
+import { choicesOf, frameOf, hasEffect, numberIn, numberOf, usualOf } from './schema.js';
 import { SizeField } from './size.js';
 
-/** @typedef {import('./around.js').WidgetProps} WidgetProps */
+/** @typedef {import('./schema.js').WidgetProps} WidgetProps */
 
 const JsonWidget = later(() => import('./json_widget.js'));
 

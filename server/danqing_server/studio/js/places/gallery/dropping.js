@@ -11,7 +11,7 @@ import { setQuery } from '../../router.js';
 import { notify } from '../../ui/announce.js';
 import { Button } from '../../ui/button.js';
 import { icon } from '../../ui/icon.js';
-import { messageOf } from '../../ui/problem.js';
+import { messageOf } from '../../ui/states.js';
 
 /** @param {File | undefined} file */
 async function find(file) {

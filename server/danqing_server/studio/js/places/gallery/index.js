@@ -12,11 +12,9 @@ import { follow, fresh, ids, isCut, letIn, load, state, wrong } from '../../pict
 import { address, route, setQuery } from '../../router.js';
 import { notify } from '../../ui/announce.js';
 import { Button } from '../../ui/button.js';
-import { Empty } from '../../ui/empty.js';
 import { Segments } from '../../ui/field.js';
-import { Problem } from '../../ui/problem.js';
-import { Skeleton } from '../../ui/skeleton.js';
-import { chooseAll, chooseNone, chosenInOrder, choosing, here, meant, toggle } from './choosing.js';
+import { Empty, Problem, Skeleton } from '../../ui/states.js';
+import { chooseAll, chooseNone, choosing, chosenInOrder, here, meant, toggle } from './choosing.js';
 import { Finder } from './dropping.js';
 import { Filters, clearFilter, filterHere } from './filters.js';
 import { Grid, open } from './grid.js';

@@ -10,7 +10,7 @@ import { announce, notify } from '../../ui/announce.js';
 import { Button } from '../../ui/button.js';
 import { Confirm, Dialog } from '../../ui/dialog.js';
 import { SelectField, TextField } from '../../ui/field.js';
-import { Problem, messageOf } from '../../ui/problem.js';
+import { Problem, messageOf } from '../../ui/states.js';
 
 /** @typedef {import('../../live.js').Lane} Lane */
 

@@ -8,8 +8,7 @@ import { t } from '../../i18n.js';
 import { bind } from '../../keys.js';
 import { isShut, lanes, watchLanes } from '../../live.js';
 import { me } from '../../session.js';
-import { Empty } from '../../ui/empty.js';
-import { Skeleton } from '../../ui/skeleton.js';
+import { Empty, Skeleton } from '../../ui/states.js';
 import { Acting, begin } from './acts.js';
 import { LaneCard } from './card.js';
 

@@ -5,8 +5,7 @@ import { t } from '../../i18n.js';
 import { Button } from '../../ui/button.js';
 import { CopyButton } from '../../ui/copy.js';
 import { Dialog } from '../../ui/dialog.js';
-import { Problem } from '../../ui/problem.js';
-import { Skeleton } from '../../ui/skeleton.js';
+import { Problem, Skeleton } from '../../ui/states.js';
 
 /** What was asked for: its shape while it is on its way, why it did not come, or itself. @param {{ asked: { data: unknown, error: unknown, look: () => void }, children?: any }} props */
 export function Shown({ asked, children }) {

@@ -4,11 +4,11 @@ import { useSignal } from '@preact/signals';
 
 import { datalist, div, h, option, section } from '../../dom.js';
 import { exactTime } from '../../format.js';
-import { loaded } from '../../frame/places.js';
+import { THEMES, theme } from '../../frame/bar.js';
+import { loaded } from '../../frame/frame.js';
 import { choose, language, t } from '../../i18n.js';
 import { keep, kept } from '../../kept.js';
 import { chooseZone, me, zone } from '../../session.js';
-import { THEMES, theme } from '../../theme.js';
 import { Segments, Switch, TextField } from '../../ui/field.js';
 import { now } from '../../ui/time.js';
 import { Head } from './asking.js';

@@ -7,12 +7,10 @@ import { code, div, fieldset, form, h, input, label, legend, li, p, section, spa
 import { t } from '../../i18n.js';
 import { route, setQuery } from '../../router.js';
 import { useAct, useAsked, usePages } from '../../ui/asking.js';
-import { Button } from '../../ui/button.js';
+import { Button, Menu } from '../../ui/button.js';
 import { Confirm, Dialog } from '../../ui/dialog.js';
-import { Empty } from '../../ui/empty.js';
 import { SelectField, TextField } from '../../ui/field.js';
-import { Menu } from '../../ui/menu.js';
-import { Problem } from '../../ui/problem.js';
+import { Empty, Problem } from '../../ui/states.js';
 import { Ago } from '../../ui/time.js';
 import { Head, More, Secret, Shown } from './asking.js';
 import { LimitFields, phrases, read, written } from './projects.js';

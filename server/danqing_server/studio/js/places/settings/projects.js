@@ -9,12 +9,10 @@ import { t } from '../../i18n.js';
 import { address, link } from '../../router.js';
 import { notify } from '../../ui/announce.js';
 import { useAct, usePages } from '../../ui/asking.js';
-import { Button } from '../../ui/button.js';
+import { Button, Menu } from '../../ui/button.js';
 import { Confirm, Dialog } from '../../ui/dialog.js';
-import { Empty } from '../../ui/empty.js';
 import { TextField } from '../../ui/field.js';
-import { Menu } from '../../ui/menu.js';
-import { messageOf, Problem } from '../../ui/problem.js';
+import { Empty, Problem, messageOf } from '../../ui/states.js';
 import { Head, More, Shown } from './asking.js';
 
 /** @typedef {import('../../types/api.d.ts').LimitsFields} Limits */

@@ -6,13 +6,13 @@ import { useEffect } from 'preact/hooks';
 import { api } from '../../api.js';
 import { a, code, details, div, h, h3, li, p, pre, section, span, strong, summary, ul } from '../../dom.js';
 import { money } from '../../format.js';
-import { loaded, need } from '../../frame/places.js';
+import { loaded, need } from '../../frame/frame.js';
 import { has, language, t } from '../../i18n.js';
 import { address, link } from '../../router.js';
 import { may } from '../../session.js';
 import { useAsked } from '../../ui/asking.js';
 import { CopyButton } from '../../ui/copy.js';
-import { Skeleton } from '../../ui/skeleton.js';
+import { Skeleton } from '../../ui/states.js';
 import { Head, Shown } from './asking.js';
 
 const MANY = 6;

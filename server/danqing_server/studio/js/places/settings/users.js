@@ -10,7 +10,7 @@ import { useAct } from '../../ui/asking.js';
 import { Button } from '../../ui/button.js';
 import { Confirm } from '../../ui/dialog.js';
 import { TextField } from '../../ui/field.js';
-import { Problem } from '../../ui/problem.js';
+import { Problem } from '../../ui/states.js';
 import { Ago } from '../../ui/time.js';
 import { Head } from './asking.js';
 

@@ -11,12 +11,10 @@ import { address, go, link, route, setQuery, withQuery } from '../../router.js';
 import { may } from '../../session.js';
 import { announce, notify } from '../../ui/announce.js';
 import { useAct, useAsked, usePages } from '../../ui/asking.js';
-import { Button } from '../../ui/button.js';
+import { Button, Menu } from '../../ui/button.js';
 import { Confirm, Dialog } from '../../ui/dialog.js';
-import { Empty } from '../../ui/empty.js';
 import { SelectField, TextField } from '../../ui/field.js';
-import { Menu } from '../../ui/menu.js';
-import { messageOf, Problem } from '../../ui/problem.js';
+import { Empty, Problem, messageOf } from '../../ui/states.js';
 import { Ago, Moment } from '../../ui/time.js';
 import { Head, More, Secret, Shown } from './asking.js';
 

@@ -12,8 +12,7 @@ import { Button } from '../../ui/button.js';
 import { Dialog } from '../../ui/dialog.js';
 import { TextField } from '../../ui/field.js';
 import { moneyText } from '../../ui/money.js';
-import { Problem } from '../../ui/problem.js';
-import { Skeleton } from '../../ui/skeleton.js';
+import { Problem, Skeleton } from '../../ui/states.js';
 import { all, chosen, meant } from './choosing.js';
 import { count, drop } from './store.js';
 

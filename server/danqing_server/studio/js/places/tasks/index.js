@@ -9,18 +9,15 @@ import { t } from '../../i18n.js';
 import { bind } from '../../keys.js';
 import { address, route, setQuery } from '../../router.js';
 import { may } from '../../session.js';
-import { Button } from '../../ui/button.js';
-import { Empty } from '../../ui/empty.js';
+import { Button, Menu } from '../../ui/button.js';
 import { Segments } from '../../ui/field.js';
 import { Choice, Day, Filter, Typed, useModels } from '../../ui/filter.js';
 import { icon } from '../../ui/icon.js';
-import { Menu } from '../../ui/menu.js';
-import { Problem } from '../../ui/problem.js';
-import { Skeleton } from '../../ui/skeleton.js';
+import { Empty, Problem, Skeleton } from '../../ui/states.js';
 import { BulkDialog, begin } from './bulk.js';
 import { all, chooseAll, chooseNone, chosen, count, here, toggle } from './choosing.js';
 import { List, placeHere, walkTo } from './list.js';
-import { cursor, FILTERS, filterHere, follow, fresh, letIn, load, loading, more, rows, searchedTo, total, wrong } from './store.js';
+import { FILTERS, cursor, filterHere, follow, fresh, letIn, load, loading, more, rows, searchedTo, total, wrong } from './store.js';
 
 export { texts } from './texts.js';
 

@@ -1,30 +1,15 @@
-/** The keys that work everywhere, and the list of all that work here. */
-
-import { signal } from '@preact/signals';
+/** The list of all keys that work here. */
 
 import { dd, dl, dt, fragment, h, h3, kbd } from '../dom.js';
 import { has, t } from '../i18n.js';
-import { bind, bindings } from '../keys.js';
-import { PLACES, address, go } from '../router.js';
+import { bindings, helping } from '../keys.js';
 import { Dialog } from '../ui/dialog.js';
-
-export const helping = signal(false);
-
-const LETTERS = { create: 'c', gallery: 'g', tasks: 't', queue: 'q', costs: 'o', settings: 's' };
-
-export function bindPlaces() {
-  /** @type {Record<string, import('../keys.js').Binding>} */
-  const keys = { '?': [() => (helping.value = true), 'keys.help'] };
-  for (const place of PLACES) keys[`g ${LETTERS[place]}`] = [() => go(address(place)), `place.${place}`];
-  bind('everywhere', keys);
-}
 
 /** @param {string} key */
 const shown = (key) =>
   key.split(/[ +]/).map((each) => kbd({ key: each }, each === 'Mod' ? (/Mac|iP/.test(navigator.platform) ? '⌘' : 'Ctrl') : each));
 
-export const KeysHelp = () =>
-  helping.value &&
+export default () =>
   h(
     Dialog,
     { title: t('keys.title'), onClose: () => (helping.value = false) },

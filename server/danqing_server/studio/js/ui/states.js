@@ -1,7 +1,7 @@
-/** A request that failed: what happened, and what one can do. */
+/** What stands where there is nothing, nothing yet, or something that went wrong. */
 
 import { ApiError } from '../api.js';
-import { div, h, li, p, small, ul } from '../dom.js';
+import { div, h, li, p, small, span, ul } from '../dom.js';
 import { t } from '../i18n.js';
 import { Button } from './button.js';
 import { icon } from './icon.js';
@@ -33,3 +33,23 @@ export function Problem({ error, onRetry, fields = false }) {
     onRetry && h(Button, { text: t('app.retry'), onClick: onRetry }),
   );
 }
+
+/** @param {{ title: string, text?: string, action?: import('preact').ComponentChildren, children?: import('preact').ComponentChildren }} props */
+export const Empty = ({ title, text, action, children }) =>
+  div(
+    { class: 'empty' },
+    div({ class: 'empty-brush', 'aria-hidden': 'true' }),
+    p({ class: 'empty-title' }, title),
+    text && p({ class: 'empty-text' }, text),
+    action,
+    children,
+  );
+
+/** @param {{ lines?: number, tiles?: number }} props */
+export const Skeleton = ({ lines = 0, tiles = 0 }) =>
+  div(
+    { class: 'skeleton', role: 'status' },
+    span({ class: 'unseen' }, t('ui.loading')),
+    Array.from({ length: lines }, (_, each) => div({ class: 'skeleton-line', key: `l${each}` })),
+    tiles > 0 && div({ class: 'skeleton-tiles' }, Array.from({ length: tiles }, (_, each) => div({ class: 'skeleton-tile', key: `t${each}` }))),
+  );
