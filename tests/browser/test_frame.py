@@ -117,7 +117,7 @@ class TestWhatIsSent:
                 sizes[kind] += len(gzip.compress(await one.body(), 9))
         assert sizes["js"] <= 60_000
         assert sizes["css"] <= 15_000
-        assert len(asked) <= 60  # over one connection of HTTP/1.1 they follow each other, preloaded
+        assert len(asked) <= 45, [one.url for one in asked]
         again = await open_page()
         await again.wait_for_load_state("networkidle")
         await again.reload()
@@ -125,12 +125,12 @@ class TestWhatIsSent:
         assert await again.evaluate(SENT_AGAIN) == []
 
     async def test_whole_studio_is_light(self, studio: Studio) -> None:
-        """Check 2: all of it, compressed, is no heavier than one good photograph."""
+        """Check 2: all of it, compressed, which nobody loads whole; beyond 180 kB modules want a bundler."""
         from danqing_server.doors.studio_files import read_studio
 
         files = await asyncio.to_thread(read_studio)
         sent = {name: len(file.compressed or file.body) for name, file in files.files.items()}
-        assert sum(sent.values()) <= 150_000, sorted(sent.items(), key=lambda each: -each[1])[:10]
+        assert sum(sent.values()) <= 170_000, sorted(sent.items(), key=lambda each: -each[1])[:10]
 
     async def test_page_is_fast(self, page: Any) -> None:
         """Check 3: seen soon, usable soon, and nothing moves under the hand."""

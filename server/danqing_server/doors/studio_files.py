@@ -25,7 +25,6 @@ PLACES = ("create", "gallery", "tasks", "queue", "costs", "settings")
 TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
-    ".svg": "image/svg+xml",
 }
 SMALLEST_COMPRESSED_BYTES = 200
 MAIN = "js/main.js"

@@ -29,7 +29,7 @@ import { keep, kept } from '../../kept.js';
  * @typedef {object} Draft
  * @property {string} model `provider/id`, or empty: the server's default
  * @property {string} second another one, for the same prompt
- * @property {import('./schema.js').Values} values by name, for whatever model
+ * @property {import('./models.js').Values} values by name, for whatever model
  * @property {{ priority?: string, on_ambiguous?: string }} terms
  * @property {Sending | null} sending
  * @property {boolean} more whether the rest of the fields is shown

@@ -11,12 +11,10 @@ import { Button } from '../../ui/button.js';
 import { SelectField } from '../../ui/field.js';
 import { Problem, Skeleton } from '../../ui/states.js';
 import { change, draft, setValue, values } from './drafts.js';
-import { Foot } from './foot.js';
-import { choices, fields, load as loadModels, model, second, trouble as modelTrouble } from './models.js';
+import { choices, fields, hasEffect, load as loadModels, model, second, trouble as modelTrouble } from './models.js';
 import { isComposition } from './prompt.js';
 import { addFiles } from './references.js';
-import { hasEffect } from './schema.js';
-import { checking, paint, problemOf, problems, refusals } from './sending.js';
+import { Foot, checking, paint, problemOf, problems, refusals } from './sending.js';
 import { EXAMPLES } from './texts.js';
 import { follow, ids, load, loaded, setSounding, sounding, trouble } from './today.js';
 import { Widget } from './widgets.js';
@@ -100,7 +98,7 @@ function Models({ id, text, value, onPick, empty }) {
   );
 }
 
-/** @returns {import('./schema.js').FormField | undefined} where pictures go that name no field */
+/** @returns {import('./models.js').FormField | undefined} where pictures go that name no field */
 const pictureField = () => fields.value.find((each) => each.ui.widget === 'references' && hasEffect(each, values.value));
 
 /** @param {DragEvent} event */
@@ -175,7 +173,7 @@ function addSecond() {
   if (next) change({ second: next.key });
 }
 
-/** @param {import('./schema.js').FormField} field */
+/** @param {import('./models.js').FormField} field */
 const fieldOf = (field) =>
   h(Widget, {
     key: `${model.value?.key} ${field.name}`,

@@ -6,9 +6,9 @@ import { h, textarea } from '../../dom.js';
 import { t } from '../../i18n.js';
 import { Button } from '../../ui/button.js';
 import { Field, described } from '../../ui/field.js';
-import { frameOf } from './schema.js';
+import { frameOf } from './models.js';
 
-/** @param {import('./schema.js').WidgetProps} props */
+/** @param {import('./models.js').WidgetProps} props */
 export default function JsonWidget(props) {
   const { field, value, set } = props;
   const text = useSignal(value === undefined ? '' : JSON.stringify(value, null, 1));

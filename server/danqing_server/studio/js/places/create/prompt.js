@@ -9,7 +9,7 @@ import { t } from '../../i18n.js';
 import { keep, kept } from '../../kept.js';
 import { Menu } from '../../ui/button.js';
 import { Field, described } from '../../ui/field.js';
-import { frameOf } from './schema.js';
+import { frameOf } from './models.js';
 
 const MOST_KEPT = 60;
 const MOST_LISTED = 12;
@@ -56,7 +56,7 @@ export function remember(prompt) {
   keep('prompts', JSON.stringify(history.value));
 }
 
-/** @param {import('./schema.js').WidgetProps} props */
+/** @param {import('./models.js').WidgetProps} props */
 export function PromptField(props) {
   const { field, value, set, sandbox } = props;
   const text = String(value ?? '');

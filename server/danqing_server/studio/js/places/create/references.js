@@ -13,7 +13,7 @@ import { icon } from '../../ui/icon.js';
 import { messageOf } from '../../ui/states.js';
 import { pathOf, thumbOf } from '../../ui/thumb.js';
 import { draft, setValue } from './drafts.js';
-import { frameOf, listOf } from './schema.js';
+import { frameOf, listOf } from './models.js';
 
 /** @typedef {import('./drafts.js').Picture} Picture */
 /** @typedef {{ part: number, error: string | null, preview: string, file: Blob, stop: AbortController }} Upload */
@@ -27,14 +27,14 @@ export const refused = signal({});
 /** @param {string} name @returns {Picture[]} */
 export const picturesOf = (name) => (Array.isArray(draft.value.values[name]) ? draft.value.values[name] : []);
 
-/** @param {import('./schema.js').FormField} field how many it takes */
+/** @param {import('./models.js').FormField} field how many it takes */
 export const mostOf = (field) => field.ui.most ?? (listOf(field.schema) ? (listOf(field.schema).maxItems ?? 99) : 1);
 
 /**
  * Add *found* to *field*, as far as there is room; returns those that were added.
  *
  * @template {Picture} Found
- * @param {import('./schema.js').FormField} field
+ * @param {import('./models.js').FormField} field
  * @param {Found[]} found
  */
 export function add(field, found) {
@@ -52,7 +52,7 @@ export function add(field, found) {
 /**
  * Send *files* ahead, as references of *field*.
  *
- * @param {import('./schema.js').FormField} field
+ * @param {import('./models.js').FormField} field
  * @param {Iterable<File>} files
  */
 export function addFiles(field, files) {
@@ -118,7 +118,7 @@ export function move(name, id, by) {
 const Picker = later(() => import('./picker.js'));
 const DRAGGED = 'application/x-danqing-reference';
 
-/** @param {import('./schema.js').WidgetProps} props */
+/** @param {import('./models.js').WidgetProps} props */
 export function ReferencesField(props) {
   const { field, id, error } = props;
   const picking = useSignal(false);
@@ -170,7 +170,7 @@ export function ReferencesField(props) {
   );
 }
 
-/** @param {{ field: import('./schema.js').FormField, picture: import('./drafts.js').Picture, place: number, count: number }} props */
+/** @param {{ field: import('./models.js').FormField, picture: import('./drafts.js').Picture, place: number, count: number }} props */
 function Reference({ field, picture, place, count }) {
   const { id, name, path } = picture;
   const upload = underWay.value[id];

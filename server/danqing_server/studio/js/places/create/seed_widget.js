@@ -4,9 +4,9 @@ import { div, h, input } from '../../dom.js';
 import { t } from '../../i18n.js';
 import { Button } from '../../ui/button.js';
 import { Field, described } from '../../ui/field.js';
-import { frameOf, numberIn, numberOf } from './schema.js';
+import { frameOf, numberIn, numberOf } from './models.js';
 
-/** @param {import('./schema.js').WidgetProps} props */
+/** @param {import('./models.js').WidgetProps} props */
 export default function SeedWidget(props) {
   const { field, value, set } = props;
   const { maximum = 2 ** 31 - 1 } = numberOf(field.schema) ?? {};

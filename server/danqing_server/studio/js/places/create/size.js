@@ -6,11 +6,11 @@ import { button, div, h, input, span } from '../../dom.js';
 import { number } from '../../format.js';
 import { t } from '../../i18n.js';
 import { Field, described } from '../../ui/field.js';
-import { frameOf } from './schema.js';
+import { frameOf } from './models.js';
 
 const SHAPES = /** @type {const} */ ([[1, 1], [4, 3], [3, 2], [16, 9], [21, 9], [3, 4], [2, 3], [9, 16]]);
 
-/** @typedef {import('./schema.js').Hints} Hints */
+/** @typedef {import('./models.js').Hints} Hints */
 
 /** @param {unknown} size @returns {[number, number] | null} */
 export function pixelsOf(size) {
@@ -46,7 +46,7 @@ export function shaped(ui, side, across, down) {
 /** @param {Hints} ui @returns {Record<string, number>} */
 const stepsOf = (ui) => (ui.free ? (ui.squares ?? {}) : {});
 
-/** @param {import('./schema.js').WidgetProps} props */
+/** @param {import('./models.js').WidgetProps} props */
 export function SizeField(props) {
   const { field, value, set, id } = props;
   const { ui } = field;

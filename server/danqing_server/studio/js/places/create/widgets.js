@@ -5,12 +5,12 @@ import { number } from '../../format.js';
 import { t } from '../../i18n.js';
 import { Button } from '../../ui/button.js';
 import { Field, described } from '../../ui/field.js';
+import { choicesOf, frameOf, hasEffect, numberIn, numberOf, usualOf } from './models.js';
 import { PromptField } from './prompt.js';
 import { ReferencesField } from './references.js';
-import { choicesOf, frameOf, hasEffect, numberIn, numberOf, usualOf } from './schema.js';
 import { SizeField } from './size.js';
 
-/** @typedef {import('./schema.js').WidgetProps} WidgetProps */
+/** @typedef {import('./models.js').WidgetProps} WidgetProps */
 
 const JsonWidget = later(() => import('./json_widget.js'));
 

@@ -138,7 +138,7 @@ function textOf(text) {
 
 /** @returns {Promise<Parts>} */
 async function partsOfCreate() {
-  const [widgets, schema] = await Promise.all([import('../create/widgets.js'), import('../create/schema.js')]);
+  const [widgets, schema] = await Promise.all([import('../create/widgets.js'), import('../create/models.js')]);
   return { Widget: widgets.Widget, fieldsOf: schema.fieldsOf, hasEffect: schema.hasEffect };
 }
 
