@@ -218,7 +218,7 @@ class TestSums:
 
     async def test_what_is_uncertain_stands_apart(self, open_page: OpenPage, house: House) -> None:
         """And what was paid for nothing is said beside it."""
-        page = await at_costs(open_page, house.url, f"?period={MONTH:%Y-%m}")
+        page = await at_costs(open_page, house.url, f"?period={MONTH:%Y-%m}", zone="UTC")
         await expect(page.get_by_text("1 task that may have been billed")).to_be_visible()
         assert await figure(page, "Uncertain") == Decimal("0.20")
         assert await figure(page, "Paid for nothing") == Decimal("0.20")

@@ -15,6 +15,8 @@ from sanic_ext.extensions.openapi.extension import OpenAPIExtension
 
 from danqing_server.access.credentials import KEY_HEADERS
 from danqing_server.doors.schemas import SCHEMAS
+from danqing_server.http.cookies import COOKIE
+from danqing_server.http.entry import SIGNED_IN_AT
 from danqing_server.http.problem_shapes import ErrorShape
 from danqing_server.http.problems import PROBLEMS, ProblemReport
 from danqing_server.http.routing import PUBLIC, handler_of
@@ -40,6 +42,16 @@ _SCHEMES: Mapping[str, Mapping[str, str]] = {
         for name in KEY_HEADERS
     },
     "basic": {"type": "http", "scheme": "basic", "description": "the same key, as password"},
+}
+_BY_COOKIE = {
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": "who is signed in to the studio. By TLS its name begins with `__Host-`, and a port that the "
+        "browser names stands at its end. Changes need an `Origin` that is the server's own, and the header "
+        "`X-Danqing-Studio: 1`",
+    }
 }
 _REFUSED_AS = "refused_as"
 EXAMPLE_ID = str(example_of(ErrorShape)["request_id"])
@@ -136,8 +148,8 @@ def undescribed(handler: T) -> T:
     return handler
 
 
-def install_openapi(app: Sanic[Any, Any]) -> None:
-    """Serve the document of *app*'s routes at `/openapi.json`."""
+def install_openapi(app: Sanic[Any, Any], *, by_cookie: bool) -> None:
+    """Serve the document of *app*'s routes at `/openapi.json`; *by_cookie*: people may sign in, too."""
     SpecificationBuilder.reset()  # type: ignore[no-untyped-call] # sanic-ext has no types here
     Extend(
         app,
@@ -156,12 +168,13 @@ def install_openapi(app: Sanic[Any, Any]) -> None:
     document.license("MIT")
     for name, schema in SCHEMAS.items():
         document.add_component("schemas", name, schema)
-    for name, scheme in _SCHEMES.items():
+    schemes = {**_SCHEMES, **(_BY_COOKIE if by_cookie else {})}
+    for name, scheme in schemes.items():
         document.add_component("securitySchemes", name, scheme)
-    _describe_needs(app)
+    _describe_needs(app, by_cookie=by_cookie)
 
 
-def _describe_needs(app: Sanic[Any, Any]) -> None:
+def _describe_needs(app: Sanic[Any, Any], *, by_cookie: bool) -> None:
     """Say of each route what its declaration does: who may call it, and how others are refused."""
     operations = OperationStore()  # type: ignore[no-untyped-call] # sanic-ext has no types here
     for route in app.router.routes:
@@ -169,7 +182,8 @@ def _describe_needs(app: Sanic[Any, Any]) -> None:
             route.ctx.needs = PUBLIC
         operation = operations[route.handler] = operations[handler_of(route)]
         if getattr(route.ctx, "needs", PUBLIC) != PUBLIC:
-            operation.security = [*({name: []} for name in _SCHEMES), {}]
+            cookies = _BY_COOKIE if by_cookie and f"/{route.path}".startswith(SIGNED_IN_AT) else ()
+            operation.security = [*({name: []} for name in (*_SCHEMES, *cookies)), {}]
             shape = getattr(handler_of(route), _REFUSED_AS, ErrorShape)
             refused = {str(status): _error(status, shape) for status in (401, 403, 429)}
             operation.responses = {**refused, **operation.responses}

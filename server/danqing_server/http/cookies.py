@@ -13,16 +13,16 @@ import re
 from danqing_server.http.links import scheme_of
 from danqing_server.http.requests import ApiRequest
 
-__all__ = ["clearing_cookie", "session_cookie", "token_of"]
+__all__ = ["COOKIE", "clearing_cookie", "session_cookie", "token_of"]
 
-NAME = "danqing_studio"
+COOKIE = "danqing_studio"
 _PORT = re.compile(r":([0-9]{1,5})\Z", re.ASCII)
 
 
 def token_of(request: ApiRequest) -> str | None:
     """Return what the request's cookie of ours holds; None when it has none."""
     cookies = request.headers.get("cookie")
-    if cookies is None or NAME not in cookies:
+    if cookies is None or COOKIE not in cookies:
         return None
     found: dict[str, str] = {}
     for each in cookies.split(";"):
@@ -61,5 +61,5 @@ def _is_by_tls(request: ApiRequest) -> bool:
 
 def _name(request: ApiRequest, *, secure: bool) -> str:
     port = _PORT.search(request.headers.get("host") or "")
-    plain = f"{NAME}_{port[1]}" if port else NAME
+    plain = f"{COOKIE}_{port[1]}" if port else COOKIE
     return f"__Host-{plain}" if secure else plain

@@ -24,6 +24,7 @@ from danqing_server.http.services import Services
 from danqing_server.tenancy import Scope
 
 __all__ = [
+    "SIGNED_IN_AT",
     "Admitted",
     "admit",
     "admit_change",

@@ -137,7 +137,7 @@ def create_app(settings: Settings) -> Sanic[Any, Any]:
             app.blueprint(sessions.routes)
             app.blueprint(studio_pages.routes)
             app.ctx.studio = studio_pages.StudioFolder()
-        install_openapi(app)
+        install_openapi(app, by_cookie=settings.studio)
     declared_routes(app)
     return app
 

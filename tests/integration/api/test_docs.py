@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from danqing_server.serving.app import create_app
@@ -85,6 +85,25 @@ class TestDocument:
         assert len(shown) > 100
         for place, media in shown:
             assert contract.differences(media["schema"], media["example"]) == [], place
+
+    async def test_a_sign_in_is_told_where_it_counts(self, api: Client) -> None:
+        """Under our own paths; and nowhere, where nobody can sign in."""
+        document = (await api.ask("GET", "/openapi.json")).json
+        assert document["components"]["securitySchemes"]["session"]["in"] == "cookie"
+        ways = {
+            path: [name for way in operation["security"] for name in way]
+            for path, operations in document["paths"].items()
+            for operation in operations.values()
+            if "security" in operation
+        }
+        assert {path.startswith("/api/v1/") for path, names in ways.items() if "session" in names} == {True}
+        assert {"session" in names for path, names in ways.items() if path.startswith("/api/v1/")} == {True}
+
+    async def test_without_the_studio_nobody_signs_in(self, open_api: Callable[..., Any]) -> None:
+        """Then a cookie is no way to come in."""
+        async with open_api(DANQING_STUDIO="off") as api:
+            document = (await api.ask("GET", "/openapi.json")).json
+            assert "session" not in document["components"]["securitySchemes"]
 
     async def test_every_reference_leads_somewhere(self, api: Client) -> None:
         """The document is whole."""
