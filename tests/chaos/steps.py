@@ -29,7 +29,7 @@ TASK_TIMEOUT_S = 3600.0
 """The server's own default."""
 
 
-NOT_REACHED = ("backup.", "batch.", "deliver.", "restore.", "submit.hold", "books.count")
+NOT_REACHED = ("backup.", "batch.", "deliver.", "restore.", "submit.hold", "books.count", "upgrade.")
 """What begins so is done for batches, webhooks, limits and backups, which the traffic here has none of."""
 
 

@@ -55,7 +55,7 @@ def run_serving(
             stderr=log,
         )
         try:
-            wait_until(lambda: _answers(process, port), timeout_s=20, what="the serving process")
+            wait_until(lambda: _answers(process, port), timeout_s=60, what="the serving process")
             yield ServingProcess(pid=process.pid, port=port)
         finally:
             process.kill()

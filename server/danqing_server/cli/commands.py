@@ -57,6 +57,7 @@ _COMMANDS = (
     "restore",
     "assets",
     "remains",
+    "upgrade",
     "settings",
 )
 """The modules of commands and groups, each with a `register`, in the order in which help lists them."""

@@ -63,6 +63,7 @@ STEPS: Mapping[str, str] = {
     "restore.insert": "Documents of a backup are put back into MongoDB.",
     "restore.hold": "What was open in a backup is ended, or let go on where that costs nothing.",
     "restore.finish": "A restored database is called whole.",
+    "upgrade.page": "A migration changes some documents, and writes down how far it is.",
 }
 """Every step, and what is done in it."""
 
