@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import os
+import shlex
 import socket
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Concatenate, Literal, ParamSpec, TypeAlias
@@ -33,7 +34,10 @@ _Language: TypeAlias = Literal["en", "zh"]
 
 @attrs.frozen(kw_only=True)
 class Asking:
-    """A question to a server. `named`: somebody said which; otherwise it is this machine's, if one runs."""
+    """A question to a server. `named`: somebody said which; otherwise it is this machine's, if one runs.
+
+    `said` is the option by which it was named, as it has to stand in the next command.
+    """
 
     url: str
     key: str | None = attrs.field(repr=False)
@@ -41,6 +45,12 @@ class Asking:
     language: str
     as_json: bool
     embedded: bool
+    said: tuple[str, ...] = ()
+
+    def command_for(self, client: Client, *words: str) -> str:
+        """Return the command, to be shown, that does *words* at the same server as *client* asks."""
+        started = client.settings.url != self.url
+        return shlex.join(["danqing", *words, *(["--embedded"] if started else self.said)])
 
     @contextlib.contextmanager
     def client(self, *, may_start: bool = False) -> Iterator[Client]:
@@ -92,7 +102,9 @@ def _where(
     ] = False,
 ) -> Asking:
     found, key, named = _server(profile, url)
+    said = [("--profile", profile), ("--url", url)]
     return Asking(
+        said=tuple(word for name, value in said if value is not None for word in (name, value)),
         url=checked_url(found),
         key=key,
         named=named,

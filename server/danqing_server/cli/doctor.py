@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -29,6 +28,8 @@ def register(app: typer.Typer) -> None:
 
 
 def _doctor(as_json: AsJson = False, env_file: EnvFile = None) -> int:
+    import asyncio
+
     from danqing_server.cli.environment import environment_of
     from danqing_server.doctor.examination import examine_all
     from danqing_server.doctor.finding import State

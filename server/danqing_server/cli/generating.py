@@ -75,7 +75,7 @@ def generate(asking: Asking, wish: Wish, output: Path | None, *, wait: bool, tim
         if not wait:
             show_json(dict(task.raw)) if asking.as_json else sys.stdout.write(f"{task.id}\n")
             return Exit.DONE
-        ended = wait_for(client, task, timeout_s=timeout_s, saving=output)
+        ended = wait_for(asking, client, task, timeout_s=timeout_s, saving=output)
         return print_outcome(client, ended, place, as_json=asking.as_json)
 
 

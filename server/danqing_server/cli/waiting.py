@@ -10,6 +10,7 @@ from pathlib import Path
 
 from danqing_client import Client, ConnectionFailed, Task, WaitTimeout
 
+from danqing_server.cli.asking import Asking
 from danqing_server.cli.exits import Ended, Exit
 from danqing_server.cli.showing import console
 
@@ -19,18 +20,19 @@ LOOKS_EVERY_S = 1.0
 """How often a bar is brought up to date: estimates of the progress are no change that a long poll waits for."""
 
 
-def wait_for(client: Client, task: Task, *, timeout_s: float | None, saving: Path | None) -> Task:
+def wait_for(asking: Asking, client: Client, task: Task, *, timeout_s: float | None, saving: Path | None) -> Task:
     """Return *task* when it has ended. However this is left, the task goes on, and how to get at it is said.
 
     Raises:
         Ended: Ctrl-C, the time is over, or the server is gone.
     """
-    get = f"`danqing watch {task.id}{'' if saving is None else f' -o {saving}'}` gets it"
+    place = () if saving is None else ("-o", str(saving))
+    get = f"`{asking.command_for(client, 'watch', task.id, *place)}` gets it"
     try:
         with _bar(task) as show:
             return _watch(client, task, timeout_s, show)
     except KeyboardInterrupt:
-        lines = [f"task {task.id} goes on", f"{get}; `danqing cancel {task.id}` stops it"]
+        lines = [f"task {task.id} goes on", f"{get}; `{asking.command_for(client, 'cancel', task.id)}` stops it"]
         raise Ended(Exit.INTERRUPTED, *lines) from None
     except WaitTimeout as error:
         raise Ended(Exit.TIMEOUT, f"task {task.id} is {error.task.status}, and goes on", get) from error

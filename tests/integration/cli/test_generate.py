@@ -135,7 +135,7 @@ class TestBoughtOnce:
         (task,) = {*TASK.findall(said.decode())}
         assert said.decode().splitlines() == [
             f"danqing: the server is gone; task {task} goes on when it is back",
-            f"danqing: then `danqing watch {task} -o hill.jpg` gets it",
+            f"danqing: then `danqing watch {task} -o hill.jpg --url {serve.base_url}` gets it",
         ]
         with starting(tmp_path / "server", variables) as serve:
             serve.until_ready(PATIENT_S)
