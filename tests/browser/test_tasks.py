@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
 from typing import Any
 
+import pytest_asyncio
 from playwright.async_api import expect
 
 from tests.browser.conftest import OpenPage, Studio
@@ -107,3 +109,144 @@ class TestList:
         await page.get_by_role("button", name="One new task").click()
         await expect(rows(page)).to_have_count(3)
         assert await rows(page).first.get_attribute("data-id") == third["id"]
+
+
+SOME, MANY = 140, 350
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def held(studio: Studio) -> AsyncIterator[Studio]:
+    """The server with its lane paused: what is queued waits. What a test leaves there is cancelled."""
+    await studio.ask("POST", "/api/v1/lanes/volcengine/pause", {"reason": "counted in a test"})
+    yield studio
+    await studio.ask("POST", "/api/v1/tasks/cancel", {"filter": {"user_id": "many"}, "limit": 500})
+    await studio.ask("POST", "/api/v1/lanes/volcengine/resume", {})
+
+
+async def submitted(studio: Studio, words: str, count: int) -> None:
+    """Have *count* tasks wait, in one request."""
+    usual = {"type": "image", "user_id": "many", "model": "doubao-seedream-4-0-250828"}
+    tasks = [{**usual, "input": {"prompt": f"{words} {n}"}} for n in range(count)]
+    batch = await studio.ask("POST", "/api/v1/batches", {"tasks": tasks})
+    while (await studio.ask("GET", f"/api/v1/tasks?user_id=many&q={words}&count=true&limit=1"))["total"] < count:
+        batch = await studio.ask("GET", f"/api/v1/batches/{batch['id']}")
+
+
+class TestMany:
+    async def test_hundreds_are_retried_after_their_number_was_typed(
+        self, held: Studio, open_page: OpenPage
+    ) -> None:
+        """Check 20: count and price first, progress, and two that changed meanwhile stay chosen with reasons."""
+        await submitted(held, "flock", MANY)
+        await held.ask("POST", "/api/v1/tasks/cancel", {"filter": {"user_id": "many", "q": "flock"}, "limit": 500})
+        page = await open_page("/studio/tasks?q=flock&status=cancelled")
+        await expect(page.get_by_text(f"{MANY} tasks")).to_be_visible()
+        await page.keyboard.press("a")
+        await expect(page.get_by_role("group", name=f"{MANY} chosen")).to_be_visible()
+        await page.get_by_role("button", name="Retry…").click()
+        dialog = page.get_by_role("dialog", name="Retry tasks")
+        await expect(dialog.get_by_text(f"{MANY} tasks will be retried.")).to_be_visible()
+        await expect(dialog.get_by_text("This costs ¥70.00, at most ¥140.00")).to_be_visible()
+        retry = dialog.get_by_role("button", name=f"Retry {MANY}")
+        await expect(retry).to_be_disabled()
+        some = (await held.ask("GET", "/api/v1/tasks?q=flock&limit=2"))["tasks"]
+        for act in ("retry", "cancel"):
+            for task in some:
+                await held.ask("POST", f"/api/v1/tasks/{task['id']}/{act}")
+        await dialog.get_by_role("textbox").fill(str(MANY))
+        await retry.click()
+        await expect(dialog.get_by_text(f"{MANY - 2} tasks done.")).to_be_visible(timeout=60_000)
+        await expect(dialog.get_by_text("2 were not, and stay chosen:")).to_be_visible()
+        for task in some:
+            await expect(dialog.get_by_role("listitem").filter(has_text=task["id"])).to_contain_text("dry run")
+        await dialog.get_by_role("button", name="Close").last.click()
+        await expect(page.get_by_role("group", name="2 chosen")).to_be_visible()
+        await page.get_by_role("radio", name="Waiting").check()
+        await expect(page.get_by_text(f"{MANY - 2} tasks")).to_be_visible()
+        await page.keyboard.press("a")
+        await page.get_by_role("button", name="Cancel…").click()
+        dialog = page.get_by_role("dialog", name="Cancel tasks")
+        await expect(dialog.get_by_text(f"{MANY - 2} tasks will be cancelled.")).to_be_visible()
+        await dialog.get_by_role("textbox").fill(str(MANY - 2))
+        await dialog.get_by_role("button", name=f"Cancel {MANY - 2}").click()
+        await expect(dialog.get_by_text(f"{MANY - 2} tasks done.")).to_be_visible(timeout=60_000)
+        left = await held.ask("GET", "/api/v1/tasks?q=flock&status=pending&count=true&limit=1")
+        assert left["total"] == 0
+
+    async def test_the_page_holds_what_is_seen(self, held: Studio, open_page: OpenPage) -> None:
+        """Of many rows a few, down to the last; the focus walks there, and is not lost on the way back."""
+        await submitted(held, "heron", SOME)
+        page = await open_page("/studio/tasks?q=heron")
+        first, last = (page.locator(f'[aria-rowindex="{place}"][data-id]') for place in (2, SOME + 1))
+        await expect(first).to_be_visible()
+        await page.keyboard.press("End")
+        await expect(page.locator(":focus")).to_have_attribute("aria-rowindex", str(100 + 1))
+        await page.wait_for_function("(rows) => document.documentElement.scrollHeight > 48 * rows", arg=SOME)
+        await page.keyboard.press("End")
+        await expect(last).to_be_focused()
+        assert await rows(page).count() < 60
+        await page.mouse.wheel(0, -100_000)
+        await expect(first).to_be_visible()
+        await expect(last).to_be_focused()
+
+    async def test_waiting_tasks_take_another_turn(self, held: Studio, open_page: OpenPage) -> None:
+        """By a menu; each row says why its task waits."""
+        await submitted(held, "crane", 2)
+        page = await open_page("/studio/tasks?q=crane")
+        await expect(row(page, "crane 0")).to_contain_text("counted in a test")
+        await row(page, "crane 0").get_by_role("checkbox").check()
+        await page.get_by_role("button", name="Priority").click()
+        await page.get_by_role("menuitem", name="high").click()
+        dialog = page.get_by_role("dialog", name="Change the priority")
+        await expect(dialog.get_by_text("One waiting task gets the priority “high”.")).to_be_visible()
+        await dialog.get_by_role("button", name="Change 1").click()
+        await expect(dialog.get_by_text("One task done.")).to_be_visible()
+        found = (await held.ask("GET", "/api/v1/tasks?q=crane&fields=priority,prompt"))["tasks"]
+        assert {each["prompt"]: each["priority"] for each in found} == {"crane 0": "high", "crane 1": "normal"}
+
+
+class TestMoney:
+    async def test_what_is_missing_is_painted_for_its_price(self, studio: Studio, open_page: OpenPage) -> None:
+        """Check 11, from the list: one picture, named before; three are not bought again."""
+        task = await studio.painted("gaps [sandbox:moderation x1]", input={"n": 4})
+        page = await open_page("/studio/tasks?q=gaps&partial=true")
+        await expect(rows(page)).to_have_count(1)
+        await page.keyboard.press("j")
+        await page.keyboard.press("r")
+        dialog = page.get_by_role("dialog", name="Retry tasks")
+        await expect(dialog.get_by_text("This costs ¥0.20, at most ¥0.40")).to_be_visible()
+        await dialog.get_by_role("button", name="Retry 1").click()
+        await expect(dialog.get_by_text("One task done.")).to_be_visible()
+        await dialog.get_by_role("button", name="Close").last.click()
+        await expect(row(page, "gaps")).to_contain_text("4/4", timeout=30_000)
+        whole = await studio.ended(task["id"])
+        assert (whole["cost"]["amount"], len(whole["output"]["images"])) == ("0.80", 4)
+
+    async def test_what_may_be_paid_is_asked_for_apart(self, studio: Studio, open_page: OpenPage) -> None:
+        """Check 12: nothing is retried by a slip; who wants it sees the amount first."""
+        await studio.painted("murky [sandbox:reset-after-billing x1]", on_ambiguous="fail")
+        page = await open_page("/studio/tasks?q=murky")
+        await expect(row(page, "murky")).to_contain_text("¥0.20?")
+        await row(page, "murky").get_by_role("checkbox").check()
+        await page.get_by_role("button", name="Retry…").click()
+        dialog = page.get_by_role("dialog", name="Retry tasks")
+        await expect(dialog.get_by_role("button", name="Retry 0")).to_be_disabled()
+        await dialog.get_by_role("checkbox").check()
+        await expect(dialog.get_by_text("This costs ¥0.20.")).to_be_visible()
+        await expect(dialog.get_by_role("button", name="Retry 1")).to_be_enabled()
+
+
+class TestPhone:
+    async def test_rows_are_cards(self, studio: Studio, open_page: OpenPage) -> None:
+        """At 360 pixels nothing lies beside the page; a tap opens, a box chooses, the bar is above the places."""
+        task = await studio.painted("pocket heron")
+        page = await open_page("/studio/tasks?q=pocket", width=360, height=740, has_touch=True)
+        await expect(rows(page)).to_have_count(1)
+        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        await row(page, "pocket heron").get_by_role("checkbox").tap()
+        await page.get_by_role("button", name="Delete…").tap()
+        await expect(page.get_by_role("dialog", name="Delete tasks")).to_be_visible()
+        await page.get_by_role("button", name="Leave them").tap()
+        await page.get_by_role("button", name="Choose none").tap()
+        await row(page, "pocket heron").get_by_text("done").tap()
+        await expect(page).to_have_url(re.compile(f"task={task['id']}"))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from danqing_server.doors.bulk_shapes import MoneyShape
 from danqing_server.doors.task_shapes import AmountShape, CostShape
 from danqing_server.life.charges import Bill, bills_of, is_estimated
 from danqing_server.models import Billed, Task
 
-__all__ = ["cost_view", "micro_of", "price_text"]
+__all__ = ["cost_view", "micro_of", "money_views", "price_text"]
 
 MICRO = 1_000_000
 
@@ -21,6 +24,11 @@ def micro_of(amount: str) -> int:
     """Return decimal text with up to six places in millionths."""
     whole, _, rest = amount.partition(".")
     return int(whole) * MICRO + int(rest.ljust(6, "0"))
+
+
+def money_views(micro: Mapping[str, int]) -> list[MoneyShape]:
+    """Return amounts by currency, in millionths, as clients read them."""
+    return [{"amount": price_text(amount), "currency": currency} for currency, amount in sorted(micro.items())]
 
 
 def cost_view(task: Task, billed: Billed) -> CostShape | None:

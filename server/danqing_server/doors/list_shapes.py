@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, NotRequired, TypedDict
 
 from danqing_plugins import OutputKind
+from danqing_server.doors.bulk_shapes import MoneyShape
 from danqing_server.doors.task_shapes import CostShape
 from danqing_server.http.shapes import Moment, extended, said
 from danqing_server.models import Billed, Priority, Status
@@ -41,6 +42,7 @@ class TaskRowShape(TypedDict):
     attempts: Annotated[int, said("how often it was begun", 1)]
     cost: Annotated[CostShape | None, said("null when the provider names no price")]
     billed: Annotated[Billed, said("whether the provider charged for it", "yes")]
+    in_doubt: Annotated[list[MoneyShape], said("what may have been paid beside `cost`, at the most", [])]
     sandbox: Annotated[bool, said("simulated: nothing was paid", False)]
     created_at: Moment
     updated_at: Moment

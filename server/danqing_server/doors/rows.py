@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from danqing_server.doors.costs import cost_view
+from danqing_server.doors.costs import cost_view, money_views
 from danqing_server.doors.list_shapes import TaskRowShape
 from danqing_server.doors.views import Viewer, billed_view
 from danqing_server.http.links import picture_url
+from danqing_server.life.charges import doubtful_micro
 from danqing_server.models import Task
 
 __all__ = ["prompt_of", "row_of"]
@@ -40,6 +41,7 @@ def row_of(task: Task, viewer: Viewer, *, whole: bool = True) -> TaskRowShape:
         "attempts": task.attempts,
         "cost": cost_view(task, billed),
         "billed": billed,
+        "in_doubt": money_views(doubtful_micro(task)),
         "sandbox": viewer.is_sandbox(task),
         "created_at": task.created_at,
         "updated_at": task.updated_at,

@@ -14,7 +14,7 @@ from danqing_plugins.billing import Books, Charge
 from danqing_server.life.billing import books_at_targets, books_of
 from danqing_server.models import FINISHED, Task
 
-__all__ = ["Bill", "bills_of", "cost_micro", "dearest_micro", "is_estimated", "price_micro"]
+__all__ = ["Bill", "bills_of", "cost_micro", "dearest_micro", "doubtful_micro", "is_estimated", "price_micro"]
 
 
 @attrs.frozen(kw_only=True)
@@ -57,6 +57,16 @@ def dearest_micro(task: Task, outputs: int) -> dict[str, int]:
     for price in prices:
         if price is not None:
             found[price.currency] = max(found.get(price.currency, 0), count * _dearest(price))
+    return found
+
+
+def doubtful_micro(task: Task) -> dict[str, int]:
+    """Return what may have been paid for *task* beside what is certain, at the most, by currency."""
+    found: dict[str, int] = {}
+    for price, books in _parts_of(task) if task.calls else ():
+        micro = books.charge(price).possible_micro
+        if micro:
+            found[price.currency] = found.get(price.currency, 0) + micro
     return found
 
 

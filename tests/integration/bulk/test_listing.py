@@ -166,6 +166,13 @@ class TestMoney:
         assert {row["billed"] for row in shown["tasks"]} == {query.partition("=")[2].partition("&")[0]}
         assert shown["total"] == len(found) + ("limit" in query)
 
+    async def test_what_is_in_doubt_is_named(self, api: Client) -> None:
+        """Beside what it cost for certain."""
+        await _store(api, BILLS)
+        shown = (await api.ask("GET", "/api/v1/tasks?fields=in_doubt")).json["data"]["tasks"]
+        doubts = {row["id"]: [each["amount"] for each in row["in_doubt"]] for row in shown if row["in_doubt"]}
+        assert doubts == {"runs": ["0.20"], "lost": ["0.20"], "again": ["0.20"]}
+
     async def test_pages_of_a_bill_have_each_task_once(self, api: Client) -> None:
         """Though most that MongoDB finds are billed otherwise."""
         some = [CallOutcome.REJECTED, CallOutcome.UNKNOWN, CallOutcome.DELIVERED]

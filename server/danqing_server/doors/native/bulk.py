@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import datetime
 
 import attrs
@@ -19,10 +19,9 @@ from danqing_server.doors.bulk_shapes import (
     BulkRequest,
     BulkShape,
     ExpectShape,
-    MoneyShape,
     PrioritiesRequest,
 )
-from danqing_server.doors.costs import micro_of, price_text
+from danqing_server.doors.costs import micro_of, money_views
 from danqing_server.doors.documentation import Answer, described
 from danqing_server.doors.fields import Fields
 from danqing_server.doors.filters import FILTERS, cursor_of, moment_of, read_cursor, read_filter
@@ -254,12 +253,8 @@ def _wanted(fields: Fields, act: Act, simulated: Collection[str]) -> TaskFilter 
     return attrs.evolve(wanted, statuses=STATUSES[act])
 
 
-def _money(micro: Mapping[str, int]) -> list[MoneyShape]:
-    return [{"amount": price_text(amount), "currency": currency} for currency, amount in sorted(micro.items())]
-
-
 def _previewed(preview: Preview) -> BulkShape:
-    at_most = _money(preview.at_most_micro)
+    at_most = money_views(preview.at_most_micro)
     expect: ExpectShape = {"possible": preview.possible, "at_most": at_most, "as_of": preview.as_of}
     return {
         "dry_run": True,
@@ -267,7 +262,7 @@ def _previewed(preview: Preview) -> BulkShape:
         "possible": preview.possible,
         "results": [],
         "next_cursor": None,
-        "amounts": _money(preview.micro),
+        "amounts": money_views(preview.micro),
         "at_most": at_most,
         "unknown": preview.unknown,
         "complete": preview.is_complete,

@@ -1061,6 +1061,7 @@ export interface TaskRow {
   attempts: number;
   cost: Cost | null;
   billed: "yes" | "no" | "unknown";
+  in_doubt: Money[];
   sandbox: boolean;
   created_at: string;
   updated_at: string;

@@ -18,7 +18,7 @@ import { count, drop } from './store.js';
 
 /** @typedef {'retry' | 'cancel' | 'delete' | 'priority'} Act */
 /** @typedef {import('../../types/api.d.ts').Bulk} Told */
-/** @typedef {{ act: Act, of: { ids: string[] } | { filter: Record<string, string> }, priority?: string }} Wish */
+/** @typedef {{ act: Act, of: { ids: string[] } | { filter: Record<string, unknown> }, priority?: string }} Wish */
 /** @typedef {{ seen: number, done: string[], refused: import('../../types/api.d.ts').BulkOutcome[], over: boolean }} Run */
 
 const AT_ONCE = 50;
@@ -137,8 +137,8 @@ function settle(act, done, refused) {
 const Meaning = ({ wish: { act, priority }, told, unknown }) =>
   div(
     { class: 'bulk' },
-    p({ class: 'bulk-count' }, t(`tasks.bulk.count.${act}`, { n: told.possible, priority: priority ? t(`tasks.${priority}`) : '' })),
-    told.matched > told.possible && p({ class: 'bulk-rest' }, t('tasks.bulk.rest', { n: told.matched - told.possible })),
+    p({ class: 'bulk-count' }, t(told.possible ? `tasks.bulk.count.${act}` : 'tasks.bulk.none', { n: told.possible, priority: priority ? t(`tasks.${priority}`) : '' })),
+    told.possible > 0 && told.matched > told.possible && p({ class: 'bulk-rest' }, t('tasks.bulk.rest', { n: told.matched - told.possible })),
     told.complete === false && p({ class: 'bulk-rest' }, t('tasks.bulk.first')),
     act === 'retry' && told.possible > 0 && p(null, priceText(told)),
     act === 'retry' && !!told.unknown && label(
@@ -146,8 +146,8 @@ const Meaning = ({ wish: { act, priority }, told, unknown }) =>
       input({ type: 'checkbox', checked: unknown.value, onChange: (event) => (unknown.value = event.currentTarget.checked) }),
       t('tasks.bulk.unknown', { n: told.unknown }),
     ),
-    act === 'cancel' && p({ class: 'bulk-rest' }, t('tasks.bulk.cancel_note')),
-    act === 'delete' && p({ class: 'bulk-rest' }, t('tasks.bulk.delete_note')),
+    act === 'cancel' && told.possible > 0 && p({ class: 'bulk-rest' }, t('tasks.bulk.cancel_note')),
+    act === 'delete' && told.possible > 0 && p({ class: 'bulk-rest' }, t('tasks.bulk.delete_note')),
   );
 
 /** @param {Told} told */

@@ -63,7 +63,8 @@ export function chooseNone() {
 
 /** What is to be done is done to these, as the API takes it; null: none is chosen, nor is one at hand. */
 export function meant() {
-  if (all.value) return { filter: filterHere() };
+  const { status, ...rest } = filterHere();
+  if (all.value) return { filter: status ? { ...rest, status: status.split(',') } : rest };
   const ids = chosen.value.size ? [...chosen.value] : here.value ? [here.value] : [];
   return ids.length ? { ids } : null;
 }

@@ -15,7 +15,7 @@ import { Choice, Day, Filter, Typed, useModels } from '../../ui/filter.js';
 import { icon } from '../../ui/icon.js';
 import { Empty, Problem, Skeleton } from '../../ui/states.js';
 import { BulkDialog, begin } from './bulk.js';
-import { all, chooseAll, chooseNone, chosen, count, here, toggle } from './choosing.js';
+import { all, chooseAll, chooseNone, count, here, toggle } from './choosing.js';
 import { List, placeHere, walkTo } from './list.js';
 import { FILTERS, cursor, filterHere, follow, fresh, letIn, load, loading, more, rows, searchedTo, total, wrong } from './store.js';
 
@@ -105,7 +105,7 @@ function Head() {
     div(
       { class: 'page-head' },
       h1({ class: 'page-title' }, t('place.tasks')),
-      p({ class: 'tasks-count', role: 'status' }, total.value === null ? '' : t('tasks.count', { n: total.value, more: total.value >= 10_000 ? '+' : '' })),
+      p({ class: 'tasks-count', role: 'status' }, total.value === null ? '' : t(total.value < 10_000 ? 'tasks.count' : 'tasks.count_more', { n: total.value })),
     ),
     div({ class: 'tasks-views' }, h(Segments, {
       label: t('tasks.view'), name: 'view', value: viewOf(query) ?? /** @type {any} */ (''), onChange: look,
@@ -160,7 +160,7 @@ const ChosenBar = () =>
   div(
     { class: 'tasks-bar', role: 'group', 'aria-label': t('tasks.chosen', { n: count.value }) },
     span({ class: 'tasks-bar-count' }, t(all.value ? 'tasks.chosen_by_filter' : 'tasks.chosen', { n: count.value })),
-    !all.value && chosen.value.size > 1 && chosen.value.size >= rows.value.length && cursor.value && h(Button, { text: t('tasks.choose_all'), kind: 'plain', onClick: chooseAll }),
+    !all.value && h(Button, { text: t('tasks.choose_all'), kind: 'plain', onClick: chooseAll }),
     h(Button, { text: t('tasks.retry'), icon: 'reuse', onClick: () => begin('retry') }),
     h(Button, { text: t('tasks.cancel'), icon: 'close', onClick: () => begin('cancel') }),
     h(Menu, { button: { text: t('tasks.priority') }, items: PRIORITIES.map((each) => ({ text: t(`tasks.${each}`), onPick: () => begin('priority', each) })) }),

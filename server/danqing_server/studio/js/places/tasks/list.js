@@ -10,8 +10,8 @@ import { a, div, h, input, span } from '../../dom.js';
 import { duration } from '../../format.js';
 import { t } from '../../i18n.js';
 import { go, link, withQuery } from '../../router.js';
-import { costText } from '../../ui/money.js';
-import { Billed, standingOf, Status } from '../../ui/status.js';
+import { costText, moneyText } from '../../ui/money.js';
+import { Billed, isOpen, standingOf, Status } from '../../ui/status.js';
 import { Thumb } from '../../ui/thumb.js';
 import { When } from '../../ui/time.js';
 import { all, chooseAll, chooseNone, chosen, count, extend, here, toggle } from './choosing.js';
@@ -110,8 +110,8 @@ function Line({ row, place, top, choosable, at, isChosen }) {
   const { id } = row;
   const prompt = row.prompt ?? t('tasks.others', { project: row.project ?? '' });
   const url = withQuery({ task: id });
-  const wait_s = row.started_at && seconds(row.created_at, row.started_at);
-  const took_s = row.started_at && row.completed_at && seconds(row.started_at, row.completed_at);
+  const wait_s = row.started_at ? seconds(row.created_at, row.started_at) : null;
+  const took_s = row.started_at && row.completed_at ? seconds(row.started_at, row.completed_at) : null;
   return div(
     {
       class: `tasks-row tasks-line${isChosen ? ' tasks-chosen' : ''}`, role: 'row', 'aria-rowindex': place + 2, 'aria-selected': choosable ? isChosen : undefined,
@@ -145,10 +145,10 @@ function Line({ row, place, top, choosable, at, isChosen }) {
     ),
     span({ role: 'gridcell', class: 'tasks-model', title: row.model }, row.route ?? row.model),
     span({ role: 'gridcell', class: 'tasks-pictures' }, row.images ? `${row.kept}/${row.images}` : ''),
-    span({ role: 'gridcell', class: 'tasks-wait' }, wait_s ? duration(wait_s) : ''),
-    span({ role: 'gridcell', class: 'tasks-took' }, took_s ? duration(took_s) : ''),
-    span({ role: 'gridcell', class: 'tasks-cost' }, row.cost ? costText(row.cost) : ''),
-    span({ role: 'gridcell', class: 'tasks-billed' }, h(Billed, { billed: row.billed })),
+    span({ role: 'gridcell', class: 'tasks-wait' }, wait_s === null ? '' : duration(wait_s)),
+    span({ role: 'gridcell', class: 'tasks-took' }, took_s === null ? '' : duration(took_s)),
+    span({ role: 'gridcell', class: 'tasks-cost' }, moneyOf(row)),
+    span({ role: 'gridcell', class: 'tasks-billed' }, !isOpen(row) && h(Billed, { billed: row.billed })),
   );
 }
 
@@ -163,5 +163,12 @@ function Aside({ row }) {
   return text ? span({ class: 'tasks-aside', title: typeof text === 'string' ? text : undefined }, text) : null;
 }
 
+/** What it cost, and what it may have cost beside that. @param {Row} row */
+function moneyOf({ cost, in_doubt: doubt, status }) {
+  if (!doubt.length || isOpen({ status })) return cost ? costText(cost) : '';
+  const possible = t('tasks.doubt', { amount: moneyText(doubt) });
+  return cost && Number(cost.amount) ? `${moneyText([cost])} + ${possible}` : possible;
+}
+
 /** @param {string} from @param {string} to */
-const seconds = (from, to) => Math.max(0.1, (Date.parse(to) - Date.parse(from)) / 1000);
+const seconds = (from, to) => Math.max(0, (Date.parse(to) - Date.parse(from)) / 1000);

@@ -5,6 +5,7 @@ import { signal } from '@preact/signals';
 import { api } from '../../api.js';
 import { onTask } from '../../live.js';
 import { route } from '../../router.js';
+import { isOpen } from '../../ui/status.js';
 
 /** @typedef {import('../../types/api.d.ts').TaskRow} Row */
 
@@ -107,6 +108,7 @@ function take(task) {
     return;
   }
   if (before.updated_at > task.updated_at) return;
+  if (isOpen(before) && !isOpen(task) && task.billed === 'unknown') lookSoon(); // a row alone says what it may have cost
   const next = [...rows.value];
   next[at] = { ...before, ...('kept' in task ? task : rowPart(task, before)) };
   rows.value = next;
@@ -127,6 +129,7 @@ function rowPart(task, before) {
     kept: made.length,
     missing: (output?.errors ?? []).length,
     error_code: task.error?.code ?? null,
+    in_doubt: billed === 'no' || billed === 'yes' ? [] : before.in_doubt,
     url: made[0]?.url ?? before.url,
   };
 }
@@ -143,6 +146,7 @@ async function look() {
   looking = 0;
   if (!found || own !== round) return;
   const known = new Set(rows.value.map((each) => each.id));
+  for (const each of found.tasks) if (known.has(each.id)) take(each);
   const last = cursor.value && rows.value.at(-1)?.created_at;
   fresh.value = found.tasks.filter((/** @type {Row} */ each) => !known.has(each.id) && (!last || each.created_at >= last));
 }
