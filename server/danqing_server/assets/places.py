@@ -195,6 +195,16 @@ class Bucket:
         if stored["size"] != spool.size_bytes:
             raise StorageUnavailable(f"the bucket kept {stored['size']} of {spool.size_bytes} bytes")
 
+    async def link(self, key: str, good_for_s: float) -> str:
+        """Return a URL that gives *key* to whoever has it, for so long. It is a secret until then.
+
+        Raises:
+            StorageUnavailable: whoever vouches for us there is away.
+        """
+        store: Any = self.store  # an S3Store: `open_assets` saw to it
+        with storage_failures("signing a link to a picture"):
+            return await obstore.sign_async(store, "GET", key, timedelta(seconds=good_for_s))
+
     async def copy(self, key: str, other: str) -> None:
         """See `Place.copy`. The bucket copies; nothing comes here."""
         await obstore.copy_async(self.store, key, other)

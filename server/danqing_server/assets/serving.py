@@ -18,6 +18,7 @@ __all__ = [
     "Unsatisfiable",
     "etag_of",
     "is_current",
+    "link_headers",
     "matches",
     "parse_range",
     "stored_headers",
@@ -105,6 +106,16 @@ def stored_headers(stat: Stat) -> dict[str, str]:
         "Accept-Ranges": "bytes",
         "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": _POLICY if stat.media_type.startswith("image/") or not shown else _MEDIA_POLICY,
+    }
+
+
+def link_headers(link: str) -> dict[str, str]:
+    """Return the headers of an answer that leads to *link*, which nobody may keep or pass on."""
+    return {
+        "Location": link,
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
     }
 
 

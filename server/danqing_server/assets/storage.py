@@ -27,6 +27,7 @@ from danqing_server.assets.keys import (
     check_key,
     check_task_id,
     input_key,
+    is_shown,
     media_type_of,
     output_key,
     poster_key,
@@ -35,7 +36,16 @@ from danqing_server.assets.keys import (
 )
 from danqing_server.assets.leftovers import sweep
 from danqing_server.assets.partial import Partial
-from danqing_server.assets.places import PRIVATE_MODE, Folder, Place, Space, local_folder, open_bucket, open_folder
+from danqing_server.assets.places import (
+    PRIVATE_MODE,
+    Bucket,
+    Folder,
+    Place,
+    Space,
+    local_folder,
+    open_bucket,
+    open_folder,
+)
 from danqing_server.assets.posters import Poster
 from danqing_server.assets.results import ResultSessions
 from danqing_server.assets.sources import DownloadLimits, LeadsInside, pour, preview_body
@@ -46,6 +56,7 @@ from danqing_server.errors import (
     DanqingError,
     NotFound,
     PictureRejected,
+    SettingsError,
     SourceUnavailable,
     StorageUnavailable,
 )
@@ -83,7 +94,8 @@ class Assets:
     """The outputs of all tasks. Use as `async with`; made by `open_assets`.
 
     `limits` and `decoders` are for pictures, `large_limits` and `large_decoders` for everything else: no picture
-    waits for a video. With a `thumbnail_width` every picture that is kept gets a thumbnail at once.
+    waits for a video. With a `thumbnail_width` every picture that is kept gets a thumbnail at once. With `links_s`
+    readers are led to the bucket, by links that are good for so long.
 
     Every method raises StorageUnavailable when the storage is full, unwritable or unreachable. All may be
     cancelled: the spool file goes, and a picture that was already being moved into place stands there whole.
@@ -100,6 +112,7 @@ class Assets:
     large_decoders: ThreadPoolExecutor
     results: ResultSessions | None = None
     thumbnail_width: int | None = None
+    links_s: float = 0.0
 
     async def __aenter__(self) -> Self:
         """Remove what dead processes left in the spool, but for downloads that others can go on with."""
@@ -268,6 +281,15 @@ class Assets:
             del window  # else it stays until the next one is here
             start = stop
 
+    async def link(self, stat: Stat) -> str | None:
+        """Return a link by which the bucket itself gives a file, None where it is to be sent by us.
+
+        What a browser may not show by itself is: the bucket does not say so, as our own answers do.
+        """
+        if not self.links_s or not isinstance(self.place, Bucket) or not is_shown(stat.media_type):
+            return None
+        return await self.place.link(stat.key, self.links_s)
+
     async def delete(self, key: str) -> None:
         """Remove one stored file; idempotent."""
         await self.place.delete(check_key(key))
@@ -391,8 +413,11 @@ def open_assets(
 
     Raises:
         StorageUnavailable: the folder cannot be made or written.
-        SettingsError: `DANQING_ASSETS_URL` names a storage that cannot be.
+        SettingsError: `DANQING_ASSETS_URL` names a storage that cannot be, or one without links that are asked for.
     """
+    is_s3 = (settings.assets_url or "").startswith(("s3://", "s3a://"))
+    if settings.picture_redirect_s and not is_s3:
+        raise SettingsError("DANQING_PICTURE_REDIRECT: only an s3:// DANQING_ASSETS_URL has links; allowed: 0")
     disk = ThreadPoolExecutor(DISK_THREADS, thread_name_prefix="pictures")
     root = local_folder(settings.assets_url, settings.data_dir)
     with storage_failures("opening the picture storage"):
@@ -418,5 +443,6 @@ def open_assets(
         decoders=ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="decode"),
         large_decoders=ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // 2), thread_name_prefix="decode-large"),
         results=results,
+        links_s=settings.picture_redirect_s,
         thumbnail_width=AT_ONCE_WIDTH if settings.thumbnails == "at_once" else None,
     )

@@ -12,6 +12,7 @@ from danqing_server.assets.serving import (
     Unsatisfiable,
     etag_of,
     is_current,
+    link_headers,
     matches,
     parse_range,
     stored_headers,
@@ -25,10 +26,17 @@ __all__ = ["send_made", "send_stored"]
 
 
 async def send_stored(request: ApiRequest, stat: Stat) -> HTTPResponse | None:
-    """Answer with what *stat* describes, by the request's conditions and range; None: it was sent already."""
+    """Answer with what *stat* describes, by the request's conditions and range; None: it was sent already.
+
+    Where the operator wants that, by a link into the bucket.
+    """
     headers = stored_headers(stat)
     if matches(request.headers.get("if-none-match"), etag_of(stat.key)):
         return HTTPResponse(status=304, headers=headers)
+    if request.method == "GET" and request.headers.get("sec-fetch-site") != "same-origin":  # our own pages' policy
+        link = await services_of(request).assets.link(stat)
+        if link is not None:
+            return HTTPResponse(status=307, headers=link_headers(link))
     part = _wanted_part(request, stat)
     if isinstance(part, Unsatisfiable):
         return HTTPResponse(status=416, headers={**headers, "content-range": f"bytes */{stat.size_bytes}"})

@@ -267,6 +267,15 @@ class Settings:
         allowed="a directory, or a URL obstore knows (`s3://bucket/prefix`)",
         meaning="Where pictures are kept. Unset: `pictures` under `DANQING_DATA_DIR`.",
     )
+    picture_redirect_s: float = setting(
+        "DANQING_PICTURE_REDIRECT",
+        0.0,
+        duration(0, 3600),
+        unit="s",
+        shown="0",
+        allowed="seconds or a Go duration, at most 3600",
+        meaning="How long a link into an `s3://` storage is good that pictures' URLs redirect to; 0: we send them.",
+    )
     private_results: tuple[str, ...] = setting(
         "DANQING_PRIVATE_RESULTS",
         (),

@@ -141,6 +141,7 @@ async def get_video(request: ApiRequest, task_id: str) -> HTTPResponse:
     {
         200: _FILE,
         206: Answer(description="文件的一部分 · a part of it", shape=None),
+        307: Answer(description="转到存储的短期链接 · a short-lived link into the storage", shape=None, empty=True),
         304: Answer(description="文件未变 · it is the one you have", shape=None, empty=True),
         416: Answer(description="范围超出文件 · the range is outside of it", shape=None, empty=True),
     },
