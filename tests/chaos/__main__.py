@@ -14,6 +14,7 @@ from tests.chaos.campaign import Campaign, run_campaign
 from tests.chaos.faults import WEIGHTS
 from tests.chaos.report import report
 from tests.chaos.steps import all_points, run_steps
+from tests.chaos.topology import TOPOLOGIES
 from tests.chaos.verdict import Verdict
 
 
@@ -27,6 +28,8 @@ def main() -> int:
     parser.add_argument("--quiet", type=float, help="seconds without faults at first (a quarter, at most 40)")
     parser.add_argument("--kinds", default=",".join(WEIGHTS), help="faults, separated by commas (%(default)s)")
     parser.add_argument("--steps", default="", help="only the steps that begin with this; `none` for no such pass")
+    parser.add_argument("--topology", choices=[*TOPOLOGIES], help="three MongoDB members, and this kind of Redis")
+    parser.add_argument("--processes", type=int, default=2, help="serving processes (%(default)s)")
     parser.add_argument("--directory", type=Path, help="where everything is kept (a temporary folder)")
     arguments = parser.parse_args()
     directory = arguments.directory or Path(tempfile.mkdtemp(prefix="danqing-chaos-"))
@@ -40,6 +43,8 @@ def main() -> int:
         per_s=arguments.per_second,
         mean_s=arguments.mean,
         quiet_s=min(40.0, arguments.seconds / 4) if arguments.quiet is None else arguments.quiet,
+        topology=arguments.topology,
+        processes=arguments.processes,
         weights={kind: WEIGHTS[kind] for kind in arguments.kinds.split(",")},
     )
     kept = True

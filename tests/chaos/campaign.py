@@ -9,6 +9,7 @@ import json
 import random
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -23,6 +24,7 @@ from tests.chaos.purchases import may_fail
 from tests.chaos.report import tell_stories
 from tests.chaos.spending import judge_spending, variables_of_limit, withdraw_held_back
 from tests.chaos.submission import FINISHED, Submission
+from tests.chaos.topology import running_topology
 from tests.chaos.traffic import KINDS, Kind
 from tests.chaos.verdict import LEAST_COMPLETED, Verdict, images_of, judge
 from tests.chaos.watch import Watch
@@ -53,7 +55,8 @@ CAPPED_PICTURES_PER_S = 0.25
 class Campaign:
     """What to do: *per_s* submissions a second for *seconds* seconds, with a fault every *mean_s* or so.
 
-    Nothing is killed in the first *quiet_s* seconds, and what does not end then in its usual time is stuck.
+    With a *topology* it runs on servers that others stand in for. Nothing is killed in the first *quiet_s* seconds,
+    and what does not end then in its usual time is stuck.
     """
 
     directory: Path
@@ -66,6 +69,7 @@ class Campaign:
     least_completed: float = LEAST_COMPLETED
     weights: Mapping[str, int] = attrs.field(factory=lambda: WEIGHTS)
     kinds: Sequence[Kind] = KINDS
+    topology: str | None = None
 
     @property
     def task_timeout_s(self) -> float:
@@ -89,7 +93,8 @@ class Campaign:
 
 async def run_campaign(campaign: Campaign) -> Verdict:
     """Carry it out and judge it."""
-    with running_whole(campaign.directory, **campaign.variables) as whole:
+    run = partial(running_topology, campaign.topology) if campaign.topology else running_whole
+    with run(campaign.directory, **campaign.variables) as whole:
         async with new_session() as session:
             clients = Clients(
                 base_url=whole.base_url,
@@ -153,7 +158,7 @@ async def calm_down(whole: Whole, watch: Watch, least_completed: float, spend_li
     verdict = judge(clients.submissions, bills, log, least_completed)
     judge_spending(verdict, clients.submissions, bills, spend_limit)
     _judge_late(verdict, watch, last_fault_s)
-    await judge_ledger(verdict, whole.data_dir, whole.base_url)
+    await judge_ledger(verdict, whole.mongo_url, whole.base_url)
     tell_stories(verdict, bills, log)
     _write_down(whole.directory / "run.json", clients, log)
     verdict.counts |= {

@@ -14,9 +14,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import aiohttp
 
@@ -40,9 +38,9 @@ VOIDED = "not_acknowledged"
 _UNTOLD: dict[str, Any] = {"untold": {"$gt": {}}}
 
 
-async def judge_ledger(verdict: Verdict, data_dir: Path, base_url: str) -> None:
+async def judge_ledger(verdict: Verdict, mongo_url: str, base_url: str) -> None:
     """Note each task that the ledger does not say the whole of, and each sum that two places tell differently."""
-    async with _database(data_dir) as database:
+    async with _database(mongo_url) as database:
         if left := await _until_told(database):
             verdict.break_promise(None, "ledger", f"{left} changes are told to nobody after {TOLD_WITHIN_S:.0f} s")
         booked = 0
@@ -57,9 +55,8 @@ async def judge_ledger(verdict: Verdict, data_dir: Path, base_url: str) -> None:
 
 
 @asynccontextmanager
-async def _database(data_dir: Path) -> AsyncIterator[Database]:
-    url = f"mongodb://{quote(str(data_dir / 'run' / 'mongodb.sock'), safe='')}"
-    async with connect(Settings.read({"MONGO_URL": url})) as database:
+async def _database(mongo_url: str) -> AsyncIterator[Database]:
+    async with connect(Settings.read({"MONGO_URL": mongo_url})) as database:
         yield database
 
 

@@ -12,12 +12,13 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import attrs
 
 from danqing_server.supervision.embedded.servers import free_port
 
-__all__ = ["ROLES", "Whole", "running_whole"]
+__all__ = ["ROLES", "ROUTES", "Whole", "running_whole"]
 
 ROLES: Mapping[str, str] = {
     "serving": "danqing_server.serving",
@@ -29,7 +30,7 @@ ROLES: Mapping[str, str] = {
 
 _START_PATIENCE_S = 60.0
 _HOOKS = Path(__file__).with_name("hooks")
-_ROUTES = """\
+ROUTES = """\
 [[routes]]
 model = "poster"
 to = ["second/doubao-seedream-4-0-250828", "volcengine/doubao-seedream-4-0-250828"]
@@ -55,6 +56,11 @@ class Whole:
     def data_dir(self) -> Path:
         """What survives every kill."""
         return self.directory / "data"
+
+    @property
+    def mongo_url(self) -> str:
+        """Where the run's MongoDB is."""
+        return f"mongodb://{quote(str(self.data_dir / 'run' / 'mongodb.sock'), safe='')}"
 
     @property
     def armed_path(self) -> Path:
@@ -179,7 +185,7 @@ def _children(parent: int) -> list[tuple[int, str]]:
 def running_whole(directory: Path, **variables: str) -> Iterator[Whole]:
     """Run a whole system with its files in *directory*, which is made, while the block lasts."""
     directory.mkdir(exist_ok=True)
-    (directory / "danqing.toml").write_text(_ROUTES)
+    (directory / "danqing.toml").write_text(ROUTES)
     whole = Whole(directory=directory, port=free_port(), variables=variables)
     whole.start()
     try:

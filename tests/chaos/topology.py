@@ -1,0 +1,100 @@
+"""The whole system on servers of its own: three MongoDB members, and Redis with somebody to take its place.
+
+What is killed of them is who leads at the moment: the members' primary, the sentinels' master, a cluster's node. It
+comes back some seconds later and follows who leads by then.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import attrs
+from redis.exceptions import RedisError
+
+from danqing_server.supervision.embedded.servers import free_port
+from tests.chaos.whole import ROUTES, Whole
+from tests.support.mongo_sets import MongoSet, run_replica_set
+from tests.support.redis_sets import RedisSet, run_cluster, run_sentinels
+from tests.support.servers import RunningServer
+
+__all__ = ["TOPOLOGIES", "running_topology"]
+
+AWAY_S = 5.0
+"""How long a killed server stays away: longer than the others take to see it."""
+
+TOPOLOGIES: Mapping[str, Callable[[Path], AbstractContextManager[RedisSet]]] = {
+    "sentinel": run_sentinels,
+    "cluster": run_cluster,
+}
+
+
+@attrs.define(kw_only=True)
+class TopologyWhole(Whole):
+    """A supervisor and its serving processes, beside servers that others of their kind stand in for."""
+
+    mongo: MongoSet
+    queue: RedisSet
+    _returning: list[threading.Timer] = attrs.field(factory=list, init=False)
+
+    @property
+    def mongo_url(self) -> str:
+        """Where the run's MongoDB is."""
+        return self.mongo.url
+
+    def pids(self, role: str) -> list[int]:
+        """Return who leads, for MongoDB and Redis; nobody while none does."""
+        if role == "mongod":
+            return _living([self.mongo.primary()])
+        if role == "redis":
+            return _living(self._masters())
+        return super().pids(role)
+
+    def kill(self, pid: int) -> None:
+        """End a process; a server of MongoDB's or Redis' is there again after a while."""
+        for server in (*self.mongo.members, *self.queue.servers):
+            if server.process is not None and server.process.pid == pid:
+                server.kill()
+                timer = threading.Timer(AWAY_S, server.start)
+                self._returning.append(timer)
+                timer.start()
+                return
+        super().kill(pid)
+
+    def let_nothing_return(self) -> None:
+        """Wait for what is on its way back, so that it can be ended for good."""
+        for timer in self._returning:
+            timer.cancel()
+            timer.join()
+
+    def _masters(self) -> list[RunningServer | None]:
+        if not self.queue.sentinels:
+            return [*self.queue.servers]
+        try:
+            return [self.queue.master()]
+        except (RedisError, OSError):
+            return []
+
+
+def _living(servers: list[RunningServer | None]) -> list[int]:
+    there = [each.process for each in servers if each is not None and each.process is not None]
+    return [process.pid for process in there if process.poll() is None]
+
+
+@contextmanager
+def running_topology(kind: str, directory: Path, **variables: str) -> Iterator[TopologyWhole]:
+    """Run the system on servers of *kind* while the block lasts."""
+    directory.mkdir(exist_ok=True)
+    (directory / "danqing.toml").write_text(ROUTES)
+    with run_replica_set(directory) as mongo, TOPOLOGIES[kind](directory) as queue:
+        found = {**variables, "MONGO_URL": mongo.url, "REDIS_URL": queue.url}
+        whole = TopologyWhole(directory=directory, port=free_port(), variables=found, mongo=mongo, queue=queue)
+        whole.start()
+        try:
+            whole.until_healthy()
+            yield whole
+        finally:
+            whole.end()
+            whole.let_nothing_return()
