@@ -359,7 +359,7 @@ class TestReferences:
                 shades.append(Image.open(io.BytesIO(await answer.read())).convert("RGB").getpixel((5, 5))[0])
         assert shades == [1, 2, 3, 4]
         await drop(page, form, *range(30, 40))
-        await expect(page.get_by_text("At most 14 pictures")).to_be_visible()
+        await expect(form.get_by_text("At most 14 pictures")).to_be_visible()
         await expect(page.get_by_text("14 of 14")).to_be_visible()
 
     async def test_task_is_taken_over_with_its_references(self, page: Any, studio: Studio) -> None:
@@ -389,12 +389,9 @@ class TestResults:
         await expect(result.get_by_text("Billed: no")).to_be_visible()
         missing = result.get_by_role("button", name="Paint the missing 1")
         await missing.dblclick()
-        await expect(result.get_by_text("1 of 1", exact=True)).to_be_visible()
+        await expect(result.get_by_text("4 of 4", exact=True)).to_be_visible()
         tasks = await tasks_of(studio, "four owls")
-        assert [(each["images"], each["kept"], each["cost"]["amount"]) for each in tasks] == [
-            (1, 1, "0.20"),
-            (4, 3, "0.60"),
-        ]
+        assert [(each["images"], each["kept"], each["cost"]["amount"]) for each in tasks] == [(4, 4, "0.80")]
 
     async def test_waiting_task_says_where_it_stands_and_is_cancelled(self, page: Any) -> None:
         """While it is under way, too: what has not left never does."""

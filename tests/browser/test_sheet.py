@@ -18,6 +18,11 @@ def sheet_of(page: Any) -> Any:
     return page.locator("dialog.sheet")
 
 
+def part_of(page: Any, name: str) -> Any:
+    """Return a named part of the sheet."""
+    return sheet_of(page).get_by_role("region", name=name)
+
+
 async def asked(page: Any, name: str, title: str) -> Any:
     """Press a button of the sheet's, and return the dialog that asks."""
     await sheet_of(page).get_by_role("button", name=name, exact=True).click()
@@ -99,6 +104,13 @@ class TestPartial:
         await expect(why).to_contain_text("Billed: no")
         await why.get_by_text("In the provider’s words").click()
         await expect(why).to_contain_text("Code of volcengine")
+        ask = await asked(page, "Paint the missing 1", "Try this task again?")
+        await expect(ask).to_contain_text("One picture is missing. It costs ¥0.20")
+        await ask.get_by_role("button", name="Try again", exact=True).click()
+        await expect(sheet.get_by_role("link").locator("img")).to_have_count(4)
+        await expect(sheet.locator(".sheet-stands")).to_contain_text("done")
+        again = await studio.ended(task["id"])
+        assert (len(again["calls"]), again["cost"]["amount"]) == (5, "0.80")
 
 
 class TestUnknownBill:
@@ -130,7 +142,7 @@ class TestActs:
         task = await studio.painted("a stubborn mule [sandbox:moderation x1]")
         page = await open_page(f"/studio/tasks?task={task['id']}")
         ask = await asked(page, "Try again", "Try this task again?")
-        await expect(ask).to_contain_text("It may cost ¥0.20 at the most")
+        await expect(ask).to_contain_text("It costs ¥0.20, at most ¥0.")
         await ask.get_by_role("button", name="Try again", exact=True).click()
         await expect(ask).to_have_count(0)
         await studio.ended(task["id"])
@@ -141,6 +153,9 @@ class TestActs:
         task = await studio.paint("a patient owl", delay=600)
         page = await open_page(f"/studio/tasks?task={task['id']}")
         await expect(sheet_of(page).locator(".waits")).to_contain_text("scheduled")
+        await sheet_of(page).get_by_role("button", name="Priority").click()
+        await page.get_by_role("menuitemradio", name="high").click()
+        await expect(part_of(page, "Facts")).to_contain_text("high")
         ask = await asked(page, "Cancel the task", "Cancel this task?")
         await expect(ask).to_contain_text("nothing is paid")
         await ask.get_by_role("button", name="Cancel the task").click()

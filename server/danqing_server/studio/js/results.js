@@ -105,20 +105,11 @@ export function Waits({ id, rarely = false }) {
   return p({ class: 'waits' }, [where, when, reason, found.reason].filter(Boolean).join(' · '));
 }
 
-/** The names under which models take how many are made. */
-const COUNTS = ['n', 'num_outputs', 'num_images'];
-
-/**
- * Return what to send for the same again, or for *count* of it.
- *
- * @param {any} task
- * @param {number} [count]
- */
-export function requestOf(task, count) {
-  const name = count === undefined ? undefined : COUNTS.find((each) => each in task.input);
+/** Return what to send for the same again. @param {any} task */
+export function requestOf(task) {
   const target = task.route ? { model: task.route.model } : { provider: task.provider, model: task.model };
   const terms = task.on_ambiguous ? { on_ambiguous: task.on_ambiguous } : {};
-  return { type: task.type, ...target, input: { ...task.input, ...(name ? { [name]: count } : {}) }, user_id: task.user_id, ...terms };
+  return { type: task.type, ...target, input: task.input, user_id: task.user_id, ...terms };
 }
 
 /** @param {any} body what is sent to make a task */

@@ -11,16 +11,21 @@ import { tell } from '../live.js';
 import { curlOf, keptOf, requestOf } from '../results.js';
 import { address, go } from '../router.js';
 import { may } from '../session.js';
-import { announce } from '../ui/announce.js';
+import { announce, notify } from '../ui/announce.js';
 import { useAct } from '../ui/asking.js';
-import { Button } from '../ui/button.js';
+import { Button, Menu } from '../ui/button.js';
 import { CopyButton } from '../ui/copy.js';
 import { Confirm } from '../ui/dialog.js';
-import { Problem, Skeleton } from '../ui/states.js';
+import { Problem, Skeleton, messageOf } from '../ui/states.js';
 import { isOpen } from '../ui/status.js';
 
 /** @typedef {import('../types/api.d.ts').Task} Task */
 /** @typedef {import('./index.js').Preview} Preview */
+
+const PRIORITIES = /** @type {const} */ (['high', 'normal', 'low']);
+
+/** Whether a task can be queued again: one that came to nothing, or that lacks something. @param {Task} task */
+export const mayTryAgain = ({ status, output }) => status === 'failed' || status === 'cancelled' || (status === 'completed' && !!output?.errors.length);
 
 /** @param {{ task: Task, preview: Preview, look: () => Promise<void>, onGone: () => void }} props */
 export function Acts({ task, preview, look, onGone }) {
@@ -28,13 +33,21 @@ export function Acts({ task, preview, look, onGone }) {
   const shut = () => (asking.value = null);
   const repeat = () => go(address('create', { reuse: task.id }));
   const mayChange = may('generate');
+  /** @param {Task['priority']} priority */
+  const turn = async (priority) => {
+    await api.patch(`/tasks/${task.id}`, { priority }).then(tell, (error) => notify(messageOf(error), { kind: 'wrong' }));
+    await look();
+  };
   useLayoutEffect(() => bind('sheet', mayChange ? { r: [repeat, 'sheet.repeat'], Delete: [() => (asking.value = 'delete'), 'sheet.delete'] } : {}), [task.id, mayChange]);
   if (!mayChange) return null;
-  const again = task.status === 'failed' || task.status === 'cancelled';
+  const missing = task.output?.errors.length ?? 0;
+  const again = mayTryAgain(task);
+  const waits = task.status === 'pending' || task.status === 'scheduled';
   return fragment(
     h(Button, { text: t('sheet.delete'), icon: 'trash', kind: 'plain', onClick: () => (asking.value = 'delete') }),
     isOpen(task) && h(Button, { text: t('sheet.cancel'), icon: 'close', onClick: () => (asking.value = 'cancel') }),
-    again && h(Button, { text: t('sheet.retry'), icon: 'reuse', onClick: () => (asking.value = 'retry') }),
+    waits && h(Menu, { button: { text: t('sheet.priority'), icon: 'queue' }, items: PRIORITIES.map((each) => ({ text: t(`sheet.priority.${each}`), chosen: task.priority === each, onPick: () => void turn(each) })) }),
+    again && h(Button, { text: task.status === 'completed' ? t('result.paint_missing', { n: missing }) : t('sheet.retry'), icon: 'reuse', onClick: () => (asking.value = 'retry') }),
     h(Button, { text: t('sheet.repeat'), icon: 'create', kind: again || isOpen(task) ? 'normal' : 'primary', onClick: repeat }),
     asking.value === 'cancel' && h(Ask, { task, name: 'cancel', onClose: shut, onDo: async () => tell(await api.post(`/tasks/${task.id}/cancel`)), look }),
     asking.value === 'delete' && h(Ask, { task, name: 'delete', onClose: shut, onDo: async () => { await api.del(`/tasks/${task.id}`); onGone(); announce(t('sheet.deleted')); } }),
@@ -63,7 +76,7 @@ function Ask({ task, name, onClose, onDo, look }) {
  * @param {{ task: Task, preview: Preview, onClose: () => void, look: () => Promise<void> }} props
  */
 function Retry({ task, preview, onClose, look }) {
-  const { told, error, ask, price: amount } = preview;
+  const { told, error, ask, price: amount, most } = preview;
   const sure = useSignal(false);
   const key = useSignal(newKey()).value;
   const act = useAct(async () => {
@@ -80,7 +93,7 @@ function Retry({ task, preview, onClose, look }) {
       title: t('sheet.retry_title'), action: t('sheet.retry'), danger: unknown, busy: act.busy, ready, onClose, onDo: () => void act.run(),
       text: !told ? (error ? h(Problem, { error, onRetry: ask }) : h(Skeleton, { lines: 1 }))
         : !told.possible ? t('sheet.not_now')
-        : amount ? t(unknown ? 'sheet.retry_again' : 'sheet.retry_cost', { n: left, amount }) : t('sheet.retry_free', { n: left }),
+        : amount ? t(unknown ? 'sheet.retry_again' : 'sheet.retry_cost', { n: left, amount, most }) : t('sheet.retry_free', { n: left }),
     },
     task.error && !task.error.retryable && !unknown && task.status === 'failed' && p({ class: 'field-help' }, t('sheet.do.change')),
     unknown && label({ class: 'sheet-sure' }, input({ type: 'checkbox', checked: sure.value, onChange: () => (sure.value = !sure.value) }), span(null, amount ? t('sheet.sure', { amount }) : t('sheet.sure_unpriced'))),

@@ -16,7 +16,7 @@ import { CopyButton } from '../ui/copy.js';
 import { Dialog } from '../ui/dialog.js';
 import { Empty, Problem, Skeleton } from '../ui/states.js';
 import { Billed, Status, isOpen, standingOf } from '../ui/status.js';
-import { Acts, Copies } from './acts.js';
+import { Acts, Copies, mayTryAgain } from './acts.js';
 import { Asked, Facts } from './facts.js';
 import { Timeline } from './timeline.js';
 import { Verdict } from './verdict.js';
@@ -73,7 +73,7 @@ function useTask(id) {
 function usePreview(task) {
   const told = useSignal(/** @type {import('../types/api.d.ts').Bulk | null} */ (null));
   const error = useSignal(/** @type {unknown} */ (null));
-  const wanted = task && may('generate') && (task.status === 'failed' || task.status === 'cancelled') ? `${task.id} ${task.updated_at}` : '';
+  const wanted = task && may('generate') && mayTryAgain(task) ? `${task.id} ${task.updated_at}` : '';
   const ask = () => {
     error.value = null;
     api.post('/tasks/retry', { ids: [task?.id], dry_run: true, include_unknown: true }).then((found) => (told.value = found), (thrown) => (error.value = thrown));
@@ -82,8 +82,8 @@ function usePreview(task) {
     told.value = null;
     if (wanted) ask();
   }, [wanted]);
-  const price = (told.value?.at_most ?? []).map((each) => money(each.amount, each.currency)).join(' + ');
-  return { told: told.value, error: error.value, ask, price };
+  const [price, most] = [told.value?.amounts, told.value?.at_most].map((all = []) => all.map((each) => money(each.amount, each.currency)).join(' + '));
+  return { told: told.value, error: error.value, ask, price, most };
 }
 
 /** @typedef {ReturnType<typeof usePreview>} Preview */

@@ -7,7 +7,7 @@ import { a, article, div, h, p, progress, span } from '../../dom.js';
 import { clock, duration } from '../../format.js';
 import { t } from '../../i18n.js';
 import { tell } from '../../live.js';
-import { Pictures, Waits, Why, keptOf, requestOf } from '../../results.js';
+import { Pictures, Waits, Why, keptOf } from '../../results.js';
 import { link, withQuery } from '../../router.js';
 import { notify } from '../../ui/announce.js';
 import { Button } from '../../ui/button.js';
@@ -75,18 +75,9 @@ function Tools({ task }) {
   const again = task.error?.retryable !== false && task.billed !== 'unknown';
   return [
     isOpen(task) && h(Button, { key: 'stop', text: t(keptOf(task) || task.status === 'processing' ? 'result.stop_rest' : 'result.stop'), kind: 'plain', busy: busy.value, onClick: () => void act('cancel') }),
-    task.status === 'completed' && missing > 0 && h(Button, { key: 'missing', text: t('result.paint_missing', { n: missing }), busy: busy.value, onClick: () => void doing(() => paintMissing(task, missing)) }),
+    task.status === 'completed' && missing > 0 && h(Button, { key: 'missing', text: t('result.paint_missing', { n: missing }), busy: busy.value, onClick: () => void act('retry') }),
     task.status === 'failed' && again && h(Button, { key: 'again', text: t('app.retry'), kind: 'plain', busy: busy.value, onClick: () => void act('retry') }),
     task.status === 'failed' && task.billed === 'unknown' && h(Button, { key: 'look', text: t('result.look'), kind: 'plain', href: withQuery({ task: task.id }) }),
     !isOpen(task) && h(Button, { key: 'reuse', text: t('result.edit_prompt'), icon: 'reuse', kind: 'plain', onClick: () => void reuse(task.id) }),
   ];
 }
-
-/**
- * Ask for what did not come, as a task of its own: a completed one is never begun again. However often: its key is the
- * first task's.
- *
- * @param {any} task
- * @param {number} missing
- */
-const paintMissing = (task, missing) => api.post('/ai/tasks', requestOf(task, missing), { key: `missing-${task.id}` });
