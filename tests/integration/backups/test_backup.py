@@ -22,10 +22,12 @@ from danqing_server.backup.verifying import verify
 from danqing_server.clock import Clock
 from danqing_server.settings.server import Settings
 from danqing_server.store.client import connect
-from danqing_server.store.dumping import Dump, decoded
+from danqing_server.store.dumping import Dump, decoded, open_dump
 from tests.integration.backups.conftest import Command
+from tests.support.mongo_sets import run_replica_set
+from tests.support.painting import painter
 from tests.support.providers import picture
-from tests.support.system import System
+from tests.support.system import MakeSettings, System, running_system
 
 ALL = Caller.local()
 
@@ -173,6 +175,33 @@ class TestMeanwhile:
         with Repository.make(folder).locked():
             refused = await danqing("backup", folder)
         assert (refused.code, "another process" in refused.err) == (2, True)
+
+
+class TestOneMoment:
+    async def test_a_replica_set_is_read_as_of_one_moment(
+        self, make_settings: MakeSettings, folder: Path, tmp_path: Path
+    ) -> None:
+        """What is written after the backup began is in none of its collections, in whatever order they are read."""
+        (tmp_path / "rs").mkdir()
+        with run_replica_set(tmp_path / "rs", secure=False) as replicas:
+            settings = make_settings(mongo_url=replicas.url)
+            async with (
+                running_system(settings, [painter()]) as system,
+                connect(settings) as database,
+                aiohttp.ClientSession() as session,
+                open_assets(settings, session) as assets,
+                open_dump(database) as dump,
+            ):
+                early = await system.finished((await system.submit()).id)
+                names = await dump.collections()
+                first = [decoded(raw)["_id"] async for raw in dump.documents("danqing_tasks")]
+                await system.finished((await system.submit()).id)
+                assert [decoded(raw)["_id"] async for raw in dump.documents("danqing_tasks")] == first == [early.id]
+                assert "danqing_tasks" in names
+                repository = Repository.make(folder)
+                with repository.locked():
+                    manifest = await take(repository, dump, assets, Clock(), lambda _line: None)
+        assert (manifest.cut, manifest.pictures.entries) == ("snapshot", 1)
 
 
 class TestWrong:

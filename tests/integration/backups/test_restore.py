@@ -89,12 +89,7 @@ def pictures_of(settings: Settings) -> dict[str, str]:
 
 async def stock(api: Client) -> Mapping[str, str]:
     """Fill a server with something of everything; returns a header with the key of a project."""
-    made = await api.ask("POST", "/api/v1/projects", json={"name": "shop"}, headers=ADMIN)
-    assert made.status == 201, made.json
-    body = {"name": "till", "project": made.json["data"]["id"]}
-    made = await api.ask("POST", "/api/v1/keys", json=body, headers=ADMIN)
-    assert made.status == 201, made.json
-    key = {"Authorization": f"Bearer {made.json['data']['secret']}"}
+    key = await _key(api)
     hook = {"url": "http://127.0.0.1:9/nobody", "events": ["task.completed"]}
     assert (await api.ask("POST", "/api/v1/webhooks", json=hook, headers=key)).status == 201
     upload = await api.ask(
@@ -279,6 +274,43 @@ class TestOpen:
                 assert (await system.finished(seen["running"].id)).status is Status.COMPLETED
                 assert sum(bought.of(seen["running"].id).values()) == 1
                 assert list(bought.bills) == [seen["running"].id]
+
+
+class TestBatch:
+    async def test_each_line_is_answered_for(
+        self, make_settings: MakeSettings, target: Settings, danqing: Command, folder: Path, aim: Any
+    ) -> None:
+        """Of a batch that was half made the rest becomes tasks, which are held as the others are."""
+        half = make_settings(**SETTINGS, DANQING_MAX_QUEUED="20")
+        async with opened(half, painter(), workers=False) as api:
+            lines = {
+                "tasks": [{"prompt": f"line {n}"} for n in range(30)],
+                "defaults": {"user_id": "u", "model": "one"},
+            }
+            made = await api.ask("POST", "/api/v1/batches", json=lines, headers=await _key(api))
+            assert made.status == 201, made.json
+            path = f"/api/v1/batches/{made.json['data']['id']}"
+            await until(lambda: len(documents_of(half).get("danqing_tasks", ())) == 10, what="half of the lane")
+            assert (await danqing("backup", folder)).code == 0
+        aim(target)
+        restored = await danqing("restore", folder, "--json")
+        assert (restored.code, restored.json["fates"]["held"]) == (0, 30)
+        tasks = [bson.decode(raw) for raw in documents_of(target)["danqing_tasks"].values()]
+        assert {task["batch"]["line"] for task in tasks} == set(range(1, 31))
+        assert {(task["status"], task["error"]["code"]) for task in tasks} == {("failed", "outcome_unknown")}
+        [batch] = [bson.decode(raw) for raw in documents_of(target)["danqing_batches"].values()]
+        assert (batch["status"], batch["made"], "open" in batch) == ("created", 30, False)
+        assert path.endswith(batch["_id"])
+        assert "danqing_batch_lines" not in documents_of(target)
+
+
+async def _key(api: Client) -> Mapping[str, str]:
+    """Return a header with the key of a new project."""
+    made = await api.ask("POST", "/api/v1/projects", json={"name": "shop"}, headers=ADMIN)
+    body = {"name": "till", "project": made.json["data"]["id"]}
+    made = await api.ask("POST", "/api/v1/keys", json=body, headers=ADMIN)
+    assert made.status == 201, made.json
+    return {"Authorization": f"Bearer {made.json['data']['secret']}"}
 
 
 def _all_is_told(settings: Settings) -> bool:
