@@ -8,6 +8,7 @@ import time
 import attrs
 
 from danqing_server.composition import MOST_FETCHING_GRACE_S
+from danqing_server.worker.janitor import OVERDUE_EVERY_S, OVERDUE_GRACE
 from tests.chaos.clients import Clients
 from tests.chaos.faults import FaultLog
 from tests.chaos.submission import Submission
@@ -51,7 +52,8 @@ class Watch:
     def longest_s(self) -> float:
         """Return how long after its user's last move a task may take, whatever happens."""
         fetching_s = min(self.task_timeout_s, MOST_FETCHING_GRACE_S)
-        return LONGEST_WAIT_S + self.task_timeout_s + fetching_s + TAKEOVER_S
+        sweep_s = OVERDUE_GRACE.total_seconds() + OVERDUE_EVERY_S
+        return LONGEST_WAIT_S + self.task_timeout_s + fetching_s + sweep_s + TAKEOVER_S
 
     def _why_stuck(self, submission: Submission, now_s: float) -> str | None:
         age_s = now_s - submission.last_moved_s
