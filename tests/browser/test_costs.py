@@ -18,6 +18,7 @@ import aiohttp
 import attrs
 import pytest
 import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
 
 from danqing_server.clock import Clock
@@ -30,6 +31,7 @@ from danqing_server.store.ledger import LedgerStore
 from danqing_server.store.sheets import SheetStore
 from danqing_server.store.tasks import TaskStore
 from tests.browser.conftest import OpenPage, Studio
+from tests.browser.test_axe import RULES, told
 from tests.browser.test_signing_in import sign_in
 from tests.support.examples import starting
 from tests.support.servers import run_mongod
@@ -343,7 +345,7 @@ class TestLooks:
     async def test_costs_fit(
         self, open_page: OpenPage, house: House, width: int, theme: str, language: str
     ) -> None:
-        """Nothing stands beyond the edge, on a laptop and on a phone."""
+        """Nothing stands beyond the edge, on a laptop and on a phone; chart and tables keep nobody out."""
         page = await open_page(None, base_url=house.url, width=width, theme=theme, language=language)
         await page.goto(f"/studio/costs?period={MONTH:%Y-%m}")
         dialog = page.get_by_role("dialog")
@@ -352,5 +354,7 @@ class TestLooks:
         await page.keyboard.press("Enter")
         await expect(page.get_by_role("figure")).to_be_visible()
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        await page.get_by_role("group").locator("summary").click()
+        assert told((await Axe().run(page, options=RULES)).response) == []
         if shots := os.environ.get("SHOTS"):
             await page.screenshot(path=f"{shots}/costs-{width}-{theme}-{language}.png", full_page=True)

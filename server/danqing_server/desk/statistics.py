@@ -16,7 +16,7 @@ import attrs
 
 from danqing_server.clock import Clock
 from danqing_server.store.reach import Reach
-from danqing_server.store.sheets import DAY, QUARTER, SheetStore, Span, Split, Step, Steps, StepSum
+from danqing_server.store.sheets import DAY, HALF_HOUR, SheetStore, Span, Split, Step, Steps, StepSum
 from danqing_server.store.usage import UsageRow, UsageStore
 from danqing_server.windows import Span as Window
 from danqing_server.windows import window_of
@@ -24,7 +24,7 @@ from danqing_server.windows import window_of
 __all__ = ["Cell", "Group", "Question", "Series", "Statistics", "starts_of"]
 
 MOST_AT_ONCE = 7
-"""Days whose sheets are made in one go: of a busy one there are thousands of rows."""
+"""Days that are counted in one go."""
 
 RACES = 5
 
@@ -86,7 +86,7 @@ class Statistics:
         cells: defaultdict[tuple[datetime, str | None, str | None], defaultdict[str, int]]
         cells = defaultdict(lambda: defaultdict(int))
         for project in await self.sheets.projects() if owners is None else owners:
-            for each in await self._of_project(project, question):
+            for each in await self._of_project(project, question, starts):
                 if self._is_wanted(each.provider, each.simulated, question):
                     start = _nearest(starts, each.start, question.step)
                     name = project if question.group is Group.PROJECT else each.name
@@ -104,24 +104,31 @@ class Statistics:
     def _is_wanted(self, provider: str | None, simulated: bool | None, question: Question) -> bool:
         return question.with_simulated or not (provider in self.simulated if simulated is None else simulated)
 
-    async def _of_project(self, project: str | None, question: Question) -> list[StepSum]:
+    async def _of_project(
+        self, project: str | None, question: Question, starts: Sequence[datetime]
+    ) -> list[StepSum]:
         begin = await self.sheets.begin(project)
         start = question.span.start if begin is None else max(question.span.start, _midnight(begin.date()))
         if begin is None or start >= question.span.end:
             return []
         span = Span(start, question.span.end)
-        split = Split.USERS if question.group is Group.USER else Split.MODELS
-        name = None if question.group in (None, Group.PROJECT) else question.group.value
-        steps = Steps(step=question.step, zone=str(question.zone), name=name)
-        for _ in range(RACES):
-            kept = await self._prepare(project, split, span)
-            found = await self.sheets.sum_kept(project, split, kept, span, steps) if kept else []
-            if (
-                not kept or await self.sheets.kept(project, split, kept) == kept
-            ):  # else some were forgotten under the sum
-                rest = list(_without(span, kept))
-                return found + (await self.sheets.sum_booked(project, split, rest, steps) if rest else [])
-        return await self.sheets.sum_booked(project, split, [span], steps)
+        split = _SPLITS[question.group]
+        steps = Steps(
+            step=question.step, zone=str(question.zone), named=question.group not in (None, Group.PROJECT)
+        )
+        if split is not Split.USER and all(map(_is_whole, starts)):
+            for _ in range(RACES):
+                kept = await self._prepare(project, split, span)
+                found = await self.sheets.sum_kept(project, split, kept, span, steps) if kept else []
+                if not kept or await self.sheets.kept(project, split, kept) == kept:  # none forgotten under the sum
+                    return found + await self._sum_booked(project, split, _without(span, kept), steps)
+        return await self._sum_booked(project, split, [span], steps)
+
+    async def _sum_booked(
+        self, project: str | None, split: Split, spans: Iterable[Span], steps: Steps
+    ) -> list[StepSum]:
+        pieces = [piece for span in spans for piece in _pieces(span)]
+        return [each for piece in pieces for each in await self.sheets.sum_booked(project, split, [piece], steps)]
 
     async def _prepare(self, project: str | None, split: Split, span: Span) -> dict[date, str]:
         """Return the days of *span* that have a sheet, with its version, once those have one that may."""
@@ -132,6 +139,16 @@ class Statistics:
         for run in _runs(missing):
             await self.sheets.make(project, split, run)
         return {**kept, **await self.sheets.kept(project, split, missing)} if missing else kept
+
+
+_SPLITS: Mapping[Group | None, Split] = {
+    None: Split.PROVIDER,
+    Group.PROJECT: Split.PROVIDER,
+    Group.PROVIDER: Split.PROVIDER,
+    Group.MODEL: Split.MODEL,
+    Group.KEY: Split.KEY,
+    Group.USER: Split.USER,
+}
 
 
 def starts_of(span: Span, step: Step, zone: tzinfo) -> list[datetime]:
@@ -187,19 +204,19 @@ def _nearest(starts: Sequence[datetime], start: datetime, step: Step) -> datetim
 
 
 def _days_of(span: Span) -> Iterator[date]:
-    """Yield the days of which *span* has whole quarters, by UTC."""
+    """Yield the days of which *span* has whole half hours, by UTC."""
     first, last = span.start.date(), (span.end - timedelta(microseconds=1)).date()
     for number in range((last - first).days + 1):
         day = first + timedelta(days=number)
-        cut = (_midnight(day) < span.start and not _is_quarter(span.start)) or (
-            span.end < _midnight(day) + DAY and not _is_quarter(span.end)
+        cut = (_midnight(day) < span.start and not _is_whole(span.start)) or (
+            span.end < _midnight(day) + DAY and not _is_whole(span.end)
         )
         if not cut:
             yield day
 
 
-def _is_quarter(moment: datetime) -> bool:
-    return (moment - _midnight(moment.date())) % QUARTER == timedelta(0)
+def _is_whole(moment: datetime) -> bool:
+    return (moment - _midnight(moment.date())) % timedelta(minutes=HALF_HOUR) == timedelta(0)
 
 
 def _runs(days: Iterable[date]) -> Iterator[list[date]]:
@@ -223,6 +240,15 @@ def _without(span: Span, days: Collection[date]) -> Iterator[Span]:
         start = max(start, _midnight(day) + DAY)
     if start < span.end:
         yield Span(start, span.end)
+
+
+def _pieces(span: Span) -> Iterator[Span]:
+    """Yield *span* cut, so that no question to the ledger takes long."""
+    start = span.start
+    while start < span.end:
+        end = min(span.end, _midnight(start.date()) + MOST_AT_ONCE * DAY)
+        yield Span(start, end)
+        start = end
 
 
 def _midnight(day: date) -> datetime:

@@ -1,4 +1,4 @@
-"""Sums over the ledger by quarters of an hour, kept for days that are over.
+"""Sums over the ledger by half hours, kept for days that are over.
 
 A sheet is one project's day, by UTC. It is made when somebody first asks for it, and forgotten when the ledger says
 something new of that day: the ledger stays the truth, and whoever never asks pays nothing.
@@ -9,7 +9,6 @@ something new of that day: the ledger stays the truth, and whoever never asks pa
 A sheet is kept two hours after its day at the earliest, and is looked for to be forgotten from one hour after it
 on, both by the clock that all processes share. So of what is booked within its day, nothing has to be looked for.
 
-Quarters, since days begin at one everywhere: half hours would do for India, not for Nepal and Chatham.
 Source for aggregation stages: MongoDB manual 6.0, read 2026-11-29.
 """
 
@@ -32,11 +31,13 @@ from danqing_server.models import FINISHED, Status
 from danqing_server.store.client import Database, translated
 from danqing_server.store.ledger import COLLECTION as LEDGER
 
-__all__ = ["DAY", "QUARTER", "SUMS", "SheetStore", "Span", "Split", "Step", "StepSum", "Steps"]
+__all__ = ["DAY", "HALF_HOUR", "SUMS", "SheetStore", "Span", "Split", "Step", "StepSum", "Steps"]
 
 COLLECTION = "danqing_stats"
 DAY = timedelta(days=1)
-QUARTER = timedelta(minutes=15)
+HALF_HOUR, QUARTER = 30, 15
+"""Minutes. Sheets have half hours; where days begin within one (Nepal, Chatham) the ledger itself is summed."""
+
 KEPT_AFTER = timedelta(hours=2)
 LOOKED_FOR_AFTER = timedelta(hours=1)
 MOST_ROWS = 20_000
@@ -47,17 +48,24 @@ SUMS = ("completed", "failed", "cancelled", "pictures", "settled_micro", "unknow
 
 
 class Split(StrEnum):
-    """What the sums of a sheet can be split by: a sheet for each, so that users cost only who asks for them."""
+    """By whose names sums are split. Each has sheets of its own, so that none holds what all of them make together.
 
-    MODELS = "models"
-    USERS = "users"
+    Of users there are too many for sheets to be shorter than the ledger: they have none.
+    """
+
+    MODEL = "model"
+    PROVIDER = "provider"
+    KEY = "key"
+    USER = "user"
 
 
-_KEYS: Mapping[Split, Mapping[str, str]] = {
-    Split.MODELS: {"key": "$key", "provider": "$lines.provider", "model": "$lines.model"},
-    Split.USERS: {"user": "$user", "provider": "$lines.provider"},
+_NAMES: Mapping[Split, str] = {
+    Split.MODEL: "$lines.model",
+    Split.PROVIDER: "$lines.provider",
+    Split.KEY: "$key",
+    Split.USER: "$user",
 }
-_ALWAYS = {"currency": "$lines.currency", "simulated": "$lines.simulated"}
+_ALWAYS = {"provider": "$lines.provider", "currency": "$lines.currency", "simulated": "$lines.simulated"}
 
 
 class Step(StrEnum):
@@ -84,11 +92,11 @@ class Span:
 
 @attrs.frozen(kw_only=True)
 class Steps:
-    """By what sums are told: steps of a zone, an Olson name, and a field of the split's rows, None for none."""
+    """By what sums are told: steps of a zone, an Olson name, and each of the split's names for itself, or not."""
 
     step: Step
     zone: str
-    name: str | None = None
+    named: bool
 
 
 @attrs.frozen(kw_only=True)
@@ -153,7 +161,7 @@ class SheetStore:
         self, project: str | None, split: Split, spans: Sequence[Span], by: Steps
     ) -> list[StepSum]:
         """Return the same out of the ledger, of what counts to *spans*."""
-        stages = [*_counted(project, spans, split), *_summed(by)]
+        stages = [*_counted(project, spans, split, QUARTER), *_summed(by)]
         with translated(), pymongo.timeout(COUNT_S):
             return [_step_sum(each) for each in await self._ledger.aggregate(stages).to_list(None)]
 
@@ -169,7 +177,7 @@ class SheetStore:
         span = Span(_midnight(days[0]), _midnight(days[-1]) + DAY)
         with translated(), pymongo.timeout(COUNT_S):
             await self._sheets.bulk_write([UpdateOne({"_id": each}, claim, upsert=True) for each in ids.values()])
-            found = await self._ledger.aggregate(_counted(project, [span], split)).to_list(None)
+            found = await self._ledger.aggregate(_counted(project, [span], split, HALF_HOUR)).to_list(None)
             rows: defaultdict[date, list[dict[str, Any]]] = defaultdict(list)
             for each in found:
                 rows[each["at"].date()].append(_without_zeros(each))
@@ -220,10 +228,10 @@ def _over(day: date, since: timedelta, now: datetime) -> bool:
     return _midnight(day) + DAY + since <= now
 
 
-def _counted(project: str | None, spans: Sequence[Span], split: Split) -> list[dict[str, Any]]:
+def _counted(project: str | None, spans: Sequence[Span], split: Split, minutes: int) -> list[dict[str, Any]]:
     """Return what makes rows of a project's postings: task by task first, since some sums are of whole tasks."""
-    quarter = {"$dateTrunc": {"date": "$lines.at", "unit": "minute", "binSize": 15}}
-    dimensions: dict[str, Any] = {"at": quarter, **_KEYS[split], **_ALWAYS}
+    at = {"$dateTrunc": {"date": "$lines.at", "unit": "minute", "binSize": minutes}}
+    dimensions: dict[str, Any] = {"at": at, "name": _NAMES[split], **_ALWAYS}
     costs = {"$in": [kind.value for kind in COSTS]}
     ends = {
         status.value: {"$sum": {"$cond": [{"$eq": ["$lines.status", status.value]}, "$lines.tasks", 0]}}
@@ -270,9 +278,9 @@ def _summed(by: Steps) -> list[dict[str, Any]]:
     trunc: dict[str, Any] = {"date": "$at", "timezone": by.zone, "unit": by.step.value}
     if by.step is Step.HALF_HOUR:
         trunc |= {"unit": "minute", "binSize": 30}
-    group = {"start": {"$dateTrunc": trunc}, **{each: f"${each}" for each in ("provider", *_ALWAYS)}}
-    if by.name is not None:
-        group["name"] = f"${by.name}"
+    group = {"start": {"$dateTrunc": trunc}, **{each: f"${each}" for each in _ALWAYS}}
+    if by.named:
+        group["name"] = "$name"
     return [{"$group": {"_id": group, **{each: {"$sum": f"${each}"} for each in SUMS}}}]
 
 
