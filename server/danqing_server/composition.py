@@ -329,6 +329,8 @@ async def open_process(
         await services.visits.drain()
         await services.batches.store.drain()
         await services.store.drain()
+        if meters is not None:
+            meters.flush()
 
 
 async def _services(

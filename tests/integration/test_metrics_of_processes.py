@@ -68,6 +68,9 @@ class TestProcesses:
             for _ in range(TASKS):
                 _submit(serve)
             _completed(serve, TASKS)
+            wait_until(
+                lambda: _scrape(serve).sum("danqing_step_seconds_count", step="work.keep") == TASKS, what="steps"
+            )
             for _ in range(4):  # each time whoever takes the connection
                 seen = _scrape(serve)
                 assert seen.sum("danqing_tasks_submitted_total") == TASKS

@@ -1,4 +1,4 @@
-"""What a process shows of itself: looked at each second, by the process itself."""
+"""What a process shows of itself: looked at four times a second, by the process itself."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from danqing_server.telemetry.meters import Meters
 
 __all__ = ["Pulse", "Vitals"]
 
-EVERY_S = 1.0
+EVERY_S = 0.25
 _STATM = Path("/proc/self/statm")
 
 
@@ -52,7 +52,7 @@ class Pulse:
             self.look()
 
     def look(self) -> None:
-        """Show how things are now."""
+        """Show how things are now, and let the others know."""
         self.meters.show("processes", self.vitals.role, value=1)
         for lane, count in self.vitals.running().items():
             self.meters.show("tasks_running", lane, value=count)
@@ -61,6 +61,7 @@ class Pulse:
         for loop in self.vitals.loops():
             self._look_at_loop(loop)
         self._look_at_process()
+        self.meters.flush()
 
     def _look_at_loop(self, loop: Supervised) -> None:
         self.meters.show("loops_down", loop.name, value=not loop.alive)

@@ -22,4 +22,5 @@ class Scrape:
     async def expose(self, accept: str) -> Exposed:
         """Return everything, in the form that *accept* asks for; what does not answer in time is left out."""
         looked = await self.lookout.look()
+        self.meters.flush()
         return await asyncio.to_thread(self.meters.expose, looked, accept)
