@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -37,7 +38,12 @@ class TopologyWhole(Whole):
 
     mongo: MongoSet
     queue: RedisSet
-    _returning: list[threading.Timer] = attrs.field(factory=list, init=False)
+    _ending: threading.Event = attrs.field(factory=threading.Event, init=False)
+    _starters: ThreadPoolExecutor = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        # Threads that stay: a server ends with the thread that started it (PR_SET_PDEATHSIG).
+        self._starters = ThreadPoolExecutor(8)
 
     @property
     def mongo_url(self) -> str:
@@ -57,17 +63,18 @@ class TopologyWhole(Whole):
         for server in (*self.mongo.members, *self.queue.servers):
             if server.process is not None and server.process.pid == pid:
                 server.kill()
-                timer = threading.Timer(AWAY_S, server.start)
-                self._returning.append(timer)
-                timer.start()
+                self._starters.submit(self._start_later, server)
                 return
         super().kill(pid)
 
     def let_nothing_return(self) -> None:
         """Wait for what is on its way back, so that it can be ended for good."""
-        for timer in self._returning:
-            timer.cancel()
-            timer.join()
+        self._ending.set()
+        self._starters.shutdown()
+
+    def _start_later(self, server: RunningServer) -> None:
+        if not self._ending.wait(AWAY_S):
+            server.start()
 
     def _masters(self) -> list[RunningServer | None]:
         if not self.queue.sentinels:
