@@ -86,9 +86,10 @@ async def bring_back(assets: Assets, key: str, source: Source, provider: str, wa
 
 async def _listed(place: Place, prefix: str | None) -> AsyncGenerator[StoredFile, None]:
     with storage_failures("listing the picture storage"):
-        async for found in obstore.list(place.store, prefix, chunk_size=LISTED_AT_ONCE):
-            for each in found:
-                yield StoredFile(each["path"], each["size"], each["last_modified"])
+        for part in place.parts:
+            async for found in obstore.list(part.store, prefix, chunk_size=LISTED_AT_ONCE):
+                for each in found:
+                    yield StoredFile(each["path"], each["size"], each["last_modified"])
 
 
 def _is_ours(path: str) -> bool:

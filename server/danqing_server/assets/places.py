@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from datetime import timedelta
@@ -28,6 +28,7 @@ from danqing_server.assets.storage_failures import storage_failures
 from danqing_server.errors import SettingsError, StorageUnavailable
 
 if TYPE_CHECKING:
+    from obstore import ObjectMeta
     from obstore.store import ClientConfig, ObjectStore, RetryConfig, S3Config
 
 __all__ = ["PRIVATE_MODE", "Bucket", "Folder", "Place", "Space", "local_folder", "open_bucket", "open_folder"]
@@ -61,8 +62,21 @@ class Place(Protocol):
     def store(self) -> ObjectStore:
         """The same place, for reading."""
 
+    @property
+    def parts(self) -> Sequence[Place]:
+        """The places that this one is made of, itself when it is one."""
+
     async def put(self, spool: Spool, key: str) -> None:
         """Make the whole spooled content readable at *key*, synced; before that nothing is there."""
+
+    async def head(self, key: str) -> ObjectMeta:
+        """Return what is known of a file. Raises what obstore does, FileNotFoundError for none."""
+
+    async def get(self, key: str) -> bytes:
+        """Return a whole file. Raises what `head` does."""
+
+    async def get_range(self, key: str, start: int, end: int) -> memoryview:
+        """Return a part of a file. Raises what `head` does."""
 
     async def copy(self, key: str, other: str) -> None:
         """Make what stands at *key* readable at *other*, too, synced. Raises what reading does."""
@@ -88,14 +102,42 @@ class Space:
     total: int
 
 
+class _Single:
+    """What a folder and a bucket have in common: both are read through obstore."""
+
+    store: ObjectStore
+
+    async def head(self, key: str) -> ObjectMeta:
+        """See `Place.head`."""
+        return await obstore.head_async(self.store, key)
+
+    async def get(self, key: str) -> bytes:
+        """See `Place.get`."""
+        return bytes(await (await obstore.get_async(self.store, key)).bytes_async())
+
+    async def get_range(self, key: str, start: int, end: int) -> memoryview:
+        """See `Place.get_range`."""
+        return memoryview(await obstore.get_range_async(self.store, key, start=start, end=end))
+
+
 @attrs.frozen(kw_only=True)
-class Folder:
+class Folder(_Single):
     """Pictures in `root/<task_id>/`, on the same file system as the spool; `disk` runs what blocks."""
 
     root: Path
     spool: Path
     disk: Executor
     store: ObjectStore
+
+    @property
+    def parts(self) -> Sequence[Place]:
+        """Itself."""
+        return (self,)
+
+    async def remove_empty(self) -> None:
+        """Remove the folders of tasks that have no file."""
+        with storage_failures("removing empty folders"):
+            await self._run(self._remove_empty)
 
     async def put(self, spool: Spool, key: str) -> None:
         """See `Place.put`."""
@@ -164,6 +206,13 @@ class Folder:
                 shutil.rmtree(folder)
         sync_folder(self.root)
 
+    def _remove_empty(self) -> None:
+        with os.scandir(self.root) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
+                    with suppress(OSError):  # it has files
+                        os.rmdir(entry.path)
+
     def _probe(self) -> None:
         spool = Spool.within(self.spool)
         try:
@@ -174,10 +223,15 @@ class Folder:
 
 
 @attrs.frozen(kw_only=True)
-class Bucket:
+class Bucket(_Single):
     """Pictures in an S3-compatible bucket (or in memory, for tests)."""
 
     store: ObjectStore
+
+    @property
+    def parts(self) -> Sequence[Place]:
+        """Itself."""
+        return (self,)
 
     async def put(self, spool: Spool, key: str) -> None:
         """See `Place.put`. A cut multipart upload stays invisible; expire those in the bucket's lifecycle rules."""
@@ -241,8 +295,8 @@ def local_folder(assets_url: str | None, data_dir: Path) -> Path | None:
     return Path(unquote(parts.path)) if parts.scheme == "file" else None
 
 
-def open_bucket(url: str, environment: Mapping[str, str]) -> Bucket:
-    """Connect to the bucket at *url*; nothing is asked of it yet.
+def open_bucket(url: str, environment: Mapping[str, str], variable: str = "DANQING_ASSETS_URL") -> Bucket:
+    """Connect to the bucket at *url*, which *variable* names; nothing is asked of it yet.
 
     Raises:
         SettingsError: no such kind of storage, or an AWS variable has a wrong value.
@@ -256,7 +310,7 @@ def open_bucket(url: str, environment: Mapping[str, str]) -> Bucket:
             )
         return Bucket(store=from_url(url))
     except BaseError as error:
-        raise SettingsError(f"DANQING_ASSETS_URL: {urlsplit(url).scheme}:// cannot be opened: {error}") from error
+        raise SettingsError(f"{variable}: {urlsplit(url).scheme}:// cannot be opened: {error}") from error
 
 
 def _s3(environment: Mapping[str, str]) -> S3Config:

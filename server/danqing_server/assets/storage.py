@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import attrs
-import obstore
 
 from danqing_plugins import OutputKind, Source
 from danqing_server.assets import texts
@@ -35,6 +34,7 @@ from danqing_server.assets.keys import (
     thumbnail_key,
 )
 from danqing_server.assets.leftovers import sweep
+from danqing_server.assets.paired import Pair
 from danqing_server.assets.partial import Partial
 from danqing_server.assets.places import (
     PRIVATE_MODE,
@@ -229,7 +229,7 @@ class Assets:
         if stat.size_bytes > self.limits.max_bytes:
             raise PictureRejected(texts.TOO_MANY_BYTES(most=self.limits.max_bytes), code="too_large")
         with _reading(key):
-            return bytes(await (await obstore.get_async(self.place.store, key)).bytes_async())
+            return await self.place.get(key)
 
     async def read_as(self, key: str, wanted: str) -> bytes:
         """Return a whole picture in another of `converting.FORMATS`; one that is in it already is not touched.
@@ -252,7 +252,7 @@ class Assets:
             NotFound: nothing is stored there.
         """
         with _reading(check_key(key)):
-            found = await obstore.head_async(self.place.store, key)
+            found = await self.place.head(key)
         return Stat(
             key=key,
             size_bytes=found["size"],
@@ -275,7 +275,7 @@ class Assets:
         while start < end:
             stop = min(start + window_bytes(), end)
             with _reading(key):
-                window = memoryview(await obstore.get_range_async(self.place.store, key, start=start, end=stop))
+                window = await self.place.get_range(key, start, stop)
             for at in range(0, len(window), CHUNK_BYTES):
                 yield bytes(window[at : at + CHUNK_BYTES])
             del window  # else it stays until the next one is here
@@ -310,7 +310,7 @@ class Assets:
     @property
     def is_local(self) -> bool:
         """Whether outputs are kept in a folder, and not in a bucket."""
-        return isinstance(self.place, Folder)
+        return isinstance(self.place.parts[0], Folder)
 
     async def space(self) -> Space | None:
         """Return how much room there is; None where that is not known, as of a bucket."""
@@ -398,6 +398,26 @@ def _reading(key: str) -> Iterator[None]:
             raise NotFound("asset", key) from error
 
 
+def _open_place(settings: Settings, root: Path | None, spool: Path, disk: ThreadPoolExecutor) -> Place:
+    """Open what the settings name, with the place of what is still to be moved. Blocks; raises OSError."""
+    new: Place
+    new = (
+        open_bucket(settings.assets_url or "", settings.environment)
+        if root is None
+        else open_folder(root, spool, disk)
+    )
+    also = settings.assets_also
+    if also is None:
+        return new
+    old_root = local_folder(also, settings.data_dir)
+    if old_root is None:
+        return Pair(
+            new=new, old=open_bucket(also, settings.environment, "DANQING_ASSETS_ALSO"), spool=spool, disk=disk
+        )
+    old_root.mkdir(PRIVATE_MODE, parents=True, exist_ok=True)
+    return Pair(new=new, old=open_folder(old_root, spool, disk), spool=spool, disk=disk)
+
+
 def open_assets(
     settings: Settings,
     session: aiohttp.ClientSession,
@@ -426,11 +446,7 @@ def open_assets(
         spool.parent.mkdir(PRIVATE_MODE, parents=True, exist_ok=True)
         spool.mkdir(PRIVATE_MODE, exist_ok=True)
         if place is None:
-            place = (
-                open_bucket(settings.assets_url or "", settings.environment)
-                if root is None
-                else open_folder(root, spool, disk)
-            )
+            place = _open_place(settings, root, spool, disk)
     return Assets(
         place=place,
         spool=spool,

@@ -14,7 +14,7 @@ __all__ = ["register"]
 def register(app: typer.Typer) -> None:
     """Add the group."""
     group = typer.Typer(
-        short_help="prove the stored pictures, and find files that nobody names",
+        short_help="prove the stored pictures, move them, find files that nobody names",
         help="Looks after the picture storage of the settings, while the server runs or not.",
         no_args_is_help=True,
     )
@@ -22,6 +22,9 @@ def register(app: typer.Typer) -> None:
         "verify", help="compare every file with what its task knows; exit code 1 when something is wrong"
     )(_verify)
     group.command("orphans", help="list files that no task and no upload names")(_orphans)
+    group.command(
+        "move", help="move what is at DANQING_ASSETS_ALSO to DANQING_ASSETS_URL, while the server serves both"
+    )(_move)
     app.add_typer(group, name="assets")
 
 
@@ -47,3 +50,13 @@ def _orphans(
     from danqing_server.cli.assets_acts import show_orphans
 
     return show_orphans(env_file, older_than, remove=remove, as_json=as_json)
+
+
+def _move(
+    keep: Annotated[bool, typer.Option("--keep", help="leave the files at the old place, too")] = False,
+    as_json: AsJson = False,
+    env_file: EnvFile = None,
+) -> int:
+    from danqing_server.cli.assets_acts import move_all
+
+    return move_all(env_file, keep=keep, as_json=as_json)

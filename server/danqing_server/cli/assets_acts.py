@@ -1,4 +1,4 @@
-"""What the commands of `danqing assets` do: prove the files, list and remove those that nobody names."""
+"""What the commands of `danqing assets` do: prove the files, move them, list those that nobody names."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import aiohttp
 import attrs
 
+from danqing_server.assets.paired import Pair
 from danqing_server.assets.results import ResultSessions, results_session
 from danqing_server.assets.storage import Assets, open_assets
 from danqing_server.cli.backup_acts import progress, quiet_and_private, say, size_text
@@ -25,10 +26,11 @@ from danqing_server.settings.variables import duration
 from danqing_server.store.client import connect
 from danqing_server.store.dumping import Dump, open_dump
 from danqing_server.supervision.embedded.borrowing import borrowed_mongodb
+from danqing_server.upkeep.moving import Moved, Mover
 from danqing_server.upkeep.orphans import Orphan, orphans
 from danqing_server.upkeep.verifying import Verified, verify
 
-__all__ = ["show_orphans", "verify_all"]
+__all__ = ["move_all", "show_orphans", "verify_all"]
 
 TIMEOUT_MS = 60_000
 MOST_SHOWN = 50
@@ -62,6 +64,29 @@ def show_orphans(env_file: Path | None, older_than: str, *, remove: bool, as_jso
     data = {"orphans": [attrs.asdict(each) for each in found], "bytes": size, "removed": remove}
     say(data, [*lines, f"{done}: {len(found)} files, {size_text(size)}"], as_json=as_json)
     return 0
+
+
+def move_all(env_file: Path | None, *, keep: bool, as_json: bool) -> int:
+    """Move the pictures to where they are to be; returns the exit code. Raises DanqingError."""
+    settings = read_settings(environment_of(env_file))
+    if settings.assets_also is None:
+        raise SettingsError(
+            "DANQING_ASSETS_ALSO is not set: name the old storage there, and the new one as DANQING_ASSETS_URL, "
+            "for the server too; docs/keeping.md says in which order"
+        )
+    with quiet_and_private():
+        found = asyncio.run(_move(settings, keep=keep))
+    lines = [f"differs at the two places, left as it is: {key}" for key in found.differing[:MOST_SHOWN]]
+    told = f"{found.copied} copied, {found.removed} removed from the old place, {found.gone} deleted meanwhile"
+    lines.append(f"{found.files} files, {size_text(found.size_bytes)}: {told}")
+    say(attrs.asdict(found), lines, as_json=as_json)
+    return Exit.FAILED if found.differing else 0
+
+
+async def _move(settings: Settings, *, keep: bool) -> Moved:
+    async with aiohttp.ClientSession() as session, open_assets(settings, session) as assets:
+        assert isinstance(assets.place, Pair)  # DANQING_ASSETS_ALSO is set
+        return await Mover(assets.place, progress(), keep).move()
 
 
 async def _verify(settings: Settings, *, quick: bool, repair: bool) -> Verified:

@@ -56,6 +56,8 @@ STEPS: Mapping[str, str] = {
     "heal.remove_worker": "A worker that ended, or whose tasks were taken over, is forgotten.",
     "heal.push_many": "The sweep queues what the queue may have lost.",
     "heal.mark_known": "The queue is marked as one that was compared with MongoDB.",
+    "move.copy": "A picture is copied to the storage where it is to be.",
+    "move.remove": "A picture that was copied, and compared, leaves the old storage.",
     "backup.documents": "The documents of one collection are written into a backup under way.",
     "backup.pictures": "The pictures that the documents of one collection name are brought into a backup.",
     "backup.publish": "A backup gets its name: from now on it is one.",

@@ -267,6 +267,13 @@ class Settings:
         allowed="a directory, or a URL obstore knows (`s3://bucket/prefix`)",
         meaning="Where pictures are kept. Unset: `pictures` under `DANQING_DATA_DIR`.",
     )
+    assets_also: str | None = setting(
+        "DANQING_ASSETS_ALSO",
+        None,
+        text,
+        allowed="as `DANQING_ASSETS_URL`, another one",
+        meaning="Where pictures are looked for that are not there: while `danqing assets move` moves them.",
+    )
     picture_redirect_s: float = setting(
         "DANQING_PICTURE_REDIRECT",
         0.0,
@@ -648,6 +655,8 @@ class Settings:
         )
         if not reading.problems and not settings.listens_on_loopback and not settings.asks_for_keys:
             reading.problems.append(_open_purse(settings.host))
+        if settings.assets_also is not None and settings.assets_also == settings.assets_url:
+            reading.problems.append("DANQING_ASSETS_ALSO: names the same place as DANQING_ASSETS_URL")
         longest = max(settings.call_timeout_s, SHORTEST_CALL_TIMEOUT_S)
         return attrs.evolve(settings, call_timeout_s=longest), tuple(reading.problems)
 
