@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -20,6 +21,9 @@ __all__ = ["tell"]
 
 LOOKED_THROUGH = 2_000
 """How many tasks are looked through: the newest. Who wants all of them has `danqing tasks`."""
+
+REMEMBERED = 1_000
+"""How many events are known again that a server tells twice: what changed up to a minute before a cut."""
 
 LONGEST_LIFE = timedelta(hours=6)
 """How long before the time that is asked for a task may have been made that ended within it."""
@@ -45,10 +49,21 @@ def tell(asking: Asking, *, since: str, user: str | None, follow: bool) -> None:
         for each in sorted(_kept(client, start, user), key=lambda each: each.at):
             _print(each, asking)
         if follow:
-            for event in client.events(**({} if user is None else {"user_id": user})):
+            for event in _once(client.events(**({} if user is None else {"user_id": user}))):
                 happening = _heard(event, user)
                 if happening is not None:
                     _print(happening, asking)
+
+
+def _once(events: Iterator[Event]) -> Iterator[Event]:
+    """Leave out what is told again after a stream was cut, which has the same id."""
+    told: deque[str] = deque(maxlen=REMEMBERED)
+    for event in events:
+        if event.kind == "task" and event.last_id is not None:
+            if event.last_id in told:
+                continue
+            told.append(event.last_id)
+        yield event
 
 
 def _kept(client: Client, start: str, user: str | None) -> Iterator[_Happening]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import httpx
@@ -13,10 +15,12 @@ from danqing_client import (
     Client,
     Conflict,
     ConnectionFailed,
+    Event,
     InvalidRequest,
     NotAuthorized,
     NotFound,
     ServerUnavailable,
+    Task,
     TaskFailed,
     WaitTimeout,
 )
@@ -185,6 +189,83 @@ class TestErrors:
         with Client("http://x", KEY, transport=httpx.MockTransport(answer)) as other, pytest.raises(NotFound):
             other.download(output)
         assert "authorization" not in seen[0].headers
+
+
+class CutStream(httpx.SyncByteStream):
+    """A stream that breaks after the first event in it that has an id."""
+
+    def __init__(self, whole: httpx.SyncByteStream) -> None:
+        self.whole = whole
+
+    def __iter__(self) -> Iterator[bytes]:
+        for part in self.whole:
+            yield part
+            if b"event: task" in part:
+                raise httpx.ReadError("cut")
+
+    def close(self) -> None:
+        self.whole.close()
+
+
+class CuttingStreams(httpx.HTTPTransport):
+    """Connections whose event streams break again and again; `asked_from` has where each went on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked_from: list[str | None] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        response = super().handle_request(request)
+        if request.url.path.endswith("/events"):
+            self.asked_from.append(request.headers.get("last-event-id"))
+            assert isinstance(response.stream, httpx.SyncByteStream)
+            response.stream = CutStream(response.stream)
+        return response
+
+
+class TestEvents:
+    async def test_what_happens_is_told_as_it_happens(self, base: str) -> None:
+        """Of one user's tasks, to who has opened the stream."""
+        async with AsyncClient(base, KEY, user_id="heard") as client:
+
+            async def listen() -> Task:
+                async for event in client.events(user_id="heard"):
+                    if event.kind == "task" and event.data["status"] == "completed":
+                        return Task.of(event.data)
+                raise AssertionError("the stream ended")
+
+            listening = asyncio.create_task(listen())
+            while not listening.done():
+                await client.generate("a hill that is heard of", **SMALL)
+            assert (await listening).user_id == "heard"
+
+    async def test_a_stream_that_is_cut_goes_on_where_it_was(self, base: str) -> None:
+        """It is opened again after the last event that came."""
+        streams = CuttingStreams()
+
+        def listen() -> list[Event]:
+            with Client(base, KEY, transport=streams) as client:
+                return list(islice(client.events(user_id="cut"), 2))
+
+        async with AsyncClient(base, KEY, user_id="cut") as other:
+            listening = asyncio.create_task(asyncio.to_thread(listen))
+            while not listening.done():
+                await other.generate("a hill", **SMALL)
+        first, second = await listening
+        assert second.data["user_id"] == "cut"
+        assert streams.asked_from[:2] == [None, first.last_id]
+
+    def test_who_may_not_listen_is_told(self, base: str) -> None:
+        """At once, not after many tries."""
+        with Client(base, "wrong") as client, pytest.raises(NotAuthorized):
+            next(client.events())
+
+    def test_anything_else_is_asked_for_by_its_path(self, client: Client) -> None:
+        """JSON as its data, text as it is."""
+        assert {"name", "state"} <= client.request("GET", "/api/v1/lanes")["lanes"][0].keys()
+        assert client.request("GET", "/api/v1/usage", params={"format": "csv"}).startswith("day,")
+        with pytest.raises(NotFound):
+            client.request("GET", "/api/v1/lanes/none")
 
 
 class TestAsync:
