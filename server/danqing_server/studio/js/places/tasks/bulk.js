@@ -137,7 +137,7 @@ function settle(act, done, refused) {
 const Meaning = ({ wish: { act, priority }, told, unknown }) =>
   div(
     { class: 'bulk' },
-    p({ class: 'bulk-count' }, t(told.possible ? `tasks.bulk.count.${act}` : 'tasks.bulk.none', { n: told.possible, priority: priority ? t(`tasks.${priority}`) : '' })),
+    (told.possible > 0 || !told.unknown) && p({ class: 'bulk-count' }, t(told.possible ? `tasks.bulk.count.${act}` : 'tasks.bulk.none', { n: told.possible, priority: priority ? t(`tasks.${priority}`) : '' })),
     told.possible > 0 && told.matched > told.possible && p({ class: 'bulk-rest' }, t('tasks.bulk.rest', { n: told.matched - told.possible })),
     told.complete === false && p({ class: 'bulk-rest' }, t('tasks.bulk.first')),
     act === 'retry' && told.possible > 0 && p(null, priceText(told)),

@@ -159,7 +159,7 @@ function Aside({ row }) {
     status === 'pending' || status === 'scheduled' ? whyOf(row)
     : status === 'processing' ? `${Math.round(row.progress * 100)} %`
     : row.missing && status === 'completed' ? t('tasks.missing', { n: row.missing })
-    : (status === 'failed' && row.error_code) || '';
+    : (status === 'failed' && row.error_code !== 'outcome_unknown' && row.error_code) || '';
   return text ? span({ class: 'tasks-aside', title: typeof text === 'string' ? text : undefined }, text) : null;
 }
 
