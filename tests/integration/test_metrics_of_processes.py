@@ -92,10 +92,14 @@ class TestProcesses:
             for _ in range(TASKS):
                 _submit(serve)
             _completed(serve, 2 * TASKS)
+            kept = "danqing_step_seconds_count"
+            wait_until(lambda: _scrape(serve).sum(kept, step="work.keep") == 2 * TASKS, what="all steps")
+            wait_until(
+                lambda: _scrape(serve).sum("danqing_tasks_submitted_total") == 2 * TASKS, what="all submitted"
+            )
             seen = _scrape(serve)
             assert seen.sum("danqing_tasks_submitted_total") == 2 * TASKS
             assert seen.sum("danqing_upstream_calls_total", outcome="delivered") == 2 * TASKS
-            assert seen.sum("danqing_step_seconds_count", step="work.keep") == 2 * TASKS
 
 
 def _answers(serve: Serve) -> bool:
