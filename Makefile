@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run install test test-browser test-clients test-kills test-processes test-schema check types chaos bench bench-profile site format clean
+.PHONY: run install test screenshots test-browser test-clients test-kills test-processes test-schema check types chaos bench bench-profile site format clean
 
 run: install ## start the server with everything it needs, on http://127.0.0.1:8080
 	@$(BIN)/danqing serve
@@ -35,6 +35,9 @@ test-clients: .venv/.developing ## let the services' official client libraries a
 
 test-browser: .venv/.developing ## see in a real browser what a person sees; wants Chromium, and says so without it
 	@$(BIN)/pytest -rs -m browser tests/browser
+
+screenshots: .venv/.developing ## take the documentation's pictures of the studio anew; wants Chromium
+	@$(BIN)/python -m tests.support.screenshots
 
 test-kills: .venv/.developing ## kill processes and servers at every step, and see that nothing is lost or bought again
 	@$(TESTED) -m kills
