@@ -390,6 +390,7 @@ class TestResults:
         missing = result.get_by_role("button", name="Paint the missing 1")
         await missing.dblclick()
         await expect(result.get_by_text("4 of 4", exact=True)).to_be_visible()
+        await expect(result.get_by_text("done")).to_be_visible()
         tasks = await tasks_of(studio, "four owls")
         assert [(each["images"], each["kept"], each["cost"]["amount"]) for each in tasks] == [(4, 4, "0.80")]
 

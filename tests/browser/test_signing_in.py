@@ -256,6 +256,20 @@ class TestRights:
         await page.goto("/studio/tasks")
         await expect(page.get_by_text("Your key does not show this place.")).to_be_visible()
 
+    async def test_operator_reads_another_projects_task(self, open_page: OpenPage, base: str) -> None:
+        """Check 23: the row comes without its prompt; who opens the task sees all of it and changes nothing."""
+        async with aiohttp.ClientSession(headers={"authorization": f"Bearer {LIN}"}) as http:
+            task = await Studio(base, http).painted("what Lin alone may read")
+        page = await signed_in(open_page, base, CHEN, name="Chen")
+        await page.goto("/studio/tasks")
+        await expect(page.get_by_role("main")).to_contain_text("lin")
+        await expect(page.get_by_role("main")).not_to_contain_text("what Lin alone may read")
+        await page.goto(f"/studio/tasks?task={task['id']}")
+        sheet = page.get_by_role("dialog", name="Task", exact=True)
+        await expect(sheet).to_contain_text("what Lin alone may read")
+        await expect(sheet).to_contain_text("Another project’s task")
+        await expect(sheet.get_by_role("button", name="Delete")).to_have_count(0)
+
     async def test_administrator_makes_nothing(self, open_page: OpenPage, base: str) -> None:
         """So there is no Create."""
         page = await signed_in(open_page, base, ADMIN, name="Ops")
