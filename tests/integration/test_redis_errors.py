@@ -55,6 +55,17 @@ class TestKinds:
             await hot(redis).execute_command("NOTHING")
         assert refused.value.permanent
 
+    async def test_who_was_replaced_is_left(self, redis: RedisConnection) -> None:
+        """READONLY, in a script as well: the next command goes over a new connection, to who leads by then."""
+        queue = Queue(redis)
+        before = await hot(redis).client_id()
+        await hot(redis).execute_command("REPLICAOF", "127.0.0.1", "1")
+        error = await refusal(queue)
+        assert not error.permanent
+        assert "READONLY" in str(error)
+        await hot(redis).execute_command("REPLICAOF", "NO", "ONE")
+        assert await hot(redis).client_id() != before
+
     async def test_full_memory_passes(self, redis: RedisConnection) -> None:
         """OOM."""
         await hot(redis).config_set("maxmemory", "1")

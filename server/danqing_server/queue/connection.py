@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import attrs
-from redis.asyncio import RedisCluster
+from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.client import PubSub
 from redis.exceptions import (
     AuthenticationError,
@@ -100,7 +100,20 @@ class RedisConnection:
         if script is None:
             script = self._scripts[source] = self.hot.register_script(source)
         with translated():
-            return await script(keys=[base], args=arguments)
+            try:
+                return await script(keys=[base], args=arguments)
+            except ResponseError as error:
+                if _code_of(error) == "READONLY":
+                    await self._leave_replica()
+                raise
+
+    async def _leave_replica(self) -> None:
+        """Let go of connections to a server that another took the place of, so that new ones ask who leads.
+
+        redis-py does so by itself where the answer begins with the code; that of a script of Redis 6.2 does not.
+        """
+        if isinstance(self.hot, Redis):
+            await self.hot.connection_pool.disconnect(inuse_connections=False)
 
 
 @contextmanager
