@@ -36,12 +36,12 @@ export default function Card({ id, place }) {
       h(Status, { standing: standingOf(task) }),
       span(null, t('result.of', { count: keptOf(task), most: task.images ?? 1 })),
       h(Took, { task }),
-      task.cost && span({ class: 'money' }, costText(isOpen(task) ? task.cost : { ...task.cost, at_most: undefined })),
+      task.cost && (isOpen(task) || task.billed !== 'unknown') && span({ class: 'money' }, costText(isOpen(task) ? task.cost : { ...task.cost, at_most: undefined })),
       div({ class: 'result-tools' }, h(Tools, { task })),
     ),
     isOpen(task) && task.status !== 'processing' && h(Waits, { id: task.id, rarely: place > 8 }),
     failed && h(Why, { error: task.error, billed: task.billed }),
-    (task.output?.errors ?? []).map((/** @type {any} */ error) => h(Why, { key: error.index, error, billed: error.billed, index: error.index })),
+    !failed && (task.output?.errors ?? []).map((/** @type {any} */ error) => h(Why, { key: error.index, error, billed: error.billed, index: error.index })),
     (task.notes ?? []).map((/** @type {string} */ note) => p({ class: 'field-help', key: note }, note)),
   );
 }
