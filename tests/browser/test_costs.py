@@ -355,6 +355,7 @@ class TestLooks:
         await expect(page.get_by_role("figure")).to_be_visible()
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         await page.get_by_role("group").locator("summary").click()
+        await page.evaluate("scrollTo(0, 0)")  # what is half under the bar counts as too small
         assert told((await Axe().run(page, options=RULES)).response) == []
         if shots := os.environ.get("SHOTS"):
             await page.screenshot(path=f"{shots}/costs-{width}-{theme}-{language}.png", full_page=True)

@@ -91,7 +91,7 @@ function Person() {
   const known = me.value;
   if (!known?.name) return null;
   return h(Menu, {
-    button: { text: known.name, icon: 'user', kind: 'plain', class: 'bar-person' },
+    button: { text: known.name, title: known.name, icon: 'user', kind: 'plain', class: 'bar-person' },
     items: [
       ...(known.viewer ? [] : [{ text: t('place.settings'), icon: /** @type {const} */ ('settings'), href: address('settings') }]),
       { text: t('me.sign_out'), icon: 'external', onPick: () => void signOut().catch((error) => notify(messageOf(error), { kind: 'wrong' })) },
