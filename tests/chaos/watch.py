@@ -7,7 +7,7 @@ import time
 
 import attrs
 
-from danqing_server.composition import MOST_FETCHING_GRACE_S
+from danqing_server.composition.workers import MOST_FETCHING_GRACE_S
 from danqing_server.worker.janitor import OVERDUE_EVERY_S, OVERDUE_GRACE
 from tests.chaos.clients import Clients
 from tests.chaos.faults import FaultLog

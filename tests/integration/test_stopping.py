@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from danqing_plugins import Job, Run, Source
 from danqing_server.clock import Clock
-from danqing_server.composition import open_process
+from danqing_server.composition.process import open_process
 from danqing_server.errors import StoreUnavailable
 from danqing_server.models import Attempt, CallOutcome, CallRecord, Status
 from danqing_server.registry import load_registry

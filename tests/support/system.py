@@ -12,7 +12,8 @@ import attrs
 
 from danqing_plugins import Provider
 from danqing_server.access.caller import Caller
-from danqing_server.composition import Workers, open_process
+from danqing_server.composition.process import open_process
+from danqing_server.composition.workers import Workers
 from danqing_server.desk.request import Submission
 from danqing_server.http.services import Services
 from danqing_server.models import FINISHED, Task

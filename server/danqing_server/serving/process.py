@@ -22,7 +22,7 @@ from sanic import Sanic
 from sanic.application.state import ApplicationServerInfo
 from sanic.http.constants import HTTP
 
-from danqing_server.composition import open_process
+from danqing_server.composition.process import open_process
 from danqing_server.errors import SettingsError
 from danqing_server.log import configure_logging
 from danqing_server.registry import Registry, load_registry

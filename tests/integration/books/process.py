@@ -13,7 +13,8 @@ import attrs
 
 from danqing_plugins import Provider
 from danqing_server.clock import Clock
-from danqing_server.composition import Process, Workers, open_process
+from danqing_server.composition.process import Process, open_process
+from danqing_server.composition.workers import Workers
 from danqing_server.life.decision import Policy
 from danqing_server.registry import load_registry
 from danqing_server.settings.server import Settings

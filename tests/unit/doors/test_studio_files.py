@@ -15,7 +15,7 @@ MODULES = sorted(name for name in FILES if name.startswith("js/"))
 class TestSent:
     @pytest.mark.parametrize("name", MODULES)
     def test_comments_stay_and_lines_keep_their_numbers(self, name: str) -> None:
-        """Every line that is sent is a line of the file, at its place, not indented; what a comment was is empty."""
+        """Every line that is sent is a line of the file at its place, not indented; what a comment was is empty."""
         written = (FOLDER / name).read_text().split("\n")
         sent = FILES[name].body.decode().split("\n")
         assert len(sent) == len(written)
