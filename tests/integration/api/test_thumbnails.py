@@ -102,25 +102,12 @@ class Deleting:
 
     real: Any
 
-    @property
-    def store(self) -> Any:
-        return self.real.store
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
 
     async def put(self, spool: Spool, key: str) -> None:
         await self.real.delete_task("t1")
         await self.real.put(spool, key)
-
-    async def copy(self, key: str, other: str) -> None:
-        await self.real.copy(key, other)
-
-    async def delete(self, key: str) -> None:
-        await self.real.delete(key)
-
-    async def delete_task(self, task_id: str) -> None:
-        await self.real.delete_task(task_id)
-
-    async def ping(self) -> None:
-        await self.real.ping()
 
 
 class TestGone:
