@@ -92,12 +92,21 @@ def _scripts_ms(profile: Any) -> list[float]:
     return [each for each in stretches if each] or [0.0]
 
 
+async def _statuses(studio: Studio) -> dict[str, str]:
+    """Return the status of every task by its prompt, over all pages."""
+    found, cursor = {}, ""
+    while cursor is not None:
+        page = await studio.ask("GET", f"/api/v1/tasks?user_id=studio&limit=100{cursor and f'&cursor={cursor}'}")
+        found |= {row["prompt"]: row["status"] for row in page["tasks"]}
+        cursor = page["next_cursor"]
+    return found
+
+
 async def _same_end(page: Any, studio: Studio) -> None:
     """Wait until each card says of its task what the API says."""
     until_s = time.monotonic() + 20
     while time.monotonic() < until_s:
-        rows = (await studio.ask("GET", "/api/v1/tasks?user_id=studio&limit=100"))["tasks"]
-        there = {row["prompt"]: row["status"] for row in rows}
+        there = await _statuses(studio)
         shown = await page.evaluate(SHOWN)
         if shown and all(there.get(prompt) == status for prompt, status in shown.items()):
             return

@@ -182,7 +182,11 @@ class TestMany:
         await page.keyboard.press("End")
         await expect(page.locator(":focus")).to_have_attribute("aria-rowindex", str(100 + 1))
         await page.wait_for_function("(rows) => document.documentElement.scrollHeight > 48 * rows", arg=SOME)
-        await page.keyboard.press("End")
+        for _ in range(3):  # a list that is read anew meanwhile ends earlier for a moment
+            await page.keyboard.press("End")
+            await expect(last).to_be_attached()
+            if await last.evaluate("(row) => row === document.activeElement"):
+                break
         await expect(last).to_be_focused()
         assert await rows(page).count() < 60
         await page.mouse.wheel(0, -100_000)
@@ -191,18 +195,18 @@ class TestMany:
 
     async def test_waiting_tasks_take_another_turn(self, held: Studio, open_page: OpenPage) -> None:
         """By a menu; each row says why its task waits."""
-        await submitted(held, "crane", 2)
-        page = await open_page("/studio/tasks?q=crane")
-        await expect(row(page, "crane 0")).to_contain_text("counted in a test")
-        await row(page, "crane 0").get_by_role("checkbox").check()
+        await submitted(held, "bittern", 2)
+        page = await open_page("/studio/tasks?q=bittern")
+        await expect(row(page, "bittern 0")).to_contain_text("counted in a test")
+        await row(page, "bittern 0").get_by_role("checkbox").check()
         await page.get_by_role("button", name="Priority").click()
         await page.get_by_role("menuitem", name="high").click()
         dialog = page.get_by_role("dialog", name="Change the priority")
         await expect(dialog.get_by_text("One waiting task gets the priority “high”.")).to_be_visible()
         await dialog.get_by_role("button", name="Change 1").click()
         await expect(dialog.get_by_text("One task done.")).to_be_visible()
-        found = (await held.ask("GET", "/api/v1/tasks?q=crane&fields=priority,prompt"))["tasks"]
-        assert {each["prompt"]: each["priority"] for each in found} == {"crane 0": "high", "crane 1": "normal"}
+        found = (await held.ask("GET", "/api/v1/tasks?q=bittern&fields=priority,prompt"))["tasks"]
+        assert {each["prompt"]: each["priority"] for each in found} == {"bittern 0": "high", "bittern 1": "normal"}
 
 
 class TestMoney:

@@ -1,7 +1,7 @@
 /** Parts of a filter whose truth is the address: a line that is typed, a choice, a day. */
 
 import { useSignal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 
 import { api } from '../api.js';
 import { input, label, option, select, span } from '../dom.js';
@@ -20,7 +20,7 @@ export function Typed({ name, label: text, class: kind = '', type = 'text', most
   const typed = useSignal(/** @type {string | null} */ (null));
   const timer = useRef(0);
   const box = useRef(/** @type {HTMLInputElement | null} */ (null));
-  useEffect(() => (slash ? bind('search', { '/': [() => box.current?.focus(), 'ui.search'] }) : undefined), []);
+  useLayoutEffect(() => (slash ? bind('search', { '/': [() => box.current?.focus(), 'ui.search'] }) : undefined), []);
   const value = typed.value ?? route.value.query[name] ?? '';
   const settle = () => {
     clearTimeout(timer.current);

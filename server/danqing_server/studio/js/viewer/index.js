@@ -1,7 +1,7 @@
 /** One picture, full screen, at an address of its own; its neighbours are those of the filter it was opened from. */
 
 import { signal, useSignal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 
 import { dialog, div, h, header, p, span } from '../dom.js';
 import { t } from '../i18n.js';
@@ -109,7 +109,7 @@ export default function Viewer() {
     box.current?.focus();
     return () => box.current?.close();
   }, []);
-  useEffect(() => bind('viewer', keysOf(id)), [id]);
+  useLayoutEffect(() => bind('viewer', keysOf(id)), [id]);
   const all = neighbours(id);
   const place = all.indexOf(id) + 1;
   useEffect(() => {

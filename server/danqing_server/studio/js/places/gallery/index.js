@@ -1,7 +1,7 @@
 /** The gallery: every picture that is kept. */
 
 import { signal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useLayoutEffect } from 'preact/hooks';
 
 import { div, fragment, h, h1, p, section, span } from '../../dom.js';
 import { t } from '../../i18n.js';
@@ -79,7 +79,7 @@ export default function Gallery() {
     density.value = /** @type {import('./grid.js').Density} */ (kept('density') ?? 'm'); // Settings may have changed it
     return follow();
   }, []);
-  useEffect(() => (covered ? undefined : bind('gallery', KEYS)), [covered]);
+  useLayoutEffect(() => (covered ? undefined : bind('gallery', KEYS)), [covered]);
   useEffect(() => {
     if (scrollY < 4 && fresh.value.length) letIn();
   }, [fresh.value]);

@@ -1,7 +1,7 @@
 /** Queue: which lanes are open, what waits there and why, and what operators do about it. */
 
 import { signal, useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useLayoutEffect } from 'preact/hooks';
 
 import { details, div, h, h1, p, section, summary } from '../../dom.js';
 import { t } from '../../i18n.js';
@@ -28,7 +28,7 @@ const isQuiet = (lane) =>
 
 export default function Queue() {
   useEffect(() => watchLanes(LOOK_MS), []);
-  useEffect(() => bind('queue', me.value?.operator ? { p: [pauseHere, 'queue.pause_key'] } : {}), [me.value?.operator]);
+  useLayoutEffect(() => bind('queue', me.value?.operator ? { p: [pauseHere, 'queue.pause_key'] } : {}), [me.value?.operator]);
   const found = lanes.value;
   if (!found) return section({ class: 'page' }, h1({ class: 'page-title' }, t('place.queue')), h(Skeleton, { lines: 6 }));
   const busy = found.filter((lane) => !isQuiet(lane)).sort(byUrgency);

@@ -1,7 +1,7 @@
 /** Tasks: what was asked for, how each stands, and what it cost; the filter is the address. */
 
 import { useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useLayoutEffect } from 'preact/hooks';
 
 import { div, fragment, h, h1, p, search, section, span } from '../../dom.js';
 import { dateTime, number } from '../../format.js';
@@ -86,7 +86,7 @@ export default function Tasks() {
     void load(filter);
   }, [asked]);
   useEffect(follow, []);
-  useEffect(() => (covered ? undefined : bind('tasks', choosable ? { ...WALKING, ...CHOOSING } : WALKING)), [covered, choosable]);
+  useLayoutEffect(() => (covered ? undefined : bind('tasks', choosable ? { ...WALKING, ...CHOOSING } : WALKING)), [covered, choosable]);
   useEffect(() => {
     if (scrollY < 4 && fresh.value.length && !count.value) letIn();
   }, [fresh.value]);
