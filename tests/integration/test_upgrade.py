@@ -175,6 +175,7 @@ class TestSideBySide:
             DANQING_DEFAULT_PROVIDER="volcengine",
             DANQING_API_KEYS=f"shop:{SECRET}",
             DANQING_ON_AMBIGUOUS="fail",
+            DANQING_STOP_GRACE="90",  # the sandbox paints as fast as the machine lets it
         )
         variables = dict(settings.environment)
         ids: list[str] = []

@@ -40,6 +40,7 @@ PASSWORD = "a password: / @ ?"
 ENCODED = "a%20password%3A%20%2F%20%40%20%3F"
 DOWN_AFTER_MS = 1000
 SLOTS = 16384
+BUS, LAST_PORT = 10_000, 32_767
 
 
 @attrs.frozen(kw_only=True)
@@ -148,7 +149,7 @@ def _described(
     folder: Path, program: Path, arguments: Sequence[str], certificates: Certificates | None, config: str = ""
 ) -> RunningServer:
     """Describe a redis-server of our own, in a folder of its own, with a password."""
-    port = free_port()
+    port = _port_with_bus()
     data_dir = folder / str(port)
     data_dir.mkdir()
     listening = ["--port", str(port)]
@@ -168,6 +169,14 @@ def _described(
     )
     server.answers = lambda: _answers(server, certificates)
     return server
+
+
+def _port_with_bus() -> int:
+    """Return a free port whose bus, 10,000 above it, lies beneath the ports that Linux gives to clients."""
+    while True:
+        port = free_port()
+        if port + BUS <= LAST_PORT and free_port(port + BUS) == port + BUS:
+            return port
 
 
 def _answers(server: RunningServer, certificates: Certificates | None) -> bool:
@@ -265,7 +274,7 @@ def _nodes(described: Sequence[RunningServer], own: int) -> str:
         if number >= 3:
             role, follows, slots = "slave", _id(number - 3), ""
         me = "myself," if number == own else ""
-        address, epoch = f"127.0.0.1:{port_of(server)}@{port_of(server) + 10000}", min(number, number % 3) + 1
+        address, epoch = f"127.0.0.1:{port_of(server)}@{port_of(server) + BUS}", min(number, number % 3) + 1
         lines.append(f"{_id(number)} {address} {me}{role} {follows} 0 0 {epoch} connected {slots}".rstrip())
     return "\n".join([*lines, "vars currentEpoch 3 lastVoteEpoch 0", ""])
 
