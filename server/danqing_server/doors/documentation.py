@@ -74,7 +74,7 @@ class Answer:
 
     None is bytes of *media_type*, or nothing at all when *empty*. *may_fail*: beside `data` there may
     be an `error`, in words. *streams*: it may be a stream of events instead; *is_stream*: it is one, and the
-    data of each event is a shape. *listed*: a list of the shape.
+    data of each event is a shape. *listed*: a list of the shape. *tabular*: it may be a table as CSV instead.
     """
 
     description: str
@@ -86,6 +86,7 @@ class Answer:
     streams: bool = False
     is_stream: bool = False
     listed: bool = False
+    tabular: bool = False
 
 
 def query(name: str, description: str, *, required: bool = False, **schema: Any) -> dict[str, Any]:
@@ -229,7 +230,8 @@ def _answer(answer: Answer) -> dict[str, Any]:
         },
     }
     example = {"success": True, "data": example_of(answer.shape), "message": answer.description}
-    content = {"application/json": {"schema": schema, "example": example}}
+    table = {"text/csv": {"schema": {"type": "string"}}} if answer.tabular else {}
+    content = {"application/json": {"schema": schema, "example": example}, **table}
     return {"description": answer.description, "content": content}
 
 

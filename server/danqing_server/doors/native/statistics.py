@@ -61,7 +61,7 @@ class _Wanted:
 @on_get(routes, "/series", needs=Scope.USAGE)
 @described(
     "获取费用统计 · Sum up what was spent over time",
-    {200: Answer(description="获取统计成功", shape=SeriesShape)},
+    {200: Answer(description="获取统计成功", shape=SeriesShape, tabular=True)},
     errors=(400,),
     parameters=[
         query("from", "counted since; this month, unless said", type="string", format="date-time"),

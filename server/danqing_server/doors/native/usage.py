@@ -60,7 +60,7 @@ class _Wanted:
 @on_get(routes, "/usage", needs=Scope.USAGE)
 @described(
     "获取用量 · Sum up usage",
-    {200: Answer(description="获取用量成功", shape=UsageShape)},
+    {200: Answer(description="获取用量成功", shape=UsageShape, tabular=True)},
     errors=(400,),
     parameters=[
         query("from", "counted since; this month, unless said", type="string", format="date-time"),
