@@ -7,8 +7,8 @@ from functools import partial
 
 import pytest
 
-from danqing_server import composition
 from danqing_server.clock import SteadyTime
+from danqing_server.composition import process
 from danqing_server.registry import load_registry
 from danqing_server.settings.server import Settings
 from danqing_server.store.client import connect
@@ -31,9 +31,9 @@ class TestTheTime:
     ) -> None:
         """A host an hour ahead would take every task it finds for one past its deadline."""
         wrong = partial(SteadyTime, wall_s=lambda: time.time() + wrong_s)
-        monkeypatch.setattr(composition, "SteadyTime", wrong)
-        async with composition.open_process(settings, load_registry(settings)) as process:
-            assert process.services.clock.now_ms() / 1000 == pytest.approx(time.time(), abs=CLOSE_S)
+        monkeypatch.setattr(process, "SteadyTime", wrong)
+        async with process.open_process(settings, load_registry(settings)) as opened:
+            assert opened.services.clock.now_ms() / 1000 == pytest.approx(time.time(), abs=CLOSE_S)
 
 
 @pytest.mark.parametrize("driver", ["motor", "pymongo"])
