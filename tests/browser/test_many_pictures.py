@@ -66,7 +66,7 @@ UNDER_THE_EYE = """
 () => {
   const cells = [...document.querySelectorAll('[role=gridcell]')];
   const one = cells.find((cell) => cell.getBoundingClientRect().top > 250);
-  return { id: one.dataset.id, top: one.getBoundingClientRect().top };
+  return one && { id: one.dataset.id, top: one.getBoundingClientRect().top };
 }
 """
 SETTLED = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
@@ -208,7 +208,7 @@ class TestHundredThousand:
         await page.get_by_role("gridcell").first.focus()
         await page.evaluate("scrollTo(0, document.documentElement.scrollHeight / 2)")
         await expect(page.get_by_role("gridcell", name="picture 5").first).to_be_visible()
-        before = await page.evaluate(UNDER_THE_EYE)
+        before = await (await page.wait_for_function(UNDER_THE_EYE)).json_value()
         await page.keyboard.press("Delete")
         await expect(page.get_by_text("99,999 pictures", exact=True)).to_be_visible()
         await page.evaluate(SETTLED)

@@ -140,7 +140,7 @@ class TestMany:
         await submitted(held, "flock", MANY)
         await held.ask("POST", "/api/v1/tasks/cancel", {"filter": {"user_id": "many", "q": "flock"}, "limit": 500})
         page = await open_page("/studio/tasks?q=flock&status=cancelled")
-        await expect(page.get_by_text(f"{MANY} tasks")).to_be_visible()
+        await expect(page.get_by_text(f"{MANY} tasks", exact=True)).to_be_visible()
         await page.keyboard.press("a")
         await expect(page.get_by_role("group", name=f"{MANY} chosen")).to_be_visible()
         await page.get_by_role("button", name="Retry…").click()
@@ -162,7 +162,7 @@ class TestMany:
         await dialog.get_by_role("button", name="Close").last.click()
         await expect(page.get_by_role("group", name="2 chosen")).to_be_visible()
         await page.get_by_role("radio", name="Waiting").check()
-        await expect(page.get_by_text(f"{MANY - 2} tasks")).to_be_visible()
+        await expect(page.get_by_text(f"{MANY - 2} tasks", exact=True)).to_be_visible()
         await page.keyboard.press("a")
         await page.get_by_role("button", name="Cancel…").click()
         dialog = page.get_by_role("dialog", name="Cancel tasks")
@@ -175,18 +175,14 @@ class TestMany:
 
     async def test_the_page_holds_what_is_seen(self, held: Studio, open_page: OpenPage) -> None:
         """Of many rows a few, down to the last; the focus walks there, and is not lost on the way back."""
-        await submitted(held, "heron", SOME)
-        page = await open_page("/studio/tasks?q=heron")
+        await submitted(held, "dunnock", SOME)
+        page = await open_page("/studio/tasks?q=dunnock")
         first, last = (page.locator(f'[aria-rowindex="{place}"][data-id]') for place in (2, SOME + 1))
         await expect(first).to_be_visible()
         await page.keyboard.press("End")
         await expect(page.locator(":focus")).to_have_attribute("aria-rowindex", str(100 + 1))
         await page.wait_for_function("(rows) => document.documentElement.scrollHeight > 48 * rows", arg=SOME)
-        for _ in range(3):  # a list that is read anew meanwhile ends earlier for a moment
-            await page.keyboard.press("End")
-            await expect(last).to_be_attached()
-            if await last.evaluate("(row) => row === document.activeElement"):
-                break
+        await page.keyboard.press("End")
         await expect(last).to_be_focused()
         assert await rows(page).count() < 60
         await page.mouse.wheel(0, -100_000)
@@ -243,14 +239,14 @@ class TestMoney:
 class TestPhone:
     async def test_rows_are_cards(self, studio: Studio, open_page: OpenPage) -> None:
         """At 360 pixels nothing lies beside the page; a tap opens, a box chooses, the bar is above the places."""
-        task = await studio.painted("pocket heron")
+        task = await studio.painted("pocket dunnock")
         page = await open_page("/studio/tasks?q=pocket", width=360, height=740, has_touch=True)
         await expect(rows(page)).to_have_count(1)
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        await row(page, "pocket heron").get_by_role("checkbox").tap()
+        await row(page, "pocket dunnock").get_by_role("checkbox").tap()
         await page.get_by_role("button", name="Delete…").tap()
         await expect(page.get_by_role("dialog", name="Delete tasks")).to_be_visible()
         await page.get_by_role("button", name="Leave them").tap()
         await page.get_by_role("button", name="Choose none").tap()
-        await row(page, "pocket heron").get_by_text("done").tap()
+        await row(page, "pocket dunnock").get_by_text("done").tap()
         await expect(page).to_have_url(re.compile(f"task={task['id']}"))
