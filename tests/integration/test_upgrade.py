@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import psutil
 import pytest
 
 from danqing_server.settings.server import Settings
@@ -202,6 +203,8 @@ class TestSideBySide:
                 await until(lambda: len(ids) >= 90, timeout_s=PATIENCE_S, what="the load of the newer one")
                 stop_newer.set()
                 await asyncio.gather(*running)
+                left = psutil.Process(old.pid)
+                await until(lambda: left.status() == psutil.STATUS_ZOMBIE, timeout_s=PATIENCE_S, what="its end")
             for task_id in ids:
                 await ended(session, newer, task_id)
         async with session.get(f"{own_sandbox.url}/sandbox/ledger?after=0") as answer:
