@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run install test screenshots test-browser test-clients test-kills test-processes test-schema check types chaos bench bench-profile site format clean
+.PHONY: run install test screenshots test-browser test-clients test-kills test-processes test-schema check types chaos bench bench-profile site audit format clean
 
 run: install ## start the server with everything it needs, on http://127.0.0.1:8080
 	@$(BIN)/danqing serve
@@ -92,6 +92,20 @@ bench-profile: .venv/.developing ## a flame graph of one stage: make bench-profi
 	@$(PIP) install py-spy
 	@BENCH_PROFILE=data/profiles BENCH_ROUNDS=1 BENCH_ONLY=danqing BENCH_STAGES=$(or $(STAGE),drain) \
 	  $(BIN)/python -m tests.bench
+
+.venv/release/.installed: pyproject.toml
+	@$(PYTHON) -m venv .venv/release
+	@.venv/release/bin/python -m pip --disable-pip-version-check --quiet install --upgrade pip
+	@.venv/release/bin/python -m pip --disable-pip-version-check --quiet install --group release
+	@touch $@
+
+# --strict: what the service does not answer about is a failure, not a warning.
+AUDIT_SERVICE ?= pypi
+
+audit: .venv/release/.installed ## ask PyPI (or AUDIT_SERVICE=osv) whether what constraints.txt names is known to be vulnerable
+	@.venv/release/bin/pip-audit --strict --no-deps --disable-pip --progress-spinner off \
+	  --vulnerability-service $(AUDIT_SERVICE) --requirement constraints.txt \
+	  || { echo "NOT CLEAN: something is known to be vulnerable, or the service could not be asked; see above"; exit 1; }
 
 format: .venv/.developing
 	@$(BIN)/ruff format .
