@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from opentelemetry import context
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -116,9 +117,9 @@ class TestTask:
     ) -> None:
         """In its document; every attempt goes on with it, and what is not traced stays out of it."""
         async with running_system(make_settings(), [ScriptedProvider()], traces=traces) as system:
-            begun = traces.begin_request("POST", "/x", {})
+            traces.begin_request("POST", "/x", None)
             traced = await system.submit("a hill")
-            traces.end_request(begun, 201)
+            traces.end_request(201)
             untraced = await system.submit("another")
             stored = await system.finished(traced.id)
             assert (await system.finished(untraced.id)).trace is None
@@ -148,19 +149,34 @@ class TestSampling:
         """The share is the operator's: what is traced costs him."""
         traces = open_traces(share, {}, SimpleSpanProcessor(kept))
 
-        begun = traces.begin_request("GET", "/x", {"traceparent": f"00-{CLIENT_TRACE}-{CLIENT_SPAN}-{flag}"})
+        traces.begin_request("GET", "/x", f"00-{CLIENT_TRACE}-{CLIENT_SPAN}-{flag}")
         assert (traces.carried() is not None) == bool(sampled)
-        traces.end_request(begun, 200)
+        traces.end_request(200)
         traces.close()
 
         assert len(kept.get_finished_spans()) == sampled
 
     async def test_what_names_no_trace_begins_one(self, traces: Traces, kept: InMemorySpanExporter) -> None:
         """Also what names one that makes no sense; and the next request of a connection is another's."""
-        for headers in ({}, {"traceparent": "00-zz-zz-01"}, {"traceparent": "x" * 9000}):
-            traces.end_request(traces.begin_request("GET", "/x", headers), 503)
+        for named in (None, "00-zz-zz-01", "x" * 9000):
+            traces.begin_request("GET", "/x", named)
+            traces.end_request(503)
             assert traces.carried() is None
 
         spans = kept.get_finished_spans()
         assert _names(spans) == ["GET /x"] * 3
         assert len({span.context.trace_id for span in spans if span.context is not None}) == 3
+
+    async def test_what_is_not_sampled_makes_nothing(self, kept: InMemorySpanExporter) -> None:
+        """No span, not even one that is not kept, and no step is one; nor after a request without an answer."""
+        traces = open_traces(0.5, {}, SimpleSpanProcessor(kept))
+        low, high = (f"00-{half * 16}{half * 16}-{CLIENT_SPAN}-01" for half in "1f")
+
+        traces.begin_request("GET", "/x", low)
+        assert context.get_current()
+        traces.begin_request("GET", "/x", high)
+        assert not context.get_current()
+        assert traces.step_tracer().before("work.send", self) is None
+        traces.end_request(200)
+
+        assert kept.get_finished_spans() == ()

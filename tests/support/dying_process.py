@@ -37,7 +37,7 @@ class Killer:
         """Die before *step* when that is the point."""
         self._die_at(f"before:{step}")
 
-    def after(self, step: str, doer: object, error: BaseException | None) -> None:
+    def after(self, step: str, doer: object, begun: object, error: BaseException | None) -> None:
         """Die after *step* when that is the point."""
         if error is None:
             self._die_at(f"after:{step}")

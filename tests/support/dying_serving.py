@@ -23,7 +23,7 @@ class _Killer:
         """Die before *step* when that is the point."""
         self._come_to(f"before:{step}")
 
-    def after(self, step: str, doer: object, error: BaseException | None) -> None:
+    def after(self, step: str, doer: object, begun: object, error: BaseException | None) -> None:
         """Die after *step* when that is the point."""
         self._come_to(f"after:{step}")
 

@@ -23,8 +23,9 @@ from danqing_server.loops.steps import begins, ends, listen, step
 class Listener:
     def before(self, step, doer):
         print("before", step, doer.name)
-    def after(self, step, doer, error):
-        print("after", step, doer.name, error)
+        return step.upper()
+    def after(self, step, doer, begun, error):
+        print("after", step, doer.name, begun, error)
 
 listen(Listener())
 
@@ -79,13 +80,18 @@ class TestSteps:
         assert begins("work.send")(start) is start
 
     def test_who_listens_is_told_of_the_beginning_and_the_end(self) -> None:
-        """With the object that does it, and what it raised."""
+        """With the object that does it, what it said itself at the beginning, and what it raised."""
         said = subprocess.run([sys.executable, "-c", HEARD], capture_output=True, text=True, check=True).stdout
         assert said.splitlines() == [
             *("before work.start doer", "written down", "before work.send block"),
-            *("after work.send block None", "noted", "after work.start doer None", "2"),
+            *("after work.send block WORK.SEND None", "noted", "after work.start doer WORK.START None", "2"),
             *("before work.start doer", "written down", "before work.send block"),
-            *("after work.send block gone", "noted", "after work.start doer gone", "raised gone"),
+            *(
+                "after work.send block WORK.SEND gone",
+                "noted",
+                "after work.start doer WORK.START gone",
+                "raised gone",
+            ),
         ]
 
     def test_too_late_is_said(self) -> None:
@@ -95,7 +101,7 @@ class TestSteps:
             def before(self, step: str, doer: object) -> None:
                 raise NotImplementedError
 
-            def after(self, step: str, doer: object, error: BaseException | None) -> None:
+            def after(self, step: str, doer: object, begun: object, error: BaseException | None) -> None:
                 raise NotImplementedError
 
         step("work.start")(TestSteps._nothing)

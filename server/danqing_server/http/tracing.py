@@ -1,4 +1,4 @@
-"""Has every request traced; only an application that traces has this."""
+"""Has requests traced; only an application that traces has this."""
 
 from __future__ import annotations
 
@@ -8,23 +8,20 @@ from sanic import Sanic
 from sanic.response import BaseHTTPResponse
 
 from danqing_server.http.requests import ApiRequest
-from danqing_server.telemetry.traces import RequestSpan, Traces
+from danqing_server.telemetry.traces import PARENT, Traces
 
 __all__ = ["trace_requests"]
 
 
 def trace_requests(app: Sanic[Any, Any], traces: Traces) -> None:
-    """Open a span for each request of *app*, and close it with its answer. To be called before it serves."""
+    """Open a span for each sampled request of *app*, and close it with its answer. Call it before *app* serves."""
 
-    async def begin(request: ApiRequest) -> None:
+    def begin(request: ApiRequest) -> None:
         route = "" if request.route is None else f"/{request.route.path}"
-        request.ctx.span = traces.begin_request(request.method, route, request.headers)
+        traces.begin_request(request.method, route, request.headers.get(PARENT))
 
-    async def end(request: ApiRequest, response: BaseHTTPResponse) -> None:
-        span: RequestSpan | None = getattr(request.ctx, "span", None)
-        if span is not None:
-            request.ctx.span = None
-            traces.end_request(span, response.status)
+    def end(_request: ApiRequest, response: BaseHTTPResponse) -> None:
+        traces.end_request(response.status)
 
     app.register_middleware(begin, "request")
     app.register_middleware(end, "response")

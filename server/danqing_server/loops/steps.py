@@ -76,15 +76,20 @@ class Listener(Protocol):
     *doer* is the object that does the step, the same one before and after.
     """
 
-    def before(self, step: str, doer: object) -> None:
-        """Hear that *step* begins."""
+    def before(self, step: str, doer: object) -> object:
+        """Hear that *step* begins; what this returns is given to `after`."""
 
-    def after(self, step: str, doer: object, error: BaseException | None) -> None:
-        """Hear that *step* is over; *error* is what it raises, None when it succeeded."""
+    def after(self, step: str, doer: object, begun: Any, error: BaseException | None) -> None:
+        """Hear that *step* is over. *error* is what it raises, None when it succeeded; *begun* is from `before`."""
 
+
+_Begun = list[object]
+"""What each listener gave for a step under way, in their order."""
 
 _listeners: list[Listener] = []
 _named: set[str] = set()
+_open_blocks: dict[tuple[str, int], _Begun] = {}
+"""By step and the id of its block: a block that was entered is always left."""
 
 
 def listen(listener: Listener) -> None:
@@ -104,13 +109,13 @@ def step(name: str) -> Callable[[Step[P, T]], Step[P, T]]:
     def mark(method: Step[P, T]) -> Step[P, T]:
         @functools.wraps(method)
         async def told(*arguments: P.args, **named: P.kwargs) -> T:
-            _tell_before(name, arguments[0])
+            begun = _tell_before(name, arguments[0])
             try:
                 answer = await method(*arguments, **named)
             except BaseException as error:
-                _tell_after(name, arguments[0], error)
+                _tell_after(name, arguments[0], begun, error)
                 raise
-            _tell_after(name, arguments[0], None)
+            _tell_after(name, arguments[0], begun, None)
             return answer
 
         return _chosen(name, method, told)
@@ -125,7 +130,8 @@ def begins(name: str) -> Callable[[Step[P, T]], Step[P, T]]:
         @functools.wraps(method)
         async def told(*arguments: P.args, **named: P.kwargs) -> T:
             entered = await method(*arguments, **named)
-            _tell_before(name, arguments[0])
+            block = arguments[0]
+            _open_blocks[name, id(block)] = _tell_before(name, block)
             return entered
 
         return _chosen(name, method, told)
@@ -140,7 +146,8 @@ def ends(name: str) -> Callable[[Step[P, T]], Step[P, T]]:
         @functools.wraps(method)
         async def told(*arguments: P.args, **named: P.kwargs) -> T:
             block, _, error, _ = arguments
-            _tell_after(name, block, error if isinstance(error, BaseException) else None)
+            begun = _open_blocks.pop((name, id(block)))
+            _tell_after(name, block, begun, error if isinstance(error, BaseException) else None)
             return await method(*arguments, **named)
 
         return _chosen(name, method, told)
@@ -155,11 +162,10 @@ def _chosen(name: str, method: Step[P, T], told: Step[P, T]) -> Step[P, T]:
     return told if _listeners else method
 
 
-def _tell_before(name: str, doer: object) -> None:
-    for listener in _listeners:
-        listener.before(name, doer)
+def _tell_before(name: str, doer: object) -> _Begun:
+    return [listener.before(name, doer) for listener in _listeners]
 
 
-def _tell_after(name: str, doer: object, error: BaseException | None) -> None:
-    for listener in _listeners:
-        listener.after(name, doer, error)
+def _tell_after(name: str, doer: object, begun: _Begun, error: BaseException | None) -> None:
+    for listener, its in zip(_listeners, begun, strict=True):
+        listener.after(name, doer, its, error)

@@ -4,20 +4,21 @@ A request that is sampled opens a span, in the client's own trace where it names
 the span's name in its document, so that whichever process takes the task goes on with it: how long it waited, the
 attempt, and inside of both the named steps. Nothing that clients send stands in a span: ids, words, numbers.
 
-At most the given share is sampled, by the trace's id: every process decides alike, and a client that wants to be
-traced always does not make it more. Sources: w3.org/TR/trace-context, opentelemetry.io/docs/specs/otel/trace/sdk,
-read 2026-11-29.
+Who is sampled is decided here, before OpenTelemetry makes anything: its spans that record nothing are not free, and
+this is the hot path. At most the given share is, where a client names a trace by its id: who wants to be traced
+always does not make it more. What a task carries is sampled, whoever decided so.
+Sources: w3.org/TR/trace-context, opentelemetry.io/docs/specs/otel/trace/sdk, read 2026-11-29.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import Token
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
-from typing import NamedTuple
+from random import random
 
 import attrs
 from opentelemetry import context, trace
@@ -26,73 +27,84 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, TraceIdRatioBased
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from danqing_server.models import Task
 
-__all__ = ["RequestSpan", "StepTracer", "Traces", "open_traces"]
+__all__ = ["PARENT", "StepTracer", "Traces", "open_traces"]
 
 NAME = "danqing"
 PARENT = "traceparent"
 _PROPAGATOR = TraceContextTextMapPropagator()
-
-
-class RequestSpan(NamedTuple):
-    """The span of a request, and what undoes that it is the current one."""
-
-    span: Span
-    token: Token[Context]
+_FORM = re.compile(r"[0-9a-f]{2}-[0-9a-f]{16}([0-9a-f]{16})-[0-9a-f]{16}-[0-9a-f]([0-9a-f])")
+"""A `traceparent`: the low half of its trace's id, and the half byte of flags that says whether it is sampled."""
+_UNTRACED = nullcontext()
 
 
 @attrs.frozen(eq=False)
 class Traces:
-    """What a process traces with. Made once; `close` sends what is left."""
+    """What a process traces with. Made once; `close` sends what is left.
+
+    Whatever runs where OpenTelemetry's context is not empty is traced; nothing else is.
+    """
 
     provider: TracerProvider
+    share: float
+    tracer: Tracer
 
-    @property
-    def _tracer(self) -> Tracer:
-        return self.provider.get_tracer(NAME)
+    def begin_request(self, method: str, route: str, named: str | None) -> None:
+        """Open the span of a request, if it is sampled, in the trace that its `traceparent` named.
 
-    def begin_request(self, method: str, route: str, headers: Mapping[str, str]) -> RequestSpan:
-        """Open the span of a request, in the trace that it names; *route* is a template."""
-        named = {PARENT: headers[PARENT]} if PARENT in headers else {}
-        span = self._tracer.start_span(
+        *route* is a template. The coroutine's last request may never have had its answer: its trace is left.
+        """
+        _leave_trace()
+        if not self._takes(named):
+            return
+        span = self.tracer.start_span(
             f"{method} {route}",
-            context=_PROPAGATOR.extract(named, Context()),
+            context=_named_context(named),
             kind=SpanKind.SERVER,
             attributes={"http.request.method": method, "http.route": route},
         )
-        return RequestSpan(span, context.attach(trace.set_span_in_context(span, Context())))
+        context.attach(trace.set_span_in_context(span, Context()))
 
-    def end_request(self, begun: RequestSpan, status: int) -> None:
-        """Close it."""
-        begun.span.set_attribute("http.response.status_code", status)
+    def end_request(self, status: int) -> None:
+        """Close the span of this coroutine's request, if it has one."""
+        if not context.get_current():
+            return
+        span = trace.get_current_span()
+        span.set_attribute("http.response.status_code", status)
         if status >= 500:
-            begun.span.set_status(StatusCode.ERROR)
-        begun.span.end()
-        context.attach(Context())  # the connection's next request is another trace's
+            span.set_status(StatusCode.ERROR)
+        span.end()
+        _leave_trace()  # the connection's next request is another trace's
 
     def carried(self) -> str | None:
         """Return what a task that is made now is to carry; None when it is not traced."""
-        if not trace.get_current_span().get_span_context().trace_flags.sampled:
+        if not context.get_current():
             return None
         found: dict[str, str] = {}
         _PROPAGATOR.inject(found)
         return found.get(PARENT)
 
-    @contextmanager
-    def attempt(self, task: Task) -> Iterator[None]:
+    def attempt(self, task: Task) -> AbstractContextManager[None]:
         """Trace an attempt at *task* in this coroutine, if it carries a trace; else nothing in it is traced."""
-        parent = Context() if task.trace is None else _PROPAGATOR.extract({PARENT: task.trace}, Context())
-        context.attach(parent)
-        if task.trace is None:
-            yield
-            return
+        _leave_trace()  # of whoever made this coroutine
+        return _UNTRACED if task.trace is None else self._traced_attempt(task)
+
+    def _takes(self, named: str | None) -> bool:
+        found = None if named is None else _FORM.match(named)
+        if found is None:
+            return random() < self.share
+        return bool(int(found[2], 16) & 1) and int(found[1], 16) < self.share * 2**64
+
+    @contextmanager
+    def _traced_attempt(self, task: Task) -> Iterator[None]:
+        parent = _named_context(task.trace)
         self._note_wait(task, parent)
-        with self._tracer.start_as_current_span(
+        with self.tracer.start_as_current_span(
             "task.attempt",
             context=parent,
             kind=SpanKind.CONSUMER,
@@ -103,7 +115,7 @@ class Traces:
 
     def step_tracer(self) -> StepTracer:
         """Return who traces the named steps."""
-        return StepTracer(self._tracer)
+        return StepTracer(self.tracer)
 
     def close(self) -> None:
         """Send what is left. It may take seconds: not for the loop."""
@@ -113,7 +125,7 @@ class Traces:
         """Note how long *task* waited for its first start, a delay included."""
         if task.attempts == 1 and task.started_at is not None:
             began_ns, ended_ns = _ns(task.created_at), _ns(task.started_at)
-            waited = self._tracer.start_span("task.wait", context=parent, start_time=began_ns)
+            waited = self.tracer.start_span("task.wait", context=parent, start_time=began_ns)
             waited.end(max(began_ns, ended_ns))
 
 
@@ -125,37 +137,39 @@ class StepTracer:
     """
 
     _tracer: Tracer
-    _open: dict[tuple[str, int, int], Span] = attrs.field(factory=dict, init=False)
 
-    def before(self, step: str, doer: object) -> None:
-        """Open a span, where it is inside of one that is recorded."""
-        if trace.get_current_span().is_recording() or _is_carried():
-            self._open[_key(step, doer)] = self._tracer.start_span(step)
+    def before(self, step: str, doer: object) -> Span | None:
+        """Open a span, where something is traced; it may have ended, as that of a group's write has."""
+        return self._tracer.start_span(step) if context.get_current() else None
 
-    def after(self, step: str, doer: object, error: BaseException | None) -> None:
+    def after(self, step: str, doer: object, begun: Span | None, error: BaseException | None) -> None:
         """Close it; of an error its class is told."""
-        span = self._open.pop(_key(step, doer), None)
-        if span is None:
+        if begun is None:
             return
         if error is not None and not isinstance(error, asyncio.CancelledError):
-            span.set_status(StatusCode.ERROR, type(error).__name__)
-        span.end()
+            begun.set_status(StatusCode.ERROR, type(error).__name__)
+        begun.end()
 
 
 def open_traces(share: float, environment: Mapping[str, str], processor: SpanProcessor | None = None) -> Traces:
     """Return what traces *share* of all, from 0 to 1; the exporter reads `OTEL_EXPORTER_OTLP_…` itself."""
-    by_id = TraceIdRatioBased(share)
-    sampler = ParentBased(by_id, remote_parent_sampled=by_id, remote_parent_not_sampled=ALWAYS_OFF)
     named = {} if environment.get("OTEL_SERVICE_NAME") else {"service.name": NAME}
     resource = Resource.create({**named, "process.pid": os.getpid()})
-    provider = TracerProvider(sampler=sampler, resource=resource, shutdown_on_exit=False)
+    # Without a sampler it would go by OTEL_TRACES_SAMPLER, and what `takes` decided would be decided again.
+    provider = TracerProvider(sampler=ALWAYS_ON, resource=resource, shutdown_on_exit=False)
     provider.add_span_processor(processor or BatchSpanProcessor(OTLPSpanExporter()))
-    return Traces(provider)
+    return Traces(provider, share, provider.get_tracer(NAME))
 
 
-def _is_carried() -> bool:
-    """Tell whether what runs here goes on with a sampled span that has ended, as a group's write does."""
-    return trace.get_current_span().get_span_context().trace_flags.sampled
+def _leave_trace() -> None:
+    """Have nothing traced that this coroutine does from now on."""
+    if context.get_current():
+        context.attach(Context())
+
+
+def _named_context(named: str | None) -> Context:
+    """Return where the trace goes on that a `traceparent` names; empty when it makes no sense."""
+    return Context() if named is None else _PROPAGATOR.extract({PARENT: named}, Context())
 
 
 def _attributes(task: Task) -> dict[str, str | int]:
@@ -165,10 +179,6 @@ def _attributes(task: Task) -> dict[str, str | int]:
         "danqing.model": task.model,
         "danqing.attempt": task.attempts,
     }
-
-
-def _key(step: str, doer: object) -> tuple[str, int, int]:
-    return step, id(doer), id(asyncio.current_task())
 
 
 def _ns(moment: datetime) -> int:

@@ -24,7 +24,7 @@ class _Killer:
         """Die before *step* if so armed."""
         self._die_if_armed(f"before:{step}")
 
-    def after(self, step: str, doer: object, error: BaseException | None) -> None:
+    def after(self, step: str, doer: object, begun: object, error: BaseException | None) -> None:
         """Die after *step* if so armed."""
         if error is None:
             self._die_if_armed(f"after:{step}")
