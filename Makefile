@@ -16,9 +16,11 @@ install: .venv/.installed ## make .venv, where the `danqing` command lives
 	@$(PIP) install --constraint constraints.txt --editable '.[embedded,video]'
 	@touch $@
 
+# volcengine comes without what its other services need: `retry` is abandoned, and brings `py`, known to be vulnerable.
 .venv/.developing: .venv/.installed
 	@echo "installing what the tests need …"
 	@$(PIP) install --constraint constraints.txt --editable '.[embedded,video,dev]'
+	@$(PIP) install --constraint constraints.txt --no-deps volcengine
 	@touch $@
 
 # Hundreds of processes are started, and as many modules of tests read: each would be compiled anew.

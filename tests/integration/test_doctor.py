@@ -30,7 +30,10 @@ SERVICES = {
     "gemini": ("GEMINI_API_KEY", "DANQING_GEMINI_ENDPOINT", "/gemini"),
     "dashscope": ("DASHSCOPE_API_KEY", "DANQING_DASHSCOPE_ENDPOINT", "/dashscope"),
     "replicate": ("REPLICATE_API_TOKEN", "REPLICATE_ENDPOINT", "/replicate/v1"),
+    "fal": ("FAL_KEY", "FAL_ENDPOINT", "/fal"),
+    "jimeng": ("VOLC_SECRETKEY", "JIMENG_ENDPOINT", "/jimeng"),
 }
+GOOD_KEYS = {"jimeng": "sandbox-secret"}  # it signs; the others are shown
 PLUGINS = {"openai": "openai_images"}
 
 
@@ -165,11 +168,12 @@ class TestAccounts:
             **environment,
             "DANQING_DISABLED_PLUGINS": all_but(PLUGINS.get(provider, provider)),
             "DANQING_SANDBOX": "",
+            "VOLC_ACCESSKEY": "AKLTsandbox",
             endpoint: f"{sandbox.url}{path}",
         }
         before = await _ledger(sandbox)
 
-        good = await _found({**real, key: "sk-good"}, f"provider {provider}")
+        good = await _found({**real, key: GOOD_KEYS.get(provider, "sk-good")}, f"provider {provider}")
         bad = await _found({**real, key: BAD_KEY}, f"provider {provider}")
 
         assert (good.state, "takes the key" in good.says) == (State.OK, True), good

@@ -168,15 +168,32 @@ class Service:
         async with self.open(session, "DELETE", path, headers=headers, timeout_s=timeout_s, paid=False) as reply:
             return await reply.answer(may_be_empty=True)
 
-    async def takes_key(self, session: aiohttp.ClientSession, path: str) -> bool:
+    async def takes_key(
+        self,
+        session: aiohttp.ClientSession,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        params: Mapping[str, str] | None = None,
+    ) -> bool:
         """Ask for *path*, which needs the key and costs nothing: True, whatever the service says but of the key.
+
+        A *body* is posted.
 
         Raises:
             AccountProblem: it does not take the key.
             PluginError: it could not be asked.
         """
         try:
-            async with self.open(session, "GET", path, timeout_s=KEY_TIMEOUT_S, paid=False) as reply:
+            async with self.open(
+                session,
+                "GET" if body is None else "POST",
+                path,
+                body=body,
+                params=params,
+                timeout_s=KEY_TIMEOUT_S,
+                paid=False,
+            ) as reply:
                 if reply.response.status != HTTPStatus.NOT_FOUND:
                     await reply.answer()
         except InvalidRequest:  # it has looked past the key

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 import attrs
+from aiohttp import ClientSession
 
 from danqing_plugins import (
     ConfigurationError,
@@ -32,6 +33,7 @@ __all__ = ["FalProvider"]
 
 ENDPOINT: Final = "https://queue.fal.run"
 SANDBOX_KEY: Final = "sandbox:sandbox"
+NOBODYS_REQUEST: Final = "/fal-ai/flux/requests/00000000-0000-0000-0000-000000000000/status"
 
 
 @attrs.frozen(kw_only=True)
@@ -117,6 +119,14 @@ class FalProvider(Provider):
 
     async def cancel_order(self, job: Job, run: Run) -> bool:
         return await self._orders(job).cancel_order(job, run)
+
+    async def prove_account(self, session: ClientSession) -> bool:
+        """Ask for a request that nobody has: 401 without a good key, else 404."""
+        configured = self._require()
+        if not configured.base_url:
+            return False
+        service = service_at(configured.base_url, configured.key, configured.timeout_s)
+        return await service.takes_key(session, NOBODYS_REQUEST)
 
     def _orders(self, job: Job) -> FalOrders:
         configured = self._require()

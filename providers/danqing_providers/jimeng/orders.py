@@ -26,7 +26,7 @@ from danqing_plugins.kit.signing import VolcengineV4
 from danqing_providers.jimeng import texts
 from danqing_providers.jimeng.failures import FAILURES, SUCCESS, is_of_the_work
 
-__all__ = ["JimengOrders", "service_at"]
+__all__ = ["JimengOrders", "action", "service_at"]
 
 VERSION: Final = "2022-08-31"
 NOT_YET_KNOWN_S: Final = 30.0
@@ -46,6 +46,11 @@ def service_at(base_url: str, key_id: str, secret: str, timeout_s: float) -> Ser
         call_id_header=None,
         sign=VolcengineV4(key_id=key_id, secret=secret, region="cn-north-1", service="cv"),
     )
+
+
+def action(name: str) -> dict[str, str]:
+    """Return the parameters of a request that name what is to be done."""
+    return {"Action": name, "Version": VERSION}
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -100,13 +105,13 @@ class JimengOrders(AsyncOrders):
         return Unavailable(meaning.message, code=code) if type(meaning) is PluginError else meaning
 
     async def _ask(
-        self, run: Run, action: str, body: Mapping[str, Any], *, prompt: str, call: Call | None = None
+        self, run: Run, name: str, body: Mapping[str, Any], *, prompt: str, call: Call | None = None
     ) -> Answer:
         return await self.service.post(
             run.session,
             "/",
             body,
-            params={"Action": action, "Version": VERSION},
+            params=action(name),
             prompt=prompt,
             call=call,
             paid=call is not None,

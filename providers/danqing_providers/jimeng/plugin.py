@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import attrs
+from aiohttp import ClientSession
 
 from danqing_plugins import (
     ConfigurationError,
@@ -21,15 +22,17 @@ from danqing_plugins import (
     Text,
     Unavailable,
 )
+from danqing_plugins.kit.http import Service
 from danqing_plugins.settings import Setting, url, whole
 from danqing_providers.jimeng import texts
 from danqing_providers.jimeng.catalogue import DEFAULT_MODEL, MODELS
-from danqing_providers.jimeng.orders import JimengOrders, service_at
+from danqing_providers.jimeng.orders import JimengOrders, action, service_at
 
 __all__ = ["JimengProvider"]
 
 ENDPOINT: Final = "https://visual.volcengineapi.com"
 SANDBOX_KEYS: Final = ("AKLTsandbox", "sandbox-secret")
+NOBODYS_TASK: Final = {"req_key": DEFAULT_MODEL, "task_id": "1"}
 
 
 @attrs.frozen(kw_only=True)
@@ -111,14 +114,22 @@ class JimengProvider(Provider):
         return MODELS[self.find_model(request).id].prepare(request)
 
     async def generate(self, job: Job, run: Run) -> Result | None:
-        configured = self._require()
         model = MODELS.get(job.model)
         if model is None:
             raise InvalidRequest(texts.MODEL_GONE(model=job.model), code="model_gone")
+        return await JimengOrders(service=self._service(), takes_bytes=model.takes_bytes).carry_out(job, run)
+
+    async def prove_account(self, session: ClientSession) -> bool:
+        """Ask for a task that nobody has: the gateway looks at the signature first."""
+        if not self._require().base_url:
+            return False
+        return await self._service().takes_key(session, "/", NOBODYS_TASK, params=action("CVSync2AsyncGetResult"))
+
+    def _service(self) -> Service:
+        configured = self._require()
         if not configured.base_url:
             raise Unavailable(texts.NO_ENDPOINT(), code="no_endpoint")
-        service = service_at(configured.base_url, configured.key_id, configured.secret, configured.timeout_s)
-        return await JimengOrders(service=service, takes_bytes=model.takes_bytes).carry_out(job, run)
+        return service_at(configured.base_url, configured.key_id, configured.secret, configured.timeout_s)
 
     def _require(self) -> _Configured:
         if self._configured is None:
