@@ -9,14 +9,12 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final
 
-import attrs
-
-from danqing_plugins import PluginError
+from danqing_plugins import OutputKind, PluginError, Source
 from danqing_plugins.kit.failures import Answered
 from danqing_plugins.kit.reading import Answer
 from danqing_providers.dashscope.failures import failure_of
 
-__all__ = ["Item", "OrderState", "id_of", "items_of", "output_of", "state_of", "usage_of"]
+__all__ = ["OrderState", "id_of", "output_of", "sources_of", "state_of", "usage_of"]
 
 
 class OrderState(StrEnum):
@@ -30,14 +28,6 @@ class OrderState(StrEnum):
 
 
 _STATES: Final = {state.value: state for state in OrderState if state is not OrderState.LIVE}
-
-
-@attrs.frozen
-class Item:
-    """One output of an answer: its `url`, or why it was not made."""
-
-    url: str | None = attrs.field(default=None, repr=False)
-    error: PluginError | None = None
 
 
 def output_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -57,25 +47,23 @@ def state_of(document: Mapping[str, Any]) -> OrderState:
     return _STATES.get(str(output_of(document).get("task_status")), OrderState.LIVE)
 
 
-def items_of(answer: Answer) -> list[Item]:
-    """Return the outputs of a finished order or of a whole answer, in order, whatever form they have.
+def sources_of(answer: Answer) -> list[Source | PluginError]:
+    """Return the outputs of a finished order or of a whole answer, in order: where each is, or why it was not made.
 
     Text models answer `results`, message models `choices`, video models `video_url`.
     """
     output = output_of(answer.document)
     if isinstance(output.get("video_url"), str) and output["video_url"]:
-        return [Item(url=output["video_url"])]
+        return [Source.from_url(output["video_url"], OutputKind.VIDEO)]
     results = output.get("results")
     if isinstance(results, Sequence) and not isinstance(results, str) and results:
-        return [_item(each, answer.answered) for each in results if isinstance(each, Mapping)]
-    return [Item(url=url) for choice in _mappings(output.get("choices")) for url in _pictures(choice)]
+        return [_result(each, answer.answered) for each in results if isinstance(each, Mapping)]
+    return [Source.from_url(url) for choice in _mappings(output.get("choices")) for url in _pictures(choice)]
 
 
-def _item(result: Mapping[str, Any], answered: Answered) -> Item:
+def _result(result: Mapping[str, Any], answered: Answered) -> Source | PluginError:
     url = result.get("url")
-    if isinstance(url, str) and url:
-        return Item(url=url)
-    return Item(error=failure_of(result, answered))
+    return Source.from_url(url) if isinstance(url, str) and url else failure_of(result, answered)
 
 
 def _pictures(choice: Mapping[str, Any]) -> list[str]:

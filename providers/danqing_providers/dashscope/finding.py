@@ -30,11 +30,11 @@ from typing import Any, Final
 
 import attrs
 
-from danqing_plugins import FoundOrder, Job, LostCall, Run
+from danqing_plugins import Job, LostCall, Run
 from danqing_plugins.kit.http import Service
+from danqing_plugins.kit.polling import Pace
 from danqing_plugins.kit.reading import Answer
-from danqing_providers.dashscope.answers import OrderState, items_of, output_of, state_of
-from danqing_providers.dashscope.orders import Order, Pace, look
+from danqing_providers.dashscope.answers import OrderState, output_of, sources_of, state_of
 
 __all__ = ["Search"]
 
@@ -49,9 +49,7 @@ LISTED_S: Final = 23 * 3600.0
 
 @attrs.frozen(kw_only=True)
 class Search:
-    """One search. `known` are ids that this process placed for other calls; `timeout_s` is a call's longest
-    time.
-    """
+    """One search. `known` are ids that this process placed for other calls."""
 
     service: Service
     run: Run
@@ -59,10 +57,9 @@ class Search:
     lost: LostCall
     pace: Pace
     known: Collection[str]
-    timeout_s: float
 
-    async def find(self) -> FoundOrder | None:
-        """Return our order; None: it cannot be told. Raises: PluginError, the service does not answer."""
+    async def find(self) -> str | None:
+        """Return our order's id; None: it cannot be told. Raises: PluginError, the service does not answer."""
         candidates = await self._candidates()
         if candidates is None or not 1 <= len(candidates) <= MOST_CANDIDATES:
             return None
@@ -73,10 +70,7 @@ class Search:
                 return None
             if fits:
                 ours.append(id_)
-        if len(ours) != 1:
-            return None
-        order = Order(id=ours[0], indexes=self.lost.indexes, placed_s=self.lost.sent_at.timestamp())
-        return FoundOrder(saved=order.saved)
+        return ours[0] if len(ours) == 1 else None
 
     async def _candidates(self) -> list[str] | None:
         """Return the ids of the orders of our model and time; None: the list does not tell."""
@@ -99,7 +93,7 @@ class Search:
                 if made_s is None or not isinstance(id_, str):
                     return None
                 begins_s = sent_s + ahead_s - CLOCKS_S
-                if begins_s <= made_s <= begins_s + self.timeout_s + 2 * CLOCKS_S and id_ not in self.known:
+                if begins_s <= made_s <= begins_s + self.service.timeout_s + 2 * CLOCKS_S and id_ not in self.known:
                     found.append(id_)
             if page >= _pages(answer.document):
                 return found
@@ -107,20 +101,20 @@ class Search:
 
     async def _is_ours(self, id_: str) -> bool | None:
         """Say whether order *id_* is ours, once it has ended; None: it does not tell."""
-        asked = 0
+        pause_s = self.pace.first_s
         while True:
-            answer = await look(self.service, self.run, id_)
+            answer = await self.service.get(self.run.session, f"/tasks/{id_}")
             state = state_of(answer.document)
             if state is not OrderState.LIVE:
                 break
-            await asyncio.sleep(self.pace.wait_s(asked))
-            asked += 1
+            await asyncio.sleep(pause_s)
+            pause_s = self.pace.after(pause_s)
         if state is not OrderState.SUCCEEDED:
             return None
         prompts = _prompts(answer)
         if not prompts:
             return None
-        return prompts == {self.job.input.get("prompt")} and len(items_of(answer)) == len(self.lost.indexes)
+        return prompts == {self.job.input.get("prompt")} and len(sources_of(answer)) == len(self.lost.indexes)
 
 
 def _made_s(row: Any) -> float | None:

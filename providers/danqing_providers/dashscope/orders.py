@@ -1,4 +1,9 @@
-"""An order that DashScope took: its id, saved in the task, and how its end is waited for.
+"""Orders at DashScope: placed, asked for, fetched, and looked for when the answer to one was lost.
+
+    PENDING ─ RUNNING ─┬─ SUCCEEDED: deliver, reject the pictures that failed
+                       ├─ FAILED: unbilled; final, or ordered again in another attempt
+                       ├─ CANCELED: unbilled, final
+                       └─ UNKNOWN: older than 24 hours or never heard of: it may have been billed
 
 Source: help.aliyun.com/zh/model-studio/manage-asynchronous-tasks (20 questions a second for a whole account;
 results are kept for 24 hours), dashscope 2.0.2 `client/base_api.py` (asks after 1 s, doubling every third time up
@@ -7,98 +12,144 @@ to 5 s), and the video pages, which advise 15 s; read 2026-11-28.
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import attrs
 
-from danqing_plugins import RateLimited, Run, Unavailable
+from danqing_plugins import (
+    Call,
+    InvalidRequest,
+    Job,
+    LostCall,
+    NeverPlaced,
+    OutcomeUnknown,
+    PluginError,
+    Result,
+    Run,
+    Unavailable,
+)
 from danqing_plugins.kit.http import Service
+from danqing_plugins.kit.orders import AsyncOrders, Failed, Found, Made, Order, Pace, Working
 from danqing_plugins.kit.reading import Answer
-from danqing_providers.dashscope.answers import OrderState, output_of, state_of
+from danqing_providers.dashscope import texts
+from danqing_providers.dashscope.answers import (
+    OrderState,
+    id_of,
+    output_of,
+    sources_of,
+    state_of,
+    usage_of,
+)
+from danqing_providers.dashscope.catalogue import Model
+from danqing_providers.dashscope.failures import failure_of
+from danqing_providers.dashscope.finding import Search
+from danqing_providers.dashscope.wire import ASYNC_HEADER, body_of, links_of, prompt_of
 
-__all__ = ["IMAGE_PACE", "VIDEO_PACE", "Order", "Pace", "look", "wait"]
+__all__ = ["IMAGE_PACE", "VIDEO_PACE", "DashScopeOrders"]
 
 NOT_YET_KNOWN_S: Final = 30.0
 """How long an order that was just taken may be unknown to the question for it."""
 
-_STEPS: Final = 3
+_GROWTH: Final = 2 ** (1 / 3)
+IMAGE_PACE: Final = Pace(first_s=1.0, growth=_GROWTH, longest_s=5.0)
+VIDEO_PACE: Final = Pace(first_s=5.0, growth=_GROWTH, longest_s=15.0)
 
 
-@attrs.frozen(kw_only=True)
-class Order:
-    """`id` is DashScope's `task_id`; `indexes` the outputs it was placed for; `placed_s` when, in Unix time."""
+@attrs.define(eq=False, kw_only=True)
+class DashScopeOrders(AsyncOrders):
+    """The orders of one job. `placed` remembers the ids of this process's orders, those of other jobs too."""
 
-    id: str
-    indexes: tuple[int, ...]
-    placed_s: float
+    model: Model
+    service: Service
+    pace: Pace
+    placed: deque[str]
 
-    @property
-    def saved(self) -> dict[str, Any]:
-        """What is saved of it: JSON."""
-        return {"order": {"id": self.id, "indexes": list(self.indexes), "placed_s": self.placed_s}}
+    _pictures: dict[str, str] = attrs.field(factory=dict, init=False)
 
-    @classmethod
-    def of(cls, saved: Mapping[str, Any]) -> Order | None:
-        """Return the order that was saved; None: there is none."""
-        found = saved.get("order")
-        if not isinstance(found, Mapping):
-            return None
-        return cls(id=found["id"], indexes=tuple(found["indexes"]), placed_s=found["placed_s"])
+    async def carry_out(self, job: Job, run: Run) -> Result | None:
+        """Order what is missing, and see it to its end; its pictures are read before anything is paid for."""
+        await _renew(run)
+        if run.missing and not run.saved:
+            self._pictures = await links_of(job, run)
+        return await super().carry_out(job, run)
 
+    async def cancel_order(self, job: Job, run: Run) -> bool:
+        await _renew(run)
+        return await super().cancel_order(job, run)
 
-@attrs.frozen(kw_only=True)
-class Pace:
-    """How often an order is asked for: after `first_s`, doubling every third time up to `most_s`."""
+    async def submit(self, job: Job, run: Run, call: Call, indexes: Sequence[int]) -> Mapping[str, Any]:
+        pictures = self._pictures or await links_of(job, run)
+        body = body_of(self.model, job.input, pictures, len(indexes))
+        answer = await self.service.post(
+            run.session, self.model.route.path, body, headers=ASYNC_HEADER, call=call, prompt=prompt_of(job)
+        )
+        call.request_id = answer.request_id
+        id_ = id_of(answer.document)
+        if id_ is None:
+            raise OutcomeUnknown(texts.NO_RESULT(), code="unreadable_answer", request_id=answer.request_id)
+        return {"id": id_, "placed_s": time.time()}
 
-    first_s: float
-    most_s: float
-
-    def wait_s(self, asked: int) -> float:
-        """Return how long to wait after having asked *asked* times."""
-        return min(self.most_s, float(self.first_s * 2 ** (asked // _STEPS)))
-
-
-IMAGE_PACE: Final = Pace(first_s=1.0, most_s=5.0)
-VIDEO_PACE: Final = Pace(first_s=5.0, most_s=15.0)
-
-
-async def look(service: Service, run: Run, id_: str, prompt: str = "") -> Answer:
-    """Ask where the order *id_* stands. Raises: PluginError, which says nothing of the order."""
-    return await service.get(run.session, f"/tasks/{id_}", prompt=prompt)
-
-
-async def wait(service: Service, run: Run, order: Order, pace: Pace) -> Answer:
-    """Return the answer in which the order has come to an end.
-
-    A question that fails is asked again, until the task's deadline cancels it: the order goes on meanwhile.
-
-    Raises:
-        AccountProblem: the key is no longer taken.
-    """
-    asked = 0
-    while True:
-        pause_s = pace.wait_s(asked)
-        asked += 1
+    async def poll(self, job: Job, run: Run, order: Mapping[str, Any]) -> Found:
+        if order["id"] not in self.placed:  # only now that it is saved: until then a search must find it
+            self.placed.append(order["id"])
         try:
-            answer = await look(service, run, order.id)
-        except (Unavailable, RateLimited) as error:
-            pause_s = max(pace.most_s, error.retry_after_s or 0.0)
-        else:
-            state = state_of(answer.document)
-            if state is OrderState.UNKNOWN and time.time() - order.placed_s < NOT_YET_KNOWN_S:
-                state = OrderState.LIVE
-            if state is not OrderState.LIVE:
-                return answer
-            await _tell(run, answer)
-        await asyncio.sleep(pause_s)
+            answer = await self._look(run, order["id"], prompt_of(job))
+        except (InvalidRequest, OutcomeUnknown) as error:  # the question's trouble: the order may go on
+            raise Unavailable(error.message, code=error.code, request_id=error.request_id) from error
+        return _found(order, answer)
+
+    async def drop(self, job: Job, run: Run, order: Mapping[str, Any]) -> bool:
+        """Drop the order. Only one that waits can be dropped; that it then charges nothing follows from that."""
+        try:
+            await self.service.post(run.session, f"/tasks/{order['id']}/cancel", paid=False)
+        except PluginError:
+            return False
+        return True
+
+    async def find(self, job: Job, run: Run, lost: LostCall) -> Mapping[str, Any] | NeverPlaced | None:
+        search = Search(service=self.service, run=run, job=job, lost=lost, pace=self.pace, known=self.placed)
+        id_ = await search.find()
+        return None if id_ is None else {"id": id_, "placed_s": lost.sent_at.timestamp()}
+
+    async def _look(self, run: Run, id_: str, prompt: str) -> Answer:
+        return await self.service.get(run.session, f"/tasks/{id_}", prompt=prompt)
 
 
-async def _tell(run: Run, answer: Answer) -> None:
+def _found(order: Mapping[str, Any], answer: Answer) -> Found:
+    match state_of(answer.document):
+        case OrderState.SUCCEEDED:
+            outputs = sources_of(answer)
+            if not outputs:
+                error = OutcomeUnknown(texts.NO_RESULT(), code="unreadable_answer", request_id=answer.request_id)
+                return Failed(error)
+            return Made(outputs=outputs, usage=usage_of(answer.document))
+        case OrderState.FAILED:
+            return Failed(failure_of(output_of(answer.document), answer.answered))
+        case OrderState.CANCELED:
+            cancelled = InvalidRequest(texts.CANCELLED(), code="order_cancelled", request_id=answer.request_id)
+            return Failed(cancelled)
+        case OrderState.UNKNOWN if time.time() - order["placed_s"] >= NOT_YET_KNOWN_S:
+            return Failed(OutcomeUnknown(texts.ORDER_GONE(), code="order_gone"))
+    return Working(fraction=_fraction(answer))
+
+
+def _fraction(answer: Answer) -> float | None:
+    """Return how much of the order is done, by its count of pictures; None: it does not tell."""
     metrics = output_of(answer.document).get("task_metrics")
-    if isinstance(metrics, Mapping):
-        total, done = metrics.get("TOTAL"), metrics.get("SUCCEEDED")
-        if isinstance(total, int) and isinstance(done, int) and 0 < done < total:
-            await run.progress(done / total)
+    if not isinstance(metrics, Mapping):
+        return None
+    total, done = metrics.get("TOTAL"), metrics.get("SUCCEEDED")
+    if not (isinstance(total, int) and isinstance(done, int) and 0 < done < total):
+        return None
+    return done / total
+
+
+async def _renew(run: Run) -> None:
+    """Bring an order that was saved before orders were the kit's into the kit's form."""
+    saved = run.saved.get("order")
+    if isinstance(saved, Mapping) and "id" in saved:
+        kept = {"id": saved["id"], "placed_s": saved["placed_s"]}
+        await run.checkpoint(Order(tuple(saved["indexes"]), kept).entry())

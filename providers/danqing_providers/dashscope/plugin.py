@@ -17,7 +17,6 @@ from danqing_plugins import (
     ModelInfo,
     NeverPlaced,
     PluginContext,
-    PluginError,
     Prepared,
     Provider,
     ProviderInfo,
@@ -31,10 +30,9 @@ from danqing_plugins.kit.http import Service
 from danqing_providers.dashscope import texts
 from danqing_providers.dashscope.catalogue import Model
 from danqing_providers.dashscope.failures import FAILURES
-from danqing_providers.dashscope.finding import Search
 from danqing_providers.dashscope.form import REFERENCE_FIELDS, parameters_of, takers_of
 from danqing_providers.dashscope.generation import Generation
-from danqing_providers.dashscope.orders import Order, Pace
+from danqing_providers.dashscope.orders import DashScopeOrders
 from danqing_providers.dashscope.prepare import Prices, prepare
 from danqing_providers.dashscope.settings import MODELS, SETTINGS, Settings, find_model, read_settings
 
@@ -73,46 +71,27 @@ class DashScopeProvider(Provider):
         return prepare(request, _model(self.find_model(request).id), _takers(), settings.prices)
 
     async def generate(self, job: Job, run: Run) -> Result | None:
-        return await Generation(
-            job=job,
-            run=run,
-            model=_model(job.model),
-            service=self._service(),
-            pace=self._pace(job),
-            placed=self._placed,
-        ).carry_out()
+        model = _model(job.model)
+        if model.route.orders:
+            return await self._orders(job).carry_out(job, run)
+        await Generation(job=job, run=run, model=model, service=self._service()).carry_out()
+        return None
 
     async def find_order(self, job: Job, run: Run, lost: LostCall) -> FoundOrder | NeverPlaced | None:
-        settings, _ = self._require()
-        search = Search(
-            service=self._service(),
-            run=run,
-            job=job,
-            lost=lost,
-            pace=self._pace(job),
-            known=self._placed,
-            timeout_s=settings.call_timeout_s,
-        )
-        return await search.find()
+        return await self._orders(job).find_order(job, run, lost)
 
     async def cancel_order(self, job: Job, run: Run) -> bool:
-        """Drop the order. Only one that waits can be dropped; that it then charges nothing follows from that."""
-        order = Order.of(run.saved)
-        if order is None:
-            return False
-        try:
-            await self._service().post(run.session, f"/tasks/{order.id}/cancel", paid=False)
-        except PluginError:
-            return False
-        return True
+        return await self._orders(job).cancel_order(job, run)
 
     async def prove_account(self, session: ClientSession) -> bool:
         """Ask for a task that nobody has."""
         return await self._service().takes_key(session, f"/tasks/{NOBODYS_TASK}")
 
-    def _pace(self, job: Job) -> Pace:
+    def _orders(self, job: Job) -> DashScopeOrders:
         settings, _ = self._require()
-        return settings.video_pace if _model(job.model).is_video else settings.image_pace
+        model = _model(job.model)
+        pace = settings.video_pace if model.is_video else settings.image_pace
+        return DashScopeOrders(model=model, service=self._service(), pace=pace, placed=self._placed)
 
     def _service(self) -> Service:
         settings, _ = self._require()

@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 import attrs
 
 from danqing_plugins import ConfigurationError, PluginContext, Price, Setting, Text
+from danqing_plugins.kit.polling import Pace
 from danqing_plugins.settings import choice, duration, table, text, url, whole
 from danqing_providers.dashscope.catalogue import Model
 from danqing_providers.dashscope.image_models import IMAGE_MODELS
-from danqing_providers.dashscope.orders import IMAGE_PACE, VIDEO_PACE, Pace
+from danqing_providers.dashscope.orders import IMAGE_PACE, VIDEO_PACE
 from danqing_providers.dashscope.video_models import VIDEO_MODELS
 
 __all__ = ["MODELS", "SETTINGS", "Settings", "find_model", "read_settings"]
@@ -30,7 +31,7 @@ HOSTS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 NOTHING: Mapping[str, Any] = MappingProxyType({})
-SANDBOX_PACE: Final = Pace(first_s=0.2, most_s=1.0)
+SANDBOX_PACE: Final = Pace(first_s=0.2, longest_s=1.0)
 
 SETTINGS: tuple[Setting, ...] = (
     Setting(
@@ -151,7 +152,7 @@ def _base_url(context: PluginContext) -> str | None:
 
 def _paces(every_s: float | None, *, sandbox: bool) -> tuple[Pace, Pace]:
     if every_s is not None:
-        pace = Pace(first_s=every_s, most_s=every_s)
+        pace = Pace(first_s=every_s, longest_s=every_s)
         return pace, pace
     return (SANDBOX_PACE, SANDBOX_PACE) if sandbox else (IMAGE_PACE, VIDEO_PACE)
 

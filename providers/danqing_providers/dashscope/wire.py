@@ -8,14 +8,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from danqing_plugins import Job, Run
+from danqing_plugins.kit.links import link_of
 from danqing_providers.dashscope.catalogue import Frames, Model, Route
 from danqing_providers.dashscope.form import LAST_FRAME
 
-__all__ = ["ASYNC_HEADER", "body_of"]
+__all__ = ["ASYNC_HEADER", "body_of", "links_of", "prompt_of"]
 
 ASYNC_HEADER: Final = {"X-DashScope-Async": "enable"}
 _OF_INPUT: Final = ("prompt", "audio_url", "n")
 _AUDIO: Final = "driving_audio"
+
+
+def prompt_of(job: Job) -> str:
+    """Return the prompt of *job*, empty where it has none."""
+    return str(job.input.get("prompt") or "")
+
+
+async def links_of(job: Job, run: Run) -> dict[str, str]:
+    """Return the references as URLs or data URIs by their field, in order. Raises: as `link_of`."""
+    return {reference.field: await link_of(run, reference) for reference in job.references}
 
 
 def body_of(model: Model, asked: Mapping[str, Any], pictures: Mapping[str, str], count: int) -> dict[str, Any]:

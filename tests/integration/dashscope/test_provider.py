@@ -52,10 +52,10 @@ class TestModels:
         """One video; it is charged by the second."""
         given = {"image": FRAME} if model.pictures else {}
         run = desk.begin(model.id, references=given, duration=5)
-        result = await desk.carry_out(run)
+        await desk.carry_out(run)
         assert run.pictures[0].url is not None
         assert run.pictures[0].url.partition("?")[0].endswith(".mp4")
-        assert result.usage["video_count"] == 1
+        assert run.calls[0].usage["video_count"] == 1
         (entry,) = await simulator.ledger()
         assert (entry["kind"], entry["unit"], entry["quantity"]) == ("video", "second", 5)
 
@@ -170,13 +170,30 @@ class TestFailures:
             await desk.carry_out(run)
         assert run.books.billed is Billed.NO
 
-    async def test_an_order_that_is_gone(self, desk: Desk, simulator: Simulator) -> None:
+    async def test_an_order_that_is_gone(self, desk: Desk) -> None:
         """UNKNOWN: it may have been billed, and one more is ordered only where the policy allows it."""
         run = desk.begin(ORDERED, prompt="a fox")
-        run.saved["order"] = {"id": "00000000-0000-0000-0000-000000000000", "indexes": [0], "placed_s": 0.0}
-        await desk.carry_out(run)
-        assert set(run.pictures) == {0}
-        assert len(run.calls) == 1
+        gone = {"id": "00000000-0000-0000-0000-000000000000", "placed_s": 0.0}
+        run.saved["order_0"] = {"indexes": [0], "order": gone}
+        with pytest.raises(OutcomeUnknown) as caught:
+            await desk.carry_out(run)
+        assert caught.value.code == "order_gone"
+        again = run.next_attempt()
+        await desk.carry_out(again)
+        assert (set(again.pictures), len(again.calls)) == ({0}, 1)
+
+    async def test_an_order_of_an_earlier_release(self, desk: Desk, simulator: Simulator) -> None:
+        """It was saved in another form, and is asked for all the same."""
+        run = desk.begin(ORDERED, prompt="a fox [sandbox:running=60]", n=2)
+        run.holds_at_order = True
+        await place(desk, run)
+        (saved,) = run.saved.values()
+        again = run.next_attempt()
+        again.saved = {"order": {**saved["order"], "indexes": saved["indexes"]}}
+        again.holds_at_order = True
+        assert await desk.provider.cancel_order(again.job, again) is False
+        assert list(again.saved) == ["order_0_1"]
+        assert len(await simulator.jobs()) == 1
 
     async def test_polls_that_fail(self, desk: Desk, simulator: Simulator) -> None:
         """A question that is refused says nothing of the order."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from danqing_plugins import OutputKind, PluginError, Source
 from danqing_plugins.kit.failures import Answered
 from danqing_plugins.kit.reading import Answer
-from danqing_providers.dashscope.answers import OrderState, items_of, state_of
+from danqing_providers.dashscope.answers import OrderState, sources_of, state_of
 from danqing_providers.dashscope.settings import find_model
 from danqing_providers.dashscope.wire import body_of
 
@@ -72,22 +73,24 @@ class TestAnswers:
 
     def test_results_with_failures(self) -> None:
         """Of four pictures one was refused."""
-        items = items_of(
+        whole, failed = sources_of(
             self.answer(results=[{"url": "https://x/1"}, {"code": "DataInspectionFailed", "message": "no"}])
         )
-        assert [item.url for item in items] == ["https://x/1", None]
-        assert items[1].error is not None
-        assert items[1].error.code == "DataInspectionFailed"
+        assert isinstance(whole, Source)
+        assert whole.url == "https://x/1"
+        assert isinstance(failed, PluginError)
+        assert failed.code == "DataInspectionFailed"
 
     def test_choices(self) -> None:
         """Text beside a picture is no picture."""
         content = [{"text": "here"}, {"image": "https://x/1"}, {"image": "https://x/2", "type": "image"}]
         answer = self.answer(choices=[{"finish_reason": "stop", "message": {"content": content}}])
-        assert [item.url for item in items_of(answer)] == ["https://x/1", "https://x/2"]
+        assert sources_of(answer) == [Source.from_url("https://x/1"), Source.from_url("https://x/2")]
 
     def test_video(self) -> None:
         """One link."""
-        assert [item.url for item in items_of(self.answer(video_url="https://x/v.mp4"))] == ["https://x/v.mp4"]
+        film = Source.from_url("https://x/v.mp4", OutputKind.VIDEO)
+        assert sources_of(self.answer(video_url="https://x/v.mp4")) == [film]
 
     def test_states(self) -> None:
         """One that is not known is under way."""
