@@ -18,6 +18,8 @@ from pathlib import Path
 
 import attrs
 
+from danqing_server.doors.studio_texts import spoken
+
 __all__ = ["PLACES", "StudioFile", "StudioFiles", "read_studio"]
 
 FOLDER = Path(__file__).parents[1] / "studio"
@@ -50,20 +52,22 @@ class StudioFile:
 
 @attrs.define(kw_only=True, eq=False)
 class StudioFiles:
-    """All files of one state of the folder, by their path in it."""
+    """All files as they are sent, by their path; of a folder with *count* files, the last of them touched then."""
 
     version: str
     files: Mapping[str, StudioFile]
     template: str
     touched_ns: int
-    _pages: dict[str, StudioFile] = attrs.field(factory=dict)
+    count: int
+    _pages: dict[tuple[str, str], StudioFile] = attrs.field(factory=dict)
 
-    def page(self, place: str) -> StudioFile:
-        """Return the page, which has all modules of *place* fetched at once."""
-        if place not in self._pages:
-            text = self._filled.replace("{preloads}", "\n".join(self._preloads(place)))
-            self._pages[place] = _prepared(text.encode(), "text/html; charset=utf-8")
-        return self._pages[place]
+    def page(self, place: str, language: str) -> StudioFile:
+        """Return the page in *language*, which has all modules of *place* fetched at once."""
+        if (place, language) not in self._pages:
+            text = self._filled.replace("{preloads}", "\n".join(self._preloads(place, language)))
+            body = text.replace("{language}", language).encode()
+            self._pages[place, language] = _prepared(body, "text/html; charset=utf-8")
+        return self._pages[place, language]
 
     @cached_property
     def policy(self) -> str:
@@ -80,11 +84,12 @@ class StudioFiles:
     def _filled(self) -> str:
         return self.template.replace("{base}", f"/studio/v/{self.version}")
 
-    def _preloads(self, place: str) -> Iterable[str]:
+    def _preloads(self, place: str, language: str) -> Iterable[str]:
         base = f"/studio/v/{self.version}"
         modules = self.modules(MAIN, f"js/places/{place}/index.js")
         vendored = [path for path in self.files if path.startswith("vendor/")]
-        for path in (*vendored, *modules):
+        texts = [f"js/{part}texts.{language}.js" for part in ("", f"places/{place}/")]
+        for path in (*vendored, *modules, *(path for path in texts if path in self.files)):
             yield f'<link rel="modulepreload" href="{base}/{path}">'
         style = f"css/places/{place}.css"
         if style in self.files:
@@ -110,7 +115,7 @@ def read_studio(known: StudioFiles | None = None, folder: Path = FOLDER) -> Stud
     """Return the files of *folder*; *known* when none was touched since: a checkout changes while it serves."""
     paths = sorted(path for path in folder.rglob("*") if path.suffix in TYPES or path.name == INDEX)
     touched_ns = max(path.stat().st_mtime_ns for path in (folder, *paths))
-    if known is not None and known.touched_ns == touched_ns and len(known.files) == len(paths) - 1:
+    if known is not None and known.touched_ns == touched_ns and known.count == len(paths):
         return known
     bodies = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
     digest = hashlib.sha256()
@@ -118,9 +123,16 @@ def read_studio(known: StudioFiles | None = None, folder: Path = FOLDER) -> Stud
         digest.update(f"{name} {len(body)} ".encode() + body)
     template = bodies.pop(INDEX).decode()
     files = {
-        name: _prepared(_sent(name, body), TYPES[posixpath.splitext(name)[1]]) for name, body in bodies.items()
+        name: _prepared(_sent(name, body), TYPES[posixpath.splitext(name)[1]])
+        for name, body in spoken(bodies).items()
     }
-    return StudioFiles(version=digest.hexdigest()[:16], files=files, template=template, touched_ns=touched_ns)
+    return StudioFiles(
+        version=digest.hexdigest()[:16],
+        files=files,
+        template=template,
+        touched_ns=touched_ns,
+        count=len(paths),
+    )
 
 
 def _sent(name: str, body: bytes) -> bytes:

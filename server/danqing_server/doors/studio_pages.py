@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import attrs
 from sanic import Blueprint, HTTPResponse
@@ -11,6 +12,7 @@ from danqing_server.assets.serving import matches
 from danqing_server.doors.documentation import undescribed
 from danqing_server.doors.studio_files import PLACES, StudioFile, StudioFiles, read_studio
 from danqing_server.errors import NotFound
+from danqing_server.http.messages import ENGLISH, language_of
 from danqing_server.http.packing import takes_gzip
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get
@@ -23,8 +25,11 @@ PAGE_HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
+    "vary": "Accept-Encoding, Accept-Language, Cookie",
 }
-FILE_HEADERS = {"cache-control": FOR_EVER, "x-content-type-options": "nosniff"}
+FILE_HEADERS = {"cache-control": FOR_EVER, "x-content-type-options": "nosniff", "vary": "Accept-Encoding"}
+# Chosen in the page, which writes this cookie (`js/i18n.js`): what it loads first is in that language.
+LANGUAGE = re.compile(r"(?:^|; ?)danqing_language=(en|zh)(?:;|$)")
 
 routes = Blueprint("studio", url_prefix="/studio")
 
@@ -84,12 +89,21 @@ async def _page(request: ApiRequest, place: str) -> HTTPResponse:
     folder: StudioFolder = request.app.ctx.studio
     files = await folder.now()
     headers = {**PAGE_HEADERS, "content-security-policy": files.policy, "x-danqing-studio": files.version}
-    return _sent(request, files.page(place), headers)
+    return _sent(request, files.page(place, _language(request)), headers)
+
+
+def _language(request: ApiRequest) -> str:
+    """Return what was chosen here, else what the browser prefers; English for who reads neither of ours."""
+    chosen = LANGUAGE.search(request.headers.get("cookie") or "")
+    if chosen:
+        return chosen[1]
+    reads_chinese = "zh" in (request.headers.get("accept-language") or "").lower()
+    return language_of(request.headers) if reads_chinese else ENGLISH
 
 
 def _sent(request: ApiRequest, file: StudioFile, headers: dict[str, str]) -> HTTPResponse:
     """Return *file*, or that the client has it."""
-    shared = {**headers, "etag": file.etag, "vary": "Accept-Encoding"}
+    shared = {**headers, "etag": file.etag}
     if matches(request.headers.get("if-none-match"), file.etag):
         return HTTPResponse(status=304, headers=shared)
     if file.compressed is not None and takes_gzip(request):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from danqing_server.doors.studio_files import read_studio
+from danqing_server.doors.studio_texts import texts_of
 from tests.support import typescript
 
 ROOT = Path(__file__).parents[3]
@@ -19,22 +20,19 @@ TYPES = ROOT / "tests" / "types"
 VENDORED = json.loads((STUDIO / "vendor" / "versions.json").read_text())
 LOCKED = json.loads((TYPES / "package-lock.json").read_text())["packages"]
 SOURCES = sorted((STUDIO / "js").rglob("*.js"))
+TEXTS = [path for path in SOURCES if path.name.endswith("texts.js")]
 STYLES = sorted((STUDIO / "css").rglob("*.css"))
-_ENTRY = re.compile(
-    r"""^\s*'([\w.]+)':\s*\[\s*(['"`])((?:\\.|(?!\2).)*)\2,\s*(['"`])((?:\\.|(?!\4).)*)\4,?\s*\]""", re.M
-)
 _USED = re.compile(r"\bt\(\s*'([\w.]+)'")
 _VALUE = re.compile(r"\{(\w+)")
 
 
 def texts() -> dict[str, tuple[str, str]]:
-    """Return every text by its key: English, Chinese."""
+    """Return every text by its key: English, Chinese; all as JavaScript writes them."""
     found: dict[str, tuple[str, str]] = {}
-    for path in SOURCES:
-        if path.name.endswith("texts.js"):
-            for key, _, english, _, chinese in _ENTRY.findall(path.read_text()):
-                assert key not in found, f"{key} is there twice"
-                found[key] = (english, chinese)
+    for path in TEXTS:
+        for key, said in texts_of(path.read_text()):
+            assert key not in found, f"{key} is there twice"
+            found[key] = said
     return found
 
 
@@ -85,17 +83,24 @@ class TestSources:
     def test_every_text_that_is_used_is_there(self) -> None:
         """In both languages, with the same values."""
         found = texts()
-        used = {key for path in SOURCES for key in _USED.findall(_code_of(path))}
+        used = {f"'{key}'" for path in SOURCES for key in _USED.findall(_code_of(path))}
         assert sorted(used - set(found)) == []
         for key, (english, chinese) in found.items():
-            assert english, key
-            assert chinese, key
+            assert len(english) > len("''"), key
+            assert len(chinese) > len("''"), key
             assert set(_VALUE.findall(english)) == set(_VALUE.findall(chinese)), key
+
+    @pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(STUDIO)))
+    def test_texts_are_read_whole(self, path: Path) -> None:
+        """Only entries are sent: a line that is none, or one written another way, would be lost."""
+        source = path.read_text()
+        assert source.count("': [") == len(list(texts_of(source)))
+        assert len(re.findall(r"\b(?:import|export)\b", _code_of(path))) == 1
 
     def test_no_text_stands_outside_of_the_texts(self) -> None:
         """What is Chinese in other files would be so for everybody; the seal and a language's own name are."""
         for path in SOURCES:
-            if not path.name.endswith("texts.js"):
+            if path not in TEXTS:
                 assert re.findall(r"[\u4e00-\u9fff]+", _code_of(path)) in ([], ["丹青"], ["中文"]), path
 
 
@@ -122,6 +127,6 @@ class TestServing:
         (tmp_path / "js" / "other.js").write_text("22\n")
         second = read_studio(None, tmp_path)
         assert second.version != first.version
-        page = second.page("create").body.decode()
+        page = second.page("create", "en").body.decode()
         assert f'href="/studio/v/{second.version}/js/other.js"' in page
-        assert first.page("create").etag != second.page("create").etag
+        assert first.page("create", "en").etag != second.page("create", "en").etag

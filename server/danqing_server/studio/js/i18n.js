@@ -1,5 +1,6 @@
 /**
- * The page's texts: `t('gallery.count', { n: 3 })`. A text stands beside its place, in both languages.
+ * The page's texts: `t('gallery.count', { n: 3 })`. A text stands beside its place, in both languages; the server sends
+ * them together, in one.
  *
  * `{name}` is replaced by the value; a number is written as the language writes numbers. `{n:# picture|# pictures}` takes
  * the form that the number wants, `#` being the number; Chinese has one form.
@@ -7,16 +8,20 @@
 
 import { computed, effect, signal } from '@preact/signals';
 
-import { keep, kept } from './kept.js';
-
 /** @typedef {'en' | 'zh'} Language */
 /** @typedef {Record<string, readonly [en: string, zh: string]>} Texts */
 
-/** @type {Texts} */
+/** @type {Record<string, string>} */
 const known = {};
 
-/** @type {import('@preact/signals').Signal<Language>} */
-export const language = signal(first());
+/** Whose texts are known: folders of `js/`. @type {Set<string>} */
+const folders = new Set();
+
+/** The server sends the page in the language that was chosen here, else in the browser's. */
+export const language = signal(/** @type {Language} */ (document.documentElement.lang));
+
+/** The last that was chosen, whose texts may be on their way. */
+let wanted = language.value;
 
 /** The language as the web writes it, for `lang`, `Intl` and `Accept-Language`. */
 export const locale = computed(() => (language.value === 'zh' ? 'zh-CN' : 'en'));
@@ -24,13 +29,6 @@ export const locale = computed(() => (language.value === 'zh' ? 'zh-CN' : 'en'))
 effect(() => {
   document.documentElement.lang = locale.value;
 });
-
-/** @returns {Language} */
-function first() {
-  const chosen = kept('language');
-  if (chosen === 'en' || chosen === 'zh') return chosen;
-  return navigator.languages.find((each) => /^(zh|en)/.test(each))?.startsWith('zh') ? 'zh' : 'en';
-}
 
 /** @type {Map<string, any>} */
 const made = new Map();
@@ -50,23 +48,39 @@ export function format(name, make) {
 }
 
 /**
- * Choose the language, here and for the next visit.
+ * Choose the language, here and for the next visit. Throws when its texts cannot be had: the present one stays.
  *
  * @param {Language} chosen
  */
-export function choose(chosen) {
-  language.value = chosen;
-  keep('language', chosen);
+export async function choose(chosen) {
+  wanted = chosen;
+  document.cookie = `danqing_language=${chosen}; path=/studio; max-age=31536000; samesite=lax`;
+  try {
+    await read();
+  } catch (error) {
+    wanted = language.value;
+    throw error;
+  }
+  if (wanted === chosen) language.value = chosen;
 }
 
 /**
- * Make a place's texts known.
+ * Make texts known that are not sent with all others.
  *
- * @param {Texts} texts
+ * @param {string} folder as `places/settings/`
  */
-export function register(texts) {
-  Object.assign(known, texts);
+export function learn(folder) {
+  folders.add(folder);
+  return read();
 }
+
+async function read() {
+  const asked = wanted;
+  const found = await Promise.all([...folders].map((each) => import(`./${each}texts.${asked}.js`)));
+  if (wanted === asked) for (const each of found) Object.assign(known, each.default);
+}
+
+await learn('');
 
 /**
  * Return a text in the reader's language. An unknown key is shown as it is.
@@ -76,7 +90,7 @@ export function register(texts) {
  * @returns {string}
  */
 export function t(key, values = {}) {
-  const text = known[key]?.[language.value === 'zh' ? 1 : 0];
+  const text = language.value && known[key]; // whoever shows it is drawn anew in another language
   if (text === undefined) {
     console.error(`no text: ${key}`);
     return key;

@@ -4,12 +4,9 @@ import { render } from 'preact';
 
 import { h } from './dom.js';
 import { Frame, bindPlaces } from './frame/frame.js';
-import { register } from './i18n.js';
 import { start } from './live.js';
 import { load } from './session.js';
-import { texts } from './texts.js';
 
-register(texts);
 bindPlaces();
 load().catch(() => {}); // the frame says that the server is away, and live.js when it is back
 start();

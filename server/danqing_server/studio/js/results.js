@@ -6,15 +6,12 @@ import { useEffect } from 'preact/hooks';
 import { api } from './api.js';
 import { a, div, h, img, li, p, span, ul, video } from './dom.js';
 import { clock } from './format.js';
-import { format, has, language, register, t } from './i18n.js';
-import { texts } from './results_texts.js';
+import { format, has, language, t } from './i18n.js';
 import { link, withQuery } from './router.js';
 import { isOpen } from './ui/status.js';
 import { Thumb, pathOf } from './ui/thumb.js';
 
 const PLACE_MS = 4_000;
-
-register(texts);
 
 /** @param {any} task */
 export const outputsOf = (task) => [...(task.output?.images ?? []), ...(task.output?.videos ?? []), ...(task.output?.audios ?? []), ...(task.output?.files ?? [])];

@@ -78,8 +78,11 @@ function Connection() {
   );
 }
 
+/** Choose the language; texts that are gone are those of an older page. @param {import('../i18n.js').Language} chosen */
+export const speak = (chosen) => void choose(chosen).catch(lookForNewer);
+
 const LanguageButton = () =>
-  h(Button, { text: t('language.other'), kind: 'plain', class: 'bar-language', onClick: () => choose(language.value === 'zh' ? 'en' : 'zh') });
+  h(Button, { text: t('language.other'), kind: 'plain', class: 'bar-language', onClick: () => speak(language.value === 'zh' ? 'en' : 'zh') });
 
 const ThemeMenu = () =>
   h(Menu, {

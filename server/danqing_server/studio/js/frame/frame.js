@@ -5,7 +5,7 @@ import { Component } from 'preact';
 import { useEffect } from 'preact/hooks';
 
 import { a, div, fragment, h, later, main } from '../dom.js';
-import { register, t } from '../i18n.js';
+import { learn, t } from '../i18n.js';
 import { bind, helping } from '../keys.js';
 import { connection, shut } from '../live.js';
 import { PLACES, address, go, link, route } from '../router.js';
@@ -103,7 +103,7 @@ class GuardComponent extends Component {
 /** @type {(props: { onRetry: () => void, children?: import('preact').ComponentChildren }) => import('preact').ComponentChildren} */
 const Guard = /** @type {any} */ (GuardComponent);
 
-/** @typedef {{ default: (props: any) => import('preact').ComponentChildren, texts?: import('../i18n.js').Texts }} Loaded */
+/** @typedef {{ default: (props: any) => import('preact').ComponentChildren }} Loaded */
 
 const BASE = new URL('../../', import.meta.url).pathname;
 
@@ -114,7 +114,7 @@ export const loaded = signal({});
 const underWay = new Map();
 
 /**
- * Load the module `js/<name>/index.js`, its style `css/<name>.css` and its texts.
+ * Load the module `js/<name>/index.js`, its style `css/<name>.css` and the texts that it has for itself.
  *
  * @param {string} name as `places/queue` or `sheet`
  */
@@ -128,9 +128,8 @@ async function loading(name) {
   /** @type {Loaded | Error} */
   let found;
   try {
-    const [module] = await Promise.all([import(`${BASE}js/${name}/index.js`), styled(`${BASE}css/${name}.css`)]);
-    register(module.texts ?? {});
-    found = module;
+    const texts = name === 'places/settings' && learn(`${name}/`);
+    [found] = await Promise.all([import(`${BASE}js/${name}/index.js`), styled(`${BASE}css/${name}.css`), texts]);
   } catch (error) {
     console.warn(error);
     found = error instanceof Error ? error : new Error(String(error));

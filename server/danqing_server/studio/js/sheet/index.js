@@ -21,8 +21,6 @@ import { Asked, Facts } from './facts.js';
 import { Timeline } from './timeline.js';
 import { Verdict } from './verdict.js';
 
-export { texts } from './texts.js';
-
 /** @typedef {import('../types/api.d.ts').Task} Task */
 
 const LOOK_MS = 5_000;

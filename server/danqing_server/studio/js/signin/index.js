@@ -13,8 +13,6 @@ import { Dialog } from '../ui/dialog.js';
 import { TextField } from '../ui/field.js';
 import { Problem, messageOf } from '../ui/states.js';
 
-export { texts } from './texts.js';
-
 const NAME = 'signin-name';
 const KEY = 'signin-key';
 

@@ -5,15 +5,12 @@ import { useEffect } from 'preact/hooks';
 
 import { api } from '../api.js';
 import { div, h, h2, li, p, section, span, strong, ul } from '../dom.js';
-import { register, t } from '../i18n.js';
+import { t } from '../i18n.js';
 import { may } from '../session.js';
 import { announce } from '../ui/announce.js';
 import { Button } from '../ui/button.js';
 import { Problem, Skeleton } from '../ui/states.js';
 import { Ago } from '../ui/time.js';
-import { texts } from './texts.js';
-
-register(texts);
 
 export function Sessions() {
   const found = useSignal(/** @type {import('../session.js').Session[] | null} */ (null));

@@ -18,8 +18,6 @@ import { Compare } from './compare.js';
 import { Settings } from './settings.js';
 import { Stage, fit, lens, zoom, zoomIn, zoomOut } from './stage.js';
 
-export { texts } from './texts.js';
-
 const reading = signal((kept('viewer') ?? (innerWidth > 960 ? 'open' : '')) === 'open');
 
 /** @param {string} id */

@@ -1,8 +1,5 @@
-import { texts as shared } from '../pictures/texts.js';
-
 /** @type {import('../i18n.js').Texts} */
 export const texts = {
-  ...shared,
   'viewer.title': ['Picture', '图片'],
   'viewer.previous': ['Previous picture', '上一张'],
   'viewer.next': ['Next picture', '下一张'],

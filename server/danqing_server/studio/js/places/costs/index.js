@@ -19,8 +19,6 @@ import { Limits } from './limits.js';
 import { as, dayOf, first, later, lengthOf, nameOf, periodOf, stepOf } from './periods.js';
 import { Groups, Steps, inside } from './table.js';
 
-export { texts } from './texts.js';
-
 /** @typedef {import('../../types/api.d.ts').Series} Series */
 /** @typedef {import('../../types/api.d.ts').Spent} Spent */
 /** @typedef {import('../../types/api.d.ts').OwnKey} OwnKey */

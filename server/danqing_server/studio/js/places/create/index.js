@@ -4,7 +4,7 @@ import { useEffect } from 'preact/hooks';
 
 import { a, button, details, div, form, h, h1, h2, label, later, optgroup, option, section, select, span, summary } from '../../dom.js';
 import { number } from '../../format.js';
-import { language, t } from '../../i18n.js';
+import { t } from '../../i18n.js';
 import { bind } from '../../keys.js';
 import { address, link, route, setQuery } from '../../router.js';
 import { Button } from '../../ui/button.js';
@@ -15,11 +15,8 @@ import { choices, fields, hasEffect, load as loadModels, model, second, trouble 
 import { isComposition } from './prompt.js';
 import { addFiles } from './references.js';
 import { Foot, checking, paint, problemOf, problems, refusals } from './sending.js';
-import { EXAMPLES } from './texts.js';
 import { follow, ids, load, loaded, setSounding, sounding, trouble } from './today.js';
 import { Widget } from './widgets.js';
-
-export { texts } from './texts.js';
 
 const Card = later(() => import('./card.js'));
 
@@ -64,8 +61,8 @@ const Examples = () =>
     { class: 'examples' },
     div({ class: 'empty-brush', 'aria-hidden': 'true' }),
     span({ class: 'empty-title' }, t('create.begin')),
-    EXAMPLES.map((each) => {
-      const text = each[language.value === 'zh' ? 1 : 0] ?? '';
+    [0, 1, 2].map((each) => {
+      const text = t(`create.example_${each}`);
       return button(
         {
           type: 'button', class: 'example', key: text,

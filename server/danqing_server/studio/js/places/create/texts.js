@@ -78,11 +78,7 @@ export const texts = {
   'create.done': ['Done', '完成'],
   'create.not_done': ['It came to nothing', '未能完成'],
   'create.reused': ['The form is filled in with that task.', '已填入该任务的内容。'],
+  'create.example_0': ['An ink wash valley at dawn, mist between pines, one small boat', '水墨山谷，晨雾缭绕松林，一叶扁舟'],
+  'create.example_1': ['A tea tin on rough linen, soft window light, product photograph', '粗麻布上的茶叶罐，柔和窗光，产品摄影'],
+  'create.example_2': ['A poster for a night market: paper lanterns, rain, bold shapes', '夜市海报：纸灯笼、细雨、大色块构图'],
 };
-
-/** @type {readonly (readonly [en: string, zh: string])[]} */
-export const EXAMPLES = [
-  ['An ink wash valley at dawn, mist between pines, one small boat', '水墨山谷，晨雾缭绕松林，一叶扁舟'],
-  ['A tea tin on rough linen, soft window light, product photograph', '粗麻布上的茶叶罐，柔和窗光，产品摄影'],
-  ['A poster for a night market: paper lanterns, rain, bold shapes', '夜市海报：纸灯笼、细雨、大色块构图'],
-];

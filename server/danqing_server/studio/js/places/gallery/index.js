@@ -19,8 +19,6 @@ import { Finder } from './dropping.js';
 import { Filters, clearFilter, filterHere } from './filters.js';
 import { Grid, open } from './grid.js';
 
-export { texts } from './texts.js';
-
 const MOST_ZIPPED = 2_000;
 const density = signal(/** @type {import('./grid.js').Density} */ ('m'));
 

@@ -1,8 +1,5 @@
-import { texts as shared } from '../../pictures/texts.js';
-
 /** @type {import('../../i18n.js').Texts} */
 export const texts = {
-  ...shared,
   'gallery.empty': ['Every picture you paint is kept here', '画过的每一张图都会保存在这里'],
   'gallery.empty_text': ['Search their prompts, star the best, compare two, take them along as a ZIP.', '可搜索提示词、加星标、两两对比，也可打包下载。'],
   'gallery.search': ['Search prompts', '搜索提示词'],

@@ -14,8 +14,6 @@ import { LaneCard } from './card.js';
 
 /** @typedef {import('../../live.js').Lane} Lane */
 
-export { texts } from './texts.js';
-
 const LOOK_MS = 3_000;
 
 /** The lane that the reader's focus was in last. @type {import('@preact/signals').Signal<string | null>} */

@@ -4,9 +4,9 @@ import { useSignal } from '@preact/signals';
 
 import { datalist, div, h, option, section } from '../../dom.js';
 import { exactTime } from '../../format.js';
-import { THEMES, theme } from '../../frame/bar.js';
+import { THEMES, speak, theme } from '../../frame/bar.js';
 import { loaded } from '../../frame/frame.js';
-import { choose, language, t } from '../../i18n.js';
+import { language, t } from '../../i18n.js';
 import { keep, kept } from '../../kept.js';
 import { chooseZone, me, zone } from '../../session.js';
 import { Segments, Switch, TextField } from '../../ui/field.js';
@@ -38,7 +38,7 @@ export function Browser() {
   return section(
     { class: 'browser' },
     h(Head, { title: t('settings.browser'), text: t('browser.about') }),
-    div({ class: 's-setting' }, div({ class: 's-setting-name' }, t('language.label')), h(Segments, { label: t('language.label'), name: 'language', value: language.value, choices: [['en', 'English'], ['zh', '中文']], onChange: choose })),
+    div({ class: 's-setting' }, div({ class: 's-setting-name' }, t('language.label')), h(Segments, { label: t('language.label'), name: 'language', value: language.value, choices: [['en', 'English'], ['zh', '中文']], onChange: speak })),
     div({ class: 's-setting' }, div({ class: 's-setting-name' }, t('theme.label')), h(Segments, { label: t('theme.label'), name: 'theme', value: theme.value, choices: THEMES.map((each) => /** @type {const} */ ([each, t(`theme.${each}`)])), onChange: (/** @type {typeof THEMES[number]} */ value) => (theme.value = value) })),
     div(
       { class: 's-setting s-setting-wide' },

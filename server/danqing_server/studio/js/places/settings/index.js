@@ -14,8 +14,6 @@ import { Sessions } from '../../signin/sessions.js';
 import { Users } from './users.js';
 import { Webhooks } from './webhooks.js';
 
-export { texts } from './texts.js';
-
 /**
  * @typedef {object} Part
  * @property {string} name also in the address

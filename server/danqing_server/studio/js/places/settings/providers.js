@@ -147,7 +147,7 @@ export function Preview({ provider, model }) {
   const parts = useSignal(/** @type {Parts | null} */ (null));
   const values = useSignal(/** @type {Record<string, any>} */ ({}));
   useEffect(() => {
-    need('places/create'); // its style and its texts
+    need('places/create'); // its style
     partsOfCreate().then((found) => (parts.value = found));
   }, []);
   if (!parts.value || !loaded.value['places/create']) return h(Skeleton, { lines: 4 });

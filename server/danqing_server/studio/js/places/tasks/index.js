@@ -19,8 +19,6 @@ import { all, chooseAll, chooseNone, count, here, toggle } from './choosing.js';
 import { List, placeHere, walkTo } from './list.js';
 import { FILTERS, cursor, filterHere, follow, fresh, letIn, load, loading, more, rows, searchedTo, total, wrong } from './store.js';
 
-export { texts } from './texts.js';
-
 /** What is looked at most, and what of the filter it stands for. */
 const VIEWS = /** @type {const} */ ({
   all: {},
