@@ -83,13 +83,10 @@ class Listener(Protocol):
         """Hear that *step* is over. *error* is what it raises, None when it succeeded; *begun* is from `before`."""
 
 
-_Begun = list[object]
-"""What each listener gave for a step under way, in their order."""
-
 _listeners: list[Listener] = []
 _named: set[str] = set()
-_open_blocks: dict[tuple[str, int], _Begun] = {}
-"""By step and the id of its block: a block that was entered is always left."""
+_begun_blocks: dict[tuple[int, int], object] = {}
+"""What listeners gave for blocks under way, by the ids of both: a block that was entered is always left."""
 
 
 def listen(listener: Listener) -> None:
@@ -106,66 +103,64 @@ def listen(listener: Listener) -> None:
 def step(name: str) -> Callable[[Step[P, T]], Step[P, T]]:
     """Mark a method as what does the step of that name, which is to be in `STEPS`."""
 
-    def mark(method: Step[P, T]) -> Step[P, T]:
+    def heard(listener: Listener, method: Step[P, T]) -> Step[P, T]:
         @functools.wraps(method)
         async def told(*arguments: P.args, **named: P.kwargs) -> T:
-            begun = _tell_before(name, arguments[0])
+            begun = listener.before(name, arguments[0])
             try:
                 answer = await method(*arguments, **named)
             except BaseException as error:
-                _tell_after(name, arguments[0], begun, error)
+                listener.after(name, arguments[0], begun, error)
                 raise
-            _tell_after(name, arguments[0], begun, None)
+            listener.after(name, arguments[0], begun, None)
             return answer
 
-        return _chosen(name, method, told)
+        return told
 
-    return mark
+    return _marker(name, heard)
 
 
 def begins(name: str) -> Callable[[Step[P, T]], Step[P, T]]:
     """Mark the `__aenter__` of a block that is the step of that name."""
 
-    def mark(method: Step[P, T]) -> Step[P, T]:
+    def heard(listener: Listener, method: Step[P, T]) -> Step[P, T]:
         @functools.wraps(method)
         async def told(*arguments: P.args, **named: P.kwargs) -> T:
             entered = await method(*arguments, **named)
             block = arguments[0]
-            _open_blocks[name, id(block)] = _tell_before(name, block)
+            _begun_blocks[id(listener), id(block)] = listener.before(name, block)
             return entered
 
-        return _chosen(name, method, told)
+        return told
 
-    return mark
+    return _marker(name, heard)
 
 
 def ends(name: str) -> Callable[[Step[P, T]], Step[P, T]]:
     """Mark the `__aexit__` of a block that is the step of that name."""
 
-    def mark(method: Step[P, T]) -> Step[P, T]:
+    def heard(listener: Listener, method: Step[P, T]) -> Step[P, T]:
         @functools.wraps(method)
         async def told(*arguments: P.args, **named: P.kwargs) -> T:
             block, _, error, _ = arguments
-            begun = _open_blocks.pop((name, id(block)))
-            _tell_after(name, block, begun, error if isinstance(error, BaseException) else None)
+            begun = _begun_blocks.pop((id(listener), id(block)))
+            listener.after(name, block, begun, error if isinstance(error, BaseException) else None)
             return await method(*arguments, **named)
 
-        return _chosen(name, method, told)
+        return told
 
-    return mark
+    return _marker(name, heard)
 
 
-def _chosen(name: str, method: Step[P, T], told: Step[P, T]) -> Step[P, T]:
+def _marker(name: str, heard: Callable[[Listener, Step[P, T]], Step[P, T]]) -> Callable[[Step[P, T]], Step[P, T]]:
+    """Return what marks a method as the step *name*: it is *heard* by each listener, and without any it stays."""
     if name not in STEPS:
         raise ValueError(f"no step is called {name!r}; there are {sorted(STEPS)}")
-    _named.add(name)
-    return told if _listeners else method
 
+    def mark(method: Step[P, T]) -> Step[P, T]:
+        _named.add(name)
+        for listener in _listeners:
+            method = heard(listener, method)
+        return method
 
-def _tell_before(name: str, doer: object) -> _Begun:
-    return [listener.before(name, doer) for listener in _listeners]
-
-
-def _tell_after(name: str, doer: object, begun: _Begun, error: BaseException | None) -> None:
-    for listener, its in zip(_listeners, begun, strict=True):
-        listener.after(name, doer, its, error)
+    return mark

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +24,7 @@ from prometheus_client.utils import floatToGoString
 from danqing_server.telemetry.families import COUNTED, Family, Kind
 from danqing_server.telemetry.slots import FOLDER, Slot, files_of_folder
 
-__all__ = ["Exposed", "Meters", "Sample", "open_meters"]
+__all__ = ["Exposed", "Histogram", "Meters", "Number", "Sample", "open_meters"]
 
 Key = tuple[str, ...]
 """A series: a metric's name, and the values of its labels in order."""
@@ -48,12 +49,58 @@ class Exposed(NamedTuple):
 
 
 @attrs.define(eq=False)
-class _Histogram:
+class Number:
+    """A counter or a gauge. Whoever counts often keeps it."""
+
+    value: float = 0.0
+    changed: bool = False
+
+    def add(self, by: float = 1.0) -> None:
+        """Count."""
+        self.value += by
+        self.changed = True
+
+    def show(self, value: float) -> None:
+        """Set a gauge."""
+        self.value = value
+        self.changed = True
+
+    @property
+    def values(self) -> Sequence[float]:
+        """What stands in the files."""
+        return (self.value,)
+
+
+@attrs.define(eq=False)
+class Histogram:
     """How many observations fell between two bounds, the last beyond all, and the sum of them."""
 
     bounds: tuple[float, ...]
     counts: list[int]
     sum_s: float = 0.0
+    changed: bool = False
+
+    def observe(self, seconds: float) -> None:
+        """Count what took so long; what a clock that was set back made negative counts as nothing."""
+        if seconds < 0.0:
+            seconds = 0.0
+        self.counts[bisect_left(self.bounds, seconds)] += 1
+        self.sum_s += seconds
+        self.changed = True
+
+    @property
+    def values(self) -> Sequence[float]:
+        """What stands in the files."""
+        return (self.sum_s, *self.counts)
+
+
+@attrs.define(eq=False)
+class _Place:
+    """A number in a file. *before* is what the slot's last holder left there, *written* what we added to it."""
+
+    key: str
+    before: float
+    written: float | None = None
 
 
 @attrs.define(eq=False)
@@ -62,42 +109,47 @@ class Meters:
 
     slot: Slot | None = None
     folder: Path | None = None
-    _numbers: dict[Key, float] = attrs.field(factory=dict, init=False)
-    _histograms: dict[Key, _Histogram] = attrs.field(factory=dict, init=False)
-    _changed: set[Key] = attrs.field(factory=set, init=False)
-    _before: dict[str, float] = attrs.field(factory=dict, init=False)
+    _numbers: dict[Key, Number] = attrs.field(factory=dict, init=False)
+    _histograms: dict[Key, Histogram] = attrs.field(factory=dict, init=False)
+    _places: dict[Key, list[_Place]] = attrs.field(factory=dict, init=False)
     _files: dict[Kind, MmapedDict] = attrs.field(factory=dict, init=False)
 
-    def count(self, *series: str, by: float = 1.0) -> None:
-        """Add to a counter: its name, then its labels' values."""
-        self._numbers[series] = self._numbers.get(series, 0.0) + by
-        self._changed.add(series)
+    def number(self, *series: str) -> Number:
+        """Return a counter or a gauge: its name, then its labels' values."""
+        found = self._numbers.get(series)
+        if found is None:
+            found = self._numbers[series] = Number()
+        return found
 
-    def observe(self, *series: str, seconds: float) -> None:
-        """Add to a histogram; what a clock that was set back made negative counts as nothing."""
+    def histogram(self, *series: str) -> Histogram:
+        """Return a histogram, as `number` does."""
         found = self._histograms.get(series)
         if found is None:
             bounds = _FAMILIES[series[0]].buckets
-            found = self._histograms[series] = _Histogram(bounds, [0] * (len(bounds) + 1))
-        seconds = max(0.0, seconds)
-        found.counts[bisect_left(found.bounds, seconds)] += 1
-        found.sum_s += seconds
-        self._changed.add(series)
+            found = self._histograms[series] = Histogram(bounds, [0] * (len(bounds) + 1))
+        return found
+
+    def count(self, *series: str, by: float = 1.0) -> None:
+        """Add to a counter."""
+        self.number(*series).add(by)
+
+    def observe(self, *series: str, seconds: float) -> None:
+        """Add to a histogram."""
+        self.histogram(*series).observe(seconds)
 
     def show(self, *series: str, value: float) -> None:
         """Set a gauge."""
-        self._numbers[series] = value
-        self._changed.add(series)
+        self.number(*series).show(value)
 
     def flush(self) -> None:
         """Put what changed into this process's files. To be called in the event loop, as all that counts is."""
         if self.folder is None:
             return
-        for series in self._changed:
-            family = _FAMILIES[series[0]]
-            for key, value in self._stored(family, series):
-                self._write(family.kind, key, value)
-        self._changed.clear()
+        counted: Iterable[tuple[Key, Number | Histogram]] = chain(self._numbers.items(), self._histograms.items())
+        for series, found in counted:
+            if found.changed:
+                found.changed = False
+                self._write(series, found.values, self._file_of(_FAMILIES[series[0]].kind, self.folder))
 
     def expose(self, looked: Sequence[Sample], accept: str) -> Exposed:
         """Return the text of everything that was flushed, as *accept* asks. It reads files: not for the loop."""
@@ -105,39 +157,30 @@ class Meters:
         encode, media_type = choose_encoder(accept)
         return Exposed(encode(_Found((*_gathered(looked), *counted))), media_type)
 
-    def _stored(self, family: Family, series: Key) -> Iterator[tuple[str, float]]:
-        """Yield what stands in the files for a series; of a histogram each bucket for itself."""
-        name, labels, values = f"danqing_{family.name}", list(family.labels), list(series[1:])
-        if family.kind is not Kind.HISTOGRAM:
-            yield mmap_key(name, family.full_name, labels, values, family.meaning), self._numbers[series]
-            return
-        found = self._histograms[series]
-        yield mmap_key(name, f"{name}_sum", labels, values, family.meaning), found.sum_s
-        for bound, count in zip((*found.bounds, float("inf")), found.counts, strict=True):
-            upto = floatToGoString(bound)  # type: ignore[no-untyped-call]  # the same
-            yield mmap_key(name, f"{name}_bucket", [*labels, "le"], [*values, upto], family.meaning), count
+    def _write(self, series: Key, values: Sequence[float], file: MmapedDict) -> None:
+        """Put what changed of a series into *file*; what grows goes on from what the slot's last holder left."""
+        places = self._places.get(series)
+        if places is None:
+            places = self._places[series] = list(_places_of(series, file))
+        for place, value in zip(places, values, strict=True):
+            if value != place.written:
+                place.written = value
+                file.write_value(place.key, place.before + value, 0.0)  # type: ignore[no-untyped-call]  # it has no annotations
 
-    def _write(self, kind: Kind, key: str, value: float) -> None:
-        """Write a value; what grows goes on from where the slot's last holder stopped."""
+    def _file_of(self, kind: Kind, folder: Path) -> MmapedDict:
         file = self._files.get(kind)
         if file is None:
-            assert self.folder is not None
             assert self.slot is not None
-            path = self.folder / f"{_FILES[kind]}_{self.slot.number}.db"
-            file = self._files[kind] = MmapedDict(str(path))  # type: ignore[no-untyped-call]  # it has no annotations
-        before = 0.0
-        if kind is not Kind.GAUGE:
-            known = self._before.get(key)
-            before = file.read_value(key)[0] if known is None else known  # type: ignore[no-untyped-call]  # the same
-            self._before[key] = before
-        file.write_value(key, before + value, 0.0)  # type: ignore[no-untyped-call]  # the same
+            path = folder / f"{_FILES[kind]}_{self.slot.number}.db"
+            file = self._files[kind] = MmapedDict(str(path))  # type: ignore[no-untyped-call]  # the same
+        return file
 
     def _own(self) -> Iterator[Metric]:
         """Yield what this process counted, where it is the only one."""
         metrics = {family.name: Metric(f"danqing_{family.name}", family.meaning, family.kind) for family in COUNTED}
-        for series, value in self._numbers.items():
+        for series, number in self._numbers.items():
             family = _FAMILIES[series[0]]
-            metrics[family.name].add_sample(family.full_name, _labels(family, series), value)
+            metrics[family.name].add_sample(family.full_name, _labels(family, series), number.value)
         for series, found in self._histograms.items():
             family = _FAMILIES[series[0]]
             name, labels, total = family.full_name, _labels(family, series), 0
@@ -164,6 +207,25 @@ class _Found:
 
     def collect(self) -> Sequence[Metric]:
         return self.metrics
+
+
+def _places_of(series: Key, file: MmapedDict) -> Iterator[_Place]:
+    """Yield where a series stands in *file*, in the order of its values; of a histogram each bucket for itself."""
+    family = _FAMILIES[series[0]]
+    for key in _keys_of(family, list(series[1:])):
+        grows = family.kind is not Kind.GAUGE
+        yield _Place(key, file.read_value(key)[0] if grows else 0.0)  # type: ignore[no-untyped-call]  # the same
+
+
+def _keys_of(family: Family, values: list[str]) -> Iterator[str]:
+    name, labels = f"danqing_{family.name}", list(family.labels)
+    if family.kind is not Kind.HISTOGRAM:
+        yield mmap_key(name, family.full_name, labels, values, family.meaning)
+        return
+    yield mmap_key(name, f"{name}_sum", labels, values, family.meaning)
+    for bound in (*family.buckets, float("inf")):
+        upto = floatToGoString(bound)  # type: ignore[no-untyped-call]  # the same
+        yield mmap_key(name, f"{name}_bucket", [*labels, "le"], [*values, upto], family.meaning)
 
 
 def _labels(family: Family, series: Key) -> dict[str, str]:

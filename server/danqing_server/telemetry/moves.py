@@ -27,7 +27,7 @@ from danqing_server.life.moves import (
 from danqing_server.life.rerouted import Rerouted
 from danqing_server.models import CallOutcome, CallRecord, Status, Task
 from danqing_server.telemetry.labels import OTHER, Bounded, Models
-from danqing_server.telemetry.meters import Meters
+from danqing_server.telemetry.meters import Histogram, Meters, Number
 
 __all__ = ["MoveCounter"]
 
@@ -38,11 +38,37 @@ _MICRO = 1_000_000
 
 
 @attrs.define(eq=False)
+class _OfModel:
+    """What is counted of each task of a model, looked up once: *labels* are its provider and it."""
+
+    labels: tuple[str, str]
+    submitted: Number
+    started: Number
+    waits: Histogram
+    runs: Histogram
+    totals: Histogram
+    calls: Histogram
+
+    @classmethod
+    def of(cls, meters: Meters, labels: tuple[str, str]) -> _OfModel:
+        return cls(
+            labels,
+            meters.number("tasks_submitted", *labels),
+            meters.number("tasks_started", *labels),
+            meters.histogram("task_wait_seconds", *labels),
+            meters.histogram("task_run_seconds", *labels),
+            meters.histogram("task_total_seconds", *labels),
+            meters.histogram("upstream_call_seconds", *labels),
+        )
+
+
+@attrs.define(eq=False)
 class MoveCounter:
     """What `life.outlet.Witness` is to be."""
 
     meters: Meters
     models: Models
+    _of_models: dict[tuple[str, str], _OfModel] = attrs.field(factory=dict, init=False)
     _errors: Bounded = attrs.field(factory=lambda: Bounded(MOST_ERRORS), init=False)
     _currencies: Bounded = attrs.field(factory=lambda: Bounded(MOST_CURRENCIES), init=False)
 
@@ -54,68 +80,62 @@ class MoveCounter:
             case Finished():
                 self._ended(move)
                 self._settle(move.task, _settled(move.task))
+            case Created():
+                self._of(move.task).submitted.add()
             case Requeued() | Rerouted():
                 self._left(move)
                 self._settle(move.task, _settled(move.task))
-            case Created():
-                self.meters.count("tasks_submitted", *self._labels(move.task))
             case Voided():
                 return
             case Cancelled():
-                self._finished(move.task, Status.CANCELLED, move.error_code)
+                self._finished(self._of(move.task), Status.CANCELLED, move.error_code)
             case Amended():
                 self._settle(move.task, [call for call in move.settled if call.outcome not in _NOT_COUNTED])
             case Retried():
                 name = "tasks_submitted" if move.kind is Created.kind else "tasks_retried"
-                self.meters.count(name, *self._labels(move.task))
+                self.meters.count(name, *self._of(move.task).labels)
 
     def _started(self, task: Task) -> None:
-        labels = self._labels(task)
-        self.meters.count("tasks_started", *labels)
+        of_model = self._of(task)
+        of_model.started.add()
         if task.attempts == 1 and task.started_at is not None:
-            waited_s = _seconds(task.created_at, task.started_at)
-            self.meters.observe("task_wait_seconds", *labels, seconds=waited_s)
+            of_model.waits.observe(_seconds(task.created_at, task.started_at))
 
     def _ended(self, move: Finished) -> None:
-        task, labels = move.task, self._labels(move.task)
-        self._ran(task, move.at)
-        self._finished(task, move.becomes, move.error_code)
+        task, of_model = move.task, self._of(move.task)
+        _note_run(of_model, task, move.at)
+        self._finished(of_model, move.becomes, move.error_code)
         if move.becomes is Status.COMPLETED:
-            since = task.retried_at or task.created_at
-            self.meters.observe("task_total_seconds", *labels, seconds=_seconds(since, move.at))
+            of_model.totals.observe(_seconds(task.retried_at or task.created_at, move.at))
         for output in task.outputs.values():
-            self.meters.count("outputs", *labels, output.state.value)
+            self.meters.count("outputs", *of_model.labels, output.state.value)
 
     def _left(self, move: Requeued | Rerouted) -> None:
-        task = move.task
-        self._ran(task, move.at)
+        of_model = self._of(move.task)
+        _note_run(of_model, move.task, move.at)
         if isinstance(move, Rerouted):
             to, _ = self.models.of(move.waiting.provider, OTHER)
-            self.meters.count("tasks_rerouted", self._labels(task)[0], to)
+            self.meters.count("tasks_rerouted", of_model.labels[0], to)
         else:
-            self.meters.count("tasks_requeued", *self._labels(task), self._error(move.error_code))
+            self.meters.count("tasks_requeued", *of_model.labels, self._error(move.error_code))
 
-    def _ran(self, task: Task, until: datetime) -> None:
-        if task.attempt is not None:
-            ran_s = _seconds(task.attempt.started_at, until)
-            self.meters.observe("task_run_seconds", *self._labels(task), seconds=ran_s)
-
-    def _finished(self, task: Task, status: Status, error: str | None) -> None:
-        self.meters.count("tasks_finished", *self._labels(task), status.value, self._error(error))
+    def _finished(self, of_model: _OfModel, status: Status, error: str | None) -> None:
+        self.meters.count("tasks_finished", *of_model.labels, status.value, self._error(error))
 
     def _settle(self, task: Task, calls: Sequence[CallRecord]) -> None:
         """Count what became of *calls*, and what they cost."""
         if not calls:
             return
         for call in calls:
-            labels = self._labels_of_call(task, call)
-            self.meters.count("upstream_calls", *labels, call.outcome.value)
+            of_model = self._of_call(task, call)
+            self.meters.count("upstream_calls", *of_model.labels, call.outcome.value)
             if call.ended_at is not None:
-                took_s = _seconds(call.sent_at, call.ended_at)
-                self.meters.observe("upstream_call_seconds", *labels, seconds=took_s)
+                of_model.calls.observe(_seconds(call.sent_at, call.ended_at))
         self._charge(task, {call.id for call in calls})
 
     def _charge(self, task: Task, ids: set[str]) -> None:
+        if task.price is None and task.route is None:
+            return
         for provider, model, price, books in parts_of(task):
             if price is None:
                 continue
@@ -127,17 +147,28 @@ class MoveCounter:
                         if amount.amount_micro:
                             self.meters.count("cost", *labels, by=amount.amount_micro / _MICRO)
 
-    def _labels(self, task: Task) -> tuple[str, str]:
-        return self.models.of(task.provider, task.model)
+    def _of(self, task: Task) -> _OfModel:
+        return self._of_labels(self.models.of(task.provider, task.model))
 
-    def _labels_of_call(self, task: Task, call: CallRecord) -> tuple[str, str]:
+    def _of_call(self, task: Task, call: CallRecord) -> _OfModel:
         if task.route is None:
-            return self._labels(task)
+            return self._of(task)
         target = task.route.targets[call.target]
-        return self.models.of(target.provider, target.model)
+        return self._of_labels(self.models.of(target.provider, target.model))
+
+    def _of_labels(self, labels: tuple[str, str]) -> _OfModel:
+        found = self._of_models.get(labels)
+        if found is None:
+            found = self._of_models[labels] = _OfModel.of(self.meters, labels)
+        return found
 
     def _error(self, code: str | None) -> str:
         return self._errors.of(code or "")
+
+
+def _note_run(of_model: _OfModel, task: Task, until: datetime) -> None:
+    if task.attempt is not None:
+        of_model.runs.observe(_seconds(task.attempt.started_at, until))
 
 
 def _settled(task: Task) -> list[CallRecord]:

@@ -8,7 +8,7 @@ import time
 import attrs
 
 from danqing_server.telemetry.labels import Bounded
-from danqing_server.telemetry.meters import Meters
+from danqing_server.telemetry.meters import Histogram, Meters
 
 __all__ = ["StepTimer"]
 
@@ -20,6 +20,7 @@ class StepTimer:
     """A `loops.steps.Listener` that times each step; one that is cut by a cancellation counts as no failure."""
 
     meters: Meters
+    _times: dict[str, Histogram] = attrs.field(factory=dict, init=False)
     _errors: Bounded = attrs.field(factory=lambda: Bounded(MOST_ERRORS), init=False)
 
     def before(self, step: str, doer: object) -> float:
@@ -28,6 +29,9 @@ class StepTimer:
 
     def after(self, step: str, doer: object, begun: float, error: BaseException | None) -> None:
         """Count how long it took, and what it raised."""
-        self.meters.observe("step_seconds", step, seconds=time.perf_counter() - begun)
+        times = self._times.get(step)
+        if times is None:
+            times = self._times[step] = self.meters.histogram("step_seconds", step)
+        times.observe(time.perf_counter() - begun)
         if error is not None and not isinstance(error, asyncio.CancelledError):
             self.meters.count("step_failures", step, self._errors.of(type(error).__name__))
