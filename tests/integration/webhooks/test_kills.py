@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.chaos.webhooks import run_trial
 from tests.integration.webhooks.conftest import LOOPBACK
 from tests.support.system import MakeSettings
+
+pytestmark = pytest.mark.kills
 
 
 class TestKills:
