@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run install test screenshots test-browser test-clients test-kills test-processes test-schema check types chaos bench bench-profile site audit format clean
+.PHONY: run install test screenshots test-browser test-clients test-kills test-processes test-schema check types chaos bench bench-profile site release audit format clean
 
 run: install ## start the server with everything it needs, on http://127.0.0.1:8080
 	@$(BIN)/danqing serve
@@ -100,6 +100,9 @@ bench-profile: .venv/.developing ## a flame graph of one stage: make bench-profi
 	@.venv/release/bin/python -m pip --disable-pip-version-check --quiet install --upgrade pip
 	@.venv/release/bin/python -m pip --disable-pip-version-check --quiet install --group release
 	@touch $@
+
+release: .venv/release/.installed ## build what a release is made of, twice, check it, and list what is in it (docs/releasing.md)
+	@.venv/release/bin/python -m release.cut
 
 # --strict: what the service does not answer about is a failure, not a warning.
 AUDIT_SERVICE ?= pypi
