@@ -73,7 +73,8 @@ class RecordingRun:
     (second, …) `checkpoint` inside a call, which with `loses_order` saves nothing, so that its `lost_call` is of
     unknown outcome. `held` is set when one stands still, `ordered` when a checkpoint was saved inside a call.
     `delivered_before_call` are the pictures that came without any paid call for them, `unsaved_orders` those whose
-    call was over before they were delivered, with nothing saved to ask for them by.
+    call was over before they were delivered, with nothing saved to ask for them by. `extended_s` is the longest
+    time that was asked for.
     """
 
     job: Job
@@ -83,6 +84,7 @@ class RecordingRun:
     holds_at_order: int = 0
     loses_order: bool = False
     remaining_s: float = 600.0
+    extended_s: float = 0.0
     pictures: dict[int, Source] = attrs.field(factory=dict)
     rejected: dict[int, PluginError] = attrs.field(factory=dict)
     omitted: set[int] = attrs.field(factory=set)
@@ -218,6 +220,10 @@ class RecordingRun:
         """What the calls of this attempt and of those before it amount to."""
         calls = (*self.earlier_calls, *self.calls)
         return Books(calls=calls, pictures=self.job.outputs, at_hand=self.pictures)
+
+    async def extend(self, seconds: float) -> None:
+        """Keep the time that was asked for."""
+        self.extended_s = max(self.extended_s, seconds)
 
     async def open_reference(self, reference: Reference) -> ReferenceData:
         """Return the bytes that the test gave. Raises InvalidRequest when it gave none."""

@@ -152,6 +152,14 @@ class Run(Protocol):
         """
         ...
 
+    async def extend(self, seconds: float) -> None:
+        """Ask for time: the task's deadline becomes *seconds* from now, unless it is later already.
+
+        For work that the client asked the service to do slowly. Each attempt has to ask again: a start brings the
+        deadline back to the server's own. The most is a week.
+        """
+        ...
+
     async def open_reference(self, reference: Reference) -> ReferenceData:
         """Read a reference: from our storage, or from its URL when that is a public address.
 

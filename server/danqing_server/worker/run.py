@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
+from math import ceil
 from types import TracebackType
 
 import aiohttp
@@ -47,6 +49,7 @@ __all__ = ["OpenCall", "TaskRun", "require_storable"]
 PROGRESS_EVERY_S = 1.0
 REFERENCE_TIMEOUT_S = 30.0
 SPEND_LIMIT = "spend_limit"
+LONGEST_EXTENSION_S = 7 * 86_400.0
 LARGEST_CHECKPOINT_BYTES = 256 * 1024
 MOST_MICRO = 10**15
 """A thousand million: beyond that no call cost, and sums of them fit 64 bits."""
@@ -179,6 +182,13 @@ class TaskRun:
             self.ledger.note_call(self._open[record.id])
         self.ledger.note(saved=dict(data))
         await self.ledger.save()
+
+    async def extend(self, seconds: float) -> None:
+        until = self.tools.clock.now() + timedelta(seconds=ceil(min(float(seconds), LONGEST_EXTENSION_S)))
+        deadline_at = self.ledger.task.deadline_at
+        if deadline_at is None or until > deadline_at:
+            self.ledger.note(deadline_at=until)
+            await self.ledger.save()
 
     async def open_reference(self, reference: Reference) -> ReferenceData:
         try:

@@ -112,5 +112,7 @@ class RecordingRun:
     async def checkpoint(self, data: Mapping[str, Any]) -> None:
         self.saved = dict(data)
 
+    async def extend(self, seconds: float) -> None: ...
+
     async def open_reference(self, reference: Reference) -> ReferenceData:
         return self.assets[reference.asset or ""]

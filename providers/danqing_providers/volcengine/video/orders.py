@@ -56,6 +56,12 @@ TASKS: Final = "/contents/generations/tasks"
 PAGE_SIZE: Final = 100
 MOST_PAGES: Final = 10
 LOOKS: Final = 3
+EXPIRES_S: Final = 172_800
+"""When Ark gives an order up that was given no `execution_expires_after`."""
+
+TO_FETCH_S: Final = 600.0
+"""For asking once more, and for fetching what came at the last moment."""
+
 NOT_YET_KNOWN_S: Final = 30.0
 """How long an order that was just taken may be unknown to the question for it."""
 
@@ -76,11 +82,16 @@ class VideoOrders(AsyncOrders):
     _pictures: list[tuple[str, str]] = attrs.field(factory=list, init=False)
 
     async def carry_out(self, job: Job, run: Run) -> Result | None:
-        """Order what is missing, and see it to its end; a draft's result names what its video is made of."""
+        """Order what is missing, and see it to its end; a draft's result names what its video is made of.
+
+        Tier flex is done when Ark finds the time: the task's deadline is then the order's own.
+        """
+        if run.missing and job.input.get("service_tier") == "flex":
+            await run.extend(_ends_s(job, run) - time.time())
         if run.missing and not run.saved:
             await self._read_pictures(job, run)
         await super().carry_out(job, run)
-        drafts = _order_ids(run) if job.input.get("draft") else []
+        drafts = [entry["order"]["id"] for entry in _orders_in(run)] if job.input.get("draft") else []
         return Result(output={"draft_task": drafts[-1]}) if drafts else None
 
     async def submit(self, job: Job, run: Run, call: Call, indexes: Sequence[int]) -> Mapping[str, Any]:
@@ -174,12 +185,19 @@ class VideoOrders(AsyncOrders):
         return Working()  # queued, running, and what a later Ark may call them
 
 
+def _ends_s(job: Job, run: Run) -> float:
+    """Return when the latest order has ended, in Unix time, or would if it were placed now."""
+    orders = [entry["order"]["placed_s"] for entry in _orders_in(run)]
+    expires_s = job.input.get("execution_expires_after", EXPIRES_S)
+    return float(max(orders, default=time.time()) + expires_s + TO_FETCH_S)
+
+
 def _prompt(job: Job) -> str:
     return str(job.input.get("prompt") or "")
 
 
-def _order_ids(run: Run) -> list[str]:
-    return [entry["order"]["id"] for entry in run.saved.values() if isinstance(entry, Mapping) and "order" in entry]
+def _orders_in(run: Run) -> list[Mapping[str, Any]]:
+    return [entry for entry in run.saved.values() if isinstance(entry, Mapping) and "order" in entry]
 
 
 def _sources(told: Mapping[str, Any], indexes: Sequence[int]) -> list[Source]:
