@@ -72,6 +72,7 @@ class Forecast:
         seen = self._seen.get(name)
         if seen is None or now_s - seen[0] >= KEPT_S or _failed(seen[1]):
             seen = self._seen[name] = (now_s, asyncio.create_task(self.look(name)))
+            seen[1].add_done_callback(_failed)  # whoever waited may have hung up: then nobody else takes its error
         look = seen[1]
         return look.result() if look.done() else await asyncio.shield(look)
 
