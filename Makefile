@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run install test screenshots test-browser test-clients test-kills test-processes test-schema check types chaos bench bench-profile site release audit format clean
+.PHONY: run install test screenshots test-browser test-clients test-kills test-processes test-schema check types chaos chaos-machines bench bench-profile site release audit format clean
 
 run: install ## start the server with everything it needs, on http://127.0.0.1:8080
 	@$(BIN)/danqing serve
@@ -73,12 +73,17 @@ types: ## the studio's types, where Node.js is
 
 CHAOS_SECONDS ?= 900
 CHAOS_SEED ?= 7
+CHAOS_TOPOLOGY ?= machines
 
 site: .venv/.developing ## build the documentation as a site, in English and Chinese, into data/site
 	@$(BIN)/python site/build_site.py
 
 chaos: .venv/.developing ## kill everything at random under load, and count what was lost or paid for twice
 	@$(BIN)/python -m tests.chaos --seconds $(CHAOS_SECONDS) --seed $(CHAOS_SEED)
+
+chaos-machines: .venv/.developing ## the same on two machines (network namespaces, as root) with failovers and cuts between them
+	@$(BIN)/python -m tests.chaos --steps none --seconds $(CHAOS_SECONDS) --seed $(CHAOS_SEED) \
+		--topology $(CHAOS_TOPOLOGY) --mean 12 --per-second 2
 
 # arq and SAQ need an older redis-py than the server: they live in an environment of their own.
 .venv/bench/.installed: pyproject.toml

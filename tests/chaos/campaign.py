@@ -9,7 +9,6 @@ import json
 import random
 import time
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -17,14 +16,15 @@ import attrs
 
 from tests.chaos.billing import read_bills
 from tests.chaos.clients import Clients, new_session
-from tests.chaos.faults import WEIGHTS, FaultLog, Mayhem
+from tests.chaos.failovers import failover_figures
+from tests.chaos.faults import LONGEST_CALL_OF_A_SET_S, LONGEST_CALL_S, WEIGHTS, FaultLog, Mayhem
 from tests.chaos.ledger import judge_ledger
 from tests.chaos.moves import COURSES
 from tests.chaos.purchases import may_fail
 from tests.chaos.report import tell_stories
 from tests.chaos.spending import judge_spending, variables_of_limit, withdraw_held_back
 from tests.chaos.submission import FINISHED, Submission
-from tests.chaos.topology import running_topology
+from tests.chaos.topologies import TOPOLOGIES
 from tests.chaos.traffic import KINDS, Kind
 from tests.chaos.verdict import LEAST_COMPLETED, Verdict, images_of, judge
 from tests.chaos.watch import Watch
@@ -93,17 +93,17 @@ class Campaign:
 
 async def run_campaign(campaign: Campaign) -> Verdict:
     """Carry it out and judge it."""
-    run = partial(running_topology, campaign.topology) if campaign.topology else running_whole
+    run = TOPOLOGIES[campaign.topology].run if campaign.topology else running_whole
     with run(campaign.directory, **campaign.variables) as whole:
-        async with new_session() as session:
+        async with new_session(whole.headers) as session:
             clients = Clients(
-                base_url=whole.base_url,
+                base_urls=whole.base_urls,
                 session=session,
                 random=random.Random(f"clients {campaign.seed}"),
                 courses=COURSES,
                 kinds=campaign.kinds,
             )
-            log = FaultLog()
+            log = FaultLog(LONGEST_CALL_OF_A_SET_S if campaign.topology else LONGEST_CALL_S)
             watch = Watch(clients=clients, log=log, task_timeout_s=campaign.task_timeout_s)
             watching = asyncio.create_task(watch.keep())
             try:
@@ -158,7 +158,7 @@ async def calm_down(whole: Whole, watch: Watch, least_completed: float, spend_li
     verdict = judge(clients.submissions, bills, log, least_completed)
     judge_spending(verdict, clients.submissions, bills, spend_limit)
     _judge_late(verdict, watch, last_fault_s)
-    await judge_ledger(verdict, whole.mongo_url, whole.base_url)
+    await judge_ledger(verdict, whole.mongo_url, whole.base_url, whole.headers)
     tell_stories(verdict, bills, log)
     _write_down(whole.directory / "run.json", clients, log)
     verdict.counts |= {
@@ -168,6 +168,7 @@ async def calm_down(whole: Whole, watch: Watch, least_completed: float, spend_li
         "pictures verified": sum(pictures),
     }
     verdict.figures |= _figures(accepted, clients, log, last_fault_s)
+    verdict.figures |= failover_figures(accepted, log, min((each.sent_s for each in accepted), default=0.0))
     return verdict
 
 

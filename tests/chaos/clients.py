@@ -38,7 +38,7 @@ class Clients:
     users do, by the name in the kind. `failing_share` of all meet an unbilled failure of the service first.
     """
 
-    base_url: str
+    base_urls: Sequence[str]
     session: aiohttp.ClientSession
     random: random.Random
     courses: Mapping[str, Callable[[Clients, Submission], Awaitable[None]]]
@@ -200,7 +200,7 @@ class Clients:
     ) -> tuple[int, Any]:
         """Send one request; return status and document, NOTHING_SENT or NO_ANSWER where there is none."""
         try:
-            url = f"{self.base_url}{path}"
+            url = f"{self.random.choice(self.base_urls)}{path}"
             async with self.session.request(method, url, json=body, headers=headers) as response:
                 return response.status, await response.json()
         except (aiohttp.ClientConnectorError, ConnectionRefusedError):
@@ -232,10 +232,11 @@ def task_id_of(answer: Mapping[str, Any]) -> str:
     return str(data["task_id"] if "task_id" in data else data["id"])
 
 
-def new_session() -> aiohttp.ClientSession:
+def new_session(headers: Mapping[str, str] | None = None) -> aiohttp.ClientSession:
     """Return a session that gives up on an answer in time, and opens a connection for each request."""
     connector = aiohttp.TCPConnector(limit=0, force_close=True)
-    session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=ANSWER_TIMEOUT_S))
+    timeout = aiohttp.ClientTimeout(total=ANSWER_TIMEOUT_S)
+    session = aiohttp.ClientSession(connector=connector, timeout=timeout, headers=headers)
     # aiohttp sends a DELETE again by itself when its connection is cut: the judge must see what was lost.
     session._retry_connection = False  # it has no public switch
     return session

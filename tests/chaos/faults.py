@@ -6,13 +6,23 @@ import asyncio
 import random
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
+from typing import Any
 
 import attrs
 
 from tests.chaos.whole import Whole, send
 
-__all__ = ["WEIGHTS", "FaultEvent", "FaultLog", "Mayhem"]
+__all__ = [
+    "FAILOVER_WEIGHTS",
+    "LONGEST_CALL_OF_A_SET_S",
+    "LONGEST_CALL_S",
+    "MACHINE_WEIGHTS",
+    "WEIGHTS",
+    "FaultEvent",
+    "FaultLog",
+    "Mayhem",
+]
 
 WEIGHTS: Mapping[str, int] = {
     "serving": 56,
@@ -27,13 +37,24 @@ WEIGHTS: Mapping[str, int] = {
 }
 """How often each kind of fault is drawn."""
 
+FAILOVER_WEIGHTS: Mapping[str, int] = {**WEIGHTS, "serving": 24, "freeze": 6, "stepdown": 8, "failover": 10}
+"""Where others stand in for MongoDB's and Redis' servers: who leads gives way in order, too."""
+
+MACHINE_WEIGHTS: Mapping[str, int] = {**FAILOVER_WEIGHTS, "cut": 14, "isolate": 6, "slow": 6}
+"""Between two machines: neither reaches the other, nobody reaches one of them, the link between them is slow."""
+
 PAUSE_S = 30.0
 FREEZE_S = 3.0
+CUT_S = (5.0, 40.0)
+LONGEST_CALL_S = 15.0
+"""The sandbox takes 5 s; a call may wait for a MongoDB that was killed before it leaves."""
+LONGEST_CALL_OF_A_SET_S = 45.0
+"""Where another member has to be elected first, a call waits as long as writes do before they are given up."""
 RESTART_AFTER_S = 0.5
 STEPS_S = (3600.0, -3600.0)
 """By how much the wall clock of one serving process is set, for the rest of its life."""
 
-HARMLESS_TO_CALLS = ("redis", "mongod", "freeze", "clock")
+HARMLESS_TO_CALLS = ("redis", "mongod", "freeze", "clock", "stepdown", "failover", "slow")
 
 
 @attrs.frozen(kw_only=True)
@@ -48,14 +69,15 @@ class FaultEvent:
 
 @attrs.define
 class FaultLog:
-    """Every fault in order."""
+    """Every fault in order; `longest_call_s` is how long a call may be under way, announced and not ended."""
 
+    longest_call_s: float = LONGEST_CALL_S
     events: list[FaultEvent] = attrs.field(factory=list)
 
-    def note(self, what: str, kills: int, lasted_s: float = 0.0) -> None:
-        """Write a fault down that begins now."""
+    def note(self, what: str, kills: int, lasted_s: float = 0.0, began_s: float | None = None) -> None:
+        """Write a fault down that begins now, or that took from *began_s* until now."""
         now = time.time()
-        self.events.append(FaultEvent(at_s=now, until_s=now + lasted_s, what=what, kills=kills))
+        self.events.append(FaultEvent(at_s=began_s or now, until_s=now + lasted_s, what=what, kills=kills))
 
     @property
     def kills(self) -> int:
@@ -80,6 +102,7 @@ class Mayhem:
     log: FaultLog
     mean_s: float
     weights: Mapping[str, int] = attrs.field(factory=lambda: WEIGHTS)
+    disturbed: asyncio.Task[None] | None = None
     _resuming: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
 
     async def reign(self, for_s: float) -> None:
@@ -98,28 +121,53 @@ class Mayhem:
     async def strike(self, kind: str) -> None:
         """Do one fault of that kind; nothing happens when its target is not running."""
         if kind == "pair":
-            first, second = self.random.sample(["serving", "sandbox", "redis", "mongod"], 2)
-            self._kill(first)
-            self._kill(second)
+            for role in self.random.sample(["serving", "sandbox", "redis", "mongod"], 2):
+                await self._kill(role)
         elif kind == "pause":
-            self._halt("serving", PAUSE_S)
+            await self._halt("serving", PAUSE_S)
         elif kind == "freeze":
-            self._halt(self.random.choice(["redis", "mongod"]), FREEZE_S)
+            await self._halt(self.random.choice(["redis", "mongod"]), FREEZE_S)
         elif kind == "clock":
-            self._step()
+            await self._step()
         elif kind == "supervisor":
             await self._kill_all()
+        elif kind in ("stepdown", "failover"):
+            await self._fail_over(kind)
+        elif kind in ("cut", "isolate", "slow"):
+            self._disturb(kind)
         else:
-            self._kill(kind)
+            await self._kill(kind)
 
     def _choose(self) -> str:
         return self.random.choices(list(self.weights), list(self.weights.values()))[0]
 
-    def _kill(self, role: str) -> None:
-        pids = self.whole.pids(role)
-        if pids:
+    async def _pid_of(self, role: str) -> int | None:
+        """Choose one of that role; who leads of MongoDB or Redis is asked, and may be slow to answer."""
+        pids = await asyncio.to_thread(self.whole.pids, role)
+        return self.random.choice(pids) if pids else None
+
+    async def _kill(self, role: str) -> None:
+        if (pid := await self._pid_of(role)) is not None:
             self.log.note(role, 1)
-            self.whole.kill(self.random.choice(pids))
+            await asyncio.to_thread(self.whole.kill, pid)
+
+    async def _fail_over(self, kind: str) -> None:
+        role = "mongod" if kind == "stepdown" else "redis"
+        now_s = time.time()
+        if await asyncio.to_thread(self.whole.fail_over, role):
+            self.log.note(kind, 0, began_s=now_s)
+
+    def _disturb(self, kind: str) -> None:
+        """Disturb the network for a while; one disturbance at a time."""
+        if self.disturbed is None or self.disturbed.done():
+            for_s = self.random.uniform(*CUT_S)
+            self.log.note(kind, 0, for_s)
+            self.whole.disturb(kind, self.random)
+            self.disturbed = self._later(self._mend(for_s))
+
+    async def _mend(self, after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        self.whole.mend()
 
     async def _kill_all(self) -> None:
         self.log.note("supervisor", 1, RESTART_AFTER_S)
@@ -127,22 +175,22 @@ class Mayhem:
         await asyncio.sleep(RESTART_AFTER_S)
         self.whole.start()
 
-    def _step(self) -> None:
-        pids = self.whole.pids("serving")
-        if pids:
-            pid, step_s = self.random.choice(pids), self.random.choice(STEPS_S)
+    async def _step(self) -> None:
+        if (pid := await self._pid_of("serving")) is not None:
             self.log.note("clock", 0)
-            self.whole.set_clock(pid, step_s)
+            self.whole.set_clock(pid, self.random.choice(STEPS_S))
 
-    def _halt(self, role: str, for_s: float) -> None:
-        pids = self.whole.pids(role)
-        if pids:
-            pid = self.random.choice(pids)
+    async def _halt(self, role: str, for_s: float) -> None:
+        if (pid := await self._pid_of(role)) is not None:
             self.log.note("pause" if role == "serving" else "freeze", 0, for_s)
             send(pid, signal.SIGSTOP)
-            task = asyncio.create_task(_resume(pid, for_s))
-            self._resuming.add(task)
-            task.add_done_callback(self._resuming.discard)
+            self._later(_resume(pid, for_s))
+
+    def _later(self, doing: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(doing)
+        self._resuming.add(task)
+        task.add_done_callback(self._resuming.discard)
+        return task
 
 
 async def _resume(pid: int, after_s: float) -> None:

@@ -10,7 +10,7 @@ import csv
 import io
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -38,7 +38,7 @@ VOIDED = "not_acknowledged"
 _UNTOLD: dict[str, Any] = {"untold": {"$gt": {}}}
 
 
-async def judge_ledger(verdict: Verdict, mongo_url: str, base_url: str) -> None:
+async def judge_ledger(verdict: Verdict, mongo_url: str, base_url: str, headers: Mapping[str, str]) -> None:
     """Note each task that the ledger does not say the whole of, and each sum that two places tell differently."""
     async with _database(mongo_url) as database:
         if left := await _until_told(database):
@@ -50,7 +50,7 @@ async def judge_ledger(verdict: Verdict, mongo_url: str, base_url: str) -> None:
                 verdict.break_promise(None, "ledger", f"{task_id}: the ledger lacks something of it")
         verdict.counts["postings of tasks that are there"] = booked
         sums = await _sums(database)
-    for wrong in await _usage_differs(base_url, sums):
+    for wrong in await _usage_differs(base_url, headers, sums):
         verdict.break_promise(None, "ledger", wrong)
 
 
@@ -99,10 +99,10 @@ async def _sums(database: Database) -> Counter[str]:
     return sums
 
 
-async def _usage_differs(base_url: str, sums: Counter[str]) -> list[str]:
+async def _usage_differs(base_url: str, headers: Mapping[str, str], sums: Counter[str]) -> list[str]:
     """Return where the report differs from the ledger, as JSON or as CSV."""
     path = f"{base_url}/api/v1/usage?from=2020-01-01&group_by=provider,model"
-    async with aiohttp.ClientSession() as session:
+    async with aiohttp.ClientSession(headers=headers) as session:
         async with session.get(path) as answer:
             told: dict[str, Any] = (await answer.json())["data"]
         async with session.get(f"{path}&format=csv") as answer:

@@ -13,9 +13,6 @@ from tests.chaos.submission import Submission
 
 __all__ = ["calls_of", "cut_calls", "limit_broken_by", "may_fail", "paid_again", "purchases_of", "wrong_books"]
 
-LONGEST_CALL_S = 15.0
-"""The sandbox takes 5 s; a call may wait for a MongoDB that was killed before it leaves."""
-
 SLACK_S = 1.0
 NOTHING_BILLED = ("rejected", "failed_unbilled", "unsent")
 CALLS_PER_TRY = {"fail": 1, "retry": 2}
@@ -39,18 +36,20 @@ def cut_calls(task: Submission, faults: FaultLog) -> list[Mapping[str, Any]]:
 
 
 def _is_excused(task: Submission, call: Mapping[str, Any], faults: FaultLog) -> bool:
-    return (task.kind.frail and may_fail(task, faults)) or any(faults.cuts(*span) for span in _spans_of(call))
+    return (task.kind.frail and may_fail(task, faults)) or any(
+        faults.cuts(*span) for span in _spans_of(call, faults.longest_call_s)
+    )
 
 
-def _spans_of(call: Mapping[str, Any]) -> Iterable[tuple[float, float]]:
+def _spans_of(call: Mapping[str, Any], longest_s: float) -> Iterable[tuple[float, float]]:
     """Yield when a call may have been under way, by the true clock and by those that were set wrong.
 
     One whose process died was ended on record long after.
     """
     sent_s = datetime.fromisoformat(call["sent_at"]).timestamp()
     ended = call["ended_at"]
-    ended_s = datetime.fromisoformat(ended).timestamp() if ended else sent_s + LONGEST_CALL_S
-    until_s = sent_s + LONGEST_CALL_S if ended_s < sent_s else min(ended_s, sent_s + LONGEST_CALL_S)
+    ended_s = datetime.fromisoformat(ended).timestamp() if ended else sent_s + longest_s
+    until_s = sent_s + longest_s if ended_s < sent_s else min(ended_s, sent_s + longest_s)
     for step_s in (0.0, *STEPS_S):
         yield sent_s - step_s - SLACK_S, until_s - step_s + SLACK_S
 

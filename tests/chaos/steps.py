@@ -67,7 +67,7 @@ async def _run_part(directory: Path, points: Sequence[str], seed: int, per_s: fl
     with running_whole(directory, DANQING_PROCESSES="1") as whole:
         async with new_session() as session:
             clients = Clients(
-                base_url=whole.base_url,
+                base_urls=whole.base_urls,
                 session=session,
                 random=random.Random(f"steps {seed}"),
                 courses=COURSES,

@@ -9,16 +9,17 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from random import Random
 from urllib.parse import quote
 
 import attrs
 
 from danqing_server.supervision.embedded.servers import free_port
 
-__all__ = ["ROLES", "ROUTES", "Whole", "running_whole"]
+__all__ = ["ROLES", "ROUTES", "Whole", "children_of", "plain_environment", "running_whole", "send"]
 
 ROLES: Mapping[str, str] = {
     "serving": "danqing_server.serving",
@@ -28,7 +29,7 @@ ROLES: Mapping[str, str] = {
 }
 """What the command line of each kind of child holds."""
 
-_START_PATIENCE_S = 60.0
+_START_PATIENCE_S = 180.0
 _HOOKS = Path(__file__).with_name("hooks")
 ROUTES = """\
 [[routes]]
@@ -51,6 +52,16 @@ class Whole:
     def base_url(self) -> str:
         """Where clients reach it."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def base_urls(self) -> Sequence[str]:
+        """Where clients reach it, each in turn."""
+        return [self.base_url]
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What clients send with every request."""
+        return {}
 
     @property
     def data_dir(self) -> Path:
@@ -79,10 +90,26 @@ class Whole:
 
     def start(self) -> None:
         """Start the supervisor; returns at once."""
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        environment = {
-            **kept,
-            "PYTHONPATH": os.pathsep.join(filter(None, (str(_HOOKS), os.environ.get("PYTHONPATH")))),
+        with self.log_path.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.argv,
+                cwd=self.directory,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.starts += 1
+
+    @property
+    def argv(self) -> Sequence[str]:
+        """The command that starts the supervisor."""
+        return [sys.executable, "-m", "danqing_server", "serve"]
+
+    def _environment(self) -> Mapping[str, str]:
+        return {
+            **plain_environment(),
             "CHAOS_ARMED": str(self.armed_path),
             "CHAOS_CLOCKS": str(self.clocks_path),
             "PORT": str(self.port),
@@ -91,17 +118,6 @@ class Whole:
             "DANQING_LEDGER": "all",
             **self.variables,
         }
-        with self.log_path.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "danqing_server", "serve"],
-                cwd=self.directory,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        self.starts += 1
 
     def until_healthy(self) -> None:
         """Wait until `/health` says 200. Raises AssertionError with the log's end when it does not."""
@@ -130,11 +146,22 @@ class Whole:
             return []
         if role == "supervisor":
             return [self.process.pid]
-        return [pid for pid, command in _children(self.process.pid) if ROLES[role] in command]
+        return [pid for pid, command in children_of(self.process.pid) if ROLES[role] in command]
 
     def kill(self, pid: int) -> None:
         """End a process as the kernel's OOM killer would."""
         send(pid, signal.SIGKILL)
+
+    def fail_over(self, role: str) -> bool:
+        """Have another lead in order; False where that cannot be. Here nobody stands in for anybody."""
+        return False
+
+    def disturb(self, kind: str, random: Random) -> None:
+        """Cut the network or slow it down, until it is mended. Here is none."""
+        raise NotImplementedError(f"{kind}: there is one machine")
+
+    def mend(self) -> None:
+        """Let everything through again."""
 
     def set_clock(self, pid: int, offset_s: float) -> None:
         """Let the wall clock of a serving process be off by *offset_s* seconds from now on."""
@@ -165,7 +192,13 @@ def send(pid: int, signal_: signal.Signals) -> None:
         os.kill(pid, signal_)
 
 
-def _children(parent: int) -> list[tuple[int, str]]:
+def plain_environment() -> Mapping[str, str]:
+    """Return what every process of a run is started with: little of ours, and the suite's hooks."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, (str(_HOOKS), os.environ.get("PYTHONPATH"))))}
+
+
+def children_of(parent: int) -> list[tuple[int, str]]:
     """Return (pid, command line) of every living child that has become what it is to be."""
     found = []
     for entry in Path("/proc").iterdir():

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import attrs
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
 from danqing_server.supervision.embedded.servers import EmbeddedServer, free_port, mongod
+from tests.support.places import HERE, Place, over
 from tests.support.redis_sets import Certificates
 from tests.support.servers import RunningServer, running, wait_until
 
@@ -39,6 +40,14 @@ class MongoSet:
                 return next(member for member in self.members if port_of(member) == address[1])
         return None
 
+    def step_down(self) -> None:
+        """Have the primary give its place to another, in order. Raises PyMongoError where it cannot now."""
+        self.client.admin.command("replSetStepDown", 10, secondaryCatchUpPeriodSecs=5)
+
+
+def host_of(server: RunningServer) -> str:
+    return server.url.removeprefix("mongodb://")
+
 
 def port_of(server: RunningServer) -> int:
     return int(server.url.rpartition(":")[2])
@@ -46,9 +55,16 @@ def port_of(server: RunningServer) -> int:
 
 @contextmanager
 def run_replica_set(
-    folder: Path, certificates: Certificates | None = None, *, secure: bool = True
+    folder: Path,
+    certificates: Certificates | None = None,
+    *,
+    secure: bool = True,
+    places: Sequence[Place] = (HERE,),
+    election_ms: int = ELECTION_MS,
 ) -> Iterator[MongoSet]:
-    """Run three members that elect another primary after two seconds; *secure*: they ask who one is.
+    """Run three members that elect another primary after *election_ms*; *secure*: they ask who one is.
+
+    They run over *places* in turn; on another than loopback MongoDB lets nobody make the first user: not *secure*.
 
     With *certificates* they talk TLS alone, to each other as well.
     """
@@ -67,12 +83,18 @@ def run_replica_set(
         said = f"&tls=true&tlsCAFile={quote(str(certificates.authority), safe='')}"
     described = [mongod(folder / f"member{number}", free_port()) for number in range(3)]
     with ExitStack() as stack:
-        members = [stack.enter_context(running(_member(each, more, tls))) for each in described]
-        hosts = ",".join(f"127.0.0.1:{port_of(member)}" for member in members)
-        _initiate(members, tls, secure=secure)
+        placed = zip(described, over(places), strict=False)
+        members = [stack.enter_context(running(_member(each, more, tls, place))) for each, place in placed]
+        hosts = ",".join(host_of(member) for member in members)
+        _initiate(members, tls, election_ms, secure=secure)
         who = f"danqing:{quote(PASSWORD, safe='')}@" if secure else ""
         url = f"mongodb://{who}{hosts}/?replicaSet=rs{said}{'&authSource=admin' if secure else ''}"
-        client: MongoClient[dict[str, Any]] = stack.enter_context(MongoClient(url, serverSelectionTimeoutMS=500))
+        patience: dict[str, Any] = {
+            "serverSelectionTimeoutMS": 500,
+            "connectTimeoutMS": 2000,
+            "socketTimeoutMS": 2000,
+        }
+        client: MongoClient[dict[str, Any]] = stack.enter_context(MongoClient(url, **patience))
         made = MongoSet(url=url, members=members, client=client)
         wait_until(lambda: _all_follow(made), timeout_s=40, what="two members following the third")
         _make_equal(made)
@@ -87,38 +109,38 @@ def _make_equal(made: MongoSet) -> None:
     made.client.admin.command("replSetReconfig", {**config, "version": config["version"] + 1})
 
 
-def _member(server: EmbeddedServer, more: Sequence[str], tls: Mapping[str, Any]) -> RunningServer:
+def _member(server: EmbeddedServer, more: Sequence[str], tls: Mapping[str, Any], place: Place) -> RunningServer:
     server.data_dir.mkdir()
     assert isinstance(server.address, int)
-    port = server.address
+    address, port = place.address, server.address
     command = attrs.evolve(server.command, argv=(*server.command.argv, *more))
     return RunningServer(
-        command=command,
-        answers=lambda: _answers(port, tls),
-        url=f"mongodb://127.0.0.1:{port}",
+        command=place.move(command),
+        answers=lambda: _answers(address, port, tls),
+        url=f"mongodb://{address}:{port}",
         data_dir=server.data_dir,
     )
 
 
-def _answers(port: int, tls: Mapping[str, Any]) -> bool:
+def _answers(address: str, port: int, tls: Mapping[str, Any]) -> bool:
     try:
-        with _direct(port, tls) as client:
+        with _direct(address, port, tls) as client:
             client.admin.command("ping")
     except PyMongoError:
         return False
     return True
 
 
-def _direct(port: int, tls: Mapping[str, Any]) -> MongoClient[dict[str, Any]]:
-    return MongoClient("127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=1000, **tls)
+def _direct(address: str, port: int, tls: Mapping[str, Any]) -> MongoClient[dict[str, Any]]:
+    return MongoClient(address, port, directConnection=True, serverSelectionTimeoutMS=1000, **tls)
 
 
-def _initiate(members: Sequence[RunningServer], tls: Mapping[str, Any], *, secure: bool) -> None:
+def _initiate(members: Sequence[RunningServer], tls: Mapping[str, Any], election_ms: int, *, secure: bool) -> None:
     """Make one set of them, and its user: by the exception that MongoDB makes for a caller on its own machine."""
-    hosts = [{"_id": number, "host": f"127.0.0.1:{port_of(each)}"} for number, each in enumerate(members)]
+    hosts = [{"_id": number, "host": host_of(each)} for number, each in enumerate(members)]
     hosts[0]["priority"] = 2  # the first primary, which takes the first user
-    settings = {"electionTimeoutMillis": ELECTION_MS, "heartbeatIntervalMillis": 500}
-    with _direct(port_of(members[0]), tls) as client:
+    settings = {"electionTimeoutMillis": election_ms, "heartbeatIntervalMillis": 500}
+    with _direct(str(urlsplit(members[0].url).hostname), port_of(members[0]), tls) as client:
         client.admin.command("replSetInitiate", {"_id": "rs", "members": hosts, "settings": settings})
         wait_until(lambda: bool(client.admin.command("hello").get("isWritablePrimary")), what="a first primary")
         if secure:

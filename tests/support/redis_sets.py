@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import ssl
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import attrs
 import pytest
@@ -20,6 +24,7 @@ import trustme
 from danqing_server.supervision.embedded.binaries import REDIS_SERVER, find_program
 from danqing_server.supervision.embedded.servers import free_port
 from danqing_server.supervision.processes import Command
+from tests.support.places import HERE, Place, over
 from tests.support.servers import RunningServer, running, wait_until
 
 __all__ = [
@@ -41,6 +46,7 @@ ENCODED = "a%20password%3A%20%2F%20%40%20%3F"
 DOWN_AFTER_MS = 1000
 SLOTS = 16384
 BUS, LAST_PORT = 10_000, 32_767
+ANSWER_S = 2.0
 
 
 @attrs.frozen(kw_only=True)
@@ -89,10 +95,35 @@ class RedisSet:
         return next(server for server in self.servers if port_of(server) == port)
 
     def master(self) -> RunningServer:
-        """Return whom the first sentinel calls the master."""
-        found = self.ask(self.sentinels[0], "SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER)
+        """Return whom the first sentinel that answers calls the master. Raises RedisError when none does."""
+        found = self.ask(self._first_of(self.sentinels), "SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER)
         assert isinstance(found, list)
         return self.server_on(int(found[1]))
+
+    def masters(self) -> list[RunningServer]:
+        """Return who takes writes: of a cluster, who says so itself. Raises RedisError when nobody answers."""
+        return (
+            [self.master()] if self.sentinels else [each for each in self.servers if self._role(each) == b"master"]
+        )
+
+    def fail_over(self) -> None:
+        """Have a replica take its master's place, in order. Raises RedisError where that cannot be just now."""
+        if self.sentinels:
+            self.ask(self._first_of(self.sentinels), "SENTINEL", "FAILOVER", MASTER)
+            return
+        replicas = [each for each in self.servers if self._role(each) == b"slave"]
+        if replicas:
+            self.ask(random.choice(replicas), "CLUSTER", "FAILOVER")
+
+    def _role(self, server: RunningServer) -> object:
+        try:
+            said = self.ask(server, "ROLE")
+        except (redis_py.RedisError, OSError):
+            return None
+        return said[0] if isinstance(said, list) else None
+
+    def _first_of(self, servers: Sequence[RunningServer]) -> RunningServer:
+        return next((each for each in servers if self._role(each) is not None), servers[0])
 
     def owner_of(self, key: str) -> RunningServer:
         """Return the cluster's node where *key* is, as the nodes that live say."""
@@ -107,11 +138,16 @@ def port_of(server: RunningServer) -> int:
     return int(server.url.rpartition(":")[2])
 
 
+def address_of(server: RunningServer) -> str:
+    return str(urlsplit(server.url).hostname)
+
+
 def ask(server: RunningServer, *words: str, certificates: Certificates | None = None) -> object:
     tls: dict[str, Any] = {}
     if certificates is not None:
         tls = {"ssl": True, "ssl_ca_certs": str(certificates.authority)}
-    with redis_py.Redis(port=port_of(server), password=PASSWORD, socket_timeout=5, **tls) as client:
+    host, port = address_of(server), port_of(server)
+    with redis_py.Redis(host=host, port=port, password=PASSWORD, socket_timeout=ANSWER_S, **tls) as client:
         return client.execute_command(*words)
 
 
@@ -146,7 +182,12 @@ def valkey_program() -> Path:
 
 
 def _described(
-    folder: Path, program: Path, arguments: Sequence[str], certificates: Certificates | None, config: str = ""
+    folder: Path,
+    program: Path,
+    arguments: Sequence[str],
+    certificates: Certificates | None,
+    config: str = "",
+    place: Place = HERE,
 ) -> RunningServer:
     """Describe a redis-server of our own, in a folder of its own, with a password."""
     port = _port_with_bus()
@@ -161,10 +202,11 @@ def _described(
         (data_dir / "sentinel.conf").write_text(config)
         config_file = [str(data_dir / "sentinel.conf"), "--sentinel"]
     argv = (str(program), *config_file, *listening, "--bind", "127.0.0.1", "--dir", str(data_dir), *arguments)
+    command = Command(name=program.name, argv=argv, log_path=data_dir / "log", environment=dict(os.environ))
     server = RunningServer(
-        command=Command(name=program.name, argv=argv, log_path=data_dir / "log", environment=dict(os.environ)),
+        command=place.move(command),
         answers=lambda: True,
-        url=f"redis://127.0.0.1:{port}",
+        url=f"redis://{place.address}:{port}",
         data_dir=data_dir,
     )
     server.answers = lambda: _answers(server, certificates)
@@ -191,7 +233,7 @@ def _url(kind: str, servers: Sequence[RunningServer], certificates: Certificates
     said = "" if certificates is None else f"?ssl_ca_certs={certificates.authority}"
     if kind == "+sentinel":
         said += f"{'&' if said else '?'}sentinel_password={ENCODED}"
-    hosts = ",".join(f"127.0.0.1:{port_of(server)}" for server in servers)
+    hosts = ",".join(f"{address_of(server)}:{port_of(server)}" for server in servers)
     return f"redis{tls}{kind}://:{ENCODED}@{hosts}{path}{said}"
 
 
@@ -207,30 +249,40 @@ def run_one(folder: Path, program: Path, certificates: Certificates | None = Non
 
 @contextmanager
 def run_sentinels(
-    folder: Path, certificates: Certificates | None = None, program: Path | None = None
+    folder: Path,
+    certificates: Certificates | None = None,
+    program: Path | None = None,
+    places: Sequence[Place] = (HERE,),
+    down_after_ms: int = DOWN_AFTER_MS,
 ) -> Iterator[RedisSet]:
-    """Run a master, a replica and three sentinels, who hold one for dead after a second."""
+    """Run a master, a replica and three sentinels, who hold one for dead after a while, over *places* in turn."""
     program = program or find_program(REDIS_SERVER)
+    described = partial(_described, folder, program, certificates=certificates)
     with ExitStack() as stack:
-        master = stack.enter_context(running(_described(folder, program, _SERVER, certificates)))
-        following = (*_SERVER, "--replicaof", "127.0.0.1", str(port_of(master)), "--repl-diskless-sync-delay", "0")
-        replica = stack.enter_context(running(_described(folder, program, following, certificates)))
+        place, other = islice(over(places), 2)
+        master = stack.enter_context(running(described(_SERVER, place=place)))
+        replica = stack.enter_context(running(described(_following(master), place=other)))
         watch = "\n".join(
             (
-                f"sentinel monitor {MASTER} 127.0.0.1 {port_of(master)} 2",
-                f"sentinel down-after-milliseconds {MASTER} {DOWN_AFTER_MS}",
-                f"sentinel failover-timeout {MASTER} 3000",
+                f"sentinel monitor {MASTER} {address_of(master)} {port_of(master)} 2",
+                f"sentinel down-after-milliseconds {MASTER} {down_after_ms}",
+                f"sentinel failover-timeout {MASTER} {3 * down_after_ms}",
                 f'sentinel auth-pass {MASTER} "{PASSWORD}"',
                 f'requirepass "{PASSWORD}"',
                 f'sentinel sentinel-pass "{PASSWORD}"',
             )
         )
-        described = [_described(folder, program, (), certificates, watch) for _ in range(3)]
-        sentinels = [stack.enter_context(running(each)) for each in described]
+        watching = [described((), config=watch, place=each) for each in islice(over(places), 3)]
+        sentinels = [stack.enter_context(running(each)) for each in watching]
         url = _url("+sentinel", sentinels, certificates, f"/{MASTER}/1")
         made = RedisSet(url=url, servers=[master, replica], sentinels=sentinels, certificates=certificates)
         wait_until(lambda: _can_fail_over(made), what="the sentinels knowing each other and the replica")
         yield made
+
+
+def _following(master: RunningServer) -> Sequence[str]:
+    leader = address_of(master), str(port_of(master))
+    return (*_SERVER, "--replicaof", *leader, "--repl-diskless-sync-delay", "0")
 
 
 def _can_fail_over(made: RedisSet) -> bool:
@@ -246,16 +298,22 @@ def _can_fail_over(made: RedisSet) -> bool:
 
 @contextmanager
 def run_cluster(
-    folder: Path, certificates: Certificates | None = None, program: Path | None = None, replicas: int = 3
+    folder: Path,
+    certificates: Certificates | None = None,
+    program: Path | None = None,
+    replicas: int = 3,
+    places: Sequence[Place] = (HERE,),
+    down_after_ms: int = DOWN_AFTER_MS,
 ) -> Iterator[RedisSet]:
-    """Run a cluster of three masters, the first *replicas* of them with a replica each."""
+    """Run a cluster of three masters, the first *replicas* of them with a replica each, over *places* in turn."""
     program = program or find_program(REDIS_SERVER)
-    clustered: Sequence[str] = (*_SERVER, "--cluster-enabled", "yes", "--cluster-node-timeout", str(DOWN_AFTER_MS))
+    clustered: Sequence[str] = (*_SERVER, "--cluster-enabled", "yes", "--cluster-node-timeout", str(down_after_ms))
     clustered = (*clustered, "--cluster-replica-validity-factor", "0", "--cluster-require-full-coverage", "no")
     clustered = (*clustered, "--repl-diskless-sync-delay", "0")
     if certificates is not None:
         clustered = (*clustered, "--tls-cluster", "yes")
-    described = [_described(folder, program, clustered, certificates) for _ in range(3 + replicas)]
+    where = islice(over(places), 3 + replicas)
+    described = [_described(folder, program, clustered, certificates, place=each) for each in where]
     for number, server in enumerate(described):
         (server.data_dir / "nodes.conf").write_text(_nodes(described, number))
     with ExitStack() as stack:
@@ -274,7 +332,8 @@ def _nodes(described: Sequence[RunningServer], own: int) -> str:
         if number >= 3:
             role, follows, slots = "slave", _id(number - 3), ""
         me = "myself," if number == own else ""
-        address, epoch = f"127.0.0.1:{port_of(server)}@{port_of(server) + BUS}", min(number, number % 3) + 1
+        address = f"{address_of(server)}:{port_of(server)}@{port_of(server) + BUS}"
+        epoch = min(number, number % 3) + 1
         lines.append(f"{_id(number)} {address} {me}{role} {follows} 0 0 {epoch} connected {slots}".rstrip())
     return "\n".join([*lines, "vars currentEpoch 3 lastVoteEpoch 0", ""])
 
