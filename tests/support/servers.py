@@ -28,6 +28,9 @@ __all__ = [
     "wait_until",
 ]
 
+START_S = 60.0
+"""How long a server may take to answer at first: seconds, where nothing else runs."""
+
 
 def wait_until(condition: Callable[[], bool], *, timeout_s: float = 15.0, what: str = "the condition") -> None:
     """Return as soon as *condition* holds; AssertionError after *timeout_s* seconds."""
@@ -72,7 +75,7 @@ class RunningServer:
             )
         finally:
             os.close(log)
-        wait_until(self._answers_or_raises, what=f"{self.command.name} being ready")
+        wait_until(self._answers_or_raises, timeout_s=START_S, what=f"{self.command.name} being ready")
 
     def _answers_or_raises(self) -> bool:
         assert self.process is not None
