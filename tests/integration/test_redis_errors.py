@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any, cast
 
 import pytest
+from redis.asyncio.connection import Connection
 from redis.exceptions import NoScriptError, ResponseError
 
 from danqing_server.clock import Clock
@@ -54,6 +55,17 @@ class TestKinds:
         with pytest.raises(QueueUnavailable) as refused, translated():
             await hot(redis).execute_command("NOTHING")
         assert refused.value.permanent
+
+    async def test_a_connection_that_another_closed_is_no_error_of_ours(self) -> None:
+        """A cluster's client closes what others use when a node fails: they try again, and no loop dies of it."""
+        with pytest.raises(QueueUnavailable) as refused, translated():
+            await Connection()._send_packed_command([b"PING"])
+        assert not refused.value.permanent
+
+    async def test_an_error_of_our_own_stays_one(self) -> None:
+        """Whatever does not come out of a connection is a mistake, and is told as one."""
+        with pytest.raises(AttributeError), translated():
+            _ = cast("Any", None).nothing
 
     async def test_who_was_replaced_is_left(self, redis: RedisConnection) -> None:
         """READONLY, in a script as well: the next command goes over a new connection, to who leads by then."""

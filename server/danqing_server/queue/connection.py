@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -55,6 +56,7 @@ PASSING = frozenset(
 else it answers with (`WRONGTYPE`, `ERR`, `CROSSSLOT`) it will answer for ever. Source: redis.io/docs/latest/operate
 and /develop, error by error, and redis-server 6.2's `server.c`, read 2026-11-28."""
 
+CONNECTIONS = "redis.asyncio.connection"
 _IN_SCRIPT = re.compile(r"user_script:\s*\d+: -?([A-Z]{3,})\b")
 
 
@@ -128,6 +130,21 @@ def translated() -> Iterator[None]:
         code = _code_of(error)
         message = f"Redis did not carry out the operation ({code or type(error).__name__})"
         raise QueueUnavailable(message, permanent=_is_permanent(error, code)) from error
+    except (AttributeError, RuntimeError) as error:
+        if not _is_of_connection(error):
+            raise
+        raise QueueUnavailable("Redis did not carry out the operation (its connection was closed)") from error
+
+
+def _is_of_connection(error: Exception) -> bool:
+    """Tell whether an error comes out of a connection of the client itself.
+
+    A cluster's client that meets one node's failure closes its connections to all, those in use by others too: they
+    find no stream (AttributeError), or a closed one (uvloop's RuntimeError). Source: redis-py 8.1,
+    asyncio/cluster.py (`execute_command`, `aclose`), and a trial with nodes killed under load, read 2026-11-29.
+    """
+    frames = (frame for frame, _ in walk_tb(error.__traceback__))
+    return any(frame.f_globals.get("__name__") == CONNECTIONS for frame in frames)
 
 
 def _code_of(error: Exception) -> str | None:
