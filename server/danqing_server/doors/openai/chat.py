@@ -12,8 +12,8 @@ from typing import Any
 from sanic import Blueprint, HTTPResponse
 
 from danqing_server.doors.documentation import KEY_HEADER, Answer, described
+from danqing_server.doors.lasting import way_of
 from danqing_server.doors.openai.calls import take_in
-from danqing_server.doors.openai.lasting import way_of
 from danqing_server.doors.openai.streaming import by_events
 from danqing_server.doors.openai_shapes import OpenAIChatRequest, OpenAIChatShape, OpenAIErrorShape
 from danqing_server.http.entry import admit_change

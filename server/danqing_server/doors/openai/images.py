@@ -8,8 +8,8 @@ from sanic import Blueprint, HTTPResponse
 
 from danqing_server.doors.documentation import KEY_HEADER, Answer, described
 from danqing_server.doors.holding import go_on
+from danqing_server.doors.lasting import way_of
 from danqing_server.doors.openai.calls import take_in
-from danqing_server.doors.openai.lasting import way_of
 from danqing_server.doors.openai.later import acknowledge, task_view
 from danqing_server.doors.openai.reading import Form, Manner
 from danqing_server.doors.openai.speaking import OpenAICall, OpenAIVoice
