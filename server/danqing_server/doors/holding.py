@@ -16,7 +16,7 @@ hops allowed are 10 at the least.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Generic, Protocol, TypeVar
@@ -29,6 +29,7 @@ from danqing_plugins import Problem
 from danqing_server.access.caller import Caller
 from danqing_server.desk.request import Submission
 from danqing_server.desk.visits import Visit
+from danqing_server.doors.encoding import Piece
 from danqing_server.doors.fields import NOT_WHOLE
 from danqing_server.doors.idempotency import HEADER, digest_of, fingerprint_of, repeat_of
 from danqing_server.errors import Conflict, DanqingError, InvalidSubmission, ServiceUnavailable
@@ -60,6 +61,9 @@ class Voice(Protocol):
 
     async def show(self, call: Call[Voice], task: Task) -> None:
         """Send what *task* made; return when the last byte has left."""
+
+    def pieces(self, call: Call[Voice], task: Task) -> Sequence[Piece]:
+        """Return what *task* made as a body of JSON; nothing when it made nothing to show."""
 
     def failed(self, call: Call[Voice], task: Task) -> HTTPResponse:
         """Return the answer for a task that brought nothing."""

@@ -474,7 +474,8 @@ class Settings:
         "303",
         one_of("303", "whitespace", "none"),
         allowed="`303`, `whitespace`, `none`",
-        meaning="How a call at `/v1` outlasts proxies: by redirects to where it waits, or by blanks ahead.",
+        meaning="How a call at `/v1`, `/api/v3` or `/sdapi/v1` outlasts proxies: by redirects to where it waits, "
+        "or by blanks ahead.",
     )
     sync_wait_s: float = setting(
         "DANQING_SYNC_WAIT",

@@ -13,7 +13,8 @@ from danqing_server.doors.a1111.refusing import PREFIX
 from danqing_server.doors.a1111.speaking import A1111Voice
 from danqing_server.doors.a1111_shapes import A1111ErrorShape, A1111ImagesRequest, A1111ImagesShape
 from danqing_server.doors.documentation import KEY_HEADER, Answer, described
-from danqing_server.doors.holding import begin, by_redirects, go_on
+from danqing_server.doors.holding import begin, go_on
+from danqing_server.doors.lasting import open_for_s, way_of
 from danqing_server.doors.offers import Offers
 from danqing_server.http.entry import admit_change
 from danqing_server.http.receiving import ReceivedObject, discard_body
@@ -53,8 +54,9 @@ async def create_a1111_images(request: ApiRequest) -> HTTPResponse | None:
         model = named_model(meant) or await choices.model_of(caller.project, caller.key)
         offers = Offers(services.registry, services.submissions.checker.routes, services.settings.model_aliases)
         submission = read_images(meant, caller, offers, model)
-        call = await begin(request, admitted, VOICE, submission, {**meant, "model": submission.model})
-    await call.see_through(by_redirects)
+        identity, longest_s = {**meant, "model": submission.model}, open_for_s(services.settings)
+        call = await begin(request, admitted, VOICE, submission, identity, open_for_s=longest_s)
+    await call.see_through(way_of(services.settings))
     return None
 
 
@@ -81,7 +83,8 @@ async def edit_a1111_images(request: ApiRequest) -> HTTPResponse | None:
 )
 async def wait_for_a1111_images(request: ApiRequest, task_id: str) -> HTTPResponse | None:
     """Go on with a call that was redirected here."""
-    await (await go_on(request, task_id, VOICE)).see_through(by_redirects)
+    call = await go_on(request, task_id, VOICE)
+    await call.see_through(way_of(call.services.settings))
     return None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -45,7 +45,10 @@ class A1111Voice:
         return {}
 
     async def show(self, call: Call[Voice], task: Task) -> None:
-        await send_pieces(call.request, call.services.assets, _pieces(task), call.headers)
+        await send_pieces(call.request, call.services.assets, self.pieces(call, task), call.headers)
+
+    def pieces(self, call: Call[Voice], task: Task) -> Sequence[Piece]:
+        return _pieces(task)
 
     def failed(self, call: Call[Voice], task: Task) -> HTTPResponse:
         error = task.error

@@ -17,7 +17,8 @@ from danqing_server.doors.ark.speaking import ArkVoice
 from danqing_server.doors.ark.streaming import by_events
 from danqing_server.doors.ark_shapes import ArkErrorShape, ArkImagesRequest, ArkImagesShape
 from danqing_server.doors.documentation import KEY_HEADER, Answer, described
-from danqing_server.doors.holding import begin, by_redirects, go_on
+from danqing_server.doors.holding import begin, go_on
+from danqing_server.doors.lasting import open_for_s, way_of
 from danqing_server.http.entry import admit_change
 from danqing_server.http.receiving import ReceivedObject, discard_body
 from danqing_server.http.requests import ApiRequest
@@ -50,9 +51,10 @@ async def create_ark_images(request: ApiRequest) -> HTTPResponse | None:
         meant = without_nulls(body)
         wanted = image_submission(meant, admitted.caller, admitted.services.submissions.checker)
         voice = ArkVoice(wanted.in_base64)
-        open_for_s = admitted.services.settings.task_timeout_s if wanted.streamed else None
-        call = await begin(request, admitted, voice, wanted.submission, meant, open_for_s=open_for_s)
-    way = partial(by_events, in_base64=wanted.in_base64) if wanted.streamed else by_redirects
+        settings = admitted.services.settings
+        longest_s = settings.task_timeout_s if wanted.streamed else open_for_s(settings)
+        call = await begin(request, admitted, voice, wanted.submission, meant, open_for_s=longest_s)
+    way = partial(by_events, in_base64=wanted.in_base64) if wanted.streamed else way_of(settings)
     await call.see_through(way)
     return None
 
@@ -64,7 +66,7 @@ async def create_ark_images(request: ApiRequest) -> HTTPResponse | None:
 async def wait_for_ark_images(request: ApiRequest, task_id: str) -> HTTPResponse | None:
     """Go on with a call that was redirected here."""
     call = await go_on(request, task_id, ArkVoice(request.args.get("f") == "b64_json"))
-    await call.see_through(by_redirects)
+    await call.see_through(way_of(call.services.settings))
     return None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -46,11 +46,14 @@ class ArkVoice:
         return {"f": "b64_json"} if self.in_base64 else {}
 
     async def show(self, call: Call[Voice], task: Task) -> None:
-        viewer = viewer_of(call)
         if self.in_base64:
-            await send_pieces(call.request, call.services.assets, _pieces(viewer, task), call.headers)
+            await send_pieces(call.request, call.services.assets, self.pieces(call, task), call.headers)
         else:
-            await call.send(json_answer(viewer.images(task)))
+            await call.send(json_answer(viewer_of(call).images(task)))
+
+    def pieces(self, call: Call[Voice], task: Task) -> Sequence[Piece]:
+        viewer = viewer_of(call)
+        return _pieces(viewer, task) if self.in_base64 else [dump_json(viewer.images(task))]
 
     def failed(self, call: Call[Voice], task: Task) -> HTTPResponse:
         refusal = refusal_of_task(task, call.services.registry, call.request.trace_id)

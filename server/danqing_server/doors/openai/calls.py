@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from danqing_plugins import Message, Problem
 from danqing_server.codec import without_nulls
-from danqing_server.doors.holding import MOST_HOPS, begin
+from danqing_server.doors.holding import begin
+from danqing_server.doors.lasting import open_for_s
 from danqing_server.doors.offers import Offers
 from danqing_server.doors.openai.forms import body_of_form, identity_of_form
 from danqing_server.doors.openai.reading import Wish, read_wish
@@ -79,13 +80,6 @@ def _read(request: ApiRequest, admitted: Admitted, body: JsonObject, *, edit: bo
 
 
 async def _submit(request: ApiRequest, admitted: Admitted, wish: Wish, identity: JsonObject) -> OpenAICall:
-    open_for_s, voice = _open_for_s(admitted.services, wish), OpenAIVoice(wish.manner)
-    return await begin(request, admitted, voice, wish.submission, identity, open_for_s=open_for_s)
-
-
-def _open_for_s(services: Services, wish: Wish) -> float | None:
-    """Return how long the call may be open at most: of one that is not redirected its whole time."""
-    settings = services.settings
-    if wish.manner.stream:
-        return settings.task_timeout_s
-    return None if settings.sync_mode == "303" else settings.sync_wait_s * (1 + MOST_HOPS)
+    settings, voice = admitted.services.settings, OpenAIVoice(wish.manner)
+    longest_s = settings.task_timeout_s if wish.manner.stream else open_for_s(settings)
+    return await begin(request, admitted, voice, wish.submission, identity, open_for_s=longest_s)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import attrs
 from sanic import HTTPResponse
 
 from danqing_plugins import Message
-from danqing_server.doors.encoding import send_pieces
+from danqing_server.doors.encoding import Piece, send_pieces
 from danqing_server.doors.holding import Call, Voice
 from danqing_server.doors.openai.answering import Gallery
 from danqing_server.doors.openai.failing import failure
@@ -48,11 +48,14 @@ class OpenAIVoice:
         return told if self.manner.output_format is None else {**told, "o": self.manner.output_format}
 
     async def show(self, call: Call[Voice], task: Task) -> None:
-        if not pictures_of(task):
+        pieces = self.pieces(call, task)
+        if not pieces:
             await call.send(self.failed(call, task))
             return
-        pieces = _gallery(call, task, self.manner).pieces
         await send_pieces(call.request, call.services.assets, pieces, call.headers)
+
+    def pieces(self, call: Call[Voice], task: Task) -> Sequence[Piece]:
+        return _gallery(call, task, self.manner).pieces if pictures_of(task) else []
 
     def failed(self, call: Call[Voice], task: Task) -> HTTPResponse:
         return failure(task)

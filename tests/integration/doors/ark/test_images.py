@@ -153,6 +153,27 @@ class TestHeldCalls:
         assert size_of(base64.b64decode(answer.data[0].b64_json)) == (1280, 720)
         assert len(await bills_of(ark, prompt)) == 1
 
+    async def test_blanks_instead_of_redirects(self, open_api: Open, ark: RunningServer, imported: None) -> None:
+        """Where the operator wants that; what is refused late is told to the library's repeat, by its status."""
+        async with open_api(
+            workers=True,
+            DANQING_SYNC_MODE="whitespace",
+            DANQING_SYNC_WAIT="0.1",
+            DANQING_DISABLED_PLUGINS=all_but("volcengine"),
+            DANQING_SANDBOX_URL=ark.url,
+        ) as api:
+            prompt = "blanks [sandbox:slow=0.5]"
+            async with ark_library.AsyncArk(base_url=f"{api.base}/api/v3", api_key=KEY) as client:
+                made = await client.images.generate(model=MODEL, prompt=prompt, size="1280x720")
+                with pytest.raises(ark_library._exceptions.ArkBadRequestError):
+                    await client.images.generate(
+                        model=MODEL, prompt=f"{prompt} [sandbox:moderation-output]", size="1280x720"
+                    )
+            assert made.data[0].url
+            assert len(await bills_of(ark, prompt)) == 1
+            reply = await api.ask("POST", PATH, json={"model": MODEL, "prompt": prompt}, allow_redirects=False)
+            assert (reply.status, reply.body[:2]) == (200, b"  ")
+
     async def test_cut_and_repeated_by_the_library(self, api: Client, ark: RunningServer, library: Library) -> None:
         """Its retries carry no mark: each finds the task of the one before."""
         prompt = "cut [sandbox:slow=2]"
