@@ -24,6 +24,7 @@ from danqing_server.delivery.webhooks.management import Webhooks
 from danqing_server.desk.budgets import Budgets
 from danqing_server.desk.checking import Checked, Checker
 from danqing_server.desk.intake import NOT_ACKNOWLEDGED, Intake
+from danqing_server.desk.limit_states import Shortage
 from danqing_server.desk.limits import QueueLimits
 from danqing_server.desk.request import Repeat, Submission
 from danqing_server.desk.routing import Routing
@@ -154,6 +155,13 @@ class Submissions:
         if submission.webhook is not None:
             await self.webhooks.targets.require(submission.webhook.url, "webhook")
         return checked
+
+    async def shortages(self, submission: Submission, checked: Checked) -> list[Shortage]:
+        """Return which limits of its project and key would refuse *submission* now. Raises StoreUnavailable."""
+        if not submission.caller.limits.are_any:
+            return []
+        task = self._task("", submission, checked)
+        return await self.budgets.shortages(submission.caller, task, task.images)
 
     async def draft(self, task_id: str, submission: Submission, checked: Checked) -> Task:
         """Return the task that *submission* will be, for who stores it; its reference pictures are kept.

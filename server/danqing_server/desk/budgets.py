@@ -19,7 +19,7 @@ import attrs
 from danqing_server.access.caller import Caller
 from danqing_server.clock import Clock
 from danqing_server.desk.counting import Counter, Counting, Measure
-from danqing_server.desk.limit_states import WARN_AT_PERCENT, BudgetWarning, LimitState
+from danqing_server.desk.limit_states import WARN_AT_PERCENT, BudgetWarning, LimitState, Shortage
 from danqing_server.desk.refusals import refusal_of
 from danqing_server.errors import StoreUnavailable
 from danqing_server.ids import new_token
@@ -29,7 +29,7 @@ from danqing_server.loops.batching import Batcher
 from danqing_server.models import Hold, Task
 from danqing_server.store.budgets import BudgetStore, Committed, Pending
 from danqing_server.tenancy import Limits
-from danqing_server.windows import Span, window_of
+from danqing_server.windows import Span, Window, window_of
 
 __all__ = ["Budgets"]
 
@@ -191,17 +191,23 @@ class Budgets:
                 window = window_of(span, now, self.zone)
                 for currency, limit_micro in sorted(most_micro.items()):
                     counter = Counter(project=caller.owner, key=key, measure=currency, window=window)
-                    counted = await self.counting.exact(counter)
-                    state = LimitState(
-                        key=key,
-                        span=span,
-                        currency=currency,
-                        limit_micro=limit_micro,
-                        spent_micro=counted.spent,
-                        reserved_micro=counted.total - counted.spent,
-                        resets_at=window.end,
-                    )
-                    found.append(state)
+                    found.append(_state_of(counter, window, limit_micro, await self.counting.exact(counter)))
+        return found
+
+    async def shortages(self, caller: Caller, task: Task, outputs: int) -> list[Shortage]:
+        """Return each limit that would refuse to `hold` *outputs* of *task* now; nothing is set aside.
+
+        Raises StoreUnavailable.
+        """
+        hold = Hold(id="", at=self.clock.now(), amounts_micro=dearest_micro(task, outputs))
+        found = []
+        for demand in self._demands(caller, hold, outputs):
+            counter, counted = demand.counter, await self.counting.exact(demand.counter)
+            if counted.total + demand.amount > demand.most:
+                window = counter.window
+                state = None if window is None else _state_of(counter, window, demand.most, counted)
+                error = refusal_of(counter, demand.amount, demand.most, counted)
+                found.append(Shortage(error=error, state=state))
         return found
 
     async def drain(self) -> None:
@@ -320,6 +326,18 @@ class Budgets:
 
 def _spans(limits: Limits) -> tuple[tuple[Span, Mapping[str, int]], ...]:
     return (Span.DAY, limits.spend_per_day_micro), (Span.MONTH, limits.spend_per_month_micro)
+
+
+def _state_of(counter: Counter, window: Window, limit_micro: int, counted: Committed) -> LimitState:
+    return LimitState(
+        key=counter.key,
+        span=window.span,
+        currency=counter.measure,
+        limit_micro=limit_micro,
+        spent_micro=counted.spent,
+        reserved_micro=counted.total - counted.spent,
+        resets_at=window.end,
+    )
 
 
 def _dearest_of(holds: Sequence[Hold], currency: str) -> int:

@@ -6,9 +6,10 @@ from datetime import datetime
 
 import attrs
 
+from danqing_server.errors import BudgetExceeded, Overloaded
 from danqing_server.windows import Span
 
-__all__ = ["WARN_AT_PERCENT", "BudgetWarning", "LimitState"]
+__all__ = ["WARN_AT_PERCENT", "BudgetWarning", "LimitState", "Shortage"]
 
 WARN_AT_PERCENT = 80
 
@@ -51,3 +52,11 @@ class LimitState:
     def is_near(self) -> bool:
         """Whether four fifths are used or set aside."""
         return (self.spent_micro + self.reserved_micro) * 100 >= self.limit_micro * WARN_AT_PERCENT
+
+
+@attrs.frozen(kw_only=True)
+class Shortage:
+    """A limit that leaves no room: how it would be refused, and of one on money how it stands."""
+
+    error: BudgetExceeded | Overloaded
+    state: LimitState | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import attrs
@@ -10,6 +11,7 @@ from danqing_server.clock import Clock, from_ms
 from danqing_server.desk.admission import Submissions
 from danqing_server.desk.checking import Checked
 from danqing_server.desk.forecast import Forecast, LaneView
+from danqing_server.desk.limit_states import Shortage
 from danqing_server.desk.request import Submission
 from danqing_server.errors import Overloaded
 from danqing_server.life.billing import EXTRA_PURCHASES
@@ -19,7 +21,8 @@ __all__ = ["Quote", "Quotes"]
 
 @attrs.frozen(kw_only=True)
 class Quote:
-    """What a submission amounts to. `refusal` is the limit that would refuse it now, None when none would.
+    """What a submission amounts to. `refusal` says that no more may wait, None when there is room; `shortages`
+    are the limits of its project and key that would refuse it now.
 
     `amount_micro` and `most_micro` are in millionths of `currency`, None when the provider names no price: the
     second also when broken calls are paid and made again. `start_at` is None when nothing tells.
@@ -33,6 +36,7 @@ class Quote:
     amount_micro: int | None = None
     most_micro: int | None = None
     refusal: Overloaded | None = None
+    shortages: Sequence[Shortage] = ()
 
 
 @attrs.define(eq=False)
@@ -50,6 +54,7 @@ class Quotes:
         Raises:
             InvalidSubmission: with one problem per wrong field.
             QueueUnavailable: nobody can tell how its lane stands.
+            StoreUnavailable: nobody can tell what its limits leave.
         """
         checked = await self.submissions.examine(submission)
         view = await self.forecast.lane(checked.lane)
@@ -60,6 +65,7 @@ class Quotes:
             view=view,
             start_at=self._start_at(submission, view),
             refusal=await self._refusal(submission, checked),
+            shortages=await self.submissions.shortages(submission, checked),
         )
         price = prepared.price
         if price is None:

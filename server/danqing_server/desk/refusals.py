@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from danqing_plugins import Message
 from danqing_server.desk.counting import Counter, Measure
-from danqing_server.errors import BudgetExceeded, DanqingError, Overloaded
+from danqing_server.errors import BudgetExceeded, Overloaded
 from danqing_server.store.budgets import Committed
 from danqing_server.windows import Span
 
@@ -66,7 +66,7 @@ FULL = {
 }
 
 
-def refusal_of(counter: Counter, wanted: int, most: int, counted: Committed) -> DanqingError:
+def refusal_of(counter: Counter, wanted: int, most: int, counted: Committed) -> BudgetExceeded | Overloaded:
     """Return why *wanted* more is refused of a counter that allows *most*."""
     is_key = counter.key is not None
     whose = counter.key or counter.project

@@ -6,6 +6,7 @@ import re
 from typing import Annotated, NotRequired, TypedDict
 
 from danqing_plugins import OutputKind
+from danqing_server.doors.usage_shapes import SpendLimitShape
 from danqing_server.http.problem_shapes import DetailShape
 from danqing_server.http.shapes import Moment, closed, said
 from danqing_server.models import JsonObject, Priority
@@ -169,6 +170,7 @@ class LimitShape(TypedDict):
     code: Annotated[str, said("stable", "too_many_tasks")]
     message: Annotated[str, said("which limit, and how far it is used", "等待中的任务已达到上限")]
     retry_after_s: Annotated[int, said("seconds", 30)]
+    budget: NotRequired[Annotated[SpendLimitShape, said("of a limit on money: how it stands")]]
 
 
 class CheckShape(TypedDict):

@@ -15,7 +15,7 @@ from danqing_server.doors.usage_shapes import OwnKeyShape, SpendLimitShape, Usag
 from danqing_server.store.usage import Dimension, UsageRow
 from danqing_server.windows import Span
 
-__all__ = ["csv_of", "guarded", "own_key_view", "row_view", "signed_text", "totals_of"]
+__all__ = ["csv_of", "guarded", "limit_view", "own_key_view", "row_view", "signed_text", "totals_of"]
 
 COUNTS = ("completed", "failed", "cancelled", "open", "pictures")
 AMOUNTS = ("settled", "unknown", "reserved")
@@ -92,7 +92,7 @@ def own_key_view(
         "usage_daily": _spent(today, currency),
         "usage_monthly": monthly,
         "expires_at": min(ends, default=None),
-        "limits": [_limit_view(state) for state in states],
+        "limits": [limit_view(state) for state in states],
     }
 
 
@@ -101,7 +101,8 @@ def signed_text(amount_micro: int) -> str:
     return price_text(amount_micro) if amount_micro >= 0 else f"-{price_text(-amount_micro)}"
 
 
-def _limit_view(state: LimitState) -> SpendLimitShape:
+def limit_view(state: LimitState) -> SpendLimitShape:
+    """Return how a limit on money stands."""
     return {
         "of": "project" if state.key is None else "key",
         "window": state.span,

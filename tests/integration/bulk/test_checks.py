@@ -61,3 +61,27 @@ class TestCheck:
             assert data["problems"] == []
             (limit,) = data["limits"]
             assert (limit["code"], limit["retry_after_s"] > 0) == ("overloaded", True)
+
+    async def test_what_its_project_may_not_spend_is_named(self, open_api: Open) -> None:
+        """Which limit, how much of it is used, when it begins anew; asking sets nothing aside."""
+        key, admin = "a-key-of-the-tests", "a-key-of-the-operator"
+        headers = {"Authorization": f"Bearer {key}"}
+        async with open_api(DANQING_API_KEYS=f"poor:{key}", DANQING_ADMIN_KEY=admin) as api:
+            limits = {"spend_per_day": {"CNY": "0.30"}, "pictures_in_flight": 1}
+            made = await api.ask(
+                "POST",
+                "/api/v1/projects",
+                json={"id": "poor", "name": "poor", "limits": limits},
+                headers={"Authorization": f"Bearer {admin}"},
+            )
+            assert made.status == 201, made.body
+            for n, wanted in ((1, []), (2, ["budget_exceeded", "too_many_tasks"]), (1, [])):
+                body = {**WHOLE, "input": {"prompt": "a cat", "n": n}}
+                reply = await api.ask("POST", "/api/v1/ai/tasks/check", json=body, headers=headers)
+                data = reply.json["data"]
+                assert [each["code"] for each in data["limits"]] == wanted, reply.body
+                assert data["acceptable"] == (not wanted)
+                for budget in [each["budget"] for each in data["limits"] if "budget" in each]:
+                    told = (budget["of"], budget["window"], budget["limit"], budget["used"], budget["reserved"])
+                    assert told == ("project", "day", "0.30", "0.00", "0.00")
+                    assert budget["resets_at"]

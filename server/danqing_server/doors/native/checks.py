@@ -8,18 +8,20 @@ from typing import Any
 from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import Message, Problem, in_language
+from danqing_server.desk.limit_states import Shortage
 from danqing_server.desk.quoting import Quote
 from danqing_server.desk.request import Submission
 from danqing_server.doors.bodies import image_meaning, image_submission, task_meaning, task_submission
 from danqing_server.doors.body_shapes import ImageTaskRequest, TaskRequest
-from danqing_server.doors.bulk_shapes import CheckShape
+from danqing_server.doors.bulk_shapes import CheckShape, LimitShape
 from danqing_server.doors.costs import price_text
 from danqing_server.doors.documentation import Answer, described
+from danqing_server.doors.usage_views import limit_view
 from danqing_server.errors import InvalidSubmission
 from danqing_server.http.answers import success
 from danqing_server.http.entry import Admitted, admit_change
 from danqing_server.http.messages import language_of
-from danqing_server.http.problems import details_of
+from danqing_server.http.problems import details_of, report_of
 from danqing_server.http.receiving import ReceivedObject
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_post
@@ -106,7 +108,7 @@ def _view(
     problems: Sequence[Problem], quote: Quote | None, submission: Submission | None, language: str
 ) -> CheckShape:
     shown: CheckShape = {
-        "acceptable": not problems and quote is not None and quote.refusal is None,
+        "acceptable": not problems and quote is not None and not _refused(quote),
         "problems": list(details_of(problems, language)),
         "limits": [],
         "notes": [],
@@ -118,15 +120,26 @@ def _view(
     }
     if quote is None or submission is None:
         return shown
-    if quote.refusal is not None:
-        shown["limits"] = [
-            {
-                "code": "overloaded" if quote.refusal.server_wide else "too_many_tasks",
-                "message": in_language(quote.refusal.message, language),
-                "retry_after_s": quote.refusal.retry_after_s,
-            }
-        ]
+    shown["limits"] = [_limit_view(each, language) for each in _refused(quote)]
     _add_prepared(shown, quote, submission, language)
+    return shown
+
+
+def _refused(quote: Quote) -> list[Shortage]:
+    """Return what would refuse it now: that no more may wait, and the limits of its project and key."""
+    full = [] if quote.refusal is None else [Shortage(error=quote.refusal, state=None)]
+    return [*full, *quote.shortages]
+
+
+def _limit_view(shortage: Shortage, language: str) -> LimitShape:
+    report = report_of(shortage.error, language)
+    shown: LimitShape = {
+        "code": report.code,
+        "message": report.message,
+        "retry_after_s": round(report.retry_after_s or 0),
+    }
+    if shortage.state is not None:
+        shown["budget"] = limit_view(shortage.state)
     return shown
 
 

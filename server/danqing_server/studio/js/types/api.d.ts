@@ -476,6 +476,7 @@ export interface Limit {
   code: string;
   message: string;
   retry_after_s: number;
+  budget?: SpendLimit;
 }
 
 export interface Limits {
