@@ -22,6 +22,8 @@ class Contract:
 
     document: Mapping[str, Any]
     _validators: dict[int, Draft202012Validator] = attrs.field(factory=dict, init=False)
+    _whole: Draft202012Validator | None = attrs.field(default=None, init=False)
+    """Of all components: the others are made from it, so that these are read once."""
     _schemas: list[Mapping[str, Any]] = attrs.field(factory=list, init=False)
 
     @classmethod
@@ -76,8 +78,9 @@ class Contract:
     def _wrong(self, schema: Mapping[str, Any], body: bytes) -> Iterator[str]:
         validator = self._validators.get(id(schema))
         if validator is None:
-            whole = {**_strict(schema), "components": _strict(self.document["components"])}
-            validator = self._validators[id(schema)] = Draft202012Validator(whole)
+            if self._whole is None:
+                self._whole = Draft202012Validator({"components": _strict(self.document["components"])})
+            validator = self._validators[id(schema)] = self._whole.evolve(schema=_strict(schema))
             self._schemas.append(schema)  # so that its id stays its own
         for error in validator.iter_errors(orjson.loads(body)):
             yield f"{error.json_path}: {error.message[:300]}"

@@ -51,9 +51,9 @@ def connect(sandbox: Served, session: aiohttp.ClientSession) -> Connect:
 class TestEveryPreset:
     @pytest.mark.parametrize("preset", [*HOSTED, *OWN])
     async def test_keeps_every_rule_of_the_kit(self, connect: Connect, preset: str) -> None:
-        """Three pictures, in as many calls as the service needs."""
+        """Two pictures, in as many calls as the service needs."""
         client = connect(preset)
-        await check_provider(client.provider, client.request(**sized(preset, n=3)), session=client.session)
+        await check_provider(client.provider, client.request(**sized(preset, n=2)), session=client.session)
 
     @pytest.mark.parametrize("preset", [*HOSTED, *OWN])
     async def test_every_model_takes_what_its_form_offers(self, connect: Connect, preset: str) -> None:
