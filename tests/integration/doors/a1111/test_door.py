@@ -129,12 +129,12 @@ class TestPictures:
 
     async def test_long_call_is_kept_alive_by_blanks(self, open_api: Open, ark: RunningServer) -> None:
         """Where the operator wants that: for what follows no redirects."""
-        body = {"prompt": "blanks [sandbox:slow=0.5]", "width": 1024, "height": 1024}
-        wanted = {"DANQING_SYNC_MODE": "whitespace", "DANQING_SYNC_WAIT": "0.1", **only("volcengine", ark)}
+        body = {"prompt": "blanks [sandbox:slow=0.8]", "width": 1024, "height": 1024}
+        wanted = {"DANQING_SYNC_MODE": "whitespace", "DANQING_SYNC_WAIT": "0.5", **only("volcengine", ark)}
         async with open_api(workers=True, **wanted) as api:
             reply = await api.ask("POST", PATH, json=body, allow_redirects=False)
         assert reply.status == 200, reply.body
-        assert reply.body.startswith(b"  ")
+        assert reply.body.startswith(b" ")
         assert images_of(reply.json) == [("PNG", (1024, 1024))]
 
     async def test_cut_call_is_joined(self, api: Client, ark: RunningServer) -> None:
