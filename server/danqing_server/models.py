@@ -224,11 +224,15 @@ class Reserved:
 
 @attrs.frozen(kw_only=True)
 class TaskWebhook:
-    """Whom a task tells of itself: a URL, filters of events (`task.*`), and what links to outputs begin with."""
+    """Whom a task tells of itself: a URL, filters of events (`task.*`), and what links to outputs begin with.
+
+    `form` is in whose words it is told, a door's; None: our own.
+    """
 
     url: str = attrs.field(repr=False)
     events: tuple[str, ...]
     base: str = ""
+    form: str | None = None
 
 
 @attrs.frozen(kw_only=True)

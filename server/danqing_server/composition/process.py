@@ -21,6 +21,7 @@ from danqing_server.codec import dump_json
 from danqing_server.delivery.webhooks.directory import ANNOUNCED, LOOK_EVERY_S
 from danqing_server.delivery.webhooks.management import open_webhooks
 from danqing_server.desk.uploads import SWEEP_EVERY_S as UPLOADS_SWEEP_EVERY_S
+from danqing_server.doors.ark.telling import ARK_FORM, ArkTeller
 from danqing_server.doors.webhook_views import told_task
 from danqing_server.errors import DanqingError
 from danqing_server.http.services import Services
@@ -186,7 +187,7 @@ async def open_process(
         listening = partial(listen, database, time)
         store = TaskStore(database)
         webhooks = await stack.enter_async_context(
-            open_webhooks(settings, database, queue, store, clock, told_task)
+            open_webhooks(settings, database, queue, store, clock, told_task, {ARK_FORM: ArkTeller(registry)})
         )
         services = await make_services(
             settings, registry, clock, database, redis, queue, Gates(redis, queue), assets, store, webhooks

@@ -144,6 +144,7 @@ class ArkTaskRequest(TypedDict):
         ),
     ]
     safety_identifier: NotRequired[Annotated[str | None, said("whose video it is, inside the project")]]
+    callback_url: NotRequired[Annotated[str | None, said("who is told of each change of its status")]]
     resolution: NotRequired[Annotated[str | None, said("480p, 720p, …")]]
     ratio: NotRequired[Annotated[str | None, said("16:9, …")]]
     duration: NotRequired[Annotated[int | None, said("seconds")]]

@@ -15,7 +15,7 @@ from danqing_server.clock import Clock
 from danqing_server.delivery.webhooks.directory import Directory, WebhookSubscriber
 from danqing_server.delivery.webhooks.events import TASK_TYPES, TEST, types_among
 from danqing_server.delivery.webhooks.keeper import BY_HAND, Keeper
-from danqing_server.delivery.webhooks.outbox import Outbox, Show
+from danqing_server.delivery.webhooks.outbox import Form, Outbox, Show
 from danqing_server.delivery.webhooks.sending import Sender, Sessions
 from danqing_server.delivery.webhooks.signing import new_secret
 from danqing_server.delivery.webhooks.targets import Targets
@@ -203,7 +203,13 @@ class Webhooks:
 
 @asynccontextmanager
 async def open_webhooks(
-    settings: Settings, database: Database, queue: Queue, tasks: TaskStore, clock: Clock, show: Show
+    settings: Settings,
+    database: Database,
+    queue: Queue,
+    tasks: TaskStore,
+    clock: Clock,
+    show: Show,
+    forms: Mapping[str, Form],
 ) -> AsyncIterator[Webhooks]:
     """Yield the webhooks of a process. Nothing is read or sent before its loops run, or a project uses them."""
     store, deliveries, targets = EndpointStore(database), DeliveryStore(database), Targets.of(settings)
@@ -218,7 +224,7 @@ async def open_webhooks(
             clock=clock,
             keeper=keeper,
         )
-        outbox = Outbox(directory, sender, tasks, clock, show)
+        outbox = Outbox(directory, sender, tasks, clock, show, forms)
         keeper.announce = outbox.announce
         subscriber = WebhookSubscriber(
             name="webhooks",

@@ -17,17 +17,20 @@ from danqing_server.delivery.webhooks.directory import Directory
 from danqing_server.delivery.webhooks.events import matches_any, type_of
 from danqing_server.delivery.webhooks.sending import Sender
 from danqing_server.errors import Unreadable
-from danqing_server.models import Status, Task
+from danqing_server.models import Status, Task, TaskWebhook
 from danqing_server.store.deliveries import Delivery, delivery_id
 from danqing_server.store.endpoints import Endpoint, tasks_id
 from danqing_server.store.tasks import TaskStore
 from danqing_server.store.untold import Notice
 
-__all__ = ["STATUSES", "Outbox", "Show", "remembered"]
+__all__ = ["STATUSES", "Form", "Outbox", "Show", "remembered"]
 
 Data = Mapping[str, Any]
 Show = Callable[[Task, str], Data]
 """Given a task and what its links begin with: what receivers are told of it, without its input."""
+
+Form = Callable[[TaskEvent, Task | None, str], Data]
+"""A body in a door's words, given what happened, the task as it is by now (None: gone), what links begin with."""
 
 STATUSES: Mapping[TaskEventKind, frozenset[Status]] = {
     TaskEventKind.CREATED: frozenset({Status.PENDING, Status.SCHEDULED}),
@@ -44,13 +47,17 @@ STATUSES: Mapping[TaskEventKind, frozenset[Status]] = {
 
 @attrs.define(eq=False)
 class Outbox:
-    """Makes deliveries and keeps them; the sender of this process begins with what it has room for."""
+    """Makes deliveries and keeps them; the sender of this process begins with what it has room for.
+
+    `forms` are those in which a task's own webhook may be told, by their names.
+    """
 
     directory: Directory
     sender: Sender
     tasks: TaskStore
     clock: Clock
     show: Show
+    forms: Mapping[str, Form] = attrs.field(factory=dict)
 
     async def hear(self, notices: Sequence[Notice]) -> None:
         """Keep what is to be delivered of tasks' changes; hearing of one again changes nothing.
@@ -99,7 +106,7 @@ class Outbox:
             for endpoint in self.directory.interested(notice.owner, type_)
         ]
         if hook is not None and matches_any(type_, hook.events):
-            body = self._told(event, at, task, hook.base)
+            body = self._told_to(hook, event, at, task)
             made.append(self._new(tasks_id(notice.owner), notice.owner, hook.url, event.id, type_, body))
             made[-1] = attrs.evolve(made[-1], url=hook.url, task_id=event.task_id)
         return made
@@ -123,6 +130,12 @@ class Outbox:
             created_at=now,
             due_at=now,
         )
+
+    def _told_to(self, hook: TaskWebhook, event: TaskEvent, at: datetime, task: Task | None) -> str:
+        form = self.forms.get(hook.form or "")
+        if form is None:
+            return self._told(event, at, task, hook.base)
+        return dump_json(form(attrs.evolve(event, at=at), task, hook.base)).decode()
 
     def _told(self, event: TaskEvent, at: datetime, task: Task | None, base: str) -> str:
         """Return the body: the task as it is, unless it has moved on; then what the event itself says."""

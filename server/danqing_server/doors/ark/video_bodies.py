@@ -12,14 +12,16 @@ import attrs
 
 from danqing_plugins import Message, OutputKind
 from danqing_server.access.caller import Caller
+from danqing_server.delivery.webhooks.targets import LONGEST_TARGET
 from danqing_server.desk.checking import Checker
 from danqing_server.desk.request import Submission
 from danqing_server.doors.ark.addressing import Address, address_of
 from danqing_server.doors.ark.commands import split_commands
 from danqing_server.doors.ark.reading import NOT_TAKEN, read_model, read_user, told_model
+from danqing_server.doors.ark.telling import ARK_FORM, CALLBACK_EVENTS
 from danqing_server.doors.fields import Fields
 from danqing_server.errors import InvalidSubmission
-from danqing_server.models import JsonObject
+from danqing_server.models import JsonObject, TaskWebhook
 
 __all__ = ["Content", "read_content", "video_submission"]
 
@@ -37,9 +39,6 @@ ODD_PART = Message(
 )
 ODD_ROLE = Message(key="ark.odd_role", en="must be one of: {allowed}", zh="必须是以下之一：{allowed}")
 TWO_FRAMES = Message(key="ark.two_frames", en="is given twice", zh="重复")
-NO_CALLBACK = Message(
-    key="ark.no_callback", en="callbacks are not served: ask for the task instead", zh="不支持回调，请查询任务状态"
-)
 
 _ROLES: Mapping[str, Mapping[str, str]] = {
     "image_url": {"first_frame": "image", "last_frame": "last_frame", "reference_image": "reference_image"},
@@ -74,14 +73,16 @@ class Content:
 
     def as_sent(self, error: InvalidSubmission) -> InvalidSubmission:
         """Return *error* with its fields named as the client sent them; the server knows them by the input's."""
-        places = {"prompt": "content", **self.places}
+        places = {"prompt": "content", "webhook": "callback_url", **self.places}
         return InvalidSubmission(
             [attrs.evolve(problem, field=places.get(problem.field, problem.field)) for problem in error.problems]
         )
 
 
-def video_submission(body: JsonObject, caller: Caller, checker: Checker) -> tuple[Submission, Content]:
+def video_submission(body: JsonObject, caller: Caller, checker: Checker, base: str) -> tuple[Submission, Content]:
     """Read the body of `POST /contents/generations/tasks`, without its nulls, and what its content says.
+
+    *base* is how its client reaches this server: what its callback is told begins with it.
 
     Raises:
         InvalidSubmission: its shape is wrong; what the values mean is the provider's to judge.
@@ -89,8 +90,7 @@ def video_submission(body: JsonObject, caller: Caller, checker: Checker) -> tupl
     fields = Fields(members=body)
     model = read_model(fields)
     user_id = read_user(fields, "safety_identifier")
-    if fields.given("callback_url") is not None:
-        fields.report("callback_url", NO_CALLBACK)
+    callback = fields.text("callback_url", 1, LONGEST_TARGET)
     content = read_content(fields)
     fields.finish()
     address = address_of(checker, model, OutputKind.VIDEO)
@@ -108,8 +108,13 @@ def video_submission(body: JsonObject, caller: Caller, checker: Checker) -> tupl
         input={**told_model({**said, **asked}, address), **content.given, **words},
         user_id=user_id,
         caller=caller,
+        webhook=None if callback is None else _webhook(callback, base),
     )
     return submission, content
+
+
+def _webhook(url: str, base: str) -> TaskWebhook:
+    return TaskWebhook(url=url, events=CALLBACK_EVENTS, base=base, form=ARK_FORM)
 
 
 def _is_taken(name: str, address: Address) -> bool:

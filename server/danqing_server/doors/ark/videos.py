@@ -80,7 +80,7 @@ async def create_ark_task(request: ApiRequest) -> HTTPResponse:
     services, caller = admit_change(request)
     async with ReceivedObject(request) as body:
         meant = without_nulls(body)
-        submission, content = video_submission(meant, caller, services.submissions.checker)
+        submission, content = video_submission(meant, caller, services.submissions.checker, base_url(request))
         submission = await _of_own_draft(services, submission, caller)
         try:
             accepted = await submit_once(request, services, submission, body, meant)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from danqing_server.models import FINISHED
-from tests.integration.api.conftest import Client
+from tests.integration.api.conftest import Client, Open
 from tests.integration.doors.ark.conftest import KEY, OTHER_KEY, Library, ark_library
+from tests.support.installed import all_but
 from tests.support.providers import picture
+from tests.support.receiver import run_receiver
+from tests.support.servers import RunningServer
 from tests.support.system import until
 
 VIDEO = "doubao-seedance-2-0-260128"
@@ -143,11 +147,41 @@ class TestContent:
         reply = await api.ask("POST", PATH, json={"model": VIDEO, "content": content}, headers=BEARER)
         assert (reply.status, reply.json["error"]["param"]) == (400, param), reply.json
 
-    async def test_callback_is_refused(self, api: Client) -> None:
-        """A client that waited for a call that never comes would wait for ever."""
-        body = {"model": VIDEO, "content": WORDS, "callback_url": "https://example.com/told"}
+    async def test_callback_to_where_none_may_go(self, api: Client) -> None:
+        """Is refused by its own name."""
+        body = {"model": VIDEO, "content": WORDS, "callback_url": "https://10.0.0.1/told"}
         reply = await api.ask("POST", PATH, json=body, headers=BEARER)
         assert (reply.status, reply.json["error"]["param"]) == (400, "callback_url")
+
+
+class TestCallback:
+    """`callback_url`."""
+
+    @pytest.mark.parametrize(("words", "end"), [("", "succeeded"), (" [sandbox:moderation-output]", "failed")])
+    async def test_each_change_is_posted_as_it_is_shown(
+        self, open_api: Open, ark: RunningServer, tmp_path: Path, words: str, end: str
+    ) -> None:
+        """In Ark's form, signed besides; what comes last is what who asks is told."""
+        content = [{"type": "text", "text": WORDS[0]["text"] + words}]
+        with run_receiver(tmp_path) as receiver:
+            async with open_api(
+                workers=True,
+                DANQING_WEBHOOK_TARGETS="127.0.0.0/8",
+                DANQING_DISABLED_PLUGINS=all_but("volcengine"),
+                DANQING_SANDBOX_URL=ark.url,
+                DANQING_VOLCENGINE_VIDEO_POLL_EVERY="0.1",
+            ) as api:
+                body = {"model": VIDEO, "content": content, **SMALL, "callback_url": f"{receiver.url}/ok"}
+                made = await api.ask("POST", PATH, json=body)
+                assert made.status == 200, made.body
+
+                def told() -> dict[str, Any]:
+                    return {each.json["status"]: each for each in receiver.received()}
+
+                await until(lambda: {"queued", "running", end} <= set(told()), timeout_s=60)
+                shown = await api.ask("GET", f"{PATH}/{made.json['id']}")
+                assert told()[end].json == shown.json
+                assert {"webhook-id", "webhook-signature"} <= set(told()[end].headers)
 
 
 class TestDeletion:
