@@ -196,6 +196,9 @@ class TestRights:
         await expect(page.get_by_role("heading", name="Settings", exact=True)).to_have_count(0)
 
 
+KEPT = ["zone", "theme", "density", "sound", "viewer", "prompts", "person", "draft.one", "sandbox", "signed_in"]
+
+
 class TestBrowser:
     async def test_zone_is_this_browsers_own(self, page: Any) -> None:
         """Times are shown in it from now on; one that does not exist is no zone."""
@@ -207,6 +210,23 @@ class TestBrowser:
         await expect(page.get_by_text(re.compile("in Asia/Shanghai"))).to_be_visible()
         await page.reload()
         await expect(page.get_by_label("Time zone")).to_have_value("Asia/Shanghai")
+
+    @pytest.mark.parametrize("garbage", ["Mars/Olympus", "null", '{"draft":{"values":null,"terms":7}}'])
+    async def test_what_the_browser_kept_breaks_no_place(
+        self, open_page: OpenPage, studio: Studio, garbage: str
+    ) -> None:
+        """An older page, another program or a hand may have written it: the browser's zone is taken, and so on."""
+        await studio.painted("kept kestrel")
+        page = await open_page(None, timezone_id="Asia/Tokyo")
+        await page.add_init_script(
+            f"for (const name of {KEPT}) localStorage.setItem(`danqing.${{name}}`, {garbage!r});"
+        )
+        for place in ("", "gallery", "tasks", "costs"):
+            await page.goto(f"/studio/{place}")
+            await expect(page.locator("main h1, main form").first).to_be_visible()
+            await expect(page.locator("main .skeleton")).to_have_count(0)
+        await page.goto("/studio/settings/browser")
+        await expect(page.get_by_text(re.compile("in Asia/Tokyo"))).to_be_visible()
 
 
 class TestAccess:

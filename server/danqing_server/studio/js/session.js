@@ -22,9 +22,22 @@ export const signedOut = signal(false);
 
 const chosenZone = signal(kept('zone'));
 
+/**
+ * Tell whether this browser knows a time zone: what it kept may be from another, and the server knows others.
+ *
+ * @param {string} name
+ */
+export function isZone(name) {
+  try {
+    return !!new Intl.DateTimeFormat('en', { timeZone: name });
+  } catch {
+    return false;
+  }
+}
+
 /** The time zone that dates are shown in: chosen here, else the server's, else the browser's. */
 export const zone = computed(
-  () => chosenZone.value || me.value?.zone || Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC',
+  () => [chosenZone.value, me.value?.zone, Intl.DateTimeFormat().resolvedOptions().timeZone].find((each) => each && isZone(each)) ?? 'UTC',
 );
 
 /** @param {string | null} name */

@@ -54,6 +54,9 @@ function stored(id) {
   }
 }
 
+/** Whatever was kept, also by a page of another version. @param {any} found @returns {Draft} */
+const whole = (found) => ({ ...EMPTY, ...found.draft, values: { ...found.draft?.values }, terms: { ...found.draft?.terms } });
+
 /** @param {any} found */
 const isFree = (found) => found && (!found.holder || found.holder === mark || Date.now() - found.at > STALE_MS);
 
@@ -81,10 +84,10 @@ function ownId() {
 function taken() {
   const own = ownId();
   const found = own ? stored(own) : null;
-  if (own && found && isFree(found)) return { id: own, draft: { ...EMPTY, ...found.draft } };
-  if (found) return { id: newKey(), draft: { ...EMPTY, ...found.draft, sending: null } };
+  if (own && found && isFree(found)) return { id: own, draft: whole(found) };
+  if (found) return { id: newKey(), draft: { ...whole(found), sending: null } };
   const left = known().find((id) => isFree(stored(id)));
-  return left ? { id: left, draft: { ...EMPTY, ...stored(left).draft } } : { id: newKey(), draft: EMPTY };
+  return left ? { id: left, draft: whole(stored(left)) } : { id: newKey(), draft: EMPTY };
 }
 
 const { id, draft: first } = taken();

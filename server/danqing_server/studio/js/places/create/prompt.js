@@ -43,7 +43,8 @@ const history = signal(read());
 /** @returns {string[]} */
 function read() {
   try {
-    return JSON.parse(kept('prompts') ?? '[]');
+    const found = JSON.parse(kept('prompts') ?? '[]');
+    return Array.isArray(found) ? found.filter((each) => typeof each === 'string') : [];
   } catch {
     return [];
   }

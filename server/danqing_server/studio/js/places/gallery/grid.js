@@ -36,7 +36,7 @@ export function Grid({ density }) {
   const eye = useRef({ id: /** @type {string | null} */ (null), rest: 0, of: ids.value });
 
   const { width, top, height } = view.value;
-  const columns = Math.max(2, Math.floor((width + GAP) / (WIDTHS[density] + GAP)));
+  const columns = Math.max(2, Math.floor((width + GAP) / ((WIDTHS[density] ?? WIDTHS.m) + GAP)));
   const side = Math.floor((width + GAP) / columns);
   const all = ids.value;
   const count = Math.ceil(all.length / columns);

@@ -8,7 +8,7 @@ import { THEMES, speak, theme } from '../../frame/bar.js';
 import { loaded } from '../../frame/frame.js';
 import { language, t } from '../../i18n.js';
 import { keep, kept } from '../../kept.js';
-import { chooseZone, me, zone } from '../../session.js';
+import { chooseZone, isZone, me, zone } from '../../session.js';
 import { Segments, Switch, TextField } from '../../ui/field.js';
 import { now } from '../../ui/time.js';
 import { Head } from './asking.js';
@@ -19,7 +19,7 @@ const ZONES = /** @type {string[]} */ (/** @type {any} */ (Intl).supportedValues
 export function Browser() {
   const density = useSignal(DENSITIES.find((each) => each === kept('density')) ?? 'm');
   const written = useSignal(kept('zone') ?? '');
-  const wrong = useSignal(false);
+  const wrong = useSignal(!!written.value && !isZone(written.value));
   const sound = useSignal(kept('sound') === 'on');
   /** @param {boolean} on */
   const setSound = (on) => {
@@ -51,13 +51,4 @@ export function Browser() {
     h(Switch, { id: 'browser-sound', label: t('browser.sound'), help: t('browser.sound_help'), on: sound.value, onChange: setSound }),
     div({ class: 's-setting' }, div({ class: 's-setting-name' }, t('browser.density')), h(Segments, { label: t('browser.density'), name: 'density', value: density.value, choices: DENSITIES.map((each) => /** @type {const} */ ([each, t(`browser.density_${each}`)])), onChange: (/** @type {typeof DENSITIES[number]} */ value) => { density.value = value; keep('density', value); } })),
   );
-}
-
-/** @param {string} name */
-function isZone(name) {
-  try {
-    return !!new Intl.DateTimeFormat('en', { timeZone: name });
-  } catch {
-    return false;
-  }
 }
