@@ -1,8 +1,8 @@
 """The studio's files as they are sent: named by a hash of them all, compressed once, and what each module imports.
 
 The files lie in `studio/` as the browser runs them; nothing is built. Their names under `/studio/v/<hash>/` change
-with any change to any of them, so that a browser may keep what it has for ever. Comments and indentation stay here:
-they are a third of what would be sent; lines keep their numbers, so that an error's trace fits the files.
+with any change to any of them, so that a browser may keep what it has for ever. What only people read stays here,
+comments and spaces, a third of all; a module's lines keep their numbers, so that an error's trace fits the files.
 """
 
 from __future__ import annotations
@@ -35,8 +35,13 @@ _IMPORT = re.compile(r"""(?:\bfrom|^import)\s*['"](\.{1,2}/[^'"]+\.js)['"]""", r
 _COMMENT = re.compile(
     r"^[ \t]*/\*\*(?:(?!\*/).)*\*/[ \t]*$|/\*\* @(?:type|param)(?:(?!\*/)[^\n])*\*/ ?", re.MULTILINE | re.DOTALL
 )
-_COMMENTS = {"js": _COMMENT, "css": re.compile(r"/\*.*?\*/", re.DOTALL)}
 _INDENTATION = re.compile(r"^[ \t]+", re.MULTILINE)
+# Behind the last quote of a line nothing but a comment begins so; a text with two slashes ends with one.
+_REMARK = re.compile(r"""[ ]*// [^'"`\n]*$""", re.MULTILINE)
+_QUOTED = r"""'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*\""""
+_SPACES = re.compile(rf"({_QUOTED})|[ ]*([{{}}()\[\],;:?=<>&|*])[ ]*")
+_STYLE_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_STYLE_SPACES = re.compile(r"[ ]*([{};,>])[ ]*|(:)[ ]+")
 _INLINE = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
 
 
@@ -136,12 +141,26 @@ def read_studio(known: StudioFiles | None = None, folder: Path = FOLDER) -> Stud
 
 
 def _sent(name: str, body: bytes) -> bytes:
-    """Return a file without its comments and indentation, where it is ours: what is vendored stays as it came."""
-    comment = _COMMENTS.get(name.partition("/")[0])
-    if comment is None:
-        return body
-    text = comment.sub(lambda found: "\n" * found[0].count("\n"), body.decode())
-    return _INDENTATION.sub("", text).encode()
+    """Return a file without what only people read, where it is ours: what is vendored stays as it came."""
+    tight = {"js": _tight_module, "css": _tight_style}.get(name.partition("/")[0])
+    return tight(body.decode()).encode() if tight else body
+
+
+def _tight_module(text: str) -> str:
+    bare = _COMMENT.sub(lambda found: "\n" * found[0].count("\n"), text)
+    return "\n".join(_tight_line(line) for line in _INDENTATION.sub("", _REMARK.sub("", bare)).split("\n"))
+
+
+def _tight_line(line: str) -> str:
+    """Return a line without spaces beside signs; where a template or a pattern may stand, as it is."""
+    if "`" in line or "/" in re.sub(_QUOTED, "", line):
+        return line
+    return _SPACES.sub(lambda found: found[1] or found[2], line)
+
+
+def _tight_style(text: str) -> str:
+    words = " ".join(_STYLE_COMMENT.sub("", text).split())
+    return _STYLE_SPACES.sub(lambda found: found[1] or found[2], words)
 
 
 def _prepared(body: bytes, content_type: str) -> StudioFile:
