@@ -4,7 +4,7 @@ import { div, p } from '../dom.js';
 import { clock } from '../format.js';
 import { t } from '../i18n.js';
 import { icon } from './icon.js';
-import { laneReason } from './lane.js';
+import { laneReason } from './status.js';
 
 /** @typedef {import('../live.js').Lane} Lane */
 

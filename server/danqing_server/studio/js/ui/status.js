@@ -1,7 +1,7 @@
-/** How a task stands, never by colour alone; and whether it was billed. */
+/** How a task stands, and a lane, never by colour alone; whether a task was billed, and why a lane is shut. */
 
-import { span } from '../dom.js';
-import { t } from '../i18n.js';
+import { code, span } from '../dom.js';
+import { has, t } from '../i18n.js';
 
 /** @typedef {'pending' | 'scheduled' | 'processing' | 'completed' | 'partial' | 'failed' | 'cancelled' | 'unknown'} Standing */
 
@@ -30,3 +30,22 @@ export const Status = ({ standing }) =>
 
 /** @param {{ billed: string }} props */
 export const Billed = ({ billed }) => span({ class: `billed billed-${billed}` }, t(`billed.${billed}`));
+
+/** @typedef {import('../live.js').Lane} Lane */
+
+const LANE_MARKS = { open: '●', closed: '✕', half_open: '◐', held: '○', paused: '❚❚' };
+
+/** @param {{ state: Lane['state'] }} props */
+export const LaneState = ({ state }) =>
+  span({ class: `lane-state lane-${state}` }, span({ class: 'status-mark', 'aria-hidden': 'true' }, LANE_MARKS[state]), span(null, t(`lane.${state}`)));
+
+/**
+ * Why it is shut: in words where there are some, else as the provider says it.
+ *
+ * @param {Pick<Lane, 'reason' | 'pause'>} lane
+ */
+export function laneReason({ reason, pause }) {
+  if (pause) return t('lane.quoted', { text: pause.reason });
+  if (!reason) return null;
+  return has(`lane.why.${reason}`) ? t(`lane.why.${reason}`) : code(null, reason);
+}

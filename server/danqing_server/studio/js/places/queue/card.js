@@ -11,7 +11,7 @@ import { isShut } from '../../live.js';
 import { address, link } from '../../router.js';
 import { me } from '../../session.js';
 import { Button } from '../../ui/button.js';
-import { LaneState, laneReason } from '../../ui/lane.js';
+import { LaneState, laneReason } from '../../ui/status.js';
 import { now } from '../../ui/time.js';
 import { a } from '../../dom.js';
 import { begin, busy, probe, resume } from './acts.js';

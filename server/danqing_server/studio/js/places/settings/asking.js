@@ -1,6 +1,6 @@
 /** What the parts of Settings share: their heads, what was asked for, a secret that is shown once. */
 
-import { code, div, h, h2, p } from '../../dom.js';
+import { code, div, form, h, h2, p } from '../../dom.js';
 import { t } from '../../i18n.js';
 import { Button } from '../../ui/button.js';
 import { CopyButton } from '../../ui/copy.js';
@@ -27,4 +27,15 @@ export const Secret = ({ title, text, secret, onClose }) =>
     { title, onClose, insistent: true, actions: h(Button, { text: t('secret.kept'), kind: 'primary', onClick: onClose }) },
     p(null, text),
     div({ class: 's-secret' }, code({ class: 's-secret-text', 'aria-label': t('secret.label') }, secret), h(CopyButton, { text: secret })),
+  );
+
+/** A form in a dialog; *made*: what it changes is there already. @param {{ title: string, made: boolean, act: { busy: boolean, error: unknown, run: () => void }, onClose: () => void, children?: any }} props */
+export const FormDialog = ({ title, made, act, onClose, children }) =>
+  h(
+    Dialog,
+    {
+      title, onClose,
+      actions: [h(Button, { text: t('ui.cancel'), onClick: onClose }), h(Button, { text: t(made ? 'settings.save' : 'settings.create'), kind: 'primary', busy: act.busy, onClick: act.run })],
+    },
+    form({ class: 's-form', onSubmit: (event) => { event.preventDefault(); act.run(); } }, children, act.error !== null && h(Problem, { error: act.error })),
   );

@@ -3,16 +3,16 @@
 import { useSignal } from '@preact/signals';
 
 import { api } from '../../api.js';
-import { code, div, fieldset, form, h, input, label, legend, li, p, section, span, strong, ul } from '../../dom.js';
+import { code, div, fieldset, h, input, label, legend, li, p, section, span, strong, ul } from '../../dom.js';
 import { t } from '../../i18n.js';
 import { route, setQuery } from '../../router.js';
 import { useAct, useAsked, usePages } from '../../ui/asking.js';
 import { Button, Menu } from '../../ui/button.js';
-import { Confirm, Dialog } from '../../ui/dialog.js';
+import { Confirm } from '../../ui/dialog.js';
 import { SelectField, TextField } from '../../ui/field.js';
 import { Empty, Problem } from '../../ui/states.js';
 import { Ago } from '../../ui/time.js';
-import { Head, More, Secret, Shown } from './asking.js';
+import { FormDialog, Head, More, Secret, Shown } from './asking.js';
 import { LimitFields, phrases, read, written } from './projects.js';
 
 const SCOPES = /** @type {const} */ (['generate', 'read', 'webhooks', 'usage', 'admin']);
@@ -97,35 +97,28 @@ function KeyForm({ found, projects, project, onDone, onClose }) {
     scopes.value = SCOPES.filter((each) => (each === scope ? on : scopes.value.includes(each) && !(on && each === other)));
   };
   return h(
-    Dialog,
-    {
-      title: found ? t('settings.edit_of', { name: found.name }) : t('keys.new'), onClose,
-      actions: [h(Button, { text: t('ui.cancel'), onClick: onClose }), h(Button, { text: found ? t('settings.save') : t('settings.create'), kind: 'primary', busy: act.busy, onClick: act.run })],
-    },
-    form(
-      { class: 's-form', onSubmit: (event) => { event.preventDefault(); act.run(); } },
-      h(TextField, { id: 'key-name', label: t('settings.name'), value: name.value, onInput: (value) => (name.value = value), help: t('keys.name_help'), error: act.wrong('name'), autocomplete: 'off' }),
-      !found && h(SelectField, {
-        id: 'key-project', label: t('keys.project'), value: owner.value, error: act.wrong('project'),
-        choices: [...projects.filter((each) => !each.archived_at).map((each) => /** @type {const} */ ([each.id, each.name])), ['', t('keys.administration')]],
-        onChange: (value) => {
-          owner.value = value;
-          scopes.value = value ? SCOPES.filter((each) => each !== 'admin') : ['read', 'usage', 'admin'];
-        },
-      }),
-      fieldset(
-        { class: 's-choices' },
-        legend(null, t('keys.scopes')),
-        SCOPES.map((each) =>
-          label({ class: 's-choice', key: each },
-            input({ type: 'checkbox', checked: scopes.value.includes(each), onChange: (event) => choose(each, event.currentTarget.checked) }),
-            span(null, t(`scope.${each}`), span({ class: 's-choice-help' }, t(`scope.${each}_help`)))),
-        ),
-        act.wrong('scopes') && p({ class: 'field-error' }, act.wrong('scopes')),
+    FormDialog,
+    { title: found ? t('settings.edit_of', { name: found.name }) : t('keys.new'), made: !!found, act, onClose },
+    h(TextField, { id: 'key-name', label: t('settings.name'), value: name.value, onInput: (value) => (name.value = value), help: t('keys.name_help'), error: act.wrong('name'), autocomplete: 'off' }),
+    !found && h(SelectField, {
+      id: 'key-project', label: t('keys.project'), value: owner.value, error: act.wrong('project'),
+      choices: [...projects.filter((each) => !each.archived_at).map((each) => /** @type {const} */ ([each.id, each.name])), ['', t('keys.administration')]],
+      onChange: (value) => {
+        owner.value = value;
+        scopes.value = value ? SCOPES.filter((each) => each !== 'admin') : ['read', 'usage', 'admin'];
+      },
+    }),
+    fieldset(
+      { class: 's-choices' },
+      legend(null, t('keys.scopes')),
+      SCOPES.map((each) =>
+        label({ class: 's-choice', key: each },
+          input({ type: 'checkbox', checked: scopes.value.includes(each), onChange: (event) => choose(each, event.currentTarget.checked) }),
+          span(null, t(`scope.${each}`), span({ class: 's-choice-help' }, t(`scope.${each}_help`)))),
       ),
-      h(LimitFields, { form: limits.value, set: (field, value) => (limits.value = { ...limits.value, [field]: value }), wrong: act.wrong, open: phrases(found?.limits ?? {}).length > 0 }),
-      act.error !== null && h(Problem, { error: act.error }),
+      act.wrong('scopes') && p({ class: 'field-error' }, act.wrong('scopes')),
     ),
+    h(LimitFields, { form: limits.value, set: (field, value) => (limits.value = { ...limits.value, [field]: value }), wrong: act.wrong, open: phrases(found?.limits ?? {}).length > 0 }),
   );
 }
 

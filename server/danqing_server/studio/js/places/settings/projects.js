@@ -3,17 +3,17 @@
 import { useSignal } from '@preact/signals';
 
 import { api } from '../../api.js';
-import { a, code, details, div, form, h, li, p, section, span, strong, summary, ul } from '../../dom.js';
+import { a, code, details, div, h, li, p, section, span, strong, summary, ul } from '../../dom.js';
 import { day, money, number } from '../../format.js';
 import { t } from '../../i18n.js';
 import { address, link } from '../../router.js';
 import { notify } from '../../ui/announce.js';
 import { useAct, usePages } from '../../ui/asking.js';
 import { Button, Menu } from '../../ui/button.js';
-import { Confirm, Dialog } from '../../ui/dialog.js';
+import { Confirm } from '../../ui/dialog.js';
 import { TextField } from '../../ui/field.js';
 import { Empty, Problem, messageOf } from '../../ui/states.js';
-import { Head, More, Shown } from './asking.js';
+import { FormDialog, Head, More, Shown } from './asking.js';
 
 /** @typedef {import('../../types/api.d.ts').LimitsFields} Limits */
 /** @typedef {Record<string, string>} Written as it stands in the form */
@@ -149,17 +149,10 @@ function ProjectForm({ project, onDone, onClose }) {
     onDone();
   });
   return h(
-    Dialog,
-    {
-      title: project ? t('settings.edit_of', { name: project.name }) : t('projects.new'), onClose,
-      actions: [h(Button, { text: t('ui.cancel'), onClick: onClose }), h(Button, { text: project ? t('settings.save') : t('settings.create'), kind: 'primary', busy: act.busy, onClick: act.run })],
-    },
-    form(
-      { class: 's-form', onSubmit: (event) => { event.preventDefault(); act.run(); } },
-      h(TextField, { id: 'project-name', label: t('settings.name'), value: name.value, onInput: (value) => (name.value = value), error: act.wrong('name'), autocomplete: 'off' }),
-      h(LimitFields, { form: limits.value, set: (field, value) => (limits.value = { ...limits.value, [field]: value }), wrong: act.wrong, open: true }),
-      act.error !== null && h(Problem, { error: act.error }),
-    ),
+    FormDialog,
+    { title: project ? t('settings.edit_of', { name: project.name }) : t('projects.new'), made: !!project, act, onClose },
+    h(TextField, { id: 'project-name', label: t('settings.name'), value: name.value, onInput: (value) => (name.value = value), error: act.wrong('name'), autocomplete: 'off' }),
+    h(LimitFields, { form: limits.value, set: (field, value) => (limits.value = { ...limits.value, [field]: value }), wrong: act.wrong, open: true }),
   );
 }
 

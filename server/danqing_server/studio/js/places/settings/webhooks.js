@@ -4,7 +4,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 
 import { api } from '../../api.js';
-import { a, code, details, div, fieldset, form, h, input, label, legend, li, ol, p, section, span, strong, summary, ul } from '../../dom.js';
+import { a, code, details, div, fieldset, h, input, label, legend, li, ol, p, section, span, strong, summary, ul } from '../../dom.js';
 import { number } from '../../format.js';
 import { has, t } from '../../i18n.js';
 import { address, go, link, route, setQuery, withQuery } from '../../router.js';
@@ -12,11 +12,11 @@ import { may } from '../../session.js';
 import { announce, notify } from '../../ui/announce.js';
 import { useAct, useAsked, usePages } from '../../ui/asking.js';
 import { Button, Menu } from '../../ui/button.js';
-import { Confirm, Dialog } from '../../ui/dialog.js';
+import { Confirm } from '../../ui/dialog.js';
 import { SelectField, TextField } from '../../ui/field.js';
 import { Empty, Problem, messageOf } from '../../ui/states.js';
 import { Ago, Moment } from '../../ui/time.js';
-import { Head, More, Secret, Shown } from './asking.js';
+import { FormDialog, Head, More, Secret, Shown } from './asking.js';
 
 const EVENTS = /** @type {const} */ (['task.completed', 'task.failed', 'task.cancelled', 'task.created', 'task.started', 'budget.warning', 'webhook.disabled']);
 const USUAL = EVENTS.slice(0, 3);
@@ -69,26 +69,19 @@ export function WebhookForm({ hook, onDone, onClose }) {
   });
   const listed = [...new Set([...EVENTS, ...events.value])];
   return h(
-    Dialog,
-    {
-      title: hook ? t('webhooks.edit') : t('webhooks.new'), onClose,
-      actions: [h(Button, { text: t('ui.cancel'), onClick: onClose }), h(Button, { text: hook ? t('settings.save') : t('settings.create'), kind: 'primary', busy: act.busy, onClick: act.run })],
-    },
-    form(
-      { class: 's-form', onSubmit: (event) => { event.preventDefault(); act.run(); } },
-      h(TextField, { id: 'webhook-url', label: t('webhooks.url'), type: 'url', inputmode: 'url', placeholder: 'https://', value: url.value, onInput: (value) => (url.value = value), help: t('webhooks.url_help'), error: act.wrong('url'), autocomplete: 'off' }),
-      h(TextField, { id: 'webhook-description', label: t('webhooks.description'), optional: true, value: description.value, onInput: (value) => (description.value = value), error: act.wrong('description'), autocomplete: 'off' }),
-      fieldset(
-        { class: 's-choices' },
-        legend(null, t('webhooks.events')),
-        listed.map((each) =>
-          label({ class: 's-choice', key: each },
-            input({ type: 'checkbox', checked: events.value.includes(each), onChange: (event) => (events.value = listed.filter((one) => (one === each ? event.currentTarget.checked : events.value.includes(one)))) }),
-            span(null, each)),
-        ),
-        act.wrong('events') && p({ class: 'field-error' }, act.wrong('events')),
+    FormDialog,
+    { title: hook ? t('webhooks.edit') : t('webhooks.new'), made: !!hook, act, onClose },
+    h(TextField, { id: 'webhook-url', label: t('webhooks.url'), type: 'url', inputmode: 'url', placeholder: 'https://', value: url.value, onInput: (value) => (url.value = value), help: t('webhooks.url_help'), error: act.wrong('url'), autocomplete: 'off' }),
+    h(TextField, { id: 'webhook-description', label: t('webhooks.description'), optional: true, value: description.value, onInput: (value) => (description.value = value), error: act.wrong('description'), autocomplete: 'off' }),
+    fieldset(
+      { class: 's-choices' },
+      legend(null, t('webhooks.events')),
+      listed.map((each) =>
+        label({ class: 's-choice', key: each },
+          input({ type: 'checkbox', checked: events.value.includes(each), onChange: (event) => (events.value = listed.filter((one) => (one === each ? event.currentTarget.checked : events.value.includes(one)))) }),
+          span(null, each)),
       ),
-      act.error !== null && h(Problem, { error: act.error }),
+      act.wrong('events') && p({ class: 'field-error' }, act.wrong('events')),
     ),
   );
 }

@@ -3,7 +3,7 @@
 import { clock } from '../../format.js';
 import { t } from '../../i18n.js';
 import { isShut, lanes } from '../../live.js';
-import { laneReason } from '../../ui/lane.js';
+import { laneReason } from '../../ui/status.js';
 import { now } from '../../ui/time.js';
 
 /** @param {import('./store.js').Row} row */
