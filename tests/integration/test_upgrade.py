@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from danqing_server.settings.server import Settings
-from tests.support.old_release import install_old_release, run_danqing
+from tests.support.old_release import install_old_release, old_releases, run_danqing
 from tests.support.providers import picture
 from tests.support.servers import RunningServer
 from tests.support.serving import run_serving
@@ -32,10 +32,10 @@ SUBMIT = "/api/v1/ai/image/task"
 PATIENCE_S = 120.0
 
 
-@pytest.fixture(scope="module")
-def old_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the old release is installed."""
-    return install_old_release(tmp_path_factory.mktemp("old"))
+@pytest.fixture(scope="module", params=old_releases())
+def old_site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where an old release is installed."""
+    return install_old_release(tmp_path_factory.mktemp("old"), request.param)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The release before the first tag, 31f8bed, installed beside this one out of the repository's history."""
+"""Older releases, installed beside this one out of the repository's history: 31f8bed, and the last one tagged."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tarfile
+import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,20 +15,28 @@ import pytest
 
 from tests.support.serve import Serve
 
-__all__ = ["OLD", "install_old_release", "run_danqing"]
+__all__ = ["install_old_release", "old_releases", "run_danqing"]
 
-OLD = "31f8bed"
+_BEFORE_TAGS = "31f8bed"
 _ROOT = Path(__file__).parents[2]
 
 
-def install_old_release(folder: Path) -> Path:
-    """Install it under *folder* and return what is to be PYTHONPATH; skips where there is no history."""
+def old_releases() -> list[str]:
+    """Return the release before the first tag, and the newest tag that is not of this very version."""
+    this = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]["version"]
+    listing = ["git", "-C", str(_ROOT), "tag", "--list", "v*", "--sort=-v:refname", "--merged"]
+    listed = subprocess.run(listing, capture_output=True, text=True, check=False).stdout.split()
+    return [_BEFORE_TAGS, *[tag for tag in listed if tag != f"v{this}"][:1]]
+
+
+def install_old_release(folder: Path, release: str) -> Path:
+    """Install *release* under *folder* and return what is to be PYTHONPATH; skips where there is no history."""
     archive = folder / "old.tar"
     found = subprocess.run(
-        ["git", "-C", str(_ROOT), "archive", "-o", str(archive), OLD], capture_output=True, check=False
+        ["git", "-C", str(_ROOT), "archive", "-o", str(archive), release], capture_output=True, check=False
     )
     if found.returncode:
-        pytest.skip(f"the history of this checkout does not reach back to {OLD}")
+        pytest.skip(f"the history of this checkout does not reach back to {release}")
     with tarfile.open(archive) as tar:
         tar.extractall(folder / "tree", filter="data")
     # Its own requirements are older versions of what is here: the lower bounds that it names are met.
