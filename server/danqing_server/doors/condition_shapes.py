@@ -67,7 +67,7 @@ class LanguageGapShape(TypedDict):
 class ConditionShape(TypedDict):
     """How the server is, for who looks after it."""
 
-    version: Annotated[str, said("of danqing", "0.1.0")]
+    version: Annotated[str, said("of danqing", "0.2.0")]
     python: Annotated[str, said("its version", "3.11.2")]
     mongodb: Annotated[str | None, said("its version; null when it does not answer", "6.0.20")]
     redis: Annotated[str | None, said("its version; null when it does not answer", "7.0.15")]

@@ -30,7 +30,7 @@ __all__ = [
     "UserShape",
 ]
 
-_Version = Annotated[str, said("of danqing", "0.1.0")]
+_Version = Annotated[str, said("of danqing", "0.2.0")]
 
 
 class UserShape(TypedDict):

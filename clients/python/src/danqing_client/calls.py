@@ -76,7 +76,7 @@ class Settings:
     @property
     def headers(self) -> dict[str, str]:
         """What every request carries."""
-        known = {"accept-language": self.language, "user-agent": "danqing-client/0.1.0"}
+        known = {"accept-language": self.language, "user-agent": "danqing-client/0.2.0"}
         return known if self.key is None else {**known, "authorization": f"Bearer {self.key}"}
 
     @property
