@@ -172,7 +172,11 @@ def running_two_machines(kind: str, directory: Path, **variables: str) -> Iterat
                 "DANQING_ASSETS_URL": str(directory / "pictures"),
                 "DANQING_API_KEYS": f"chaos:{KEY}",
             }
-            parts = [_part(directory, machine, shared) for machine in network.machines]
+            first_port, *_ = ports = [free_port() for _ in network.machines]
+            # One name for both, as behind a proxy: else a picture's URL names whichever machine was asked.
+            shared["PUBLIC_BASE_URL"] = f"http://{network.machines[0].address}:{first_port}"
+            placed = zip(network.machines, ports, strict=True)
+            parts = [_part(directory, machine, port, shared) for machine, port in placed]
             whole = TwoMachines(
                 directory=directory,
                 port=0,
@@ -193,12 +197,12 @@ def running_two_machines(kind: str, directory: Path, **variables: str) -> Iterat
                 whole.let_nothing_return()
 
 
-def _part(directory: Path, machine: Machine, variables: Mapping[str, str]) -> OnMachine:
+def _part(directory: Path, machine: Machine, port: int, variables: Mapping[str, str]) -> OnMachine:
     own = directory / machine.name[-1]
     own.mkdir(exist_ok=True)
     (own / "danqing.toml").write_text(ROUTES)
     listening = {**variables, "DANQING_HOST": machine.address}
-    return OnMachine(directory=own, port=free_port(), variables=listening, machine=machine)
+    return OnMachine(directory=own, port=port, variables=listening, machine=machine)
 
 
 def _sandbox(directory: Path, address: str) -> RunningServer:
