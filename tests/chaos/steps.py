@@ -14,7 +14,7 @@ from tests.chaos.campaign import LEASE_S, calm_down
 from tests.chaos.clients import Clients, new_session
 from tests.chaos.faults import FaultLog
 from tests.chaos.moves import COURSES
-from tests.chaos.traffic import PLAIN, ROUTED
+from tests.chaos.traffic import DELETED, PLAIN, ROUTED
 from tests.chaos.verdict import Verdict
 from tests.chaos.watch import Watch
 from tests.chaos.whole import Whole, running_whole, send
@@ -25,6 +25,8 @@ PATIENCE_S = 60.0
 FAILING_SHARE = 0.25
 POLL_S = 0.02
 SYSTEMS = 3
+OPERATED = "second"
+OPERATE_EVERY_S = 5.0
 TASK_TIMEOUT_S = 3600.0
 """The server's own default."""
 
@@ -71,21 +73,40 @@ async def _run_part(directory: Path, points: Sequence[str], seed: int, per_s: fl
                 session=session,
                 random=random.Random(f"steps {seed}"),
                 courses=COURSES,
-                kinds=(PLAIN, ROUTED),
+                kinds=(PLAIN, ROUTED, DELETED),
                 failing_share=FAILING_SHARE,
             )
             log = FaultLog()
             watch = Watch(clients=clients, log=log, task_timeout_s=TASK_TIMEOUT_S)
             loading = asyncio.create_task(clients.load(float("inf"), per_s))
+            operating = asyncio.create_task(_operate(clients))
             missed = [point for point in points if not await _strike(whole, log, point)]
-            loading.cancel()
-            await asyncio.gather(loading, return_exceptions=True)
+            for background in (loading, operating):
+                background.cancel()
+            await asyncio.gather(loading, operating, return_exceptions=True)
+            await _resume(clients)
             # One process dies again and again: many a task is cut twice, which ends it.
             verdict = await calm_down(whole, watch, least_completed=0.0, spend_limit=0)
     for point in missed:
         verdict.break_promise(None, "step never reached", point)
     verdict.counts["steps at which a process died"] = len(points) - len(missed)
     return verdict
+
+
+async def _operate(clients: Clients) -> None:
+    """Pause a lane for a moment again and again; its tasks have another on their route."""
+    while True:
+        await clients.ask("POST", f"/api/v1/lanes/{OPERATED}/pause", {"reason": "chaos"})
+        await _resume(clients)
+        await asyncio.sleep(OPERATE_EVERY_S)
+
+
+async def _resume(clients: Clients) -> None:
+    while True:
+        status, _ = await clients.ask("POST", f"/api/v1/lanes/{OPERATED}/resume", {})
+        if status == 200:
+            return
+        await asyncio.sleep(POLL_S)
 
 
 async def _strike(whole: Whole, log: FaultLog, point: str) -> bool:

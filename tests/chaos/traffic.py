@@ -10,6 +10,7 @@ import attrs
 
 __all__ = [
     "CAPPED",
+    "DELETED",
     "IMPATIENT",
     "KINDS",
     "MIX",
@@ -165,6 +166,8 @@ MIX: Sequence[Kind] = (
 """Real providers beside Ark's, with a fifth of all tasks: two whose calls are orders, one that costs nothing and
 forgets its queue when it dies, one that answers at once."""
 
+DELETED = Kind(name="deleted and repeated", share=4, words=_under_way, images=(1,), course="delete", usual_s=120)
+
 KINDS: Sequence[Kind] = (
     PLAIN,
     ROUTED,
@@ -226,7 +229,7 @@ KINDS: Sequence[Kind] = (
     ),
     Kind(name="repeated", share=4, words=_slow, images=(1, 2), course="repeat"),
     Kind(name="cancelled and retried", share=7, words=_under_way, images=(1, 1, 2), course="waver", usual_s=120),
-    Kind(name="deleted and repeated", share=4, words=_under_way, images=(1,), course="delete", usual_s=120),
+    DELETED,
     Kind(name="hammered", share=2, words=_under_way, images=(1, 2), course="hammer", usual_s=120),
     Kind(name="capped", share=3, words=_slow, images=(1, 2, 3), provider=CAPPED, usual_s=NO_END),
     Kind(
