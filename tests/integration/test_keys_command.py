@@ -12,6 +12,7 @@ import pytest
 from danqing_server.access.key_format import is_whole
 from danqing_server.cli.access_acts import limits_said
 from danqing_server.cli.commands import main
+from danqing_server.cli.exits import Exit
 from danqing_server.errors import InvalidSubmission, SettingsError
 from danqing_server.tenancy import NO_LIMITS, Limits
 
@@ -110,6 +111,15 @@ class TestCommands:
         code, said = run("keys", "list", fails=True)
         assert code == 2
         assert "danqing serve" in said
+
+    def test_database_that_does_not_answer_is_another_matter(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The same words may do later: a script can tell the two apart by the exit code."""
+        monkeypatch.setenv("MONGO_URL", "mongodb://127.0.0.1:1")
+        code, said = run("keys", "list", fails=True)
+        assert code == Exit.UNREACHABLE
+        assert "Traceback" not in said
 
 
 class TestLimitsSaid:

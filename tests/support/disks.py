@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["fill_but", "small_disk"]
+__all__ = ["CHUNK_BYTES", "fill_but", "small_disk"]
 
 CHUNK_BYTES = 4096
 

@@ -26,12 +26,12 @@ class KnownNames:
     @classmethod
     @contextmanager
     def open(cls, path: Path) -> Iterator[Self]:
-        """Yield what is known; a file that cannot be used is begun anew."""
+        """Yield what is known; a file that cannot be used is begun anew. Raises OSError when it cannot be."""
         try:
             database = _connect(path)
         except sqlite3.DatabaseError:
-            path.unlink()
-            database = _connect(path)
+            path.unlink(missing_ok=True)
+            database = _begun_anew(path)
         path.chmod(0o600)
         with closing(database):
             yield cls(database)
@@ -47,6 +47,13 @@ class KnownNames:
         """Remember them."""
         with suppress(sqlite3.Error):
             self._database.execute("INSERT OR REPLACE INTO names VALUES (?, ?, ?)", (key, sha256, size_bytes))
+
+
+def _begun_anew(path: Path) -> sqlite3.Connection:
+    try:
+        return _connect(path)
+    except sqlite3.Error as error:
+        raise OSError(f"{path.name} cannot be written: {error}") from error
 
 
 def _connect(path: Path) -> sqlite3.Connection:

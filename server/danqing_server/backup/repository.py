@@ -164,7 +164,9 @@ class Repository:
 def _write(path: Path, body: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
-        os.write(descriptor, body)
+        rest = memoryview(body)
+        while rest:  # a disk that fills up takes a part, and refuses the next
+            rest = rest[os.write(descriptor, rest) :]
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

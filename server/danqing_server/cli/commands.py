@@ -95,13 +95,15 @@ def _run(argv: Sequence[str]) -> int:
 
 def _failed(error: Exception) -> int:
     """Say in a line what failed and return the exit code."""
-    from danqing_server.errors import DanqingError
+    from danqing_server.errors import DanqingError, ServiceUnavailable
     from danqing_server.supervision.processes import KeepsDying, StartRefused
 
     if not isinstance(error, DanqingError):
         return _unforeseen(error)
     if not (isinstance(error, StartRefused) and error.explained):
         _say(*str(error).split("\n"))
+    if isinstance(error, ServiceUnavailable) and not error.permanent:
+        return Exit.UNREACHABLE
     return Exit.FAILED if isinstance(error, KeepsDying) else Exit.REFUSED
 
 

@@ -24,6 +24,7 @@ from danqing_server.settings.server import Settings
 from danqing_server.store.client import connect
 from danqing_server.store.dumping import Dump, decoded, open_dump
 from tests.integration.backups.conftest import Command
+from tests.support.disks import CHUNK_BYTES, fill_but, small_disk
 from tests.support.mongo_sets import run_replica_set
 from tests.support.painting import painter
 from tests.support.providers import picture
@@ -248,6 +249,26 @@ class TestWrong:
         assert [(each["kind"], each["subject"]) for each in proved.json["findings"]] == [
             ("lost", f"danqing_tasks {task.id}")
         ]
+
+    async def test_a_disk_that_fills_up(self, system: System, danqing: Command, tmp_path: Path) -> None:
+        """Wherever it is full: the line says so, the backup before stays the newest, the next one goes on."""
+        with small_disk(tmp_path / "disk", 4) as disk:
+            folder = disk / "backups"
+            first = (await danqing("backup", folder, "--json")).json["id"]
+            await system.finished((await system.submit(n=3)).id)
+            for pages in range(0, 400, 7):
+                filler = fill_but(disk, pages * CHUNK_BYTES)
+                taken = await danqing("backup", folder, "--json")
+                filler.unlink()
+                if taken.code == 0:
+                    break
+                assert (taken.code, "No space left" in taken.err) == (2, True), taken.err
+                assert Repository.open(folder).runs() == [first]
+            assert pages
+            assert (taken.code, taken.json["pictures"]) == (0, 15)
+            for run in (first, taken.json["id"]):
+                assert verify(Repository.open(folder), run, lambda _line: None).good
+            assert not _files(folder, "runs/*.partial")
 
     async def test_folders_of_something_else(self, danqing: Command, tmp_path: Path) -> None:
         """A folder with other files in it is not touched; one without backups has none to prove."""
