@@ -58,8 +58,8 @@ class Model:
     `defaults` what the service does where they are left out. `most_sequential` is how many pictures there may be
     with `enable_sequential`, 0 where it is not known. `text_tiers` are sizes for requests without pictures only;
     `one_size`: a size is taken only when one picture is asked for. `longest_prompt` is in characters, None where
-    it is counted otherwise. `price_micro` is in millionths of CNY for a picture, or for a second; `large_micro`
-    for one of more than `LARGE_PIXELS`. None: not known.
+    it is counted otherwise. `price_micro` is in millionths of CNY for a picture; `large_micro`
+    for one of more than `LARGE_PIXELS`. None: not known. `second_micro` is that of a video's second, by resolution.
     """
 
     id: str
@@ -82,6 +82,7 @@ class Model:
     takes: frozenset[str] = frozenset()
     defaults: Mapping[str, Any] = attrs.field(factory=dict)
     price_micro: int | None = None
+    second_micro: Mapping[str, int] = attrs.field(factory=dict)
     large_micro: int | None = None
     lane: str | None = None
 

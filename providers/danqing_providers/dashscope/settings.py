@@ -174,7 +174,7 @@ def _default_model(context: PluginContext) -> str:
 
 def _prices(context: PluginContext) -> dict[str, Price]:
     in_yuan = context.options["region"] == "beijing"
-    prices = {model.id: _listed(model) for model in MODELS if model.price_micro is not None} if in_yuan else {}
+    prices = _built_in() if in_yuan else {}
     for id_, value in context.options["prices"].items():
         if find_model(id_.partition("@")[0]) is None:
             raise ConfigurationError(f"{context.place_of('prices')}: unknown model {id_[:80]!r}")
@@ -184,12 +184,20 @@ def _prices(context: PluginContext) -> dict[str, Price]:
                 f"{context.place_of('prices')}: {id_}: no price; allowed: a number, or two in a list"
             )
         micro = [round(amount * MICRO) for amount in amounts]
+        if "@" not in id_:  # the operator's one price holds at every resolution
+            prices = {key: price for key, price in prices.items() if not key.startswith(f"{id_}@")}
         prices[id_] = Price(
             amount_micro=micro[0],
             most_micro=micro[1] if len(micro) == 2 else None,
             currency="CNY" if in_yuan else "USD",
         )
     return prices
+
+
+def _built_in() -> dict[str, Price]:
+    prices = {model.id: _listed(model) for model in MODELS if model.price_micro is not None}
+    seconds = [(model, *each) for model in MODELS for each in model.second_micro.items()]
+    return prices | {f"{model.id}@{at}": Price(amount_micro=micro, currency="CNY") for model, at, micro in seconds}
 
 
 def _listed(model: Model) -> Price:

@@ -70,6 +70,8 @@ _FIVE_OR_TEN: Final = Choice(
     group="main",
 )
 _OLD_FRAME: Final = _frame(10 * MIB)
+_SECONDS_25: Final = {"480P": 300_000, "720P": 600_000, "1080P": 1_000_000}
+"""Not confirmed by a page of the service's own: docs.crazyrouter.com/video/wan, read 2026-11-29."""
 
 
 def resolution_of(size: str) -> str | None:
@@ -160,6 +162,7 @@ VIDEO_MODELS: Final = (
         duration=_FIVE_OR_TEN,
         longest_prompt=1500,
         takes=_TAKES,
+        second_micro=_SECONDS_25,
         defaults=_DEFAULTS,
     ),
     Model(
@@ -173,6 +176,7 @@ VIDEO_MODELS: Final = (
         duration=_FIVE_OR_TEN,
         longest_prompt=1500,
         takes=_TAKES,
+        second_micro=_SECONDS_25,
         defaults=_DEFAULTS,
     ),
 )

@@ -182,6 +182,16 @@ class TestPrices:
             (500_000, None),
         ]
 
+    def test_a_second_of_wan_2_5_has_a_price(self) -> None:
+        """By resolution; five seconds unless said."""
+        price = prepared("wan2.5-t2v-preview", size="1280*720").price
+        assert price is not None
+        assert (price.amount_micro, price.currency) == (3_000_000, "CNY")
+        own = configured({"DASHSCOPE_API_KEY": KEY, "DANQING_DASHSCOPE_PRICES": '{"wan2.5-t2v-preview": 0.1}'})
+        listed = next(model.price for model in own.info.models if model.id == "wan2.5-t2v-preview")
+        assert listed is not None
+        assert listed.amount_micro == 100_000
+
     def test_by_second(self) -> None:
         """The operator's own price, at the resolution asked for."""
         prices = '{"wan2.7-t2v@720P": 0.6, "wan2.7-t2v@1080P": 1}'
