@@ -99,7 +99,7 @@ class Outlet:
     def marks(self, move: Move) -> Marks:
         """Return what the write that makes *move* must set, so that it is told whatever happens."""
         self._meet(move.task)
-        if not self.is_heard or move.kind is None or not self._who_wants(_notice_of(move)):
+        if move.kind is None or not self._may_want(move) or not self._who_wants(_notice_of(move)):
             return NO_MARKS
         return {move.transition_id: mark(move.kind, move.at, move.error_code)}
 
@@ -139,7 +139,7 @@ class Outlet:
         if self.witness is not None:
             self.witness.saw(move)
         self._meet(move.task)
-        if self.is_heard and move.kind is not None:
+        if self._may_want(move):
             notice = _notice_of(move)
             self._tell(notice, self._who_wants(notice))
 
@@ -243,6 +243,15 @@ class Outlet:
     def _active(self) -> Iterable[Subscriber]:
         yield from map(PluginSubscriber, self.registry.listeners)
         yield from (subscriber for subscriber in self.subscribers if self._met_webhook or subscriber.active)
+
+    def _may_want(self, move: Move) -> bool:
+        """Tell whether anybody may want to hear of *move*: a task's own webhook, or who listens to its kind.
+
+        Most moves are of a kind that nobody does: of those no notice is made, and no mark is to be taken away.
+        """
+        if move.kind is None or not self.is_heard:
+            return False
+        return move.task.webhook is not None or self._is_wanted(move.kind)
 
     def _is_wanted(self, kind: TaskEventKind) -> bool:
         return any(subscriber.wants_kind(kind) for subscriber in self._active())
