@@ -20,10 +20,20 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 
 from danqing_plugins import Message, Price, Problem, Reference, Text, in_language
 from danqing_server.errors import InvalidSubmission
-from danqing_server.lanes import LaneAct, LaneRecord
-from danqing_server.models import Asset, Attempt, CallRecord, JsonObject, Output, Task, TaskError, Upload, User
-from danqing_server.routing import RoutedTarget
-from danqing_server.tenancy import AuditEntry, Limits, Project, StoredKey, StudioSession
+from danqing_server.records.lanes import LaneAct, LaneRecord
+from danqing_server.records.routing import RoutedTarget
+from danqing_server.records.tasks import (
+    Asset,
+    Attempt,
+    CallRecord,
+    JsonObject,
+    Output,
+    Task,
+    TaskError,
+    Upload,
+    User,
+)
+from danqing_server.records.tenancy import AuditEntry, Limits, Project, StoredKey, StudioSession
 
 __all__ = [
     "CUT",

@@ -23,7 +23,7 @@ from playwright.async_api import expect
 
 from danqing_server.clock import Clock
 from danqing_server.life.bookkeeper import Bookkeeper
-from danqing_server.models import CallOutcome, Status, Task
+from danqing_server.records.tasks import CallOutcome, Status, Task
 from danqing_server.settings.server import Settings
 from danqing_server.store.budgets import BudgetStore
 from danqing_server.store.client import connect

@@ -18,8 +18,8 @@ from typing import Any
 
 import aiohttp
 
-from danqing_server.accounts import COSTS, Posting
 from danqing_server.life.booking import posting_of
+from danqing_server.records.accounts import COSTS, Posting
 from danqing_server.settings.server import Settings
 from danqing_server.store.client import Database, connect
 from danqing_server.store.ledger import LedgerStore

@@ -13,9 +13,9 @@ import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 
 from danqing_server.clock import Clock
+from danqing_server.records.tenancy import Limits, Project
 from danqing_server.settings.server import Settings
 from danqing_server.store.projects import ProjectStore
-from danqing_server.tenancy import Limits, Project
 from tests.support.serving import run_serving
 from tests.support.system import MakeSettings, until
 

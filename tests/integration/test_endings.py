@@ -12,7 +12,7 @@ import pytest
 
 from danqing_plugins import Job, Result, Run, Source
 from danqing_server.errors import StoreUnavailable, Unreadable
-from danqing_server.models import Status
+from danqing_server.records.tasks import Status
 from danqing_server.settings.server import Settings
 from danqing_server.store.changes import Change
 from danqing_server.store.client import Database, connect, translated

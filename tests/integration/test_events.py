@@ -25,9 +25,9 @@ from danqing_server.errors import NotFound, QueueUnavailable, StoreUnavailable
 from danqing_server.life.moves import Deleted
 from danqing_server.life.register import Register
 from danqing_server.life.subscribers import Gathering
-from danqing_server.models import Status, TaskError
 from danqing_server.queue.entries import Entry, Pushed
 from danqing_server.queue.lanes import Queue
+from danqing_server.records.tasks import Status, TaskError
 from danqing_server.settings.server import Settings
 from danqing_server.store.deletions import Deletion
 from danqing_server.store.untold import Notice

@@ -10,7 +10,7 @@ import pytest
 
 from danqing_server.desk.request import Repeat
 from danqing_server.errors import KeyReused, QueueUnavailable, StoreUnavailable
-from danqing_server.models import Status
+from danqing_server.records.tasks import Status
 from danqing_server.settings.server import Settings
 from danqing_server.store.reach import Reach
 from tests.support.providers import ScriptedProvider

@@ -11,7 +11,7 @@ import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo.errors import ExecutionTimeout, NetworkTimeout
 
-from danqing_server.models import Status
+from danqing_server.records.tasks import Status
 from danqing_server.store.client import client_options
 from danqing_server.store.late_indexes import LateIndexes
 from danqing_server.store.sweeping import SweepStore

@@ -14,9 +14,9 @@ from danqing_server.access.caller import Caller
 from danqing_server.desk.intake import Intake
 from danqing_server.errors import Conflict, InvalidSubmission, QueueUnavailable, StoreUnavailable
 from danqing_server.loops.batching import LARGEST_BATCH
-from danqing_server.models import Status, Task
 from danqing_server.queue.entries import Entry, Pushed
 from danqing_server.queue.lanes import Queue
+from danqing_server.records.tasks import Status, Task
 from danqing_server.settings.server import Settings
 from danqing_server.store.tasks import TaskStore
 from danqing_server.worker.lane import Lane

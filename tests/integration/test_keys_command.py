@@ -14,7 +14,7 @@ from danqing_server.cli.access_acts import limits_said
 from danqing_server.cli.commands import main
 from danqing_server.cli.exits import Exit
 from danqing_server.errors import InvalidSubmission, SettingsError
-from danqing_server.tenancy import NO_LIMITS, Limits
+from danqing_server.records.tenancy import NO_LIMITS, Limits
 
 Run = Callable[..., Any]
 

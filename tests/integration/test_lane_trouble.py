@@ -14,8 +14,8 @@ from danqing_plugins import Job, Run
 from danqing_server.clock import Clock
 from danqing_server.errors import StoreUnavailable
 from danqing_server.life.telling import entry_of
-from danqing_server.models import Attempt, Status, Task
 from danqing_server.queue.gates import Report
+from danqing_server.records.tasks import Attempt, Status, Task
 from danqing_server.store.changes import NO_MARKS, Change, Marks
 from danqing_server.store.tasks import TaskStore
 from danqing_server.worker.lane import TROUBLE_AFTER_S, Lane

@@ -11,12 +11,12 @@ import attrs
 from danqing_plugins import Job, Run, Source
 from danqing_plugins.billing import Billed
 from danqing_server.access.caller import Caller
-from danqing_server.accounts import LineKind, Posting, PostingLine
 from danqing_server.desk.statistics import Question
 from danqing_server.errors import StoreUnavailable
 from danqing_server.life.booking import posting_of
 from danqing_server.life.bookkeeper import Bookkeeper
 from danqing_server.life.subscribers import Gathering
+from danqing_server.records.accounts import LineKind, Posting, PostingLine
 from danqing_server.settings.server import Settings
 from danqing_server.store.budgets import BudgetStore
 from danqing_server.store.ledger import LedgerStore

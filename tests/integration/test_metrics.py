@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from danqing_plugins import InvalidRequest, Job, OutcomeUnknown, Run, Unavailable
-from danqing_server.models import Status
+from danqing_server.records.tasks import Status
 from tests.integration.api.conftest import Client, opened
 from tests.support.metrics import Scraped
 from tests.support.providers import ScriptedProvider, deliver_all

@@ -6,7 +6,7 @@ import attrs
 
 from danqing_plugins import Job, Prepared, Price, Request, Run, Source
 from danqing_server.life.charges import bills_of, is_estimated
-from danqing_server.models import Status
+from danqing_server.records.tasks import Status
 from danqing_server.settings.server import Settings
 from danqing_server.store.spending import Spending
 from tests.support.providers import ScriptedProvider, picture

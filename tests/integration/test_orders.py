@@ -16,7 +16,7 @@ import pytest
 from danqing_plugins import Job, Run, Source
 from danqing_server.access.caller import Caller
 from danqing_server.clock import to_ms
-from danqing_server.models import Billed, CallOutcome, Status, Task
+from danqing_server.records.tasks import Billed, CallOutcome, Status, Task
 from danqing_server.settings.server import Settings
 from danqing_server.store.waiting import WaitingTask
 from tests.support.asked_service import AskedService, OrderingProvider, asked_service

@@ -16,7 +16,7 @@ from typing import Any
 import attrs
 import pytest
 
-from danqing_server.models import CallOutcome, Status, Task
+from danqing_server.records.tasks import CallOutcome, Status, Task
 from danqing_server.settings.server import Settings
 from tests.support.provider_process import provider_process
 from tests.support.servers import RunningServer

@@ -16,7 +16,7 @@ from danqing_server.desk.request import Repeat
 from danqing_server.errors import AttemptLost, Conflict
 from danqing_server.life.billing import cost_of
 from danqing_server.life.moves import Cancelled
-from danqing_server.models import (
+from danqing_server.records.tasks import (
     Attempt,
     Billed,
     CallOutcome,

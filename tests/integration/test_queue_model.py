@@ -20,10 +20,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from danqing_server.clock import Clock
 from danqing_server.life.moves import Cancelled, Finished, Requeued
 from danqing_server.life.telling import entry_of
-from danqing_server.models import WAITING, Attempt, Priority, Status, Task, TaskError
 from danqing_server.queue.connection import connect as connect_redis
 from danqing_server.queue.entries import Entry
 from danqing_server.queue.lanes import Queue
+from danqing_server.records.tasks import WAITING, Attempt, Priority, Status, Task, TaskError
 from danqing_server.store.client import connect
 from danqing_server.store.sweeping import SweepStore
 from danqing_server.store.tasks import TaskStore

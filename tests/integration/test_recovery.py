@@ -19,7 +19,7 @@ import pytest
 from pymongo import MongoClient
 from pymongo.errors import AutoReconnect
 
-from danqing_server.models import CallOutcome, Status, Task
+from danqing_server.records.tasks import CallOutcome, Status, Task
 from danqing_server.settings.server import Settings
 from danqing_server.supervision.embedded.servers import free_port, mongod
 from tests.support.proxy import running_proxy

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from danqing_plugins import Job, Result, Run
 from danqing_server.access.caller import Caller
-from danqing_server.models import Status
+from danqing_server.records.tasks import Status
 from danqing_server.settings.server import Settings
 from danqing_server.store.client import connect
 from danqing_server.store.reach import Reach

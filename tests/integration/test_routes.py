@@ -32,8 +32,8 @@ from danqing_server.errors import InvalidSubmission
 from danqing_server.life.billing import books_at_targets
 from danqing_server.life.onward import Onward
 from danqing_server.life.rerouted import Rerouted
-from danqing_server.models import CallOutcome, Status, Task
 from danqing_server.queue.gates import Report
+from danqing_server.records.tasks import CallOutcome, Status, Task
 from danqing_server.settings.routes import Route, Target
 from danqing_server.settings.server import Settings
 from tests.support.providers import ScriptedProvider, deliver_all, picture

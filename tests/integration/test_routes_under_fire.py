@@ -26,7 +26,7 @@ from aiohttp.test_utils import TestServer
 from danqing_providers.sandbox.app import create_app
 from danqing_providers.sandbox.config import SandboxConfig
 from danqing_server.life.billing import books_at_targets, cost_of
-from danqing_server.models import CallOutcome, Status, Task
+from danqing_server.records.tasks import CallOutcome, Status, Task
 from danqing_server.settings.server import Settings
 from danqing_server.store.leases import WorkerStore
 from tests.support.system import MakeSettings, System, running_system, until

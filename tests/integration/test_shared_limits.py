@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from danqing_plugins import AccountProblem, Job, Limits, Run, Unavailable
-from danqing_server.models import Status
 from danqing_server.queue.gates import FAILURES_IN_A_ROW
+from danqing_server.records.tasks import Status
 from tests.support.providers import ScriptedProvider, deliver_all
 from tests.support.system import MakeSettings, running_system, until
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from danqing_server.life.moves import Cancelled, Requeued, Retried
-from danqing_server.models import Attempt, Status, Task, TaskError
+from danqing_server.records.tasks import Attempt, Status, Task, TaskError
 from danqing_server.settings.server import Settings
 from danqing_server.store.client import connect
 from danqing_server.store.newborn import LARGEST_HELD_BYTES

@@ -11,8 +11,8 @@ from danqing_plugins import Job, Run, Source
 from danqing_server.clock import Clock
 from danqing_server.composition.process import open_process
 from danqing_server.errors import StoreUnavailable
-from danqing_server.models import Attempt, CallOutcome, CallRecord, Status
-from danqing_server.registry import load_registry
+from danqing_server.plugins.registry import load_registry
+from danqing_server.records.tasks import Attempt, CallOutcome, CallRecord, Status
 from danqing_server.store.client import connect
 from danqing_server.store.leases import WorkerStore
 from danqing_server.store.sweeping import SweepStore

@@ -9,7 +9,7 @@ import pytest
 
 from danqing_server.clock import SteadyTime
 from danqing_server.composition import process
-from danqing_server.registry import load_registry
+from danqing_server.plugins.registry import load_registry
 from danqing_server.settings.server import Settings
 from danqing_server.store.client import connect
 from danqing_server.store.time import listen

@@ -16,8 +16,8 @@ from danqing_server.composition.process import open_process
 from danqing_server.composition.workers import Workers
 from danqing_server.desk.request import Submission
 from danqing_server.http.services import Services
-from danqing_server.models import FINISHED, Task
-from danqing_server.registry import load_registry
+from danqing_server.plugins.registry import load_registry
+from danqing_server.records.tasks import FINISHED, Task
 from danqing_server.settings.server import Settings
 from danqing_server.telemetry.meters import Meters
 from danqing_server.telemetry.traces import Traces

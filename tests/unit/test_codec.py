@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from danqing_plugins import OutputKind, Price, Reference, Text, in_language
 from danqing_server.codec import dump_json, from_document, parse_json_object, shorten, to_document
 from danqing_server.errors import InvalidSubmission
-from danqing_server.models import Asset, Attempt, CallRecord, Output, OutputState, Status, Task, TaskError
+from danqing_server.records.tasks import Asset, Attempt, CallRecord, Output, OutputState, Status, Task, TaskError
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, 123000, tzinfo=UTC)
 

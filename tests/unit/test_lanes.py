@@ -6,7 +6,7 @@ import attrs
 import pytest
 
 from danqing_plugins import Limits, ModelInfo, ProviderInfo
-from danqing_server.lanes import check_lanes, lane_name, lane_word_of, lanes_of
+from danqing_server.records.lanes import check_lanes, lane_name, lane_word_of, lanes_of
 
 INFO = ProviderInfo(
     name="p",

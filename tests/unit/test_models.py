@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import pytest
 
-from danqing_server.models import Priority, Status, Task
+from danqing_server.records.tasks import Priority, Status, Task
 from tests.unit.api.tasks import NOW, failed_picture, kept_picture, make_task, paid_call
 
 OTHER: dict[str, Any] = {

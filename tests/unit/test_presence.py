@@ -13,7 +13,7 @@ from danqing_plugins.models import ModelInfo
 from danqing_plugins.options import Written
 from danqing_plugins.settings import choice
 from danqing_server.errors import SettingsError
-from danqing_server.registry import Registry, load_registry
+from danqing_server.plugins.registry import Registry, load_registry
 from danqing_server.settings.providers import ConfiguredProvider
 from danqing_server.settings.routes import Route, Target
 from danqing_server.settings.server import Settings

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from danqing_server.desk.progress import MOST_UNFINISHED, Progress, estimated
-from danqing_server.models import Status
+from danqing_server.records.tasks import Status
 from tests.unit.api.tasks import NOW, make_task
 
 SECONDS = st.floats(0, 1e6)

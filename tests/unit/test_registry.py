@@ -6,8 +6,8 @@ import attrs
 import pytest
 
 from danqing_plugins import PluginContext, TaskEvent, TaskEventKind, hookimpl
-from danqing_server.installed import Stage
-from danqing_server.registry import Registry, load_registry
+from danqing_server.plugins.installed import Stage
+from danqing_server.plugins.registry import Registry, load_registry
 from danqing_server.settings.server import Settings
 from tests.support.installed import all_but
 from tests.support.providers import ScriptedProvider

@@ -10,7 +10,7 @@ import pytest
 
 from danqing_server.life.billing import to_buy, under_way
 from danqing_server.life.decision import Again, Failure, FailureKind, Finish, Policy, decide
-from danqing_server.models import (
+from danqing_server.records.tasks import (
     Attempt,
     Billed,
     CallOutcome,

@@ -20,11 +20,7 @@ from danqing_server.clock import Clock
 from danqing_server.codec import value_of
 from danqing_server.errors import Conflict, InvalidSubmission, NotFound
 from danqing_server.ids import new_id
-from danqing_server.settings.values import MADE_ID, PROJECT_NAME
-from danqing_server.store.api_keys import ApiKeyStore
-from danqing_server.store.audit import AuditStore
-from danqing_server.store.projects import ProjectStore
-from danqing_server.tenancy import (
+from danqing_server.records.tenancy import (
     CLIENT_SCOPES,
     KEY_SCOPES,
     NO_LIMITS,
@@ -35,6 +31,10 @@ from danqing_server.tenancy import (
     Scope,
     StoredKey,
 )
+from danqing_server.settings.values import MADE_ID, PROJECT_NAME
+from danqing_server.store.api_keys import ApiKeyStore
+from danqing_server.store.audit import AuditStore
+from danqing_server.store.projects import ProjectStore
 
 __all__ = ["ADMIN_SCOPES", "GRACE", "LONGEST_GRACE", "Administration"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import attrs
 
 from danqing_server.access.limits import UNLIMITED, CallerLimits
-from danqing_server.models import Task
+from danqing_server.records.tasks import Task
+from danqing_server.records.tenancy import CLIENT_SCOPES, Scope
 from danqing_server.store.reach import Reach
-from danqing_server.tenancy import CLIENT_SCOPES, Scope
 
 __all__ = ["ADMINISTRATION", "LOCAL", "Caller"]
 

@@ -19,8 +19,8 @@ from danqing_server.access.caller import Caller
 from danqing_server.access.roster import Roster
 from danqing_server.clock import Clock, from_ms
 from danqing_server.errors import UnknownKey
+from danqing_server.records.tenancy import Scope
 from danqing_server.store.secrets import SecretStore
-from danqing_server.tenancy import Scope
 
 __all__ = ["LONGEST_LIFE_S", "SHORTEST_LIFE_S", "EventTokens"]
 

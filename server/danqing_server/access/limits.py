@@ -9,7 +9,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 import attrs
 
-from danqing_server.tenancy import NO_LIMITS, Limits
+from danqing_server.records.tenancy import NO_LIMITS, Limits
 
 __all__ = ["UNLIMITED", "CallerLimits"]
 

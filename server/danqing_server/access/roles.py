@@ -5,8 +5,8 @@ from __future__ import annotations
 import attrs
 
 from danqing_server.access.caller import Caller
+from danqing_server.records.tenancy import Scope
 from danqing_server.settings.server import Settings
-from danqing_server.tenancy import Scope
 
 __all__ = ["NO_ROLES", "Roles"]
 

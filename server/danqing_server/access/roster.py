@@ -20,9 +20,9 @@ from danqing_server.access.limits import UNLIMITED, CallerLimits
 from danqing_server.access.roles import NO_ROLES, Roles
 from danqing_server.clock import Clock
 from danqing_server.errors import KeyExpired, KeyRevoked, ProjectArchived, StoreUnavailable, UnknownKey
+from danqing_server.records.tenancy import NO_LIMITS, Project, StoredKey
 from danqing_server.store.api_keys import USE_WRITTEN_EVERY, ApiKeyStore
 from danqing_server.store.projects import ProjectStore
-from danqing_server.tenancy import NO_LIMITS, Project, StoredKey
 
 __all__ = ["REFRESH_EVERY_S", "Roster"]
 

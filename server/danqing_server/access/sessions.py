@@ -29,8 +29,8 @@ from danqing_server.errors import (
     Unauthenticated,
 )
 from danqing_server.queue.requests import RequestCounter
+from danqing_server.records.tenancy import Scope, StudioSession
 from danqing_server.store.sessions import SessionStore
-from danqing_server.tenancy import Scope, StudioSession
 
 __all__ = ["LIFE", "Sessions"]
 

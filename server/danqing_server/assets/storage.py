@@ -62,7 +62,7 @@ from danqing_server.errors import (
 )
 from danqing_server.log import get_logger
 from danqing_server.loops.steps import step
-from danqing_server.models import Asset
+from danqing_server.records.tasks import Asset
 from danqing_server.settings.server import Settings
 
 __all__ = ["Assets", "Stat", "open_assets"]

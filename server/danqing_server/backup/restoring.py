@@ -27,9 +27,9 @@ from danqing_server.clock import Clock
 from danqing_server.errors import Unreadable
 from danqing_server.life.held import Fate, fate_of
 from danqing_server.loops.steps import step
-from danqing_server.models import FINISHED
 from danqing_server.queue.connection import RedisConnection
 from danqing_server.queue.forgetting import forget_all
+from danqing_server.records.tasks import FINISHED
 from danqing_server.store.batches import BatchStore
 from danqing_server.store.deletions import Deletion, DeletionStore
 from danqing_server.store.dumping import decoded

@@ -24,6 +24,7 @@ from danqing_server.codec import dump_json
 from danqing_server.doors.access_bodies import key_change, limits_of, new_key, new_project, project_change
 from danqing_server.doors.access_views import audit_view, key_view, limits_view, project_view
 from danqing_server.errors import InvalidSubmission, SettingsError
+from danqing_server.records.tenancy import Limits
 from danqing_server.settings.reading import read_settings
 from danqing_server.settings.server import Settings
 from danqing_server.settings.variables import duration
@@ -33,7 +34,6 @@ from danqing_server.store.client import connect
 from danqing_server.store.projects import ProjectStore
 from danqing_server.supervision.embedded.servers import socket_url
 from danqing_server.supervision.embedded.sockets import MONGODB_SOCKET, find_socket
-from danqing_server.tenancy import Limits
 
 __all__ = ["carry_out", "limits_said"]
 

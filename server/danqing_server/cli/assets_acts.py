@@ -19,7 +19,7 @@ from danqing_server.cli.environment import environment_of
 from danqing_server.cli.exits import Exit
 from danqing_server.clock import Clock
 from danqing_server.errors import SettingsError
-from danqing_server.registry import load_registry
+from danqing_server.plugins.registry import load_registry
 from danqing_server.settings.reading import read_settings
 from danqing_server.settings.server import Settings
 from danqing_server.settings.variables import duration

@@ -27,7 +27,7 @@ from danqing_plugins.findings import Finding, findings_of
 from danqing_plugins.options import read_options
 from danqing_plugins.sampling import sample_request
 from danqing_server.errors import SettingsError
-from danqing_server.loading import find_installed
+from danqing_server.plugins.loading import find_installed
 
 __all__ = ["Checked", "check_plugins", "report_of"]
 

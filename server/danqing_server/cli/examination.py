@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from danqing_server.errors import SettingsError
-from danqing_server.registry import Registry, load_registry
+from danqing_server.plugins.registry import Registry, load_registry
 from danqing_server.settings.reading import examine, find_file, in_order
 from danqing_server.settings.routes import Route
 from danqing_server.settings.server import Settings

@@ -28,11 +28,11 @@ from danqing_server.http.services import Services
 from danqing_server.life.erasing import ERASE_EVERY_S
 from danqing_server.life.register import RETELL_EVERY_S
 from danqing_server.loops.supervised import Supervised, every
+from danqing_server.plugins.registry import Registry
 from danqing_server.queue.connection import connect as connect_redis
 from danqing_server.queue.entries import LaneTurned
 from danqing_server.queue.gates import Gates
 from danqing_server.queue.lanes import Queue
-from danqing_server.registry import Registry
 from danqing_server.settings.server import Settings
 from danqing_server.store.client import connect
 from danqing_server.store.sweeping import SweepStore

@@ -54,11 +54,11 @@ from danqing_server.life.bookkeeper import Bookkeeper
 from danqing_server.life.erasing import Eraser
 from danqing_server.life.outlet import Outlet
 from danqing_server.life.register import Register
+from danqing_server.plugins.registry import Registry
 from danqing_server.queue.connection import RedisConnection
 from danqing_server.queue.gates import Gates
 from danqing_server.queue.lanes import Queue
 from danqing_server.queue.requests import RequestCounter
-from danqing_server.registry import Registry
 from danqing_server.settings.server import Settings
 from danqing_server.store.api_keys import ApiKeyStore
 from danqing_server.store.audit import AuditStore

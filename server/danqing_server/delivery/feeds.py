@@ -22,7 +22,7 @@ from danqing_server.clock import Clock, from_ms, to_ms
 from danqing_server.delivery.watchers import Watchers
 from danqing_server.errors import ServiceUnavailable, StoreUnavailable
 from danqing_server.log import get_logger
-from danqing_server.models import Status, Task
+from danqing_server.records.tasks import Status, Task
 from danqing_server.store.changed import PAGE, ChangedStore, Glimpse
 from danqing_server.store.reach import Reach
 from danqing_server.store.watching import version_of

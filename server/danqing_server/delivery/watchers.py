@@ -20,7 +20,7 @@ from danqing_server.access.caller import Caller
 from danqing_server.errors import Overloaded, ServiceUnavailable
 from danqing_server.life.onlookers import Onlookers
 from danqing_server.log import get_logger
-from danqing_server.models import FINISHED, Task
+from danqing_server.records.tasks import FINISHED, Task
 from danqing_server.store.watching import WatchStore, version_of
 
 __all__ = ["Watch", "Watchers"]

@@ -42,7 +42,7 @@ from danqing_server.life.moves import Revived, claimed
 from danqing_server.life.register import Register
 from danqing_server.life.rerouted import on_target
 from danqing_server.log import get_logger
-from danqing_server.models import FINISHED, WAITING, Status, Task
+from danqing_server.records.tasks import FINISHED, WAITING, Status, Task
 from danqing_server.store.keys import KeyRecord, KeyStore
 from danqing_server.store.tasks import TaskStore
 

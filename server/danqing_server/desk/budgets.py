@@ -26,9 +26,9 @@ from danqing_server.ids import new_token
 from danqing_server.life.charges import dearest_micro
 from danqing_server.log import get_logger
 from danqing_server.loops.batching import Batcher
-from danqing_server.models import Hold, Task
+from danqing_server.records.tasks import Hold, Task
+from danqing_server.records.tenancy import Limits
 from danqing_server.store.budgets import BudgetStore, Committed, Pending
-from danqing_server.tenancy import Limits
 from danqing_server.windows import Span, Window, window_of
 
 __all__ = ["Budgets"]

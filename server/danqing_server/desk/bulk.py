@@ -16,7 +16,7 @@ from danqing_server.desk.control import Control, asked_again, is_retryable
 from danqing_server.errors import BudgetExceeded, Conflict, DanqingError, NotFound, ServiceUnavailable
 from danqing_server.life.billing import EXTRA_PURCHASES, in_doubt
 from danqing_server.life.charges import dearest_micro
-from danqing_server.models import FINISHED, WAITING, Priority, Status, Task
+from danqing_server.records.tasks import FINISHED, WAITING, Priority, Status, Task
 from danqing_server.store.listing import TaskFilter, TaskList
 
 __all__ = ["MOST_PREVIEWED", "STATUSES", "Act", "Bulk", "Deed", "Expected", "Outcome", "Preview"]

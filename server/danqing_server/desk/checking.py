@@ -15,10 +15,10 @@ from danqing_server.codec import shorten
 from danqing_server.desk.request import Submission
 from danqing_server.desk.uploads import Uploads
 from danqing_server.errors import InvalidSubmission
-from danqing_server.lanes import lane_name, lane_word_of
-from danqing_server.models import JsonObject
-from danqing_server.registry import Registry
-from danqing_server.routing import TaskRoute
+from danqing_server.plugins.registry import Registry
+from danqing_server.records.lanes import lane_name, lane_word_of
+from danqing_server.records.routing import TaskRoute
+from danqing_server.records.tasks import JsonObject
 from danqing_server.settings.routes import Route
 
 __all__ = ["Checked", "Checker", "Taken"]

@@ -17,7 +17,7 @@ from danqing_server.life.moves import Cancelled, Deleted, Retried
 from danqing_server.life.prioritised import Prioritised
 from danqing_server.life.register import Register
 from danqing_server.log import get_logger
-from danqing_server.models import FINISHED, WAITING, Output, OutputState, Priority, Status, Task, TaskError
+from danqing_server.records.tasks import FINISHED, WAITING, Output, OutputState, Priority, Status, Task, TaskError
 from danqing_server.store.tasks import TaskStore
 
 __all__ = ["Control", "asked_again", "is_retryable"]

@@ -13,10 +13,10 @@ from danqing_server.clock import Clock, from_ms
 from danqing_server.desk.progress import Progress
 from danqing_server.errors import QueueUnavailable
 from danqing_server.life.telling import entry_of
-from danqing_server.models import FINISHED, Status, Task
 from danqing_server.queue.entries import LaneDepth, Position
 from danqing_server.queue.gates import RATE_LIMITED, Gate, Gates, Throughput
 from danqing_server.queue.lanes import Queue
+from danqing_server.records.tasks import FINISHED, Status, Task
 
 __all__ = ["Explanation", "Forecast", "LaneView"]
 

@@ -8,7 +8,7 @@ from danqing_server.access.administration import Administration
 from danqing_server.access.caller import Caller
 from danqing_server.clock import Clock
 from danqing_server.errors import NotFound
-from danqing_server.models import Task
+from danqing_server.records.tasks import Task
 from danqing_server.store.tasks import TaskStore
 
 __all__ = ["Inspection"]

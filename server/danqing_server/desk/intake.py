@@ -26,9 +26,9 @@ from danqing_server.life.telling import entry_of
 from danqing_server.log import get_logger
 from danqing_server.loops.batching import Batcher
 from danqing_server.loops.steps import step
-from danqing_server.models import Status, Task, TaskError
 from danqing_server.queue.entries import Entry, Pushed
 from danqing_server.queue.lanes import Queue
+from danqing_server.records.tasks import Status, Task, TaskError
 from danqing_server.store.tasks import Document, TaskStore, encode
 
 __all__ = ["NOT_ACKNOWLEDGED", "Intake", "LocalWorkers"]

@@ -15,10 +15,10 @@ from danqing_server.access.administration import Administration
 from danqing_server.access.caller import Caller
 from danqing_server.clock import Clock
 from danqing_server.errors import Conflict, InvalidSubmission, NotFound
-from danqing_server.lanes import LaneAct, LaneActKind, Pause
 from danqing_server.log import get_logger
+from danqing_server.plugins.registry import Registry
 from danqing_server.queue.gates import Gates
-from danqing_server.registry import Registry
+from danqing_server.records.lanes import LaneAct, LaneActKind, Pause
 from danqing_server.store.lanes import LaneStore
 from danqing_server.worker.pauses import Pauses
 

@@ -15,7 +15,7 @@ from danqing_server.clock import Clock
 from danqing_server.desk.control import Control
 from danqing_server.errors import Conflict, NotFound
 from danqing_server.log import get_logger
-from danqing_server.models import FINISHED, Asset, OutputState, Task
+from danqing_server.records.tasks import FINISHED, Asset, OutputState, Task
 from danqing_server.store.listing import SEARCH_S, Place
 from danqing_server.store.pictures import (
     FoundPictures,

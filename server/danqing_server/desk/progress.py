@@ -6,7 +6,7 @@ from datetime import datetime
 
 import attrs
 
-from danqing_server.models import FINISHED, Task
+from danqing_server.records.tasks import FINISHED, Task
 
 __all__ = ["MOST_UNFINISHED", "Progress", "estimated"]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 
 import attrs
 
-from danqing_server.models import Status, Task
+from danqing_server.records.tasks import Status, Task
 
 __all__ = ["Recent", "RecentTasks"]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import attrs
 
 from danqing_server.access.caller import Caller
-from danqing_server.models import JsonObject, Priority, TaskWebhook
+from danqing_server.records.tasks import JsonObject, Priority, TaskWebhook
 
 __all__ = ["Repeat", "Submission"]
 

@@ -15,7 +15,7 @@ from danqing_server.desk.forecast import Forecast, LaneView
 from danqing_server.desk.request import Submission
 from danqing_server.errors import InvalidSubmission
 from danqing_server.life.onward import OPEN, Opening, opening_of, start
-from danqing_server.routing import RoutedTarget, TaskRoute, Tried
+from danqing_server.records.routing import RoutedTarget, TaskRoute, Tried
 from danqing_server.settings.routes import Route, Target
 
 __all__ = ["Routing"]

@@ -13,9 +13,9 @@ from danqing_server.access.caller import Caller
 from danqing_server.clock import Clock, from_ms
 from danqing_server.desk.forecast import Forecast, LaneView
 from danqing_server.desk.overview import views_for
-from danqing_server.lanes import LaneAct, LaneRecord, Pause
 from danqing_server.queue.entries import LaneUser
 from danqing_server.queue.gates import Gate, Story
+from danqing_server.records.lanes import LaneAct, LaneRecord, Pause
 from danqing_server.store.lanes import LaneStore
 from danqing_server.store.sweeping import SweepStore
 from danqing_server.store.tasks import TaskStore

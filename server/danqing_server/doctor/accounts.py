@@ -9,7 +9,7 @@ import aiohttp
 
 from danqing_plugins import AccountProblem, PluginError, ProviderInfo, in_language
 from danqing_server.doctor.finding import Finding, fine, skipped, warning, wrong
-from danqing_server.registry import Registry
+from danqing_server.plugins.registry import Registry
 
 __all__ = ["look_at_accounts"]
 

@@ -9,7 +9,7 @@ import attrs
 
 from danqing_server.doctor.finding import Finding, fine, warning, wrong
 from danqing_server.errors import SettingsError
-from danqing_server.registry import Registry, load_registry
+from danqing_server.plugins.registry import Registry, load_registry
 from danqing_server.settings.reading import examine, find_file
 from danqing_server.settings.server import Settings
 

@@ -28,9 +28,9 @@ from danqing_server.doors.access_shapes import (
 from danqing_server.doors.fields import RANGE, Fields
 from danqing_server.errors import InvalidSubmission
 from danqing_server.http.shapes import members_of
-from danqing_server.models import JsonObject
+from danqing_server.records.tasks import JsonObject
+from danqing_server.records.tenancy import KEY_SCOPES, NO_LIMITS, Limits, Scope
 from danqing_server.settings.values import amount_micro
-from danqing_server.tenancy import KEY_SCOPES, NO_LIMITS, Limits, Scope
 
 __all__ = [
     "NewKey",

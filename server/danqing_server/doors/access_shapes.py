@@ -6,7 +6,7 @@ from typing import Annotated, Any, NotRequired, TypedDict
 
 from danqing_plugins.currencies import CURRENCIES
 from danqing_server.http.shapes import Moment, closed, said
-from danqing_server.tenancy import KEY_SCOPES
+from danqing_server.records.tenancy import KEY_SCOPES
 
 __all__ = [
     "LARGEST_COUNT",

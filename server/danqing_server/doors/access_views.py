@@ -7,7 +7,7 @@ from datetime import datetime
 
 from danqing_server.doors.access_shapes import AuditShape, KeyShape, LimitsShape, ProjectShape
 from danqing_server.doors.costs import price_text
-from danqing_server.tenancy import AuditEntry, Limits, Project, StoredKey
+from danqing_server.records.tenancy import AuditEntry, Limits, Project, StoredKey
 
 __all__ = ["audit_view", "key_view", "limits_view", "project_view"]
 

@@ -10,7 +10,7 @@ from typing import Annotated, NotRequired, TypedDict
 
 from danqing_server.doors.body_shapes import LONGEST_NAME
 from danqing_server.http.shapes import extended, said
-from danqing_server.models import JsonObject
+from danqing_server.records.tasks import JsonObject
 
 __all__ = [
     "MOST_LISTED",

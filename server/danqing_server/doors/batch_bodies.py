@@ -20,7 +20,7 @@ from danqing_server.doors.bodies import (
 )
 from danqing_server.doors.fields import Fields
 from danqing_server.doors.webhook_bodies import task_webhook
-from danqing_server.models import JsonObject
+from danqing_server.records.tasks import JsonObject
 
 __all__ = ["LineReader", "merged"]
 

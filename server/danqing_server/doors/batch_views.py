@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from danqing_server.doors.batch_shapes import BatchShape, TaskCountsShape
-from danqing_server.models import FINISHED
+from danqing_server.records.tasks import FINISHED
 from danqing_server.store.batches import Batch, BatchStatus
 
 __all__ = ["batch_view"]

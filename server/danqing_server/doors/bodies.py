@@ -27,7 +27,7 @@ from danqing_server.doors.fields import Fields
 from danqing_server.doors.unknown import Inner
 from danqing_server.doors.webhook_bodies import task_webhook
 from danqing_server.http.shapes import members_of
-from danqing_server.models import JsonObject, Priority
+from danqing_server.records.tasks import JsonObject, Priority
 
 __all__ = [
     "UserFields",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, NotRequired, TypedDict
 
 from danqing_server.http.shapes import closed, said
-from danqing_server.models import JsonObject, Priority
+from danqing_server.records.tasks import JsonObject, Priority
 
 __all__ = [
     "LONGEST_DESCRIPTION",

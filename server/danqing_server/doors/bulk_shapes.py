@@ -9,7 +9,7 @@ from danqing_plugins import OutputKind
 from danqing_server.doors.usage_shapes import SpendLimitShape
 from danqing_server.http.problem_shapes import DetailShape
 from danqing_server.http.shapes import Moment, closed, said
-from danqing_server.models import JsonObject, Priority
+from danqing_server.records.tasks import JsonObject, Priority
 
 __all__ = [
     "BulkOutcomeShape",

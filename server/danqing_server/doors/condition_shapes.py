@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, TypedDict
 
 from danqing_server.http.shapes import Moment, said
-from danqing_server.installed import Stage
+from danqing_server.plugins.installed import Stage
 
 __all__ = [
     "BrokenPluginShape",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from danqing_server.doors.bulk_shapes import MoneyShape
 from danqing_server.doors.task_shapes import AmountShape, CostShape
 from danqing_server.life.charges import Bill, bills_of, is_estimated
-from danqing_server.models import Billed, Task
+from danqing_server.records.tasks import Billed, Task
 
 __all__ = ["cost_view", "micro_of", "money_views", "price_text"]
 

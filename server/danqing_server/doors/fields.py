@@ -12,7 +12,7 @@ from danqing_plugins import Message, Problem, Text
 from danqing_server.codec import shorten
 from danqing_server.doors.unknown import Inner, UnknownFields
 from danqing_server.errors import InvalidSubmission
-from danqing_server.models import JsonObject
+from danqing_server.records.tasks import JsonObject
 
 __all__ = ["Fields"]
 

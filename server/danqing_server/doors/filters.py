@@ -12,7 +12,7 @@ from danqing_server.clock import from_ms, to_ms
 from danqing_server.doors.body_shapes import LONGEST_NAME, LONGEST_USER_ID
 from danqing_server.doors.fields import Fields
 from danqing_server.http.requests import ApiRequest
-from danqing_server.models import Billed, Status
+from danqing_server.records.tasks import Billed, Status
 from danqing_server.store.listing import Place, TaskFilter
 
 __all__ = [

@@ -40,7 +40,7 @@ from danqing_server.http.messages import ENGLISH
 from danqing_server.http.problems import report_of
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.services import Services
-from danqing_server.models import JsonObject, Status, Task
+from danqing_server.records.tasks import JsonObject, Status, Task
 
 __all__ = ["MOST_HOPS", "TASK_HEADER", "Call", "Voice", "begin", "by_redirects", "give_up", "go_on"]
 

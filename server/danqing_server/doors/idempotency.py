@@ -20,7 +20,7 @@ from danqing_server.desk.request import Repeat, Submission
 from danqing_server.errors import InvalidSubmission
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.services import Services
-from danqing_server.models import JsonObject
+from danqing_server.records.tasks import JsonObject
 
 __all__ = ["HEADER", "created_headers", "digest_of", "fingerprint_of", "repeat_of", "submit_once"]
 

@@ -14,8 +14,8 @@ from danqing_server.doors.lane_shapes import (
     PauseShape,
 )
 from danqing_server.doors.views import lane_view
-from danqing_server.lanes import Pause, lane_name
 from danqing_server.queue.gates import Story
+from danqing_server.records.lanes import Pause, lane_name
 
 __all__ = ["lane_detail", "lane_event", "lane_standing"]
 

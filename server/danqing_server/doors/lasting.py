@@ -23,7 +23,7 @@ from danqing_server.http.answers import JSON, NO_STORE
 from danqing_server.http.connection import stay_connected
 from danqing_server.http.downloads import Downloads
 from danqing_server.http.entry import payer_of
-from danqing_server.models import Status, Task
+from danqing_server.records.tasks import Status, Task
 from danqing_server.settings.server import Settings
 
 __all__ = ["Way", "open_for_s", "way_of"]

@@ -8,7 +8,7 @@ from danqing_plugins import OutputKind
 from danqing_server.doors.bulk_shapes import MoneyShape
 from danqing_server.doors.task_shapes import CostShape
 from danqing_server.http.shapes import Moment, extended, said
-from danqing_server.models import Billed, Priority, Status
+from danqing_server.records.tasks import Billed, Priority, Status
 
 __all__ = ["TaskPageShape", "TaskPartShape", "TaskRowShape"]
 

@@ -13,7 +13,7 @@ import attrs
 
 from danqing_plugins import ModelInfo, OutputKind, ProviderInfo
 from danqing_server.errors import NotFound
-from danqing_server.registry import Registry
+from danqing_server.plugins.registry import Registry
 from danqing_server.settings.routes import Route
 
 __all__ = ["USUAL_NAMES", "USUAL_VIDEO_NAMES", "Offer", "Offers"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Annotated, NotRequired, TypedDict
 
 from danqing_server.http.shapes import extended, said
-from danqing_server.models import JsonObject
+from danqing_server.records.tasks import JsonObject
 
 __all__ = [
     "OpenAIRemixRequest",

@@ -8,7 +8,7 @@ from typing import Any
 from danqing_plugins import OutputKind
 from danqing_server.doors.task_shapes import AudioShape, FileShape, ImageShape, PreviewShape, VideoShape
 from danqing_server.http.links import picture_url
-from danqing_server.models import Asset, Output, Status, Task
+from danqing_server.records.tasks import Asset, Output, Status, Task
 
 __all__ = ["file_views", "image_views", "media_views", "pictures_of", "preview_view"]
 

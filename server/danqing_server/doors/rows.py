@@ -7,7 +7,7 @@ from danqing_server.doors.list_shapes import TaskRowShape
 from danqing_server.doors.views import Viewer, billed_view
 from danqing_server.http.links import picture_url
 from danqing_server.life.charges import doubtful_micro
-from danqing_server.models import Task
+from danqing_server.records.tasks import Task
 
 __all__ = ["prompt_of", "row_of"]
 

@@ -6,7 +6,7 @@ from typing import Annotated, NotRequired, TypedDict
 
 from danqing_plugins import OutputKind
 from danqing_server.http.shapes import Moment, said
-from danqing_server.models import JsonObject
+from danqing_server.records.tasks import JsonObject
 
 __all__ = [
     "DeletedShape",

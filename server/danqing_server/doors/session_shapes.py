@@ -6,7 +6,7 @@ from typing import Annotated, NotRequired, TypedDict
 
 from danqing_server.doors.body_shapes import LONGEST_USER_ID, PLAIN
 from danqing_server.http.shapes import Moment, said
-from danqing_server.tenancy import Scope
+from danqing_server.records.tenancy import Scope
 
 __all__ = ["MeShape", "SessionListShape", "SessionShape", "SignInRequest"]
 

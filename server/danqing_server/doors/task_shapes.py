@@ -7,7 +7,7 @@ from typing import Annotated, NotRequired, TypedDict
 from danqing_plugins import OutputKind
 from danqing_server.doors.body_shapes import POLICIES
 from danqing_server.http.shapes import Moment, extended, said
-from danqing_server.models import Billed, CallOutcome, JsonObject, Priority, Status
+from danqing_server.records.tasks import Billed, CallOutcome, JsonObject, Priority, Status
 
 __all__ = [
     "AmountShape",

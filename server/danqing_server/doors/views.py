@@ -27,9 +27,9 @@ from danqing_server.doors.task_shapes import (
 )
 from danqing_server.http.links import picture_url
 from danqing_server.life.billing import billed_of
-from danqing_server.models import FINISHED, Billed, CallRecord, Status, Task, TaskError, User
+from danqing_server.plugins.registry import Registry
 from danqing_server.queue.gates import Gate
-from danqing_server.registry import Registry
+from danqing_server.records.tasks import FINISHED, Billed, CallRecord, Status, Task, TaskError, User
 
 __all__ = [
     "Viewer",

@@ -7,7 +7,7 @@ from contextlib import suppress
 from danqing_server.access.caller import Caller
 from danqing_server.errors import NotFound, Overloaded, ServiceUnavailable, Unreadable
 from danqing_server.http.services import Services
-from danqing_server.models import FINISHED, Task
+from danqing_server.records.tasks import FINISHED, Task
 
 __all__ = ["latest"]
 

@@ -24,7 +24,7 @@ from danqing_server.doors.body_shapes import (
 from danqing_server.doors.fields import REQUIRED, Fields
 from danqing_server.errors import InvalidSubmission
 from danqing_server.http.shapes import members_of
-from danqing_server.models import JsonObject, TaskWebhook
+from danqing_server.records.tasks import JsonObject, TaskWebhook
 
 __all__ = [
     "NewWebhook",

@@ -9,7 +9,7 @@ from danqing_server.doors.output_views import image_views, media_views
 from danqing_server.doors.task_shapes import ToldOutputShape, ToldTaskShape
 from danqing_server.doors.views import billed_view, error_view
 from danqing_server.http.messages import ENGLISH
-from danqing_server.models import Task
+from danqing_server.records.tasks import Task
 
 __all__ = ["told_task"]
 

@@ -21,7 +21,7 @@ from danqing_server.http.origins import Origins
 from danqing_server.http.own_pages import check_page
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.services import Services
-from danqing_server.tenancy import Scope
+from danqing_server.records.tenancy import Scope
 
 __all__ = [
     "SIGNED_IN_AT",

@@ -20,7 +20,7 @@ from danqing_plugins import Message, Problem
 from danqing_server.errors import DanqingError, InvalidSubmission, ServiceUnavailable
 from danqing_server.http.entry import let_in_to_events
 from danqing_server.http.requests import ApiRequest
-from danqing_server.tenancy import Scope
+from danqing_server.records.tenancy import Scope
 
 __all__ = ["BAD_EVENT_ID", "EventStream", "event_stream", "head_of_stream", "last_event_id"]
 

@@ -10,7 +10,7 @@ from sanic import Request
 
 from danqing_server.access.caller import Caller
 from danqing_server.ids import new_token
-from danqing_server.tenancy import StudioSession
+from danqing_server.records.tenancy import StudioSession
 
 __all__ = ["ApiRequest", "new_trace_id"]
 

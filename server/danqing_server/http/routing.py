@@ -15,7 +15,7 @@ from sanic import Blueprint, HTTPResponse, Sanic
 
 from danqing_server.http.entry import let_in, let_in_to_events, let_on
 from danqing_server.http.requests import ApiRequest
-from danqing_server.tenancy import Scope
+from danqing_server.records.tenancy import Scope
 
 __all__ = [
     "PUBLIC",

@@ -34,10 +34,10 @@ from danqing_server.desk.statistics import Statistics
 from danqing_server.desk.uploads import Uploads
 from danqing_server.desk.visits import Visits
 from danqing_server.http.replay import Replays
+from danqing_server.plugins.registry import Registry
 from danqing_server.queue.gates import Gates
 from danqing_server.queue.lanes import Queue
 from danqing_server.queue.requests import RequestCounter
-from danqing_server.registry import Registry
 from danqing_server.settings.server import Settings
 from danqing_server.store.listing import TaskList
 from danqing_server.store.tasks import TaskStore

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from danqing_plugins.billing import Books, Cost
-from danqing_server.models import STANDING, Billed, CallOutcome, CallRecord, OutputState, Task
-from danqing_server.routing import RoutedTarget
+from danqing_server.records.routing import RoutedTarget
+from danqing_server.records.tasks import STANDING, Billed, CallOutcome, CallRecord, OutputState, Task
 
 __all__ = [
     "announced_call",

@@ -15,9 +15,9 @@ import attrs
 
 from danqing_plugins import Price
 from danqing_plugins.billing import Billed, Books, CallCharge
-from danqing_server.accounts import COSTS, LineKind, Posting, PostingLine
 from danqing_server.life.billing import books_at_targets, books_of
-from danqing_server.models import FINISHED, CallRecord, Task
+from danqing_server.records.accounts import COSTS, LineKind, Posting, PostingLine
+from danqing_server.records.tasks import FINISHED, CallRecord, Task
 
 __all__ = ["by_certainty", "parts_of", "posting_of"]
 

@@ -13,13 +13,13 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 import attrs
 
 from danqing_plugins import TaskEventKind
-from danqing_server.accounts import Posting
 from danqing_server.clock import Clock
 from danqing_server.errors import StoreUnavailable
 from danqing_server.life.booking import posting_of
 from danqing_server.life.moves import Deleted
 from danqing_server.life.subscribers import Gathering
-from danqing_server.models import FINISHED, Task
+from danqing_server.records.accounts import Posting
+from danqing_server.records.tasks import FINISHED, Task
 from danqing_server.store.budgets import BudgetStore
 from danqing_server.store.ledger import LedgerStore
 from danqing_server.store.sheets import SheetStore

@@ -12,7 +12,7 @@ import attrs
 from danqing_plugins import Price
 from danqing_plugins.billing import Books, Charge
 from danqing_server.life.billing import books_at_targets, books_of
-from danqing_server.models import FINISHED, Task
+from danqing_server.records.tasks import FINISHED, Task
 
 __all__ = ["Bill", "bills_of", "cost_micro", "dearest_micro", "doubtful_micro", "is_estimated", "price_micro"]
 

@@ -19,7 +19,7 @@ from danqing_server.life.billing import (
     may_go_on,
     unordered,
 )
-from danqing_server.models import Billed, Output, OutputState, Status, Task, TaskError
+from danqing_server.records.tasks import Billed, Output, OutputState, Status, Task, TaskError
 
 __all__ = [
     "NOT_THE_SERVICE",

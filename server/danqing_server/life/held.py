@@ -24,7 +24,7 @@ from danqing_server.ids import new_token
 from danqing_server.life.billing import announced_call, is_on_its_way
 from danqing_server.life.decision import fail_missing
 from danqing_server.life.moves import Finished
-from danqing_server.models import (
+from danqing_server.records.tasks import (
     FINISHED,
     WAITING,
     Billed,

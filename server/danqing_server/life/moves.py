@@ -23,7 +23,7 @@ from danqing_server.codec import value_of
 from danqing_server.errors import Conflict
 from danqing_server.ids import new_token
 from danqing_server.life.billing import announced_call, is_on_its_way, under_way
-from danqing_server.models import WAITING, CallOutcome, CallRecord, Hold, Output, Status, Task, TaskError
+from danqing_server.records.tasks import WAITING, CallOutcome, CallRecord, Hold, Output, Status, Task, TaskError
 from danqing_server.store.changes import NO_MARKS, Change, Marks, by_field
 from danqing_server.store.paths import ATTEMPT_ID, has_calls, of_call, of_mark, of_output, of_route
 

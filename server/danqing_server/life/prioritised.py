@@ -7,7 +7,7 @@ from typing import ClassVar
 import attrs
 
 from danqing_server.life.moves import Transition
-from danqing_server.models import WAITING, Priority, Status, Task
+from danqing_server.records.tasks import WAITING, Priority, Status, Task
 from danqing_server.store.changes import NO_MARKS, Change, Marks
 
 __all__ = ["Prioritised"]

@@ -16,8 +16,8 @@ from danqing_plugins import TaskEventKind
 from danqing_server.codec import to_document, value_of
 from danqing_server.life.moves import ATTEMPTS_OWN, Transition, waiting_key
 from danqing_server.life.onward import Onward
-from danqing_server.models import WAITING, Status, Task
-from danqing_server.routing import OF_TARGET, TaskRoute
+from danqing_server.records.routing import OF_TARGET, TaskRoute
+from danqing_server.records.tasks import WAITING, Status, Task
 from danqing_server.store.changes import NO_MARKS, Change, Marks
 from danqing_server.store.paths import of_output, of_route
 

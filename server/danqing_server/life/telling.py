@@ -7,8 +7,8 @@ from datetime import datetime
 from danqing_plugins import Job, TaskEvent, TaskEventKind
 from danqing_server.clock import to_ms
 from danqing_server.life.billing import to_buy
-from danqing_server.models import Task
 from danqing_server.queue.entries import Entry
+from danqing_server.records.tasks import Task
 from danqing_server.store.untold import event_id
 from danqing_server.store.waiting import WaitingTask
 

@@ -25,7 +25,7 @@ from sanic.http.constants import HTTP
 from danqing_server.composition.process import open_process
 from danqing_server.errors import SettingsError
 from danqing_server.log import configure_logging
-from danqing_server.registry import Registry, load_registry
+from danqing_server.plugins.registry import Registry, load_registry
 from danqing_server.serving.app import create_app, listen
 from danqing_server.settings.reading import read_settings
 from danqing_server.settings.server import Settings, read_environment

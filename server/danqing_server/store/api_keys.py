@@ -10,9 +10,9 @@ import attrs
 from pymongo import ASCENDING, IndexModel, ReturnDocument
 
 from danqing_server.codec import from_document, to_document, value_of
+from danqing_server.records.tenancy import KEY_SCOPES, StoredKey
 from danqing_server.store.client import Database, translated
 from danqing_server.store.reading import versioned
-from danqing_server.tenancy import KEY_SCOPES, StoredKey
 
 __all__ = ["ApiKeyStore"]
 

@@ -31,7 +31,7 @@ from danqing_server.codec import from_document
 from danqing_server.errors import BatchUnreadable
 from danqing_server.log import get_logger
 from danqing_server.loops.steps import step
-from danqing_server.models import FINISHED, Task
+from danqing_server.records.tasks import FINISHED, Task
 from danqing_server.store.client import Database, translated
 from danqing_server.store.keys import DELETED
 from danqing_server.store.late_indexes import OF_BATCH, LateIndexes

@@ -19,7 +19,7 @@ from pymongo.errors import DuplicateKeyError
 
 from danqing_server.codec import value_of
 from danqing_server.loops.steps import step
-from danqing_server.models import FINISHED, WAITING, Status
+from danqing_server.records.tasks import FINISHED, WAITING, Status
 from danqing_server.store.batches import COLLECTION as BATCHES
 from danqing_server.store.batches import BatchStatus
 from danqing_server.store.client import Database, translated

@@ -14,7 +14,7 @@ import attrs
 import pymongo
 from pymongo import ASCENDING, IndexModel
 
-from danqing_server.models import Status, Task
+from danqing_server.records.tasks import Status, Task
 from danqing_server.store.client import Database, translated
 from danqing_server.store.reach import Reach
 from danqing_server.store.reading import readable

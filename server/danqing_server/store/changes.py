@@ -12,7 +12,7 @@ from pymongo import UpdateOne
 
 from danqing_server.codec import value_of
 from danqing_server.errors import StoreUnavailable
-from danqing_server.models import CallRecord, Output, Task
+from danqing_server.records.tasks import CallRecord, Output, Task
 from danqing_server.store.paths import ATTEMPT_ID, of_mark
 from danqing_server.store.reading import attempt_id_of
 from danqing_server.store.refusals import ENCODING_ERRORS

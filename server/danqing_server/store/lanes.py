@@ -14,8 +14,8 @@ from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from danqing_server.codec import from_document, to_document, value_of
-from danqing_server.lanes import LaneAct, LaneRecord, Pause
 from danqing_server.loops.steps import step
+from danqing_server.records.lanes import LaneAct, LaneRecord, Pause
 from danqing_server.store.client import Database, translated
 
 __all__ = ["LaneStore"]

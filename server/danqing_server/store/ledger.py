@@ -16,9 +16,9 @@ import attrs
 from pymongo import ASCENDING, IndexModel
 from pymongo.errors import BulkWriteError
 
-from danqing_server.accounts import COSTS, Posting
 from danqing_server.codec import from_document, value_of
 from danqing_server.loops.steps import step
+from danqing_server.records.accounts import COSTS, Posting
 from danqing_server.store.client import Database, translated
 from danqing_server.store.reading import versioned
 from danqing_server.windows import Window

@@ -19,7 +19,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from danqing_plugins import OutputKind
 from danqing_server.errors import StoreUnavailable
-from danqing_server.models import Billed, Status, Task
+from danqing_server.records.tasks import Billed, Status, Task
 from danqing_server.store.client import Database, translated
 from danqing_server.store.late_indexes import OF_BATCH, LateIndexes
 from danqing_server.store.paths import IS_PARTIAL, MAY_BE_BILLED

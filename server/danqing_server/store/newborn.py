@@ -11,7 +11,7 @@ import attrs
 
 from danqing_plugins import Text
 from danqing_server.codec import is_plain
-from danqing_server.models import Attempt, Status, Task
+from danqing_server.records.tasks import Attempt, Status, Task
 
 __all__ = ["Newborn", "started", "untouched"]
 

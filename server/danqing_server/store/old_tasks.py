@@ -13,7 +13,7 @@ import attrs
 import pymongo
 from pymongo import ASCENDING, DESCENDING
 
-from danqing_server.models import FINISHED, Status, Task
+from danqing_server.records.tasks import FINISHED, Status, Task
 from danqing_server.store.client import Database, translated
 from danqing_server.store.listing import Place, TaskFilter, TaskList, place_of
 from danqing_server.store.reach import Reach

@@ -9,7 +9,7 @@ import attrs
 from pymongo import ASCENDING, DESCENDING
 
 from danqing_plugins import OutputKind
-from danqing_server.models import Status, Task
+from danqing_server.records.tasks import Status, Task
 from danqing_server.store.client import Database, translated
 from danqing_server.store.reach import Reach
 from danqing_server.store.reading import readable

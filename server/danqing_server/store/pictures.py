@@ -18,7 +18,7 @@ from typing import Any
 import attrs
 from pymongo import DESCENDING, IndexModel
 
-from danqing_server.models import FINISHED, OutputState, Task
+from danqing_server.records.tasks import FINISHED, OutputState, Task
 from danqing_server.store.client import Database, translated
 from danqing_server.store.late_indexes import LateIndexes
 from danqing_server.store.listing import Found, Place, TaskFilter, TaskList, place_of

@@ -12,9 +12,9 @@ from pymongo.errors import DuplicateKeyError
 from danqing_plugins import Message
 from danqing_server.codec import from_document, to_document, value_of
 from danqing_server.errors import Conflict
+from danqing_server.records.tenancy import Project
 from danqing_server.store.client import Database, translated
 from danqing_server.store.reading import versioned
-from danqing_server.tenancy import Project
 
 __all__ = ["ProjectStore"]
 

@@ -12,7 +12,7 @@ from typing import Any
 from danqing_server.codec import from_document
 from danqing_server.errors import Unreadable
 from danqing_server.log import get_logger
-from danqing_server.models import Task
+from danqing_server.records.tasks import Task
 
 __all__ = ["SCHEMA_VERSION", "attempt_id_of", "readable", "task_of", "versioned"]
 

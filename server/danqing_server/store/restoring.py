@@ -19,7 +19,7 @@ from pymongo.errors import BulkWriteError
 
 from danqing_server.errors import SettingsError, Unreadable
 from danqing_server.loops.steps import step
-from danqing_server.models import FINISHED, Task
+from danqing_server.records.tasks import FINISHED, Task
 from danqing_server.store.client import Database, translated
 from danqing_server.store.dumping import LEFT_OUT, PREFIX
 from danqing_server.store.leases import COLLECTION as WORKERS

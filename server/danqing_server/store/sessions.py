@@ -9,9 +9,9 @@ import attrs
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from danqing_server.codec import from_document, to_document
+from danqing_server.records.tenancy import StudioSession
 from danqing_server.store.client import Database, translated
 from danqing_server.store.reading import versioned
-from danqing_server.tenancy import StudioSession
 
 __all__ = ["SessionStore"]
 

@@ -25,9 +25,9 @@ import pymongo
 from pymongo import ASCENDING, UpdateOne
 
 from danqing_plugins.billing import Billed
-from danqing_server.accounts import COSTS, Posting
 from danqing_server.ids import new_token
-from danqing_server.models import FINISHED, Status
+from danqing_server.records.accounts import COSTS, Posting
+from danqing_server.records.tasks import FINISHED, Status
 from danqing_server.store.client import Database, translated
 from danqing_server.store.ledger import COLLECTION as LEDGER
 

@@ -10,9 +10,9 @@ import attrs
 from pymongo import ASCENDING, IndexModel
 
 from danqing_server.errors import Unreadable
-from danqing_server.lanes import lane_name
 from danqing_server.loops.steps import step
-from danqing_server.models import Task
+from danqing_server.records.lanes import lane_name
+from danqing_server.records.tasks import Task
 from danqing_server.store.client import Database, translated
 from danqing_server.store.late_indexes import LateIndexes
 from danqing_server.store.reach import Reach

@@ -20,10 +20,19 @@ from danqing_plugins import Message, Problem
 from danqing_server.clock import to_ms
 from danqing_server.codec import to_document, value_of
 from danqing_server.errors import AttemptLost, InvalidSubmission, StoreUnavailable, Unreadable
-from danqing_server.lanes import lane_name
 from danqing_server.loops.batching import GATHER_S, Batcher
 from danqing_server.loops.steps import step
-from danqing_server.models import FINISHED, WAITING, Attempt, CallOutcome, CallRecord, Status, Task, TaskError
+from danqing_server.records.lanes import lane_name
+from danqing_server.records.tasks import (
+    FINISHED,
+    WAITING,
+    Attempt,
+    CallOutcome,
+    CallRecord,
+    Status,
+    Task,
+    TaskError,
+)
 from danqing_server.store.changes import NO_MARKS, Change, Marks, marks_as_sets
 from danqing_server.store.client import Database, translated
 from danqing_server.store.late_indexes import LateIndexes

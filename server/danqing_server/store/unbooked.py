@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from danqing_server.models import FINISHED
+from danqing_server.records.tasks import FINISHED
 from danqing_server.store.changed import ChangedStore
 from danqing_server.store.client import Database, translated
 from danqing_server.store.reach import Reach

@@ -18,7 +18,7 @@ from pymongo import ASCENDING, IndexModel, UpdateOne
 
 from danqing_plugins import TaskEvent, TaskEventKind
 from danqing_server.codec import from_document
-from danqing_server.models import TaskWebhook
+from danqing_server.records.tasks import TaskWebhook
 from danqing_server.store.changes import Marks
 from danqing_server.store.client import Database, translated
 from danqing_server.store.keys import DELETED

@@ -15,8 +15,8 @@ from typing import Any
 import attrs
 import pymongo
 
-from danqing_server.accounts import COSTS
-from danqing_server.models import FINISHED, Status
+from danqing_server.records.accounts import COSTS
+from danqing_server.records.tasks import FINISHED, Status
 from danqing_server.store.client import Database, translated
 from danqing_server.store.ledger import COLLECTION
 from danqing_server.store.reach import Reach

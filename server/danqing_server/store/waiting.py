@@ -8,8 +8,8 @@ from typing import Any
 
 import attrs
 
-from danqing_server.lanes import lane_name
-from danqing_server.models import STANDING, CallOutcome, Priority
+from danqing_server.records.lanes import lane_name
+from danqing_server.records.tasks import STANDING, CallOutcome, Priority
 
 __all__ = ["FIELDS", "WaitingTask", "waiting_of"]
 

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from danqing_server.clock import EPOCH, to_ms
-from danqing_server.models import Task
+from danqing_server.records.tasks import Task
 from danqing_server.store.client import Database, translated
 from danqing_server.store.tasks import COLLECTION
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 if TYPE_CHECKING:
-    from danqing_server.registry import Registry
+    from danqing_server.plugins.registry import Registry
     from danqing_server.settings.server import Settings
 
 __all__ = ["InstalledPlugin", "Survey", "WantedSandbox", "take_survey"]
@@ -78,7 +78,7 @@ class Survey:
 
 def take_survey(settings: Settings) -> Survey:
     """Load every plugin and say what is there. Raises what `load_registry` raises."""
-    from danqing_server.registry import load_registry
+    from danqing_server.plugins.registry import load_registry
 
     return describe(load_registry(settings))
 

@@ -19,7 +19,7 @@ from danqing_server.clock import Clock
 from danqing_server.delivery.webhooks.directory import Directory
 from danqing_server.desk.standing import LaneStanding, Standings
 from danqing_server.errors import DanqingError
-from danqing_server.registry import Registry
+from danqing_server.plugins.registry import Registry
 from danqing_server.store.deliveries import DeliveryStore
 from danqing_server.store.leases import WorkerStore
 from danqing_server.telemetry.families import named

@@ -25,7 +25,7 @@ from danqing_server.life.moves import (
     Voided,
 )
 from danqing_server.life.rerouted import Rerouted
-from danqing_server.models import CallOutcome, CallRecord, Status, Task
+from danqing_server.records.tasks import CallOutcome, CallRecord, Status, Task
 from danqing_server.telemetry.labels import OTHER, Bounded, Models
 from danqing_server.telemetry.meters import Histogram, Meters, Number
 

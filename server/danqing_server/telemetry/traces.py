@@ -31,7 +31,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from danqing_server.models import Task
+from danqing_server.records.tasks import Task
 
 __all__ = ["PARENT", "StepTracer", "Traces", "open_traces"]
 

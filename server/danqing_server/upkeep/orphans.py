@@ -13,7 +13,7 @@ import attrs
 
 from danqing_server.assets.holdings import StoredFile, files_in
 from danqing_server.assets.storage import Assets
-from danqing_server.models import FINISHED, Task
+from danqing_server.records.tasks import FINISHED, Task
 from danqing_server.store.batches import STAGED
 from danqing_server.store.dumping import Dump, decoded
 from danqing_server.store.named import files_named

@@ -14,7 +14,7 @@ from danqing_server.assets.holdings import bring_back, hash_of
 from danqing_server.assets.storage import Assets
 from danqing_server.errors import NotFound
 from danqing_server.life.billing import maker_of
-from danqing_server.models import Task
+from danqing_server.records.tasks import Task
 from danqing_server.store.dumping import Dump, decoded
 from danqing_server.store.named import NAMING, NamedFile, files_named
 from danqing_server.store.reading import task_of

@@ -12,8 +12,8 @@ from danqing_server.life.charges import cost_micro
 from danqing_server.life.decision import Failure, FailureKind
 from danqing_server.life.moves import Amended
 from danqing_server.log import get_logger
-from danqing_server.models import CallRecord, Reserved, Task
 from danqing_server.queue.gates import Report
+from danqing_server.records.tasks import CallRecord, Reserved, Task
 from danqing_server.worker.ledger import Ledger
 from danqing_server.worker.tools import Tools
 

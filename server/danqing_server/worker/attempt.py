@@ -20,7 +20,7 @@ from danqing_server.life.onward import Onward, Opening
 from danqing_server.life.telling import job_of
 from danqing_server.log import Logger, get_logger
 from danqing_server.loops.steps import step
-from danqing_server.models import CallOutcome, Status, Task
+from danqing_server.records.tasks import CallOutcome, Status, Task
 from danqing_server.worker import aftermath, texts
 from danqing_server.worker.dropping import Dropping
 from danqing_server.worker.ending import Ending

@@ -9,7 +9,7 @@ import attrs
 
 from danqing_server.life.billing import under_way
 from danqing_server.life.telling import job_of
-from danqing_server.models import CallOutcome, Task
+from danqing_server.records.tasks import CallOutcome, Task
 from danqing_server.worker.run import TaskRun
 
 __all__ = ["Dropping"]

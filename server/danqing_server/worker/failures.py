@@ -12,7 +12,7 @@ from danqing_plugins import (
 from danqing_server.codec import storable
 from danqing_server.errors import SourceUnavailable, StorageUnavailable
 from danqing_server.life.decision import LEASE_IN_DOUBT, Failure, FailureKind
-from danqing_server.models import Billed, TaskError
+from danqing_server.records.tasks import Billed, TaskError
 from danqing_server.worker import texts
 
 __all__ = ["Interruption", "error_of", "failure_of", "interruption_of", "picture_lost"]

@@ -13,8 +13,8 @@ from danqing_server.life.decision import ends_at
 from danqing_server.life.telling import entry_of
 from danqing_server.log import get_logger
 from danqing_server.loops.steps import step
-from danqing_server.models import WAITING, Status, Task
 from danqing_server.queue.entries import Entry
+from danqing_server.records.tasks import WAITING, Status, Task
 from danqing_server.store.leases import WorkerBeat, WorkerStore
 from danqing_server.store.processes import has_died
 from danqing_server.store.waiting import WaitingTask

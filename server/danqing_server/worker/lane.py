@@ -13,8 +13,8 @@ from danqing_server.errors import ServiceUnavailable, StoreUnavailable
 from danqing_server.ids import new_token
 from danqing_server.log import get_logger
 from danqing_server.loops.batching import GATHER_S
-from danqing_server.models import Attempt, Task
 from danqing_server.queue.entries import Entry, Pushed, Rates
+from danqing_server.records.tasks import Attempt, Task
 from danqing_server.worker.attempt import Execution
 from danqing_server.worker.failures import Interruption
 from danqing_server.worker.keeping import Slots

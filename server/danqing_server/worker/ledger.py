@@ -14,7 +14,7 @@ from danqing_server.codec import value_of
 from danqing_server.errors import AttemptLost
 from danqing_server.life.billing import billed_of
 from danqing_server.loops.steps import step
-from danqing_server.models import Billed, CallOutcome, CallRecord, Output, OutputState, Task
+from danqing_server.records.tasks import Billed, CallOutcome, CallRecord, Output, OutputState, Task
 from danqing_server.store.changes import NO_MARKS, Marks, by_field
 from danqing_server.store.paths import as_late, of_call, of_output
 from danqing_server.store.tasks import TaskStore

@@ -24,7 +24,7 @@ from danqing_plugins import (
 from danqing_server.life.billing import lost_calls, to_buy
 from danqing_server.life.charges import cost_micro
 from danqing_server.life.decision import NEVER_PLACED, ORDER_UNKNOWN
-from danqing_server.models import CallOutcome, CallRecord
+from danqing_server.records.tasks import CallOutcome, CallRecord
 from danqing_server.worker import aftermath, texts
 from danqing_server.worker.ledger import Ledger
 from danqing_server.worker.run import TaskRun, require_storable

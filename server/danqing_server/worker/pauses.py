@@ -12,9 +12,9 @@ import attrs
 
 from danqing_server.clock import Clock, to_ms
 from danqing_server.errors import QueueUnavailable
-from danqing_server.lanes import LaneRecord
 from danqing_server.log import get_logger
 from danqing_server.queue.gates import Gates
+from danqing_server.records.lanes import LaneRecord
 from danqing_server.store.lanes import LaneStore
 
 __all__ = ["LOOK_EVERY_S", "Pauses"]

@@ -12,8 +12,8 @@ from danqing_plugins import Limits
 from danqing_server.errors import ServiceUnavailable
 from danqing_server.log import get_logger
 from danqing_server.loops.supervised import Supervised
-from danqing_server.models import Task
 from danqing_server.queue.entries import Entry, Pushed, Rates
+from danqing_server.records.tasks import Task
 from danqing_server.worker.failures import Interruption
 from danqing_server.worker.keeping import Slots
 from danqing_server.worker.lane import RECONCILE_EVERY_S, Lane

@@ -16,9 +16,9 @@ from danqing_server.errors import QueueUnavailable
 from danqing_server.life.onward import NO_LANE, Opening, opening_of, while_waiting
 from danqing_server.life.rerouted import Rerouted
 from danqing_server.log import get_logger
-from danqing_server.models import Task
 from danqing_server.queue.gates import Gate, Gates
-from danqing_server.routing import RoutedTarget, TaskRoute
+from danqing_server.records.routing import RoutedTarget, TaskRoute
+from danqing_server.records.tasks import Task
 from danqing_server.worker.tools import Tools
 
 __all__ = ["DIVERT_EVERY_S", "Diverter", "look_ahead"]

@@ -20,8 +20,8 @@ from danqing_server.life.billing import billed_of
 from danqing_server.life.moves import Deleted
 from danqing_server.life.register import Register
 from danqing_server.log import get_logger
-from danqing_server.models import FINISHED, Status, Task
 from danqing_server.queue.lanes import Queue
+from danqing_server.records.tasks import FINISHED, Status, Task
 from danqing_server.settings.retention import NO_PROJECT, RetentionRule
 from danqing_server.store.old_tasks import Kinds, OldTasks
 from danqing_server.store.reach import Reach

@@ -12,8 +12,8 @@ from danqing_server.clock import Clock
 from danqing_server.errors import AttemptLost
 from danqing_server.life.billing import to_buy
 from danqing_server.life.charges import cost_micro, price_micro
-from danqing_server.models import Reserved, Task
 from danqing_server.queue.gates import Gates
+from danqing_server.records.tasks import Reserved, Task
 from danqing_server.store.spending import SpendStore
 from danqing_server.worker.ledger import Ledger
 

@@ -13,10 +13,10 @@ from danqing_server.assets.storage import Assets
 from danqing_server.clock import Clock
 from danqing_server.life.decision import Policy
 from danqing_server.life.register import Register
-from danqing_server.models import Task
+from danqing_server.plugins.registry import Registry
 from danqing_server.queue.gates import Gates
 from danqing_server.queue.lanes import Queue
-from danqing_server.registry import Registry
+from danqing_server.records.tasks import Task
 from danqing_server.store.leases import Lease
 from danqing_server.store.sweeping import SweepStore
 from danqing_server.store.tasks import TaskStore

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from danqing_server.models import Status
+from danqing_server.records.tasks import Status
 from danqing_server.store.reach import Reach
 from tests.integration.api.conftest import Client
 from tests.support.system import until

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from danqing_plugins import Source
-from danqing_server.models import Asset
+from danqing_server.records.tasks import Asset
 from danqing_server.settings.server import Settings
 from tests.integration.api.conftest import Client
 from tests.support.serving import ServingProcess, run_serving

@@ -13,7 +13,7 @@ import pytest
 from danqing_plugins import Job, Run
 from danqing_server.access.caller import Caller
 from danqing_server.doors.idempotency import repeat_of
-from danqing_server.models import Status
+from danqing_server.records.tasks import Status
 from danqing_server.store.reach import Reach
 from tests.integration.api.conftest import Client
 from tests.support.providers import ScriptedProvider, deliver_all

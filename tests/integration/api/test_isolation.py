@@ -19,7 +19,7 @@ import orjson
 from sanic_ext.extensions.openapi.builders import SpecificationBuilder
 
 from danqing_server.http.routing import DeclaredRoute, declared_routes
-from danqing_server.models import Status
+from danqing_server.records.tasks import Status
 from tests.integration.api.conftest import Client, Reply
 from tests.integration.api.test_keys import SETTINGS, administer, bearer, make_key
 from tests.unit.api.tasks import make_task

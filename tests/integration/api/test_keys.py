@@ -10,9 +10,9 @@ from typing import Any
 from danqing_server.access.key_format import CLIENT, new_secret
 from danqing_server.access.roster import Roster
 from danqing_server.clock import Clock
+from danqing_server.records.tenancy import Limits
 from danqing_server.store.api_keys import COLLECTION, ApiKeyStore
 from danqing_server.store.projects import ProjectStore
-from danqing_server.tenancy import Limits
 from tests.integration.api.conftest import Client, Reply
 
 Open = Callable[..., Any]

@@ -13,9 +13,9 @@ import pytest
 from danqing_plugins import AccountProblem, Job, Run
 from danqing_server.access.caller import Caller
 from danqing_server.http.services import Services
-from danqing_server.lanes import LaneAct, LaneActKind, Pause
-from danqing_server.models import Status
 from danqing_server.queue.gates import Report
+from danqing_server.records.lanes import LaneAct, LaneActKind, Pause
+from danqing_server.records.tasks import Status
 from tests.integration.api.conftest import Client, Reply
 from tests.support.event_reader import EventReader, reading
 from tests.support.providers import ScriptedProvider, deliver_all

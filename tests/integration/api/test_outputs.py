@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from danqing_plugins import ContentRejected, Job, OutputKind, Result, Run, Source
-from danqing_server.models import Status
+from danqing_server.records.tasks import Status
 from danqing_server.worker.takeover import take_over
 from tests.integration.api.conftest import Client
 from tests.support.films import film, sound

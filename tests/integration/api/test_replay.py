@@ -14,7 +14,7 @@ import pytest
 from danqing_server.desk.recent import RecentTasks
 from danqing_server.http.answers import Repeatable
 from danqing_server.http.replay import Replays
-from danqing_server.models import Status
+from danqing_server.records.tasks import Status
 from tests.integration.api.conftest import Client, Open
 from tests.unit.api.tasks import make_task
 

@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from danqing_plugins.billing import Billed
-from danqing_server.accounts import LineKind, Posting, PostingLine
 from danqing_server.doors.costs import price_text
+from danqing_server.records.accounts import LineKind, Posting, PostingLine
 from danqing_server.store.ledger import LedgerStore
 from danqing_server.store.sheets import SheetStore
 from tests.integration.api.conftest import Client

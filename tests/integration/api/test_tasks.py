@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
-from danqing_server.models import Status
+from danqing_server.records.tasks import Status
 from tests.integration.api.conftest import Client
 from tests.unit.api.tasks import NOW, make_task
 

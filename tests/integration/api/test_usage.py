@@ -8,7 +8,7 @@ import io
 from collections.abc import Callable
 from typing import Any
 
-from danqing_server.models import FINISHED, Status
+from danqing_server.records.tasks import FINISHED, Status
 from tests.integration.api.conftest import Client, Reply
 from tests.support.system import until
 

@@ -15,7 +15,7 @@ from danqing_plugins import Job, OutputKind, Run, Source
 from danqing_server.assets.sources import DownloadLimits
 from danqing_server.assets.storage import Assets, open_assets
 from danqing_server.errors import SourceUnavailable
-from danqing_server.models import Status
+from danqing_server.records.tasks import Status
 from danqing_server.settings.server import Settings
 from tests.integration.assets.conftest import eventually, files_below
 from tests.integration.sandbox.serving import served

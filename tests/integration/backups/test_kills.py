@@ -13,7 +13,7 @@ from danqing_server.backup.reading import Run
 from danqing_server.backup.repository import Repository
 from danqing_server.backup.verifying import verify
 from danqing_server.errors import SettingsError
-from danqing_server.models import Status
+from danqing_server.records.tasks import Status
 from danqing_server.settings.server import Settings
 from danqing_server.store.dumping import decoded
 from tests.integration.backups.conftest import Command

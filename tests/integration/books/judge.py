@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from danqing_server.doors.views import Viewer
-from danqing_server.models import FINISHED, Status, Task
+from danqing_server.records.tasks import FINISHED, Status, Task
 from tests.integration.books.ledger import judge_ledger
 from tests.integration.books.provider import PRICE_MICRO
 from tests.integration.books.shop import Fate, Purchase

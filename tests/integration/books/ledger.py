@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from danqing_plugins.billing import Billed
-from danqing_server.accounts import COSTS, Posting
 from danqing_server.life.charges import bills_of
-from danqing_server.models import FINISHED
+from danqing_server.records.accounts import COSTS, Posting
+from danqing_server.records.tasks import FINISHED
 from danqing_server.store.ledger import LedgerStore
 from tests.integration.books.provider import PRICE_MICRO
 from tests.integration.books.teller import CALLER, Teller, Told

@@ -16,7 +16,7 @@ from danqing_server.clock import Clock
 from danqing_server.composition.process import Process, open_process
 from danqing_server.composition.workers import Workers
 from danqing_server.life.decision import Policy
-from danqing_server.registry import load_registry
+from danqing_server.plugins.registry import load_registry
 from danqing_server.settings.server import Settings
 from danqing_server.store.leases import WorkerStore
 from danqing_server.worker.janitor import DEAD_AFTER_S, Janitor

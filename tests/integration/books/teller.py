@@ -12,10 +12,10 @@ from danqing_server.access.caller import Caller
 from danqing_server.access.limits import CallerLimits
 from danqing_server.desk.request import Repeat as Repeated
 from danqing_server.errors import DanqingError
-from danqing_server.models import FINISHED, WAITING, Task
+from danqing_server.records.tasks import FINISHED, WAITING, Task
+from danqing_server.records.tenancy import CLIENT_SCOPES, Limits
 from danqing_server.settings.server import Settings
 from danqing_server.store.tasks import TaskStore
-from danqing_server.tenancy import CLIENT_SCOPES, Limits
 from tests.integration.books.process import Mortal
 from tests.integration.books.provider import PROVIDER, ShopProvider
 from tests.integration.books.shop import Shop

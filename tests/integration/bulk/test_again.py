@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from danqing_plugins import ContentRejected, Job, Message, Run, Source
-from danqing_server.models import Status
+from danqing_server.records.tasks import Status
 from tests.integration.api.conftest import Client, Open
 from tests.support.providers import ScriptedProvider, picture
 from tests.unit.api.tasks import failed_picture, kept_picture, make_task, paid_call

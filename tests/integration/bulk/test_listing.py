@@ -11,7 +11,7 @@ import pytest
 
 from danqing_plugins import ProviderInfo
 from danqing_server.life.billing import billed_of
-from danqing_server.models import CallOutcome, Status, Task
+from danqing_server.records.tasks import CallOutcome, Status, Task
 from danqing_server.store.listing import TaskFilter, TaskList
 from danqing_server.store.reach import Reach
 from danqing_server.store.tasks import encode

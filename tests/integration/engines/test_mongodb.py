@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from danqing_server.errors import SettingsError, StoreUnavailable
-from danqing_server.models import Status
+from danqing_server.records.tasks import Status
 from danqing_server.store.client import connect
 from danqing_server.store.tasks import TaskStore
 from tests.support.mongo_sets import MongoSet, run_replica_set

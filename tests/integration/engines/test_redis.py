@@ -12,12 +12,12 @@ import pytest
 
 from danqing_server.clock import Clock
 from danqing_server.errors import QueueUnavailable, SettingsError
-from danqing_server.models import Status
 from danqing_server.queue.connection import RedisConnection, connect
 from danqing_server.queue.entries import Entry, LaneTurned
 from danqing_server.queue.gates import Gates, Report
 from danqing_server.queue.lanes import Queue
 from danqing_server.queue.requests import RequestCounter
+from danqing_server.records.tasks import Status
 from danqing_server.supervision.embedded.binaries import REDIS_SERVER, find_program
 from tests.support.providers import ScriptedProvider
 from tests.support.redis_sets import (

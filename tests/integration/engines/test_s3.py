@@ -14,7 +14,7 @@ import pytest
 from danqing_plugins import Source
 from danqing_server.assets.storage import open_assets
 from danqing_server.errors import NotFound, SettingsError, StorageUnavailable
-from danqing_server.models import Status
+from danqing_server.records.tasks import Status
 from danqing_server.settings.server import Settings
 from tests.integration.api.conftest import opened
 from tests.support.providers import ScriptedProvider, picture

@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from danqing_server.models import Billed, Status, Task
+from danqing_server.records.tasks import Billed, Status, Task
 from danqing_server.settings.server import Settings
 from tests.support.provider_process import provider_process
 from tests.support.servers import RunningServer

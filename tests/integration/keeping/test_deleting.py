@@ -12,7 +12,7 @@ from danqing_server.desk.request import Repeat
 from danqing_server.errors import Conflict
 from danqing_server.life.moves import Deleted
 from danqing_server.loops.steps import STEPS
-from danqing_server.models import FINISHED, Task
+from danqing_server.records.tasks import FINISHED, Task
 from danqing_server.settings.server import Settings
 from danqing_server.store.deliveries import Delivery, DeliveryState, Outcome
 from danqing_server.store.ledger import LedgerStore

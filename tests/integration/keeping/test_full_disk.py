@@ -14,7 +14,7 @@ from danqing_plugins import Job, Run, Source
 from danqing_server.assets.headroom import Headroom, reserve_of
 from danqing_server.desk.request import Repeat
 from danqing_server.errors import StorageFull
-from danqing_server.models import Status
+from danqing_server.records.tasks import Status
 from danqing_server.settings.retention import RetentionRule
 from tests.integration.api.conftest import opened
 from tests.integration.keeping.test_retention import Stock

@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from danqing_server.access.caller import Caller
-from danqing_server.models import (
+from danqing_server.records.tasks import (
     Attempt,
     CallOutcome,
     CallRecord,

@@ -11,7 +11,7 @@ import pytest
 
 from danqing_plugins import Source
 from danqing_server.access.caller import Caller
-from danqing_server.models import Asset, Task
+from danqing_server.records.tasks import Asset, Task
 from danqing_server.settings.server import Settings
 from tests.integration.backups.conftest import Command
 from tests.integration.keeping.test_deleting import go_on

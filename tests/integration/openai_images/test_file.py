@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from danqing_server.errors import SettingsError
-from danqing_server.models import Status
-from danqing_server.registry import load_registry
+from danqing_server.plugins.registry import load_registry
+from danqing_server.records.tasks import Status
 from danqing_server.settings.reading import read_settings
 from danqing_server.settings.server import Settings
 from tests.integration.sandbox.serving import Served

@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 from PIL import Image
 
-from danqing_server.models import Billed, Status
+from danqing_server.records.tasks import Billed, Status
 from danqing_server.settings.server import Settings
 from tests.integration.sandbox.serving import Served
 from tests.support.dying_process import dying_process

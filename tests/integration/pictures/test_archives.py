@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from PIL import Image
 
-from danqing_server.models import Status
+from danqing_server.records.tasks import Status
 from tests.integration.api.conftest import Client
 from tests.support.shelf import Shelf
 from tests.unit.assets.pictures import picture

@@ -15,7 +15,7 @@ import pytest
 
 from danqing_plugins import Job, Run, Source
 from danqing_server.assets.keys import upload_key
-from danqing_server.models import Upload
+from danqing_server.records.tasks import Upload
 from danqing_server.store.reach import Reach
 from tests.integration.api.conftest import Client, Open
 from tests.support.providers import ScriptedProvider

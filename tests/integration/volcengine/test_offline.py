@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from danqing_server.models import Billed, Status, Task
+from danqing_server.records.tasks import Billed, Status, Task
 from danqing_server.settings.server import Settings
 from tests.integration.sandbox.serving import Served, served
 from tests.support.installed import all_but

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from danqing_server.models import Billed, Status, Task
+from danqing_server.records.tasks import Billed, Status, Task
 from danqing_server.settings.server import Settings
 from tests.support.provider_process import provider_process
 from tests.support.servers import RunningServer

@@ -8,7 +8,7 @@ import pytest
 
 from danqing_server.access.caller import Caller
 from danqing_server.errors import NotFound, Overloaded
-from danqing_server.models import Status, Task
+from danqing_server.records.tasks import Status, Task
 from danqing_server.settings.server import Settings
 from danqing_server.store.watching import version_of
 from tests.integration.waiting.conftest import Held

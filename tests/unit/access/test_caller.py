@@ -4,9 +4,9 @@ import pytest
 
 from danqing_server.access.caller import LOCAL, Caller
 from danqing_server.errors import SettingsError
+from danqing_server.records.tenancy import CLIENT_SCOPES, Scope
 from danqing_server.settings.server import Settings
 from danqing_server.store.reach import Reach
-from danqing_server.tenancy import CLIENT_SCOPES, Scope
 from tests.unit.api.tasks import make_task
 
 MINE, OTHERS, NOBODYS = make_task(owner="shop"), make_task(owner="blog"), make_task()

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from danqing_server.access.limits import UNLIMITED, CallerLimits
-from danqing_server.tenancy import Limits
+from danqing_server.records.tenancy import Limits
 
 
 class TestCallerLimits:

@@ -8,7 +8,8 @@ from typing import Any
 import attrs
 
 from danqing_plugins import OutputKind, Price, Reference, Text
-from danqing_server.models import (
+from danqing_server.records.routing import RoutedTarget, TaskRoute
+from danqing_server.records.tasks import (
     Asset,
     Attempt,
     Billed,
@@ -20,7 +21,6 @@ from danqing_server.models import (
     Task,
     TaskError,
 )
-from danqing_server.routing import RoutedTarget, TaskRoute
 
 __all__ = [
     "NOW",

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 
 from danqing_server.doors.a1111.speaking import _pieces
-from danqing_server.models import Status, Task
+from danqing_server.records.tasks import Status, Task
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 

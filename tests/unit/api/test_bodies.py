@@ -16,7 +16,7 @@ from danqing_server.doors.bodies import (
     user_change,
 )
 from danqing_server.errors import InvalidSubmission
-from danqing_server.models import Priority
+from danqing_server.records.tasks import Priority
 
 IMAGE = {"prompt": "a cat", "user_id": "u1"}
 TASK = {"type": "image", "model": "one", "input": {"prompt": "a cat"}, "user_id": "u1"}

@@ -8,9 +8,9 @@ from sanic import Blueprint, HTTPResponse, Sanic
 
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import declared_routes, on_delete, on_get, on_post, on_put
+from danqing_server.records.tenancy import Scope
 from danqing_server.serving.app import create_app
 from danqing_server.settings.server import Settings
-from danqing_server.tenancy import Scope
 
 
 async def _nothing(_request: ApiRequest) -> HTTPResponse:

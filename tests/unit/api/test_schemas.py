@@ -13,10 +13,10 @@ from danqing_server.codec import dump_json, parse_json_object
 from danqing_server.desk.forecast import Explanation, LaneView
 from danqing_server.doors.schemas import SCHEMAS
 from danqing_server.doors.views import Viewer, explanation_view, lane_view, user_view
-from danqing_server.models import BatchPlace, CallOutcome, Preview, Status, Task, TaskWebhook, User
+from danqing_server.plugins.registry import Registry
 from danqing_server.queue.gates import Gate, Hold, Throughput
 from danqing_server.queue.lanes import LaneDepth
-from danqing_server.registry import Registry
+from danqing_server.records.tasks import BatchPlace, CallOutcome, Preview, Status, Task, TaskWebhook, User
 from tests.support.contract import Contract
 from tests.unit.api.tasks import (
     NOW,

@@ -15,7 +15,7 @@ from danqing_server.doors.schemas import SCHEMAS
 from danqing_server.http import problem_shapes
 from danqing_server.http.problems import PROBLEMS, ProblemReport
 from danqing_server.http.shapes import Moment, closed, example_of, extended, members_of, ref, said, schemas_of
-from danqing_server.models import Priority
+from danqing_server.records.tasks import Priority
 from tests.support.contract import Contract
 
 CONTRACT = Contract({"components": {"schemas": SCHEMAS}, "paths": {}})

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from danqing_plugins import Price
 from danqing_plugins.billing import Billed, CallOutcome
-from danqing_server.accounts import COSTS, LineKind, Posting
 from danqing_server.life.booking import posting_of
 from danqing_server.life.charges import bills_of
-from danqing_server.models import FINISHED, CallRecord, Hold, Status, Task
-from danqing_server.routing import RoutedTarget, TaskRoute
+from danqing_server.records.accounts import COSTS, LineKind, Posting
+from danqing_server.records.routing import RoutedTarget, TaskRoute
+from danqing_server.records.tasks import FINISHED, CallRecord, Hold, Status, Task
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 PRICE = Price(amount_micro=200_000, currency="CNY")

@@ -21,7 +21,7 @@ from danqing_server.life.moves import (
     Transition,
     Voided,
 )
-from danqing_server.models import Attempt, Output, OutputState, Status, Task, TaskError
+from danqing_server.records.tasks import Attempt, Output, OutputState, Status, Task, TaskError
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 ERROR = TaskError(code="a_code", message="m")

@@ -24,7 +24,9 @@ from danqing_server.life.onward import (
     while_waiting,
 )
 from danqing_server.life.rerouted import Rerouted, on_target
-from danqing_server.models import (
+from danqing_server.queue.gates import Gate, Hold
+from danqing_server.records.routing import MOST_TRIED, RoutedTarget, TaskRoute
+from danqing_server.records.tasks import (
     Attempt,
     Billed,
     CallOutcome,
@@ -35,8 +37,6 @@ from danqing_server.models import (
     Task,
     TaskError,
 )
-from danqing_server.queue.gates import Gate, Hold
-from danqing_server.routing import MOST_TRIED, RoutedTarget, TaskRoute
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 SHUT = Opening(is_open=False, wait_ms=60_000, reason="account_problem")

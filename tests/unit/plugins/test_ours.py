@@ -11,7 +11,7 @@ from danqing_plugins import ModelInfo, PluginContext, Provider
 from danqing_plugins.options import read_options
 from danqing_plugins.sampling import sample_request
 from danqing_plugins.testing import check_info, check_prepare
-from danqing_server.loading import find_installed
+from danqing_server.plugins.loading import find_installed
 
 
 def ours() -> list[Provider]:

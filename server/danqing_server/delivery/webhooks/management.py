@@ -21,8 +21,8 @@ from danqing_server.delivery.webhooks.signing import new_secret
 from danqing_server.delivery.webhooks.targets import Targets
 from danqing_server.errors import Conflict, NotFound
 from danqing_server.ids import new_id, new_token
-from danqing_server.models import TaskWebhook
 from danqing_server.queue.lanes import Queue
+from danqing_server.records.tasks import TaskWebhook
 from danqing_server.settings.server import Settings
 from danqing_server.store.client import Database
 from danqing_server.store.deliveries import Delivery, DeliveryState, DeliveryStore

@@ -13,7 +13,7 @@ from danqing_server.doors.fields import Fields
 from danqing_server.doors.fitting import fit_size
 from danqing_server.doors.offers import Offer, Offers
 from danqing_server.errors import InvalidSubmission
-from danqing_server.models import JsonObject
+from danqing_server.records.tasks import JsonObject
 
 __all__ = ["CHECKPOINT", "named_model", "read_images"]
 

@@ -14,8 +14,8 @@ from danqing_server.doors.ark.refusing import INTERNAL, INVALID, RETRY_HEADER, e
 from danqing_server.doors.ark_shapes import ArkImageErrorShape
 from danqing_server.http.doors import Refusal
 from danqing_server.http.messages import ENGLISH
-from danqing_server.models import Task, TaskError
-from danqing_server.registry import Registry
+from danqing_server.plugins.registry import Registry
+from danqing_server.records.tasks import Task, TaskError
 
 __all__ = ["fault_of", "is_expired", "refusal_of_task"]
 

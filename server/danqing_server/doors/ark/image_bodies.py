@@ -17,7 +17,7 @@ from danqing_server.desk.request import Submission
 from danqing_server.doors.ark.addressing import Address, address_of
 from danqing_server.doors.ark.reading import NOT_TAKEN, read_model, read_user, told_model
 from danqing_server.doors.fields import Fields
-from danqing_server.models import JsonObject
+from danqing_server.records.tasks import JsonObject
 
 __all__ = ["FORMATS", "Wanted", "image_submission"]
 

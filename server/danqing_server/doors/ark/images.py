@@ -23,7 +23,7 @@ from danqing_server.http.entry import admit_change
 from danqing_server.http.receiving import ReceivedObject, discard_body
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get, on_post
-from danqing_server.tenancy import Scope
+from danqing_server.records.tenancy import Scope
 
 __all__ = ["routes"]
 

@@ -21,7 +21,7 @@ from danqing_server.doors.ark.showing import images_usage
 from danqing_server.doors.ark.speaking import viewer_of, with_picture
 from danqing_server.doors.encoding import Piece, written
 from danqing_server.doors.holding import Call, Voice
-from danqing_server.models import FINISHED, Output, OutputState, Status, Task
+from danqing_server.records.tasks import FINISHED, Output, OutputState, Status, Task
 
 __all__ = ["by_events"]
 

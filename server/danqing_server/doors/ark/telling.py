@@ -14,8 +14,8 @@ from danqing_server.delivery.webhooks.outbox import STATUSES as AFTER
 from danqing_server.doors.ark.refusing import INTERNAL
 from danqing_server.doors.ark.showing import STATUSES, ArkViewer
 from danqing_server.doors.ark_shapes import ArkTaskShape
-from danqing_server.models import Task
-from danqing_server.registry import Registry
+from danqing_server.plugins.registry import Registry
+from danqing_server.records.tasks import Task
 
 __all__ = ["ARK_FORM", "CALLBACK_EVENTS", "ArkTeller"]
 

@@ -21,7 +21,7 @@ from danqing_server.doors.ark.reading import NOT_TAKEN, read_model, read_user, t
 from danqing_server.doors.ark.telling import ARK_FORM, CALLBACK_EVENTS
 from danqing_server.doors.fields import Fields
 from danqing_server.errors import InvalidSubmission
-from danqing_server.models import JsonObject, TaskWebhook
+from danqing_server.records.tasks import JsonObject, TaskWebhook
 
 __all__ = ["Content", "read_content", "video_submission"]
 

@@ -39,9 +39,9 @@ from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_delete, on_get, on_post
 from danqing_server.http.services import Services
 from danqing_server.ids import beginning_of_ids
-from danqing_server.models import WAITING, Status, Task
+from danqing_server.records.tasks import WAITING, Status, Task
+from danqing_server.records.tenancy import Scope
 from danqing_server.store.paging import PageQuery, TaskPages
-from danqing_server.tenancy import Scope
 
 __all__ = ["routes"]
 

@@ -20,8 +20,8 @@ from danqing_server.http.messages import language_of
 from danqing_server.http.receiving import ReceivedObject
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get, on_post
-from danqing_server.models import FINISHED, Status, Task
-from danqing_server.tenancy import Scope
+from danqing_server.records.tasks import FINISHED, Status, Task
+from danqing_server.records.tenancy import Scope
 
 __all__ = ["routes"]
 

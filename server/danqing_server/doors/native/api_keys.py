@@ -30,7 +30,7 @@ from danqing_server.http.receiving import ReceivedObject, discard_body
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get, on_post, on_put
 from danqing_server.http.services import Services
-from danqing_server.tenancy import Scope, StoredKey
+from danqing_server.records.tenancy import Scope, StoredKey
 
 __all__ = ["routes"]
 

@@ -31,9 +31,9 @@ from danqing_server.http.messages import CONFLICTS, language_of
 from danqing_server.http.receiving import ReceivedObject
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_post
-from danqing_server.models import JsonObject, Priority
+from danqing_server.records.tasks import JsonObject, Priority
+from danqing_server.records.tenancy import Scope
 from danqing_server.store.listing import Place, TaskFilter
-from danqing_server.tenancy import Scope
 
 __all__ = ["routes"]
 

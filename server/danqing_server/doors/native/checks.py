@@ -25,8 +25,8 @@ from danqing_server.http.problems import details_of, report_of
 from danqing_server.http.receiving import ReceivedObject
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_post
-from danqing_server.models import JsonObject
-from danqing_server.tenancy import Scope
+from danqing_server.records.tasks import JsonObject
+from danqing_server.records.tenancy import Scope
 
 __all__ = ["routes"]
 

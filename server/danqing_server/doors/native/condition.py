@@ -18,9 +18,9 @@ from danqing_server.http.messages import language_of
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get
 from danqing_server.loops.supervised import Supervised
-from danqing_server.registry import Plugin
+from danqing_server.plugins.registry import Plugin
+from danqing_server.records.tenancy import Scope
 from danqing_server.store.leases import WorkerBeat
-from danqing_server.tenancy import Scope
 
 __all__ = ["routes"]
 

@@ -39,9 +39,9 @@ from danqing_server.http.receiving import discard_body
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get, on_post
 from danqing_server.http.services import Services
-from danqing_server.models import FINISHED, Task
+from danqing_server.records.tasks import FINISHED, Task
+from danqing_server.records.tenancy import Scope
 from danqing_server.store.watching import version_of
-from danqing_server.tenancy import Scope
 
 __all__ = ["routes"]
 

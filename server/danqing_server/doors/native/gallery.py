@@ -44,8 +44,8 @@ from danqing_server.http.receiving import ReceivedObject, discard_body
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_delete, on_get, on_post, on_put
 from danqing_server.http.zips import zipped
+from danqing_server.records.tenancy import Scope
 from danqing_server.store.pictures import PictureFilter, PictureId, PictureSize, parts_of, picture_id
-from danqing_server.tenancy import Scope
 
 __all__ = ["routes"]
 

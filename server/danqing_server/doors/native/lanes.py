@@ -26,9 +26,9 @@ from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get, on_post
 from danqing_server.http.services import Services
 from danqing_server.http.shapes import members_of
-from danqing_server.lanes import lanes_of
-from danqing_server.models import JsonObject
-from danqing_server.tenancy import Scope
+from danqing_server.records.lanes import lanes_of
+from danqing_server.records.tasks import JsonObject
+from danqing_server.records.tenancy import Scope
 
 __all__ = ["routes"]
 

@@ -33,9 +33,9 @@ from danqing_server.http.messages import language_of
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get
 from danqing_server.http.shapes import members_of
+from danqing_server.records.tenancy import Scope
 from danqing_server.store.listing import TaskFilter
 from danqing_server.store.reach import Reach
-from danqing_server.tenancy import Scope
 
 __all__ = ["routes"]
 

@@ -21,7 +21,7 @@ from danqing_server.http.messages import language_of
 from danqing_server.http.receiving import ReceivedObject, discard_body
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get, on_post, on_put
-from danqing_server.tenancy import Project, Scope
+from danqing_server.records.tenancy import Project, Scope
 
 __all__ = ["routes"]
 

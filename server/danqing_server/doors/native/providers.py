@@ -22,9 +22,9 @@ from danqing_server.http.entry import admit
 from danqing_server.http.messages import language_of
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get
-from danqing_server.registry import Plugin, Registry
+from danqing_server.plugins.registry import Plugin, Registry
+from danqing_server.records.tenancy import Scope
 from danqing_server.settings.routes import Route
-from danqing_server.tenancy import Scope
 
 __all__ = ["routes"]
 

@@ -29,7 +29,7 @@ from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_delete, on_get, on_post
 from danqing_server.http.services import Services
 from danqing_server.log import get_logger
-from danqing_server.tenancy import StudioSession
+from danqing_server.records.tenancy import StudioSession
 
 __all__ = ["routes"]
 

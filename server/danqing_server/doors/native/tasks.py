@@ -34,9 +34,9 @@ from danqing_server.http.preferences import PREFER, Preferences, preferences_of
 from danqing_server.http.receiving import ReceivedObject, discard_body
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_delete, on_get, on_patch, on_post
-from danqing_server.models import FINISHED, Priority, Task
+from danqing_server.records.tasks import FINISHED, Priority, Task
+from danqing_server.records.tenancy import Scope
 from danqing_server.store.watching import version_of
-from danqing_server.tenancy import Scope
 
 __all__ = ["routes"]
 

@@ -38,9 +38,9 @@ from danqing_server.http.messages import language_of
 from danqing_server.http.receiving import ReceivedObject, discard_body
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_delete, on_get, on_post, on_put
+from danqing_server.records.tenancy import Scope
 from danqing_server.store.deliveries import Delivery, DeliveryState, Try
 from danqing_server.store.endpoints import TASKS, Endpoint
-from danqing_server.tenancy import Scope
 
 __all__ = ["routes"]
 

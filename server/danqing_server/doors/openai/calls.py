@@ -18,7 +18,7 @@ from danqing_server.http.multipart import ReceivedForm, is_form
 from danqing_server.http.receiving import ReceivedObject
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.services import Services
-from danqing_server.models import JsonObject
+from danqing_server.records.tasks import JsonObject
 
 __all__ = ["offers_of", "receive", "take_in"]
 

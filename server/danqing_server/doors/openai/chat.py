@@ -19,8 +19,8 @@ from danqing_server.doors.openai_shapes import OpenAIChatRequest, OpenAIChatShap
 from danqing_server.http.entry import admit_change
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_post
-from danqing_server.models import JsonObject
-from danqing_server.tenancy import Scope
+from danqing_server.records.tasks import JsonObject
+from danqing_server.records.tenancy import Scope
 
 __all__ = ["routes"]
 

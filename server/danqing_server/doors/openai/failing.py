@@ -13,7 +13,7 @@ from danqing_server.doors.openai.refusing import RETRY_HEADER, envelope
 from danqing_server.http.answers import json_answer
 from danqing_server.http.messages import ENGLISH
 from danqing_server.life.billing import billed_of
-from danqing_server.models import Billed, Status, Task
+from danqing_server.records.tasks import Billed, Status, Task
 
 __all__ = ["error_of", "failure"]
 

@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import Any
 
 from danqing_server.http.multipart import Form
-from danqing_server.models import JsonObject
+from danqing_server.records.tasks import JsonObject
 
 __all__ = ["body_of_form", "identity_of_form"]
 

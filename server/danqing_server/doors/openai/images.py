@@ -27,8 +27,8 @@ from danqing_server.http.preferences import PREFER, preferences_of
 from danqing_server.http.receiving import discard_body
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get, on_post
-from danqing_server.models import FINISHED
-from danqing_server.tenancy import Scope
+from danqing_server.records.tasks import FINISHED
+from danqing_server.records.tenancy import Scope
 
 __all__ = ["routes"]
 

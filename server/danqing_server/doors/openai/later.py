@@ -14,7 +14,7 @@ from danqing_server.doors.openai_shapes import OpenAIImagesShape, OpenAITaskShap
 from danqing_server.doors.output_views import pictures_of
 from danqing_server.http.answers import json_answer
 from danqing_server.http.links import base_url, picture_url
-from danqing_server.models import FINISHED, Status, Task
+from danqing_server.records.tasks import FINISHED, Status, Task
 
 __all__ = ["TASKS_PATH", "acknowledge", "task_view"]
 

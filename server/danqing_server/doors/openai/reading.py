@@ -22,7 +22,7 @@ from danqing_server.doors.fields import NOT_TEXT, NOT_WHOLE, REQUIRED
 from danqing_server.doors.fitting import AUTOMATIC, fit_choice, fit_size
 from danqing_server.doors.offers import Offer, Offers
 from danqing_server.errors import InvalidSubmission
-from danqing_server.models import JsonObject
+from danqing_server.records.tasks import JsonObject
 
 __all__ = ["Form", "Manner", "Wish", "link_of", "number_of", "read_wish", "typed", "user_of", "wrong"]
 

@@ -18,7 +18,7 @@ from danqing_server.doors.output_views import pictures_of
 from danqing_server.http.answers import json_answer
 from danqing_server.http.links import base_url
 from danqing_server.http.messages import ENGLISH
-from danqing_server.models import Task
+from danqing_server.records.tasks import Task
 
 __all__ = ["OpenAICall", "OpenAIVoice", "gallery_of"]
 

@@ -28,7 +28,7 @@ from danqing_server.errors import DanqingError
 from danqing_server.http.downloads import Downloads
 from danqing_server.http.entry import payer_of
 from danqing_server.http.messages import ENGLISH
-from danqing_server.models import FINISHED, Asset, Status, Task
+from danqing_server.records.tasks import FINISHED, Asset, Status, Task
 
 __all__ = ["by_events"]
 

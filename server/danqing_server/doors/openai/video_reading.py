@@ -30,7 +30,7 @@ from danqing_server.doors.openai.reading import (
     wrong,
 )
 from danqing_server.doors.openai.video_fitting import LENGTHS, fit_length, fit_video_size
-from danqing_server.models import JsonObject, Task
+from danqing_server.records.tasks import JsonObject, Task
 
 __all__ = ["FILMS", "read_remix", "read_video_wish"]
 

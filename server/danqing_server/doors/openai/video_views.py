@@ -20,8 +20,8 @@ from danqing_server.doors.openai.video_reading import FILMS
 from danqing_server.doors.openai_video_shapes import OpenAIVideoErrorShape, OpenAIVideoShape
 from danqing_server.http.links import picture_url
 from danqing_server.http.messages import ENGLISH
-from danqing_server.models import Asset, Status, Task
-from danqing_server.registry import Registry
+from danqing_server.plugins.registry import Registry
+from danqing_server.records.tasks import Asset, Status, Task
 
 __all__ = ["VideoViewer", "film_of"]
 

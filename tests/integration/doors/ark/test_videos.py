@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from danqing_server.models import FINISHED
+from danqing_server.records.tasks import FINISHED
 from tests.integration.api.conftest import Client, Open
 from tests.integration.doors.ark.conftest import KEY, OTHER_KEY, Library, ark_library
 from tests.support.installed import all_but

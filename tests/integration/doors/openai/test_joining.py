@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from danqing_server.models import Status
+from danqing_server.records.tasks import Status
 from tests.integration.api.conftest import Client, Reply
 from tests.integration.doors.openai.conftest import OpenDoor, Studio, library
 from tests.support.system import until

@@ -11,7 +11,7 @@ import aiohttp
 import openai
 import pytest
 
-from danqing_server.models import Status, Task
+from danqing_server.records.tasks import Status, Task
 from danqing_server.supervision.embedded.servers import free_port
 from tests.integration.api.conftest import Client, Open, Reply
 from tests.integration.doors.openai.conftest import library

@@ -24,8 +24,8 @@ import attrs
 
 from danqing_plugins import OutputKind, Price, Reference
 from danqing_plugins.billing import Billed, CallOutcome
-from danqing_server.lanes import lane_name
-from danqing_server.routing import TaskRoute
+from danqing_server.records.lanes import lane_name
+from danqing_server.records.routing import TaskRoute
 
 __all__ = [
     "FINISHED",

@@ -1,4 +1,4 @@
-"""The plugins, asked through one typed face of the plugin manager (`danqing_server.loading` finds and makes them).
+"""The plugins, asked through one typed face of the plugin manager (`loading` finds and makes them).
 
 A plugin that cannot be started is reported and left out; the server goes on without it. What concerns it alone (its
 start, its stop, what it hears) is asked of it alone, and one plugin's error is not another's.
@@ -29,11 +29,11 @@ from danqing_plugins import (
     Sandbox,
     TaskEvent,
 )
-from danqing_server.installed import Plugin, Stage
-from danqing_server.lanes import lanes_of
-from danqing_server.loading import Loading, Part, find_installed
 from danqing_server.log import get_logger
 from danqing_server.loops.listeners import Listener
+from danqing_server.plugins.installed import Plugin, Stage
+from danqing_server.plugins.loading import Loading, Part, find_installed
+from danqing_server.records.lanes import lanes_of
 from danqing_server.settings.server import Settings
 
 __all__ = ["Plugin", "Registry", "Stage", "load_registry"]

@@ -14,7 +14,7 @@ import attrs
 
 from danqing_plugins import Price
 from danqing_plugins.billing import Billed
-from danqing_server.lanes import lane_name
+from danqing_server.records.lanes import lane_name
 
 __all__ = ["MOST_TRIED", "RoutedTarget", "TaskRoute", "Tried"]
 

@@ -21,10 +21,10 @@ from danqing_plugins import hooks as specifications
 from danqing_plugins.markers import PROJECT
 from danqing_plugins.options import read_options
 from danqing_server.errors import SettingsError
-from danqing_server.installed import Plugin, Stage
-from danqing_server.lanes import check_lanes
 from danqing_server.log import get_logger
-from danqing_server.presence import Candidate, Mode, decide, wrong_targets
+from danqing_server.plugins.installed import Plugin, Stage
+from danqing_server.plugins.presence import Candidate, Mode, decide, wrong_targets
+from danqing_server.records.lanes import check_lanes
 from danqing_server.settings.providers import ConfiguredProvider
 from danqing_server.settings.reading import in_order
 from danqing_server.settings.server import Settings

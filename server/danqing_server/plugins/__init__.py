@@ -1,0 +1,1 @@
+"""The installed plugins: found, made, and asked."""
