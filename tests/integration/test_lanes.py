@@ -555,7 +555,7 @@ class TestGate:
             await bench.pass_time(waits[-1] + 0.1)
             assert len(await bench.take()) == 1
             await bench.gates.report(LANE, Report.ACCOUNT, "AccountOverdueError")
-        assert [round(wait) for wait in waits] == [30, 60, 120]
+        assert [round(wait) for wait in waits] == [15, 30, 60]
 
     async def test_a_success_in_good_times_forgets_single_failures(self, bench: Bench) -> None:
         """Only a run of failures counts."""

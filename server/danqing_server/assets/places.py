@@ -173,11 +173,23 @@ class Folder(_Single):
         return await asyncio.get_running_loop().run_in_executor(self.disk, function)
 
     def _put(self, spool: Spool, target: Path) -> None:
-        target.parent.mkdir(PRIVATE_MODE, exist_ok=True)
-        spool.move_to(target)
+        while not self._move(spool, target):
+            pass
         # Both, always: another picture of the task may have made the folder and not yet synced its name.
-        sync_folder(target.parent)
+        with suppress(FileNotFoundError):  # its task is deleted since, and it with it
+            sync_folder(target.parent)
         sync_folder(self.root)
+
+    def _move(self, spool: Spool, target: Path) -> bool:
+        """Give a file its name; False when its task was deleted, and its folder gone, right before it."""
+        target.parent.mkdir(PRIVATE_MODE, exist_ok=True)
+        try:
+            spool.move_to(target)
+        except FileNotFoundError:
+            if not spool.path.exists():
+                raise
+            return False
+        return True
 
     def _copy(self, source: Path, target: Path) -> None:
         target.parent.mkdir(PRIVATE_MODE, exist_ok=True)

@@ -178,6 +178,23 @@ class TestDeleting:
         await assets.delete_task("task_1")
         assert os.listdir(tmp_path / "pictures") == [".spool"]
 
+    async def test_a_task_that_is_deleted_while_a_picture_comes_is_no_fault(self, assets: Assets) -> None:
+        """Its folder may go at any moment between being made and being written to."""
+        body = picture()
+
+        async def keep_all() -> None:
+            for index in range(60):
+                await assets.keep("task_1", index, Source.from_bytes(body))
+
+        async def delete_on() -> None:
+            while True:
+                await assets.delete_task("task_1")
+
+        deleting = [asyncio.create_task(delete_on()) for _ in range(2)]
+        await keep_all()
+        for each in deleting:
+            each.cancel()
+
 
 class TestE13Privacy:
     """E13: other accounts of the machine neither list nor read pictures."""
