@@ -1,6 +1,6 @@
 /** Dialogs: the browser's own, which keep the focus and give it back. */
 
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 
 import { dialog, div, footer, h, h2, header, p } from '../dom.js';
 import { t } from '../i18n.js';
@@ -23,7 +23,7 @@ import { TextField } from './field.js';
 /** A modal dialog that is open as long as it is rendered. @param {DialogProps} props */
 export function Dialog({ title, onClose, shape = 'middle', insistent = false, actions, children, class: name, keys = '' }) {
   const box = useRef(/** @type {HTMLDialogElement | null} */ (null));
-  useEffect(() => {
+  useLayoutEffect(() => {
     const shown = box.current;
     shown?.showModal();
     return () => shown?.close();

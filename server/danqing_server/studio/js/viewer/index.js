@@ -102,7 +102,7 @@ export default function Viewer() {
   const row = useRow(id);
   const second = useRow(other);
   const box = useRef(/** @type {HTMLDialogElement | null} */ (null));
-  useEffect(() => {
+  useLayoutEffect(() => { // before it is seen: Esc would close what lies under it
     box.current?.showModal();
     box.current?.focus();
     return () => box.current?.close();
