@@ -168,7 +168,7 @@ class TestUnavailable:
         """`stall_s` counts from the last byte, wherever the server fell silent."""
         upstream = await serve(answer)
         limits = attrs.evolve(LIMITS, stall_s=0.2, total_s=60.0)
-        async with open_assets(settings, session, limits=limits) as assets, asyncio.timeout(3):
+        async with open_assets(settings, session, limits=limits) as assets, asyncio.timeout(10):
             with pytest.raises(SourceUnavailable) as caught:
                 await assets.keep("t", 0, Source.from_url(upstream.url))
         assert caught.value.gone is False

@@ -166,7 +166,7 @@ class TestFetched:
             await asyncio.Event().wait()
 
         upstream = await serve(silent)
-        async with public_session(allowed=only_here) as session, asyncio.timeout(3):
+        async with public_session(allowed=only_here) as session, asyncio.timeout(10):
             with pytest.raises(SourceUnavailable) as caught:
                 await fetch(session, upstream.url)
         assert caught.value.gone is False
