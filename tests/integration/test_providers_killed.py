@@ -131,7 +131,7 @@ async def test_at_a_step(
 ) -> None:
     """Order, delivery, download, finish. What cannot be ordered and was cut says that it may have been billed."""
     settings = settings_of(make_settings, own_sandbox, way)
-    prompt = f"a red fox {way.provider} {point}"
+    prompt = f"a red fox {way.title} {point}"
     armed = tmp_path / "armed"
     armed.write_text(point)
     async with running_system(settings, [], workers=False) as door:
@@ -155,7 +155,7 @@ async def test_at_a_step(
 async def test_between_two_questions(make_settings: MakeSettings, own_sandbox: RunningServer, way: Way) -> None:
     """The order goes on without us, and is asked for again."""
     settings = settings_of(make_settings, own_sandbox, way)
-    prompt = f"a red fox {way.provider} [sandbox:running=3]"
+    prompt = f"a red fox {way.title} [sandbox:running=3]"
     async with running_system(settings, [], workers=False) as door:
         with provider_process(settings.environment) as first:
             task = await submitted(door, way, prompt)
