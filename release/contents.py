@@ -9,7 +9,7 @@ from email.parser import BytesParser
 from pathlib import Path
 from typing import Final
 
-__all__ = ["sdist_complaints", "wheel_complaints"]
+__all__ = ["files_of", "sdist_complaints", "wheel_complaints"]
 
 PACKAGES: Final = {
     "danqing_server": "server/danqing_server",
@@ -49,12 +49,16 @@ def wheel_complaints(wheel: Path, tree: Mapping[str, bytes], version: str) -> li
 def sdist_complaints(sdist: Path, tree: Mapping[str, bytes], version: str) -> list[str]:
     """Return what is wrong with the source archive: it is the commit, and PKG-INFO."""
     top = f"danqing-{version}/"
-    found: dict[str, bytes] = {}
     with tarfile.open(sdist) as archive:
-        for member in archive.getmembers():
-            if member.isfile() and (stream := archive.extractfile(member)) is not None:
-                found[member.name.removeprefix(top)] = stream.read()
+        found = {name.removeprefix(top): body for name, body in files_of(archive)}
     return _differences(found, {**tree, "PKG-INFO": found.get("PKG-INFO", b"")})
+
+
+def files_of(archive: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
+    """Yield the name and the content of each file of *archive*."""
+    for member in archive.getmembers():
+        if member.isfile() and (stream := archive.extractfile(member)) is not None:
+            yield member.name, stream.read()
 
 
 def _differences(found: Mapping[str, bytes], meant: Mapping[str, bytes]) -> list[str]:

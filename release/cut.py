@@ -22,7 +22,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from release.bill import EXTRAS, Report, bill_of
-from release.contents import sdist_complaints, wheel_complaints
+from release.contents import files_of, sdist_complaints, wheel_complaints
 from release.licences import ROOT, is_allowed
 
 __all__ = ["main"]
@@ -58,12 +58,8 @@ def _git(*arguments: str) -> str:
 def _tree(commit: str) -> dict[str, bytes]:
     """Return the commit's files by their path; what lies beside them unwritten is in no release."""
     packed = subprocess.run(["git", "-C", str(ROOT), "archive", commit], check=True, capture_output=True).stdout
-    found: dict[str, bytes] = {}
     with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-        for member in archive.getmembers():
-            if member.isfile() and (stream := archive.extractfile(member)) is not None:
-                found[member.name] = stream.read()
-    return found
+        return dict(files_of(archive))
 
 
 def _build(tree: dict[str, bytes], made_at_s: int, target: Path) -> list[str]:
