@@ -18,7 +18,7 @@ from pathlib import Path
 
 import attrs
 
-from danqing_server.doors.studio_texts import spoken
+from danqing_server.doors.studio_texts import QUOTED, spoken
 
 __all__ = ["PLACES", "StudioFile", "StudioFiles", "read_studio"]
 
@@ -38,8 +38,7 @@ _COMMENT = re.compile(
 _INDENTATION = re.compile(r"^[ \t]+", re.MULTILINE)
 # Behind the last quote of a line nothing but a comment begins so; a text with two slashes ends with one.
 _REMARK = re.compile(r"""[ ]*// [^'"`\n]*$""", re.MULTILINE)
-_QUOTED = r"""'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*\""""
-_SPACES = re.compile(rf"({_QUOTED})|[ ]*([{{}}()\[\],;:?=<>&|*])[ ]*")
+_SPACES = re.compile(rf"({QUOTED})|[ ]*([{{}}()\[\],;:?=<>&|*])[ ]*")
 _STYLE_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _STYLE_SPACES = re.compile(r"[ ]*([{};,>])[ ]*|(:)[ ]+")
 _INLINE = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
@@ -153,7 +152,7 @@ def _tight_module(text: str) -> str:
 
 def _tight_line(line: str) -> str:
     """Return a line without spaces beside signs; where a template or a pattern may stand, as it is."""
-    if "`" in line or "/" in re.sub(_QUOTED, "", line):
+    if "`" in line or "/" in re.sub(QUOTED, "", line):
         return line
     return _SPACES.sub(lambda found: found[1] or found[2], line)
 

@@ -10,14 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-__all__ = ["LANGUAGES", "TEXTS", "spoken", "texts_of"]
+__all__ = ["LANGUAGES", "QUOTED", "TEXTS", "spoken", "texts_of"]
 
 LANGUAGES = ("en", "zh")
 TEXTS = "texts.js"
 ALL = "js/"
 APART = "js/places/settings/"
-_QUOTED = r"""'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*\""""
-_ENTRY = re.compile(rf"""^ {{2}}('[\w.]+'): \[\s*({_QUOTED}),\s*({_QUOTED}),?\s*\],$""", re.MULTILINE)
+QUOTED = r"""'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*\""""
+"""A text of JavaScript's that is no template, with its quotes."""
+
+_ENTRY = re.compile(rf"""^ {{2}}('[\w.]+'): \[\s*({QUOTED}),\s*({QUOTED}),?\s*\],$""", re.MULTILINE)
 
 
 def texts_of(source: str) -> Iterator[tuple[str, tuple[str, str]]]:

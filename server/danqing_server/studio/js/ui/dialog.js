@@ -20,14 +20,20 @@ import { TextField } from './field.js';
  * @property {string} [keys] whose keys work in it; without it no letters do
  */
 
-/** A modal dialog that is open as long as it is rendered. @param {DialogProps} props */
-export function Dialog({ title, onClose, shape = 'middle', insistent = false, actions, children, class: name, keys = '' }) {
+/** Return the ref of a dialog that is modal as long as it is rendered, and before it is seen: Esc would close what lies under it. */
+export function useModal() {
   const box = useRef(/** @type {HTMLDialogElement | null} */ (null));
   useLayoutEffect(() => {
     const shown = box.current;
     shown?.showModal();
     return () => shown?.close();
   }, []);
+  return box;
+}
+
+/** A modal dialog that is open as long as it is rendered. @param {DialogProps} props */
+export function Dialog({ title, onClose, shape = 'middle', insistent = false, actions, children, class: name, keys = '' }) {
+  const box = useModal();
   return dialog(
     {
       ref: box,

@@ -1,7 +1,7 @@
 /** One picture, full screen, at an address of its own; its neighbours are those of the filter it was opened from. */
 
 import { signal, useSignal } from '@preact/signals';
-import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect } from 'preact/hooks';
 
 import { dialog, div, h, header, p, span } from '../dom.js';
 import { t } from '../i18n.js';
@@ -13,6 +13,7 @@ import { route, setQuery } from '../router.js';
 import { announce } from '../ui/announce.js';
 import { Button } from '../ui/button.js';
 import { CopyButton } from '../ui/copy.js';
+import { useModal } from '../ui/dialog.js';
 import { Empty } from '../ui/states.js';
 import { Compare } from './compare.js';
 import { Settings } from './settings.js';
@@ -101,12 +102,8 @@ export default function Viewer() {
   const { picture: id = '', with: other = '' } = route.value.query;
   const row = useRow(id);
   const second = useRow(other);
-  const box = useRef(/** @type {HTMLDialogElement | null} */ (null));
-  useLayoutEffect(() => { // before it is seen: Esc would close what lies under it
-    box.current?.showModal();
-    box.current?.focus();
-    return () => box.current?.close();
-  }, []);
+  const box = useModal();
+  useLayoutEffect(() => box.current?.focus(), []);
   useLayoutEffect(() => bind('viewer', keysOf(id)), [id]);
   const all = neighbours(id);
   const place = all.indexOf(id) + 1;
