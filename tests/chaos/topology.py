@@ -93,8 +93,9 @@ class TopologyWhole(Whole):
         """Return how long *server* stays away once it was killed."""
         return AWAY_S
 
-    def let_nothing_return(self) -> None:
-        """Wait for what is on its way back, so that it can be ended for good."""
+    def leave(self) -> None:
+        """End it, and wait for what is on its way back, so that it can be ended for good."""
+        super().leave()
         self._ending.set()
         self._starters.shutdown()
 
@@ -126,10 +127,5 @@ def running_topology(kind: str, directory: Path, **variables: str) -> Iterator[T
     with mongo_set as mongo, QUEUES[kind](directory, down_after_ms=DETECTION_MS) as queue:
         found = {**variables, "MONGO_URL": mongo.url, "REDIS_URL": queue.url}
         whole = TopologyWhole(directory=directory, port=free_port(), variables=found, mongo=mongo, queue=queue)
-        whole.start()
-        try:
-            whole.until_healthy()
+        with whole.running():
             yield whole
-        finally:
-            whole.end()
-            whole.let_nothing_return()

@@ -141,6 +141,11 @@ class TwoMachines(TopologyWhole):
         for part in self.parts:
             part.end()
 
+    def leave(self) -> None:
+        """Let everything through again, and end it for good."""
+        self.mend()
+        super().leave()
+
     def disturb(self, kind: str, random: Random) -> None:
         """Cut one machine off from the other or from everybody, or slow down the link between them."""
         if kind == "cut":
@@ -187,14 +192,8 @@ def running_two_machines(kind: str, directory: Path, **variables: str) -> Iterat
                 parts=parts,
                 sandbox=sandbox,
             )
-            whole.start()
-            try:
-                whole.until_healthy()
+            with whole.running():
                 yield whole
-            finally:
-                network.mend()
-                whole.end()
-                whole.let_nothing_return()
 
 
 def _part(directory: Path, machine: Machine, port: int, variables: Mapping[str, str]) -> OnMachine:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
+from typing import Self
 from urllib.parse import quote
 
 import attrs
@@ -182,6 +183,20 @@ class Whole:
             self.process.kill()
             self.process.wait()
 
+    def leave(self) -> None:
+        """End it for good."""
+        self.end()
+
+    @contextmanager
+    def running(self) -> Iterator[Self]:
+        """Start it and be healthy; it is left with the block."""
+        self.start()
+        try:
+            self.until_healthy()
+            yield self
+        finally:
+            self.leave()
+
     def _last_words(self) -> str:
         return self.log_path.read_text(errors="replace")[-2000:]
 
@@ -219,10 +234,5 @@ def running_whole(directory: Path, **variables: str) -> Iterator[Whole]:
     """Run a whole system with its files in *directory*, which is made, while the block lasts."""
     directory.mkdir(exist_ok=True)
     (directory / "danqing.toml").write_text(ROUTES)
-    whole = Whole(directory=directory, port=free_port(), variables=variables)
-    whole.start()
-    try:
-        whole.until_healthy()
+    with Whole(directory=directory, port=free_port(), variables=variables).running() as whole:
         yield whole
-    finally:
-        whole.end()
