@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run install test screenshots test-browser test-clients test-kills test-processes test-schema check types chaos chaos-machines bench bench-profile site release audit format clean
+.PHONY: run install test failed again screenshots test-browser test-clients test-kills test-processes test-schema check types chaos chaos-machines bench bench-profile site release audit format clean
 
 run: install ## start the server with everything it needs, on http://127.0.0.1:8080
 	@$(BIN)/danqing serve
@@ -46,6 +46,12 @@ test-kills: .venv/.developing ## kill processes and servers at every step, and s
 
 test-processes: .venv/.developing ## start, stop, replace and install whole servers, as one does at a terminal
 	@$(TESTED) -m processes
+
+failed: ## the tests that failed when they ran last
+	@$(BIN)/pytest --cache-show 'cache/lastfailed' | grep -o "'tests/.*'" || true
+
+again: .venv/.developing ## only the tests that failed when they ran last, one after the other
+	@SCHEMA_EXAMPLES=$(SCHEMA_EXAMPLES) $(BIN)/pytest -rs --last-failed --last-failed-no-failures none
 
 SCHEMA_EXAMPLES ?= 150
 

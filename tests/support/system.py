@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ __all__ = ["HASTY", "MakeSettings", "System", "running_system", "settings_for", 
 
 HASTY = LinkPatience(pauses_s=(0.01, 0.02, 0.02, 0.02, 0.02), broken_pauses_s=(0.01,), young_s=0.3)
 """Believes that a link is dead within a second."""
+
+LET_GO_S = 2.0
 
 MakeSettings = Callable[..., Settings]
 """Makes settings from variables by name."""
@@ -108,14 +110,24 @@ class System:
         return task
 
     async def finished(self, task_id: str, timeout_s: float = 20.0) -> Task:
-        """Wait until the task is finished and return it."""
+        """Wait until the task is finished and return it.
+
+        What follows its end in this process (the limit's books, the counters) has been done by then, unless a test
+        holds its attempt up.
+        """
 
         async def look() -> Task | None:
             task = await self.get(task_id)
             return task if task.status in FINISHED else None
 
         found: Task = await until(look, timeout_s=timeout_s, what=f"the end of {task_id}")
+        with suppress(TimeoutError):
+            await until(lambda: not self._holds(task_id), timeout_s=LET_GO_S)
         return found
+
+    def _holds(self, task_id: str) -> bool:
+        lanes = self.workers.pool.lanes.values() if self.workers is not None else ()
+        return any(task_id in lane.running for lane in lanes)
 
 
 @asynccontextmanager
