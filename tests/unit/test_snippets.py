@@ -139,7 +139,7 @@ SHAPES = {
     "/api/v1/ai/tasks": TaskRequest,
     "/api/v1/users": UserRequest,
 }
-PLACES_OF_OTHERS = ("docs/sandbox.md", "docs/providers/", "docs/compared", "docs/migrating.md", "docs/webhooks.md")
+PLACES_OF_OTHERS = ("docs/sandbox", "docs/providers/", "docs/compared", "docs/migrating.md", "docs/webhooks.md")
 """Pages that name routes of services and of their simulators."""
 
 
