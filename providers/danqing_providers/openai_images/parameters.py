@@ -142,7 +142,7 @@ _ALL: Final[tuple[Parameter, ...]] = (
     Flag(
         "watermark_enabled",
         title=Text("Watermark", "水印"),
-        description=Text("Off needs a waiver signed with the service", "关闭水印需与服务方签署免责声明"),
+        description=Text("Off needs a waiver signed with the service", "关闭水印需与服务商签署免责声明"),
         default=True,
     ),
     Line(

@@ -46,7 +46,7 @@ ADMIN_SCOPES = frozenset({Scope.READ, Scope.USAGE, Scope.ADMIN})
 APART = Message(
     key="admin_apart",
     en="a key with `admin` cannot have `generate`: make two keys",
-    zh="`admin` 与 `generate` 不能属于同一个 Key，请分别创建",
+    zh="`admin` 与 `generate` 不能属于同一个密钥，请分别创建",
 )
 NO_SCOPES = Message(key="no_scopes", en="must name at least one scope", zh="至少需要一个权限")
 NO_PROJECT_ID = Message(
@@ -57,9 +57,9 @@ NO_PROJECT_ID = Message(
 CHANGED_MEANWHILE = Message(
     key="key_changed_meanwhile",
     en="the key was rotated or revoked meanwhile; look at it again",
-    zh="该 Key 刚刚被轮换或吊销，请重新查看",
+    zh="该密钥刚刚被轮换或吊销，请重新查看",
 )
-IS_REVOKED = Message(key="key_is_revoked", en="the key is revoked for good", zh="该 Key 已被永久吊销")
+IS_REVOKED = Message(key="key_is_revoked", en="the key is revoked for good", zh="该密钥已被永久吊销")
 
 
 @attrs.define(eq=False)

@@ -26,12 +26,12 @@ __all__ = ["Checked", "Checker", "Taken"]
 LONGEST_STRING = 64 * 1024
 
 UNKNOWN_PROVIDER = Message(
-    key="unknown_provider", en="unknown provider; known: {known}", zh="未知的服务提供方；可用：{known}"
+    key="unknown_provider", en="unknown provider; known: {known}", zh="未知的服务商；可用：{known}"
 )
 MISSPELT_PROVIDER = Message(
     key="misspelt_provider",
     en="unknown provider; did you mean {near}? known: {known}",
-    zh="未知的服务提供方；是否想写 {near}？可用：{known}",
+    zh="未知的服务商；是否想写 {near}？可用：{known}",
 )
 UNKNOWN_TYPE = Message(
     key="unknown_type",

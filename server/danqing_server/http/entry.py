@@ -41,7 +41,7 @@ __all__ = [
 SIGNED_IN_AT = ("/api/v1/", "/studio/")
 """Where the studio's cookie counts: not at the doors that speak as others do."""
 
-LACKS = Message(key="lacks_scope", en="this API key lacks the scope `{scope}`", zh="此 API Key 没有 `{scope}` 权限")
+LACKS = Message(key="lacks_scope", en="this API key lacks the scope `{scope}`", zh="此 API 密钥没有 `{scope}` 权限")
 
 
 ELSEWHERE = Message(

@@ -49,7 +49,7 @@ BAD_REQUEST = _kind(
 )
 UNAUTHENTICATED = _kind(
     401, "unauthenticated", "未认证", "Unauthenticated",
-    "请在请求头中提供有效的 API Key：Authorization: Bearer <key>",
+    "请在请求头中提供有效的 API 密钥：Authorization: Bearer <key>",
     "Send a valid API key: Authorization: Bearer <key>.",
 )  # fmt: skip
 UNAVAILABLE = _kind(
@@ -102,7 +102,7 @@ PROBLEMS: Mapping[type[BaseException], Kind] = {
     ),
     errors.BudgetExceeded: _kind(
         402, "budget_exceeded", "预算已用完", "Budget exceeded",
-        "项目或 API Key 的预算不足", "The project or the API key has no budget left for this.",
+        "项目或 API 密钥的预算不足", "The project or the API key has no budget left for this.",
     ),
     errors.InvalidSubmission: _kind(
         400, "validation_failed", "请求参数验证失败", "Validation failed", "请求参数有误", "The request is wrong.",
@@ -122,29 +122,29 @@ PROBLEMS: Mapping[type[BaseException], Kind] = {
     ),
     errors.Unauthenticated: UNAUTHENTICATED,
     errors.UnknownKey: _kind(
-        401, "invalid_api_key", "API Key 无效", "Invalid API key",
-        "此 API Key 不存在，请检查是否输入有误", "There is no such API key; check that it was copied whole.",
+        401, "invalid_api_key", "API 密钥无效", "Invalid API key",
+        "此 API 密钥不存在，请检查是否输入有误", "There is no such API key; check that it was copied whole.",
     ),
     errors.SessionEnded: _kind(
         401, "session_ended", "已退出登录", "Signed out",
         "登录已结束，请重新登录", "Your sign-in has ended; sign in again.",
     ),
     errors.KeyExpired: _kind(
-        401, "api_key_expired", "API Key 已过期", "API key expired",
-        "此 API Key 已过期或已被轮换，请联系管理员获取新的 Key",
+        401, "api_key_expired", "API 密钥已过期", "API key expired",
+        "此 API 密钥已过期或已被轮换，请联系管理员获取新的密钥",
         "This API key has expired or was rotated; ask the operator for its successor.",
     ),
     errors.KeyRevoked: _kind(
-        401, "api_key_revoked", "API Key 已吊销", "API key revoked",
-        "此 API Key 已被吊销，请联系管理员", "This API key was revoked; ask the operator.",
+        401, "api_key_revoked", "API 密钥已吊销", "API key revoked",
+        "此 API 密钥已被吊销，请联系管理员", "This API key was revoked; ask the operator.",
     ),
     errors.TooManyRequests: _kind(
         429, "too_many_requests", "请求过于频繁", "Too many requests",
         "请求过于频繁，请稍后重试", "Too many requests in one minute; try again later.", retryable=True,
     ),
     errors.TooManyWrongKeys: _kind(
-        429, "too_many_wrong_keys", "错误的 API Key 过多", "Too many wrong API keys",
-        "此地址发送了过多错误的 API Key，请稍后重试",
+        429, "too_many_wrong_keys", "错误的 API 密钥过多", "Too many wrong API keys",
+        "此地址发送了过多错误的 API 密钥，请稍后重试",
         "Too many wrong API keys came from this address; try again later.", retryable=True,
     ),
     errors.Forbidden: _kind(
@@ -152,19 +152,19 @@ PROBLEMS: Mapping[type[BaseException], Kind] = {
     ),
     errors.ModelNotAllowed: _kind(
         403, "model_not_allowed", "不可使用此模型", "Model not allowed",
-        "此 API Key 不可使用该模型", "This API key may not use that model.",
+        "此 API 密钥不可使用该模型", "This API key may not use that model.",
     ),
     errors.ScopeMissing: _kind(
-        403, "scope_missing", "API Key 权限不足", "Scope missing",
-        "此 API Key 没有所需的权限", "This API key lacks the scope that is needed.",
+        403, "scope_missing", "API 密钥权限不足", "Scope missing",
+        "此 API 密钥没有所需的权限", "This API key lacks the scope that is needed.",
     ),
     errors.AddressNotAllowed: _kind(
         403, "address_not_allowed", "地址不被允许", "Address not allowed",
-        "此 API Key 不能从当前地址使用", "This API key may not be used from this address.",
+        "此 API 密钥不能从当前地址使用", "This API key may not be used from this address.",
     ),
     errors.ProjectArchived: _kind(
         403, "project_archived", "项目已归档", "Project archived",
-        "此 API Key 所属的项目已归档", "The project of this API key is archived.",
+        "此 API 密钥所属的项目已归档", "The project of this API key is archived.",
     ),
     errors.HostNotAllowed: _kind(
         421, "host_not_allowed", "不以此主机名提供服务", "Host not allowed",

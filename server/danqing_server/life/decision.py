@@ -42,9 +42,9 @@ LATE = Message(
 INCOMPLETE = Message(
     key="incomplete",
     en="the provider returned without delivering all it was asked for",
-    zh="服务提供方结束了任务，但没有给出全部成品",
+    zh="服务商结束了任务，但没有给出全部成品",
 )
-NOTHING_MADE = Message(key="nothing_made", en="the provider made nothing", zh="服务提供方没有生成任何成品")
+NOTHING_MADE = Message(key="nothing_made", en="the provider made nothing", zh="服务商没有生成任何成品")
 
 MOST_LEASES_LOST = 3
 MOST_LEASES_LOST_FETCHING = 30

@@ -31,10 +31,10 @@ STORAGE_FULL = Message(key="storage_full", en="the storage is full or cannot be 
 LINK_SILENT = Message(
     key="link_silent",
     en="the provider's link to what it made does not answer",
-    zh="服务提供方给出的成品链接没有响应",
+    zh="服务商给出的成品链接没有响应",
 )
 PLUGIN_FAILED = Message(
-    key="plugin_failed", en="the provider plugin failed ({error})", zh="服务提供方插件出错（{error}）"
+    key="plugin_failed", en="the provider plugin failed ({error})", zh="服务商插件出错（{error}）"
 )
 GIVEN_BACK = Message(
     key="given_back",
@@ -55,7 +55,7 @@ DIED_BEFORE_CALLS = Message(
 NOTHING_DELIVERED = Message(
     key="nothing_delivered",
     en="the provider answered without all it was asked for; what is missing may have been billed",
-    zh="服务提供方的响应缺少部分成品，缺少的可能已计费",
+    zh="服务商的响应缺少部分成品，缺少的可能已计费",
 )
 CALL_LEFT_OPEN = Message(
     key="call_left_open",
@@ -65,22 +65,22 @@ CALL_LEFT_OPEN = Message(
 LOOKED_UP_FIRST = Message(
     key="looked_up_first",
     en="an earlier call may have been billed; the provider is asked about it first",
-    zh="先前的调用可能已计费，将先向服务提供方查询",
+    zh="先前的调用可能已计费，将先向服务商查询",
 )
 NEVER_PLACED = Message(
     key="never_placed",
     en="a call was cut off; the provider says that it never arrived, and nothing was billed",
-    zh="一次调用中断；服务提供方确认未收到该请求，未计费",
+    zh="一次调用中断；服务商确认未收到该请求，未计费",
 )
 ORDER_UNKNOWN = Message(
     key="order_unknown",
     en="a call was cut off, and the provider cannot tell what became of it; it may have been billed",
-    zh="一次调用中断，服务提供方无法确认其结果，可能已计费",
+    zh="一次调用中断，服务商无法确认其结果，可能已计费",
 )
 ORDER_NOT_LOOKED_UP = Message(
     key="order_not_looked_up",
     en="a call was cut off, and the provider could not be asked what became of it",
-    zh="一次调用中断，且暂时无法向服务提供方查询其结果",
+    zh="一次调用中断，且暂时无法向服务商查询其结果",
 )
 LEASE_DOUBTED = Message(
     key="lease_doubted",
@@ -88,23 +88,23 @@ LEASE_DOUBTED = Message(
     zh="此工作进程的租约不确定，未发出调用",
 )
 SPEND_LIMIT = Message(
-    key="spend_limit", en="the provider's spend limit for today is reached", zh="已达到该服务提供方今日的消费上限"
+    key="spend_limit", en="the provider's spend limit for today is reached", zh="已达到该服务商今日的消费上限"
 )
 CANNOT_BE_KEPT = Message(
     key="cannot_be_kept",
     en="what the provider delivered cannot be kept: {why}",
-    zh="服务提供方返回的内容无法保存：{why}",
+    zh="服务商返回的内容无法保存：{why}",
 )
 OF_REFERENCE = Message(key="of_reference", en="{field}: {why}", zh="参考图 {field}：{why}")
 PICTURE_LOST = Message(
     key="picture_lost",
     en="the provider's link to what it made is dead; it was probably billed",
-    zh="服务提供方给出的成品链接已失效，该成品很可能已计费",
+    zh="服务商给出的成品链接已失效，该成品很可能已计费",
 )
 REPORT_NOT_STORABLE = Message(
     key="report_not_storable",
     en="what the provider reported cannot be stored; the server ended the task",
-    zh="服务提供方返回的内容无法保存，服务器已结束该任务",
+    zh="服务商返回的内容无法保存，服务器已结束该任务",
 )
 OF_ANOTHER_RELEASE = Message(
     key="task_of_another_release",

@@ -35,23 +35,23 @@ from danqing_server.records.tenancy import Scope, StoredKey
 __all__ = ["routes"]
 
 CREATED = Message(
-    key="key.created", zh="API Key 创建成功，密钥只显示这一次", en="API key created; its secret is shown once"
+    key="key.created", zh="API 密钥创建成功，只显示这一次", en="API key created; its secret is shown once"
 )
-FOUND = Message(key="key.found", zh="获取 API Key 成功", en="API key found")
-LISTED = Message(key="key.listed", zh="获取 API Key 列表成功", en="API keys listed")
-UPDATED = Message(key="key.updated", zh="API Key 更新成功", en="API key updated")
+FOUND = Message(key="key.found", zh="获取 API 密钥成功", en="API key found")
+LISTED = Message(key="key.listed", zh="获取 API 密钥列表成功", en="API keys listed")
+UPDATED = Message(key="key.updated", zh="API 密钥更新成功", en="API key updated")
 ROTATED = Message(
-    key="key.rotated", zh="API Key 已轮换，新密钥只显示这一次", en="API key rotated; its new secret is shown once"
+    key="key.rotated", zh="API 密钥已轮换，新密钥只显示这一次", en="API key rotated; its new secret is shown once"
 )
-REVOKED = Message(key="key.revoked", zh="API Key 已吊销", en="API key revoked")
+REVOKED = Message(key="key.revoked", zh="API 密钥已吊销", en="API key revoked")
 
 routes = Blueprint("api_keys", url_prefix="/api/v1/keys")
 
 
 @on_post(routes, "/", needs=Scope.ADMIN)
 @described(
-    "创建 API Key · Create an API key",
-    {201: Answer(description="API Key 创建成功", shape=NewKeyShape)},
+    "创建 API 密钥 · Create an API key",
+    {201: Answer(description="API 密钥创建成功", shape=NewKeyShape)},
     errors=(400, 404, 413),
     body=KeyRequest,
 )
@@ -69,8 +69,8 @@ async def create_key(request: ApiRequest) -> HTTPResponse:
 
 @on_get(routes, "/", needs=Scope.ADMIN)
 @described(
-    "获取 API Key 列表 · List API keys",
-    {200: Answer(description="获取 API Key 列表成功", shape=KeyListShape)},
+    "获取 API 密钥列表 · List API keys",
+    {200: Answer(description="获取 API 密钥列表成功", shape=KeyListShape)},
     errors=(400, 404),
     parameters=[
         query(
@@ -102,8 +102,8 @@ async def list_keys(request: ApiRequest) -> HTTPResponse:
 
 @on_get(routes, "/<key>", needs=Scope.ADMIN)
 @described(
-    "获取 API Key · Show an API key",
-    {200: Answer(description="获取 API Key 成功", shape=KeyShape)},
+    "获取 API 密钥 · Show an API key",
+    {200: Answer(description="获取 API 密钥成功", shape=KeyShape)},
     errors=(404,),
 )
 async def get_key(request: ApiRequest, key: str) -> HTTPResponse:
@@ -114,8 +114,8 @@ async def get_key(request: ApiRequest, key: str) -> HTTPResponse:
 
 @on_put(routes, "/<key>", needs=Scope.ADMIN)
 @described(
-    "更新 API Key · Change an API key",
-    {200: Answer(description="API Key 更新成功", shape=KeyShape)},
+    "更新 API 密钥 · Change an API key",
+    {200: Answer(description="API 密钥更新成功", shape=KeyShape)},
     errors=(400, 404, 409, 413),
     body=KeyChange,
 )
@@ -131,8 +131,8 @@ async def update_key(request: ApiRequest, key: str) -> HTTPResponse:
 
 @on_post(routes, "/<key>/rotate", needs=Scope.ADMIN)
 @described(
-    "轮换 API Key · Rotate an API key",
-    {200: Answer(description="API Key 已轮换", shape=NewKeyShape)},
+    "轮换 API 密钥 · Rotate an API key",
+    {200: Answer(description="API 密钥已轮换", shape=NewKeyShape)},
     errors=(400, 404, 409),
     parameters=[
         query(
@@ -158,8 +158,8 @@ async def rotate_key(request: ApiRequest, key: str) -> HTTPResponse:
 
 @on_post(routes, "/<key>/revoke", needs=Scope.ADMIN)
 @described(
-    "吊销 API Key · Revoke an API key",
-    {200: Answer(description="API Key 已吊销", shape=KeyShape)},
+    "吊销 API 密钥 · Revoke an API key",
+    {200: Answer(description="API 密钥已吊销", shape=KeyShape)},
     errors=(404,),
 )
 async def revoke_key(request: ApiRequest, key: str) -> HTTPResponse:

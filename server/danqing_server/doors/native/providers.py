@@ -28,13 +28,13 @@ from danqing_server.settings.routes import Route
 
 __all__ = ["routes"]
 
-LISTED = Message(key="providers.listed", zh="获取服务提供方成功", en="Providers listed")
+LISTED = Message(key="providers.listed", zh="获取服务商成功", en="Providers listed")
 
 routes = Blueprint("providers", url_prefix="/api/v1/providers")
 
 
 @on_get(routes, "/", needs=Scope.READ)
-@described("获取服务提供方 · List providers", {200: Answer(description="获取服务提供方成功", shape=ProvidersShape)})
+@described("获取服务商 · List providers", {200: Answer(description="获取服务商成功", shape=ProvidersShape)})
 async def list_providers(request: ApiRequest) -> HTTPResponse:
     """List the providers that work, and every installed plugin with what is wrong with it."""
     services, _ = admit(request)

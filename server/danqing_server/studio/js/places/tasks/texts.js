@@ -21,7 +21,7 @@ export const texts = {
   'tasks.time': ['Time', '时间'],
   'tasks.prompt': ['Prompt', '提示词'],
   'tasks.others': ['(of project {project})', '（项目 {project}）'],
-  'tasks.provider': ['Provider', '服务方'],
+  'tasks.provider': ['Provider', '服务商'],
   'tasks.model': ['Model', '模型'],
   'tasks.user_id': ['User', '用户'],
   'tasks.code': ['Error code', '错误代码'],
