@@ -35,7 +35,7 @@ from danqing_server.store.projects import ProjectStore
 from danqing_server.supervision.embedded.servers import socket_url
 from danqing_server.supervision.embedded.sockets import MONGODB_SOCKET, find_socket
 
-__all__ = ["carry_out", "limits_said"]
+__all__ = ["actor", "carry_out", "limits_said"]
 
 MOST_LISTED = 10_000
 _LISTS = ("models", "addresses")
@@ -87,7 +87,8 @@ def _with_mongodb(settings: Settings) -> Settings:
     return attrs.evolve(settings, mongo_url=socket_url(found))
 
 
-def _actor() -> str:
+def actor() -> str:
+    """Return who sits at the command line, as the audit log names them."""
     try:
         return f"cli:{getpass.getuser()}"
     except (KeyError, OSError):  # a container's user may have no name
@@ -134,7 +135,7 @@ def _sets(arguments: Given, before: Limits) -> dict[str, Any]:
 async def _create_project(administration: Administration, arguments: Given) -> _Said:
     said = new_project({"name": arguments.name, "id": arguments.id})
     limits = limits_said(said.limits, arguments.limit, ())
-    made = await administration.create_project(_actor(), said.name, id_=said.id, limits=limits)
+    made = await administration.create_project(actor(), said.name, id_=said.id, limits=limits)
     return _shown(project_view(made))
 
 
@@ -154,11 +155,11 @@ async def _update_project(administration: Administration, arguments: Given) -> _
     before = await administration.project(arguments.project)
     sets = _sets(arguments, before.limits)
     project_change({name: value for name, value in sets.items() if name == "name"})
-    return _shown(project_view(await administration.update_project(_actor(), before.id, **sets)))
+    return _shown(project_view(await administration.update_project(actor(), before.id, **sets)))
 
 
 async def _archive_project(administration: Administration, arguments: Given) -> _Said:
-    changed = await administration.archive_project(_actor(), arguments.project, archived=not arguments.undo)
+    changed = await administration.archive_project(actor(), arguments.project, archived=not arguments.undo)
     return _shown(project_view(changed))
 
 
@@ -166,7 +167,7 @@ async def _create_key(administration: Administration, arguments: Given) -> _Said
     said = new_key({"name": arguments.name, "scopes": arguments.scope})
     limits = limits_said(said.limits, arguments.limit, ())
     made, secret = await administration.create_key(
-        _actor(), arguments.project, said.name, scopes=said.scopes, limits=limits
+        actor(), arguments.project, said.name, scopes=said.scopes, limits=limits
     )
     return _secret(key_view(made, _now()), secret)
 
@@ -200,7 +201,7 @@ async def _update_key(administration: Administration, arguments: Given) -> _Said
     given = {"name": arguments.name, "scopes": arguments.scope}
     sets = key_change({name: value for name, value in given.items() if value is not None})
     sets |= _sets(arguments, before.limits)
-    return _shown(key_view(await administration.update_key(_actor(), before.id, **sets), _now()))
+    return _shown(key_view(await administration.update_key(actor(), before.id, **sets), _now()))
 
 
 async def _rotate_key(administration: Administration, arguments: Given) -> _Said:
@@ -208,12 +209,12 @@ async def _rotate_key(administration: Administration, arguments: Given) -> _Said
         grace = timedelta(seconds=duration(0, LONGEST_GRACE.total_seconds())(arguments.grace))
     except ValueError as error:
         raise SettingsError(f"--grace {arguments.grace}: must be a time of at most 30 days, `24h`") from error
-    changed, secret = await administration.rotate_key(_actor(), arguments.key, grace)
+    changed, secret = await administration.rotate_key(actor(), arguments.key, grace)
     return _secret(key_view(changed, _now()), secret)
 
 
 async def _revoke_key(administration: Administration, arguments: Given) -> _Said:
-    return _shown(key_view(await administration.revoke_key(_actor(), arguments.key), _now()))
+    return _shown(key_view(await administration.revoke_key(actor(), arguments.key), _now()))
 
 
 async def _audit(administration: Administration, arguments: Given) -> _Said:

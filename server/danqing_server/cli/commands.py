@@ -56,6 +56,7 @@ _COMMANDS = (
     "backup",
     "restore",
     "assets",
+    "erase",
     "remains",
     "upgrade",
     "settings",

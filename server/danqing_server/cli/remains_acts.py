@@ -34,7 +34,9 @@ def show_remains(
         raise SettingsError("say one thing to look for: a task's id, --user or --project")
     settings = read_settings(environment_of(env_file))
     with quiet_and_private():
-        remains, files = asyncio.run(_look(settings, named[0], is_task=bool(task)))
+        remains, files = asyncio.run(
+            _look(settings, named[0], is_task=bool(task), member="user_id" if user else "")
+        )
     left = [each for each in remains if each.why is None]
     lines = [f"{each.collection}: {each.id}: {each.why or 'left'}" for each in remains]
     lines += [f"file {key}" for key in files]
@@ -47,7 +49,7 @@ def show_remains(
     return 0 if is_clean else Exit.FAILED
 
 
-async def _look(settings: Settings, name: str, *, is_task: bool) -> tuple[list[Remain], list[str]]:
+async def _look(settings: Settings, name: str, *, is_task: bool, member: str) -> tuple[list[Remain], list[str]]:
     async with (
         borrowed_mongodb(settings) as with_mongodb,
         connect(with_mongodb, TIMEOUT_MS) as database,
@@ -55,6 +57,6 @@ async def _look(settings: Settings, name: str, *, is_task: bool) -> tuple[list[R
         open_assets(with_mongodb, session) as assets,
     ):
         store = RemainsStore(database)
-        found = store.mentions(name) if is_task else store.values(name)
+        found = store.mentions(name) if is_task else store.values(name, member=member)
         files = [each.key async for each in files_of(assets.place, name)] if is_task else []
         return [each async for each in found], files

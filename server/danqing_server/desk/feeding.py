@@ -80,12 +80,13 @@ class Feeder:
         ids, progressed = await self.store.open_ids(), False
         for batch_id in ids:
             try:
-                progressed |= await self._go_on(batch_id)
+                progressed |= await self.go_on(batch_id)
             except DanqingError as error:  # no batch waits for another's trouble
                 log.warning("batch_paused", batch_id=batch_id, reason=type(error).__name__)
         return bool(ids), progressed
 
-    async def _go_on(self, batch_id: str) -> bool:
+    async def go_on(self, batch_id: str) -> bool:
+        """Do one slice of an open batch; False when nothing was done, which another process may be about to."""
         since_s = self.clock.monotonic_s()
         batch = await self.store.hold(batch_id, self.name, self.clock.now())
         if batch is None:

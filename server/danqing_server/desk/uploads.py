@@ -123,6 +123,11 @@ class Uploads:
             raise NotFound("upload", upload_id)
         await self._remove(upload_id)
 
+    async def erase(self, upload_id: str) -> None:
+        """Remove an upload whosever it is, also one that is half made. Idempotent."""
+        await self.store.condemn_any(upload_id, self.clock.now())
+        await self._remove(upload_id)
+
     async def resolve(self, parsed: Sequence[ParsedReference], caller: Caller) -> list[ParsedReference]:
         """Turn the ids of uploads into their pictures; what is used stays longer, under whatever name it is used.
 

@@ -76,6 +76,11 @@ class DeletionStore:
             found = self._notes.find({"erase_at": {"$lte": now}}, _FIELDS).sort("erase_at", ASCENDING).limit(limit)
             return [_deletion_of(document) for document in await found.to_list(None)]
 
+    async def are_due_until(self, moment: datetime) -> bool:
+        """Tell whether any deletion is to be looked at by then."""
+        with translated():
+            return await self._notes.find_one({"erase_at": {"$lte": moment}}, ["_id"]) is not None
+
     async def find(self, task_id: str) -> Deletion:
         """Return the deletion of a task; where little is noted of it, it is to go whatever it is."""
         with translated():

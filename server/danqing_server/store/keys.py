@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -20,6 +21,7 @@ __all__ = ["KeyRecord", "KeyStore"]
 
 COLLECTION = "danqing_keys"
 DELETED = "danqing_deleted"
+_FORGOTTEN = {"$set": {"task_id": "", "fingerprint": "", "deleted": True}, "$unset": {"meaning": ""}}
 
 
 @attrs.frozen(kw_only=True)
@@ -98,9 +100,13 @@ class KeyStore:
     @step("erase.key")
     async def forget(self, key: str, task_id: str) -> None:
         """Have a key say no more than that its task was deleted: nothing of the request that it came with."""
-        gone = {"$set": {"task_id": "", "fingerprint": "", "deleted": True}, "$unset": {"meaning": ""}}
         with translated():
-            await self._keys.update_one({"_id": key, "task_id": task_id}, gone)
+            await self._keys.update_one({"_id": key, "task_id": task_id}, _FORGOTTEN)
+
+    async def forget_all(self, ids: Sequence[str]) -> None:
+        """Forget the keys of whatever has these ids, as `forget` does; it reads all keys that are known."""
+        with translated():
+            await self._keys.update_many({"task_id": {"$in": [*ids]}}, _FORGOTTEN)
 
     async def is_buried(self, task_id: str) -> bool:
         """Tell whether the task of that id was deleted: its key must not make it again."""

@@ -15,14 +15,17 @@ import bson
 import pymongo
 from bson.raw_bson import RawBSONDocument
 
+from danqing_server.codec import dump_json
 from danqing_server.store.client import Database, translated
 from danqing_server.store.keys import DELETED
 from danqing_server.store.ledger import COLLECTION as LEDGER
 from danqing_server.store.ledger import FORGOTTEN
+from danqing_server.store.reach import Reach
 
 __all__ = ["Remain", "RemainsStore"]
 
 LONGEST_S = 24 * 3600.0
+EVERYBODYS = Reach.everybody()
 _RAW: Any = bson.CodecOptions(document_class=RawBSONDocument)
 _NOTE = frozenset({"_id", "expires_at", "untold"})
 
@@ -47,27 +50,38 @@ class RemainsStore:
         async for remain in self._search(name.encode()):
             yield remain
 
-    async def values(self, name: str) -> AsyncIterator[Remain]:
-        """Yield every document in which a whole text is *name*."""
+    async def values(self, name: str, *, member: str = "", reach: Reach = EVERYBODYS) -> AsyncIterator[Remain]:
+        """Yield every document in which a whole text is *name*, or that holds JSON with it as *member*.
+
+        Left out is what says that it is of somebody outside *reach*.
+        """
         encoded = name.encode()
-        async for remain in self._search(struct.pack("<i", len(encoded) + 1) + encoded + b"\0"):
+        needles = [struct.pack("<i", len(encoded) + 1) + encoded + b"\0"]
+        if member:
+            needles.append(dump_json({member: name})[1:-1])
+        async for remain in self._search(*needles, reach=reach):
             yield remain
 
-    async def _search(self, needle: bytes) -> AsyncIterator[Remain]:
+    async def _search(self, *needles: bytes, reach: Reach = EVERYBODYS) -> AsyncIterator[Remain]:
         with translated():
             names = sorted(await self.database.list_collection_names())
         for name in names:
-            for remain in await self._look_through(name, needle):
+            for remain in await self._look_through(name, needles, reach):
                 yield remain
 
-    async def _look_through(self, name: str, needle: bytes) -> Sequence[Remain]:
+    async def _look_through(self, name: str, needles: Sequence[bytes], reach: Reach) -> Sequence[Remain]:
         documents = self.database.get_collection(name, codec_options=_RAW).find()
         with pymongo.timeout(LONGEST_S), translated():  # a client's own bound holds for a cursor as a whole
             return [
                 Remain(collection=name, id=str(document["_id"]), why=_why(name, document))
                 async for document in documents
-                if needle in document.raw
+                if any(needle in document.raw for needle in needles) and _is_in(document, reach)
             ]
+
+
+def _is_in(document: RawBSONDocument, reach: Reach) -> bool:
+    owner = document.get("owner", document.get("project"))
+    return owner is None or reach.covers(owner)
 
 
 def _why(collection: str, document: RawBSONDocument) -> str | None:

@@ -94,6 +94,10 @@ class UploadStore:
         """Condemn what has expired; False when somebody has used it meanwhile."""
         return await self._condemn({"_id": upload_id, "expires_at": {"$lte": now}}, now)
 
+    async def condemn_any(self, upload_id: str, now: datetime) -> None:
+        """Condemn an upload whatever it is: half made, used a moment ago, condemned already."""
+        await self._condemn({"_id": upload_id}, now)
+
     async def expired(self, now: datetime, limit: int) -> list[str]:
         """Return the ids of those that have expired, or were left half made or condemned."""
         with translated():

@@ -13,11 +13,11 @@ from danqing_server.errors import SettingsError
 from danqing_server.settings.server import Settings
 from danqing_server.supervision.companions import Companions
 from danqing_server.supervision.embedded.directory import DataDirectory
-from danqing_server.supervision.embedded.servers import mongod, redis_server, socket_url
+from danqing_server.supervision.embedded.servers import mongod, redis_server, redis_socket_url, socket_url
 from danqing_server.supervision.embedded.sockets import MONGODB_SOCKET, REDIS_SOCKET, find_socket, socket_folder
 from danqing_server.supervision.processes import StartRefused
 
-__all__ = ["borrowed_mongodb", "own_servers"]
+__all__ = ["borrowed_mongodb", "borrowed_servers", "own_servers"]
 
 GIVE_UP_AFTER_S = 30.0
 
@@ -33,17 +33,32 @@ async def borrowed_mongodb(settings: Settings) -> AsyncIterator[Settings]:
     if settings.mongo_url is not None:
         yield settings
         return
-    if not (settings.data_dir / "mongodb").is_dir():
-        raise SettingsError(
-            f"{str(settings.data_dir.absolute())!r} holds no data of a server, and MONGO_URL is not set: "
-            "set DANQING_DATA_DIR or MONGO_URL as the server has them"
-        )
-    running = await asyncio.to_thread(_running, settings.data_dir)
+    _require_data(settings)
+    running = await asyncio.to_thread(_running, settings.data_dir, MONGODB_SOCKET)
     if running is not None:
-        yield attrs.evolve(settings, mongo_url=running)
+        yield attrs.evolve(settings, mongo_url=socket_url(running))
         return
     async with own_servers(settings, redis=False) as with_mongodb:
         yield with_mongodb
+
+
+@asynccontextmanager
+async def borrowed_servers(settings: Settings) -> AsyncIterator[Settings]:
+    """Yield the settings with MongoDB and Redis, each found as `borrowed_mongodb` finds MongoDB. Raises as that."""
+    urls = {MONGODB_SOCKET: settings.mongo_url, REDIS_SOCKET: settings.redis_url}
+    wanted = [name for name, url in urls.items() if url is None]
+    if settings.mongo_url is None:
+        _require_data(settings)
+    found = {name: await asyncio.to_thread(_running, settings.data_dir, name) for name in wanted}
+    if None in found.values():
+        async with own_servers(settings) as served:
+            yield served
+        return
+    if (mongodb := found.get(MONGODB_SOCKET)) is not None:
+        settings = attrs.evolve(settings, mongo_url=socket_url(mongodb))
+    if (redis := found.get(REDIS_SOCKET)) is not None:
+        settings = attrs.evolve(settings, redis_url=redis_socket_url(redis))
+    yield settings
 
 
 @asynccontextmanager
@@ -80,13 +95,21 @@ async def own_servers(settings: Settings, *, redis: bool = True) -> AsyncIterato
             await companions.stop()
 
 
-def _running(data_dir: Path) -> str | None:
-    """Return the URL of the MongoDB that a `danqing serve` has there; None when none runs."""
+def _require_data(settings: Settings) -> None:
+    if not (settings.data_dir / "mongodb").is_dir():
+        raise SettingsError(
+            f"{str(settings.data_dir.absolute())!r} holds no data of a server, and MONGO_URL is not set: "
+            "set DANQING_DATA_DIR or MONGO_URL as the server has them"
+        )
+
+
+def _running(data_dir: Path, name: str) -> Path | None:
+    """Return the socket of the server *name* that a `danqing serve` has there; None when none runs."""
     try:
         with DataDirectory.claim(data_dir):
             return None
     except StartRefused:
-        socket = find_socket(data_dir, MONGODB_SOCKET)
+        socket = find_socket(data_dir, name)
         if socket is None:
             raise
-        return socket_url(socket)
+        return socket

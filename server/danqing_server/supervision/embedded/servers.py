@@ -21,7 +21,7 @@ import attrs
 from danqing_server.supervision.embedded.binaries import MONGOD, REDIS_SERVER, Program, find_program
 from danqing_server.supervision.processes import Command
 
-__all__ = ["Address", "EmbeddedServer", "free_port", "mongod", "redis_server", "socket_url"]
+__all__ = ["Address", "EmbeddedServer", "free_port", "mongod", "redis_server", "redis_socket_url", "socket_url"]
 
 Address = Path | int
 """Where a server listens: a Unix socket's absolute path, or a port on loopback."""
@@ -95,7 +95,7 @@ def redis_server(data_dir: Path, address: Address, environment: Mapping[str, str
     listening: tuple[str, ...]
     if isinstance(address, Path):
         listening = ("--port", "0", "--unixsocket", str(address), "--unixsocketperm", "600")
-        url = f"unix://{quote(str(address))}?db=0"
+        url = redis_socket_url(address)
     else:
         listening = ("--bind", "127.0.0.1", "--port", str(address))
         url = f"redis://127.0.0.1:{address}/0"
@@ -105,6 +105,11 @@ def redis_server(data_dir: Path, address: Address, environment: Mapping[str, str
         *("--maxmemory-policy", "noeviction", "--daemonize", "no"),
     ]
     return _server(REDIS_SERVER, arguments, data_dir, address, url, environment)
+
+
+def redis_socket_url(address: Path) -> str:
+    """Return the URL of a redis-server that listens at a Unix socket."""
+    return f"unix://{quote(str(address))}?db=0"
 
 
 def _server(
