@@ -18,6 +18,16 @@ from tests.bench.stages import Measured
 __all__ = ["Report", "Row"]
 
 BEGIN, END = "<!-- results: written by make bench -->", "<!-- end of results -->"
+COLUMNS = {
+    "danqing": "danqing",
+    "accounted": "accounted",
+    "pymongo": "on PyMongo",
+    "baseline": "baseline",
+    "baseline_j": "journaled",
+    "arq": "arq",
+    "saq": "SAQ",
+}
+"""Contenders, and what the table calls them."""
 LARGEST_GROWTH = 1.3
 MOST_KB_EACH = 30
 MOST_SUBMIT_P99_MS = 50
@@ -85,20 +95,18 @@ class Report:
 
     def table(self) -> str:
         """Return the medians, our ratios and the targets as a Markdown table."""
-        shown = ("danqing", "accounted", "on PyMongo", "baseline", "journaled", "arq", "SAQ")
-        head = f"| stage | unit | {' | '.join(shown)} | ratio | pairs | target | |"
+        head = f"| stage | unit | {' | '.join(COLUMNS.values())} | ratio | pairs | target | |"
         lines = [head, "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---|---|---|"]
         lines += [self._line(stage) for stage in STAGES if self.values(stage.name, "danqing")]
         return "\n".join(lines + self._promises() + self._sizes())
 
     def _line(self, stage: Stage) -> str:
-        names = ("danqing", "accounted", "pymongo", "baseline", "baseline_j", "arq", "saq")
-        medians = [_short(self.median(stage.name, name)) for name in names]
+        medians = [_short(self.median(stage.name, name)) for name in COLUMNS]
         target = stage.targets[0] if stage.targets else Target("baseline", 0.0)
         ratio, pairs = self.ratio(stage.name, target.to), self.pairs(stage.name, target.to)
         shown = "" if ratio is None else f"{ratio:.2f}×"
         paired = "" if pairs is None else f"{pairs[0]:.2f} ± {pairs[1]:.2f} ({pairs[2]})"
-        wanted = f"{target.text} × {target.to}" if stage.targets else ""
+        wanted = f"{target.text} × {COLUMNS[target.to]}" if stage.targets else ""
         met = _mark(target.met(ratio)) if stage.targets and ratio is not None else ""
         return f"| {stage.title} | {stage.unit} | {' | '.join(medians)} | {shown} | {paired} | {wanted} | {met} |"
 

@@ -17,6 +17,7 @@ _FENCE = re.compile(r"^ *```.*?^ *```[^\n]*$", re.MULTILINE | re.DOTALL)
 _INDENTED = re.compile(r"(?:(?<=\n\n)|\A)(?: {4}[^\n]*\n+)+", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*(?:#|//) .*|\s+(?:#|//) .*|\s+$", re.MULTILINE)
 _HEADING = re.compile(r"^(#+) (.*)$", re.MULTILINE)
+_FIGURE = re.compile(r"\d(?:[\d,.]*\d)?")
 _LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
 
 
@@ -54,6 +55,12 @@ def _tables(text: str) -> list[int]:
     return [len(table.splitlines()) for table in re.findall(r"(?:^\|.*\n?)+", _prose(text), re.MULTILINE)]
 
 
+def _figures(text: str) -> list[set[str]]:
+    """Return the figures in each row of the tables, but for those in what links lead to."""
+    rows = (line for line in _prose(text).splitlines() if line.startswith("|"))
+    return [set(_FIGURE.findall(_LINK.sub("", row))) for row in rows]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=_name)
 class TestPage:
     """When one of these fails, the English page was changed: change the Chinese one beside it likewise."""
@@ -74,6 +81,12 @@ class TestPage:
         """A row that is added in English is missed here."""
         theirs, ours = _tables(_english(page).read_text()), _tables(page.read_text())
         assert ours == theirs, f"{_name(page)}: rows of tables differ from {_english(page).name}"
+
+    def test_rows_have_the_figures(self, page: Path) -> None:
+        """A price, a limit or a measurement that changes in English is missed here."""
+        theirs, ours = _figures(_english(page).read_text()), _figures(page.read_text())
+        wrong = [(there - here, here - there) for there, here in zip(theirs, ours, strict=False) if here != there]
+        assert not wrong, f"{_name(page)}: missing, and not in {_english(page).name}: {wrong}"
 
 
 @pytest.mark.parametrize("page", [*PAGES, README], ids=lambda page: page.name)
