@@ -1,14 +1,17 @@
-"""Every distribution that danqing installs or is tried with has a licence that somebody looked at."""
+"""Every distribution that danqing needs has a licence that somebody looked at, and runs on a Debian 12."""
 
 from __future__ import annotations
 
 from importlib import metadata
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 from release.licences import ACCEPTED, UNDER, is_allowed, licence_of, pinned
 
 PINNED = pinned()
+OLDEST_PYTHON = "3.11.2"
+"""Debian 12's (packages.debian.org/bookworm/python3.11, read 2026-11-29)."""
 
 
 def _licence(name: str) -> str | None:
@@ -28,6 +31,15 @@ class TestConstraints:
             pytest.skip(f"{name} is not for this platform")
         assert licence, f"{name} does not say its licence: read it, and write it into UNDER"
         assert is_allowed(name, licence), f"{name} is under {licence}"
+
+    @pytest.mark.parametrize("name", PINNED)
+    def test_the_python_of_debian_takes_it(self, name: str) -> None:
+        """A version that wants a later one cannot be installed on the machine that README names."""
+        try:
+            wanted = metadata.metadata(name).get("Requires-Python")
+        except metadata.PackageNotFoundError:
+            pytest.skip(f"{name} is not for this platform")
+        assert OLDEST_PYTHON in SpecifierSet(wanted or ""), f"{name} wants Python {wanted}"
 
     def test_no_exception_is_left_behind(self) -> None:
         """One that nobody installs any more would excuse whatever takes its name."""
