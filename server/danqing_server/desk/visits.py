@@ -48,6 +48,7 @@ WRITING = timedelta(seconds=60)
 RACES = 10
 NOTE_TRIES = 120
 NOTE_PAUSE_S = 0.5
+DISMISSED_WITHIN_S = 5.0
 
 T = TypeVar("T")
 SomeVisit = TypeVar("SomeVisit", bound="Visit | None")
@@ -133,10 +134,17 @@ class Visits:
         until = self.clock.now() + AWAY_FOR
         await self.store.note(visit.id, VisitState.AWAY, until)
 
-    def lose(self, visit_id: str) -> None:
+    def lose(self, visit_id: str) -> asyncio.Task[None]:
         """Note that the client of a visit left without its answer. Returns at once; `drain` waits."""
         now = self.clock.now()
-        self._begin(lambda: self.store.note(visit_id, VisitState.LOST, now))
+        return self._begin(lambda: self.store.note(visit_id, VisitState.LOST, now))
+
+    async def dismiss(self, visit_id: str) -> None:
+        """Note that the client of a visit is about to be made to ask again, which then must find that note.
+
+        After a few seconds without MongoDB it is told all the same, and the note follows.
+        """
+        await asyncio.wait({self.lose(visit_id)}, timeout=DISMISSED_WITHIN_S)
 
     async def end(self, visit: Visit) -> None:
         """Note that the answer was written, all of it."""

@@ -112,7 +112,7 @@ class Call(Generic[V_co]):
             except DanqingError as error:
                 if self.request.responded:
                     raise
-                self.lose()
+                await self.dismiss()
                 is_answered = False
                 await self.send(self._refusal(error))
         if self.visit is not None and is_answered:
@@ -126,9 +126,14 @@ class Call(Generic[V_co]):
             await self.send(self.voice.failed(self, task))
 
     def lose(self) -> None:
-        """Note that the client goes without its answer."""
+        """Note that the client went without its answer."""
         if self.visit is not None:
             self.services.visits.lose(self.visit.id)
+
+    async def dismiss(self) -> None:
+        """Note that the client is about to be told to ask again, or cut off so that it does."""
+        if self.visit is not None:
+            await self.services.visits.dismiss(self.visit.id)
 
     @property
     def headers(self) -> dict[str, str]:
@@ -152,7 +157,7 @@ class Call(Generic[V_co]):
     async def _refuse(self, error: DanqingError) -> None:
         """Say why there is no task; what may have been stored all the same is found by a repeat."""
         if isinstance(error, ServiceUnavailable):
-            self.lose()
+            await self.dismiss()
         elif self.visit is not None:
             report = report_of(error, ENGLISH)
             retry_after_s = float(report.retry_after_s or 0) if report.retryable else None
@@ -224,7 +229,7 @@ async def by_redirects(call: Call[Voice], task_id: str) -> bool:
 
 async def give_up(call: Call[Voice]) -> bool:
     """Have the client ask anew: its repeat joins."""
-    call.lose()
+    await call.dismiss()
     await call.send(call.voice.still_running(call))
     return False
 

@@ -86,6 +86,7 @@ async def _by_blanks(call: Call[Voice], task_id: str) -> bool:
 
 async def _cut(call: Call[Voice]) -> None:
     """Cut the connection: under a status of 200 no library takes an error for one."""
+    await call.dismiss()
     protocol: Any = call.request.protocol
     protocol.transport.abort()
     await asyncio.sleep(UNTIL_LOST_S)  # the lost connection cancels this task

@@ -113,7 +113,7 @@ async def by_events(call: Call[Voice], task_id: str, *, in_base64: bool) -> bool
             if changed is not None:
                 task = changed
             elif watch.closed:
-                return _cut(call)
+                return await _cut(call)
             elif stream.response is not None or asyncio.get_running_loop().time() - began_s >= FIRST_S:
                 await stream.beat()
     if task.kept:
@@ -122,9 +122,9 @@ async def by_events(call: Call[Voice], task_id: str, *, in_base64: bool) -> bool
     return True
 
 
-def _cut(call: Call[Voice]) -> bool:
+async def _cut(call: Call[Voice]) -> bool:
     """Hang up in the middle: what looked like an end would be taken for one."""
-    call.lose()
+    await call.dismiss()
     protocol: Any = call.request.protocol
     protocol.transport.abort()
     return False

@@ -53,7 +53,7 @@ async def by_events(call: OpenAICall, task_id: str) -> bool:
     await response.send(COMMENT)
     found = await _until_finished(call, task, response)
     if found is None:
-        call.lose()
+        await call.dismiss()
         await response.send(_event("error", dump_json(envelope(503, "draining", STOPPED.to(ENGLISH)))))
         await response.eof()
         return False

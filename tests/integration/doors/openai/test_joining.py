@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from danqing_server.records.tasks import Status
+from danqing_server.store.visits import VisitState, VisitStore
 from tests.integration.api.conftest import Client, Reply
 from tests.integration.doors.openai.conftest import OpenDoor, Studio, library
 from tests.support.system import until
@@ -16,6 +18,16 @@ PATH = "/v1/images/generations"
 WISH = {"prompt": "a fox", "model": "gpt-image-1"}
 ADMIN_KEY = "9" * 20
 MARKED = {"x-stainless-retry-count": "1"}
+
+
+class SlowNotes(VisitStore):
+    """A database that is slow to write down who left."""
+
+    async def note(self, visit_id: str, state: VisitState, until: datetime) -> None:
+        """Take half a second for it."""
+        if state is VisitState.LOST:
+            await asyncio.sleep(0.5)
+        await super().note(visit_id, state, until)
 
 
 def ask(door: Client, headers: dict[str, str] | None = None, **more: Any) -> asyncio.Task[Reply]:
@@ -229,6 +241,17 @@ class TestRedirects:
             assert reply.json["error"]["code"] == "still_running"
             studio.gate.set()
             await until(lambda: len(studio.bodies) == 1)
+            assert (await ask(door)).status == 200
+            assert studio.bought == 1
+
+    async def test_repeat_finds_it_however_slow_the_database_is(self, open_door: OpenDoor, studio: Studio) -> None:
+        """Who is told to ask again does so at once: that it may is written down before it is told."""
+        studio.gate.clear()
+        async with open_door(DANQING_SYNC_WAIT="0.01") as door:
+            visits = door.services.visits
+            visits.store = SlowNotes(visits.store.database)
+            assert (await ask(door)).status == 504
+            studio.gate.set()
             assert (await ask(door)).status == 200
             assert studio.bought == 1
 
