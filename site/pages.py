@@ -1,6 +1,7 @@
 """What the site is made of: `docs/`, a home page from README, the API's reference, the changelog, the decisions.
 
-Links that lead out of `docs/` become the names of what they lead to: the site stands alone.
+Links that lead out of `docs/` become the names of what they lead to: the site stands alone. Lines of Chinese are
+joined, since browsers show the end of one as a space.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ PLACES = {
 
 _LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)#\s]+)(#[^)\s]*)?\)")
 _OTHER_LANGUAGE = re.compile(r"^\[\w+\]\(README\S*\)\n", re.MULTILINE)
+_HAN = r"[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]"
+_END_IN_CHINESE = re.compile(rf"(?<={_HAN})\n {{0,3}}(?=(?:\[|\*\*)?{_HAN})")
 _FENCE = re.compile(r"^(```.*?^```)", re.MULTILINE | re.DOTALL)
 
 
@@ -58,7 +61,7 @@ def _led(markdown: str, here: Path, there: Path) -> str:
             return f"{shown}[{text}]({os.path.relpath(page, there)}{anchor or ''})"
         return text if place.name in text else f"{text} (`{place.relative_to(ROOT)}`)"
 
-    return _outside_fences(markdown, lambda part: _LINK.sub(led, part))
+    return _outside_fences(markdown, lambda part: _END_IN_CHINESE.sub("", _LINK.sub(led, part)))
 
 
 def _decisions() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -63,6 +64,12 @@ async def test_it_is_searched(
     page = await open_page(home, base_url=site)
     results = await _search(page, words)
     await async_api.expect(results.locator(f"a[href*='{found}']").first).to_be_attached()
+
+
+def test_lines_of_chinese_are_joined(built: Path) -> None:
+    """Browsers show a line's end as a space, which stands nowhere in a Chinese sentence."""
+    page = re.sub(r"<pre>.*?</pre>", "", (built / "zh" / "operating.html").read_text(), flags=re.DOTALL)
+    assert not re.findall(r"[\u3000-\u9fff\uff00-\uffef]\n[\u3000-\u9fff\uff00-\uffef]", page)
 
 
 async def test_every_route_is_in_the_reference(open_page: OpenPage, watched: Watched, site: str) -> None:
