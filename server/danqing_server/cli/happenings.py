@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -13,11 +13,12 @@ import attrs
 from danqing_client import Client, Event
 
 from danqing_server.cli.asking import Asking
+from danqing_server.cli.exits import Ended, Exit
 from danqing_server.cli.lanes import lane_path
 from danqing_server.cli.showing import STYLES, clean, console, money, show_json
 from danqing_server.cli.spans import ago
 
-__all__ = ["tell"]
+__all__ = ["Wanted", "tell"]
 
 LOOKED_THROUGH = 2_000
 """How many tasks are looked through: the newest. Who wants all of them has `danqing tasks`."""
@@ -27,6 +28,27 @@ REMEMBERED = 1_000
 
 LONGEST_LIFE = timedelta(hours=6)
 """How long before the time that is asked for a task may have been made that ended within it."""
+
+
+SINCE = "10min"
+LEVELS = ("info", "warning", "error")
+_LEVEL_OF = {
+    **dict.fromkeys(("cancelled", "paused", "held", "rejected", "failed_unbilled", "unknown"), "warning"),
+    **dict.fromkeys(("failed", "closed"), "error"),
+}
+"""How much what happened wants to be looked at; what stands not here, or is new, is `info`."""
+
+
+@attrs.frozen(kw_only=True)
+class Wanted:
+    """What was asked for; see `cli.logs`. None: all that there is."""
+
+    since: str | None
+    tail: int | None
+    level: str
+    task: str | None
+    user: str | None
+    follow: bool
 
 
 @attrs.frozen(kw_only=True)
@@ -40,19 +62,39 @@ class _Happening:
     user: str | None = None
     why: str | None = None
     cost: str | None = None
+    level: str = attrs.field(init=False)
+
+    @level.default
+    def _level(self) -> str:
+        return _LEVEL_OF.get(self.what, "info")
 
 
-def tell(asking: Asking, *, since: str, user: str | None, follow: bool) -> None:
-    """Print what happened *since*, and with *follow* what happens until Ctrl-C. Raises Ended."""
-    start = ago("--since", since)
+def tell(asking: Asking, wanted: Wanted) -> None:
+    """Print what happened, the latest last, and with `follow` what happens until Ctrl-C. Raises Ended."""
+    if wanted.task is not None and (wanted.user is not None or not wanted.task):
+        raise Ended(Exit.REFUSED, "--task: needs the id of one task, and no --user beside it")
+    start = None if wanted.task and wanted.since is None else ago("--since", wanted.since or SINCE)
     with asking.client() as client:
-        for each in sorted(_kept(client, start, user), key=lambda each: each.at):
+        happened = (each for each in _kept(client, start, wanted) if _counts(each, wanted))
+        found = sorted(happened, key=lambda each: each.at)
+        for each in found if wanted.tail is None else found[len(found) - min(wanted.tail, len(found)) :]:
             _print(each, asking)
-        if follow:
-            for event in _once(client.events(**({} if user is None else {"user_id": user}))):
-                happening = _heard(event, user)
-                if happening is not None:
-                    _print(happening, asking)
+        if wanted.follow:
+            _follow(asking, client, wanted)
+
+
+def _follow(asking: Asking, client: Client, wanted: Wanted) -> None:
+    filters: dict[str, str | Sequence[str]] = {} if wanted.user is None else {"user_id": wanted.user}
+    if wanted.task is not None:
+        filters["task_ids"] = [wanted.task]
+    for event in _once(client.events(None, **filters)):
+        happening = _heard(event, with_lanes=not filters)
+        if happening is not None and _counts(happening, wanted):
+            _print(happening, asking)
+
+
+def _counts(happening: _Happening, wanted: Wanted) -> bool:
+    return LEVELS.index(happening.level) >= LEVELS.index(wanted.level)
 
 
 def _once(events: Iterator[Event]) -> Iterator[Event]:
@@ -66,19 +108,33 @@ def _once(events: Iterator[Event]) -> Iterator[Event]:
         yield event
 
 
-def _kept(client: Client, start: str, user: str | None) -> Iterator[_Happening]:
-    since = datetime.fromisoformat(start.replace("Z", "+00:00"))
-    begin = (since - LONGEST_LIFE).isoformat()
+def _kept(client: Client, start: str | None, wanted: Wanted) -> Iterator[_Happening]:
+    if wanted.task is not None:
+        happened = [*_of_task(client.get(wanted.task).raw)]
+    else:
+        assert start is not None
+        happened = [*_of_tasks(client, start, wanted.user), *(_of_lanes(client) if wanted.user is None else ())]
+    since = datetime.min.replace(tzinfo=UTC) if start is None else _moment(start)
+    yield from (each for each in happened if _moment(each.at) >= since)
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def _of_tasks(client: Client, start: str, user: str | None) -> Iterator[_Happening]:
+    begin = (_moment(start) - LONGEST_LIFE).isoformat()
     of_user = {} if user is None else {"user_id": user}
     found = list(islice(client.tasks(limit=200, **{"from": begin}, **of_user), LOOKED_THROUGH))
     if len(found) == LOOKED_THROUGH:
         sys.stderr.write(f"danqing: only the newest {LOOKED_THROUGH} tasks were looked through\n")
-    lanes = () if user is not None else client.request("GET", "/api/v1/lanes")["lanes"]
-    happened = [
-        *(each for task in found for each in _of_task(task.raw)),
-        *(each for lane in lanes for each in _of_lane(client, lane["name"])),
-    ]
-    yield from (each for each in happened if datetime.fromisoformat(each.at.replace("Z", "+00:00")) >= since)
+    yield from (each for task in found for each in _of_task(task.raw))
+
+
+def _of_lanes(client: Client) -> Iterator[_Happening]:
+    for lane in client.request("GET", "/api/v1/lanes")["lanes"]:
+        yield from _of_lane(client, lane["name"])
 
 
 def _of_task(row: Mapping[str, Any]) -> Iterator[_Happening]:
@@ -86,9 +142,20 @@ def _of_task(row: Mapping[str, Any]) -> Iterator[_Happening]:
     yield _Happening(at=row["created_at"], what="made", **of)
     if row["started_at"]:
         yield _Happening(at=row["started_at"], what="begun", **of)
+    for call in row.get("calls", ()):  # rows of lists have none
+        yield from _of_call(row, call)
     if row["completed_at"]:
-        ended = {"what": row["status"], "why": row["error_code"], "cost": money(row["cost"])}
+        code = row["error_code"] if "error_code" in row else (row["error"] or {}).get("code")  # in lists, and alone
+        ended = {"what": row["status"], "why": code, "cost": money(row["cost"])}
         yield _Happening(at=row["completed_at"], **of, **ended)
+
+
+def _of_call(row: Mapping[str, Any], call: Mapping[str, Any]) -> Iterator[_Happening]:
+    of = {"subject": row["id"], "model": row["model"], "user": row["user_id"]}
+    yield _Happening(at=call["sent_at"], what="sent", **of)
+    if call["ended_at"]:
+        what = call["late_outcome"] or call["outcome"]
+        yield _Happening(at=call["ended_at"], what=what, why=call["error_code"], cost=call["cost"], **of)
 
 
 def _of_lane(client: Client, name: str) -> Iterator[_Happening]:
@@ -96,10 +163,10 @@ def _of_lane(client: Client, name: str) -> Iterator[_Happening]:
         yield _Happening(at=each["at"], subject=name, what=each["kind"], user=each["by"], why=each["reason"])
 
 
-def _heard(event: Event, user: str | None) -> _Happening | None:
-    """Return what an event tells; None of what is no news: estimates, and lanes to who asks for one user."""
+def _heard(event: Event, *, with_lanes: bool) -> _Happening | None:
+    """Return what an event tells; None of what is no news: estimates, and lanes to who asks for some tasks."""
     data = event.data
-    if event.kind == "lane" and user is None:
+    if event.kind == "lane" and with_lanes:
         pause = data["pause"] or {}
         why, by = pause.get("reason") or data["reason"], pause.get("by")
         at = data["since"] or _now()

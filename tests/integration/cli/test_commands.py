@@ -122,11 +122,55 @@ class TestLogs:
         rows = danqing.run("logs", "--user", "logger").rows
         assert [(row[1], row[2]) for row in rows] == [(task["id"], what) for what in ("made", "begun", "completed")]
 
+    def test_the_last_of_them(self, danqing: Danqing, made: Made) -> None:
+        """None of none, and all where there are fewer."""
+        made("cut short", "--user", "tailed")
+        words = ("logs", "--user", "tailed", "--tail")
+        assert [row[2] for row in danqing.run(*words, "2").rows] == ["begun", "completed"]
+        assert [len(danqing.run(*words, count).rows) for count in ("0", "99")] == [0, 3]
+        assert danqing.run(*words, "-1").code == 2
+
+    def test_from_a_level_on(self, danqing: Danqing, made: Made) -> None:
+        """What went well is `info`, what a person did `warning`, what failed `error`."""
+        made("goes well", "--user", "levels")
+        danqing.run("generate", "x [sandbox:reject_input]", "--user", "levels", "-s", "1280x720")
+        danqing.run("pause", "fal", "--reason", "of levels")
+        danqing.run("resume", "fal")
+        (failed,) = danqing.run("logs", "--user", "levels", "--level", "warning").rows
+        assert (failed[2], failed[-1]) == ("failed", "error")
+        warned = [row[1:3] for row in danqing.run("logs", "--level", "warning").rows]
+        assert ["fal", "paused"] in warned
+        assert ["fal", "resumed"] not in warned
+        assert {row[2] for row in danqing.run("logs", "--level", "error").rows} <= {"failed", "closed"}
+        told = danqing.run("logs", "--user", "levels", "--level", "error", "--json").json
+        assert (told["subject"], told["level"]) == (failed[1], "error")
+        assert danqing.run("logs", "--level", "loud").code == 2
+
+    def test_of_one_task(self, danqing: Danqing, made: Made) -> None:
+        """All of its life, however long ago, with its calls; nothing of others, nor of lanes."""
+        task = made("alone", "--user", "single")
+        made("beside", "--user", "single")
+        rows = danqing.run("logs", "--task", task["id"]).rows
+        assert {row[1] for row in rows} == {task["id"]}
+        assert [row[2] for row in rows] == ["made", "begun", "sent", "delivered", "completed"]
+        assert danqing.run("logs", "--task", task["id"], "--since", "2020-01-01", "--tail", "1").rows == rows[-1:]
+        assert danqing.run("logs", "--task", task["id"], "--since", "2099-01-01").rows == []
+
+    def test_what_is_no_task(self, danqing: Danqing, made: Made) -> None:
+        """Exit code 3 for none, also of another project; 2 for what cannot be one."""
+        task = made("of the shop")
+        assert danqing.run("logs", "--task", "nobody_img_1").code == 3
+        assert danqing.run("logs", "--task", "../lanes").code == 3
+        assert danqing.with_variables(DANQING_KEY=OTHER).run("logs", "--task", task["id"]).code == 3
+        for words in (("--task", ""), ("--task", task["id"], "--user", "u")):
+            assert danqing.run("logs", *words).code == 2
+
     def test_follow(self, danqing: Danqing, made: Made, tmp_path: Path) -> None:
         """What happens from then on, each line as it happens; Ctrl-C ends it."""
         told = tmp_path / "told.txt"
         with told.open("wb") as out:
-            process = danqing.start("logs", "-f", "--user", "follower", stdout=out, stderr=subprocess.PIPE)
+            words = ("logs", "-f", "--user", "follower", "--tail", "0", "--level", "info")
+            process = danqing.start(*words, stdout=out, stderr=subprocess.PIPE)
         try:
 
             def heard() -> bool:
@@ -139,6 +183,29 @@ class TestLogs:
             _, said = process.communicate(timeout=30)
         assert process.returncode == 130
         assert said == b""
+
+    def test_follow_one_task(self, danqing: Danqing, tmp_path: Path) -> None:
+        """Its end is told, of no other and of no lane."""
+        danqing.run("pause", "replicate", "--reason", "so that nothing is sent")
+        words = ("generate", "waits", "--provider", "replicate", "--no-wait", "--user")
+        task, other = (danqing.run(*words, user).out.strip() for user in ("watched", "beside"))
+        told = tmp_path / "told.txt"
+        with told.open("wb") as out:
+            process = danqing.start("logs", "-f", "--task", task, stdout=out, stderr=subprocess.PIPE)
+        try:
+            wait_until(lambda: "made" in told.read_text(), timeout_s=60, what="its beginning")
+
+            def heard() -> bool:
+                for each in (other, task):
+                    danqing.run("cancel", each)
+                    danqing.run("retry", each)
+                return "cancelled" in told.read_text()
+
+            wait_until(heard, timeout_s=120, what="its end")
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=30)
+        assert {line.split("\t")[1] for line in told.read_text().splitlines()} == {task}
 
 
 class TestPipes:
