@@ -26,6 +26,15 @@ def told(response: dict[str, Any]) -> list[str]:
     ]
 
 
+async def violations(page: Any) -> dict[str, list[str]]:
+    """Return what is wrong with a page as it stands, by theme; the page follows the system's."""
+    found = {}
+    for theme in ("light", "dark"):
+        await page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+        found[theme] = told((await Axe().run(page, options=RULES)).response)
+    return {theme: lines for theme, lines in found.items() if lines}
+
+
 @pytest.mark.parametrize("path", PATHS)
 async def test_place_has_no_violation(studio: Studio, open_page: OpenPage, path: str) -> None:
     """Check 24: with a picture and a failed task; and nothing is wider than the window."""

@@ -14,6 +14,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
 
 from tests.browser.conftest import PATIENCE_MS, OpenPage, Studio
+from tests.browser.test_axe import violations
 from tests.support.examples import starting
 from tests.support.installed import all_but
 from tests.support.receiver import Receiver, run_receiver
@@ -94,6 +95,7 @@ class TestKeys:
         await page.get_by_label("Name").fill(name)
         await page.get_by_role("button", name="Create", exact=True).click()
         secret = await page.get_by_label("Secret", exact=True).inner_text()
+        assert await violations(page) == {}
         await page.get_by_role("button", name="I have kept it").click()
         await expect(page.get_by_text(secret)).to_have_count(0)
         key = page.get_by_role("listitem").filter(has_text=name)

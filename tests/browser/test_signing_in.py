@@ -15,6 +15,7 @@ from aiohttp import web
 from playwright.async_api import expect
 
 from tests.browser.conftest import OpenPage, Studio, Watched
+from tests.browser.test_axe import violations
 from tests.support.examples import starting
 
 LIN, CHEN, WU, ADMIN = "lin-secret-0123456", "chen-secret-012345", "wu-secret-01234567", "admin-secret-0123"
@@ -79,6 +80,7 @@ class TestSigningIn:
         await expect(page.get_by_role("dialog", name="Sign in")).to_be_visible()
         await page.keyboard.press("Escape")  # there is nothing behind it
         await expect(page.get_by_label("Your name")).to_be_focused()
+        assert await violations(page) == {}
         await sign_in(page, LIN)
         await expect(page.get_by_role("button", name="Lin", exact=True)).to_be_visible()
         [cookie] = await page.context.cookies()
@@ -105,6 +107,7 @@ class TestSigningIn:
             page.get_by_text(re.compile(r"Too many wrong keys\. Try again in \d+ seconds"))
         ).to_be_visible()
         await expect(button).to_be_disabled()
+        assert await violations(page) == {}
         await signed_in(open_page, base, LIN, **elsewhere)
 
     async def test_signing_out_ends_it_in_every_tab(self, open_page: OpenPage, base: str) -> None:

@@ -84,7 +84,6 @@ export const em = tag('em');
 export const fieldset = tag('fieldset');
 export const figcaption = tag('figcaption');
 export const figure = tag('figure');
-export const footer = tag('footer');
 export const form = tag('form');
 export const h1 = tag('h1');
 export const h2 = tag('h2');

@@ -2,7 +2,7 @@
 
 import { useLayoutEffect, useRef } from 'preact/hooks';
 
-import { dialog, div, footer, h, h2, header, p } from '../dom.js';
+import { dialog, div, h, h2, p } from '../dom.js';
 import { t } from '../i18n.js';
 import { useSignal } from '@preact/signals';
 import { Button } from './button.js';
@@ -51,9 +51,9 @@ export function Dialog({ title, onClose, shape = 'middle', insistent = false, ac
     },
     div(
       { class: 'dialog-box' },
-      header({ class: 'dialog-head' }, h2(null, title), !insistent && h(Button, { text: t('ui.close'), icon: 'close', bare: true, kind: 'plain', onClick: onClose })),
-      div({ class: 'dialog-body' }, children),
-      actions && footer({ class: 'dialog-foot' }, actions),
+      div({ class: 'dialog-head' }, h2(null, title), !insistent && h(Button, { text: t('ui.close'), icon: 'close', bare: true, kind: 'plain', onClick: onClose })),
+      div({ class: 'dialog-body', tabIndex: actions || insistent ? undefined : 0 }, children),
+      actions && div({ class: 'dialog-foot' }, actions),
     ),
   );
 }
