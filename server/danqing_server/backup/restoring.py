@@ -142,8 +142,8 @@ class Restoring:
         damaged = await asyncio.to_thread(damaged_files, self.run)
         if damaged:
             raise BackupDamaged(f"backup {manifest.id} is damaged: {', '.join(damaged)}")
-        await self.store.begin(manifest.id, self.clock.now())
-        if self.overwrites and not goes_on:
+        await self.store.begin(manifest.id, self.clock.now(), clears=self.overwrites and not goes_on)
+        if await self.store.is_to_be_cleared():
             await self.store.clear()
         bringer = await self._bring_pictures()
         for set_ in manifest.sets:

@@ -61,6 +61,7 @@ STEPS: Mapping[str, str] = {
     "backup.documents": "The documents of one collection are written into a backup under way.",
     "backup.pictures": "The pictures that the documents of one collection name are brought into a backup.",
     "backup.publish": "A backup gets its name: from now on it is one.",
+    "restore.clear": "What a restore takes the place of is removed, after that was written down.",
     "restore.pictures": "The pictures of a backup are put back into the storage.",
     "restore.insert": "Documents of a backup are put back into MongoDB.",
     "restore.hold": "What was open in a backup is ended, or let go on where that costs nothing.",

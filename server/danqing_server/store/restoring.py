@@ -79,18 +79,25 @@ class RestoreStore:
             found = await self.database[WORKERS].find({}).to_list(None)
         return {each["_id"]: each["beat"] for each in found if not has_died(each.get("process"))}
 
-    async def begin(self, run: str, at: datetime) -> None:
-        """Set the mark."""
+    async def begin(self, run: str, at: datetime, *, clears: bool) -> None:
+        """Set the mark, which also says whether what is there is first to be removed."""
+        sets = {"run": run, "at": at, **({"clears": True} if clears else {})}
         with translated():
-            sets = {"run": run, "at": at}
             await self.database[COLLECTION].update_one({"_id": _MARK}, {"$set": sets}, upsert=True)
 
+    async def is_to_be_cleared(self) -> bool:
+        """Tell whether the restore under way is still to remove what was there."""
+        with translated():
+            return await self.database[COLLECTION].find_one({"_id": _MARK, "clears": True}) is not None
+
+    @step("restore.clear")
     async def clear(self) -> None:
         """Remove all of ours but the mark, also what processes left."""
         with translated():
             for name in await self.database.list_collection_names():
                 if name.startswith(PREFIX) and name != COLLECTION:
                     await self.database[name].drop()
+            await self.database[COLLECTION].update_one({"_id": _MARK}, {"$unset": {"clears": ""}})
 
     @step("restore.insert")
     async def insert(self, name: str, raws: Sequence[bytes]) -> None:

@@ -89,6 +89,23 @@ class TestRestore:
             held = await restored.get(waiting.id)
             assert (held.status, taken["pictures"]) == (Status.FAILED, 12)
 
+    @pytest.mark.parametrize("point", ["before:restore.clear", "after:restore.clear"])
+    async def test_what_it_takes_the_place_of_goes(
+        self, point: str, settings: Settings, danqing: Command, folder: Path
+    ) -> None:
+        """Cut before what was there is removed, the restore that is made again removes it, with the flag or not."""
+        async with running_system(settings, [painter()]) as system:
+            first = await system.finished((await system.submit()).id)
+            await danqing("backup", folder)
+            later = await system.finished((await system.submit()).id)
+        died = await asyncio.to_thread(run_command, settings, "restore", str(folder), "--overwrite", dies_at=point)
+        assert died == -signal.SIGKILL
+        again = await danqing("restore", folder)
+        assert again.code == 0, again.err
+        async with running_system(settings, [painter()], workers=False) as system:
+            assert await system.services.store.get(later.id) is None
+            assert await system.services.store.get(first.id) is not None
+
 
 def _tasks(folder: Path) -> list[str]:
     """Return the ids of the tasks of the newest backup."""
