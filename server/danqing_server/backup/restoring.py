@@ -135,13 +135,15 @@ class Restoring:
         Raises:
             BackupError: the target is not empty, or is served; nothing was changed.
             BackupDamaged: the backup is not whole; no document was put back.
-            StoreUnavailable, StorageUnavailable, QueueUnavailable: make it again, it goes on.
+            StoreUnavailable, StorageUnavailable, QueueUnavailable: make it again, it goes on; of a storage that
+                was away from the beginning nothing was changed.
         """
         manifest = self.run.manifest
         goes_on = await self._require_target()
         damaged = await asyncio.to_thread(damaged_files, self.run)
         if damaged:
             raise BackupDamaged(f"backup {manifest.id} is damaged: {', '.join(damaged)}")
+        await self.assets.ping()
         await self.store.begin(manifest.id, self.clock.now(), clears=self.overwrites and not goes_on)
         if await self.store.is_to_be_cleared():
             await self.store.clear()

@@ -9,6 +9,8 @@ from pathlib import Path
 import aiohttp
 import attrs
 
+from danqing_server.assets.holdings import files_of
+from danqing_server.assets.places import local_folder, open_bucket
 from danqing_server.assets.storage import open_assets
 from danqing_server.backup.reading import Run
 from danqing_server.backup.repository import Repository
@@ -52,6 +54,7 @@ def restore(wanted: Wanted, env_file: Path | None, *, as_json: bool) -> int:
     with quiet_and_private(), Repository.open(wanted.folder).locked() as repository:
         run = Run.open(repository, wanted.run)
         if wanted.dry_run:
+            asyncio.run(_look_at_bucket(settings))
             planned = asyncio.run(_plan(settings, run, wanted))
             say(attrs.asdict(planned), _planned(planned), as_json=as_json)
             return Exit.FAILED if planned.target and not (wanted.overwrites or planned.goes_on) else Exit.DONE
@@ -68,6 +71,14 @@ async def _plan(settings: Settings, run: Run, wanted: Wanted) -> Plan:
             store = RestoreStore(database)
             target, under_way = await store.held(), await store.under_way()
     return await asyncio.to_thread(plan, run, target, under_way, Clock().now(), resumes=wanted.resumes)
+
+
+async def _look_at_bucket(settings: Settings) -> None:
+    """Raise StorageUnavailable for a bucket that cannot be listed; a folder would be made when it is missing."""
+    if local_folder(settings.assets_url, settings.data_dir) is None:
+        bucket = open_bucket(settings.assets_url or "", settings.environment)
+        async for _ in files_of(bucket, "(nobody's)"):
+            pass
 
 
 async def _restore(settings: Settings, repository: Repository, run: Run, wanted: Wanted) -> Restored:

@@ -170,8 +170,7 @@ class Submissions:
             StorageUnavailable: a reference picture could not be kept.
         """
         self.headroom.require()
-        if submission.webhook is not None:  # known before there is the task that brings it
-            await self.webhooks.for_task(submission.caller.owner, submission.webhook)
+        await self._expect_webhook(submission)
         task = self._task(task_id, submission, checked)
         if not checked.references:
             return task
@@ -202,9 +201,13 @@ class Submissions:
         await self.limits.check(
             checked.lane, submission.caller.owner, submission.user_id, delayed=bool(submission.delay_s)
         )
-        if submission.webhook is not None:  # known before there is the task that brings it
-            await self.webhooks.for_task(submission.caller.owner, submission.webhook)
+        await self._expect_webhook(submission)
         return checked
+
+    async def _expect_webhook(self, submission: Submission) -> None:
+        """Have the webhook that a task brings known, before there is the task."""
+        if submission.webhook is not None:
+            await self.webhooks.for_task(submission.caller.owner, submission.webhook)
 
     async def _submit(self, submission: Submission, until_s: float) -> Accepted:
         checked = await self._check(submission)

@@ -84,16 +84,12 @@ class _Exchange(Http):
             raise RequestTimeout("the head came too slowly") from error
         return end
 
-    def read(self) -> Coroutine[Any, Any, bytes | None]:
+    async def read(self) -> bytes | None:
         """Read some of the body. Raises BadRequest: it is malformed, or what nobody asked for does not end."""
         if self.stage is Stage.IDLE:
-            return self._read_leftover()
+            return await self._read_leftover()
         if self.request_body == "chunked" and not self.request_bytes_left:
-            return self._read_chunk()
-        return super().read()
-
-    async def _read_chunk(self) -> bytes | None:
-        await self._expect_chunk()
+            await self._expect_chunk()
         return await super().read()
 
     async def _read_leftover(self) -> bytes | None:

@@ -89,12 +89,7 @@ class Outlet:
     @property
     def is_heard(self) -> bool:
         """Whether anybody wants to hear of anything."""
-        if self._met_webhook or self.registry.has_listeners:
-            return True
-        for each in self.subscribers:  # noqa: SIM110 — asked of every move: a generator costs more than the answer
-            if each.subscribed():
-                return True
-        return False
+        return self._met_webhook or self.registry.has_listeners or any(each.active for each in self.subscribers)
 
     @property
     def is_watched(self) -> bool:
@@ -104,9 +99,8 @@ class Outlet:
     def marks(self, move: Move) -> Marks:
         """Return what the write that makes *move* must set, so that it is told whatever happens."""
         self._meet(move.task)
-        if not self._may_want(move) or not self._who_wants(_notice_of(move)):
+        if move.kind is None or not self._may_want(move) or not self._who_wants(_notice_of(move)):
             return NO_MARKS
-        assert move.kind is not None
         return {move.transition_id: mark(move.kind, move.at, move.error_code)}
 
     def marks_of_start(self, attempt: Attempt) -> Marks:
@@ -248,7 +242,7 @@ class Outlet:
 
     def _active(self) -> Iterable[Subscriber]:
         yield from map(PluginSubscriber, self.registry.listeners)
-        yield from (subscriber for subscriber in self.subscribers if self._met_webhook or subscriber.subscribed())
+        yield from (subscriber for subscriber in self.subscribers if self._met_webhook or subscriber.active)
 
     def _may_want(self, move: Move) -> bool:
         """Tell whether anybody may want to hear of *move*: a task's own webhook, or who listens to its kind.
