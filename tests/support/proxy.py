@@ -1,4 +1,4 @@
-"""A TCP proxy in the middle of a connection, with hands to cut and to slow it."""
+"""A TCP proxy in the middle of a connection, with hands to cut it, to slow it and to let it fall silent."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ class Proxy:
     _thread: threading.Thread = attrs.field(init=False)
     _serving: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
     _writers: set[asyncio.StreamWriter] = attrs.field(factory=set, init=False)
+    _silent: set[asyncio.StreamWriter] = attrs.field(factory=set, init=False)
 
     def start(self) -> None:
         """Listen."""
@@ -42,6 +43,10 @@ class Proxy:
     def cut(self) -> None:
         """Reset every connection, in the middle of whatever it carries."""
         asyncio.run_coroutine_threadsafe(self._cut(), self._loop).result()
+
+    def fall_silent(self) -> None:
+        """Let nothing pass any more on the connections that are there, and tell nobody: new ones are whole."""
+        self._loop.call_soon_threadsafe(lambda: self._silent.update(self._writers))
 
     def stop(self) -> None:
         """Cut what is there, and listen no more."""
@@ -78,12 +83,15 @@ class Proxy:
         self._writers |= {writer, behind}
         await asyncio.gather(self._pass_on(reader, behind), self._pass_on(behind_reader, writer))
         self._writers -= {writer, behind}
+        self._silent -= {writer, behind}
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             while chunk := await reader.read(CHUNK_BYTES):
                 if self.delay_s:
                     await asyncio.sleep(self.delay_s)
+                if writer in self._silent:
+                    continue
                 writer.write(chunk)
                 await writer.drain()
         writer.close()

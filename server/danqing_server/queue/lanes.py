@@ -32,6 +32,7 @@ __all__ = ["Queue"]
 
 SOON_MS = 600_000
 TURNED = ":turned"
+MOST_UNANSWERED = 5
 UNLIMITED = Rates()
 
 
@@ -228,7 +229,11 @@ class Queue:
             await self._hot.publish(f"{self.connection.prefix}:changed", task_id)
 
     async def announcements(self) -> AsyncIterator[str | LaneTurned]:
-        """Yield the ids that `announce` tells, and lanes whose gate turned, until cancelled or Redis fails."""
+        """Yield the ids that `announce` tells, and lanes whose gate turned, until cancelled or Redis fails.
+
+        A connection on which nothing is said for a second is asked whether it lives: one whose other end vanished
+        without a word would stay silent for ever.
+        """
         turned = self.connection.base("*") + TURNED
         before, after = turned.split("*")
         with translated():
@@ -236,14 +241,19 @@ class Queue:
                 await subscription.subscribe(f"{self.connection.prefix}:changed")
                 await subscription.psubscribe(turned)
                 yield LaneTurned(None)
-                while True:
+                unanswered = 0
+                while unanswered < MOST_UNANSWERED:
                     message = await subscription.get_message(ignore_subscribe_messages=True, timeout=LONGEST_WAIT_S)
                     if message is None:
+                        unanswered += 1
+                        await subscription.ping()
                         continue
+                    unanswered = 0
                     if message["type"] == "pmessage":
                         yield LaneTurned(message["channel"].decode().removeprefix(before).removesuffix(after))
-                    else:
+                    elif message["type"] == "message":
                         yield message["data"].decode()
+        raise QueueUnavailable("Redis says nothing more on the connection that hears of changes")
 
     async def wake(self, lane: str) -> None:
         """Have who waits for tasks of *lane* look again: what kept it shut is over."""
