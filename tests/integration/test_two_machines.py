@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import subprocess
 import sys
+from asyncio.subprocess import PIPE
 from collections.abc import Iterator
 from contextlib import suppress
 
+import aiohttp
 import pytest
 
+from danqing_server.composition.upstream import Silence, open_session
 from tests.chaos.machines import Machine, Network, NotPossible, running_network
 from tests.support.servers import wait_until
 
 pytestmark = pytest.mark.processes
 
-PORT = 20_200
+PORT, CALLED_PORT = 20_200, 20_201
 _LISTEN = (
     "import socket, sys; s = socket.create_server((sys.argv[1], int(sys.argv[2])), backlog=64); sys.stdin.read()"
+)
+_HEAR = (
+    "import socket, struct, sys; s = socket.create_server((sys.argv[1], int(sys.argv[2]))); "
+    "print('there', flush=True); c, _ = s.accept(); "
+    "c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0)); "  # its end is told once at most
+    "c.recv(4096); print('heard', flush=True); sys.stdin.read()"
 )
 _CALL = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=2)"
 
@@ -91,3 +101,24 @@ class TestNetwork:
             assert _reaches(*network.machines)
         finally:
             network.mend()
+
+
+class TestCall:
+    async def test_a_service_that_vanished_meanwhile_is_missed(self, network: Network) -> None:
+        """It ended while its machine was cut off, so that nobody was told: the call breaks, long before its end."""
+        machine = network.machines[0]
+        words = (*machine.place.entering, sys.executable, "-c", _HEAR, machine.address, str(CALLED_PORT))
+        service = await asyncio.create_subprocess_exec(*words, stdin=PIPE, stdout=PIPE)
+        assert service.stdout is not None
+        async with open_session(Silence(quiet_s=1, every_s=1, dead_s=20)) as session:
+            assert await service.stdout.readline() == b"there\n"
+            calling = asyncio.create_task(session.post(f"http://{machine.address}:{CALLED_PORT}/"))
+            assert await service.stdout.readline() == b"heard\n"
+            network.isolate(machine)
+            try:
+                service.kill()
+                await service.wait()
+            finally:
+                network.mend()
+            with pytest.raises(aiohttp.ClientError):
+                await asyncio.wait_for(calling, 15)

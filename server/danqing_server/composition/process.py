@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-import aiohttp
 import attrs
 
 from danqing_server.access.roster import REFRESH_EVERY_S
@@ -17,7 +16,6 @@ from danqing_server.assets.headroom import LOOK_EVERY_S as HEADROOM_EVERY_S
 from danqing_server.assets.results import ResultSessions, results_session
 from danqing_server.assets.storage import open_assets
 from danqing_server.clock import Clock, SteadyTime
-from danqing_server.codec import dump_json
 from danqing_server.delivery.webhooks.directory import ANNOUNCED, LOOK_EVERY_S
 from danqing_server.delivery.webhooks.management import open_webhooks
 from danqing_server.desk.uploads import SWEEP_EVERY_S as UPLOADS_SWEEP_EVERY_S
@@ -50,13 +48,12 @@ if TYPE_CHECKING:
     from danqing_server.telemetry.watching import Watched
 from danqing_server.composition.reaching import look_for_redis, with_mongodb
 from danqing_server.composition.services import make_services
+from danqing_server.composition.upstream import open_session
 from danqing_server.composition.watched import make_watched
 from danqing_server.composition.workers import Workers, make_workers
 
 __all__ = ["Process", "open_process"]
 
-UPSTREAM_CONNECTIONS = 0  # aiohttp's "no limit": each lane's concurrency bounds its calls
-DNS_CACHE_S = 300
 LEASE_LOOK_S = 0.01
 
 
@@ -173,7 +170,7 @@ async def open_process(
         redis = await stack.enter_async_context(
             connect_redis(settings.redis_url or "", settings.redis_prefix, clock)
         )
-        session = await stack.enter_async_context(_provider_session())
+        session = await stack.enter_async_context(open_session())
         guarded = await stack.enter_async_context(public_session())
         results = ResultSessions(
             plain=session,
@@ -223,18 +220,3 @@ async def open_process(
         await services.store.drain()
         if meters is not None:
             meters.flush()
-
-
-def _provider_session() -> aiohttp.ClientSession:
-    connector = aiohttp.TCPConnector(limit=UPSTREAM_CONNECTIONS, ttl_dns_cache=DNS_CACHE_S)
-    return aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        json_serialize=_json_text,
-        timeout=aiohttp.ClientTimeout(total=None),
-        trust_env=False,
-    )
-
-
-def _json_text(value: object) -> str:
-    return dump_json(value).decode()
