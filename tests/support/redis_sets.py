@@ -115,6 +115,21 @@ class RedisSet:
         if replicas:
             self.ask(random.choice(replicas), "CLUSTER", "FAILOVER")
 
+    def stop_following(self) -> None:
+        """Let the master's replicas hear nothing more, once they know what it knows: as when their link breaks."""
+        master = self.master()
+        replicas = [each for each in self.servers if self._role(each) == b"slave"]
+        wait_until(lambda: len({self._offset(each) for each in (master, *replicas)}) == 1, what="the replicas")
+        for replica in replicas:
+            self.ask(replica, "CONFIG", "SET", "masterauth", "another")
+        self.ask(master, "CLIENT", "KILL", "TYPE", "REPLICA")
+
+    def _offset(self, server: RunningServer) -> object:
+        """Return how far it is in what masters pass on."""
+        told = self.ask(server, "INFO", "replication")
+        assert isinstance(told, dict)
+        return told.get("slave_repl_offset", told["master_repl_offset"])
+
     def _role(self, server: RunningServer) -> object:
         try:
             said = self.ask(server, "ROLE")

@@ -32,6 +32,7 @@ CALM_AFTER_OUTAGE_S = 5.0
 SWEEP_BATCH = 1000
 TAKEOVER_BATCH = 200
 FORGET_EVERY_S = 600.0
+HOLDERS_EVERY_S = 10.0
 OVERDUE_EVERY_S = 15.0
 OVERDUE_GRACE = timedelta(seconds=60)
 START = (-1, "")
@@ -57,6 +58,7 @@ class Janitor:
     _watched: dict[str, _Watched] = attrs.field(factory=dict, init=False)
     _cursor: tuple[int, str] = attrs.field(default=START, init=False)
     _forgot_at_s: float = attrs.field(default=float("-inf"), init=False)
+    _looked_for_holders_at_s: float = attrs.field(default=float("-inf"), init=False)
     _outage_seen_at_s: float = attrs.field(default=float("-inf"), init=False)
 
     async def watch(self) -> None:
@@ -170,7 +172,26 @@ class Janitor:
             while not await self._sweep_batch():
                 await self.tools.queue.claim_sweep(self.tools.lease.worker, SWEEP_LEASE_S)
             return True
+        await self._give_back_what_nobody_holds()
         return await self._sweep_batch()
+
+    async def _give_back_what_nobody_holds(self) -> None:
+        """Now and then: have queued again what Redis holds for workers that MongoDB does not know.
+
+        They are dead and were taken over from. Redis may know less: a replica that took its master's place is as it
+        was some seconds before, and who was judged dead may have reserved once more before it ended.
+        """
+        now_s = self.tools.clock.monotonic_s()
+        if now_s - self._looked_for_holders_at_s < HOLDERS_EVERY_S:
+            return
+        queue = self.tools.queue
+        holders = {lane: await queue.holders(lane) for lane in self.tools.registry.lanes}
+        living = {beat.id for beat in await self.workers.beats()}  # after: who holds is written down before
+        for lane, workers in holders.items():
+            for worker in workers - living:
+                if count := await queue.give_back(lane, worker):
+                    log.warning("reservations_of_the_dead_given_back", lane=lane, worker=worker, count=count)
+        self._looked_for_holders_at_s = now_s
 
     async def _forget_older_layouts(self) -> None:
         """Now and then: an old process may go on for a while beside this one."""
