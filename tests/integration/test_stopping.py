@@ -244,7 +244,7 @@ class TestDeath:
             async with open_process(process_settings, registry) as process:
                 assert process.workers is not None
                 janitor = process.workers.janitor
-                janitor.dead_after_s = 0
+                janitor.dead_after_s, janitor.blind_after_s = 0, float("inf")  # it has no lease of its own
                 for death in range(3):
                     await abandoned(system, task.id, f"w{death}", id_=f"a{death}")
                     await janitor.watch()
@@ -265,7 +265,7 @@ class TestDeath:
         ):
             assert process.workers is not None
             workers = WorkerStore(database)
-            janitor = Janitor(process.workers.tools, workers, dead_after_s=20)
+            janitor = Janitor(process.workers.tools, workers, dead_after_s=20, blind_after_s=float("inf"))
             beats = database["danqing_workers"]
             document = {"_id": "w1", "beat": 1, "host": "h", "pid": 1, "seen_at": Clock().now()}
             await beats.insert_one(document)

@@ -44,6 +44,26 @@ class MongoSet:
         """Have the primary give its place to another, in order. Raises PyMongoError where it cannot now."""
         self.client.admin.command("replSetStepDown", 10, secondaryCatchUpPeriodSecs=5)
 
+    @contextmanager
+    def without_majority(self) -> Iterator[None]:
+        """Let the secondaries take nothing in while the block lasts: the primary answers, and can promise nothing.
+
+        They say that they live, so it stays the primary.
+        """
+        primary = self.primary()
+        with ExitStack() as stack:
+            for member in self.members:
+                if member is not primary:
+                    client = stack.enter_context(MongoClient[dict[str, Any]](self._url_of(member)))
+                    client.admin.command("fsync", lock=True)
+                    stack.callback(client.admin.command, "fsyncUnlock")
+            yield
+
+    def _url_of(self, member: RunningServer) -> str:
+        """Return how *member* alone is reached."""
+        hosts = ",".join(host_of(each) for each in self.members)
+        return self.url.replace(hosts, host_of(member)).replace("replicaSet=rs", "directConnection=true")
+
 
 def host_of(server: RunningServer) -> str:
     return server.url.removeprefix("mongodb://")

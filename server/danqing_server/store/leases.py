@@ -31,6 +31,7 @@ COLLECTION = "danqing_workers"
 BEAT_S = 5.0
 FRESH_S = 15.0
 BEAT_TIMEOUT_MS = 4000
+AGAIN_AFTER_S = 0.2
 
 log = get_logger(__name__)
 
@@ -60,7 +61,12 @@ class Lease:
     @property
     def fresh(self) -> bool:
         """Whether the lease was renewed recently enough to start a paid call under it."""
-        return not self.lost and self.clock.monotonic_s() - self._renewed_at_s < self.fresh_s
+        return not self.lost and self.unrenewed_s < self.fresh_s
+
+    @property
+    def unrenewed_s(self) -> float:
+        """How long ago the last beat was sent that MongoDB acknowledged; infinite before there is one."""
+        return self.clock.monotonic_s() - self._renewed_at_s
 
     def start(self) -> None:
         """Begin to renew the lease; it is fresh once MongoDB has acknowledged the first beat."""
@@ -83,6 +89,7 @@ class Lease:
             workers = client.get_default_database(self.settings.database)[COLLECTION]
             born = False
             while not self._stop.is_set():
+                pause_s = AGAIN_AFTER_S  # each try waits for a server by itself
                 asked_at_s = self.clock.monotonic_s()
                 try:
                     # Only the first beat may create the document: a later one that finds it gone was judged dead.
@@ -93,8 +100,8 @@ class Lease:
                     if born and outcome.matched_count == 0:
                         self._give_up()
                         return
-                    born, self._renewed_at_s = True, asked_at_s
-                self._stop.wait(self.beat_s if born else 0.2)
+                    born, self._renewed_at_s, pause_s = True, asked_at_s, self.beat_s
+                self._stop.wait(pause_s)
 
     def _renewal(self) -> Mapping[str, Any]:
         return {

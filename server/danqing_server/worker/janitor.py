@@ -20,10 +20,13 @@ from danqing_server.store.processes import has_died
 from danqing_server.store.waiting import WaitingTask
 from danqing_server.worker.takeover import end_overdue, take_over
 from danqing_server.worker.tools import Tools
+from danqing_server.worker.vigil import Vigil
 
 __all__ = ["DEAD_AFTER_S", "OVERDUE_EVERY_S", "Janitor"]
 
 DEAD_AFTER_S = 20.0
+BLIND_AFTER_S = 10.0
+"""So long without a renewal of one's own, two beats with their timeouts, and others may not have been able to."""
 WATCH_EVERY_S = 2.0
 SWEEP_EVERY_S = 1.0
 SWEEP_LEASE_S = 10
@@ -40,12 +43,6 @@ START = (-1, "")
 log = get_logger(__name__)
 
 
-@attrs.frozen(kw_only=True)
-class _Watched:
-    beat: int | None
-    unchanged_since_s: float
-
-
 @attrs.define(eq=False)
 class Janitor:
     """One per process; any number may run, since whatever they change they change by compare-and-set."""
@@ -53,9 +50,10 @@ class Janitor:
     tools: Tools
     workers: WorkerStore
     dead_after_s: float = DEAD_AFTER_S
+    blind_after_s: float = BLIND_AFTER_S
     overdue_grace: timedelta = OVERDUE_GRACE
     _overdue: dict[tuple[str, str], float] = attrs.field(factory=dict, init=False)
-    _watched: dict[str, _Watched] = attrs.field(factory=dict, init=False)
+    _vigil: Vigil = attrs.field(factory=Vigil, init=False)
     _cursor: tuple[int, str] = attrs.field(default=START, init=False)
     _forgot_at_s: float = attrs.field(default=float("-inf"), init=False)
     _looked_for_holders_at_s: float = attrs.field(default=float("-inf"), init=False)
@@ -66,13 +64,15 @@ class Janitor:
 
         One of this machine whose process is gone is dead at once.
 
-        An outage of MongoDB begins every count anew: a worker that could not renew is not dead.
+        An outage of MongoDB begins every count anew: a worker that could not renew is not dead. That is seen by our
+        own renewals, for a primary that has lost its majority may answer whoever reads. A look that goes without
+        an answer does not count, and no more: on a busy machine every tenth may.
         """
         try:
             beats = await self.workers.beats()
             named = await self.tools.sweeps.running_workers()
         except StoreUnavailable:
-            self._watched.clear()
+            self._vigil.miss()
             self._outage_seen_at_s = self.tools.clock.monotonic_s()
             raise
         for worker in {*self._judge(beats, named), *(beat.id for beat in beats if has_died(beat.process))}:
@@ -80,17 +80,12 @@ class Janitor:
 
     def _judge(self, beats: Sequence[WorkerBeat], named: Sequence[str]) -> list[str]:
         """Return the workers, with a document or only named by a task, whose beat has not changed for too long."""
-        now_s = self.tools.clock.monotonic_s()
+        if self.tools.lease.unrenewed_s > self.blind_after_s:
+            self._vigil.begin_anew()
+            return []
         seen: dict[str, int | None] = dict.fromkeys(named)
         seen.update({beat.id: beat.beat for beat in beats})
-        watched = {}
-        for worker, beat in seen.items():
-            before = self._watched.get(worker)
-            unchanged = before is not None and before.beat == beat
-            since_s = before.unchanged_since_s if before is not None and unchanged else now_s
-            watched[worker] = _Watched(beat=beat, unchanged_since_s=since_s)
-        self._watched = watched
-        return [worker for worker, seen in watched.items() if now_s - seen.unchanged_since_s >= self.dead_after_s]
+        return self._vigil.look(seen, self.tools.clock.monotonic_s(), self.dead_after_s)
 
     async def _take_over(self, worker: str) -> None:
         """Put a dead worker's tasks back, or end those that may not be tried again; then forget the worker."""

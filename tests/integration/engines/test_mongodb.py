@@ -11,11 +11,12 @@ import pytest
 from danqing_server.errors import SettingsError, StoreUnavailable
 from danqing_server.records.tasks import Status
 from danqing_server.store.client import connect
+from danqing_server.store.leases import Lease
 from danqing_server.store.tasks import TaskStore
 from tests.support.mongo_sets import MongoSet, run_replica_set
 from tests.support.providers import ScriptedProvider
 from tests.support.redis_sets import Certificates
-from tests.support.system import MakeSettings, running_system, until
+from tests.support.system import MakeSettings, System, running_system, until
 
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("mongo_sets")]
 
@@ -97,3 +98,31 @@ class TestFailover:
                 if how == "kill":
                     old.start()
                 old.resume()
+
+
+class TestNoMajority:
+    async def test_nobody_is_judged_dead_where_nobody_can_renew(
+        self, mongo_set: MongoSet, make_settings: MakeSettings
+    ) -> None:
+        """The primary answers who reads, and acknowledges no write: both workers live on when it does again."""
+        settings = make_settings(mongo_url=mongo_set.url)
+        async with (
+            running_system(settings, [ScriptedProvider()], dead_after_s=1) as one,
+            running_system(settings, [ScriptedProvider()], dead_after_s=1) as other,
+        ):
+            leases = [_watchful(system) for system in (one, other)]
+            await until(lambda: all(lease.fresh for lease in leases), what="two leases")
+            with mongo_set.without_majority():
+                await until(lambda: all(lease.unrenewed_s > 4 for lease in leases), what="nobody renewing")
+            await until(lambda: all(lease.lost or lease.unrenewed_s < 1 for lease in leases), what="renewals")
+            assert not any(lease.lost for lease in leases)
+            assert (await one.finished((await one.submit()).id)).status is Status.COMPLETED
+
+
+def _watchful(system: System) -> Lease:
+    """Return the lease of *system*, which is to see soon that it is not renewed, and to end no process."""
+    assert system.workers is not None
+    system.workers.janitor.blind_after_s = 0.5
+    lease = system.workers.tools.lease
+    lease.on_lost = lambda: None
+    return lease
