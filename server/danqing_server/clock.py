@@ -77,7 +77,7 @@ class Clock:
 
     def now(self) -> datetime:
         """Return the present moment, cut to whole milliseconds as MongoDB keeps it."""
-        return datetime.fromtimestamp(self.now_ms() / 1000, UTC)  # to the millisecond in this century
+        return datetime.fromtimestamp(int(self.wall_s() * 1000) / 1000, UTC)  # to the millisecond in this century
 
     def now_ms(self) -> int:
         """Return milliseconds since 1970."""

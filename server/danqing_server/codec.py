@@ -8,7 +8,7 @@ users read of a task is stored in English, where older releases look for it, and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from enum import Enum
 from typing import Any, TypeVar
@@ -291,13 +291,19 @@ def is_plain(value: Any, depth: int = DEEPEST_JSON) -> bool:
     if kind is str:
         return "\0" not in value
     if kind is dict:
-        inside = depth > 0 and all(map(str.isidentifier, value))
-        return inside and all(is_plain(item, depth - 1) for item in value.values())
+        return depth > 0 and all(map(str.isidentifier, value)) and _are_plain(value.values(), depth - 1)
     if kind is list:
-        return depth > 0 and all(is_plain(item, depth - 1) for item in value)
+        return depth > 0 and _are_plain(value, depth - 1)
     if kind is int:
         return bool(-(2**31) <= value < 2**31)
     return value is None or kind is float or kind is bool
+
+
+def _are_plain(values: Iterable[Any], depth: int) -> bool:
+    for value in values:  # noqa: SIM110 — each submission is looked at so: a generator doubles what it takes
+        if not is_plain(value, depth):
+            return False
+    return True
 
 
 def storable(value: Any, depth: int = DEEPEST_JSON) -> Any:

@@ -30,7 +30,7 @@ class CallerLimits:
     @property
     def are_any(self) -> bool:
         """Whether anything is limited."""
-        return any(True for _ in self)
+        return self is not UNLIMITED and any(True for _ in self)
 
     def forbids_model(self, *names: str) -> str | None:
         """Return whose list, `project` or `key`, has no pattern for a model of these *names*; None for nobody's."""

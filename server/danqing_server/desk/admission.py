@@ -170,7 +170,8 @@ class Submissions:
             StorageUnavailable: a reference picture could not be kept.
         """
         self.headroom.require()
-        await self._expect_webhook(submission)
+        if submission.webhook is not None:  # known before there is the task that brings it
+            await self.webhooks.for_task(submission.caller.owner, submission.webhook)
         task = self._task(task_id, submission, checked)
         if not checked.references:
             return task
@@ -201,13 +202,9 @@ class Submissions:
         await self.limits.check(
             checked.lane, submission.caller.owner, submission.user_id, delayed=bool(submission.delay_s)
         )
-        await self._expect_webhook(submission)
-        return checked
-
-    async def _expect_webhook(self, submission: Submission) -> None:
-        """Have the webhook that a task brings known, before there is the task."""
-        if submission.webhook is not None:
+        if submission.webhook is not None:  # known before there is the task that brings it
             await self.webhooks.for_task(submission.caller.owner, submission.webhook)
+        return checked
 
     async def _submit(self, submission: Submission, until_s: float) -> Accepted:
         checked = await self._check(submission)

@@ -64,6 +64,7 @@ class Viewer:
 
     def task(self, task: Task) -> TaskShape:
         """Return everything a user may know of a task."""
+        billed = billed_view(task)
         shown: TaskShape = {
             "id": task.id,
             "user_id": task.user_id,
@@ -88,8 +89,8 @@ class Viewer:
             "notes": [in_language(note, self.language) for note in task.notes],
             "images": task.images,
             "usage": usage_of(task),
-            "cost": cost_view(task, billed_view(task)),
-            "billed": billed_view(task),
+            "cost": cost_view(task, billed),
+            "billed": billed,
             "sandbox": self.is_sandbox(task),
             "calls": [_call(task, call) for call in _in_order(task)],
         }

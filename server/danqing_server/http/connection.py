@@ -84,12 +84,16 @@ class _Exchange(Http):
             raise RequestTimeout("the head came too slowly") from error
         return end
 
-    async def read(self) -> bytes | None:
+    def read(self) -> Coroutine[Any, Any, bytes | None]:
         """Read some of the body. Raises BadRequest: it is malformed, or what nobody asked for does not end."""
         if self.stage is Stage.IDLE:
-            return await self._read_leftover()
+            return self._read_leftover()
         if self.request_body == "chunked" and not self.request_bytes_left:
-            await self._expect_chunk()
+            return self._read_chunk()
+        return super().read()
+
+    async def _read_chunk(self) -> bytes | None:
+        await self._expect_chunk()
         return await super().read()
 
     async def _read_leftover(self) -> bytes | None:

@@ -193,7 +193,7 @@ def to_buy(task: Task) -> int:
 
     What was lost and is to be looked up may have been ordered; what the attempt learns of it says.
     """
-    orders = [*_standing_orders(task), *lost_calls(task)]
+    orders = [*_standing_orders(task), *lost_calls(task)] if task.calls else []
     if not task.images:
         return 0 if orders else 1
     return len(_unordered(task, orders)) if orders else len(task.missing)

@@ -89,7 +89,12 @@ class Outlet:
     @property
     def is_heard(self) -> bool:
         """Whether anybody wants to hear of anything."""
-        return self._met_webhook or self.registry.has_listeners or any(each.active for each in self.subscribers)
+        if self._met_webhook or self.registry.has_listeners:
+            return True
+        for each in self.subscribers:  # noqa: SIM110 — asked of every move: a generator costs more than the answer
+            if each.subscribed():
+                return True
+        return False
 
     @property
     def is_watched(self) -> bool:
@@ -99,8 +104,9 @@ class Outlet:
     def marks(self, move: Move) -> Marks:
         """Return what the write that makes *move* must set, so that it is told whatever happens."""
         self._meet(move.task)
-        if move.kind is None or not self._may_want(move) or not self._who_wants(_notice_of(move)):
+        if not self._may_want(move) or not self._who_wants(_notice_of(move)):
             return NO_MARKS
+        assert move.kind is not None
         return {move.transition_id: mark(move.kind, move.at, move.error_code)}
 
     def marks_of_start(self, attempt: Attempt) -> Marks:
@@ -242,7 +248,7 @@ class Outlet:
 
     def _active(self) -> Iterable[Subscriber]:
         yield from map(PluginSubscriber, self.registry.listeners)
-        yield from (subscriber for subscriber in self.subscribers if self._met_webhook or subscriber.active)
+        yield from (subscriber for subscriber in self.subscribers if self._met_webhook or subscriber.subscribed())
 
     def _may_want(self, move: Move) -> bool:
         """Tell whether anybody may want to hear of *move*: a task's own webhook, or who listens to its kind.

@@ -43,18 +43,17 @@ async def _nothing(move: Deleted) -> None:
 class Subscriber(Protocol):
     """Hears of changes, at least once each. Nobody waits for it: `tell` returns at once.
 
-    `active` False: nothing is marked, looked for or told on its account. What `wants` answers of one change must
-    depend on what the notice says and on little that changes: it is asked when the change is written, and again
-    when it is told.
+    `subscribed` False: nothing is marked, looked for or told on its account. What `wants` answers of one change
+    must depend on what the notice says and on little that changes: it is asked when the change is written, and
+    again when it is told.
     """
 
     @property
     def name(self) -> str:
         """What it is called; of all subscribers and plugins it alone."""
 
-    @property
-    def active(self) -> bool:
-        """Whether there is anything that it may want."""
+    def subscribed(self) -> bool:
+        """Tell whether there is anything that it may want; asked of every move."""
 
     @property
     def room(self) -> int:
@@ -81,7 +80,6 @@ class PluginSubscriber:
     """A plugin: it hears of everything, and sees no more than the event. The registry stops it."""
 
     listener: Listener
-    active: bool = True
 
     @property
     def name(self) -> str:
@@ -92,6 +90,10 @@ class PluginSubscriber:
     def room(self) -> int:
         """How many more events it has room for."""
         return self.listener.room
+
+    def subscribed(self) -> bool:
+        """Always."""
+        return True
 
     def wants_kind(self, kind: TaskEventKind) -> bool:
         """Every kind."""
@@ -135,11 +137,6 @@ class Gathering:
     _waiting: deque[tuple[Notice, Done]] = attrs.field(factory=deque, init=False)
     _teller: asyncio.Task[None] | None = attrs.field(default=None, init=False)
     _closing: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
-
-    @property
-    def active(self) -> bool:
-        """Whether it wants any."""
-        return self.subscribed()
 
     @property
     def room(self) -> int:

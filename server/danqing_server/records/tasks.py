@@ -332,7 +332,7 @@ class Task:
     @property
     def lane(self) -> str:
         """The lane it waits in, and whose places and rates it takes."""
-        return lane_name(self.provider, self.lane_word)
+        return self.provider if self.lane_word is None else lane_name(self.provider, self.lane_word)
 
     @property
     def missing(self) -> tuple[int, ...]:

@@ -92,7 +92,7 @@ class WaitingTask:
     @property
     def lane(self) -> str:
         """What `Task.lane` says."""
-        return lane_name(self.provider, self.lane_word)
+        return self.provider if self.lane_word is None else lane_name(self.provider, self.lane_word)
 
     @property
     def to_buy(self) -> int:

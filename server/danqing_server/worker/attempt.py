@@ -32,7 +32,7 @@ from danqing_server.worker.previews import forget_preview
 from danqing_server.worker.rerouting import look_ahead
 from danqing_server.worker.run import SPEND_LIMIT, TaskRun
 from danqing_server.worker.spending import Allowance
-from danqing_server.worker.tools import Tools
+from danqing_server.worker.tools import Tools, Tracing
 
 __all__ = ["Execution"]
 
@@ -82,7 +82,8 @@ class Execution:
 
     def start(self) -> None:
         """Begin, in an asyncio task of its own."""
-        self._run(self._carry_out())
+        tracing = self.tools.tracing
+        self._run(self._carry_out() if tracing is None else self._traced(tracing))
 
     def interrupt(self, why: Interruption) -> None:
         """End the attempt soon; the first reason counts."""
@@ -133,26 +134,24 @@ class Execution:
             self._asking = False
             self._run(self._end(asyncio.CancelledError()))
 
-    async def _carry_out(self) -> None:
-        if self.tools.tracing is None:
-            await self._go_through()
-        else:
-            with self.tools.tracing.attempt(self.task):
-                await self._go_through()
+    async def _traced(self, tracing: Tracing) -> None:
+        with tracing.attempt(self.task):
+            await self._carry_out()
 
-    async def _go_through(self) -> None:
+    async def _carry_out(self) -> None:
         error = await self._attempt()
         if self._runner is asyncio.current_task():  # else it was left behind
             await self._end(error)
 
     async def _attempt(self) -> BaseException | None:
         """Run the provider and keep what it makes; return what cut that short, None when nothing did."""
-        if not self._seconds_left():
+        left_s = self._seconds_left()
+        if not left_s:
             self.interrupt(Interruption.DEADLINE)
         if self._interruption is not None:
             return asyncio.CancelledError()
         runner = self._runner
-        self._watch_deadline()
+        self._watch_deadline(left_s)
         self._asking = True
         try:
             await self._generate()
@@ -188,13 +187,14 @@ class Execution:
         if not ended:
             await self._leave()
 
-    def _watch_deadline(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(self._seconds_left(), self._meet_deadline)
+    def _watch_deadline(self, left_s: float) -> None:
+        self._timer = asyncio.get_running_loop().call_later(left_s, self._meet_deadline)
 
     def _meet_deadline(self) -> None:
         """Stop, unless what is left by now is only to fetch, which has longer."""
-        if self.task.deadline_at is not None and self._seconds_left():
-            self._watch_deadline()
+        left_s = self._seconds_left()
+        if self.task.deadline_at is not None and left_s:
+            self._watch_deadline(left_s)
         else:
             self.interrupt(Interruption.DEADLINE)
 

@@ -92,6 +92,10 @@ def source_of(output: Output) -> Source:
     return Source(url=output.source_url, kind=output.kind)
 
 
+def _nobody_waits() -> None:
+    """Let be: the attempt is over."""
+
+
 def _maker_of(task: Task, index: int) -> str:
     """Return the provider that made a picture: what another target left is still to be fetched as its own."""
     return task.provider if task.route is None else task.route.targets[maker_of(task, index)].provider
@@ -138,6 +142,7 @@ class Keeper:
 
     async def abandon(self) -> None:
         """Stop everything begun; URLs that are saved can be resumed later."""
+        self.on_waiting = _nobody_waits  # whose method it was holds this: a ring would wait for the collector
         if not self._running:
             return
         for task in self._running:

@@ -60,6 +60,11 @@ class Ledger:
         return self._task
 
     @property
+    def lane(self) -> str:
+        """The task's lane, which no attempt changes: who asks for it alone needs no new task made."""
+        return self._found.lane
+
+    @property
     def sets(self) -> dict[str, Any]:
         """What is unsaved, as a write sets it: stored values by their dotted paths.
 
@@ -154,9 +159,9 @@ class Ledger:
         self.late = found is not None and ours is not None and found.late_attempt == ours.id
         return self.late
 
-    async def insist(self, write: Callable[[], Awaitable[T]]) -> T:
+    def insist(self, write: Callable[[], Awaitable[T]]) -> Awaitable[T]:
         """Repeat *write* until MongoDB carries it out; see `Insisting`."""
-        return await self.insisting.on(write)
+        return self.insisting.on(write)
 
     def lose(self, index: int) -> None:
         """Drop a picture whose source is dead: it is missing again, and what its call came to is in doubt.

@@ -284,9 +284,8 @@ class TaskRun:
 
     async def report_answer(self) -> None:
         """Tell a gate in doubt that the service works: before the pictures are here this worker may be gone."""
-        task = self.ledger.task
-        if self.tools.gates.is_suspect(task.lane):
-            await aftermath.report(self.tools, task, None)
+        if self.tools.gates.is_suspect(self.ledger.lane):
+            await aftermath.report(self.tools, self.ledger.task, None)
 
     def _new_record(self, id_: str, indexes: tuple[int, ...], fingerprint: str) -> CallRecord:
         now = self.tools.clock.now()

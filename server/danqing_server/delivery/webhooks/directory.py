@@ -38,7 +38,7 @@ class WebhookSubscriber(Gathering):
 
 @attrs.define(eq=False)
 class Directory:
-    """The endpoints of all projects. `in_use` is set while there are any, enabled or not.
+    """The endpoints of all projects. `in_use` is set while there are any; `is_open`: one of them is enabled.
 
     `announce` tells other processes to `refresh`; who does not hear it does so within `LOOK_EVERY_S` seconds.
     """
@@ -48,6 +48,7 @@ class Directory:
     announce: Callable[[str], Awaitable[None]]
     subscriber: WebhookSubscriber | None = None
     in_use: asyncio.Event = attrs.field(factory=asyncio.Event)
+    is_open: bool = attrs.field(default=False, init=False)
     _by_id: Mapping[str, Endpoint] = attrs.field(factory=dict, init=False)
     _types: Mapping[str, frozenset[str]] = attrs.field(factory=dict, init=False)
     _by_owner: Mapping[str | None, Sequence[Endpoint]] = attrs.field(factory=dict, init=False)
@@ -98,11 +99,6 @@ class Directory:
         hook = notice.webhook
         return (hook is not None and matches_any(type_, hook.events)) or bool(self.interested(notice.owner, type_))
 
-    @property
-    def is_open(self) -> bool:
-        """Whether any endpoint is enabled, or any task ever brought a webhook."""
-        return any(each.enabled for each in self._by_id.values())
-
     def _know(self, found: Sequence[Endpoint]) -> None:
         by_owner: dict[str | None, list[Endpoint]] = {}
         for each in sorted(found, key=lambda endpoint: (endpoint.created_at, endpoint.id)):
@@ -110,6 +106,7 @@ class Directory:
         self._by_owner = by_owner
         self._by_id = {each.id: each for endpoints in by_owner.values() for each in endpoints}
         self._types = {each.id: types_among(each.events) for each in found}
+        self.is_open = any(each.enabled for each in found)
         if self.subscriber is not None:
             wanted = {type_ for each in found if each.enabled for type_ in self._types[each.id]}
             self.subscriber.kinds = kinds_among(wanted & set(TASK_TYPES))

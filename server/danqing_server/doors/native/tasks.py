@@ -105,7 +105,8 @@ async def create_task(request: ApiRequest) -> HTTPResponse:
         unfinished = task.status not in FINISHED
         status = 202 if unfinished and preferences.respond_async else 201
         headers |= preferences.headers(answers_async=status == 202, unfinished=unfinished)
-    return success(_viewer(request, admitted).task(task), CREATED.to(language), status, headers)
+    viewer = Viewer(base_url(request), services.registry, language)
+    return success(viewer.task(task), CREATED.to(language), status, headers)
 
 
 @on_get(routes, "/ai/tasks/<task_id>", needs=Scope.READ)
