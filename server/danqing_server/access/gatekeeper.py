@@ -52,10 +52,13 @@ class Gatekeeper:
     _wrong: dict[str, _Tries] = attrs.field(factory=dict, init=False)
     _proven: dict[tuple[str, bytes], None] = attrs.field(factory=dict, init=False)
 
+    def __attrs_post_init__(self) -> None:
+        self._always = self._always or bool(self._ring)  # those of settings stay as they are
+
     @property
     def guards(self) -> bool:
         """Whether a key is asked for at all."""
-        return self._always or bool(self._ring) or (self.roster is not None and self.roster.is_needed)
+        return self._always or (self.roster is not None and self.roster.is_needed)
 
     async def caller_of(self, secret: str, address: str) -> Caller:
         """Return who comes with the key *secret*.

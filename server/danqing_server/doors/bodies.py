@@ -230,4 +230,5 @@ def _user(body: JsonObject, *, required: bool) -> UserFields:
 
 
 def _priority(fields: Fields) -> Priority:
-    return Priority(fields.choice("priority", PRIORITIES) or Priority.NORMAL)
+    chosen = fields.choice("priority", PRIORITIES)
+    return Priority.NORMAL if chosen is None else Priority(chosen)

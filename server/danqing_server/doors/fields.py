@@ -66,8 +66,10 @@ class Fields:
 
     def text(self, name: str, low: int, high: int, *, required: bool = False) -> str | None:
         """Return a string of *low* to *high* characters, none of them a control character."""
-        value = self.given(name, required=required)
+        value = self.members.get(name)
         if value is None:
+            if required:
+                self.report(name, REQUIRED)
             return None
         if not isinstance(value, str):
             self.report(name, NOT_TEXT)
@@ -109,7 +111,7 @@ class Fields:
 
     def choice(self, name: str, allowed: Collection[str]) -> str | None:
         """Return one of the words in *allowed*."""
-        value = self.given(name)
+        value = self.members.get(name)
         if value is None:
             return None
         if isinstance(value, str) and value in allowed:
