@@ -42,7 +42,9 @@ T = TypeVar("T")
 SETTINGS_REFUSED = 2
 REQUESTS_GRACE_S = 5.0
 LEASE_PATIENCE_S = 3.0
-COLLECT_EVERY = 20_000
+COLLECT_EVERY = 50_000
+"""More objects than 512 tasks are made of, at work or ending: else each batch begins a search for garbage."""
+
 SWITCH_EVERY_S = 0.0002
 CONNECTIONS_CHECK_S = 0.05
 
@@ -116,7 +118,7 @@ def _share_the_processor() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(COLLECT_EVERY, 20, 50)
+    gc.set_threshold(COLLECT_EVERY, 8, 50)
     sys.setswitchinterval(SWITCH_EVERY_S)
 
 
