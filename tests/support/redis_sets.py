@@ -205,7 +205,7 @@ def _described(
     place: Place = HERE,
 ) -> RunningServer:
     """Describe a redis-server of our own, in a folder of its own, with a password."""
-    port = _port_with_bus()
+    port = _port_with_bus(folder)
     data_dir = folder / str(port)
     data_dir.mkdir()
     listening = ["--port", str(port)]
@@ -228,10 +228,15 @@ def _described(
     return server
 
 
-def _port_with_bus() -> int:
-    """Return a free port whose bus, 10,000 above it, lies beneath the ports that Linux gives to clients."""
+def _port_with_bus(folder: Path) -> int:
+    """Return a free port whose bus, 10,000 above it, lies beneath the ports that Linux gives to clients.
+
+    One that has a folder already is another's, who has not been started yet.
+    """
     while True:
         port = free_port()
+        if (folder / str(port)).exists():
+            continue
         if port + BUS <= LAST_PORT and free_port(port + BUS) == port + BUS:
             return port
 
