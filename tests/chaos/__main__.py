@@ -16,6 +16,7 @@ from tests.chaos.machines import NotPossible
 from tests.chaos.report import report
 from tests.chaos.steps import all_points, run_steps
 from tests.chaos.topologies import TOPOLOGIES
+from tests.chaos.traffic import BRIEF, KINDS
 from tests.chaos.verdict import Verdict
 
 NOT_RUN = 2
@@ -33,6 +34,7 @@ def main() -> int:
     parser.add_argument("--kinds", help="faults, separated by commas (all that can be there)")
     parser.add_argument("--steps", default="", help="only the steps that begin with this; `none` for no such pass")
     parser.add_argument("--topology", choices=[*TOPOLOGIES], help=_TOPOLOGY_HELP)
+    parser.add_argument("--brief", action="store_true", help="without tasks that end by their time limit alone")
     parser.add_argument("--processes", type=int, default=2, help="serving processes, on each machine (%(default)s)")
     parser.add_argument("--directory", type=Path, help="where everything is kept (a temporary folder)")
     arguments = parser.parse_args()
@@ -48,6 +50,7 @@ def main() -> int:
         per_s=arguments.per_second,
         mean_s=arguments.mean,
         quiet_s=min(40.0, arguments.seconds / 4) if arguments.quiet is None else arguments.quiet,
+        kinds=BRIEF if arguments.brief else KINDS,
         topology=arguments.topology,
         processes=arguments.processes,
         weights={kind: weights[kind] for kind in (arguments.kinds or ",".join(weights)).split(",")},

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 __all__ = [
+    "BRIEF",
     "CAPPED",
     "DELETED",
     "IMPATIENT",
@@ -261,6 +262,9 @@ def _impatient(kind: Kind) -> Kind:
 
 IMPATIENT = tuple(map(_impatient, KINDS))
 """The same kinds, but that nobody waits for what takes long: for a short run."""
+
+BRIEF = tuple(kind for kind in IMPATIENT if kind.provider != CAPPED and not kind.frail)
+"""Of these, all that end soon after the last fault: nothing that a limit holds back, no link that dies."""
 
 
 def draw_kind(random_: random.Random, kinds: Sequence[Kind] = KINDS) -> Kind:
