@@ -379,7 +379,7 @@ class TestReferences:
 
 class TestResults:
     async def test_rejected_picture_says_whose_rule(self, page: Any, studio: Studio) -> None:
-        """Check 11: the others come, why it did not is said, and that it was not billed; it is bought anew once."""
+        """Check 11: the others come, whose rule it was is said; not billed; bought anew once, after its price."""
         await prompt_of(page).fill("four owls [sandbox:moderation x1]")
         await page.get_by_role("textbox", name="Pictures", exact=True).fill("4")
         await paint_of(page).click()
@@ -387,8 +387,12 @@ class TestResults:
         await expect(result.get_by_text("3 of 4", exact=True)).to_be_visible()
         await expect(result.get_by_text("partly done")).to_be_visible()
         await expect(result.get_by_text("Billed: no")).to_be_visible()
-        missing = result.get_by_role("button", name="Paint the missing 1")
-        await missing.dblclick()
+        await result.get_by_role("link", name="Paint the missing 1").click()
+        ask = page.get_by_role("dialog", name="Try this task again?")
+        await expect(ask).to_contain_text("It costs ¥0.20, at most ¥0.40")
+        await ask.get_by_role("button", name="Try again", exact=True).dblclick()
+        await expect(ask).to_have_count(0)
+        await page.keyboard.press("Escape")
         await expect(result.get_by_text("4 of 4", exact=True)).to_be_visible()
         await expect(result.get_by_text("done")).to_be_visible()
         tasks = await tasks_of(studio, "four owls")

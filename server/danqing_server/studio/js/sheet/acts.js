@@ -9,7 +9,7 @@ import { t } from '../i18n.js';
 import { bind } from '../keys.js';
 import { tell } from '../live.js';
 import { curlOf, keptOf, requestOf } from '../results.js';
-import { address, go } from '../router.js';
+import { address, go, route, setQuery } from '../router.js';
 import { may } from '../session.js';
 import { announce, notify } from '../ui/announce.js';
 import { useAct } from '../ui/asking.js';
@@ -29,8 +29,11 @@ export const mayTryAgain = ({ status, output }) => status === 'failed' || status
 
 /** @param {{ task: Task, preview: Preview, look: () => Promise<void>, onGone: () => void }} props */
 export function Acts({ task, preview, look, onGone }) {
-  const asking = useSignal(/** @type {'cancel' | 'retry' | 'delete' | null} */ (null));
-  const shut = () => (asking.value = null);
+  const asking = useSignal(/** @type {'cancel' | 'retry' | 'delete' | null} */ (route.value.query.ask ? 'retry' : null));
+  const shut = () => {
+    asking.value = null;
+    setQuery({ ask: null }, { replace: true });
+  };
   const repeat = () => go(address('create', { reuse: task.id }));
   const mayChange = may('generate');
   /** @param {Task['priority']} priority */
@@ -51,7 +54,7 @@ export function Acts({ task, preview, look, onGone }) {
     h(Button, { text: t('sheet.repeat'), icon: 'create', kind: again || isOpen(task) ? 'normal' : 'primary', onClick: repeat }),
     asking.value === 'cancel' && h(Ask, { task, name: 'cancel', onClose: shut, onDo: async () => tell(await api.post(`/tasks/${task.id}/cancel`)), look }),
     asking.value === 'delete' && h(Ask, { task, name: 'delete', onClose: shut, onDo: async () => { await api.del(`/tasks/${task.id}`); onGone(); announce(t('sheet.deleted')); } }),
-    asking.value === 'retry' && h(Retry, { task, preview, onClose: shut, look }),
+    again && asking.value === 'retry' && h(Retry, { task, preview, onClose: shut, look }),
   );
 }
 

@@ -97,7 +97,7 @@ function useForeign(id) {
   return foreign.value;
 }
 
-export const close = () => setQuery({ task: null });
+export const close = () => setQuery({ task: null, ask: null });
 
 export default function Sheet() {
   const { task: id = '' } = route.value.query;

@@ -1,7 +1,5 @@
 /** One task among today's: its pictures as they come, what is missing and why, and what can be done. */
 
-import { useSignal } from '@preact/signals';
-
 import { api, newKey } from '../../api.js';
 import { a, article, div, h, p, progress, span } from '../../dom.js';
 import { clock, duration } from '../../format.js';
@@ -10,6 +8,7 @@ import { tell } from '../../live.js';
 import { Pictures, Waits, Why, keptOf } from '../../results.js';
 import { link, withQuery } from '../../router.js';
 import { notify } from '../../ui/announce.js';
+import { useAct } from '../../ui/asking.js';
 import { Button } from '../../ui/button.js';
 import { costText } from '../../ui/money.js';
 import { messageOf } from '../../ui/states.js';
@@ -54,29 +53,16 @@ function Took({ task }) {
   return [span({ key: 'took' }, duration(seconds)), task.status === 'processing' && task.progress > 0 && progress({ key: 'bar', value: task.progress, max: 1, 'aria-label': t('result.progress') })];
 }
 
-/** @param {{ task: any }} props */
+/** What another try costs is told by the sheet, before anything is bought. @param {{ task: any }} props */
 function Tools({ task }) {
-  const busy = useSignal(false);
-  /** @param {() => Promise<any>} ask */
-  const doing = async (ask) => {
-    if (busy.value) return;
-    busy.value = true;
-    try {
-      tell(await ask());
-    } catch (error) {
-      notify(messageOf(error), { kind: 'wrong' });
-    } finally {
-      busy.value = false;
-    }
-  };
-  /** @param {string} action */
-  const act = (action) => doing(() => api.post(`/tasks/${task.id}/${action}`, undefined, { key: newKey() }));
+  const stop = useAct(() => api.post(`/tasks/${task.id}/cancel`, undefined, { key: newKey() }).then(tell, (error) => notify(messageOf(error), { kind: 'wrong' })));
   const missing = (task.output?.errors ?? []).length;
   const again = task.error?.retryable !== false && task.billed !== 'unknown';
+  const href = withQuery({ task: task.id, ask: 'retry' });
   return [
-    isOpen(task) && h(Button, { key: 'stop', text: t(keptOf(task) || task.status === 'processing' ? 'result.stop_rest' : 'result.stop'), kind: 'plain', busy: busy.value, onClick: () => void act('cancel') }),
-    task.status === 'completed' && missing > 0 && h(Button, { key: 'missing', text: t('result.paint_missing', { n: missing }), busy: busy.value, onClick: () => void act('retry') }),
-    task.status === 'failed' && again && h(Button, { key: 'again', text: t('app.retry'), kind: 'plain', busy: busy.value, onClick: () => void act('retry') }),
+    isOpen(task) && h(Button, { key: 'stop', text: t(keptOf(task) || task.status === 'processing' ? 'result.stop_rest' : 'result.stop'), kind: 'plain', busy: stop.busy, onClick: () => void stop.run() }),
+    task.status === 'completed' && missing > 0 && h(Button, { key: 'missing', text: t('result.paint_missing', { n: missing }), href }),
+    task.status === 'failed' && again && h(Button, { key: 'again', text: t('app.retry'), kind: 'plain', href }),
     task.status === 'failed' && task.billed === 'unknown' && h(Button, { key: 'look', text: t('result.look'), kind: 'plain', href: withQuery({ task: task.id }) }),
     !isOpen(task) && h(Button, { key: 'reuse', text: t('result.edit_prompt'), icon: 'reuse', kind: 'plain', onClick: () => void reuse(task.id) }),
   ];
