@@ -26,6 +26,7 @@ export function useModal() {
   useLayoutEffect(() => {
     const shown = box.current;
     shown?.showModal();
+    shown?.querySelector('input')?.focus();
     return () => shown?.close();
   }, []);
   return box;

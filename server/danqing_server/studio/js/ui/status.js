@@ -33,7 +33,7 @@ export const Billed = ({ billed }) => span({ class: `billed billed-${billed}` },
 
 /** @typedef {import('../live.js').Lane} Lane */
 
-const LANE_MARKS = { open: '●', closed: '✕', half_open: '◐', held: '○', paused: '❚❚' };
+const LANE_MARKS = { open: '●', closed: '✕', half_open: '◐', held: '○', paused: '‖' };
 
 /** @param {{ state: Lane['state'] }} props */
 export const LaneState = ({ state }) =>

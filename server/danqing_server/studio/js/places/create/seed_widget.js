@@ -14,7 +14,7 @@ export default function SeedWidget(props) {
     Field,
     frameOf(props),
     div(
-      { class: 'number' },
+      { class: 'stepper' },
       input({
         ...described(frameOf(props)),
         class: 'input', inputMode: 'numeric', autocomplete: 'off', value: value ?? '', placeholder: t('create.random'),

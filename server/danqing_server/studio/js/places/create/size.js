@@ -90,7 +90,7 @@ export function SizeField(props) {
         }),
       ),
       open && div(
-        { class: 'number' },
+        { class: 'stepper' },
         side(`${id}-width`, t('create.width'), pixels?.[0], (found) => write([found, pixels?.[1] ?? found])),
         '×',
         side(`${id}-height`, t('create.height'), pixels?.[1], (found) => write([pixels?.[0] ?? found, found])),

@@ -123,7 +123,7 @@ function NumberWidget(props) {
     Field,
     { ...frameOf(props), aside: frameOf(props).aside ?? aside },
     div(
-      { class: 'number' },
+      { class: 'stepper' },
       h(Button, { text: t('create.less', { name: field.title }), icon: 'minus', bare: true, disabled: shown <= minimum, onClick: () => move(-step) }),
       input({
         ...described(frameOf(props)),
