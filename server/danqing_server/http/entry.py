@@ -195,12 +195,12 @@ def admit_change(request: ApiRequest) -> Admitted:
         Draining: the process is stopping.
         Forbidden: it comes from a web page that may not call the API.
     """
-    services = services_of(request)
-    if services.draining:
+    admitted = admit(request)
+    if admitted.services.draining:
         raise Draining("this process is stopping")
     origins: Origins = request.app.ctx.origins
     origins.check(request.headers.get("origin"), request.headers.get("host"))
-    return admit(request)
+    return admitted
 
 
 async def hear_of_keys(services: Services) -> None:

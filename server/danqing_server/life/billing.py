@@ -121,7 +121,7 @@ def under_way(task: Task) -> tuple[CallRecord, ...]:
 
 def is_on_its_way(task: Task) -> bool:
     """Tell whether a picture is paid for and not yet ours: another attempt costs nothing, and fetches it."""
-    return any(output.state is OutputState.SOURCED for output in task.outputs.values())
+    return bool(task.outputs) and any(output.state is OutputState.SOURCED for output in task.outputs.values())
 
 
 def announced_call(task: Task) -> CallRecord | None:

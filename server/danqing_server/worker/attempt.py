@@ -286,7 +286,8 @@ class Execution:
 
     async def _carry_out_end(self, move: Transition) -> bool:
         """Carry the end out, however long MongoDB is away. Raises StoreUnavailable when it refuses it for good."""
-        settle = partial(aftermath.settle_spending, self.tools, self.ledger.task)
+        task = self.ledger.task
+        settle = None if task.reserved is None else partial(aftermath.settle_spending, self.tools, task)
         return await self.tools.register.carry_out(move, insist=self.ledger.insist, settle=settle)
 
     def _unsend_announced(self) -> None:
