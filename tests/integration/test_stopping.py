@@ -14,7 +14,7 @@ from danqing_server.errors import StoreUnavailable
 from danqing_server.plugins.registry import load_registry
 from danqing_server.records.tasks import Attempt, CallOutcome, CallRecord, Status
 from danqing_server.store.client import connect
-from danqing_server.store.leases import WorkerStore
+from danqing_server.store.leases import Lease, WorkerBeat, WorkerStore
 from danqing_server.store.sweeping import SweepStore
 from danqing_server.store.tasks import TaskStore
 from danqing_server.worker.janitor import Janitor
@@ -278,6 +278,62 @@ class TestDeath:
             time_s[0] += 21
             await janitor.watch()
             assert await workers.beats() == []
+
+
+class _Returning(WorkerStore):
+    """Workers that renew as soon as somebody has looked at them."""
+
+    async def beats(self) -> list[WorkerBeat]:
+        """Return every worker's document, which is another afterwards."""
+        seen = await super().beats()
+        await self.database["danqing_workers"].update_many({}, {"$inc": {"beat": 1}})
+        return seen
+
+
+class TestReturn:
+    """A machine was cut off and is reached again, at the very moment at which others take over from it."""
+
+    async def test_who_is_back_keeps_its_tasks(self, make_settings: MakeSettings) -> None:
+        """It renewed between the look and the takeover: it may have begun a call since."""
+        process_settings = make_settings(DANQING_ROLE="worker")
+        registry = load_registry(process_settings, extra=[("scripted", ScriptedProvider())])
+        async with (
+            running_system(make_settings(), [ScriptedProvider()], workers=False) as door,
+            open_process(process_settings, registry) as process,
+            connect(process_settings) as database,
+        ):
+            assert process.workers is not None
+            task = await door.submit(delay_s=600)
+            await abandoned(door, task.id)
+            document = {"_id": "w-dead", "beat": 1, "host": "h", "pid": 1, "seen_at": Clock().now()}
+            await database["danqing_workers"].insert_one(document)
+            workers = _Returning(database)
+            janitor = Janitor(process.workers.tools, workers, dead_after_s=0, blind_after_s=float("inf"))
+            await janitor.watch()
+            assert [beat.id for beat in await workers.beats()] == ["w-dead"]
+            assert (await door.get(task.id)).status is Status.PROCESSING
+
+    async def test_who_was_condemned_never_renews_again(self, make_settings: MakeSettings) -> None:
+        """Though its tasks are still being taken over, and its document is there: it ends."""
+        settings = make_settings()
+        async with connect(settings) as database:
+            workers, lost = WorkerStore(database), asyncio.Event()
+            loop = asyncio.get_running_loop()
+            lease = Lease(settings, Clock(), lambda: loop.call_soon_threadsafe(lost.set), beat_s=0.05)
+            lease.start()
+            try:
+                await until(lambda: lease.fresh, what="the lease")
+
+                async def condemned() -> bool:
+                    (beat,) = await workers.beats()
+                    return await workers.condemn(beat.id, beat.beat)
+
+                await until(condemned, what="a beat that stands still for a moment")
+                await asyncio.wait_for(lost.wait(), 10)
+                assert not lease.fresh
+                assert [beat.id for beat in await workers.beats()] == [lease.worker]
+            finally:
+                await asyncio.to_thread(lease.stop)
 
 
 class TestLateAnswer:

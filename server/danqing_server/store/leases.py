@@ -15,7 +15,7 @@ from typing import Any
 
 import attrs
 from pymongo import MongoClient
-from pymongo.errors import PyMongoError
+from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from danqing_server.clock import Clock
 from danqing_server.ids import new_id
@@ -40,8 +40,8 @@ log = get_logger(__name__)
 class Lease:
     """This process's right to carry out tasks, under one worker id, kept by a thread while it is entered.
 
-    When the worker's document is found deleted, others have taken its tasks over: `lost` becomes true, the id is
-    never used again, and *on_lost* is called once, in the thread.
+    When the worker's document is found condemned or deleted, others take its tasks over: `lost` becomes true, the
+    id is never used again, and *on_lost* is called once, in the thread.
     """
 
     settings: Settings
@@ -93,7 +93,11 @@ class Lease:
                 asked_at_s = self.clock.monotonic_s()
                 try:
                     # Only the first beat may create the document: a later one that finds it gone was judged dead.
-                    outcome = workers.update_one({"_id": self.worker}, self._renewal(), upsert=not born)
+                    mine = {"_id": self.worker, "condemned": None}
+                    outcome = workers.update_one(mine, self._renewal(), upsert=not born)
+                except DuplicateKeyError:  # its first beats were heard, though none was acknowledged
+                    self._give_up()
+                    return
                 except PyMongoError as error:
                     log.warning("lease_not_renewed", worker=self.worker, reason=type(error).__name__)
                 else:
@@ -160,6 +164,13 @@ class WorkerStore:
             )
             for document in found
         ]
+
+    async def condemn(self, worker: str, beat: int) -> bool:
+        """Let a worker renew no more whose last beat is still *beat*; False when it lives, or is forgotten."""
+        with translated():
+            wanted = {"_id": worker, "beat": beat}
+            outcome = await self.database[COLLECTION].update_one(wanted, {"$set": {"condemned": True}})
+        return bool(outcome.matched_count)
 
     @step("heal.remove_worker")
     async def remove(self, worker: str) -> None:

@@ -75,8 +75,12 @@ class Janitor:
             self._vigil.miss()
             self._outage_seen_at_s = self.tools.clock.monotonic_s()
             raise
+        last = {beat.id: beat.beat for beat in beats}
         for worker in {*self._judge(beats, named), *(beat.id for beat in beats if has_died(beat.process))}:
-            await self._take_over(worker)
+            beat = last.get(worker)
+            # It may be back by now: then it goes on, else it never does. Without a document it cannot come back.
+            if beat is None or await self.workers.condemn(worker, beat):
+                await self._take_over(worker)
 
     def _judge(self, beats: Sequence[WorkerBeat], named: Sequence[str]) -> list[str]:
         """Return the workers, with a document or only named by a task, whose beat has not changed for too long."""
