@@ -74,6 +74,7 @@ class TestMemory:
     ) -> None:
         """At once: left to the garbage collector, thousands a second cost a tenth of all that is done."""
         async with running_system(settings, [ScriptedProvider(handler)]) as system:
+            gc.collect()  # what other tests left
             gc.disable()
             try:
                 task = await system.submit(n=outputs)

@@ -90,12 +90,14 @@ async def left_of(system: System, name: str, member: str = "user_id") -> list[st
     return [each.collection async for each in remains.values(name, member=member) if each.why is None]
 
 
-async def until_gone(system: System, name: str) -> None:
-    """Wait until a name stands nowhere: who has heard of a deletion is noted within a second."""
+async def until_gone(
+    system: System, name: str, member: str = "user_id", but: frozenset[str] | set[str] = frozenset()
+) -> None:
+    """Wait until a name stands nowhere *but* there: who has heard of a deletion is noted within a second."""
 
     async def is_gone() -> bool:
         await system.services.control.register.eraser.go_on()
-        return not await left_of(system, name)
+        return set(await left_of(system, name, member)) <= but
 
     await until(is_gone, what=f"that nothing is left of {name}")
 
@@ -250,8 +252,7 @@ class TestProject:
         await finished(api, *ids, others)
         done = await erase(api.system, None, Reach.of("shop"))
         assert (done.counts["tasks"], done.counts["batches"], done.counts["uploads"]) == (3, 1, 1)
-        left = set(await left_of(api.system, "shop", member=""))
-        assert left <= {"danqing_ledger", "danqing_budgets", "danqing_stats"}
+        await until_gone(api.system, "shop", member="", but={"danqing_ledger", "danqing_budgets", "danqing_stats"})
         assert await count(api, "danqing_batches", _id=mine) == 0
         assert await count(api, "danqing_batches", _id=theirs) == 1
         assert uploads[0] not in folders(settings)
