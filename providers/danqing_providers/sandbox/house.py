@@ -52,7 +52,6 @@ class House:
         self.rules = FaultRules()
         self.rate = Rate(clock)
         self.counters: Counter[str] = Counter()
-        self._magic = MagicCounts()
         self._resources = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -63,6 +62,7 @@ class House:
         self._workers = self._resources.enter_context(ThreadPoolExecutor(os.cpu_count(), "sandbox-painter"))
         self.gallery = await enter(Gallery(data_dir, self._workers, clock=self.clock))
         self.ledger = await enter(Ledger(data_dir))
+        self._magic = await enter(MagicCounts(data_dir))
         self.jobs = await enter(Jobs(data_dir, self.gallery, self.ledger, clock=self.clock))
         return self
 

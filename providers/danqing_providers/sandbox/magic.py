@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import attrs
 
 from danqing_providers.sandbox.fault_rules import parse_fault
 from danqing_providers.sandbox.faults import Fault, FaultKind, Target
+from danqing_providers.sandbox.journal import Journal, sift
 from danqing_providers.sandbox.prompts import prompt_hash
 from danqing_providers.sandbox.troubles import Trouble, TroubleKind
 
@@ -23,6 +25,7 @@ __all__ = ["MAGIC_WORDS", "MagicCounts", "MagicWord", "has_magic", "magic_faults
 
 _FORM: Final = re.compile(r"\[sandbox:([a-z0-9-]+)(?:=(\d+(?:\.\d+)?))?(?:\s*x(\d+))?\]", re.IGNORECASE)
 _PREFIX: Final = re.compile(r"\[sandbox:", re.IGNORECASE)
+_FILE_NAME: Final = "magic.jsonl"
 _MOST_COUNTED: Final = 10_000
 
 
@@ -219,10 +222,21 @@ def _fault(match: re.Match[str]) -> Fault:
 
 
 class MagicCounts:
-    """How often the words with a count have struck, for the last ten thousand prompts that had one."""
+    """The file `magic.jsonl`: which words with a count have struck, for the last ten thousand prompts with one."""
 
-    def __init__(self) -> None:
+    def __init__(self, data_dir: Path) -> None:
         self._struck: OrderedDict[tuple[str, str], int] = OrderedDict()
+        path = data_dir / _FILE_NAME
+        sift(path, lambda entries: entries[-_MOST_COUNTED:])
+        self._journal = Journal(path, durable=False)
+        for _, _, entry in self._journal.read_all():
+            self._note((str(entry["prompt_sha256"]), str(entry["word"])))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._journal.__aexit__(*exc)
 
     def take(
         self,
@@ -243,11 +257,14 @@ class MagicCounts:
         if times is None:
             return True
         name = (prompt_hash(prompt), word)
-        struck = self._struck.get(name, 0)
-        if struck >= times:
+        if self._struck.get(name, 0) >= times:
             return False
-        self._struck[name] = struck + 1
+        self._journal.append_now([{"prompt_sha256": name[0], "word": word}])
+        self._note(name)
+        return True
+
+    def _note(self, name: tuple[str, str]) -> None:
+        self._struck[name] = self._struck.get(name, 0) + 1
         self._struck.move_to_end(name)
         if len(self._struck) > _MOST_COUNTED:
             self._struck.popitem(last=False)
-        return True

@@ -33,10 +33,10 @@ async def started(data_dir: Path, *options: str) -> AsyncIterator[tuple[str, asy
         await process.wait()
 
 
-async def generate(session: aiohttp.ClientSession, url: str) -> int:
-    """Return the status of one request."""
+async def generate(session: aiohttp.ClientSession, url: str, **fields: str) -> int:
+    """Return the status of one request, with *fields* in its body."""
     headers = {"Authorization": "Bearer k"}
-    async with session.post(f"{url}/api/v3/images/generations", json=BODY, headers=headers) as answer:
+    async with session.post(f"{url}/api/v3/images/generations", json=BODY | fields, headers=headers) as answer:
         await answer.read()
         return answer.status
 
@@ -80,6 +80,16 @@ class TestProcess:
         assert json.loads(lines[0])["prompt"] == "山水"
         async with aiohttp.ClientSession() as session, started(tmp_path) as (url, _process):
             assert await billed(session, url) >= answered
+
+    async def test_counted_words_outlive_kill(self, tmp_path: Path) -> None:
+        """What was to fail twice fails twice, not twice for each start."""
+        prompt = "山水 [sandbox:fail x2]"
+        statuses = []
+        for _ in range(3):
+            async with aiohttp.ClientSession() as session, started(tmp_path) as (url, process):
+                statuses.append(await generate(session, url, prompt=prompt))
+                process.kill()
+        assert statuses == [500, 500, 200]
 
     async def test_port_in_use(self, tmp_path: Path) -> None:
         """A port that is taken is one line and status 1."""

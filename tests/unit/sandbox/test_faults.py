@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -101,9 +102,9 @@ class TestMagicWords:
         assert magic_faults("[sandbox:slow=2.5]")[0][1].seconds == 2.5
         assert magic_faults("[sandbox:download-status=404]")[0][1].status == 404
 
-    def test_count(self) -> None:
+    def test_count(self, tmp_path: Path) -> None:
         """`x2` strikes twice for one prompt, and again twice for another."""
-        counts = MagicCounts()
+        counts = MagicCounts(tmp_path)
         kinds = {FaultKind.STATUS}
         assert [counts.take(kinds, Target(prompt="cat [sandbox:fail x2]")) is not None for _ in range(3)] == [
             True,
