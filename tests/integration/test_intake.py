@@ -13,6 +13,7 @@ from danqing_plugins import TaskEvent, TaskEventKind, hookimpl
 from danqing_server.access.caller import Caller
 from danqing_server.desk.intake import Intake
 from danqing_server.errors import Conflict, InvalidSubmission, QueueUnavailable, StoreUnavailable
+from danqing_server.life.moves import claimed
 from danqing_server.loops.batching import LARGEST_BATCH
 from danqing_server.queue.entries import Entry, Pushed
 from danqing_server.queue.lanes import Queue
@@ -291,6 +292,54 @@ class TestMongoDBAway:
                 own_mongod.resume()
             await intake.drain()
             assert await status_of(system, make_task("a")) == (Status.CANCELLED, "not_acknowledged")
+
+
+@attrs.define(eq=False)
+class _Dying(Intake):
+    """Is killed before MongoDB lets it void anything."""
+
+    async def _void_when_possible(self, task: Task) -> None:
+        return
+
+
+class TestDying:
+    """What was stored unheard by a process that told its client so, and died."""
+
+    @pytest.fixture
+    async def left(self, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Task:
+        """A task that was stored, though its client was told that it will not run."""
+        original = TaskStore.insert_many
+
+        async def unheard(self: TaskStore, documents: Sequence[Any]) -> Sequence[bool | Exception]:
+            await original(self, documents)
+            raise StoreUnavailable("the answer was lost")
+
+        task = make_task("a", waiting=0)
+        async with running_system(settings, [ScriptedProvider()], workers=False) as system:
+            ours = intake_of(system)
+            intake = _Dying(ours.store, ours.queue, ours.register, ours.clock, ours.limits)
+            with monkeypatch.context() as deaf:
+                deaf.setattr(TaskStore, "insert_many", unheard)
+                with pytest.raises(StoreUnavailable):
+                    await intake.take(task)
+            assert (await system.get(task.id)).status is Status.PENDING
+        return task
+
+    async def test_it_never_runs(self, settings: Settings, left: Task) -> None:
+        """Whoever sweeps finds what the dead owed."""
+        provider = ScriptedProvider()
+        async with running_system(settings, [provider]) as system:
+            await system.finished(left.id)
+            assert await status_of(system, left) == (Status.CANCELLED, "not_acknowledged")
+            await system.finished((await system.submit()).id)
+        assert len(provider.jobs) == 1
+
+    async def test_what_was_sent_again_runs(self, settings: Settings, left: Task) -> None:
+        """Its client came back with its key, and was told that it will run."""
+        async with running_system(settings, [ScriptedProvider()], workers=False) as system:
+            assert await system.services.store.apply(claimed(left))
+        async with running_system(settings, [ScriptedProvider()]) as system:
+            assert (await system.finished(left.id)).status is Status.COMPLETED
 
 
 class TestEvents:

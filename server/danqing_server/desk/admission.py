@@ -23,7 +23,7 @@ from danqing_server.clock import Clock
 from danqing_server.delivery.webhooks.management import Webhooks
 from danqing_server.desk.budgets import Budgets
 from danqing_server.desk.checking import Checked, Checker
-from danqing_server.desk.intake import NOT_ACKNOWLEDGED, Intake
+from danqing_server.desk.intake import Intake
 from danqing_server.desk.limit_states import Shortage
 from danqing_server.desk.limits import QueueLimits
 from danqing_server.desk.request import Repeat, Submission
@@ -41,6 +41,7 @@ from danqing_server.ids import new_task_id, new_token
 from danqing_server.life.moves import Revived, claimed
 from danqing_server.life.register import Register
 from danqing_server.life.rerouted import on_target
+from danqing_server.life.unconfirmed import was_voided
 from danqing_server.log import get_logger
 from danqing_server.records.tasks import FINISHED, WAITING, Status, Task
 from danqing_server.store.keys import KeyRecord, KeyStore
@@ -271,7 +272,7 @@ class Submissions:
                 seen = task.transition_id
                 if not await self.store.apply(claimed(task)):
                     continue
-            elif _was_voided(task) and not await self._revive(task, submission.caller):
+            elif was_voided(task) and not await self._revive(task, submission.caller):
                 continue
             return await self.store.get(record.task_id)
         raise StoreUnavailable(KEY_IN_USE())
@@ -390,10 +391,6 @@ def _require_same(repeat: Repeat, record: KeyRecord) -> None:
             raise Conflict(DELETED(), code="task_deleted")
     elif not record.answers(repeat.fingerprint, repeat.meaning):
         raise KeyReused("this Idempotency-Key was used for a different request")
-
-
-def _was_voided(task: Task) -> bool:
-    return task.error is not None and task.error.code == NOT_ACKNOWLEDGED
 
 
 def _check_model(caller: Caller, checked: Checked) -> None:

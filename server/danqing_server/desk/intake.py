@@ -2,7 +2,8 @@
 
 While a batch is queued the next one is stored, so that MongoDB does not wait for Redis.
 
-A task whose insert was not acknowledged, or that could not be queued, is voided: it will not run. One that waited
+A task whose insert was not acknowledged, or that could not be queued, is voided: it will not run. Until MongoDB has
+taken that, Redis knows it too, for whoever is there when this process is not. One that waited
 too long for its batch, because MongoDB hangs, is refused before it is stored.
 """
 
@@ -23,24 +24,20 @@ from danqing_server.ids import new_token
 from danqing_server.life.moves import Created, Voided
 from danqing_server.life.register import Register
 from danqing_server.life.telling import entry_of
+from danqing_server.life.unconfirmed import unconfirmed
 from danqing_server.log import get_logger
 from danqing_server.loops.batching import Batcher
 from danqing_server.loops.steps import step
 from danqing_server.queue.entries import Entry, Pushed
 from danqing_server.queue.lanes import Queue
-from danqing_server.records.tasks import Status, Task, TaskError
+from danqing_server.queue.owed import OwedVoids
+from danqing_server.records.tasks import Status, Task
 from danqing_server.store.tasks import Document, TaskStore, encode
 
-__all__ = ["NOT_ACKNOWLEDGED", "Intake", "LocalWorkers"]
+__all__ = ["Intake", "LocalWorkers"]
 
 VOID_TRIES = 7200
 VOID_PAUSE_S = 0.5
-NOT_ACKNOWLEDGED = "not_acknowledged"
-NOT_CONFIRMED = Message(
-    key="not_acknowledged",
-    en="the server could not confirm this task when it was submitted, and cancelled it",
-    zh="提交时服务器未能确认此任务已保存，因此已将其取消",
-)
 EXISTS = Message(key="task_exists", en="the task exists already", zh="任务已存在")
 PATIENCE_S = 2.0
 """How long a task may wait for a batch; under load it is milliseconds, only a hanging MongoDB makes it longer."""
@@ -80,10 +77,12 @@ class Intake:
     clock: Clock
     limits: QueueLimits
     workers: LocalWorkers | None = None
+    _owed: OwedVoids = attrs.field(init=False)
     _batches: Batcher[_New, None] = attrs.field(init=False)
     _running: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
 
     def __attrs_post_init__(self) -> None:
+        self._owed = OwedVoids(self.queue.connection)
         self._batches = Batcher(self._take_batch)
 
     async def take(self, task: Task) -> None:
@@ -124,6 +123,9 @@ class Intake:
         if self.workers is not None:
             for new in stored:
                 self.store.hold(new.task, new.document)
+        await self._note_owed(
+            [new.task for new, outcome in zip(timely, outcomes, strict=True) if _may_have_landed(outcome)]
+        )
         unqueued = await self._queue([new.task for new in stored]) if stored else {}
         answers = {new: self._settle(new.task, was, unqueued) for new, was in zip(timely, outcomes, strict=True)}
         late = StoreUnavailable("MongoDB is too slow: nothing was stored")
@@ -167,8 +169,15 @@ class Intake:
         try:
             return await self._void(task)
         except StoreUnavailable:
+            await self._note_owed([task])
             self._later(self._void_when_possible(task))
             return True
+
+    async def _note_owed(self, tasks: Sequence[Task]) -> None:
+        """Note, before it is told, that *tasks* will not run: should this process not live to see to it."""
+        if tasks:
+            with suppress(QueueUnavailable):
+                await self._owed.note({task.id: task.transition_id for task in tasks})
 
     def _later(self, step: Coroutine[Any, Any, None]) -> None:
         running = asyncio.create_task(step)
@@ -181,7 +190,7 @@ class Intake:
         The tombstone takes the id, so that an insert still under way finds it taken.
         """
         now = self.clock.now()
-        error = TaskError(code=NOT_ACKNOWLEDGED, message=NOT_CONFIRMED(), retryable=True)
+        error = unconfirmed()
         tombstone = task.changed(
             status=Status.CANCELLED,
             transition_id=new_token(),
@@ -204,5 +213,12 @@ class Intake:
                 await asyncio.sleep(VOID_PAUSE_S)
             else:
                 log.warning("task_not_acknowledged", task_id=task.id, voided=voided)
+                with suppress(QueueUnavailable):
+                    await self._owed.settle([task.id])
                 return
         log.error("task_not_voided", task_id=task.id)
+
+
+def _may_have_landed(outcome: bool | Exception) -> bool:
+    """Say whether an insert may have landed, whatever was said of it."""
+    return isinstance(outcome, StoreUnavailable)

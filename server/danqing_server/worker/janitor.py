@@ -21,6 +21,7 @@ from danqing_server.store.waiting import WaitingTask
 from danqing_server.worker.takeover import end_overdue, take_over
 from danqing_server.worker.tools import Tools
 from danqing_server.worker.vigil import Vigil
+from danqing_server.worker.voiding import void_owed
 
 __all__ = ["DEAD_AFTER_S", "OVERDUE_EVERY_S", "Janitor"]
 
@@ -207,9 +208,9 @@ class Janitor:
         except StoreUnavailable:
             self._outage_seen_at_s = self.tools.clock.monotonic_s()
             raise
-        overdue = await self._end_overdue_among(tasks)
+        over = await void_owed(tasks, self.tools) | await self._end_overdue_among(tasks)
         lanes = self.tools.registry.lanes
-        due = [task for task in tasks if task.provider in lanes and task.id not in overdue]
+        due = [task for task in tasks if task.provider in lanes and task.id not in over]
         entries = [_entry_of(task, lanes) for task in due]
         pushed = await self.tools.queue.push_many(entries)
         if pushed.new:
