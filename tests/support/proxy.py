@@ -32,6 +32,8 @@ class Proxy:
     _serving: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
     _writers: set[asyncio.StreamWriter] = attrs.field(factory=set, init=False)
     _silent: set[asyncio.StreamWriter] = attrs.field(factory=set, init=False)
+    _dark: bool = attrs.field(default=False, init=False)
+    taken_in_the_dark: int = attrs.field(default=0, init=False)
 
     def start(self) -> None:
         """Listen."""
@@ -47,6 +49,15 @@ class Proxy:
     def fall_silent(self) -> None:
         """Let nothing pass any more on the connections that are there, and tell nobody: new ones are whole."""
         self._loop.call_soon_threadsafe(lambda: self._silent.update(self._writers))
+
+    def go_dark(self) -> None:
+        """Let nothing pass on what is there, nor, ever, on what is opened before `light_up`."""
+        self._dark = True
+        self.fall_silent()
+
+    def light_up(self) -> None:
+        """Let new connections be whole again."""
+        self._dark = False
 
     def stop(self) -> None:
         """Cut what is there, and listen no more."""
@@ -81,6 +92,9 @@ class Proxy:
             writer.transport.abort()
             return
         self._writers |= {writer, behind}
+        if self._dark:
+            self._silent |= {writer, behind}
+            self.taken_in_the_dark += 1
         await asyncio.gather(self._pass_on(reader, behind), self._pass_on(behind_reader, writer))
         self._writers -= {writer, behind}
         self._silent -= {writer, behind}

@@ -25,6 +25,17 @@ _DRIVERS: Mapping[str, Callable[..., Any]] = {"motor": AsyncIOMotorClient, "pymo
 TIMEOUT_MS = 1800
 """How long one operation may take, in all: a client is answered 503 within two seconds."""
 
+CONNECT_TIMEOUT_MS = 2000
+"""How long the driver waits for a connection to open, and for its first answer, before it tries another one.
+
+An operation is over before that. What it bounds is the driver's look whether a server is there (PyMongo 4.20,
+`synchronous/monitor.py`): it opens one connection at a time, and until that one has answered no operation is tried
+at all. One that is begun while the network is cut may answer long after the cut, or never: the kernel asks again
+after 1, 3, 7 and 15 s, and the driver's own bound is 20 s. Who waits for a server has the next look begun half a
+second after the last, whatever heartbeatFrequencyMS says (10 s). It is also added to that where the driver listens
+for changes: a connection that died without a word is found dead after 12 s, not 30.
+"""
+
 CLOSE_S = 0.3
 
 
@@ -33,6 +44,7 @@ def client_options(timeout_ms: int = TIMEOUT_MS) -> dict[str, Any]:
     return {
         "tz_aware": True,
         "timeoutMS": timeout_ms,
+        "connectTimeoutMS": CONNECT_TIMEOUT_MS,
         "serverSelectionTimeoutMS": timeout_ms,  # closing a client asks for a server too, outside of timeoutMS
         "w": "majority",
         "journal": True,
