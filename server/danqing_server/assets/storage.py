@@ -19,7 +19,9 @@ import attrs
 
 from danqing_plugins import OutputKind, Source
 from danqing_server.assets import texts
+from danqing_server.assets.bucket import Bucket, open_bucket
 from danqing_server.assets.converting import converted
+from danqing_server.assets.folder import PRIVATE_MODE, Folder, local_folder, open_folder
 from danqing_server.assets.inspection import Inspection, inspect_header, inspect_sent
 from danqing_server.assets.inspectors import inspect
 from danqing_server.assets.keys import (
@@ -36,16 +38,7 @@ from danqing_server.assets.keys import (
 from danqing_server.assets.leftovers import sweep
 from danqing_server.assets.paired import Pair
 from danqing_server.assets.partial import Partial
-from danqing_server.assets.places import (
-    PRIVATE_MODE,
-    Bucket,
-    Folder,
-    Place,
-    Space,
-    local_folder,
-    open_bucket,
-    open_folder,
-)
+from danqing_server.assets.places import Place, Space
 from danqing_server.assets.posters import Poster
 from danqing_server.assets.results import ResultSessions
 from danqing_server.assets.sources import DownloadLimits, LeadsInside, pour, preview_body

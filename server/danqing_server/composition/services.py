@@ -12,8 +12,8 @@ from danqing_server.access.keys import KeyRing
 from danqing_server.access.roles import Roles
 from danqing_server.access.roster import Roster
 from danqing_server.access.sessions import Sessions
+from danqing_server.assets.folder import local_folder
 from danqing_server.assets.headroom import Headroom
-from danqing_server.assets.places import local_folder
 from danqing_server.assets.storage import Assets
 from danqing_server.assets.thumbnailing import Thumbnails
 from danqing_server.clock import Clock

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from danqing_server.assets.places import local_folder, open_bucket
+from danqing_server.assets.bucket import open_bucket
+from danqing_server.assets.folder import local_folder
 from danqing_server.doctor.finding import Finding, fine, skipped, warning, wrong
 from danqing_server.errors import DanqingError
 from danqing_server.settings.server import Settings

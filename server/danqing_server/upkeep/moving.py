@@ -14,9 +14,10 @@ from hashlib import sha256
 import attrs
 import obstore
 
+from danqing_server.assets.folder import Folder
 from danqing_server.assets.holdings import StoredFile, files_in
 from danqing_server.assets.paired import Pair
-from danqing_server.assets.places import Folder, Place
+from danqing_server.assets.places import Place
 from danqing_server.assets.spool import Spool
 from danqing_server.assets.storage_failures import storage_failures
 from danqing_server.errors import SettingsError

@@ -1,0 +1,137 @@
+"""Pictures that stand in a bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import attrs
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import S3Store, from_url
+
+from danqing_server.assets.keys import media_type_of
+from danqing_server.assets.places import Place, Single, Space
+from danqing_server.assets.spool import Spool
+from danqing_server.assets.storage_failures import storage_failures
+from danqing_server.errors import SettingsError, StorageUnavailable
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, ObjectStore, RetryConfig, S3Config
+
+__all__ = ["Bucket", "open_bucket"]
+
+PART_BYTES = 8 * 1024 * 1024
+PARTS_AT_ONCE = 2
+CLIENT: ClientConfig = {"connect_timeout": timedelta(seconds=5), "timeout": timedelta(seconds=60)}
+RETRY: RetryConfig = {"max_retries": 3, "retry_timeout": timedelta(seconds=60)}
+
+# obstore reads the process's environment; these also take effect from `.env`.
+_S3_VARIABLES = (
+    "access_key_id",
+    "secret_access_key",
+    "session_token",
+    "region",
+    "default_region",
+    "endpoint",
+    "endpoint_url",
+    "virtual_hosted_style_request",
+)
+
+
+@attrs.frozen(kw_only=True)
+class Bucket(Single):
+    """Pictures in an S3-compatible bucket (or in memory, for tests)."""
+
+    store: ObjectStore
+
+    @property
+    def parts(self) -> Sequence[Place]:
+        """Itself."""
+        return (self,)
+
+    async def put(self, spool: Spool, key: str) -> None:
+        """See `Place.put`. A cut multipart upload stays invisible; expire those in the bucket's lifecycle rules."""
+        with storage_failures("uploading a picture"):
+            await obstore.put_async(
+                self.store,
+                key,
+                spool.path,
+                attributes={"Content-Type": media_type_of(key)},
+                use_multipart=spool.size_bytes > PART_BYTES,
+                chunk_size=PART_BYTES,
+                max_concurrency=PARTS_AT_ONCE,
+            )
+            stored = await obstore.head_async(self.store, key)
+        if stored["size"] != spool.size_bytes:
+            raise StorageUnavailable(f"the bucket kept {stored['size']} of {spool.size_bytes} bytes")
+
+    async def link(self, key: str, good_for_s: float) -> str:
+        """Return a URL that gives *key* to whoever has it, for so long. It is a secret until then.
+
+        Raises:
+            StorageUnavailable: whoever vouches for us there is away.
+        """
+        store: Any = self.store  # an S3Store: `open_assets` saw to it
+        with storage_failures("signing a link to a picture"):
+            return await obstore.sign_async(store, "GET", key, timedelta(seconds=good_for_s))
+
+    async def copy(self, key: str, other: str) -> None:
+        """See `Place.copy`. The bucket copies; nothing comes here."""
+        await obstore.copy_async(self.store, key, other)
+
+    async def delete_task(self, task_id: str) -> None:
+        """See `Place.delete_task`."""
+        with storage_failures("deleting pictures"):
+            async for found in obstore.list(self.store, prefix=task_id):
+                with suppress(FileNotFoundError):  # someone else deletes the same task
+                    await obstore.delete_async(self.store, [each["path"] for each in found])
+
+    async def delete(self, key: str) -> None:
+        """See `Place.delete`."""
+        with storage_failures("deleting a file"), suppress(FileNotFoundError):
+            await obstore.delete_async(self.store, key)
+
+    async def space(self) -> Space | None:
+        """See `Place.space`: a bucket says nothing of it."""
+        return None
+
+    async def ping(self) -> None:
+        """See `Place.check`. Always the same object, so that checks leave nothing behind."""
+        with storage_failures("writing to the picture storage"):
+            await obstore.put_async(self.store, ".check", b"danqing", use_multipart=False)
+
+
+def open_bucket(url: str, environment: Mapping[str, str], variable: str = "DANQING_ASSETS_URL") -> Bucket:
+    """Connect to the bucket at *url*, which *variable* names; nothing is asked of it yet.
+
+    Raises:
+        SettingsError: no such kind of storage, or an AWS variable has a wrong value.
+    """
+    try:
+        if url.startswith(("s3://", "s3a://")):
+            return Bucket(
+                store=S3Store.from_url(
+                    url, config=_s3(environment), client_options=_client(environment), retry_config=RETRY
+                )
+            )
+        return Bucket(store=from_url(url))
+    except BaseError as error:
+        raise SettingsError(f"{variable}: {urlsplit(url).scheme}:// cannot be opened: {error}") from error
+
+
+def _s3(environment: Mapping[str, str]) -> S3Config:
+    given: Any = {
+        name: environment[f"AWS_{name.upper()}"] for name in _S3_VARIABLES if environment.get(f"AWS_{name.upper()}")
+    }
+    config: S3Config = given
+    return config
+
+
+def _client(environment: Mapping[str, str]) -> ClientConfig:
+    """Let an endpoint without TLS be used when its own URL says so (a MinIO beside the server)."""
+    endpoint = environment.get("AWS_ENDPOINT_URL") or environment.get("AWS_ENDPOINT") or ""
+    return {**CLIENT, "allow_http": True} if endpoint.startswith("http://") else CLIENT
