@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 from playwright.async_api import expect
 
-from danqing_server.assets.storage import open_assets
+from danqing_server.assets.opening import open_assets
 from danqing_server.settings.server import Settings
 from danqing_server.store.client import connect
 from danqing_server.store.tasks import TaskStore

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
@@ -19,9 +18,9 @@ import attrs
 
 from danqing_plugins import OutputKind, Source
 from danqing_server.assets import texts
-from danqing_server.assets.bucket import Bucket, open_bucket
+from danqing_server.assets.bucket import Bucket
 from danqing_server.assets.converting import converted
-from danqing_server.assets.folder import PRIVATE_MODE, Folder, local_folder, open_folder
+from danqing_server.assets.folder import Folder
 from danqing_server.assets.inspection import Inspection, inspect_header, inspect_sent
 from danqing_server.assets.inspectors import inspect
 from danqing_server.assets.keys import (
@@ -36,7 +35,6 @@ from danqing_server.assets.keys import (
     thumbnail_key,
 )
 from danqing_server.assets.leftovers import sweep
-from danqing_server.assets.paired import Pair
 from danqing_server.assets.partial import Partial
 from danqing_server.assets.places import Place, Space
 from danqing_server.assets.posters import Poster
@@ -44,21 +42,18 @@ from danqing_server.assets.results import ResultSessions
 from danqing_server.assets.sources import DownloadLimits, LeadsInside, pour, preview_body
 from danqing_server.assets.spool import Spool
 from danqing_server.assets.storage_failures import storage_failures
-from danqing_server.assets.thumbnails import AT_ONCE_WIDTH
 from danqing_server.errors import (
     DanqingError,
     NotFound,
     PictureRejected,
-    SettingsError,
     SourceUnavailable,
     StorageUnavailable,
 )
 from danqing_server.log import get_logger
 from danqing_server.loops.steps import step
 from danqing_server.records.tasks import Asset
-from danqing_server.settings.server import Settings
 
-__all__ = ["Assets", "Stat", "open_assets"]
+__all__ = ["Assets", "Stat"]
 
 T = TypeVar("T")
 
@@ -66,10 +61,7 @@ log = get_logger(__name__)
 
 CHUNK_BYTES = 64 * 1024
 WINDOW_BYTES = 1024 * 1024
-DISK_THREADS = 16
 CHECK_TIMEOUT_S = 5
-MEGABYTE = 1024 * 1024
-LARGE_TOTAL_S = 1800.0
 
 
 @attrs.frozen(kw_only=True)
@@ -389,69 +381,3 @@ def _reading(key: str) -> Iterator[None]:
             yield
         except FileNotFoundError as error:
             raise NotFound("asset", key) from error
-
-
-def _open_place(settings: Settings, root: Path | None, spool: Path, disk: ThreadPoolExecutor) -> Place:
-    """Open what the settings name, with the place of what is still to be moved. Blocks; raises OSError."""
-    new: Place
-    new = (
-        open_bucket(settings.assets_url or "", settings.environment)
-        if root is None
-        else open_folder(root, spool, disk)
-    )
-    also = settings.assets_also
-    if also is None:
-        return new
-    old_root = local_folder(also, settings.data_dir)
-    if old_root is None:
-        return Pair(
-            new=new, old=open_bucket(also, settings.environment, "DANQING_ASSETS_ALSO"), spool=spool, disk=disk
-        )
-    old_root.mkdir(PRIVATE_MODE, parents=True, exist_ok=True)
-    return Pair(new=new, old=open_folder(old_root, spool, disk), spool=spool, disk=disk)
-
-
-def open_assets(
-    settings: Settings,
-    session: aiohttp.ClientSession,
-    *,
-    results: ResultSessions | None = None,
-    limits: DownloadLimits | None = None,
-    place: Place | None = None,
-) -> Assets:
-    """Connect to the storage that the settings name, and make its folders when they are missing.
-
-    *session*, or whichever *results* chooses, is used for downloads and stays the caller's. *limits* and *place*
-    replace what the settings say.
-
-    Raises:
-        StorageUnavailable: the folder cannot be made or written.
-        SettingsError: `DANQING_ASSETS_URL` names a storage that cannot be, or one without links that are asked for.
-    """
-    is_s3 = (settings.assets_url or "").startswith(("s3://", "s3a://"))
-    if settings.picture_redirect_s and not is_s3:
-        raise SettingsError("DANQING_PICTURE_REDIRECT: only an s3:// DANQING_ASSETS_URL has links; allowed: 0")
-    disk = ThreadPoolExecutor(DISK_THREADS, thread_name_prefix="pictures")
-    root = local_folder(settings.assets_url, settings.data_dir)
-    with storage_failures("opening the picture storage"):
-        # Beside the pictures when they are local: a rename cannot cross file systems or bind mounts.
-        spool = (settings.data_dir if root is None else root) / (".spool" if root else "spool")
-        spool.parent.mkdir(PRIVATE_MODE, parents=True, exist_ok=True)
-        spool.mkdir(PRIVATE_MODE, exist_ok=True)
-        if place is None:
-            place = _open_place(settings, root, spool, disk)
-    return Assets(
-        place=place,
-        spool=spool,
-        session=session,
-        limits=limits or DownloadLimits(max_bytes=settings.max_picture_bytes),
-        large_limits=limits
-        or DownloadLimits(max_bytes=settings.max_video_mb * MEGABYTE, total_s=LARGE_TOTAL_S, accept="*/*"),
-        max_pixels=settings.max_picture_pixels,
-        disk=disk,
-        decoders=ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="decode"),
-        large_decoders=ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // 2), thread_name_prefix="decode-large"),
-        results=results,
-        links_s=settings.picture_redirect_s,
-        thumbnail_width=AT_ONCE_WIDTH if settings.thumbnails == "at_once" else None,
-    )

@@ -11,9 +11,10 @@ from pathlib import Path
 import aiohttp
 import attrs
 
+from danqing_server.assets.opening import open_assets
 from danqing_server.assets.paired import Pair
 from danqing_server.assets.results import ResultSessions, results_session
-from danqing_server.assets.storage import Assets, open_assets
+from danqing_server.assets.storage import Assets
 from danqing_server.cli.backup_acts import progress, quiet_and_private, say, size_text
 from danqing_server.cli.environment import environment_of
 from danqing_server.cli.exits import Exit

@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 import attrs
 
-from danqing_server.assets.storage import open_assets
+from danqing_server.assets.opening import open_assets
 from danqing_server.backup.manifest import Manifest
 from danqing_server.backup.pruning import prune
 from danqing_server.backup.repository import Repository

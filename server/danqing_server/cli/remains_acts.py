@@ -9,7 +9,7 @@ import aiohttp
 import attrs
 
 from danqing_server.assets.holdings import files_of
-from danqing_server.assets.storage import open_assets
+from danqing_server.assets.opening import open_assets
 from danqing_server.cli.backup_acts import quiet_and_private, say
 from danqing_server.cli.environment import environment_of
 from danqing_server.cli.exits import Exit

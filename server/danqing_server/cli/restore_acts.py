@@ -12,7 +12,7 @@ import attrs
 from danqing_server.assets.bucket import open_bucket
 from danqing_server.assets.folder import local_folder
 from danqing_server.assets.holdings import files_of
-from danqing_server.assets.storage import open_assets
+from danqing_server.assets.opening import open_assets
 from danqing_server.backup.reading import Run
 from danqing_server.backup.repository import Repository
 from danqing_server.backup.restoring import Plan, Restored, Restoring, plan

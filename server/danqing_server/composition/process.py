@@ -13,8 +13,8 @@ import attrs
 from danqing_server.access.roster import REFRESH_EVERY_S
 from danqing_server.assets.fetching import public_session
 from danqing_server.assets.headroom import LOOK_EVERY_S as HEADROOM_EVERY_S
+from danqing_server.assets.opening import open_assets
 from danqing_server.assets.results import ResultSessions, results_session
-from danqing_server.assets.storage import open_assets
 from danqing_server.clock import Clock, SteadyTime
 from danqing_server.delivery.webhooks.directory import ANNOUNCED, LOOK_EVERY_S
 from danqing_server.delivery.webhooks.management import open_webhooks

@@ -11,8 +11,9 @@ import aiohttp
 import attrs
 import pytest
 
+from danqing_server.assets.opening import open_assets
 from danqing_server.assets.sources import DownloadLimits
-from danqing_server.assets.storage import Assets, open_assets
+from danqing_server.assets.storage import Assets
 from danqing_server.settings.server import Settings
 
 Answer = Callable[[asyncio.StreamWriter], Awaitable[None]]

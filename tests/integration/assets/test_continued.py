@@ -12,8 +12,9 @@ import pytest
 from aiohttp import web
 
 from danqing_plugins import Job, OutputKind, Run, Source
+from danqing_server.assets.opening import open_assets
 from danqing_server.assets.sources import DownloadLimits
-from danqing_server.assets.storage import Assets, open_assets
+from danqing_server.assets.storage import Assets
 from danqing_server.errors import SourceUnavailable
 from danqing_server.records.tasks import Status
 from danqing_server.settings.server import Settings

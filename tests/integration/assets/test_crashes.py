@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from danqing_server.assets.storage import open_assets
+from danqing_server.assets.opening import open_assets
 from danqing_server.settings.server import Settings
 from tests.integration.assets.conftest import LIMITS, Answer, Serve, eventually, files_below, respond
 from tests.unit.assets.pictures import picture
@@ -27,7 +27,7 @@ CHILD = textwrap.dedent(
     from pathlib import Path
     import aiohttp, attrs
     from danqing_plugins import Source
-    from danqing_server.assets.storage import open_assets
+    from danqing_server.assets.opening import open_assets
     from danqing_server.settings.server import Settings
 
     folder, url, step = sys.argv[1:]

@@ -11,7 +11,8 @@ import attrs
 import pytest
 
 from danqing_plugins import Source
-from danqing_server.assets.storage import Assets, open_assets
+from danqing_server.assets.opening import open_assets
+from danqing_server.assets.storage import Assets
 from danqing_server.errors import PictureRejected, SourceUnavailable
 from danqing_server.settings.server import Settings
 from tests.integration.assets.conftest import LIMITS, Answer, Serve, eventually, files_below, respond

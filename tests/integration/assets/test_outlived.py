@@ -17,8 +17,9 @@ import pytest
 from aiohttp import web
 
 from danqing_plugins import Job, Run, Source
+from danqing_server.assets.opening import open_assets
 from danqing_server.assets.sources import DownloadLimits
-from danqing_server.assets.storage import Assets, open_assets
+from danqing_server.assets.storage import Assets
 from danqing_server.errors import PictureRejected, SourceUnavailable
 from danqing_server.records.tasks import Status
 from danqing_server.settings.server import Settings
@@ -40,7 +41,7 @@ CHILD = textwrap.dedent(
     from pathlib import Path
     import aiohttp
     from danqing_plugins import Source
-    from danqing_server.assets.storage import open_assets
+    from danqing_server.assets.opening import open_assets
     from danqing_server.settings.server import Settings
 
     async def main():

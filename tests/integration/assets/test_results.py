@@ -8,8 +8,9 @@ import aiohttp
 import pytest
 
 from danqing_plugins import ModelInfo, ProviderInfo, Source
+from danqing_server.assets.opening import open_assets
 from danqing_server.assets.results import ResultSessions, may_deliver, results_session
-from danqing_server.assets.storage import Assets, open_assets
+from danqing_server.assets.storage import Assets
 from danqing_server.errors import SourceUnavailable
 from danqing_server.settings.server import Settings
 from tests.integration.assets.conftest import LIMITS, Serve, respond

@@ -12,7 +12,7 @@ import pytest
 from obstore.exceptions import BaseError
 
 from danqing_plugins import Source
-from danqing_server.assets.storage import open_assets
+from danqing_server.assets.opening import open_assets
 from danqing_server.assets.storage_failures import storage_failures
 from danqing_server.errors import StorageUnavailable
 from danqing_server.settings.server import Settings

@@ -13,7 +13,7 @@ import aiohttp
 import attrs
 
 from danqing_server.access.caller import Caller
-from danqing_server.assets.storage import open_assets
+from danqing_server.assets.opening import open_assets
 from danqing_server.backup.manifest import Manifest
 from danqing_server.backup.reading import Run
 from danqing_server.backup.repository import Repository

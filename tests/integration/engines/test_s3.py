@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from danqing_plugins import Source
-from danqing_server.assets.storage import open_assets
+from danqing_server.assets.opening import open_assets
 from danqing_server.errors import NotFound, SettingsError, StorageUnavailable
 from danqing_server.records.tasks import Status
 from danqing_server.settings.server import Settings
