@@ -30,7 +30,7 @@ from danqing_server.store.belongings import Belongings, Whose
 from danqing_server.store.client import Database, connect
 from danqing_server.store.projects import ProjectStore
 from danqing_server.store.reach import Reach
-from danqing_server.store.remains import RemainsStore
+from danqing_server.store.remains import Named, RemainsStore
 from danqing_server.supervision.embedded.borrowing import borrowed_servers
 
 __all__ = ["Wanted", "erase"]
@@ -176,8 +176,8 @@ async def _look(database: Database, whose: Whose, settings: Settings) -> _Left:
     name = whose.user if whose.user is not None else whose.reach.filter["owner"]
     if name is None:  # what has no owner has no name either
         return _Left(left={}, kept={})
-    member = "" if whose.user is None else "user_id"
-    async for remain in RemainsStore(database).values(name, member=member, reach=whose.reach):
+    named = Named.PROJECT if whose.user is None else Named.USER
+    async for remain in RemainsStore(database).values(name, named, reach=whose.reach):
         if remain.why is None:
             (kept if remain.collection in kept_in else left)[remain.collection] += 1
     return _Left(left=left, kept=kept)

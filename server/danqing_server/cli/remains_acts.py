@@ -17,7 +17,7 @@ from danqing_server.errors import SettingsError
 from danqing_server.settings.reading import read_settings
 from danqing_server.settings.server import Settings
 from danqing_server.store.client import connect
-from danqing_server.store.remains import Remain, RemainsStore
+from danqing_server.store.remains import Named, Remain, RemainsStore
 from danqing_server.supervision.embedded.borrowing import borrowed_mongodb
 
 __all__ = ["show_remains"]
@@ -35,7 +35,7 @@ def show_remains(
     settings = read_settings(environment_of(env_file))
     with quiet_and_private():
         remains, files = asyncio.run(
-            _look(settings, named[0], is_task=bool(task), member="user_id" if user else "")
+            _look(settings, named[0], None if task else Named.USER if user else Named.PROJECT)
         )
     left = [each for each in remains if each.why is None]
     lines = [f"{each.collection}: {each.id}: {each.why or 'left'}" for each in remains]
@@ -49,7 +49,8 @@ def show_remains(
     return 0 if is_clean else Exit.FAILED
 
 
-async def _look(settings: Settings, name: str, *, is_task: bool, member: str) -> tuple[list[Remain], list[str]]:
+async def _look(settings: Settings, name: str, sort: Named | None) -> tuple[list[Remain], list[str]]:
+    """Return in which documents a name stands; *sort* None: a task's id, and what files there are of it."""
     async with (
         borrowed_mongodb(settings) as with_mongodb,
         connect(with_mongodb, TIMEOUT_MS) as database,
@@ -57,6 +58,6 @@ async def _look(settings: Settings, name: str, *, is_task: bool, member: str) ->
         open_assets(with_mongodb, session) as assets,
     ):
         store = RemainsStore(database)
-        found = store.mentions(name) if is_task else store.values(name, member=member)
-        files = [each.key async for each in files_of(assets.place, name)] if is_task else []
+        found = store.mentions(name) if sort is None else store.values(name, sort)
+        files = [each.key async for each in files_of(assets.place, name)] if sort is None else []
         return [each async for each in found], files

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
 
+import bson
 import pytest
 
 from danqing_plugins import Job, Run
@@ -19,7 +20,7 @@ from danqing_server.store.belongings import Belongings, Whose
 from danqing_server.store.deliveries import Delivery, DeliveryState, Outcome
 from danqing_server.store.ledger import LedgerStore
 from danqing_server.store.reach import Reach
-from danqing_server.store.remains import RemainsStore
+from danqing_server.store.remains import Named, RemainsStore
 from tests.integration.api.conftest import Client, opened
 from tests.integration.backups.conftest import Command
 from tests.support.dying_command import run_command
@@ -84,20 +85,20 @@ async def finished(api: Client, *ids: str) -> None:
     await asyncio.gather(*map(api.system.finished, ids))
 
 
-async def left_of(system: System, name: str, member: str = "user_id") -> list[str]:
+async def left_of(system: System, name: str, named: Named = Named.USER) -> list[str]:
     """Return where a name stands that should not."""
     remains = RemainsStore(system.services.store.database)
-    return [each.collection async for each in remains.values(name, member=member) if each.why is None]
+    return [each.collection async for each in remains.values(name, named) if each.why is None]
 
 
 async def until_gone(
-    system: System, name: str, member: str = "user_id", but: frozenset[str] | set[str] = frozenset()
+    system: System, name: str, named: Named = Named.USER, but: frozenset[str] | set[str] = frozenset()
 ) -> None:
     """Wait until a name stands nowhere *but* there: who has heard of a deletion is noted within a second."""
 
     async def is_gone() -> bool:
         await system.services.control.register.eraser.go_on()
-        return set(await left_of(system, name, member)) <= but
+        return set(await left_of(system, name, named)) <= but
 
     await until(is_gone, what=f"that nothing is left of {name}")
 
@@ -117,6 +118,12 @@ async def batch(api: Client, *users: str, headers: Mapping[str, str] = SHOP, **m
     assert reply.status == 201, reply.json
     batch_id: str = reply.json["data"]["id"]
     return batch_id
+
+
+async def open_endpoint(api: Client) -> None:
+    """Have the shop's events sent to where nobody is."""
+    wanted = {"url": "https://hooks.example.com/x", "events": ["task.*"]}
+    assert (await api.ask("POST", "/api/v1/webhooks", json=wanted, headers=SHOP)).status == 201
 
 
 async def count(api: Client, collection: str, **wanted: Any) -> int:
@@ -252,7 +259,9 @@ class TestProject:
         await finished(api, *ids, others)
         done = await erase(api.system, None, Reach.of("shop"))
         assert (done.counts["tasks"], done.counts["batches"], done.counts["uploads"]) == (3, 1, 1)
-        await until_gone(api.system, "shop", member="", but={"danqing_ledger", "danqing_budgets", "danqing_stats"})
+        await until_gone(
+            api.system, "shop", Named.PROJECT, but={"danqing_ledger", "danqing_budgets", "danqing_stats"}
+        )
         assert await count(api, "danqing_batches", _id=mine) == 0
         assert await count(api, "danqing_batches", _id=theirs) == 1
         assert uploads[0] not in folders(settings)
@@ -267,6 +276,72 @@ class TestProject:
         assert done.counts["batches"] == 1
         for collection in ("danqing_tasks", "danqing_batches", "danqing_batch_lines"):
             assert await count(api, collection) == 0
+
+
+class TestCommonWords:
+    """A user may be called as we call a status, and a project as somebody's model."""
+
+    async def test_nobodys_name_is_found_in_what_is_ours(self, open_server: Open) -> None:
+        """Statuses, outcomes, providers, models, kinds: whatever else they are called, it is nobody."""
+        api = await open_server()
+        await open_endpoint(api)
+        await batch(api, LI)
+        await upload(api, SHOP)
+        await finished(api, await make(api, LI))
+        await until(lambda: count(api, "danqing_deliveries"))
+        await until(lambda: count(api, "danqing_ledger"))
+        words = (
+            "completed delivered kept created pending settle yes all_or_nothing scripted one image CNY image/png"
+        )
+        for word in words.split():
+            for named in Named:
+                assert await left_of(api.system, word, named) == [], (word, named)
+
+    async def test_a_user_is_not_taken_for_a_project(self, open_server: Open, danqing: Command) -> None:
+        """Nor the other way round, where both are called the same. The audit log names subjects of either sort."""
+        api = await open_server()
+        assert (await danqing("projects", "create", "A shop", "--id", "shop")).code == 0
+        await finished(api, await make(api, LI), await make(api, "paper"))
+        assert await left_of(api.system, "shop") == ["danqing_audit"]
+        assert await left_of(api.system, "paper", Named.PROJECT) == []
+        assert "danqing_tasks" in await left_of(api.system, "paper")
+        assert "danqing_tasks" in await left_of(api.system, "shop", Named.PROJECT)
+
+    async def test_one_who_is_called_so_is_erased_and_missed(self, open_server: Open) -> None:
+        """Until then their tasks are found; others' tasks of that status stay."""
+        api = await open_server()
+        await finished(api, await make(api, "completed"), await make(api, LI))
+        await until(lambda: count(api, "danqing_ledger"))
+        assert {"danqing_tasks", "danqing_ledger"} <= set(await left_of(api.system, "completed"))
+        await erase(api.system, "completed")
+        await until_gone(api.system, "completed")
+        assert await count(api, "danqing_tasks", user_id=LI, status="completed") == 1
+
+    @pytest.mark.parametrize(
+        "document",
+        [
+            {"status": "completed", "nickname": "completed"},
+            {"status": "completed", "input": {"status": "completed"}},
+            {"status": ["completed", {"of": "completed"}]},
+            {"task": bson.encode({"status": "completed", "user_id": "completed"})},
+            {"state": "completed"},
+            {"body": '{"user_id":"completed"}'},
+        ],
+        ids=str,
+    )
+    async def test_what_nobody_knows_is_found(self, open_server: Open, document: Mapping[str, Any]) -> None:
+        """Fields of another release, what clients say, a word in a field of other words: it may be somebody."""
+        api = await open_server(workers=False)
+        await api.services.store.database["danqing_tasks"].insert_one({"_id": "t", **document})
+        assert await left_of(api.system, "completed") == ["danqing_tasks"]
+
+    async def test_a_line_of_a_batch_is_looked_into(self, open_server: Open) -> None:
+        """It holds a task as bytes."""
+        api = await open_server(workers=False)
+        line = {"_id": "l", "task": bson.encode({"status": "pending", "user_id": LI})}
+        await api.services.store.database["danqing_batch_lines"].insert_one(line)
+        assert await left_of(api.system, "pending") == []
+        assert await left_of(api.system, LI) == ["danqing_batch_lines"]
 
 
 class TestCommand:
