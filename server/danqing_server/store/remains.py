@@ -64,7 +64,7 @@ class RemainsStore:
         member = dump_json({"user_id": name})[1:-1] if named is Named.USER else None
 
         def names_them(collection: str, document: RawBSONDocument) -> bool:
-            raw = document.raw
+            raw = bytes(document.raw)
             if not _is_in(document, reach):
                 return False
             if member is not None and member in raw:
