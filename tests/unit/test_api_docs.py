@@ -8,18 +8,16 @@ from pathlib import Path
 import pytest
 
 from danqing_server.doors.body_shapes import ImageTaskRequest, TaskRequest, UserRequest
+from danqing_server.doors.output_shapes import AudioShape, FileShape, VideoShape
 from danqing_server.doors.task_shapes import (
-    AudioShape,
     CallShape,
     CostShape,
     ExplanationShape,
-    FileShape,
     ImageResultShape,
     ImageTaskCreatedShape,
     OutputShape,
     PositionShape,
     TaskShape,
-    VideoShape,
 )
 from danqing_server.http.problem_shapes import DetailShape, ErrorShape
 from danqing_server.http.problems import PROBLEMS

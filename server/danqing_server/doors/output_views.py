@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from danqing_plugins import OutputKind
-from danqing_server.doors.task_shapes import AudioShape, FileShape, ImageShape, PreviewShape, VideoShape
+from danqing_server.doors.output_shapes import AudioShape, FileShape, ImageShape, PreviewShape, VideoShape
 from danqing_server.http.links import picture_url
 from danqing_server.records.tasks import Asset, Output, Status, Task
 

@@ -1,4 +1,4 @@
-"""What is sent of tasks, of their parts, and of what is said about them."""
+"""What is sent of tasks, and of what is said about them; of their outputs: `output_shapes`."""
 
 from __future__ import annotations
 
@@ -6,24 +6,29 @@ from typing import Annotated, NotRequired, TypedDict
 
 from danqing_plugins import OutputKind
 from danqing_server.doors.body_shapes import POLICIES
+from danqing_server.doors.output_shapes import (
+    EXAMPLE_ID,
+    EXAMPLE_LINK,
+    AudioShape,
+    FileShape,
+    ImageShape,
+    PreviewShape,
+    VideoShape,
+)
 from danqing_server.http.shapes import Moment, extended, said
 from danqing_server.records.tasks import Billed, CallOutcome, JsonObject, Priority, Status
 
 __all__ = [
     "AmountShape",
-    "AudioShape",
     "BatchPlaceShape",
     "CallShape",
     "CostShape",
     "ExplanationShape",
-    "FileShape",
     "ImageResultShape",
-    "ImageShape",
     "ImageTaskCreatedShape",
     "OutputShape",
     "PictureErrorShape",
     "PositionShape",
-    "PreviewShape",
     "ResultShape",
     "RouteShape",
     "TaskErrorShape",
@@ -33,21 +38,12 @@ __all__ = [
     "ToldOutputShape",
     "ToldTaskShape",
     "TriedShape",
-    "VideoShape",
 ]
 
-_ID = "volcengine_img_019ab3f2c1d4k7m2p9qxw4et6bz3"
-_LINK = f"http://localhost:8080/api/v1/assets/{_ID}/0-4hq7mz2kx6vt.png"
-_VIDEO_LINK = f"http://localhost:8080/api/v1/assets/{_ID}/0-4hq7mz2kx6vt.mp4"
-_POSTER_LINK = f"http://localhost:8080/api/v1/assets/{_ID}/0-4hq7mz2kx6vt-poster.jpeg"
-_PREVIEW_LINK = f"http://localhost:8080/api/v1/assets/{_ID}/0-4hq7mz2kx6vt-preview.jpeg"
-_AUDIO_LINK = f"http://localhost:8080/api/v1/assets/{_ID}/0-4hq7mz2kx6vt.mp3"
-_MODEL_LINK = f"http://localhost:8080/api/v1/assets/{_ID}/0-4hq7mz2kx6vt.glb"
-_SHA256 = "9f2feb0f1ef425b292f2f94bc8482494df430413b4e2d0d4a7d8f0b4d2a6c1e7"
 _PROMPT = {"prompt": "一只可爱的小猫咪在花园里玩耍", "size": "1024x1024"}
 _WAITS = ("worker", "turn", "lane_closed", "model_held", "schedule", "backoff", "provider", None)
 
-_TaskId = Annotated[str, said("opaque", _ID)]
+_TaskId = Annotated[str, said("opaque", EXAMPLE_ID)]
 _Status = Annotated[Status, said("where the task stands", "completed")]
 _Billed = Annotated[Billed, said("whether the provider charged for it", "yes")]
 _Usage = Annotated[JsonObject, said("what the provider counted", {"generated_images": 1})]
@@ -56,68 +52,6 @@ _Sandbox = Annotated[bool, said("simulated: nothing was paid", False)]
 _Model = Annotated[str, said("the model's own id", "doubao-seedream-4-0-250828")]
 _Progress = Annotated[float, said("0 to 1", 1.0, minimum=0, maximum=1)]
 _RequestId = Annotated[str | None, said("the provider's", "021729500000000")]
-
-
-class ImageShape(TypedDict):
-    """A picture that is ours."""
-
-    index: Annotated[int, said("its place among the task's pictures, from 0", 0)]
-    url: Annotated[str, said("stays readable until the task is deleted", _LINK)]
-    width: Annotated[int, said("pixels", 1024)]
-    height: Annotated[int, said("pixels", 1024)]
-    media_type: Annotated[str, said("what its bytes are", "image/png")]
-    size_bytes: Annotated[int, said("bytes", 1482210)]
-    sha256: Annotated[str, said("hexadecimal", _SHA256)]
-
-
-class VideoShape(TypedDict):
-    """A video that is ours."""
-
-    index: Annotated[int, said("its place among the task's outputs, from 0", 0)]
-    url: Annotated[str, said("stays readable until the task is deleted; takes ranges", _VIDEO_LINK)]
-    poster_url: Annotated[str | None, said("a still picture of it; null when none could be made", _POSTER_LINK)]
-    width: Annotated[int, said("pixels, as it is shown", 1280)]
-    height: Annotated[int, said("pixels, as it is shown", 720)]
-    duration_s: Annotated[float | None, said("seconds; null when unknown", 5.042)]
-    fps: Annotated[float | None, said("pictures a second; null when unknown", 24.0)]
-    has_audio: Annotated[bool, said("whether it has sound", True)]
-    media_type: Annotated[str, said("what its bytes are", "video/mp4")]
-    size_bytes: Annotated[int, said("bytes", 3511842)]
-    sha256: Annotated[str, said("hexadecimal", _SHA256)]
-    decoded: Annotated[bool, said("proved whole by decoding; else by its structure alone", True)]
-
-
-class AudioShape(TypedDict):
-    """A sound that is ours."""
-
-    index: Annotated[int, said("its place among the task's outputs, from 0", 0)]
-    url: Annotated[str, said("stays readable until the task is deleted; takes ranges", _AUDIO_LINK)]
-    duration_s: Annotated[float | None, said("seconds; null when unknown", 12.5)]
-    media_type: Annotated[str, said("what its bytes are", "audio/mpeg")]
-    size_bytes: Annotated[int, said("bytes", 200412)]
-    sha256: Annotated[str, said("hexadecimal", _SHA256)]
-    decoded: Annotated[bool, said("proved whole by decoding; else by its structure alone", True)]
-
-
-class FileShape(TypedDict):
-    """Another output that is ours: a 3D model, a file; it is sent for saving."""
-
-    index: Annotated[int, said("its place among the task's outputs, from 0", 0)]
-    kind: Annotated[OutputKind, said("what it is", "model")]
-    url: Annotated[str, said("stays readable until the task is deleted", _MODEL_LINK)]
-    media_type: Annotated[str, said("what its bytes are", "model/gltf-binary")]
-    size_bytes: Annotated[int, said("bytes", 2100480)]
-    sha256: Annotated[str, said("hexadecimal", _SHA256)]
-
-
-class PreviewShape(TypedDict):
-    """An output as far as it is made, while its task is under way; the next one has another URL."""
-
-    index: Annotated[int, said("its place among the task's outputs, from 0", 0)]
-    url: Annotated[str, said("readable until there is another, or the output itself", _PREVIEW_LINK)]
-    width: Annotated[int, said("pixels", 512)]
-    height: Annotated[int, said("pixels", 512)]
-    media_type: Annotated[str, said("what its bytes are", "image/jpeg")]
 
 
 class TaskErrorShape(TypedDict):
@@ -297,8 +231,8 @@ class ToldTaskShape(TypedDict):
 class ResultShape(TypedDict):
     """What a task that is completed brought, and what the provider adds."""
 
-    image_url: NotRequired[Annotated[str, said("the first picture", _LINK)]]
-    image_urls: NotRequired[Annotated[list[str], said("every picture", [_LINK])]]
+    image_url: NotRequired[Annotated[str, said("the first picture", EXAMPLE_LINK)]]
+    image_urls: NotRequired[Annotated[list[str], said("every picture", [EXAMPLE_LINK])]]
     images: list[ImageShape]
     video_url: NotRequired[Annotated[str, said("the first video")]]
     video_urls: NotRequired[Annotated[list[str], said("every video")]]
@@ -323,7 +257,7 @@ class ImageResultShape(TypedDict):
     message: NotRequired[Annotated[str, said("while it is under way")]]
     progress: NotRequired[Annotated[float, said("while it is under way", minimum=0, maximum=1)]]
     images: NotRequired[Annotated[list[ImageShape], said("what is there, unless it is completed")]]
-    image_url: NotRequired[Annotated[str, said("the first picture, once it is completed", _LINK)]]
+    image_url: NotRequired[Annotated[str, said("the first picture, once it is completed", EXAMPLE_LINK)]]
     videos: NotRequired[Annotated[list[VideoShape], said("what is there, unless it is completed")]]
     audios: NotRequired[Annotated[list[AudioShape], said("what is there, unless it is completed")]]
     files: NotRequired[Annotated[list[FileShape], said("what is there, unless it is completed")]]

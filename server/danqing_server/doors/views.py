@@ -11,12 +11,12 @@ from danqing_plugins import OutputKind, in_language
 from danqing_server.clock import from_ms
 from danqing_server.desk.forecast import Explanation, LaneView
 from danqing_server.doors.costs import cost_view, price_text
+from danqing_server.doors.output_shapes import ImageShape
 from danqing_server.doors.output_views import file_views, image_views, media_views, preview_view
 from danqing_server.doors.server_shapes import GateShape, LaneShape, UserShape
 from danqing_server.doors.task_shapes import (
     CallShape,
     ExplanationShape,
-    ImageShape,
     OutputShape,
     PictureErrorShape,
     ResultShape,

@@ -8,7 +8,7 @@ from typing import Annotated, Any, NotRequired, TypedDict
 import pytest
 
 from danqing_server.access.caller import Caller
-from danqing_server.doors import body_shapes, server_shapes, task_shapes
+from danqing_server.doors import body_shapes, output_shapes, server_shapes, task_shapes
 from danqing_server.doors.bodies import image_submission, new_user, task_submission, user_change
 from danqing_server.doors.body_shapes import ImageTaskRequest, TaskRequest, UserChange, UserRequest
 from danqing_server.doors.schemas import SCHEMAS
@@ -19,7 +19,7 @@ from danqing_server.records.tasks import Priority
 from tests.support.contract import Contract
 
 CONTRACT = Contract({"components": {"schemas": SCHEMAS}, "paths": {}})
-MODULES = (body_shapes, task_shapes, server_shapes, problem_shapes)
+MODULES = (body_shapes, output_shapes, task_shapes, server_shapes, problem_shapes)
 SHAPES = [getattr(module, name) for module in MODULES for name in module.__all__ if name[0].isupper()]
 SHAPES = [shape for shape in SHAPES if isinstance(shape, type)]
 
