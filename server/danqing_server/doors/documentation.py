@@ -18,7 +18,8 @@ from danqing_server.doors.schemas import SCHEMAS
 from danqing_server.http.cookies import COOKIE
 from danqing_server.http.entry import SIGNED_IN_AT
 from danqing_server.http.problem_shapes import ErrorShape
-from danqing_server.http.problems import PROBLEMS, ProblemReport
+from danqing_server.http.problems import PROBLEMS
+from danqing_server.http.reports import ProblemReport
 from danqing_server.http.routing import PUBLIC, handler_of
 from danqing_server.http.shapes import example_of, ref
 

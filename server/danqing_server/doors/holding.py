@@ -37,7 +37,7 @@ from danqing_server.http.answers import NO_STORE
 from danqing_server.http.edge import Edge, hang_up_after
 from danqing_server.http.entry import Admitted, admit
 from danqing_server.http.messages import ENGLISH
-from danqing_server.http.problems import report_of
+from danqing_server.http.reports import report_of
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.services import Services
 from danqing_server.records.tasks import JsonObject, Status, Task

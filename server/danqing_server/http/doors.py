@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
-from danqing_server.http.problems import ProblemReport
+from danqing_server.http.reports import ProblemReport
 
 __all__ = ["Door", "Doors", "Refusal"]
 

@@ -22,7 +22,8 @@ from danqing_server.http.doors import Doors
 from danqing_server.http.messages import language_of
 from danqing_server.http.origins import Origins
 from danqing_server.http.problem_shapes import PollErrorShape, ToldShape
-from danqing_server.http.problems import HeadTooLarge, ProblemReport, report_of
+from danqing_server.http.problems import HeadTooLarge
+from danqing_server.http.reports import ProblemReport, report_of
 from danqing_server.http.requests import ApiRequest
 from danqing_server.log import get_logger
 

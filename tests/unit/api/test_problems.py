@@ -9,7 +9,8 @@ from danqing_plugins import Problem, Text
 from danqing_server import errors
 from danqing_server.codec import shorten
 from danqing_server.doors.fields import REQUIRED
-from danqing_server.http.problems import MOST_DETAILS, PROBLEMS, report_of
+from danqing_server.http.problems import PROBLEMS
+from danqing_server.http.reports import MOST_DETAILS, report_of
 
 
 def _descendants(ancestor: type[Exception]) -> Iterator[type[Exception]]:

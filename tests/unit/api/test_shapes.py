@@ -13,7 +13,8 @@ from danqing_server.doors.bodies import image_submission, new_user, task_submiss
 from danqing_server.doors.body_shapes import ImageTaskRequest, TaskRequest, UserChange, UserRequest
 from danqing_server.doors.schemas import SCHEMAS
 from danqing_server.http import problem_shapes
-from danqing_server.http.problems import PROBLEMS, ProblemReport
+from danqing_server.http.problems import PROBLEMS
+from danqing_server.http.reports import ProblemReport
 from danqing_server.http.shapes import Moment, closed, example_of, extended, members_of, ref, said, schemas_of
 from danqing_server.records.tasks import Priority
 from tests.support.contract import Contract

@@ -9,7 +9,8 @@ from danqing_plugins import Problem
 from danqing_server import errors
 from danqing_server.doors.openai.refusing import DOOR, refusal_of
 from danqing_server.http.doors import Doors, Refusal
-from danqing_server.http.problems import PROBLEMS, Kind, ProblemReport, report_of
+from danqing_server.http.problems import PROBLEMS, Kind
+from danqing_server.http.reports import ProblemReport, report_of
 
 
 def refused(error: BaseException) -> Refusal:

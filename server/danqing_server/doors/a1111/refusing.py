@@ -8,7 +8,7 @@ from __future__ import annotations
 from danqing_server.doors.a1111_shapes import A1111ErrorShape
 from danqing_server.http.doors import Door, Refusal
 from danqing_server.http.messages import ENGLISH
-from danqing_server.http.problems import ProblemReport
+from danqing_server.http.reports import ProblemReport
 
 __all__ = ["DOOR", "PREFIX", "envelope", "refusal_of"]
 

@@ -13,7 +13,7 @@ from danqing_server.doors.ark_shapes import ArkErrorShape, ArkFaultShape
 from danqing_server.http.doors import Door, Refusal
 from danqing_server.http.messages import ENGLISH
 from danqing_server.http.problem_shapes import DetailShape
-from danqing_server.http.problems import ProblemReport
+from danqing_server.http.reports import ProblemReport
 
 __all__ = ["DOOR", "INTERNAL", "NOT_FOUND_MODEL", "PREFIX", "RETRY_HEADER", "envelope", "refusal_of", "type_of"]
 

@@ -21,8 +21,8 @@ from danqing_server.errors import InvalidSubmission
 from danqing_server.http.answers import success
 from danqing_server.http.entry import Admitted, admit_change
 from danqing_server.http.messages import language_of
-from danqing_server.http.problems import details_of, report_of
 from danqing_server.http.receiving import ReceivedObject
+from danqing_server.http.reports import details_of, report_of
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_post
 from danqing_server.records.tasks import JsonObject

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from danqing_server.doors.openai_shapes import OpenAIErrorShape
 from danqing_server.http.doors import Door, Refusal
 from danqing_server.http.messages import ENGLISH
-from danqing_server.http.problems import ProblemReport
+from danqing_server.http.reports import ProblemReport
 
 __all__ = ["DOOR", "RETRY_HEADER", "envelope", "refusal_of"]
 
