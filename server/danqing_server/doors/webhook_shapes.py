@@ -7,7 +7,7 @@ from typing import Annotated, NotRequired, TypedDict
 from danqing_server.delivery.webhooks.events import EVENT_TYPES
 from danqing_server.doors.task_shapes import ToldTaskShape
 from danqing_server.http.shapes import Moment, said
-from danqing_server.store.deliveries import DeliveryState
+from danqing_server.records.deliveries import DeliveryState
 
 __all__ = [
     "DeliveryListShape",

@@ -16,12 +16,12 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import ASCENDING, DESCENDING
 
 from danqing_server.codec import dump_json
+from danqing_server.records.deliveries import DeliveryState
 from danqing_server.records.tasks import FINISHED
 from danqing_server.store.batches import COLLECTION as BATCHES
 from danqing_server.store.batches import STAGED
 from danqing_server.store.client import Database, translated
 from danqing_server.store.deliveries import COLLECTION as DELIVERIES
-from danqing_server.store.deliveries import DeliveryState
 from danqing_server.store.ledger import COLLECTION as LEDGER
 from danqing_server.store.ledger import FORGOTTEN
 from danqing_server.store.listing import TaskFilter, place_of

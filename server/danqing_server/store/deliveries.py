@@ -1,12 +1,7 @@
 """What is to be delivered to webhooks, and what became of it, in MongoDB.
 
-    pending ──→ delivered
-       │   ↑ by hand
-       └──→ failed
-
 A pending delivery that is due belongs to whoever claims it, for as long as the claim lasts: `due_at` moves on with
-it, so that what a dead process had claimed is due again by itself. Its id is made of the event and the endpoint:
-however often an event is told, there is one delivery, and receivers know a repeat by it.
+it, so that what a dead process had claimed is due again by itself.
 
 Source for covered queries and partial indexes: MongoDB manual 6.0, read 2026-11-28.
 """
@@ -15,8 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from enum import StrEnum
-from hashlib import sha256
 from typing import Any
 
 import attrs
@@ -26,23 +19,12 @@ from pymongo.errors import BulkWriteError
 from danqing_server.codec import from_document, value_of
 from danqing_server.loops.batching import GATHER_S, Batcher
 from danqing_server.loops.steps import step
+from danqing_server.records.deliveries import Delivery, DeliveryState, Try, Way
 from danqing_server.store.client import Database, translated
 from danqing_server.store.late_indexes import LateIndexes
 from danqing_server.store.reading import versioned
 
-__all__ = [
-    "KEPT",
-    "Backlog",
-    "Delivery",
-    "DeliveryState",
-    "DeliveryStore",
-    "Due",
-    "Full",
-    "Outcome",
-    "Try",
-    "Way",
-    "delivery_id",
-]
+__all__ = ["KEPT", "Backlog", "DeliveryStore", "Due", "Full", "Outcome"]
 
 COLLECTION = "danqing_deliveries"
 DUPLICATE_KEY = 11000
@@ -64,62 +46,6 @@ INDEXES = [
 ]
 
 _OF_TASK = IndexModel([("task_id", ASCENDING)], name="of_task", partialFilterExpression={"task_id": {"$gt": ""}})
-
-
-Way = tuple[str | None, str]
-"""A project, and a host that it sends to."""
-
-
-class DeliveryState(StrEnum):
-    """How far a delivery is."""
-
-    PENDING = "pending"
-    DELIVERED = "delivered"
-    FAILED = "failed"
-
-
-@attrs.frozen(kw_only=True)
-class Try:
-    """One try at a delivery. `status` None: there was no answer, `error` says why. `answer` is how that began."""
-
-    at: datetime
-    ms: int
-    status: int | None = None
-    error: str | None = None
-    answer: str | None = None
-
-
-@attrs.frozen(kw_only=True)
-class Delivery:
-    """One event for one endpoint. `body` is what is sent, to the byte, each time.
-
-    `url` is that of a task's own webhook; None: the endpoint's, as it is when it is sent. `tries` counts since it
-    was last sent by hand; `attempts` has all, the oldest left out of many. `failed_because` says why it ended.
-    """
-
-    id: str
-    owner: str | None = None
-    endpoint_id: str
-    event_id: str
-    type: str
-    task_id: str | None = None
-    body: str = attrs.field(repr=False)
-    host: str
-    url: str | None = attrs.field(default=None, repr=False)
-    state: DeliveryState = DeliveryState.PENDING
-    created_at: datetime
-    due_at: datetime | None = None
-    claim: str | None = None
-    tries: int = 0
-    attempts: tuple[Try, ...] = ()
-    ended_at: datetime | None = None
-    expires_at: datetime | None = None
-    failed_because: str | None = None
-
-    @property
-    def way(self) -> Way:
-        """Whose it is, and where it goes."""
-        return self.owner, self.host
 
 
 @attrs.frozen(kw_only=True)
@@ -181,11 +107,6 @@ class Backlog:
 
     count: int
     first_due_at: datetime | None
-
-
-def delivery_id(event_id: str, endpoint_id: str) -> str:
-    """Return the id of an event's delivery to an endpoint; it holds no dot, as signatures want it."""
-    return f"msg_{sha256(f'{event_id} {endpoint_id}'.encode()).hexdigest()[:32]}"
 
 
 @attrs.define(eq=False)

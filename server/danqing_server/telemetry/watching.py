@@ -8,7 +8,8 @@ import attrs
 
 from danqing_server.delivery.webhooks.sending import Sender
 from danqing_server.life.outlet import Outlet
-from danqing_server.store.deliveries import DeliveryState, Outcome
+from danqing_server.records.deliveries import DeliveryState
+from danqing_server.store.deliveries import Outcome
 from danqing_server.telemetry.labels import Models
 from danqing_server.telemetry.looking import Lookout
 from danqing_server.telemetry.meters import Meters

@@ -12,9 +12,10 @@ from danqing_server.desk.request import Repeat
 from danqing_server.errors import Conflict
 from danqing_server.life.moves import Deleted
 from danqing_server.loops.steps import STEPS
+from danqing_server.records.deliveries import Delivery, DeliveryState
 from danqing_server.records.tasks import FINISHED, Task
 from danqing_server.settings.server import Settings
-from danqing_server.store.deliveries import Delivery, DeliveryState, Outcome
+from danqing_server.store.deliveries import Outcome
 from danqing_server.store.ledger import LedgerStore
 from danqing_server.store.remains import RemainsStore
 from tests.support.deleting_process import delete_and_die

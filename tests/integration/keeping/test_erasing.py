@@ -15,9 +15,10 @@ import pytest
 from danqing_plugins import Job, Run
 from danqing_server.clock import Clock
 from danqing_server.desk.erasure import Erased, Erasure
+from danqing_server.records.deliveries import Delivery, DeliveryState
 from danqing_server.settings.server import Settings
 from danqing_server.store.belongings import Belongings, Whose
-from danqing_server.store.deliveries import Delivery, DeliveryState, Outcome
+from danqing_server.store.deliveries import Outcome
 from danqing_server.store.ledger import LedgerStore
 from danqing_server.store.reach import Reach
 from danqing_server.store.remains import Named, RemainsStore

@@ -14,7 +14,8 @@ from typing import TypeVar
 
 import attrs
 
-from danqing_server.store.deliveries import Due, Full, Way
+from danqing_server.records.deliveries import Way
+from danqing_server.store.deliveries import Due, Full
 
 __all__ = ["Hosts"]
 

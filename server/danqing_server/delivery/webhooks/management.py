@@ -22,10 +22,11 @@ from danqing_server.delivery.webhooks.targets import Targets
 from danqing_server.errors import Conflict, NotFound
 from danqing_server.ids import new_id, new_token
 from danqing_server.queue.lanes import Queue
+from danqing_server.records.deliveries import Delivery, DeliveryState
 from danqing_server.records.tasks import TaskWebhook
 from danqing_server.settings.server import Settings
 from danqing_server.store.client import Database
-from danqing_server.store.deliveries import Delivery, DeliveryState, DeliveryStore
+from danqing_server.store.deliveries import DeliveryStore
 from danqing_server.store.endpoints import TASKS, Endpoint, EndpointStore, OldSecret, tasks_id
 from danqing_server.store.tasks import TaskStore
 

@@ -17,8 +17,8 @@ from danqing_server.delivery.webhooks.directory import Directory
 from danqing_server.delivery.webhooks.events import matches_any, type_of
 from danqing_server.delivery.webhooks.sending import Sender
 from danqing_server.errors import Unreadable
+from danqing_server.records.deliveries import Delivery, delivery_id
 from danqing_server.records.tasks import Status, Task, TaskWebhook
-from danqing_server.store.deliveries import Delivery, delivery_id
 from danqing_server.store.endpoints import Endpoint, tasks_id
 from danqing_server.store.tasks import TaskStore
 from danqing_server.store.untold import Notice

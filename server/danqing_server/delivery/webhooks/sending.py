@@ -27,7 +27,8 @@ from danqing_server.errors import ServiceUnavailable
 from danqing_server.ids import new_token
 from danqing_server.log import get_logger
 from danqing_server.loops.steps import step
-from danqing_server.store.deliveries import Delivery, DeliveryState, DeliveryStore, Outcome, Try
+from danqing_server.records.deliveries import Delivery, DeliveryState, Try
+from danqing_server.store.deliveries import DeliveryStore, Outcome
 from danqing_server.store.endpoints import Endpoint
 
 __all__ = ["Sender", "Sessions"]

@@ -38,8 +38,8 @@ from danqing_server.http.messages import language_of
 from danqing_server.http.receiving import ReceivedObject, discard_body
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_delete, on_get, on_post, on_put
+from danqing_server.records.deliveries import Delivery, DeliveryState, Try
 from danqing_server.records.tenancy import Scope
-from danqing_server.store.deliveries import Delivery, DeliveryState, Try
 from danqing_server.store.endpoints import TASKS, Endpoint
 
 __all__ = ["routes"]
