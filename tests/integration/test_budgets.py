@@ -18,9 +18,9 @@ from danqing_server.desk.intake import Intake
 from danqing_server.desk.limit_states import BudgetWarning
 from danqing_server.desk.request import Repeat, Submission
 from danqing_server.errors import BudgetExceeded, ModelNotAllowed, Overloaded, StoreUnavailable
+from danqing_server.records.batches import Mode
 from danqing_server.records.tasks import Status, Task
 from danqing_server.records.tenancy import CLIENT_SCOPES, Limits
-from danqing_server.store.batches import Mode
 from tests.support.providers import ScriptedProvider, picture
 from tests.support.system import MakeSettings, System, running_system, until
 

@@ -13,8 +13,9 @@ from danqing_server.clock import Clock
 from danqing_server.errors import BatchUnreadable, Unreadable
 from danqing_server.life.held import Fate, fate_of, fetching, held, held_error
 from danqing_server.loops.steps import step
+from danqing_server.records.batches import Batch, BatchStatus
 from danqing_server.records.tasks import Status, Task
-from danqing_server.store.batches import Batch, BatchStatus, BatchStore
+from danqing_server.store.batches import BatchStore
 from danqing_server.store.changes import NO_MARKS, mark, marks_as_sets
 from danqing_server.store.reach import Reach
 from danqing_server.store.restoring import RestoreStore

@@ -20,8 +20,9 @@ from danqing_server.desk.request import Repeat, Submission
 from danqing_server.errors import Conflict, InvalidSubmission, KeyReused, NotFound, Overloaded, StoreUnavailable
 from danqing_server.ids import new_id, new_token, task_id_of
 from danqing_server.log import get_logger
+from danqing_server.records.batches import Batch, BatchStatus, LineProblem, Mode
 from danqing_server.records.tasks import BatchPlace, Hold, Task
-from danqing_server.store.batches import Batch, BatchStatus, BatchStore, LineProblem, Mode
+from danqing_server.store.batches import BatchStore
 from danqing_server.store.reach import Reach
 from danqing_server.store.tasks import encode
 

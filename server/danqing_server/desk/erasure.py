@@ -23,7 +23,7 @@ from danqing_server.desk.bulk import Act, Bulk, Deed
 from danqing_server.desk.uploads import Uploads
 from danqing_server.errors import BatchUnreadable
 from danqing_server.life.erasing import ERASE_EVERY_S, Eraser
-from danqing_server.store.batches import BatchStatus
+from danqing_server.records.batches import BatchStatus
 from danqing_server.store.belongings import Belongings, Whose
 from danqing_server.store.reach import Reach
 from danqing_server.store.users import UserStore

@@ -27,8 +27,9 @@ from danqing_server.life.telling import entry_of
 from danqing_server.log import get_logger
 from danqing_server.loops.steps import step
 from danqing_server.queue.lanes import Queue
+from danqing_server.records.batches import Batch, BatchStatus
 from danqing_server.records.tasks import Task
-from danqing_server.store.batches import Batch, BatchStatus, BatchStore
+from danqing_server.store.batches import BatchStore
 from danqing_server.store.tasks import TaskStore, encode
 
 __all__ = ["Feeder"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated, NotRequired, TypedDict
 
 from danqing_server.http.shapes import Moment, closed, said
+from danqing_server.records.batches import Mode
 from danqing_server.records.tasks import JsonObject
-from danqing_server.store.batches import Mode
 
 __all__ = ["BatchListShape", "BatchRequest", "BatchShape", "LineProblemShape", "TaskCountsShape"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from danqing_server.doors.batch_shapes import BatchShape, TaskCountsShape
+from danqing_server.records.batches import Batch, BatchStatus
 from danqing_server.records.tasks import FINISHED
-from danqing_server.store.batches import Batch, BatchStatus
 
 __all__ = ["batch_view"]
 

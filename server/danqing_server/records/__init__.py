@@ -1,1 +1,1 @@
-"""What the server keeps, as values: tasks and their calls, lanes, routes, projects, keys, books. All are frozen."""
+"""What the server keeps, as frozen values: tasks and their calls, batches, lanes, routes, projects, keys, books."""

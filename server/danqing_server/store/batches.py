@@ -5,12 +5,6 @@ the task that it will be; then one insert, of the batch itself, makes them valid
 become tasks a slice at a time, in order, and the batch says how far it is (`made_to`). The ids of the tasks depend
 on batch and line alone, so that a slice that is inserted again changes nothing. What was staged and never became
 valid is removed.
-
-    (staged) ── commit ──→ creating ──→ created
-                               │           │      cancel: from either
-                               └→ cancelling ←┘
-                                      │
-                                      └──→ cancelled
 """
 
 from __future__ import annotations
@@ -26,21 +20,20 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from danqing_plugins import Text
-from danqing_server.codec import from_document
 from danqing_server.errors import BatchUnreadable
-from danqing_server.log import get_logger
 from danqing_server.loops.steps import step
+from danqing_server.records.batches import Batch, BatchStatus, Mode
 from danqing_server.records.tasks import FINISHED, Task
+from danqing_server.store.batch_documents import batch_document, batch_of, require_batch
 from danqing_server.store.client import Database, translated
 from danqing_server.store.keys import DELETED
 from danqing_server.store.late_indexes import OF_BATCH, LateIndexes
 from danqing_server.store.listing import Place
 from danqing_server.store.reach import Reach
-from danqing_server.store.reading import SCHEMA_VERSION, readable, task_of, versioned
+from danqing_server.store.reading import readable, task_of, versioned
 from danqing_server.store.tasks import COLLECTION as TASKS
 
-__all__ = ["Batch", "BatchStatus", "BatchStore", "LineProblem", "Mode", "batch_of"]
+__all__ = ["BatchStore"]
 
 COLLECTION = "danqing_batches"
 STAGED = "danqing_batch_lines"
@@ -52,62 +45,7 @@ _INDEXES = [
     IndexModel([("open", ASCENDING)], name="open", partialFilterExpression={"open": {"$exists": True}}),
 ]
 
-
-class Mode(StrEnum):
-    """What becomes of a batch of which some lines are wrong."""
-
-    ALL_OR_NOTHING = "all_or_nothing"
-    ACCEPT_VALID = "accept_valid"
-
-
-class BatchStatus(StrEnum):
-    """How far a batch is: whether its lines are tasks yet. How far these are is theirs to say."""
-
-    CREATING = "creating"
-    CREATED = "created"
-    CANCELLING = "cancelling"
-    CANCELLED = "cancelled"
-
-
-log = get_logger(__name__)
-
 _KNOWN: tuple[tuple[str, type[StrEnum]], ...] = (("status", BatchStatus), ("mode", Mode))
-
-
-@attrs.frozen(kw_only=True)
-class LineProblem:
-    """One thing wrong with a field of a line; `value` as it may be shown."""
-
-    line: int
-    field: str
-    message: str
-    code: str | None = None
-    value: object = None
-    custom_id: str | None = None
-
-
-@attrs.frozen(kw_only=True)
-class Batch:
-    """A batch that was taken in. `lines` were sent, `accepted` of them are or will be tasks: `made` so far.
-
-    `made_to` is the last line that is dealt with. `problems` tell of `rejected` lines, of the first thousand or so.
-    `token` names its staged lines, `fingerprint` is a hash of the request that made it.
-    """
-
-    id: str
-    token: str
-    fingerprint: str
-    mode: Mode
-    status: BatchStatus
-    created_at: datetime
-    updated_at: datetime
-    lines: int
-    accepted: int
-    rejected: int
-    owner: str | None = None
-    made: int = 0
-    made_to: int = 0
-    problems: tuple[LineProblem, ...] = ()
 
 
 @attrs.define(eq=False)
@@ -156,7 +94,7 @@ class BatchStore:
     @step("batch.commit")
     async def commit(self, batch: Batch) -> bool:
         """Make a batch valid; False when its id is taken: the same request did so before."""
-        document = versioned(_as_document(batch))
+        document = versioned(batch_document(batch))
         with translated():
             try:
                 await self._batches.insert_one({**document, "open": True})
@@ -168,7 +106,7 @@ class BatchStore:
         """Return a batch in *reach*, None when there is none. Raises BatchUnreadable for one of a newer release."""
         with translated():
             found = await self._batches.find_one({"_id": batch_id, **reach.filter})
-        return None if found is None else _require(batch_of(found))
+        return None if found is None else require_batch(batch_of(found))
 
     async def find_many(self, reach: Reach, *, limit: int, after: Place | None) -> tuple[list[Batch], Place | None]:
         """Return the next *limit* batches behind *after*, newest first, without what is wrong with their lines.
@@ -220,7 +158,7 @@ class BatchStore:
         batch = batch_of(found)
         if isinstance(batch, BatchUnreadable):
             await self.let_go(batch_id, holder)
-        return _require(batch)
+        return require_batch(batch)
 
     async def let_go(self, batch_id: str, holder: str) -> None:
         """Let another process go on with a batch."""
@@ -354,46 +292,3 @@ def _task_in(document: Mapping[str, Any]) -> Task:
 
 
 _AWARE: Any = bson.CodecOptions(tz_aware=True)
-
-
-def _as_document(batch: Batch) -> dict[str, Any]:
-    document = attrs.asdict(batch, filter=lambda field, _: field.name not in ("id", "problems"))
-    if batch.owner is None:
-        del document["owner"]
-    document |= {"_id": batch.id, "mode": batch.mode.value, "status": batch.status.value}
-    document["problems"] = [_stored(problem) for problem in batch.problems]
-    return document
-
-
-def _stored(problem: LineProblem) -> dict[str, Any]:
-    zh = problem.message.zh if isinstance(problem.message, Text) else problem.message
-    return {**attrs.asdict(problem), "message": str(problem.message), "message_zh": zh}
-
-
-def batch_of(document: Mapping[str, Any]) -> Batch | BatchUnreadable:
-    """Return the batch that *document* holds, or why there is none, as `task_of` does of a task."""
-    try:
-        problems = tuple(_problem_of(each) for each in document.get("problems", ()))
-        rest = {name: value for name, value in document.items() if name != "problems"}
-        return attrs.evolve(from_document(Batch, {**rest, "id": document["_id"]}), problems=problems)
-    except Exception as error:  # noqa: BLE001 — whatever a strange document does to the codec, it is its own
-        log.error(  # noqa: TRY400 — the traceback may quote what a client sent
-            "batch_unreadable",
-            batch_id=document["_id"],
-            reason=type(error).__name__,
-            version=document.get("v", 1),
-            own_version=SCHEMA_VERSION,
-        )
-        return BatchUnreadable(document["_id"])
-
-
-def _require(found: Batch | BatchUnreadable) -> Batch:
-    if isinstance(found, Batch):
-        return found
-    raise found
-
-
-def _problem_of(stored: Mapping[str, Any]) -> LineProblem:
-    names = {field.name for field in attrs.fields(LineProblem)}
-    known = {name: value for name, value in stored.items() if name in names}
-    return LineProblem(**{**known, "message": Text(stored["message"], stored["message_zh"])})

@@ -19,9 +19,9 @@ from pymongo.errors import DuplicateKeyError
 
 from danqing_server.codec import value_of
 from danqing_server.loops.steps import step
+from danqing_server.records.batches import BatchStatus
 from danqing_server.records.tasks import FINISHED, WAITING, Status
 from danqing_server.store.batches import COLLECTION as BATCHES
-from danqing_server.store.batches import BatchStatus
 from danqing_server.store.client import Database, translated
 from danqing_server.store.keys import DELETED
 from danqing_server.store.late_indexes import LateIndexes

@@ -15,11 +15,11 @@ from bson.errors import BSONError
 from danqing_plugins import OutputKind, TaskEventKind
 from danqing_plugins.billing import Billed, CallOutcome
 from danqing_server.records.accounts import LineKind
+from danqing_server.records.batches import BatchStatus, Mode
 from danqing_server.records.deliveries import DeliveryState
 from danqing_server.records.lanes import LaneActKind
 from danqing_server.records.tasks import OutputState, Priority, Status
 from danqing_server.records.tenancy import Scope
-from danqing_server.store.batches import BatchStatus, Mode
 
 __all__ = ["CLOSED", "Named", "nobodys"]
 

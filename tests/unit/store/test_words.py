@@ -11,11 +11,11 @@ import attrs
 import pytest
 
 from danqing_server.records.accounts import Posting
+from danqing_server.records.batches import Batch
 from danqing_server.records.deliveries import Delivery
 from danqing_server.records.lanes import LaneRecord
 from danqing_server.records.tasks import Task
 from danqing_server.records.tenancy import StoredKey
-from danqing_server.store.batches import Batch
 from danqing_server.store.words import CLOSED
 
 

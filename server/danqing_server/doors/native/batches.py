@@ -27,9 +27,9 @@ from danqing_server.http.receiving import ReceivedObject, discard_body, holding_
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get, on_post
 from danqing_server.http.zips import zipped
+from danqing_server.records.batches import Batch, Mode
 from danqing_server.records.tasks import JsonObject
 from danqing_server.records.tenancy import Scope
-from danqing_server.store.batches import Batch, Mode
 
 __all__ = ["routes"]
 
