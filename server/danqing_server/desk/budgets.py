@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
-from functools import partial
 
 import attrs
 
 from danqing_server.access.caller import Caller
 from danqing_server.clock import Clock
-from danqing_server.desk.counting import Counter, Counting, Measure
+from danqing_server.desk.counting import Counter, Counting
+from danqing_server.desk.demands import Demand, Wish, dearest_of, demands_of, spans_of, with_room
 from danqing_server.desk.limit_states import WARN_AT_PERCENT, BudgetWarning, LimitState, Shortage
 from danqing_server.desk.refusals import refusal_of
 from danqing_server.errors import StoreUnavailable
@@ -27,9 +27,8 @@ from danqing_server.life.charges import dearest_micro
 from danqing_server.log import get_logger
 from danqing_server.loops.batching import Batcher
 from danqing_server.records.tasks import Hold, Task
-from danqing_server.records.tenancy import Limits
-from danqing_server.store.budgets import BudgetStore, Committed, Pending
-from danqing_server.windows import Span, Window, window_of
+from danqing_server.store.budgets import BudgetStore, Committed
+from danqing_server.windows import Window, window_of
 
 __all__ = ["Budgets"]
 
@@ -37,38 +36,6 @@ RACES = 5
 FORGET_AFTER_S = 1.0
 
 log = get_logger(__name__)
-
-
-@attrs.frozen(kw_only=True)
-class _Demand:
-    """How much a task takes of one counter, of which there may be `most`."""
-
-    counter: Counter
-    amount: int
-    most: int
-    lines: int = 0
-    each: int = 0
-
-
-@attrs.frozen(kw_only=True, eq=False)
-class _Wish:
-    """A hold for a task, and what it takes; *again*: the task is there, and is tried again."""
-
-    task_id: str
-    hold: Hold
-    demands: Sequence[_Demand]
-    again: bool
-
-    def note_in(self, demand: _Demand) -> Pending:
-        """Return what stands in a counter until its task says so itself."""
-        return Pending(
-            task=self.task_id,
-            amount=demand.amount,
-            at=self.hold.at,
-            again=self.again,
-            lines=demand.lines,
-            each=demand.each,
-        )
 
 
 @attrs.define(eq=False)
@@ -84,9 +51,9 @@ class Budgets:
     clock: Clock
     zone: tzinfo = UTC
     on_warning: Callable[[BudgetWarning], Awaitable[None]] | None = None
-    _batches: Batcher[_Wish, None] = attrs.field(init=False)
+    _batches: Batcher[Wish, None] = attrs.field(init=False)
     _stored: defaultdict[str, set[str]] = attrs.field(factory=lambda: defaultdict(set), init=False)
-    _wishes: dict[str, _Wish] = attrs.field(factory=dict, init=False)
+    _wishes: dict[str, Wish] = attrs.field(factory=dict, init=False)
     _forgetting: asyncio.Task[None] | None = attrs.field(default=None, init=False)
     _closing: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
 
@@ -108,12 +75,12 @@ class Budgets:
             return None
         now = self.clock.now()
         hold = Hold(id=new_token(), at=now, amounts_micro=dearest_micro(task, outputs))
-        demands = [*self._demands(caller, hold, outputs)]
+        demands = [*demands_of(caller, hold, outputs, self.zone)]
         if not demands:
             return None
         if again:
             await self.counting.books.book([task.id])
-        await self._fulfil(_Wish(task_id=task.id, hold=hold, demands=demands, again=again))
+        await self._fulfil(Wish(task_id=task.id, hold=hold, demands=demands, again=again))
         return hold
 
     def hold_of_line(self, caller: Caller, task: Task, at: datetime) -> Hold | None:
@@ -124,7 +91,7 @@ class Budgets:
         if not caller.limits.are_any:
             return None
         hold = Hold(id=new_token(), at=at, amounts_micro=dearest_micro(task, task.images))
-        return hold if any(True for _ in self._demands(caller, hold, task.images)) else None
+        return hold if any(True for _ in demands_of(caller, hold, task.images, self.zone)) else None
 
     async def hold_batch(self, caller: Caller, batch_id: str, holds: Sequence[Hold]) -> Hold | None:
         """Set aside what all lines of a batch may cost, for as long as it is not all tasks; see `hold`.
@@ -139,16 +106,16 @@ class Budgets:
                 amounts[currency] = amounts.get(currency, 0) + micro
         hold = Hold(id=new_token(), at=holds[0].at, amounts_micro=amounts)
         demands = [
-            attrs.evolve(demand, lines=len(holds), each=_dearest_of(holds, demand.counter.measure))
-            for demand in self._demands(caller, hold, 0)
+            attrs.evolve(demand, lines=len(holds), each=dearest_of(holds, demand.counter.measure))
+            for demand in demands_of(caller, hold, 0, self.zone)
             if demand.counter.window is not None
         ]
         if not demands:
             return None
-        await self._fulfil(_Wish(task_id=batch_id, hold=hold, demands=demands, again=False))
+        await self._fulfil(Wish(task_id=batch_id, hold=hold, demands=demands, again=False))
         return hold
 
-    async def _fulfil(self, wish: _Wish) -> None:
+    async def _fulfil(self, wish: Wish) -> None:
         self._wishes[wish.hold.id] = wish
         try:
             await self._batches.submit(wish)
@@ -187,7 +154,7 @@ class Budgets:
         now, found = self.clock.now(), []
         for whose, limits in caller.limits:
             key = caller.key if whose == "key" else None
-            for span, most_micro in _spans(limits):
+            for span, most_micro in spans_of(limits):
                 window = window_of(span, now, self.zone)
                 for currency, limit_micro in sorted(most_micro.items()):
                     counter = Counter(project=caller.owner, key=key, measure=currency, window=window)
@@ -201,7 +168,7 @@ class Budgets:
         """
         hold = Hold(id="", at=self.clock.now(), amounts_micro=dearest_micro(task, outputs))
         found = []
-        for demand in self._demands(caller, hold, outputs):
+        for demand in demands_of(caller, hold, outputs, self.zone):
             counter, counted = demand.counter, await self.counting.exact(demand.counter)
             if counted.total + demand.amount > demand.most:
                 window = counter.window
@@ -217,32 +184,14 @@ class Budgets:
         if self._forgetting is not None:
             await asyncio.wait({self._forgetting})
 
-    def _demands(self, caller: Caller, hold: Hold, outputs: int) -> Iterator[_Demand]:
-        for whose, limits in caller.limits:
-            of = partial(Counter, project=caller.owner, key=caller.key if whose == "key" else None)
-            yield from self._limited(of, limits, hold, outputs)
-
-    def _limited(self, of: Callable[..., Counter], limits: Limits, hold: Hold, outputs: int) -> Iterator[_Demand]:
-        for span, most_micro in _spans(limits):
-            window = window_of(span, hold.at, self.zone)
-            for currency, amount_micro in hold.amounts_micro.items():
-                if currency in most_micro:
-                    counter = of(measure=currency, window=window)
-                    yield _Demand(counter=counter, amount=amount_micro, most=most_micro[currency])
-        if limits.pictures_in_flight is not None:
-            in_flight = of(measure=Measure.PICTURES)
-            yield _Demand(counter=in_flight, amount=max(1, outputs), most=limits.pictures_in_flight)
-        if limits.waiting_tasks is not None:
-            yield _Demand(counter=of(measure=Measure.WAITING), amount=1, most=limits.waiting_tasks)
-
-    async def _take_batch(self, batch: Sequence[_Wish]) -> list[Exception | None]:
+    async def _take_batch(self, batch: Sequence[Wish]) -> list[Exception | None]:
         """Take what a batch wants, counter by counter; what one refuses is given back to those before it."""
-        wanted: defaultdict[tuple[str, int], list[tuple[_Wish, _Demand]]] = defaultdict(list)
+        wanted: defaultdict[tuple[str, int], list[tuple[Wish, Demand]]] = defaultdict(list)
         for wish in batch:
             for demand in wish.demands:
                 wanted[demand.counter.id, demand.most].append((wish, demand))
-        refused: dict[_Wish, Exception] = {}
-        taken: defaultdict[_Wish, list[_Demand]] = defaultdict(list)
+        refused: dict[Wish, Exception] = {}
+        taken: defaultdict[Wish, list[Demand]] = defaultdict(list)
         for _, members in sorted(wanted.items(), key=lambda each: each[0]):
             alive = [(wish, demand) for wish, demand in members if wish not in refused]
             answers = await self._take(alive) if alive else {}
@@ -255,9 +204,9 @@ class Budgets:
             await self._give_back(wish, taken[wish])
         return [refused.get(wish) for wish in batch]
 
-    async def _take(self, members: Sequence[tuple[_Wish, _Demand]]) -> dict[_Wish, Exception]:
+    async def _take(self, members: Sequence[tuple[Wish, Demand]]) -> dict[Wish, Exception]:
         """Take from one counter for all of *members*, or for as many as there is room for, in order."""
-        refused: dict[_Wish, Exception] = {}
+        refused: dict[Wish, Exception] = {}
         try:
             for _ in range(RACES):
                 if await self._try(members):
@@ -265,7 +214,7 @@ class Budgets:
                 counter = members[0][1].counter
                 await self._forget(counter.id)
                 counted = await self.counting.exact(counter)
-                members = _with_room(members, counted, refused)
+                members = with_room(members, counted, refused)
                 if not members:
                     return refused
         except StoreUnavailable as error:
@@ -273,7 +222,7 @@ class Budgets:
         busy = StoreUnavailable("others keep changing what is left of a limit")
         return refused | {wish: busy for wish, _ in members}
 
-    async def _try(self, members: Sequence[tuple[_Wish, _Demand]]) -> bool:
+    async def _try(self, members: Sequence[tuple[Wish, Demand]]) -> bool:
         demand = members[0][1]
         notes = {wish.hold.id: wish.note_in(each) for wish, each in members}
         since = self.counting.trusted_since(demand.counter)
@@ -285,7 +234,7 @@ class Budgets:
             await self._warn(demand, total)
         return True
 
-    async def _warn(self, demand: _Demand, total: int) -> None:
+    async def _warn(self, demand: Demand, total: int) -> None:
         counter = demand.counter
         assert counter.window is not None
         warning = BudgetWarning(
@@ -304,7 +253,7 @@ class Budgets:
                 await self.on_warning(warning)
             await self.store.note_warned(counter.id)
 
-    async def _give_back(self, wish: _Wish, demands: Sequence[_Demand]) -> None:
+    async def _give_back(self, wish: Wish, demands: Sequence[Demand]) -> None:
         with suppress(StoreUnavailable):
             for demand in demands:
                 await self.store.give_back(demand.counter.id, wish.hold.id, demand.amount)
@@ -324,10 +273,6 @@ class Budgets:
             await self.store.forget(counter, holds)
 
 
-def _spans(limits: Limits) -> tuple[tuple[Span, Mapping[str, int]], ...]:
-    return (Span.DAY, limits.spend_per_day_micro), (Span.MONTH, limits.spend_per_month_micro)
-
-
 def _state_of(counter: Counter, window: Window, limit_micro: int, counted: Committed) -> LimitState:
     return LimitState(
         key=counter.key,
@@ -338,21 +283,3 @@ def _state_of(counter: Counter, window: Window, limit_micro: int, counted: Commi
         reserved_micro=counted.total - counted.spent,
         resets_at=window.end,
     )
-
-
-def _dearest_of(holds: Sequence[Hold], currency: str) -> int:
-    return max((hold.amounts_micro.get(currency, 0) for hold in holds), default=0)
-
-
-def _with_room(
-    members: Sequence[tuple[_Wish, _Demand]], counted: Committed, refused: dict[_Wish, Exception]
-) -> list[tuple[_Wish, _Demand]]:
-    """Return those there is room for beside what is *counted*, and note in *refused* why not for the others."""
-    fitting, total = [], counted.total
-    for wish, demand in members:
-        if total + demand.amount <= demand.most:
-            total += demand.amount
-            fitting.append((wish, demand))
-        else:
-            refused[wish] = refusal_of(demand.counter, demand.amount, demand.most, counted)
-    return fitting

@@ -1,0 +1,98 @@
+"""What a task, or a batch, takes of each counter that limits it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import tzinfo
+from functools import partial
+
+import attrs
+
+from danqing_server.access.caller import Caller
+from danqing_server.desk.counting import Counter, Measure
+from danqing_server.desk.refusals import refusal_of
+from danqing_server.records.tasks import Hold
+from danqing_server.records.tenancy import Limits
+from danqing_server.store.budgets import Committed, Pending
+from danqing_server.windows import Span, window_of
+
+__all__ = ["Demand", "Wish", "dearest_of", "demands_of", "spans_of", "with_room"]
+
+
+@attrs.frozen(kw_only=True)
+class Demand:
+    """How much a task takes of one counter, of which there may be `most`."""
+
+    counter: Counter
+    amount: int
+    most: int
+    lines: int = 0
+    each: int = 0
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Wish:
+    """A hold for a task, and what it takes; *again*: the task is there, and is tried again."""
+
+    task_id: str
+    hold: Hold
+    demands: Sequence[Demand]
+    again: bool
+
+    def note_in(self, demand: Demand) -> Pending:
+        """Return what stands in a counter until its task says so itself."""
+        return Pending(
+            task=self.task_id,
+            amount=demand.amount,
+            at=self.hold.at,
+            again=self.again,
+            lines=demand.lines,
+            each=demand.each,
+        )
+
+
+def demands_of(caller: Caller, hold: Hold, outputs: int, zone: tzinfo) -> Iterator[Demand]:
+    """Yield what *hold*, of a task with so many *outputs*, takes of each limit of *caller*'s project and key."""
+    for whose, limits in caller.limits:
+        of = partial(Counter, project=caller.owner, key=caller.key if whose == "key" else None)
+        yield from _limited(of, limits, hold, outputs, zone)
+
+
+def _limited(
+    of: Callable[..., Counter], limits: Limits, hold: Hold, outputs: int, zone: tzinfo
+) -> Iterator[Demand]:
+    for span, most_micro in spans_of(limits):
+        window = window_of(span, hold.at, zone)
+        for currency, amount_micro in hold.amounts_micro.items():
+            if currency in most_micro:
+                counter = of(measure=currency, window=window)
+                yield Demand(counter=counter, amount=amount_micro, most=most_micro[currency])
+    if limits.pictures_in_flight is not None:
+        in_flight = of(measure=Measure.PICTURES)
+        yield Demand(counter=in_flight, amount=max(1, outputs), most=limits.pictures_in_flight)
+    if limits.waiting_tasks is not None:
+        yield Demand(counter=of(measure=Measure.WAITING), amount=1, most=limits.waiting_tasks)
+
+
+def spans_of(limits: Limits) -> tuple[tuple[Span, Mapping[str, int]], ...]:
+    """Return what may be spent in each span, in millionths by currency."""
+    return (Span.DAY, limits.spend_per_day_micro), (Span.MONTH, limits.spend_per_month_micro)
+
+
+def dearest_of(holds: Sequence[Hold], currency: str) -> int:
+    """Return the most that one of *holds* sets aside in *currency*."""
+    return max((hold.amounts_micro.get(currency, 0) for hold in holds), default=0)
+
+
+def with_room(
+    members: Sequence[tuple[Wish, Demand]], counted: Committed, refused: dict[Wish, Exception]
+) -> list[tuple[Wish, Demand]]:
+    """Return those there is room for beside what is *counted*, and note in *refused* why not for the others."""
+    fitting, total = [], counted.total
+    for wish, demand in members:
+        if total + demand.amount <= demand.most:
+            total += demand.amount
+            fitting.append((wish, demand))
+        else:
+            refused[wish] = refusal_of(demand.counter, demand.amount, demand.most, counted)
+    return fitting
