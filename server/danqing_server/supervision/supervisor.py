@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import resource
 import signal
 import socket
 import sys
@@ -28,19 +27,18 @@ from danqing_server.settings.values import sandbox_urls
 from danqing_server.supervision.banner import Running, banner
 from danqing_server.supervision.companions import Companions
 from danqing_server.supervision.deaths import GIVE_UP_AFTER_S
+from danqing_server.supervision.descriptors import raise_descriptor_limit
 from danqing_server.supervision.embedded.directory import DataDirectory
 from danqing_server.supervision.embedded.servers import mongod, redis_server
 from danqing_server.supervision.embedded.sockets import MONGODB_SOCKET, REDIS_SOCKET, socket_folder
 from danqing_server.supervision.fleet import Fleet, ServingCommand
 from danqing_server.supervision.listening import base_url, bind, listen
 from danqing_server.supervision.processes import KeepsDying, StartRefused
-from danqing_server.supervision.survey import Survey
+from danqing_server.supervision.survey import Survey, ask_survey
 from danqing_server.telemetry.slots import FOLDER
 
-__all__ = ["Supervisor", "raise_descriptor_limit", "serving_command"]
+__all__ = ["Supervisor", "serving_command"]
 
-_WANTED_DESCRIPTORS = 65536
-_SURVEY_PATIENCE_S = 120.0
 # What we and our children write is for this account alone: prompts and pictures are among it.
 _UMASK = 0o077
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -51,25 +49,6 @@ _log = get_logger(__name__)
 def serving_command(fd: int, index: int) -> tuple[str, ...]:
     """Return the arguments of one serving process."""
     return (sys.executable, "-m", "danqing_server.serving", "--fd", str(fd), "--index", str(index))
-
-
-def raise_descriptor_limit() -> None:
-    """Let this process and its children open as many files as they are allowed to, 65536 at most."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _WANTED_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _WANTED_DESCRIPTORS)
-    # macOS refuses what is above a limit of its own; 10240 it always grants.
-    for limit in (wanted, min(wanted, 10240)):
-        if soft == resource.RLIM_INFINITY or soft >= limit:
-            return
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
-            return
-
-
-def _told(errors: bytes) -> str:
-    """Return the lines in which a child of ours says why it refuses to start."""
-    lines = errors.decode(errors="replace").splitlines()
-    return "\n".join(line.removeprefix("danqing: ") for line in lines if line.startswith("danqing: "))
 
 
 @attrs.define(kw_only=True)
@@ -148,7 +127,7 @@ class Supervisor:
             stop_wanted.cancel()
 
     async def _start(self, settings: Settings, environment: Mapping[str, str], held: contextlib.ExitStack) -> None:
-        asking = asyncio.create_task(self._ask_survey(environment))
+        asking = asyncio.create_task(ask_survey(self.survey_command, environment))
         try:
             if settings.mongo_url is None or settings.redis_url is None:
                 self._claim(settings, held)
@@ -220,35 +199,6 @@ class Supervisor:
         )
         await self._fleet.start(settings.processes, {**environment, **self._given})
 
-    async def _ask_survey(self, environment: Mapping[str, str], *, quoted: bool = False) -> Survey:
-        """Have a child list the plugins; what it says against them is passed on, or *quoted* in the error."""
-        process = await asyncio.create_subprocess_exec(
-            *self.survey_command,
-            env=environment,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE if quoted else None,
-            start_new_session=True,  # Ctrl-C is ours to handle
-        )
-        try:
-            async with asyncio.timeout(_SURVEY_PATIENCE_S):
-                output, errors = await process.communicate()
-        except TimeoutError:
-            raise StartRefused(
-                f"the plugins could not be listed within {_SURVEY_PATIENCE_S:.0f} s: one of them hangs while it is "
-                "loaded; DANQING_DISABLED_PLUGINS leaves one out"
-            ) from None
-        finally:
-            if process.returncode is None:
-                process.kill()
-        try:
-            return Survey.from_json(output.decode().strip().rpartition("\n")[2])
-        except (ValueError, KeyError, TypeError):
-            told = _told(errors or b"")
-            raise StartRefused(
-                told or "the plugins could not be listed", explained=process.returncode == 2
-            ) from None
-
     def _sandbox_urls(self, settings: Settings) -> tuple[str, ...]:
         given = self._given.get("DANQING_SANDBOX_URL")
         return tuple((settings.sandbox_urls if given is None else sandbox_urls(given)).values())
@@ -298,7 +248,7 @@ class Supervisor:
         environment = {**self.read_environment(), **self._given}
         try:
             settings = self._accept(environment)
-            survey = await self._ask_survey(environment, quoted=True)
+            survey = await ask_survey(self.survey_command, environment, quoted=True)
             await self._start_sandboxes(survey, settings, environment, self._held)
             self._give_folder_for_metrics(settings, self._held)
         except (SettingsError, StartRefused) as error:

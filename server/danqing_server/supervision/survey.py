@@ -6,18 +6,22 @@ and reads its answer, so that it stays small itself.
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
+
+from danqing_server.supervision.processes import StartRefused
 
 if TYPE_CHECKING:
     from danqing_server.plugins.registry import Registry
     from danqing_server.settings.server import Settings
 
-__all__ = ["InstalledPlugin", "Survey", "WantedSandbox", "take_survey"]
+__all__ = ["InstalledPlugin", "Survey", "WantedSandbox", "ask_survey", "take_survey"]
 
+_PATIENCE_S = 120.0
 _LISTS = ("providers", "models", "missing")
 
 
@@ -108,3 +112,40 @@ def describe(registry: Registry) -> Survey:
         ),
         simulated=tuple(info.name for info in registry.providers.values() if info.sandbox),
     )
+
+
+async def ask_survey(command: Sequence[str], environment: Mapping[str, str], *, quoted: bool = False) -> Survey:
+    """Have a child list the plugins; what it says against them is passed on, or *quoted* in the error.
+
+    Raises StartRefused.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        env=environment,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE if quoted else None,
+        start_new_session=True,  # Ctrl-C is ours to handle
+    )
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            output, errors = await process.communicate()
+    except TimeoutError:
+        raise StartRefused(
+            f"the plugins could not be listed within {_PATIENCE_S:.0f} s: one of them hangs while it is "
+            "loaded; DANQING_DISABLED_PLUGINS leaves one out"
+        ) from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+    try:
+        return Survey.from_json(output.decode().strip().rpartition("\n")[2])
+    except (ValueError, KeyError, TypeError):
+        told = _told(errors or b"")
+        raise StartRefused(told or "the plugins could not be listed", explained=process.returncode == 2) from None
+
+
+def _told(errors: bytes) -> str:
+    """Return the lines in which a child of ours says why it refuses to start."""
+    lines = errors.decode(errors="replace").splitlines()
+    return "\n".join(line.removeprefix("danqing: ") for line in lines if line.startswith("danqing: "))
