@@ -2,7 +2,7 @@
 
 A counter only grows: by what is set aside, and only while there is room. It comes down when it is counted anew, out
 of the ledger and of what open tasks hold. What was set aside stands in it under the hold's id until its task is
-stored: so a count knows what is neither a task nor nothing.
+stored: so a count knows what is neither a task nor nothing. It counts what no failover takes back (`durable`).
 
 Source for conditional updates of one document: MongoDB manual 6.0, read 2026-11-28.
 """
@@ -22,7 +22,7 @@ from danqing_server.loops.steps import step
 from danqing_server.records.batches import BatchStatus
 from danqing_server.records.tasks import FINISHED, WAITING, Status
 from danqing_server.store.batches import COLLECTION as BATCHES
-from danqing_server.store.client import Database, translated
+from danqing_server.store.client import Database, durable, translated
 from danqing_server.store.keys import DELETED
 from danqing_server.store.late_indexes import LateIndexes
 from danqing_server.store.tasks import COLLECTION as TASKS
@@ -149,7 +149,7 @@ class BudgetStore:
     async def look(self, counter: str) -> Committed:
         """Return a counter as it stands; empty, and never counted, when there is none."""
         with translated():
-            found = await self._counters.find_one({"_id": counter})
+            found = await durable(self._counters).find_one({"_id": counter})
         if found is None:
             return Committed()
         pending = {hold: Pending(**note) for hold, note in found.get("pending", {}).items()}
@@ -203,17 +203,19 @@ class BudgetStore:
         if key is not None:
             wanted["key"] = key
         with translated():
-            found = await self._tasks.find(wanted, _FIELDS).to_list(None)
+            found = await durable(self._tasks).find(wanted, _FIELDS).to_list(None)
         return [_held_of(document) for document in found]
 
     async def of_tasks(self, task_ids: Collection[str]) -> Mapping[str, Held | None]:
         """Return which of these tasks there are, or were, and what each holds, None for nothing."""
         with translated():
-            found = await self._tasks.find({"_id": {"$in": list(task_ids)}}, _FIELDS).to_list(None)
+            wanted = {"_id": {"$in": list(task_ids)}}
+            found = await durable(self._tasks).find(wanted, _FIELDS).to_list(None)
             tasks = {document["_id"]: _held_of(document) if "hold" in document else None for document in found}
             missing = [task_id for task_id in task_ids if task_id not in tasks]
             if missing:  # what is deleted was booked before
-                gone = await self.database[DELETED].find({"_id": {"$in": missing}}, ["_id"]).to_list(None)
+                notes = durable(self.database[DELETED])
+                gone = await notes.find({"_id": {"$in": missing}}, ["_id"]).to_list(None)
                 tasks.update({document["_id"]: None for document in gone})
         return tasks
 
@@ -221,7 +223,8 @@ class BudgetStore:
         """Return what of each of these batches is still to become tasks; none of what is no batch."""
         fields = ["status", "accepted", "made", "made_to"]
         with translated():
-            found = await self.database[BATCHES].find({"_id": {"$in": list(batch_ids)}}, fields).to_list(None)
+            batches = durable(self.database[BATCHES])
+            found = await batches.find({"_id": {"$in": list(batch_ids)}}, fields).to_list(None)
         return {batch["_id"]: _unmade_of(batch) for batch in found}
 
     async def release(self, task_ids: Collection[str], holds: Collection[str]) -> None:

@@ -10,12 +10,13 @@ import pymongo
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient
 from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError
+from pymongo.read_concern import ReadConcern
 
 from danqing_server.errors import SettingsError, StoreUnavailable
 from danqing_server.settings.server import Settings
 from danqing_server.store.refusals import ENCODING_ERRORS, as_unavailable
 
-__all__ = ["TIMEOUT_MS", "Database", "client_options", "connect", "translated"]
+__all__ = ["TIMEOUT_MS", "Database", "client_options", "connect", "durable", "translated"]
 
 Database = Any
 """A database of either driver. Their types have nothing in common, so it has none."""
@@ -37,6 +38,8 @@ for changes: a connection that died without a word is found dead after 12 s, not
 """
 
 CLOSE_S = 0.3
+
+_MAJORITY = ReadConcern("majority")
 
 
 def client_options(timeout_ms: int = TIMEOUT_MS) -> dict[str, Any]:
@@ -78,6 +81,14 @@ async def connect(settings: Settings, timeout_ms: int = TIMEOUT_MS) -> AsyncIter
             closing = client.close()
             if closing is not None:  # PyMongo's own client closes asynchronously, motor's does not
                 await closing
+
+
+def durable(collection: Any) -> Any:
+    """Return *collection* as it shows what a majority has, and no failover takes back; not always the newest.
+
+    `docs/decisions/0046` says what is read so.
+    """
+    return collection.with_options(read_concern=_MAJORITY)
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from danqing_server.errors import StoreUnavailable
 from danqing_server.log import get_logger
 from danqing_server.store.batches import COLLECTION as BATCHES
 from danqing_server.store.batches import STAGED
-from danqing_server.store.client import Database, translated
+from danqing_server.store.client import Database, durable, translated
 from danqing_server.store.leases import COLLECTION as WORKERS
 from danqing_server.store.secrets import COLLECTION as SECRETS
 from danqing_server.store.sessions import COLLECTION as SESSIONS
@@ -118,14 +118,18 @@ class Dump:
                 return
 
     async def find(self, name: str, ids: Collection[str]) -> dict[str, bytes]:
-        """Return those of *ids* that are there now, whatever moment is shown otherwise."""
-        raw = self.database.get_collection(name, codec_options=_RAW)
+        """Return those of *ids* that are there now, whatever moment is shown otherwise.
+
+        A document that no majority has deleted yet is there: its files go with it, and not before.
+        """
+        raw = durable(self.database.get_collection(name, codec_options=_RAW))
         with translated():
             found = await raw.find({"_id": {"$in": list(ids)}}).to_list(None)
         return {document["_id"]: bytes(document.raw) for document in found}
 
     async def _page(self, name: str, after: Any) -> AsyncGenerator[RawBSONDocument, None]:
         raw = self.database.get_collection(name, codec_options=_RAW)
+        raw = durable(raw) if self.session is None else raw  # a session shows what a majority has, of its moment
         wanted = {} if after is None else {"_id": {"$gt": after}}
         cursor = raw.find(wanted, session=self.session).sort("_id", ASCENDING).limit(PAGE)
         with translated():

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 import attrs
-from pymongo import ASCENDING, IndexModel
-from pymongo.errors import DuplicateKeyError
+from pymongo import ASCENDING, IndexModel, ReturnDocument
 
 from danqing_server.clock import Clock
 from danqing_server.loops.steps import step
-from danqing_server.store.client import Database, translated
+from danqing_server.store.client import Database, durable, translated
 from danqing_server.store.late_indexes import create_with_patience
 from danqing_server.store.reading import versioned
 
@@ -21,6 +19,7 @@ __all__ = ["KeyRecord", "KeyStore"]
 
 COLLECTION = "danqing_keys"
 DELETED = "danqing_deleted"
+AFTER = ReturnDocument.AFTER
 _FORGOTTEN = {"$set": {"task_id": "", "fingerprint": "", "deleted": True}, "$unset": {"meaning": ""}}
 
 
@@ -62,17 +61,14 @@ class KeyStore:
             await create_with_patience(collection, [expiry])
 
     async def find(self, key: str) -> KeyRecord | None:
-        """Return what a key is used for, None when it is free. MongoDB removes expired ones once a minute."""
+        """Return what a key is used for, None when it is free, or no majority knows yet.
+
+        MongoDB removes expired ones once a minute.
+        """
         with translated():
-            found = await self._keys.find_one({"_id": key, "expires_at": {"$gt": self.clock.now()}})
-        if found is None:
-            return None
-        return KeyRecord(
-            fingerprint=found["fingerprint"],
-            task_id=found["task_id"],
-            meaning=found.get("meaning"),
-            is_deleted=found.get("deleted", False),
-        )
+            wanted = {"_id": key, "expires_at": {"$gt": self.clock.now()}}
+            found = await durable(self._keys).find_one(wanted)
+        return None if found is None else _record(found)
 
     @step("submit.claim_key")
     async def claim(
@@ -80,11 +76,11 @@ class KeyStore:
     ) -> KeyRecord:
         """Use a free key for *task_id*, and return what it is used for now: ours, or an earlier request's.
 
-        It is known for `kept_s`, and for *at_least_s*.
+        It is known for `kept_s`, and for *at_least_s*. One command does both, and a majority has acknowledged what
+        it returns, also when it changed nothing: a key that a failover takes back would be used for two tasks.
         """
         now = self.clock.now()
-        document = {
-            "_id": key,
+        document: dict[str, Any] = {
             "fingerprint": fingerprint,
             "task_id": task_id,
             "expires_at": now + timedelta(seconds=max(self.kept_s, at_least_s)),
@@ -93,9 +89,10 @@ class KeyStore:
             document["meaning"] = meaning
         with translated():
             await self._keys.delete_one({"_id": key, "expires_at": {"$lte": now}})
-            with suppress(DuplicateKeyError):
-                await self._keys.insert_one(versioned(document))
-        return await self.find(key) or KeyRecord(fingerprint=fingerprint, task_id=task_id, meaning=meaning)
+            found = await self._keys.find_one_and_update(
+                {"_id": key}, {"$setOnInsert": versioned(document)}, upsert=True, return_document=AFTER
+            )
+        return _record(found)
 
     @step("erase.key")
     async def forget(self, key: str, task_id: str) -> None:
@@ -109,7 +106,10 @@ class KeyStore:
             await self._keys.update_many({"task_id": {"$in": [*ids]}}, _FORGOTTEN)
 
     async def is_buried(self, task_id: str) -> bool:
-        """Tell whether the task of that id was deleted: its key must not make it again."""
+        """Tell whether the task of that id was deleted: its key must not make it again.
+
+        What no majority knows yet counts: it forbids.
+        """
         with translated():
             return await self.database[DELETED].find_one({"_id": task_id}) is not None
 
@@ -128,3 +128,12 @@ class KeyStore:
         with translated():
             outcome = await self._keys.update_one({"_id": key, "task_id": old.task_id}, update)
         return bool(outcome.matched_count)
+
+
+def _record(document: Mapping[str, Any]) -> KeyRecord:
+    return KeyRecord(
+        fingerprint=document["fingerprint"],
+        task_id=document["task_id"],
+        meaning=document.get("meaning"),
+        is_deleted=document.get("deleted", False),
+    )

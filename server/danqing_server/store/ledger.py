@@ -19,7 +19,7 @@ from pymongo.errors import BulkWriteError
 from danqing_server.codec import from_document, value_of
 from danqing_server.loops.steps import step
 from danqing_server.records.accounts import COSTS, Posting
-from danqing_server.store.client import Database, translated
+from danqing_server.store.client import Database, durable, translated
 from danqing_server.store.reading import versioned
 from danqing_server.windows import Window
 
@@ -77,7 +77,7 @@ class LedgerStore:
             await self._postings.update_many(of_task, {"$set": {"user": FORGOTTEN}})
 
     async def spent(self, project: str | None, key: str | None, currency: str, window: Window) -> int:
-        """Return what a project, or one of its keys, paid or may have paid in a window, in millionths."""
+        """Return what a project, or one of its keys, paid or may have paid in a window, in millionths, durably."""
         span = {"$gte": window.start, "$lt": window.end}
         wanted: dict[str, Any] = {"project": project, "lines": {"$elemMatch": {"at": span}}}
         if key is not None:
@@ -94,7 +94,7 @@ class LedgerStore:
             {"$group": {"_id": None, "amount_micro": {"$sum": "$lines.amount_micro"}}},
         ]
         with translated():
-            found = await self._postings.aggregate(stages).to_list(1)
+            found = await durable(self._postings).aggregate(stages).to_list(1)
         return int(found[0]["amount_micro"]) if found else 0
 
     async def _ensure_index(self) -> None:

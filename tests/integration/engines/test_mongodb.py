@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from danqing_server.clock import Clock
 from danqing_server.errors import SettingsError, StoreUnavailable
 from danqing_server.records.tasks import Status
-from danqing_server.store.client import connect
+from danqing_server.store.budgets import BudgetStore, Committed, Pending
+from danqing_server.store.client import Database, connect
+from danqing_server.store.dumping import open_dump
+from danqing_server.store.keys import KeyStore
 from danqing_server.store.leases import Lease
 from danqing_server.store.tasks import TaskStore
 from tests.support.mongo_sets import MongoSet, run_replica_set
@@ -117,6 +122,55 @@ class TestNoMajority:
             await until(lambda: all(lease.lost or lease.unrenewed_s < 1 for lease in leases), what="renewals")
             assert not any(lease.lost for lease in leases)
             assert (await one.finished((await one.submit()).id)).status is Status.COMPLETED
+
+
+class TestNotYetKept:
+    """The primary shows whoever asks what it may lose: who promises or removes something must not go by that."""
+
+    @pytest.fixture
+    async def database(self, mongo_set: MongoSet, make_settings: MakeSettings) -> AsyncIterator[Database]:
+        """A database on the three members."""
+        async with connect(make_settings(mongo_url=mongo_set.url)) as database:
+            yield database
+
+    async def test_a_key_names_no_task(self, mongo_set: MongoSet, database: Database) -> None:
+        """It would name another after a failover, and the first one is bought all the same."""
+        keys = KeyStore(database, Clock(), kept_s=3600)
+        assert (await keys.claim("old", "print", "task-0")).task_id == "task-0"
+        with mongo_set.without_majority():
+            with pytest.raises(StoreUnavailable):
+                await keys.claim("new", "print", "task-1")
+            assert await database["danqing_keys"].find_one({"_id": "new"}) is not None
+            assert await keys.find("new") is None
+            with pytest.raises(StoreUnavailable):
+                await keys.claim("new", "print", "task-2")
+        assert (await keys.claim("new", "print", "task-3")).task_id in ("task-1", "task-2")
+        assert (await keys.claim("old", "print", "task-3")).task_id == "task-0"
+
+    async def test_a_counter_is_as_it_was(self, mongo_set: MongoSet, database: Database) -> None:
+        """What was set aside by somebody who was told 503 is no ground to write a count by."""
+        budgets, now = BudgetStore(database), Clock().now()
+        before = Committed(total=5, counted_at=now)
+        assert await budgets.put("shop", Committed(), before, expires_at=None)
+        note = Pending(task="task", amount=2, at=now)
+        with mongo_set.without_majority():
+            with pytest.raises(StoreUnavailable):
+                await budgets.take("shop", {"hold": note}, 10, now - timedelta(hours=1))
+            assert (await database["danqing_budgets"].find_one({"_id": "shop"}))["total"] == 7
+            assert (await budgets.look("shop")).total == 5
+
+    async def test_files_are_kept_as_long(self, mongo_set: MongoSet, database: Database) -> None:
+        """A task whose deletion may be taken back is named; nor does a second deletion call it gone."""
+        tasks = TaskStore(database)
+        await database["danqing_tasks"].insert_one({"_id": "task"})
+        async with open_dump(database) as dump:
+            with mongo_set.without_majority():
+                with pytest.raises(StoreUnavailable):
+                    await tasks.delete("task")
+                assert await database["danqing_tasks"].find_one({"_id": "task"}) is None
+                assert set(await dump.find("danqing_tasks", ["task"])) == {"task"}
+                with pytest.raises(StoreUnavailable):
+                    await tasks.delete("task")
 
 
 def _watchful(system: System) -> Lease:
