@@ -36,6 +36,7 @@ from tests.bench.stub import Shown
 
 ROUNDS = 3
 FOLDER = Path(__file__).parents[2] / "docs" / "performance"
+PAGES = ("performance.md", "performance.zh.md")
 Measure = Callable[[Arena, Contender, Sizes], Measured]
 
 MEASURES: dict[str, Measure] = {
@@ -130,7 +131,9 @@ def _write(report: Report, name: str) -> None:
     (FOLDER / f"{name}.json").write_bytes(report.as_json())
     (FOLDER / f"{name}.svg").write_text(draw(report))
     if not report.quick:
-        report.write_into(FOLDER.parent / "performance.md")
+        for page in PAGES:
+            report.write_into(FOLDER.parent / page)
+        print(f"what is said beside the tables of {' and '.join(PAGES)} is of the run before: read it anew")
     print(f"written: {FOLDER / name}.json, .svg")
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 import orjson
 
+from tests.bench.chinese import in_chinese
 from tests.bench.plan import STAGES, Stage, Target
 from tests.bench.stages import Measured
 
@@ -170,25 +171,46 @@ class Report:
         return orjson.dumps(whole, default=attrs.asdict, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z)
 
     def write_into(self, page: Path) -> None:
-        """Put the table between the page's marks. Raises ValueError when they are missing."""
+        """Put the table between the page's marks, in the page's language. Raises ValueError when they are missing.
+
+        What people wrote between the run and its chart stays: it is theirs to judge by the new figures.
+        """
         before, begin, rest = page.read_text().partition(BEGIN)
-        _, end, after = rest.partition(END)
+        old, end, after = rest.partition(END)
         if not begin or not end:
             raise ValueError(f"{page} has no marks for the results")
-        page.write_text(f"{before}{BEGIN}\n{self._section()}\n{END}{after}")
+        _, _, told = old.strip().partition("\n\n")
+        remarks = told.partition("![")[0].strip()
+        run, chart, table = self._in_chinese() if page.name.endswith(".zh.md") else self._in_english()
+        shown = f"![{chart}](performance/results.svg)"
+        written = "\n\n".join(filter(None, (run, remarks, shown, table)))
+        page.write_text(f"{before}{BEGIN}\n\n{written}\n\n{END}{after}")
 
-    def _section(self) -> str:
+    def _in_english(self) -> tuple[str, str, str]:
+        """Return the sentence about the run, the chart's title, and the table."""
         machine = self.machine
-        versions = machine["packages"]
-        packages = (
-            ", ".join(f"{name} {number}" for name, number in versions.items()) if isinstance(versions, dict) else ""
-        )
-        return (
-            f"\nMeasured {self.began_at:%Y-%m-%d}, {self.rounds} interleaved rounds, {self.took_s // 60} min "
+        run = (
+            f"Measured {self.began_at:%Y-%m-%d}, {self.rounds} interleaved rounds, {self.took_s // 60} min "
             f"{self.took_s % 60} s, everything on one machine: {machine['cpu']}, {machine['cores']} cores, "
-            f"{machine['memory_gib']} GiB, {machine['system']}, Python {machine['python']}; {packages}. "
-            f"Client: {self.client}.\n\n![Ratios to the baseline](performance/results.svg)\n\n{self.table()}\n"
+            f"{machine['memory_gib']} GiB, {machine['system']}, Python {machine['python']}; "
+            f"{self._packages(', ')}. Client: {self.client}."
         )
+        return run, "Ratios to the baseline", self.table()
+
+    def _in_chinese(self) -> tuple[str, str, str]:
+        machine = self.machine
+        run = (
+            f"测于 {self.began_at:%Y-%m-%d}，{self.rounds} 轮交错，历时 {self.took_s // 60} min "
+            f"{self.took_s % 60} s，全部在同一台机器上：{machine['cpu']}，{machine['cores']} 核，"
+            f"{machine['memory_gib']} GiB，{machine['system']}，Python {machine['python']}；"
+            f"{self._packages('、')}。客户端：{self.client}。"
+        )
+        return run, "与对照实现的比值", in_chinese(self.table())
+
+    def _packages(self, comma: str) -> str:
+        versions = self.machine["packages"]
+        named = versions.items() if isinstance(versions, dict) else ()
+        return comma.join(f"{name} {number}" for name, number in named)
 
 
 def _plain(title: str, unit: str, value: float, wanted: str, met: str) -> str:
