@@ -5,7 +5,7 @@ task goes on meanwhile, so the repeat has to find it: a second task would be bou
 twice wants two. So a request joins an earlier one of the same key, path and body
 
 - whose client is known to have left without its answer (the connection ended, its process died, or nothing was
-  heard of it in time), or
+  heard of it in time): known here, which is before it is written down, or by what is written, or
 - that still seems to wait, when the request itself says that it is a repeat;
 
 never one that was answered, and each at most once: who joins takes its place. A repeat of one that was refused
@@ -20,6 +20,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from typing import Any, TypeVar
 
@@ -74,26 +75,41 @@ class Visit:
 
 @attrs.define(eq=False)
 class Visits:
-    """Knows who waits, over processes and restarts. Made once per process."""
+    """Knows who waits, over processes and restarts. Made once per process.
+
+    `told_within_s`: how long one is held that asks what a client of another process waits for, which may be gone.
+    """
 
     store: VisitStore
     clock: Clock
+    told_within_s: float = 0.25
     _holder: str | None = attrs.field(factory=lambda: identity_of(os.getpid()))
     _running: set[asyncio.Task[Any]] = attrs.field(factory=set, init=False)
+    _gone: set[str] = attrs.field(factory=set, init=False)
+    """Visits whose client left, which is being written down."""
+    _deserted: dict[str, set[asyncio.Task[Any]]] = attrs.field(factory=dict, init=False)
+    """By what is asked: visits whose client left while they were being written down."""
 
     async def enter(self, digest: str, *, marked: bool, within_s: float) -> Visit:
         """Begin to wait for at most *within_s* seconds, in the place of one that left or anew.
 
         *marked*: the client says that it repeats a request. Raises StoreUnavailable.
         """
-        return await self._noting_its_loss(self._enter(digest, marked, within_s))
+        return await self._noting_its_loss(self._enter(digest, marked, within_s), digest)
 
     async def _enter(self, digest: str, marked: bool, within_s: float) -> Visit:
+        others_told = False
         for _ in range(RACES):
             asked = await self.store.find(digest)
+            if await self._deserted_are_in(digest):
+                continue
             seen = await self._find_left(digest, asked, marked=marked)
             if seen is None:
-                break
+                if others_told or not self._waits_elsewhere(asked):
+                    break
+                others_told = True
+                await asyncio.sleep(self.told_within_s)
+                continue
             visit = self._record(seen.key, within_s)
             if await self.store.take_over(digest, seen, visit):
                 log.info("visit_joined", was=seen.state.value, marked=marked)
@@ -107,7 +123,7 @@ class Visits:
 
     async def come_back(self, visit_id: str, *, within_s: float) -> Visit | None:
         """Go on with a visit after a redirect; None when it ended, or another took it over."""
-        return await self._noting_its_loss(self._come_back(visit_id, within_s))
+        return await self._noting_its_loss(self._come_back(visit_id, within_s), visit_id)
 
     async def _come_back(self, visit_id: str, within_s: float) -> Visit | None:
         found = await self.store.come_back(visit_id, self._holder, self._until(within_s))
@@ -116,14 +132,30 @@ class Visits:
         digest, record = found
         return Visit(digest=digest, id=record.id, key=record.key)
 
-    async def _noting_its_loss(self, steps: Coroutine[Any, Any, SomeVisit]) -> SomeVisit:
+    async def _noting_its_loss(self, steps: Coroutine[Any, Any, SomeVisit], about: str) -> SomeVisit:
         """Carry *steps* through; when the client leaves meanwhile, whoever it stood for has left again."""
         running = self._run(steps)
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
             running.add_done_callback(self._lose_entered)
+            deserted = self._deserted.setdefault(about, set())
+            deserted.add(running)
+            running.add_done_callback(partial(self._is_in, about))
             raise
+
+    def _is_in(self, about: str, entered: asyncio.Task[Any]) -> None:
+        self._deserted[about].discard(entered)
+        if not self._deserted[about]:
+            del self._deserted[about]
+
+    async def _deserted_are_in(self, digest: str) -> bool:
+        """Wait until the visits of *digest* that were deserted are written down; False when there are none."""
+        deserted = self._deserted.get(digest)
+        if not deserted:
+            return False
+        await asyncio.wait(set(deserted))
+        return True
 
     def _lose_entered(self, entered: asyncio.Task[Any]) -> None:
         if not entered.cancelled() and entered.exception() is None and entered.result() is not None:
@@ -137,7 +169,10 @@ class Visits:
     def lose(self, visit_id: str) -> asyncio.Task[None]:
         """Note that the client of a visit left without its answer. Returns at once; `drain` waits."""
         now = self.clock.now()
-        return self._begin(lambda: self.store.note(visit_id, VisitState.LOST, now))
+        self._gone.add(visit_id)
+        noting = self._begin(lambda: self.store.note(visit_id, VisitState.LOST, now))
+        noting.add_done_callback(lambda _: self._gone.discard(visit_id))
+        return noting
 
     async def dismiss(self, visit_id: str) -> None:
         """Note that the client of a visit is about to be made to ask again, which then must find that note.
@@ -171,10 +206,13 @@ class Visits:
         """Return whose place the request takes, None when it is new."""
         now = self.clock.now()
         known = [visit for visit in asked.visits if visit.until > now - KNOWN_FOR]
-        left = next((visit for visit in known if _has_left(visit, now)), None)
+        left = next((visit for visit in known if visit.id in self._gone or _has_left(visit, now)), None)
         if left is not None or not marked or await self._was_refused(digest, asked, now):
             return left
         return next(iter(known), None)
+
+    def _waits_elsewhere(self, asked: Asked) -> bool:
+        return any(visit.state is VisitState.OPEN and visit.holder != self._holder for visit in asked.visits)
 
     async def _was_refused(self, digest: str, asked: Asked, now: datetime) -> bool:
         for until in asked.refused:

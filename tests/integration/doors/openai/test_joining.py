@@ -6,10 +6,11 @@ import asyncio
 from datetime import datetime
 from typing import Any
 
+import attrs
 import pytest
 
 from danqing_server.records.tasks import Status
-from danqing_server.store.visits import VisitState, VisitStore
+from danqing_server.store.visits import VisitRecord, VisitState, VisitStore
 from tests.integration.api.conftest import Client, Reply
 from tests.integration.doors.openai.conftest import OpenDoor, Studio, library
 from tests.support.system import until
@@ -28,6 +29,19 @@ class SlowNotes(VisitStore):
         if state is VisitState.LOST:
             await asyncio.sleep(0.5)
         await super().note(visit_id, state, until)
+
+
+@attrs.define(eq=False)
+class SlowEntries(VisitStore):
+    """A database that is slow to write down who came."""
+
+    begun: int = 0
+
+    async def enter(self, digest: str, visit: VisitRecord) -> None:
+        """Take half a second for it."""
+        self.begun += 1
+        await asyncio.sleep(0.5)
+        await super().enter(digest, visit)
 
 
 def ask(door: Client, headers: dict[str, str] | None = None, **more: Any) -> asyncio.Task[Reply]:
@@ -143,6 +157,53 @@ class TestClientThatLeft:
         await door.ask("DELETE", f"/api/v1/tasks/{task_id}")
         studio.gate.set()
         assert (await ask(door)).status == 200
+
+
+class TestClientThatAsksAgainAtOnce:
+    """Within moments of its hanging up: the note that says so is not written yet."""
+
+    async def test_joins_while_the_note_is_written(self, door: Client, studio: Studio) -> None:
+        """However slow the database is: the process that lost it knows."""
+        studio.gate.clear()
+        visits = door.services.visits
+        visits.store = SlowNotes(visits.store.database)
+        first = ask(door)
+        await bought(studio, 1)
+        await cut(first)
+        repeat = ask(door)
+        await stands(door, "open")
+        studio.gate.set()
+        assert (await repeat).status == 200
+        await visits.drain()
+        await stands(door)
+        assert studio.bought == 1
+
+    async def test_joins_one_that_is_still_being_written_down(self, door: Client, studio: Studio) -> None:
+        """It left before anybody but the process had heard of it."""
+        visits = door.services.visits
+        visits.store = slow = SlowEntries(visits.store.database)
+        first = ask(door)
+        await until(lambda: slow.begun == 1, what="the first being written down")
+        await cut(first)
+        assert (await ask(door)).status == 200
+        await visits.drain()
+        await stands(door)
+        assert studio.bought == 1
+
+    async def test_one_repeat_takes_its_place(self, door: Client, studio: Studio) -> None:
+        """Of two that come at once, the other wants a picture of its own."""
+        studio.gate.clear()
+        visits = door.services.visits
+        visits.store = SlowNotes(visits.store.database)
+        first = ask(door)
+        await bought(studio, 1)
+        await cut(first)
+        repeats = [ask(door), ask(door)]
+        await bought(studio, 2)
+        studio.gate.set()
+        one, other = await asyncio.gather(*repeats)
+        assert one.headers["X-Danqing-Task"] != other.headers["X-Danqing-Task"]
+        assert studio.bought == 2
 
 
 class TestClientThatWaits:

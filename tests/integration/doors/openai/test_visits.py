@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
@@ -11,12 +13,26 @@ import pytest
 from danqing_server.clock import Clock
 from danqing_server.desk.visits import Visit, Visits
 from danqing_server.store.client import connect
-from danqing_server.store.visits import COLLECTION, KNOWN_FOR, VisitStore
+from danqing_server.store.processes import identity_of
+from danqing_server.store.visits import COLLECTION, KNOWN_FOR, Asked, VisitStore
 from tests.integration.conftest import MakeSettings
 
 BEGAN = datetime(2030, 1, 1, tzinfo=UTC)  # ahead of MongoDB's own clock, by which it forgets
 HOUR_S = 3600.0
 LATE = timedelta(minutes=50)
+
+
+@attrs.define(eq=False)
+class Watched(VisitStore):
+    """A store that tells when somebody has looked."""
+
+    looked: asyncio.Event = attrs.field(factory=asyncio.Event)
+
+    async def find(self, digest: str) -> Asked:
+        """Look, and say so."""
+        found = await super().find(digest)
+        self.looked.set()
+        return found
 
 
 @attrs.define
@@ -83,3 +99,30 @@ class TestLongVisit:
         await desk.lose(first)
         desk.now += KNOWN_FOR + timedelta(seconds=1)
         assert (await desk.ask()).key != first.key
+
+
+class TestOtherProcess:
+    """It notices that a client hung up a moment before it has written that down."""
+
+    @pytest.fixture
+    async def neighbour(self, desk: Desk) -> AsyncIterator[Visits]:
+        """The visits of another process that lives, with the same database."""
+        store = Watched(desk.visits.store.database)
+        made = Visits(store, desk.visits.clock, told_within_s=2.0, holder=identity_of(os.getppid()))
+        yield made
+        await made.drain()
+
+    async def test_is_given_that_moment(self, desk: Desk, neighbour: Visits) -> None:
+        """A repeat that comes there at once is not bought again."""
+        first = await desk.ask()
+        repeat = asyncio.create_task(neighbour.enter("a", marked=False, within_s=HOUR_S))
+        assert isinstance(neighbour.store, Watched)
+        await neighbour.store.looked.wait()
+        await desk.lose(first)
+        assert (await repeat).key == first.key
+
+    async def test_is_waited_for_no_longer(self, desk: Desk, neighbour: Visits) -> None:
+        """Who still waits keeps what is made for it."""
+        neighbour.told_within_s = 0.01
+        first = await desk.ask()
+        assert (await neighbour.enter("a", marked=False, within_s=HOUR_S)).key != first.key
