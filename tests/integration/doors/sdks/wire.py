@@ -25,20 +25,34 @@ class Wire:
     cut_first_after_s: float | None = None
     """The first connection is cut after so many seconds; None: none is."""
     _seen: int = 0
+    _open: set[asyncio.Task[None]] = attrs.field(factory=set)
 
     @property
-    def base(self) -> str:
-        """The base URL for clients of OpenAI's."""
-        return f"http://127.0.0.1:{self.port}/v1"
+    def origin(self) -> str:
+        """Where clients find it."""
+        return f"http://127.0.0.1:{self.port}"
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Carry one connection to the server and back, until either end closes it."""
+        carrying = asyncio.create_task(self._serve(reader, writer))
+        self._open.add(carrying)
+        carrying.add_done_callback(self._open.discard)
+
+    async def close(self) -> None:
+        """Cut what is still connected: LangChain's wrapper closes none of its connections."""
+        for each in self._open:
+            each.cancel()
+        await asyncio.gather(*self._open, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         first, self._seen = self._seen == 0, self._seen + 1
         limit_s = self.cut_first_after_s if first else None
-        with suppress(TimeoutError, OSError):
-            async with asyncio.timeout(limit_s):
-                await self._carry(reader, writer)
-        writer.transport.abort()
+        try:
+            with suppress(TimeoutError, OSError):
+                async with asyncio.timeout(limit_s):
+                    await self._carry(reader, writer)
+        finally:
+            writer.transport.abort()
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while self.target is None:  # noqa: ASYNC110 - an Event would have to be kept in step with `target`
@@ -73,3 +87,4 @@ async def open_wire(target: int) -> AsyncIterator[Wire]:
         yield wire
     finally:
         server.close()
+        await wire.close()
