@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ SOURCES = sorted((STUDIO / "js").rglob("*.js"))
 TEXTS = [path for path in SOURCES if path.name.endswith("texts.js")]
 STYLES = sorted((STUDIO / "css").rglob("*.css"))
 _USED = re.compile(r"\bt\(\s*'([\w.]+)'")
+_IMPORTED = re.compile(r"\b(?:from|import)\s*\(?\s*'(\.[^']+)'")
 _VALUE = re.compile(r"\{(\w+)")
 
 
@@ -39,6 +41,18 @@ def texts() -> dict[str, tuple[str, str]]:
 def _code_of(path: Path) -> str:
     """Return a module without its comments."""
     return re.sub(r"/\*.*?\*/|//[^\n]*", "", path.read_text(), flags=re.S)
+
+
+class TestModules:
+    def test_no_circle(self) -> None:
+        """No module leads back to itself, be it fetched at once or when it is wanted."""
+        graph = {path: [_found(path, name) for name in _IMPORTED.findall(_code_of(path))] for path in SOURCES}
+        order = list(TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle
+        assert set(SOURCES) <= set(order)
+
+
+def _found(path: Path, name: str) -> Path:
+    return (path.parent / name).resolve()
 
 
 class TestVendored:

@@ -5,15 +5,14 @@ import { t } from '../../i18n.js';
 import { curlOf } from '../../results.js';
 import { CopyButton } from '../../ui/copy.js';
 import { Dialog } from '../../ui/dialog.js';
-import { bodies } from './sending.js';
 
-/** @param {{ onClose: () => void }} props */
-export default ({ onClose }) =>
+/** @param {{ bodies: any[], onClose: () => void }} props */
+export default ({ bodies, onClose }) =>
   h(
     Dialog,
     { title: t('create.as_json'), onClose, class: 'as-code' },
     p({ class: 'field-help' }, t('create.code_hint')),
-    bodies.value.map((body) =>
+    bodies.map((body) =>
       div(
         { key: body.model, class: 'code-block' },
         pre({ tabIndex: 0 }, code(null, JSON.stringify(body, null, 2))),

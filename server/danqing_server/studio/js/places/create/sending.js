@@ -49,7 +49,7 @@ function bodyOf(choice) {
 }
 
 /** One for each chosen model. */
-export const bodies = computed(() => /** @type {Choice[]} */ ([model.value, second.value].filter(Boolean)).map(bodyOf));
+const bodies = computed(() => /** @type {Choice[]} */ ([model.value, second.value].filter(Boolean)).map(bodyOf));
 
 /** What the server says of each body; null until it does. @type {import('@preact/signals').Signal<any[] | null>} */
 export const checked = signal(null);
@@ -237,7 +237,7 @@ export function Foot() {
       button({ type: 'button', class: 'link', onClick: reset }, t('create.reset')),
       button({ type: 'button', class: 'link', onClick: () => (shown.value = true) }, t('create.as_json')),
     ),
-    shown.value && h(AsCode, { onClose: () => (shown.value = false) }),
+    shown.value && h(AsCode, { bodies: bodies.value, onClose: () => (shown.value = false) }),
   );
 }
 
