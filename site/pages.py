@@ -1,7 +1,7 @@
 """What the site is made of: `docs/`, a home page from README, the API's reference, the changelog, the decisions.
 
 Links that lead out of `docs/` become the names of what they lead to: the site stands alone. Lines of Chinese are
-joined, since browsers show the end of one as a space.
+joined, since browsers show the end of one as a space; a heading's `<a id>`, which GitHub reads, becomes its id.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ _LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)#\s]+)(#[^)\s]*)?\)")
 _OTHER_LANGUAGE = re.compile(r"^\[\w+\]\(README\S*\)\n", re.MULTILINE)
 _HAN = r"[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]"
 _END_IN_CHINESE = re.compile(rf"(?<={_HAN})\n {{0,3}}(?=(?:\[|\*\*)?{_HAN})")
+_NAMED_HEADING = re.compile(r'^(#+ .*?) <a id="([\w-]+)"></a>$', re.MULTILINE)
 _FENCE = re.compile(r"^(```.*?^```)", re.MULTILINE | re.DOTALL)
 
 
@@ -61,7 +62,8 @@ def _led(markdown: str, here: Path, there: Path) -> str:
             return f"{shown}[{text}]({os.path.relpath(page, there)}{anchor or ''})"
         return text if place.name in text else f"{text} (`{place.relative_to(ROOT)}`)"
 
-    return _outside_fences(markdown, lambda part: _END_IN_CHINESE.sub("", _LINK.sub(led, part)))
+    named = _NAMED_HEADING.sub(r"\1 { #\2 }", markdown)
+    return _outside_fences(named, lambda part: _END_IN_CHINESE.sub("", _LINK.sub(led, part)))
 
 
 def _decisions() -> str:

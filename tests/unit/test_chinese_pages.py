@@ -41,10 +41,13 @@ def _prose(text: str) -> str:
 
 
 def _anchors(text: str) -> list[str]:
-    """Return what headings are called in links: their `{ #name }`, or the words themselves as GitHub joins them."""
+    """Return what headings are called in links: their `<a id>`, or the words themselves as GitHub joins them.
+
+    A `{ #name }` would be no name but on our site: elsewhere it stands among the heading's words.
+    """
     anchors = []
     for _, title in _HEADING.findall(_prose(text)):
-        named = re.search(r"\{ ?#([\w-]+) ?\}", title)
+        named = re.search(r'<a id="([\w-]+)"></a>$', title)
         words = re.sub(r"[^\w\s-]", "", re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", title)).strip().lower()
         anchors.append(named[1] if named else re.sub(r"\s+", "-", words))
     return anchors
@@ -75,7 +78,7 @@ class TestPage:
         english, chinese = _english(page).read_text(), page.read_text()
         levels = [[level for level, _ in _HEADING.findall(_prose(text))] for text in (english, chinese)]
         assert levels[1] == levels[0], f"{_name(page)}: headings differ from {_english(page).name}"
-        assert _anchors(chinese)[1:] == _anchors(english)[1:], f"{_name(page)}: a heading's {{ #anchor }} differs"
+        assert _anchors(chinese)[1:] == _anchors(english)[1:], f"{_name(page)}: a heading's <a id> differs"
 
     def test_tables_have_as_many_rows(self, page: Path) -> None:
         """A row that is added in English is missed here."""
