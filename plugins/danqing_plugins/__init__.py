@@ -1,5 +1,6 @@
 """What a plugin author imports; see `docs/plugins.md`."""
 
+from danqing_plugins.catalogue import Limits, ModelInfo, OutputKind, Price, ProviderInfo
 from danqing_plugins.errors import (
     AccountProblem,
     ConfigurationError,
@@ -11,28 +12,22 @@ from danqing_plugins.errors import (
     RateLimited,
     Unavailable,
 )
+from danqing_plugins.events import TaskEvent, TaskEventKind
 from danqing_plugins.markers import hookimpl
 from danqing_plugins.messages import Message, Text, in_language
 from danqing_plugins.models import (
     FoundOrder,
     Job,
-    Limits,
     LostCall,
-    ModelInfo,
     NeverPlaced,
-    OutputKind,
     PluginContext,
     Prepared,
-    Price,
-    ProviderInfo,
     Reference,
     ReferenceData,
     Request,
     Result,
     Sandbox,
     Source,
-    TaskEvent,
-    TaskEventKind,
 )
 from danqing_plugins.provider import Provider
 from danqing_plugins.run import Call, Log, Run

@@ -16,7 +16,7 @@ from danqing_plugins.errors import PluginError
 from danqing_plugins.outcomes import Billed, CallOutcome
 
 if TYPE_CHECKING:
-    from danqing_plugins.models import Price
+    from danqing_plugins.catalogue import Price
 
 __all__ = ["Billed", "Books", "CallCharge", "CallOutcome", "Charge", "Cost", "PaidCall", "outcome_of"]
 

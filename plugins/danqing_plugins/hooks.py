@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING
 
+from danqing_plugins.catalogue import ProviderInfo
+from danqing_plugins.events import TaskEvent
 from danqing_plugins.markers import hookspec
 from danqing_plugins.models import (
     FoundOrder,
@@ -17,11 +19,9 @@ from danqing_plugins.models import (
     NeverPlaced,
     PluginContext,
     Prepared,
-    ProviderInfo,
     Request,
     Result,
     Sandbox,
-    TaskEvent,
 )
 from danqing_plugins.run import Run
 

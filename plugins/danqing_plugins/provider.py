@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from danqing_plugins.catalogue import ModelInfo, ProviderInfo
 from danqing_plugins.errors import InvalidRequest, Problem
 from danqing_plugins.markers import hookimpl
 from danqing_plugins.messages import Message
@@ -13,11 +14,9 @@ from danqing_plugins.models import (
     FoundOrder,
     Job,
     LostCall,
-    ModelInfo,
     NeverPlaced,
     PluginContext,
     Prepared,
-    ProviderInfo,
     Request,
     Result,
     Sandbox,

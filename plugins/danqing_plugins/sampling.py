@@ -7,7 +7,8 @@ import zlib
 from collections.abc import Mapping
 from typing import Any, Final
 
-from danqing_plugins.models import ModelInfo, Reference, ReferenceData, Request
+from danqing_plugins.catalogue import ModelInfo
+from danqing_plugins.models import Reference, ReferenceData, Request
 
 __all__ = ["sample_request"]
 

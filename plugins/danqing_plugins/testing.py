@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from danqing_plugins.catalogue import Price
 from danqing_plugins.cutting import cut, generate
 from danqing_plugins.dialect import gaps_in
 from danqing_plugins.discretion import require_discretion
 from danqing_plugins.errors import InvalidRequest
-from danqing_plugins.models import Job, Prepared, Price, ReferenceData, Request
+from danqing_plugins.models import Job, Prepared, ReferenceData, Request
 from danqing_plugins.order_checks import (
     check_cancelled_order,
     check_failed_order,

@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from danqing_plugins import PluginContext, Prepared, Provider, ProviderInfo, Request, Sandbox, Setting
-from danqing_plugins.models import ModelInfo
+from danqing_plugins.catalogue import ModelInfo
 from danqing_plugins.options import Written
 from danqing_plugins.settings import choice
 from danqing_server.errors import SettingsError

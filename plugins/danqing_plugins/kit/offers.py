@@ -21,11 +21,12 @@ from typing import Any, Final
 
 import attrs
 
+from danqing_plugins.catalogue import ModelInfo, OutputKind, Price
 from danqing_plugins.currencies import CURRENCIES, currency_meant
 from danqing_plugins.errors import ConfigurationError
 from danqing_plugins.kit.parameters import Parameters
 from danqing_plugins.messages import Text
-from danqing_plugins.models import ModelInfo, OutputKind, Prepared, Price, Request
+from danqing_plugins.models import Prepared, Request
 
 __all__ = ["Offer", "read_offers"]
 
