@@ -25,11 +25,11 @@ from danqing_providers.sandbox.faults import Target
 from danqing_providers.sandbox.gallery import MEDIA_TYPES, Work
 from danqing_providers.sandbox.house import House
 from danqing_providers.sandbox.jobs import ENDS, Job, JobState
-from danqing_providers.sandbox.ledger import Purchase
 from danqing_providers.sandbox.links import base_url
 from danqing_providers.sandbox.replicate.inputs import Ask, Problem, read
 from danqing_providers.sandbox.replicate.waiting import cancelled_after_s, waits_s
 from danqing_providers.sandbox.replicate.words import error_of, refusal_of
+from danqing_providers.sandbox.replicate.works import REMOVED_S, purchase_of, work_of
 from danqing_providers.sandbox.troubles import Refusal, Trouble, TroubleKind
 
 __all__ = ["Replicate", "create"]
@@ -40,7 +40,6 @@ _OFFICIAL: Final = frozenset(
 _VERSION: Final = re.compile(r"(?:(?P<model>[\w.-]+/[\w.-]+):)?(?P<id>[0-9a-f]{64})")
 _MODEL: Final = re.compile(r"[\w.-]+/[\w.-]+")
 _COMMUNITY: Final = "sandbox/pictures"
-_REMOVED_S: Final = 3600.0
 _KEPT_S: Final = 30 * 86_400.0
 _PAGE: Final = 100
 _SMALL_BYTES: Final = 256 * 1024
@@ -131,7 +130,7 @@ class Replicate(Dialect):
     ) -> Job:
         id_ = "".join(secrets.choice(_LETTERS) for _ in range(26))
         now_s = self.house.clock()
-        works = tuple(_work(id_, model, ask, index, now_s) for index in range(ask.count))
+        works = tuple(work_of(id_, model, ask, index, now_s) for index in range(ask.count))
         plan = self.house.plan_job(target)
         if trouble is not None:
             plan = attrs.evolve(plan, trouble=trouble)
@@ -145,7 +144,7 @@ class Replicate(Dialect):
             expires_after_s=deadline_s,
             request={"input": given, "version": version, "shape": ask.shape, "deadline_s": now_s + deadline_s},
             works=works if ask.kind != "text" else (),
-            purchases=tuple(_purchase(work, ask, key) for work in works),
+            purchases=tuple(purchase_of(work, ask, key) for work in works),
             kept_s=_KEPT_S,
         )
         if job.starts_s <= now_s + deadline_s < job.ends_s:  # it will be cancelled while it runs
@@ -211,7 +210,7 @@ class Replicate(Dialect):
         """Return the prediction; *held* for an answer that waited for its end."""
         now_s, state = self.house.clock(), self.house.jobs.state(job)
         ended_s = job.updated_s(now_s) if state in ENDS else None
-        removed = ended_s is not None and now_s >= ended_s + _REMOVED_S
+        removed = ended_s is not None and now_s >= ended_s + REMOVED_S
         status = _STATES.get(state) or ("aborted" if (job.cancelled_s or 0) < job.starts_s else "canceled")
         began = status not in ("starting", "aborted")
         made = state is JobState.SUCCEEDED
@@ -248,7 +247,7 @@ class Replicate(Dialect):
         content = await self.house.gallery.bytes_of(work) if held and work.is_plain_picture else b""
         if content and len(content) <= _SMALL_BYTES:
             return f"data:{MEDIA_TYPES[work.form]};base64,{base64.b64encode(content).decode()}"
-        return self.house.link(request, work, _REMOVED_S)
+        return self.house.link(request, work, REMOVED_S)
 
     def _key(self, request: web.Request) -> str:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -268,40 +267,6 @@ def _named(version: Any) -> tuple[str, str]:
 
 def _after(jobs: list[Job], cursor: str | None) -> int:
     return next((number + 1 for number, job in enumerate(jobs) if job.id == cursor), 0)
-
-
-def _work(id_: str, model: str, ask: Ask, index: int, now_s: float) -> Work:
-    return Work(
-        name=f"{id_}-{index}",
-        dialect="replicate",
-        model=model,
-        prompt=ask.prompt,
-        form=ask.form,
-        made_s=now_s,
-        index=index,
-        seed=ask.seed,
-        width=ask.width,
-        height=ask.height,
-        seconds=3.0 if ask.kind == "video" else 0,
-        kept_s=_REMOVED_S,
-    )
-
-
-def _purchase(work: Work, ask: Ask, key: str) -> Purchase:
-    id_ = work.name.rpartition("-")[0]
-    return Purchase(
-        time_s=work.made_s,
-        dialect="replicate",
-        model=work.model,
-        prompt=work.prompt,
-        api_key=key,
-        request_id=id_,
-        kind=ask.kind,
-        image_index=work.index,
-        size="" if ask.kind == "text" else f"{work.width}x{work.height}",
-        job=id_,
-        work="" if ask.kind == "text" else work.name,
-    )
 
 
 def _metrics(job: Job, ended_s: float, *, began: bool) -> dict[str, float]:
