@@ -19,10 +19,10 @@ from danqing_server.cli.environment import environment_of
 from danqing_server.cli.exits import Ended, Exit
 from danqing_server.cli.showing import clean
 from danqing_server.clock import Clock
+from danqing_server.composition.erasure import make_erasure
 from danqing_server.composition.process import open_process
-from danqing_server.desk.erasure import Erased, Erasure
+from danqing_server.desk.erasure import Erased
 from danqing_server.errors import SettingsError
-from danqing_server.http.services import Services
 from danqing_server.plugins.registry import load_registry
 from danqing_server.settings.reading import read_settings
 from danqing_server.settings.server import Settings
@@ -150,21 +150,7 @@ async def _carry_out(settings: Settings, database: Database, whose: Whose, *, wa
         services = process.services
         subject = "(user)" if whose.user is not None else str(whose.reach.filter["owner"] or LOCAL)
         await services.administration.note(actor(), "tasks.erased", subject, {})
-        return await _erasure(services, database).erase(whose, waits=waits)
-
-
-def _erasure(services: Services, database: Database) -> Erasure:
-    return Erasure(
-        belongings=Belongings(database),
-        bulk=services.bulk,
-        batches=services.batches,
-        uploads=services.uploads,
-        users=services.users,
-        assets=services.assets,
-        eraser=services.control.register.eraser,
-        clock=services.clock,
-        report=progress(),
-    )
+        return await make_erasure(services, database, progress()).erase(whose, waits=waits)
 
 
 async def _look(database: Database, whose: Whose, settings: Settings) -> _Left:

@@ -14,10 +14,11 @@ import pytest
 
 from danqing_plugins import Job, Run
 from danqing_server.clock import Clock
+from danqing_server.composition.erasure import make_erasure
 from danqing_server.desk.erasure import Erased, Erasure
 from danqing_server.records.deliveries import Delivery, DeliveryState
 from danqing_server.settings.server import Settings
-from danqing_server.store.belongings import Belongings, Whose
+from danqing_server.store.belongings import Whose
 from danqing_server.store.deliveries import Outcome
 from danqing_server.store.ledger import LedgerStore
 from danqing_server.store.reach import Reach
@@ -55,17 +56,7 @@ def erasure_of(system: System) -> Erasure:
     """Return what erases in a process that is there already, and need not wait a minute."""
     services = system.services
     services.control.register.eraser.look_again_after = timedelta(0)
-    return Erasure(
-        belongings=Belongings(services.store.database),
-        bulk=services.bulk,
-        batches=services.batches,
-        uploads=services.uploads,
-        users=services.users,
-        assets=services.assets,
-        eraser=services.control.register.eraser,
-        clock=services.clock,
-        report=lambda _line: None,
-    )
+    return make_erasure(services, services.store.database, lambda _line: None)
 
 
 async def erase(system: System, user: str | None, reach: Reach | None = None) -> Erased:
