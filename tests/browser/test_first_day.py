@@ -23,7 +23,7 @@ from danqing_server.store.tasks import COLLECTION as TASKS
 from danqing_server.supervision.embedded.servers import socket_url
 from danqing_server.supervision.embedded.sockets import MONGODB_SOCKET, find_socket
 from tests.browser.conftest import OpenPage
-from tests.browser.test_many_pictures import slowness
+from tests.browser.measuring import slowness
 from tests.support.examples import starting
 
 FIRST_PICTURE_S = 20

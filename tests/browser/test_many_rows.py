@@ -24,7 +24,8 @@ from danqing_server.store.client import connect
 from danqing_server.store.reading import versioned
 from danqing_server.store.tasks import TaskStore
 from tests.browser.conftest import OpenPage
-from tests.browser.test_many_pictures import slowness, tile
+from tests.browser.measuring import WATCH, heap_bytes, slowness
+from tests.browser.test_many_pictures import tile
 from tests.support.examples import starting
 from tests.support.servers import run_mongod
 from tests.support.shelf import Shelf
@@ -40,25 +41,10 @@ KINDS = (
 )
 PICTURES = ROWS * 2 // len(KINDS)
 MOST_NODES, LONGEST_MS = 1_500, 100
-WATCH = """
-window.longest = 0;
-new PerformanceObserver((list) => {
-  for (const { duration } of list.getEntries()) longest = Math.max(longest, duration);
-}).observe({ type: 'longtask', buffered: true });
-"""
 # One wheel of the mouse a frame, until rows have come to the last of *rows*.
 DOWN = """async (rows) => {
-  const most = { nodes: 0, lines: 0, frames: 0 };
-  longest = 0;
   const last = () => Math.max(0, ...[...document.querySelectorAll('[data-id]')].map((each) => each.ariaRowIndex));
-  while (last() < rows + 1) {
-    await new Promise(requestAnimationFrame);
-    scrollBy(0, 1200);
-    most.nodes = Math.max(most.nodes, document.querySelectorAll('*').length);
-    most.lines = Math.max(most.lines, document.querySelectorAll('[data-id]').length);
-    most.frames++;
-  }
-  return { ...most, longest };
+  return await scrolled(() => last() > rows, () => scrollBy(0, 1200), { lines: '[data-id]' });
 }"""
 
 
@@ -128,13 +114,10 @@ class TestTasks:
         await expect(page.get_by_text("10,000 tasks")).to_be_visible()
         cost = await page.evaluate(DOWN, ROWS)
         await expect(lines(page).last).to_contain_text(f"valley {ROWS - 1}")
-        devtools = await page.context.new_cdp_session(page)
-        await devtools.send("HeapProfiler.collectGarbage")
-        heap = await devtools.send("Runtime.getHeapUsage")
         assert cost["nodes"] <= MOST_NODES
         assert cost["lines"] <= 60
         assert max(lengths) <= PAGE
-        assert heap["usedSize"] <= 80_000_000
+        assert await heap_bytes(page) <= 80_000_000
         assert cost["longest"] <= LONGEST_MS * slowness()
 
     async def test_one_of_them_is_found(self, open_page: OpenPage, full_url: str) -> None:
