@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import boto3  # type: ignore[import-untyped] # it has no annotations
 
@@ -13,7 +14,7 @@ from danqing_server.supervision.embedded.servers import free_port
 from danqing_server.supervision.processes import Command
 from tests.support.servers import RunningServer, answers_http, running
 
-__all__ = ["BUCKET", "credentials", "run_s3"]
+__all__ = ["BUCKET", "client_of", "credentials", "run_s3"]
 
 BUCKET = "pictures"
 
@@ -29,6 +30,18 @@ def credentials(server: RunningServer) -> Mapping[str, str]:
     }
 
 
+def client_of(server: RunningServer) -> Any:
+    """Return what asks it without danqing."""
+    known = credentials(server)
+    return boto3.client(
+        "s3",
+        endpoint_url=server.url,
+        region_name=known["AWS_REGION"],
+        aws_access_key_id=known["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=known["AWS_SECRET_ACCESS_KEY"],
+    )
+
+
 @contextmanager
 def run_s3(folder: Path) -> Iterator[RunningServer]:
     """Run it with one empty bucket while the block lasts."""
@@ -42,12 +55,5 @@ def run_s3(folder: Path) -> Iterator[RunningServer]:
         data_dir=folder,
     )
     with running(server):
-        client = boto3.client(
-            "s3",
-            endpoint_url=url,
-            region_name="us-east-1",
-            aws_access_key_id="somebody",
-            aws_secret_access_key="a-secret-of-somebody",
-        )
-        client.create_bucket(Bucket=BUCKET)
+        client_of(server).create_bucket(Bucket=BUCKET)
         yield server
