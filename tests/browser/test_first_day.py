@@ -117,11 +117,19 @@ class Visitor:
         if shots := os.environ.get("SHOTS"):
             await self.page.screenshot(path=f"{shots}/first-day-{self.name}-{step}.png")
 
+    async def press(self, *names: str, of: Any = None, exact: bool = False) -> None:
+        """Click one button after the other, of the page or of a part of it."""
+        for name in names:
+            await (of or self.page).get_by_role("button", name=name, exact=exact).click()
+
+    async def close(self, dialog: Any) -> None:
+        """By its first button."""
+        await dialog.get_by_role("button").first.click()
+
     async def paint_an_example(self) -> None:
         """One click fills, one paints."""
         await self.look("1-arrived")
-        await self.page.get_by_role("button", name=self.words.example).click()
-        await self.page.get_by_role("button", name=self.words.paint).click()
+        await self.press(self.words.example, self.words.paint)
         result = self.page.get_by_role("article", name=self.words.example)
         picture = result.get_by_role("img").first
         await expect(picture).to_be_visible(timeout=60_000)
@@ -133,8 +141,7 @@ class Visitor:
         await self.go("create")
         await self.page.get_by_role("textbox", name=self.words.prompt, exact=True).fill("kestrel")
         await self.page.get_by_text(self.words.faults).click()
-        await self.page.get_by_role("button", name="[sandbox:moderation x1]").click()
-        await self.page.get_by_role("button", name=self.words.paint).click()
+        await self.press("[sandbox:moderation x1]", self.words.paint)
         await expect(self.page.locator("article.result-failed")).to_be_visible()
         await self.look("4-failed")
 
@@ -149,7 +156,7 @@ class Visitor:
         viewer = self.page.locator("dialog.viewer")
         await expect(viewer.get_by_role("img", name=self.words.example)).to_be_visible()
         await self.look("3-found")
-        await viewer.get_by_role("button").first.click()
+        await self.close(viewer)
 
     async def retry_it(self) -> None:
         """Its price is told before it is bought again."""
@@ -159,29 +166,29 @@ class Visitor:
         await self.page.get_by_role("row").filter(has_text="kestrel").get_by_role("link").click()
         await self.look("5-sheet")
         sheet = self.page.locator("dialog.sheet")
-        await sheet.get_by_role("button", name=again, exact=True).click()
+        await self.press(again, of=sheet, exact=True)
         ask = self.page.get_by_role("dialog", name=title)
         await expect(ask).to_contain_text(price)
         await self.look("6-price")
-        await ask.get_by_role("button", name=again, exact=True).click()
+        await self.press(again, of=ask, exact=True)
         await expect(sheet.get_by_role("link").locator("img")).to_have_count(1)
         await self.look("7-again")
-        await sheet.get_by_role("button").first.click()
+        await self.close(sheet)
 
     async def pause_and_resume(self) -> None:
         """With a reason: one types at once, it is asked for first."""
         begin, title, reason, pause = self.words.pause
         await self.go("queue")
         lane = self.page.get_by_role("article", name="volcengine", exact=True)
-        await lane.get_by_role("button", name=begin).click()
+        await self.press(begin, of=lane)
         dialog = self.page.get_by_role("dialog", name=title)
         await expect(dialog.get_by_label(reason)).to_be_focused()
         await self.page.keyboard.type("lunch")
         await self.look("8-pausing")
-        await dialog.get_by_role("button", name=pause, exact=True).click()
+        await self.press(pause, of=dialog, exact=True)
         await expect(lane).to_contain_text("lunch")
         await self.look("9-paused")
-        await lane.get_by_role("button", name=self.words.resume).click()
+        await self.press(self.words.resume, of=lane)
         await expect(lane.get_by_text(self.words.open, exact=True)).to_be_visible()
 
     async def export_the_month(self) -> list[list[str]]:
