@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from danqing_server.errors import SettingsError
-from danqing_server.settings.server import Settings, read_environment, variables
+from danqing_server.settings.reading import read_environment
+from danqing_server.settings.server import Settings, variables
 
 
 class TestRead:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from danqing_server.errors import SettingsError
-from danqing_server.settings.server import read_environment
+from danqing_server.settings.reading import read_environment
 
 __all__ = ["environment_of"]
 

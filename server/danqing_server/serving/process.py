@@ -27,8 +27,8 @@ from danqing_server.errors import SettingsError
 from danqing_server.log import configure_logging
 from danqing_server.plugins.registry import Registry, load_registry
 from danqing_server.serving.app import create_app, listen
-from danqing_server.settings.reading import read_settings
-from danqing_server.settings.server import Settings, read_environment
+from danqing_server.settings.reading import read_environment, read_settings
+from danqing_server.settings.server import Settings
 from danqing_server.supervision.processes import end_with_parent
 from danqing_server.telemetry.beginning import NOTHING, Begun
 

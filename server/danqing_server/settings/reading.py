@@ -11,12 +11,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import attrs
+from dotenv import dotenv_values
 
 from danqing_server.errors import SettingsError
 from danqing_server.settings.file import ConfigFile, parse_file
 from danqing_server.settings.server import Settings
 
-__all__ = ["ACCEPTED", "DEFAULT_FILE", "FoundFile", "examine", "find_file", "in_order", "read_settings"]
+__all__ = [
+    "ACCEPTED",
+    "DEFAULT_FILE",
+    "FoundFile",
+    "examine",
+    "find_file",
+    "in_order",
+    "read_environment",
+    "read_settings",
+]
 
 DEFAULT_FILE = "danqing.toml"
 ACCEPTED = "DANQING_CONFIG_TEXT"
@@ -41,6 +51,12 @@ class FoundFile:
         if self.problem is not None:
             return ConfigFile(problems=(self.problem,))
         return ConfigFile() if self.text is None else parse_file(self.text, self.name)
+
+
+def read_environment(process: Mapping[str, str], dotenv: Path | None) -> dict[str, str]:
+    """Lay the process's variables over those of the file *dotenv*; None or a missing file adds nothing."""
+    stored = dotenv_values(dotenv) if dotenv is not None and dotenv.is_file() else {}
+    return {name: value for name, value in stored.items() if value is not None} | dict(process)
 
 
 def find_file(environment: Mapping[str, str]) -> FoundFile:

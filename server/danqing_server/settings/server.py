@@ -14,7 +14,6 @@ from types import MappingProxyType
 from typing import Any
 
 import attrs
-from dotenv import dotenv_values
 
 from danqing_server.errors import SettingsError
 from danqing_server.settings.file import ConfigFile
@@ -48,7 +47,7 @@ from danqing_server.settings.variables import (
 )
 from danqing_server.windows import zone_named
 
-__all__ = ["LOOPBACK_HOSTS", "Settings", "read_environment", "variables"]
+__all__ = ["LOOPBACK_HOSTS", "Settings", "variables"]
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 SHORTEST_CALL_TIMEOUT_S = 120.0
@@ -623,7 +622,7 @@ class Settings:
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Settings:
-        """Read every variable out of *environment* (see `read_environment`), and no file.
+        """Read every variable out of *environment* (see `reading.read_environment`), and no file.
 
         Raises:
             SettingsError: a line for each that is wrong: the variable, the value (unless secret), what is allowed.
@@ -691,9 +690,3 @@ def _open_purse(host: str) -> str:
         "either set DANQING_API_KEYS=name:secret, or DANQING_REQUIRE_KEYS=always with keys made by `danqing keys`, "
         "or listen on 127.0.0.1 behind a proxy of your own"
     )
-
-
-def read_environment(process: Mapping[str, str], dotenv: Path | None) -> dict[str, str]:
-    """Lay the process's variables over those of the file *dotenv*; None or a missing file adds nothing."""
-    stored = dotenv_values(dotenv) if dotenv is not None and dotenv.is_file() else {}
-    return {name: value for name, value in stored.items() if value is not None} | dict(process)

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from danqing_server.settings.reading import examine
-from danqing_server.settings.server import read_environment
+from danqing_server.settings.reading import examine, read_environment
 
 if TYPE_CHECKING:
     from danqing_server.telemetry.meters import Meters
