@@ -9,10 +9,9 @@ from hashlib import sha256
 import attrs
 import obstore
 
-from danqing_plugins import Source
+from danqing_plugins import OutputKind, Source
 from danqing_server.assets.keys import check_key
 from danqing_server.assets.places import Place
-from danqing_server.assets.sources import pour
 from danqing_server.assets.storage import Assets
 from danqing_server.assets.storage_failures import storage_failures
 from danqing_server.errors import NotFound, PictureRejected, SourceUnavailable
@@ -70,12 +69,9 @@ async def bring_back(assets: Assets, key: str, source: Source, provider: str, wa
 
     Raises StorageUnavailable.
     """
-    session = assets.session
-    if assets.results is not None and source.url is not None:
-        session = assets.results.session_for(provider, source.url)
     async with assets.partial() as partial:
         try:
-            await pour(source, partial, session, assets.large_limits)
+            await assets.arrivals.fetch(source, partial, provider, OutputKind.FILE)
         except (SourceUnavailable, PictureRejected):
             return False
         if partial.spool.sha256 != wanted:

@@ -40,8 +40,9 @@ class Incoming:
     async def write(self, chunk: bytes) -> None:
         """Take more. Raises PictureRejected: `too_large`."""
         self._gathered += chunk
-        if self.size_bytes > self.assets.limits.max_bytes:
-            raise PictureRejected(texts.TOO_MANY_BYTES(most=self.assets.limits.max_bytes), code="too_large")
+        most = self.assets.arrivals.limits.max_bytes
+        if self.size_bytes > most:
+            raise PictureRejected(texts.TOO_MANY_BYTES(most=most), code="too_large")
         if len(self._gathered) >= GATHERED_BYTES:
             await self._flush()
 

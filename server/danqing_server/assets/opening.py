@@ -8,6 +8,7 @@ from pathlib import Path
 
 import aiohttp
 
+from danqing_server.assets.arrivals import Arrivals
 from danqing_server.assets.bucket import open_bucket
 from danqing_server.assets.folder import PRIVATE_MODE, local_folder, open_folder
 from danqing_server.assets.paired import Pair
@@ -76,18 +77,15 @@ def open_assets(
         spool.mkdir(PRIVATE_MODE, exist_ok=True)
         if place is None:
             place = _open_place(settings, root, spool, disk)
-    return Assets(
-        place=place,
-        spool=spool,
+    arrivals = Arrivals(
         session=session,
         limits=limits or DownloadLimits(max_bytes=settings.max_picture_bytes),
         large_limits=limits
         or DownloadLimits(max_bytes=settings.max_video_mb * MEGABYTE, total_s=LARGE_TOTAL_S, accept="*/*"),
         max_pixels=settings.max_picture_pixels,
-        disk=disk,
         decoders=ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="decode"),
         large_decoders=ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // 2), thread_name_prefix="decode-large"),
         results=results,
-        links_s=settings.picture_redirect_s,
         thumbnail_width=AT_ONCE_WIDTH if settings.thumbnails == "at_once" else None,
     )
+    return Assets(place=place, arrivals=arrivals, spool=spool, disk=disk, links_s=settings.picture_redirect_s)

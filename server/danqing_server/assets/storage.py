@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
@@ -11,18 +10,16 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
-from urllib.parse import urlsplit
 
-import aiohttp
 import attrs
 
 from danqing_plugins import OutputKind, Source
 from danqing_server.assets import texts
+from danqing_server.assets.arrivals import Arrivals
 from danqing_server.assets.bucket import Bucket
 from danqing_server.assets.converting import converted
 from danqing_server.assets.folder import Folder
 from danqing_server.assets.inspection import Inspection, inspect_header, inspect_sent
-from danqing_server.assets.inspectors import inspect
 from danqing_server.assets.keys import (
     check_key,
     check_task_id,
@@ -38,8 +35,7 @@ from danqing_server.assets.leftovers import sweep
 from danqing_server.assets.partial import Partial
 from danqing_server.assets.places import Place, Space
 from danqing_server.assets.posters import Poster
-from danqing_server.assets.results import ResultSessions
-from danqing_server.assets.sources import DownloadLimits, LeadsInside, pour, preview_body
+from danqing_server.assets.sources import preview_body
 from danqing_server.assets.spool import Spool
 from danqing_server.assets.storage_failures import storage_failures
 from danqing_server.errors import (
@@ -49,15 +45,12 @@ from danqing_server.errors import (
     SourceUnavailable,
     StorageUnavailable,
 )
-from danqing_server.log import get_logger
 from danqing_server.loops.steps import step
 from danqing_server.records.tasks import Asset
 
 __all__ = ["Assets", "Stat"]
 
 T = TypeVar("T")
-
-log = get_logger(__name__)
 
 CHUNK_BYTES = 64 * 1024
 WINDOW_BYTES = 1024 * 1024
@@ -78,25 +71,16 @@ class Stat:
 class Assets:
     """The outputs of all tasks. Use as `async with`; made by `open_assets`.
 
-    `limits` and `decoders` are for pictures, `large_limits` and `large_decoders` for everything else: no picture
-    waits for a video. With a `thumbnail_width` every picture that is kept gets a thumbnail at once. With `links_s`
-    readers are led to the bucket, by links that are good for so long.
+    What is new comes by `arrivals`. With `links_s` readers are led to the bucket, by links good for so long.
 
     Every method raises StorageUnavailable when the storage is full, unwritable or unreachable. All may be
     cancelled: the spool file goes, and a picture that was already being moved into place stands there whole.
     """
 
     place: Place
+    arrivals: Arrivals
     spool: Path
-    session: aiohttp.ClientSession
-    limits: DownloadLimits
-    large_limits: DownloadLimits
-    max_pixels: int
     disk: ThreadPoolExecutor
-    decoders: ThreadPoolExecutor
-    large_decoders: ThreadPoolExecutor
-    results: ResultSessions | None = None
-    thumbnail_width: int | None = None
     links_s: float = 0.0
 
     async def __aenter__(self) -> Self:
@@ -109,8 +93,8 @@ class Assets:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Let the threads finish what they hold."""
-        for pool in (self.decoders, self.large_decoders, self.disk):
-            await asyncio.to_thread(pool.shutdown)
+        await self.arrivals.close()
+        await asyncio.to_thread(self.disk.shutdown)
 
     @step("work.keep")
     async def keep(
@@ -158,7 +142,7 @@ class Assets:
         """Store reference picture *number*, whose header was inspected at submission; it is not decoded."""
         check_task_id(task_id)
         async with self.partial() as partial:
-            await pour(Source.from_bytes(body), partial, self.session, self.limits)
+            await self.arrivals.fetch(Source.from_bytes(body), partial, "", OutputKind.IMAGE)
             return await self._put(partial.spool, input_key(task_id, number, known.extension), known)
 
     async def keep_preview(self, task_id: str, index: int, source: Source) -> Asset:
@@ -170,17 +154,17 @@ class Assets:
 
         def look() -> tuple[bytes, Inspection]:
             body = preview_body(source)
-            return body, inspect_header(body, max_pixels=self.max_pixels)
+            return body, inspect_header(body, max_pixels=self.arrivals.max_pixels)
 
         check_task_id(task_id)
-        body, found = await asyncio.get_running_loop().run_in_executor(self.decoders, look)
+        body, found = await self.arrivals.decode(look)
         async with self.partial() as partial:
             await partial.write(body)
             return await self._put(partial.spool, preview_key(task_id, index, found.extension), found)
 
     async def inspect_sent(self, partial: Partial) -> Inspection:
         """Look at a picture that a client sent. Raises PictureRejected, as `inspection.inspect_sent` does."""
-        return await self._inspect(partial.spool, OutputKind.IMAGE, inspect_sent)
+        return await self.arrivals.inspect(partial.spool, OutputKind.IMAGE, inspect_sent)
 
     async def keep_sent(self, partial: Partial, key: str, known: Inspection) -> Asset:
         """Store at *key* what was sent and looked at."""
@@ -211,8 +195,8 @@ class Assets:
             PictureRejected: it is larger (the setting was lowered since).
         """
         stat = await self.describe(key)
-        if stat.size_bytes > self.limits.max_bytes:
-            raise PictureRejected(texts.TOO_MANY_BYTES(most=self.limits.max_bytes), code="too_large")
+        if stat.size_bytes > self.arrivals.limits.max_bytes:
+            raise PictureRejected(texts.TOO_MANY_BYTES(most=self.arrivals.limits.max_bytes), code="too_large")
         with _reading(key):
             return await self.place.get(key)
 
@@ -226,9 +210,7 @@ class Assets:
         body = await self.read(key)
         if media_type_of(key) == f"image/{wanted}":
             return body
-        return await asyncio.get_running_loop().run_in_executor(
-            self.decoders, lambda: converted(body, wanted, max_pixels=self.max_pixels)
-        )
+        return await self.arrivals.decode(lambda: converted(body, wanted, max_pixels=self.arrivals.max_pixels))
 
     async def describe(self, key: str) -> Stat:
         """Say how large a picture is, and since when it stands.
@@ -305,8 +287,8 @@ class Assets:
         self, task_id: str, index: int, source: Source, kind: OutputKind, provider: str, partial: Partial
     ) -> Asset:
         try:
-            await self._fetch(source, partial, provider, self._limits_of(kind))
-            found = await self._inspect(partial.spool, kind)
+            await self.arrivals.fetch(source, partial, provider, kind)
+            found = await self.arrivals.inspect(partial.spool, kind)
             key = output_key(task_id, index, found.extension)
             poster = None if found.poster is None else await self._put_poster(key, found.poster)
             if found.thumbnail is not None:
@@ -318,34 +300,6 @@ class Assets:
             raise
         partial.settle()
         return asset
-
-    def _limits_of(self, kind: OutputKind) -> DownloadLimits:
-        return self.limits if kind is OutputKind.IMAGE else self.large_limits
-
-    def _decoders_of(self, kind: OutputKind) -> ThreadPoolExecutor:
-        return self.decoders if kind is OutputKind.IMAGE else self.large_decoders
-
-    async def _fetch(self, source: Source, partial: Partial, provider: str, limits: DownloadLimits) -> None:
-        session = self.session
-        if self.results is not None and source.url is not None:
-            session = self.results.session_for(provider, source.url)
-        try:
-            await pour(source, partial, session, limits)
-        except LeadsInside as error:
-            # Not for good: it is paid for, and the operator may know the host (DANQING_PRIVATE_RESULTS).
-            log.warning("result_address_refused", provider=provider, host=urlsplit(source.url or "").hostname)
-            raise SourceUnavailable(error.message, gone=False) from None
-
-    async def _inspect(
-        self, spool: Spool, kind: OutputKind, look: Callable[..., Inspection] | None = None
-    ) -> Inspection:
-        if not spool.size_bytes:
-            raise PictureRejected(texts.EMPTY(), code="truncated")
-        look_at = look or functools.partial(inspect, kind, thumbnail=self.thumbnail_width)
-        with storage_failures("reading a spooled picture"):
-            return await asyncio.get_running_loop().run_in_executor(
-                self._decoders_of(kind), lambda: look_at(spool.path, max_pixels=self.max_pixels)
-            )
 
     async def _put(self, spool: Spool, key: str, found: Inspection, poster: str | None = None) -> Asset:
         await self.place.put(spool, key)

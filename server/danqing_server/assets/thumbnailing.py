@@ -102,7 +102,7 @@ class Thumbnails:
                 await self.note_colour(*output, key, colour)
 
     async def _shrink(self, thumbnail: str, source: str, width: int) -> Shrunk:
-        most = self.assets.max_pixels
+        most = self.assets.arrivals.max_pixels
         try:
             body = await self.assets.read(source)
             return await asyncio.get_running_loop().run_in_executor(
