@@ -223,5 +223,6 @@ async def test_the_first_day(open_page: OpenPage, tmp_path: Path, language: str)
         await visitor.retry_it()
         await visitor.pause_and_resume()
         rows = await visitor.export_the_month()
+        await page.close()  # it would tell of the server that stops
         assert any("doubao-seedream-4-0-250828" in row for row in rows)
         assert took_s <= FIRST_PICTURE_S * slowness()
