@@ -360,6 +360,8 @@ class Retried(Transition):
         gone = ("error", "completed_at", "started_at", "deadline_at", "run_at", "late_attempt", *dropped)
         if self.hold is None and task.hold is not None:
             gone = (*gone, "hold")
+        if task.late:  # they are among the others now, or worth nothing
+            gone = (*gone, "late")
         sets = {**self._pictures(), **anew, **self._round(), **self._counted(), "retried_at": self.at}
         return self._change(marks, sets, gone)
 
