@@ -50,9 +50,11 @@ class Generation:
                 except PluginError as error:
                     troubles.append(error)
 
-        async with asyncio.TaskGroup() as group:
-            for index in missing:
-                group.create_task(make(index))
+        # Not a group of tasks, which would cut the paid calls under way for the sake of one that must not be made.
+        outcomes = await asyncio.gather(*map(make, missing), return_exceptions=True)
+        for outcome in outcomes:
+            if outcome is not None:
+                raise outcome
         if troubles:
             raise heaviest(troubles)
 
