@@ -111,6 +111,23 @@ class TestChanges:
             refused = [answer for answer in answers if isinstance(answer, StoreUnavailable)]
             assert [error.permanent for error in refused] == [True] * 4
 
+    async def test_a_vast_change_stops_no_other(self, settings: Settings) -> None:
+        """More than a document holds: MongoDB refuses all that is sent with it, at whatever place it stands."""
+        async with running_system(settings, [ScriptedProvider()], workers=False) as system:
+            store = system.services.store
+            tasks = [await system.submit() for _ in range(4)]
+            moves = []
+            for task, value in zip(tasks, ["x", "x" * 17_000_000, "x", "x"], strict=True):
+                expected = {"status": "pending", "transition_id": task.transition_id}
+                sets = {"result": {"text": value}}
+                moves.append(
+                    store.apply(Change(task_id=task.id, expected=expected, sets=sets, transition_id=f"n{task.id}"))
+                )
+            answers = await asyncio.gather(*moves, return_exceptions=True)
+            assert [answer is True for answer in answers] == [True, False, True, True]
+            assert isinstance(answers[1], StoreUnavailable)
+            assert answers[1].permanent
+
 
 class TestOddReports:
     """What a service reports may be odd; what was paid for is kept all the same."""

@@ -11,7 +11,6 @@ import bson
 from pymongo import UpdateOne
 
 from danqing_server.codec import value_of
-from danqing_server.errors import StoreUnavailable
 from danqing_server.records.tasks import CallRecord, Output, Task
 from danqing_server.store.paths import ATTEMPT_ID, of_mark
 from danqing_server.store.reading import attempt_id_of
@@ -63,14 +62,6 @@ class Change:
         if self.increments:
             update["$inc"] = dict(self.increments)
         return UpdateOne({"_id": self.task_id, **self.expected}, update)
-
-    def refusal(self) -> StoreUnavailable | None:
-        """Return why this change can never be sent, None when it can; for a batch that could not be encoded."""
-        try:
-            bson.encode({"filter": self.expected, "sets": self.sets})
-        except ENCODING_ERRORS as error:
-            return StoreUnavailable(f"the change cannot be encoded ({type(error).__name__})", permanent=True)
-        return None
 
     def won(self, found: Mapping[str, Any] | None) -> bool:
         """Say from the document *found* afterwards whether this change took effect."""

@@ -92,16 +92,11 @@ def durable(collection: Any) -> Any:
 
 
 @contextmanager
-def translated(*, encoding: bool = True) -> Iterator[None]:
-    """Turn whatever the driver raises into StoreUnavailable, `permanent` where `refusals` says so.
-
-    *encoding* False lets pass what is raised of a value that cannot be encoded, for who looks which one it is.
-    """
+def translated() -> Iterator[None]:
+    """Turn whatever the driver raises into StoreUnavailable, `permanent` where `refusals` says so."""
     try:
         yield
     except ENCODING_ERRORS as error:
-        if not encoding:
-            raise
         message = f"a value cannot be encoded for MongoDB ({type(error).__name__})"
         raise StoreUnavailable(message, permanent=True) from error
     except PyMongoError as error:

@@ -40,7 +40,7 @@ from danqing_server.store.newborn import Newborn, started, untouched
 from danqing_server.store.paths import ATTEMPT_ID, of_call, of_mark
 from danqing_server.store.reach import Reach
 from danqing_server.store.reading import readable, task_of, versioned
-from danqing_server.store.refusals import ENCODING_ERRORS, write_error
+from danqing_server.store.refusals import write_error
 
 __all__ = ["COLLECTION", "Document", "TaskStore", "encode"]
 
@@ -334,20 +334,20 @@ class TaskStore:
         await self._indexes.drain()
 
     async def _change_batch(self, changes: Sequence[Change]) -> list[bool | Exception]:
-        """Carry changes out; one that MongoDB refuses, or that cannot be encoded, does not stop the others."""
+        """Carry changes out; one that never can be stops no others: halves of a refused batch are tried alone."""
         try:
             return await self._write(changes)
-        except ENCODING_ERRORS:
-            refusals = [change.refusal() for change in changes]
-        if not any(refusals):
-            raise StoreUnavailable("a batch of changes cannot be encoded", permanent=True)
-        sound = [change for change, refusal in zip(changes, refusals, strict=True) if refusal is None]
-        answers = iter(await self._write(sound) if sound else ())
-        return [refusal or next(answers) for refusal in refusals]
+        except StoreUnavailable as refusal:
+            if not refusal.permanent:
+                raise
+            if len(changes) == 1:
+                return [refusal]
+        half = len(changes) // 2
+        return [*await self._change_batch(changes[:half]), *await self._change_batch(changes[half:])]
 
     async def _write(self, changes: Sequence[Change]) -> list[bool | Exception]:
         failed: dict[int, Exception] = {}
-        with translated(encoding=False):
+        with translated():
             try:
                 outcome = await self._tasks.bulk_write([change.as_update() for change in changes], ordered=False)
                 if outcome.matched_count == len(changes):
