@@ -46,6 +46,7 @@ __all__ = ["COLLECTION", "Document", "TaskStore", "encode"]
 
 COLLECTION = "danqing_tasks"
 LARGEST_DOCUMENT_BYTES = 2 * 1024 * 1024
+MARKS_BYTES = 512  # beyond that: a line of a batch is measured without marks, and must not be refused for them
 DUPLICATE_KEY = 11000
 MOST_COUNTED = 10_000
 UNREADABLE_PAUSE = timedelta(seconds=60)
@@ -385,7 +386,7 @@ def encode(task: Task, marks: Marks = NO_MARKS) -> Document:
         encoded = bson.encode(document)
     except (bson.errors.InvalidDocument, OverflowError, UnicodeError) as error:
         raise InvalidSubmission([Problem(field="request_body", message=NOT_STORABLE())]) from error
-    if len(encoded) > LARGEST_DOCUMENT_BYTES:
+    if len(encoded) > LARGEST_DOCUMENT_BYTES + (MARKS_BYTES if marks else 0):
         message = TOO_LARGE(size=len(encoded), most=LARGEST_DOCUMENT_BYTES)
         raise InvalidSubmission([Problem(field="request_body", message=message)])
     return Document(encoded)
