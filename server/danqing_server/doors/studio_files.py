@@ -3,6 +3,7 @@
 The files lie in `studio/` as the browser runs them; nothing is built. Their names under `/studio/v/<hash>/` change
 with any change to any of them, so that a browser may keep what it has for ever. What only people read stays here,
 comments and spaces, a third of all; a module's lines keep their numbers, so that an error's trace fits the files.
+The styles are sent as one, `css/studio.css`: many small files pack badly, and a place is not shown in two steps.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ TYPES = {
     ".js": "text/javascript; charset=utf-8",
 }
 SMALLEST_COMPRESSED_BYTES = 200
+STYLE = "css/studio.css"
+FIRST_STYLES = ("css/tokens.css", "css/base.css", "css/ui.css")
 MAIN = "js/main.js"
 INDEX = "index.html"
 _IMPORT = re.compile(r"""(?:\bfrom|^import)\s*['"](\.{1,2}/[^'"]+\.js)['"]""", re.MULTILINE)
@@ -95,9 +98,6 @@ class StudioFiles:
         texts = [f"js/{part}texts.{language}.js" for part in ("", f"places/{place}/")]
         for path in (*vendored, *modules, *(path for path in texts if path in self.files)):
             yield f'<link rel="modulepreload" href="{base}/{path}">'
-        style = f"css/places/{place}.css"
-        if style in self.files:
-            yield f'<link rel="preload" as="style" href="{base}/{style}">'
 
     def modules(self, *begin: str) -> list[str]:
         """Return the modules that those of *begin* import, and theirs; what is imported later is not among them."""
@@ -128,7 +128,7 @@ def read_studio(known: StudioFiles | None = None, folder: Path = FOLDER) -> Stud
     template = bodies.pop(INDEX).decode()
     files = {
         name: _prepared(_sent(name, body), TYPES[posixpath.splitext(name)[1]])
-        for name, body in spoken(bodies).items()
+        for name, body in spoken(_styled(bodies)).items()
     }
     return StudioFiles(
         version=digest.hexdigest()[:16],
@@ -137,6 +137,14 @@ def read_studio(known: StudioFiles | None = None, folder: Path = FOLDER) -> Stud
         touched_ns=touched_ns,
         count=len(paths),
     )
+
+
+def _styled(bodies: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the files of *bodies* with the styles put together: what all have first, then the rooms'."""
+    styles = {name for name in bodies if name.endswith(".css")}
+    firsts = [name for name in FIRST_STYLES if name in styles]
+    others = {name: body for name, body in bodies.items() if name not in styles}
+    return others | {STYLE: b"".join(bodies[name] for name in (*firsts, *sorted(styles.difference(firsts))))}
 
 
 def _sent(name: str, body: bytes) -> bytes:

@@ -51,7 +51,18 @@ class TestSent:
         (tmp_path / "index.html").write_text("")
         files = read_studio(folder=tmp_path).files
         assert files["js/one.js"].body.decode() == sent
-        assert files["css/one.css"].body.decode() == ".a>b:hover,c{e:calc(1px - 2px) f;}"
+        assert files["css/studio.css"].body.decode() == ".a>b:hover,c{e:calc(1px - 2px) f;}"
+
+    def test_styles_are_one_file(self, tmp_path: Path) -> None:
+        """What all have comes first, so that a room may say otherwise."""
+        (tmp_path / "css" / "places").mkdir(parents=True)
+        for name in ("places/a", "aside", "ui", "base", "tokens"):
+            (tmp_path / "css" / f"{name}.css").write_text(f".{name.replace('/', '-')} {{ b: c; }}\n")
+        (tmp_path / "index.html").write_text("")
+        files = read_studio(folder=tmp_path).files
+        style = files["css/studio.css"].body.decode()
+        assert re.findall(r"\.([\w-]+)\{", style) == ["tokens", "base", "ui", "aside", "places-a"]
+        assert [name for name in files if name.endswith(".css")] == ["css/studio.css"]
 
     @pytest.mark.parametrize("language", LANGUAGES)
     def test_page_has_the_texts_of_its_language_alone(self, language: str) -> None:

@@ -114,7 +114,7 @@ export const loaded = signal({});
 const underWay = new Map();
 
 /**
- * Load the module `js/<name>/index.js`, its style `css/<name>.css` and the texts that it has for itself.
+ * Load the module `js/<name>/index.js` and the texts that it has for itself.
  *
  * @param {string} name as `places/queue` or `sheet`
  */
@@ -129,7 +129,7 @@ async function loading(name) {
   let found;
   try {
     const texts = name === 'places/settings' && learn(`${name}/`);
-    [found] = await Promise.all([import(`${BASE}js/${name}/index.js`), styled(`${BASE}css/${name}.css`), texts]);
+    [found] = await Promise.all([import(`${BASE}js/${name}/index.js`), texts]);
   } catch (error) {
     console.warn(error);
     found = error instanceof Error ? error : new Error(String(error));
@@ -137,16 +137,4 @@ async function loading(name) {
     void lookForNewer();
   }
   loaded.value = { ...loaded.value, [name]: found };
-}
-
-/** @param {string} url */
-function styled(url) {
-  return new Promise((resolve, reject) => {
-    const link = document.createElement('link');
-    link.rel = 'stylesheet';
-    link.href = url;
-    link.onload = () => resolve(undefined);
-    link.onerror = () => reject(new Error(`no style: ${url}`));
-    document.head.append(link);
-  });
 }
