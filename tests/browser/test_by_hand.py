@@ -32,6 +32,8 @@ async def test_a_lane_is_resumed_by_finger(open_page: OpenPage, studio: Studio) 
     await page.get_by_role("button", name="More", exact=True).tap()
     await page.get_by_role("menuitem", name="Queue").tap()
     card = page.get_by_role("article", name=LANE, exact=True)
+    await expect(card).to_contain_text("by finger")
+    await expect(card).not_to_contain_text("(local)")
     await card.get_by_role("button", name="Resume").tap()
     await expect(page.get_by_text("by finger")).to_have_count(0)
     assert (await studio.ask("GET", f"/api/v1/lanes/{LANE}"))["state"] == "open"

@@ -398,6 +398,20 @@ class TestResults:
         tasks = await tasks_of(studio, "four owls")
         assert [(each["images"], each["kept"], each["cost"]["amount"]) for each in tasks] == [(4, 4, "0.80")]
 
+    async def test_failed_card_speaks_the_readers_language(self, open_page: OpenPage, studio: Studio) -> None:
+        """In our words first; the provider's are one click below."""
+        page = await open_page(language="zh")
+        await prompt_of(page, "zh").fill("a rude owl [sandbox:moderation x1]")
+        await page.get_by_role("button", name="绘制 1 张").click()
+        why = result_of(page, "a rude owl").locator(".why")
+        await expect(why).to_contain_text("内容违反了 volcengine 的审核规则。 已计费：否")
+        [task] = await tasks_of(studio, "a rude owl")
+        told = (await studio.ended(task["id"]))["error"]
+        said = why.get_by_text(told["message"])
+        await expect(said).to_be_hidden()
+        await why.get_by_text("服务商原始信息").click()
+        await expect(said).to_contain_text(told["provider_code"])
+
     async def test_waiting_task_says_where_it_stands_and_is_cancelled(self, page: Any) -> None:
         """While it is under way, too: what has not left never does."""
         await prompt_of(page).fill("slow loon [sandbox:slow=60]")
@@ -437,5 +451,5 @@ class TestResults:
         await expect(page.get_by_text("1 of 14", exact=True)).to_be_visible()
         await expect(page.get_by_role("progressbar")).to_have_count(0)
         await paint_of(page).tap()
-        await expect(result_of(page, "phone grebe").get_by_text("done")).to_be_visible()
+        await expect(result_of(page, "phone grebe").get_by_text("done")).to_be_in_viewport()
         assert await page.evaluate("document.documentElement.scrollWidth") <= 360

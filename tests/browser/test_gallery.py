@@ -40,6 +40,17 @@ class TestGallery:
         await page.get_by_role("button", name="Clear the filter").click()
         await expect(page).to_have_url(re.compile(r"/gallery$"))
 
+    async def test_what_is_simulated_bears_a_mark(self, studio: Studio, open_page: OpenPage) -> None:
+        """Striped, in the corner of its tile, whether it has the focus or not."""
+        await paint(studio, "only simulated", 1)
+        page = await open_page("/studio/gallery?q=only+simulated")
+        cell = cells(page).first
+        await expect(cell).to_be_visible()
+        stripes = "(each) => getComputedStyle(each, '::before').backgroundImage"
+        assert "repeating-linear-gradient" in await cell.evaluate(stripes)
+        await cell.focus()
+        assert "repeating-linear-gradient" in await cell.evaluate(stripes)
+
     async def test_the_journey_by_keys_alone(self, studio: Studio, open_page: OpenPage) -> None:
         """Check 24: walk, view, star, go back, choose a range, delete, undo, reuse."""
         ids = await paint(studio, "journeyed", 4)

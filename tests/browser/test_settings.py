@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -109,6 +110,24 @@ class TestKeys:
         await page.get_by_role("button", name="Revoke", exact=True).click()
         await expect(key).to_contain_text("revoked")
         assert await status_of(guarded, "/api/v1/key", secret) == (401, "api_key_revoked")
+
+    async def test_the_first_key_locks_nobody_out(self, open_page: OpenPage, tmp_path: Path) -> None:
+        """A server without keys: nothing covers the secret, one goes on with it, and it may make more."""
+        with starting(tmp_path, {}) as serve:
+            serve.until_ready(timeout_s=90)
+            page = await open_page("/studio/settings/keys", base_url=serve.base_url)
+            await page.get_by_role("button", name="New key").click()
+            await expect(page.get_by_label("administer")).to_be_checked()
+            await page.get_by_label("Name").fill("first")
+            await page.get_by_role("button", name="Create", exact=True).click()
+            await expect(page.get_by_label("Secret", exact=True)).to_be_visible()
+            async with page.expect_response("**/studio/session") as answer:
+                await page.get_by_role("button", name="I have kept it").click()
+            assert (await answer.value).status == 201
+            await expect(page.get_by_role("dialog")).to_have_count(0)
+            await page.reload()
+            await expect(page.get_by_role("listitem").filter(has_text="first")).to_contain_text("administer")
+            await expect(page.get_by_role("button", name="New key")).to_be_visible()
 
 
 class TestWebhooks:

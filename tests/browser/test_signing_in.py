@@ -263,6 +263,9 @@ class TestRights:
         """Check 23: the row comes without its prompt; who opens the task sees all of it and changes nothing."""
         async with aiohttp.ClientSession(headers={"authorization": f"Bearer {LIN}"}) as http:
             task = await Studio(base, http).painted("what Lin alone may read")
+            waiting = await Studio(base, http).paint("what Lin asked for later", delay=3600)
+        async with aiohttp.ClientSession(headers={"authorization": f"Bearer {CHEN}"}) as http:
+            await Studio(base, http).painted("what Chen made")
         page = await signed_in(open_page, base, CHEN, name="Chen")
         await page.goto("/studio/tasks")
         await expect(page.get_by_role("main")).to_contain_text("lin")
@@ -272,6 +275,25 @@ class TestRights:
         await expect(sheet).to_contain_text("what Lin alone may read")
         await expect(sheet).to_contain_text("Another project’s task")
         await expect(sheet.get_by_role("button", name="Delete")).to_have_count(0)
+        await page.goto(f"/studio/tasks?task={waiting['id']}")
+        await expect(sheet.locator(".waits")).to_contain_text("scheduled")
+
+    async def test_operator_chooses_its_own_alone(self, open_page: OpenPage, base: str) -> None:
+        """Others' rows have nothing to choose by, and are not counted; one project is asked for by its name."""
+        for key, prompt in ((LIN, "Lin's own"), (CHEN, "Chen's own")):
+            async with aiohttp.ClientSession(headers={"authorization": f"Bearer {key}"}) as http:
+                await Studio(base, http).painted(prompt, user_id="choosing")
+        page = await signed_in(open_page, base, CHEN, name="Chen")
+        await page.goto("/studio/tasks?user_id=choosing")
+        rows = page.locator(".tasks-line")
+        await expect(rows).to_have_count(2)
+        await expect(rows.get_by_role("checkbox")).to_have_count(1)
+        await page.get_by_role("checkbox", name="Choose all").check()
+        await expect(page.get_by_text("1 chosen", exact=True)).to_be_visible()
+        await page.get_by_role("textbox", name="Project").fill("lin")
+        await expect(rows).to_have_count(1)
+        await expect(rows).to_contain_text("(of project lin)")
+        await expect(rows.get_by_role("checkbox")).to_have_count(0)
 
     async def test_administrator_makes_nothing(self, open_page: OpenPage, base: str) -> None:
         """So there is no Create."""

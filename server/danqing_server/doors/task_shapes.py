@@ -296,6 +296,7 @@ class ExplanationShape(TypedDict):
     """Why a task is not done, and what was tried."""
 
     task_id: _TaskId
+    project: Annotated[str | None, said("whose it is; null: it was made without a key", None)]
     status: Annotated[Status, said("where the task stands", "pending")]
     waiting_for: Annotated[str | None, said("null when nothing holds it", "turn", enum=list(_WAITS))]
     reason: Annotated[str | None, said("what closed the lane", None)]

@@ -178,6 +178,7 @@ def explanation_view(explanation: Explanation, language: str) -> ExplanationShap
     task = explanation.task
     return {
         "task_id": task.id,
+        "project": task.owner,
         "status": task.status,
         "waiting_for": explanation.waiting_for,
         "reason": explanation.reason,

@@ -30,6 +30,11 @@ class Reach:
         """Return the reach to what *owner* made; None: to what was made without authentication."""
         return cls(owner, False)
 
+    @classmethod
+    def nobody(cls) -> Reach:
+        """Return the reach to nothing: no project has an empty name."""
+        return cls("", False)
+
     def covers(self, owner: str | None) -> bool:
         """Tell whether what belongs to *owner* is meant."""
         return self._all or owner == self._owner

@@ -273,6 +273,17 @@ class TestWhose:
             assert await _ids(api, "?cursor=99999999999999.theirs", headers=TWO) == ["theirs"]
             assert (await api.ask("GET", "/api/v1/tasks")).status == 401
 
+    async def test_an_operator_asks_for_one_projects(self, open_api: Open) -> None:
+        """By its name; who is none finds its own by it and nothing else, and so does a search."""
+        async with open_api(DANQING_API_KEYS=KEYS, DANQING_OPERATORS="two") as api:
+            await _store(api, [_aged("first", 2, owner="one"), _aged("second", 1, owner="two")])
+            assert await _ids(api, headers=TWO) == ["second", "first"]
+            assert await _ids(api, "?project=one", headers=TWO) == ["first"]
+            assert await _ids(api, "?project=one&q=cat", headers=TWO) == []
+            assert await _ids(api, "?project=one", headers=ONE) == ["first"]
+            reply = await api.ask("GET", "/api/v1/tasks?project=two&count=true", headers=ONE)
+            assert (reply.json["data"]["tasks"], reply.json["data"]["total"]) == ([], 0)
+
     async def test_no_index_is_there_before_the_first_list(self, api: Client) -> None:
         """Who never lists pays nothing for lists; a user's own needs no other index."""
         database = api.services.store.database

@@ -72,6 +72,7 @@ def _text(name: str, description: str, most: int) -> dict[str, Any]:
         _text("provider", "who carries it out", 128),
         _text("model", "the model's own id", 128),
         _text("user_id", "whose they are", 128),
+        _text("project", "of this project; operators list those of others, too", LONGEST_NAME),
         _text("type", "a task type", 128),
         query("kind", "what their outputs are", type="string", enum=list(KINDS)),
         _text("code", "of their error", 100),
@@ -98,13 +99,13 @@ async def list_all_tasks(request: ApiRequest) -> HTTPResponse:
     services, caller = admit(request)
     language = language_of(request.headers)
     fields = Fields(members=members_of_query(request))
-    fields.check_known((*FILTERS, "limit", "cursor", "count", "fields"))
+    fields.check_known((*FILTERS, "project", "limit", "cursor", "count", "fields"))
     wanted, after = read_filter(fields, services.registry.simulated), read_cursor(fields)
     limit = fields.whole_text("limit", 1, MOST_LISTED) or DEFAULT_LISTED
     counted = fields.choice("count", ("true", "false")) == "true"
-    named = _named(fields)
+    named, project = _named(fields), fields.text("project", 1, LONGEST_NAME)
     fields.finish()
-    reach = _reach_of(caller, wanted)
+    reach = _reach_of(caller, wanted, project)
     found = await services.task_list.find(wanted, reach, limit=limit, after=after)
     viewer = Viewer(base_url(request), services.registry, language)
     data: TaskPageShape = {
@@ -135,6 +136,9 @@ def _part(row: TaskRowShape, named: frozenset[str]) -> TaskRowShape | TaskPartSh
     return found
 
 
-def _reach_of(caller: Caller, wanted: TaskFilter) -> Reach:
+def _reach_of(caller: Caller, wanted: TaskFilter, project: str | None) -> Reach:
     """Return whose tasks are listed: an operator's search stays among its own, or it would tell others' prompts."""
-    return caller.rows if wanted.text is None else caller.reach
+    reach = caller.rows if wanted.text is None else caller.reach
+    if project is None:
+        return reach
+    return Reach.of(project) if reach.covers(project) else Reach.nobody()

@@ -178,9 +178,12 @@ async def _shown(request: ApiRequest, task: Task) -> tuple[bytes, Recent | None]
     errors=(404,),
 )
 async def explain_task(request: ApiRequest, task_id: str) -> HTTPResponse:
-    """Say what a task waits for, where it stands, what was tried, and when it may be done."""
+    """Say what a task waits for, where it stands, what was tried, and when it may be done; to operators of any."""
     services, caller = admit(request)
-    task = await services.control.find(task_id, caller)
+    try:
+        task = await services.control.find(task_id, caller)
+    except NotFound:
+        task = await services.inspection.open(task_id, caller)
     explanation = explanation_for(caller, await services.forecast.explain(task))
     language = language_of(request.headers)
     return success(explanation_view(explanation, language), EXPLAINED.to(language))

@@ -4,7 +4,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 
 import { api } from './api.js';
-import { a, div, h, img, li, p, span, ul, video } from './dom.js';
+import { a, details, div, h, img, li, p, span, summary, ul, video } from './dom.js';
 import { clock } from './format.js';
 import { format, has, language, t } from './i18n.js';
 import { link, withQuery } from './router.js';
@@ -64,13 +64,19 @@ function shapeOf(task, found) {
   return asked ? [asked[1], asked[2]] : [1, 1];
 }
 
-/** What went wrong, whether it was billed, in one line; the provider's own word below. @param {{ error: any, billed: string, index?: number }} props */
-export function Why({ error, billed, index }) {
+/** What an error means, in the reader's language where there are words for it. @param {any} error @param {string} provider */
+export function plainly(error, provider) {
+  const name = `error.${error?.code}`;
+  return has(name) ? t(name, { provider }) : (error?.message ?? t('result.no_reason'));
+}
+
+/** What went wrong, whether it was billed, in one line; the provider's own words below. @param {{ error: any, provider: string, billed: string, index?: number }} props */
+export function Why({ error, provider, billed, index }) {
   const paid = /yes|no|unknown/.test(billed) ? t(`result.billed.${billed}`) : '';
   return div(
     { class: `why why-${billed}` },
-    p(null, index !== undefined && `${t('result.picture_no', { place: index + 1 })} `, error?.message ?? t('result.no_reason'), ' ', span({ class: `billed billed-${billed}` }, paid)),
-    error?.provider_code && p({ class: 'field-help' }, t('result.provider_word', { code: error.provider_code })),
+    p(null, index !== undefined && `${t('result.picture_no', { place: index + 1 })} `, plainly(error, provider), ' ', span({ class: `billed billed-${billed}` }, paid)),
+    error && details(null, summary(null, t('sheet.provider_words')), p(null, [error.message, error.provider_code].filter(Boolean).join(' · '))),
   );
 }
 

@@ -13,7 +13,6 @@ export const texts = {
   'result.billed.yes': ['Billed: yes', '已计费：是'],
   'result.billed.no': ['Billed: no', '已计费：否'],
   'result.billed.unknown': ['Billed: unknown', '已计费：未知'],
-  'result.provider_word': ['The provider says: {code}', '服务商代码：{code}'],
   'result.place': ['{own} of yours, {lane} in the lane', '你的第 {own} 个，队列第 {lane} 个'],
   'result.about': ['about {time}', '约 {time}'],
   'result.waits.worker': ['begins in a moment', '即将开始'],

@@ -52,6 +52,12 @@ export const chooseZone = (name) => {
  */
 export const may = (scope) => !!me.value?.scopes.includes(scope);
 
+/** Whether the key sees tasks of other projects, too: it may read those, and change its own. */
+export const oversees = () => !!me.value?.operator && me.value.needs_key;
+
+/** Whether something of *project* is another's. @param {string | null | undefined} project */
+export const isForeign = (project) => oversees() && project !== me.value?.project;
+
 /** @type {{ changes: boolean, resolve: () => void, reject: (error: unknown) => void }[]} */
 let waiting = [];
 let looked_ms = 0;

@@ -96,7 +96,7 @@ function Retry({ task, preview, onClose, look }) {
       title: t('sheet.retry_title'), action: t('sheet.retry'), danger: unknown, busy: act.busy, ready, onClose, onDo: () => void act.run(),
       text: !told ? (error ? h(Problem, { error, onRetry: ask }) : h(Skeleton, { lines: 1 }))
         : !told.possible ? t('sheet.not_now')
-        : amount ? t(unknown ? 'sheet.retry_again' : 'sheet.retry_cost', { n: left, amount, most }) : t('sheet.retry_free', { n: left }),
+        : [t('sheet.missing', { n: left }), amount ? t(`sheet.${unknown ? 'again' : 'costs'}${most === amount ? '' : '_most'}`, { amount, most }) : t('sheet.free'), left < task.images && t('sheet.kept')].map((each) => each && p({ key: each }, each)),
     },
     task.error && !task.error.retryable && !unknown && task.status === 'failed' && p({ class: 'field-help' }, t('sheet.do.change')),
     unknown && label({ class: 'sheet-sure' }, input({ type: 'checkbox', checked: sure.value, onChange: () => (sure.value = !sure.value) }), span(null, amount ? t('sheet.sure', { amount }) : t('sheet.sure_unpriced'))),

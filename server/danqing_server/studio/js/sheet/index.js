@@ -10,7 +10,7 @@ import { locale, t } from '../i18n.js';
 import { onTask } from '../live.js';
 import { Pictures, Waits, keptOf } from '../results.js';
 import { route, setQuery } from '../router.js';
-import { may, me } from '../session.js';
+import { isForeign, may, oversees } from '../session.js';
 import { announce } from '../ui/announce.js';
 import { CopyButton } from '../ui/copy.js';
 import { Dialog } from '../ui/dialog.js';
@@ -86,13 +86,13 @@ function usePreview(task) {
 
 /** @typedef {ReturnType<typeof usePreview>} Preview */
 
-/** Whether the task is another project's, which an operator may read and nothing else. @param {string} id */
-function useForeign(id) {
-  const foreign = useSignal(false);
+/** Whether the task is another project's, which an operator may read and nothing else; null: not known yet. @param {Task | null} task */
+function useForeign(task) {
+  const foreign = useSignal(/** @type {boolean | null} */ (null));
+  const id = task?.id;
   useEffect(() => {
-    foreign.value = false;
-    if (!me.value?.operator || !me.value.needs_key) return;
-    api.get(`/tasks/${id}/explain`).catch((error) => (foreign.value = error instanceof ApiError && error.status === 404));
+    foreign.value = oversees() ? null : false;
+    if (id && oversees()) api.get(`/tasks/${id}/explain`).then((found) => (foreign.value = isForeign(found.project)), () => {});
   }, [id]);
   return foreign.value;
 }
@@ -102,20 +102,20 @@ export const close = () => setQuery({ task: null, ask: null });
 export default function Sheet() {
   const { task: id = '' } = route.value.query;
   const { task, error, look } = useTask(id);
-  const foreign = useForeign(id);
+  const foreign = useForeign(task);
   const preview = usePreview(task);
   const gone = error instanceof ApiError && error.status === 404;
   return h(
     Dialog,
     {
       title: t('sheet.title'), shape: 'side', class: 'sheet', keys: 'sheet', onClose: close,
-      actions: task && !gone && !foreign ? h(Acts, { key: id, task, preview, look, onGone: close }) : undefined,
+      actions: task && !gone && foreign === false ? h(Acts, { key: id, task, preview, look, onGone: close }) : undefined,
     },
     div({ class: 'sheet-id' }, code(null, id), h(CopyButton, { text: id, label: t('sheet.copy_id'), bare: true, kind: 'plain' })),
     gone ? h(Empty, { title: t('sheet.gone'), text: t('sheet.gone_text') })
     : [
       !!error && h(Problem, { key: 'error', error, onRetry: () => void look() }),
-      task ? h(Found, { key: id, task, foreign, price: preview.price }) : !error && h(Skeleton, { key: 'wait', lines: 5, tiles: 2 }),
+      task ? h(Found, { key: id, task, foreign: !!foreign, price: preview.price }) : !error && h(Skeleton, { key: 'wait', lines: 5, tiles: 2 }),
     ],
   );
 }
@@ -133,7 +133,7 @@ const Found = ({ task, foreign, price }) =>
     ),
     foreign && p({ class: 'field-help' }, t('sheet.foreign')),
     h(Verdict, { task, price }),
-    isOpen(task) && task.status !== 'processing' && !foreign && h(Waits, { id: task.id }),
+    isOpen(task) && task.status !== 'processing' && h(Waits, { id: task.id }),
     h(Pictures, { task, eager: true }),
     h(Asked, { task }),
     h(Facts, { task }),

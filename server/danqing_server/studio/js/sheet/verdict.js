@@ -1,7 +1,8 @@
 /** What went wrong, told plainly: what happened, whether it was billed, what one can do; the provider's own words below. */
 
 import { code, dd, details, div, dl, dt, h, p, strong, summary } from '../dom.js';
-import { has, t } from '../i18n.js';
+import { t } from '../i18n.js';
+import { plainly } from '../results.js';
 import { costText } from '../ui/money.js';
 
 /** @typedef {import('../types/api.d.ts').Task} Task */
@@ -18,11 +19,11 @@ export function Verdict({ task, price }) {
 
 /** @param {Shown & { error: TaskError, billed: Task['billed'], index?: number }} props */
 function Told({ error, task, price, billed, index }) {
-  const plain = `sheet.error.${error.code}`;
   const provider = task.provider;
+  const plain = plainly(error, provider);
   return div(
     { class: `sheet-verdict why why-${billed}`, role: 'group', 'aria-label': t('sheet.why') },
-    p(null, index !== undefined && `${t('result.picture_no', { place: index + 1 })} `, strong(null, has(plain) ? t(plain, { provider }) : error.message)),
+    p(null, index !== undefined && `${t('result.picture_no', { place: index + 1 })} `, strong(null, plain)),
     p(null, [t(`result.billed.${billed}`), paidText(task, billed, price, index === undefined)].filter(Boolean).join(' · ')),
     p(null, t(`sheet.do.${whatToDo(error, task, billed)}`)),
     details(
@@ -30,7 +31,7 @@ function Told({ error, task, price, billed, index }) {
       summary(null, t('sheet.provider_words')),
       dl(
         { class: 'sheet-words' },
-        has(plain) && [dt(null, t('sheet.said')), dd(null, error.message)],
+        plain !== error.message && [dt(null, t('sheet.said')), dd(null, error.message)],
         dt(null, t('sheet.code')), dd(null, code(null, error.code)),
         error.provider_code && [dt(null, t('sheet.provider_code', { provider })), dd(null, code(null, error.provider_code))],
         error.request_id && [dt(null, t('sheet.request_id')), dd(null, code(null, error.request_id))],

@@ -238,6 +238,7 @@ export interface Expect {
 
 export interface Explanation {
   task_id: string;
+  project: string | null;
   status: "pending" | "scheduled" | "processing" | "completed" | "failed" | "cancelled";
   waiting_for: "worker" | "turn" | "lane_closed" | "model_held" | "schedule" | "backoff" | "provider" | null;
   reason: string | null;

@@ -39,8 +39,8 @@ export default function Card({ id, place }) {
       div({ class: 'result-tools' }, h(Tools, { task })),
     ),
     isOpen(task) && task.status !== 'processing' && h(Waits, { id: task.id, rarely: place > 8 }),
-    failed && h(Why, { error: task.error, billed: task.billed }),
-    !failed && (task.output?.errors ?? []).map((/** @type {any} */ error) => h(Why, { key: error.index, error, billed: error.billed, index: error.index })),
+    failed && h(Why, { error: task.error, provider: task.provider, billed: task.billed }),
+    !failed && (task.output?.errors ?? []).map((/** @type {any} */ error) => h(Why, { key: error.index, error, provider: task.provider, billed: error.billed, index: error.index })),
     (task.notes ?? []).map((/** @type {string} */ note) => p({ class: 'field-help', key: note }, note)),
   );
 }

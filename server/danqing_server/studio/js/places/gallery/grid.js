@@ -155,7 +155,7 @@ function Cell({ id, place, column, count, side, isHere, isChosen, row }) {
   const cell = t('gallery.cell', { prompt: row ? row.prompt || t('pictures.none') : t('gallery.unseen'), place: place + 1, count });
   return div(
     {
-      role: 'gridcell', class: isChosen ? 'gallery-cell gallery-cell-chosen' : 'gallery-cell', 'aria-colindex': column + 1,
+      role: 'gridcell', class: `gallery-cell${isChosen ? ' gallery-cell-chosen' : ''}${row?.sandbox ? ' simulated' : ''}`, 'aria-colindex': column + 1,
       'aria-selected': isChosen, 'aria-label': row?.starred ? t('gallery.cell_starred', { cell }) : cell,
       tabIndex: isHere ? 0 : -1, 'data-id': id, 'data-here': isHere ? 'yes' : undefined,
       style: { width: `${side}px`, backgroundColor: row?.colour ?? '' }, onFocus: () => (here.value = id),

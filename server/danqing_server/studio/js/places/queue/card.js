@@ -15,7 +15,7 @@ import { LaneState, laneReason } from '../../ui/status.js';
 import { now } from '../../ui/time.js';
 import { a } from '../../dom.js';
 import { begin, busy, probe, resume } from './acts.js';
-import { Detail } from './detail.js';
+import { Detail, whoOf } from './detail.js';
 import { Strip } from './strip.js';
 
 /** @typedef {import('../../live.js').Lane} Lane */
@@ -52,7 +52,7 @@ function Why({ lane }) {
   const when = since && t('queue.since', { time: clock(since) });
   return p(
     { class: 'lane-why' },
-    pause ? t(pause.by ? 'queue.paused_by' : 'queue.paused', { who: pause.by ?? '', time: clock(pause.since) }) : when,
+    pause ? t(whoOf(pause) ? 'queue.paused_by' : 'queue.paused', { who: whoOf(pause), time: clock(pause.since) }) : when,
     pause || when ? ' · ' : '',
     laneReason(lane),
     ' · ',
@@ -69,7 +69,7 @@ function Figures({ lane }) {
   const oldest = lane.oldest_at && duration(Math.max(0, (now.value - new Date(lane.oldest_at).getTime()) / 1000));
   /** @type {[string, import('preact').ComponentChildren][]} */
   const shown = [
-    ['queue.waiting', me.value?.operator ? a({ ...link(address('tasks', { status: 'pending' })) }, number(lane.queued)) : number(lane.queued)],
+    ['queue.waiting', me.value?.operator ? a({ ...link(address('tasks', { status: 'pending', provider: lane.provider })) }, number(lane.queued)) : number(lane.queued)],
     ['queue.later', number(lane.delayed)],
     ['queue.running', number(lane.held)],
     ['queue.rate', rate ? t('queue.per_minute', { n: number(rate * 60, { maximumFractionDigits: rate < 1 ? 1 : 0 }) }) : '–'],

@@ -1,8 +1,9 @@
 /** Who waits in a lane, whose turn it is, and what happened to it within a day. */
 
-import { code, div, h, h3, li, ol, p, span, table, tbody, td, th, thead, tr } from '../../dom.js';
+import { a, code, div, h, h3, li, ol, p, span, table, tbody, td, th, thead, tr } from '../../dom.js';
 import { clock, number } from '../../format.js';
 import { has, t } from '../../i18n.js';
+import { address, link } from '../../router.js';
 import { me } from '../../session.js';
 
 /** @typedef {import('../../types/api.d.ts').LaneTurn} Turn */
@@ -16,6 +17,9 @@ export const Detail = ({ detail }) =>
     div(null, h3(null, t('queue.last_day')), detail.history.length ? h(History, { history: detail.history }) : p({ class: 'lane-none' }, t('queue.nothing_happened'))),
   );
 
+/** Whose act it was; without keys nobody has a name. @param {{ by: string | null }} act */
+export const whoOf = ({ by }) => (by === '(local)' ? '' : (by ?? ''));
+
 /** @param {{ waiting: Waiting[] }} props */
 function Line({ waiting }) {
   const all = !!me.value?.operator;
@@ -28,7 +32,7 @@ function Line({ waiting }) {
       waiting.map((each) =>
         tr(
           { key: `${each.project} ${each.user_id}` },
-          th({ scope: 'row' }, each.user_id, all && each.project && span({ class: 'lane-project' }, ` ${each.project}`)),
+          th({ scope: 'row' }, all ? a(link(address('tasks', { status: 'pending,scheduled', user_id: each.user_id, project: each.project })), each.user_id) : each.user_id, all && each.project && span({ class: 'lane-project' }, ` ${each.project}`)),
           td({ class: 'number' }, number(each.tasks), h(Share, { part: each.tasks / most })),
           all && td({ class: 'number' }, each.turn === null ? '–' : each.turn ? number(each.turn + 1) : t('queue.next')),
         ),
@@ -49,7 +53,7 @@ const History = ({ history }) =>
       li(
         { key: `${turn.at} ${turn.kind}` },
         span({ class: 'lane-at' }, clock(turn.at)),
-        span({ class: `lane-kind lane-kind-${turn.kind}` }, t(turn.by ? `queue.by.${turn.kind}` : `queue.turn.${turn.kind}`, { who: turn.by ?? '' })),
+        span({ class: `lane-kind lane-kind-${turn.kind}` }, t(whoOf(turn) ? `queue.by.${turn.kind}` : `queue.turn.${turn.kind}`, { who: whoOf(turn) })),
         turn.reason && span({ class: 'lane-said' }, reasonOf(turn)),
         turn.until && span({ class: 'lane-said' }, t('queue.until', { time: clock(turn.until) })),
       ),

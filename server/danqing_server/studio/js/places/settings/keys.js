@@ -6,6 +6,7 @@ import { api } from '../../api.js';
 import { code, div, fieldset, h, input, label, legend, li, p, section, span, strong, ul } from '../../dom.js';
 import { t } from '../../i18n.js';
 import { route, setQuery } from '../../router.js';
+import { me, signIn, signedOut, signingIn } from '../../session.js';
 import { useAct, useAsked, usePages } from '../../ui/asking.js';
 import { Button, Menu } from '../../ui/button.js';
 import { Confirm } from '../../ui/dialog.js';
@@ -17,6 +18,9 @@ import { LimitFields, phrases, read, written } from './projects.js';
 
 const SCOPES = /** @type {const} */ (['generate', 'read', 'webhooks', 'usage', 'admin']);
 const DAY_S = 86_400;
+
+/** What a key of *project* may do unless one chooses; '': of the administration. @param {string} project */
+const usual = (project) => (project ? SCOPES.filter((each) => each !== 'admin') : ['read', 'usage', 'admin']);
 
 /** @typedef {{ what: 'new' | 'edit' | 'rotate' | 'revoke', key?: any }} Doing */
 
@@ -32,6 +36,11 @@ export function Keys() {
     asked.look();
   };
   const close = () => (doing.value = null);
+  const keptSecret = () => {
+    const secret = shown.value?.secret ?? '';
+    shown.value = null;
+    if (!me.value?.needs_key) void signIn(secret, 'studio').catch(() => (signingIn.value = true)); // it was the first: from now on one needs it
+  };
   /** @param {string} id */
   const nameOf = (id) => (id === '(admin)' ? t('keys.administration') : (projects.data?.find((each) => each.id === id)?.name ?? id));
   const now = doing.value;
@@ -51,7 +60,7 @@ export function Keys() {
     (now?.what === 'new' || now?.what === 'edit') && h(KeyForm, { found: now.key, projects: projects.data ?? [], project, onDone: done, onClose: close }),
     now?.what === 'rotate' && h(Rotate, { found: now.key, onDone: done, onClose: close }),
     now?.what === 'revoke' && h(Revoke, { found: now.key, onDone: done, onClose: close }),
-    shown.value && h(Secret, { title: t('keys.secret', { name: shown.value.key.name }), text: t('keys.secret_text'), secret: shown.value.secret, onClose: () => (shown.value = null) }),
+    shown.value && h(Secret, { title: t('keys.secret', { name: shown.value.key.name }), text: t('keys.secret_text'), secret: shown.value.secret, onClose: keptSecret }),
   );
 }
 
@@ -83,13 +92,16 @@ function Row({ found, project, onDo }) {
 
 /** @param {{ found?: any, projects: any[], project: string, onDone: (made: unknown) => void, onClose: () => void }} props */
 function KeyForm({ found, projects, project, onDone, onClose }) {
+  const first = !me.value?.needs_key;
   const name = useSignal(found?.name ?? '');
-  const owner = useSignal(found?.project ?? (project || projects[0]?.id || ''));
-  const scopes = useSignal(/** @type {string[]} */ (found?.scopes ?? SCOPES.filter((each) => each !== 'admin')));
+  const owner = useSignal(found?.project ?? (project || (first ? '' : projects[0]?.id) || ''));
+  const scopes = useSignal(/** @type {string[]} */ (found?.scopes ?? usual(owner.value)));
   const limits = useSignal(written(found?.limits ?? {}));
   const act = useAct(async () => {
     const said = { name: name.value, scopes: scopes.value, limits: read(limits.value, found?.limits) };
-    onDone(found ? await api.put(`/keys/${found.id}`, said) : await api.post('/keys', { ...said, project: owner.value || null }));
+    const made = found ? await api.put(`/keys/${found.id}`, said) : await api.post('/keys', { ...said, project: owner.value || null });
+    if (first) signedOut.value = true; // nothing covers the secret
+    onDone(made);
   });
   /** @param {string} scope @param {boolean} on */
   const choose = (scope, on) => {
@@ -99,13 +111,14 @@ function KeyForm({ found, projects, project, onDone, onClose }) {
   return h(
     FormDialog,
     { title: found ? t('settings.edit_of', { name: found.name }) : t('keys.new'), made: !!found, act, onClose },
+    first && p({ class: 'field-help' }, t('keys.first')),
     h(TextField, { id: 'key-name', label: t('settings.name'), value: name.value, onInput: (value) => (name.value = value), help: t('keys.name_help'), error: act.wrong('name'), autocomplete: 'off' }),
     !found && h(SelectField, {
       id: 'key-project', label: t('keys.project'), value: owner.value, error: act.wrong('project'),
       choices: [...projects.filter((each) => !each.archived_at).map((each) => /** @type {const} */ ([each.id, each.name])), ['', t('keys.administration')]],
       onChange: (value) => {
         owner.value = value;
-        scopes.value = value ? SCOPES.filter((each) => each !== 'admin') : ['read', 'usage', 'admin'];
+        scopes.value = usual(value);
       },
     }),
     fieldset(

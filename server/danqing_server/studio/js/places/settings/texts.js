@@ -27,6 +27,7 @@ export const texts = {
   'keys.new': ['New key', '新建密钥'],
   'keys.none': ['No keys yet', '还没有密钥'],
   'keys.none_text': ['Keys that are made here stand beside those of the settings (DANQING_API_KEYS). With the first one, every request needs a key.', '此处创建的密钥与配置 DANQING_API_KEYS 中的并存。创建第一个之后，所有请求都需要密钥。'],
+  'keys.first': ['From this key on every request needs one. You go on with it; without one that may administer nobody makes more here.', '有了这个密钥，所有请求都需要密钥，您将用它继续；没有“管理”权限的密钥，就无法在此创建更多。'],
   'keys.project': ['Project', '项目'],
   'keys.every_project': ['All projects', '全部项目'],
   'keys.administration': ['Administration', '管理'],

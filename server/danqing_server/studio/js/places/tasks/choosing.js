@@ -3,6 +3,7 @@
 import { computed, signal } from '@preact/signals';
 
 import { t } from '../../i18n.js';
+import { isForeign, me, oversees } from '../../session.js';
 import { notify } from '../../ui/announce.js';
 import { filterHere, rows, total } from './store.js';
 
@@ -19,9 +20,12 @@ export const count = computed(() => (all.value ? (total.value ?? rows.value.leng
 /** @type {string | null} where a range begins */
 let anchor = null;
 
-/** @param {Iterable<string>} ids */
+const foreign = () => rows.value.filter((each) => isForeign(each.project)).map((each) => each.id);
+
+/** @param {Iterable<string>} ids those of other projects can be read alone, and are left out */
 function take(ids) {
   const next = new Set(ids);
+  for (const id of foreign()) next.delete(id);
   if (next.size > MOST) notify(t('tasks.too_many', { most: MOST }), { kind: 'wrong' });
   else chosen.value = next;
   all.value = false;
@@ -45,9 +49,10 @@ export function extend(id) {
   take([...chosen.value, ...rows.value.slice(Math.max(0, from ?? 0), (to ?? 0) + 1).map((each) => each.id)]);
 }
 
-/** Choose what the filter finds; without one, what is shown: all tasks at once are never meant. */
+/** Choose what the filter finds; without one, or where it finds other projects' too, what is shown: all at once are never meant. */
 export function chooseAll() {
-  if (Object.keys(filterHere()).length) {
+  const { project, ...rest } = filterHere();
+  if (Object.keys(rest).length && (project ? project === me.value?.project : !oversees())) {
     chosen.value = new Set();
     all.value = true;
   } else {
@@ -63,8 +68,8 @@ export function chooseNone() {
 
 /** What is to be done is done to these, as the API takes it; null: none is chosen, nor is one at hand. */
 export function meant() {
-  const { status, ...rest } = filterHere();
+  const { status, project, ...rest } = filterHere();
   if (all.value) return { filter: status ? { ...rest, status: status.split(',') } : rest };
-  const ids = chosen.value.size ? [...chosen.value] : here.value ? [here.value] : [];
+  const ids = chosen.value.size ? [...chosen.value] : here.value && !foreign().includes(here.value) ? [here.value] : [];
   return ids.length ? { ids } : null;
 }

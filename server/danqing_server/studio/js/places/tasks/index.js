@@ -8,7 +8,7 @@ import { dateTime, number } from '../../format.js';
 import { t } from '../../i18n.js';
 import { bind } from '../../keys.js';
 import { address, route, setQuery } from '../../router.js';
-import { may } from '../../session.js';
+import { may, oversees } from '../../session.js';
 import { Button, Menu } from '../../ui/button.js';
 import { Segments } from '../../ui/field.js';
 import { Choice, Day, Filter, Typed, useModels } from '../../ui/filter.js';
@@ -128,7 +128,7 @@ function Panel() {
   return div(
     { class: 'filter-panel' },
     h(Choice, { name: 'model', label: t('tasks.model'), choices: models }),
-    ['provider', 'user_id', 'code'].map((name) => h(Filter, { label: t(`tasks.${name}`), key: name }, h(Typed, { name, label: t(`tasks.${name}`), most: name === 'code' ? 100 : 128 }))),
+    ['provider', 'user_id', ...(oversees() ? ['project'] : []), 'code'].map((name) => h(Filter, { label: t(`tasks.${name}`), key: name }, h(Typed, { name, label: t(`tasks.${name}`), most: name === 'code' ? 100 : 128 }))),
     h(Day, { name: 'from' }),
     h(Day, { name: 'to' }),
     h(Button, { text: t('ui.clear_filter'), kind: 'plain', onClick: clearFilter }),

@@ -9,7 +9,9 @@ import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { a, div, h, input, span } from '../../dom.js';
 import { duration } from '../../format.js';
 import { t } from '../../i18n.js';
+import { plainly } from '../../results.js';
 import { go, link, withQuery } from '../../router.js';
+import { isForeign } from '../../session.js';
 import { costText, moneyText } from '../../ui/money.js';
 import { Billed, isOpen, standingOf, Status } from '../../ui/status.js';
 import { Thumb } from '../../ui/thumb.js';
@@ -81,7 +83,7 @@ export function List({ choosable }) {
     node?.scrollIntoView({ block: 'nearest' });
   });
 
-  const isAll = all.value || (chosen.value.size > 0 && found.every((each) => chosen.value.has(each.id)));
+  const isAll = all.value || (chosen.value.size > 0 && found.every((each) => chosen.value.has(each.id) || isForeign(each.project)));
   return div(
     {
       class: `tasks-grid${choosable ? '' : ' tasks-plain'}`, role: 'grid', 'aria-label': t('place.tasks'), 'aria-multiselectable': choosable, 'aria-busy': loading.value,
@@ -99,15 +101,17 @@ export function List({ choosable }) {
       { role: 'rowgroup', class: 'tasks-body', ref: box, style: { height: `${found.length * row}px` } },
       shown.map((place) => {
         const each = /** @type {Row} */ (found[place]);
-        return h(Line, { row: each, place, top: place * row, choosable, at: own < 0 ? place === first : place === own, isChosen: all.value || chosen.value.has(each.id), key: each.id });
+        return h(Line, { row: each, place, top: place * row, choosable, at: own < 0 ? place === first : place === own, key: each.id });
       }),
     ),
   );
 }
 
-/** @param {{ row: Row, place: number, top: number, choosable: boolean, at: boolean, isChosen: boolean }} props */
-function Line({ row, place, top, choosable, at, isChosen }) {
+/** @param {{ row: Row, place: number, top: number, choosable: boolean, at: boolean }} props */
+function Line({ row, place, top, choosable: some, at }) {
   const { id } = row;
+  const choosable = some && !isForeign(row.project);
+  const isChosen = choosable && (all.value || chosen.value.has(id));
   const prompt = row.prompt ?? t('tasks.others', { project: row.project ?? '' });
   const url = withQuery({ task: id });
   const wait_s = row.started_at ? seconds(row.created_at, row.started_at) : null;
@@ -121,13 +125,13 @@ function Line({ row, place, top, choosable, at, isChosen }) {
         if (event.defaultPrevented || event.target instanceof HTMLInputElement || /** @type {Element} */ (event.target).closest('a')) return;
         here.value = id;
         if (choosable && event.shiftKey) extend(id);
-        else if (count.value) toggle(id);
+        else if (choosable && count.value) toggle(id);
         else go(url);
       },
     },
-    choosable && span(
+    some && span(
       { role: 'gridcell', class: 'tasks-check' },
-      input({
+      choosable && input({
         type: 'checkbox', tabIndex: -1, 'aria-label': t('tasks.choose', { prompt }), checked: isChosen,
         onClick: (event) => {
           event.stopPropagation();
@@ -159,7 +163,7 @@ function Aside({ row }) {
     status === 'pending' || status === 'scheduled' ? whyOf(row)
     : status === 'processing' ? `${Math.round(row.progress * 100)} %`
     : row.missing && status === 'completed' ? t('tasks.missing', { n: row.missing })
-    : (status === 'failed' && row.error_code !== 'outcome_unknown' && row.error_code) || '';
+    : (status === 'failed' && row.error_code && row.error_code !== 'outcome_unknown' && plainly({ code: row.error_code, message: row.error_code }, row.provider)) || '';
   return text ? span({ class: 'tasks-aside', title: typeof text === 'string' ? text : undefined }, text) : null;
 }
 

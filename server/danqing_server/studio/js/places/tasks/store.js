@@ -10,7 +10,7 @@ import { isOpen } from '../../ui/status.js';
 /** @typedef {import('../../types/api.d.ts').TaskRow} Row */
 
 /** What may be asked for, as the API and the address name it. */
-export const FILTERS = /** @type {const} */ (['status', 'billed', 'partial', 'provider', 'model', 'user_id', 'code', 'from', 'to', 'q']);
+export const FILTERS = /** @type {const} */ (['status', 'billed', 'partial', 'provider', 'model', 'user_id', 'project', 'code', 'from', 'to', 'q']);
 
 const PAGE = 100;
 const LOOKED = 50;

@@ -24,6 +24,7 @@ export const texts = {
   'tasks.provider': ['Provider', '服务商'],
   'tasks.model': ['Model', '模型'],
   'tasks.user_id': ['User', '用户'],
+  'tasks.project': ['Project', '项目'],
   'tasks.code': ['Error code', '错误代码'],
   'tasks.status': ['Status', '状态'],
   'tasks.pictures': ['Pictures', '图片'],
