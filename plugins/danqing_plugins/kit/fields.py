@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -13,6 +13,9 @@ from danqing_plugins.messages import Text
 from danqing_plugins.spelling import nearest
 
 __all__ = ["Fields"]
+
+MOST_GUESSES = 20
+"""Guessing takes time, and who waits is everybody: a body of many wrong names is no slip of the pen."""
 
 
 @attrs.define
@@ -52,9 +55,15 @@ class Fields:
 
         The message names those *offered*, when not all that are known are taken here.
         """
-        for name in self.values:
-            if name not in known and self.has(name):
-                self.refuse(name, _unknown(name, sorted(known if offered is None else offered())))
+        unknown = [name for name in self.values if name not in known and self.has(name)]
+        if not unknown:
+            return
+        refused = {problem.field for problem in self.problems}  # not looked through for each: there may be 100,000
+        messages = _unknown(unknown, sorted(known if offered is None else offered()))
+        for name, message in zip(unknown, messages, strict=True):
+            field = self.prefix + name
+            if field not in refused:
+                self.problems.append(Problem(field=field, message=message, value=self.values[name]))
 
     def text(self, name: str) -> str | None:
         value = self.values.get(name)
@@ -104,8 +113,10 @@ class Fields:
         return Fields(value, self.problems, f"{self.prefix}{name}.")
 
 
-def _unknown(name: str, known: Sequence[str]) -> Text:
-    near, listed = nearest(name, known), ", ".join(known)
-    if near is None:
-        return texts.UNKNOWN_PARAMETER(known=listed)
-    return texts.MISSPELT_PARAMETER(near=near, known=listed)
+def _unknown(names: Sequence[str], known: Sequence[str]) -> Iterator[Text]:
+    """Yield what is said of each of *names*; what the first of them may have meant is guessed."""
+    listed = ", ".join(known)
+    unguessed = texts.UNKNOWN_PARAMETER(known=listed)
+    for number, name in enumerate(names):
+        near = nearest(name, known) if number < MOST_GUESSES else None
+        yield unguessed if near is None else texts.MISSPELT_PARAMETER(near=near, known=listed)
