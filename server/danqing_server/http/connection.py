@@ -2,7 +2,8 @@
 
 Three things are done differently. A poll that repeats another to the byte is answered before it is parsed
 (`replay`). An answer is finished (`edge`) and written where it leaves, in one go. Nobody is waited for without an
-end, nor is a head believed that two readers could read in two ways (`heads`). Everything else is Sanic's.
+end, and a head is read once, and not believed where two readers could read it in two ways (`heads`). Everything
+else is Sanic's.
 Source: sanic 25.12.1, `sanic/http/http1.py` and `sanic/server/protocols/http_protocol.py`.
 """
 
@@ -13,7 +14,7 @@ from collections.abc import Coroutine
 from time import monotonic
 from typing import Any, cast
 
-from sanic.exceptions import BadRequest, RequestCancelled, RequestTimeout
+from sanic.exceptions import BadRequest, ExpectationFailed, PayloadTooLarge, RequestCancelled, RequestTimeout
 from sanic.http import Http, Stage
 from sanic.response import BaseHTTPResponse
 from sanic.server import HttpProtocol
@@ -21,7 +22,7 @@ from sanic.server import HttpProtocol
 from danqing_server.errors import HostNotAllowed
 from danqing_server.http.answers import STATUS_LINES, Repeatable
 from danqing_server.http.edge import finish
-from danqing_server.http.heads import END_OF_HEAD, check_chunk_head, check_head, whole_number
+from danqing_server.http.heads import END_OF_HEAD, Head, check_chunk_head, read_head, whole_number
 from danqing_server.http.hosts import Hosts
 from danqing_server.http.links import is_near
 from danqing_server.http.replay import Replays
@@ -31,6 +32,7 @@ __all__ = ["Connection", "stay_connected"]
 
 BODILESS = (204, 304)
 LEFTOVER_S = 2.0
+LINE_BREAK = b"\r\n"
 
 
 def stay_connected(request: ApiRequest) -> None:
@@ -55,22 +57,56 @@ class _Exchange(Http):
 
         Raises:
             RequestTimeout: it did not come in time, however steadily its bytes did.
+            PayloadTooLarge: it is too large.
             BadRequest: it is malformed.
+            ExpectationFailed: it expects what nobody here does.
             HostNotAllowed: it asks another host than this one.
         """
         self.leftover_until_s = None
         end = self.recv_buffer.find(END_OF_HEAD)
         if end < 0:
             end = await self._rest_of_head()
-        if end >= 0:
-            check_head(bytes(self.recv_buffer[:end]))
-        await super().http1_request_header()  # type: ignore[no-untyped-call]  # Sanic's
-        request = cast("ApiRequest", self.request)
-        if self.request_body is True and not self.request_bytes_left:
-            self.request_body = None
+        if not 0 <= end < self.HEADER_MAX_SIZE:
+            raise PayloadTooLarge("the head is too large")
+        received = bytes(self.recv_buffer[:end])
+        head = read_head(received)
+        self.url, self.head_only, self.keep_alive = head.url, head.method == "HEAD", head.keeps_alive
+        request = self._request_of(head, received)
+        self._await_body(head)
+        chunked = head.length_bytes is None  # then the line break before the first chunk stays
+        del self.recv_buffer[: end + (len(LINE_BREAK) if chunked else len(END_OF_HEAD))]
+        self.request, request.stream = request, self
+        self.protocol.state["requests_count"] += 1
         hosts: Hosts = request.app.ctx.hosts
         if not hosts.admit(request.headers.get("host")):
             raise HostNotAllowed("the request names a host that is not this server's")
+
+    def _request_of(self, head: Head, received: bytes) -> ApiRequest:
+        """Return the request that begins so. Raises BadRequest: its URL makes no sense."""
+        if not head.url.isascii():
+            raise BadRequest("the URL is not ASCII")
+        protocol: Any = self.protocol
+        return ApiRequest(
+            head.url.encode(),
+            headers=head.headers,
+            head=received,
+            version=head.version,
+            method=head.method,
+            transport=protocol.transport,
+            app=protocol.app,
+        )
+
+    def _await_body(self, head: Head) -> None:
+        """Expect what the head announces; an empty body is none. Raises ExpectationFailed."""
+        self.request_bytes_left = self.request_bytes = head.length_bytes or 0
+        if head.length_bytes == 0:
+            return
+        self.request_body = "chunked" if head.length_bytes is None else True
+        expected = head.headers.get("expect")
+        if expected is not None:
+            if expected.lower() != "100-continue":
+                raise ExpectationFailed(f"Unknown Expect: {expected}")
+            self.expecting_continue = True
 
     async def _rest_of_head(self) -> int:
         """Return where the head ends; -1 when it is larger than Sanic reads."""

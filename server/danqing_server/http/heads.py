@@ -1,59 +1,85 @@
-"""What the head of a request, and of a chunk, may look like: what two readers could read in two ways is refused.
+"""The head of a request, read; and of a chunk. What two readers could read in two ways is refused.
 
 Sanic splits at colons, strips white space of every alphabet and lets `int` read numbers; a proxy in front that
 reads another way would see other requests in the same bytes.
-Source: RFC 9112 §2.2, §3.2, §5.1, §6.1, §6.3 and §7.1, read 2026-11-28.
+Source: RFC 9112 §2.2, §3.2, §5.1, §6.1, §6.3, §7.1 and §9.3, read 2026-11-28.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from typing import NamedTuple
 
+from sanic.compat import Header
 from sanic.exceptions import BadRequest
 
-__all__ = ["END_OF_HEAD", "check_chunk_head", "check_head", "whole_number"]
+__all__ = ["END_OF_HEAD", "Head", "check_chunk_head", "read_head", "whole_number"]
 
 END_OF_HEAD = b"\r\n\r\n"
 LONGEST_CHUNK_HEAD_BYTES = 256
-LONGEST_NUMBER = 18
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _TEXT = rb"[\t\x20-\x7e\x80-\xff]*"
-_HEAD = re.compile(
-    rb"%b [\x21-\x7e\x80-\xff]+ HTTP/(?P<version>[0-9]\.[0-9])(?:\r\n%b:%b)*" % (_TOKEN, _TOKEN, _TEXT)
-)
-_FRAMING = re.compile(rb"\r\n(host|content-length|transfer-encoding):[ \t]*([^\r]*)", re.IGNORECASE)
+_HEAD = re.compile(rb"%b [\x21-\x7e\x80-\xff]+ HTTP/1\.[01](?:\r\n%b:%b)*" % (_TOKEN, _TOKEN, _TEXT))
 _CHUNK_HEAD = re.compile(rb"\r\n[0-9A-Fa-f]{1,15}[ \t]*(?:;%b)?\r\n" % _TEXT)
 _DIGITS = {10: re.compile(r"[0-9]{1,18}", re.ASCII), 16: re.compile(r"[0-9A-Fa-f]{1,15}", re.ASCII)}
 
 
-def check_head(head: bytes) -> None:
-    """Refuse a head, without the empty line that ends it, that leaves open where its request ends or whom it asks.
+class Head(NamedTuple):
+    """What a head says. `version` is `1.0` or `1.1`, the names of `headers` are lower case.
+
+    `length_bytes` is the body's length, 0 without one and None for one that comes in chunks. `keeps_alive`: the
+    client may ask again on the same connection.
+    """
+
+    method: str
+    url: str
+    version: str
+    headers: Header
+    length_bytes: int | None
+    keeps_alive: bool
+
+
+def read_head(head: bytes) -> Head:
+    """Read a head, without the empty line that ends it; one that leaves open what it asks, or of whom, is refused.
 
     Raises:
         BadRequest: a line is malformed, `Host` is missing or there twice, or the body's length is not told in
             exactly one plain way.
     """
-    found = _HEAD.fullmatch(head)
-    if found is None:
+    if _HEAD.fullmatch(head) is None:
         raise BadRequest("the head is malformed")
-    hosts = lengths = 0
-    for name, value in _FRAMING.findall(head):
-        if len(name) == len("host"):
-            hosts += 1
-            continue
-        lengths += 1
-        _check_length(name.lower(), value.rstrip(b" \t"), found["version"])
-    if lengths > 1 or hosts > 1 or (hosts == 0 and found["version"] == b"1.1"):
-        raise BadRequest("Host or the body's length is missing, or there twice")
+    asked, *lines = head.decode(errors="surrogateescape").split("\r\n")
+    method, url, protocol = asked.split(" ")
+    version = protocol[len("HTTP/") :]
+    pairs = [line.split(":", 1) for line in lines]
+    headers = Header([(name.lower(), value.strip(" \t")) for name, value in pairs])
+    hosts = len(headers.getall("host", ()))
+    if hosts > 1 or (hosts == 0 and version == "1.1"):
+        raise BadRequest("Host is missing, or there twice")
+    return Head(method, url, version, headers, _length(headers, version), _keeps_alive(headers, version))
 
 
-def _check_length(name: bytes, value: bytes, version: bytes) -> None:
-    if name == b"content-length":
-        if not value.isdigit() or len(value) > LONGEST_NUMBER:
-            raise BadRequest("Content-Length is no number")
-    elif value != b"chunked" or version != b"1.1":
-        raise BadRequest("Transfer-Encoding is not chunked, or not of HTTP/1.1")
+def _length(headers: Header, version: str) -> int | None:
+    """Return how long the body is, None for one that comes in chunks."""
+    lengths: Sequence[str] = headers.getall("content-length", ())
+    codings: Sequence[str] = headers.getall("transfer-encoding", ())
+    if len(lengths) + len(codings) > 1:
+        raise BadRequest("the body's length is there twice")
+    if codings:
+        if codings[0] != "chunked" or version != "1.1":
+            raise BadRequest("Transfer-Encoding is not chunked, or not of HTTP/1.1")
+        return None
+    try:
+        return whole_number(lengths[0], 10) if lengths else 0
+    except ValueError as error:
+        raise BadRequest("Content-Length is no number") from error
+
+
+def _keeps_alive(headers: Header, version: str) -> bool:
+    told = headers.getall("connection", ())
+    return ", ".join(told).lower() == "keep-alive" if told else version == "1.1"
 
 
 def check_chunk_head(received: bytes | bytearray) -> bool:

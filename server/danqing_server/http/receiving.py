@@ -105,8 +105,8 @@ async def _linger(request: ApiRequest) -> None:
 
 async def _announced(request: ApiRequest) -> int:
     """Return the announced length; 0 for a chunked body, which counts as it arrives. Raises BodyTooLarge."""
-    header, limit = request.headers.get("content-length"), request.app.config.REQUEST_MAX_SIZE
-    announced = int(header) if header is not None and header.isdecimal() else 0
+    stream, limit = request.stream, request.app.config.REQUEST_MAX_SIZE
+    announced: int = (stream.request_bytes or 0) if isinstance(stream, Http) else 0
     if announced > limit:
         await _linger(request)
         raise BodyTooLarge(limit)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sanic.exceptions import BadRequest
 
-from danqing_server.http.heads import check_chunk_head, check_head, whole_number
+from danqing_server.http.heads import check_chunk_head, read_head, whole_number
 
 POST = b"POST /api/v1/users HTTP/1.1\r\nHost: localhost\r\n"
 
@@ -27,6 +27,8 @@ BAD = [
     b"GET /\t/ HTTP/1.1\r\nHost: a",
     b"G\x0bT / HTTP/1.1\r\nHost: a",
     b"GET / HTTP/1.1",
+    b"GET / HTTP/1.2\r\nHost: a",
+    b"GET / HTTP/2.0\r\nHost: a",
     b"GET / HTTP/1.1\r\nHost: a\r\nHost: b",
     b"GET / HTTP/1.1\r\nHost: a\r\nhOST: a",
     b"GET / HTTP/1.0\r\nHost: a\r\nHost: b",
@@ -61,18 +63,52 @@ class TestHead:
     @pytest.mark.parametrize("head", GOOD)
     def test_plain_heads_pass(self, head: bytes) -> None:
         """As clients write them."""
-        check_head(head)
+        read_head(head)
 
     @pytest.mark.parametrize("head", BAD)
     def test_others_are_refused(self, head: bytes) -> None:
         """E14: each of them somebody reads another way."""
         with pytest.raises(BadRequest):
-            check_head(head)
+            read_head(head)
+
+    def test_values_lose_the_white_space_of_http_alone(self) -> None:
+        """Other white space is part of them; a name is read in lower case."""
+        head = read_head("GET /a?b HTTP/1.0\r\nX-Text: \t\xa0a b\xa0 \t".encode())
+        assert (head.method, head.url, head.version) == ("GET", "/a?b", "1.0")
+        assert list(head.headers.items()) == [("x-text", "\xa0a b\xa0")]
+
+    @pytest.mark.parametrize(
+        ("said", "length_bytes"),
+        [
+            (b"X: 1", 0),
+            (b"Content-Length: 0", 0),
+            (b"Content-Length: 12 ", 12),
+            (b"Transfer-Encoding: chunked", None),
+        ],
+    )
+    def test_body_is_as_long_as_the_head_says(self, said: bytes, length_bytes: int | None) -> None:
+        """None: it says so before each chunk."""
+        assert read_head(POST + said).length_bytes == length_bytes
+
+    @pytest.mark.parametrize(
+        ("head", "keeps_alive"),
+        [
+            (POST + b"X: 1", True),
+            (POST + b"Connection: Keep-Alive", True),
+            (POST + b"Connection: close", False),
+            (POST + b"Connection: keep-alive\r\nConnection: close", False),
+            (b"GET / HTTP/1.0", False),
+            (b"GET / HTTP/1.0\r\nConnection: keep-alive", True),
+        ],
+    )
+    def test_connection_stays_where_nothing_speaks_against_it(self, head: bytes, keeps_alive: bool) -> None:
+        """As its version has it, unless the client says otherwise."""
+        assert read_head(head).keeps_alive is keeps_alive
 
     def test_longest_head_takes_no_time(self) -> None:
         """The pattern never goes back."""
         with pytest.raises(BadRequest):
-            check_head(b"GET / HTTP/1.1\r\n" + b"a:b\r\n" * 3000 + b"\x00")
+            read_head(b"GET / HTTP/1.1\r\n" + b"a:b\r\n" * 3000 + b"\x00")
 
 
 class TestChunkHead:
