@@ -57,11 +57,7 @@ def open_session(silence: Silence = Silence()) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
-        json_serialize=_json_text,
+        json_serialize_bytes=dump_json,
         timeout=aiohttp.ClientTimeout(total=None),
         trust_env=False,
     )
-
-
-def _json_text(value: object) -> str:
-    return dump_json(value).decode()
