@@ -173,11 +173,14 @@ class Feeder:
         await self.sweep(ABANDONED_AFTER)
 
     async def sweep(self, older_than: timedelta) -> None:
-        """Remove what was staged that long ago and became no batch, with its reference pictures."""
+        """Remove what was staged that long ago and became no batch, with its reference pictures.
+
+        With these alone, by name: the same batch may be on its way again, and its lines have the ids that they had.
+        """
         while (found := await self.store.abandoned(self.clock.now() - older_than)) is not None:
             token, missing = found
             if missing is not None:
-                for task_id in await self.store.staged_ids(token):
-                    await self.assets.delete_task(task_id)
+                for key in await self.store.staged_pictures(token):
+                    await self.assets.delete(key)
             await self.store.discard(token)
             log.info("batch_lines_removed", batch_id=missing)

@@ -264,11 +264,12 @@ class BatchStore:
                 return token, found["batch"] if batch is None else None
             behind = f"{token}.."  # behind all of that token's: `.` is behind `-`
 
-    async def staged_ids(self, token: str) -> list[str]:
-        """Return the ids of the tasks that lines staged under *token* would have been."""
+    async def staged_pictures(self, token: str) -> list[str]:
+        """Return the keys of the reference pictures of the lines staged under *token*."""
         with translated():
             found = await self._staged.find({"_id": _behind(token, 0)}).to_list(None)
-        return [RawBSONDocument(document["task"])["_id"] for document in found]
+        references = (each for line in found for each in RawBSONDocument(line["task"]).get("references", ()))
+        return [each["asset"] for each in references if each.get("asset") is not None]
 
     async def discard(self, token: str) -> None:
         """Remove what is staged under *token*."""
