@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run install test failed again screenshots test-browser test-clients test-kills test-processes test-schema check types chaos chaos-machines bench bench-profile site release audit format clean
+.PHONY: run install test failed again screenshots test-deploy test-browser test-clients test-kills test-processes test-schema check types chaos chaos-machines bench bench-profile site release try-release audit format clean
 
 run: install ## start the server with everything it needs, on http://127.0.0.1:8080
 	@$(BIN)/danqing serve
@@ -35,6 +35,19 @@ test: .venv/.developing ## install what the tests need and pass them
 
 test-clients: .venv/.developing ## let the services' official client libraries ask our simulators, and clients ours
 	@$(TESTED) -m clients
+
+# nginx and promtool are taken out of Debian's packages and not installed: that would start servers.
+.venv/deploy/.installed: pyproject.toml
+	@test -x .venv/deploy/bin/python || $(PYTHON) -m venv .venv/deploy
+	@.venv/deploy/bin/python -m pip --disable-pip-version-check --quiet install --upgrade pip
+	@.venv/deploy/bin/python -m pip --disable-pip-version-check --quiet install --group deploy
+	@mkdir -p .venv/deploy/debian && cd .venv/deploy/debian && rm -f *.deb && for each in nginx prometheus; do \
+	  apt-get download -qq $$each >/dev/null 2>&1 && dpkg -x $${each}_*.deb . \
+	    || echo "no $$each to be had of Debian: its test will skip"; done
+	@touch $@
+
+test-deploy: .venv/.developing .venv/deploy/.installed ## have the files of deploy/ read by the tools of those they are for
+	@$(BIN)/pytest -rs tests/unit/test_deploy_tools.py
 
 test-browser: .venv/.developing ## see in a real browser what a person sees; wants Chromium, and says so without it
 	@$(BIN)/pytest -rs -m browser tests/browser
@@ -115,6 +128,9 @@ bench-profile: .venv/.developing ## a flame graph of one stage: make bench-profi
 
 release: .venv/release/.installed ## build what a release is made of, twice, check it, and list what is in it (docs/releasing.md)
 	@.venv/release/bin/python -m release.cut
+
+try-release: ## install the wheel that `make release` built into a new environment, and make a picture with it
+	@PYTHON=$(PYTHON) tests/fresh/wheel.sh dist/danqing-*.whl
 
 # --strict: what the service does not answer about is a failure, not a warning.
 AUDIT_SERVICE ?= pypi

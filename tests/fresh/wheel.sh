@@ -2,6 +2,7 @@
 # Build the wheel of this tree, install it beside nothing, and make a picture with it, as README.md says. In a bare root:
 #
 #   sudo tests/fresh/bare_root.sh FOLDER tests/fresh/wheel.sh
+#   tests/fresh/wheel.sh dist/danqing-X.Y.Z-py3-none-any.whl     this very wheel, built before
 #
 # Runs anywhere else as well, and leaves nothing behind. Needs Python 3.11 with venv, and pip's index.
 set -eu
@@ -9,23 +10,27 @@ set -eu
 TREE=$(cd "$(dirname "$0")/../.." && pwd)
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
+[ $# = 0 ] || cp "$1" "$WORK"
 cd "$WORK"
 
 pip() { "$1/bin/python" -m pip --disable-pip-version-check --quiet install --constraint "$TREE/constraints.txt" "$2"; }
 
 echo '== the wheel'
-python3 -m venv builder
-pip builder build
-builder/bin/python -m build --wheel --outdir . "$TREE" >build.log 2>&1 || { cat build.log; exit 1; }
+if [ $# = 0 ]; then
+  "${PYTHON:-python3}" -m venv builder
+  pip builder build
+  builder/bin/python -m build --wheel --outdir . "$TREE" >build.log 2>&1 || { cat build.log; exit 1; }
+fi
 wheel=$(echo danqing-*.whl)
 echo "$wheel"
 
 echo '== pip install'
-python3 -m venv installed
+"${PYTHON:-python3}" -m venv installed
 pip installed "./$wheel[embedded,video]"
 PATH="$WORK/installed/bin:$PATH"
 danqing --version
 [ "$(danqing --version)" = "danqing $(echo "$wheel" | cut -d- -f2)" ]
+danqing --help | grep -q generate
 
 echo '== danqing generate'
 mkdir shop && cd shop
