@@ -81,6 +81,11 @@ class TestRead:
         assert len(warnings) == 2
         assert "DANQING_PROCESSES" in warnings[1]
 
+    @pytest.mark.parametrize("name", ["DANQING_URL", "DANQING_KEY", "DANQING_PROFILE", "DANQING_USER_ID"])
+    def test_what_commands_read_is_no_mistake(self, name: str) -> None:
+        """They stand beside the server's where somebody asks it and has it examined."""
+        assert Settings.read({name: "x"}).warnings() == []
+
     def test_other_addresses_need_keys(self) -> None:
         """An open port is an open purse; the message names both ways out."""
         with pytest.raises(SettingsError) as refused:

@@ -146,7 +146,7 @@ def _of_task(row: Mapping[str, Any]) -> Iterator[_Happening]:
         yield from _of_call(row, call)
     if row["completed_at"]:
         code = row["error_code"] if "error_code" in row else (row["error"] or {}).get("code")  # in lists, and alone
-        ended = {"what": row["status"], "why": code, "cost": money(row["cost"])}
+        ended = {"what": row["status"], "why": code, "cost": money(row["cost"], row.get("in_doubt", ()))}
         yield _Happening(at=row["completed_at"], **of, **ended)
 
 

@@ -62,7 +62,7 @@ def _members(task: Task, waits: Mapping[str, Any]) -> dict[str, object]:
         "begun": age(raw["started_at"]),
         "done": age(raw["completed_at"]),
         "attempts": raw["attempts"],
-        "cost": money(raw["cost"]),
+        "cost": money(raw["cost"], raw.get("in_doubt", ())),
         "paid for": task.billed,
         "simulated": "yes" if task.sandbox else None,
         "error": error.get("code"),
@@ -79,7 +79,7 @@ def _why(waits: Mapping[str, Any]) -> str | None:
         return None
     own, lane = (waits["position"].get(name) for name in ("own", "lane"))
     ahead = f"{lane if lane is not None else own} ahead" if (lane, own) != (None, None) else None
-    until = f"until {waits['until']}" if waits["until"] else None
+    until = f"until {age(waits['until'])}" if waits["until"] else None
     return ", ".join(str(each) for each in (waits["waiting_for"], waits["reason"], ahead, until) if each)
 
 

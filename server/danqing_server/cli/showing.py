@@ -116,10 +116,19 @@ def show_members(members: Mapping[str, object]) -> None:
     sys.stdout.writelines(f"{name}{between}{value}\n" for name, value in said.items())
 
 
-def money(cost: Mapping[str, Any] | None) -> str | None:
-    """Return what a task cost as text: `~` before what may still change; None: nobody named a price."""
+def money(cost: Mapping[str, Any] | None, in_doubt: Sequence[Mapping[str, Any]] = ()) -> str | None:
+    """Return what a task cost as text: `~` before what may still change; None: nobody named a price.
+
+    What may have been paid beside it (*in_doubt*) stands behind it: `0.20 CNY +0.40?`.
+    """
     if cost is None:
         return None
+    if in_doubt:
+        possible = (
+            f" +{each['amount']}?" + (f" {each['currency']}" if each["currency"] != cost["currency"] else "")
+            for each in in_doubt
+        )
+        return f"{cost['amount']} {cost['currency']}{''.join(possible)}"
     return f"{'~' if cost['estimated'] else ''}{cost['amount']} {cost['currency']}"
 
 

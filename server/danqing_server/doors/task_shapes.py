@@ -6,6 +6,7 @@ from typing import Annotated, NotRequired, TypedDict
 
 from danqing_plugins import OutputKind
 from danqing_server.doors.body_shapes import POLICIES
+from danqing_server.doors.bulk_shapes import MoneyShape
 from danqing_server.doors.output_shapes import (
     EXAMPLE_ID,
     EXAMPLE_LINK,
@@ -195,6 +196,7 @@ class TaskShape(TypedDict):
     usage: _Usage
     cost: Annotated[CostShape | None, said("null when the provider names no price")]
     billed: _Billed
+    in_doubt: NotRequired[Annotated[list[MoneyShape], said("what may have been paid beside `cost`, at the most")]]
     sandbox: _Sandbox
     calls: list[CallShape]
     webhook: NotRequired[Annotated[TaskWebhookShape, said("of a task that brought one")]]

@@ -10,7 +10,7 @@ import attrs
 from danqing_plugins import OutputKind, in_language
 from danqing_server.clock import from_ms
 from danqing_server.desk.forecast import Explanation, LaneView
-from danqing_server.doors.costs import cost_view, price_text
+from danqing_server.doors.costs import cost_view, money_views, price_text
 from danqing_server.doors.output_shapes import ImageShape
 from danqing_server.doors.output_views import file_views, image_views, media_views, preview_view
 from danqing_server.doors.server_shapes import GateShape, LaneShape, UserShape
@@ -27,6 +27,7 @@ from danqing_server.doors.task_shapes import (
 )
 from danqing_server.http.links import picture_url
 from danqing_server.life.billing import billed_of
+from danqing_server.life.charges import doubtful_micro
 from danqing_server.plugins.registry import Registry
 from danqing_server.queue.gates import Gate
 from danqing_server.records.tasks import FINISHED, Billed, CallRecord, Status, Task, TaskError, User
@@ -96,6 +97,8 @@ class Viewer:
         }
         if task.kind is not OutputKind.IMAGE:
             shown["kind"] = task.kind
+        if billed is Billed.UNKNOWN:
+            shown["in_doubt"] = money_views(doubtful_micro(task))
         if task.webhook is not None:
             shown["webhook"] = {"url": task.webhook.url, "events": list(task.webhook.events)}
         if task.batch is not None:

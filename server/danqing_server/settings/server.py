@@ -54,6 +54,8 @@ SHORTEST_CALL_TIMEOUT_S = 120.0
 NO_LIMITS: Mapping[str, int] = MappingProxyType({})
 NO_URLS: Mapping[str, str] = MappingProxyType({})
 DEFAULT_DATA_DIR = Path("data")
+_OF_COMMANDS = frozenset({"DANQING_URL", "DANQING_KEY", "DANQING_PROFILE", "DANQING_USER_ID"})
+"""What commands read that ask a server: no settings of one, and no mistake."""
 
 
 @attrs.frozen(kw_only=True)
@@ -669,7 +671,7 @@ class Settings:
                 f"AI_TIMEOUT={raw} raised to 120 s: Ark takes up to minutes, and a cut call is billed all the same"
             )
         known = [variable.name for variable in variables()]
-        for name in sorted(set(self.environment) - set(known)):
+        for name in sorted(set(self.environment) - set(known) - _OF_COMMANDS):
             meant = get_close_matches(name, known, n=1, cutoff=0.85) if name.startswith("DANQING_") else []
             found += [f"{name} is no setting and is ignored; {right} is one" for right in meant]
         return found

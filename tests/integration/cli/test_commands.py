@@ -56,6 +56,16 @@ class TestTasks:
         assert "\tdelivered\t" in told
         assert danqing.run("show", task["id"], "--json").json["id"] == task["id"]
 
+    def test_what_may_have_been_paid_stands_beside_the_cost(self, danqing: Danqing) -> None:
+        """A call that broke off after it had left: nothing for certain, and perhaps its price."""
+        asked = ("[sandbox:reset-after-billing] a hill", "--on-ambiguous", "fail", "--user", "doubtful", "--json")
+        task = danqing.run("generate", *asked, "--no-wait").json["id"]
+        danqing.run("watch", task)
+        [row] = danqing.run("tasks", "--user", "doubtful").rows
+        cost = row[4]
+        assert re.fullmatch(r"0\.00 CNY \+0\.\d\d\?", cost)
+        assert f"cost\t{cost}\n" in danqing.run("show", task).out
+
     def test_watch_saves_what_generate_left(self, danqing: Danqing) -> None:
         """The task's id is enough."""
         task = danqing.run("generate", "left alone", "--no-wait", "-s", "1280x720").out.strip()

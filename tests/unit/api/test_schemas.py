@@ -63,6 +63,7 @@ TASKS = [
     make_task(status=Status.PROCESSING, preview=PREVIEW),
     make_task(webhook=TaskWebhook(url="https://example.com/", events=("task.*",))),
     make_task(price=Price(amount_micro=200_000, currency="CNY", most_micro=500_000)),
+    make_task(status=Status.FAILED, calls={"c1": paid_call(outcome=CallOutcome.UNKNOWN)}),
     make_task(status=Status.CANCELLED, kind=OutputKind.VIDEO, late={"0": kept_asset(OutputKind.VIDEO)}),
 ]
 

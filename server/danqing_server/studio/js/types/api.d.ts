@@ -983,6 +983,7 @@ export interface Task {
   usage: Record<string, unknown>;
   cost: Cost | null;
   billed: "yes" | "no" | "unknown";
+  in_doubt?: Money[];
   sandbox: boolean;
   calls: Call[];
   webhook?: TaskWebhook;
