@@ -34,7 +34,8 @@ danqing --help | grep -q generate
 
 echo '== danqing generate'
 mkdir shop && cd shop
-danqing generate "a hill in the mist, ink on paper" -o hill.jpg
+# Of a server that may run on this machine it would be somebody else's picture.
+danqing generate --embedded "a hill in the mist, ink on paper" -o hill.jpg
 python3 - <<'EOF'
 with open("hill.jpg", "rb") as file:
     body = file.read()
