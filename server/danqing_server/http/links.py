@@ -83,10 +83,14 @@ def address_of(request: ApiRequest) -> str:
 
 
 def client_address(request: ApiRequest) -> str:
-    """Return the client's own address, by the same rule; what a near proxy wrote need not be one."""
+    """Return the client's own address, by the same rule; what a near proxy wrote need not be one.
+
+    Some proxies do not lengthen the client's header but add one of their own behind it: the last one counts.
+    Source: HAProxy 3.2 configuration manual, "option forwardfor", read 2026-11-29.
+    """
     address: str = request.ip
-    forwarded: str | None = request.headers.get("x-forwarded-for")
-    if forwarded is not None and is_near(address):
+    if "x-forwarded-for" in request.headers and is_near(address):
+        forwarded: str = request.headers.getall("x-forwarded-for")[-1]
         return forwarded.rpartition(",")[2].strip()
     return address
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from multidict import CIMultiDict
+
 from danqing_server.access.key_format import CLIENT, new_secret
 from danqing_server.access.roster import Roster
 from danqing_server.clock import Clock
@@ -199,6 +201,17 @@ class TestLimits:
                 for forwarded in ("192.0.2.7", "2001:db8::1", "2001:db8::2", "192.0.2.7, 198.51.100.1", "nonsense")
             ]
             assert seen == [201, 201, 403, 403, 403]
+
+    async def test_address_of_a_client_that_forwards_itself(self, open_api: Open) -> None:
+        """A proxy may add a header of its own behind the client's: what the proxy says counts, for guesses too."""
+        async with open_api(**SETTINGS) as api:
+            _, secret = await make_key(api, limits={"addresses": ["192.0.2.0/24"]})
+            ways = [("X-Forwarded-For", "192.0.2.7"), ("X-Forwarded-For", "198.51.100.1")]
+            asked = [
+                await api.ask("GET", "/api/v1/tasks", headers=CIMultiDict([*bearer(secret).items(), *each]))
+                for each in (ways, ways[::-1])
+            ]
+            assert [reply.status for reply in asked] == [403, 200]
 
     async def test_limits_are_read_strictly_and_shown_as_they_were_said(self, open_api: Open) -> None:
         """Every mistake at once, each with its path."""
