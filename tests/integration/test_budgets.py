@@ -335,6 +335,17 @@ class TestModels:
             with pytest.raises(ModelNotAllowed, match="this project"):
                 await submit(system, caller(Limits(models=())))
 
+    async def test_a_retry_buys_of_no_other_model_either(self, make_settings: MakeSettings) -> None:
+        """Whoever may not ask for a model does not get it by trying a task of another key again."""
+        async with keyed(make_settings, workers=False) as system:
+            control = system.services.control
+            task = await submit(system, caller())
+            await control.cancel(task.id, caller())
+            with pytest.raises(ModelNotAllowed, match="this API key"):
+                await control.retry(task.id, caller(key=Limits(models=("two",))))
+            assert (await system.get(task.id)).status is Status.CANCELLED
+            assert (await control.retry(task.id, caller(key=Limits(models=("scripted/*",))))).hold is None
+
 
 async def booked(system: System, count: int) -> bool:
     """Tell whether that many postings are in the ledger."""

@@ -26,13 +26,13 @@ from danqing_server.desk.checking import Checked, Checker
 from danqing_server.desk.intake import Intake
 from danqing_server.desk.limit_states import Shortage
 from danqing_server.desk.limits import QueueLimits
+from danqing_server.desk.models import check_model
 from danqing_server.desk.request import Repeat, Submission
 from danqing_server.desk.routing import Routing
 from danqing_server.errors import (
     Conflict,
     InvalidSubmission,
     KeyReused,
-    ModelNotAllowed,
     NotFound,
     StorageUnavailable,
     StoreUnavailable,
@@ -59,18 +59,6 @@ KEY_IN_USE = Message(
     en="other requests with this Idempotency-Key are under way; try again",
     zh="相同 Idempotency-Key 的其他请求正在处理中，请稍后重试",
 )
-NOT_ALLOWED = {
-    "project": Message(
-        key="model_not_of_project",
-        en="this project may not use the model `{model}`",
-        zh="此项目不可使用模型 `{model}`",
-    ),
-    "key": Message(
-        key="model_not_of_key",
-        en="this API key may not use the model `{model}`",
-        zh="此 API 密钥不可使用模型 `{model}`",
-    ),
-}
 RACES = 10
 WITHIN_S = 50.0
 """How long a submission may take until its task is stored; after 60 s its client is told 503."""
@@ -152,7 +140,8 @@ class Submissions:
             checked = await self.checker.check(submission)
         else:
             checked = await self.routing.check(submission, route)
-        _check_model(submission.caller, checked)
+        route_name = None if checked.route is None else checked.route.model
+        check_model(submission.caller, checked.provider.name, checked.prepared.model, route_name)
         if submission.webhook is not None:
             await self.webhooks.targets.require(submission.webhook.url, "webhook")
         return checked
@@ -391,14 +380,3 @@ def _require_same(repeat: Repeat, record: KeyRecord) -> None:
             raise Conflict(DELETED(), code="task_deleted")
     elif not record.answers(repeat.fingerprint, repeat.meaning):
         raise KeyReused("this Idempotency-Key was used for a different request")
-
-
-def _check_model(caller: Caller, checked: Checked) -> None:
-    """Raise ModelNotAllowed for a model that a list of the project or the key does not name."""
-    if not caller.limits.are_any:
-        return
-    model = checked.prepared.model
-    names = (model, f"{checked.provider.name}/{model}") if checked.route is None else (checked.route.model,)
-    whose = caller.limits.forbids_model(*names)
-    if whose is not None:
-        raise ModelNotAllowed(NOT_ALLOWED[whose](model=names[0]))

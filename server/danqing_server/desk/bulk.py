@@ -13,7 +13,14 @@ from danqing_plugins import Message
 from danqing_server.access.caller import Caller
 from danqing_server.clock import Clock
 from danqing_server.desk.control import Control, asked_again, is_retryable
-from danqing_server.errors import BudgetExceeded, Conflict, DanqingError, NotFound, ServiceUnavailable
+from danqing_server.errors import (
+    BudgetExceeded,
+    Conflict,
+    DanqingError,
+    ModelNotAllowed,
+    NotFound,
+    ServiceUnavailable,
+)
 from danqing_server.life.billing import EXTRA_PURCHASES, in_doubt
 from danqing_server.life.charges import dearest_micro
 from danqing_server.records.tasks import FINISHED, WAITING, Priority, Status, Task
@@ -230,6 +237,8 @@ class Bulk:
             return Outcome(id=task_id, code="service_unavailable", message=NOT_NOW(), retryable=True)
         except BudgetExceeded as error:
             return Outcome(id=task_id, code="budget_exceeded", message=error.message)
+        except ModelNotAllowed as error:
+            return Outcome(id=task_id, code="model_not_allowed", message=error.message)
         except DanqingError as error:  # a limit, or a task of a newer release: its own trouble alone
             return Outcome(id=task_id, code=type(error).__name__.lower(), message=error.message, retryable=True)
         return Outcome(id=task_id)

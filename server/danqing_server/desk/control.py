@@ -10,6 +10,7 @@ from danqing_plugins import Message
 from danqing_server.access.caller import Caller
 from danqing_server.clock import Clock
 from danqing_server.desk.budgets import Budgets
+from danqing_server.desk.models import check_model
 from danqing_server.desk.recent import Recent, RecentTasks
 from danqing_server.errors import Conflict, NotFound
 from danqing_server.life.billing import billed_of
@@ -122,6 +123,7 @@ class Control:
 
         Raises:
             Conflict: it is not finished, or lacks nothing; or a call of the cancelled attempt is not over.
+            ModelNotAllowed: *caller* could not have asked for it.
             BudgetExceeded, Overloaded: a limit of *caller* leaves no room for it.
         """
         task = await self._look(task_id, caller)
@@ -129,6 +131,7 @@ class Control:
             message = NOT_RETRYABLE(status=task.status)
             raise Conflict(message, code=f"task_{task.status}")
         check(task)
+        check_model(caller, task.provider, task.model, None if task.route is None else task.route.model)
         at_hand = _pictures_at_hand(task)
         hold = await self.budgets.hold(caller, task, task.images - len(at_hand), again=True)
         key = None if caller.owner is None else caller.key
