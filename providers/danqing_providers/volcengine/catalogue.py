@@ -1,6 +1,7 @@
 """The Seedream models: what each takes, and what a picture costs.
 
-Source: Volcengine's image API page 82379/1541523, its price page, and recorded answers; read 2026-11-23.
+Source: Volcengine's image API page 82379/1541523, its price page (of 5.0 pro in yuan its editions of 2026-08 to
+2026-10), and recorded answers; read 2026-11-23 and 2026-11-28.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from danqing_providers.volcengine import texts
 __all__ = ["ALIASES", "DEFAULT_MODEL", "MODELS", "Catalogue", "Model", "Pricing"]
 
 DEFAULT_MODEL: Final = "doubao-seedream-4-0-250828"
-LARGE_PIXELS: Final = 1536 * 1536
+LARGE_PIXELS: Final = 2_610_000
 LARGE_TIERS: Final = frozenset({"2K", "3K", "4K"})
 
 _OLD_FORMATS = ("jpeg", "png")
@@ -26,14 +27,19 @@ _GROUPS = frozenset({"sequential_image_generation", "sequential_image_generation
 
 @attrs.frozen(kw_only=True)
 class Pricing:
-    """The price of one picture in millionths; `large_micro` is for more than 1.5K, None when it is the same."""
+    """The price of one picture in millionths; `large_micro` is for more than 1.5K, None when it is the same.
+
+    `reference_micro` is for each reference beyond the first.
+    """
 
     micro: int
     large_micro: int | None = None
+    reference_micro: int = 0
 
-    def of(self, size: str | None) -> int:
+    def of(self, size: str | None, references: int = 0) -> int:
         """Return the price at *size*: a tier, `WxH`, or None for the model's default."""
-        return self.large_micro if self.large_micro is not None and _is_large(size) else self.micro
+        own = self.large_micro if self.large_micro is not None and _is_large(size) else self.micro
+        return own + self.reference_micro * max(0, references - 1)
 
 
 def _is_large(size: str | None) -> bool:
@@ -80,12 +86,12 @@ class Model:
             return self.overseas_id
         return written if written in self.other_ids else self.id
 
-    def price(self, currency: str, size: str | None) -> Price | None:
-        """Return what one picture costs, None when unknown in *currency*."""
+    def price(self, currency: str, size: str | None, references: int = 0) -> Price | None:
+        """Return what one picture of so many references costs, None when unknown in *currency*."""
         pricing = self.prices.get(currency)
         if pricing is None:
             return None
-        return Price(amount_micro=pricing.of(size or self.default_size), currency=currency)
+        return Price(amount_micro=pricing.of(size or self.default_size, references), currency=currency)
 
     @property
     def sizes(self) -> Text:
@@ -111,7 +117,10 @@ _PRO = Model(
     most_references=10,
     takes=frozenset({"optimize_prompt_options", "output_format", "layer_decomposition", "background"}),
     optimize_modes=("standard", "fast"),
-    prices={"USD": Pricing(micro=45_000, large_micro=90_000)},
+    prices={
+        "CNY": Pricing(micro=300_000, large_micro=600_000, reference_micro=20_000),
+        "USD": Pricing(micro=45_000, large_micro=90_000),
+    },
 )
 _LITE = Model(
     id="doubao-seedream-5-0-260128",

@@ -54,7 +54,7 @@ def prepare(request: Request, catalogue: Catalogue, forms: Forms, *, default_mod
     """
     model = find_model(catalogue, request.model, default_model)
     checked = _check(request, model, forms)
-    price: Price | None = model.price(currency, checked.kept.get("size"))
+    price: Price | None = model.price(currency, checked.kept.get("size"), len(request.references))
     renamed = _renamed(request.model, model)
     return Prepared(
         model=model.name_for(request.model or default_model, overseas=False),

@@ -496,9 +496,16 @@ class TestPrices:
         """Ark's list prices are built in."""
         assert prepared(model).price == Price(amount_micro=micro, currency="CNY")
 
-    def test_unknown_price_is_none(self) -> None:
-        """No yuan price of 5.0 pro is confirmed, so none is told."""
-        assert prepared(PRO).price is None
+    @pytest.mark.parametrize(
+        ("size", "references", "micro"),
+        [("1K", 0, 300_000), ("1616x1616", 1, 600_000), ("1615x1615", 0, 300_000), ("2K", 3, 640_000)],
+    )
+    def test_pro_is_dearer_when_large_and_for_each_further_reference(
+        self, size: str, references: int, micro: int
+    ) -> None:
+        """As the price page has it, which the sandbox charges."""
+        found = prepared(PRO, size=size, references=urls(references)).price
+        assert found == Price(amount_micro=micro, currency="CNY")
 
 
 JSON = st.recursive(
