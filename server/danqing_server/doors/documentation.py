@@ -23,7 +23,7 @@ from danqing_server.http.reports import ProblemReport
 from danqing_server.http.routing import PUBLIC, handler_of
 from danqing_server.http.shapes import example_of, ref
 
-__all__ = ["Answer", "described", "install_openapi", "query", "undescribed"]
+__all__ = ["ANY_FILE", "Answer", "described", "install_openapi", "query", "undescribed"]
 
 T = TypeVar("T", bound=Callable[..., Any])
 
@@ -34,6 +34,9 @@ A picture is never lost and never paid for twice. Send an `Idempotency-Key` with
 request returns the same task. Error codes are explained at [/docs/errors](/docs/errors). With `Accept-Language: en`
 the answers are in English.
 """
+
+ANY_FILE = "*/*"
+"""The media type of a file that is whatever a task made: a picture, a video, a sound."""
 
 DOCUMENT = "/openapi.json"
 _SCHEMES: Mapping[str, Mapping[str, str]] = {

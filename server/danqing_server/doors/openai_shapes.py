@@ -52,7 +52,7 @@ class OpenAIImagesRequest(TypedDict):
     response_format: NotRequired[Annotated[str | None, said("`b64_json` or `url`; see the page on this door")]]
     output_format: NotRequired[Annotated[str | None, said("`png`, `jpeg` or `webp`; converted if need be", "png")]]
     stream: NotRequired[Annotated[bool | None, said("answer with events", False)]]
-    user: NotRequired[Annotated[str | None, said("whose turn it is, inside a project", "u1")]]
+    user: NotRequired[Annotated[object, said("whose turn it is, inside a project: a text; else nobody's", "u1")]]
 
 
 class OpenAITaskShape(TypedDict):

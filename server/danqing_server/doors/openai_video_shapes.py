@@ -14,7 +14,9 @@ from danqing_server.records.tasks import JsonObject
 __all__ = [
     "OpenAIRemixRequest",
     "OpenAIVideoDeletedShape",
+    "OpenAIVideoEditRequest",
     "OpenAIVideoErrorShape",
+    "OpenAIVideoExtensionRequest",
     "OpenAIVideoListShape",
     "OpenAIVideoShape",
     "OpenAIVideosRequest",
@@ -32,7 +34,7 @@ class OpenAIVideosRequest(TypedDict):
     input_reference: NotRequired[
         Annotated[JsonObject | str | None, said("the picture to begin with: `image_url`, a link or a data URI")]
     ]
-    user: NotRequired[Annotated[str | None, said("whose turn it is, inside a project", "u1")]]
+    user: NotRequired[Annotated[object, said("whose turn it is, inside a project: a text; else nobody's", "u1")]]
 
 
 @extended
@@ -40,6 +42,25 @@ class OpenAIRemixRequest(TypedDict):
     """A request for another video of a video."""
 
     prompt: Annotated[str, said("what is to be seen instead", "the same, by night")]
+
+
+@extended
+class OpenAIVideoEditRequest(TypedDict):
+    """A request for a video that differs from another by what the prompt says."""
+
+    prompt: Annotated[str, said("what becomes of it", "it snows")]
+    video: Annotated[JsonObject | str, said('`{"id": …}` of a completed video', {"id": "volcengine_vid_019ab3f2"})]
+    model: NotRequired[Annotated[str | None, said("who edits it; by default what made it")]]
+
+
+@extended
+class OpenAIVideoExtensionRequest(TypedDict):
+    """A request for a video that goes on where another ends."""
+
+    prompt: Annotated[str, said("what happens next", "the fox looks back")]
+    video: Annotated[JsonObject | str, said('`{"id": …}` of a completed video', {"id": "volcengine_vid_019ab3f2"})]
+    seconds: Annotated[str | int, said("how much is added; the model's nearest", "4")]
+    model: NotRequired[Annotated[str | None, said("who extends it; by default what made it")]]
 
 
 class OpenAIVideoErrorShape(TypedDict):

@@ -97,6 +97,8 @@ SCHEMAS = schemas_of(
     openai_shapes.OpenAIErrorShape,
     openai_video_shapes.OpenAIVideosRequest,
     openai_video_shapes.OpenAIRemixRequest,
+    openai_video_shapes.OpenAIVideoEditRequest,
+    openai_video_shapes.OpenAIVideoExtensionRequest,
     openai_video_shapes.OpenAIVideoShape,
     openai_video_shapes.OpenAIVideoListShape,
     openai_video_shapes.OpenAIVideoDeletedShape,

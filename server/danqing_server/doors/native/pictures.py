@@ -6,7 +6,7 @@ from sanic import Blueprint, HTTPResponse
 
 from danqing_server.assets.storage import Assets, Stat
 from danqing_server.assets.thumbnails import WIDTHS
-from danqing_server.doors.documentation import Answer, described, query
+from danqing_server.doors.documentation import ANY_FILE, Answer, described, query
 from danqing_server.doors.fields import Fields
 from danqing_server.doors.filters import members_of_query
 from danqing_server.doors.sending import send_stored
@@ -25,8 +25,8 @@ routes = Blueprint("pictures", url_prefix="/api/v1/assets")
 @described(
     "获取图片或其他成品 · Get a picture, or another output",
     {
-        200: Answer(description="文件 · the file", shape=None),
-        206: Answer(description="文件的一部分 · a part of it", shape=None),
+        200: Answer(description="文件 · the file", shape=None, media_type=ANY_FILE),
+        206: Answer(description="文件的一部分 · a part of it", shape=None, media_type=ANY_FILE),
         307: Answer(description="转到存储的短期链接 · a short-lived link into the storage", shape=None, empty=True),
         304: Answer(description="文件未变 · it is the one you have", shape=None, empty=True),
         416: Answer(description="范围超出文件 · the range is outside of it", shape=None, empty=True),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from danqing_plugins import Message, Problem
 from danqing_server.codec import without_nulls
@@ -20,7 +20,9 @@ from danqing_server.http.requests import ApiRequest
 from danqing_server.http.services import Services
 from danqing_server.records.tasks import JsonObject
 
-__all__ = ["offers_of", "receive", "take_in"]
+__all__ = ["Reading", "offers_of", "receive", "take_in"]
+
+Reading = Callable[[JsonObject], Awaitable[Wish]]
 
 NOT_STREAMED = Message(
     key="openai_async_stream",
@@ -46,7 +48,7 @@ async def take_in(
         StoreUnavailable: it is not known whose repeat it is.
     """
 
-    def read(body: JsonObject) -> Wish:
+    async def read(body: JsonObject) -> Wish:
         return _read(request, admitted, body, edit=edit, streams=streams)
 
     return await receive(request, admitted, of_form=read, of_json=lambda body: read(reads(body)))
@@ -56,15 +58,15 @@ async def receive(
     request: ApiRequest,
     admitted: Admitted,
     *,
-    of_form: Callable[[JsonObject], Wish],
-    of_json: Callable[[JsonObject], Wish],
+    of_form: Reading,
+    of_json: Reading,
 ) -> OpenAICall:
     """Read a call, a form or JSON, by what makes a wish of either, and submit it. Raises as `take_in` does."""
     if is_form(request.headers):
         async with ReceivedForm(request) as form:
-            return await _submit(request, admitted, of_form(body_of_form(form)), identity_of_form(form))
+            return await _submit(request, admitted, await of_form(body_of_form(form)), identity_of_form(form))
     async with ReceivedObject(request) as body:
-        return await _submit(request, admitted, of_json(body), without_nulls(body))
+        return await _submit(request, admitted, await of_json(body), without_nulls(body))
 
 
 def offers_of(services: Services) -> Offers:

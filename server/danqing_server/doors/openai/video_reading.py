@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from danqing_plugins import Message, OutputKind, Text
@@ -32,7 +32,16 @@ from danqing_server.doors.openai.reading import (
 from danqing_server.doors.openai.video_fitting import LENGTHS, fit_length, fit_video_size
 from danqing_server.records.tasks import JsonObject, Task
 
-__all__ = ["FILMS", "read_remix", "read_video_wish"]
+__all__ = [
+    "FILMS",
+    "became_length",
+    "film_named",
+    "kept_of",
+    "read_remix",
+    "read_video_wish",
+    "seconds_of",
+    "wish_of",
+]
 
 REFERENCE = "input_reference"
 NOT_PASSED = frozenset({"model", "seconds", "size", REFERENCE, *USER_FIELDS})
@@ -58,7 +67,7 @@ def read_video_wish(body: JsonObject, headers: Mapping[str, str], caller: Caller
         raise wrong("model", NOT_TEXT(), model)
     offer = offers.find(model, OutputKind.VIDEO)
     input_, notes = _input(given, offer)
-    return _wish(offer, input_, notes, user_of(given, headers), caller)
+    return wish_of(offer, input_, notes, user_of(given, headers), caller)
 
 
 def read_remix(
@@ -73,18 +82,32 @@ def read_remix(
         InvalidSubmission: that model makes no videos of videos, or there is no prompt.
     """
     offer = offers.find(f"{source.provider}/{source.model}", OutputKind.VIDEO)
-    name = next((each for each in FILMS if each in offer.takes), None)
-    if name is None:
+    film = film_named(offer, link)
+    if not film:
         raise wrong("video_id", TAKES_NONE(model=offer.model), None)
     if body.get("prompt") is None:
         raise wrong("prompt", REQUIRED(), None)
-    left_out = {"prompt", *offer.reference_fields, *FILMS}
-    kept = {key: value for key, value in source.input.items() if key in offer.takes and key not in left_out}
-    film = [link] if offer.takes[name].get("type") == "array" or "items" in offer.takes[name] else link
-    return _wish(offer, {**kept, "prompt": body["prompt"], name: film}, (), user_of(body, headers), caller)
+    kept = kept_of(source, offer)
+    return wish_of(offer, {**kept, "prompt": body["prompt"], **film}, (), user_of(body, headers), caller)
 
 
-def _wish(offer: Offer, input_: JsonObject, notes: tuple[Text, ...], user_id: str, caller: Caller) -> Wish:
+def film_named(offer: Offer, link: str) -> Mapping[str, object]:
+    """Return *link* under the name by which the model takes a video; nothing when it takes none."""
+    name = next((each for each in FILMS if each in offer.takes), None)
+    if name is None:
+        return {}
+    is_list = offer.takes[name].get("type") == "array" or "items" in offer.takes[name]
+    return {name: [link] if is_list else link}
+
+
+def kept_of(source: Task, offer: Offer, *, without: Collection[str] = ()) -> JsonObject:
+    """Return what *source* was told, its words, its pictures and what is named in *without* excepted."""
+    left_out = {"prompt", *offer.reference_fields, *FILMS, *without}
+    return {key: value for key, value in source.input.items() if key in offer.takes and key not in left_out}
+
+
+def wish_of(offer: Offer, input_: JsonObject, notes: tuple[Text, ...], user_id: str, caller: Caller) -> Wish:
+    """Return the wish for what *offer* makes of *input_*."""
     submission = Submission(
         provider=offer.provider,
         type=offer.info.types[0],
@@ -121,10 +144,16 @@ def _input(given: JsonObject, offer: Offer) -> tuple[dict[str, Any], tuple[Text,
 def _length(given: JsonObject, takes: Mapping[str, Any]) -> Mapping[str, object]:
     if "seconds" not in given:
         return {}
-    return fit_length(_seconds(given["seconds"]), takes) if takes else {"seconds": given["seconds"]}
+    return fit_length(seconds_of(given["seconds"]), takes) if takes else {"seconds": given["seconds"]}
 
 
-def _seconds(value: object) -> float:
+def became_length(value: object, fitted: Mapping[str, object]) -> tuple[Text, ...]:
+    """Return the note of what *value* seconds became, where that is something else."""
+    return (_became("seconds", value, fitted),) if _differs({"seconds": value}, "seconds", fitted) else ()
+
+
+def seconds_of(value: object) -> float:
+    """Return a number of seconds. Raises InvalidSubmission: it is none."""
     try:
         found = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else 0.0
     except (ValueError, OverflowError):

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import Message, OutputKind
 from danqing_server.codec import shorten
-from danqing_server.doors.documentation import KEY_HEADER, Answer, described, query
+from danqing_server.doors.documentation import ANY_FILE, KEY_HEADER, Answer, described, query
 from danqing_server.doors.fields import Fields
 from danqing_server.doors.filters import members_of_query
-from danqing_server.doors.openai.calls import offers_of, receive
+from danqing_server.doors.openai.calls import Reading, offers_of, receive
+from danqing_server.doors.openai.reading import Wish
 from danqing_server.doors.openai.speaking import OpenAICall
 from danqing_server.doors.openai.video_reading import read_remix, read_video_wish
+from danqing_server.doors.openai.video_remaking import EDIT, EXTEND, read_remade, video_id_of
 from danqing_server.doors.openai.video_views import VideoViewer, film_of
 from danqing_server.doors.openai_shapes import OpenAIErrorShape
 from danqing_server.doors.openai_video_shapes import (
     OpenAIRemixRequest,
     OpenAIVideoDeletedShape,
+    OpenAIVideoEditRequest,
+    OpenAIVideoExtensionRequest,
     OpenAIVideoListShape,
     OpenAIVideoShape,
     OpenAIVideosRequest,
@@ -32,7 +34,7 @@ from danqing_server.http.receiving import discard_body
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_delete, on_get, on_post
 from danqing_server.ids import beginning_of_ids
-from danqing_server.records.tasks import FINISHED, Asset, Task
+from danqing_server.records.tasks import FINISHED, Asset, JsonObject, Task
 from danqing_server.records.tenancy import Scope
 from danqing_server.store.paging import PageQuery, TaskPages
 
@@ -60,7 +62,7 @@ NO_SPRITESHEET = Message(
 routes = Blueprint("openai_videos", url_prefix="/v1/videos")
 
 _VIDEO = Answer(description="视频 · the video", shape=OpenAIVideoShape, enveloped=False)
-_FILE = Answer(description="文件 · the file", shape=None)
+_FILE = Answer(description="文件 · the file", shape=None, media_type=ANY_FILE)
 
 
 @on_post(routes, "/", needs=Scope.GENERATE)
@@ -76,9 +78,11 @@ async def create_video(request: ApiRequest) -> HTTPResponse | None:
     """Order a video: a form, or JSON. Its id is good in every door."""
     admitted = admit_change(request)
     offers = offers_of(admitted.services)
-    read = partial(read_video_wish, headers=request.headers, caller=admitted.caller, offers=offers)
-    call = await receive(request, admitted, of_form=read, of_json=read)
-    await call.see_through(_acknowledge)
+
+    async def read(body: JsonObject) -> Wish:
+        return read_video_wish(body, request.headers, admitted.caller, offers)
+
+    await _order(request, admitted, read)
     return None
 
 
@@ -140,7 +144,7 @@ async def get_video(request: ApiRequest, task_id: str) -> HTTPResponse:
     "下载视频（OpenAI 格式） · Fetch a video, or a picture of it",
     {
         200: _FILE,
-        206: Answer(description="文件的一部分 · a part of it", shape=None),
+        206: Answer(description="文件的一部分 · a part of it", shape=None, media_type=ANY_FILE),
         307: Answer(description="转到存储的短期链接 · a short-lived link into the storage", shape=None, empty=True),
         304: Answer(description="文件未变 · it is the one you have", shape=None, empty=True),
         416: Answer(description="范围超出文件 · the range is outside of it", shape=None, empty=True),
@@ -193,17 +197,65 @@ async def remix_video(request: ApiRequest, task_id: str) -> HTTPResponse | None:
     """Order another video of one that is completed, by a model that makes videos of videos."""
     admitted = admit_change(request)
     source = await _find(admitted, task_id)
-    read = partial(
-        read_remix,
-        headers=request.headers,
-        caller=admitted.caller,
-        offers=offers_of(admitted.services),
-        source=source,
-        link=picture_url(base_url(request), _made(source).key),
-    )
+    link, offers = _link(request, source), offers_of(admitted.services)
+
+    async def read(body: JsonObject) -> Wish:
+        return read_remix(body, request.headers, admitted.caller, offers, source=source, link=link)
+
+    await _order(request, admitted, read)
+    return None
+
+
+@on_post(routes, "/edits", needs=Scope.GENERATE)
+@described(
+    "编辑视频（OpenAI 格式） · Edit a video",
+    {200: _VIDEO},
+    errors=(400, 404, 413, 422, 429),
+    refused_as=OpenAIErrorShape,
+    body=OpenAIVideoEditRequest,
+    parameters=[KEY_HEADER],
+)
+async def edit_video(request: ApiRequest) -> HTTPResponse | None:
+    """Order a video that is another but for what the prompt says, by a model that edits videos."""
+    await _remake(request, EDIT)
+    return None
+
+
+@on_post(routes, "/extensions", needs=Scope.GENERATE)
+@described(
+    "延长视频（OpenAI 格式） · Extend a video",
+    {200: _VIDEO},
+    errors=(400, 404, 413, 422, 429),
+    refused_as=OpenAIErrorShape,
+    body=OpenAIVideoExtensionRequest,
+    parameters=[KEY_HEADER],
+)
+async def extend_video(request: ApiRequest) -> HTTPResponse | None:
+    """Order a video that goes on where another ends, by a model that extends videos."""
+    await _remake(request, EXTEND)
+    return None
+
+
+async def _remake(request: ApiRequest, kind: str) -> None:
+    admitted = admit_change(request)
+    offers = offers_of(admitted.services)
+
+    async def read(body: JsonObject) -> Wish:
+        source = await _find(admitted, video_id_of(body))
+        link = _link(request, source)
+        return read_remade(kind, body, request.headers, admitted.caller, offers, source=source, link=link)
+
+    await _order(request, admitted, read)
+
+
+async def _order(request: ApiRequest, admitted: Admitted, read: Reading) -> None:
     call = await receive(request, admitted, of_form=read, of_json=read)
     await call.see_through(_acknowledge)
-    return None
+
+
+def _link(request: ApiRequest, source: Task) -> str:
+    """Return where a service fetches the video of *source*. Raises Conflict: there is none."""
+    return picture_url(base_url(request), _made(source).key)
 
 
 async def _acknowledge(call: OpenAICall, task_id: str) -> bool:

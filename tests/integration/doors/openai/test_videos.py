@@ -28,6 +28,9 @@ KEY, OTHER_KEY = "a-secret-of-sixteen", "another-of-sixteen!"
 BEARER = {"Authorization": f"Bearer {KEY}"}
 OTHERS = {"Authorization": f"Bearer {OTHER_KEY}"}
 VIDEO = "doubao-seedance-2-0-260128"
+EDITOR = "doubao-seedance-2-5-260628"
+"""It edits and extends videos; the others only look at them."""
+
 SMALL: dict[str, Any] = {"seconds": "4", "size": "854x480"}
 POLL_MS = 100
 FRAME = picture(320, 320)
@@ -78,6 +81,11 @@ async def made(films: Client, **fields: Any) -> str:
 
 async def get(films: Client, path: str, headers: Mapping[str, str] = MappingProxyType({})) -> Reply:
     return await films.ask("GET", f"/v1/videos{path}", headers={**BEARER, **headers})
+
+
+def by_id(source: str) -> dict[str, Any]:
+    """Return what has openai-python 3.57.0 name a video: it knows `{"id": …}`, but lets only files through."""
+    return {"video": b"", "extra_body": {"video": {"id": source}}}
 
 
 class TestLibrary:
@@ -308,6 +316,91 @@ class TestRemix:
         assert (reply.status, reply.json["error"]["code"]) == (400, "video_not_ready")
 
 
+class TestEditsAndExtensions:
+    """`client.videos.edit` and `.extend`: by a model that does so, and refused where none would."""
+
+    async def test_edited_as_long_and_as_wide(self, films: Client) -> None:
+        """The model is told what is meant, which it would guess otherwise; the rest it is told as before."""
+        source = await made(films, model=EDITOR, seed=7)
+        async with library(films, api_key=KEY) as client:
+            video = await client.videos.edit(prompt="it snows", **by_id(source))
+        task = await films.system.finished(video.id, 60)
+        link = (await get(films, f"/{source}")).json["url"]
+        assert (task.status, task.input["reference_video"]) == (Status.COMPLETED, [link])
+        assert (task.input["omni_reference_task_type"], task.input["ratio"], task.input["duration"]) == (
+            "edit",
+            "adaptive",
+            -1,
+        )
+        assert (task.model, task.input["seed"], task.input["resolution"]) == (EDITOR, 7, "480p")
+        assert (video.remixed_from_video_id, video.prompt) == (source, "it snows")
+
+    async def test_extended_by_so_many_seconds(self, films: Client) -> None:
+        """As a form, as JSON, and as a bare id."""
+        source = await made(films, model=EDITOR)
+        async with library(films, api_key=KEY) as client:
+            video = await client.videos.extend(prompt="it looks back", seconds="8", **by_id(source))
+        task = await films.system.finished(video.id, 60)
+        assert task.status is Status.COMPLETED
+        assert (task.input["omni_reference_task_type"], task.input["ratio"], task.input["duration"]) == (
+            "extend",
+            "adaptive",
+            8,
+        )
+        for given in ({"id": source}, source):
+            reply = await self.ask(films, "extensions", video=given, seconds=2)
+            assert reply.json["remixed_from_video_id"] == source
+            assert "seconds: 2" in " ".join((await films.system.get(reply.json["id"])).notes)
+
+    @pytest.mark.parametrize("what", ["edits", "extensions"])
+    async def test_model_that_cannot(self, films: Client, what: str) -> None:
+        """Nothing is bought; who can is named, and does it of another's video when it is asked to."""
+        source = await made(films)
+        reply = await self.ask(films, what, video={"id": source}, seconds="4")
+        assert (reply.status, reply.json["error"]["param"]) == (400, "model")
+        assert EDITOR in reply.json["error"]["message"]
+        reply = await self.ask(films, what, video={"id": source}, seconds="4", model=EDITOR)
+        assert (reply.status, reply.json["model"]) == (200, EDITOR)
+
+    @pytest.mark.parametrize(
+        ("what", "wrong", "param"),
+        [
+            ("edits", {"video": None}, "video"),
+            ("edits", {"video": {"url": "https://example.com/a.mp4"}}, "video"),
+            ("edits", {"video": 7}, "video"),
+            ("edits", {"prompt": None}, "prompt"),
+            ("edits", {"model": 7}, "model"),
+            ("extensions", {"seconds": None}, "seconds"),
+            ("extensions", {"seconds": "soon"}, "seconds"),
+        ],
+    )
+    async def test_what_is_missing_or_wrong_is_named(
+        self, films: Client, what: str, wrong: dict[str, Any], param: str
+    ) -> None:
+        """Before anything is bought."""
+        source = await made(films, model=EDITOR)
+        reply = await self.ask(films, what, **{"video": {"id": source}, "seconds": "4", **wrong})
+        assert (reply.status, reply.json["error"]["param"]) == (400, param)
+
+    async def test_file_is_refused(self, films: Client) -> None:
+        """A service fetches videos by their links; the message says what is taken instead."""
+        async with library(films, api_key=KEY) as client:
+            with pytest.raises(openai.BadRequestError) as caught:
+                await client.videos.edit(prompt="it snows", video=b"a film")
+        assert caught.value.param == "video"
+        assert "video.id" in caught.value.message
+
+    async def test_video_that_is_not_there(self, films: Client) -> None:
+        """Not yet, or not at all."""
+        task = await ordered(films, **SMALL, prompt="a fox [sandbox:running=1]")
+        reply = await self.ask(films, "edits", video={"id": task.id})
+        assert (reply.status, reply.json["error"]["code"]) == (400, "video_not_ready")
+        assert (await self.ask(films, "edits", video={"id": "nobody's"})).status == 404
+
+    async def ask(self, films: Client, what: str, **body: Any) -> Reply:
+        return await films.ask("POST", f"/v1/videos/{what}", json={"prompt": "x", **body}, headers=BEARER)
+
+
 class TestOthers:
     async def test_videos_of_others_are_nobodys(self, films: Client) -> None:
         """In every path, and as the place where a list goes on."""
@@ -322,6 +415,9 @@ class TestOthers:
         ):
             reply = await films.ask(method, f"/v1/videos{path}", json={"prompt": "x"}, headers=OTHERS)
             assert reply.status == 404, (method, path)
+        for what in ("edits", "extensions"):
+            body = {"prompt": "x", "seconds": "4", "video": {"id": task_id}, "model": EDITOR}
+            assert (await films.ask("POST", f"/v1/videos/{what}", json=body, headers=OTHERS)).status == 404
         assert (await get(films, f"/{task_id}")).status == 200
 
     async def test_pictures_are_no_videos(self, films: Client) -> None:
