@@ -19,6 +19,7 @@ import typer
 from typer.core import TyperGroup
 
 from danqing_server.cli.exits import Ended, Exit
+from danqing_server.cli.showing import plain
 
 __all__ = ["main"]
 
@@ -171,7 +172,7 @@ def _misunderstood(error: typer.TyperException) -> int:
 
 
 def _say(*lines: str) -> None:
-    sys.stderr.writelines(f"danqing: {line}\n" for line in lines)
+    sys.stderr.writelines(f"danqing: {plain(line)}\n" for line in lines)
 
 
 def _unread() -> int:

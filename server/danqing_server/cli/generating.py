@@ -15,7 +15,7 @@ from danqing_client import Client, ConnectionFailed, Task
 from danqing_server.cli.asking import Asking
 from danqing_server.cli.exits import Ended, Exit
 from danqing_server.cli.saving import Place, print_outcome
-from danqing_server.cli.showing import show_json
+from danqing_server.cli.showing import show_json, show_text
 from danqing_server.cli.waiting import wait_for
 
 __all__ = ["Wish", "generate"]
@@ -73,7 +73,7 @@ def generate(asking: Asking, wish: Wish, output: Path | None, *, wait: bool, tim
     with asking.client(may_start=True) as client:
         task = _submit(client, _completed(client, wish, place), wish.idempotency_key)
         if not wait:
-            show_json(dict(task.raw)) if asking.as_json else sys.stdout.write(f"{task.id}\n")
+            show_json(dict(task.raw)) if asking.as_json else show_text(f"{task.id}\n")
             return Exit.DONE
         ended = wait_for(asking, client, task, timeout_s=timeout_s, saving=output)
         return print_outcome(client, ended, place, as_json=asking.as_json)

@@ -204,7 +204,7 @@ def _draw(happening: _Happening) -> None:
 
     at = datetime.fromisoformat(happening.at.replace("Z", "+00:00")).astimezone()
     line = Text(f"{at:%m-%d %H:%M:%S}  ", style="dim")
-    line.append(f"{happening.what:<10}", style=STYLES.get(happening.what, "none"))
+    line.append(f"{clean(happening.what):<10}", style=STYLES.get(happening.what, "none"))
     rest = (happening.subject, happening.model, happening.user, happening.why, happening.cost)
     line.append("  ".join(["", *(clean(each) for each in rest if each)]), style="none")
     console().print(line, soft_wrap=True)

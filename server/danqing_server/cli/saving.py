@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,11 +13,14 @@ import attrs
 from danqing_client import Client, Output, Task
 
 from danqing_server.cli.exits import Ended, Exit
-from danqing_server.cli.showing import clean, money, show_json
+from danqing_server.cli.showing import clean, money, plain, show_json, show_text
 
 __all__ = ["Place", "failure_of", "print_outcome"]
 
 _SUFFIXES = {"image/jpeg": ".jpg", "audio/mpeg": ".mp3", "model/gltf-binary": ".glb"}
+_NOT_IN_NAMES = re.compile(r"[^\w.-]")
+"""Whatever a server calls a task, its files are in the folder that was named."""
+
 _ALSO = {".jpg": (".jpg", ".jpeg"), ".tif": (".tif", ".tiff")}
 
 
@@ -54,7 +58,7 @@ class Place:
         for place, output in enumerate(outputs, start=1):
             ending = _suffix_of(output)
             if self.path.is_dir():
-                yield output, self.path / f"{task_id}-{output.index}{ending}"
+                yield output, self.path / _NOT_IN_NAMES.sub("_", f"{task_id}-{output.index}{ending}")
                 continue
             number = f"-{place}" if len(outputs) > 1 else ""
             yield output, self.path.with_name(f"{self.path.stem}{number}{self.path.suffix or ending}")
@@ -78,7 +82,7 @@ def print_outcome(client: Client, task: Task, place: Place | None, *, as_json: b
         show_json({**task.raw, "files": [str(path) for path in files]})
     else:
         lines = [str(path) for path in files] or [output.url for output in task.outputs]
-        sys.stdout.writelines(f"{line}\n" for line in (*lines, *([task.text] if task.text else [])))
+        show_text("".join(f"{line}\n" for line in (*lines, *([task.text] if task.text else []))))
     _tell(task)
     return Exit.DONE
 
@@ -111,7 +115,7 @@ def _save(client: Client, output: Output, path: Path) -> Path:
         raise Ended(Exit.REFUSED, f"{path}: {error.strerror}; it is kept at {output.url}") from error
     right = _suffix_of(output)
     if path.suffix.lower() not in _ALSO.get(right, (right,)):
-        sys.stderr.write(f"danqing: {path.name} holds {output.media_type}, as it was delivered\n")
+        sys.stderr.write(f"danqing: {path.name} holds {clean(output.media_type)}, as it was delivered\n")
     return path
 
 
@@ -121,4 +125,4 @@ def _tell(task: Task) -> None:
     sys.stderr.writelines(f"danqing: output {each['index']} failed: {clean(each['message'])}\n" for each in errors)
     if sys.stderr.isatty():
         cost = "simulated" if task.sandbox else money(task.raw.get("cost"))
-        sys.stderr.write("  ".join(filter(None, (task.id, task.model, cost))) + "\n")
+        sys.stderr.write(plain("  ".join(filter(None, (task.id, task.model, cost)))) + "\n")

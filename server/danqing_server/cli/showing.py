@@ -1,6 +1,7 @@
 """How answers are shown: tables for eyes on a terminal; elsewhere lines of cells with tabs between, without a head.
 
-What is shown came from elsewhere (prompts, names, reasons): no control character of it reaches a terminal.
+What is shown came from elsewhere (prompts, names, reasons): no control character of it reaches a terminal, nor one
+that turns the order in which it is read (Unicode TR 36 §3.9, read 2026-11-29).
 """
 
 from __future__ import annotations
@@ -15,9 +16,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["STYLES", "age", "clean", "console", "money", "show_json", "show_members", "show_table"]
+__all__ = [
+    "STYLES",
+    "age",
+    "clean",
+    "console",
+    "money",
+    "plain",
+    "show_json",
+    "show_members",
+    "show_table",
+    "show_text",
+]
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_TURNING = r"\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
+_CONTROL = re.compile(rf"[\x00-\x1f\x7f-\x9f{_TURNING}]+")
+_UNPRINTED = re.compile(rf"[\x00-\x08\x0b-\x1f\x7f-\x9f{_TURNING}]")
+_UNESCAPED = re.compile(rf"[\x7f-\x9f{_TURNING}]")
 STYLES = {
     "completed": "green",
     "open": "green",
@@ -49,9 +64,20 @@ def clean(value: object) -> str:
     return _CONTROL.sub(" ", text).strip() or "-"
 
 
+def plain(text: str) -> str:
+    """Return *text*, of as many lines, as it may be written to a terminal."""
+    return _UNPRINTED.sub("", text)
+
+
+def show_text(text: str) -> None:
+    """Write what is not ours as it is, and to a terminal so that it can do nothing there."""
+    sys.stdout.write(plain(text) if sys.stdout.isatty() else text)
+
+
 def show_json(value: object) -> None:
-    """Print a value on one line."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n")
+    """Print a value on one line; what `json` leaves as it is, and a terminal obeys, is escaped."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    sys.stdout.write(_UNESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
 
 
 def show_table(

@@ -10,7 +10,7 @@ import typer
 
 from danqing_server.cli.asking import Asking, asks
 from danqing_server.cli.exits import Ended, Exit
-from danqing_server.cli.showing import show_json, show_table
+from danqing_server.cli.showing import show_json, show_table, show_text
 from danqing_server.cli.spans import ago, month_of
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _usage(
     wanted = {"group_by": by, **period_of(month, since, until), **({} if tz is None else {"tz": tz})}
     with asking.client() as client:
         if csv:
-            sys.stdout.write(client.request("GET", "/api/v1/usage", params={**wanted, "format": "csv"}))
+            show_text(client.request("GET", "/api/v1/usage", params={**wanted, "format": "csv"}))
             return
         told = usage_of(client, wanted)
     if asking.as_json:

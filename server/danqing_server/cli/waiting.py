@@ -12,7 +12,7 @@ from danqing_client import Client, ConnectionFailed, Task, WaitTimeout
 
 from danqing_server.cli.asking import Asking
 from danqing_server.cli.exits import Ended, Exit
-from danqing_server.cli.showing import console
+from danqing_server.cli.showing import clean, console
 
 __all__ = ["wait_for"]
 
@@ -66,9 +66,9 @@ def _bar(task: Task) -> Iterator[Callable[[Task], None] | None]:
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console(stderr=True), transient=True) as progress:
-        bar = progress.add_task(task.status, total=1.0)
+        bar = progress.add_task(clean(task.status), total=1.0)
 
         def show(seen: Task) -> None:
-            progress.update(bar, description=seen.status, completed=seen.progress)
+            progress.update(bar, description=clean(seen.status), completed=seen.progress)
 
         yield show
