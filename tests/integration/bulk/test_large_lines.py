@@ -10,8 +10,8 @@ import attrs
 from danqing_plugins import TaskEvent, hookimpl
 from danqing_server.access.caller import Caller
 from danqing_server.desk.request import Submission
+from danqing_server.records.batches import Mode
 from danqing_server.settings.server import Settings
-from danqing_server.store.batches import Mode
 from danqing_server.store.reach import Reach
 from danqing_server.store.tasks import LARGEST_DOCUMENT_BYTES
 from tests.support.providers import ScriptedProvider
