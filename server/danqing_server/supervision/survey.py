@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["InstalledPlugin", "Survey", "WantedSandbox", "ask_survey", "take_survey"]
 
 _PATIENCE_S = 120.0
+_GONE_WITHIN_S = 2.0
 _LISTS = ("providers", "models", "missing")
 
 
@@ -138,6 +140,8 @@ async def ask_survey(command: Sequence[str], environment: Mapping[str, str], *, 
     finally:
         if process.returncode is None:
             process.kill()
+            with suppress(TimeoutError):  # what it started may keep its pipes open
+                await asyncio.wait_for(process.wait(), _GONE_WITHIN_S)
     try:
         return Survey.from_json(output.decode().strip().rpartition("\n")[2])
     except (ValueError, KeyError, TypeError):
