@@ -216,6 +216,7 @@ async def open_process(
         await services.task_list.drain()
         await services.pictures.store.drain()
         await services.visits.drain()
+        await services.batches.drain()
         await services.batches.store.drain()
         await services.store.drain()
         if meters is not None:

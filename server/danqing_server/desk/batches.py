@@ -35,6 +35,8 @@ SLICE = 100
 SLICE_BYTES = 1024 * 1024
 YIELD_EVERY = 20
 RETRY_AFTER_S = 30
+VOID_TRIES = 7200
+VOID_PAUSE_S = 0.5
 PREFIX = "batch_"
 PROMPTS = frozenset({"prompt", "input.prompt", "options.prompt"})
 
@@ -54,7 +56,10 @@ log = get_logger(__name__)
 
 @attrs.define(eq=False)
 class Staging:
-    """One batch being taken in. `known` is what an earlier request of the same key made: then nothing is kept."""
+    """One batch being taken in. `known` is what an earlier request of the same key made: then nothing is kept.
+
+    `void` is given one that nobody knows to be valid, and that no repeat would find; None: a key does.
+    """
 
     store: BatchStore
     submissions: Submissions
@@ -64,6 +69,7 @@ class Staging:
     batch_id: str
     wake: Callable[[], None]
     known: Batch | None = None
+    void: Callable[[Batch], None] | None = None
     lines: int = 0
     accepted: int = 0
     rejected: int = 0
@@ -116,6 +122,7 @@ class Staging:
             InvalidSubmission: it has no line, or none that is right, or a wrong one where all have to be right.
             KeyReused: its key was used for another one.
             BudgetExceeded: its caller has not the money for all of it.
+            StoreUnavailable: it is not known to be valid. Without a key it is voided; with one a repeat finds it.
         """
         if self.known is not None:
             return _require_alike(self.known, fingerprint), False
@@ -127,6 +134,11 @@ class Staging:
         hold = await budgets.hold_batch(self.caller, batch.id, self._holds)
         try:
             is_new = await self.store.commit(batch)
+        except StoreUnavailable:
+            budgets.let_be(hold)
+            if self.void is not None:
+                self.void(batch)
+            raise
         except BaseException:
             budgets.let_be(hold)
             raise
@@ -204,6 +216,7 @@ class Batches:
     submissions: Submissions
     clock: Clock
     feeder: Feeder
+    _voids: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
 
     async def begin(self, caller: Caller, mode: Mode, repeat: Repeat | None) -> Staging:
         """Begin to take a batch in; *repeat* names its key, of a request that is still to be read.
@@ -221,7 +234,14 @@ class Batches:
             batch_id, known = record.task_id, await self.store.find(record.task_id, Reach.of(caller.owner))
         if known is None:
             await self._require_room(caller)
-        return Staging(self.store, self.submissions, self.clock, caller, mode, batch_id, self.feeder.wake, known)
+        void = self._void if repeat is None else None
+        wake = self.feeder.wake
+        return Staging(self.store, self.submissions, self.clock, caller, mode, batch_id, wake, known, void)
+
+    async def drain(self) -> None:
+        """Wait for voids that are still owed."""
+        while self._voids:
+            await asyncio.wait(self._voids)
 
     async def find(self, batch_id: str, caller: Caller) -> Batch:
         """Return a batch. Raises NotFound."""
@@ -242,6 +262,26 @@ class Batches:
             raise Conflict(BATCH_OVER(status=batch.status), code="batch_over")
         self.feeder.wake()
         return await self.find(batch_id, caller)
+
+    def _void(self, batch: Batch) -> None:
+        """Have a batch make no tasks whose client was told that it will not run, as soon as MongoDB answers."""
+        voiding = asyncio.create_task(self._void_when_possible(batch))
+        self._voids.add(voiding)
+        voiding.add_done_callback(self._voids.discard)
+
+    async def _void_when_possible(self, batch: Batch) -> None:
+        for _ in range(VOID_TRIES):
+            try:
+                # Its id is taken first, so that an insert still under way finds it so.
+                if not await self.store.bury(batch):
+                    await self.store.cancel(batch.id, self.clock.now())
+                    self.feeder.wake()
+            except StoreUnavailable:
+                await asyncio.sleep(VOID_PAUSE_S)
+            else:
+                log.warning("batch_not_acknowledged", batch_id=batch.id)
+                return
+        log.error("batch_not_voided", batch_id=batch.id)
 
     async def _require_room(self, caller: Caller) -> None:
         open_ = await self.store.count_open(caller.owner)

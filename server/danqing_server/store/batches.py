@@ -94,10 +94,16 @@ class BatchStore:
     @step("batch.commit")
     async def commit(self, batch: Batch) -> bool:
         """Make a batch valid; False when its id is taken: the same request did so before."""
-        document = versioned(batch_document(batch))
+        return await self._insert({**batch_document(batch), "open": True})
+
+    async def bury(self, batch: Batch) -> bool:
+        """Take the id of a batch that is not to become valid; False when it is valid already."""
+        return await self._insert(batch_document(attrs.evolve(batch, status=BatchStatus.CANCELLED)))
+
+    async def _insert(self, document: dict[str, Any]) -> bool:
         with translated():
             try:
-                await self._batches.insert_one({**document, "open": True})
+                await self._batches.insert_one(versioned(document))
             except DuplicateKeyError:
                 return False
         return True

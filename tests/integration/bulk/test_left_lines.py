@@ -13,8 +13,9 @@ from danqing_server.access.caller import Caller
 from danqing_server.desk.batches import Staging
 from danqing_server.desk.request import Repeat, Submission
 from danqing_server.errors import InvalidSubmission
+from danqing_server.records.batches import Mode
 from danqing_server.settings.server import Settings
-from danqing_server.store.batches import STAGED, Mode
+from danqing_server.store.batches import STAGED
 from tests.support.providers import ScriptedProvider, picture
 from tests.support.system import System, running_system
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import sha256
 
 from sanic import Blueprint, HTTPResponse
@@ -63,7 +64,8 @@ async def create_batch(request: ApiRequest) -> HTTPResponse:
     made_of_lines = any(word in (request.headers.get("content-type") or "").lower() for word in LINES)
     batch, new = await (_of_lines if made_of_lines else _of_list)(request, admitted)
     headers = {"location": f"{ROUTE}/{batch.id}"}
-    shown = await _shown(request, admitted, batch)
+    # Of a new one nothing is asked any more: were that not answered, it would run after a 503.
+    shown = _view(request, batch, {}) if new else await _shown(request, admitted, batch)
     replayed = {} if new else {"idempotent-replayed": "true"}
     return success(shown, CREATED.to(language_of(request.headers)), 201, {**headers, **replayed})
 
@@ -217,7 +219,11 @@ def _mode(fields: Fields) -> Mode:
 
 async def _shown(request: ApiRequest, admitted: Admitted, batch: Batch) -> BatchShape:
     counts = await admitted.services.batches.store.count_by_status([batch.id])
-    shown = batch_view(batch, counts[batch.id], base_url(request))
+    return _view(request, batch, counts[batch.id])
+
+
+def _view(request: ApiRequest, batch: Batch, counts: Mapping[str, int]) -> BatchShape:
+    shown = batch_view(batch, counts, base_url(request))
     language = language_of(request.headers)
     shown["problems"] = [
         {
