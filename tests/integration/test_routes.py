@@ -33,6 +33,7 @@ from danqing_server.life.billing import books_at_targets
 from danqing_server.life.onward import Onward
 from danqing_server.life.rerouted import Rerouted
 from danqing_server.queue.gates import Report
+from danqing_server.queue.owed import OwedVoids
 from danqing_server.records.tasks import CallOutcome, Status, Task
 from danqing_server.settings.routes import Route, Target
 from danqing_server.settings.server import Settings
@@ -457,3 +458,20 @@ class TestTold:
                 (TaskEventKind.STARTED, B, None),
                 (TaskEventKind.COMPLETED, B, None),
             ]
+
+
+class TestOwedVoids:
+    async def test_what_is_not_to_run_is_not_led_on(self, routed: Routed) -> None:
+        """Its client was told 503, by a process that died: whoever leads it to an open lane must not let it run."""
+        providers = [ScriptedProvider(), ScriptedProvider(name=B)]
+        async with running_system(routed(), providers, workers=False) as api:
+            task = await api.submit(model="poster")
+            await OwedVoids(api.services.queue.connection).note({task.id: task.transition_id})
+            await shut(api, A)
+        async with running_system(routed(), providers) as system:
+            done = await system.finished(task.id)
+            assert (done.status, done.attempts, [len(each.jobs) for each in providers]) == (
+                Status.CANCELLED,
+                0,
+                [0, 0],
+            )

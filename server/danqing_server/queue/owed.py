@@ -1,7 +1,7 @@
 """Voids that are owed: clients were told that these tasks will not run, and MongoDB may hold them all the same.
 
 A hash beside the lanes, id → transition id. A process that dies before MongoDB lets it void a task leaves it here
-for the sweep, by which alone such a task could still come to run.
+for the sweep, by which alone such a task could still come to run; who leads tasks to other lanes leaves it alone.
 """
 
 from __future__ import annotations

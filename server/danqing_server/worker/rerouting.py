@@ -17,6 +17,7 @@ from danqing_server.life.onward import NO_LANE, Opening, opening_of, while_waiti
 from danqing_server.life.rerouted import Rerouted
 from danqing_server.log import get_logger
 from danqing_server.queue.gates import Gate, Gates
+from danqing_server.queue.owed import OwedVoids
 from danqing_server.records.routing import RoutedTarget, TaskRoute
 from danqing_server.records.tasks import Task
 from danqing_server.worker.tools import Tools
@@ -71,7 +72,9 @@ class Diverter:
         spare = lane in gates and gates[lane].state != "closed" and gates[lane].accepting
         while cursor is not None:
             tasks, cursor = await self.tools.sweeps.routed_in(lane, cursor, due, BATCH)
-            moves = [move for task in tasks if (move := self._move(task, gates)) is not None]
+            owed = await OwedVoids(self.tools.queue.connection).among([task.id for task in tasks])
+            going = (self._move(task, gates) for task in tasks if task.id not in owed)  # who is, the sweep voids
+            moves = [move for move in going if move is not None]
             spared, spare = (moves[:1], False) if spare and moves else ([], spare)
             moved = await self.tools.register.carry_out_all(moves[len(spared) :])
             if moved:
