@@ -29,6 +29,7 @@ from danqing_server.records.tasks import (
     Attempt,
     CallOutcome,
     CallRecord,
+    Reserved,
     Status,
     Task,
     TaskError,
@@ -261,13 +262,12 @@ class TaskStore:
             outcome = await self._tasks.update_one(expected, {"$set": sets})
         return bool(outcome.matched_count)
 
-    async def take_reserved(self, task_id: str) -> bool:
-        """Take the note of what is set aside for a task away; True for who is to settle it, and for no task."""
+    async def take_reserved(self, task_id: str, reserved: Reserved) -> bool:
+        """Take the note that this is set aside for a task away; True for who is to settle it, and for no task."""
+        noted = {f"reserved.{name}": value for name, value in value_of(reserved).items()}
         with translated():
-            found = await self._tasks.find_one_and_update(
-                {"_id": task_id}, {"$unset": {"reserved": ""}}, ["reserved"]
-            )
-        return found is None or "reserved" in found
+            outcome = await self._tasks.update_one({"_id": task_id, **noted}, {"$unset": {"reserved": ""}})
+            return bool(outcome.matched_count) or await self._tasks.find_one({"_id": task_id}, ["_id"]) is None
 
     @step("erase.document")
     async def delete(self, task_id: str, still: str | None = None) -> bool:

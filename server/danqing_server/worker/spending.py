@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 
 import attrs
 
@@ -73,6 +74,7 @@ class Allowance:
 
     async def begin(self, ledger: Ledger) -> bool:
         """Set aside what the attempt will ask for; False when the day has no room for it."""
+        await self._settle_left(ledger)
         wanted = to_buy(ledger.task) if self.watched else 0
         if wanted and not await self._reserve(ledger, wanted):
             return False
@@ -91,6 +93,14 @@ class Allowance:
                 return False
             self._left += lacking - count
             return True
+
+    async def _settle_left(self, ledger: Ledger) -> None:
+        """Settle what a cancelled attempt set aside, unless its process, which may be late, does so."""
+        task = ledger.task
+        if task.reserved is not None:
+            if await ledger.insist(partial(ledger.store.take_reserved, task.id, task.reserved)):
+                await self.guard.settle(task, task.reserved)
+            ledger.note(reserved=None)
 
     async def _note_cost(self, ledger: Ledger) -> None:
         """Note what an order was counted as, on its own day: it may turn out to have cost nothing."""
