@@ -452,4 +452,5 @@ class TestResults:
         await expect(page.get_by_role("progressbar")).to_have_count(0)
         await paint_of(page).tap()
         await expect(result_of(page, "phone grebe").get_by_text("done")).to_be_in_viewport()
+        await expect(result_of(page, "phone grebe").get_by_role("img")).to_be_in_viewport(ratio=1)
         assert await page.evaluate("document.documentElement.scrollWidth") <= 360

@@ -155,6 +155,9 @@ class TestPausedLane:
         await dialog.get_by_role("button", name="Pause", exact=True).click()
         await expect(card).to_contain_text(re.compile(r"paused by chen at \d\d:\d\d · “price check”"))
         waiting = await operated.paint("later")
+        await queue.goto(f"/studio/queue?task={waiting}")
+        await expect(queue.locator("dialog.sheet .waits")).to_contain_text("paused by a person")
+        await queue.goto("/studio/queue")
         while await operated.status(running) == "processing":  # noqa: ASYNC110 — over HTTP
             await asyncio.sleep(0.05)
         assert await operated.status(running) == "completed"

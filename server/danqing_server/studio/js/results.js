@@ -105,7 +105,8 @@ export function Waits({ id, rarely = false }) {
   const reason = has(`result.waits.${found.waiting_for}`) ? t(`result.waits.${found.waiting_for}`) : found.waiting_for;
   const where = lane === null || own === null ? '' : t('result.place', { own: nth(own + 1), lane: nth(lane + 1) });
   const when = found.estimated_start_at ? t('result.about', { time: clock(found.estimated_start_at) }) : '';
-  return p({ class: 'waits' }, [where, when, reason, found.reason].filter(Boolean).join(' · '));
+  const why = has(`lane.why.${found.reason}`) ? t(`lane.why.${found.reason}`) : found.reason;
+  return p({ class: 'waits' }, [where, when, reason, why].filter(Boolean).join(' · '));
 }
 
 /** Return what to send for the same again. @param {any} task */
