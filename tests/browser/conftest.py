@@ -25,7 +25,10 @@ from tests.support.examples import starting
 async_api = pytest.importorskip("playwright.async_api")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PATIENCE_MS = 15_000
+LAN_HOST = "danqing.test"
+"""Leads to this machine, by a name that browsers do not trust as they do loopback's."""
 async_api.expect.set_options(timeout=PATIENCE_MS)
+ARGUMENTS = ["--no-sandbox", f"--host-resolver-rules=MAP {LAN_HOST} 127.0.0.1"]
 # A refusal of the API is an answer like others, though Chromium logs it as an error.
 REFUSED = "Failed to load resource: the server responded with a status of"
 OF_THE_API = ("/api/v1/", "/studio/session", "/health")
@@ -102,7 +105,7 @@ async def studio(server_url: str) -> AsyncIterator[Studio]:
 async def chromium() -> AsyncIterator[Any]:
     """One browser for all tests."""
     async with async_api.async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
         await browser.close()
 
