@@ -10,10 +10,11 @@ boxes say; an answer in them cannot be proved whole.
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Literal, cast
 
 import attrs
 from PIL import (
@@ -31,6 +32,7 @@ from PIL import (
 from danqing_plugins import OutputKind
 from danqing_server.assets import texts
 from danqing_server.assets.boxes import announced_size, boxed_kind
+from danqing_server.assets.patience import CountedReads
 from danqing_server.assets.pngs import is_proved
 from danqing_server.assets.posters import Poster
 from danqing_server.assets.thumbnails import Shrunk, decoded_size, shrink
@@ -59,6 +61,8 @@ class Inspection:
 
 PREFIX_BYTES = 256
 MOST_TIFF_TAGS = 4096  # libtiff's own limit; Pillow, with none, takes seconds over 65535 and warns of each
+
+MOST_READS = 100_000  # of a header; Pillow reads one segment, chunk or byte of filling at a time
 
 _FACTORIES: dict[str, type[ImageFile.ImageFile]] = {
     "png": PngImagePlugin.PngImageFile,
@@ -188,8 +192,10 @@ def _open(file: IO[bytes], name: str, max_pixels: int) -> tuple[ImageFile.ImageF
     if name == "tiff":
         _check_tags(file)
     file.seek(0)
+    counted = CountedReads(file, MOST_READS)
     with _parsing(name):
-        picture = _FACTORIES[name](file)
+        picture = _FACTORIES[name](cast("IO[bytes]", counted))
+    counted.left = sys.maxsize  # pixels are bounded by their number
     _check_size(picture.size, max_pixels)
     return picture, _inspection(name, picture.size)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import subprocess
 import sys
+import time
 import zlib
 from pathlib import Path
 
@@ -156,6 +157,26 @@ class TestBombs:
     def test_pillows_own_limit_does_not_stand_in_the_way(self, tmp_path: Path) -> None:
         """A picture above Pillow's warning limit, and its error limit, passes when the setting allows it."""
         assert inspect_header(bitmap_header(20_000, 10_000), max_pixels=10**9).width == 20_000
+
+
+PIECES = {
+    "jpeg_filling": b"\xff\xd8" + b"\xff" * 8_000_000,
+    "jpeg_segments": b"\xff\xd8" + b"\xff\xe1\x00\x02" * 2_000_000,
+    "png_chunks": png_header(8, 8)[:33] + struct.pack(">I4sI", 0, b"teSt", zlib.crc32(b"teSt")) * 800_000,
+}
+"""Pictures that begin, and never come to their pixels."""
+
+
+class TestPieces:
+    """A header of a million pieces costs no more time than one of many."""
+
+    @pytest.mark.parametrize("name", PIECES)
+    def test_a_header_that_goes_on_and_on_is_refused(self, name: str) -> None:
+        """64 MB of it kept a process busy for half a minute."""
+        began_s = time.process_time()
+        with pytest.raises(PictureRejected):
+            inspect_header(PIECES[name], max_pixels=MOST)
+        assert time.process_time() - began_s < 0.7
 
 
 class TestE14Tags:
