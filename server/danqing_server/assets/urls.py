@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import unicodedata
 from urllib.parse import SplitResult, urlsplit
 
 from danqing_plugins import Message
@@ -52,10 +53,11 @@ def split_url(url: str) -> SplitResult:
 def is_private(hostname: str) -> bool:
     """Tell whether *hostname* can only mean something near: this machine, a private network, a link.
 
-    An address counts in any spelling that a resolver takes (`127.1`, `0x7f000001`). Sources: RFC 6761, 6762 and
-    8375 for the names, ICANN's reservation of `internal` of 2024, read 2026-11-28.
+    An address counts in any spelling that a resolver takes (`127.1`, `0x7f000001`), and in the wide letters and
+    dots that Python's `idna` codec makes plain before it asks one (`127。0.0.1`). Sources: RFC 6761, 6762 and 8375
+    for the names, ICANN's reservation of `internal` of 2024, read 2026-11-28.
     """
-    host = hostname.rstrip(".")
+    host = unicodedata.normalize("NFKC", hostname).replace("。", ".").rstrip(".")
     if _PRIVATE_NAME.fullmatch(host):
         return True
     try:
