@@ -1,7 +1,7 @@
 """How answers are shown: tables for eyes on a terminal; elsewhere lines of cells with tabs between, without a head.
 
 What is shown came from elsewhere (prompts, names, reasons): no control character of it reaches a terminal, nor one
-that turns the order in which it is read (Unicode TR 36 §3.9, read 2026-11-29).
+that turns the order in which it is read.
 """
 
 from __future__ import annotations

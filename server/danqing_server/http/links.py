@@ -86,7 +86,7 @@ def client_address(request: ApiRequest) -> str:
     """Return the client's own address, by the same rule; what a near proxy wrote need not be one.
 
     Some proxies do not lengthen the client's header but add one of their own behind it: the last one counts.
-    Source: HAProxy 3.2 configuration manual, "option forwardfor", read 2026-11-29.
+    Source: HAProxy's configuration manual, "option forwardfor", read 2026-11-29.
     """
     address: str = request.ip
     if "x-forwarded-for" in request.headers and is_near(address):
