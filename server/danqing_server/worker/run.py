@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from math import ceil
@@ -145,18 +145,27 @@ class TaskRun:
         await self.ledger.save()
 
     async def settle(self, indexes: Sequence[int], error: PluginError) -> None:
-        for call in self.ledger.task.calls.values():
-            if call.resumable and call.outcome in _UNSETTLED and set(call.indexes) == set(indexes):
-                self.ledger.note_call(
-                    call.changed(outcome=outcome_of(error), ended_at=self.tools.clock.now(), error_code=error.code)
-                )
+        """Settle the order for *indexes*. One of which nobody can say more is in doubt, and asked for no more."""
+        for call in self._latest_order(indexes, _UNSETTLED):
+            ended = call.changed(outcome=outcome_of(error), ended_at=self.tools.clock.now(), error_code=error.code)
+            if ended.outcome is CallOutcome.UNKNOWN:
+                ended = ended.changed(resumable=False, looked_up=True)
+            self.ledger.note_call(ended)
         await self.ledger.save()
 
     async def charge(self, indexes: Sequence[int], cost_micro: int | None, usage: JsonObject | None = None) -> None:
-        for call in self.ledger.task.calls.values():
-            if call.resumable and call.outcome in STANDING and set(call.indexes) == set(indexes):
-                told = {} if usage is None else {"usage": storable(usage)}
-                self.ledger.note_call(call.changed(cost_micro=_money(cost_micro), **told))
+        for call in self._latest_order(indexes, STANDING):
+            told = {} if usage is None else {"usage": storable(usage)}
+            self.ledger.note_call(call.changed(cost_micro=_money(cost_micro), **told))
+
+    def _latest_order(self, indexes: Sequence[int], outcomes: Collection[CallOutcome]) -> list[CallRecord]:
+        """Return the order for *indexes* that is asked for, if any: one before it was given up."""
+        found = [
+            call
+            for call in self.ledger.task.calls.values()
+            if call.resumable and call.outcome in outcomes and set(call.indexes) == set(indexes)
+        ]
+        return sorted(found, key=lambda call: call.sent_at)[-1:]
 
     async def progress(self, fraction: float) -> None:
         now_s = self.tools.clock.monotonic_s()
