@@ -68,7 +68,7 @@ class Control:
         held = self.recent.get(task_id)
         if held is not None and caller.sees(held.task):
             return held.task
-        task = await self._look(task_id, caller)
+        task = _theirs(task_id, await self.store.get_durable(task_id), caller)
         self.recent.put(task)
         return task
 
@@ -169,10 +169,13 @@ class Control:
 
     async def _look(self, task_id: str, caller: Caller) -> Task:
         """Return the task as it is stored now."""
-        task = await self.store.get(task_id)
-        if task is None or not caller.sees(task):
-            raise NotFound("task", task_id)
-        return task
+        return _theirs(task_id, await self.store.get(task_id), caller)
+
+
+def _theirs(task_id: str, found: Task | None, caller: Caller) -> Task:
+    if found is None or not caller.sees(found):
+        raise NotFound("task", task_id)
+    return found
 
 
 def is_retryable(task: Task) -> bool:

@@ -20,7 +20,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 from danqing_plugins import OutputKind
 from danqing_server.errors import StoreUnavailable
 from danqing_server.records.tasks import Billed, Status, Task
-from danqing_server.store.client import Database, translated
+from danqing_server.store.client import Database, durable, translated
 from danqing_server.store.late_indexes import OF_BATCH, LateIndexes
 from danqing_server.store.paths import IS_PARTIAL, MAY_BE_BILLED
 from danqing_server.store.reach import Reach
@@ -153,7 +153,7 @@ class TaskList:
     _indexes: LateIndexes = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._tasks = self.database[COLLECTION]
+        self._tasks = durable(self.database[COLLECTION])
         self._indexes = LateIndexes(self._tasks)
 
     async def find(self, wanted: TaskFilter, reach: Reach, *, limit: int, after: Place | None) -> FoundTasks:

@@ -19,7 +19,7 @@ import attrs
 from pymongo import DESCENDING, IndexModel
 
 from danqing_server.records.tasks import FINISHED, OutputState, Task
-from danqing_server.store.client import Database, translated
+from danqing_server.store.client import Database, durable, translated
 from danqing_server.store.late_indexes import LateIndexes
 from danqing_server.store.listing import Found, Place, TaskFilter, TaskList, place_of
 from danqing_server.store.paths import of_output
@@ -115,7 +115,7 @@ class PictureStore:
     _indexes: LateIndexes = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._tasks = self.database[COLLECTION]
+        self._tasks = durable(self.database[COLLECTION])
         self._indexes = LateIndexes(self._tasks)
 
     async def find(

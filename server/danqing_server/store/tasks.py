@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import attrs
@@ -35,7 +36,7 @@ from danqing_server.records.tasks import (
     TaskError,
 )
 from danqing_server.store.changes import NO_MARKS, Change, Marks, marks_as_sets
-from danqing_server.store.client import Database, translated
+from danqing_server.store.client import Database, durable, translated
 from danqing_server.store.late_indexes import LateIndexes
 from danqing_server.store.newborn import Newborn, started, untouched
 from danqing_server.store.paths import ATTEMPT_ID, of_call, of_mark
@@ -92,13 +93,15 @@ class TaskStore:
     _inserts: Batcher[Document, bool] = attrs.field(init=False)
     _changes: Batcher[Change, bool] = attrs.field(init=False)
     _reads: Batcher[str, Task | None] = attrs.field(init=False)
+    _durable_reads: Batcher[str, Task | None] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._tasks = self.database[COLLECTION]  # once: a driver makes a new object each time it is asked
         self._indexes = LateIndexes(self._tasks)
         self._inserts = Batcher(self.insert_many)
         self._changes = Batcher(self._change_batch, gather_s=GATHER_S)
-        self._reads = Batcher(self._read_batch)
+        self._reads = Batcher(partial(_read_batch, self._tasks))
+        self._durable_reads = Batcher(partial(_read_batch, durable(self._tasks)))
 
     async def ensure_indexes(self) -> None:
         """See to the indexes that are missing; cheap when all are there, and begun where there are many tasks."""
@@ -149,6 +152,10 @@ class TaskStore:
     async def get(self, task_id: str) -> Task | None:
         """Return the task of that id, None when there is none. Raises Unreadable for one of a newer release."""
         return await self._reads.submit(task_id)
+
+    async def get_durable(self, task_id: str) -> Task | None:
+        """Return what `get` returns as a majority has it: what is told of it no failover takes back."""
+        return await self._durable_reads.submit(task_id)
 
     @step("work.start")
     async def start(
@@ -330,7 +337,7 @@ class TaskStore:
 
     async def drain(self) -> None:
         """Wait for the writes under way."""
-        for batcher in (self._inserts, self._changes, self._reads):
+        for batcher in (self._inserts, self._changes, self._reads, self._durable_reads):
             await batcher.drain()
         await self._indexes.drain()
 
@@ -364,11 +371,12 @@ class TaskStore:
         won = [change.won(by_id.get(change.task_id)) for change in changes]
         return [failed.get(number, answer) for number, answer in enumerate(won)]
 
-    async def _read_batch(self, ids: Sequence[str]) -> list[Task | Exception | None]:
-        with translated():
-            found = await self._tasks.find({"_id": {"$in": list(set(ids))}}).to_list(None)
-        by_id = {document["_id"]: task_of(document) for document in found}
-        return [by_id.get(task_id) for task_id in ids]
+
+async def _read_batch(tasks: Any, ids: Sequence[str]) -> list[Task | Exception | None]:
+    with translated():
+        found = await tasks.find({"_id": {"$in": list(set(ids))}}).to_list(None)
+    by_id = {document["_id"]: task_of(document) for document in found}
+    return [by_id.get(task_id) for task_id in ids]
 
 
 def encode(task: Task, marks: Marks = NO_MARKS) -> Document:

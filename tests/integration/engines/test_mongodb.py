@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from danqing_server.access.caller import Caller
 from danqing_server.clock import Clock
 from danqing_server.errors import SettingsError, StoreUnavailable
 from danqing_server.records.tasks import Status
@@ -17,6 +18,7 @@ from danqing_server.store.client import Database, connect
 from danqing_server.store.dumping import open_dump
 from danqing_server.store.keys import KeyStore
 from danqing_server.store.leases import Lease
+from danqing_server.store.listing import TaskFilter
 from danqing_server.store.tasks import TaskStore
 from tests.support.mongo_sets import MongoSet, run_replica_set
 from tests.support.providers import ScriptedProvider
@@ -146,6 +148,21 @@ class TestNotYetKept:
                 await keys.claim("new", "print", "task-2")
         assert (await keys.claim("new", "print", "task-3")).task_id in ("task-1", "task-2")
         assert (await keys.claim("old", "print", "task-3")).task_id == "task-0"
+
+    async def test_no_task_is_shown_as_ended(self, mongo_set: MongoSet, make_settings: MakeSettings) -> None:
+        """Not alone, nor in a list: another primary may carry it out anew, and it would be under way again."""
+        settings = make_settings(mongo_url=mongo_set.url)
+        async with running_system(settings, [ScriptedProvider()], workers=False) as system:
+            task = await system.submit()
+            with mongo_set.without_majority():
+                with pytest.raises(StoreUnavailable):
+                    await system.services.control.cancel(task.id, Caller.local())
+                assert (await system.get(task.id)).status is Status.CANCELLED
+                shown = await system.services.control.find(task.id, Caller.local())
+                listed = await system.services.task_list.find(
+                    TaskFilter(), Caller.local().reach, limit=9, after=None
+                )
+                assert [shown.status, *(each.status for each in listed.tasks)] == [Status.PENDING] * 2
 
     async def test_a_counter_is_as_it_was(self, mongo_set: MongoSet, database: Database) -> None:
         """What was set aside by somebody who was told 503 is no ground to write a count by."""
