@@ -22,8 +22,9 @@ class SandboxConfig:
     `port` 0 picks a free one. `data_dir` None is a temporary folder that goes with the process. `api_keys` empty
     accepts every bearer but those in `bad_keys`. `latency_s` is per image, plus up to `jitter_s` more.
     `endpoints` maps `ep-...` ids to model ids. `vary` gives a request without a seed a seed of its own, as Ark
-    does; without it the same prompt paints the same picture. `stream_done` and `stream_completed` say whether a
-    stream ends with `data: [DONE]` and with the `completed` event. A job waits `queued_s` and takes `running_s`.
+    and Gemini do; without it the same prompt paints the same picture. `stream_done` and `stream_completed` say
+    whether a stream ends with `data: [DONE]` and with the `completed` event. A job waits `queued_s` and takes
+    `running_s`.
     """
 
     host: str = "127.0.0.1"

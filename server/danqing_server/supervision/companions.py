@@ -73,13 +73,16 @@ class Companions:
 
         It comes back on the port it had: tasks that wait for a download hold links to it.
         """
-        folder = "sandbox" if module == OUR_SANDBOX else f"sandbox-{module}"
+        ours = module == OUR_SANDBOX
+        folder = "sandbox" if ours else f"sandbox-{module}"
+        # Who asks for four pictures wants four, of services too that are asked for one at a time.
+        options = ("--vary",) if ours else ()
         data_dir = self.directory.path.absolute() / folder
         data_dir.mkdir(mode=0o700, exist_ok=True)
         port = _kept_port(data_dir / "port")
         command = Command(
             name="sandbox",
-            argv=(sys.executable, "-m", module, "--port", str(port), "--data-dir", str(data_dir)),
+            argv=(sys.executable, "-m", module, "--port", str(port), "--data-dir", str(data_dir), *options),
             environment=environment,
             log_path=data_dir.with_name(f"{folder}.log"),
         )

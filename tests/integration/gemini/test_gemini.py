@@ -181,6 +181,22 @@ class TestProvider:
         assert [problem.field for problem in caught.value.problems] == [field]
 
 
+async def test_pictures_of_the_same_words_vary(
+    provider: GeminiProvider, session: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    """As Gemini's do, where the simulator is told so."""
+    config = SandboxConfig(data_dir=tmp_path, latency_s=0, vary=True)
+    async with TestServer(create_app(config)) as server:
+        url = server.make_url(f"/gemini/v1/models/{FLASH}:generateContent")
+        body = {"contents": [{"parts": [{"text": "a fox"}]}]}
+        answers = []
+        for _ in range(2):
+            async with session.post(url, json=body, headers={"x-goog-api-key": "key"}) as response:
+                answer = await response.json()
+                answers.append(answer["candidates"][0]["content"]["parts"][-1]["inlineData"]["data"])
+    assert answers[0] != answers[1]
+
+
 @pytest.mark.clients
 class TestOfficialLibrary:
     """`google-genai`, unmodified."""

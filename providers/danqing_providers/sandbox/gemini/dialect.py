@@ -155,11 +155,13 @@ class Gemini(Dialect):
         await self.house.take_time()
         if trouble := self.house.output_trouble(target, 0):
             raise trouble
+        name = uuid.uuid4().hex
         work = Work(
-            name=uuid.uuid4().hex,
+            name=name,
             dialect=self.name,
             model=id_,
             prompt=prompt,
+            seed=int(name[:8], 16) if self.house.config.vary else None,
             form="png",
             made_s=self.house.clock(),
             width=width,
