@@ -15,7 +15,7 @@ _EPILOG = """\
 \b
 danqing generate "a hill in the mist, ink on paper" -o hill.jpg
 danqing generate "the same hill at night" -r hill.jpg -o night.jpg -n 2
-danqing generate "a hill" --size 2K -p seed=7 -p 'options={"x": 1}' --json
+danqing generate "a hill" -s 2K -p watermark=false -p 'optimize_prompt_options={"mode": "fast"}' --json
 Without a server it starts one for this command; what it makes is kept as `danqing serve` keeps it.
 Run again with the same --idempotency-key it goes on with the same task, and pays for nothing twice."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import shlex
 import signal
 import subprocess
 from pathlib import Path
@@ -22,6 +23,15 @@ SLOW = "a hill [sandbox:slow=60]"
 TASK = re.compile(r"[a-z]+_img_[0-9a-z]{20,}")
 
 
+class TestHelp:
+    def test_examples_work(self, danqing: Danqing) -> None:
+        """One after the other, word for word, with the model that they name by naming none."""
+        help_ = danqing.run("generate", "--help").out
+        examples = [shlex.split(line)[1:] for line in help_.splitlines() if line.startswith("  danqing generate ")]
+        assert len(examples) == 3
+        assert [danqing.run(*example).err for example in examples] == [""] * 3
+
+
 class TestSaving:
     def test_one_picture(self, danqing: Danqing) -> None:
         """The file is whole; its path is all that is printed where no terminal is."""
@@ -35,6 +45,12 @@ class TestSaving:
         done = danqing.run("generate", "hills", "-n", "2", "-o", "hill.jpg", *SMALL)
         assert done.out.split() == ["hill-1.jpg", "hill-2.jpg"]
         assert {path.name for path in danqing.folder.iterdir() if path.is_file()} == {*done.out.split()}
+
+    def test_several_differ(self, danqing: Danqing) -> None:
+        """As a service paints them that is asked once for each: the same words, and no picture twice."""
+        danqing.run("generate", "hills", "-n", "2", "-o", "hill.jpg", *SMALL)
+        first, second = (danqing.folder / f"hill-{number}.jpg" for number in (1, 2))
+        assert first.read_bytes() != second.read_bytes()
 
     def test_a_folder_takes_them_under_their_ids(self, danqing: Danqing) -> None:
         """Each name is one that no other task has."""
