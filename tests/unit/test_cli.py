@@ -35,6 +35,22 @@ class TestMain:
         assert main(["serve", "--port", "eighty"]) == 2
         assert "PORT: 'eighty' is not allowed" in capsys.readouterr().err
 
+    @pytest.mark.parametrize(
+        ("arguments", "told"),
+        [
+            ("generate hill -n two", "-n: 'two' is not allowed; allowed: a whole number"),
+            ("generate hill -n 0", "-n: '0' is not allowed; allowed: 1 and more"),
+            ("generate hill --timeout soon", "--timeout: 'soon' is not allowed; allowed: a number"),
+            ("serve --role boss", "--role: 'boss' is not allowed; allowed: 'all', 'api', 'worker'"),
+        ],
+    )
+    def test_value_that_is_refused_is_named(
+        self, capsys: pytest.CaptureFixture[str], arguments: str, told: str
+    ) -> None:
+        """With what is allowed, in the words of a setting's refusal, and no library's."""
+        assert main(arguments.split()) == 2
+        assert capsys.readouterr().err.splitlines()[1:] == [f"danqing: {told}"]
+
     def test_open_address_without_keys_is_refused(self, capsys: pytest.CaptureFixture[str]) -> None:
         """Nobody serves the whole network without keys by mistake."""
         assert main(["serve", "--host", "0.0.0.0"]) == 2

@@ -64,6 +64,14 @@ _COMMANDS = (
 )
 """The modules of commands and groups, each with a `register`, in the order in which help lists them."""
 
+_ALLOWED = {
+    "int_parsing": "a whole number",
+    "float_parsing": "a number",
+    "greater_than_equal": "{ge} and more",
+    "less_than_equal": "{le} and less",
+}
+"""What an option may be, by the kind of pydantic's refusal."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 for success; the others are in `exits`."""
@@ -167,8 +175,22 @@ def _misunderstood(error: typer.TyperException) -> int:
     context: typer.Context | None = getattr(error, "ctx", None)
     if context is not None:
         sys.stderr.write(f"{context.get_usage()}\n")
-    _say(error.format_message())
+    _say(_in_our_words(error) or error.format_message())
     return Exit.REFUSED
+
+
+def _in_our_words(error: typer.TyperException) -> str | None:
+    """Return which value of which option is refused, and what is allowed; None where typer says that itself."""
+    refusals = getattr(error.__cause__, "errors", None)  # pydantic's, whose words are for programmers
+    if refusals is None or not isinstance(error, typer.BadParameter) or error.param is None:
+        return None
+    refusal = refusals()[0]
+    _, _, allowed = refusal["msg"].rstrip(".").partition(" is not one of ")
+    if not allowed:
+        if refusal["type"] not in _ALLOWED:
+            return None
+        allowed = _ALLOWED[refusal["type"]].format(**refusal.get("ctx", {}))
+    return f"{error.param.opts[-1]}: {refusal['input']!r} is not allowed; allowed: {allowed}"
 
 
 def _say(*lines: str) -> None:

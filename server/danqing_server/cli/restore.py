@@ -44,8 +44,8 @@ def _restore(
         OpenTasks,
         typer.Option(
             show_default=False,
-            help="of tasks that were not finished: hold them for a person's decision (hold), or go on with them, "
-            "only where no server ran after the backup (resume)",
+            help="of tasks that were not finished: `hold` them for a person's decision, or `resume` them, only "
+            "where no server ran after the backup (hold)",
         ),
     ] = OpenTasks.HOLD,
     as_json: AsJson = False,

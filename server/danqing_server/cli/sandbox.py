@@ -24,7 +24,8 @@ def register(app: typer.Typer) -> None:
     app.command(
         "sandbox",
         short_help="run the default provider's simulator alone",
-        help="Run the default provider's simulator alone: no key, no cost. It gets all other options.",
+        help="Run the default provider's simulator alone: no key, no cost. Any other option goes to the simulator, "
+        "--latency-s 0 say: docs/sandbox.md lists them.",
         context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     )(_sandbox)
 
