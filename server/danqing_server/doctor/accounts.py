@@ -29,7 +29,7 @@ async def look_at_accounts(registry: Registry | None) -> Sequence[Finding]:
 async def _look(registry: Registry, info: ProviderInfo, session: aiohttp.ClientSession) -> Finding:
     part = f"provider {info.name}"
     if info.sandbox:
-        return fine(part, "simulated: pictures cost nothing, and are none")
+        return fine(part, "simulated: what it makes costs nothing, and is not its service's")
     try:
         proven = await registry.prove_account(info.name, session)
     except AccountProblem as error:

@@ -30,14 +30,14 @@ SLOW_S = 0.05
 APART_S = 1.0
 SILENT_S = 20.0
 ALMOST_FULL = 0.8
-EMBEDDED = "`danqing serve` has it beside it, and does not run"
+START = "start `danqing serve`; or, where one runs, ask in its folder or with its DANQING_DATA_DIR"
 
 
 async def look_at_mongodb(settings: Settings) -> Sequence[Finding]:
     """Return what is to be said of MongoDB, its clock, and the leases in it."""
     settings, embedded = _with_embedded_mongodb(settings)
     if settings.mongo_url is None:
-        return [skipped("mongodb", EMBEDDED, "start `danqing serve`, and ask again")]
+        return [skipped("mongodb", _not_beside(settings), START)]
     try:
         async with connect(settings) as database:
             state = await examine_mongodb(database)
@@ -56,7 +56,7 @@ async def look_at_redis(settings: Settings) -> Sequence[Finding]:
     if found is not None:
         url = f"unix://{found}"
     if url is None:
-        return [skipped("redis", EMBEDDED, "start `danqing serve`, and ask again")]
+        return [skipped("redis", _not_beside(settings), START)]
     try:
         async with connect_redis(url, settings.redis_prefix, Clock()) as connection:
             state = await examine_redis(connection)
@@ -64,6 +64,10 @@ async def look_at_redis(settings: Settings) -> Sequence[Finding]:
         do = f"see that Redis runs at {place_of(url)}, and that REDIS_URL names it and its password"
         return [wrong("redis", str(error), do)]
     return [_redis(state), *_of_redis(state), _clock("redis", state.ahead_s)]
+
+
+def _not_beside(settings: Settings) -> str:
+    return f"`danqing serve` brings it, and none runs with its data in {settings.data_dir.absolute()}"
 
 
 def _with_embedded_mongodb(settings: Settings) -> tuple[Settings, bool]:
