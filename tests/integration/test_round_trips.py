@@ -74,14 +74,19 @@ class TestMemory:
     ) -> None:
         """At once: left to the garbage collector, thousands a second cost a tenth of all that is done."""
         async with running_system(settings, [ScriptedProvider(handler)]) as system:
-            gc.collect()  # what other tests left
+            gc.collect()
+            others = _executions()  # what other tests left, and something still holds
             gc.disable()
             try:
                 task = await system.submit(n=outputs)
                 assert (await system.finished(task.id)).status is Status.COMPLETED
-                await until(lambda: not any(type(each) is Execution for each in gc.get_objects()))
+                await until(lambda: all(any(each is other for other in others) for each in _executions()))
             finally:
                 gc.enable()
+
+
+def _executions() -> list[Any]:
+    return [each for each in gc.get_objects() if type(each) is Execution]
 
 
 class TestUnderLoad:
