@@ -8,7 +8,7 @@ from release.licences import ROOT
 
 RUN = (ROOT / ".ci" / "run").read_text()
 TARGETS = set(re.findall(r"^([\w-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
-CALLED = re.findall(r"^(?:make|passes) ([\w-]+)", RUN, re.MULTILINE)
+CALLED = re.findall(r"(?:^|&& |\{ )(?:make|passes) ([\w-]+)", RUN, re.MULTILINE)
 
 
 def test_what_is_called_is_there() -> None:

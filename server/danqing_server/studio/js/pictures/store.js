@@ -105,7 +105,7 @@ async function listAll(mine) {
     all = all.concat(page.ids);
     cursor = page.next_cursor;
     if (all.length >= ids.value.length) ids.value = shown(all);
-  } while (cursor && all.length < MOST_IDS);
+  } while (cursor && all.length <= MOST_IDS);
   isCut.value = !!cursor;
   state.value = 'ready';
 }
