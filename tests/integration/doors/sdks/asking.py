@@ -78,6 +78,9 @@ async def _langchain(call: Call) -> Outcome:
         links = await asyncio.to_thread(wrapper.run, call.prompt)
     except openai.APIStatusError as error:
         return _failure(error)
+    finally:  # the wrapper itself closes nothing
+        wrapper.client._client.close()
+        await wrapper.async_client._client.close()
     async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
         found = [(await client.get(link)).raise_for_status().content for link in links.split("\n")]
     return Outcome(pictures=[base64.b64encode(each).decode() for each in found])
