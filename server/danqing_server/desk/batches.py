@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 
 import attrs
@@ -17,6 +18,7 @@ from danqing_server.desk.admission import Submissions
 from danqing_server.desk.checking import Checked
 from danqing_server.desk.feeding import Feeder
 from danqing_server.desk.request import Repeat, Submission
+from danqing_server.desk.voids import Voids, when_possible
 from danqing_server.errors import Conflict, InvalidSubmission, KeyReused, NotFound, Overloaded, StoreUnavailable
 from danqing_server.ids import new_id, new_token, task_id_of
 from danqing_server.log import get_logger
@@ -35,8 +37,6 @@ SLICE = 100
 SLICE_BYTES = 1024 * 1024
 YIELD_EVERY = 20
 RETRY_AFTER_S = 30
-VOID_TRIES = 7200
-VOID_PAUSE_S = 0.5
 PREFIX = "batch_"
 PROMPTS = frozenset({"prompt", "input.prompt", "options.prompt"})
 
@@ -216,7 +216,7 @@ class Batches:
     submissions: Submissions
     clock: Clock
     feeder: Feeder
-    _voids: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
+    _voids: Voids = attrs.field(factory=Voids, init=False)
 
     async def begin(self, caller: Caller, mode: Mode, repeat: Repeat | None) -> Staging:
         """Begin to take a batch in; *repeat* names its key, of a request that is still to be read.
@@ -240,8 +240,7 @@ class Batches:
 
     async def drain(self) -> None:
         """Wait for voids that are still owed."""
-        while self._voids:
-            await asyncio.wait(self._voids)
+        await self._voids.drain()
 
     async def find(self, batch_id: str, caller: Caller) -> Batch:
         """Return a batch. Raises NotFound."""
@@ -265,23 +264,20 @@ class Batches:
 
     def _void(self, batch: Batch) -> None:
         """Have a batch make no tasks whose client was told that it will not run, as soon as MongoDB answers."""
-        voiding = asyncio.create_task(self._void_when_possible(batch))
-        self._voids.add(voiding)
-        voiding.add_done_callback(self._voids.discard)
+        self._voids.begin(self._void_when_possible(batch))
 
     async def _void_when_possible(self, batch: Batch) -> None:
-        for _ in range(VOID_TRIES):
-            try:
-                # Its id is taken first, so that an insert still under way finds it so.
-                if not await self.store.bury(batch):
-                    await self.store.cancel(batch.id, self.clock.now())
-                    self.feeder.wake()
-            except StoreUnavailable:
-                await asyncio.sleep(VOID_PAUSE_S)
-            else:
-                log.warning("batch_not_acknowledged", batch_id=batch.id)
-                return
-        log.error("batch_not_voided", batch_id=batch.id)
+        if await when_possible(partial(self._bury, batch)):
+            log.warning("batch_not_acknowledged", batch_id=batch.id)
+        else:
+            log.error("batch_not_voided", batch_id=batch.id)
+
+    async def _bury(self, batch: Batch) -> bool:
+        """Take its id first, so that an insert still under way finds it so."""
+        if not await self.store.bury(batch):
+            await self.store.cancel(batch.id, self.clock.now())
+            self.feeder.wake()
+        return True
 
     async def _require_room(self, caller: Caller) -> None:
         open_ = await self.store.count_open(caller.owner)

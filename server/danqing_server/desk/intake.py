@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Protocol
 
 import attrs
@@ -19,6 +20,7 @@ import attrs
 from danqing_plugins import Message
 from danqing_server.clock import Clock
 from danqing_server.desk.limits import QueueLimits
+from danqing_server.desk.voids import Voids, when_possible
 from danqing_server.errors import Conflict, InvalidSubmission, QueueUnavailable, StoreUnavailable
 from danqing_server.ids import new_token
 from danqing_server.life.moves import Created, Voided
@@ -36,8 +38,6 @@ from danqing_server.store.tasks import Document, TaskStore, encode
 
 __all__ = ["Intake", "LocalWorkers"]
 
-VOID_TRIES = 7200
-VOID_PAUSE_S = 0.5
 EXISTS = Message(key="task_exists", en="the task exists already", zh="任务已存在")
 PATIENCE_S = 2.0
 """How long a task may wait for a batch; under load it is milliseconds, only a hanging MongoDB makes it longer."""
@@ -79,7 +79,7 @@ class Intake:
     workers: LocalWorkers | None = None
     _owed: OwedVoids = attrs.field(init=False)
     _batches: Batcher[_New, None] = attrs.field(init=False)
-    _running: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
+    _voids: Voids = attrs.field(factory=Voids, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._owed = OwedVoids(self.queue.connection)
@@ -100,8 +100,7 @@ class Intake:
     async def drain(self) -> None:
         """Wait for what is being taken in, and for voids still owed."""
         await self._batches.drain()
-        while self._running:
-            await asyncio.wait(self._running)
+        await self._voids.drain()
 
     async def _take_batch(self, batch: Sequence[_New]) -> Coroutine[Any, Any, list[Exception | None]]:
         """Store a batch; what is returned queues it, while the next one is stored."""
@@ -136,7 +135,7 @@ class Intake:
     ) -> Exception | None:
         if isinstance(outcome, Exception):
             # It may have landed all the same. The client is told now; the void follows when MongoDB answers.
-            self._later(self._void_when_possible(task))
+            self._voids.begin(self._void_when_possible(task))
             return outcome
         return unqueued.get(task.id) if outcome else Conflict(EXISTS())
 
@@ -170,7 +169,7 @@ class Intake:
             return await self._void(task)
         except StoreUnavailable:
             await self._note_owed([task])
-            self._later(self._void_when_possible(task))
+            self._voids.begin(self._void_when_possible(task))
             return True
 
     async def _note_owed(self, tasks: Sequence[Task]) -> None:
@@ -178,11 +177,6 @@ class Intake:
         if tasks:
             with suppress(QueueUnavailable):
                 await self._owed.note({task.id: task.transition_id for task in tasks})
-
-    def _later(self, step: Coroutine[Any, Any, None]) -> None:
-        running = asyncio.create_task(step)
-        self._running.add(running)
-        running.add_done_callback(self._running.discard)
 
     async def _void(self, task: Task) -> bool:
         """Make sure *task*, stored or still to land, will not run; False when it runs, or was claimed since.
@@ -206,17 +200,13 @@ class Intake:
         return await self.register.carry_out(Voided(task=task, at=now, error=error))
 
     async def _void_when_possible(self, task: Task) -> None:
-        for _ in range(VOID_TRIES):
-            try:
-                voided = await self._void(task)
-            except StoreUnavailable:
-                await asyncio.sleep(VOID_PAUSE_S)
-            else:
-                log.warning("task_not_acknowledged", task_id=task.id, voided=voided)
-                with suppress(QueueUnavailable):
-                    await self._owed.settle([task.id])
-                return
-        log.error("task_not_voided", task_id=task.id)
+        voided = await when_possible(partial(self._void, task))
+        if voided is None:
+            log.error("task_not_voided", task_id=task.id)
+            return
+        log.warning("task_not_acknowledged", task_id=task.id, voided=voided)
+        with suppress(QueueUnavailable):
+            await self._owed.settle([task.id])
 
 
 def _may_have_landed(outcome: bool | Exception) -> bool:

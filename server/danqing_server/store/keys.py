@@ -50,9 +50,12 @@ class KeyStore:
     clock: Clock
     kept_s: float
 
-    @property
-    def _keys(self) -> Any:
-        return self.database[COLLECTION]
+    _keys: Any = attrs.field(init=False)
+    _durable: Any = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._keys = self.database[COLLECTION]  # once: a driver makes a new object each time it is asked
+        self._durable = durable(self._keys)
 
     async def ensure_indexes(self) -> None:
         """Create the indexes that let keys and what is known of deleted tasks expire, and wait for them."""
@@ -67,7 +70,7 @@ class KeyStore:
         """
         with translated():
             wanted = {"_id": key, "expires_at": {"$gt": self.clock.now()}}
-            found = await durable(self._keys).find_one(wanted)
+            found = await self._durable.find_one(wanted)
         return None if found is None else _record(found)
 
     @step("submit.claim_key")
