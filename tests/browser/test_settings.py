@@ -111,23 +111,36 @@ class TestKeys:
         await expect(key).to_contain_text("revoked")
         assert await status_of(guarded, "/api/v1/key", secret) == (401, "api_key_revoked")
 
-    async def test_the_first_key_locks_nobody_out(self, open_page: OpenPage, tmp_path: Path) -> None:
-        """A server without keys: nothing covers the secret, one goes on with it, and it may make more."""
+    @pytest.mark.parametrize("administers", [True, False])
+    async def test_the_first_key_locks_nobody_out(
+        self, open_page: OpenPage, tmp_path: Path, administers: bool
+    ) -> None:
+        """A server without keys: while its secret is shown one is signed in with it, and then goes on with it."""
         with starting(tmp_path, {}) as serve:
             serve.until_ready(timeout_s=90)
             page = await open_page("/studio/settings/keys", base_url=serve.base_url)
             await page.get_by_role("button", name="New key").click()
-            await expect(page.get_by_label("administer")).to_be_checked()
+            await page.get_by_label("administer").set_checked(administers)
             await page.get_by_label("Name").fill("first")
-            await page.get_by_role("button", name="Create", exact=True).click()
-            await expect(page.get_by_label("Secret", exact=True)).to_be_visible()
             async with page.expect_response("**/studio/session") as answer:
-                await page.get_by_role("button", name="I have kept it").click()
+                await page.get_by_role("button", name="Create", exact=True).click()
             assert (await answer.value).status == 201
+            dialog = page.get_by_role("dialog", name="The secret of first")
+            await expect(dialog.get_by_label("Secret", exact=True)).to_be_visible()
+            await expect(dialog.get_by_text("This browser is signed in with it.")).to_be_visible()
+            await expect(page.get_by_text("You are signed out.")).to_have_count(0)
+            await dialog.get_by_role("button", name="I have kept it").click()
             await expect(page.get_by_role("dialog")).to_have_count(0)
+            await expect(page.get_by_role("button", name="studio", exact=True)).to_be_visible()
+            await expect(page.get_by_text("You are signed out.")).to_have_count(0)
+            more = page.get_by_role("button", name="New key")
+            await expect(more).to_have_count(1 if administers else 0)
             await page.reload()
-            await expect(page.get_by_role("listitem").filter(has_text="first")).to_contain_text("administer")
-            await expect(page.get_by_role("button", name="New key")).to_be_visible()
+            await expect(page.get_by_role("button", name="studio", exact=True)).to_be_visible()
+            if administers:
+                row = page.get_by_role("listitem").filter(has_text="first")
+                await expect(row).to_contain_text("administer")
+            await page.close()  # it would tell of the server that stops
 
 
 class TestWebhooks:

@@ -61,9 +61,10 @@ export const isForeign = (project) => oversees() && project !== me.value?.projec
 /** @type {{ changes: boolean, resolve: () => void, reject: (error: unknown) => void }[]} */
 let waiting = [];
 let looked_ms = 0;
+let firstIsShown = false;
 
 entrance.open = (changes) => {
-  signingIn.value ||= changes || !signedOut.value;
+  signingIn.value ||= changes || !(signedOut.value || firstIsShown);
   return new Promise((resolve, reject) => waiting.push({ changes, resolve, reject }));
 };
 
@@ -74,10 +75,44 @@ entrance.open = (changes) => {
  * @param {string} name
  */
 export async function signIn(key, name) {
+  arrive(await begin(key, name));
+}
+
+/**
+ * @param {string} key
+ * @param {string} name
+ * @returns {Promise<Me>}
+ */
+async function begin(key, name) {
   const found = await api.post('/studio/session', { key, user_id: name }, { signIn: false });
   keep('person', name);
   keep('signed_in', String(Date.now()));
-  arrive(found);
+  return found;
+}
+
+/**
+ * Have *make* make the very first key, and sign in with it: from now on the server wants one. The page stays as it is,
+ * with the key's secret on it, until `goOn` gives it the key's rights. Throws what *make* throws.
+ *
+ * @template {{ secret: string }} Made
+ * @param {() => Promise<Made>} make
+ */
+export async function makeFirst(make) {
+  firstIsShown = true;
+  try {
+    const made = await make();
+    const found = await begin(made.secret, kept('person') ?? 'studio').catch(() => null);
+    if (found) resume();
+    const goOn = () => {
+      firstIsShown = false;
+      if (found) arrive(found);
+      else signingIn.value = true;
+    };
+    return { made, isIn: !!found, goOn };
+  } catch (error) {
+    firstIsShown = false;
+    throw error;
+  }
 }
 
 /** @param {Me} found */
@@ -89,6 +124,11 @@ function arrive(found) {
   }
   me.value = found;
   signingIn.value = signedOut.value = false;
+  resume();
+}
+
+/** Go on with what waited for a sign-in. */
+function resume() {
   const resumed = waiting;
   waiting = [];
   for (const each of resumed) each.resolve();

@@ -20,13 +20,14 @@ export const More = ({ onMore }) => onMore && h(Button, { text: t('settings.more
 export const Head = ({ title, text, children }) =>
   div({ class: 's-part-head' }, div({ class: 's-part-title' }, h2(null, title), text && p({ class: 's-part-text' }, text)), children);
 
-/** @param {{ title: string, text: string, secret: string, onClose: () => void }} props */
-export const Secret = ({ title, text, secret, onClose }) =>
+/** @param {{ title: string, text: string, more?: import('preact').ComponentChildren, secret: string, onClose: () => void }} props */
+export const Secret = ({ title, text, more, secret, onClose }) =>
   h(
     Dialog,
     { title, onClose, insistent: true, actions: h(Button, { text: t('secret.kept'), kind: 'primary', onClick: onClose }) },
     p(null, text),
     div({ class: 's-secret' }, code({ class: 's-secret-text', 'aria-label': t('secret.label') }, secret), h(CopyButton, { text: secret })),
+    more && p({ class: 'field-help' }, more),
   );
 
 /** A form in a dialog; *made*: what it changes is there already. @param {{ title: string, made: boolean, act: { busy: boolean, error: unknown, run: () => void }, onClose: () => void, children?: any }} props */

@@ -1,12 +1,13 @@
 /** Keys: who may ask, for what, how much, and when it was last used. */
 
 import { useSignal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
 
 import { api } from '../../api.js';
 import { code, div, fieldset, h, input, label, legend, li, p, section, span, strong, ul } from '../../dom.js';
 import { t } from '../../i18n.js';
 import { route, setQuery } from '../../router.js';
-import { me, signIn, signedOut, signingIn } from '../../session.js';
+import { makeFirst, me } from '../../session.js';
 import { useAct, useAsked, usePages } from '../../ui/asking.js';
 import { Button, Menu } from '../../ui/button.js';
 import { Confirm } from '../../ui/dialog.js';
@@ -29,17 +30,21 @@ export function Keys() {
   const asked = usePages('/keys', 'keys', { project });
   const projects = usePages('/projects', 'projects');
   const doing = useSignal(/** @type {Doing | null} */ (null));
-  const shown = useSignal(/** @type {{ key: any, secret: string } | null} */ (null));
+  const shown = useSignal(/** @type {{ key: any, secret: string, isIn?: boolean } | null} */ (null));
+  const goOn = useRef(/** @type {(() => void) | null} */ (null)); // with the first key, once its secret is kept
+  useEffect(() => () => goOn.current?.(), []);
   const done = (/** @type {any} */ made) => {
     doing.value = null;
     if (made?.secret) shown.value = made;
-    asked.look();
+    if (!goOn.current) asked.look();
   };
   const close = () => (doing.value = null);
   const keptSecret = () => {
-    const secret = shown.value?.secret ?? '';
     shown.value = null;
-    if (!me.value?.needs_key) void signIn(secret, 'studio').catch(() => (signingIn.value = true)); // it was the first: from now on one needs it
+    if (!goOn.current) return;
+    goOn.current();
+    goOn.current = null;
+    asked.look();
   };
   /** @param {string} id */
   const nameOf = (id) => (id === '(admin)' ? t('keys.administration') : (projects.data?.find((each) => each.id === id)?.name ?? id));
@@ -57,10 +62,10 @@ export function Keys() {
         ? ul({ class: 's-rows' }, asked.data.map((each) => h(Row, { key: each.id, found: each, project: nameOf(each.project), onDo: (what) => (doing.value = { what, key: each }) })))
         : h(Empty, { title: t('keys.none'), text: t('keys.none_text') }),
       h(More, { onMore: asked.further })),
-    (now?.what === 'new' || now?.what === 'edit') && h(KeyForm, { found: now.key, projects: projects.data ?? [], project, onDone: done, onClose: close }),
+    (now?.what === 'new' || now?.what === 'edit') && h(KeyForm, { found: now.key, projects: projects.data ?? [], project, onDone: done, onFirst: (then) => (goOn.current = then), onClose: close }),
     now?.what === 'rotate' && h(Rotate, { found: now.key, onDone: done, onClose: close }),
     now?.what === 'revoke' && h(Revoke, { found: now.key, onDone: done, onClose: close }),
-    shown.value && h(Secret, { title: t('keys.secret', { name: shown.value.key.name }), text: t('keys.secret_text'), secret: shown.value.secret, onClose: keptSecret }),
+    shown.value && h(Secret, { title: t('keys.secret', { name: shown.value.key.name }), text: t('keys.secret_text'), more: shown.value.isIn && [t('keys.secret_in'), shown.value.key.scopes.includes('admin') && t('keys.secret_next')], secret: shown.value.secret, onClose: keptSecret }),
   );
 }
 
@@ -90,8 +95,8 @@ function Row({ found, project, onDo }) {
   );
 }
 
-/** @param {{ found?: any, projects: any[], project: string, onDone: (made: unknown) => void, onClose: () => void }} props */
-function KeyForm({ found, projects, project, onDone, onClose }) {
+/** @param {{ found?: any, projects: any[], project: string, onDone: (made: unknown) => void, onFirst: (goOn: () => void) => void, onClose: () => void }} props */
+function KeyForm({ found, projects, project, onDone, onFirst, onClose }) {
   const first = !me.value?.needs_key;
   const name = useSignal(found?.name ?? '');
   const owner = useSignal(found?.project ?? (project || (first ? '' : projects[0]?.id) || ''));
@@ -99,9 +104,12 @@ function KeyForm({ found, projects, project, onDone, onClose }) {
   const limits = useSignal(written(found?.limits ?? {}));
   const act = useAct(async () => {
     const said = { name: name.value, scopes: scopes.value, limits: read(limits.value, found?.limits) };
-    const made = found ? await api.put(`/keys/${found.id}`, said) : await api.post('/keys', { ...said, project: owner.value || null });
-    if (first) signedOut.value = true; // nothing covers the secret
-    onDone(made);
+    if (found) return onDone(await api.put(`/keys/${found.id}`, said));
+    const make = () => api.post('/keys', { ...said, project: owner.value || null });
+    if (!first) return onDone(await make());
+    const { made, isIn, goOn } = await makeFirst(make);
+    onFirst(goOn);
+    onDone({ ...made, isIn });
   });
   /** @param {string} scope @param {boolean} on */
   const choose = (scope, on) => {

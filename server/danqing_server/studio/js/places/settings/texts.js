@@ -41,6 +41,8 @@ export const texts = {
   'keys.old_good': ['The secret before this one ends', '上一个密钥失效时间：'],
   'keys.secret': ['The secret of {name}', '{name} 的密钥'],
   'keys.secret_text': ['Copy it now. It is kept nowhere and will not be shown again; who loses it rotates the key.', '请立即复制。服务器不保存明文，之后不再显示；如遗失请轮换密钥。'],
+  'keys.secret_in': ['This browser is signed in with it.', '此浏览器已用它登录。'],
+  'keys.secret_next': [' It administers and paints nothing: for Create, make a project and a key of it next, and sign in with that.', '它只能管理，不能生成：要使用“创作”，请接着新建一个项目和属于它的密钥，再用该密钥登录。'],
   'keys.rotate': ['Rotate', '轮换'],
   'keys.rotate_of': ['Rotate {name}', '轮换 {name}'],
   'keys.rotate_text': ['The key gets a new secret and stays itself: name, limits and history. The old secret is good for a while longer.', '更换为新的密钥，名称、限制和记录不变。旧密钥在一段时间内仍然有效。'],
