@@ -9,7 +9,8 @@ from typing import Any
 import attrs
 import orjson
 from jsonschema import Draft202012Validator
-from sanic_ext.extensions.openapi.builders import SpecificationBuilder
+
+from danqing_server.doors.openapi import document_of
 
 __all__ = ["Contract"]
 
@@ -34,8 +35,7 @@ class Contract:
         """
         routes = frozenset((route.path, *sorted(route.methods)) for route in app.router.routes)
         if routes not in _MADE:
-            document = SpecificationBuilder().build(app).serialize()  # type: ignore[no-untyped-call]  # sanic-ext's
-            _MADE[routes] = cls(orjson.loads(orjson.dumps(document)))
+            _MADE[routes] = cls(orjson.loads(orjson.dumps(document_of(app))))
         return _MADE[routes]
 
     def faults(self, method: str, path: str, status: int, media_type: str, body: bytes) -> list[str]:

@@ -1,22 +1,28 @@
-"""The documentation for people: `/docs`, its files, and the error codes. Nothing is loaded from elsewhere."""
+"""The documentation: for people `/docs`, its files and the error codes, and the OpenAPI document for programs.
+
+Nothing is loaded from elsewhere.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from html import escape
 from pathlib import Path
+from typing import Any
 
-from sanic import Blueprint, HTTPResponse
+import attrs
+from sanic import Blueprint, HTTPResponse, Sanic
 
 from danqing_plugins import Message
-from danqing_server.doors.documentation import undescribed
+from danqing_server.codec import dump_json
 from danqing_server.errors import NotFound
+from danqing_server.http.answers import prepared_once
 from danqing_server.http.messages import CONFLICTS, NOT_FOUND
 from danqing_server.http.problems import BAD_REQUEST, OVERLOADED_SERVER, PROBLEMS, Kind
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get
 
-__all__ = ["routes"]
+__all__ = ["OpenApiDocument", "document_routes", "routes"]
 
 FOLDER = Path(__file__).with_name("static")
 HTML = "text/html; charset=utf-8"
@@ -39,10 +45,32 @@ _STYLE = (
 )
 
 routes = Blueprint("documentation", url_prefix="/docs")
+document_routes = Blueprint("openapi")
+
+
+@attrs.define(eq=False)
+class OpenApiDocument:
+    """The OpenAPI document of one application; made when somebody first asks for it, and kept."""
+
+    _body: bytes | None = None
+    _making: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
+
+    async def body(self, app: Sanic[Any, Any]) -> bytes:
+        """Return it as JSON."""
+        async with self._making:
+            if self._body is None:
+                self._body = await asyncio.to_thread(_document, app)
+            return self._body
+
+
+@on_get(document_routes, "/openapi.json", public=True)
+async def get_document(request: ApiRequest) -> HTTPResponse:
+    """Send the OpenAPI document of every route that is not for people alone."""
+    document: OpenApiDocument = request.app.ctx.document
+    return prepared_once(await document.body(request.app))
 
 
 @on_get(routes, "/", public=True)
-@undescribed
 async def get_docs(_request: ApiRequest) -> HTTPResponse:
     """Show every route, with a form to try it."""
     page = await asyncio.to_thread((FOLDER / "docs.html").read_bytes)
@@ -50,14 +78,12 @@ async def get_docs(_request: ApiRequest) -> HTTPResponse:
 
 
 @on_get(routes, "/errors", public=True)
-@undescribed
 async def get_error_codes(_request: ApiRequest) -> HTTPResponse:
     """Explain every error code."""
     return HTTPResponse(_error_page(), headers={**KEPT, **POLICY}, content_type=HTML)
 
 
 @on_get(routes, "/<name>", public=True)
-@undescribed
 async def get_docs_file(_request: ApiRequest, name: str) -> HTTPResponse:
     """Send a file of the documentation page."""
     media_type = FILES.get(name)
@@ -65,6 +91,12 @@ async def get_docs_file(_request: ApiRequest, name: str) -> HTTPResponse:
         raise NotFound("file", name)
     body = await asyncio.to_thread((FOLDER / name).read_bytes)
     return HTTPResponse(body, headers=KEPT, content_type=media_type)
+
+
+def _document(app: Sanic[Any, Any]) -> bytes:
+    from danqing_server.doors.openapi import document_of  # it loads sanic-ext
+
+    return dump_json(document_of(app))
 
 
 def _error_page() -> str:

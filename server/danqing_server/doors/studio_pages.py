@@ -9,7 +9,6 @@ import attrs
 from sanic import Blueprint, HTTPResponse
 
 from danqing_server.assets.serving import matches
-from danqing_server.doors.documentation import undescribed
 from danqing_server.doors.studio_files import PLACES, StudioFile, StudioFiles, read_studio
 from danqing_server.errors import NotFound
 from danqing_server.http.messages import ENGLISH, language_of
@@ -51,28 +50,24 @@ class StudioFolder:
 
 
 @on_get(routes, "/", public=True)
-@undescribed
 async def get_studio(request: ApiRequest) -> HTTPResponse:
     """Show the studio."""
     return await _page(request, "create")
 
 
 @on_get(routes, "/<place>", public=True)
-@undescribed
 async def get_studio_place(request: ApiRequest, place: str) -> HTTPResponse:
     """Show the studio at one of its places."""
     return await _page(request, place)
 
 
 @on_get(routes, "/settings/<section:path>", public=True)
-@undescribed
 async def get_studio_settings(request: ApiRequest, section: str) -> HTTPResponse:
     """Show the studio at a section of its settings."""
     return await _page(request, "settings")
 
 
 @on_get(routes, "/v/<version>/<path:path>", public=True)
-@undescribed
 async def get_studio_file(request: ApiRequest, version: str, path: str) -> HTTPResponse:
     """Send a file of the studio as it is now; those of an older one are gone."""
     folder: StudioFolder = request.app.ctx.studio

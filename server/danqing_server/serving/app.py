@@ -19,7 +19,6 @@ from danqing_server.doors.ark import images as ark_images
 from danqing_server.doors.ark import listing as ark_listing
 from danqing_server.doors.ark import refusing as ark
 from danqing_server.doors.ark import videos as ark_videos
-from danqing_server.doors.documentation import install_openapi
 from danqing_server.doors.legacy import images, users
 from danqing_server.doors.native import (
     api_keys,
@@ -133,11 +132,12 @@ def create_app(settings: Settings) -> Sanic[Any, Any]:
         for module in _DOORS:
             app.blueprint(module.routes)
         app.blueprint(docs_pages.routes)
+        app.blueprint(docs_pages.document_routes)
+        app.ctx.document = docs_pages.OpenApiDocument()
         if settings.studio:
             app.blueprint(sessions.routes)
             app.blueprint(studio_pages.routes)
             app.ctx.studio = studio_pages.StudioFolder()
-        install_openapi(app, by_cookie=settings.studio)
     declared_routes(app)
     return app
 

@@ -16,8 +16,8 @@ from typing import Any
 import aiohttp
 import attrs
 import orjson
-from sanic_ext.extensions.openapi.builders import SpecificationBuilder
 
+from danqing_server.doors.openapi import document_of
 from danqing_server.http.routing import DeclaredRoute, declared_routes
 from danqing_server.records.tasks import Status
 from tests.integration.api.conftest import Client, Reply
@@ -72,7 +72,7 @@ class House:
     async def of(cls, api: Client) -> House:
         _, one = await make_key(api, "one")
         _, other = await make_key(api, "other")
-        document = orjson.loads(orjson.dumps(SpecificationBuilder().build(api.app).serialize()))  # type: ignore[no-untyped-call] # sanic-ext's
+        document = orjson.loads(orjson.dumps(document_of(api.app)))
         return cls(
             api=api,
             one=bearer(one),

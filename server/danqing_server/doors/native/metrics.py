@@ -12,7 +12,6 @@ from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import Message
 from danqing_server.access.credentials import secret_of
-from danqing_server.doors.documentation import undescribed
 from danqing_server.errors import Forbidden, Unauthenticated
 from danqing_server.http.hosts import PORT, is_loopback
 from danqing_server.http.requests import ApiRequest
@@ -35,7 +34,6 @@ routes = Blueprint("metrics")
 
 
 @on_get(routes, "/metrics", public=True)
-@undescribed
 async def get_metrics(request: ApiRequest) -> HTTPResponse:
     """Show what all processes of this server counted, and how things are."""
     _let_in(request)

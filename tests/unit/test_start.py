@@ -1,0 +1,36 @@
+"""What a serving process does before anybody asks for anything: as little as there is."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+START = """
+import sys
+from danqing_server.serving.app import create_app
+from danqing_server.serving.process import main
+from danqing_server.settings.server import Settings
+create_app(Settings())
+print(*sys.modules)
+"""
+
+
+class Started:
+    """An application in a process of its own: which modules it loaded."""
+
+    def __init__(self) -> None:
+        ran = subprocess.run([sys.executable, "-c", START], capture_output=True, text=True, check=True)
+        self.loaded = set(ran.stdout.split())
+
+
+@pytest.fixture(scope="module")
+def started() -> Started:
+    return Started()
+
+
+class TestStart:
+    def test_the_document_is_nothing_to_wait_for(self, started: Started) -> None:
+        """What only the OpenAPI document is made with is loaded for the first who asks for it."""
+        assert not {"sanic_ext", "pydantic", "danqing_server.doors.schemas"} & started.loaded
