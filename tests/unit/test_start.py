@@ -34,3 +34,8 @@ class TestStart:
     def test_the_document_is_nothing_to_wait_for(self, started: Started) -> None:
         """What only the OpenAPI document is made with is loaded for the first who asks for it."""
         assert not {"sanic_ext", "pydantic", "danqing_server.doors.schemas"} & started.loaded
+
+    def test_who_wants_no_metrics_loads_nothing_of_them(self, started: Started) -> None:
+        """Nor of traces; both are off unless they are asked for."""
+        own = {"danqing_server.telemetry.meters", "danqing_server.telemetry.traces"}
+        assert not {"prometheus_client", *own} & started.loaded

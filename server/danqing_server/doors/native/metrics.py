@@ -7,6 +7,7 @@ comes through one is told by what proxies add, or by the name it asks for, and r
 from __future__ import annotations
 
 from hmac import compare_digest
+from typing import TYPE_CHECKING
 
 from sanic import Blueprint, HTTPResponse
 
@@ -17,7 +18,9 @@ from danqing_server.http.hosts import PORT, is_loopback
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get
 from danqing_server.settings.server import Settings
-from danqing_server.telemetry.scrape import Scrape
+
+if TYPE_CHECKING:
+    from danqing_server.telemetry.scrape import Scrape
 
 __all__ = ["routes"]
 
