@@ -110,6 +110,7 @@ def _on(
             unquote=True,
             ignore_body=True,
             name=f"{methods[0].lower()} {path}",
+            error_format="json",  # else Sanic reads the handler's source and guesses
             ctx_needs=PUBLIC if needs is None else needs,
         )
         declared(handler if needs is None else _guarded(handler, needs, enter))
