@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from ipaddress import ip_network
 from typing import Any
@@ -172,20 +172,24 @@ def _texts(fields: Fields, name: str, longest: int) -> tuple[str, ...] | None:
     value = fields.given(name)
     if value is None:
         return None
-    whole = isinstance(value, list) and len(value) <= MOST_ENTRIES
-    if not whole or not all(isinstance(each, str) and 1 <= len(each) <= longest for each in value):
+    if not isinstance(value, list) or len(value) > MOST_ENTRIES:
         fields.report(name, NOT_LIST, most=MOST_ENTRIES)
         return None
-    return tuple(value)
+    sound = fields.are_sound(
+        name,
+        value,
+        lambda each: isinstance(each, str) and 1 <= len(each) <= longest,
+        NOT_LIST,
+        most=MOST_ENTRIES,
+    )
+    return tuple(value) if sound else None
 
 
 def _scopes(fields: Fields) -> tuple[Scope, ...] | None:
     given = _texts(fields, "scopes", LONGEST_LABEL)
     if given is None:
         return None
-    allowed: Collection[str] = sorted(KEY_SCOPES)
-    if not set(given) <= {*allowed}:
-        fields.report("scopes", NO_SCOPE, allowed=", ".join(allowed))
+    if not fields.are_among("scopes", given, sorted(KEY_SCOPES), NO_SCOPE):
         return None
     return tuple(Scope(each) for each in given)
 
@@ -196,7 +200,7 @@ def _networks(fields: Fields) -> tuple[str, ...] | None:
         try:
             found.append(str(ip_network(text, strict=False)))
         except ValueError:
-            fields.report("addresses", NOT_NETWORK, value=text)
+            fields.report_entry("addresses", text, NOT_NETWORK, value=text)
     return tuple(found) if fields.given("addresses") is not None else None
 
 
@@ -217,9 +221,9 @@ def _amounts(fields: Fields, name: str) -> Mapping[str, int]:
 def _report_currency(fields: Fields, name: str, said: str) -> None:
     code = currency_meant(said)
     if code is None:
-        fields.report(name, NO_CURRENCY, value=shorten(said), common=", ".join(COMMON_CURRENCIES))
+        fields.report_entry(name, said, NO_CURRENCY, value=shorten(said), common=", ".join(COMMON_CURRENCIES))
     else:
-        fields.report(name, MEANT_CURRENCY, value=shorten(said), code=code)
+        fields.report_entry(name, said, MEANT_CURRENCY, value=shorten(said), code=code)
 
 
 def _moment(fields: Fields, name: str) -> datetime | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import attrs
@@ -43,11 +43,39 @@ class Fields:
 
     def report(self, name: str, message: Message, **values: object) -> None:
         """Note that the member *name* is wrong."""
-        self._report(name, message(**values))
+        self._report(name, message(**values), self.members.get(name))
 
-    def _report(self, name: str, text: Text) -> None:
-        field, value = self.prefix + str(shorten(name)), shorten(self.members.get(name))
-        self.problems.append(Problem(field=field, message=text, value=value))
+    def report_entry(self, name: str, entry: object, message: Message, **values: object) -> None:
+        """Note that *entry*, one of those that the member *name* lists, is wrong."""
+        self._report(name, message(**values), entry)
+
+    def are_sound(
+        self,
+        name: str,
+        entries: Iterable[Any],
+        is_sound: Callable[[Any], bool],
+        message: Message,
+        **values: object,
+    ) -> bool:
+        """Report each of *entries*, which the member *name* lists, that is not sound; return whether all are."""
+        wrong = [each for each in entries if not is_sound(each)]
+        for each in wrong:
+            self.report_entry(name, each, message, **values)
+        return not wrong
+
+    def are_among(self, name: str, entries: Iterable[Any], allowed: Collection[str], message: Message) -> bool:
+        """Report each of *entries* that is not *allowed*, which *message* names; return whether all are."""
+        return self.are_sound(
+            name,
+            entries,
+            lambda each: isinstance(each, str) and each in allowed,
+            message,
+            allowed=", ".join(allowed),
+        )
+
+    def _report(self, name: str, text: Text, value: object) -> None:
+        field = self.prefix + str(shorten(name))
+        self.problems.append(Problem(field=field, message=text, value=shorten(value)))
 
     def check_known(self, known: Sequence[str], inner: Callable[[], Inner] = lambda: NOTHING) -> None:
         """Report every member that is not among *known*; *inner*, asked for then, is where it may belong."""
@@ -55,7 +83,7 @@ class Fields:
         if unknown:
             speaker = UnknownFields(known, inner())
             for name in unknown:
-                self._report(name, speaker.told(name))
+                self._report(name, speaker.told(name), self.members[name])
 
     def given(self, name: str, *, required: bool = False) -> Any:
         """Return a member whatever it is; None when it is absent."""

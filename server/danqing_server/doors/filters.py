@@ -141,12 +141,11 @@ def _billed(fields: Fields) -> Billed | None:
 
 def _statuses(fields: Fields) -> tuple[Status, ...]:
     given = fields.given("status")
-    words = [given] if isinstance(given, str) else given
-    if words is None:
+    words = given if isinstance(given, list) else [given]
+    if given is None or not fields.are_among("status", words, STATUSES, NO_STATUS):
         return ()
-    if not isinstance(words, list) or not words or not all(word in STATUSES for word in words):
+    if not words:
         fields.report("status", NO_STATUS, allowed=", ".join(STATUSES))
-        return ()
     return tuple(Status(word) for word in dict.fromkeys(words))
 
 

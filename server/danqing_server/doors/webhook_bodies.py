@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -152,17 +152,19 @@ def _filters(fields: Fields, known: Sequence[str]) -> tuple[str, ...] | None:
     given = fields.given("events")
     if given is None:
         return None
-    if not isinstance(given, list) or not 1 <= len(given) <= MOST_FILTERS or not _are_filters(given):
+    if not isinstance(given, list) or not 1 <= len(given) <= MOST_FILTERS:
         fields.report("events", NOT_FILTERS, most=MOST_FILTERS)
+        return None
+    if not fields.are_sound("events", given, _is_filter, NOT_FILTERS, most=MOST_FILTERS):
         return None
     for each in given:
         if not types_among([each], known):
-            fields.report("events", NO_SUCH_EVENT, given=shorten(each), known=", ".join(known))
+            fields.report_entry("events", each, NO_SUCH_EVENT, given=shorten(each), known=", ".join(known))
     return tuple(dict.fromkeys(given))
 
 
-def _are_filters(given: Collection[object]) -> bool:
-    return all(isinstance(each, str) and 1 <= len(each) <= LONGEST_FILTER for each in given)
+def _is_filter(given: object) -> bool:
+    return isinstance(given, str) and 1 <= len(given) <= LONGEST_FILTER
 
 
 def _flag(fields: Fields, name: str) -> bool | None:

@@ -242,6 +242,21 @@ class TestLimits:
             refused = await api.ask("POST", "/api/v1/projects", json=body, headers=ADMIN)
             assert {each["field"] for each in refused.json["details"]} == {f"limits.{name}" for name in wrong}
 
+    async def test_what_is_wrong_in_a_list_is_named(self, open_api: Open) -> None:
+        """Of scopes, models, addresses and currencies."""
+        limits = {"models": ["*", 5], "addresses": ["::1", "nowhere"], "spend_per_day": {"XYZ": "5"}}
+        body = {"name": "other", "scopes": ["read", "write"], "limits": limits}
+        async with open_api(**SETTINGS) as api:
+            await administer(api, "POST", "/projects", name="shop")
+            refused = await api.ask("POST", "/api/v1/keys", json={**body, "project": "shop"}, headers=ADMIN)
+            told = {each["field"]: each["value"] for each in refused.json["details"]}
+            assert told == {
+                "scopes": "write",
+                "limits.models": 5,
+                "limits.addresses": "nowhere",
+                "limits.spend_per_day": "XYZ",
+            }
+
     async def test_keys_of_no_project_are_not_all_keys(self, open_api: Open) -> None:
         """A script whose variable is empty is told so."""
         async with open_api(**SETTINGS) as api:

@@ -150,6 +150,13 @@ class TestUsage:
                 reply = await api.ask("GET", f"/api/v1/usage?{query}", headers=english)
                 assert (reply.status, reply.json["details"][0]["field"]) == (400, field), query
 
+    async def test_the_group_that_is_none_is_named(self, open_api: Open) -> None:
+        """Among those that are."""
+        async with open_api(**SETTINGS) as api:
+            query = "/api/v1/usage?group_by=day,moon,user"
+            reply = await api.ask("GET", query, headers=bearer(ALICE))
+            assert [each["value"] for each in reply.json["details"]] == ["moon"]
+
 
 class TestLimits:
     async def test_a_budget_that_is_used_up_is_402(self, open_api: Open) -> None:

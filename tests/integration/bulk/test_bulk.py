@@ -121,6 +121,24 @@ class TestByFilter:
         reply = await api.ask("POST", "/api/v1/tasks/cancel", json=body)
         assert (reply.status, sorted({detail["field"] for detail in reply.json["details"]})) == (400, fields)
 
+    @pytest.mark.parametrize(
+        ("body", "field", "values"),
+        [
+            ({"filter": {"status": ["failed", "done", 5]}}, "filter.status", ["done", 5]),
+            ({"ids": ["x", "", 5]}, "ids", ["", 5]),
+            ({"filter": {"status": []}}, "filter.status", ["array of 0"]),
+        ],
+    )
+    async def test_each_entry_that_is_wrong_is_named(
+        self, api: Client, body: Any, field: str, values: Sequence[Any]
+    ) -> None:
+        """The list itself only where none of its entries is."""
+        reply = await api.ask("POST", "/api/v1/tasks/cancel", json=body, headers={"Accept-Language": "en"})
+        assert reply.status == 400
+        assert [(each["field"], each["value"]) for each in reply.json["details"]] == [
+            (field, value) for value in values
+        ]
+
     async def test_others_tasks_are_not_there(self, open_api: Open) -> None:
         """By id as by filter; no count tells of them."""
         async with open_api(DANQING_API_KEYS=KEYS) as api:

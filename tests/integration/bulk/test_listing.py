@@ -122,6 +122,24 @@ class TestFilters:
         reply = await api.ask("GET", f"/api/v1/tasks{query}")
         assert (reply.status, sorted(detail["field"] for detail in reply.json["details"])) == (400, fields)
 
+    @pytest.mark.parametrize(
+        ("query", "field", "value", "allowed"),
+        [
+            ("?status=foo", "status", "foo", "pending, scheduled"),
+            ("?status=failed,foo&status=done", "status", "foo", "pending, scheduled"),
+            ("?status=failed,", "status", "", "pending, scheduled"),
+            ("?fields=id,prompts", "fields", "prompts", "id, project"),
+        ],
+    )
+    async def test_the_word_that_is_wrong_is_named(
+        self, api: Client, query: str, field: str, value: str, allowed: str
+    ) -> None:
+        """Not how many stand in the list; beside it is what may."""
+        reply = await api.ask("GET", f"/api/v1/tasks{query}", headers={"Accept-Language": "en"})
+        told = reply.json["details"][0]
+        assert (reply.status, told["field"], told["value"]) == (400, field, value)
+        assert allowed in told["message"]
+
 
 class _Simulated(ScriptedProvider):
     @property

@@ -367,6 +367,15 @@ class TestTargets:
             reply = await api.ask("POST", "/api/v1/ai/tasks", json=body)
             assert (reply.status, reply.json["details"][0]["code"]) == (400, code)
 
+    @pytest.mark.parametrize(("events", "wrong"), [(["task.*", "task.made"], "task.made"), (["task.*", 5], 5)])
+    async def test_the_event_that_is_none_is_named(
+        self, make_settings: MakeSettings, events: list[Any], wrong: object
+    ) -> None:
+        """Among those that are."""
+        async with sending(make_settings) as api:
+            reply = await api.ask("POST", WEBHOOKS, json={"url": "https://example.com/", "events": events})
+            assert (reply.status, [each["value"] for each in reply.json["details"]]) == (400, [wrong])
+
     async def test_a_name_that_leads_elsewhere_later_reaches_nothing(
         self, api: Client, receiving: Receiver
     ) -> None:

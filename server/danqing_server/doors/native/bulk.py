@@ -232,11 +232,15 @@ def _ids(fields: Fields) -> tuple[str, ...]:
     given = fields.given("ids")
     if given is None:
         return ()
-    sound = isinstance(given, list) and 0 < len(given) <= MOST_AT_ONCE
-    if not sound or not all(isinstance(each, str) and 0 < len(each) <= LONGEST_ID for each in given):
+    if not isinstance(given, list) or not 0 < len(given) <= MOST_AT_ONCE:
         fields.report("ids", NOT_IDS, most=MOST_AT_ONCE)
         return ()
-    return tuple(dict.fromkeys(given))
+    sound = fields.are_sound("ids", given, _is_id, NOT_IDS, most=MOST_AT_ONCE)
+    return tuple(dict.fromkeys(given)) if sound else ()
+
+
+def _is_id(given: object) -> bool:
+    return isinstance(given, str) and 0 < len(given) <= LONGEST_ID
 
 
 def _wanted(fields: Fields, act: Act, simulated: Collection[str]) -> TaskFilter | None:

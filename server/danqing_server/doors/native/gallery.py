@@ -260,11 +260,11 @@ def _filter(fields: Fields) -> PictureFilter:
 def _ids(fields: Fields, name: str, given: list[Any] | None, most: int) -> list[PictureId]:
     if given is None or fields.problems:
         return []
-    found = [_parsed(each) for each in given[: most + 1]]
-    if not 1 <= len(given) <= most or None in found:
+    if not 1 <= len(given) <= most:
         fields.report(name, NOT_IDS, most=most)
         return []
-    return [each for each in found if each is not None]
+    fields.are_sound(name, given, lambda each: _parsed(each) is not None, NOT_IDS, most=most)
+    return [found for found in map(_parsed, given) if found is not None]
 
 
 def _parsed(text: object) -> PictureId | None:

@@ -123,8 +123,7 @@ def _named(fields: Fields) -> frozenset[str]:
     """Return which members of a row are wanted, none for all."""
     given = fields.given("fields")
     words = [] if given is None else given.split(",")
-    if not all(word in ROW for word in words):
-        fields.report("fields", NO_FIELD, allowed=", ".join(ROW))
+    fields.are_among("fields", words, ROW, NO_FIELD)
     return frozenset(words)
 
 

@@ -147,7 +147,6 @@ def _read(request: ApiRequest, zone: tzinfo, now: datetime) -> _Wanted:
 
 def _dimensions(fields: Fields) -> tuple[Dimension, ...]:
     words: Sequence[str] = (fields.text("group_by", 1, 100) or Dimension.DAY.value).split(",")
-    if not all(word in NAMES for word in words):
-        fields.report("group_by", NO_GROUPS, allowed=", ".join(NAMES))
+    if not fields.are_among("group_by", words, NAMES, NO_GROUPS):
         return ()
     return tuple(Dimension(word) for word in dict.fromkeys(words))
