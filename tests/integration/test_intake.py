@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 import attrs
@@ -302,26 +302,35 @@ class _Dying(Intake):
         return
 
 
+def _dying(system: System) -> Intake:
+    ours = intake_of(system)
+    return _Dying(ours.store, ours.queue, ours.register, ours.clock, ours.limits)
+
+
+def _unheard(*, stores: bool) -> Callable[[TaskStore, Sequence[Any]], Awaitable[Sequence[bool | Exception]]]:
+    """Return an insert whose answer is lost."""
+    original = TaskStore.insert_many
+
+    async def insert(self: TaskStore, documents: Sequence[Any]) -> Sequence[bool | Exception]:
+        if stores:
+            await original(self, documents)
+        raise StoreUnavailable("the answer was lost")
+
+    return insert
+
+
 class TestDying:
     """What was stored unheard by a process that told its client so, and died."""
 
     @pytest.fixture
     async def left(self, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Task:
         """A task that was stored, though its client was told that it will not run."""
-        original = TaskStore.insert_many
-
-        async def unheard(self: TaskStore, documents: Sequence[Any]) -> Sequence[bool | Exception]:
-            await original(self, documents)
-            raise StoreUnavailable("the answer was lost")
-
         task = make_task("a", waiting=0)
         async with running_system(settings, [ScriptedProvider()], workers=False) as system:
-            ours = intake_of(system)
-            intake = _Dying(ours.store, ours.queue, ours.register, ours.clock, ours.limits)
             with monkeypatch.context() as deaf:
-                deaf.setattr(TaskStore, "insert_many", unheard)
+                deaf.setattr(TaskStore, "insert_many", _unheard(stores=True))
                 with pytest.raises(StoreUnavailable):
-                    await intake.take(task)
+                    await _dying(system).take(task)
             assert (await system.get(task.id)).status is Status.PENDING
         return task
 
@@ -340,6 +349,60 @@ class TestDying:
             assert await system.services.store.apply(claimed(left))
         async with running_system(settings, [ScriptedProvider()]) as system:
             assert (await system.finished(left.id)).status is Status.COMPLETED
+
+    @pytest.mark.parametrize("landed", ["first", "second"])
+    async def test_whichever_of_two_refusals_of_a_key_landed_never_runs(
+        self, settings: Settings, monkeypatch: pytest.MonkeyPatch, landed: str
+    ) -> None:
+        """Both were told 503, of one id: one was stored unheard, the other not at all."""
+        tasks = [make_task("a", waiting=0, transition_id=which) for which in ("first", "second")]
+        provider = ScriptedProvider()
+        async with running_system(settings, [provider], workers=False) as system:
+            for task in tasks:
+                with monkeypatch.context() as deaf:
+                    deaf.setattr(TaskStore, "insert_many", _unheard(stores=task.transition_id == landed))
+                    with pytest.raises(StoreUnavailable):
+                        await _dying(system).take(task)
+        async with running_system(settings, [provider]) as system:
+            await system.finished("a")
+            assert await status_of(system, tasks[0]) == (Status.CANCELLED, "not_acknowledged")
+        assert provider.jobs == []
+
+    async def test_two_refusals_of_a_key_in_one_moment_never_run(
+        self, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Stored together by one process: the first of them landed."""
+        tasks = [make_task("a", waiting=0, transition_id=which) for which in ("first", "second")]
+        provider = ScriptedProvider()
+        async with running_system(settings, [provider], workers=False) as system:
+            intake = _dying(system)
+            with monkeypatch.context() as deaf:
+                deaf.setattr(TaskStore, "insert_many", _unheard(stores=True))
+                told = await asyncio.gather(*map(intake.take, tasks), return_exceptions=True)
+            assert [type(each) for each in told] == [StoreUnavailable, StoreUnavailable]
+        async with running_system(settings, [provider]) as system:
+            await system.finished("a")
+            assert await status_of(system, tasks[0]) == (Status.CANCELLED, "not_acknowledged")
+        assert provider.jobs == []
+
+    async def test_who_lives_settles_its_own_alone(
+        self, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The other refusal of its key was the one that landed, and its process is dead."""
+        dead, living = (make_task("a", waiting=0, transition_id=which) for which in ("dead", "living"))
+        provider = ScriptedProvider()
+        async with running_system(settings, [provider], workers=False) as system:
+            survivor = intake_of(system)
+            for intake, task in ((_dying(system), dead), (survivor, living)):
+                with monkeypatch.context() as deaf:
+                    deaf.setattr(TaskStore, "insert_many", _unheard(stores=task is dead))
+                    with pytest.raises(StoreUnavailable):
+                        await intake.take(task)
+            await survivor.drain()
+        async with running_system(settings, [provider]) as system:
+            await system.finished("a")
+            assert await status_of(system, dead) == (Status.CANCELLED, "not_acknowledged")
+        assert provider.jobs == []
 
 
 class TestEvents:

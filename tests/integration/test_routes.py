@@ -466,7 +466,7 @@ class TestOwedVoids:
         providers = [ScriptedProvider(), ScriptedProvider(name=B)]
         async with running_system(routed(), providers, workers=False) as api:
             task = await api.submit(model="poster")
-            await OwedVoids(api.services.queue.connection).note({task.id: task.transition_id})
+            await OwedVoids(api.services.queue.connection).note([(task.id, task.transition_id)])
             await shut(api, A)
         async with running_system(routed(), providers) as system:
             done = await system.finished(task.id)

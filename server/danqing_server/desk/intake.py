@@ -176,7 +176,7 @@ class Intake:
         """Note, before it is told, that *tasks* will not run: should this process not live to see to it."""
         if tasks:
             with suppress(QueueUnavailable):
-                await self._owed.note({task.id: task.transition_id for task in tasks})
+                await self._owed.note([(task.id, task.transition_id) for task in tasks])
 
     async def _void(self, task: Task) -> bool:
         """Make sure *task*, stored or still to land, will not run; False when it runs, or was claimed since.
@@ -206,7 +206,7 @@ class Intake:
             return
         log.warning("task_not_acknowledged", task_id=task.id, voided=voided)
         with suppress(QueueUnavailable):
-            await self._owed.settle([task.id])
+            await self._owed.settle([(task.id, task.transition_id)])
 
 
 def _may_have_landed(outcome: bool | Exception) -> bool:
