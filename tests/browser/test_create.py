@@ -17,6 +17,7 @@ from playwright.async_api import expect
 from tests.browser.conftest import OpenPage, Studio
 
 PROMPT = {"en": "Prompt", "zh": "提示词"}
+NOTHING = {"success": True, "data": {"tasks": [], "count": 0, "next_cursor": None, "searched_to": None}}
 SETTLED = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 
@@ -433,11 +434,28 @@ class TestResults:
     async def test_empty_day_offers_a_beginning(self, open_page: OpenPage) -> None:
         """In the reader's language; one click fills it in."""
         page = await open_page(None, language="zh")
-        none = {"success": True, "data": {"tasks": [], "count": 0, "next_cursor": None, "searched_to": None}}
-        await page.route("**/api/v1/tasks?**", lambda route: route.fulfill(json=none))
+        await page.route("**/api/v1/tasks?**", lambda route: route.fulfill(json=NOTHING))
         await page.goto("/studio/")
         await page.get_by_role("button", name="水墨山谷").click()
         await expect(prompt_of(page, "zh")).to_have_value(re.compile("^水墨山谷"))
+
+    @pytest.mark.parametrize(("language", "begins"), [("en", "An ink wash valley"), ("zh", "水墨山谷")])
+    async def test_who_comes_first_by_phone_sees_examples(
+        self, open_page: OpenPage, language: str, begins: str
+    ) -> None:
+        """Without scrolling, as long as nothing is written; one fills the prompt, Paint is next, then it."""
+        page = await open_page(None, language=language, width=390, height=844, has_touch=True, is_mobile=True)
+        await page.route("**/api/v1/tasks?**", lambda route: route.fulfill(json=NOTHING))
+        await page.goto("/studio/")
+        example = page.get_by_role("button", name=re.compile(f"^{begins}"))
+        await expect(example).to_be_in_viewport(ratio=1)
+        await example.tap()
+        await expect(prompt_of(page, language)).to_have_value(re.compile(f"^{begins}"))
+        await expect(paint_of(page)).to_be_focused()
+        await expect(example).to_have_count(0)
+        assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+        await paint_of(page).tap()
+        await expect(page.get_by_role("article").get_by_role("img").first).to_be_in_viewport(ratio=1)
 
     async def test_phone_paints_from_its_camera(self, open_page: OpenPage, studio: Studio) -> None:
         """Check 25: 360 × 740, touch, the camera's file chooser."""

@@ -12,7 +12,7 @@ import { SelectField } from '../../ui/field.js';
 import { Problem, Skeleton } from '../../ui/states.js';
 import { change, draft, setValue, values } from './drafts.js';
 import { choices, fields, hasEffect, load as loadModels, model, second, trouble as modelTrouble } from './models.js';
-import { isComposition } from './prompt.js';
+import { examples, isComposition } from './prompt.js';
 import { addFiles } from './references.js';
 import { Foot, checking, paint, problemOf, problems, refusals } from './sending.js';
 import { follow, ids, load, loaded, setSounding, sounding, trouble } from './today.js';
@@ -55,24 +55,15 @@ export default function Create() {
   );
 }
 
-/** Before anything was painted: three prompts to begin with. */
+/** Before anything was painted: prompts to begin with; on a phone they stand by the field. */
 const Examples = () =>
   div(
     { class: 'examples' },
     div({ class: 'empty-brush', 'aria-hidden': 'true' }),
     span({ class: 'empty-title' }, t('create.begin')),
-    [0, 1, 2].map((each) => {
-      const text = t(`create.example_${each}`);
-      return button(
-        {
-          type: 'button', class: 'example', key: text,
-          onClick: () => {
-            setValue('prompt', text);
-            document.getElementById('create-prompt')?.focus();
-          },
-        },
-        text,
-      );
+    examples((text) => {
+      setValue('prompt', text);
+      document.getElementById('create-prompt')?.focus();
     }),
   );
 

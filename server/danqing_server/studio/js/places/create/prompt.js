@@ -3,7 +3,7 @@
 import { signal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 
-import { button, details, div, h, summary, textarea } from '../../dom.js';
+import { button, details, div, h, p, summary, textarea } from '../../dom.js';
 import { number } from '../../format.js';
 import { t } from '../../i18n.js';
 import { keep, kept } from '../../kept.js';
@@ -56,6 +56,13 @@ export function remember(prompt) {
   history.value = [prompt, ...read().filter((each) => each !== prompt)].slice(0, MOST_KEPT);
   keep('prompts', JSON.stringify(history.value));
 }
+
+/** Three prompts to begin with. @param {(prompt: string) => void} onPick */
+export const examples = (onPick) =>
+  [0, 1, 2].map((each) => {
+    const text = t(`create.example_${each}`);
+    return button({ type: 'button', class: 'example', key: text, onClick: () => onPick(text) }, text);
+  });
 
 /** @param {import('./models.js').WidgetProps} props */
 export function PromptField(props) {
@@ -111,6 +118,15 @@ export function PromptField(props) {
       },
       onKeyDown,
     }),
+    main && !text && !history.value.length &&
+      div(
+        { class: 'first' },
+        p({ class: 'field-help' }, t('create.begin')),
+        div({ class: 'first-examples' }, examples((prompt) => {
+          set(prompt);
+          /** @type {HTMLElement | null} */ (document.querySelector('.paint'))?.focus(); // the prompt's keyboard would cover it
+        })),
+      ),
     main &&
       div(
         { class: 'prompt-foot' },

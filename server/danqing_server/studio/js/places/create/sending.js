@@ -137,7 +137,7 @@ export async function send() {
   try {
     for (const call of [...sending.calls]) await sendOne(call);
     announce(t('create.sent'));
-    if (matchMedia('(max-width: 45rem)').matches) document.querySelector('.today')?.scrollIntoView(); // it is below the form there
+    if (matchMedia('(max-width: 45rem)').matches) requestAnimationFrame(() => document.querySelector('.today')?.scrollIntoView()); // it is below the form there, once something is in it
   } catch (error) {
     failed(error);
   } finally {
