@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -133,6 +135,75 @@ class TestUnforeseen:
         assert str(kept) in said
         assert "break_" in kept.read_text()
         assert prompt not in said + kept.read_text()
+
+
+def _told(*words: str, limits: str = "", cwd: Path | None = None, **environment: str) -> tuple[int, str]:
+    """Run a command, under *limits* of a shell, and return its exit code and what it said of it."""
+    command = shlex.join([sys.executable, "-m", "danqing_server", *words])
+    done = subprocess.run(
+        ["sh", "-c", f"{limits} exec {command}"],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        stdout=None if ">" in limits else subprocess.DEVNULL,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return done.returncode, done.stderr
+
+
+class TestFiles:
+    """What cannot be written is a line with the path and the reason, and exit code 2."""
+
+    @pytest.mark.parametrize(
+        ("words", "below", "reason"),
+        [
+            (("plugin", "new", "acme", "--into"), "/danqing-acme", "Not a directory"),
+            (("sandbox", "--data-dir"), "", "File exists"),
+            (("backup", "take"), "", "File exists"),
+            (("generate", "x", "-o"), "/x/hill.jpg", "is not there"),
+        ],
+    )
+    def test_a_file_where_a_folder_should_be(
+        self, tmp_path: Path, words: tuple[str, ...], below: str, reason: str
+    ) -> None:
+        """Whichever command."""
+        there = tmp_path / "there"
+        there.touch()
+        code, said = _told(*words, f"{there}{below if words[0] == 'generate' else ''}")
+        assert (code, said.count("\n")) == (2, 1)
+        assert str(there) in said
+        assert reason in said
+
+    def test_a_plugin_is_written_whole_or_not_at_all(self, tmp_path: Path) -> None:
+        """On a disk that takes no more: the folder is gone, so that the same words do it later."""
+        code, said = _told("plugin", "new", "acme", limits="ulimit -f 1;", cwd=tmp_path)
+        assert (code, said.count("\n")) == (2, 1)
+        assert said.startswith("danqing: danqing-acme/")
+        assert said.endswith(": File too large\n")
+        assert [*tmp_path.iterdir()] == []
+
+    def test_a_link_to_nowhere_stays(self, tmp_path: Path) -> None:
+        """In the plugin's place: it is somebody's."""
+        (tmp_path / "danqing-acme").symlink_to("nowhere")
+        assert _told("plugin", "new", "acme", cwd=tmp_path) == (2, "danqing: danqing-acme: File exists\n")
+        assert (tmp_path / "danqing-acme").is_symlink()
+
+    @pytest.mark.parametrize("words", [("settings",), ("--help",), ("plugins",)])
+    def test_standard_output_that_takes_nothing(self, words: tuple[str, ...]) -> None:
+        """A full disk behind `>`."""
+        told = _told(*words, limits="exec >/dev/full;")
+        assert told == (2, "danqing: cannot be written: No space left on device\n")
+
+    def test_completion_that_cannot_be_installed(self, tmp_path: Path) -> None:
+        """Its home is no folder."""
+        home = tmp_path / "home"
+        home.touch()
+        code, said = _told("--install-completion", "bash", HOME=str(home), SHELL="/bin/bash")
+        assert (code, said.count("\n")) == (2, 1)
+        assert str(home) in said
 
 
 class TestCheck:

@@ -6,6 +6,7 @@ A module declares its command's arguments and imports what it needs when it runs
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import importlib.metadata
 import os
@@ -64,6 +65,9 @@ _COMMANDS = (
 )
 """The modules of commands and groups, each with a `register`, in the order in which help lists them."""
 
+_OF_WRITING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""What a disk refuses. Writers of files name theirs; who names none is standard output, in all likelihood."""
+
 _ALLOWED = {
     "int_parsing": "a whole number",
     "float_parsing": "a number",
@@ -85,6 +89,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         return _unread()
+    except OSError as error:
+        return _failed(error)
     return code
 
 
@@ -108,6 +114,9 @@ def _failed(error: Exception) -> int:
     from danqing_server.errors import DanqingError, ServiceUnavailable
     from danqing_server.supervision.processes import KeepsDying, StartRefused
 
+    if isinstance(error, OSError) and (unwritten := _unwritten(error)):
+        _say(unwritten)
+        return Exit.REFUSED
     if not isinstance(error, DanqingError):
         return _unforeseen(error)
     if not (isinstance(error, StartRefused) and error.explained):
@@ -115,6 +124,16 @@ def _failed(error: Exception) -> int:
     if isinstance(error, ServiceUnavailable) and not error.permanent:
         return Exit.UNREACHABLE
     return Exit.FAILED if isinstance(error, KeepsDying) else Exit.REFUSED
+
+
+def _unwritten(error: OSError) -> str | None:
+    """Return which file the system refused, and why; None where the error is about no file."""
+    if error.filename is not None:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}"
+    if error.errno not in _OF_WRITING:
+        return None
+    _let_go_of_stdout()  # what is left of it would be refused again
+    return f"cannot be written: {error.strerror}"
 
 
 def _unforeseen(error: Exception) -> int:
@@ -199,6 +218,10 @@ def _say(*lines: str) -> None:
 
 def _unread() -> int:
     """End as a program does whose output nobody reads any more (`| head`)."""
+    _let_go_of_stdout()
+    return 0
+
+
+def _let_go_of_stdout() -> None:
     with contextlib.suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes it once more
-    return 0

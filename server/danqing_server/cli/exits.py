@@ -30,7 +30,8 @@ class Exit(IntEnum):
 _MEANINGS = {
     Exit.DONE: "done",
     Exit.FAILED: "a task failed or was cancelled, a check found something wrong, or what was started gave up",
-    Exit.REFUSED: "an argument, a setting or a request is wrong: the same words will be refused again",
+    Exit.REFUSED: "an argument, a setting or a request is wrong, or a file cannot be read or written: the same "
+    "words will be refused again",
     Exit.NOT_FOUND: "there is no such thing, or it is another project's",
     Exit.NOT_ALLOWED: "the key is missing, wrong or revoked, or may not do this",
     Exit.CONFLICT: "the thing is in a state that does not allow this",

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import attrs
@@ -111,7 +112,8 @@ def _save(client: Client, output: Output, path: Path) -> Path:
         part.write_bytes(content)
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # where it could not be written, a disk may not let it be removed either
+            part.unlink(missing_ok=True)
         raise Ended(Exit.REFUSED, f"{path}: {error.strerror}; it is kept at {output.url}") from error
     right = _suffix_of(output)
     if path.suffix.lower() not in _ALSO.get(right, (right,)):

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import keyword
 import re
+import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -25,19 +27,39 @@ def write_plugin(name: str, into: Path, *, asynchronous: bool) -> Path:
     """Write the package `danqing-NAME` below *into* and return its folder.
 
     Raises:
-        SettingsError: the name is none that a provider may have, or the folder is there already.
+        SettingsError: the name is none that a provider may have, the folder is there already, or it cannot be
+            written: then nothing is left of it.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,31}", name) or keyword.iskeyword(name) or name.endswith("_"):
         raise SettingsError(f"NAME: {name!r} is not allowed; allowed: lower-case letters, digits and _, at most 32")
     words = _words(name)
     folder = into / f"danqing-{words['DASHED']}"
-    if folder.exists():
-        raise SettingsError(f"{folder} is there already: nothing was written")
-    for path, text in _templates("common", "async" if asynchronous else "sync"):
-        written = folder / _filled(path, words)
-        written.parent.mkdir(parents=True, exist_ok=True)
-        written.write_text(_filled(text, words), encoding="utf-8")
+    with _said_of(folder):
+        if folder.exists():
+            raise SettingsError(f"{folder} is there already: nothing was written")
+        folder.mkdir(parents=True)
+    try:
+        for path, text in _templates("common", "async" if asynchronous else "sync"):
+            _write(folder / _filled(path, words), _filled(text, words))
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     return folder
+
+
+def _write(path: Path, text: str) -> None:
+    with _said_of(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def _said_of(path: Path) -> Iterator[None]:
+    """Say why *path* cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}") from error
 
 
 def _words(name: str) -> Mapping[str, str]:

@@ -92,6 +92,13 @@ class TestSaving:
         assert done.err == "danqing: --output: the folder 'nowhere' is not there\n"
         assert danqing.run("tasks", "--search", "never bought").out == ""
 
+    def test_a_name_too_long_to_be_written_beside(self, danqing: Danqing) -> None:
+        """What was bought is told, and where it is kept."""
+        name = f"{'x' * 248}.jpg"
+        done = danqing.run("generate", "a hill", "-o", name, *SMALL)
+        assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+        assert done.err.startswith(f"danqing: {name}: File name too long; it is kept at http")
+
     def test_references_from_files(self, danqing: Danqing) -> None:
         """Several; each is sent once, and the task names them."""
         for colour in ("red", "blue"):
