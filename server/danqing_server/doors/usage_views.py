@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from unicodedata import normalize
 
 import attrs
 
@@ -20,7 +21,8 @@ __all__ = ["csv_of", "guarded", "limit_view", "own_key_view", "row_view", "signe
 COUNTS = ("completed", "failed", "cancelled", "open", "pictures")
 AMOUNTS = ("settled", "unknown", "reserved")
 RESETS = {Span.DAY: "daily", Span.MONTH: "monthly"}
-FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+FORMULAS = frozenset("=+-@")
+"""What formulas begin with, in ASCII; spreadsheets take their full-width forms alike."""
 
 
 def row_view(by: Sequence[Dimension], row: UsageRow) -> UsageRowShape:
@@ -125,6 +127,7 @@ def _number(amount_micro: int) -> float:
 
 
 def guarded(value: str | None) -> str:
-    """Return text that no spreadsheet takes for a formula."""
+    """Return text that no spreadsheet takes for a formula, whatever blanks it drops before it."""
     text = value or ""
-    return f"'{text}" if text.startswith(FORMULAS) else text
+    first = normalize("NFKC", text.lstrip()[:1])
+    return f"'{text}" if first in FORMULAS or text.startswith(("\t", "\r", "\n")) else text

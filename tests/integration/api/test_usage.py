@@ -101,11 +101,11 @@ class TestUsage:
     async def test_split_by_everything_it_adds_up(self, open_api: Open) -> None:
         """To what it says without being split, and to the CSV, to the last cent."""
         async with open_api(workers=True, **SETTINGS) as api:
-            for user_id in ("u1", "=SUM(A1)", "u1"):
+            for user_id in ("u1", "＝SUM(A1)", "u1"):
                 await buy(api, ALICE, user_id=user_id)
             query = "?group_by=day,project,key,user,model,provider"
             data = await usage(api, ALICE, query)
-            assert sorted((row["user"], row["completed"]) for row in data["rows"]) == [("=SUM(A1)", 1), ("u1", 2)]
+            assert sorted((row["user"], row["completed"]) for row in data["rows"]) == [("u1", 2), ("＝SUM(A1)", 1)]
             assert [row["settled"] for row in data["totals"]] == ["0.60"]
             sheet = await api.session.get(f"{api.base}/api/v1/usage{query}&format=csv", headers=bearer(ALICE))
             asked = {**bearer(ALICE), "Accept": "text/csv"}
@@ -115,7 +115,7 @@ class TestUsage:
             assert sheet.content_type == "text/csv"
             rows = list(csv.DictReader(io.StringIO(text)))
             assert [row["settled"] for row in rows] == [row["settled"] for row in data["rows"]]
-            assert {row["user"] for row in rows} == {"'=SUM(A1)", "u1"}
+            assert {row["user"] for row in rows} == {"'＝SUM(A1)", "u1"}
 
     async def test_days_are_of_the_zone_that_is_asked_for(self, open_api: Open) -> None:
         """A moment is another day elsewhere."""
