@@ -63,6 +63,18 @@ class Operated:
         task_id: str = answer["data"]["id"]
         return task_id
 
+    async def cancel(self, task_id: str) -> None:
+        """Have it want nothing any more, whatever it waits for."""
+        status, answer = await self.ask("POST", f"/api/v1/tasks/{task_id}/cancel", key=LIN)
+        assert (status, answer["data"]["status"]) == (200, "cancelled"), answer
+
+    async def shut(self, prompt: str) -> str:
+        """Have an account that owes close the lane for as long as it does; return the task that waits for it."""
+        task_id = await self.paint(f"{prompt} [sandbox:overdue]")
+        while (await self.ask("GET", f"/api/v1/lanes/{LANE}"))[1]["data"]["state"] != "closed":  # noqa: ASYNC110 — over HTTP
+            await asyncio.sleep(0.02)
+        return task_id
+
     async def status(self, task_id: str) -> str:
         """Return how a task stands."""
         _, answer = await self.ask("GET", f"/api/v1/tasks/{task_id}", key=LIN)
@@ -104,9 +116,7 @@ class TestClosedLane:
         await create.get_by_label("Prompt").fill("a quiet valley")
         await queue.bring_to_front()  # a page that nobody sees has no stream
         await expect(queue.get_by_text("live", exact=True)).to_be_visible(timeout=20_000)
-        await operated.paint("an account that owes [sandbox:overdue x1]")
-        while (await operated.ask("GET", f"/api/v1/lanes/{LANE}"))[1]["data"]["state"] != "closed":  # noqa: ASYNC110 — over HTTP
-            await asyncio.sleep(0.02)
+        owing = await operated.shut("an account that owes")
         card = queue.get_by_role("article", name=LANE, exact=True)
         await expect(card.get_by_text("closed", exact=True)).to_be_visible(timeout=SOON_MS)
         await expect(queue).to_have_title("⚠ Queue · Danqing", timeout=SOON_MS)
@@ -121,18 +131,22 @@ class TestClosedLane:
             for act in ("pause", "resume", "probe")
         ]
         assert refused == [403, 403, 403]
+        await operated.cancel(owing)
         await card.get_by_role("button", name="Probe once").click()
+        await expect(queue.get_by_text(f"One task tries {LANE}.")).to_have_count(1)
+        await operated.paint("one that owes nothing")
         await expect(card.get_by_text("open", exact=True)).to_be_visible()
         await expect(create.get_by_text(f"{LANE} is closed:")).to_have_count(0)
 
     async def test_an_operator_opens_what_is_closed(self, open_page: OpenPage, operated: Operated) -> None:
         """After being told how many tasks begin."""
         queue = await signed_in(open_page, operated, "/studio/queue", "chen", CHEN)
-        await operated.paint("one that owes still [sandbox:overdue x1]")
+        owing = await operated.shut("one that owes still")
         card = queue.get_by_role("article", name=LANE, exact=True)
         await card.get_by_role("button", name="Open now…").click()
         dialog = queue.get_by_role("dialog")
-        await expect(dialog).to_contain_text("waiting task")
+        await expect(dialog).to_contain_text(re.compile(r"\d waiting task"))
+        await operated.cancel(owing)  # it would have the lane closed again
         await dialog.get_by_role("button", name="Open now").click()
         await expect(card.get_by_text("open", exact=True)).to_be_visible()
 
