@@ -16,7 +16,7 @@ import attrs
 import orjson
 
 from danqing_server.access.caller import Caller
-from danqing_server.access.roster import Roster
+from danqing_server.access.gatekeeper import Gatekeeper
 from danqing_server.clock import Clock, from_ms
 from danqing_server.errors import UnknownKey
 from danqing_server.records.tenancy import Scope
@@ -38,7 +38,7 @@ class EventTokens:
 
     secrets: SecretStore
     clock: Clock
-    roster: Roster | None = None
+    gatekeeper: Gatekeeper
     _secret: bytes | None = attrs.field(default=None, init=False, repr=False)
 
     async def issue(self, caller: Caller, life_s: int) -> tuple[str, datetime]:
@@ -51,8 +51,8 @@ class EventTokens:
         """Return who comes with *token*: whoever has the key that it was made with, with the one scope that reads.
 
         Raises:
-            UnknownKey: it is none of ours, or its time is over.
-            KeyRevoked, KeyExpired, ProjectArchived: that of the key is.
+            UnknownKey: it is none of ours, its time is over, or the key is nobody's any more.
+            KeyRevoked, KeyExpired, ProjectArchived: the key was, or its project is.
         """
         said, _, signature = token.removeprefix(PREFIX).partition(".")
         fits = token.startswith(PREFIX) and len(token) <= LONGEST_TOKEN and token.isascii()
@@ -61,17 +61,8 @@ class EventTokens:
         project, key, expires_ms = orjson.loads(_decoded(said))
         if self.clock.now_ms() >= expires_ms:
             raise UnknownKey("the token has expired")
-        return await self._as_is_now(Caller(project=project, key=key, scopes=_READ))
-
-    async def _as_is_now(self, caller: Caller) -> Caller:
-        if self.roster is None:
-            return caller
-        stored = await self.roster.find_by_id(caller.key)
-        if stored is None:
-            return self.roster.limited(caller)
-        if stored.project != caller.project:
-            raise UnknownKey("the key is another project's")
-        return attrs.evolve(stored, scopes=stored.scopes & _READ)
+        caller = await self.gatekeeper.holder_named(project, key)
+        return attrs.evolve(caller, scopes=caller.scopes & _READ)
 
     async def _sign(self, said: str) -> bytes:
         if self._secret is None:

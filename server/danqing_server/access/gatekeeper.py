@@ -96,6 +96,21 @@ class Gatekeeper:
             raise UnknownKey("the API key is unknown")
         return await self.roster.find(digest)
 
+    async def holder_named(self, project: str, key: str) -> Caller:
+        """Return who has the key of that name, or id, of *project* now: as it stands in settings, or is stored.
+
+        Raises:
+            UnknownKey, KeyRevoked, KeyExpired, ProjectArchived: nobody has, any more.
+            StoreUnavailable: MongoDB has to be asked, and does not answer.
+        """
+        known = self._ring.find_named(project, key)
+        if known is not None:
+            return self._limited(known)
+        stored = None if self.roster is None else await self.roster.find_by_id(key)
+        if stored is None or stored.project != project:
+            raise UnknownKey("the API key is unknown")
+        return stored
+
     def has_proven(self, secret: str, address: str) -> bool:
         """Tell whether *secret* was right when it came from *address* before."""
         return (address, digest_of(secret)) in self._proven

@@ -216,7 +216,7 @@ async def make_services(
         watchers=watchers,
         visits=Visits(VisitStore(database), clock),
         feeds=feeds,
-        event_tokens=EventTokens(SecretStore(database), clock, gatekeeper.roster),
+        event_tokens=EventTokens(SecretStore(database), clock, gatekeeper),
         replays=Replays(recent),
         webhooks=webhooks,
         condition=Condition(store, queue, assets, WorkerStore(database), clock),

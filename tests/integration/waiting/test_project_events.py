@@ -200,6 +200,11 @@ class TestTokens:
         found: str = reply.json["data"]["token"]
         return found
 
+    async def answer(self, api: Client, token: str) -> int:
+        """Return the status with which a stream begins."""
+        async with reading(api.session, f"{api.base}{EVENTS}?token={token}") as reader:
+            return reader.answer.status
+
     async def test_a_page_reads_events_with_it(self, open_api: Open) -> None:
         """Those of its project, all and of one task."""
         async with open_api(DANQING_API_KEYS=KEYS, workers=True) as api:
@@ -265,6 +270,33 @@ class TestTokens:
                 pass
             await api.ask("GET", f"{EVENTS}?token={token}x")
         assert token[:40] not in caplog.text
+
+    @pytest.mark.parametrize(
+        "left", [{"DANQING_API_KEYS": KEYS.split(",")[1]}, {"DANQING_ADMIN_KEY": "the-operators-own-key"}]
+    )
+    async def test_it_dies_with_a_key_of_settings(self, make_settings: MakeSettings, left: dict[str, str]) -> None:
+        """A process that was started without that key takes no token that was made with it."""
+        async with opened(make_settings(DANQING_API_KEYS=KEYS), Held(), workers=False) as before:
+            token = await self.token(before)
+            theirs = (await before.ask("POST", f"{EVENTS}/token", headers=THEIRS)).json["data"]["token"]
+            async with opened(make_settings(**left), Held(), workers=False) as after:
+                assert await self.answer(after, token) == 401
+                assert await self.answer(after, theirs) == (200 if "DANQING_API_KEYS" in left else 401)
+
+    async def test_one_made_without_keys_dies_when_there_are_some(self, make_settings: MakeSettings) -> None:
+        """Nobody comes without a key any more."""
+        async with opened(make_settings(), Held(), workers=False) as before:
+            token = (await before.ask("POST", f"{EVENTS}/token")).json["data"]["token"]
+        async with opened(make_settings(DANQING_API_KEYS=KEYS), Held(), workers=False) as after:
+            assert await self.answer(after, token) == 401
+
+    async def test_it_reads_no_more_than_its_key_may(self, make_settings: MakeSettings) -> None:
+        """A key that sees costs alone, since a restart, reads no events."""
+        async with opened(make_settings(DANQING_API_KEYS=KEYS), Held(), workers=False) as before:
+            token = await self.token(before)
+        settings = make_settings(DANQING_API_KEYS=KEYS, DANQING_VIEWERS="mine")
+        async with opened(settings, Held(), workers=False) as after:
+            assert await self.answer(after, token) == 403
 
     async def test_it_dies_with_its_key(self, open_api: Open) -> None:
         """Who loses the key loses what was made with it."""
