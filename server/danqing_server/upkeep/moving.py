@@ -20,7 +20,7 @@ from danqing_server.assets.paired import Pair
 from danqing_server.assets.places import Place
 from danqing_server.assets.spool import Spool
 from danqing_server.assets.storage_failures import storage_failures
-from danqing_server.errors import SettingsError
+from danqing_server.errors import SettingsError, StorageUnavailable
 from danqing_server.ids import new_token
 from danqing_server.loops.steps import step
 
@@ -94,6 +94,13 @@ class Mover:
         try:
             wanted = await self._copy(key) or await _hash_at(self.pair.old, key)
         except FileNotFoundError:
+            self.moved.gone += 1
+            return
+        except StorageUnavailable:
+            if await _is_at(self.pair.old, key):
+                raise
+            # Deleted while it was copied: a bucket that puts it, and is then asked for it, has it no more.
+            await self.pair.new.delete(key)
             self.moved.gone += 1
             return
         self.moved.files += 1
