@@ -65,12 +65,12 @@ failed: ## the tests that failed when they ran last
 	@$(BIN)/pytest --cache-show 'cache/lastfailed' | grep -o "'tests/.*'" || true
 
 again: .venv/.developing ## only the tests that failed when they ran last, one after the other
-	@SCHEMA_EXAMPLES=$(SCHEMA_EXAMPLES) $(BIN)/pytest -rs --last-failed --last-failed-no-failures none
+	@SCHEMA_EXAMPLES=$(SCHEMA_EXAMPLES) SCHEMA_SEED=$(SCHEMA_SEED) $(BIN)/pytest -rs --last-failed --last-failed-no-failures none
 
 SCHEMA_EXAMPLES ?= 150
 
 test-schema: .venv/.developing ## make up requests from the OpenAPI document, many of them (a few minutes)
-	@SCHEMA_EXAMPLES=$(SCHEMA_EXAMPLES) $(BIN)/pytest -s tests/integration/api/test_schemathesis.py
+	@SCHEMA_EXAMPLES=$(SCHEMA_EXAMPLES) SCHEMA_SEED=$(SCHEMA_SEED) $(BIN)/pytest -s tests/integration/api/test_schemathesis.py
 
 check: .venv/.developing ## format, lint, types, layers, unit tests
 	@$(BIN)/ruff format --check .

@@ -51,6 +51,11 @@ NOT_AMOUNTS = Message(
     zh='必须是币种到金额的对象，例如 {{"CNY": "100.00"}}',
     en='must be amounts by currency, {{"CNY": "100.00"}}',
 )
+NOT_AMOUNT = Message(
+    key="not_an_amount",
+    zh='必须是十进制数字文本，例如 "100.00"：整数部分最多 9 位，小数部分最多 6 位',
+    en='must be text in decimal digits, "100.00": up to 9 before the point and 6 behind it',
+)
 NO_CURRENCY = Message(
     key="no_currency",
     zh="没有代码为 `{value}` 的货币，请使用 ISO 4217 代码；常用：{common}",
@@ -208,12 +213,17 @@ def _amounts(fields: Fields, name: str) -> Mapping[str, int]:
     value = fields.given(name)
     if value is None:
         return {}
-    try:
-        amounts = {str(currency): amount_micro(amount) for currency, amount in value.items()}
-    except (ValueError, TypeError, AttributeError):
+    if not isinstance(value, dict):
         fields.report(name, NOT_AMOUNTS)
         return {}
-    for currency in amounts.keys() - CURRENCIES:
+    inner, amounts = Fields(members=value, prefix=f"{fields.prefix}{name}."), {}
+    for currency, amount in value.items():
+        try:
+            amounts[currency] = amount_micro(amount)
+        except (ValueError, TypeError):
+            inner.report(currency, NOT_AMOUNT)
+    fields.problems += inner.problems
+    for currency in value.keys() - CURRENCIES:
         _report_currency(fields, name, currency)
     return amounts
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any, NotRequired, TypedDict
 
 from danqing_plugins.currencies import CURRENCIES
+from danqing_server.doors.body_shapes import PLAIN
 from danqing_server.http.shapes import Moment, closed, said
 from danqing_server.records.tenancy import KEY_SCOPES
+from danqing_server.settings.values import AMOUNT
 
 __all__ = [
     "LARGEST_COUNT",
@@ -46,11 +48,11 @@ _Label = Annotated[
         "web shop",
         minLength=1,
         maxLength=LONGEST_LABEL,
-        pattern=r"^[^\u0000-\u001f\u007f-\u009f]*$",
+        **PLAIN,
     ),
 ]
 _Amounts = Annotated[
-    dict[str, str],
+    dict[str, Annotated[str, said("", pattern=AMOUNT)]],
     said(
         "decimal text by currency; one that is not named is not limited",
         {"CNY": "100.00"},
@@ -147,7 +149,7 @@ class ProjectRequest(TypedDict):
 class ProjectChange(TypedDict):
     """What is to change of a project; `limits` takes the place of all that were."""
 
-    name: NotRequired[Annotated[str | None, said("another name", minLength=1, maxLength=LONGEST_LABEL)]]
+    name: NotRequired[Annotated[str | None, said("another name", minLength=1, maxLength=LONGEST_LABEL, **PLAIN)]]
     limits: NotRequired[LimitsFields | None]
 
 
@@ -198,7 +200,14 @@ class KeyRequest(TypedDict):
     name: _Label
     project: NotRequired[
         Annotated[
-            str | None, said("id or name; an administrator's own when missing", "shop", minLength=1, maxLength=100)
+            str | None,
+            said(
+                "id or name; an administrator's own when missing",
+                "shop",
+                minLength=1,
+                maxLength=LONGEST_LABEL,
+                **PLAIN,
+            ),
         ]
     ]
     scopes: NotRequired[_Scopes | None]
@@ -209,7 +218,7 @@ class KeyRequest(TypedDict):
 class KeyChange(TypedDict):
     """What is to change of a key; `limits` takes the place of all that were."""
 
-    name: NotRequired[Annotated[str | None, said("another name", minLength=1, maxLength=LONGEST_LABEL)]]
+    name: NotRequired[Annotated[str | None, said("another name", minLength=1, maxLength=LONGEST_LABEL, **PLAIN)]]
     scopes: NotRequired[_Scopes | None]
     limits: NotRequired[LimitsFields | None]
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, NotRequired, TypedDict
 
+from danqing_server.doors.body_shapes import PLAIN
 from danqing_server.doors.server_shapes import LaneShape
-from danqing_server.http.shapes import Moment, said
+from danqing_server.http.shapes import Moment, closed, said
 
 __all__ = [
     "LONGEST_REASON",
+    "MOST_REVISIONS",
     "LaneDetailShape",
     "LaneEventShape",
     "LaneListShape",
@@ -31,8 +33,12 @@ _State = Annotated[
         enum=["open", "closed", "half_open", "held", "paused"],
     ),
 ]
-_Reason = Annotated[str, said("for whoever wonders", "price check", maxLength=LONGEST_REASON)]
-_Revision = Annotated[int, said("`revision` as it was seen: refused when somebody acted since", 3, minimum=0)]
+MOST_REVISIONS = 2**53
+
+_Reason = Annotated[str, said("for whoever wonders", "price check", minLength=1, maxLength=LONGEST_REASON, **PLAIN)]
+_Revision = Annotated[
+    int, said("`revision` as it was seen: refused when somebody acted since", 3, minimum=0, maximum=MOST_REVISIONS)
+]
 
 
 class PauseShape(TypedDict):
@@ -119,27 +125,31 @@ class LaneEventShape(TypedDict):
     pause: PauseShape | None
 
 
+@closed
 class PauseRequest(TypedDict):
     """Pause a lane."""
 
     reason: _Reason
     until: NotRequired[Annotated[Moment | None, said("it resumes by itself then; null: a person resumes it", None)]]
-    revision: NotRequired[_Revision]
+    revision: NotRequired[_Revision | None]
 
 
+@closed
 class ResumeRequest(TypedDict):
     """Let a lane go on."""
 
     open: NotRequired[
         Annotated[
-            bool, said("forget what else shuts it: its breaker, and every hold. A pause ends in any case", False)
+            bool | None,
+            said("forget what else shuts it: its breaker, and every hold. A pause ends in any case", False),
         ]
     ]
-    reason: NotRequired[_Reason]
-    revision: NotRequired[_Revision]
+    reason: NotRequired[_Reason | None]
+    revision: NotRequired[_Revision | None]
 
 
+@closed
 class ProbeRequest(TypedDict):
     """Have one task try whether a lane's service is back."""
 
-    reason: NotRequired[_Reason]
+    reason: NotRequired[_Reason | None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, NotRequired, TypedDict
 
 from danqing_plugins import OutputKind
+from danqing_server.doors.body_shapes import PLAIN
 from danqing_server.http.shapes import Moment, closed, said
 
 __all__ = [
@@ -103,6 +104,7 @@ class ArchiveRequest(TypedDict):
                 "{date}-{model}-{prompt}-{n}",
                 minLength=1,
                 maxLength=LONGEST_TEMPLATE,
+                **PLAIN,
             ),
         ]
     ]

@@ -13,6 +13,7 @@ import attrs
 from danqing_server.settings.variables import names, url
 
 __all__ = [
+    "AMOUNT",
     "MADE_ID",
     "PROJECT_NAME",
     "ApiKey",
@@ -28,6 +29,8 @@ __all__ = [
 
 
 SHORTEST_SECRET = 16
+AMOUNT = r"^[0-9]{1,9}(\.[0-9]{1,6})?$"
+"""Money in decimal digits."""
 PROJECT_NAME = r"[A-Za-z0-9_.-]{1,64}"
 MADE_ID = r"(?:prj|key)_[0-9a-f]{32}"
 """What the ids of stored projects and keys look like: no name in settings may."""
@@ -65,7 +68,7 @@ def amounts(raw: str) -> Mapping[str, int]:
 
 def amount_micro(text: str) -> int:
     """An amount of money in decimal digits, in millionths."""
-    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", text):
+    if not re.fullmatch(AMOUNT, text):
         raise ValueError
     return int(Decimal(text) * 1_000_000)
 

@@ -122,7 +122,7 @@ async def get_ark_task(request: ApiRequest, task_id: str) -> HTTPResponse:
 async def list_ark_tasks(request: ApiRequest) -> HTTPResponse:
     """List video tasks, newest first, whichever door they came through."""
     services, caller = admit(request)
-    given = {name: request.args.getlist(name) for name in request.args}
+    given: Mapping[str, Sequence[str]] = request.get_args(keep_blank_values=True)
     number, size = _read_pages(given)
     wanted = _query(services, caller, given)
     found, total = await TaskPages(services.store.database).page(wanted, skip=(number - 1) * size, limit=size)

@@ -20,6 +20,7 @@ from danqing_server.doors.access_shapes import (
     NewKeyShape,
 )
 from danqing_server.doors.access_views import key_view
+from danqing_server.doors.body_shapes import PLAIN
 from danqing_server.doors.documentation import CURSOR, Answer, described, query
 from danqing_server.doors.fields import Fields
 from danqing_server.doors.filters import members_of_query
@@ -79,6 +80,7 @@ async def create_key(request: ApiRequest) -> HTTPResponse:
             type="string",
             minLength=1,
             maxLength=LONGEST_LABEL,
+            pattern=PLAIN["pattern"],
         ),
         CURSOR,
     ],

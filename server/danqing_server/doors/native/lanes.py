@@ -10,6 +10,7 @@ from danqing_server.doors.fields import Fields
 from danqing_server.doors.filters import moment_of
 from danqing_server.doors.lane_shapes import (
     LONGEST_REASON,
+    MOST_REVISIONS,
     LaneDetailShape,
     LaneListShape,
     PauseRequest,
@@ -32,7 +33,6 @@ from danqing_server.records.tenancy import Scope
 
 __all__ = ["routes"]
 
-MOST_REVISIONS = 2**53
 
 LISTED = Message(key="lanes.listed", zh="获取通道列表成功", en="Lanes listed")
 FOUND = Message(key="lane.found", zh="获取通道成功", en="Lane found")

@@ -259,6 +259,7 @@ class TestList:
         [
             ("page_num=0", "page_num"),
             ("page_num=9999999999999", "page_num"),
+            ("page_num=", "page_num"),
             ("page_size=501", "page_size"),
             ("page_size=x", "page_size"),
             ("filter.status=done", "filter.status"),

@@ -602,7 +602,7 @@ export interface Pause {
 export interface PauseRequest {
   reason: string;
   until?: string | null;
-  revision?: number;
+  revision?: number | null;
 }
 
 export interface Picture {
@@ -715,7 +715,7 @@ export interface PriorityRequest {
 }
 
 export interface ProbeRequest {
-  reason?: string;
+  reason?: string | null;
 }
 
 export interface Project {
@@ -803,9 +803,9 @@ export interface Result {
 }
 
 export interface ResumeRequest {
-  open?: boolean;
-  reason?: string;
-  revision?: number;
+  open?: boolean | null;
+  reason?: string | null;
+  revision?: number | null;
 }
 
 export interface Root {
