@@ -49,7 +49,10 @@ class OpenAIVideoEditRequest(TypedDict):
     """A request for a video that differs from another by what the prompt says."""
 
     prompt: Annotated[str, said("what becomes of it", "it snows")]
-    video: Annotated[JsonObject | str, said('`{"id": …}` of a completed video', {"id": "volcengine_vid_019ab3f2"})]
+    video: Annotated[
+        JsonObject | str,
+        said('`{"id": …}` of a completed video; in a form also the file of one', {"id": "volcengine_vid_019ab3f2"}),
+    ]
     model: NotRequired[Annotated[str | None, said("who edits it; by default what made it")]]
 
 
@@ -58,7 +61,10 @@ class OpenAIVideoExtensionRequest(TypedDict):
     """A request for a video that goes on where another ends."""
 
     prompt: Annotated[str, said("what happens next", "the fox looks back")]
-    video: Annotated[JsonObject | str, said('`{"id": …}` of a completed video', {"id": "volcengine_vid_019ab3f2"})]
+    video: Annotated[
+        JsonObject | str,
+        said('`{"id": …}` of a completed video; in a form also the file of one', {"id": "volcengine_vid_019ab3f2"}),
+    ]
     seconds: Annotated[str | int, said("how much is added; the model's nearest", "4")]
     model: NotRequired[Annotated[str | None, said("who extends it; by default what made it")]]
 

@@ -45,6 +45,7 @@ from danqing_server.doors.native import (
     usage,
     webhooks,
 )
+from danqing_server.doors.openai import characters as openai_characters
 from danqing_server.doors.openai import chat as openai_chat
 from danqing_server.doors.openai import images as openai_images
 from danqing_server.doors.openai import models as openai_models
@@ -70,6 +71,7 @@ _DOORS = (
     ark_images,
     ark_videos,
     ark_listing,
+    openai_characters,
     openai_chat,
     openai_images,
     openai_models,

@@ -7,7 +7,7 @@ file; `seconds` of an extension is the length of what is added.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from danqing_plugins import Message, OutputKind, Text
@@ -16,10 +16,18 @@ from danqing_server.doors.fields import NOT_TEXT, REQUIRED
 from danqing_server.doors.offers import Offer, Offers
 from danqing_server.doors.openai.reading import Wish, user_of, wrong
 from danqing_server.doors.openai.video_fitting import LENGTHS, fit_length
-from danqing_server.doors.openai.video_reading import became_length, film_named, kept_of, seconds_of, wish_of
+from danqing_server.doors.openai.video_reading import (
+    FILMS,
+    became_length,
+    film_named,
+    kept_of,
+    seconds_of,
+    wish_of,
+)
+from danqing_server.errors import InvalidSubmission
 from danqing_server.records.tasks import JsonObject, Task
 
-__all__ = ["EDIT", "EXTEND", "read_remade", "video_id_of"]
+__all__ = ["EDIT", "EXTEND", "file_of", "not_made_here", "read_remade", "video_id_of"]
 
 KIND = "omni_reference_task_type"
 """How a model is told what to do with a video. What Seedance 2.5 edits stays as long and as wide as it is, what it
@@ -30,8 +38,15 @@ AS_WIDE, AS_LONG = "adaptive", -1
 
 NOT_AN_ID = Message(
     key="openai_not_a_video_id",
-    en="must be the id of a completed video, as in video.id; a file is not taken",
-    zh="只能是已完成视频的 id，如 video.id；不接受文件",
+    en="must be the id of a completed video, as in video.id, or the file of one that was made here",
+    zh="只能是已完成视频的 id，如 video.id，或在此生成的视频的文件",
+)
+NOT_MADE_HERE = Message(
+    key="openai_video_not_made_here",
+    en="is no video that was made here, and services fetch videos by their links: name a completed one by "
+    "video.id, or send POST /v1/videos its link as {field}, with {how}: {kind}, and one of these as model: {able}",
+    zh="不是在此生成的视频，而服务商凭链接下载视频：请用 video.id 指定已完成的视频，或向 POST /v1/videos 以 "
+    "{field} 发送其链接，附 {how}: {kind}，model 为以下之一：{able}",
 )
 CANNOT = Message(
     key="openai_model_cannot_remake",
@@ -50,6 +65,19 @@ def video_id_of(body: JsonObject) -> str:
     if not isinstance(found, str) or not found:
         raise wrong("video", NOT_AN_ID(), None)
     return found
+
+
+def file_of(body: JsonObject) -> bytes | None:
+    """Return the file of the video that a request is about; None: it is named by its id, or not at all."""
+    given = body.get("video")
+    return given if isinstance(given, bytes) and given and "video[id]" not in body else None
+
+
+def not_made_here(kind: str, offers: Offers) -> InvalidSubmission:
+    """Return why a file cannot be edited or extended, and how a video of elsewhere can."""
+    able = [offer for offer in _videos(offers) if _does(kind, offer)]
+    field = ", ".join(sorted({name for offer in able for name in film_named(offer, "")})) or FILMS[0]
+    return wrong("video", NOT_MADE_HERE(field=field, how=KIND, kind=kind, able=_able(kind, offers)), None)
 
 
 def read_remade(
@@ -90,8 +118,11 @@ def _does(kind: str, offer: Offer) -> bool:
 
 
 def _able(kind: str, offers: Offers) -> str | Text:
-    videos = (offer for _, offer in offers.names() if offer.info.kind is OutputKind.VIDEO)
-    return ", ".join(sorted({offer.model for offer in videos if _does(kind, offer)})) or NOBODY
+    return ", ".join(sorted({offer.model for offer in _videos(offers) if _does(kind, offer)})) or NOBODY
+
+
+def _videos(offers: Offers) -> Iterator[Offer]:
+    return (offer for _, offer in offers.names() if offer.info.kind is OutputKind.VIDEO)
 
 
 def _is_of(source: Task, offer: Offer) -> bool:

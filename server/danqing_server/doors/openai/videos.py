@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from hashlib import sha256
+
 from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import Message, OutputKind
@@ -13,7 +16,14 @@ from danqing_server.doors.openai.calls import Reading, offers_of, receive
 from danqing_server.doors.openai.reading import Wish
 from danqing_server.doors.openai.speaking import OpenAICall
 from danqing_server.doors.openai.video_reading import read_remix, read_video_wish
-from danqing_server.doors.openai.video_remaking import EDIT, EXTEND, read_remade, video_id_of
+from danqing_server.doors.openai.video_remaking import (
+    EDIT,
+    EXTEND,
+    file_of,
+    not_made_here,
+    read_remade,
+    video_id_of,
+)
 from danqing_server.doors.openai.video_views import VideoViewer, film_of
 from danqing_server.doors.openai_shapes import OpenAIErrorShape
 from danqing_server.doors.openai_video_shapes import (
@@ -36,7 +46,9 @@ from danqing_server.http.routing import on_delete, on_get, on_post
 from danqing_server.ids import beginning_of_ids
 from danqing_server.records.tasks import FINISHED, Asset, JsonObject, Task
 from danqing_server.records.tenancy import Scope
+from danqing_server.store.listing import TaskFilter
 from danqing_server.store.paging import PageQuery, TaskPages
+from danqing_server.store.pictures import PictureFilter
 
 __all__ = ["routes"]
 
@@ -241,11 +253,29 @@ async def _remake(request: ApiRequest, kind: str) -> None:
     offers = offers_of(admitted.services)
 
     async def read(body: JsonObject) -> Wish:
-        source = await _find(admitted, video_id_of(body))
+        source = await _source(admitted, kind, body)
         link = _link(request, source)
         return read_remade(kind, body, request.headers, admitted.caller, offers, source=source, link=link)
 
     await _order(request, admitted, read)
+
+
+async def _source(admitted: Admitted, kind: str, body: JsonObject) -> Task:
+    """Return the task of the video that a request is about: named by its id, or known by the bytes of its file.
+
+    Raises:
+        NotFound: there is none of that id.
+        InvalidSubmission: it names none, or the file is none that was made here.
+    """
+    film = file_of(body)
+    if film is None:
+        return await _find(admitted, video_id_of(body))
+    digest = (await asyncio.to_thread(sha256, film)).hexdigest()
+    wanted = PictureFilter(tasks=TaskFilter(kind=OutputKind.VIDEO), sha256=digest)
+    found, _ = await admitted.services.pictures.page(wanted, admitted.caller, limit=1, after=None)
+    if not found:
+        raise not_made_here(kind, offers_of(admitted.services))
+    return found[0].task
 
 
 async def _order(request: ApiRequest, admitted: Admitted, read: Reading) -> None:

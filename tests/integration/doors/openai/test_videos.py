@@ -382,13 +382,37 @@ class TestEditsAndExtensions:
         reply = await self.ask(films, what, **{"video": {"id": source}, "seconds": "4", **wrong})
         assert (reply.status, reply.json["error"]["param"]) == (400, param)
 
-    async def test_file_is_refused(self, films: Client) -> None:
+    async def test_file_of_a_video_that_was_made_here(self, films: Client) -> None:
+        """What was fetched is sent back, as the library does it: it is known by its bytes."""
+        source = await made(films, model=EDITOR)
+        async with library(films, api_key=KEY) as client:
+            film = (await client.videos.download_content(source)).read()
+            edited = await client.videos.edit(prompt="it snows", video=("fox.mp4", film, "video/mp4"))
+            extended = await client.videos.extend(prompt="it looks back", seconds="8", video=film)
+        link = (await get(films, f"/{source}")).json["url"]
+        for video in (edited, extended):
+            task = await films.system.finished(video.id, 60)
+            assert (task.status, task.input["reference_video"]) == (Status.COMPLETED, [link])
+            assert video.remixed_from_video_id == source
+
+    async def test_file_that_was_not_made_here_is_refused(self, films: Client) -> None:
         """A service fetches videos by their links; the message says what is taken instead."""
         async with library(films, api_key=KEY) as client:
             with pytest.raises(openai.BadRequestError) as caught:
                 await client.videos.edit(prompt="it snows", video=b"a film")
+        assert (caught.value.param, caught.value.code) == ("video", "validation_failed")
+        for word in ("video.id", "reference_video", EDITOR):
+            assert word in caught.value.message
+
+    async def test_file_of_anothers_video_is_nobodys(self, films: Client) -> None:
+        """Whoever has the bytes does not have the task."""
+        source = await made(films, model=EDITOR)
+        async with library(films, api_key=KEY) as client:
+            film = (await client.videos.download_content(source)).read()
+        async with library(films, api_key=OTHER_KEY) as client:
+            with pytest.raises(openai.BadRequestError) as caught:
+                await client.videos.edit(prompt="it snows", video=film)
         assert caught.value.param == "video"
-        assert "video.id" in caught.value.message
 
     async def test_video_that_is_not_there(self, films: Client) -> None:
         """Not yet, or not at all."""
@@ -399,6 +423,26 @@ class TestEditsAndExtensions:
 
     async def ask(self, films: Client, what: str, **body: Any) -> Reply:
         return await films.ask("POST", f"/v1/videos/{what}", json={"prompt": "x", **body}, headers=BEARER)
+
+
+class TestCharacters:
+    """`client.videos.create_character` and `.get_character`: no service behind this server keeps any."""
+
+    async def test_none_is_made(self, films: Client) -> None:
+        """The message says how somebody is to be seen in a video all the same, and by which models."""
+        async with library(films, api_key=KEY) as client:
+            with pytest.raises(openai.BadRequestError) as caught:
+                await client.videos.create_character(name="the fox", video=b"a film")
+        assert (caught.value.param, caught.value.code) == ("video", "validation_failed")
+        for word in ("input_reference", VIDEO):
+            assert word in caught.value.message
+
+    async def test_none_is_there(self, films: Client) -> None:
+        """Whatever its id; the next request over the same connection is answered as ever."""
+        async with library(films, api_key=KEY) as client:
+            with pytest.raises(openai.NotFoundError):
+                await client.videos.get_character("char_1")
+            assert (await client.videos.list()).data == []
 
 
 class TestOthers:
