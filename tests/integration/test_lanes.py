@@ -46,6 +46,10 @@ class Bench:
         """Put one task in."""
         await self.queue.push(Entry(id=id_, lane=LANE, user_id=user, priority=priority, images=images, **more))
 
+    async def back(self, id_: str) -> None:
+        """Have what was taken wait again, at the head of its line."""
+        await self.queue.release("w", Entry(id=id_, lane=LANE, user_id="u", priority="normal", images=1))
+
     async def take(self, count: int = 1, rates: Rates | None = None) -> list[str]:
         """Reserve up to *count*."""
         self.taken += 1
@@ -543,6 +547,71 @@ class TestGate:
         await bench.queue.acknowledge(LANE, "w", probe)
         assert len(await bench.take(5)) == 1
 
+    @pytest.mark.parametrize(
+        ("kind", "reports"), [(Report.ACCOUNT, 1), (Report.FAILURE, 10)], ids=["refused", "failed"]
+    )
+    async def test_who_was_refused_leaves_the_try_to_another(
+        self, bench: Bench, kind: Report, reports: int
+    ) -> None:
+        """It is back at the head of its line, and stays there: the next one of its user tries."""
+        for id_ in ("bad", "good", "other"):
+            await bench.push(id_)
+        assert await bench.take() == ["bad"]
+        for _ in range(reports):
+            await bench.gates.report(LANE, kind, "code", "bad")
+        await bench.back("bad")
+        await bench.pass_time(16)
+        assert await bench.take(3) == ["good"]
+        await bench.gates.report(LANE, Report.SUCCESS)
+        assert await bench.take(3) == ["bad", "other"]
+
+    async def test_every_task_tries_before_one_does_again(self, bench: Bench) -> None:
+        """However many the service would refuse; then they begin anew."""
+        for id_ in ("a", "b", "c"):
+            await bench.push(id_)
+        await bench.gates.report(LANE, Report.ACCOUNT, "code", "before")
+        tried = []
+        for _ in range(6):
+            await bench.pass_time(61)
+            [probe] = await bench.take(3)
+            tried.append(probe)
+            await bench.gates.report(LANE, Report.ACCOUNT, "code", probe)
+            await bench.back(probe)
+        assert tried[:3] == ["a", "b", "c"]
+        assert sorted(tried[3:]) == ["a", "b", "c"]
+
+    async def test_a_lone_task_tries_again_and_again(self, bench: Bench) -> None:
+        """There is nobody else whose try it could be."""
+        await bench.push("bad")
+        for _ in range(3):
+            assert await bench.take() == ["bad"]
+            await bench.gates.report(LANE, Report.ACCOUNT, "code", "bad")
+            await bench.back("bad")
+            await bench.pass_time(61)
+
+    async def test_who_is_passed_over_loses_neither_turn_nor_place(self, bench: Bench) -> None:
+        """Of many users at all priorities: each task is given out once, and each user's in their order."""
+        pushed = [
+            (f"{user}-{priority}-{number}", user, priority)
+            for user in ("ann", "bob", "cy")
+            for priority in ("high", "normal", "low")
+            for number in range(3)
+        ]
+        for id_, user, priority in pushed:
+            await bench.push(id_, user, priority)
+        for id_, _, _ in pushed[::2]:
+            await bench.gates.report(LANE, Report.ACCOUNT, "code", id_)
+        await bench.pass_time(61)
+        [probe] = await bench.take(3)
+        assert probe in {id_ for id_, _, _ in pushed[1::2]}
+        await bench.gates.report(LANE, Report.SUCCESS)
+        given = [probe, *await bench.take(100)]
+        assert sorted(given) == sorted(id_ for id_, _, _ in pushed)
+        for beginning in {id_[:-1] for id_, _, _ in pushed}:
+            line = [id_ for id_ in given[1:] if id_.startswith(beginning)]
+            assert line == sorted(line)
+        assert await bench.queue.waiting_of(LANE, None, "ann") == 0
+
     async def test_each_failed_probe_doubles_the_wait(self, bench: Bench) -> None:
         """A service that stays away is asked less and less."""
         for number in range(3):
@@ -755,6 +824,30 @@ class TestShutLane:
                 await system.services.control.find(task.id, Caller.local())
             done = [await system.finished(task.id, timeout_s=40) for task in tasks]
             assert {task.status for task in done} == {Status.COMPLETED}
+
+    async def test_one_task_that_is_refused_does_not_keep_the_lane_shut(self, make_settings: MakeSettings) -> None:
+        """Others pass, whenever one of them may try; it goes on waiting."""
+
+        async def account(job: Job, run: Run) -> None:
+            if job.input["prompt"] == "bad":
+                raise AccountProblem("overdue", code="AccountOverdueError")
+            await deliver_all(job, run)
+
+        async with running_system(make_settings(), [ScriptedProvider(account)]) as system:
+            bad = await system.submit("bad")
+            gates = system.services.gates
+
+            async def shut() -> bool:
+                return (await gates.look("scripted")).state == "open"
+
+            async def passed() -> bool:
+                await gates.probe("scripted")
+                return all([(await system.get(good.id)).status is Status.COMPLETED for good in others])
+
+            await until(shut)
+            others = [await system.submit(f"good {number}") for number in range(3)]
+            await until(passed, timeout_s=40)
+            assert (await system.get(bad.id)).status in (Status.PENDING, Status.PROCESSING, Status.SCHEDULED)
 
     async def test_probes_of_a_broken_service_cost_no_task_its_attempts(self, make_settings: MakeSettings) -> None:
         """With two attempts allowed, a lane that is shut keeps its tasks."""

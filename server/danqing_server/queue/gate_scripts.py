@@ -12,6 +12,7 @@ hold. So does an answer that asks for fewer requests, of what failures opened: t
 |           |      | pause: `pause_rev`, the revision in MongoDB that it follows, `pause_at`, `pause_until` (`-`) |
 | B:story   | list | `ms word left_ms reason` of each turn of the gate, the oldest first; for a day |
 | B:refused | hash | task id → code of the refusals since the last success that may be of the account |
+| B:tried   | set  | the tasks that failed, or were refused, while the breaker was not closed: others try first |
 | B:models  | zset | the models that are held, by the end of that; the lane's others go on |
 | B:told    | hash | model, or nothing for the lane → the task that was last told to wait |
 | B:limited | zset | the same, by the end of what it was told |
@@ -68,6 +69,12 @@ end
 local function close_breaker()
   if redis.call('HEXISTS', B .. ':gate', 'state') == 1 then note_turn('open', 0, '') end
   redis.call('HDEL', B .. ':gate', 'state', 'at', 'until', 'since', 'reason', 'kind', 'failures', 'opened')
+  redis.call('DEL', B .. ':tried')
+end
+local function note_tried(task) -- others are to try before it does once more: what it met may be its own
+  if task == '' or redis.call('SCARD', B .. ':tried') >= 2000 then return end
+  redis.call('SADD', B .. ':tried', task)
+  redis.call('EXPIRE', B .. ':tried', 3600)
 end
 local function note_success() -- of a call, whoever made it: what failed alone was not the service's fault
   redis.call('DEL', B .. ':refused')
@@ -125,6 +132,7 @@ if kind == 'success' then
   return 0
 end
 local breaker = read_gate()
+if breaker.state then note_tried(task) end
 local alike, known = false, false
 if kind == 'refusal' then
   local refused = redis.call('HGETALL', B .. ':refused')
@@ -153,6 +161,7 @@ if breaker.state then
   tell_turn()
 else
   redis.call('HSET', gate, 'since', now)
+  note_tried(task)
   note_turn('closed', ms, reason)
 end
 return 1

@@ -3,8 +3,9 @@
 These are three facts. A pause is a person's, kept in MongoDB; here stands what of it stops all processes at once. A
 hold (the service's rate, a spend limit) ends with its time and nothing else. The breaker
 opens after a run of failures or a refusal of the account; after a while one task tries, and the lane follows what
-becomes of it. All processes share the gate. (In a circuit breaker's words `open` means that nothing passes; so it
-does here.)
+becomes of it. Whoever tried in vain leaves the next try to another: what the service refuses may be that task
+alone. All processes share the gate. (In a circuit breaker's words `open` means that nothing passes; so it does
+here.)
 
     closed ── a run of failures, the account refused, two tasks refused alike ──→ open
       ↑                                                                          ↑   │ its time is up

@@ -75,52 +75,70 @@ local function next_turn() -- who is asked now stands at the end of its ring aft
 end
 local models, aside = held_models(), 0
 local mine, moved, counts, wait = {}, {}, {}, 0
-for _ = 1, 5000 do
-  if #taken >= count or aside >= 500 then break end
-  local owners, users, user, p, owner = next_turn()
-  if not owners then break end
-  local line = line_of(p, owner, user)
-  local id, value
-  repeat
-    id = redis.call('LPOP', line)
-    value = id and redis.call('HGET', B .. ':ids', id)
-  until not id or (value and string.sub(value, 1, 1) == 'q' and not mine[id])
-  local costs, held_until = {0, 0}, nil
-  if id and models then
-    local _, _, model = parts(string.sub(value, 2))
-    held_until = models[model]
-  end
-  if id and #buckets > 0 and not held_until then
-    local images, calls = string.match(value, '^.(%d+),(%d+)')
-    costs = {tonumber(images), tonumber(calls)}
-    wait = ms_until_affordable(costs)
-    if wait > 0 then
-      redis.call('LPUSH', line, id)
-      redis.call('LMOVE', users, users, 'RIGHT', 'LEFT')
-      redis.call('LMOVE', owners, owners, 'RIGHT', 'LEFT')
-      break
+local passed, tried = {}, gate.state and redis.call('EXISTS', B .. ':tried') == 1
+local function pass_over(id, value) -- who was refused already while others wait to try
+  if not tried or #passed >= 500 or redis.call('SISMEMBER', B .. ':tried', id) == 0 then return false end
+  passed[#passed + 1] = {id = id, entry = string.sub(value, 2)}
+  return true
+end
+local function take()
+  for _ = 1, 5000 do
+    if #taken >= count or aside >= 500 then break end
+    local owners, users, user, p, owner = next_turn()
+    if not owners then break end
+    local line = line_of(p, owner, user)
+    local id, value
+    repeat
+      id = redis.call('LPOP', line)
+      value = id and redis.call('HGET', B .. ':ids', id)
+    until not id or (value and string.sub(value, 1, 1) == 'q' and not mine[id] and not pass_over(id, value))
+    local costs, held_until = {0, 0}, nil
+    if id and models then
+      local _, _, model = parts(string.sub(value, 2))
+      held_until = models[model]
+    end
+    if id and #buckets > 0 and not held_until then
+      local images, calls = string.match(value, '^.(%d+),(%d+)')
+      costs = {tonumber(images), tonumber(calls)}
+      wait = ms_until_affordable(costs)
+      if wait > 0 then
+        redis.call('LPUSH', line, id)
+        redis.call('LMOVE', users, users, 'RIGHT', 'LEFT')
+        redis.call('LMOVE', owners, owners, 'RIGHT', 'LEFT')
+        break
+      end
+    end
+    if redis.call('EXISTS', line) == 0 then
+      redis.call('RPOP', users)
+      if redis.call('EXISTS', users) == 0 then
+        redis.call('RPOP', owners)
+        alone[p] = nil
+      end
+    end
+    if held_until then
+      delay(id, string.sub(value, 2), owner, held_until)
+      aside = aside + 1
+    elseif id then
+      for _, bucket in ipairs(buckets) do bucket.tokens = bucket.tokens - costs[bucket.i] end
+      moved[#moved + 1] = id
+      moved[#moved + 1] = 'h' .. string.sub(value, 2)
+      taken[#taken + 1] = id
+      mine[id] = true
+      local who = owner .. ':' .. user
+      counts[who] = (counts[who] or 0) + 1
+      tick = tick + 1
     end
   end
-  if redis.call('EXISTS', line) == 0 then
-    redis.call('RPOP', users)
-    if redis.call('EXISTS', users) == 0 then
-      redis.call('RPOP', owners)
-      alone[p] = nil
-    end
-  end
-  if held_until then
-    delay(id, string.sub(value, 2), owner, held_until)
-    aside = aside + 1
-  elseif id then
-    for _, bucket in ipairs(buckets) do bucket.tokens = bucket.tokens - costs[bucket.i] end
-    moved[#moved + 1] = id
-    moved[#moved + 1] = 'h' .. string.sub(value, 2)
-    taken[#taken + 1] = id
-    mine[id] = true
-    local who = owner .. ':' .. user
-    counts[who] = (counts[who] or 0) + 1
-    tick = tick + 1
-  end
+end
+take()
+for i = #passed, 1, -1 do
+  local p, owner, _, user = parts(passed[i].entry)
+  enqueue(passed[i].id, p, owner, user, true)
+end
+if #passed > 0 and #taken == 0 and wait == 0 and aside < 500 then -- there is nobody else: they begin anew
+  redis.call('DEL', B .. ':tried')
+  tried = false
+  take()
 end
 if #taken == 0 then
   if aside >= 500 then return answer(1, taken) end -- there may be others behind them
