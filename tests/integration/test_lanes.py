@@ -981,6 +981,17 @@ class TestExplain:
             explained = await system.services.forecast.explain(task)
             assert (explained.waiting_for, explained.until) == ("schedule", task.run_at)
 
+    async def test_pace_of_a_minute_that_is_over_is_over_a_minute(self, make_settings: MakeSettings) -> None:
+        """Whatever second the minute has come to in which one asks."""
+        async with running_system(make_settings(), [ScriptedProvider()], workers=False) as system:
+            connection = system.services.gates.connection
+            hot = cast("Any", connection.hot)
+            minute = int((await hot.time())[0]) // 60 - 2
+            pace = {"n": 9, "ms": 18_000}
+            await hot.hset(f"{connection.base('scripted')}:pace:{minute}", mapping=pace)
+            found = await system.services.gates.throughput("scripted")
+            assert (found.per_s, found.mean_s) == (9 / 60, 2.0)
+
     async def test_estimates_follow_the_recent_pace(self, make_settings: MakeSettings) -> None:
         """What the lane did lately is what a client may expect."""
 

@@ -258,9 +258,10 @@ def _turn(line: str, ahead_ms: int) -> Turn:
 
 def _throughput(second: int, counts: Sequence[int]) -> Throughput:
     """Return it from the *second* that this minute has come to and, latest minute first, n and ms of each."""
-    minutes = [(n, ms) for n, ms in zip(counts[::2], counts[1::2], strict=True) if n]
-    finished = sum(n for n, _ in minutes)
+    spans = (max(1, second), 60, 60, 60, 60)
+    minutes = [(n, ms, s) for n, ms, s in zip(counts[::2], counts[1::2], spans, strict=True) if n]
+    finished = sum(n for n, _, _ in minutes)
     if not finished:
         return Throughput()
-    span_s = max(1.0, (len(minutes) - 1) * 60 + second)
-    return Throughput(per_s=finished / span_s, mean_s=sum(ms for _, ms in minutes) / finished / 1000)
+    span_s, ran_ms = sum(s for _, _, s in minutes), sum(ms for _, ms, _ in minutes)
+    return Throughput(per_s=finished / span_s, mean_s=ran_ms / finished / 1000)
