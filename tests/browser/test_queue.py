@@ -189,6 +189,14 @@ class TestPausedLane:
         await expect(card).to_contain_text("paused by chen")
         await expect(card).to_contain_text("resumed by chen")
 
+    async def test_one_where_nothing_ended_has_no_chart(self, open_page: OpenPage, operated: Operated) -> None:
+        """What it says of itself is all there is to see."""
+        await operated.ask("POST", "/api/v1/lanes/fal/pause", {"reason": "no budget"})
+        queue = await signed_in(open_page, operated, "/studio/queue", "chen", CHEN)
+        card = queue.get_by_role("article", name="fal", exact=True)
+        await expect(card).to_contain_text("“no budget”")
+        await expect(card.get_by_role("figure")).to_have_count(0)
+
 
 class TestLooks:
     @pytest.mark.parametrize(("width", "theme", "language"), [(1280, "light", "en"), (360, "dark", "zh")])

@@ -1,4 +1,4 @@
-/** The last hour: what finished above, what failed below, every two minutes; a table says the same. */
+/** The last hour: what finished above, what failed below, every two minutes; a table says the same. Nothing, when nothing ended. */
 
 import { caption, div, figcaption, figure, h, rect, span, svg, table, tbody, td, th, thead, tr } from '../../dom.js';
 import { t } from '../../i18n.js';
@@ -13,6 +13,7 @@ export function Strip({ finished, failed }) {
   const most = Math.max(1, ...finished, ...failed);
   const done = finished.reduce((sum, each) => sum + each, 0);
   const bad = failed.reduce((sum, each) => sum + each, 0);
+  if (!done && !bad) return null;
   const width = finished.length * BAR;
   return figure(
     { class: 'strip' },
@@ -23,7 +24,7 @@ export function Strip({ finished, failed }) {
       rect({ class: 'strip-line', x: 0, y: UP, width, height: 1 }),
     ),
     figcaption({ class: 'strip-text' }, span(null, t('queue.last_hour')), span(null, t('queue.ended', { done, bad }))),
-    done + bad > 0 && div({ class: 'unseen' }, h(Numbers, { finished, failed })),
+    div({ class: 'unseen' }, h(Numbers, { finished, failed })),
   );
 }
 
