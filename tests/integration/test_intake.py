@@ -19,7 +19,7 @@ from danqing_server.queue.entries import Entry, Pushed
 from danqing_server.queue.lanes import Queue
 from danqing_server.records.tasks import Status, Task
 from danqing_server.settings.server import Settings
-from danqing_server.store.tasks import TaskStore
+from danqing_server.store.tasks import Document, TaskStore
 from danqing_server.worker.lane import Lane
 from tests.support.providers import ScriptedProvider
 from tests.support.servers import RunningServer
@@ -38,6 +38,29 @@ class _SlowQueue(Queue):
         self.reached.set()
         await self.released.wait()
         return await super().push_many(entries)
+
+
+@attrs.define(eq=False)
+class _QuickQueue(Queue):
+    """Has pushed before anybody else has a turn."""
+
+    async def push_many(self, entries: Sequence[Entry]) -> Pushed:
+        return Pushed(new=len(entries), waiting={entry.id: 1 for entry in entries})
+
+
+@attrs.define(eq=False)
+class _CountingStore(TaskStore):
+    """Knows how many tasks went in together, batch by batch; stores nothing before it is released."""
+
+    sizes: list[int] = attrs.field(factory=list)
+    reached: asyncio.Event = attrs.field(factory=asyncio.Event)
+    released: asyncio.Event = attrs.field(factory=asyncio.Event)
+
+    async def insert_many(self, documents: Sequence[Document]) -> list[bool | Exception]:
+        self.sizes.append(len(documents))
+        self.reached.set()
+        await self.released.wait()
+        return await super().insert_many(documents)
 
 
 @attrs.define(eq=False)
@@ -102,6 +125,25 @@ class TestTogether:
             await intake.drain()
             assert (await system.get("a")).status is Status.PENDING
             assert (await system.services.queue.depth("scripted")).queued == 1
+
+    async def test_a_crowd_in_halves_comes_together_again(self, make_settings: MakeSettings) -> None:
+        """Who sends on as soon as it is answered goes in with those who came meanwhile, not after them."""
+
+        async def send(client: str) -> None:
+            for number in range(5):
+                await intake.take(make_task(f"{client}{number}"))
+
+        async with running_system(make_settings(), [ScriptedProvider()], workers=False) as system:
+            store = _CountingStore(system.services.store.database)
+            ours = system.services.submissions.intake
+            queue = _QuickQueue(ours.queue.connection)
+            intake = Intake(store, queue, ours.register, ours.clock, ours.limits)
+            early = [asyncio.create_task(send(client)) for client in "ab"]
+            await asyncio.wait_for(store.reached.wait(), 20)
+            late = [asyncio.create_task(send(client)) for client in "cd"]
+            store.released.set()
+            await asyncio.gather(*early, *late)
+            assert store.sizes[:2] == [2, 4]
 
     async def test_one_is_stored_while_another_is_queued(self, make_settings: MakeSettings) -> None:
         """A slow push holds up who it carries; the next batch is on MongoDB's disk meanwhile."""

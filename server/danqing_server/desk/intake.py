@@ -41,6 +41,11 @@ __all__ = ["Intake", "LocalWorkers"]
 EXISTS = Message(key="task_exists", en="the task exists already", zh="任务已存在")
 PATIENCE_S = 2.0
 """How long a task may wait for a batch; under load it is milliseconds, only a hanging MongoDB makes it longer."""
+REJOIN_S = 0.002
+"""How long the batch after one of several gathers at least: until that is queued, and whom it answered sends again.
+
+Else a crowd that sends again once it is answered stays in halves, each of which comes while the other is stored.
+"""
 
 log = get_logger(__name__)
 
@@ -83,7 +88,7 @@ class Intake:
 
     def __attrs_post_init__(self) -> None:
         self._owed = OwedVoids(self.queue.connection)
-        self._batches = Batcher(self._take_batch)
+        self._batches = Batcher(self._take_batch, gather_s=REJOIN_S)
 
     async def take(self, task: Task) -> None:
         """Store and queue *task*.

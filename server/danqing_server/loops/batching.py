@@ -3,9 +3,12 @@
 While a batch is under way the next one gathers, so an idle system answers in one round trip and a busy one fills
 its batches. One at a time, of at most 256, worked best on two cores: two in flight were half as large, and cost a
 fifth more processor time for each submission. Only a second step, which asks another server, goes on beside the
-next batch. Where some milliseconds matter to nobody a busy batcher also pauses between its batches (`GATHER_S`): a
-command costs as much processor time as ten of the writes it carries. Of 10, 20, 30 and 50 ms, 30 was the shortest
-that filled the batches: the steady state was 8 +- 2 % faster than with 10.
+next batch.
+
+A busy batcher may also pause between its batches, for a command costs as much processor time as ten of the writes
+it carries. Where some milliseconds matter to nobody that is `GATHER_S`: of 10, 20, 30 and 50 ms, 30 was the first
+that filled the batches (the steady state was 8 +- 2 % faster than with 10). Where clients wait it is what brings a
+crowd together again that fell into halves (`desk.intake`).
 """
 
 from __future__ import annotations
