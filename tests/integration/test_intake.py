@@ -12,6 +12,7 @@ import pytest
 from danqing_plugins import TaskEvent, TaskEventKind, hookimpl
 from danqing_server.access.caller import Caller
 from danqing_server.desk.intake import Intake
+from danqing_server.desk.request import Repeat
 from danqing_server.errors import Conflict, InvalidSubmission, QueueUnavailable, StoreUnavailable
 from danqing_server.life.moves import claimed
 from danqing_server.loops.batching import LARGEST_BATCH
@@ -19,6 +20,7 @@ from danqing_server.queue.entries import Entry, Pushed
 from danqing_server.queue.lanes import Queue
 from danqing_server.records.tasks import Status, Task
 from danqing_server.settings.server import Settings
+from danqing_server.store.changes import Change
 from danqing_server.store.tasks import Document, TaskStore
 from danqing_server.worker.lane import Lane
 from tests.support.providers import ScriptedProvider
@@ -361,6 +363,20 @@ def _unheard(*, stores: bool) -> Callable[[TaskStore, Sequence[Any]], Awaitable[
     return insert
 
 
+def _applied_unheard() -> Callable[[TaskStore, Change], Awaitable[bool]]:
+    """Return a change whose answer is lost, though MongoDB took it."""
+    original = TaskStore.apply
+
+    async def apply(self: TaskStore, change: Change) -> bool:
+        await original(self, change)
+        raise StoreUnavailable("the answer was lost")
+
+    return apply
+
+
+KEY = Repeat(key="k1", fingerprint="f1")
+
+
 class TestDying:
     """What was stored unheard by a process that told its client so, and died."""
 
@@ -389,6 +405,45 @@ class TestDying:
         """Its client came back with its key, and was told that it will run."""
         async with running_system(settings, [ScriptedProvider()], workers=False) as system:
             assert await system.services.store.apply(claimed(left))
+        async with running_system(settings, [ScriptedProvider()]) as system:
+            assert (await system.finished(left.id)).status is Status.COMPLETED
+
+    async def test_who_sent_it_again_and_was_refused_too_never_has_it_run(
+        self, settings: Settings, left: Task, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """MongoDB had taken it back to be run, and that answer was lost as well."""
+        provider = ScriptedProvider()
+        async with running_system(settings, [provider], workers=False) as system:
+            await system.services.submissions.keys.claim(KEY.key, KEY.fingerprint, left.id)
+            with monkeypatch.context() as deaf:
+                deaf.setattr(TaskStore, "apply", _applied_unheard())
+                with pytest.raises(StoreUnavailable):
+                    await system.submit(repeat=KEY)
+            assert (await system.get(left.id)).transition_id != left.transition_id
+        async with running_system(settings, [provider]) as system:
+            await system.finished(left.id)
+            assert await status_of(system, left) == (Status.CANCELLED, "not_acknowledged")
+        assert provider.jobs == []
+
+    async def test_who_sent_it_again_and_was_heard_has_it_run(self, settings: Settings, left: Task) -> None:
+        """Nobody voids it for what was said before; nor does one who is refused later."""
+        async with running_system(settings, [ScriptedProvider()], workers=False) as system:
+            await system.services.submissions.keys.claim(KEY.key, KEY.fingerprint, left.id)
+            assert (await system.submit(repeat=KEY)).id == left.id
+        async with running_system(settings, [ScriptedProvider()]) as system:
+            assert (await system.finished(left.id)).status is Status.COMPLETED
+
+    async def test_who_was_promised_it_keeps_it_when_another_is_refused(
+        self, settings: Settings, left: Task, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The first to come back was told that it will run; the second was told nothing true."""
+        async with running_system(settings, [ScriptedProvider()], workers=False) as system:
+            await system.services.submissions.keys.claim(KEY.key, KEY.fingerprint, left.id)
+            assert (await system.submit(repeat=KEY)).id == left.id
+            with monkeypatch.context() as deaf:
+                deaf.setattr(TaskStore, "apply", _applied_unheard())
+                with pytest.raises(StoreUnavailable):
+                    await system.submit(repeat=KEY)
         async with running_system(settings, [ScriptedProvider()]) as system:
             assert (await system.finished(left.id)).status is Status.COMPLETED
 

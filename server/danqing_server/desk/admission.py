@@ -38,7 +38,7 @@ from danqing_server.errors import (
     StoreUnavailable,
 )
 from danqing_server.ids import new_task_id, new_token
-from danqing_server.life.moves import Revived, claimed
+from danqing_server.life.moves import Revived
 from danqing_server.life.register import Register
 from danqing_server.life.rerouted import on_target
 from danqing_server.life.unconfirmed import was_voided
@@ -256,14 +256,17 @@ class Submissions:
                 return None
             if not self._answers(repeat, task):
                 return None
-            if task.status in WAITING and seen in (None, task.transition_id):
+            if task.status in WAITING:
                 # Whoever answered 503 for it would void it: a new transition id, by us or by another, forbids that.
+                is_ours = seen in (None, task.transition_id) or not await self.intake.is_promised(task)
                 seen = task.transition_id
-                if not await self.store.apply(claimed(task)):
+                if is_ours and not await self.intake.promise(task):
                     continue
             elif was_voided(task) and not await self._revive(task, submission.caller):
                 continue
-            return await self.store.get(record.task_id)
+            answer = await self.store.get(record.task_id)
+            if answer is None or not was_voided(answer):  # else a sweep was faster
+                return answer
         raise StoreUnavailable(KEY_IN_USE())
 
     async def _revive(self, task: Task, caller: Caller) -> bool:

@@ -23,7 +23,7 @@ from danqing_server.desk.limits import QueueLimits
 from danqing_server.desk.voids import Voids, when_possible
 from danqing_server.errors import Conflict, InvalidSubmission, QueueUnavailable, StoreUnavailable
 from danqing_server.ids import new_token
-from danqing_server.life.moves import Created, Voided
+from danqing_server.life.moves import Created, Voided, claimed
 from danqing_server.life.register import Register
 from danqing_server.life.telling import entry_of
 from danqing_server.life.unconfirmed import unconfirmed
@@ -101,6 +101,33 @@ class Intake:
         """
         document = encode(task, self.register.outlet.marks(Created(task=task)))
         await self._batches.submit(_New(task, document, self.clock.monotonic_s()))
+
+    async def promise(self, task: Task) -> bool:
+        """Have a stored *task*, which waits, run whatever was said of it before; False when it changed meanwhile.
+
+        Whoever answered 503 for it knows another transition id, and voids it no more. One that was not to run is
+        not to run until this is known to be taken: who does not hear of it says 503, too.
+
+        Raises:
+            StoreUnavailable, QueueUnavailable: it is not known to be so.
+        """
+        claim = claimed(task)
+        owed = [(task.id, claim.transition_id)] if await self._is_owed(task) and claim.transition_id else []
+        await self._owed.note(owed)
+        applied = await self.store.apply(claim)
+        await self._owed.settle(owed)
+        return applied
+
+    async def is_promised(self, task: Task) -> bool:
+        """Tell whether *task*, as it is, is not one of which a client was told that it will not run."""
+        return await self._is_owed(task) is False
+
+    async def _is_owed(self, task: Task) -> bool | None:
+        """Tell whether *task*, as it is, is not to run; None: Redis cannot be asked."""
+        try:
+            return task.transition_id in (await self._owed.among([task.id])).get(task.id, ())
+        except QueueUnavailable:
+            return None
 
     async def drain(self) -> None:
         """Wait for what is being taken in, and for voids still owed."""
