@@ -120,7 +120,8 @@ class TestClosedLane:
         card = queue.get_by_role("article", name=LANE, exact=True)
         await expect(card.get_by_text("closed", exact=True)).to_be_visible(timeout=SOON_MS)
         await expect(queue).to_have_title("⚠ Queue · Danqing", timeout=SOON_MS)
-        await expect(create.get_by_text(f"{LANE} is closed:")).to_be_visible(timeout=SOON_MS)
+        told = f"{LANE} is closed: the account owes money. Your task will wait"
+        await expect(create.get_by_text(told)).to_be_visible(timeout=SOON_MS)
         await expect(theirs.get_by_role("article", name=LANE, exact=True)).to_contain_text(
             "one task tries at", timeout=SOON_MS
         )

@@ -85,6 +85,7 @@ export const texts = {
   'lane.note.half_open': ['{lane} is being tried again.', '{lane} 正在试探恢复。'],
   'lane.note.held': ['{lane} is held back:', '{lane} 暂缓：'],
   'lane.note.paused': ['{lane} is paused:', '{lane} 已暂停：'],
+  'lane.stop': ['. ', '。'],
   'lane.waits': ['Your task will wait.', '任务将排队等待。'],
   'lane.waits_until': ['Your task will wait, until about {time}.', '任务将等待至约 {time}。'],
   'lane.why.account_problem': ['the account or its key is refused', '账户或密钥被拒'],

@@ -8,19 +8,23 @@ import { laneReason } from './status.js';
 
 /** @typedef {import('../live.js').Lane} Lane */
 
+/** Whose words end with a colon. */
+const WHY = ['closed', 'held', 'paused'];
+
 /** @param {Pick<Lane, 'name' | 'state' | 'reason' | 'pause' | 'opens_at'>} lane */
-const LaneNote = (lane) =>
-  div(
+function LaneNote(lane) {
+  const why = WHY.includes(lane.state) && laneReason(lane);
+  return div(
     { class: 'lane-note', role: 'status' },
     icon('pause'),
     p(
       null,
       t(`lane.note.${lane.state}`, { lane: lane.name }),
       ' ',
-      laneReason(lane),
-      ' ',
+      why && [why, t('lane.stop')],
       lane.opens_at ? t('lane.waits_until', { time: clock(lane.opens_at) }) : t('lane.waits'),
     ),
   );
+}
 
 export default LaneNote;
