@@ -179,6 +179,13 @@ class TestWebhooks:
 
 
 class TestPlugins:
+    async def test_how_to_go_live_is_told(self, page: Any) -> None:
+        """Where the sandbox's banner leads: what to set for each, and what becomes of the others."""
+        await page.get_by_role("link", name="How to go live").click()
+        await expect(page.get_by_text(re.compile("in its environment or .env, and restart it"))).to_be_visible()
+        ark = page.get_by_role("listitem").filter(has_text="volcengine")
+        await expect(ark.first).to_contain_text("Set VOLCENGINE_API_KEY")
+
     async def test_what_is_wrong_with_a_plugin_is_told(self, open_page: OpenPage, guarded_url: str) -> None:
         """A broken one in words for its author, with the line; texts without a language, beside the form."""
         page = await sign_in(open_page, guarded_url, ADMIN, "providers")

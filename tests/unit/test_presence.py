@@ -100,9 +100,11 @@ def mistakes(*listed: ConfiguredProvider, routes: Sequence[Route] = (), **variab
 
 class TestEnvironmentAlone:
     def test_without_any_key_every_simulator_stands_in(self) -> None:
-        """`make run` serves them all; each is told where its own simulator begins."""
+        """`make run` serves them all; each says what it lacks, and is told where its own simulator begins."""
         registry = load()
         assert modes(registry) == {"brush": "sandbox", "chalk": "sandbox", "pencil": "real"}
+        wanted = {plugin.name: plugin.wanted for plugin in registry.plugins}
+        assert wanted == {"brush": ("BRUSH_KEY",), "chalk": ("CHALK_KEY",), "pencil": ()}
         assert registry.providers["chalk"].homepage == "None http://127.0.0.1:9/chalk"
         assert {(one.provider, one.module, one.path) for one in registry.sandboxes()} == {
             ("brush", "studio", "/brush"),

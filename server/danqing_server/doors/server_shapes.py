@@ -144,6 +144,9 @@ class PluginShape(TypedDict):
     distribution: Annotated[str | None, said("what it was installed with", "danqing")]
     providers: Annotated[list[str], said("the providers it brings", ["volcengine"])]
     missing: Annotated[list[str], said("what would have to be set for a provider that is left out", [])]
+    wanted: Annotated[
+        list[str], said("what would have to be set for one that is simulated to be real", ["VOLCENGINE_API_KEY"])
+    ]
     error: Annotated[
         str | None,
         said("what it raised, without keys and URLs, when it does not work; more in `/api/v1/server`", None),

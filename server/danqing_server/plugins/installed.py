@@ -33,7 +33,8 @@ class Stage(StrEnum):
 class Plugin:
     """One installed plugin. `error` None: it works. `providers` are the names of those it brings.
 
-    `missing` names the variables for want of which a provider of it is left out. `stage` is what failed with
+    `missing` names the variables for want of which a provider of it is left out, `wanted` those for want of which
+    one is simulated. `stage` is what failed with
     `error`, `where` the line of the plugin that it came from (`folder/file.py:12`), None when no line of it did.
     """
 
@@ -42,6 +43,7 @@ class Plugin:
     distribution: str | None = None
     providers: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    wanted: tuple[str, ...] = ()
     error: str | None = None
     stage: Stage | None = None
     where: str | None = None

@@ -141,11 +141,12 @@ class Loading:
     def _settle(self, one: Candidate, mode: Mode) -> None:
         """Make the provider of a candidate, or note why there is none."""
         plugin, factory = self._factories[one.plugin]
+        lacking = [missing.variable or missing.setting for missing in one.read.missing]
         if mode is Mode.LEFT_OUT:
-            lacking = [missing.variable or missing.setting for missing in one.read.missing]
             plugin.missing = (*plugin.missing, *lacking)
             self._left_out[one.name] = lacking
             return
+        plugin.wanted = (*plugin.wanted, *lacking)
         simulator = None
         if mode is Mode.SANDBOX and factory.sandbox is not None:
             simulator = attrs.evolve(factory.sandbox, provider=one.name)

@@ -103,5 +103,6 @@ def _plugin(plugin: Plugin) -> PluginShape:
         "distribution": plugin.distribution,
         "providers": list(plugin.providers),
         "missing": list(plugin.missing),
+        "wanted": list(plugin.wanted),
         "error": plugin.error,
     }

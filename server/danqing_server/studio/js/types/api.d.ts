@@ -660,6 +660,7 @@ export interface Plugin {
   distribution: string | null;
   providers: string[];
   missing: string[];
+  wanted: string[];
   error: string | null;
 }
 

@@ -9,7 +9,7 @@ import { money } from '../../format.js';
 import { loaded, need } from '../../frame/frame.js';
 import { has, language, t } from '../../i18n.js';
 import { address, link } from '../../router.js';
-import { may } from '../../session.js';
+import { may, me } from '../../session.js';
 import { useAsked } from '../../ui/asking.js';
 import { CopyButton } from '../../ui/copy.js';
 import { Skeleton } from '../../ui/states.js';
@@ -42,11 +42,13 @@ function All({ found }) {
   const { providers, plugins, routes } = found.catalogue;
   const faulty = plugins.filter((/** @type {any} */ each) => each.error !== null);
   const leftOut = plugins.filter((/** @type {any} */ each) => each.error === null && each.missing.length);
+  /** @param {string} name @returns {string[]} */
+  const wantedBy = (name) => plugins.find((/** @type {any} */ each) => each.providers.includes(name))?.wanted ?? [];
   return section(
     null,
-    h(Head, { title: t('settings.providers'), text: t('providers.about') }),
+    h(Head, { title: t('settings.providers'), text: t(me.value?.sandbox ? 'providers.go_live' : 'providers.about') }),
     faulty.length > 0 && ul({ class: 's-rows', 'aria-label': t('providers.broken') }, faulty.map((/** @type {any} */ each) => h(Broken, { key: each.name, plugin: each, more: found.broken.find((one) => one.name === each.name) }))),
-    ul({ class: 's-rows', 'aria-label': t('settings.providers') }, providers.map((/** @type {any} */ each) => h(Provider, { key: each.name, provider: each, gaps: found.gaps.filter((gap) => gap.provider === each.name) }))),
+    ul({ class: 's-rows', 'aria-label': t('settings.providers') }, providers.map((/** @type {any} */ each) => h(Provider, { key: each.name, provider: each, wanted: each.sandbox ? wantedBy(each.name) : [], gaps: found.gaps.filter((gap) => gap.provider === each.name) }))),
     routes.length > 0 && [h3(null, t('providers.routes')), ul({ class: 's-rows' }, routes.map((/** @type {any} */ each) => li({ class: 's-row', key: each.model }, div({ class: 's-row-main' }, strong(null, each.model), p({ class: 's-row-line' }, each.targets.map((/** @type {any} */ one) => `${one.provider}/${one.model}${one.present ? '' : ` (${t('providers.absent')})`}`).join(' → '))))))],
     leftOut.length > 0 && [
       h3(null, t('providers.left_out')),
@@ -74,8 +76,8 @@ function Broken({ plugin, more }) {
   );
 }
 
-/** @param {{ provider: any, gaps: any[] }} props */
-const Provider = ({ provider, gaps }) =>
+/** @param {{ provider: any, wanted: string[], gaps: any[] }} props */
+const Provider = ({ provider, wanted, gaps }) =>
   li(
     { class: 's-row' },
     div(
@@ -84,6 +86,7 @@ const Provider = ({ provider, gaps }) =>
       span({ class: 's-row-soft' }, provider.name),
       span({ class: provider.sandbox ? 's-row-tag' : 's-row-tag s-row-tag-good' }, t(provider.sandbox ? 'providers.sandbox' : 'providers.works')),
       gaps.length > 0 && span({ class: 's-row-tag s-row-tag-bad' }, t('gaps.count', { n: gaps.length })),
+      wanted.length > 0 && p({ class: 's-row-line' }, t('providers.missing'), ' ', code(null, wanted.join(' '))),
       details({ class: 's-models-box', open: provider.models.length <= MANY || gaps.length > 0 }, summary(null, t('providers.models', { n: provider.models.length })), ul({ class: 's-models' }, provider.models.map((/** @type {any} */ model) => {
         const own = gaps.filter((each) => each.model === model.id).length;
         return li(

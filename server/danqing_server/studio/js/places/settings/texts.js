@@ -172,6 +172,7 @@ export const texts = {
   'providers.left_out': ['Not used', '未启用'],
   'providers.left_out_text': ['Installed, and left out because something is not set. Set it and restart the server.', '已安装，但缺少配置，因此未启用。设置后请重启服务器。'],
   'providers.missing': ['Set', '需要设置'],
+  'providers.go_live': ['Everything is simulated. Give the server what a provider needs, in its environment or .env, and restart it: that one is real then, and costs; those that lack something are left out.', '目前全部为模拟。在服务器的环境变量或 .env 中设置服务商所需的项并重启：该服务商即为真实服务并开始计费，缺少配置的不再提供。'],
   'providers.price': ['{amount} {unit}', '{amount} {unit}'],
   'providers.back': ['All providers', '全部服务商'],
   'providers.aliases': ['Also called {names}', '别名：{names}'],
