@@ -46,7 +46,7 @@ where something dies every four seconds that takes a minute as a rule, and three
 FETCHES_AT_ONCE = 16
 TELLS = 60
 SELDOMEST_TELL_S = 60.0
-LATE = ("output", "error", "billed", "calls", "usage", "cost", "updated_at")
+LATE = ("output", "error", "billed", "calls", "usage", "cost", "in_doubt", "updated_at")
 CAPPED_PICTURES_PER_S = 0.25
 """What the limit of the capped provider is a part of: about as much as is asked for in the run's first half."""
 
@@ -237,8 +237,9 @@ async def _look_again(clients: Clients, submission: Submission, slots: asyncio.S
 
 
 def _late(submission: Submission) -> Sequence[str]:
-    """Return what may change after a task's end: of a cancelled one, what its open call still brought."""
-    return LATE if submission.status == "cancelled" else ()
+    """Return what may change after a task's end: what calls brought that were open at its cancel, or given up."""
+    answered_late = any(call["late_outcome"] for call in submission.task.get("calls", ()))
+    return LATE if submission.status == "cancelled" or answered_late else ()
 
 
 async def _problem_of(session: aiohttp.ClientSession, url: str, sha256: str) -> str | None:

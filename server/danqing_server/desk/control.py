@@ -68,7 +68,7 @@ class Control:
         held = self.recent.get(task_id)
         if held is not None and caller.sees(held.task):
             return held.task
-        task = _theirs(task_id, await self.store.get_durable(task_id), caller)
+        task = _theirs(task_id, await self._there(task_id, await self.store.get_durable(task_id)), caller)
         self.recent.put(task)
         return task
 
@@ -169,7 +169,10 @@ class Control:
 
     async def _look(self, task_id: str, caller: Caller) -> Task:
         """Return the task as it is stored now."""
-        return _theirs(task_id, await self.store.get(task_id), caller)
+        return _theirs(task_id, await self._there(task_id, await self.store.get(task_id)), caller)
+
+    async def _there(self, task_id: str, found: Task | None) -> Task | None:
+        return await self.store.confirm_absent(task_id) if found is None else found
 
 
 def _theirs(task_id: str, found: Task | None, caller: Caller) -> Task:

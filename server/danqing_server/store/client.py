@@ -9,14 +9,14 @@ from typing import Any
 import pymongo
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient
-from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError
+from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from danqing_server.errors import SettingsError, StoreUnavailable
 from danqing_server.settings.server import Settings
 from danqing_server.store.refusals import ENCODING_ERRORS, as_unavailable
 
-__all__ = ["TIMEOUT_MS", "Database", "client_options", "connect", "durable", "translated"]
+__all__ = ["TIMEOUT_MS", "Database", "client_options", "connect", "durable", "find_newest", "translated"]
 
 Database = Any
 """A database of either driver. Their types have nothing in common, so it has none."""
@@ -39,7 +39,8 @@ for changes: a connection that died without a word is found dead after 12 s, not
 
 CLOSE_S = 0.3
 
-_MAJORITY = ReadConcern("majority")
+_MAJORITY, _NEWEST = ReadConcern("majority"), ReadConcern("linearizable")
+_NOT_A_REPLICA_SET = 123
 
 
 def client_options(timeout_ms: int = TIMEOUT_MS) -> dict[str, Any]:
@@ -89,6 +90,20 @@ def durable(collection: Any) -> Any:
     `docs/decisions/0046` says what is read so.
     """
     return collection.with_options(read_concern=_MAJORITY)
+
+
+async def find_newest(collection: Any, id_: str) -> Any:
+    """Return the document of that id once the leader has proved that it is one; None when there is none.
+
+    It writes to answer, so this costs some milliseconds. A server that stands alone refuses to: what it was asked
+    before is all there is. Source: mongodb.com/docs/manual/reference/read-concern-linearizable, read 2026-11-29.
+    """
+    try:
+        return await collection.with_options(read_concern=_NEWEST).find_one({"_id": id_})
+    except OperationFailure as error:
+        if error.code == _NOT_A_REPLICA_SET:
+            return None
+        raise
 
 
 @contextmanager

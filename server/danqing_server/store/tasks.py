@@ -5,6 +5,7 @@ Source for the semantics of bulk writes and of partial indexes: MongoDB manual 6
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -36,7 +37,7 @@ from danqing_server.records.tasks import (
     TaskError,
 )
 from danqing_server.store.changes import NO_MARKS, Change, Marks, marks_as_sets
-from danqing_server.store.client import Database, durable, translated
+from danqing_server.store.client import Database, durable, find_newest, translated
 from danqing_server.store.late_indexes import LateIndexes
 from danqing_server.store.newborn import Newborn, started, untouched
 from danqing_server.store.paths import ATTEMPT_ID, of_call, of_mark
@@ -94,6 +95,7 @@ class TaskStore:
     _changes: Batcher[Change, bool] = attrs.field(init=False)
     _reads: Batcher[str, Task | None] = attrs.field(init=False)
     _durable_reads: Batcher[str, Task | None] = attrs.field(init=False)
+    _absences: Batcher[str, Task | None] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._tasks = self.database[COLLECTION]  # once: a driver makes a new object each time it is asked
@@ -102,6 +104,7 @@ class TaskStore:
         self._changes = Batcher(self._change_batch, gather_s=GATHER_S)
         self._reads = Batcher(partial(_read_batch, self._tasks))
         self._durable_reads = Batcher(partial(_read_batch, durable(self._tasks)))
+        self._absences = Batcher(partial(_confirm_batch, self._tasks))
 
     async def ensure_indexes(self) -> None:
         """See to the indexes that are missing; cheap when all are there, and begun where there are many tasks."""
@@ -156,6 +159,14 @@ class TaskStore:
     async def get_durable(self, task_id: str) -> Task | None:
         """Return what `get` returns as a majority has it: what is told of it no failover takes back."""
         return await self._durable_reads.submit(task_id)
+
+    async def confirm_absent(self, task_id: str) -> Task | None:
+        """Return the task that a read did not find and that is there all the same; None once that is certain.
+
+        Right after a failover a majority's reads lack what was stored right before it, and who was cut off misses
+        all that came since. Raises StoreUnavailable when nobody can say.
+        """
+        return await self._absences.submit(task_id)
 
     @step("work.start")
     async def start(
@@ -375,7 +386,17 @@ class TaskStore:
 async def _read_batch(tasks: Any, ids: Sequence[str]) -> list[Task | Exception | None]:
     with translated():
         found = await tasks.find({"_id": {"$in": list(set(ids))}}).to_list(None)
-    by_id = {document["_id"]: task_of(document) for document in found}
+    return _for_each(ids, found)
+
+
+async def _confirm_batch(tasks: Any, ids: Sequence[str]) -> list[Task | Exception | None]:
+    with translated():
+        found = await asyncio.gather(*(find_newest(tasks, task_id) for task_id in set(ids)))
+    return _for_each(ids, [document for document in found if document is not None])
+
+
+def _for_each(ids: Sequence[str], documents: Sequence[Any]) -> list[Task | Exception | None]:
+    by_id = {document["_id"]: task_of(document) for document in documents}
     return [by_id.get(task_id) for task_id in ids]
 
 

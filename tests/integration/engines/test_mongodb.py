@@ -7,11 +7,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from danqing_server.access.caller import Caller
 from danqing_server.clock import Clock
-from danqing_server.errors import SettingsError, StoreUnavailable
+from danqing_server.errors import NotFound, SettingsError, StoreUnavailable
 from danqing_server.records.tasks import Status
 from danqing_server.store.budgets import BudgetStore, Committed, Pending
 from danqing_server.store.client import Database, connect
@@ -163,6 +164,25 @@ class TestNotYetKept:
                     TaskFilter(), Caller.local().reach, limit=9, after=None
                 )
                 assert [shown.status, *(each.status for each in listed.tasks)] == [Status.PENDING] * 2
+
+    async def test_no_task_is_called_unknown(self, mongo_set: MongoSet, make_settings: MakeSettings) -> None:
+        """Who was told its id may ask whoever does not have it yet, or was cut off: nobody can say then."""
+        settings = make_settings(mongo_url=mongo_set.url)
+        async with running_system(settings, [ScriptedProvider()], workers=False) as system:
+            control, store, me = system.services.control, system.services.store, Caller.local()
+            task = await system.submit()
+            late = attrs.evolve(task, id=f"{task.id}0")
+            with pytest.raises(NotFound):
+                await control.find(late.id, me)
+            with mongo_set.without_majority():
+                for ask in (control.find, control.cancel, control.retry, control.delete):
+                    with pytest.raises(StoreUnavailable):
+                        await ask(late.id, me)
+                with pytest.raises(StoreUnavailable):
+                    await store.insert(late)
+                with pytest.raises(StoreUnavailable):
+                    await control.find(late.id, me)
+            assert (await control.find(late.id, me)).id == late.id
 
     async def test_a_counter_is_as_it_was(self, mongo_set: MongoSet, database: Database) -> None:
         """What was set aside by somebody who was told 503 is no ground to write a count by."""
