@@ -49,8 +49,9 @@ test-clients: .venv/.developing ## let the services' official client libraries a
 test-deploy: .venv/.developing .venv/deploy/.installed ## have the files of deploy/ read by the tools of those they are for
 	@$(BIN)/pytest -rs tests/unit/test_deploy_tools.py
 
+# Two browsers at a time, each with a server of its own: files share what they made there.
 test-browser: .venv/.developing ## see in a real browser what a person sees; wants Chromium, and says so without it
-	@$(BIN)/pytest -rs -m browser tests/browser
+	@$(BIN)/pytest -n 2 --dist loadfile -rs -m browser tests/browser
 
 screenshots: .venv/.developing ## take the documentation's pictures of the studio anew; wants Chromium
 	@$(BIN)/python -m tests.support.screenshots

@@ -137,7 +137,7 @@ export function PromptField(props) {
           }),
         sandbox &&
           details(
-            { class: 'magic' },
+            { class: 'magic', onToggle: (event) => event.currentTarget.scrollIntoView({ block: 'nearest' }) },
             summary(null, t('create.magic')),
             div({ class: 'chips' }, MAGIC.map((word) => button({ type: 'button', class: 'chip', key: word, onClick: () => insert(word) }, word))),
           ),
