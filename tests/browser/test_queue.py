@@ -77,7 +77,8 @@ class Operated:
 
     async def status(self, task_id: str) -> str:
         """Return how a task stands."""
-        _, answer = await self.ask("GET", f"/api/v1/tasks/{task_id}", key=LIN)
+        code, answer = await self.ask("GET", f"/api/v1/tasks/{task_id}", key=LIN)
+        assert code == 200, answer
         status: str = answer["data"]["status"]
         return status
 
@@ -114,8 +115,9 @@ class TestClosedLane:
         theirs = await signed_in(open_page, operated, "/studio/queue", "lin", LIN)
         await expect(queue.get_by_role("article", name=LANE, exact=True)).to_be_visible()
         await create.get_by_label("Prompt").fill("a quiet valley")
-        await queue.bring_to_front()  # a page that nobody sees has no stream
-        await expect(queue.get_by_text("live", exact=True)).to_be_visible(timeout=20_000)
+        for page in (create, theirs, queue):
+            await page.bring_to_front()  # a page that nobody sees has no stream
+            await expect(page.get_by_text("live", exact=True)).to_be_visible(timeout=20_000)
         owing = await operated.shut("an account that owes")
         card = queue.get_by_role("article", name=LANE, exact=True)
         await expect(card.get_by_text("closed", exact=True)).to_be_visible(timeout=SOON_MS)
@@ -158,7 +160,7 @@ class TestPausedLane:
     ) -> None:
         """Check 14: with a reason, who and when, until somebody resumes it."""
         queue = await signed_in(open_page, operated, "/studio/queue", "chen", CHEN)
-        running = await operated.paint("slowly [sandbox:slow=2]")
+        running = await operated.paint("slowly [sandbox:slow=10]")
         while await operated.status(running) != "processing":  # noqa: ASYNC110 — over HTTP
             await asyncio.sleep(0.02)
         card = queue.get_by_role("article", name=LANE, exact=True)
