@@ -23,6 +23,7 @@ from tests.bench.contenders import (
     OURS,
     OURS_ACCOUNTED,
     OURS_ON_PYMONGO,
+    OURS_WATCHED,
     OURS_WITH_THUMBNAILS,
     Contender,
     rivals,
@@ -84,7 +85,8 @@ def main() -> int:
 
 def _chosen_contenders(wanted: str) -> list[Contender]:
     names = [name for name in wanted.split(",") if name]
-    found = [OURS, OURS_ACCOUNTED, OURS_ON_PYMONGO, OURS_WITH_THUMBNAILS, BASELINE, BASELINE_JOURNALED, *rivals()]
+    ours = [OURS, OURS_ACCOUNTED, OURS_WATCHED, OURS_ON_PYMONGO, OURS_WITH_THUMBNAILS]
+    found = [*ours, BASELINE, BASELINE_JOURNALED, *rivals()]
     return [contender for contender in found if not names or contender.name in names]
 
 

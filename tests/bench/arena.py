@@ -11,7 +11,7 @@ import sys
 import tempfile
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +97,8 @@ class Ground:
         with run_contender(self.contender, environments, self.arena.folder, log_name) as running:
             if self.contender.accounted:
                 self._tell_a_webhook(running)
-            yield running
+            with _looked_on(running) if self.contender.watched else nullcontext():
+                yield running
             for recorder in self.arena.recorders:
                 stop_recording(recorder)
             self.arena.recorders.clear()
@@ -111,6 +112,19 @@ class Ground:
         asking = urllib.request.Request(f"{running.base_url}/api/v1/webhooks", data=body, headers=headers)
         with urllib.request.urlopen(asking, timeout=10) as answer:
             assert answer.status == 201, answer.status
+
+
+@contextmanager
+def _looked_on(running: Running) -> Iterator[None]:
+    """Have a studio open while the block lasts."""
+    command = [sys.executable, "-m", "tests.bench.onlooker", running.base_url]
+    process = subprocess.Popen(command, cwd=ROOT)
+    try:
+        yield
+        assert process.poll() is None, "the onlooker was turned away"
+    finally:
+        process.kill()
+        process.wait()
 
 
 @attrs.define(kw_only=True)

@@ -22,6 +22,7 @@ __all__ = [
     "OURS",
     "OURS_ACCOUNTED",
     "OURS_ON_PYMONGO",
+    "OURS_WATCHED",
     "OURS_WITH_THUMBNAILS",
     "Contender",
     "Running",
@@ -40,7 +41,7 @@ class Contender:
 
     `driver` is the MongoDB driver that ours is told to use; the others know motor only. `accounted`: it knows the
     clients by their key, books what they spend, and tells a webhook of each task's end. `thumbnails`: it makes one
-    of each picture that it keeps.
+    of each picture that it keeps. `watched`: one studio is open.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Contender:
     driver: str = "motor"
     accounted: bool = False
     thumbnails: bool = False
+    watched: bool = False
 
     def command(self, descriptor: int) -> list[str]:
         """Return the arguments of one process on an inherited socket."""
@@ -63,6 +65,7 @@ OURS = Contender(name="danqing", title="danqing")
 OURS_ON_PYMONGO = Contender(name="pymongo", title="danqing on PyMongo's own client", driver="pymongo")
 OURS_ACCOUNTED = Contender(name="accounted", title="danqing with keys, its ledger and a webhook", accounted=True)
 OURS_WITH_THUMBNAILS = Contender(name="thumbnails", title="danqing with thumbnails at once", thumbnails=True)
+OURS_WATCHED = Contender(name="watched", title="danqing with one studio open", watched=True)
 BASELINE = Contender(name="baseline", title="hand-written: Sanic + BLMOVE + motor + aiohttp", queue="blmove")
 BASELINE_JOURNALED = Contender(
     name="baseline_j", title="hand-written, w: majority, j: true", queue="blmove", journaled=True

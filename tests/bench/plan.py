@@ -49,7 +49,7 @@ class Stage:
         return self.who if repeat == 0 else tuple(name for name in self.who if name in needed)
 
 
-ALL = ("danqing", "accounted", "pymongo", "baseline", "arq", "saq")
+ALL = ("danqing", "accounted", "watched", "pymongo", "baseline", "arq", "saq")
 BOTH = ("danqing", "baseline")
 PICTURES = ("danqing", "thumbnails", "baseline")
 WITH_JOURNAL = ("danqing", "pymongo", "baseline", "baseline_j", "arq", "saq")
