@@ -59,3 +59,4 @@ async def test_nothing_needs_a_secure_context(open_page: OpenPage, watched: Watc
             await page.get_by_role("button", name="ZIP").click()
         with zipfile.ZipFile(await (await downloading.value).path()) as archive:
             assert len(archive.namelist()) == 2
+        await page.context.close()  # before its server is gone: it would log that nobody answers
