@@ -7,9 +7,10 @@ from typing import Any, TypeVar
 
 import attrs
 
+from danqing_server.doors.body_shapes import PLAIN
 from danqing_server.http.problem_shapes import ErrorShape
 
-__all__ = ["ANY_FILE", "Answer", "Description", "described", "description_of", "query"]
+__all__ = ["ANY_FILE", "Answer", "Description", "described", "description_of", "plain_query", "query"]
 
 T = TypeVar("T", bound=Callable[..., Any])
 
@@ -44,6 +45,11 @@ def query(name: str, description: str, *, required: bool = False, **schema: Any)
     """Return a query parameter."""
     found = {"name": name, "location": "query", "description": description, "schema": schema}
     return {**found, "required": True} if required else found
+
+
+def plain_query(name: str, description: str, most: int) -> dict[str, Any]:
+    """Return a query parameter that is text of at most *most* characters, none of them a control character."""
+    return query(name, description, type="string", minLength=1, maxLength=most, pattern=PLAIN["pattern"])
 
 
 CURSOR = query("cursor", "next_cursor of the page before", type="string")

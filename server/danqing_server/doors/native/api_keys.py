@@ -20,8 +20,7 @@ from danqing_server.doors.access_shapes import (
     NewKeyShape,
 )
 from danqing_server.doors.access_views import key_view
-from danqing_server.doors.body_shapes import PLAIN
-from danqing_server.doors.documentation import CURSOR, Answer, described, query
+from danqing_server.doors.documentation import CURSOR, Answer, described, plain_query, query
 from danqing_server.doors.fields import Fields
 from danqing_server.doors.filters import members_of_query
 from danqing_server.http.answers import success
@@ -74,14 +73,7 @@ async def create_key(request: ApiRequest) -> HTTPResponse:
     {200: Answer(description="获取 API 密钥列表成功", shape=KeyListShape)},
     errors=(400, 404),
     parameters=[
-        query(
-            "project",
-            "a project's id or name; of all when missing",
-            type="string",
-            minLength=1,
-            maxLength=LONGEST_LABEL,
-            pattern=PLAIN["pattern"],
-        ),
+        plain_query("project", "a project's id or name; of all when missing", LONGEST_LABEL),
         CURSOR,
     ],
 )

@@ -16,8 +16,7 @@ from danqing_server.access.event_tokens import LONGEST_LIFE_S, SHORTEST_LIFE_S
 from danqing_server.codec import dump_json
 from danqing_server.delivery.feeds import Follower, Sight, Turned, moment_of
 from danqing_server.delivery.watchers import Watch
-from danqing_server.doors.body_shapes import PLAIN
-from danqing_server.doors.documentation import Answer, described, query
+from danqing_server.doors.documentation import Answer, described, plain_query, query
 from danqing_server.doors.fields import REQUIRED, Fields
 from danqing_server.doors.filters import members_of_query, read_filter
 from danqing_server.doors.lane_views import lane_event
@@ -111,7 +110,7 @@ async def get_task_events(request: ApiRequest, task_id: str) -> HTTPResponse | N
     },
     errors=(400, 429),
     parameters=[
-        query("user_id", "of this user alone", type="string", minLength=1, maxLength=128, pattern=PLAIN["pattern"]),
+        plain_query("user_id", "of this user alone", 128),
         query("status", "in one of these alone, with commas", type="string"),
         query("task_ids", f"of these alone, with commas; at most {MOST_IDS}", type="string"),
         *LAST_EVENT,

@@ -8,8 +8,7 @@ from typing import Any
 from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import Message
-from danqing_server.doors.body_shapes import PLAIN
-from danqing_server.doors.documentation import Answer, described, query
+from danqing_server.doors.documentation import Answer, described, plain_query, query
 from danqing_server.doors.fields import Fields
 from danqing_server.doors.filters import (
     CURSOR,
@@ -73,15 +72,11 @@ _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 routes = Blueprint("gallery", url_prefix="/api/v1/pictures")
 
 
-def _text(name: str, description: str, most: int) -> dict[str, Any]:
-    return query(name, description, type="string", minLength=1, maxLength=most, pattern=PLAIN["pattern"])
-
-
 _FILTERED = [
-    _text("q", "text anywhere in the prompt", LONGEST_SEARCH),
-    _text("model", "the model's own id", 128),
-    _text("provider", "who made them", 128),
-    _text("user_id", "whose they are", 128),
+    plain_query("q", "text anywhere in the prompt", LONGEST_SEARCH),
+    plain_query("model", "the model's own id", 128),
+    plain_query("provider", "who made them", 128),
+    plain_query("user_id", "whose they are", 128),
     query("kind", "what their task makes", type="string", enum=list(KINDS)),
     query("starred", "those with a star alone", type="string", enum=["true"]),
     query("size", "below 2 megapixels, below 8, or more", type="string", enum=list(SIZES)),

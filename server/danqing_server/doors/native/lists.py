@@ -8,8 +8,8 @@ from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import Message
 from danqing_server.access.caller import Caller
-from danqing_server.doors.body_shapes import LONGEST_NAME, PLAIN
-from danqing_server.doors.documentation import Answer, described, query
+from danqing_server.doors.body_shapes import LONGEST_NAME
+from danqing_server.doors.documentation import Answer, described, plain_query, query
 from danqing_server.doors.fields import Fields
 from danqing_server.doors.filters import (
     BILLED,
@@ -53,10 +53,6 @@ ROW = tuple(members_of(TaskRowShape))
 routes = Blueprint("lists", url_prefix="/api/v1")
 
 
-def _text(name: str, description: str, most: int) -> dict[str, Any]:
-    return query(name, description, type="string", minLength=1, maxLength=most, pattern=PLAIN["pattern"])
-
-
 @on_get(routes, "/tasks", needs=Scope.READ)
 @described(
     "列出与搜索任务 · List and search tasks",
@@ -69,20 +65,20 @@ def _text(name: str, description: str, most: int) -> dict[str, Any]:
             type="string",
             pattern=f"^({'|'.join(STATUSES)})(,({'|'.join(STATUSES)}))*$",
         ),
-        _text("provider", "who carries it out", 128),
-        _text("model", "the model's own id", 128),
-        _text("user_id", "whose they are", 128),
-        _text("project", "of this project; operators list those of others, too", LONGEST_NAME),
-        _text("type", "a task type", 128),
+        plain_query("provider", "who carries it out", 128),
+        plain_query("model", "the model's own id", 128),
+        plain_query("user_id", "whose they are", 128),
+        plain_query("project", "of this project; operators list those of others, too", LONGEST_NAME),
+        plain_query("type", "a task type", 128),
         query("kind", "what their outputs are", type="string", enum=list(KINDS)),
-        _text("code", "of their error", 100),
+        plain_query("code", "of their error", 100),
         query("billed", "whether the provider charged for them", type="string", enum=list(BILLED)),
         query("partial", "completed without some of their outputs, or not so", type="boolean"),
         query("sandbox", "simulated, or not", type="boolean"),
         query("from", "made at this time or later", type="string", format="date-time"),
         query("to", "made before this time", type="string", format="date-time"),
-        _text("batch", "of this batch", LONGEST_NAME),
-        _text("q", "text anywhere in the prompt", LONGEST_SEARCH),
+        plain_query("batch", "of this batch", LONGEST_NAME),
+        plain_query("q", "text anywhere in the prompt", LONGEST_SEARCH),
         query("limit", "tasks per page", type="integer", minimum=1, maximum=MOST_LISTED, default=DEFAULT_LISTED),
         query("cursor", "next_cursor of the page before", type="string", pattern=f"^({CURSOR.pattern})$"),
         query("count", "whether to count them all", type="boolean"),

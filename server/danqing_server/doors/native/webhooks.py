@@ -11,8 +11,8 @@ from sanic import Blueprint, HTTPResponse
 from danqing_plugins import Message
 from danqing_server.codec import without_nulls
 from danqing_server.delivery.webhooks.events import EVENT_TYPES
-from danqing_server.doors.body_shapes import PLAIN, ResendRequest, RotateRequest, WebhookChange, WebhookRequest
-from danqing_server.doors.documentation import Answer, described, query
+from danqing_server.doors.body_shapes import ResendRequest, RotateRequest, WebhookChange, WebhookRequest
+from danqing_server.doors.documentation import Answer, described, plain_query, query
 from danqing_server.doors.fields import Fields
 from danqing_server.doors.filters import CURSOR, cursor_of, members_of_query, read_cursor
 from danqing_server.doors.server_shapes import DeletedShape
@@ -203,14 +203,7 @@ async def test_webhook(request: ApiRequest, webhook_id: str) -> HTTPResponse:
     parameters=[
         query("state", "how far they are", type="string", enum=list(STATES)),
         query("type", "the event's", type="string", enum=list(EVENT_TYPES)),
-        query(
-            "task_id",
-            "the task they tell of",
-            type="string",
-            minLength=1,
-            maxLength=LONGEST_TASK_ID,
-            pattern=PLAIN["pattern"],
-        ),
+        plain_query("task_id", "the task they tell of", LONGEST_TASK_ID),
         query(
             "limit", "deliveries per page", type="integer", minimum=1, maximum=MOST_LISTED, default=DEFAULT_LISTED
         ),
