@@ -5,7 +5,6 @@ Source for the semantics of bulk writes and of partial indexes: MongoDB manual 6
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -95,7 +94,6 @@ class TaskStore:
     _changes: Batcher[Change, bool] = attrs.field(init=False)
     _reads: Batcher[str, Task | None] = attrs.field(init=False)
     _durable_reads: Batcher[str, Task | None] = attrs.field(init=False)
-    _absences: Batcher[str, Task | None] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._tasks = self.database[COLLECTION]  # once: a driver makes a new object each time it is asked
@@ -104,7 +102,6 @@ class TaskStore:
         self._changes = Batcher(self._change_batch, gather_s=GATHER_S)
         self._reads = Batcher(partial(_read_batch, self._tasks))
         self._durable_reads = Batcher(partial(_read_batch, durable(self._tasks)))
-        self._absences = Batcher(partial(_confirm_batch, self._tasks))
 
     async def ensure_indexes(self) -> None:
         """See to the indexes that are missing; cheap when all are there, and begun where there are many tasks."""
@@ -164,9 +161,14 @@ class TaskStore:
         """Return the task that a read did not find and that is there all the same; None once that is certain.
 
         Right after a failover a majority's reads lack what was stored right before it, and who was cut off misses
-        all that came since. Raises StoreUnavailable when nobody can say.
+        all that came since. Raises StoreUnavailable when nobody can say, Unreadable as `get` does.
         """
-        return await self._absences.submit(task_id)
+        with translated():
+            document = await find_newest(self._tasks, task_id)
+        found = None if document is None else task_of(document)
+        if isinstance(found, Exception):
+            raise found
+        return found
 
     @step("work.start")
     async def start(
@@ -386,17 +388,7 @@ class TaskStore:
 async def _read_batch(tasks: Any, ids: Sequence[str]) -> list[Task | Exception | None]:
     with translated():
         found = await tasks.find({"_id": {"$in": list(set(ids))}}).to_list(None)
-    return _for_each(ids, found)
-
-
-async def _confirm_batch(tasks: Any, ids: Sequence[str]) -> list[Task | Exception | None]:
-    with translated():
-        found = await asyncio.gather(*(find_newest(tasks, task_id) for task_id in set(ids)))
-    return _for_each(ids, [document for document in found if document is not None])
-
-
-def _for_each(ids: Sequence[str], documents: Sequence[Any]) -> list[Task | Exception | None]:
-    by_id = {document["_id"]: task_of(document) for document in documents}
+    by_id = {document["_id"]: task_of(document) for document in found}
     return [by_id.get(task_id) for task_id in ids]
 
 

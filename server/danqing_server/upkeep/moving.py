@@ -100,18 +100,21 @@ class Mover:
             if await _is_at(self.pair.old, key):
                 raise
             # Deleted while it was copied: a bucket that puts it, and is then asked for it, has it no more.
-            await self.pair.new.delete(key)
-            self.moved.gone += 1
+            await self._let_go(key)
             return
         self.moved.files += 1
         self.moved.size_bytes += file.size_bytes
         if not await self._is_whole(key, wanted):
             return
         if not await _is_at(self.pair.old, key):
-            await self.pair.new.delete(key)
-            self.moved.gone += 1
+            await self._let_go(key)
         elif not self.keep:
             await self._remove(key)
+
+    async def _let_go(self, key: str) -> None:
+        """Remove what was copied of a file that its task's deletion took away at the old place."""
+        await self.pair.new.delete(key)
+        self.moved.gone += 1
 
     @step("move.copy")
     async def _copy(self, key: str) -> str | None:
