@@ -98,7 +98,7 @@ class Deed:
             case Act.DELETE:
                 return True
             case Act.RETRY:
-                return is_retryable(task) and task.attempt is None
+                return is_retryable(task) and not task.is_held
             case Act.PRIORITISE:
                 return task.status in WAITING and task.priority is not self.priority
         return task.status in STATUSES[self.act]

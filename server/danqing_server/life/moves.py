@@ -339,7 +339,7 @@ class Retried(Transition):
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
-        if self.task.attempt is not None:
+        if self.task.is_held:
             raise Conflict(CALL_UNDER_WAY(), code="call_under_way")
 
     @property
@@ -350,7 +350,8 @@ class Retried(Transition):
     @property
     def waiting(self) -> Task:
         """The task as it waits."""
-        return self.task.changed(outputs=self.at_hand, run_at=None, updated_at=self.at, retried_at=self.at)
+        anew = {"run_at": None, "attempt": None, "updated_at": self.at, "retried_at": self.at}
+        return self.task.changed(outputs=self.at_hand, **anew)
 
     def change(self, marks: Marks = NO_MARKS) -> Change:
         """Return the compare-and-set."""
@@ -360,8 +361,8 @@ class Retried(Transition):
         gone = ("error", "completed_at", "started_at", "deadline_at", "run_at", "late_attempt", *dropped)
         if self.hold is None and task.hold is not None:
             gone = (*gone, "hold")
-        if task.late:  # they are among the others now, or worth nothing
-            gone = (*gone, "late")
+        if task.late or task.attempt is not None:  # they are among the others now, or worth nothing
+            gone = (*gone, "late", "attempt")
         sets = {**self._pictures(), **anew, **self._round(), **self._counted(), "retried_at": self.at}
         return self._change(marks, sets, gone)
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import attrs
 
@@ -29,6 +29,7 @@ from danqing_server.records.routing import TaskRoute
 
 __all__ = [
     "FINISHED",
+    "NOBODY",
     "STANDING",
     "WAITING",
     "Asset",
@@ -201,6 +202,11 @@ class Attempt:
     started_at: datetime
 
 
+NOBODY: Final = "nobody"
+"""Stands for the worker of a cancelled task whose pictures are still to be fetched, once its process has let go of
+it: no worker is called so, and so whoever takes over from the dead takes it up."""
+
+
 @attrs.frozen(kw_only=True)
 class BatchPlace:
     """Where in a batch a task stands: on which line, counted from 1, and what its client calls it there."""
@@ -340,6 +346,11 @@ class Task:
         if not self.outputs:
             return tuple(range(self.images))
         return tuple(index for index in range(self.images) if str(index) not in self.outputs)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a process works at it, or died at it; not where links alone are left to be asked again."""
+        return self.attempt is not None and self.attempt.worker != NOBODY
 
     @property
     def kept(self) -> tuple[Output, ...]:

@@ -9,7 +9,7 @@ import attrs
 
 from danqing_server.errors import QueueUnavailable, StoreUnavailable
 from danqing_server.life.charges import cost_micro
-from danqing_server.life.decision import Failure, FailureKind
+from danqing_server.life.decision import Failure, FailureKind, ends_at
 from danqing_server.life.moves import Amended
 from danqing_server.log import get_logger
 from danqing_server.queue.gates import Report
@@ -24,13 +24,24 @@ RATE_LIMITED_PAUSE_S = 2.0
 log = get_logger(__name__)
 
 
-async def leave_late(ledger: Ledger, tools: Tools) -> None:
-    """Let go of a cancelled task whose calls are over, and tell what became of them. Raises AttemptLost."""
+async def leave_late(ledger: Ledger, tools: Tools) -> bool:
+    """Let go of a cancelled task whose calls are over, and tell what became of them. Raises AttemptLost.
+
+    False: what is paid for is still to be fetched, and whoever takes over from the dead tries again, for as long as
+    a task that was not cancelled would.
+    """
     now, outlet = tools.clock.now(), tools.register.outlet
+    ends, unfetched = ends_at(ledger.task, tools.policy), ledger.sourced()
+    if unfetched and ends is not None and now < ends:
+        await ledger.hand_on_late(now)
+        for output in unfetched:
+            log.info("late_picture_not_kept", task_id=ledger.task.id, index=output.index)
+        return False
     amended = Amended(task=ledger.task, at=now)
     await ledger.leave_late(now, outlet.marks(amended))
     calls = [call for call in ledger.task.calls.values() if call.attempt == ledger.task.attempts]
     outlet.tell(attrs.evolve(amended, task=ledger.task, settled=calls))
+    return True
 
 
 async def note_late_answer(ledger: Ledger, tools: Tools, answered: CallRecord) -> bool:

@@ -318,8 +318,7 @@ class Execution:
             if self.ledger.late or await self.ledger.has_become_late():
                 self._unsend_announced()
                 await self._dropping.settle()
-                await aftermath.leave_late(self.ledger, self.tools)
-                lost = False
+                lost = not await aftermath.leave_late(self.ledger, self.tools)
             else:
                 await self._note_late_answers()
         except AttemptLost:

@@ -93,7 +93,10 @@ class Janitor:
         return self._vigil.look(seen, self.tools.clock.monotonic_s(), self.dead_after_s)
 
     async def _take_over(self, worker: str) -> None:
-        """Put a dead worker's tasks back, or end those that may not be tried again; then forget the worker."""
+        """Put a dead worker's tasks back, or end those that may not be tried again; then forget the worker.
+
+        What is left of them waits as long as a worker is watched before it counts as dead.
+        """
         log.warning("worker_dead", worker=worker)
         left: set[str] = set()
         while tasks := await self.tools.sweeps.held_by(worker, TAKEOVER_BATCH, left):
@@ -103,6 +106,7 @@ class Janitor:
             late = [task for task in tasks if _is_cancelled(task)]
             taken += await asyncio.gather(*(self._try(self._take_task_over(task), task) for task in late))
             left.update(_id_of(task) for task, done in zip((*waiting, *late), taken, strict=True) if not done)
+        self._vigil.forget(worker)
         for lane in self.tools.registry.lanes:
             await self.tools.queue.give_back(lane, worker)
         await self.workers.remove(worker)

@@ -14,7 +14,7 @@ from danqing_server.codec import value_of
 from danqing_server.errors import AttemptLost
 from danqing_server.life.billing import billed_of
 from danqing_server.loops.steps import step
-from danqing_server.records.tasks import Billed, CallOutcome, CallRecord, Output, OutputState, Task
+from danqing_server.records.tasks import NOBODY, Billed, CallOutcome, CallRecord, Output, OutputState, Task
 from danqing_server.store.changes import NO_MARKS, Marks, by_field
 from danqing_server.store.paths import as_late, of_call, of_output
 from danqing_server.store.tasks import TaskStore
@@ -145,12 +145,19 @@ class Ledger:
 
         *marks* say that this is still to be told.
         """
+        await self._write_late(self._settled_late(now), ["attempt", "late_attempt", "reserved"], marks)
+        self._unsaved = {}
+
+    async def hand_on_late(self, now: datetime) -> None:
+        """Settle its calls, and leave a cancelled task to who takes over from the dead. Raises AttemptLost."""
+        await self._write_late({**self._settled_late(now), "attempt.worker": NOBODY}, [])
+        self._unsaved = {}
+
+    def _settled_late(self, now: datetime) -> dict[str, Any]:
         self.late = True
         self.close_calls(now)
         self.give_up_orders(now)
-        sets = {**_as_late(self.sets), "error.billed": billed_of(self.task).value}
-        await self._write_late(sets, ["attempt", "late_attempt", "reserved"], marks)
-        self._unsaved = {}
+        return {**_as_late(self.sets), "error.billed": billed_of(self.task).value}
 
     async def has_become_late(self) -> bool:
         """Say whether the task was cancelled under an open call of ours; if so only what is late is written."""

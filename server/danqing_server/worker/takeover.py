@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from functools import partial
 
-from danqing_server.errors import AttemptLost, DanqingError, StoreUnavailable, Unreadable
+from danqing_server.errors import AttemptLost, StoreUnavailable, Unreadable
 from danqing_server.life.billing import cut_calls
 from danqing_server.life.decision import Failure, FailureKind
 from danqing_server.life.moves import Finished, Transition
 from danqing_server.log import get_logger
-from danqing_server.records.tasks import CallOutcome, Output, OutputState, Status, Task, TaskError
+from danqing_server.records.tasks import CallOutcome, Status, Task, TaskError
 from danqing_server.worker import texts
 from danqing_server.worker.aftermath import leave_late, settle_spending
 from danqing_server.worker.dropping import Dropping
 from danqing_server.worker.ending import Ending
 from danqing_server.worker.failures import Interruption, interruption_of
-from danqing_server.worker.keeping import Keeper, Slots, keep_output, source_of
+from danqing_server.worker.keeping import Keeper, Slots
 from danqing_server.worker.ledger import Ledger
 from danqing_server.worker.previews import forget_preview
 from danqing_server.worker.run import TaskRun
@@ -49,9 +48,9 @@ async def end_overdue(found: Task | Unreadable, tools: Tools) -> bool:
 
 
 async def _settle(task: Task, failure: Failure, tools: Tools) -> bool:
-    ledger = Ledger(tools.store, tools.insisting, task)
     if task.status is Status.CANCELLED:
-        return await _let_go(ledger, tools)
+        return await _let_go(task, tools)
+    ledger = Ledger(tools.store, tools.insisting, task)
     _close_cut_calls(ledger, tools)
     await forget_preview(ledger, tools.assets)
     ending = Ending(ledger, tools.policy, tools.clock, by_another=True)
@@ -81,47 +80,48 @@ def _close_cut_calls(ledger: Ledger, tools: Tools) -> None:
         ledger.note_call(call.changed(outcome=CallOutcome.UNKNOWN, ended_at=now))
 
 
-async def _let_go(ledger: Ledger, tools: Tools) -> bool:
-    """Settle the calls of a cancelled task whose process is gone: fetch what they brought, drop what is ordered."""
+async def _let_go(task: Task, tools: Tools) -> bool:
+    """Settle the calls of a cancelled task whose process is gone: fetch what they brought, drop what is ordered.
+
+    False: it is still held by nobody, and to be taken up again, or somebody else was first.
+    """
+    ledger = Ledger(tools.store, tools.insisting, task.changed(outputs={**task.outputs, **task.late}))
+    ledger.late = True
     await _keep_late(ledger, tools)
     dropping = Dropping()
     dropping.begin(_quiet_run(ledger, tools))
     await dropping.settle()
     _close_cut_calls(ledger, tools)
     try:
-        await leave_late(ledger, tools)
+        let_go = await leave_late(ledger, tools)
     except AttemptLost:
         return False
-    await settle_spending(tools, ledger.task)
-    return True
+    await settle_spending(tools, ledger.task, lost=not let_go)
+    return let_go
 
 
 def _quiet_run(ledger: Ledger, tools: Tools) -> TaskRun:
     """Return a run that a provider may ask its service with."""
-    keeper = Keeper(
+    return TaskRun(ledger, _quiet_keeper(ledger, tools), tools, Allowance(tools.guard, watched=False))
+
+
+def _quiet_keeper(ledger: Ledger, tools: Tools) -> Keeper:
+    return Keeper(
         ledger, tools.assets, tools.clock, Slots.of_process(), tools.link_patience, on_waiting=lambda: None
     )
-    return TaskRun(ledger, keeper, tools, Allowance(tools.guard, watched=False))
 
 
 async def _keep_late(ledger: Ledger, tools: Tools) -> None:
-    """Fetch the pictures of a cancelled task that are paid for; what does not come at once is left to a retry."""
-    task = ledger.task
-    sourced = [each for each in {**task.outputs, **task.late}.values() if each.state is OutputState.SOURCED]
-    if sourced:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(LATE_FETCH_S):
-                await asyncio.gather(*(_keep_one(output, ledger, tools) for output in sourced))
-
-
-async def _keep_one(output: Output, ledger: Ledger, tools: Tools) -> None:
-    task = ledger.task
+    """Fetch the pictures of a cancelled task that are paid for; what does not come at once is tried again later."""
+    keeper = _quiet_keeper(ledger, tools)
+    keeper.resume()
     try:
-        kept = await keep_output(tools.assets, tools.clock, task, output.index, source_of(output))
-    except DanqingError as error:
-        log.info("late_picture_not_kept", task_id=task.id, index=output.index, reason=type(error).__name__)
-    else:
-        ledger.note_output(kept)
+        async with asyncio.timeout(LATE_FETCH_S):
+            await keeper.settle()
+    except (TimeoutError, AttemptLost):
+        pass
+    finally:
+        await keeper.abandon()
 
 
 def _failure(call_was_open: bool) -> Failure:

@@ -41,6 +41,10 @@ class Vigil:
         """A look was not answered: the time from the last look to the next one counts for nobody."""
         self._looked_at_s = None
 
+    def forget(self, worker: str) -> None:
+        """Count anew for *worker* alone."""
+        self._seen = {name: still for name, still in self._seen.items() if name != worker}
+
     def begin_anew(self) -> None:
         """Forget all: nobody could renew for a while."""
         self._seen, self._looked_at_s = {}, None
