@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import accumulate
 
@@ -42,8 +42,9 @@ class LaneTurn:
 class LaneStanding:
     """How a lane stands. `state` is `open`, `closed`, `half_open`, `held` or `paused`.
 
-    `since` is None of an open one. `opens_at` None: it is open, or nobody knows. `oldest_at`: when the oldest task
-    that waits there was made. `acts` are people's, the latest last. `story` None: it is not the caller's business.
+    `since` is None of an open one. `opens_at` None: it is open, or nobody knows. `oldest_at`: since when a task
+    waits that may start, None when there is none. `acts` are people's, the latest last. `story` None: it is not the
+    caller's business.
     """
 
     name: str
@@ -83,7 +84,7 @@ class Standings:
         views, records, oldest = await asyncio.gather(
             views_for(caller, self.forecast, self.tasks, names),
             self.lanes.all(),
-            self.sweeps.oldest_waiting(caller.rows, names),
+            self.sweeps.longest_due(caller.rows, names, self.clock.now()),
         )
         by_name = {record.id: record for record in records}
         stories: Sequence[Story | None] = [None] * len(names)
@@ -92,11 +93,20 @@ class Standings:
         return [
             attrs.evolve(
                 self._standing(caller, name, view, by_name.get(name)),
-                oldest_at=from_ms(oldest[name]) if name in oldest else None,
+                oldest_at=oldest.get(name),
                 story=story,
             )
             for name, view, story in zip(names, views, stories, strict=True)
         ]
+
+    async def waited_s(self, caller: Caller, views: Mapping[str, LaneView]) -> float:
+        """Return for how long a task of the caller's waits that may start, in lanes that give tasks out; else 0."""
+        names = [name for name, view in views.items() if view.depth.queued and view.gate.accepting]
+        if not names:
+            return 0.0
+        now = self.clock.now()
+        since = await self.sweeps.longest_due(caller.rows, names, now)
+        return max(((now - at).total_seconds() for at in since.values()), default=0.0)
 
     async def detail(self, caller: Caller, name: str) -> LaneDetail:
         """Return all that is to be told of one lane."""

@@ -71,7 +71,9 @@ class LaneStandingShape(LaneShape):
     opens_at: Annotated[Moment | None, said("null: it is open, or nobody knows", None)]
     pause: PauseShape | None
     revision: Annotated[int, said("how often people acted on it", 0)]
-    oldest_at: Annotated[Moment | None, said("when the oldest task that waits was made", None)]
+    oldest_at: Annotated[
+        Moment | None, said("since when a task waits that may start: none scheduled for later", None)
+    ]
     last_hour: Annotated[LaneHourShape | None, said("operators are told", None)]
 
 

@@ -95,6 +95,10 @@ class LaneShape(DepthShape, GateShape):
 class QueueStatsShape(DepthShape):
     """How full the queue is."""
 
+    waited_s: Annotated[
+        float,
+        said("for how long a task has waited that may start, in a lane that gives tasks out; 0: none does", 12.5),
+    ]
     lanes: Annotated[dict[str, LaneShape], said("by lane", {})]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 from pymongo import ASCENDING, IndexModel
 
+from danqing_server.clock import from_ms
 from danqing_server.errors import Unreadable
 from danqing_server.loops.steps import step
 from danqing_server.records.lanes import lane_name
@@ -24,6 +25,7 @@ __all__ = ["SweepStore"]
 
 FUTURE_MS = 60_000
 LOOKED_THROUGH = 5_000
+PASSED_OVER = 50_000
 _ROUTED = IndexModel(
     [("provider", ASCENDING), ("waiting", ASCENDING), ("_id", ASCENDING)],
     name="routed",
@@ -58,20 +60,32 @@ class SweepStore:
             found = await self._tasks.find(wanted, FIELDS).sort(order).limit(limit).to_list(None)
         return [waiting_of(document) for document in found]
 
-    async def oldest_waiting(self, reach: Reach, lanes: Collection[str]) -> dict[str, int]:
-        """Return when the oldest task that waits in each of *lanes* was made, in milliseconds; the late ones too.
+    async def longest_due(self, reach: Reach, lanes: Collection[str], now: datetime) -> dict[str, datetime]:
+        """Return since when a task waits in each of *lanes* that may start: since it was made, its user tried it
+        again, or its time came.
 
-        For people: it reads what waits until each lane was seen, at most `LOOKED_THROUGH` tasks.
+        What is scheduled for later does not wait yet. For people and those who add processes: it reads what waits,
+        oldest first, until each lane was seen, at most `LOOKED_THROUGH` tasks that may start, or
+        `PASSED_OVER` in all: beyond those nothing is known.
         """
-        left, found = set(lanes), dict[str, int]()
-        wanted = {"waiting": {"$gte": 0}, **reach.filter}
-        order = [("waiting", ASCENDING), ("_id", ASCENDING)]
+        left, found = set(lanes), dict[str, datetime]()
+        steps = [
+            {"$match": {"waiting": {"$gte": 0}, **reach.filter}},
+            {"$sort": {"waiting": ASCENDING, "_id": ASCENDING}},
+            {"$limit": PASSED_OVER},
+            {"$match": {"$or": [{"run_at": None}, {"run_at": {"$lte": now}}]}},
+            {"$limit": LOOKED_THROUGH},
+            {"$project": dict.fromkeys(("waiting", "run_at", "retried_at", "provider", "lane_word"), 1)},
+        ]
         with translated():
-            waiting = self._tasks.find(wanted, {"waiting": 1, "provider": 1, "lane_word": 1}).sort(order)
-            async for document in waiting.limit(LOOKED_THROUGH):
+            async for document in self._tasks.aggregate(steps):
                 name = lane_name(document["provider"], document.get("lane_word"))
-                if name in left:
-                    found[name] = int(document["waiting"])
+                if name not in left:
+                    continue
+                made_at = from_ms(int(document["waiting"]))
+                since = max(filter(None, (made_at, document.get("run_at"), document.get("retried_at"))))
+                found[name] = min(since, found.get(name, since))
+                if found[name] <= made_at:  # what comes now was made later
                     left.discard(name)
                     if not left:
                         break

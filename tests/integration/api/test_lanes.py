@@ -177,6 +177,46 @@ class TestTwoAtOnce:
             assert (await lane(api))["pause"]["reason"] == "mine"
 
 
+class TestAge:
+    """Since when a task waits that may start: whoever adds processes goes by it."""
+
+    async def test_what_is_scheduled_for_later_does_not_wait(self, open_api: Open) -> None:
+        """Nor does it hide what does."""
+        async with open_api() as api:
+            await api.system.submit(delay_s=3600)
+            later = (await lane(api))["oldest_at"], (await stats(api))["waited_s"]
+            task = await api.system.submit()
+            now = (await lane(api))["oldest_at"]
+            assert later == (None, 0)
+            assert datetime.fromisoformat(now) == task.created_at
+            assert (await stats(api))["waited_s"] > 0
+
+    async def test_a_task_whose_time_came_waits_since_then(self, open_api: Open) -> None:
+        """Not since it was made, nor does one that was tried again."""
+        async with open_api() as api:
+            task = await api.system.submit(delay_s=3600)
+            due_at = task.created_at + timedelta(milliseconds=1)
+            await api.system.services.store.database["tasks"].update_one(
+                {"_id": task.id}, {"$set": {"run_at": due_at}}
+            )
+            assert datetime.fromisoformat((await lane(api))["oldest_at"]) == due_at
+            await api.system.services.control.cancel(task.id, Caller.local())
+            retried = await api.system.services.control.retry(task.id, Caller.local())
+            assert datetime.fromisoformat((await lane(api))["oldest_at"]) == retried.retried_at
+
+    async def test_what_a_shut_lane_holds_needs_no_worker(self, open_api: Open) -> None:
+        """It waits, and its age is told; but none could start it."""
+        async with open_api() as api:
+            await api.system.submit()
+            await act(api, "pause", reason="mine")
+            assert ((await stats(api))["waited_s"], (await lane(api))["oldest_at"] is None) == (0, False)
+
+
+async def stats(api: Client) -> Any:
+    """Return what the queue's page says."""
+    return (await api.ask("GET", "/api/v1/queue/stats")).json["data"]
+
+
 class TestRefusals:
     async def test_a_projects_key_may_look_and_nothing_else(self, open_api: Open) -> None:
         """Who paused it is the operators' business; that it is paused, and why, is everybody's."""

@@ -28,17 +28,20 @@ routes = Blueprint("queue", url_prefix="/api/v1")
 async def get_queue_stats(request: ApiRequest) -> HTTPResponse:
     """Count what waits (`queued`), waits for its time (`delayed`) and is with a worker (`held`), by lane.
 
-    Each lane also says whether it is open, what closed it, and how fast it works. Who comes with a project's key is
-    told what that project has there.
+    `waited_s` is what to add workers by: it grows while there are too few of them, and not by what is scheduled for
+    later, or waits for a service. Each lane also says whether it is open, what closed it, and how fast it works.
+    Who comes with a project's key is told what that project has there.
     """
     services, caller = admit(request)
     names = sorted(services.registry.lanes)
     views = await views_for(caller, services.forecast, services.store, names)
+    waited_s = await services.standings.waited_s(caller, dict(zip(names, views, strict=True)))
     lanes = {name: lane_view(view) for name, view in zip(names, views, strict=True)}
     stats: QueueStatsShape = {
         "queued": sum(lane["queued"] for lane in lanes.values()),
         "delayed": sum(lane["delayed"] for lane in lanes.values()),
         "held": sum(lane["held"] for lane in lanes.values()),
+        "waited_s": waited_s,
         "lanes": lanes,
     }
     return success(stats, FOUND.to(language_of(request.headers)))

@@ -767,6 +767,7 @@ export interface QueueStats {
   queued: number;
   delayed: number;
   held: number;
+  waited_s: number;
   lanes: Record<string, Lane>;
 }
 
