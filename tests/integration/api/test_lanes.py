@@ -16,6 +16,7 @@ from danqing_server.http.services import Services
 from danqing_server.queue.gates import Report
 from danqing_server.records.lanes import LaneAct, LaneActKind, Pause
 from danqing_server.records.tasks import Status
+from danqing_server.store.tasks import COLLECTION
 from tests.integration.api.conftest import Client, Reply
 from tests.support.event_reader import EventReader, reading
 from tests.support.providers import ScriptedProvider, deliver_all
@@ -196,9 +197,8 @@ class TestAge:
         async with open_api() as api:
             task = await api.system.submit(delay_s=3600)
             due_at = task.created_at + timedelta(milliseconds=1)
-            await api.system.services.store.database["tasks"].update_one(
-                {"_id": task.id}, {"$set": {"run_at": due_at}}
-            )
+            tasks = api.system.services.store.database[COLLECTION]
+            await tasks.update_one({"_id": task.id}, {"$set": {"run_at": due_at}})
             assert datetime.fromisoformat((await lane(api))["oldest_at"]) == due_at
             await api.system.services.control.cancel(task.id, Caller.local())
             retried = await api.system.services.control.retry(task.id, Caller.local())
