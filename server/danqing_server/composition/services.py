@@ -170,7 +170,8 @@ async def make_services(
     outlet = Outlet(registry, untold, clock, [webhooks.subscriber, books])
     register = Register(store, queue, outlet, eraser)
     control = Control(store, register, clock, recent, budgets)
-    watchers = Watchers(WatchStore(database), control.find, register.outlet.onlookers, settings.max_waiting_calls)
+    watched = WatchStore(database)
+    watchers = Watchers(watched, control.find, register.outlet.onlookers, settings.max_waiting_calls)
     intake = Intake(store, queue, register, clock, limits)
     task_list, batches, requests = TaskList(database, billed_of), BatchStore(database), RequestCounter(redis)
     usage = UsageStore(database)
@@ -179,7 +180,7 @@ async def make_services(
         store, keys, register, assets, clock, checker, routing, limits, intake, budgets, webhooks, headroom
     )
     feeder = Feeder(batches, store, queue, register, control, limits, assets, clock)
-    feeds = Feeds(ChangedStore(database), clock, watchers)
+    feeds = Feeds(ChangedStore(database), watched, clock, watchers)
     pauses.listeners.append(feeds.turn)
     checks: dict[str, HealthCheck] = {"mongodb": store.ping, "redis": queue.ping, "storage": assets.ping}
     return Services(

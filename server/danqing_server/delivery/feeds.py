@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Hashable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Hashable, Iterable
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 
 import attrs
@@ -23,18 +23,19 @@ from danqing_server.delivery.watchers import Watchers
 from danqing_server.errors import ServiceUnavailable, StoreUnavailable
 from danqing_server.log import get_logger
 from danqing_server.records.tasks import Status, Task
-from danqing_server.store.changed import PAGE, ChangedStore, Glimpse
+from danqing_server.store.changed import GLIMPSES, PAGE, ChangedStore, Glimpse
 from danqing_server.store.reach import Reach
-from danqing_server.store.watching import version_of
+from danqing_server.store.watching import WatchStore, change_of, version_of
 
 __all__ = ["Feeds", "Follower", "Sight", "Turned", "mark_of", "moment_of"]
 
 LOOK_EVERY_S = 0.5
-OVERLAP = timedelta(seconds=5)
+OVERLAP = timedelta(seconds=2)
 LONG_OVERLAP = timedelta(seconds=60)
-LONG_EVERY = 10
+LONG_EVERY = 20
 RESUME_OVERLAP = timedelta(seconds=60)
 MOST_UNREAD = 1_000
+READ_WITHIN_S = 2.0
 MOST_RUNNING = 500
 PRIMED_S = 20.0
 
@@ -89,6 +90,7 @@ class Follower:
     _unread: deque[Sight] = attrs.field(factory=deque, init=False)
     _turned: dict[str, None] = attrs.field(factory=dict, init=False)
     _event: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+    _room: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
 
     def show(self, sight: Sight) -> None:
         """Put what it wants in line."""
@@ -111,6 +113,13 @@ class Follower:
         self._unread.clear()
         self._turned.clear()
         self._event.set()
+        self._room.set()
+
+    async def room(self) -> None:
+        """Wait until there is room in its line for what one look brings."""
+        while len(self._unread) > MOST_UNREAD - PAGE and not self.closed:
+            self._room.clear()
+            await self._room.wait()
 
     async def next(self, within_s: float) -> Sight | Turned | None:
         """Return what is next; None when nothing is within the time, or once it is let go."""
@@ -125,7 +134,15 @@ class Follower:
             lane = next(iter(self._turned))
             del self._turned[lane]
             return Turned(lane)
-        return self._unread.popleft() if self._unread else None
+        return self._first() if self._unread else None
+
+    def at_hand(self, most: int) -> list[Sight]:
+        """Return what is next in line by now, *most* at most."""
+        return [self._first() for _ in range(min(most, len(self._unread)))]
+
+    def _first(self) -> Sight:
+        self._room.set()
+        return self._unread.popleft()
 
 
 @attrs.define(eq=False)
@@ -134,6 +151,7 @@ class _Feed:
 
     reach: Reach
     store: ChangedStore
+    watched: WatchStore
     clock: Clock
     followers: set[Follower] = attrs.field(factory=set)
     primed: asyncio.Event = attrs.field(factory=asyncio.Event)
@@ -158,33 +176,51 @@ class _Feed:
         long = self._looks % LONG_EVERY == 0
         began_at = self.clock.now()
         since = self._looked_at - (LONG_OVERLAP if long else OVERLAP)
-        if not self.primed.is_set():
-            await self.store.ensure_index(self.reach)
-        found = [glimpse async for page in pages(self.store, self.reach, since) for glimpse in page]
-        if self._running and self._looks % 2:
-            found += await self.store.glimpses(self._running)
-        new = [each for each in found if self._seen.get(each.id) != each.version]
         if self.primed.is_set():
-            await self._tell(list({each.id: each for each in new}))
+            await self._tell([*await self._changed(since), *await self._gone_on()])
         else:
-            self._prime(new)
+            await self.store.ensure_index(self.reach)
+            await self._prime(since)
         self._looked_at, self._looks = began_at, self._looks + 1
         if long:
             self._forget(began_at)
 
-    def _prime(self, found: Sequence[Glimpse]) -> None:
+    async def _prime(self, since: datetime) -> None:
         """Know what there is: who begins to follow is told what happens from then on."""
-        for glimpse in found:
-            self._seen[glimpse.id] = glimpse.version
-            self._note_running(glimpse.id, glimpse.is_running)
+        async for page in pages(self.store, self.reach, since, GLIMPSES):
+            for glimpse in page:
+                self._seen[glimpse.id] = change_of(glimpse.at_ms, glimpse.change)
+                self._note_running(glimpse.id, glimpse.is_running)
+        self._seen.update(await self.watched.versions(self._running))
         self.primed.set()
 
-    async def _tell(self, ids: Sequence[str]) -> None:
-        for first in range(0, len(ids), PAGE):
-            page = ids[first : first + PAGE]
+    async def _changed(self, since: datetime) -> dict[str, None]:
+        """Return whose status changed."""
+        new: dict[str, None] = {}
+        async for page in pages(self.store, self.reach, since, GLIMPSES):
+            for id_, at_ms, change, _ in page:
+                if not self._seen.get(id_, "").startswith(change_of(at_ms, change)):
+                    new[id_] = None
+        return new
+
+    async def _gone_on(self) -> list[str]:
+        """Return which of those that run have come farther; every second look."""
+        if not self._running or not self._looks % 2:
+            return []
+        versions = await self.watched.versions(self._running)
+        return [id_ for id_, version in versions.items() if self._seen.get(id_) != version]
+
+    async def _tell(self, ids: Iterable[str]) -> None:
+        """Show the tasks of *ids*; of very many as fast as they are read, or not read within `READ_WITHIN_S`."""
+        new = list(dict.fromkeys(ids))
+        for first in range(0, len(new), PAGE):
+            page = new[first : first + PAGE]
             tasks = await self.store.tasks(page)
             for id_ in page:
                 self._note_running(id_, is_running=False)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(READ_WITHIN_S):
+                    await asyncio.gather(*(follower.room() for follower in self.followers))
             for task in sorted(tasks.values(), key=_moment):
                 self._show(task)
 
@@ -219,6 +255,7 @@ class Feeds:
     """The feeds of a process, one for each reach that is followed."""
 
     store: ChangedStore
+    watched: WatchStore
     clock: Clock
     watchers: Watchers
     _feeds: dict[Reach, _Feed] = attrs.field(factory=dict, init=False)
@@ -278,7 +315,7 @@ class Feeds:
     def _feed(self, reach: Reach) -> _Feed:
         found = self._feeds.get(reach)
         if found is None:
-            found = self._feeds[reach] = _Feed(reach, self.store, self.clock)
+            found = self._feeds[reach] = _Feed(reach, self.store, self.watched, self.clock)
         return found
 
     def _run(self, feed: _Feed) -> None:
@@ -289,12 +326,14 @@ class Feeds:
             run.add_done_callback(lambda _: self._runs.pop(feed, None))
 
 
-async def pages(store: ChangedStore, reach: Reach, since: datetime) -> AsyncIterator[list[Glimpse]]:
-    """Return what changed since then, in order, a page at a time. Raises StoreUnavailable."""
+async def pages(
+    store: ChangedStore, reach: Reach, since: datetime, size: int = PAGE
+) -> AsyncIterator[list[Glimpse]]:
+    """Return what changed since then, in order, *size* at a time. Raises StoreUnavailable."""
     last: Glimpse | None = None
-    while page := await store.since(reach, since, last):
+    while page := await store.since(reach, since, last, size):
         yield page
-        if len(page) < PAGE:
+        if len(page) < size:
             return
         last = page[-1]
 

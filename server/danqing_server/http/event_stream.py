@@ -9,7 +9,7 @@ connects again after anything but 204, an error or another type), read 2026-11-2
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -55,8 +55,11 @@ class EventStream:
 
     async def send(self, event: str, data: bytes, id_: str | None = None) -> None:
         """Send one event. *data* has no line ends; without an id it is not where a client goes on from."""
-        head = f"event: {event}\n" if id_ is None else f"id: {id_}\nevent: {event}\n"
-        await self._write(b"%bdata: %b\n\n" % (head.encode(), data))
+        await self.send_all([(event, data, id_)])
+
+    async def send_all(self, events: Iterable[tuple[str, bytes, str | None]]) -> None:
+        """Send several at once, each as `send` takes it."""
+        await self._write(b"".join(_encoded(*event) for event in events))
 
     async def mark(self, id_: str) -> None:
         """Say where to go on from, though nothing has happened yet."""
@@ -85,6 +88,11 @@ class EventStream:
     async def _write(self, data: bytes) -> None:
         await self._response.send(data)
         self._sent_s = asyncio.get_running_loop().time()
+
+
+def _encoded(event: str, data: bytes, id_: str | None) -> bytes:
+    head = f"event: {event}\n" if id_ is None else f"id: {id_}\nevent: {event}\n"
+    return b"%bdata: %b\n\n" % (head.encode(), data)
 
 
 @asynccontextmanager

@@ -6,41 +6,48 @@ then on, and nothing before.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import attrs
 import pymongo
 from pymongo import ASCENDING, IndexModel
 
+from danqing_server.clock import from_ms
 from danqing_server.records.tasks import Status, Task
 from danqing_server.store.client import Database, translated
 from danqing_server.store.reach import Reach
 from danqing_server.store.reading import readable
 from danqing_server.store.tasks import COLLECTION
-from danqing_server.store.watching import VERSION_FIELDS, version_in
+from danqing_server.store.watching import CHANGE
 
 __all__ = ["ChangedStore", "Glimpse"]
 
 BUILD_S = 3600.0
 PAGE = 500
+GLIMPSES = 5_000
 
 _ORDER = [("updated_at", ASCENDING), ("_id", ASCENDING)]
 _OF_EVERYBODY = IndexModel(_ORDER, name="changed")
 _OF_ONE_OWNER = IndexModel(
     [("owner", ASCENDING), *_ORDER], name="changed_of_owner", partialFilterExpression={"owner": {"$gt": ""}}
 )
-_FIELDS = {**VERSION_FIELDS, "status": 1}
+_COLUMNS: Mapping[str, Any] = {
+    "ids": {"$push": "$_id"},
+    "at_ms": {"$push": {"$toLong": "$updated_at"}},
+    "changes": {"$push": CHANGE},
+    "running": {"$push": {"$eq": ["$status", Status.PROCESSING.value]}},
+}
+"""Column by column, in one document, a thousand glimpses are read in a fifth of the time that documents take."""
 
 
-@attrs.frozen
-class Glimpse:
-    """A task that changed, when, and into which version."""
+class Glimpse(NamedTuple):
+    """A task that changed, when, by which change of status, and whether it is carried out since."""
 
     id: str
-    at: datetime
-    version: str
+    at_ms: int
+    change: str
     is_running: bool
 
 
@@ -56,21 +63,28 @@ class ChangedStore:
         with pymongo.timeout(BUILD_S), translated():
             await self._tasks.create_indexes([index])
 
-    async def since(self, reach: Reach, moment: datetime, after: Glimpse | None = None) -> list[Glimpse]:
-        """Return the tasks that changed at *moment* or later, in order: a page, behind *after* if given."""
-        condition: dict[str, Any] = {**reach.filter, "updated_at": {"$gte": moment if after is None else after.at}}
+    async def since(
+        self, reach: Reach, moment: datetime, after: Glimpse | None = None, limit: int = PAGE
+    ) -> list[Glimpse]:
+        """Return the tasks that changed at *moment* or later, in order, *limit* at most, behind *after*."""
+        condition: dict[str, Any] = {**reach.filter, "updated_at": {"$gte": moment}}
         if after is not None:
-            later = {"updated_at": {"$gt": after.at}}
-            condition["$or"] = [later, {"updated_at": after.at, "_id": {"$gt": after.id}}]
+            last = from_ms(after.at_ms)
+            condition["updated_at"] = {"$gte": last}
+            condition["$or"] = [{"updated_at": {"$gt": last}}, {"updated_at": last, "_id": {"$gt": after.id}}]
+        steps = [
+            {"$match": condition},
+            {"$sort": dict(_ORDER)},
+            {"$limit": limit},
+            {"$group": {"_id": None, **_COLUMNS}},
+        ]
         with translated():
-            found = await self._tasks.find(condition, _FIELDS).sort(_ORDER).limit(PAGE).to_list(None)
-        return [_glimpse(document) for document in found]
-
-    async def glimpses(self, ids: Collection[str]) -> list[Glimpse]:
-        """Return what is there of *ids*."""
-        with translated():
-            found = await self._tasks.find({"_id": {"$in": list(ids)}}, _FIELDS).to_list(None)
-        return [_glimpse(document) for document in found]
+            found = await self._tasks.aggregate(steps).to_list(None)
+        return [
+            glimpse
+            for page in found
+            for glimpse in map(Glimpse, page["ids"], page["at_ms"], page["changes"], page["running"])
+        ]
 
     async def tasks(self, ids: Sequence[str]) -> dict[str, Task]:
         """Return what can be read of *ids*."""
@@ -81,8 +95,3 @@ class ChangedStore:
     @property
     def _tasks(self) -> Any:
         return self.database[COLLECTION]
-
-
-def _glimpse(document: Mapping[str, Any]) -> Glimpse:
-    is_running = document.get("status") == Status.PROCESSING.value
-    return Glimpse(document["_id"], document["updated_at"], version_in(document), is_running)

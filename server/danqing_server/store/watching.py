@@ -13,16 +13,26 @@ from danqing_server.records.tasks import Task
 from danqing_server.store.client import Database, translated
 from danqing_server.store.tasks import COLLECTION
 
-__all__ = ["VERSION_FIELDS", "WatchStore", "version_in", "version_of"]
+__all__ = ["CHANGE", "WatchStore", "change_of", "version_of"]
 
 _COUNT_OF_OUTPUTS: Mapping[str, Any] = {
     "$size": {"$objectToArray": {"$cond": [{"$eq": [{"$type": "$outputs"}, "object"]}, "$outputs", {}]}}
 }
-VERSION_FIELDS: Mapping[str, Any] = {
+_FIELDS: Mapping[str, Any] = {
     **dict.fromkeys(("updated_at", "transition_id", "progress", "preview.asset.key"), 1),
     "outputs": _COUNT_OF_OUTPUTS,
 }
 """A find's projection, with expressions since MongoDB 4.4 (manual, read 2026-11-28)."""
+
+_SHOWN_OF_CHANGE = 12
+CHANGE: Mapping[str, Any] = {
+    "$cond": [
+        {"$eq": [{"$type": "$transition_id"}, "string"]},
+        {"$substrCP": ["$transition_id", 0, _SHOWN_OF_CHANGE]},
+        "",
+    ]
+}
+"""What a version says of the change of status, as an expression."""
 
 
 def version_of(task: Task) -> str:
@@ -34,9 +44,15 @@ def version_of(task: Task) -> str:
     return _version(to_ms(task.updated_at), task.transition_id, task.progress, len(task.outputs), preview)
 
 
+def change_of(updated_ms: int, change: str) -> str:
+    """Return how a version begins that a change of status at *updated_ms* made; *change* is what `CHANGE` finds."""
+    return f"{updated_ms:013d}-{change}"
+
+
 def _version(updated_ms: int, transition_id: str, progress: float, outputs: int, preview: str) -> str:
     shown = preview.rpartition("/")[2]
-    return f"{updated_ms:013d}-{transition_id[:12]}-{round(progress * 1000)}-{outputs}{'-' if shown else ''}{shown}"
+    change = change_of(updated_ms, transition_id[:_SHOWN_OF_CHANGE])
+    return f"{change}-{round(progress * 1000)}-{outputs}{'-' if shown else ''}{shown}"
 
 
 @attrs.define(eq=False)
@@ -48,12 +64,12 @@ class WatchStore:
     async def versions(self, ids: Collection[str]) -> dict[str, str]:
         """Return the versions of the tasks among *ids* that are there."""
         with translated():
-            cursor = self.database[COLLECTION].find({"_id": {"$in": list(ids)}}, VERSION_FIELDS)
+            cursor = self.database[COLLECTION].find({"_id": {"$in": list(ids)}}, _FIELDS)
             found = await cursor.to_list(None)
-        return {document["_id"]: version_in(document) for document in found}
+        return {document["_id"]: _version_in(document) for document in found}
 
 
-def version_in(document: Mapping[str, Any]) -> str:
+def _version_in(document: Mapping[str, Any]) -> str:
     """Return the version that a document has, one that a newer release wrote too."""
     updated_at, progress = document.get("updated_at"), document.get("progress")
     preview = document.get("preview")

@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 
 from danqing_server.access.caller import Caller
+from danqing_server.delivery import feeds
 from danqing_server.delivery.feeds import MOST_UNREAD, Follower, Sight
 from danqing_server.store.client import connect
 from danqing_server.store.tasks import COLLECTION
@@ -178,6 +179,24 @@ class TestGoingOn:
                     events = await until_completed(again, tasks - completed(had))
         known = {(event.data["id"], event.data["status"]): event.id for event in had if event.id}
         assert all(known.get((event.data["id"], event.data["status"]), event.id) == event.id for event in events)
+
+
+class TestFloods:
+    async def test_more_at_once_than_a_line_holds_is_told(
+        self, open_api: Open, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Who reads, if slower than a look finds, is not let go: what one look brings is told as it is read."""
+        monkeypatch.setattr(feeds, "LOOK_EVERY_S", 4.0)
+        monkeypatch.setattr(feeds, "MOST_UNREAD", feeds.PAGE)
+        async with open_api() as api, api.services.feeds.follow(Caller.local(), lambda _: True) as follower:
+            made = [await asyncio.gather(*(api.system.submit() for _ in range(200))) for _ in range(7)]
+            left = {task.id for some in made for task in some}
+            while left:
+                sight = await follower.next(30)
+                assert sight is not None, "let go"
+                if isinstance(sight, Sight):
+                    left.discard(sight.task.id)
+                    await api.system.get(sight.task.id)
 
 
 class TestSlowFollowers:

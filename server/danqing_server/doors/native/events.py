@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -49,6 +49,7 @@ PROGRESS_EVERY_S = 2.0
 SMALLEST_PROGRESS = 0.01
 DEFAULT_LIFE_S = 300
 MOST_IDS, LONGEST_IDS = 100, 8_192
+MOST_AT_ONCE = 32
 TASK, DONE, PROGRESS, DELETED, LANE = "task", "done", "progress", "deleted", "lane"
 
 TOKEN_MADE = Message(key="events.token_made", zh="令牌创建成功", en="Token made")
@@ -132,7 +133,7 @@ async def get_events(request: ApiRequest) -> HTTPResponse | None:
                     await stream.mark(mark)
                 else:
                     async for sight in services.feeds.replay(caller, since, wants):
-                        await _show(stream, viewer, sight)
+                        await _show(stream, viewer, [sight])
                 await _follow(services, caller, stream, viewer, follower)
     return None
 
@@ -202,7 +203,7 @@ async def _follow(
         if isinstance(sight, Turned):
             await _show_lane(services, caller, stream, sight.lane, lanes)
         elif sight is not None:
-            await _show(stream, viewer, sight)
+            await _show(stream, viewer, [sight, *follower.at_hand(MOST_AT_ONCE - 1)])
         if not await stream.beat():
             return
 
@@ -224,12 +225,17 @@ async def _show_lane(
             await stream.send(LANE, shown)
 
 
-async def _show(stream: EventStream, viewer: Viewer, sight: Sight) -> None:
-    """Send a task as it was seen; what is sent to many is made once."""
+async def _show(stream: EventStream, viewer: Viewer, sights: Iterable[Sight]) -> None:
+    """Send tasks as they were seen."""
+    await stream.send_all([_shown(viewer, sight) for sight in sights])
+
+
+def _shown(viewer: Viewer, sight: Sight) -> tuple[str, bytes, str | None]:
+    """Return a sight as an event; what is sent to many is made once."""
     key = viewer.base, viewer.language
     if key not in sight.answers:
         sight.answers[key] = dump_json(viewer.task(sight.task))
-    await stream.send(PROGRESS if sight.id is None else TASK, sight.answers[key], sight.id)
+    return PROGRESS if sight.id is None else TASK, sight.answers[key], sight.id
 
 
 @attrs.define(eq=False)
