@@ -10,8 +10,7 @@ is the state of a task: of several changes between two looks the last.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Hashable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 
@@ -19,6 +18,7 @@ import attrs
 
 from danqing_server.access.caller import Caller
 from danqing_server.clock import Clock, from_ms, to_ms
+from danqing_server.delivery.followers import Follower, Sight
 from danqing_server.delivery.watchers import Watchers
 from danqing_server.errors import ServiceUnavailable, StoreUnavailable
 from danqing_server.log import get_logger
@@ -27,28 +27,18 @@ from danqing_server.store.changed import GLIMPSES, PAGE, ChangedStore, Glimpse
 from danqing_server.store.reach import Reach
 from danqing_server.store.watching import WatchStore, change_of, version_of
 
-__all__ = ["Feeds", "Follower", "Sight", "Turned", "mark_of", "moment_of"]
+__all__ = ["Feeds", "mark_of", "moment_of"]
 
 LOOK_EVERY_S = 0.5
 OVERLAP = timedelta(seconds=2)
 LONG_OVERLAP = timedelta(seconds=60)
 LONG_EVERY = 20
 RESUME_OVERLAP = timedelta(seconds=60)
-MOST_UNREAD = 1_000
 READ_WITHIN_S = 2.0
 MOST_RUNNING = 500
 PRIMED_S = 20.0
 
 log = get_logger(__name__)
-
-
-@attrs.frozen(eq=False)
-class Sight:
-    """A task as it was seen. `id` None: no other than before, but farther. `answers` are what was made of it."""
-
-    task: Task
-    id: str | None
-    answers: dict[Hashable, bytes] = attrs.field(factory=dict)
 
 
 def mark_of(moment_ms: int) -> str:
@@ -72,77 +62,6 @@ def _id_of(task: Task) -> str:
 def _change_in(version: str) -> str:
     """Return the part of a version that other progress does not change."""
     return "-".join(version.split("-")[:2])
-
-
-@attrs.frozen
-class Turned:
-    """A lane whose gate turned; how it stands is for who is told to look at."""
-
-    lane: str
-
-
-@attrs.define(eq=False)
-class Follower:
-    """One who follows, of what it `wants`. One that reads too slowly is let go: it can come again."""
-
-    wants: Callable[[Task], bool]
-    closed: bool = False
-    _unread: deque[Sight] = attrs.field(factory=deque, init=False)
-    _turned: dict[str, None] = attrs.field(factory=dict, init=False)
-    _event: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
-    _room: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
-
-    def show(self, sight: Sight) -> None:
-        """Put what it wants in line."""
-        if not self.wants(sight.task):
-            return
-        if len(self._unread) >= MOST_UNREAD:
-            self.close()
-        else:
-            self._unread.append(sight)
-            self._event.set()
-
-    def turn(self, lane: str) -> None:
-        """Have it told of a lane, once however often that turned meanwhile."""
-        self._turned[lane] = None
-        self._event.set()
-
-    def close(self) -> None:
-        """Let it go."""
-        self.closed = True
-        self._unread.clear()
-        self._turned.clear()
-        self._event.set()
-        self._room.set()
-
-    async def room(self) -> None:
-        """Wait until there is room in its line for what one look brings."""
-        while len(self._unread) > MOST_UNREAD - PAGE and not self.closed:
-            self._room.clear()
-            await self._room.wait()
-
-    async def next(self, within_s: float) -> Sight | Turned | None:
-        """Return what is next; None when nothing is within the time, or once it is let go."""
-        if not self._unread and not self._turned and not self.closed:
-            self._event.clear()
-            try:
-                async with asyncio.timeout(within_s):
-                    await self._event.wait()
-            except TimeoutError:
-                return None
-        if self._turned:
-            lane = next(iter(self._turned))
-            del self._turned[lane]
-            return Turned(lane)
-        return self._first() if self._unread else None
-
-    def at_hand(self, most: int) -> list[Sight]:
-        """Return what is next in line by now, *most* at most."""
-        return [self._first() for _ in range(min(most, len(self._unread)))]
-
-    def _first(self) -> Sight:
-        self._room.set()
-        return self._unread.popleft()
 
 
 @attrs.define(eq=False)

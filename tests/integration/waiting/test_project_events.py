@@ -11,8 +11,8 @@ import aiohttp
 import pytest
 
 from danqing_server.access.caller import Caller
-from danqing_server.delivery import feeds
-from danqing_server.delivery.feeds import MOST_UNREAD, Follower, Sight
+from danqing_server.delivery import feeds, followers
+from danqing_server.delivery.followers import MOST_UNREAD, Follower, Sight
 from danqing_server.store.client import connect
 from danqing_server.store.tasks import COLLECTION
 from tests.integration.api.conftest import Client, Open, opened
@@ -187,7 +187,7 @@ class TestFloods:
     ) -> None:
         """Who reads, if slower than a look finds, is not let go: what one look brings is told as it is read."""
         monkeypatch.setattr(feeds, "LOOK_EVERY_S", 4.0)
-        monkeypatch.setattr(feeds, "MOST_UNREAD", feeds.PAGE)
+        monkeypatch.setattr(followers, "MOST_UNREAD", followers.PAGE)
         async with open_api() as api, api.services.feeds.follow(Caller.local(), lambda _: True) as follower:
             made = [await asyncio.gather(*(api.system.submit() for _ in range(200))) for _ in range(7)]
             left = {task.id for some in made for task in some}

@@ -1,0 +1,96 @@
+"""Who follows what happens to tasks, with what each has not read yet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Hashable
+
+import attrs
+
+from danqing_server.records.tasks import Task
+from danqing_server.store.changed import PAGE
+
+__all__ = ["Follower", "Sight", "Turned"]
+
+MOST_UNREAD = 1_000
+
+
+@attrs.frozen(eq=False)
+class Sight:
+    """A task as it was seen. `id` None: no other than before, but farther. `answers` are what was made of it."""
+
+    task: Task
+    id: str | None
+    answers: dict[Hashable, bytes] = attrs.field(factory=dict)
+
+
+@attrs.frozen
+class Turned:
+    """A lane whose gate turned; how it stands is for who is told to look at."""
+
+    lane: str
+
+
+@attrs.define(eq=False)
+class Follower:
+    """One who follows, of what it `wants`. One that reads too slowly is let go: it can come again."""
+
+    wants: Callable[[Task], bool]
+    closed: bool = False
+    _unread: deque[Sight] = attrs.field(factory=deque, init=False)
+    _turned: dict[str, None] = attrs.field(factory=dict, init=False)
+    _event: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+    _room: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+
+    def show(self, sight: Sight) -> None:
+        """Put what it wants in line."""
+        if not self.wants(sight.task):
+            return
+        if len(self._unread) >= MOST_UNREAD:
+            self.close()
+        else:
+            self._unread.append(sight)
+            self._event.set()
+
+    def turn(self, lane: str) -> None:
+        """Have it told of a lane, once however often that turned meanwhile."""
+        self._turned[lane] = None
+        self._event.set()
+
+    def close(self) -> None:
+        """Let it go."""
+        self.closed = True
+        self._unread.clear()
+        self._turned.clear()
+        self._event.set()
+        self._room.set()
+
+    async def room(self) -> None:
+        """Wait until there is room in its line for what one look brings."""
+        while len(self._unread) > MOST_UNREAD - PAGE and not self.closed:
+            self._room.clear()
+            await self._room.wait()
+
+    async def next(self, within_s: float) -> Sight | Turned | None:
+        """Return what is next; None when nothing is within the time, or once it is let go."""
+        if not self._unread and not self._turned and not self.closed:
+            self._event.clear()
+            try:
+                async with asyncio.timeout(within_s):
+                    await self._event.wait()
+            except TimeoutError:
+                return None
+        if self._turned:
+            lane = next(iter(self._turned))
+            del self._turned[lane]
+            return Turned(lane)
+        return self._first() if self._unread else None
+
+    def at_hand(self, most: int) -> list[Sight]:
+        """Return what is next in line by now, *most* at most."""
+        return [self._first() for _ in range(min(most, len(self._unread)))]
+
+    def _first(self) -> Sight:
+        self._room.set()
+        return self._unread.popleft()
