@@ -23,7 +23,7 @@ async def _look_on(base_url: str) -> None:
 
 
 async def _follow(http: aiohttp.ClientSession) -> None:
-    async with http.get("/api/v1/events") as stream:
+    async with http.get("/api/v1/events?per_second=200") as stream:
         stream.raise_for_status()
         async for _ in stream.content.iter_any():
             pass

@@ -10,9 +10,11 @@ is the state of a task: of several changes between two looks the last.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
+from itertools import chain
+from typing import NamedTuple
 
 import attrs
 
@@ -64,6 +66,13 @@ def _change_in(version: str) -> str:
     return "-".join(version.split("-")[:2])
 
 
+class _News(NamedTuple):
+    """The version that a task has, or how it begins, and whether it is carried out."""
+
+    version: str
+    is_running: bool
+
+
 @attrs.define(eq=False)
 class _Feed:
     """What is looked at for one reach."""
@@ -96,7 +105,7 @@ class _Feed:
         began_at = self.clock.now()
         since = self._looked_at - (LONG_OVERLAP if long else OVERLAP)
         if self.primed.is_set():
-            await self._tell([*await self._changed(since), *await self._gone_on()])
+            await self._tell({**await self._changed(since), **await self._gone_on()})
         else:
             await self.store.ensure_index(self.reach)
             await self._prime(since)
@@ -113,47 +122,75 @@ class _Feed:
         self._seen.update(await self.watched.versions(self._running))
         self.primed.set()
 
-    async def _changed(self, since: datetime) -> dict[str, None]:
+    async def _changed(self, since: datetime) -> dict[str, _News]:
         """Return whose status changed."""
-        new: dict[str, None] = {}
+        new: dict[str, _News] = {}
         async for page in pages(self.store, self.reach, since, GLIMPSES):
-            for id_, at_ms, change, _ in page:
-                if not self._seen.get(id_, "").startswith(change_of(at_ms, change)):
-                    new[id_] = None
+            for id_, at_ms, change, is_running in page:
+                changed = change_of(at_ms, change)
+                if not self._seen.get(id_, "").startswith(changed):
+                    new[id_] = _News(changed, is_running)
         return new
 
-    async def _gone_on(self) -> list[str]:
+    async def _gone_on(self) -> dict[str, _News]:
         """Return which of those that run have come farther; every second look."""
         if not self._running or not self._looks % 2:
-            return []
+            return {}
         versions = await self.watched.versions(self._running)
-        return [id_ for id_, version in versions.items() if self._seen.get(id_) != version]
+        return {
+            id_: _News(version, is_running=True)
+            for id_, version in versions.items()
+            if self._seen.get(id_) != version
+        }
 
-    async def _tell(self, ids: Iterable[str]) -> None:
-        """Show the tasks of *ids*; of very many as fast as they are read, or not read within `READ_WITHIN_S`."""
-        new = list(dict.fromkeys(ids))
-        for first in range(0, len(new), PAGE):
-            page = new[first : first + PAGE]
-            tasks = await self.store.tasks(page)
-            for id_ in page:
-                self._note_running(id_, is_running=False)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(READ_WITHIN_S):
-                    await asyncio.gather(*(follower.room() for follower in self.followers))
-            for task in sorted(tasks.values(), key=_moment):
-                self._show(task)
+    async def _tell(self, new: Mapping[str, _News]) -> None:
+        """Show what is *new*; of very much as fast as it is read, or not read within `READ_WITHIN_S`."""
+        due = self._due(new)
+        at_once = new if any(follower.per_s is None for follower in self.followers) else {}
+        wanted = [*dict.fromkeys((*at_once, *chain.from_iterable(due.values())))]
+        try:
+            for first in range(0, len(wanted), PAGE):
+                await self._tell_page(wanted[first : first + PAGE], due)
+        except ServiceUnavailable:
+            for follower, ids in due.items():
+                follower.owe(ids)
+            raise
+        for id_ in new.keys() - wanted:
+            self._seen[id_] = new[id_].version
+            self._note_running(id_, new[id_].is_running)
 
-    def _show(self, task: Task) -> None:
+    async def _tell_page(self, ids: Sequence[str], due: Mapping[Follower, frozenset[str]]) -> None:
+        tasks = await self.store.tasks(ids)
+        for id_ in ids:
+            self._note_running(id_, is_running=False)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(READ_WITHIN_S):
+                await asyncio.gather(*(follower.room() for follower in self.followers))
+        for task in sorted(tasks.values(), key=_moment):
+            self._show(task, due)
+
+    def _due(self, new: Iterable[str]) -> dict[Follower, frozenset[str]]:
+        """Return which tasks those are told of now who are not told all at once."""
+        due: dict[Follower, frozenset[str]] = {}
+        for follower in self.followers:
+            if follower.per_s is not None:
+                follower.owe(new)
+                due[follower] = frozenset(follower.due(LOOK_EVERY_S))
+        return due
+
+    def _show(self, task: Task, due: Mapping[Follower, frozenset[str]]) -> None:
         """Show a task as it was read, which may be newer than what was glimpsed."""
         known, version = self._seen.get(task.id, ""), version_of(task)
         self._seen[task.id] = version
         self._note_running(task.id, task.status is Status.PROCESSING)
-        if known == version:
-            return
+        whole = Sight(task, _id_of(task))
         goes_on = _change_in(known) == _change_in(version)
-        sight = Sight(task, None if goes_on else _id_of(task))
         for follower in tuple(self.followers):
-            follower.show(sight)
+            if follower in due:
+                if task.id in due[follower]:
+                    follower.show(whole)
+            elif follower.per_s is None and known != version:
+                follower.show(attrs.evolve(whole, id=None) if goes_on else whole)
 
     def _note_running(self, task_id: str, is_running: bool) -> None:
         """Look at the progress of what runs; of too many, at that of the first."""
@@ -182,8 +219,10 @@ class Feeds:
     _draining: bool = attrs.field(default=False, init=False)
 
     @asynccontextmanager
-    async def follow(self, caller: Caller, wants: Callable[[Task], bool]) -> AsyncIterator[Follower]:
-        """Follow what happens from now on, of what *wants* says yes to.
+    async def follow(
+        self, caller: Caller, wants: Callable[[Task], bool], per_s: int | None = None
+    ) -> AsyncIterator[Follower]:
+        """Follow what happens from now on, of what *wants* says yes to; with *per_s* at that pace.
 
         Raises:
             Overloaded: too many wait and follow.
@@ -191,7 +230,7 @@ class Feeds:
         """
         with self.watchers.place(caller):
             feed = self._feed(caller.reach)
-            follower = Follower(wants, closed=self._draining)
+            follower = Follower(wants, per_s, closed=self._draining)
             feed.followers.add(follower)
             self._run(feed)
             try:
@@ -209,6 +248,11 @@ class Feeds:
             for task in sorted(tasks.values(), key=_moment):
                 if wants(task):
                     yield Sight(task, _id_of(task))
+
+    async def owe(self, caller: Caller, since: datetime, follower: Follower) -> None:
+        """Have one that is not told all at once be told what changed since then. Raises StoreUnavailable."""
+        async for page in pages(self.store, caller.reach, since - RESUME_OVERLAP, GLIMPSES):
+            follower.owe(glimpse.id for glimpse in page)
 
     def turn(self, lane: str) -> None:
         """Tell all who follow, whatever they follow, that the gate of a lane turned."""

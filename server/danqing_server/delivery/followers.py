@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
+from itertools import islice
 
 import attrs
 
 from danqing_server.records.tasks import Task
 from danqing_server.store.changed import PAGE
 
-__all__ = ["Follower", "Sight", "Turned"]
+__all__ = ["MOST_OWED", "Follower", "Sight", "Turned"]
 
 MOST_UNREAD = 1_000
+MOST_OWED = 20_000
 
 
 @attrs.frozen(eq=False)
@@ -34,12 +36,18 @@ class Turned:
 
 @attrs.define(eq=False)
 class Follower:
-    """One who follows, of what it `wants`. One that reads too slowly is let go: it can come again."""
+    """One who follows, of what it `wants`. One that reads too slowly is let go: it can come again.
+
+    With `per_s` it is told of that many tasks a second at most, of what changed last first, and of the rest when
+    there is room: a page that shows fifty rows need not be told of a thousand a second.
+    """
 
     wants: Callable[[Task], bool]
+    per_s: int | None = None
     closed: bool = False
     _unread: deque[Sight] = attrs.field(factory=deque, init=False)
     _turned: dict[str, None] = attrs.field(factory=dict, init=False)
+    _owed: dict[str, None] = attrs.field(factory=dict, init=False)
     _event: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _room: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
 
@@ -53,6 +61,19 @@ class Follower:
             self._unread.append(sight)
             self._event.set()
 
+    def owe(self, ids: Iterable[str]) -> None:
+        """Note the tasks that it is to be told of when there is room; of too many the oldest are forgotten."""
+        for id_ in ids:
+            self._owed.pop(id_, None)
+            self._owed[id_] = None
+        for id_ in list(islice(self._owed, max(0, len(self._owed) - MOST_OWED))):
+            del self._owed[id_]
+
+    def due(self, within_s: float) -> list[str]:
+        """Return the tasks it may be told of within that time; they are owed no longer."""
+        most = max(1, round((self.per_s or 0) * within_s))
+        return [self._owed.popitem()[0] for _ in range(min(most, len(self._owed)))]
+
     def turn(self, lane: str) -> None:
         """Have it told of a lane, once however often that turned meanwhile."""
         self._turned[lane] = None
@@ -63,6 +84,7 @@ class Follower:
         self.closed = True
         self._unread.clear()
         self._turned.clear()
+        self._owed.clear()
         self._event.set()
         self._room.set()
 

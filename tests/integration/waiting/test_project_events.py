@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 
 import aiohttp
@@ -13,6 +14,9 @@ import pytest
 from danqing_server.access.caller import Caller
 from danqing_server.delivery import feeds, followers
 from danqing_server.delivery.followers import MOST_UNREAD, Follower, Sight
+from danqing_server.errors import StoreUnavailable
+from danqing_server.records.tasks import Task
+from danqing_server.store.changed import ChangedStore
 from danqing_server.store.client import connect
 from danqing_server.store.tasks import COLLECTION
 from tests.integration.api.conftest import Client, Open, opened
@@ -90,7 +94,16 @@ class TestFollowing:
 
     @pytest.mark.parametrize(
         "query",
-        ["status=nope", "task_ids=" + ",".join(map(str, range(101))), "task_ids=", "task_ids=,", "colour=red"],
+        [
+            "status=nope",
+            "per_second=0",
+            "per_second=1001",
+            "per_second=x",
+            "task_ids=" + ",".join(map(str, range(101))),
+            "task_ids=",
+            "task_ids=,",
+            "colour=red",
+        ],
     )
     async def test_what_makes_no_sense_is_refused(self, open_api: Open, query: str) -> None:
         """400, before any stream."""
@@ -197,6 +210,52 @@ class TestFloods:
                 if isinstance(sight, Sight):
                     left.discard(sight.task.id)
                     await api.system.get(sight.task.id)
+
+
+class TestPace:
+    """`per_second`: a page is told what it can show."""
+
+    async def test_what_changed_last_comes_first_and_the_rest_later(
+        self, open_api: Open, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """None is missing, though MongoDB does not answer in between."""
+        monkeypatch.setattr(feeds, "LOOK_EVERY_S", 2.0)
+        async with open_api() as api:
+            api.services.feeds.store = _FailingOnce(api.services.feeds.store.database)
+            async with api.services.feeds.follow(Caller.local(), lambda _: True, per_s=20) as follower:
+                made = [(await api.system.submit()).id for _ in range(100)]
+                monkeypatch.setattr(feeds, "LOOK_EVERY_S", 0.5)
+                told: list[str] = []
+                while set(made) - set(told):
+                    sight = await follower.next(30)
+                    assert sight is not None
+                    if isinstance(sight, Sight):
+                        assert sight.id is not None
+                        told.append(sight.task.id)
+        assert told.index(made[-1]) < 40 <= told.index(made[0])
+
+    async def test_a_page_that_comes_again_is_told_what_it_missed(self, open_api: Open) -> None:
+        """At its own pace, too."""
+        async with open_api(workers=True) as api:
+            url = f"{api.base}{EVENTS}?per_second=100"
+            async with reading(api.session, url) as reader:
+                first = await api.system.submit()
+                await until_completed(reader, {first.id})
+            missed = [await api.system.finished((await api.system.submit()).id) for _ in range(5)]
+            async with reading(api.session, url, reader.last_id) as again:
+                await until_completed(again, {task.id for task in missed})
+
+
+class _FailingOnce(ChangedStore):
+    """A store that does not answer the first time that tasks are read."""
+
+    failed = False
+
+    async def tasks(self, ids: Sequence[str]) -> dict[str, Task]:
+        if not self.failed:
+            self.failed = True
+            raise StoreUnavailable("away")
+        return await super().tasks(ids)
 
 
 class TestSlowFollowers:

@@ -15,7 +15,7 @@ from danqing_server.access.caller import Caller
 from danqing_server.access.event_tokens import LONGEST_LIFE_S, SHORTEST_LIFE_S
 from danqing_server.codec import dump_json
 from danqing_server.delivery.feeds import moment_of
-from danqing_server.delivery.followers import Follower, Sight, Turned
+from danqing_server.delivery.followers import MOST_OWED, Follower, Sight, Turned
 from danqing_server.delivery.watchers import Watch
 from danqing_server.doors.documentation import Answer, described, plain_query, query
 from danqing_server.doors.fields import REQUIRED, Fields
@@ -51,6 +51,7 @@ SMALLEST_PROGRESS = 0.01
 DEFAULT_LIFE_S = 300
 MOST_IDS, LONGEST_IDS = 100, 8_192
 MOST_AT_ONCE = 32
+MOST_PER_S = 1_000
 TASK, DONE, PROGRESS, DELETED, LANE = "task", "done", "progress", "deleted", "lane"
 
 TOKEN_MADE = Message(key="events.token_made", zh="令牌创建成功", en="Token made")
@@ -115,6 +116,14 @@ async def get_task_events(request: ApiRequest, task_id: str) -> HTTPResponse | N
         plain_query("user_id", "of this user alone", 128),
         query("status", "in one of these alone, with commas", type="string"),
         query("task_ids", f"of these alone, with commas; at most {MOST_IDS}", type="string"),
+        query(
+            "per_second",
+            "tell of that many tasks a second at most: of what changed last first, of the rest when there is room, "
+            f"and of more than {MOST_OWED} that wait for it not at all",
+            type="integer",
+            minimum=1,
+            maximum=MOST_PER_S,
+        ),
         *LAST_EVENT,
         TOKEN,
     ],
@@ -122,16 +131,18 @@ async def get_task_events(request: ApiRequest, task_id: str) -> HTTPResponse | N
 async def get_events(request: ApiRequest) -> HTTPResponse | None:
     """Stream what happens to all tasks of the caller's project from now on, or since the last event it had."""
     services, caller = admit(request)
-    wants, since = _wishes_of(request)
+    wants, since, per_s = _wishes_of(request)
     if request.method == "HEAD":
         return head_of_stream()
     viewer = Viewer(base_url(request), services.registry, language_of(request.headers))
-    async with services.feeds.follow(caller, wants) as follower:
+    async with services.feeds.follow(caller, wants, per_s) as follower:
         mark = services.feeds.mark()
         async with event_stream(request) as stream:
             with suppress(ServiceUnavailable):  # the client comes again, and goes on where it was
                 if since is None:
                     await stream.mark(mark)
+                elif per_s is not None:
+                    await services.feeds.owe(caller, since, follower)
                 else:
                     async for sight in services.feeds.replay(caller, since, wants):
                         await _show(stream, viewer, [sight])
@@ -167,10 +178,14 @@ async def create_event_token(request: ApiRequest) -> HTTPResponse:
     return success(made, TOKEN_MADE.to(language_of(request.headers)), 201)
 
 
-def _wishes_of(request: ApiRequest) -> tuple[Callable[[Task], bool], datetime | None]:
-    """Return which tasks are wanted, and since when; None: from now on. Raises InvalidSubmission."""
+def _wishes_of(request: ApiRequest) -> tuple[Callable[[Task], bool], datetime | None, int | None]:
+    """Return which tasks are wanted, since when (None: from now on), and how many a second (None: all).
+
+    Raises:
+        InvalidSubmission: with a problem for each wish that makes no sense.
+    """
     fields = Fields(members=members_of_query(request))
-    fields.check_known(("user_id", "status", "task_ids", "last_event_id", "token"))
+    fields.check_known(("user_id", "status", "task_ids", "per_second", "last_event_id", "token"))
     wanted, since = read_filter(fields), None
     named = fields.text("task_ids", 1, LONGEST_IDS)
     ids = frozenset(filter(None, (named or "").split(",")))
@@ -178,6 +193,7 @@ def _wishes_of(request: ApiRequest) -> tuple[Callable[[Task], bool], datetime | 
         fields.report("task_ids", REQUIRED)
     if len(ids) > MOST_IDS:
         fields.report("task_ids", TOO_MANY_IDS, most=MOST_IDS)
+    per_s = fields.whole_text("per_second", 1, MOST_PER_S)
     last = last_event_id(request)
     if last is not None:
         since = moment_of(last)
@@ -192,7 +208,7 @@ def _wishes_of(request: ApiRequest) -> tuple[Callable[[Task], bool], datetime | 
             and (not ids or task.id in ids)
         )
 
-    return wants, since
+    return wants, since, per_s
 
 
 async def _follow(

@@ -24,6 +24,7 @@ const LANES_SOON_MS = 250;
 const MOST_KNOWN = 2_000;
 const MOMENT_MS = 10_000;
 const APART_MS = 25;
+const TASKS_PER_S = 200;
 const MOST_TOGETHER = 16;
 
 /** @type {import('@preact/signals').Signal<Connection>} */
@@ -105,7 +106,7 @@ function open() {
 
 function connect() {
   if (source || document.hidden) return;
-  source = new EventSource(addressOf('/events', { last_event_id: lastEventId || null }));
+  source = new EventSource(addressOf('/events', { per_second: TASKS_PER_S, last_event_id: lastEventId || null }));
   source.onopen = () => {
     clearTimeout(patience);
     clearTimeout(poller);
