@@ -10,7 +10,7 @@ is the state of a task: of several changes between two looks the last.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from itertools import chain
@@ -67,10 +67,15 @@ def _change_in(version: str) -> str:
 
 
 class _News(NamedTuple):
-    """The version that a task has, or how it begins, and whether it is carried out."""
+    """The version that a task has, or how it begins, whether its status changed, and whether it is carried out."""
 
     version: str
+    changed: bool
     is_running: bool
+
+
+_Due = Mapping[Follower, Mapping[str, bool]]
+"""Which tasks those are told of now who are not told all at once, and whether their status changed."""
 
 
 @attrs.define(eq=False)
@@ -129,7 +134,7 @@ class _Feed:
             for id_, at_ms, change, is_running in page:
                 changed = change_of(at_ms, change)
                 if not self._seen.get(id_, "").startswith(changed):
-                    new[id_] = _News(changed, is_running)
+                    new[id_] = _News(changed, changed=True, is_running=is_running)
         return new
 
     async def _gone_on(self) -> dict[str, _News]:
@@ -138,9 +143,9 @@ class _Feed:
             return {}
         versions = await self.watched.versions(self._running)
         return {
-            id_: _News(version, is_running=True)
+            id_: _News(version, changed=_change_in(known) != _change_in(version), is_running=True)
             for id_, version in versions.items()
-            if self._seen.get(id_) != version
+            if (known := self._seen.get(id_, "")) != version
         }
 
     async def _tell(self, new: Mapping[str, _News]) -> None:
@@ -148,9 +153,10 @@ class _Feed:
         due = self._due(new)
         at_once = new if any(follower.per_s is None for follower in self.followers) else {}
         wanted = [*dict.fromkeys((*at_once, *chain.from_iterable(due.values())))]
+        until_s = asyncio.get_running_loop().time() + READ_WITHIN_S
         try:
             for first in range(0, len(wanted), PAGE):
-                await self._tell_page(wanted[first : first + PAGE], due)
+                await self._tell_page(wanted[first : first + PAGE], due, until_s)
         except ServiceUnavailable:
             for follower, ids in due.items():
                 follower.owe(ids)
@@ -159,38 +165,39 @@ class _Feed:
             self._seen[id_] = new[id_].version
             self._note_running(id_, new[id_].is_running)
 
-    async def _tell_page(self, ids: Sequence[str], due: Mapping[Follower, frozenset[str]]) -> None:
+    async def _tell_page(self, ids: Sequence[str], due: _Due, until_s: float) -> None:
         tasks = await self.store.tasks(ids)
         for id_ in ids:
             self._note_running(id_, is_running=False)
         with suppress(TimeoutError):
-            async with asyncio.timeout(READ_WITHIN_S):
+            async with asyncio.timeout_at(until_s):
                 await asyncio.gather(*(follower.room() for follower in self.followers))
         for task in sorted(tasks.values(), key=_moment):
             self._show(task, due)
 
-    def _due(self, new: Iterable[str]) -> dict[Follower, frozenset[str]]:
+    def _due(self, new: Mapping[str, _News]) -> _Due:
         """Return which tasks those are told of now who are not told all at once."""
-        due: dict[Follower, frozenset[str]] = {}
+        due: dict[Follower, Mapping[str, bool]] = {}
         for follower in self.followers:
             if follower.per_s is not None:
-                follower.owe(new)
-                due[follower] = frozenset(follower.due(LOOK_EVERY_S))
+                follower.owe({id_: news.changed for id_, news in new.items()})
+                due[follower] = follower.due(LOOK_EVERY_S)
         return due
 
-    def _show(self, task: Task, due: Mapping[Follower, frozenset[str]]) -> None:
+    def _show(self, task: Task, due: _Due) -> None:
         """Show a task as it was read, which may be newer than what was glimpsed."""
         known, version = self._seen.get(task.id, ""), version_of(task)
         self._seen[task.id] = version
         self._note_running(task.id, task.status is Status.PROCESSING)
+        changed = _change_in(known) != _change_in(version)
         whole = Sight(task, _id_of(task))
-        goes_on = _change_in(known) == _change_in(version)
+        farther = attrs.evolve(whole, id=None)
         for follower in tuple(self.followers):
             if follower in due:
                 if task.id in due[follower]:
-                    follower.show(whole)
+                    follower.show(whole if changed or due[follower][task.id] else farther)
             elif follower.per_s is None and known != version:
-                follower.show(attrs.evolve(whole, id=None) if goes_on else whole)
+                follower.show(whole if changed else farther)
 
     def _note_running(self, task_id: str, is_running: bool) -> None:
         """Look at the progress of what runs; of too many, at that of the first."""
@@ -252,7 +259,7 @@ class Feeds:
     async def owe(self, caller: Caller, since: datetime, follower: Follower) -> None:
         """Have one that is not told all at once be told what changed since then. Raises StoreUnavailable."""
         async for page in pages(self.store, caller.reach, since - RESUME_OVERLAP, GLIMPSES):
-            follower.owe(glimpse.id for glimpse in page)
+            follower.owe(dict.fromkeys((glimpse.id for glimpse in page), True))
 
     def turn(self, lane: str) -> None:
         """Tell all who follow, whatever they follow, that the gate of a lane turned."""

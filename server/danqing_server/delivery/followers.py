@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Mapping
 from itertools import islice
 
 import attrs
@@ -47,7 +47,7 @@ class Follower:
     closed: bool = False
     _unread: deque[Sight] = attrs.field(factory=deque, init=False)
     _turned: dict[str, None] = attrs.field(factory=dict, init=False)
-    _owed: dict[str, None] = attrs.field(factory=dict, init=False)
+    _owed: dict[str, bool] = attrs.field(factory=dict, init=False)
     _event: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _room: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
 
@@ -61,18 +61,20 @@ class Follower:
             self._unread.append(sight)
             self._event.set()
 
-    def owe(self, ids: Iterable[str]) -> None:
-        """Note the tasks that it is to be told of when there is room; of too many the oldest are forgotten."""
-        for id_ in ids:
-            self._owed.pop(id_, None)
-            self._owed[id_] = None
+    def owe(self, ids: Mapping[str, bool]) -> None:
+        """Note the tasks that it is to be told of when there is room, and whether their status changed.
+
+        Of too many the oldest are forgotten.
+        """
+        for id_, changed in ids.items():
+            self._owed[id_] = self._owed.pop(id_, False) or changed
         for id_ in list(islice(self._owed, max(0, len(self._owed) - MOST_OWED))):
             del self._owed[id_]
 
-    def due(self, within_s: float) -> list[str]:
-        """Return the tasks it may be told of within that time; they are owed no longer."""
+    def due(self, within_s: float) -> dict[str, bool]:
+        """Return the tasks it may be told of within that time, as `owe` took them; they are owed no longer."""
         most = max(1, round((self.per_s or 0) * within_s))
-        return [self._owed.popitem()[0] for _ in range(min(most, len(self._owed)))]
+        return dict(self._owed.popitem() for _ in range(min(most, len(self._owed))))
 
     def turn(self, lane: str) -> None:
         """Have it told of a lane, once however often that turned meanwhile."""

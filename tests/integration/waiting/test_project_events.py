@@ -20,7 +20,7 @@ from danqing_server.store.changed import ChangedStore
 from danqing_server.store.client import connect
 from danqing_server.store.tasks import COLLECTION
 from tests.integration.api.conftest import Client, Open, opened
-from tests.integration.waiting.conftest import Held
+from tests.integration.waiting.conftest import Held, Telling
 from tests.support.event_reader import Event, reading
 from tests.support.providers import ScriptedProvider
 from tests.support.serving import run_serving
@@ -233,6 +233,22 @@ class TestPace:
                         assert sight.id is not None
                         told.append(sight.task.id)
         assert told.index(made[-1]) < 40 <= told.index(made[0])
+
+    @pytest.mark.parametrize("query", ["", "?per_second=100"])
+    async def test_how_far_a_task_is_changes_not_where_one_goes_on(self, open_api: Open, query: str) -> None:
+        """`progress` has no id, at whatever pace."""
+        provider = Telling()
+        async with (
+            open_api(workers=True, provider=provider) as api,
+            reading(api.session, api.base + EVENTS + query) as reader,
+        ):
+            task = await api.system.submit()
+            await reader.until(lambda event: event.data["status"] == "processing")
+            provider.steps.put_nowait(0.25)
+            [*_, told] = await reader.until(lambda event: event.data["progress"] >= 0.25)
+            provider.steps.put_nowait(1)
+            await until_completed(reader, {task.id})
+        assert (told.event, told.id) == ("progress", None)
 
     async def test_a_page_that_comes_again_is_told_what_it_missed(self, open_api: Open) -> None:
         """At its own pace, too."""

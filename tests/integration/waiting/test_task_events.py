@@ -6,29 +6,13 @@ import asyncio
 import socket
 from typing import Any
 
-import attrs
 import pytest
 
-from danqing_plugins import Job, Run
 from tests.integration.api.conftest import Client, Open, opened
-from tests.integration.waiting.conftest import Held
+from tests.integration.waiting.conftest import Held, Telling
 from tests.support.event_reader import Event, reading
-from tests.support.providers import ScriptedProvider, deliver_all
+from tests.support.providers import ScriptedProvider
 from tests.support.system import MakeSettings, running_system, until
-
-
-@attrs.define(eq=False)
-class Telling(ScriptedProvider):
-    """Tells how far it is, one step for each that is asked of it."""
-
-    steps: asyncio.Queue[float] = attrs.field(factory=asyncio.Queue)
-
-    async def generate(self, job: Job, run: Run) -> None:
-        """Tell, and deliver after the last step."""
-        async with run.call(run.missing, "fingerprint"):
-            while (fraction := await self.steps.get()) < 1:
-                await run.progress(fraction)
-        await deliver_all(job, run)
 
 
 def events_of(api: Client, task_id: str) -> str:
