@@ -14,7 +14,7 @@ from danqing_server.life.telling import entry_of
 from danqing_server.log import get_logger
 from danqing_server.loops.steps import step
 from danqing_server.queue.entries import Entry
-from danqing_server.records.tasks import WAITING, Status, Task
+from danqing_server.records.tasks import NOBODY, WAITING, Status, Task
 from danqing_server.store.leases import WorkerBeat, WorkerStore
 from danqing_server.store.processes import has_died
 from danqing_server.store.waiting import WaitingTask
@@ -97,7 +97,8 @@ class Janitor:
 
         What is left of them waits as long as a worker is watched before it counts as dead.
         """
-        log.warning("worker_dead", worker=worker)
+        if worker != NOBODY:
+            log.warning("worker_dead", worker=worker)
         left: set[str] = set()
         while tasks := await self.tools.sweeps.held_by(worker, TAKEOVER_BATCH, left):
             waiting = [task for task in tasks if not _is_cancelled(task)]
