@@ -20,7 +20,7 @@ import attrs
 
 from danqing_server.access.caller import Caller
 from danqing_server.clock import Clock, from_ms, to_ms
-from danqing_server.delivery.followers import Follower, Sight
+from danqing_server.delivery.followers import Debt, Follower, Sight
 from danqing_server.delivery.watchers import Watchers
 from danqing_server.errors import ServiceUnavailable, StoreUnavailable
 from danqing_server.log import get_logger
@@ -66,6 +66,20 @@ def _change_in(version: str) -> str:
     return "-".join(version.split("-")[:2])
 
 
+def _mark_in(version: str) -> str:
+    """Return the part of a version that says when it came to be, as `mark_of` does."""
+    return version.partition("-")[0]
+
+
+def _reads_all(follower: Follower) -> bool:
+    """Tell whether what is new must be read before it is known whether *follower* is told of it."""
+    return follower.per_s is None or follower.wants is not None
+
+
+def _wants(follower: Follower, task: Task) -> bool:
+    return follower.wants is None or follower.wants(task)
+
+
 class _News(NamedTuple):
     """The version that a task has, or how it begins, whether its status changed, and whether it is carried out."""
 
@@ -74,8 +88,8 @@ class _News(NamedTuple):
     is_running: bool
 
 
-_Due = Mapping[Follower, Mapping[str, bool]]
-"""Which tasks those are told of now who are not told all at once, and whether their status changed."""
+_Due = Mapping[Follower, Mapping[str, Debt]]
+"""Which tasks those are told of now who are not told all at once."""
 
 
 @attrs.define(eq=False)
@@ -142,6 +156,8 @@ class _Feed:
         if not self._running or not self._looks % 2:
             return {}
         versions = await self.watched.versions(self._running)
+        for id_ in self._running.keys() - versions.keys():  # deleted: others need its place
+            self._note_running(id_, is_running=False)
         return {
             id_: _News(version, changed=_change_in(known) != _change_in(version), is_running=True)
             for id_, version in versions.items()
@@ -151,7 +167,7 @@ class _Feed:
     async def _tell(self, new: Mapping[str, _News]) -> None:
         """Show what is *new*; of very much as fast as it is read, or not read within `READ_WITHIN_S`."""
         due = self._due(new)
-        at_once = new if any(follower.per_s is None for follower in self.followers) else {}
+        at_once = new if any(_reads_all(follower) for follower in self.followers) else {}
         wanted = [*dict.fromkeys((*at_once, *chain.from_iterable(due.values())))]
         until_s = asyncio.get_running_loop().time() + READ_WITHIN_S
         try:
@@ -177,10 +193,11 @@ class _Feed:
 
     def _due(self, new: Mapping[str, _News]) -> _Due:
         """Return which tasks those are told of now who are not told all at once."""
-        due: dict[Follower, Mapping[str, bool]] = {}
+        due: dict[Follower, Mapping[str, Debt]] = {}
         for follower in self.followers:
             if follower.per_s is not None:
-                follower.owe({id_: news.changed for id_, news in new.items()})
+                if not _reads_all(follower):
+                    follower.owe({id_: Debt(_mark_in(news.version), news.changed) for id_, news in new.items()})
                 due[follower] = follower.due(LOOK_EVERY_S)
         return due
 
@@ -193,11 +210,15 @@ class _Feed:
         whole = Sight(task, _id_of(task))
         farther = attrs.evolve(whole, id=None)
         for follower in tuple(self.followers):
-            if follower in due:
-                if task.id in due[follower]:
-                    follower.show(whole if changed or due[follower][task.id] else farther)
-            elif follower.per_s is None and known != version:
+            debt = due.get(follower, {}).get(task.id)
+            if debt is not None:
+                follower.show(whole if changed or debt.changed else farther)
+            elif known == version:
+                continue
+            elif follower.per_s is None:
                 follower.show(whole if changed else farther)
+            elif (_reads_all(follower) or follower not in due) and _wants(follower, task):
+                follower.owe({task.id: Debt(_mark_in(version), changed)})
 
     def _note_running(self, task_id: str, is_running: bool) -> None:
         """Look at the progress of what runs; of too many, at that of the first."""
@@ -227,9 +248,9 @@ class Feeds:
 
     @asynccontextmanager
     async def follow(
-        self, caller: Caller, wants: Callable[[Task], bool], per_s: int | None = None
+        self, caller: Caller, wants: Callable[[Task], bool] | None, per_s: int | None = None
     ) -> AsyncIterator[Follower]:
-        """Follow what happens from now on, of what *wants* says yes to; with *per_s* at that pace.
+        """Follow what happens from now on, of what *wants* says yes to, None: of all; with *per_s* at that pace.
 
         Raises:
             Overloaded: too many wait and follow.
@@ -248,18 +269,24 @@ class Feeds:
                 if not feed.followers:
                     self._feeds.pop(caller.reach, None)
 
-    async def replay(self, caller: Caller, since: datetime, wants: Callable[[Task], bool]) -> AsyncIterator[Sight]:
+    async def replay(
+        self, caller: Caller, since: datetime, wants: Callable[[Task], bool] | None
+    ) -> AsyncIterator[Sight]:
         """Return what changed since then, or a moment before, as it is now. Raises StoreUnavailable."""
         async for page in pages(self.store, caller.reach, since - RESUME_OVERLAP):
             tasks = await self.store.tasks([glimpse.id for glimpse in page])
             for task in sorted(tasks.values(), key=_moment):
-                if wants(task):
+                if wants is None or wants(task):
                     yield Sight(task, _id_of(task))
 
     async def owe(self, caller: Caller, since: datetime, follower: Follower) -> None:
         """Have one that is not told all at once be told what changed since then. Raises StoreUnavailable."""
+        if follower.wants is not None:
+            async for sight in self.replay(caller, since, follower.wants):
+                follower.owe({sight.task.id: Debt(mark_of(to_ms(sight.task.updated_at)), changed=True)})
+            return
         async for page in pages(self.store, caller.reach, since - RESUME_OVERLAP, GLIMPSES):
-            follower.owe(dict.fromkeys((glimpse.id for glimpse in page), True))
+            follower.owe({glimpse.id: Debt(mark_of(glimpse.at_ms), changed=True) for glimpse in page})
 
     def turn(self, lane: str) -> None:
         """Tell all who follow, whatever they follow, that the gate of a lane turned."""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from itertools import islice
+from typing import NamedTuple
 
 import attrs
 
 from danqing_server.records.tasks import Task
 from danqing_server.store.changed import PAGE
 
-__all__ = ["MOST_OWED", "Follower", "Sight", "Turned"]
+__all__ = ["MOST_OWED", "Debt", "Follower", "Sight", "Turned"]
 
 MOST_UNREAD = 1_000
 MOST_OWED = 20_000
@@ -26,6 +27,11 @@ class Sight:
     id: str | None
     answers: dict[Hashable, bytes] = attrs.field(factory=dict)
 
+    @property
+    def mark(self) -> str | None:
+        """How its id begins: with when it is."""
+        return None if self.id is None else self.id.partition("-")[0]
+
 
 @attrs.frozen
 class Turned:
@@ -34,26 +40,36 @@ class Turned:
     lane: str
 
 
+class Debt(NamedTuple):
+    """Of a task that one is to be told of: when it changed, as ids begin, and whether its status did."""
+
+    mark: str
+    changed: bool
+
+
 @attrs.define(eq=False)
 class Follower:
-    """One who follows, of what it `wants`. One that reads too slowly is let go: it can come again.
+    """One who follows, of what it `wants`, None: all. One that reads too slowly is let go: it can come again.
 
     With `per_s` it is told of that many tasks a second at most, of what changed last first, and of the rest when
-    there is room: a page that shows fifty rows need not be told of a thousand a second.
+    there is room: a page that shows fifty rows need not be told of a thousand a second. What it does not want takes
+    none of that.
     """
 
-    wants: Callable[[Task], bool]
+    wants: Callable[[Task], bool] | None
     per_s: int | None = None
     closed: bool = False
     _unread: deque[Sight] = attrs.field(factory=deque, init=False)
     _turned: dict[str, None] = attrs.field(factory=dict, init=False)
-    _owed: dict[str, bool] = attrs.field(factory=dict, init=False)
+    _owed: dict[str, Debt] = attrs.field(factory=dict, init=False)
+    _oldest_owed: str | None = attrs.field(default=None, init=False)
+    _allowed: float = attrs.field(default=0.0, init=False)
     _event: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _room: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
 
     def show(self, sight: Sight) -> None:
         """Put what it wants in line."""
-        if not self.wants(sight.task):
+        if self.wants is not None and not self.wants(sight.task):
             return
         if len(self._unread) >= MOST_UNREAD:
             self.close()
@@ -61,20 +77,28 @@ class Follower:
             self._unread.append(sight)
             self._event.set()
 
-    def owe(self, ids: Mapping[str, bool]) -> None:
-        """Note the tasks that it is to be told of when there is room, and whether their status changed.
+    def owe(self, debts: Mapping[str, Debt]) -> None:
+        """Note the tasks that it is to be told of when there is room, by their ids.
 
         Of too many the oldest are forgotten.
         """
-        for id_, changed in ids.items():
-            self._owed[id_] = self._owed.pop(id_, False) or changed
+        for id_, debt in debts.items():
+            before = self._owed.pop(id_, debt)
+            self._owed[id_] = Debt(debt.mark, before.changed or debt.changed)
         for id_ in list(islice(self._owed, max(0, len(self._owed) - MOST_OWED))):
             del self._owed[id_]
+        self._oldest_owed = _oldest(self._oldest_owed, *_marks(debts))
 
-    def due(self, within_s: float) -> dict[str, bool]:
-        """Return the tasks it may be told of within that time, as `owe` took them; they are owed no longer."""
-        most = max(1, round((self.per_s or 0) * within_s))
-        return dict(self._owed.popitem() for _ in range(min(most, len(self._owed))))
+    def due(self, within_s: float) -> dict[str, Debt]:
+        """Return the tasks it may be told of within that time; they are owed no longer."""
+        self._allowed = self._allowed % 1 + (self.per_s or 0) * within_s
+        due = dict(self._owed.popitem() for _ in range(min(int(self._allowed), len(self._owed))))
+        self._oldest_owed = _oldest(*_marks(self._owed))
+        return due
+
+    def left_since(self) -> str | None:
+        """Return how the id of the oldest change begins that it is still to be told of, None when there is none."""
+        return _oldest(self._oldest_owed, *(sight.mark for sight in self._unread))
 
     def turn(self, lane: str) -> None:
         """Have it told of a lane, once however often that turned meanwhile."""
@@ -118,3 +142,11 @@ class Follower:
     def _first(self) -> Sight:
         self._room.set()
         return self._unread.popleft()
+
+
+def _oldest(*marks: str | None) -> str | None:
+    return min(filter(None, marks), default=None)
+
+
+def _marks(debts: Mapping[str, Debt]) -> Iterator[str]:
+    return (debt.mark for debt in debts.values() if debt.changed)

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import aiohttp
@@ -13,9 +14,9 @@ import pytest
 
 from danqing_server.access.caller import Caller
 from danqing_server.delivery import feeds, followers
-from danqing_server.delivery.followers import MOST_UNREAD, Follower, Sight
+from danqing_server.delivery.followers import MOST_UNREAD, Debt, Follower, Sight
 from danqing_server.errors import StoreUnavailable
-from danqing_server.records.tasks import Task
+from danqing_server.records.tasks import Attempt, Status, Task
 from danqing_server.store.changed import ChangedStore
 from danqing_server.store.client import connect
 from danqing_server.store.tasks import COLLECTION
@@ -260,6 +261,81 @@ class TestPace:
             missed = [await api.system.finished((await api.system.submit()).id) for _ in range(5)]
             async with reading(api.session, url, reader.last_id) as again:
                 await until_completed(again, {task.id for task in missed})
+
+    async def test_what_is_not_wanted_takes_no_room(self, open_api: Open) -> None:
+        """A page that looks at one user's tasks hears of them, however much others have to tell."""
+        async with (
+            open_api() as api,
+            reading(api.session, f"{api.base}{EVENTS}?user_id=mine&per_second=2") as reader,
+        ):
+            task = await api.system.submit(user_id="mine")
+            for _ in range(60):
+                await api.system.submit(user_id="others")
+            event = await reader.next(10)
+            assert event is not None
+            assert event.data["id"] == task.id
+            last = await api.system.submit(user_id="mine")
+            async with reading(api.session, reader.answer.url.human_repr(), "0" * 13) as again:
+                told = [event.data["id"] for _ in range(2) if (event := await again.next(10)) is not None]
+        assert set(told) == {task.id, last.id}
+
+    @pytest.mark.parametrize("per_s", [1, 3, 25])
+    async def test_no_more_are_told_than_was_asked_for(self, per_s: int) -> None:
+        """Of half a second's share a fraction is kept for the next."""
+        follower = Follower(None, per_s)
+        follower.owe({str(number): Debt("0" * 13, changed=True) for number in range(1_000)})
+        assert sum(len(follower.due(0.5)) for _ in range(20)) == 10 * per_s
+
+    @pytest.mark.parametrize("chosen", ["", "&status=pending"])
+    async def test_a_cut_loses_nothing_that_was_still_owed(
+        self, open_api: Open, monkeypatch: pytest.MonkeyPatch, chosen: str
+    ) -> None:
+        """What changed last comes first, but is not what one goes on from."""
+        monkeypatch.setattr(feeds, "RESUME_OVERLAP", timedelta(0))
+        async with open_api() as api:
+            url = f"{api.base}{EVENTS}?per_second=20{chosen}"
+            left = {(await api.system.submit()).id for _ in range(60)}
+            last_id = "0" * 13
+            for _ in range(3):
+                async with reading(api.session, url, last_id) as reader:
+                    for _ in range(12):
+                        event = await reader.next(10)
+                        assert event is not None
+                        left.discard(event.data["id"])
+                    last_id = reader.last_id
+            async with reading(api.session, url, last_id) as reader:
+                while left:
+                    event = await reader.next(10)
+                    assert event is not None
+                    left.discard(event.data["id"])
+
+    async def test_what_is_deleted_while_it_runs_makes_room(
+        self, open_api: Open, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The progress of so many is looked at, and of others once those are gone."""
+        monkeypatch.setattr(feeds, "MOST_RUNNING", 1)
+        async with open_api() as api, api.services.feeds.follow(Caller.local(), None) as follower:
+            store = api.services.store
+            first = await _started(api, follower)
+            await store.delete(first.id)
+
+            async def farther() -> bool:
+                await store.amend(await _started(api, follower), {"progress": 0.5})
+                sight = await follower.next(2)
+                return isinstance(sight, Sight) and sight.id is None
+
+            await until(farther)
+
+
+async def _started(api: Client, follower: Follower) -> Task:
+    """Return a task that is under way, once *follower* was told that it is."""
+    made = await api.system.submit()
+    now = api.services.clock.now()
+    attempt = Attempt(id=made.id, worker="w", started_at=now)
+    [task] = await api.services.store.start([made.id], attempt, now + timedelta(hours=1))
+    while not (isinstance(sight := await follower.next(10), Sight) and sight.task.status is Status.PROCESSING):
+        assert sight is not None
+    return task
 
 
 class _FailingOnce(ChangedStore):

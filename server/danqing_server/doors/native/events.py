@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -178,8 +178,8 @@ async def create_event_token(request: ApiRequest) -> HTTPResponse:
     return success(made, TOKEN_MADE.to(language_of(request.headers)), 201)
 
 
-def _wishes_of(request: ApiRequest) -> tuple[Callable[[Task], bool], datetime | None, int | None]:
-    """Return which tasks are wanted, since when (None: from now on), and how many a second (None: all).
+def _wishes_of(request: ApiRequest) -> tuple[Callable[[Task], bool] | None, datetime | None, int | None]:
+    """Return which tasks are wanted (None: all), since when (None: from now on), and how many a second (None: all).
 
     Raises:
         InvalidSubmission: with a problem for each wish that makes no sense.
@@ -208,7 +208,8 @@ def _wishes_of(request: ApiRequest) -> tuple[Callable[[Task], bool], datetime | 
             and (not ids or task.id in ids)
         )
 
-    return wants, since, per_s
+    chooses = wanted.user_id is not None or wanted.statuses or ids
+    return wants if chooses else None, since, per_s
 
 
 async def _follow(
@@ -220,7 +221,7 @@ async def _follow(
         if isinstance(sight, Turned):
             await _show_lane(services, caller, stream, sight.lane, lanes)
         elif sight is not None:
-            await _show(stream, viewer, [sight, *follower.at_hand(MOST_AT_ONCE - 1)])
+            await _show_next(stream, viewer, follower, [sight, *follower.at_hand(MOST_AT_ONCE - 1)])
         if not await stream.beat():
             return
 
@@ -240,6 +241,19 @@ async def _show_lane(
         if told.get(lane) != shown and (lane in told or standing.state != "open"):
             told[lane] = shown
             await stream.send(LANE, shown)
+
+
+async def _show_next(stream: EventStream, viewer: Viewer, follower: Follower, sights: Sequence[Sight]) -> None:
+    """Send what *follower* took; what comes ahead of older changes is nothing to go on from."""
+    marks = [mark for sight in sights if (mark := sight.mark) is not None]
+    left = follower.left_since()
+    if left is not None:
+        marks.append(left)
+    shown = [_shown(viewer, sight) for sight in sights]
+    if follower.per_s is not None and marks != sorted(marks):
+        await stream.mark(min(marks))
+        shown = [(event, data, None) for event, data, _ in shown]
+    await stream.send_all(shown)
 
 
 async def _show(stream: EventStream, viewer: Viewer, sights: Iterable[Sight]) -> None:
