@@ -106,7 +106,7 @@ class Standings:
             return 0.0
         now = self.clock.now()
         since = await self.sweeps.longest_due(caller.rows, names, now)
-        return max(((now - at).total_seconds() for at in since.values()), default=0.0)
+        return max((0.0, *((now - at).total_seconds() for at in since.values())))
 
     async def detail(self, caller: Caller, name: str) -> LaneDetail:
         """Return all that is to be told of one lane."""

@@ -26,6 +26,8 @@ __all__ = ["SweepStore"]
 FUTURE_MS = 60_000
 LOOKED_THROUGH = 5_000
 PASSED_OVER = 50_000
+_DUE_FIELDS = ("waiting", "run_at", "retried_at", "provider", "lane_word")
+_BACK_AT = {"$cond": [{"$eq": [{"$type": "$started_at"}, "date"]}, "$updated_at", None]}
 _ROUTED = IndexModel(
     [("provider", ASCENDING), ("waiting", ASCENDING), ("_id", ASCENDING)],
     name="routed",
@@ -62,7 +64,7 @@ class SweepStore:
 
     async def longest_due(self, reach: Reach, lanes: Collection[str], now: datetime) -> dict[str, datetime]:
         """Return since when a task waits in each of *lanes* that may start: since it was made, its user tried it
-        again, or its time came.
+        again, it came back from a worker, or its time came.
 
         What is scheduled for later does not wait yet. For people and those who add processes: it reads what waits,
         oldest first, until each lane was seen, at most `LOOKED_THROUGH` tasks that may start, or
@@ -75,7 +77,7 @@ class SweepStore:
             {"$limit": PASSED_OVER},
             {"$match": {"$or": [{"run_at": None}, {"run_at": {"$lte": now}}]}},
             {"$limit": LOOKED_THROUGH},
-            {"$project": dict.fromkeys(("waiting", "run_at", "retried_at", "provider", "lane_word"), 1)},
+            {"$project": dict.fromkeys(_DUE_FIELDS, 1) | {"back_at": _BACK_AT}},
         ]
         with translated():
             async for document in self._tasks.aggregate(steps):
@@ -83,7 +85,7 @@ class SweepStore:
                 if name not in left:
                     continue
                 made_at = from_ms(int(document["waiting"]))
-                since = max(filter(None, (made_at, document.get("run_at"), document.get("retried_at"))))
+                since = max((made_at, *filter(None, map(document.get, ("run_at", "retried_at", "back_at")))))
                 found[name] = min(since, found.get(name, since))
                 if found[name] <= made_at:  # what comes now was made later
                     left.discard(name)

@@ -13,9 +13,10 @@ import pytest
 from danqing_plugins import AccountProblem, Job, Run
 from danqing_server.access.caller import Caller
 from danqing_server.http.services import Services
+from danqing_server.life.moves import Requeued
 from danqing_server.queue.gates import Report
 from danqing_server.records.lanes import LaneAct, LaneActKind, Pause
-from danqing_server.records.tasks import Status
+from danqing_server.records.tasks import Attempt, Status
 from danqing_server.store.tasks import COLLECTION
 from tests.integration.api.conftest import Client, Reply
 from tests.support.event_reader import EventReader, reading
@@ -203,6 +204,25 @@ class TestAge:
             await api.system.services.control.cancel(task.id, Caller.local())
             retried = await api.system.services.control.retry(task.id, Caller.local())
             assert datetime.fromisoformat((await lane(api))["oldest_at"]) == retried.retried_at
+
+    async def test_a_task_that_came_back_waits_since_then(self, open_api: Open) -> None:
+        """It was with a worker before, which died or was stopped: no lack of them."""
+        async with open_api() as api:
+            task = await api.system.submit()
+            store = api.system.services.store
+            attempt = Attempt(id="a", worker="w", started_at=task.created_at + timedelta(milliseconds=1))
+            [started] = await store.start([task.id], attempt, task.created_at + timedelta(hours=1))
+            back_at = task.created_at + timedelta(milliseconds=2)
+            await api.system.services.control.register.carry_out(Requeued(task=started, at=back_at))
+            assert datetime.fromisoformat((await lane(api))["oldest_at"]) == back_at
+
+    async def test_a_clock_that_is_ahead_makes_nobody_wait_for_less_than_nothing(self, open_api: Open) -> None:
+        """Who made the task may be another machine."""
+        async with open_api() as api:
+            task = await api.system.submit()
+            tasks = api.system.services.store.database[COLLECTION]
+            await tasks.update_one({"_id": task.id}, {"$inc": {"waiting": 60_000}})
+            assert (await stats(api))["waited_s"] == 0
 
     async def test_what_a_shut_lane_holds_needs_no_worker(self, open_api: Open) -> None:
         """It waits, and its age is told; but none could start it."""
