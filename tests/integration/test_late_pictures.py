@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from danqing_plugins import ContentRejected
+from danqing_plugins.billing import Billed
 from danqing_server.access.caller import Caller
 from danqing_server.codec import value_of
-from danqing_server.records.tasks import Attempt, CallOutcome, CallRecord, Output, OutputState, Status, Task
+from danqing_server.records.tasks import NOBODY, Attempt, CallOutcome, CallRecord, Output, OutputState, Status, Task
 from danqing_server.settings.server import Settings
+from danqing_server.store.ledger import LedgerStore
 from tests.support.scripts import Held, Ledger, LinkHost, link_host, provider_of, raising, with_bytes, with_link
-from tests.support.system import HASTY, System, running_system, until
+from tests.support.system import HASTY, MakeSettings, System, running_system, until
 
 ME = Caller.local()
 
@@ -57,20 +61,47 @@ async def test_a_dead_process_s_links_are_asked_again_until_its_deadline(
     ledger = Ledger()
     provider = provider_of(ledger, with_bytes)
     async with running_system(settings, [provider], workers=False) as system:
-        store, now = system.services.store, system.services.clock.now()
-        submitted = await system.submit()
-        deadline_at = now + timedelta(hours=1 if in_time else -3)
-        [task] = await store.start([submitted.id], Attempt(id="a", worker="w-dead", started_at=now), deadline_at)
-        call = CallRecord(id="c", attempt=1, indexes=(0,), fingerprint="f", sent_at=now)
         url = links.link("0", *[500] * 12)
-        sourced = Output(index=0, state=OutputState.SOURCED, at=now, source_url=url)
-        await store.amend(task, {"calls.c": value_of(call), "outputs.0": value_of(sourced)})
-        await system.services.control.cancel(task.id, ME)
+        task = await _cancelled_under(system, "w-dead", url, timedelta(hours=1 if in_time else -3))
     async with running_system(settings, [provider], link_patience=HASTY, dead_after_s=0.5) as second:
         let_go = await until(lambda: _let_go(second, task.id))
     expected = OutputState.KEPT if in_time else OutputState.SOURCED
     assert {**let_go.outputs, **let_go.late}["0"].state is expected
     assert [call.outcome for call in let_go.calls.values()] == [CallOutcome.DELIVERED]
+
+
+async def test_a_link_that_fails_holds_up_nobody(settings: Settings, links: LinkHost) -> None:
+    """While it is asked again, tasks of the dead are taken over."""
+    async with running_system(settings, [provider_of(Ledger(), with_bytes)], workers=False) as system:
+        await _cancelled_under(system, NOBODY, links.link("0", *[500] * 1_000))
+    async with running_system(settings, [provider_of(Ledger(), with_bytes)], dead_after_s=0.5) as second:
+        await until(lambda: links.asked["0"])
+        stuck = await second.submit(delay_s=3600)
+        now = second.services.clock.now()
+        attempt = Attempt(id="b", worker="w-dead", started_at=now)
+        await second.services.store.start([stuck.id], attempt, now + timedelta(hours=1))
+        async with asyncio.timeout(8):
+            assert (await second.finished(stuck.id)).status is Status.COMPLETED
+
+
+async def test_what_is_only_to_be_fetched_is_booked_and_runs_no_more(
+    make_settings: MakeSettings, links: LinkHost
+) -> None:
+    """That it is paid for is known as soon as its call is over, whenever its link answers."""
+    alice, held = Caller.with_key("alice"), Held(with_link(links.link("0", *[500] * 1_000)))
+    settings = make_settings(DANQING_API_KEYS="alice:" + "a" * 20)
+    async with running_system(settings, [provider_of(Ledger(), held)], link_patience=HASTY) as system:
+        task = await _cancelled_in_its_call(system, held, alice, key="alice")
+        assert task.attempt is not None
+        assert await system.services.store.count_running(alice.reach) == {}
+        books = LedgerStore(system.services.store.database)
+
+        async def paid() -> bool:
+            postings = (await books.of([task.id])).get(task.id, ())
+            lines = [line for posting in postings for line in posting.lines if line.call is not None]
+            return sum(line.pictures for line in lines if line.billed is Billed.YES) == 1
+
+        await until(paid)
 
 
 async def test_a_dead_link_is_let_go_of(settings: Settings, links: LinkHost) -> None:
@@ -101,10 +132,21 @@ async def test_a_picture_that_its_user_deleted_stays_deleted(settings: Settings)
         assert not done.late
 
 
-async def _cancelled_in_its_call(system: System, held: Held, **fields: int) -> Task:
+async def _cancelled_under(system: System, worker: str, url: str, left: timedelta = timedelta(hours=1)) -> Task:
+    """Return a task that *worker* has delivered but for its link, and that was cancelled then."""
+    store, now = system.services.store, system.services.clock.now()
+    submitted = await system.submit()
+    [task] = await store.start([submitted.id], Attempt(id="a", worker=worker, started_at=now), now + left)
+    call = CallRecord(id="c", attempt=1, indexes=(0,), fingerprint="f", sent_at=now)
+    sourced = Output(index=0, state=OutputState.SOURCED, at=now, source_url=url)
+    await store.amend(task, {"calls.c": value_of(call), "outputs.0": value_of(sourced)})
+    return await system.services.control.cancel(task.id, ME)
+
+
+async def _cancelled_in_its_call(system: System, held: Held, who: Caller = ME, **fields: Any) -> Task:
     task = await system.submit(**fields)
     await held.begun.wait()
-    await system.services.control.cancel(task.id, ME)
+    await system.services.control.cancel(task.id, who)
     held.go_on.set()
 
     async def let_go() -> Task | None:

@@ -90,6 +90,7 @@ class Process:
             self.workers.start()
             janitor = self.workers.janitor
             self._loops.append(Supervised("watch", every(WATCH_EVERY_S, janitor.watch)))
+            self._loops.append(Supervised("late", every(janitor.dead_after_s, janitor.fetch_late)))
             self._loops.append(Supervised("sweep", every(SWEEP_EVERY_S, janitor.sweep)))
             self._loops.append(Supervised("overdue", every(OVERDUE_EVERY_S, janitor.end_overdue)))
             if self.workers.retention is not None:

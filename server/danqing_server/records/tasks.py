@@ -204,7 +204,7 @@ class Attempt:
 
 NOBODY: Final = "nobody"
 """Stands for the worker of a cancelled task whose pictures are still to be fetched, once its process has let go of
-it: no worker is called so, and so whoever takes over from the dead takes it up."""
+it: no worker is called so, and whoever looks after what is left takes it up."""
 
 
 @attrs.frozen(kw_only=True)

@@ -26,6 +26,7 @@ from danqing_server.loops.steps import step
 from danqing_server.records.lanes import lane_name
 from danqing_server.records.tasks import (
     FINISHED,
+    NOBODY,
     WAITING,
     Attempt,
     CallOutcome,
@@ -119,7 +120,7 @@ class TaskStore:
 
     async def count_running(self, reach: Reach) -> Mapping[str, int]:
         """Return how many tasks within *reach* are with a worker, by lane."""
-        running = {"attempt.worker": {"$exists": True}, **reach.filter}
+        running = {"attempt.worker": {"$exists": True, "$ne": NOBODY}, **reach.filter}
         with translated():
             found = await self._tasks.find(running, {"provider": 1, "lane_word": 1}).to_list(None)
         return Counter(lane_name(each["provider"], each.get("lane_word")) for each in found)

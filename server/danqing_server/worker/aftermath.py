@@ -14,6 +14,7 @@ from danqing_server.life.moves import Amended
 from danqing_server.log import get_logger
 from danqing_server.queue.gates import Report
 from danqing_server.records.tasks import CallRecord, Reserved, Task
+from danqing_server.store.changes import NO_MARKS
 from danqing_server.worker.ledger import Ledger
 from danqing_server.worker.tools import Tools
 
@@ -27,21 +28,22 @@ log = get_logger(__name__)
 async def leave_late(ledger: Ledger, tools: Tools) -> bool:
     """Let go of a cancelled task whose calls are over, and tell what became of them. Raises AttemptLost.
 
-    False: what is paid for is still to be fetched, and whoever takes over from the dead tries again, for as long as
-    a task that was not cancelled would.
+    False: what is paid for is still to be fetched, and that is tried again, for as long as a task that was not
+    cancelled would. What its calls came to is told when they are settled, not only when nothing is left to fetch.
     """
     now, outlet = tools.clock.now(), tools.register.outlet
     ends, unfetched = ends_at(ledger.task, tools.policy), ledger.sourced()
-    if unfetched and ends is not None and now < ends:
-        await ledger.hand_on_late(now)
-        for output in unfetched:
-            log.info("late_picture_not_kept", task_id=ledger.task.id, index=output.index)
-        return False
+    is_left = bool(unfetched) and ends is not None and now < ends
+    was_held = ledger.task.is_held  # else its calls were settled, and told of, when it was handed on
     amended = Amended(task=ledger.task, at=now)
-    await ledger.leave_late(now, outlet.marks(amended))
-    calls = [call for call in ledger.task.calls.values() if call.attempt == ledger.task.attempts]
-    outlet.tell(attrs.evolve(amended, task=ledger.task, settled=calls))
-    return True
+    marks = NO_MARKS if is_left and not was_held else outlet.marks(amended)
+    await (ledger.hand_on_late if is_left else ledger.leave_late)(now, marks)
+    for output in unfetched if is_left else ():
+        log.info("late_picture_not_kept", task_id=ledger.task.id, index=output.index)
+    if was_held or not is_left:
+        calls = [call for call in ledger.task.calls.values() if was_held and call.attempt == ledger.task.attempts]
+        outlet.tell(attrs.evolve(amended, task=ledger.task, settled=calls))
+    return not is_left
 
 
 async def note_late_answer(ledger: Ledger, tools: Tools, answered: CallRecord) -> bool:

@@ -35,6 +35,7 @@ SWEEP_MIN_AGE_MS = 5000
 CALM_AFTER_OUTAGE_S = 5.0
 SWEEP_BATCH = 1000
 TAKEOVER_BATCH = 200
+LATE_LEASE_S = 60
 FORGET_EVERY_S = 600.0
 HOLDERS_EVERY_S = 10.0
 OVERDUE_EVERY_S = 15.0
@@ -71,7 +72,7 @@ class Janitor:
         """
         try:
             beats = await self.workers.beats()
-            named = await self.tools.sweeps.running_workers()
+            named = [worker for worker in await self.tools.sweeps.running_workers() if worker != NOBODY]
         except StoreUnavailable:
             self._vigil.miss()
             self._outage_seen_at_s = self.tools.clock.monotonic_s()
@@ -97,8 +98,7 @@ class Janitor:
 
         What is left of them waits as long as a worker is watched before it counts as dead.
         """
-        if worker != NOBODY:
-            log.warning("worker_dead", worker=worker)
+        log.warning("worker_dead", worker=worker)
         left: set[str] = set()
         while tasks := await self.tools.sweeps.held_by(worker, TAKEOVER_BATCH, left):
             waiting = [task for task in tasks if not _is_cancelled(task)]
@@ -111,6 +111,19 @@ class Janitor:
         for lane in self.tools.registry.lanes:
             await self.tools.queue.give_back(lane, worker)
         await self.workers.remove(worker)
+
+    async def fetch_late(self) -> None:
+        """Ask again for what is left to fetch of cancelled tasks; one process of all does so at a time.
+
+        A link that fails is asked for seconds: what the dead held does not wait for that.
+        """
+        left: set[str] = set()
+        while await self.tools.queue.claim_sweep(self.tools.lease.worker, LATE_LEASE_S, "late"):
+            tasks = await self.tools.sweeps.held_by(NOBODY, TAKEOVER_BATCH, left)
+            if not tasks:
+                return
+            await asyncio.gather(*(self._try(self._take_task_over(task), task) for task in tasks))
+            left.update(map(_id_of, tasks))
 
     @step("heal.take_over")
     async def _take_task_over(self, task: Task | Unreadable) -> bool:

@@ -148,9 +148,12 @@ class Ledger:
         await self._write_late(self._settled_late(now), ["attempt", "late_attempt", "reserved"], marks)
         self._unsaved = {}
 
-    async def hand_on_late(self, now: datetime) -> None:
-        """Settle its calls, and leave a cancelled task to who takes over from the dead. Raises AttemptLost."""
-        await self._write_late({**self._settled_late(now), "attempt.worker": NOBODY}, [])
+    async def hand_on_late(self, now: datetime, marks: Marks = NO_MARKS) -> None:
+        """Settle its calls, and leave what is to be fetched of a cancelled task to `Janitor.fetch_late`.
+
+        *marks* and what is raised as of `leave_late`.
+        """
+        await self._write_late({**self._settled_late(now), "attempt.worker": NOBODY}, [], marks)
         self._unsaved = {}
 
     def _settled_late(self, now: datetime) -> dict[str, Any]:

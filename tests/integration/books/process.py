@@ -114,6 +114,7 @@ class Mortal:
         await until(beats_on, what="a beat")
         watch.ahead_s = ahead.ahead_s = DEAD_AFTER_S + 1
         await janitor.watch()
+        await janitor.fetch_late()
         await Janitor(attrs.evolve(tools, clock=Clock(ahead.wall_s)), beats).sweep()
 
     async def _live(self, ready: asyncio.Future[None]) -> None:
