@@ -5,14 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 
 from danqing_server.access.caller import Caller
+from danqing_server.codec import value_of
 from danqing_server.life.moves import Cancelled
-from danqing_server.records.tasks import Attempt, TaskError
+from danqing_server.records.tasks import Attempt, CallRecord, Output, OutputState, TaskError
 from danqing_server.store.spending import Spending, SpendStore
 from danqing_server.worker.aftermath import settle_spending
 from danqing_server.worker.ledger import Ledger as Notes
 from danqing_server.worker.spending import Allowance
-from tests.support.scripts import Held, Ledger, provider_of
-from tests.support.system import MakeSettings, running_system
+from danqing_server.worker.takeover import take_over
+from tests.support.scripts import Held, Ledger, link_host, provider_of, with_bytes
+from tests.support.system import HASTY, MakeSettings, running_system
 
 PICTURE = 200_000
 
@@ -36,5 +38,27 @@ async def test_who_learns_late_that_it_lost_its_task_frees_nothing_twice(make_se
         await settle_spending(tools, first.task, lost=True)
         held.go_on.set()
         await system.finished(task.id)
+        found = await SpendStore(store.database).look("scripted", clock.now())
+        assert found == Spending(spent_micro=PICTURE, reserved_micro=0)
+
+
+async def test_two_who_take_over_from_the_dead_settle_it_once(make_settings: MakeSettings) -> None:
+    """A cancelled task's link fails for the one, which hands it on, and answers the other, which looked before."""
+    limited = make_settings(DANQING_DAILY_SPEND_LIMITS="scripted:10.00")
+    provider = provider_of(Ledger(), with_bytes)
+    async with link_host() as links, running_system(limited, [provider], link_patience=HASTY) as system:
+        assert system.workers is not None
+        tools, clock, store = system.workers.tools, system.services.clock, system.services.store
+        submitted = await system.submit(delay_s=3600)
+        attempt = Attempt(id="a", worker="w-dead", started_at=clock.now())
+        [task] = await store.start([submitted.id], attempt, clock.now() + timedelta(hours=1))
+        notes = Notes(store, tools.insisting, task)
+        assert await Allowance(tools.guard, watched=True).begin(notes)
+        url = links.link("0", *[500] * (len(HASTY.pauses_s) + 1))
+        sourced = Output(index=0, state=OutputState.SOURCED, at=clock.now(), source_url=url)
+        call = CallRecord(id="c", attempt=1, indexes=(0,), fingerprint="f", sent_at=clock.now())
+        await store.amend(task, {"calls.c": value_of(call), "outputs.0": value_of(sourced)})
+        left = await system.services.control.cancel(task.id, Caller.local())
+        assert [await take_over(left, tools) for _ in range(2)] == [False, True]
         found = await SpendStore(store.database).look("scripted", clock.now())
         assert found == Spending(spent_micro=PICTURE, reserved_micro=0)

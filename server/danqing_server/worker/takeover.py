@@ -92,12 +92,21 @@ async def _let_go(task: Task, tools: Tools) -> bool:
     dropping.begin(_quiet_run(ledger, tools))
     await dropping.settle()
     _close_cut_calls(ledger, tools)
+    ledger.close_calls(tools.clock.now())
+    await _settle_reserved(ledger, tools)
     try:
-        let_go = await leave_late(ledger, tools)
+        return await leave_late(ledger, tools)
     except AttemptLost:
         return False
-    await settle_spending(tools, ledger.task, lost=not let_go)
-    return let_go
+
+
+async def _settle_reserved(ledger: Ledger, tools: Tools) -> None:
+    """Settle what the dead attempt set aside, unless another did: two may take over, and one let go of the task."""
+    task = ledger.task
+    if task.reserved is not None and await ledger.insist(
+        partial(tools.store.take_reserved, task.id, task.reserved)
+    ):
+        await settle_spending(tools, task)
 
 
 def _quiet_run(ledger: Ledger, tools: Tools) -> TaskRun:
