@@ -198,10 +198,15 @@ class CutStream(httpx.SyncByteStream):
         self.whole = whole
 
     def __iter__(self) -> Iterator[bytes]:
+        seen = b""
         for part in self.whole:
-            yield part
-            if b"event: task" in part:
+            before, seen = len(seen), seen + part
+            ahead, kind, rest = seen.partition(b"event: task")
+            event, end, _ = rest.partition(b"\n\n")
+            if end:  # several may come in one part
+                yield (ahead + kind + event + end)[before:]
                 raise httpx.ReadError("cut")
+            yield part
 
     def close(self) -> None:
         self.whole.close()

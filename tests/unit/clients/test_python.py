@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 
 import pytest
-from danqing_client import AsyncClient, Client, WrongSignature, verify_webhook
+from danqing_client import AsyncClient, Client, WrongSignature, calls, verify_webhook
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 HEADERS = {
@@ -29,6 +29,19 @@ class TestClients:
     def test_both_do_the_same(self) -> None:
         """Whatever one takes, the other does."""
         assert methods_of(Client) == methods_of(AsyncClient)
+
+
+class TestEvents:
+    def test_a_stream_that_is_cut_before_its_first_event_goes_on_from_its_beginning(self) -> None:
+        """An id comes first, which tells of nothing but where to go on from."""
+        reader = calls.EventReader()
+        assert [reader.take(line) for line in ("retry: 2000", "", "id: 1764450000000", "")] == [None] * 4
+        assert reader.last_id == "1764450000000"
+
+    def test_a_pace_is_a_number(self) -> None:
+        """Beside texts, and lists of them."""
+        call = calls.events_call("7", {"per_second": 100, "status": ["completed", "failed"], "user_id": "u"})
+        assert call.params == {"per_second": "100", "status": "completed,failed", "user_id": "u"}
 
 
 class TestWebhooks:

@@ -216,11 +216,14 @@ class AsyncClient:
         again = method != "POST" if repeatable is None else repeatable
         return await self._ask(Call(method, path, json=json, params=params or {}, repeatable=again))
 
-    async def events(self, last_id: str | None = None, **filters: str | Sequence[str]) -> AsyncIterator[Event]:
+    async def events(
+        self, last_id: str | None = None, **filters: str | int | Sequence[str]
+    ) -> AsyncIterator[Event]:
         """Yield what happens to the project's tasks and to the lanes, from now on or after the event *last_id*.
 
-        By `user_id`, `status` or `task_ids`. A stream that is cut is opened again where it was, for ever as long as
-        the server comes back within the time that `retries` take; what happened twice has the same id.
+        By `user_id`, `status` or `task_ids`; with `per_second` of so many tasks at most. A stream that is cut is
+        opened again where it was, for ever as long as the server comes back within the time that `retries` take;
+        what happened twice has the same id.
 
         Raises:
             ConnectionFailed: the server is gone.

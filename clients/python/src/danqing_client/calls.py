@@ -252,16 +252,20 @@ def between_polls_s(took_s: float) -> float:
 
 def listing(filters: Mapping[str, str | int | Sequence[str]], cursor: str | None) -> Call:
     """Return the request for a page of tasks."""
-    told = {name: value if isinstance(value, str | int) else ",".join(value) for name, value in filters.items()}
-    params = {name: str(value) for name, value in told.items()}
+    params = _params_of(filters)
     return Call("GET", "/api/v1/tasks", params=params if cursor is None else {**params, "cursor": cursor})
 
 
-def events_call(last_id: str | None, filters: Mapping[str, str | Sequence[str]]) -> Call:
+def events_call(last_id: str | None, filters: Mapping[str, str | int | Sequence[str]]) -> Call:
     """Return the request for the stream of what happens."""
-    told = {name: value if isinstance(value, str) else ",".join(value) for name, value in filters.items()}
     headers = {"accept": "text/event-stream", **({} if last_id is None else {"last-event-id": last_id})}
-    return Call("GET", "/api/v1/events", params=told, headers=headers)
+    return Call("GET", "/api/v1/events", params=_params_of(filters), headers=headers)
+
+
+def _params_of(filters: Mapping[str, str | int | Sequence[str]]) -> dict[str, str]:
+    return {
+        name: str(value) if isinstance(value, str | int) else ",".join(value) for name, value in filters.items()
+    }
 
 
 def reopen_s(settings: Settings, call: Call, tries: int, ended: httpx.Response | httpx.TransportError) -> float:
@@ -296,9 +300,9 @@ class EventReader:
             self._fields.setdefault(name, []).append(value.removeprefix(" "))
             return None
         fields, self._fields = self._fields, {}
+        self.last_id = fields.get("id", [self.last_id])[-1]  # also of what tells nothing but where to go on from
         if "data" not in fields:
             return None
-        self.last_id = fields.get("id", [self.last_id])[-1]
         return Event(fields.get("event", ["message"])[-1], json.loads("\n".join(fields["data"])), self.last_id)
 
 
