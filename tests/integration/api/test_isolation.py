@@ -211,7 +211,7 @@ def _text(text: str, name: str) -> str:
     text = re.sub(r'"request_id":"[^"]*"', "", text.replace(name, "NAME"))
     text = re.sub(r"\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|\+00:00)", "TIME", text)
     text = re.sub(r'"(created_at|expires_at|created)":\d{10}', r'"\1":TIME', text)
-    text = re.sub(r'"waited_s":(?!0\.0\b)[0-9.e-]+', '"waited_s":TIME', text)  # that one waits is told, not how long
+    text = re.sub(r'"waited_s":(?!0\.0\b)[0-9.e-]+', '"waited_s":TIME', text)  # none waits, or one does
     text = re.sub(r"(whsec|dq_[a-z]+)_[A-Za-z0-9+/=]+", "SECRET", text)
     return re.sub(r"[0-9a-f]{16,}", "HEX", re.sub(r"user\d+@", "user@", text))
 
