@@ -30,8 +30,9 @@ unexport PYTHONDONTWRITEBYTECODE
 # More workers than cores: most of their time is waiting. What was skipped is told.
 TESTED = $(BIN)/pytest -n 4 --dist loadgroup -rs
 
+# Most of them wait for half of their time: six at once keep two cores busy.
 test: .venv/.developing ## install what the tests need and pass them
-	@$(TESTED) -m "not clients and not kills and not processes and not schema and not browser"
+	@$(TESTED) -n 6 -m "not clients and not kills and not processes and not schema and not browser"
 
 test-clients: .venv/.developing ## let the services' official client libraries ask our simulators, and clients ours
 	@$(TESTED) -m clients
