@@ -191,6 +191,20 @@ class TestLimits:
             assert [reply.status for reply in replies] == [201] * 3 + [429] * 2
             assert "`project`" in replies[-1].json["message"]
 
+    async def test_a_crowd_is_counted_over_few_connections(self, open_api: Open) -> None:
+        """One each, and the last of a crowd waited for one, and was answered 503 on a busy machine."""
+        async with open_api(**SETTINGS) as api:
+            requests, redis = api.services.requests, api.services.queue.connection.hot
+            before = len(await redis.client_list())
+            waits_s = await asyncio.gather(
+                *(requests.count("key", "crowd", 5) for _ in range(64)),
+                *(requests.count("key", "other", 64) for _ in range(64)),
+            )
+            assert len(await redis.client_list()) <= before + 2
+        assert waits_s[:5] == [0.0] * 5
+        assert all(0 < wait_s <= 120 for wait_s in waits_s[5:64])
+        assert waits_s[64:] == [0.0] * 64
+
     async def test_addresses(self, open_api: Open) -> None:
         """What a near proxy says is believed, of the last hop alone."""
         async with open_api(**SETTINGS) as api:
