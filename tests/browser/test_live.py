@@ -22,14 +22,20 @@ async () => {
   onTask((task) => window.told.push(`${task.id} ${task.status} ${task.updated_at}`));
 }
 """
+# As the browser tells a page that it is hidden, or seen again.
+SHOW = """(shown) => {
+  Object.defineProperty(document, 'hidden', { configurable: true, get: () => !shown });
+  document.dispatchEvent(new Event('visibilitychange'));
+}"""
 
 
 async def times_told(page: Any, begin: str) -> int:
     """Return how often a page was told what begins so, once it was."""
     count = 0
-    while not count:  # the page's policy forbids what `wait_for_function` does
-        told = await page.evaluate("new Promise((done) => setTimeout(() => done(window.told), 100))")
-        count = len([each for each in told if each.startswith(begin)])
+    async with asyncio.timeout(30):
+        while not count:  # the page's policy forbids what `wait_for_function` does
+            told = await page.evaluate("new Promise((done) => setTimeout(() => done(window.told), 100))")
+            count = len([each for each in told if each.startswith(begin)])
     return count
 
 
@@ -39,6 +45,15 @@ class TestStream:
         await expect(page.locator(".connection-live")).to_be_visible()
         await page.evaluate(TELL)
         task = await studio.painted("a reed boat told once", **MODEL)
+        assert await times_told(page, f"{task['id']} completed") == 1
+
+    async def test_what_happened_while_the_page_was_hidden_is_told(self, studio: Studio, page: Any) -> None:
+        """Though nothing had been told before, from which a stream could go on."""
+        await expect(page.locator(".connection-live")).to_be_visible()
+        await page.evaluate(TELL)
+        await page.evaluate(SHOW, False)
+        task = await studio.painted("a reed boat nobody saw", **MODEL)
+        await page.evaluate(SHOW, True)
         assert await times_told(page, f"{task['id']} completed") == 1
 
     async def test_late_answer_does_not_hide_the_stream(self, open_page: OpenPage) -> None:

@@ -50,6 +50,7 @@ export const laneOf = (name) => lanes.value?.find((each) => each.name === name);
 const told = new Map();
 
 let lastEventId = '';
+let wasOpen = false;
 /** @type {EventSource | null} */
 let source = null;
 /** @type {(() => void) | null} */
@@ -111,6 +112,8 @@ function connect() {
     clearTimeout(patience);
     clearTimeout(poller);
     become('live');
+    if (wasOpen && !lastEventId) latest().catch(() => {}); // there is nothing yet to go on from
+    wasOpen = true;
   };
   source.onerror = () => {
     clearTimeout(patience);
@@ -161,14 +164,19 @@ function close() {
 
 const streaming = () => source?.readyState === EventSource.OPEN;
 
+/** Tell of the latest tasks, of those that were not told as they are. */
+async function latest() {
+  const page = await api.get('/tasks', { limit: 50 });
+  for (const task of page.tasks.reverse()) if (told.get(task.id) !== task.updated_at) tell(task);
+}
+
 /** Ask for the latest; a stream that opened meanwhile tells how things stand from then on. */
 async function poll() {
   clearTimeout(poller);
   if (document.hidden || streaming()) return;
   try {
-    const page = await api.get('/tasks', { limit: 50 });
+    await latest();
     if (!streaming()) become('polling');
-    for (const task of page.tasks.reverse()) if (told.get(task.id) !== task.updated_at) tell(task);
   } catch {
     if (!streaming()) become('offline');
   }
