@@ -11,6 +11,7 @@ __all__ = [
     "LONGEST_DESCRIPTION",
     "LONGEST_EMAIL",
     "LONGEST_NAME",
+    "LONGEST_OVERLAP_S",
     "LONGEST_PERSON",
     "LONGEST_TARGET",
     "LONGEST_USER_ID",
@@ -40,6 +41,7 @@ POLICIES = ("retry", "fail")
 LONGEST_TARGET = 2048
 MOST_FILTERS = 20
 LONGEST_DESCRIPTION = 200
+LONGEST_OVERLAP_S = 30 * 86400
 
 PLAIN = {"pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$"}
 _NAME = {"minLength": 1, "maxLength": LONGEST_NAME, **PLAIN}
@@ -166,7 +168,12 @@ class RotateRequest(TypedDict):
     overlap_s: NotRequired[
         Annotated[
             int | None,
-            said("seconds for which the old secret signs as well; a day when missing", 86400, minimum=0),
+            said(
+                "seconds for which the old secret signs as well; a day when missing",
+                86400,
+                minimum=0,
+                maximum=LONGEST_OVERLAP_S,
+            ),
         ]
     ]
 

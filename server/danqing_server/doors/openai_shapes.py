@@ -48,10 +48,14 @@ class OpenAIImagesRequest(TypedDict):
     model: NotRequired[Annotated[str | None, said("a model, a route, or an alias; by default the default one")]]
     n: NotRequired[Annotated[int | None, said("how many pictures", 1)]]
     size: NotRequired[Annotated[str | None, said("`WxH` or `auto`; fitted to the model", "1024x1024")]]
-    quality: NotRequired[Annotated[str | None, said("OpenAI's word; fitted to the model", "auto")]]
-    response_format: NotRequired[Annotated[str | None, said("`b64_json` or `url`; see the page on this door")]]
-    output_format: NotRequired[Annotated[str | None, said("`png`, `jpeg` or `webp`; converted if need be", "png")]]
-    stream: NotRequired[Annotated[bool | None, said("answer with events", False)]]
+    quality: NotRequired[Annotated[object, said("OpenAI's word, a text; fitted to the model, else noted", "auto")]]
+    response_format: NotRequired[
+        Annotated[object, said("`b64_json` or `url`, a text; else as if there were none", "b64_json")]
+    ]
+    output_format: NotRequired[
+        Annotated[object, said("`png`, `jpeg` or `webp`, a text; converted if need be, else noted", "png")]
+    ]
+    stream: NotRequired[Annotated[object, said("answer with events: true, or that as a text; else not", False)]]
     user: NotRequired[Annotated[object, said("whose turn it is, inside a project: a text; else nobody's", "u1")]]
 
 

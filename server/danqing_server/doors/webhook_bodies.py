@@ -14,6 +14,7 @@ from danqing_server.codec import shorten
 from danqing_server.delivery.webhooks.events import DEFAULT_EVENTS, EVENT_TYPES, TASK_TYPES, types_among
 from danqing_server.doors.body_shapes import (
     LONGEST_DESCRIPTION,
+    LONGEST_OVERLAP_S,
     LONGEST_TARGET,
     MOST_FILTERS,
     ResendRequest,
@@ -40,7 +41,6 @@ WEBHOOK_KEYS, CHANGE_KEYS, ROTATE_KEYS, RESEND_KEYS = (
 )
 TASK_WEBHOOK_KEYS = ("url", "events")
 DEFAULT_OVERLAP_S = 86400
-LONGEST_OVERLAP_S = 30 * 86400
 LONGEST_FILTER = 64
 
 NOT_BOOLEAN = Message(key="not_boolean", zh="必须是 true 或 false", en="must be true or false")
