@@ -13,8 +13,9 @@ from danqing_server.worker.aftermath import settle_spending
 from danqing_server.worker.ledger import Ledger as Notes
 from danqing_server.worker.spending import Allowance
 from danqing_server.worker.takeover import take_over
+from danqing_server.worker.tools import Tools
 from tests.support.scripts import Held, Ledger, link_host, provider_of, with_bytes
-from tests.support.system import HASTY, MakeSettings, running_system
+from tests.support.system import HASTY, MakeSettings, System, running_system
 
 PICTURE = 200_000
 
@@ -26,18 +27,14 @@ async def test_who_learns_late_that_it_lost_its_task_frees_nothing_twice(make_se
     async with running_system(limited, [provider_of(Ledger(), held)]) as system:
         assert system.workers is not None
         tools, clock, store = system.workers.tools, system.services.clock, system.services.store
-        submitted = await system.submit(delay_s=3600)
-        attempt = Attempt(id="a", worker="w-elsewhere", started_at=clock.now())
-        [task] = await store.start([submitted.id], attempt, clock.now() + timedelta(hours=1))
-        first = Notes(store, tools.insisting, task)
-        assert await Allowance(tools.guard, watched=True).begin(first)
+        first = await _begun(system, tools, "w-elsewhere")
         error = TaskError(code="cancelled", message="m")
         assert await tools.register.carry_out(Cancelled(task=first.task, at=clock.now(), error=error))
-        await system.services.control.retry(task.id, Caller.local())
+        await system.services.control.retry(first.task.id, Caller.local())
         await held.begun.wait()
         await settle_spending(tools, first.task, lost=True)
         held.go_on.set()
-        await system.finished(task.id)
+        await system.finished(first.task.id)
         found = await SpendStore(store.database).look("scripted", clock.now())
         assert found == Spending(spent_micro=PICTURE, reserved_micro=0)
 
@@ -49,11 +46,7 @@ async def test_two_who_take_over_from_the_dead_settle_it_once(make_settings: Mak
     async with link_host() as links, running_system(limited, [provider], link_patience=HASTY) as system:
         assert system.workers is not None
         tools, clock, store = system.workers.tools, system.services.clock, system.services.store
-        submitted = await system.submit(delay_s=3600)
-        attempt = Attempt(id="a", worker="w-dead", started_at=clock.now())
-        [task] = await store.start([submitted.id], attempt, clock.now() + timedelta(hours=1))
-        notes = Notes(store, tools.insisting, task)
-        assert await Allowance(tools.guard, watched=True).begin(notes)
+        task = (await _begun(system, tools, "w-dead")).task
         url = links.link("0", *[500] * (len(HASTY.pauses_s) + 1))
         sourced = Output(index=0, state=OutputState.SOURCED, at=clock.now(), source_url=url)
         call = CallRecord(id="c", attempt=1, indexes=(0,), fingerprint="f", sent_at=clock.now())
@@ -62,3 +55,13 @@ async def test_two_who_take_over_from_the_dead_settle_it_once(make_settings: Mak
         assert [await take_over(left, tools) for _ in range(2)] == [False, True]
         found = await SpendStore(store.database).look("scripted", clock.now())
         assert found == Spending(spent_micro=PICTURE, reserved_micro=0)
+
+
+async def _begun(system: System, tools: Tools, worker: str) -> Notes:
+    """Return what *worker* knows of a task that it began and set money aside for."""
+    submitted, now = await system.submit(delay_s=3600), tools.clock.now()
+    attempt = Attempt(id="a", worker=worker, started_at=now)
+    [task] = await tools.store.start([submitted.id], attempt, now + timedelta(hours=1))
+    notes = Notes(tools.store, tools.insisting, task)
+    assert await Allowance(tools.guard, watched=True).begin(notes)
+    return notes
