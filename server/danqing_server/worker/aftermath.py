@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
 
@@ -14,7 +15,7 @@ from danqing_server.life.moves import Amended
 from danqing_server.log import get_logger
 from danqing_server.queue.gates import Report
 from danqing_server.records.tasks import CallRecord, Reserved, Task
-from danqing_server.store.changes import NO_MARKS
+from danqing_server.store.changes import Marks
 from danqing_server.worker.ledger import Ledger
 from danqing_server.worker.tools import Tools
 
@@ -31,19 +32,30 @@ async def leave_late(ledger: Ledger, tools: Tools) -> bool:
     False: what is paid for is still to be fetched, and that is tried again, for as long as a task that was not
     cancelled would. What its calls came to is told when they are settled, not only when nothing is left to fetch.
     """
-    now, outlet = tools.clock.now(), tools.register.outlet
-    ends, unfetched = ends_at(ledger.task, tools.policy), ledger.sourced()
-    is_left = bool(unfetched) and ends is not None and now < ends
-    was_held = ledger.task.is_held  # else its calls were settled, and told of, when it was handed on
-    amended = Amended(task=ledger.task, at=now)
-    marks = NO_MARKS if is_left and not was_held else outlet.marks(amended)
-    await (ledger.hand_on_late if is_left else ledger.leave_late)(now, marks)
-    for output in unfetched if is_left else ():
+    now, unfetched = tools.clock.now(), ledger.sourced()
+    ends = ends_at(ledger.task, tools.policy)
+    if not unfetched or ends is None or now >= ends:
+        await _write_and_tell(ledger.leave_late, ledger, tools, now)
+        return True
+    if ledger.task.is_held:
+        await _write_and_tell(ledger.hand_on_late, ledger, tools, now)
+    else:
+        await ledger.hand_on_late(now)
+    for output in unfetched:
         log.info("late_picture_not_kept", task_id=ledger.task.id, index=output.index)
-    if was_held or not is_left:
-        calls = [call for call in ledger.task.calls.values() if was_held and call.attempt == ledger.task.attempts]
-        outlet.tell(attrs.evolve(amended, task=ledger.task, settled=calls))
-    return not is_left
+    return False
+
+
+async def _write_and_tell(
+    write: Callable[[datetime, Marks], Awaitable[None]], ledger: Ledger, tools: Tools, now: datetime
+) -> None:
+    """Carry out what settles a cancelled task's calls, and tell of those that were not told of before."""
+    outlet, was_held = tools.register.outlet, ledger.task.is_held
+    amended = Amended(task=ledger.task, at=now)
+    await write(now, outlet.marks(amended))
+    task = ledger.task
+    calls = [call for call in task.calls.values() if was_held and call.attempt == task.attempts]
+    outlet.tell(attrs.evolve(amended, task=task, settled=calls))
 
 
 async def note_late_answer(ledger: Ledger, tools: Tools, answered: CallRecord) -> bool:

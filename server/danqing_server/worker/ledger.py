@@ -162,6 +162,13 @@ class Ledger:
         self.give_up_orders(now)
         return {**_as_late(self.sets), "error.billed": billed_of(self.task).value}
 
+    async def take_reserved(self) -> bool:
+        """Take away the note of what is set aside for the task; True for who is to settle it."""
+        task = self.task
+        if task.reserved is None:
+            return False
+        return await self.insist(partial(self.store.take_reserved, task.id, task.reserved))
+
     async def has_become_late(self) -> bool:
         """Say whether the task was cancelled under an open call of ours; if so only what is late is written."""
         found = await self.insist(partial(self.store.get, self.task.id))

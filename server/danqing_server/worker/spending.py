@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from functools import partial
 
 import attrs
 
@@ -98,7 +97,7 @@ class Allowance:
         """Settle what a cancelled attempt set aside, unless its process, which may be late, does so."""
         task = ledger.task
         if task.reserved is not None:
-            if await ledger.insist(partial(ledger.store.take_reserved, task.id, task.reserved)):
+            if await ledger.take_reserved():
                 await self.guard.settle(task, task.reserved)
             ledger.note(reserved=None)
 

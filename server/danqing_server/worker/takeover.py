@@ -93,20 +93,12 @@ async def _let_go(task: Task, tools: Tools) -> bool:
     await dropping.settle()
     _close_cut_calls(ledger, tools)
     ledger.close_calls(tools.clock.now())
-    await _settle_reserved(ledger, tools)
+    if await ledger.take_reserved():  # else another did: two may take over, and one let go of the task
+        await settle_spending(tools, ledger.task)
     try:
         return await leave_late(ledger, tools)
     except AttemptLost:
         return False
-
-
-async def _settle_reserved(ledger: Ledger, tools: Tools) -> None:
-    """Settle what the dead attempt set aside, unless another did: two may take over, and one let go of the task."""
-    task = ledger.task
-    if task.reserved is not None and await ledger.insist(
-        partial(tools.store.take_reserved, task.id, task.reserved)
-    ):
-        await settle_spending(tools, task)
 
 
 def _quiet_run(ledger: Ledger, tools: Tools) -> TaskRun:
