@@ -20,7 +20,7 @@ import attrs
 
 from danqing_server.access.caller import Caller
 from danqing_server.clock import Clock, from_ms, to_ms
-from danqing_server.delivery.followers import Debt, Follower, Sight
+from danqing_server.delivery.followers import Debt, Follower, Sight, mark_in
 from danqing_server.delivery.watchers import Watchers
 from danqing_server.errors import ServiceUnavailable, StoreUnavailable
 from danqing_server.log import get_logger
@@ -56,28 +56,14 @@ def moment_of(event_id: str) -> datetime | None:
     return from_ms(int(digits))
 
 
-def _id_of(task: Task) -> str:
+def _id_of(task: Task, change: str) -> str:
     """Return the id under which a change of status is told: that of its moment, of the change, and of the task."""
-    return f"{_change_in(version_of(task))}-{task.id}"
+    return f"{change}-{task.id}"
 
 
 def _change_in(version: str) -> str:
     """Return the part of a version that other progress does not change."""
     return "-".join(version.split("-")[:2])
-
-
-def _mark_in(version: str) -> str:
-    """Return the part of a version that says when it came to be, as `mark_of` does."""
-    return version.partition("-")[0]
-
-
-def _reads_all(follower: Follower) -> bool:
-    """Tell whether what is new must be read before it is known whether *follower* is told of it."""
-    return follower.per_s is None or follower.wants is not None
-
-
-def _wants(follower: Follower, task: Task) -> bool:
-    return follower.wants is None or follower.wants(task)
 
 
 class _News(NamedTuple):
@@ -167,7 +153,7 @@ class _Feed:
     async def _tell(self, new: Mapping[str, _News]) -> None:
         """Show what is *new*; of very much as fast as it is read, or not read within `READ_WITHIN_S`."""
         due = self._due(new)
-        at_once = new if any(_reads_all(follower) for follower in self.followers) else {}
+        at_once = new if any(follower.reads_all for follower in self.followers) else {}
         wanted = [*dict.fromkeys((*at_once, *chain.from_iterable(due.values())))]
         until_s = asyncio.get_running_loop().time() + READ_WITHIN_S
         try:
@@ -196,8 +182,8 @@ class _Feed:
         due: dict[Follower, Mapping[str, Debt]] = {}
         for follower in self.followers:
             if follower.per_s is not None:
-                if not _reads_all(follower):
-                    follower.owe({id_: Debt(_mark_in(news.version), news.changed) for id_, news in new.items()})
+                if not follower.reads_all:
+                    follower.owe({id_: Debt(mark_in(news.version), news.changed) for id_, news in new.items()})
                 due[follower] = follower.due(LOOK_EVERY_S)
         return due
 
@@ -206,9 +192,10 @@ class _Feed:
         known, version = self._seen.get(task.id, ""), version_of(task)
         self._seen[task.id] = version
         self._note_running(task.id, task.status is Status.PROCESSING)
-        changed = _change_in(known) != _change_in(version)
-        whole = Sight(task, _id_of(task))
-        farther = attrs.evolve(whole, id=None)
+        change = _change_in(version)
+        changed = _change_in(known) != change
+        whole = Sight(task, _id_of(task, change))
+        farther = Sight(task, None, whole.answers)
         for follower in tuple(self.followers):
             debt = due.get(follower, {}).get(task.id)
             if debt is not None:
@@ -217,8 +204,8 @@ class _Feed:
                 continue
             elif follower.per_s is None:
                 follower.show(whole if changed else farther)
-            elif (_reads_all(follower) or follower not in due) and _wants(follower, task):
-                follower.owe({task.id: Debt(_mark_in(version), changed)})
+            elif (follower.reads_all or follower not in due) and follower.is_for(task):
+                follower.owe({task.id: Debt(mark_in(version), changed)})
 
     def _note_running(self, task_id: str, is_running: bool) -> None:
         """Look at the progress of what runs; of too many, at that of the first."""
@@ -277,7 +264,7 @@ class Feeds:
             tasks = await self.store.tasks([glimpse.id for glimpse in page])
             for task in sorted(tasks.values(), key=_moment):
                 if wants is None or wants(task):
-                    yield Sight(task, _id_of(task))
+                    yield Sight(task, _id_of(task, _change_in(version_of(task))))
 
     async def owe(self, caller: Caller, since: datetime, follower: Follower) -> None:
         """Have one that is not told all at once be told what changed since then. Raises StoreUnavailable."""

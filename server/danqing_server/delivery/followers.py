@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator, Mapping
-from itertools import islice
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from itertools import chain, islice
 from typing import NamedTuple
 
 import attrs
@@ -13,10 +13,15 @@ import attrs
 from danqing_server.records.tasks import Task
 from danqing_server.store.changed import PAGE
 
-__all__ = ["MOST_OWED", "Debt", "Follower", "Sight", "Turned"]
+__all__ = ["MOST_OWED", "Debt", "Follower", "Sight", "Turned", "mark_in"]
 
 MOST_UNREAD = 1_000
 MOST_OWED = 20_000
+
+
+def mark_in(id_or_version: str) -> str:
+    """Return how an id, or a version, begins: with when it is."""
+    return id_or_version.partition("-")[0]
 
 
 @attrs.frozen(eq=False)
@@ -29,8 +34,8 @@ class Sight:
 
     @property
     def mark(self) -> str | None:
-        """How its id begins: with when it is."""
-        return None if self.id is None else self.id.partition("-")[0]
+        """What its id begins with."""
+        return None if self.id is None else mark_in(self.id)
 
 
 @attrs.frozen
@@ -67,9 +72,18 @@ class Follower:
     _event: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _room: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
 
+    @property
+    def reads_all(self) -> bool:
+        """Whether what is new must be read before it is known whether it is told of that."""
+        return self.per_s is None or self.wants is not None
+
+    def is_for(self, task: Task) -> bool:
+        """Tell whether it wants to hear of *task*."""
+        return self.wants is None or self.wants(task)
+
     def show(self, sight: Sight) -> None:
         """Put what it wants in line."""
-        if self.wants is not None and not self.wants(sight.task):
+        if not self.is_for(sight.task):
             return
         if len(self._unread) >= MOST_UNREAD:
             self.close()
@@ -87,18 +101,18 @@ class Follower:
             self._owed[id_] = Debt(debt.mark, before.changed or debt.changed)
         for id_ in list(islice(self._owed, max(0, len(self._owed) - MOST_OWED))):
             del self._owed[id_]
-        self._oldest_owed = _oldest(self._oldest_owed, *_marks(debts))
+        self._oldest_owed = _oldest(chain((self._oldest_owed,), _marks(debts)))
 
     def due(self, within_s: float) -> dict[str, Debt]:
         """Return the tasks it may be told of within that time; they are owed no longer."""
         self._allowed = self._allowed % 1 + (self.per_s or 0) * within_s
         due = dict(self._owed.popitem() for _ in range(min(int(self._allowed), len(self._owed))))
-        self._oldest_owed = _oldest(*_marks(self._owed))
+        self._oldest_owed = _oldest(_marks(self._owed))
         return due
 
     def left_since(self) -> str | None:
         """Return how the id of the oldest change begins that it is still to be told of, None when there is none."""
-        return _oldest(self._oldest_owed, *(sight.mark for sight in self._unread))
+        return _oldest(chain((self._oldest_owed,), (sight.mark for sight in self._unread)))
 
     def turn(self, lane: str) -> None:
         """Have it told of a lane, once however often that turned meanwhile."""
@@ -144,7 +158,7 @@ class Follower:
         return self._unread.popleft()
 
 
-def _oldest(*marks: str | None) -> str | None:
+def _oldest(marks: Iterable[str | None]) -> str | None:
     return min(filter(None, marks), default=None)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -145,7 +145,7 @@ async def get_events(request: ApiRequest) -> HTTPResponse | None:
                     await services.feeds.owe(caller, since, follower)
                 else:
                     async for sight in services.feeds.replay(caller, since, wants):
-                        await _show(stream, viewer, [sight])
+                        await stream.send(*_shown(viewer, sight))
                 await _follow(services, caller, stream, viewer, follower)
     return None
 
@@ -221,7 +221,7 @@ async def _follow(
         if isinstance(sight, Turned):
             await _show_lane(services, caller, stream, sight.lane, lanes)
         elif sight is not None:
-            await _show_next(stream, viewer, follower, [sight, *follower.at_hand(MOST_AT_ONCE - 1)])
+            await _show(stream, viewer, follower, [sight, *follower.at_hand(MOST_AT_ONCE - 1)])
         if not await stream.beat():
             return
 
@@ -243,22 +243,15 @@ async def _show_lane(
             await stream.send(LANE, shown)
 
 
-async def _show_next(stream: EventStream, viewer: Viewer, follower: Follower, sights: Sequence[Sight]) -> None:
+async def _show(stream: EventStream, viewer: Viewer, follower: Follower, sights: Sequence[Sight]) -> None:
     """Send what *follower* took; what comes ahead of older changes is nothing to go on from."""
-    marks = [mark for sight in sights if (mark := sight.mark) is not None]
-    left = follower.left_since()
-    if left is not None:
-        marks.append(left)
     shown = [_shown(viewer, sight) for sight in sights]
-    if follower.per_s is not None and marks != sorted(marks):
-        await stream.mark(min(marks))
-        shown = [(event, data, None) for event, data, _ in shown]
+    if follower.per_s is not None:  # else it comes in order
+        marks = [mark for mark in (*(sight.mark for sight in sights), follower.left_since()) if mark is not None]
+        if marks != sorted(marks):
+            await stream.mark(min(marks))
+            shown = [(event, data, None) for event, data, _ in shown]
     await stream.send_all(shown)
-
-
-async def _show(stream: EventStream, viewer: Viewer, sights: Iterable[Sight]) -> None:
-    """Send tasks as they were seen."""
-    await stream.send_all([_shown(viewer, sight) for sight in sights])
 
 
 def _shown(viewer: Viewer, sight: Sight) -> tuple[str, bytes, str | None]:
