@@ -10,18 +10,14 @@ from typing import NamedTuple
 
 import attrs
 
+from danqing_server.delivery.event_ids import mark_in
 from danqing_server.records.tasks import Task
 from danqing_server.store.changed import PAGE
 
-__all__ = ["MOST_OWED", "Debt", "Follower", "Sight", "Turned", "mark_in"]
+__all__ = ["MOST_OWED", "Debt", "Follower", "Sight", "Turned"]
 
 MOST_UNREAD = 1_000
 MOST_OWED = 20_000
-
-
-def mark_in(id_or_version: str) -> str:
-    """Return how an id, or a version, begins: with when it is."""
-    return id_or_version.partition("-")[0]
 
 
 @attrs.frozen(eq=False)

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from danqing_server.access.caller import Caller
-from danqing_server.delivery import feeds, followers
+from danqing_server.delivery import feed, feeds, followers
 from danqing_server.delivery.followers import MOST_UNREAD, Debt, Follower, Sight
 from danqing_server.errors import StoreUnavailable
 from danqing_server.records.tasks import Attempt, Status, Task
@@ -200,7 +200,7 @@ class TestFloods:
         self, open_api: Open, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Who reads, if slower than a look finds, is not let go: what one look brings is told as it is read."""
-        monkeypatch.setattr(feeds, "LOOK_EVERY_S", 4.0)
+        monkeypatch.setattr(feed, "LOOK_EVERY_S", 4.0)
         monkeypatch.setattr(followers, "MOST_UNREAD", followers.PAGE)
         async with open_api() as api, api.services.feeds.follow(Caller.local(), lambda _: True) as follower:
             made = [await asyncio.gather(*(api.system.submit() for _ in range(200))) for _ in range(7)]
@@ -220,12 +220,12 @@ class TestPace:
         self, open_api: Open, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """None is missing, though MongoDB does not answer in between."""
-        monkeypatch.setattr(feeds, "LOOK_EVERY_S", 2.0)
+        monkeypatch.setattr(feed, "LOOK_EVERY_S", 2.0)
         async with open_api() as api:
             api.services.feeds.store = _FailingOnce(api.services.feeds.store.database)
             async with api.services.feeds.follow(Caller.local(), lambda _: True, per_s=20) as follower:
                 made = [(await api.system.submit()).id for _ in range(100)]
-                monkeypatch.setattr(feeds, "LOOK_EVERY_S", 0.5)
+                monkeypatch.setattr(feed, "LOOK_EVERY_S", 0.5)
                 told: list[str] = []
                 while set(made) - set(told):
                     sight = await follower.next(30)
@@ -313,7 +313,7 @@ class TestPace:
         self, open_api: Open, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The progress of so many is looked at, and of others once those are gone."""
-        monkeypatch.setattr(feeds, "MOST_RUNNING", 1)
+        monkeypatch.setattr(feed, "MOST_RUNNING", 1)
         async with open_api() as api, api.services.feeds.follow(Caller.local(), None) as follower:
             store = api.services.store
             first = await _started(api, follower)

@@ -14,7 +14,7 @@ from danqing_plugins import Message
 from danqing_server.access.caller import Caller
 from danqing_server.access.event_tokens import LONGEST_LIFE_S, SHORTEST_LIFE_S
 from danqing_server.codec import dump_json
-from danqing_server.delivery.feeds import moment_of
+from danqing_server.delivery.event_ids import moment_of
 from danqing_server.delivery.followers import MOST_OWED, Follower, Sight, Turned
 from danqing_server.delivery.watchers import Watch
 from danqing_server.doors.documentation import Answer, described, plain_query, query
