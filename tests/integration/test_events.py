@@ -16,7 +16,7 @@ from typing import Any
 import attrs
 import pytest
 
-from danqing_plugins import InvalidRequest, Problem, TaskEvent, TaskEventKind, hookimpl
+from danqing_plugins import ContentRejected, InvalidRequest, Problem, Source, TaskEvent, TaskEventKind, hookimpl
 from danqing_plugins.models import Job
 from danqing_plugins.run import Run
 from danqing_server.access.caller import Caller
@@ -31,7 +31,7 @@ from danqing_server.records.tasks import Status, TaskError
 from danqing_server.settings.server import Settings
 from danqing_server.store.deletions import Deletion
 from danqing_server.store.untold import Notice
-from tests.support.providers import ScriptedProvider
+from tests.support.providers import ScriptedProvider, picture
 from tests.support.system import MakeSettings, System, running_system, until
 
 ROOT = Path(__file__).parents[2]
@@ -363,7 +363,7 @@ class _Books:
         return Gathering(
             name="books",
             hear=self.hear,
-            kinds=frozenset({TaskEventKind.COMPLETED, TaskEventKind.DELETED}),
+            kinds=frozenset({TaskEventKind.COMPLETED, TaskEventKind.FAILED, TaskEventKind.DELETED}),
             subscribed=lambda: self.open,
             wanted=lambda notice: notice.owner == "acme",
             learn=self.learn,
@@ -373,6 +373,16 @@ class _Books:
     def kinds(self, task_id: str) -> list[str]:
         """Return as what it heard of a task, in order."""
         return [str(each.event.kind) for each in self.heard if each.event.task_id == task_id]
+
+
+async def first_of_two(job: Job, run: Run) -> None:
+    """Make the first of two outputs, and none of more."""
+    async with run.call(run.missing, "f"):
+        if job.outputs > 2:
+            raise ContentRejected("too many")
+        await run.deliver(0, Source.from_bytes(picture()))
+    if job.outputs > 1:
+        raise ContentRejected("no second one")
 
 
 class TestSubscribers:
@@ -393,6 +403,17 @@ class TestSubscribers:
             assert books.kinds(ours.id) == ["completed", "deleted"]
             assert books.learnt == [ours.id]
             assert {each.owner for each in books.heard} == {"acme"}
+
+    async def test_it_is_given_the_task_as_it_is_stored(self, settings: Settings) -> None:
+        """Whole, at each of its ends: nobody who hears of one has to read it."""
+        books = _Books()
+        async with running_system(settings, [ScriptedProvider(first_of_two)]) as system:
+            register_of(system).outlet.subscribers = (books.subscribed(),)
+            tasks = [await system.submit(key="acme", n=n) for n in (1, 2, 3)]
+            stored = {task.id: await system.finished(task.id) for task in tasks}
+            await until(lambda: len(books.heard) == len(stored))
+            assert {notice.event.task_id: notice.task for notice in books.heard} == stored
+            assert {notice.event.kind.value for notice in books.heard} == {"completed", "failed"}
 
     async def test_one_that_failed_is_told_again(self, settings: Settings) -> None:
         """An outage of what it writes to loses nothing."""

@@ -8,8 +8,8 @@ from datetime import UTC, timedelta
 
 import attrs
 
-from danqing_plugins import Job, Run, Source
-from danqing_plugins.billing import Billed
+from danqing_plugins import Job, OutcomeUnknown, Run, Source
+from danqing_plugins.billing import Billed, CallOutcome
 from danqing_server.access.caller import Caller
 from danqing_server.desk.statistics import Question
 from danqing_server.errors import StoreUnavailable
@@ -114,6 +114,37 @@ class TestLedger:
                 ("unknown", -200_000),
                 ("yes", 200_000),
             ]
+
+    async def test_what_an_earlier_call_told_late_is_in_the_books(self, make_settings: MakeSettings) -> None:
+        """Though the attempt that ended the task began before that was known."""
+
+        async def lose_one_and_pay_once(job: Job, run: Run) -> None:
+            async with run.call(run.missing, f"f{job.attempt}"):
+                if job.attempt == 1:
+                    raise OutcomeUnknown("cut")
+                await run.deliver(0, Source.from_bytes(picture()))
+            [lost] = [call for call in (await system.get(job.task_id)).calls.values() if call.attempt == 1]
+            late = lost.changed(outcome=CallOutcome.REJECTED)
+            assert await system.services.store.note_late_answer(job.task_id, late)
+
+        keyed = make_settings(DANQING_API_KEYS=KEYS)
+        async with running_system(keyed, [ScriptedProvider(lose_one_and_pay_once)]) as system:
+            task = await system.submit(key="alice", on_ambiguous="retry")
+            [posting] = await booked(system, task.id)
+            assert [(line.billed, line.amount_micro) for line in posting.lines] == [(Billed.YES, 200_000)]
+
+    async def test_what_is_told_of_an_end_is_booked_without_reading_the_task(
+        self, make_settings: MakeSettings
+    ) -> None:
+        """MongoDB's own profiler sees nobody ask for it."""
+        async with running_system(make_settings(DANQING_API_KEYS=KEYS), [ScriptedProvider(deliver)]) as system:
+            database = system.services.store.database
+            await database.command("profile", 2)
+            task = await system.submit(key="alice")
+            await booked(system, task.id)
+            await database.command("profile", 0)
+            asked = {"ns": f"{database.name}.danqing_tasks", "op": "query", "command.filter._id": {"$exists": True}}
+            assert await database["system.profile"].find(asked).to_list(None) == []
 
     async def test_what_was_left_unbooked_is_booked_later(self, make_settings: MakeSettings) -> None:
         """A process that dies after a task's end leaves a mark; whoever finds it books it."""

@@ -21,6 +21,7 @@ def told_task(task: Task, base: str) -> ToldTaskShape:
 
     Links begin with *base*; what is said in words is in English, for it is read by programs.
     """
+    billed = billed_view(task)
     shown: ToldTaskShape = {
         "id": task.id,
         "user_id": task.user_id,
@@ -30,8 +31,8 @@ def told_task(task: Task, base: str) -> ToldTaskShape:
         "model": task.model,
         "output": cast(ToldOutputShape, {"images": image_views(base, task.kept), **media_views(base, task.kept)}),
         "error": None if task.error is None else error_view(task, ENGLISH),
-        "cost": cost_view(task, billed_view(task)),
-        "billed": billed_view(task),
+        "cost": cost_view(task, billed),
+        "billed": billed,
         "created_at": task.created_at,
         "completed_at": task.completed_at,
     }

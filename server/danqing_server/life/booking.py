@@ -139,8 +139,7 @@ def _said(task: Task, kept: Mapping[str, _Kept], simulated: Collection[str]) -> 
                 continue
             own = kept.get(call.id) or _Kept(_counts_to(task, call), provider in simulated)
             for billed, amount in by_certainty(each, price):
-                count = amount.pictures if task.images else 0
-                said = attrs.evolve(amount, pictures=count)
+                said = amount if task.images else attrs.evolve(amount, pictures=0)
                 if said:
                     yield _Account(call.id, own.at, provider, model, currency, own.simulated, billed), said
 

@@ -2,7 +2,8 @@
 
 The tasks are the truth, and the books follow them: whoever hears of an end compares the two, and adds what is
 lacking. What it compares with is read before the task is, and the next number is given once; so whoever adds knows
-the task at least as well as who added before. Doing it again adds nothing.
+the task at least as well as who added before. Doing it again adds nothing. Who hears of an end with the task as it
+ended takes that for a first look, which adds the first posting or none: then both are read.
 """
 
 from __future__ import annotations
@@ -68,18 +69,25 @@ class Bookkeeper:
 
         *again*: most are booked already, so that it is worth looking first.
         """
-        left = await self._book(task_ids, await self.ledger.of(task_ids) if again else {})
+        booked = await self.ledger.of(task_ids) if again else {}
+        await self._book_all(await self._look(task_ids), booked)
+
+    async def _book_all(self, tasks: Sequence[Task], booked: Mapping[str, Sequence[Posting]]) -> None:
+        left = await self._book(tasks, booked)
         for _ in range(RACES):
             if not left:
                 return
-            left = await self._book(left, await self.ledger.of(left))
+            booked = await self.ledger.of(left)
+            left = await self._book(await self._look(left), booked)
         raise StoreUnavailable("others keep changing the books of the same tasks")
 
-    async def _book(self, task_ids: Collection[str], booked: Mapping[str, Sequence[Posting]]) -> set[str]:
-        """Add what is lacking beside what is *booked*; returns the tasks in whose books there is more by now."""
+    async def _look(self, task_ids: Iterable[str]) -> list[Task]:
         looked = await asyncio.gather(*map(self.store.look, task_ids))
+        return [task for task in looked if isinstance(task, Task)]
+
+    async def _book(self, tasks: Sequence[Task], booked: Mapping[str, Sequence[Posting]]) -> set[str]:
+        """Add what is lacking beside what is *booked*; returns the tasks in whose books there is more by now."""
         now = self.clock.now()
-        tasks = [task for task in looked if isinstance(task, Task)]
         found = [posting_of(task, booked.get(task.id, ()), now, self.simulated) for task in tasks]
         postings = [posting for posting in found if posting is not None]
         left = await self.ledger.add(postings)
@@ -95,7 +103,11 @@ class Bookkeeper:
             await self.budgets.release(over.keys(), over.values())
 
     async def _hear(self, notices: Sequence[Notice]) -> None:
-        await self.book({notice.event.task_id for notice in notices})
+        """Book what was told. A task as a change left it is a look at it: what came since is told after it."""
+        told = {notice.event.task_id: notice.task for notice in notices}
+        known = [task for task in told.values() if task is not None]
+        read = await self._look(task_id for task_id, task in told.items() if task is None)
+        await self._book_all([*known, *read], {})
 
     async def _learn(self, move: Deleted) -> None:
         """Book a task for the last time."""

@@ -90,16 +90,31 @@ class Move:
         """Why, in the stable code of a task's error; None when nothing went wrong."""
         return None
 
+    @property
+    def leaves_behind(self) -> Task | None:
+        """The task as this move leaves it, for who would else read it; None where that is not known for certain."""
+        return None
+
 
 @attrs.frozen(kw_only=True)
-class Created(Move):
+class _Done(Move):
+    """What was written before it became a move: the task is as it left it."""
+
+    @property
+    def leaves_behind(self) -> Task:
+        """The task itself."""
+        return self.task
+
+
+@attrs.frozen(kw_only=True)
+class Created(_Done):
     """A task that was stored and queued."""
 
     kind = TaskEventKind.CREATED
 
 
 @attrs.frozen(kw_only=True)
-class Started(Move):
+class Started(_Done):
     """A task as its start left it: from `pending` or `scheduled` to `processing`. `TaskStore.start` makes many."""
 
     kind = TaskEventKind.STARTED
@@ -187,12 +202,14 @@ class Transition(Move):
 class Finished(Transition):
     """From `processing` to `completed` or `failed`; also from `pending`, past its deadline.
 
-    *sets* and *unsets* are what the attempt found out. *ran_ms* counts towards the lane's pace, 0 does not;
-    *went_well*: a call was answered with what was asked for.
+    *sets* and *unsets* are what the attempt found out; with *is_whole* the task has all of it, and nobody else can
+    have written more. *ran_ms* counts towards the lane's pace, 0 does not; *went_well*: a call was answered with
+    what was asked for.
     """
 
     becomes: Status
     error: TaskError | None = None
+    is_whole: bool = False
     sets: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     unsets: Sequence[str] = ()
     ran_ms: int = 0
@@ -209,10 +226,21 @@ class Finished(Transition):
         """Why it failed."""
         return self.error.code if self.error is not None else None
 
+    @property
+    def leaves_behind(self) -> Task | None:
+        """The task as it ended, if that is whole."""
+        if not self.is_whole:
+            return None
+        ended = {"status": self.becomes, "updated_at": self.at, "completed_at": self.at, "progress": self._progress}
+        return self.task.changed(transition_id=self.transition_id, **ended, **dict.fromkeys(ATTEMPTS_OWN))
+
+    @property
+    def _progress(self) -> float:
+        return 1.0 if self.becomes is Status.COMPLETED else self.task.progress
+
     def change(self, marks: Marks = NO_MARKS) -> Change:
         """Return the compare-and-set."""
-        progress = 1.0 if self.becomes is Status.COMPLETED else self.task.progress
-        sets = {**self.sets, "completed_at": self.at, "progress": progress}
+        sets = {**self.sets, "completed_at": self.at, "progress": self._progress}
         gone = ATTEMPTS_OWN if self.task.attempt is not None else ("waiting", "run_at")
         return self._change(marks, sets, (*gone, *self.unsets))
 

@@ -36,6 +36,8 @@ __all__ = ["Outlet", "Witness"]
 CLEAR_EVERY_S = 1.0
 RETELL_AFTER = timedelta(seconds=20)
 MOST_MISSED = 10_000
+MOST_WITH_TASKS = 1_000
+"""How many notices that wait to be heard hold their tasks, which may be large; the tasks of more are read."""
 
 log = get_logger(__name__)
 
@@ -104,10 +106,10 @@ class Outlet:
     def marks(self, move: Move) -> Marks:
         """Return what the write that makes *move* must set, so that it is told whatever happens."""
         self._meet(move.task)
-        if not self._may_want(move) or not self._who_wants(_notice_of(move)):
+        notice = self._notice_of(move)
+        if notice is None or not self._who_wants(notice):
             return NO_MARKS
-        assert move.kind is not None
-        return {move.transition_id: mark(move.kind, move.at, move.error_code)}
+        return {move.transition_id: mark(notice.event.kind, move.at, move.error_code)}
 
     def marks_of_start(self, attempt: Attempt) -> Marks:
         """Return what `marks` returns of the start of each task of a batch."""
@@ -145,8 +147,8 @@ class Outlet:
         if self.witness is not None:
             self.witness.saw(move)
         self._meet(move.task)
-        if self._may_want(move):
-            notice = _notice_of(move)
+        notice = self._notice_of(move, with_task=len(self._in_hand) < MOST_WITH_TASKS)
+        if notice is not None:
             self._tell(notice, self._who_wants(notice))
 
     def tell_started(self, tasks: Sequence[Task]) -> None:
@@ -250,23 +252,24 @@ class Outlet:
         yield from map(PluginSubscriber, self.registry.listeners)
         yield from (subscriber for subscriber in self.subscribers if self._met_webhook or subscriber.subscribed())
 
-    def _may_want(self, move: Move) -> bool:
-        """Tell whether anybody may want to hear of *move*: a task's own webhook, or who listens to its kind.
+    def _notice_of(self, move: Move, *, with_task: bool = False) -> Notice | None:
+        """Return the notice of *move*, None when nobody can want it: neither a task's own webhook nor who listens.
 
-        Most moves are of a kind that nobody does: of those no notice is made, and no mark is to be taken away.
+        Most moves are of a kind that nobody does: no mark is to be taken away of those.
         """
-        if move.kind is None or not self.is_heard:
-            return False
-        return move.task.webhook is not None or self._is_wanted(move.kind)
+        kind, task = move.kind, move.task
+        if kind is None or (task.webhook is None and not self._is_wanted(kind)):
+            return None
+        event = event_of(task, kind, move.transition_id, move.at, move.error_code)
+        return Notice(event, task.owner, task.webhook, move.leaves_behind if with_task else None)
 
     def _is_wanted(self, kind: TaskEventKind) -> bool:
-        return any(subscriber.wants_kind(kind) for subscriber in self._active())
+        if self.registry.has_listeners:
+            return True
+        for each in self.subscribers:  # noqa: SIM110 — asked of every move: a generator costs more than the answer
+            if each.wants_kind(kind) and (self._met_webhook or each.subscribed()):
+                return True
+        return False
 
     def _who_wants(self, notice: Notice) -> dict[str, Subscriber]:
         return {subscriber.name: subscriber for subscriber in self._active() if subscriber.wants(notice)}
-
-
-def _notice_of(move: Move) -> Notice:
-    assert move.kind is not None
-    event = event_of(move.task, move.kind, move.transition_id, move.at, move.error_code)
-    return Notice(event, move.task.owner, move.task.webhook)

@@ -18,7 +18,7 @@ from pymongo import ASCENDING, IndexModel, UpdateOne
 
 from danqing_plugins import TaskEvent, TaskEventKind
 from danqing_server.codec import from_document
-from danqing_server.records.tasks import TaskWebhook
+from danqing_server.records.tasks import Task, TaskWebhook
 from danqing_server.store.changes import Marks
 from danqing_server.store.client import Database, translated
 from danqing_server.store.keys import DELETED
@@ -49,12 +49,13 @@ def transition_of(event: TaskEvent) -> str:
 class Notice:
     """A change that is told, and whose task it is of: `owner` None was made without authentication.
 
-    `webhook` is the task's own.
+    `webhook` is the task's own. `task` is the task as the change left it; None: who needs it is to read it.
     """
 
     event: TaskEvent
     owner: str | None
     webhook: TaskWebhook | None = None
+    task: Task | None = attrs.field(default=None, repr=False)
 
 
 @attrs.define(eq=False)

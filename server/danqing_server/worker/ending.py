@@ -65,7 +65,7 @@ class Ending:
 
     def move_for(self, decision: Decision | Onward) -> Finished | Requeued | Rerouted:
         """Return the move that carries out *decision*, and writes all that is unsaved."""
-        return self._move(decision, self.ledger.sets, self.ledger.unsets)
+        return self._move(decision, self.ledger.sets, self.ledger.unsets, is_whole=True)
 
     def reduced(self) -> Finished | Requeued | Rerouted:
         """Return an end of as little as possible, after MongoDB refused the whole: nothing a plugin chose is in it.
@@ -83,7 +83,7 @@ class Ending:
         return self._move(decision, sets, self.ledger.unsets)
 
     def _move(
-        self, decision: Decision | Onward, sets: Mapping[str, Any], unsets: list[str]
+        self, decision: Decision | Onward, sets: Mapping[str, Any], unsets: list[str], *, is_whole: bool = False
     ) -> Finished | Requeued | Rerouted:
         task, now = self.ledger.task, self.clock.now()
         if isinstance(decision, Onward):
@@ -94,6 +94,7 @@ class Ending:
                 at=now,
                 becomes=decision.status,
                 error=decision.error,
+                is_whole=is_whole and self.ledger.is_alone and not self.by_another,
                 sets=sets,
                 unsets=unsets,
                 ran_ms=self._ran_ms(now),

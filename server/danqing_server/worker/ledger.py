@@ -60,6 +60,11 @@ class Ledger:
         return self._task
 
     @property
+    def is_alone(self) -> bool:
+        """Whether nobody but this attempt can know more of its task: of earlier calls a late answer may tell."""
+        return not self._found.calls
+
+    @property
     def lane(self) -> str:
         """The task's lane, which no attempt changes: who asks for it alone needs no new task made."""
         return self._found.lane

@@ -65,7 +65,7 @@ class Outbox:
         Raises:
             StoreUnavailable: some may not be kept; all are to be told again.
         """
-        found = await asyncio.gather(*(self._look(notice.event.task_id) for notice in notices))
+        found = await asyncio.gather(*map(self._task_of, notices))
         made = [
             each for notice, task in zip(notices, found, strict=True) for each in self._deliveries_of(notice, task)
         ]
@@ -89,8 +89,8 @@ class Outbox:
         await self._keep([delivery])
         return delivery
 
-    async def _look(self, task_id: str) -> Task | None:
-        found = await self.tasks.look(task_id)
+    async def _task_of(self, notice: Notice) -> Task | None:
+        found = notice.task or await self.tasks.look(notice.event.task_id)
         return None if isinstance(found, Unreadable) else found
 
     async def _keep(self, made: Sequence[Delivery]) -> None:
@@ -107,17 +107,25 @@ class Outbox:
         ]
         if hook is not None and matches_any(type_, hook.events):
             body = self._told_to(hook, event, at, task)
-            made.append(self._new(tasks_id(notice.owner), notice.owner, hook.url, event.id, type_, body))
-            made[-1] = attrs.evolve(made[-1], url=hook.url, task_id=event.task_id)
+            own = self._new(tasks_id(notice.owner), notice.owner, hook.url, event.id, type_, body, event.task_id)
+            made.append(attrs.evolve(own, url=hook.url))
         return made
 
     def _to_endpoint(
         self, endpoint: Endpoint, event_id: str, type_: str, body: str, task_id: str | None = None
     ) -> Delivery:
-        delivery = self._new(endpoint.id, endpoint.owner, endpoint.url or "", event_id, type_, body)
-        return attrs.evolve(delivery, task_id=task_id) if task_id is not None else delivery
+        return self._new(endpoint.id, endpoint.owner, endpoint.url or "", event_id, type_, body, task_id)
 
-    def _new(self, endpoint_id: str, owner: str | None, url: str, event_id: str, type_: str, body: str) -> Delivery:
+    def _new(
+        self,
+        endpoint_id: str,
+        owner: str | None,
+        url: str,
+        event_id: str,
+        type_: str,
+        body: str,
+        task_id: str | None,
+    ) -> Delivery:
         now = self.clock.now()
         return Delivery(
             id=delivery_id(event_id, endpoint_id),
@@ -125,6 +133,7 @@ class Outbox:
             endpoint_id=endpoint_id,
             event_id=event_id,
             type=type_,
+            task_id=task_id,
             body=body,
             host=urlsplit(url).hostname or "",
             created_at=now,
