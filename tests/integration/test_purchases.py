@@ -15,7 +15,7 @@ from danqing_server.codec import value_of
 from danqing_server.desk.request import Repeat
 from danqing_server.errors import AttemptLost, Conflict
 from danqing_server.life.billing import cost_of
-from danqing_server.life.moves import Cancelled
+from danqing_server.life.cancelled import Cancelled
 from danqing_server.records.tasks import (
     Attempt,
     Billed,

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from danqing_server.clock import Clock
-from danqing_server.life.moves import Cancelled, Finished, Requeued
+from danqing_server.life.cancelled import Cancelled
+from danqing_server.life.moves import Finished, Requeued
 from danqing_server.life.telling import entry_of
 from danqing_server.queue.connection import connect as connect_redis
 from danqing_server.queue.entries import Entry

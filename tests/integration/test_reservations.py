@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from danqing_server.access.caller import Caller
 from danqing_server.codec import value_of
-from danqing_server.life.moves import Cancelled
+from danqing_server.life.cancelled import Cancelled
 from danqing_server.records.tasks import Attempt, CallRecord, Output, OutputState, TaskError
 from danqing_server.store.spending import Spending, SpendStore
 from danqing_server.worker.aftermath import settle_spending

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from danqing_server.life.moves import Cancelled, Requeued, Retried
+from danqing_server.life.cancelled import Cancelled
+from danqing_server.life.moves import Requeued
+from danqing_server.life.retried import Retried
 from danqing_server.records.tasks import Attempt, Status, Task, TaskError
 from danqing_server.settings.server import Settings
 from danqing_server.store.client import connect

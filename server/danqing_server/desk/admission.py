@@ -38,9 +38,9 @@ from danqing_server.errors import (
     StoreUnavailable,
 )
 from danqing_server.ids import new_task_id, new_token
-from danqing_server.life.moves import Revived
 from danqing_server.life.register import Register
 from danqing_server.life.rerouted import on_target
+from danqing_server.life.retried import Revived
 from danqing_server.life.unconfirmed import was_voided
 from danqing_server.log import get_logger
 from danqing_server.records.tasks import FINISHED, WAITING, Status, Task

@@ -14,9 +14,11 @@ from danqing_server.desk.models import check_model
 from danqing_server.desk.recent import Recent, RecentTasks
 from danqing_server.errors import Conflict, NotFound
 from danqing_server.life.billing import billed_of
-from danqing_server.life.moves import Cancelled, Deleted, Retried
+from danqing_server.life.cancelled import Cancelled
+from danqing_server.life.moves import Deleted
 from danqing_server.life.prioritised import Prioritised
 from danqing_server.life.register import Register
+from danqing_server.life.retried import Retried
 from danqing_server.log import get_logger
 from danqing_server.records.tasks import FINISHED, WAITING, Output, OutputState, Priority, Status, Task, TaskError
 from danqing_server.store.tasks import TaskStore

@@ -23,7 +23,8 @@ from danqing_server.desk.limits import QueueLimits
 from danqing_server.desk.voids import Voids, when_possible
 from danqing_server.errors import Conflict, InvalidSubmission, QueueUnavailable, StoreUnavailable
 from danqing_server.ids import new_token
-from danqing_server.life.moves import Created, Voided, claimed
+from danqing_server.life.cancelled import Voided
+from danqing_server.life.moves import Created, claimed
 from danqing_server.life.register import Register
 from danqing_server.life.telling import entry_of
 from danqing_server.life.unconfirmed import unconfirmed

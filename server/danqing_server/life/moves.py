@@ -4,10 +4,9 @@
                 ├─ Started ─→ processing ─ Finished ─→ completed, failed
     pending ────┘                 └─ Requeued ─→ pending
 
-`Finished` also ends a task that waits beyond its deadline. `Cancelled`, and `Voided` for one whose client was told
-that it will not run, end what is not finished. `Retried`, and `Revived` after a voiding, put what failed, was
-cancelled or lacks outputs back in line. `Created` and `Deleted` are where a task begins and ends.
-`rerouted.Rerouted` lets one wait for another target of its route, `prioritised.Prioritised` in another line.
+`Finished` also ends a task that waits beyond its deadline. `Created` and `Deleted` are where one begins and ends.
+`cancelled` ends what is not finished, `retried` puts what failed, was cancelled or lacks outputs back in line,
+`rerouted` lets one wait for another target of its route, `prioritised` in another line.
 """
 
 from __future__ import annotations
@@ -19,37 +18,26 @@ from typing import Any, ClassVar
 import attrs
 
 from danqing_plugins import Message, TaskEventKind
-from danqing_server.codec import value_of
 from danqing_server.errors import Conflict
 from danqing_server.ids import new_token
-from danqing_server.life.billing import announced_call, is_on_its_way, under_way
-from danqing_server.records.tasks import WAITING, CallOutcome, CallRecord, Hold, Output, Status, Task, TaskError
-from danqing_server.store.changes import NO_MARKS, Change, Marks, by_field
-from danqing_server.store.paths import ATTEMPT_ID, has_calls, of_call, of_mark, of_output, of_route
+from danqing_server.records.tasks import CallRecord, Status, Task, TaskError
+from danqing_server.store.changes import NO_MARKS, Change, Marks
+from danqing_server.store.paths import ATTEMPT_ID
 
 __all__ = [
     "ATTEMPTS_OWN",
     "Amended",
-    "Cancelled",
     "Created",
     "Deleted",
     "Finished",
     "Move",
     "Requeued",
-    "Retried",
-    "Revived",
     "Started",
     "Transition",
-    "Voided",
     "claimed",
     "waiting_key",
 ]
 
-CALL_UNDER_WAY = Message(
-    key="call_under_way_still",
-    en="a paid call of this task is still under way; what it brings will be kept, so wait until it is over",
-    zh="此任务的一次付费调用仍在进行，其成品会被保留，请等它结束后再试",
-)
 NO_SUCH_MOVE = Message(
     key="no_such_move",
     en="a task that is {status} cannot become {wanted}",
@@ -57,7 +45,6 @@ NO_SUCH_MOVE = Message(
 )
 
 ATTEMPTS_OWN = ("attempt", "reserved")
-_RETRYABLE = frozenset({Status.FAILED, Status.CANCELLED})
 _TOLD_AS = {Status.COMPLETED: TaskEventKind.COMPLETED, Status.FAILED: TaskEventKind.FAILED}
 
 
@@ -278,150 +265,6 @@ class Requeued(Transition):
         added = {"failures": self.failures, "leases_lost": self.leases_lost}
         increments = {name: count for name, count in added.items() if count}
         return self._change(marks, {**self.sets, **waiting}, (*ATTEMPTS_OWN, *self.unsets), increments=increments)
-
-
-@attrs.frozen(kw_only=True)
-class Cancelled(Transition):
-    """From any unfinished status to `cancelled`.
-
-    An attempt with a call under way, or a paid picture still to be fetched, keeps the task until that is over, and
-    may still write what is late; the call that its start announced is written down. Orders that nobody is asking
-    for are in doubt. What an attempt set aside of a spend limit stays noted until it has settled that.
-    """
-
-    error: TaskError
-    leaves: ClassVar[frozenset[Status]] = WAITING | {Status.PROCESSING}
-    becomes: ClassVar[Status] = Status.CANCELLED
-
-    @property
-    def kind(self) -> TaskEventKind | None:
-        """As what it is told."""
-        return TaskEventKind.CANCELLED
-
-    @property
-    def error_code(self) -> str:
-        """Why it was cancelled."""
-        return self.error.code
-
-    def change(self, marks: Marks = NO_MARKS) -> Change:
-        """Return the compare-and-set; it fails when a call was opened since the task was seen."""
-        task = self.task
-        ending: dict[str, Any] = {"completed_at": self.at, "error": value_of(self.error)}
-        unsets: tuple[str, ...] = ("waiting", "run_at", *self._untold)
-        expected = dict(has_calls(len(task.calls)))
-        calls = under_way(task)
-        if task.attempt is None:
-            ending |= {f"{of_call(call.id)}.outcome": CallOutcome.UNKNOWN.value for call in calls}
-        elif calls or is_on_its_way(task):
-            ending["late_attempt"] = task.attempt.id
-            announced = announced_call(task)
-            if announced is not None:
-                ending[of_call(announced.id)] = value_of(announced)
-                expected[of_call(announced.id)] = {"$exists": False}
-        else:
-            unsets = (*unsets, "attempt")
-        return self._change(marks, ending, unsets, expected=expected)
-
-    @property
-    def _untold(self) -> tuple[str, ...]:
-        return ()
-
-
-@attrs.frozen(kw_only=True)
-class Voided(Cancelled):
-    """The cancellation of a task whose client was told that it will not run: those who listen never hear of it."""
-
-    @property
-    def kind(self) -> None:
-        """It is not told."""
-
-    @property
-    def _untold(self) -> tuple[str, ...]:
-        created = of_mark(self.task.transition_id)  # nor that it was created
-        return (created,) if self.task.hold is None else (created, "hold")
-
-
-@attrs.frozen(kw_only=True)
-class Retried(Transition):
-    """From `failed` or `cancelled` back to `pending`, by the user's wish: its counts and times begin anew.
-
-    From `completed`, too, where outputs failed: those are asked for, and no other.
-
-    *at_hand* are the pictures that are not asked for again, by index as text. *hold* is what is set aside of limits
-    for this round; what an earlier one held is over. *key* is the API key that this round is counted to.
-
-    Raises:
-        Conflict: there is no such move, or a call of the cancelled attempt is not over yet; its picture is still to
-            be kept.
-    """
-
-    at_hand: Mapping[str, Output] = attrs.field(factory=dict)
-    hold: Hold | None = None
-    key: str | None = None
-    becomes: ClassVar[Status] = Status.PENDING
-
-    @property
-    def leaves(self) -> frozenset[Status]:
-        """The statuses that it may be made from."""
-        return _RETRYABLE | {Status.COMPLETED} if self.task.failed_outputs else _RETRYABLE
-
-    def __attrs_post_init__(self) -> None:
-        super().__attrs_post_init__()
-        if self.task.is_held:
-            raise Conflict(CALL_UNDER_WAY(), code="call_under_way")
-
-    @property
-    def kind(self) -> TaskEventKind:
-        """As what it is told."""
-        return TaskEventKind.RETRYING
-
-    @property
-    def waiting(self) -> Task:
-        """The task as it waits."""
-        anew = {"run_at": None, "attempt": None, "updated_at": self.at, "retried_at": self.at}
-        return self.task.changed(outputs=self.at_hand, **anew)
-
-    def change(self, marks: Marks = NO_MARKS) -> Change:
-        """Return the compare-and-set."""
-        task = self.task
-        anew = {"waiting": waiting_key(task), "failures": 0, "leases_lost": 0, "progress": 0.0}
-        dropped = [of_output(key) for key in task.outputs if key not in self.at_hand]
-        gone = ("error", "completed_at", "started_at", "deadline_at", "run_at", "late_attempt", *dropped)
-        if self.hold is None and task.hold is not None:
-            gone = (*gone, "hold")
-        if task.late or task.attempt is not None:  # they are among the others now, or worth nothing
-            gone = (*gone, "late", "attempt")
-        sets = {**self._pictures(), **anew, **self._round(), **self._counted(), "retried_at": self.at}
-        return self._change(marks, sets, gone)
-
-    def _counted(self) -> dict[str, Any]:
-        """Return to whom this round is counted, and what is set aside for it."""
-        hold = {} if self.hold is None else {"hold": value_of(self.hold)}
-        return hold if self.key is None or self.key == self.task.key else {**hold, "key": self.key}
-
-    def _round(self) -> dict[str, Any]:
-        """Return what lets every target of its route be asked again."""
-        return {} if self.task.route is None else {of_route("passed"): [], of_route("refused"): []}
-
-    def _pictures(self) -> dict[str, Any]:
-        """Return what writes down the pictures that the task does not have, or not as they are now."""
-        sets: dict[str, Any] = {}
-        for key, output in self.at_hand.items():
-            if key not in self.task.outputs:
-                sets[of_output(key)] = value_of(output)
-            elif output is not self.task.outputs[key]:
-                sets |= by_field(of_output(key), output)
-        return sets
-
-
-@attrs.frozen(kw_only=True)
-class Revived(Retried):
-    """The return of a voided task, sent again with its key: only now do those who listen hear that it is there."""
-
-    @property
-    def kind(self) -> TaskEventKind:
-        """As what it is told."""
-        return TaskEventKind.CREATED
 
 
 def claimed(task: Task) -> Change:

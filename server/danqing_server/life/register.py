@@ -10,19 +10,13 @@ import attrs
 
 from danqing_plugins import TaskEventKind
 from danqing_server.errors import QueueUnavailable, StoreUnavailable
+from danqing_server.life.cancelled import Cancelled, Voided
 from danqing_server.life.erasing import Eraser
-from danqing_server.life.moves import (
-    Cancelled,
-    Deleted,
-    Finished,
-    Requeued,
-    Retried,
-    Transition,
-    Voided,
-)
+from danqing_server.life.moves import Deleted, Finished, Requeued, Transition
 from danqing_server.life.outlet import Outlet
 from danqing_server.life.prioritised import Prioritised
 from danqing_server.life.rerouted import Rerouted
+from danqing_server.life.retried import Retried
 from danqing_server.life.telling import entry_of
 from danqing_server.log import get_logger
 from danqing_server.loops.steps import step

@@ -13,18 +13,10 @@ import attrs
 
 from danqing_plugins.billing import Billed
 from danqing_server.life.booking import by_certainty, parts_of
-from danqing_server.life.moves import (
-    Amended,
-    Cancelled,
-    Created,
-    Finished,
-    Move,
-    Requeued,
-    Retried,
-    Started,
-    Voided,
-)
+from danqing_server.life.cancelled import Cancelled, Voided
+from danqing_server.life.moves import Amended, Created, Finished, Move, Requeued, Started
 from danqing_server.life.rerouted import Rerouted
+from danqing_server.life.retried import Retried
 from danqing_server.records.tasks import CallOutcome, CallRecord, Status, Task
 from danqing_server.telemetry.labels import OTHER, Bounded, Models
 from danqing_server.telemetry.meters import Histogram, Meters, Number

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from danqing_server.life.moves import Voided
+from danqing_server.life.cancelled import Voided
 from danqing_server.life.unconfirmed import unconfirmed
 from danqing_server.log import get_logger
 from danqing_server.queue.owed import OwedVoids

@@ -9,18 +9,9 @@ import pytest
 
 from danqing_plugins import TaskEventKind
 from danqing_server.errors import Conflict
-from danqing_server.life.moves import (
-    Cancelled,
-    Deleted,
-    Finished,
-    Move,
-    Requeued,
-    Retried,
-    Revived,
-    Started,
-    Transition,
-    Voided,
-)
+from danqing_server.life.cancelled import Cancelled, Voided
+from danqing_server.life.moves import Deleted, Finished, Move, Requeued, Started, Transition
+from danqing_server.life.retried import Retried, Revived
 from danqing_server.records.tasks import Attempt, Output, OutputState, Status, Task, TaskError
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)

@@ -1,0 +1,83 @@
+"""The moves that end what is not finished, without a result: by who asked for it, or who may have been told no.
+
+scheduled ──┐
+pending ────┼─ Cancelled, Voided ─→ cancelled
+processing ─┘
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import attrs
+
+from danqing_plugins import TaskEventKind
+from danqing_server.codec import value_of
+from danqing_server.life.billing import announced_call, is_on_its_way, under_way
+from danqing_server.life.moves import Transition
+from danqing_server.records.tasks import WAITING, CallOutcome, Status, TaskError
+from danqing_server.store.changes import NO_MARKS, Change, Marks
+from danqing_server.store.paths import has_calls, of_call, of_mark
+
+__all__ = ["Cancelled", "Voided"]
+
+
+@attrs.frozen(kw_only=True)
+class Cancelled(Transition):
+    """From any unfinished status to `cancelled`.
+
+    An attempt with a call under way, or a paid picture still to be fetched, keeps the task until that is over, and
+    may still write what is late; the call that its start announced is written down. Orders that nobody is asking
+    for are in doubt. What an attempt set aside of a spend limit stays noted until it has settled that.
+    """
+
+    error: TaskError
+    leaves: ClassVar[frozenset[Status]] = WAITING | {Status.PROCESSING}
+    becomes: ClassVar[Status] = Status.CANCELLED
+
+    @property
+    def kind(self) -> TaskEventKind | None:
+        """As what it is told."""
+        return TaskEventKind.CANCELLED
+
+    @property
+    def error_code(self) -> str:
+        """Why it was cancelled."""
+        return self.error.code
+
+    def change(self, marks: Marks = NO_MARKS) -> Change:
+        """Return the compare-and-set; it fails when a call was opened since the task was seen."""
+        task = self.task
+        ending: dict[str, Any] = {"completed_at": self.at, "error": value_of(self.error)}
+        unsets: tuple[str, ...] = ("waiting", "run_at", *self._untold)
+        expected = dict(has_calls(len(task.calls)))
+        calls = under_way(task)
+        if task.attempt is None:
+            ending |= {f"{of_call(call.id)}.outcome": CallOutcome.UNKNOWN.value for call in calls}
+        elif calls or is_on_its_way(task):
+            ending["late_attempt"] = task.attempt.id
+            announced = announced_call(task)
+            if announced is not None:
+                ending[of_call(announced.id)] = value_of(announced)
+                expected[of_call(announced.id)] = {"$exists": False}
+        else:
+            unsets = (*unsets, "attempt")
+        return self._change(marks, ending, unsets, expected=expected)
+
+    @property
+    def _untold(self) -> tuple[str, ...]:
+        return ()
+
+
+@attrs.frozen(kw_only=True)
+class Voided(Cancelled):
+    """The cancellation of a task whose client was told that it will not run: those who listen never hear of it."""
+
+    @property
+    def kind(self) -> None:
+        """It is not told."""
+
+    @property
+    def _untold(self) -> tuple[str, ...]:
+        created = of_mark(self.task.transition_id)  # nor that it was created
+        return (created,) if self.task.hold is None else (created, "hold")
