@@ -8,9 +8,11 @@ from pathlib import Path
 import attrs
 import pytest
 
+from danqing_server.access.caller import Caller
+from danqing_server.desk.intake import Intake
 from danqing_server.desk.request import Repeat
 from danqing_server.errors import KeyReused, QueueUnavailable, StoreUnavailable
-from danqing_server.records.tasks import Status
+from danqing_server.records.tasks import Status, Task
 from danqing_server.settings.server import Settings
 from danqing_server.store.reach import Reach
 from tests.support.providers import ScriptedProvider
@@ -63,6 +65,37 @@ class TestKeys:
             assert (await system.submit(repeat=join)).id == first.id
             await system.finished(first.id)
             assert (await system.submit(repeat=join)).id != first.id
+
+    @pytest.mark.parametrize("is_first", [True, False])
+    async def test_identical_requests_at_once_make_one_task(self, settings: Settings, is_first: bool) -> None:
+        """One that comes to another process while the first is about to be stored; whatever was made before."""
+        join = attrs.evolve(KEY, joins_for_s=60.0)
+        async with (
+            running_system(settings, [ScriptedProvider()], workers=False) as one,
+            running_system(settings, [ScriptedProvider()], workers=False) as two,
+        ):
+            if not is_first:
+                ended = await one.submit(repeat=join)
+                await one.services.control.cancel(ended.id, Caller.local())
+            slow = one.services.submissions.intake = _Slow(one.services.submissions.intake)
+            first = asyncio.create_task(one.submit(repeat=join))
+            await slow.begun.wait()
+            second = await two.submit(repeat=join)
+            slow.go_on.set()
+            assert (await first).id == second.id
+
+
+class _Slow(Intake):
+    """Takes tasks in, each once it is told to go on."""
+
+    def __init__(self, intake: Intake) -> None:
+        super().__init__(intake.store, intake.queue, intake.register, intake.clock, intake.limits)
+        self.begun, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def take(self, task: Task) -> None:
+        self.begun.set()
+        await self.go_on.wait()
+        await super().take(task)
 
 
 class TestRefused:

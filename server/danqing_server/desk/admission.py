@@ -227,7 +227,7 @@ class Submissions:
             task = await self._replay(submission, repeat, record, fresh=record.task_id == task_id)
             if task is not None:
                 return Accepted(task=task, replayed=True)
-            if repeat.joins_for_s is not None and record.task_id != task_id:
+            if record.task_id != task_id and await self._is_used_up(repeat, record):
                 ours = KeyRecord(fingerprint=repeat.fingerprint, meaning=repeat.meaning, task_id=task_id)
                 if not await self.keys.replace(repeat.key, record, ours):
                     continue
@@ -282,6 +282,15 @@ class Submissions:
         else:
             await self.budgets.give_back(hold)
         return revived
+
+    async def _is_used_up(self, repeat: Repeat, record: KeyRecord) -> bool:
+        """Tell whether who joins wants another task than the key names; one about to be stored is theirs."""
+        if repeat.joins_for_s is None:
+            return False
+        if record.is_deleted or await self.keys.is_buried(record.task_id):
+            return True
+        task = await self.store.get(record.task_id)
+        return task is not None and not self._answers(repeat, task)
 
     async def _require_unburied(self, repeat: Repeat, record: KeyRecord) -> None:
         """A key whose task its user deleted makes no other: that would be bought again."""
