@@ -14,12 +14,13 @@ import pytest
 from danqing_plugins import Job, Run, Source
 from danqing_server.access.caller import Caller
 from danqing_server.access.limits import CallerLimits
+from danqing_server.desk.budgets import Budgets
 from danqing_server.desk.intake import Intake
 from danqing_server.desk.limit_states import BudgetWarning
 from danqing_server.desk.request import Repeat, Submission
 from danqing_server.errors import BudgetExceeded, ModelNotAllowed, Overloaded, StoreUnavailable
 from danqing_server.records.batches import Mode
-from danqing_server.records.tasks import Status, Task
+from danqing_server.records.tasks import Hold, Status, Task
 from danqing_server.records.tenancy import CLIENT_SCOPES, Limits
 from tests.support.providers import ScriptedProvider, picture
 from tests.support.system import MakeSettings, System, running_system, until
@@ -214,6 +215,40 @@ class TestSpend:
             first = await submit(system, caller(one), repeat=repeat)
             assert (await submit(system, caller(one), repeat=repeat)).id == first.id
 
+    async def test_repeats_at_once_are_answered_with_the_one_task(self, make_settings: MakeSettings) -> None:
+        """None is refused for what another of them has set aside, also at another process."""
+        one = Limits(spend_per_day_micro={"CNY": PRICE_MICRO}, waiting_tasks=1)
+        repeat = Repeat(key="k", fingerprint="f")
+        async with keyed(make_settings, workers=False) as here, keyed(make_settings, workers=False) as there:
+            asking = (submit(system, caller(one), repeat=repeat) for system in (here, there) * 4)
+            made = await asyncio.gather(*asking)
+            assert len({task.id for task in made}) == 1
+            with pytest.raises(BudgetExceeded):
+                await submit(here, caller(one))
+
+    async def test_a_repeat_whose_task_comes_while_it_is_counted_is_answered_with_it(
+        self, make_settings: MakeSettings
+    ) -> None:
+        """It looked before, and asks for room when there is none left."""
+        one = Limits(spend_per_day_micro={"CNY": PRICE_MICRO})
+        repeat = Repeat(key="k", fingerprint="f")
+        async with keyed(make_settings, workers=False) as here, keyed(make_settings, workers=False) as there:
+            budgets = there.services.submissions.budgets
+            first: list[Task] = []
+
+            @attrs.define(eq=False)
+            class Late(Budgets):
+                """Has the other process make the task, and forget what it noted, before it looks for room."""
+
+                async def hold(self, *given: Any, **options: Any) -> Hold | None:
+                    if not first:
+                        first.append(await submit(here, caller(one), repeat=repeat))
+                        await here.services.budgets.drain()
+                    return await super().hold(*given, **options)
+
+            there.services.submissions.budgets = Late(budgets.store, budgets.counting, budgets.clock)
+            assert (await submit(there, caller(one), repeat=repeat)).id == first[0].id
+
     async def test_a_task_without_room_is_not_there(self, make_settings: MakeSettings) -> None:
         """Its Idempotency-Key may be sent again when there is."""
         repeat = Repeat(key="k", fingerprint="f")
@@ -301,6 +336,15 @@ class TestBatches:
             await system.services.batches.cancel(batch_id, caller(TEN))
             await until(lambda: accepts_ten(system), what="room for ten")
 
+    async def test_a_repeat_finds_its_batch_while_that_has_all_the_room(self, make_settings: MakeSettings) -> None:
+        """Both are taken in at once, and what one has set aside is no reason to refuse the other."""
+        repeat = Repeat(key="k", fingerprint="f")
+        two = Limits(spend_per_day_micro={"CNY": 2 * PRICE_MICRO})
+        async with keyed(make_settings, workers=False) as here, keyed(make_settings, workers=False) as there:
+            sent = (send_batch(system, caller(two), [1, 1], repeat) for system in (here, there) * 2)
+            assert len(set(await asyncio.gather(*sent))) == 1
+            await until(lambda: made(here, 2), what="the tasks of one batch")
+
 
 class TestOpen:
     """What may be in flight and wait."""
@@ -352,9 +396,9 @@ async def booked(system: System, count: int) -> bool:
     return bool(await system.services.store.database["danqing_ledger"].count_documents({}) >= count)
 
 
-async def send_batch(system: System, who: Caller, sizes: Sequence[int]) -> str:
+async def send_batch(system: System, who: Caller, sizes: Sequence[int], repeat: Repeat | None = None) -> str:
     """Send a batch of tasks of so many pictures each."""
-    staging = await system.services.batches.begin(who, Mode.ALL_OR_NOTHING, None)
+    staging = await system.services.batches.begin(who, Mode.ALL_OR_NOTHING, repeat)
     for line, n in enumerate(sizes, 1):
         submission = Submission(
             provider=None, type="image", model=None, input={"prompt": "a", "n": n}, user_id="u", caller=who

@@ -30,10 +30,12 @@ from danqing_server.desk.models import check_model
 from danqing_server.desk.request import Repeat, Submission
 from danqing_server.desk.routing import Routing
 from danqing_server.errors import (
+    BudgetExceeded,
     Conflict,
     InvalidSubmission,
     KeyReused,
     NotFound,
+    Overloaded,
     StorageUnavailable,
     StoreUnavailable,
 )
@@ -47,7 +49,7 @@ from danqing_server.records.tasks import FINISHED, WAITING, Status, Task
 from danqing_server.store.keys import KeyRecord, KeyStore
 from danqing_server.store.tasks import TaskStore
 
-__all__ = ["Accepted", "Submissions"]
+__all__ = ["KEY_IN_USE", "PAUSE_S", "RACES", "Accepted", "Submissions"]
 
 DELETED = Message(
     key="task_of_key_deleted",
@@ -60,6 +62,9 @@ KEY_IN_USE = Message(
     zh="相同 Idempotency-Key 的其他请求正在处理中，请稍后重试",
 )
 RACES = 10
+PAUSE_S = 0.02
+"""How long to leave to the duplicate that was faster before looking again."""
+
 WITHIN_S = 50.0
 """How long a submission may take until its task is stored; after 60 s its client is told 503."""
 
@@ -235,8 +240,11 @@ class Submissions:
             made = self._task(record.task_id, submission, checked).changed(repeat_key=repeat.key)
             try:
                 return await self._admit(made, checked.references, until_s, submission.caller)
-            except Conflict:  # a duplicate was faster: look at what it made
-                continue
+            except Conflict:  # a duplicate was faster, or is about to be: look at what it made
+                await asyncio.sleep(PAUSE_S)
+            except (BudgetExceeded, Overloaded):
+                if await self.store.get(made.id) is None:  # else it is what a duplicate made that takes the room
+                    raise
         raise StoreUnavailable(KEY_IN_USE())
 
     async def _replay(
@@ -309,7 +317,7 @@ class Submissions:
         """Store and queue a new task, its references first; nothing is stored after *until_s*.
 
         Raises:
-            Conflict: its id is taken.
+            Conflict: its id is taken, or about to be.
             BudgetExceeded, Overloaded: a limit of *caller* leaves no room for it.
             StorageUnavailable: the references took so long that the client has been told that it will not run.
         """

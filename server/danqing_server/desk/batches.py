@@ -14,12 +14,20 @@ from danqing_plugins import Message, Problem, Text
 from danqing_server.access.caller import Caller
 from danqing_server.clock import Clock
 from danqing_server.codec import shorten
-from danqing_server.desk.admission import Submissions
+from danqing_server.desk.admission import KEY_IN_USE, PAUSE_S, RACES, Submissions
 from danqing_server.desk.checking import Checked
 from danqing_server.desk.feeding import Feeder
 from danqing_server.desk.request import Repeat, Submission
 from danqing_server.desk.voids import Voids, when_possible
-from danqing_server.errors import Conflict, InvalidSubmission, KeyReused, NotFound, Overloaded, StoreUnavailable
+from danqing_server.errors import (
+    BudgetExceeded,
+    Conflict,
+    InvalidSubmission,
+    KeyReused,
+    NotFound,
+    Overloaded,
+    StoreUnavailable,
+)
 from danqing_server.ids import new_id, new_token, task_id_of
 from danqing_server.log import get_logger
 from danqing_server.records.batches import Batch, BatchStatus, LineProblem, Mode
@@ -131,9 +139,9 @@ class Staging:
         if await self.store.count_staged(self._token) != self.accepted:
             raise StoreUnavailable("lines of the batch are gone")
         batch, budgets = self._batch(fingerprint), self.submissions.budgets
-        hold = await budgets.hold_batch(self.caller, batch.id, self._holds)
+        hold, is_there = await self._hold()
         try:
-            is_new = await self.store.commit(batch)
+            is_new = not is_there and await self.store.commit(batch)
         except StoreUnavailable:
             budgets.let_be(hold)
             if self.void is not None:
@@ -149,10 +157,29 @@ class Staging:
             return batch, True
         await budgets.give_back(hold)
         await self.store.discard(self._token)
-        known = await self.store.find(self.batch_id, Reach.of(self.caller.owner))
+        known = await self._find()
         if known is None:
             raise StoreUnavailable("the batch was there and is gone")
         return _require_alike(known, fingerprint), False
+
+    async def _hold(self) -> tuple[Hold | None, bool]:
+        """Set aside what all lines may cost; or tell that a request of the same key has taken the batch in."""
+        for _ in range(RACES):
+            try:
+                return await self.submissions.budgets.hold_batch(self.caller, self.batch_id, self._holds), False
+            except BudgetExceeded:
+                if await self._find() is None:  # else it is the batch itself that takes the room
+                    raise
+                return None, True
+            except Conflict:
+                if await self._find() is not None:
+                    return None, True
+                await asyncio.sleep(PAUSE_S)
+        raise StoreUnavailable(KEY_IN_USE())
+
+    async def _find(self) -> Batch | None:
+        """Return the batch, which a request of the same key may have taken in meanwhile."""
+        return await self.store.find(self.batch_id, Reach.of(self.caller.owner))
 
     def _batch(self, fingerprint: str) -> Batch:
         now = self.clock.now()

@@ -69,6 +69,7 @@ class Budgets:
         Raises:
             BudgetExceeded: there is no money left.
             Overloaded: too much is in flight, or waits.
+            Conflict: there is no room beside what another request has set aside for the same new task.
             StoreUnavailable: it is not known to be set aside.
         """
         if not any(True for _ in caller.limits):

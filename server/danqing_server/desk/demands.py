@@ -8,15 +8,21 @@ from functools import partial
 
 import attrs
 
+from danqing_plugins import Message
 from danqing_server.access.caller import Caller
 from danqing_server.desk.counting import Counter, Measure
 from danqing_server.desk.refusals import refusal_of
+from danqing_server.errors import Conflict
 from danqing_server.records.tasks import Hold
 from danqing_server.records.tenancy import Limits
 from danqing_server.store.budgets import Committed, Pending
 from danqing_server.windows import Span, window_of
 
 __all__ = ["Demand", "Wish", "dearest_of", "demands_of", "spans_of", "with_room"]
+
+ABOUT_TO_BE = Message(
+    key="about_to_be_made", en="another request is about to make the same task", zh="另一个请求正在创建同一任务"
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -87,12 +93,18 @@ def dearest_of(holds: Sequence[Hold], currency: str) -> int:
 def with_room(
     members: Sequence[tuple[Wish, Demand]], counted: Committed, refused: dict[Wish, Exception]
 ) -> list[tuple[Wish, Demand]]:
-    """Return those there is room for beside what is *counted*, and note in *refused* why not for the others."""
-    fitting, total = [], counted.total
+    """Return those there is room for beside what is *counted*, and note in *refused* why not for the others.
+
+    A new task for which others have set aside meanwhile is refused as a Conflict: it is theirs that takes the room.
+    """
+    fitting, total, taken = [], counted.total, {note.task for note in counted.pending.values()}
     for wish, demand in members:
         if total + demand.amount <= demand.most:
             total += demand.amount
+            taken.add(wish.task_id)
             fitting.append((wish, demand))
+        elif wish.task_id in taken and not wish.again:
+            refused[wish] = Conflict(ABOUT_TO_BE(), code="task_busy")
         else:
             refused[wish] = refusal_of(demand.counter, demand.amount, demand.most, counted)
     return fitting
