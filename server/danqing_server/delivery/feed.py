@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from itertools import chain
+from itertools import chain, islice
 from typing import NamedTuple
 
 import attrs
@@ -33,7 +33,7 @@ OVERLAP = timedelta(seconds=2)
 LONG_OVERLAP = timedelta(seconds=60)
 LONG_EVERY = 20
 READ_WITHIN_S = 2.0
-MOST_RUNNING = 500
+RUNNING_AT_ONCE = 500
 
 log = get_logger(__name__)
 
@@ -110,12 +110,14 @@ class Feed:
         return new
 
     async def _gone_on(self) -> dict[str, _News]:
-        """Return which of those that run have come farther; every second look."""
+        """Return which of those that run have come farther; every second look, of very many so many in turn."""
         if not self._running or not self._looks % 2:
             return {}
-        versions = await self.watched.versions(self._running)
-        for id_ in self._running.keys() - versions.keys():  # deleted: others need its place
+        asked = [*islice(self._running, RUNNING_AT_ONCE)]
+        versions = await self.watched.versions(asked)
+        for id_ in asked:
             self._note_running(id_, is_running=False)
+            self._note_running(id_, is_running=id_ in versions)  # it comes behind the others, or is deleted
         return {
             id_: _News(version, changed=change_in(known) != change_in(version), is_running=True)
             for id_, version in versions.items()
@@ -180,11 +182,11 @@ class Feed:
                 follower.owe({task.id: Debt(mark_in(version), changed)})
 
     def _note_running(self, task_id: str, is_running: bool) -> None:
-        """Look at the progress of what runs; of too many, at that of the first."""
-        if not is_running:
-            self._running.pop(task_id, None)
-        elif len(self._running) < MOST_RUNNING:
+        """Look at the progress of what runs."""
+        if is_running:
             self._running[task_id] = None
+        else:
+            self._running.pop(task_id, None)
 
     def _forget(self, now: datetime) -> None:
         oldest = mark_of(to_ms(now - 2 * LONG_OVERLAP))

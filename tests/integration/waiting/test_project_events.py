@@ -309,22 +309,24 @@ class TestPace:
                     assert event is not None
                     left.discard(event.data["id"])
 
-    async def test_what_is_deleted_while_it_runs_makes_room(
+    async def test_of_many_that_run_each_has_its_turn(
         self, open_api: Open, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The progress of so many is looked at, and of others once those are gone."""
-        monkeypatch.setattr(feed, "MOST_RUNNING", 1)
+        """However many are under way, the progress of each is told, and one that is deleted holds up none."""
+        monkeypatch.setattr(feed, "RUNNING_AT_ONCE", 1)
         async with open_api() as api, api.services.feeds.follow(Caller.local(), None) as follower:
             store = api.services.store
-            first = await _started(api, follower)
-            await store.delete(first.id)
-
-            async def farther() -> bool:
-                await store.amend(await _started(api, follower), {"progress": 0.5})
-                sight = await follower.next(2)
-                return isinstance(sight, Sight) and sight.id is None
-
-            await until(farther)
+            running = [await _started(api, follower) for _ in range(4)]
+            await store.delete(running.pop().id)
+            for task in running:
+                await store.amend(task, {"progress": 0.5})
+            told: set[str] = set()
+            while len(told) < len(running):
+                sight = await follower.next(10)
+                assert isinstance(sight, Sight)
+                assert sight.id is None, "it changed no status"
+                told.add(sight.task.id)
+            assert told == {task.id for task in running}
 
 
 async def _started(api: Client, follower: Follower) -> Task:
