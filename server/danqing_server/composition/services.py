@@ -41,6 +41,7 @@ from danqing_server.desk.limits import QueueLimits
 from danqing_server.desk.pictures import Pictures
 from danqing_server.desk.quoting import Quotes
 from danqing_server.desk.recent import RecentTasks
+from danqing_server.desk.repeats import Repeats
 from danqing_server.desk.routing import Routing
 from danqing_server.desk.standing import Standings
 from danqing_server.desk.statistics import Statistics
@@ -176,8 +177,9 @@ async def make_services(
     task_list, batches, requests = TaskList(database, billed_of), BatchStore(database), RequestCounter(redis)
     usage = UsageStore(database)
     pictures = PictureStore(database, task_list)
+    repeats = Repeats(store, keys, register, clock, intake, budgets)
     submissions = Submissions(
-        store, keys, register, assets, clock, checker, routing, limits, intake, budgets, webhooks, headroom
+        store, keys, repeats, assets, clock, checker, routing, limits, intake, budgets, webhooks, headroom
     )
     feeder = Feeder(batches, store, queue, register, control, limits, assets, clock)
     feeds = Feeds(ChangedStore(database), watched, clock, watchers)

@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from danqing_plugins import Message, Problem, Reference
+from danqing_plugins import Problem, Reference
 from danqing_server.access.caller import Caller
 from danqing_server.assets.headroom import Headroom
 from danqing_server.assets.keys import upload_of
@@ -27,43 +27,26 @@ from danqing_server.desk.intake import Intake
 from danqing_server.desk.limit_states import Shortage
 from danqing_server.desk.limits import QueueLimits
 from danqing_server.desk.models import check_model
+from danqing_server.desk.repeats import KEY_IN_USE, PAUSE_S, RACES, Repeats
 from danqing_server.desk.request import Repeat, Submission
 from danqing_server.desk.routing import Routing
 from danqing_server.errors import (
     BudgetExceeded,
     Conflict,
     InvalidSubmission,
-    KeyReused,
     NotFound,
     Overloaded,
     StorageUnavailable,
     StoreUnavailable,
 )
 from danqing_server.ids import new_task_id, new_token
-from danqing_server.life.register import Register
 from danqing_server.life.rerouted import on_target
-from danqing_server.life.retried import Revived
-from danqing_server.life.unconfirmed import was_voided
 from danqing_server.log import get_logger
-from danqing_server.records.tasks import FINISHED, WAITING, Status, Task
+from danqing_server.records.tasks import Status, Task
 from danqing_server.store.keys import KeyRecord, KeyStore
 from danqing_server.store.tasks import TaskStore
 
-__all__ = ["KEY_IN_USE", "PAUSE_S", "RACES", "Accepted", "Submissions"]
-
-DELETED = Message(
-    key="task_of_key_deleted",
-    en="the task of this Idempotency-Key was deleted; send a new key for a new task",
-    zh="此 Idempotency-Key 对应的任务已被删除，请为新任务使用新的 key",
-)
-KEY_IN_USE = Message(
-    key="key_in_use",
-    en="other requests with this Idempotency-Key are under way; try again",
-    zh="相同 Idempotency-Key 的其他请求正在处理中，请稍后重试",
-)
-RACES = 10
-PAUSE_S = 0.02
-"""How long to leave to the duplicate that was faster before looking again."""
+__all__ = ["Accepted", "Submissions"]
 
 WITHIN_S = 50.0
 """How long a submission may take until its task is stored; after 60 s its client is told 503."""
@@ -89,7 +72,7 @@ class Submissions:
 
     store: TaskStore
     keys: KeyStore
-    register: Register
+    repeats: Repeats
     assets: Assets
     clock: Clock
     checker: Checker
@@ -214,7 +197,7 @@ class Submissions:
 
     async def _submit_repeatable(self, submission: Submission, repeat: Repeat, until_s: float) -> Accepted:
         known = await self.keys.find(repeat.key)
-        task = await self._replay(submission, repeat, known) if known is not None else None
+        task = await self.repeats.find(submission.caller, repeat, known) if known is not None else None
         if task is not None:
             return Accepted(task=task, replayed=True)
         checked = await self._check(submission)
@@ -229,10 +212,10 @@ class Submissions:
             record = await self.keys.claim(
                 repeat.key, repeat.fingerprint, task_id, repeat.meaning, at_least_s=repeat.kept_at_least_s
             )
-            task = await self._replay(submission, repeat, record, fresh=record.task_id == task_id)
+            task = await self.repeats.find(submission.caller, repeat, record, fresh=record.task_id == task_id)
             if task is not None:
                 return Accepted(task=task, replayed=True)
-            if record.task_id != task_id and await self._is_used_up(repeat, record):
+            if record.task_id != task_id and await self.repeats.is_used_up(repeat, record):
                 ours = KeyRecord(fingerprint=repeat.fingerprint, meaning=repeat.meaning, task_id=task_id)
                 if not await self.keys.replace(repeat.key, record, ours):
                     continue
@@ -246,70 +229,6 @@ class Submissions:
                 if await self.store.get(made.id) is None:  # else it is what a duplicate made that takes the room
                     raise
         raise StoreUnavailable(KEY_IN_USE())
-
-    async def _replay(
-        self, submission: Submission, repeat: Repeat, record: KeyRecord, *, fresh: bool = False
-    ) -> Task | None:
-        """Return the task a key already has, made sure to run; None when it has none that answers.
-
-        *fresh*: the key was free, and names a task that is still to be made.
-        """
-        _require_same(repeat, record)
-        seen: str | None = None
-        for _ in range(RACES):
-            task = await self.store.get(record.task_id)
-            if task is None:
-                if not fresh:
-                    await self._require_unburied(repeat, record)
-                return None
-            if not self._answers(repeat, task):
-                return None
-            if task.status in WAITING:
-                # Whoever answered 503 for it would void it: a new transition id, by us or by another, forbids that.
-                is_ours = seen in (None, task.transition_id) or not await self.intake.is_promised(task)
-                seen = task.transition_id
-                if is_ours and not await self.intake.promise(task):
-                    continue
-            elif was_voided(task) and not await self._revive(task, submission.caller):
-                continue
-            answer = await self.store.get(record.task_id)
-            if answer is None or not was_voided(answer):  # else a sweep was faster
-                return answer
-        raise StoreUnavailable(KEY_IN_USE())
-
-    async def _revive(self, task: Task, caller: Caller) -> bool:
-        """Let a voided task run after all; False when it changed meanwhile."""
-        hold = await self.budgets.hold(caller, task, task.images, again=True)
-        try:
-            revived = await self.register.carry_out(Revived(task=task, at=self.clock.now(), hold=hold))
-        except BaseException:
-            self.budgets.let_be(hold)
-            raise
-        if revived:
-            self.budgets.stored(hold)
-        else:
-            await self.budgets.give_back(hold)
-        return revived
-
-    async def _is_used_up(self, repeat: Repeat, record: KeyRecord) -> bool:
-        """Tell whether who joins wants another task than the key names; one about to be stored is theirs."""
-        if repeat.joins_for_s is None:
-            return False
-        if record.is_deleted or await self.keys.is_buried(record.task_id):
-            return True
-        task = await self.store.get(record.task_id)
-        return task is not None and not self._answers(repeat, task)
-
-    async def _require_unburied(self, repeat: Repeat, record: KeyRecord) -> None:
-        """A key whose task its user deleted makes no other: that would be bought again."""
-        if repeat.joins_for_s is None and await self.keys.is_buried(record.task_id):
-            raise Conflict(DELETED(), code="task_deleted")
-
-    def _answers(self, repeat: Repeat, task: Task) -> bool:
-        if repeat.joins_for_s is None:
-            return True
-        age_s = (self.clock.now() - task.created_at).total_seconds()
-        return task.status not in FINISHED and age_s <= repeat.joins_for_s
 
     async def _admit(
         self, task: Task, parsed: Sequence[ParsedReference], until_s: float, caller: Caller
@@ -391,12 +310,3 @@ class Submissions:
         )
         placed = task if checked.route is None else on_target(task, checked.route)
         return placed.changed(notes=(*submission.notes, *placed.notes)) if submission.notes else placed
-
-
-def _require_same(repeat: Repeat, record: KeyRecord) -> None:
-    """Raise when a key was used for another request, or its task is gone: then nothing is known to compare with."""
-    if record.is_deleted:
-        if repeat.joins_for_s is None:
-            raise Conflict(DELETED(), code="task_deleted")
-    elif not record.answers(repeat.fingerprint, repeat.meaning):
-        raise KeyReused("this Idempotency-Key was used for a different request")

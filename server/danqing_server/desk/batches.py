@@ -14,9 +14,10 @@ from danqing_plugins import Message, Problem, Text
 from danqing_server.access.caller import Caller
 from danqing_server.clock import Clock
 from danqing_server.codec import shorten
-from danqing_server.desk.admission import KEY_IN_USE, PAUSE_S, RACES, Submissions
+from danqing_server.desk.admission import Submissions
 from danqing_server.desk.checking import Checked
 from danqing_server.desk.feeding import Feeder
+from danqing_server.desk.repeats import KEY_IN_USE, PAUSE_S, RACES
 from danqing_server.desk.request import Repeat, Submission
 from danqing_server.desk.voids import Voids, when_possible
 from danqing_server.errors import (
