@@ -1,14 +1,14 @@
 """Tokens for browsers' event streams, which cannot send a header: good for minutes, and for reading events alone.
 
 A token stands in a URL, where histories and proxies keep it; the key never does. It says for which project it is
-and until when, signed with a secret that all processes share. What it is good for is decided by where it is
+and until when, signed with a secret that all processes share, and with the digest of the key where that stands in
+settings: another key of its name makes other signatures. What it is good for is decided by where it is
 accepted: at the two event streams, and nowhere else.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 from datetime import datetime
 
@@ -29,6 +29,7 @@ SECRET = "event_tokens"
 PURPOSE = b"danqing event stream, read\0"
 SHORTEST_LIFE_S, LONGEST_LIFE_S = 10, 900
 LONGEST_TOKEN = 1024
+NONE_OF_OURS = "the token is none of this server's"
 _READ = frozenset({Scope.READ})
 
 
@@ -45,7 +46,8 @@ class EventTokens:
         """Return a token with which its bearer sees the events that *caller* sees, and until when."""
         expires_ms = self.clock.now_ms() + life_s * 1000
         said = _encoded(orjson.dumps([caller.project, caller.key, expires_ms]))
-        return f"{PREFIX}{said}.{_encoded(await self._sign(said))}", from_ms(expires_ms)
+        signature = await self._sign(said, self.gatekeeper.secret_behind(caller.project, caller.key))
+        return f"{PREFIX}{said}.{_encoded(signature)}", from_ms(expires_ms)
 
     async def caller_of(self, token: str) -> Caller:
         """Return who comes with *token*: whoever has the key that it was made with, with the one scope that reads.
@@ -55,27 +57,34 @@ class EventTokens:
             KeyRevoked, KeyExpired, ProjectArchived: the key was, or its project is.
         """
         said, _, signature = token.removeprefix(PREFIX).partition(".")
-        fits = token.startswith(PREFIX) and len(token) <= LONGEST_TOKEN and token.isascii()
-        if not fits or not hmac.compare_digest(_encoded(await self._sign(said)), signature):
-            raise UnknownKey("the token is none of this server's")
-        project, key, expires_ms = orjson.loads(_decoded(said))
+        if not token.startswith(PREFIX) or len(token) > LONGEST_TOKEN or not token.isascii():
+            raise UnknownKey(NONE_OF_OURS)
+        project, key, expires_ms = _read(said)  # of whoever: nothing is done with it before the signature fits
+        signed = await self._sign(said, self.gatekeeper.secret_behind(project, key))
+        if not hmac.compare_digest(_encoded(signed), signature):
+            raise UnknownKey(NONE_OF_OURS)
         if self.clock.now_ms() >= expires_ms:
             raise UnknownKey("the token has expired")
         caller = await self.gatekeeper.holder_named(project, key)
         return attrs.evolve(caller, scopes=caller.scopes & _READ)
 
-    async def _sign(self, said: str) -> bytes:
+    async def _sign(self, said: str, behind: bytes) -> bytes:
         if self._secret is None:
             self._secret = await self.secrets.get(SECRET)
-        return hmac.digest(self._secret, PURPOSE + said.encode(), "sha256")
+        return hmac.digest(self._secret, PURPOSE + said.encode() + behind, "sha256")
 
 
 def _encoded(value: bytes) -> str:
     return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
 
 
-def _decoded(text: str) -> bytes:
+def _read(said: str) -> tuple[str, str, int]:
+    """Return the project, the key and the milliseconds that a token says. Raises UnknownKey."""
     try:
-        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except (binascii.Error, ValueError) as error:
-        raise UnknownKey("the token is none of this server's") from error
+        found = orjson.loads(base64.urlsafe_b64decode(said + "=" * (-len(said) % 4)))
+    except ValueError as error:  # what base64 and orjson raise is one
+        raise UnknownKey(NONE_OF_OURS) from error
+    match found:
+        case [str(project), str(key), int(expires_ms)]:
+            return project, key, expires_ms
+    raise UnknownKey(NONE_OF_OURS)

@@ -103,13 +103,17 @@ class Gatekeeper:
             UnknownKey, KeyRevoked, KeyExpired, ProjectArchived: nobody has, any more.
             StoreUnavailable: MongoDB has to be asked, and does not answer.
         """
-        known = self._ring.find_named(project, key)
-        if known is not None:
-            return self._limited(known)
+        digest = self._ring.digest_named(project, key)
+        if digest is not None:
+            return await self.holder_of(digest)
         stored = None if self.roster is None else await self.roster.find_by_id(key)
         if stored is None or stored.project != project:
             raise UnknownKey("the API key is unknown")
         return stored
+
+    def secret_behind(self, project: str, key: str) -> bytes:
+        """Return what differs among keys of settings with one name; nothing for a stored key: its id is its own."""
+        return self._ring.digest_named(project, key) or b""
 
     def has_proven(self, secret: str, address: str) -> bool:
         """Tell whether *secret* was right when it came from *address* before."""

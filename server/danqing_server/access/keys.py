@@ -24,11 +24,11 @@ class KeyRing:
     """The keys by their digests: how long a look among these takes says nothing of any key."""
 
     _callers: Mapping[bytes, Caller] = attrs.field(repr=False)
-    _by_name: Mapping[tuple[str, str], Caller] = attrs.field(init=False, repr=False)
+    _by_name: Mapping[tuple[str, str], bytes] = attrs.field(init=False, repr=False)
 
     @_by_name.default
-    def _named(self) -> Mapping[tuple[str, str], Caller]:
-        return {(caller.project, caller.key): caller for caller in self._callers.values()}
+    def _named(self) -> Mapping[tuple[str, str], bytes]:
+        return {(caller.project, caller.key): digest for digest, caller in self._callers.items()}
 
     @classmethod
     def holding(cls, keys: Sequence[ApiKey], admin_key: str | None = None, roles: Roles = NO_ROLES) -> KeyRing:
@@ -46,6 +46,6 @@ class KeyRing:
         """Return who comes with the key of that digest, None for nobody."""
         return self._callers.get(digest)
 
-    def find_named(self, project: str, key: str) -> Caller | None:
-        """Return who comes with the key of that name, whatever its secret; None: none is called so."""
+    def digest_named(self, project: str, key: str) -> bytes | None:
+        """Return the digest of the key of that name, None: none is called so."""
         return self._by_name.get((project, key))

@@ -444,10 +444,16 @@ class TestTokens:
         assert token[:40] not in caplog.text
 
     @pytest.mark.parametrize(
-        "left", [{"DANQING_API_KEYS": KEYS.split(",")[1]}, {"DANQING_ADMIN_KEY": "the-operators-own-key"}]
+        "left",
+        [
+            {"DANQING_API_KEYS": KEYS.split(",")[1]},
+            {"DANQING_API_KEYS": f"mine:another-0123456789,{KEYS.split(',')[1]}"},
+            {"DANQING_ADMIN_KEY": "the-operators-own-key"},
+        ],
+        ids=["without it", "another of its name", "without any"],
     )
     async def test_it_dies_with_a_key_of_settings(self, make_settings: MakeSettings, left: dict[str, str]) -> None:
-        """A process that was started without that key takes no token that was made with it."""
+        """A process that was started without that very key takes no token that was made with it."""
         async with opened(make_settings(DANQING_API_KEYS=KEYS), Held(), workers=False) as before:
             token = await self.token(before)
             theirs = (await before.ask("POST", f"{EVENTS}/token", headers=THEIRS)).json["data"]["token"]
