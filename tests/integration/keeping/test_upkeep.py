@@ -11,6 +11,8 @@ import pytest
 
 from danqing_plugins import Source
 from danqing_server.access.caller import Caller
+from danqing_server.desk.request import Submission
+from danqing_server.records.batches import Mode
 from danqing_server.records.tasks import Asset, Task
 from danqing_server.settings.server import Settings
 from tests.integration.backups.conftest import Command
@@ -54,6 +56,12 @@ def age(path: Path, days: float) -> None:
     """Make a file as old as that."""
     then = time.time() - days * DAY_S
     os.utime(path, (then, then))
+
+
+def _of_upload(upload_id: str) -> Submission:
+    """Return a submission with an upload as its reference picture."""
+    input_ = {"prompt": "a cat", "image": upload_id}
+    return Submission(provider=None, type="image", model=None, input=input_, user_id="u1", caller=Caller.local())
 
 
 class TestVerify:
@@ -160,6 +168,22 @@ class TestOrphans:
             for key in (upload.key, asset.key):
                 age(path_of(settings, key), 2)
             assert (await danqing("assets", "orphans", "--json")).json["orphans"] == []
+
+    async def test_the_copy_of_an_old_upload_is_as_young_as_its_task(
+        self, settings: Settings, danqing: Command
+    ) -> None:
+        """Of a batch that is still being sent no document names what its first line has of an upload."""
+        async with running_system(settings, [ScriptedProvider()], workers=False) as system:
+            async with system.services.uploads.receiving() as incoming:
+                await incoming.write(picture())
+                upload, _ = await system.services.uploads.keep(incoming, Caller.local())
+            age(path_of(settings, upload.key), 2)
+            staging = await system.services.batches.begin(Caller.local(), Mode.ALL_OR_NOTHING, None)
+            await staging.take(1, lambda: (None, lambda: _of_upload(upload.id)))
+            assert (await danqing("assets", "orphans", "--remove")).code == 0
+            batch, _ = await staging.commit("fingerprint")
+            [key] = await system.services.batches.store.staged_pictures(batch.token)
+            assert await system.services.assets.read(key) == picture()
 
     async def test_the_grace_is_an_hour_at_least(self, settings: Settings, danqing: Command) -> None:
         """A file is there before its task says so."""
