@@ -21,7 +21,8 @@ from danqing_server.queue.lanes import Queue
 from danqing_server.records.tasks import Status, Task
 from danqing_server.settings.server import Settings
 from danqing_server.store.changes import Change
-from danqing_server.store.tasks import Document, TaskStore
+from danqing_server.store.task_documents import Document
+from danqing_server.store.tasks import TaskStore
 from danqing_server.worker.lane import Lane
 from tests.support.providers import ScriptedProvider
 from tests.support.servers import RunningServer

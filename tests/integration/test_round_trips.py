@@ -18,7 +18,8 @@ from danqing_server.settings.server import Settings
 from danqing_server.store.client import connect
 from danqing_server.store.reach import Reach
 from danqing_server.store.sweeping import SweepStore
-from danqing_server.store.tasks import COLLECTION, MOST_COUNTED, TaskStore, encode
+from danqing_server.store.task_documents import encode
+from danqing_server.store.tasks import COLLECTION, MOST_COUNTED, TaskStore
 from danqing_server.worker.attempt import Execution
 from tests.support.providers import Generate, ScriptedProvider, deliver_all
 from tests.support.system import System, running_system, until

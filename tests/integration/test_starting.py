@@ -15,7 +15,8 @@ from danqing_server.records.tasks import Attempt, Status, Task, TaskError
 from danqing_server.settings.server import Settings
 from danqing_server.store.client import connect
 from danqing_server.store.newborn import LARGEST_HELD_BYTES
-from danqing_server.store.tasks import TaskStore, encode
+from danqing_server.store.task_documents import encode
+from danqing_server.store.tasks import TaskStore
 from tests.unit.api.tasks import NOW, make_task
 
 LATER = NOW + timedelta(minutes=5)

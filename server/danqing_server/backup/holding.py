@@ -19,7 +19,8 @@ from danqing_server.store.batches import BatchStore
 from danqing_server.store.changes import NO_MARKS, mark, marks_as_sets
 from danqing_server.store.reach import Reach
 from danqing_server.store.restoring import RestoreStore
-from danqing_server.store.tasks import TaskStore, encode
+from danqing_server.store.task_documents import encode
+from danqing_server.store.tasks import TaskStore
 
 __all__ = ["Holder"]
 

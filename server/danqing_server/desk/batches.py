@@ -35,7 +35,7 @@ from danqing_server.records.batches import Batch, BatchStatus, LineProblem, Mode
 from danqing_server.records.tasks import BatchPlace, Hold, Task
 from danqing_server.store.batches import BatchStore
 from danqing_server.store.reach import Reach
-from danqing_server.store.tasks import encode
+from danqing_server.store.task_documents import encode
 
 __all__ = ["MOST_LINES", "Batches", "Staging"]
 

@@ -30,7 +30,8 @@ from danqing_server.queue.lanes import Queue
 from danqing_server.records.batches import Batch, BatchStatus
 from danqing_server.records.tasks import Task
 from danqing_server.store.batches import BatchStore
-from danqing_server.store.tasks import TaskStore, encode
+from danqing_server.store.task_documents import encode
+from danqing_server.store.tasks import TaskStore
 
 __all__ = ["Feeder"]
 

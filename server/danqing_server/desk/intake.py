@@ -35,7 +35,8 @@ from danqing_server.queue.entries import Entry, Pushed
 from danqing_server.queue.lanes import Queue
 from danqing_server.queue.owed import OwedVoids
 from danqing_server.records.tasks import Status, Task
-from danqing_server.store.tasks import Document, TaskStore, encode
+from danqing_server.store.task_documents import Document, encode
+from danqing_server.store.tasks import TaskStore
 
 __all__ = ["Intake", "LocalWorkers"]
 

@@ -12,15 +12,12 @@ from functools import partial
 from typing import Any
 
 import attrs
-import bson
-from bson.raw_bson import RawBSONDocument as Document
 from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
 from pymongo.errors import BulkWriteError
 
-from danqing_plugins import Message, Problem
 from danqing_server.clock import to_ms
-from danqing_server.codec import to_document, value_of
-from danqing_server.errors import AttemptLost, InvalidSubmission, StoreUnavailable, Unreadable
+from danqing_server.codec import value_of
+from danqing_server.errors import AttemptLost, StoreUnavailable, Unreadable
 from danqing_server.loops.batching import GATHER_S, Batcher
 from danqing_server.loops.steps import step
 from danqing_server.records.lanes import lane_name
@@ -42,25 +39,17 @@ from danqing_server.store.late_indexes import LateIndexes
 from danqing_server.store.newborn import Newborn, started, untouched
 from danqing_server.store.paths import ATTEMPT_ID, of_call, of_mark
 from danqing_server.store.reach import Reach
-from danqing_server.store.reading import readable, task_of, versioned
+from danqing_server.store.reading import readable, task_of
 from danqing_server.store.refusals import write_error
+from danqing_server.store.task_documents import Document, encode
 
-__all__ = ["COLLECTION", "Document", "TaskStore", "encode"]
+__all__ = ["COLLECTION", "TaskStore"]
 
 COLLECTION = "danqing_tasks"
-LARGEST_DOCUMENT_BYTES = 2 * 1024 * 1024
-MARKS_BYTES = 512  # beyond that: a line of a batch is measured without marks, and must not be refused for them
 DUPLICATE_KEY = 11000
 MOST_COUNTED = 10_000
 UNREADABLE_PAUSE = timedelta(seconds=60)
 AFTER = ReturnDocument.AFTER
-NOT_STORABLE = Message(key="not_storable", en="holds a value that cannot be stored", zh="包含无法存储的值")
-TOO_LARGE = Message(
-    key="too_large_to_store",
-    en="is too large to be stored: {size} bytes, at most {most}",
-    zh="过大，无法存储：{size} 字节，最多 {most} 字节",
-)
-
 
 INDEXES = [
     IndexModel([("user_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)], name="by_user"),
@@ -391,27 +380,6 @@ async def _read_batch(tasks: Any, ids: Sequence[str]) -> list[Task | Exception |
         found = await tasks.find({"_id": {"$in": list(set(ids))}}).to_list(None)
     by_id = {document["_id"]: task_of(document) for document in found}
     return [by_id.get(task_id) for task_id in ids]
-
-
-def encode(task: Task, marks: Marks = NO_MARKS) -> Document:
-    """Return one task as a document, encoded alone so that a bad one cannot take a whole batch down with it.
-
-    *marks* say that its creation is still to be told.
-
-    Raises:
-        InvalidSubmission: it cannot be stored as a document, or is too large for one.
-    """
-    try:
-        document = versioned(to_document(task))
-        if marks:
-            document["untold"] = marks
-        encoded = bson.encode(document)
-    except (bson.errors.InvalidDocument, OverflowError, UnicodeError) as error:
-        raise InvalidSubmission([Problem(field="request_body", message=NOT_STORABLE())]) from error
-    if len(encoded) > LARGEST_DOCUMENT_BYTES + (MARKS_BYTES if marks else 0):
-        message = TOO_LARGE(size=len(encoded), most=LARGEST_DOCUMENT_BYTES)
-        raise InvalidSubmission([Problem(field="request_body", message=message)])
-    return Document(encoded)
 
 
 def _inserted(failure_code: int | None) -> bool | Exception:

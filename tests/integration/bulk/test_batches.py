@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
-from danqing_server.store.tasks import encode
+from danqing_server.store.task_documents import encode
 from tests.integration.api.conftest import Client, Open, Reply
 from tests.support.system import until
 from tests.unit.api.tasks import make_task

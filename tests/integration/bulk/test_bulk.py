@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from danqing_server.records.tasks import CallOutcome, Status
-from danqing_server.store.tasks import encode
+from danqing_server.store.task_documents import encode
 from tests.integration.api.conftest import Client, Open
 from tests.unit.api.tasks import NOW, failed_picture, kept_picture, make_task, paid_call
 

@@ -13,7 +13,7 @@ from danqing_server.desk.request import Submission
 from danqing_server.records.batches import Mode
 from danqing_server.settings.server import Settings
 from danqing_server.store.reach import Reach
-from danqing_server.store.tasks import LARGEST_DOCUMENT_BYTES
+from danqing_server.store.task_documents import LARGEST_DOCUMENT_BYTES
 from tests.support.providers import ScriptedProvider
 from tests.support.system import running_system, until
 

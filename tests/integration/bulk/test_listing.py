@@ -14,7 +14,7 @@ from danqing_server.life.billing import billed_of
 from danqing_server.records.tasks import CallOutcome, Status, Task
 from danqing_server.store.listing import TaskFilter, TaskList
 from danqing_server.store.reach import Reach
-from danqing_server.store.tasks import encode
+from danqing_server.store.task_documents import encode
 from tests.integration.api.conftest import Client, Open
 from tests.support.providers import ScriptedProvider
 from tests.unit.api.tasks import NOW, failed_picture, kept_picture, make_task, paid_call
