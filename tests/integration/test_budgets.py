@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from base64 import b64encode
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, timedelta
@@ -14,6 +16,9 @@ import pytest
 from danqing_plugins import Job, Run, Source
 from danqing_server.access.caller import Caller
 from danqing_server.access.limits import CallerLimits
+from danqing_server.assets.storage import Assets
+from danqing_server.clock import Clock
+from danqing_server.desk.batches import Staging
 from danqing_server.desk.budgets import Budgets
 from danqing_server.desk.intake import Intake
 from danqing_server.desk.limit_states import BudgetWarning
@@ -27,6 +32,7 @@ from tests.support.system import MakeSettings, System, running_system, until
 
 KEYS = "alice:" + "a" * 20
 PRICE_MICRO = 200_000
+DAY_S = 86_400
 TEN = Limits(spend_per_day_micro={"CNY": 10 * PRICE_MICRO})
 
 
@@ -43,13 +49,13 @@ def caller(project: Limits | None = None, key: Limits | None = None, name: str =
     return Caller(project="alice", key=name, scopes=CLIENT_SCOPES, limits=limits)
 
 
-async def submit(system: System, who: Caller, n: int = 1, repeat: Repeat | None = None) -> Task:
+async def submit(system: System, who: Caller, n: int = 1, repeat: Repeat | None = None, **more: Any) -> Task:
     """Ask for *n* pictures."""
     submission = Submission(
         provider=None,
         type="image",
         model=None,
-        input={"prompt": "a cat", "n": n},
+        input={"prompt": "a cat", "n": n, **more},
         user_id="u1",
         caller=who,
         repeat=repeat,
@@ -71,11 +77,11 @@ def accepted(answers: Sequence[Task | BaseException]) -> list[Task]:
 
 @asynccontextmanager
 async def keyed(
-    make_settings: MakeSettings, generation: Any = deliver, *, workers: bool = True, **variables: str
+    make_settings: MakeSettings, generation: Any = deliver, *, workers: bool = True, clock: Clock | None = None
 ) -> AsyncIterator[System]:
     """Run a process that asks for keys."""
-    settings = make_settings(DANQING_API_KEYS=KEYS, **variables)
-    async with running_system(settings, [ScriptedProvider(generation)], workers=workers) as system:
+    settings = make_settings(DANQING_API_KEYS=KEYS)
+    async with running_system(settings, [ScriptedProvider(generation)], workers=workers, clock=clock) as system:
         system.services.budgets.counting.cheap_s = 60.0  # whatever else this machine does
         yield system
 
@@ -309,6 +315,61 @@ class TestSpend:
             assert (warning.project, warning.currency, warning.limit_micro) == ("alice", "CNY", 2_000_000)
 
 
+class TestMidnight:
+    """What is set aside is set aside of the very day that the cost is booked to."""
+
+    async def test_a_batch_that_is_sent_over_midnight(self, make_settings: MakeSettings) -> None:
+        """Each line counts to its own day, and the new day has room for the rest of its limit, no more."""
+        evening, who = Evening(), caller(TEN)
+        async with keyed(make_settings, clock=Clock(wall_s=evening)) as system:
+            staging = await system.services.batches.begin(who, Mode.ALL_OR_NOTHING, None)
+            await take_line(staging, who, 1, n=3)
+            evening.is_over = True
+            await take_line(staging, who, 2, n=4)
+            await staging.commit("f")
+            assert len(accepted(await asked(system, who, 10))) == 6
+            await until(lambda: booked(system, 8), what="all of it in the ledger")
+            [state] = await system.services.budgets.states(who)
+            assert (state.spent_micro, state.reserved_micro) == (2_000_000, 0)
+
+    async def test_a_task_whose_pictures_are_kept_over_midnight(self, make_settings: MakeSettings) -> None:
+        """It counts to the day on which it came, also when that is full by now."""
+        evening, who = Evening(), caller(TEN)
+        async with keyed(make_settings, clock=Clock(wall_s=evening)) as system:
+            assert len(accepted(await asked(system, who, 10))) == 10
+            submissions = system.services.submissions
+            submissions.assets = _Slow(submissions.assets, evening)
+            with pytest.raises(BudgetExceeded):
+                await submit(system, who, image=f"data:image/png;base64,{b64encode(picture()).decode()}")
+            assert len(accepted(await asked(system, who, 12))) == 10
+
+
+@attrs.define
+class Evening:
+    """The time, a minute before midnight; or, when the day is over, a minute later."""
+
+    is_over: bool = False
+    _began_s: float = attrs.field(factory=time.time, init=False)
+
+    def __call__(self) -> float:
+        midnight_s = (self._began_s // DAY_S + 1) * DAY_S
+        return midnight_s + (time.time() - self._began_s) + (0 if self.is_over else -60)
+
+
+class _Slow(Assets):
+    """Keeps a picture until the day is over."""
+
+    def __init__(self, assets: Assets, evening: Evening) -> None:
+        super().__init__(
+            **{field.alias: getattr(assets, field.name) for field in attrs.fields(Assets) if field.init}
+        )
+        self.evening = evening
+
+    async def keep_input(self, *given: Any) -> Any:
+        self.evening.is_over = True
+        return await super().keep_input(*given)
+
+
 class TestBatches:
     """A batch is held against money as a whole, when it is taken in."""
 
@@ -400,12 +461,17 @@ async def send_batch(system: System, who: Caller, sizes: Sequence[int], repeat: 
     """Send a batch of tasks of so many pictures each."""
     staging = await system.services.batches.begin(who, Mode.ALL_OR_NOTHING, repeat)
     for line, n in enumerate(sizes, 1):
-        submission = Submission(
-            provider=None, type="image", model=None, input={"prompt": "a", "n": n}, user_id="u", caller=who
-        )
-        await staging.take(line, lambda submission=submission: (None, lambda: submission))
+        await take_line(staging, who, line, n)
     batch, _ = await staging.commit("f")
     return batch.id
+
+
+async def take_line(staging: Staging, who: Caller, line: int, n: int) -> None:
+    """Take in a line that asks for *n* pictures."""
+    submission = Submission(
+        provider=None, type="image", model=None, input={"prompt": "a", "n": n}, user_id="u", caller=who
+    )
+    await staging.take(line, lambda: (None, lambda: submission))
 
 
 async def made(system: System, count: int) -> bool:

@@ -12,6 +12,7 @@ import attrs
 
 from danqing_plugins import Provider
 from danqing_server.access.caller import Caller
+from danqing_server.clock import Clock
 from danqing_server.composition.process import open_process
 from danqing_server.composition.workers import Workers
 from danqing_server.desk.request import Submission
@@ -140,15 +141,16 @@ async def running_system(
     link_patience: LinkPatience | None = None,
     meters: Meters | None = None,
     traces: Traces | None = None,
+    clock: Clock | None = None,
 ) -> AsyncIterator[System]:
-    """Yield a process that serves *providers*; stopped in order at the end.
+    """Yield a process that serves *providers*, by *clock* if given; stopped in order at the end.
 
     With *dead_after_s* it takes over from a silent worker that much sooner, and beats ten times as fast itself.
     """
     registry = load_registry(settings, extra=[(provider.info.name, provider) for provider in providers])
     without = attrs.evolve(settings, role="all" if workers else "api")
     async with open_process(
-        without, registry, link_patience=link_patience, meters=meters, traces=traces
+        without, registry, link_patience=link_patience, meters=meters, traces=traces, clock=clock
     ) as process:
         if process.workers is not None and dead_after_s is not None:
             process.workers.tools.lease.beat_s = dead_after_s / 10

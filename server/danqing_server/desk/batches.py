@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from functools import partial
 from hashlib import sha256
 
@@ -84,13 +83,9 @@ class Staging:
     rejected: int = 0
     problems: list[LineProblem] = attrs.field(factory=list)
     _token: str = attrs.field(factory=new_token, init=False)
-    _at: datetime = attrs.field(init=False)
     _holds: list[Hold] = attrs.field(factory=list, init=False)
     _slice: dict[int, bytes] = attrs.field(factory=dict, init=False)
     _slice_bytes: int = attrs.field(default=0, init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self._at = self.clock.now()
 
     async def take(self, line: int, read: Callable[[], tuple[str | None, Callable[[], Submission]]]) -> None:
         """Check one line, and keep it, or why it is wrong.
@@ -209,7 +204,7 @@ class Staging:
         task_id = task_id_of(checked.provider.name, submission.type, made_ms, tail)
         task: Task = await self.submissions.draft(task_id, submission, checked)
         place = BatchPlace(id=self.batch_id, line=line, custom_id=custom_id)
-        hold = self.submissions.budgets.hold_of_line(self.caller, task, self._at)
+        hold = self.submissions.budgets.hold_of_line(self.caller, task)
         if hold is not None:
             self._holds.append(hold)
         return bytes(encode(task.changed(batch=place, hold=hold)).raw)

@@ -18,7 +18,7 @@ import attrs
 from danqing_server.access.caller import Caller
 from danqing_server.clock import Clock
 from danqing_server.desk.counting import Counter, Counting
-from danqing_server.desk.demands import Demand, Wish, dearest_of, demands_of, spans_of, with_room
+from danqing_server.desk.demands import Demand, Wish, demands_of, demands_of_lines, spans_of, with_room
 from danqing_server.desk.limit_states import WARN_AT_PERCENT, BudgetWarning, LimitState, Shortage
 from danqing_server.desk.refusals import refusal_of
 from danqing_server.errors import StoreUnavailable
@@ -60,11 +60,15 @@ class Budgets:
     def __attrs_post_init__(self) -> None:
         self._batches = Batcher(self._take_batch)
 
-    async def hold(self, caller: Caller, task: Task, outputs: int, *, again: bool = False) -> Hold | None:
+    async def hold(
+        self, caller: Caller, task: Task, outputs: int, *, again_at: datetime | None = None
+    ) -> Hold | None:
         """Set aside what *outputs* of *task* (calls, without any) may cost; None where nothing limits *caller*.
 
-        What follows is `stored`, `give_back` when the task was not stored for certain, else `let_be`. *again*: it
-        is there, and what it cost so far is booked first.
+        It is set aside of the day and month that the cost is booked to: those of the task, or of *again_at*, when
+        one that is there is tried again; what that cost so far is booked first.
+
+        What follows is `stored`, `give_back` when the task was not stored for certain, else `let_be`.
 
         Raises:
             BudgetExceeded: there is no money left.
@@ -74,24 +78,23 @@ class Budgets:
         """
         if not any(True for _ in caller.limits):
             return None
-        now = self.clock.now()
-        hold = Hold(id=new_token(), at=now, amounts_micro=dearest_micro(task, outputs))
+        hold = Hold(id=new_token(), at=again_at or task.created_at, amounts_micro=dearest_micro(task, outputs))
         demands = [*demands_of(caller, hold, outputs, self.zone)]
         if not demands:
             return None
-        if again:
+        if again_at is not None:
             await self.counting.books.book([task.id])
-        await self._fulfil(Wish(task_id=task.id, hold=hold, demands=demands, again=again))
+        await self._fulfil(self._wish(task.id, hold, demands, again=again_at is not None))
         return hold
 
-    def hold_of_line(self, caller: Caller, task: Task, at: datetime) -> Hold | None:
-        """Return what a line of a batch is to hold as a task, from *at* on; None where nothing limits *caller*.
+    def hold_of_line(self, caller: Caller, task: Task) -> Hold | None:
+        """Return what a line of a batch is to hold as a task; None where nothing limits *caller*.
 
         Nothing is set aside: `hold_batch` does that for all.
         """
         if not caller.limits.are_any:
             return None
-        hold = Hold(id=new_token(), at=at, amounts_micro=dearest_micro(task, task.images))
+        hold = Hold(id=new_token(), at=task.created_at, amounts_micro=dearest_micro(task, task.images))
         return hold if any(True for _ in demands_of(caller, hold, task.images, self.zone)) else None
 
     async def hold_batch(self, caller: Caller, batch_id: str, holds: Sequence[Hold]) -> Hold | None:
@@ -101,20 +104,15 @@ class Budgets:
         """
         if not holds:
             return None
-        amounts: dict[str, int] = {}
-        for each in holds:
-            for currency, micro in each.amounts_micro.items():
-                amounts[currency] = amounts.get(currency, 0) + micro
-        hold = Hold(id=new_token(), at=holds[0].at, amounts_micro=amounts)
-        demands = [
-            attrs.evolve(demand, lines=len(holds), each=dearest_of(holds, demand.counter.measure))
-            for demand in demands_of(caller, hold, 0, self.zone)
-            if demand.counter.window is not None
-        ]
+        demands = demands_of_lines(caller, holds, self.zone)
         if not demands:
             return None
-        await self._fulfil(Wish(task_id=batch_id, hold=hold, demands=demands, again=False))
+        hold = Hold(id=new_token(), at=holds[0].at)
+        await self._fulfil(self._wish(batch_id, hold, demands))
         return hold
+
+    def _wish(self, task_id: str, hold: Hold, demands: Sequence[Demand], *, again: bool = False) -> Wish:
+        return Wish(task_id=task_id, hold=hold, demands=demands, again=again, at=self.clock.now())
 
     async def _fulfil(self, wish: Wish) -> None:
         self._wishes[wish.hold.id] = wish

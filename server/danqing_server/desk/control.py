@@ -134,11 +134,11 @@ class Control:
             raise Conflict(message, code=f"task_{task.status}")
         check(task)
         check_model(caller, task.provider, task.model, None if task.route is None else task.route.model)
-        at_hand = _pictures_at_hand(task)
-        hold = await self.budgets.hold(caller, task, task.images - len(at_hand), again=True)
+        at_hand, now = _pictures_at_hand(task), self.clock.now()
+        hold = await self.budgets.hold(caller, task, task.images - len(at_hand), again_at=now)
         key = None if caller.owner is None else caller.key
         try:
-            move = Retried(task=task, at=self.clock.now(), at_hand=at_hand, hold=hold, key=key)
+            move = Retried(task=task, at=now, at_hand=at_hand, hold=hold, key=key)
             is_carried_out = await self.register.carry_out(move)
         except Conflict:
             await self.budgets.give_back(hold)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from functools import partial
 
 import attrs
@@ -18,7 +18,7 @@ from danqing_server.records.tenancy import Limits
 from danqing_server.store.budgets import Committed, Pending
 from danqing_server.windows import Span, window_of
 
-__all__ = ["Demand", "Wish", "dearest_of", "demands_of", "spans_of", "with_room"]
+__all__ = ["Demand", "Wish", "demands_of", "demands_of_lines", "spans_of", "with_room"]
 
 ABOUT_TO_BE = Message(
     key="about_to_be_made", en="another request is about to make the same task", zh="另一个请求正在创建同一任务"
@@ -38,19 +38,20 @@ class Demand:
 
 @attrs.frozen(kw_only=True, eq=False)
 class Wish:
-    """A hold for a task, and what it takes; *again*: the task is there, and is tried again."""
+    """A hold for a task, and what it takes, wished for at *at*; *again*: the task is there, and is tried again."""
 
     task_id: str
     hold: Hold
     demands: Sequence[Demand]
     again: bool
+    at: datetime
 
     def note_in(self, demand: Demand) -> Pending:
         """Return what stands in a counter until its task says so itself."""
         return Pending(
             task=self.task_id,
             amount=demand.amount,
-            at=self.hold.at,
+            at=self.at,
             again=self.again,
             lines=demand.lines,
             each=demand.each,
@@ -85,7 +86,46 @@ def spans_of(limits: Limits) -> tuple[tuple[Span, Mapping[str, int]], ...]:
     return (Span.DAY, limits.spend_per_day_micro), (Span.MONTH, limits.spend_per_month_micro)
 
 
-def dearest_of(holds: Sequence[Hold], currency: str) -> int:
+def demands_of_lines(caller: Caller, holds: Sequence[Hold], zone: tzinfo) -> list[Demand]:
+    """Return what the lines of a batch take of each limit on money together; they may be of two days, or months.
+
+    How many of its tasks are open at once is for its lanes to say.
+    """
+    found: dict[str, Demand] = {}
+    for of_day in _by_day(holds, zone):
+        together = attrs.evolve(of_day[0], amounts_micro=_summed(of_day))
+        for demand in demands_of(caller, together, 0, zone):
+            counter, before = demand.counter, found.get(demand.counter.id)
+            if counter.window is not None:
+                found[counter.id] = attrs.evolve(
+                    demand,
+                    amount=demand.amount + (0 if before is None else before.amount),
+                    lines=len(holds),
+                    each=_dearest_of(holds, counter.measure),
+                )
+    return list(found.values())
+
+
+def _by_day(holds: Sequence[Hold], zone: tzinfo) -> list[list[Hold]]:
+    """Return *holds*, which are in the order of their times, day by day."""
+    day, found = None, list[list[Hold]]()
+    for hold in holds:
+        if day is None or not day.holds(hold.at):
+            day = window_of(Span.DAY, hold.at, zone)
+            found.append([])
+        found[-1].append(hold)
+    return found
+
+
+def _summed(holds: Sequence[Hold]) -> dict[str, int]:
+    amounts: dict[str, int] = {}
+    for hold in holds:
+        for currency, micro in hold.amounts_micro.items():
+            amounts[currency] = amounts.get(currency, 0) + micro
+    return amounts
+
+
+def _dearest_of(holds: Sequence[Hold], currency: str) -> int:
     """Return the most that one of *holds* sets aside in *currency*."""
     return max((hold.amounts_micro.get(currency, 0) for hold in holds), default=0)
 

@@ -88,9 +88,10 @@ class Repeats:
 
     async def _revive(self, task: Task, caller: Caller) -> bool:
         """Let a voided task run after all; False when it changed meanwhile."""
-        hold = await self.budgets.hold(caller, task, task.images, again=True)
+        now = self.clock.now()
+        hold = await self.budgets.hold(caller, task, task.images, again_at=now)
         try:
-            revived = await self.register.carry_out(Revived(task=task, at=self.clock.now(), hold=hold))
+            revived = await self.register.carry_out(Revived(task=task, at=now, hold=hold))
         except BaseException:
             self.budgets.let_be(hold)
             raise
