@@ -309,6 +309,18 @@ class TestDeath:
             [failed] = await hears(system, ears, task.id, "failed")
             assert (failed.error_code, failed.user_id) == ("unreadable", task.user_id)
 
+    async def test_one_that_cannot_be_read_keeps_none_from_being_told(self, settings: Settings) -> None:
+        """R2: of a newer release, which has another form for a task's webhook."""
+        async with running_system(settings, [Deaf()], workers=False) as system:
+            strange, task = [await system.submit(delay_s=600) for _ in range(2)]
+            of_newer = {"$set": {"webhook": {"address": "https://example.com"}}}
+            await system.services.store.database["danqing_tasks"].update_one({"_id": strange.id}, of_newer)
+        ears = Ears()
+        async with running_system(settings, [ears], workers=False) as system:
+            await hears(system, ears, task.id, "created")
+            assert ears.kinds(strange.id) == []
+            assert (await document(system, strange.id))["untold"]
+
     async def test_a_deletion_that_was_cut_is_carried_through(self, settings: Settings) -> None:
         """R2: noted and no more; another removes the task and its pictures, and tells all there was to tell."""
         deaf = Deaf()

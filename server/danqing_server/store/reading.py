@@ -14,7 +14,7 @@ from danqing_server.errors import Unreadable
 from danqing_server.log import get_logger
 from danqing_server.records.tasks import Task
 
-__all__ = ["SCHEMA_VERSION", "attempt_id_of", "readable", "task_of", "versioned"]
+__all__ = ["SCHEMA_VERSION", "attempt_id_of", "note_unreadable", "readable", "task_of", "versioned"]
 
 SCHEMA_VERSION = 1
 """Of the documents this release inserts, as their `v`; one without `v` is of version 1. It decides nothing."""
@@ -33,16 +33,20 @@ def task_of(document: Mapping[str, Any]) -> Task | Unreadable:
     try:
         return from_document(Task, document)
     except Exception as error:  # noqa: BLE001 — whatever a strange document does to the codec, it is its own
-        reason = type(error).__name__
-        log.error(  # noqa: TRY400 — the traceback may quote a prompt
-            "task_unreadable",
-            task_id=document["_id"],
-            reason=reason,
-            version=document.get("v", 1),
-            own_version=SCHEMA_VERSION,
-        )
+        note_unreadable(document, error)
         deadline_at = document.get("deadline_at")
         return Unreadable(document["_id"], deadline_at if isinstance(deadline_at, datetime) else None)
+
+
+def note_unreadable(document: Mapping[str, Any], error: Exception) -> None:
+    """Log that *document*, of a task, cannot be read, and by which releases it was written and looked at."""
+    log.error(
+        "task_unreadable",
+        task_id=document["_id"],
+        reason=type(error).__name__,  # the traceback may quote a prompt
+        version=document.get("v", 1),
+        own_version=SCHEMA_VERSION,
+    )
 
 
 def readable(documents: Iterable[Mapping[str, Any]]) -> list[Task]:

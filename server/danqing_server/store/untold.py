@@ -24,6 +24,7 @@ from danqing_server.store.client import Database, translated
 from danqing_server.store.keys import DELETED
 from danqing_server.store.late_indexes import LateIndexes
 from danqing_server.store.paths import of_mark
+from danqing_server.store.reading import note_unreadable
 from danqing_server.store.tasks import COLLECTION
 
 __all__ = ["Notice", "Untold", "event_id", "transition_of"]
@@ -31,7 +32,7 @@ __all__ = ["Notice", "Untold", "event_id", "transition_of"]
 _IS_MARKED: Mapping[str, Any] = {"untold": {"$gt": {}}}
 """Any object but the empty one, which is what the last mark leaves behind."""
 _INDEX = IndexModel([("updated_at", ASCENDING)], name="untold", partialFilterExpression=_IS_MARKED)
-_FIELDS = ["provider", "model", "user_id", "owner", "webhook", "untold"]
+_FIELDS = ["provider", "model", "user_id", "owner", "webhook", "untold", "v"]
 _KINDS = {kind.value: kind for kind in TaskEventKind}
 
 
@@ -98,7 +99,7 @@ class Untold:
     async def find(self, before: datetime, limit: int) -> list[Notice]:
         """Return what is to be told of up to *limit* tasks, and as many deleted ones, unchanged since *before*.
 
-        Oldest first. Kinds that only a newer release knows are left to it.
+        Oldest first. Kinds, and documents, that only a newer release knows are left to it.
         """
         wanted = {**_IS_MARKED, "updated_at": {"$lt": before}}
         documents: list[Mapping[str, Any]] = []
@@ -106,7 +107,7 @@ class Untold:
             for collection in (self._tasks, self._deleted):
                 found = collection.find(wanted, _FIELDS).sort("updated_at", ASCENDING).limit(limit)
                 documents += await found.to_list(None)
-        notices = {notice.event.id: notice for document in documents for notice in _notices_of(document)}
+        notices = {notice.event.id: notice for document in documents for notice in _readable(document)}
         return sorted(notices.values(), key=_moment)
 
     @property
@@ -116,6 +117,15 @@ class Untold:
     @property
     def _deleted(self) -> Any:
         return self.database[DELETED]
+
+
+def _readable(document: Mapping[str, Any]) -> Sequence[Notice]:
+    """Return what is to be told of a document; of one that cannot be read, nothing here: others must not wait."""
+    try:
+        return _notices_of(document)
+    except Exception as error:  # noqa: BLE001 — of a newer release, maybe: that one tells it
+        note_unreadable(document, error)
+        return ()
 
 
 def _notices_of(document: Mapping[str, Any]) -> Sequence[Notice]:

@@ -155,6 +155,26 @@ class TestEndpoint:
         [got] = await arrives(receiving, where)
         assert (reply.status, got.json["type"], got.id) == (202, "webhook.test", reply.json["data"]["id"])
 
+    async def test_one_that_cannot_be_read_holds_no_other_up(self, api: Client, receiving: Receiver) -> None:
+        """Of a newer release, which notes tries in another form: it is not sent, and missing in the list."""
+        where = path()
+        endpoint = await create(api, receiving.url + where)
+        strange, good = [await submit(api) for _ in range(2)]
+        await arrives(receiving, where, 2)
+        await until(lambda: _all_delivered(api, endpoint["id"], 2))
+        kept = api.services.store.database["danqing_deliveries"]
+        await kept.update_one({"task_id": strange}, {"$set": {"attempts": [{"by": "pigeon"}]}})
+        again = {"state": "pending", "due_at": api.services.clock.now()}
+        await kept.update_many({"endpoint_id": endpoint["id"]}, {"$set": again})
+        assert [got.json["data"]["id"] for got in (await arrives(receiving, where, 3))[2:]] == [good]
+        listed = await deliveries(api, endpoint["id"], limit="1")
+        assert [each["task_id"] for each in listed] == [good]
+
+
+async def _all_delivered(api: Client, webhook_id: str, count: int) -> bool:
+    found = await deliveries(api, webhook_id)
+    return [each["state"] for each in found] == ["delivered"] * count
+
 
 class TestTasksOwn:
     async def test_a_task_brings_its_own(self, api: Client, receiving: Receiver) -> None:
