@@ -12,8 +12,8 @@ import attrs
 
 from danqing_plugins import AccountProblem, PluginError, Result
 from danqing_server.codec import storable
-from danqing_server.errors import AttemptLost, DanqingError, ServiceUnavailable, StoreUnavailable
-from danqing_server.life.billing import announced_call, is_on_its_way, under_way
+from danqing_server.errors import AttemptLost, DanqingError, StoreUnavailable
+from danqing_server.life.billing import is_on_its_way, under_way
 from danqing_server.life.decision import Decision, Failure, Finish, ends_at
 from danqing_server.life.moves import Transition
 from danqing_server.life.onward import Onward, Opening
@@ -26,6 +26,7 @@ from danqing_server.worker.dropping import Dropping
 from danqing_server.worker.ending import Ending
 from danqing_server.worker.failures import Interruption, failure_of, interruption_of, picture_lost
 from danqing_server.worker.keeping import Keeper, Slots
+from danqing_server.worker.leaving import leave
 from danqing_server.worker.ledger import Ledger
 from danqing_server.worker.lookup import look_up_orders
 from danqing_server.worker.previews import forget_preview
@@ -185,7 +186,7 @@ class Execution:
         except StoreUnavailable as refusal:
             ended = await self._give_up(refusal)
         if not ended:
-            await self._leave()
+            await leave(self.ledger, self.tools, self._dropping)
 
     def _watch_deadline(self, left_s: float) -> None:
         self._timer = asyncio.get_running_loop().call_later(left_s, self._meet_deadline)
@@ -269,7 +270,7 @@ class Execution:
     async def _conclude(self, failure: Failure | None, *, answered: bool) -> bool:
         """Carry out the end of the attempt; False when the task turned out to be in other hands."""
         ending = Ending(self.ledger, self.tools.policy, self.tools.clock)
-        self._unsend_announced()
+        self.ledger.unsend_announced()
         failure = ending.settle_calls(failure, answered=answered)
         if failure is not None or self.tools.gates.is_suspect(self.task.lane):
             failure = await aftermath.report(self.tools, self.task, failure)
@@ -290,12 +291,6 @@ class Execution:
         settle = None if task.reserved is None else partial(aftermath.settle_spending, self.tools, task)
         return await self.tools.register.carry_out(move, insist=self.ledger.insist, settle=settle)
 
-    def _unsend_announced(self) -> None:
-        """The call that the start announced was never opened, if it has no record by now."""
-        announced = announced_call(self.ledger.task)
-        if announced is not None:
-            self.ledger.note_call(announced.changed(outcome=CallOutcome.UNSENT))
-
     async def _give_up(self, refusal: StoreUnavailable) -> bool:
         """End a task whose own end MongoDB refuses for good, with as much of it as it takes; False: in other hands.
 
@@ -309,42 +304,6 @@ class Execution:
             reason = str(error)
             self._logger.error("task_left_to_the_sweep", reason=reason)  # noqa: TRY400 — the driver's text may quote it
             return False
-
-    async def _leave(self) -> None:
-        """End an attempt whose task is no longer ours; a call open at a cancellation is settled all the same."""
-        self._logger.info("attempt_lost")
-        lost = True
-        try:
-            if self.ledger.late or await self.ledger.has_become_late():
-                self._unsend_announced()
-                await self._dropping.settle()
-                lost = not await aftermath.leave_late(self.ledger, self.tools)
-            else:
-                await self._note_late_answers()
-        except AttemptLost:
-            self._logger.info("late_result_unwanted")
-        except StoreUnavailable as refusal:
-            reason = str(refusal)
-            self._logger.error("late_result_refused", reason=reason)  # noqa: TRY400 — the driver's text may quote it
-        await aftermath.settle_spending(self.tools, self.ledger.task, lost=lost)
-        await self._let_go()
-
-    async def _note_late_answers(self) -> None:
-        """Others were told that our calls' outcome is unknown; it is known now."""
-        for call in self.ledger.task.calls.values():
-            answered = call.outcome not in (CallOutcome.OPEN, CallOutcome.UNKNOWN, CallOutcome.UNSENT)
-            if answered and call.attempt == self.task.attempts:
-                noted = await aftermath.note_late_answer(self.ledger, self.tools, call)
-                self._logger.info("late_answer", call_id=call.id, outcome=call.outcome.value, noted=noted)
-
-    async def _let_go(self) -> None:
-        """Leave a task that is in other hands; the pictures of one that was deleted go with it."""
-        try:
-            await self.tools.queue.acknowledge(self.task.lane, self.tools.lease.worker, self.task.id)
-            if await self.tools.store.get(self.task.id) is None:
-                await self.tools.assets.delete_task(self.task.id)
-        except ServiceUnavailable as error:
-            self._logger.warning("not_let_go", reason=str(error))
 
     def _log_finish(self, decision: Decision | Onward) -> None:
         if not isinstance(decision, Finish):

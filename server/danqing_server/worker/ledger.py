@@ -12,7 +12,7 @@ import attrs
 
 from danqing_server.codec import value_of
 from danqing_server.errors import AttemptLost
-from danqing_server.life.billing import billed_of
+from danqing_server.life.billing import announced_call, billed_of
 from danqing_server.loops.steps import step
 from danqing_server.records.tasks import NOBODY, Billed, CallOutcome, CallRecord, Output, OutputState, Task
 from danqing_server.store.changes import NO_MARKS, Marks, by_field
@@ -100,6 +100,12 @@ class Ledger:
             record = record.changed(outcome=CallOutcome.UNKNOWN)
         self._noted["calls"] = {**self._noted.get("calls", self._task.calls), record.id: record}
         self._unsaved[of_call(record.id)] = record
+
+    def unsend_announced(self) -> None:
+        """Remember that the call that the start announced was never opened, if it has no record by now."""
+        announced = announced_call(self.task)
+        if announced is not None:
+            self.note_call(announced.changed(outcome=CallOutcome.UNSENT))
 
     def note_output(self, output: Output) -> None:
         """Remember a picture as it now stands."""
