@@ -7,6 +7,7 @@ import asyncio
 import attrs
 
 from danqing_server.assets.storage import Assets
+from danqing_server.backup.files import digest_of
 from danqing_server.backup.names import KnownNames
 from danqing_server.backup.repository import Repository
 from danqing_server.errors import NotFound
@@ -36,15 +37,28 @@ class Copier:
     known: KnownNames
     copied: int = 0
     copied_bytes: int = 0
+    _suspects: frozenset[str] = attrs.field(init=False)
     _places: asyncio.Semaphore = attrs.field(factory=lambda: asyncio.Semaphore(AT_ONCE), init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._suspects = self.repository.found_damaged()
 
     async def bring(self, file: NamedFile) -> Copied:
         """Have the repository hold *file*, and return what it is."""
         known = self._known(file)
-        if known is not None and self.repository.has_picture(*known):
+        if known is not None and await self._has(*known):
             return Copied(file.key, *known)
         async with self._places:
             return await self._copy(file)
+
+    async def _has(self, sha256: str, size_bytes: int) -> bool:
+        """Tell whether the repository has a picture; one that was found damaged is read."""
+        if not self.repository.has_picture(sha256, size_bytes):
+            return False
+        if sha256 not in self._suspects:
+            return True
+        found, _ = await asyncio.to_thread(digest_of, self.repository.picture(sha256))
+        return found == sha256
 
     def _known(self, file: NamedFile) -> tuple[str, int] | None:
         if file.sha256 is not None and file.size_bytes is not None:

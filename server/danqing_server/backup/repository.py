@@ -3,6 +3,7 @@
     danqing-backups.json    what the folder is
     lock                    held by who takes, prunes or restores
     names.sqlite            which content a key had: spares reading again; may be deleted
+    damaged.txt             the hashes of the pictures that `verify` found damaged; may be deleted
     pictures/ab/cdef…       a picture, by the SHA-256 of its content
     pictures/.new/          pictures under way
     runs/20261129T024207Z/  a backup: `manifest.json`, documents, which pictures
@@ -17,7 +18,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -33,6 +34,7 @@ from danqing_server.log import get_logger
 __all__ = ["Repository"]
 
 MARK = "danqing-backups.json"
+DAMAGED = "damaged.txt"
 PRIVATE_MODE = 0o700
 PARTIAL = ".partial"
 
@@ -147,6 +149,23 @@ class Repository:
             found = self.picture(sha256).stat().st_size
             return size_bytes is None or found == size_bytes
         return False
+
+    def found_damaged(self) -> frozenset[str]:
+        """Return the hashes of the pictures that the last proof found damaged; they may be whole again since."""
+        with _refusals(self.folder), suppress(FileNotFoundError):
+            return frozenset((self.folder / DAMAGED).read_text("ascii", "replace").split())
+        return frozenset()
+
+    def note_damaged(self, hashes: Iterable[str]) -> None:
+        """Write down which pictures a proof found damaged, for the next backup, if this folder can be written."""
+        path = self.folder / DAMAGED
+        with suppress(OSError):
+            spool = Spool.within(self.folder / "pictures" / ".new")
+            try:
+                spool.write("".join(f"{each}\n" for each in sorted(hashes)).encode())
+                spool.move_to(path)
+            finally:
+                spool.discard()
 
     def spool(self) -> Spool:
         """Return a new file for a picture under way."""

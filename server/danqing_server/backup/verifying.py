@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import attrs
@@ -48,6 +49,7 @@ class Verified:
 
 
 MOST_FINDINGS = 1000
+MOST_NOTED = 100_000
 
 
 @attrs.define(eq=False)
@@ -61,6 +63,7 @@ class _Check:
     picture_bytes: int = 0
     wrong: int = 0
     findings: list[Finding] = attrs.field(factory=list)
+    damaged: set[str] = attrs.field(factory=set)
 
     def find(self, kind: str, subject: str, reason: str) -> None:
         self.wrong += 1
@@ -74,7 +77,7 @@ def verify(
     """Look at all of a backup, the newest one for None; *quick*: at the sizes of pictures and not at their content.
 
     Blocks. The memory it takes does not grow with the backup. A picture that several documents share is read once
-    for each.
+    for each. Pictures whose content is not what it was are noted, and the next backup brings them again.
 
     Raises:
         BackupError: there is no such backup, or it says nothing of itself.
@@ -85,6 +88,8 @@ def verify(
     if all(whole):
         _count_documents(check)
         _check_pictures(check)
+        if not quick:
+            repository.note_damaged({*check.damaged, *_damaged_still(repository)})
     return Verified(
         run=manifest.id,
         documents=check.documents,
@@ -103,6 +108,14 @@ def damaged_files(run: Run) -> list[str]:
         for record in _files_of(run)
         if _wrong_with(run.folder / record.name, record.sha256, record.size_bytes, quick=False) is not None
     ]
+
+
+def _damaged_still(repository: Repository) -> Iterator[str]:
+    """Yield what an earlier proof, of another backup maybe, found damaged and is so still."""
+    for sha256 in repository.found_damaged():
+        with suppress(OSError):
+            if digest_of(repository.picture(sha256))[0] != sha256:
+                yield sha256
 
 
 def _files_of(run: Run) -> Iterator[FileRecord]:
@@ -157,6 +170,8 @@ def _check_picture(check: _Check, collection: str, line: Line) -> None:
     path = check.repository.picture(line.sha256)
     reason = _wrong_with(path, line.sha256, line.size_bytes, quick=check.quick)
     if reason is not None:
+        if len(check.damaged) < MOST_NOTED:
+            check.damaged.add(line.sha256)
         check.find(_kind_of(reason), subject, f"its picture {path.relative_to(check.repository.folder)} {reason}")
 
 

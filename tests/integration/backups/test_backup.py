@@ -222,6 +222,18 @@ class TestWrong:
         assert finding["subject"].split()[1] in _documents(folder, "danqing_tasks")
         assert (await danqing("backup", "verify", folder, "--quick")).code == 0
 
+    async def test_a_damaged_picture_is_brought_again(self, system: System, danqing: Command, folder: Path) -> None:
+        """By the backup after the proof that found it, for all backups that name it."""
+        first = (await danqing("backup", folder, "--json")).json["id"]
+        path = _pictures(folder)[3]
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-5] + b"noise")
+        assert (await danqing("backup", "verify", folder)).code == 1
+        assert (await danqing("backup", folder, "--json")).json["new_pictures"] == 1
+        assert path.read_bytes() == whole
+        assert (await danqing("backup", "verify", folder, "--run", first)).code == 0
+        assert (await danqing("backup", folder, "--json")).json["new_pictures"] == 0
+
     async def test_a_missing_picture_and_damaged_documents(
         self, system: System, danqing: Command, folder: Path
     ) -> None:
