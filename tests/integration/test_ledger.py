@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, timedelta
+from functools import partial
 
 import attrs
 
-from danqing_plugins import Job, OutcomeUnknown, Run, Source
+from danqing_plugins import InvalidRequest, Job, OutcomeUnknown, Run, Source
 from danqing_plugins.billing import Billed, CallOutcome
 from danqing_server.access.caller import Caller
+from danqing_server.access.limits import CallerLimits
 from danqing_server.desk.statistics import Question
 from danqing_server.errors import StoreUnavailable
 from danqing_server.life.booking import posting_of
 from danqing_server.life.bookkeeper import Bookkeeper
 from danqing_server.life.subscribers import Gathering
-from danqing_server.records.accounts import LineKind, Posting, PostingLine
+from danqing_server.records.accounts import COSTS, LineKind, Posting, PostingLine
+from danqing_server.records.tenancy import CLIENT_SCOPES
 from danqing_server.settings.server import Settings
 from danqing_server.store.budgets import BudgetStore
 from danqing_server.store.ledger import LedgerStore
@@ -55,6 +58,18 @@ async def booked(system: System, task_id: str, count: int = 1) -> list[Posting]:
 
     found: list[Posting] = await until(look, what=f"{count} postings of {task_id}")
     return found
+
+
+async def settled(system: System, task_id: str, key: str) -> Sequence[Posting] | None:
+    """Return a task's postings once it counts to *key*."""
+    found = (await books_of(system).of([task_id])).get(task_id, ())
+    return found if sums_of(found, key)[1] else None
+
+
+def sums_of(postings: Sequence[Posting], key: str) -> tuple[int, int]:
+    """Return what a key spent in millionths, and how many tasks of it there are."""
+    lines = [line for posting in postings if posting.key == key for line in posting.lines if line.kind in COSTS]
+    return sum(line.amount_micro for line in lines), sum(line.tasks for line in lines)
 
 
 class TestLedger:
@@ -145,6 +160,31 @@ class TestLedger:
             await database.command("profile", 0)
             asked = {"ns": f"{database.name}.danqing_tasks", "op": "query", "command.filter._id": {"$exists": True}}
             assert await database["system.profile"].find(asked).to_list(None) == []
+
+    async def test_what_a_key_spent_stays_its_own_when_another_tries_again(
+        self, make_settings: MakeSettings
+    ) -> None:
+        """Asked for a moment after its end, when nothing of it is booked yet."""
+
+        async def half(job: Job, run: Run) -> None:
+            async with run.call(run.missing, "f"):
+                if 0 in run.missing:
+                    await run.deliver(0, Source.from_bytes(picture()))
+                await run.reject(1, InvalidRequest("no"))
+
+        async with running_system(make_settings(DANQING_API_KEYS=KEYS), [ScriptedProvider(half)]) as system:
+            till, desk = (
+                Caller(project="alice", key=name, scopes=CLIENT_SCOPES, limits=CallerLimits())
+                for name in ("till", "desk")
+            )
+            task = await system.finished((await system.submit(n=2, caller=till)).id)
+            await system.services.control.retry(task.id, desk)
+            await system.finished(task.id)
+            postings = await until(partial(settled, system, task.id, "desk"), what="the second round in the ledger")
+            assert {key: sums_of(postings, key) for key in ("till", "desk")} == {
+                "till": (200_000, 0),
+                "desk": (0, 1),
+            }
 
     async def test_what_was_left_unbooked_is_booked_later(self, make_settings: MakeSettings) -> None:
         """A process that dies after a task's end leaves a mark; whoever finds it books it."""

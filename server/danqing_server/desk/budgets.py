@@ -76,6 +76,8 @@ class Budgets:
             Conflict: there is no room beside what another request has set aside for the same new task.
             StoreUnavailable: it is not known to be set aside.
         """
+        if again_at is not None and caller.owner is not None and caller.key != task.key:
+            await self.counting.books.book([task.id])  # as long as it tells whose it was
         if not any(True for _ in caller.limits):
             return None
         hold = Hold(id=new_token(), at=again_at or task.created_at, amounts_micro=dearest_micro(task, outputs))

@@ -78,26 +78,38 @@ def posting_of(
     *simulated* are the providers that are simulated now: what they are asked for is paid by nobody.
 
     What a task costs is booked when it has ended. One that is tried again keeps what is booked, and what its
-    earlier rounds cost is booked while it runs.
+    earlier rounds cost is booked while it runs. A call counts for good to the key that it was first booked to, the
+    task to its own: where both are to be told there is a posting of each, of the task's own key last.
     """
     lines = [line for posting in booked for line in posting.lines]
-    ends = _counted(lines)
-    found = list(_money(task, lines, simulated))
-    if task.status in FINISHED:
-        found = _with_ends(
-            found, _changed_ends(task, ends, simulated), LineKind.ADJUST if ends else LineKind.SETTLE
-        )
-        found += _holds(task, lines)
-    if not found:
-        return None
+    keys = {line.call: posting.key for posting in reversed(booked) for line in posting.lines}
+    money = list(_money(task, lines, simulated))
+    for key in (*_other_keys(task, booked), task.key):
+        is_own = key == task.key
+        found = [line for line in money if keys.get(line.call, task.key) == key]
+        if task.status in FINISHED:
+            ends = _counted(line for posting in booked if posting.key == key for line in posting.lines)
+            changes = _changed_ends(task, ends, simulated) if is_own else _taken_back(ends)
+            found = _with_ends(found, changes, LineKind.ADJUST if ends else LineKind.SETTLE)
+            found += _holds(task, lines) if is_own else ()
+        if found:
+            return _posting(task, key, found, len(booked), now)
+    return None
+
+
+def _other_keys(task: Task, booked: Sequence[Posting]) -> list[str | None]:
+    return list(dict.fromkeys(posting.key for posting in booked if posting.key != task.key))
+
+
+def _posting(task: Task, key: str | None, lines: Sequence[PostingLine], number: int, now: datetime) -> Posting:
     return Posting(
         task=task.id,
-        number=len(booked),
+        number=number,
         at=now,
         project=task.owner,
-        key=task.key,
+        key=key,
         user=task.user_id,
-        lines=tuple(found),
+        lines=tuple(lines),
     )
 
 
@@ -195,6 +207,11 @@ def _changed_ends(task: Task, booked: Mapping[_End, int], simulated: Collection[
     changes = {each: -count for each, count in booked.items()}
     changes[end] = changes.get(end, 0) + 1
     return {each: change for each, change in changes.items() if change}
+
+
+def _taken_back(ends: Mapping[_End, int]) -> dict[_End, int]:
+    """Return what makes *ends* none: by now the task counts to another key."""
+    return {end: -count for end, count in ends.items()}
 
 
 def _with_ends(lines: Sequence[PostingLine], ends: Mapping[_End, int], kind: LineKind) -> list[PostingLine]:

@@ -91,6 +91,8 @@ class Bookkeeper:
         found = [posting_of(task, booked.get(task.id, ()), now, self.simulated) for task in tasks]
         postings = [posting for posting in found if posting is not None]
         left = await self.ledger.add(postings)
+        own = {task.id: task.key for task in tasks}
+        left |= {posting.task for posting in postings if posting.key != own[posting.task]}  # another's comes first
         # also what was booked already: who booked it may have died before the next line
         await self.sheets.forget([*postings, *(each for one in booked.values() for each in one)], self.clock.now())
         await self._release(task for task in tasks if task.id not in left)

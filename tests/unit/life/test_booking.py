@@ -58,10 +58,14 @@ def booked(*seen: Task) -> list[Posting]:
     """Return the books of a task that was looked at in these states, one after another."""
     found: list[Posting] = []
     for each in seen:
-        posting = posting_of(each, found, NOON)
-        if posting is not None:
+        while (posting := posting_of(each, found, NOON)) is not None:
             found.append(posting)
     return found
+
+
+def of_key(postings: Sequence[Posting], key: str) -> list[Posting]:
+    """Return those of *postings* that count to *key*."""
+    return [posting for posting in postings if posting.key == key]
 
 
 def amounts(postings: Sequence[Posting]) -> Counter[tuple[str | None, str]]:
@@ -81,6 +85,17 @@ def ends(postings: Sequence[Posting]) -> Counter[str | None]:
         for line in posting.lines:
             counts[line.status] += line.tasks
     return +counts
+
+
+def least(postings: Sequence[Posting]) -> int:
+    """Return the smallest sum of any key: of what was or may have been paid, or of tasks, by how they ended."""
+    sums: Counter[tuple[Any, ...]] = Counter()
+    for posting in postings:
+        for line in posting.lines:
+            if line.kind in COSTS:
+                sums[posting.key, line.call, line.billed] += line.amount_micro
+                sums[posting.key, line.status] += line.tasks
+    return min(sums.values(), default=0)
 
 
 class TestPosting:
@@ -147,6 +162,23 @@ class TestPosting:
             (NOON, Billed.UNKNOWN),
             (tomorrow, Billed.YES),
         ]
+
+    def test_a_retry_by_another_key_leaves_to_the_first_what_it_asked_for(self) -> None:
+        """Also what turns out later of it; the task itself counts to who asked last."""
+        doubtful, tomorrow = call("a", CallOutcome.UNKNOWN), NOON + timedelta(days=1)
+        first = task(doubtful, status=Status.FAILED, images=1)
+        again = call("b", CallOutcome.DELIVERED, sent_at=tomorrow + timedelta(seconds=1))
+        free = doubtful.changed(late_outcome=CallOutcome.REJECTED)
+        second = first.changed(
+            calls={"a": free, "b": again}, status=Status.COMPLETED, retried_at=tomorrow, key="k2"
+        )
+        books = booked(first, second)
+        assert [amounts(of_key(books, key)) for key in ("k1", "k2")] == [
+            Counter(),
+            Counter({("CNY", "yes"): 200_000}),
+        ]
+        assert [ends(of_key(books, key)) for key in ("k1", "k2")] == [Counter(), Counter({"completed": 1})]
+        assert least(books) >= 0
 
     def test_an_earlier_round_is_booked_while_the_next_one_runs(self) -> None:
         """Should nobody have heard of its end before."""
@@ -218,11 +250,11 @@ CALLS = st.lists(
     ),
     max_size=4,
 )
-STATES = st.tuples(st.sampled_from([*FINISHED, Status.PROCESSING]), CALLS)
+STATES = st.tuples(st.sampled_from([*FINISHED, Status.PROCESSING]), CALLS, st.sampled_from(["k1", "k2"]))
 
 
 @given(st.lists(STATES, min_size=1, max_size=6))
-def test_the_books_say_what_the_task_says(states: list[tuple[Status, list[tuple[Any, ...]]]]) -> None:
+def test_the_books_say_what_the_task_says(states: list[tuple[Status, list[tuple[Any, ...]], str]]) -> None:
     """Whatever the states it was seen in, once it is seen at an end: its bill, and one end."""
     seen = [
         task(
@@ -231,12 +263,14 @@ def test_the_books_say_what_the_task_says(states: list[tuple[Status, list[tuple[
                 for number, (outcome, late, indexes, cost) in enumerate(calls)
             ),
             status=status,
+            key=key,
         )
-        for status, calls in states
+        for status, calls, key in states
     ]
     last = seen[-1].changed(status=Status.FAILED)
     books = booked(*seen, last)
     [bill] = bills_of(last)
     assert amounts(books)["CNY", "yes"] == bill.amount_micro
-    assert ends(books) == Counter({"failed": 1})
+    assert ends(books) == ends(of_key(books, states[-1][2])) == Counter({"failed": 1})
+    assert least(books) >= 0
     assert [posting.number for posting in books] == list(range(len(books)))
