@@ -13,25 +13,20 @@ import attrs
 
 from danqing_plugins import (
     AccountProblem,
-    InvalidRequest,
     Log,
     OutcomeUnknown,
     PluginError,
     Reference,
     ReferenceData,
     Source,
-    Text,
     Unavailable,
 )
 from danqing_plugins.billing import outcome_of
-from danqing_server.assets.fetching import fetch_public
-from danqing_server.assets.keys import media_type_of
-from danqing_server.assets.texts import NOT_HERE
 from danqing_server.codec import dump_json, storable
-from danqing_server.errors import AttemptLost, NotFound, PictureRejected, SourceUnavailable
+from danqing_server.errors import AttemptLost
 from danqing_server.ids import new_token
 from danqing_server.life.billing import is_announced, lost_calls, may_buy, target_of
-from danqing_server.life.decision import LEASE_IN_DOUBT, NO_FURTHER_CALL, REFERENCE_UNAVAILABLE
+from danqing_server.life.decision import LEASE_IN_DOUBT, NO_FURTHER_CALL
 from danqing_server.log import get_logger
 from danqing_server.loops.steps import begins, ends, step
 from danqing_server.records.tasks import STANDING, CallOutcome, CallRecord, JsonObject, Output, OutputState
@@ -41,13 +36,13 @@ from danqing_server.worker.failures import error_of
 from danqing_server.worker.keeping import Keeper, own_kind
 from danqing_server.worker.ledger import Ledger
 from danqing_server.worker.previews import Previews
+from danqing_server.worker.references import open_reference
 from danqing_server.worker.spending import Allowance
 from danqing_server.worker.tools import Tools
 
 __all__ = ["OpenCall", "TaskRun", "require_storable"]
 
 PROGRESS_EVERY_S = 1.0
-REFERENCE_TIMEOUT_S = 30.0
 SPEND_LIMIT = "spend_limit"
 LONGEST_EXTENSION_S = 7 * 86_400.0
 LARGEST_CHECKPOINT_BYTES = 256 * 1024
@@ -200,25 +195,7 @@ class TaskRun:
             await self.ledger.save()
 
     async def open_reference(self, reference: Reference) -> ReferenceData:
-        try:
-            if reference.asset is not None:
-                body = await self.tools.assets.read(reference.asset)
-                return ReferenceData(body=body, media_type=media_type_of(reference.asset))
-            body, media_type = await fetch_public(
-                reference.url or "",
-                session=self.tools.public_session,
-                limit_bytes=self.tools.max_picture_bytes,
-                timeout_s=REFERENCE_TIMEOUT_S,
-            )
-        except SourceUnavailable as error:
-            if not (error.gone or error.refused):
-                raise Unavailable(_about(reference, error.message), code=REFERENCE_UNAVAILABLE) from error
-            raise InvalidRequest(_about(reference, error.message), code="reference_refused") from error
-        except PictureRejected as error:
-            raise InvalidRequest(_about(reference, error.message), code="reference_refused") from error
-        except NotFound as error:
-            raise InvalidRequest(_about(reference, NOT_HERE()), code="reference_refused") from error
-        return ReferenceData(body=body, media_type=media_type)
+        return await open_reference(reference, self.tools)
 
     def _awaited(self, index: int) -> bool:
         if not 0 <= index < self.ledger.task.images:
@@ -321,10 +298,6 @@ def _money(amount_micro: int | None) -> int | None:
     if amount_micro is not None and (type(amount_micro) is not int or not 0 <= amount_micro <= MOST_MICRO):
         raise ValueError(f"cost_micro is {amount_micro!r}, not a whole number of millionths from 0 on")
     return amount_micro
-
-
-def _about(reference: Reference, why: str) -> Text:
-    return texts.OF_REFERENCE(field=reference.field, why=why)
 
 
 def require_storable(data: JsonObject) -> None:
