@@ -29,7 +29,6 @@ from danqing_server.assets.spool import Spool, remove_if_dead, sync_folder
 from danqing_server.backup.errors import BackupBusy, BackupError
 from danqing_server.backup.manifest import MANIFEST, Manifest
 from danqing_server.codec import dump_json
-from danqing_server.log import get_logger
 
 __all__ = ["Repository"]
 
@@ -37,8 +36,6 @@ MARK = "danqing-backups.json"
 DAMAGED = "damaged.txt"
 PRIVATE_MODE = 0o700
 PARTIAL = ".partial"
-
-log = get_logger(__name__)
 
 
 @attrs.define(eq=False)

@@ -41,7 +41,6 @@ from danqing_server.errors import (
 )
 from danqing_server.ids import new_task_id, new_token
 from danqing_server.life.rerouted import on_target
-from danqing_server.log import get_logger
 from danqing_server.records.tasks import Status, Task
 from danqing_server.store.keys import KeyRecord, KeyStore
 from danqing_server.store.tasks import TaskStore
@@ -50,8 +49,6 @@ __all__ = ["Accepted", "Submissions"]
 
 WITHIN_S = 50.0
 """How long a submission may take until its task is stored; after 60 s its client is told 503."""
-
-log = get_logger(__name__)
 
 
 @attrs.frozen(kw_only=True)
