@@ -27,6 +27,7 @@ from danqing_server.errors import BudgetExceeded, ModelNotAllowed, Overloaded, S
 from danqing_server.records.batches import Mode
 from danqing_server.records.tasks import Hold, Status, Task
 from danqing_server.records.tenancy import CLIENT_SCOPES, Limits
+from danqing_server.store.ledger import LedgerStore, Spent
 from tests.support.providers import ScriptedProvider, picture
 from tests.support.system import MakeSettings, System, running_system, until
 
@@ -188,6 +189,34 @@ class TestSpend:
                 await system.finished((await submit(system, caller(), n=3)).id)
             await until(lambda: booked(system, 3), what="three tasks in the ledger")
             assert len(accepted(await asked(system, caller(TEN), 3))) == 1
+
+    async def test_what_ends_while_it_is_counted_counts_once(self, make_settings: MakeSettings) -> None:
+        """Set aside when it was looked for among the tasks, and booked before it was among the costs."""
+        two = Limits(spend_per_day_micro={"CNY": 2 * PRICE_MICRO})
+        may_end = asyncio.Event()
+
+        async def hold(job: Job, run: Run) -> None:
+            await may_end.wait()
+            await deliver(job, run)
+
+        async with keyed(make_settings, hold) as system:
+            task = await submit(system, caller(two))
+            counting = system.services.budgets.counting
+
+            @attrs.define(eq=False)
+            class Slow(LedgerStore):
+                """Sums up when the task has ended, and is booked."""
+
+                async def spent(self, *given: Any, **options: Any) -> Spent:
+                    may_end.set()
+                    await system.finished(task.id)
+                    await until(lambda: booked(system, 1), what="the end in the ledger")
+                    return await super().spent(*given, **options)
+
+            counting.books.ledger = Slow(system.services.store.database)
+            [state] = await system.services.budgets.states(caller(two))
+            assert (state.spent_micro, state.reserved_micro) == (PRICE_MICRO, 0)
+            assert len(accepted(await asked(system, caller(two), 1))) == 1
 
     async def test_a_deleted_task_stays_spent(self, make_settings: MakeSettings) -> None:
         """Deleting buys nothing back."""

@@ -20,6 +20,9 @@ RACES = 8
 STORED_WITHIN = timedelta(seconds=90)
 """How long something set aside counts for a task that is not there: by then its submission is long refused."""
 
+BOOKED_WITHIN = timedelta(minutes=1)
+"""How long ago a posting may be dated that was not there a moment ago; should it be more, its task counts twice."""
+
 CHEAP_S = 0.25
 TRUSTED_S = 60.0
 SHARE = 20
@@ -112,8 +115,9 @@ class Counting:
         """Return what is committed, what of it is booked, and the pending holds that need no note any more.
 
         What is set aside goes from a batch to its tasks, and from a task to the books: it is looked for in that
-        order, so that nothing is missed on its way.
+        order, so that nothing is missed on its way; and what has come to the books meanwhile counts there alone.
         """
+        since = self.clock.now() - BOOKED_WITHIN
         batches = {note.task for note in pending.values() if note.lines}
         told = await self.store.unmade(batches) if batches else {}
         held = await self.store.held(counter.project, counter.key)
@@ -122,40 +126,44 @@ class Counting:
             await self.books.book({each.task for each in held if each.is_finished})
             held = [each for each in held if not each.is_finished]
         noted = {hold: note for hold, note in pending.items() if all(hold != each.hold for each in held)}
-        amount, settled = await self._sum_noted(counter, noted, unmade)
+        amounts, settled = await self._amounts_noted(counter, noted, unmade)
         settled |= {each.hold for each in held} & pending.keys()
-        spent = 0
-        if counter.window is not None:
-            spent = await self.books.ledger.spent(counter.project, counter.key, counter.measure, counter.window)
-        return spent + sum(map(counter.amount_of, held)) + amount, spent, settled
+        amounts |= {each.hold: counter.amount_of(each) for each in held}
+        if counter.window is None:
+            return sum(amounts.values()), 0, settled
+        spent = await self.books.ledger.spent(
+            counter.project, counter.key, counter.measure, counter.window, since=since
+        )
+        open_ = sum(amount for hold, amount in amounts.items() if hold not in spent.over)
+        return spent.amount_micro + open_, spent.amount_micro, settled
 
-    async def _sum_noted(
+    async def _amounts_noted(
         self, counter: Counter, noted: Mapping[str, Pending], unmade: Mapping[str, int]
-    ) -> tuple[int, set[str]]:
-        """Return what is set aside for tasks that had no such hold a moment ago, and what needs no note now.
+    ) -> tuple[dict[str, int], set[str]]:
+        """Return what is set aside by holds that no task had a moment ago, and those that need no note now.
 
         *unmade* are the lines that were still to become tasks, of each batch that is there.
         """
         if not noted:
-            return 0, set()
+            return {}, set()
         tasks = await self.store.of_tasks({note.task for note in noted.values() if not note.lines})
         retried = {note.task for note in noted.values() if note.again}
         booked = await self._booked_holds(retried) if retried else set()
-        amount, settled, since = 0, set(), self.clock.now() - STORED_WITHIN
+        amounts, settled, since = dict[str, int](), set[str](), self.clock.now() - STORED_WITHIN
         for hold, note in noted.items():
             held = tasks.get(note.task)
             if held is not None and held.hold == hold:  # it was stored since
-                amount += counter.amount_of(held)
+                amounts[hold] = counter.amount_of(held)
                 settled.add(hold)
             elif hold in booked:  # and has ended since
                 settled.add(hold)
             elif unmade.get(note.task):
-                amount += min(note.amount, unmade[note.task] * note.each)
+                amounts[hold] = min(note.amount, unmade[note.task] * note.each)
             elif note.task in unmade or (note.task in tasks and not note.again) or note.at < since:
                 settled.add(hold)  # it has ended, or never came to be
             else:
-                amount += note.amount
-        return amount, settled
+                amounts[hold] = note.amount
+        return amounts, settled
 
     async def _booked_holds(self, task_ids: Collection[str]) -> set[str]:
         """Return the holds of tasks that the ledger says are over."""

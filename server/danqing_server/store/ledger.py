@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import attrs
@@ -18,12 +19,12 @@ from pymongo.errors import BulkWriteError
 
 from danqing_server.codec import from_document, value_of
 from danqing_server.loops.steps import step
-from danqing_server.records.accounts import COSTS, Posting
+from danqing_server.records.accounts import COSTS, LineKind, Posting
 from danqing_server.store.client import Database, durable, translated
 from danqing_server.store.reading import versioned
 from danqing_server.windows import Window
 
-__all__ = ["COLLECTION", "LedgerStore"]
+__all__ = ["COLLECTION", "LedgerStore", "Spent"]
 
 COLLECTION = "danqing_ledger"
 DUPLICATE_KEY = 11000
@@ -31,6 +32,14 @@ FORGOTTEN = ""
 """Who spent what a deleted task cost: nobody knows any more."""
 
 _BY_PROJECT = IndexModel([("project", ASCENDING), ("lines.at", ASCENDING)], name="by_project")
+
+
+@attrs.frozen
+class Spent:
+    """What was, or may have been, paid, in millionths; `over` are holds whose tasks' cost is in it."""
+
+    amount_micro: int = 0
+    over: Collection[str] = frozenset()
 
 
 @attrs.define(eq=False)
@@ -76,26 +85,40 @@ class LedgerStore:
         with translated():
             await self._postings.update_many(of_task, {"$set": {"user": FORGOTTEN}})
 
-    async def spent(self, project: str | None, key: str | None, currency: str, window: Window) -> int:
-        """Return what a project, or one of its keys, paid or may have paid in a window, in millionths, durably."""
+    async def spent(
+        self, project: str | None, key: str | None, currency: str, window: Window, *, since: datetime
+    ) -> Spent:
+        """Return what a project, or one of its keys, paid or may have paid in a window, durably.
+
+        With it come the holds that were over with what was booked at *since* or later.
+        """
         span = {"$gte": window.start, "$lt": window.end}
         wanted: dict[str, Any] = {"project": project, "lines": {"$elemMatch": {"at": span}}}
         if key is not None:
             wanted["key"] = key
+        costs = [kind.value for kind in COSTS]
         counted = {
             "lines.at": span,
             "lines.currency": currency,
-            "lines.kind": {"$in": [kind.value for kind in COSTS]},
+            "lines.kind": {"$in": [*costs, LineKind.RELEASE.value]},
         }
+        is_cost = {"$in": ["$lines.kind", costs]}
+        is_over = {"$and": [{"$not": is_cost}, {"$gte": ["$at", since]}]}
         stages = [
             {"$match": wanted},
             {"$unwind": "$lines"},
             {"$match": counted},
-            {"$group": {"_id": None, "amount_micro": {"$sum": "$lines.amount_micro"}}},
+            {
+                "$group": {
+                    "_id": None,
+                    "amount_micro": {"$sum": {"$cond": [is_cost, "$lines.amount_micro", 0]}},
+                    "over": {"$addToSet": {"$cond": [is_over, "$lines.hold", "$$REMOVE"]}},
+                }
+            },
         ]
         with translated():
             found = await durable(self._postings).aggregate(stages).to_list(1)
-        return int(found[0]["amount_micro"]) if found else 0
+        return Spent(int(found[0]["amount_micro"]), frozenset(found[0]["over"])) if found else Spent()
 
     async def _ensure_index(self) -> None:
         if not self._indexed:
