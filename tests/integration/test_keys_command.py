@@ -70,26 +70,43 @@ class TestCommands:
         assert made["key"]["scopes"] == ["admin", "read", "usage"]
 
     def test_people_read_lines(self, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-        """The secret on a line of its own, and that it is not shown again."""
+        """The secret on a line of its own; that it is not shown again stands on standard error."""
         run("projects", "create", "shop")
         assert main(["keys", "create", "--project", "shop", "--name", "till"]) == 0
-        told = capsys.readouterr().out
-        secret = next(line.split()[1] for line in told.splitlines() if line.startswith("secret  "))
+        told = capsys.readouterr()
+        (secret,) = (line.split("\t")[1] for line in told.out.splitlines() if line.startswith("secret\t"))
         assert is_whole(secret)
-        assert "not shown again" in told
+        assert "not shown again" in told.err
         for words in (["keys", "list"], ["projects", "list"], ["projects", "show", "shop"], ["audit"]):
             assert main(words) == 0
-        told = capsys.readouterr().out
-        assert secret not in told
-        assert "till" in told
+        shown = capsys.readouterr().out
+        assert secret not in shown
+        assert "till" in shown
+
+    def test_programs_read_cells_with_tabs_between(self, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+        """As of every other command where no terminal is: no head, `-` for nothing."""
+        project = run("projects", "create", "shop")
+        key = run("keys", "create", "--project", "shop", "--name", "till", "--scope", "read")["key"]
+        rows = {}
+        for words in (["projects", "list"], ["keys", "list"], ["audit"]):
+            assert main(words) == 0
+            rows[words[0]] = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+        assert [row[:3] for row in rows["projects"]] == [[project["id"], "shop", "active"]]
+        assert [row[:5] for row in rows["keys"]] == [[key["id"], project["id"], "till", "active", "read"]]
+        assert rows["keys"][0][-1] == "-"
+        assert [row[2:] for row in rows["audit"]] == [
+            ["key.created", key["id"]],
+            ["project.created", project["id"]],
+        ]
 
     @pytest.mark.parametrize(
         ("words", "told"),
         [
-            (["keys", "create", "--project", "none", "--name", "k"], "no project 'none'"),
-            (["keys", "show", "none"], "no key 'none'"),
             (["keys", "rotate", "none", "--grace", "31d"], "--grace"),
-            (["projects", "create", "x", "--limit", "spend_per_day=5"], "limits.spend_per_day"),
+            (
+                ["projects", "create", "x", "--limit", "spend_per_day=5"],
+                "'5' is not allowed; allowed: CURRENCY:AMOUNT",
+            ),
             (["projects", "create", "x", "--limit", "rpm"], "NAME=VALUE"),
             (["projects", "create", "x", "--id", "a b"], "id: "),
             (["keys", "create", "--admin", "--name", "k", "--scope", "admin", "--scope", "generate"], "two keys"),
@@ -101,6 +118,15 @@ class TestCommands:
         assert code == 2
         assert told in said
         assert "Traceback" not in said
+
+    def test_what_is_not_there_or_there_already(self, run: Run) -> None:
+        """Each has its exit code, as it has where a server is asked."""
+        run("projects", "create", "shop")
+        assert run("keys", "show", "none", fails=True) == (Exit.NOT_FOUND, "danqing: no key 'none'\n")
+        code, said = run("keys", "create", "--project", "none", "--name", "k", fails=True)
+        assert (code, said) == (Exit.NOT_FOUND, "danqing: no project 'none'\n")
+        code, said = run("projects", "create", "shop", fails=True)
+        assert (code, "called shop already" in said) == (Exit.CONFLICT, True)
 
     def test_server_that_does_not_run_is_told(
         self, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch

@@ -19,6 +19,7 @@ from danqing_plugins import in_language
 from danqing_server.access.administration import LONGEST_GRACE, Administration
 from danqing_server.cli.arguments import Given
 from danqing_server.cli.environment import environment_of
+from danqing_server.cli.showing import age, show_members, show_table
 from danqing_server.clock import Clock
 from danqing_server.codec import dump_json
 from danqing_server.doors.access_bodies import key_change, limits_of, new_key, new_project, project_change
@@ -45,10 +46,16 @@ _AMOUNTS = ("spend_per_day", "spend_per_month")
 
 @attrs.frozen(kw_only=True)
 class _Said:
-    """What a command answers: for people, and with `--json`. `secret` is shown once, whichever it is."""
+    """What a command answers: rows under a head, or the members of one thing; `data` with `--json`.
 
-    lines: Sequence[str]
+    `secret` is shown once, whichever it is.
+    """
+
     data: Any
+    head: Sequence[str] = ()
+    rows: Sequence[Sequence[object]] = ()
+    members: Mapping[str, object] = attrs.field(factory=dict)
+    secret: str | None = None
 
 
 _Act = Callable[[Administration, Given], Awaitable[_Said]]
@@ -63,9 +70,22 @@ def carry_out(act: str, arguments: Given) -> int:
         raise SettingsError(
             *(f"{each.field}: {in_language(each.message, 'en')}" for each in error.problems)
         ) from error
-    lines = [dump_json(said.data).decode()] if arguments.as_json else said.lines
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    if arguments.as_json:
+        sys.stdout.write(f"{dump_json(said.data).decode()}\n")
+    elif said.head:
+        show_table(said.head, said.rows)
+    else:
+        show_members(said.members)
+        _show_secret(said.secret)
     return 0
+
+
+def _show_secret(secret: str | None) -> None:
+    if secret is None:
+        return
+    show_members({"secret": secret})
+    sys.stdout.flush()  # before what is said of it, also where both go to one file
+    sys.stderr.write("danqing: keep the secret now: it is not shown again\n")
 
 
 async def _do(settings: Settings, act: _Act, arguments: Given) -> _Said:
@@ -113,13 +133,15 @@ def limits_said(before: Limits, said: Sequence[str], taken: Sequence[str]) -> Li
 
 
 def _value(name: str, text: str) -> Any:
-    """Return what stands in JSON for it; what makes no sense is left to who reads that."""
+    """Return what stands in JSON for it; other nonsense is left to who reads that. Raises SettingsError."""
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if name in _LISTS:
         return parts
     if name in _COUNTS:
         return int(text) if text.isdecimal() else text
     if name in _AMOUNTS:
+        if not all(":" in part for part in parts):
+            raise SettingsError(f"--limit {name}: {text!r} is not allowed; allowed: CURRENCY:AMOUNT, as CNY:100.00")
         return {currency: amount for currency, _, amount in (part.partition(":") for part in parts)}
     return text
 
@@ -141,10 +163,9 @@ async def _create_project(administration: Administration, arguments: Given) -> _
 
 async def _list_projects(administration: Administration, _arguments: Given) -> _Said:
     found = await administration.projects.list(limit=MOST_LISTED)
-    rows = [(p.id, p.name, "archived" if p.archived_at else "active", _moment(p.created_at)) for p in found]
-    return _Said(
-        lines=_table(("ID", "NAME", "STATE", "CREATED"), rows), data=[project_view(each) for each in found]
-    )
+    rows = [(p.id, p.name, "archived" if p.archived_at else "active", _since(p.created_at)) for p in found]
+    data = [project_view(each) for each in found]
+    return _Said(head=("ID", "NAME", "STATE", "CREATED"), rows=rows, data=data)
 
 
 async def _show_project(administration: Administration, arguments: Given) -> _Said:
@@ -182,14 +203,12 @@ async def _list_keys(administration: Administration, arguments: Given) -> _Said:
             key["name"],
             key["state"],
             ",".join(key["scopes"]),
-            next((each["shown"] for each in key["secrets"]), "-"),
-            _moment(key["last_used_at"]),
+            next((each["shown"] for each in key["secrets"]), None),
+            _since(key["last_used_at"]),
         )
         for key in shown
     ]
-    return _Said(
-        lines=_table(("ID", "PROJECT", "NAME", "STATE", "SCOPES", "SECRET", "LAST USED"), rows), data=shown
-    )
+    return _Said(head=("ID", "PROJECT", "NAME", "STATE", "SCOPES", "SECRET", "LAST USED"), rows=rows, data=shown)
 
 
 async def _show_key(administration: Administration, arguments: Given) -> _Said:
@@ -219,24 +238,21 @@ async def _revoke_key(administration: Administration, arguments: Given) -> _Said
 
 async def _audit(administration: Administration, arguments: Given) -> _Said:
     shown = [audit_view(each) for each in await administration.audit.list(limit=max(1, arguments.last))]
-    rows = [(_moment(each["at"]), each["actor"], each["action"], each["subject"]) for each in shown]
-    return _Said(lines=_table(("AT", "ACTOR", "ACTION", "SUBJECT"), rows), data=shown)
+    rows = [(_since(each["at"]), each["actor"], each["action"], each["subject"]) for each in shown]
+    return _Said(head=("AT", "ACTOR", "ACTION", "SUBJECT"), rows=rows, data=shown)
 
 
 def _shown(view: Mapping[str, Any]) -> _Said:
-    return _Said(lines=_members(view), data=view)
+    return _Said(members=_members(view), data=view)
 
 
 def _secret(view: Mapping[str, Any], secret: str) -> _Said:
-    lines = [*_members(view), "", f"secret  {secret}", "", "Keep it now: it is not shown again."]
-    return _Said(lines=lines, data={"key": view, "secret": secret})
+    return _Said(members=_members(view), secret=secret, data={"key": view, "secret": secret})
 
 
-def _members(view: Mapping[str, Any]) -> Sequence[str]:
+def _members(view: Mapping[str, Any]) -> Mapping[str, object]:
     flat = {**view, **(view.get("limits") or {})}
-    shown = {name: _text(value) for name, value in flat.items() if name != "limits" and value is not None}
-    width = max(map(len, shown))
-    return [f"{name.ljust(width)}  {value}" for name, value in shown.items()]
+    return {name: _text(value) for name, value in flat.items() if name != "limits" and value is not None}
 
 
 def _text(value: Any) -> str:
@@ -249,16 +265,12 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Sequence[str]:
-    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in (head, *rows)
-    ]
+def _moment(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _moment(moment: datetime | None) -> str:
-    return "-" if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+def _since(moment: datetime | None) -> str | None:
+    return None if moment is None else age(_moment(moment))
 
 
 def _now() -> datetime:

@@ -14,7 +14,12 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("audit", help="list what was done with projects and keys, and by whom")(_audit)
+    app.command(
+        "audit",
+        short_help="list what was done with projects and keys, and by whom",
+        help="List what was done with projects and keys, and by whom, the newest first.",
+        epilog="Where no terminal is: when, who, what, to which project or key; tabs between.",
+    )(_audit)
 
 
 def _audit(

@@ -26,7 +26,12 @@ def register(app: typer.Typer) -> None:
     """Add the group."""
     group = typer.Typer(help="make, list, rotate and revoke API keys")
     group.command("create", help="make a key; its secret is shown once", epilog=LIMITS)(_create)
-    group.command("list", help="list the keys")(_list)
+    group.command(
+        "list",
+        short_help="list the keys",
+        help="List the keys, without their secrets.",
+        epilog="Where no terminal is: id, project, name, state, scopes, secret (its ends), last use; tabs between.",
+    )(_list)
     group.command("show", help="show a key")(_show)
     group.command("update", help="change a key's name, scopes or limits", epilog=LIMITS)(_update)
     group.command("rotate", help="give a key a new secret under the same id")(_rotate)

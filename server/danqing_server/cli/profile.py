@@ -19,7 +19,12 @@ _Name = Annotated[str, typer.Argument(metavar="NAME", help="the profile")]
 def register(app: typer.Typer) -> None:
     """Add the group."""
     group = typer.Typer(help="list, choose and forget what `login` kept")
-    group.command("list", help="list them; keys are not shown")(_list)
+    group.command(
+        "list",
+        short_help="list them; keys are not shown",
+        help="List the profiles; keys are not shown.",
+        epilog="Where no terminal is: name, URL, whether it has a key, whether it is the default; tabs between.",
+    )(_list)
     group.command("use", help="take this one where none is named")(_use)
     group.command("forget", help="forget one, and its key")(_forget)
     group.command("path", help="print where they are kept")(_path)

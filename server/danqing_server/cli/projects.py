@@ -18,7 +18,12 @@ def register(app: typer.Typer) -> None:
     """Add the group."""
     group = typer.Typer(help="make, list and limit projects, which own tasks and keys")
     group.command("create", help="make a project", epilog=LIMITS)(_create)
-    group.command("list", help="list the projects")(_list)
+    group.command(
+        "list",
+        short_help="list the projects",
+        help="List the projects.",
+        epilog="Where no terminal is: id, name, state, made at; tabs between.",
+    )(_list)
     group.command("show", help="show a project")(_show)
     group.command("update", help="change a project's name or limits", epilog=LIMITS)(_update)
     group.command("archive", help="refuse a project's keys from now on; what it made is kept")(_archive)
