@@ -37,7 +37,7 @@ def lane_path(name: str, act: str = "") -> str:
 def _lanes(
     asking: Asking,
     name: Annotated[
-        str | None, typer.Argument(metavar="[LANE]", help="one of them, with who waits and what happened (all)")
+        str | None, typer.Argument(metavar="LANE", help="one of them, with who waits and what happened (all)")
     ] = None,
 ) -> None:
     with asking.client() as client:
@@ -60,8 +60,6 @@ def show_lanes(lanes: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _row(lane: Mapping[str, Any]) -> list[object]:
-    hour = lane["last_hour"] or {"finished": [], "failed": []}
-    known = lane["last_hour"] is not None
     return [
         lane["name"],
         lane["state"],
@@ -70,10 +68,16 @@ def _row(lane: Mapping[str, Any]) -> list[object]:
         lane["queued"],
         lane["delayed"],
         lane["held"],
-        sum(hour["finished"]) if known else None,
-        sum(hour["failed"]) if known else None,
+        _within_the_hour(lane, "finished"),
+        _within_the_hour(lane, "failed"),
         age(lane["oldest_at"]),
     ]
+
+
+def _within_the_hour(lane: Mapping[str, Any], which: str) -> int | None:
+    """Return how many tasks finished or failed; None to who may not see that."""
+    hour: Mapping[str, Sequence[int]] | None = lane["last_hour"]
+    return None if hour is None else sum(hour[which])
 
 
 def _reason(lane: Mapping[str, Any]) -> str | None:
@@ -95,6 +99,8 @@ def _show_one(lane: Mapping[str, Any]) -> None:
             "waiting": lane["queued"],
             "delayed": lane["delayed"],
             "under way": lane["held"],
+            "done 1h": _within_the_hour(lane, "finished"),
+            "failed 1h": _within_the_hour(lane, "failed"),
             "oldest": age(lane["oldest_at"]),
             "models": ", ".join(lane["model_ids"]),
         }

@@ -94,7 +94,9 @@ def failure_of(task: Task) -> Ended:
         return Ended(Exit.FAILED, f"task {task.id} {task.status}")
     said = f"{clean(task.error.message)} ({task.error.code}; paid for: {task.error.billed})"
     lines = [f"task {task.id} failed: {said}"]
-    return Ended(Exit.FAILED, *lines, *([f"danqing retry {task.id}"] if task.error.retryable else []))
+    if task.error.retryable:
+        lines.append(f"`danqing retry {task.id}` tries it again")
+    return Ended(Exit.FAILED, *lines)
 
 
 def _to_stdout(client: Client, task: Task) -> int:

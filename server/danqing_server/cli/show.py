@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -51,8 +52,8 @@ def _members(task: Task, waits: Mapping[str, Any]) -> dict[str, object]:
         "id": task.id,
         "status": task.status,
         "waits for": _why(waits),
-        "starts": age(waits.get("estimated_start_at")),
-        "ends": age(waits.get("estimated_finish_at")),
+        "starts": age(_to_come(waits.get("estimated_start_at"))),
+        "ends": age(_to_come(waits.get("estimated_finish_at"))),
         "progress": f"{task.progress:.0%}" if task.status == "processing" else None,
         "provider": task.provider,
         "model": task.model,
@@ -71,6 +72,11 @@ def _members(task: Task, waits: Mapping[str, Any]) -> dict[str, object]:
         "notes": "; ".join(raw["notes"]),
         "text": task.text,
     }
+
+
+def _to_come(moment: str | None) -> str | None:
+    """Return a moment that was estimated, None once it is over: what is late has no estimate."""
+    return moment if moment is not None and datetime.fromisoformat(moment) > datetime.now(UTC) else None
 
 
 def _why(waits: Mapping[str, Any]) -> str | None:

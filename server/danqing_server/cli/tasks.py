@@ -28,7 +28,12 @@ error code, prompt; tabs between."""
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("tasks", help="list tasks, the newest first; filtered and searched", epilog=_EPILOG)(asks(_tasks))
+    app.command(
+        "tasks",
+        short_help="list tasks, the newest first; filtered and searched",
+        help="List tasks, the newest first; filtered and searched.",
+        epilog=_EPILOG,
+    )(asks(_tasks))
 
 
 def _tasks(
@@ -75,7 +80,7 @@ def _tasks(
         show_json(found)
     else:
         head = ("TASK", "STATUS", "MODEL", "USER", "COST", "MADE", "OUTPUTS", "ERROR", "PROMPT")
-        show_table(head, map(_row, found), nothing="no tasks", spare=("USER", "OUTPUTS", "MODEL", "COST", "PROMPT"))
+        show_table(head, map(_row, found), nothing="no tasks", spare=("USER", "OUTPUTS", "MODEL", "PROMPT", "MADE"))
 
 
 def _row(task: Mapping[str, Any]) -> list[object]:

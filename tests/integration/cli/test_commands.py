@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,27 @@ class TestTasks:
         assert danqing.run("tasks", "--until", "1h", "--user", "failing").rows == []
         wrong = danqing.run("tasks", "--since", "lately")
         assert (wrong.code, wrong.err.count("\n")) == (2, 1)
+
+    def test_what_it_cost_outlasts_other_columns(self, danqing: Danqing) -> None:
+        """On a terminal of a usual width, beside the error: who looks for what failed asks that first."""
+        danqing.run("generate", "[sandbox:moderation] a hill", "--user", "costly")
+        told = danqing.with_variables(COLUMNS="100", NO_COLOR="1").on_terminal("tasks", "--user", "costly")[1]
+        head = re.sub(r"\x1b\[[0-9;]*m", " ", told.split("\r\n")[0])
+        assert head.split() == ["TASK", "STATUS", "COST", "MADE", "ERROR"]
+
+    def test_show_says_nothing_of_an_estimate_that_is_over(self, danqing: Danqing, made: Made) -> None:
+        """A task that takes longer than others of its lane does not end in the past."""
+        for number in range(3):
+            made(f"quick {number}")
+        task = danqing.run("generate", "[sandbox:slow=30] slow", "--no-wait").out.strip()
+
+        def is_late() -> bool:
+            ends = danqing.run("show", task, "--json").json["explain"]["estimated_finish_at"]
+            return ends is not None and datetime.fromisoformat(ends) < datetime.now(UTC)
+
+        wait_until(is_late, timeout_s=30)
+        assert "\nends\t" not in danqing.run("show", task).out
+        danqing.run("cancel", task)
 
     def test_show_tells_everything(self, danqing: Danqing, made: Made) -> None:
         """The call that was paid for, and the output; one that waits says for what."""
