@@ -70,6 +70,17 @@ class TestMain:
         assert main(arguments) == 2
         assert "Usage: danqing" in capsys.readouterr().err
 
+    @pytest.mark.parametrize("group", ["", " projects", " backup", " assets", " plugin"])
+    def test_a_group_without_its_command_says_where_they_are_listed(
+        self, capsys: pytest.CaptureFixture[str], group: str
+    ) -> None:
+        """Two lines behind the usage; the whole help would hide what is wrong."""
+        assert main(group.split()) == 2
+        assert capsys.readouterr().err.splitlines()[1:] == [
+            "danqing: Missing command.",
+            f"danqing: `danqing{group} --help` lists the commands",
+        ]
+
     def test_version_is_printed(self, capsys: pytest.CaptureFixture[str]) -> None:
         """`--version` prints the name and three numbers."""
         assert main(["--version"]) == 0
@@ -103,6 +114,24 @@ class TestHelp:
         for command in listed:
             assert main([command, "--help"]) == 0
             assert f"Usage: danqing {command} " in capsys.readouterr().out
+
+    @pytest.mark.parametrize("command", ["", "projects", "keys", "profile", "plugin", "backup", "assets"])
+    def test_what_a_command_does_is_said_whole(self, capsys: pytest.CaptureFixture[str], command: str) -> None:
+        """No line of a list ends in the middle of a sentence."""
+        assert main([*command.split(), "--help"]) == 0
+        told = capsys.readouterr().out
+        assert [line for line in told.splitlines() if line.startswith("  ") and line.endswith("...")] == []
+
+    @pytest.mark.parametrize(
+        "words", [("lanes", "[LANE]"), ("users", "[WHO]"), ("remains", "[TASK_ID]"), ("plugin check", "[NAME]")]
+    )
+    def test_a_word_that_may_be_left_out_stands_in_brackets(
+        self, capsys: pytest.CaptureFixture[str], words: tuple[str, str]
+    ) -> None:
+        """In one pair of them."""
+        command, word = words
+        assert main([*command.split(), "--help"]) == 0
+        assert capsys.readouterr().out.startswith(f"Usage: danqing {command} [OPTIONS] {word}\n")
 
     def test_help_imports_nothing_heavy(self) -> None:
         """Neither the server nor its drivers, nor what draws boxes, are read to list the commands."""

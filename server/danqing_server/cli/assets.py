@@ -16,14 +16,17 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(
         short_help="prove the stored pictures, move them, find files that nobody names",
         help="Looks after the picture storage of the settings, while the server runs or not.",
-        no_args_is_help=True,
     )
     group.command(
-        "verify", help="compare every file with what its task knows; exit code 1 when something is wrong"
+        "verify",
+        short_help="compare every file with what its task knows",
+        help="Compare every file with what its task knows. Exit code 1 when something is wrong.",
     )(_verify)
     group.command("orphans", help="list files that no task and no upload names")(_orphans)
     group.command(
-        "move", help="move what is at DANQING_ASSETS_ALSO to DANQING_ASSETS_URL, while the server serves both"
+        "move",
+        short_help="move what is at the old place to the new one",
+        help="Move what is at DANQING_ASSETS_ALSO to DANQING_ASSETS_URL, while the server serves both.",
     )(_move)
     app.add_typer(group, name="assets")
 

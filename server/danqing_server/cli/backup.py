@@ -29,11 +29,12 @@ def register(app: typer.Typer) -> None:
         cls=_TakesOne,
         short_help="keep backups of documents and pictures in a folder, while the server runs or not",
         help="`danqing backup DIR` takes one: all documents, and each picture that DIR does not have yet.",
-        no_args_is_help=True,
     )
-    group.command("take", help="take a backup, as without this word; exit code 1 when the storage lacks pictures")(
-        _take
-    )
+    group.command(
+        "take",
+        short_help="take a backup, as without this word",
+        help="Take a backup, as without this word. Exit code 1 when the storage lacks pictures.",
+    )(_take)
     group.command("verify", help="prove a backup, hash by hash; exit code 1 when something is wrong")(_verify)
     group.command("list", help="list the backups")(_list)
     app.add_typer(group, name="backup")

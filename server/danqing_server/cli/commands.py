@@ -196,6 +196,8 @@ def _misunderstood(error: typer.TyperException) -> int:
     if context is not None:
         sys.stderr.write(f"{context.get_usage()}\n")
     _say(_in_our_words(error) or error.format_message())
+    if context is not None and isinstance(context.command, TyperGroup):
+        _say(f"`{context.command_path} --help` lists the commands")
     return Exit.REFUSED
 
 

@@ -51,7 +51,7 @@ def _new(
 
 def _check(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="the plugin or its provider (every installed plugin)")
+        str | None, typer.Argument(metavar="NAME", help="the plugin or its provider (every installed plugin)")
     ] = None,
     model: Annotated[str | None, typer.Option(metavar="MODEL", help="the model to check (the default one)")] = None,
 ) -> int:

@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _remains(
-    task: Annotated[str | None, typer.Argument(metavar="[TASK_ID]", help="a task's id")] = None,
+    task: Annotated[str | None, typer.Argument(metavar="TASK_ID", help="a task's id")] = None,
     user: Annotated[str | None, typer.Option(metavar="USER_ID", help="a user, by the id that clients send")] = None,
     project: Annotated[str | None, typer.Option(metavar="PROJECT", help="a project, by its id")] = None,
     as_json: AsJson = False,

@@ -32,9 +32,7 @@ def register(app: typer.Typer) -> None:
 
 def _users(
     asking: Asking,
-    who: Annotated[
-        str | None, typer.Argument(metavar="[WHO]", help="id or e-mail of an account (all users)")
-    ] = None,
+    who: Annotated[str | None, typer.Argument(metavar="WHO", help="id or e-mail of an account (all users)")] = None,
     month: Annotated[
         str | None, typer.Option(metavar="MONTH", help="of this month, 2026-11 (the current one)")
     ] = None,
