@@ -197,6 +197,12 @@ MAGIC_WORDS: Final[Mapping[str, MagicWord]] = MappingProxyType(
 )
 
 
+UNKNOWN_WORD: Final = (
+    "unknown sandbox word; docs/sandbox.md and the sandbox's GET /sandbox list those that there are"
+)
+"""It names none: of a list that has them all, a provider may read what only a real service's refusal would mean."""
+
+
 def has_magic(prompt: str) -> bool:
     """Say whether there is any word in *prompt*."""
     return _PREFIX.search(prompt) is not None
@@ -208,8 +214,7 @@ def magic_faults(prompt: str) -> list[tuple[str, Fault]]:
         return []
     found = list(_FORM.finditer(prompt))
     if len(found) < len(_PREFIX.findall(prompt)) or any(match[1].lower() not in MAGIC_WORDS for match in found):
-        known = ", ".join(f"[sandbox:{word}]" for word in MAGIC_WORDS)
-        raise Trouble(TroubleKind.INVALID, f"unknown sandbox word; known are {known}", param="prompt")
+        raise Trouble(TroubleKind.INVALID, UNKNOWN_WORD, param="prompt")
     return [(match[0], _fault(match)) for match in found]
 
 

@@ -91,6 +91,13 @@ class TestSandbox:
                 async with client.session.get(source.url) as response:
                     assert response.content_type == "image/jpeg"
 
+    async def test_word_that_does_not_exist_is_the_clients_mistake(self, client: Client) -> None:
+        """It is refused for good, in Ark's code: asking once more would change nothing."""
+        run = client.begin(prompt="a cat [sandbox:500]", size="1K")
+        with pytest.raises(InvalidRequest, match=r"docs/sandbox\.md") as caught:
+            await client.carry_out(run)
+        assert caught.value.code == "InvalidParameter"
+
     async def test_references_of_our_own(self, client: Client) -> None:
         """A picture from our storage is sent as a data URI."""
         run = client.begin(size="1K", references=(Reference(field="image", asset="own"),))
