@@ -322,11 +322,13 @@ class TestStop:
         assert not is_alive(pid)
 
     def test_second_sigint_stops_at_once(self, tmp_path: Path) -> None:
-        """Pressing Ctrl-C twice does not wait for running tasks."""
+        """Pressing Ctrl-C twice does not wait for running tasks, as whoever pressed it once is told."""
         with run_serve(tmp_path, {"STAND_IN_IGNORES_SIGTERM": "1", "DANQING_STOP_GRACE": "3600"}) as serve:
             serve.until_ready()
             serve.send(signal.SIGINT)
             wait_until(lambda: serve.events("stopping") != [], what="the first SIGINT being heard")
+            told = "stopping: tasks that run may end within 3600 s; Ctrl-C again stops them at once\n"
+            wait_until(lambda: serve.output.endswith(told), what="being told what a second one does")
             serve.send(signal.SIGINT)
             assert serve.until_ended() == 0
         assert processes_naming(tmp_path / "data") == []

@@ -140,8 +140,11 @@ class Supervisor:
         await self._start_sandboxes(survey, settings, environment, held)
         self._give_folder_for_metrics(settings, held)
         await self._start_fleet(settings, environment, listener)
+        self._tell(banner(self._running(settings, survey, listener)))
+
+    def _tell(self, text: str) -> None:
         with contextlib.suppress(OSError):  # nobody may be reading
-            self.write(banner(self._running(settings, survey, listener)))
+            self.write(text)
             sys.stdout.flush()
 
     def _claim(self, settings: Settings, held: contextlib.ExitStack) -> None:
@@ -227,6 +230,9 @@ class Supervisor:
             return
         _log.info("stopping", signal=signal_.name)
         self._stop_wanted.set()
+        if self._fleet is not None and signal_ is signal.SIGINT:
+            grace_s = f"{self._fleet.stop_grace_s:g} s"
+            self._tell(f"\nstopping: tasks that run may end within {grace_s}; Ctrl-C again stops them at once\n")
 
     def _on_hangup(self, had_terminal: bool) -> None:
         if had_terminal and not sys.stdin.isatty():  # it was closed
