@@ -70,6 +70,7 @@ class Description:
     answers: Mapping[int, Answer]
     errors: Sequence[int]
     body: type | None
+    body_optional: bool
     file: str | None
     parameters: Sequence[Mapping[str, Any]]
     refused_as: type
@@ -81,6 +82,7 @@ def described(
     *,
     errors: Sequence[int] = (),
     body: type | None = None,
+    body_optional: bool = False,
     file: str | None = None,
     parameters: Sequence[Mapping[str, Any]] = (),
     refused_as: type = ErrorShape,
@@ -88,6 +90,7 @@ def described(
     """Say what a route does, in the OpenAPI document; one that is not described is not in it, being for people.
 
     Who may call a route is said by `routing`. *body* is a shape, and so is *refused_as*: that of the errors.
+    *body_optional*: there may be none, as when it has no members.
     *file*: the body is a picture, or a form that holds it under that name.
     """
     description = Description(
@@ -95,6 +98,7 @@ def described(
         answers=answers,
         errors=errors,
         body=body,
+        body_optional=body_optional,
         file=file,
         parameters=parameters,
         refused_as=refused_as,

@@ -120,7 +120,7 @@ def _described(description: Description, in_path: Iterable[Any]) -> dict[str, An
     if told:
         fields["parameters"] = told
     if description.body is not None:
-        fields["requestBody"] = {"required": True, "content": _content(description.body)}
+        fields["requestBody"] = {"required": not description.body_optional, "content": _content(description.body)}
     if description.file is not None:
         fields["requestBody"] = {"required": True, "content": _picture_content(description.file)}
     return fields

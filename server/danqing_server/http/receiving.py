@@ -36,6 +36,8 @@ TOO_MANY_VALUES = Message(
 class ReceivedObject:
     """A request's body, whatever its content type, as a JSON object; it counts while the block lasts.
 
+    *optional*: no body is an object without members.
+
     Entering raises:
         Overloaded: the process, or this caller, holds too many bodies.
         BodyTooLarge, RequestTimeout: the body is too large, or too slow.
@@ -44,13 +46,15 @@ class ReceivedObject:
 
     request: ApiRequest
     most_values: int = MOST_VALUES
+    optional: bool = attrs.field(default=False, kw_only=True)
     _holding: Holding = attrs.field(init=False)
 
     async def __aenter__(self) -> dict[str, Any]:
         announced = await _announced(self.request)
         self._holding = holding_of(self.request)
         try:
-            return await _read_object(await _receive(self.request, announced, self._holding), self.most_values)
+            body = await _receive(self.request, announced, self._holding)
+            return {} if self.optional and not body else await _read_object(body, self.most_values)
         except BaseException:
             self._holding.release()
             raise

@@ -36,8 +36,9 @@ def bearer(secret: str) -> dict[str, str]:
 
 
 async def act(api: Client, what: str, secret: str = "", lane: str = LANE, **body: Any) -> Reply:
-    """Do something with a lane."""
-    return await api.ask("POST", f"{lane}/{what}", json=body, headers=bearer(secret) if secret else {})
+    """Do something with a lane; a pause has a body always, the others where something is said."""
+    said = body if body or what == "pause" else None
+    return await api.ask("POST", f"{lane}/{what}", json=said, headers=bearer(secret) if secret else {})
 
 
 async def lane(api: Client, secret: str = "") -> Any:

@@ -126,6 +126,8 @@ class TestEndpoint:
         await submit(api)
         [got] = await arrives(receiving, where)
         assert got.verify(first) == got.verify(second)
+        reply = await api.ask("POST", f"{WEBHOOKS}/{endpoint['id']}/rotate")  # no body: for a day
+        assert len(reply.json["data"]["old_secrets"]) == 2
         reply = await api.ask("POST", f"{WEBHOOKS}/{endpoint['id']}/rotate", json={"overlap_s": 0})
         await submit(api)
         last = (await arrives(receiving, where, 2))[-1]

@@ -96,11 +96,12 @@ async def pause_lane(request: ApiRequest, name: str) -> HTTPResponse:
     {200: Answer(description="通道已恢复", shape=LaneDetailShape)},
     errors=(400, 404, 409, 413),
     body=ResumeRequest,
+    body_optional=True,
 )
 async def resume_lane(request: ApiRequest, name: str) -> HTTPResponse:
     """End a person's pause. With `open` the breaker and every hold are forgotten too: the lane is open at once."""
     services, caller = admit_change(request)
-    async with ReceivedObject(request) as body:
+    async with ReceivedObject(request, optional=True) as body:
         fields = _fields(body, ResumeRequest)
         reason, opens = fields.text("reason", 1, LONGEST_REASON), fields.boolean("open")
         revision = fields.whole("revision", 0, MOST_REVISIONS)
@@ -115,11 +116,12 @@ async def resume_lane(request: ApiRequest, name: str) -> HTTPResponse:
     {200: Answer(description="将由一个任务试探", shape=LaneDetailShape)},
     errors=(400, 404, 409, 413),
     body=ProbeRequest,
+    body_optional=True,
 )
 async def probe_lane(request: ApiRequest, name: str) -> HTTPResponse:
     """Have one task try at once whether the service is back; the lane follows what becomes of it."""
     services, caller = admit_change(request)
-    async with ReceivedObject(request) as body:
+    async with ReceivedObject(request, optional=True) as body:
         fields = _fields(body, ProbeRequest)
         reason = fields.text("reason", 1, LONGEST_REASON)
         fields.finish()

@@ -171,11 +171,12 @@ async def get_task_secret(request: ApiRequest) -> HTTPResponse:
     {200: Answer(description="密钥已更换", shape=WebhookShape)},
     errors=(400, 404, 413),
     body=RotateRequest,
+    body_optional=True,
 )
 async def rotate_secret(request: ApiRequest, webhook_id: str) -> HTTPResponse:
     """Replace a webhook's secret. For a while both sign, so that the receiver can change its own in its time."""
     services, caller = admit_change(request)
-    async with ReceivedObject(request) as body:
+    async with ReceivedObject(request, optional=True) as body:
         overlap = rotation_overlap(without_nulls(body))
     rotated = await services.webhooks.rotate(caller, webhook_id, overlap)
     return success(_with_secret(rotated), ROTATED.to(language_of(request.headers)))
