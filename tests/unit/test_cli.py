@@ -271,6 +271,14 @@ to = ["first/seedream-4-0-250828", "second/seedream-4-0-250828"]
         assert written.err == ""
         assert "kkk" not in written.out
 
+    def test_what_is_nearly_a_setting_is_a_warning(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        """As at the start; the exit code stays 0, for it may be another program's variable."""
+        assert self._check(tmp_path, self.FILE, FIRST="k" * 20, DANQING_PROCESES="4") == 0
+        told = "warning: DANQING_PROCESES is no setting and is ignored; DANQING_PROCESSES is one"
+        assert capsys.readouterr().out.splitlines()[1] == told
+
     def test_what_is_wrong_is_a_line_each_and_code_1(
         self, capsys: pytest.CaptureFixture[str], tmp_path: Path
     ) -> None:

@@ -14,7 +14,7 @@ __all__ = ["check", "require_all_right"]
 
 
 def check(environment: Mapping[str, str]) -> tuple[str, Sequence[str]]:
-    """Return a report of the providers and routes, and one line for each mistake.
+    """Return a report of the providers and routes, warnings before them, and one line for each mistake.
 
     The report is empty when what there would be cannot be told for all the mistakes.
     """
@@ -26,7 +26,8 @@ def check(environment: Mapping[str, str]) -> tuple[str, Sequence[str]]:
     broken = [f"plugin {plugin.name} is broken: {plugin.error}" for plugin in registry.plugins if plugin.error]
     file = find_file(environment)
     read = f"{file.name}: read" if file.text is not None else f"no {file.name}: the environment alone"
-    lines = [read, "", *_aligned(_provider_rows(registry)), *_route_lines(settings.routes)]
+    warnings = [f"warning: {each}" for each in settings.warnings()]
+    lines = [read, *warnings, "", *_aligned(_provider_rows(registry)), *_route_lines(settings.routes)]
     return "\n".join([*lines, f"default provider: {registry.default_provider}"]) + "\n", in_order(
         *problems, *broken
     )
