@@ -27,7 +27,7 @@ export class ApiError extends DanqingError {
   constructor(status, body, { requestId = null, retryAfterMs = null } = {}) {
     const details = Array.isArray(body?.details) ? body.details : [];
     const code = body?.code ?? `http_${status}`;
-    const message = body?.message ?? body?.error ?? "the answer says nothing";
+    const message = body?.message ?? body?.error ?? "what answered is no danqing server, or something before it";
     const fields = details.map((each) => `${each.field}: ${each.message}`).join("; ");
     super(`${status} ${code}: ${message}${fields ? ` (${fields})` : ""}`);
     Object.assign(this, { status, code, details, requestId, retryAfterMs });

@@ -46,6 +46,8 @@ class _Hostile(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path == "/picture":
             return self._answer(200, CONTENT)
+        if self.path.endswith("/page"):
+            return self._answer(404, b"<h1>Not found</h1>")
         if self.path.endswith("/refused"):
             said = {"code": f"no{ORDERS}", "message": f"no{ORDERS}", "error": f"no{ORDERS}", "details": []}
             return self._answer(404, json.dumps({"success": False, **said}).encode())
@@ -88,6 +90,11 @@ class TestHostileServer:
         """JSON means the same, and a text that is sent on is as it was made."""
         assert hostile.run("watch", "t1", "--json").json["input"]["prompt"] == f"a fox{ORDERS}"
         assert f"lines{ORDERS}" in hostile.run("watch", "t1").out
+
+    def test_another_server_is_told_apart(self, hostile: Danqing) -> None:
+        """A mistyped port: what answers there knows nothing of tasks."""
+        done = hostile.run("watch", "page")
+        assert done.err == "danqing: what answered is no danqing server, or something before it (http_404)\n"
 
     def test_files_stay_in_their_folder(self, hostile: Danqing) -> None:
         """Whatever the task calls itself."""

@@ -139,7 +139,9 @@ def error_of(
     return kind(
         status,
         str(body.get("code") or f"http_{status}"),
-        str(body.get("message") or body.get("error") or "the answer says nothing"),
+        str(
+            body.get("message") or body.get("error") or "what answered is no danqing server, or something before it"
+        ),
         details=[each for each in details if isinstance(each, Mapping)] if isinstance(details, list) else (),
         request_id=request_id,
         retry_after_s=retry_after_s,
