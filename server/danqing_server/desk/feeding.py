@@ -108,7 +108,8 @@ class Feeder:
         if not fitting or self.clock.monotonic_s() - since_s > HELD_S:
             return False
         gone = await self.store.buried_among([task.id for task in fitting])
-        await self._make([task for task in fitting if task.id not in gone])
+        now = self.clock.now()  # what was staged long ago happens now, for who follows and for who comes again
+        await self._make([task.changed(updated_at=now) for task in fitting if task.id not in gone])
         last = fitting[-1].batch
         made_to = last.line if last is not None else batch.made_to
         return await self.store.mark(batch, made_to, batch.made + len(fitting), self.clock.now())

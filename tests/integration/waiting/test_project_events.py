@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -13,9 +14,12 @@ import aiohttp
 import pytest
 
 from danqing_server.access.caller import Caller
+from danqing_server.clock import Clock
 from danqing_server.delivery import feed, feeds, followers
-from danqing_server.delivery.followers import MOST_UNREAD, Debt, Follower, Sight
+from danqing_server.delivery.followers import MOST_UNREAD, Debt, Follower, Sight, Turned
+from danqing_server.desk.request import Submission
 from danqing_server.errors import StoreUnavailable
+from danqing_server.records.batches import Mode
 from danqing_server.records.tasks import Attempt, Status, Task
 from danqing_server.store.changed import ChangedStore
 from danqing_server.store.client import connect
@@ -193,6 +197,29 @@ class TestGoingOn:
                     events = await until_completed(again, tasks - completed(had))
         known = {(event.data["id"], event.data["status"]): event.id for event in had if event.id}
         assert all(known.get((event.data["id"], event.data["status"]), event.id) == event.id for event in events)
+
+
+class TestBatches:
+    async def test_a_line_that_waited_to_become_a_task_is_told(self, open_api: Open) -> None:
+        """Taken in five minutes before its lane had room: to who follows, and to who comes again, it is new."""
+        async with open_api() as api, api.services.feeds.follow(Caller.local(), None) as follower:
+            batches = api.services.batches
+            staging = await batches.begin(Caller.local(), Mode.ALL_OR_NOTHING, None)
+            batches.submissions.clock = Clock(wall_s=lambda: time.time() - 300)
+            await staging.take(1, lambda: (None, lambda: _cat()))
+            left_at = api.services.clock.now()
+            batch, _ = await staging.commit("fingerprint")
+            while isinstance(sight := await follower.next(15), Turned):
+                pass  # of lanes it is told, too
+            assert sight is not None, "not told"
+            assert (sight.task.status, sight.task.batch and sight.task.batch.id) == (Status.PENDING, batch.id)
+            again = [each.id async for each in api.services.feeds.replay(Caller.local(), left_at, None)]
+            assert again == [sight.id]
+
+
+def _cat() -> Submission:
+    input_ = {"prompt": "a cat"}
+    return Submission(provider=None, type="image", model=None, input=input_, user_id="u1", caller=Caller.local())
 
 
 class TestFloods:
