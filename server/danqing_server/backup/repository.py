@@ -18,7 +18,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -91,7 +91,7 @@ class Repository:
         """Return the ids of the whole backups, the oldest first."""
         with _refusals(self.folder):
             found = [each.name for each in (self.folder / "runs").iterdir() if (each / MANIFEST).is_file()]
-        return sorted(name for name in found if not name.endswith(PARTIAL))
+        return sorted((name for name in found if not name.endswith(PARTIAL)), key=_place_of)
 
     def chosen(self, run: str | None) -> str:
         """Return *run*, or the newest one for None. Raises BackupError when it is not there."""
@@ -111,17 +111,16 @@ class Repository:
         return Manifest.read(self.folder_of(run))
 
     def begin(self, now: datetime) -> Path:
-        """Return the folder of a new backup, and remove what cut ones left; only while it is `locked`."""
+        """Return the folder of a new backup, and remove what cut ones left; only while it is `locked`.
+
+        It comes after all others, also where the clock was set back since.
+        """
         with _refusals(self.folder):
             for left in (self.folder / "runs").glob(f"*{PARTIAL}"):
                 shutil.rmtree(left)
             for spooled in (self.folder / "pictures" / ".new").iterdir():
                 remove_if_dead(spooled)
-            stem, number, taken = f"{now:%Y%m%dT%H%M%SZ}", 1, self.runs()
-            run = stem
-            while run in taken:
-                number += 1
-                run = f"{stem}-{number}"
+            run = _name_after(self.runs(), f"{now:%Y%m%dT%H%M%SZ}")
             folder = self.folder / "runs" / f"{run}{PARTIAL}"
             folder.mkdir(PRIVATE_MODE)
         return folder
@@ -175,6 +174,18 @@ class Repository:
         spool.move_to(target)
         sync_folder(target.parent)
         sync_folder(target.parent.parent)
+
+
+def _place_of(run: str) -> tuple[str, int]:
+    """Return where a backup comes among others: by the moment that its name says, and its number there."""
+    stem, _, number = run.partition("-")
+    return stem, int(number) if number.isdecimal() else 1
+
+
+def _name_after(runs: Sequence[str], stem: str) -> str:
+    """Return *stem*, or what comes right after the last of *runs* where that is no earlier."""
+    last_stem, last_number = _place_of(runs[-1]) if runs else ("", 0)
+    return stem if stem > last_stem else f"{last_stem}-{last_number + 1}"
 
 
 def _write(path: Path, body: bytes) -> None:

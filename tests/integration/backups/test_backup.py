@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import stat
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from tests.support.providers import picture
 from tests.support.system import MakeSettings, System, running_system
 
 ALL = Caller.local()
+YEAR_S = 365 * 86400
 
 
 def _files(folder: Path, pattern: str) -> list[Path]:
@@ -51,6 +53,16 @@ def _documents(folder: Path, collection: str, run: str | None = None) -> dict[st
     sets = [each for each in read.manifest.sets if each.name == collection]
     found = [decoded(raw) for each in sets for raw in read.documents(each)]
     return {document["_id"]: document for document in found}
+
+
+async def _taken(settings: Settings, folder: Path, clock: Clock) -> Manifest:
+    async with (
+        connect(settings) as database,
+        aiohttp.ClientSession() as session,
+        open_assets(settings, session) as assets,
+    ):
+        with Repository.make(folder).locked() as repository:
+            return await take(repository, Dump(database), assets, clock, lambda _line: None)
 
 
 class TestTaken:
@@ -104,6 +116,16 @@ class TestTaken:
         assert (kept.code, len(kept.json["removed"])) == (0, 1)
         assert len(_pictures(folder)) == 10
         assert (await danqing("backup", "verify", folder, "--json")).json["pictures"] == 10
+
+    async def test_the_oldest_goes_though_the_clock_was_ahead_when_it_was_taken(
+        self, system: System, settings: Settings, danqing: Command, folder: Path
+    ) -> None:
+        """The clock was put right since: the one just taken stays, and is what would be restored."""
+        ahead = (await _taken(settings, folder, Clock(wall_s=lambda: time.time() + 10 * YEAR_S))).id
+        for before in (ahead, *(f"{ahead}-{number}" for number in range(2, 12))):
+            kept = (await danqing("backup", folder, "--keep", "1", "--json")).json
+            assert kept["removed"] == [before]
+            assert [each["id"] for each in (await danqing("backup", "list", folder, "--json")).json] == [kept["id"]]
 
 
 class TestMeanwhile:
