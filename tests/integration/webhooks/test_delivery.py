@@ -370,6 +370,7 @@ class TestTargets:
             ("https://u:p@example.com/", "webhook_with_password"),
             ("https://example.com/#x", "webhook_with_fragment"),
             ("https://127.0.0.1/", "webhook_private"),
+            ("http://127.0.0.1:9000/", "webhook_private"),
             ("https://localhost/", "webhook_private"),
             ("https://2130706433/", "webhook_private"),
             ("https://169.254.169.254/latest", "webhook_private"),

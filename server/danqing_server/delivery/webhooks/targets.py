@@ -108,10 +108,10 @@ class Targets:
         if _place(parts) == self.own_host:
             raise ValueError(OWN())
         if not self.may_be_private(host):
+            if is_private(host):  # said first: what allows the address allows http as well
+                raise ValueError(PRIVATE())
             if parts.scheme == "http" and not self.http:
                 raise ValueError(NOT_HTTPS())
-            if is_private(host):
-                raise ValueError(PRIVATE())
         return parts
 
     async def require(self, url: str, field: str) -> None:
