@@ -17,7 +17,8 @@ __all__ = ["register"]
 
 _EPILOG = """\
 Where no terminal is: user, currency, settled, unknown, reserved, outputs paid for, tasks completed, failed,
-cancelled, open; tabs between, who spent most comes first."""
+cancelled, open, project; tabs between, who spent most comes first. A user id is its project's own: the same id in
+two projects is two users."""
 
 
 def register(app: typer.Typer) -> None:
@@ -41,16 +42,16 @@ def _users(
     if who is not None:
         _show_account(asking, who)
         return
-    wanted = {"group_by": "user", **period_of(month, since, None)}
+    wanted = {"group_by": "project,user", **period_of(month, since, None)}
     with asking.client() as client:
         told = usage_of(client, wanted)
     rows = sorted(told["rows"], key=_spent, reverse=True)
     if asking.as_json:
         show_json(rows)
     else:
-        head = ("USER", *map(str.upper, SUMS))
-        cells = [[row["user"], *(row[name] for name in SUMS)] for row in rows]
-        show_table(head, cells, nothing=nothing_booked(told))
+        head = ("USER", *map(str.upper, SUMS), "PROJECT")
+        cells = [[row["user"], *(row[name] for name in SUMS), row["project"]] for row in rows]
+        show_table(head, cells, nothing=nothing_booked(told), spare=("PICTURES", "OPEN", "CANCELLED"))
 
 
 def _spent(row: Mapping[str, Any]) -> tuple[bool, str, Decimal]:

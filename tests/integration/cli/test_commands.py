@@ -146,6 +146,15 @@ class TestMoney:
         for wrong in (["--month", "2020-13"], ["--month", "2020-01", "--since", "1h"], ["--by", "colour"]):
             assert danqing.run("usage", *wrong).code == 2
 
+    def test_the_same_user_of_two_projects_is_two(self, danqing: Danqing) -> None:
+        """An operator, who sees both, is not told their sum as if somebody had spent it."""
+        asked = ("generate", "a hill", "--user", "namesake", "-s", "1280x720", "--no-wait")
+        danqing.run(*asked)
+        danqing.with_variables(DANQING_KEY=OTHER).run(*asked)
+        rows = [row for row in danqing.run("users").rows if row[0] == "namesake"]
+        assert {row[-1] for row in rows} == {"shop", "other"}
+        assert [row[-2] if row[-2] != "0" else row[6] for row in rows] == ["1", "1"]
+
 
 class TestLogs:
     def test_what_happened(self, danqing: Danqing, made: Made) -> None:
