@@ -317,6 +317,16 @@ class TestPluginsTable:
         assert worse.split() == ["worse", "-", "broken", "-", "-"]
         assert why == "worse is broken: ImportError: no module"
 
+    def test_models_go_on_below_each_other(self) -> None:
+        """A provider of thirty keeps the table; each name stays whole, to be copied."""
+        models = tuple(f"model-of-{number}" for number in range(30))
+        survey = Survey(plugins=(InstalledPlugin(name="many", version="1", providers=("many",), models=models),))
+        lines = plugins_table(survey, 72).splitlines()
+        begins = lines[0].index("MODELS")
+        assert max(map(len, lines)) <= 72
+        assert {line[:begins].strip() for line in lines[2:]} == {""}
+        assert " ".join(line[begins:] for line in lines[1:]).split(", ") == [*models]
+
     def test_nothing_installed_is_said(self) -> None:
         """An empty table is a sentence."""
         assert plugins_table(Survey()) == "no plugins are installed"
