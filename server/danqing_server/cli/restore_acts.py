@@ -31,9 +31,9 @@ from danqing_server.supervision.embedded.borrowing import own_servers
 __all__ = ["Wanted", "restore"]
 
 _FATES: Mapping[str, str] = {
-    Fate.HELD: "held: whether they were paid for since is not known; `danqing retry` or their users try them again",
-    Fate.FETCHES: "go on: all that they make is bought, and is fetched",
-    Fate.WAITS: "wait for their time, which is still to come",
+    Fate.HELD: "held: whether anything was paid for since is not known; `danqing retry` or their user tries again",
+    Fate.FETCHES: "to be fetched: everything is bought",
+    Fate.WAITS: "scheduled: the time is still to come",
 }
 
 
@@ -133,4 +133,5 @@ def _told(done: Restored) -> list[str]:
 
 
 def _fated(fates: Mapping[str, int]) -> list[str]:
-    return [f"  {fates[fate]} tasks {said}" for fate, said in _FATES.items() if fates.get(fate)]
+    found = [(fates[fate], said) for fate, said in _FATES.items() if fates.get(fate)]
+    return [f"  {number} {'task' if number == 1 else 'tasks'} {said}" for number, said in found]
