@@ -28,6 +28,7 @@ from danqing_server.records.batches import Mode
 from danqing_server.records.tasks import Hold, Status, Task
 from danqing_server.records.tenancy import CLIENT_SCOPES, Limits
 from danqing_server.store.ledger import LedgerStore, Spent
+from danqing_server.store.tasks import Document, TaskStore
 from tests.support.providers import ScriptedProvider, picture
 from tests.support.system import MakeSettings, System, running_system, until
 
@@ -424,7 +425,32 @@ class TestBatches:
         async with keyed(make_settings, workers=False) as system:
             batch_id = await send_batch(system, caller(TEN), [4, 4])
             await system.services.batches.cancel(batch_id, caller(TEN))
-            await until(lambda: accepts_ten(system), what="room for ten")
+            await until(lambda: accepts(system, 10), what="room for ten")
+
+    async def test_a_batch_that_is_cancelled_holds_what_still_becomes_tasks(
+        self, make_settings: MakeSettings
+    ) -> None:
+        """A slice of it is on its way, and is cancelled when it is there: none of it is free before."""
+        async with keyed(make_settings, workers=False) as system:
+            feeder = system.services.batches.feeder
+            tasks, making, go_on = feeder.tasks, asyncio.Event(), asyncio.Event()
+
+            @attrs.define(eq=False)
+            class Slow(TaskStore):
+                """Stores tasks once it is told to."""
+
+                async def insert_many(self, documents: Sequence[Document]) -> list[bool | Exception]:
+                    making.set()
+                    await go_on.wait()
+                    return await tasks.insert_many(documents)
+
+            feeder.tasks = Slow(tasks.database)
+            batch_id = await send_batch(system, caller(TEN), [4, 4])
+            await making.wait()
+            await system.services.batches.cancel(batch_id, caller(TEN))
+            assert len(accepted(await asked(system, caller(TEN), 4))) == 2
+            go_on.set()
+            await until(lambda: accepts(system, 8), what="room for eight")
 
     async def test_a_repeat_finds_its_batch_while_that_has_all_the_room(self, make_settings: MakeSettings) -> None:
         """Both are taken in at once, and what one has set aside is no reason to refuse the other."""
@@ -508,10 +534,10 @@ async def made(system: System, count: int) -> bool:
     return bool(await system.services.store.database["danqing_tasks"].count_documents({}) == count)
 
 
-async def accepts_ten(system: System) -> bool:
-    """Tell whether there is room for ten pictures at once."""
+async def accepts(system: System, n: int) -> bool:
+    """Tell whether there is room for *n* pictures at once."""
     try:
-        await submit(system, caller(TEN), n=10)
+        await submit(system, caller(TEN), n=n)
     except BudgetExceeded:
         return False
     return True

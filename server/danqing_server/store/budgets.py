@@ -262,8 +262,9 @@ _FIELDS = ["hold", "status", "images", "key", "batch"]
 
 
 def _unmade_of(batch: Mapping[str, Any]) -> Unmade:
-    lines = batch["accepted"] - batch.get("made", 0) if batch["status"] == BatchStatus.CREATING else 0
-    return Unmade(lines, batch.get("made_to", 0))
+    """Return what is left of a batch; also of one that is being cancelled, of which a slice may be on its way."""
+    may_become = batch["status"] in (BatchStatus.CREATING, BatchStatus.CANCELLING)
+    return Unmade(batch["accepted"] - batch.get("made", 0) if may_become else 0, batch.get("made_to", 0))
 
 
 def _held_of(document: Mapping[str, Any]) -> Held:
