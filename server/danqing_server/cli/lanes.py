@@ -15,8 +15,8 @@ __all__ = ["Lane", "lane_path", "register", "show_lanes"]
 
 Lane: TypeAlias = Annotated[str, typer.Argument(metavar="LANE", help="its name, as `danqing lanes` lists it")]
 _EPILOG = """\
-Where no terminal is: name, state, since, reason, waiting, delayed, under way, finished and failed within the hour,
-the oldest that waits; tabs between."""
+Where no terminal is: name, state, since, reason, waiting, delayed, under way, finished and failed within the \
+hour, the oldest that waits; tabs between."""
 
 
 def register(app: typer.Typer) -> None:

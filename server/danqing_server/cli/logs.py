@@ -17,7 +17,7 @@ danqing logs -f                the same of ten minutes, and on from there until 
 danqing logs -f --tail 0 --level error    what fails from now on, and lanes that shut
 danqing logs --task TASK       all of one task's life, with its calls
 
-Where no terminal is: when, task or lane, what, model, user, why, cost, level; tabs between. --json is an object a
+Where no terminal is: when, task or lane, what, model, user, why, cost, level; tabs between. --json is an object a \
 line."""
 
 Level = Literal["info", "warning", "error"]

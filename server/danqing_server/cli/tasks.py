@@ -22,8 +22,8 @@ _EPILOG = """\
 danqing tasks --status failed --since 1h       what failed in the last hour, and what it cost
 danqing tasks --status pending,scheduled       what waits; `danqing show TASK` says why
 
-Where no terminal is: id, status, model, user, cost (`+0.20?`: may have been paid besides), made at, outputs there,
-error code, prompt; tabs between."""
+Where no terminal is: id, status, model, user, cost (`+0.20?`: may have been paid besides), made at, outputs \
+there, error code, prompt; tabs between."""
 
 
 def register(app: typer.Typer) -> None:

@@ -25,8 +25,8 @@ danqing usage                                this month, day by day
 danqing usage --by user --month 2026-11      who spent what in November
 danqing usage --by model,provider --since 1h --json
 
-Settled was paid; unknown may have been; reserved is what open tasks may cost at the most.
-Where no terminal is: the groups as asked for, then currency, settled, unknown, reserved, outputs paid for, tasks
+Settled was paid; unknown may have been; reserved is what open tasks may cost at the most. \
+Where no terminal is: the groups as asked for, then currency, settled, unknown, reserved, outputs paid for, tasks \
 completed, failed, cancelled, open; tabs between."""
 
 

@@ -16,8 +16,8 @@ from danqing_server.cli.usage import SUMS, nothing_booked, period_of, usage_of
 __all__ = ["register"]
 
 _EPILOG = """\
-Where no terminal is: user, currency, settled, unknown, reserved, outputs paid for, tasks completed, failed,
-cancelled, open, project; tabs between, who spent most comes first. A user id is its project's own: the same id in
+Where no terminal is: user, currency, settled, unknown, reserved, outputs paid for, tasks completed, failed, \
+cancelled, open, project; tabs between, who spent most comes first. A user id is its project's own: the same id in \
 two projects is two users."""
 
 

@@ -294,6 +294,16 @@ class TestLogin:
         assert alone.run("tasks", "--url", server).code == 0
 
 
+class TestHelpOnATerminal:
+    @pytest.mark.parametrize("command", ["tasks", "lanes", "users", "usage", "logs"])
+    def test_what_stands_below_fills_its_lines(self, alone: Danqing, command: str) -> None:
+        """It is broken where the terminal ends, not where the line in the source did."""
+        _, seen = alone.with_variables(COLUMNS="80").on_terminal(command, "--help")
+        paragraph = seen.partition("Where no terminal is")[2].strip().splitlines()
+        assert [line for line in paragraph[1:-1] if len(line.strip()) < 50] == []
+        assert "tabs between" in " ".join(line.strip() for line in paragraph)
+
+
 class TestCompletion:
     @pytest.mark.parametrize(
         ("shell", "variables"),
