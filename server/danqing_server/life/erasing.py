@@ -55,12 +55,12 @@ class Eraser:
     books_forget: bool = True
 
     async def begin(self, deletion: Deletion, legacy: Legacy | None) -> bool:
-        """Note that a task goes, and remove it; False when it is not as *deletion* says, and stays.
+        """Note that a task goes, and remove it; False when it is not as *deletion* says, or another removes it.
 
         What of it cannot be removed now is removed later. Raises StoreUnavailable: it may stay.
         """
-        await self.deletions.note(deletion, self.clock.now() + GO_ON_AFTER, legacy)
-        if not await self._remove(deletion):
+        noted = await self.deletions.note(deletion, self.clock.now() + GO_ON_AFTER, legacy)
+        if not (noted and await self._remove(deletion)):
             return False
         try:
             await self._erase(deletion)

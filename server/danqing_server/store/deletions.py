@@ -13,6 +13,7 @@ from typing import Any
 
 import attrs
 from pymongo import ASCENDING, IndexModel
+from pymongo.errors import DuplicateKeyError
 
 from danqing_server.clock import Clock
 from danqing_server.loops.steps import step
@@ -52,18 +53,28 @@ class DeletionStore:
     _indexed: bool = attrs.field(default=False, init=False)
 
     @step("erase.note")
-    async def note(self, deletion: Deletion, look_at: datetime, legacy: Legacy | None = None) -> None:
-        """Write down that a task is about to be deleted, who is still to hear of it, and when to look again."""
+    async def note(self, deletion: Deletion, look_at: datetime, legacy: Legacy | None = None) -> bool:
+        """Write down that a task is about to be deleted, who is still to hear of it, and when to look again.
+
+        False: somebody has it go whatever it is, and nothing is noted of one that only goes as it is.
+        """
         await self._ensure_index()
         sets = {"expires_at": self._expiry(), "erase_at": look_at} | (
             {} if legacy is None else legacy.as_document()
         )
         if deletion.repeat_key is not None:
             sets["repeat_key"] = deletion.repeat_key
+        noted: dict[str, Any] = {"_id": deletion.task_id}
+        update: dict[str, Any] = {"$set": sets, "$unset": {"still": ""}}
         if deletion.still is not None:
-            sets["still"] = deletion.still
+            noted["still"] = {"$exists": True}
+            update = {"$set": {**sets, "still": deletion.still}}
         with translated():
-            await self._notes.update_one({"_id": deletion.task_id}, {"$set": sets}, upsert=True)
+            try:
+                await self._notes.update_one(noted, update, upsert=True)
+            except DuplicateKeyError:
+                return False
+        return True
 
     async def withdraw(self, deletion: Deletion) -> None:
         """Remove the note of a task that is not deleted after all."""

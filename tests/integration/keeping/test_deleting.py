@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import attrs
 import pytest
 
 from danqing_server.access.caller import Caller
@@ -15,6 +16,7 @@ from danqing_server.loops.steps import STEPS
 from danqing_server.records.deliveries import Delivery, DeliveryState
 from danqing_server.records.tasks import FINISHED, Task
 from danqing_server.settings.server import Settings
+from danqing_server.store.deletions import Deletion
 from danqing_server.store.deliveries import Outcome
 from danqing_server.store.ledger import LedgerStore
 from danqing_server.store.remains import RemainsStore
@@ -173,6 +175,25 @@ class TestTrouble:
             assert not await system.services.control.register.delete(move, guarded=True)
             assert (await system.get(task.id)).stars == (0,)
             assert await system.services.store.database["danqing_deleted"].find_one({}) is None
+
+    @pytest.mark.parametrize("user_first", [True, False])
+    async def test_what_its_user_deletes_goes_whatever_retention_noted(
+        self, make_settings: MakeSettings, user_first: bool
+    ) -> None:
+        """Noted by both, of whom one died: it has a star by then, which keeps it from retention alone."""
+        async with running_system(make_settings(), [ScriptedProvider()]) as system:
+            task = await made(system)
+            deletions, now = system.services.control.register.eraser.deletions, system.services.clock.now()
+            by_user = Deletion(task_id=task.id, repeat_key=KEY)
+            by_retention = attrs.evolve(by_user, still=task.transition_id)
+            await system.services.pictures.star(task.id, 0, Caller.local(), starred=True)
+            for each in (by_user, by_retention) if user_first else (by_retention, by_user):
+                await deletions.note(each, now)
+            await deletions.withdraw(by_retention)
+            await go_on(system)
+            assert await system.services.store.get(task.id) is None
+            with pytest.raises(Conflict):
+                await system.submit("another", repeat=Repeat(key=KEY, fingerprint="other"))
 
 
 @pytest.mark.kills
