@@ -17,12 +17,14 @@ from danqing_server.errors import SettingsError
 from danqing_server.settings.reading import read_settings
 from danqing_server.settings.server import Settings
 from danqing_server.store.client import connect
+from danqing_server.store.keys import DELETED
 from danqing_server.store.remains import Named, Remain, RemainsStore
 from danqing_server.supervision.embedded.borrowing import borrowed_mongodb
 
 __all__ = ["show_remains"]
 
 TIMEOUT_MS = 60_000
+_LEFT = {DELETED: "left: the note of a deletion, which is looked at once more a minute after it"}
 
 
 def show_remains(
@@ -38,7 +40,7 @@ def show_remains(
             _look(settings, named[0], None if task else Named.USER if user else Named.PROJECT)
         )
     left = [each for each in remains if each.why is None]
-    lines = [f"{each.collection}: {each.id}: {each.why or 'left'}" for each in remains]
+    lines = [f"{each.collection}: {each.id}: {each.why or _LEFT.get(each.collection, 'left')}" for each in remains]
     lines += [f"file {key}" for key in files]
     is_clean = not left and not files
     lines.append(

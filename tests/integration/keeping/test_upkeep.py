@@ -196,7 +196,7 @@ class TestRemains:
     async def test_a_task_a_user_and_then_nothing(
         self, system: System, settings: Settings, danqing: Command
     ) -> None:
-        """Before its deletion all is listed, and after it nothing is left."""
+        """Before its deletion all is listed; then, that it is not over yet; in the end nothing is left."""
         first, second = await tasks_of(system)
         before = await danqing("remains", first.id, "--json")
         assert (before.code, before.json["nothing_left"]) == (1, False)
@@ -204,6 +204,9 @@ class TestRemains:
         assert (await danqing("remains", "--user", "u1")).code == 1
         for task in (first, second):
             await system.services.control.delete(task.id, Caller.local())
+        at_once = await danqing("remains", first.id)
+        assert at_once.code == 1
+        assert "looked at once more a minute after it" in at_once.out
 
         async def is_clean() -> bool:
             await go_on(system)
