@@ -80,6 +80,8 @@ class Uploads:
         now = self.clock.now()
         same = await self.store.use_same(caller.owner, incoming.sha256, self._until(now))
         if same is not None:
+            if not await self._is_there(same):
+                await incoming.keep(same.key, known)
             return same, False
         upload_id = f"upl_{new_id(self.clock.now_ms())}"
         upload = Upload(
@@ -171,6 +173,13 @@ class Uploads:
             size_bytes=found.size_bytes,
         )
         return ParsedReference(reference=known)
+
+    async def _is_there(self, upload: Upload) -> bool:
+        """Tell whether the storage has the file of an upload, by its size: whoever sends it again has it."""
+        try:
+            return (await self.assets.describe(upload.key)).size_bytes == upload.size_bytes
+        except NotFound:
+            return False
 
     async def _require_room(self, announced: Upload) -> None:
         """Let an upload go again for which there is no room: those that are on their way count, too."""

@@ -40,6 +40,14 @@ def stored(api: Client) -> list[str]:
     return sorted(str(path.relative_to(root)) for path in root.glob("upl_*/*"))
 
 
+def spoil(api: Client, left: bytes | None) -> None:
+    """Have the storage lose the one upload, but for what is *left*."""
+    [path] = api.services.assets.place.root.glob("upl_*/*")  # type: ignore[attr-defined] # a folder, in these tests
+    path.unlink()
+    if left is not None:
+        path.write_bytes(left)
+
+
 class TestSent:
     """What is sent is checked and kept as it is."""
 
@@ -76,6 +84,14 @@ class TestSent:
         assert again["id"] == first["id"]
         assert again["expires_at"] >= first["expires_at"]
         assert len(stored(api)) == 1
+
+    @pytest.mark.parametrize("left", [None, b"torn"])
+    async def test_the_same_again_after_the_storage_lost_it(self, api: Client, left: bytes | None) -> None:
+        """Its bytes are here again: the upload that the project has is whole."""
+        told = await send(api)
+        spoil(api, left)
+        assert (await send(api, status=200))["id"] == told["id"]
+        assert (await api.ask("GET", told["path"])).body == BODY
 
     async def test_the_same_at_once(self, api: Client) -> None:
         """Whoever is first, all are told of one; what was written twice is swept."""
