@@ -13,7 +13,7 @@ from typing import Any, cast
 import attrs
 import pytest
 
-from danqing_plugins import Job, Run, Source
+from danqing_plugins import InvalidRequest, Job, Run, Source
 from danqing_server.access.caller import Caller
 from danqing_server.access.limits import CallerLimits
 from danqing_server.assets.storage import Assets
@@ -24,6 +24,8 @@ from danqing_server.desk.intake import Intake
 from danqing_server.desk.limit_states import BudgetWarning
 from danqing_server.desk.request import Repeat, Submission
 from danqing_server.errors import BudgetExceeded, ModelNotAllowed, Overloaded, StoreUnavailable
+from danqing_server.life.moves import Deleted
+from danqing_server.life.subscribers import Gathering
 from danqing_server.records.batches import Mode
 from danqing_server.records.tasks import Hold, Status, Task
 from danqing_server.records.tenancy import CLIENT_SCOPES, Limits
@@ -226,6 +228,42 @@ class TestSpend:
             task = await system.finished((await submit(system, caller(one))).id)
             await system.services.control.delete(task.id, caller(one))
             assert not accepted(await asked(system, caller(one), 2))
+
+    async def test_a_task_that_is_tried_again_while_it_is_deleted_stays_spent(
+        self, make_settings: MakeSettings
+    ) -> None:
+        """Its call was under way when its document went: whoever deletes has looked before."""
+        one = Limits(spend_per_day_micro={"CNY": PRICE_MICRO})
+        sent, answers = asyncio.Event(), asyncio.Event()
+
+        async def refuse_first(job: Job, run: Run) -> None:
+            if job.attempt == 1:
+                raise InvalidRequest("no")
+            async with run.call(run.missing, "f"):
+                sent.set()
+                await answers.wait()
+
+        async with keyed(make_settings, refuse_first) as system:
+            control = system.services.control
+            task = await system.finished((await submit(system, caller(one))).id)
+            await until(lambda: booked(system, 1), what="its end in the ledger")
+            [ledger] = [each for each in control.register.outlet.subscribers if each.name == "ledger"]
+            assert isinstance(ledger, Gathering)
+            learn = ledger.learn
+
+            async def learn_and_retry(move: Deleted) -> None:
+                await learn(move)
+                if not sent.is_set():
+                    await control.retry(task.id, caller(one))
+                    await sent.wait()
+
+            ledger.learn = learn_and_retry
+            await control.delete(task.id, caller(one))
+            answers.set()
+            assert await system.services.store.get(task.id) is None
+            assert not accepted(await asked(system, caller(one), 1))
+            [state] = await system.services.budgets.states(caller(one))
+            assert state.spent_micro == PRICE_MICRO
 
     async def test_a_retry_sets_aside_anew(self, make_settings: MakeSettings) -> None:
         """And is refused, with the task as it was, where there is no room for it."""

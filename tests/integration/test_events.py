@@ -139,7 +139,7 @@ class TestNobodyListens:
             for each in (task, late):
                 assert "untold" not in await document(system, each.id)
             await control.delete(late.id, caller)
-            assert set(await grave(system, late.id)) == {"_id", "expires_at", "erase_at"}
+            assert set(await grave(system, late.id)) == {"_id", "seen", "expires_at", "erase_at"}
             database = system.services.store.database
             for name in ("danqing_tasks", "danqing_deleted"):
                 assert "untold" not in await database[name].index_information()

@@ -157,17 +157,27 @@ class Control:
         """Remove a task and its pictures; one that is not finished is cancelled first.
 
         What made it, sent again with its Idempotency-Key, makes no other: that is noted before it is gone.
+
+        Raises:
+            Conflict: it is cancelled and tried again all the time.
         """
-        task = await self._look(task_id, caller)
-        if task.status not in FINISHED:
-            try:
-                await self.cancel(task_id, caller)
-            except Conflict as error:
-                if error.code == "task_busy":
-                    raise
-        await self.register.delete(Deleted(task=task, at=self.clock.now()))
-        self.recent.drop(task_id)
-        log.info("task_deleted", task_id=task_id, billed=billed_of(task).value)
+        for _ in range(RACES):
+            task = await self._look(task_id, caller)
+            if task.status not in FINISHED:
+                await self._end(task_id, caller)
+            elif await self.register.delete(Deleted(task=task, at=self.clock.now())):
+                self.recent.drop(task_id)
+                log.info("task_deleted", task_id=task_id, billed=billed_of(task).value)
+                return
+        raise Conflict(CHANGED(), code="task_busy")
+
+    async def _end(self, task_id: str, caller: Caller) -> None:
+        """Cancel a task, unless it ends by itself meanwhile. Raises Conflict: it changes all the time."""
+        try:
+            await self.cancel(task_id, caller)
+        except Conflict as error:
+            if error.code == "task_busy":
+                raise
 
     async def _look(self, task_id: str, caller: Caller) -> Task:
         """Return the task as it is stored now."""

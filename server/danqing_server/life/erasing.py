@@ -105,7 +105,7 @@ class Eraser:
             await self.deletions.postpone(deletion.task_id, later, kept_anew=True)
 
     async def _remove(self, deletion: Deletion) -> bool:
-        if await self.store.delete(deletion.task_id, deletion.still):
+        if await self.store.delete(deletion.task_id, deletion.still, deletion.seen):
             return True
         await self.deletions.withdraw(deletion)
         return False

@@ -95,15 +95,14 @@ class Register:
         return len(won)
 
     async def delete(self, move: Deleted, *, guarded: bool = False) -> bool:
-        """Remove a task and all that is kept of it. What would make it again finds it noted.
+        """Remove a task and all that is kept of it; False when its status changed since it was seen, and it stays.
 
-        What cannot be removed at the moment, or a death leaves, is removed later, whoever listens.
-
-        *guarded*: only if it is still as it was seen, ended and without stars; returns False when it is not.
+        What would make it again finds it noted. What cannot be removed at the moment, or a death leaves, is removed
+        later, whoever listens. *guarded*: only one that has ended and is without stars.
         """
         task = move.task
-        still = task.transition_id if guarded else None
-        deletion = Deletion(task_id=task.id, repeat_key=task.repeat_key, still=still)
+        as_seen = {"still" if guarded else "seen": task.transition_id}
+        deletion = Deletion(task_id=task.id, repeat_key=task.repeat_key, **as_seen)
         if not await self.eraser.begin(deletion, await self.outlet.legacy(move)):
             return False
         await self._announce(task.id)

@@ -26,7 +26,7 @@ __all__ = ["Deletion", "DeletionStore"]
 _DUE = IndexModel(
     [("erase_at", ASCENDING)], name="to_erase", partialFilterExpression={"erase_at": {"$exists": True}}
 )
-_FIELDS = ("repeat_key", "still")
+_FIELDS = ("repeat_key", "still", "seen")
 _TOLD_BY = ("provider", "model", "user_id", "owner", "webhook", "updated_at")
 
 
@@ -34,13 +34,14 @@ _TOLD_BY = ("provider", "model", "user_id", "owner", "webhook", "updated_at")
 class Deletion:
     """A task that is to go. `repeat_key` is the name of its Idempotency-Key, None without one.
 
-    `still` None: whatever it is; else only while its last transition is that one, it has ended, and no picture of
-    it has a star.
+    `seen` None: whatever it is; else only while its last transition is that one. With `still`, which is such a
+    transition, too, also only when it has ended and no picture of it has a star.
     """
 
     task_id: str
     repeat_key: str | None = None
     still: str | None = None
+    seen: str | None = None
 
 
 @attrs.define(eq=False)
@@ -65,7 +66,9 @@ class DeletionStore:
         if deletion.repeat_key is not None:
             sets["repeat_key"] = deletion.repeat_key
         noted: dict[str, Any] = {"_id": deletion.task_id}
-        update: dict[str, Any] = {"$set": sets, "$unset": {"still": ""}}
+        update: dict[str, Any] = {"$set": sets, "$unset": {"still": "", "seen": ""}}
+        if deletion.seen is not None:
+            update = {"$set": {**sets, "seen": deletion.seen}, "$unset": {"still": ""}}
         if deletion.still is not None:
             noted["still"] = {"$exists": True}
             update = {"$set": {**sets, "still": deletion.still}}
@@ -79,7 +82,8 @@ class DeletionStore:
     async def withdraw(self, deletion: Deletion) -> None:
         """Remove the note of a task that is not deleted after all."""
         with translated():
-            await self._notes.delete_one({"_id": deletion.task_id, "still": deletion.still})
+            ours = {"_id": deletion.task_id, "still": deletion.still, "seen": deletion.seen}
+            await self._notes.delete_one(ours)
 
     async def due(self, now: datetime, limit: int) -> Sequence[Deletion]:
         """Return the deletions that are to be looked at, the longest due first."""
@@ -107,7 +111,7 @@ class DeletionStore:
     async def finish(self, task_id: str) -> bool:
         """Take from a note what it says of its task, unless somebody is still to hear of it; then False."""
         told = {"_id": task_id, "$or": [{"untold": {"$exists": False}}, {"untold": {}}]}
-        gone = dict.fromkeys((*_TOLD_BY, "erase_at", "repeat_key", "still"), "")
+        gone = dict.fromkeys((*_TOLD_BY, "erase_at", *_FIELDS), "")
         with translated():
             outcome = await self._notes.update_one(told, {"$unset": gone})
             return bool(outcome.matched_count) or await self._notes.find_one({"_id": task_id}) is None
@@ -128,4 +132,4 @@ class DeletionStore:
 
 
 def _deletion_of(document: Mapping[str, Any]) -> Deletion:
-    return Deletion(task_id=document["_id"], repeat_key=document.get("repeat_key"), still=document.get("still"))
+    return Deletion(task_id=document["_id"], **{name: document.get(name) for name in _FIELDS})

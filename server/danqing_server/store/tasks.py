@@ -280,13 +280,13 @@ class TaskStore:
             return bool(outcome.matched_count) or await self._tasks.find_one({"_id": task_id}, ["_id"]) is None
 
     @step("erase.document")
-    async def delete(self, task_id: str, still: str | None = None) -> bool:
+    async def delete(self, task_id: str, still: str | None = None, seen: str | None = None) -> bool:
         """Remove a task; True when there is none any more.
 
-        With *still* only one goes whose last transition is that one, that has ended, that nobody works at, and of
-        which no picture has a star.
+        With *seen* only one goes whose last transition is that one; with *still* only one of that transition that
+        has ended, that nobody works at, and of which no picture has a star.
         """
-        wanted: dict[str, Any] = {"_id": task_id}
+        wanted: dict[str, Any] = {"_id": task_id} if seen is None else {"_id": task_id, "transition_id": seen}
         if still is not None:
             ended = {"$in": [status.value for status in FINISHED]}
             wanted |= {"transition_id": still, "status": ended, "attempt": None, "reserved": None}
