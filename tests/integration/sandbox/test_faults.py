@@ -67,10 +67,10 @@ class TestBeforeBilling:
         assert (await ark.generate())[0] == 200
 
     async def test_mistaken_word(self, ark: Served) -> None:
-        """A mistyped word is told, not painted."""
+        """A mistyped word is told, with where those stand that there are, and not painted."""
         status, answer = await ark.generate("x [sandbox:fial]")
         assert status == 400
-        assert "[sandbox:fail]" in answer["error"]["message"]
+        assert "docs/sandbox.md" in answer["error"]["message"]
 
 
 class TestAfterBilling:
