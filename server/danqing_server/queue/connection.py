@@ -56,18 +56,23 @@ PASSING = frozenset(
 else it answers with (`WRONGTYPE`, `ERR`, `CROSSSLOT`) it will answer for ever. Source: redis.io/docs/latest/operate
 and /develop, error by error, and redis-server 6.2's `server.c`, read 2026-11-28."""
 
+REPLICATED_MS = 400  # a connection that hears nothing for twice as long is given up
 CONNECTIONS = "redis.asyncio.connection"
 _IN_SCRIPT = re.compile(r"user_script:\s*\d+: -?([A-Z]{3,})\b")
 
 
 @attrs.define(eq=False)
 class RedisConnection:
-    """Two clients of one Redis: `hot` fails fast and never repeats, `blocking` outlasts the longest wait."""
+    """Two clients of one Redis: `hot` fails fast and never repeats, `blocking` outlasts the longest wait.
+
+    `has_successors`: replicas stand by to take the server's place, with what they have by then.
+    """
 
     hot: Client
     blocking: Client
     prefix: str
     clock: Clock
+    has_successors: bool = False
     _scripts: dict[str, AsyncScript] = attrs.field(factory=dict, init=False)
 
     @property
@@ -105,16 +110,40 @@ class RedisConnection:
             try:
                 return await script(keys=[base], args=arguments)
             except ResponseError as error:
-                if _code_of(error) == "READONLY":
-                    await self._leave_replica()
+                await self._heed(error)
                 raise
 
-    async def _leave_replica(self) -> None:
+    async def run_for_good(self, source: str, base: str, arguments: Sequence[str | int]) -> None:
+        """Do what `run_at` does, and have a successor know of it, where there are any.
+
+        Raises QueueUnavailable: it may be done, and not outlive this server. `WAIT` counts who took what was
+        written on its own connection (redis.io/docs/latest/commands/wait, read 2026-11-30).
+        """
+        if not self.has_successors:
+            await self.run_at(source, base, arguments)
+            return
+        with translated():
+            at: dict[str, Any] = {}
+            if isinstance(self.hot, RedisCluster):
+                await self.hot.initialize()
+                at = {"target_nodes": self.hot.get_node_from_key(base)}
+            steps = self.hot.pipeline(transaction=False)
+            steps.execute_command("EVAL", source, 1, base, *arguments, **at)
+            steps.execute_command("WAIT", 1, REPLICATED_MS, **at)
+            try:
+                *_, successors = await steps.execute()
+            except ResponseError as error:
+                await self._heed(error)
+                raise
+        if not successors:
+            raise QueueUnavailable("no replica of Redis knows of the operation")
+
+    async def _heed(self, error: ResponseError) -> None:
         """Let go of connections to a server that another took the place of, so that new ones ask who leads.
 
         redis-py does so by itself where the answer begins with the code; that of a script of Redis 6.2 does not.
         """
-        if isinstance(self.hot, Redis):
+        if _code_of(error) == "READONLY" and isinstance(self.hot, Redis):
             await self.hot.connection_pool.disconnect(inuse_connections=False)
 
 
@@ -186,4 +215,5 @@ async def connect(url: str, prefix: str, clock: Clock) -> AsyncIterator[RedisCon
             hot, blocking = await stack.enter_async_context(open_clients(address))
         except OSError as error:
             raise SettingsError(f"REDIS_URL: TLS cannot be set up with its files: {error}") from error
-        yield RedisConnection(hot, blocking, prefix, clock)
+        has_successors = address.kind in ("sentinel", "cluster")
+        yield RedisConnection(hot, blocking, prefix, clock, has_successors)

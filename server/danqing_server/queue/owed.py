@@ -62,7 +62,10 @@ end
 
 @attrs.frozen(eq=False)
 class OwedVoids:
-    """Every method raises QueueUnavailable when Redis does not answer within a second."""
+    """Every method raises QueueUnavailable when Redis does not answer within a second.
+
+    What is noted outlives a failover: a replica has it, too.
+    """
 
     connection: RedisConnection
 
@@ -70,7 +73,7 @@ class OwedVoids:
         """Note what is not to run."""
         words = _words(owed)
         if words:
-            await self.connection.run_at(_NOTE, self._key, [KEPT_S, *words])
+            await self.connection.run_for_good(_NOTE, self._key, [KEPT_S, *words])
 
     async def among(self, ids: Collection[str]) -> Mapping[str, Collection[str]]:
         """Return which of *ids* were noted, with the transition ids that each is not to run with."""

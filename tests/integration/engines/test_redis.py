@@ -16,6 +16,7 @@ from danqing_server.queue.connection import RedisConnection, connect
 from danqing_server.queue.entries import Entry, LaneTurned
 from danqing_server.queue.gates import Gates, Report
 from danqing_server.queue.lanes import Queue
+from danqing_server.queue.owed import OwedVoids
 from danqing_server.queue.requests import RequestCounter
 from danqing_server.records.tasks import Status
 from danqing_server.supervision.embedded.binaries import REDIS_SERVER, find_program
@@ -140,6 +141,36 @@ class TestWhole:
         async with running_system(settings, [ScriptedProvider()]) as system:
             tasks = [await system.submit(f"boat {number}") for number in range(5)]
             assert [(await system.finished(task.id)).status for task in tasks] == [Status.COMPLETED] * 5
+
+
+class TestSuccessors:
+    @pytest.mark.parametrize("run", [run_sentinels, run_cluster])
+    async def test_what_is_noted_for_good_a_replica_has(
+        self, tmp_path: Path, redis_prefix: str, run: Callable[[Path], AbstractContextManager[RedisSet]]
+    ) -> None:
+        """Else it is not noted: whoever took the server's place would not know of it."""
+        with run(tmp_path) as made:
+            async with connect(made.url, redis_prefix, Clock()) as connection:
+                owed = OwedVoids(connection)
+                await owed.note([("a", "1")])
+                masters = made.masters()
+                replicas = [server for server in made.servers if server not in masters]
+                for replica in replicas:
+                    replica.pause()
+                with pytest.raises(QueueUnavailable):
+                    await owed.note([("b", "2")])
+                for replica in replicas:
+                    replica.resume()
+
+                async def is_noted() -> bool:
+                    try:
+                        await owed.note([("b", "2")])
+                    except QueueUnavailable:
+                        return False
+                    return True
+
+                await until(is_noted)
+                assert await owed.among(["a", "b", "c"]) == {"a": ["1"], "b": ["2"]}
 
 
 class TestFailover:
