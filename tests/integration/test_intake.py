@@ -11,6 +11,7 @@ import pytest
 
 from danqing_plugins import TaskEvent, TaskEventKind, hookimpl
 from danqing_server.access.caller import Caller
+from danqing_server.desk import intake
 from danqing_server.desk.intake import Intake
 from danqing_server.desk.request import Repeat
 from danqing_server.errors import Conflict, InvalidSubmission, QueueUnavailable, StoreUnavailable
@@ -343,8 +344,8 @@ class TestMongoDBAway:
 class _Dying(Intake):
     """Is killed before MongoDB lets it void anything."""
 
-    async def _void_when_possible(self, task: Task) -> None:
-        return
+    async def _void_when_possible(self, task: Task) -> bool | None:
+        return None
 
 
 def _dying(system: System) -> Intake:
@@ -501,6 +502,95 @@ class TestDying:
             await system.finished("a")
             assert await status_of(system, dead) == (Status.CANCELLED, "not_acknowledged")
         assert provider.jobs == []
+
+
+@attrs.define(eq=False)
+class _DeafStore(TaskStore):
+    """Does not hear what became of its first insert."""
+
+    is_deaf: bool = True
+
+    async def insert_many(self, documents: Sequence[Document]) -> list[bool | Exception]:
+        outcomes = await super().insert_many(documents)
+        if self.is_deaf:
+            self.is_deaf = False
+            raise StoreUnavailable("the answer was lost")
+        return outcomes
+
+
+@attrs.define(eq=False)
+class _CutOff(Intake):
+    """Reaches MongoDB no more after its first insert, and Redis not with its first notes."""
+
+    reaches_mongodb: asyncio.Event = attrs.field(factory=asyncio.Event)
+    notes_lost: int = 0
+
+    async def _void(self, task: Task) -> bool:
+        if not self.reaches_mongodb.is_set():
+            raise StoreUnavailable("cut off")
+        return await super()._void(task)
+
+    async def _note_owed(self, tasks: Sequence[Task]) -> bool:
+        self.notes_lost -= 1
+        return self.notes_lost < 0 and await super()._note_owed(tasks)
+
+
+def _cut_off(system: System, notes_lost: int) -> _CutOff:
+    ours, store = intake_of(system), _DeafStore(system.services.store.database)
+    return _CutOff(store, ours.queue, ours.register, ours.clock, ours.limits, notes_lost=notes_lost)
+
+
+class TestCutOff:
+    """Who took a task in cannot tell MongoDB or Redis that its client will be refused; others see the task."""
+
+    async def test_one_that_others_began_is_taken_in(
+        self, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Its client waits, and hears what is true: that it runs."""
+        monkeypatch.setattr(intake, "UNSETTLED_S", 60)
+        task = make_task("a", waiting=0)
+        async with running_system(settings, [ScriptedProvider()]) as system:
+            cut = _cut_off(system, notes_lost=1_000_000)
+            taking = asyncio.create_task(cut.take(task))
+            await until(lambda: system.services.store.get(task.id))
+            assert (await system.finished(task.id)).status is Status.COMPLETED
+            assert not taking.done()
+            cut.reaches_mongodb.set()
+            await taking
+            await cut.drain()
+
+    async def test_its_client_is_refused_once_that_is_noted(
+        self, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Redis takes the third note: from then on nobody runs it, whoever dies."""
+        monkeypatch.setattr(intake, "UNSETTLED_S", 60)
+        task = make_task("a", waiting=0)
+        provider = ScriptedProvider()
+        async with running_system(settings, [provider], workers=False) as system:
+            cut = _cut_off(system, notes_lost=2)
+            with pytest.raises(StoreUnavailable):
+                await cut.take(task)
+            assert cut.notes_lost == -1
+            async with running_system(settings, [provider]) as other:
+                await other.finished(task.id)
+                assert await status_of(other, task) == (Status.CANCELLED, "not_acknowledged")
+            cut.reaches_mongodb.set()
+            await cut.drain()
+        assert provider.jobs == []
+
+    async def test_its_client_does_not_wait_for_ever(
+        self, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Where nobody can be told it is refused after a moment, and voided when MongoDB answers."""
+        monkeypatch.setattr(intake, "UNSETTLED_S", 0.1)
+        task = make_task("a")
+        async with running_system(settings, [ScriptedProvider()], workers=False) as system:
+            cut = _cut_off(system, notes_lost=1_000_000)
+            with pytest.raises(StoreUnavailable):
+                await cut.take(task)
+            cut.reaches_mongodb.set()
+            await cut.drain()
+            assert await status_of(system, task) == (Status.CANCELLED, "not_acknowledged")
 
 
 class TestEvents:

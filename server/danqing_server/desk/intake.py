@@ -3,8 +3,8 @@
 While a batch is queued the next one is stored, so that MongoDB does not wait for Redis.
 
 A task whose insert was not acknowledged, or that could not be queued, is voided: it will not run. Until MongoDB has
-taken that, Redis knows it too, for whoever is there when this process is not. One that waited
-too long for its batch, because MongoDB hangs, is refused before it is stored.
+taken that, Redis knows it too, for whoever is there when this process is not; while neither can be told, its client
+waits for a moment. One that waited too long for its batch, because MongoDB hangs, is refused before it is stored.
 """
 
 from __future__ import annotations
@@ -43,11 +43,16 @@ __all__ = ["Intake", "LocalWorkers"]
 EXISTS = Message(key="task_exists", en="the task exists already", zh="任务已存在")
 PATIENCE_S = 2.0
 """How long a task may wait for a batch; under load it is milliseconds, only a hanging MongoDB makes it longer."""
+UNSETTLED_S = 10.0
+"""How long who cannot be told for certain whether its task will run waits for MongoDB or Redis to be reached."""
+NOTE_AGAIN_S = 0.5
 REJOIN_S = 0.002
 """How long the batch after one of several gathers at least: until that is queued, and whom it answered sends again.
 
 Else a crowd that sends again once it is answered stays in halves, each of which comes while the other is stored.
 """
+
+_BEGUN = frozenset({Status.PROCESSING, Status.COMPLETED, Status.FAILED})
 
 log = get_logger(__name__)
 
@@ -69,6 +74,14 @@ class _New:
     task: Task
     document: Document
     since_s: float
+
+
+class _Unsettled(Exception):
+    """Of a task it is not known to whoever sweeps that it will not run; *why* it is refused, and its *voiding*."""
+
+    def __init__(self, why: Exception, voiding: asyncio.Task[bool | None]) -> None:
+        super().__init__(str(why))
+        self.why, self.voiding = why, voiding
 
 
 @attrs.define(eq=False)
@@ -102,7 +115,12 @@ class Intake:
             QueueUnavailable: it could not be queued, and was voided.
         """
         document = encode(task, self.register.outlet.marks(Created(task=task)))
-        await self._batches.submit(_New(task, document, self.clock.monotonic_s()))
+        try:
+            await self._batches.submit(_New(task, document, self.clock.monotonic_s()))
+        except _Unsettled as unsettled:
+            if not await self._runs_all_the_same(task, unsettled.voiding):
+                raise unsettled.why from None
+            self._tell([task])
 
     async def promise(self, task: Task) -> bool:
         """Have a stored *task*, which waits, run whatever was said of it before; False when it changed meanwhile.
@@ -156,33 +174,34 @@ class Intake:
         if self.workers is not None:
             for new in stored:
                 self.store.hold(new.task, new.document)
-        await self._note_owed(
+        is_noted = await self._note_owed(
             [new.task for new, outcome in zip(timely, outcomes, strict=True) if _may_have_landed(outcome)]
         )
         unqueued = await self._queue([new.task for new in stored]) if stored else {}
-        answers = {new: self._settle(new.task, was, unqueued) for new, was in zip(timely, outcomes, strict=True)}
+        answers = {
+            new: self._settle(new.task, was, unqueued, is_noted=is_noted)
+            for new, was in zip(timely, outcomes, strict=True)
+        }
         late = StoreUnavailable("MongoDB is too slow: nothing was stored")
         return [answers.get(new, late) for new in batch]
 
     def _settle(
-        self, task: Task, outcome: bool | Exception, unqueued: dict[str, QueueUnavailable]
+        self, task: Task, outcome: bool | Exception, unqueued: dict[str, Exception], *, is_noted: bool
     ) -> Exception | None:
-        if isinstance(outcome, Exception):
-            # It may have landed all the same. The client is told now; the void follows when MongoDB answers.
-            self._voids.begin(self._void_when_possible(task))
-            return outcome
+        if isinstance(outcome, Exception):  # it may have landed all the same
+            return self._void_later(task, outcome, is_noted=is_noted)
         return unqueued.get(task.id) if outcome else Conflict(EXISTS())
 
     @step("submit.push")
-    async def _queue(self, tasks: Sequence[Task]) -> dict[str, QueueUnavailable]:
+    async def _queue(self, tasks: Sequence[Task]) -> dict[str, Exception]:
         """Queue stored tasks; return why not for each that will not run."""
         try:
             pushed = await self._push([entry_of(task) for task in tasks])
         except QueueUnavailable as error:
-            stopped = await asyncio.gather(*(self._void_or_owe(task) for task in tasks))
-            voided = {task.id: error for task, is_stopped in zip(tasks, stopped, strict=True) if is_stopped}
-            self._tell([task for task in tasks if task.id not in voided])
-            return voided
+            refused = await asyncio.gather(*(self._void_or_owe(task, error) for task in tasks))
+            unqueued = {task.id: why for task, why in zip(tasks, refused, strict=True) if why is not None}
+            self._tell([task for task in tasks if task.id not in unqueued])
+            return unqueued
         for task in tasks:
             self.limits.note(task.lane, task.owner, task.user_id, pushed.waiting[task.id])
         self._tell(tasks)
@@ -197,20 +216,38 @@ class Intake:
         begun = await self.workers.push(entries) if self.workers is not None else None
         return begun or await self.queue.push_many(entries)
 
-    async def _void_or_owe(self, task: Task) -> bool:
-        """Void a stored task, now or when MongoDB is back; False when it was taken up before and is on its way."""
+    async def _void_or_owe(self, task: Task, why: QueueUnavailable) -> Exception | None:
+        """Void a stored task, now or when MongoDB is back; None when it was taken up before and is on its way."""
         try:
-            return await self._void(task)
+            return why if await self._void(task) else None
         except StoreUnavailable:
-            await self._note_owed([task])
-            self._voids.begin(self._void_when_possible(task))
-            return True
+            return self._void_later(task, why, is_noted=await self._note_owed([task]))
 
-    async def _note_owed(self, tasks: Sequence[Task]) -> None:
+    def _void_later(self, task: Task, why: Exception, *, is_noted: bool) -> Exception:
+        """Void a task as soon as MongoDB answers; its client is told *why* at once if that is noted, else soon."""
+        voiding = self._voids.begin(self._void_when_possible(task))
+        return why if is_noted else _Unsettled(why, voiding)
+
+    async def _runs_all_the_same(self, task: Task, voiding: asyncio.Task[bool | None]) -> bool:
+        """Wait until it is noted or done that *task* will not run, for a moment; True when it was begun before."""
+        until_s = self.clock.monotonic_s() + UNSETTLED_S
+        while not voiding.done() and self.clock.monotonic_s() < until_s and not await self._note_owed([task]):
+            await asyncio.wait({voiding}, timeout=NOTE_AGAIN_S)
+        return voiding.done() and voiding.result() is False and await self._has_begun(task)
+
+    async def _has_begun(self, task: Task) -> bool:
+        with suppress(StoreUnavailable):
+            found = await self.store.look(task.id)
+            return isinstance(found, Task) and found.status in _BEGUN
+        return False
+
+    async def _note_owed(self, tasks: Sequence[Task]) -> bool:
         """Note, before it is told, that *tasks* will not run: should this process not live to see to it."""
-        if tasks:
-            with suppress(QueueUnavailable):
-                await self._owed.note([(task.id, task.transition_id) for task in tasks])
+        try:
+            await self._owed.note([(task.id, task.transition_id) for task in tasks])
+        except QueueUnavailable:
+            return False
+        return True
 
     async def _void(self, task: Task) -> bool:
         """Make sure *task*, stored or still to land, will not run; False when it runs, or was claimed since.
@@ -233,14 +270,16 @@ class Intake:
                 return True
         return await self.register.carry_out(Voided(task=task, at=now, error=error))
 
-    async def _void_when_possible(self, task: Task) -> None:
+    async def _void_when_possible(self, task: Task) -> bool | None:
+        """Do what `_void` does as soon as MongoDB answers; None when it has not for an hour."""
         voided = await when_possible(partial(self._void, task))
         if voided is None:
             log.error("task_not_voided", task_id=task.id)
-            return
+            return None
         log.warning("task_not_acknowledged", task_id=task.id, voided=voided)
         with suppress(QueueUnavailable):
             await self._owed.settle([(task.id, task.transition_id)])
+        return voided
 
 
 def _may_have_landed(outcome: bool | Exception) -> bool:

@@ -22,13 +22,14 @@ T = TypeVar("T")
 class Voids:
     """What a process still owes, carried out beside all else."""
 
-    _running: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
+    _running: set[asyncio.Task[Any]] = attrs.field(factory=set, init=False)
 
-    def begin(self, steps: Coroutine[Any, Any, None]) -> None:
+    def begin(self, steps: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Carry *steps* out, whatever becomes of the caller."""
         running = asyncio.create_task(steps)
         self._running.add(running)
         running.add_done_callback(self._running.discard)
+        return running
 
     async def drain(self) -> None:
         """Wait for all of them."""
