@@ -182,8 +182,9 @@ def _judge_unaccepted(verdict: Verdict, task: Submission, paid: Sequence[Bill], 
     if paid and task.answer == "refused":
         # The stated exception: the process that said so died before it could void the task.
         excused = not task.keyed and faults.cuts(task.answered_s - SLACK_S, task.answered_s + SLACK_S)
-        verdict.counts["ran after 503, its process killed"] += 1
-        if not excused:
+        if excused:
+            verdict.counts["ran after 503, its process killed"] += 1
+        else:
             verdict.break_promise(task, "ran after 503", f"{len(paid)} paid")
 
 
