@@ -244,9 +244,8 @@ class Visits:
 
 
 def _has_left(visit: VisitRecord, now: datetime) -> bool:
-    if visit.state is VisitState.LOST or visit.until <= now:
-        return True
-    return visit.state is VisitState.OPEN and has_died(visit.holder)
+    """Tell whether nobody waits any more; one that was redirected may find nobody to go back to, and ask anew."""
+    return visit.state is VisitState.LOST or visit.until <= now or has_died(visit.holder)
 
 
 async def _insist(write: Write) -> None:

@@ -64,9 +64,9 @@ def purchases(service: RunningServer) -> int:
         return len(json.load(answer)["entries"])
 
 
-def ask(port: int, headers: dict[str, str] | None = None) -> httpx.Response:
+def ask(port: int, headers: dict[str, str] | None = None, *, follows: bool = True) -> httpx.Response:
     url = f"http://127.0.0.1:{port}/v1/images/generations"
-    with httpx.Client(trust_env=False, timeout=60, follow_redirects=True) as client:
+    with httpx.Client(trust_env=False, timeout=60, follow_redirects=follows) as client:
         return client.post(url, json=WISH, headers=headers)
 
 
@@ -102,6 +102,22 @@ class TestKilled:
             with run_serving(folders[2], {**variables, "DANQING_ROLE": "api"}) as healthy:
                 reply = ask(healthy.port, headers)
         assert reply.status_code == 200, reply.text[:300]
+        assert is_picture(reply.json()["data"][0]["b64_json"])
+        assert purchases(slow_service) == 1
+
+    def test_repeat_of_one_that_was_just_redirected_finds_the_task(
+        self, variables: dict[str, str], slow_service: RunningServer, tmp_path: Path
+    ) -> None:
+        """The process that is to be gone back to is no more, and so the client asks anew, with no mark of that."""
+        folders = [tmp_path / name for name in ("worker", "first", "second")]
+        for folder in folders:
+            folder.mkdir()
+        with run_serving(folders[0], variables):
+            hasty = {**variables, "DANQING_ROLE": "api", "DANQING_SYNC_WAIT": "1"}
+            with run_serving(folders[1], hasty) as dying:
+                assert ask(dying.port, follows=False).status_code == 303
+            with run_serving(folders[2], {**variables, "DANQING_ROLE": "api"}) as healthy:
+                reply = ask(healthy.port)
         assert is_picture(reply.json()["data"][0]["b64_json"])
         assert purchases(slow_service) == 1
 
