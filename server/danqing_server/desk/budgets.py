@@ -76,16 +76,13 @@ class Budgets:
             Conflict: there is no room beside what another request has set aside for the same new task.
             StoreUnavailable: it is not known to be set aside.
         """
-        if again_at is not None and caller.owner is not None and caller.key != task.key:
-            await self.counting.books.book([task.id])  # as long as it tells whose it was
-        if not any(True for _ in caller.limits):
-            return None
-        hold = Hold(id=new_token(), at=again_at or task.created_at, amounts_micro=dearest_micro(task, outputs))
-        demands = [*demands_of(caller, hold, outputs, self.zone)]
-        if not demands:
-            return None
-        if again_at is not None:
+        wanted = self._wanted(caller, task, outputs, again_at or task.created_at)
+        is_anothers = caller.owner is not None and caller.key != task.key  # it tells so until it is tried again
+        if again_at is not None and (wanted is not None or is_anothers):
             await self.counting.books.book([task.id])
+        if wanted is None:
+            return None
+        hold, demands = wanted
         await self._fulfil(self._wish(task.id, hold, demands, again=again_at is not None))
         return hold
 
@@ -94,10 +91,8 @@ class Budgets:
 
         Nothing is set aside: `hold_batch` does that for all.
         """
-        if not caller.limits.are_any:
-            return None
-        hold = Hold(id=new_token(), at=task.created_at, amounts_micro=dearest_micro(task, task.images))
-        return hold if any(True for _ in demands_of(caller, hold, task.images, self.zone)) else None
+        wanted = self._wanted(caller, task, task.images, task.created_at)
+        return None if wanted is None else wanted[0]
 
     async def hold_batch(self, caller: Caller, batch_id: str, holds: Sequence[Hold]) -> Hold | None:
         """Set aside what all lines of a batch may cost, for as long as it is not all tasks; see `hold`.
@@ -112,6 +107,16 @@ class Budgets:
         hold = Hold(id=new_token(), at=holds[0].at)
         await self._fulfil(self._wish(batch_id, hold, demands))
         return hold
+
+    def _wanted(
+        self, caller: Caller, task: Task, outputs: int, at: datetime
+    ) -> tuple[Hold, Sequence[Demand]] | None:
+        """Return a new hold and what it takes of limits; None where it takes nothing."""
+        if not caller.limits.are_any:
+            return None
+        hold = Hold(id=new_token(), at=at, amounts_micro=dearest_micro(task, outputs))
+        demands = [*demands_of(caller, hold, outputs, self.zone)]
+        return (hold, demands) if demands else None
 
     def _wish(self, task_id: str, hold: Hold, demands: Sequence[Demand], *, again: bool = False) -> Wish:
         return Wish(task_id=task_id, hold=hold, demands=demands, again=again, at=self.clock.now())
