@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -89,7 +89,7 @@ def verify(
         _count_documents(check)
         _check_pictures(check)
         if not quick:
-            repository.note_damaged({*check.damaged, *_damaged_still(repository)})
+            repository.note_damaged({*check.damaged, *_damaged_still(repository, check.damaged)})
     return Verified(
         run=manifest.id,
         documents=check.documents,
@@ -110,9 +110,9 @@ def damaged_files(run: Run) -> list[str]:
     ]
 
 
-def _damaged_still(repository: Repository) -> Iterator[str]:
-    """Yield what an earlier proof, of another backup maybe, found damaged and is so still."""
-    for sha256 in repository.found_damaged():
+def _damaged_still(repository: Repository, read: Collection[str]) -> Iterator[str]:
+    """Yield what an earlier proof, of any backup, found damaged and is so still, beside what was just *read*."""
+    for sha256 in repository.found_damaged().difference(read):
         with suppress(OSError):
             if digest_of(repository.picture(sha256))[0] != sha256:
                 yield sha256

@@ -65,16 +65,15 @@ class DeletionStore:
         )
         if deletion.repeat_key is not None:
             sets["repeat_key"] = deletion.repeat_key
+        as_it_is = {"still": deletion.still, "seen": deletion.seen}
+        sets |= {name: transition for name, transition in as_it_is.items() if transition is not None}
+        gone = {name: "" for name, transition in as_it_is.items() if transition is None}
         noted: dict[str, Any] = {"_id": deletion.task_id}
-        update: dict[str, Any] = {"$set": sets, "$unset": {"still": "", "seen": ""}}
-        if deletion.seen is not None:
-            update = {"$set": {**sets, "seen": deletion.seen}, "$unset": {"still": ""}}
         if deletion.still is not None:
             noted["still"] = {"$exists": True}
-            update = {"$set": {**sets, "still": deletion.still}}
         with translated():
             try:
-                await self._notes.update_one(noted, update, upsert=True)
+                await self._notes.update_one(noted, {"$set": sets, "$unset": gone}, upsert=True)
             except DuplicateKeyError:
                 return False
         return True
