@@ -13,7 +13,8 @@ from danqing_server.doors.body_shapes import LONGEST_NAME, LONGEST_USER_ID
 from danqing_server.doors.fields import Fields
 from danqing_server.http.requests import ApiRequest
 from danqing_server.records.tasks import Billed, Status
-from danqing_server.store.listing import Place, TaskFilter
+from danqing_server.store.listing import TaskFilter
+from danqing_server.store.newest import Place
 
 __all__ = [
     "BILLED",

@@ -17,7 +17,7 @@ from typing import Any
 import attrs
 import bson
 from bson.raw_bson import RawBSONDocument
-from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
+from pymongo import ASCENDING, IndexModel, ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from danqing_server.errors import BatchUnreadable
@@ -28,7 +28,7 @@ from danqing_server.store.batch_documents import batch_document, batch_of, requi
 from danqing_server.store.client import Database, translated
 from danqing_server.store.keys import DELETED
 from danqing_server.store.late_indexes import OF_BATCH, LateIndexes
-from danqing_server.store.listing import Place
+from danqing_server.store.newest import NEWEST_FIRST, Place, behind, place_of
 from danqing_server.store.reach import Reach
 from danqing_server.store.reading import readable, task_of, versioned
 from danqing_server.store.tasks import COLLECTION as TASKS
@@ -41,7 +41,7 @@ HELD_FOR = timedelta(seconds=30)
 PAGE = 200
 
 _INDEXES = [
-    IndexModel([("owner", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)], name="newest"),
+    IndexModel([("owner", ASCENDING), *NEWEST_FIRST], name="newest"),
     IndexModel([("open", ASCENDING)], name="open", partialFilterExpression={"open": {"$exists": True}}),
 ]
 
@@ -119,15 +119,12 @@ class BatchStore:
 
         With them comes where to go on, None at the end of all. Those that cannot be read are left out.
         """
-        wanted: dict[str, Any] = dict(reach.filter)
-        if after is not None:
-            here = {"created_at": after[0], "_id": {"$lt": after[1]}}
-            wanted["$or"] = [{"created_at": {"$lt": after[0]}}, here]
-        order = [("created_at", DESCENDING), ("_id", DESCENDING)]
+        wanted = {**reach.filter, **({} if after is None else behind(after))}
         with translated():
-            found = await self._batches.find(wanted, {"problems": 0}).sort(order).limit(limit + 1).to_list(None)
+            found = self._batches.find(wanted, {"problems": 0}).sort(NEWEST_FIRST).limit(limit + 1)
+            found = await found.to_list(None)
         page = found[:limit]
-        next_ = (page[-1]["created_at"], page[-1]["_id"]) if len(found) > limit else None
+        next_ = place_of(page[-1]) if len(found) > limit else None
         return [batch for each in page if isinstance(batch := batch_of(each), Batch)], next_
 
     async def open_ids(self) -> list[str]:

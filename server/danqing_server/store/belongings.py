@@ -13,7 +13,7 @@ from typing import Any
 
 import attrs
 from bson.raw_bson import RawBSONDocument
-from pymongo import ASCENDING, DESCENDING
+from pymongo import ASCENDING
 
 from danqing_server.codec import dump_json
 from danqing_server.records.deliveries import DeliveryState
@@ -24,7 +24,8 @@ from danqing_server.store.client import Database, translated
 from danqing_server.store.deliveries import COLLECTION as DELIVERIES
 from danqing_server.store.ledger import COLLECTION as LEDGER
 from danqing_server.store.ledger import FORGOTTEN
-from danqing_server.store.listing import TaskFilter, place_of
+from danqing_server.store.listing import TaskFilter
+from danqing_server.store.newest import NEWEST_FIRST, place_of
 from danqing_server.store.reach import Reach
 from danqing_server.store.sessions import COLLECTION as SESSIONS
 from danqing_server.store.tasks import COLLECTION as TASKS
@@ -34,7 +35,6 @@ from danqing_server.store.users import COLLECTION as USERS
 __all__ = ["Belongings", "StagedLine", "TaskPlace", "Whose"]
 
 PAGE = 200
-_NEWEST = [("created_at", DESCENDING), ("_id", DESCENDING)]
 _OF_TASK = {"created_at": 1, "batch.id": 1}
 
 
@@ -110,7 +110,7 @@ class Belongings:
         else:
             listed = TaskFilter(user_id=whose.user, made_before=before)
             scope = listed.scope(whose.reach, None if after is None else (after.at, after.id))
-            found = self.database[TASKS].find(scope, _OF_TASK).sort(_NEWEST)
+            found = self.database[TASKS].find(scope, _OF_TASK).sort(NEWEST_FIRST)
         with translated():
             return [_place(document) for document in await found.limit(PAGE).to_list(None)]
 

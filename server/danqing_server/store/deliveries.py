@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import attrs
-from pymongo import ASCENDING, DESCENDING, IndexModel, UpdateOne
+from pymongo import ASCENDING, IndexModel, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from danqing_server.codec import from_document, value_of
@@ -23,6 +23,7 @@ from danqing_server.loops.steps import step
 from danqing_server.records.deliveries import Delivery, DeliveryState, Try, Way
 from danqing_server.store.client import Database, translated
 from danqing_server.store.late_indexes import LateIndexes
+from danqing_server.store.newest import NEWEST_FIRST, Place, behind, place_of
 from danqing_server.store.reading import versioned
 
 __all__ = ["KEPT", "Backlog", "DeliveryStore", "Due", "Full", "Outcome"]
@@ -42,7 +43,7 @@ INDEXES = [
         name=INDEX_OF_DUE,
         partialFilterExpression={"state": "pending"},
     ),
-    IndexModel([("endpoint_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)], name="by_endpoint"),
+    IndexModel([("endpoint_id", ASCENDING), *NEWEST_FIRST], name="by_endpoint"),
     IndexModel([("expires_at", ASCENDING)], name="expiry", expireAfterSeconds=0),
 ]
 
@@ -208,7 +209,7 @@ class DeliveryStore:
         *,
         limit: int,
         wanted: Mapping[str, str],
-        before: tuple[datetime, str] | None = None,
+        before: Place | None = None,
     ) -> list[Delivery]:
         """Return an endpoint's deliveries that can be read, newest first; *wanted* are fields and their values."""
         readable: list[Delivery] = []
@@ -218,7 +219,7 @@ class DeliveryStore:
             readable += _readable(page)
             if len(page) < asked:
                 break
-            before = page[-1]["created_at"], page[-1]["_id"]
+            before = place_of(page[-1])
         return readable
 
     async def resend(self, endpoint_id: str, now: datetime, wanted: Mapping[str, Any]) -> int:
@@ -259,18 +260,11 @@ class DeliveryStore:
         await self._late_indexes.drain()
         await self._outcomes.drain()
 
-    async def _page(
-        self, query: Mapping[str, Any], limit: int, before: tuple[datetime, str] | None
-    ) -> list[Mapping[str, Any]]:
-        behind: Mapping[str, Any] = {}
-        if before is not None:
-            created_at, last_id = before
-            either = [{"created_at": {"$lt": created_at}}, {"created_at": created_at, "_id": {"$lt": last_id}}]
-            behind = {"created_at": {"$lte": created_at}, "$or": either}
-        order = [("created_at", DESCENDING), ("_id", DESCENDING)]
+    async def _page(self, query: Mapping[str, Any], limit: int, before: Place | None) -> list[Mapping[str, Any]]:
+        older = {} if before is None else {"created_at": {"$lte": before[0]}, **behind(before)}
         with translated():
             found: list[Mapping[str, Any]] = (
-                await self._deliveries.find({**query, **behind}).sort(order).limit(limit).to_list(None)
+                await self._deliveries.find({**query, **older}).sort(NEWEST_FIRST).limit(limit).to_list(None)
             )
         return found
 

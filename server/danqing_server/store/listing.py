@@ -15,19 +15,20 @@ from datetime import datetime
 from typing import Any
 
 import attrs
-from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo import ASCENDING, IndexModel
 
 from danqing_plugins import OutputKind
 from danqing_server.errors import StoreUnavailable
 from danqing_server.records.tasks import Billed, Status, Task
 from danqing_server.store.client import Database, durable, translated
 from danqing_server.store.late_indexes import OF_BATCH, LateIndexes
+from danqing_server.store.newest import NEWEST_FIRST, Place, behind, place_of
 from danqing_server.store.paths import IS_PARTIAL, MAY_BE_BILLED
 from danqing_server.store.reach import Reach
 from danqing_server.store.reading import readable, task_of
 from danqing_server.store.tasks import COLLECTION, MOST_COUNTED
 
-__all__ = ["SEARCH_S", "Found", "FoundTasks", "Place", "TaskFilter", "TaskList", "place_of"]
+__all__ = ["SEARCH_S", "Found", "FoundTasks", "TaskFilter", "TaskList"]
 
 SEARCH_S = 0.3
 FIRST_STEP = 1_000
@@ -35,17 +36,13 @@ LARGEST_STEP = 16_000
 READ_AT_ONCE = 200
 COUNT_MS = 1_000
 
-_ORDER = [("created_at", DESCENDING), ("_id", DESCENDING)]
 _KEY = {"created_at": 1}  # and `_id`: an index holds both
 _HEAVY = {"saved": 0, "result": 0, "references": 0}
 
-_OF_EVERYBODY = IndexModel(_ORDER, name="newest")
+_OF_EVERYBODY = IndexModel(NEWEST_FIRST, name="newest")
 _OF_ONE_OWNER = IndexModel(
-    [("owner", ASCENDING), *_ORDER], name="newest_of_owner", partialFilterExpression={"owner": {"$gt": ""}}
+    [("owner", ASCENDING), *NEWEST_FIRST], name="newest_of_owner", partialFilterExpression={"owner": {"$gt": ""}}
 )
-
-Place = tuple[datetime, str]
-"""Where in a list something stands: when a task was made, and its id."""
 
 
 @attrs.frozen(kw_only=True)
@@ -112,7 +109,7 @@ class TaskFilter:
             times["$lt"] = self.made_before
         if after is not None:
             times["$lte"] = after[0]
-            scope |= _behind(after)
+            scope |= behind(after)
         return {**scope, "created_at": times} if times else scope
 
 
@@ -223,13 +220,13 @@ class TaskList:
     async def _border(self, scope: Mapping[str, Any], step: int) -> Place | None:
         """Return where the *step*-th task of *scope* stands, by an index alone; None when there are fewer."""
         with translated():
-            found = await self._tasks.find(scope, _KEY).sort(_ORDER).skip(step - 1).limit(1).to_list(None)
+            found = await self._tasks.find(scope, _KEY).sort(NEWEST_FIRST).skip(step - 1).limit(1).to_list(None)
         return place_of(found[0]) if found else None
 
     async def _read(self, condition: Mapping[str, Any], limit: int) -> list[Mapping[str, Any]]:
         with translated():
             found: list[Mapping[str, Any]] = (
-                await self._tasks.find(condition, _HEAVY).sort(_ORDER).limit(limit).to_list(None)
+                await self._tasks.find(condition, _HEAVY).sort(NEWEST_FIRST).limit(limit).to_list(None)
             )
         return found
 
@@ -246,7 +243,7 @@ class TaskList:
             kept += [document for document in found if self._is_billed(document, billed)]
             if len(found) < READ_AT_ONCE or len(kept) >= limit:
                 return kept[:limit]
-            here = {"$and": [condition, _behind(place_of(found[-1]))]}
+            here = {"$and": [condition, behind(place_of(found[-1]))]}
 
     async def _count_billed(self, condition: Mapping[str, Any], billed: Billed) -> int | None:
         until_s, count = self.now_s() + COUNT_MS / 1000, 0
@@ -275,17 +272,6 @@ def _page(documents: list[Mapping[str, Any]], limit: int) -> FoundTasks:
     more = len(documents) > limit
     next_ = place_of(documents[limit - 1]) if more else None
     return FoundTasks(tasks=tuple(readable(documents[:limit])), next=next_)
-
-
-def place_of(document: Mapping[str, Any]) -> Place:
-    """Return where the task of *document* stands in a list."""
-    return document["created_at"], document["_id"]
-
-
-def _behind(place: Place) -> dict[str, Any]:
-    """Return what finds the tasks that stand in a list after *place*."""
-    created_at, task_id = place
-    return {"$or": [{"created_at": {"$lt": created_at}}, {"created_at": created_at, "_id": {"$lt": task_id}}]}
 
 
 def _not_behind(border: Place) -> dict[str, Any]:

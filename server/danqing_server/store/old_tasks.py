@@ -11,11 +11,12 @@ from typing import Any
 
 import attrs
 import pymongo
-from pymongo import ASCENDING, DESCENDING
+from pymongo import ASCENDING
 
 from danqing_server.records.tasks import FINISHED, Status, Task
 from danqing_server.store.client import Database, translated
-from danqing_server.store.listing import Place, TaskFilter, TaskList, place_of
+from danqing_server.store.listing import TaskFilter, TaskList
+from danqing_server.store.newest import NEWEST_FIRST, Place, place_of
 from danqing_server.store.reach import Reach
 from danqing_server.store.reading import readable
 from danqing_server.store.tasks import COLLECTION
@@ -26,7 +27,6 @@ LONGEST_S = 60.0
 PAGE = 200
 _HEAVY = {"saved": 0, "result": 0, "references": 0}
 _OLDEST = [("created_at", ASCENDING), ("_id", ASCENDING)]
-_NEWEST = [("created_at", DESCENDING), ("_id", DESCENDING)]
 
 
 @attrs.frozen(kw_only=True)
@@ -81,7 +81,7 @@ class OldTasks:
     async def newest(self, kinds: Kinds, count: int) -> datetime | None:
         """Return when the *count*-th newest of them was made; None when there are fewer."""
         with pymongo.timeout(LONGEST_S), translated():
-            found = self._tasks.find(kinds.condition, ["created_at"]).sort(_NEWEST).skip(count - 1).limit(1)
+            found = self._tasks.find(kinds.condition, ["created_at"]).sort(NEWEST_FIRST).skip(count - 1).limit(1)
             documents = await found.to_list(None)
         return documents[0]["created_at"] if documents else None
 

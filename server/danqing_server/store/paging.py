@@ -11,6 +11,7 @@ from pymongo import ASCENDING, DESCENDING
 from danqing_plugins import OutputKind
 from danqing_server.records.tasks import Status, Task
 from danqing_server.store.client import Database, translated
+from danqing_server.store.newest import NEWEST_FIRST, behind
 from danqing_server.store.reach import Reach
 from danqing_server.store.reading import readable
 from danqing_server.store.tasks import COLLECTION
@@ -47,11 +48,10 @@ class TaskPages:
     async def page(self, query: PageQuery, *, skip: int, limit: int) -> tuple[list[Task], int]:
         """Return one page, and how many there are in all, counted up to 10,000."""
         tasks, wanted = self.database[COLLECTION], _filter(query)
-        order = [("created_at", DESCENDING), ("_id", DESCENDING)]
         if not query.beginnings:
             return [], 0
         with translated():
-            found = await tasks.find(wanted).sort(order).skip(skip).limit(limit).to_list(limit)
+            found = await tasks.find(wanted).sort(NEWEST_FIRST).skip(skip).limit(limit).to_list(limit)
             total = await tasks.count_documents(wanted, limit=MOST_COUNTED)
         return readable(found), total
 
@@ -61,7 +61,7 @@ class TaskPages:
             return []
         wanted = _filter(query)
         if task is not None:
-            wanted = {"$and": [wanted, _is_behind(task, "$gt" if ascending else "$lt")]}
+            wanted = {"$and": [wanted, behind((task.created_at, task.id), "$gt" if ascending else "$lt")]}
         way = ASCENDING if ascending else DESCENDING
         with translated():
             looked = self.database[COLLECTION].find(wanted).sort([("created_at", way), ("_id", way)])
@@ -80,8 +80,3 @@ def _filter(query: PageQuery) -> Mapping[str, Any]:
     for name, value in query.input.items():
         parts.append({f"input.{name}": {"$in": [value, None]} if query.usual.get(name) == value else value})
     return {"$and": [part for part in parts if part]}
-
-
-def _is_behind(task: Task, word: str) -> Mapping[str, Any]:
-    same_time = {"created_at": task.created_at, "_id": {word: task.id}}
-    return {"$or": [{"created_at": {word: task.created_at}}, same_time]}

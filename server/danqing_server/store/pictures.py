@@ -16,12 +16,13 @@ from enum import StrEnum
 from typing import Any
 
 import attrs
-from pymongo import DESCENDING, IndexModel
+from pymongo import IndexModel
 
 from danqing_server.records.tasks import FINISHED, OutputState, Task
 from danqing_server.store.client import Database, durable, translated
 from danqing_server.store.late_indexes import LateIndexes
-from danqing_server.store.listing import Found, Place, TaskFilter, TaskList, place_of
+from danqing_server.store.listing import Found, TaskFilter, TaskList
+from danqing_server.store.newest import NEWEST_FIRST, Place, place_of
 from danqing_server.store.paths import of_output
 from danqing_server.store.reach import Reach
 from danqing_server.store.reading import readable
@@ -37,9 +38,8 @@ __all__ = [
     "picture_id",
 ]
 
-_ORDER = {"created_at": DESCENDING, "_id": DESCENDING}
 _IS_STARRED: Mapping[str, Any] = {"stars": {"$gte": 0}}
-_STARRED = IndexModel(list(_ORDER.items()), name="starred", partialFilterExpression=_IS_STARRED)
+_STARRED = IndexModel(NEWEST_FIRST, name="starred", partialFilterExpression=_IS_STARRED)
 _SHOWN = {"saved": 0, "calls": 0}
 
 
@@ -193,7 +193,7 @@ class PictureStore:
         shown = {"$map": {"input": outputs, "as": "output", "in": "$$output.v.index"}}
         pipeline = [
             {"$match": {"$and": [condition, {"outputs": {"$type": "object"}}]}},
-            {"$sort": _ORDER},
+            {"$sort": dict(NEWEST_FIRST)},
             {"$project": {"created_at": 1, "shown": shown}},
             {"$match": {"shown": {"$ne": []}}},
             {"$limit": limit},

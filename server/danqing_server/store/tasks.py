@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 import attrs
-from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
+from pymongo import ASCENDING, IndexModel, ReturnDocument
 from pymongo.errors import BulkWriteError
 
 from danqing_server.clock import to_ms
@@ -37,6 +37,7 @@ from danqing_server.store.changes import NO_MARKS, Change, Marks, marks_as_sets
 from danqing_server.store.client import Database, durable, find_newest, translated
 from danqing_server.store.late_indexes import LateIndexes
 from danqing_server.store.newborn import Newborn, started, untouched
+from danqing_server.store.newest import NEWEST_FIRST, Place, behind
 from danqing_server.store.paths import ATTEMPT_ID, of_call, of_mark
 from danqing_server.store.reach import Reach
 from danqing_server.store.reading import readable, task_of
@@ -52,9 +53,9 @@ UNREADABLE_PAUSE = timedelta(seconds=60)
 AFTER = ReturnDocument.AFTER
 
 INDEXES = [
-    IndexModel([("user_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)], name="by_user"),
+    IndexModel([("user_id", ASCENDING), *NEWEST_FIRST], name="by_user"),
     IndexModel(  # one key's list does not read others' tasks of the same user_id; without keys it stays empty
-        [("owner", ASCENDING), ("user_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)],
+        [("owner", ASCENDING), ("user_id", ASCENDING), *NEWEST_FIRST],
         name="by_owner",
         partialFilterExpression={"owner": {"$gt": ""}},
     ),
@@ -296,7 +297,7 @@ class TaskStore:
             return bool(outcome.deleted_count) or await self._tasks.find_one({"_id": task_id}, ["_id"]) is None
 
     async def list_for_user(
-        self, user_id: str, reach: Reach, *, limit: int, offset: int, before: tuple[datetime, str] | None
+        self, user_id: str, reach: Reach, *, limit: int, offset: int, before: Place | None
     ) -> list[Task]:
         """Return a user's tasks in *reach*, newest first.
 
@@ -304,15 +305,9 @@ class TaskStore:
         """
         wanted: dict[str, Any] = {"user_id": user_id, **reach.filter}
         if before is not None:
-            created_at, task_id = before
-            wanted["created_at"] = {"$lte": created_at}  # a bound on the index; what follows is none
-            wanted["$or"] = [
-                {"created_at": {"$lt": created_at}},
-                {"created_at": created_at, "_id": {"$lt": task_id}},
-            ]
-        order = [("created_at", DESCENDING), ("_id", DESCENDING)]
+            wanted |= {"created_at": {"$lte": before[0]}, **behind(before)}  # the first is a bound on the index
         with translated():
-            found = await self._tasks.find(wanted).sort(order).skip(offset).limit(limit).to_list(None)
+            found = await self._tasks.find(wanted).sort(NEWEST_FIRST).skip(offset).limit(limit).to_list(None)
         return readable(found)
 
     async def count_for_user(self, user_id: str, reach: Reach) -> int:

@@ -33,7 +33,8 @@ from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_post
 from danqing_server.records.tasks import JsonObject, Priority
 from danqing_server.records.tenancy import Scope
-from danqing_server.store.listing import Place, TaskFilter
+from danqing_server.store.listing import TaskFilter
+from danqing_server.store.newest import Place
 
 __all__ = ["routes"]
 
