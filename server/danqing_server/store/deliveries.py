@@ -16,7 +16,7 @@ import attrs
 from pymongo import ASCENDING, IndexModel, UpdateOne
 from pymongo.errors import BulkWriteError
 
-from danqing_server.codec import from_document, value_of
+from danqing_server.codec import value_of
 from danqing_server.log import get_logger
 from danqing_server.loops.batching import GATHER_S, Batcher
 from danqing_server.loops.steps import step
@@ -24,7 +24,7 @@ from danqing_server.records.deliveries import Delivery, DeliveryState, Try, Way
 from danqing_server.store.client import Database, translated
 from danqing_server.store.late_indexes import LateIndexes
 from danqing_server.store.newest import NEWEST_FIRST, Place, behind, place_of
-from danqing_server.store.reading import versioned
+from danqing_server.store.reading import decoded, versioned
 
 __all__ = ["KEPT", "Backlog", "DeliveryStore", "Due", "Full", "Outcome"]
 
@@ -291,8 +291,8 @@ def _readable(documents: Sequence[Mapping[str, Any]]) -> list[Delivery]:
 
 
 def _read(document: Mapping[str, Any]) -> Delivery | None:
-    try:
-        return from_document(Delivery, {**document, "id": document["_id"]})
-    except Exception as error:  # noqa: BLE001 — of a newer release, maybe: that one sends it
-        log.error("delivery_unreadable", delivery=document["_id"], reason=type(error).__name__)  # noqa: TRY400 — the traceback may quote a body
-        return None
+    found = decoded(Delivery, document)
+    if isinstance(found, Delivery):
+        return found
+    log.error("delivery_unreadable", delivery=document["_id"], reason=type(found).__name__)
+    return None

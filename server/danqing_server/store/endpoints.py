@@ -13,10 +13,10 @@ from typing import Any
 import attrs
 from pymongo import ReturnDocument
 
-from danqing_server.codec import from_document, value_of
+from danqing_server.codec import value_of
 from danqing_server.log import get_logger
 from danqing_server.store.client import Database, translated
-from danqing_server.store.reading import versioned
+from danqing_server.store.reading import decoded, versioned
 
 __all__ = ["TASKS", "Endpoint", "EndpointStore", "OldSecret", "tasks_id"]
 
@@ -128,8 +128,8 @@ def _document(endpoint: Endpoint) -> dict[str, Any]:
 
 
 def _read(document: Mapping[str, Any]) -> Endpoint | None:
-    try:
-        return from_document(Endpoint, {**document, "id": document["_id"]})
-    except Exception as error:  # noqa: BLE001 — of a newer release, maybe: that one serves it
-        log.error("endpoint_unreadable", endpoint=document["_id"], reason=type(error).__name__)  # noqa: TRY400 — the traceback may quote a secret
-        return None
+    found = decoded(Endpoint, document)
+    if isinstance(found, Endpoint):
+        return found
+    log.error("endpoint_unreadable", endpoint=document["_id"], reason=type(found).__name__)
+    return None

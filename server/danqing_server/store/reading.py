@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, MutableMapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from danqing_server.codec import from_document
 from danqing_server.errors import Unreadable
 from danqing_server.log import get_logger
 from danqing_server.records.tasks import Task
 
-__all__ = ["SCHEMA_VERSION", "attempt_id_of", "note_unreadable", "readable", "task_of", "versioned"]
+__all__ = ["SCHEMA_VERSION", "attempt_id_of", "decoded", "note_unreadable", "readable", "task_of", "versioned"]
 
 SCHEMA_VERSION = 1
 """Of the documents this release inserts, as their `v`; one without `v` is of version 1. It decides nothing."""
+
+T = TypeVar("T")
 
 log = get_logger(__name__)
 
@@ -36,6 +38,14 @@ def task_of(document: Mapping[str, Any]) -> Task | Unreadable:
         note_unreadable(document, error)
         deadline_at = document.get("deadline_at")
         return Unreadable(document["_id"], deadline_at if isinstance(deadline_at, datetime) else None)
+
+
+def decoded(kind: type[T], document: Mapping[str, Any]) -> T | Exception:
+    """Return the *kind* that *document* holds, whose `id` is its `_id`, or why there is none."""
+    try:
+        return from_document(kind, {**document, "id": document["_id"]})
+    except Exception as error:  # noqa: BLE001 — of a newer release, maybe: that one knows what to do with it
+        return error
 
 
 def note_unreadable(document: Mapping[str, Any], error: Exception) -> None:
