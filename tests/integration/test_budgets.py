@@ -18,11 +18,11 @@ from danqing_server.access.caller import Caller
 from danqing_server.access.limits import CallerLimits
 from danqing_server.assets.storage import Assets
 from danqing_server.clock import Clock
-from danqing_server.desk.batches import Staging
 from danqing_server.desk.budgets import Budgets
 from danqing_server.desk.intake import Intake
 from danqing_server.desk.limit_states import BudgetWarning
 from danqing_server.desk.request import Repeat, Submission
+from danqing_server.desk.staging import Staging
 from danqing_server.errors import BudgetExceeded, ModelNotAllowed, Overloaded, StoreUnavailable
 from danqing_server.life.moves import Deleted
 from danqing_server.life.subscribers import Gathering

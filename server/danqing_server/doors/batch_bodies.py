@@ -9,8 +9,8 @@ import attrs
 
 from danqing_server.access.caller import Caller
 from danqing_server.codec import parse_json_object
-from danqing_server.desk.batches import Staging
 from danqing_server.desk.request import Submission
+from danqing_server.desk.staging import Staging
 from danqing_server.doors.bodies import (
     Parameters,
     image_meaning,

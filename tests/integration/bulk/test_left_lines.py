@@ -10,8 +10,8 @@ from functools import partial
 import pytest
 
 from danqing_server.access.caller import Caller
-from danqing_server.desk.batches import Staging
 from danqing_server.desk.request import Repeat, Submission
+from danqing_server.desk.staging import Staging
 from danqing_server.errors import InvalidSubmission
 from danqing_server.records.batches import Mode
 from danqing_server.settings.server import Settings

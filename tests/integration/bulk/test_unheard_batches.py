@@ -9,8 +9,8 @@ import attrs
 import pytest
 
 from danqing_server.access.caller import Caller
-from danqing_server.desk.batches import Staging
 from danqing_server.desk.request import Repeat, Submission
+from danqing_server.desk.staging import Staging
 from danqing_server.errors import StoreUnavailable
 from danqing_server.records.batches import Batch, BatchStatus, Mode
 from danqing_server.records.tasks import Status

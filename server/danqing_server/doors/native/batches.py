@@ -8,7 +8,7 @@ from hashlib import sha256
 from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import Message, in_language
-from danqing_server.desk.batches import Staging
+from danqing_server.desk.staging import Staging
 from danqing_server.doors.batch_bodies import LineReader
 from danqing_server.doors.batch_results import files_of, result_lines
 from danqing_server.doors.batch_shapes import BatchListShape, BatchRequest, BatchShape
