@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, NotRequired, TypedDict
 
+from danqing_server.desk.staging import MOST_LINES
 from danqing_server.http.shapes import Moment, closed, said
 from danqing_server.records.batches import Mode
 from danqing_server.records.tasks import JsonObject
 
 __all__ = ["BatchListShape", "BatchRequest", "BatchShape", "LineProblemShape", "TaskCountsShape"]
 
-MOST_LINES = 10_000
 STATES = ("creating", "running", "finished", "cancelling", "cancelled")
 _ID = "batch_019ab3f2c1d4a7b2c9d0e4f6a8b3c5d7"
 
