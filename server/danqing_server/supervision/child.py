@@ -49,17 +49,18 @@ class Child:
     """A command and the process that runs it at present.
 
     `may_refuse` is True until the first start has succeeded: while it is, an exit with code `REFUSED` is final and
-    sets `refusal`. `dying` is one line about a process that keeps ending at once by itself, empty before; when that
-    goes on for too long it is not started any more, and `on_hopeless` is called with that line. Use from the main
-    thread only (see `tether`).
+    sets `refused`. `dying` is one line about a process that keeps ending at once by itself, empty before; when that
+    goes on for too long it is not started any more, and `on_hopeless` is called with that line. `in_vain` is set
+    with either: to wait for this process is of no use. Use from the main thread only (see `tether`).
     """
 
     command: Command
     may_refuse: bool = False
     deaths: Deaths = attrs.field(factory=Deaths)
     on_hopeless: Callable[[str], object] = lambda _line: None
-    refusal: asyncio.Event = attrs.field(factory=asyncio.Event)
+    refused: bool = False
     dying: str = ""
+    in_vain: asyncio.Event = attrs.field(factory=asyncio.Event)
     process: asyncio.subprocess.Process | None = None
     log_offset: int = 0
     on_restart: Callable[[], None] | None = None
@@ -128,7 +129,8 @@ class Child:
             if self._stopping.is_set():
                 return
             if exit_code == REFUSED and self.may_refuse:
-                self.refusal.set()
+                self.refused = True
+                self.in_vain.set()
                 return
             lived_s = self.lived_s
             self.deaths.note(exit_code, lived_s=lived_s)
@@ -147,6 +149,7 @@ class Child:
             _log.warning("process_ended", **named, lived_s=round(lived_s, 1))
             return
         self.dying = self._obituary(exit_code)
+        self.in_vain.set()
         if self.deaths.first_of_many:
             _log.error("process_keeps_dying", **named, reason=self.dying)
 

@@ -85,8 +85,8 @@ class Fleet:
     async def _until_healthy(self) -> None:
         remind_s = time.monotonic() + _REMIND_S
         while True:
-            health = await self._health_unless_refused()
-            if any(child.refusal.is_set() for child in self._children):
+            health = await self._health_unless_in_vain()
+            if any(child.refused for child in self._children):
                 raise StartRefused("a serving process refused to start", explained=True)
             for child in self._children:
                 if child.dying:
@@ -98,21 +98,22 @@ class Fleet:
                 remind_s = time.monotonic() + _REMIND_S
             await asyncio.sleep(_POLL_S)
 
-    async def _health_unless_refused(self) -> Health | None:
-        """Ask for the health, but no longer than until a process refuses: then nobody may be there to answer."""
+    async def _health_unless_in_vain(self) -> Health | None:
+        """Ask for the health, but no longer than a process may come up: else nobody may be there to answer."""
         asking = asyncio.create_task(ask_health(self.listener))
-        refusals = [asyncio.create_task(child.refusal.wait()) for child in self._children]
+        failing = [asyncio.create_task(child.in_vain.wait()) for child in self._children]
         try:
-            await asyncio.wait({asking, *refusals}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({asking, *failing}, return_when=asyncio.FIRST_COMPLETED)
             return asking.result() if asking.done() else None
         finally:
-            for task in (asking, *refusals):
+            for task in (asking, *failing):
                 task.cancel()
 
     async def roll(self, environment: Mapping[str, str]) -> bool:
         """Replace the processes one by one, each only when its successor is healthy; False when one is not.
 
-        The old process stays when its successor refuses to start or is not healthy within a minute.
+        The old process stays when its successor refuses to start, keeps ending at once, or is not healthy within a
+        minute.
         """
         for index, old in enumerate(list(self._children)):
             new = self._child(index, environment)
@@ -120,7 +121,7 @@ class Fleet:
             await new.start()
             new.keep()
             if not await self._is_healthy(new):
-                _log.error("rolling_restart_given_up", process=new.command.name, refused=new.refusal.is_set())
+                _log.error("rolling_restart_given_up", process=new.command.name, refused=new.refused)
                 await self._retire(new)
                 return False
             new.may_refuse = False
@@ -130,7 +131,7 @@ class Fleet:
 
     async def _is_healthy(self, child: Child) -> bool:
         started_s = time.monotonic()
-        while not child.refusal.is_set() and time.monotonic() - started_s < _PATIENCE_S:
+        while not child.in_vain.is_set() and time.monotonic() - started_s < _PATIENCE_S:
             health = await ask_health(self.listener)
             if health is not None and health.status == 200 and self._is_from(child, health, started_s):
                 return True
