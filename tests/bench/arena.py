@@ -27,7 +27,7 @@ from tests.bench.http_client import API_KEY
 from tests.bench.machine import CpuWatch
 from tests.bench.profiling import start_recording, stop_recording
 from tests.bench.provider import entry_point_folder
-from tests.bench.stub import WEBHOOK_PATH
+from tests.bench.stub import WEBHOOK_PATH, Shown
 from tests.support.servers import RunningServer, answers_http, run_mongod, run_redis, wait_until
 
 __all__ = ["Arena", "Ground", "Stub", "open_arena"]
@@ -46,6 +46,13 @@ class Stub:
     url: str
     pid: int
     counters: Counters
+
+    def show(self, shown: Shown) -> None:
+        """Begin a measurement whose pictures are *shown*, drawn by now: no contender waits for that."""
+        self.counters.reset(shown=shown)
+        with urllib.request.urlopen(self.url, timeout=60) as answer:
+            answer.read()
+        self.counters.reset(shown=shown)
 
 
 @attrs.define(kw_only=True)
@@ -156,6 +163,7 @@ class Arena:
             self.mongo.drop_database(ground.name)
             self.redis.flushall()
             shutil.rmtree(self.folder / ground.name, ignore_errors=True)
+            os.sync()  # else whoever comes next and syncs waits for what this one left to be written
 
     def watch(self, running: Running) -> CpuWatch:
         """Begin to count who uses the processor, and to record it if that is asked for."""

@@ -87,7 +87,7 @@ def drain(
     with arena.ground(contender) as ground:
         with ground.serving(role="api") as running:
             preload(running, count, type_)
-        arena.stub.counters.reset(shown=shown)
+        arena.stub.show(shown)
         with ground.serving() as running:
             watch = arena.watch(running)
             wait_for(lambda: arena.stub.counters[Slot.RECEIVED] >= count, 120)
