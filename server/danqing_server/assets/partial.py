@@ -96,6 +96,8 @@ class Partial:
 
         Shielded, since a second cancellation must not leave it behind.
         """
+        if self.spool.is_closed:  # moved into its place, as nearly all are
+            return
         await asyncio.shield(self._on_disk(self._leave if self._named and self.continues else self.spool.discard))
 
     def _lasting_name(self, more_bytes: int) -> Path | None:

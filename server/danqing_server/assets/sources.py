@@ -208,22 +208,22 @@ async def _take(response: aiohttp.ClientResponse, sink: Sink, limits: DownloadLi
     announced = await _begin(response, sink)
     _check_total(announced or 0, limits)
     total = sink.size_bytes
-    gathered = bytearray()
-    written_s = time.monotonic()
+    gathered: list[bytes] = []
+    since, written_s = total, time.monotonic()
     try:
         async for piece in response.content.iter_any():
+            gathered.append(piece)
             total += len(piece)
             _check_total(total, limits)
-            gathered += piece
-            if len(gathered) >= CHUNK_BYTES or time.monotonic() - written_s >= HELD_S:
-                await sink.write(bytes(gathered))
+            if total - since >= CHUNK_BYTES or time.monotonic() - written_s >= HELD_S:
+                await sink.write(b"".join(gathered))
                 gathered.clear()
-                written_s = time.monotonic()
+                since, written_s = total, time.monotonic()
     except (aiohttp.ClientError, OSError):
         if sink.origin is not None:
-            await sink.write(bytes(gathered))
+            await sink.write(b"".join(gathered))
         raise
-    await sink.write(bytes(gathered))
+    await sink.write(b"".join(gathered))
     if announced is not None and total != announced:
         raise _EndedEarly(texts.SOURCE_ENDED_EARLY(got=total, announced=announced), gone=False)
 

@@ -34,7 +34,7 @@ class Spool:
     size_bytes: int = 0
     _hash: hashlib._Hash = attrs.field(factory=hashlib.sha256, init=False, repr=False)
     _descriptor: int | None = attrs.field(default=None, init=False)
-    _discarded: bool = attrs.field(default=False, init=False)
+    _closed: bool = attrs.field(default=False, init=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
 
     @classmethod
@@ -57,11 +57,17 @@ class Spool:
             self._hash.update(chunk)
             self.size_bytes += len(chunk)
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it was moved, left or discarded, so that nothing of it can be made or removed any more."""
+        return self._closed
+
     def move_to(self, target: Path) -> None:
         """Bring the content to the disk, then give the file its final name on the same file system."""
         with self._lock:
             os.fsync(self._open())
             os.rename(self.path, target)
+            self._close()
 
     def sync(self) -> None:
         """Bring the content to the disk."""
@@ -78,7 +84,7 @@ class Spool:
     def take_over(self, path: Path) -> bool:
         """Go on with the file at *path*, not with a new one; False when a living process has it, or it is gone."""
         with self._lock:
-            if self._discarded or self._descriptor is not None:
+            if self._closed or self._descriptor is not None:
                 return False
             descriptor = _open_dead(path)
             if descriptor is None:
@@ -102,15 +108,15 @@ class Spool:
 
     def _close(self) -> bool:
         """Close the file for good, and tell whether it was open."""
-        self._discarded = True
+        self._closed = True
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
         return descriptor is not None
 
     def _open(self) -> int:
-        if self._discarded:
-            raise FileNotFoundError(f"{self.path.name} was discarded")
+        if self._closed:
+            raise FileNotFoundError(f"{self.path.name} is closed")
         if self._descriptor is None:
             self._descriptor = _create_locked(self.path)
         return self._descriptor

@@ -49,7 +49,8 @@ def _has_ending(content: mmap.mmap, name: str) -> bool:
     """
     if name == "png":
         return content.rfind(b"IEND\xaeB`\x82") >= 0
-    if content.rfind(b"\xff\xd9") > content.rfind(b"\xff\xda"):
+    end = content.rfind(b"\xff\xd9")
+    if end >= 0 and content.find(b"\xff\xda", end) < 0:
         return True
     return any(marker == _END for marker, _, _ in _marks(content))
 
