@@ -137,7 +137,7 @@ def find_complaint(body: Any, *, refused: bool = True) -> Complaint | None:
     """
     if isinstance(body, Mapping):
         error = body.get("error")
-        if error is not None and error != "":
+        if not _is_nothing(error):
             return _of_error(error, body)
         return _of_refusal(body) if refused else None
     if isinstance(body, str) and refused and body.strip():
@@ -151,6 +151,11 @@ def find_refusal(body: Any, *, refused: bool = True) -> Complaint | None:
     For services whose jobs have an `error` of their own: a 200 that tells of a failed job is no failed question.
     """
     return find_complaint(body) if refused else None
+
+
+def _is_nothing(error: Any) -> bool:
+    """Say whether an `error` is none: absent, false, or an object whose fields are all empty, as relays send it."""
+    return not (any(error.values()) if isinstance(error, Mapping) else error)
 
 
 def _of_error(error: Any, body: Mapping[str, Any]) -> Complaint:
