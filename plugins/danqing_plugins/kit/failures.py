@@ -40,7 +40,16 @@ from danqing_plugins.kit.redaction import readable
 from danqing_plugins.messages import Text
 from danqing_plugins.outcomes import Billed
 
-__all__ = ["Answered", "Complaint", "Failures", "Rule", "connection_failures", "find_complaint", "find_refusal"]
+__all__ = [
+    "Answered",
+    "Complaint",
+    "Failures",
+    "Rule",
+    "connection_failures",
+    "find_complaint",
+    "find_refusal",
+    "is_its_own",
+]
 
 LONGEST_CODE: Final = 100
 _REQUEST_IDS: Final = ("request_id", "requestId", "RequestId")
@@ -151,6 +160,11 @@ def find_refusal(body: Any, *, refused: bool = True) -> Complaint | None:
     For services whose jobs have an `error` of their own: a 200 that tells of a failed job is no failed question.
     """
     return find_complaint(body) if refused else None
+
+
+def is_its_own(message: str) -> bool:
+    """Say whether the service said *message* itself, and no gateway that said nothing: for `Rule.words`."""
+    return not isinstance(message, Text)
 
 
 def _is_nothing(error: Any) -> bool:

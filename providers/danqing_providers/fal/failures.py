@@ -1,8 +1,8 @@
 """What fal's refusals mean. Sources: docs.fal.ai/errors and fal-client 1.0.3, read 2026-11-28.
 
-A 422 may be billed, when a runner had begun; a 5xx never is: the platform has tried it up to ten times itself.
-There are two shapes: a model's `detail`, a list of what is wrong or a text, and the platform's `detail` with
-`error_type`.
+A 422 may be billed, when a runner had begun; a 5xx of fal's own never is: the platform has tried it up to ten times
+itself. What a gateway's page hides, that names no error, nobody knows. There are two shapes: a model's `detail`, a
+list of what is wrong or a text, and the platform's `detail` with `error_type`.
 """
 
 from __future__ import annotations
@@ -11,11 +11,22 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from danqing_plugins import AccountProblem, ContentRejected, InvalidRequest, RateLimited, Text, Unavailable
+from danqing_plugins import (
+    AccountProblem,
+    ContentRejected,
+    InvalidRequest,
+    OutcomeUnknown,
+    RateLimited,
+    Text,
+    Unavailable,
+)
 from danqing_plugins.billing import Billed
-from danqing_plugins.kit.failures import Complaint, Failures, Rule, find_complaint
+from danqing_plugins.kit.failures import Complaint, Failures, Rule, find_complaint, is_its_own
 
-__all__ = ["FAILURES"]
+__all__ = ["FAILURES", "NOT_FOUND"]
+
+NOT_FOUND: Final = "NOT_FOUND"
+"""The state, with a 404, of a request that fal does not know."""
 
 _OF_THE_PLATFORM: Final = (
     re.compile(r"runner_.*"),
@@ -44,9 +55,11 @@ _OF_THE_REQUEST: Final = (
 
 def find(body: Any, *, refused: bool = True) -> Complaint | None:
     """Return what *body* complains of. A state is no complaint, although that of a failed one tells its error."""
-    if not refused and isinstance(body, Mapping) and "status" in body:
+    if not isinstance(body, Mapping):  # a gateway's words: fal's own are in an object
         return None
-    if isinstance(body, Mapping) and isinstance(body.get("error_type"), str):
+    if "status" in body and (not refused or body["status"] == NOT_FOUND):
+        return Complaint(NOT_FOUND, "", body) if refused else None
+    if isinstance(body.get("error_type"), str):
         said = body.get("detail") or body.get("error") or ""
         return Complaint(body["error_type"], said if isinstance(said, str) else "", body)
     return find_complaint(body, refused=refused)
@@ -64,8 +77,10 @@ FAILURES: Final = Failures(
         Rule(Unavailable, codes=_OF_THE_PLATFORM),
         Rule(InvalidRequest, statuses=(422,), billed=Billed.UNKNOWN),
         Rule(InvalidRequest, codes=_OF_THE_REQUEST),
-        Rule(Unavailable, codes=("client_cancelled", "client_disconnected")),
-        Rule(Unavailable, statuses=(500, 502, 503, 504)),
+        # One that waited costs nothing, one that ran may: fal does not say which it was.
+        Rule(OutcomeUnknown, codes=("client_cancelled", "client_disconnected")),
+        Rule(InvalidRequest, codes=(NOT_FOUND,)),
+        Rule(Unavailable, statuses=(500, 502, 503, 504), words=is_its_own),
     ),
     find=find,
     setting="FAL_ENDPOINT",

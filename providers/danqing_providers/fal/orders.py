@@ -6,6 +6,8 @@ idempotency key and no list of requests: whether a submission whose answer is lo
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
@@ -13,12 +15,15 @@ from typing import Any, Final
 import attrs
 
 from danqing_plugins import (
+    AccountProblem,
     Call,
     ContentRejected,
     InvalidRequest,
     Job,
+    OutcomeUnknown,
     OutputKind,
     PluginError,
+    RateLimited,
     Run,
     Source,
     Unavailable,
@@ -30,10 +35,15 @@ from danqing_plugins.kit.offers import Offer
 from danqing_plugins.kit.orders import AsyncOrders, Failed, Found, Made, Pace, Working
 from danqing_providers.fal import texts
 from danqing_providers.fal.catalogue import size_on_the_wire
-from danqing_providers.fal.failures import FAILURES
+from danqing_providers.fal.failures import FAILURES, NOT_FOUND
 
 __all__ = ["FalOrders", "service_at"]
 
+NOT_YET_KNOWN_S: Final = 30.0
+"""How long a request that was just taken may be unknown to the question for it."""
+
+_TOO_EARLY: Final = re.compile("still in progress", re.IGNORECASE)
+_PLACES: Final = ("request_id", "status_url", "response_url")
 _UNSAFE: Final = ("has_nsfw_concepts", "nsfw_content_detected")
 _FORMS: Final = {"image": OutputKind.IMAGE, "video": OutputKind.VIDEO, "audio": OutputKind.AUDIO}
 
@@ -72,41 +82,75 @@ class FalOrders(AsyncOrders):
             "X-Fal-Request-Timeout": str(max(1, int(run.remaining_s))),
             "x-app-fal-disable-fallback": "true",
         }
-        prompt = str(job.input.get("prompt", ""))
         answer = await self.service.post(
-            run.session, f"/{job.model}", body, headers=headers, call=call, prompt=prompt
+            run.session, f"/{job.model}", body, headers=headers, call=call, prompt=_prompt_of(job)
         )
         told = answer.document
-        call.request_id = str(told["request_id"])
-        return {name: told[name] for name in ("request_id", "status_url", "response_url", "cancel_url")}
+        call.request_id = str(told.get("request_id") or "") or call.request_id
+        if not all(isinstance(told.get(name), str) for name in _PLACES):
+            raise OutcomeUnknown(texts.NO_REQUEST(), code="unreadable_answer", request_id=call.request_id)
+        places = {name: told[name] for name in (*_PLACES, "cancel_url") if name in told}
+        return {**places, "placed_s": time.time()}
 
     async def poll(self, job: Job, run: Run, order: Mapping[str, Any]) -> Found:
         """Ask for the state, then for the answer. COMPLETED alone does not mean that it went well."""
-        prompt = str(job.input.get("prompt", ""))
-        told = (await self.service.get(run.session, order["status_url"], prompt=prompt)).document
-        if told.get("status") == "NOT_FOUND":
-            return Failed(Unavailable(texts.GONE(), code="not_found"))
-        if told.get("status") != "COMPLETED":
-            return Working()
         try:
-            answer = (await self.service.get(run.session, order["response_url"], prompt=prompt)).document
-        except PluginError as error:
-            if not told.get("error"):
-                raise  # the question failed, not the work
-            return Failed(error)
-        outputs = _outputs_of(answer)
-        if not outputs:
-            return Failed(ContentRejected(texts.NO_OUTPUT(), code="no_media_generated"))
-        return Made(outputs=outputs[: job.outputs], output=_data_of(answer))
+            told = (await self.service.get(run.session, order["status_url"], prompt=_prompt_of(job))).document
+            if told.get("status") != "COMPLETED":
+                return Working()
+            return await self._answer_of(job, run, order, failed=bool(told.get("error")))
+        except InvalidRequest as error:
+            if error.code == NOT_FOUND:
+                return _unknown(order)
+            # A gateway's: the question's trouble, and not the work's.
+            raise Unavailable(error.message, code=error.code, request_id=error.request_id) from error
+
+    async def _answer_of(self, job: Job, run: Run, order: Mapping[str, Any], *, failed: bool) -> Found:
+        """Ask for the answer: the output, or with *failed* why there is none.
+
+        Raises:
+            PluginError: it cannot be had now; of the work that says nothing.
+        """
+        prompt = _prompt_of(job)
+        async with self.service.open(run.session, "GET", order["response_url"], prompt=prompt, paid=False) as reply:
+            if reply.accepted:
+                return _found(job, await reply.document())
+            said = [found for each in await reply.said() if (found := FAILURES.find(each)) is not None]
+            if not said:
+                raise FAILURES.silent(reply.answered)
+        error = FAILURES.meaning_of(said[0], reply.answered)
+        if _TOO_EARLY.search(said[0].message):
+            return Working()
+        if isinstance(error, AccountProblem | RateLimited) or error.code == NOT_FOUND:
+            raise error
+        if isinstance(error, Unavailable) and not failed:
+            raise error
+        return Failed(error)
 
     async def drop(self, job: Job, run: Run, order: Mapping[str, Any]) -> bool:
         """Ask for the cancellation. fal only says that it was asked: one that runs may be billed.
 
         One that is done already (400, ALREADY_COMPLETED) is not dropped by it.
         """
-        with suppress(InvalidRequest):
-            await self.service.put(run.session, order["cancel_url"])
+        if "cancel_url" in order:
+            with suppress(InvalidRequest):
+                await self.service.put(run.session, order["cancel_url"])
         return False
+
+
+def _unknown(order: Mapping[str, Any]) -> Found:
+    """Return what it means that fal does not know a request: it forgot it, or has not noted it yet."""
+    if time.time() - order.get("placed_s", 0) < NOT_YET_KNOWN_S:
+        return Working()
+    return Failed(OutcomeUnknown(texts.GONE(), code="not_found"))
+
+
+def _found(job: Job, answer: Mapping[str, Any]) -> Found:
+    outputs = _outputs_of(answer)
+    if not outputs:  # the model ran, and it would again
+        nothing = ContentRejected(texts.NO_OUTPUT(), code="no_media_generated", billed=Billed.UNKNOWN)
+        return Failed(nothing)
+    return Made(outputs=outputs[: job.outputs], output=_data_of(answer))
 
 
 def _outputs_of(answer: Mapping[str, Any]) -> list[Source | PluginError]:
@@ -133,3 +177,7 @@ def _files_in(answer: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 def _data_of(answer: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the answer says beside its files; the prompt is the client's own."""
     return {"seed": answer["seed"]} if type(answer.get("seed")) is int else {}
+
+
+def _prompt_of(job: Job) -> str:
+    return str(job.input.get("prompt", ""))

@@ -151,6 +151,8 @@ class TestTrouble:
         await asyncio.gather(working, return_exceptions=True)
         assert await fal.provider.cancel_order(run.job, run) is False
         assert await fal.sandbox.ledger() == []
+        found = await fal.failed(run.next_attempt())
+        assert (type(found), found.code) == (OutcomeUnknown, "client_cancelled")
 
 
 class TestSettings:

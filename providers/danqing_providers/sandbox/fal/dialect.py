@@ -225,6 +225,9 @@ def _refusal(refusal: Refusal) -> tuple[int, dict[str, Any], dict[str, str]]:
     """Return status, body and headers of *refusal*."""
     if isinstance(refusal, Refused):
         return 422, {"detail": refusal.detail}, {"X-Fal-Retryable": "false"}
+    if isinstance(refusal, _Unfinished):
+        headers = {"X-Fal-Error-Type": refusal.error_type, "X-Fal-Retryable": "false"}
+        return refusal.status, {"detail": str(refusal), "error_type": refusal.error_type}, headers
     trouble = refusal if isinstance(refusal, Trouble) else Trouble(TroubleKind.INTERNAL)
     if trouble.kind in (TroubleKind.MODERATION, TroubleKind.MODERATION_OUTPUT):
         return 422, {"detail": [_model_error("content_policy_violation", _POLICY)]}, {"X-Fal-Retryable": "false"}
@@ -248,14 +251,16 @@ def _failure_of(job: Job, state: JobState) -> Refusal | None:
         return None
     if state is JobState.FAILED:
         return Trouble(job.trouble or TroubleKind.INTERNAL)
-    return _Cancelled("Request was cancelled." if state is JobState.CANCELLED else "Request timed out.")
+    return _Unfinished(state)
 
 
-class _Cancelled(Trouble):
-    """499, or 504 of one that was not begun in time."""
+class _Unfinished(Refusal):
+    """Of one that was cancelled, or that was not begun in time. The words are ours."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(TroubleKind.UNAVAILABLE, message)
+    def __init__(self, state: JobState) -> None:
+        is_cancelled = state is JobState.CANCELLED
+        super().__init__("Request was cancelled." if is_cancelled else "Request timed out.")
+        self.status, self.error_type = (499, "client_cancelled") if is_cancelled else (504, "request_timeout")
 
 
 def _purchase(work: Work, ask: Ask, key: str) -> Purchase:
