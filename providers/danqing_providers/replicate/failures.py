@@ -23,10 +23,14 @@ from danqing_plugins import (
     Text,
     Unavailable,
 )
-from danqing_plugins.kit.failures import Answered, Complaint, Failures, Rule, find_refusal
+from danqing_plugins.billing import Billed
+from danqing_plugins.kit.failures import Answered, Complaint, Failures, Rule, find_refusal, is_its_own
 from danqing_plugins.kit.waiting import LONGEST_RETRY_AFTER_S
 
-__all__ = ["FAILURES", "RUNS", "failure_of_run"]
+__all__ = ["FAILURES", "NOT_FOUND", "RUNS", "failure_of_run"]
+
+NOT_FOUND: Final = "model_not_found"
+"""Our own code of a 404 that is Replicate's; of a question, it is about the prediction."""
 
 _RESETS: Final = re.compile(r"resets in ~?(\d+)\s*s")
 _CODE: Final = re.compile(r"\((?:code: )?([A-Z]{1,2}\d{0,4})\)|\b(E\d{3,4})\b")
@@ -43,6 +47,11 @@ def _wish_s(body: Any) -> float | None:
     return min(float(found[1]), LONGEST_RETRY_AFTER_S) if found else None
 
 
+def _find(body: Any, *, refused: bool = True) -> Complaint | None:
+    """Return what *body* complains of; a text that is no object is a gateway's."""
+    return find_refusal(body, refused=refused) if isinstance(body, Mapping) else None
+
+
 class _Refusals(Failures):
     """A table whose service says in the body how long to wait."""
 
@@ -57,11 +66,11 @@ FAILURES: Final = _Refusals(
     rules=(
         Rule(AccountProblem, statuses=(401,)),
         Rule(AccountProblem, statuses=(402,), code="insufficient_credit"),
-        Rule(InvalidRequest, statuses=(404,), words=re.compile("requested resource"), code="model_not_found"),
+        Rule(InvalidRequest, statuses=(404,), words=is_its_own, code=NOT_FOUND),
         Rule(InvalidRequest, statuses=(422,), code="input_validation_failed"),
         Rule(RateLimited, statuses=(429,)),
     ),
-    find=find_refusal,
+    find=_find,
     setting="REPLICATE_ENDPOINT",
 )
 
@@ -73,16 +82,20 @@ RUNS: Final = Failures(
         Rule(InvalidRequest, words=re.compile(r"out of memory|E1001", re.IGNORECASE)),
     ),
 )
-"""The errors of predictions. Whatever is not in it may have been billed, where the model is not an official one."""
+"""The errors of predictions."""
 
 
 def failure_of_run(said: str, *, official: bool, secrets: tuple[str, ...], prompt: str) -> PluginError:
-    """Return what the `error` of a prediction that failed means. Official models bill no failure."""
+    """Return what the `error` of a prediction that failed means.
+
+    Official models are billed by their outputs, and a failure has none. The others are billed by the time they ran:
+    whatever a failure is called, it may have cost that.
+    """
     found = _CODE.search(said)
     code = next(filter(None, found.groups()), "") if found else ""
     answered = Answered(status=None, secrets=secrets, prompt=prompt)
     meaning = RUNS.meaning_of(Complaint(code, said), answered)
-    if type(meaning) is not PluginError:
-        return meaning
-    kind = Unavailable if official else OutcomeUnknown
-    return kind(meaning.message, code=code or "prediction_failed")
+    kind = type(meaning)
+    if issubclass(kind, InvalidRequest | ContentRejected):
+        return kind(meaning.message, code=meaning.code, billed=Billed.NO if official else Billed.UNKNOWN)
+    return (Unavailable if official else OutcomeUnknown)(meaning.message, code=code or "prediction_failed")

@@ -10,6 +10,7 @@ Sources: replicate.com/docs/reference/http, /docs/topics/predictions and replica
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, Final
 
@@ -31,13 +32,16 @@ from danqing_plugins.kit.links import link_of
 from danqing_plugins.kit.offers import Offer
 from danqing_plugins.kit.orders import AsyncOrders, Failed, Found, Made, Pace, Working
 from danqing_providers.replicate import texts
-from danqing_providers.replicate.failures import FAILURES, failure_of_run
+from danqing_providers.replicate.failures import FAILURES, NOT_FOUND, failure_of_run
 from danqing_providers.replicate.finding import Search
 
 __all__ = ["ReplicateOrders", "service_at"]
 
 OWN_SEED: Final = "own_seed"
 """In a task's input: its seed was drawn when it was prepared, and is in no other task."""
+
+NOT_YET_KNOWN_S: Final = 30.0
+"""How long a prediction that was just made may be unknown to the question for it."""
 
 SHORTEST_S: Final = 5
 _LINKS: Final = ("http://", "https://", "data:")
@@ -78,17 +82,24 @@ class ReplicateOrders(AsyncOrders):
             call=call,
             prompt=_prompt_of(job),
         )
+        if not answer.document.get("id"):
+            raise OutcomeUnknown(texts.NO_ID(), code="unreadable_answer", request_id=answer.request_id)
         order = _order_of(answer.document)
         self.placed[order["id"]] = (job.task_id, call.id)
         call.request_id = order["id"]
-        return order
+        return {**order, "placed_s": time.time()}
 
     async def poll(self, job: Job, run: Run, order: Mapping[str, Any]) -> Found:
         """Ask for the prediction."""
         try:
             answer = await self.service.get(run.session, order["get"], prompt=_prompt_of(job))
-        except InvalidRequest:  # of a question with nothing in it, this says that there is no such prediction
-            return Failed(OutcomeUnknown(texts.GONE(), code="prediction_gone"))
+        except InvalidRequest as error:
+            if error.code == NOT_FOUND and time.time() - order.get("placed_s", 0) < NOT_YET_KNOWN_S:
+                return Working()
+            if error.code == NOT_FOUND:
+                return Failed(OutcomeUnknown(texts.GONE(), code="prediction_gone"))
+            # A gateway's: the question's trouble, and not the prediction's.
+            raise Unavailable(error.message, code=error.code, request_id=error.request_id) from error
         return self._state_of(job, answer.document)
 
     async def drop(self, job: Job, run: Run, order: Mapping[str, Any]) -> bool:

@@ -6,7 +6,7 @@ from typing import Final
 
 from danqing_plugins import Message
 
-__all__ = ["ABORTED", "CANCELED", "FAILED", "GONE", "MODEL_GONE", "NO_ENDPOINT", "REMOVED", "TOO_SOON"]
+__all__ = ["ABORTED", "CANCELED", "FAILED", "GONE", "MODEL_GONE", "NO_ENDPOINT", "NO_ID", "REMOVED", "TOO_SOON"]
 
 NO_ENDPOINT: Final = Message(
     key="no_replicate",
@@ -20,6 +20,11 @@ GONE: Final = Message(
     key="prediction_gone",
     en="Replicate does not know the prediction any more; it may have been billed",
     zh="Replicate 已不再保存此任务，可能已计费",
+)
+NO_ID: Final = Message(
+    key="replicate_no_id",
+    en="Replicate took the prediction and did not say which it is; it may have been billed",
+    zh="Replicate 已接受任务但未返回任务编号，可能已计费",
 )
 REMOVED: Final = Message(
     key="prediction_removed",
