@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from danqing_plugins import ContentRejected, InvalidRequest, PluginError, Unavailable
+from danqing_plugins import ContentRejected, InvalidRequest, OutcomeUnknown, PluginError
+from danqing_plugins.billing import Billed
 from danqing_providers.gemini import texts
 
 __all__ = ["image_tokens", "picture_of", "usage_of", "why_none"]
@@ -47,19 +48,27 @@ def picture_of(document: Mapping[str, Any]) -> str | None:
 
 
 def why_none(document: Mapping[str, Any], attempt: int) -> PluginError:
-    """Return what an answer without a picture means. One that only talked is asked once more, no more."""
+    """Return what an answer without a picture means. One that only talked is asked once more, no more.
+
+    No page says whether a refusal is charged; words and thoughts are. So none is called free.
+    """
     feedback = document.get("promptFeedback")
     request_id = str(document.get("responseId") or "") or None
     if isinstance(feedback, Mapping) and feedback.get("blockReason"):
         reason = str(feedback["blockReason"])[:60]
-        return ContentRejected(texts.BLOCKED(reason=reason), code=reason, request_id=request_id)
+        return _blocked(reason, request_id)
     reason = str(_candidate(document).get("finishReason") or "NO_CANDIDATE")[:60]
     if reason in _REFUSALS:
-        return ContentRejected(texts.BLOCKED(reason=reason), code=reason, request_id=request_id)
+        return _blocked(reason, request_id)
     message = texts.NO_PICTURE(reason=reason)
     if attempt == 1 and reason != "MAX_TOKENS":
-        return Unavailable(message, code=reason, request_id=request_id)
-    return InvalidRequest(message, code=reason, request_id=request_id)
+        return OutcomeUnknown(message, code=reason, request_id=request_id)
+    return InvalidRequest(message, code=reason, request_id=request_id, billed=Billed.UNKNOWN)
+
+
+def _blocked(reason: str, request_id: str | None) -> ContentRejected:
+    message = texts.BLOCKED(reason=reason)
+    return ContentRejected(message, code=reason, request_id=request_id, billed=Billed.UNKNOWN)
 
 
 def usage_of(document: Mapping[str, Any]) -> dict[str, int]:

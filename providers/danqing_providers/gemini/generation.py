@@ -76,11 +76,12 @@ class Generation:
             document = answer.document
             call.request_id = str(document.get("responseId") or "") or None
             call.usage = usage_of(document)
-            picture = picture_of(document)
+            picture, tokens = picture_of(document), image_tokens(document)
+            if tokens is None and picture is None and call.usage:
+                tokens = 0  # it counts, and no picture
+            call.cost_micro = None if tokens is None else tokens * self.model.token_micro
             if picture is None:
                 raise why_none(document, self.job.attempt)
-            tokens = image_tokens(document)
-            call.cost_micro = None if tokens is None else tokens * self.model.token_micro
             await self.run.deliver(index, Source.from_base64(picture))
 
     async def _body(self) -> dict[str, Any]:
