@@ -7,8 +7,17 @@ from typing import Any
 
 import attrs
 
-from danqing_plugins import AccountProblem, ContentRejected, InvalidRequest, RateLimited, Text, Unavailable
-from danqing_plugins.kit.failures import Complaint, Failures, Rule, find_complaint
+from danqing_plugins import (
+    AccountProblem,
+    ContentRejected,
+    InvalidRequest,
+    PluginError,
+    RateLimited,
+    Text,
+    Unavailable,
+)
+from danqing_plugins.billing import Billed
+from danqing_plugins.kit.failures import Answered, Complaint, Failures, Rule, find_complaint
 from danqing_providers.openai_images.values import Knobs, Preset
 
 __all__ = ["failures_of", "service_of"]
@@ -28,7 +37,29 @@ def failures_of(preset: Preset, setting: str) -> Failures:
         complaint = find_complaint(body, refused=refused)
         return None if complaint is None else _by_type(complaint, knobs)
 
-    return Failures(service=service_of(preset), rules=_rules(knobs), find=find, setting=setting)
+    return _ImageFailures(service=service_of(preset), rules=_rules(knobs), find=find, setting=setting)
+
+
+@attrs.frozen(kw_only=True)
+class _ImageFailures(Failures):
+    """Looks at the stage at which moderation refused: a picture that was made may be billed, a request is not.
+
+    OpenAI names it (a recorded answer of 2026-09-20). Whether what it holds back is billed, it does not say.
+    """
+
+    def meaning_of(self, complaint: Complaint, answered: Answered) -> PluginError:
+        """Return what *complaint* means."""
+        meaning = Failures.meaning_of(self, complaint, answered)
+        if isinstance(meaning, ContentRejected) and _stage_of(complaint.body) not in (None, "input"):
+            meaning.billed = Billed.UNKNOWN
+        return meaning
+
+
+def _stage_of(body: Any) -> object:
+    """Return the stage that *body* names, None when it names none."""
+    error = body.get("error") if isinstance(body, Mapping) else None
+    details = error.get("moderation_details") if isinstance(error, Mapping) else None
+    return details.get("moderation_stage") if isinstance(details, Mapping) else None
 
 
 def _rules(knobs: Knobs) -> tuple[Rule, ...]:

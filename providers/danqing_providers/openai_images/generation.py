@@ -27,6 +27,7 @@ from danqing_plugins import (
     Source,
     Unavailable,
 )
+from danqing_plugins.billing import Billed
 from danqing_plugins.kit.documents import Form, read_object
 from danqing_plugins.kit.http import Reply, Service
 from danqing_plugins.kit.sources import source_of
@@ -180,11 +181,13 @@ class Generation:
         if source is not None:
             await self.run.deliver(index, source)
             return
+        # The call was answered: nobody says that this picture of it is free.
         service = service_of(self.preset)
         if not item or was_taken_back(self.preset.knobs, item):
-            await self.run.reject(index, ContentRejected(texts.PICTURE_TAKEN_BACK(service=service)))
+            taken_back = texts.PICTURE_TAKEN_BACK(service=service)
+            await self.run.reject(index, ContentRejected(taken_back, billed=Billed.UNKNOWN))
         else:
-            await self.run.reject(index, PluginError(texts.NO_PICTURE(service=service), code="no_picture"))
+            await self.run.reject(index, OutcomeUnknown(texts.NO_PICTURE(service=service), code="no_picture"))
 
     async def _follow(self, index: int, call: Call, reply: Reply) -> None:
         """Read a stream of one picture: previews, then the picture.
