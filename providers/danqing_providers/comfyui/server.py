@@ -140,7 +140,12 @@ class Server:
     async def _ask(self, session: aiohttp.ClientSession, path: str) -> Mapping[str, Any] | None:
         """Return an answer, None for a 404: no such job, or no such route on an older server."""
         async with self._service.open(session, "GET", path, paid=False, most_bytes=_MOST_HISTORY_BYTES) as reply:
-            return None if reply.response.status == 404 else (await reply.answer()).document
+            if reply.response.status == 404:
+                return None
+            try:
+                return (await reply.answer()).document
+            except InvalidRequest as error:  # a proxy's: the question's trouble, and not the job's
+                raise Unavailable(error.message, code=error.code) from error
 
     async def _queued(self, session: aiohttp.ClientSession, prompt_id: str) -> State | None:
         queue = await self._ask(session, "/queue") or {}

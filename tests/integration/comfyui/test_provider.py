@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import attrs
 import pytest
 from PIL import Image
@@ -25,6 +26,7 @@ from danqing_plugins.testing import check_provider, job_of
 from danqing_providers.comfyui import examples_folder
 from danqing_providers.comfyui.plugin import ComfyUIProvider
 from tests.integration.sandbox.serving import Served, served
+from tests.support.scripted_service import page, scripted
 from tests.support.simulated import WatchedRun
 
 
@@ -202,6 +204,15 @@ class TestTrouble:
         error = await working
         assert (type(error), error.code) == (Unavailable, "interrupted")
         assert run.saved == {}
+
+    async def test_what_a_proxy_says_of_a_question_says_nothing_of_the_run(self, tmp_path: Path) -> None:
+        """It goes on, and the next attempt asks for it again."""
+        async with scripted({"GET /api/jobs/p1": [page(400)]}) as server, aiohttp.ClientSession() as session:
+            provider = configured(tmp_path, server.url)
+            run = WatchedRun(job=job_of(provider, asked()), http=session)
+            run.saved = {"prompt_id": "p1", "server": server.url, "indexes": [0]}
+            assert isinstance(await failed(provider, run), Unavailable)
+            assert run.saved
 
     async def test_no_server_at_all_is_unavailable(self, tmp_path: Path, sandbox: Served) -> None:
         """And nothing was begun."""

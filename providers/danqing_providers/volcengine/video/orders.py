@@ -26,6 +26,7 @@ import attrs
 
 from danqing_plugins import (
     Call,
+    ContentRejected,
     InvalidRequest,
     Job,
     LostCall,
@@ -105,7 +106,10 @@ class VideoOrders(AsyncOrders):
         return {"id": id_, "placed_s": time.time(), "indexes": list(indexes)}
 
     async def poll(self, job: Job, run: Run, order: Mapping[str, Any]) -> Found:
-        answer = await self._look(run, order["id"], _prompt(job))
+        try:
+            answer = await self._look(run, order["id"], _prompt(job))
+        except (InvalidRequest, ContentRejected) as error:  # the question's trouble: the order goes on
+            raise Unavailable(error.message, code=error.code, request_id=error.request_id) from error
         if answer is not None:
             return self._found(job, order, answer)
         if time.time() - order["placed_s"] < NOT_YET_KNOWN_S:

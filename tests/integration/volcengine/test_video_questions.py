@@ -1,0 +1,47 @@
+"""Questions for a video that is paid for: what a gateway says of them says nothing of the video."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+
+from danqing_plugins import Request
+from danqing_plugins.recording import RecordingRun
+from danqing_plugins.testing import job_of
+from tests.support.scripted_service import Answer, cut, page, said, scripted
+from tests.unit.volcengine.builders import configured
+
+TASKS = "/api/v3/contents/generations/tasks"
+DONE = said({"id": "cgt-1", "status": "succeeded", "content": {"video_url": "https://tos.example/a.mp4"}})
+INVALID = said({"error": {"code": "InvalidParameter", "message": "no"}}, 400)
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    """A session like the server's."""
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [page(400), page(413), page(451), INVALID, page(502), cut],
+    ids=["400", "413", "451", "code", "502", "cut"],
+)
+async def test_the_order_is_asked_for_again(session: aiohttp.ClientSession, trouble: Answer) -> None:
+    """It is neither given up as refused and free, nor placed again."""
+    answers = {f"POST {TASKS}": [said({"id": "cgt-1"})], f"GET {TASKS}/cgt-1": [trouble, DONE]}
+    async with scripted(answers) as service:
+        provider = configured({"DANQING_VOLCENGINE_VIDEO_POLL_EVERY": "0.05"}, sandbox_url=service.url)
+        request = Request(
+            provider="volcengine",
+            type="video",
+            model="doubao-seedance-2-0-260128",
+            input={"prompt": "a red fox runs", "resolution": "480p"},
+        )
+        run = RecordingRun(job=job_of(provider, request), http=session)
+        await provider.generate(run.job, run)
+        assert set(run.pictures) == {0}
+        assert service.asked.count(f"POST {TASKS}") == 1
