@@ -14,9 +14,12 @@ import attrs
 from danqing_plugins import Price, Text
 from danqing_providers.volcengine import texts
 
-__all__ = ["ALIASES", "DEFAULT_MODEL", "MODELS", "Catalogue", "Model", "Pricing"]
+__all__ = ["ALIASES", "AUTO_SIZE", "DEFAULT_MODEL", "MODELS", "Catalogue", "Model", "Pricing"]
 
 DEFAULT_MODEL: Final = "doubao-seedream-4-0-250828"
+AUTO_SIZE: Final = "auto"
+"""A size of layers: the model's choice."""
+
 LARGE_PIXELS: Final = 2_610_000
 LARGE_TIERS: Final = frozenset({"2K", "3K", "4K"})
 
@@ -40,6 +43,12 @@ class Pricing:
         """Return the price at *size*: a tier, `WxH`, or None for the model's default."""
         own = self.large_micro if self.large_micro is not None and _is_large(size) else self.micro
         return own + self.reference_micro * max(0, references - 1)
+
+    def span(self, size: str, references: int = 0) -> tuple[int, int]:
+        """Return the lowest and the highest price at *size*: two where the model chooses the size."""
+        if size == AUTO_SIZE:
+            return self.of("1K", references), self.of("2K", references)
+        return self.of(size, references), self.of(size, references)
 
 
 def _is_large(size: str | None) -> bool:
@@ -91,7 +100,8 @@ class Model:
         pricing = self.prices.get(currency)
         if pricing is None:
             return None
-        return Price(amount_micro=pricing.of(size or self.default_size, references), currency=currency)
+        low, high = pricing.span(size or self.default_size, references)
+        return Price(amount_micro=low, currency=currency, most_micro=high if high > low else None)
 
     @property
     def sizes(self) -> Text:

@@ -10,11 +10,10 @@ from typing import Any, Final
 
 from danqing_plugins import Message, Reference
 from danqing_plugins.kit.fields import Fields
-from danqing_providers.volcengine.catalogue import Model
+from danqing_providers.volcengine.catalogue import AUTO_SIZE, Model
 
-__all__ = ["AUTO_SIZE", "check_background", "check_layers"]
+__all__ = ["check_background", "check_layers"]
 
-AUTO_SIZE: Final = "auto"
 SHORTEST_LAYERED: Final = 512
 LONGEST_LAYERED: Final = 6000
 _OPAQUE: Final = frozenset({"image/jpeg"})

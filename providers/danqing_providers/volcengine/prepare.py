@@ -10,8 +10,8 @@ import attrs
 from danqing_plugins import InvalidRequest, Prepared, Price, Problem, Request, Text, nearest
 from danqing_plugins.kit.fields import Fields
 from danqing_providers.volcengine import texts
-from danqing_providers.volcengine.catalogue import Catalogue, Model
-from danqing_providers.volcengine.editing import AUTO_SIZE, check_background, check_layers
+from danqing_providers.volcengine.catalogue import AUTO_SIZE, Catalogue, Model
+from danqing_providers.volcengine.editing import check_background, check_layers
 from danqing_providers.volcengine.parameters import MOST_IMAGES, Forms
 from danqing_providers.volcengine.sizes import choose_size
 
