@@ -78,15 +78,16 @@ def _rewrite() -> Flag:
     )
 
 
-def _references(most: int, *, least: int = 0, most_mib: float = 15, widest: float = 3) -> References:
+def _references(most: int, *, least: int = 0, most_mib: float = 15, shortest: int = 1) -> References:
     return References(
         least=least,
         most=most,
         required=least > 0,
         formats=("jpeg", "png"),
         most_bytes=int(most_mib * MIB),
+        shortest=shortest,
         longest=4096,
-        widest=widest,
+        widest=3,
     )
 
 
@@ -143,7 +144,7 @@ _FILM: Final = Model(
         price_of=_film_price,
         parameters=Parameters(
             _prompt(),
-            _references(1, most_mib=4.7),
+            _references(1, most_mib=4.7, shortest=320),
             Choice(
                 "frames",
                 title=Text("Frames", "帧数"),

@@ -29,6 +29,7 @@ from danqing_providers.jimeng import plugin
 from danqing_providers.jimeng.orders import service_at
 from danqing_providers.jimeng.plugin import JimengProvider
 from tests.integration.sandbox.serving import served
+from tests.support.providers import picture
 from tests.support.simulated import Simulated
 
 FILM = "jimeng_ti2v_v30_pro"
@@ -93,7 +94,7 @@ class TestPictures:
         """Its picture goes out as base64; the price is that of its seconds."""
         frame = Reference(field="image", asset="own/frame")
         request = attrs.evolve(asked(model=FILM, type_="video", frames=241), references=(frame,))
-        data = ReferenceData(body=b"\x89PNG", media_type="image/png")
+        data = ReferenceData(body=picture(640, 360), media_type="image/png")
         run = await jimeng.made(request, references={"image": data})
         assert run.job.kind is OutputKind.VIDEO
         bills = await jimeng.sandbox.ledger()
@@ -113,6 +114,15 @@ class TestPictures:
         with pytest.raises(InvalidRequest) as caught:
             jimeng.provider.prepare(request_)
         assert {problem.field for problem in caught.value.problems} == fields
+
+    def test_a_first_frame_has_a_shortest_side(self, jimeng: Simulated) -> None:
+        """The service refuses what is shorter than 320 pixels."""
+        small, large = (Reference(field="image", asset="own", width=640, height=side) for side in (319, 320))
+        film = asked(model=FILM, type_="video")
+        with pytest.raises(InvalidRequest) as caught:
+            jimeng.provider.prepare(attrs.evolve(film, references=(small,)))
+        assert [problem.field for problem in caught.value.problems] == ["image"]
+        assert jimeng.provider.prepare(attrs.evolve(film, references=(large,))).outputs == 1
 
     def test_a_picture_of_our_own_is_no_url(self, jimeng: Simulated) -> None:
         """The model would not see it."""

@@ -6,12 +6,16 @@ many pictures it makes, 15 with the references at most: here, the first number i
 
 from __future__ import annotations
 
+import base64
+import binascii
+import io
 import re
 from collections.abc import Mapping
 from math import isqrt
 from typing import Any, Final
 
 import attrs
+from PIL import Image, UnidentifiedImageError
 
 from danqing_providers.sandbox.troubles import Refusal
 
@@ -39,6 +43,16 @@ _FILMS: Final[Mapping[str, tuple[int, int]]] = {
     "3:4": (1248, 1664),
     "9:16": (1088, 1920),
 }
+_SCALES: Final[Mapping[str, tuple[tuple[type, ...], float, float]]] = {
+    "jimeng_t2i_v40": ((int, float), 0, 1),
+    "jimeng_i2i_v30": ((int, float), 0, 1),
+    "jimeng_seedream46_cvtob": ((int,), 1, 100),
+}
+_EDITED_SIDES: Final = range(512, 2017)
+_LARGEST_BYTES: Final = int(4.7 * 1024 * 1024)
+_LONGEST_SIDE: Final = 4096
+_SHORTEST_OF_A_FILM: Final = 320
+_WIDEST: Final = 3
 _MICRO_A_SECOND: Final = 1_000_000
 _NUMBER: Final = re.compile(r"\d+")
 
@@ -79,6 +93,9 @@ def read(body: Mapping[str, Any]) -> Ask:
     if not least <= len(references) <= most or (key in _GROUPS and body.get("binary_data_base64")):
         raise _invalid("image_urls")
     film = key.startswith(("jimeng_ti2v", "jimeng_t2v", "jimeng_i2v"))
+    for encoded in body.get("binary_data_base64") or ():
+        _check_picture(encoded, shortest=_SHORTEST_OF_A_FILM if film else 1)
+    _check_scale(key, body)
     width, height = _film(body) if film else _picture(key, body)
     frames = body.get("frames", 121)
     if film and frames not in (121, 241):
@@ -119,11 +136,35 @@ def _picture(key: str, body: Mapping[str, Any]) -> tuple[int, int]:
     if type(width) is not int or type(height) is not int or width < 1 or height < 1:
         raise _invalid("width")
     if key == "jimeng_i2i_v30":
+        if width not in _EDITED_SIDES or height not in _EDITED_SIDES:
+            raise _invalid("width")
         # What comes out is rounded: it differs from what was asked for.
         return _rounded(width), _rounded(height)
     if not least**2 <= width * height <= most**2 or max(width, height) > 3 * min(width, height):
         raise _invalid("width")
     return width, height
+
+
+def _check_scale(key: str, body: Mapping[str, Any]) -> None:
+    value = body.get("scale")
+    if value is None or key not in _SCALES:
+        return
+    kinds, least, most = _SCALES[key]
+    if type(value) not in kinds or not least <= value <= most:
+        raise _invalid("scale")
+
+
+def _check_picture(encoded: Any, *, shortest: int) -> None:
+    """Check a picture that was sent as base64; of one that is only named nothing is known."""
+    try:
+        content = base64.b64decode(encoded, validate=True)
+        with Image.open(io.BytesIO(content)) as picture:
+            form, (short, long) = picture.format, sorted(picture.size)
+    except (TypeError, binascii.Error, UnidentifiedImageError, OSError, SyntaxError) as error:
+        raise _invalid("binary_data_base64") from error
+    fits = shortest <= short and long <= min(_LONGEST_SIDE, _WIDEST * short)
+    if form not in ("JPEG", "PNG") or len(content) > _LARGEST_BYTES or not fits:
+        raise _invalid("binary_data_base64")
 
 
 def _rounded(side: int) -> int:
