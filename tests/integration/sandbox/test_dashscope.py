@@ -121,6 +121,16 @@ class TestTasks:
 class TestRefusals:
     """In its words, with its statuses."""
 
+    @pytest.mark.parametrize(("pictures", "status"), [([], 200), ([{"image": "https://a.example/1.png"}], 400)])
+    async def test_an_agent_takes_words_alone(
+        self, sandbox: Served, pictures: list[dict[str, str]], status: int
+    ) -> None:
+        """To rewrite the prompt; with pictures it is refused."""
+        messages = [{"role": "user", "content": [*pictures, {"text": "a fox"}]}]
+        parameters = {"size": "512*512", "prompt_extend_mode": "agent"}
+        body = {"model": "qwen-image-3.0", "input": {"messages": messages}, "parameters": parameters}
+        assert (await post(sandbox, AT_ONCE, body))[0] == status
+
     async def test_without_the_header(self, sandbox: Served) -> None:
         """Some models take orders only, others none."""
         status, body = await post(sandbox, TEXT, text_to_image())

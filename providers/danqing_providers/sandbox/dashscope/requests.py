@@ -79,6 +79,8 @@ def read(raw: bytes, route: str, *, resolves_oss: bool) -> Wanted:
         raise errors.invalid("Required parameter(s) missing or invalid: input.")
     prompt, pictures = _of_text(given, model) if route in (TEXT2IMAGE, VIDEO) else _of_messages(given)
     _check_input(model, prompt, pictures)
+    if pictures and parameters.get("prompt_extend_mode") == "agent" and model.id.startswith("qwen-image-3.0"):
+        raise errors.invalid("prompt_extend_mode agent does not take images.")  # our words
     width, height = _size(model, parameters, bool(pictures))
     wanted = Wanted(
         model=model,

@@ -21,6 +21,7 @@ from danqing_providers.sandbox.openai.answering import answer_of
 from danqing_providers.sandbox.openai.bodies import Incoming, read_form, read_json
 from danqing_providers.sandbox.openai.errors import invalid_value, missing
 from danqing_providers.sandbox.openai.keys import REQUEST_ID
+from danqing_providers.sandbox.openai.limits import check_limits
 from danqing_providers.sandbox.openai.profiles import PROFILES, Profile
 from danqing_providers.sandbox.openai.repeats import Repeats
 from danqing_providers.sandbox.references import Reference, look_at
@@ -72,6 +73,8 @@ class Compatible:
         key = self._check_key(request)
         incoming = await self._read(request)
         wish = self._wish(request, incoming.fields)
+        extent = (wish.width, wish.height)
+        check_limits(self._profile.name, wish.model, incoming.fields, extent, len(incoming.images))
         tokens = await self._look_at_all(incoming)
         target = Target(prompt=wish.prompt, models=(wish.model,), dialect=self._dialect)
         await self._house.admit(request, target)
@@ -135,9 +138,11 @@ class Compatible:
         if isinstance(picture, str):
             return Reference.elsewhere(picture)
         try:
-            reference, _, _ = await self._house.in_thread(look_at, picture)
+            reference, _, form = await self._house.in_thread(look_at, picture)
         except ValueError as error:
             raise invalid_value("image", f"Invalid image: {error}.") from error
+        if self._profile.reads and form not in self._profile.reads:
+            raise invalid_value("image", f"Invalid image: {form}.")
         return reference
 
     async def _make(self, wish: _Wish, target: Target, tokens: tuple[str, ...]) -> tuple[list[Work], int]:
@@ -198,7 +203,8 @@ def _pictures(profile: Profile, fields: Mapping[str, Any]) -> Iterable[bytes | s
     else:
         texts = [fields.get(name) for name in _FIELDS] if profile.pictures == "fields" else []
     for text in texts:
-        if isinstance(text, str) and text:
+        # LocalAI drops a data URI, and says nothing.
+        if isinstance(text, str) and text and not (profile.pictures == "list" and text.startswith("data:")):
             yield _decoded(profile, text)
 
 
@@ -218,6 +224,8 @@ def _extent(profile: Profile, fields: Mapping[str, Any]) -> tuple[int, int]:
         if named is None or named == "auto":
             return 1024, 1024
         found = _SIZE.fullmatch(str(named))
+        if found is None and profile.name == "localai":  # and says nothing
+            return 512, 512
         if found is None:
             raise invalid_value(profile.size, f"Invalid size '{named}'.")
         return int(found[1]), int(found[2])

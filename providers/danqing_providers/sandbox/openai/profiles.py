@@ -29,8 +29,8 @@ class Profile:
     models whose name begins with `refusing` do not take. `inline` is how pictures come when nothing is asked for,
     `formats` the values of `response_format` that ask for bytes or links (None: it has no such field). `items` is
     the name of the list. `errors` names the form of its errors. `pictures` says how references come: `form`,
-    `object`, `fields`, `list`. `kept_s` is how long links live. `price_micro` is for one picture, None where it is
-    not known.
+    `object`, `fields`, `list`; `reads` are the formats it can read, in Pillow's words (empty: any). `kept_s` is how
+    long links live. `price_micro` is for one picture, None where it is not known.
     """
 
     name: str
@@ -52,6 +52,7 @@ class Profile:
     file_form: str = "png"
     errors: str = "object"
     pictures: str = ""
+    reads: tuple[str, ...] = ()
     kept_s: float = 86_400
     request_header: str = "x-request-id"
     price_micro: int | None = None
@@ -156,6 +157,14 @@ _ALL: Final = (
         errors="detail",
         pictures="form",
     ),
-    Profile(name="sdcpp", edits=_EDITS, needs_key=False, most=100, errors="text", pictures="form"),
+    Profile(
+        name="sdcpp",
+        edits=_EDITS,
+        needs_key=False,
+        most=100,
+        errors="text",
+        pictures="form",
+        reads=("PNG", "JPEG"),
+    ),
 )
 PROFILES: Final[Mapping[str, Profile]] = MappingProxyType({profile.name: profile for profile in _ALL})
