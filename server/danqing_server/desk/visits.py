@@ -122,11 +122,18 @@ class Visits:
         return await self._enter_anew(visit.digest, within_s)
 
     async def come_back(self, visit_id: str, *, within_s: float) -> Visit | None:
-        """Go on with a visit after a redirect; None when it ended, or another took it over."""
+        """Go on with a visit after a redirect; None when it ended, or another took it over.
+
+        Raises StoreUnavailable, having noted that the client left.
+        """
         return await self._noting_its_loss(self._come_back(visit_id, within_s), visit_id)
 
     async def _come_back(self, visit_id: str, within_s: float) -> Visit | None:
-        found = await self.store.come_back(visit_id, self._holder, self._until(within_s))
+        try:
+            found = await self.store.come_back(visit_id, self._holder, self._until(within_s))
+        except StoreUnavailable:  # its client is told so, and asks anew
+            await self.dismiss(visit_id)
+            raise
         if found is None:
             return None
         digest, record = found

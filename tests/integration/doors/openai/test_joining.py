@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 import pytest
 
+from danqing_server.errors import StoreUnavailable
 from danqing_server.records.tasks import Status
 from danqing_server.store.visits import VisitRecord, VisitState, VisitStore
 from tests.integration.api.conftest import Client, Reply
@@ -42,6 +43,14 @@ class SlowEntries(VisitStore):
         self.begun += 1
         await asyncio.sleep(0.5)
         await super().enter(digest, visit)
+
+
+class NoWayBack(VisitStore):
+    """A database that is away when a redirected client comes back, and not for long."""
+
+    async def come_back(self, visit_id: str, holder: str | None, until: datetime) -> tuple[str, VisitRecord] | None:
+        """Fail."""
+        raise StoreUnavailable("away")
 
 
 def ask(door: Client, headers: dict[str, str] | None = None, **more: Any) -> asyncio.Task[Reply]:
@@ -314,6 +323,20 @@ class TestRedirects:
             assert (await ask(door)).status == 504
             studio.gate.set()
             assert (await ask(door)).status == 200
+            assert studio.bought == 1
+
+    async def test_hop_that_fails_is_repeated_from_the_beginning(self, open_door: OpenDoor, studio: Studio) -> None:
+        """A library that sends no mark knows of one request alone, which it sends again within the second."""
+        studio.gate.clear()
+        async with open_door(DANQING_SYNC_WAIT="0.05") as door:
+            visits = door.services.visits
+            reply = await door.ask("POST", PATH, json=WISH, allow_redirects=False)
+            kept, visits.store = visits.store, NoWayBack(visits.store.database)
+            assert (await door.ask("GET", reply.headers["Location"])).status == 503
+            visits.store = kept
+            repeat = ask(door)
+            studio.gate.set()
+            assert (await repeat).status == 200
             assert studio.bought == 1
 
     async def test_chain(self, open_door: OpenDoor, studio: Studio) -> None:
