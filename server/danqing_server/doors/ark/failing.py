@@ -1,6 +1,9 @@
 """Why a task or one of its outputs failed, in Ark's codes.
 
-Source: Volcengine's error codes 82379/1299023, read 2026-11-23.
+Ark's library in Python obeys `x-should-retry`; the one in Go asks again after 429 and 5xx whatever it says. So what
+may have been paid for is answered with a status that neither repeats.
+Sources: Volcengine's error codes 82379/1299023, read 2026-11-23; volcengine-go-sdk cf20b61b,
+`service/arkruntime/client.go`, read 2026-11-30.
 """
 
 from __future__ import annotations
@@ -14,12 +17,14 @@ from danqing_server.doors.ark.refusing import INTERNAL, INVALID, RETRY_HEADER, e
 from danqing_server.doors.ark_shapes import ArkImageErrorShape
 from danqing_server.http.doors import Refusal
 from danqing_server.http.messages import ENGLISH
+from danqing_server.life.billing import billed_of
 from danqing_server.plugins.registry import Registry
-from danqing_server.records.tasks import Task, TaskError
+from danqing_server.records.tasks import Billed, Task, TaskError
 
 __all__ = ["fault_of", "is_expired", "refusal_of_task"]
 
 EXPIRED = "order_expired"
+FAILED_DEPENDENCY, RATE_LIMITED, INTERNAL_ERROR = 424, 429, 500
 
 FAILED = Message(key="ark.failed", en="The task failed.", zh="任务失败。")
 
@@ -32,7 +37,7 @@ _CODES: Mapping[str, str] = {
 _STATUSES: Mapping[str, int] = {
     "invalid_request": 400,
     "content_rejected": 400,
-    "rate_limited": 429,
+    "rate_limited": RATE_LIMITED,
     "cancelled": 400,
 }
 _ABOUT_THE_REQUEST = re.compile(
@@ -51,7 +56,9 @@ def refusal_of_task(task: Task, registry: Registry, request_id: str) -> Refusal:
     """Return the answer for a task that failed or was cancelled: what may be repeated the server has repeated."""
     error = task.error or TaskError(code="internal_error", message=FAILED())
     fault = fault_of(error, task, registry)
-    status = _STATUSES.get(error.code, 500)
+    status = _STATUSES.get(error.code, INTERNAL_ERROR)
+    if status in (RATE_LIMITED, INTERNAL_ERROR) and billed_of(task) is not Billed.NO:
+        status = FAILED_DEPENDENCY
     body = envelope(status, request_id, fault["code"], fault["message"])
     return Refusal(status=status, body=body, headers={RETRY_HEADER: "false"})
 

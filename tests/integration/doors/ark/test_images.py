@@ -184,6 +184,25 @@ class TestHeldCalls:
         assert answer.data[0].url
         assert len(await bills_of(ark, prompt)) == 1
 
+    @pytest.mark.parametrize(("words", "status"), [("reset-after-billing x9", 424), ("fail x9", 500)])
+    async def test_what_may_have_been_paid_is_not_bought_again(
+        self, open_api: Open, ark: RunningServer, words: str, status: int
+    ) -> None:
+        """Ark's library in Go repeats 429 and 5xx, and obeys no header; what cost nothing is Ark's own 500."""
+        async with open_api(
+            workers=True,
+            DANQING_ON_AMBIGUOUS="fail",
+            DANQING_MAX_ATTEMPTS="1",
+            DANQING_DISABLED_PLUGINS=all_but("volcengine"),
+            DANQING_SANDBOX_URL=ark.url,
+        ) as api:
+            body = {"model": MODEL, "prompt": f"paid? [sandbox:{words}]", "size": "1280x720"}
+            reply = await api.ask("POST", PATH, json=body)
+            stream = await api.ask("POST", PATH, json={**body, "stream": True})
+        assert [reply.status, stream.status] == [status, status]
+        assert reply.json["error"]["code"] == "InternalServiceError"
+        assert reply.headers["x-should-retry"] == "false"
+
     async def test_asked_twice_is_bought_twice(self, api: Client, ark: RunningServer) -> None:
         """At once, or one after the other: neither is a repeat."""
         body = {"model": MODEL, "prompt": "twice [sandbox:slow=0.2]", "size": "1280x720"}
