@@ -1,12 +1,15 @@
 """Forms with files, `multipart/form-data`: read as they arrive, within the bounds of every other body.
 
-Fields and files come in any order; a part is a file when it says a file's name. See RFC 7578.
+Fields and files come in any order; a part is a file when it says a file's name, in either spelling, or that it is
+no text. What stands before the first boundary and behind the last is nobody's. See RFC 7578, and RFC 2046 §5.1.1.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Protocol
+from urllib.parse import unquote
 
 import attrs
 import multipart
@@ -21,7 +24,9 @@ __all__ = ["Form", "FormFile", "Part", "PartTaker", "ReceivedForm", "is_form", "
 
 MOST_PARTS = 128
 MOST_FIELD_BYTES = 1024 * 1024
+LONGEST_BOUNDARY = 1024
 FORM = "multipart/form-data"
+NO_TEXT = ("image/", "video/", "audio/", "application/octet-stream")
 
 NO_FORM = Message(
     key="no_form",
@@ -35,10 +40,17 @@ FIELD_TOO_LONG = Message(
 )
 NOT_UTF8 = Message(key="form_not_utf8", en="is not UTF-8", zh="不是有效的 UTF-8 文本")
 
+_ANY_CASE = re.ASCII | re.IGNORECASE
+_BOUNDARY = re.compile(r""";[ \t]*boundary=(?:"([^"]+)"|([^\s;"]+))""", _ANY_CASE)
+_EXTENDED_NAME = re.compile(r""";[ \t]*filename\*[ \t]*=[ \t]*"?[\w-]+'[\w-]*'([^\s;"]+)""", _ANY_CASE)
+
 
 @attrs.frozen(kw_only=True)
 class Part:
-    """The head of one part. `filename` is None for a field; `media_type` is what the client calls it."""
+    """The head of one part. `filename` is None for a field; `media_type` is what the client calls it.
+
+    A file without a name has an empty one.
+    """
 
     name: str
     filename: str | None
@@ -78,7 +90,7 @@ class Form:
 
 def is_form(headers: Mapping[str, Any]) -> bool:
     """Tell whether a body of these headers is a form with files."""
-    return _content_type(headers)[0] == FORM
+    return _content_type(headers).partition(";")[0].strip().lower() == FORM
 
 
 async def receive_form(request: ApiRequest, taker: PartTaker) -> None:
@@ -102,26 +114,38 @@ async def receive_form(request: ApiRequest, taker: PartTaker) -> None:
 
 
 def _parser(request: ApiRequest) -> multipart.PushMultipartParser:
-    kind, options = _content_type(request.headers)
-    boundary = options.get("boundary")
-    if kind != FORM or not boundary:
+    """Return what takes the form apart. Clients write boundaries that ought to stand in quotes without them."""
+    found = _BOUNDARY.search(_content_type(request.headers)) if is_form(request.headers) else None
+    boundary = (found[1] or found[2]) if found is not None else ""
+    if not boundary.isascii() or not 0 < len(boundary) <= LONGEST_BOUNDARY:
         raise _no_form("no boundary")
-    return multipart.PushMultipartParser(boundary, max_segment_count=MOST_PARTS, strict=True)
+    return multipart.PushMultipartParser(boundary, max_segment_count=MOST_PARTS)
 
 
-def _content_type(headers: Mapping[str, Any]) -> tuple[str, Mapping[str, str]]:
-    kind, options = multipart.parse_options_header(headers.get("content-type") or "")
-    return kind, options
+def _content_type(headers: Mapping[str, Any]) -> str:
+    return headers.get("content-type") or ""
 
 
 async def _hand_on(event: multipart.MultipartSegment | bytes | bytearray | None, taker: PartTaker) -> None:
     if event is None:
         await taker.end()
     elif isinstance(event, multipart.MultipartSegment):
-        media_type = event.content_type or ""
-        await taker.begin(Part(name=event.name, filename=event.filename, media_type=media_type))
+        await taker.begin(_part_of(event))
     else:
         await taker.write(bytes(event))
+
+
+def _part_of(segment: multipart.MultipartSegment) -> Part:
+    if not segment.name:
+        raise _no_form("a part without a name")
+    media_type, filename = segment.content_type or "", segment.filename
+    if filename is None:
+        extended = _EXTENDED_NAME.search(segment.header("Content-Disposition", ""))
+        if extended is not None:
+            filename = unquote(extended[1], errors="replace")
+        elif media_type.startswith(NO_TEXT):
+            filename = ""
+    return Part(name=segment.name, filename=filename, media_type=media_type)
 
 
 def _no_form(reason: str) -> InvalidSubmission:

@@ -21,7 +21,7 @@ from danqing_server.http.replay import Replays
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_post
 from danqing_server.serving.app import create_app, listen
-from tests.support.system import MakeSettings
+from tests.support.system import MakeSettings, until
 
 LINES = "multipart/form-data; boundary=x"
 
@@ -32,7 +32,7 @@ def parts(*each: str, end: str = "--x--\r\n") -> bytes:
 
 
 @pytest.fixture
-async def echo(make_settings: MakeSettings) -> AsyncIterator[Any]:
+async def app(make_settings: MakeSettings) -> AsyncIterator[Any]:
     """An application with one route, which says what form it was sent, and how much of the budget is held."""
     app = create_app(make_settings(DANQING_MAX_BODY_BYTES="2000000"))
     app.ctx.services = SimpleNamespace(replays=Replays(RecentTasks(time.monotonic)))
@@ -51,18 +51,25 @@ async def echo(make_settings: MakeSettings) -> AsyncIterator[Any]:
     server = await listen(app, listening)
     await server.startup()
     await server.before_start()
-    url = f"http://127.0.0.1:{listening.getsockname()[1]}/echo"
+    app.ctx.address = listening.getsockname()
+    app.ctx.url = f"http://127.0.0.1:{listening.getsockname()[1]}/echo"
+    yield app
+    await server.before_stop()
+    server.close()
+    await server.wait_closed()
+
+
+@pytest.fixture
+async def echo(app: Any) -> AsyncIterator[Any]:
+    """Send the application a form."""
     async with aiohttp.ClientSession() as session:
 
         async def send(body: Any, **headers: str) -> tuple[int, Any]:
-            async with session.post(url, data=body, headers=headers) as answer:
+            async with session.post(app.ctx.url, data=body, headers=headers) as answer:
                 assert app.ctx.body_budget.held_bytes == 0
                 return answer.status, await answer.json(content_type=None)
 
         yield send
-    await server.before_stop()
-    server.close()
-    await server.wait_closed()
 
 
 class TestForms:
@@ -94,6 +101,55 @@ class TestForms:
         status, told = await echo(slowly(), **{"Content-Type": LINES})
         assert (status, told["fields"], told["files"]) == (200, {"a": ["one"]}, [["f", "f", "a/b", 5]])
 
+    @pytest.mark.parametrize("behind", [b"\r\n", b"\n", b"\r\nand more"])
+    async def test_what_stands_behind_its_end_comes_later(self, app: Any, echo: Any, behind: bytes) -> None:
+        """A line's end, or more, which is nobody's: wherever the connection cuts it off."""
+
+        async def in_two() -> AsyncIterator[bytes]:
+            yield parts('name="a"\r\n\r\none', end="--x--")
+            await until(lambda: app.ctx.body_budget.held_bytes, what="its field to be read")
+            yield behind
+
+        status, told = await echo(in_two(), **{"Content-Type": LINES})
+        assert (status, told["fields"]) == (200, {"a": ["one"]})
+
+    async def test_what_stands_before_its_beginning(self, echo: Any) -> None:
+        """Is nobody's either."""
+        body = b"a preamble of a mail program\r\n" + parts('name="a"\r\n\r\none')
+        status, told = await echo(body, **{"Content-Type": LINES})
+        assert (status, told["fields"]) == (200, {"a": ["one"]})
+
+    @pytest.mark.parametrize(
+        ("head", "file"),
+        [
+            ("name=f; filename=a.png; filename*=utf-8''%E4%B8%80.png", ["f", "a.png", "", 3]),
+            ("name=\"f\"; filename*=utf-8''%E4%B8%80.png", ["f", "一.png", "", 3]),
+            ('filename="a.png"; name="f"\r\nContent-Length: 3', ["f", "a.png", "", 3]),
+            ('name="f"\r\nContent-Type: application/octet-stream', ["f", "", "application/octet-stream", 3]),
+            ('name="f"\r\ncontent-type: image/png', ["f", "", "image/png", 3]),
+        ],
+    )
+    async def test_how_libraries_say_that_it_is_a_file(self, echo: Any, head: str, file: list[Any]) -> None:
+        """By a name in either spelling (.NET, older urllib3), or by the type alone (Dart's `http`)."""
+        body = f"--x\r\nContent-Disposition: form-data; {head}\r\n\r\n".encode() + b"\xff\xd8\xff\r\n--x--\r\n"
+        status, told = await echo(body, **{"Content-Type": LINES})
+        assert (status, told["files"]) == (200, [file])
+
+    @pytest.mark.parametrize(
+        ("boundary", "said"),
+        [
+            ("----=_Part_7_1.2", "----=_Part_7_1.2"),
+            ("a:b/c", "a:b/c; charset=utf-8"),
+            ("a b", '"a b"'),
+            ("x", '"x"; charset=utf-8'),
+        ],
+    )
+    async def test_boundaries_of_many_libraries(self, echo: Any, boundary: str, said: str) -> None:
+        """Also what ought to stand in quotes and does not."""
+        body = parts('name="a"\r\n\r\none').replace(b"--x", f"--{boundary}".encode())
+        status, told = await echo(body, **{"Content-Type": f"multipart/form-data; boundary={said}"})
+        assert (status, told["fields"]) == (200, {"a": ["one"]})
+
 
 class TestRefused:
     """What makes no sense is refused before it is looked at, and nothing of it is held."""
@@ -112,12 +168,23 @@ class TestRefused:
             (parts('name="a"\r\nX: ' + "y" * 10_000 + "\r\n\r\none"), LINES),
             (parts(*['name="a"\r\n\r\n1'] * 200), LINES),
             (b"--x\r\nContent-Disposition: attachment\r\n\r\none\r\n--x--\r\n", LINES),
+            (parts('name=""\r\n\r\none'), LINES),
         ],
     )
     async def test_each(self, echo: Any, body: bytes, kind: str) -> None:
         """By 400, in the field `request_body`."""
         status, told = await echo(body, **{"Content-Type": kind})
         assert (status, told["code"], told["details"][0]["field"]) == (400, "validation_failed", "request_body")
+
+    async def test_boundary_of_no_characters(self, app: Any) -> None:
+        """A byte that is none in UTF-8 is no boundary either."""
+        reader, writer = await asyncio.open_connection(*app.ctx.address)
+        kind = b'Content-Type: multipart/form-data; boundary="\xff"'
+        writer.write(b"POST /echo HTTP/1.1\r\nHost: localhost\r\n%b\r\nContent-Length: 2\r\n\r\n{}" % kind)
+        head = await reader.readuntil(b"\r\n")
+        writer.close()
+        await writer.wait_closed()
+        assert head.startswith(b"HTTP/1.1 400 ")
 
     async def test_a_field_is_text(self, echo: Any) -> None:
         """In UTF-8, and no file's size."""
