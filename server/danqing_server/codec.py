@@ -41,7 +41,9 @@ __all__ = [
     "from_document",
     "holds_null",
     "is_plain",
+    "load_json_object",
     "parse_json_object",
+    "require_storable",
     "shorten",
     "storable",
     "to_document",
@@ -225,6 +227,13 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
     Raises:
         InvalidSubmission: it is not; the one problem names `request_body`, or the path of the offending value.
     """
+    value = load_json_object(body)
+    require_storable(value)
+    return value
+
+
+def load_json_object(body: bytes) -> dict[str, Any]:
+    """Read a request body that must be a JSON object, whatever it holds. Raises InvalidSubmission."""
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -235,12 +244,17 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
         raise _malformed(TOO_DEEP(most=DEEPEST_JSON)) from error
     if not isinstance(value, dict):
         raise _malformed(NOT_AN_OBJECT(kind=KINDS[_json_name(value)]))
-    if not is_plain(value):
-        problems: list[Problem] = []
-        _inspect(value, (), problems.append)
-        if problems:
-            raise InvalidSubmission(problems)
     return value
+
+
+def require_storable(value: JsonObject) -> None:
+    """Refuse JSON that MongoDB could not store, or would interpret. Raises InvalidSubmission, by the paths."""
+    if is_plain(value):
+        return
+    problems: list[Problem] = []
+    _inspect(value, (), problems.append)
+    if problems:
+        raise InvalidSubmission(problems)
 
 
 def without_nulls(body: JsonObject) -> JsonObject:

@@ -27,6 +27,7 @@ from sanic import HTTPResponse
 
 from danqing_plugins import Problem
 from danqing_server.access.caller import Caller
+from danqing_server.codec import require_storable
 from danqing_server.desk.request import Submission
 from danqing_server.desk.visits import Visit
 from danqing_server.doors.encoding import Piece
@@ -182,7 +183,12 @@ async def begin(
 
     *meant* is its body without nulls, or what stands for it: what makes two calls the same. *open_for_s* is how
     long it may be open at the most, None for one that is redirected.
+
+    Raises:
+        InvalidSubmission: its task would hold what cannot be stored.
+        StoreUnavailable: it is not known whose repeat it is.
     """
+    require_storable(submission.input)
     services, caller = admitted
     within_s = services.settings.sync_wait_s if open_for_s is None else open_for_s
     path, key = request.path.rstrip("/"), request.headers.get(HEADER)

@@ -27,6 +27,8 @@ MOST_VALUES = 100_000
 LINGER_S = 2.0
 STEP_BYTES = 256 * 1024  # within BODY_STEP_S, or the body is not waited for
 
+Parse = Callable[[bytes], dict[str, Any]]
+
 TOO_MANY_VALUES = Message(
     key="too_many_values", en="holds more than {most} values", zh="包含的值过多，最多 {most} 个"
 )
@@ -36,7 +38,7 @@ TOO_MANY_VALUES = Message(
 class ReceivedObject:
     """A request's body, whatever its content type, as a JSON object; it counts while the block lasts.
 
-    *optional*: no body is an object without members.
+    *optional*: no body is an object without members. *parse* reads the bytes.
 
     Entering raises:
         Overloaded: the process, or this caller, holds too many bodies.
@@ -47,6 +49,7 @@ class ReceivedObject:
     request: ApiRequest
     most_values: int = MOST_VALUES
     optional: bool = attrs.field(default=False, kw_only=True)
+    parse: Parse = attrs.field(default=parse_json_object, kw_only=True)
     _holding: Holding = attrs.field(init=False)
 
     async def __aenter__(self) -> dict[str, Any]:
@@ -54,7 +57,7 @@ class ReceivedObject:
         self._holding = holding_of(self.request)
         try:
             body = await _receive(self.request, announced, self._holding)
-            return {} if self.optional and not body else await _read_object(body, self.most_values)
+            return {} if self.optional and not body else await _read_object(body, self.most_values, self.parse)
         except BaseException:
             self._holding.release()
             raise
@@ -63,12 +66,12 @@ class ReceivedObject:
         self._holding.release()
 
 
-async def _read_object(body: bytes, most_values: int) -> dict[str, Any]:
+async def _read_object(body: bytes, most_values: int, parse: Parse) -> dict[str, Any]:
     if body.count(b",") + body.count(b"[") + body.count(b"{") > most_values:
         raise InvalidSubmission([Problem(field="request_body", message=TOO_MANY_VALUES(most=most_values))])
     if len(body) > LARGE_BYTES:
-        return await asyncio.to_thread(parse_json_object, body)
-    return parse_json_object(body)
+        return await asyncio.to_thread(parse, body)
+    return parse(body)
 
 
 def holding_of(request: ApiRequest) -> Holding:

@@ -13,11 +13,12 @@ from danqing_server.doors.a1111.refusing import PREFIX
 from danqing_server.doors.a1111.speaking import A1111Voice
 from danqing_server.doors.a1111_shapes import A1111ErrorShape, A1111ImagesRequest, A1111ImagesShape
 from danqing_server.doors.documentation import KEY_HEADER, Answer, described
+from danqing_server.doors.foreign import ReceivedForeign
 from danqing_server.doors.holding import begin, go_on
 from danqing_server.doors.lasting import open_for_s, way_of
 from danqing_server.doors.offers import Offers
 from danqing_server.http.entry import admit_change
-from danqing_server.http.receiving import ReceivedObject, discard_body
+from danqing_server.http.receiving import discard_body
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get, on_post
 from danqing_server.records.tenancy import Scope
@@ -48,7 +49,7 @@ async def create_a1111_images(request: ApiRequest) -> HTTPResponse | None:
     """Make pictures and answer with them."""
     admitted = admit_change(request)
     services, caller = admitted
-    async with ReceivedObject(request) as body:
+    async with ReceivedForeign(request) as body:
         meant = without_nulls(body)
         choices = ChoiceStore(services.store.database)
         model = named_model(meant) or await choices.model_of(caller.project, caller.key)

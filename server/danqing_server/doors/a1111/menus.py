@@ -26,11 +26,12 @@ from danqing_server.doors.a1111_shapes import (
 from danqing_server.doors.body_shapes import LONGEST_NAME
 from danqing_server.doors.documentation import Answer, described
 from danqing_server.doors.fields import Fields
+from danqing_server.doors.foreign import ReceivedForeign
 from danqing_server.doors.offers import Offers
 from danqing_server.errors import NotFound
 from danqing_server.http.answers import json_answer
 from danqing_server.http.entry import Admitted, admit, admit_change
-from danqing_server.http.receiving import ReceivedObject, discard_body
+from danqing_server.http.receiving import discard_body
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get, on_post
 from danqing_server.records.tenancy import Scope
@@ -85,7 +86,7 @@ async def get_a1111_options(request: ApiRequest) -> HTTPResponse:
 async def set_a1111_options(request: ApiRequest) -> HTTPResponse:
     """Choose the model of this key, which its later calls ask; options that mean nothing here are left out."""
     admitted = admit_change(request)
-    async with ReceivedObject(request) as body:
+    async with ReceivedForeign(request) as body:
         fields = Fields(members=without_nulls(body))
         model = fields.text(CHECKPOINT, 1, LONGEST_NAME)
         fields.finish()

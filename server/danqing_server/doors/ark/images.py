@@ -17,10 +17,11 @@ from danqing_server.doors.ark.speaking import ArkVoice
 from danqing_server.doors.ark.streaming import by_events
 from danqing_server.doors.ark_shapes import ArkErrorShape, ArkImagesRequest, ArkImagesShape
 from danqing_server.doors.documentation import KEY_HEADER, Answer, described
+from danqing_server.doors.foreign import ReceivedForeign
 from danqing_server.doors.holding import begin, go_on
 from danqing_server.doors.lasting import open_for_s, way_of
 from danqing_server.http.entry import admit_change
-from danqing_server.http.receiving import ReceivedObject, discard_body
+from danqing_server.http.receiving import discard_body
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get, on_post
 from danqing_server.records.tenancy import Scope
@@ -47,7 +48,7 @@ _MADE = {200: attrs.evolve(_PICTURES, streams=True), 303: _ELSEWHERE}
 async def create_ark_images(request: ApiRequest) -> HTTPResponse | None:
     """Make pictures and answer with them; with `stream` as events, each as soon as it is made."""
     admitted = admit_change(request)
-    async with ReceivedObject(request) as body:
+    async with ReceivedForeign(request) as body:
         meant = without_nulls(body)
         wanted = image_submission(meant, admitted.caller, admitted.services.submissions.checker)
         voice = ArkVoice(wanted.in_base64)

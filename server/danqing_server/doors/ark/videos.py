@@ -13,7 +13,7 @@ from sanic import HTTPResponse
 
 from danqing_plugins import Message, OutputKind, Problem
 from danqing_server.access.caller import Caller
-from danqing_server.codec import shorten, without_nulls
+from danqing_server.codec import require_storable, shorten, without_nulls
 from danqing_server.desk.request import Submission
 from danqing_server.doors.ark.addressing import offers_of
 from danqing_server.doors.ark.echoing import blueprint
@@ -29,12 +29,13 @@ from danqing_server.doors.ark_shapes import (
     ArkTaskShape,
 )
 from danqing_server.doors.documentation import KEY_HEADER, Answer, described, query
+from danqing_server.doors.foreign import ReceivedForeign
 from danqing_server.doors.idempotency import submit_once
 from danqing_server.errors import Conflict, InvalidSubmission, NotFound
 from danqing_server.http.answers import json_answer
 from danqing_server.http.entry import Admitted, admit, admit_change
 from danqing_server.http.links import base_url
-from danqing_server.http.receiving import ReceivedObject, discard_body
+from danqing_server.http.receiving import discard_body
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_delete, on_get, on_post
 from danqing_server.http.services import Services
@@ -78,11 +79,12 @@ routes = blueprint("ark_videos")
 async def create_ark_task(request: ApiRequest) -> HTTPResponse:
     """Submit a video task. Its id is good in every door."""
     services, caller = admit_change(request)
-    async with ReceivedObject(request) as body:
+    async with ReceivedForeign(request) as body:
         meant = without_nulls(body)
         submission, content = video_submission(meant, caller, services.submissions.checker, base_url(request))
         submission = await _of_own_draft(services, submission, caller)
         try:
+            require_storable(submission.input)
             accepted = await submit_once(request, services, submission, body, meant)
         except InvalidSubmission as error:
             raise content.as_sent(error) from error

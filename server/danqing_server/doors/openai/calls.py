@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from danqing_plugins import Message, Problem
 from danqing_server.codec import without_nulls
+from danqing_server.doors.foreign import ReceivedForeign
 from danqing_server.doors.holding import begin
 from danqing_server.doors.lasting import open_for_s
 from danqing_server.doors.offers import Offers
@@ -15,7 +16,6 @@ from danqing_server.doors.openai.speaking import OpenAICall, OpenAIVoice
 from danqing_server.errors import InvalidSubmission
 from danqing_server.http.entry import Admitted
 from danqing_server.http.multipart import ReceivedForm, is_form
-from danqing_server.http.receiving import ReceivedObject
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.services import Services
 from danqing_server.records.tasks import JsonObject
@@ -65,7 +65,7 @@ async def receive(
     if is_form(request.headers):
         async with ReceivedForm(request) as form:
             return await _submit(request, admitted, await of_form(body_of_form(form)), identity_of_form(form))
-    async with ReceivedObject(request) as body:
+    async with ReceivedForeign(request) as body:
         return await _submit(request, admitted, await of_json(body), without_nulls(body))
 
 

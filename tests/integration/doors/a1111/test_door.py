@@ -86,6 +86,14 @@ class TestPictures:
         task = await api.system.get(reply.headers["x-danqing-task"])
         assert (task.owner, task.model) == ("shop", "doubao-seedream-4-0-250828")
 
+    async def test_scripts_are_passed_over(self, api: Client) -> None:
+        """By whatever name: some have their release in it."""
+        body = {"prompt": "x", "alwayson_scripts": {"Dynamic Prompts v2.17.1": {"args": [True, {"$a.b": 1}]}}}
+        reply = await api.ask("POST", PATH, json=body, headers=BASIC)
+        assert reply.status == 200, reply.body
+        options = await api.ask("POST", "/sdapi/v1/options", json={"forge.$x": 1}, headers=BASIC)
+        assert options.status == 200, options.body
+
     async def test_several_of_a_size_that_nobody_has(self, api: Client) -> None:
         """The nearest that the model takes."""
         body = {"prompt": "x", "batch_size": 2, "width": 512, "height": 768, "sampler_name": "Euler a", "seed": -1}

@@ -71,6 +71,17 @@ class TestLibrary:
         answer = await library().images.generate(model=MODEL, prompt="x", size="1280x720", image=[link, link])
         assert answer.data[0].url
 
+    async def test_what_nobody_knows_is_left_out(self, api: Client) -> None:
+        """Whatever it holds; what a task would hold is looked at, wherever it stands."""
+        body = {"model": MODEL, "prompt": "x", "size": "1280x720", "$odd.name": {"a.b": 1, "": "\0"}}
+        assert (await api.ask("POST", PATH, json=body, headers=BEARER)).status == 200
+        told = {**body, "sequential_image_generation_options": {"$odd.name": 1}}
+        reply = await api.ask("POST", PATH, json=told, headers=BEARER)
+        assert (reply.status, reply.json["error"]["param"]) == (
+            400,
+            "sequential_image_generation_options.$odd.name",
+        )
+
     @pytest.mark.parametrize(
         ("options", "error", "code"),
         [

@@ -61,6 +61,28 @@ class TestParts:
         assert reply.status == 200, reply.body
         assert await references_of(door, reply.headers["X-Danqing-Task"]) == [picture(9, 9)]
 
+    async def test_tools_and_schemas_are_passed_over(self, door: Client) -> None:
+        """Clients send them with every chat, with keys that no task could hold."""
+        schema = {
+            "$schema": "http://json-schema.org/draft-07/schema#",
+            "properties": {"a.b": {"$ref": "#/$defs/x"}},
+        }
+        body = {
+            "messages": [{"role": "user", "content": "a fox"}],
+            "tools": [{"type": "function", "function": {"name": "look", "parameters": schema}}],
+            "response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}},
+            "logit_bias": {"": 18446744073709551615},
+            "metadata": {"app.version": "1\0"},
+        }
+        reply = await door.ask("POST", PATH, json=body)
+        assert reply.status == 200, reply.body
+
+    async def test_nested_without_end(self, door: Client) -> None:
+        """400: nobody means that."""
+        body = b'{"messages": [{"role": "user", "content": "a fox"}], "tools": ' + b"[" * 900 + b"]" * 900 + b"}"
+        reply = await door.ask("POST", PATH, data=body)
+        assert (reply.status, reply.json["error"]["param"]) == (400, "request_body")
+
     async def test_redirects_lead_to_a_chats_answer(self, open_door: OpenDoor, studio: Studio) -> None:
         """A long one goes the same way as every call."""
         studio.gate.clear()

@@ -115,6 +115,11 @@ class TestForm:
 
 
 class TestLenience:
+    async def test_what_a_task_could_not_hold_is_refused(self, door: Client, studio: Studio) -> None:
+        """400 of the field; nothing is bought."""
+        reply = await door.ask("POST", PATH, json={"prompt": "a\0fox"})
+        assert (reply.status, reply.json["error"]["param"], studio.bought) == (400, "prompt", 0)
+
     async def test_unknown_fields_are_noted(self, door: Client) -> None:
         """Whatever clients send as a constant; the task says what was not used."""
         sent = {
@@ -123,6 +128,7 @@ class TestLenience:
             "style": "vivid",
             "quality": "auto",
             "made_up": [1],
+            "$made.up": {"": "\0", "a.b": 2**64 - 1},
             "n": "1",
         }
         reply = await door.ask("POST", PATH, json=sent)
