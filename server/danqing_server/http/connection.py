@@ -15,6 +15,7 @@ from time import monotonic
 from typing import Any, cast
 
 from sanic.exceptions import BadRequest, ExpectationFailed, PayloadTooLarge, RequestCancelled, RequestTimeout
+from sanic.headers import format_http1_response
 from sanic.http import Http, Stage
 from sanic.response import BaseHTTPResponse
 from sanic.server import HttpProtocol
@@ -164,6 +165,9 @@ class _Exchange(Http):
         whole = body and (end_stream or not data) and response.status not in BODILESS
         plain = whole and not self.head_only
         head = self._head(response, len(body)) if plain else None
+        if not whole and not end_stream and self._knows_no_chunks():
+            await self._begin_until_closed(data)
+            return
         if head is None:
             await super().http1_response_header(data, end_stream)
             return
@@ -175,6 +179,27 @@ class _Exchange(Http):
         if isinstance(response, Repeatable):
             protocol: Any = self.protocol
             protocol.replays.keep(protocol.near, request, response, answer)
+
+    def _knows_no_chunks(self) -> bool:
+        """Tell whether a streamed answer, of a length that nobody knows yet, is for a client of HTTP/1.0."""
+        request, response = cast("ApiRequest", self.request), self.response
+        has_body = not self.head_only and response.status not in BODILESS
+        return request.version == "1.0" and has_body and "content-length" not in response.headers
+
+    async def _begin_until_closed(self, data: bytes) -> None:
+        """Begin an answer that ends with its connection. Source: RFC 9112 §6.1 and §6.3, read 2026-11-30."""
+        self.keep_alive = False
+        self.response.headers["connection"] = "close"
+        self.response_func = self._go_on_until_closed
+        await self._send(format_http1_response(self.response.status, self.response.processed_headers) + data)
+        self.stage = Stage.RESPONSE
+
+    async def _go_on_until_closed(self, data: bytes, end_stream: bool) -> None:
+        if data:
+            await self._send(data)
+        if end_stream:
+            self.response_func = None  # type: ignore[assignment]  # Sanic's own word for "nothing more to send"
+            self.stage = Stage.IDLE
 
     def _head(self, response: BaseHTTPResponse, size_bytes: int) -> bytes | None:
         """Return the head; None when a header is not what it seems, which is left to Sanic."""

@@ -7,6 +7,7 @@ import base64
 from typing import Any
 
 import openai
+import orjson
 import pytest
 
 from danqing_plugins import ContentRejected, Job, Run, Source
@@ -18,6 +19,35 @@ from tests.support.system import until
 
 PATH = "/v1/images/generations"
 WISH = {"prompt": "a fox", "model": "gpt-image-1"}
+
+
+async def by_http_1_0(door: Client, body: dict[str, Any]) -> tuple[bytes, bytes]:
+    """Return head and body of an answer to a client that knows no chunks, and reads until the end."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+    sent = orjson.dumps(body)
+    writer.write(b"POST %b HTTP/1.0\r\nContent-Length: %d\r\n\r\n%b" % (PATH.encode(), len(sent), sent))
+    head, _, answer = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    await writer.wait_closed()
+    return head.lower(), answer
+
+
+class TestOldClients:
+    """HTTP/1.0 has no chunks (RFC 9112 §6.1): what has no length ends with its connection."""
+
+    async def test_events(self, door: Client) -> None:
+        """Each as it is, and nothing between them."""
+        head, answer = await by_http_1_0(door, {**WISH, "stream": True})
+        assert b"transfer-encoding" not in head
+        assert b"connection: close" in head
+        assert answer.startswith(b": waiting\n\nevent: image_generation.completed\ndata: {")
+        assert answer.endswith(b"}\n\n")
+
+    async def test_picture_that_is_converted(self, door: Client) -> None:
+        """How long it will be nobody knows when the answer begins."""
+        head, answer = await by_http_1_0(door, {**WISH, "output_format": "webp"})
+        assert b"transfer-encoding" not in head
+        assert base64.b64decode(orjson.loads(answer)["data"][0]["b64_json"])[8:12] == b"WEBP"
 
 
 class TestEvents:
