@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -28,7 +29,7 @@ from danqing_server.store.client import connect
 from danqing_server.store.dumping import Dump, open_dump
 from danqing_server.supervision.embedded.borrowing import borrowed_mongodb
 from danqing_server.upkeep.moving import Moved, Mover
-from danqing_server.upkeep.orphans import Orphan, orphans
+from danqing_server.upkeep.orphans import Orphan, is_orphan, orphans
 from danqing_server.upkeep.verifying import Verified, verify
 
 __all__ = ["move_all", "show_orphans", "verify_all"]
@@ -85,9 +86,9 @@ def move_all(env_file: Path | None, *, keep: bool, as_json: bool) -> int:
 
 
 async def _move(settings: Settings, *, keep: bool) -> Moved:
-    async with aiohttp.ClientSession() as session, open_assets(settings, session) as assets:
+    async with _opened(settings) as (dump, assets):
         assert isinstance(assets.place, Pair)  # DANQING_ASSETS_ALSO is set
-        return await Mover(assets.place, progress(), keep).move()
+        return await Mover(assets.place, partial(is_orphan, dump), progress(), keep).move()
 
 
 async def _verify(settings: Settings, *, quick: bool, repair: bool) -> Verified:

@@ -2,13 +2,14 @@
 
 Each file for itself: copied, read back and compared by its hash, and only then removed from the old place. So
 whoever dies on the way leaves every file at one of the two, or whole at both, and the next move goes on. A task
-that is deleted meanwhile loses its files at the old place first: who has just copied one looks there once more.
+that is deleted meanwhile loses its files at the old place first: who has just copied one looks there once more. A
+file that is not there any more may as well have been moved by another move, so the documents say which it is.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from hashlib import sha256
 
 import attrs
@@ -50,9 +51,13 @@ class Moved:
 
 @attrs.define(eq=False)
 class Mover:
-    """Moves what is at the old place of a pair; with *keep* it stays there, too. Raises StorageUnavailable."""
+    """Moves what is at the old place of a pair; with *keep* it stays there, too. Raises StorageUnavailable.
+
+    *is_orphan* tells of a key whether no document names it.
+    """
 
     pair: Pair
+    is_orphan: Callable[[str], Awaitable[bool]]
     report: Report
     keep: bool = False
     moved: Moved = attrs.field(factory=Moved, init=False)
@@ -94,13 +99,12 @@ class Mover:
         try:
             wanted = await self._copy(key) or await _hash_at(self.pair.old, key)
         except FileNotFoundError:
-            self.moved.gone += 1
+            self.moved.gone += not await _is_at(self.pair.new, key)
             return
         except StorageUnavailable:
-            if await _is_at(self.pair.old, key):
-                raise
             # Deleted while it was copied: a bucket that puts it, and is then asked for it, has it no more.
-            await self._let_go(key)
+            if await _is_at(self.pair.old, key) or not await self._let_go(key):
+                raise
             return
         self.moved.files += 1
         self.moved.size_bytes += file.size_bytes
@@ -111,10 +115,13 @@ class Mover:
         elif not self.keep:
             await self._remove(key)
 
-    async def _let_go(self, key: str) -> None:
-        """Remove what was copied of a file that its task's deletion took away at the old place."""
+    async def _let_go(self, key: str) -> bool:
+        """Remove what was copied of a file that a deletion took away at the old place; False: another move did."""
+        if not await self.is_orphan(key):
+            return False
         await self.pair.new.delete(key)
         self.moved.gone += 1
+        return True
 
     @step("move.copy")
     async def _copy(self, key: str) -> str | None:

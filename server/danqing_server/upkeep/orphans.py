@@ -21,7 +21,7 @@ from danqing_server.store.reading import task_of
 from danqing_server.store.tasks import COLLECTION as TASKS
 from danqing_server.store.uploads import COLLECTION as UPLOADS
 
-__all__ = ["Orphan", "orphans"]
+__all__ = ["Orphan", "is_orphan", "orphans"]
 
 AT_ONCE = 500
 
@@ -48,18 +48,27 @@ async def orphans(dump: Dump, assets: Assets, before: datetime) -> AsyncGenerato
         folders = {file.folder for file in some}
         named = await _named(dump, folders)
         for file in some:
-            why = None if file.folder in staged else _why(file, file.folder in named, named.get(file.folder))
+            why = None if file.folder in staged else _why(file.key, file.folder in named, named.get(file.folder))
             if why is not None:
                 yield Orphan(key=file.key, size_bytes=file.size_bytes, modified_at=file.modified_at, why=why)
 
 
-def _why(file: StoredFile, is_known: bool, stems: frozenset[str] | None) -> str | None:
+async def is_orphan(dump: Dump, key: str) -> bool:
+    """Tell whether no document names the file *key*, however young it is. Raises StoreUnavailable."""
+    folder = key.partition("/")[0]
+    named = await _named(dump, {folder})
+    if folder not in named and folder in await _staged_ids(dump):
+        return False
+    return _why(key, folder in named, named.get(folder)) is not None
+
+
+def _why(key: str, is_known: bool, stems: frozenset[str] | None) -> str | None:
     """Return why a file is an orphan; None when it is none, or may be none."""
     if not is_known:
         return "no_task"
-    if stems is None or file.key.rpartition(".")[0] in stems:
+    if stems is None or key.rpartition(".")[0] in stems:
         return None
-    stem = file.key.rpartition(".")[0].rpartition("-")[0]  # what was made of another file: its stem, `-` and a word
+    stem = key.rpartition(".")[0].rpartition("-")[0]  # what was made of another file: its stem, `-` and a word
     return None if stem in stems else "not_named"
 
 

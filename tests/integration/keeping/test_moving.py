@@ -148,6 +148,16 @@ class TestMove:
             place = system.services.assets.place
             assert [file.key for task_id in move.tasks async for file in files_of(place, task_id)] == []
 
+    async def test_two_moves_at_once_lose_nothing(self, move: Move) -> None:
+        """The second is begun as the terminal of the first is gone: neither takes what the other moved."""
+        async with running_system(move.during, [painter()], workers=False) as system:
+            words = ("assets", "move")
+            ended = [asyncio.to_thread(run_command, move.during, *words) for _ in range(2)]
+            assert await asyncio.gather(*ended) == [0, 0]
+            assert await keys_at(system, 1) == set()
+            for key, body in move.bodies.items():
+                assert await system.services.assets.read(key) == body
+
     async def test_what_is_kept_may_be_moved_again(self, move: Move, danqing: Command) -> None:
         """A rehearsal copies, and leaves all where it was; the second one copies nothing."""
         async with running_system(move.during, [painter()], workers=False) as system:

@@ -1,8 +1,8 @@
-"""What a move makes of a file that its task's deletion takes away under its hands."""
+"""What a move makes of a file that is taken away under its hands: by its task's deletion, or by another move."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -52,9 +52,27 @@ def old(tmp_path: Path, disk: ThreadPoolExecutor) -> Folder:
     return open_folder(tmp_path / "old", tmp_path / "spool", disk)
 
 
-async def move(new: Bucket, old: Folder) -> Moved:
-    """Move what is at the old place, telling nobody."""
-    return await Mover(Pair(new=new, old=old, spool=old.spool, disk=old.disk), lambda _: None).move()
+@attrs.frozen(kw_only=True)
+class Shared(Bucket):
+    """A bucket to which another move takes a file from *old* as soon as one has put it there."""
+
+    old: Folder
+
+    async def put(self, spool: Spool, key: str) -> None:
+        """See `Place.put`."""
+        await super().put(spool, key)
+        if not key.startswith("."):
+            await move(Bucket(store=self.store), self.old, named={key})
+
+
+async def move(new: Bucket, old: Folder, named: Collection[str] = ()) -> Moved:
+    """Move what is at the old place, telling nobody; documents name the files *named*."""
+
+    async def is_orphan(key: str) -> bool:
+        return key not in named
+
+    pair = Pair(new=new, old=old, spool=old.spool, disk=old.disk)
+    return await Mover(pair, is_orphan, lambda _: None).move()
 
 
 class TestUpload:
@@ -70,3 +88,19 @@ class TestUpload:
         with pytest.raises(StorageUnavailable, match="uploading a picture"):
             await move(Failing(store=MemoryStore(), deletes=None), old)
         assert await old.get(KEY) == b"a picture"
+
+
+class TestAnotherMove:
+    async def test_what_it_took_from_the_old_place_stays_at_the_new_one(self, old: Folder) -> None:
+        """A file that a document names was not deleted: the copy is all that is left of it."""
+        new = Shared(store=MemoryStore(), old=old)
+        moved = await move(new, old, named={KEY})
+        assert (moved.gone, moved.copied, moved.removed, moved.differing) == (0, 1, 0, [])
+        assert await new.get(KEY) == b"a picture"
+
+    async def test_a_copy_of_what_nobody_names_any_more_goes(self, old: Folder) -> None:
+        """Its task was deleted meanwhile, whoever else moved it."""
+        new = Shared(store=MemoryStore(), old=old)
+        moved = await move(new, old)
+        assert moved.gone == 1
+        assert [file.key async for file in files_in(new)] == []
