@@ -27,6 +27,7 @@ from danqing_server.settings.server import Settings
 from danqing_server.settings.variables import duration
 from danqing_server.store.client import connect
 from danqing_server.store.dumping import Dump, open_dump
+from danqing_server.store.restoring import RestoreStore
 from danqing_server.supervision.embedded.borrowing import borrowed_mongodb
 from danqing_server.upkeep.moving import Moved, Mover
 from danqing_server.upkeep.orphans import Orphan, is_orphan, orphans
@@ -107,7 +108,7 @@ async def _orphans(settings: Settings, grace: timedelta, *, remove: bool) -> lis
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[tuple[Dump, Assets]]:
-    """Yield the documents and the storage that the settings name."""
+    """Yield the documents and the storage that the settings name. Raises SettingsError: they are half restored."""
     async with (
         borrowed_mongodb(settings) as with_mongodb,
         connect(with_mongodb, TIMEOUT_MS) as database,
@@ -115,6 +116,7 @@ async def _opened(settings: Settings) -> AsyncIterator[tuple[Dump, Assets]]:
         aiohttp.ClientSession() as plain,
         results_session() as guarded,
     ):
+        await RestoreStore(database).require_whole()
         results = ResultSessions(
             plain=plain,
             guarded=guarded,

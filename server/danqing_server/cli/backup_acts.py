@@ -28,6 +28,7 @@ from danqing_server.settings.reading import read_settings
 from danqing_server.settings.server import Settings
 from danqing_server.store.client import connect
 from danqing_server.store.dumping import open_dump
+from danqing_server.store.restoring import RestoreStore
 from danqing_server.supervision.embedded.borrowing import borrowed_mongodb
 
 __all__ = ["list_all", "progress", "prove", "quiet_and_private", "say", "size_text", "take_one"]
@@ -55,6 +56,7 @@ async def _backup(settings: Settings, repository: Repository) -> Manifest:
         aiohttp.ClientSession() as session,
         open_assets(with_mongodb, session) as assets,
     ):
+        await RestoreStore(database).require_whole()
         return await take(repository, dump, assets, Clock(), progress())
 
 

@@ -49,7 +49,7 @@ class RestoreStore:
         if run is not None:
             raise SettingsError(
                 f"the restore of backup {run} into this database is not finished: "
-                "run the same `danqing restore` again, and start after it"
+                "run the same `danqing restore` again first"
             )
 
     async def under_way(self) -> str | None:

@@ -106,6 +106,22 @@ class TestRestore:
             assert await system.services.store.get(later.id) is None
             assert await system.services.store.get(first.id) is not None
 
+    async def test_what_is_half_there_is_neither_kept_nor_looked_after(
+        self, settings: Settings, danqing: Command, folder: Path
+    ) -> None:
+        """A backup of it would be the newest and be proved good, and half of the pictures would be nobody's."""
+        async with running_system(settings, [painter()]) as system:
+            await system.finished((await system.submit()).id)
+        first = (await danqing("backup", folder, "--json")).json["id"]
+        words = ("restore", str(folder), "--overwrite")
+        assert await asyncio.to_thread(run_command, settings, *words, dies_at="before:restore.insert") == -9
+        for refused in (("backup", folder), ("assets", "orphans", "--remove"), ("assets", "verify")):
+            said = await danqing(*refused)
+            assert (said.code, "not finished" in said.err) == (2, True), refused
+        assert Repository.open(folder).runs() == [first]
+        assert (await danqing("restore", folder)).code == 0
+        assert (await danqing("assets", "verify")).code == 0
+
 
 def _tasks(folder: Path) -> list[str]:
     """Return the ids of the tasks of the newest backup."""
