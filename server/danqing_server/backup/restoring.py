@@ -1,7 +1,8 @@
 """Puts a backup back: the pictures first, then the documents, then an end to what was open.
 
 Until all of it is done the database has a mark, under which nothing is served. A restore that is cut goes on when
-it is made again: pictures and documents that are there already are left as they are.
+it is made again: pictures and documents that are there already are left as they are. What it takes the place of is
+removed once the pictures are there: a backup that lacks some must not cost what still works.
 """
 
 from __future__ import annotations
@@ -134,7 +135,7 @@ class Restoring:
 
         Raises:
             BackupError: the target is not empty, or is served; nothing was changed.
-            BackupDamaged: the backup is not whole; no document was put back.
+            BackupDamaged: the backup is not whole; no document was put back, and none removed.
             StoreUnavailable, StorageUnavailable, QueueUnavailable: make it again, it goes on; of a storage that
                 was away from the beginning nothing was changed.
         """
@@ -145,9 +146,9 @@ class Restoring:
             raise BackupDamaged(f"backup {manifest.id} is damaged: {', '.join(damaged)}")
         await self.assets.ping()
         await self.store.begin(manifest.id, self.clock.now(), clears=self.overwrites and not goes_on)
+        bringer = await self._bring_pictures()
         if await self.store.is_to_be_cleared():
             await self.store.clear()
-        bringer = await self._bring_pictures()
         for set_ in manifest.sets:
             await self._bring_documents(set_)
         fates = await self._settle()
@@ -186,6 +187,8 @@ class Restoring:
         skipped = {(each.name, id_) for each in self.run.manifest.sets for id_ in each.skipped}
         await bringer.bring(line for line in self.run.lines() if (line.collection, line.id) not in skipped)
         if bringer.damaged and not self.skips_damaged:
+            if await self.store.is_to_be_cleared():  # it is as it was, and may be served
+                await self.store.finish()
             first, count = bringer.damaged[0], len(bringer.damaged)
             raise BackupDamaged(
                 f"{count} pictures of backup {self.run.manifest.id} are missing or damaged, the first of "
