@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
@@ -16,6 +18,7 @@ import pytest
 from danqing_server.doctor.examination import examine_all
 from danqing_server.doctor.finding import Finding, State
 from danqing_server.store.client import connect
+from danqing_server.store.restoring import RestoreStore
 from tests.integration.api.conftest import opened
 from tests.support.installed import all_but
 from tests.support.providers import ScriptedProvider
@@ -121,6 +124,18 @@ class TestServers:
         assert found.state is State.WARNING
         assert "waiting" in found.says
 
+    async def test_a_restore_that_was_cut_is_wrong(
+        self, environment: dict[str, str], make_settings: MakeSettings
+    ) -> None:
+        """No server starts on it, and whoever looks why is told what to do."""
+        async with connect(make_settings()) as database:
+            await RestoreStore(database).begin("20261130T000000Z", datetime.now(UTC), clears=False)
+
+        found = await _found(environment, "restore")
+
+        assert (found.state, "20261130T000000Z" in found.says) == (State.WRONG, True)
+        assert "danqing restore" in (found.do or "")
+
     async def test_a_redis_that_throws_keys_away_is_warned_of(
         self, environment: dict[str, str], own_redis: RunningServer
     ) -> None:
@@ -146,6 +161,17 @@ class TestMachine:
         found = await _found({**environment, "DANQING_ASSETS_URL": str(tmp_path / "taken")}, "storage")
 
         assert found.state is State.WRONG
+
+    async def test_a_disk_on_which_nothing_new_is_taken_is_wrong(
+        self, environment: dict[str, str], tmp_path: Path
+    ) -> None:
+        """The server answers 503 as soon as there is less than its reserve, however much that is."""
+        free_mb = shutil.disk_usage(tmp_path).free // 1024**2
+
+        found = await _found({**environment, "DANQING_DISK_RESERVE_MB": str(free_mb * 2)}, "disk of the data")
+
+        assert (found.state, "503" in found.says) == (State.WRONG, True)
+        assert "DANQING_DISK_RESERVE_MB" in (found.do or "")
 
     async def test_settings_that_are_wrong_are_each_a_line(self, environment: dict[str, str]) -> None:
         """And everything else is still looked at."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from danqing_server.assets.bucket import open_bucket
 from danqing_server.assets.folder import local_folder
+from danqing_server.assets.headroom import reserve_of
 from danqing_server.doctor.finding import Finding, fine, skipped, warning, wrong
 from danqing_server.errors import DanqingError
 from danqing_server.settings.server import Settings
@@ -19,7 +20,8 @@ from danqing_server.settings.server import Settings
 __all__ = ["look_at_disks", "look_at_limits", "look_at_storage"]
 
 GIB = 1024**3
-LITTLE_BYTES, NEXT_TO_NOTHING_BYTES = 5 * GIB, GIB // 2
+MIB = 1024**2
+LITTLE_BYTES = 5 * GIB
 LITTLE, LITTLE_INODES = 0.05, 0.02
 FEW_FILES = 4096
 
@@ -30,10 +32,12 @@ def look_at_disks(settings: Settings) -> Sequence[Finding]:
     named = {"disk of the data": settings.data_dir.absolute()}
     if pictures is not None:
         named["disk of the pictures"] = pictures.absolute()
-    return [finding for part, folder in named.items() for finding in _disk(part, folder)]
+    kept = None if settings.disk_reserve_mb is None else settings.disk_reserve_mb * MIB
+    return [finding for part, folder in named.items() for finding in _disk(part, folder, kept)]
 
 
-def _disk(part: str, folder: Path) -> Iterator[Finding]:
+def _disk(part: str, folder: Path, kept_bytes: int | None) -> Iterator[Finding]:
+    """Yield how a disk is, of which *kept_bytes* are kept free, None for what is usual."""
     there = _nearest(folder)
     if not os.access(there, os.W_OK | os.X_OK):
         do = "run this as the account that runs the server, or give that account the folder"
@@ -45,9 +49,13 @@ def _disk(part: str, folder: Path) -> Iterator[Finding]:
                 probe.write(b"danqing")
                 os.fsync(probe.fileno())
     room = shutil.disk_usage(there)
+    reserve, usual = reserve_of(kept_bytes, room.total), reserve_of(None, room.total)
     says = f"{room.free / GIB:.1f} GiB of {room.total / GIB:.0f} GiB are free at {folder}"
     do = "make room, or set DANQING_DATA_DIR or DANQING_ASSETS_URL to a larger disk"
-    if room.free < NEXT_TO_NOTHING_BYTES:
+    if room.free < reserve:
+        kept = f"{says}, and {reserve / GIB:.1f} GiB are kept so: new tasks are refused (503)"
+        yield wrong(part, kept, f"{do}; DANQING_DISK_RESERVE_MB is what is kept")
+    elif room.free < usual / 2:
         yield wrong(part, says, do)
     elif room.free < LITTLE_BYTES or room.free / room.total < LITTLE:
         yield warning(part, says, do)

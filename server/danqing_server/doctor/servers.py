@@ -17,6 +17,7 @@ from danqing_server.settings.server import Settings
 from danqing_server.store.client import connect
 from danqing_server.store.examining import MongoState, examine_mongodb
 from danqing_server.store.leases import WorkerBeat, WorkerStore
+from danqing_server.store.restoring import RestoreStore
 from danqing_server.supervision.embedded.servers import socket_url
 from danqing_server.supervision.embedded.sockets import MONGODB_SOCKET, REDIS_SOCKET, find_socket
 
@@ -42,11 +43,13 @@ async def look_at_mongodb(settings: Settings) -> Sequence[Finding]:
         async with connect(settings) as database:
             state = await examine_mongodb(database)
             beats = await WorkerStore(database).beats()
+            half_restored = await RestoreStore(database).under_way()
     except DanqingError as error:
         do = f"see that MongoDB runs at {place_of(settings.mongo_url)}, and that MONGO_URL names it and its user"
         return [wrong("mongodb", str(error), do)]
     clock = _clock("mongodb", state.ahead_s)
-    return [_mongodb(state, embedded=embedded), *_of_mongodb(state), clock, _workers(beats)]
+    whole = () if half_restored is None else (_half_restored(half_restored),)
+    return [_mongodb(state, embedded=embedded), *whole, *_of_mongodb(state), clock, _workers(beats)]
 
 
 async def look_at_redis(settings: Settings) -> Sequence[Finding]:
@@ -99,6 +102,11 @@ def _of_mongodb(state: MongoState) -> Iterator[Finding]:
         yield fine("indexes", "those of the tasks are there")
     if state.took_s > SLOW_S:
         yield warning("mongodb speed", f"it answers in {_ms(state.took_s)}", "look at the network, and at its load")
+
+
+def _half_restored(run: str) -> Finding:
+    do = "make the same `danqing restore` again: it goes on where it was cut"
+    return wrong("restore", f"that of backup {run} is not finished, and no server starts before it is", do)
 
 
 def _redis(state: RedisState) -> Finding:
