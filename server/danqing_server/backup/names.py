@@ -22,25 +22,36 @@ class KnownNames:
     """The digests by key. Its methods block for microseconds; one thread at a time."""
 
     _database: sqlite3.Connection
+    _is_damaged: bool = attrs.field(default=False, init=False)
 
     @classmethod
     @contextmanager
     def open(cls, path: Path) -> Iterator[Self]:
-        """Yield what is known; a file that cannot be used is begun anew. Raises OSError when it cannot be."""
+        """Yield what is known; a file that cannot be used is begun anew, at once or the next time.
+
+        Raises OSError when it cannot be.
+        """
         try:
             database = _connect(path)
         except sqlite3.DatabaseError:
             path.unlink(missing_ok=True)
             database = _begun_anew(path)
         path.chmod(0o600)
+        known = cls(database)
         with closing(database):
-            yield cls(database)
+            yield known
             with suppress(sqlite3.Error):  # a full disk: it is but a cache
                 database.commit()
+        if known._is_damaged:
+            path.unlink(missing_ok=True)
 
     def find(self, key: str) -> tuple[str, int] | None:
         """Return the SHA-256 and size of what stands at *key*, None when they are not known."""
-        found = self._database.execute("SELECT sha256, size_bytes FROM names WHERE key = ?", (key,)).fetchone()
+        try:
+            found = self._database.execute("SELECT sha256, size_bytes FROM names WHERE key = ?", (key,)).fetchone()
+        except sqlite3.DatabaseError:  # that it is damaged shows where one reads
+            self._is_damaged = True
+            return None
         return None if found is None else (found[0], found[1])
 
     def note(self, key: str, sha256: str, size_bytes: int) -> None:

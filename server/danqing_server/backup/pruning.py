@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 
 from danqing_server.assets.spool import sync_folder
 from danqing_server.backup.reading import Run
-from danqing_server.backup.repository import PARTIAL, Repository
+from danqing_server.backup.repository import PARTIAL, Repository, refusals
 
 __all__ = ["prune"]
+
+_HASH = re.compile(r"[0-9a-f]{64}")
 
 
 def prune(repository: Repository, keep: int) -> list[str]:
@@ -18,26 +21,32 @@ def prune(repository: Repository, keep: int) -> list[str]:
 
     Raises:
         BackupDamaged: a backup that is left cannot be read, and so it is not known which pictures it needs.
+        BackupError: the folder cannot be written.
     """
     runs = repository.runs()
     gone = runs[: max(0, len(runs) - keep)]
-    for run in gone:
-        folder = repository.folder_of(run)
-        dying = folder.rename(folder.with_name(f"{run}{PARTIAL}"))
-        sync_folder(folder.parent)
-        shutil.rmtree(dying)
-    if gone:
-        _remove_unused(repository)
+    with refusals(repository.folder):
+        for run in gone:
+            folder = repository.folder_of(run)
+            dying = folder.rename(folder.with_name(f"{run}{PARTIAL}"))
+            sync_folder(folder.parent)
+            shutil.rmtree(dying)
+        if gone:
+            _remove_unused(repository)
     return gone
 
 
 def _remove_unused(repository: Repository) -> None:
-    """Remove what no backup names: in shares by the first digit of the hash, so that memory is bounded by one."""
+    """Remove the pictures that no backup names: by the first digit of the hash, so that memory is bounded.
+
+    What is no picture stays, such as what a network file system puts there.
+    """
     for digit in "0123456789abcdef":
         used = _used(repository, digit)
         for folder in (repository.folder / "pictures").glob(f"{digit}[0-9a-f]"):
             for picture in folder.iterdir():
-                if bytes.fromhex(folder.name + picture.name) not in used:
+                name = folder.name + picture.name
+                if _HASH.fullmatch(name) and bytes.fromhex(name) not in used:
                     picture.unlink()
 
 

@@ -30,7 +30,7 @@ from danqing_server.backup.errors import BackupBusy, BackupError
 from danqing_server.backup.manifest import MANIFEST, Manifest
 from danqing_server.codec import dump_json
 
-__all__ = ["Repository"]
+__all__ = ["PARTIAL", "Repository", "refusals"]
 
 MARK = "danqing-backups.json"
 DAMAGED = "damaged.txt"
@@ -58,7 +58,7 @@ class Repository:
         Raises:
             BackupError: there are other files in it, or it cannot be written.
         """
-        with _refusals(folder):
+        with refusals(folder):
             folder.mkdir(PRIVATE_MODE, parents=True, exist_ok=True)
             if not (folder / MARK).is_file():
                 strange = sorted(each.name for each in folder.iterdir() if each.name not in ("lock", "lost+found"))
@@ -77,7 +77,7 @@ class Repository:
     @contextmanager
     def locked(self) -> Iterator[Repository]:
         """Keep others from changing the repository. Raises BackupBusy."""
-        with _refusals(self.folder):
+        with refusals(self.folder):
             descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -89,7 +89,7 @@ class Repository:
 
     def runs(self) -> list[str]:
         """Return the ids of the whole backups, the oldest first."""
-        with _refusals(self.folder):
+        with refusals(self.folder):
             found = [each.name for each in (self.folder / "runs").iterdir() if (each / MANIFEST).is_file()]
         return sorted((name for name in found if not name.endswith(PARTIAL)), key=_place_of)
 
@@ -115,7 +115,7 @@ class Repository:
 
         It comes after all others, also where the clock was set back since.
         """
-        with _refusals(self.folder):
+        with refusals(self.folder):
             for left in (self.folder / "runs").glob(f"*{PARTIAL}"):
                 shutil.rmtree(left)
             for spooled in (self.folder / "pictures" / ".new").iterdir():
@@ -127,7 +127,7 @@ class Repository:
 
     def publish(self, folder: Path, manifest: Manifest) -> Path:
         """Make the backup in *folder* one: from now on it is there, whole."""
-        with _refusals(self.folder):
+        with refusals(self.folder):
             _write(folder / MANIFEST, manifest.sealed())
             sync_folder(folder)
             final = folder.with_name(manifest.id)
@@ -148,7 +148,7 @@ class Repository:
 
     def found_damaged(self) -> frozenset[str]:
         """Return the hashes of the pictures that the last proof found damaged; they may be whole again since."""
-        with _refusals(self.folder), suppress(FileNotFoundError):
+        with refusals(self.folder), suppress(FileNotFoundError):
             return frozenset((self.folder / DAMAGED).read_text("ascii", "replace").split())
         return frozenset()
 
@@ -200,7 +200,8 @@ def _write(path: Path, body: bytes) -> None:
 
 
 @contextmanager
-def _refusals(folder: Path) -> Iterator[None]:
+def refusals(folder: Path) -> Iterator[None]:
+    """Raise BackupError for what the file system refuses in *folder*."""
     try:
         yield
     except OSError as error:

@@ -14,13 +14,14 @@ import aiohttp
 import attrs
 
 from danqing_server.assets.opening import open_assets
+from danqing_server.backup.errors import BackupError
 from danqing_server.backup.manifest import Manifest
 from danqing_server.backup.pruning import prune
 from danqing_server.backup.repository import Repository
 from danqing_server.backup.taking import take
 from danqing_server.backup.verifying import Verified, verify
 from danqing_server.cli.environment import environment_of
-from danqing_server.cli.exits import Exit
+from danqing_server.cli.exits import Ended, Exit
 from danqing_server.clock import Clock
 from danqing_server.codec import dump_json
 from danqing_server.log import configure_logging
@@ -42,10 +43,20 @@ def take_one(folder: Path, keep: int | None, env_file: Path | None, *, as_json: 
     settings = read_settings(environment_of(env_file))
     with quiet_and_private(), Repository.make(folder).locked() as repository:
         manifest = asyncio.run(_backup(settings, repository))
-        removed = [] if keep is None else prune(repository, keep)
+        removed, refused = _pruned(repository, keep)
     view = {**_view(manifest), "removed": removed}
     say(view, [*_lines(manifest), *(f"removed {run}" for run in removed)], as_json=as_json)
+    if refused is not None:
+        raise Ended(Exit.FAILED, f"{manifest.id} is taken, but not all that is too old could be removed: {refused}")
     return Exit.FAILED if manifest.lost else Exit.DONE
+
+
+def _pruned(repository: Repository, keep: int | None) -> tuple[Sequence[str], BackupError | None]:
+    """Return which backups were removed, and why the rest of what none needs was not."""
+    try:
+        return ([] if keep is None else prune(repository, keep)), None
+    except BackupError as error:
+        return [], error
 
 
 async def _backup(settings: Settings, repository: Repository) -> Manifest:
@@ -77,12 +88,21 @@ def _told(found: Verified) -> list[str]:
 
 
 def list_all(folder: Path, *, as_json: bool) -> int:
-    """List the backups; returns the exit code. Raises DanqingError."""
+    """List the backups, with those that cannot be read; returns the exit code. Raises DanqingError."""
     repository = Repository.open(folder)
-    manifests = [repository.manifest_of(run) for run in repository.runs()]
-    lines = [line for manifest in manifests for line in _lines(manifest)[:1]]
-    say([_view(each) for each in manifests], lines or ["no backups"], as_json=as_json)
-    return 0
+    views: list[Mapping[str, Any]] = []
+    lines: list[str] = []
+    for run in repository.runs():
+        try:
+            manifest = repository.manifest_of(run)
+        except BackupError as error:
+            views.append({"id": run, "error": str(error)})
+            lines.append(f"{run}: {error}")
+        else:
+            views.append(_view(manifest))
+            lines += _lines(manifest)[:1]
+    say(views, lines or ["no backups"], as_json=as_json)
+    return Exit.FAILED if any("error" in view for view in views) else Exit.DONE
 
 
 def _view(manifest: Manifest) -> Mapping[str, Any]:
