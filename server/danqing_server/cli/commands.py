@@ -112,7 +112,7 @@ def _run(argv: Sequence[str]) -> int:
 def _failed(error: Exception) -> int:
     """Say in a line what failed and return the exit code."""
     from danqing_server.errors import Conflict, DanqingError, NotFound, ServiceUnavailable
-    from danqing_server.supervision.processes import KeepsDying, StartRefused
+    from danqing_server.supervision.processes import InUse, KeepsDying, StartRefused
 
     if isinstance(error, OSError) and (unwritten := _unwritten(error)):
         _say(unwritten)
@@ -123,7 +123,12 @@ def _failed(error: Exception) -> int:
         _say(*str(error).split("\n"))
     if isinstance(error, ServiceUnavailable) and not error.permanent:
         return Exit.UNREACHABLE
-    codes = {NotFound: Exit.NOT_FOUND, Conflict: Exit.CONFLICT, KeepsDying: Exit.FAILED}
+    codes = {
+        NotFound: Exit.NOT_FOUND,
+        Conflict: Exit.CONFLICT,
+        KeepsDying: Exit.FAILED,
+        InUse: Exit.UNREACHABLE,
+    }
     return next((code for kind, code in codes.items() if isinstance(error, kind)), Exit.REFUSED)
 
 

@@ -19,6 +19,7 @@ from danqing_server.supervision import tether
 
 __all__ = [
     "Command",
+    "InUse",
     "KeepsDying",
     "StartRefused",
     "end_with_parent",
@@ -41,6 +42,10 @@ class StartRefused(DanqingError):
     def __init__(self, message: str, *, explained: bool = False) -> None:
         super().__init__(message)
         self.explained = explained
+
+
+class InUse(StartRefused):
+    """Another process of ours has what this one needs: the same command does once that has ended."""
 
 
 class KeepsDying(DanqingError):

@@ -15,7 +15,7 @@ from pathlib import Path
 import attrs
 
 from danqing_server.log import get_logger
-from danqing_server.supervision.processes import StartRefused
+from danqing_server.supervision.processes import InUse, StartRefused
 
 __all__ = ["DataDirectory"]
 
@@ -44,7 +44,8 @@ class DataDirectory:
         An earlier run's servers are given *patience_s* seconds to end. Blocks.
 
         Raises:
-            StartRefused: another supervisor has it, an earlier run's server does not end, or it cannot be written.
+            InUse: another supervisor, or a command that needs its servers, has it.
+            StartRefused: an earlier run's server does not end, or it cannot be written.
         """
         with contextlib.ExitStack() as opened:
             try:
@@ -57,7 +58,7 @@ class DataDirectory:
                     "make it writable for this user, or name another directory"
                 ) from error
             if not _lock(own.fileno()):
-                raise StartRefused(_in_use(path))
+                raise InUse(_in_use(path))
             _note(own.fileno(), [os.getpid()])
             _shut(path)
             _wait_for_leftovers(path, servers.fileno(), patience_s)
@@ -104,8 +105,8 @@ def _noted(path: Path) -> list[int]:
 def _in_use(path: Path) -> str:
     holder = "".join(f" (process {pid})" for pid in _noted(path / "danqing.lock"))
     return (
-        f"{str(path.absolute())!r} is in use by another `danqing serve`{holder}; "
-        "stop that one, or set DANQING_DATA_DIR to another directory"
+        f"{str(path.absolute())!r} is in use by another `danqing serve`, or by a command such as `danqing backup`"
+        f"{holder}; wait for its end or stop it, or set DANQING_DATA_DIR to another directory"
     )
 
 
