@@ -177,3 +177,27 @@ class TestReload:
             assert server.providers() == {"first"}
             assert server.submit("first", "still the old file")[0] == 201
             server.until_completed()
+
+    def test_what_is_written_to_env_meanwhile_waits_for_the_signal(
+        self, variables: dict[str, str], sandbox: RunningServer, tmp_path: Path
+    ) -> None:
+        """A process that dies is started again with what was accepted, not with what somebody has half written."""
+        with running(tmp_path, account("first", "FIRST_KEY", sandbox), variables) as server:
+            (tmp_path / ".env").write_text("DANQING_CONCURRENCY=ma")
+            pid = (server.serve.health() or {})["pid"]
+            os.kill(pid, signal.SIGKILL)
+            wait_until(lambda: (server.serve.health() or {"pid": pid})["pid"] != pid, what="a new process")
+
+    def test_an_env_file_that_cannot_be_read_is_reported(
+        self, variables: dict[str, str], sandbox: RunningServer, tmp_path: Path
+    ) -> None:
+        """And all stays as it is."""
+        file = account("first", "FIRST_KEY", sandbox)
+        with running(tmp_path, file, variables) as server:
+            pid = (server.serve.health() or {})["pid"]
+            (tmp_path / ".env").write_bytes(b"DANQING_CONCURRENCY=\xff")
+            [told] = server.reload(file, "rolling_restart_given_up")
+            assert ".env: is not UTF-8" in told["reason"]
+            assert (server.serve.health() or {})["pid"] == pid
+            (tmp_path / ".env").write_text("DANQING_CONCURRENCY=3")
+            server.reload(file, "rolling_restart_done")

@@ -1,7 +1,7 @@
 """Finds `danqing.toml`, and reads the settings out of it and the environment.
 
-The supervisor hands the text that it has accepted on to its processes: whatever is written to the file meanwhile, a
-process that dies is started again with what was accepted.
+The supervisor hands the text that it has accepted on to its processes, with all variables: whatever is written to
+the file, or to `.env`, meanwhile, a process that dies is started again with what was accepted.
 """
 
 from __future__ import annotations
@@ -54,8 +54,21 @@ class FoundFile:
 
 
 def read_environment(process: Mapping[str, str], dotenv: Path | None) -> dict[str, str]:
-    """Lay the process's variables over those of the file *dotenv*; None or a missing file adds nothing."""
-    stored = dotenv_values(dotenv) if dotenv is not None and dotenv.is_file() else {}
+    """Lay the process's variables over those of the file *dotenv*; None or a missing file adds nothing.
+
+    Nor does any to what the supervisor handed on: those are all that it accepted.
+
+    Raises:
+        SettingsError: the file cannot be read.
+    """
+    if dotenv is None or ACCEPTED in process or not dotenv.is_file():
+        return dict(process)
+    try:
+        stored = dotenv_values(dotenv)
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{dotenv}: is not UTF-8 (byte {error.start})") from error
+    except OSError as error:
+        raise SettingsError(f"{dotenv}: cannot be read: {error.strerror}") from error
     return {name: value for name, value in stored.items() if value is not None} | dict(process)
 
 

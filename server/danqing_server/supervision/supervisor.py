@@ -251,13 +251,13 @@ class Supervisor:
         What is wrong is reported, and all stays as it is.
         """
         assert self._held is not None
-        environment = {**self.read_environment(), **self._given}
         try:
+            environment = {**self.read_environment(), **self._given}
             settings = self._accept(environment)
             survey = await ask_survey(self.survey_command, environment, quoted=True)
             await self._start_sandboxes(survey, settings, environment, self._held)
             self._give_folder_for_metrics(settings, self._held)
-        except (SettingsError, StartRefused) as error:
+        except (SettingsError, StartRefused, OSError) as error:
             for line in str(error).splitlines():
                 _log.error("rolling_restart_given_up", reason=line)
             return
