@@ -1,4 +1,4 @@
-"""The counts of this process, and the text of all for Prometheus. Only here is prometheus-client known.
+"""The counts of this process, and the text of all for Prometheus, by prometheus-client.
 
 Counting is adding to a number in memory, for it stands on the hot path. What changed goes into this process's files
 four times a second (`flush`), in the form in which prometheus-client adds up several processes: so that a process
@@ -17,10 +17,12 @@ from typing import NamedTuple
 import attrs
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
-from prometheus_client.mmap_dict import MmapedDict, mmap_key
+from prometheus_client.mmap_dict import mmap_key
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.utils import floatToGoString
 
+from danqing_server.log import get_logger
+from danqing_server.telemetry.count_files import CountFile
 from danqing_server.telemetry.families import COUNTED, Family, Kind
 from danqing_server.telemetry.slots import FOLDER, Slot, files_of_folder
 
@@ -28,6 +30,8 @@ __all__ = ["Exposed", "Histogram", "Meters", "Number", "Sample", "open_meters"]
 
 Key = tuple[str, ...]
 """A series: a metric's name, and the values of its labels in order."""
+
+log = get_logger(__name__)
 
 _FILES = {Kind.COUNTER: "counter", Kind.HISTOGRAM: "histogram", Kind.GAUGE: "gauge_livesum"}
 _FAMILIES = {family.name: family for family in COUNTED}
@@ -112,7 +116,8 @@ class Meters:
     _numbers: dict[Key, Number] = attrs.field(factory=dict, init=False)
     _histograms: dict[Key, Histogram] = attrs.field(factory=dict, init=False)
     _places: dict[Key, list[_Place]] = attrs.field(factory=dict, init=False)
-    _files: dict[Kind, MmapedDict] = attrs.field(factory=dict, init=False)
+    _files: dict[Kind, CountFile] = attrs.field(factory=dict, init=False)
+    _has_room: bool = attrs.field(default=True, init=False)
 
     def number(self, *series: str) -> Number:
         """Return a counter or a gauge: its name, then its labels' values."""
@@ -142,14 +147,24 @@ class Meters:
         self.number(*series).show(value)
 
     def flush(self) -> None:
-        """Put what changed into this process's files. To be called in the event loop, as all that counts is."""
+        """Put what changed into this process's files. To be called in the event loop, as all that counts is.
+
+        What a full disk has no place for is put there once there is one.
+        """
         if self.folder is None:
             return
+        refusal: OSError | None = None
         counted: Iterable[tuple[Key, Number | Histogram]] = chain(self._numbers.items(), self._histograms.items())
         for series, found in counted:
             if found.changed:
-                found.changed = False
-                self._write(series, found.values, self._file_of(_FAMILIES[series[0]].kind, self.folder))
+                try:
+                    self._write(series, found.values, self._file_of(_FAMILIES[series[0]].kind, self.folder))
+                    found.changed = False
+                except OSError as error:
+                    refusal = error
+        if refusal is not None and self._has_room:
+            log.warning("counts_not_kept", error=refusal.strerror, path=str(self.folder))
+        self._has_room = refusal is None
 
     def expose(self, looked: Sequence[Sample], accept: str) -> Exposed:
         """Return the text of everything that was flushed, as *accept* asks. It reads files: not for the loop."""
@@ -157,22 +172,24 @@ class Meters:
         encode, media_type = choose_encoder(accept)
         return Exposed(encode(_Found((*_gathered(looked), *counted))), media_type)
 
-    def _write(self, series: Key, values: Sequence[float], file: MmapedDict) -> None:
-        """Put what changed of a series into *file*; what grows goes on from what the slot's last holder left."""
+    def _write(self, series: Key, values: Sequence[float], file: CountFile) -> None:
+        """Put what changed of a series into *file*; what grows goes on from what the slot's last holder left.
+
+        Raises OSError: the series is new, and the disk is full.
+        """
         places = self._places.get(series)
         if places is None:
             places = self._places[series] = list(_places_of(series, file))
         for place, value in zip(places, values, strict=True):
             if value != place.written:
                 place.written = value
-                file.write_value(place.key, place.before + value, 0.0)  # type: ignore[no-untyped-call]  # it has no annotations
+                file.write(place.key, place.before + value)
 
-    def _file_of(self, kind: Kind, folder: Path) -> MmapedDict:
+    def _file_of(self, kind: Kind, folder: Path) -> CountFile:
         file = self._files.get(kind)
         if file is None:
             assert self.slot is not None
-            path = folder / f"{_FILES[kind]}_{self.slot.number}.db"
-            file = self._files[kind] = MmapedDict(str(path))  # type: ignore[no-untyped-call]  # the same
+            file = self._files[kind] = CountFile.open(folder / f"{_FILES[kind]}_{self.slot.number}.db")
         return file
 
     def _own(self) -> Iterator[Metric]:
@@ -186,7 +203,7 @@ class Meters:
             name, labels, total = family.full_name, _labels(family, series), 0
             for bound, count in zip((*found.bounds, float("inf")), found.counts, strict=True):
                 total += count
-                upto = {**labels, "le": floatToGoString(bound)}  # type: ignore[no-untyped-call]  # the same
+                upto = {**labels, "le": floatToGoString(bound)}  # type: ignore[no-untyped-call]  # it has no annotations
                 metrics[family.name].add_sample(f"{name}_bucket", upto, total)
             metrics[family.name].add_sample(f"{name}_count", labels, total)
             metrics[family.name].add_sample(f"{name}_sum", labels, found.sum_s)
@@ -209,12 +226,14 @@ class _Found:
         return self.metrics
 
 
-def _places_of(series: Key, file: MmapedDict) -> Iterator[_Place]:
+def _places_of(series: Key, file: CountFile) -> Iterator[_Place]:
     """Yield where a series stands in *file*, in the order of its values; of a histogram each bucket for itself."""
     family = _FAMILIES[series[0]]
-    for key in _keys_of(family, list(series[1:])):
+    keys = list(_keys_of(family, list(series[1:])))
+    file.reserve(keys)
+    for key in keys:
         grows = family.kind is not Kind.GAUGE
-        yield _Place(key, file.read_value(key)[0] if grows else 0.0)  # type: ignore[no-untyped-call]  # the same
+        yield _Place(key, file.read(key) if grows else 0.0)
 
 
 def _keys_of(family: Family, values: list[str]) -> Iterator[str]:
