@@ -8,6 +8,7 @@ from hashlib import sha256
 
 import attrs
 import obstore
+from obstore.exceptions import BaseError
 
 from danqing_plugins import OutputKind, Source
 from danqing_server.assets.keys import check_key
@@ -16,7 +17,7 @@ from danqing_server.assets.storage import Assets
 from danqing_server.assets.storage_failures import storage_failures
 from danqing_server.errors import NotFound, PictureRejected, SourceUnavailable
 
-__all__ = ["StoredFile", "bring_back", "files_in", "files_of", "hash_of"]
+__all__ = ["StoredFile", "bring_back", "files_in", "files_of", "hash_of", "is_there"]
 
 LISTED_AT_ONCE = 1000
 
@@ -49,6 +50,20 @@ async def files_of(place: Place, folder: str) -> AsyncGenerator[StoredFile, None
     """Yield every file of a task or an upload, whoever named it. Raises StorageUnavailable."""
     async for file in _listed(place, folder):
         yield file
+
+
+async def is_there(place: Place, key: str) -> bool:
+    """Tell whether *place* has a file that it does not give: one that cannot be read, as from a disk that dies.
+
+    Raises StorageUnavailable: it is the place that is away.
+    """
+    try:
+        await place.head(key)
+    except FileNotFoundError:
+        return False
+    except (OSError, BaseError):
+        await place.ping()
+    return True
 
 
 async def hash_of(assets: Assets, key: str) -> tuple[str, int]:

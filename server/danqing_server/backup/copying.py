@@ -6,11 +6,12 @@ import asyncio
 
 import attrs
 
+from danqing_server.assets.holdings import is_there
 from danqing_server.assets.storage import Assets
 from danqing_server.backup.files import digest_of
 from danqing_server.backup.names import KnownNames
 from danqing_server.backup.repository import Repository
-from danqing_server.errors import NotFound
+from danqing_server.errors import NotFound, StorageUnavailable
 from danqing_server.store.named import NamedFile
 
 __all__ = ["Copied", "Copier"]
@@ -20,7 +21,10 @@ AT_ONCE = 8
 
 @attrs.frozen
 class Copied:
-    """A file as the repository has it. `sha256` None: the storage does not have it, or `damaged`, not as it was."""
+    """A file as the repository has it. `sha256` None: the storage does not have it, or `damaged`, not as it was.
+
+    Damaged is also what cannot be read, as from a disk that dies: one file must not keep all others out.
+    """
 
     key: str
     sha256: str | None
@@ -79,6 +83,8 @@ class Copier:
             await asyncio.to_thread(self.repository.keep, spool)
         except NotFound:
             return Copied(file.key, None)
+        except StorageUnavailable:
+            return Copied(file.key, None, damaged=await is_there(self.assets.place, file.key))
         finally:
             await asyncio.to_thread(spool.discard)
         self.copied += 1

@@ -80,10 +80,11 @@ def move_all(env_file: Path | None, *, keep: bool, as_json: bool) -> int:
     with quiet_and_private():
         found = asyncio.run(_move(settings, keep=keep))
     lines = [f"differs at the two places, left as it is: {key}" for key in found.differing[:MOST_SHOWN]]
+    lines += [f"cannot be read at the old place: {key}" for key in found.unreadable[:MOST_SHOWN]]
     told = f"{found.copied} copied, {found.removed} removed from the old place, {found.gone} deleted meanwhile"
     lines.append(f"{found.files} files, {size_text(found.size_bytes)}: {told}")
     say(attrs.asdict(found), lines, as_json=as_json)
-    return Exit.FAILED if found.differing else 0
+    return Exit.FAILED if found.differing or found.unreadable else 0
 
 
 async def _move(settings: Settings, *, keep: bool) -> Moved:

@@ -11,12 +11,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from hashlib import sha256
+from typing import TypeVar
 
 import attrs
 import obstore
+from obstore.exceptions import BaseError
 
 from danqing_server.assets.folder import Folder
-from danqing_server.assets.holdings import StoredFile, files_in
+from danqing_server.assets.holdings import StoredFile, files_in, is_there
 from danqing_server.assets.paired import Pair
 from danqing_server.assets.places import Place
 from danqing_server.assets.spool import Spool
@@ -32,13 +34,19 @@ WINDOW_BYTES = 8 * 1024 * 1024
 REPORT_EVERY = 1000
 
 Report = Callable[[str], None]
+T = TypeVar("T")
+
+
+class _Unreadable(Exception):
+    """A file is there, and its storage does not give it."""
 
 
 @attrs.define(kw_only=True)
 class Moved:
     """What came of a move. `copied` were not at the new place before; `gone` were deleted while they were moved.
 
-    `differing` are files that are at both places with another content: both are left as they are.
+    `differing` are files that are at both places with another content: both are left as they are. `unreadable` are
+    at the old place, which does not give them, as a disk that dies.
     """
 
     files: int = 0
@@ -47,6 +55,7 @@ class Moved:
     removed: int = 0
     gone: int = 0
     differing: list[str] = attrs.field(factory=list)
+    unreadable: list[str] = attrs.field(factory=list)
 
 
 @attrs.define(eq=False)
@@ -97,7 +106,12 @@ class Mover:
     async def _move(self, file: StoredFile) -> None:
         key = file.key
         try:
-            wanted = await self._copy(key) or await _hash_at(self.pair.old, key)
+            wanted = await self._copy(key)
+            if wanted is None:
+                wanted = await self._from_old(key, _hash_at(self.pair.old, key))
+        except _Unreadable:
+            self.moved.unreadable.append(key)
+            return
         except FileNotFoundError:
             self.moved.gone += not await _is_at(self.pair.new, key)
             return
@@ -131,10 +145,10 @@ class Mover:
         spool = Spool.within(self.pair.spool)
         loop = asyncio.get_running_loop()
         try:
-            size_bytes = (await self.pair.old.head(key))["size"]
+            size_bytes = (await self._from_old(key, self.pair.old.head(key)))["size"]
             for start in range(0, size_bytes, WINDOW_BYTES):
                 end = min(start + WINDOW_BYTES, size_bytes)
-                window = await self.pair.old.get_range(key, start, end)
+                window = await self._from_old(key, self.pair.old.get_range(key, start, end))
                 await loop.run_in_executor(self.pair.disk, spool.write, window)
             wanted = spool.sha256
             await self.pair.new.put(spool, key)
@@ -142,6 +156,17 @@ class Mover:
             await loop.run_in_executor(self.pair.disk, spool.discard)
         self.moved.copied += 1
         return wanted
+
+    async def _from_old(self, key: str, reading: Awaitable[T]) -> T:
+        """Return what is read of a file at the old place. Raises FileNotFoundError, _Unreadable."""
+        try:
+            return await reading
+        except FileNotFoundError:
+            raise
+        except (OSError, BaseError) as error:
+            if not await is_there(self.pair.old, key):
+                raise FileNotFoundError(key) from error
+            raise _Unreadable from error
 
     async def _is_whole(self, key: str, wanted: str) -> bool:
         """Read a file back from the new place, and note one that is not what it was."""

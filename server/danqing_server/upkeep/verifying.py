@@ -10,9 +10,9 @@ from typing import Any
 import attrs
 
 from danqing_plugins import Source
-from danqing_server.assets.holdings import bring_back, hash_of
+from danqing_server.assets.holdings import bring_back, hash_of, is_there
 from danqing_server.assets.storage import Assets
-from danqing_server.errors import NotFound
+from danqing_server.errors import NotFound, StorageUnavailable
 from danqing_server.life.billing import maker_of
 from danqing_server.records.tasks import Task
 from danqing_server.store.dumping import Dump, decoded
@@ -111,6 +111,8 @@ class _Verification:
                 is_right = hashed == file.sha256
         except NotFound:
             return Trouble.MISSING
+        except StorageUnavailable:
+            return Trouble.DAMAGED if await is_there(self.assets.place, file.key) else Trouble.MISSING
         self.found.size_bytes += size_bytes
         return None if is_right else Trouble.DAMAGED
 
