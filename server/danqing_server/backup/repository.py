@@ -15,6 +15,7 @@ is cut leaves nothing that could be taken for a backup, and the next one goes on
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -78,7 +79,7 @@ class Repository:
     def locked(self) -> Iterator[Repository]:
         """Keep others from changing the repository. Raises BackupBusy."""
         with refusals(self.folder):
-            descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = _lock_of(self.folder)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield self
@@ -174,6 +175,15 @@ class Repository:
         spool.move_to(target)
         sync_folder(target.parent)
         sync_folder(target.parent.parent)
+
+
+def _lock_of(folder: Path) -> int:
+    try:
+        return os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+        return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)  # a snapshot: a restore needs no more
 
 
 def _place_of(run: str) -> tuple[str, int]:
