@@ -115,21 +115,21 @@ class Keeper:
     slots: Slots
     patience: LinkPatience
     on_waiting: Callable[[], None]
-    failures: list[DanqingError] = attrs.field(factory=list, init=False)
+    failures: tuple[DanqingError, ...] = attrs.field(default=(), init=False)
     lost: bool = attrs.field(default=False, init=False)
     waiting: bool = attrs.field(default=False, init=False)
-    _resumed: set[int] = attrs.field(factory=set, init=False)
-    _running: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
+    _resumed: frozenset[int] = attrs.field(default=frozenset(), init=False)
+    _running: frozenset[asyncio.Task[None]] = attrs.field(default=frozenset(), init=False)
 
     def begin(self, index: int, source: Source) -> None:
         """Start to keep picture *index*, whose URL is saved."""
         task = asyncio.create_task(self.keep(index, source))
-        self._running.add(task)
+        self._running |= {task}
 
     def resume(self) -> None:
         """Start on every picture whose URL an earlier attempt saved."""
         for output in self.ledger.sourced():
-            self._resumed.add(output.index)
+            self._resumed |= {output.index}
             self.begin(output.index, source_of(output))
 
     async def settle(self) -> None:
@@ -148,7 +148,7 @@ class Keeper:
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
-        self._running.clear()
+        self._running = frozenset()
 
     async def keep(self, index: int, source: Source) -> None:
         """Fetch, check and store output *index*, trying as long as `patience` says.
@@ -161,7 +161,7 @@ class Keeper:
         if isinstance(error, PictureRejected):
             self._fail(index, source, error)
         elif error is not None:
-            self.failures.append(error)
+            self.failures += (error,)
 
     async def _insist(self, index: int, source: Source, partial: Partial) -> DanqingError | None:
         """Try until its fate is settled, or patience is at its end: then return why."""

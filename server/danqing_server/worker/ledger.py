@@ -44,7 +44,7 @@ class Ledger:
     _task: Task
     _noted: dict[str, Any] = attrs.field(factory=dict, init=False)
     _unsaved: dict[str, Any] = attrs.field(factory=dict, init=False)
-    _in_doubt: set[str] = attrs.field(factory=set, init=False)
+    _in_doubt: frozenset[str] = attrs.field(default=frozenset(), init=False)
     _found: Task = attrs.field(init=False)
     late: bool = attrs.field(default=False, init=False)
     _saving: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
@@ -203,7 +203,7 @@ class Ledger:
             if call.resumable:
                 self.note_call(call.changed(outcome=CallOutcome.OPEN, ended_at=None))
             else:
-                self._in_doubt.add(call.id)
+                self._in_doubt |= {call.id}
                 self.note_call(call.changed(outcome=CallOutcome.UNKNOWN))
 
     def close_calls(self, now: datetime, *, answered: bool = False) -> None:

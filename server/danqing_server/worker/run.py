@@ -53,16 +53,17 @@ _UNSETTLED = (CallOutcome.OPEN, CallOutcome.UNKNOWN)
 
 @attrs.define(eq=False)
 class OpenCall:
-    """A paid call while its block runs; see `danqing_plugins.Call`."""
+    """A paid call while its block runs, and as it was written down; see `danqing_plugins.Call`."""
 
     id: str
+    record: CallRecord
     request_id: str | None = None
     usage: JsonObject = attrs.field(factory=dict)
     cost_micro: int | None = None
-    released: set[int] = attrs.field(factory=set, init=False)
+    released: frozenset[int] = attrs.field(default=frozenset(), init=False)
 
     def release(self, indexes: Sequence[int]) -> None:
-        self.released.update(indexes)
+        self.released |= frozenset(indexes)
 
 
 @attrs.define(eq=False)
@@ -75,9 +76,8 @@ class TaskRun:
     allowance: Allowance
     previews: Previews | None = attrs.field(default=None, init=False)
     _told_progress_s: float = attrs.field(default=float("-inf"), init=False)
-    _open: dict[str, CallRecord] = attrs.field(factory=dict, init=False)
-    _answers: dict[str, OpenCall] = attrs.field(factory=dict, init=False)
-    _handed_over: set[int] = attrs.field(factory=set, init=False)
+    _open: dict[str, OpenCall] = attrs.field(factory=dict, init=False)
+    _handed_over: frozenset[int] = attrs.field(default=frozenset(), init=False)
 
     @property
     def session(self) -> aiohttp.ClientSession:
@@ -112,7 +112,7 @@ class TaskRun:
 
     @step("work.deliver")
     async def deliver(self, index: int, source: Source) -> None:
-        self._handed_over.add(index)
+        self._handed_over |= {index}
         if not self._awaited(index):
             return
         if self.previews is not None:
@@ -177,13 +177,9 @@ class TaskRun:
 
     async def checkpoint(self, data: JsonObject) -> None:
         require_storable(data)
-        for record in self._open.values():
-            answered = self._answers.get(
-                record.id
-            )  # a death before the block ends must not lose the service's own id
-            request_id = storable(answered.request_id) if answered is not None else None
-            self._open[record.id] = record.changed(resumable=True, request_id=request_id)
-            self.ledger.note_call(self._open[record.id])
+        for call in self._open.values():  # a death before the block ends must not lose the service's own id
+            call.record = call.record.changed(resumable=True, request_id=storable(call.request_id))
+            self.ledger.note_call(call.record)
         self.ledger.note(saved=dict(data))
         await self.ledger.save()
 
@@ -202,8 +198,8 @@ class TaskRun:
             raise ValueError(f"picture {index} of a task of {self.ledger.task.images}")
         return index in self.missing
 
-    async def open_call(self, indexes: tuple[int, ...], fingerprint: str) -> CallRecord:
-        """Write a call down, unless the task's own start announced it, and return its record."""
+    async def open_call(self, indexes: tuple[int, ...], fingerprint: str) -> OpenCall:
+        """Write a call down, unless the task's own start announced it, and return what the provider is given."""
         task = self.ledger.task
         if self.ledger.late:
             raise AttemptLost(task.id)
@@ -213,7 +209,7 @@ class TaskRun:
             raise OutcomeUnknown(texts.CALL_LEFT_OPEN(), code=NO_FURTHER_CALL)
         self._require_lease()
         await self._require_allowance(indexes)
-        self._handed_over.difference_update(indexes)
+        self._handed_over -= frozenset(indexes)
         attempt = task.attempt
         if attempt is not None and is_announced(self.ledger.task):
             # Its start is on disk; the record travels with the next write.
@@ -223,12 +219,7 @@ class TaskRun:
             record = self._new_record(new_token(), indexes, fingerprint)
             await self._write_ahead(record)
             self._require_lease(record)
-        self._open[record.id] = record
-        return record
-
-    def opened(self, record: CallRecord) -> OpenCall:
-        """Return what the provider is given of a call that was written down."""
-        call = self._answers[record.id] = OpenCall(id=record.id)
+        call = self._open[record.id] = OpenCall(record.id, record)
         return call
 
     async def _write_ahead(self, record: CallRecord) -> None:
@@ -254,8 +245,8 @@ class TaskRun:
 
         An order stays open: what it comes to is seen when its pictures are here, or it is settled.
         """
-        record = self._open.pop(call.id)
-        self._answers.pop(call.id, None)
+        record = call.record
+        del self._open[record.id]
         is_order = record.resumable and outcome in (CallOutcome.DELIVERED, CallOutcome.UNKNOWN)
         closed = record.changed(
             indexes=tuple(index for index in record.indexes if index not in call.released),
@@ -320,8 +311,7 @@ class _CallBlock:
 
     @begins("work.send")
     async def __aenter__(self) -> OpenCall:
-        record = await self.run.open_call(self.indexes, self.fingerprint)
-        self._call = self.run.opened(record)
+        self._call = await self.run.open_call(self.indexes, self.fingerprint)
         return self._call
 
     @ends("work.send")
