@@ -17,7 +17,7 @@ from bson.raw_bson import RawBSONDocument
 from playwright.async_api import expect
 
 from danqing_server.assets.opening import open_assets
-from danqing_server.codec import to_document
+from danqing_server.codec.documents import to_document
 from danqing_server.records.tasks import CallOutcome, Status
 from danqing_server.settings.server import Settings
 from danqing_server.store.client import connect

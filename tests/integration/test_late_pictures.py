@@ -12,7 +12,7 @@ import pytest
 from danqing_plugins import ContentRejected
 from danqing_plugins.billing import Billed
 from danqing_server.access.caller import Caller
-from danqing_server.codec import value_of
+from danqing_server.codec.documents import value_of
 from danqing_server.records.tasks import NOBODY, Attempt, CallOutcome, CallRecord, Output, OutputState, Status, Task
 from danqing_server.settings.server import Settings
 from danqing_server.store.ledger import LedgerStore

@@ -11,7 +11,7 @@ import pytest
 
 from danqing_plugins import ContentRejected, Job, OutcomeUnknown, Result, Run, Source
 from danqing_server.access.caller import Caller
-from danqing_server.codec import value_of
+from danqing_server.codec.documents import value_of
 from danqing_server.desk.request import Repeat
 from danqing_server.errors import AttemptLost, Conflict
 from danqing_server.life.billing import cost_of

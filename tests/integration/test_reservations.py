@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from danqing_server.access.caller import Caller
-from danqing_server.codec import value_of
+from danqing_server.codec.documents import value_of
 from danqing_server.life.cancelled import Cancelled
 from danqing_server.records.tasks import Attempt, CallRecord, Output, OutputState, TaskError
 from danqing_server.store.spending import Spending, SpendStore

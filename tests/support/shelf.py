@@ -12,7 +12,7 @@ from bson.raw_bson import RawBSONDocument
 
 from danqing_plugins import Source
 from danqing_server.assets.storage import Assets
-from danqing_server.codec import to_document
+from danqing_server.codec.documents import to_document
 from danqing_server.records.tasks import Asset, Output, OutputState, Status, Task
 from danqing_server.store.reading import versioned
 from danqing_server.store.tasks import TaskStore

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from danqing_plugins import OutputKind, Price, Reference, Text, in_language
-from danqing_server.codec import dump_json, from_document, parse_json_object, shorten, to_document
+from danqing_server.codec.bodies import dump_json, parse_json_object, shorten
+from danqing_server.codec.documents import from_document, to_document
 from danqing_server.errors import InvalidSubmission
 from danqing_server.records.tasks import Asset, Attempt, CallRecord, Output, OutputState, Status, Task, TaskError
 

@@ -17,7 +17,7 @@ from danqing_server.access.caller import ADMINISTRATION, Caller
 from danqing_server.access.key_format import ADMIN, CLIENT, new_secret, shown_of
 from danqing_server.access.keys import digest_of
 from danqing_server.clock import Clock
-from danqing_server.codec import value_of
+from danqing_server.codec.documents import value_of
 from danqing_server.errors import Conflict, InvalidSubmission, NotFound
 from danqing_server.ids import new_id
 from danqing_server.records.tenancy import (

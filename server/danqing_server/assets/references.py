@@ -20,7 +20,7 @@ from danqing_server.assets.inspection import Inspection, inspect_header
 from danqing_server.assets.keys import key_in_path, upload_of
 from danqing_server.assets.storage import Assets
 from danqing_server.assets.urls import is_private, split_url
-from danqing_server.codec import CUT, shorten
+from danqing_server.codec.bodies import CUT, shorten
 from danqing_server.errors import InvalidSubmission, NotFound, PictureRejected
 
 __all__ = ["UPLOAD_SCHEME", "ParsedReference", "find_own", "parse_references", "shortened"]

@@ -10,7 +10,7 @@ import attrs
 
 from danqing_server.backup.errors import BackupDamaged
 from danqing_server.backup.files import lines_in
-from danqing_server.codec import dump_json
+from danqing_server.codec.bodies import dump_json
 
 __all__ = ["Line", "lines_of"]
 

@@ -11,7 +11,8 @@ from typing import Any
 import attrs
 
 from danqing_server.backup.errors import BackupDamaged, BackupError
-from danqing_server.codec import dump_json, from_document, value_of
+from danqing_server.codec.bodies import dump_json
+from danqing_server.codec.documents import from_document, value_of
 
 __all__ = ["FORMAT", "MANIFEST", "FileRecord", "Manifest", "SetRecord"]
 

@@ -29,7 +29,7 @@ import attrs
 from danqing_server.assets.spool import Spool, remove_if_dead, sync_folder
 from danqing_server.backup.errors import BackupBusy, BackupError
 from danqing_server.backup.manifest import MANIFEST, Manifest
-from danqing_server.codec import dump_json
+from danqing_server.codec.bodies import dump_json
 
 __all__ = ["PARTIAL", "Repository", "refusals"]
 

@@ -21,7 +21,7 @@ from danqing_server.cli.arguments import Given
 from danqing_server.cli.environment import environment_of
 from danqing_server.cli.showing import age, show_members, show_table
 from danqing_server.clock import Clock
-from danqing_server.codec import dump_json
+from danqing_server.codec.bodies import dump_json
 from danqing_server.doors.access_bodies import key_change, limits_of, new_key, new_project, project_change
 from danqing_server.doors.access_views import audit_view, key_view, limits_view, project_view
 from danqing_server.errors import InvalidSubmission, SettingsError

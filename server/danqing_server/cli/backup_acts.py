@@ -23,7 +23,7 @@ from danqing_server.backup.verifying import Verified, verify
 from danqing_server.cli.environment import environment_of
 from danqing_server.cli.exits import Ended, Exit
 from danqing_server.clock import Clock
-from danqing_server.codec import dump_json
+from danqing_server.codec.bodies import dump_json
 from danqing_server.log import configure_logging
 from danqing_server.settings.reading import read_settings
 from danqing_server.settings.server import Settings

@@ -45,7 +45,7 @@ def _doctor(as_json: AsJson = False, env_file: EnvFile = None) -> int:
 def _as_json(findings: Sequence[Finding]) -> str:
     import attrs
 
-    from danqing_server.codec import dump_json
+    from danqing_server.codec.bodies import dump_json
 
     return dump_json({"findings": [attrs.asdict(each) for each in findings]}).decode() + "\n"
 

@@ -11,7 +11,7 @@ import socket
 import aiohttp
 import attrs
 
-from danqing_server.codec import dump_json
+from danqing_server.codec.bodies import dump_json
 
 __all__ = ["Silence", "open_session"]
 

@@ -11,7 +11,7 @@ import attrs
 from danqing_plugins import InvalidRequest, Message, ModelInfo, Prepared, Problem, ProviderInfo, Request, nearest
 from danqing_server.assets.references import ParsedReference, find_own, parse_references
 from danqing_server.assets.storage import Assets
-from danqing_server.codec import shorten
+from danqing_server.codec.bodies import shorten
 from danqing_server.desk.request import Submission
 from danqing_server.desk.uploads import Uploads
 from danqing_server.errors import InvalidSubmission

@@ -11,7 +11,7 @@ import attrs
 from danqing_plugins import Message, Problem, Text
 from danqing_server.access.caller import Caller
 from danqing_server.clock import Clock
-from danqing_server.codec import shorten
+from danqing_server.codec.bodies import shorten
 from danqing_server.desk.admission import Submissions
 from danqing_server.desk.checking import Checked
 from danqing_server.desk.repeats import KEY_IN_USE, PAUSE_S, RACES

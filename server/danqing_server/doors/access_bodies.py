@@ -12,7 +12,7 @@ import attrs
 
 from danqing_plugins import Message, Problem
 from danqing_plugins.currencies import COMMON_CURRENCIES, CURRENCIES, currency_meant
-from danqing_server.codec import shorten
+from danqing_server.codec.bodies import shorten
 from danqing_server.doors.access_shapes import (
     LARGEST_COUNT,
     LONGEST_GRACE_S,

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from danqing_server.access.caller import Caller
-from danqing_server.codec import parse_json_object
+from danqing_server.codec.bodies import parse_json_object
 from danqing_server.desk.request import Submission
 from danqing_server.desk.staging import Staging
 from danqing_server.doors.bodies import (

@@ -7,7 +7,7 @@ from typing import Any
 
 from danqing_plugins import in_language
 from danqing_server.assets.storage import Assets
-from danqing_server.codec import dump_json
+from danqing_server.codec.bodies import dump_json
 from danqing_server.doors.archives import extension_of, stored_member
 from danqing_server.doors.views import Viewer
 from danqing_server.http.zips import Member, safe_name

@@ -9,7 +9,7 @@ import attrs
 
 from danqing_plugins import Message
 from danqing_server.access.caller import Caller
-from danqing_server.codec import holds_null, without_nulls
+from danqing_server.codec.bodies import holds_null, without_nulls
 from danqing_server.desk.request import Submission
 from danqing_server.doors.body_shapes import (
     LONGEST_EMAIL,

@@ -14,7 +14,7 @@ import attrs
 from sanic import Blueprint, HTTPResponse, Sanic
 
 from danqing_plugins import Message
-from danqing_server.codec import dump_json
+from danqing_server.codec.bodies import dump_json
 from danqing_server.errors import NotFound
 from danqing_server.http.answers import prepared_once
 from danqing_server.http.messages import CONFLICTS, NOT_FOUND

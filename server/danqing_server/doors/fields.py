@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from danqing_plugins import Message, Problem, Text
-from danqing_server.codec import shorten
+from danqing_server.codec.bodies import shorten
 from danqing_server.doors.unknown import Inner, UnknownFields
 from danqing_server.errors import InvalidSubmission
 from danqing_server.records.tasks import JsonObject

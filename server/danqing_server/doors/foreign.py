@@ -2,7 +2,7 @@
 
 A chat has the JSON schemas of its tools (`$schema`), a request to a web UI the options of its scripts (`Dynamic
 Prompts v2.17.1`): keys that our own door refuses, since MongoDB would read them its own way. Here that is looked
-for only in what a task is given, by `codec.require_storable`.
+for only in what a task is given, by `codec.bodies.require_storable`.
 Sources: zod-to-json-schema, as the Vercel AI SDK has it; requests to AUTOMATIC1111's API; read 2026-11-30.
 """
 
@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from danqing_plugins import Problem
-from danqing_server.codec import DEEPEST_JSON, TOO_DEEP, load_json_object
+from danqing_server.codec.bodies import DEEPEST_JSON, TOO_DEEP, load_json_object
 from danqing_server.errors import InvalidSubmission
 from danqing_server.http.receiving import ReceivedObject
 

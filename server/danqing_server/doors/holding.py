@@ -27,7 +27,7 @@ from sanic import HTTPResponse
 
 from danqing_plugins import Problem
 from danqing_server.access.caller import Caller
-from danqing_server.codec import require_storable
+from danqing_server.codec.bodies import require_storable
 from danqing_server.desk.request import Submission
 from danqing_server.desk.visits import Visit
 from danqing_server.doors.encoding import Piece

@@ -14,7 +14,7 @@ import attrs
 
 from danqing_plugins import Message, Problem
 from danqing_server.access.caller import Caller
-from danqing_server.codec import dump_json, shorten
+from danqing_server.codec.bodies import dump_json, shorten
 from danqing_server.desk.admission import Accepted
 from danqing_server.desk.request import Repeat, Submission
 from danqing_server.errors import InvalidSubmission

@@ -9,7 +9,7 @@ from typing import Any
 from danqing_plugins import OutputKind
 from danqing_server.assets.keys import ASSET_PATH
 from danqing_server.assets.storage import Assets
-from danqing_server.codec import dump_json
+from danqing_server.codec.bodies import dump_json
 from danqing_server.desk.pictures import Picture
 from danqing_server.doors.archives import extension_of, stored_member
 from danqing_server.doors.picture_shapes import PictureShape

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from danqing_plugins import Message, Problem
-from danqing_server.codec import shorten
+from danqing_server.codec.bodies import shorten
 from danqing_server.delivery.webhooks.events import DEFAULT_EVENTS, EVENT_TYPES, TASK_TYPES, types_among
 from danqing_server.doors.body_shapes import (
     LONGEST_DESCRIPTION,

@@ -8,7 +8,7 @@ from typing import Any
 
 from sanic import HTTPResponse
 
-from danqing_server.codec import dump_json
+from danqing_server.codec.bodies import dump_json
 from danqing_server.desk.recent import Recent
 
 __all__ = [

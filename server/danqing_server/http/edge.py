@@ -15,7 +15,7 @@ from sanic.exceptions import MethodNotAllowed, NotFound, PayloadTooLarge, SanicE
 from sanic.handlers import ErrorHandler
 from sanic.response import BaseHTTPResponse
 
-from danqing_server.codec import shorten
+from danqing_server.codec.bodies import shorten
 from danqing_server.errors import DanqingError, Draining
 from danqing_server.http.answers import json_answer
 from danqing_server.http.doors import Doors

@@ -13,7 +13,7 @@ from danqing_plugins import Message
 from danqing_server.access.caller import Caller
 from danqing_server.access.credentials import plain_secret_of, secret_of
 from danqing_server.access.limits import UNLIMITED
-from danqing_server.codec import shorten
+from danqing_server.codec.bodies import shorten
 from danqing_server.errors import AddressNotAllowed, Draining, ScopeMissing, TooManyRequests, Unauthenticated
 from danqing_server.http.cookies import token_of
 from danqing_server.http.links import address_of, client_address

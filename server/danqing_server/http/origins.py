@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 import attrs
 
 from danqing_plugins import Message
-from danqing_server.codec import shorten
+from danqing_server.codec.bodies import shorten
 from danqing_server.errors import Forbidden
 from danqing_server.http.hosts import is_loopback
 from danqing_server.settings.server import Settings

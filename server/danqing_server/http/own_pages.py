@@ -9,7 +9,7 @@ Source: Fetch standard, "CORS protocol"; W3C Fetch Metadata §2.3, §2.4, read 2
 from __future__ import annotations
 
 from danqing_plugins import Message
-from danqing_server.codec import shorten
+from danqing_server.codec.bodies import shorten
 from danqing_server.errors import Forbidden
 from danqing_server.http.origins import Origins
 from danqing_server.http.requests import ApiRequest

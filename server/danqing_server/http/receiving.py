@@ -13,7 +13,7 @@ from sanic.exceptions import PayloadTooLarge, RequestTimeout
 from sanic.http import Http
 
 from danqing_plugins import Message, Problem
-from danqing_server.codec import parse_json_object
+from danqing_server.codec.bodies import parse_json_object
 from danqing_server.errors import BodyTooLarge, InvalidSubmission
 from danqing_server.http.entry import payer_of
 from danqing_server.http.limits import BodyBudget, Holding

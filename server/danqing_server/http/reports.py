@@ -10,7 +10,7 @@ from sanic import exceptions as sanic_errors
 
 from danqing_plugins import Problem, Text, in_language
 from danqing_server import errors
-from danqing_server.codec import shorten
+from danqing_server.codec.bodies import shorten
 from danqing_server.http.messages import CONFLICTS, NOT_FOUND
 from danqing_server.http.problem_shapes import DetailShape, ErrorShape
 from danqing_server.http.problems import BAD_REQUEST, OVERLOADED_SERVER, PROBLEMS, UNEXPECTED, Kind

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import attrs
 
 from danqing_plugins import TaskEventKind
-from danqing_server.codec import value_of
+from danqing_server.codec.documents import value_of
 from danqing_server.life.billing import announced_call, is_on_its_way, under_way
 from danqing_server.life.moves import Transition
 from danqing_server.records.tasks import WAITING, CallOutcome, Status, TaskError

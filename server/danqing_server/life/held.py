@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 import attrs
 
 from danqing_plugins import Message
-from danqing_server.codec import value_of
+from danqing_server.codec.documents import value_of
 from danqing_server.ids import new_token
 from danqing_server.life.billing import announced_call, is_on_its_way
 from danqing_server.life.decision import fail_missing

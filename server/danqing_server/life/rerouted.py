@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import attrs
 
 from danqing_plugins import TaskEventKind
-from danqing_server.codec import to_document, value_of
+from danqing_server.codec.documents import to_document, value_of
 from danqing_server.life.moves import ATTEMPTS_OWN, Transition, waiting_key
 from danqing_server.life.onward import Onward
 from danqing_server.records.routing import OF_TARGET, TaskRoute

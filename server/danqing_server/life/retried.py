@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import attrs
 
 from danqing_plugins import Message, TaskEventKind
-from danqing_server.codec import value_of
+from danqing_server.codec.documents import value_of
 from danqing_server.errors import Conflict
 from danqing_server.life.moves import Transition, waiting_key
 from danqing_server.records.tasks import Hold, Output, Status, Task

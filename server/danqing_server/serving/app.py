@@ -10,7 +10,7 @@ from typing import Any
 from sanic import Sanic
 from sanic.config import Config
 
-from danqing_server.codec import dump_json
+from danqing_server.codec.bodies import dump_json
 from danqing_server.doors import docs_pages, studio_pages
 from danqing_server.doors.a1111 import images as a1111_images
 from danqing_server.doors.a1111 import menus as a1111_menus

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 from pymongo import ASCENDING, IndexModel, ReturnDocument
 
-from danqing_server.codec import from_document, to_document, value_of
+from danqing_server.codec.documents import from_document, to_document, value_of
 from danqing_server.records.tenancy import KEY_SCOPES, StoredKey
 from danqing_server.store.client import Database, translated
 from danqing_server.store.reading import versioned

@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 from pymongo import DESCENDING
 
-from danqing_server.codec import from_document, to_document
+from danqing_server.codec.documents import from_document, to_document
 from danqing_server.records.tenancy import AuditEntry
 from danqing_server.store.client import Database, translated
 from danqing_server.store.reading import versioned

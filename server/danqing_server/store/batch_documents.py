@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from danqing_plugins import Text
-from danqing_server.codec import from_document
+from danqing_server.codec.documents import from_document
 from danqing_server.errors import BatchUnreadable
 from danqing_server.log import get_logger
 from danqing_server.records.batches import Batch, LineProblem

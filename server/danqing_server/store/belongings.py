@@ -15,7 +15,7 @@ import attrs
 from bson.raw_bson import RawBSONDocument
 from pymongo import ASCENDING
 
-from danqing_server.codec import dump_json
+from danqing_server.codec.bodies import dump_json
 from danqing_server.records.deliveries import DeliveryState
 from danqing_server.records.tasks import FINISHED
 from danqing_server.store.batches import COLLECTION as BATCHES

@@ -17,7 +17,7 @@ import attrs
 from pymongo import ASCENDING, IndexModel, ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from danqing_server.codec import value_of
+from danqing_server.codec.documents import value_of
 from danqing_server.loops.steps import step
 from danqing_server.records.batches import BatchStatus
 from danqing_server.records.tasks import FINISHED, WAITING, Status

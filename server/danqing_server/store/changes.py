@@ -10,7 +10,7 @@ import attrs
 import bson
 from pymongo import UpdateOne
 
-from danqing_server.codec import value_of
+from danqing_server.codec.documents import value_of
 from danqing_server.records.tasks import CallRecord, Output, Task
 from danqing_server.store.paths import ATTEMPT_ID, of_mark
 from danqing_server.store.reading import attempt_id_of
@@ -30,7 +30,7 @@ class Change:
 
     `expected` is the filter beside `_id`. With a `transition_id` it changes the status, and that id, read back,
     says who won; without one it amends the task under the attempt named in `expected`, and must be idempotent.
-    `sets` and `unsets` are dotted paths; values are those of `codec.value_of`. `marks` say what is
+    `sets` and `unsets` are dotted paths; values are those of `codec.documents.value_of`. `marks` say what is
     still to be told of it.
 
     A change that contradicts itself (one path set and unset, or inside another) is not made: ValueError. MongoDB

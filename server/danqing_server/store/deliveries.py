@@ -16,7 +16,7 @@ import attrs
 from pymongo import ASCENDING, IndexModel, UpdateOne
 from pymongo.errors import BulkWriteError
 
-from danqing_server.codec import value_of
+from danqing_server.codec.documents import value_of
 from danqing_server.log import get_logger
 from danqing_server.loops.batching import GATHER_S, Batcher
 from danqing_server.loops.steps import step

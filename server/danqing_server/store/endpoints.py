@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 from pymongo import ReturnDocument
 
-from danqing_server.codec import value_of
+from danqing_server.codec.documents import value_of
 from danqing_server.log import get_logger
 from danqing_server.store.client import Database, translated
 from danqing_server.store.reading import decoded, versioned

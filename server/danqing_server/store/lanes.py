@@ -13,7 +13,7 @@ import attrs
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from danqing_server.codec import from_document, to_document, value_of
+from danqing_server.codec.documents import from_document, to_document, value_of
 from danqing_server.loops.steps import step
 from danqing_server.records.lanes import LaneAct, LaneRecord, Pause
 from danqing_server.store.client import Database, translated

@@ -17,7 +17,7 @@ import attrs
 from pymongo import ASCENDING, IndexModel
 from pymongo.errors import BulkWriteError
 
-from danqing_server.codec import from_document, value_of
+from danqing_server.codec.documents import from_document, value_of
 from danqing_server.loops.steps import step
 from danqing_server.records.accounts import COSTS, LineKind, Posting
 from danqing_server.store.client import Database, durable, translated

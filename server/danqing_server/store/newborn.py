@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from danqing_plugins import Text
-from danqing_server.codec import is_plain
+from danqing_server.codec.bodies import is_plain
 from danqing_server.records.tasks import Attempt, Status, Task
 
 __all__ = ["Newborn", "started", "untouched"]

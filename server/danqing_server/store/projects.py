@@ -10,7 +10,7 @@ from pymongo import ASCENDING, IndexModel, ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from danqing_plugins import Message
-from danqing_server.codec import from_document, to_document, value_of
+from danqing_server.codec.documents import from_document, to_document, value_of
 from danqing_server.errors import Conflict
 from danqing_server.records.tenancy import Project
 from danqing_server.store.client import Database, translated

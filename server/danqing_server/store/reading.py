@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, MutableMapping
 from datetime import datetime
 from typing import Any, TypeVar
 
-from danqing_server.codec import from_document
+from danqing_server.codec.documents import from_document
 from danqing_server.errors import Unreadable
 from danqing_server.log import get_logger
 from danqing_server.records.tasks import Task

@@ -16,7 +16,7 @@ import bson
 import pymongo
 from bson.raw_bson import RawBSONDocument
 
-from danqing_server.codec import dump_json
+from danqing_server.codec.bodies import dump_json
 from danqing_server.store.client import Database, translated
 from danqing_server.store.keys import DELETED
 from danqing_server.store.ledger import COLLECTION as LEDGER

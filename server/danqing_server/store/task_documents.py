@@ -6,7 +6,7 @@ import bson
 from bson.raw_bson import RawBSONDocument as Document
 
 from danqing_plugins import Message, Problem
-from danqing_server.codec import to_document
+from danqing_server.codec.documents import to_document
 from danqing_server.errors import InvalidSubmission
 from danqing_server.records.tasks import Task
 from danqing_server.store.changes import NO_MARKS, Marks

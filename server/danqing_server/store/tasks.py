@@ -16,7 +16,7 @@ from pymongo import ASCENDING, IndexModel, ReturnDocument
 from pymongo.errors import BulkWriteError
 
 from danqing_server.clock import to_ms
-from danqing_server.codec import value_of
+from danqing_server.codec.documents import value_of
 from danqing_server.errors import AttemptLost, StoreUnavailable, Unreadable
 from danqing_server.loops.batching import GATHER_S, Batcher
 from danqing_server.loops.steps import step

@@ -17,7 +17,7 @@ import attrs
 from pymongo import ASCENDING, IndexModel, UpdateOne
 
 from danqing_plugins import TaskEvent, TaskEventKind
-from danqing_server.codec import from_document
+from danqing_server.codec.documents import from_document
 from danqing_server.records.tasks import Task, TaskWebhook
 from danqing_server.store.changes import Marks
 from danqing_server.store.client import Database, translated

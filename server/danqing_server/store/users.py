@@ -11,7 +11,7 @@ from pymongo.errors import DuplicateKeyError
 from pymongo.results import UpdateResult
 
 from danqing_plugins import Message
-from danqing_server.codec import from_document, to_document
+from danqing_server.codec.documents import from_document, to_document
 from danqing_server.errors import Conflict
 from danqing_server.records.tasks import User
 from danqing_server.store.client import Database, translated

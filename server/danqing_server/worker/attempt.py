@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from danqing_plugins import AccountProblem, PluginError, Result
-from danqing_server.codec import storable
+from danqing_server.codec.bodies import storable
 from danqing_server.errors import AttemptLost, DanqingError, StoreUnavailable
 from danqing_server.life.billing import is_on_its_way, under_way
 from danqing_server.life.decision import Decision, Failure, Finish, ends_at

@@ -9,7 +9,7 @@ from danqing_plugins import (
     PluginError,
     RateLimited,
 )
-from danqing_server.codec import storable
+from danqing_server.codec.bodies import storable
 from danqing_server.errors import SourceUnavailable, StorageUnavailable
 from danqing_server.life.decision import LEASE_IN_DOUBT, Failure, FailureKind
 from danqing_server.records.tasks import Billed, TaskError

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
-from danqing_server.codec import value_of
+from danqing_server.codec.documents import value_of
 from danqing_server.errors import AttemptLost
 from danqing_server.life.billing import announced_call, billed_of
 from danqing_server.loops.steps import step

@@ -14,7 +14,7 @@ import attrs
 from danqing_plugins import Source
 from danqing_server.assets.storage import Assets
 from danqing_server.clock import Clock
-from danqing_server.codec import value_of
+from danqing_server.codec.documents import value_of
 from danqing_server.errors import DanqingError
 from danqing_server.log import get_logger
 from danqing_server.records.tasks import Preview

@@ -22,7 +22,7 @@ from danqing_plugins import (
     Unavailable,
 )
 from danqing_plugins.billing import outcome_of
-from danqing_server.codec import dump_json, storable
+from danqing_server.codec.bodies import dump_json, storable
 from danqing_server.errors import AttemptLost
 from danqing_server.ids import new_token
 from danqing_server.life.billing import is_announced, lost_calls, may_buy, target_of

@@ -22,7 +22,7 @@ from danqing_server.assets.inspection import inspect_header
 from danqing_server.assets.opening import open_assets
 from danqing_server.assets.references import find_own, parse_references
 from danqing_server.assets.storage import Assets
-from danqing_server.codec import to_document
+from danqing_server.codec.documents import to_document
 from danqing_server.errors import InvalidSubmission, NotFound, PictureRejected, SettingsError, StorageUnavailable
 from danqing_server.settings.server import Settings
 from tests.integration.assets.conftest import LIMITS, files_below

@@ -7,7 +7,7 @@ from sanic import exceptions as sanic_errors
 
 from danqing_plugins import Problem, Text
 from danqing_server import errors
-from danqing_server.codec import shorten
+from danqing_server.codec.bodies import shorten
 from danqing_server.doors.fields import REQUIRED
 from danqing_server.http.problems import PROBLEMS
 from danqing_server.http.reports import MOST_DETAILS, report_of

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from danqing_plugins import OutputKind, Price
-from danqing_server.codec import dump_json, parse_json_object
+from danqing_server.codec.bodies import dump_json, parse_json_object
 from danqing_server.desk.forecast import Explanation, LaneView
 from danqing_server.doors.schemas import SCHEMAS
 from danqing_server.doors.views import Viewer, explanation_view, lane_view, user_view

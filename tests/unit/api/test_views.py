@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 
 from danqing_plugins import Price
-from danqing_server.codec import dump_json
+from danqing_server.codec.bodies import dump_json
 from danqing_server.doors.costs import price_text
 from danqing_server.doors.views import Viewer
 from danqing_server.plugins.registry import Registry

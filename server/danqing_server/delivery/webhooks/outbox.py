@@ -12,7 +12,7 @@ import attrs
 
 from danqing_plugins import TaskEvent, TaskEventKind
 from danqing_server.clock import Clock
-from danqing_server.codec import dump_json
+from danqing_server.codec.bodies import dump_json
 from danqing_server.delivery.webhooks.directory import Directory
 from danqing_server.delivery.webhooks.events import matches_any, type_of
 from danqing_server.delivery.webhooks.sending import Sender

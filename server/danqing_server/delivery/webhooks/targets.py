@@ -21,7 +21,7 @@ import attrs
 from danqing_plugins import Message, Problem, Text
 from danqing_server.assets.addresses import is_public, public_connector
 from danqing_server.assets.urls import is_private, split_url
-from danqing_server.codec import shorten
+from danqing_server.codec.bodies import shorten
 from danqing_server.errors import InvalidSubmission
 from danqing_server.settings.redis_urls import redis_address
 from danqing_server.settings.server import Settings

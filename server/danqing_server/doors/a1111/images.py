@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sanic import Blueprint, HTTPResponse
 
-from danqing_server.codec import without_nulls
+from danqing_server.codec.bodies import without_nulls
 from danqing_server.doors.a1111.reading import named_model, read_images
 from danqing_server.doors.a1111.refusing import PREFIX
 from danqing_server.doors.a1111.speaking import A1111Voice

@@ -11,7 +11,7 @@ from typing import Any
 from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import OutputKind
-from danqing_server.codec import without_nulls
+from danqing_server.codec.bodies import without_nulls
 from danqing_server.doors.a1111.reading import CHECKPOINT
 from danqing_server.doors.a1111.refusing import PREFIX
 from danqing_server.doors.a1111_shapes import (

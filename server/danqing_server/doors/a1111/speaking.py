@@ -9,7 +9,7 @@ import attrs
 from sanic import HTTPResponse
 
 from danqing_plugins import Message, in_language
-from danqing_server.codec import dump_json
+from danqing_server.codec.bodies import dump_json
 from danqing_server.doors.a1111.refusing import PREFIX, envelope
 from danqing_server.doors.encoding import Encoded, Piece, send_pieces
 from danqing_server.doors.holding import Call, Voice

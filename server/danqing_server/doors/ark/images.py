@@ -10,7 +10,7 @@ from functools import partial
 import attrs
 from sanic import HTTPResponse
 
-from danqing_server.codec import without_nulls
+from danqing_server.codec.bodies import without_nulls
 from danqing_server.doors.ark.echoing import blueprint
 from danqing_server.doors.ark.image_bodies import image_submission
 from danqing_server.doors.ark.speaking import ArkVoice

@@ -9,7 +9,7 @@ import attrs
 from sanic import HTTPResponse
 
 from danqing_plugins import Message
-from danqing_server.codec import dump_json
+from danqing_server.codec.bodies import dump_json
 from danqing_server.doors.ark.failing import refusal_of_task
 from danqing_server.doors.ark.refusing import INTERNAL, PREFIX, RETRY_HEADER, envelope
 from danqing_server.doors.ark.showing import ArkViewer

@@ -15,7 +15,7 @@ from typing import Any
 
 import attrs
 
-from danqing_server.codec import dump_json
+from danqing_server.codec.bodies import dump_json
 from danqing_server.doors.ark.failing import refusal_of_task
 from danqing_server.doors.ark.showing import images_usage
 from danqing_server.doors.ark.speaking import viewer_of, with_picture

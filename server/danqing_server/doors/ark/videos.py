@@ -13,7 +13,7 @@ from sanic import HTTPResponse
 
 from danqing_plugins import Message, OutputKind, Problem
 from danqing_server.access.caller import Caller
-from danqing_server.codec import require_storable, shorten, without_nulls
+from danqing_server.codec.bodies import require_storable, shorten, without_nulls
 from danqing_server.desk.request import Submission
 from danqing_server.doors.ark.addressing import offers_of
 from danqing_server.doors.ark.echoing import blueprint

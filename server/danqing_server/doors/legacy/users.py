@@ -6,7 +6,7 @@ import attrs
 from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import Message, Problem
-from danqing_server.codec import without_nulls
+from danqing_server.codec.bodies import without_nulls
 from danqing_server.doors.bodies import new_user, user_change
 from danqing_server.doors.body_shapes import UserChange, UserRequest
 from danqing_server.doors.documentation import KEY_HEADER, Answer, described, query

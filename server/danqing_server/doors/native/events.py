@@ -13,7 +13,7 @@ from sanic import Blueprint, HTTPResponse
 from danqing_plugins import Message
 from danqing_server.access.caller import Caller
 from danqing_server.access.event_tokens import LONGEST_LIFE_S, SHORTEST_LIFE_S
-from danqing_server.codec import dump_json
+from danqing_server.codec.bodies import dump_json
 from danqing_server.delivery.event_ids import moment_of
 from danqing_server.delivery.followers import MOST_OWED, Follower, Sight, Turned
 from danqing_server.delivery.watchers import Watch

@@ -11,7 +11,7 @@ from sanic import Blueprint, HTTPResponse
 from danqing_plugins import Message
 from danqing_server.access.caller import Caller
 from danqing_server.access.sessions import LIFE
-from danqing_server.codec import without_nulls
+from danqing_server.codec.bodies import without_nulls
 from danqing_server.doors.body_shapes import LONGEST_USER_ID
 from danqing_server.doors.documentation import Answer, described
 from danqing_server.doors.fields import Fields

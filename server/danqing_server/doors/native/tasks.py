@@ -11,7 +11,7 @@ import attrs
 from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import Message, Problem
-from danqing_server.codec import shorten
+from danqing_server.codec.bodies import shorten
 from danqing_server.desk.overview import explanation_for
 from danqing_server.desk.recent import Recent
 from danqing_server.doors.bodies import task_meaning, task_submission

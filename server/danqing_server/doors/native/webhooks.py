@@ -9,7 +9,7 @@ import attrs
 from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import Message
-from danqing_server.codec import without_nulls
+from danqing_server.codec.bodies import without_nulls
 from danqing_server.delivery.webhooks.events import EVENT_TYPES
 from danqing_server.doors.body_shapes import ResendRequest, RotateRequest, WebhookChange, WebhookRequest
 from danqing_server.doors.documentation import Answer, described, plain_query, query

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from danqing_server.codec import dump_json
+from danqing_server.codec.bodies import dump_json
 from danqing_server.doors.encoding import Encoded, Piece
 from danqing_server.doors.openai.reading import Form, Manner
 from danqing_server.doors.output_views import pictures_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from danqing_plugins import Message, Problem
-from danqing_server.codec import without_nulls
+from danqing_server.codec.bodies import without_nulls
 from danqing_server.doors.foreign import ReceivedForeign
 from danqing_server.doors.holding import begin
 from danqing_server.doors.lasting import open_for_s

@@ -15,7 +15,7 @@ import attrs
 
 from danqing_plugins import Message, Problem, Text
 from danqing_server.access.caller import Caller
-from danqing_server.codec import shorten
+from danqing_server.codec.bodies import shorten
 from danqing_server.desk.request import Submission
 from danqing_server.doors.body_shapes import LONGEST_USER_ID
 from danqing_server.doors.fields import NOT_TEXT, NOT_WHOLE, REQUIRED

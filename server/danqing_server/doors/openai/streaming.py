@@ -16,7 +16,7 @@ from sanic.response import BaseHTTPResponse
 
 from danqing_plugins import Message
 from danqing_server.assets.storage import Assets
-from danqing_server.codec import dump_json
+from danqing_server.codec.bodies import dump_json
 from danqing_server.doors.encoding import Piece, written
 from danqing_server.doors.openai.answering import Gallery
 from danqing_server.doors.openai.failing import error_of

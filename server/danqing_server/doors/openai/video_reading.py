@@ -12,7 +12,7 @@ from typing import Any
 
 from danqing_plugins import Message, OutputKind, Text
 from danqing_server.access.caller import Caller
-from danqing_server.codec import shorten
+from danqing_server.codec.bodies import shorten
 from danqing_server.desk.request import Submission
 from danqing_server.doors.fields import NOT_TEXT, REQUIRED
 from danqing_server.doors.fitting import AUTOMATIC, fit_choice

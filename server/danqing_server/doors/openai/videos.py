@@ -8,7 +8,7 @@ from hashlib import sha256
 from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import Message, OutputKind
-from danqing_server.codec import shorten
+from danqing_server.codec.bodies import shorten
 from danqing_server.doors.documentation import ANY_FILE, KEY_HEADER, Answer, described, query
 from danqing_server.doors.fields import Fields
 from danqing_server.doors.filters import members_of_query

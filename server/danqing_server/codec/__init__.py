@@ -1,0 +1,1 @@
+"""Untyped data made typed and back: JSON bodies, and MongoDB documents."""
