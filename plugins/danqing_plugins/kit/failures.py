@@ -220,9 +220,12 @@ class Failures:
         return self.by_status(complaint.code, text, answered)
 
     def silent(self, answered: Answered) -> PluginError:
-        """Return what a refusal means that says nothing of its own."""
+        """Return what a refusal means that says nothing of its own. It says nothing of what a question is about."""
         said = texts.GATEWAY_SILENT(service=self.service, status=answered.status)
-        return self.meaning_of(Complaint("", said), answered)
+        meaning = self.meaning_of(Complaint("", said), answered)
+        if isinstance(meaning, InvalidRequest) and not answered.paid:
+            return Unavailable(meaning.message, request_id=meaning.request_id)
+        return meaning
 
     def by_status(self, code: str, text: str, answered: Answered) -> PluginError:
         """Return what a status means by itself. No code says that a refusal is the account's: none is certain."""

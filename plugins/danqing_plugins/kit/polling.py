@@ -82,7 +82,7 @@ async def poll_until_settled(
 
     Raises:
         Unavailable, RateLimited: too many questions in a row failed.
-        AccountProblem: the key is refused.
+        AccountProblem: the key is refused, or (when that is not certain) too many questions in a row were.
     """
     failures, pause_s, wish_s = 0, pace.first_s, 0.0
     if at_once:
@@ -92,14 +92,12 @@ async def poll_until_settled(
         pause_s, wish_s = pace.after(pause_s), 0.0
         try:
             found = await ask()
-        except (Unavailable, RateLimited) as error:
+        except (Unavailable, RateLimited, AccountProblem) as error:
             failures += 1
-            if failures > pace.tolerated:
+            if failures > pace.tolerated or (isinstance(error, AccountProblem) and error.certain):
                 raise
             wish_s = error.retry_after_s or 0.0
             continue
-        except AccountProblem:
-            raise
         except PluginError as error:
             return Failed(error)
         failures = 0

@@ -57,11 +57,13 @@ def find(body: Any, *, refused: bool = True) -> Complaint | None:
     """Return what *body* complains of. A state is no complaint, although that of a failed one tells its error."""
     if not isinstance(body, Mapping):  # a gateway's words: fal's own are in an object
         return None
-    if "status" in body and (not refused or body["status"] == NOT_FOUND):
-        return Complaint(NOT_FOUND, "", body) if refused else None
+    if not refused and "status" in body:
+        return None
     if isinstance(body.get("error_type"), str):
         said = body.get("detail") or body.get("error") or ""
         return Complaint(body["error_type"], said if isinstance(said, str) else "", body)
+    if isinstance(body.get("status"), str):  # NOT_FOUND, or ALREADY_COMPLETED of a cancellation
+        return Complaint(body["status"], "", body)
     return find_complaint(body, refused=refused)
 
 

@@ -138,6 +138,23 @@ class TestOneOrder:
         assert run.calls[0].outcome is CallOutcome.OPEN
         assert run.saved
 
+    async def test_refusal_that_need_not_be_the_keys_is_asked_again(self) -> None:
+        """An edge's bare 403: the order is paid for, and goes on behind it."""
+        run = RecordingRun(job=job())
+        edge = AccountProblem("403", certain=False)
+        await Acme(looks={"job-1": [edge, edge, Made(outputs=[PICTURE])]}).carry_out(run.job, run)
+        assert set(run.pictures) == {0}
+        assert len(run.calls) == 1
+
+    async def test_refusal_that_does_not_end_leaves_the_order_open(self) -> None:
+        """After as many questions as are tolerated in a row."""
+        run = RecordingRun(job=job())
+        edge = AccountProblem("403", certain=False)
+        with pytest.raises(AccountProblem):
+            await Acme(looks={"job-1": [edge] * 20}).carry_out(run.job, run)
+        assert run.calls[0].outcome is CallOutcome.OPEN
+        assert run.saved
+
     @pytest.mark.parametrize("raised", [True, False])
     @pytest.mark.parametrize(
         ("error", "outcome"),
