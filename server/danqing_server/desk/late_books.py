@@ -17,7 +17,7 @@ from danqing_server.store.unbooked import Ended, UnbookedStore
 __all__ = ["LateBooks"]
 
 WRITTEN_WITHIN = timedelta(minutes=2)
-"""How long a change may take from its moment until it is stored. Booking again what is booked adds nothing."""
+"""How long a change of what nobody carries out may take until it is stored. Booking what is booked adds nothing."""
 
 PATIENCE_S = 8.0
 
@@ -42,15 +42,21 @@ class LateBooks:
     async def _catch_up(self) -> bool:
         began = self.clock.now()
         deadline_s = self.clock.monotonic_s() + self.patience_s
-        until = await self.store.booked_until()
-        if until is None:
+        booked = await self.store.booked()
+        if booked.until is None:
             await self.store.prepare()
-        since, after = (EPOCH if until is None else until) - WRITTEN_WITHIN, None
+        under_way = await self.store.under_way()  # before the pages: what has ended since is in these
+        if new := under_way.difference(booked.left):
+            await self.store.leave(new)
+        since, after = (booked.until or EPOCH) - WRITTEN_WITHIN, None
         while page := await self.store.page(since, after):
             if self.clock.monotonic_s() > deadline_s:
                 return False
             after = await self._book(page)
-        await self.store.note(began)
+        over = set(booked.left).difference(under_way)
+        if over:
+            await self.books.book(over, again=True)
+        await self.store.note(began, over)
         return True
 
     async def _book(self, page: list[Ended]) -> Ended:

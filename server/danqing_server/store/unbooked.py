@@ -1,7 +1,12 @@
-"""Tasks without a key that have ended, in the order in which they last changed: for whoever books them late."""
+"""Tasks without a key that have ended, in the order in which they last changed: for whoever books them late.
+
+What is under way when somebody asks is kept by its ids until it is over: the end of such a task is dated when it
+was decided, and may be stored long after; and what becomes of a cancelled one's call dates nothing anew.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +19,7 @@ from danqing_server.store.reach import Reach
 from danqing_server.store.sheets import COLLECTION as STATS
 from danqing_server.store.tasks import COLLECTION
 
-__all__ = ["Ended", "UnbookedStore"]
+__all__ = ["Booked", "Ended", "UnbookedStore"]
 
 PAGE = 250
 _MARK = "booked"
@@ -29,6 +34,14 @@ class Ended:
     id: str
 
 
+@attrs.frozen
+class Booked:
+    """Until when all is booked that ended without a key, None: nobody has asked yet; `left` was under way then."""
+
+    until: datetime | None
+    left: Collection[str] = frozenset()
+
+
 @attrs.define(eq=False)
 class UnbookedStore:
     """What is still to be booked. Every method raises StoreUnavailable."""
@@ -39,16 +52,35 @@ class UnbookedStore:
         """See to the index that `page` needs: the one of those who are told of changes."""
         await ChangedStore(self.database).ensure_index(Reach.everybody())
 
-    async def booked_until(self) -> datetime | None:
-        """Return until when all that ended without a key is booked; None: nobody has asked yet."""
+    async def booked(self) -> Booked:
+        """Return how far the books are."""
         with translated():
-            found = await self.database[STATS].find_one({"_id": _MARK})
-        return None if found is None else found["until"]
+            found = await self.database[STATS].find_one({"_id": _MARK}) or {}
+        return Booked(found.get("until"), frozenset(found.get("left", ())))
 
-    async def note(self, until: datetime) -> None:
-        """Keep until when all is booked; an earlier moment than the one that is kept changes nothing."""
+    async def under_way(self) -> set[str]:
+        """Return which tasks a worker has: those that run, and cancelled ones whose calls are not over."""
+        held = {"attempt.worker": {"$exists": True}, "owner": None}
         with translated():
-            await self.database[STATS].update_one({"_id": _MARK}, {"$max": {"until": until}}, upsert=True)
+            found = await self.database[COLLECTION].find(held, ["_id"]).to_list(None)
+        return {document["_id"] for document in found}
+
+    async def leave(self, task_ids: Collection[str]) -> None:
+        """Keep that these are to be looked at again, whenever they say that they ended."""
+        with translated():
+            more = {"$addToSet": {"left": {"$each": sorted(task_ids)}}}
+            await self.database[STATS].update_one({"_id": _MARK}, more, upsert=True)
+
+    async def note(self, until: datetime, over: Collection[str] = ()) -> None:
+        """Keep until when all is booked; an earlier moment than the one that is kept changes nothing.
+
+        Those that are *over* are booked as well, and left out no more.
+        """
+        update: dict[str, Any] = {"$max": {"until": until}}
+        if over:
+            update["$pullAll"] = {"left": sorted(over)}
+        with translated():
+            await self.database[STATS].update_one({"_id": _MARK}, update, upsert=True)
 
     async def page(self, since: datetime, after: Ended | None) -> list[Ended]:
         """Return a page of those that changed at *since* or later, in order, behind *after* if given."""
