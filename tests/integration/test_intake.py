@@ -11,7 +11,7 @@ import pytest
 
 from danqing_plugins import TaskEvent, TaskEventKind, hookimpl
 from danqing_server.access.caller import Caller
-from danqing_server.desk import intake
+from danqing_server.desk import voids
 from danqing_server.desk.intake import Intake
 from danqing_server.desk.request import Repeat
 from danqing_server.errors import Conflict, InvalidSubmission, QueueUnavailable, StoreUnavailable
@@ -547,7 +547,7 @@ class TestCutOff:
         self, settings: Settings, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Its client waits, and hears what is true: that it runs."""
-        monkeypatch.setattr(intake, "UNSETTLED_S", 60)
+        monkeypatch.setattr(voids, "UNSETTLED_S", 60)
         task = make_task("a", waiting=0)
         async with running_system(settings, [ScriptedProvider()]) as system:
             cut = _cut_off(system, notes_lost=1_000_000)
@@ -563,7 +563,7 @@ class TestCutOff:
         self, settings: Settings, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Redis takes the third note: from then on nobody runs it, whoever dies."""
-        monkeypatch.setattr(intake, "UNSETTLED_S", 60)
+        monkeypatch.setattr(voids, "UNSETTLED_S", 60)
         task = make_task("a", waiting=0)
         provider = ScriptedProvider()
         async with running_system(settings, [provider], workers=False) as system:
@@ -582,7 +582,7 @@ class TestCutOff:
         self, settings: Settings, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Where nobody can be told it is refused after a moment, and voided when MongoDB answers."""
-        monkeypatch.setattr(intake, "UNSETTLED_S", 0.1)
+        monkeypatch.setattr(voids, "UNSETTLED_S", 0.1)
         task = make_task("a")
         async with running_system(settings, [ScriptedProvider()], workers=False) as system:
             cut = _cut_off(system, notes_lost=1_000_000)

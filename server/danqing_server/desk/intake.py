@@ -20,7 +20,7 @@ import attrs
 from danqing_plugins import Message
 from danqing_server.clock import Clock
 from danqing_server.desk.limits import QueueLimits
-from danqing_server.desk.voids import Voids, when_possible
+from danqing_server.desk.voids import Voids, until_known, when_possible
 from danqing_server.errors import Conflict, InvalidSubmission, QueueUnavailable, StoreUnavailable
 from danqing_server.ids import new_token
 from danqing_server.life.cancelled import Voided
@@ -43,9 +43,6 @@ __all__ = ["Intake", "LocalWorkers"]
 EXISTS = Message(key="task_exists", en="the task exists already", zh="任务已存在")
 PATIENCE_S = 2.0
 """How long a task may wait for a batch; under load it is milliseconds, only a hanging MongoDB makes it longer."""
-UNSETTLED_S = 10.0
-"""How long who cannot be told for certain whether its task will run waits for MongoDB or Redis to be reached."""
-NOTE_AGAIN_S = 0.5
 REJOIN_S = 0.002
 """How long the batch after one of several gathers at least: until that is queued, and whom it answered sends again.
 
@@ -230,9 +227,7 @@ class Intake:
 
     async def _runs_all_the_same(self, task: Task, voiding: asyncio.Task[bool | None]) -> bool:
         """Wait until it is noted or done that *task* will not run, for a moment; True when it was begun before."""
-        until_s = self.clock.monotonic_s() + UNSETTLED_S
-        while not voiding.done() and self.clock.monotonic_s() < until_s and not await self._note_owed([task]):
-            await asyncio.wait({voiding}, timeout=NOTE_AGAIN_S)
+        await until_known(voiding, partial(self._note_owed, [task]), self.clock)
         return voiding.done() and voiding.result() is False and await self._has_begun(task)
 
     async def _has_begun(self, task: Task) -> bool:
