@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from hashlib import sha256
 
 import attrs
@@ -38,6 +39,8 @@ MOST_PROBLEMS = 1_000
 SLICE = 100
 SLICE_BYTES = 1024 * 1024
 YIELD_EVERY = 20
+STAGED_WITHIN = timedelta(minutes=50)
+"""How long ago a line of a batch that becomes valid may have come: after an hour the sweep removes it."""
 PREFIX = "batch_"
 PROMPTS = frozenset({"prompt", "input.prompt", "options.prompt"})
 
@@ -117,8 +120,8 @@ class Staging:
             return _require_alike(self.known, fingerprint), False
         await self._keep_slice()  # of a refused one, too: the sweep removes it with its reference pictures
         self._require_acceptable()
-        if await self.store.count_staged(self._token) != self.accepted:
-            raise StoreUnavailable("lines of the batch are gone")
+        if await self.store.count_staged(self._token, self.clock.now() - STAGED_WITHIN) != self.accepted:
+            raise StoreUnavailable("lines of the batch are gone, or about to be")
         batch, budgets = self._batch(fingerprint), self.submissions.budgets
         hold, is_there = await self._hold()
         try:

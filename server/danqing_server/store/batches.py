@@ -86,10 +86,10 @@ class BatchStore:
         with translated():
             await self._staged.insert_many(documents, ordered=False)
 
-    async def count_staged(self, token: str) -> int:
-        """Return how many lines are staged under *token*."""
+    async def count_staged(self, token: str, since: datetime) -> int:
+        """Return how many lines were staged under *token* at *since* or later."""
         with translated():
-            return int(await self._staged.count_documents({"_id": _behind(token, 0)}))
+            return int(await self._staged.count_documents({"_id": _behind(token, 0), "at": {"$gte": since}}))
 
     @step("batch.commit")
     async def commit(self, batch: Batch) -> bool:

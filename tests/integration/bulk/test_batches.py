@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
+from danqing_server.clock import EPOCH
 from danqing_server.store.task_documents import encode
 from tests.integration.api.conftest import Client, Open, Reply
 from tests.support.system import until
@@ -281,6 +282,6 @@ class TestLeftovers:
             api.services.clock.now(),
         )
         await feeder.sweep(timedelta(hours=1))
-        assert await store.count_staged("0a") == 2
+        assert await store.count_staged("0a", EPOCH) == 2
         await feeder.sweep(timedelta(seconds=-1))
-        assert await store.count_staged("0a") == 0
+        assert await store.count_staged("0a", EPOCH) == 0

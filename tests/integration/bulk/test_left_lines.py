@@ -7,15 +7,18 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
+import attrs
 import pytest
 
 from danqing_server.access.caller import Caller
+from danqing_server.desk.feeding import Feeder
 from danqing_server.desk.request import Repeat, Submission
 from danqing_server.desk.staging import Staging
-from danqing_server.errors import InvalidSubmission
-from danqing_server.records.batches import Mode
+from danqing_server.errors import InvalidSubmission, StoreUnavailable
+from danqing_server.records.batches import Batch, Mode
 from danqing_server.settings.server import Settings
-from danqing_server.store.batches import STAGED
+from danqing_server.store.batches import STAGED, BatchStore
+from danqing_server.store.reach import Reach
 from tests.support.providers import ScriptedProvider, picture
 from tests.support.system import System, running_system
 
@@ -49,6 +52,30 @@ async def test_what_was_not_sent_again_goes(settings: Settings) -> None:
         await system.services.batches.feeder.sweep(AN_HOUR)
         assert not await system.services.store.database[STAGED].count_documents({})
         assert not [path for path in (settings.data_dir / "pictures").rglob("*") if path.is_file()]
+
+
+async def test_lines_that_the_sweep_may_remove_become_no_batch(settings: Settings) -> None:
+    """They came an hour ago, over a slow line, and the sweep removes them while the batch becomes valid."""
+    async with running_system(settings, [ScriptedProvider()], workers=False) as system:
+        staging = await _begun(system)
+        await staging.take(2, partial(_line, "a dog"))
+        await staging._keep_slice()
+        await _age(system, 2 * AN_HOUR)
+        staging.store = Swept(staging.store.database, system.services.batches.feeder)
+        with pytest.raises(StoreUnavailable):
+            await staging.commit("first")
+        assert await staging.store.find(staging.batch_id, Reach.everybody()) is None
+
+
+@attrs.define(eq=False)
+class Swept(BatchStore):
+    """The sweep is at work when a batch is to become valid."""
+
+    feeder: Feeder
+
+    async def commit(self, batch: Batch) -> bool:
+        await self.feeder.sweep(AN_HOUR)
+        return await super().commit(batch)
 
 
 async def _begun(system: System) -> Staging:
