@@ -50,7 +50,7 @@ class Holder:
     @step("restore.hold")
     async def hold(self) -> Counter[Fate]:
         """End what is open, and return how many tasks became what."""
-        for batch_id in await self.batches.open_ids():
+        for batch_id in await self.batches.open_since():
             await self._unfold(batch_id)
         fates: Counter[Fate] = Counter()
         async for found in self.store.open_tasks():

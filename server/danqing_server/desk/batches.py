@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 
 import attrs
@@ -13,10 +14,11 @@ from danqing_server.desk.admission import Submissions
 from danqing_server.desk.feeding import Feeder
 from danqing_server.desk.request import Repeat
 from danqing_server.desk.staging import PREFIX, Staging, reused
-from danqing_server.desk.voids import Voids, when_possible
-from danqing_server.errors import Conflict, NotFound, Overloaded
+from danqing_server.desk.voids import Voids, until_known, when_possible
+from danqing_server.errors import Conflict, NotFound, Overloaded, QueueUnavailable
 from danqing_server.ids import new_id
 from danqing_server.log import get_logger
+from danqing_server.queue.owed import OwedVoids
 from danqing_server.records.batches import Batch, Mode
 from danqing_server.store.batches import BatchStore
 from danqing_server.store.reach import Reach
@@ -47,6 +49,10 @@ class Batches:
     clock: Clock
     feeder: Feeder
     _voids: Voids = attrs.field(factory=Voids, init=False)
+    _owed: OwedVoids = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._owed = OwedVoids(self.feeder.queue.connection)
 
     async def begin(self, caller: Caller, mode: Mode, repeat: Repeat | None) -> Staging:
         """Begin to take a batch in; *repeat* names its key, of a request that is still to be read.
@@ -65,8 +71,8 @@ class Batches:
         if known is None:
             await self._require_room(caller)
         void = self._void if repeat is None else None
-        wake = self.feeder.wake
-        return Staging(self.store, self.submissions, self.clock, caller, mode, batch_id, wake, known, void)
+        begin = self.feeder.begin
+        return Staging(self.store, self.submissions, self.clock, caller, mode, batch_id, begin, known, void)
 
     async def drain(self) -> None:
         """Wait for voids that are still owed."""
@@ -92,15 +98,29 @@ class Batches:
         self.feeder.wake()
         return await self.find(batch_id, caller)
 
-    def _void(self, batch: Batch) -> None:
-        """Have a batch make no tasks whose client was told that it will not run, as soon as MongoDB answers."""
-        self._voids.begin(self._void_when_possible(batch))
+    async def _void(self, batch: Batch) -> None:
+        """Have a batch make no tasks whose client is about to be told that it will not run.
+
+        That is done as soon as MongoDB answers, and noted meanwhile; while neither is so this waits, for a moment.
+        """
+        voiding = self._voids.begin(self._void_when_possible(batch))
+        await until_known(voiding, partial(self._note_owed, batch), self.clock)
 
     async def _void_when_possible(self, batch: Batch) -> None:
-        if await when_possible(partial(self._bury, batch)):
-            log.warning("batch_not_acknowledged", batch_id=batch.id)
-        else:
+        if not await when_possible(partial(self._bury, batch)):
             log.error("batch_not_voided", batch_id=batch.id)
+            return
+        log.warning("batch_not_acknowledged", batch_id=batch.id)
+        with suppress(QueueUnavailable):
+            await self._owed.settle([(batch.id, batch.token)])
+
+    async def _note_owed(self, batch: Batch) -> bool:
+        """Note for other processes, should this one not live to see to it, that *batch* will not run."""
+        try:
+            await self._owed.note([(batch.id, batch.token)])
+        except QueueUnavailable:
+            return False
+        return True
 
     async def _bury(self, batch: Batch) -> bool:
         """Take its id first, so that an insert still under way finds it so."""

@@ -3,6 +3,9 @@
 Whatever dies in the middle, the next process goes on: a slice that is inserted again changes nothing, since ids
 depend on batch and line alone. No batch waits for another's lane, and none takes more than half of a lane: single
 submissions find room beside it, and the queue gives its turns by owner and user as it does to all.
+
+Who took a batch in, and heard that it is valid, begins at once. Others wait for a moment: its client may be told
+that it will not run, though it is there.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from danqing_server.life.telling import entry_of
 from danqing_server.log import get_logger
 from danqing_server.loops.steps import step
 from danqing_server.queue.lanes import Queue
+from danqing_server.queue.owed import OwedVoids
 from danqing_server.records.batches import Batch, BatchStatus
 from danqing_server.records.tasks import Task
 from danqing_server.store.batches import BatchStore
@@ -42,6 +46,8 @@ PAUSE_S = 0.5
 HELD_S = 20.0
 SWEEP_EVERY_S = 600.0
 ABANDONED_AFTER = timedelta(hours=1)
+HEARD_WITHIN = timedelta(seconds=5)
+"""How long who takes a batch in may not know whether it is valid; should it say no, it has noted that by then."""
 
 log = get_logger(__name__)
 
@@ -58,13 +64,24 @@ class Feeder:
     limits: QueueLimits
     assets: Assets
     clock: Clock
+    heard_within: timedelta = HEARD_WITHIN
     name: str = attrs.field(factory=new_token)
+    _owed: OwedVoids = attrs.field(init=False)
     _awake: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+    _own: set[str] = attrs.field(factory=set, init=False)
     _swept_at_s: float = attrs.field(default=float("-inf"), init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._owed = OwedVoids(self.queue.connection)
 
     def wake(self) -> None:
         """Look at once: there is something to be done."""
         self._awake.set()
+
+    def begin(self, batch_id: str) -> None:
+        """Go on at once with a batch that this process knows to be valid."""
+        self._own.add(batch_id)
+        self.wake()
 
     async def run(self) -> None:
         """Go on with every open batch, for ever."""
@@ -79,13 +96,18 @@ class Feeder:
     async def round(self) -> tuple[bool, bool]:
         """Do one slice of each open batch; return whether any is open, and whether anything was done."""
         await self._sweep_now_and_then()
-        ids, progressed = await self.store.open_ids(), False
-        for batch_id in ids:
+        own = self._own.copy()
+        open_, progressed = await self.store.open_since(), False
+        self._own -= own.difference(open_)
+        before = self.clock.now() - self.heard_within
+        for batch_id, made_at in open_.items():
+            if made_at > before and batch_id not in own:
+                continue
             try:
                 progressed |= await self.go_on(batch_id)
             except DanqingError as error:  # no batch waits for another's trouble
                 log.warning("batch_paused", batch_id=batch_id, reason=type(error).__name__)
-        return bool(ids), progressed
+        return bool(open_), progressed
 
     async def go_on(self, batch_id: str) -> bool:
         """Do one slice of an open batch; False when nothing was done, which another process may be about to."""
@@ -95,7 +117,19 @@ class Feeder:
             return False
         if batch.status is BatchStatus.CANCELLING:
             return await self._cancel(batch)
+        if batch_id not in self._own and not batch.made and await self._is_not_to_run(batch):
+            return await self._void(batch)
         return await self._feed(batch, since_s)
+
+    async def _is_not_to_run(self, batch: Batch) -> bool:
+        """Tell whether its client was told so, by a process that may be dead. Raises QueueUnavailable."""
+        return batch.token in (await self._owed.among([batch.id])).get(batch.id, ())
+
+    async def _void(self, batch: Batch) -> bool:
+        cancelled = await self.store.cancel(batch.id, self.clock.now())
+        log.warning("batch_not_acknowledged", batch_id=batch.id)
+        await self._owed.settle([(batch.id, batch.token)])
+        return cancelled
 
     async def _feed(self, batch: Batch, since_s: float) -> bool:
         """Make tasks of the next lines; False when their lanes have no room."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from hashlib import sha256
 
@@ -54,7 +54,8 @@ log = get_logger(__name__)
 class Staging:
     """One batch being taken in. `known` is what an earlier request of the same key made: then nothing is kept.
 
-    `void` is given one that nobody knows to be valid, and that no repeat would find; None: a key does.
+    `begin` is given the id of one that is valid. `void` is given one that nobody knows to be, and that no repeat
+    would find, before its client is told; None: a key does.
     """
 
     store: BatchStore
@@ -63,9 +64,9 @@ class Staging:
     caller: Caller
     mode: Mode
     batch_id: str
-    wake: Callable[[], None]
+    begin: Callable[[str], None]
     known: Batch | None = None
-    void: Callable[[Batch], None] | None = None
+    void: Callable[[Batch], Awaitable[None]] | None = None
     lines: int = 0
     accepted: int = 0
     rejected: int = 0
@@ -122,21 +123,22 @@ class Staging:
         self._require_acceptable()
         if await self.store.count_staged(self._token, self.clock.now() - STAGED_WITHIN) != self.accepted:
             raise StoreUnavailable("lines of the batch are gone, or about to be")
-        batch, budgets = self._batch(fingerprint), self.submissions.budgets
+        budgets = self.submissions.budgets
         hold, is_there = await self._hold()
+        batch = self._batch(fingerprint)
         try:
             is_new = not is_there and await self.store.commit(batch)
         except StoreUnavailable:
             budgets.let_be(hold)
             if self.void is not None:
-                self.void(batch)
+                await self.void(batch)
             raise
         except BaseException:
             budgets.let_be(hold)
             raise
         if is_new:
             budgets.let_be(hold)
-            self.wake()
+            self.begin(batch.id)
             log.info("batch_taken_in", batch_id=batch.id, accepted=batch.accepted, rejected=batch.rejected)
             return batch, True
         await budgets.give_back(hold)

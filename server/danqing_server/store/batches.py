@@ -20,6 +20,7 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import ASCENDING, IndexModel, ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
+from danqing_server.clock import EPOCH
 from danqing_server.errors import BatchUnreadable
 from danqing_server.loops.steps import step
 from danqing_server.records.batches import Batch, BatchStatus, Mode
@@ -127,15 +128,15 @@ class BatchStore:
         next_ = place_of(page[-1]) if len(found) > limit else None
         return [batch for each in page if isinstance(batch := batch_of(each), Batch)], next_
 
-    async def open_ids(self) -> list[str]:
-        """Return the ids of the batches with which something is still to be done, and which this release knows how.
+    async def open_since(self) -> Mapping[str, datetime]:
+        """Return the batches with which something is still to be done, and which this release knows how, by id.
 
-        What a newer one understands alone is left to its processes.
+        With each comes when it was made. What a newer release understands alone is left to its processes.
         """
         known = {name: {"$in": [each.value for each in kind]} for name, kind in _KNOWN}
         with translated():
-            found = await self._batches.find({"open": True, **known}, ["_id"]).to_list(None)
-        return [document["_id"] for document in found]
+            found = await self._batches.find({"open": True, **known}, ["created_at"]).to_list(None)
+        return {each["_id"]: _moment_of(each.get("created_at")) for each in found}
 
     async def count_open(self, owner: str | None) -> int:
         """Return with how many of an owner's batches something is still to be done."""
@@ -278,6 +279,10 @@ class BatchStore:
         """Remove what is staged under *token*."""
         with translated():
             await self._staged.delete_many({"_id": _behind(token, 0)})
+
+
+def _moment_of(value: Any) -> datetime:
+    return value if isinstance(value, datetime) else EPOCH  # a newer release's, which is not read here
 
 
 def _staged_id(token: str, line: int) -> str:
