@@ -24,6 +24,12 @@ ABOUT_TO_BE = Message(
     key="about_to_be_made", en="another request is about to make the same task", zh="另一个请求正在创建同一任务"
 )
 
+ABOUT_TO_RUN = Message(
+    key="about_to_run_again",
+    en="another request is about to have the same task run again",
+    zh="另一个请求正在让同一任务重新运行",
+)
+
 
 @attrs.frozen(kw_only=True)
 class Demand:
@@ -135,7 +141,7 @@ def with_room(
 ) -> list[tuple[Wish, Demand]]:
     """Return those there is room for beside what is *counted*, and note in *refused* why not for the others.
 
-    A new task for which others have set aside meanwhile is refused as a Conflict: it is theirs that takes the room.
+    One for whose task others have set aside meanwhile is refused as a Conflict: it is theirs that takes the room.
     """
     fitting, total, taken = [], counted.total, {note.task for note in counted.pending.values()}
     for wish, demand in members:
@@ -143,8 +149,8 @@ def with_room(
             total += demand.amount
             taken.add(wish.task_id)
             fitting.append((wish, demand))
-        elif wish.task_id in taken and not wish.again:
-            refused[wish] = Conflict(ABOUT_TO_BE(), code="task_busy")
+        elif wish.task_id in taken:
+            refused[wish] = Conflict(ABOUT_TO_RUN() if wish.again else ABOUT_TO_BE(), code="task_busy")
         else:
             refused[wish] = refusal_of(demand.counter, demand.amount, demand.most, counted)
     return fitting

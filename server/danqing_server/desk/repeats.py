@@ -5,6 +5,8 @@ Another process may be about to answer 503 for the same task, and to void it: a 
 
 from __future__ import annotations
 
+import asyncio
+
 import attrs
 
 from danqing_plugins import Message
@@ -13,7 +15,7 @@ from danqing_server.clock import Clock
 from danqing_server.desk.budgets import Budgets
 from danqing_server.desk.intake import Intake
 from danqing_server.desk.request import Repeat
-from danqing_server.errors import Conflict, KeyReused, StoreUnavailable
+from danqing_server.errors import BudgetExceeded, Conflict, KeyReused, Overloaded, StoreUnavailable
 from danqing_server.life.register import Register
 from danqing_server.life.retried import Revived
 from danqing_server.life.unconfirmed import was_voided
@@ -89,7 +91,16 @@ class Repeats:
     async def _revive(self, task: Task, caller: Caller) -> bool:
         """Let a voided task run after all; False when it changed meanwhile."""
         now = self.clock.now()
-        hold = await self.budgets.hold(caller, task, task.images, again_at=now)
+        try:
+            hold = await self.budgets.hold(caller, task, task.images, again_at=now)
+        except Conflict:  # another repeat is about to: look at what it does
+            await asyncio.sleep(PAUSE_S)
+            return False
+        except (BudgetExceeded, Overloaded):
+            found = await self.store.get(task.id)
+            if found is not None and found.transition_id == task.transition_id:
+                raise
+            return False  # what another repeat has set aside for it takes the room
         try:
             revived = await self.register.carry_out(Revived(task=task, at=now, hold=hold))
         except BaseException:
