@@ -73,7 +73,7 @@ class Budgets:
         Raises:
             BudgetExceeded: there is no money left.
             Overloaded: too much is in flight, or waits.
-            Conflict: there is no room beside what another request has set aside for the same new task.
+            Conflict: there is no room beside what another request has set aside for the same task.
             StoreUnavailable: it is not known to be set aside.
         """
         wanted = self._wanted(caller, task, outputs, again_at or task.created_at)
@@ -262,7 +262,7 @@ class Budgets:
     async def _give_back(self, wish: Wish, demands: Sequence[Demand]) -> None:
         with suppress(StoreUnavailable):
             for demand in demands:
-                await self.store.give_back(demand.counter.id, wish.hold.id, demand.amount)
+                await self.store.give_back(demand.counter.id, wish.hold.id)
 
     async def _forget_all(self) -> None:
         while self._stored:

@@ -16,7 +16,10 @@ from danqing_server.windows import Window
 
 __all__ = ["Counter", "Counting", "Measure"]
 
-RACES = 8
+RACES = 10
+EXACT_RACES = 7
+"""How many of them are for a count that nothing changed under; the others take what did along."""
+
 STORED_WITHIN = timedelta(seconds=90)
 """How long something set aside counts for a task that is not there: by then its submission is long refused."""
 
@@ -99,11 +102,12 @@ class Counting:
         began_s = self.clock.monotonic_s()
         for race in range(RACES):
             before = await self.store.look(counter.id)
-            total, spent, settled = await self._sum(counter, before.pending)
+            total, spent, pending = await self._sum(counter, before.pending)
             window_end = None if counter.window is None else counter.window.end
-            changed = attrs.evolve(before, total=total, spent=spent, counted_at=self.clock.now())
+            counted_at = self.clock.now()
+            changed = attrs.evolve(before, total=total, spent=spent, counted_at=counted_at, pending=pending)
             if await self.store.put(
-                counter.id, before, changed, settled, expires_at=window_end, by_difference=race == RACES - 1
+                counter.id, before, changed, expires_at=window_end, by_difference=race >= EXACT_RACES
             ):
                 break
         now_s = self.clock.monotonic_s()
@@ -111,8 +115,10 @@ class Counting:
             self._counted.clear()
         self._counted[counter.id] = (now_s, now_s - began_s)
 
-    async def _sum(self, counter: Counter, pending: Mapping[str, Pending]) -> tuple[int, int, set[str]]:
-        """Return what is committed, what of it is booked, and the pending holds that need no note any more.
+    async def _sum(
+        self, counter: Counter, pending: Mapping[str, Pending]
+    ) -> tuple[int, int, Mapping[str, Pending]]:
+        """Return what is committed, what of it is booked, and the notes of pending holds that are still needed.
 
         What is set aside goes from a batch to its tasks, and from a task to the books: it is looked for in that
         order, so that nothing is missed on its way; and what has come to the books meanwhile counts there alone.
@@ -128,14 +134,17 @@ class Counting:
         noted = {hold: note for hold, note in pending.items() if all(hold != each.hold for each in held)}
         amounts, settled = await self._amounts_noted(counter, noted, unmade)
         settled |= {each.hold for each in held} & pending.keys()
+        left = {
+            hold: attrs.evolve(note, amount=amounts[hold]) for hold, note in pending.items() if hold not in settled
+        }
         amounts |= {each.hold: counter.amount_of(each) for each in held}
         if counter.window is None:
-            return sum(amounts.values()), 0, settled
+            return sum(amounts.values()), 0, left
         spent = await self.books.ledger.spent(
             counter.project, counter.key, counter.measure, counter.window, since=since
         )
         open_ = sum(amount for hold, amount in amounts.items() if hold not in spent.over)
-        return spent.amount_micro + open_, spent.amount_micro, settled
+        return spent.amount_micro + open_, spent.amount_micro, left
 
     async def _amounts_noted(
         self, counter: Counter, noted: Mapping[str, Pending], unmade: Mapping[str, int]

@@ -133,13 +133,16 @@ class BudgetStore:
         with translated():
             await self._counters.update_one({"_id": counter}, {"$set": {"warned": True}})
 
-    async def give_back(self, counter: str, hold: str, amount: int) -> None:
-        """Undo `take` for one hold whose task is not stored; once, however often it is called."""
+    async def give_back(self, counter: str, hold: str) -> None:
+        """Undo `take` for one hold whose task is not stored; once, however often it is called.
+
+        What goes is what its note says by now: a count may have taken some of it away.
+        """
+        note = _of_note(hold)
+        less = {"$subtract": ["$total", f"${note}.amount"]}
+        update = [{"$set": {"total": less, "version": {"$add": ["$version", 1]}}}, {"$unset": note}]
         with translated():
-            await self._counters.update_one(
-                {"_id": counter, _of_note(hold): {"$exists": True}},
-                {"$inc": {"total": -amount, "version": 1}, "$unset": {_of_note(hold): ""}},
-            )
+            await self._counters.update_one({"_id": counter, note: {"$exists": True}}, update)
 
     async def forget(self, counter: str, holds: Collection[str]) -> None:
         """Take the notes of holds away whose tasks are stored: they are found there from now on."""
@@ -167,28 +170,33 @@ class BudgetStore:
         counter: str,
         before: Committed,
         counted: Committed,
-        settled: Collection[str] = (),
         *,
         expires_at: datetime | None,
         by_difference: bool = False,
     ) -> bool:
         """Write what a count came to, unless the counter changed since it was seen as *before*.
 
-        The notes of the holds *settled* go. *by_difference*: what changed since is added, where it may have been
-        counted, too. The counter is forgotten some time after *expires_at*.
+        Notes that *counted* is without go, and others say as little as they do there. *by_difference*: what changed
+        since is added, where it may have been counted, too; but nothing is written when such a note is not as it
+        was: what it said was taken away with it, and would be once more. The counter is forgotten some time after
+        *expires_at*.
         """
         await self._ensure_indexes()
+        gone = before.pending.keys() - counted.pending.keys()
+        less = {hold: note for hold, note in counted.pending.items() if note != before.pending[hold]}
         seen: dict[str, Any] = {"_id": counter, "version": before.version}  # 0: there is none, and none is made
         sets: dict[str, Any] = {"total": counted.total, "spent": counted.spent, "counted_at": counted.counted_at}
         added = {"version": 1}
         if by_difference and before.version:
             seen = {"_id": counter, "counted_at": before.counted_at}
+            seen |= {f"{_of_note(hold)}.amount": before.pending[hold].amount for hold in (*gone, *less)}
             added["total"] = sets.pop("total") - before.total
         if expires_at is not None:
             sets["expires_at"] = expires_at + KEPT_AFTER
+        sets |= {f"{_of_note(hold)}.amount": note.amount for hold, note in less.items()}
         update: dict[str, Any] = {"$set": sets, "$inc": added}
-        if settled:
-            update["$unset"] = {_of_note(hold): "" for hold in settled}
+        if gone:
+            update["$unset"] = {_of_note(hold): "" for hold in gone}
         with translated():
             try:
                 outcome = await self._counters.update_one(seen, update, upsert=not before.version)
