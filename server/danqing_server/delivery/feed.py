@@ -95,7 +95,8 @@ class Feed:
         async for page in pages(self.store, self.reach, since, GLIMPSES):
             for glimpse in page:
                 self._seen[glimpse.id] = change_of(glimpse.at_ms, glimpse.change)
-                self._note_running(glimpse.id, glimpse.is_running)
+        for id_ in await self.store.running(self.reach):
+            self._note_running(id_, is_running=True)
         self._seen.update(await self.watched.versions(self._running))
         self.primed.set()
 

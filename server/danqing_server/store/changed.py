@@ -86,6 +86,13 @@ class ChangedStore:
             for glimpse in map(Glimpse, page["ids"], page["at_ms"], page["changes"], page["running"])
         ]
 
+    async def running(self, reach: Reach) -> list[str]:
+        """Return the ids of the tasks that are being carried out, however long ago they began."""
+        wanted = {"attempt.worker": {"$exists": True}, "status": Status.PROCESSING.value, **reach.filter}
+        with translated():
+            found = await self._tasks.find(wanted, ["_id"]).to_list(None)
+        return [document["_id"] for document in found]
+
     async def tasks(self, ids: Sequence[str]) -> dict[str, Task]:
         """Return what can be read of *ids*."""
         with translated():
