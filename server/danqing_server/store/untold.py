@@ -99,15 +99,11 @@ class Untold:
     async def find(self, before: datetime, limit: int) -> list[Notice]:
         """Return what is to be told of up to *limit* tasks, and as many deleted ones, unchanged since *before*.
 
-        Oldest first. Kinds, and documents, that only a newer release knows are left to it.
+        Oldest first. Kinds, and documents, that only a newer release knows are left to it, and take no room.
         """
         wanted = {**_IS_MARKED, "updated_at": {"$lt": before}}
-        documents: list[Mapping[str, Any]] = []
-        with translated():
-            for collection in (self._tasks, self._deleted):
-                found = collection.find(wanted, _FIELDS).sort("updated_at", ASCENDING).limit(limit)
-                documents += await found.to_list(None)
-        notices = {notice.event.id: notice for document in documents for notice in _readable(document)}
+        found = [each for of in (self._tasks, self._deleted) for each in await _told_of(of, wanted, limit)]
+        notices = {notice.event.id: notice for each in found for notice in each}
         return sorted(notices.values(), key=_moment)
 
     @property
@@ -117,6 +113,21 @@ class Untold:
     @property
     def _deleted(self) -> Any:
         return self.database[DELETED]
+
+
+async def _told_of(collection: Any, wanted: Mapping[str, Any], limit: int) -> list[Sequence[Notice]]:
+    """Return what is to be told of the oldest *limit* of which anything is; the others are passed over."""
+    told: list[Sequence[Notice]] = []
+    passed = 0
+    while len(told) < limit:
+        with translated():
+            page = collection.find(wanted, _FIELDS).sort("updated_at", ASCENDING).skip(passed).limit(limit)
+            documents = await page.to_list(None)
+        told += filter(None, map(_readable, documents))
+        passed += len(documents)
+        if len(documents) < limit:
+            break
+    return told[:limit]
 
 
 def _readable(document: Mapping[str, Any]) -> Sequence[Notice]:
