@@ -86,6 +86,11 @@ class EndpointStore:
             found = await self._endpoints.find({}).to_list(None)
         return [endpoint for document in found if (endpoint := _read(document)) is not None]
 
+    async def is_there(self, endpoint_id: str) -> bool:
+        """Tell whether there is an endpoint of that id, though this release may not be able to read it."""
+        with translated():
+            return await self._endpoints.find_one({"_id": endpoint_id}, ["_id"]) is not None
+
     async def insert(self, endpoint: Endpoint) -> None:
         """Keep a new endpoint."""
         with translated():

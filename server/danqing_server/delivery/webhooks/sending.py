@@ -37,6 +37,7 @@ AT_ONCE = 200
 CLAIM_S = 60.0
 LOOK_EVERY_S = 2.0
 STOP_S = 5.0
+LEFT_FOR = timedelta(seconds=60)
 
 TURNED_OFF, EXHAUSTED, REFUSED_TARGET = "endpoint_disabled", "tries_exhausted", "target_not_allowed"
 
@@ -183,6 +184,8 @@ class Sender:
         if endpoint is None:  # made by another process just now, maybe
             await self.directory.refresh()
             endpoint = self.directory.find(delivery.endpoint_id)
+        if endpoint is None and await self.directory.store.is_there(delivery.endpoint_id):
+            return self._left(delivery)
         if endpoint is None or not endpoint.enabled:
             return self._failed(delivery, None, TURNED_OFF)
         url = delivery.url or endpoint.url or ""
@@ -236,6 +239,11 @@ class Sender:
         if endpoint.url is not None and _is_failing(endpoint, delivery):
             await self.keeper.disable(endpoint, FAILING)
         return self._failed(delivery, attempt, EXHAUSTED)
+
+    def _left(self, delivery: Delivery) -> Outcome:
+        """Leave a delivery to a process of a newer release, which alone can read its endpoint."""
+        now = self.clock.now()
+        return Outcome(delivery=delivery, attempt=None, state=DeliveryState.PENDING, due_at=now + LEFT_FOR, at=now)
 
     def _failed(self, delivery: Delivery, attempt: Try | None, because: str) -> Outcome:
         return self._ended_as(delivery, attempt, DeliveryState.FAILED, because)
