@@ -112,7 +112,7 @@ def _run(argv: Sequence[str]) -> int:
 def _failed(error: Exception) -> int:
     """Say in a line what failed and return the exit code."""
     from danqing_server.errors import Conflict, DanqingError, NotFound, ServiceUnavailable
-    from danqing_server.supervision.processes import InUse, KeepsDying, StartRefused
+    from danqing_server.supervision.processes import KeepsDying, NotNow, StartRefused
 
     if isinstance(error, OSError) and (unwritten := _unwritten(error)):
         _say(unwritten)
@@ -127,7 +127,7 @@ def _failed(error: Exception) -> int:
         NotFound: Exit.NOT_FOUND,
         Conflict: Exit.CONFLICT,
         KeepsDying: Exit.FAILED,
-        InUse: Exit.UNREACHABLE,
+        NotNow: Exit.UNREACHABLE,
     }
     return next((code for kind, code in codes.items() if isinstance(error, kind)), Exit.REFUSED)
 

@@ -18,7 +18,7 @@ from danqing_server.supervision.embedded.binaries import why_it_cannot_run
 from danqing_server.supervision.embedded.directory import DataDirectory
 from danqing_server.supervision.embedded.servers import EmbeddedServer, free_port
 from danqing_server.supervision.listening import ask
-from danqing_server.supervision.processes import Command, StartRefused, last_words, read_tail
+from danqing_server.supervision.processes import Command, NotNow, StartRefused, last_words, read_tail
 
 __all__ = ["Companions"]
 
@@ -56,7 +56,8 @@ class Companions:
         """Start *server* and return when it takes commands.
 
         Raises:
-            StartRefused: it ended instead, for a reason that the message gives, or did not answer in time.
+            StartRefused: it ended instead, for a reason that the message gives, or did not answer in time; NotNow
+                where the disk is full.
         """
 
         async def ready() -> bool:
@@ -110,7 +111,10 @@ class Companions:
         tries = 1
         while not await child.until_ready(ready, patience_s):
             if child.exit_code not in _KILLED or tries == _START_TRIES:
-                raise StartRefused(_why_not_ready(child, patience_s, explain))
+                why = _why_not_ready(child, patience_s, explain)
+                if self.directory.is_full:
+                    raise NotNow(f"the disk of {str(self.directory.path.absolute())!r} is full: {why}")
+                raise StartRefused(why)
             # Someone, or a machine short of memory, killed it before it was ready: no fault of its own.
             _log.warning("companion_killed_at_start", process=command.name, exit_code=child.exit_code)
             tries += 1

@@ -19,8 +19,8 @@ from danqing_server.supervision import tether
 
 __all__ = [
     "Command",
-    "InUse",
     "KeepsDying",
+    "NotNow",
     "StartRefused",
     "end_with_parent",
     "last_words",
@@ -44,8 +44,8 @@ class StartRefused(DanqingError):
         self.explained = explained
 
 
-class InUse(StartRefused):
-    """Another process of ours has what this one needs: the same command does once that has ended."""
+class NotNow(StartRefused):
+    """It cannot start just now: the same command does once there is room, or another one has ended."""
 
 
 class KeepsDying(DanqingError):

@@ -33,7 +33,7 @@ from danqing_server.supervision.embedded.servers import mongod, redis_server
 from danqing_server.supervision.embedded.sockets import MONGODB_SOCKET, REDIS_SOCKET, socket_folder
 from danqing_server.supervision.fleet import Fleet, ServingCommand
 from danqing_server.supervision.listening import base_url, bind, listen
-from danqing_server.supervision.processes import KeepsDying, StartRefused
+from danqing_server.supervision.processes import KeepsDying, NotNow, StartRefused
 from danqing_server.supervision.survey import Survey, ask_survey
 from danqing_server.telemetry.slots import FOLDER
 
@@ -97,7 +97,7 @@ class Supervisor:
                 await self._until_stopped(starting)
             except OSError as error:  # a full disk, no memory, no more processes
                 place = error.filename or settings.data_dir.absolute()
-                raise StartRefused(f"cannot start: {error.strerror or error} ({place})") from error
+                raise NotNow(f"cannot start: {error.strerror or error} ({place})") from error
             finally:
                 await self._stop(starting)
         if self._hopeless is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import signal
@@ -15,11 +16,13 @@ from pathlib import Path
 import attrs
 
 from danqing_server.log import get_logger
-from danqing_server.supervision.processes import InUse, StartRefused
+from danqing_server.supervision.processes import NotNow, StartRefused
 
 __all__ = ["DataDirectory"]
 
 _POLL_S = 0.05
+_OF_A_FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
+_ROOM_BYTES = 64 * 1024 * 1024  # MongoDB's journal alone takes more
 
 _log = get_logger(__name__)
 
@@ -44,7 +47,7 @@ class DataDirectory:
         An earlier run's servers are given *patience_s* seconds to end. Blocks.
 
         Raises:
-            InUse: another supervisor, or a command that needs its servers, has it.
+            NotNow: another supervisor, or a command that needs its servers, has it, or the disk is full.
             StartRefused: an earlier run's server does not end, or it cannot be written.
         """
         with contextlib.ExitStack() as opened:
@@ -53,16 +56,23 @@ class DataDirectory:
                 own = opened.enter_context((path / "danqing.lock").open("a+"))
                 servers = opened.enter_context((path / "servers.lock").open("a+"))
             except OSError as error:
-                raise StartRefused(
+                refused = NotNow if error.errno in _OF_A_FULL_DISK else StartRefused
+                raise refused(
                     f"DANQING_DATA_DIR: {str(path.absolute())!r} cannot be written ({error.strerror}); "
                     "make it writable for this user, or name another directory"
                 ) from error
             if not _lock(own.fileno()):
-                raise InUse(_in_use(path))
+                raise NotNow(_in_use(path))
             _note(own.fileno(), [os.getpid()])
             _shut(path)
             _wait_for_leftovers(path, servers.fileno(), patience_s)
             yield cls(path=path, servers_fd=servers.fileno(), own_fd=own.fileno())
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is hardly room for a server that starts here."""
+        stat = os.statvfs(self.path)
+        return stat.f_bavail * stat.f_frsize < _ROOM_BYTES
 
     def note_servers(self, pids: list[int]) -> None:
         """Write down the servers' process ids, for a later run that finds them still here."""
