@@ -50,10 +50,10 @@ def _disk(part: str, folder: Path, kept_bytes: int | None) -> Iterator[Finding]:
                 os.fsync(probe.fileno())
     room = shutil.disk_usage(there)
     reserve, usual = reserve_of(kept_bytes, room.total), reserve_of(None, room.total)
-    says = f"{room.free / GIB:.1f} GiB of {room.total / GIB:.0f} GiB are free at {folder}"
+    says = f"{_size(room.free)} of {_size(room.total)} are free at {folder}"
     do = "make room, or set DANQING_DATA_DIR or DANQING_ASSETS_URL to a larger disk"
     if room.free < reserve:
-        kept = f"{says}, and {reserve / GIB:.1f} GiB are kept so: new tasks are refused (503)"
+        kept = f"{says}, and {_size(reserve)} are kept so: new tasks are refused (503)"
         yield wrong(part, kept, f"{do}; DANQING_DISK_RESERVE_MB is what is kept")
     elif room.free < usual / 2:
         yield wrong(part, says, do)
@@ -64,6 +64,10 @@ def _disk(part: str, folder: Path, kept_bytes: int | None) -> Iterator[Finding]:
     found = os.statvfs(there)
     if found.f_files and found.f_favail / found.f_files < LITTLE_INODES:
         yield warning(part, f"{found.f_favail} inodes are left", "make room: each picture takes one")
+
+
+def _size(size_bytes: int) -> str:
+    return f"{size_bytes / GIB:.1f} GiB" if size_bytes >= GIB else f"{size_bytes / MIB:.0f} MiB"
 
 
 def _nearest(folder: Path) -> Path:
