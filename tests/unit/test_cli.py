@@ -265,8 +265,8 @@ to = ["first/seedream-4-0-250828", "second/seedream-4-0-250828"]
         assert self._check(tmp_path, self.FILE, FIRST="k" * 20) == 0
         written = capsys.readouterr()
         lines = [line.split() for line in written.out.splitlines()]
-        assert ["first", "volcengine", "real", "12"] in lines
-        assert ["second", "volcengine", "sandbox", "12"] in lines
+        assert ["first", "volcengine", "real", "13"] in lines
+        assert ["second", "volcengine", "sandbox", "13"] in lines
         assert "route poster: first/seedream-4-0-250828, then second/seedream-4-0-250828" in written.out
         assert written.err == ""
         assert "kkk" not in written.out

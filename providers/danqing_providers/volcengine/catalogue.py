@@ -1,7 +1,8 @@
 """The Seedream models: what each takes, and what a picture costs.
 
 Source: Volcengine's image API page 82379/1541523, its price page (of 5.0 pro in yuan its editions of 2026-08 to
-2026-10), and recorded answers; read 2026-11-23 and 2026-11-28.
+2026-10), and recorded answers; read 2026-11-23 and 2026-11-28. 5.0 flash takes what 5.0 pro takes (several sources
+of 2026-09-22, read 2026-11-28); its price is not known.
 """
 
 from __future__ import annotations
@@ -132,6 +133,14 @@ _PRO = Model(
         "USD": Pricing(micro=45_000, large_micro=90_000),
     },
 )
+_FLASH = attrs.evolve(
+    _PRO,
+    id="doubao-seedream-5-0-flash-260915",
+    title="Seedream 5.0 flash",
+    overseas_id=None,
+    tiers=("1K", "1.5K", "2K"),
+    prices={},
+)
 _LITE = Model(
     id="doubao-seedream-5-0-260128",
     title="Seedream 5.0 lite",
@@ -196,7 +205,7 @@ _EDIT = Model(
     prices={"CNY": Pricing(micro=300_000)},
 )
 
-MODELS: Final = (_V40, _V45, _LITE, _PRO, _V30, _EDIT)
+MODELS: Final = (_V40, _V45, _LITE, _PRO, _FLASH, _V30, _EDIT)
 """Every model known, the default first, the two that are shut down last."""
 
 ALIASES: Final[Mapping[str, str]] = {

@@ -44,6 +44,7 @@ class TestSandbox:
             ("doubao-seedream-4-5-251128", {"size": "1024x1792", "sequential_image_generation": "disabled"}),
             ("doubao-seedream-5-0-260128", {"output_format": "png", "tools": [{"type": "web_search"}]}),
             ("doubao-seedream-5-0-pro-260628", {"size": "1K", "output_format": "png", "background": "opaque"}),
+            ("doubao-seedream-5-0-flash-260915", {"size": "1.5k", "optimize_prompt_options": {"mode": "fast"}}),
         ]
         for model, input_ in inputs:
             run = client.begin(model=model, **input_)

@@ -10,12 +10,13 @@ from danqing_plugins.options import read_options
 from danqing_providers.volcengine.plugin import VolcengineProvider
 from danqing_providers.volcengine.settings import SETTINGS
 
-__all__ = ["EDIT", "LITE", "PRO", "V30", "V40", "V45", "configured", "context", "prepared", "problems"]
+__all__ = ["EDIT", "FLASH", "LITE", "PRO", "V30", "V40", "V45", "configured", "context", "prepared", "problems"]
 
 V40 = "doubao-seedream-4-0-250828"
 V45 = "doubao-seedream-4-5-251128"
 LITE = "doubao-seedream-5-0-260128"
 PRO = "doubao-seedream-5-0-pro-260628"
+FLASH = "doubao-seedream-5-0-flash-260915"
 V30 = "doubao-seedream-3-0-t2i-250415"
 EDIT = "doubao-seededit-3-0-i2i-250628"
 REVIVED = f'{{"{V30}": "{V30}", "{EDIT}": "{EDIT}"}}'

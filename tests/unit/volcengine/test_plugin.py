@@ -7,7 +7,7 @@ import pytest
 
 from danqing_plugins import ConfigurationError, Reference
 from danqing_providers.volcengine.plugin import VolcengineProvider
-from tests.unit.volcengine.builders import PRO, V30, V40, configured, context, prepared
+from tests.unit.volcengine.builders import FLASH, PRO, V30, V40, configured, context, prepared
 
 URL = Reference(field="image", url="https://example.com/a.png")
 
@@ -40,9 +40,9 @@ class TestProvider:
         """Shut-down models are not on offer."""
         models = {model.id: model for model in configured().info.models if "image" in model.types}
         assert V30 not in models
-        assert len(models) == 4
+        assert len(models) == 5
         assert "doubao-seedream-3.0-t2i" in models[V40].aliases
-        assert models[V40].price is not None
+        assert {id_ for id_, model in models.items() if model.price is None} == {FLASH}
 
     def test_it_does_no_work_before_it_is_configured(self) -> None:
         """Importing reads no setting; using it unconfigured is an error."""

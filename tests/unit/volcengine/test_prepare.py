@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from danqing_plugins import InvalidRequest, Price, Reference
 from danqing_providers.volcengine.parameters import LONGEST_PROMPT, PARAMETERS
-from tests.unit.volcengine.builders import EDIT, LITE, PRO, V30, V40, V45, prepared, problems
+from tests.unit.volcengine.builders import EDIT, FLASH, LITE, PRO, V30, V40, V45, prepared, problems
 
 AUTO = {"sequential_image_generation": "auto"}
 
@@ -271,13 +271,15 @@ class TestParametersPerModel:
     def test_refusal_names_model_and_takers(self) -> None:
         """The message says which models would take it."""
         assert problems(V40, output_format="png")["output_format"] == (
-            f"{V40} does not take it; models that take it: {LITE}, {PRO}"
+            f"{V40} does not take it; models that take it: {LITE}, {PRO}, {FLASH}"
         )
         assert "no model on offer" in problems(V40, seed=5)["seed"]
 
-    @pytest.mark.parametrize(("model", "allowed"), [(V40, True), (V45, False), (LITE, False), (PRO, True)])
+    @pytest.mark.parametrize(
+        ("model", "allowed"), [(V40, True), (V45, False), (LITE, False), (PRO, True), (FLASH, True)]
+    )
     def test_fast_prompt_optimisation(self, model: str, allowed: bool) -> None:
-        """The fast mode exists for 4.0 and 5.0 pro only."""
+        """The fast mode exists for 4.0, 5.0 pro and 5.0 flash only."""
         found = problems(model, optimize_prompt_options={"mode": "fast"})
         assert (found == {}) is allowed
         assert allowed or set(found) == {"optimize_prompt_options.mode"}
