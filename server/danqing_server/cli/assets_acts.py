@@ -30,7 +30,7 @@ from danqing_server.store.dumping import Dump, open_dump
 from danqing_server.store.restoring import RestoreStore
 from danqing_server.supervision.embedded.borrowing import borrowed_mongodb
 from danqing_server.upkeep.moving import Moved, Mover
-from danqing_server.upkeep.orphans import Orphan, is_orphan, orphans
+from danqing_server.upkeep.orphans import Orphan, is_orphan, names_any, orphans
 from danqing_server.upkeep.verifying import Verified, verify
 
 __all__ = ["move_all", "show_orphans", "verify_all"]
@@ -101,6 +101,11 @@ async def _verify(settings: Settings, *, quick: bool, repair: bool) -> Verified:
 async def _orphans(settings: Settings, grace: timedelta, *, remove: bool) -> list[Orphan]:
     async with _opened(settings) as (dump, assets):
         found = [each async for each in orphans(dump, assets, Clock().now() - grace)]
+        if remove and found and not await names_any(dump):
+            raise SettingsError(
+                f"{len(found)} files would go, and the database has no task and no upload at all: MONGO_URL, "
+                "DANQING_DATABASE and DANQING_DATA_DIR have to be those of the server; nothing was removed"
+            )
         if remove:
             for each in found:
                 await assets.delete(each.key)

@@ -16,12 +16,12 @@ from danqing_server.assets.storage import Assets
 from danqing_server.records.tasks import FINISHED, Task
 from danqing_server.store.batches import STAGED
 from danqing_server.store.dumping import Dump, decoded
-from danqing_server.store.named import files_named
+from danqing_server.store.named import NAMING, files_named
 from danqing_server.store.reading import task_of
 from danqing_server.store.tasks import COLLECTION as TASKS
 from danqing_server.store.uploads import COLLECTION as UPLOADS
 
-__all__ = ["Orphan", "is_orphan", "orphans"]
+__all__ = ["Orphan", "is_orphan", "names_any", "orphans"]
 
 AT_ONCE = 500
 
@@ -60,6 +60,14 @@ async def is_orphan(dump: Dump, key: str) -> bool:
     if folder not in named and folder in await _staged_ids(dump):
         return False
     return _why(key, folder in named, named.get(folder)) is not None
+
+
+async def names_any(dump: Dump) -> bool:
+    """Tell whether there is any document that may name a file. Raises StoreUnavailable."""
+    for name in set(await dump.collections()).intersection(NAMING):
+        async for _ in dump.documents(name):
+            return True
+    return False
 
 
 def _why(key: str, is_known: bool, stems: frozenset[str] | None) -> str | None:

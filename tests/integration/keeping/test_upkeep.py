@@ -155,6 +155,18 @@ class TestOrphans:
         assert path_of(settings, young).exists()
         assert (await danqing("assets", "verify")).code == 0
 
+    async def test_none_is_removed_for_a_database_that_is_empty(
+        self, system: System, settings: Settings, danqing: Command, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It is another one than that of the pictures, in all likelihood: every file would go."""
+        paths = [path_of(settings, asset_of(task).key) for task in await tasks_of(system)]
+        for path in paths:
+            age(path, 2)
+        monkeypatch.setenv("DANQING_DATABASE", f"{settings.database}_other")
+        said = await danqing("assets", "orphans", "--remove")
+        assert (said.code, "DANQING_DATABASE" in said.err) == (2, True)
+        assert all(path.exists() for path in paths)
+
     async def test_a_running_task_and_an_upload_keep_theirs(
         self, settings: Settings, danqing: Command, tmp_path: Path
     ) -> None:
