@@ -157,9 +157,12 @@ class Visits:
             del self._deserted[about]
 
     async def _deserted_are_in(self, digest: str) -> bool:
-        """Wait until the visits of *digest* that were deserted are written down; False when there are none."""
+        """Wait until the visits of *digest* that were deserted are written down; False when there are none.
+
+        One that was deserted itself waits for none: it is among them, and two would wait for each other.
+        """
         deserted = self._deserted.get(digest)
-        if not deserted:
+        if not deserted or asyncio.current_task() in deserted:
             return False
         await asyncio.wait(set(deserted))
         return True

@@ -11,7 +11,7 @@ import pytest
 
 from danqing_server.errors import StoreUnavailable
 from danqing_server.records.tasks import Status
-from danqing_server.store.visits import VisitRecord, VisitState, VisitStore
+from danqing_server.store.visits import Asked, VisitRecord, VisitState, VisitStore
 from tests.integration.api.conftest import Client, Reply
 from tests.integration.doors.openai.conftest import OpenDoor, Studio, library
 from tests.support.system import until
@@ -30,6 +30,20 @@ class SlowNotes(VisitStore):
         if state is VisitState.LOST:
             await asyncio.sleep(0.5)
         await super().note(visit_id, state, until)
+
+
+@attrs.define(eq=False)
+class SlowLooks(VisitStore):
+    """A database that does not say who came before until it may."""
+
+    gate: asyncio.Event = attrs.field(factory=asyncio.Event)
+    begun: int = 0
+
+    async def find(self, digest: str) -> Asked:
+        """Wait."""
+        self.begun += 1
+        await self.gate.wait()
+        return await super().find(digest)
 
 
 @attrs.define(eq=False)
@@ -197,6 +211,21 @@ class TestClientThatAsksAgainAtOnce:
         assert (await ask(door)).status == 200
         await visits.drain()
         await stands(door)
+        assert studio.bought == 1
+
+    @pytest.mark.parametrize("count", [1, 2])
+    async def test_who_left_at_once_is_in_nobodys_way(self, door: Client, studio: Studio, count: int) -> None:
+        """Before it was even looked who came before: its repeat is answered, and the process can stop."""
+        visits = door.services.visits
+        visits.store = slow = SlowLooks(visits.store.database)
+        first = [ask(door) for _ in range(count)]
+        await until(lambda: slow.begun == count, what="all being looked for")
+        for each in first:
+            await cut(each)
+        await until(lambda: not door.server.connections, what="the server to have noticed")
+        slow.gate.set()
+        assert (await asyncio.wait_for(ask(door), 10)).status == 200
+        await asyncio.wait_for(visits.drain(), 10)
         assert studio.bought == 1
 
     async def test_one_repeat_takes_its_place(self, door: Client, studio: Studio) -> None:
