@@ -160,7 +160,7 @@ def _read_reference(fields: Fields, content: Content, part: dict[str, Any], plac
         return False
     roles = _ROLES[kind]
     role = part.get("role") or next(iter(roles))
-    if role not in roles:
+    if not isinstance(role, str) or role not in roles:
         fields.report(f"{place}.role", ODD_ROLE, allowed=", ".join(roles))
     elif not content.add(roles[role], url, f"{place}.{kind}.url"):
         fields.report(f"{place}.role", TWO_FRAMES)

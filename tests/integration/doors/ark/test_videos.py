@@ -137,6 +137,8 @@ class TestContent:
             ([{"type": "poem", "poem": {}}], "content[0]"),
             ([{"type": "image_url", "image_url": {}}], "content[0]"),
             ([{"type": "image_url", "image_url": {"url": "https://x/y.png"}, "role": "hero"}], "content[0].role"),
+            ([{"type": "image_url", "image_url": {"url": "https://x/y.png"}, "role": {"a": 1}}], "content[0].role"),
+            ([{"type": "image_url", "image_url": {"url": "https://x/y.png"}, "role": ["a"]}], "content[0].role"),
             ([{"type": "image_url", "image_url": {"url": "https://x/y.png"}}] * 2, "content[1].role"),
             ([{"type": "image_url", "image_url": {"url": "not a link"}}], "content[0].image_url.url"),
             ([], "content"),
