@@ -47,7 +47,8 @@ BECAME = Message(
     zh="{name}：{value} 已调整为 {fitted}",
 )
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_NO_LABEL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters, and bytes of a header that are no UTF-8."""
 
 
 class Form(StrEnum):
@@ -210,7 +211,7 @@ def user_of(given: JsonObject, headers: Mapping[str, str]) -> str:
     """Return the label that turns and reports go by; it is nobody's permission."""
     told: Collection[object] = (*(given.get(name) for name in USER_FIELDS), headers.get(USER_HEADER))
     for value in told:
-        label = _CONTROL.sub("", value).strip()[:LONGEST_USER_ID] if isinstance(value, str) else ""
+        label = _NO_LABEL.sub("", value).strip()[:LONGEST_USER_ID] if isinstance(value, str) else ""
         if label:
             return label
     return UNNAMED_USER

@@ -21,11 +21,11 @@ PATH = "/v1/images/generations"
 WISH = {"prompt": "a fox", "model": "gpt-image-1"}
 
 
-async def by_http_1_0(door: Client, body: dict[str, Any]) -> tuple[bytes, bytes]:
+async def by_http_1_0(door: Client, body: dict[str, Any], headers: bytes = b"") -> tuple[bytes, bytes]:
     """Return head and body of an answer to a client that knows no chunks, and reads until the end."""
     reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
     sent = orjson.dumps(body)
-    writer.write(b"POST %b HTTP/1.0\r\nContent-Length: %d\r\n\r\n%b" % (PATH.encode(), len(sent), sent))
+    writer.write(b"POST %b HTTP/1.0\r\n%bContent-Length: %d\r\n\r\n%b" % (PATH.encode(), headers, len(sent), sent))
     head, _, answer = (await reader.read()).partition(b"\r\n\r\n")
     writer.close()
     await writer.wait_closed()
@@ -42,6 +42,13 @@ class TestOldClients:
         assert b"connection: close" in head
         assert answer.startswith(b": waiting\n\nevent: image_generation.completed\ndata: {")
         assert answer.endswith(b"}\n\n")
+
+    async def test_label_in_another_alphabet_than_utf_8(self, door: Client) -> None:
+        """Bytes that are no text are left out of a user's name."""
+        _, answer = await by_http_1_0(door, WISH, b"X-OpenWebUI-User-Id: Jos\xe9 A\r\n")
+        assert "data" in orjson.loads(answer)
+        found = await door.services.store.database["danqing_tasks"].find_one({}, {"user_id": 1})
+        assert found == {"_id": found["_id"], "user_id": "Jos A"}
 
     async def test_picture_that_is_converted(self, door: Client) -> None:
         """How long it will be nobody knows when the answer begins."""
