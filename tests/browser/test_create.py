@@ -218,6 +218,13 @@ class TestForm:
             while not asked or "one" not in asked[-1]:
                 await page.evaluate(SETTLED)
         assert asked[-1] == {"prompt": "…", "dial": {"up": 3}, "one": "b"}
+        await dial.fill('{"up": 3, ')
+        async with asyncio.timeout(10):
+            while "dial" in asked[-1]:
+                await page.evaluate(SETTLED)
+        await dial.fill('{"up": 4}')
+        await page.get_by_role("button", name="Reset").click()
+        await expect(dial).to_have_value("")
 
 
 class TestRefusals:
@@ -369,6 +376,7 @@ class TestReferences:
         url = made["output"]["images"][0]["url"]
         again = await studio.painted("reused rail with a picture", input={"image": [url], "n": 2})
         await prompt_of(page).fill("what I was writing")
+        await page.get_by_role("button", name="+ a second model").click()
         await page.goto(f"/studio/?reuse={again['id']}")
         await expect(prompt_of(page)).to_have_value("reused rail with a picture")
         await expect(page.get_by_role("img", name="Reference 1")).to_be_visible()
@@ -376,6 +384,7 @@ class TestReferences:
         assert "reuse" not in page.url
         await page.get_by_role("button", name="Undo").click()
         await expect(prompt_of(page)).to_have_value("what I was writing")
+        await expect(page.get_by_role("combobox", name="Second model")).to_be_visible()
 
 
 class TestResults:

@@ -20,8 +20,15 @@ import { keep, kept } from '../../kept.js';
  */
 
 /**
+ * @typedef {object} Call
+ * @property {string} key its Idempotency-Key
+ * @property {any} body
+ * @property {boolean} [lost] it was sent, and its answer did not come
+ */
+
+/**
  * @typedef {object} Sending what left, or was to, and has no answer yet
- * @property {{ key: string, body: any }[]} calls
+ * @property {Call[]} calls
  * @property {number} at
  */
 
@@ -90,7 +97,7 @@ function taken() {
   return left ? { id: left, draft: whole(stored(left)) } : { id: newKey(), draft: EMPTY };
 }
 
-const { id, draft: first } = taken();
+let { id, draft: first } = taken();
 for (const [name, value] of Object.entries(first.values)) {
   if (Array.isArray(value) && value.some((each) => each?.id)) first.values[name] = value.filter((each) => each.uri);
 }
@@ -122,17 +129,24 @@ let timer = 0;
 function save(holder) {
   clearTimeout(timer);
   timer = 0;
+  if (!isFree(stored(id) ?? {})) call(newKey()); // it slept, and another tab went on with its draft
   keep(PREFIX + id, JSON.stringify({ draft: draft.peek(), at: Date.now(), holder }));
 }
 
 /** Write the draft down before anything else happens. */
 export const saveNow = () => save(mark);
 
-try {
-  sessionStorage.setItem('danqing.draft', id);
-} catch {
-  // a browser that keeps nothing has one draft, until its tab is closed
+/** @param {string} name the draft's */
+function call(name) {
+  id = name;
+  try {
+    sessionStorage.setItem('danqing.draft', id);
+  } catch {
+    // a browser that keeps nothing has one draft, until its tab is closed
+  }
 }
+
+call(id);
 saveNow();
 for (const old of known().slice(MOST)) if (isFree(stored(old))) keep(PREFIX + old, null);
 effect(() => {

@@ -25,7 +25,7 @@ export async function reuse(id) {
     notify(messageOf(error), { kind: 'wrong' });
     return;
   }
-  const { model, values, terms } = draft.value;
+  const { model, second, values, terms } = draft.value;
   const chosen = find(task.route?.model ?? '') ?? find(`${task.provider}/${task.model}`);
   const taken = { ...task.input };
   for (const field of chosen?.fields ?? fields.value) {
@@ -33,7 +33,7 @@ export async function reuse(id) {
   }
   change({ model: chosen?.key ?? model, second: '', values: taken, terms: task.on_ambiguous ? { on_ambiguous: task.on_ambiguous } : {} });
   const had = Object.values(values).some((each) => each !== undefined && each !== '');
-  notify(t('create.reused'), { action: had ? { text: t('ui.undo'), onPick: () => change({ model, values, terms }) } : undefined });
+  notify(t('create.reused'), { action: had ? { text: t('ui.undo'), onPick: () => change({ model, second, values, terms }) } : undefined });
   document.getElementById('create-prompt')?.focus();
 }
 

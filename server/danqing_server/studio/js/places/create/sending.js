@@ -13,14 +13,14 @@ import { clock, money } from '../../format.js';
 import { t } from '../../i18n.js';
 import { connection, isShut, laneOf, tell } from '../../live.js';
 import { me } from '../../session.js';
-import { announce } from '../../ui/announce.js';
+import { announce, notify } from '../../ui/announce.js';
 import { Button } from '../../ui/button.js';
 import { icon } from '../../ui/icon.js';
 import { Problem } from '../../ui/states.js';
 import { change, draft, reset, saveNow } from './drafts.js';
-import { fields, inputOf, model, second } from './models.js';
+import { fields, hasEffect, inputOf, model, second } from './models.js';
 import { remember } from './prompt.js';
-import { underWay } from './references.js';
+import { isLacking, picturesOf, underWay } from './references.js';
 
 /** @typedef {import('./models.js').Choice} Choice */
 
@@ -65,11 +65,18 @@ export const busy = signal(false);
 /** How many references are not there yet. */
 export const uploading = computed(() => Object.values(underWay.value).filter((each) => !each.error).length);
 
+/** The fields of which a reference did not arrive: what was painted without it would be something else. */
+const lacking = computed(() => {
+  const { values } = draft.value;
+  return fields.value.filter((each) => each.ui.widget === 'references' && hasEffect(each, values) && picturesOf(each.name).some(isLacking));
+});
+
 /** What is wrong, by the path below `input`; the first model's words come first. */
 export const problems = computed(() => {
   /** @type {Record<string, string>} */
   const found = {};
   const { values } = draft.value;
+  for (const { name } of lacking.value) found[name] = t('create.not_arrived');
   for (const { problems: said = [] } of checked.value ?? []) {
     for (const { field, message } of said) {
       const path = field.replace(/^input\.?/, '');
@@ -120,8 +127,9 @@ let pressed_ms = -TWICE_MS;
 export async function paint() {
   const now = performance.now();
   if (busy.value || draft.value.sending || uploading.value || now - pressed_ms < TWICE_MS || !model.value) return;
-  pressed_ms = now;
   refusals.value = [];
+  if (lacking.value.length) return focusFirst();
+  pressed_ms = now;
   const calls = bodies.value.map((body) => ({ key: newKey(), body }));
   change({ sending: { calls, at: Date.now() } });
   await send();
@@ -134,19 +142,20 @@ export async function send() {
   busy.value = true;
   failure.value = null;
   saveNow();
+  let [call] = sending.calls;
   try {
-    for (const call of [...sending.calls]) await sendOne(call);
+    for (call of [...sending.calls]) await sendOne(call);
     announce(t('create.sent'));
     if (matchMedia('(max-width: 45rem)').matches) requestAnimationFrame(() => document.querySelector('.today')?.scrollIntoView()); // it is below the form there, once something is in it
   } catch (error) {
-    failed(error);
+    failed(error, call?.key);
   } finally {
     busy.value = false;
     saveNow();
   }
 }
 
-/** @param {{ key: string, body: any }} call */
+/** @param {import('./drafts.js').Call} call */
 async function sendOne(call) {
   tell(await api.post('/ai/tasks', call.body, { key: call.key }));
   remember(String(call.body.input.prompt ?? ''));
@@ -154,11 +163,20 @@ async function sendOne(call) {
   change({ sending: left.length ? { calls: left, at: Date.now() } : null });
 }
 
-/** @param {unknown} error */
-function failed(error) {
+/** Whether an answer leaves open what became of the request. @param {ApiError} error */
+const isLost = ({ status, code }) => status === 0 || status === 502 || status === 504 || (status < 300 && code === 'unreadable');
+
+/** Whether an answer may come without a look at the key: it says nothing of an earlier try. @param {ApiError} error */
+const saysNothing = ({ status }) => status >= 500 || [401, 403, 408, 429].includes(status);
+
+/** @param {unknown} error @param {string | undefined} key of the call that it is about */
+function failed(error, key) {
   if (!(error instanceof ApiError)) throw error;
-  if (error.status === 0 || error.status === 502 || error.status === 504) return; // whether it arrived is not known: it stays
-  change({ sending: null });
+  const calls = draft.value.sending?.calls ?? [];
+  // Whether it arrived is not known: it stays.
+  if (isLost(error)) return change({ sending: { calls: calls.map((each) => (each.key === key ? { ...each, lost: true } : each)), at: Date.now() } });
+  if (saysNothing(error) && calls.find((each) => each.key === key)?.lost) return void (failure.value = error);
+  leaveRest();
   refusals.value = error.problems.filter((each) => each.field);
   if (!refusals.value.length) failure.value = error;
   focusFirst();
@@ -178,8 +196,17 @@ function focusFirst() {
 
 /** Forget what has no answer: should it have arrived, it is among the tasks. */
 export function drop() {
-  change({ sending: null });
+  leaveRest();
   failure.value = null;
+}
+
+/** Send nothing more of this; of two models, one of which took it, the form asks for the other alone. */
+function leaveRest() {
+  const left = draft.value.sending?.calls ?? [];
+  const [one] = left;
+  const other = left.length === 1 && second.value && [model.value, second.value].find((each) => each?.model === one?.body.model && each?.provider === (one?.body.provider ?? null));
+  change({ sending: null, ...(other ? { model: other.key, second: '' } : {}) });
+  if (other) notify(t('create.rest', { model: other.title }), { kind: 'wrong' });
 }
 
 const AsCode = later(() => import('./code.js'));

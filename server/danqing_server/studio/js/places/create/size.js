@@ -57,6 +57,7 @@ export function SizeField(props) {
   const step = stepOf(ui, steps, shown);
   const custom = useSignal(false);
   const separator = ui.separator ?? 'x';
+  const stay = () => (custom.value = true); // what is typed may be a step's size on the way
   /** @param {readonly [number, number]} found */
   const write = ([width, height]) => set(`${width}${separator}${height}`);
   const listed = others.includes(shown);
@@ -91,9 +92,9 @@ export function SizeField(props) {
       ),
       open && div(
         { class: 'stepper' },
-        side(`${id}-width`, t('create.width'), pixels?.[0], (found) => write([found, pixels?.[1] ?? found])),
+        side(`${id}-width`, t('create.width'), pixels?.[0], (found) => write([found, pixels?.[1] ?? found]), stay),
         '×',
-        side(`${id}-height`, t('create.height'), pixels?.[1], (found) => write([pixels?.[0] ?? found, found])),
+        side(`${id}-height`, t('create.height'), pixels?.[1], (found) => write([pixels?.[0] ?? found, found]), stay),
         span({ class: 'field-aside' }, 'px'),
       ),
       open && div({ class: 'field-help' }, limits(ui)),
@@ -123,9 +124,15 @@ function stepOf(ui, steps, size) {
 const chip = (text, pressed, onClick, expanded) =>
   button({ type: 'button', key: text, class: 'chip', 'aria-pressed': pressed, 'aria-expanded': expanded, onClick }, text);
 
-/** @param {string} id @param {string} text @param {number | undefined} value @param {(value: number) => void} set */
-const side = (id, text, value, set) =>
-  input({ id, class: 'input side-input', inputMode: 'numeric', 'aria-label': text, value: value ?? '', autocomplete: 'off', onChange: (event) => set(Number.parseInt(event.currentTarget.value, 10) || 0) });
+/**
+ * @param {string} id
+ * @param {string} text
+ * @param {number | undefined} value 0: nothing is written there
+ * @param {(value: number) => void} set at each key, since Ctrl and Enter send what is written so far
+ * @param {() => void} onFocus
+ */
+const side = (id, text, value, set, onFocus) =>
+  input({ id, class: 'input side-input', inputMode: 'numeric', 'aria-label': text, value: value || '', maxLength: 6, autocomplete: 'off', onFocus, onInput: (event) => set(Number.parseInt(event.currentTarget.value, 10) || 0) });
 
 /** @param {Hints} ui what sides may be, in words */
 function limits(ui) {

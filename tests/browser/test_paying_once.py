@@ -1,0 +1,110 @@
+"""Nothing is bought twice, and nothing but what stands in the form: where answers are lost, refused, or late."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from playwright.async_api import expect
+
+from tests.browser.conftest import Studio, Watched
+from tests.browser.test_create import file, paint_of, prompt_of, result_of, tasks_of
+
+AWAY = json.dumps({"success": False, "code": "store_unavailable", "message": "MongoDB is away", "retryable": True})
+FULL = json.dumps({"success": False, "code": "queue_full", "message": "no more may wait", "retryable": True})
+
+# Two presses within a moment are one.
+A_MOMENT = "new Promise((done) => setTimeout(done, 750))"
+
+
+class TestRefusedOnTheWay:
+    async def test_refusal_after_a_lost_answer_forgets_no_key(
+        self, page: Any, studio: Studio, watched: Watched
+    ) -> None:
+        """The first may have arrived: what says nothing of it leaves the button that sends the very same."""
+        watched.expect("net::ERR")
+        tried: list[int] = []
+
+        async def come_back(route: Any) -> None:
+            tried.append(0)
+            if len(tried) == 1:
+                await route.fetch()
+                await route.abort()
+            elif len(tried) == 2:
+                await route.fulfill(status=503, content_type="application/json", body=AWAY)
+            else:
+                await route.fallback()
+
+        await page.route("**/api/v1/ai/tasks", come_back)
+        await prompt_of(page).fill("doubted dipper")
+        await paint_of(page).click()
+        send = page.get_by_role("button", name="Send", exact=True)
+        await send.click()
+        await expect(page.get_by_text("MongoDB is away")).to_be_visible()
+        await send.click()
+        await expect(result_of(page, "doubted dipper")).to_be_visible()
+        await expect(paint_of(page)).to_be_visible()
+        assert len(tried) == 3
+        assert len(await tasks_of(studio, "doubted dipper")) == 1
+
+    async def test_second_model_refused_leaves_the_first_bought_once(self, page: Any, studio: Studio) -> None:
+        """The form then asks for what is left, and says so."""
+        tried: list[str] = []
+
+        async def fill_up(route: Any) -> None:
+            tried.append(route.request.post_data_json["model"])
+            if len(tried) == 2:
+                await route.fulfill(status=429, content_type="application/json", body=FULL)
+            else:
+                await route.fallback()
+
+        await page.route("**/api/v1/ai/tasks", fill_up)
+        await prompt_of(page).fill("halved harrier")
+        await page.get_by_role("button", name="+ a second model").click()
+        await paint_of(page).click()
+        await expect(page.get_by_text("no more may wait")).to_be_visible()
+        await expect(page.get_by_text("The first was sent.").first).to_be_visible()
+        await expect(result_of(page, "halved harrier")).to_have_count(1)
+        await expect(paint_of(page)).to_be_enabled()
+        await page.evaluate(A_MOMENT)
+        await paint_of(page).click()
+        await expect(result_of(page, "halved harrier")).to_have_count(2)
+        assert sorted(each["model"] for each in await tasks_of(studio, "halved harrier")) == sorted(tried[:2])
+
+
+class TestWhatIsSeenIsSent:
+    async def test_reference_that_did_not_arrive_is_not_left_out(
+        self, page: Any, studio: Studio, watched: Watched
+    ) -> None:
+        """Nothing is painted without it, until it was sent again or is taken away."""
+        watched.expect("net::ERR")
+        await page.route("**/api/v1/uploads", lambda route: route.abort())
+        await prompt_of(page).fill("referred reeve")
+        await page.get_by_label("Reference pictures").first.set_input_files([file(9)])
+        await expect(page.get_by_role("button", name="Try again")).to_be_visible()
+        await paint_of(page).click()
+        await expect(page.get_by_text("did not arrive").first).to_be_visible()
+        assert await tasks_of(studio, "referred reeve") == []
+        await page.unroute("**/api/v1/uploads")
+        await page.get_by_role("button", name="Try again").click()
+        await expect(page.get_by_text("did not arrive")).to_have_count(0)
+        await page.evaluate(A_MOMENT)
+        await paint_of(page).click()
+        await expect(result_of(page, "referred reeve")).to_be_visible()
+        [row] = await tasks_of(studio, "referred reeve")
+        assert len((await studio.ask("GET", f"/api/v1/tasks/{row['id']}"))["input"]["image"]) == 1
+
+    async def test_sides_just_typed_are_what_is_painted(self, page: Any, studio: Studio) -> None:
+        """Also when Ctrl and Enter are pressed while the field still has the focus."""
+        await prompt_of(page).fill("sized siskin")
+        await page.get_by_role("button", name="Custom", exact=True).click()
+        width = page.get_by_role("textbox", name="Width in pixels")
+        await page.get_by_role("textbox", name="Height in pixels").fill("1280")
+        await width.press("ControlOrMeta+a")
+        await width.press_sequentially("1536")
+        await width.press("Control+Enter")
+        await expect(result_of(page, "sized siskin")).to_be_visible()
+        [row] = await tasks_of(studio, "sized siskin")
+        asked = (await studio.ask("GET", f"/api/v1/tasks/{row['id']}"))["input"]
+        assert re.sub("[*]", "x", asked["size"]) == "1536x1280"
