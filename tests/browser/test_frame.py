@@ -108,13 +108,18 @@ class TestNewerPage:
         await expect(page.get_by_role("heading", name="Costs", exact=True)).to_be_visible()
         await expect(page.get_by_text("There is a new version.")).to_have_count(0)
 
-    async def test_it_is_looked_for_when_the_server_is_back(self, page: Any, studio: Studio) -> None:
+    async def test_it_is_looked_for_when_the_server_is_back(
+        self, page: Any, studio: Studio, watched: Watched
+    ) -> None:
         """Who lost the connection may have come back to another release."""
+        watched.expect("net::ERR")
         await expect(page.locator(".connection-live")).to_be_visible()
         newer = {"status": 200, "headers": {"x-danqing-studio": "0123456789abcdef"}}
         await page.route(f"{studio.base_url}/studio/", lambda route: route.fulfill(**newer))
+        await page.route("**/api/v1/tasks?limit=50", lambda route: route.abort())
         await page.evaluate("dispatchEvent(new Event('offline'))")
         await expect(page.get_by_text("Not connected since")).to_be_visible()
+        await page.unroute("**/api/v1/tasks?limit=50")
         await page.evaluate(BACK)
         await expect(page.get_by_text("There is a new version. Reload when you like.")).to_be_visible()
 
@@ -179,6 +184,16 @@ class TestWhatIsSent:
         await warm.goto("/studio/")
         await expect(warm.locator("main form")).to_be_visible()
         assert await warm.evaluate("performance.now()") <= 4 * 1500
+
+    @pytest.mark.parametrize("width", [390, 1280])
+    async def test_word_without_an_end_widens_no_page(
+        self, open_page: OpenPage, studio: Studio, width: int
+    ) -> None:
+        """An address in a prompt is longer than a phone is wide."""
+        await studio.painted(f"https://example.com/{'withoutaspace' * 24}")
+        page = await open_page(width=width)
+        await expect(page.get_by_role("article").first).to_be_visible()
+        assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 
 SHIFTS = """

@@ -45,17 +45,36 @@ export const entrance = {
 async function ask(method, path, query, body, options) {
   const response = await fetched(method, addressOf(path, query), body, options);
   if (response.status === 401 && options.signIn !== false) {
-    await entrance.open(method !== 'GET' && !path.endsWith('/check'));
-    return ask(method, path, query, body, options);
+    const again = () => ask(method, path, query, body, options);
+    if (method === 'GET') return afterSignIn(addressOf(path, query), again);
+    return entrance.open(!path.endsWith('/check')).then(again);
   }
   if (response.status === 204) return null;
-  const text = await response.text();
+  const text = await response.text().catch((error) => {
+    if (options.signal?.aborted) throw error;
+    throw new ApiError(0, 'offline', ''); // cut off on its way
+  });
   try {
     return unwrapped(response.status, text);
   } catch (error) {
     if (error instanceof ApiError) error.retryAfter_s = Number(response.headers.get('retry-after')) || 0;
     throw error;
   }
+}
+
+/** What waits for a sign-in to be looked at, by its address. @type {Map<string, Promise<any>>} */
+const waiting = new Map();
+
+/**
+ * Look once somebody signed in: once, however often it was asked for meanwhile.
+ *
+ * @param {string} url
+ * @param {() => Promise<any>} again
+ */
+function afterSignIn(url, again) {
+  const found = waiting.get(url) ?? entrance.open(false).finally(() => waiting.delete(url)).then(again);
+  waiting.set(url, found);
+  return found;
 }
 
 /**

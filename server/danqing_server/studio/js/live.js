@@ -9,7 +9,7 @@ import { batch, computed, effect, signal } from '@preact/signals';
 
 import { addressOf, api, newKey } from './api.js';
 import { keep, kept } from './kept.js';
-import { may } from './session.js';
+import { isBarred, may } from './session.js';
 
 /** @typedef {{ state: 'live' | 'polling' | 'offline', since: number }} Connection */
 
@@ -100,13 +100,13 @@ export function tell(task) {
 
 function open() {
   clearTimeout(patience);
-  if (document.hidden || source) return;
+  if (document.hidden || source || isBarred.peek()) return;
   patience = setTimeout(poll, PATIENCE_MS);
   leave ??= takeStream(connect);
 }
 
 function connect() {
-  if (source || document.hidden) return;
+  if (source || document.hidden || isBarred.peek()) return;
   source = new EventSource(addressOf('/events', { per_second: TASKS_PER_S, last_event_id: lastEventId || null }));
   source.onopen = () => {
     clearTimeout(patience);
@@ -134,6 +134,7 @@ let telling = 0;
 
 /** The server tells many at once, twice a second: they are told on in portions that leave room for a key. @param {MessageEvent} event */
 function heard(event) {
+  if (streaming()) become('live');
   if (event.lastEventId) lastEventId = event.lastEventId;
   const task = JSON.parse(event.data);
   unread.set(task.id, task);
@@ -170,18 +171,32 @@ async function latest() {
   for (const task of page.tasks.reverse()) if (told.get(task.id) !== task.updated_at) tell(task);
 }
 
+/** Whether an answer is waited for: it may be as late as a sign-in. */
+let polling = false;
+
 /** Ask for the latest; a stream that opened meanwhile tells how things stand from then on. */
 async function poll() {
   clearTimeout(poller);
-  if (document.hidden || streaming()) return;
+  if (document.hidden || polling || (streaming() && !doubted)) return;
+  polling = true;
   try {
     await latest();
-    if (!streaming()) become('polling');
+    doubted = false;
+    become(streaming() ? 'live' : 'polling');
   } catch {
-    if (!streaming()) become('offline');
+    if (!streaming() || doubted) become('offline');
   }
+  polling = false;
   clearTimeout(poller);
-  if (!streaming()) poller = setTimeout(poll, POLL_MS);
+  if (!streaming() || doubted) poller = setTimeout(poll, POLL_MS);
+}
+
+/** Whether the browser says that its network changed: a stream that seems open may be none, and this machine is there without one. */
+let doubted = false;
+
+function doubt() {
+  doubted = true;
+  void poll();
 }
 
 /** Look at all lanes, once for all who call at the same time. */
@@ -213,10 +228,10 @@ export function start() {
       lookAtLanes();
     }
   });
-  addEventListener('offline', () => become('offline'));
-  addEventListener('online', () => poll());
+  addEventListener('offline', doubt);
+  addEventListener('online', doubt);
   addEventListener('pagehide', close);
-  open();
+  effect(() => (isBarred.value ? close() : open())); // who is not signed in is told nothing
 }
 
 const MOST = 3;

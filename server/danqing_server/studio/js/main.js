@@ -6,8 +6,15 @@ import { h } from './dom.js';
 import { Frame, bindPlaces } from './frame/frame.js';
 import { start } from './live.js';
 import { load } from './session.js';
+import { start as startSaying } from './ui/announce.js';
+
+const AGAIN_MS = 3_000;
+
+/** Ask who we are until the server says it; the frame says meanwhile that it is away. */
+const begin = () => void load().catch(() => setTimeout(begin, AGAIN_MS));
 
 bindPlaces();
-load().catch(() => {}); // the frame says that the server is away, and live.js when it is back
+begin();
 start();
+startSaying();
 render(h(Frame, {}), /** @type {HTMLElement} */ (document.getElementById('app')));

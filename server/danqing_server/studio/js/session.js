@@ -20,6 +20,9 @@ export const signingIn = signal(false);
 /** Whether the sign-in has ended and was put off: the page stays as it is, and asks again at the next change. */
 export const signedOut = signal(false);
 
+/** Whether nothing is told here until somebody signs in. */
+export const isBarred = computed(() => signingIn.value || signedOut.value);
+
 const chosenZone = signal(kept('zone'));
 
 /**

@@ -10,7 +10,6 @@ import { bind, helping } from '../keys.js';
 import { connection, shut } from '../live.js';
 import { PLACES, address, go, link, route } from '../router.js';
 import { me, signingIn } from '../session.js';
-import { LiveRegion, Notices } from '../ui/announce.js';
 import { Button } from '../ui/button.js';
 import { Empty, Skeleton } from '../ui/states.js';
 import { Banners, Bar, lookForNewer, visiblePlaces } from './bar.js';
@@ -46,8 +45,6 @@ export function Frame() {
     query.picture && h(Loaded, { name: 'viewer', over: true, key: 'viewer' }),
     signingIn.value && h(Loaded, { name: 'signin', over: true, key: 'signin' }),
     helping.value && h(KeysHelp, {}),
-    h(Notices, {}),
-    h(LiveRegion, {}),
   );
 }
 

@@ -1,5 +1,10 @@
-/** What is read out: one polite line, at most every five seconds, the last one wins. And notices that stay until put away. */
+/**
+ * What is read out: one polite line, at most every five seconds, the last one wins. And notices that stay until put away.
+ *
+ * Both stand in the modal dialog that is on top, if there is one: what is outside it can be neither seen, pressed nor heard.
+ */
 
+import { render } from 'preact';
 import { signal } from '@preact/signals';
 
 import { button, div, h, p } from '../dom.js';
@@ -24,8 +29,7 @@ export function announce(text) {
   }, Math.max(50, last_ms + PAUSE_MS - performance.now()));
 }
 
-/** The live region; stands once, in the frame. */
-export const LiveRegion = () => div({ class: 'unseen', role: 'status', 'aria-live': 'polite' }, line.value);
+const LiveRegion = () => div({ class: 'unseen', role: 'status', 'aria-live': 'polite' }, line.value);
 
 /**
  * @typedef {object} Notice
@@ -59,8 +63,7 @@ export function notify(text, { kind = 'info', action, seconds = 8, onEnd } = {})
   return end;
 }
 
-/** The notices; stands once, in the frame. */
-export const Notices = () =>
+const Notices = () =>
   div(
     { class: 'notices', popover: undefined },
     notices.value.map((each) =>
@@ -76,3 +79,29 @@ export const Notices = () =>
       ),
     ),
   );
+
+const said = document.createElement('div');
+
+/** The modal dialogs that are open, the one on top last. @type {HTMLElement[]} */
+const over = [];
+
+const place = () => (over.at(-1) ?? document.body).append(said);
+
+/** Begin; called once. */
+export function start() {
+  place();
+  render([h(Notices, { key: 'notices' }), h(LiveRegion, { key: 'line' })], said);
+}
+
+/** @param {HTMLElement} dialog is on top from now on */
+export function standIn(dialog) {
+  leave(dialog);
+  over.push(dialog);
+  place();
+}
+
+/** @param {HTMLElement} dialog is shut */
+export function leave(dialog) {
+  over.splice(0, over.length, ...over.filter((each) => each !== dialog));
+  place();
+}

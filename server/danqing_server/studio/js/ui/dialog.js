@@ -5,6 +5,7 @@ import { useLayoutEffect, useRef } from 'preact/hooks';
 import { dialog, div, h, h2, p } from '../dom.js';
 import { t } from '../i18n.js';
 import { useSignal } from '@preact/signals';
+import { leave, standIn } from './announce.js';
 import { Button } from './button.js';
 import { TextField } from './field.js';
 
@@ -24,10 +25,20 @@ import { TextField } from './field.js';
 export function useModal() {
   const box = useRef(/** @type {HTMLDialogElement | null} */ (null));
   useLayoutEffect(() => {
-    const shown = box.current;
-    shown?.showModal();
-    shown?.querySelector('input')?.focus();
-    return () => shown?.close();
+    const shown = /** @type {HTMLDialogElement} */ (box.current);
+    const show = () => {
+      shown.showModal();
+      standIn(shown);
+    };
+    const stay = () => void (shown.isConnected && !shown.open && show()); // a second Esc closes it, whatever one says
+    show();
+    shown.querySelector('input')?.focus();
+    shown.addEventListener('close', stay);
+    return () => {
+      shown.removeEventListener('close', stay);
+      leave(shown);
+      shown.close();
+    };
   }, []);
   return box;
 }
