@@ -83,6 +83,6 @@ export function useAct(act) {
   };
   const problems = error.value instanceof ApiError ? error.value.problems : [];
   /** @param {string} field */
-  const wrong = (field) => problems.find((each) => each.field === field || each.field.startsWith(`${field}[`))?.message ?? null;
+  const wrong = (field) => problems.find((each) => each.field === field || each.field.startsWith(`${field}[`) || each.field.startsWith(`${field}.`))?.message ?? null;
   return { busy: busy.value, error: error.value, wrong, run };
 }

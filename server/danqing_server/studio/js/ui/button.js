@@ -15,6 +15,7 @@ import { icon } from './icon.js';
  * @property {boolean} [bare] the icon alone is shown
  * @property {'normal' | 'primary' | 'plain' | 'danger'} [kind]
  * @property {'button' | 'submit'} [type]
+ * @property {string} [form] the id of the form that it submits from outside
  * @property {boolean} [disabled]
  * @property {boolean} [busy] it is being done
  * @property {boolean} [pressed] of one that is on or off
@@ -44,6 +45,7 @@ export function Button(props) {
     {
       ...shared,
       type: props.type ?? 'button',
+      form: props.form,
       disabled: props.disabled,
       'aria-busy': busy || undefined,
       'aria-disabled': busy || undefined,

@@ -10,6 +10,7 @@ import { bind } from '../keys.js';
 import { asReference, download, remove, reuse, star } from '../pictures/actions.js';
 import { ids, places, rowFor, rowOf, seen } from '../pictures/store.js';
 import { route, setQuery } from '../router.js';
+import { may } from '../session.js';
 import { announce } from '../ui/announce.js';
 import { Button } from '../ui/button.js';
 import { CopyButton } from '../ui/copy.js';
@@ -65,12 +66,18 @@ function toggleReading() {
 }
 
 /** @param {string} id @returns {Record<string, import('../keys.js').Binding>} */
-const keysOf = (id) => ({
-  ArrowLeft: [() => step(id, -1), 'viewer.previous'],
-  ArrowRight: [() => step(id, 1), 'viewer.next'],
+const changing = (id) => ({
   s: [() => void star([id]), 'pictures.star'],
   r: [() => reuse(id), 'pictures.reuse'],
   e: [() => void asReference(id), 'pictures.reference'],
+  Delete: [() => removeOne(id), 'pictures.delete'],
+  Backspace: [() => removeOne(id), 'pictures.delete'],
+});
+
+/** @param {string} id @returns {Record<string, import('../keys.js').Binding>} */
+const keysOf = (id) => ({
+  ArrowLeft: [() => step(id, -1), 'viewer.previous'],
+  ArrowRight: [() => step(id, 1), 'viewer.next'],
   d: [() => void download(id), 'pictures.download'],
   c: [() => compareNext(id), 'pictures.compare'],
   i: [toggleReading, 'viewer.settings'],
@@ -79,8 +86,7 @@ const keysOf = (id) => ({
   '+': [zoomIn, 'viewer.in'],
   '-': [zoomOut, 'viewer.out'],
   '.': [() => setQuery({ picture: null, with: null, task: taskOf(id) }), 'pictures.task'],
-  Delete: [() => removeOne(id), 'pictures.delete'],
-  Backspace: [() => removeOne(id), 'pictures.delete'],
+  ...(may('generate') ? changing(id) : {}),
 });
 
 /** What is to be seen of a picture: undefined while it comes, null when it is not there. @param {string} id */
@@ -104,7 +110,7 @@ export default function Viewer() {
   const second = useRow(other);
   const box = useModal();
   useLayoutEffect(() => box.current?.focus(), []);
-  useLayoutEffect(() => bind('viewer', keysOf(id)), [id]);
+  useLayoutEffect(() => bind('viewer', keysOf(id)), [id, may('generate')]);
   const all = neighbours(id);
   const place = all.indexOf(id) + 1;
   useEffect(() => {
@@ -152,14 +158,14 @@ function Head({ id, place, count, row, comparing }) {
     ),
     row && div(
       { class: 'viewer-acts' },
-      h(Button, { text: t(row.starred ? 'pictures.unstar' : 'pictures.star'), icon: 'star', filled: row.starred, pressed: row.starred, ...bare, onClick: () => void star([id]) }),
-      h(Button, { text: t('pictures.reuse'), icon: 'reuse', ...bare, onClick: () => reuse(id) }),
-      row.kind === 'image' && h(Button, { text: t('pictures.reference'), icon: 'image', ...bare, onClick: () => void asReference(id) }),
+      may('generate') && h(Button, { text: t(row.starred ? 'pictures.unstar' : 'pictures.star'), icon: 'star', filled: row.starred, pressed: row.starred, ...bare, onClick: () => void star([id]) }),
+      may('generate') && h(Button, { text: t('pictures.reuse'), icon: 'reuse', ...bare, onClick: () => reuse(id) }),
+      may('generate') && row.kind === 'image' && h(Button, { text: t('pictures.reference'), icon: 'image', ...bare, onClick: () => void asReference(id) }),
       h(Button, { text: t('pictures.compare'), icon: 'compare', pressed: comparing, ...bare, onClick: () => compareNext(id) }),
       h(Button, { text: t('pictures.download'), icon: 'download', ...bare, onClick: () => void download(id) }),
       h(CopyButton, { text: location.href, label: t('pictures.link'), bare: true, kind: 'plain' }),
       h(Button, { text: t('pictures.task'), icon: 'tasks', ...bare, onClick: () => setQuery({ picture: null, with: null, task: taskOf(id) }) }),
-      h(Button, { text: t('pictures.delete'), icon: 'trash', ...bare, onClick: () => removeOne(id) }),
+      may('generate') && h(Button, { text: t('pictures.delete'), icon: 'trash', ...bare, onClick: () => removeOne(id) }),
       h(Button, { text: t('viewer.settings'), icon: 'info', pressed: reading.value, ...bare, onClick: toggleReading }),
     ),
   );

@@ -10,6 +10,7 @@ import { bind } from '../../keys.js';
 import { asReference, download, remove, reuse, star, zip } from '../../pictures/actions.js';
 import { follow, fresh, ids, isCut, letIn, load, state, wrong } from '../../pictures/store.js';
 import { address, route, setQuery } from '../../router.js';
+import { may } from '../../session.js';
 import { notify } from '../../ui/announce.js';
 import { Button } from '../../ui/button.js';
 import { Segments } from '../../ui/field.js';
@@ -52,18 +53,22 @@ function removeThem(pictures) {
 }
 
 /** @type {Record<string, import('../../keys.js').Binding>} */
-const KEYS = {
+const CHANGING = {
+  s: [withMeant((all) => void star(all)), 'pictures.star'],
+  r: [withOne(reuse), 'pictures.reuse'],
+  e: [withOne(asReference), 'pictures.reference'],
+  Delete: [withMeant(removeThem), 'pictures.delete'],
+  Backspace: [withMeant(removeThem), 'pictures.delete'],
+};
+
+/** @type {Record<string, import('../../keys.js').Binding>} */
+const READING = {
   Enter: [withOne(open), 'gallery.open'],
   x: [withOne(toggle), 'gallery.choose'],
   ' ': [withOne(toggle), 'gallery.choose'],
   a: [chooseAll, 'gallery.all'],
-  s: [withMeant((all) => void star(all)), 'pictures.star'],
-  r: [withOne(reuse), 'pictures.reuse'],
-  e: [withOne(asReference), 'pictures.reference'],
   d: [withMeant((all) => (all.length > 1 ? pack(all) : void download(all[0] ?? ''))), 'pictures.download'],
   c: [withMeant(compare), 'pictures.compare'],
-  Delete: [withMeant(removeThem), 'pictures.delete'],
-  Backspace: [withMeant(removeThem), 'pictures.delete'],
   '.': [withOne((id) => setQuery({ task: id.slice(0, id.lastIndexOf('/')) })), 'pictures.task'],
   Escape: [chooseNone, 'gallery.clear'],
 };
@@ -71,13 +76,14 @@ const KEYS = {
 export default function Gallery() {
   const filter = filterHere();
   const asked = JSON.stringify(filter);
+  const mayChange = may('generate');
   const covered = !!(route.value.query.picture || route.value.query.task);
   useEffect(() => void load(filter), [asked]);
   useEffect(() => {
     density.value = /** @type {import('./grid.js').Density} */ (kept('density') ?? 'm'); // Settings may have changed it
     return follow();
   }, []);
-  useLayoutEffect(() => (covered ? undefined : bind('gallery', KEYS)), [covered]);
+  useLayoutEffect(() => (covered ? undefined : bind('gallery', mayChange ? { ...READING, ...CHANGING } : READING)), [covered, mayChange]);
   useEffect(() => {
     if (scrollY < 4 && fresh.value.length) letIn();
   }, [fresh.value]);
@@ -137,11 +143,11 @@ function ChosenBar() {
     { class: 'gallery-chosen', role: 'group', 'aria-label': t('gallery.chosen', { n: all.length }) },
     span({ class: 'gallery-chosen-count' }, t('gallery.chosen', { n: all.length })),
     h(Button, { text: t('gallery.all'), kind: 'plain', onClick: chooseAll }),
-    h(Button, { text: t('pictures.star'), icon: 'star', disabled: none, onClick: () => void star(all) }),
+    may('generate') && h(Button, { text: t('pictures.star'), icon: 'star', disabled: none, onClick: () => void star(all) }),
     h(Button, { text: t('gallery.zip'), icon: 'download', disabled: none, onClick: () => pack(all) }),
-    all.length === 1 && h(Button, { text: t('pictures.reuse'), icon: 'reuse', onClick: withOne(reuse) }),
+    may('generate') && all.length === 1 && h(Button, { text: t('pictures.reuse'), icon: 'reuse', onClick: withOne(reuse) }),
     all.length === 2 && h(Button, { text: t('pictures.compare'), icon: 'compare', onClick: () => compare(all) }),
-    h(Button, { text: t('pictures.delete'), icon: 'trash', kind: 'danger', disabled: none, onClick: () => removeThem(all) }),
+    may('generate') && h(Button, { text: t('pictures.delete'), icon: 'trash', kind: 'danger', disabled: none, onClick: () => removeThem(all) }),
     h(Button, { text: t('gallery.clear'), icon: 'close', bare: true, kind: 'plain', onClick: chooseNone }),
   );
 }

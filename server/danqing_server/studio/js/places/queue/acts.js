@@ -97,12 +97,12 @@ function PauseDialog({ lane, onClose }) {
       onClose,
       actions: [
         h(Button, { text: t('ui.cancel'), onClick: onClose, key: 'no' }),
-        h(Button, { text: t('queue.pause_now'), kind: 'primary', icon: 'pause', busy: busy.value === lane.name, key: 'yes', onClick: () => void send() }),
+        h(Button, { text: t('queue.pause_now'), kind: 'primary', icon: 'pause', busy: busy.value === lane.name, key: 'yes', type: 'submit', form: 'pause-form' }),
       ],
     },
     p(null, t('queue.pause_text')),
     form(
-      { class: 'queue-form', onSubmit: (event) => event.preventDefault() },
+      { id: 'pause-form', class: 'queue-form', onSubmit: (event) => { event.preventDefault(); void send(); } },
       h(TextField, { id: 'pause-reason', label: t('queue.reason'), help: t('queue.reason_help'), error: fault, value: reason.value, onInput: (value) => (reason.value = value), autocomplete: 'off' }),
       h(SelectField, { id: 'pause-until', label: t('queue.how_long'), value: minutes.value, choices: DURATIONS.map(([value, name]) => /** @type {const} */ ([value, t(name)])), onChange: (value) => (minutes.value = value) }),
     ),

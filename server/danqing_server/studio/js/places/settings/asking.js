@@ -36,7 +36,7 @@ export const FormDialog = ({ title, made, act, onClose, children }) =>
     Dialog,
     {
       title, onClose,
-      actions: [h(Button, { text: t('ui.cancel'), onClick: onClose }), h(Button, { text: t(made ? 'settings.save' : 'settings.create'), kind: 'primary', busy: act.busy, onClick: act.run })],
+      actions: [h(Button, { text: t('ui.cancel'), onClick: onClose }), h(Button, { text: t(made ? 'settings.save' : 'settings.create'), kind: 'primary', busy: act.busy, type: 'submit', form: 'dialog-form' })],
     },
-    form({ class: 's-form', onSubmit: (event) => { event.preventDefault(); act.run(); } }, children, act.error !== null && h(Problem, { error: act.error })),
+    form({ id: 'dialog-form', class: 's-form', noValidate: true, onSubmit: (event) => { event.preventDefault(); act.run(); } }, children, act.error !== null && h(Problem, { error: act.error })),
   );

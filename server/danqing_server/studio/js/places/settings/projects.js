@@ -37,15 +37,21 @@ export function written(limits) {
 export function read(form, before = {}) {
   /** @type {Record<string, unknown>} */
   const found = {};
-  for (const name of AMOUNTS) if (form[name]?.trim()) found[name] = Object.fromEntries(words(form[name]).map(amountOf));
+  for (const name of AMOUNTS) if (form[name]?.trim()) found[name] = amountsOf(form[name]);
   for (const name of COUNTS) if (form[name]?.trim()) found[name] = /^\d+$/.test(form[name].trim()) ? Number(form[name]) : form[name].trim();
-  for (const name of LISTS) if (form[name]?.trim()) found[name] = words(form[name]);
+  for (const name of LISTS) {
+    if (form[name]?.trim()) found[name] = words(form[name]);
+    else if (before[name]?.length === 0) found[name] = []; // none at all, which looks in the form like no limit
+  }
   if (form.expires_at) found.expires_at = form.expires_at === before.expires_at?.slice(0, 10) ? before.expires_at : `${form.expires_at}T00:00:00Z`;
   return found;
 }
 
 /** @param {string} text */
 const words = (text) => text.split(/[,，、\n]+/).map((each) => each.trim()).filter(Boolean);
+
+/** @param {string} text what 1,000 means is not guessed: as two amounts it would be a limit of nothing @returns {Record<string, string>} */
+const amountsOf = (text) => (/\d[,，]\d/.test(text) ? { CNY: text.trim() } : Object.fromEntries(words(text).map(amountOf)));
 
 /** @param {string} text as `100 CNY` or `CNY 100`; without a currency CNY is meant @returns {[string, string]} */
 function amountOf(text) {
