@@ -148,8 +148,33 @@ class TestGallery:
         await paint(studio, "arriving", 1)
         await expect(cells(page)).to_have_count(2)
 
+    async def test_undone_under_another_filter(self, studio: Studio, open_page: OpenPage) -> None:
+        """What was deleted, and is not, is there at once."""
+        await paint(studio, "undone", 2)
+        page = await open_page("/studio/gallery?q=undone")
+        await expect(cells(page)).to_have_count(2)
+        await cells(page).first.focus()
+        await page.keyboard.press("Delete")
+        await expect(cells(page)).to_have_count(1)
+        await page.get_by_role("searchbox").fill("undone 1")
+        await expect(page.get_by_text("Nothing matches this filter.")).to_be_visible()
+        await page.get_by_role("button", name="Undo").click()
+        await expect(cells(page)).to_have_count(1)
+
 
 class TestViewer:
+    async def test_deleted_there_is_had_back_there(self, studio: Studio, open_page: OpenPage) -> None:
+        """What is said lies above the picture, where it can be pressed."""
+        await paint(studio, "had back", 2)
+        page = await open_page("/studio/gallery?q=had back")
+        await expect(cells(page)).to_have_count(2)
+        await cells(page).first.click()
+        await expect(page.get_by_role("dialog", name="Picture")).to_be_visible()
+        await page.keyboard.press("Delete")
+        await page.get_by_role("button", name="Undo").click()
+        await page.keyboard.press("Escape")
+        await expect(cells(page)).to_have_count(2)
+
     async def test_fit_full_and_wheel(self, studio: Studio, open_page: OpenPage) -> None:
         """Zoomed about the pointer, and back."""
         (id_,) = await paint(studio, "zoomed", 1)

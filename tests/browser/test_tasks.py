@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest_asyncio
 from playwright.async_api import expect
@@ -112,6 +114,45 @@ class TestList:
         await page.get_by_role("button", name="One new task").click()
         await expect(rows(page)).to_have_count(3)
         assert await rows(page).first.get_attribute("data-id") == third["id"]
+
+    async def test_days_are_whole_ones_of_the_readers(self, studio: Studio, open_page: OpenPage) -> None:
+        """Until today means all of today, by the calendar of the zone that times are shown in."""
+        task = await studio.painted("a day's heron")
+        made = datetime.fromisoformat(task["created_at"])
+        zone = next(  # one whose day is another than UTC's at this moment
+            each
+            for each in ("Pacific/Kiritimati", "Pacific/Pago_Pago")
+            if made.astimezone(ZoneInfo(each)).date() != made.date()
+        )
+        day = made.astimezone(ZoneInfo(zone)).date()
+        page = await open_page(None)
+        await page.add_init_script(f"localStorage.setItem('danqing.zone', '{zone}')")
+        await page.goto(f"/studio/tasks?q=a day's heron&from={day}&to={day}")
+        await expect(rows(page)).to_have_count(1)
+        await rows(page).get_by_role("checkbox").check()
+        await page.keyboard.press("a")
+        await page.keyboard.press("Delete")
+        await expect(page.get_by_text("One task will be deleted with its pictures.")).to_be_visible()
+        await page.goto(f"/studio/gallery?q=a day's heron&from={day}&to={day}")
+        await expect(page.get_by_role("gridcell")).to_have_count(1)
+        await page.goto(f"/studio/tasks?q=a day's heron&to={day - timedelta(days=1)}")
+        await expect(page.get_by_text("Nothing matches this filter.")).to_be_visible()
+
+    async def test_task_that_is_not_shown_is_not_at_hand(self, studio: Studio, open_page: OpenPage) -> None:
+        """A key does nothing to the row that one was at before the filter left it out."""
+        await studio.painted("at hand 1")
+        await studio.painted("out of sight 2")
+        page = await open_page("/studio/tasks?q=at hand")
+        await expect(rows(page)).to_have_count(1)
+        await page.keyboard.press("j")
+        await expect(page.locator("[data-id]:focus")).to_have_count(1)
+        await page.get_by_role("searchbox", name="Search in prompts").fill("out of sight")
+        await expect(row(page, "out of sight 2")).to_be_visible()
+        await page.get_by_role("heading", name="Tasks").click()
+        await page.keyboard.press("Delete")
+        await page.keyboard.press("?")
+        await expect(page.get_by_role("dialog")).to_have_count(1)
+        await expect(page.get_by_role("dialog", name="Keyboard")).to_be_visible()
 
 
 SOME, MANY = 140, 350

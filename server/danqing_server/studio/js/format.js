@@ -28,6 +28,45 @@ export const clock = (moment) => written({ timeStyle: 'short' }, moment);
 export const clockSeconds = (moment) => written({ timeStyle: 'medium' }, moment);
 
 /**
+ * The day of *moment*, as `2026-11-28`, where the reader is.
+ *
+ * @param {string | number} [moment]
+ */
+export const dayOf = (moment = Date.now()) =>
+  new Intl.DateTimeFormat('en-CA', { timeZone: zone.value, year: 'numeric', month: '2-digit', day: '2-digit' }).format(new Date(moment));
+
+/**
+ * The moment at which the day *later* days after *day* begins where the reader is. What is no day is returned as it is.
+ *
+ * @param {string} day
+ * @param {number} [later]
+ */
+export function beginOf(day, later = 0) {
+  const [, year, month, date] = (/^(\d{4})-(\d\d)-(\d\d)$/.exec(day) ?? []).map(Number);
+  if (!year || !month || !date) return day;
+  const clock = Date.UTC(year, month - 1, date + later);
+  const ahead = /** @param {number} moment */ (moment) => Date.parse(`${CLOCK().format(moment).replace(' ', 'T')}Z`) - moment;
+  return new Date(clock - ahead(clock - ahead(clock))).toISOString();
+}
+
+/**
+ * A filter as the server takes it: its days are whole ones, the reader's own.
+ *
+ * @template {{ from?: string, to?: string }} Filter
+ * @param {Filter} filter
+ * @returns {Filter}
+ */
+export const momentsOf = (filter) => ({
+  ...filter,
+  ...(filter.from ? { from: beginOf(filter.from) } : {}),
+  ...(filter.to ? { to: beginOf(filter.to, 1) } : {}),
+});
+
+/** What a clock shows where the reader is, as ISO 8601 has it, but for the T. */
+const CLOCK = () =>
+  format(`clock ${zone.value}`, () => new Intl.DateTimeFormat('sv-SE', { timeZone: zone.value, dateStyle: 'short', timeStyle: 'medium' }));
+
+/**
  * @param {number} value
  * @param {Intl.NumberFormatOptions} [options]
  */

@@ -8,6 +8,7 @@
 import { computed, signal } from '@preact/signals';
 
 import { api } from '../api.js';
+import { momentsOf } from '../format.js';
 import { onTask } from '../live.js';
 
 /** @typedef {import('../types/api.d.ts').Picture} Picture */
@@ -40,6 +41,8 @@ const rows = new Map();
 const hidden = new Set();
 /** @type {Filter} */
 let filter = {};
+/** As the address says it. @type {Filter} */
+let wished = {};
 let loadedKey = '';
 let turn = 0;
 
@@ -47,21 +50,6 @@ export const places = computed(() => new Map(ids.value.map((id, place) => [id, p
 
 /** @param {string} id @returns {Picture | undefined} */
 export const rowOf = (id) => rows.get(id);
-
-/** @param {Filter} wanted what the address says; days are the reader's own @returns {Filter} */
-function asAsked(wanted) {
-  const asked = { ...wanted };
-  if (wanted.from) asked.from = startOf(wanted.from, 0);
-  if (wanted.to) asked.to = startOf(wanted.to, 1);
-  return asked;
-}
-
-/** @param {string} day @param {number} later */
-function startOf(day, later) {
-  const [year = 1970, month = 1, date = 1] = day.split('-').map(Number);
-  const moment = new Date(year, month - 1, date + later);
-  return Number.isNaN(moment.getTime()) ? day : moment.toISOString();
-}
 
 /**
  * Have the pictures of *wanted* at hand; nothing happens when they are.
@@ -73,7 +61,8 @@ export async function load(wanted, { again = false } = {}) {
   const key = JSON.stringify(FILTERS.map((name) => wanted[name] ?? ''));
   if (key === loadedKey && !again) return;
   loadedKey = key;
-  filter = asAsked(wanted);
+  wished = wanted;
+  filter = momentsOf(wanted);
   const mine = ++turn;
   state.value = 'loading';
   wrong.value = null;
@@ -192,7 +181,7 @@ export function hide(pictures) {
   drop(pictures);
   return () => {
     for (const id of pictures) hidden.delete(id);
-    if (mine !== turn) return;
+    if (mine !== turn) return void load(wished, { again: true }); // other pictures are shown by now: it may be among them
     const known = new Set(before);
     const since = ids.value.filter((id) => !known.has(id));
     const here = new Set(ids.value);

@@ -1,10 +1,10 @@
 /** Costs: what a year, a month or a day came to, and for what. The server sums; what is uncertain stands apart. */
 
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 
 import { addressOf, api } from '../../api.js';
 import { a, dd, details, div, dl, dt, fragment, h, h1, p, section, summary } from '../../dom.js';
-import { number } from '../../format.js';
+import { dayOf, number } from '../../format.js';
 import { t } from '../../i18n.js';
 import { onTask } from '../../live.js';
 import { address, link, route, setQuery, withQuery } from '../../router.js';
@@ -16,7 +16,7 @@ import { Money } from '../../ui/money.js';
 import { Empty, Problem, Skeleton } from '../../ui/states.js';
 import { Chart, columnsOf } from './chart.js';
 import { Limits } from './limits.js';
-import { as, dayOf, first, later, lengthOf, nameOf, periodOf, stepOf } from './periods.js';
+import { as, first, later, lengthOf, nameOf, periodOf, stepOf } from './periods.js';
 import { Groups, Steps, inside } from './table.js';
 
 /** @typedef {import('../../types/api.d.ts').Series} Series */
@@ -72,13 +72,15 @@ export default function Costs() {
 
 /** Look again when a task has ended, and while older ones are still being booked. @param {Series | null} series @param {() => void} look */
 function useFresh(series, look) {
+  const newest = useRef(look);
+  newest.current = look;
   useEffect(() => {
-    let timer = 0;
+    let timer = 0; // outlives what is drawn anew meanwhile
     const end = onTask((task) => {
-      if (!OPEN.includes(task.status)) timer ||= setTimeout(() => ((timer = 0), look()), SOON_MS);
+      if (!OPEN.includes(task.status)) timer ||= setTimeout(() => ((timer = 0), newest.current()), SOON_MS);
     });
     return () => (end(), clearTimeout(timer));
-  });
+  }, []);
   useEffect(() => {
     const timer = series && !series.complete ? setTimeout(look, SOON_MS) : 0;
     return () => clearTimeout(timer);

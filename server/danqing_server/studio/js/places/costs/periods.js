@@ -1,7 +1,7 @@
 /** The time that costs are of: `2026`, `2026-11` or `2026-11-28`, of the calendar. What moments these are, the server says by the zone. */
 
+import { dayOf } from '../../format.js';
 import { format } from '../../i18n.js';
-import { zone } from '../../session.js';
 
 /** @typedef {'year' | 'month' | 'day'} Length */
 
@@ -13,10 +13,6 @@ export const lengthOf = (period) => (period.length === 4 ? 'year' : period.lengt
 
 /** By which steps it is told. @param {string} period */
 export const stepOf = (period) => (({ year: 'month', month: 'day', day: 'hour' })[lengthOf(period)]);
-
-/** The day of *moment*, where the reader is. @param {string | number} [moment] */
-export const dayOf = (moment = Date.now()) =>
-  new Intl.DateTimeFormat('en-CA', { timeZone: zone.value, year: 'numeric', month: '2-digit', day: '2-digit' }).format(new Date(moment));
 
 /** The period that a query asks for; this month, if it asks for none. @param {string | undefined} asked */
 export const periodOf = (asked) => (asked && WRITTEN.test(asked) ? later(asked, 0) : dayOf().slice(0, SIZES.month));

@@ -1,12 +1,12 @@
 /** The same numbers as a table, the last row its sum. A name that is chosen shows in the chart what was its. */
 
 import { a, button, div, h, table, tbody, td, tfoot, th, thead, tr } from '../../dom.js';
-import { number } from '../../format.js';
+import { dayOf, number } from '../../format.js';
 import { t } from '../../i18n.js';
 import { link, setQuery, withQuery } from '../../router.js';
 import { Money } from '../../ui/money.js';
 import { stepName } from './chart.js';
-import { as, dayOf, lengthOf, stepOf } from './periods.js';
+import { as, lengthOf, stepOf } from './periods.js';
 
 /** @typedef {import('../../types/api.d.ts').Series} Series */
 /** @typedef {import('../../types/api.d.ts').Spent} Spent */

@@ -3,6 +3,7 @@
 import { computed, effect, signal } from '@preact/signals';
 
 import { api } from '../../api.js';
+import { beginOf, dayOf } from '../../format.js';
 import { t } from '../../i18n.js';
 import { keep, kept } from '../../kept.js';
 import { onTask, tell } from '../../live.js';
@@ -29,7 +30,7 @@ export const loaded = signal(false);
 export const taskOf = (id) => /** @type {TaskSignal} */ (known.get(id));
 
 /** Midnight where the reader is: what is of today for them. */
-const midnight = () => new Date(new Date().setHours(0, 0, 0, 0)).toISOString();
+const midnight = () => beginOf(dayOf());
 
 /** @param {any} task of the stream, or a row of a list, which has less */
 function take(task) {

@@ -47,5 +47,5 @@ export function chooseNone() {
   anchor = null;
 }
 
-/** What a command is about: the chosen, else the one here. */
-export const meant = () => (chosen.value.size ? chosenInOrder() : here.value ? [here.value] : []);
+/** What a command is about: the chosen, else the one here, as long as it is among those that are shown. */
+export const meant = () => (chosen.value.size ? chosenInOrder() : here.value && places.value.has(here.value) ? [here.value] : []);

@@ -2,6 +2,7 @@
 
 import { computed, signal } from '@preact/signals';
 
+import { momentsOf } from '../../format.js';
 import { t } from '../../i18n.js';
 import { isForeign, me, oversees } from '../../session.js';
 import { notify } from '../../ui/announce.js';
@@ -68,8 +69,9 @@ export function chooseNone() {
 
 /** What is to be done is done to these, as the API takes it; null: none is chosen, nor is one at hand. */
 export function meant() {
-  const { status, project, ...rest } = filterHere();
+  const { status, project, ...rest } = momentsOf(filterHere());
   if (all.value) return { filter: status ? { ...rest, status: status.split(',') } : rest };
-  const ids = chosen.value.size ? [...chosen.value] : here.value && !foreign().includes(here.value) ? [here.value] : [];
+  const at = rows.value.find((each) => each.id === here.value); // what the filter no longer finds is not at hand
+  const ids = chosen.value.size ? [...chosen.value] : at && !isForeign(at.project) ? [at.id] : [];
   return ids.length ? { ids } : null;
 }

@@ -3,6 +3,7 @@
 import { signal } from '@preact/signals';
 
 import { api } from '../../api.js';
+import { momentsOf } from '../../format.js';
 import { onTask } from '../../live.js';
 import { route } from '../../router.js';
 import { isOpen } from '../../ui/status.js';
@@ -42,7 +43,7 @@ export function filterHere() {
 /** @param {Record<string, string>} wanted */
 export async function load(wanted) {
   const own = ++round;
-  filter = wanted;
+  filter = momentsOf(wanted);
   loading.value = true;
   try {
     const found = await api.get('/tasks', { ...filter, limit: PAGE });
