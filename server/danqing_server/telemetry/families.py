@@ -100,7 +100,11 @@ LOOKED: tuple[Family, ...] = (
     _gauge("lane_waiting", ("lane",), "Tasks that are ready and wait for a place."),
     _gauge("lane_delayed", ("lane",), "Tasks that wait for their time."),
     _gauge("lane_held", ("lane",), "Tasks that workers hold."),
-    _gauge("lane_oldest_seconds", ("lane",), "How long a task has waited that may start; 0 without one."),
+    _gauge(
+        "lane_oldest_seconds",
+        ("lane",),
+        "How long a task has waited that may start; 0: none, or behind 5,000 of other lanes, 50,000 scheduled.",
+    ),
     _gauge("lane_state", ("lane", "state"), "1 for how a lane stands: open, closed, half_open, held, paused."),
     _gauge("workers", (), "Processes of all machines that carry out tasks, by their leases."),
     _gauge("lease_age_seconds", (), "Age of the oldest lease's last renewal."),
