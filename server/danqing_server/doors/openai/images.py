@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+import attrs
 from sanic import Blueprint, HTTPResponse
 
 from danqing_server.doors.documentation import KEY_HEADER, Answer, described
@@ -141,7 +142,8 @@ async def _answer(call: OpenAICall) -> None:
     if call.voice.manner.stream:
         await call.see_through(by_events)
     elif preferred is not None and preferred.respond_async:
-        await call.see_through(partial(acknowledge, headers=preferred.headers(answers_async=True)))
+        honoured = attrs.evolve(preferred, wait_s=None)  # it is answered at once
+        await call.see_through(partial(acknowledge, headers=honoured.headers(answers_async=True)))
     else:
         await call.see_through(way_of(call.services.settings))
 

@@ -126,6 +126,11 @@ class TestEvents:
 
 
 class TestLater:
+    async def test_says_what_was_preferred_and_honoured(self, door: Client) -> None:
+        """It is answered at once, whatever time the client would wait (RFC 7240 §3)."""
+        reply = await door.ask("POST", PATH, json=WISH, headers={"Prefer": "respond-async, wait=10"})
+        assert (reply.status, reply.headers["Preference-Applied"]) == (202, "respond-async")
+
     @pytest.mark.parametrize(
         ("path", "headers"),
         [(f"{PATH}/async", {}), (PATH, {"Prefer": "respond-async"})],
