@@ -34,6 +34,8 @@ __all__ = ["RESULT_PATH", "Edge", "finish", "hang_up_after", "logs_every_request
 
 RESULT_PATH = "/api/v1/ai/image/result/"
 
+NOTHING = "text/plain; charset=utf-8"
+"""Of what type a body is that has no bytes."""
 _METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
 log = get_logger(__name__)
@@ -49,6 +51,8 @@ def finish(request: ApiRequest, response: BaseHTTPResponse) -> None:
     """Give an answer that is about to leave its request id and the headers for web pages, and log it."""
     headers = response.headers
     headers["x-request-id"] = request.trace_id
+    if response.content_type is None:
+        response.content_type = NOTHING  # Sanic would write "None"
     origin = request.headers.get("origin")
     if origin is not None:
         origins: Origins = request.app.ctx.origins

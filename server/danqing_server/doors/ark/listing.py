@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from sanic import HTTPResponse
 
 from danqing_plugins import ModelInfo, OutputKind
+from danqing_server.access.limits import CallerLimits
 from danqing_server.desk.checking import Checker
 from danqing_server.doors.ark.addressing import address_of, offers_of
 from danqing_server.doors.ark.echoing import blueprint
@@ -38,16 +39,19 @@ routes = blueprint("ark_models")
     refused_as=ArkErrorShape,
 )
 async def list_ark_models(request: ApiRequest) -> HTTPResponse:
-    """List the routes, and every provider's models of pictures and videos; each once."""
-    checker = admit(request).services.submissions.checker
-    found = {shape["id"]: shape for shape in [*_routes(checker), *_models(checker)][::-1]}
+    """List the routes, and every provider's models of pictures and videos, that this key may ask for; each once."""
+    services, caller = admit(request)
+    checker, limits = services.submissions.checker, caller.limits
+    found = {shape["id"]: shape for shape in [*_routes(checker, limits), *_models(checker, limits)][::-1]}
     shown: ArkModelListShape = {"object": "list", "data": list(found.values())[::-1]}
     return json_answer(shown)
 
 
-def _routes(checker: Checker) -> list[ArkModelShape]:
+def _routes(checker: Checker, limits: CallerLimits) -> list[ArkModelShape]:
     found = []
     for name in checker.routes:
+        if limits.forbids_model(name) is not None:
+            continue
         for kind in _KINDS:
             address = address_of(checker, name, kind)
             if address.names:
@@ -55,11 +59,12 @@ def _routes(checker: Checker) -> list[ArkModelShape]:
     return found
 
 
-def _models(checker: Checker) -> list[ArkModelShape]:
+def _models(checker: Checker, limits: CallerLimits) -> list[ArkModelShape]:
     return [
         _shape(model.id, kind, takes_pictures=_takes_pictures(model))
         for kind in _KINDS
-        for _, model in offers_of(checker, kind)
+        for info, model in offers_of(checker, kind)
+        if limits.forbids_model(model.id, f"{info.name}/{model.id}") is None
     ]
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.integration.api.conftest import Client
+from tests.integration.api.conftest import Client, Open
 from tests.integration.doors.ark.conftest import KEY, Library, ark_library
+from tests.support.installed import all_but
 
 BEARER = {"Authorization": f"Bearer {KEY}"}
+ADMIN_KEY = "an-admin-of-sixteen"
 TASKS = "/api/v3/contents/generations/tasks"
 
 
@@ -94,3 +96,14 @@ class TestModels:
         assert (picture["domain"], video["domain"]) == ("ImageGeneration", "VideoGeneration")
         assert picture["task_type"] == ["TextToImage", "ImageToImage"]
         assert video["modalities"]["output_modalities"] == ["video"]
+
+    async def test_what_a_key_may_not_ask_for_is_not_listed(self, open_api: Open) -> None:
+        """By its own list of models, or its project's."""
+        async with open_api(DANQING_ADMIN_KEY=ADMIN_KEY, DANQING_DISABLED_PLUGINS=all_but("volcengine")) as api:
+            admin = {"Authorization": f"Bearer {ADMIN_KEY}"}
+            await api.ask("POST", "/api/v1/projects", json={"name": "shop"}, headers=admin)
+            wanted = {"project": "shop", "name": "k", "limits": {"models": ["doubao-seedream-4-*"]}}
+            made = await api.ask("POST", "/api/v1/keys", json=wanted, headers=admin)
+            key = {"Authorization": f"Bearer {made.json['data']['secret']}"}
+            reply = await api.ask("GET", "/api/v3/models", headers=key)
+            assert {model["name"] for model in reply.json["data"]} == {"doubao-seedream-4-0", "doubao-seedream-4-5"}

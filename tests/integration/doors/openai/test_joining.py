@@ -418,6 +418,7 @@ class TestRedirects:
             reply = await door.ask("POST", PATH, json=WISH, headers=key, allow_redirects=False)
             reply = await door.ask("GET", reply.headers["Location"], headers=key, allow_redirects=False)
             assert reply.status == 303
+            assert reply.headers["Content-Type"] == "text/plain; charset=utf-8"
             studio.gate.set()
             assert (await door.ask("POST", reply.headers["Location"], headers=key)).status == 200
             assert (await ask(door, key)).status == 429
