@@ -106,10 +106,18 @@ class EndpointStore:
             await self._endpoints.update_one({"_id": endpoint.id}, update, upsert=True)
 
     async def change(
-        self, endpoint_id: str, sets: Mapping[str, Any], unsets: Sequence[str] = (), *, enabled: bool | None = None
+        self,
+        endpoint_id: str,
+        sets: Mapping[str, Any],
+        unsets: Sequence[str] = (),
+        *,
+        enabled: bool | None = None,
+        secret: str | None = None,
     ) -> Endpoint | None:
-        """Change fields of an endpoint and return it; None when it is gone, or no more as *enabled* says."""
+        """Change fields of an endpoint and return it; None when it is gone, or differs in *enabled* or *secret*."""
         wanted = {"_id": endpoint_id} | ({} if enabled is None else _is(enabled=enabled))
+        if secret is not None:
+            wanted["secret"] = secret
         update: dict[str, Any] = {"$set": {name: value_of(value) for name, value in sets.items()}}
         if unsets:
             update["$unset"] = dict.fromkeys(unsets, "")

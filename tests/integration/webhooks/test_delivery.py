@@ -136,6 +136,18 @@ class TestEndpoint:
             with pytest.raises(WebhookVerificationError):
                 last.verify(old)
 
+    async def test_secrets_that_are_renewed_at_once_all_sign(self, api: Client, receiving: Receiver) -> None:
+        """Each was told to somebody as the new one."""
+        where = path()
+        endpoint = await create(api, receiving.url + where)
+        place = f"{WEBHOOKS}/{endpoint['id']}/rotate"
+        renewing = (api.ask("POST", place, json={"overlap_s": 60}) for _ in range(4))
+        secrets = [reply.json["data"]["secret"] for reply in await asyncio.gather(*renewing)]
+        await submit(api)
+        [got] = await arrives(receiving, where)
+        for secret in (endpoint["secret"], *secrets):
+            got.verify(secret)
+
     async def test_one_that_is_turned_off_is_told_nothing(self, api: Client, receiving: Receiver) -> None:
         """And of what happens once it is on again."""
         where, other = path(), path()

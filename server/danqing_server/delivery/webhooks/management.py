@@ -119,13 +119,17 @@ class Webhooks:
 
     async def rotate(self, caller: Caller, endpoint_id: str, overlap: timedelta) -> Endpoint:
         """Give an endpoint another secret; for the time of *overlap* the present one signs as well."""
-        endpoint = await self.find(caller, endpoint_id)
-        now = self.clock.now()
-        good = [old for old in endpoint.old_secrets if old.until > now]
-        if overlap:
-            good = [OldSecret(secret=endpoint.secret, until=now + overlap), *good][:MOST_OLD_SECRETS]
-        sets = {"secret": new_secret(), "old_secrets": good if overlap else [], "updated_at": now}
-        return await self._write(endpoint, sets)
+        while True:
+            endpoint = await self.find(caller, endpoint_id)
+            now = self.clock.now()
+            good = [old for old in endpoint.old_secrets if old.until > now]
+            if overlap:
+                good = [OldSecret(secret=endpoint.secret, until=now + overlap), *good][:MOST_OLD_SECRETS]
+            sets = {"secret": new_secret(), "old_secrets": good if overlap else [], "updated_at": now}
+            changed = await self.store.change(endpoint.id, sets, secret=endpoint.secret)
+            if changed is not None:  # else somebody else's came between: who was told it is to find it good, too
+                await self.directory.changed()
+                return changed
 
     async def test(self, caller: Caller, endpoint_id: str) -> Delivery:
         """Send an endpoint an event that means nothing."""
