@@ -341,6 +341,13 @@ class TestSending:
 
 
 class TestReferences:
+    async def test_what_is_no_picture_is_named(self, page: Any) -> None:
+        """And the picture beside it is taken."""
+        notes = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"a heron"}
+        await page.get_by_label("Reference pictures").first.set_input_files([notes, file(10)])
+        await expect(page.get_by_text("notes.txt is no picture, and was left out.").first).to_be_visible()
+        await expect(page.get_by_text("1 of 14")).to_be_visible()
+
     async def test_order_is_what_the_task_gets(self, page: Any, studio: Studio) -> None:
         """Check 9: dropped, pasted, picked, put in order by keyboard, the fifteenth refused."""
         made = await studio.painted("picked kingfisher")

@@ -52,16 +52,23 @@ export function add(field, found) {
   return added;
 }
 
+/** Whether it is a picture, by its name where the browser does not know its kind. @param {File} file */
+const isPicture = ({ type, name }) => type.startsWith('image/') || /\.(hei[cf]|avif|bmp|tiff?)$/i.test(name);
+
 /**
- * Send *files* ahead, as references of *field*.
+ * Send *files* ahead, as references of *field*; what is no picture is left out, and named.
  *
  * @param {import('./models.js').FormField} field
  * @param {Iterable<File>} files
  */
 export function addFiles(field, files) {
-  const made = [...files].filter((each) => each.type.startsWith('image/') || /\.(hei[cf]|avif|bmp|tiff?)$/i.test(each.name))
-    .map((file) => ({ id: newKey(), name: file.name || t('create.pasted'), file }));
+  const made = [...files].filter(isPicture).map((file) => ({ id: newKey(), name: file.name || t('create.pasted'), file }));
   const kept = new Set(add(field, made.map(({ id, name }) => ({ id, name }))).map((each) => each.id));
+  const other = [...files].find((each) => !isPicture(each));
+  if (other && !refused.value[field.name]) {
+    refused.value = { ...refused.value, [field.name]: t('create.no_picture', { name: other.name }) };
+    announce(t('create.no_picture', { name: other.name }));
+  }
   for (const { id, file } of made) if (kept.has(id)) void send(field.name, id, file);
 }
 

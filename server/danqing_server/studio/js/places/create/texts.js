@@ -40,6 +40,7 @@ export const texts = {
   'create.drop_hint': ['or drop or paste them anywhere here', '也可拖放或粘贴到此处'],
   'create.pasted': ['pasted picture', '粘贴的图片'],
   'create.too_many': ['{n:At most # picture|At most # pictures}', '最多 {n} 张图片'],
+  'create.no_picture': ['{name} is no picture, and was left out.', '{name} 不是图片，已忽略。'],
   'create.not_arrived': ['A picture did not arrive: send it again, or take it away.', '有图片上传失败，请重试或移除。'],
   'create.reference': ['Reference {place}', '参考图 {place}'],
   'create.uploading': ['Uploading {name}', '正在上传 {name}'],
