@@ -37,6 +37,14 @@ addEventListener('securitypolicyviolation', (event) =>
   console.error(`policy broken: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`));
 """
 
+LIN, CHEN, WU, ADMIN = "lin-secret-0123456", "chen-secret-012345", "wu-secret-01234567", "admin-secret-0123"
+KEYS = {
+    "DANQING_API_KEYS": f"lin:{LIN},chen:{CHEN},wu:{WU}",
+    "DANQING_ADMIN_KEY": ADMIN,
+    "DANQING_OPERATORS": "chen",
+    "DANQING_VIEWERS": "wu",
+}
+
 OpenPage = Callable[..., Awaitable[Any]]
 
 
@@ -92,6 +100,21 @@ def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with starting(tmp_path_factory.mktemp("studio"), {}) as serve:
         serve.until_ready(timeout_s=90)
         yield serve.base_url
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server of a module's own that asks for keys."""
+    with starting(tmp_path_factory.mktemp("guarded"), KEYS) as serve:
+        serve.until_ready(timeout_s=90)
+        yield serve.base_url
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def house(base: str) -> AsyncIterator[Studio]:
+    """Its API, for an administrator."""
+    async with aiohttp.ClientSession(headers={"authorization": f"Bearer {ADMIN}"}) as http:
+        yield Studio(base, http)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

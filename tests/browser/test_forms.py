@@ -2,31 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-
 import aiohttp
-import pytest
-import pytest_asyncio
 from playwright.async_api import expect
 
-from tests.browser.conftest import OpenPage, Studio
-from tests.browser.test_signing_in import ADMIN, CHEN, KEYS, signed_in
-from tests.support.examples import starting
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server that asks for keys."""
-    with starting(tmp_path_factory.mktemp("forms"), KEYS) as serve:
-        serve.until_ready(timeout_s=90)
-        yield serve.base_url
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def house(base: str) -> AsyncIterator[Studio]:
-    """Its API, for an administrator."""
-    async with aiohttp.ClientSession(headers={"authorization": f"Bearer {ADMIN}"}) as http:
-        yield Studio(base, http)
+from tests.browser.conftest import ADMIN, CHEN, OpenPage, Studio
+from tests.browser.test_signing_in import signed_in
 
 
 class TestInsistent:

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-import aiohttp
-import pytest
-import pytest_asyncio
 from playwright.async_api import expect
 
 from tests.browser.conftest import OpenPage, Studio, Watched
 from tests.browser.test_create import SETTLED, prompt_of
-from tests.browser.test_signing_in import ADMIN, KEYS, sign_in, signed_in, two_keys
-from tests.support.examples import starting
+from tests.browser.test_signing_in import sign_in, signed_in, two_keys
 
 AWAY = json.dumps({"success": False, "code": "store_unavailable", "message": "MongoDB is away"})
 
@@ -69,21 +64,6 @@ class TestSlept:
         for tab, words in ((other, "a sandpiper of the other tab"), (first, "a stilt that woke")):
             await tab.reload()
             await expect(prompt_of(tab)).to_have_value(words)
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server that asks for keys."""
-    with starting(tmp_path_factory.mktemp("long"), KEYS) as serve:
-        serve.until_ready(timeout_s=90)
-        yield serve.base_url
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def house(base: str) -> AsyncIterator[Studio]:
-    """Its API, for an administrator."""
-    async with aiohttp.ClientSession(headers={"authorization": f"Bearer {ADMIN}"}) as http:
-        yield Studio(base, http)
 
 
 class TestSignedOut:

@@ -14,17 +14,10 @@ import pytest_asyncio
 from aiohttp import web
 from playwright.async_api import expect
 
-from tests.browser.conftest import OpenPage, Studio, Watched
+from tests.browser.conftest import ADMIN, CHEN, KEYS, LIN, WU, OpenPage, Studio, Watched
 from tests.browser.test_axe import violations
 from tests.support.examples import starting
 
-LIN, CHEN, WU, ADMIN = "lin-secret-0123456", "chen-secret-012345", "wu-secret-01234567", "admin-secret-0123"
-KEYS = {
-    "DANQING_API_KEYS": f"lin:{LIN},chen:{CHEN},wu:{WU}",
-    "DANQING_ADMIN_KEY": ADMIN,
-    "DANQING_OPERATORS": "chen",
-    "DANQING_VIEWERS": "wu",
-}
 EVERYTHING_KEPT = """async () => JSON.stringify([
   {...localStorage}, {...sessionStorage}, document.cookie, location.href, history.state,
   await indexedDB.databases(), await globalThis.caches?.keys(), document.documentElement.outerHTML])"""
@@ -45,13 +38,6 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Pat
 def base(guarded: tuple[str, Path]) -> str:
     """How that server is reached."""
     return guarded[0]
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def house(base: str) -> AsyncIterator[Studio]:
-    """Its API, for an administrator."""
-    async with aiohttp.ClientSession(headers={"authorization": f"Bearer {ADMIN}"}) as http:
-        yield Studio(base, http)
 
 
 async def sign_in(page: Any, key: str, name: str = "Lin") -> None:
