@@ -18,7 +18,6 @@ from danqing_plugins import (
     ContentRejected,
     InvalidRequest,
     OutcomeUnknown,
-    PluginContext,
     PluginError,
     RateLimited,
     Reference,
@@ -27,13 +26,13 @@ from danqing_plugins import (
     Unavailable,
 )
 from danqing_plugins.billing import Billed
-from danqing_plugins.options import read_options
 from danqing_plugins.recording import RecordingRun
 from danqing_plugins.testing import check_provider, job_of
 from danqing_providers.gemini.models import MODELS, Model
-from danqing_providers.gemini.plugin import SETTINGS, GeminiProvider
+from danqing_providers.gemini.plugin import GeminiProvider
 from danqing_providers.sandbox.app import create_app
 from danqing_providers.sandbox.config import SandboxConfig
+from tests.integration.gemini.configured import configured
 from tests.support.providers import picture
 
 with warnings.catch_warnings():
@@ -60,19 +59,7 @@ async def url(tmp_path: Path) -> AsyncIterator[str]:
 @pytest.fixture
 def provider(url: str) -> GeminiProvider:
     """The provider without a key."""
-    read = read_options(SETTINGS, {})
-    made = GeminiProvider()
-    made.configure(
-        PluginContext(
-            name="gemini",
-            options=read.options,
-            data_dir=Path("data"),
-            call_timeout_s=20.0,
-            sandbox=True,
-            sandbox_url=f"{url}/gemini",
-        )
-    )
-    return made
+    return configured(f"{url}/gemini")
 
 
 def asked(model: str = FLASH, prompt: str = "a red fox", references: Any = (), **input_: Any) -> Request:

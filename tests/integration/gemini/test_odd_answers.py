@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
-from danqing_plugins import ContentRejected, InvalidRequest, OutcomeUnknown, PluginContext, PluginError, Request
+from danqing_plugins import ContentRejected, InvalidRequest, OutcomeUnknown, PluginError, Request
 from danqing_plugins.billing import Billed
-from danqing_plugins.options import read_options
 from danqing_plugins.recording import RecordingRun
 from danqing_plugins.testing import job_of
-from danqing_providers.gemini.plugin import SETTINGS, GeminiProvider
+from tests.integration.gemini.configured import configured
 from tests.support.scripted_service import Answer, page, said, scripted
 
 FLASH = "gemini-2.5-flash-image"
@@ -40,18 +38,7 @@ async def tried(
 ) -> tuple[RecordingRun, PluginError]:
     """Carry a task out against *answer*; return its run and what that raised."""
     async with scripted({PLACE: [answer]}) as service:
-        read = read_options(SETTINGS, {})
-        provider = GeminiProvider()
-        provider.configure(
-            PluginContext(
-                name="gemini",
-                options=read.options,
-                data_dir=Path("data"),
-                call_timeout_s=20.0,
-                sandbox=True,
-                sandbox_url=service.url,
-            )
-        )
+        provider = configured(service.url)
         request = Request(provider="gemini", type="image", model=FLASH, input={"prompt": "a fox"})
         run = RecordingRun(job=job_of(provider, request), http=session)
         for _ in range(1, attempt):
