@@ -488,3 +488,13 @@ class TestResults:
         await expect(result_of(page, "phone grebe").get_by_text("done")).to_be_in_viewport()
         await expect(result_of(page, "phone grebe").get_by_role("img")).to_be_in_viewport(ratio=1)
         assert await page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+class TestFilms:
+    async def test_a_film_among_the_older_results_can_be_opened(self, studio: Studio, open_page: OpenPage) -> None:
+        """Of all but the last twelve no more is known than where it is."""
+        await studio.painted("filmed by the river", type="video", model="doubao-seedance-1-0-pro-250528")
+        await asyncio.gather(*(studio.painted(f"after the film, {number}") for number in range(12)))
+        page = await open_page()
+        film = page.get_by_role("article", name="filmed by the river")
+        await expect(film.get_by_role("link", name="Open the file")).to_be_visible()

@@ -53,7 +53,7 @@ function Output({ task, made, alt, eager }) {
   const picture = withQuery({ picture: `${task.id}/${made.index}` });
   if ('duration_s' in made && made.width) return video({ src: pathOf(made.url), poster: made.poster_url ? pathOf(made.poster_url) : undefined, controls: true, preload: 'none', 'aria-label': alt });
   if (made.width || task.kind === undefined || task.kind === 'image') return a({ ...link(picture) }, h(Thumb, { url: made.url, alt, width: 220, eager, size: made.width ? made : null }));
-  return a({ href: pathOf(made.url), class: 'result-file' }, made.media_type);
+  return a({ href: pathOf(made.url), class: 'result-file' }, made.media_type ?? t('result.file'));
 }
 
 /** The shape that pictures to come will have, as far as it was asked for. @param {any} task @param {Map<number, any>} found */

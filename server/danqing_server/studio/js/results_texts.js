@@ -2,6 +2,7 @@
 export const texts = {
   'result.of': ['{count} of {most}', '{count} / {most}'],
   'result.picture': ['Picture {place} of {count}', '第 {place} 张，共 {count} 张'],
+  'result.file': ['Open the file', '打开文件'],
   'result.picture_no': ['Picture {place}:', '第 {place} 张：'],
   'result.progress': ['How far it is', '进度'],
   'result.stop': ['Cancel', '取消'],
