@@ -22,6 +22,13 @@ EVERYTHING_KEPT = """async () => JSON.stringify([
   {...localStorage}, {...sessionStorage}, document.cookie, location.href, history.state,
   await indexedDB.databases(), await globalThis.caches?.keys(), document.documentElement.outerHTML])"""
 
+ASK = """
+() => {
+  const base = document.querySelector('script[type=module]').src.replace(/main\\.js$/, '');
+  window.found = import(base + 'api.js').then(({ api }) => api.get('/tasks', { limit: 1 }));
+}
+"""
+
 pytestmark = pytest.mark.filterwarnings("default")
 
 
@@ -77,6 +84,31 @@ class TestSigningIn:
         assert cookie["value"] not in kept + log
         await page.reload()
         await expect(page.get_by_role("button", name="Lin", exact=True)).to_be_visible()
+
+    async def test_late_refusal_asks_for_no_key_that_is_there(self, open_page: OpenPage, base: str) -> None:
+        """What was asked before somebody signed in is asked again, without a word."""
+        page = await open_page("/studio/", base_url=base)
+        refused, released = asyncio.Event(), asyncio.Event()
+
+        async def late(route: Any) -> None:
+            if refused.is_set():
+                await route.continue_()
+                return
+            answer = await route.fetch()
+            refused.set()
+            await released.wait()
+            await route.fulfill(response=answer)
+
+        await expect(page.get_by_role("dialog", name="Sign in")).to_be_visible()
+        await page.route("**/api/v1/tasks?limit=1", late)
+        await page.evaluate(ASK)
+        await refused.wait()
+        await sign_in(page, LIN)
+        await expect(page.get_by_role("dialog")).to_have_count(0)
+        released.set()
+        async with asyncio.timeout(15):
+            assert await page.evaluate("window.found.then(({ tasks }) => tasks)") == []
+        await expect(page.get_by_role("dialog")).to_have_count(0)
 
     async def test_sixth_wrong_key_has_to_wait(self, open_page: OpenPage, base: str) -> None:
         """The dialog says what is wrong, then for how long; a key that was right from here before is let in."""

@@ -28,6 +28,8 @@ export class ApiError extends Error {
 
 /** What is done when the API does not know who asks; resolves once it is worth asking again. */
 export const entrance = {
+  /** How often somebody has signed in: a refusal of what was sent before the last time says nothing any more. */
+  times: 0,
   /** @type {(changes: boolean) => Promise<void>} */
   open: () => Promise.reject(new Error('nobody opens')),
 };
@@ -43,9 +45,11 @@ export const entrance = {
  * @returns {Promise<any>}
  */
 async function ask(method, path, query, body, options) {
+  const { times } = entrance;
   const response = await fetched(method, addressOf(path, query), body, options);
   if (response.status === 401 && options.signIn !== false) {
     const again = () => ask(method, path, query, body, options);
+    if (entrance.times !== times) return again();
     if (method === 'GET') return afterSignIn(addressOf(path, query), again);
     return entrance.open(!path.endsWith('/check')).then(again);
   }
@@ -148,6 +152,7 @@ function unwrapped(status, text) {
  */
 function upload(path, file, onProgress, signal) {
   return new Promise((resolve, reject) => {
+    const { times } = entrance;
     const request = new XMLHttpRequest(); // fetch does not tell how much of a body is sent
     request.open('POST', addressOf(path));
     for (const [name, value] of Object.entries(headersOf('POST'))) request.setRequestHeader(name, value);
@@ -157,7 +162,8 @@ function upload(path, file, onProgress, signal) {
     request.onabort = () => reject(new DOMException('', 'AbortError'));
     request.onload = () => {
       if (request.status === 401) {
-        entrance.open(true).then(() => upload(path, file, onProgress, signal)).then(resolve, reject);
+        const opened = entrance.times === times ? entrance.open(true) : Promise.resolve();
+        opened.then(() => upload(path, file, onProgress, signal)).then(resolve, reject);
         return;
       }
       try {

@@ -134,6 +134,7 @@ function arrive(found) {
 function resume() {
   const resumed = waiting;
   waiting = [];
+  entrance.times += 1;
   for (const each of resumed) each.resolve();
 }
 
@@ -163,9 +164,10 @@ function leave() {
 /** Ask the server who we are; throws ApiError when it does not answer. */
 export async function load() {
   looked_ms = Date.now();
+  const { times } = entrance;
   const found = /** @type {Me} */ (await api.get('/studio/session', {}, { signIn: false }));
   if (found.signed_in) arrive(found);
-  else if (!signedOut.value) signingIn.value = true;
+  else if (!signedOut.value && entrance.times === times) signingIn.value = true;
 }
 
 /** Look again now and then: that renews the cookie, which the server does not do by itself. */
