@@ -20,7 +20,7 @@ from typing import Any
 import attrs
 
 from danqing_plugins import Job, Run, Source
-from danqing_server import codec
+from danqing_server.codec import documents
 from danqing_server.log import configure_logging
 from danqing_server.records.tasks import CallRecord, Output, Task
 from danqing_server.settings.server import Settings
@@ -101,7 +101,7 @@ def _call_as_before(call: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def _work() -> None:
-    setattr(codec, "_documents", _NextCodec(codec._documents))  # noqa: B010 — nobody else is to replace it
+    setattr(documents, "_documents", _NextCodec(documents._documents))  # noqa: B010 — nobody else is to replace it
     setattr(reading, "SCHEMA_VERSION", NEXT_VERSION)  # noqa: B010 — a constant, but for this
     settings = Settings.read(os.environ)
     provider = scripted(holds=os.environ["HOLDS"] == "1", concurrency=40)
