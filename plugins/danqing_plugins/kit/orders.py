@@ -26,6 +26,7 @@ and not placed again.
 from __future__ import annotations
 
 import asyncio
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -43,16 +44,39 @@ from danqing_plugins.errors import (
 )
 from danqing_plugins.kit import texts
 from danqing_plugins.kit.fingerprint import fingerprint_of
-from danqing_plugins.kit.polling import Failed, Found, Made, Pace, Working, poll_until_settled
+from danqing_plugins.kit.polling import Failed, Found, Made, Pace, Working, of_the_question, poll_until_settled
 from danqing_plugins.models import FoundOrder, Job, LostCall, NeverPlaced, Result
 from danqing_plugins.run import Call, Run
 
-__all__ = ["AsyncOrders", "Failed", "Found", "Made", "Order", "Pace", "Working", "heaviest"]
+__all__ = [
+    "AsyncOrders",
+    "Failed",
+    "Found",
+    "Made",
+    "Order",
+    "Pace",
+    "Working",
+    "heaviest",
+    "is_just_placed",
+    "of_the_question",
+]
+
+NOT_YET_KNOWN_S: Final = 30.0
+"""How long an order that a service just took may be unknown to the question for it."""
 
 PREFIX: Final = "order"
 _FINAL: Final = (InvalidRequest, ContentRejected)
 _WEIGHT: Final = (AccountProblem, RateLimited, Unavailable, OutcomeUnknown, ContentRejected, InvalidRequest)
 """Which error of several tells best what should follow: those that leave an output to another try come first."""
+
+
+def is_just_placed(order: Mapping[str, Any]) -> bool:
+    """Tell whether its service may not know *order* yet, by its `placed_s`: when it was taken, as `time.time()`.
+
+    One that does not say it is taken for an old one.
+    """
+    placed_s: float = order.get("placed_s", 0.0)
+    return time.time() - placed_s < NOT_YET_KNOWN_S
 
 
 def heaviest(errors: Sequence[PluginError]) -> PluginError:

@@ -15,7 +15,7 @@ import attrs
 from danqing_plugins.errors import AccountProblem, PluginError, RateLimited, Unavailable
 from danqing_plugins.models import Source
 
-__all__ = ["Failed", "Found", "Made", "Pace", "Working", "poll_until_settled"]
+__all__ = ["Failed", "Found", "Made", "Pace", "Working", "of_the_question", "poll_until_settled"]
 
 
 @attrs.frozen(kw_only=True)
@@ -66,6 +66,11 @@ class Pace:
     def after(self, pause_s: float) -> float:
         """Return the pause that follows one of *pause_s*."""
         return min(self.longest_s, max(self.first_s, pause_s * self.growth))
+
+
+def of_the_question(error: PluginError) -> Unavailable:
+    """Return what *error* is where a question met it, and it says nothing of the work: that is asked for again."""
+    return Unavailable(error.message, code=error.code, request_id=error.request_id)
 
 
 async def poll_until_settled(

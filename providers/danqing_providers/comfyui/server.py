@@ -16,6 +16,7 @@ import attrs
 from danqing_plugins import InvalidRequest, PluginError, Text, Unavailable
 from danqing_plugins.kit.failures import Failures, Rule
 from danqing_plugins.kit.http import Part, Service
+from danqing_plugins.kit.polling import of_the_question
 from danqing_providers.comfyui import texts
 
 __all__ = ["FAILURES", "File", "Server", "State"]
@@ -145,7 +146,7 @@ class Server:
             try:
                 return (await reply.answer()).document
             except InvalidRequest as error:  # a proxy's: the question's trouble, and not the job's
-                raise Unavailable(error.message, code=error.code) from error
+                raise of_the_question(error) from error
 
     async def _queued(self, session: aiohttp.ClientSession, prompt_id: str) -> State | None:
         queue = await self._ask(session, "/queue") or {}

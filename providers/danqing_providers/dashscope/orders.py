@@ -29,10 +29,19 @@ from danqing_plugins import (
     PluginError,
     Result,
     Run,
-    Unavailable,
 )
 from danqing_plugins.kit.http import Service
-from danqing_plugins.kit.orders import AsyncOrders, Failed, Found, Made, Order, Pace, Working
+from danqing_plugins.kit.orders import (
+    AsyncOrders,
+    Failed,
+    Found,
+    Made,
+    Order,
+    Pace,
+    Working,
+    is_just_placed,
+    of_the_question,
+)
 from danqing_plugins.kit.reading import Answer
 from danqing_providers.dashscope import texts
 from danqing_providers.dashscope.answers import (
@@ -49,9 +58,6 @@ from danqing_providers.dashscope.finding import Search
 from danqing_providers.dashscope.wire import ASYNC_HEADER, body_of, links_of, prompt_of
 
 __all__ = ["IMAGE_PACE", "VIDEO_PACE", "DashScopeOrders"]
-
-NOT_YET_KNOWN_S: Final = 30.0
-"""How long an order that was just taken may be unknown to the question for it."""
 
 _GROWTH: Final = 2 ** (1 / 3)
 IMAGE_PACE: Final = Pace(first_s=1.0, growth=_GROWTH, longest_s=5.0)
@@ -98,7 +104,7 @@ class DashScopeOrders(AsyncOrders):
         try:
             answer = await self._look(run, order["id"], prompt_of(job))
         except (InvalidRequest, OutcomeUnknown) as error:  # the question's trouble: the order may go on
-            raise Unavailable(error.message, code=error.code, request_id=error.request_id) from error
+            raise of_the_question(error) from error
         return _found(order, answer)
 
     async def drop(self, job: Job, run: Run, order: Mapping[str, Any]) -> bool:
@@ -131,7 +137,7 @@ def _found(order: Mapping[str, Any], answer: Answer) -> Found:
         case OrderState.CANCELED:
             cancelled = InvalidRequest(texts.CANCELLED(), code="order_cancelled", request_id=answer.request_id)
             return Failed(cancelled)
-        case OrderState.UNKNOWN if time.time() - order["placed_s"] >= NOT_YET_KNOWN_S:
+        case OrderState.UNKNOWN if not is_just_placed(order):
             return Failed(OutcomeUnknown(texts.ORDER_GONE(), code="order_gone"))
     return Working(fraction=_fraction(answer))
 

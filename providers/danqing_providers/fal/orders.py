@@ -32,15 +32,21 @@ from danqing_plugins.billing import Billed
 from danqing_plugins.kit.http import Service
 from danqing_plugins.kit.links import link_of
 from danqing_plugins.kit.offers import Offer
-from danqing_plugins.kit.orders import AsyncOrders, Failed, Found, Made, Pace, Working
+from danqing_plugins.kit.orders import (
+    AsyncOrders,
+    Failed,
+    Found,
+    Made,
+    Pace,
+    Working,
+    is_just_placed,
+    of_the_question,
+)
 from danqing_providers.fal import texts
 from danqing_providers.fal.catalogue import size_on_the_wire
 from danqing_providers.fal.failures import FAILURES, NOT_FOUND
 
 __all__ = ["FalOrders", "service_at"]
-
-NOT_YET_KNOWN_S: Final = 30.0
-"""How long a request that was just taken may be unknown to the question for it."""
 
 _TOO_EARLY: Final = re.compile("still in progress", re.IGNORECASE)
 _PLACES: Final = ("request_id", "status_url", "response_url")
@@ -103,7 +109,7 @@ class FalOrders(AsyncOrders):
             if error.code == NOT_FOUND:
                 return _unknown(order)
             # A gateway's: the question's trouble, and not the work's.
-            raise Unavailable(error.message, code=error.code, request_id=error.request_id) from error
+            raise of_the_question(error) from error
 
     async def _answer_of(self, job: Job, run: Run, order: Mapping[str, Any], *, failed: bool) -> Found:
         """Ask for the answer: the output, or with *failed* why there is none.
@@ -140,7 +146,7 @@ class FalOrders(AsyncOrders):
 
 def _unknown(order: Mapping[str, Any]) -> Found:
     """Return what it means that fal does not know a request: it forgot it, or has not noted it yet."""
-    if time.time() - order.get("placed_s", 0) < NOT_YET_KNOWN_S:
+    if is_just_placed(order):
         return Working()
     return Failed(OutcomeUnknown(texts.GONE(), code="not_found"))
 

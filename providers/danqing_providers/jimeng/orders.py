@@ -20,7 +20,16 @@ import attrs
 from danqing_plugins import Call, InvalidRequest, Job, OutcomeUnknown, PluginError, Run, Source, Unavailable
 from danqing_plugins.kit.failures import Answered, Complaint
 from danqing_plugins.kit.http import Service
-from danqing_plugins.kit.orders import AsyncOrders, Failed, Found, Made, Pace, Working
+from danqing_plugins.kit.orders import (
+    AsyncOrders,
+    Failed,
+    Found,
+    Made,
+    Pace,
+    Working,
+    is_just_placed,
+    of_the_question,
+)
 from danqing_plugins.kit.reading import Answer
 from danqing_plugins.kit.signing import VolcengineV4
 from danqing_providers.jimeng import texts
@@ -29,9 +38,6 @@ from danqing_providers.jimeng.failures import FAILURES, SUCCESS, is_of_the_work
 __all__ = ["JimengOrders", "action", "service_at"]
 
 VERSION: Final = "2022-08-31"
-NOT_YET_KNOWN_S: Final = 30.0
-"""How long a task that was just taken may be unknown to the question for it."""
-
 _RESULT: Final = '{"return_url":true}'
 
 
@@ -80,7 +86,7 @@ class JimengOrders(AsyncOrders):
             if is_of_the_work(error.code):
                 return Failed(error)
             if isinstance(error, InvalidRequest | OutcomeUnknown):  # the question's trouble: the order may go on
-                raise Unavailable(error.message, code=error.code, request_id=error.request_id) from error
+                raise of_the_question(error) from error
             raise
         return self._state_of(job, order, answer)
 
@@ -90,7 +96,7 @@ class JimengOrders(AsyncOrders):
         status, code = data.get("status"), told.get("code")
         if status == "done" and code != SUCCESS:
             return Failed(self._meaning(job, str(code), str(told.get("message", ""))))
-        if status == "not_found" and time.time() - order["placed_s"] >= NOT_YET_KNOWN_S:
+        if status == "not_found" and not is_just_placed(order):
             return Failed(OutcomeUnknown(texts.GONE(), code="not_found"))
         if status == "expired":
             return Failed(OutcomeUnknown(texts.EXPIRED(), code="expired"))

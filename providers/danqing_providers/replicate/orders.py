@@ -30,7 +30,16 @@ from danqing_plugins import (
 from danqing_plugins.kit.http import Service
 from danqing_plugins.kit.links import link_of
 from danqing_plugins.kit.offers import Offer
-from danqing_plugins.kit.orders import AsyncOrders, Failed, Found, Made, Pace, Working
+from danqing_plugins.kit.orders import (
+    AsyncOrders,
+    Failed,
+    Found,
+    Made,
+    Pace,
+    Working,
+    is_just_placed,
+    of_the_question,
+)
 from danqing_providers.replicate import texts
 from danqing_providers.replicate.failures import FAILURES, NOT_FOUND, failure_of_run
 from danqing_providers.replicate.finding import Search
@@ -39,9 +48,6 @@ __all__ = ["ReplicateOrders", "service_at"]
 
 OWN_SEED: Final = "own_seed"
 """In a task's input: its seed was drawn when it was prepared, and is in no other task."""
-
-NOT_YET_KNOWN_S: Final = 30.0
-"""How long a prediction that was just made may be unknown to the question for it."""
 
 SHORTEST_S: Final = 5
 _LINKS: Final = ("http://", "https://", "data:")
@@ -94,12 +100,12 @@ class ReplicateOrders(AsyncOrders):
         try:
             answer = await self.service.get(run.session, order["get"], prompt=_prompt_of(job))
         except InvalidRequest as error:
-            if error.code == NOT_FOUND and time.time() - order.get("placed_s", 0) < NOT_YET_KNOWN_S:
+            if error.code == NOT_FOUND and is_just_placed(order):
                 return Working()
             if error.code == NOT_FOUND:
                 return Failed(OutcomeUnknown(texts.GONE(), code="prediction_gone"))
             # A gateway's: the question's trouble, and not the prediction's.
-            raise Unavailable(error.message, code=error.code, request_id=error.request_id) from error
+            raise of_the_question(error) from error
         return self._state_of(job, answer.document)
 
     async def drop(self, job: Job, run: Run, order: Mapping[str, Any]) -> bool:

@@ -43,7 +43,16 @@ from danqing_plugins.kit.documents import LARGEST_COUNT, plain
 from danqing_plugins.kit.failures import Answered, Complaint
 from danqing_plugins.kit.http import Service
 from danqing_plugins.kit.links import link_of
-from danqing_plugins.kit.orders import AsyncOrders, Failed, Found, Made, Pace, Working
+from danqing_plugins.kit.orders import (
+    AsyncOrders,
+    Failed,
+    Found,
+    Made,
+    Pace,
+    Working,
+    is_just_placed,
+    of_the_question,
+)
 from danqing_plugins.kit.reading import Answer
 from danqing_providers.volcengine.failures import FAILURES, find_error
 from danqing_providers.volcengine.video import texts
@@ -62,9 +71,6 @@ EXPIRES_S: Final = 172_800
 
 TO_FETCH_S: Final = 600.0
 """For asking once more, and for fetching what came at the last moment."""
-
-NOT_YET_KNOWN_S: Final = 30.0
-"""How long an order that was just taken may be unknown to the question for it."""
 
 _PLACES: Final = ("video_url", "last_frame_url")
 _KINDS: Final = (OutputKind.VIDEO, OutputKind.IMAGE)
@@ -109,10 +115,10 @@ class VideoOrders(AsyncOrders):
         try:
             answer = await self._look(run, order["id"], _prompt(job))
         except (InvalidRequest, ContentRejected) as error:  # the question's trouble: the order goes on
-            raise Unavailable(error.message, code=error.code, request_id=error.request_id) from error
+            raise of_the_question(error) from error
         if answer is not None:
             return self._found(job, order, answer)
-        if time.time() - order["placed_s"] < NOT_YET_KNOWN_S:
+        if is_just_placed(order):
             return Working()
         return Failed(OutcomeUnknown(texts.ORDER_GONE(), code="order_gone"))
 
