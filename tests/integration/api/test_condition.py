@@ -46,9 +46,9 @@ class TestCondition:
 
             async def look() -> dict[str, Any] | None:
                 told: dict[str, Any] = (await api.ask("GET", PATH)).json["data"]
-                return told if told["checks"] == well else None
+                return told if told["checks"] == well and told["workers"] else None
 
-            found = await until(look, what="a process that is well")
+            found = await until(look, what="a process that is well and said so")
             assert [found[name].count(".") for name in ("mongodb", "redis", "python")] == [2, 2, 2]
             assert {each["name"] for each in found["loops"] if each["alive"]} >= {"sweep", "sender", "batches"}
             assert 0 < found["space"]["free_bytes"] < found["space"]["total_bytes"]
