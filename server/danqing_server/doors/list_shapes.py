@@ -6,7 +6,7 @@ from typing import Annotated, NotRequired, TypedDict
 
 from danqing_plugins import OutputKind
 from danqing_server.doors.bulk_shapes import MoneyShape
-from danqing_server.doors.task_shapes import CostShape
+from danqing_server.doors.task_shapes import BatchPlaceShape, CostShape
 from danqing_server.http.shapes import Moment, extended, said
 from danqing_server.records.tasks import Billed, Priority, Status
 
@@ -37,6 +37,7 @@ class TaskRowShape(TypedDict):
     url: Annotated[str | None, said("the first of them; null: none, or another project's", _LINK)]
     error_code: Annotated[str | None, said("of a task that failed or was cancelled", None)]
     retryable: Annotated[bool | None, said("of a task that failed or was cancelled", None)]
+    batch: Annotated[BatchPlaceShape | None, said("null: of no batch, or another project's", None)]
     priority: Annotated[Priority, said("whose turn comes first", "normal")]
     progress: Annotated[float, said("0 to 1", 1.0, minimum=0, maximum=1)]
     attempts: Annotated[int, said("how often it was begun", 1)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from danqing_server.doors.costs import cost_view, money_views
 from danqing_server.doors.list_shapes import TaskRowShape
-from danqing_server.doors.views import Viewer, billed_view
+from danqing_server.doors.views import Viewer, batch_place_view, billed_view
 from danqing_server.http.links import picture_url
 from danqing_server.life.charges import doubtful_micro
 from danqing_server.records.tasks import Task
@@ -36,6 +36,7 @@ def row_of(task: Task, viewer: Viewer, *, whole: bool = True) -> TaskRowShape:
         "url": None if first is None else picture_url(viewer.base, first.key),
         "error_code": None if task.error is None else task.error.code,
         "retryable": None if task.error is None else task.error.retryable,
+        "batch": batch_place_view(task.batch) if task.batch is not None and whole else None,
         "priority": task.priority,
         "progress": task.progress,
         "attempts": task.attempts,

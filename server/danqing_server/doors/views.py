@@ -15,6 +15,7 @@ from danqing_server.doors.output_shapes import ImageShape
 from danqing_server.doors.output_views import file_views, image_views, media_views, preview_view
 from danqing_server.doors.server_shapes import GateShape, LaneShape, UserShape
 from danqing_server.doors.task_shapes import (
+    BatchPlaceShape,
     CallShape,
     ExplanationShape,
     OutputShape,
@@ -30,10 +31,11 @@ from danqing_server.life.billing import billed_of
 from danqing_server.life.charges import doubtful_micro
 from danqing_server.plugins.registry import Registry
 from danqing_server.queue.gates import Gate
-from danqing_server.records.tasks import FINISHED, Billed, CallRecord, Status, Task, TaskError, User
+from danqing_server.records.tasks import FINISHED, BatchPlace, Billed, CallRecord, Status, Task, TaskError, User
 
 __all__ = [
     "Viewer",
+    "batch_place_view",
     "billed_view",
     "error_view",
     "explanation_view",
@@ -102,7 +104,7 @@ class Viewer:
         if task.webhook is not None:
             shown["webhook"] = {"url": task.webhook.url, "events": list(task.webhook.events)}
         if task.batch is not None:
-            shown["batch"] = {"id": task.batch.id, "line": task.batch.line, "custom_id": task.batch.custom_id}
+            shown["batch"] = batch_place_view(task.batch)
         return shown
 
     def result(self, task: Task) -> ResultShape:
@@ -174,6 +176,11 @@ class Viewer:
             else:
                 shown[reference.key] = link
         return shown
+
+
+def batch_place_view(place: BatchPlace) -> BatchPlaceShape:
+    """Return which line of which batch a task is."""
+    return {"id": place.id, "line": place.line, "custom_id": place.custom_id}
 
 
 def explanation_view(explanation: Explanation, language: str) -> ExplanationShape:

@@ -71,7 +71,8 @@ class TestTakingIn:
         shown = (await api.ask("GET", f"/api/v1/tasks/{second['task']['id']}")).json["data"]
         assert shown["batch"] == {"id": batch["id"], "line": 2, "custom_id": "dog"}
         listed = (await api.ask("GET", f"/api/v1/tasks?batch={batch['id']}")).json["data"]["tasks"]
-        assert {row["id"] for row in listed} == {first["task"]["id"], second["task"]["id"]}
+        lines = {row["id"]: (row["batch"]["line"], row["batch"]["custom_id"]) for row in listed}
+        assert lines == {first["task"]["id"]: (1, None), second["task"]["id"]: (2, "dog")}
 
     async def test_lines_of_json_may_be_of_either_form(self, api: Client) -> None:
         """Blank ones are none, and the last needs no end; numbers count what was sent."""

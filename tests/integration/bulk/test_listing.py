@@ -11,7 +11,7 @@ import pytest
 
 from danqing_plugins import ProviderInfo
 from danqing_server.life.billing import billed_of
-from danqing_server.records.tasks import CallOutcome, Status, Task
+from danqing_server.records.tasks import BatchPlace, CallOutcome, Status, Task
 from danqing_server.store.listing import TaskFilter, TaskList
 from danqing_server.store.reach import Reach
 from danqing_server.store.task_documents import encode
@@ -292,9 +292,12 @@ class TestWhose:
             assert (await api.ask("GET", "/api/v1/tasks")).status == 401
 
     async def test_an_operator_asks_for_one_projects(self, open_api: Open) -> None:
-        """By its name; who is none finds its own by it and nothing else, and so does a search."""
+        """By its name, without what is its user's; who is none finds its own by it alone, and so does a search."""
         async with open_api(DANQING_API_KEYS=KEYS, DANQING_OPERATORS="two") as api:
-            await _store(api, [_aged("first", 2, owner="one"), _aged("second", 1, owner="two")])
+            line = BatchPlace(id="batch_1", line=2, custom_id="a name of its user's")
+            await _store(api, [_aged("first", 2, owner="one", batch=line), _aged("second", 1, owner="two")])
+            rows = (await api.ask("GET", "/api/v1/tasks", headers=TWO)).json["data"]["tasks"]
+            assert [(row["id"], row["prompt"], row["batch"]) for row in rows][1] == ("first", None, None)
             assert await _ids(api, headers=TWO) == ["second", "first"]
             assert await _ids(api, "?project=one", headers=TWO) == ["first"]
             assert await _ids(api, "?project=one&q=cat", headers=TWO) == []

@@ -1061,6 +1061,7 @@ export interface TaskRow {
   url: string | null;
   error_code: string | null;
   retryable: boolean | null;
+  batch: BatchPlace | null;
   priority: "high" | "normal" | "low";
   progress: number;
   attempts: number;
