@@ -19,11 +19,13 @@ from tests.chaos.clients import Clients, new_session
 from tests.chaos.failovers import failover_figures
 from tests.chaos.faults import LONGEST_CALL_OF_A_SET_S, LONGEST_CALL_S, WEIGHTS, FaultLog, Mayhem
 from tests.chaos.ledger import judge_ledger
+from tests.chaos.listening import TARGETS, Listeners, listening
 from tests.chaos.moves import COURSES
 from tests.chaos.purchases import may_fail
 from tests.chaos.report import tell_stories
 from tests.chaos.spending import judge_spending, variables_of_limit, withdraw_held_back
 from tests.chaos.submission import FINISHED, Submission
+from tests.chaos.told import judge_told
 from tests.chaos.topologies import TOPOLOGIES
 from tests.chaos.traffic import KINDS, Kind
 from tests.chaos.verdict import LEAST_COMPLETED, Verdict, images_of, judge
@@ -87,6 +89,7 @@ class Campaign:
         return {
             "DANQING_PROCESSES": str(self.processes),
             "DANQING_TASK_TIMEOUT": f"{self.task_timeout_s:.0f}",
+            "DANQING_WEBHOOK_TARGETS": TARGETS,
             **variables_of_limit(self.spend_limit),
         }
 
@@ -95,7 +98,10 @@ async def run_campaign(campaign: Campaign) -> Verdict:
     """Carry it out and judge it."""
     run = TOPOLOGIES[campaign.topology].run if campaign.topology else running_whole
     with run(campaign.directory, **campaign.variables) as whole:
-        async with new_session(whole.headers) as session:
+        async with (
+            new_session(whole.headers) as session,
+            listening(whole, campaign.directory, campaign.seed) as listeners,
+        ):
             clients = Clients(
                 base_urls=whole.base_urls,
                 session=session,
@@ -112,7 +118,13 @@ async def run_campaign(campaign: Campaign) -> Verdict:
                     _mayhem(campaign, whole, log),
                     _tell(clients, log, campaign.seconds),
                 )
-                return await calm_down(whole, watch, campaign.least_completed, campaign.spend_limit)
+                return await calm_down(
+                    whole,
+                    watch,
+                    listeners,
+                    least_completed=campaign.least_completed,
+                    spend_limit=campaign.spend_limit,
+                )
             finally:
                 watching.cancel()
 
@@ -141,7 +153,9 @@ async def _tell(clients: Clients, log: FaultLog, for_s: float) -> None:
         )
 
 
-async def calm_down(whole: Whole, watch: Watch, least_completed: float, spend_limit: int) -> Verdict:
+async def calm_down(
+    whole: Whole, watch: Watch, listeners: Listeners, *, least_completed: float, spend_limit: int
+) -> Verdict:
     """Wait for the last task, look at everything once more, and judge."""
     clients, log = watch.clients, watch.log
     last_fault_s = max((event.until_s for event in log.events), default=time.time())
@@ -159,6 +173,7 @@ async def calm_down(whole: Whole, watch: Watch, least_completed: float, spend_li
     judge_spending(verdict, clients.submissions, bills, spend_limit)
     _judge_late(verdict, watch, last_fault_s)
     await judge_ledger(verdict, whole.mongo_url, whole.base_url, whole.headers)
+    await judge_told(verdict, listeners, accepted, whole.mongo_url)
     tell_stories(verdict, bills, log)
     _write_down(whole.directory / "run.json", clients, log)
     verdict.counts |= {

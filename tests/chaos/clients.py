@@ -14,7 +14,7 @@ import attrs
 from tests.chaos.submission import Move, Submission
 from tests.chaos.traffic import CAPPED, KINDS, PLAIN, ROUTE, VOLCENGINE, Kind, draw_kind
 
-__all__ = ["NOTHING_SENT", "NO_ANSWER", "Clients", "new_session", "task_id_of"]
+__all__ = ["KEYED_PATIENCE_S", "NOTHING_SENT", "NO_ANSWER", "Clients", "new_session", "task_id_of"]
 
 NOTHING_SENT = 0
 NO_ANSWER = -1
@@ -67,8 +67,7 @@ class Clients:
     def begin(self, *, patient: bool = True) -> Submission:
         """Submit one task and follow it, in the background; only a *patient* one waits for a dead link."""
         kind = self._next_kind()
-        submission = self._draw(kind if patient or not kind.waits_for_its_limit else PLAIN)
-        self.submissions.append(submission)
+        submission = self.draw(kind if patient or not kind.waits_for_its_limit else PLAIN)
         task = asyncio.create_task(self._follow(submission))
         self._tasks.add(task)
         task.add_done_callback(self._followed)
@@ -102,7 +101,8 @@ class Clients:
         waiting = sum(each.kind.provider == CAPPED for each in self.unfinished) if kind.provider == CAPPED else 0
         return PLAIN if waiting >= MOST_CAPPED else kind
 
-    def _draw(self, kind: Kind) -> Submission:
+    def draw(self, kind: Kind, *, keyed: bool | None = None) -> Submission:
+        """Make up a submission and keep it; *keyed* is whether it has an Idempotency-Key, None: perhaps."""
         group = self.random.random() < kind.groups
         submission = Submission(
             nonce=f"{self.random.getrandbits(64):016x}",
@@ -110,10 +110,11 @@ class Clients:
             policy=self.random.choice(kind.policies),
             images=3 if group else self.random.choice(kind.images),
             group=group,
-            keyed=kind.course in ("repeat", "delete") or self.random.random() < 0.6,
+            keyed=kind.course in ("repeat", "delete") or self.random.random() < 0.6 if keyed is None else keyed,
             sent_s=time.time(),
         )
         submission.body = self._body(submission)
+        self.submissions.append(submission)
         return submission
 
     def _body(self, submission: Submission) -> dict[str, Any]:

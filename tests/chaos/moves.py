@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
+from tests.chaos.batches import send_batch
 from tests.chaos.clients import Clients, task_id_of
 from tests.chaos.submission import Move, Submission
 
@@ -130,5 +131,6 @@ COURSES: Mapping[str, Callable[[Clients, Submission], Awaitable[None]]] = {
     "repeat": _repeat,
     "delete": _delete,
     "hammer": _hammer,
+    "batch": send_batch,
 }
 """What the user of a task does with it, by the name in its kind; it begins with the submission."""

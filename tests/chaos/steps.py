@@ -13,8 +13,9 @@ from danqing_server.loops.steps import STEPS
 from tests.chaos.campaign import LEASE_S, calm_down
 from tests.chaos.clients import Clients, new_session
 from tests.chaos.faults import FaultLog
+from tests.chaos.listening import TARGETS, listening
 from tests.chaos.moves import COURSES
-from tests.chaos.traffic import DELETED, PLAIN, ROUTED
+from tests.chaos.traffic import BATCHED, DELETED, PLAIN, ROUTED
 from tests.chaos.verdict import Verdict
 from tests.chaos.watch import Watch
 from tests.chaos.whole import Whole, running_whole, send
@@ -33,15 +34,13 @@ TASK_TIMEOUT_S = 3600.0
 
 NOT_REACHED = (
     "backup.",
-    "batch.",
     "books.count",
-    "deliver.",
     "move.",
     "restore.",
     "submit.hold",
     "upgrade.",
 )
-"""What begins so is done for batches, webhooks, limits, backups and moves, which the traffic here has none of."""
+"""What begins so is done for limits, backups, moves and upgrades, which the traffic here has none of."""
 
 
 def all_points(prefix: str = "") -> tuple[str, ...]:
@@ -66,14 +65,14 @@ async def run_steps(directory: Path, points: Sequence[str], seed: int) -> Verdic
 
 
 async def _run_part(directory: Path, points: Sequence[str], seed: int, per_s: float = 3.0) -> Verdict:
-    with running_whole(directory, DANQING_PROCESSES="1") as whole:
-        async with new_session() as session:
+    with running_whole(directory, DANQING_PROCESSES="1", DANQING_WEBHOOK_TARGETS=TARGETS) as whole:
+        async with new_session() as session, listening(whole, directory, seed) as listeners:
             clients = Clients(
                 base_urls=whole.base_urls,
                 session=session,
                 random=random.Random(f"steps {seed}"),
                 courses=COURSES,
-                kinds=(PLAIN, ROUTED, DELETED),
+                kinds=(PLAIN, ROUTED, DELETED, BATCHED),
                 failing_share=FAILING_SHARE,
             )
             log = FaultLog()
@@ -86,7 +85,7 @@ async def _run_part(directory: Path, points: Sequence[str], seed: int, per_s: fl
             await asyncio.gather(loading, operating, return_exceptions=True)
             await _resume(clients)
             # One process dies again and again: many a task is cut twice, which ends it.
-            verdict = await calm_down(whole, watch, least_completed=0.0, spend_limit=0)
+            verdict = await calm_down(whole, watch, listeners, least_completed=0.0, spend_limit=0)
     for point in missed:
         verdict.break_promise(None, "step never reached", point)
     verdict.counts["steps at which a process died"] = len(points) - len(missed)

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 __all__ = [
+    "BATCHED",
     "BRIEF",
     "CAPPED",
     "DELETED",
@@ -167,12 +168,15 @@ MIX: Sequence[Kind] = (
 """Real providers beside Ark's, with a fifth of all tasks: two whose calls are orders, one that costs nothing and
 forgets its queue when it dies, one that answers at once."""
 
+BATCHED = Kind(name="in a batch", share=2, words=_slow, images=(1,), course="batch", usual_s=60)
+
 DELETED = Kind(name="deleted and repeated", share=4, words=_under_way, images=(1,), course="delete", usual_s=120)
 
 KINDS: Sequence[Kind] = (
     PLAIN,
     ROUTED,
     *MIX,
+    BATCHED,
     Kind(name="unbilled failure", share=2, words=_always("[sandbox:fail x1]"), usual_s=40),
     Kind(name="odd answer", share=10, words=_any_of(ODD_ANSWERS), groups=0.15, images=(1, 1, 2)),
     Kind(name="odd stream", share=1, words=_any_of(ODD_STREAMS), groups=1.0),

@@ -83,6 +83,11 @@ class TwoMachines(TopologyWhole):
         return [part.base_url for part in self.parts]
 
     @property
+    def client_host(self) -> str:
+        """Where both machines reach the rest of the world."""
+        return self.network.address
+
+    @property
     def headers(self) -> Mapping[str, str]:
         """The key that clients send with every request."""
         return {"Authorization": f"Bearer {KEY}"}

@@ -25,7 +25,17 @@ LEAST_LIMIT_S = 200.0
 POISON_LIVES = 3
 """A task that has cost so many processes their lives before a call was sent is given up: `code: poison`."""
 
-PROMISES = ("lost", "stuck", "delivered twice", "billed twice", "limits passed", "wrong books", "ledger")
+PROMISES = (
+    "lost",
+    "stuck",
+    "delivered twice",
+    "billed twice",
+    "limits passed",
+    "wrong books",
+    "ledger",
+    "webhooks lost",
+    "events lost",
+)
 """What is always counted, also when it never happened."""
 
 

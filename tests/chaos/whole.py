@@ -60,6 +60,11 @@ class Whole:
         return [self.base_url]
 
     @property
+    def client_host(self) -> str:
+        """Where the clients' machine is reached from those that serve."""
+        return "127.0.0.1"
+
+    @property
     def headers(self) -> Mapping[str, str]:
         """What clients send with every request."""
         return {}

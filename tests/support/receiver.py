@@ -13,6 +13,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,11 @@ class Received:
         """The body as JSON."""
         return orjson.loads(self.body)
 
+    def signature_with(self, secret: str) -> str:
+        """Return how the official library signs it, however long ago it came."""
+        at = datetime.fromtimestamp(int(self.headers["webhook-timestamp"]), UTC)
+        return Webhook(secret).sign(self.id, at, self.body.decode())
+
     def verify(self, secret: str) -> Any:
         """Return the body after the official library took its signature for good; raises what that raises."""
         return Webhook(secret).verify(self.body, dict(self.headers))
@@ -82,12 +88,13 @@ class Receiver:
 
 
 @contextmanager
-def run_receiver(directory: Path, port: int | None = None) -> Iterator[Receiver]:
-    """Run a receiver while the block lasts; its record is kept in *directory*."""
+def run_receiver(directory: Path, port: int | None = None, host: str = "127.0.0.1") -> Iterator[Receiver]:
+    """Run a receiver at that address of this machine while the block lasts; its record is kept in *directory*."""
     port = port or free_port()
     directory.mkdir(parents=True, exist_ok=True)
-    record, url = directory / f"received-{port}.jsonl", f"http://127.0.0.1:{port}"
-    argv = (sys.executable, "-m", "tests.support.receiver", "--port", str(port), "--record", str(record))
+    record, url = directory / f"received-{port}.jsonl", f"http://{host}:{port}"
+    where = ("--host", host, "--port", str(port), "--record", str(record))
+    argv = (sys.executable, "-m", "tests.support.receiver", *where)
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     environment = {**kept, "PYTHONPATH": str(Path(__file__).parents[2])}
     command = Command(name="receiver", argv=argv, environment=environment, log_path=directory / "receiver.log")
@@ -154,6 +161,7 @@ async def _alive(request: web.Request) -> web.StreamResponse:
 def main() -> None:
     """Receive until killed."""
     parser = argparse.ArgumentParser()
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--record", type=Path, required=True)
     arguments = parser.parse_args()
@@ -161,7 +169,7 @@ def main() -> None:
     with arguments.record.open("ab") as record:
         app.router.add_get("/", _alive)
         app.router.add_post("/{path:.*}", _Answering(record).answer)
-        web.run_app(app, host="127.0.0.1", port=arguments.port, print=None)
+        web.run_app(app, host=arguments.host, port=arguments.port, print=None)
 
 
 if __name__ == "__main__":
