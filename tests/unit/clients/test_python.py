@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 
 import pytest
-from danqing_client import AsyncClient, Client, WrongSignature, calls, verify_webhook
+from danqing_client import AsyncClient, Client, WrongSignature, calls, streams, verify_webhook
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 HEADERS = {
@@ -34,7 +34,7 @@ class TestClients:
 class TestEvents:
     def test_a_stream_that_is_cut_before_its_first_event_goes_on_from_its_beginning(self) -> None:
         """An id comes first, which tells of nothing but where to go on from."""
-        reader = calls.EventReader()
+        reader = streams.EventReader()
         assert [reader.take(line) for line in ("retry: 2000", "", "id: 1764450000000", "")] == [None] * 4
         assert reader.last_id == "1764450000000"
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from danqing_client import calls
+from danqing_client import calls, streams
 from danqing_client.calls import Call, Settings, Submission
 from danqing_client.errors import ApiError, TaskFailed, WaitTimeout
 from danqing_client.models import Event, Output, Task, Upload
@@ -229,7 +229,7 @@ class AsyncClient:
             ConnectionFailed: the server is gone.
             ApiError: it does not let us.
         """
-        reader, tries = calls.EventReader(last_id), 0
+        reader, tries = streams.EventReader(last_id), 0
         while True:
             tries += 1
             call = calls.events_call(reader.last_id, filters)
@@ -247,7 +247,7 @@ class AsyncClient:
                             yield event
             except httpx.TransportError as error:
                 ended = error
-            await asyncio.sleep(calls.reopen_s(self.settings, call, tries, ended))
+            await asyncio.sleep(streams.reopen_s(self.settings, call, tries, ended))
 
     async def download(self, output: Output) -> bytes:
         """Return the bytes of an output, which are those that its `sha256` says.

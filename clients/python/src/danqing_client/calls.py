@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import random
 import uuid
@@ -17,11 +16,11 @@ from urllib.parse import quote
 import httpx
 
 from danqing_client.errors import ApiError, Conflict, ConnectionFailed, NotFound, error_of
-from danqing_client.models import Event, Output, Task, Upload
+from danqing_client.models import Output, Task, Upload
 
 __all__ = [
+    "SHORTEST_POLL_S",
     "Call",
-    "EventReader",
     "Settings",
     "Submission",
     "between_polls_s",
@@ -33,7 +32,6 @@ __all__ = [
     "pause_s",
     "poll",
     "read",
-    "reopen_s",
     "request_of",
     "task_of",
     "unreached",
@@ -266,44 +264,6 @@ def _params_of(filters: Mapping[str, str | int | Sequence[str]]) -> dict[str, st
     return {
         name: str(value) if isinstance(value, str | int) else ",".join(value) for name, value in filters.items()
     }
-
-
-def reopen_s(settings: Settings, call: Call, tries: int, ended: httpx.Response | httpx.TransportError) -> float:
-    """Return how long to wait before a stream that ended is opened again, after *tries* that brought nothing.
-
-    Raises:
-        ConnectionFailed: no more; the server is gone.
-        ApiError: no more; it says no.
-    """
-    if isinstance(ended, httpx.Response) and ended.is_success:
-        return SHORTEST_POLL_S
-    wait_s = pause_s(settings, call, tries, ended)
-    if wait_s is not None:
-        return wait_s
-    if isinstance(ended, httpx.TransportError):
-        raise unreached(call, ended) from ended
-    read(ended)
-    return SHORTEST_POLL_S
-
-
-class EventReader:
-    """Puts events together from the lines of a stream of server-sent events."""
-
-    def __init__(self, last_id: str | None = None) -> None:
-        self.last_id = last_id
-        self._fields: dict[str, list[str]] = {}
-
-    def take(self, line: str) -> Event | None:
-        """Take a line; return the event that it completes, if it does."""
-        if line:
-            name, _, value = line.partition(":")
-            self._fields.setdefault(name, []).append(value.removeprefix(" "))
-            return None
-        fields, self._fields = self._fields, {}
-        self.last_id = fields.get("id", [self.last_id])[-1]  # also of what tells nothing but where to go on from
-        if "data" not in fields:
-            return None
-        return Event(fields.get("event", ["message"])[-1], json.loads("\n".join(fields["data"])), self.last_id)
 
 
 def request_of(settings: Settings, call: Call) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from danqing_client import calls
+from danqing_client import calls, streams
 from danqing_client.calls import Call, Settings, Submission
 from danqing_client.errors import ApiError, TaskFailed, WaitTimeout
 from danqing_client.models import Event, Output, Task, Upload
@@ -225,7 +225,7 @@ class Client:
             ConnectionFailed: the server is gone.
             ApiError: it does not let us.
         """
-        reader, tries = calls.EventReader(last_id), 0
+        reader, tries = streams.EventReader(last_id), 0
         while True:
             tries += 1
             call = calls.events_call(reader.last_id, filters)
@@ -241,7 +241,7 @@ class Client:
                             yield event
             except httpx.TransportError as error:
                 ended = error
-            time.sleep(calls.reopen_s(self.settings, call, tries, ended))
+            time.sleep(streams.reopen_s(self.settings, call, tries, ended))
 
     def download(self, output: Output) -> bytes:
         """Return the bytes of an output, which are those that its `sha256` says.
