@@ -30,6 +30,8 @@ from danqing_server.http.shapes import members_of
 from danqing_server.records.tasks import JsonObject, Priority
 
 __all__ = [
+    "PASSED_ON",
+    "SERVER_OPTIONS",
     "UserFields",
     "image_meaning",
     "image_submission",
