@@ -260,6 +260,35 @@ class TestEvents:
         assert second.data["user_id"] == "cut"
         assert streams.asked_from[:2] == [None, first.last_id]
 
+    async def test_a_text_of_any_kind_is_heard(self, base: str) -> None:
+        """A prompt out of a web page, whose lines end as Unicode has them end."""
+        prompt = "a hill\u2028and a river"
+        async with AsyncClient(base, KEY, user_id="pasted") as client:
+
+            async def listen() -> str:
+                async for event in client.events(user_id="pasted"):
+                    return str(event.data["input"]["prompt"])
+                raise AssertionError("the stream ended")
+
+            listening = asyncio.create_task(listen())
+            while not listening.done():
+                await client.generate(prompt, **SMALL)
+            assert await listening == prompt
+
+    def test_a_stream_that_is_cut_within_an_event_goes_on(self) -> None:
+        """What came of it is not taken for part of the next."""
+        parts = [
+            b"id: 1\nevent: task\ndata: {}\n\nid: 2\nevent: task\ndata: {}\n",
+            b'event: lane\ndata: {"name": 1}\n\n',
+        ]
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            return httpx.Response(200, content=parts.pop(0))
+
+        with Client("http://x", transport=httpx.MockTransport(answer)) as client:
+            told = list(islice(client.events(), 2))
+        assert [(each.kind, each.data) for each in told] == [("task", {}), ("lane", {"name": 1})]
+
     def test_who_may_not_listen_is_told(self, base: str) -> None:
         """At once, not after many tries."""
         with Client(base, "wrong") as client, pytest.raises(NotAuthorized):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import json
 
 import pytest
-from danqing_client import AsyncClient, Client, WrongSignature, calls, streams, verify_webhook
+from danqing_client import AsyncClient, Client, Event, WrongSignature, calls, streams, verify_webhook
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 HEADERS = {
@@ -35,8 +36,35 @@ class TestEvents:
     def test_a_stream_that_is_cut_before_its_first_event_goes_on_from_its_beginning(self) -> None:
         """An id comes first, which tells of nothing but where to go on from."""
         reader = streams.EventReader()
-        assert [reader.take(line) for line in ("retry: 2000", "", "id: 1764450000000", "")] == [None] * 4
+        assert list(reader.feed(b"retry: 2000\n\nid: 1764450000000\n\n")) == []
         assert reader.last_id == "1764450000000"
+
+    @pytest.mark.parametrize("size", [1, 7, 10_000])
+    def test_any_text_may_stand_in_an_event(self, size: int) -> None:
+        """What Unicode calls an end of a line is none of a stream's, however it is cut into parts."""
+        prompt = "one\u2028two\u2029three\x85four\x0bfive 🎨"
+        shown = f"id: 7\nevent: task\ndata: {json.dumps({'prompt': prompt}, ensure_ascii=False)}\n\n".encode()
+        reader = streams.EventReader()
+        told = [event for first in range(0, len(shown), size) for event in reader.feed(shown[first : first + size])]
+        assert told == [Event("task", {"prompt": prompt}, "7")]
+
+    @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+    @pytest.mark.parametrize("size", [1, 10_000])
+    def test_lines_end_as_a_stream_ends_them(self, size: int, end: str) -> None:
+        """In each of three ways; the last one shows when more comes."""
+        shown = f"id: 7{end}event: task{end}data: 1{end}{end}: {end}".encode()
+        reader = streams.EventReader()
+        told = [event for first in range(0, len(shown), size) for event in reader.feed(shown[first : first + size])]
+        assert told == [Event("task", 1, "7")]
+
+    @pytest.mark.parametrize("cut", [b"id: 8\nevent: task\ndata: {}\n", b"id: 8\nevent: task\nda", b"id: 8"])
+    def test_what_was_half_told_when_a_stream_was_cut_is_forgotten(self, cut: bytes) -> None:
+        """The next stream begins anew, where the last whole event was."""
+        reader = streams.EventReader("7")
+        assert list(reader.feed(cut)) == []
+        reader.begin()
+        assert reader.last_id == "7"
+        assert list(reader.feed(b'event: progress\ndata: {"id": 1}\n\n')) == [Event("progress", {"id": 1}, "7")]
 
     def test_a_pace_is_a_number(self) -> None:
         """Beside texts, and lists of them."""

@@ -238,12 +238,12 @@ class AsyncClient:
                 async with self._http.stream(**calls.request_of(self.settings, call)) as ended:
                     if not ended.is_success:
                         await ended.aread()
-                    async for line in ended.aiter_lines():
+                    reader.begin()
+                    async for part in ended.aiter_bytes():
                         if not ended.is_success:
                             break
                         tries = 0
-                        event = reader.take(line)
-                        if event is not None:
+                        for event in reader.feed(part):
                             yield event
             except httpx.TransportError as error:
                 ended = error

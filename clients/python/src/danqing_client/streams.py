@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 
 import httpx
 
@@ -10,6 +12,9 @@ from danqing_client.calls import SHORTEST_POLL_S, Call, Settings, pause_s, read,
 from danqing_client.models import Event
 
 __all__ = ["EventReader", "reopen_s"]
+
+_END = re.compile(rb"\r\n|\n|\r(?!\Z)")
+"""Of a line. A CR that came last may be half of one."""
 
 
 def reopen_s(settings: Settings, call: Call, tries: int, ended: httpx.Response | httpx.TransportError) -> float:
@@ -31,14 +36,34 @@ def reopen_s(settings: Settings, call: Call, tries: int, ended: httpx.Response |
 
 
 class EventReader:
-    """Puts events together from the lines of a stream of server-sent events."""
+    """Puts events together from the bytes of a stream, in whatever parts they come.
+
+    A line ends with CR, LF or both, and with nothing else that Unicode has.
+    Source: WHATWG HTML §9.2.6, read 2026-11-30.
+    """
 
     def __init__(self, last_id: str | None = None) -> None:
         self.last_id = last_id
+        self._rest = bytearray()
         self._fields: dict[str, list[str]] = {}
 
-    def take(self, line: str) -> Event | None:
-        """Take a line; return the event that it completes, if it does."""
+    def begin(self) -> None:
+        """Begin a stream: what the one before had told by half is nothing."""
+        self._rest.clear()
+        self._fields = {}
+
+    def feed(self, part: bytes) -> Iterator[Event]:
+        """Take *part*, and yield the events that it completes."""
+        self._rest += part
+        if not self._rest.startswith(b"\r") and b"\n" not in part and b"\r" not in part:
+            return
+        *lines, self._rest = map(bytearray, _END.split(self._rest))
+        for line in lines:
+            event = self._take(line.decode(errors="replace"))
+            if event is not None:
+                yield event
+
+    def _take(self, line: str) -> Event | None:
         if line:
             name, _, value = line.partition(":")
             self._fields.setdefault(name, []).append(value.removeprefix(" "))

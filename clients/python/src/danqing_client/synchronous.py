@@ -234,11 +234,10 @@ class Client:
                 with self._http.stream(**calls.request_of(self.settings, call)) as ended:
                     if not ended.is_success:
                         ended.read()
-                    for line in ended.iter_lines() if ended.is_success else ():
+                    reader.begin()
+                    for part in ended.iter_bytes() if ended.is_success else ():
                         tries = 0
-                        event = reader.take(line)
-                        if event is not None:
-                            yield event
+                        yield from reader.feed(part)
             except httpx.TransportError as error:
                 ended = error
             time.sleep(streams.reopen_s(self.settings, call, tries, ended))
