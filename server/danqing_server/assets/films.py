@@ -195,12 +195,15 @@ class _Decoding:
         return time.monotonic() > self.until_s
 
     def _read_through(self, video: Any) -> int | None:
-        """Read every packet; return when the last group of pictures begins, in the stream's own time."""
+        """Read every packet; return when the last group of pictures begins, in the stream's own time.
+
+        What an edit list cuts away is there and not shown: nothing comes out of a group that begins behind it.
+        """
         last_key = None
         for packet in self.container.demux():
             if packet.is_corrupt:
                 raise NotPlayable("a packet is cut off")
-            if packet.stream is video and packet.is_keyframe and packet.size:
+            if packet.stream is video and packet.is_keyframe and packet.size and not packet.is_discard:
                 last_key = packet.pts if packet.pts is not None else packet.dts
             if self._late:
                 break

@@ -16,13 +16,18 @@ __all__ = ["SOUND_READERS"]
 
 LARGEST_TAG_BYTES = 64 * 1024 * 1024
 OGG_TAIL_BYTES = 70_000  # one page is at most 65307 bytes
-_NOT_KNOWN = (0, 0xFFFF_FFFF)
+LEAST_MADE_UP_BYTES = 2_000_000_000
+"""From here on a WAV's length is what stands for one in a head that was written before the sound was there.
+
+Seen: 0xFFFFFFFF (OpenAI, MiniMax), 0x7FFFFFFF (ElevenLabs), some less (DashScope), 2000000000 (Pocket TTS).
+Sources: github.com/pollinations/pollinations/pull/11457, langgenius/dify/issues/41456,
+AstrBotDevs/AstrBot/pull/10189 and kyutai-labs/pocket-tts/issues/229, read 2026-11-30.
+"""
 
 
 def _read_wav(file: IO[bytes], size_bytes: int) -> Structure:
-    (announced,) = struct.unpack("<4xI4x", file.read(12))
-    if announced not in _NOT_KNOWN and announced + 8 > size_bytes + 1:  # some writers count a padding byte
-        raise CutOff("the last of the sound is missing")
+    """What its first bytes say of the file's length many writers count wrongly; the sound's own is what counts."""
+    file.seek(12)
     bytes_per_s, length = 0, None
     while len(head := file.read(8)) == 8:
         kind, size = struct.unpack("<4sI", head)
@@ -30,7 +35,7 @@ def _read_wav(file: IO[bytes], size_bytes: int) -> Structure:
             (bytes_per_s,) = struct.unpack_from("<8xI", file.read(16))
             size -= 16
         elif kind == b"data":
-            length = size_bytes - file.tell() if size in _NOT_KNOWN else size
+            length = size if 0 < size < LEAST_MADE_UP_BYTES else size_bytes - file.tell()
             break
         file.seek(size + size % 2, 1)
     if length is None or not bytes_per_s:

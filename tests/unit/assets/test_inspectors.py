@@ -72,6 +72,12 @@ def code_of(look: Look, body: bytes, kind: OutputKind) -> str:
     return caught.value.code
 
 
+def headed(wav: bytes, around: int, own: int) -> bytes:
+    """Return a WAV whose head gives these lengths: of what follows it, and of the sound."""
+    at = wav.index(b"data") + 4
+    return wav[:4] + struct.pack("<I", around) + wav[8:at] + struct.pack("<I", own) + wav[at + 4 :]
+
+
 def film_with_endless_table() -> bytes:
     """Return a film whose table of times is said to have half a billion entries."""
     body = film(frames=24)
@@ -232,6 +238,17 @@ class TestVideo:
         )
         assert (ended.returncode, ended.stdout.split()) == (0, ["MemoryError"]), ended.stderr
 
+    @pytest.mark.parametrize(("shown_ms", "from_unit"), [(500, 1024), (1000, 14_000), (1500, 30_000)])
+    def test_one_that_is_cut_by_its_edit_list_is_whole(
+        self, look: Look, with_av: bool, shown_ms: int, from_unit: int
+    ) -> None:
+        """Editors leave in the file what they cut away, and say what is shown: groups behind it give no frame."""
+        body = film(frames=96, group=12)
+        at = body.index(b"elst") + 12
+        edited = body[:at] + struct.pack(">Ii", shown_ms, from_unit) + body[at + 8 :]
+        found = look(edited, OutputKind.VIDEO)
+        assert (found.width, found.decoded, found.poster is not None) == (160, with_av, with_av)
+
     def test_bytes_behind_its_end_are_no_harm(self, look: Look, with_av: bool) -> None:
         """Players pass over them, and it is paid for."""
         assert look(film() + b"appended by a tool", OutputKind.VIDEO).width == 160
@@ -262,6 +279,39 @@ class TestAudio:
         """Where its head says how long it is."""
         body = sound(format_)
         assert code_of(look, body[: len(body) * 2 // 3], OutputKind.AUDIO) == "truncated"
+
+    def test_a_flac_without_its_end_is_rejected(self, look: Look) -> None:
+        """Every frame that is there can be decoded; its head counts the samples that are not."""
+        body = sound("flac", seconds=4.0)
+        assert look(body, OutputKind.AUDIO).duration_s == pytest.approx(4.0, abs=0.1)
+        first_frame = body.index(b"\xff\xf8")
+        assert code_of(look, body[: (first_frame + len(body)) // 2], OutputKind.AUDIO) == "truncated"
+
+    @pytest.mark.parametrize(
+        ("around", "own"),
+        [
+            (0xFFFF_FFFF, 0xFFFF_FFFF),
+            (0x7FFF_FFFF, 0x7FFF_FFFF),
+            (0x7FFF_FFBF, 0x7FFF_FF9B),
+            (2_000_000_036, 2_000_000_000),
+            (0, 0),
+        ],
+    )
+    def test_a_wav_whose_head_was_written_first_is_whole(
+        self, look: Look, with_av: bool, around: int, own: int
+    ) -> None:
+        """Services stream them, and put a number there that stands for none."""
+        found = look(headed(sound("wav"), around, own), OutputKind.AUDIO)
+        assert found.duration_s == pytest.approx(1.0, abs=0.1)
+
+    @pytest.mark.parametrize("more", [2, 8, 36, 44])
+    def test_a_wav_that_miscounts_what_is_around_the_sound_is_whole(
+        self, look: Look, with_av: bool, more: int
+    ) -> None:
+        """Some writers count the file, and not what follows; players go by the sound's own length."""
+        body = sound("wav")
+        (own,) = struct.unpack_from("<I", body, body.index(b"data") + 4)
+        assert look(headed(body, len(body) - 8 + more, own), OutputKind.AUDIO).duration_s is not None
 
     def test_a_video_is_no_sound(self, look: Look, with_av: bool) -> None:
         """Even one that has some."""
