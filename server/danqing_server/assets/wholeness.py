@@ -23,6 +23,8 @@ _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
 _SCAN_END = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 _INTERVALS = 32
+_EXTENSION, _FRAME = 0x21, 0x2C
+_BLOCKS = frozenset({_EXTENSION, _FRAME})
 
 
 def draft(picture: Image.Image, least: tuple[int, int] = (1, 1)) -> None:
@@ -35,9 +37,11 @@ def draft(picture: Image.Image, least: tuple[int, int] = (1, 1)) -> None:
 
 def is_whole(file: IO[bytes], name: str, decoded: Image.Image, least: tuple[int, int] = (1, 1)) -> bool:
     """Tell whether the file that was *decoded* (by way of `draft`) holds all that its header promises."""
-    if name not in ("png", "jpeg"):
+    if name not in ("png", "jpeg", "gif"):
         return True
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        if name == "gif":
+            return _has_all_frames(content)
         return _has_ending(content, name) and not (name == "jpeg" and _is_hollow(content, decoded, least))
 
 
@@ -53,6 +57,28 @@ def _has_ending(content: mmap.mmap, name: str) -> bool:
     if end >= 0 and content.find(b"\xff\xda", end) < 0:
         return True
     return any(marker == _END for marker, _, _ in _marks(content))
+
+
+def _has_all_frames(content: mmap.mmap) -> bool:
+    """Tell whether a GIF ends where one of its blocks does: only its first frame was decoded.
+
+    Some writers leave out the end mark; what follows the last block and is none is let pass. Source: CompuServe,
+    GIF89a, §15 to §27, read 2026-11-30.
+    """
+    at = 13 + _table_bytes(content[10])
+    while at < len(content) and content[at] in _BLOCKS:
+        try:
+            at += 2 if content[at] == _EXTENSION else 11 + _table_bytes(content[at + 9])
+            while content[at]:
+                at += 1 + content[at]
+        except IndexError:
+            return False
+        at += 1
+    return True
+
+
+def _table_bytes(packed: int) -> int:
+    return 3 << (packed & 7) + 1 if packed & 0x80 else 0
 
 
 def _is_hollow(content: mmap.mmap, decoded: Image.Image, least: tuple[int, int]) -> bool:

@@ -88,3 +88,31 @@ class TestE14HollowJpegs:
         drawn = Image.effect_noise((64, 64), 60)
         drawn.paste(128, (0, 32, 64, 64))
         assert is_taken(tmp_path, jpeg(drawn) + b"\xff\xd8\xff\xda\0\x02" + bytes(range(256)) * 20)
+
+
+class TestMovingPictures:
+    """Of a GIF only the first frame is decoded; the others have to be there."""
+
+    def moving(self, frames: int = 4, **options: object) -> bytes:
+        """Return a GIF of noisy frames."""
+        drawn = [Image.effect_noise((96, 64), 60 + number) for number in range(frames)]
+        file = io.BytesIO()
+        drawn[0].save(file, "GIF", save_all=True, append_images=drawn[1:], duration=80, **options)
+        return file.getvalue()
+
+    @pytest.mark.parametrize("options", [{}, {"loop": 0, "comment": b"made" * 100}, {"interlace": 0}])
+    @pytest.mark.parametrize("frames", [1, 2, 9])
+    def test_a_whole_one_is_taken(self, tmp_path: Path, frames: int, options: dict[str, object]) -> None:
+        """With loops, comments, and tables of colours of its own."""
+        assert is_taken(tmp_path, self.moving(frames, **options))
+
+    @pytest.mark.parametrize("part", [0.3, 0.5, 0.75, 0.99])
+    def test_one_without_its_last_frames_is_refused(self, tmp_path: Path, part: float) -> None:
+        """Although its first frame is whole."""
+        body = self.moving()
+        assert not is_taken(tmp_path, body[: int(len(body) * part)])
+
+    @pytest.mark.parametrize("ending", [b"", b";appended", b";" * 9, b"\0\0;"])
+    def test_what_follows_the_last_frame_is_no_harm(self, tmp_path: Path, ending: bytes) -> None:
+        """Some writers leave out the end mark, and some go on behind it."""
+        assert is_taken(tmp_path, self.moving().removesuffix(b";") + ending)
