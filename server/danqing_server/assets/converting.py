@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import io
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 from danqing_server.assets.inspection import open_picture
+from danqing_server.assets.thumbnails import plain
 from danqing_server.errors import PictureRejected
 
 __all__ = ["FORMATS", "converted"]
 
 FORMATS = {"png": "PNG", "jpeg": "JPEG", "webp": "WEBP"}
 QUALITY = 95
-_OPAQUE = ("RGB", "L")
+_SPACES = {"RGB": b"RGB ", "RGBA": b"RGB ", "L": b"GRAY"}
 
 
 def converted(body: bytes, wanted: str, *, max_pixels: int) -> bytes:
     """Return the picture *body* in the format *wanted*, one of `FORMATS`. Blocks, and needs it decoded in memory.
 
-    Where the format has no transparency, what is transparent becomes white.
+    It looks as it did: upright where its Exif data turn it, with its colour profile. Where the format has no
+    transparency, what is transparent becomes white.
 
     Raises:
         PictureRejected: it cannot be decoded.
@@ -28,18 +30,22 @@ def converted(body: bytes, wanted: str, *, max_pixels: int) -> bytes:
         picture: Image.Image = open_picture(file, max_pixels=max_pixels)
         try:
             picture.load()
-            _fit(picture, wanted).save(made, FORMATS[wanted], quality=QUALITY)
+            fit = _fit(plain(ImageOps.exif_transpose(picture)), wanted)
+            fit.save(made, FORMATS[wanted], quality=QUALITY, icc_profile=_profile_of(picture, fit.mode))
         except (OSError, ValueError, SyntaxError) as error:
             raise PictureRejected(str(error), code="not_a_picture") from error
         return made.getvalue()
 
 
 def _fit(picture: Image.Image, wanted: str) -> Image.Image:
-    if wanted != "jpeg":
-        return picture if picture.mode in ("RGB", "RGBA", "L") else picture.convert("RGBA")
-    if picture.mode in _OPAQUE:
+    if wanted != "jpeg" or picture.mode != "RGBA":
         return picture
-    layers = picture.convert("RGBA")
-    flat = Image.new("RGB", layers.size, (255, 255, 255))
-    flat.paste(layers, mask=layers.getchannel("A"))
+    flat = Image.new("RGB", picture.size, (255, 255, 255))
+    flat.paste(picture, mask=picture.getchannel("A"))
     return flat
+
+
+def _profile_of(picture: Image.Image, mode: str) -> bytes | None:
+    """Return the profile that says what its colours mean; None where it is of others than now, as of inks."""
+    profile: bytes | None = picture.info.get("icc_profile")
+    return profile if profile is not None and profile[16:20] == _SPACES[mode] else None

@@ -10,7 +10,7 @@ import io
 import attrs
 from PIL import Image
 
-__all__ = ["AT_ONCE_WIDTH", "WIDTHS", "Shrunk", "decoded_size", "shrink"]
+__all__ = ["AT_ONCE_WIDTH", "WIDTHS", "Shrunk", "decoded_size", "plain", "shrink"]
 
 WIDTHS = (256, 512, 1024)
 AT_ONCE_WIDTH = 512
@@ -47,10 +47,10 @@ def decoded_size(size: tuple[int, int], width: int) -> tuple[int, int]:
 
 def shrink(picture: Image.Image, width: int) -> Shrunk:
     """Return a decoded picture, itself untouched, within *width* by *width* pixels, upright; none is enlarged."""
-    full = _plain(picture) if picture.mode in ("1", "P") else picture
+    full = plain(picture) if picture.mode in ("1", "P") else picture
     small = full.resize(decoded_size(full.size, width), Image.Resampling.BICUBIC, reducing_gap=2.0)
     turn = _TURNS.get(picture.getexif().get(_ORIENTATION, 1))
-    upright = _plain(small) if turn is None else _plain(small).transpose(turn)
+    upright = plain(small) if turn is None else plain(small).transpose(turn)
     with io.BytesIO() as file:
         upright.save(file, "WEBP", quality=QUALITY, method=EFFORT)
         return Shrunk(width=width, colour=_mean(upright), body=file.getvalue())
@@ -62,8 +62,8 @@ def _mean(small: Image.Image) -> str:
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 
-def _plain(small: Image.Image) -> Image.Image:
-    """Return a picture in a mode that WebP has; 16 bits of grey become 8."""
+def plain(small: Image.Image) -> Image.Image:
+    """Return a picture in a mode that every format has; 16 bits of grey become 8."""
     if small.mode in _PLAIN:
         return small
     if small.mode in _WIDE:
