@@ -118,7 +118,8 @@ class Partial:
 
     def _leave(self) -> None:
         self.spool.leave()
-        sweep(self.folder)
+        with suppress(OSError):  # whoever starts next sweeps, too
+            sweep(self.folder)
 
     def _on_disk(self, function: Callable[[], T]) -> asyncio.Future[T]:
         return asyncio.get_running_loop().run_in_executor(self.disk, function)

@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import os
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import attrs
@@ -96,10 +97,15 @@ class Spool:
             return True
 
     def discard(self) -> None:
-        """Remove the file unless it was moved; idempotent."""
+        """Remove the file unless it was moved; idempotent.
+
+        Where that cannot be, as on a disk that is read-only since, it is left to the next sweep, and nothing is
+        raised: what went wrong before is what the caller has to hear of.
+        """
         with self._lock:
             if self._close():
-                self.path.unlink(missing_ok=True)
+                with suppress(OSError):
+                    self.path.unlink(missing_ok=True)
 
     def leave(self) -> None:
         """Let the file stand for whoever goes on with it."""

@@ -328,6 +328,20 @@ class TestBrokenDisk:
         with pytest.raises(StorageUnavailable):
             open_assets(Settings(data_dir=tmp_path), session)
 
+    async def test_what_cannot_be_cleared_up_hides_no_trouble(self, assets: Assets, tmp_path: Path) -> None:
+        """A disk that takes nothing any more does not let its spool be removed either: it is told as the disk's."""
+        spool = tmp_path / "pictures" / ".spool"
+
+        async def put() -> None:
+            async with assets.partial() as partial:
+                await partial.write(picture())
+                spool.rename(tmp_path / "elsewhere")
+                spool.write_bytes(b"")
+                await assets.place.put(partial.spool, "t/0-0a.png")
+
+        with pytest.raises(StorageUnavailable):
+            await put()
+
     async def test_a_vanished_folder_is_unavailable(self, assets: Assets, tmp_path: Path) -> None:
         """An unmounted volume is not an empty storage to be written anew."""
         (tmp_path / "pictures").rename(tmp_path / "elsewhere")
