@@ -29,6 +29,7 @@ from danqing_plugins.models import (
     Sandbox,
     Source,
 )
+from danqing_plugins.outcomes import Billed
 from danqing_plugins.provider import Provider
 from danqing_plugins.run import Call, Log, Run
 from danqing_plugins.settings import Setting
@@ -37,6 +38,7 @@ from danqing_plugins.wrapping import Generation, Lazy, wrap
 
 __all__ = [
     "AccountProblem",
+    "Billed",
     "Call",
     "ConfigurationError",
     "ContentRejected",

@@ -52,7 +52,7 @@ class ModelInfo:
     aliases: tuple[str, ...] = ()
     parameters: Mapping[str, Any] = attrs.field(factory=dict)
     price: Price | None = None
-    kind: OutputKind = OutputKind.IMAGE
+    kind: OutputKind = attrs.field(default=OutputKind.IMAGE, converter=OutputKind)
     lane: str | None = None
     finds_orders: bool = False
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from danqing_plugins.errors import OutcomeUnknown, PluginError
+from danqing_plugins.models import Result
 from danqing_plugins.provider import Provider
-from danqing_plugins.recording import RecordingRun
+from danqing_plugins.recording import RecordingRun, require_json
 
 __all__ = ["cut", "generate", "go_on"]
 
@@ -18,9 +19,17 @@ async def generate(provider: Provider, run: RecordingRun) -> None:
     awaitable = provider.danqing_generate(job=run.job, run=run)
     assert awaitable is not None, f"danqing_generate does not answer for provider {run.job.provider!r}"
     try:
-        await awaitable
+        async with asyncio.timeout(run.patience_s) as timeout:
+            result = await awaitable
+    except TimeoutError:
+        assert not timeout.expired(), f"generate still runs after {run.patience_s:g} s"
+        raise
     except OutcomeUnknown as error:
         raise AssertionError(f"generate left the outcome of a call unknown: {error.message}") from error
+    assert result is None or isinstance(result, Result), f"generate returned a {type(result).__name__}, no Result"
+    if result is not None:
+        require_json(result.output, "Result.output")
+        require_json(result.usage, "Result.usage")
 
 
 async def cut(provider: Provider, run: RecordingRun, at: asyncio.Event, linger_s: float = 0.0) -> bool:

@@ -21,7 +21,7 @@ said of an output or a task that failed with it, unless its calls tell more). A 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import attrs
 
@@ -72,9 +72,9 @@ class PluginError(Exception):
 
     def __init__(self, message: str, *, code: str | None = None, request_id: str | None = None) -> None:
         super().__init__(message)
-        self.message = message
-        self.code = code or self.default_code
-        self.request_id = request_id
+        self.message = _sentence(message)
+        self.code = str(code or self.default_code)
+        self.request_id = None if request_id is None else str(request_id)
 
 
 class ConfigurationError(PluginError):
@@ -105,7 +105,7 @@ class InvalidRequest(PluginError):
     ) -> None:
         super().__init__(message, code=code, request_id=request_id)
         self.problems = tuple(problems)
-        self.billed = billed
+        self.billed = _billed(billed)
 
 
 class ContentRejected(PluginError):
@@ -128,7 +128,7 @@ class ContentRejected(PluginError):
         request_id: str | None = None,
     ) -> None:
         super().__init__(message, code=code, request_id=request_id)
-        self.billed = billed
+        self.billed = _billed(billed)
 
 
 class _Unbilled(PluginError):
@@ -141,7 +141,7 @@ class _Unbilled(PluginError):
         request_id: str | None = None,
     ) -> None:
         super().__init__(message, code=code, request_id=request_id)
-        self.retry_after_s = retry_after_s
+        self.retry_after_s = _seconds(retry_after_s)
 
 
 class RateLimited(_Unbilled):
@@ -201,7 +201,7 @@ class OutcomeUnknown(PluginError):
         request_id: str | None = None,
     ) -> None:
         super().__init__(message, code=code, request_id=request_id)
-        self.retry_after_s = retry_after_s
+        self.retry_after_s = _seconds(retry_after_s)
 
 
 class AccountProblem(PluginError):
@@ -227,3 +227,24 @@ class AccountProblem(PluginError):
     ) -> None:
         super().__init__(message, code=code, request_id=request_id)
         self.certain = certain
+
+
+def _sentence(told: object) -> str:
+    """Return *told*, or of another exception its name alone: what that one says may hold a key or a link."""
+    return told if isinstance(told, str) else type(told).__name__
+
+
+def _billed(told: Any) -> Billed:
+    try:
+        return Billed(told)
+    except ValueError:
+        return Billed.UNKNOWN
+
+
+def _seconds(wish: Any) -> float | None:
+    """Return a service's wish in seconds, as a number or as a header's text; None when it is neither."""
+    try:
+        seconds = float(wish)
+    except (TypeError, ValueError):
+        return None
+    return seconds if seconds >= 0 else None

@@ -27,6 +27,8 @@ __all__ = [
     "Source",
 ]
 
+_MAPPING = attrs.validators.instance_of(Mapping)  # type: ignore[type-abstract]  # mypy #4717: any type will do
+
 
 @attrs.frozen(kw_only=True)
 class Reference:
@@ -88,7 +90,7 @@ class Prepared:
     model: str
     input: Mapping[str, Any] = attrs.field(repr=False)
     outputs: int = 1
-    kind: OutputKind = OutputKind.IMAGE
+    kind: OutputKind = attrs.field(default=OutputKind.IMAGE, converter=OutputKind)
     single_call: bool = False
     price: Price | None = None
     notes: tuple[str, ...] = ()
@@ -152,7 +154,7 @@ class Source:
     url: str | None = attrs.field(default=None, repr=False)
     body: bytes | None = attrs.field(default=None, repr=False)
     base64: str | None = attrs.field(default=None, repr=False)
-    kind: OutputKind | None = None
+    kind: OutputKind | None = attrs.field(default=None, converter=attrs.converters.optional(OutputKind))
 
     @classmethod
     def from_url(cls, url: str, kind: OutputKind | None = None) -> Source:
@@ -178,8 +180,8 @@ class Result:
     service's own count (tokens, images), added up over the calls of a task when the values are numbers.
     """
 
-    output: Mapping[str, Any] = attrs.field(factory=dict)
-    usage: Mapping[str, Any] = attrs.field(factory=dict)
+    output: Mapping[str, Any] = attrs.field(factory=dict, validator=_MAPPING)
+    usage: Mapping[str, Any] = attrs.field(factory=dict, validator=_MAPPING)
 
 
 @attrs.frozen(kw_only=True)

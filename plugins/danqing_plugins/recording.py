@@ -74,7 +74,7 @@ class RecordingRun:
     unknown outcome. `held` is set when one stands still, `ordered` when a checkpoint was saved inside a call.
     `delivered_before_call` are the pictures that came without any paid call for them, `unsaved_orders` those whose
     call was over before they were delivered, with nothing saved to ask for them by. `extended_s` is the longest
-    time that was asked for.
+    time that was asked for, `patience_s` how long a whole generation may take.
     """
 
     job: Job
@@ -84,6 +84,7 @@ class RecordingRun:
     holds_at_order: int = 0
     loses_order: bool = False
     remaining_s: float = 600.0
+    patience_s: float = 120.0
     extended_s: float = 0.0
     pictures: dict[int, Source] = attrs.field(factory=dict)
     rejected: dict[int, PluginError] = attrs.field(factory=dict)
@@ -161,6 +162,7 @@ class RecordingRun:
     async def reject(self, index: int, error: PluginError) -> None:
         """Keep the error."""
         self._check_index(index)
+        assert isinstance(error, PluginError), f"run.reject was given a {type(error).__name__}, no PluginError"
         if index in self.missing:
             self.rejected[index] = error
 
@@ -235,7 +237,8 @@ class RecordingRun:
     def anew(self, **changes: Any) -> RecordingRun:
         """Return a run of another task with the same request, with *changes* to its fields."""
         job = attrs.evolve(self.job, task_id=f"{self.job.task_id}_{secrets.token_hex(4)}")
-        return RecordingRun(**{"job": job, "http": self.http, "references": self.references, **changes})
+        same = {"job": job, "http": self.http, "references": self.references, "patience_s": self.patience_s}
+        return RecordingRun(**{**same, **changes})
 
     def next_attempt(self) -> RecordingRun:
         """Return the run of the attempt after this one: what is delivered and saved is there again."""
@@ -243,6 +246,7 @@ class RecordingRun:
             job=attrs.evolve(self.job, attempt=self.job.attempt + 1),
             http=self.http,
             references=self.references,
+            patience_s=self.patience_s,
             pictures=dict(self.pictures),
             rejected=dict(self.rejected),
             omitted=set(self.omitted),

@@ -194,6 +194,7 @@ async def check_generate(provider: Provider, run: RecordingRun, secrets: Sequenc
     )
     require_discretion(run, secrets)
     for call in run.calls:
+        require_json(call.usage, "the usage of a call")
         told = call.cost_micro
         assert told is None or (type(told) is int and told >= 0), f"cost_micro of a call is {told!r}"
 

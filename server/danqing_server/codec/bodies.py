@@ -26,6 +26,7 @@ __all__ = [
     "require_storable",
     "shorten",
     "storable",
+    "storable_object",
     "without_nulls",
 ]
 
@@ -190,8 +191,8 @@ def _are_plain(values: Iterable[Any], depth: int) -> bool:
 def storable(value: Any, depth: int = DEEPEST_JSON) -> Any:
     """Return JSON *value* so that a document can hold it: what a provider reported is not lost for one odd number.
 
-    An integer beyond 64 bits becomes text, a lone surrogate `?`, a NUL in a key is dropped, what is nested deeper
-    than *depth* is left out. A mapping comes back as a dict of its own.
+    An integer beyond 64 bits becomes text, as does what is no JSON; a lone surrogate becomes `?`, a NUL in a key is
+    dropped, what is nested deeper than *depth* is left out. A mapping comes back as a dict of its own.
     """
     kind = type(value)
     if value is None or kind is float or kind is bool or (kind is str and value.isascii()):
@@ -202,12 +203,17 @@ def storable(value: Any, depth: int = DEEPEST_JSON) -> Any:
         if not depth or not value:
             return {}
         return {storable(str(key)).replace("\0", ""): storable(item, depth - 1) for key, item in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple | set | frozenset):
         return [storable(item, depth - 1) for item in value] if depth else []
     if isinstance(value, str):
         sound = value.encode("utf-8", "replace").decode()
         return value if sound == value else sound  # itself, since it may be a `Text`
-    return value
+    return float(value) if isinstance(value, float) else storable(str(value))
+
+
+def storable_object(value: object) -> dict[str, Any]:
+    """Return *value* as `storable` does, and nothing of what is no object: a count passed on unseen, say."""
+    return dict(storable(value)) if isinstance(value, Mapping) else {}
 
 
 _Path = tuple[str | int, ...]

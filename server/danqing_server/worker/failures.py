@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from danqing_plugins import (
-    AccountProblem,
-    PluginError,
-    RateLimited,
-)
+from danqing_plugins import AccountProblem, PluginError, RateLimited, Text
 from danqing_server.codec.bodies import storable
 from danqing_server.errors import SourceUnavailable, StorageUnavailable
 from danqing_server.life.decision import LEASE_IN_DOUBT, Failure, FailureKind
@@ -16,6 +12,8 @@ from danqing_server.records.tasks import Billed, TaskError
 from danqing_server.worker import texts
 
 __all__ = ["Interruption", "error_of", "failure_of", "interruption_of", "picture_lost"]
+
+LONGEST_MESSAGE = 2000
 
 
 class Interruption(StrEnum):
@@ -31,12 +29,20 @@ def error_of(error: PluginError) -> TaskError:
     own_words = error.code not in (error.task_code, error.default_code)
     return TaskError(
         code=error.task_code,
-        message=storable(error.message),
+        message=_cut(error.message),
         retryable=error.retryable,
         billed=error.billed,
         provider_code=storable(error.code) if own_words else None,
         request_id=storable(error.request_id),
     )
+
+
+def _cut(message: str) -> str:
+    """Return *message*, no longer than a sentence is: some pass a service's whole page on."""
+    if isinstance(message, Text):
+        return Text(_cut(str(message)), _cut(message.zh), message.key)
+    sound: str = storable(message)
+    return sound if len(sound) <= LONGEST_MESSAGE else f"{sound[:LONGEST_MESSAGE]}…"
 
 
 def failure_of(error: BaseException, *, call_open: bool) -> Failure:

@@ -22,7 +22,7 @@ from danqing_plugins import (
     Unavailable,
 )
 from danqing_plugins.billing import outcome_of
-from danqing_server.codec.bodies import dump_json, storable
+from danqing_server.codec.bodies import dump_json, storable, storable_object
 from danqing_server.errors import AttemptLost
 from danqing_server.ids import new_token
 from danqing_server.life.billing import is_announced, lost_calls, may_buy, target_of
@@ -150,7 +150,7 @@ class TaskRun:
 
     async def charge(self, indexes: Sequence[int], cost_micro: int | None, usage: JsonObject | None = None) -> None:
         for call in self._latest_order(indexes, STANDING):
-            told = {} if usage is None else {"usage": storable(usage)}
+            told = {} if usage is None else {"usage": storable_object(usage)}
             self.ledger.note_call(call.changed(cost_micro=_money(cost_micro), **told))
 
     def _latest_order(self, indexes: Sequence[int], outcomes: Collection[CallOutcome]) -> list[CallRecord]:
@@ -254,7 +254,7 @@ class TaskRun:
             ended_at=None if is_order else self.tools.clock.now(),
             request_id=storable(call.request_id),
             error_code=storable(code),
-            usage=storable(call.usage),
+            usage=storable_object(call.usage),
             cost_micro=_money(call.cost_micro),
         )
         self.ledger.note_call(closed)

@@ -20,6 +20,7 @@ HEADINGS = re.findall(r"^#+ `(.+)`$", PAGE, re.MULTILINE)
 
 PUBLIC = [
     "AccountProblem",
+    "Billed",
     "Call",
     "ConfigurationError",
     "ContentRejected",
