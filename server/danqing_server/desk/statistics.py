@@ -113,9 +113,7 @@ class Statistics:
             return []
         span = Span(start, question.span.end)
         split = _SPLITS[question.group]
-        steps = Steps(
-            step=question.step, zone=str(question.zone), named=question.group not in (None, Group.PROJECT)
-        )
+        steps = Steps(step=question.step, zone=question.zone, named=question.group not in (None, Group.PROJECT))
         if split is not Split.USER and all(map(_is_whole, starts)):
             for _ in range(RACES):
                 kept = await self._prepare(project, split, span)
@@ -199,7 +197,7 @@ _HALF = {
 
 
 def _nearest(starts: Sequence[datetime], start: datetime, step: Step) -> datetime:
-    """Return the step that begins at *start*: MongoDB may see a day without a midnight begin at another minute."""
+    """Return the step that begins at *start*: where clocks change, MongoDB sees it begin at another minute."""
     return starts[max(0, bisect_right(starts, start + _HALF[step]) - 1)]
 
 

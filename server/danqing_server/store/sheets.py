@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 from typing import Any
 
@@ -30,6 +30,7 @@ from danqing_server.records.accounts import COSTS, Posting
 from danqing_server.records.tasks import FINISHED, Status
 from danqing_server.store.client import Database, translated
 from danqing_server.store.ledger import COLLECTION as LEDGER
+from danqing_server.store.zones import timezone_of
 
 __all__ = ["DAY", "HALF_HOUR", "SUMS", "SheetStore", "Span", "Split", "Step", "StepSum", "Steps"]
 
@@ -92,10 +93,10 @@ class Span:
 
 @attrs.frozen(kw_only=True)
 class Steps:
-    """By what sums are told: steps of a zone, an Olson name, and each of the split's names for itself, or not."""
+    """By what sums are told: steps of a zone, and each of the split's names for itself, or not."""
 
     step: Step
-    zone: str
+    zone: tzinfo
     named: bool
 
 
@@ -152,7 +153,7 @@ class SheetStore:
             {"$unwind": "$rows"},
             {"$replaceWith": "$rows"},
             {"$match": {"at": span.filter}},
-            *_summed(by),
+            *_summed(by, span),
         ]
         with translated(), pymongo.timeout(COUNT_S):
             return [_step_sum(each) for each in await self._sheets.aggregate(stages).to_list(None)]
@@ -161,7 +162,8 @@ class SheetStore:
         self, project: str | None, split: Split, spans: Sequence[Span], by: Steps
     ) -> list[StepSum]:
         """Return the same out of the ledger, of what counts to *spans*."""
-        stages = [*_counted(project, spans, split, QUARTER), *_summed(by)]
+        whole = Span(min(each.start for each in spans), max(each.end for each in spans))
+        stages = [*_counted(project, spans, split, QUARTER), *_summed(by, whole)]
         with translated(), pymongo.timeout(COUNT_S):
             return [_step_sum(each) for each in await self._ledger.aggregate(stages).to_list(None)]
 
@@ -273,9 +275,10 @@ def _if_billed(billed: Billed, amount: str) -> dict[str, Any]:
     return {"$cond": [{"$eq": ["$lines.billed", billed.value]}, amount, 0]}
 
 
-def _summed(by: Steps) -> list[dict[str, Any]]:
-    """Return what sums rows up."""
-    trunc: dict[str, Any] = {"date": "$at", "timezone": by.zone, "unit": by.step.value}
+def _summed(by: Steps, span: Span) -> list[dict[str, Any]]:
+    """Return what sums rows of *span* up."""
+    timezone = timezone_of("$at", by.zone, span.start, span.end)
+    trunc: dict[str, Any] = {"date": "$at", "timezone": timezone, "unit": by.step.value}
     if by.step is Step.HALF_HOUR:
         trunc |= {"unit": "minute", "binSize": 30}
     group = {"start": {"$dateTrunc": trunc}, **{each: f"${each}" for each in _ALWAYS}}

@@ -8,7 +8,7 @@ Source for aggregation stages: MongoDB manual 6.0, read 2026-11-28.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from typing import Any
 
@@ -21,6 +21,7 @@ from danqing_server.store.client import Database, translated
 from danqing_server.store.ledger import COLLECTION
 from danqing_server.store.reach import Reach
 from danqing_server.store.tasks import COLLECTION as TASKS
+from danqing_server.store.zones import timezone_of
 
 __all__ = ["Dimension", "UsageRow", "UsageStore"]
 
@@ -65,11 +66,11 @@ class UsageStore:
     database: Database
 
     async def sum(
-        self, reach: Reach, since: datetime, until: datetime, by: Sequence[Dimension], zone: str = "UTC"
+        self, reach: Reach, since: datetime, until: datetime, by: Sequence[Dimension], zone: tzinfo = UTC
     ) -> list[UsageRow]:
         """Return the sums of what counts to the time from *since* until before *until*, in order.
 
-        Days are those of *zone*, an Olson name. Of everybody the projects are looked through one after another.
+        Days are those of *zone*. Of everybody the projects are looked through one after another.
         """
         span = {"$gte": since, "$lt": until}
         with translated(), pymongo.timeout(TIMEOUT_S):
@@ -81,7 +82,7 @@ class UsageStore:
     async def sum_open(self, reach: Reach, since: datetime, until: datetime) -> list[UsageRow]:
         """Return the open tasks among them alone, by provider."""
         by = (Dimension.PROVIDER,)
-        stages = _open(reach, {"$gte": since, "$lt": until}, by, "UTC")
+        stages = _open(reach, {"$gte": since, "$lt": until}, by, UTC)
         with translated(), pymongo.timeout(TIMEOUT_S):
             return _rows(await self._tasks.aggregate(stages).to_list(None), by)
 
@@ -107,10 +108,10 @@ def _rows(found: Iterable[dict[str, Any]], by: Sequence[Dimension]) -> list[Usag
 
 
 def _booked(
-    owners: Sequence[str | None], span: Mapping[str, Any], by: Sequence[Dimension], zone: str
+    owners: Sequence[str | None], span: Mapping[str, Any], by: Sequence[Dimension], zone: tzinfo
 ) -> list[dict[str, Any]]:
     fields = {
-        Dimension.DAY: _day("$lines.at", zone),
+        Dimension.DAY: _day("$lines.at", span, zone),
         Dimension.PROJECT: "$project",
         Dimension.KEY: "$key",
         Dimension.USER: "$user",
@@ -138,10 +139,10 @@ def _booked(
     ]
 
 
-def _open(reach: Reach, span: Mapping[str, Any], by: Sequence[Dimension], zone: str) -> list[dict[str, Any]]:
+def _open(reach: Reach, span: Mapping[str, Any], by: Sequence[Dimension], zone: tzinfo) -> list[dict[str, Any]]:
     at = {"$ifNull": ["$retried_at", "$created_at"]}
     fields = {
-        Dimension.DAY: _day(at, zone),
+        Dimension.DAY: _day(at, span, zone),
         Dimension.PROJECT: "$owner",
         Dimension.KEY: "$key",
         Dimension.USER: "$user_id",
@@ -174,8 +175,9 @@ _OUTPUTS = {"$max": [1, "$images"]}
 _ESTIMATED = {"$multiply": [_OUTPUTS, {"$ifNull": ["$price.most_micro", {"$ifNull": ["$price.amount_micro", 0]}]}]}
 
 
-def _day(at: Any, zone: str) -> dict[str, Any]:
-    return {"$dateToString": {"date": at, "format": "%Y-%m-%d", "timezone": zone}}
+def _day(at: Any, span: Mapping[str, Any], zone: tzinfo) -> dict[str, Any]:
+    timezone = timezone_of(at, zone, span["$gte"], span["$lt"])
+    return {"$dateToString": {"date": at, "format": "%Y-%m-%d", "timezone": timezone}}
 
 
 def _if_billed(billed: str, amount: str) -> dict[str, Any]:

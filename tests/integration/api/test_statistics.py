@@ -20,12 +20,15 @@ from danqing_server.records.accounts import LineKind, Posting, PostingLine
 from danqing_server.store.ledger import LedgerStore
 from danqing_server.store.sheets import SheetStore
 from tests.integration.api.conftest import Client
-from tests.integration.api.test_usage import ADMIN_KEY, ALICE, BOB, SETTINGS, TASKS, bearer, buy
+from tests.integration.api.test_usage import ADMIN_KEY, ALICE, BOB, SETTINGS, TASKS, bearer, buy, usage
 from tests.support.system import until
 
 Open = Callable[..., Any]
 
 ZONES = ("UTC", "Asia/Shanghai", "America/Los_Angeles", "Asia/Kathmandu")
+CHANGED = ("Asia/Almaty", "America/Ciudad_Juarez")
+"""Where the rules of MongoDB 6.0 are older than the law: of the second it does not know the name."""
+
 NOW = datetime.now(UTC).replace(microsecond=0)
 WORDS = {"model": ("one", "two", None), "user": ("mei", "omar", "=SUM(A1)")}
 
@@ -119,11 +122,28 @@ class TestSeries:
         async with open_api(**SETTINGS) as api:
             database = api.services.store.database
             await LedgerStore(database).add(made)
-            for zone in (*ZONES, *ZONES):
+            for zone in (*ZONES, *CHANGED, *ZONES):
                 data = await series(api, ALICE, f"?from={since}&tz={zone}")
                 assert as_counted(data, zone) == without_zeros(by_day(made, zone)), zone
                 assert data["tz"] == zone
             assert await database["danqing_stats"].count_documents({"rows": {"$exists": True}}) > 30
+
+    async def test_usage_and_statistics_have_the_days_that_limits_go_by(self, open_api: Open) -> None:
+        """Also of a zone that MongoDB does not know, or whose clocks were changed by law since its release."""
+        made = history(random.Random(7), days=200, count=400)
+        since = f"{NOW - timedelta(days=210):%Y-%m-%d}"
+        async with open_api(**SETTINGS) as api:
+            await LedgerStore(api.services.store.database).add(made)
+            for zone in (*ZONES, *CHANGED):
+                by_hand = {
+                    (day, currency): price_text(sums.get("settled", 0))
+                    for (day, currency), sums in by_day(made, zone).items()
+                }
+                rows = (await usage(api, ALICE, f"?from={since}&tz={zone}"))["rows"]
+                assert {(row["day"], row["currency"]): row["settled"] for row in rows} == by_hand, zone
+                data = await series(api, ALICE, f"?from={since}&tz={zone}&by=month")
+                for currency in ("CNY", "USD"):
+                    assert summed(data["steps"], currency) == summed(rows, currency), zone
 
     async def test_what_is_learned_late_is_in_what_is_kept(self, open_api: Open) -> None:
         """Whatever is booked of a day that was summed up before."""

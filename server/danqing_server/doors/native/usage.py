@@ -52,7 +52,7 @@ class _Wanted:
 
     since: datetime
     until: datetime
-    zone: str
+    zone: tzinfo
     by: tuple[Dimension, ...]
     as_csv: bool
 
@@ -91,7 +91,7 @@ async def sum_usage(request: ApiRequest) -> HTTPResponse:
     data: UsageShape = {
         "since": wanted.since,
         "until": wanted.until,
-        "tz": wanted.zone,
+        "tz": str(wanted.zone),
         "group_by": [each.value for each in wanted.by],
         "rows": [row_view(wanted.by, row) for row in rows],
         "totals": [row_view((), row) for row in totals_of(rows)],
@@ -129,7 +129,6 @@ def _read(request: ApiRequest, zone: tzinfo, now: datetime) -> _Wanted:
     fields = Fields(members=members_of_query(request))
     fields.check_known(PARAMETERS)
     named = fields.text("tz", 1, 64)
-    name = str(zone) if named is None else named
     try:
         zone = zone if named is None else zone_named(named)
     except ValueError:
@@ -142,7 +141,7 @@ def _read(request: ApiRequest, zone: tzinfo, now: datetime) -> _Wanted:
     wish = fields.choice("format", ("json", "csv"))
     fields.finish()
     as_csv = wish == "csv" if wish else CSV in request.headers.get("accept", "")
-    return _Wanted(since=since, until=until, zone=name, by=by, as_csv=as_csv)
+    return _Wanted(since=since, until=until, zone=zone, by=by, as_csv=as_csv)
 
 
 def _dimensions(fields: Fields) -> tuple[Dimension, ...]:
