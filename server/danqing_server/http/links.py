@@ -101,7 +101,11 @@ def _network_of(address: str, otherwise: str) -> str:
         found = ip_address(address)
     except ValueError:
         return otherwise
-    return str(found) if found.version == 4 else str(ip_network((found, 64), strict=False))
+    if found.version == 4:
+        return str(found)
+    if found.ipv4_mapped is not None:  # so comes IPv4 where a socket, or a proxy's, listens for both
+        return str(found.ipv4_mapped)
+    return str(ip_network((found, 64), strict=False))
 
 
 def _own_address(request: ApiRequest) -> str:

@@ -93,6 +93,22 @@ class TestKeys:
             assert (await api.ask("GET", path, headers=TWO)).status == 429
             assert (await api.ask("GET", path, headers=ONE)).status == 200
 
+    async def test_a_guesser_brakes_no_other_address(self, open_api: Open) -> None:
+        """Nor where IPv4 comes as IPv6, which a socket that listens for both makes of it; IPv6 goes by networks."""
+        async with open_api(**KEYS) as api:
+            for guesser, same, other in [
+                ("::ffff:192.0.2.7", "192.0.2.7", "::ffff:192.0.2.8"),
+                ("2001:db8::7", "2001:db8::8", "2001:db8:0:1::7"),
+            ]:
+                for number in range(40):
+                    wrong = {"Authorization": f"Bearer {number:016}", "X-Forwarded-For": guesser}
+                    await api.ask("GET", "/api/v1/tasks", headers=wrong)
+                asked = [
+                    await api.ask("GET", "/api/v1/tasks", headers={**ONE, "X-Forwarded-For": address})
+                    for address in (same, other)
+                ]
+                assert [reply.status for reply in asked] == [429, 200], guesser
+
     @pytest.mark.parametrize("path", ["/health", "/docs", "/openapi.json", "/docs/errors"])
     async def test_public_pages_need_none(self, open_api: Open, path: str) -> None:
         """Nor do pictures: the key in their path is the permission."""
