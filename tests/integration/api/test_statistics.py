@@ -295,6 +295,8 @@ class TestSeries:
                 "from=2026-02-01&to=2026-01-01": "to",
                 "from=2020-01-01&to=2026-01-01": "to",
                 "from=0001-01-01": "to",
+                "from=0001-01-01&to=0001-01-02&tz=Asia/Shanghai": "from",
+                "from=9999-12-31": "from",
                 "limit=0": "limit",
                 "sandbox=yes": "sandbox",
                 "sum=1": "sum",

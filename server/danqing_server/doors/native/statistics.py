@@ -47,6 +47,9 @@ TOO_LONG = Message(
     zh="按 `by` 的步长，从 `from` 起最多 {allowed} 天；请缩短时间或加大 `by`",
     en="may be at most {allowed} days after `from` with this `by`: choose less time, or longer steps",
 )
+OFF_THE_CALENDAR = Message(
+    key="off_the_calendar", zh="必须在公元 2 年至 9998 年之间", en="must be within the years 2 to 9998"
+)
 
 routes = Blueprint("statistics", url_prefix="/api/v1/stats")
 
@@ -130,6 +133,8 @@ def _read(request: ApiRequest, caller: Caller, zone: tzinfo, now: datetime) -> _
         fields.report("to", BACKWARDS)
     elif until - since > _LONGEST[step]:
         fields.report("to", TOO_LONG, allowed=_LONGEST[step].days)
+    elif since.year < 2 or until.year > 9998:  # some step would begin, or end, outside of the calendar
+        fields.report("from", OFF_THE_CALENDAR)
     group = fields.choice("group", tuple(Group))
     simulated = fields.choice("sandbox", ("exclude", "include"))
     names = fields.whole_text("limit", 1, MOST_NAMES)
