@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from danqing_server.errors import SettingsError
+from danqing_server.settings.file import ConfigFile
 from danqing_server.settings.reading import read_environment
 from danqing_server.settings.server import Settings, variables
 
@@ -80,6 +81,13 @@ class TestRead:
         warnings = Settings.read({"AI_TIMEOUT": "30s", "DANQING_PROCESSS": "4"}).warnings()
         assert len(warnings) == 2
         assert "DANQING_PROCESSES" in warnings[1]
+
+    @pytest.mark.parametrize("raw", ["soon", "2d", "-1"])
+    def test_a_timeout_that_is_none_is_a_mistake_and_no_warning(self, raw: str) -> None:
+        """`danqing check` and `danqing doctor` tell both, of settings that are wrong as well."""
+        settings, problems = Settings.examine({"AI_TIMEOUT": raw}, ConfigFile())
+        assert [line.partition(":")[0] for line in problems] == ["AI_TIMEOUT"]
+        assert settings.warnings() == []
 
     @pytest.mark.parametrize("name", ["DANQING_URL", "DANQING_KEY", "DANQING_PROFILE", "DANQING_USER_ID"])
     def test_what_commands_read_is_no_mistake(self, name: str) -> None:

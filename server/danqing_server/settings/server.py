@@ -589,6 +589,8 @@ class Settings:
     routes: tuple[Route, ...] = ()
     file_retention: tuple[RetentionRule, ...] = ()
     environment: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    raised_from_s: float | None = None
+    """The `AI_TIMEOUT` that was asked for, where it is lower than what is used."""
 
     @property
     def retention(self) -> tuple[RetentionRule, ...]:
@@ -659,16 +661,18 @@ class Settings:
             reading.problems.append(_open_purse(settings.host))
         if settings.assets_also is not None and settings.assets_also == settings.assets_url:
             reading.problems.append("DANQING_ASSETS_ALSO: names the same place as DANQING_ASSETS_URL")
-        longest = max(settings.call_timeout_s, SHORTEST_CALL_TIMEOUT_S)
-        return attrs.evolve(settings, call_timeout_s=longest), tuple(reading.problems)
+        asked_s = settings.call_timeout_s
+        if asked_s < SHORTEST_CALL_TIMEOUT_S:
+            settings = attrs.evolve(settings, call_timeout_s=SHORTEST_CALL_TIMEOUT_S, raised_from_s=asked_s)
+        return settings, tuple(reading.problems)
 
     def warnings(self) -> list[str]:
         """Return what an operator should be told at start, one line each."""
         found = []
-        raw = self.environment.get("AI_TIMEOUT", "").strip()
-        if raw and duration(0, 86400)(raw) < SHORTEST_CALL_TIMEOUT_S:
+        if self.raised_from_s is not None:
             found.append(
-                f"AI_TIMEOUT={raw} raised to 120 s: Ark takes up to minutes, and a cut call is billed all the same"
+                f"AI_TIMEOUT: {self.raised_from_s:g} s are raised to 120 s: Ark takes up to minutes, "
+                "and a cut call is billed all the same"
             )
         known = [variable.name for variable in variables()]
         for name in sorted(set(self.environment) - set(known) - _OF_COMMANDS):
