@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-from danqing_client import Client, ConnectionFailed, Task
+from danqing_client import Client, ConnectionFailed, InvalidRequest, Task
 
 from danqing_server.cli.asking import Asking
 from danqing_server.cli.exits import Ended, Exit
 from danqing_server.cli.saving import Place, print_outcome
-from danqing_server.cli.showing import show_json, show_text
+from danqing_server.cli.showing import clean, show_json, show_text
 from danqing_server.cli.waiting import wait_for
 
 __all__ = ["Wish", "generate"]
@@ -70,13 +70,20 @@ def _parameter(text: str) -> tuple[str, Any]:
 def generate(asking: Asking, wish: Wish, output: Path | None, *, wait: bool, timeout_s: float | None) -> int:
     """Submit, and print the task's id; or wait, save what came, and say where. Raises Ended."""
     place = None if output is None else Place.read(output)
+    _check_count(wish, place)
     with asking.client(may_start=True) as client:
         task = _submit(client, _completed(client, wish, place), wish.idempotency_key)
         if not wait:
             show_json(dict(task.raw)) if asking.as_json else show_text(f"{task.id}\n")
             return Exit.DONE
         ended = wait_for(asking, client, task, timeout_s=timeout_s, saving=output)
-        return print_outcome(client, ended, place, as_json=asking.as_json)
+        return print_outcome(asking, client, ended, place)
+
+
+def _check_count(wish: Wish, place: Place | None) -> None:
+    count = wish.parameters.get("n")
+    if place is not None and place.is_stdout and isinstance(count, int) and count > 1:
+        raise Ended(Exit.REFUSED, f"--output: `-` takes one file, not {count}")
 
 
 def _submit(client: Client, submission: Mapping[str, Any], key: str) -> Task:
@@ -155,4 +162,8 @@ def _sent(client: Client, reference: str) -> str:
         content = Path(reference).read_bytes()
     except OSError as error:
         raise Ended(Exit.REFUSED, f"--reference: {reference!r} cannot be read: {error.strerror}") from error
-    return client.upload(content).uri
+    try:
+        return client.upload(content).uri
+    except InvalidRequest as error:
+        said = f"--reference: {reference!r}: {clean(error.message)} ({error.code})"
+        raise Ended(Exit.REFUSED, said) from error

@@ -13,6 +13,7 @@ from pathlib import Path
 import attrs
 from danqing_client import Client, Output, Task
 
+from danqing_server.cli.asking import Asking
 from danqing_server.cli.exits import Ended, Exit
 from danqing_server.cli.showing import clean, money, plain, show_json, show_text
 
@@ -70,16 +71,16 @@ def _suffix_of(output: Output) -> str:
     return known or ".bin"
 
 
-def print_outcome(client: Client, task: Task, place: Place | None, *, as_json: bool) -> int:
+def print_outcome(asking: Asking, client: Client, task: Task, place: Place | None) -> int:
     """Save what *task* made to *place* (None: nowhere), print where it is, and return 0. Raises Ended."""
     if task.status != "completed":
-        if as_json:
+        if asking.as_json:
             show_json({**task.raw, "files": []})
         raise failure_of(task)
-    if place is not None and place.is_stdout:
-        return _to_stdout(client, task)
+    if place is not None and place.is_stdout and (task.outputs or not task.text):
+        return _to_stdout(asking, client, task)
     files = [] if place is None else [_save(client, *each) for each in place.files(task.id, task.outputs)]
-    if as_json:
+    if asking.as_json:
         show_json({**task.raw, "files": [str(path) for path in files]})
     else:
         lines = [str(path) for path in files] or [output.url for output in task.outputs]
@@ -99,9 +100,13 @@ def failure_of(task: Task) -> Ended:
     return Ended(Exit.FAILED, *lines)
 
 
-def _to_stdout(client: Client, task: Task) -> int:
+def _to_stdout(asking: Asking, client: Client, task: Task) -> int:
     if len(task.outputs) != 1:
-        raise Ended(Exit.REFUSED, f"--output: `-` takes one file, and task {task.id} made {len(task.outputs)}")
+        raise Ended(
+            Exit.REFUSED,
+            f"--output: `-` takes one file, and task {task.id} made {len(task.outputs)}",
+            f"`{asking.command_for(client, 'watch', task.id, '-o', 'FOLDER')}` gets them",
+        )
     sys.stdout.buffer.write(client.download(task.outputs[0]))
     return Exit.DONE
 

@@ -38,4 +38,4 @@ def _watch(
     place = None if output is None else Place.read(output)
     with asking.client() as client:
         ended = wait_for(asking, client, client.get(task), timeout_s=timeout, saving=output)
-        return print_outcome(client, ended, place, as_json=asking.as_json)
+        return print_outcome(asking, client, ended, place)

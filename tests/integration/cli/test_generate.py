@@ -80,6 +80,30 @@ class TestSaving:
         with Image.open(io.BytesIO(content)) as image:
             assert image.size == (1280, 720)
 
+    def test_several_for_standard_output_cost_nothing(self, danqing: Danqing) -> None:
+        """It takes one file: what can be known before is refused before."""
+        done = danqing.run("generate", "two never bought", "-n", "2", "-o", "-", *SMALL)
+        assert (done.code, done.out) == (2, "")
+        assert done.err == "danqing: --output: `-` takes one file, not 2\n"
+        assert danqing.run("tasks", "--search", "two never bought").out == ""
+
+    def test_several_that_were_made_are_not_lost(self, danqing: Danqing) -> None:
+        """Who sends them to standard output is told how they are saved."""
+        task = danqing.run("generate", "hills", "-n", "2", "--no-wait", *SMALL).out.strip()
+        done = danqing.run("watch", task, "-o", "-")
+        assert (done.code, done.out) == (2, "")
+        assert done.err.splitlines() == [
+            f"danqing: --output: `-` takes one file, and task {task} made 2",
+            f"danqing: `danqing watch {task} -o FOLDER` gets them",
+        ]
+
+    def test_a_text_for_standard_output(self, danqing: Danqing) -> None:
+        """An answer in words is printed, as it is without a place."""
+        words = ("generate", "a line on hills", "--type", "text", "-m", "doubao-seed-1-6-250615")
+        done = danqing.run(*words, "-o", "-")
+        assert (done.code, done.err) == (0, "")
+        assert "a line on hills" in done.out
+
     def test_without_a_place_the_urls(self, danqing: Danqing, server: str) -> None:
         """Which stay valid."""
         done = danqing.run("generate", "-", *SMALL, said="a hill by standard input\n")
@@ -179,6 +203,7 @@ class TestRefusals:
             (["x", "--url", "http://127.0.0.1:9"], 7, "no server answers at http://127.0.0.1:9"),
             (["x", "--profile", "none"], 2, "--profile: there is no profile 'none'"),
             (["x", "-n", "0"], 2, "-n"),
+            (["x", "-r", "/dev/null"], 2, "--reference: '/dev/null': "),
             ([], 2, "PROMPT"),
         ],
     )
