@@ -37,6 +37,11 @@ MISSPELT_MODEL = Message(
     zh="未知的模型；是否想写 {near}？可用：{known}",
 )
 UNKNOWN_MODEL = Message(key="unknown_model", en="unknown model; known: {known}", zh="未知的模型；可用：{known}")
+OTHER_TYPE = Message(
+    key="model_of_other_type",
+    en="takes tasks of the type {types}, not {type}",
+    zh="该模型的任务类型是 {types}，不是 {type}",
+)
 
 
 class Provider(ABC):
@@ -113,18 +118,28 @@ class Provider(ABC):
         """Return the model that *request* names by id or alias, or the default one of its type.
 
         Raises:
-            InvalidRequest: no model of that name takes the request's type; the message lists those that do.
+            InvalidRequest: no model of that name takes the request's type; the message lists those that do, or
+                the types of the one that is meant.
         """
         usable = [model for model in self.info.models if request.type in model.types]
         wanted = _default(self.info.default_model, usable) if request.model is None else request.model
         for model in usable:
             if wanted == model.id or wanted in model.aliases:
                 return model
+        self._check_type(request)
         known = ", ".join(model.id for model in usable) or "-"
         near = nearest(wanted, [name for model in usable for name in (model.id, *model.aliases)])
         message = UNKNOWN_MODEL(known=known) if near is None else MISSPELT_MODEL(near=near, known=known)
         problem = Problem(field="model", message=message, value=wanted)
         raise InvalidRequest(problem.message, problems=[problem])
+
+    def _check_type(self, request: Request) -> None:
+        """Raise InvalidRequest of a model that is on offer, and takes tasks of other types only."""
+        named = [model for model in self.info.models if request.model in (model.id, *model.aliases)]
+        types = tuple(dict.fromkeys(type_ for model in named for type_ in model.types))
+        if types and request.type not in types:
+            message = OTHER_TYPE(types=", ".join(types), type=request.type)
+            raise InvalidRequest(message, problems=[Problem(field="model", message=message, value=request.model)])
 
     @hookimpl
     def danqing_configure(self, context: PluginContext) -> None:

@@ -66,6 +66,7 @@ class VolcengineProvider(Provider):
             return prepare_video(request, _video_model(self.find_model(request).id), settings.token_prices)
         if request.type in TEXT_TYPES:
             return prepare_text(request, self.find_model(request).id, settings.text_prices)
+        self._check_type(request)
         return prepare(
             request,
             settings.catalogue,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 import pytest
 
-from danqing_plugins import ConfigurationError, Reference
+from danqing_plugins import ConfigurationError, InvalidRequest, Reference, Request
 from danqing_providers.volcengine.plugin import VolcengineProvider
 from tests.unit.volcengine.builders import FLASH, PRO, V30, V40, configured, context, prepared
 
@@ -43,6 +43,23 @@ class TestProvider:
         assert len(models) == 5
         assert "doubao-seedream-3.0-t2i" in models[V40].aliases
         assert {id_ for id_, model in models.items() if model.price is None} == {FLASH}
+
+    @pytest.mark.parametrize(
+        ("type_", "model", "types"),
+        [
+            ("image", "doubao-seedance-1-0-pro-250528", "video, video_generation"),
+            ("image", "doubao-seed-1-6-250615", "text, text_generation, translation"),
+            ("video", V40, "image, image_generation"),
+        ],
+    )
+    def test_a_model_of_another_type_is_called_that(self, type_: str, model: str, types: str) -> None:
+        """It is there: who is told that it is unknown, and of a near name, buys another one."""
+        request = Request(provider="volcengine", type=type_, model=model, input={"prompt": "a hill"})
+        with pytest.raises(InvalidRequest) as refused:
+            configured().prepare(request)
+        (problem,) = refused.value.problems
+        assert problem.field == "model"
+        assert problem.message == f"takes tasks of the type {types}, not {type_}"
 
     def test_it_does_no_work_before_it_is_configured(self) -> None:
         """Importing reads no setting; using it unconfigured is an error."""
