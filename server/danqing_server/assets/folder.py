@@ -81,7 +81,7 @@ class Folder(Single):
         """See `Place.space`."""
         with storage_failures("asking for the room of the picture storage"):
             usage = await self._run(lambda: shutil.disk_usage(self.root))
-        return Space(free=usage.free, total=usage.total)
+        return Space(free=usage.free, total=usage.total, used=usage.used)
 
     async def _run(self, function: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self.disk, function)

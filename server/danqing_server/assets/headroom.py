@@ -92,4 +92,5 @@ def _space_of(folder: Path | None) -> Space | None:
         return None  # a storage that is away says so itself
     if stat is None:
         return None
-    return Space(free=stat.f_bavail * stat.f_frsize, total=stat.f_blocks * stat.f_frsize)
+    free, total, unused = (blocks * stat.f_frsize for blocks in (stat.f_bavail, stat.f_blocks, stat.f_bfree))
+    return Space(free=free, total=total, used=total - unused)

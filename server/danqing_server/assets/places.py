@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Place", "Single", "Space"]
 
+PERCENT = 100
+
 
 class Place(Protocol):
     """What differs between a folder and a bucket. Everything raises StorageUnavailable, and may be cancelled."""
@@ -61,10 +63,18 @@ class Place(Protocol):
 
 @attrs.frozen(kw_only=True)
 class Space:
-    """The room of a file system, in bytes; `free` is what we may still write."""
+    """The room of a file system, in bytes; `free` is what we may still write.
+
+    `used` and `free` are not `total` together: a file system keeps some for root.
+    """
 
     free: int
     total: int
+    used: int
+
+    def is_fuller_than(self, percent: int) -> bool:
+        """Tell whether more than *percent* are in use, as `df` counts: of what is used and may still be."""
+        return self.used * PERCENT > percent * (self.used + self.free)
 
 
 class Single:

@@ -32,7 +32,6 @@ LOOK_EVERY_S = 15.0
 PASS_EVERY_S = 600.0
 LEASE_S = 120
 AT_ONCE = 8
-PERCENT = 100
 
 log = get_logger(__name__)
 
@@ -145,7 +144,7 @@ class Retention:
             space = await self.assets.space()
         except StorageUnavailable:
             return False
-        return space is not None and (space.total - space.free) * PERCENT > percent * space.total
+        return space is not None and space.is_fuller_than(percent)
 
     async def _owners_of(self, rule: RetentionRule) -> Sequence[str | None]:
         return [_owner(rule.project)] if rule.project else await self.old.owners()

@@ -18,7 +18,7 @@ from danqing_server.records.tasks import Status
 from danqing_server.settings.retention import RetentionRule
 from tests.integration.api.conftest import opened
 from tests.integration.keeping.test_retention import Stock
-from tests.support.disks import fill_but, small_disk
+from tests.support.disks import fill_but, reserving_disk, small_disk
 from tests.support.providers import ScriptedProvider, picture
 from tests.support.shelf import Shelf
 from tests.support.system import MakeSettings, System, running_system, until
@@ -143,6 +143,20 @@ class TestNearlyFull:
             assert 1 - used.f_bavail / used.f_blocks <= 0.4
             assert 8 <= gone <= 24
             assert await stock.left() == [f"t{number:02}" for number in range(gone, 40)]
+
+    async def test_what_is_kept_for_root_is_not_in_use(self, make_settings: MakeSettings, tmp_path: Path) -> None:
+        """An ext4 keeps a twentieth, or what its owner set: nothing goes for the sake of room that nobody uses."""
+        with reserving_disk(tmp_path / "ext4", 64, 50) as folder:
+            settings = make_settings(DANQING_ASSETS_URL=str(folder / "pictures"), **RESERVE)
+            async with running_system(settings, [ScriptedProvider()], workers=False) as system:
+                stock = Stock(system, Shelf(system.services.store, system.services.assets))
+                for number in range(3):
+                    await stock.put(f"t{number:02}", 100 - number)
+                rule = RetentionRule(keep_disk_below=40, disk_spares_s=3600)
+                assert await stock.retention(rule).make_room() == 0
+                assert len(await stock.left()) == 3
+                fill_but(folder, 8 * MB)
+                assert await stock.retention(rule).make_room() == 3
 
 
 class TestMarks:
