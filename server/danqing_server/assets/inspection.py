@@ -36,7 +36,7 @@ from danqing_server.assets.patience import CountedReads
 from danqing_server.assets.pngs import is_proved
 from danqing_server.assets.posters import Poster
 from danqing_server.assets.thumbnails import Shrunk, decoded_size, shrink
-from danqing_server.assets.wholeness import draft, is_whole
+from danqing_server.assets.wholeness import draft, has_too_many_scans, is_whole
 from danqing_server.errors import PictureRejected
 
 __all__ = ["Inspection", "inspect_header", "inspect_sent", "inspect_whole", "open_picture", "shrink_body"]
@@ -119,6 +119,8 @@ def inspect_whole(path: Path, *, max_pixels: int, thumbnail: int | None = None) 
         picture, inspection = _open(file, name, max_pixels)
         if thumbnail is None and name == "png" and is_proved(file):
             return inspection
+        if name == "jpeg" and has_too_many_scans(file):
+            raise PictureRejected(texts.TOO_LARGE_TO_DECODE(kind=name), code="too_large")
         least = (1, 1) if thumbnail is None else decoded_size(picture.size, thumbnail)
         with _parsing(name):
             draft(picture, least)

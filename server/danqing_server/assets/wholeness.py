@@ -10,13 +10,17 @@ import io
 import mmap
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import IO
 
 from PIL import Image, JpegImagePlugin
 
-__all__ = ["draft", "is_whole"]
+__all__ = ["draft", "has_too_many_scans", "is_whole"]
 
 GREY, GREY_TOLERANCE = 128, 3
+
+MOST_SCANS = 100
+"""Of a JPEG. Writers make a dozen; each goes over all of its pixels once more, and may be less than 100 bytes."""
 
 _SCAN, _END = 0xDA, 0xD9
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
@@ -33,6 +37,17 @@ def draft(picture: Image.Image, least: tuple[int, int] = (1, 1)) -> None:
     Only JPEG heeds this: it reads each bit all the same, in down to 1/64 of the memory.
     """
     picture.draft(None, (max(picture.width // 8, least[0]), max(picture.height // 8, least[1])))
+
+
+def has_too_many_scans(file: IO[bytes]) -> bool:
+    """Tell whether a JPEG would keep a decoder busy for longer than its pixels are worth."""
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        at = -1
+        for _ in range(MOST_SCANS + 1):  # quick, and too many at most: a scan's own data hold no such mark
+            at = content.find(b"\xff\xda", at + 1)
+            if at < 0:
+                return False
+        return sum(marker == _SCAN for marker, _, _ in islice(_marks(content), MOST_SCANS + 1)) > MOST_SCANS
 
 
 def is_whole(file: IO[bytes], name: str, decoded: Image.Image, least: tuple[int, int] = (1, 1)) -> bool:

@@ -90,6 +90,28 @@ class TestE14HollowJpegs:
         assert is_taken(tmp_path, jpeg(drawn) + b"\xff\xd8\xff\xda\0\x02" + bytes(range(256)) * 20)
 
 
+class TestScans:
+    """A JPEG may come in many scans, and each is decoded over all of its pixels."""
+
+    def with_scans(self, more: int) -> bytes:
+        """Return a progressive JPEG whose last scan, of few bytes, comes so often more."""
+        body = jpeg(Image.new("L", (256, 256), 100), progressive=True)
+        start, end = body.rindex(b"\xff\xda"), body.rindex(b"\xff\xd9")
+        return body[:end] + body[start:end] * more + body[end:]
+
+    def test_as_many_as_writers_make_are_taken(self, tmp_path: Path) -> None:
+        """Some split each band of frequencies and each bit."""
+        assert is_taken(tmp_path, self.with_scans(60))
+
+    def test_thousands_are_refused_undecoded(self, tmp_path: Path) -> None:
+        """Of 64 million pixels each would take 24 ms; a megabyte of them three minutes of a processor."""
+        path = tmp_path / "picture"
+        path.write_bytes(self.with_scans(10_000))
+        with pytest.raises(PictureRejected) as caught:
+            inspect_whole(path, max_pixels=64_000_000)
+        assert caught.value.code == "too_large"
+
+
 class TestMovingPictures:
     """Of a GIF only the first frame is decoded; the others have to be there."""
 
