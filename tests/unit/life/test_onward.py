@@ -209,6 +209,14 @@ class TestAfterAttempt:
         assert onward is not None
         assert onward.route.target == 1
 
+    def test_what_it_waits_for_is_said(self) -> None:
+        """A target that asked it to wait has limited it, whatever its lane lets others do; a shut one says why."""
+        wished = route(wishes={"0": NOW + timedelta(seconds=60)})
+        for opening, code in ((OPEN, "rate_limited"), (SHUT, "account_problem")):
+            onward = while_waiting(task(wished, Status.PENDING), [opening, OPEN], POLICY, NOW)
+            assert onward is not None
+            assert [tried.code for tried in onward.route.tried] == [code]
+
     def test_what_it_was_asked_to_wait_is_over_some_time(self) -> None:
         """Where the same target is the first that it may ask, it waits there for as long as it was asked to."""
         waits = follows(task(route(1)), failing(FailureKind.RATE_LIMITED, retry_after_s=60.0), OPEN)
@@ -252,6 +260,11 @@ class TestWaiting:
     @pytest.mark.parametrize("openings", [(OPEN, OPEN), (SHUT, SHUT), (SHUT, NO_LANE)])
     def test_else_it_stays(self, openings: tuple[Opening, Opening]) -> None:
         assert while_waiting(task(route(), Status.PENDING), openings, POLICY, NOW) is None
+
+    def test_with_an_order_it_stays(self) -> None:
+        """Its picture may still come of it, whatever the lane says, and another target would sell it anew."""
+        placed = task(route(), Status.PENDING, calls={"c": call(CallOutcome.OPEN, resumable=True)})
+        assert while_waiting(placed, [SHUT, OPEN], POLICY, NOW) is None
 
     def test_where_it_failed_a_moment_ago_it_pauses(self) -> None:
         """A lane that shuts makes no loop without a pause of two that fail."""
