@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
+import attrs
 import pytest
 
 from danqing_plugins import ContentRejected
@@ -51,6 +52,25 @@ async def test_a_link_that_answers_later_still_needs_no_retry(settings: Settings
         let_go = await until(lambda: _let_go(system, task.id))
         assert {key: output.state for key, output in let_go.late.items()} == {"0": OutputState.KEPT}
         assert (let_go.late_attempt, ledger.of(task.id)) == (None, {0: 1})
+
+
+@pytest.mark.parametrize("retried", [False, True])
+async def test_a_link_is_asked_again_of_who_was_cancelled_while_it_waited(
+    settings: Settings, links: LinkHost, retried: bool
+) -> None:
+    """For another try at its link, or for its first start since its user retried it: no process had it then."""
+    ledger, later = Ledger(), attrs.evolve(HASTY, pauses_s=(0.01,), broken_pauses_s=(0.01,))
+    provider = provider_of(ledger, with_link(links.link("0", *[500] * 12)))
+    async with running_system(settings, [provider], link_patience=later, dead_after_s=0.5) as system:
+        task = await system.submit()
+        await until(lambda: _waits_for_its_link(system, task.id))
+        await system.services.control.cancel(task.id, ME)
+        if retried:
+            await system.services.control.retry(task.id, ME)
+            await system.services.control.cancel(task.id, ME)
+        let_go = await until(lambda: _let_go(system, task.id))
+        assert {key: output.state for key, output in let_go.late.items()} == {"0": OutputState.KEPT}
+        assert (let_go.status, let_go.late_attempt, ledger.of(task.id)) == (Status.CANCELLED, None, {0: 1})
 
 
 @pytest.mark.parametrize("in_time", [True, False])
@@ -155,6 +175,11 @@ async def _cancelled_in_its_call(system: System, held: Held, who: Caller = ME, *
 
     found: Task = await until(let_go)
     return found
+
+
+async def _waits_for_its_link(system: System, task_id: str) -> Task | None:
+    found = await system.get(task_id)
+    return found if found.status is Status.PENDING and "0" in found.outputs else None
 
 
 async def _let_go(system: System, task_id: str) -> Task | None:

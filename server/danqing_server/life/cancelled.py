@@ -15,7 +15,7 @@ from danqing_plugins import TaskEventKind
 from danqing_server.codec.documents import value_of
 from danqing_server.life.billing import announced_call, is_on_its_way, under_way
 from danqing_server.life.moves import Transition
-from danqing_server.records.tasks import WAITING, CallOutcome, Status, TaskError
+from danqing_server.records.tasks import NOBODY, WAITING, Attempt, CallOutcome, Status, TaskError
 from danqing_server.store.changes import NO_MARKS, Change, Marks
 from danqing_server.store.paths import has_calls, of_call, of_mark
 
@@ -27,8 +27,9 @@ class Cancelled(Transition):
     """From any unfinished status to `cancelled`.
 
     An attempt with a call under way, or a paid picture still to be fetched, keeps the task until that is over, and
-    may still write what is late; the call that its start announced is written down. Orders that nobody is asking
-    for are in doubt. What an attempt set aside of a spend limit stays noted until it has settled that.
+    may still write what is late; the call that its start announced is written down. Without an attempt such a
+    picture is left to `Janitor.fetch_late`. Orders that nobody is asking for are in doubt. What an attempt set
+    aside of a spend limit stays noted until it has settled that.
     """
 
     error: TaskError
@@ -54,6 +55,9 @@ class Cancelled(Transition):
         calls = under_way(task)
         if task.attempt is None:
             ending |= {f"{of_call(call.id)}.outcome": CallOutcome.UNKNOWN.value for call in calls}
+            if is_on_its_way(task):
+                nobody = Attempt(id=self.transition_id, worker=NOBODY, started_at=self.at)
+                ending |= {"attempt": value_of(nobody), "late_attempt": nobody.id}
         elif calls or is_on_its_way(task):
             ending["late_attempt"] = task.attempt.id
             announced = announced_call(task)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 import attrs
@@ -33,8 +33,7 @@ async def leave_late(ledger: Ledger, tools: Tools) -> bool:
     cancelled would. What its calls came to is told when they are settled, not only when nothing is left to fetch.
     """
     now, unfetched = tools.clock.now(), ledger.sourced()
-    ends = ends_at(ledger.task, tools.policy)
-    if not unfetched or ends is None or now >= ends:
+    if not unfetched or now >= _asked_until(ledger.task, tools):
         await _write_and_tell(ledger.leave_late, ledger, tools, now)
         return True
     if ledger.task.is_held:
@@ -44,6 +43,12 @@ async def leave_late(ledger: Ledger, tools: Tools) -> bool:
     for output in unfetched:
         log.info("late_picture_not_kept", task_id=ledger.task.id, index=output.index)
     return False
+
+
+def _asked_until(cancelled: Task, tools: Tools) -> datetime:
+    """Return when its links are given up; one that was cancelled before its first start has as long as from one."""
+    ends, since = ends_at(cancelled, tools.policy), cancelled.completed_at or cancelled.updated_at
+    return since + timedelta(seconds=tools.task_timeout_s) if ends is None else ends
 
 
 async def _write_and_tell(
