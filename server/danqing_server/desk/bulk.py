@@ -19,7 +19,9 @@ from danqing_server.errors import (
     DanqingError,
     ModelNotAllowed,
     NotFound,
+    Overloaded,
     ServiceUnavailable,
+    Unreadable,
 )
 from danqing_server.life.billing import EXTRA_PURCHASES, in_doubt
 from danqing_server.life.charges import dearest_micro
@@ -239,7 +241,12 @@ class Bulk:
             return Outcome(id=task_id, code="budget_exceeded", message=error.message)
         except ModelNotAllowed as error:
             return Outcome(id=task_id, code="model_not_allowed", message=error.message)
-        except DanqingError as error:  # a limit, or a task of a newer release: its own trouble alone
+        except Overloaded as error:
+            code = "overloaded" if error.server_wide else "too_many_tasks"
+            return Outcome(id=task_id, code=code, message=error.message, retryable=True)
+        except Unreadable:
+            return Outcome(id=task_id, code="task_unreadable", message=NOT_NOW(), retryable=True)
+        except DanqingError as error:  # its own trouble alone
             return Outcome(id=task_id, code=type(error).__name__.lower(), message=error.message, retryable=True)
         return Outcome(id=task_id)
 

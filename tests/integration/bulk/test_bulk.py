@@ -15,6 +15,7 @@ from tests.unit.api.tasks import NOW, failed_picture, kept_picture, make_task, p
 
 KEYS = "one:first-secret-of-many,two:second-secret-of-many"
 ONE, TWO = ({"Authorization": f"Bearer {name}-secret-of-many"} for name in ("first", "second"))
+ADMIN = "a-key-of-the-operator"
 
 
 async def _do(api: Client, act: str, headers: Mapping[str, str] | None = None, **body: Any) -> dict[str, Any]:
@@ -70,6 +71,21 @@ class TestByIds:
         data = await _do(shelf, "delete", ids=["waits", "made"])
         assert data["possible"] == 2
         assert set(await _statuses(shelf)) == {"failed", "doubtful"}
+
+    async def test_a_limit_is_told_as_anywhere_else(self, open_api: Open) -> None:
+        """One retry by itself is 429 `too_many_tasks`; among many it has the same code, and what was said of it."""
+        settings = {"DANQING_API_KEYS": KEYS, "DANQING_ADMIN_KEY": ADMIN}
+        async with open_api(**settings) as api:
+            await api.services.store.insert(make_task("failed", Status.FAILED, owner="one"))
+            project = {"id": "one", "name": "one", "limits": {"pictures_in_flight": 0}}
+            made = await api.ask(
+                "POST", "/api/v1/projects", json=project, headers={"Authorization": f"Bearer {ADMIN}"}
+            )
+            assert made.status == 201, made.body
+            alone = await api.ask("POST", "/api/v1/tasks/failed/retry", headers=ONE)
+            (told,) = (await _do(api, "retry", ONE, ids=["failed"]))["results"]
+            assert (alone.status, told["code"], told["retryable"]) == (429, "too_many_tasks", True)
+            assert told["message"] == alone.json["message"]
 
 
 class TestByFilter:
