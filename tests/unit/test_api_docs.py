@@ -19,9 +19,11 @@ from danqing_server.doors.task_shapes import (
     PositionShape,
     TaskShape,
 )
+from danqing_server.http.messages import CONFLICTS, NOT_FOUND
 from danqing_server.http.problem_shapes import DetailShape, ErrorShape
 from danqing_server.http.problems import PROBLEMS
 from danqing_server.http.shapes import members_of
+from danqing_server.records.tasks import Status
 from danqing_server.serving.app import create_app
 from danqing_server.settings.server import Settings
 
@@ -34,6 +36,8 @@ TOLD = (
     *(VideoShape, AudioShape, FileShape),
     *(CallShape, CostShape, ExplanationShape, PositionShape, ErrorShape, DetailShape),
 )
+OF_STATUS = {f"task_{status.value}" for status in Status}
+"""Conflicts that name the status which does not allow it."""
 UNTOLD = {"internal_error", "bad_request", "not_found", "conflict"}
 """Codes that say nothing beyond their status."""
 
@@ -93,3 +97,8 @@ class TestPage:
     def test_codes_a_client_may_branch_on_are_told(self, code: str) -> None:
         """Each has a row, or is among those that no client can do anything about."""
         assert f"`{code}`" in PAGE or code in UNTOLD | {"picture_rejected", "attempt_lost", "service_unavailable"}
+
+    @pytest.mark.parametrize("code", sorted({f"{kind}_not_found" for kind in NOT_FOUND} | CONFLICTS.keys()))
+    def test_codes_of_what_is_not_there_or_not_now_are_told(self, code: str) -> None:
+        """Each by its name, but those that a task's status is part of."""
+        assert f"`{code}`" in PAGE or code in OF_STATUS

@@ -84,5 +84,6 @@ CONFLICTS: Mapping[str, Message] = {
     "lane_changed": Message(key="lane_changed", zh="通道刚刚被他人操作", en="Lane changed meanwhile"),
     "lane_paused": Message(key="lane_paused", zh="通道已被人工暂停", en="Lane is paused"),
     "lane_open": Message(key="lane_open", zh="通道是开放的", en="Lane is open"),
+    "bill_unknown": Message(key="bill_unknown.title", zh="可能已经计费", en="May have been paid for"),
     "task_deleted": Message(key="task_deleted", zh="任务已被删除", en="Task was deleted"),
 }
