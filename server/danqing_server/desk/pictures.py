@@ -92,28 +92,37 @@ class Pictures:
             raise NotFound("picture", picture_id(task_id, index))
 
     async def delete(self, task_id: str, index: int, caller: Caller) -> None:
-        """Remove one picture of a task, which goes on without it. What is left of its file goes with the task.
+        """Remove one picture of a task, which goes on without it. One that was cut goes on when it is repeated.
 
         Raises:
             Conflict: the task is not finished.
+            StorageUnavailable: its file is still there; the task shows it no more.
         """
-        picture = next(iter(await self.many([(task_id, index)], caller)), None)
-        if picture is None:
+        task = (await self.store.tasks_of({task_id}, caller.own)).get(task_id)
+        asset = None if task is None else _deletable(task, index)
+        if task is None or asset is None:
             raise NotFound("picture", picture_id(task_id, index))
-        task, key = picture.task, picture.asset.key
         if task.status not in FINISHED:
             raise Conflict(UNFINISHED(status=task.status), code=f"task_{task.status}")
-        if not await self.store.forget(task_id, index, key, caller.own, self.clock.now()):
+        if not await self.store.forget(task_id, index, asset.key, caller.own, self.clock.now()):
             raise NotFound("picture", picture_id(task_id, index))
         self.control.recent.drop(task_id)
-        await self._remove(picture.asset)
+        await self._remove(asset)
+        await self.store.let_go(task_id, index, asset.key)
         log.info("picture_deleted", task_id=task_id, index=index)
 
     async def _remove(self, asset: Asset) -> None:
-        """Remove a file and what was made of it; the file itself last, so that a repeat by hand finds the rest."""
+        """Remove a file and what was made of it."""
         made = [thumbnail_key(asset.key, width) for width in WIDTHS]
         for key in [*made, *([asset.poster] if asset.poster else []), asset.key]:
             await self.assets.delete(key)
+
+
+def _deletable(task: Task, index: int) -> Asset | None:
+    """Return the file of a picture, also of one that is shown no more because its deletion was cut."""
+    output = task.outputs.get(str(index))
+    is_there = output is not None and output.state in (OutputState.KEPT, OutputState.OMITTED)
+    return output.asset if output is not None and is_there else None
 
 
 def _picture(task: Task | None, index: int) -> Picture | None:

@@ -157,21 +157,33 @@ class PictureStore:
         return bool(outcome.matched_count)
 
     async def forget(self, task_id: str, index: int, key: str, reach: Reach, now: datetime) -> bool:
-        """Have a finished task know no more of the picture at *key*; False when it is not as it was seen.
+        """Have a finished task show no more of the picture at *key*; False when it is not as it was seen.
 
-        What stays says that there is none, and nothing asks for it again.
+        What stays says that there is none, and nothing asks for it again; what the file is called stays until
+        `let_go`, so that whoever repeats a deletion that was cut finds it. Safe to repeat.
         """
         path = of_output(index)
         ended = {"$in": [status.value for status in FINISHED]}
         expected = {"_id": task_id, "status": ended, f"{path}.asset.key": key, **reach.filter}
         update = {
             "$set": {f"{path}.state": OutputState.OMITTED.value, "updated_at": now},
-            "$unset": {f"{path}.asset": "", f"{path}.source_url": ""},
+            "$unset": {f"{path}.source_url": ""},
             "$pull": {"stars": index},
         }
         with translated():
             outcome = await self._tasks.update_one(expected, update)
         return bool(outcome.matched_count)
+
+    async def let_go(self, task_id: str, index: int, key: str) -> None:
+        """Have a task know no more what a forgotten picture's file was called: it is gone."""
+        path = of_output(index)
+        forgotten = {
+            "_id": task_id,
+            f"{path}.state": OutputState.OMITTED.value,
+            f"{path}.asset.key": key,
+        }
+        with translated():
+            await self._tasks.update_one(forgotten, {"$unset": {f"{path}.asset": ""}})
 
     async def note_colour(self, task_id: str, index: int, key: str, colour: str) -> None:
         """Write down the mean colour of the picture at *key*, if that is where the output stands."""

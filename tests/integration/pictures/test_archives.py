@@ -95,6 +95,22 @@ class TestDeleted:
         assert (shown["status"], [each["index"] for each in shown["output"]["images"]]) == ("completed", [1])
         assert (await api.ask("DELETE", f"{ROUTE}/t/0")).status == 404
 
+    async def test_while_the_storage_is_away(self, api: Client, shelf: Shelf) -> None:
+        """503; whoever asks again is not told that there is no such picture while its address still gives it."""
+        task = await shelf.put("t", picture("png"), picture("png"))
+        path = next(f"/api/v1/assets/{output.asset.key}" for output in task.kept if output.asset is not None)
+        folder = api.services.settings.data_dir / "pictures" / "t"
+        folder.rename(folder.with_name("elsewhere"))
+        folder.write_bytes(b"")
+        assert (await api.ask("DELETE", f"{ROUTE}/t/0")).status == 503
+        assert (await api.ask("GET", f"{ROUTE}/index")).json["data"]["ids"] == ["t/1"]
+        folder.unlink()
+        folder.with_name("elsewhere").rename(folder)
+        assert (await api.ask("GET", path)).status == 200
+        assert (await api.ask("DELETE", f"{ROUTE}/t/0")).status == 200
+        assert (await api.ask("GET", path)).status == 404
+        assert (await api.ask("DELETE", f"{ROUTE}/t/0")).status == 404
+
     async def test_of_a_task_that_runs(self, api: Client, shelf: Shelf) -> None:
         """409: what it makes next is not ours to count on."""
         await shelf.note("t", status=Status.PROCESSING)
