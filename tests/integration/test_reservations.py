@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from datetime import timedelta
 
+from danqing_plugins import Job, OutcomeUnknown, Run
 from danqing_server.access.caller import Caller
+from danqing_server.clock import Clock
 from danqing_server.codec.documents import value_of
 from danqing_server.life.cancelled import Cancelled
-from danqing_server.records.tasks import Attempt, CallRecord, Output, OutputState, TaskError
+from danqing_server.records.tasks import Attempt, CallRecord, Output, OutputState, Status, TaskError
 from danqing_server.store.spending import Spending, SpendStore
 from danqing_server.worker.aftermath import settle_spending
 from danqing_server.worker.ledger import Ledger as Notes
 from danqing_server.worker.spending import Allowance
 from danqing_server.worker.takeover import take_over
 from danqing_server.worker.tools import Tools
+from tests.support.providers import ScriptedProvider
 from tests.support.scripts import Held, Ledger, link_host, provider_of, with_bytes
-from tests.support.system import HASTY, MakeSettings, System, running_system
+from tests.support.system import HASTY, MakeSettings, System, running_system, until
 
 PICTURE = 200_000
 
@@ -55,6 +60,45 @@ async def test_two_who_take_over_from_the_dead_settle_it_once(make_settings: Mak
         assert [await take_over(left, tools) for _ in range(2)] == [False, True]
         found = await SpendStore(store.database).look("scripted", clock.now())
         assert found == Spending(spent_micro=PICTURE, reserved_micro=0)
+
+
+async def test_a_day_that_is_over_shuts_no_lane(make_settings: MakeSettings) -> None:
+    """A further call after midnight finds no room in the day that its attempt began on; the next is all there."""
+    limited = make_settings(DANQING_DAILY_SPEND_LIMITS="scripted:0.20")
+    shift_s = 86_400 - time.time() % 86_400 - 30
+
+    async def once_more_past_midnight(job: Job, run: Run) -> None:
+        nonlocal shift_s
+        if job.task_id == first.id:
+            with suppress(OutcomeUnknown):
+                async with run.call(run.missing, "f"):
+                    shift_s += 60
+                    raise OutcomeUnknown("the answer was lost")
+        async with run.call(run.missing, "f"):
+            await with_bytes(run, run.missing)
+
+    clock = Clock(wall_s=lambda: time.time() + shift_s)
+    async with running_system(limited, [ScriptedProvider(once_more_past_midnight)], clock=clock) as system:
+        first = await system.submit()
+
+        async def was_refused() -> bool:
+            task = await system.get(first.id)
+            return task.status is Status.PENDING and task.error is not None
+
+        await until(was_refused)
+        assert (await system.services.gates.look("scripted")).shut_by is None
+        assert (await system.finished((await system.submit()).id)).status is Status.COMPLETED
+
+
+async def test_what_no_day_has_room_for_holds_up_nobody(make_settings: MakeSettings) -> None:
+    """It fails, and says why; the lane stays open for what costs less."""
+    limited = make_settings(DANQING_DAILY_SPEND_LIMITS="scripted:0.50")
+    async with running_system(limited, [provider_of(Ledger(), with_bytes)]) as system:
+        dear = await system.finished((await system.submit(n=3)).id)
+        assert dear.status is Status.FAILED
+        assert dear.error is not None
+        assert "spend limit of a whole day" in dear.error.message
+        assert (await system.finished((await system.submit()).id)).status is Status.COMPLETED
 
 
 async def _begun(system: System, tools: Tools, worker: str) -> Notes:

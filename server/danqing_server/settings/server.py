@@ -493,7 +493,8 @@ class Settings:
         amounts,
         shown="",
         allowed="`provider:amount,provider:amount` in the provider's currency (`volcengine:100.00`)",
-        meaning="A provider's lanes close until the next day (UTC) before its tasks cost more than this.",
+        meaning="A provider's lanes close until the next day (UTC) before its tasks cost more than this."
+        " A task that alone may cost more fails.",
     )
     idempotency_kept_s: float = setting(
         "DANQING_IDEMPOTENCY_KEPT",

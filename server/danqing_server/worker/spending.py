@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import attrs
 
+from danqing_plugins import InvalidRequest
 from danqing_server.clock import Clock
 from danqing_server.errors import AttemptLost
 from danqing_server.life.billing import to_buy
@@ -15,6 +16,7 @@ from danqing_server.life.charges import cost_micro, price_micro
 from danqing_server.queue.gates import Gates
 from danqing_server.records.tasks import Reserved, Task
 from danqing_server.store.spending import SpendStore
+from danqing_server.worker import texts
 from danqing_server.worker.ledger import Ledger
 
 __all__ = ["Allowance", "SpendGuard"]
@@ -39,14 +41,23 @@ class SpendGuard:
         return task.provider in self.limits_micro and task.price is not None
 
     async def reserve(self, provider: str, at: datetime, amount_micro: int) -> bool:
-        """Set an amount aside on the day of *at*; False when it has no room, and its lanes are now closed."""
-        if await self.spending.reserve(provider, at, amount_micro, self.limits_micro[provider]):
+        """Set an amount aside on the day of *at*; False when it has no room: the lanes are closed until it is over.
+
+        They stay open for what costs less when no day would have room for so much.
+        """
+        limit_micro = self.limits_micro[provider]
+        if await self.spending.reserve(provider, at, amount_micro, limit_micro):
             return True
-        now = self.clock.now()
-        tomorrow = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-        for lane in self.lanes_of(provider):
-            await self.gates.hold(lane, (tomorrow - now).total_seconds(), "spend_limit")
+        over = (at + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+        left_s = (over - self.clock.now()).total_seconds()
+        if left_s > 0 and amount_micro <= limit_micro:
+            for lane in self.lanes_of(provider):
+                await self.gates.hold(lane, left_s, "spend_limit")
         return False
+
+    def has_ever_room(self, task: Task, count: int) -> bool:
+        """Tell whether a whole day would have room for *count* outputs of *task*."""
+        return price_micro(task, count) <= self.limits_micro[task.provider]
 
     async def free(self, provider: str, at: datetime, amount_micro: int) -> None:
         """Undo a `reserve` that no task tells of."""
@@ -72,9 +83,16 @@ class Allowance:
     _taking: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
 
     async def begin(self, ledger: Ledger) -> bool:
-        """Set aside what the attempt will ask for; False when the day has no room for it."""
+        """Set aside what the attempt will ask for; False when the day has no room for it.
+
+        Raises:
+            InvalidRequest: no day has, and no other target of a route may.
+        """
         await self._settle_left(ledger)
         wanted = to_buy(ledger.task) if self.watched else 0
+        task = ledger.task
+        if wanted and task.route is None and not task.calls and not self.guard.has_ever_room(task, wanted):
+            raise InvalidRequest(texts.DEARER_THAN_A_DAY(), code="dearer_than_a_day")
         if wanted and not await self._reserve(ledger, wanted):
             return False
         if self.watched and not wanted:

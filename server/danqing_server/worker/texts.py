@@ -8,6 +8,7 @@ __all__ = [
     "CALL_LEFT_OPEN",
     "CANNOT_BE_KEPT",
     "DEADLINE",
+    "DEARER_THAN_A_DAY",
     "DIED_BEFORE_CALLS",
     "DIED_IN_CALL",
     "GIVEN_BACK",
@@ -89,6 +90,11 @@ LEASE_DOUBTED = Message(
 )
 SPEND_LIMIT = Message(
     key="spend_limit", en="the provider's spend limit for today is reached", zh="已达到该服务商今日的消费上限"
+)
+DEARER_THAN_A_DAY = Message(
+    key="dearer_than_a_day",
+    en="this may cost more than the provider's spend limit of a whole day; ask for less at once",
+    zh="此任务的费用可能超过该服务商全天的消费上限，请减少单次请求的数量",
 )
 CANNOT_BE_KEPT = Message(
     key="cannot_be_kept",
