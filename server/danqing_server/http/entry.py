@@ -21,6 +21,7 @@ from danqing_server.http.origins import Origins
 from danqing_server.http.own_pages import check_page
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.services import Services
+from danqing_server.queue.requests import RequestCounter
 from danqing_server.records.tenancy import Scope
 
 __all__ = [
@@ -144,15 +145,27 @@ async def _hold_to_limits(request: ApiRequest, caller: Caller, *, counted: bool)
     whose = caller.limits.forbids_address(address)
     if whose is not None:
         raise AddressNotAllowed(ELSEWHERE(whose=whose, address=shorten(address)))
-    if not counted:
-        return
-    for whose, limits in caller.limits:
+    if counted:
+        await _count(services_of(request).requests, caller)
+
+
+async def _count(requests: RequestCounter, caller: Caller) -> None:
+    """Count a request for its key and its project, or for neither. Raises TooManyRequests, QueueUnavailable.
+
+    For the key first: what that refuses is none of its project's, whose other keys would be refused for it.
+    """
+    taken: list[tuple[str, str]] = []
+    for whose, limits in reversed([*caller.limits]):
         limit = limits.requests_per_minute
-        if limit is not None:
-            counted_for = caller.project if whose == "project" else caller.key
-            wait_s = await services_of(request).requests.count(whose, counted_for, limit)
-            if wait_s:
-                raise TooManyRequests(TOO_MANY(whose=whose, limit=limit), retry_after_s=ceil(wait_s))
+        if limit is None:
+            continue
+        counted_for = caller.project if whose == "project" else caller.key
+        wait_s = await requests.count(whose, counted_for, limit)
+        if wait_s:
+            for each in taken:
+                await requests.take_back(*each)
+            raise TooManyRequests(TOO_MANY(whose=whose, limit=limit), retry_after_s=ceil(wait_s))
+        taken.append((whose, counted_for))
 
 
 async def let_in_to_events(request: ApiRequest, needs: Scope) -> None:

@@ -191,6 +191,20 @@ class TestLimits:
             assert [reply.status for reply in replies] == [201] * 3 + [429] * 2
             assert "`project`" in replies[-1].json["message"]
 
+    async def test_what_one_limit_refuses_uses_up_nothing_of_the_other(self, open_api: Open) -> None:
+        """A key that hammers on takes its own share of its project's minute, and keeps it while others have all."""
+        async with open_api(**SETTINGS) as api:
+            _, greedy = await make_key(api, limits={"requests_per_minute": 2})
+            _, other = await make_key(api)
+            await administer(api, "PUT", "/projects/shop", limits={"requests_per_minute": 6})
+            hammered = await asyncio.gather(*(submit(api, greedy) for _ in range(20)))
+            assert sorted(reply.status for reply in hammered) == [201] * 2 + [429] * 18
+            assert [(await submit(api, other)).status for _ in range(5)] == [201] * 4 + [429]
+            _, patient = await make_key(api, limits={"requests_per_minute": 2})
+            assert {(await submit(api, patient)).status for _ in range(4)} == {429}
+            await administer(api, "PUT", "/projects/shop", limits={})
+            assert [(await submit(api, patient)).status for _ in range(3)] == [201] * 2 + [429]
+
     async def test_a_crowd_is_counted_over_few_connections(self, open_api: Open) -> None:
         """One each, and the last of a crowd waited for one, and was answered 503 on a busy machine."""
         async with open_api(**SETTINGS) as api:
