@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Literal
@@ -36,6 +36,11 @@ class Price:
     most_micro: int | None = None
 
 
+def several(told: str | Iterable[str]) -> tuple[str, ...]:
+    """Return texts as a tuple; one alone, as in `("image")`, is that one and not its letters."""
+    return (told,) if isinstance(told, str) else tuple(told)
+
+
 @attrs.frozen(kw_only=True)
 class ModelInfo:
     """One model of a provider, as listed by `GET /api/v1/providers`.
@@ -48,8 +53,8 @@ class ModelInfo:
 
     id: str
     title: str
-    types: tuple[str, ...] = ("image",)
-    aliases: tuple[str, ...] = ()
+    types: tuple[str, ...] = attrs.field(default=("image",), converter=several)
+    aliases: tuple[str, ...] = attrs.field(default=(), converter=several)
     parameters: Mapping[str, Any] = attrs.field(factory=dict)
     price: Price | None = None
     kind: OutputKind = attrs.field(default=OutputKind.IMAGE, converter=OutputKind)
@@ -88,8 +93,8 @@ class ProviderInfo:
     title: str
     models: tuple[ModelInfo, ...]
     default_model: str
-    reference_fields: tuple[str, ...] = ()
-    parameters: tuple[str, ...] = ()
+    reference_fields: tuple[str, ...] = attrs.field(default=(), converter=several)
+    parameters: tuple[str, ...] = attrs.field(default=(), converter=several)
     concurrency: int = 64
     images_per_minute: int | None = None
     calls_per_minute: int | None = None

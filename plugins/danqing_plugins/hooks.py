@@ -117,7 +117,8 @@ def danqing_prove_account(provider: str, session: ClientSession) -> Awaitable[bo
 def danqing_start() -> Awaitable[None] | None:
     """Open what you need (connections, caches); called once in each serving process. New in 0.1.
 
-    Raising makes the plugin's providers unavailable in that process, and is reported; the server goes on.
+    Raising, or taking longer than 30 s, makes the plugin's providers unavailable in that process, and is reported;
+    the server goes on.
     """
 
 

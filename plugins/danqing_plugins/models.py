@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from danqing_plugins.catalogue import OutputKind, Price
+from danqing_plugins.catalogue import OutputKind, Price, several
 
 __all__ = [
     "FoundOrder",
@@ -93,7 +93,7 @@ class Prepared:
     kind: OutputKind = attrs.field(default=OutputKind.IMAGE, converter=OutputKind)
     single_call: bool = False
     price: Price | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = attrs.field(default=(), converter=several)
 
 
 @attrs.frozen(kw_only=True)

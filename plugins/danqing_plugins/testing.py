@@ -108,7 +108,9 @@ def check_info(provider: Provider) -> None:
     assert info.default_model in ids, f"default_model {info.default_model!r} is not among the models {ids}"
     names = [name for model in info.models for name in (model.id, *model.aliases)]
     assert len(set(names)) == len(names), f"an id or alias stands for two models: {sorted(names)}"
-    assert info.concurrency >= 1, f"concurrency is {info.concurrency}"
+    places = {info.name: info.concurrency} | {lane: limits.concurrency for lane, limits in info.lanes.items()}
+    for lane, concurrency in places.items():
+        assert concurrency >= 1, f"lane {lane}: concurrency is {concurrency}"
     for model in info.models:
         assert model.types, f"model {model.id!r} takes no task type"
         assert model.lane is None or model.lane in info.lanes, (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from decimal import Decimal
 from typing import Any
 
@@ -197,3 +198,20 @@ class TestErrors:
             assert task.error is not None
             assert task.error.message.startswith("<html>")
             assert len(task.error.message) <= 2001
+
+
+class TestLeaving:
+    async def test_a_plugin_that_leaves_the_process_fails_its_own_task(self, make_settings: MakeSettings) -> None:
+        """The process ended, and with it the paid calls of all others."""
+
+        async def generate(job: Job, run: Run) -> None:
+            if job.input["prompt"] == "leave":
+                sys.exit(1)
+            await deliver_all(job, run)
+
+        once = make_settings(DANQING_MAX_ATTEMPTS="1")
+        async with running_system(once, [ScriptedProvider(generate)]) as system:
+            left = await system.finished((await system.submit("leave")).id)
+            assert left.error is not None
+            assert (left.status, left.error.code) == (Status.FAILED, "plugin_error")
+            assert (await system.finished((await system.submit("stay")).id)).status is Status.COMPLETED

@@ -80,5 +80,5 @@ class Listener:
             async with asyncio.timeout(self.timeout_s):
                 for awaitable in self.hear(event):
                     await awaitable
-        except Exception:  # a plugin's own fault
+        except (Exception, SystemExit):  # a plugin's own fault
             log.exception("plugin_event_failed", plugin=self.plugin, task_id=event.task_id, kind=event.kind)

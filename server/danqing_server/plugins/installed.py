@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import PurePath
 
@@ -12,7 +13,7 @@ import attrs
 
 from danqing_plugins.kit.redaction import readable
 
-__all__ = ["Plugin", "Stage"]
+__all__ = ["Plugin", "Stage", "staying"]
 
 SECRET = re.compile(r"KEY|SECRET|TOKEN|PASSWORD|URL$", re.IGNORECASE)
 SHORTEST = 6
@@ -53,6 +54,15 @@ class Plugin:
         secrets = [value for name, value in environment.items() if SECRET.search(name) and len(value) >= SHORTEST]
         self.error = readable(f"{type(error).__name__}: {error}", secrets=secrets)
         self.stage, self.where = stage, _line_of(error)
+
+
+@contextmanager
+def staying() -> Iterator[None]:
+    """Turn a plugin's `sys.exit()` into an error of its own: it would end the process, and what others do in it."""
+    try:
+        yield
+    except SystemExit as error:
+        raise RuntimeError("the plugin called sys.exit()").with_traceback(error.__traceback__) from None
 
 
 def _line_of(error: Exception) -> str | None:

@@ -14,15 +14,17 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import attrs
+import orjson
 import pluggy
 
 from danqing_plugins import ConfigurationError, PluginContext, Provider, ProviderInfo, Sandbox, nearest
 from danqing_plugins import hooks as specifications
 from danqing_plugins.markers import PROJECT
+from danqing_plugins.messages import spoken
 from danqing_plugins.options import read_options
 from danqing_server.errors import SettingsError
 from danqing_server.log import get_logger
-from danqing_server.plugins.installed import Plugin, Stage
+from danqing_server.plugins.installed import Plugin, Stage, staying
 from danqing_server.plugins.presence import Candidate, Mode, decide, wrong_targets
 from danqing_server.records.lanes import check_lanes
 from danqing_server.settings.providers import ConfiguredProvider
@@ -68,7 +70,8 @@ class Loading:
         """Load one plugin, and make it unless it is a class of providers: those are made by `finish`."""
         self.plugins.append(plugin)
         try:
-            thing = load()
+            with staying():
+                thing = load()
         except Exception as error:  # a broken plugin is reported, not obeyed
             log.exception("plugin_not_loaded", plugin=plugin.name)
             plugin.note(Stage.IMPORT, error, self.settings.environment)
@@ -204,12 +207,13 @@ class Loading:
     def _make(self, plugin: Plugin, name: str, thing: Any, context: PluginContext) -> Part | None:
         """Make and configure what *thing* stands for; None when it cannot be, which is noted."""
         try:
-            made = thing() if isinstance(thing, type) else thing
-            own = _new_manager()
-            own.register(made, name=name)
-            own.check_pending()
-            own.hook.danqing_configure(context=context)
-            offered = [info for listed in own.hook.danqing_providers() for info in listed]
+            with staying():
+                made = thing() if isinstance(thing, type) else thing
+                own = _new_manager()
+                own.register(made, name=name)
+                own.check_pending()
+                own.hook.danqing_configure(context=context)
+                offered = [info for listed in own.hook.danqing_providers() for info in listed]
             _check_offered(offered, context.name)
         except ConfigurationError as error:
             self._problems.append(error.message)
@@ -277,3 +281,15 @@ def _check_offered(offered: Sequence[ProviderInfo], wanted: str) -> None:
                 f"provider {info.name!r}: default model {info.default_model!r} is not among its models"
             )
         check_lanes(info)
+        _check_shown(info)
+
+
+def _check_shown(info: ProviderInfo) -> None:
+    """Raise ValueError when what is listed of a provider is no JSON: the list of all could not be answered."""
+    told = [info.title, info.homepage, info.reference_fields, info.parameters]
+    for model in info.models:
+        try:
+            said = [*told, model.id, model.title, model.types, model.aliases, spoken(model.parameters, "en")]
+            orjson.dumps(said)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"provider {info.name!r}: what it says of {model.id!r} is no JSON: {error}") from None

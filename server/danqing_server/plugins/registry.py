@@ -7,7 +7,7 @@ start, its stop, what it hears) is asked of it alone, and one plugin's error is 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -31,7 +31,7 @@ from danqing_plugins import (
 )
 from danqing_server.log import get_logger
 from danqing_server.loops.listeners import Listener
-from danqing_server.plugins.installed import Plugin, Stage
+from danqing_server.plugins.installed import Plugin, Stage, staying
 from danqing_server.plugins.loading import Loading, Part, find_installed
 from danqing_server.records.lanes import lanes_of
 from danqing_server.settings.server import Settings
@@ -39,6 +39,8 @@ from danqing_server.settings.server import Settings
 __all__ = ["Plugin", "Registry", "Stage", "load_registry"]
 
 LISTENING_ENDS_S = 2.0
+START_S = 30.0
+STOP_S = 5.0
 
 log = get_logger(__name__)
 
@@ -89,7 +91,9 @@ class Registry:
 
     def prepare(self, request: Request) -> Prepared:
         """Have the provider check a submission. Raises InvalidRequest as the provider does."""
-        prepared: Prepared | None = self._manager_of(request.provider).hook.danqing_prepare(request=request)
+        hook = self._manager_of(request.provider).hook.danqing_prepare
+        with staying():
+            prepared: Prepared | None = hook(request=request)
         if prepared is None:
             raise LookupError(f"no plugin answers for provider {request.provider!r}")
         return prepared
@@ -107,14 +111,16 @@ class Registry:
         """Return what the provider of *job* learns of a call whose answer was lost; None: nothing."""
         hook = self._manager_of(job.provider).hook.danqing_find_order
         awaitable: Awaitable[FoundOrder | NeverPlaced | None] | None = hook(job=job, run=run, lost=lost)
-        return None if awaitable is None else await awaitable
+        with staying():
+            return None if awaitable is None else await awaitable
 
     async def cancel_order(self, job: Job, run: Run) -> bool:
         """Have the provider of *job* drop the order in `run.saved`; True: the service did, and charges nothing."""
         awaitable: Awaitable[bool] | None = self._manager_of(job.provider).hook.danqing_cancel_order(
             job=job, run=run
         )
-        return awaitable is not None and await awaitable is True
+        with staying():
+            return awaitable is not None and await awaitable is True
 
     async def prove_account(self, provider: str, session: aiohttp.ClientSession) -> bool:
         """Have a provider try its key without buying; False: it cannot. Raises what the provider raises."""
@@ -127,11 +133,11 @@ class Registry:
         wanted = [*self._simulators, *self._others.hook.danqing_sandbox()]
         return tuple(sorted(wanted, key=lambda sandbox: sandbox.provider != self.default_provider))
 
-    async def start(self) -> None:
-        """Start every plugin; one that fails is reported and its providers are withdrawn."""
-        for part, awaitable in self._each("danqing_start"):
+    async def start(self, within_s: float = START_S) -> None:
+        """Start every plugin; one that fails, or takes longer, is reported and its providers are withdrawn."""
+        for part, starting in self._each("danqing_start"):
             try:
-                await awaitable
+                await _bounded(starting, within_s)
             except Exception as error:  # a plugin's own fault must not stop the server
                 log.exception("plugin_not_started", plugin=part.name)
                 self._withdraw(part, error)
@@ -139,9 +145,9 @@ class Registry:
     async def stop(self) -> None:
         """Stop every plugin, after it heard what there was to hear; what one raises is logged."""
         await asyncio.gather(*(listener.stop(LISTENING_ENDS_S) for listener in self._listeners.values()))
-        for part, awaitable in self._each("danqing_stop"):
+        for part, stopping in self._each("danqing_stop"):
             try:
-                await awaitable
+                await _bounded(stopping, STOP_S)
             except Exception:
                 log.exception("plugin_not_stopped", plugin=part.name)
 
@@ -159,7 +165,7 @@ class Registry:
         """Return the manager that asks a provider, and whatever is about it."""
         return self._managers.get(provider, self._others)
 
-    def _each(self, hook: str) -> Iterable[tuple[Part, Awaitable[None]]]:
+    def _each(self, hook: str) -> Iterable[tuple[Part, Coroutine[Any, Any, None]]]:
         """Yield for each part that works what its own *hook* returns to be awaited, if it has one."""
         for part in self._parts:
             if part.name not in self._withdrawn:
@@ -183,8 +189,21 @@ def _hear(hook: pluggy.HookCaller, event: TaskEvent) -> Sequence[Awaitable[None]
 
 async def _all_of(hook: pluggy.HookCaller) -> None:
     """Call *hook*, which one plugin implements, and await what it returns."""
-    for awaitable in hook():
-        await awaitable
+    with staying():
+        for awaitable in hook():
+            await awaitable
+
+
+async def _bounded(work: Coroutine[Any, Any, None], within_s: float) -> None:
+    """Carry a plugin's *work* out, and leave it behind when it takes longer, whether or not it can be cancelled."""
+    working = asyncio.create_task(work)
+    try:
+        await asyncio.wait({working}, timeout=within_s)
+        if not working.done():
+            raise TimeoutError(f"did not end within {within_s:g} s")
+        working.result()
+    finally:
+        working.cancel()
 
 
 def _same(thing: Any) -> Any:

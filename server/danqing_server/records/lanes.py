@@ -104,6 +104,11 @@ def lane_word_of(info: ProviderInfo, model: str) -> str | None:
 
 def check_lanes(info: ProviderInfo) -> None:
     """Raise ValueError when a lane has no word that can name one, or a model names a lane that is not there."""
+    for name, limits in lanes_of(info).items():
+        if limits.concurrency < 1:
+            raise ValueError(
+                f"provider {info.name!r}: concurrency of lane {name!r} is {limits.concurrency}, not 1 or more"
+            )
     for word in info.lanes:
         if not _WORD.fullmatch(word):
             raise ValueError(f"provider {info.name!r}: lane {word!r}: lower-case letters, digits and _, at most 32")

@@ -20,6 +20,7 @@ from danqing_server.life.onward import Onward, Opening
 from danqing_server.life.telling import job_of
 from danqing_server.log import Logger, get_logger
 from danqing_server.loops.steps import step
+from danqing_server.plugins.installed import staying
 from danqing_server.records.tasks import CallOutcome, Status, Task
 from danqing_server.worker import aftermath, texts
 from danqing_server.worker.dropping import Dropping
@@ -155,13 +156,14 @@ class Execution:
         self._watch_deadline(left_s)
         self._asking = True
         try:
-            await self._generate()
+            with staying():
+                await self._generate()
         except asyncio.CancelledError as cancelled:
             ours = int(self._interruption is not None)
             if runner.cancelling() > ours:
                 raise  # the event loop is being taken down
             return cancelled
-        except (KeyboardInterrupt, SystemExit):
+        except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 — a plugin's: `_failure_of` logs what was not planned
             return error

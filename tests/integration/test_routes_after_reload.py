@@ -1,0 +1,51 @@
+"""Tasks that wait along a route whose file was changed: another process goes on with what they were told."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+
+from danqing_server.records.tasks import Status
+from danqing_server.settings.routes import Route, Target
+from danqing_server.settings.server import Settings
+from tests.support.providers import ScriptedProvider
+from tests.support.system import MakeSettings, running_system
+
+A, B, C = "scripted", "other", "third"
+
+
+def routed(settings: Settings, *providers: str) -> Settings:
+    """Return *settings* with the route `poster` over the model `one` of *providers*; without any: no route."""
+    if not providers:
+        return settings
+    targets = tuple(Target(provider=provider, model="one") for provider in providers)
+    return attrs.evolve(settings, routes=(Route(model="poster", targets=targets),))
+
+
+class TestChanged:
+    @pytest.mark.parametrize("after", [(B,), (B, C), ()], ids=["one target less", "another", "no route"])
+    async def test_who_waits_for_a_provider_that_was_taken_out_goes_on_at_the_next(
+        self, make_settings: MakeSettings, after: tuple[str, ...]
+    ) -> None:
+        """They waited for ever: only lanes that a route names now were looked at."""
+        settings = make_settings(DANQING_DEFAULT_PROVIDER=B)
+        three = [ScriptedProvider(name=name) for name in (A, B, C)]
+        async with running_system(routed(settings, A, B), three, workers=False) as door:
+            task = await door.submit(model="poster")
+            assert task.provider == A
+        async with running_system(routed(settings, *after), three[1:]) as system:
+            done = await system.finished(task.id, 15)
+            assert (done.status, done.provider) == (Status.COMPLETED, B)
+
+    async def test_who_waits_on_a_route_that_is_gone_goes_past_a_shut_lane(
+        self, make_settings: MakeSettings
+    ) -> None:
+        """Its plan was written down when it was submitted, and holds."""
+        settings = make_settings()
+        two = [ScriptedProvider(name=name) for name in (A, B)]
+        async with running_system(routed(settings, A, B), two, workers=False) as door:
+            task = await door.submit(model="poster")
+            await door.services.gates.hold(A, 60, "paused")
+        async with running_system(settings, two) as system:
+            done = await system.finished(task.id, 15)
+            assert (done.status, done.provider) == (Status.COMPLETED, B)
