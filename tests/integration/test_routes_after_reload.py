@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import attrs
 import pytest
 
@@ -22,6 +24,12 @@ def routed(settings: Settings, *providers: str) -> Settings:
     return attrs.evolve(settings, routes=(Route(model="poster", targets=targets),))
 
 
+async def once(settings: Settings, providers: Sequence[ScriptedProvider]) -> None:
+    """Carry out tasks for a moment, as the processes did that go by the file as it was."""
+    async with running_system(settings, providers):
+        pass
+
+
 class TestChanged:
     @pytest.mark.parametrize("after", [(B,), (B, C), ()], ids=["one target less", "another", "no route"])
     async def test_who_waits_for_a_provider_that_was_taken_out_goes_on_at_the_next(
@@ -30,6 +38,7 @@ class TestChanged:
         """They waited for ever: only lanes that a route names now were looked at."""
         settings = make_settings(DANQING_DEFAULT_PROVIDER=B)
         three = [ScriptedProvider(name=name) for name in (A, B, C)]
+        await once(routed(settings, A, B), three)
         async with running_system(routed(settings, A, B), three, workers=False) as door:
             task = await door.submit(model="poster")
             assert task.provider == A
@@ -43,9 +52,23 @@ class TestChanged:
         """Its plan was written down when it was submitted, and holds."""
         settings = make_settings()
         two = [ScriptedProvider(name=name) for name in (A, B)]
+        await once(routed(settings, A, B), two)
         async with running_system(routed(settings, A, B), two, workers=False) as door:
             task = await door.submit(model="poster")
             await door.services.gates.hold(A, 60, "paused")
         async with running_system(settings, two) as system:
+            done = await system.finished(task.id, 15)
+            assert (done.status, done.provider) == (Status.COMPLETED, B)
+
+    async def test_a_target_that_no_route_names_any_more_still_takes_who_was_promised_it(
+        self, make_settings: MakeSettings
+    ) -> None:
+        """The lane that they wait in is named, the one that they could go to is not."""
+        settings = make_settings()
+        three = [ScriptedProvider(name=name) for name in (A, B, C)]
+        async with running_system(routed(settings, A, B), three, workers=False) as door:
+            task = await door.submit(model="poster")
+            await door.services.gates.hold(A, 60, "paused")
+        async with running_system(routed(settings, A, C), three) as system:
             done = await system.finished(task.id, 15)
             assert (done.status, done.provider) == (Status.COMPLETED, B)

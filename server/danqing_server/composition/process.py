@@ -96,8 +96,7 @@ class Process:
             if self.workers.retention is not None:
                 looking = every(RETENTION_EVERY_S, self.workers.retention.look)
                 self._loops.append(Supervised("retention", looking))
-            if self.workers.diverter is not None:
-                self._loops.append(Supervised("divert", every(DIVERT_EVERY_S, self.workers.diverter.divert)))
+            self._loops.append(Supervised("divert", every(DIVERT_EVERY_S, self.workers.diverter.divert)))
         if self.watched is not None:
             self._loops.append(Supervised("pulse", self.watched.pulse.beat))
         self.services.condition.loops = tuple(self._loops)

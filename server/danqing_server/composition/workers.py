@@ -45,7 +45,7 @@ class Workers:
     tools: Tools
     pool: Pool
     janitor: Janitor
-    diverter: Diverter | None = None
+    diverter: Diverter
     retention: Retention | None = None
 
     def start(self) -> None:
@@ -109,7 +109,7 @@ def make_workers(
         tools=tools,
         pool=pool,
         janitor=Janitor(tools, WorkerStore(database)),
-        diverter=Diverter(tools, named) if named else None,
+        diverter=Diverter(tools, named),
         retention=_retention(services, tools, database) if settings.retention else None,
     )
 

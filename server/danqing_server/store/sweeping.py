@@ -101,6 +101,24 @@ class SweepStore:
         """Wait for no index any longer."""
         await self._indexes.drain()
 
+    async def routed_elsewhere(self, known: Collection[str]) -> set[str]:
+        """Return the lanes of providers other than *known* in which tasks with a route wait.
+
+        Only where there are, or were, routes: their index makes it a question of nothing.
+        """
+        with translated():
+            if _ROUTED.document["name"] not in await self._tasks.index_information():
+                return set()
+            wanted = {
+                "provider": {"$nin": [*known]},
+                "route.model": {"$exists": True},
+                "waiting": {"$exists": True},
+            }
+            lane = {"provider": "$provider", "word": "$lane_word"}
+            steps = [{"$match": wanted}, {"$group": {"_id": lane}}]
+            found = await self._tasks.aggregate(steps, hint=_ROUTED.document["name"]).to_list(None)
+        return {lane_name(each["_id"]["provider"], each["_id"].get("word")) for each in found}
+
     async def routed_in(
         self, lane: str, cursor: tuple[int, str], due: datetime, limit: int
     ) -> tuple[list[Task], tuple[int, str] | None]:

@@ -25,6 +25,7 @@ from danqing_server.worker.tools import Tools
 __all__ = ["DIVERT_EVERY_S", "Diverter", "look_ahead"]
 
 DIVERT_EVERY_S = 1.0
+ELSEWHERE_EVERY_S = 30.0
 LEASE_S = 5
 BATCH = 500
 SOON = timedelta(seconds=5)
@@ -45,21 +46,36 @@ async def look_ahead(tools: Tools, route: TaskRoute) -> Sequence[Opening] | None
 
 @attrs.define(eq=False)
 class Diverter:
-    """Lets waiting tasks go on. *providers* are those that routes name; any number of processes may have one."""
+    """Lets waiting tasks go on. *providers* are those that routes name; any number of processes may have one.
+
+    Tasks keep the route that they were submitted to: where the file names others by now, or none, who waits for
+    providers of before is found every half minute.
+    """
 
     tools: Tools
     providers: Collection[str]
+    _elsewhere: Collection[str] = attrs.field(default=(), init=False)
+    _looked_elsewhere_at_s: float = attrs.field(default=float("-inf"), init=False)
 
     async def divert(self) -> None:
         """Look at the lanes once, and move who waits for one that is shut. Raises ServiceUnavailable."""
+        await self._look_elsewhere()
+        if not (self.providers or self._elsewhere):
+            return
         if not await self.tools.queue.claim_sweep(self.tools.lease.worker, LEASE_S, "diverter"):
             return
         registry = self.tools.registry
-        lanes = {lane for provider in self.providers for lane in registry.lanes_of(provider)}
-        gates = await _look(self.tools.gates, lanes & registry.lanes.keys())
+        lanes = {lane for provider in self.providers for lane in registry.lanes_of(provider)} | {*self._elsewhere}
+        gates = await _look(self.tools.gates, registry.lanes)  # a task's own route may name any
         for lane in sorted(lanes):
             if lane not in gates or self._is_in_the_way(gates[lane]):
                 await self._clear(lane, gates)
+
+    async def _look_elsewhere(self) -> None:
+        now_s = self.tools.clock.monotonic_s()
+        if now_s - self._looked_elsewhere_at_s >= ELSEWHERE_EVERY_S:
+            self._elsewhere = await self.tools.sweeps.routed_elsewhere(self.providers)
+            self._looked_elsewhere_at_s = now_s
 
     def _is_in_the_way(self, gate: Gate) -> bool:
         now_ms = self.tools.clock.now_ms()
