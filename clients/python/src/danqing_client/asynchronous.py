@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from danqing_client import calls, streams
+from danqing_client import answers, calls, streams
 from danqing_client.calls import Call, Settings, Submission
 from danqing_client.errors import ApiError, TaskFailed, WaitTimeout
 from danqing_client.models import Event, Output, Task, Upload
@@ -108,7 +108,7 @@ class AsyncClient:
             on_ambiguous=on_ambiguous,
             webhook=webhook,
         )
-        return calls.task_of(await self._ask(wanted.call(await self._model_for(wanted))))
+        return answers.task_of(await self._ask(wanted.call(await self._model_for(wanted))))
 
     async def check(
         self,
@@ -135,7 +135,7 @@ class AsyncClient:
 
     async def get(self, task_id: str) -> Task:
         """Return a task as it is now."""
-        return calls.task_of(await self._ask(Call.of_task("GET", task_id)))
+        return answers.task_of(await self._ask(Call.of_task("GET", task_id)))
 
     async def wait(
         self,
@@ -153,7 +153,7 @@ class AsyncClient:
         while True:
             left_s = calls.LONG_POLL_S if until_s is None else until_s - time.monotonic()
             asked_s = time.monotonic()
-            task = calls.task_of(await self._ask(calls.poll(task_id, left_s)))
+            task = answers.task_of(await self._ask(calls.poll(task_id, left_s)))
             if task.finished:
                 return task
             if on_progress is not None:
@@ -175,7 +175,7 @@ class AsyncClient:
         call = Call.of_task("DELETE", task_id)
         response, repeated = await self._send(call)
         try:
-            calls.read(response)
+            answers.read(response)
         except ApiError as error:
             if not calls.is_done_already("delete", error, repeated=repeated):
                 raise
@@ -186,14 +186,14 @@ class AsyncClient:
         while True:
             page = await self._ask(calls.listing(filters, cursor))
             for shown in page["tasks"]:
-                yield calls.task_of(shown)
+                yield answers.task_of(shown)
             cursor = page["next_cursor"]
             if cursor is None:
                 return
 
     async def upload(self, source: str | Path | bytes) -> Upload:
         """Send a picture ahead, from a file or as bytes; its `uri` stands wherever a reference may."""
-        return calls.upload_of(await self._ask(await asyncio.to_thread(calls.upload_call, source)))
+        return answers.upload_of(await self._ask(await asyncio.to_thread(calls.upload_call, source)))
 
     async def providers(self) -> Mapping[str, Any]:
         """Return providers, models, their parameters and prices."""
@@ -256,7 +256,7 @@ class AsyncClient:
             ConnectionFailed: they did not come whole.
         """
         response, _ = await self._send(Call("GET", output.url))
-        return calls.checked(output, response)
+        return answers.checked(output, response)
 
     async def save(self, output: Output, path: str | Path) -> Path:
         """Write an output to a file, and return where."""
@@ -274,14 +274,14 @@ class AsyncClient:
     async def _move(self, what: str, task_id: str) -> Task:
         response, repeated = await self._send(Call.of_task("POST", task_id, f"/{what}"))
         try:
-            return calls.task_of(calls.read(response))
+            return answers.task_of(answers.read(response))
         except ApiError as error:
             if not calls.is_done_already(what, error, repeated=repeated):
                 raise
         return await self.get(task_id)
 
     async def _ask(self, call: Call) -> Any:
-        return calls.read((await self._send(call))[0])
+        return answers.read((await self._send(call))[0])
 
     async def _send(self, call: Call) -> tuple[httpx.Response, bool]:
         """Return the answer, and whether the request was sent more than once."""

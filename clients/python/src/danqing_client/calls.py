@@ -1,22 +1,20 @@
-"""What is sent and what is made of the answers: everything that needs no connection, for both clients."""
+"""What is sent, and when it is sent again: everything that needs no connection, for both clients."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import random
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 
-from danqing_client.errors import ApiError, Conflict, ConnectionFailed, NotFound, error_of
-from danqing_client.models import Output, Task, Upload
+from danqing_client.answers import retry_after_s
+from danqing_client.errors import ApiError, Conflict, ConnectionFailed, NotFound
 
 __all__ = [
     "SHORTEST_POLL_S",
@@ -24,19 +22,15 @@ __all__ = [
     "Settings",
     "Submission",
     "between_polls_s",
-    "checked",
     "default_model",
     "events_call",
     "is_done_already",
     "listing",
     "pause_s",
     "poll",
-    "read",
     "request_of",
-    "task_of",
     "unreached",
     "upload_call",
-    "upload_of",
 ]
 
 DEFAULT_URL = "http://127.0.0.1:8080"
@@ -171,40 +165,6 @@ def upload_call(source: str | Path | bytes) -> Call:
     return Call("POST", "/api/v1/uploads", content=content, headers=headers)
 
 
-def read(response: httpx.Response) -> Any:
-    """Return the `data` of an answer, and text as it is. Raises ApiError."""
-    if response.is_success and response.headers.get("content-type", "").startswith("text/"):
-        return response.text
-    try:
-        document = response.json()
-    except ValueError:
-        document = None
-    if response.is_success and isinstance(document, dict):
-        return document.get("data")
-    raise error_of(
-        response.status_code,
-        document,
-        request_id=response.headers.get("x-request-id"),
-        retry_after_s=retry_after_s(response),
-    )
-
-
-def retry_after_s(response: httpx.Response) -> float | None:
-    """Return how long the server asks to wait, in seconds or by a date; None when it does not."""
-    told: str | None = response.headers.get("retry-after")
-    if told is None:
-        return None
-    try:
-        return max(0.0, float(told))
-    except ValueError:
-        pass
-    try:
-        wait = parsedate_to_datetime(told) - parsedate_to_datetime(response.headers["date"])
-        return max(0.0, wait.total_seconds())
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
 def pause_s(
     settings: Settings, call: Call, tries: int, failed: httpx.Response | httpx.TransportError
 ) -> float | None:
@@ -282,22 +242,3 @@ def request_of(settings: Settings, call: Call) -> dict[str, Any]:
     if call.content is not None:
         request["content"] = call.content
     return request
-
-
-def checked(output: Output, response: httpx.Response) -> bytes:
-    """Return the bytes of an output. Raises ApiError, and ConnectionFailed when they are others than were kept."""
-    if not response.is_success:
-        read(response)
-    if hashlib.sha256(response.content).hexdigest() != output.sha256:
-        raise ConnectionFailed(f"output {output.index} did not come as it is kept: {len(response.content)} bytes")
-    return response.content
-
-
-def task_of(data: Any) -> Task:
-    """Return the task of an answer."""
-    return Task.of(data)
-
-
-def upload_of(data: Any) -> Upload:
-    """Return the upload of an answer."""
-    return Upload.of(data)

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import httpx
 
-from danqing_client.calls import SHORTEST_POLL_S, Call, Settings, pause_s, read, unreached
+from danqing_client.answers import read
+from danqing_client.calls import SHORTEST_POLL_S, Call, Settings, pause_s, unreached
 from danqing_client.models import Event
 
 __all__ = ["EventReader", "reopen_s"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from danqing_client import calls, streams
+from danqing_client import answers, calls, streams
 from danqing_client.calls import Call, Settings, Submission
 from danqing_client.errors import ApiError, TaskFailed, WaitTimeout
 from danqing_client.models import Event, Output, Task, Upload
@@ -107,7 +107,7 @@ class Client:
             on_ambiguous=on_ambiguous,
             webhook=webhook,
         )
-        return calls.task_of(self._ask(wanted.call(self._model_for(wanted))))
+        return answers.task_of(self._ask(wanted.call(self._model_for(wanted))))
 
     def check(
         self,
@@ -134,7 +134,7 @@ class Client:
 
     def get(self, task_id: str) -> Task:
         """Return a task as it is now."""
-        return calls.task_of(self._ask(Call.of_task("GET", task_id)))
+        return answers.task_of(self._ask(Call.of_task("GET", task_id)))
 
     def wait(
         self,
@@ -152,7 +152,7 @@ class Client:
         while True:
             left_s = calls.LONG_POLL_S if until_s is None else until_s - time.monotonic()
             asked_s = time.monotonic()
-            task = calls.task_of(self._ask(calls.poll(task_id, left_s)))
+            task = answers.task_of(self._ask(calls.poll(task_id, left_s)))
             if task.finished:
                 return task
             if on_progress is not None:
@@ -174,7 +174,7 @@ class Client:
         call = Call.of_task("DELETE", task_id)
         response, repeated = self._send(call)
         try:
-            calls.read(response)
+            answers.read(response)
         except ApiError as error:
             if not calls.is_done_already("delete", error, repeated=repeated):
                 raise
@@ -184,14 +184,14 @@ class Client:
         cursor: str | None = None
         while True:
             page = self._ask(calls.listing(filters, cursor))
-            yield from map(calls.task_of, page["tasks"])
+            yield from map(answers.task_of, page["tasks"])
             cursor = page["next_cursor"]
             if cursor is None:
                 return
 
     def upload(self, source: str | Path | bytes) -> Upload:
         """Send a picture ahead, from a file or as bytes; its `uri` stands wherever a reference may."""
-        return calls.upload_of(self._ask(calls.upload_call(source)))
+        return answers.upload_of(self._ask(calls.upload_call(source)))
 
     def providers(self) -> Mapping[str, Any]:
         """Return providers, models, their parameters and prices."""
@@ -249,7 +249,7 @@ class Client:
             ConnectionFailed: they did not come whole.
         """
         response, _ = self._send(Call("GET", output.url))
-        return calls.checked(output, response)
+        return answers.checked(output, response)
 
     def save(self, output: Output, path: str | Path) -> Path:
         """Write an output to a file, and return where."""
@@ -267,14 +267,14 @@ class Client:
     def _move(self, what: str, task_id: str) -> Task:
         response, repeated = self._send(Call.of_task("POST", task_id, f"/{what}"))
         try:
-            return calls.task_of(calls.read(response))
+            return answers.task_of(answers.read(response))
         except ApiError as error:
             if not calls.is_done_already(what, error, repeated=repeated):
                 raise
         return self.get(task_id)
 
     def _ask(self, call: Call) -> Any:
-        return calls.read(self._send(call)[0])
+        return answers.read(self._send(call)[0])
 
     def _send(self, call: Call) -> tuple[httpx.Response, bool]:
         """Return the answer, and whether the request was sent more than once."""
