@@ -74,6 +74,32 @@ export interface Task {
   completed_at: string | null;
 }
 
+/** What a list shows of a task: `get` has its input, and what it made. */
+export interface TaskRow {
+  id: string;
+  status: Status;
+  type: string;
+  provider: string;
+  model: string;
+  user_id: string;
+  /** Its first 300 characters. */
+  prompt: string | null;
+  /** Outputs asked for, those that are there, and those that failed. */
+  images: number;
+  kept: number;
+  missing: number;
+  /** Of the first output. */
+  url: string | null;
+  error_code: string | null;
+  progress: number;
+  cost: Cost | null;
+  billed: Billed;
+  sandbox: boolean;
+  created_at: string;
+  updated_at: string;
+  completed_at: string | null;
+}
+
 export interface Upload extends File {
   id: string;
   /** Stands wherever a reference picture may. */
@@ -138,7 +164,7 @@ export interface Filters extends Cancellable {
   model?: string;
   user_id?: string;
   limit?: number;
-  [filter: string]: string | number | AbortSignal | undefined;
+  [filter: string]: string | number | boolean | AbortSignal | undefined;
 }
 
 export class Danqing {
@@ -153,7 +179,7 @@ export class Danqing {
   cancel(taskId: string, options?: Cancellable): Promise<Task>;
   retry(taskId: string, options?: Cancellable): Promise<Task>;
   delete(taskId: string, options?: Cancellable): Promise<void>;
-  tasks(filters?: Filters): AsyncGenerator<Task, void, undefined>;
+  tasks(filters?: Filters): AsyncGenerator<TaskRow, void, undefined>;
   upload(source: Blob | ArrayBuffer | Uint8Array, options?: Cancellable): Promise<Upload>;
   providers(options?: Cancellable): Promise<Record<string, unknown>>;
   download(output: Pick<File, "index" | "url" | "sha256">, options?: Cancellable): Promise<Uint8Array>;
@@ -163,7 +189,7 @@ export function isFinished(task: Pick<Task, "status">): boolean;
 
 export function verifyWebhook(
   secret: string,
-  headers: Headers | Record<string, string>,
+  headers: Headers | Record<string, string | string[] | undefined>,
   body: string | Uint8Array | ArrayBuffer,
   options?: { now?: () => number },
 ): Promise<WebhookEvent>;

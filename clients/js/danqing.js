@@ -2,11 +2,15 @@
 
 const LONG_POLL_S = 50;
 const SHORTEST_POLL_MS = 500;
-const REQUEST_TIMEOUT_MS = 75_000; // longer than the server lets a long poll wait
+const SILENCE_MS = 75_000; // longer than the server lets a long poll wait
+const GRACE_MS = 10_000; // after the time that was waited for: an answer may be late, and a server start again
+const SLOWEST_BYTES_PER_MS = 8; // the server lets a body come as slowly
 const LONGEST_PAUSE_MS = 30_000;
 const PASSING = new Set([429, 502, 503, 504]);
 const FINISHED = new Set(["completed", "failed", "cancelled"]);
 const TOLERANCE_S = 300;
+
+const ELSEWHERE = new Set(["idempotencyKey", "signal", "timeoutMs", "onProgress"]); // options that are none of a body
 
 const DONE_ALREADY = {
   cancel: ["task_cancelled"],
@@ -60,9 +64,9 @@ export class Danqing {
 
   constructor({ url, key, userId, retries = 5, language = "en", fetch = globalThis.fetch } = {}) {
     const given = globalThis.process?.env ?? {};
-    this.url = (url ?? given.DANQING_URL ?? "http://127.0.0.1:8080").replace(/\/+$/, "");
-    this.key = key ?? given.DANQING_KEY ?? null;
-    this.userId = userId ?? given.DANQING_USER_ID ?? "default";
+    this.url = (url || given.DANQING_URL || "http://127.0.0.1:8080").replace(/\/+$/, "");
+    this.key = (key ?? given.DANQING_KEY) || null;
+    this.userId = userId || given.DANQING_USER_ID || "default";
     this.retries = retries;
     this.language = language;
     this.fetch = (...request) => fetch(...request);
@@ -98,7 +102,7 @@ export class Danqing {
     for (;;) {
       const asked = Date.now();
       const left = Math.max(1, Math.min(LONG_POLL_S, Math.floor((until - asked) / 1000)));
-      const task = await this.#ask("GET", taskPath(taskId), { signal, headers: { prefer: `wait=${left}` } });
+      const task = await this.#ask("GET", taskPath(taskId), { signal, until, headers: { prefer: `wait=${left}` } });
       if (isFinished(task)) return task;
       onProgress(task);
       if (Date.now() >= until) throw new WaitTimeout(task, timeoutMs);
@@ -115,15 +119,15 @@ export class Danqing {
   }
 
   async delete(taskId, { signal } = {}) {
-    const { answer, repeated } = await this.#send("DELETE", taskPath(taskId), { signal });
-    if (!answer.ok) await this.#refuseUnless("delete", answer, repeated);
+    const found = await this.#send("DELETE", taskPath(taskId), { signal });
+    if (!found.answer.ok) refuseUnless("delete", found);
   }
 
-  /** Go through the project's tasks, newest first, page by page. */
+  /** Go through the rows of the project's tasks, newest first, page by page; `get` has what one of them made. */
   async *tasks({ signal, ...filters } = {}) {
     let cursor = null;
     do {
-      const query = new URLSearchParams(cursor === null ? filters : { ...filters, cursor });
+      const query = new URLSearchParams(withoutNothing({ ...filters, ...(cursor === null ? {} : { cursor }) }));
       const page = await this.#ask("GET", `/api/v1/tasks?${query}`, { signal });
       yield* page.tasks;
       cursor = page.next_cursor;
@@ -143,9 +147,8 @@ export class Danqing {
 
   /** Return the bytes of an output, which are those that its sha256 says. */
   async download(output, { signal } = {}) {
-    const { answer } = await this.#send("GET", output.url, { signal });
-    if (!answer.ok) throw await errorOf(answer);
-    const bytes = new Uint8Array(await answer.arrayBuffer());
+    const { answer, bytes } = await this.#send("GET", output.url, { signal });
+    if (!answer.ok) throw errorOf(answer, bytes);
     const hashed = await crypto().subtle.digest("SHA-256", bytes);
     if (hex(hashed) !== output.sha256) {
       throw new ConnectionFailed(`output ${output.index} did not come as it is kept: ${bytes.length} bytes`);
@@ -154,18 +157,16 @@ export class Danqing {
   }
 
   async #body(prompt, { type = "image", model, provider, userId, input = {}, ...options }) {
+    const { delay, priority, onAmbiguous, webhook, ...unknown } = options;
+    const strange = Object.keys(unknown).filter((name) => !ELSEWHERE.has(name));
+    if (strange.length) throw new DanqingError(`unknown option ${strange}: a model's parameters go into input`);
     return {
       type,
       model: model ?? (await this.#defaultModel(provider)),
       input: prompt === undefined || prompt === null ? input : { prompt, ...input },
       user_id: userId ?? this.userId,
       ...(provider === undefined ? {} : { provider }),
-      ...withoutNothing({
-        delay: options.delay,
-        priority: options.priority,
-        on_ambiguous: options.onAmbiguous,
-        webhook: options.webhook,
-      }),
+      ...withoutNothing({ delay, priority, on_ambiguous: onAmbiguous, webhook }),
     };
   }
 
@@ -181,48 +182,53 @@ export class Danqing {
   }
 
   async #move(what, taskId, { signal } = {}) {
-    const { answer, repeated } = await this.#send("POST", `${taskPath(taskId)}/${what}`, { signal });
-    if (answer.ok) return (await answer.json()).data;
-    await this.#refuseUnless(what, answer, repeated);
+    const found = await this.#send("POST", `${taskPath(taskId)}/${what}`, { signal });
+    if (found.answer.ok) return dataOf(found);
+    refuseUnless(what, found);
     return this.get(taskId, { signal });
   }
 
-  /** A move that was sent twice is refused because the first one, whose answer was lost, was carried out. */
-  async #refuseUnless(what, answer, repeated) {
-    const error = await errorOf(answer);
-    if (!(repeated && DONE_ALREADY[what].includes(error.code))) throw error;
-  }
-
   async #ask(method, path, options) {
-    const { answer } = await this.#send(method, path, options);
-    if (!answer.ok) throw await errorOf(answer);
-    return (await answer.json()).data;
+    return dataOf(await this.#send(method, path, options));
   }
 
-  async #send(method, path, { body, raw, headers = {}, signal } = {}) {
-    const url = new URL(path, `${this.url}/`);
-    const ours = url.host === new URL(this.url).host; // the key goes to the server alone
+  /** Return the answer with its body, all of which came; nothing is sent again long after `until`. */
+  async #send(method, path, { body, raw, headers = {}, signal, until = Infinity } = {}) {
+    const url = new URL(path.startsWith("/") ? this.url + path : path);
+    const ours = url.origin === new URL(this.url).origin; // the key goes to the server alone
     const own = ours
       ? { "accept-language": this.language, ...(this.key === null ? {} : { authorization: `Bearer ${this.key}` }) }
       : {};
     const request = {
       method,
-      headers: { ...own, ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
-      body: body === undefined ? raw : JSON.stringify(body),
+      headers: new Headers({ ...own, ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers }),
+      body: body === undefined ? raw : new TextEncoder().encode(JSON.stringify(body)),
     };
+    const size = request.body?.byteLength ?? request.body?.size ?? 0;
     for (let tries = 1; ; tries += 1) {
-      let told = null;
+      const left = Math.max(1_000, until - Date.now()) + GRACE_MS;
+      const patience = patient(signal, Math.min(SILENCE_MS + size / SLOWEST_BYTES_PER_MS, left));
+      let found = null;
+      let cause = null;
       try {
-        const answer = await this.fetch(url, { ...request, signal: limited(signal) });
-        told = retryAfterMs(answer);
-        const over = tries > this.retries || (told !== null && told > LONGEST_PAUSE_MS);
-        if (!PASSING.has(answer.status) || over) return { answer, repeated: tries > 1 };
-      } catch (cause) {
+        const answer = await this.fetch(url, { ...request, signal: patience.signal });
+        found = { answer, bytes: await bytesOf(answer, patience), repeated: tries > 1 };
+        if (!PASSING.has(answer.status)) return found;
+        request.headers.delete("prefer"); // where no more calls may wait, one asks without
+      } catch (error) {
         if (signal?.aborted) throw signal.reason;
-        if (tries > this.retries) throw new ConnectionFailed(`${method} ${url.pathname}: no answer`, { cause });
+        cause = error;
+      } finally {
+        patience.end();
       }
+      const told = found === null ? 0 : (retryAfterMs(found.answer) ?? 0);
       const guess = Math.min(LONGEST_PAUSE_MS, 500 * 2 ** (tries - 1)) * (0.75 + Math.random() / 4);
-      await pause(Math.max(told ?? 0, guess), signal);
+      const wait = Math.max(told, guess);
+      if (tries > this.retries || told > LONGEST_PAUSE_MS || Date.now() + wait > until + GRACE_MS) {
+        if (found !== null) return found;
+        throw new ConnectionFailed(`${method} ${url.pathname}: no answer`, { cause });
+      }
+      await pause(wait, signal);
     }
   }
 }
@@ -232,8 +238,7 @@ export class Danqing {
  * Source: Standard Webhooks 1.0.0, github.com/standard-webhooks, read 2026-11-28.
  */
 export async function verifyWebhook(secret, headers, body, { now = () => Date.now() / 1000 } = {}) {
-  const named = headers instanceof Headers ? headers : new Headers(headers);
-  const [id, sentAt, signatures] = ["id", "timestamp", "signature"].map((name) => named.get(`webhook-${name}`));
+  const [id, sentAt, signatures] = ["id", "timestamp", "signature"].map((name) => headerOf(headers, `webhook-${name}`));
   if (!id || !/^\d+$/.test(sentAt ?? "") || !signatures) {
     throw new WrongSignature("the headers of a webhook are missing or malformed");
   }
@@ -242,7 +247,7 @@ export async function verifyWebhook(secret, headers, body, { now = () => Date.no
   const key = await crypto().subtle.importKey(
     "raw", unbase64(secret.replace(/^whsec_/, "")), { name: "HMAC", hash: "SHA-256" }, false, ["verify"],
   );
-  const signed = joined(new TextEncoder().encode(`${id}.${sentAt}.`), bytes);
+  const signed = joined([new TextEncoder().encode(`${id}.${sentAt}.`), bytes]);
   for (const each of signatures.split(" ").filter((one) => one.startsWith("v1,"))) {
     // verify compares in constant time
     if (await crypto().subtle.verify("HMAC", key, unbase64(each.slice(3)), signed)) {
@@ -252,10 +257,45 @@ export async function verifyWebhook(secret, headers, body, { now = () => Date.no
   throw new WrongSignature("no signature fits");
 }
 
-async function errorOf(answer) {
-  const body = await answer.json().catch(() => null);
+function headerOf(headers, name) {
+  if (typeof headers.get === "function") return headers.get(name);
+  return Object.entries(headers).find(([each]) => each.toLowerCase() === name)?.[1];
+}
+
+function errorOf(answer, bytes) {
   const about = { requestId: answer.headers.get("x-request-id"), retryAfterMs: retryAfterMs(answer) };
-  return new ApiError(answer.status, body, about);
+  return new ApiError(answer.status, documentOf(bytes), about);
+}
+
+/** A move that was sent twice is refused because the first one, whose answer was lost, was carried out. */
+function refuseUnless(what, { answer, bytes, repeated }) {
+  const error = errorOf(answer, bytes);
+  if (!(repeated && DONE_ALREADY[what].includes(error.code))) throw error;
+}
+
+function dataOf({ answer, bytes }) {
+  const body = documentOf(bytes);
+  if (!answer.ok || body?.data === undefined) throw errorOf(answer, bytes);
+  return body.data;
+}
+
+function documentOf(bytes) {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return null;
+  }
+}
+
+async function bytesOf(answer, patience) {
+  if (!answer.body?.getReader) return new Uint8Array(await answer.arrayBuffer());
+  const [parts, reader] = [[], answer.body.getReader()];
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return joined(parts);
+    patience.wait(SILENCE_MS);
+    parts.push(value);
+  }
 }
 
 function retryAfterMs(answer) {
@@ -266,16 +306,20 @@ function retryAfterMs(answer) {
   return Number.isNaN(wait) ? null : Math.max(0, wait);
 }
 
-function limited(signal) {
-  const timeout = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
-  if (signal === undefined) return timeout;
-  if (AbortSignal.any) return AbortSignal.any([signal, timeout]);
-  const both = new AbortController(); // Node 18 has no AbortSignal.any
-  for (const each of [signal, timeout]) {
-    if (each.aborted) both.abort(each.reason);
-    each.addEventListener("abort", () => both.abort(each.reason), { once: true, signal: both.signal });
-  }
-  return both.signal;
+/** Return a signal that follows the caller's own, and aborts when its time is over; `wait` begins that anew. */
+function patient(signal, ms) {
+  const stop = new AbortController();
+  const follow = () => stop.abort(signal.reason);
+  let timer;
+  const wait = (left) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => stop.abort(new DanqingError("nothing came in time")), left);
+  };
+  const end = () => (clearTimeout(timer), signal?.removeEventListener("abort", follow));
+  wait(ms);
+  signal?.addEventListener("abort", follow);
+  if (signal?.aborted) follow();
+  return { signal: stop.signal, wait, end };
 }
 
 function pause(ms, signal) {
@@ -318,9 +362,9 @@ function unbase64(text) {
   }
 }
 
-function joined(one, other) {
-  const both = new Uint8Array(one.length + other.length);
-  both.set(one);
-  both.set(other, one.length);
-  return both;
+function joined(parts) {
+  const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
+  let at = 0;
+  for (const part of parts) whole.set(part, (at += part.length) - part.length);
+  return whole;
 }

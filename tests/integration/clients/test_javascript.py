@@ -185,6 +185,12 @@ class TestTypes:
             'import { Danqing } from "danqing-client";\n'
             "// @ts-expect-error\nawait new Danqing().generate(1);\n"
             '// @ts-expect-error\nawait new Danqing().submit("a", { delay: "soon" });\n'
+            "// @ts-expect-error\nfor await (const row of new Danqing().tasks()) row.output;\n"
+        )
+        (tmp_path / "node.ts").write_text(
+            'import { createServer } from "node:http";\nimport { Danqing, verifyWebhook } from "danqing-client";\n'
+            'createServer((request) => verifyWebhook("whsec_", request.headers, ""));\n'
+            "for await (const row of new Danqing().tasks({ partial: true, status: undefined })) row.url;\n"
         )
         (tmp_path / "package.json").write_text('{"type": "module", "private": true}')
         install = ["npm", "install", "--no-audit", "--no-fund", "--no-save", "typescript@5", "@types/node@20"]
@@ -200,7 +206,7 @@ class TestTypes:
             "nodenext",
             "--noUncheckedIndexedAccess",
         ]
-        files = ["generate.ts", "verify.ts", "wrong.ts"]
+        files = ["generate.ts", "verify.ts", "node.ts", "wrong.ts"]
         ran = subprocess.run(
             [str(tmp_path / "node_modules" / ".bin" / "tsc"), *options, *files],
             cwd=tmp_path,
