@@ -15,7 +15,7 @@ from danqing_client.errors import (
     WaitTimeout,
     WrongSignature,
 )
-from danqing_client.models import Cost, Event, Output, Task, TaskError, Upload
+from danqing_client.models import Cost, Event, Output, Task, TaskError, TaskRow, Upload
 from danqing_client.synchronous import Client
 from danqing_client.webhooks import WebhookEvent, verify_webhook
 
@@ -37,6 +37,7 @@ __all__ = [
     "Task",
     "TaskError",
     "TaskFailed",
+    "TaskRow",
     "Upload",
     "WaitTimeout",
     "WebhookEvent",

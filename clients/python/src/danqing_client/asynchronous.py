@@ -14,7 +14,7 @@ import httpx
 from danqing_client import answers, calls, streams
 from danqing_client.calls import Call, Settings, Submission
 from danqing_client.errors import ApiError, TaskFailed, WaitTimeout
-from danqing_client.models import Event, Output, Task, Upload
+from danqing_client.models import Event, Output, Task, TaskRow, Upload
 
 __all__ = ["AsyncClient"]
 
@@ -38,7 +38,9 @@ class AsyncClient:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.settings = Settings.read(url, key, user_id, retries, language)
-        self._http = httpx.AsyncClient(timeout=self.settings.timeout, transport=transport)
+        self._http = httpx.AsyncClient(
+            timeout=self.settings.timeout, limits=self.settings.limits, transport=transport
+        )
         self._models: dict[str | None, str] = {}
 
     async def __aenter__(self) -> AsyncClient:
@@ -148,12 +150,12 @@ class AsyncClient:
 
         Raises:
             WaitTimeout: it has not after *timeout_s* seconds; it goes on.
+            ConnectionFailed, ServerUnavailable: the server had no answer by then, nor ten seconds later.
         """
         until_s = None if timeout_s is None else time.monotonic() + timeout_s
         while True:
-            left_s = calls.LONG_POLL_S if until_s is None else until_s - time.monotonic()
             asked_s = time.monotonic()
-            task = answers.task_of(await self._ask(calls.poll(task_id, left_s)))
+            task = answers.task_of(await self._ask(calls.poll(task_id, until_s)))
             if task.finished:
                 return task
             if on_progress is not None:
@@ -180,13 +182,13 @@ class AsyncClient:
             if not calls.is_done_already("delete", error, repeated=repeated):
                 raise
 
-    async def tasks(self, **filters: str | int | Sequence[str]) -> AsyncIterator[Task]:
-        """Yield the project's tasks, newest first: by `status`, `model`, `user_id`, `q` (words of the prompt), …"""
+    async def tasks(self, **filters: str | int | Sequence[str]) -> AsyncIterator[TaskRow]:
+        """Yield rows of the project's tasks, newest first: by `status`, `user_id`, `q` (words of the prompt), …"""
         cursor: str | None = None
         while True:
             page = await self._ask(calls.listing(filters, cursor))
             for shown in page["tasks"]:
-                yield answers.task_of(shown)
+                yield answers.row_of(shown)
             cursor = page["next_cursor"]
             if cursor is None:
                 return
@@ -209,12 +211,13 @@ class AsyncClient:
         json: Any = None,
         repeatable: bool | None = None,
     ) -> Any:
-        """Ask for anything else that the API has, and return the `data` of the answer.
+        """Ask for anything else that the API has, and return the `data` of the answer; texts and files as they are.
 
         *repeatable* False is sent once only; None: whatever is not `POST` may be sent again.
         """
-        again = method != "POST" if repeatable is None else repeatable
-        return await self._ask(Call(method, path, json=json, params=params or {}, repeatable=again))
+        again = method.upper() != "POST" if repeatable is None else repeatable
+        response, _ = await self._send(Call(method, path, json=json, params=params or {}, repeatable=again))
+        return answers.read_any(response)
 
     async def events(
         self, last_id: str | None = None, **filters: str | int | Sequence[str]
@@ -233,7 +236,7 @@ class AsyncClient:
         while True:
             tries += 1
             call = calls.events_call(reader.last_id, filters)
-            ended: httpx.Response | httpx.TransportError
+            ended: httpx.Response | httpx.RequestError
             try:
                 async with self._http.stream(**calls.request_of(self.settings, call)) as ended:
                     if not ended.is_success:
@@ -245,7 +248,7 @@ class AsyncClient:
                         tries = 0
                         for event in reader.feed(part):
                             yield event
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 ended = error
             await asyncio.sleep(streams.reopen_s(self.settings, call, tries, ended))
 
@@ -286,16 +289,18 @@ class AsyncClient:
     async def _send(self, call: Call) -> tuple[httpx.Response, bool]:
         """Return the answer, and whether the request was sent more than once."""
         tries = 0
+        failed: httpx.Response | httpx.RequestError
         while True:
             tries += 1
             try:
-                response = await self._http.request(**calls.request_of(self.settings, call))
-            except httpx.TransportError as error:
-                pause_s = calls.pause_s(self.settings, call, tries, error)
-                if pause_s is None:
-                    raise calls.unreached(call, error) from error
-            else:
-                pause_s = calls.pause_s(self.settings, call, tries, response)
-                if pause_s is None:
-                    return response, tries > 1
+                failed = await self._http.request(**calls.request_of(self.settings, call))
+            except httpx.RequestError as error:
+                failed = error
+            pause_s = calls.pause_s(self.settings, call, tries, failed)
+            if pause_s is None:
+                break
             await asyncio.sleep(pause_s)
+            call = calls.again(call, failed)
+        if isinstance(failed, httpx.RequestError):
+            raise calls.unreached(call, failed) from failed
+        return failed, tries > 1

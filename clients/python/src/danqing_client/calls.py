@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import random
+import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,6 +22,7 @@ __all__ = [
     "Call",
     "Settings",
     "Submission",
+    "again",
     "between_polls_s",
     "default_model",
     "events_call",
@@ -37,6 +39,7 @@ DEFAULT_URL = "http://127.0.0.1:8080"
 LONG_POLL_S = 50
 SHORTEST_POLL_S = 0.5
 READ_S = 75.0
+GRACE_S = 10.0  # for an answer to come after the time that was waited for, and for a server to start again
 LONGEST_PAUSE_S = 30.0
 PASSING = frozenset({429, 502, 503, 504})
 
@@ -72,6 +75,11 @@ class Settings:
         return known if self.key is None else {**known, "authorization": f"Bearer {self.key}"}
 
     @property
+    def limits(self) -> httpx.Limits:
+        """As many connections as there are calls: those that wait must not hold up the others."""
+        return httpx.Limits(max_connections=None, max_keepalive_connections=100)
+
+    @property
     def timeout(self) -> httpx.Timeout:
         """Longer than the server lets a long poll wait."""
         return httpx.Timeout(READ_S, connect=10.0)
@@ -79,7 +87,10 @@ class Settings:
 
 @dataclass(frozen=True)
 class Call:
-    """One request. `repeatable`: sent twice it does what it does once."""
+    """One request. `repeatable`: sent twice it does what it does once.
+
+    `until_s`, of `time.monotonic`, is when its answer is wanted: long after it is not sent again.
+    """
 
     method: str
     path: str
@@ -88,6 +99,7 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     content: bytes | None = field(default=None, repr=False)
     repeatable: bool = True
+    until_s: float | None = None
 
     @classmethod
     def of_task(cls, method: str, task_id: str, what: str = "", **headers: str) -> Call:
@@ -166,23 +178,32 @@ def upload_call(source: str | Path | bytes) -> Call:
 
 
 def pause_s(
-    settings: Settings, call: Call, tries: int, failed: httpx.Response | httpx.TransportError
+    settings: Settings, call: Call, tries: int, failed: httpx.Response | httpx.RequestError
 ) -> float | None:
     """Return how long to wait before *call* is sent again, after so many *tries*; None: not again."""
     if tries > settings.retries or not call.repeatable:
         return None
-    guess_s: float = min(LONGEST_PAUSE_S, 0.5 * 2.0 ** (tries - 1)) * random.uniform(0.75, 1.0)
-    if isinstance(failed, httpx.TransportError):
-        return guess_s
-    if failed.status_code not in PASSING:
+    wait_s: float = min(LONGEST_PAUSE_S, 0.5 * 2.0 ** (tries - 1)) * random.uniform(0.75, 1.0)
+    if isinstance(failed, httpx.Response):
+        if failed.status_code not in PASSING:
+            return None
+        told_s = retry_after_s(failed) or 0.0
+        if told_s > LONGEST_PAUSE_S:
+            return None  # the caller knows better whether to wait that long
+        wait_s = max(told_s, wait_s)
+    if call.until_s is not None and time.monotonic() + wait_s > call.until_s + GRACE_S:
         return None
-    told_s = retry_after_s(failed)
-    if told_s is not None and told_s > LONGEST_PAUSE_S:
-        return None  # the caller knows better whether to wait that long
-    return guess_s if told_s is None else max(told_s, guess_s)
+    return wait_s
 
 
-def unreached(call: Call, error: httpx.TransportError) -> ConnectionFailed:
+def again(call: Call, failed: httpx.Response | httpx.RequestError) -> Call:
+    """Return *call* as it is repeated: where no more calls may wait, one asks without."""
+    if isinstance(failed, httpx.RequestError):
+        return call
+    return replace(call, headers={name: value for name, value in call.headers.items() if name != "prefer"})
+
+
+def unreached(call: Call, error: httpx.RequestError) -> ConnectionFailed:
     """Return what is raised when no answer came."""
     return ConnectionFailed(f"{call.method} {call.path}: no answer ({type(error).__name__})")
 
@@ -197,10 +218,11 @@ def is_done_already(what: str, error: ApiError, *, repeated: bool) -> bool:
     return isinstance(error, Conflict) and error.code in done[what]
 
 
-def poll(task_id: str, left_s: float) -> Call:
-    """Return the request that is answered when the task is another than now, *left_s* seconds from now at most."""
+def poll(task_id: str, until_s: float | None) -> Call:
+    """Return the request that is answered when the task is another than now, or at *until_s* (None: never)."""
+    left_s = LONG_POLL_S if until_s is None else until_s - time.monotonic()
     wait_s = int(min(LONG_POLL_S, max(1.0, left_s)))
-    return Call.of_task("GET", task_id, prefer=f"wait={wait_s}")
+    return replace(Call.of_task("GET", task_id, prefer=f"wait={wait_s}"), until_s=until_s)
 
 
 def between_polls_s(took_s: float) -> float:
@@ -221,20 +243,28 @@ def events_call(last_id: str | None, filters: Mapping[str, str | int | Sequence[
 
 
 def _params_of(filters: Mapping[str, str | int | Sequence[str]]) -> dict[str, str]:
-    return {
-        name: str(value) if isinstance(value, str | int) else ",".join(value) for name, value in filters.items()
-    }
+    return {name: _word_of(value) for name, value in filters.items()}
+
+
+def _word_of(value: str | int | Sequence[str]) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, str | int) else ",".join(value)
 
 
 def request_of(settings: Settings, call: Call) -> dict[str, Any]:
     """Return what httpx is to send. The key goes to the server alone, wherever a link leads."""
     url = httpx.URL(settings.url).join(call.path) if "://" in call.path else httpx.URL(settings.url + call.path)
-    ours = url.host == httpx.URL(settings.url).host
+    ours = _origin_of(url) == _origin_of(httpx.URL(settings.url))
     request: dict[str, Any] = {
         "method": call.method,
         "url": url,
         "headers": {**(settings.headers if ours else {}), **call.headers},
+        "follow_redirects": call.method == "GET",  # httpx takes the key from what leads elsewhere
     }
+    if call.until_s is not None:
+        left_s = max(1.0, call.until_s - time.monotonic())
+        request["timeout"] = httpx.Timeout(min(READ_S, left_s + GRACE_S), connect=10.0)
     if call.params:
         request["params"] = call.params
     if call.json is not None:
@@ -242,3 +272,7 @@ def request_of(settings: Settings, call: Call) -> dict[str, Any]:
     if call.content is not None:
         request["content"] = call.content
     return request
+
+
+def _origin_of(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port

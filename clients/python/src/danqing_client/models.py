@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-__all__ = ["FINISHED", "Cost", "Event", "Output", "Task", "TaskError", "Upload"]
+__all__ = ["FINISHED", "Cost", "Event", "Output", "Task", "TaskError", "TaskRow", "Upload"]
 
 FINISHED = frozenset({"completed", "failed", "cancelled"})
 
@@ -122,6 +122,60 @@ class Task:
             cost=_cost(shown.get("cost")),
             billed=shown.get("billed", "no"),
             sandbox=shown.get("sandbox", False),
+            raw=shown,
+        )
+
+
+@dataclass(frozen=True)
+class TaskRow:
+    """A task as a list shows it: `get` has its input, what it made, and why it failed.
+
+    `prompt` is the beginning of it. Of its outputs `kept` are there, the first at `url`, and `missing` have failed.
+    """
+
+    id: str
+    status: str
+    type: str
+    provider: str
+    model: str
+    user_id: str
+    progress: float
+    created_at: datetime
+    prompt: str | None = field(repr=False)
+    kept: int
+    missing: int
+    url: str | None
+    error_code: str | None
+    cost: Cost | None
+    billed: str
+    sandbox: bool
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more is to come."""
+        return self.status in FINISHED
+
+    @classmethod
+    def of(cls, shown: Mapping[str, Any]) -> TaskRow:
+        """Return the row that an answer shows."""
+        return cls(
+            id=shown["id"],
+            status=shown["status"],
+            type=shown["type"],
+            provider=shown["provider"],
+            model=shown["model"],
+            user_id=shown["user_id"],
+            progress=shown["progress"],
+            created_at=_moment(shown["created_at"]),
+            prompt=shown["prompt"],
+            kept=shown["kept"],
+            missing=shown["missing"],
+            url=shown["url"],
+            error_code=shown["error_code"],
+            cost=_cost(shown["cost"]),
+            billed=shown["billed"],
+            sandbox=shown["sandbox"],
             raw=shown,
         )
 

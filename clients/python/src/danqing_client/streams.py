@@ -18,7 +18,7 @@ _END = re.compile(rb"\r\n|\n|\r(?!\Z)")
 """Of a line. A CR that came last may be half of one."""
 
 
-def reopen_s(settings: Settings, call: Call, tries: int, ended: httpx.Response | httpx.TransportError) -> float:
+def reopen_s(settings: Settings, call: Call, tries: int, ended: httpx.Response | httpx.RequestError) -> float:
     """Return how long to wait before a stream that ended is opened again, after *tries* that brought nothing.
 
     Raises:
@@ -30,7 +30,7 @@ def reopen_s(settings: Settings, call: Call, tries: int, ended: httpx.Response |
     wait_s = pause_s(settings, call, tries, ended)
     if wait_s is not None:
         return wait_s
-    if isinstance(ended, httpx.TransportError):
+    if isinstance(ended, httpx.RequestError):
         raise unreached(call, ended) from ended
     read(ended)
     return SHORTEST_POLL_S

@@ -13,7 +13,7 @@ import httpx
 from danqing_client import answers, calls, streams
 from danqing_client.calls import Call, Settings, Submission
 from danqing_client.errors import ApiError, TaskFailed, WaitTimeout
-from danqing_client.models import Event, Output, Task, Upload
+from danqing_client.models import Event, Output, Task, TaskRow, Upload
 
 __all__ = ["Client"]
 
@@ -37,7 +37,7 @@ class Client:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.settings = Settings.read(url, key, user_id, retries, language)
-        self._http = httpx.Client(timeout=self.settings.timeout, transport=transport)
+        self._http = httpx.Client(timeout=self.settings.timeout, limits=self.settings.limits, transport=transport)
         self._models: dict[str | None, str] = {}
 
     def __enter__(self) -> Client:
@@ -147,12 +147,12 @@ class Client:
 
         Raises:
             WaitTimeout: it has not after *timeout_s* seconds; it goes on.
+            ConnectionFailed, ServerUnavailable: the server had no answer by then, nor ten seconds later.
         """
         until_s = None if timeout_s is None else time.monotonic() + timeout_s
         while True:
-            left_s = calls.LONG_POLL_S if until_s is None else until_s - time.monotonic()
             asked_s = time.monotonic()
-            task = answers.task_of(self._ask(calls.poll(task_id, left_s)))
+            task = answers.task_of(self._ask(calls.poll(task_id, until_s)))
             if task.finished:
                 return task
             if on_progress is not None:
@@ -179,12 +179,12 @@ class Client:
             if not calls.is_done_already("delete", error, repeated=repeated):
                 raise
 
-    def tasks(self, **filters: str | int | Sequence[str]) -> Iterator[Task]:
-        """Yield the project's tasks, newest first: by `status`, `model`, `user_id`, `q` (words of the prompt), …"""
+    def tasks(self, **filters: str | int | Sequence[str]) -> Iterator[TaskRow]:
+        """Yield rows of the project's tasks, newest first: by `status`, `user_id`, `q` (words of the prompt), …"""
         cursor: str | None = None
         while True:
             page = self._ask(calls.listing(filters, cursor))
-            yield from map(answers.task_of, page["tasks"])
+            yield from map(answers.row_of, page["tasks"])
             cursor = page["next_cursor"]
             if cursor is None:
                 return
@@ -207,12 +207,13 @@ class Client:
         json: Any = None,
         repeatable: bool | None = None,
     ) -> Any:
-        """Ask for anything else that the API has, and return the `data` of the answer.
+        """Ask for anything else that the API has, and return the `data` of the answer; texts and files as they are.
 
         *repeatable* False is sent once only; None: whatever is not `POST` may be sent again.
         """
-        again = method != "POST" if repeatable is None else repeatable
-        return self._ask(Call(method, path, json=json, params=params or {}, repeatable=again))
+        again = method.upper() != "POST" if repeatable is None else repeatable
+        response, _ = self._send(Call(method, path, json=json, params=params or {}, repeatable=again))
+        return answers.read_any(response)
 
     def events(self, last_id: str | None = None, **filters: str | int | Sequence[str]) -> Iterator[Event]:
         """Yield what happens to the project's tasks and to the lanes, from now on or after the event *last_id*.
@@ -229,7 +230,7 @@ class Client:
         while True:
             tries += 1
             call = calls.events_call(reader.last_id, filters)
-            ended: httpx.Response | httpx.TransportError
+            ended: httpx.Response | httpx.RequestError
             try:
                 with self._http.stream(**calls.request_of(self.settings, call)) as ended:
                     if not ended.is_success:
@@ -238,7 +239,7 @@ class Client:
                     for part in ended.iter_bytes() if ended.is_success else ():
                         tries = 0
                         yield from reader.feed(part)
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 ended = error
             time.sleep(streams.reopen_s(self.settings, call, tries, ended))
 
@@ -279,16 +280,18 @@ class Client:
     def _send(self, call: Call) -> tuple[httpx.Response, bool]:
         """Return the answer, and whether the request was sent more than once."""
         tries = 0
+        failed: httpx.Response | httpx.RequestError
         while True:
             tries += 1
             try:
-                response = self._http.request(**calls.request_of(self.settings, call))
-            except httpx.TransportError as error:
-                pause_s = calls.pause_s(self.settings, call, tries, error)
-                if pause_s is None:
-                    raise calls.unreached(call, error) from error
-            else:
-                pause_s = calls.pause_s(self.settings, call, tries, response)
-                if pause_s is None:
-                    return response, tries > 1
+                failed = self._http.request(**calls.request_of(self.settings, call))
+            except httpx.RequestError as error:
+                failed = error
+            pause_s = calls.pause_s(self.settings, call, tries, failed)
+            if pause_s is None:
+                break
             time.sleep(pause_s)
+            call = calls.again(call, failed)
+        if isinstance(failed, httpx.RequestError):
+            raise calls.unreached(call, failed) from failed
+        return failed, tries > 1
