@@ -98,11 +98,12 @@ async function send(path, request, { server = defaultServer(), apiKey, signal })
     signal?.throwIfAborted();
     const response = await fetch(server + path, { ...request, headers, signal: stopping.signal });
     const body = await response.json().catch(() => null);
+    const broken = response.ok && body === null; // it was cut: what it told is asked for again
     return {
-      status: response.status,
+      status: broken ? 0 : response.status,
       body,
-      message: body?.message ?? `HTTP ${response.status}`,
-      passing: PASSING.has(response.status),
+      message: broken ? `the server at ${server} was cut off` : (body?.message ?? `HTTP ${response.status}`),
+      passing: broken || PASSING.has(response.status),
       retryAfterMs: 1000 * Number.parseInt(response.headers.get("retry-after") ?? "", 10),
     };
   } catch (error) {

@@ -142,6 +142,15 @@ class TestClients:
         assert door.heard_at_s[1] - door.heard_at_s[0] >= 2
 
     @EACH_CLIENT
+    def test_an_answer_that_breaks_off_is_asked_for_again(self, run_client: RunClient, client: str) -> None:
+        """Whatever its head said: the task is there, and its id did not come."""
+        halves = [Say(status=each.status, data=each.data, cut=True) for each in (CREATED, COMPLETED)]
+        with open_door([halves[0], CREATED], [halves[1], COMPLETED]) as door:
+            done = run_client(client, "a boat", door.url)
+        assert (done.returncode, done.stdout) == (0, "http://u/p\n"), done.stderr
+        assert (len(door.keys), len(set(door.keys))) == (2, 1)
+
+    @EACH_CLIENT
     def test_api_key_goes_with_every_request(self, run_client: RunClient, client: str) -> None:
         """With submissions and polls alike, as a bearer; without one nothing is sent."""
         with open_door([CREATED], [COMPLETED]) as door:

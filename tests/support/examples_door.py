@@ -17,11 +17,12 @@ __all__ = ["Door", "Say", "open_door"]
 
 @attrs.frozen(kw_only=True)
 class Say:
-    """One answer; `status` 0 hangs up instead."""
+    """One answer; `status` 0 hangs up instead, `cut` in the middle of it."""
 
     status: int
     data: dict[str, Any] = attrs.field(factory=dict)
     retry_after_s: int | None = None
+    cut: bool = False
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -70,7 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
         if say.retry_after_s is not None:
             self.send_header("Retry-After", str(say.retry_after_s))
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(body[: len(body) // 2] if say.cut else body)
 
 
 @contextmanager
