@@ -120,7 +120,8 @@ def open_bucket(url: str, environment: Mapping[str, str], variable: str = "DANQI
             )
         return Bucket(store=from_url(url))
     except BaseError as error:
-        raise SettingsError(f"{variable}: {urlsplit(url).scheme}:// cannot be opened: {error}") from error
+        why = str(error).partition("\n")[0]  # what follows is how Rust would write it
+        raise SettingsError(f"{variable}: {urlsplit(url).scheme}:// cannot be opened: {why}") from error
 
 
 def _s3(environment: Mapping[str, str]) -> S3Config:

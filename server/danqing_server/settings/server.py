@@ -26,7 +26,9 @@ from danqing_server.settings.values import (
     aliases,
     amounts,
     api_keys_of,
+    database_name,
     hosts,
+    redis_prefix,
     sandbox_urls,
     secret_of_16,
     targets,
@@ -108,7 +110,7 @@ class Settings:
         duration(0.001, 86400),
         unit="s",
         shown="1200",
-        allowed="seconds or a Go duration (`30s`, `10m`)",
+        allowed="seconds or a Go duration (`30s`, `10m`), at most 24 h",
         meaning="Longest one upstream call may take; raised to 120 s if lower: a cut call is billed too.",
     )
     public_base_url: str | None = setting(
@@ -135,8 +137,8 @@ class Settings:
     database: str = setting(
         "DANQING_DATABASE",
         "danqing",
-        text,
-        allowed="a MongoDB database name",
+        database_name,
+        allowed='a MongoDB database name: none of `/\\."$` and spaces, at most 63 bytes',
         meaning="The database used when `MONGO_URL` names none.",
     )
     mongo_driver: str = setting(
@@ -149,7 +151,7 @@ class Settings:
     redis_prefix: str = setting(
         "DANQING_REDIS_PREFIX",
         "danqing",
-        text,
+        redis_prefix,
         allowed="text without `{`, `}` and spaces",
         meaning="Every key in Redis begins with it.",
     )
@@ -361,7 +363,7 @@ class Settings:
         duration(60, 366 * 86400),
         unit="s",
         shown="604800",
-        allowed="seconds or a Go duration (`72h`)",
+        allowed="seconds or a Go duration (`72h`), from 60 s to 8784 h",
         meaning="How long an upload stays after it was sent or used last; tasks keep copies of their own.",
     )
     max_uploads: int = setting(
@@ -393,7 +395,7 @@ class Settings:
         duration(1, 7 * 86400),
         unit="s",
         shown="3600",
-        allowed="seconds or a Go duration",
+        allowed="seconds or a Go duration, from 1 s to 168 h",
         meaning="A task that is not finished this long after its first start fails as `deadline_exceeded`. What "
         "was delivered by then has as long again to be fetched, 15 minutes at most.",
     )
@@ -418,7 +420,7 @@ class Settings:
         duration(0, 86400),
         unit="s",
         shown="90",
-        allowed="seconds or a Go duration",
+        allowed="seconds or a Go duration, at most 24 h",
         meaning="How long a stopping process lets running tasks finish before it gives them back.",
     )
     max_delay_s: int = setting(
@@ -502,7 +504,7 @@ class Settings:
         duration(60, 366 * 86400),
         unit="s",
         shown="86400",
-        allowed="seconds or a Go duration, from 60 s on",
+        allowed="seconds or a Go duration, from 60 s to 8784 h",
         meaning="How long an `Idempotency-Key` is remembered.",
     )
     coalesce_s: float = setting(
@@ -511,7 +513,7 @@ class Settings:
         duration(0, 86400),
         unit="s",
         shown="0",
-        allowed="seconds or a Go duration",
+        allowed="seconds or a Go duration, at most 24 h",
         meaning="A user's identical request without a key joins an unfinished task this young; 0 is never.",
     )
     keep_for_s: float | None = setting(

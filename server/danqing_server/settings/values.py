@@ -21,7 +21,9 @@ __all__ = [
     "amount_micro",
     "amounts",
     "api_keys_of",
+    "database_name",
     "hosts",
+    "redis_prefix",
     "sandbox_urls",
     "secret_of_16",
     "targets",
@@ -29,6 +31,7 @@ __all__ = [
 
 
 SHORTEST_SECRET = 16
+LONGEST_DATABASE_NAME = 63
 AMOUNT = r"^[0-9]{1,9}(\.[0-9]{1,6})?$"
 """Money in decimal digits."""
 PROJECT_NAME = r"[A-Za-z0-9_.-]{1,64}"
@@ -99,6 +102,20 @@ def hosts(raw: str) -> tuple[str, ...]:
     if not all(re.fullmatch(r"\*|\.?[a-z0-9](?:[a-z0-9._-]*)|[0-9a-f:.]+", name) for name in found):
         raise ValueError
     return found
+
+
+def database_name(raw: str) -> str:
+    """A name that MongoDB takes for a database (pymongo 4's `_check_name`; 64 bytes are refused by MongoDB 6.0)."""
+    if re.search(r'[/\\."$\s\0]', raw) or len(raw.encode()) > LONGEST_DATABASE_NAME:
+        raise ValueError
+    return raw
+
+
+def redis_prefix(raw: str) -> str:
+    """What keys begin with: braces are for their hash tags."""
+    if re.search(r"[{}\s]", raw):
+        raise ValueError
+    return raw
 
 
 def targets(raw: str) -> tuple[str, ...]:

@@ -371,8 +371,9 @@ class TestAddressing:
         self, tmp_path: Path, session: aiohttp.ClientSession, url: str
     ) -> None:
         """In one line that names the variable."""
-        with pytest.raises(SettingsError, match="DANQING_ASSETS_URL"):
+        with pytest.raises(SettingsError, match="DANQING_ASSETS_URL") as refused:
             open_assets(Settings(data_dir=tmp_path, assets_url=url), session)
+        assert "\n" not in str(refused.value)
 
     async def test_an_unreachable_bucket_is_unavailable(
         self, tmp_path: Path, session: aiohttp.ClientSession
