@@ -78,6 +78,24 @@ class TestScaffold:
         assert "allowed: lower-case letters" in capsys.readouterr().err
         assert [*tmp_path.iterdir()] == []
 
+    @pytest.mark.parametrize(
+        ("name", "by"),
+        [
+            ("server", "there is a package danqing_server"),
+            ("plugins", "there is a package danqing_plugins"),
+            ("client", "there is a package danqing_client"),
+            ("volcengine", "a plugin volcengine is installed"),
+            ("all", "DANQING_SANDBOX=all means every provider"),
+        ],
+    )
+    def test_name_that_is_taken_writes_nothing(
+        self, name: str, by: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Installed, the package would have stood in the place of the server's own."""
+        assert main(["plugin", "new", name, "--into", str(tmp_path)]) == 2
+        assert capsys.readouterr().err == f"danqing: NAME: {name!r} is taken: {by}\n"
+        assert [*tmp_path.iterdir()] == []
+
     def test_what_is_there_is_left(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         """Nobody's work is written over."""
         package = written(tmp_path, "acme")

@@ -11,11 +11,15 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.metadata import entry_points
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from importlib.util import find_spec
 from pathlib import Path
 
+from danqing_plugins.markers import PROJECT
 from danqing_server.errors import SettingsError
+from danqing_server.plugins.presence import EVERYTHING
 
 __all__ = ["write_plugin"]
 
@@ -27,11 +31,14 @@ def write_plugin(name: str, into: Path, *, asynchronous: bool) -> Path:
     """Write the package `danqing-NAME` below *into* and return its folder.
 
     Raises:
-        SettingsError: the name is none that a provider may have, the folder is there already, or it cannot be
-            written: then nothing is left of it.
+        SettingsError: the name is none that a provider may have, or is taken, the folder is there already, or it
+            cannot be written: then nothing is left of it.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,31}", name) or keyword.iskeyword(name) or name.endswith("_"):
         raise SettingsError(f"NAME: {name!r} is not allowed; allowed: lower-case letters, digits and _, at most 32")
+    taken = _taken(name)
+    if taken is not None:
+        raise SettingsError(f"NAME: {name!r} is taken: {taken}")
     words = _words(name)
     folder = into / f"danqing-{words['DASHED']}"
     with _said_of(folder):
@@ -45,6 +52,16 @@ def write_plugin(name: str, into: Path, *, asynchronous: bool) -> Path:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return folder
+
+
+def _taken(name: str) -> str | None:
+    """Say who has *name*, None for nobody: a second package of one name would stand before the first."""
+    if find_spec(f"danqing_{name}") is not None:
+        return f"there is a package danqing_{name}"
+    if name == EVERYTHING:
+        return f"DANQING_SANDBOX={EVERYTHING} means every provider"
+    known = {entry.name for entry in entry_points(group=PROJECT)}
+    return f"a plugin {name} is installed" if name in known else None
 
 
 def _write(path: Path, text: str) -> None:
