@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from danqing_plugins.findings import GENERATE, INFO, ORDERS, PREPARE
-from danqing_server.cli.checking import LOADING, SETTINGS
+from danqing_server.cli.checking import LOADING, SETTINGS, STARTING
 from danqing_server.cli.commands import main
 
 pytestmark = pytest.mark.processes
@@ -72,6 +72,39 @@ class TestCheck:
         assert main(["plugin", "check", "halved"]) == 1
         assert "nothing_of_that_name" in capsys.readouterr().out
 
+    @pytest.mark.parametrize(
+        ("name", "code", "told", "heading"),
+        [
+            (
+                "unset",
+                "    def configure(self, context):\n        raise KeyError('region')\n",
+                "KeyError: 'region'",
+                SETTINGS,
+            ),
+            (
+                "unstarted",
+                "    async def start(self):\n        raise OSError('no disk')\n",
+                "OSError: no disk",
+                STARTING,
+            ),
+        ],
+    )
+    def test_plugin_that_cannot_be_configured_or_started(
+        self,
+        name: str,
+        code: str,
+        told: str,
+        heading: str,
+        capsys: pytest.CaptureFixture[str],
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """A finding with where to read on, and the others are checked all the same."""
+        install(tmp_path, name, f"{name}_plugin:Careless", BROKEN + code, monkeypatch)
+        assert main(["plugin", "check", name]) == 1
+        shown = capsys.readouterr().out
+        assert f"loading          FAILED\n    {told}\n    read on: docs/plugins.md, {heading}\n" in shown
+
     def test_unknown_name_is_refused_with_those_installed(self, capsys: pytest.CaptureFixture[str]) -> None:
         """One line and code 2."""
         assert main(["plugin", "check", "nobody"]) == 2
@@ -82,7 +115,7 @@ class TestCheck:
         assert main(["plugin", "check", "volcengine", "--model", "nothing"]) == 2
         assert "doubao-seedream" in capsys.readouterr().err
 
-    @pytest.mark.parametrize("heading", [INFO, PREPARE, GENERATE, ORDERS, LOADING, SETTINGS])
+    @pytest.mark.parametrize("heading", [INFO, PREPARE, GENERATE, ORDERS, LOADING, SETTINGS, STARTING])
     def test_where_to_read_on_is_there(self, heading: str) -> None:
         """Every heading that is named stands on the page."""
         assert f"### {heading}\n" in PAGE

@@ -34,7 +34,9 @@ __all__ = ["Checked", "check_plugins", "report_of"]
 PAGE = "docs/plugins.md"
 LOADING = "1. The package"
 SETTINGS = "3. Your settings: `settings` and `configure`"
+STARTING = "`danqing_start() -> Awaitable[None] | None`"
 CALL_TIMEOUT_S = 30.0
+START_S = 30.0
 SIMULATOR_STARTS_S = 20.0
 SIMULATOR_ENDS_S = 5.0
 
@@ -111,7 +113,7 @@ def _broken(plugin: str, read_on: str, failed: str) -> Checked:
 
 def _check(plugin: str, thing: type[Provider] | Provider | None, model: str | None) -> list[Checked]:
     if thing is None:
-        return [Checked(plugin=plugin, subject="brings no provider", note="nothing to check")]
+        return [Checked(plugin=plugin, subject="brings no `Provider`", note="nothing to check")]
     secret = [setting for setting in thing.settings if setting.secret]
     variables = {setting.variable for setting in secret}
     environment = {name: value for name, value in os.environ.items() if name not in variables}
@@ -133,6 +135,10 @@ def _check(plugin: str, thing: type[Provider] | Provider | None, model: str | No
             models = _models(provider, model)
         except ConfigurationError as error:
             return [_broken(plugin, SETTINGS, error.message)]
+        except SettingsError:
+            raise
+        except Exception as error:  # noqa: BLE001 — whatever an author's code raises is a finding
+            return [_broken(plugin, SETTINGS, f"{type(error).__name__}: {error}")]
         return asyncio.run(_check_models(plugin, provider, models, generates=generates))
 
 
@@ -151,7 +157,12 @@ async def _check_models(
     note = "" if generates else "nothing was ordered: it takes a key and has no simulator (`Provider.sandbox`)"
     checked = []
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None)) as session:
-        await provider.start()
+        try:
+            await asyncio.wait_for(provider.start(), START_S)
+        except Exception as error:  # noqa: BLE001 — the same
+            late = isinstance(error, TimeoutError)
+            told = f"it did not start within {START_S:g} s" if late else f"{type(error).__name__}: {error}"
+            return [_broken(plugin, STARTING, told)]
         try:
             for model in models:
                 subject = f"{provider.info.name}/{model.id}"
