@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import attrs
 import pytest
 
+from danqing_server.access.caller import Caller
 from danqing_server.records.tasks import Status
 from danqing_server.settings.routes import Route, Target
 from danqing_server.settings.server import Settings
@@ -72,3 +73,24 @@ class TestChanged:
         async with running_system(routed(settings, A, C), three) as system:
             done = await system.finished(task.id, 15)
             assert (done.status, done.provider) == (Status.COMPLETED, B)
+
+
+class TestTakenOut:
+    async def test_who_waits_for_a_provider_that_is_gone_is_told_so_and_may_leave(
+        self, make_settings: MakeSettings
+    ) -> None:
+        """It said that the task waits for its turn; the others go on when the provider is back."""
+        settings = make_settings(DANQING_DEFAULT_PROVIDER=B)
+        first, second = ScriptedProvider(name=A), ScriptedProvider(name=B)
+        async with running_system(settings, [first, second], workers=False) as door:
+            left, stays = [await door.submit(provider=A) for _ in range(2)]
+        async with running_system(settings, [second]) as system:
+            told = await system.services.forecast.explain(left)
+            assert (told.waiting_for, told.reason, told.until) == ("lane_closed", "provider_missing", None)
+            assert (await system.services.control.cancel(left.id, Caller.local())).status is Status.CANCELLED
+            there = await system.submit(provider=B)
+            assert (await system.finished(there.id)).status is Status.COMPLETED
+            assert (await system.get(stays.id)).status is Status.PENDING
+        async with running_system(settings, [first, second]) as system:
+            assert (await system.finished(stays.id)).status is Status.COMPLETED
+        assert [job.task_id for job in first.jobs] == [stays.id]

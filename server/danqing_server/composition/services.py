@@ -117,7 +117,7 @@ async def make_services(
     indexed = (store, users, keys, untold) if registry.has_listeners else (store, users, keys)
     whole = RestoreStore(database).require_whole
     await with_mongodb(settings, whole, *(each.ensure_indexes for each in indexed))
-    forecast = Forecast(queue, gates, clock)
+    forecast = Forecast(queue, gates, clock, registry.providers)
     limits = QueueLimits(queue, forecast, settings.max_queued, settings.max_queued_per_user)
     routes = {route.model: route for route in settings.routes}
     headroom = _headroom(settings, assets)

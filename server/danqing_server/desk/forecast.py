@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,6 +24,8 @@ __all__ = ["Explanation", "Forecast", "LaneView"]
 KEPT_S = 2.0
 UNKNOWN_RETRY_AFTER_S = 3
 LONGEST_RETRY_AFTER_S = 30
+PROVIDER_MISSING = "provider_missing"
+"""Its provider was taken out of the settings, lacks its key, or could not be started."""
 
 
 @attrs.frozen(kw_only=True)
@@ -58,11 +61,12 @@ class Explanation:
 
 @attrs.define(eq=False)
 class Forecast:
-    """Looks at lanes; what it sees is kept for two seconds."""
+    """Looks at lanes; what it sees is kept for two seconds. *providers* are those there are; None: not known."""
 
     queue: Queue
     gates: Gates
     clock: Clock
+    providers: Collection[str] | None = None
     _progress: Progress = attrs.field(factory=Progress, init=False)
     _seen: dict[str, tuple[float, asyncio.Task[LaneView]]] = attrs.field(factory=dict, init=False)
 
@@ -120,6 +124,8 @@ class Forecast:
         if task.run_at is not None and task.run_at > now:
             why = "schedule" if task.status is Status.SCHEDULED else "backoff"
             return Explanation(task=task, waiting_for=why, until=task.run_at, estimated_start_at=task.run_at)
+        if self.providers is not None and task.provider not in self.providers:
+            return Explanation(task=task, waiting_for="lane_closed", reason=PROVIDER_MISSING)
         position = await self.queue.position(entry_of(task))
         return _explain_queued(task, view, position, now)
 

@@ -94,6 +94,7 @@ export const texts = {
   'lane.why.rate_limited': ['the service asks for fewer requests', '服务商要求降低请求频率'],
   'lane.why.spend_limit': ['the day’s spending limit is reached', '已达当日花费上限'],
   'lane.why.lane_closed': ['closed', '已熔断'],
+  'lane.why.provider_missing': ['its provider is not configured any more', '该服务商已不在配置中'],
   'lane.why.paused': ['paused by a person', '人工暂停'],
   'money.at_most': ['at most {amount}', '最多 {amount}'],
   'money.estimated': ['about {amount}', '约 {amount}'],
