@@ -13,6 +13,7 @@ import attrs
 from danqing_server.access.roster import REFRESH_EVERY_S
 from danqing_server.assets.fetching import public_session
 from danqing_server.assets.headroom import LOOK_EVERY_S as HEADROOM_EVERY_S
+from danqing_server.assets.leftovers import EXPIRE_EVERY_S, expire_beside
 from danqing_server.assets.opening import open_assets
 from danqing_server.assets.results import ResultSessions, results_session
 from danqing_server.clock import Clock, SteadyTime
@@ -76,6 +77,7 @@ class Process:
             Supervised("sender", self.services.webhooks.sender.run),
             Supervised("headroom", every(HEADROOM_EVERY_S, self.services.headroom.look)),
             Supervised("uploads", every(UPLOADS_SWEEP_EVERY_S, self.services.uploads.sweep)),
+            Supervised("leftovers", every(EXPIRE_EVERY_S, self._let_leftovers_expire)),
             Supervised("pauses", every(PAUSES_LOOK_EVERY_S, self.services.pauses.refresh)),
             Supervised("batches", self.services.batches.feeder.run),
         ]
@@ -127,6 +129,9 @@ class Process:
         healthy = self.workers is None or self.workers.pool.healthy
         if not healthy or not all(loop.alive for loop in self._loops):
             raise DanqingError("a loop is down, or the lease could not be renewed")
+
+    async def _let_leftovers_expire(self) -> None:
+        await expire_beside(self.services.assets.spool, self.services.assets.disk)
 
     async def _hear_of_changes(self) -> None:
         async for told in self.services.queue.announcements():

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import attrs
 import pytest
 
-from danqing_server.assets.leftovers import MOST_AGE_S, leftover_name, leftovers_of, sweep
+from danqing_server.assets.leftovers import MOST_AGE_S, expire, expire_beside, leftover_name, leftovers_of, sweep
 from danqing_server.assets.sources import Origin
 from danqing_server.assets.spool import Spool
+from danqing_server.errors import StorageUnavailable
 
 LINK = "https://tos.example.com/one.png?X-Tos-Signature=abc"
 ORIGIN = Origin(validator='"0x8DBF/+ü"', total=1000)
@@ -97,6 +99,35 @@ class TestSweep:
         paths = [left(tmp_path, bytes(400), age_s=age_s) for age_s in (30, 20, 10)]
         assert sweep(tmp_path, most_bytes=900) == 1
         assert [path.exists() for path in paths] == [False, True, True]
+
+
+class TestExpiring:
+    """A server that runs for months lets go, too, of what nobody went on with."""
+
+    def test_what_is_a_day_old_goes(self, tmp_path: Path) -> None:
+        """A link to it lives no longer; what it holds may be of a deleted task."""
+        young, old = left(tmp_path, b"young"), left(tmp_path, b"old", age_s=MOST_AGE_S + 60)
+        assert expire(tmp_path) == 1
+        assert (young.exists(), old.exists()) == (True, False)
+
+    def test_nothing_else_is_touched(self, tmp_path: Path) -> None:
+        """A file under way, however slow; one that another machine writes, whose lock is not seen here."""
+        slow, other = left(tmp_path, b"slow", age_s=MOST_AGE_S + 60), tmp_path / "0123456789abcdef01234567"
+        spool = Spool.within(tmp_path)
+        assert spool.take_over(slow)
+        other.write_bytes(b"of another machine")
+        os.utime(other, (0, 0))
+        assert expire(tmp_path) == 0
+        assert slow.exists()
+        assert other.exists()
+        spool.discard()
+
+    async def test_a_spool_that_is_away_is_the_storages_trouble(self, tmp_path: Path) -> None:
+        """As an unmounted volume's; it is looked at again later."""
+        with ThreadPoolExecutor(1) as disk:
+            await expire_beside(tmp_path, disk)
+            with pytest.raises(StorageUnavailable):
+                await expire_beside(tmp_path / "unmounted", disk)
 
 
 class TestTakingOver:
