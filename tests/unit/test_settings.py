@@ -18,6 +18,10 @@ class TestRead:
         settings = Settings.read({})
         assert (settings.host, settings.port, settings.mongo_url) == ("127.0.0.1", 8080, None)
 
+    def test_a_picture_of_8192_by_8192_fits(self) -> None:
+        """What 2048 by 2048 becomes when it is enlarged four times; it is paid for by then."""
+        assert Settings.read({}).max_picture_pixels >= 8192 * 8192
+
     def test_an_empty_variable_counts_as_unset(self) -> None:
         """As left behind in many .env files."""
         assert Settings.read({"PORT": "", "MONGO_URL": "  "}) == Settings(

@@ -14,7 +14,7 @@ from danqing_server.assets.sources import DownloadLimits, Origin, download
 
 __all__ = ["fetch_public", "public_session"]
 
-MOST_PIXELS = 64_000_000
+MOST_PIXELS = 67_108_864
 
 
 def public_session(

@@ -62,7 +62,7 @@ def parse_references(
     value: object,
     *,
     max_bytes: int = 128 * 1024 * 1024,
-    max_pixels: int = 64_000_000,
+    max_pixels: int = 67_108_864,
 ) -> list[ParsedReference]:
     """Read the references in one field: a string, bytes (a file of a form), a list of those, or None for none.
 

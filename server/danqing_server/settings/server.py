@@ -344,7 +344,7 @@ class Settings:
     )
     max_picture_pixels: int = setting(
         "DANQING_MAX_PICTURE_PIXELS",
-        64_000_000,
+        67_108_864,
         whole(1, 10**9),
         unit="pixels",
         allowed="1 to 1000000000",
