@@ -16,6 +16,7 @@ import pytest
 from danqing_plugins import Job, Run, Source
 from danqing_server.access.caller import Caller
 from danqing_server.clock import to_ms
+from danqing_server.life.billing import billed_of
 from danqing_server.records.tasks import Billed, CallOutcome, Status, Task
 from danqing_server.settings.server import Settings
 from danqing_server.store.waiting import WaitingTask
@@ -275,6 +276,24 @@ class TestCancelledOrder:
                 await until(lambda: _let_go(door, task.id), timeout_s=PATIENCE_S)
             cancelled = await door.get(task.id)
         assert (calls_of(cancelled), service.bills[task.id]) == ([("failed_unbilled", False)], 0)
+
+    async def test_one_that_waits_with_its_order_has_it_dropped(
+        self, make_settings: MakeSettings, service: AskedService
+    ) -> None:
+        """Its process handed it back: nobody works on it, and nobody is there to hear of the cancellation."""
+        short, service.working = make_settings(DANQING_STOP_GRACE="0.1"), True
+        async with running_system(short, [OrderingProvider(url=service.url)]) as system:
+            task = await system.submit()
+            await until(lambda: _has_order(system, task.id))
+        async with running_system(short, [OrderingProvider(url=service.url)], workers=False) as door:
+            assert (await door.get(task.id)).status is Status.PENDING
+            cancelled = await door.services.control.cancel(task.id, Caller.local())
+            assert billed_of(cancelled) is Billed.UNKNOWN
+        async with running_system(short, [OrderingProvider(url=service.url)], dead_after_s=1) as system:
+            await until(lambda: _let_go(system, task.id))
+            cancelled = await system.get(task.id)
+        assert (calls_of(cancelled), service.bills[task.id]) == ([("failed_unbilled", False)], 0)
+        assert billed_of(cancelled) is Billed.NO
 
 
 async def _has_order(system: System, task_id: str) -> bool:

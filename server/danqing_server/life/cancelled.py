@@ -13,7 +13,7 @@ import attrs
 
 from danqing_plugins import TaskEventKind
 from danqing_server.codec.documents import value_of
-from danqing_server.life.billing import announced_call, is_on_its_way, under_way
+from danqing_server.life.billing import announced_call, awaits_orders, is_on_its_way, under_way
 from danqing_server.life.moves import Transition
 from danqing_server.records.tasks import NOBODY, WAITING, Attempt, CallOutcome, Status, TaskError
 from danqing_server.store.changes import NO_MARKS, Change, Marks
@@ -28,8 +28,8 @@ class Cancelled(Transition):
 
     An attempt with a call under way, or a paid picture still to be fetched, keeps the task until that is over, and
     may still write what is late; the call that its start announced is written down. Without an attempt such a
-    picture is left to `Janitor.fetch_late`. Orders that nobody is asking for are in doubt. What an attempt set
-    aside of a spend limit stays noted until it has settled that.
+    picture, or an order, is left to `Janitor.fetch_late`, which has the order dropped where that can be. What an
+    attempt set aside of a spend limit stays noted until it has settled that.
     """
 
     error: TaskError
@@ -54,8 +54,9 @@ class Cancelled(Transition):
         expected = dict(has_calls(len(task.calls)))
         calls = under_way(task)
         if task.attempt is None:
-            ending |= {f"{of_call(call.id)}.outcome": CallOutcome.UNKNOWN.value for call in calls}
-            if is_on_its_way(task):
+            asked = [call for call in calls if not call.resumable]
+            ending |= {f"{of_call(call.id)}.outcome": CallOutcome.UNKNOWN.value for call in asked}
+            if is_on_its_way(task) or awaits_orders(task):
                 nobody = Attempt(id=self.transition_id, worker=NOBODY, started_at=self.at)
                 ending |= {"attempt": value_of(nobody), "late_attempt": nobody.id}
         elif calls or is_on_its_way(task):
