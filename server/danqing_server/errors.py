@@ -134,9 +134,9 @@ class Draining(ServiceUnavailable):
 
 
 class Overloaded(DanqingError):
-    """A limit of the server is reached; nothing was kept."""
+    """A limit of the server is reached; nothing was kept. `retry_after_s` None: it never has room for so much."""
 
-    def __init__(self, message: str, *, retry_after_s: int, server_wide: bool = False) -> None:
+    def __init__(self, message: str, *, retry_after_s: int | None, server_wide: bool = False) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
         self.server_wide = server_wide

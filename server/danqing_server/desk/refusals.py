@@ -73,7 +73,8 @@ def refusal_of(counter: Counter, wanted: int, most: int, counted: Committed) -> 
     if counter.window is None:
         message = FULL[Measure(counter.measure), is_key]
         return Overloaded(
-            message(whose=whose, limit=most, used=counted.total, wanted=wanted), retry_after_s=RETRY_AFTER_S
+            message(whose=whose, limit=most, used=counted.total, wanted=wanted),
+            retry_after_s=RETRY_AFTER_S if wanted <= most else None,
         )
     resets_at, currency = counter.window.end, counter.measure
     return BudgetExceeded(

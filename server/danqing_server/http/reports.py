@@ -71,6 +71,8 @@ def report_of(error: BaseException, language: str) -> ProblemReport:
             return _not_found(report, error, language)
         case errors.Conflict():
             return _conflict(report, error, language)
+        case errors.Overloaded(retry_after_s=None):
+            return attrs.evolve(report, retryable=False)
         case errors.Unauthenticated():
             return attrs.evolve(report, headers={"www-authenticate": 'Bearer realm="danqing"'})
     return report

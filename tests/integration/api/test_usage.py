@@ -174,6 +174,20 @@ class TestLimits:
             await until(lambda: _have_ended(api, ids), what="ten tasks")
             assert (await submit(api, ALICE)).status == 402
 
+    async def test_what_never_has_room_is_not_to_be_asked_again(self, open_api: Open) -> None:
+        """More outputs than may be in flight: no `Retry-After` leads a client to wait for what never comes."""
+        async with open_api(**SETTINGS) as api:
+            await limit(api, "alice", pictures_in_flight=4)
+            never = await submit(api, ALICE, n=5)
+            assert (never.status, never.json["code"], never.json["retryable"]) == (429, "too_many_tasks", False)
+            assert "retry-after" not in never.headers
+            body = {"model": "one", "prompt": "a cat", "n": 5}
+            never = await api.ask("POST", "/v1/images/generations", json=body, headers=bearer(ALICE))
+            assert (never.status, never.headers["x-should-retry"]) == (429, "false")
+            assert (await submit(api, ALICE, n=4)).status == 201
+            later = await submit(api, ALICE, n=4)
+            assert (later.status, later.json["retryable"], later.headers["retry-after"]) == (429, True, "10")
+
     async def test_openais_clients_hear_it_in_their_words(self, open_api: Open) -> None:
         """429 `insufficient_quota`, and not to try again."""
         async with open_api(**SETTINGS) as api:
