@@ -240,6 +240,8 @@ class TestSeries:
             assert total["settled"] == "0.20"  # what a release before this one booked is judged by its provider
             [total] = (await series(api, ALICE, "?sandbox=include"))["totals"]
             assert total["settled"] == "0.40"
+            [total] = (await usage(api, ALICE))["totals"]
+            assert total["settled"] == "0.40"  # as limits count it
 
     async def test_projects_never_see_each_other(self, open_api: Open) -> None:
         """Neither their sums, nor their users, nor what they keep; who oversees the server sees both."""
