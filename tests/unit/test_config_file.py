@@ -146,6 +146,10 @@ class TestRoutes:
         ("text", "line"),
         [
             ('to = ["a/m"]', "danqing.toml:1: model: is missing; allowed: the name that clients will send"),
+            (
+                'model = "$POSTER"\nto = ["a/m"]',
+                "danqing.toml:2: model: '$POSTER' is not allowed; allowed: a text of",
+            ),
             ('model = ""\nto = ["a/m"]', "danqing.toml:2: model: '' is not allowed; allowed: a text of 1 to 200"),
             ('model = "p"', "danqing.toml:1: to: is missing or empty; allowed: a list like"),
             ('model = "p"\nto = []', "danqing.toml:3: to: is missing or empty; allowed: a list like"),
@@ -201,6 +205,21 @@ class TestServer:
             ("port = 1979-05-27", "danqing.toml:2: port: datetime.date(1979, 5, 27) is not allowed"),
             ("host = ''", "danqing.toml:2: host: '' is not allowed"),
             ("prot = 80", "danqing.toml:2: prot: unknown setting; did you mean port?"),
+            ("DANQING_STUDIO = 'off'", "danqing.toml:2: DANQING_STUDIO: unknown setting; did you mean studio?"),
+            ("config = 'x.toml'", "danqing.toml:2: config: a file names no other; DANQING_CONFIG does"),
+            ("cors_origins = ['a.example']", "danqing.toml:2: cors_origins: ['a.example'] is not allowed"),
+            ("allowed_hosts = ['$NOWHERE']", "danqing.toml:2: allowed_hosts: the variable NOWHERE is not set"),
+            (
+                "public_base_url = 'https://$HOST'",
+                "danqing.toml:2: public_base_url: 'https://$HOST' is not allowed",
+            ),
+            ("public_base_url = 'https://h:1x'", "danqing.toml:2: public_base_url: 'https://h:1x' is not allowed"),
+            (
+                "public_base_url = 'https://h/?a=1'",
+                "danqing.toml:2: public_base_url: 'https://h/?a=1' is not allowed",
+            ),
+            ("daily_spend_limits = 'a:1,a:2'", "danqing.toml:2: daily_spend_limits: 'a:1,a:2' is not allowed"),
+            ("model_aliases = 'a:b,a:c'", "danqing.toml:2: model_aliases: 'a:b,a:c' is not allowed"),
             ("zzz = 80", "danqing.toml:2: zzz: unknown setting; `danqing settings` lists them"),
             (
                 "api_keys = 'a:0123456789abcdef'",
@@ -214,6 +233,27 @@ class TestServer:
         [found] = settings_mistakes(f"[server]\n{text}\n")
         assert found.startswith(line)
         assert "0123456789abcdef" not in found
+
+    def test_parts_of_lists_and_tables_may_be_what_a_variable_holds(self) -> None:
+        """They were taken as they stand, and nothing said so."""
+        text = "[server]\ncors_origins = ['$PAGE', 'local']\ndaily_spend_limits = {volcengine = '${LIMIT}'}\n"
+        settings = read_settings({ACCEPTED: text, "PAGE": "https://a.example", "LIMIT": "2.5"})
+        assert settings.cors_origins == ("https://a.example", "local")
+        assert settings.daily_spend_limits_micro == {"volcengine": 2_500_000}
+
+    @pytest.mark.parametrize(
+        "url", ["https://a.example", "http://10.0.0.1:8080/danqing/", "http://[::1]:80", "https://bücher.example"]
+    )
+    def test_a_public_address_is_a_host_with_port_and_path(self, url: str) -> None:
+        assert read_settings({ACCEPTED: f"[server]\npublic_base_url = '{url}'\n"}).public_base_url == url.rstrip(
+            "/"
+        )
+
+    @pytest.mark.parametrize(
+        "origin", ["http://localhost:3000", "null", "*", "none", "tauri://localhost", "app://x/"]
+    )
+    def test_an_origin_is_what_a_browser_sends(self, origin: str) -> None:
+        assert read_settings({ACCEPTED: f"[server]\ncors_origins = ['{origin}']\n"}).cors_origins == (origin,)
 
     def test_every_mistake_is_told_at_once_in_the_order_of_the_file(self) -> None:
         """Of the environment, too."""

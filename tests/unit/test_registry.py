@@ -9,6 +9,7 @@ from danqing_plugins import PluginContext, TaskEvent, TaskEventKind, hookimpl
 from danqing_server.plugins.installed import Stage
 from danqing_server.plugins.registry import Registry, load_registry
 from danqing_server.settings.server import Settings
+from danqing_server.supervision.survey import Survey, describe
 from tests.support.installed import all_but
 from tests.support.providers import ScriptedProvider
 from tests.support.system import until
@@ -121,3 +122,21 @@ class TestHooks:
     def test_without_a_listener_nothing_listens(self, settings: Settings) -> None:
         """What nobody uses costs nothing."""
         assert not load(settings, scripted=ScriptedProvider()).has_listeners
+
+
+class TestLimits:
+    @pytest.mark.parametrize(("limited", "told"), [("scripted", 0), ("volcengine", 1)])
+    def test_a_limit_that_holds_for_nobody_is_told(self, limited: str, told: int) -> None:
+        """Its provider got another name, say: no lane ever closed, and nothing said why."""
+        settings = Settings.read(
+            {"DANQING_DISABLED_PLUGINS": all_but(), "DANQING_DAILY_SPEND_LIMITS": f"{limited}:100"}
+        )
+        registry = load(settings, scripted=ScriptedProvider())
+        assert len(registry.warnings) == told
+        assert describe(registry).warnings == registry.warnings
+        assert Survey.from_json(describe(registry).to_json()).warnings == registry.warnings
+        for line in registry.warnings:
+            assert line == (
+                "DANQING_DAILY_SPEND_LIMITS: 'volcengine' is no provider now: its limit holds for nobody; "
+                "providers: scripted"
+            )

@@ -26,7 +26,7 @@ def check(environment: Mapping[str, str]) -> tuple[str, Sequence[str]]:
     broken = [f"plugin {plugin.name} is broken: {plugin.error}" for plugin in registry.plugins if plugin.error]
     file = find_file(environment)
     read = f"{file.name}: read" if file.text is not None else f"no {file.name}: the environment alone"
-    warnings = [f"warning: {each}" for each in settings.warnings()]
+    warnings = [f"warning: {each}" for each in (*settings.warnings(), *registry.warnings)]
     lines = [read, *warnings, "", *_aligned(_provider_rows(registry)), *_route_lines(settings.routes)]
     return "\n".join([*lines, f"default provider: {registry.default_provider}"]) + "\n", in_order(
         *problems, *broken

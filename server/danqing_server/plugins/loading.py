@@ -62,6 +62,7 @@ class Loading:
     others: pluggy.PluginManager = attrs.field(factory=lambda: _new_manager())
     managers: dict[str, pluggy.PluginManager] = attrs.field(factory=dict)
     default_provider: str = ""
+    warnings: list[str] = attrs.field(factory=list)
     _factories: dict[str, tuple[Plugin, type[Provider]]] = attrs.field(factory=dict)
     _problems: list[str] = attrs.field(factory=list)
     _left_out: dict[str, Sequence[str]] = attrs.field(factory=dict)
@@ -173,7 +174,7 @@ class Loading:
             self._problems += wrong_targets(self.settings.routes, self.providers, self._left_out)
 
     def _check_limits(self) -> None:
-        """Note a limit whose provider is misspelt: nothing would keep to it. One that may come back is right."""
+        """Note a limit whose provider is misspelt: nothing would keep to it. Of one that may come back, warn."""
         if self._problems or self._has_broken:
             return
         present = {*self.providers, *self._left_out, *(one.name for one in self.settings.providers)}
@@ -181,6 +182,12 @@ class Loading:
             near = nearest(name, present)
             if near is not None:
                 self._problems.append(f"DANQING_DAILY_SPEND_LIMITS: {name!r} is no provider; did you mean {near}?")
+            else:
+                there = ", ".join(sorted(self.providers)) or "-"
+                self.warnings.append(
+                    f"DANQING_DAILY_SPEND_LIMITS: {name!r} is no provider now: its limit holds for nobody; "
+                    f"providers: {there}"
+                )
 
     @property
     def _has_broken(self) -> bool:

@@ -49,8 +49,9 @@ log = get_logger(__name__)
 class Registry:
     """Every plugin that was found, and the providers of those that work.
 
-    `default_provider` is that of submissions which name none. A provider made of a class is asked by a manager of
-    its own (`_managers`), which knows the plugins of `_others`, too: those may be about every generation.
+    `default_provider` is that of submissions which name none, `warnings` what an operator should be told.
+    A provider made of a class is asked by a manager of its own (`_managers`), which knows the plugins of `_others`,
+    too: those may be about every generation.
     """
 
     plugins: tuple[Plugin, ...]
@@ -60,6 +61,7 @@ class Registry:
     _parts: tuple[Part, ...] = ()
     _simulators: tuple[Sandbox, ...] = ()
     default_provider: str = ""
+    warnings: tuple[str, ...] = ()
     _environment: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     _withdrawn: set[str] = attrs.field(init=False, factory=set)
     _listeners: dict[str, Listener] = attrs.field(init=False)
@@ -230,5 +232,6 @@ def load_registry(settings: Settings, extra: Sequence[tuple[str, Any]] = ()) -> 
         tuple(loading.parts),
         tuple(loading.simulators),
         loading.default_provider,
+        tuple(loading.warnings),
         settings.environment,
     )

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from danqing_plugins import nearest
-from danqing_plugins.options import Written
+from danqing_plugins.options import Written, reference_in
 from danqing_server.settings.providers import ConfiguredProvider
 from danqing_server.settings.retention import DISK_SPARES_S, ENDED, RetentionRule
 from danqing_server.settings.routes import Route, Target
@@ -163,7 +163,9 @@ class _Reading:
     def _route(self, table: Mapping[str, Any], path: Sequence[str | int]) -> Route | None:
         before = len(self.problems)
         self.refuse_unknown(table, _ROUTE_KEYS, *path)
-        model = self.take(table, (*path, "model"), _is_model, f"a text of 1 to {LONGEST_MODEL} characters")
+        model = self.take(
+            table, (*path, "model"), _is_model, f"a text of 1 to {LONGEST_MODEL} characters, and no variable"
+        )
         if "model" not in table:
             self.note((*path, "model"), "is missing; allowed: the name that clients will send")
         on_ambiguous = self._policy(table, (*path, "on_ambiguous"), ON_AMBIGUOUS)
@@ -282,7 +284,8 @@ def _is_name(value: object) -> bool:
 
 
 def _is_model(value: object) -> bool:
-    return isinstance(value, str) and value == value.strip() and 1 <= len(value) <= LONGEST_MODEL
+    told = isinstance(value, str) and value == value.strip() and 1 <= len(value) <= LONGEST_MODEL
+    return told and reference_in(value) is None
 
 
 def _shown(value: object) -> str:

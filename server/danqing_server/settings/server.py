@@ -26,8 +26,10 @@ from danqing_server.settings.values import (
     aliases,
     amounts,
     api_keys_of,
+    base_url,
     database_name,
     hosts,
+    origins,
     redis_prefix,
     sandbox_urls,
     secret_of_16,
@@ -116,8 +118,8 @@ class Settings:
     public_base_url: str | None = setting(
         "PUBLIC_BASE_URL",
         None,
-        url("http", "https"),
-        allowed="an `http://` or `https://` URL",
+        base_url,
+        allowed="an `http://` or `https://` URL without a query",
         meaning="How clients reach this server; picture links begin with it. Unset: the host each request came to.",
     )
     data_dir: Path = setting(
@@ -220,7 +222,7 @@ class Settings:
     cors_origins: tuple[str, ...] = setting(
         "DANQING_CORS_ORIGINS",
         ("local",),
-        names,
+        origins,
         shown="local",
         allowed="origins separated by commas (`http://localhost:3000`), `local`, `*` or `none`",
         meaning="Web pages that may call the API beside its own; `local`: its own under every loopback name.",
@@ -648,6 +650,9 @@ class Settings:
         fields = {key_of(field.metadata["variable"].name): field for field in _declared()}
         reading = Reading(environment=environment, problems=[*file.problems])
         reading.refuse_unknown(file.server, [*fields])
+        if "config" in file.server:
+            where = file.server["config"].where
+            reading.problems.append(f"{where}: config: a file names no other; DANQING_CONFIG does")
         values = {}
         for key, field in fields.items():
             given, value = reading.read(field.metadata, file.server.get(key))

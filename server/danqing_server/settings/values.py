@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from ipaddress import ip_network
 from types import MappingProxyType
+from urllib.parse import urlsplit
 
 import attrs
 
@@ -21,8 +22,10 @@ __all__ = [
     "amount_micro",
     "amounts",
     "api_keys_of",
+    "base_url",
     "database_name",
     "hosts",
+    "origins",
     "redis_prefix",
     "sandbox_urls",
     "secret_of_16",
@@ -52,7 +55,7 @@ def aliases(raw: str) -> Mapping[str, str]:
     found = {}
     for part in names(raw):
         name, _, meant = part.partition(":")
-        if not name.strip() or not meant.strip():
+        if not name.strip() or not meant.strip() or name.strip() in found:
             raise ValueError
         found[name.strip()] = meant.strip()
     return MappingProxyType(found)
@@ -63,7 +66,7 @@ def amounts(raw: str) -> Mapping[str, int]:
     found = {}
     for part in names(raw):
         name, _, amount = part.partition(":")
-        if not name:
+        if not name or name in found:
             raise ValueError
         found[name] = amount_micro(amount)
     return MappingProxyType(found)
@@ -116,6 +119,23 @@ def redis_prefix(raw: str) -> str:
     if re.search(r"[{}\s]", raw):
         raise ValueError
     return raw
+
+
+def base_url(raw: str) -> str:
+    """The URL that links begin with: a host, perhaps a port and a path, and nothing behind."""
+    parts = urlsplit(raw)
+    named = re.fullmatch(r"[\w.:-]+", parts.hostname or "") and parts.port != 0  # no port at all raises ValueError
+    if not named or parts.username is not None or "?" in raw or "#" in raw:
+        raise ValueError
+    return url("http", "https")(raw)
+
+
+def origins(raw: str) -> tuple[str, ...]:
+    """What a browser sends as `Origin`, or one of our words for several."""
+    found = names(raw)
+    if not all(re.fullmatch(r"local|\*|none|null|[A-Za-z][A-Za-z0-9+.-]*://[^/\s*$]+/?", name) for name in found):
+        raise ValueError
+    return found
 
 
 def targets(raw: str) -> tuple[str, ...]:

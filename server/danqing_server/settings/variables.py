@@ -170,8 +170,25 @@ class Reading:
                 f"as {declared['variable'].name}"
             )
         else:
-            return self._parse(declared, written.value, place)
+            value, unset = self._followed(written.value)
+            if unset is None:
+                return self._parse(declared, value, place)
+            self.problems.append(f"{place}: the variable {unset} is not set")
         return False, None
+
+    def _followed(self, value: object) -> tuple[object, str | None]:
+        """Return *value* with what the variables hold that a list or table refers to, and the first not set."""
+        if isinstance(value, list | dict):
+            parts = value.items() if isinstance(value, dict) else enumerate(value)
+            found = {key: self._followed(part) for key, part in parts}
+            unset = next((name for _, name in found.values() if name is not None), None)
+            held = {key: part for key, (part, _) in found.items()}
+            return (held if isinstance(value, dict) else [*held.values()]), unset
+        reference = reference_in(value)
+        if reference is None:
+            return value, None
+        raw = self.environment.get(reference, "").strip()
+        return raw, None if raw else reference
 
     def _parse(self, declared: Mapping[str, Any], value: object, place: str) -> tuple[bool, Any]:
         try:
@@ -186,7 +203,7 @@ class Reading:
         """Name each key of `[server]` that is no setting."""
         for key, value in written.items():
             if key not in known:
-                near = nearest(key, known)
+                near = nearest(key.lower().removeprefix("danqing_"), known)
                 hint = f"did you mean {near}?" if near else "`danqing settings` lists them"
                 self.problems.append(f"{value.where}: {key}: unknown setting; {hint}")
 

@@ -15,7 +15,7 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 
@@ -49,6 +49,11 @@ _log = get_logger(__name__)
 def serving_command(fd: int, index: int) -> tuple[str, ...]:
     """Return the arguments of one serving process."""
     return (sys.executable, "-m", "danqing_server.serving", "--fd", str(fd), "--index", str(index))
+
+
+def _warn(told: Sequence[str]) -> None:
+    for line in told:
+        _log.warning("settings", message=line)
 
 
 @attrs.define(kw_only=True)
@@ -87,8 +92,7 @@ class Supervisor:
         os.umask(_UMASK)
         environment = dict(self.read_environment())
         settings = self._accept(environment)
-        for warning in settings.warnings():
-            _log.warning("settings", message=warning)
+        _warn(settings.warnings())
         raise_descriptor_limit()
         with contextlib.ExitStack() as held:
             self._held = held
@@ -137,6 +141,7 @@ class Supervisor:
         finally:
             asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
+        _warn(survey.warnings)
         await self._start_sandboxes(survey, settings, environment, held)
         self._give_folder_for_metrics(settings, held)
         await self._start_fleet(settings, environment, listener)
@@ -255,6 +260,7 @@ class Supervisor:
             environment = {**self.read_environment(), **self._given}
             settings = self._accept(environment)
             survey = await ask_survey(self.survey_command, environment, quoted=True)
+            _warn([*settings.warnings(), *survey.warnings])
             await self._start_sandboxes(survey, settings, environment, self._held)
             self._give_folder_for_metrics(settings, self._held)
         except (SettingsError, StartRefused, OSError) as error:

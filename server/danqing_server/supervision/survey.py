@@ -58,6 +58,7 @@ class Survey:
     plugins: tuple[InstalledPlugin, ...] = ()
     sandboxes: tuple[WantedSandbox, ...] = ()
     simulated: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def broken(self) -> tuple[InstalledPlugin, ...]:
@@ -79,6 +80,7 @@ class Survey:
             ),
             sandboxes=tuple(WantedSandbox(**sandbox) for sandbox in found["sandboxes"]),
             simulated=tuple(found["simulated"]),
+            warnings=tuple(found["warnings"]),
         )
 
 
@@ -113,6 +115,7 @@ def describe(registry: Registry) -> Survey:
             for sandbox in registry.sandboxes()
         ),
         simulated=tuple(info.name for info in registry.providers.values() if info.sandbox),
+        warnings=registry.warnings,
     )
 
 
