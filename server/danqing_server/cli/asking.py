@@ -105,7 +105,7 @@ def _where(
     said = [("--profile", profile), ("--url", url)]
     return Asking(
         said=tuple(word for name, value in said if value is not None for word in (name, value)),
-        url=checked_url(found),
+        url=checked_url(found, "--url" if url is not None else "DANQING_URL"),
         key=key,
         named=named,
         language=lang or _language(),
@@ -153,15 +153,15 @@ def _key_for(url: str) -> str | None:
     return next((each.key for each in kept if each.url.rstrip("/") == url.rstrip("/")), None)
 
 
-def checked_url(url: str) -> str:
-    """Return the URL of a server as it was said. Raises Ended."""
+def checked_url(url: str, said_as: str) -> str:
+    """Return the URL of a server, which was said by the argument or variable *said_as*. Raises Ended."""
     try:
         parts = urlsplit(url)
         right = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         right = False
     if not right:
-        raise Ended(Exit.REFUSED, f"--url: {url!r} is not allowed; allowed: http://HOST:PORT or https://HOST")
+        raise Ended(Exit.REFUSED, f"{said_as}: {url!r} is not allowed; allowed: http://HOST:PORT or https://HOST")
     return url.rstrip("/")
 
 

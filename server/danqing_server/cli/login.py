@@ -32,7 +32,7 @@ def _login(
     no_key: Annotated[bool, typer.Option("--no-key", help="the server wants none")] = False,
     default: Annotated[bool, typer.Option("--default", help="take it where no profile is named")] = False,
 ) -> None:
-    address = checked_url(url)
+    address = checked_url(url, "URL")
     key = None if no_key else _key()
     before = read_profiles()
     after = before.with_one(profile, Profile(url=address, key=key), default=default)

@@ -214,6 +214,14 @@ class TestRefusals:
         assert said in done.err
         assert done.err.count("\n") <= 2
 
+    def test_a_wrong_url_is_named_as_it_was_said(self, danqing: Danqing) -> None:
+        """Who never wrote `--url` is not sent to look for it."""
+        done = danqing.with_variables(DANQING_URL="danqing.example").run("tasks")
+        assert done.err == (
+            "danqing: DANQING_URL: 'danqing.example' is not allowed; allowed: http://HOST:PORT or https://HOST\n"
+        )
+        assert danqing.run("login", "danqing.example").err.startswith("danqing: URL: 'danqing.example' is not")
+
     def test_a_wrong_key(self, danqing: Danqing) -> None:
         """Exit code 4, with a hint; the key is not repeated."""
         done = danqing.with_variables(DANQING_KEY="wrong-and-secret").run("tasks")
