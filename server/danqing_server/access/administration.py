@@ -110,6 +110,7 @@ class Administration:
             created_by=actor,
             limits=limits,
         )
+        await self.projects.check_free(name, id_=project.id)
         await self._note(actor, "project.created", project.id, project.id, {"name": name, "limits": limits})
         await self.projects.insert(project)
         return project
@@ -117,6 +118,8 @@ class Administration:
     async def update_project(self, actor: str, named: str, **sets: Any) -> Project:
         """Set `name` or `limits` of a project. Raises NotFound, Conflict."""
         project = await self.project(named)
+        if "name" in sets:
+            await self.projects.check_free(sets["name"], but=project.id)
         await self._note(actor, "project.updated", project.id, project.id, sets)
         return await self._set_project(project, sets)
 

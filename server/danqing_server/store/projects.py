@@ -44,6 +44,14 @@ class ProjectStore:
             except DuplicateKeyError as error:
                 raise _taken(project.name) from error
 
+    async def check_free(self, name: str, *, id_: str | None = None, but: str | None = None) -> None:
+        """Raise Conflict when a project but *but* has the name, or the id *id_*; `insert` has the last word."""
+        same: list[dict[str, Any]] = [{"name": name}, {"_id": id_}]
+        with translated():
+            taken = await self._projects.find_one({"$or": same, "_id": {"$ne": but}}, ["_id"])
+        if taken is not None:
+            raise _taken(name)
+
     async def find(self, named: str) -> Project | None:
         """Return the project of that id, or else of that name; None when there is none."""
         with translated():

@@ -446,6 +446,28 @@ class TestSecrecy:
             assert entries[2]["changed"] == {"name": "till"}
             assert entries[3]["changed"]["limits"] == {"waiting_tasks": 3}
 
+    async def test_what_is_refused_is_not_written_down_as_done(self, open_api: Open) -> None:
+        """No project is made, or renamed, under a name that another has; the log tells of none."""
+        async with open_api(**SETTINGS) as api:
+            for name in ("shop", "blog"):
+                await administer(api, "POST", "/projects", name=name)
+            asked = [
+                ("POST", "/api/v1/projects", {"name": "shop"}),
+                ("POST", "/api/v1/projects", {"name": "old shop", "id": "old"}),
+                ("POST", "/api/v1/projects", {"name": "older shop", "id": "old"}),
+                ("PUT", "/api/v1/projects/blog", {"name": "shop"}),
+                ("PUT", "/api/v1/projects/blog", {"name": "blog"}),
+            ]
+            replies = [await api.ask(method, path, json=body, headers=ADMIN) for method, path, body in asked]
+            assert [reply.status for reply in replies] == [409, 201, 409, 409, 200]
+            entries = (await administer(api, "GET", "/audit"))["entries"]
+            assert [(each["action"], each["changed"]["name"]) for each in reversed(entries)] == [
+                ("project.created", "shop"),
+                ("project.created", "blog"),
+                ("project.created", "old shop"),
+                ("project.updated", "blog"),
+            ]
+
 
 def _count_looks(roster: Roster) -> list[int]:
     """Return a list that grows with each question about digests."""
