@@ -18,11 +18,12 @@ async def generate(provider: Provider, run: RecordingRun) -> None:
     """Run a generation to its end. Raises AssertionError where it leaves a call's outcome unknown."""
     awaitable = provider.danqing_generate(job=run.job, run=run)
     assert awaitable is not None, f"danqing_generate does not answer for provider {run.job.provider!r}"
+    patience = asyncio.timeout(run.patience_s)
     try:
-        async with asyncio.timeout(run.patience_s) as timeout:
+        async with patience:
             result = await awaitable
     except TimeoutError:
-        assert not timeout.expired(), f"generate still runs after {run.patience_s:g} s"
+        assert not patience.expired(), f"generate still runs after {run.patience_s:g} s"
         raise
     except OutcomeUnknown as error:
         raise AssertionError(f"generate left the outcome of a call unknown: {error.message}") from error
