@@ -17,6 +17,7 @@ import attrs
 __all__ = ["Member", "safe_name", "zipped"]
 
 LONGEST_NAME = 80
+LONGEST_NAME_BYTES = 225  # of the 255 that a file system allows: number and ending come beside it
 FIRST_YEAR, LAST_YEAR = 1980, 2107
 
 _UNSAFE = re.compile(r"[^\w.-]+")
@@ -68,7 +69,8 @@ async def zipped(members: AsyncIterator[Member]) -> AsyncGenerator[bytes, None]:
 
 def safe_name(text: str) -> str:
     """Return *text* as a file may be called on every system."""
-    return _UNSAFE.sub("_", text)[:LONGEST_NAME].strip("._") or "_"
+    short = _UNSAFE.sub("_", text)[:LONGEST_NAME].encode()[:LONGEST_NAME_BYTES].decode(errors="ignore")
+    return short.strip("._") or "_"
 
 
 def _dos_time(at: datetime) -> tuple[int, int, int, int, int, int]:

@@ -1,0 +1,38 @@
+"""Archives that are made while they are sent."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from danqing_server.http.zips import Member, safe_name, zipped
+
+
+async def _archive(name: str) -> ZipFile:
+    async def chunks() -> AsyncGenerator[bytes, None]:
+        yield b"a picture"
+
+    async def members() -> AsyncGenerator[Member, None]:
+        yield Member(name=name, size_bytes=9, at=datetime(2026, 11, 30, tzinfo=UTC), chunks=chunks())
+
+    return ZipFile(io.BytesIO(b"".join([part async for part in zipped(members())])))
+
+
+def _only_file_in(folder: Path) -> bytes:
+    (found,) = folder.iterdir()
+    return found.read_bytes()
+
+
+class TestNames:
+    @pytest.mark.parametrize("name", ["x" * 128, "山" * 128, "𠮷" * 128, "../" * 40, "a\x00b\u2028c", "…", "CON"])
+    async def test_a_file_of_any_name_can_be_unpacked(self, name: str, tmp_path: Path) -> None:
+        """File systems count bytes, of which a rare Chinese character has four."""
+        archive = await _archive(f"00001-{safe_name(name)}-100.jpeg")
+        archive.extractall(tmp_path)
+        assert (await asyncio.to_thread(_only_file_in, tmp_path)) == b"a picture"
