@@ -214,7 +214,6 @@ export class Danqing {
         const answer = await this.fetch(url, { ...request, signal: patience.signal });
         found = { answer, bytes: await bytesOf(answer, patience), repeated: tries > 1 };
         if (!PASSING.has(answer.status)) return found;
-        request.headers.delete("prefer"); // where no more calls may wait, one asks without
       } catch (error) {
         if (signal?.aborted) throw signal.reason;
         cause = error;
@@ -229,6 +228,7 @@ export class Danqing {
         throw new ConnectionFailed(`${method} ${url.pathname}: no answer`, { cause });
       }
       await pause(wait, signal);
+      request.headers.delete("prefer"); // where waiting was refused, or cut by a proxy, one asks without
     }
   }
 }

@@ -132,6 +132,19 @@ class TestRefusals:
         )
         assert found == "completed"
 
+    def test_a_proxy_that_cuts_what_waits_ends_no_wait(self) -> None:
+        """However often it does, for as long as the task goes on."""
+        found = served(
+            """
+            const left = ["processing", "processing", "completed"];
+            const url = await serve((request, response) => request.headers.prefer
+              ? response.destroy()
+              : tell(response, { data: { ...task, status: left.shift() } }));
+            return (await new Danqing({ url, retries: 1 }).wait("t")).status;
+            """
+        )
+        assert found == "completed"
+
     def test_what_is_no_danqing_server_is_called_so(self) -> None:
         """A page that asks to sign in, say, is no task."""
         found = served(

@@ -46,6 +46,18 @@ class TestWaiting:
         with _client(answer, retries=1) as client:
             assert client.wait("t").status == "completed"
 
+    def test_a_proxy_that_cuts_what_waits_ends_no_wait(self) -> None:
+        """However often it does, for as long as the task goes on."""
+        left = ["processing", "processing", "completed"]
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            if "prefer" in request.headers:
+                raise httpx.ReadError("thirty seconds without a byte", request=request)
+            return _told({**TASK, "status": left.pop(0)})
+
+        with _client(answer, retries=1) as client:
+            assert client.wait("t").status == "completed"
+
     async def test_many_wait_and_others_are_heard(self) -> None:
         """A task is cancelled at once, whoever waits for two hundred others."""
 

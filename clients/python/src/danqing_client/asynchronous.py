@@ -300,7 +300,7 @@ class AsyncClient:
             if pause_s is None:
                 break
             await asyncio.sleep(pause_s)
-            call = calls.again(call, failed)
+            call = calls.again(call)
         if isinstance(failed, httpx.RequestError):
             raise calls.unreached(call, failed) from failed
         return failed, tries > 1

@@ -196,10 +196,8 @@ def pause_s(
     return wait_s
 
 
-def again(call: Call, failed: httpx.Response | httpx.RequestError) -> Call:
-    """Return *call* as it is repeated: where no more calls may wait, one asks without."""
-    if isinstance(failed, httpx.RequestError):
-        return call
+def again(call: Call) -> Call:
+    """Return *call* as it is repeated: where waiting was refused, or cut by a proxy, one asks without."""
     return replace(call, headers={name: value for name, value in call.headers.items() if name != "prefer"})
 
 

@@ -291,7 +291,7 @@ class Client:
             if pause_s is None:
                 break
             time.sleep(pause_s)
-            call = calls.again(call, failed)
+            call = calls.again(call)
         if isinstance(failed, httpx.RequestError):
             raise calls.unreached(call, failed) from failed
         return failed, tries > 1
