@@ -19,6 +19,8 @@ __all__ = ["address_of", "base_url", "client_address", "is_near", "names_base", 
 
 _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?", re.ASCII)
 
+_WITH_PORT = re.compile(r"(?:([0-9.]+)|\[([0-9A-Fa-f:.]+)\])(?::[0-9]{1,5})?", re.ASCII)
+
 
 def picture_url(base: str, key: str) -> str:
     """Return the link to the picture of *key*; every character of it is safe in a shell and a URL."""
@@ -85,13 +87,15 @@ def address_of(request: ApiRequest) -> str:
 def client_address(request: ApiRequest) -> str:
     """Return the client's own address, by the same rule; what a near proxy wrote need not be one.
 
-    Some proxies do not lengthen the client's header but add one of their own behind it: the last one counts.
-    Source: HAProxy's configuration manual, "option forwardfor", read 2026-11-29.
+    Some proxies do not lengthen the client's header but add one of their own behind it: the last one counts. Some
+    write the client's port, too (Azure's Application Gateway).
+    Sources: HAProxy's configuration manual, "option forwardfor", read 2026-11-29;
+    azure.microsoft.com/blog/rewrite-http-headers-with-azure-application-gateway, read 2026-11-30.
     """
     address: str = request.ip
     if "x-forwarded-for" in request.headers and is_near(address):
         forwarded: str = request.headers.getall("x-forwarded-for")[-1]
-        return forwarded.rpartition(",")[2].strip()
+        return _without_port(forwarded.rpartition(",")[2].strip())
     return address
 
 
@@ -106,6 +110,12 @@ def _network_of(address: str, otherwise: str) -> str:
     if found.ipv4_mapped is not None:  # so comes IPv4 where a socket, or a proxy's, listens for both
         return str(found.ipv4_mapped)
     return str(ip_network((found, 64), strict=False))
+
+
+def _without_port(address: str) -> str:
+    """Return `192.0.2.7` of `192.0.2.7:4711`, and `2001:db8::7` of `[2001:db8::7]:4711`."""
+    found = _WITH_PORT.fullmatch(address)
+    return address if found is None else found[1] or found[2]
 
 
 def _own_address(request: ApiRequest) -> str:

@@ -229,6 +229,11 @@ class TestLimits:
                 for forwarded in ("192.0.2.7", "2001:db8::1", "2001:db8::2", "192.0.2.7, 198.51.100.1", "nonsense")
             ]
             assert seen == [201, 201, 403, 403, 403]
+            seen = [
+                (await submit(api, secret, **{"X-Forwarded-For": forwarded})).status
+                for forwarded in ("198.51.100.1, 192.0.2.7:4711", "[2001:db8::1]:4711", "198.51.100.1:4711")
+            ]
+            assert seen == [201, 201, 403]  # as proxies say it that tell the port, too
 
     async def test_address_of_a_client_that_forwards_itself(self, open_api: Open) -> None:
         """A proxy may add a header of its own behind the client's: what the proxy says counts, for guesses too."""
