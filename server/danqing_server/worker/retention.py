@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 import attrs
 
 from danqing_plugins.billing import Billed, CallOutcome
+from danqing_server.assets.places import Space
 from danqing_server.assets.storage import Assets
 from danqing_server.clock import Clock
 from danqing_server.errors import StorageUnavailable
@@ -32,6 +33,8 @@ LOOK_EVERY_S = 15.0
 PASS_EVERY_S = 600.0
 LEASE_S = 120
 AT_ONCE = 8
+TOLD_AFTER_S = 120.0
+"""How late a file system may tell what was freed: btrfs does with its next commit, after 30 s by default."""
 
 log = get_logger(__name__)
 
@@ -45,6 +48,20 @@ def is_settled(task: Task) -> bool:
     return not is_open and billed_of(task) is not Billed.UNKNOWN
 
 
+@attrs.define
+class _Freed:
+    """What went for the disk's sake since it had `used_before` in use, the last of it at `at_s`."""
+
+    used_before: int
+    at_s: float
+    size_bytes: int = 0
+
+    def seen_in(self, space: Space) -> Space:
+        """Return *space* as it is once its file system tells of all that went."""
+        untold = min(max(0, self.size_bytes - max(0, self.used_before - space.used)), space.used)
+        return attrs.evolve(space, free=space.free + untold, used=space.used - untold)
+
+
 @attrs.define(eq=False)
 class Retention:
     """Lets tasks go by *rules*, of which the first that is for a task decides."""
@@ -56,6 +73,7 @@ class Retention:
     assets: Assets
     clock: Clock
     worker: str
+    _freed: _Freed = attrs.field(factory=lambda: _Freed(0, float("-inf")), init=False)
     _passed_at_s: float = attrs.field(default=float("-inf"), init=False)
     _prepared: bool = attrs.field(default=False, init=False)
 
@@ -115,7 +133,9 @@ class Retention:
         async for some in self._some(kinds, made_before, ended_before):
             if while_full is not None and not await self._is_too_full(while_full):
                 break
-            gone += sum(await asyncio.gather(*map(self._delete, some)))
+            went = await asyncio.gather(*map(self._delete, some))
+            gone += sum(went)
+            self._note_freed([task for task, is_gone in zip(some, went, strict=True) if is_gone])
         if gone:
             log.info("tasks_let_go", rule=rule.where, reason=reason, count=gone)
         return gone
@@ -139,12 +159,27 @@ class Retention:
         return await self.register.delete(Deleted(task=task, at=self.clock.now()), guarded=True)
 
     async def _is_too_full(self, percent: int) -> bool:
-        """Tell whether more of the storage's disk is in use than *percent*; never of one that does not say."""
+        """Tell whether more of the storage's disk is in use than *percent*; never of one that does not say.
+
+        What went counts as free, whether the file system says so yet or not.
+        """
         try:
             space = await self.assets.space()
         except StorageUnavailable:
             return False
-        return space is not None and space.is_fuller_than(percent)
+        if space is None:
+            return False
+        now_s = self.clock.monotonic_s()
+        if now_s - self._freed.at_s > TOLD_AFTER_S:
+            self._freed = _Freed(used_before=space.used, at_s=now_s)
+        return self._freed.seen_in(space).is_fuller_than(percent)
+
+    def _note_freed(self, tasks: Sequence[Task]) -> None:
+        """Count what went: a disk that does not tell so at once must not cost more tasks than it has to."""
+        outputs = (output for task in tasks for output in (*task.outputs.values(), *task.late.values()))
+        self._freed.size_bytes += sum(output.asset.size_bytes for output in outputs if output.asset is not None)
+        if tasks:
+            self._freed.at_s = self.clock.monotonic_s()
 
     async def _owners_of(self, rule: RetentionRule) -> Sequence[str | None]:
         return [_owner(rule.project)] if rule.project else await self.old.owners()

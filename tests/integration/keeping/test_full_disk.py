@@ -7,11 +7,14 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, cast
 
+import attrs
 import pytest
 
 from danqing_plugins import Job, Run, Source
 from danqing_server.assets.headroom import Headroom, reserve_of
+from danqing_server.assets.places import Space
 from danqing_server.desk.request import Repeat
 from danqing_server.errors import StorageFull
 from danqing_server.records.tasks import Status
@@ -33,6 +36,17 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 16 MiB."""
     with small_disk(tmp_path / "disk", 16) as folder:
         yield folder
+
+
+@attrs.define
+class LateDisk:
+    """A storage whose file system tells what it was last told to."""
+
+    told: Space
+
+    async def space(self) -> Space:
+        """Return it."""
+        return self.told
 
 
 class Gate:
@@ -143,6 +157,24 @@ class TestNearlyFull:
             assert 1 - used.f_bavail / used.f_blocks <= 0.4
             assert 8 <= gone <= 24
             assert await stock.left() == [f"t{number:02}" for number in range(gone, 40)]
+
+    async def test_a_disk_that_tells_late_what_was_freed_costs_no_more(self, make_settings: MakeSettings) -> None:
+        """As btrfs, after half a minute: until then the disk looks as full as before, however much went."""
+        async with running_system(make_settings(), [ScriptedProvider()], workers=False) as system:
+            stock = Stock(system, Shelf(system.services.store, system.services.assets))
+            for number in range(40):
+                await stock.put(f"t{number:02}", 100 - number)
+            size = len(picture())
+            disk = LateDisk(Space(free=50 * size, used=50 * size, total=100 * size))
+            retention = stock.retention(RetentionRule(keep_disk_below=40, disk_spares_s=3600))
+            retention.assets = cast("Any", disk)
+            assert await retention.make_room() == 16  # of the ten that have to go, eight at a time
+            assert await retention.make_room() == 0
+            disk.told = Space(free=66 * size, used=34 * size, total=100 * size)
+            assert await retention.make_room() == 0
+            assert await stock.left() == [f"t{number:02}" for number in range(16, 40)]
+            disk.told = Space(free=40 * size, used=60 * size, total=100 * size)
+            assert await retention.make_room() > 0
 
     async def test_what_is_kept_for_root_is_not_in_use(self, make_settings: MakeSettings, tmp_path: Path) -> None:
         """An ext4 keeps a twentieth, or what its owner set: nothing goes for the sake of room that nobody uses."""
