@@ -146,12 +146,14 @@ def _pictures(graph: Graph) -> Iterator[Input]:
             yield Input(name=name, slots=(Slot(node.id, "image"),), type="picture", required=True, role="picture")
 
 
-def read_inputs(graph: Graph, tables: Mapping[str, Any]) -> tuple[Input, ...]:
+def read_inputs(graph: Graph, tables: object) -> tuple[Input, ...]:
     """Return the inputs that an operator named: a table each, by the name that clients use.
 
     Raises:
         GraphError: a table makes no sense; the text names it, its key and what is allowed.
     """
+    if not isinstance(tables, dict):
+        raise GraphError("inputs are tables: begin each with [inputs.NAME]")
     return tuple(_read_input(graph, name, table) for name, table in tables.items())
 
 
@@ -170,7 +172,10 @@ def _read_input(graph: Graph, name: str, table: object) -> Input:
     type_ = table.get("type") or _type_of(graph, slots[0], value, table)
     if type_ not in _TYPES:
         raise GraphError(f"{where}: type {type_!r} is none of {', '.join(_TYPES)}")
-    required = bool(table.get("required", type_ == "picture" or name == "prompt"))
+    required = table.get("required", type_ == "picture" or name == "prompt")
+    if not isinstance(required, bool):
+        raise GraphError(f"{where}: required is true or false, not {required!r}")
+    _check_values(where, table, choosing=type_ == "choice")
     return Input(
         name=name,
         slots=slots,
@@ -185,6 +190,25 @@ def _read_input(graph: Graph, name: str, table: object) -> Input:
         choices=tuple(table.get("choices", ())),
         role=_role(slots[0], name, type_),
     )
+
+
+def _check_values(where: str, table: Mapping[str, Any], *, choosing: bool) -> None:
+    """Refuse limits between which nothing lies, choices that are none, and a default that may not be sent."""
+    choices, default = table.get("choices"), table.get("default")
+    named = isinstance(choices, list) and bool(choices)
+    if (choosing or choices is not None) and not named:
+        raise GraphError(f"{where}: choices are a list of values, not {choices!r}")
+    if choices is not None and default is not None and default not in choices:
+        raise GraphError(f"{where}: default {default!r} is none of the choices")
+    least, most = _limit(where, table, "minimum"), _limit(where, table, "maximum")
+    if least is not None and most is not None and least > most:
+        raise GraphError(f"{where}: minimum {least} is above maximum {most}")
+    if isinstance(default, int | float) and not _lies_between(least, default, most):
+        raise GraphError(f"{where}: default {default!r} is not from minimum to maximum")
+
+
+def _lies_between(least: float | None, value: float, most: float | None) -> bool:
+    return (least is None or value >= least) and (most is None or value <= most)
 
 
 def _slot(graph: Graph, where: str, text: object) -> Slot:

@@ -64,7 +64,16 @@ def read_folder(folder: Path) -> tuple[Workflow, ...]:
     Raises:
         ConfigurationError: a file makes no sense; one line with the file, the node and the field.
     """
-    return tuple(read_workflow(path) for path in sorted(folder.glob("*.json")))
+    found: dict[str, Workflow] = {}
+    taken: dict[str, str] = {path.stem: path.stem for path in folder.glob("*.json")}
+    for path in sorted(folder.glob("*.json")):
+        workflow = found[path.stem] = read_workflow(path)
+        for alias in workflow.aliases:
+            if alias in taken:
+                beside = path.with_suffix(".toml")
+                raise ConfigurationError(f"{beside}: aliases: {alias!r} is a name of {taken[alias]!r} already")
+            taken[alias] = workflow.id
+    return tuple(found.values())
 
 
 def read_workflow(path: Path) -> Workflow:
@@ -110,7 +119,7 @@ def _toml(path: Path) -> dict[str, Any]:
 
 def _workflow(name: str, graph: Graph, said: Mapping[str, Any]) -> Workflow:
     inputs = read_inputs(graph, said["inputs"]) if said.get("inputs") else guess_inputs(graph)
-    givers = tuple(graph.node(str(each)).id for each in said.get("outputs", ())) or tuple(graph.givers)
+    givers = tuple(graph.node(each).id for each in _several(said, "outputs")) or tuple(graph.givers)
     strangers = [id_ for id_ in givers if id_ not in graph.givers]
     if strangers:
         raise GraphError(f"outputs: node {strangers[0]} ({graph.nodes[strangers[0]].class_type}) writes no file")
@@ -121,8 +130,17 @@ def _workflow(name: str, graph: Graph, said: Mapping[str, Any]) -> Workflow:
         inputs=inputs,
         givers=givers,
         kind=graph.givers[givers[0]],
-        aliases=tuple(map(str, said.get("aliases", ()))),
+        aliases=_several(said, "aliases"),
     )
+
+
+def _several(said: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    """Return a list of names; one alone is a list of one."""
+    value = said.get(key, [])
+    names = value if isinstance(value, list) else [value]
+    if not all(isinstance(each, str | int) and not isinstance(each, bool) for each in names):
+        raise GraphError(f"{key} is a list of texts, not {value!r}")
+    return tuple(map(str, names))
 
 
 def _title(name: str, said: object) -> Text:

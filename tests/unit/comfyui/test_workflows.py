@@ -94,6 +94,26 @@ class TestNaming:
             ('[inputs.prompt]\nto = "6.text"\nmin = 1', "inputs.prompt: unknown 'min'; known: choices,"),
             ('[inputs.prompt]\nto = "6.text"\ntype = "string"', "type 'string' is none of text, integer"),
             ('[inputs.steps]\nto = "3.steps"\nmaximum = "9"', "maximum is a number, not '9'"),
+            (
+                '[inputs.prompt]\nto = "6.text"\nrequired = "no"',
+                "inputs.prompt: required is true or false, not 'no'",
+            ),
+            ('[inputs.by]\nto = "3.sampler_name"\nchoices = "euler"', "choices are a list of values, not 'euler'"),
+            ('[inputs.by]\nto = "3.sampler_name"\nchoices = []', "choices are a list of values, not []"),
+            ('[inputs.by]\nto = "3.sampler_name"\ntype = "choice"', "choices are a list of values, not None"),
+            (
+                '[inputs.by]\nto = "3.sampler_name"\nchoices = ["a"]\ndefault = "b"',
+                "default 'b' is none of the choices",
+            ),
+            ('[inputs.steps]\nto = "3.steps"\nminimum = 9\nmaximum = 3', "minimum 9 is above maximum 3"),
+            (
+                '[inputs.steps]\nto = "3.steps"\nmaximum = 3\ndefault = 9',
+                "default 9 is not from minimum to maximum",
+            ),
+            ('inputs = ["prompt"]', "inputs are tables: begin each with [inputs.NAME]"),
+            ("outputs = 1.5", "outputs is a list of texts, not 1.5"),
+            ("aliases = true", "aliases is a list of texts, not True"),
+            ('outputs = "12"', "there is no node '12'"),
             ('outputs = ["8"]', "outputs: node 8 (VAEDecode) writes no file"),
             ("titel = 1", "unknown 'titel'; known: aliases"),
             ("= 1", "is not valid TOML"),
@@ -107,6 +127,22 @@ class TestNaming:
         assert caught.value.message.startswith(f"{path.with_suffix('.toml')}: ")
         assert words in caught.value.message
         assert "\n" not in caught.value.message.partition(" (at line")[0]
+
+
+class TestNames:
+    def test_one_alias_is_one_name(self, tmp_path: Path) -> None:
+        """It was each of its letters."""
+        assert read_workflow(written(tmp_path, EXAMPLE, 'aliases = "poster-v2"')).aliases == ("poster-v2",)
+
+    @pytest.mark.parametrize("alias", ["other", "shared"])
+    def test_a_name_of_two_workflows_is_refused(self, tmp_path: Path, alias: str) -> None:
+        """The first of them would have been run for both."""
+        path = written(tmp_path, EXAMPLE, f'aliases = ["{alias}"]')
+        (tmp_path / "other.json").write_bytes(path.read_bytes())
+        (tmp_path / "other.toml").write_text('aliases = ["shared"]')
+        with pytest.raises(ConfigurationError) as caught:
+            read_folder(tmp_path)
+        assert caught.value.message.endswith(f"poster.toml: aliases: {alias!r} is a name of 'other' already")
 
 
 class TestBroken:
