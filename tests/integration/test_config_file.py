@@ -178,6 +178,30 @@ class TestReload:
             assert server.submit("first", "still the old file")[0] == 201
             server.until_completed()
 
+    def test_a_file_that_is_gone_is_reported_and_what_it_said_stays(
+        self, variables: dict[str, str], sandbox: RunningServer, tmp_path: Path
+    ) -> None:
+        """Saved by way of a rename, say: every provider in it was gone, and others were simulated."""
+        with running(tmp_path, account("first", "FIRST_KEY", sandbox), variables) as server:
+            (tmp_path / "danqing.toml").rename(tmp_path / "danqing.toml~")
+            server.serve.process.send_signal(signal.SIGHUP)
+            wait_until(lambda: server.serve.events("rolling_restart_given_up"), timeout_s=40, what="a refusal")
+            [told] = server.serve.events("rolling_restart_given_up")
+            assert told["reason"] == "danqing.toml: was there before, and is gone; a restart goes on without it"
+            assert server.providers() == {"first"}
+
+    def test_a_key_that_is_gone_is_told_where_all_is_simulated_then(
+        self, variables: dict[str, str], sandbox: RunningServer, tmp_path: Path
+    ) -> None:
+        """A misspelt variable made a server of pictures one of paintings, without a word."""
+        with running(tmp_path, account("first", "FIRST_KEY", sandbox), variables) as server:
+            server.reload(account("first", "FRST_KEY", sandbox), "rolling_restart_done")
+            told = server.serve.events("settings")
+            assert [line["message"] for line in told] == [
+                "danqing.toml:4: api_key: the variable FRST_KEY is not set (did you mean $FIRST_KEY?); "
+                "as no provider has its key, it is simulated"
+            ]
+
     def test_what_is_written_to_env_meanwhile_waits_for_the_signal(
         self, variables: dict[str, str], sandbox: RunningServer, tmp_path: Path
     ) -> None:

@@ -200,9 +200,14 @@ class TestFile:
         )
 
     def test_without_any_key_what_is_listed_is_simulated(self) -> None:
-        """An example file works as it is."""
+        """An example file works as it is, and says of each why it is not real; by a wish it needs no reason."""
         registry = load(listed("first", api_key="$FIRST"), listed("second", sandbox=False))
         assert modes(registry)["first"] == modes(registry)["second"] == "sandbox"
+        assert [line.partition("; ")[2] for line in registry.warnings] == [
+            "as no provider has its key, it is simulated"
+        ] * 2
+        assert registry.warnings[0].startswith("danqing.toml:")
+        assert load(listed("first", api_key="$FIRST", sandbox=True)).warnings == ()
 
     def test_what_is_not_enabled_is_not_there(self) -> None:
         """Nor does its plugin bring the provider that it would without the file."""

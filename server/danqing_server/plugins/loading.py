@@ -88,6 +88,7 @@ class Loading:
         """Make the providers. Raises SettingsError with a line for each mistake in the settings of any plugin."""
         decided = decide(self._candidates(), self.settings.sandbox)
         self._problems += decided.problems
+        self.warnings += decided.warnings
         for candidate, mode in decided.modes:
             if not candidate.read.problems:
                 self._settle(candidate, mode)

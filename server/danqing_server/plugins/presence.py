@@ -20,6 +20,7 @@ __all__ = ["EVERYTHING", "Candidate", "Decided", "Mode", "decide", "wrong_target
 
 EVERYTHING = "all"
 """In place of providers' names: simulate every one."""
+_SIMULATED = "as no provider has its key, it is simulated"
 
 
 class Mode(StrEnum):
@@ -54,10 +55,14 @@ class Candidate:
 
 @attrs.frozen(kw_only=True)
 class Decided:
-    """`problems` has one line for each mistake; then nothing may be made of the rest."""
+    """`problems` has one line for each mistake; then nothing may be made of the rest.
+
+    `warnings` has one for each provider of the file that is simulated for want of something, and not by a wish.
+    """
 
     modes: tuple[tuple[Candidate, Mode], ...]
     problems: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def decide(candidates: Sequence[Candidate], simulated: Collection[str]) -> Decided:
@@ -65,7 +70,8 @@ def decide(candidates: Sequence[Candidate], simulated: Collection[str]) -> Decid
     asked = {one.name for one in candidates if one.sandbox or one.name in simulated or EVERYTHING in simulated}
     keyed = any(one.needs_something and one.complete and one.name not in asked for one in candidates)
     everything = not asked and not keyed
-    modes, problems = [], [*_unknown(simulated, [one.name for one in candidates])]
+    modes, warnings = [], list[str]()
+    problems = [*_unknown(simulated, [one.name for one in candidates])]
     for one in candidates:
         mode = _mode(one, one.name in asked, everything)
         modes.append((one, mode))
@@ -75,7 +81,9 @@ def decide(candidates: Sequence[Candidate], simulated: Collection[str]) -> Decid
             problems.append(f"{one.where or 'DANQING_SANDBOX'}: provider {one.name!r} has no simulator")
         elif mode is Mode.LEFT_OUT and one.where is not None:
             problems += _lacking(one, one.where)
-    return Decided(modes=tuple(modes), problems=tuple(problems))
+        if mode is Mode.SANDBOX and one.name not in asked and one.where is not None:
+            warnings += [f"{each.where or one.where}: {each.told}; {_SIMULATED}" for each in one.read.missing]
+    return Decided(modes=tuple(modes), problems=tuple(problems), warnings=tuple(warnings))
 
 
 def _mode(one: Candidate, asked: bool, everything: bool) -> Mode:

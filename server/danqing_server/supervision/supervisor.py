@@ -77,6 +77,7 @@ class Supervisor:
     _given: dict[str, str] = attrs.field(factory=dict)
     _held: contextlib.ExitStack | None = None
     _hopeless: str | None = None
+    _had_file: bool = False
 
     async def run(self) -> None:
         """Serve until a signal says to stop.
@@ -113,6 +114,9 @@ class Supervisor:
         settings, problems = Settings.examine(environment, file.parse())
         if problems:
             raise SettingsError(*in_order(*problems))
+        if file.text is None and self._had_file:
+            raise SettingsError(f"{file.name}: was there before, and is gone; a restart goes on without it")
+        self._had_file = file.text is not None
         environment[ACCEPTED] = file.text or ""
         return settings
 
