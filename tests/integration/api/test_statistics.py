@@ -345,7 +345,7 @@ class TestBooking:
                 assert [(each["settled"], each["completed"]) for each in data["totals"]] == [("1.20", 3)]
 
     async def test_more_than_can_be_booked_at_once_is_said_to_be(self, open_api: Open) -> None:
-        """Who asks again gets further."""
+        """Who asks again gets further. Where an answer has no place to say so, there is none that is wrong."""
         body = {"type": "image", "model": "one", "user_id": "u", "input": {"prompt": "a cat"}}
         async with open_api(workers=True) as api:
             task_id = (await api.ask("POST", TASKS, json=body)).json["data"]["id"]
@@ -357,6 +357,11 @@ class TestBooking:
             await until(has_ended, what="the task")
             api.services.late_books.patience_s = -1.0
             assert (await api.ask("GET", "/api/v1/stats/series")).json["data"]["complete"] is False
+            for query in ("usage", "usage?format=csv", "stats/series?format=csv"):
+                refused = await api.ask("GET", f"/api/v1/{query}")
+                assert (refused.status, refused.json["retryable"]) == (503, True), query
+                assert "入账" in refused.json["message"]
             api.services.late_books.patience_s = 60.0
             data = (await api.ask("GET", "/api/v1/stats/series")).json["data"]
             assert (data["complete"], data["totals"][0]["completed"]) == (True, 1)
+            assert (await api.ask("GET", "/api/v1/usage")).json["data"]["totals"][0]["completed"] == 1

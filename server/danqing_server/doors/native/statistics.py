@@ -13,9 +13,10 @@ from danqing_server.desk.statistics import Group, Question
 from danqing_server.doors.documentation import Answer, described, query
 from danqing_server.doors.fields import Fields
 from danqing_server.doors.filters import members_of_query, moment_of
-from danqing_server.doors.native.usage import BACKWARDS, CSV, NO_ZONE
+from danqing_server.doors.native.usage import BACKWARDS, CSV, NO_ZONE, STILL_BOOKED
 from danqing_server.doors.statistics_shapes import SeriesShape
 from danqing_server.doors.statistics_views import csv_of_series, series_view
+from danqing_server.errors import StoreUnavailable
 from danqing_server.http.answers import success
 from danqing_server.http.entry import admit
 from danqing_server.http.messages import language_of
@@ -102,6 +103,8 @@ async def sum_series(request: ApiRequest) -> HTTPResponse:
     complete = services.gatekeeper.guards or await services.late_books.catch_up()
     series = await services.statistics.answer(wanted.question)
     if wanted.as_csv:
+        if not complete:  # a sheet has no place to say so
+            raise StoreUnavailable(STILL_BOOKED())
         return HTTPResponse(
             csv_of_series(wanted.question, series), 200, _headers(wanted.question), f"{CSV}; charset=utf-8"
         )

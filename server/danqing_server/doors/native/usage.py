@@ -14,6 +14,7 @@ from danqing_server.doors.fields import Fields
 from danqing_server.doors.filters import members_of_query, moment_of
 from danqing_server.doors.usage_shapes import OwnKeyShape, UsageShape
 from danqing_server.doors.usage_views import csv_of, own_key_view, row_view, totals_of
+from danqing_server.errors import StoreUnavailable
 from danqing_server.http.answers import success
 from danqing_server.http.entry import admit
 from danqing_server.http.messages import language_of
@@ -40,6 +41,11 @@ NO_GROUPS = Message(
     key="no_groups",
     zh="只能是以下一个或多个，用逗号分隔：{allowed}",
     en="must be one or more of these, with commas: {allowed}",
+)
+STILL_BOOKED = Message(
+    key="still_booked",
+    zh="较早的任务仍在入账，合计尚不完整，请再试一次",
+    en="older tasks are still being booked, and the sums would lack them: ask again",
 )
 BACKWARDS = Message(key="ends_before_it_begins", zh="必须晚于 `from`", en="must be later than `from`")
 
@@ -83,8 +89,8 @@ async def sum_usage(request: ApiRequest) -> HTTPResponse:
     """
     services, caller = admit(request)
     wanted = _read(request, services.settings.budget_zone, services.clock.now())
-    if not services.gatekeeper.guards:
-        await services.late_books.catch_up()
+    if not (services.gatekeeper.guards or await services.late_books.catch_up()):
+        raise StoreUnavailable(STILL_BOOKED())
     rows = await services.usage.sum(caller.accounts, wanted.since, wanted.until, wanted.by, wanted.zone)
     if wanted.as_csv:
         return HTTPResponse(csv_of(wanted.by, rows), 200, _CSV_HEADERS, f"{CSV}; charset=utf-8")
