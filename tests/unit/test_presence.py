@@ -162,6 +162,16 @@ class TestEnvironmentAlone:
         kept = load(BRUSH_KEY=KEYS["BRUSH_KEY"], DANQING_DAILY_SPEND_LIMITS="chalk:5,elsewhere:5")
         assert "chalk" not in kept.providers
 
+    def test_an_alias_that_means_no_model_is_told(self) -> None:
+        """Only clients were told, by 404; a route, a model, and a model of a named provider are right."""
+        route = Route(model="poster", targets=(Target(provider="brush", model="one"),))
+        right = "a:one,b:brush/one,c:poster"
+        assert load(routes=[route], **KEYS, DANQING_MODEL_ALIASES=right).warnings == ()
+        assert load(**KEYS, DANQING_MODEL_ALIASES=f"{right},d:brush/two").warnings == (
+            "DANQING_MODEL_ALIASES: 'c' means 'poster', which is no model now",
+            "DANQING_MODEL_ALIASES: 'd' means 'brush/two', which is no model now",
+        )
+
     def test_the_default_is_the_one_set_or_the_first(self) -> None:
         """A name that is not there is told with the nearest."""
         assert load().default_provider == "brush"

@@ -25,7 +25,7 @@ from danqing_plugins.options import read_options
 from danqing_server.errors import SettingsError
 from danqing_server.log import get_logger
 from danqing_server.plugins.installed import Plugin, Stage, staying
-from danqing_server.plugins.presence import Candidate, Mode, decide, wrong_targets
+from danqing_server.plugins.presence import Candidate, Mode, decide, lost_aliases, wrong_targets
 from danqing_server.records.lanes import check_lanes
 from danqing_server.settings.providers import ConfiguredProvider
 from danqing_server.settings.reading import in_order
@@ -93,7 +93,7 @@ class Loading:
             if not candidate.read.problems:
                 self._settle(candidate, mode)
         self._check_routes()
-        self._check_limits()
+        self._check_names()
         self.default_provider = self._find_default()
         if self._problems:
             raise SettingsError(*in_order(*self._problems))
@@ -174,10 +174,11 @@ class Loading:
         if not self._problems and not self._has_broken:
             self._problems += wrong_targets(self.settings.routes, self.providers, self._left_out)
 
-    def _check_limits(self) -> None:
-        """Note a limit whose provider is misspelt: nothing would keep to it. Of one that may come back, warn."""
+    def _check_names(self) -> None:
+        """Warn of aliases that mean nothing, and of limits that hold for nobody; misspelt ones are a mistake."""
         if self._problems or self._has_broken:
             return
+        self.warnings += lost_aliases(self.settings.model_aliases, self.settings.routes, self.providers)
         present = {*self.providers, *self._left_out, *(one.name for one in self.settings.providers)}
         for name in self.settings.daily_spend_limits_micro.keys() - present:
             near = nearest(name, present)

@@ -16,7 +16,7 @@ from danqing_plugins import Provider, ProviderInfo, nearest
 from danqing_plugins.options import ReadOptions
 from danqing_server.settings.routes import Route
 
-__all__ = ["EVERYTHING", "Candidate", "Decided", "Mode", "decide", "wrong_targets"]
+__all__ = ["EVERYTHING", "Candidate", "Decided", "Mode", "decide", "lost_aliases", "wrong_targets"]
 
 EVERYTHING = "all"
 """In place of providers' names: simulate every one."""
@@ -116,6 +116,24 @@ def wrong_targets(
             elif not _has_model(info, target.model):
                 lines.append(f"{target.where}: to: {_strange(info, target.model)}")
     return lines
+
+
+def lost_aliases(
+    aliases: Mapping[str, str], routes: Iterable[Route], providers: Mapping[str, ProviderInfo]
+) -> Sequence[str]:
+    """Return a line for each of *aliases* that means no route and no model: whoever sends it is told 404."""
+    named = {route.model for route in routes}
+    return [
+        f"DANQING_MODEL_ALIASES: {name!r} means {meant!r}, which is no model now"
+        for name, meant in aliases.items()
+        if meant not in named and not _is_offered(meant, providers)
+    ]
+
+
+def _is_offered(meant: str, providers: Mapping[str, ProviderInfo]) -> bool:
+    first, _, rest = meant.partition("/")
+    by_provider = first in providers and _has_model(providers[first], rest)
+    return by_provider or any(_has_model(info, meant) for info in providers.values())
 
 
 def _absent(name: str, providers: Mapping[str, ProviderInfo], left_out: Mapping[str, Sequence[str]]) -> str:
