@@ -53,6 +53,14 @@ class TestMain:
         assert main(arguments.split()) == 2
         assert capsys.readouterr().err.splitlines()[1:] == [f"danqing: {told}"]
 
+    @pytest.mark.parametrize("words", [[], ["--admin", "--project", "shop"]])
+    def test_a_key_is_of_a_project_or_an_administrator(
+        self, capsys: pytest.CaptureFixture[str], words: list[str]
+    ) -> None:
+        """Neither and both are refused in a line, without a library's words ahead."""
+        assert main(["keys", "create", "--name", "till", *words]) == 2
+        assert capsys.readouterr().err == "danqing: one of --project PROJECT and --admin is needed, and not both\n"
+
     def test_open_address_without_keys_is_refused(self, capsys: pytest.CaptureFixture[str]) -> None:
         """Nobody serves the whole network without keys by mistake."""
         assert main(["serve", "--host", "0.0.0.0"]) == 2

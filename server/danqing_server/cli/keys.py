@@ -8,6 +8,7 @@ import typer
 
 from danqing_server.cli.access_arguments import LIMITS, Limit, NoLimit, carry_out
 from danqing_server.cli.arguments import AsJson, EnvFile
+from danqing_server.cli.exits import Ended, Exit
 
 __all__ = ["register"]
 
@@ -54,7 +55,7 @@ def _create(
     env_file: EnvFile = None,
 ) -> int:
     if (project is None) is not admin:
-        raise typer.BadParameter("one of --project PROJECT and --admin is needed, and not both")
+        raise Ended(Exit.REFUSED, "one of --project PROJECT and --admin is needed, and not both")
     told = {"name": name, "project": project, "scope": scope, "limit": limit, "no_limit": no_limit}
     return carry_out("create_key", **told, as_json=as_json, env_file=env_file)
 
