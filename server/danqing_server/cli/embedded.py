@@ -53,7 +53,8 @@ def _url_of(process: subprocess.Popen[bytes], log: IO[bytes]) -> str:
             return told.removeprefix(_READY).strip()
     log.seek(0)
     said = [line for line in log.read().decode(errors="replace").splitlines() if not line.startswith("{")]
-    raise Ended(Exit.REFUSED, *(line.removeprefix("danqing: ") for line in said or ["the server did not start"]))
+    code = Exit.UNREACHABLE if process.wait() == Exit.UNREACHABLE else Exit.REFUSED
+    raise Ended(code, *(line.removeprefix("danqing: ") for line in said or ["the server did not start"]))
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

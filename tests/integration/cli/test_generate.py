@@ -281,3 +281,11 @@ class TestEmbedded:
         gone = here.run("tasks")
         assert (gone.code, gone.out) == (7, "")
         assert "danqing serve" in gone.err
+
+    def test_data_that_is_in_use_may_be_free_later(self, alone: Danqing, tmp_path: Path) -> None:
+        """The exit code is that of `danqing serve`, by which scripts try again."""
+        with starting(tmp_path, {"DANQING_DATA_DIR": alone.variables["DANQING_DATA_DIR"]}) as serve:
+            serve.until_ready(PATIENT_S)
+            done = alone.run("tasks", "--embedded")
+        assert (done.code, done.out) == (7, "")
+        assert "is in use by another `danqing serve`" in done.err
