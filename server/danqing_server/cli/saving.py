@@ -65,6 +65,12 @@ class Place:
             number = f"-{place}" if len(outputs) > 1 else ""
             yield output, self.path.with_name(f"{self.path.stem}{number}{self.path.suffix or ending}")
 
+    def of_text(self, task_id: str) -> Path:
+        """Return where an answer in words goes."""
+        if self.path.is_dir():
+            return self.path / _NOT_IN_NAMES.sub("_", f"{task_id}.txt")
+        return self.path if self.path.suffix else self.path.with_suffix(".txt")
+
 
 def _suffix_of(output: Output) -> str:
     known = _SUFFIXES.get(output.media_type) or mimetypes.guess_extension(output.media_type)
@@ -79,12 +85,13 @@ def print_outcome(asking: Asking, client: Client, task: Task, place: Place | Non
         raise failure_of(task)
     if place is not None and place.is_stdout and (task.outputs or not task.text):
         return _to_stdout(asking, client, task)
-    files = [] if place is None else [_save(client, *each) for each in place.files(task.id, task.outputs)]
+    files = [] if place is None else _saved(client, task, place)
     if asking.as_json:
         show_json({**task.raw, "files": [str(path) for path in files]})
     else:
         lines = [str(path) for path in files] or [output.url for output in task.outputs]
-        show_text("".join(f"{line}\n" for line in (*lines, *([task.text] if task.text else []))))
+        words = [task.text] if task.text and (task.outputs or not files) else []
+        show_text("".join(f"{line}\n" for line in (*lines, *words)))
     _tell(task)
     return Exit.DONE
 
@@ -111,9 +118,25 @@ def _to_stdout(asking: Asking, client: Client, task: Task) -> int:
     return Exit.DONE
 
 
+def _saved(client: Client, task: Task, place: Place) -> list[Path]:
+    """Save what a task made, or what it said where that is all, and return where it is."""
+    if task.text and not task.outputs and not place.is_stdout:
+        path = place.of_text(task.id)
+        _write(path, f"{task.text}\n".encode(), f"task {task.id}")
+        return [path]
+    return [_save(client, *each) for each in place.files(task.id, task.outputs)]
+
+
 def _save(client: Client, output: Output, path: Path) -> Path:
+    _write(path, client.download(output), output.url)
+    right = _suffix_of(output)
+    if path.suffix.lower() not in _ALSO.get(right, (right,)):
+        sys.stderr.write(f"danqing: {path.name} holds {clean(output.media_type)}, as it was delivered\n")
+    return path
+
+
+def _write(path: Path, content: bytes, kept_at: str) -> None:
     """Write a file whole or not at all."""
-    content = client.download(output)
     part = path.with_name(f".{path.name}.part")
     try:
         part.write_bytes(content)
@@ -121,11 +144,7 @@ def _save(client: Client, output: Output, path: Path) -> Path:
     except OSError as error:
         with suppress(OSError):  # where it could not be written, a disk may not let it be removed either
             part.unlink(missing_ok=True)
-        raise Ended(Exit.REFUSED, f"{path}: {error.strerror}; it is kept at {output.url}") from error
-    right = _suffix_of(output)
-    if path.suffix.lower() not in _ALSO.get(right, (right,)):
-        sys.stderr.write(f"danqing: {path.name} holds {clean(output.media_type)}, as it was delivered\n")
-    return path
+        raise Ended(Exit.REFUSED, f"{path}: {error.strerror}; it is kept at {kept_at}") from error
 
 
 def _tell(task: Task) -> None:

@@ -56,6 +56,8 @@ def _usage(
     tz: Annotated[str | None, typer.Option(metavar="ZONE", help="whose days, Asia/Shanghai (the server's)")] = None,
     csv: Annotated[bool, typer.Option("--csv", help="as CSV, with a head")] = False,
 ) -> None:
+    if csv and asking.as_json:
+        raise Ended(Exit.REFUSED, "--csv and --json: one of both")
     wanted = {"group_by": by, **period_of(month, since, until), **({} if tz is None else {"tz": tz})}
     with asking.client() as client:
         if csv:

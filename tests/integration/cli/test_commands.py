@@ -139,6 +139,8 @@ class TestMoney:
         assert {row[0] for row in rows} >= {"small", "big"}
         csv = danqing.run("usage", "--by", "user", "--csv").out.splitlines()
         assert csv[0].startswith("user,currency,")
+        both = danqing.run("usage", "--csv", "--json")
+        assert (both.code, both.out, both.err) == (2, "", "danqing: --csv and --json: one of both\n")
         assert danqing.run("usage", "--json").json["totals"]
         users = [row[0] for row in danqing.run("users").rows]
         assert users.index("big") < users.index("small")

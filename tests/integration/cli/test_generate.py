@@ -104,6 +104,16 @@ class TestSaving:
         assert (done.code, done.err) == (0, "")
         assert "a line on hills" in done.out
 
+    @pytest.mark.parametrize(("place", "file"), [("line.md", "line.md"), ("line", "line.txt"), (".", "*.txt")])
+    def test_a_text_for_a_file(self, danqing: Danqing, place: str, file: str) -> None:
+        """An answer in words is saved as a picture is, and where is said."""
+        words = ("generate", "a line on hills", "--type", "text", "-m", "doubao-seed-1-6-250615")
+        done = danqing.run(*words, "-o", place)
+        assert (done.code, done.err) == (0, "")
+        (written,) = danqing.folder.glob(file)
+        assert done.out.strip().endswith(written.name)
+        assert "a line on hills" in written.read_text()
+
     def test_without_a_place_the_urls(self, danqing: Danqing, server: str) -> None:
         """Which stay valid."""
         done = danqing.run("generate", "-", *SMALL, said="a hill by standard input\n")
