@@ -165,4 +165,5 @@ def _hasty(process: Process) -> Workers:
     tools = attrs.evolve(tools, policy=policy, link_patience=PATIENCE)
     pool = Pool.with_lanes(tools, process.services.settings.concurrency)
     process.services.submissions.intake.workers = pool
-    return _Leased(tools=tools, pool=pool, janitor=Janitor(tools, process.workers.janitor.workers))
+    janitor = Janitor(tools, process.workers.janitor.workers)
+    return _Leased(tools=tools, pool=pool, janitor=janitor, diverter=process.workers.diverter)
