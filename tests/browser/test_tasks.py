@@ -244,7 +244,7 @@ class TestMany:
         dialog = page.get_by_role("dialog", name="Change the priority")
         await expect(dialog.get_by_text("One waiting task gets the priority “high”.")).to_be_visible()
         await dialog.get_by_role("button", name="Change 1").click()
-        await expect(dialog.get_by_text("One task done.")).to_be_visible()
+        await expect(dialog.locator("p").get_by_text("One task done.")).to_be_visible()  # it is spoken, too
         found = (await held.ask("GET", "/api/v1/tasks?q=bittern&fields=priority,prompt"))["tasks"]
         assert {each["prompt"]: each["priority"] for each in found} == {"bittern 0": "high", "bittern 1": "normal"}
 
@@ -260,7 +260,7 @@ class TestMoney:
         dialog = page.get_by_role("dialog", name="Retry tasks")
         await expect(dialog.get_by_text("This costs ¥0.20, at most ¥0.40")).to_be_visible()
         await dialog.get_by_role("button", name="Retry 1").click()
-        await expect(dialog.get_by_text("One task done.")).to_be_visible()
+        await expect(dialog.locator("p").get_by_text("One task done.")).to_be_visible()  # it is spoken, too
         await dialog.get_by_role("button", name="Close").last.click()
         await expect(row(page, "gaps")).to_contain_text("4/4", timeout=30_000)
         whole = await studio.ended(task["id"])
