@@ -75,13 +75,12 @@ export interface Task {
 }
 
 /** What a list shows of a task: `get` has its input, and what it made. */
-export interface TaskRow {
-  id: string;
-  status: Status;
-  type: string;
-  provider: string;
-  model: string;
-  user_id: string;
+export interface TaskRow
+  extends Pick<
+    Task,
+    | "id" | "status" | "type" | "provider" | "model" | "user_id" | "progress" | "cost" | "billed" | "sandbox"
+    | "created_at" | "updated_at" | "completed_at"
+  > {
   /** Its first 300 characters. */
   prompt: string | null;
   /** Outputs asked for, those that are there, and those that failed. */
@@ -91,13 +90,6 @@ export interface TaskRow {
   /** Of the first output. */
   url: string | null;
   error_code: string | null;
-  progress: number;
-  cost: Cost | null;
-  billed: Billed;
-  sandbox: boolean;
-  created_at: string;
-  updated_at: string;
-  completed_at: string | null;
 }
 
 export interface Upload extends File {

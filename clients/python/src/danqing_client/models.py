@@ -67,8 +67,8 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class Task:
-    """A task as it was when it was asked for. `cost` None: the provider names no price."""
+class _Shown:
+    """What a task and its row have in common."""
 
     id: str
     status: str
@@ -78,6 +78,17 @@ class Task:
     user_id: str
     progress: float
     created_at: datetime
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more is to come."""
+        return self.status in FINISHED
+
+
+@dataclass(frozen=True)
+class Task(_Shown):
+    """A task as it was when it was asked for. `cost` None: the provider names no price."""
+
     images: tuple[Output, ...] = ()
     videos: tuple[Output, ...] = ()
     audios: tuple[Output, ...] = ()
@@ -90,11 +101,6 @@ class Task:
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
-    def finished(self) -> bool:
-        """Whether nothing more is to come."""
-        return self.status in FINISHED
-
-    @property
     def outputs(self) -> tuple[Output, ...]:
         """Everything that it made, by index."""
         every = (*self.images, *self.videos, *self.audios, *self.files)
@@ -105,14 +111,8 @@ class Task:
         """Return the task that an answer shows."""
         output = shown.get("output") or {}
         return cls(
-            id=shown["id"],
-            status=shown["status"],
-            type=shown["type"],
-            provider=shown["provider"],
-            model=shown["model"],
-            user_id=shown["user_id"],
+            **_common(shown),
             progress=shown.get("progress", 0.0),
-            created_at=_moment(shown["created_at"]),
             images=_outputs(output, "images"),
             videos=_outputs(output, "videos"),
             audios=_outputs(output, "audios"),
@@ -127,20 +127,12 @@ class Task:
 
 
 @dataclass(frozen=True)
-class TaskRow:
+class TaskRow(_Shown):
     """A task as a list shows it: `get` has its input, what it made, and why it failed.
 
     `prompt` is the beginning of it. Of its outputs `kept` are there, the first at `url`, and `missing` have failed.
     """
 
-    id: str
-    status: str
-    type: str
-    provider: str
-    model: str
-    user_id: str
-    progress: float
-    created_at: datetime
     prompt: str | None = field(repr=False)
     kept: int
     missing: int
@@ -151,23 +143,12 @@ class TaskRow:
     sandbox: bool
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
-    @property
-    def finished(self) -> bool:
-        """Whether nothing more is to come."""
-        return self.status in FINISHED
-
     @classmethod
     def of(cls, shown: Mapping[str, Any]) -> TaskRow:
         """Return the row that an answer shows."""
         return cls(
-            id=shown["id"],
-            status=shown["status"],
-            type=shown["type"],
-            provider=shown["provider"],
-            model=shown["model"],
-            user_id=shown["user_id"],
+            **_common(shown),
             progress=shown["progress"],
-            created_at=_moment(shown["created_at"]),
             prompt=shown["prompt"],
             kept=shown["kept"],
             missing=shown["missing"],
@@ -228,6 +209,11 @@ def _cost(shown: Mapping[str, Any] | None) -> Cost | None:
     if shown is None:
         return None
     return Cost(amount=shown["amount"], currency=shown["currency"], estimated=shown["estimated"])
+
+
+def _common(shown: Mapping[str, Any]) -> dict[str, Any]:
+    same = {name: shown[name] for name in ("id", "status", "type", "provider", "model", "user_id")}
+    return {**same, "created_at": _moment(shown["created_at"])}
 
 
 def _moment(text: str) -> datetime:
