@@ -11,10 +11,9 @@ from aiohttp.abc import AbstractResolver
 from danqing_server.assets.addresses import Allowed, is_public, public_connector
 from danqing_server.assets.inspection import inspect_header
 from danqing_server.assets.sources import DownloadLimits, Origin, download
+from danqing_server.settings.server import MOST_PICTURE_PIXELS
 
 __all__ = ["fetch_public", "public_session"]
-
-MOST_PIXELS = 67_108_864
 
 
 def public_session(
@@ -58,7 +57,7 @@ async def fetch_public(
     session: aiohttp.ClientSession,
     limit_bytes: int,
     timeout_s: float,
-    max_pixels: int = MOST_PIXELS,
+    max_pixels: int = MOST_PICTURE_PIXELS,
 ) -> tuple[bytes, str]:
     """Fetch a picture by way of a `public_session`; return its bytes and the media type they show.
 

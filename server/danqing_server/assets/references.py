@@ -22,6 +22,7 @@ from danqing_server.assets.storage import Assets
 from danqing_server.assets.urls import is_private, split_url
 from danqing_server.codec.bodies import CUT, shorten
 from danqing_server.errors import InvalidSubmission, NotFound, PictureRejected
+from danqing_server.settings.server import MOST_PICTURE_PIXELS
 
 __all__ = ["UPLOAD_SCHEME", "ParsedReference", "find_own", "parse_references", "shortened"]
 
@@ -62,7 +63,7 @@ def parse_references(
     value: object,
     *,
     max_bytes: int = 128 * 1024 * 1024,
-    max_pixels: int = 67_108_864,
+    max_pixels: int = MOST_PICTURE_PIXELS,
 ) -> list[ParsedReference]:
     """Read the references in one field: a string, bytes (a file of a form), a list of those, or None for none.
 

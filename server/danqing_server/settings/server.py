@@ -51,10 +51,11 @@ from danqing_server.settings.variables import (
 )
 from danqing_server.windows import zone_named
 
-__all__ = ["LOOPBACK_HOSTS", "Settings", "variables"]
+__all__ = ["LOOPBACK_HOSTS", "MOST_PICTURE_PIXELS", "Settings", "variables"]
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 SHORTEST_CALL_TIMEOUT_S = 120.0
+MOST_PICTURE_PIXELS = 8192 * 8192
 NO_LIMITS: Mapping[str, int] = MappingProxyType({})
 NO_URLS: Mapping[str, str] = MappingProxyType({})
 DEFAULT_DATA_DIR = Path("data")
@@ -346,7 +347,7 @@ class Settings:
     )
     max_picture_pixels: int = setting(
         "DANQING_MAX_PICTURE_PIXELS",
-        67_108_864,
+        MOST_PICTURE_PIXELS,
         whole(1, 10**9),
         unit="pixels",
         allowed="1 to 1000000000",
