@@ -28,6 +28,7 @@ from danqing_plugins.options import read_options
 from danqing_plugins.sampling import sample_request
 from danqing_server.errors import SettingsError
 from danqing_server.plugins.loading import find_installed
+from danqing_server.plugins.registry import START_S, bounded
 
 __all__ = ["Checked", "check_plugins", "report_of"]
 
@@ -36,7 +37,6 @@ LOADING = "1. The package"
 SETTINGS = "3. Your settings: `settings` and `configure`"
 STARTING = "`danqing_start() -> Awaitable[None] | None`"
 CALL_TIMEOUT_S = 30.0
-START_S = 30.0
 SIMULATOR_STARTS_S = 20.0
 SIMULATOR_ENDS_S = 5.0
 
@@ -158,7 +158,7 @@ async def _check_models(
     checked = []
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None)) as session:
         try:
-            await asyncio.wait_for(provider.start(), START_S)
+            await bounded(provider.start(), START_S)
         except Exception as error:  # noqa: BLE001 — the same
             late = isinstance(error, TimeoutError)
             told = f"it did not start within {START_S:g} s" if late else f"{type(error).__name__}: {error}"

@@ -36,7 +36,7 @@ from danqing_server.plugins.loading import Loading, Part, find_installed
 from danqing_server.records.lanes import lanes_of
 from danqing_server.settings.server import Settings
 
-__all__ = ["Plugin", "Registry", "Stage", "load_registry"]
+__all__ = ["START_S", "Plugin", "Registry", "Stage", "bounded", "load_registry"]
 
 LISTENING_ENDS_S = 2.0
 START_S = 30.0
@@ -139,7 +139,7 @@ class Registry:
         """Start every plugin; one that fails, or takes longer, is reported and its providers are withdrawn."""
         for part, starting in self._each("danqing_start"):
             try:
-                await _bounded(starting, within_s)
+                await bounded(starting, within_s)
             except Exception as error:  # a plugin's own fault must not stop the server
                 log.exception("plugin_not_started", plugin=part.name)
                 self._withdraw(part, error)
@@ -149,7 +149,7 @@ class Registry:
         await asyncio.gather(*(listener.stop(LISTENING_ENDS_S) for listener in self._listeners.values()))
         for part, stopping in self._each("danqing_stop"):
             try:
-                await _bounded(stopping, STOP_S)
+                await bounded(stopping, STOP_S)
             except Exception:
                 log.exception("plugin_not_stopped", plugin=part.name)
 
@@ -196,8 +196,11 @@ async def _all_of(hook: pluggy.HookCaller) -> None:
             await awaitable
 
 
-async def _bounded(work: Coroutine[Any, Any, None], within_s: float) -> None:
-    """Carry a plugin's *work* out, and leave it behind when it takes longer, whether or not it can be cancelled."""
+async def bounded(work: Coroutine[Any, Any, None], within_s: float) -> None:
+    """Carry a plugin's *work* out, and leave it behind when it takes longer, whether or not it can be cancelled.
+
+    Raises TimeoutError then, and else what it raises.
+    """
     working = asyncio.create_task(work)
     try:
         await asyncio.wait({working}, timeout=within_s)
