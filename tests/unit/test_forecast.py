@@ -34,7 +34,7 @@ class TestForecast:
         reported: list[dict[str, Any]] = []
         asyncio.get_running_loop().set_exception_handler(lambda _loop, context: reported.append(context))
         queue = _AwayLater()
-        forecast = Forecast(queue=cast(Queue, queue), gates=cast(Gates, None), clock=Clock())
+        forecast = Forecast(queue=cast(Queue, queue), gates=cast(Gates, None), clock=Clock(), providers=())
         client = asyncio.create_task(forecast.lane("volcengine"))
         await queue.asked.wait()
         client.cancel()

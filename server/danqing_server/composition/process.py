@@ -70,6 +70,7 @@ class Process:
 
     def start(self) -> None:
         """Begin to work."""
+        assets = self.services.assets
         self._loops = [
             Supervised("changes", self._hear_of_changes),
             Supervised("time", every(LISTEN_EVERY_S, self.listen_to_time)),
@@ -77,7 +78,7 @@ class Process:
             Supervised("sender", self.services.webhooks.sender.run),
             Supervised("headroom", every(HEADROOM_EVERY_S, self.services.headroom.look)),
             Supervised("uploads", every(UPLOADS_SWEEP_EVERY_S, self.services.uploads.sweep)),
-            Supervised("leftovers", every(EXPIRE_EVERY_S, self._let_leftovers_expire)),
+            Supervised("leftovers", every(EXPIRE_EVERY_S, partial(expire_beside, assets.spool, assets.disk))),
             Supervised("pauses", every(PAUSES_LOOK_EVERY_S, self.services.pauses.refresh)),
             Supervised("batches", self.services.batches.feeder.run),
         ]
@@ -129,9 +130,6 @@ class Process:
         healthy = self.workers is None or self.workers.pool.healthy
         if not healthy or not all(loop.alive for loop in self._loops):
             raise DanqingError("a loop is down, or the lease could not be renewed")
-
-    async def _let_leftovers_expire(self) -> None:
-        await expire_beside(self.services.assets.spool, self.services.assets.disk)
 
     async def _hear_of_changes(self) -> None:
         async for told in self.services.queue.announcements():

@@ -61,12 +61,12 @@ class Explanation:
 
 @attrs.define(eq=False)
 class Forecast:
-    """Looks at lanes; what it sees is kept for two seconds. *providers* are those there are; None: not known."""
+    """Looks at lanes; what it sees is kept for two seconds. *providers* are those there are."""
 
     queue: Queue
     gates: Gates
     clock: Clock
-    providers: Collection[str] | None = None
+    providers: Collection[str]
     _progress: Progress = attrs.field(factory=Progress, init=False)
     _seen: dict[str, tuple[float, asyncio.Task[LaneView]]] = attrs.field(factory=dict, init=False)
 
@@ -124,7 +124,7 @@ class Forecast:
         if task.run_at is not None and task.run_at > now:
             why = "schedule" if task.status is Status.SCHEDULED else "backoff"
             return Explanation(task=task, waiting_for=why, until=task.run_at, estimated_start_at=task.run_at)
-        if self.providers is not None and task.provider not in self.providers:
+        if task.provider not in self.providers:
             return Explanation(task=task, waiting_for="lane_closed", reason=PROVIDER_MISSING)
         position = await self.queue.position(entry_of(task))
         return _explain_queued(task, view, position, now)
