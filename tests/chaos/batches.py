@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from functools import partial
 
-from tests.chaos.clients import KEYED_PATIENCE_S, NO_ANSWER, NOTHING_SENT, Clients
+from tests.chaos.clients import NO_ANSWER, NOTHING_SENT, Clients
 from tests.chaos.submission import Move, Submission
 
 __all__ = ["send_batch"]
@@ -36,23 +37,14 @@ async def _take_in(clients: Clients, lines: Sequence[Submission]) -> str | None:
     leader = lines[0]
     body = {"tasks": [{**line.body, "custom_id": line.nonce} for line in lines]}
     headers = {"Idempotency-Key": f"batch-{leader.nonce}"} if leader.keyed else {}
-    gives_up_s = time.monotonic() + KEYED_PATIENCE_S
-    while True:
-        status, answer = await clients.ask("POST", "/api/v1/batches", body, headers)
-        for line in lines:
-            line.answered_s = time.time()
-            line.answer = {201: "accepted", NO_ANSWER: "maybe"}.get(status, "refused")
-        if status == 201:
-            batch_id = str(answer["data"]["id"])
-            for line in lines:
-                line.note(f"accepted in {batch_id}")
-            clients.accepted_at_s.append(time.time())
-            return batch_id
-        if status not in (NOTHING_SENT, NO_ANSWER, 429, 503):
-            clients.unexpected.append(f"POST batch {status}: {str(answer)[:300]}")
-        if not leader.keyed or time.monotonic() > gives_up_s:
-            return None
-        await asyncio.sleep(clients.random.uniform(0.2, 1.0))
+    answer = await clients.insist(lines, partial(clients.ask, "POST", "/api/v1/batches", body, headers))
+    if answer is None:
+        return None
+    batch_id = str(answer["data"]["id"])
+    for line in lines:
+        line.note(f"accepted in {batch_id}")
+    clients.accepted_at_s.append(time.time())
+    return batch_id
 
 
 async def _cancel(clients: Clients, batch_id: str, lines: Sequence[Submission]) -> None:

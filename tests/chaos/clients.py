@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -14,7 +15,7 @@ import attrs
 from tests.chaos.submission import Move, Submission
 from tests.chaos.traffic import CAPPED, KINDS, PLAIN, ROUTE, VOLCENGINE, Kind, draw_kind
 
-__all__ = ["KEYED_PATIENCE_S", "NOTHING_SENT", "NO_ANSWER", "Clients", "new_session", "task_id_of"]
+__all__ = ["NOTHING_SENT", "NO_ANSWER", "Clients", "new_session", "task_id_of"]
 
 NOTHING_SENT = 0
 NO_ANSWER = -1
@@ -142,19 +143,30 @@ class Clients:
             await self.look(submission)
 
     async def submit(self, submission: Submission) -> None:
-        """Submit until there is an answer that counts; without a key one try is all there is."""
+        """Submit until there is an answer that counts."""
+        answer = await self.insist([submission], partial(self.post, submission))
+        if answer is not None:
+            self.accepted(submission, task_id_of(answer))
+
+    async def insist(
+        self, submissions: Sequence[Submission], send: Callable[[], Awaitable[tuple[int, Any]]]
+    ) -> Any | None:
+        """Send *submissions*, all in one request, until there is an answer that counts; return it if it is 201.
+
+        Without a key one try is all there is.
+        """
         gives_up_s = time.monotonic() + KEYED_PATIENCE_S
         while True:
-            status, answer = await self.post(submission)
-            submission.answered_s = time.time()
+            status, answer = await send()
+            for each in submissions:
+                each.answered_s = time.time()
+                each.answer = {201: "accepted", NO_ANSWER: "maybe"}.get(status, "refused")
             if status == 201:
-                self.accepted(submission, task_id_of(answer))
-                return
+                return answer
             if status not in (NOTHING_SENT, NO_ANSWER, 429, 503):
                 self.unexpected.append(f"POST {status}: {str(answer)[:300]}")
-            submission.answer = "maybe" if status == NO_ANSWER else "refused"
-            if not submission.keyed or time.monotonic() > gives_up_s:
-                return
+            if not submissions[0].keyed or time.monotonic() > gives_up_s:
+                return None
             await asyncio.sleep(self.random.uniform(0.2, 1.0))
 
     def accepted(self, submission: Submission, task_id: str) -> None:

@@ -26,7 +26,7 @@ from danqing_server.store.ledger import LedgerStore
 from danqing_server.store.reading import readable
 from tests.chaos.verdict import Verdict
 
-__all__ = ["judge_ledger"]
+__all__ = ["database_at", "judge_ledger"]
 
 TOLD_WITHIN_S = 90.0
 LOOK_EVERY_S = 1.0
@@ -40,7 +40,7 @@ _UNTOLD: dict[str, Any] = {"untold": {"$gt": {}}}
 
 async def judge_ledger(verdict: Verdict, mongo_url: str, base_url: str, headers: Mapping[str, str]) -> None:
     """Note each task that the ledger does not say the whole of, and each sum that two places tell differently."""
-    async with _database(mongo_url) as database:
+    async with database_at(mongo_url) as database:
         if left := await _until_told(database):
             verdict.break_promise(None, "ledger", f"{left} changes are told to nobody after {TOLD_WITHIN_S:.0f} s")
         booked = 0
@@ -55,7 +55,8 @@ async def judge_ledger(verdict: Verdict, mongo_url: str, base_url: str, headers:
 
 
 @asynccontextmanager
-async def _database(mongo_url: str) -> AsyncIterator[Database]:
+async def database_at(mongo_url: str) -> AsyncIterator[Database]:
+    """Yield the run's own database."""
     async with connect(Settings.read({"MONGO_URL": mongo_url})) as database:
         yield database
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import aiohttp
 import attrs
-import orjson
+from danqing_client.models import Event
+from danqing_client.streams import EventReader
 
 from tests.chaos.whole import Whole
 from tests.support.receiver import Receiver, run_receiver
@@ -23,7 +24,6 @@ TARGETS = "127.0.0.0/8,198.18.0.0/15"
 COMES_AGAIN_S = 1.0
 SILENT_S = 40.0
 """A heartbeat comes each 15 s; after so long without one the client comes again."""
-LARGEST_EVENT = 2**22
 
 
 @attrs.define(kw_only=True)
@@ -37,7 +37,7 @@ class Follower:
     events: int = 0
     streams: int = 0
     unexpected: list[str] = attrs.field(factory=list)
-    _last_id: str = ""
+    _reader: EventReader = attrs.field(factory=EventReader, init=False)
 
     async def follow(self) -> None:
         """Read events until cancelled; a stream that ends is opened again where it was left."""
@@ -49,28 +49,22 @@ class Follower:
                 await asyncio.sleep(COMES_AGAIN_S)
 
     async def _read(self, session: aiohttp.ClientSession) -> None:
-        known = {"Last-Event-ID": self._last_id} if self._last_id else {}
+        known = {"Last-Event-ID": self._reader.last_id} if self._reader.last_id else {}
         url = f"{self.random.choice(self.base_urls)}/api/v1/events"
-        async with session.get(url, headers=known, read_bufsize=LARGEST_EVENT) as answer:
+        async with session.get(url, headers=known) as answer:
             if answer.status != 200:
                 if answer.status not in (429, 503):
                     self.unexpected.append(f"GET /api/v1/events {answer.status}: {(await answer.text())[:300]}")
                 return
             self.streams += 1
-            fields: dict[str, str] = {}
-            async for line in answer.content:
-                name, _, value = line.decode().rstrip("\n").partition(":")
-                if name:
-                    fields[name] = value.removeprefix(" ")
-                elif not value:
-                    self._hear(fields)
-                    fields = {}
+            self._reader.begin()
+            async for part in answer.content.iter_any():
+                for event in self._reader.feed(part):
+                    self._hear(event)
 
-    def _hear(self, fields: Mapping[str, str]) -> None:
-        self._last_id = fields.get("id", self._last_id)
-        if fields.get("event") == "task":
-            task = orjson.loads(fields["data"])
-            self.statuses[task["id"]] = task["status"]
+    def _hear(self, event: Event) -> None:
+        if event.kind == "task":
+            self.statuses[event.data["id"]] = event.data["status"]
             self.events += 1
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import attrs
 
-from danqing_server.settings.server import Settings
-from danqing_server.store.client import Database, connect
+from danqing_server.store.client import Database
+from tests.chaos.ledger import database_at
 from tests.chaos.listening import Follower, Listeners
 from tests.chaos.submission import Submission
 from tests.chaos.verdict import Verdict
@@ -67,7 +67,7 @@ async def judge_told(
     ended = [each for each in accepted if each.ended and each.task_id]
     there = [each for each in ended if not each.gone]
     await _until_followed(listeners.follower, there)
-    async with connect(Settings.read({"MONGO_URL": mongo_url})) as database:
+    async with database_at(mongo_url) as database:
         pending = await _until_sent(database)
     told = Told.read(listeners.receiver.received("/ok"), listeners.secret)
     for submission in there:
