@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from danqing_plugins import InvalidRequest, Job, OutcomeUnknown, Run, Unavailable
 from danqing_server.records.tasks import Status
 from tests.integration.api.conftest import Client, opened
+from tests.support.disks import small_disk
 from tests.support.metrics import Scraped
 from tests.support.providers import ScriptedProvider, deliver_all
 from tests.support.receiver import run_receiver
@@ -142,6 +144,26 @@ class TestState:
 
             await until(aged)
             assert (await _scrape(client)).sum("danqing_lane_waiting", lane="scripted") == 1
+
+
+class TestDisks:
+    async def test_the_disk_of_the_data_is_told_where_it_is_another(
+        self, make_settings: MakeSettings, tmp_path: Path
+    ) -> None:
+        """It may be full while that of the pictures, or their bucket, has all the room."""
+        with small_disk(tmp_path / "disk", 16) as disk:
+            settings = make_settings(DANQING_METRICS="on", DANQING_ASSETS_URL=str(disk / "pictures"))
+            async with opened(settings, ScriptedProvider(), workers=False) as client:
+                seen = await _scrape(client)
+                assert seen.sum("danqing_storage_total_bytes", disk="pictures") == 16 * 1024 * 1024
+                assert seen.sum("danqing_storage_total_bytes", disk="data") > 16 * 1024 * 1024
+                assert seen.sum("danqing_storage_free_bytes", disk="data") > 0
+
+    async def test_one_disk_is_told_once(self, client: Client) -> None:
+        """Who adds up, or is woken, does so once."""
+        seen = await _scrape(client)
+        assert seen.sum("danqing_storage_free_bytes", disk="pictures") > 0
+        assert seen.sum("danqing_storage_total_bytes", disk="data") == 0
 
 
 class TestSecrets:

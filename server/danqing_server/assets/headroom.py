@@ -75,6 +75,13 @@ class Headroom:
         self._short = short
         self.is_scarce = any(self._is_below(space, 2, self.is_scarce) for _, space in spaces)
 
+    async def beside(self) -> Space | None:
+        """Return the room of the disk of *data*; None where the pictures stand on the same one, or it is away."""
+        return await asyncio.get_running_loop().run_in_executor(self.disk, self._measure_beside)
+
+    def _measure_beside(self) -> Space | None:
+        return None if _are_on_one(self.pictures, self.data) else _space_of(self.data)
+
     def _is_below(self, space: Space, part: int, was_below: bool) -> bool:
         mark = reserve_of(self.reserve_bytes, space.total) / part
         return space.free < (mark * BACK_ABOVE if was_below else mark)
@@ -82,6 +89,14 @@ class Headroom:
     def _measure(self) -> Sequence[tuple[Message, Space]]:
         found = [(_PICTURES, _space_of(self.pictures)), (_SERVERS, _space_of(self.data))]
         return [(what, space) for what, space in found if space is not None]
+
+
+def _are_on_one(folder: Path | None, other: Path) -> bool:
+    """Tell whether two folders stand on the same file system. Blocks."""
+    try:
+        return folder is not None and folder.stat().st_dev == other.stat().st_dev
+    except OSError:
+        return False
 
 
 def _space_of(folder: Path | None) -> Space | None:

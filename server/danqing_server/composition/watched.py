@@ -26,6 +26,7 @@ def make_watched(meters: Meters, services: Services, workers: Workers | None, da
         standings=services.standings,
         workers=WorkerStore(database),
         assets=services.assets,
+        headroom=services.headroom,
         directory=services.webhooks.directory,
         deliveries=services.webhooks.deliveries,
         registry=services.registry,

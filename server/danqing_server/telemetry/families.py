@@ -108,8 +108,12 @@ LOOKED: tuple[Family, ...] = (
     _gauge("lane_state", ("lane", "state"), "1 for how a lane stands: open, closed, half_open, held, paused."),
     _gauge("workers", (), "Processes of all machines that carry out tasks, by their leases."),
     _gauge("lease_age_seconds", (), "Age of the oldest lease's last renewal."),
-    _gauge("storage_free_bytes", (), "Room left on the disk of the pictures; not there of a bucket."),
-    _gauge("storage_total_bytes", (), "Size of that disk."),
+    _gauge(
+        "storage_free_bytes",
+        ("disk",),
+        "Room left on the disk of the pictures; not there of a bucket; `data`: of the server's data, if another.",
+    ),
+    _gauge("storage_total_bytes", ("disk",), "Size of that disk."),
     _gauge("webhooks_pending", (), "Deliveries to webhooks that are still to be made."),
     _gauge("webhooks_oldest_seconds", (), "How long the oldest of them has been due; 0 when none is."),
 )

@@ -14,6 +14,8 @@ from typing import TypeVar
 import attrs
 
 from danqing_server.access.caller import Caller
+from danqing_server.assets.headroom import Headroom
+from danqing_server.assets.places import Space
 from danqing_server.assets.storage import Assets
 from danqing_server.clock import Clock
 from danqing_server.delivery.webhooks.directory import Directory
@@ -41,6 +43,7 @@ class Lookout:
     standings: Standings
     workers: WorkerStore
     assets: Assets
+    headroom: Headroom
     directory: Directory
     deliveries: DeliveryStore
     registry: Registry
@@ -84,13 +87,8 @@ class Lookout:
         return [_sample("workers", value=len(beats)), _sample("lease_age_seconds", value=max(0.0, oldest_s))]
 
     async def _storage(self) -> Iterable[Sample]:
-        space = await self.assets.space()
-        if space is None:
-            return ()
-        return [
-            _sample("storage_free_bytes", value=space.free),
-            _sample("storage_total_bytes", value=space.total),
-        ]
+        spaces = {"pictures": await self.assets.space(), "data": await self.headroom.beside()}
+        return [sample for disk, space in spaces.items() if space is not None for sample in _room(disk, space)]
 
     async def _webhooks(self) -> Iterable[Sample]:
         if not self.directory.in_use.is_set():
@@ -119,6 +117,11 @@ async def _works(check: Check) -> bool:
     except Exception:  # noqa: BLE001 — a check is someone else's code; `/health` logs what it says
         return False
     return True
+
+
+def _room(disk: str, space: Space) -> Iterable[Sample]:
+    yield _sample("storage_free_bytes", disk, value=space.free)
+    yield _sample("storage_total_bytes", disk, value=space.total)
 
 
 def _of_build() -> Sample:
