@@ -119,7 +119,9 @@ def inspect_whole(path: Path, *, max_pixels: int, thumbnail: int | None = None) 
         picture, inspection = _open(file, name, max_pixels)
         if thumbnail is None and name == "png" and is_proved(file):
             return inspection
-        if name == "jpeg" and has_too_many_scans(file):
+        with _parsing(name):
+            too_many_scans = name == "jpeg" and has_too_many_scans(file)
+        if too_many_scans:
             raise PictureRejected(texts.TOO_LARGE_TO_DECODE(kind=name), code="too_large")
         least = (1, 1) if thumbnail is None else decoded_size(picture.size, thumbnail)
         with _parsing(name):

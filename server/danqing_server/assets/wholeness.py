@@ -22,10 +22,14 @@ GREY, GREY_TOLERANCE = 128, 3
 MOST_SCANS = 100
 """Of a JPEG. Writers make a dozen; each goes over all of its pixels once more, and may be less than 100 bytes."""
 
+MOST_MARKS = 100_000
+"""Of a JPEG, those within its scans apart; writers make some hundreds."""
+
 _SCAN, _END = 0xDA, 0xD9
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
-_SCAN_END = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
-_RESTART = re.compile(rb"\xff[\xd0-\xd7]")
+_SCAN_END = re.compile(rb"(?<!\xff)\xff+[^\x00\xd0-\xd7\xff]")  # no run of 0xFF is tried from each of its bytes
+_UP_TO_THE_LAST_RESTART = re.compile(rb".*\xff([\xd0-\xd7])", re.DOTALL)
+_FIRST_RESTART = 0xD0
 _INTERVALS = 32
 _EXTENSION, _FRAME = 0x21, 0x2C
 _BLOCKS = frozenset({_EXTENSION, _FRAME})
@@ -40,7 +44,10 @@ def draft(picture: Image.Image, least: tuple[int, int] = (1, 1)) -> None:
 
 
 def has_too_many_scans(file: IO[bytes]) -> bool:
-    """Tell whether a JPEG would keep a decoder busy for longer than its pixels are worth."""
+    """Tell whether a JPEG would keep a decoder busy for longer than its pixels are worth.
+
+    Raises ValueError: it has more marks than are looked at.
+    """
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         at = -1
         for _ in range(MOST_SCANS + 1):  # quick, and too many at most: a scan's own data hold no such mark
@@ -51,7 +58,10 @@ def has_too_many_scans(file: IO[bytes]) -> bool:
 
 
 def is_whole(file: IO[bytes], name: str, decoded: Image.Image, least: tuple[int, int] = (1, 1)) -> bool:
-    """Tell whether the file that was *decoded* (by way of `draft`) holds all that its header promises."""
+    """Tell whether the file that was *decoded* (by way of `draft`) holds all that its header promises.
+
+    Raises ValueError: a JPEG has more marks than are looked at.
+    """
     if name not in ("png", "jpeg", "gif"):
         return True
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
@@ -119,26 +129,35 @@ def _with_filler(content: mmap.mmap) -> Iterator[bytes]:
         if marker == _END:
             break
         yield content[copied:end]
-        yield from _filler(len(_RESTART.findall(content, start, end)))
+        yield from _filler(_next_restart(content, start, end))
         copied = end
     yield content[copied:]
 
 
-def _filler(intervals: int) -> Iterator[bytes]:
+def _next_restart(content: mmap.mmap, start: int, end: int) -> int:
+    """Return what number the restart mark would have that comes next: they go from 0 to 7, over and over."""
+    last = _UP_TO_THE_LAST_RESTART.match(content, start, end)
+    return last[1][0] - _FIRST_RESTART + 1 if last is not None else 0
+
+
+def _filler(first: int) -> Iterator[bytes]:
     """Yield noise in further restart intervals: a decoder between two of them looks for the next one's number."""
-    for number in range(intervals, intervals + _INTERVALS):
-        noise = hashlib.shake_128(bytes((number - intervals,))).digest(128)
-        yield noise.replace(b"\xff", b"")
-        yield bytes((0xFF, 0xD0 + number % 8))
+    for number in range(_INTERVALS):
+        yield hashlib.shake_128(bytes((number,))).digest(128).replace(b"\xff", b"")
+        yield bytes((0xFF, _FIRST_RESTART + (first + number) % 8))
 
 
 def _marks(content: mmap.mmap) -> Iterator[tuple[int, int, int]]:
     """Yield each scan's mark with where its data begin and end, then the end mark, if there is one.
 
+    Raises ValueError: there are more than `MOST_MARKS` before the end.
     Source: ITU-T T.81 §B.1.1.2 and §B.2, read 2026-11-27.
     """
     at = 2
-    while (at := content.find(b"\xff", at)) >= 0 and at + 4 <= len(content):
+    for _ in range(MOST_MARKS):
+        at = content.find(b"\xff", at)
+        if at < 0 or at + 4 > len(content):
+            return
         marker = content[at + 1]
         at += 1 if marker == 0xFF else 2
         if marker == _END:
@@ -153,3 +172,4 @@ def _marks(content: mmap.mmap) -> Iterator[tuple[int, int, int]]:
                 return
             yield marker, at, found.start()
             at = found.start()
+    raise ValueError("the picture has too many marks")

@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 import re
 import struct
+import time
+import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -111,6 +114,49 @@ class TestScans:
         with pytest.raises(PictureRejected) as caught:
             inspect_whole(path, max_pixels=64_000_000)
         assert caught.value.code == "too_large"
+
+
+HOSTILE: dict[str, Callable[[bytes], bytes]] = {
+    "filling": lambda body: body[:-2] + b"\xff" * 50_000 + b"\0\xff\xd9" + b"\xff\xda\0" * 150,
+    "filling in grey": lambda body: body[:-2] + b"\xff" * 50_000 + b"\0\xff\xd9",
+    "comments": lambda body: body[:-2] + b"\xff\xfe\0\2" * 4_000_000 + b"\xff\xd9" + b"\xff\xda\0" * 150,
+}
+"""What can be done to the end of a JPEG that decodes."""
+
+
+class TestHostileScans:
+    """Behind a JPEG's pixels there may be anything, and the whole of it is looked through."""
+
+    @pytest.mark.parametrize("name", HOSTILE)
+    def test_what_follows_the_pixels_is_looked_at_once(self, tmp_path: Path, name: str) -> None:
+        """100 KB of filling kept a process from doing anything else for more than a minute."""
+        body = HOSTILE[name](jpeg(Image.new("RGB", (16, 16), (128, 128, 128))))
+        began_s = time.process_time()
+        is_taken(tmp_path, body)
+        assert time.process_time() - began_s < 1.5
+
+    def test_restart_marks_take_no_memory(self, tmp_path: Path) -> None:
+        """Each took fifty bytes for its two: 1.8 GB for the largest upload."""
+        grey = jpeg(Image.new("RGB", (16, 16), (128, 128, 128)))
+        body = grey[:-2] + b"\xff\xd0" * 1_000_000 + b"\xff\xd9"
+        tracemalloc.start()
+        try:
+            assert is_taken(tmp_path, body)
+            _, most_bytes = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert most_bytes < 4 * len(body)
+
+    @pytest.mark.parametrize("restarts", range(1, 12))
+    def test_grey_is_told_from_what_is_missing_whatever_restart_comes_next(
+        self, tmp_path: Path, restarts: int
+    ) -> None:
+        """Marks are numbered from 0 to 7, over and over."""
+        grey = Image.new("L", (8 * (restarts + 1), 8), 128)
+        body = jpeg(grey, restart_marker_blocks=1)
+        assert len(re.findall(rb"\xff[\xd0-\xd7]", body)) == restarts
+        assert is_taken(tmp_path, body)
+        assert not is_taken(tmp_path, promising(body, grey.width, 16))
 
 
 class TestMovingPictures:
