@@ -10,7 +10,6 @@ boxes say; an answer in them cannot be proved whole.
 from __future__ import annotations
 
 import io
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,6 +62,7 @@ PREFIX_BYTES = 256
 MOST_TIFF_TAGS = 4096  # libtiff's own limit; Pillow, with none, takes seconds over 65535 and warns of each
 
 MOST_READS = 100_000  # of a header; Pillow reads one segment, chunk or byte of filling at a time
+MOST_PIXEL_READS = 500_000  # of what follows it; in chunks of a kilobyte, three reads each, a PNG may have 160 MB
 
 _FACTORIES: dict[str, type[ImageFile.ImageFile]] = {
     "png": PngImagePlugin.PngImageFile,
@@ -199,7 +199,7 @@ def _open(file: IO[bytes], name: str, max_pixels: int) -> tuple[ImageFile.ImageF
     counted = CountedReads(file, MOST_READS)
     with _parsing(name):
         picture = _FACTORIES[name](cast("IO[bytes]", counted))
-    counted.left = sys.maxsize  # pixels are bounded by their number
+    counted.begin_pixels(MOST_PIXEL_READS)
     _check_size(picture.size, max_pixels)
     return picture, _inspection(name, picture.size)
 

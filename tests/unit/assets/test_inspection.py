@@ -46,6 +46,21 @@ def many_tags(count: int) -> bytes:
     return bytes(body + struct.pack("<H", count) + body[directory + 2 : directory + 2 + 12 * own] + wild + bytes(4))
 
 
+def chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def interlaced(side: int = 1, piece_bytes: int = 2**20) -> bytes:
+    """Return a black PNG that only a decoder can prove, its data stored in pieces; without its end."""
+    passes = [(0, 8, 0, 8), (0, 8, 4, 8), (4, 8, 0, 4), (0, 4, 2, 4), (2, 4, 0, 2), (0, 2, 1, 2), (1, 2, 0, 1)]
+    rows = [(len(range(top, side, down)), len(range(left, side, right))) for top, down, left, right in passes]
+    data = zlib.compress(bytes(sum(count * (1 + width) for count, width in rows if width)), level=0)
+    pieces = b"".join(
+        chunk(b"IDAT", data[start : start + piece_bytes]) for start in range(0, len(data), piece_bytes)
+    )
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 1)) + pieces
+
+
 class TestWhole:
     """A picture is taken by its own bytes, and only whole."""
 
@@ -159,10 +174,12 @@ class TestBombs:
         assert inspect_header(bitmap_header(20_000, 10_000), max_pixels=10**9).width == 20_000
 
 
+NO_CHUNK = chunk(b"teSt", b"")
 PIECES = {
     "jpeg_filling": b"\xff\xd8" + b"\xff" * 8_000_000,
     "jpeg_segments": b"\xff\xd8" + b"\xff\xe1\x00\x02" * 2_000_000,
-    "png_chunks": png_header(8, 8)[:33] + struct.pack(">I4sI", 0, b"teSt", zlib.crc32(b"teSt")) * 800_000,
+    "jpeg_exif": b"\xff\xd8" + (b"\xff\xe1" + struct.pack(">H", 1508) + b"Exif\0\0" + bytes(1500)) * 12_000,
+    "png_chunks": png_header(8, 8)[:33] + NO_CHUNK * 800_000,
 }
 """Pictures that begin, and never come to their pixels."""
 
@@ -177,6 +194,24 @@ class TestPieces:
         with pytest.raises(PictureRejected):
             inspect_header(PIECES[name], max_pixels=MOST)
         assert time.process_time() - began_s < 0.7
+
+    def test_exif_of_a_few_megabytes_is_taken(self) -> None:
+        """In pieces as large as they may be, with previews of cameras in them."""
+        segment = b"\xff\xe1" + struct.pack(">H", 65_535) + b"Exif\0\0" + bytes(65_527)
+        body = picture("jpeg")
+        assert inspect_header(body[:2] + segment * 128 + body[2:], max_pixels=MOST).width == 96
+
+    def test_pieces_behind_the_pixels_are_too_many_as_well(self, tmp_path: Path) -> None:
+        """A decoder reads on to the end, whatever stands before it: 64 MB of it took a quarter of a minute."""
+        body = interlaced() + NO_CHUNK * 1_000_000 + chunk(b"IEND", b"")
+        began_s = time.process_time()
+        with pytest.raises(PictureRejected):
+            whole(tmp_path, body)
+        assert time.process_time() - began_s < 2.0
+
+    def test_a_png_in_pieces_of_a_kilobyte_is_taken(self, tmp_path: Path) -> None:
+        """Some writers make them so small; what a decoder has to read for its pixels may be long."""
+        assert whole(tmp_path, interlaced(2048, 1024) + chunk(b"IEND", b"")).width == 2048
 
 
 class TestE14Tags:
