@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from danqing_server.access.caller import Caller
-from danqing_server.codec.bodies import parse_json_object, without_nulls
+from danqing_server.codec.bodies import without_nulls
 from danqing_server.desk.request import Submission
 from danqing_server.desk.staging import Staging
 from danqing_server.doors.bodies import (
@@ -23,6 +23,8 @@ from danqing_server.doors.bodies import (
 from danqing_server.doors.body_shapes import LONGEST_NAME
 from danqing_server.doors.fields import Fields
 from danqing_server.doors.webhook_bodies import task_webhook
+from danqing_server.errors import InvalidSubmission
+from danqing_server.http.receiving import read_object
 from danqing_server.records.tasks import JsonObject
 
 __all__ = ["LineReader", "merged"]
@@ -100,8 +102,20 @@ class LineReader:
         self._base = base
 
     async def take_text(self, line: int, text: bytes) -> None:
-        """Take a line of JSON."""
-        await self._take(line, lambda: parse_json_object(text))
+        """Take a line of JSON, as large and as rich as the body of one task may be."""
+        body: JsonObject = {}
+        wrong: InvalidSubmission | None = None
+        try:
+            body = await read_object(text)
+        except InvalidSubmission as error:
+            wrong = error
+
+        def read() -> JsonObject:
+            if wrong is not None:
+                raise wrong
+            return body
+
+        await self._take(line, read)
 
     async def take_value(self, line: int, value: Any) -> None:
         """Take a line that was read already."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import io
 import re
+import tracemalloc
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from danqing_plugins import Source
 from tests.integration.api.conftest import Client
 from tests.support.providers import picture
+from tests.support.system import until
 
 Open = Callable[..., Any]
 
@@ -102,6 +104,29 @@ class TestBodies:
             async with asyncio.timeout(5):
                 while (await api.ask("POST", DOORS[0], data=body)).status != 201:
                     pass
+
+    async def test_body_in_crumbs_takes_no_more_than_another(self, api: Client) -> None:
+        """What is counted is what is held: a chunk of two bytes took fifty."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
+        writer.write(USERS + b"Transfer-Encoding: chunked\r\n\r\n")
+        tracemalloc.start()
+        try:
+            for _ in range(50):
+                writer.write(b"2\r\n  \r\n" * 1000)
+                await writer.drain()
+
+            async def arrived() -> bool:
+                return bool(api.app.ctx.body_budget.held_bytes == 100_000)
+
+            await until(arrived, what="all of it is there", timeout_s=60)
+            held_bytes, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert held_bytes < 1_000_000
+        writer.write(b"0\r\n\r\n")
+        async with asyncio.timeout(10):
+            assert (await reader.readline()).split()[1] == b"400"
+        writer.close()
 
     async def test_announcing_takes_nothing(self, api: Client) -> None:
         """E9: idle sockets that announce 64 MiB each block nobody, and are let go after a while."""

@@ -120,6 +120,14 @@ class TestTakingIn:
         assert (reply.status, reply.json["details"][0]["field"]) == (400, "lines")
         assert (await api.ask("GET", "/api/v1/tasks")).json["data"]["count"] == 0
 
+    async def test_a_line_may_hold_no_more_than_a_request(self, api: Client) -> None:
+        """Each value takes memory and time of the whole process: 64 MB of them were taken apart at once."""
+        lines = b'{"prompt":"x","options":{"a":[' + b"{}," * 100_001 + b'{}]}}\n{"prompt":"y"}\n'
+        reply = await _send_lines(api, lines, "?mode=accept_valid&user_id=u1")
+        batch = reply.json["data"]
+        assert [(each["line"], each["code"]) for each in batch["problems"]] == [(1, "too_many_values")]
+        assert (batch["accepted"], batch["rejected"]) == (1, 1)
+
     async def test_prompts_stand_in_no_report(self, api: Client) -> None:
         """Of a wrong prompt its place is told, and not what it says."""
         reply = await _send(api, [{"prompt": "x" * 70_000}, {"prompt": "fine"}], mode="accept_valid")
