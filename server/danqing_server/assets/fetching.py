@@ -10,6 +10,7 @@ from aiohttp.abc import AbstractResolver
 
 from danqing_server.assets.addresses import Allowed, is_public, public_connector
 from danqing_server.assets.inspection import inspect_header
+from danqing_server.assets.names import Names
 from danqing_server.assets.sources import DownloadLimits, Origin, download
 from danqing_server.settings.server import MOST_PICTURE_PIXELS
 
@@ -26,7 +27,7 @@ def public_session(
     tests.
     """
     return aiohttp.ClientSession(
-        connector=public_connector(resolver=resolver, allowed=allowed),
+        connector=public_connector(resolver=resolver or Names(), allowed=allowed),
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=False,
     )

@@ -8,7 +8,6 @@ elsewhere by then, and a redirect (which is not followed), reach nothing.
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Sequence
 from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -20,6 +19,7 @@ import attrs
 
 from danqing_plugins import Message, Problem, Text
 from danqing_server.assets.addresses import is_public, public_connector
+from danqing_server.assets.names import Names
 from danqing_server.assets.urls import is_private, split_url
 from danqing_server.codec.bodies import shorten
 from danqing_server.errors import InvalidSubmission
@@ -72,6 +72,9 @@ class Targets:
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
     own_ports: frozenset[int] = frozenset()
     own_host: tuple[str, int] | None = None
+    checked: Names = attrs.field(factory=Names, repr=False)
+    """By which names are looked up for who names a target, apart from those of what is sent."""
+
     _good_until_s: dict[tuple[str, int], float] = attrs.field(factory=dict, init=False, repr=False)
 
     @classmethod
@@ -136,7 +139,7 @@ class Targets:
         now_s = monotonic()
         if self._good_until_s.get((host, port), 0.0) > now_s:
             return
-        for address in await _addresses(host, port):
+        for address in await self._addresses(host, port):
             if not self.reaches(address, named=self.names(host)) or self.bars(address, port):
                 raise ValueError(PRIVATE())
         if len(self._good_until_s) >= MOST_KNOWN:
@@ -165,12 +168,25 @@ class Targets:
         """Return a session with connections of its own: for hosts that the operator *named*, or for all others."""
         return aiohttp.ClientSession(
             connector=public_connector(
-                allowed=lambda address: self.reaches(address, named=named), barred=self.bars, keep=True
+                resolver=Names(look_up=self.checked.look_up),
+                allowed=lambda address: self.reaches(address, named=named),
+                barred=self.bars,
+                keep=True,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
             auto_decompress=False,  # an answer's beginning is shown; nobody unpacks what a stranger packed
         )
+
+    async def _addresses(self, host: str, port: int) -> Sequence[str]:
+        """Return where a name leads, nothing when that is not known soon."""
+        found: Sequence[tuple[object, ...]] = ()
+        if self.checked.is_full:  # of names whose servers are silent: nobody waits for those of others
+            return []
+        with suppress(OSError, TimeoutError, UnicodeError):
+            async with asyncio.timeout(LOOK_UP_S):
+                found = await self.checked.addresses(host, port)
+        return [str(address[0]) for *_, address in found if isinstance(address, tuple)]
 
     def _in_networks(self, host: str) -> bool:
         try:
@@ -178,14 +194,6 @@ class Targets:
         except ValueError:
             return False
         return any(address in network for network in self.networks)
-
-
-async def _addresses(host: str, port: int) -> Sequence[str]:
-    found: Sequence[tuple[object, ...]] = ()
-    with suppress(OSError, TimeoutError, UnicodeError):
-        async with asyncio.timeout(LOOK_UP_S):
-            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(address[0]) for *_, address in found if isinstance(address, tuple)]
 
 
 def _place(parts: SplitResult) -> tuple[str, int]:
