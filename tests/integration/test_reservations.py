@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from contextlib import suppress
 from datetime import timedelta
@@ -12,6 +13,8 @@ from danqing_server.clock import Clock
 from danqing_server.codec.documents import value_of
 from danqing_server.life.cancelled import Cancelled
 from danqing_server.records.tasks import Attempt, CallRecord, Output, OutputState, Status, TaskError
+from danqing_server.settings.server import Settings
+from danqing_server.store.client import connect
 from danqing_server.store.spending import Spending, SpendStore
 from danqing_server.worker.aftermath import settle_spending
 from danqing_server.worker.ledger import Ledger as Notes
@@ -88,6 +91,16 @@ async def test_a_day_that_is_over_shuts_no_lane(make_settings: MakeSettings) -> 
         await until(was_refused)
         assert (await system.services.gates.look("scripted")).shut_by is None
         assert (await system.finished((await system.submit()).id)).status is Status.COMPLETED
+
+
+async def test_all_who_come_first_on_a_day_find_room(settings: Settings) -> None:
+    """One of them makes the day; the others were told that it is full, and the lanes were shut until midnight."""
+    async with connect(settings) as database:
+        spending, now = SpendStore(database), Clock().now()
+        for number in range(20):
+            wanted = [spending.reserve(f"p{number}", now, 5, 75) for _ in range(16)]
+            assert sorted(await asyncio.gather(*wanted)) == [False, *[True] * 15]
+            assert await spending.look(f"p{number}", now) == Spending(reserved_micro=75)
 
 
 async def test_what_no_day_has_room_for_holds_up_nobody(make_settings: MakeSettings) -> None:

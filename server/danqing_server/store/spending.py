@@ -45,8 +45,8 @@ class SpendStore:
         with translated():
             try:
                 await self._days.update_one(room, change, upsert=True)
-            except DuplicateKeyError:  # the day exists, and has no room
-                return False
+            except DuplicateKeyError:  # it has no room; or another made it at this very moment, and it has
+                return bool((await self._days.update_one(room, change)).matched_count)
         return True
 
     async def settle(self, provider: str, reserved_at: datetime, reserved_micro: int, spent_micro: int) -> None:
