@@ -199,18 +199,20 @@ PAUSE = (
     TIME
     + GATE
     + """
--- ARGV: revision, ms until its end (-1: without one, 0: it is no pause any more); an older revision changes nothing
+-- ARGV: revision, ms until its end (-1: without one, 0: it is no pause any more); an older one changes nothing;
+-- answers 1 when that was news
 local gate, revision, ms = B .. ':gate', tonumber(ARGV[1]), tonumber(ARGV[2])
 local known = tonumber(redis.call('HGET', gate, 'pause_rev') or '0')
 if known > revision then return 0 end
 redis.call('HSET', gate, 'pause_rev', revision)
+local is_news = known < revision
 if ms == 0 then
-  redis.call('HDEL', gate, 'pause_at', 'pause_until')
+  is_news = redis.call('HDEL', gate, 'pause_at', 'pause_until') > 0 or is_news
 else
   redis.call('HSET', gate, 'pause_at', now, 'pause_until', ms < 0 and '-' or now + ms)
 end
-if known < revision then tell_turn() end
-return 1
+if is_news then tell_turn() end
+return is_news and 1 or 0
 """
 )
 

@@ -191,9 +191,9 @@ class Gates:
         await self.connection.run(scripts.PAUSE, lane, [revision, left_ms])
 
     async def end_pause(self, lane: str, revision: int) -> None:
-        """Let *lane* begin tasks again, as far as the other facts of its gate allow it."""
-        await self.connection.run(scripts.PAUSE, lane, [revision, 0])
-        await self.queue.wake(lane)
+        """Let *lane* begin tasks again, as far as the other facts of its gate allow it; of no use twice."""
+        if await self.connection.run(scripts.PAUSE, lane, [revision, 0]):
+            await self.queue.wake(lane)
 
     async def probe(self, lane: str) -> bool:
         """Let one task try at once whether the service is back; False when the breaker is closed."""

@@ -33,7 +33,6 @@ class Pauses:
     clock: Clock
     listeners: list[Callable[[str], None]] = attrs.field(factory=list)
     _records: dict[str, LaneRecord] = attrs.field(factory=dict, init=False)
-    _told: dict[str, int] = attrs.field(factory=dict, init=False)
 
     def halts(self, lane: str) -> bool:
         """Tell whether a person wishes that nothing of *lane* begins."""
@@ -51,19 +50,17 @@ class Pauses:
         if known is not None and known.revision > record.revision:
             return
         self._records[record.id] = record
-        if known is None or known.revision < record.revision:
+        is_news = known is None or known.revision < record.revision
+        if is_news:
             for tell in self.listeners:
                 tell(record.id)
         pause = record.pause_at(self.clock.now())
-        if pause is None and self._told.get(record.id) == record.revision:
-            return  # a pause is told again and again: Redis may have forgotten it
-        try:
+        try:  # again and again: Redis may have forgotten a pause, and may remember one that has ended
             if pause is None:
                 await self.gates.end_pause(record.id, record.revision)
             else:
                 until_ms = None if pause.until is None else to_ms(pause.until)
                 await self.gates.pause(record.id, record.revision, until_ms)
         except QueueUnavailable as error:
-            log.warning("pause_not_told", lane=record.id, reason=str(error))
-        else:
-            self._told[record.id] = record.revision
+            if is_news or pause is not None:
+                log.warning("pause_not_told", lane=record.id, reason=str(error))

@@ -130,6 +130,20 @@ class TestPausing:
                 await until(lambda: is_halted(api.services, halted=said is not None), what=kind)  # noqa: B023 — awaited here
             assert (await lane(api))["state"] == "open"
 
+    async def test_redis_that_forgets_its_end_lets_the_lane_go_on(self, open_api: Open) -> None:
+        """A replica that lagged, or a disk without the last second, still has the pause: the lane stayed shut."""
+        async with open_api(workers=True) as api:
+            await act(api, "pause", reason="x")
+            connection = api.services.queue.connection
+            gate = f"{connection.base('scripted')}:gate"
+            before = await connection.hot.hgetall(gate)
+            await act(api, "resume")
+            await connection.hot.delete(gate)
+            await connection.hot.hset(gate, mapping=before)
+            task = await api.system.submit()
+            assert (await api.system.finished(task.id)).status is Status.COMPLETED
+            assert (await lane(api))["state"] == "open"
+
     async def test_it_ends_by_itself_when_its_time_is_up(self, open_api: Open) -> None:
         """`until` needs nobody to come back."""
         async with open_api(workers=True) as api:
