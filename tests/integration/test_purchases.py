@@ -249,7 +249,7 @@ class TestMoves:
                 delivering = asyncio.create_task(run.deliver(0, Source.from_url(links.link("0"))))
                 await asyncio.sleep(0)  # it is noted now, and on its way into MongoDB
                 assert system.workers is not None
-                system.workers.pool.cancel(job.task_id)
+                system.workers.pool.hear(job.task_id)
                 await delivering
             return None
 

@@ -149,7 +149,7 @@ class Process:
         self.services.control.recent.drop(task_id)
         self.services.watchers.onlookers.tell(task_id)
         if self.workers is not None:
-            self.workers.pool.cancel(task_id)
+            self.workers.pool.hear(task_id)
 
 
 @asynccontextmanager

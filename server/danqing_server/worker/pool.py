@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 
 import attrs
 
 from danqing_plugins import Limits
-from danqing_server.errors import ServiceUnavailable
+from danqing_server.errors import ServiceUnavailable, StoreUnavailable, Unreadable
 from danqing_server.log import get_logger
 from danqing_server.loops.supervised import Supervised
 from danqing_server.queue.entries import Entry, Pushed, Rates
-from danqing_server.records.tasks import Task
+from danqing_server.records.tasks import Status, Task
+from danqing_server.worker.attempt import Execution
 from danqing_server.worker.failures import Interruption
 from danqing_server.worker.keeping import Slots
 from danqing_server.worker.lane import RECONCILE_EVERY_S, Lane
@@ -41,6 +43,7 @@ class Pool:
     tools: Tools
     lanes: dict[str, Lane] = attrs.field(init=False)
     _loops: list[Supervised] = attrs.field(factory=list, init=False)
+    _hearing: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
 
     @classmethod
     def with_lanes(cls, tools: Tools, concurrency: int | None) -> Pool:
@@ -85,6 +88,8 @@ class Pool:
             for execution in list(lane.running.values()):
                 execution.interrupt(Interruption.GIVEN_BACK)
         await self._wait_for_running(UNWIND_S)
+        for hearing in self._hearing:
+            hearing.cancel()
         return await self._sign_off(None if ran else IDLE_SIGN_OFF_S)
 
     async def _sign_off(self, within_s: float | None) -> bool:
@@ -148,9 +153,25 @@ class Pool:
             if isinstance(task, Task) and task.attempt and task.attempt.worker == self.tools.lease.worker:
                 await take_over(task, self.tools)
 
-    def cancel(self, task_id: str) -> None:
-        """A task was cancelled or deleted: end its attempt if it is under way here."""
+    def hear(self, task_id: str) -> None:
+        """Somebody says that a task was cancelled or deleted: end its attempt here, if there is one, and it was."""
         for lane in self.lanes.values():
             found = lane.running.get(task_id)
             if found is not None:
-                found.cancel()
+                hearing = asyncio.create_task(self._heed(found))
+                self._hearing.add(hearing)
+                hearing.add_done_callback(self._hearing.discard)
+
+    async def _heed(self, execution: Execution) -> None:
+        """The word may have come late, and the task been tried again since: then it is of another attempt."""
+        with suppress(StoreUnavailable):  # MongoDB will not tell: the attempt finds out by its next write
+            found = await self.tools.insisting.on(partial(self.tools.store.look, execution.task.id))
+            if not _is_carried_out(found, execution.task):
+                execution.cancel()
+
+
+def _is_carried_out(found: Task | Unreadable | None, ours: Task) -> bool:
+    """Tell whether a task, as it was *found*, is still that of the attempt that *ours* has."""
+    if not isinstance(found, Task) or found.attempt is None or ours.attempt is None:
+        return False
+    return found.status is Status.PROCESSING and found.attempt.id == ours.attempt.id
