@@ -7,10 +7,11 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from danqing_plugins import Job, Run, Source
@@ -50,6 +51,26 @@ def ordering_process(settings: Settings, service: AskedService, *, single_call: 
     finally:
         process.kill()
         process.wait()
+
+
+class SelfCancelling(OrderingProvider):
+    """Meets a cancellation of its own making when it is to drop an order."""
+
+    async def cancel_order(self, job: Job, run: Run) -> bool:
+        raise asyncio.CancelledError
+
+
+@attrs.define(eq=False)
+class Stubborn(OrderingProvider):
+    """Never says whether an order is dropped, and does not let itself be cancelled."""
+
+    let_go: asyncio.Event = attrs.field(factory=asyncio.Event)
+
+    async def cancel_order(self, job: Job, run: Run) -> bool:
+        while not self.let_go.is_set():
+            with suppress(asyncio.CancelledError):
+                await self.let_go.wait()
+        return False
 
 
 def calls_of(task: Task) -> list[tuple[str, bool]]:
@@ -259,6 +280,33 @@ class TestCancelledOrder:
             cancelled = await system.get(task.id)
             assert (list(cancelled.late), calls_of(cancelled)) == (["0"], [("delivered", False)])
             assert service.bills == {task.id: 1}
+
+    async def test_a_question_that_cancels_itself_is_no_answer(
+        self, settings: Settings, service: AskedService
+    ) -> None:
+        """Who waited for the answer died of it, and after that whoever looked after what the dead left."""
+        service.working = True
+        async with running_system(settings, [SelfCancelling(url=service.url)]) as system:
+            task = await system.submit()
+            await until(lambda: _has_order(system, task.id))
+            await system.services.control.cancel(task.id, Caller.local())
+            service.working = False
+            await until(lambda: _let_go(system, task.id), timeout_s=10)
+            assert list((await system.get(task.id)).late) == ["0"]
+
+    async def test_a_question_without_an_end_holds_nobody_up(
+        self, settings: Settings, service: AskedService
+    ) -> None:
+        """The plugin is left behind; its attempt never ended, nor did whoever looked after what the dead left."""
+        service.working, provider = True, Stubborn(url=service.url)
+        async with running_system(settings, [provider]) as system:
+            task = await system.submit()
+            await until(lambda: _has_order(system, task.id))
+            await system.services.control.cancel(task.id, Caller.local())
+            service.working = False
+            await until(lambda: _let_go(system, task.id), timeout_s=30)
+            provider.let_go.set()
+            assert list((await system.get(task.id)).late) == ["0"]
 
     async def test_who_takes_over_from_a_dead_process_has_it_dropped(
         self, make_settings: MakeSettings, service: AskedService

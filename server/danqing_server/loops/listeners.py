@@ -10,6 +10,7 @@ import attrs
 
 from danqing_plugins import TaskEvent
 from danqing_server.log import get_logger
+from danqing_server.loops.cancellation import is_cancelled
 
 __all__ = ["Listener"]
 
@@ -80,5 +81,7 @@ class Listener:
             async with asyncio.timeout(self.timeout_s):
                 for awaitable in self.hear(event):
                     await awaitable
-        except (Exception, SystemExit):  # a plugin's own fault
+        except (Exception, SystemExit, asyncio.CancelledError):  # a plugin's own fault
+            if is_cancelled():
+                raise
             log.exception("plugin_event_failed", plugin=self.plugin, task_id=event.task_id, kind=event.kind)

@@ -10,6 +10,7 @@ import attrs
 
 from danqing_server.errors import ServiceUnavailable
 from danqing_server.log import get_logger
+from danqing_server.loops.cancellation import is_cancelled
 
 __all__ = ["Supervised", "every"]
 
@@ -25,6 +26,7 @@ class Supervised:
 
     name: str
     run: Callable[[], Coroutine[Any, Any, None]]
+    restart_after_s: float = RESTART_AFTER_S
     deaths: int = attrs.field(default=0, init=False)
     _task: asyncio.Task[None] | None = attrs.field(default=None, init=False)
 
@@ -53,10 +55,12 @@ class Supervised:
                 await self.run()
             except ServiceUnavailable as error:
                 log.warning("loop_paused", loop=self.name, reason=str(error))
-            except Exception:  # the process's edge: a loop that died unheard would be a silent worker
+            except (Exception, asyncio.CancelledError):  # a loop that died unheard would be a silent worker
+                if is_cancelled():
+                    raise
                 self.deaths += 1
                 log.exception("loop_died", loop=self.name)
-            await asyncio.sleep(RESTART_AFTER_S)
+            await asyncio.sleep(self.restart_after_s)
 
 
 def every(pause_s: float, step: Callable[[], Awaitable[object]]) -> Callable[[], Coroutine[Any, Any, None]]:

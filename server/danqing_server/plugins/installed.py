@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import traceback
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,7 @@ from pathlib import PurePath
 import attrs
 
 from danqing_plugins.kit.redaction import readable
+from danqing_server.loops.cancellation import is_cancelled
 
 __all__ = ["Plugin", "Stage", "staying"]
 
@@ -58,11 +60,18 @@ class Plugin:
 
 @contextmanager
 def staying() -> Iterator[None]:
-    """Turn a plugin's `sys.exit()` into an error of its own: it would end the process, and what others do in it."""
+    """Turn a plugin's `sys.exit()` into an error of its own: it would end the process, and what others do in it.
+
+    So a cancellation that nobody asked for: whoever waits for the plugin would take it for the end of itself.
+    """
     try:
         yield
     except SystemExit as error:
         raise RuntimeError("the plugin called sys.exit()").with_traceback(error.__traceback__) from None
+    except asyncio.CancelledError as error:
+        if is_cancelled():
+            raise
+        raise RuntimeError("something that the plugin waited for was cancelled") from error
 
 
 def _line_of(error: Exception) -> str | None:

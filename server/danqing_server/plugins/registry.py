@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Collection, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import attrs
@@ -41,6 +41,8 @@ __all__ = ["START_S", "Plugin", "Registry", "Stage", "bounded", "load_registry"]
 LISTENING_ENDS_S = 2.0
 START_S = 30.0
 STOP_S = 5.0
+
+T = TypeVar("T")
 
 log = get_logger(__name__)
 
@@ -196,8 +198,8 @@ async def _all_of(hook: pluggy.HookCaller) -> None:
             await awaitable
 
 
-async def bounded(work: Coroutine[Any, Any, None], within_s: float) -> None:
-    """Carry a plugin's *work* out, and leave it behind when it takes longer, whether or not it can be cancelled.
+async def bounded(work: Coroutine[Any, Any, T], within_s: float) -> T:
+    """Return what a plugin's *work* does; leave it behind when it takes longer, whether or not it can be cancelled.
 
     Raises TimeoutError then, and else what it raises.
     """
@@ -206,7 +208,7 @@ async def bounded(work: Coroutine[Any, Any, None], within_s: float) -> None:
         await asyncio.wait({working}, timeout=within_s)
         if not working.done():
             raise TimeoutError(f"did not end within {within_s:g} s")
-        working.result()
+        return working.result()
     finally:
         working.cancel()
 

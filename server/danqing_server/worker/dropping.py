@@ -9,6 +9,7 @@ import attrs
 
 from danqing_server.life.billing import under_way
 from danqing_server.life.telling import job_of
+from danqing_server.plugins.registry import bounded
 from danqing_server.records.tasks import CallOutcome, Task
 from danqing_server.worker.run import TaskRun
 
@@ -22,8 +23,12 @@ CANCELLED = "cancelled"
 
 @attrs.define(eq=False)
 class Dropping:
-    """The one question whether the open orders of a run are dropped, and its answer; at best one is asked."""
+    """The one question whether the open orders of a run are dropped, and its answer; at best one is asked.
 
+    A plugin that does not answer within `longest_s`, and swallows its cancellation, is left behind.
+    """
+
+    longest_s: float = LONGEST_S
     _asking: asyncio.Task[None] | None = attrs.field(default=None, init=False)
     _run: TaskRun | None = attrs.field(default=None, init=False)
     _dropped: frozenset[str] = attrs.field(default=frozenset(), init=False)
@@ -49,8 +54,7 @@ class Dropping:
         task = run.ledger.task
         orders = _orders_of(task)
         try:
-            async with asyncio.timeout(LONGEST_S):
-                dropped = await run.tools.registry.cancel_order(job_of(task), run)
+            dropped = await bounded(run.tools.registry.cancel_order(job_of(task), run), self.longest_s)
         except Exception as error:  # noqa: BLE001 — a plugin's; the order goes on, as if nobody had asked
             run.log.warning("order_not_dropped", reason=type(error).__name__)
             return
