@@ -20,6 +20,8 @@ from danqing_server.clock import to_ms
 from danqing_server.life.billing import billed_of
 from danqing_server.records.tasks import Billed, CallOutcome, Status, Task
 from danqing_server.settings.server import Settings
+from danqing_server.store.changes import Change
+from danqing_server.store.tasks import TaskStore
 from danqing_server.store.waiting import WaitingTask
 from tests.support.asked_service import AskedService, OrderingProvider, asked_service
 from tests.support.providers import ScriptedProvider, picture
@@ -58,6 +60,20 @@ class SelfCancelling(OrderingProvider):
 
     async def cancel_order(self, job: Job, run: Run) -> bool:
         raise asyncio.CancelledError
+
+
+@attrs.define(eq=False)
+class _Slow(TaskStore):
+    """Says that a change was `written` when it has `go_on`."""
+
+    written: asyncio.Event = attrs.field(factory=asyncio.Event, kw_only=True)
+    go_on: asyncio.Event = attrs.field(factory=asyncio.Event, kw_only=True)
+
+    async def apply(self, change: Change) -> bool:
+        applied = await super().apply(change)
+        self.written.set()
+        await self.go_on.wait()
+        return applied
 
 
 @attrs.define(eq=False)
@@ -245,6 +261,25 @@ class TestCancelledOrder:
             await system.services.control.retry(task.id, Caller.local())
             done = await system.finished(task.id)
             assert (done.status, service.bills[task.id]) == (Status.COMPLETED, 1)
+
+    async def test_it_is_dropped_though_who_cancelled_hung_up(
+        self, settings: Settings, service: AskedService
+    ) -> None:
+        """The cancellation was on its way to MongoDB; nobody told the worker of it, and the order was paid for."""
+        service.working = True
+        async with running_system(settings, [OrderingProvider(url=service.url)]) as system:
+            task = await system.submit()
+            await until(lambda: _has_order(system, task.id))
+            control = system.services.control
+            store = _Slow(system.services.store.database)
+            control.register = attrs.evolve(control.register, store=store)
+            wish = asyncio.create_task(control.cancel(task.id, Caller.local()))
+            await store.written.wait()
+            wish.cancel()
+            store.go_on.set()
+            await until(lambda: _let_go(system, task.id), timeout_s=10)
+            assert (await system.get(task.id)).status is Status.CANCELLED
+            assert service.bills[task.id] == 0
 
     async def test_an_order_placed_after_the_cancellation_is_not_placed_again(
         self, make_settings: MakeSettings, service: AskedService

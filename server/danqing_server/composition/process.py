@@ -216,6 +216,7 @@ async def open_process(
         services.checks["workers" if workers else "loops"] = process.ping
         yield process
         await services.submissions.drain()
+        await services.control.drain()
         await services.task_list.drain()
         await services.pictures.store.drain()
         await services.visits.drain()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Hashable
 
 import attrs
@@ -15,7 +16,7 @@ from danqing_server.desk.recent import Recent, RecentTasks
 from danqing_server.errors import Conflict, NotFound
 from danqing_server.life.billing import billed_of
 from danqing_server.life.cancelled import Cancelled
-from danqing_server.life.moves import Deleted
+from danqing_server.life.moves import Deleted, Transition
 from danqing_server.life.prioritised import Prioritised
 from danqing_server.life.register import Register
 from danqing_server.life.retried import Retried
@@ -56,7 +57,8 @@ log = get_logger(__name__)
 class Control:
     """The users' hands on their tasks. A *caller* touches what it sees, and nothing else.
 
-    Every method raises NotFound for a task that is not there or not theirs.
+    What is begun is carried through: a client that hangs up leaves no worker untold. Every method raises NotFound
+    for a task that is not there or not theirs.
     """
 
     store: TaskStore
@@ -64,6 +66,12 @@ class Control:
     clock: Clock
     recent: RecentTasks
     budgets: Budgets
+    _moving: set[asyncio.Task[bool]] = attrs.field(factory=set, init=False)
+
+    async def drain(self) -> None:
+        """Wait for the moves under way."""
+        while self._moving:
+            await asyncio.wait(self._moving)
 
     async def find(self, task_id: str, caller: Caller) -> Task:
         """Return the task; one that is completed may have been deleted elsewhere up to two seconds ago."""
@@ -97,7 +105,7 @@ class Control:
             if task.status in FINISHED:
                 raise Conflict(FINISHED_ALREADY(status=task.status), code=f"task_{task.status}")
             move = Cancelled(task=task, at=self.clock.now(), error=_cancellation(task))
-            if await self.register.carry_out(move):
+            if await self._carry_through(move):
                 return await self._look(task_id, caller)
         raise Conflict(CHANGED(), code="task_busy")
 
@@ -114,7 +122,7 @@ class Control:
             if task.priority is priority:
                 return task
             move = Prioritised(task=task, at=self.clock.now(), priority=priority)
-            if await self.register.carry_out(move):
+            if await self._carry_through(move):
                 return move.waiting
         raise Conflict(CHANGED(), code="task_busy")
 
@@ -139,7 +147,7 @@ class Control:
         key = None if caller.owner is None else caller.key
         try:
             move = Retried(task=task, at=now, at_hand=at_hand, hold=hold, key=key)
-            is_carried_out = await self.register.carry_out(move)
+            is_carried_out = await self._carry_through(move)
         except Conflict:
             await self.budgets.give_back(hold)
             raise
@@ -170,6 +178,12 @@ class Control:
                 log.info("task_deleted", task_id=task_id, billed=billed_of(task).value)
                 return
         raise Conflict(CHANGED(), code="task_busy")
+
+    async def _carry_through(self, move: Transition) -> bool:
+        moving = asyncio.create_task(self.register.carry_out(move))
+        self._moving.add(moving)
+        moving.add_done_callback(self._moving.discard)
+        return await asyncio.shield(moving)
 
     async def _end(self, task_id: str, caller: Caller) -> None:
         """Cancel a task, unless it ends by itself meanwhile. Raises Conflict: it changes all the time."""
