@@ -7,6 +7,7 @@ Nothing it does is billed: a request that went astray may be sent again.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -92,7 +93,8 @@ class Server:
         """Queue a workflow under an id of ours.
 
         Raises:
-            InvalidRequest: it does not validate; the message names node and field.
+            InvalidRequest: it does not validate, or one of the outputs *wanted* does not; the message names node
+                and field.
             PluginError: it may not have arrived.
         """
         body = {"prompt": graph, "prompt_id": prompt_id, "client_id": client_id}
@@ -100,20 +102,20 @@ class Server:
             if reply.response.status == 400:
                 raise refusal_of(await reply.said())
             document = (await reply.answer()).document
-        errors = document.get("node_errors") or {}
-        dropped = [node for node in wanted if node in errors]
-        if dropped:
-            raise refusal_of([document]) if errors else InvalidRequest(texts.OUTPUT_DROPPED(node=dropped[0]))
+        errors = _that_cost_outputs(document.get("node_errors"), wanted)
+        if errors:
+            with suppress(PluginError):  # what is left of it would run all the same
+                await self.cancel(session, prompt_id)
+            raise refusal_of([{"node_errors": errors}])
 
     async def state(self, session: aiohttp.ClientSession, prompt_id: str) -> State | None:
         """Return how far a job is; None when the server does not know it. Raises Unavailable."""
         job = await self._ask(session, f"/api/jobs/{prompt_id}")
         if job is not None:
             return _state_of_job(job)
-        history = await self._ask(session, f"/history/{prompt_id}")
-        if history and isinstance(history.get(prompt_id), Mapping):
-            return _state_of_history(history[prompt_id])
-        return await self._queued(session, prompt_id)
+        found = await self._finished(session, prompt_id) or await self._queued(session, prompt_id)
+        # It may have ended between those two questions.
+        return found or await self._finished(session, prompt_id)
 
     async def cancel(self, session: aiohttp.ClientSession, prompt_id: str) -> bool:
         """Take a job out of the queue, or interrupt it; False when the server cannot say that it did."""
@@ -148,12 +150,26 @@ class Server:
             except InvalidRequest as error:  # a proxy's: the question's trouble, and not the job's
                 raise of_the_question(error) from error
 
+    async def _finished(self, session: aiohttp.ClientSession, prompt_id: str) -> State | None:
+        history = await self._ask(session, f"/history/{prompt_id}") or {}
+        entry = history.get(prompt_id)
+        return _state_of_history(entry) if isinstance(entry, Mapping) else None
+
     async def _queued(self, session: aiohttp.ClientSession, prompt_id: str) -> State | None:
         queue = await self._ask(session, "/queue") or {}
         for key, word in (("queue_running", "running"), ("queue_pending", "waiting")):
             if any(isinstance(item, list) and prompt_id in item[1:2] for item in queue.get(key, ())):
                 return State(word=word)
         return None
+
+
+def _that_cost_outputs(errors: object, wanted: Sequence[str]) -> dict[str, Any]:
+    """Return those of a queued workflow's `node_errors` for which it leaves out an output that is *wanted*."""
+    return {
+        node: found
+        for node, found in (errors.items() if isinstance(errors, Mapping) else ())
+        if isinstance(found, Mapping) and set(wanted) & {node, *map(str, found.get("dependent_outputs") or ())}
+    }
 
 
 def refusal_of(values: Sequence[Any]) -> InvalidRequest:

@@ -14,7 +14,6 @@ __all__ = [
     "NODE_REFUSES",
     "NOTHING_WRITTEN",
     "NO_SERVER",
-    "OUTPUT_DROPPED",
     "SIZE_TWICE",
     "WORKFLOW_GONE",
     "WORKFLOW_REFUSED",
@@ -35,11 +34,6 @@ NODE_MISSING: Final = Message(
 )
 WORKFLOW_REFUSED: Final = Message(
     key="workflow_refused", en="ComfyUI refuses the workflow: {reason}", zh="ComfyUI 拒绝了工作流：{reason}"
-)
-OUTPUT_DROPPED: Final = Message(
-    key="output_dropped",
-    en="ComfyUI cannot run node {node}, whose files were asked for",
-    zh="ComfyUI 无法运行节点 {node}，而请求的文件由它输出",
 )
 NODE_FAILED: Final = Message(
     key="node_failed",

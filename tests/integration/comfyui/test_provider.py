@@ -26,8 +26,14 @@ from danqing_plugins.testing import check_provider, job_of
 from danqing_providers.comfyui import examples_folder
 from danqing_providers.comfyui.plugin import ComfyUIProvider
 from tests.integration.sandbox.serving import Served, served
-from tests.support.scripted_service import page, scripted
+from tests.support.scripted_service import page, said, scripted
 from tests.support.simulated import WatchedRun
+
+PICTURE = {"filename": "a.png", "subfolder": "", "type": "output"}
+SECOND_OUTPUT = """{
+  "20": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "not-there.safetensors"}},
+  "21": {"class_type": "VAEDecode", "inputs": {"samples": ["3", 0], "vae": ["20", 2]}},
+  "22": {"class_type": "SaveImage", "inputs": {"images": ["21", 0], "filename_prefix": "second"}},"""
 
 
 @pytest.fixture
@@ -146,6 +152,15 @@ class TestTrouble:
         assert error.code == "value_not_in_list"
         assert "`ckpt_name` of node 4 (CheckpointLoaderSimple)" in error.message
 
+    async def test_an_output_behind_a_refused_node_is_no_omission(self, sandbox: Served, tmp_path: Path) -> None:
+        """ComfyUI runs the rest of such a workflow: the node that it refuses is named, and nothing is left out."""
+        provider = with_workflow(tmp_path, sandbox, "{", SECOND_OUTPUT, 1)
+        run = run_of(provider, sandbox, asked("other"))
+        error = await failed(provider, run)
+        assert (type(error), error.code) == (InvalidRequest, "value_not_in_list")
+        assert "`ckpt_name` of node 20 (CheckpointLoaderSimple)" in error.message
+        assert not run.omitted
+
     async def test_a_node_that_is_not_installed_is_named(self, sandbox: Served, tmp_path: Path) -> None:
         """The server has other custom nodes than the one the workflow was made on."""
         provider = with_workflow(tmp_path, sandbox, '"VAEDecode"', '"VAEDecodeFancy"')
@@ -214,6 +229,21 @@ class TestTrouble:
             assert isinstance(await failed(provider, run), Unavailable)
             assert run.saved
 
+    async def test_a_run_that_ends_between_two_questions_is_not_placed_again(self, tmp_path: Path) -> None:
+        """Of an older server, without `/api/jobs`: its history had not got it yet, and its queue no more."""
+        history = {"p1": {"outputs": {"9": {"images": [PICTURE]}}, "status": {"messages": []}}}
+        answers = {
+            "GET /history/p1": [said({}), said(history)],
+            "GET /queue": [said({"queue_running": [], "queue_pending": []})],
+        }
+        async with scripted(answers) as server, aiohttp.ClientSession() as session:
+            provider = configured(tmp_path, server.url)
+            run = WatchedRun(job=job_of(provider, asked()), http=session)
+            run.saved = {"prompt_id": "p1", "server": server.url, "indexes": [0]}
+            await carry_out(provider, run)
+        assert "POST /prompt" not in server.asked
+        assert set(run.pictures) == {0}
+
     async def test_no_server_at_all_is_unavailable(self, tmp_path: Path, sandbox: Served) -> None:
         """And nothing was begun."""
         provider = configured(tmp_path, "http://127.0.0.1:1")
@@ -222,11 +252,12 @@ class TestTrouble:
         assert not run.calls
 
 
-def with_workflow(folder: Path, sandbox: Served, old: str, new: str) -> ComfyUIProvider:
-    """Return a provider of one workflow, the example with *new* in the place of *old*."""
+def with_workflow(folder: Path, sandbox: Served, old: str, new: str, times: int = -1) -> ComfyUIProvider:
+    """Return a provider of one workflow, the example with *new* in the place of *old*, *times* times (-1: all)."""
     flows = folder / "flows"
     flows.mkdir()
-    (flows / "other.json").write_text((examples_folder() / "text_to_image.json").read_text().replace(old, new))
+    example = (examples_folder() / "text_to_image.json").read_text()
+    (flows / "other.json").write_text(example.replace(old, new, times))
     options = {"servers": [f"{sandbox.url}/comfyui"], "workflows": str(flows)}
     provider = ComfyUIProvider()
     provider.configure(PluginContext(name="comfyui", options=options, data_dir=folder, call_timeout_s=60))
