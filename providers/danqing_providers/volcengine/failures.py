@@ -30,15 +30,24 @@ _SLOW_HOST = re.compile(
 
 
 def find_error(body: Any, *, refused: bool = True) -> Complaint | None:
-    """Return the error of an answer, wrapped in `error` or not; None when *body* holds none."""
-    error = body.get("error") if isinstance(body, Mapping) else None
-    if error is None and isinstance(body, Mapping) and "data" not in body and "code" in body:
-        error = body
-    if error is None:
+    """Return the error of an answer, wrapped in `error` or not; None when *body* holds none.
+
+    An empty one, as relays send it beside what was made, is none.
+    """
+    if not isinstance(body, Mapping):
+        return None
+    error = body.get("error")
+    if not _is_said(error) and "data" not in body and "code" in body:
+        error = {name: body.get(name) for name in ("code", "message")}
+    if not _is_said(error):
         return None
     if not isinstance(error, Mapping):
         return Complaint("", str(error))
     return Complaint(str(error.get("code") or "")[:LONGEST_CODE], str(error.get("message") or ""))
+
+
+def _is_said(error: Any) -> bool:
+    return any(error.values()) if isinstance(error, Mapping) else bool(error)
 
 
 def _families(*names: str) -> re.Pattern[str]:

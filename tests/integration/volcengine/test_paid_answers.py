@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -106,6 +107,20 @@ class TestForms:
             with pytest.raises(OutcomeUnknown):
                 await client.carry_out(run)
         assert run.pictures == {}
+
+    @pytest.mark.parametrize("error", [{}, False, "", {"code": "", "message": ""}])
+    @pytest.mark.parametrize("streamed", [False, True])
+    async def test_an_empty_error_is_none(self, connect: Connect, error: Any, streamed: bool) -> None:
+        """H12: as relays send it beside what was made, of the whole answer or of its end."""
+        told = b'"error": ' + json.dumps(error).encode() + b', "usage"'
+        text = events(*pictures(1)) if streamed else ONE
+        async with serve(raw(text.replace(b'"usage"', told))) as ark:
+            client = connect(ark)
+            run = client.begin(stream=streamed)
+            await client.carry_out(run)
+        assert set(run.pictures) == {0}
+        assert run.outcomes == ["answered"]
+        assert run.calls[0].usage["generated_images"] == 1
 
     async def test_refusal_counts_however_it_comes(self, connect: Connect) -> None:
         """H12: Ark's own word that nothing was made is heard through the same noise, and nothing is unknown."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 import aiohttp
 import pytest
@@ -33,6 +33,18 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 async def test_the_order_is_asked_for_again(session: aiohttp.ClientSession, trouble: Answer) -> None:
     """It is neither given up as refused and free, nor placed again."""
     answers = {f"POST {TASKS}": [said({"id": "cgt-1"})], f"GET {TASKS}/cgt-1": [trouble, DONE]}
+    await made_once(session, answers)
+
+
+@pytest.mark.parametrize("error", [{}, False, "", {"code": "", "message": ""}])
+async def test_an_empty_error_beside_an_id_is_none(session: aiohttp.ClientSession, error: object) -> None:
+    """As relays send it: the order was taken, and its id is the only way to what it makes."""
+    taken = said({"id": "cgt-1", "error": error, "code": 0})
+    await made_once(session, {f"POST {TASKS}": [taken], f"GET {TASKS}/cgt-1": [DONE]})
+
+
+async def made_once(session: aiohttp.ClientSession, answers: Mapping[str, Sequence[Answer]]) -> None:
+    """Have a video made against *answers*, and check that it was ordered once."""
     async with scripted(answers) as service:
         provider = configured({"DANQING_VOLCENGINE_VIDEO_POLL_EVERY": "0.05"}, sandbox_url=service.url)
         request = Request(

@@ -263,7 +263,8 @@ class TestFinding:
         [
             ({"error": {"code": "A", "message": "b", "type": "", "param": ""}}, ("A", "b")),
             ({"code": "A", "message": "b", "type": "BadRequest"}, ("A", "b")),
-            ({"error": {"code": None, "message": None}}, ("", "")),
+            ({"error": {"code": None, "message": None}}, None),
+            ({"error": {}, "code": 0}, None),
             ({"error": {"code": 50411, "message": "b"}}, ("50411", "b")),
             ({"error": "text"}, ("", "text")),
             ({"error": None, "data": []}, None),
