@@ -24,14 +24,18 @@ _REFUSED: Final = ("50411", "50412", "50413", "50512", "50518", "50520", "50521"
 
 
 def find(body: Any, *, refused: bool = True) -> Complaint | None:
-    """Return what *body* complains of. One with the state of a task is an answer, although its code be another."""
+    """Return what *body* complains of.
+
+    One with the state of a task is an answer, although its code be another, unless its HTTP status refuses: a task
+    that failed may be told so.
+    """
     if not isinstance(body, Mapping):
         return find_complaint(body, refused=refused)
     around = body.get("ResponseMetadata")
     error = around.get("Error") if isinstance(around, Mapping) else None
     if isinstance(error, Mapping):
         return Complaint(str(error.get("Code", "")), str(error.get("Message", "")), body)
-    if isinstance(body.get("data"), Mapping) and "status" in body["data"]:
+    if not refused and isinstance(body.get("data"), Mapping) and "status" in body["data"]:
         return None
     if body.get("code") == SUCCESS:
         return None

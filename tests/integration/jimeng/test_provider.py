@@ -165,6 +165,26 @@ class TestTrouble:
         """`done` with another code; the next attempt submits another."""
         await check_failed_order(jimeng.provider, jimeng.run(asked("山水 [sandbox:job-fails]")))
 
+    @pytest.mark.parametrize("status", [200, 400, 500])
+    @pytest.mark.parametrize("data", [None, {"status": "done", "image_urls": None}])
+    async def test_a_task_failed_however_its_state_is_told(
+        self, jimeng: Simulated, tmp_path: Path, status: int, data: object
+    ) -> None:
+        """With or without its state beside the code, under any HTTP status: it is not asked for again and again."""
+
+        async def act(request: web.Request) -> web.Response:
+            if request.query["Action"] == "CVSync2AsyncSubmitTask":
+                return web.json_response({"code": 10000, "message": "Success", "data": {"task_id": "7"}})
+            told = {"code": 50411, "message": "Pre Img Risk Not Pass", "data": data}
+            return web.json_response(told, status=status)
+
+        app = web.Application()
+        app.router.add_post("/", act)
+        async with TestServer(app) as service:
+            odd = provider_at(str(service.make_url("")).rstrip("/"), tmp_path)
+            found = await attrs.evolve(jimeng, provider=odd).refused(asked())
+        assert (type(found), found.code) == (ContentRejected, "50411")
+
     async def test_questions_that_fail_are_asked_again(self, jimeng: Simulated) -> None:
         """They cost nothing; the order stands."""
         run = await jimeng.made(asked("山水 [sandbox:poll-fail x2]"))
