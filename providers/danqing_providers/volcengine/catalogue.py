@@ -1,8 +1,8 @@
 """The Seedream models: what each takes, and what a picture costs.
 
 Source: Volcengine's image API page 82379/1541523, its price page (of 5.0 pro in yuan its editions of 2026-08 to
-2026-10), and recorded answers; read 2026-11-23 and 2026-11-28. 5.0 flash takes what 5.0 pro takes (several sources
-of 2026-09-22, read 2026-11-28); its price is not known.
+2026-10), and recorded answers; read 2026-11-23 and 2026-11-28. 1.5K of 5.0 pro stands in newer copies of the page
+only. 5.0 flash takes what 5.0 pro takes (several sources of 2026-09-22, read 2026-11-28); its price is not known.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ _PRO = Model(
     id="doubao-seedream-5-0-pro-260628",
     title="Seedream 5.0 pro",
     overseas_id="dola-seedream-5-0-pro-260628",
-    tiers=("1K", "2K"),
+    tiers=("1K", "1.5K", "2K"),
     pixels=(921_600, 4_624_220),
     default_size="2K",
     hd_size="2K",
@@ -138,7 +138,6 @@ _FLASH = attrs.evolve(
     id="doubao-seedream-5-0-flash-260915",
     title="Seedream 5.0 flash",
     overseas_id=None,
-    tiers=("1K", "1.5K", "2K"),
     prices={},
 )
 _LITE = Model(

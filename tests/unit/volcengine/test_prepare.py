@@ -97,6 +97,7 @@ class TestSizes:
             (V45, "1920x1920", "1920x1920"),
             (LITE, "3K", "3K"),
             (PRO, "1K", "1K"),
+            (PRO, "1.5k", "1.5K"),
             (PRO, "1024x1024", "1024x1024"),
         ],
     )
@@ -117,7 +118,7 @@ class TestSizes:
             (V45, "1919x1920", "3686400"),
             (LITE, "1024x1024", "3686400"),
             (LITE, "1K", "2K, 3K, 4K"),
-            (PRO, "4K", "1K, 2K"),
+            (PRO, "4K", "1K, 1.5K, 2K"),
             (PRO, "2304x2304", "4624220"),
             (PRO, "512x1024", "921600"),
             (V40, "0x0", "921600"),
@@ -500,7 +501,13 @@ class TestPrices:
 
     @pytest.mark.parametrize(
         ("size", "references", "micro"),
-        [("1K", 0, 300_000), ("1616x1616", 1, 600_000), ("1615x1615", 0, 300_000), ("2K", 3, 640_000)],
+        [
+            ("1K", 0, 300_000),
+            ("1.5K", 0, 300_000),
+            ("1616x1616", 1, 600_000),
+            ("1615x1615", 0, 300_000),
+            ("2K", 3, 640_000),
+        ],
     )
     def test_pro_is_dearer_when_large_and_for_each_further_reference(
         self, size: str, references: int, micro: int
