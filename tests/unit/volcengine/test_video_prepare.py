@@ -53,6 +53,29 @@ class TestAccepted:
             for value in part.get("enum", ()):
                 assert order(model, **more, **{name: value}).model == model
 
+    @pytest.mark.parametrize(
+        ("model", "name", "value"),
+        [
+            (V20, "service_tier", "default"),
+            (V20, "camera_fixed", False),
+            (V20, "draft", False),
+            (V10, "draft", False),
+            (V10, "priority", 0),
+            (V10, "generate_audio", False),
+        ],
+    )
+    def test_what_says_nothing_is_no_wish(self, model: str, name: str, value: Any) -> None:
+        """Clients of Ark send the usual value of a field to each model; it is left out where Ark may refuse it."""
+        assert order(model, **{name: value}).input == order(model).input
+
+    @pytest.mark.parametrize(
+        ("model", "name", "value"),
+        [(V20, "camera_fixed", 0), (V10, "priority", False), (V10, "generate_audio", True), (V20, "draft", True)],
+    )
+    def test_what_says_something_is_refused(self, model: str, name: str, value: Any) -> None:
+        """A wish that the model cannot fulfil, or a value of another kind."""
+        assert problems(model, **{name: value}) == {name}
+
     def test_the_default(self) -> None:
         """A task that names no model gets Seedance 2.0; what the price depends on is written down."""
         done = order(None)

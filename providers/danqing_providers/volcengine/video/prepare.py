@@ -5,9 +5,11 @@ Source: volcengine.com/docs/82379/1520757 and its 2.5 edition, read 2026-11-28.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
+
+import attrs
 
 from danqing_plugins import OutputKind, Prepared, Request
 from danqing_plugins.kit.fields import Fields
@@ -33,6 +35,15 @@ _REUSED: Final = (
 )
 """What a draft's video has from its draft."""
 
+_SAYS_NOTHING: Final[Mapping[str, Any]] = {
+    "service_tier": "default",
+    "draft": False,
+    "priority": 0,
+    "camera_fixed": False,
+    "generate_audio": False,
+}
+"""What a model does that does not know the field, for clients that send it to each."""
+
 
 def prepare_video(request: Request, model: VideoModel, prices: TokenPrices) -> Prepared:
     """Check *request* against the limits of *model*.
@@ -40,7 +51,9 @@ def prepare_video(request: Request, model: VideoModel, prices: TokenPrices) -> P
     Raises:
         InvalidRequest: with one problem per wrong field, all of them.
     """
-    fields = form_of(model).read(request, model=model.id, elsewhere=takers())
+    form = form_of(model)
+    meant = attrs.evolve(request, input=_meant(request.input, form.names))
+    fields = form.read(meant, model=model.id, elsewhere=takers())
     keys = {reference.key for reference in request.references}
     if fields.has("draft_task"):
         _check_draft_task(fields, keys)
@@ -57,6 +70,16 @@ def prepare_video(request: Request, model: VideoModel, prices: TokenPrices) -> P
         single_call=True,
         price=estimate(model, kept, prices, outputs),
     )
+
+
+def _meant(given: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
+    """Return *given* without what says nothing to a model that has only the *known* fields."""
+    return {name: value for name, value in given.items() if name in known or not _says_nothing(name, value)}
+
+
+def _says_nothing(name: str, value: Any) -> bool:
+    usual = _SAYS_NOTHING.get(name)
+    return usual is not None and type(value) is type(usual) and value == usual
 
 
 def _settled(given: Mapping[str, Any], model: VideoModel, keys: set[str]) -> dict[str, Any]:
