@@ -1,4 +1,4 @@
-"""What comes back: an order's state, and the outputs of a whole answer.
+"""What comes back: an order's state, the outputs of a whole answer, and what they cost.
 
 Sources: help.aliyun.com/zh/model-studio/manage-asynchronous-tasks and the pages of the models, read 2026-11-28.
 """
@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final
 
-from danqing_plugins import OutputKind, PluginError, Source
+from danqing_plugins import OutputKind, PluginError, Price, Source
 from danqing_plugins.kit.failures import Answered
 from danqing_plugins.kit.reading import Answer
+from danqing_providers.dashscope.catalogue import LARGE_PIXELS
 from danqing_providers.dashscope.failures import failure_of
 
-__all__ = ["OrderState", "id_of", "output_of", "sources_of", "state_of", "usage_of"]
+__all__ = ["OrderState", "cost_of", "id_of", "output_of", "sources_of", "state_of", "usage_of"]
 
 
 class OrderState(StrEnum):
@@ -27,6 +28,7 @@ class OrderState(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
+_KINDS: Final = ("_1k", "_2k")
 _STATES: Final = {state.value: state for state in OrderState if state is not OrderState.LIVE}
 
 
@@ -81,3 +83,24 @@ def usage_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the service's own count; numbers are summed over the calls of a task."""
     usage = document.get("usage")
     return dict(usage) if isinstance(usage, Mapping) else {}
+
+
+def cost_of(document: Mapping[str, Any], price: Price | None) -> int | None:
+    """Return what the pictures of an answer cost by its own count, in millionths; None: as was estimated.
+
+    Of a model with two prices alone: the size that decides between them may be the model's choice.
+    """
+    usage = usage_of(document)
+    count, is_large = usage.get("output_image_count", usage.get("image_count")), _is_large(usage)
+    if price is None or price.most_micro is None or is_large is None or type(count) is not int or count < 0:
+        return None
+    return count * (price.most_micro if is_large else price.amount_micro)
+
+
+def _is_large(usage: Mapping[str, Any]) -> bool | None:
+    """Say which of two prices *usage* counts by; None: it does not tell."""
+    kind = usage.get("output_image_type")
+    if isinstance(kind, str) and kind.endswith(_KINDS):
+        return kind.endswith(_KINDS[1])
+    width, height = (usage.get(f"output_{side}", usage.get(side)) for side in ("width", "height"))
+    return width * height > LARGE_PIXELS if type(width) is int and type(height) is int else None

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import attrs
 
-from danqing_plugins import Job, OutcomeUnknown, PluginError, Run, Source
+from danqing_plugins import Job, OutcomeUnknown, PluginError, Price, Run, Source
 from danqing_plugins.kit.fingerprint import fingerprint_of
 from danqing_plugins.kit.http import Service
 from danqing_providers.dashscope import texts
-from danqing_providers.dashscope.answers import sources_of, usage_of
+from danqing_providers.dashscope.answers import cost_of, sources_of, usage_of
 from danqing_providers.dashscope.catalogue import Model
 from danqing_providers.dashscope.wire import body_of, links_of, prompt_of
 
@@ -19,11 +19,12 @@ __all__ = ["Generation"]
 
 @attrs.define(eq=False, kw_only=True)
 class Generation:
-    """Carries one job out."""
+    """Carries one job out. `price` is that of the model, None where it is not known."""
 
     job: Job
     run: Run
     model: Model
+    price: Price | None
     service: Service
 
     async def carry_out(self) -> None:
@@ -41,6 +42,7 @@ class Generation:
                 self.run.session, self.model.route.path, body, call=call, prompt=prompt_of(self.job)
             )
             call.request_id, call.usage = answer.request_id, usage_of(answer.document)
+            call.cost_micro = cost_of(answer.document, self.price)
             outputs = sources_of(answer)
             if not outputs:
                 raise OutcomeUnknown(texts.NO_RESULT(), code="unreadable_answer", request_id=answer.request_id)

@@ -27,6 +27,7 @@ from danqing_plugins import (
     NeverPlaced,
     OutcomeUnknown,
     PluginError,
+    Price,
     Result,
     Run,
 )
@@ -46,6 +47,7 @@ from danqing_plugins.kit.reading import Answer
 from danqing_providers.dashscope import texts
 from danqing_providers.dashscope.answers import (
     OrderState,
+    cost_of,
     id_of,
     output_of,
     sources_of,
@@ -66,9 +68,13 @@ VIDEO_PACE: Final = Pace(first_s=5.0, growth=_GROWTH, longest_s=15.0)
 
 @attrs.define(eq=False, kw_only=True)
 class DashScopeOrders(AsyncOrders):
-    """The orders of one job. `placed` remembers the ids of this process's orders, those of other jobs too."""
+    """The orders of one job. `placed` remembers the ids of this process's orders, those of other jobs too.
+
+    `price` is that of the model, None where it is not known.
+    """
 
     model: Model
+    price: Price | None
     service: Service
     pace: Pace
     placed: deque[str]
@@ -105,7 +111,7 @@ class DashScopeOrders(AsyncOrders):
             answer = await self._look(run, order["id"], prompt_of(job))
         except (InvalidRequest, OutcomeUnknown) as error:  # the question's trouble: the order may go on
             raise of_the_question(error) from error
-        return _found(order, answer)
+        return self._found(order, answer)
 
     async def drop(self, job: Job, run: Run, order: Mapping[str, Any]) -> bool:
         """Drop the order. Only one that waits can be dropped; that it then charges nothing follows from that."""
@@ -123,23 +129,25 @@ class DashScopeOrders(AsyncOrders):
     async def _look(self, run: Run, id_: str, prompt: str) -> Answer:
         return await self.service.get(run.session, f"/tasks/{id_}", prompt=prompt)
 
-
-def _found(order: Mapping[str, Any], answer: Answer) -> Found:
-    match state_of(answer.document):
-        case OrderState.SUCCEEDED:
-            outputs = sources_of(answer)
-            if not outputs:
-                error = OutcomeUnknown(texts.NO_RESULT(), code="unreadable_answer", request_id=answer.request_id)
-                return Failed(error)
-            return Made(outputs=outputs, usage=usage_of(answer.document))
-        case OrderState.FAILED:
-            return Failed(failure_of(output_of(answer.document), answer.answered))
-        case OrderState.CANCELED:
-            cancelled = InvalidRequest(texts.CANCELLED(), code="order_cancelled", request_id=answer.request_id)
-            return Failed(cancelled)
-        case OrderState.UNKNOWN if not is_just_placed(order):
-            return Failed(OutcomeUnknown(texts.ORDER_GONE(), code="order_gone"))
-    return Working(fraction=_fraction(answer))
+    def _found(self, order: Mapping[str, Any], answer: Answer) -> Found:
+        match state_of(answer.document):
+            case OrderState.SUCCEEDED:
+                outputs = sources_of(answer)
+                if not outputs:
+                    error = OutcomeUnknown(
+                        texts.NO_RESULT(), code="unreadable_answer", request_id=answer.request_id
+                    )
+                    return Failed(error)
+                cost_micro = cost_of(answer.document, self.price)
+                return Made(outputs=outputs, usage=usage_of(answer.document), cost_micro=cost_micro)
+            case OrderState.FAILED:
+                return Failed(failure_of(output_of(answer.document), answer.answered))
+            case OrderState.CANCELED:
+                cancelled = InvalidRequest(texts.CANCELLED(), code="order_cancelled", request_id=answer.request_id)
+                return Failed(cancelled)
+            case OrderState.UNKNOWN if not is_just_placed(order):
+                return Failed(OutcomeUnknown(texts.ORDER_GONE(), code="order_gone"))
+        return Working(fraction=_fraction(answer))
 
 
 def _fraction(answer: Answer) -> float | None:

@@ -74,7 +74,8 @@ class DashScopeProvider(Provider):
         model = _model(job.model)
         if model.route.orders:
             return await self._orders(job).carry_out(job, run)
-        await Generation(job=job, run=run, model=model, service=self._service()).carry_out()
+        price = self._require()[0].prices.get(model.id)
+        await Generation(job=job, run=run, model=model, price=price, service=self._service()).carry_out()
         return None
 
     async def find_order(self, job: Job, run: Run, lost: LostCall) -> FoundOrder | NeverPlaced | None:
@@ -91,7 +92,8 @@ class DashScopeProvider(Provider):
         settings, _ = self._require()
         model = _model(job.model)
         pace = settings.video_pace if model.is_video else settings.image_pace
-        return DashScopeOrders(model=model, service=self._service(), pace=pace, placed=self._placed)
+        price = settings.prices.get(model.id)
+        return DashScopeOrders(model=model, price=price, service=self._service(), pace=pace, placed=self._placed)
 
     def _service(self) -> Service:
         settings, _ = self._require()

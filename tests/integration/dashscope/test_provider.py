@@ -78,6 +78,17 @@ class TestModels:
         await desk.carry_out(run)
         assert len(run.pictures) == 6
 
+    @pytest.mark.parametrize("size", [{}, {"size": "1024*1024"}, {"size": "2048*2048"}])
+    async def test_a_large_picture_costs_what_the_answer_says(
+        self, desk: Desk, simulator: Simulator, size: dict[str, Any]
+    ) -> None:
+        """The service's count tells which of two prices it was, also where the model chose the size."""
+        run = desk.begin("qwen-image-3.0-pro", n=2, **size)
+        await desk.carry_out(run)
+        bills = [entry["cost_micro"] for entry in await simulator.ledger()]
+        assert bills == [500_000 if "2048*2048" in size.values() else 250_000] * 2
+        assert [call.cost_micro for call in run.calls] == [sum(bills)]
+
 
 class TestRules:
     """The conformance kit."""

@@ -11,14 +11,13 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Final
 
 from danqing_providers.sandbox.dashscope import errors
-from danqing_providers.sandbox.dashscope.models import IMAGE_GENERATION, TEXT2IMAGE, VIDEO
+from danqing_providers.sandbox.dashscope.models import IMAGE_GENERATION, TEXT2IMAGE, VIDEO, is_large
 from danqing_providers.sandbox.dashscope.requests import Wanted
 from danqing_providers.sandbox.jobs import Job, JobState
 from danqing_providers.sandbox.troubles import Trouble, TroubleKind
 
 __all__ = ["listing", "remembered", "task", "unknown", "whole"]
 
-_ONE_K: Final = 2_250_000
 _DAY_S: Final = 86_400
 _BEIJING: Final = timezone(timedelta(hours=8))
 """The zone of times without one. No page says which it is."""
@@ -47,7 +46,7 @@ def _choices(links: Sequence[str]) -> list[dict[str, Any]]:
 def _usage(model: str, width: int, height: int, made: int, pictures: int) -> dict[str, Any]:
     if not model.startswith("qwen-image-3.0"):
         return {"width": width, "height": height, "image_count": made}
-    kind = "1k" if width * height <= _ONE_K else "2k"
+    kind = "2k" if is_large(width, height) else "1k"
     return {
         "input_image_count": pictures,
         "output_image_count": made,

@@ -205,7 +205,7 @@ class DashScope(Dialect):
             size=f"{work.width}x{work.height}",
             quantity=wanted.seconds or 1,
             unit="second" if wanted.model.is_video else "output",
-            cost_micro=wanted.model.cost_micro,
+            cost_micro=wanted.model.costs(work.width, work.height),
             currency="CNY",
             job=job,
             work=work.name,

@@ -13,12 +13,23 @@ from typing import Final
 
 import attrs
 
-__all__ = ["ALL", "IMAGE_GENERATION", "MULTIMODAL", "TEXT2IMAGE", "VIDEO", "SimulatedModel", "dimensions"]
+__all__ = [
+    "ALL",
+    "IMAGE_GENERATION",
+    "MULTIMODAL",
+    "TEXT2IMAGE",
+    "VIDEO",
+    "SimulatedModel",
+    "dimensions",
+    "is_large",
+]
 
 MULTIMODAL: Final = "multimodal-generation/generation"
 IMAGE_GENERATION: Final = "image-generation/generation"
 TEXT2IMAGE: Final = "text2image/image-synthesis"
 VIDEO: Final = "video-generation/video-synthesis"
+
+_ONE_K: Final = 2_250_000
 
 _Check = Callable[[int, int], bool]
 
@@ -30,7 +41,7 @@ class SimulatedModel:
     `routes` are where it is asked for. `allows` says of a width and a height whether they are taken, None: it takes
     no size; `allowed` is what its refusal lists. `words` are sizes by name, with the side of the square they mean.
     `default_n` is what is made, and charged, when `n` is left out. `cost_micro` is in millionths of CNY, None where
-    no page confirms one.
+    no page confirms one; `large_micro` is that of a picture above 2.25 million pixels, where it is another.
     """
 
     id: str
@@ -48,10 +59,20 @@ class SimulatedModel:
     resolutions: tuple[str, ...] = ("720P", "1080P")
     auto_duration: bool = False
     cost_micro: int | None = None
+    large_micro: int | None = None
+
+    def costs(self, width: int, height: int) -> int | None:
+        """Return what a picture of that size costs."""
+        return self.large_micro if self.large_micro is not None and is_large(width, height) else self.cost_micro
 
     @property
     def is_video(self) -> bool:
         return VIDEO in self.routes
+
+
+def is_large(width: int, height: int) -> bool:
+    """Say whether a picture counts as `qima_output_2k`."""
+    return width * height > _ONE_K
 
 
 def dimensions(text: str) -> tuple[int, int] | None:
@@ -97,7 +118,9 @@ def _qwen(id_: str, *routes: str, cost_micro: int) -> SimulatedModel:
     )
 
 
-def _free_qwen(id_: str, *routes: str, pictures: tuple[int, int], cost_micro: int | None = None) -> SimulatedModel:
+def _free_qwen(
+    id_: str, *routes: str, pictures: tuple[int, int], cost_micro: int | None = None, large_micro: int | None = None
+) -> SimulatedModel:
     return SimulatedModel(
         id=id_,
         routes=routes,
@@ -106,6 +129,7 @@ def _free_qwen(id_: str, *routes: str, pictures: tuple[int, int], cost_micro: in
         most_n=6,
         pictures=pictures,
         cost_micro=cost_micro,
+        large_micro=large_micro,
     )
 
 
@@ -166,7 +190,14 @@ _FIVE_TEN: Final = (5, 10)
 _SQUARE: Final = (1024, 1024)
 
 _LISTED: Final = (
-    _free_qwen("qwen-image-3.0-pro", MULTIMODAL, IMAGE_GENERATION, pictures=(0, 3), cost_micro=250_000),
+    _free_qwen(
+        "qwen-image-3.0-pro",
+        MULTIMODAL,
+        IMAGE_GENERATION,
+        pictures=(0, 3),
+        cost_micro=250_000,
+        large_micro=500_000,
+    ),
     _free_qwen("qwen-image-3.0", MULTIMODAL, IMAGE_GENERATION, pictures=(0, 3)),
     _free_qwen("qwen-image-2.1-pro", MULTIMODAL, pictures=(1, 10)),
     _free_qwen("qwen-image-2.0-pro", MULTIMODAL, pictures=(0, 3), cost_micro=500_000),
