@@ -20,6 +20,7 @@ import time
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import attrs
 
@@ -72,7 +73,7 @@ class Search:
             rows = answer.document.get("results")
             if not isinstance(rows, list):
                 return None
-            page = answer.document.get("next") or None
+            page = _page_after(answer.document.get("next"))
             for row in rows:
                 created_s = _created_s(row)
                 if created_s is None:
@@ -105,6 +106,11 @@ class Search:
         if row.get("data_removed") is True or not isinstance(listed, Mapping):
             return None
         return all(listed.get(name) == value for name, value in self.sent.items())
+
+
+def _page_after(said: Any) -> str | None:
+    """Return the path of the next page, whose address at Replicate the list tells; None: there is none."""
+    return f"/predictions?{urlsplit(said).query}" if isinstance(said, str) and said else None
 
 
 def _created_s(row: Any) -> float | None:

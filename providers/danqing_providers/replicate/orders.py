@@ -13,6 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, Final
+from urllib.parse import quote
 
 import attrs
 
@@ -98,7 +99,7 @@ class ReplicateOrders(AsyncOrders):
     async def poll(self, job: Job, run: Run, order: Mapping[str, Any]) -> Found:
         """Ask for the prediction."""
         try:
-            answer = await self.service.get(run.session, order["get"], prompt=_prompt_of(job))
+            answer = await self.service.get(run.session, _place_of(order["id"]), prompt=_prompt_of(job))
         except InvalidRequest as error:
             if error.code == NOT_FOUND and is_just_placed(order):
                 return Working()
@@ -110,7 +111,7 @@ class ReplicateOrders(AsyncOrders):
 
     async def drop(self, job: Job, run: Run, order: Mapping[str, Any]) -> bool:
         """Cancel the prediction; only one that had not begun costs nothing."""
-        answer = await self.service.post(run.session, f"/predictions/{order['id']}/cancel", paid=False)
+        answer = await self.service.post(run.session, f"{_place_of(order['id'])}/cancel", paid=False)
         return answer.document.get("status") == "aborted"
 
     async def find(self, job: Job, run: Run, lost: LostCall) -> Mapping[str, Any] | NeverPlaced | None:
@@ -151,9 +152,9 @@ class ReplicateOrders(AsyncOrders):
             return Failed(failure_of_run(said, official=official, secrets=self.service.secrets, prompt=prompt))
         if status == "succeeded" and told.get("data_removed") is True:
             return Failed(OutcomeUnknown(texts.REMOVED(), code="data_removed"))
-        links = [text for text in _texts_in(output) if text.lower().startswith(_LINKS)]
-        if status != "succeeded" and not (status == "processing" and len(links) >= job.outputs > 0):
+        if status != "succeeded":  # `processing` may have an output, too: what there is of it by now
             return Working()
+        links = [text for text in _texts_in(output) if text.lower().startswith(_LINKS)]
         return Made(
             outputs=[Source.from_url(link) for link in links][: job.outputs],
             output=_data_of(job, output),
@@ -162,10 +163,17 @@ class ReplicateOrders(AsyncOrders):
 
 
 def _order_of(told: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is saved of a prediction: its id, and where Replicate says that it is asked for."""
-    id_, urls = str(told["id"]), told.get("urls")
-    get = urls.get("get") if isinstance(urls, Mapping) else None
-    return {"id": id_, "get": get if isinstance(get, str) else f"/predictions/{id_}"}
+    """Return what is saved of a prediction: its id, and for releases that look there, where it is asked for.
+
+    Its own `urls` are Replicate's, and may not be where the endpoint is.
+    """
+    id_ = str(told["id"])
+    return {"id": id_, "get": _place_of(id_)}
+
+
+def _place_of(id_: str) -> str:
+    """Return the path of a prediction."""
+    return f"/predictions/{quote(id_, safe='')}"
 
 
 def _texts_in(output: Any) -> Iterator[str]:

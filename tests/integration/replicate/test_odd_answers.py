@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
-from danqing_plugins import ContentRejected, InvalidRequest, OutcomeUnknown, PluginError, Unavailable
+from danqing_plugins import (
+    ContentRejected,
+    FoundOrder,
+    InvalidRequest,
+    LostCall,
+    OutcomeUnknown,
+    PluginError,
+    Unavailable,
+)
 from danqing_plugins.billing import Billed, CallOutcome
 from danqing_plugins.recording import RecordingRun
 from danqing_plugins.testing import job_of
@@ -20,6 +29,7 @@ from tests.support.scripted_service import Answer, Scripted, page, said, scripte
 OFFICIAL = "POST /v1/models/black-forest-labs/flux-schnell/predictions"
 OTHER = "POST /v1/predictions"
 GET = "GET /v1/predictions/p1"
+ELSEWHERE = "https://api.replicate.example/v1/predictions"
 BEGUN = {"id": "p1", "status": "starting", "urls": {"get": "{url}/v1/predictions/p1"}}
 MADE = said({**BEGUN, "status": "succeeded", "output": ["{url}/a.webp"]})
 MISSING = said({"detail": "No such prediction."}, 404)
@@ -86,6 +96,46 @@ class TestQuestions:
         """Whatever the words of the 404."""
         _, error, _ = await tried(session, tmp_path, {OFFICIAL: [said({"detail": "Model not found."}, 404)]})
         assert (type(error), error and error.code) == (InvalidRequest, "model_not_found")
+
+    async def test_what_a_model_shows_on_its_way_is_not_its_output(
+        self, session: aiohttp.ClientSession, tmp_path: Path
+    ) -> None:
+        """A model that hands out one file after the other has the first there while it is at work on the last."""
+        early = said({**BEGUN, "status": "processing", "output": ["{url}/draft.webp"]})
+        run, error, _ = await tried(session, tmp_path, {OFFICIAL: [said(BEGUN, 201)], GET: [early, MADE]})
+        assert error is None
+        assert str(run.pictures[0].url).endswith("/a.webp")
+
+
+class TestBehindAGateway:
+    """Where `endpoint` is another address than Replicate's, which its answers name."""
+
+    async def test_a_prediction_is_asked_for_by_its_id(
+        self, session: aiohttp.ClientSession, tmp_path: Path
+    ) -> None:
+        """The gateway has the token; the address that Replicate tells is not asked."""
+        begun = {"id": "p1", "status": "starting", "urls": {"get": f"{ELSEWHERE}/p1"}}
+        run, error, service = await tried(session, tmp_path, {OFFICIAL: [said(begun, 201)], GET: [MADE]})
+        assert error is None
+        assert set(run.pictures) == {0}
+        assert service.asked.count(OFFICIAL) == 1
+
+    async def test_the_list_goes_on_there(self, session: aiohttp.ClientSession, tmp_path: Path) -> None:
+        """A prediction whose answer was lost is found on its second page."""
+        async with scripted({}) as service:
+            provider = configured(tmp_path, service.url)
+            run = RecordingRun(job=job_of(provider, asked()), http=session)
+            sent = {name: value for name, value in run.job.input.items() if name not in ("own_seed", "pictures")}
+            row = {
+                "id": "p1",
+                "model": run.job.model,
+                "created_at": datetime.now(UTC).isoformat(),
+                "input": {**sent, "num_outputs": 1},
+            }
+            pages = [{"next": f"{ELSEWHERE}?cursor=a%3D%3D", "results": []}, {"next": None, "results": [row]}]
+            service.answers["GET /v1/predictions"] = [said(each) for each in pages]
+            lost = LostCall(id="call", fingerprint="f", sent_at=datetime.now(UTC), indexes=(0,))
+            assert isinstance(await provider.find_order(run.job, run, lost), FoundOrder)
 
 
 class TestFailures:
