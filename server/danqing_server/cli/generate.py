@@ -61,8 +61,9 @@ def _generate(
         ),
     ] = None,
     type_: Annotated[
-        str, typer.Option("--type", metavar="TYPE", show_default=False, help="what kind of task (image)")
-    ] = "image",
+        str | None,
+        typer.Option("--type", metavar="TYPE", help="what kind of task (what the model makes, a picture first)"),
+    ] = None,
     user: Annotated[
         str | None, typer.Option(metavar="USER", help="whose task it is (DANQING_USER_ID, default)")
     ] = None,

@@ -20,15 +20,20 @@ from danqing_server.cli.waiting import wait_for
 
 __all__ = ["Wish", "generate"]
 
+IMAGE = "image"
+
 _FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
 
 
 @attrs.frozen(kw_only=True)
 class Wish:
-    """A submission to be. *parameters* are the model's; *options* the task's, those that are None left out."""
+    """A submission to be. *parameters* are the model's; *options* the task's, those that are None left out.
+
+    `type` None: what the model makes, a picture where it makes several kinds of things.
+    """
 
     prompt: str = attrs.field(repr=False)
-    type: str
+    type: str | None
     model: str | None
     provider: str | None
     references: Sequence[str]
@@ -108,7 +113,8 @@ def _completed(client: Client, wish: Wish, place: Place | None) -> dict[str, Any
         parameters |= _references(client, wish.references, provider, known)
     options = {name: value for name, value in wish.options.items() if value is not None}
     elsewhere = provider.get("name") if provider.get("name") != offered["default"] else None
-    named = {"type": wish.type, "model": wish.model or model["id"], "provider": wish.provider or elsewhere}
+    kind = wish.type or _type(_route(offered, wish) or model)
+    named = {"type": kind, "model": wish.model or model["id"], "provider": wish.provider or elsewhere}
     return {"prompt": wish.prompt, **named, **options, **parameters}
 
 
@@ -119,6 +125,16 @@ def _format(known: Mapping[str, Any], wanted: str | None) -> dict[str, Any]:
     return next(({"output_format": each} for each in words if each in offered), {})
 
 
+def _type(chosen: Mapping[str, Any]) -> str:
+    types = chosen.get("types") or [IMAGE]
+    return IMAGE if IMAGE in types else str(types[0])
+
+
+def _route(offered: Mapping[str, Any], wish: Wish) -> Mapping[str, Any] | None:
+    named = (route for route in offered["routes"] if wish.provider is None and route["model"] == wish.model)
+    return next(named, None)
+
+
 def _model(offered: Mapping[str, Any], wish: Wish) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """Return whose model is meant, and which: the default provider's first.
 
@@ -127,7 +143,7 @@ def _model(offered: Mapping[str, Any], wish: Wish) -> tuple[Mapping[str, Any], M
     Raises:
         Ended: there is no such provider.
     """
-    if wish.provider is None and any(wish.model == route["model"] for route in offered["routes"]):
+    if _route(offered, wish) is not None:
         return {}, {}
     wanted = wish.provider or (offered["default"] if wish.model is None else None)
     providers = [each for each in offered["providers"] if wanted in (None, each["name"])]
