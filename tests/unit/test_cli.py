@@ -287,6 +287,16 @@ to = ["first/seedream-4-0-250828", "second/seedream-4-0-250828"]
         told = "warning: DANQING_PROCESES is no setting and is ignored; DANQING_PROCESSES is one"
         assert capsys.readouterr().out.splitlines()[1] == told
 
+    def test_a_storage_that_cannot_be_is_a_mistake(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        """It was found when the server started; what can be is asked of the bucket by nobody here."""
+        assert self._check(tmp_path, self.FILE, FIRST="k" * 20, DANQING_ASSETS_URL="s4://pictures") == 1
+        (told,) = capsys.readouterr().err.splitlines()
+        assert told.startswith("danqing: DANQING_ASSETS_URL: s4:// cannot be opened")
+        assert told.endswith("allowed: a directory, s3://, gs:// or az://")
+        assert self._check(tmp_path, self.FILE, FIRST="k" * 20, DANQING_ASSETS_URL="s3://pictures") == 0
+
     def test_what_is_wrong_is_a_line_each_and_code_1(
         self, capsys: pytest.CaptureFixture[str], tmp_path: Path
     ) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Bucket", "open_bucket"]
 
+PLACES = "a directory, s3://, gs:// or az://"
 PART_BYTES = 8 * 1024 * 1024
 PARTS_AT_ONCE = 2
 CLIENT: ClientConfig = {"connect_timeout": timedelta(seconds=5), "timeout": timedelta(seconds=60)}
@@ -121,7 +122,9 @@ def open_bucket(url: str, environment: Mapping[str, str], variable: str = "DANQI
         return Bucket(store=from_url(url))
     except BaseError as error:
         why = str(error).partition("\n")[0]  # what follows is how Rust would write it
-        raise SettingsError(f"{variable}: {urlsplit(url).scheme}:// cannot be opened: {why}") from error
+        raise SettingsError(
+            f"{variable}: {urlsplit(url).scheme}:// cannot be opened: {why}; allowed: {PLACES}"
+        ) from error
 
 
 def _s3(environment: Mapping[str, str]) -> S3Config:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from danqing_server.assets.opening import require_places
 from danqing_server.errors import SettingsError
 from danqing_server.plugins.registry import Registry, load_registry
 from danqing_server.settings.reading import examine, find_file, in_order
@@ -19,6 +20,10 @@ def check(environment: Mapping[str, str]) -> tuple[str, Sequence[str]]:
     The report is empty when what there would be cannot be told for all the mistakes.
     """
     settings, problems = examine(environment)
+    try:
+        require_places(settings)
+    except SettingsError as error:
+        problems = (*problems, *error.lines)
     try:
         registry = load_registry(settings)
     except SettingsError as error:
