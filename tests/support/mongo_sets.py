@@ -50,13 +50,18 @@ class MongoSet:
 
         They say that they live, so it stays the primary.
         """
+        with self.left_behind(2):
+            yield
+
+    @contextmanager
+    def left_behind(self, count: int) -> Iterator[None]:
+        """Let so many of the secondaries take nothing in while the block lasts; they answer who reads."""
         primary = self.primary()
         with ExitStack() as stack:
-            for member in self.members:
-                if member is not primary:
-                    client = stack.enter_context(MongoClient[dict[str, Any]](self._url_of(member)))
-                    client.admin.command("fsync", lock=True)
-                    stack.callback(client.admin.command, "fsyncUnlock")
+            for member in [member for member in self.members if member is not primary][:count]:
+                client = stack.enter_context(MongoClient[dict[str, Any]](self._url_of(member)))
+                client.admin.command("fsync", lock=True)
+                stack.callback(client.admin.command, "fsyncUnlock")
             yield
 
     def _url_of(self, member: RunningServer) -> str:

@@ -96,7 +96,8 @@ class Settings:
         None,
         url("mongodb", "mongodb+srv"),
         allowed="a `mongodb://` or `mongodb+srv://` URL",
-        meaning="The MongoDB that keeps the tasks. Unset: a real mongod is started beside the server.",
+        meaning="The MongoDB that keeps the tasks. Unset: a real mongod is started beside the server. "
+        "Whatever it says, the primary is read, and a majority keeps what is written.",
         secret=True,
     )
     redis_url: str | None = setting(

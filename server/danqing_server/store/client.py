@@ -44,7 +44,11 @@ _NOT_A_REPLICA_SET = 123
 
 
 def client_options(timeout_ms: int = TIMEOUT_MS) -> dict[str, Any]:
-    """Return the options of every client of ours: acknowledged by a majority and journaled, aware UTC datetimes."""
+    """Return the options of every client of ours: acknowledged by a majority and journaled, aware UTC datetimes.
+
+    They go before what the URL says: a follower, who may be asked by its `readPreference`, does not know yet what
+    was just written, and who won is read back.
+    """
     return {
         "tz_aware": True,
         "timeoutMS": timeout_ms,
@@ -53,6 +57,7 @@ def client_options(timeout_ms: int = TIMEOUT_MS) -> dict[str, Any]:
         "w": "majority",
         "journal": True,
         "retryWrites": True,
+        "readPreference": "primary",
         "connect": False,
         "appname": "danqing",
     }

@@ -47,6 +47,21 @@ class TestSecured:
             assert (await system.finished(task.id)).status is Status.COMPLETED
             assert await system.services.store.server_version()
 
+    async def test_who_leads_is_asked_whatever_the_url_says(
+        self, mongo_set: MongoSet, make_settings: MakeSettings
+    ) -> None:
+        """A follower has not heard of the start that it is asked about: calls were lost, and made again."""
+        provider = ScriptedProvider()
+        settings = make_settings(mongo_url=f"{mongo_set.url}&readPreference=secondary")
+        with mongo_set.left_behind(1):
+            async with running_system(settings, [provider]) as system:
+                tasks = [await system.submit(n=2) for _ in range(20)]
+                done = [await system.finished(task.id, timeout_s=60) for task in tasks]
+                assert {(task.status, task.attempts, len(task.calls)) for task in done} == {
+                    (Status.COMPLETED, 1, 1)
+                }
+                assert len(provider.jobs) == len(tasks)
+
     async def test_a_wrong_password_is_told_without_it(
         self, mongo_set: MongoSet, make_settings: MakeSettings
     ) -> None:
