@@ -387,6 +387,11 @@ class _Books:
         return [str(each.event.kind) for each in self.heard if each.event.task_id == task_id]
 
 
+def deaf_kinds(deaf: Deaf, task_id: str) -> list[str]:
+    """Return as what it heard of a task."""
+    return [str(event.kind) for event in deaf.heard if event.task_id == task_id]
+
+
 async def first_of_two(job: Job, run: Run) -> None:
     """Make the first of two outputs, and none of more."""
     async with run.call(run.missing, "f"):
@@ -442,6 +447,33 @@ class TestSubscribers:
                 return books.kinds(task.id) == ["completed"]
 
             await until(heard, timeout_s=30, what="completed, told again")
+
+    async def test_a_plugin_that_is_behind_keeps_no_other_from_being_told(self, settings: Settings) -> None:
+        """What a death had left untold, webhooks and the ledger never heard of while a plugin took its time."""
+        books, deaf = _Books(fails=True), Deaf()
+        async with running_system(settings, [deaf]) as system:
+            register = register_of(system)
+            register.outlet.subscribers = (books.subscribed(),)
+            [listener] = system.services.registry.listeners
+            listener.most_waiting = 2
+            early = [await system.submit(key="acme") for _ in range(8)]
+            for task in early:
+                await system.finished(task.id)
+            books.fails = False
+
+            async def heard_all() -> bool:
+                await register.tell_again()
+                return {notice.event.task_id for notice in books.heard} == {task.id for task in early}
+
+            await until(heard_all, timeout_s=30, what="what was left untold")
+            assert len(deaf.heard) == 1
+            deaf.released.set()
+
+            async def hears_the_rest() -> bool:
+                await register.tell_again()
+                return all({"created", "completed"} <= {*deaf_kinds(deaf, task.id)} for task in early)
+
+            await until(hears_the_rest, timeout_s=30, what="what the plugin had no room for")
 
     async def test_while_it_wants_nothing_nothing_is_written(self, settings: Settings) -> None:
         """What nobody uses costs nothing."""

@@ -9,7 +9,7 @@ wants to hear there are no marks, no writes and no looks.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -40,6 +40,10 @@ MOST_WITH_TASKS = 1_000
 """How many notices that wait to be heard hold their tasks, which may be large; the tasks of more are read."""
 
 log = get_logger(__name__)
+
+
+def _has_room(subscriber: Subscriber) -> bool:
+    return subscriber.room > 1
 
 
 class Witness(Protocol):
@@ -139,7 +143,7 @@ class Outlet:
     @property
     def has_room(self) -> bool:
         """Whether anybody listens, and has room for more than is told right now."""
-        return self._room > 1
+        return any(_has_room(subscriber) for subscriber in self._active())
 
     def tell(self, move: Move) -> None:
         """Tell of a move that was carried out, with its marks."""
@@ -163,21 +167,32 @@ class Outlet:
                 self.onlookers.tell(task.id)
 
     async def find_owed(self) -> list[Notice]:
-        """Return what was left untold for a while, here or elsewhere; no more than the listeners have room for."""
-        room = self._room // 2
-        if not room:
+        """Return what was left untold for a while, here or elsewhere, and somebody has room for."""
+        room = max((subscriber.room for subscriber in self._active()), default=0) // 2
+        if room <= 0:
             return []
         if not self._indexed:  # somebody may have begun to listen since this process began
             await self.untold.ensure_indexes()
             self._indexed = True
-        found = await self.untold.find(self.clock.now() - self.retell_after, room)
-        return [notice for notice in found if not self._is_known(notice.event)][:room]
+        return (await self.untold.find(self.clock.now() - self.retell_after, room, self._is_owed))[:room]
+
+    def _is_owed(self, notice: Notice) -> bool:
+        """Tell whether somebody with room is to hear it, or nobody wants to any more."""
+        if self._is_known(notice.event):
+            return False
+        owed = self._owed_to(notice)
+        return not owed or any(map(_has_room, owed.values()))
+
+    def _owed_to(self, notice: Notice) -> dict[str, Subscriber]:
+        """Return those who want it and did not hear it here before."""
+        missed, wanting = self._missed.get(notice.event.id), self._who_wants(notice)
+        return wanting if missed is None else {name: wanting[name] for name in missed & wanting.keys()}
 
     def tell_again(self, notice: Notice) -> None:
-        """Tell what `find_owed` found, to those who did not hear it here before."""
-        missed = self._missed.pop(notice.event.id, None)
-        wanting = self._who_wants(notice)
-        self._tell(notice, wanting if missed is None else {name: wanting[name] for name in missed & wanting.keys()})
+        """Tell what `find_owed` found, to those who did not hear it here before; who has no room hears it later."""
+        owed = self._owed_to(notice)
+        self._missed.pop(notice.event.id, None)
+        self._tell(notice, owed, {name for name, subscriber in owed.items() if not _has_room(subscriber)})
 
     async def drain(self) -> None:
         """Let subscribers hear what waits, and take the marks away of what was told; others tell the rest again."""
@@ -186,12 +201,16 @@ class Outlet:
         if self._clearing is not None:
             await asyncio.wait({self._clearing})
 
-    def _tell(self, notice: Notice, wanting: Mapping[str, Subscriber]) -> None:
+    def _tell(self, notice: Notice, wanting: Mapping[str, Subscriber], later: Set[str] = frozenset()) -> None:
         if not wanting:
             self._note_told(notice.event)
             return
-        telling = self._in_hand[notice.event.id] = _Telling(notice, set(wanting))
-        for name, subscriber in wanting.items():
+        now = {name: subscriber for name, subscriber in wanting.items() if name not in later}
+        if not now:
+            self._note_missed(notice.event.id, {*later})
+            return
+        telling = self._in_hand[notice.event.id] = _Telling(notice, set(now), {*later})
+        for name, subscriber in now.items():
             subscriber.tell(notice, partial(self._note_heard, telling, name))
 
     def _note_heard(self, telling: _Telling, name: str, heard: bool) -> None:
@@ -242,11 +261,6 @@ class Outlet:
     def _meet(self, task: Task) -> None:
         """Know that tasks bring webhooks, though those who send them may not have told this process yet."""
         self._met_webhook = self._met_webhook or task.webhook is not None
-
-    @property
-    def _room(self) -> int:
-        """How many more notices each has room for."""
-        return min((subscriber.room for subscriber in self._active()), default=0)
 
     def _active(self) -> Iterable[Subscriber]:
         yield from map(PluginSubscriber, self.registry.listeners)

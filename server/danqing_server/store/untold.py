@@ -9,7 +9,7 @@ Source for partial indexes, and for the order of objects: MongoDB manual 6.0, re
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -33,7 +33,12 @@ _IS_MARKED: Mapping[str, Any] = {"untold": {"$gt": {}}}
 """Any object but the empty one, which is what the last mark leaves behind."""
 _INDEX = IndexModel([("updated_at", ASCENDING)], name="untold", partialFilterExpression=_IS_MARKED)
 _FIELDS = ["provider", "model", "user_id", "owner", "webhook", "untold", "v"]
+MOST_LOOKED_AT = 20_000
 _KINDS = {kind.value: kind for kind in TaskEventKind}
+
+
+def _always(notice: Notice) -> bool:
+    return True
 
 
 def event_id(task_id: str, transition_id: str) -> str:
@@ -96,13 +101,14 @@ class Untold:
             if outcome.matched_count < len(updates):
                 await self._deleted.bulk_write(updates, ordered=False)
 
-    async def find(self, before: datetime, limit: int) -> list[Notice]:
+    async def find(self, before: datetime, limit: int, is_owed: Callable[[Notice], bool] = _always) -> list[Notice]:
         """Return what is to be told of up to *limit* tasks, and as many deleted ones, unchanged since *before*.
 
-        Oldest first. Kinds, and documents, that only a newer release knows are left to it, and take no room.
+        Oldest first. What is not owed, as what only a newer release knows, takes no room; of very much of it the
+        rest is not looked at.
         """
         wanted = {**_IS_MARKED, "updated_at": {"$lt": before}}
-        found = [each for of in (self._tasks, self._deleted) for each in await _told_of(of, wanted, limit)]
+        found = [each for of in (self._tasks, self._deleted) for each in await _told_of(of, wanted, limit, is_owed)]
         notices = {notice.event.id: notice for each in found for notice in each}
         return sorted(notices.values(), key=_moment)
 
@@ -115,15 +121,17 @@ class Untold:
         return self.database[DELETED]
 
 
-async def _told_of(collection: Any, wanted: Mapping[str, Any], limit: int) -> list[Sequence[Notice]]:
+async def _told_of(
+    collection: Any, wanted: Mapping[str, Any], limit: int, is_owed: Callable[[Notice], bool]
+) -> list[Sequence[Notice]]:
     """Return what is to be told of the oldest *limit* of which anything is; the others are passed over."""
     told: list[Sequence[Notice]] = []
     passed = 0
-    while len(told) < limit:
+    while len(told) < limit and passed < MOST_LOOKED_AT:
         with translated():
             page = collection.find(wanted, _FIELDS).sort("updated_at", ASCENDING).skip(passed).limit(limit)
             documents = await page.to_list(None)
-        told += filter(None, map(_readable, documents))
+        told += filter(None, ([*filter(is_owed, _readable(document))] for document in documents))
         passed += len(documents)
         if len(documents) < limit:
             break
