@@ -144,6 +144,25 @@ class TestPausing:
             assert (await api.system.finished(task.id)).status is Status.COMPLETED
             assert (await lane(api))["state"] == "open"
 
+    async def test_an_act_of_a_newer_release_hides_no_pause(self, make_settings: MakeSettings) -> None:
+        """While both run, or after a return to this one: it did not start, nor hear of cancellations any more."""
+        settings, newer = make_settings(), {"at": datetime.now(UTC), "kind": "drained", "by": "chen"}
+        async with running_system(settings, [ScriptedProvider()]) as system:
+            control = system.services.lane_control
+            await control.pause("scripted", Caller.local(), "why", None)
+            lanes = control.store.database["danqing_lanes"]
+            await lanes.update_one({"_id": "scripted"}, {"$push": {"acts": newer}})
+            await lanes.insert_one({"_id": "other", "revision": {"major": 1}})
+        async with running_system(settings, [ScriptedProvider()]) as system:
+            task = await system.submit()
+            await until(lambda: is_halted(system.services, halted=True))
+            assert (await system.get(task.id)).status is Status.PENDING
+            record = await system.services.lane_control.store.find("scripted")
+            assert record is not None
+            assert [act.kind for act in record.acts] == [LaneActKind.PAUSED]
+            await system.services.lane_control.resume("scripted", Caller.local(), None, opens=False)
+            assert (await system.finished(task.id)).status is Status.COMPLETED
+
     async def test_it_ends_by_itself_when_its_time_is_up(self, open_api: Open) -> None:
         """`until` needs nobody to come back."""
         async with open_api(workers=True) as api:
