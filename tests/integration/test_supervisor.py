@@ -373,3 +373,16 @@ class TestRollingRestart:
             serve.send(signal.SIGHUP)
             wait_until(lambda: serve.events("rolling_restart_given_up") != [], what="giving up")
             assert serving_pid(serve) == before
+
+    def test_successor_that_never_listens_takes_nobodys_place(self, tmp_path: Path) -> None:
+        """While it waits, as for a MongoDB that was misspelt, the old one's health is not taken for its own."""
+        switch = tmp_path / "wait"
+        waits = {**ELSEWHERE, "STAND_IN_WAITS_IF": str(switch), "STAND_IN_HEALTHY_WITHIN": "8"}
+        with run_serve(tmp_path, waits) as serve:
+            serve.until_ready()
+            before = serve.child(SERVING)
+            switch.touch()
+            serve.send(signal.SIGHUP)
+            wait_until(lambda: serve.events("rolling_restart_given_up") != [], what="giving up")
+            assert serve.events("process_replaced") == []
+            assert serving_pid(serve) == before

@@ -1,7 +1,8 @@
 """A serving process in little: `--fd N --index I`, `GET /health`, a drain on SIGTERM, exit 0.
 
 `STAND_IN_DIES=1` makes it end at once (exit 1). `STAND_IN_REFUSES=1`, or a file where `STAND_IN_REFUSES_IF`
-points, makes it refuse its settings (exit 2). A request to `/slow` ends only when the server drains, `/exit?code=N`
+points, makes it refuse its settings (exit 2); a file where `STAND_IN_WAITS_IF` points makes it wait before it
+listens, as for a MongoDB that is not there. A request to `/slow` ends only when the server drains, `/exit?code=N`
 ends it, `STAND_IN_IGNORES_SIGTERM=1` makes it stay. `STAND_IN_JOURNAL` names a file that gets one line for each
 start and each orderly end.
 """
@@ -14,6 +15,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -76,6 +78,8 @@ def main() -> int:
     if os.environ.get("STAND_IN_REFUSES") or Path(os.environ.get("STAND_IN_REFUSES_IF", "/nowhere")).exists():
         sys.stderr.write("danqing: stand-in: this setting is wrong\n")
         return 2
+    while Path(os.environ.get("STAND_IN_WAITS_IF", "/nowhere")).exists():
+        time.sleep(0.05)
     asyncio.run(_serve(arguments.fd, arguments.index))
     return 0
 

@@ -39,6 +39,7 @@ def main() -> int:
         serving_command=_serving,
         stop_margin_s=float(os.environ.get("STAND_IN_MARGIN", "5")),
         give_up_after_s=float(os.environ.get("STAND_IN_GIVE_UP", "600")),
+        healthy_within_s=float(os.environ.get("STAND_IN_HEALTHY_WITHIN", "60")),
     )
     try:
         asyncio.run(supervisor.run())

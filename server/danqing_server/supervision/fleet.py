@@ -15,15 +15,15 @@ from danqing_server.supervision.deaths import Deaths
 from danqing_server.supervision.listening import Health, ask_health
 from danqing_server.supervision.processes import Command, StartRefused
 
-__all__ = ["Fleet", "ServingCommand"]
+__all__ = ["HEALTHY_WITHIN_S", "Fleet", "ServingCommand"]
 
 ServingCommand = Callable[[int, int], tuple[str, ...]]
 """Gives the arguments of the serving process on socket descriptor *fd* with *index* (from 0)."""
 
-_PATIENCE_S = 60.0
+HEALTHY_WITHIN_S = 60.0
+"""How long a rolling restart waits for a new process to be healthy."""
+
 _REMIND_S = 10.0
-# A process that answers for the socket without naming its pid is taken to be the new one after this long.
-_SETTLED_S = 5.0
 _POLL_S = 0.05
 
 _log = get_logger(__name__)
@@ -33,13 +33,15 @@ _log = get_logger(__name__)
 class Fleet:
     """All serving processes of this supervisor.
 
-    Each may take `stop_grace_s` seconds to finish its tasks and `stop_margin_s` more to end; then it is killed.
+    Each may take `stop_grace_s` seconds to finish its tasks and `stop_margin_s` more to end; then it is killed. One
+    that takes another's place has to be healthy within `healthy_within_s`.
     """
 
     listener: socket.socket
     serving_command: ServingCommand
     stop_grace_s: float
     stop_margin_s: float
+    healthy_within_s: float
     give_up_after_s: float
     on_hopeless: Callable[[str], object]
     _children: list[Child] = attrs.field(factory=list)
@@ -112,8 +114,7 @@ class Fleet:
     async def roll(self, environment: Mapping[str, str]) -> bool:
         """Replace the processes one by one, each only when its successor is healthy; False when one is not.
 
-        The old process stays when its successor refuses to start, keeps ending at once, or is not healthy within a
-        minute.
+        The old process stays when its successor refuses to start, keeps ending at once, or is not healthy in time.
         """
         for index, old in enumerate(list(self._children)):
             new = self._child(index, environment)
@@ -130,18 +131,14 @@ class Fleet:
         return True
 
     async def _is_healthy(self, child: Child) -> bool:
+        """Wait for it to say so itself: whoever else takes the question on the shared socket is no proof."""
         started_s = time.monotonic()
-        while not child.in_vain.is_set() and time.monotonic() - started_s < _PATIENCE_S:
+        while not child.in_vain.is_set() and time.monotonic() - started_s < self.healthy_within_s:
             health = await ask_health(self.listener)
-            if health is not None and health.status == 200 and self._is_from(child, health, started_s):
+            if health is not None and health.status == 200 and health.pid == child.pid:
                 return True
             await asyncio.sleep(_POLL_S)
         return False
-
-    def _is_from(self, child: Child, health: Health, started_s: float) -> bool:
-        if health.pid == child.pid:
-            return True
-        return child.lived_s > _SETTLED_S
 
     async def _retire(self, child: Child) -> None:
         await child.stop(self.stop_grace_s + self.stop_margin_s)

@@ -31,7 +31,7 @@ from danqing_server.supervision.descriptors import raise_descriptor_limit
 from danqing_server.supervision.embedded.directory import DataDirectory
 from danqing_server.supervision.embedded.servers import mongod, redis_server
 from danqing_server.supervision.embedded.sockets import MONGODB_SOCKET, REDIS_SOCKET, socket_folder
-from danqing_server.supervision.fleet import Fleet, ServingCommand
+from danqing_server.supervision.fleet import HEALTHY_WITHIN_S, Fleet, ServingCommand
 from danqing_server.supervision.listening import base_url, bind, listen
 from danqing_server.supervision.processes import KeepsDying, NotNow, StartRefused
 from danqing_server.supervision.survey import Survey, ask_survey
@@ -69,6 +69,7 @@ class Supervisor:
     serving_command: ServingCommand = serving_command
     stop_margin_s: float = 15.0
     give_up_after_s: float = GIVE_UP_AFTER_S
+    healthy_within_s: float = HEALTHY_WITHIN_S
     write: Callable[[str], object] = sys.stdout.write
     _stop_wanted: asyncio.Event = attrs.field(factory=asyncio.Event)
     _companions: Companions | None = None
@@ -210,6 +211,7 @@ class Supervisor:
             on_hopeless=self._give_up,
         )
         await self._fleet.start(settings.processes, {**environment, **self._given})
+            healthy_within_s=self.healthy_within_s,
 
     def _sandbox_urls(self, settings: Settings) -> tuple[str, ...]:
         given = self._given.get("DANQING_SANDBOX_URL")
