@@ -225,3 +225,21 @@ class TestReload:
             assert (server.serve.health() or {})["pid"] == pid
             (tmp_path / ".env").write_text("DANQING_CONCURRENCY=3")
             server.reload(file, "rolling_restart_done")
+
+    def test_where_data_is_kept_changes_with_a_restart_only(
+        self, variables: dict[str, str], sandbox: RunningServer, tmp_path: Path
+    ) -> None:
+        """Pictures of before the signal are found after it, and those of after it stand beside them."""
+        del variables["DANQING_DATA_DIR"]
+        file = account("first", "FIRST_KEY", sandbox)
+        with running(tmp_path, f'{file}[server]\ndata_dir = "here"\n', variables) as server:
+            before = server.submit("first", "before")[1]["data"]["id"]
+            server.until_completed()
+            server.reload(f'{file}[server]\ndata_dir = "elsewhere"\n', "rolling_restart_done")
+            after = server.submit("first", "after")[1]["data"]["id"]
+            server.until_completed()
+            for task in (before, after):
+                found = ask(f"{server.serve.base_url}/api/v1/ai/image/result/{task}")[1]["data"]
+                with urllib.request.urlopen(found["image_url"], timeout=10) as answer:
+                    assert answer.status == 200
+        assert not (tmp_path / "elsewhere").exists()

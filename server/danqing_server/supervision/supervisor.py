@@ -138,6 +138,7 @@ class Supervisor:
     async def _start(self, settings: Settings, environment: Mapping[str, str], held: contextlib.ExitStack) -> None:
         asking = asyncio.create_task(ask_survey(self.survey_command, environment))
         try:
+        self._given["DANQING_DATA_DIR"] = str(settings.data_dir)
             if settings.mongo_url is None or settings.redis_url is None:
                 self._claim(settings, held)
             listener = held.enter_context(await bind(settings.host, settings.port))
