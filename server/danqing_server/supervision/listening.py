@@ -11,13 +11,16 @@ import time
 
 import attrs
 
-from danqing_server.supervision.processes import StartRefused
+from danqing_server.supervision.processes import NotNow, StartRefused
 
 __all__ = ["Health", "Reply", "ask", "ask_health", "base_url", "bind", "listen"]
 
 _BACKLOG = 4096
 _ANSWER_TIMEOUT_S = 2.0
 _POLL_S = 0.05
+_PASSES = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, socket.EAI_AGAIN)
+"""What may pass: another program has the port; an interface, or the name service, is not up yet."""
+
 _EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 
 
@@ -45,7 +48,8 @@ async def bind(host: str, port: int, *, patience_s: float = 1.0) -> socket.socke
     still on their way out.
 
     Raises:
-        StartRefused: the port is taken or not allowed, or the host is no address of this machine.
+        NotNow: the port is taken, or the host is no address of this machine as yet.
+        StartRefused: the port is not allowed, or the host means nothing.
     """
     deadline = time.monotonic() + patience_s
     while True:
@@ -53,7 +57,7 @@ async def bind(host: str, port: int, *, patience_s: float = 1.0) -> socket.socke
             return _bind(host, port)
         except OSError as error:
             if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
-                raise StartRefused(_why(error, host, port)) from error
+                raise _refusal(error, host, port) from error
         await asyncio.sleep(_POLL_S)
 
 
@@ -70,12 +74,17 @@ def _bind(host: str, port: int) -> socket.socket:
 
 
 def listen(listener: socket.socket) -> None:
-    """Take connections from now on. Raises StartRefused when someone else took the port since `bind`."""
+    """Take connections from now on. Raises NotNow when someone else took the port since `bind`."""
     host, port = listener.getsockname()[:2]
     try:
         listener.listen(_BACKLOG)
     except OSError as error:
-        raise StartRefused(_why(error, host, port)) from error
+        raise _refusal(error, host, port) from error
+
+
+def _refusal(error: OSError, host: str, port: int) -> StartRefused:
+    refused = NotNow if error.errno in _PASSES else StartRefused
+    return refused(_why(error, host, port))
 
 
 def _why(error: OSError, host: str, port: int) -> str:

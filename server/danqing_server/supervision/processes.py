@@ -45,7 +45,7 @@ class StartRefused(DanqingError):
 
 
 class NotNow(StartRefused):
-    """It cannot start just now: the same command does once there is room, or another one has ended."""
+    """It cannot start just now: the same command does once there is room, an address, or another one has ended."""
 
 
 class KeepsDying(DanqingError):
