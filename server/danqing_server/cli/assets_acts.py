@@ -26,7 +26,7 @@ from danqing_server.settings.reading import read_settings
 from danqing_server.settings.server import Settings
 from danqing_server.settings.variables import duration
 from danqing_server.store.client import connect
-from danqing_server.store.dumping import Dump, open_dump
+from danqing_server.store.dumping import Dump, open_dump, require_used
 from danqing_server.store.restoring import RestoreStore
 from danqing_server.supervision.embedded.borrowing import borrowed_mongodb
 from danqing_server.upkeep.moving import Moved, Mover
@@ -122,6 +122,7 @@ async def _opened(settings: Settings) -> AsyncIterator[tuple[Dump, Assets]]:
         aiohttp.ClientSession() as plain,
         results_session() as guarded,
     ):
+        await require_used(database)
         await RestoreStore(database).require_whole()
         results = ResultSessions(
             plain=plain,

@@ -28,7 +28,7 @@ from danqing_server.log import configure_logging
 from danqing_server.settings.reading import read_settings
 from danqing_server.settings.server import Settings
 from danqing_server.store.client import connect
-from danqing_server.store.dumping import open_dump
+from danqing_server.store.dumping import open_dump, require_used
 from danqing_server.store.restoring import RestoreStore
 from danqing_server.supervision.embedded.borrowing import borrowed_mongodb
 
@@ -67,6 +67,7 @@ async def _backup(settings: Settings, repository: Repository) -> Manifest:
         aiohttp.ClientSession() as session,
         open_assets(with_mongodb, session) as assets,
     ):
+        await require_used(database)
         await RestoreStore(database).require_whole()
         return await take(repository, dump, assets, Clock(), progress())
 

@@ -28,6 +28,7 @@ from danqing_server.settings.reading import read_settings
 from danqing_server.settings.server import Settings
 from danqing_server.store.belongings import Belongings, Whose
 from danqing_server.store.client import Database, connect
+from danqing_server.store.dumping import require_used
 from danqing_server.store.projects import ProjectStore
 from danqing_server.store.reach import Reach
 from danqing_server.store.remains import Named, RemainsStore
@@ -109,6 +110,7 @@ def _is_utf8(name: str) -> bool:
 
 async def _erase(wanted: Wanted, settings: Settings, *, as_json: bool) -> int:
     async with borrowed_servers(settings) as served, connect(served, TIMEOUT_MS) as database:
+        await require_used(database)
         whose, name = await _whose(wanted, database)
         counted = await Belongings(database).count(whose, Clock().now())
         if wanted.dry_run:

@@ -17,8 +17,10 @@ from danqing_server.errors import SettingsError
 from danqing_server.settings.reading import read_settings
 from danqing_server.settings.server import Settings
 from danqing_server.store.client import connect
+from danqing_server.store.dumping import require_used
 from danqing_server.store.keys import DELETED
 from danqing_server.store.remains import Named, Remain, RemainsStore
+from danqing_server.store.restoring import RestoreStore
 from danqing_server.supervision.embedded.borrowing import borrowed_mongodb
 
 __all__ = ["show_remains"]
@@ -59,6 +61,8 @@ async def _look(settings: Settings, name: str, sort: Named | None) -> tuple[list
         aiohttp.ClientSession() as session,
         open_assets(with_mongodb, session) as assets,
     ):
+        await require_used(database)
+        await RestoreStore(database).require_whole()
         store = RemainsStore(database)
         found = store.mentions(name) if sort is None else store.values(name, sort)
         files = [each.key async for each in files_of(assets.place, name)] if sort is None else []

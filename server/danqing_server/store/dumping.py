@@ -21,7 +21,7 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import ASCENDING
 from pymongo.errors import OperationFailure
 
-from danqing_server.errors import StoreUnavailable
+from danqing_server.errors import SettingsError, StoreUnavailable
 from danqing_server.log import get_logger
 from danqing_server.store.batches import COLLECTION as BATCHES
 from danqing_server.store.batches import STAGED
@@ -32,7 +32,7 @@ from danqing_server.store.sessions import COLLECTION as SESSIONS
 from danqing_server.store.tasks import COLLECTION as TASKS
 from danqing_server.store.visits import COLLECTION as VISITS
 
-__all__ = ["LEFT_OUT", "PREFIX", "Dump", "decoded", "open_dump"]
+__all__ = ["LEFT_OUT", "PREFIX", "Dump", "decoded", "open_dump", "require_used"]
 
 PREFIX = "danqing_"
 LEFT_OUT = frozenset({SECRETS, SESSIONS, VISITS, WORKERS})
@@ -160,3 +160,17 @@ async def open_dump(database: Database) -> AsyncGenerator[Dump, None]:
     finally:
         with suppress(StoreUnavailable), translated():
             await session.end_session()
+
+
+async def require_used(database: Database) -> None:
+    """Raise SettingsError where no server ever kept anything: of such a database all is good, and nothing is left.
+
+    Raises StoreUnavailable.
+    """
+    with translated():
+        names = await database.list_collection_names()
+    if not any(name.startswith(PREFIX) for name in names):
+        raise SettingsError(
+            f"the database {database.name!r} holds nothing of danqing, and never did: MONGO_URL, DANQING_DATABASE "
+            "and DANQING_DATA_DIR have to be those of the server"
+        )
