@@ -42,8 +42,8 @@ from danqing_server.store.tasks import TaskStore
 __all__ = ["Plan", "Restored", "Restoring", "plan"]
 
 DOCUMENTS_AT_ONCE = 100
-WATCHED_S = 6.0
-"""A worker renews its lease every five seconds."""
+WATCHED_S = 20.0
+"""As long as a worker is watched before others take over what it has: on a busy MongoDB five seconds become ten."""
 ENDPOINTS = "danqing_webhooks"
 
 

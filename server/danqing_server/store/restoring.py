@@ -32,6 +32,7 @@ __all__ = ["RestoreStore"]
 COLLECTION = "danqing_restores"
 DUPLICATE_KEY = 11000
 BUILD_S = 86_400.0
+LOOK_EVERY_S = 0.5
 PAGE = 200
 _MARK = "under_way"
 _FINISHED = [status.value for status in FINISHED]
@@ -67,12 +68,14 @@ class RestoreStore:
         return {name: count for name, count in zip(ours, counts, strict=True) if count}
 
     async def is_served(self, watched_s: float) -> bool:
-        """Watch for *watched_s* whether the worker of any process still renews its lease here."""
-        before = await self._beats()
-        if not before:
-            return False
-        await asyncio.sleep(watched_s)
-        return any(before.get(worker) != beat for worker, beat in (await self._beats()).items())
+        """Watch, for *watched_s* at most, whether the worker of any process still renews its lease here."""
+        before, loop = await self._beats(), asyncio.get_running_loop()
+        until_s = loop.time() + watched_s
+        now = before
+        while now and now == before and loop.time() < until_s:
+            await asyncio.sleep(LOOK_EVERY_S)
+            now = await self._beats()
+        return any(before.get(worker) != beat for worker, beat in now.items())
 
     async def _beats(self) -> dict[str, int]:
         with translated():
