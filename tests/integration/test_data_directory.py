@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import re
 import subprocess
 import sys
@@ -15,6 +17,7 @@ from tests.support.examples import run_command
 
 pytestmark = pytest.mark.processes
 
+NOBODY = pwd.getpwnam("nobody")
 UNIT = Path(__file__).parents[2] / "deploy" / "danqing.service"
 
 
@@ -46,3 +49,22 @@ def test_a_server_that_starts_on_a_full_disk_is_started_again(tmp_path: Path, le
 
     assert done.returncode == 7, done.stderr
     assert said in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can write into what belongs to another account")
+@pytest.mark.parametrize("command", [["serve"], ["backup", "backups"], ["upgrade", "--check"]], ids=" ".join)
+def test_root_writes_nothing_where_another_account_serves(tmp_path: Path, command: list[str]) -> None:
+    """A file of root's among MongoDB's keeps the server from ever starting again as who it is."""
+    data = tmp_path / "data"
+    (data / "mongodb").mkdir(parents=True)
+    for folder in (data, data / "mongodb"):
+        os.chown(folder, NOBODY.pw_uid, NOBODY.pw_gid)
+
+    done = run_command(
+        [sys.executable, "-m", "danqing_server", *command], tmp_path, {"DANQING_DATA_DIR": str(data), "PORT": "0"}
+    )
+
+    assert done.returncode == 2, done.stderr
+    assert f"belongs to the account {NOBODY.pw_name!r}" in done.stderr
+    assert f"sudo -u {NOBODY.pw_name}" in done.stderr
+    assert list((data / "mongodb").iterdir()) == []

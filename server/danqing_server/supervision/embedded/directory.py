@@ -6,9 +6,11 @@ import contextlib
 import errno
 import fcntl
 import os
+import pwd
 import signal
 import stat
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +24,7 @@ __all__ = ["DataDirectory"]
 
 _POLL_S = 0.05
 _OF_A_FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
+_SERVERS = ("mongodb", "redis")
 _ROOM_BYTES = 64 * 1024 * 1024  # MongoDB's journal alone takes more
 
 _log = get_logger(__name__)
@@ -48,7 +51,7 @@ class DataDirectory:
 
         Raises:
             NotNow: another supervisor, or a command that needs its servers, has it, or the disk is full.
-            StartRefused: an earlier run's server does not end, or it cannot be written.
+            StartRefused: an earlier run's server does not end, or it cannot be written, or is another account's.
         """
         with contextlib.ExitStack() as opened:
             try:
@@ -63,6 +66,7 @@ class DataDirectory:
                 ) from error
             if not _lock(own.fileno()):
                 raise NotNow(_in_use(path))
+            _require_own(path)
             _note(own.fileno(), [os.getpid()])
             _shut(path)
             _wait_for_leftovers(path, servers.fileno(), patience_s)
@@ -86,6 +90,30 @@ def _lock(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _require_own(path: Path) -> None:
+    """Raise StartRefused where the servers' files are another account's than what is written here would be.
+
+    Root could go on with them; but what root's mongod makes among them no other account's can read.
+    """
+    with tempfile.TemporaryFile(dir=path) as probe:  # on a network file system root may be somebody else
+        ours = os.fstat(probe.fileno()).st_uid
+    for folder in (path.absolute() / name for name in _SERVERS):
+        if folder.is_dir() and (owner := folder.stat().st_uid) != ours:
+            theirs = _named(owner)
+            raise StartRefused(
+                f"{str(folder)!r} belongs to the account {theirs!r}, which could not read what is written there as "
+                f"{_named(ours)!r}: run this as {theirs!r} (`sudo -u {theirs} …`), or give the files away "
+                "(chown --recursive)"
+            )
+
+
+def _named(account: int) -> str:
+    try:
+        return pwd.getpwuid(account).pw_name
+    except KeyError:
+        return str(account)
 
 
 def _shut(path: Path) -> None:
