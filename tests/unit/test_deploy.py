@@ -6,6 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
+
+from danqing_server.http.hosts import is_loopback
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted(path for path in (ROOT / "deploy").rglob("*") if path.is_file())
@@ -27,3 +30,21 @@ def test_probes_ask_what_is_there() -> None:
     text = (ROOT / "deploy" / "kubernetes" / "danqing.yaml").read_text()
     assert set(re.findall(r"path: (/health\S*), port", text)) <= {"/health", "/health/ready", "/health/live"}
     assert all("/health/live" in each for each in re.findall(r"livenessProbe:\n\s+httpGet: (.*)", text))
+
+
+def test_probes_name_a_host_that_is_answered() -> None:
+    """By itself the kubelet names the pod's address, which is among nobody's DANQING_ALLOWED_HOSTS."""
+    documents = yaml.safe_load_all((ROOT / "deploy" / "kubernetes" / "danqing.yaml").read_text())
+    pods = [each["spec"]["template"]["spec"] for each in documents if each["kind"] == "Deployment"]
+    probes = [
+        probe["httpGet"]
+        for pod in pods
+        for container in pod["containers"]
+        for name, probe in container.items()
+        if name.endswith("Probe")
+    ]
+
+    assert len(probes) == 6
+    for probe in probes:
+        named = {each["name"]: each["value"] for each in probe["httpHeaders"]}
+        assert is_loopback(named["Host"])
