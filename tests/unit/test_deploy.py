@@ -48,3 +48,13 @@ def test_probes_name_a_host_that_is_answered() -> None:
     for probe in probes:
         named = {each["name"]: each["value"] for each in probe["httpHeaders"]}
         assert is_loopback(named["Host"])
+
+
+class TestUnits:
+    @pytest.mark.parametrize("name", ["danqing.service", "danqing-backup.service"])
+    def test_settings_are_read_by_danqing_itself(self, name: str) -> None:
+        """What systemd hands over at the start wins over any file: SIGHUP would change nothing of it."""
+        unit = (ROOT / "deploy" / name).read_text()
+
+        assert not re.findall(r"^EnvironmentFile=", unit, re.MULTILINE)
+        assert "--env-file /etc/danqing.env" in unit.split("ExecStart=")[1]
