@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -58,3 +60,55 @@ class TestUnits:
 
         assert not re.findall(r"^EnvironmentFile=", unit, re.MULTILINE)
         assert "--env-file /etc/danqing.env" in unit.split("ExecStart=")[1]
+
+
+def _of_systemd() -> str:
+    """Return what the unit has a shell do."""
+    text = (ROOT / "deploy" / "danqing-backup.service").read_text().replace("\\\n", " ").replace("$$", "$")
+    [started] = re.findall(r"^ExecStart=(.*)$", text, re.MULTILINE)
+    shell, option, script = shlex.split(started)
+    assert (shell, option) == ("/bin/sh", "-c")
+    return script.replace("/srv/danqing/.venv/bin/danqing", "danqing")
+
+
+def _job() -> dict[str, object]:
+    documents = yaml.safe_load_all((ROOT / "deploy" / "kubernetes" / "backup.yaml").read_text())
+    [job] = [each["spec"]["jobTemplate"]["spec"] for each in documents if each["kind"] == "CronJob"]
+    return dict(job)
+
+
+def _of_kubernetes() -> str:
+    """Return what the job has a shell do."""
+    [container] = _job()["template"]["spec"]["containers"]  # type: ignore[index]  # as YAML has it
+    assert container["command"] == ["sh", "-c"]
+    [script] = container["args"]
+    return str(script)
+
+
+class TestBackups:
+    @pytest.mark.parametrize("script", [_of_systemd(), _of_kubernetes()], ids=["systemd", "kubernetes"])
+    @pytest.mark.parametrize(
+        ("taken", "proved", "ends"),
+        [(0, 0, 0), (0, 1, 1), (1, 1, 1), (1, 0, 1), (2, None, 2), (7, None, 7)],
+    )
+    def test_what_was_taken_is_proved(
+        self, tmp_path: Path, script: str, taken: int, proved: int | None, ends: int
+    ) -> None:
+        """Also what lacks a picture that the storage lost, and no code of either is hidden by the other."""
+        (tmp_path / "danqing").write_text(
+            f'#!/bin/sh\necho "$*" >> {tmp_path}/calls\n[ "$2" = verify ] && exit {proved or 0}\nexit {taken}\n'
+        )
+        (tmp_path / "danqing").chmod(0o755)
+
+        done = subprocess.run(["sh", "-c", script], env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, check=False)
+
+        calls = (tmp_path / "calls").read_text()
+        assert ("verify" in calls) is (proved is not None)
+        assert done.returncode == ends
+
+    def test_a_job_is_not_tried_again_where_that_changes_nothing(self) -> None:
+        """Three backups a night of which each lacks the same picture would leave five nights of fourteen."""
+        [rule] = _job()["podFailurePolicy"]["rules"]  # type: ignore[index]  # as YAML has it
+
+        assert rule["action"] == "FailJob"
+        assert rule["onExitCodes"]["values"] == [1, 2]
