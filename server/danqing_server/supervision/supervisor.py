@@ -16,6 +16,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import attrs
 
@@ -35,7 +36,7 @@ from danqing_server.supervision.fleet import HEALTHY_WITHIN_S, Fleet, ServingCom
 from danqing_server.supervision.listening import base_url, bind, listen
 from danqing_server.supervision.processes import KeepsDying, NotNow, StartRefused
 from danqing_server.supervision.survey import Survey, ask_survey
-from danqing_server.telemetry.slots import FOLDER
+from danqing_server.telemetry.slots import FOLDER, kept_from_cleaners
 
 __all__ = ["Supervisor", "serving_command"]
 
@@ -68,8 +69,8 @@ class Supervisor:
     survey_command: tuple[str, ...] = (sys.executable, "-m", "danqing_server", "plugins", "--json")
     serving_command: ServingCommand = serving_command
     stop_margin_s: float = 15.0
-    give_up_after_s: float = GIVE_UP_AFTER_S
     healthy_within_s: float = HEALTHY_WITHIN_S
+    give_up_after_s: float = GIVE_UP_AFTER_S
     write: Callable[[str], object] = sys.stdout.write
     _stop_wanted: asyncio.Event = attrs.field(factory=asyncio.Event)
     _companions: Companions | None = None
@@ -137,8 +138,8 @@ class Supervisor:
 
     async def _start(self, settings: Settings, environment: Mapping[str, str], held: contextlib.ExitStack) -> None:
         asking = asyncio.create_task(ask_survey(self.survey_command, environment))
-        try:
         self._given["DANQING_DATA_DIR"] = str(settings.data_dir)
+        try:
             if settings.mongo_url is None or settings.redis_url is None:
                 self._claim(settings, held)
             listener = held.enter_context(await bind(settings.host, settings.port))
@@ -196,7 +197,9 @@ class Supervisor:
     def _give_folder_for_metrics(self, settings: Settings, held: contextlib.ExitStack) -> None:
         """Name the folder in which the serving processes count together, a new one for each run."""
         if settings.metrics and FOLDER not in self._given:
-            self._given[FOLDER] = held.enter_context(tempfile.TemporaryDirectory(prefix="danqing-metrics-"))
+            folder = held.enter_context(tempfile.TemporaryDirectory(prefix="danqing-metrics-"))
+            held.enter_context(kept_from_cleaners(Path(folder)))
+            self._given[FOLDER] = folder
 
     async def _start_fleet(
         self, settings: Settings, environment: Mapping[str, str], listener: socket.socket
@@ -208,11 +211,11 @@ class Supervisor:
             serving_command=self.serving_command,
             stop_grace_s=settings.stop_grace_s,
             stop_margin_s=self.stop_margin_s,
+            healthy_within_s=self.healthy_within_s,
             give_up_after_s=self.give_up_after_s,
             on_hopeless=self._give_up,
         )
         await self._fleet.start(settings.processes, {**environment, **self._given})
-            healthy_within_s=self.healthy_within_s,
 
     def _sandbox_urls(self, settings: Settings) -> tuple[str, ...]:
         given = self._given.get("DANQING_SANDBOX_URL")
