@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
+import shlex
+import shutil
+import subprocess
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 import attrs
+import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "logs.md").read_text()
@@ -98,3 +103,20 @@ class TestFields:
         used = {field for event in EVENTS.values() for field in event.fields}
 
         assert [field for field in used if any(word in field for word in SECRETS)] == []
+
+
+class TestSearching:
+    @pytest.mark.skipif(shutil.which("jq") is None, reason="jq is missing")
+    def test_what_is_no_json_hides_nothing(self) -> None:
+        """A unit's journal begins with a line of systemd's, and each start says where the server is."""
+        wanted = json.dumps(
+            {"event": "account_problem", "task_id": "volcengine_img_…"}, separators=(",", ":"), ensure_ascii=False
+        )
+        other = json.dumps({"event": "disk_short"})
+        journal = f"Started danqing.service - danqing.\n  studio    http://127.0.0.1/\n{other}\n{wanted}\n"
+        searches = re.findall(r"^    journalctl -u danqing -o cat \| (.+)$", PAGE, re.MULTILINE)
+
+        assert len(searches) == 2
+        for search in searches:
+            found = subprocess.run(shlex.split(search), input=journal, capture_output=True, text=True, check=False)
+            assert (found.returncode, found.stdout) == (0, f"{wanted}\n"), found.stderr
