@@ -5,10 +5,12 @@ A module declares its command's arguments and imports what it needs when it runs
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import errno
 import importlib
 import importlib.metadata
+import io
 import os
 import sys
 import tempfile
@@ -82,8 +84,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if sys.platform == "win32":
         sys.stderr.write("danqing: Windows is not supported; use WSL 2 or Docker\n")
         return Exit.REFUSED
-    if argv is None and not sys.warnoptions:
-        warnings.simplefilter("ignore")  # of libraries, about what only their callers could change
+    if argv is None:
+        _write_whatever_there_is()
+        if not sys.warnoptions:
+            warnings.simplefilter("ignore")  # of libraries, about what only their callers could change
     try:
         code = _run(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()
@@ -92,6 +96,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _failed(error)
     return code
+
+
+def _write_whatever_there_is() -> None:
+    """Have a prompt that the terminal's encoding lacks escaped, as JSON takes it, and not end the command."""
+    codecs.register_error("danqing.escaped", _escaped)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="danqing.escaped")
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[place : place + 4]}" for place in range(0, len(units), 4)), error.end
 
 
 def _run(argv: Sequence[str]) -> int:

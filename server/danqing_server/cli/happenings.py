@@ -29,6 +29,7 @@ REMEMBERED = 1_000
 LONGEST_LIFE = timedelta(hours=6)
 """How long before the time that is asked for a task may have been made that ended within it."""
 
+EARLIEST = datetime.min.replace(tzinfo=UTC) + LONGEST_LIFE
 
 SINCE = "10min"
 LEVELS = ("info", "warning", "error")
@@ -124,7 +125,7 @@ def _moment(text: str) -> datetime:
 
 
 def _of_tasks(client: Client, start: str, user: str | None) -> Iterator[_Happening]:
-    begin = (_moment(start) - LONGEST_LIFE).isoformat()
+    begin = (max(_moment(start), EARLIEST) - LONGEST_LIFE).isoformat()
     of_user = {} if user is None else {"user_id": user}
     found = list(islice(client.tasks(limit=200, **{"from": begin}, **of_user), LOOKED_THROUGH))
     if len(found) == LOOKED_THROUGH:

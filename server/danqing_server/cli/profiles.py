@@ -60,20 +60,26 @@ class Profiles:
 
 
 def profiles_path() -> Path:
-    """Return where they are kept."""
+    """Return where they are kept. Raises Ended: this account has no home, as an arbitrary one of a container."""
     told = os.environ.get("XDG_CONFIG_HOME", "")
-    # The specification: a relative path is to be ignored.
-    folder = Path(told) if told.startswith("/") else Path.home() / ".config"
+    try:
+        # The specification: a relative path is to be ignored.
+        folder = Path(told) if told.startswith("/") else Path.home() / ".config"
+    except RuntimeError as error:
+        raise Ended(Exit.REFUSED, "this account has no home: set HOME, or XDG_CONFIG_HOME") from error
     return folder / "danqing" / "profiles.toml"
 
 
 def read_profiles() -> Profiles:
-    """Return what is kept; nothing when there is no file.
+    """Return what is kept; nothing when there is no file, nor a home in which one could be.
 
     Raises:
         Ended: others can read it, or it does not say what it should.
     """
-    path = profiles_path()
+    try:
+        path = profiles_path()
+    except Ended:
+        return Profiles()
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode & 0o777

@@ -25,12 +25,12 @@ def from_now(option: str, text: str) -> str:
 
 def _moment(option: str, text: str, sign: int) -> str:
     span = _SPAN.fullmatch(text)
-    if span is not None:
-        meant = datetime.now(UTC) + sign * timedelta(seconds=int(span[1]) * _SECONDS[span[2]])
-        return meant.isoformat(timespec="seconds").replace("+00:00", "Z")
     try:
+        if span is not None:
+            meant = datetime.now(UTC) + sign * timedelta(seconds=int(span[1]) * _SECONDS[span[2]])
+            return meant.isoformat(timespec="seconds").replace("+00:00", "Z")
         datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
+    except (ValueError, OverflowError):
         said = f"{option}: {text!r} is not allowed; allowed: 90s, 30min, 1h, 2d, 1w, a day or a moment of RFC 3339"
         raise Ended(Exit.REFUSED, said) from None
     return text
