@@ -175,10 +175,11 @@ class Service:
         body: Mapping[str, Any] | None = None,
         *,
         params: Mapping[str, str] | None = None,
+        nobodys: bool = True,
     ) -> bool:
         """Ask for *path*, which needs the key and costs nothing: True, whatever the service says but of the key.
 
-        A *body* is posted.
+        A *body* is posted. *nobodys*: nobody has what is asked for, as a 404 says; else one is False.
 
         Raises:
             AccountProblem: it does not take the key.
@@ -194,8 +195,9 @@ class Service:
                 timeout_s=KEY_TIMEOUT_S,
                 paid=False,
             ) as reply:
-                if reply.response.status != HTTPStatus.NOT_FOUND:
-                    await reply.answer()
+                if reply.response.status == HTTPStatus.NOT_FOUND:
+                    return nobodys
+                await reply.answer()
         except InvalidRequest:  # it has looked past the key
             return True
         return True

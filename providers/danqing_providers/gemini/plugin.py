@@ -114,7 +114,7 @@ class GeminiProvider(Provider):
     async def prove_account(self, session: ClientSession) -> bool:
         """Ask for the list of models."""
         service = self._require().service
-        return service is not None and await service.takes_key(session, "/models")
+        return service is not None and await service.takes_key(session, "/models", nobodys=False)
 
     def _require(self) -> _Configured:
         if self._configured is None:

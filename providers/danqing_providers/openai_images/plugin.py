@@ -61,9 +61,9 @@ class OpenAIImagesProvider(Provider):
         return await self._require().generation(job, run).carry_out()
 
     async def prove_account(self, session: ClientSession) -> bool:
-        """Ask for the list of models, which every service that speaks so has."""
+        """Ask for the list of models, which most services that speak so have where OpenAI has it."""
         service = self._require().service
-        return service is not None and await service.takes_key(session, "/models")
+        return service is not None and await service.takes_key(session, "/models", nobodys=False)
 
     def _require(self) -> Configured:
         if self._configured is None:

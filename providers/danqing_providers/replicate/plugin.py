@@ -140,7 +140,7 @@ class ReplicateProvider(Provider):
         if not configured.base_url:
             return False
         service = service_at(configured.base_url, configured.token, configured.timeout_s)
-        return await service.takes_key(session, "/predictions")
+        return await service.takes_key(session, "/predictions", nobodys=False)
 
     def _orders(self, job: Job) -> ReplicateOrders:
         configured = self._require()

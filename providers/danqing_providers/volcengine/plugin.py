@@ -94,7 +94,8 @@ class VolcengineProvider(Provider):
 
     async def prove_account(self, session: ClientSession) -> bool:
         """Ask for the list of models."""
-        return await service_at(self._endpoint(), self._require()[0].call_timeout_s).takes_key(session, "/models")
+        service = service_at(self._endpoint(), self._require()[0].call_timeout_s)
+        return await service.takes_key(session, "/models", nobodys=False)
 
     def _orders(self, job: Job) -> VideoOrders:
         settings, _ = self._require()
