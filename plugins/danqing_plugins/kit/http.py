@@ -179,7 +179,7 @@ class Service:
     ) -> bool:
         """Ask for *path*, which needs the key and costs nothing: True, whatever the service says but of the key.
 
-        A *body* is posted. *nobodys*: nobody has what is asked for, as a 404 says; else one is False.
+        A *body* is posted. *nobodys* False: the path may not be there, so that a 404 proves nothing.
 
         Raises:
             AccountProblem: it does not take the key.

@@ -49,10 +49,8 @@ def _around(house: House, request: web.Request, profile: Profile, works: Sequenc
     if profile.name == "zhipu":
         return {"created": created, "id": request[REQUEST_ID], "content_filter": [{"role": "user", "level": 3}]}
     if profile.name == "xai":
-        return {
-            "created": created,
-            "usage": {"cost_in_usd_ticks": len(works) * (profile.price_micro or 0) * _TICKS},
-        }
+        costs = [profile.price_micro(work.model, work.width, work.height) or 0 for work in works]
+        return {"created": created, "usage": {"cost_in_usd_ticks": sum(costs) * _TICKS}}
     if profile.name == "localai":
         return {"created": created, "id": request[REQUEST_ID], "usage": {"input_tokens": 0, "output_tokens": 0}}
     if profile.name == "sglang":

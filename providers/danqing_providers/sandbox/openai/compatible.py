@@ -179,6 +179,7 @@ class Compatible:
         )
 
     def _purchase(self, request: web.Request, key: str, work: Work) -> Purchase:
+        cost_micro = self._profile.price_micro(work.model, work.width, work.height)
         return Purchase(
             time_s=work.made_s,
             dialect=self._dialect,
@@ -188,8 +189,8 @@ class Compatible:
             api_key=key,
             image_index=work.index,
             size=f"{work.width}x{work.height}",
-            cost_micro=self._profile.price_micro,
-            currency=self._profile.currency if self._profile.price_micro is not None else "",
+            cost_micro=cost_micro,
+            currency=self._profile.currency if cost_micro is not None else "",
         )
 
 

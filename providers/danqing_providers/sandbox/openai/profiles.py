@@ -17,6 +17,8 @@ __all__ = ["PROFILES", "Profile"]
 
 _GENERATIONS: Final = "/images/generations"
 _EDITS: Final = "/images/edits"
+_LARGE: Final = 2_000_000
+"""More pixels than a picture of 1K has, in any shape."""
 
 
 @attrs.frozen(kw_only=True)
@@ -30,7 +32,7 @@ class Profile:
     `formats` the values of `response_format` that ask for bytes or links (None: it has no such field). `items` is
     the name of the list. `errors` names the form of its errors. `pictures` says how references come: `form`,
     `object`, `fields`, `list`; `reads` are the formats it can read, in Pillow's words (empty: any). `kept_s` is how
-    long links live. `price_micro` is for one picture, None where it is not known.
+    long links live. `prices_micro` are those of one picture by model, of a large one where that is another.
     """
 
     name: str
@@ -55,8 +57,13 @@ class Profile:
     reads: tuple[str, ...] = ()
     kept_s: float = 86_400
     request_header: str = "x-request-id"
-    price_micro: int | None = None
+    prices_micro: Mapping[str, tuple[int, ...]] = attrs.field(factory=dict)
     currency: str = "USD"
+
+    def price_micro(self, model: str, width: int, height: int) -> int | None:
+        """Return what a picture costs in millionths, None where it is not known."""
+        prices = self.prices_micro.get(model)
+        return None if prices is None else prices[-1 if width * height > _LARGE else 0]
 
 
 _EITHER: Final[Mapping[str, bool]] = {"b64_json": True, "url": False}
@@ -87,7 +94,7 @@ _ALL: Final = (
         file_form="jpeg",
         errors="code_and_text",
         pictures="object",
-        price_micro=20_000,
+        prices_micro={"grok-imagine-image": (20_000,), "grok-imagine-image-2.0": (40_000, 60_000)},
     ),
     Profile(
         name="together",
@@ -126,7 +133,12 @@ _ALL: Final = (
         inline=False,
         errors="zhipu",
         kept_s=30 * 86_400,
-        price_micro=60_000,
+        prices_micro={
+            "cogview-4": (60_000,),
+            "cogview-4-250304": (60_000,),
+            "cogview-3-flash": (0,),
+            "glm-image": (100_000,),
+        },
         currency="CNY",
     ),
     Profile(

@@ -94,6 +94,24 @@ class TestXai:
             await client.images.generate(model="grok-imagine-image", prompt="a hill", size="1024x1024")
         assert refused.value.response.json()["error"] == "Argument not supported: size"
 
+    @pytest.mark.parametrize(
+        ("model", "resolution", "ticks"),
+        [
+            ("grok-imagine-image", "1k", 200_000_000),
+            ("grok-imagine-image-2.0", "1k", 400_000_000),
+            ("grok-imagine-image-2.0", "2k", 600_000_000),
+        ],
+    )
+    async def test_each_model_has_its_price(
+        self, client_of: ClientOf, sandbox: Served, model: str, resolution: str, ticks: int
+    ) -> None:
+        """In the answer, and on the bill."""
+        asked = {"resolution": resolution}
+        answer = await client_of("/xai/v1").images.generate(model=model, prompt="a hill", extra_body=asked)
+        assert answer.usage is not None
+        assert answer.usage.model_extra == {"cost_in_usd_ticks": ticks}
+        assert [bill["cost_micro"] for bill in await sandbox.ledger()] == [ticks // 10_000]
+
 
 class TestSiliconFlow:
     async def test_names_of_its_own(self, client_of: ClientOf) -> None:
@@ -128,6 +146,16 @@ class TestZhipu:
         assert answer.data is not None
         assert [bool(item.url) for item in answer.data] == [True]
         assert "content_filter" in (answer.model_extra or {})
+
+    @pytest.mark.parametrize(
+        ("model", "micro"), [("cogview-4", 60_000), ("cogview-3-flash", 0), ("glm-image", 100_000)]
+    )
+    async def test_each_model_has_its_price(
+        self, client_of: ClientOf, sandbox: Served, model: str, micro: int
+    ) -> None:
+        """One of them is free."""
+        await client_of("/zhipu/api/paas/v4").images.generate(model=model, prompt="a hill")
+        assert [bill["cost_micro"] for bill in await sandbox.ledger()] == [micro]
 
     async def test_empty_account_is_429_with_a_code(self, client_of: ClientOf) -> None:
         """Codes are strings."""
