@@ -65,6 +65,7 @@ __all__ = ["VideoOrders"]
 TASKS: Final = "/contents/generations/tasks"
 PAGE_SIZE: Final = 100
 MOST_PAGES: Final = 10
+BETWEEN_LISTS_S: Final = 1.0
 LOOKS: Final = 3
 EXPIRES_S: Final = 172_800
 """When Ark gives an order up that was given no `execution_expires_after`."""
@@ -135,21 +136,31 @@ class VideoOrders(AsyncOrders):
         return after is not None and after.document.get("status") == "cancelled"
 
     async def find(self, job: Job, run: Run, lost: LostCall) -> Mapping[str, Any] | NeverPlaced | None:
-        """Look for the order with our mark, a few times: a new one may be listed late."""
+        """Look for the order with our mark, a few times: a new one may be listed late.
+
+        Among those of its model, and among all: `filter.model` is said to take the id of an endpoint, and may let
+        nothing through, or be refused, where it is a model's.
+        """
         marker = marker_of(job.task_id, lost.id)
-        tier = str(job.input.get("service_tier", "default"))
+        filters = {"filter.service_tier": str(job.input.get("service_tier", "default"))}
         for look in range(LOOKS):
             if look:
                 await asyncio.sleep(self.pace.first_s)
-            id_ = await self._marked(run, marker, tier)
+            of_model = {} if look % 2 else {"filter.model": self.name}
+            try:
+                id_ = await self._marked(run, marker, {**filters, **of_model})
+            except InvalidRequest:
+                continue
             if id_ is not None:
                 return {"id": id_, "placed_s": lost.sent_at.timestamp(), "indexes": list(lost.indexes)}
         return None
 
-    async def _marked(self, run: Run, marker: str, tier: str) -> str | None:
+    async def _marked(self, run: Run, marker: str, filters: Mapping[str, str]) -> str | None:
         """Return the id of the listed order with *marker*, None when there is none."""
-        params = {"filter.model": self.name, "filter.service_tier": tier, "page_size": str(PAGE_SIZE)}
+        params = {**filters, "page_size": str(PAGE_SIZE)}
         for page in range(1, MOST_PAGES + 1):
+            if page > 1:
+                await asyncio.sleep(min(BETWEEN_LISTS_S, self.pace.first_s))
             answer = await self.service.get(run.session, TASKS, params={**params, "page_num": str(page)})
             items, total = answer.document.get("items"), answer.document.get("total")
             if not isinstance(items, list):
