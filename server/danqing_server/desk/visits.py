@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import partial
 from hashlib import sha256
@@ -60,11 +61,15 @@ log = get_logger(__name__)
 
 @attrs.frozen(kw_only=True)
 class Visit:
-    """One request as it waits. `digest` says what it asks and for whom; `joined`: it took another's place."""
+    """One request as it waits. `digest` says what it asks and for whom; `joined`: it took another's place.
+
+    `until`: its client counts as gone then, unless it is known to wait on.
+    """
 
     digest: str
     id: str
     key: str
+    until: datetime
     joined: bool = False
 
     @property
@@ -78,11 +83,13 @@ class Visits:
     """Knows who waits, over processes and restarts. Made once per process.
 
     `told_within_s`: how long one is held that asks what a client of another process waits for, which may be gone.
+    `renewed_s`: for how long a client that waits longer than was foreseen is said to wait, again and again.
     """
 
     store: VisitStore
     clock: Clock
     told_within_s: float = 0.25
+    renewed_s: float = 60.0
     _holder: str | None = attrs.field(factory=lambda: identity_of(os.getpid()))
     _running: set[asyncio.Task[Any]] = attrs.field(factory=set, init=False)
     _gone: set[str] = attrs.field(factory=set, init=False)
@@ -113,7 +120,7 @@ class Visits:
             visit = self._record(seen.key, within_s)
             if await self.store.take_over(digest, seen, visit):
                 log.info("visit_joined", was=seen.state.value, marked=marked)
-                return Visit(digest=digest, id=visit.id, key=visit.key, joined=True)
+                return Visit(digest=digest, id=visit.id, key=visit.key, until=visit.until, joined=True)
         return await self._enter_anew(digest, within_s)
 
     async def renew(self, visit: Visit, *, within_s: float) -> Visit:
@@ -137,7 +144,7 @@ class Visits:
         if found is None:
             return None
         digest, record = found
-        return Visit(digest=digest, id=record.id, key=record.key)
+        return Visit(digest=digest, id=record.id, key=record.key, until=record.until)
 
     async def _noting_its_loss(self, steps: Coroutine[Any, Any, SomeVisit], about: str) -> SomeVisit:
         """Carry *steps* through; when the client leaves meanwhile, whoever it stood for has left again."""
@@ -170,6 +177,29 @@ class Visits:
     def _lose_entered(self, entered: asyncio.Task[Any]) -> None:
         if not entered.cancelled() and entered.exception() is None and entered.result() is not None:
             self.lose(entered.result().id)
+
+    @contextmanager
+    def waiting_on(self, visit: Visit) -> Iterator[None]:
+        """Have the client of *visit* known to wait while the block lasts: a stream, or a slow line, may be long."""
+        timers: list[asyncio.TimerHandle] = []
+
+        def renew_in(pause_s: float) -> None:
+            timers[:] = [asyncio.get_running_loop().call_later(pause_s, renew)]
+
+        def renew() -> None:
+            self._run(self._renew(visit.id))
+            renew_in(self.renewed_s / 2)
+
+        left_s = (visit.until - self.clock.now()).total_seconds()
+        renew_in(max(0.0, left_s - self.renewed_s / 2))
+        try:
+            yield
+        finally:
+            timers[0].cancel()
+
+    async def _renew(self, visit_id: str) -> None:
+        with suppress(StoreUnavailable):  # the next one tries it again
+            await self.store.stay(visit_id, self.clock.now() + timedelta(seconds=self.renewed_s))
 
     async def send_away(self, visit: Visit) -> None:
         """Note that the client is about to be redirected, and comes back at once. Raises StoreUnavailable."""
@@ -210,7 +240,7 @@ class Visits:
     async def _enter_anew(self, digest: str, within_s: float) -> Visit:
         visit = self._record(sha256(f"visit {new_token()}".encode()).hexdigest(), within_s)
         await self.store.enter(digest, visit)
-        return Visit(digest=digest, id=visit.id, key=visit.key)
+        return Visit(digest=digest, id=visit.id, key=visit.key, until=visit.until)
 
     async def _find_left(self, digest: str, asked: Asked, *, marked: bool) -> VisitRecord | None:
         """Return whose place the request takes, None when it is new."""

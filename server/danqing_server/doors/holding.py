@@ -17,7 +17,7 @@ hops allowed are 10 at the least.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Generic, Protocol, TypeVar
 from urllib.parse import urlencode
@@ -47,6 +47,7 @@ __all__ = ["MOST_HOPS", "TASK_HEADER", "Call", "Voice", "begin", "by_redirects",
 
 TASK_HEADER = "x-danqing-task"
 RETRY_COUNT = "x-stainless-retry-count"
+SHOULD_RETRY = "x-should-retry"
 MOST_HOPS = 9
 SEE_OTHER = 303
 
@@ -107,7 +108,8 @@ class Call(Generic[V_co]):
         """
         if self.task_id is None:
             return
-        with self._noting_its_loss():
+        waiting = nullcontext() if self.visit is None else self.services.visits.waiting_on(self.visit)
+        with self._noting_its_loss(), waiting:
             try:
                 is_answered = await way(self, self.task_id)
             except DanqingError as error:
@@ -123,8 +125,17 @@ class Call(Generic[V_co]):
         """Send what a finished task made, or why it made nothing."""
         if task.status is Status.COMPLETED and task.kept:
             await self.voice.show(self, task)
-        else:
-            await self.send(self.voice.failed(self, task))
+            return
+        failed = self.voice.failed(self, task)
+        if failed.headers.get(SHOULD_RETRY) == "true":
+            await self._await_repeat()
+        await self.send(failed)
+
+    async def _await_repeat(self) -> None:
+        """Note that the client, told of a failure, asks for another task: its repeat is to join nobody's call."""
+        if self.visit is not None:
+            await self.services.visits.refuse(self.visit, 0.0)
+            self.visit = None
 
     def lose(self) -> None:
         """Note that the client went without its answer."""

@@ -120,6 +120,14 @@ class VisitStore:
         with translated():
             await self._visits.update_one({"visits.id": visit_id}, {"$set": changes, **_kept_after(until)})
 
+    async def stay(self, visit_id: str, until: datetime) -> None:
+        """Note that a visit's client still waits on its connection; nothing happens to one that does not."""
+        seen = {"id": visit_id, "state": VisitState.OPEN.value}
+        with translated():
+            await self._visits.update_one(
+                {"visits": {"$elemMatch": seen}}, {"$set": {"visits.$.until": until}, **_kept_after(until)}
+            )
+
     async def end(self, digest: str, visit_id: str, refused_until: datetime | None = None) -> None:
         """Forget a visit that was answered; with *refused_until* that its client may repeat it as a new one."""
         update: dict[str, Any] = {"$pull": {"visits": {"id": visit_id}}}
