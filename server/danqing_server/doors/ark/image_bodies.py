@@ -81,6 +81,8 @@ def _input(fields: Fields, address: Address) -> dict[str, Any]:
     if given.get("prompt") == "":
         del given["prompt"]  # to Ark it is missing then
     told = told_model(given, address)
+    if "prompt" in given:  # which every model takes, whether it describes what it takes or not
+        told["prompt"] = given["prompt"]
     if not address.speaks_ark:
         _drop_strange_size(told, address.schemas.get("size", {}))
         told |= _count(fields, address)

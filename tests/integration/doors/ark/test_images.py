@@ -14,7 +14,7 @@ from PIL import Image
 from tests.integration.api.conftest import Client, Open
 from tests.integration.doors.ark.conftest import KEY, OTHER_KEY, Library, ark_library
 from tests.support.installed import all_but
-from tests.support.providers import picture
+from tests.support.providers import ScriptedProvider, picture
 from tests.support.servers import RunningServer
 from tests.support.system import until
 from tests.support.whole import bills_of
@@ -283,3 +283,9 @@ class TestOtherProviders:
         reply = await mixed.ask("POST", PATH, json=body)
         assert reply.status == 200, reply.body
         assert len(reply.json["data"]) == reply.json["usage"]["generated_images"] == 2
+
+    async def test_that_describes_nothing_is_told_the_prompt(self, open_api: Open) -> None:
+        """A plugin need not say what its models take."""
+        async with open_api(workers=True, provider=ScriptedProvider()) as api:
+            reply = await api.ask("POST", PATH, json={"model": "one", "prompt": "a fox"})
+        assert reply.status == 200, reply.body
