@@ -16,6 +16,7 @@ hops allowed are 10 at the least.
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -252,11 +253,15 @@ async def give_up(call: Call[Voice]) -> bool:
 
 
 def _next(call: Call[Voice], task_id: str) -> str:
-    """Return where to go on. The count keeps the addresses apart: urllib visits none a fourth time."""
+    """Return where to go on, seen from here: a proxy may have this server under a path of its own.
+
+    The count keeps the addresses apart: urllib visits none a fourth time.
+    """
     told = {"i": str(call.hop + 1), **call.voice.marks}
     if call.visit is not None:
         told["v"] = call.visit.id
-    return f"{call.voice.wait_path}{task_id}?{urlencode(told)}"
+    from_here = posixpath.relpath(call.voice.wait_path, posixpath.dirname(call.request.path))
+    return f"{from_here}/{task_id}?{urlencode(told)}"
 
 
 async def _submit(call: Call[Voice], submission: Submission) -> Task:

@@ -12,7 +12,7 @@ import pytest
 from tests.integration.api.conftest import Client
 from tests.integration.doors.openai.conftest import OpenDoor, Studio, library
 from tests.integration.doors.openai.test_edits import references_of
-from tests.integration.doors.openai.test_joining import bought
+from tests.integration.doors.openai.test_joining import bought, led_to
 from tests.support.providers import picture
 
 PATH = "/v1/chat/completions"
@@ -91,5 +91,5 @@ class TestParts:
             await bought(studio, 1)
             hop = await call
             studio.gate.set()
-            reply = await door.session.get(door.base + hop.headers["Location"])
+            reply = await door.session.get(door.base + led_to(hop, PATH))
             assert (hop.status, (await reply.json())["object"]) == (303, "chat.completion")
