@@ -17,10 +17,14 @@ import attrs
 
 from danqing_server.codec.bodies import dump_json
 from danqing_server.doors.ark.failing import refusal_of_task
+from danqing_server.doors.ark.refusing import refusal_of
 from danqing_server.doors.ark.showing import images_usage
 from danqing_server.doors.ark.speaking import viewer_of, with_picture
 from danqing_server.doors.encoding import Piece, written
 from danqing_server.doors.holding import Call, Voice
+from danqing_server.errors import NotFound
+from danqing_server.http.messages import ENGLISH
+from danqing_server.http.reports import report_of
 from danqing_server.records.tasks import FINISHED, Output, OutputState, Status, Task
 
 __all__ = ["by_events"]
@@ -67,6 +71,18 @@ class _Stream:
             await self._send(b"error", [dump_json(refusal.body)])
         await self.response.eof()
 
+    async def break_off(self, error: NotFound) -> bool:
+        """Tell that the task was deleted: an end without a word would be taken for that of all pictures.
+
+        Raises *error* when nothing was sent yet.
+        """
+        if self.response is None:
+            raise error
+        refusal = refusal_of(report_of(error, ENGLISH), self.call.request.trace_id)
+        await self._send(b"error", [dump_json(refusal.body)])
+        await self.response.eof()
+        return True
+
     async def beat(self) -> None:
         """Keep the connection alive."""
         await self._open()
@@ -109,7 +125,10 @@ async def by_events(call: Call[Voice], task_id: str, *, in_base64: bool) -> bool
     with services.watchers.watch(task, call.caller) as watch:
         while task.status not in FINISHED:
             await stream.tell(task)
-            changed = await watch.change(QUIET_S)
+            try:
+                changed = await watch.change(QUIET_S)
+            except NotFound as error:
+                return await stream.break_off(error)
             if changed is not None:
                 task = changed
             elif watch.closed:

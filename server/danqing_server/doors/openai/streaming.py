@@ -7,8 +7,7 @@ Source: OpenAI's API reference (image streaming), openai-python 3.57.0 and opena
 
 from __future__ import annotations
 
-import base64
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
 from typing import Any
 
@@ -17,17 +16,20 @@ from sanic.response import BaseHTTPResponse
 from danqing_plugins import Message
 from danqing_server.assets.storage import Assets
 from danqing_server.codec.bodies import dump_json
+from danqing_server.delivery.watchers import Watch
 from danqing_server.doors.encoding import Piece, written
+from danqing_server.doors.fitting import AUTOMATIC
 from danqing_server.doors.openai.answering import Gallery
 from danqing_server.doors.openai.failing import error_of
 from danqing_server.doors.openai.reading import Form
-from danqing_server.doors.openai.refusing import envelope
+from danqing_server.doors.openai.refusing import envelope, refusal_of
 from danqing_server.doors.openai.speaking import OpenAICall, gallery_of
 from danqing_server.doors.output_views import pictures_of
-from danqing_server.errors import DanqingError
+from danqing_server.errors import DanqingError, NotFound, Overloaded
 from danqing_server.http.downloads import Downloads
 from danqing_server.http.entry import payer_of
 from danqing_server.http.messages import ENGLISH
+from danqing_server.http.reports import report_of
 from danqing_server.records.tasks import FINISHED, Asset, Status, Task
 
 __all__ = ["by_events"]
@@ -37,6 +39,9 @@ STREAM_HEADERS = {"cache-control": "no-cache, no-store", "x-accel-buffering": "n
 COMMENT = b": waiting\n\n"
 COMMENT_EVERY_S = 15.0
 
+BACKGROUNDS = ("transparent", "opaque")
+QUALITIES = ("low", "medium", "high", "xhigh", "max")
+
 STOPPED = Message(
     key="openai_stream_stopped",
     en="The server is stopping. Send the same request again: it goes on waiting for the same task.",
@@ -45,43 +50,68 @@ STOPPED = Message(
 
 
 async def by_events(call: OpenAICall, task_id: str) -> bool:
-    """Answer with events, from the first comment to the last picture."""
+    """Answer with events, from the first comment to the last picture.
+
+    Raises, before anything was sent:
+        NotFound: the task is gone.
+        Overloaded: too many wait.
+    """
     task = await call.services.control.find(task_id, call.caller)
-    response = await call.request.respond(
-        status=200, headers={**STREAM_HEADERS, **call.headers}, content_type=EVENT_STREAM
-    )
-    await response.send(COMMENT)
-    found = await _until_finished(call, task, response)
+    with call.services.watchers.watch(task, call.caller) as watch:
+        response = await call.request.respond(
+            status=200, headers={**STREAM_HEADERS, **call.headers}, content_type=EVENT_STREAM
+        )
+        await response.send(COMMENT)
+        try:
+            found = await _until_finished(call, task, watch, response)
+        except NotFound as error:  # deleted meanwhile
+            await _break_off(call, response, error)
+            return True
     if found is None:
         await call.dismiss()
         await response.send(_event("error", dump_json(envelope(503, "draining", STOPPED.to(ENGLISH)))))
         await response.eof()
         return False
     downloads: Downloads = call.request.app.ctx.downloads
-    async with downloads.place(payer_of(call.request)):
-        await downloads.send(
-            call.request, response, _finished_events(call.services.assets, gallery_of(call, found))
-        )
-        await response.eof()
+    try:
+        async with downloads.place(payer_of(call.request)):
+            await downloads.send(
+                call.request, response, _finished_events(call.services.assets, gallery_of(call, found))
+            )
+            await response.eof()
+    except Overloaded as error:
+        await call.dismiss()
+        await _break_off(call, response, error)
+        return False
     return True
 
 
-async def _until_finished(call: OpenAICall, task: Task, response: BaseHTTPResponse) -> Task | None:
-    """Return the task when it is finished, having shown how far it is; None when the process stops before."""
+async def _until_finished(call: OpenAICall, task: Task, watch: Watch, response: BaseHTTPResponse) -> Task | None:
+    """Return the task when it is finished, having shown how far it is; None when the process stops before.
+
+    Raises:
+        NotFound: it is gone.
+    """
     shown: set[str] = set()
-    with call.services.watchers.watch(task, call.caller) as watch:
-        while task.status not in FINISHED:
-            changed = await watch.change(COMMENT_EVERY_S)
-            if changed is None and call.services.draining:
-                return None
-            if changed is None:
-                await response.send(COMMENT)
-                continue
-            task = changed
-            partial = await _partial(call.services.assets, gallery_of(call, task), shown)
-            if partial is not None:
-                await response.send(partial)
+    while task.status not in FINISHED:
+        changed = await watch.change(COMMENT_EVERY_S)
+        if changed is None and call.services.draining:
+            return None
+        if changed is None:
+            await response.send(COMMENT)
+            continue
+        task = changed
+        partial = await _partial(call.services.assets, gallery_of(call, task), shown)
+        if partial is not None:
+            await response.send(partial)
     return task
+
+
+async def _break_off(call: OpenAICall, response: Any, error: DanqingError) -> None:
+    """End with *error* as an event: an end without one would be taken for the end of all pictures."""
+    refusal = refusal_of(report_of(error, ENGLISH), call.request.trace_id)
+    await response.send(_event("error", dump_json(refusal.body)))
+    await response.eof()
 
 
 async def _partial(assets: Assets, gallery: Gallery, shown: set[str]) -> bytes | None:
@@ -90,7 +120,7 @@ async def _partial(assets: Assets, gallery: Gallery, shown: set[str]) -> bytes |
     if preview is None or len(shown) >= manner.partial_images or preview.asset.key in shown:
         return None
     try:
-        body = await assets.read(preview.asset.key)
+        pieces = [each async for each in written(assets, [gallery.picture(preview.asset)])]
     except DanqingError:  # it is gone as soon as the picture itself is there
         return None
     name = f"{manner.event}.partial_image"
@@ -98,7 +128,7 @@ async def _partial(assets: Assets, gallery: Gallery, shown: set[str]) -> bytes |
         "type": name,
         "partial_image_index": len(shown),
         **_facts(gallery, preview.asset),
-        "b64_json": base64.b64encode(body).decode(),
+        "b64_json": b"".join(pieces).decode(),
     }
     shown.add(preview.asset.key)
     return _event(name, dump_json(told))
@@ -121,9 +151,7 @@ async def _finished_events(assets: Assets, gallery: Gallery) -> AsyncGenerator[b
 
 def _completed(gallery: Gallery, asset: Asset) -> list[Piece]:
     name = f"{gallery.manner.event}.completed"
-    told: dict[str, Any] = {"type": name, **_facts(gallery, asset)}
-    if gallery.usage is not None:
-        told["usage"] = gallery.usage
+    told: dict[str, Any] = {"type": name, **_facts(gallery, asset), "usage": gallery.usage}
     if gallery.manner.form is not Form.B64:
         told["url"] = gallery.link(asset)
     head = f"event: {name}\ndata: ".encode() + dump_json(told)[:-1]
@@ -133,8 +161,20 @@ def _completed(gallery: Gallery, asset: Asset) -> list[Piece]:
 
 
 def _facts(gallery: Gallery, asset: Asset) -> dict[str, Any]:
-    moment = gallery.task.completed_at or gallery.task.created_at
-    return {"created_at": int(moment.timestamp()), **gallery.facts(asset)}
+    """Return what stands in every event: the libraries' classes have no member that was not sent."""
+    task = gallery.task
+    moment, asked = task.completed_at or task.created_at, task.input
+    return {
+        "created_at": int(moment.timestamp()),
+        **gallery.facts(asset),
+        "background": _word(asked.get("background"), BACKGROUNDS),
+        "quality": _word(asked.get("quality"), QUALITIES),
+    }
+
+
+def _word(asked: object, known: Collection[str]) -> str:
+    """Return what was asked of the model, where OpenAI has that word."""
+    return asked if isinstance(asked, str) and asked in known else AUTOMATIC
 
 
 def _event(name: str, data: bytes) -> bytes:
