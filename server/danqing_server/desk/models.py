@@ -6,7 +6,7 @@ from danqing_plugins import Message
 from danqing_server.access.caller import Caller
 from danqing_server.errors import ModelNotAllowed
 
-__all__ = ["check_model"]
+__all__ = ["check_model", "may_ask"]
 
 NOT_ALLOWED = {
     "project": Message(
@@ -30,7 +30,16 @@ def check_model(caller: Caller, provider: str, model: str, route: str | None) ->
     """
     if not caller.limits.are_any:
         return
-    names = (model, f"{provider}/{model}") if route is None else (route,)
-    whose = caller.limits.forbids_model(*names)
+    name = model if route is None else route
+    whose = caller.limits.forbids_model(*_names(None if route is not None else provider, name))
     if whose is not None:
-        raise ModelNotAllowed(NOT_ALLOWED[whose](model=names[0]))
+        raise ModelNotAllowed(NOT_ALLOWED[whose](model=name))
+
+
+def may_ask(caller: Caller, provider: str | None, model: str) -> bool:
+    """Tell whether `check_model` would let *caller* ask for *model*, without a *provider* a route."""
+    return caller.limits.forbids_model(*_names(provider, model)) is None
+
+
+def _names(provider: str | None, model: str) -> tuple[str, ...]:
+    return (model,) if provider is None else (model, f"{provider}/{model}")

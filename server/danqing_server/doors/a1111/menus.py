@@ -12,6 +12,7 @@ from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import OutputKind
 from danqing_server.codec.bodies import without_nulls
+from danqing_server.desk.models import may_ask
 from danqing_server.doors.a1111.reading import CHECKPOINT
 from danqing_server.doors.a1111.refusing import PREFIX
 from danqing_server.doors.a1111_shapes import (
@@ -109,7 +110,7 @@ async def list_a1111_models(request: ApiRequest) -> HTTPResponse:
     shown: list[A1111ModelShape] = [
         {"title": name, "model_name": name, "hash": None, "sha256": None, "filename": name, "config": None}
         for name, offer in _offers(admitted).names()
-        if offer.info.kind is OutputKind.IMAGE and admitted.caller.limits.forbids_model(name, offer.model) is None
+        if offer.info.kind is OutputKind.IMAGE and may_ask(admitted.caller, offer.provider, offer.model)
     ]
     return json_answer(shown)
 

@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from sanic import HTTPResponse
 
 from danqing_plugins import ModelInfo, OutputKind
-from danqing_server.access.limits import CallerLimits
+from danqing_server.access.caller import Caller
 from danqing_server.desk.checking import Checker
+from danqing_server.desk.models import may_ask
 from danqing_server.doors.ark.addressing import address_of, offers_of
 from danqing_server.doors.ark.echoing import blueprint
 from danqing_server.doors.ark_shapes import ArkErrorShape, ArkModelListShape, ArkModelShape
@@ -41,16 +42,16 @@ routes = blueprint("ark_models")
 async def list_ark_models(request: ApiRequest) -> HTTPResponse:
     """List the routes, and every provider's models of pictures and videos, that this key may ask for; each once."""
     services, caller = admit(request)
-    checker, limits = services.submissions.checker, caller.limits
-    found = {shape["id"]: shape for shape in [*_routes(checker, limits), *_models(checker, limits)][::-1]}
+    checker = services.submissions.checker
+    found = {shape["id"]: shape for shape in [*_routes(checker, caller), *_models(checker, caller)][::-1]}
     shown: ArkModelListShape = {"object": "list", "data": list(found.values())[::-1]}
     return json_answer(shown)
 
 
-def _routes(checker: Checker, limits: CallerLimits) -> list[ArkModelShape]:
+def _routes(checker: Checker, caller: Caller) -> list[ArkModelShape]:
     found = []
     for name in checker.routes:
-        if limits.forbids_model(name) is not None:
+        if not may_ask(caller, None, name):
             continue
         for kind in _KINDS:
             address = address_of(checker, name, kind)
@@ -59,12 +60,12 @@ def _routes(checker: Checker, limits: CallerLimits) -> list[ArkModelShape]:
     return found
 
 
-def _models(checker: Checker, limits: CallerLimits) -> list[ArkModelShape]:
+def _models(checker: Checker, caller: Caller) -> list[ArkModelShape]:
     return [
         _shape(model.id, kind, takes_pictures=_takes_pictures(model))
         for kind in _KINDS
         for info, model in offers_of(checker, kind)
-        if limits.forbids_model(model.id, f"{info.name}/{model.id}") is None
+        if may_ask(caller, info.name, model.id)
     ]
 
 

@@ -19,6 +19,7 @@ from tests.support.system import until
 
 PATH = "/v1/images/generations"
 WISH = {"prompt": "a fox", "model": "gpt-image-1"}
+ADMIN_KEY = "an-admin-of-sixteen"
 
 
 async def by_http_1_0(door: Client, body: dict[str, Any], headers: bytes = b"") -> tuple[bytes, bytes]:
@@ -242,6 +243,32 @@ class TestModels:
         assert {"one", "mine", "dall-e-3", "gpt-image-1"} <= set(models)
         assert (models["one"].object, models["one"].owned_by) == ("model", "scripted")
         assert "image-generation" in models["one"].model_dump()["supported_endpoint_types"]
+
+    @pytest.mark.parametrize(
+        ("pattern", "listed"),
+        [
+            ("scripted/*", {"one", "mine", "dall-e-3"}),
+            ("dall-e-*", set()),
+            ("uno", set()),
+            ("one", {"one", "mine"}),
+        ],
+    )
+    async def test_what_a_key_may_ask_for(self, open_door: OpenDoor, pattern: str, listed: set[str]) -> None:
+        """Whatever is listed is made when it is asked for, and nothing else is."""
+        admin = {"Authorization": f"Bearer {ADMIN_KEY}"}
+        async with open_door(DANQING_ADMIN_KEY=ADMIN_KEY, DANQING_MODEL_ALIASES="mine:one") as door:
+            await door.ask("POST", "/api/v1/projects", json={"name": "shop"}, headers=admin)
+            wanted = {"project": "shop", "name": "k", "limits": {"models": [pattern]}}
+            made = await door.ask("POST", "/api/v1/keys", json=wanted, headers=admin)
+            key = {"Authorization": f"Bearer {made.json['data']['secret']}"}
+            models = (await door.ask("GET", "/v1/models", headers=key)).json["data"]
+            webui = (await door.ask("GET", "/sdapi/v1/sd-models", headers=key)).json
+            asked = await door.ask("POST", PATH, json={**WISH, "model": "dall-e-3"}, headers=key)
+        names = {model["id"] for model in models}
+        assert {model["title"] for model in webui} == names
+        assert listed <= names
+        assert bool(names) == bool(listed)
+        assert (asked.status == 200) == ("dall-e-3" in names)
 
     async def test_one(self, door: Client) -> None:
         """By its name, a slash in it or not."""
