@@ -26,7 +26,7 @@ class PageQuery:
     """Which tasks are meant: all that `reach` covers, make `kind`, and have one of each that is not None.
 
     `beginnings` are of ids. `input` has values that the input is to have, by name; `usual` those that count as
-    given when they are not.
+    given when they are not. `fault` is the service's own code of the error, `other_fault` one that it is not.
     """
 
     reach: Reach
@@ -37,6 +37,8 @@ class PageQuery:
     models: Collection[str] | None = None
     input: Mapping[str, str] = attrs.field(factory=dict)
     usual: Mapping[str, str] = attrs.field(factory=dict)
+    fault: str | None = None
+    other_fault: str | None = None
 
 
 @attrs.define(eq=False)
@@ -77,6 +79,10 @@ def _filter(query: PageQuery) -> Mapping[str, Any]:
         parts.append({"status": {"$in": [status.value for status in query.statuses]}})
     if query.models is not None:
         parts.append({"model": {"$in": list(query.models)}})
+    if query.fault is not None:
+        parts.append({"error.provider_code": query.fault})
+    if query.other_fault is not None:
+        parts.append({"error.provider_code": {"$ne": query.other_fault}})
     for name, value in query.input.items():
         parts.append({f"input.{name}": {"$in": [value, None]} if query.usual.get(name) == value else value})
     return {"$and": [part for part in parts if part]}

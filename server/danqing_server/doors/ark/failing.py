@@ -19,9 +19,9 @@ from danqing_server.http.doors import Refusal
 from danqing_server.http.messages import ENGLISH
 from danqing_server.life.billing import billed_of
 from danqing_server.plugins.registry import Registry
-from danqing_server.records.tasks import Billed, Task, TaskError
+from danqing_server.records.tasks import Billed, Status, Task, TaskError
 
-__all__ = ["fault_of", "is_expired", "refusal_of_task"]
+__all__ = ["EXPIRED", "fault_of", "is_expired", "refusal_of_task"]
 
 EXPIRED = "order_expired"
 FAILED_DEPENDENCY, RATE_LIMITED, INTERNAL_ERROR = 424, 429, 500
@@ -64,8 +64,8 @@ def refusal_of_task(task: Task, registry: Registry, request_id: str) -> Refusal:
 
 
 def is_expired(task: Task) -> bool:
-    """Tell whether a task failed because the service gave it up after its time."""
-    return task.error is not None and task.error.provider_code == EXPIRED
+    """Tell whether a task failed because the service gave it up after its time; one that is tried again has not."""
+    return task.status is Status.FAILED and task.error is not None and task.error.provider_code == EXPIRED
 
 
 def _code(error: TaskError, task: Task, registry: Registry) -> str:

@@ -27,7 +27,7 @@ from danqing_server.http.links import picture_url
 from danqing_server.plugins.registry import Registry
 from danqing_server.records.tasks import Asset, Output, OutputState, Status, Task
 
-__all__ = ["STATUSES", "ArkViewer", "images_usage", "size_of"]
+__all__ = ["EXPIRED_WORD", "STATUSES", "ArkViewer", "images_usage", "size_of"]
 
 PIXELS_PER_TOKEN = 256
 
@@ -39,6 +39,8 @@ STATUSES: Mapping[Status, str] = {
     Status.FAILED: "failed",
     Status.CANCELLED: "cancelled",
 }
+EXPIRED_WORD = "expired"
+"""What Ark calls a failure of its own time running out."""
 
 _ECHOED = (
     "seed",
@@ -94,7 +96,7 @@ class ArkViewer:
         shown: ArkTaskShape = {
             "id": task.id,
             "model": task.model,
-            "status": "expired" if is_expired(task) else STATUSES[task.status],
+            "status": EXPIRED_WORD if is_expired(task) else STATUSES[task.status],
             "error": None
             if task.error is None or not _ended_badly(task)
             else fault_of(task.error, task, self.registry),

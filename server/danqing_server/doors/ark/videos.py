@@ -17,7 +17,8 @@ from danqing_server.codec.bodies import require_storable, shorten, without_nulls
 from danqing_server.desk.request import Submission
 from danqing_server.doors.ark.addressing import offers_of
 from danqing_server.doors.ark.echoing import blueprint
-from danqing_server.doors.ark.showing import STATUSES, ArkViewer
+from danqing_server.doors.ark.failing import EXPIRED
+from danqing_server.doors.ark.showing import EXPIRED_WORD, STATUSES, ArkViewer
 from danqing_server.doors.ark.video_bodies import video_submission
 from danqing_server.doors.ark_shapes import (
     MOST_LISTED,
@@ -203,12 +204,15 @@ def _query(services: Services, caller: Caller, given: Mapping[str, Sequence[str]
     offers = list(offers_of(services.submissions.checker, OutputKind.VIDEO))
     model = given["filter.model"][0] if "filter.model" in given else None
     tier = given["filter.service_tier"][0] if "filter.service_tier" in given else None
+    status = given["filter.status"][0] if "filter.status" in given else None
     return PageQuery(
         reach=caller.reach,
         kind=OutputKind.VIDEO,
         beginnings={beginning_of_ids(info.name, type_) for info, each in offers for type_ in each.types},
         ids=given["filter.task_ids"][:MOST_IDS] if "filter.task_ids" in given else None,
-        statuses=_statuses(given["filter.status"][0]) if "filter.status" in given else None,
+        statuses=None if status is None else _statuses(status),
+        fault=EXPIRED if status == EXPIRED_WORD else None,
+        other_fault=EXPIRED if status == STATUSES[Status.FAILED] else None,
         models=None if model is None else [model, *(each.id for _, each in offers if model in each.aliases)],
         input={} if tier is None else {"service_tier": tier},
         usual={"service_tier": "default"},
@@ -216,7 +220,7 @@ def _query(services: Services, caller: Caller, given: Mapping[str, Sequence[str]
 
 
 def _statuses(word: str) -> Sequence[Status]:
-    known = {*STATUSES.values(), "expired"}
+    known = {*STATUSES.values(), EXPIRED_WORD}
     if word not in known:
         message = NO_STATUS(allowed=", ".join(sorted(known)))
         raise InvalidSubmission([Problem(field="filter.status", message=message, value=shorten(word))])
@@ -224,6 +228,6 @@ def _statuses(word: str) -> Sequence[Status]:
 
 
 def _meant(word: str) -> Iterator[Status]:
-    if word == "expired":
+    if word == EXPIRED_WORD:
         yield Status.FAILED
     yield from (status for status, shown in STATUSES.items() if shown == word)

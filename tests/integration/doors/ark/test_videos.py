@@ -248,6 +248,21 @@ class TestList:
         for nothing in ({"status": "failed"}, {"status": "expired"}, {"model": "x"}, {"service_tier": "flex"}):
             assert (await tasks.list(**nothing)).total == 0
 
+    async def test_each_is_listed_under_the_status_that_it_shows(self, api: Client, library: Library) -> None:
+        """One whose order ran out of time is expired, and not failed."""
+        tasks = library().content_generation.tasks
+        made = [(await tasks.create(model=VIDEO, content=WORDS, **SMALL)).id for _ in range(2)]
+        for task_id, code in zip(made, ("order_expired", "InternalServiceError"), strict=True):
+            await api.system.finished(task_id, 60)
+            error = {"code": "outcome_unknown", "message": "x", "provider_code": code}
+            await api.services.store.database["danqing_tasks"].update_one(
+                {"_id": task_id}, {"$set": {"status": "failed", "error": error}}
+            )
+        for status, task_id in zip(("expired", "failed"), made, strict=True):
+            found = await tasks.list(status=status)
+            assert [(item.id, item.status) for item in found.items] == [(task_id, status)]
+            assert found.total == 1
+
     async def test_other_kinds_are_elsewhere(self, api: Client) -> None:
         """A picture is no video task, in the list or by its id."""
         body = {"prompt": "x", "user_id": "u", "size": "1024x1024"}
