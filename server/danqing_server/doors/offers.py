@@ -16,7 +16,10 @@ from danqing_server.errors import NotFound
 from danqing_server.plugins.registry import Registry
 from danqing_server.settings.routes import Route
 
-__all__ = ["USUAL_NAMES", "USUAL_VIDEO_NAMES", "Offer", "Offers"]
+__all__ = ["COUNTS", "USUAL_NAMES", "USUAL_VIDEO_NAMES", "Offer", "Offers"]
+
+COUNTS = ("n", "num_outputs", "num_images", "batch_size")
+"""What models call how many pictures are made, ours first (Replicate's, fal's, ComfyUI's; read 2026-11-30)."""
 
 USUAL_NAMES = (
     "dall-e-3",
@@ -50,6 +53,11 @@ class Offer:
         """The parameters of the model as JSON schemas, by name; empty when it describes none."""
         found = self.info.parameters.get("properties", {})
         return found if isinstance(found, Mapping) else {}
+
+    @property
+    def count_name(self) -> str | None:
+        """The parameter that says how many pictures are made; None: one for each request, or nobody says."""
+        return next((name for name in COUNTS if name in self.takes), None)
 
 
 @attrs.frozen

@@ -30,6 +30,9 @@ OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
 }
 """What a model may call it instead."""
 
+SLIDERS = ("steps", "cfg_scale", "denoising_strength")
+"""What web UIs send with every request, whatever the model: Open WebUI 50 steps (02530d50, read 2026-11-28)."""
+
 NO_PICTURES = Message(
     key="a1111.no_pictures", en="this model takes no pictures here", zh="所选模型不支持在此处使用图片"
 )
@@ -79,12 +82,7 @@ def _size(fields: Fields, offer: Offer) -> Mapping[str, object]:
 
 def _count(fields: Fields, offer: Offer) -> dict[str, int]:
     count = (fields.whole("batch_size", 1, MOST_PICTURES) or 1) * (fields.whole("n_iter", 1, MOST_PICTURES) or 1)
-    if count == 1:
-        return {}
-    for name in ("n", "batch_size"):
-        if name in offer.takes:
-            return {name: count}
-    return {}
+    return {} if count == 1 or offer.count_name is None else {offer.count_name: count}
 
 
 def _passed(body: JsonObject, offer: Offer) -> dict[str, Any]:
@@ -96,8 +94,15 @@ def _passed(body: JsonObject, offer: Offer) -> dict[str, Any]:
             continue
         taken = next((each for each in (name, *OTHER_NAMES.get(name, ())) if each in offer.takes), None)
         if taken is not None and value in offer.takes[taken].get("enum", [value]):
-            found[taken] = value
+            found[taken] = _within(value, offer.takes[taken]) if name in SLIDERS else value
     return found
+
+
+def _within(value: object, schema: Mapping[str, Any]) -> object:
+    """Return the number nearest to *value* that a model takes: web UIs send where their sliders stand."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return value
+    return min(max(value, schema.get("minimum", value)), schema.get("maximum", value))
 
 
 def _pictures(fields: Fields, offer: Offer) -> dict[str, Any]:

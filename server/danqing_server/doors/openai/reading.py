@@ -151,8 +151,8 @@ def _count(value: object, offer: Offer) -> dict[str, int]:
     count = number_of(value)
     if not isinstance(count, int) or isinstance(count, bool):
         raise wrong("n", NOT_WHOLE(), value)
-    if not offer.takes or "n" in offer.takes:
-        return {"n": count}
+    if not offer.takes or offer.count_name is not None:
+        return {offer.count_name or "n": count}
     if count != 1:
         raise wrong("n", ONE_AT_A_TIME(model=offer.model), value)
     return {}

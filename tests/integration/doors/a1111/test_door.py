@@ -103,6 +103,21 @@ class TestPictures:
         assert one == other
         assert one[1][0] / one[1][1] == pytest.approx(512 / 768, rel=0.02)
 
+    @pytest.mark.parametrize(
+        ("provider", "asked"), [("fal", {"n": 2, "steps": 12}), ("replicate", {"num_outputs": 2})]
+    )
+    async def test_sliders_of_a_web_ui_at_other_models(
+        self, open_api: Open, ark: RunningServer, provider: str, asked: dict[str, int]
+    ) -> None:
+        """They are sent with every request: each becomes the nearest that the model takes, by the model's name."""
+        body = {"prompt": "x", "batch_size": 2, "steps": 50, "cfg_scale": 7, "width": 512, "height": 512}
+        async with open_api(workers=True, **only(provider, ark)) as api:
+            reply = await api.ask("POST", PATH, json=body)
+            assert reply.status == 200, reply.body
+            task = await api.system.get(reply.headers["x-danqing-task"])
+        assert {name: task.input.get(name) for name in asked} == asked
+        assert len(reply.json["images"]) == 2
+
     async def test_of_another_picture(self, api: Client) -> None:
         """Bare base64, as the web UI takes it."""
         link = base64.b64encode(picture(64, 64)).decode()

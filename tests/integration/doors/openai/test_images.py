@@ -11,8 +11,10 @@ import pytest
 from PIL import Image
 
 from danqing_plugins import ContentRejected, OutcomeUnknown
-from tests.integration.api.conftest import Client
+from tests.integration.api.conftest import Client, Open
 from tests.integration.doors.openai.conftest import OpenDoor, Studio, library
+from tests.support.servers import RunningServer
+from tests.support.whole import only
 
 PATH = "/v1/images/generations"
 
@@ -38,6 +40,13 @@ class TestLibrary:
         assert made.data is not None
         assert [base64.b64decode(each.b64_json or "") for each in made.data] == studio.bodies
         assert studio.bought == 4
+
+    async def test_several_by_the_models_own_word(self, open_api: Open, sandbox: RunningServer) -> None:
+        """Replicate's models call it `num_outputs`."""
+        async with open_api(workers=True, **only("replicate", sandbox)) as door, library(door) as client:
+            made = await client.images.generate(prompt="a fox", n=2, response_format="url")
+        assert made.data is not None
+        assert len(made.data) == 2
 
     async def test_refusal_by_moderation_is_known(self, open_door: OpenDoor, studio: Studio) -> None:
         """Its class and its code; nothing is asked again."""
