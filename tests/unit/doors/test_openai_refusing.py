@@ -55,6 +55,7 @@ class TestRefusals:
         [
             (errors.UnknownKey("x"), 401, "invalid_api_key", "false"),
             (errors.Overloaded("x", retry_after_s=3), 429, "rate_limit_exceeded", "true"),
+            (errors.TooManyRequests("x", retry_after_s=3), 429, "rate_limit_exceeded", "true"),
             (errors.Conflict("x", code="task_deleted"), 400, "task_deleted", "false"),
             (errors.AttemptLost("x"), 503, "attempt_lost", "true"),
             (sanic_errors.NotFound("x"), 404, "route_not_found", "false"),

@@ -25,6 +25,7 @@ CODES: Mapping[str, str] = {
     "unauthenticated": "invalid_api_key",
     "budget_exceeded": "insufficient_quota",
     "too_many_tasks": "rate_limit_exceeded",
+    "too_many_requests": "rate_limit_exceeded",
     "too_many_wrong_keys": "rate_limit_exceeded",
     "overloaded": "server_is_overloaded",
     "internal_error": SERVER_ERROR,
