@@ -16,7 +16,7 @@ from danqing_server.errors import NotFound
 from danqing_server.plugins.registry import Registry
 from danqing_server.settings.routes import Route
 
-__all__ = ["COUNTS", "USUAL_NAMES", "USUAL_VIDEO_NAMES", "Offer", "Offers"]
+__all__ = ["COUNTS", "USUAL_NAMES", "USUAL_VIDEO_NAMES", "Offer", "Offers", "makes"]
 
 COUNTS = ("n", "num_outputs", "num_images", "batch_size")
 """What models call how many pictures are made, ours first (Replicate's, fal's, ComfyUI's; read 2026-11-30)."""
@@ -57,7 +57,8 @@ class Offer:
     @property
     def count_name(self) -> str | None:
         """The parameter that says how many pictures are made; None: one for each request, or nobody says."""
-        return next((name for name in COUNTS if name in self.takes), None)
+        takes = self.takes
+        return next((name for name in COUNTS if name in takes and takes[name].get("maximum") != 1), None)
 
 
 @attrs.frozen
@@ -73,7 +74,7 @@ class Offers:
         found = self._named(self.aliases.get(name, name)) if name else self._usual(kind)
         if found is None and name in _USUAL.get(kind, ()):
             found = self._usual(kind)
-        if found is None or found.info.kind is not kind:
+        if found is None or not makes(found.info, kind):
             raise NotFound("model", name or "")
         return found
 
@@ -103,7 +104,7 @@ class Offers:
         if kind is not OutputKind.VIDEO:
             return self._default()
         models = ((provider, model) for provider in self._providers() for model in provider.models)
-        return next((_of(provider, model.id) for provider, model in models if model.kind is kind), None)
+        return next((_of(provider, model.id) for provider, model in models if makes(model, kind)), None)
 
     def _default(self) -> Offer | None:
         provider = self.registry.find_provider(self.registry.default_provider)
@@ -134,6 +135,11 @@ _USUAL: Mapping[OutputKind, tuple[str, ...]] = {
     OutputKind.IMAGE: USUAL_NAMES,
     OutputKind.VIDEO: USUAL_VIDEO_NAMES,
 }
+
+
+def makes(model: ModelInfo, kind: OutputKind) -> bool:
+    """Tell whether *model* makes outputs of *kind*. One that answers in words says so by its task types alone."""
+    return model.kind is kind and (kind is not OutputKind.IMAGE or kind.value in model.types)
 
 
 def _of(provider: ProviderInfo, name: str) -> Offer | None:

@@ -28,7 +28,7 @@ from danqing_server.doors.body_shapes import LONGEST_NAME
 from danqing_server.doors.documentation import Answer, described
 from danqing_server.doors.fields import Fields
 from danqing_server.doors.foreign import ReceivedForeign
-from danqing_server.doors.offers import Offers
+from danqing_server.doors.offers import Offers, makes
 from danqing_server.errors import NotFound
 from danqing_server.http.answers import json_answer
 from danqing_server.http.entry import Admitted, admit, admit_change
@@ -110,7 +110,7 @@ async def list_a1111_models(request: ApiRequest) -> HTTPResponse:
     shown: list[A1111ModelShape] = [
         {"title": name, "model_name": name, "hash": None, "sha256": None, "filename": name, "config": None}
         for name, offer in _offers(admitted).names()
-        if offer.info.kind is OutputKind.IMAGE and may_ask(admitted.caller, offer.provider, offer.model)
+        if makes(offer.info, OutputKind.IMAGE) and may_ask(admitted.caller, offer.provider, offer.model)
     ]
     return json_answer(shown)
 

@@ -63,7 +63,7 @@ def read_images(body: JsonObject, caller: Caller, offers: Offers, model: str | N
     fields.finish()
     return Submission(
         provider=offer.provider,
-        type=offer.info.types[0],
+        type="image",
         model=offer.model,
         input=input_,
         user_id=USER,

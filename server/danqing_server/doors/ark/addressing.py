@@ -9,6 +9,7 @@ import attrs
 
 from danqing_plugins import ModelInfo, OutputKind, ProviderInfo
 from danqing_server.desk.checking import Checker
+from danqing_server.doors.offers import makes
 
 __all__ = ["ARK_WORD", "Address", "address_of", "offers_of"]
 
@@ -45,7 +46,7 @@ def offers_of(checker: Checker, kind: OutputKind) -> Iterator[tuple[ProviderInfo
     """Yield every model that makes outputs of *kind*, the default provider's first."""
     providers = checker.registry.providers.values()
     for info in sorted(providers, key=lambda info: (info.name != checker.default_provider, info.name)):
-        yield from ((info, model) for model in info.models if model.kind is kind)
+        yield from ((info, model) for model in info.models if makes(model, kind))
 
 
 def address_of(checker: Checker, model: str, kind: OutputKind) -> Address:
@@ -54,20 +55,22 @@ def address_of(checker: Checker, model: str, kind: OutputKind) -> Address:
     for target in route.targets if route is not None else ():
         found = _find(checker, target.model, kind, target.provider)
         if found is not None:
-            return _address(checker, None, model, *found)
+            return _address(checker, None, model, kind, *found)
     found = _find(checker, model, kind) or (
         _first_of_ark(checker, kind) if model.startswith(ENDPOINT_MARK) else None
     )
     if found is not None:
-        return _address(checker, found[0].name, model, *found)
+        return _address(checker, found[0].name, model, kind, *found)
     return Address(provider=None, model=model, type=str(kind), names={}, schemas={})
 
 
-def _address(checker: Checker, provider: str | None, wanted: str, info: ProviderInfo, model: ModelInfo) -> Address:
+def _address(
+    checker: Checker, provider: str | None, wanted: str, kind: OutputKind, info: ProviderInfo, model: ModelInfo
+) -> Address:
     return Address(
         provider=provider,
         model=wanted,
-        type=model.types[0],
+        type=kind.value if kind.value in model.types else model.types[0],
         names=checker.parameters(info.name, model.id),
         schemas=model.parameters.get("properties", {}),
         references=info.reference_fields,

@@ -7,7 +7,7 @@ from sanic import Blueprint, HTTPResponse
 from danqing_plugins import OutputKind
 from danqing_server.desk.models import may_ask
 from danqing_server.doors.documentation import Answer, described
-from danqing_server.doors.offers import Offer
+from danqing_server.doors.offers import Offer, makes
 from danqing_server.doors.openai.calls import offers_of
 from danqing_server.doors.openai_shapes import OpenAIErrorShape, OpenAIModelListShape, OpenAIModelShape
 from danqing_server.errors import NotFound
@@ -69,7 +69,7 @@ def _allowed(admitted: Admitted) -> list[tuple[str, Offer]]:
     return [
         (name, offer)
         for name, offer in offers_of(services).names()
-        if offer.info.kind in LISTED and may_ask(caller, offer.provider, offer.model)
+        if any(makes(offer.info, kind) for kind in LISTED) and may_ask(caller, offer.provider, offer.model)
     ]
 
 

@@ -32,6 +32,8 @@ USER_FIELDS = ("safety_identifier", "user")
 FITTED = ("quality", "background", "output_format", "output_compression", "moderation", "style", "input_fidelity")
 NOT_PASSED = frozenset({"model", "n", "size", "response_format", "stream", "image", "images", "mask", *USER_FIELDS})
 IMAGES, MASK = "image", "mask"
+COMPRESSION, LOSSY = "output_compression", ("jpeg", "webp")
+"""Sent as a constant whatever the format; of a PNG it says nothing."""
 ONE_AT_A_TIME = Message(
     key="one_picture_at_a_time",
     en="{model} makes one picture for each request",
@@ -133,7 +135,7 @@ def _input(given: JsonObject, offer: Offer) -> tuple[dict[str, Any], tuple[Text,
         if name in FITTED and value == AUTOMATIC:
             continue
         fitted = value if name == "prompt" else None
-        if name in takes and name != "prompt":
+        if name in takes and name != "prompt" and (name != COMPRESSION or given.get("output_format") in LOSSY):
             fitted = fit_choice(name, typed(value, takes[name]), takes[name])
         if fitted is not None:
             found[name] = fitted
