@@ -78,14 +78,18 @@ class Offers:
             raise NotFound("model", name or "")
         return found
 
+    def named(self, name: str) -> Offer | None:
+        """Return what *name* means, whatever it makes; None: nothing."""
+        found = self._named(self.aliases.get(name, name))
+        usual = next((kind for kind, names in _USUAL.items() if name in names), None)
+        return self._usual(usual) if found is None and usual is not None else found
+
     def names(self) -> Iterator[tuple[str, Offer]]:
-        """Yield every name that `find` knows, each once, with what it means: routes and aliases first."""
+        """Yield names for a menu, each once, with what it means: routes and aliases first."""
         told = set()
-        usual = {name: kind for kind, names in _USUAL.items() for name in names}
+        usual = (name for names in _USUAL.values() for name in names)
         for name in (*self.routes, *self.aliases, *self._models(), *usual):
-            found = self._named(self.aliases.get(name, name))
-            if found is None and name in usual:
-                found = self._usual(usual[name])
+            found = self.named(name)
             if found is not None and name not in told:
                 told.add(name)
                 yield name, found

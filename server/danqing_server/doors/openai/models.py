@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote
+
 from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import OutputKind
+from danqing_server.access.caller import Caller
 from danqing_server.desk.models import may_ask
 from danqing_server.doors.documentation import Answer, described
 from danqing_server.doors.offers import Offer, makes
@@ -55,22 +58,24 @@ async def list_models(request: ApiRequest) -> HTTPResponse:
     refused_as=OpenAIErrorShape,
 )
 async def get_model(request: ApiRequest, name: str) -> HTTPResponse:
-    """Show one model."""
+    """Show one model, by any name by which it can be asked for."""
     if not name:
         return await list_models(request)
-    found = next((offer for each, offer in _allowed(admit(request)) if each == name), None)
-    if found is None:
+    services, caller = admit(request)
+    name = unquote(name)  # the libraries write a slash as %2F
+    found = offers_of(services).named(name)
+    if found is None or not _is_listed(found, caller):
         raise NotFound("model", name)
     return json_answer(_view(name, found))
 
 
 def _allowed(admitted: Admitted) -> list[tuple[str, Offer]]:
     services, caller = admitted
-    return [
-        (name, offer)
-        for name, offer in offers_of(services).names()
-        if any(makes(offer.info, kind) for kind in LISTED) and may_ask(caller, offer.provider, offer.model)
-    ]
+    return [(name, offer) for name, offer in offers_of(services).names() if _is_listed(offer, caller)]
+
+
+def _is_listed(offer: Offer, caller: Caller) -> bool:
+    return any(makes(offer.info, kind) for kind in LISTED) and may_ask(caller, offer.provider, offer.model)
 
 
 def _view(name: str, offer: Offer) -> OpenAIModelShape:

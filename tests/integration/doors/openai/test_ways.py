@@ -271,9 +271,10 @@ class TestModels:
         assert (asked.status == 200) == ("dall-e-3" in names)
 
     async def test_one(self, door: Client) -> None:
-        """By its name, a slash in it or not."""
+        """By each name by which it can be asked for, a slash in it or not."""
         async with library(door) as client:
-            assert (await client.models.retrieve("dall-e-3")).id == "dall-e-3"
+            for name in ("dall-e-3", "one", "uno", "scripted/one"):
+                assert (await client.models.retrieve(name)).id == name
             with pytest.raises(openai.NotFoundError) as caught:
                 await client.models.retrieve("no/such")
         assert caught.value.code == "model_not_found"
