@@ -38,6 +38,7 @@ from danqing_server.records.tasks import CallOutcome, Status, Task
 from danqing_server.settings.routes import Route, Target
 from danqing_server.settings.server import Settings
 from tests.support.providers import ScriptedProvider, deliver_all, picture
+from tests.support.servers import RunningServer
 from tests.support.system import MakeSettings, System, running_system, until
 
 A, B = "scripted", "other"
@@ -251,6 +252,33 @@ class TestNext:
         async with running_system(routed(on_rejected=on_rejected), providers) as system:
             done = await system.finished((await system.submit(model="poster")).id)
             assert done.status == status
+
+    async def test_a_redis_that_is_away_makes_moderation_no_more_final(
+        self, routed: Routed, own_redis: RunningServer
+    ) -> None:
+        """Nobody can say how the lanes stand when it is refused; it failed, though the next target takes it."""
+        begun, go_on = asyncio.Event(), asyncio.Event()
+
+        async def refuse(_job: Job, run: Run) -> None:
+            async with run.call(run.missing, "f"):
+                begun.set()
+                await go_on.wait()
+                raise ContentRejected("no")
+
+        settings = attrs.evolve(routed(on_rejected="next"), redis_url=own_redis.url)
+        async with running_system(settings, [ScriptedProvider(refuse), ScriptedProvider(name=B)]) as system:
+            task = await system.submit(model="poster")
+            await begun.wait()
+            own_redis.pause()
+            go_on.set()
+
+            async def has_left() -> bool:
+                return (await system.get(task.id)).status is not Status.PROCESSING
+
+            await until(has_left)
+            own_redis.resume()
+            done = await system.finished(task.id, timeout_s=60)
+            assert (done.status, done.provider, tried(done)) == (Status.COMPLETED, B, [(A, "content_rejected")])
 
     async def test_a_single_picture_that_is_refused_is_asked_of_the_next(self, routed: Routed) -> None:
         """The others stay."""

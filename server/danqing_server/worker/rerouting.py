@@ -34,13 +34,17 @@ START = (-1, "")
 log = get_logger(__name__)
 
 
-async def look_ahead(tools: Tools, route: TaskRoute) -> Sequence[Opening] | None:
-    """Return how the lane of each target of *route* stands, None when nobody can tell."""
+async def look_ahead(tools: Tools, route: TaskRoute) -> Sequence[Opening]:
+    """Return how the lane of each target of *route* stands.
+
+    When Redis cannot tell each may be open: a task that goes where it is not is led on, and one that stays may end.
+    """
+    lanes = {target.lane for target in route.targets} & tools.registry.lanes.keys()
     try:
-        gates = await _look(tools.gates, {target.lane for target in route.targets} & tools.registry.lanes.keys())
+        gates = await _look(tools.gates, lanes)
     except QueueUnavailable as error:
         log.warning("gates_not_seen", route=route.model, reason=str(error))
-        return None
+        gates = dict.fromkeys(lanes, Gate())
     return _openings(route.targets, gates, tools.clock.now_ms())
 
 
