@@ -203,11 +203,11 @@ PAUSE = (
 -- answers 1 when that was news
 local gate, revision, ms = B .. ':gate', tonumber(ARGV[1]), tonumber(ARGV[2])
 local known = tonumber(redis.call('HGET', gate, 'pause_rev') or '0')
-if known > revision then return 0 end
-redis.call('HSET', gate, 'pause_rev', revision)
 local is_news = known < revision
+if known > revision or (ms == 0 and not is_news) then return 0 end -- one that has an end ends by our own clock
+redis.call('HSET', gate, 'pause_rev', revision)
 if ms == 0 then
-  is_news = redis.call('HDEL', gate, 'pause_at', 'pause_until') > 0 or is_news
+  redis.call('HDEL', gate, 'pause_at', 'pause_until')
 else
   redis.call('HSET', gate, 'pause_at', now, 'pause_until', ms < 0 and '-' or now + ms)
 end

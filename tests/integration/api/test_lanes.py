@@ -174,6 +174,16 @@ class TestPausing:
             assert (await api.system.finished(task.id)).started_at >= end - timedelta(milliseconds=1)
             assert (await lane(api))["state"] == "open"
 
+    async def test_a_clock_that_is_ahead_ends_it_for_nobody(self, open_api: Open) -> None:
+        """It ends by Redis' own clock: who takes it for over, and who does not, would tell Redis so in turn."""
+        async with open_api(workers=True) as api:
+            gates, now_ms = api.services.gates, api.services.clock.now_ms()
+            await gates.pause("scripted", 1, now_ms + 60_000)
+            await gates.end_pause("scripted", 1)
+            assert (await gates.look("scripted")).halt is not None
+            await gates.end_pause("scripted", 2)
+            assert (await gates.look("scripted")).halt is None
+
     async def test_who_waits_for_it_is_told_why(self, open_api: Open) -> None:
         """An estimate would be a lie: nobody knows when a person comes back."""
         async with open_api(workers=True) as api:
