@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from typing import Any
@@ -9,13 +10,22 @@ from typing import Any
 from playwright.async_api import expect
 
 from tests.browser.conftest import Studio, Watched
-from tests.browser.test_create import file, paint_of, prompt_of, result_of, tasks_of
+from tests.browser.test_create import SETTLED, file, paint_of, prompt_of, result_of, tasks_of
 
 AWAY = json.dumps({"success": False, "code": "store_unavailable", "message": "MongoDB is away", "retryable": True})
 FULL = json.dumps({"success": False, "code": "queue_full", "message": "no more may wait", "retryable": True})
 
 # Two presses within a moment are one.
 A_MOMENT = "new Promise((done) => setTimeout(done, 750))"
+
+# As if the page had been opened again the day after tomorrow.
+TWO_DAYS_LATER = """() => {
+  for (const name of Object.keys(localStorage).filter((each) => each.startsWith('danqing.draft.'))) {
+    const kept = JSON.parse(localStorage.getItem(name));
+    if (kept.draft.sending) kept.draft.sending.at -= 2 * 86_400_000;
+    localStorage.setItem(name, JSON.stringify(kept));
+  }
+}"""
 
 
 class TestRefusedOnTheWay:
@@ -71,6 +81,59 @@ class TestRefusedOnTheWay:
         await paint_of(page).click()
         await expect(result_of(page, "halved harrier")).to_have_count(2)
         assert sorted(each["model"] for each in await tasks_of(studio, "halved harrier")) == sorted(tried[:2])
+
+
+class TestLeftBehind:
+    async def test_tab_that_goes_on_with_what_another_sent_forgets_no_key(
+        self, page: Any, studio: Studio, watched: Watched
+    ) -> None:
+        """Nobody knows whether it arrived, whatever came of the tab that sent it: a refusal says nothing of it."""
+        watched.expect("net::ERR")
+        tried: list[int] = []
+
+        async def be_slow_then_away(route: Any) -> None:
+            tried.append(0)
+            if len(tried) == 1:
+                await route.fetch()  # it arrived, and the answer never does
+            elif len(tried) == 2:
+                await route.fulfill(status=503, content_type="application/json", body=AWAY)
+            else:
+                await route.fallback()
+
+        await page.context.route("**/api/v1/ai/tasks", be_slow_then_away)
+        await prompt_of(page).fill("deserted dunlin")
+        await paint_of(page).click()
+        async with asyncio.timeout(15):
+            while not await tasks_of(studio, "deserted dunlin"):
+                await page.evaluate(SETTLED)
+        async with page.expect_popup() as opening:
+            await page.evaluate("() => void open('/studio/')")
+        other = await opening.value
+        send = other.get_by_role("button", name="Send", exact=True)
+        await send.click()
+        await expect(other.get_by_text("MongoDB is away")).to_be_visible()
+        await send.click()
+        await expect(paint_of(other)).to_be_visible()
+        assert len(tried) == 3
+        assert len(await tasks_of(studio, "deserted dunlin")) == 1
+
+    async def test_what_the_server_has_forgotten_is_not_sent_again(
+        self, page: Any, studio: Studio, watched: Watched
+    ) -> None:
+        """Its key is remembered for a day: after that the same request would be bought a second time."""
+        watched.expect("net::ERR")
+        await page.route("**/api/v1/ai/tasks", lambda route: route.abort())
+        await prompt_of(page).fill("forgotten fulmar")
+        await paint_of(page).click()
+        send = page.get_by_role("button", name="Send", exact=True)
+        await expect(send).to_be_visible()
+        await page.goto("/studio/tasks")
+        await page.evaluate(TWO_DAYS_LATER)
+        await page.goto("/studio/")
+        await expect(page.get_by_role("alert").filter(has_text="no answer")).to_contain_text("look into Tasks")
+        await expect(send).to_be_disabled()
+        await page.get_by_role("button", name="Discard").click()
+        await expect(paint_of(page)).to_be_visible()
 
 
 class TestWhatIsSeenIsSent:

@@ -67,4 +67,7 @@ class MeShape(TypedDict):
     zone: Annotated[
         str | None, said("by whose days spending is counted; null: nobody chose one, it is UTC", "Asia/Shanghai")
     ]
+    idempotency_kept_s: Annotated[
+        float, said("for how long an `Idempotency-Key` is remembered, in seconds", 86400.0)
+    ]
     session: Annotated[SessionShape | None, said("null: not by cookie", None)]

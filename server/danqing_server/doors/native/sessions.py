@@ -176,6 +176,7 @@ async def _me(services: Services, caller: Caller | None, session: StudioSession 
         "viewer": caller is not None and caller.viewer,
         "sandbox": bool(providers) and all(each.sandbox for each in providers),
         "zone": None if services.settings.budget_zone is UTC else str(services.settings.budget_zone),
+        "idempotency_kept_s": services.settings.idempotency_kept_s,
         "session": None if session is None else _view(session, session.id),
     }
 

@@ -533,6 +533,7 @@ export interface Me {
   viewer: boolean;
   sandbox: boolean;
   zone: string | null;
+  idempotency_kept_s: number;
   session: Session | null;
 }
 

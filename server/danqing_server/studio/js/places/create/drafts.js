@@ -10,6 +10,7 @@ import { computed, effect, signal } from '@preact/signals';
 
 import { newKey } from '../../api.js';
 import { keep, kept } from '../../kept.js';
+import { me } from '../../session.js';
 
 /**
  * @typedef {object} Picture a reference: `uri` is what is sent; one without is still on its way
@@ -23,13 +24,13 @@ import { keep, kept } from '../../kept.js';
  * @typedef {object} Call
  * @property {string} key its Idempotency-Key
  * @property {any} body
- * @property {boolean} [lost] it was sent, and its answer did not come
+ * @property {boolean} [lost] it may have been sent, and its answer did not come
  */
 
 /**
  * @typedef {object} Sending what left, or was to, and has no answer yet
  * @property {Call[]} calls
- * @property {number} at
+ * @property {number} at since when there is no answer
  */
 
 /**
@@ -61,8 +62,20 @@ function stored(id) {
   }
 }
 
+/** What a page sent that is gone: any of it may have arrived. @param {Sending | null | undefined} sending @returns {Sending | null} */
+const doubted = (sending) => (Array.isArray(sending?.calls) ? { ...sending, calls: sending.calls.map((each) => ({ ...each, lost: true })) } : null);
+
+/** Whether the server remembers no more what it was sent: sent again it would be bought again. @param {Sending} sending */
+export const isForgotten = ({ at }) => Date.now() - at > (me.value?.idempotency_kept_s ?? Infinity) * 1000;
+
+/** Whether an answer leaves open what became of the request. @param {import('../../api.js').ApiError} error */
+export const isLost = ({ status, code }) => status === 0 || status === 502 || status === 504 || (status < 300 && code === 'unreadable');
+
+/** Whether an answer may come without a look at the key: it says nothing of an earlier try. @param {import('../../api.js').ApiError} error */
+export const saysNothing = ({ status }) => status >= 500 || [401, 403, 408, 429].includes(status);
+
 /** Whatever was kept, also by a page of another version. @param {any} found @returns {Draft} */
-const whole = (found) => ({ ...EMPTY, ...found.draft, values: { ...found.draft?.values }, terms: { ...found.draft?.terms } });
+const whole = (found) => ({ ...EMPTY, ...found.draft, values: { ...found.draft?.values }, terms: { ...found.draft?.terms }, sending: doubted(found.draft?.sending) });
 
 /** @param {any} found */
 const isFree = (found) => found && (!found.holder || found.holder === mark || Date.now() - found.at > STALE_MS);
@@ -92,7 +105,7 @@ function taken() {
   const own = ownId();
   const found = own ? stored(own) : null;
   if (own && found && isFree(found)) return { id: own, draft: whole(found) };
-  if (found) return { id: newKey(), draft: { ...whole(found), sending: null } };
+  if (found) return { id: newKey(), draft: whole(found) }; // what was sent, too: under its own key it is made once
   const left = known().find((id) => isFree(stored(id)));
   return left ? { id: left, draft: whole(stored(left)) } : { id: newKey(), draft: EMPTY };
 }

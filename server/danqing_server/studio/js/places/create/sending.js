@@ -17,7 +17,7 @@ import { announce, notify } from '../../ui/announce.js';
 import { Button } from '../../ui/button.js';
 import { icon } from '../../ui/icon.js';
 import { Problem } from '../../ui/states.js';
-import { change, draft, reset, saveNow } from './drafts.js';
+import { change, draft, isForgotten, isLost, reset, saveNow, saysNothing } from './drafts.js';
 import { fields, hasEffect, inputOf, model, second } from './models.js';
 import { remember } from './prompt.js';
 import { isLacking, picturesOf, underWay } from './references.js';
@@ -139,6 +139,7 @@ export async function paint() {
 export async function send() {
   const sending = draft.value.sending;
   if (!sending || busy.value) return;
+  if (isForgotten(sending)) return change({}); // and say so
   busy.value = true;
   failure.value = null;
   saveNow();
@@ -160,21 +161,15 @@ async function sendOne(call) {
   tell(await api.post('/ai/tasks', call.body, { key: call.key }));
   remember(String(call.body.input.prompt ?? ''));
   const left = draft.value.sending?.calls.filter((each) => each.key !== call.key) ?? [];
-  change({ sending: left.length ? { calls: left, at: Date.now() } : null });
+  change({ sending: left.length ? { at: Date.now(), ...draft.value.sending, calls: left } : null });
 }
-
-/** Whether an answer leaves open what became of the request. @param {ApiError} error */
-const isLost = ({ status, code }) => status === 0 || status === 502 || status === 504 || (status < 300 && code === 'unreadable');
-
-/** Whether an answer may come without a look at the key: it says nothing of an earlier try. @param {ApiError} error */
-const saysNothing = ({ status }) => status >= 500 || [401, 403, 408, 429].includes(status);
 
 /** @param {unknown} error @param {string | undefined} key of the call that it is about */
 function failed(error, key) {
   if (!(error instanceof ApiError)) throw error;
   const calls = draft.value.sending?.calls ?? [];
   // Whether it arrived is not known: it stays.
-  if (isLost(error)) return change({ sending: { calls: calls.map((each) => (each.key === key ? { ...each, lost: true } : each)), at: Date.now() } });
+  if (isLost(error)) return change({ sending: { at: Date.now(), ...draft.value.sending, calls: calls.map((each) => (each.key === key ? { ...each, lost: true } : each)) } });
   if (saysNothing(error) && calls.find((each) => each.key === key)?.lost) return void (failure.value = error);
   leaveRest();
   refusals.value = error.problems.filter((each) => each.field);
@@ -238,6 +233,7 @@ export function Foot() {
   const shown = useSignal(false);
   const sending = draft.value.sending;
   const unsure = !!sending && !busy.value;
+  const forgotten = unsure && isForgotten(sending);
   return div(
     { class: 'create-foot' },
     h(Summary, {}),
@@ -249,13 +245,13 @@ export function Foot() {
       div(
         { class: 'problem unsent', role: 'alert' },
         icon('warning'),
-        p({ class: 'problem-text' }, t('create.unsent', { time: clock(new Date(sending.at).toISOString()) })),
+        p({ class: 'problem-text' }, t(forgotten ? 'create.forgotten' : 'create.unsent', { time: clock(new Date(sending.at).toISOString()) })),
         h(Button, { text: t('create.drop'), kind: 'plain', onClick: drop }),
       ),
     div(
       { class: 'create-go' },
       unsure
-        ? h(Button, { text: t('create.send'), kind: 'primary', class: 'paint', onClick: () => void send() })
+        ? h(Button, { text: t('create.send'), kind: 'primary', class: 'paint', disabled: forgotten, onClick: () => void send() })
         : h(Button, { text: wording(), kind: 'primary', class: 'paint', busy: busy.value, disabled: !!uploading.value || !model.value, hint: 'Ctrl ↵', onClick: () => void paint() }),
     ),
     div(
