@@ -9,8 +9,8 @@ from typing import Any
 
 from playwright.async_api import expect
 
-from tests.browser.conftest import Studio, Watched
-from tests.browser.test_create import SETTLED, file, paint_of, prompt_of, result_of, tasks_of
+from tests.browser.conftest import OpenPage, Studio, Watched
+from tests.browser.test_create import SETTLED, file, odd, paint_of, prompt_of, result_of, schemas, tasks_of
 
 AWAY = json.dumps({"success": False, "code": "store_unavailable", "message": "MongoDB is away", "retryable": True})
 FULL = json.dumps({"success": False, "code": "queue_full", "message": "no more may wait", "retryable": True})
@@ -171,3 +171,32 @@ class TestWhatIsSeenIsSent:
         [row] = await tasks_of(studio, "sized siskin")
         asked = (await studio.ask("GET", f"/api/v1/tasks/{row['id']}"))["input"]
         assert re.sub("[*]", "x", asked["size"]) == "1536x1280"
+
+    async def test_fraction_is_what_was_typed(self, open_page: OpenPage) -> None:
+        """Key by key: no point and no nought is lost on the way, of which 0.5 would become 5."""
+        page = await open_page(None)
+        [*_, offer] = schemas("en")
+        strength = odd("A strength", "number", type="number", minimum=0, maximum=10)
+        offer["models"][0]["parameters"]["properties"]["strength"] = strength
+        data = {"default": "other", "providers": [offer], "routes": [], "plugins": []}
+        asked: list[Any] = []
+
+        async def check(route: Any) -> None:
+            asked.append(route.request.post_data_json["input"].get("strength"))
+            await route.fulfill(status=400, json={"success": False})
+
+        await page.route("**/api/v1/providers/", lambda route: route.fulfill(json={"success": True, "data": data}))
+        await page.route("**/api/v1/ai/tasks/check", check)
+        await page.goto("/studio/")
+        field = page.get_by_role("textbox", name="A strength")
+        for typed, meant in (("0.05", 0.05), ("7.25", 7.25), ("-1", -1)):
+            await field.press("ControlOrMeta+a")
+            await field.press_sequentially(typed)
+            await expect(field).to_have_value(typed)
+            async with asyncio.timeout(10):
+                while not asked or asked[-1] != meant:
+                    await page.evaluate(SETTLED)
+        await page.get_by_role("button", name="More: A strength").click()
+        await expect(field).to_have_value("0")
+        await page.get_by_role("button", name="Reset").click()
+        await expect(field).to_have_value("")

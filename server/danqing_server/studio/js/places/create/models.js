@@ -5,7 +5,7 @@
  * under its name, what has a shape unknown here is a field of JSON.
  */
 
-import { computed, effect, signal } from '@preact/signals';
+import { computed, effect, signal, useSignal } from '@preact/signals';
 
 import { api } from '../../api.js';
 import { locale, t } from '../../i18n.js';
@@ -279,4 +279,21 @@ export function numberIn(text) {
   const found = text.trim();
   if (!found) return undefined;
   return Number.isFinite(Number(found)) ? Number(found) : found;
+}
+
+/**
+ * Return the props of a control for a number. What is typed stands there as it was typed as long as it is what is sent:
+ * on the way to 0.5 stands `0.`, which is 0.
+ *
+ * @param {WidgetProps} props
+ */
+export function useNumber({ value, set }) {
+  const typed = useSignal('');
+  return {
+    value: numberIn(typed.value) === value ? typed.value : String(value ?? ''),
+    onInput: (/** @type {{ currentTarget: { value: string } }} */ event) => {
+      typed.value = event.currentTarget.value;
+      set(numberIn(typed.value));
+    },
+  };
 }

@@ -4,11 +4,11 @@ import { div, h, input } from '../../dom.js';
 import { t } from '../../i18n.js';
 import { Button } from '../../ui/button.js';
 import { Field, described } from '../../ui/field.js';
-import { frameOf, numberIn, numberOf } from './models.js';
+import { frameOf, numberOf, useNumber } from './models.js';
 
 /** @param {import('./models.js').WidgetProps} props */
 export default function SeedWidget(props) {
-  const { field, value, set } = props;
+  const { field, set } = props;
   const { maximum = 2 ** 31 - 1 } = numberOf(field.schema) ?? {};
   return h(
     Field,
@@ -17,8 +17,8 @@ export default function SeedWidget(props) {
       { class: 'stepper' },
       input({
         ...described(frameOf(props)),
-        class: 'input', inputMode: 'numeric', autocomplete: 'off', value: value ?? '', placeholder: t('create.random'),
-        onInput: (event) => set(numberIn(event.currentTarget.value)),
+        ...useNumber(props),
+        class: 'input', inputMode: 'numeric', autocomplete: 'off', placeholder: t('create.random'),
       }),
       h(Button, { text: t('create.draw'), icon: 'reuse', bare: true, onClick: () => set(Math.floor(Math.random() * Math.min(maximum, 2 ** 31 - 1))) }),
     ),

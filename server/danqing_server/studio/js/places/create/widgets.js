@@ -5,7 +5,7 @@ import { number } from '../../format.js';
 import { t } from '../../i18n.js';
 import { Button } from '../../ui/button.js';
 import { Field, described } from '../../ui/field.js';
-import { choicesOf, frameOf, hasEffect, numberIn, numberOf, usualOf } from './models.js';
+import { choicesOf, frameOf, hasEffect, numberOf, useNumber, usualOf } from './models.js';
 import { PromptField } from './prompt.js';
 import { ReferencesField } from './references.js';
 import { SizeField } from './size.js';
@@ -127,8 +127,8 @@ function NumberWidget(props) {
       h(Button, { text: t('create.less', { name: field.title }), icon: 'minus', bare: true, disabled: shown <= minimum, onClick: () => move(-step) }),
       input({
         ...described(frameOf(props)),
-        class: 'input number-input', inputMode: 'decimal', value: value ?? '', placeholder: field.schema.default === undefined ? t('create.left') : String(field.schema.default), autocomplete: 'off',
-        onInput: (event) => set(numberIn(event.currentTarget.value)),
+        ...useNumber(props),
+        class: 'input number-input', inputMode: 'decimal', placeholder: field.schema.default === undefined ? t('create.left') : String(field.schema.default), autocomplete: 'off',
         onKeyDown: (event) => {
           if (event.key !== 'ArrowUp' && event.key !== 'ArrowDown') return;
           event.preventDefault();
