@@ -200,3 +200,19 @@ class TestWhatIsSeenIsSent:
         await expect(field).to_have_value("0")
         await page.get_by_role("button", name="Reset").click()
         await expect(field).to_have_value("")
+
+    async def test_button_names_no_price_of_what_was_before(self, page: Any, studio: Studio) -> None:
+        """While the server is slow to say what four cost, nobody is told that one is painted."""
+        await prompt_of(page).fill("priced petrel")
+        await expect(paint_of(page)).to_have_text(re.compile(r"Paint 1 · ¥0\.20"))
+        held = asyncio.Event()
+
+        async def hold(route: Any) -> None:
+            await held.wait()
+            await route.fallback()
+
+        await page.route("**/api/v1/ai/tasks/check", hold)
+        await page.get_by_role("textbox", name="Pictures", exact=True).fill("4")
+        await expect(paint_of(page)).to_have_text(re.compile("^Paint(Ctrl.*)?$"))
+        held.set()
+        await expect(paint_of(page)).to_have_text(re.compile(r"Paint 4 · ¥0\.80"))

@@ -54,6 +54,12 @@ const bodies = computed(() => /** @type {Choice[]} */ ([model.value, second.valu
 /** What the server says of each body; null until it does. @type {import('@preact/signals').Signal<any[] | null>} */
 export const checked = signal(null);
 
+const looked = signal(''); // all but the words: they are being written
+const saidOf = (/** @type {any[]} */ all) => JSON.stringify(all.map(({ input: { prompt, ...input }, ...body }) => [body, input]));
+
+/** What it says of what stands there now; a price of something else is none. */
+const answered = computed(() => (looked.value === saidOf(bodies.value) ? (checked.value ?? []) : []));
+
 /** What was wrong when it was sent: what is missing is told only then. @type {import('@preact/signals').Signal<import('../../api.js').Problem[]>} */
 export const refusals = signal([]);
 
@@ -102,10 +108,11 @@ let pause = 0;
 /** Have the server look at what is written, as far as it is; a price does not wait for the prompt. */
 async function check() {
   const number = ++asked;
-  const looked = bodies.value.map((body) => ({ ...body, input: { ...body.input, prompt: body.input.prompt ?? '…' } }));
+  const meant = bodies.value;
+  const sent = meant.map((body) => ({ ...body, input: { ...body.input, prompt: body.input.prompt ?? '…' } }));
   try {
-    const found = await Promise.all(looked.map((body) => api.post('/ai/tasks/check', body)));
-    if (number === asked) checked.value = found;
+    const found = await Promise.all(sent.map((body) => api.post('/ai/tasks/check', body)));
+    if (number === asked) [checked.value, looked.value] = [found, saidOf(meant)];
   } catch (error) {
     if (number === asked) checked.value = null;
     if (!(error instanceof ApiError)) throw error;
@@ -212,7 +219,7 @@ const amount = (estimate) => money(estimate.amount, estimate.currency);
 
 /** What the button says: how many, and for how much; of two models each. */
 function wording() {
-  const answers = checked.value ?? [];
+  const answers = answered.value;
   const found = answers.filter((each) => each.outputs > 0);
   if (uploading.value) return t('create.uploads_first', { n: uploading.value });
   if (!found.length || found.length < answers.length) return t('create.paint');
@@ -224,7 +231,7 @@ function wording() {
 
 /** "at most ¥1.60": where a broken call may have to be paid again, or a price is a range. */
 function atMost() {
-  const ranged = (checked.value ?? []).filter((each) => each.estimate && each.estimate.at_most !== each.estimate.amount);
+  const ranged = answered.value.filter((each) => each.estimate && each.estimate.at_most !== each.estimate.amount);
   if (!ranged.length) return null;
   return t('create.at_most', { amount: ranged.map((each) => money(each.estimate.at_most, each.estimate.currency)).join(' + ') });
 }
