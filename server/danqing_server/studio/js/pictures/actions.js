@@ -15,12 +15,16 @@ const say = (error) => void notify(messageOf(error), { kind: 'wrong' });
 
 /** Give the pictures stars; if all have one, take them away. @param {string[]} ids */
 export async function star(ids) {
-  const starred = !ids.every((id) => rowOf(id)?.starred);
+  const left = new Map(ids.map((id) => [id, !!rowOf(id)?.starred]));
+  const starred = ![...left.values()].every(Boolean);
   for (const id of ids) amend(id, { starred });
   try {
-    for (const id of ids) await (starred ? api.put(`/pictures/${id}/star`) : api.del(`/pictures/${id}/star`));
+    for (const id of ids) {
+      await (starred ? api.put(`/pictures/${id}/star`) : api.del(`/pictures/${id}/star`));
+      left.delete(id);
+    }
   } catch (error) {
-    for (const id of ids) amend(id, { starred: !starred });
+    for (const [id, before] of left) amend(id, { starred: before });
     say(error);
   }
 }
@@ -35,14 +39,15 @@ export function remove(ids) {
   const back = hide(ids);
   notify(t('pictures.deleted', { n: ids.length }), {
     seconds: UNDO_S,
-    action: { text: t('ui.undo'), onPick: back },
+    action: { text: t('ui.undo'), onPick: () => back() },
     onEnd: () => void removeForGood([...ids], back),
   });
 }
 
-/** @param {string[]} ids @param {() => void} back */
+/** @param {string[]} ids @param {(failed: string[]) => void} back */
 async function removeForGood(ids, back) {
-  let failed = 0;
+  /** @type {string[]} */
+  const failed = [];
   let why = '';
   const next = async () => {
     for (let id = ids.pop(); id !== undefined; id = ids.pop()) {
@@ -50,15 +55,15 @@ async function removeForGood(ids, back) {
         await api.del(`/pictures/${id}`);
       } catch (error) {
         if (error instanceof ApiError && error.status === 404) continue;
-        failed++;
+        failed.push(id);
         why = messageOf(error);
       }
     }
   };
   await Promise.all(Array.from({ length: DELETED_AT_ONCE }, next));
-  if (!failed) return;
-  back();
-  notify(t('pictures.not_deleted', { n: failed, why }), { kind: 'wrong' });
+  if (!failed.length) return;
+  back(failed);
+  notify(t('pictures.not_deleted', { n: failed.length, why }), { kind: 'wrong' });
 }
 
 /** Fill the form of Create with what made the picture. @param {string} id */

@@ -30,6 +30,8 @@ export const state = signal('loading');
 export const wrong = signal(null);
 /** @type {import('@preact/signals').Signal<string[]>} what came since, and is not in `ids` yet */
 export const fresh = signal([]);
+/** Whether more came than those. */
+export const isMore = signal(false);
 /** @type {import('@preact/signals').Signal<boolean>} whether there are more than are listed */
 export const isCut = signal(false);
 /** Counts changes of what is known of pictures. */
@@ -44,6 +46,8 @@ let filter = {};
 /** As the address says it. @type {Filter} */
 let wished = {};
 let loadedKey = '';
+/** Which filter found `ids`. */
+let foundKey = '';
 let turn = 0;
 
 export const places = computed(() => new Map(ids.value.map((id, place) => [id, place])));
@@ -67,9 +71,11 @@ export async function load(wanted, { again = false } = {}) {
   state.value = 'loading';
   wrong.value = null;
   fresh.value = [];
+  isMore.value = false;
   try {
     const page = await api.get('/pictures', { ...filter, limit: FIRST });
     if (mine !== turn) return;
+    foundKey = key;
     keep(page.pictures);
     ids.value = shown(page.pictures.map((/** @type {Picture} */ each) => each.id));
     state.value = page.next_cursor ? 'listing' : 'ready';
@@ -78,6 +84,7 @@ export async function load(wanted, { again = false } = {}) {
   } catch (error) {
     if (mine !== turn) return;
     wrong.value = error;
+    if (foundKey !== key) ids.value = []; // what another filter found is not what this one does
     loadedKey = '';
     state.value = 'ready';
   }
@@ -172,15 +179,15 @@ function drop(gone) {
   fresh.value = fresh.value.filter((id) => !set.has(id));
 }
 
-/** Leave *pictures* out for now; returns what puts them back where they were. @param {string[]} pictures */
+/** Leave *pictures* out for now; returns what puts them, or some of them, back where they were. @param {string[]} pictures */
 export function hide(pictures) {
   for (const id of pictures) hidden.add(id);
   const before = ids.value;
-  const set = new Set(pictures);
   const mine = turn;
   drop(pictures);
-  return () => {
-    for (const id of pictures) hidden.delete(id);
+  return (back = pictures) => {
+    const set = new Set(back);
+    for (const id of back) hidden.delete(id);
     if (mine !== turn) return void load(wished, { again: true }); // other pictures are shown by now: it may be among them
     const known = new Set(before);
     const since = ids.value.filter((id) => !known.has(id));
@@ -197,8 +204,9 @@ export function amend(id, changes) {
   seen.value++;
 }
 
-/** Let what came since be seen. */
+/** Let what came since be seen; if there is more of it than is known, all is asked for anew. */
 export function letIn() {
+  if (isMore.value) return void load(wished, { again: true });
   const here = new Set(ids.value);
   ids.value = [...fresh.value.filter((id) => !here.has(id)), ...ids.value];
   fresh.value = [];
@@ -217,6 +225,7 @@ async function lookAgain() {
     keep(page.pictures);
     const here = places.value;
     const found = page.pictures.map((/** @type {Picture} */ each) => each.id);
+    isMore.value = !!page.next_cursor && found.every((/** @type {string} */ id) => !here.has(id) && !hidden.has(id));
     fresh.value = shown(found.filter((/** @type {string} */ id) => !here.has(id)));
   } catch {
     // the frame says that the server is away

@@ -8,7 +8,7 @@ import { t } from '../../i18n.js';
 import { keep, kept } from '../../kept.js';
 import { bind } from '../../keys.js';
 import { asReference, download, remove, reuse, star, zip } from '../../pictures/actions.js';
-import { follow, fresh, ids, isCut, letIn, load, state, wrong } from '../../pictures/store.js';
+import { follow, fresh, ids, isCut, isMore, letIn, load, state, wrong } from '../../pictures/store.js';
 import { address, route, setQuery } from '../../router.js';
 import { may } from '../../session.js';
 import { notify } from '../../ui/announce.js';
@@ -111,7 +111,7 @@ function GalleryBar() {
       h(Button, { text: t('gallery.select'), pressed: choosing.value, onClick: () => (choosing.value ? chooseNone() : (choosing.value = true)) }),
     ),
     fresh.value.length > 0 && h(Button, {
-      text: t('gallery.fresh', { n: fresh.value.length }), icon: 'arrow_up', kind: 'primary', class: 'gallery-fresh',
+      text: t('gallery.fresh', { n: fresh.value.length + (isMore.value ? '+' : '') }), icon: 'arrow_up', kind: 'primary', class: 'gallery-fresh',
       onClick: () => {
         letIn();
         scrollTo({ top: 0, behavior: 'instant' });

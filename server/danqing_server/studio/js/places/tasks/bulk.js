@@ -63,8 +63,10 @@ function Asking({ wish }) {
     }
     const { done, refused } = run.value;
     run.value = wrong.value && !done.length ? null : { ...run.value, over: true };
-    settle(act, done, refused.map((each) => each.id));
-    if (run.value) announce(t('tasks.bulk.done', { n: done.length }));
+    if (!run.value) return;
+    const isDone = new Set(done);
+    settle(act, done, 'ids' in of ? of.ids.filter((id) => !isDone.has(id)) : refused.map((each) => each.id));
+    announce(t('tasks.bulk.done', { n: done.length }));
   };
 
   const possible = told.data?.possible ?? 0;
@@ -125,10 +127,10 @@ async function* parts(act, of, terms, expect) {
   } while (cursor);
 }
 
-/** What was not done stays chosen. @param {Act} act @param {string[]} done @param {string[]} refused */
-function settle(act, done, refused) {
+/** What was not done stays chosen. @param {Act} act @param {string[]} done @param {string[]} left */
+function settle(act, done, left) {
   all.value = false;
-  chosen.value = new Set(refused.slice(0, 500));
+  chosen.value = new Set(left.slice(0, 500));
   if (act === 'delete') drop(new Set(done));
   else void count();
 }

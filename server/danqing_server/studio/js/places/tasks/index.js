@@ -17,7 +17,7 @@ import { Empty, Problem, Skeleton } from '../../ui/states.js';
 import { BulkDialog, begin } from './bulk.js';
 import { all, chooseAll, chooseNone, count, here, toggle } from './choosing.js';
 import { List, placeHere, walkTo } from './list.js';
-import { FILTERS, cursor, filterHere, follow, fresh, letIn, load, loading, more, rows, searchedTo, total, wrong } from './store.js';
+import { FILTERS, cursor, filterHere, follow, fresh, isMore, letIn, load, loading, more, rows, searchedTo, total, wrong } from './store.js';
 
 /** What is looked at most, and what of the filter it stands for. */
 const VIEWS = /** @type {const} */ ({
@@ -119,7 +119,7 @@ function Head() {
       ),
       opened.value && h(Panel, {}),
     ),
-    fresh.value.length > 0 && h(Button, { text: t('tasks.fresh', { n: fresh.value.length }), icon: 'arrow_up', kind: 'primary', class: 'tasks-fresh', onClick: () => { letIn(); scrollTo({ top: 0, behavior: 'instant' }); } }),
+    fresh.value.length > 0 && h(Button, { text: t('tasks.fresh', { n: fresh.value.length + (isMore.value ? '+' : '') }), icon: 'arrow_up', kind: 'primary', class: 'tasks-fresh', onClick: () => { letIn(); scrollTo({ top: 0, behavior: 'instant' }); } }),
   );
 }
 

@@ -24,6 +24,8 @@ export const wrong = signal(/** @type {unknown} */ (null));
 export const total = signal(/** @type {number | null} */ (null));
 /** Those that came since, and wait to be let in. */
 export const fresh = signal(/** @type {Row[]} */ ([]));
+/** Whether more came than those. */
+export const isMore = signal(false);
 /** How far back was looked when time was over. */
 export const searchedTo = signal(/** @type {string | null} */ (null));
 export const cursor = signal(/** @type {string | null} */ (null));
@@ -43,18 +45,25 @@ export function filterHere() {
 /** @param {Record<string, string>} wanted */
 export async function load(wanted) {
   const own = ++round;
+  const before = JSON.stringify(filter);
   filter = momentsOf(wanted);
+  const isOther = JSON.stringify(filter) !== before;
+  if (isOther) total.value = null;
   loading.value = true;
   try {
     const found = await api.get('/tasks', { ...filter, limit: PAGE });
     if (own !== round) return;
     rows.value = found.tasks;
     fresh.value = [];
+    isMore.value = false;
     total.value = wrong.value = null;
     goneOn(found);
     void count();
   } catch (error) {
-    if (own === round) wrong.value = error;
+    if (own !== round) return;
+    wrong.value = error;
+    if (isOther) rows.value = fresh.value = []; // what another filter found
+    if (isOther) cursor.value = searchedTo.value = null;
   } finally {
     if (own === round) loading.value = false;
   }
@@ -149,11 +158,14 @@ async function look() {
   const known = new Set(rows.value.map((each) => each.id));
   for (const each of found.tasks) if (known.has(each.id)) take(each);
   const last = cursor.value && rows.value.at(-1)?.created_at;
-  fresh.value = found.tasks.filter((/** @type {Row} */ each) => !known.has(each.id) && (!last || each.created_at >= last));
+  const unknown = found.tasks.filter((/** @type {Row} */ each) => !known.has(each.id) && (!last || each.created_at >= last));
+  isMore.value = !!found.next_cursor && unknown.length === found.tasks.length;
+  fresh.value = unknown;
 }
 
-/** Show those that came since, each in its place. */
+/** Show those that came since, each in its place; if there are more of them than are known, all is asked for anew. */
 export function letIn() {
+  if (isMore.value) return void load(filter);
   const all = [...fresh.value, ...rows.value];
   rows.value = all.sort((one, other) => (one.created_at === other.created_at ? Number(other.id > one.id) * 2 - 1 : other.created_at > one.created_at ? 1 : -1));
   if (total.value !== null) total.value += fresh.value.length;
