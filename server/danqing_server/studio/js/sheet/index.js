@@ -32,18 +32,21 @@ function useTask(id) {
   const look = useSignal(async () => {});
   useEffect(() => {
     let over = false;
+    let [asked, newest] = [0, 0];
     task.value = task.peek()?.id === id ? task.peek() : null;
     error.value = null;
     look.value = async () => {
+      const own = ++asked;
       try {
         const found = await api.get(`/tasks/${id}`);
-        if (over) return;
+        if (over || own < newest) return;
+        newest = own;
         const before = task.peek();
         if (before && isOpen(before) && !isOpen(found)) announce(t(`status.${standingOf(found)}`));
         task.value = found;
         error.value = null;
       } catch (thrown) {
-        if (!over) error.value = thrown;
+        if (!over && own > newest) error.value = thrown;
       }
     };
     const again = () => void look.peek()();

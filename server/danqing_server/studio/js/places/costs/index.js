@@ -43,10 +43,12 @@ function asked() {
 export default function Costs() {
   const { period, groups, group, wanted } = asked();
   const { query } = route.value;
-  const found = useAsked(() => /** @type {Promise<Series>} */ (api.get('/stats/series', wanted)), [JSON.stringify(wanted)]);
+  const said = JSON.stringify(wanted);
+  const found = useAsked(async () => ({ of: said, series: /** @type {Series} */ (await api.get('/stats/series', wanted)) }), [said]);
   const key = useAsked(() => /** @type {Promise<OwnKey | null>} */ (may('read') ? api.get('/key') : Promise.resolve(null)));
-  useFresh(found.data, () => (found.look(), key.look()));
-  const series = found.data;
+  const isOld = found.data?.of !== said; // a sum stands under no name but its own
+  const series = isOld && found.error ? null : (found.data?.series ?? null);
+  useFresh(series, () => (found.look(), key.look()));
   const limits = key.data?.limits ?? [];
   const near = limits.some((limit) => limit.warning);
   const currencies = series?.totals.flatMap((each) => each.currency ?? []) ?? [];
@@ -64,7 +66,8 @@ export default function Costs() {
     found.error ? h(Problem, { error: found.error, onRetry: () => void found.look() }) : null,
     series && !series.complete && p({ class: 'costs-note', role: 'status' }, t('costs.catching_up')),
     near && h(Limits, { limits }),
-    !series ? !found.error && h(Skeleton, { lines: 8 }) : series.totals.length ? h(Told, { series, currency, group, period }) : h(Nothing, { period, series }),
+    !series ? !found.error && h(Skeleton, { lines: 8 })
+    : div({ class: 'costs-told', 'aria-busy': isOld }, series.totals.length ? h(Told, { series, currency, group, period }) : h(Nothing, { period, series })),
     !near && limits.length > 0 && h(Limits, { limits }),
     p({ class: 'costs-zone' }, t('costs.zone', { zone: zone.value }), ' ', a({ ...link(address('settings', {}, 'browser')) }, t('costs.change_zone'))),
   );

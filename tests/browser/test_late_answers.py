@@ -1,0 +1,83 @@
+"""Answers that come late, in another order, or not at all: nothing is shown for what it is not."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from playwright.async_api import expect
+
+from tests.browser.conftest import OpenPage, Studio, Watched
+from tests.browser.test_tasks import rows
+
+
+class TestOlderAnswers:
+    async def test_older_look_at_a_task_is_dropped(self, studio: Studio, open_page: OpenPage) -> None:
+        """It had failed when the first look left, whose answer comes after it was queued again."""
+        task = await studio.painted("an older owl [sandbox:moderation x1]")
+        page = await open_page("/studio/costs")
+        held, looked = asyncio.Event(), asyncio.Event()
+
+        async def keep_the_first_back(route: Any) -> None:
+            answer = await route.fetch()
+            if not looked.is_set():
+                looked.set()
+                await held.wait()
+            await route.fulfill(response=answer)
+
+        await page.route(f"**/api/v1/tasks/{task['id']}", keep_the_first_back)
+        await page.evaluate(
+            f"history.pushState(null, '', '?task={task['id']}'); dispatchEvent(new PopStateEvent('popstate'))"
+        )
+        await looked.wait()
+        await studio.ask("POST", f"/api/v1/tasks/{task['id']}/retry")
+        await studio.ended(task["id"])
+        sheet = page.locator("dialog.sheet")
+        await expect(sheet.locator(".status-completed")).to_be_visible()
+        async with page.expect_response(f"**/api/v1/tasks/{task['id']}"):
+            held.set()
+        await expect(sheet.locator(".status-completed")).to_be_visible()
+        await expect(sheet.get_by_role("button", name="Try again")).to_have_count(0)
+
+
+class TestCosts:
+    async def test_no_sum_stands_under_another_months_name(
+        self, studio: Studio, open_page: OpenPage, watched: Watched
+    ) -> None:
+        """While the month before is on its way this one's is not shown as its; nor when it does not come."""
+        watched.expect("net::ERR")
+        await studio.painted("a costly curlew")
+        page = await open_page("/studio/costs?sandbox=1")
+        figures = page.locator(".costs-figures")
+        await expect(figures).to_be_visible()
+        held = asyncio.Event()
+
+        async def lose(route: Any) -> None:
+            await held.wait()
+            await route.abort()
+
+        await page.route("**/api/v1/stats/series?**", lose)
+        await page.get_by_role("button", name="The time before").click()
+        await expect(figures).to_be_hidden()
+        held.set()
+        await expect(page.get_by_role("alert")).to_contain_text("cannot be reached")
+        await expect(figures).to_have_count(0)
+        await page.get_by_role("button", name="The time after").click()
+        await page.unroute("**/api/v1/stats/series?**")
+        await page.get_by_role("button", name="Try again").click()
+        await expect(figures).to_be_visible()
+
+
+class TestTasks:
+    async def test_no_row_stands_under_a_filter_that_did_not_find_it(
+        self, studio: Studio, open_page: OpenPage, watched: Watched
+    ) -> None:
+        """The filter's answer did not come: what was there before it is not what it found."""
+        watched.expect("net::ERR")
+        await studio.painted("a filtered finch")
+        page = await open_page("/studio/tasks?q=a filtered finch")
+        await expect(rows(page)).to_have_count(1)
+        await page.route("**/api/v1/tasks?**status=failed**", lambda route: route.abort())
+        await page.get_by_role("radio", name="Failed", exact=True).check()
+        await expect(page.get_by_role("alert")).to_contain_text("cannot be reached")
+        await expect(rows(page)).to_have_count(0)
