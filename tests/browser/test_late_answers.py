@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from playwright.async_api import expect
 
 from tests.browser.conftest import OpenPage, Studio, Watched
-from tests.browser.test_tasks import rows
+from tests.browser.test_tasks import row, rows
 
 
 class TestOlderAnswers:
@@ -81,3 +83,24 @@ class TestTasks:
         await page.get_by_role("radio", name="Failed", exact=True).check()
         await expect(page.get_by_role("alert")).to_contain_text("cannot be reached")
         await expect(rows(page)).to_have_count(0)
+
+
+class TestOtherDays:
+    async def test_moment_of_another_day_has_its_day(self, studio: Studio, open_page: OpenPage) -> None:
+        """Ten is ten tomorrow: in the list of tasks, on the lane that is paused until then, and in Create."""
+        then = datetime.now(UTC) + timedelta(hours=49)
+        day = re.compile(f"{then:%b} {then.day}")
+        task = await studio.paint("another day's dove", delay=49 * 3600)
+        await studio.ask(
+            "POST", "/api/v1/lanes/volcengine/pause", {"reason": "until then", "until": then.isoformat()}
+        )
+        try:
+            page = await open_page("/studio/tasks?q=another day's dove", timezone_id="UTC")
+            await expect(row(page, "another day's dove")).to_contain_text(day)
+            await page.goto("/studio/queue")
+            await expect(page.locator("[data-lane=volcengine] .lane-opens")).to_contain_text(day)
+            await page.goto("/studio/")
+            await expect(page.locator(".lane-note")).to_contain_text(day)
+        finally:
+            await studio.ask("POST", "/api/v1/lanes/volcengine/resume", {})
+            await studio.ask("POST", f"/api/v1/tasks/{task['id']}/cancel")

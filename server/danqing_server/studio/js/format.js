@@ -21,8 +21,9 @@ export const exactTime = (moment) => written({ dateStyle: 'medium', timeStyle: '
 /** 28 November 2026 @param {string} moment */
 export const day = (moment) => written({ dateStyle: 'long' }, moment);
 
-/** 02:31 @param {string} moment */
-export const clock = (moment) => written({ timeStyle: 'short' }, moment);
+/** Today 02:31, on other days 28 Nov, 02:31 @param {string} moment */
+export const clock = (moment) =>
+  day(moment) === day(new Date().toISOString()) ? written({ timeStyle: 'short' }, moment) : written({ month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit' }, moment);
 
 /** 02:31:07 @param {string} moment */
 export const clockSeconds = (moment) => written({ timeStyle: 'medium' }, moment);
