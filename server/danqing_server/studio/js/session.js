@@ -58,8 +58,11 @@ export const may = (scope) => !!me.value?.scopes.includes(scope);
 /** Whether the key sees tasks of other projects, too: it may read those, and change its own. */
 export const oversees = () => !!me.value?.operator && me.value.needs_key;
 
+/** The id of the project whose key it is; what people call it is `me.project`. */
+export const ownProject = () => me.value?.session?.project ?? me.value?.project;
+
 /** Whether something of *project* is another's. @param {string | null | undefined} project */
-export const isForeign = (project) => oversees() && project !== me.value?.project;
+export const isForeign = (project) => oversees() && project !== ownProject();
 
 /** @type {{ changes: boolean, resolve: () => void, reject: (error: unknown) => void }[]} */
 let waiting = [];

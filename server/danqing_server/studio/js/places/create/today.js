@@ -7,6 +7,7 @@ import { beginOf, dayOf } from '../../format.js';
 import { t } from '../../i18n.js';
 import { keep, kept } from '../../kept.js';
 import { onTask, tell } from '../../live.js';
+import { isForeign, oversees, ownProject } from '../../session.js';
 import { announce } from '../../ui/announce.js';
 import { isOpen } from '../../ui/status.js';
 import { person } from './sending.js';
@@ -77,10 +78,13 @@ function ended(task) {
   chime(task.status === 'completed');
 }
 
+/** Whose tasks are of today: one's own, though an operator sees others' of the same name. @param {number} limit */
+const wanted = (limit) => ({ user_id: person.peek(), from: midnight(), limit, project: oversees() ? ownProject() : null });
+
 /** Ask for the day's tasks; the first few whole, since a row knows one picture alone. */
 export async function load() {
   try {
-    const page = await api.get('/tasks', { user_id: person.value, from: midnight(), limit: MOST });
+    const page = await api.get('/tasks', wanted(MOST));
     for (const task of page.tasks.reverse()) take(task);
     loaded.value = true;
     trouble.value = null;
@@ -96,7 +100,7 @@ export const open = computed(() => ids.value.filter((id) => isOpen(taskOf(id).va
 async function lookUnseen() {
   if (!document.hidden || !open.peek().length) return;
   try {
-    const page = await api.get('/tasks', { user_id: person.peek(), from: midnight(), limit: 20 });
+    const page = await api.get('/tasks', wanted(20));
     for (const row of page.tasks) tell(row);
   } catch {
     // asked again in a moment
@@ -106,7 +110,7 @@ async function lookUnseen() {
 /** Begin to follow; returns what ends that. */
 export function follow() {
   const stop = onTask((task) => {
-    if (task.user_id === person.peek()) take(task);
+    if (task.user_id === person.peek() && !('project' in task && isForeign(task.project))) take(task); // the stream tells of none that is another's
   });
   const seen = () => {
     if (!document.hidden) unseen.value = 0;

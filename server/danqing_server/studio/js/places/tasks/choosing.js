@@ -4,7 +4,7 @@ import { computed, signal } from '@preact/signals';
 
 import { momentsOf } from '../../format.js';
 import { t } from '../../i18n.js';
-import { isForeign, me, oversees } from '../../session.js';
+import { isForeign, oversees, ownProject } from '../../session.js';
 import { notify } from '../../ui/announce.js';
 import { filterHere, rows, total } from './store.js';
 
@@ -53,7 +53,7 @@ export function extend(id) {
 /** Choose what the filter finds; without one, or where it finds other projects' too, what is shown: all at once are never meant. */
 export function chooseAll() {
   const { project, ...rest } = filterHere();
-  if (Object.keys(rest).length && (project ? project === me.value?.project : !oversees())) {
+  if (Object.keys(rest).length && (project ? project === ownProject() : !oversees())) {
     chosen.value = new Set();
     all.value = true;
   } else {
