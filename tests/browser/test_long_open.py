@@ -7,11 +7,18 @@ from typing import Any
 
 from playwright.async_api import expect
 
-from tests.browser.conftest import OpenPage, Studio, Watched
+from tests.browser.conftest import LIN, OpenPage, Studio, Watched
 from tests.browser.test_create import SETTLED, prompt_of
 from tests.browser.test_signing_in import sign_in, signed_in, two_keys
 
 AWAY = json.dumps({"success": False, "code": "store_unavailable", "message": "MongoDB is away"})
+
+# Behind another tab: nobody looks at it, and it asks the server nothing.
+UNSEEN = """() => {
+  window.isUnseen = true;
+  Object.defineProperty(document, 'hidden', { value: true });
+  document.dispatchEvent(new Event('visibilitychange'));
+}"""
 
 
 class TestConnection:
@@ -86,3 +93,22 @@ class TestSignedOut:
         await sign_in(page, successor)
         await expect(page.locator(".connection-live")).to_be_visible()
         assert len([url for url in asked if url.endswith("/api/v1/tasks?limit=50")]) <= 2, asked
+
+
+class TestOtherTab:
+    async def test_another_project_in_one_tab_is_noticed_in_the_others(
+        self, open_page: OpenPage, base: str, house: Studio
+    ) -> None:
+        """Their cookie is another's by now: what stands in them was meant to be paid by somebody else."""
+        [(first, secret), _] = await two_keys(house, "two tabs")
+        page = await signed_in(open_page, base, secret)
+        await prompt_of(page).fill("a teal of the first project")
+        other = await page.context.new_page()
+        await other.goto("/studio/costs")
+        await page.evaluate(UNSEEN)
+        await house.ask("POST", f"/api/v1/keys/{first}/revoke")
+        await other.reload()
+        await sign_in(other, LIN)
+        await expect(other.get_by_role("dialog")).to_have_count(0)
+        await page.wait_for_function("() => !window.isUnseen")
+        await expect(prompt_of(page)).to_be_visible()

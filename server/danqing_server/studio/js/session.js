@@ -182,5 +182,5 @@ setInterval(renew, RENEW_MS / 6);
 document.addEventListener('visibilitychange', renew);
 addEventListener('storage', (event) => {
   if (event.key?.endsWith('signed_out') && event.newValue) leave();
-  if (event.key?.endsWith('signed_in') && (signingIn.value || signedOut.value)) load().catch(() => {}); // in another tab
+  if (event.key?.endsWith('signed_in') && event.newValue) load().catch(() => {}); // in another tab: the cookie may be another project's
 });
