@@ -36,28 +36,54 @@ export function useAsked(ask, on = []) {
   return { data: data.value, error: error.value, look };
 }
 
+/** @typedef {{ on: string, rows: any[], next: string | null }} Pages the rows so far, and where the next ones begin */
+
+/** The first page as it is now, and behind it what was asked for further down. @param {Pages | null} first @param {Pages | null} more @returns {Pages | null} */
+function joined(first, more) {
+  if (!first || more?.on !== first.on) return first;
+  const last = more.rows.findIndex((each) => each.id === first.rows.at(-1)?.id);
+  return last < 0 ? first : { ...more, rows: [...first.rows, ...more.rows.slice(last + 1)] };
+}
+
 /**
- * Ask for a list that comes in pages.
+ * Ask for a list that comes in pages. `look` begins it anew, `follow` looks at its first page alone; `missed`: why the
+ * next page did not come.
  *
  * @param {string} path
  * @param {string} name of the list in the answer
  * @param {import('../api.js').Query} [query]
  */
 export function usePages(path, name, query = {}) {
-  const more = useSignal(/** @type {any[]} */ ([]));
-  const next = useSignal(/** @type {string | null} */ (null));
-  const asked = useAsked(async () => {
-    const found = await api.get(path, query);
-    more.value = [];
-    next.value = found.next_cursor ?? null;
-    return /** @type {any[]} */ (found[name]);
-  }, [path, JSON.stringify(query)]);
-  const further = async () => {
-    const found = await api.get(path, { ...query, cursor: next.value });
-    more.value = [...more.value, ...found[name]];
-    next.value = found.next_cursor ?? null;
+  const on = JSON.stringify([path, query]);
+  /** @param {string | null} [cursor] @returns {Promise<Pages>} */
+  const page = async (cursor) => {
+    const found = await api.get(path, cursor ? { ...query, cursor } : query);
+    return { on, rows: found[name], next: found.next_cursor ?? null };
   };
-  return { ...asked, data: asked.data && [...asked.data, ...more.value], further: next.value ? further : null };
+  const more = useSignal(/** @type {Pages | null} */ (null));
+  const missed = useSignal(/** @type {unknown} */ (null));
+  const underWay = useRef(/** @type {string | null} */ (null));
+  const asked = useAsked(page, [on]);
+  const known = useRef(/** @type {Pages | null} */ (null));
+  known.current = joined(asked.data, more.value);
+  const look = async () => {
+    await asked.look();
+    more.value = null;
+  };
+  const further = async () => {
+    const before = known.current;
+    if (!before || underWay.current === before.next) return;
+    underWay.current = before.next;
+    missed.value = null;
+    try {
+      const found = await page(before.next);
+      if (known.current?.on === on) more.value = { ...found, rows: [...before.rows, ...found.rows] };
+    } catch (error) {
+      missed.value = error;
+    }
+    underWay.current = null;
+  };
+  return { ...asked, look, follow: asked.look, data: known.current?.rows ?? null, further: known.current?.next ? further : null, missed: missed.value };
 }
 
 /**

@@ -13,8 +13,9 @@ export function Shown({ asked, children }) {
   return asked.data === null ? h(Skeleton, { lines: 4 }) : children;
 }
 
-/** @param {{ onMore: (() => void) | null }} props */
-export const More = ({ onMore }) => onMore && h(Button, { text: t('settings.more'), onClick: onMore });
+/** @param {{ pages: { further: (() => void) | null, missed: unknown } }} props */
+export const More = ({ pages: { further, missed } }) =>
+  further && [missed !== null && h(Problem, { key: 'missed', error: missed }), h(Button, { key: 'more', text: t('settings.more'), onClick: further })];
 
 /** @param {{ title: import('preact').ComponentChildren, text?: import('preact').ComponentChildren, children?: import('preact').ComponentChildren }} props */
 export const Head = ({ title, text, children }) =>

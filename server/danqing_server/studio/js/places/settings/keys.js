@@ -29,6 +29,7 @@ export function Keys() {
   const project = route.value.query.project ?? '';
   const asked = usePages('/keys', 'keys', { project });
   const projects = usePages('/projects', 'projects');
+  useEffect(() => void projects.further?.(), [projects.data?.length]); // all of them: a key may be any one's
   const doing = useSignal(/** @type {Doing | null} */ (null));
   const shown = useSignal(/** @type {{ key: any, secret: string, isIn?: boolean } | null} */ (null));
   const goOn = useRef(/** @type {(() => void) | null} */ (null)); // with the first key, once its secret is kept
@@ -61,7 +62,7 @@ export function Keys() {
       asked.data?.length
         ? ul({ class: 's-rows' }, asked.data.map((each) => h(Row, { key: each.id, found: each, project: nameOf(each.project), onDo: (what) => (doing.value = { what, key: each }) })))
         : h(Empty, { title: t('keys.none'), text: t('keys.none_text') }),
-      h(More, { onMore: asked.further })),
+      h(More, { pages: asked })),
     (now?.what === 'new' || now?.what === 'edit') && h(KeyForm, { found: now.key, projects: projects.data ?? [], project, onDone: done, onFirst: (then) => (goOn.current = then), onClose: close }),
     now?.what === 'rotate' && h(Rotate, { found: now.key, onDone: done, onClose: close }),
     now?.what === 'revoke' && h(Revoke, { found: now.key, onDone: done, onClose: close }),

@@ -115,7 +115,7 @@ export function Projects() {
       asked.data?.length
         ? ul({ class: 's-rows' }, asked.data.map((each) => h(Row, { key: each.id, project: each, onRestore: () => restore(each), onDo: (what) => (doing.value = { what, project: each }) })))
         : h(Empty, { title: t('projects.none'), text: t('projects.none_text') }),
-      h(More, { onMore: asked.further })),
+      h(More, { pages: asked })),
     (now?.what === 'new' || now?.what === 'edit') && h(ProjectForm, { project: now.project, onDone: done, onClose: close }),
     now?.what === 'archive' && h(Archive, { project: now.project, onDone: done, onClose: close }),
   );

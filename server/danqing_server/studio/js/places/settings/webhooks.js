@@ -110,7 +110,7 @@ export function Webhook({ id }) {
   const waits = sent.data?.some((each) => each.state === 'pending' && Date.parse(each.due_at) < Date.now() + CLAIM_MS);
   useEffect(() => {
     if (!waits) return undefined;
-    const timer = setTimeout(sent.look, LOOK_MS);
+    const timer = setTimeout(sent.follow, LOOK_MS);
     return () => clearTimeout(timer);
   }, [sent.data]);
   /** @param {Promise<unknown>} act @param {string} told */
@@ -143,7 +143,7 @@ export function Webhook({ id }) {
       sent.data?.length
         ? ul({ class: 's-rows' }, sent.data.map((each) => h(Delivery, { key: each.id, found: each, onResend: () => after(api.post(`/webhooks/${id}/deliveries/${each.id}/resend`), t('webhooks.resent')) })))
         : p({ class: 's-part-text' }, t('webhooks.nothing_sent'), state && h(Button, { text: t('ui.clear_filter'), onClick: () => setQuery({ state: null }) })),
-      h(More, { onMore: sent.further })),
+      h(More, { pages: sent })),
     doing.value === 'edit' && h(WebhookForm, { hook, onDone: look, onClose: close }),
     doing.value === 'rotate' && h(Rotate, { id, onClose: close, onDone: (found) => { look(); secret.value = found; } }),
     doing.value === 'resend' && h(Resend, { id, onClose: close, onDone: (n) => { look(); notify(t('webhooks.resent_n', { n })); } }),
