@@ -25,6 +25,24 @@ async def test_twice_as_large_nothing_is_cut_off(open_page: OpenPage, studio: St
     await expect(page).to_have_url(re.compile("/studio/gallery"))
 
 
+async def test_long_word_of_an_operator_is_broken(open_page: OpenPage, studio: Studio) -> None:
+    """The reason for a pause is an address: it pushes nothing out of Create, neither on a phone nor on a laptop."""
+    reason = f"see https://status.example.com/incidents/{'0123456789abcdef' * 8}"
+    await studio.ask("POST", "/api/v1/lanes/volcengine/pause", {"reason": reason})
+    try:
+        page = await open_page("/studio/", width=360, height=740)
+        for width in (360, 1280):
+            await page.set_viewport_size({"width": width, "height": 740})
+            note = page.locator(".lane-note")
+            await expect(note).to_contain_text("0123456789abcdef")
+            side = page.locator(".create-side")
+            edges = [(await each.bounding_box()) for each in (note, side)]
+            assert edges[0]["x"] + edges[0]["width"] <= edges[1]["x"] + edges[1]["width"]
+            assert await page.evaluate("document.documentElement.scrollWidth") <= width
+    finally:
+        await studio.ask("POST", "/api/v1/lanes/volcengine/resume", {})
+
+
 async def test_a_lane_is_resumed_by_finger(open_page: OpenPage, studio: Studio) -> None:
     """Check 25: 360 × 740; the place behind More is reached by tapping, too."""
     await studio.ask("POST", f"/api/v1/lanes/{LANE}/pause", {"reason": "by finger"})
