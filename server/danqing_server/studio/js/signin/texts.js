@@ -16,7 +16,6 @@ export const texts = {
   'sessions.title': ['Where this key is signed in', '此密钥的登录'],
   'sessions.title_all': ['Who is signed in', '所有登录'],
   'sessions.here': ['this browser', '此浏览器'],
-  'sessions.seen': ['last used {when}', '最近使用 {when}'],
   'sessions.agent': ['{browser} on {system}', '{system} 上的 {browser}'],
   'sessions.unknown': ['Unknown browser', '未知浏览器'],
   'sessions.end': ['Sign out', '退出登录'],
