@@ -190,7 +190,8 @@ class Gallery:
         task = self._painting.get(digest)
         if task is None:
             task = self._painting[digest] = asyncio.create_task(self._make(work, digest))
-        return await asyncio.shield(task)
+        await asyncio.wait({task})  # not shielded: that reports what fails once nobody asks for it any more
+        return task.result()
 
     async def _make(self, work: Work, digest: str) -> bytes:
         loop = asyncio.get_running_loop()

@@ -20,6 +20,7 @@ from danqing_server.access.limits import UNLIMITED, CallerLimits
 from danqing_server.access.roles import NO_ROLES, Roles
 from danqing_server.clock import Clock
 from danqing_server.errors import KeyExpired, KeyRevoked, ProjectArchived, StoreUnavailable, UnknownKey
+from danqing_server.loops.shared import outcome_of
 from danqing_server.records.tenancy import NO_LIMITS, Project, StoredKey
 from danqing_server.store.api_keys import USE_WRITTEN_EVERY, ApiKeyStore
 from danqing_server.store.projects import ProjectStore
@@ -142,7 +143,7 @@ class Roster:
         if look is None:
             look = self._looks[digest] = asyncio.create_task(self._look(digest))
             look.add_done_callback(partial(self._end_look, digest))
-        return await asyncio.shield(look)
+        return await outcome_of(look)
 
     def _end_look(self, digest: bytes, look: asyncio.Task[_Entry]) -> None:
         del self._looks[digest]

@@ -16,6 +16,7 @@ from danqing_server.assets.leftovers import leftover_name, leftovers_of, sweep
 from danqing_server.assets.sources import Origin
 from danqing_server.assets.spool import Spool
 from danqing_server.assets.storage_failures import storage_failures
+from danqing_server.loops.shared import outcome_of
 
 __all__ = ["Partial"]
 
@@ -94,11 +95,11 @@ class Partial:
     async def release(self) -> None:
         """Leave the file to a later try that can go on with it, else remove it, unless it was moved.
 
-        Shielded, since a second cancellation must not leave it behind.
+        Carried through, since a second cancellation must not leave it behind.
         """
         if self.spool.is_closed:  # moved into its place, as nearly all are
             return
-        await asyncio.shield(self._on_disk(self._leave if self._named and self.continues else self.spool.discard))
+        await outcome_of(self._on_disk(self._leave if self._named and self.continues else self.spool.discard))
 
     def _lasting_name(self, more_bytes: int) -> Path | None:
         """Return what the file is called from now on, None when that does not change."""

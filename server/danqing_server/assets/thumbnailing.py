@@ -16,6 +16,7 @@ from danqing_server.assets.keys import check_key, media_type_of, output_of, post
 from danqing_server.assets.storage import Assets, Stat
 from danqing_server.assets.thumbnails import Shrunk
 from danqing_server.errors import NotFound, Overloaded, PictureRejected, StoreUnavailable
+from danqing_server.loops.shared import outcome_of
 
 __all__ = ["NoteColour", "Thumbnails"]
 
@@ -62,7 +63,7 @@ class Thumbnails:
         try:
             return await self.assets.describe(thumbnail)
         except NotFound:
-            return await asyncio.shield(self._begin(key, thumbnail, source, width))
+            return await outcome_of(self._begin(key, thumbnail, source, width))
 
     async def close(self) -> None:
         """Wait for what is being made."""

@@ -41,6 +41,7 @@ from danqing_server.errors import (
 )
 from danqing_server.ids import new_task_id, new_token
 from danqing_server.life.rerouted import on_target
+from danqing_server.loops.shared import outcome_of
 from danqing_server.records.tasks import Status, Task
 from danqing_server.store.keys import KeyRecord, KeyStore
 from danqing_server.store.tasks import TaskStore
@@ -98,7 +99,7 @@ class Submissions:
         until_s = self.clock.monotonic_s() + WITHIN_S
         if submission.repeat is not None:
             repeatable = self._submit_repeatable(submission, submission.repeat, until_s)
-            return await asyncio.shield(self._begin(repeatable))
+            return await outcome_of(self._begin(repeatable))
         try:
             checked = await self._check(submission)
         except asyncio.CancelledError:
@@ -108,7 +109,7 @@ class Submissions:
         task = self._new_task(submission, checked)
         if checked.references or submission.caller.limits.are_any:
             admitted = self._admit(task, checked.references, until_s, submission.caller)
-            return await asyncio.shield(self._begin(admitted))
+            return await outcome_of(self._begin(admitted))
         await self.intake.take(task)
         return Accepted(task=task)
 

@@ -21,6 +21,7 @@ from danqing_server.life.prioritised import Prioritised
 from danqing_server.life.register import Register
 from danqing_server.life.retried import Retried
 from danqing_server.log import get_logger
+from danqing_server.loops.shared import outcome_of
 from danqing_server.records.tasks import FINISHED, WAITING, Output, OutputState, Priority, Status, Task, TaskError
 from danqing_server.store.tasks import TaskStore
 
@@ -183,7 +184,7 @@ class Control:
         moving = asyncio.create_task(self.register.carry_out(move))
         self._moving.add(moving)
         moving.add_done_callback(self._moving.discard)
-        return await asyncio.shield(moving)
+        return await outcome_of(moving)
 
     async def _end(self, task_id: str, caller: Caller) -> None:
         """Cancel a task, unless it ends by itself meanwhile. Raises Conflict: it changes all the time."""

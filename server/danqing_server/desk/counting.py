@@ -11,6 +11,7 @@ import attrs
 
 from danqing_server.clock import Clock
 from danqing_server.life.bookkeeper import Bookkeeper
+from danqing_server.loops.shared import outcome_of
 from danqing_server.store.budgets import BudgetStore, Committed, Held, Pending, Unmade
 from danqing_server.windows import Window
 
@@ -96,7 +97,7 @@ class Counting:
         if running is None:
             running = self._running[counter.id] = asyncio.create_task(self._count(counter))
             running.add_done_callback(lambda _: self._running.pop(counter.id, None))
-        await asyncio.shield(running)
+        await outcome_of(running)
 
     async def _count(self, counter: Counter) -> None:
         began_s = self.clock.monotonic_s()

@@ -14,6 +14,7 @@ from danqing_server.clock import Clock, from_ms
 from danqing_server.desk.progress import Progress
 from danqing_server.errors import QueueUnavailable
 from danqing_server.life.telling import entry_of
+from danqing_server.loops.shared import outcome_of
 from danqing_server.queue.entries import LaneDepth, Position
 from danqing_server.queue.gates import RATE_LIMITED, Gate, Gates, Throughput
 from danqing_server.queue.lanes import Queue
@@ -78,7 +79,7 @@ class Forecast:
             seen = self._seen[name] = (now_s, asyncio.create_task(self.look(name)))
             seen[1].add_done_callback(_failed)  # whoever waited may have hung up: then nobody else takes its error
         look = seen[1]
-        return look.result() if look.done() else await asyncio.shield(look)
+        return await outcome_of(look)
 
     async def look(self, name: str) -> LaneView:
         """Return how a lane stands at this moment. Raises QueueUnavailable."""

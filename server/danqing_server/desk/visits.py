@@ -32,6 +32,7 @@ from danqing_server.desk.request import Repeat
 from danqing_server.errors import StoreUnavailable
 from danqing_server.ids import new_token
 from danqing_server.log import get_logger
+from danqing_server.loops.shared import outcome_of
 from danqing_server.store.processes import has_died, identity_of
 from danqing_server.store.visits import KNOWN_FOR, Asked, VisitRecord, VisitState, VisitStore
 
@@ -150,7 +151,7 @@ class Visits:
         """Carry *steps* through; when the client leaves meanwhile, whoever it stood for has left again."""
         running = self._run(steps)
         try:
-            return await asyncio.shield(running)
+            return await outcome_of(running)
         except asyncio.CancelledError:
             running.add_done_callback(self._lose_entered)
             deserted = self._deserted.setdefault(about, set())
@@ -223,14 +224,14 @@ class Visits:
 
     async def end(self, visit: Visit) -> None:
         """Note that the answer was written, all of it."""
-        await asyncio.shield(self._begin(lambda: self.store.end(visit.digest, visit.id)))
+        await outcome_of(self._begin(lambda: self.store.end(visit.digest, visit.id)))
 
     async def refuse(self, visit: Visit, retry_after_s: float | None) -> None:
         """Note that a request got no task; *retry_after_s* None: its client will not repeat it by itself."""
         until = None
         if retry_after_s is not None:
             until = self.clock.now() + REPEATED_WITHIN + timedelta(seconds=retry_after_s)
-        await asyncio.shield(self._begin(lambda: self.store.end(visit.digest, visit.id, until)))
+        await outcome_of(self._begin(lambda: self.store.end(visit.digest, visit.id, until)))
 
     async def drain(self) -> None:
         """Wait until all is noted."""

@@ -20,6 +20,7 @@ from pymongo import ASCENDING, IndexModel
 
 from danqing_server.errors import StoreUnavailable
 from danqing_server.log import get_logger
+from danqing_server.loops.shared import outcome_of
 from danqing_server.store.client import translated
 
 __all__ = ["OF_BATCH", "LateIndexes", "create_with_patience"]
@@ -63,7 +64,8 @@ class LateIndexes:
         build = self._build_of([index])
         if not build.done():
             with suppress(TimeoutError, StoreUnavailable):
-                await asyncio.wait_for(asyncio.shield(build), WAIT_S)
+                async with asyncio.timeout(WAIT_S):
+                    await outcome_of(build)
 
     async def ensure(self, indexes: Sequence[IndexModel]) -> None:
         """See to *indexes* at a start: what takes longer than a moment is made while the server works.

@@ -13,6 +13,7 @@ from danqing_server.clock import Clock
 from danqing_server.errors import AttemptLost
 from danqing_server.life.billing import to_buy
 from danqing_server.life.charges import cost_micro, price_micro
+from danqing_server.loops.shared import outcome_of
 from danqing_server.queue.gates import Gates
 from danqing_server.records.tasks import Reserved, Task
 from danqing_server.store.spending import SpendStore
@@ -131,7 +132,7 @@ class Allowance:
         """Set aside and write down that it is, both or neither: a cancellation waits for that."""
         reserving = asyncio.create_task(self._reserve_and_save(ledger, count))
         try:
-            return await asyncio.shield(reserving)
+            return await outcome_of(reserving)
         except asyncio.CancelledError:
             await asyncio.gather(reserving, return_exceptions=True)
             raise

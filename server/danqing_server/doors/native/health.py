@@ -22,6 +22,7 @@ from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get
 from danqing_server.http.services import HealthCheck, Services
 from danqing_server.log import get_logger
+from danqing_server.loops.shared import outcome_of
 
 __all__ = ["checks_of", "new_round", "routes"]
 
@@ -51,7 +52,7 @@ class _Round:
         """Return what is wrong with each part, None for nothing."""
         if self.running is None or self.running.done():
             self.running = asyncio.create_task(_check_all(checks))
-        return await asyncio.shield(self.running)
+        return await outcome_of(self.running)
 
 
 @on_get(routes, "/health", public=True)
