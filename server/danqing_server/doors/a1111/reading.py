@@ -118,7 +118,7 @@ def _pictures(fields: Fields, offer: Offer) -> dict[str, Any]:
     problems = [
         Problem(field=sent[name], message=NO_PICTURES())
         for name in found
-        if name not in offer.takes or name not in offer.reference_fields
+        if name not in offer.reference_fields or (offer.takes and name not in offer.takes)
     ]
     if problems:
         raise InvalidSubmission(problems)

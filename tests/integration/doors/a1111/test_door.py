@@ -14,7 +14,7 @@ from PIL import Image
 
 from danqing_server.supervision.embedded.servers import free_port
 from tests.integration.api.conftest import Client, Open, open_api
-from tests.support.providers import picture
+from tests.support.providers import ScriptedProvider, picture
 from tests.support.servers import RunningServer, run_sandbox
 from tests.support.system import until
 from tests.support.whole import bills_of, only
@@ -125,6 +125,15 @@ class TestPictures:
         reply = await api.ask("POST", "/sdapi/v1/img2img", json=body, headers=BASIC)
         assert reply.status == 200, reply.body
         task = await api.system.get(reply.headers["x-danqing-task"])
+        assert [reference.key for reference in task.references] == ["image"]
+
+    async def test_of_another_picture_at_a_model_without_a_description(self, open_api: Open) -> None:
+        """Its provider says that it takes pictures; a plugin need not say more."""
+        body = {"prompt": "x", "init_images": [base64.b64encode(picture(64, 64)).decode()]}
+        async with open_api(workers=True, provider=ScriptedProvider()) as api:
+            reply = await api.ask("POST", "/sdapi/v1/img2img", json=body)
+            assert reply.status == 200, reply.body
+            task = await api.system.get(reply.headers["x-danqing-task"])
         assert [reference.key for reference in task.references] == ["image"]
 
     async def test_mask_that_the_model_does_not_take(self, api: Client) -> None:
