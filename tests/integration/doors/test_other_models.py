@@ -73,3 +73,11 @@ async def test_compression_is_left_out_where_it_says_nothing(
         assert reply.status == 200, reply.body
         task = await api.system.get(reply.headers["x-danqing-task"])
     assert task.input.get("output_compression") == kept
+
+
+async def test_video_is_no_task_of_pictures(open_api: Open, sandbox: RunningServer) -> None:
+    """It would read as one that made none; it has a place of its own."""
+    async with open_api(**only("volcengine", sandbox)) as api:
+        made = (await api.ask("POST", "/v1/videos", json={"prompt": "x"})).json["id"]
+        assert (await api.ask("GET", f"/v1/videos/{made}")).status == 200
+        assert (await api.ask("GET", f"/v1/images/tasks/{made}")).status == 404

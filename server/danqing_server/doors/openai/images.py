@@ -7,6 +7,7 @@ from functools import partial
 import attrs
 from sanic import Blueprint, HTTPResponse
 
+from danqing_plugins import OutputKind
 from danqing_server.doors.documentation import KEY_HEADER, Answer, described
 from danqing_server.doors.holding import go_on
 from danqing_server.doors.lasting import way_of
@@ -21,6 +22,7 @@ from danqing_server.doors.openai_shapes import (
     OpenAIImagesShape,
     OpenAITaskShape,
 )
+from danqing_server.errors import NotFound
 from danqing_server.http.answers import json_answer
 from danqing_server.http.entry import admit, admit_change
 from danqing_server.http.links import base_url
@@ -116,6 +118,8 @@ async def get_images_task(request: ApiRequest, task_id: str) -> HTTPResponse:
     """Say how far a task is; its pictures, as links, when it is completed."""
     services, caller = admit(request)
     task = await services.control.find(task_id, caller)
+    if task.kind is not OutputKind.IMAGE:  # it would read as a task that made no picture
+        raise NotFound("task", task_id)
     headers = {} if task.status in FINISHED else {"retry-after": str(RETRY_AFTER_S)}
     return json_answer(task_view(task, base_url(request)), 200, headers)
 
