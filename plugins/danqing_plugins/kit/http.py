@@ -64,7 +64,8 @@ class Service:
     """Where a service is, how it is spoken to, and what its refusals mean.
 
     `base_url` has no trailing slash; paths begin with one. `headers` and `params` go with every request, and what
-    is in `secrets` shows in no message. `timeout_s` is for a whole exchange, from connecting to the last byte.
+    is in `secrets` shows in no message. `timeout_s` is for a whole exchange, from connecting to the last byte, of
+    what is paid for; of a question, which is asked again, `question_timeout_s` where that is less.
     `most_bytes` bounds an answer, `event_bytes` one event of a stream, `most_request_bytes` what is sent.
     `request_ids` are the headers that may name the service's id of the request; `call_id_header` is where the id of
     our call goes. `sign` returns the headers to add to a request that is signed as it stands. `quiet_s` is how long
@@ -77,6 +78,7 @@ class Service:
     params: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     secrets: tuple[str, ...] = attrs.field(default=(), repr=False)
     timeout_s: float = 120.0
+    question_timeout_s: float = 60.0
     connect_timeout_s: float = 10.0
     most_bytes: int = 128 * MIB
     event_bytes: int = 64 * MIB
@@ -226,6 +228,7 @@ class Service:
         Raises:
             PluginError: see the module.
         """
+        usual_s = self.timeout_s if paid else min(self.timeout_s, self.question_timeout_s)
         sent = self._outgoing(method, path, body, parts, {**self.params, **(params or {})}, headers, call)
         with connection_failures(self.failures.service, paid=paid):
             response = await session.request(
@@ -235,7 +238,7 @@ class Service:
                 headers=sent.headers,
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(
-                    total=self.timeout_s if timeout_s is None else timeout_s, sock_connect=self.connect_timeout_s
+                    total=usual_s if timeout_s is None else timeout_s, sock_connect=self.connect_timeout_s
                 ),
             )
         try:

@@ -287,6 +287,24 @@ class TestConnections:
                 await service.post(session, "/images", {})
         assert caught.value.code == "timeout"
 
+    async def test_a_question_is_not_waited_for_as_long_as_a_purchase(self, session: aiohttp.ClientSession) -> None:
+        """It costs nothing and is asked again: one that hangs must not use up the time of what is paid for."""
+        asked = 0
+
+        async def silent_once(request: web.Request) -> web.StreamResponse:
+            nonlocal asked
+            asked += 1
+            if asked == 1:
+                await asyncio.Event().wait()
+            return web.json_response({"status": "done"})
+
+        async with acme(silent_once, timeout_s=600.0, question_timeout_s=0.2) as service:
+            async with asyncio.timeout(30):
+                with pytest.raises(Unavailable) as caught:
+                    await service.get(session, "/tasks/1")
+                assert caught.value.code == "timeout"
+                assert (await service.post(session, "/tasks", {}, paid=False)).document == {"status": "done"}
+
     @pytest.mark.parametrize("body", ["<html>hello</html>", '{"data": [', "[1, 2]"])
     async def test_unreadable_answer(self, session: aiohttp.ClientSession, body: str) -> None:
         """A 200 that tells nothing leaves the outcome open."""
