@@ -42,6 +42,7 @@ class TestMain:
         [
             ("generate hill -n two", "-n: 'two' is not allowed; allowed: a whole number"),
             ("generate hill -n 0", "-n: '0' is not allowed; allowed: 1 and more"),
+            ("audit --last 0", "--last: '0' is not allowed; allowed: 1 and more"),
             ("generate hill --timeout soon", "--timeout: 'soon' is not allowed; allowed: a number"),
             ("serve --role boss", "--role: 'boss' is not allowed; allowed: 'all', 'api', 'worker'"),
         ],

@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _audit(
-    last: Annotated[int, typer.Option(metavar="N", show_default=False, help="how many entries (50)")] = 50,
+    last: Annotated[int, typer.Option(metavar="N", min=1, show_default=False, help="how many entries (50)")] = 50,
     as_json: AsJson = False,
     env_file: EnvFile = None,
 ) -> int:
