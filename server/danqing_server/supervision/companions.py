@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,7 +15,7 @@ import attrs
 from danqing_server.log import get_logger
 from danqing_server.supervision.child import Child
 from danqing_server.supervision.deaths import Deaths
-from danqing_server.supervision.embedded.binaries import why_it_cannot_run
+from danqing_server.supervision.embedded.binaries import REDIS_SERVER, why_it_cannot_run
 from danqing_server.supervision.embedded.directory import DataDirectory
 from danqing_server.supervision.embedded.servers import EmbeddedServer, free_port
 from danqing_server.supervision.listening import ask
@@ -32,6 +33,8 @@ _STOP_GRACE_S = 30.0
 _SANDBOX_STOP_GRACE_S = 5.0
 
 _START_TRIES = 5
+# Source: redis 6.2, `aof.c` (loadAppendOnlyFile) and `rdb.c`, and a trial of it, 2026-11-30.
+_DAMAGED = re.compile(r"reading the append only file|loading the DB|Wrong signature|RDB (?:format|reading|file)")
 _KILLED = (-signal.SIGKILL, -signal.SIGTERM)
 
 _log = get_logger(__name__)
@@ -64,7 +67,7 @@ class Companions:
             return await asyncio.to_thread(server.answers)
 
         def explain(output: str) -> str | None:
-            return why_it_cannot_run(server.program, output)
+            return why_it_cannot_run(server.program, output) or _what_is_damaged(server, output)
 
         server.data_dir.mkdir(mode=0o700, exist_ok=True)
         await self._start(server.command, ready, self.start_patience_s, _STOP_GRACE_S, explain)
@@ -149,6 +152,16 @@ def _kept_port(path: Path) -> int:
     port = free_port()
     path.write_text(f"{port}\n")
     return port
+
+
+def _what_is_damaged(server: EmbeddedServer, output: str) -> str | None:
+    """Return what to do about files that Redis cannot read, where it says so; its own advice is to mend them."""
+    if server.program is not REDIS_SERVER or not _DAMAGED.search(output):
+        return None
+    return (
+        f"redis-server cannot read its files, and nothing in them is needed, for MongoDB has all of it: "
+        f"remove {str(server.data_dir)!r} and start again (log: {server.command.log_path})"
+    )
 
 
 def _why_not_ready(child: Child, patience_s: float, explain: Callable[[str], str | None]) -> str:
