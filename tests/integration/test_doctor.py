@@ -20,6 +20,7 @@ from danqing_server.doctor.finding import Finding, State
 from danqing_server.store.client import connect
 from danqing_server.store.restoring import RestoreStore
 from tests.integration.api.conftest import opened
+from tests.support.disks import small_disk
 from tests.support.installed import all_but
 from tests.support.providers import ScriptedProvider
 from tests.support.servers import RunningServer
@@ -172,6 +173,18 @@ class TestMachine:
 
         assert (found.state, "503" in found.says) == (State.WRONG, True)
         assert "DANQING_DISK_RESERVE_MB" in (found.do or "")
+
+    async def test_a_disk_that_turned_read_only_is_told_as_one(
+        self, environment: dict[str, str], tmp_path: Path
+    ) -> None:
+        """As the kernel makes one with errors: no other account could write there either."""
+        with small_disk(tmp_path / "disk", 8) as disk:
+            await asyncio.to_thread(subprocess.run, ["mount", "-o", "remount,ro", disk], check=True)
+
+            found = await _found({**environment, "DANQING_DATA_DIR": str(disk)}, "disk of the data")
+
+        assert (found.state, "read-only" in found.says) == (State.WRONG, True)
+        assert "dmesg" in (found.do or "")
 
     async def test_settings_that_are_wrong_are_each_a_line(self, environment: dict[str, str]) -> None:
         """And everything else is still looked at."""

@@ -39,6 +39,11 @@ def look_at_disks(settings: Settings) -> Sequence[Finding]:
 def _disk(part: str, folder: Path, kept_bytes: int | None) -> Iterator[Finding]:
     """Yield how a disk is, of which *kept_bytes* are kept free, None for what is usual."""
     there = _nearest(folder)
+    found = os.statvfs(there)
+    if found.f_flag & os.ST_RDONLY:
+        do = "see `dmesg`: a disk with errors is made so; mount it for writing again, or name another one"
+        yield wrong(part, f"{there} is on a disk that is read-only", do)
+        return
     if not os.access(there, os.W_OK | os.X_OK):
         do = "run this as the account that runs the server, or give that account the folder"
         yield wrong(part, f"{there} cannot be written", do)
@@ -61,7 +66,6 @@ def _disk(part: str, folder: Path, kept_bytes: int | None) -> Iterator[Finding]:
         yield warning(part, says, do)
     else:
         yield fine(part, says)
-    found = os.statvfs(there)
     if found.f_files and found.f_favail / found.f_files < LITTLE_INODES:
         yield warning(part, f"{found.f_favail} inodes are left", "make room: each picture takes one")
 
