@@ -45,10 +45,13 @@ def take_one(folder: Path, keep: int | None, env_file: Path | None, *, as_json: 
         manifest = asyncio.run(_backup(settings, repository))
         removed, refused = _pruned(repository, keep)
     view = {**_view(manifest), "removed": removed}
-    say(view, [*_lines(manifest), *(f"removed {run}" for run in removed)], as_json=as_json)
+    say(view, [_line(manifest), *(f"removed {run}" for run in removed)], as_json=as_json)
+    troubles = [_lacking(manifest.lost)] if manifest.lost else []
     if refused is not None:
-        raise Ended(Exit.FAILED, f"{manifest.id} is taken, but not all that is too old could be removed: {refused}")
-    return Exit.FAILED if manifest.lost else Exit.DONE
+        troubles.append(f"{manifest.id} is taken, but not all that is too old could be removed: {refused}")
+    if troubles:
+        raise Ended(Exit.FAILED, *troubles)
+    return Exit.DONE
 
 
 def _pruned(repository: Repository, keep: int | None) -> tuple[Sequence[str], BackupError | None]:
@@ -101,7 +104,7 @@ def list_all(folder: Path, *, as_json: bool) -> int:
             lines.append(f"{run}: {error}")
         else:
             views.append(_view(manifest))
-            lines += _lines(manifest)[:1]
+            lines.append(_line(manifest))
     say(views, lines or ["no backups"], as_json=as_json)
     return Exit.FAILED if any("error" in view for view in views) else Exit.DONE
 
@@ -113,18 +116,19 @@ def _view(manifest: Manifest) -> Mapping[str, Any]:
     return {**shown, "documents": manifest.documents, "pictures": files, "lost": len(manifest.lost)}
 
 
-def _lines(manifest: Manifest) -> list[str]:
+def _line(manifest: Manifest) -> str:
     view = _view(manifest)
     size, new_size = size_text(manifest.picture_bytes), size_text(manifest.new_bytes)
-    first = (
+    return (
         f"{manifest.id}: {view['documents']} documents, {view['pictures']} pictures, {size}; "
         f"new: {manifest.new_pictures} pictures, {new_size}"
     )
-    if not manifest.lost:
-        return [first]
-    folders = sorted({key.partition("/")[0] for key in manifest.lost})
+
+
+def _lacking(lost: Sequence[str]) -> str:
+    folders = sorted({key.partition("/")[0] for key in lost})
     shown = ", ".join(folders[:MOST_SHOWN])
-    return [first, f"the storage lacks {len(manifest.lost)} pictures that tasks name, or has them damaged: {shown}"]
+    return f"the storage lacks {len(lost)} pictures that tasks name, or has them damaged: {shown}"
 
 
 def say(data: Any, lines: Sequence[str], *, as_json: bool) -> None:

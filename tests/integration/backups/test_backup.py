@@ -272,13 +272,14 @@ class TestWrong:
     async def test_a_picture_that_the_storage_lost(
         self, system: System, settings: Settings, danqing: Command, folder: Path
     ) -> None:
-        """The backup is taken with all the rest, and says so, each time."""
+        """The backup is taken with all the rest, and says so, each time, where a cron job's mail is made of."""
         task = await system.finished((await system.submit()).id)
         asset = task.kept[0].asset
         assert asset is not None
         (settings.data_dir / "pictures" / asset.key).write_bytes(b"something else")
         taken = await danqing("backup", folder)
-        assert (taken.code, task.id in taken.out) == (1, True)
+        assert (taken.code, task.id in taken.err) == (1, True)
+        assert taken.out.count("\n") == 1
         proved = await danqing("backup", "verify", folder, "--json")
         assert [(each["kind"], each["subject"]) for each in proved.json["findings"]] == [
             ("lost", f"danqing_tasks {task.id}")
