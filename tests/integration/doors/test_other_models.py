@@ -75,6 +75,20 @@ async def test_compression_is_left_out_where_it_says_nothing(
     assert task.input.get("output_compression") == kept
 
 
+@pytest.mark.parametrize(("streams", "kept"), [(False, None), (True, 2)])
+async def test_previews_are_bought_for_who_is_shown_them(
+    open_api: Open, sandbox: RunningServer, streams: bool, kept: int | None
+) -> None:
+    """OpenAI charges for each; without a stream nobody sees any."""
+    plugin = {**only("openai_images", sandbox), "DANQING_DEFAULT_PROVIDER": "openai"}
+    wish = {"model": "gpt-image-2", "prompt": "x", "partial_images": 2, "stream": streams}
+    async with open_api(workers=True, **plugin) as api:
+        reply = await api.ask("POST", "/v1/images/generations", json=wish)
+        assert reply.status == 200, reply.body
+        task = await api.system.get(reply.headers["x-danqing-task"])
+    assert task.input.get("partial_images") == kept
+
+
 async def test_video_is_no_task_of_pictures(open_api: Open, sandbox: RunningServer) -> None:
     """It would read as one that made none; it has a place of its own."""
     async with open_api(**only("volcengine", sandbox)) as api:

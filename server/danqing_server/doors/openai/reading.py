@@ -33,7 +33,7 @@ FITTED = ("quality", "background", "output_format", "output_compression", "moder
 NOT_PASSED = frozenset({"model", "n", "size", "response_format", "stream", "image", "images", "mask", *USER_FIELDS})
 IMAGES, MASK = "image", "mask"
 COMPRESSION, LOSSY = "output_compression", ("jpeg", "webp")
-"""Sent as a constant whatever the format; of a PNG it says nothing."""
+PREVIEWS = "partial_images"
 ONE_AT_A_TIME = Message(
     key="one_picture_at_a_time",
     en="{model} makes one picture for each request",
@@ -135,7 +135,7 @@ def _input(given: JsonObject, offer: Offer) -> tuple[dict[str, Any], tuple[Text,
         if name in FITTED and value == AUTOMATIC:
             continue
         fitted = value if name == "prompt" else None
-        if name in takes and name != "prompt" and (name != COMPRESSION or given.get("output_format") in LOSSY):
+        if name in takes and name != "prompt" and not _says_nothing(name, given):
             fitted = fit_choice(name, typed(value, takes[name]), takes[name])
         if fitted is not None:
             found[name] = fitted
@@ -147,6 +147,16 @@ def _input(given: JsonObject, offer: Offer) -> tuple[dict[str, Any], tuple[Text,
     if unused:
         notes.append(NOT_USED(model=offer.model, names=", ".join(unused[:20])))
     return found, tuple(notes)
+
+
+def _says_nothing(name: str, given: JsonObject) -> bool:
+    """Tell whether a parameter that clients send as a constant has no effect: of a PNG, or where nothing is shown.
+
+    Previews that nobody is shown are charged for all the same.
+    """
+    if name == COMPRESSION:
+        return given.get("output_format") not in LOSSY
+    return name == PREVIEWS and not _flag(given.get("stream"))
 
 
 def _count(value: object, offer: Offer) -> dict[str, int]:
