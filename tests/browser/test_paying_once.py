@@ -158,6 +158,25 @@ class TestWhatIsSeenIsSent:
         [row] = await tasks_of(studio, "referred reeve")
         assert len((await studio.ask("GET", f"/api/v1/tasks/{row['id']}"))["input"]["image"]) == 1
 
+    async def test_picture_that_is_taken_away_is_not_waited_for(self, page: Any, studio: Studio) -> None:
+        """It is still on its way when the form is reset: what stands there now is painted without it."""
+        held = asyncio.Event()
+
+        async def hold(route: Any) -> None:
+            await held.wait()
+            await route.fallback()
+
+        await page.route("**/api/v1/uploads", hold)
+        await page.get_by_label("Reference pictures").first.set_input_files([file(11)])
+        await expect(page.get_by_role("button", name="1 picture is on its way")).to_be_disabled()
+        await page.get_by_role("button", name="Reset").click()
+        await prompt_of(page).fill("reset redshank")
+        await paint_of(page).click()
+        await expect(result_of(page, "reset redshank")).to_be_visible()
+        held.set()
+        [row] = await tasks_of(studio, "reset redshank")
+        assert "image" not in (await studio.ask("GET", f"/api/v1/tasks/{row['id']}"))["input"]
+
     async def test_sides_just_typed_are_what_is_painted(self, page: Any, studio: Studio) -> None:
         """Also when Ctrl and Enter are pressed while the field still has the focus."""
         await prompt_of(page).fill("sized siskin")

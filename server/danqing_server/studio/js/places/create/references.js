@@ -27,6 +27,9 @@ export const refused = signal({});
 /** @param {string} name @returns {Picture[]} */
 export const picturesOf = (name) => (Array.isArray(draft.value.values[name]) ? draft.value.values[name] : []);
 
+/** Whether a picture is on its way. @param {Picture} picture */
+export const isComing = ({ id, uri }) => !uri && underWay.value[id]?.error === null;
+
 /** Whether a picture is neither there nor on its way. @param {Picture} picture */
 export const isLacking = ({ id, uri }) => !uri && underWay.value[id]?.error !== null;
 

@@ -20,7 +20,7 @@ import { Problem } from '../../ui/states.js';
 import { change, draft, isForgotten, isLost, reset, saveNow, saysNothing } from './drafts.js';
 import { fields, hasEffect, inputOf, model, second } from './models.js';
 import { remember } from './prompt.js';
-import { isLacking, picturesOf, underWay } from './references.js';
+import { isComing, isLacking, picturesOf } from './references.js';
 
 /** @typedef {import('./models.js').Choice} Choice */
 
@@ -68,14 +68,14 @@ export const failure = signal(null);
 
 export const busy = signal(false);
 
+/** The fields whose pictures are sent. */
+const pictured = computed(() => fields.value.filter((each) => each.ui.widget === 'references' && hasEffect(each, draft.value.values)));
+
 /** How many references are not there yet. */
-export const uploading = computed(() => Object.values(underWay.value).filter((each) => !each.error).length);
+export const uploading = computed(() => pictured.value.flatMap((each) => picturesOf(each.name)).filter(isComing).length);
 
 /** The fields of which a reference did not arrive: what was painted without it would be something else. */
-const lacking = computed(() => {
-  const { values } = draft.value;
-  return fields.value.filter((each) => each.ui.widget === 'references' && hasEffect(each, values) && picturesOf(each.name).some(isLacking));
-});
+const lacking = computed(() => pictured.value.filter((each) => picturesOf(each.name).some(isLacking)));
 
 /** What is wrong, by the path below `input`; the first model's words come first. */
 export const problems = computed(() => {

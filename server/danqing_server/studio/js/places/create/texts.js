@@ -69,7 +69,7 @@ export const texts = {
   'create.uploads_first': ['{n:# picture is on its way|# pictures are on their way}', '还有 {n} 张图片正在上传'],
   'create.sent': ['Sent', '已提交'],
   'create.unsent': ['Since {time} there is no answer: it may have arrived or not. Sending it again never makes it twice.', '自 {time} 起没有回应，可能已送达，也可能没有。再次发送不会重复生成。'],
-  'create.forgotten': ['Since {time} there is no answer, and by now sending it again may make it twice: look into Tasks.', '自 {time} 起没有回应，现在再次发送可能重复生成，请到“任务”中查看。'],
+  'create.forgotten': ['Since {time} there is no answer, and by now sending it again may make it twice: look into Tasks.', '自 {time} 起没有回应，再次发送可能重复生成，请先查看“任务”。'],
   'create.rest': ['The first was sent. What is left in the form is {model} alone.', '第一个已提交，表单中仅剩 {model}。'],
   'create.send': ['Send', '发送'],
   'create.drop': ['Discard', '放弃'],
