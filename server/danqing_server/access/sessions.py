@@ -21,6 +21,7 @@ from danqing_server.access.caller import Caller
 from danqing_server.access.gatekeeper import Gatekeeper
 from danqing_server.access.keys import digest_of
 from danqing_server.clock import Clock
+from danqing_server.codec.bodies import storable
 from danqing_server.errors import (
     NotFound,
     QueueUnavailable,
@@ -96,7 +97,7 @@ class Sessions:
             seen_at=now,
             expires_at=now + LIFE,
             address=address,
-            agent=agent[:LONGEST_AGENT] if agent else None,
+            agent=storable(agent[:LONGEST_AGENT]) if agent else None,
         )
         await self.store.insert(session, MOST_OF_KEY)
         return token, session

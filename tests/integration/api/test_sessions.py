@@ -87,6 +87,21 @@ class TestSigningIn:
             assert LIN not in str(stored)
             assert browser.cookie.partition("=")[2] not in str(stored)
 
+    async def test_browser_may_be_called_anything(self, open_api: Open) -> None:
+        """What it calls itself may be no text; it is listed all the same."""
+        async with open_api(**KEYS) as api:
+            reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
+            body = b'{"key":"%b"}' % LIN.encode()
+            writer.write(b"POST /studio/session HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n" % api.port)
+            writer.write(b"Origin: %b\r\nX-Danqing-Studio: 1\r\nUser-Agent: B\xffrowser\r\n" % api.base.encode())
+            writer.write(b"Connection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+            async with asyncio.timeout(10):
+                answer = await reader.read()
+            writer.close()
+            assert answer.startswith(b"HTTP/1.1 201")
+            listed = await api.ask("GET", "/studio/sessions", headers=bearer(LIN))
+            assert [each["agent"] for each in listed.json["data"]["sessions"]] == ["B?rowser"]
+
     async def test_sixth_wrong_key_is_not_looked_at(self, open_api: Open) -> None:
         """Nor a right one, from there; one that was right from there before is. Others are not held up."""
         async with open_api(**KEYS) as api:
