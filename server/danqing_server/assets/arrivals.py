@@ -14,7 +14,7 @@ import attrs
 
 from danqing_plugins import OutputKind, Source
 from danqing_server.assets import texts
-from danqing_server.assets.inspection import Inspection
+from danqing_server.assets.inspection import Inspection, inspect_sent
 from danqing_server.assets.inspectors import inspect
 from danqing_server.assets.partial import Partial
 from danqing_server.assets.results import ResultSessions
@@ -36,7 +36,9 @@ class Arrivals:
     """Fetches outputs, and looks at them in threads of its own.
 
     `limits` and `decoders` are for pictures, `large_limits` and `large_decoders` for everything else: no picture
-    waits for a video. With a `thumbnail_width` every picture that is looked at gets a thumbnail at once.
+    waits for a video. `asked_decoders` are for what clients send, or want in another format, as much of it as they
+    like: nothing that is paid for waits for that. With a `thumbnail_width` every output that is a picture gets a
+    thumbnail as it is looked at.
     """
 
     session: aiohttp.ClientSession
@@ -45,6 +47,7 @@ class Arrivals:
     max_pixels: int
     decoders: ThreadPoolExecutor
     large_decoders: ThreadPoolExecutor
+    asked_decoders: ThreadPoolExecutor
     results: ResultSessions | None = None
     thumbnail_width: int | None = None
 
@@ -65,26 +68,37 @@ class Arrivals:
             log.warning("result_address_refused", provider=provider, host=urlsplit(source.url or "").hostname)
             raise SourceUnavailable(error.message, gone=False) from None
 
-    async def inspect(
-        self, spool: Spool, kind: OutputKind, look: Callable[..., Inspection] | None = None
-    ) -> Inspection:
-        """Look at what is spooled, with *look* or as its kind is. Raises PictureRejected, as that does."""
-        if not spool.size_bytes:
-            raise PictureRejected(texts.EMPTY(), code="truncated")
-        look_at = look or functools.partial(inspect, kind, thumbnail=self.thumbnail_width)
-        with storage_failures("reading a spooled picture"):
-            return await asyncio.get_running_loop().run_in_executor(
-                self._decoders_of(kind), lambda: look_at(spool.path, max_pixels=self.max_pixels)
-            )
+    async def inspect(self, spool: Spool, kind: OutputKind) -> Inspection:
+        """Look at what is spooled, as its kind is. Raises PictureRejected, as that does."""
+        look = functools.partial(inspect, kind, thumbnail=self.thumbnail_width)
+        return await self._look(spool, look, self._decoders_of(kind))
+
+    async def inspect_sent(self, spool: Spool) -> Inspection:
+        """Look at a picture that a client sent. Raises PictureRejected, as `inspection.inspect_sent` does."""
+        return await self._look(spool, inspect_sent, self.asked_decoders)
 
     async def decode(self, function: Callable[[], T]) -> T:
         """Run what decodes a picture beside others, and wait for it."""
         return await asyncio.get_running_loop().run_in_executor(self.decoders, function)
 
+    async def convert(self, function: Callable[[], T]) -> T:
+        """Run what makes of a picture what a client wants, and wait for it."""
+        return await asyncio.get_running_loop().run_in_executor(self.asked_decoders, function)
+
     async def close(self) -> None:
         """Let the threads finish what they hold."""
-        for pool in (self.decoders, self.large_decoders):
+        for pool in (self.decoders, self.large_decoders, self.asked_decoders):
             await asyncio.to_thread(pool.shutdown)
+
+    async def _look(
+        self, spool: Spool, look: Callable[..., Inspection], decoders: ThreadPoolExecutor
+    ) -> Inspection:
+        if not spool.size_bytes:
+            raise PictureRejected(texts.EMPTY(), code="truncated")
+        with storage_failures("reading a spooled picture"):
+            return await asyncio.get_running_loop().run_in_executor(
+                decoders, lambda: look(spool.path, max_pixels=self.max_pixels)
+            )
 
     def _limits_of(self, kind: OutputKind) -> DownloadLimits:
         return self.limits if kind is OutputKind.IMAGE else self.large_limits

@@ -100,6 +100,7 @@ def open_assets(
         max_pixels=settings.max_picture_pixels,
         decoders=ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="decode"),
         large_decoders=ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // 2), thread_name_prefix="decode-large"),
+        asked_decoders=ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="decode-asked"),
         results=results,
         thumbnail_width=AT_ONCE_WIDTH if settings.thumbnails == "at_once" else None,
     )

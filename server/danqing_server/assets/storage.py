@@ -19,7 +19,7 @@ from danqing_server.assets.arrivals import Arrivals
 from danqing_server.assets.bucket import Bucket
 from danqing_server.assets.converting import converted
 from danqing_server.assets.folder import Folder
-from danqing_server.assets.inspection import Inspection, inspect_header, inspect_sent
+from danqing_server.assets.inspection import Inspection, inspect_header
 from danqing_server.assets.keys import (
     check_key,
     check_task_id,
@@ -164,7 +164,7 @@ class Assets:
 
     async def inspect_sent(self, partial: Partial) -> Inspection:
         """Look at a picture that a client sent. Raises PictureRejected, as `inspection.inspect_sent` does."""
-        return await self.arrivals.inspect(partial.spool, OutputKind.IMAGE, inspect_sent)
+        return await self.arrivals.inspect_sent(partial.spool)
 
     async def keep_sent(self, partial: Partial, key: str, known: Inspection) -> Asset:
         """Store at *key* what was sent and looked at."""
@@ -210,7 +210,7 @@ class Assets:
         body = await self.read(key)
         if media_type_of(key) == f"image/{wanted}":
             return body
-        return await self.arrivals.decode(lambda: converted(body, wanted, max_pixels=self.arrivals.max_pixels))
+        return await self.arrivals.convert(lambda: converted(body, wanted, max_pixels=self.arrivals.max_pixels))
 
     async def describe(self, key: str) -> Stat:
         """Say how large a picture is, and since when it stands.

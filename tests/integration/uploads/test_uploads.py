@@ -12,13 +12,15 @@ from typing import Any
 
 import aiohttp
 import pytest
+from PIL import Image
 
 from danqing_plugins import Job, Run, Source
 from danqing_server.assets.keys import upload_key
-from danqing_server.records.tasks import Upload
+from danqing_server.records.tasks import Status, Upload
 from danqing_server.store.reach import Reach
 from tests.integration.api.conftest import Client, Open
 from tests.support.providers import ScriptedProvider
+from tests.support.system import until
 from tests.unit.assets.pictures import FORMATS, picture
 
 UPLOADS = "/api/v1/uploads"
@@ -340,3 +342,33 @@ def _upload(uploads: Any, incoming: Any, known: Any) -> Any:
         created_at=uploads.clock.now(),
         expires_at=uploads.clock.now() + timedelta(days=7),
     )
+
+
+def slow_picture(number: int) -> bytes:
+    """Return a JPEG of 65 KB that takes a decoder a second and more; each number is another file."""
+    file = io.BytesIO()
+    Image.new("L", (4000, 4000), 100).save(file, "JPEG", progressive=True)
+    body = file.getvalue()
+    start, end = body.rindex(b"\xff\xda"), body.rindex(b"\xff\xd9")
+    return body[:end] + body[start:end] * 60 + body[end:] + str(number).encode()
+
+
+class TestOthers:
+    """What one client sends is looked at, and takes the processor's time."""
+
+    async def test_no_picture_that_is_paid_for_waits_for_uploads(self, open_api: Open) -> None:
+        """Whoever sends many that are slow to decode keeps who sends pictures waiting, and nobody's tasks."""
+        slow = [slow_picture(number) for number in range(8)]
+        async with open_api(workers=True) as api, asyncio.TaskGroup() as sending:
+            uploads = [sending.create_task(send(api, body)) for body in slow]
+
+            async def are_here() -> bool:
+                spooled = list(api.services.assets.spool.iterdir())
+                return sum(path.stat().st_size >= len(slow[0]) for path in spooled) == len(slow)
+
+            await until(are_here, what="all have arrived")
+            body = {"type": "image", "model": "one", "user_id": "u", "input": {"prompt": "a cat"}}
+            task = (await api.ask("POST", "/api/v1/ai/tasks", json=body)).json["data"]
+            done = await api.system.finished(task["id"], timeout_s=60)
+            assert done.status is Status.COMPLETED
+            assert sum(each.done() for each in uploads) < len(uploads) // 2
