@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 
 import attrs
 
@@ -15,7 +15,7 @@ from danqing_server.http.entry import payer_of
 from danqing_server.http.requests import ApiRequest
 from danqing_server.records.tasks import Asset
 
-__all__ = ["Encoded", "Piece", "send_pieces", "written"]
+__all__ = ["Encoded", "Piece", "place_for", "send_pieces", "written"]
 
 STEP_BYTES = 48 * 1024
 
@@ -59,6 +59,22 @@ async def _encoded(assets: Assets, picture: Encoded) -> AsyncGenerator[bytes, No
         yield base64.b64encode(rest)
 
 
+@asynccontextmanager
+async def place_for(request: ApiRequest, pieces: Sequence[Piece]) -> AsyncIterator[Downloads]:
+    """Hold a place for sending *pieces*, and yield what sends them.
+
+    There are few places for pictures that are put into another format: each is in memory, whole, until it is sent.
+    Raises Overloaded.
+    """
+    downloads: Downloads = request.app.ctx.downloads
+    conversions: Downloads = request.app.ctx.conversions
+    async with AsyncExitStack() as held:
+        if any(isinstance(each, Encoded) and each.is_converted for each in pieces):
+            await held.enter_async_context(conversions.place(payer_of(request)))
+        await held.enter_async_context(downloads.place(payer_of(request)))
+        yield downloads
+
+
 async def send_pieces(
     request: ApiRequest, assets: Assets, pieces: Sequence[Piece], headers: Mapping[str, str]
 ) -> None:
@@ -67,11 +83,10 @@ async def send_pieces(
     Raises:
         Overloaded: too many are being sent; nothing was.
     """
-    downloads: Downloads = request.app.ctx.downloads
     lengths = [len(piece) if isinstance(piece, bytes) else piece.length for piece in pieces]
     known = [length for length in lengths if length is not None]
     sized = {"content-length": str(sum(known))} if len(known) == len(lengths) else {}
-    async with downloads.place(payer_of(request)):
+    async with place_for(request, pieces) as downloads:
         response = await request.respond(status=200, headers={**NO_STORE, **headers, **sized}, content_type=JSON)
         await downloads.send(request, response, written(assets, pieces))
         await response.eof()

@@ -17,12 +17,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from danqing_server.doors.encoding import Piece, written
+from danqing_server.doors.encoding import Piece, place_for, written
 from danqing_server.doors.holding import MOST_HOPS, Call, Voice, by_redirects, give_up
 from danqing_server.http.answers import JSON, NO_STORE
 from danqing_server.http.connection import stay_connected
-from danqing_server.http.downloads import Downloads
-from danqing_server.http.entry import payer_of
 from danqing_server.records.tasks import Status, Task
 from danqing_server.settings.server import Settings
 
@@ -77,8 +75,7 @@ async def _by_blanks(call: Call[Voice], task_id: str) -> bool:
     if not pieces:
         await _cut(call)
         return False
-    downloads: Downloads = call.request.app.ctx.downloads
-    async with downloads.place(payer_of(call.request)):
+    async with place_for(call.request, pieces) as downloads:
         await downloads.send(call.request, response, written(call.services.assets, pieces))
         await response.eof()
     return True

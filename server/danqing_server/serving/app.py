@@ -107,6 +107,7 @@ REQUEST_TIMEOUT_S = 20  # for a whole head
 RESPONSE_TIMEOUT_S = 60
 BODY_STEP_S = 15.0  # 17 KiB/s
 UNREAD_S = 30.0  # until an answer that nobody reads is given up
+MOST_CONVERSIONS = 16  # pictures that are in memory, whole, until who wants them in another format has read them
 LARGEST_NUMBER_OF_CONNECTIONS = 100_000
 LISTEN_BACKLOG = 4096  # the supervisor's; Sanic's own default would lower it
 
@@ -185,6 +186,7 @@ def _shared(settings: Settings) -> SimpleNamespace:
         origins=Origins.of(settings),
         most_connections=_most_connections(),
         downloads=Downloads(settings.max_downloads),
+        conversions=Downloads(MOST_CONVERSIONS),
         body_budget=_body_budget(settings),
         health=health.new_round(),
         meters=None,

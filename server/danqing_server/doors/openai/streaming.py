@@ -17,7 +17,7 @@ from danqing_plugins import Message
 from danqing_server.assets.storage import Assets
 from danqing_server.codec.bodies import dump_json
 from danqing_server.delivery.watchers import Watch
-from danqing_server.doors.encoding import Piece, written
+from danqing_server.doors.encoding import Piece, place_for, written
 from danqing_server.doors.fitting import AUTOMATIC
 from danqing_server.doors.openai.answering import Gallery
 from danqing_server.doors.openai.failing import error_of
@@ -26,8 +26,6 @@ from danqing_server.doors.openai.refusing import envelope, refusal_of
 from danqing_server.doors.openai.speaking import OpenAICall, gallery_of
 from danqing_server.doors.output_views import pictures_of
 from danqing_server.errors import DanqingError, NotFound, Overloaded
-from danqing_server.http.downloads import Downloads
-from danqing_server.http.entry import payer_of
 from danqing_server.http.messages import ENGLISH
 from danqing_server.http.reports import report_of
 from danqing_server.records.tasks import FINISHED, Asset, Status, Task
@@ -72,12 +70,11 @@ async def by_events(call: OpenAICall, task_id: str) -> bool:
         await response.send(_event("error", dump_json(envelope(503, "draining", STOPPED.to(ENGLISH)))))
         await response.eof()
         return False
-    downloads: Downloads = call.request.app.ctx.downloads
+    gallery = gallery_of(call, found)
+    pictures = [gallery.picture(asset) for asset in pictures_of(found)]
     try:
-        async with downloads.place(payer_of(call.request)):
-            await downloads.send(
-                call.request, response, _finished_events(call.services.assets, gallery_of(call, found))
-            )
+        async with place_for(call.request, pictures) as downloads:
+            await downloads.send(call.request, response, _finished_events(call.services.assets, gallery))
             await response.eof()
     except Overloaded as error:
         await call.dismiss()
