@@ -44,7 +44,14 @@ class Incoming:
         if self.size_bytes > most:
             raise PictureRejected(texts.TOO_MANY_BYTES(most=most), code="too_large")
         if len(self._gathered) >= GATHERED_BYTES:
-            await self._flush()
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Hold nothing in memory of what came."""
+        if self._gathered:
+            chunk = bytes(self._gathered)
+            self._gathered.clear()
+            await self._partial.write(chunk)
 
     async def check(self) -> Inspection:
         """Decode what came; of HEIC, for which there is no decoder, the header is read.
@@ -52,15 +59,9 @@ class Incoming:
         Raises:
             PictureRejected: `not_a_picture`, `truncated` or `too_large`.
         """
-        await self._flush()
+        await self.flush()
         return await self.assets.inspect_sent(self._partial)
 
     async def keep(self, key: str, known: Inspection) -> None:
         """Store it at *key*."""
         await self.assets.keep_sent(self._partial, key, known)
-
-    async def _flush(self) -> None:
-        if self._gathered:
-            chunk = bytes(self._gathered)
-            self._gathered.clear()
-            await self._partial.write(chunk)

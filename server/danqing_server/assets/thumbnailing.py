@@ -15,6 +15,7 @@ from danqing_server.assets.inspection import shrink_body
 from danqing_server.assets.keys import check_key, media_type_of, output_of, poster_key, thumbnail_key
 from danqing_server.assets.storage import Assets, Stat
 from danqing_server.assets.thumbnails import Shrunk
+from danqing_server.assets.turns import Turns
 from danqing_server.errors import NotFound, Overloaded, PictureRejected, StoreUnavailable
 from danqing_server.loops.shared import outcome_of
 
@@ -43,17 +44,21 @@ def _threads() -> ThreadPoolExecutor:
 class Thumbnails:
     """Makes each once, as many at a time as half of the cores; who asks for one that is being made waits for it.
 
+    Callers take turns, and one may have half of all that wait.
+
     With the first one of a picture its mean colour is known, and told to `note_colour`.
     """
 
     assets: Assets
     note_colour: NoteColour
     _pool: ThreadPoolExecutor = attrs.field(factory=_threads, init=False)
-    _places: asyncio.Semaphore = attrs.field(factory=lambda: asyncio.Semaphore(THREADS), init=False)
+    _turns: Turns = attrs.field(factory=lambda: Turns(THREADS), init=False)
     _making: dict[str, asyncio.Task[Stat]] = attrs.field(factory=dict, init=False)
 
-    async def find(self, key: str, width: int) -> Stat:
+    async def find(self, key: str, width: int, caller: str = "") -> Stat:
         """Return what the storage says of the thumbnail of *key*; of a video it is its poster's.
+
+        *caller* is in whose turn it is made.
 
         Raises:
             NotFound: nothing is stored there, or nothing of which there are thumbnails.
@@ -63,19 +68,21 @@ class Thumbnails:
         try:
             return await self.assets.describe(thumbnail)
         except NotFound:
-            return await outcome_of(self._begin(key, thumbnail, source, width))
+            return await outcome_of(self._begin(key, thumbnail, source, width, caller))
 
     async def close(self) -> None:
         """Wait for what is being made."""
         await asyncio.gather(*self._making.values(), return_exceptions=True)
         await asyncio.to_thread(self._pool.shutdown)
 
-    def _begin(self, key: str, thumbnail: str, source: str, width: int) -> asyncio.Task[Stat]:
+    def _begin(self, key: str, thumbnail: str, source: str, width: int, caller: str) -> asyncio.Task[Stat]:
         making = self._making.get(thumbnail)
         if making is None:
-            if len(self._making) >= MOST_WAITING:
+            if len(self._making) >= MOST_WAITING or self._turns.waiting(caller) >= MOST_WAITING // 2:
                 raise Overloaded(TOO_MANY(), retry_after_s=RETRY_AFTER_S, server_wide=True)
-            making = self._making[thumbnail] = asyncio.create_task(self._make(key, thumbnail, source, width))
+            making = self._making[thumbnail] = asyncio.create_task(
+                self._make(key, thumbnail, source, width, caller)
+            )
             making.add_done_callback(lambda done: self._forget(thumbnail, done))
         return making
 
@@ -84,8 +91,8 @@ class Thumbnails:
         if not done.cancelled():
             done.exception()  # whoever asked may have left
 
-    async def _make(self, key: str, thumbnail: str, source: str, width: int) -> Stat:
-        async with self._places:
+    async def _make(self, key: str, thumbnail: str, source: str, width: int, caller: str) -> Stat:
+        async with self._turns.turn(caller):
             made = await self._shrink(thumbnail, source, width)
         await self.assets.keep_beside(thumbnail, made.body)
         try:

@@ -6,6 +6,7 @@ upload's end nor its owner's DELETE takes anything from a task that waits.
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -20,6 +21,7 @@ from danqing_server.assets.incoming import Incoming
 from danqing_server.assets.keys import key_in_path, upload_key, upload_of
 from danqing_server.assets.references import ParsedReference
 from danqing_server.assets.storage import Assets
+from danqing_server.assets.turns import Turns
 from danqing_server.clock import Clock
 from danqing_server.errors import Conflict, InvalidSubmission, NotFound
 from danqing_server.ids import new_id
@@ -50,7 +52,10 @@ log = get_logger(__name__)
 
 @attrs.define(kw_only=True, eq=False)
 class Uploads:
-    """The uploads of all projects. One stays for `kept_s` after it was sent or used last; a project has `most`."""
+    """The uploads of all projects. One stays for `kept_s` after it was sent or used last; a project has `most`.
+
+    Projects take turns at having theirs checked.
+    """
 
     store: UploadStore
     assets: Assets
@@ -58,6 +63,7 @@ class Uploads:
     headroom: Headroom
     kept_s: float
     most: int
+    _turns: Turns = attrs.field(factory=lambda: Turns(os.cpu_count() or 1), init=False)
 
     @asynccontextmanager
     async def receiving(self) -> AsyncIterator[Incoming]:
@@ -76,7 +82,9 @@ class Uploads:
             PictureRejected: it is no picture, not whole, or too large.
             Conflict: the project may keep no more.
         """
-        known = await incoming.check()
+        await incoming.flush()  # those that wait for their turn wait on the disk
+        async with self._turns.turn(caller.project):
+            known = await incoming.check()
         now = self.clock.now()
         same = await self.store.use_same(caller.owner, incoming.sha256, self._until(now))
         if same is not None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
+import threading
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import attrs
@@ -12,8 +14,10 @@ from PIL import Image
 
 from danqing_plugins import OutputKind, Source
 from danqing_server.assets.spool import Spool
+from danqing_server.assets.thumbnailing import THREADS
 from tests.integration.api.conftest import Client, Open, Reply
 from tests.support.films import film, sound
+from tests.support.system import until
 from tests.unit.assets.pictures import FORMATS, picture
 
 
@@ -94,6 +98,39 @@ class TestMade:
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
         assert size_of(await api.ask("GET", path)) == (1024, 1024)
+
+
+class TestTurns:
+    """Each takes a processor's time, and anybody may have many pictures."""
+
+    async def test_clients_take_turns(self, api: Client) -> None:
+        """Who wants one waits for one of a client's many, not for all."""
+        paths = [await kept(api, picture("png", 300, 200)) for _ in range(21)]
+        thumbnails, over, answered = api.services.thumbnails, threading.Event(), list[str]()
+        for _ in range(THREADS):
+            thumbnails._pool.submit(over.wait)
+
+        async def ask(path: str, address: str) -> None:
+            size_of(await api.ask("GET", f"{path}?w=256", headers={"X-Forwarded-For": address}))
+            answered.append(address)
+
+        def asked(count: int) -> Callable[[], Awaitable[bool]]:
+            async def look() -> bool:
+                return len(thumbnails._making) == count
+
+            return look
+
+        try:
+            async with asyncio.TaskGroup() as asking:
+                for path in paths[1:]:
+                    asking.create_task(ask(path, "192.0.2.1"))
+                await until(asked(20), what="all are asked for")
+                asking.create_task(ask(paths[0], "192.0.2.2"))
+                await until(asked(21), what="the other one is asked for")
+                over.set()
+        finally:
+            over.set()
+        assert answered.index("192.0.2.2") < len(answered) // 2
 
 
 @attrs.frozen

@@ -5,17 +5,23 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
-from collections.abc import AsyncIterator
+import os
+import threading
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import attrs
 import pytest
-from PIL import Image
 
 from danqing_plugins import Job, Run, Source
+from danqing_server.access.caller import Caller
 from danqing_server.assets.keys import upload_key
+from danqing_server.errors import PictureRejected
 from danqing_server.records.tasks import Status, Upload
 from danqing_server.store.reach import Reach
 from tests.integration.api.conftest import Client, Open
@@ -344,31 +350,66 @@ def _upload(uploads: Any, incoming: Any, known: Any) -> Any:
     )
 
 
-def slow_picture(number: int) -> bytes:
-    """Return a JPEG of 65 KB that takes a decoder a second and more; each number is another file."""
-    file = io.BytesIO()
-    Image.new("L", (4000, 4000), 100).save(file, "JPEG", progressive=True)
-    body = file.getvalue()
-    start, end = body.rindex(b"\xff\xda"), body.rindex(b"\xff\xd9")
-    return body[:end] + body[start:end] * 60 + body[end:] + str(number).encode()
+@contextmanager
+def busy(threads: ThreadPoolExecutor) -> Iterator[None]:
+    """Keep all of *threads* busy while the block lasts."""
+    over = threading.Event()
+    for _ in range(os.cpu_count() or 1):
+        threads.submit(over.wait)
+    try:
+        yield
+    finally:
+        over.set()
+
+
+@attrs.frozen
+class Held:
+    """An upload that is here, and no picture, which is not seen before the gate opens."""
+
+    project: str
+    looked_at: list[str]
+    gate: asyncio.Event
+
+    async def flush(self) -> None:
+        """It is on the disk."""
+
+    async def check(self) -> None:
+        """Look at it, and wait."""
+        self.looked_at.append(self.project)
+        await self.gate.wait()
+        raise PictureRejected("none", code="not_a_picture")
 
 
 class TestOthers:
-    """What one client sends is looked at, and takes the processor's time."""
+    """What one client sends is looked at, which takes the processor's time, as much as it likes."""
 
     async def test_no_picture_that_is_paid_for_waits_for_uploads(self, open_api: Open) -> None:
-        """Whoever sends many that are slow to decode keeps who sends pictures waiting, and nobody's tasks."""
-        slow = [slow_picture(number) for number in range(8)]
+        """A task is completed while what looks at uploads is busy."""
         async with open_api(workers=True) as api, asyncio.TaskGroup() as sending:
-            uploads = [sending.create_task(send(api, body)) for body in slow]
+            with busy(api.services.assets.arrivals.asked_decoders):
+                upload = sending.create_task(send(api))
+                body = {"type": "image", "model": "one", "user_id": "u", "input": {"prompt": "a cat"}}
+                task = (await api.ask("POST", "/api/v1/ai/tasks", json=body)).json["data"]
+                done = await api.system.finished(task["id"], timeout_s=60)
+                assert (done.status, upload.done()) == (Status.COMPLETED, False)
 
-            async def are_here() -> bool:
-                spooled = list(api.services.assets.spool.iterdir())
-                return sum(path.stat().st_size >= len(slow[0]) for path in spooled) == len(slow)
+    async def test_projects_take_turns(self, api: Client) -> None:
+        """Whoever sends many waits for them, and others for one of them."""
+        looked_at, gate = list[str](), asyncio.Event()
 
-            await until(are_here, what="all have arrived")
-            body = {"type": "image", "model": "one", "user_id": "u", "input": {"prompt": "a cat"}}
-            task = (await api.ask("POST", "/api/v1/ai/tasks", json=body)).json["data"]
-            done = await api.system.finished(task["id"], timeout_s=60)
-            assert done.status is Status.COMPLETED
-            assert sum(each.done() for each in uploads) < len(uploads) // 2
+        async def keep(project: str) -> None:
+            held: Any = Held(project, looked_at, gate)
+            with suppress(PictureRejected):
+                await api.services.uploads.keep(held, Caller.with_key(project))
+
+        places = os.cpu_count() or 1
+        async with asyncio.TaskGroup() as sending:
+            for project in (*["many"] * 9 * places, "few"):
+                sending.create_task(keep(project))
+
+            async def are_busy() -> bool:
+                return len(looked_at) == places
+
+            await until(are_busy, what="no more can be looked at")
+            gate.set()
+        assert looked_at.index("few") <= places + 1

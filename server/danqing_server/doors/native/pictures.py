@@ -10,7 +10,7 @@ from danqing_server.doors.documentation import ANY_FILE, Answer, described, quer
 from danqing_server.doors.fields import Fields
 from danqing_server.doors.filters import members_of_query
 from danqing_server.doors.sending import send_stored
-from danqing_server.http.entry import services_of
+from danqing_server.http.entry import payer_of, services_of
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get
 
@@ -53,4 +53,6 @@ async def _find(request: ApiRequest, assets: Assets, key: str) -> Stat:
     fields = Fields(members=members_of_query(request))
     width = fields.choice("w", WIDTHS_AS_TEXT)
     fields.finish()
-    return await (assets.describe(key) if width is None else services_of(request).thumbnails.find(key, int(width)))
+    if width is None:
+        return await assets.describe(key)
+    return await services_of(request).thumbnails.find(key, int(width), payer_of(request))

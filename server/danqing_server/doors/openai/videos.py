@@ -38,7 +38,7 @@ from danqing_server.doors.openai_video_shapes import (
 from danqing_server.doors.sending import send_stored
 from danqing_server.errors import Conflict, NotFound
 from danqing_server.http.answers import json_answer
-from danqing_server.http.entry import Admitted, admit, admit_change
+from danqing_server.http.entry import Admitted, admit, admit_change, payer_of
 from danqing_server.http.links import base_url, picture_url
 from danqing_server.http.receiving import discard_body
 from danqing_server.http.requests import ApiRequest
@@ -175,7 +175,8 @@ async def get_video_content(request: ApiRequest, task_id: str) -> HTTPResponse |
     fields.finish()
     film = _made(await _find(admitted, task_id))
     if variant == "thumbnail":
-        return await send_stored(request, await admitted.services.thumbnails.find(film.key, THUMBNAIL_WIDTH))
+        thumbnails = admitted.services.thumbnails
+        return await send_stored(request, await thumbnails.find(film.key, THUMBNAIL_WIDTH, payer_of(request)))
     return await send_stored(request, await admitted.services.assets.describe(film.key))
 
 
