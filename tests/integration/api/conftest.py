@@ -19,6 +19,7 @@ from danqing_server.serving.app import create_app, listen
 from danqing_server.settings.server import Settings
 from danqing_server.telemetry.meters import open_meters
 from tests.support.contract import Contract
+from tests.support.hanging_up import hang_up
 from tests.support.providers import ScriptedProvider
 from tests.support.system import MakeSettings, System, running_system
 
@@ -120,9 +121,7 @@ async def opened(
                 contract = Contract.of(app) if settings.serves_api else None
                 yield Client(f"http://127.0.0.1:{port}", port, session, system, server, app, contract)
             finally:
-                await server.before_stop()
-                server.close()
-                await server.wait_closed()
+                await hang_up(server)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from danqing_server.http.replay import Replays
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_post
 from danqing_server.serving.app import create_app, listen
+from tests.support.hanging_up import hang_up
 from tests.support.system import MakeSettings, until
 
 LINES = "multipart/form-data; boundary=x"
@@ -54,9 +55,7 @@ async def app(make_settings: MakeSettings) -> AsyncIterator[Any]:
     app.ctx.address = listening.getsockname()
     app.ctx.url = f"http://127.0.0.1:{listening.getsockname()[1]}/echo"
     yield app
-    await server.before_stop()
-    server.close()
-    await server.wait_closed()
+    await hang_up(server)
 
 
 @pytest.fixture
