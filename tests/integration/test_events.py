@@ -455,7 +455,7 @@ class TestSubscribers:
             register = register_of(system)
             register.outlet.subscribers = (books.subscribed(),)
             [listener] = system.services.registry.listeners
-            listener.most_waiting = 2
+            listener.most_waiting, listener.timeout_s = 2, 60.0
             early = [await system.submit(key="acme") for _ in range(8)]
             for task in early:
                 await system.finished(task.id)

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.client_libraries import KEY
 from tests.support.servers import RunningServer
 from tests.support.serving import run_serving
 from tests.support.system import MakeSettings
 from tests.support.whole import only
-
-KEY = "a-key-of-the-tests-own"
 
 
 @pytest.fixture

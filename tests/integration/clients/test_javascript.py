@@ -3,48 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.integration.clients.conftest import KEY
+from tests.support.client_libraries import CLIENT, needs_node, run
 from tests.support.servers import RunningServer
 from tests.support.whole import bills_of
 
-pytestmark = pytest.mark.clients
-
-ROOT = Path(__file__).parents[3]
-CLIENT = ROOT / "clients" / "js"
-
-if shutil.which("node") is None:
-    pytest.skip("there is no node", allow_module_level=True)
-
-
-def run(script: str, base: str = "http://127.0.0.1:1") -> Any:
-    """Return what *script*, the body of an asynchronous function, returns."""
-    program = f"""
-        import * as client from {json.dumps(str(CLIENT / "danqing.js"))};
-        const {{ Danqing, verifyWebhook }} = client;
-        const danqing = new Danqing({{ url: {json.dumps(base)}, key: {json.dumps(KEY)}, userId: "tester" }});
-        const input = {{ size: "1280x720" }};
-        const failure = (error) => ({{ name: error.name, ...error, message: error.message }});
-        const result = await (async () => {{ {script} }})().catch((error) => ({{ thrown: failure(error) }}));
-        console.log(JSON.stringify(result ?? null));
-    """
-    ran = subprocess.run(
-        ["node", "--input-type=module", "-e", program],
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-        env={"PATH": os.environ["PATH"]},
-    )
-    assert ran.returncode == 0, ran.stderr
-    return json.loads(ran.stdout)
+pytestmark = [pytest.mark.clients, needs_node]
 
 
 class TestGenerate:

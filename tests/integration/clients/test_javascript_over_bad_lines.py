@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.integration.clients.test_javascript import run
+from tests.support.client_libraries import needs_node, run
 
-pytestmark = pytest.mark.clients
+pytestmark = [pytest.mark.clients, needs_node]
 
 SERVER = """
     const { createServer } = await import("node:http");

@@ -26,7 +26,7 @@ from danqing_client import (
 )
 from PIL import Image
 
-from tests.integration.clients.conftest import KEY
+from tests.support.client_libraries import KEY
 from tests.support.providers import picture
 from tests.support.servers import RunningServer
 from tests.support.whole import bills_of
