@@ -69,5 +69,9 @@ def _begun_anew(path: Path) -> sqlite3.Connection:
 
 def _connect(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(path, check_same_thread=False)
-    database.execute("CREATE TABLE IF NOT EXISTS names (key TEXT PRIMARY KEY, sha256 TEXT, size_bytes INTEGER)")
+    try:
+        database.execute("CREATE TABLE IF NOT EXISTS names (key TEXT PRIMARY KEY, sha256 TEXT, size_bytes INTEGER)")
+    except sqlite3.Error:
+        database.close()
+        raise
     return database
