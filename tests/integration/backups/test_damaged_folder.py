@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -88,11 +89,11 @@ class TestTheCacheOfNames:
         names = folder / "names.sqlite"
         body = names.read_bytes()
         names.write_bytes(body[:4096] + b"\xff" * (len(body) - 4096))
-        with pytest.raises(sqlite3.DatabaseError), sqlite3.connect(names) as database:
+        with pytest.raises(sqlite3.DatabaseError), closing(sqlite3.connect(names)) as database:
             database.execute("SELECT * FROM names WHERE key = 'a'").fetchone()
 
         taken = [await danqing("backup", folder) for _ in range(2)]
 
         assert [each.code for each in taken] == [0, 0], taken[0].err
-        with sqlite3.connect(names) as database:
+        with closing(sqlite3.connect(names)) as database:
             assert database.execute("SELECT count(*) FROM names").fetchone() == (1,)
