@@ -466,7 +466,7 @@ class TestSubscribers:
                 return {notice.event.task_id for notice in books.heard} == {task.id for task in early}
 
             await until(heard_all, timeout_s=30, what="what was left untold")
-            assert len(deaf.heard) == 1
+            assert len(deaf.heard) < len(early)
             deaf.released.set()
 
             async def hears_the_rest() -> bool:

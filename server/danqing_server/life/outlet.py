@@ -178,21 +178,27 @@ class Outlet:
 
     def _is_owed(self, notice: Notice) -> bool:
         """Tell whether somebody with room is to hear it, or nobody wants to any more."""
-        if self._is_known(notice.event):
+        if self._is_told(notice.event):
             return False
         owed = self._owed_to(notice)
-        return not owed or any(map(_has_room, owed.values()))
+        nobody_wants_it = not owed and notice.event.id not in self._in_hand
+        return nobody_wants_it or any(map(_has_room, owed.values()))
 
     def _owed_to(self, notice: Notice) -> dict[str, Subscriber]:
-        """Return those who want it and did not hear it here before."""
-        missed, wanting = self._missed.get(notice.event.id), self._who_wants(notice)
+        """Return those who want it and did not hear it here before, nor are about to."""
+        telling, wanting = self._in_hand.get(notice.event.id), self._who_wants(notice)
+        missed = self._missed.get(notice.event.id) if telling is None else telling.missed
         return wanting if missed is None else {name: wanting[name] for name in missed & wanting.keys()}
 
     def tell_again(self, notice: Notice) -> None:
         """Tell what `find_owed` found, to those who did not hear it here before; who has no room hears it later."""
-        owed = self._owed_to(notice)
+        owed, telling = self._owed_to(notice), self._in_hand.get(notice.event.id)
+        later = {name for name, subscriber in owed.items() if not _has_room(subscriber)}
+        if telling is not None:  # one who is behind has it in line, and another has missed it
+            self._go_on_telling(telling, {name: owed[name] for name in owed.keys() - later})
+            return
         self._missed.pop(notice.event.id, None)
-        self._tell(notice, owed, {name for name, subscriber in owed.items() if not _has_room(subscriber)})
+        self._tell(notice, owed, later)
 
     async def drain(self) -> None:
         """Let subscribers hear what waits, and take the marks away of what was told; others tell the rest again."""
@@ -212,6 +218,12 @@ class Outlet:
         telling = self._in_hand[notice.event.id] = _Telling(notice, set(now), {*later})
         for name, subscriber in now.items():
             subscriber.tell(notice, partial(self._note_heard, telling, name))
+
+    def _go_on_telling(self, telling: _Telling, owed: Mapping[str, Subscriber]) -> None:
+        telling.missed -= owed.keys()
+        telling.waiting |= owed.keys()
+        for name, subscriber in owed.items():
+            subscriber.tell(telling.notice, partial(self._note_heard, telling, name))
 
     def _note_heard(self, telling: _Telling, name: str, heard: bool) -> None:
         telling.waiting.discard(name)
@@ -237,9 +249,8 @@ class Outlet:
         if self._clearing is None or self._clearing.done():
             self._clearing = asyncio.create_task(self._clear_all())
 
-    def _is_known(self, event: TaskEvent) -> bool:
-        told = self._told.get(event.task_id, ())
-        return event.id in self._in_hand or transition_of(event) in told
+    def _is_told(self, event: TaskEvent) -> bool:
+        return transition_of(event) in self._told.get(event.task_id, ())
 
     async def _clear_all(self) -> None:
         while self._told:
