@@ -41,7 +41,7 @@ from danqing_server.errors import (
 )
 from danqing_server.ids import new_task_id, new_token
 from danqing_server.life.rerouted import on_target
-from danqing_server.loops.shared import outcome_of
+from danqing_server.loops.shared import CarriedThrough, outcome_of
 from danqing_server.records.tasks import Status, Task
 from danqing_server.store.keys import KeyRecord, KeyStore
 from danqing_server.store.tasks import TaskStore
@@ -81,7 +81,7 @@ class Submissions:
     webhooks: Webhooks
     headroom: Headroom
     carried: Callable[[], str | None] = _no_trace
-    _running: set[asyncio.Task[Accepted]] = attrs.field(factory=set, init=False)
+    _under_way: CarriedThrough = attrs.field(factory=CarriedThrough, init=False)
 
     async def submit(self, submission: Submission) -> Accepted:
         """Check, store and queue a submission, or find the task that an earlier one of the same key made.
@@ -155,22 +155,15 @@ class Submissions:
 
     async def drain(self) -> None:
         """Wait for submissions under way and for voids still owed."""
-        while self._running:
-            await asyncio.gather(*self._running, return_exceptions=True)
+        await self._under_way.drain()
         await self.intake.drain()
         await self.budgets.drain()
 
     def _begin(self, steps: Coroutine[Any, Any, Accepted]) -> asyncio.Task[Accepted]:
         """Run *steps* to their end, whatever becomes of the caller."""
-        running = asyncio.create_task(steps)
-        self._running.add(running)
-        running.add_done_callback(self._ended)
+        running = self._under_way.begin(steps)
+        running.add_done_callback(_read)
         return running
-
-    def _ended(self, done: asyncio.Task[Accepted]) -> None:
-        self._running.discard(done)
-        if not done.cancelled():
-            done.exception()  # read, since the client who would have raised it may be gone
 
     async def _check(self, submission: Submission) -> Checked:
         self.headroom.require()
@@ -308,3 +301,9 @@ class Submissions:
         )
         placed = task if checked.route is None else on_target(task, checked.route)
         return placed.changed(notes=(*submission.notes, *placed.notes)) if submission.notes else placed
+
+
+def _read(done: asyncio.Task[Accepted]) -> None:
+    """Read what was raised, since the client who would have raised it may be gone."""
+    if not done.cancelled():
+        done.exception()

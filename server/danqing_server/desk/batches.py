@@ -14,10 +14,11 @@ from danqing_server.desk.admission import Submissions
 from danqing_server.desk.feeding import Feeder
 from danqing_server.desk.request import Repeat
 from danqing_server.desk.staging import PREFIX, Staging, reused
-from danqing_server.desk.voids import Voids, until_known, when_possible
+from danqing_server.desk.voids import until_known, when_possible
 from danqing_server.errors import Conflict, NotFound, Overloaded, QueueUnavailable
 from danqing_server.ids import new_id
 from danqing_server.log import get_logger
+from danqing_server.loops.shared import CarriedThrough
 from danqing_server.queue.owed import OwedVoids
 from danqing_server.records.batches import Batch, Mode
 from danqing_server.store.batches import BatchStore
@@ -48,7 +49,7 @@ class Batches:
     submissions: Submissions
     clock: Clock
     feeder: Feeder
-    _voids: Voids = attrs.field(factory=Voids, init=False)
+    _voids: CarriedThrough = attrs.field(factory=CarriedThrough, init=False)
     _owed: OwedVoids = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:

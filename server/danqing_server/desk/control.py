@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Hashable
 
 import attrs
@@ -21,7 +20,7 @@ from danqing_server.life.prioritised import Prioritised
 from danqing_server.life.register import Register
 from danqing_server.life.retried import Retried
 from danqing_server.log import get_logger
-from danqing_server.loops.shared import outcome_of
+from danqing_server.loops.shared import CarriedThrough, outcome_of
 from danqing_server.records.tasks import FINISHED, WAITING, Output, OutputState, Priority, Status, Task, TaskError
 from danqing_server.store.tasks import TaskStore
 
@@ -67,12 +66,11 @@ class Control:
     clock: Clock
     recent: RecentTasks
     budgets: Budgets
-    _moving: set[asyncio.Task[bool]] = attrs.field(factory=set, init=False)
+    _moves: CarriedThrough = attrs.field(factory=CarriedThrough, init=False)
 
     async def drain(self) -> None:
         """Wait for the moves under way."""
-        while self._moving:
-            await asyncio.wait(self._moving)
+        await self._moves.drain()
 
     async def find(self, task_id: str, caller: Caller) -> Task:
         """Return the task; one that is completed may have been deleted elsewhere up to two seconds ago."""
@@ -181,10 +179,7 @@ class Control:
         raise Conflict(CHANGED(), code="task_busy")
 
     async def _carry_through(self, move: Transition) -> bool:
-        moving = asyncio.create_task(self.register.carry_out(move))
-        self._moving.add(moving)
-        moving.add_done_callback(self._moving.discard)
-        return await outcome_of(moving)
+        return await outcome_of(self._moves.begin(self.register.carry_out(move)))
 
     async def _end(self, task_id: str, caller: Caller) -> None:
         """Cancel a task, unless it ends by itself meanwhile. Raises Conflict: it changes all the time."""

@@ -20,7 +20,7 @@ import attrs
 from danqing_plugins import Message
 from danqing_server.clock import Clock
 from danqing_server.desk.limits import QueueLimits
-from danqing_server.desk.voids import Voids, until_known, when_possible
+from danqing_server.desk.voids import until_known, when_possible
 from danqing_server.errors import Conflict, InvalidSubmission, QueueUnavailable, StoreUnavailable
 from danqing_server.ids import new_token
 from danqing_server.life.cancelled import Voided
@@ -30,6 +30,7 @@ from danqing_server.life.telling import entry_of
 from danqing_server.life.unconfirmed import unconfirmed
 from danqing_server.log import get_logger
 from danqing_server.loops.batching import Batcher
+from danqing_server.loops.shared import CarriedThrough
 from danqing_server.loops.steps import step
 from danqing_server.queue.entries import Entry, Pushed
 from danqing_server.queue.lanes import Queue
@@ -96,7 +97,7 @@ class Intake:
     workers: LocalWorkers | None = None
     _owed: OwedVoids = attrs.field(init=False)
     _batches: Batcher[_New, None] = attrs.field(init=False)
-    _voids: Voids = attrs.field(factory=Voids, init=False)
+    _voids: CarriedThrough = attrs.field(factory=CarriedThrough, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._owed = OwedVoids(self.queue.connection)

@@ -32,7 +32,7 @@ from danqing_server.desk.request import Repeat
 from danqing_server.errors import StoreUnavailable
 from danqing_server.ids import new_token
 from danqing_server.log import get_logger
-from danqing_server.loops.shared import outcome_of
+from danqing_server.loops.shared import CarriedThrough, outcome_of
 from danqing_server.store.processes import has_died, identity_of
 from danqing_server.store.visits import KNOWN_FOR, Asked, VisitRecord, VisitState, VisitStore
 
@@ -92,7 +92,7 @@ class Visits:
     told_within_s: float = 0.25
     renewed_s: float = 60.0
     _holder: str | None = attrs.field(factory=lambda: identity_of(os.getpid()))
-    _running: set[asyncio.Task[Any]] = attrs.field(factory=set, init=False)
+    _under_way: CarriedThrough = attrs.field(factory=CarriedThrough, init=False)
     _gone: set[str] = attrs.field(factory=set, init=False)
     """Visits whose client left, which is being written down."""
     _deserted: dict[str, set[asyncio.Task[Any]]] = attrs.field(factory=dict, init=False)
@@ -149,7 +149,7 @@ class Visits:
 
     async def _noting_its_loss(self, steps: Coroutine[Any, Any, SomeVisit], about: str) -> SomeVisit:
         """Carry *steps* through; when the client leaves meanwhile, whoever it stood for has left again."""
-        running = self._run(steps)
+        running = self._under_way.begin(steps)
         try:
             return await outcome_of(running)
         except asyncio.CancelledError:
@@ -188,7 +188,7 @@ class Visits:
             timers[:] = [asyncio.get_running_loop().call_later(pause_s, renew)]
 
         def renew() -> None:
-            self._run(self._renew(visit.id))
+            self._under_way.begin(self._renew(visit.id))
             renew_in(self.renewed_s / 2)
 
         left_s = (visit.until - self.clock.now()).total_seconds()
@@ -235,8 +235,7 @@ class Visits:
 
     async def drain(self) -> None:
         """Wait until all is noted."""
-        while self._running:
-            await asyncio.wait(self._running)
+        await self._under_way.drain()
 
     async def _enter_anew(self, digest: str, within_s: float) -> Visit:
         visit = self._record(sha256(f"visit {new_token()}".encode()).hexdigest(), within_s)
@@ -275,13 +274,7 @@ class Visits:
         return self.clock.now() + timedelta(seconds=within_s) + WRITING
 
     def _begin(self, write: Write) -> asyncio.Task[None]:
-        return self._run(_insist(write))
-
-    def _run(self, steps: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        running = asyncio.create_task(steps)
-        self._running.add(running)
-        running.add_done_callback(self._running.discard)
-        return running
+        return self._under_way.begin(_insist(write))
 
 
 def _has_left(visit: VisitRecord, now: datetime) -> bool:
