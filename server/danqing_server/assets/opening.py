@@ -34,15 +34,19 @@ def require_places(settings: Settings) -> None:
     Raises:
         SettingsError: one cannot, or has no links though they are asked for.
     """
-    is_s3 = (settings.assets_url or "").startswith(("s3://", "s3a://"))
-    if settings.picture_redirect_s and not is_s3:
-        raise SettingsError("DANQING_PICTURE_REDIRECT: only an s3:// DANQING_ASSETS_URL has links; allowed: 0")
+    _require_links(settings)
     for variable, url in (
         ("DANQING_ASSETS_URL", settings.assets_url),
         ("DANQING_ASSETS_ALSO", settings.assets_also),
     ):
         if url is not None and local_folder(url, settings.data_dir) is None:
             open_bucket(url, settings.environment, variable)
+
+
+def _require_links(settings: Settings) -> None:
+    is_s3 = (settings.assets_url or "").startswith(("s3://", "s3a://"))
+    if settings.picture_redirect_s and not is_s3:
+        raise SettingsError("DANQING_PICTURE_REDIRECT: only an s3:// DANQING_ASSETS_URL has links; allowed: 0")
 
 
 def _open_place(settings: Settings, root: Path | None, spool: Path, disk: ThreadPoolExecutor) -> Place:
@@ -82,7 +86,7 @@ def open_assets(
         StorageUnavailable: the folder cannot be made or written.
         SettingsError: `DANQING_ASSETS_URL` names a storage that cannot be, or one without links that are asked for.
     """
-    require_places(settings)
+    _require_links(settings)
     disk = ThreadPoolExecutor(DISK_THREADS, thread_name_prefix="pictures")
     root = local_folder(settings.assets_url, settings.data_dir)
     with storage_failures("opening the picture storage"):
