@@ -31,6 +31,7 @@ from danqing_server.records.tasks import Hold, Status, Task
 from danqing_server.records.tenancy import CLIENT_SCOPES, Limits
 from danqing_server.store.ledger import LedgerStore, Spent
 from danqing_server.store.tasks import Document, TaskStore
+from tests.support.lines import unnamed
 from tests.support.providers import ScriptedProvider, picture
 from tests.support.system import MakeSettings, System, running_system, until
 
@@ -564,7 +565,7 @@ async def take_line(staging: Staging, who: Caller, line: int, n: int) -> None:
     submission = Submission(
         provider=None, type="image", model=None, input={"prompt": "a", "n": n}, user_id="u", caller=who
     )
-    await staging.take(line, lambda: (None, lambda: submission))
+    await staging.take(line, unnamed(lambda: submission))
 
 
 async def made(system: System, count: int) -> bool:

@@ -47,6 +47,9 @@ PROMPTS = frozenset({"prompt", "input.prompt", "options.prompt"})
 TOO_MANY_LINES = Message(key="batch_too_long", en="has more than {most} lines", zh="超过 {most} 行")
 NO_LINES = Message(key="batch_empty", en="has no line", zh="没有任何一行")
 
+_Named = tuple[str | None, Callable[[], Submission]]
+"""What its client calls a line, and what makes a submission of it."""
+
 log = get_logger(__name__)
 
 
@@ -76,10 +79,10 @@ class Staging:
     _slice: dict[int, bytes] = attrs.field(factory=dict, init=False)
     _slice_bytes: int = attrs.field(default=0, init=False)
 
-    async def take(self, line: int, read: Callable[[], tuple[str | None, Callable[[], Submission]]]) -> None:
+    async def take(self, line: int, read: Callable[[], Awaitable[_Named]]) -> None:
         """Check one line, and keep it, or why it is wrong.
 
-        *read* returns what its client calls it and what makes a submission of it; both may raise InvalidSubmission.
+        *read* names it, unless nothing is kept; it and what makes the submission may raise InvalidSubmission.
 
         Raises:
             InvalidSubmission: there are too many.
@@ -93,7 +96,7 @@ class Staging:
             return
         custom_id = None
         try:
-            custom_id, submitted = read()
+            custom_id, submitted = await read()
             submission = submitted()
             checked = await self.submissions.examine(submission)
             if self._is_refused:

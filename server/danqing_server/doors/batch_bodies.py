@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import attrs
@@ -23,7 +23,6 @@ from danqing_server.doors.bodies import (
 from danqing_server.doors.body_shapes import LONGEST_NAME
 from danqing_server.doors.fields import Fields
 from danqing_server.doors.webhook_bodies import task_webhook
-from danqing_server.errors import InvalidSubmission
 from danqing_server.http.receiving import read_object
 from danqing_server.records.tasks import JsonObject
 
@@ -103,24 +102,12 @@ class LineReader:
 
     async def take_text(self, line: int, text: bytes) -> None:
         """Take a line of JSON, as large and as rich as the body of one task may be."""
-        body: JsonObject = {}
-        wrong: InvalidSubmission | None = None
-        try:
-            body = await read_object(text)
-        except InvalidSubmission as error:
-            wrong = error
-
-        def read() -> JsonObject:
-            if wrong is not None:
-                raise wrong
-            return body
-
-        await self._take(line, read)
+        await self._take(line, lambda: read_object(text))
 
     async def take_value(self, line: int, value: Any) -> None:
         """Take a line that was read already."""
 
-        def read() -> JsonObject:
+        async def read() -> JsonObject:
             fields = Fields(members={"task": value})
             body = fields.json_object("task", required=True)
             fields.finish()
@@ -128,9 +115,9 @@ class LineReader:
 
         await self._take(line, read)
 
-    async def _take(self, line: int, read: Callable[[], JsonObject]) -> None:
-        def named() -> tuple[str | None, Callable[[], Submission]]:
-            body = without_nulls(read())
+    async def _take(self, line: int, read: Callable[[], Awaitable[JsonObject]]) -> None:
+        async def named() -> tuple[str | None, Callable[[], Submission]]:
+            body = without_nulls(await read())
             fields = Fields(members={"custom_id": body.get("custom_id", self._custom_id)})
             custom_id = fields.text("custom_id", 1, LONGEST_CUSTOM_ID)
             fields.finish()

@@ -49,7 +49,7 @@ async def test_a_line_as_large_as_may_be_becomes_a_task(settings: Settings) -> N
         await until(made, timeout_s=15, what="both lines are tasks")
 
 
-def _line(last: str) -> tuple[None, Callable[[], Submission]]:
+async def _line(last: str) -> tuple[None, Callable[[], Submission]]:
     return None, partial(_submission, last)
 
 

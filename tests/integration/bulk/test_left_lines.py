@@ -99,7 +99,7 @@ async def _has_pictures(system: System, token: str) -> bool:
     return bool(await system.services.assets.read(key))
 
 
-def _line(prompt: str) -> tuple[None, Callable[[], Submission]]:
+async def _line(prompt: str) -> tuple[None, Callable[[], Submission]]:
     return None, partial(_submission, prompt)
 
 

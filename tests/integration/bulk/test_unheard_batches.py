@@ -168,7 +168,7 @@ async def _ends_cancelled(system: System, batch_id: str) -> bool:
     return bool(await until(look, what="the void of the batch"))
 
 
-def _line() -> tuple[None, Callable[[], Submission]]:
+async def _line() -> tuple[None, Callable[[], Submission]]:
     return None, partial(
         Submission, provider=None, type="image", model=None, input={"prompt": "a cat"}, user_id="u1", caller=ME
     )

@@ -17,6 +17,7 @@ from danqing_server.records.tasks import Asset, Task
 from danqing_server.settings.server import Settings
 from tests.integration.backups.conftest import Command
 from tests.integration.keeping.test_deleting import go_on
+from tests.support.lines import unnamed
 from tests.support.painting import painter
 from tests.support.providers import ScriptedProvider, picture
 from tests.support.scripts import Ledger, link_host, provider_of, with_link
@@ -191,7 +192,7 @@ class TestOrphans:
                 upload, _ = await system.services.uploads.keep(incoming, Caller.local())
             age(path_of(settings, upload.key), 2)
             staging = await system.services.batches.begin(Caller.local(), Mode.ALL_OR_NOTHING, None)
-            await staging.take(1, lambda: (None, lambda: _of_upload(upload.id)))
+            await staging.take(1, unnamed(lambda: _of_upload(upload.id)))
             assert (await danqing("assets", "orphans", "--remove")).code == 0
             batch, _ = await staging.commit("fingerprint")
             [key] = await system.services.batches.store.staged_pictures(batch.token)

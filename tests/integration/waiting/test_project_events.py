@@ -27,6 +27,7 @@ from danqing_server.store.tasks import COLLECTION
 from tests.integration.api.conftest import Client, Open, opened
 from tests.integration.waiting.conftest import Held, Telling
 from tests.support.event_reader import Event, reading
+from tests.support.lines import unnamed
 from tests.support.providers import ScriptedProvider
 from tests.support.serving import run_serving
 from tests.support.system import MakeSettings, until
@@ -206,7 +207,7 @@ class TestBatches:
             batches = api.services.batches
             staging = await batches.begin(Caller.local(), Mode.ALL_OR_NOTHING, None)
             batches.submissions.clock = Clock(wall_s=lambda: time.time() - 300)
-            await staging.take(1, lambda: (None, lambda: _cat()))
+            await staging.take(1, unnamed(_cat))
             left_at = api.services.clock.now()
             batch, _ = await staging.commit("fingerprint")
             while isinstance(sight := await follower.next(15), Turned):
