@@ -130,7 +130,8 @@ class LineReader:
     def _of_short(self, line: JsonObject) -> Submission:
         """Read a line as `/ai/image/task` does; what that has no place for is as the batch says of all."""
         own = {name: value for name, value in line.items() if name != "webhook"}
-        fields = Fields(members={**self._beside, **{name: line[name] for name in line.keys() - own.keys()}})
+        beside = {name: value for name, value in line.items() if name == "webhook"}
+        fields = Fields(members={**self._beside, **beside})
         type_, provider = fields.text("type", 1, LONGEST_NAME), fields.text("provider", 1, LONGEST_NAME)
         delay_s, webhook = fields.whole("delay", 0, self._max_delay_s), task_webhook(fields, self._base)
         fields.finish()
