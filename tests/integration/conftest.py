@@ -104,3 +104,18 @@ def make_settings(
 def settings(make_settings: MakeSettings) -> Settings:
     """Settings for this test's own names."""
     return make_settings()
+
+
+@pytest.fixture
+def variables(
+    mongo_url: str, redis_url: str, sandbox_url: str, database_name: str, redis_prefix: str, tmp_path: Path
+) -> dict[str, str]:
+    """What a whole server is told, with this test's own names."""
+    return {
+        "MONGO_URL": mongo_url,
+        "REDIS_URL": redis_url,
+        "DANQING_DATABASE": database_name,
+        "DANQING_REDIS_PREFIX": redis_prefix,
+        "DANQING_DATA_DIR": str(tmp_path / "data"),
+        "DANQING_SANDBOX_URL": sandbox_url,
+    }

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from tests.support.examples import serving
-from tests.support.servers import RunningServer
 
 pytestmark = [
     pytest.mark.processes,
@@ -17,19 +16,11 @@ pytestmark = [
 ]
 
 
-def test_they_outlive_a_cleaner(
-    mongo_url: str, database_name: str, redis_url: str, redis_prefix: str, sandbox: RunningServer, tmp_path: Path
-) -> None:
+def test_they_outlive_a_cleaner(variables: dict[str, str], tmp_path: Path) -> None:
     """Without its lock a process's slot would be given to a second one, and both write over each other's counts."""
     (tmp_path / "tmp").mkdir()
     (tmp_path / "tmp.conf").write_text(f"q {tmp_path}/tmp 1777 - - 0\n")  # whatever is there is old enough
-    variables = {
-        "MONGO_URL": mongo_url,
-        "REDIS_URL": redis_url,
-        "DANQING_DATABASE": database_name,
-        "DANQING_REDIS_PREFIX": redis_prefix,
-        "DANQING_DATA_DIR": str(tmp_path / "data"),
-        "DANQING_SANDBOX_URL": sandbox.url,
+    variables |= {
         "DANQING_METRICS": "on",
         "TMPDIR": str(tmp_path / "tmp"),
     }

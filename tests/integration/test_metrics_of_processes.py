@@ -14,7 +14,7 @@ import pytest
 from tests.support.examples import serving
 from tests.support.metrics import Scraped
 from tests.support.serve import Serve, is_alive
-from tests.support.servers import RunningServer, wait_until
+from tests.support.servers import wait_until
 
 pytestmark = pytest.mark.processes
 
@@ -44,22 +44,10 @@ def _completed(serve: Serve, count: int) -> None:
 
 class TestProcesses:
     def test_the_sum_is_right_whoever_is_asked_and_after_a_death(
-        self,
-        mongo_url: str,
-        database_name: str,
-        redis_url: str,
-        redis_prefix: str,
-        sandbox: RunningServer,
-        tmp_path: Path,
+        self, variables: dict[str, str], tmp_path: Path
     ) -> None:
         """A process is killed once its work is done: what it counted stays, and all goes on."""
-        variables = {
-            "MONGO_URL": mongo_url,
-            "REDIS_URL": redis_url,
-            "DANQING_DATABASE": database_name,
-            "DANQING_REDIS_PREFIX": redis_prefix,
-            "DANQING_DATA_DIR": str(tmp_path / "data"),
-            "DANQING_SANDBOX_URL": sandbox.url,
+        variables |= {
             "DANQING_PROCESSES": str(PROCESSES),
             "DANQING_METRICS": "on",
         }

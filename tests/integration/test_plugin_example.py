@@ -62,21 +62,6 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def variables(
-    mongo_url: str, redis_url: str, sandbox_url: str, database_name: str, redis_prefix: str, tmp_path: Path
-) -> dict[str, str]:
-    """Settings of a server with this test's own names."""
-    return {
-        "MONGO_URL": mongo_url,
-        "REDIS_URL": redis_url,
-        "DANQING_DATABASE": database_name,
-        "DANQING_REDIS_PREFIX": redis_prefix,
-        "DANQING_DATA_DIR": str(tmp_path / "data"),
-        "DANQING_SANDBOX_URL": sandbox_url,
-    }
-
-
-@pytest.fixture
 def broken(tmp_path: Path) -> str:
     """A folder for PYTHONPATH with an installed plugin that cannot be imported."""
     return _install(tmp_path / "broken", "broken", "broken_plugin", "import nothing_of_that_name\n")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support.examples import serving
-from tests.support.servers import RunningServer, wait_until
+from tests.support.servers import wait_until
 
 pytestmark = pytest.mark.processes
 
@@ -28,23 +28,9 @@ def ask(url: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
 
 
 class TestRollingRestart:
-    def test_nothing_is_refused_and_nothing_runs_twice(
-        self,
-        mongo_url: str,
-        database_name: str,
-        redis_url: str,
-        redis_prefix: str,
-        sandbox: RunningServer,
-        tmp_path: Path,
-    ) -> None:
+    def test_nothing_is_refused_and_nothing_runs_twice(self, variables: dict[str, str], tmp_path: Path) -> None:
         """Both processes are replaced while clients submit and a slow call is under way."""
-        variables = {
-            "MONGO_URL": mongo_url,
-            "REDIS_URL": redis_url,
-            "DANQING_DATABASE": database_name,
-            "DANQING_REDIS_PREFIX": redis_prefix,
-            "DANQING_DATA_DIR": str(tmp_path / "data"),
-            "DANQING_SANDBOX_URL": sandbox.url,
+        variables |= {
             "DANQING_PROCESSES": "2",
             "DANQING_STOP_GRACE": "20",
             "LOG_LEVEL": "info",

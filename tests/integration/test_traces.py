@@ -17,7 +17,7 @@ from danqing_server.telemetry.traces import Traces, open_traces
 from tests.support.collector import Seen, run_collector
 from tests.support.examples import serving
 from tests.support.providers import ScriptedProvider
-from tests.support.servers import RunningServer, wait_until
+from tests.support.servers import wait_until
 from tests.support.system import MakeSettings, running_system
 
 CLIENT_TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -33,24 +33,10 @@ def _named(spans: list[Seen], name: str) -> Seen:
 
 @pytest.mark.processes
 class TestTwoProcesses:
-    def test_one_trace_goes_from_the_client_to_the_storage(
-        self,
-        mongo_url: str,
-        database_name: str,
-        redis_url: str,
-        redis_prefix: str,
-        sandbox: RunningServer,
-        tmp_path: Path,
-    ) -> None:
+    def test_one_trace_goes_from_the_client_to_the_storage(self, variables: dict[str, str], tmp_path: Path) -> None:
         """One process takes the task in, another carries it out: the client's trace has it all."""
         with run_collector() as collector:
-            variables = {
-                "MONGO_URL": mongo_url,
-                "REDIS_URL": redis_url,
-                "DANQING_DATABASE": database_name,
-                "DANQING_REDIS_PREFIX": redis_prefix,
-                "DANQING_DATA_DIR": str(tmp_path / "data"),
-                "DANQING_SANDBOX_URL": sandbox.url,
+            variables |= {
                 "DANQING_TRACES": "1",
                 "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
                 "OTEL_BSP_SCHEDULE_DELAY": "100",
