@@ -249,8 +249,7 @@ class TestCancelledOrder:
         """At once; and its user may retry it."""
         service.working = True
         async with running_system(settings, [OrderingProvider(url=service.url)]) as system:
-            task = await system.submit()
-            await until(lambda: _has_order(system, task.id))
+            task = await _ordered(system)
             await system.services.control.cancel(task.id, Caller.local())
             await until(lambda: _let_go(system, task.id))
             cancelled = await system.get(task.id)
@@ -268,8 +267,7 @@ class TestCancelledOrder:
         """The cancellation was on its way to MongoDB; nobody told the worker of it, and the order was paid for."""
         service.working = True
         async with running_system(settings, [OrderingProvider(url=service.url)]) as system:
-            task = await system.submit()
-            await until(lambda: _has_order(system, task.id))
+            task = await _ordered(system)
             control = system.services.control
             store = _Slow(system.services.store.database)
             control.register = attrs.evolve(control.register, store=store)
@@ -306,8 +304,7 @@ class TestCancelledOrder:
         """Its picture is kept, as late output."""
         service.working, service.drops = True, False
         async with running_system(settings, [OrderingProvider(url=service.url)]) as system:
-            task = await system.submit()
-            await until(lambda: _has_order(system, task.id))
+            task = await _ordered(system)
             await system.services.control.cancel(task.id, Caller.local())
             await until(lambda: service.refused_to_drop)
             service.working = False
@@ -322,8 +319,7 @@ class TestCancelledOrder:
         """Who waited for the answer died of it, and after that whoever looked after what the dead left."""
         service.working = True
         async with running_system(settings, [SelfCancelling(url=service.url)]) as system:
-            task = await system.submit()
-            await until(lambda: _has_order(system, task.id))
+            task = await _ordered(system)
             await system.services.control.cancel(task.id, Caller.local())
             service.working = False
             await until(lambda: _let_go(system, task.id), timeout_s=10)
@@ -335,8 +331,7 @@ class TestCancelledOrder:
         """The plugin is left behind; its attempt never ended, nor did whoever looked after what the dead left."""
         service.working, provider = True, Stubborn(url=service.url)
         async with running_system(settings, [provider]) as system:
-            task = await system.submit()
-            await until(lambda: _has_order(system, task.id))
+            task = await _ordered(system)
             await system.services.control.cancel(task.id, Caller.local())
             service.working = False
             await until(lambda: _let_go(system, task.id), timeout_s=30)
@@ -366,8 +361,7 @@ class TestCancelledOrder:
         """Its process handed it back: nobody works on it, and nobody is there to hear of the cancellation."""
         short, service.working = make_settings(DANQING_STOP_GRACE="0.1"), True
         async with running_system(short, [OrderingProvider(url=service.url)]) as system:
-            task = await system.submit()
-            await until(lambda: _has_order(system, task.id))
+            task = await _ordered(system)
         async with running_system(short, [OrderingProvider(url=service.url)], workers=False) as door:
             assert (await door.get(task.id)).status is Status.PENDING
             cancelled = await door.services.control.cancel(task.id, Caller.local())
@@ -377,6 +371,13 @@ class TestCancelledOrder:
             cancelled = await system.get(task.id)
         assert (calls_of(cancelled), service.bills[task.id]) == ([("failed_unbilled", False)], 0)
         assert billed_of(cancelled) is Billed.NO
+
+
+async def _ordered(system: System) -> Task:
+    """Submit a task, and return it once its order is placed."""
+    task = await system.submit()
+    await until(lambda: _has_order(system, task.id))
+    return task
 
 
 async def _has_order(system: System, task_id: str) -> bool:

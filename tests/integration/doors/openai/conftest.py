@@ -13,7 +13,7 @@ import pytest
 
 from danqing_plugins import Job, Run, Source
 from tests.integration.api.conftest import Client, Open, open_api
-from tests.support.providers import ScriptedProvider, picture
+from tests.support.providers import Generate, ScriptedProvider, picture
 
 __all__ = ["open_api"]
 
@@ -38,6 +38,18 @@ class Studio:
                 body = picture(16 + len(self.bodies), 8)
                 self.bodies.append(body)
                 await run.deliver(index, Source.from_bytes(body))
+
+
+def previewed(gate: asyncio.Event) -> Generate:
+    """Return what makes one picture, of which a small preview is there until *gate* opens."""
+
+    async def paint(job: Job, run: Run) -> None:
+        async with run.call(run.missing, "f"):
+            await run.preview(0, Source.from_bytes(picture(5, 5)))
+            await gate.wait()
+            await run.deliver(0, Source.from_bytes(picture()))
+
+    return paint
 
 
 @pytest.fixture

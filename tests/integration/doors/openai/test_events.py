@@ -11,11 +11,10 @@ import openai
 import pytest
 from PIL import Image
 
-from danqing_plugins import Job, Run, Source
 from tests.integration.api.conftest import Client, Open
-from tests.integration.doors.openai.conftest import OpenDoor, Studio, library
+from tests.integration.doors.openai.conftest import OpenDoor, Studio, library, previewed
 from tests.integration.doors.openai.test_joining import PATH, WISH, ask, bought, stands
-from tests.support.providers import ScriptedProvider, picture
+from tests.support.providers import ScriptedProvider
 
 
 def format_of(encoded: str) -> str | None:
@@ -47,14 +46,8 @@ class TestMembers:
     async def test_unfinished_picture_is_in_the_format_that_is_said_of_it(self, open_api: Open) -> None:
         """As the picture itself: clients name the file by it."""
         gate = asyncio.Event()
-
-        async def paint(job: Job, run: Run) -> None:
-            async with run.call(run.missing, "f"):
-                await run.preview(0, Source.from_bytes(picture(5, 5)))
-                await gate.wait()
-                await run.deliver(0, Source.from_bytes(picture()))
-
-        async with open_api(workers=True, provider=ScriptedProvider(paint)) as door, library(door) as client:
+        painter = ScriptedProvider(previewed(gate))
+        async with open_api(workers=True, provider=painter) as door, library(door) as client:
             stream = await client.images.generate(
                 model="gpt-image-1", prompt="a fox", stream=True, partial_images=1, output_format="jpeg"
             )

@@ -10,9 +10,9 @@ import openai
 import orjson
 import pytest
 
-from danqing_plugins import ContentRejected, Job, Run, Source
+from danqing_plugins import ContentRejected
 from tests.integration.api.conftest import Client, Open
-from tests.integration.doors.openai.conftest import OpenDoor, Studio, library
+from tests.integration.doors.openai.conftest import OpenDoor, Studio, library, previewed
 from tests.integration.doors.openai.test_joining import bought, cut, stands
 from tests.support.providers import ScriptedProvider, picture
 from tests.support.system import until
@@ -93,14 +93,8 @@ class TestEvents:
     async def test_partial_pictures_are_shown(self, open_api: Open) -> None:
         """As many as were asked for, where the service shows any."""
         gate = asyncio.Event()
-
-        async def paint(job: Job, run: Run) -> None:
-            async with run.call(run.missing, "f"):
-                await run.preview(0, Source.from_bytes(picture(5, 5)))
-                await gate.wait()
-                await run.deliver(0, Source.from_bytes(picture()))
-
-        async with open_api(workers=True, provider=ScriptedProvider(paint)) as door, library(door) as client:
+        painter = ScriptedProvider(previewed(gate))
+        async with open_api(workers=True, provider=painter) as door, library(door) as client:
             stream = await client.images.generate(
                 model="gpt-image-1", prompt="a fox", stream=True, partial_images=1
             )
