@@ -8,11 +8,12 @@
 # set up with. Everything is mounted in a namespace of its own and goes with the script; only FOLDER stays.
 set -euo pipefail
 
-# SUITE=trixie, or another that debootstrap knows, has a newer Python. debootstrap wants libcurl4 by the name that it has since Debian 13; apt takes both.
+# SUITE=trixie, or another that debootstrap knows, has a newer Python.
 SUITE=${SUITE:-bookworm}
-[ "$SUITE" = bookworm ] && LIBCURL=libcurl4 || LIBCURL=libcurl4t64
 # What README.md asks for, and nothing else: no curl, no ps, no node, no fonts.
-PACKAGES=python3,python3-venv,python3-dev,make,gcc,libc6-dev,git,jq,$LIBCURL
+PACKAGES=python3,python3-venv,python3-dev,make,gcc,libc6-dev,git,jq,libcurl4
+# Its name since Debian 13, which apt finds by the old one, too; debootstrap does not.
+[ "$SUITE" = bookworm ] || PACKAGES=${PACKAGES/libcurl4/libcurl4t64}
 TREE=$(cd "$(dirname "$0")/../.." && pwd)
 
 [ $# -ge 1 ] || { sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2; }
