@@ -22,7 +22,6 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import aiohttp
 import attrs
-import orjson
 from yarl import URL
 
 from danqing_plugins.errors import InvalidRequest, Unavailable
@@ -30,6 +29,7 @@ from danqing_plugins.kit import texts
 from danqing_plugins.kit.failures import Answered, Failures, connection_failures
 from danqing_plugins.kit.reading import Answer, Reply
 from danqing_plugins.kit.waiting import retry_after_of, service_time_s
+from danqing_plugins.kit.written import write_json
 from danqing_plugins.run import Call
 
 __all__ = ["Answer", "Outgoing", "Part", "Reply", "Service"]
@@ -269,7 +269,7 @@ class Service:
         headers: Mapping[str, str] | None,
         call: Call | None,
     ) -> Outgoing:
-        payload = b"" if body is None else orjson.dumps(body, default=dict)
+        payload = b"" if body is None else write_json(body)
         if (count := len(payload) + sum(len(part.body) for part in parts)) > self.most_request_bytes:
             message = texts.REQUEST_TOO_LARGE(count=count, most=self.most_request_bytes)
             raise InvalidRequest(message, code="request_too_large")

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from danqing_plugins import Message, Problem, Text
+from danqing_plugins.kit.written import write_json
 from danqing_server.errors import InvalidSubmission
 from danqing_server.records.tasks import JsonObject
 
@@ -65,7 +66,7 @@ KINDS = {
 
 def dump_json(value: Any) -> bytes:
     """Return *value* as compact UTF-8 JSON; moments as RFC 3339 with `Z`, mappings and enums as they are."""
-    return orjson.dumps(value, default=_jsonable, option=orjson.OPT_UTC_Z)
+    return write_json(value, _jsonable, orjson.OPT_UTC_Z)
 
 
 def _jsonable(value: Any) -> Any:
