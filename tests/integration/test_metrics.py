@@ -159,6 +159,16 @@ class TestDisks:
                 assert seen.sum("danqing_storage_total_bytes", disk="data") > 16 * 1024 * 1024
                 assert seen.sum("danqing_storage_free_bytes", disk="data") > 0
 
+    async def test_what_is_kept_free_is_told_beside_it(self, make_settings: MakeSettings, tmp_path: Path) -> None:
+        """An alarm that knows a share of the disk alone is silent while new tasks are refused already."""
+        with small_disk(tmp_path / "disk", 16) as disk:
+            named = {"DANQING_METRICS": "on", "DANQING_ASSETS_URL": str(disk / "pictures")}
+            for said, kept_bytes in (({}, 16 * 1024 * 1024 // 20), ({"DANQING_DISK_RESERVE_MB": "9"}, 9 * 1024**2)):
+                settings = make_settings(**named, **said)
+                async with opened(settings, ScriptedProvider(), workers=False) as client:
+                    seen = await _scrape(client)
+                    assert seen.sum("danqing_storage_reserve_bytes", disk="pictures") == kept_bytes
+
     async def test_one_disk_is_told_once(self, client: Client) -> None:
         """Who adds up, or is woken, does so once."""
         seen = await _scrape(client)

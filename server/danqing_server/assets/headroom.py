@@ -65,6 +65,10 @@ class Headroom:
         if self._short is not None:
             raise StorageFull(FULL(what=self._short()))
 
+    def reserve_of(self, space: Space) -> int:
+        """Return how many bytes of a disk are kept free."""
+        return reserve_of(self.reserve_bytes, space.total)
+
     async def look(self) -> None:
         """See how much room there is."""
         spaces = await asyncio.get_running_loop().run_in_executor(self.disk, self._measure)
@@ -83,7 +87,7 @@ class Headroom:
         return None if _are_on_one(self.pictures, self.data) else _space_of(self.data)
 
     def _is_below(self, space: Space, part: int, was_below: bool) -> bool:
-        mark = reserve_of(self.reserve_bytes, space.total) / part
+        mark = self.reserve_of(space) / part
         return space.free < (mark * BACK_ABOVE if was_below else mark)
 
     def _measure(self) -> Sequence[tuple[Message, Space]]:

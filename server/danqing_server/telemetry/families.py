@@ -114,6 +114,7 @@ LOOKED: tuple[Family, ...] = (
         "Room left on the disk of the pictures; not there of a bucket; `data`: of the server's data, if another.",
     ),
     _gauge("storage_total_bytes", ("disk",), "Size of that disk."),
+    _gauge("storage_reserve_bytes", ("disk",), "Room that is kept free there: with less new tasks are refused."),
     _gauge("webhooks_pending", (), "Deliveries to webhooks that are still to be made."),
     _gauge("webhooks_oldest_seconds", (), "How long the oldest of them has been due; 0 when none is."),
 )

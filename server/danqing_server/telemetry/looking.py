@@ -88,7 +88,12 @@ class Lookout:
 
     async def _storage(self) -> Iterable[Sample]:
         spaces = {"pictures": await self.assets.space(), "data": await self.headroom.beside()}
-        return [sample for disk, space in spaces.items() if space is not None for sample in _room(disk, space)]
+        return [sample for disk, space in spaces.items() if space is not None for sample in self._room(disk, space)]
+
+    def _room(self, disk: str, space: Space) -> Iterable[Sample]:
+        yield _sample("storage_free_bytes", disk, value=space.free)
+        yield _sample("storage_total_bytes", disk, value=space.total)
+        yield _sample("storage_reserve_bytes", disk, value=self.headroom.reserve_of(space))
 
     async def _webhooks(self) -> Iterable[Sample]:
         if not self.directory.in_use.is_set():
@@ -117,11 +122,6 @@ async def _works(check: Check) -> bool:
     except Exception:  # noqa: BLE001 — a check is someone else's code; `/health` logs what it says
         return False
     return True
-
-
-def _room(disk: str, space: Space) -> Iterable[Sample]:
-    yield _sample("storage_free_bytes", disk, value=space.free)
-    yield _sample("storage_total_bytes", disk, value=space.total)
 
 
 def _of_build() -> Sample:
