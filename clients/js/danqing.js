@@ -182,7 +182,8 @@ export class Danqing {
   }
 
   async #move(what, taskId, { signal } = {}) {
-    const found = await this.#send("POST", `${taskPath(taskId)}/${what}`, { signal });
+    const headers = what === "retry" ? { "idempotency-key": newKey() } : {}; // its repeat may come when it failed anew
+    const found = await this.#send("POST", `${taskPath(taskId)}/${what}`, { signal, headers });
     if (found.answer.ok) return dataOf(found);
     refuseUnless(what, found);
     return this.get(taskId, { signal });

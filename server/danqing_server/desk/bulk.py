@@ -79,12 +79,14 @@ class Deed:
     """What is done, and to what: *include_unknown* also to what may have been paid for, *priority* by `PRIORITISE`.
 
     *as_of*: only to what was there then, and of retries only what has not changed since; None: to all.
+    *repeat_key*: the name of an Idempotency-Key under which a task is retried once; None: each time.
     """
 
     act: Act
     include_unknown: bool = False
     priority: Priority | None = None
     as_of: datetime | None = None
+    repeat_key: str | None = None
 
     def check(self, task: Task) -> None:
         """Raise Conflict when it is not to be done to *task*, which it could be done to."""
@@ -252,7 +254,7 @@ class Bulk:
 
     async def _do(self, deed: Deed, task_id: str, caller: Caller) -> None:
         if deed.act is Act.RETRY:
-            await self.control.retry(task_id, caller, deed.check)
+            await self.control.retry_once(task_id, caller, deed.repeat_key, deed.check)
             return
         if deed.as_of is not None:
             deed.check(await self.control.find(task_id, caller))

@@ -12,7 +12,7 @@ from danqing_server.clock import Clock
 from danqing_server.desk.budgets import Budgets
 from danqing_server.desk.models import check_model
 from danqing_server.desk.recent import Recent, RecentTasks
-from danqing_server.errors import Conflict, NotFound
+from danqing_server.errors import BudgetExceeded, Conflict, NotFound, Overloaded
 from danqing_server.life.billing import billed_of
 from danqing_server.life.cancelled import Cancelled
 from danqing_server.life.moves import Deleted, Transition
@@ -135,7 +135,32 @@ class Control:
             ModelNotAllowed: *caller* could not have asked for it.
             BudgetExceeded, Overloaded: a limit of *caller* leaves no room for it.
         """
+        task, _ = await self.retry_once(task_id, caller, None, check)
+        return task
+
+    async def retry_once(
+        self, task_id: str, caller: Caller, repeat_key: str | None, check: Callable[[Task], None] = lambda _: None
+    ) -> tuple[Task, bool]:
+        """Do what `retry` does, once for *repeat_key*, the name of an Idempotency-Key; None: each time.
+
+        True beside the task: an earlier request of that key has had it tried again. Raises as `retry` does.
+        """
         task = await self._look(task_id, caller)
+        if repeat_key in task.retry_keys:
+            return task, True
+        try:
+            return await self._retry(task, caller, repeat_key, check), False
+        except (Conflict, BudgetExceeded, Overloaded):
+            if repeat_key is None:
+                raise
+            task = await self._look(task_id, caller)
+            if repeat_key not in task.retry_keys:
+                raise
+            return task, True  # another request of the key was faster, and what it set aside takes the room
+
+    async def _retry(
+        self, task: Task, caller: Caller, repeat_key: str | None, check: Callable[[Task], None]
+    ) -> Task:
         if not is_retryable(task):
             message = NOT_RETRYABLE(status=task.status)
             raise Conflict(message, code=f"task_{task.status}")
@@ -145,7 +170,7 @@ class Control:
         hold = await self.budgets.hold(caller, task, task.images - len(at_hand), again_at=now)
         key = None if caller.owner is None else caller.key
         try:
-            move = Retried(task=task, at=now, at_hand=at_hand, hold=hold, key=key)
+            move = Retried(task=task, at=now, at_hand=at_hand, hold=hold, key=key, repeat_key=repeat_key)
             is_carried_out = await self._carry_through(move)
         except Conflict:
             await self.budgets.give_back(hold)
@@ -157,8 +182,8 @@ class Control:
             await self.budgets.give_back(hold)
             raise Conflict(CHANGED(), code="task_busy")
         self.budgets.stored(hold)
-        self.recent.drop(task_id)
-        return await self._look(task_id, caller)
+        self.recent.drop(task.id)
+        return await self._look(task.id, caller)
 
     async def delete(self, task_id: str, caller: Caller) -> None:
         """Remove a task and its pictures; one that is not finished is cancelled first.

@@ -22,9 +22,21 @@ from danqing_server.http.requests import ApiRequest
 from danqing_server.http.services import Services
 from danqing_server.records.tasks import JsonObject
 
-__all__ = ["HEADER", "created_headers", "digest_of", "fingerprint_of", "repeat_of", "submit_once"]
+__all__ = [
+    "HEADER",
+    "REPLAYED",
+    "created_headers",
+    "digest_of",
+    "fingerprint_of",
+    "name_of_sent_key",
+    "repeat_of",
+    "submit_once",
+]
 
 HEADER = "Idempotency-Key"
+REPLAYED: Mapping[str, str] = {"idempotent-replayed": "true"}
+"""What an answer says that an earlier request of the same key was given."""
+
 MALFORMED = Message(
     key="idempotency_key.malformed",
     zh="必须是 1 到 255 个可见 ASCII 字符",
@@ -61,7 +73,7 @@ async def submit_once(
 def created_headers(accepted: Accepted) -> dict[str, str]:
     """Return what a 201 says beside its body: where the task is, and whether an earlier request made it."""
     headers = {"location": f"/api/v1/tasks/{accepted.task.id}"}
-    return {**headers, "idempotent-replayed": "true"} if accepted.replayed else headers
+    return {**headers, **REPLAYED} if accepted.replayed else headers
 
 
 def repeat_of(
@@ -88,9 +100,19 @@ def repeat_of(
     if key is None:
         shared = digest_of("request", caller.owner or "", meaning or fingerprint)
         return Repeat(key=shared, fingerprint=fingerprint, meaning=meaning, joins_for_s=coalesce_s)
+    return Repeat(key=_name_of(key, caller), fingerprint=fingerprint, meaning=meaning)
+
+
+def name_of_sent_key(request: ApiRequest, caller: Caller) -> str | None:
+    """Return under which name the key of *request* is stored, None without one. Raises as `repeat_of` does."""
+    key = request.headers.get(HEADER)
+    return None if key is None else _name_of(key, caller)
+
+
+def _name_of(key: str, caller: Caller) -> str:
     if not _KEY.fullmatch(key):
         raise InvalidSubmission([Problem(field=HEADER, message=MALFORMED(), value=shorten(key))])
-    return Repeat(key=digest_of("key", caller.owner or "", key), fingerprint=fingerprint, meaning=meaning)
+    return digest_of("key", caller.owner or "", key)
 
 
 def fingerprint_of(route: str, body: JsonObject) -> str:

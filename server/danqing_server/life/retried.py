@@ -25,6 +25,9 @@ CALL_UNDER_WAY = Message(
     en="a paid call of this task is still under way; what it brings will be kept, so wait until it is over",
     zh="此任务的一次付费调用仍在进行，其成品会被保留，请等它结束后再试",
 )
+MOST_KEYS = 16
+"""By how many Idempotency-Keys a repeat is known: it comes soon, and few are tried again so often."""
+
 _RETRYABLE = frozenset({Status.FAILED, Status.CANCELLED})
 
 
@@ -35,7 +38,8 @@ class Retried(Transition):
     From `completed`, too, where outputs failed: those are asked for, and no other.
 
     *at_hand* are the pictures that are not asked for again, by index as text. *hold* is what is set aside of limits
-    for this round; what an earlier one held is over. *key* is the API key that this round is counted to.
+    for this round; what an earlier one held is over. *key* is the API key that this round is counted to,
+    *repeat_key* the name of the Idempotency-Key by which it is asked for, None without one.
 
     Raises:
         Conflict: there is no such move, or a call of the cancelled attempt is not over yet; its picture is still to
@@ -45,6 +49,7 @@ class Retried(Transition):
     at_hand: Mapping[str, Output] = attrs.field(factory=dict)
     hold: Hold | None = None
     key: str | None = None
+    repeat_key: str | None = None
     becomes: ClassVar[Status] = Status.PENDING
 
     @property
@@ -78,13 +83,20 @@ class Retried(Transition):
             gone = (*gone, "hold")
         if task.late or task.attempt is not None:  # they are among the others now, or worth nothing
             gone = (*gone, "late", "attempt")
-        sets = {**self._pictures(), **anew, **self._round(), **self._counted(), "retried_at": self.at}
+        sets = {**self._pictures(), **anew, **self._round(), **self._counted(), **self._known_by()}
+        sets["retried_at"] = self.at
         return self._change(marks, sets, gone)
 
     def _counted(self) -> dict[str, Any]:
         """Return to whom this round is counted, and what is set aside for it."""
         hold = {} if self.hold is None else {"hold": value_of(self.hold)}
         return hold if self.key is None or self.key == self.task.key else {**hold, "key": self.key}
+
+    def _known_by(self) -> dict[str, Any]:
+        """Return what lets a repeat of the wish be known for one."""
+        if self.repeat_key is None:
+            return {}
+        return {"retry_keys": [*self.task.retry_keys, self.repeat_key][-MOST_KEYS:]}
 
     def _round(self) -> dict[str, Any]:
         """Return what lets every target of its route be asked again."""

@@ -273,7 +273,8 @@ class Task:
     `finds_orders`: its provider may be asked what became of a call whose answer was lost. `key` is the id of the
     API key that it came with, None without. `hold` is None where no limit of a project or key applies. `batch` is
     where it came from, None for a task that was submitted alone. `stars` are the indexes of the outputs that have
-    one. `repeat_key` is the name under which `KeyStore` has the key that it was submitted with, None without one.
+    one. `repeat_key` is the name under which `KeyStore` has the key that it was submitted with, None without one;
+    `retry_keys` are names of those with which it was last asked to be tried again.
 
     `trace` is where its trace goes on (a `traceparent`), None of what is not traced.
 
@@ -329,6 +330,7 @@ class Task:
     batch: BatchPlace | None = None
     stars: tuple[int, ...] = ()
     repeat_key: str | None = None
+    retry_keys: tuple[str, ...] = ()
     trace: str | None = None
 
     def changed(self, **fields: Any) -> Task:

@@ -45,6 +45,63 @@ async def _ended(api: Client, task_id: str) -> dict[str, Any]:
     raise AssertionError(task["status"])
 
 
+async def _refuse(job: Job, run: Run) -> None:
+    raise ContentRejected(REFUSED())
+
+
+class TestRepeats:
+    async def test_under_its_key_it_is_made_once(self, open_api: Open) -> None:
+        """Also when what it began has failed again before its repeat comes: that was the try."""
+        provider = ScriptedProvider(_refuse)
+        async with open_api(workers=True, provider=provider, DANQING_API_KEYS=KEYS) as api:
+
+            async def retry(key: str, headers: dict[str, str] = ONE) -> tuple[int, bool]:
+                reply = await api.ask("POST", path, headers={**headers, "Idempotency-Key": key})
+                return reply.status, "Idempotent-Replayed" in reply.headers
+
+            made = await api.ask("POST", "/api/v1/ai/tasks", json=BODY, headers=ONE)
+            task_id = made.json["data"]["id"]
+            path = f"/api/v1/tasks/{task_id}/retry"
+            await api.system.finished(task_id)
+            assert await retry("first") == (200, False)
+            await api.system.finished(task_id)
+            assert await retry("first") == (200, True)
+            assert len(provider.jobs) == 2
+            assert await retry("second") == (200, False)
+            await api.system.finished(task_id)
+            assert (await retry("first"), await retry("second")) == ((200, True), (200, True))
+            assert len(provider.jobs) == 3
+            assert (await retry("first", TWO))[0] == 404
+            assert (await retry("a b"))[0] == 400
+
+    async def test_many_at_once_with_one_key_are_one(self, api: Client) -> None:
+        """All are told of the same task, and none of a conflict."""
+        await api.services.store.insert(make_task("failed", Status.FAILED))
+        asked = [
+            api.ask("POST", "/api/v1/tasks/failed/retry", headers={"Idempotency-Key": "once"}) for _ in range(20)
+        ]
+        replies = await asyncio.gather(*asked)
+        assert {(reply.status, reply.json["data"]["status"]) for reply in replies} == {(200, "pending")}
+        assert sum("Idempotent-Replayed" not in reply.headers for reply in replies) == 1
+
+    async def test_of_many_tasks_each_is_tried_once(self, open_api: Open) -> None:
+        """By the key of the request that means them all."""
+        provider = ScriptedProvider(_refuse)
+        async with open_api(workers=True, provider=provider) as api:
+            made = [await api.ask("POST", "/api/v1/ai/tasks", json=BODY) for _ in range(3)]
+            ids = [reply.json["data"]["id"] for reply in made]
+            for _ in range(2):
+                for task_id in ids:
+                    await api.system.finished(task_id)
+                reply = await api.ask(
+                    "POST", "/api/v1/tasks/retry", json={"ids": ids}, headers={"Idempotency-Key": "all"}
+                )
+                assert [each["done"] for each in reply.json["data"]["results"]] == [True] * 3
+            for task_id in ids:
+                await api.system.finished(task_id)
+            assert len(provider.jobs) == 6
+
+
 class TestMissing:
     async def test_only_what_is_missing_is_bought(self, open_api: Open) -> None:
         """However often it is asked for at once; and what is there stays there meanwhile and afterwards."""

@@ -58,6 +58,21 @@ class TestAnswersThatAreCut:
         )
         assert found == {"id": "t", "times": 2, "once": 1}
 
+    def test_a_retry_is_repeated_under_its_key(self) -> None:
+        """What it began may have failed by then, and is not begun a second time."""
+        found = served(
+            """
+            const url = await serve((request, response, times) =>
+              times % 2 ? cut(response) : tell(response, { data: task }));
+            const danqing = new Danqing({ url });
+            await danqing.retry("t");
+            await danqing.retry("t");
+            const keys = asked.map((each) => each.key);
+            return { keys: keys.filter(Boolean).length, different: new Set(keys).size };
+            """
+        )
+        assert found == {"keys": 4, "different": 2}
+
     def test_a_picture_is_fetched_again(self) -> None:
         """It is there, and whole, on the server."""
         found = served(

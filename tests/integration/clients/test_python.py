@@ -131,6 +131,26 @@ class TestMoves:
                 with pytest.raises(NotFound):
                     client.get(task.id)
 
+    def test_a_retry_whose_answer_was_cut_is_one_try(self, base: str) -> None:
+        """Also when that try had failed before it was asked for again."""
+
+        class Late(Cutting):
+            def handle_request(self, request: httpx.Request) -> httpx.Response:
+                try:
+                    return super().handle_request(request)
+                except httpx.RemoteProtocolError:
+                    with Client(base, KEY) as other:
+                        other.wait(task.id)
+                    raise
+
+        cutting = Late(lambda request: request.url.path.endswith("/retry"))
+        with Client(base, KEY, transport=cutting) as client:
+            task = client.submit("a hill [sandbox:moderation]", **SMALL)
+            assert client.wait(task.id).status == "failed"
+            assert client.retry(task.id).status == "failed"
+            assert cutting.cut == 1
+            assert client.wait(task.id).raw["attempts"] == 2
+
     def test_what_cannot_be_done_says_why(self, client: Client) -> None:
         """A conflict of the user's own making is none of the line's."""
         task = client.generate("a hill", **SMALL)

@@ -275,7 +275,7 @@ class AsyncClient:
         return self._models[wanted.provider]
 
     async def _move(self, what: str, task_id: str) -> Task:
-        response, repeated = await self._send(Call.of_task("POST", task_id, f"/{what}"))
+        response, repeated = await self._send(calls.move(what, task_id))
         try:
             return answers.task_of(answers.read(response))
         except ApiError as error:

@@ -28,6 +28,7 @@ __all__ = [
     "events_call",
     "is_done_already",
     "listing",
+    "move",
     "pause_s",
     "poll",
     "request_of",
@@ -204,6 +205,12 @@ def again(call: Call) -> Call:
 def unreached(call: Call, error: httpx.RequestError) -> ConnectionFailed:
     """Return what is raised when no answer came."""
     return ConnectionFailed(f"{call.method} {call.path}: no answer ({type(error).__name__})")
+
+
+def move(what: str, task_id: str) -> Call:
+    """Return the request for a move; a retry has a key, by which its repeat is known when it failed once more."""
+    key = {"idempotency_key": str(uuid.uuid4())} if what == "retry" else {}
+    return Call.of_task("POST", task_id, f"/{what}", **key)
 
 
 def is_done_already(what: str, error: ApiError, *, repeated: bool) -> bool:

@@ -266,7 +266,7 @@ class Client:
         return self._models[wanted.provider]
 
     def _move(self, what: str, task_id: str) -> Task:
-        response, repeated = self._send(Call.of_task("POST", task_id, f"/{what}"))
+        response, repeated = self._send(calls.move(what, task_id))
         try:
             return answers.task_of(answers.read(response))
         except ApiError as error:

@@ -11,7 +11,7 @@ from danqing_server.doors.bodies import new_user, user_change
 from danqing_server.doors.body_shapes import UserChange, UserRequest
 from danqing_server.doors.documentation import KEY_HEADER, Answer, described, query
 from danqing_server.doors.fields import REQUIRED
-from danqing_server.doors.idempotency import HEADER, repeat_of
+from danqing_server.doors.idempotency import HEADER, REPLAYED, repeat_of
 from danqing_server.doors.server_shapes import DeletedShape, UserShape
 from danqing_server.doors.views import user_view
 from danqing_server.errors import InvalidSubmission, KeyReused, NotFound
@@ -73,7 +73,7 @@ async def create_user(request: ApiRequest) -> HTTPResponse:
 
 
 def _created(user: User, language: str, *, replayed: bool = False) -> HTTPResponse:
-    headers = {"location": f"/api/v1/users/{user.id}"} | ({"idempotent-replayed": "true"} if replayed else {})
+    headers = {"location": f"/api/v1/users/{user.id}", **(REPLAYED if replayed else {})}
     return success(user_view(user), CREATED.to(language), 201, headers)
 
 

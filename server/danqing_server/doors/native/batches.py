@@ -16,7 +16,7 @@ from danqing_server.doors.batch_views import batch_view
 from danqing_server.doors.documentation import KEY_HEADER, Answer, described, query
 from danqing_server.doors.fields import Fields
 from danqing_server.doors.filters import CURSOR, cursor_of, members_of_query, read_cursor
-from danqing_server.doors.idempotency import HEADER, fingerprint_of, repeat_of
+from danqing_server.doors.idempotency import HEADER, REPLAYED, fingerprint_of, repeat_of
 from danqing_server.doors.sending import send_made
 from danqing_server.doors.views import Viewer
 from danqing_server.http.answers import success
@@ -66,8 +66,9 @@ async def create_batch(request: ApiRequest) -> HTTPResponse:
     headers = {"location": f"{ROUTE}/{batch.id}"}
     # Of a new one nothing is asked any more: were that not answered, it would run after a 503.
     shown = _view(request, batch, {}) if new else await _shown(request, admitted, batch)
-    replayed = {} if new else {"idempotent-replayed": "true"}
-    return success(shown, CREATED.to(language_of(request.headers)), 201, {**headers, **replayed})
+    if not new:
+        headers |= REPLAYED
+    return success(shown, CREATED.to(language_of(request.headers)), 201, headers)
 
 
 @on_get(routes, "/batches", needs=Scope.READ)

@@ -22,9 +22,10 @@ from danqing_server.doors.bulk_shapes import (
     PrioritiesRequest,
 )
 from danqing_server.doors.costs import micro_of, money_views
-from danqing_server.doors.documentation import Answer, described
+from danqing_server.doors.documentation import KEY_HEADER, Answer, described
 from danqing_server.doors.fields import Fields
 from danqing_server.doors.filters import FILTERS, cursor_of, moment_of, read_cursor, read_filter
+from danqing_server.doors.idempotency import name_of_sent_key
 from danqing_server.http.answers import success
 from danqing_server.http.entry import Admitted, admit_change
 from danqing_server.http.messages import CONFLICTS, language_of
@@ -93,9 +94,13 @@ async def cancel_tasks(request: ApiRequest) -> HTTPResponse:
     {200: Answer(description="批量操作完成", shape=BulkShape)},
     errors=(400, 409, 413),
     body=BulkRequest,
+    parameters=[KEY_HEADER],
 )
 async def retry_tasks(request: ApiRequest) -> HTTPResponse:
-    """Queue the tasks that are meant again; each for itself, and none that may be paid for already unless asked."""
+    """Queue the tasks that are meant again; each for itself, and none that may be paid for already unless asked.
+
+    Repeated with the same Idempotency-Key it tries none a second time.
+    """
     return await _carry_out(request, Act.RETRY)
 
 
@@ -128,6 +133,9 @@ async def _carry_out(request: ApiRequest, act: Act) -> HTTPResponse:
     language = language_of(request.headers)
     async with ReceivedObject(request) as body:
         wish = _read(body, act, admitted.services.registry.simulated)
+    if act is Act.RETRY:
+        key = name_of_sent_key(request, admitted.caller)
+        wish = attrs.evolve(wish, deed=attrs.evolve(wish.deed, repeat_key=key))
     if wish.dry_run:
         shown = _previewed(await _preview(admitted, wish))
     else:

@@ -20,7 +20,7 @@ from danqing_server.doors.bulk_shapes import PriorityRequest
 from danqing_server.doors.documentation import KEY_HEADER, Answer, described, query
 from danqing_server.doors.fields import Fields
 from danqing_server.doors.filters import CURSOR, cursor_of, read_cursor
-from danqing_server.doors.idempotency import created_headers, submit_once
+from danqing_server.doors.idempotency import REPLAYED, created_headers, name_of_sent_key, submit_once
 from danqing_server.doors.server_shapes import DeletedShape
 from danqing_server.doors.task_shapes import ExplanationShape, TaskListShape, TaskShape
 from danqing_server.doors.views import Viewer, explanation_view
@@ -241,14 +241,18 @@ async def cancel_task(request: ApiRequest, task_id: str) -> HTTPResponse:
 
 @on_post(routes, "/tasks/<task_id>/retry", needs=Scope.GENERATE)
 @described(
-    "重试任务 · Try a task again", {200: Answer(description="任务已重新排队", shape=TaskShape)}, errors=(404, 409)
+    "重试任务 · Try a task again",
+    {200: Answer(description="任务已重新排队", shape=TaskShape)},
+    errors=(400, 404, 409),
+    parameters=[KEY_HEADER],
 )
 async def retry_task(request: ApiRequest, task_id: str) -> HTTPResponse:
     """Queue a task again that failed, was cancelled or lacks outputs; what it has is not bought again."""
     admitted = admit_change(request)
     await discard_body(request)
-    task = await admitted.services.control.retry(task_id, admitted.caller)
-    return _one(request, admitted, task, RETRIED)
+    key = name_of_sent_key(request, admitted.caller)
+    task, is_repeat = await admitted.services.control.retry_once(task_id, admitted.caller, key)
+    return _one(request, admitted, task, RETRIED, REPLAYED if is_repeat else None)
 
 
 @on_patch(routes, "/tasks/<task_id>", needs=Scope.GENERATE)
@@ -289,8 +293,15 @@ def _viewer(request: ApiRequest, admitted: Admitted) -> Viewer:
     return Viewer(base_url(request), admitted.services.registry, language_of(request.headers))
 
 
-def _one(request: ApiRequest, admitted: Admitted, task: Task, message: Message) -> HTTPResponse:
-    return success(_viewer(request, admitted).task(task), message.to(language_of(request.headers)))
+def _one(
+    request: ApiRequest,
+    admitted: Admitted,
+    task: Task,
+    message: Message,
+    headers: Mapping[str, str] | None = None,
+) -> HTTPResponse:
+    shown = _viewer(request, admitted).task(task)
+    return success(shown, message.to(language_of(request.headers)), 200, headers)
 
 
 def _read_page(query: Mapping[str, str | None]) -> _Page:
