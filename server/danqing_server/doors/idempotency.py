@@ -18,6 +18,7 @@ from danqing_server.codec.bodies import dump_json, shorten
 from danqing_server.desk.admission import Accepted
 from danqing_server.desk.request import Repeat, Submission
 from danqing_server.errors import InvalidSubmission
+from danqing_server.http.links import location_of
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.services import Services
 from danqing_server.records.tasks import JsonObject
@@ -70,9 +71,9 @@ async def submit_once(
     return await services.submissions.submit(submission)
 
 
-def created_headers(accepted: Accepted) -> dict[str, str]:
+def created_headers(request: ApiRequest, accepted: Accepted) -> dict[str, str]:
     """Return what a 201 says beside its body: where the task is, and whether an earlier request made it."""
-    headers = {"location": f"/api/v1/tasks/{accepted.task.id}"}
+    headers = {"location": location_of(request, f"/api/v1/tasks/{accepted.task.id}")}
     return {**headers, **REPLAYED} if accepted.replayed else headers
 
 

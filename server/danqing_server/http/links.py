@@ -10,12 +10,22 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
+from urllib.parse import urlsplit
 
 from danqing_server.assets.keys import ASSET_PATH
 from danqing_server.http.requests import ApiRequest
 from danqing_server.settings.server import Settings
 
-__all__ = ["address_of", "base_url", "client_address", "is_near", "names_base", "picture_url", "scheme_of"]
+__all__ = [
+    "address_of",
+    "base_url",
+    "client_address",
+    "is_near",
+    "location_of",
+    "names_base",
+    "picture_url",
+    "scheme_of",
+]
 
 _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?", re.ASCII)
 
@@ -35,6 +45,12 @@ def base_url(request: ApiRequest) -> str:
     scheme, host = _asked_for(request)
     # `[` is a pattern to a shell, and the old clients' loop prints the link unquoted.
     return f"{scheme}://{(host or _own_address(request)).replace('[::1]', 'localhost')}"
+
+
+def location_of(request: ApiRequest, path: str) -> str:
+    """Return *path*, one of this server's, as a `Location`: a proxy may have it under a path of its own."""
+    settings: Settings = request.app.ctx.settings
+    return urlsplit(settings.public_base_url or "").path + path
 
 
 def names_base(request: ApiRequest) -> bool:

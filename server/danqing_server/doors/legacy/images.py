@@ -57,7 +57,7 @@ async def create_image_task(request: ApiRequest) -> HTTPResponse:
         accepted = await submit_once(request, services, submission, body, meant)
     task = accepted.task
     data: ImageTaskCreatedShape = {"task_id": task.id, "status": task.status, "message": ACCEPTED.to(language)}
-    return success(data, CREATED.to(language), 201, created_headers(accepted))
+    return success(data, CREATED.to(language), 201, created_headers(request, accepted))
 
 
 @on_get(routes, "/result/<task_id>", needs=Scope.READ)

@@ -17,6 +17,7 @@ from danqing_server.doors.views import user_view
 from danqing_server.errors import InvalidSubmission, KeyReused, NotFound
 from danqing_server.http.answers import success
 from danqing_server.http.entry import admit, admit_change
+from danqing_server.http.links import location_of
 from danqing_server.http.messages import language_of
 from danqing_server.http.receiving import ReceivedObject, discard_body
 from danqing_server.http.requests import ApiRequest
@@ -46,7 +47,6 @@ routes = Blueprint("users", url_prefix="/api/v1/users")
 async def create_user(request: ApiRequest) -> HTTPResponse:
     """Create a user."""
     services, caller = admit_change(request)
-    language = language_of(request.headers)
     async with ReceivedObject(request) as body:
         meant = without_nulls(body)
         fields = new_user(meant)
@@ -66,15 +66,15 @@ async def create_user(request: ApiRequest) -> HTTPResponse:
             raise KeyReused("this Idempotency-Key was used for a different request")
         known = await services.users.find(caller.reach, id=record.task_id)
         if known is not None:
-            return _created(known, language, replayed=True)
+            return _created(request, known, replayed=True)
         user = attrs.evolve(user, id=record.task_id)
     await services.users.insert(user)
-    return _created(user, language)
+    return _created(request, user)
 
 
-def _created(user: User, language: str, *, replayed: bool = False) -> HTTPResponse:
-    headers = {"location": f"/api/v1/users/{user.id}", **(REPLAYED if replayed else {})}
-    return success(user_view(user), CREATED.to(language), 201, headers)
+def _created(request: ApiRequest, user: User, *, replayed: bool = False) -> HTTPResponse:
+    headers = {"location": location_of(request, f"/api/v1/users/{user.id}"), **(REPLAYED if replayed else {})}
+    return success(user_view(user), CREATED.to(language_of(request.headers)), 201, headers)
 
 
 @on_get(routes, "/", needs=Scope.READ)

@@ -22,7 +22,7 @@ from danqing_server.doors.views import Viewer
 from danqing_server.http.answers import success
 from danqing_server.http.downloads import Downloads
 from danqing_server.http.entry import Admitted, admit, admit_change
-from danqing_server.http.links import base_url
+from danqing_server.http.links import base_url, location_of
 from danqing_server.http.messages import language_of
 from danqing_server.http.receiving import ReceivedObject, discard_body, holding_of, receive_body
 from danqing_server.http.requests import ApiRequest
@@ -63,7 +63,7 @@ async def create_batch(request: ApiRequest) -> HTTPResponse:
     admitted = admit_change(request)
     made_of_lines = any(word in (request.headers.get("content-type") or "").lower() for word in LINES)
     batch, new = await (_of_lines if made_of_lines else _of_list)(request, admitted)
-    headers = {"location": f"{ROUTE}/{batch.id}"}
+    headers = {"location": location_of(request, f"{ROUTE}/{batch.id}")}
     # Of a new one nothing is asked any more: were that not answered, it would run after a 503.
     shown = _view(request, batch, {}) if new else await _shown(request, admitted, batch)
     if not new:

@@ -9,6 +9,7 @@ from sanic import Blueprint, HTTPResponse
 from danqing_server.doors.documentation import Answer, described
 from danqing_server.doors.server_shapes import RootShape
 from danqing_server.http.answers import json_answer
+from danqing_server.http.links import location_of
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get
 from danqing_server.settings.server import Settings
@@ -43,6 +44,6 @@ async def get_root(request: ApiRequest) -> HTTPResponse:
     if "text/html" in (request.headers.get("accept") or "").lower():
         settings: Settings = request.app.ctx.settings
         led = STUDIO if settings.studio else LINKS["documentation"]
-        return HTTPResponse(status=302, headers={**VARY, "location": led})
+        return HTTPResponse(status=302, headers={**VARY, "location": location_of(request, led)})
     body: RootShape = {"name": "danqing", "version": _VERSION, "links": LINKS}
     return json_answer(body, 200, VARY)

@@ -98,7 +98,7 @@ async def create_task(request: ApiRequest) -> HTTPResponse:
         base = base_url(request) if "webhook" in meant else ""
         submission = task_submission(meant, caller, services.settings.max_delay_s, parameters, base=base)
         accepted = await submit_once(request, services, submission, body, meant)
-    preferences, status, headers = preferences_of(request), 201, created_headers(accepted)
+    preferences, status, headers = preferences_of(request), 201, created_headers(request, accepted)
     task = accepted.task
     if preferences is not None:
         task = await latest(services, task, caller, preferences.left_s(request))

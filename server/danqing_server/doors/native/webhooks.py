@@ -33,7 +33,7 @@ from danqing_server.doors.webhook_shapes import (
 )
 from danqing_server.http.answers import success
 from danqing_server.http.entry import admit, admit_change
-from danqing_server.http.links import base_url
+from danqing_server.http.links import base_url, location_of
 from danqing_server.http.messages import language_of
 from danqing_server.http.receiving import ReceivedObject, discard_body
 from danqing_server.http.requests import ApiRequest
@@ -91,7 +91,7 @@ async def create_webhook(request: ApiRequest) -> HTTPResponse:
         enabled=asked.enabled,
         base=base_url(request),
     )
-    headers = {"location": f"/api/v1/webhooks/{made.id}"}
+    headers = {"location": location_of(request, f"/api/v1/webhooks/{made.id}")}
     return success(_with_secret(made), CREATED.to(language_of(request.headers)), 201, headers)
 
 

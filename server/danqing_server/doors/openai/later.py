@@ -13,7 +13,7 @@ from danqing_server.doors.openai.speaking import OpenAICall
 from danqing_server.doors.openai_shapes import OpenAIImagesShape, OpenAITaskShape
 from danqing_server.doors.output_views import pictures_of
 from danqing_server.http.answers import json_answer
-from danqing_server.http.links import base_url, picture_url
+from danqing_server.http.links import base_url, location_of, picture_url
 from danqing_server.records.tasks import FINISHED, Status, Task
 
 __all__ = ["TASKS_PATH", "acknowledge", "task_view"]
@@ -28,9 +28,9 @@ ACCEPTED, RETRY_AFTER_S = 202, 3
 async def acknowledge(call: OpenAICall, task_id: str, *, headers: Mapping[str, str]) -> bool:
     """Answer that there is a task, and where to look for it."""
     task = await call.services.control.find(task_id, call.caller)
-    path = f"{TASKS_PATH}{task_id}"
+    location = location_of(call.request, f"{TASKS_PATH}{task_id}")
     shown = task_view(task, base_url(call.request))
-    told = {**headers, "location": path, "retry-after": str(RETRY_AFTER_S)}
+    told = {**headers, "location": location, "retry-after": str(RETRY_AFTER_S)}
     await call.send(json_answer(shown, ACCEPTED, told))
     return True
 
