@@ -19,9 +19,9 @@ from danqing_server.cli.exits import Ended, Exit
 from danqing_server.cli.profiles import read_profiles
 
 if TYPE_CHECKING:
-    from danqing_client import Client
+    from danqing_client import ApiError, Client
 
-__all__ = ["Asking", "asks", "checked_url", "refusals", "unreachable"]
+__all__ = ["Asking", "asks", "checked_url", "refusal_of", "refusals", "unreachable"]
 
 HERE = "http://127.0.0.1:{}"
 USUAL_PORT = "8080"
@@ -187,7 +187,7 @@ def refusals(url: str) -> Iterator[None]:
     try:
         yield
     except client.ApiError as error:
-        raise Ended(_code_of(error), *_lines_of(error)) from error
+        raise refusal_of(error) from error
     except client.ConnectionFailed as error:
         raise unreachable(url) from error
     except LookupError as error:
@@ -201,6 +201,11 @@ def unreachable(url: str) -> Ended:
         f"no server answers at {url}",
         "start one with `danqing serve`, or say which with `danqing login`, DANQING_URL or --url",
     )
+
+
+def refusal_of(error: ApiError, *further: str) -> Ended:
+    """Return the end of a command whose server said no; *further* are lines behind what it said."""
+    return Ended(_code_of(error), *_lines_of(error), *further)
 
 
 def _code_of(error: Exception) -> Exit:

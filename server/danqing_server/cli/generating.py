@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-from danqing_client import Client, ConnectionFailed, InvalidRequest, Task
+from danqing_client import Client, ConnectionFailed, InvalidRequest, ServerUnavailable, Task
 
-from danqing_server.cli.asking import Asking
+from danqing_server.cli.asking import Asking, refusal_of
 from danqing_server.cli.exits import Ended, Exit
 from danqing_server.cli.saving import Place, print_outcome
 from danqing_server.cli.showing import clean, show_json, show_text
@@ -101,6 +101,8 @@ def _submit(client: Client, submission: Mapping[str, Any], key: str) -> Task:
         ) from None
     except ConnectionFailed as error:
         raise Ended(Exit.UNREACHABLE, f"{error}; the server may have the task", again) from error
+    except ServerUnavailable as error:  # of a proxy, or after a try that was not answered
+        raise refusal_of(error, "the server may have the task", again) from error
 
 
 def _completed(client: Client, wish: Wish, place: Place | None) -> dict[str, Any]:

@@ -7,15 +7,16 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import attrs
-from danqing_client import Client, Output, Task
+from danqing_client import ApiError, Client, ConnectionFailed, NotFound, Output, Task
 
-from danqing_server.cli.asking import Asking
+from danqing_server.cli.asking import Asking, refusal_of
 from danqing_server.cli.exits import Ended, Exit
 from danqing_server.cli.showing import clean, money, plain, show_json, show_text
+from danqing_server.cli.waiting import command_to_get
 
 __all__ = ["Place", "failure_of", "print_outcome"]
 
@@ -85,7 +86,8 @@ def print_outcome(asking: Asking, client: Client, task: Task, place: Place | Non
         raise failure_of(task)
     if place is not None and place.is_stdout and (task.outputs or not task.text):
         return _to_stdout(asking, client, task)
-    files = [] if place is None else _saved(client, task, place)
+    with _fetching(asking, client, task, place):
+        files = [] if place is None else _saved(client, task, place)
     if asking.as_json:
         show_json({**task.raw, "files": [str(path) for path in files]})
     else:
@@ -114,8 +116,27 @@ def _to_stdout(asking: Asking, client: Client, task: Task) -> int:
             f"--output: `-` takes one file, and task {task.id} made {len(task.outputs)}",
             f"`{asking.command_for(client, 'watch', task.id, '-o', 'FOLDER')}` gets them",
         )
-    sys.stdout.buffer.write(client.download(task.outputs[0]))
+    with _fetching(asking, client, task, Place(Path("FILE"))):
+        content = client.download(task.outputs[0])
+    sys.stdout.buffer.write(content)
     return Exit.DONE
+
+
+@contextmanager
+def _fetching(asking: Asking, client: Client, task: Task, place: Place | None) -> Iterator[None]:
+    """Have whatever comes between say how to get at what *task* made: it is there, and paid for. Raises Ended."""
+    command = command_to_get(asking, client, task, None if place is None else place.path)
+    get = f"task {task.id} is completed: `{command}` gets what it made"
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Ended(Exit.INTERRUPTED, "interrupted", get) from None
+    except ConnectionFailed as error:
+        raise Ended(Exit.UNREACHABLE, str(error), get) from error
+    except NotFound:  # it was deleted
+        raise
+    except ApiError as error:
+        raise refusal_of(error, get) from error
 
 
 def _saved(client: Client, task: Task, place: Place) -> list[Path]:

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from danqing_client import Client, ConnectionFailed, Task, WaitTimeout
+from danqing_client import ApiError, Client, ConnectionFailed, NotFound, Task, WaitTimeout
 
-from danqing_server.cli.asking import Asking
+from danqing_server.cli.asking import Asking, refusal_of
 from danqing_server.cli.exits import Ended, Exit
 from danqing_server.cli.showing import clean, console
 
-__all__ = ["wait_for"]
+__all__ = ["command_to_get", "wait_for"]
 
 LOOKS_EVERY_S = 1.0
 """How often a bar is brought up to date: estimates of the progress are no change that a long poll waits for."""
@@ -26,8 +26,7 @@ def wait_for(asking: Asking, client: Client, task: Task, *, timeout_s: float | N
     Raises:
         Ended: Ctrl-C, the time is over, or the server is gone.
     """
-    place = () if saving is None else ("-o", str(saving))
-    get = f"`{asking.command_for(client, 'watch', task.id, *place)}` gets it"
+    get = f"`{command_to_get(asking, client, task, saving)}` gets it"
     try:
         with _bar(task) as show:
             return _watch(client, task, timeout_s, show)
@@ -39,6 +38,16 @@ def wait_for(asking: Asking, client: Client, task: Task, *, timeout_s: float | N
     except ConnectionFailed as error:
         lines = [f"the server is gone; task {task.id} goes on when it is back", f"then {get}"]
         raise Ended(Exit.UNREACHABLE, *lines) from error
+    except NotFound:
+        raise
+    except ApiError as error:  # a proxy's word for a server that is gone, a key that was taken back
+        raise refusal_of(error, f"task {task.id} goes on", get) from error
+
+
+def command_to_get(asking: Asking, client: Client, task: Task, saving: Path | None) -> str:
+    """Return the command that waits for *task*, and saves what it made where this one was to."""
+    place = () if saving is None else ("-o", str(saving))
+    return asking.command_for(client, "watch", task.id, *place)
 
 
 def _watch(client: Client, task: Task, timeout_s: float | None, show: Callable[[Task], None] | None) -> Task:
