@@ -111,8 +111,10 @@ class Staging:
         if len(self._slice) >= SLICE or self._slice_bytes >= SLICE_BYTES:
             await self._keep_slice()
 
-    async def commit(self, fingerprint: str) -> tuple[Batch, bool]:
+    async def commit(self, fingerprint: str, *alike: str) -> tuple[Batch, bool]:
         """Make the batch valid, and return it, and whether it is new.
+
+        An earlier one of its key is the same if its fingerprint is this one or one of *alike*.
 
         Raises:
             InvalidSubmission: it has no line, or none that is right, or a wrong one where all have to be right.
@@ -121,7 +123,7 @@ class Staging:
             StoreUnavailable: it is not known to be valid. Without a key it is voided; with one a repeat finds it.
         """
         if self.known is not None:
-            return _require_alike(self.known, fingerprint), False
+            return _require_alike(self.known, fingerprint, *alike), False
         await self._keep_slice()  # of a refused one, too: the sweep removes it with its reference pictures
         self._require_acceptable()
         if await self.store.count_staged(self._token, self.clock.now() - STAGED_WITHIN) != self.accepted:
@@ -149,7 +151,7 @@ class Staging:
         known = await self._find()
         if known is None:
             raise StoreUnavailable("the batch was there and is gone")
-        return _require_alike(known, fingerprint), False
+        return _require_alike(known, fingerprint, *alike), False
 
     async def _hold(self) -> tuple[Hold | None, bool]:
         """Set aside what all lines may cost; or tell that a request of the same key has taken the batch in."""
@@ -224,8 +226,8 @@ class Staging:
             raise InvalidSubmission(named)
 
 
-def _require_alike(known: Batch, fingerprint: str) -> Batch:
-    if known.fingerprint != fingerprint:
+def _require_alike(known: Batch, *fingerprints: str) -> Batch:
+    if known.fingerprint not in fingerprints:
         raise reused()
     return known
 

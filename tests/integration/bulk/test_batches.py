@@ -12,6 +12,7 @@ import orjson
 import pytest
 
 from danqing_server.clock import EPOCH
+from danqing_server.doors.idempotency import fingerprint_of
 from danqing_server.store.task_documents import encode
 from tests.integration.api.conftest import Client, Open, Reply
 from tests.support.system import until
@@ -83,6 +84,12 @@ class TestTakingIn:
         results = await _results(api, batch["id"])
         assert [(each["line"], each["task"]["input"]["prompt"]) for each in results] == [(1, "short"), (3, "whole")]
 
+    async def test_a_file_as_windows_writes_it(self, api: Client) -> None:
+        """With a mark at its beginning, and two bytes at the end of each line."""
+        content = b"\xef\xbb\xbf" + _lines(_prompts(3)).replace(b"\n", b"\r\n")
+        reply = await _send_lines(api, content)
+        assert (reply.status, reply.json["data"]["accepted"]) == (201, 3)
+
     async def test_nothing_is_made_when_one_line_is_wrong(self, api: Client) -> None:
         """All or nothing is the default: every wrong line is named with its field, and no task is there."""
         reply = await _send(api, [*_prompts(3), {"prompt": ""}, {"prompt": "x", "nn": 1}, 7])
@@ -150,6 +157,19 @@ class TestRepeats:
         await _until(api, first.json["data"]["id"], "running")
         assert len(await _results(api, first.json["data"]["id"])) == 3
         assert (await api.ask("GET", "/api/v1/tasks")).json["data"]["count"] == 3
+
+    async def test_null_is_absence(self, api: Client) -> None:
+        """Also to a key, whichever of the two was sent first, and to what a release before this one kept."""
+        tasks = _prompts(2)
+        said = [{**task, "size": None} for task in tasks]
+        for key, (one, other) in {"k1": (tasks, said), "k2": (said, tasks)}.items():
+            first, again = await _send(api, one, key), await _send(api, other, key)
+            assert (again.status, again.json["data"]["id"]) == (201, first.json["data"]["id"])
+        batch = (await _send(api, said, "k3")).json["data"]["id"]
+        as_sent = fingerprint_of("/api/v1/batches", {"tasks": said, "defaults": COMMON})
+        stored = api.services.store.database["danqing_batches"]
+        await stored.update_one({"_id": batch}, {"$set": {"fingerprint": as_sent}})
+        assert (await _send(api, said, "k3")).json["data"]["id"] == batch
 
     async def test_another_request_of_that_key_is_refused(self, api: Client) -> None:
         """Also one for a single task."""
