@@ -264,6 +264,27 @@ class TestUsed:
             assert reference.asset.startswith(f"{task['id']}/in-0-")
             assert (reference.media_type, reference.size_bytes) == ("image/png", len(BODY))
 
+    @pytest.mark.parametrize("name", ["uri", "id", "url", "path"])
+    @pytest.mark.parametrize(
+        ("path", "field"),
+        [
+            ("/v1/images/edits", "image"),
+            ("/v1/images/edits", "images"),
+            ("/api/v3/images/generations", "image"),
+            ("/sdapi/v1/img2img", "init_images"),
+        ],
+    )
+    async def test_at_every_door(self, open_api: Open, path: str, field: str, name: str) -> None:
+        """As at our own."""
+        async with open_api(workers=True) as api:
+            told = await send(api)
+            body = {"prompt": "a cat", "model": "one", field: [told[name]]}
+            reply = await api.ask("POST", path, json=body)
+            assert reply.status == 200, reply.body
+            task = await api.system.get(reply.headers["X-Danqing-Task"])
+            [reference] = task.references
+            assert (reference.media_type, reference.size_bytes) == ("image/png", len(BODY))
+
     async def test_a_task_keeps_its_copy(self, api: Client) -> None:
         """Its upload may be deleted, or expire, before it begins; and its end takes nothing from the upload."""
         told = await send(api)

@@ -7,6 +7,8 @@ from typing import Any
 
 from danqing_plugins import Message, Problem
 from danqing_server.access.caller import Caller
+from danqing_server.assets.keys import ASSET_PATH, upload_of
+from danqing_server.assets.references import UPLOAD_SCHEME
 from danqing_server.desk.request import Submission
 from danqing_server.doors.body_shapes import LONGEST_NAME
 from danqing_server.doors.fields import Fields
@@ -32,6 +34,9 @@ OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
 
 SLIDERS = ("steps", "cfg_scale", "denoising_strength")
 """What web UIs send with every request, whatever the model: Open WebUI 50 steps (02530d50, read 2026-11-28)."""
+
+NAMED = ("data:", "http://", "https://", UPLOAD_SCHEME, ASSET_PATH)
+"""How what is no bare base64 begins."""
 
 NO_PICTURES = Message(
     key="a1111.no_pictures", en="this model takes no pictures here", zh="所选模型不支持在此处使用图片"
@@ -126,7 +131,7 @@ def _pictures(fields: Fields, offer: Offer) -> dict[str, Any]:
 
 
 def _link(value: object) -> object:
-    """Return bare base64 as a data URI; what it is, its bytes say."""
-    if not isinstance(value, str) or value.startswith(("data:", "http://", "https://")):
+    """Return bare base64 as a data URI: what it is, its bytes say. What names a picture is left as it is."""
+    if not isinstance(value, str) or value.startswith(NAMED) or upload_of(value) == value:
         return value
     return f"data:image/png;base64,{value}"
