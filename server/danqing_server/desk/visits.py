@@ -228,10 +228,17 @@ class Visits:
 
     async def refuse(self, visit: Visit, retry_after_s: float | None) -> None:
         """Note that a request got no task; *retry_after_s* None: its client will not repeat it by itself."""
-        until = None
-        if retry_after_s is not None:
-            until = self.clock.now() + REPEATED_WITHIN + timedelta(seconds=retry_after_s)
+        until = None if retry_after_s is None else self._repeated_until(retry_after_s)
         await outcome_of(self._begin(lambda: self.store.end(visit.digest, visit.id, until)))
+
+    async def refuse_unheard(self, digest: str, retry_after_s: float) -> None:
+        """Note that a request was refused before it was a visit. Where that takes longer, it follows."""
+        until = self._repeated_until(retry_after_s)
+        noting = self._begin(lambda: self.store.note_refusal(digest, until))
+        await asyncio.wait({noting}, timeout=DISMISSED_WITHIN_S)
+
+    def _repeated_until(self, retry_after_s: float) -> datetime:
+        return self.clock.now() + REPEATED_WITHIN + timedelta(seconds=retry_after_s)
 
     async def drain(self) -> None:
         """Wait until all is noted."""

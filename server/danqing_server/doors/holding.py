@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from typing import Generic, Protocol, TypeVar
 from urllib.parse import urlencode
@@ -28,23 +28,26 @@ from sanic import HTTPResponse
 
 from danqing_plugins import Problem
 from danqing_server.access.caller import Caller
-from danqing_server.codec.bodies import require_storable
+from danqing_server.codec.bodies import require_storable, without_nulls
 from danqing_server.desk.request import Submission
 from danqing_server.desk.visits import Visit
 from danqing_server.doors.encoding import Piece
 from danqing_server.doors.fields import NOT_WHOLE
+from danqing_server.doors.foreign import parse_foreign
 from danqing_server.doors.idempotency import HEADER, digest_of, fingerprint_of, repeat_of
 from danqing_server.errors import Conflict, DanqingError, InvalidSubmission, ServiceUnavailable
 from danqing_server.http.answers import NO_STORE
 from danqing_server.http.edge import Edge, hang_up_after
-from danqing_server.http.entry import Admitted, admit
+from danqing_server.http.entry import Admitted, admit, caller_of, services_of
 from danqing_server.http.messages import ENGLISH
+from danqing_server.http.multipart import is_form
+from danqing_server.http.receiving import body_at_hand, read_object
 from danqing_server.http.reports import report_of
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.services import Services
 from danqing_server.records.tasks import JsonObject, Status, Task
 
-__all__ = ["MOST_HOPS", "TASK_HEADER", "Call", "Voice", "begin", "by_redirects", "give_up", "go_on"]
+__all__ = ["MOST_HOPS", "TASK_HEADER", "Call", "Voice", "begin", "by_redirects", "give_up", "go_on", "note_refusal"]
 
 TASK_HEADER = "x-danqing-task"
 RETRY_COUNT = "x-stainless-retry-count"
@@ -208,13 +211,31 @@ async def begin(
     if key is not None:
         repeat = repeat_of(key, path, meant, caller, 0.0)
     else:
-        digest = digest_of("visit", caller.project, caller.key, fingerprint_of(path, meant))
+        digest = _digest_of_visit(caller, path, meant)
         marked = request.headers.get(RETRY_COUNT, "0") not in ("", "0")
         visit = await services.visits.enter(digest, marked=marked, within_s=within_s)
         repeat = visit.repeat
     call = Call(request=request, services=services, caller=caller, voice=voice, visit=visit)
     await call.take_in(partial(_submit, call, attrs.evolve(submission, repeat=repeat)))
     return call
+
+
+async def note_refusal(request: ApiRequest, error: DanqingError) -> None:
+    """Note that a call was refused before it was read: its repeat, which says that it is one, joins nobody's.
+
+    Only of clients that say so, and of what is here already: no refusal waits for what a client has still to send.
+    """
+    if RETRY_COUNT not in request.headers or HEADER in request.headers or is_form(request.headers):
+        return
+    report = report_of(error, ENGLISH)
+    body = await body_at_hand(request) if report.retryable else None
+    if body is None:
+        return
+    with suppress(DanqingError):  # it makes no sense, or nobody can tell at present whose it is
+        meant = without_nulls(await read_object(body, parse=parse_foreign))
+        caller = request.caller or await caller_of(request)
+        digest = _digest_of_visit(caller, request.path.rstrip("/"), meant)
+        await services_of(request).visits.refuse_unheard(digest, float(report.retry_after_s or 0))
 
 
 async def go_on(request: ApiRequest, task_id: str, voice: V) -> Call[V]:
@@ -226,6 +247,10 @@ async def go_on(request: ApiRequest, task_id: str, voice: V) -> Call[V]:
     call = Call(request=request, services=services, caller=caller, voice=voice, visit=visit, hop=hop)
     await call.take_in(partial(services.control.find, task_id, caller))
     return call
+
+
+def _digest_of_visit(caller: Caller, path: str, meant: JsonObject) -> str:
+    return digest_of("visit", caller.project, caller.key, fingerprint_of(path, meant))
 
 
 async def by_redirects(call: Call[Voice], task_id: str) -> bool:

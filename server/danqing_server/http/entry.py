@@ -29,6 +29,7 @@ __all__ = [
     "Admitted",
     "admit",
     "admit_change",
+    "caller_of",
     "hear_of_keys",
     "hold_to_addresses",
     "identify",
@@ -83,7 +84,7 @@ async def let_in(request: ApiRequest, needs: Scope, *, counted: bool = True) -> 
     if not gatekeeper.guards:
         request.caller = Caller.local()
         return
-    caller = await _caller_of(request)
+    caller = await caller_of(request)
     if needs not in caller.scopes:
         raise ScopeMissing(LACKS(scope=needs.value))
     if caller.limits is not UNLIMITED:
@@ -91,7 +92,7 @@ async def let_in(request: ApiRequest, needs: Scope, *, counted: bool = True) -> 
     request.caller, request.key = caller, caller.key
 
 
-async def _caller_of(request: ApiRequest) -> Caller:
+async def caller_of(request: ApiRequest) -> Caller:
     """Return who asks, by key or by the studio's cookie; a key that was sent on purpose counts alone.
 
     Raises:
@@ -118,7 +119,7 @@ async def identify(request: ApiRequest) -> Caller:
     if not services_of(request).gatekeeper.guards:
         request.caller = Caller.local()
         return request.caller
-    caller = await _caller_of(request)
+    caller = await caller_of(request)
     await hold_to_addresses(request, caller)
     request.caller, request.key = caller, caller.key
     return caller

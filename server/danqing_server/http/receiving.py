@@ -20,11 +20,13 @@ from danqing_server.http.limits import BodyBudget, Holding
 from danqing_server.http.pace import Pace
 from danqing_server.http.requests import ApiRequest
 
-__all__ = ["ReceivedObject", "discard_body", "holding_of", "read_object", "receive_body"]
+__all__ = ["ReceivedObject", "body_at_hand", "discard_body", "holding_of", "read_object", "receive_body"]
 
 LARGE_BYTES = 1024 * 1024
 MOST_VALUES = 100_000
 LINGER_S = 2.0
+SMALL_BYTES = 64 * 1024
+AT_HAND_S = 0.25
 STEP_BYTES = 256 * 1024  # within BODY_STEP_S, or the body is not waited for
 
 Parse = Callable[[bytes], dict[str, Any]]
@@ -92,6 +94,22 @@ async def receive_body(request: ApiRequest, take: Callable[[bytes], Awaitable[No
     await _announced(request)
     if isinstance(request.stream, Http):
         await _take_all(request, request.stream, take)
+
+
+async def body_at_hand(request: ApiRequest) -> bytes | None:
+    """Return a body that is small and comes within a moment, of a request that is refused; None for any other."""
+    stream = request.stream
+    if not isinstance(stream, Http) or stream.expecting_continue:
+        return None
+    announced: int = stream.request_bytes or 0
+    if not 0 < announced <= SMALL_BYTES or stream.request_bytes_left != announced:  # large, chunked, or begun
+        return None
+    gathered = bytearray()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(AT_HAND_S):
+            async for piece in stream:
+                gathered.extend(piece)
+    return bytes(gathered) if len(gathered) == announced else None
 
 
 async def discard_body(request: ApiRequest) -> None:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar, cast
 import attrs
 from sanic import Blueprint, HTTPResponse, Sanic
 
+from danqing_server.errors import DanqingError
 from danqing_server.http.entry import let_in, let_in_to_events, let_on
 from danqing_server.http.requests import ApiRequest
 from danqing_server.records.tenancy import Scope
@@ -33,6 +34,9 @@ Handler = TypeVar("Handler", bound=Callable[..., Awaitable[HTTPResponse | None]]
 
 Enter = Callable[[ApiRequest, Scope], Awaitable[None]]
 """Lets a request in, or refuses it, before its route sees it."""
+
+WhenRefused = Callable[[ApiRequest, DanqingError], Awaitable[None]]
+"""Is told of an error that a route, or who lets in, raised, before that is answered."""
 
 PUBLIC = "public"
 
@@ -64,10 +68,16 @@ def on_get(
 
 
 def on_post(
-    routes: Blueprint, path: str, *, needs: Scope | None = None, public: bool = False, goes_on: bool = False
+    routes: Blueprint,
+    path: str,
+    *,
+    needs: Scope | None = None,
+    public: bool = False,
+    goes_on: bool = False,
+    when_refused: WhenRefused | None = None,
 ) -> Callable[[Handler], Handler]:
     """Answer POST; *goes_on* as with GET."""
-    return _on(routes, path, ("POST",), needs, public, let_on if goes_on else let_in)
+    return _on(routes, path, ("POST",), needs, public, let_on if goes_on else let_in, when_refused)
 
 
 def on_put(
@@ -98,6 +108,7 @@ def _on(
     needs: Scope | None,
     public: bool,
     enter: Enter = let_in,
+    when_refused: WhenRefused | None = None,
 ) -> Callable[[Handler], Handler]:
     if public == (needs is not None):
         raise TypeError(f"{methods[0]} {path}: a route says what scope it needs, or that it is public")
@@ -113,17 +124,22 @@ def _on(
             error_format="json",  # else Sanic reads the handler's source and guesses
             ctx_needs=PUBLIC if needs is None else needs,
         )
-        declared(handler if needs is None else _guarded(handler, needs, enter))
+        declared(handler if needs is None else _guarded(handler, needs, enter, when_refused))
         return handler
 
     return declare
 
 
-def _guarded(handler: Handler, needs: Scope, enter: Enter) -> Handler:
+def _guarded(handler: Handler, needs: Scope, enter: Enter, when_refused: WhenRefused | None) -> Handler:
     @wraps(handler)
     async def guarded(request: ApiRequest, **named: Any) -> HTTPResponse | None:
-        await enter(request, needs)
-        return await handler(request, **named)
+        try:
+            await enter(request, needs)
+            return await handler(request, **named)
+        except DanqingError as error:
+            if when_refused is not None:
+                await when_refused(request, error)
+            raise
 
     return cast("Handler", guarded)
 

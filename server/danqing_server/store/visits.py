@@ -136,6 +136,15 @@ class VisitStore:
         with translated():
             await self._visits.update_one({"_id": digest}, update)
 
+    async def note_refusal(self, digest: str, refused_until: datetime) -> None:
+        """Note that a request was refused before it was a visit, and that its client may repeat it as a new one."""
+        await self._ensure_indexes()
+        pushed = {"refused": {"$each": [refused_until], "$slice": -MOST_VISITS}}
+        with translated():
+            await self._visits.update_one(
+                {"_id": digest}, {"$push": pushed, **_kept_after(refused_until)}, upsert=True
+            )
+
     async def take_refusal(self, digest: str, refused_until: datetime) -> bool:
         """Take one of the refusals that a repeat may belong to; False when another took it."""
         with translated():

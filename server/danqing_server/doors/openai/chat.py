@@ -12,6 +12,7 @@ from typing import Any
 from sanic import Blueprint, HTTPResponse
 
 from danqing_server.doors.documentation import KEY_HEADER, Answer, described
+from danqing_server.doors.holding import note_refusal
 from danqing_server.doors.lasting import way_of
 from danqing_server.doors.openai.calls import take_in
 from danqing_server.doors.openai.streaming import by_events
@@ -29,7 +30,7 @@ PASSED = ("model", "n", "size", "quality", "seed", "user", "safety_identifier", 
 routes = Blueprint("openai_chat", url_prefix="/v1/chat")
 
 
-@on_post(routes, "/completions", needs=Scope.GENERATE)
+@on_post(routes, "/completions", needs=Scope.GENERATE, when_refused=note_refusal)
 @described(
     "对话生成图片（OpenAI 格式） · Make pictures in a chat",
     {

@@ -9,7 +9,7 @@ from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import OutputKind
 from danqing_server.doors.documentation import KEY_HEADER, Answer, described
-from danqing_server.doors.holding import go_on
+from danqing_server.doors.holding import go_on, note_refusal
 from danqing_server.doors.lasting import way_of
 from danqing_server.doors.openai.calls import take_in
 from danqing_server.doors.openai.later import acknowledge, task_view
@@ -47,7 +47,7 @@ _PARAMETERS = [KEY_HEADER, PREFER]
 _ERRORS = (400, 404, 413, 422, 429)
 
 
-@on_post(routes, "/generations", needs=Scope.GENERATE)
+@on_post(routes, "/generations", needs=Scope.GENERATE, when_refused=note_refusal)
 @described(
     "生成图片（OpenAI 格式） · Make pictures, as OpenAI's API does",
     _MADE,
@@ -62,7 +62,7 @@ async def create_images(request: ApiRequest) -> HTTPResponse | None:
     return None
 
 
-@on_post(routes, "/edits", needs=Scope.GENERATE)
+@on_post(routes, "/edits", needs=Scope.GENERATE, when_refused=note_refusal)
 @described(
     "编辑图片（OpenAI 格式） · Edit pictures, as OpenAI's API does",
     _MADE,
@@ -77,7 +77,7 @@ async def edit_images(request: ApiRequest) -> HTTPResponse | None:
     return None
 
 
-@on_post(routes, "/generations/async", needs=Scope.GENERATE)
+@on_post(routes, "/generations/async", needs=Scope.GENERATE, when_refused=note_refusal)
 @described(
     "异步生成图片 · Make pictures, and look for them later",
     {202: _ACCEPTED},
@@ -92,7 +92,7 @@ async def create_images_async(request: ApiRequest) -> HTTPResponse | None:
     return None
 
 
-@on_post(routes, "/edits/async", needs=Scope.GENERATE)
+@on_post(routes, "/edits/async", needs=Scope.GENERATE, when_refused=note_refusal)
 @described(
     "异步编辑图片 · Edit pictures, and look for them later",
     {202: _ACCEPTED},

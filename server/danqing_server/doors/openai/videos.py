@@ -12,6 +12,7 @@ from danqing_server.codec.bodies import shorten
 from danqing_server.doors.documentation import ANY_FILE, KEY_HEADER, Answer, described, query
 from danqing_server.doors.fields import Fields
 from danqing_server.doors.filters import members_of_query
+from danqing_server.doors.holding import note_refusal
 from danqing_server.doors.openai.calls import Reading, offers_of, receive
 from danqing_server.doors.openai.reading import Wish
 from danqing_server.doors.openai.speaking import OpenAICall
@@ -77,7 +78,7 @@ _VIDEO = Answer(description="视频 · the video", shape=OpenAIVideoShape, envel
 _FILE = Answer(description="文件 · the file", shape=None, media_type=ANY_FILE)
 
 
-@on_post(routes, "/", needs=Scope.GENERATE)
+@on_post(routes, "/", needs=Scope.GENERATE, when_refused=note_refusal)
 @described(
     "生成视频（OpenAI 格式） · Make a video, as OpenAI's API does",
     {200: _VIDEO},
@@ -197,7 +198,7 @@ async def delete_video(request: ApiRequest, task_id: str) -> HTTPResponse:
     return json_answer(shown)
 
 
-@on_post(routes, "/<task_id>/remix", needs=Scope.GENERATE)
+@on_post(routes, "/<task_id>/remix", needs=Scope.GENERATE, when_refused=note_refusal)
 @described(
     "改编视频（OpenAI 格式） · Make another video of a video",
     {200: _VIDEO},
@@ -219,7 +220,7 @@ async def remix_video(request: ApiRequest, task_id: str) -> HTTPResponse | None:
     return None
 
 
-@on_post(routes, "/edits", needs=Scope.GENERATE)
+@on_post(routes, "/edits", needs=Scope.GENERATE, when_refused=note_refusal)
 @described(
     "编辑视频（OpenAI 格式） · Edit a video",
     {200: _VIDEO},
@@ -234,7 +235,7 @@ async def edit_video(request: ApiRequest) -> HTTPResponse | None:
     return None
 
 
-@on_post(routes, "/extensions", needs=Scope.GENERATE)
+@on_post(routes, "/extensions", needs=Scope.GENERATE, when_refused=note_refusal)
 @described(
     "延长视频（OpenAI 格式） · Extend a video",
     {200: _VIDEO},

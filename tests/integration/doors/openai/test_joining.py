@@ -14,6 +14,7 @@ from danqing_server.errors import StoreUnavailable
 from danqing_server.records.tasks import Status
 from danqing_server.store.visits import Asked, VisitRecord, VisitState, VisitStore
 from tests.integration.api.conftest import Client, Reply
+from tests.integration.api.test_keys import administer, bearer, make_key, roster_of
 from tests.integration.doors.openai.conftest import OpenDoor, Studio, library
 from tests.support.system import until
 
@@ -291,6 +292,25 @@ class TestClientThatWaits:
             await bought(studio, 2)
             studio.gate.set()
             assert (await first).headers["X-Danqing-Task"] != (await repeat).headers["X-Danqing-Task"]
+
+    async def test_repeat_of_one_that_was_refused_unread_is_new(self, open_door: OpenDoor, studio: Studio) -> None:
+        """As of one that was read: two want a picture each, and one of them had to wait for its turn to ask."""
+        studio.gate.clear()
+        async with open_door(DANQING_ADMIN_KEY=ADMIN_KEY) as door:
+            limits = {"limits": {"requests_per_minute": 1}}
+            key, secret = await make_key(door, **limits)
+            first = ask(door, bearer(secret))
+            await bought(studio, 1)
+            refused = await ask(door, {**bearer(secret), "x-stainless-retry-count": "0"})
+            assert (refused.status, refused.headers["x-should-retry"]) == (429, "true")
+            await administer(door, "PUT", f"/keys/{key}", limits={})
+            await roster_of(door).refresh()
+            repeat = ask(door, {**bearer(secret), **MARKED})
+            await bought(studio, 2)
+            late = ask(door, {**bearer(secret), **MARKED})
+            studio.gate.set()
+            tasks = [(await each).headers["X-Danqing-Task"] for each in (first, repeat, late)]
+            assert (len({*tasks}), studio.bought) == (2, 2)
 
     async def test_other_keys_requests_are_others(self, open_door: OpenDoor, studio: Studio) -> None:
         """What one project left waits for that project alone."""
