@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 import attrs
 
-from danqing_server.errors import ServiceUnavailable, StoreUnavailable, Unreadable
+from danqing_server.errors import StoreUnavailable, Unreadable
 from danqing_server.life.decision import ends_at
 from danqing_server.life.telling import entry_of
 from danqing_server.log import get_logger
@@ -18,7 +18,7 @@ from danqing_server.records.tasks import NOBODY, WAITING, Status, Task
 from danqing_server.store.leases import WorkerBeat, WorkerStore
 from danqing_server.store.processes import has_died
 from danqing_server.store.waiting import WaitingTask
-from danqing_server.worker.takeover import end_overdue, take_over
+from danqing_server.worker.takeover import end_overdue, take_over, trying
 from danqing_server.worker.tools import Tools
 from danqing_server.worker.vigil import Vigil
 from danqing_server.worker.voiding import void_owed
@@ -102,10 +102,10 @@ class Janitor:
         left: set[str] = set()
         while tasks := await self.tools.sweeps.held_by(worker, TAKEOVER_BATCH, left):
             waiting = [task for task in tasks if not _is_cancelled(task)]
-            taken = [await self._try(self._take_task_over(task), task) for task in waiting]
+            taken = [await trying(self._take_task_over(task), _id_of(task)) for task in waiting]
             # Those run no more, and their late pictures take time: none waits for another's.
             late = [task for task in tasks if _is_cancelled(task)]
-            taken += await asyncio.gather(*(self._try(self._take_task_over(task), task) for task in late))
+            taken += await asyncio.gather(*(trying(self._take_task_over(task), _id_of(task)) for task in late))
             left.update(_id_of(task) for task, done in zip((*waiting, *late), taken, strict=True) if not done)
         self._vigil.forget(worker)
         for lane in self.tools.registry.lanes:
@@ -122,7 +122,7 @@ class Janitor:
             tasks = await self.tools.sweeps.held_by(NOBODY, TAKEOVER_BATCH, left)
             if not tasks:
                 return
-            await asyncio.gather(*(self._try(self._take_task_over(task), task) for task in tasks))
+            await asyncio.gather(*(trying(self._take_task_over(task), _id_of(task)) for task in tasks))
             left.update(map(_id_of, tasks))
 
     @step("heal.take_over")
@@ -157,21 +157,8 @@ class Janitor:
 
     async def _end_overdue(self, task: Task | Unreadable) -> None:
         log.warning("task_overdue", task_id=_id_of(task))
-        if await self._try(end_overdue(task, self.tools), task):
+        if await trying(end_overdue(task, self.tools), _id_of(task)):
             await self.tools.queue.announce(_id_of(task))  # whoever still works on it may stop
-
-    async def _try(self, ending: Awaitable[bool], task: Task | Unreadable) -> bool:
-        """Await *ending*; what befalls one task must not keep the others from being looked after."""
-        try:
-            return await ending
-        except ServiceUnavailable as error:
-            if not (isinstance(error, StoreUnavailable) and error.permanent):
-                raise
-            reason = str(error)
-            log.error("task_not_ended", task_id=_id_of(task), reason=reason)  # noqa: TRY400 — the driver's text may quote it
-        except Exception:
-            log.exception("task_not_ended", task_id=_id_of(task))
-        return False
 
     async def sweep(self) -> bool:
         """Push the next batch of waiting tasks that the queue may have lost; True when the round is complete.

@@ -19,7 +19,7 @@ from danqing_server.worker.attempt import Execution
 from danqing_server.worker.failures import Interruption
 from danqing_server.worker.keeping import Slots
 from danqing_server.worker.lane import RECONCILE_EVERY_S, Lane
-from danqing_server.worker.takeover import take_over
+from danqing_server.worker.takeover import take_over, trying
 from danqing_server.worker.tools import Tools
 
 __all__ = ["Pool"]
@@ -112,11 +112,10 @@ class Pool:
 
     async def _leave_no_strays(self) -> bool:
         try:
-            await self._settle_strays(await self._find_strays())
+            return await self._settle_strays(await self._find_strays())
         except ServiceUnavailable as error:
             log.warning("strays_not_settled", reason=str(error))
             return False
-        return True
 
     async def _wait_for_running(self, timeout_s: float) -> None:
         with suppress(TimeoutError):
@@ -147,11 +146,15 @@ class Pool:
             return None
         return await lane.push(entries)
 
-    async def _settle_strays(self, ids: set[str]) -> None:
-        for task_id in ids:
-            task = await self.tools.store.look(task_id)
-            if isinstance(task, Task) and task.attempt and task.attempt.worker == self.tools.lease.worker:
-                await take_over(task, self.tools)
+    async def _settle_strays(self, ids: set[str]) -> bool:
+        """Take each over that is ours still; False if one cannot be ended."""
+        return all([await trying(self._settle_stray(task_id), task_id) for task_id in ids])
+
+    async def _settle_stray(self, task_id: str) -> bool:
+        task = await self.tools.store.look(task_id)
+        if isinstance(task, Task) and task.attempt and task.attempt.worker == self.tools.lease.worker:
+            await take_over(task, self.tools)
+        return True
 
     def hear(self, task_id: str) -> None:
         """Somebody says that a task was cancelled or deleted: end its attempt here, if there is one, and it was."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from functools import partial
 
-from danqing_server.errors import AttemptLost, StoreUnavailable, Unreadable
+from danqing_server.errors import AttemptLost, ServiceUnavailable, StoreUnavailable, Unreadable
 from danqing_server.life.billing import cut_calls
 from danqing_server.life.decision import Failure, FailureKind
 from danqing_server.life.moves import Finished, Transition
@@ -23,7 +24,7 @@ from danqing_server.worker.run import TaskRun
 from danqing_server.worker.spending import Allowance
 from danqing_server.worker.tools import Tools
 
-__all__ = ["end_overdue", "take_over"]
+__all__ = ["end_overdue", "take_over", "trying"]
 
 LATE_FETCH_S = 10.0
 """How long the late pictures of one task may hold up the tasks behind it, which wait to run again."""
@@ -45,6 +46,23 @@ async def end_overdue(found: Task | Unreadable, tools: Tools) -> bool:
         error = TaskError(code="unreadable", message=texts.OF_ANOTHER_RELEASE(), retryable=False)
         return await tools.register.end_unreadable(found.task_id, tools.clock.now(), error)
     return await _settle(found, interruption_of(Interruption.DEADLINE), tools)
+
+
+async def trying(ending: Awaitable[bool], task_id: str) -> bool:
+    """Await *ending*; what befalls one task must not keep the others from being looked after.
+
+    False also of one that cannot be ended now. Raises ServiceUnavailable: nothing can.
+    """
+    try:
+        return await ending
+    except ServiceUnavailable as error:
+        if not (isinstance(error, StoreUnavailable) and error.permanent):
+            raise
+        reason = str(error)
+        log.error("task_not_ended", task_id=task_id, reason=reason)  # noqa: TRY400 — the driver's text may quote it
+    except Exception:
+        log.exception("task_not_ended", task_id=task_id)
+    return False
 
 
 async def _settle(task: Task, failure: Failure, tools: Tools) -> bool:
