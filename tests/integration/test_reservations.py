@@ -65,6 +65,47 @@ async def test_two_who_take_over_from_the_dead_settle_it_once(make_settings: Mak
         assert found == Spending(spent_micro=PICTURE, reserved_micro=0)
 
 
+async def test_who_died_before_settling_a_cancelled_task_keeps_nothing(make_settings: MakeSettings) -> None:
+    """Cancelled between its start and its first call, while its process died: the day has that money again."""
+    limited = make_settings(DANQING_DAILY_SPEND_LIMITS="scripted:10.00")
+    async with running_system(limited, [provider_of(Ledger(), with_bytes)], dead_after_s=0.5) as system:
+        assert system.workers is not None
+        clock, store = system.services.clock, system.services.store
+        task = (await _begun(system, system.workers.tools, "w-dead")).task
+        assert (await SpendStore(store.database).look("scripted", clock.now())).reserved_micro == PICTURE
+        await system.services.control.cancel(task.id, Caller.local())
+
+        async def is_settled() -> bool:
+            left = await system.get(task.id)
+            return left.attempt is None and left.reserved is None
+
+        await until(is_settled)
+        assert await SpendStore(store.database).look("scripted", clock.now()) == Spending()
+
+
+async def test_what_nobody_settled_is_settled_when_the_task_is_cancelled_again(make_settings: MakeSettings) -> None:
+    """Tried again at once after the first cancellation, and cancelled while it waits: no attempt has it then."""
+    limited = make_settings(DANQING_DAILY_SPEND_LIMITS="scripted:10.00", DANQING_CONCURRENCY="1")
+    held = Held()
+    async with running_system(limited, [provider_of(Ledger(), held)]) as system:
+        assert system.workers is not None
+        tools, clock = system.workers.tools, system.services.clock
+        store, control = system.services.store, system.services.control
+        first = (await _begun(system, tools, "w-dead")).task
+        running = await system.submit()
+        await held.begun.wait()
+        await control.cancel(first.id, Caller.local())
+        await control.retry(first.id, Caller.local())
+        await control.cancel(first.id, Caller.local())
+        await system.workers.janitor.fetch_late()
+        left = await system.get(first.id)
+        assert (left.status, left.attempt, left.reserved) == (Status.CANCELLED, None, None)
+        held.go_on.set()
+        await system.finished(running.id)
+        found = await SpendStore(store.database).look("scripted", clock.now())
+        assert found == Spending(spent_micro=PICTURE, reserved_micro=0)
+
+
 async def test_a_day_that_is_over_shuts_no_lane(make_settings: MakeSettings) -> None:
     """A further call after midnight finds no room in the day that its attempt began on; the next is all there."""
     limited = make_settings(DANQING_DAILY_SPEND_LIMITS="scripted:0.20")

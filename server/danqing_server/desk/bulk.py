@@ -23,7 +23,7 @@ from danqing_server.errors import (
     ServiceUnavailable,
     Unreadable,
 )
-from danqing_server.life.billing import EXTRA_PURCHASES, in_doubt
+from danqing_server.life.billing import EXTRA_PURCHASES, in_doubt, may_still_bring
 from danqing_server.life.charges import dearest_micro
 from danqing_server.records.tasks import FINISHED, WAITING, Priority, Status, Task
 from danqing_server.store.listing import TaskFilter, TaskList
@@ -102,7 +102,7 @@ class Deed:
             case Act.DELETE:
                 return True
             case Act.RETRY:
-                return is_retryable(task) and not task.is_held
+                return is_retryable(task) and not may_still_bring(task)
             case Act.PRIORITISE:
                 return task.status in WAITING and task.priority is not self.priority
         return task.status in STATUSES[self.act]

@@ -24,6 +24,7 @@ __all__ = [
     "maker_of",
     "may_buy",
     "may_go_on",
+    "may_still_bring",
     "target_of",
     "to_buy",
     "under_way",
@@ -122,6 +123,14 @@ def under_way(task: Task) -> tuple[CallRecord, ...]:
 def is_on_its_way(task: Task) -> bool:
     """Tell whether a picture is paid for and not yet ours: another attempt costs nothing, and fetches it."""
     return bool(task.outputs) and any(output.state is OutputState.SOURCED for output in task.outputs.values())
+
+
+def may_still_bring(task: Task) -> bool:
+    """Tell whether the attempt that a cancelled task is left to may bring what is paid for.
+
+    One that made no call only settles what it set aside of a spend limit.
+    """
+    return task.is_held and (task.reserved is None or bool(task.calls) or is_on_its_way(task))
 
 
 def announced_call(task: Task) -> CallRecord | None:

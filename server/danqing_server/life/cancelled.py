@@ -28,8 +28,8 @@ class Cancelled(Transition):
 
     An attempt with a call under way, or a paid picture still to be fetched, keeps the task until that is over, and
     may still write what is late; the call that its start announced is written down. Without an attempt such a
-    picture, or an order, is left to `Janitor.fetch_late`, which has the order dropped where that can be. What an
-    attempt set aside of a spend limit stays noted until it has settled that.
+    picture, or an order, is left to `Janitor.fetch_late`, which has the order dropped where that can be. So it is
+    with what was set aside of a spend limit: whoever the task is left to settles that.
     """
 
     error: TaskError
@@ -56,10 +56,10 @@ class Cancelled(Transition):
         if task.attempt is None:
             asked = [call for call in calls if not call.resumable]
             ending |= {f"{of_call(call.id)}.outcome": CallOutcome.UNKNOWN.value for call in asked}
-            if is_on_its_way(task) or awaits_orders(task):
+            if is_on_its_way(task) or awaits_orders(task) or task.reserved is not None:
                 nobody = Attempt(id=self.transition_id, worker=NOBODY, started_at=self.at)
                 ending |= {"attempt": value_of(nobody), "late_attempt": nobody.id}
-        elif calls or is_on_its_way(task):
+        elif calls or is_on_its_way(task) or task.reserved is not None:
             ending["late_attempt"] = task.attempt.id
             announced = announced_call(task)
             if announced is not None:
@@ -67,6 +67,7 @@ class Cancelled(Transition):
                 expected[of_call(announced.id)] = {"$exists": False}
         else:
             unsets = (*unsets, "attempt")
+            expected["reserved"] = None  # nobody would find what was set aside since the task was seen
         return self._change(marks, ending, unsets, expected=expected)
 
     @property

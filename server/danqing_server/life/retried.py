@@ -13,6 +13,7 @@ import attrs
 from danqing_plugins import Message, TaskEventKind
 from danqing_server.codec.documents import value_of
 from danqing_server.errors import Conflict
+from danqing_server.life.billing import may_still_bring
 from danqing_server.life.moves import Transition, waiting_key
 from danqing_server.records.tasks import Hold, Output, Status, Task
 from danqing_server.store.changes import NO_MARKS, Change, Marks, by_field
@@ -59,7 +60,7 @@ class Retried(Transition):
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
-        if self.task.is_held:
+        if may_still_bring(self.task):
             raise Conflict(CALL_UNDER_WAY(), code="call_under_way")
 
     @property

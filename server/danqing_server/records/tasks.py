@@ -264,9 +264,10 @@ class Task:
     holding it before a call was sent. `waiting` orders what is not yet started (milliseconds of its creation); it
     is None from the start on. `run_at` None: as soon as there is room. `owner` is the API key's name, None when
     authentication was off. `attempt` is None unless the task is processing, or was cancelled while a call was under
-    way that is not over yet: then `late_attempt` has that attempt's id. `late` are the pictures that such a call
-    brought all the same, by index as text. `retried_at` is when its user last asked for another try; what was in
-    doubt before counts no more. `reserved` is what its attempt has set aside of a spend limit, None without one.
+    way that is not over yet, or money set aside that is not settled yet: then `late_attempt` has that attempt's id.
+    `late` are the pictures that such a call brought all the same, by index as text. `retried_at` is when its user
+    last asked for another try; what was in doubt before counts no more. `reserved` is what its attempt has set
+    aside of a spend limit, None without one.
     `lane_word` names what it shares limits with among its provider's models, None: the others. `route` has the
     targets behind a public model name; `provider`, `model` and what goes with them are of the current one.
     `webhook` is who is told of it beside its project's own endpoints.

@@ -56,17 +56,24 @@ class OldTasks:
         await self.task_list.prepare(TaskFilter(), reach)
 
     async def page(
-        self, kinds: Kinds, *, after: Place | None, made_before: datetime, ended_before: datetime | None = None
+        self,
+        kinds: Kinds,
+        *,
+        after: Place | None,
+        made_before: datetime,
+        reserved_before: datetime,
+        ended_before: datetime | None = None,
     ) -> tuple[list[Task], Place | None]:
         """Return the next of them behind *after*, oldest first; and where to go on.
 
-        Those with a star are left out, and those that an attempt or a reservation still holds.
+        Those with a star are left out, and those that an attempt still holds, or what it set aside of a limit,
+        unless that was before *reserved_before*.
         """
         wanted = {
             **kinds.condition,
             "created_at": {"$lt": made_before} | ({} if after is None else {"$gte": after[0]}),
             "attempt": None,
-            "reserved": None,
+            "reserved.at": {"$not": {"$gte": reserved_before}},
             "stars.0": {"$exists": False},
         }
         if ended_before is not None:

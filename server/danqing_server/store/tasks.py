@@ -290,7 +290,7 @@ class TaskStore:
         wanted: dict[str, Any] = {"_id": task_id} if seen is None else {"_id": task_id, "transition_id": seen}
         if still is not None:
             ended = {"$in": [status.value for status in FINISHED]}
-            wanted |= {"transition_id": still, "status": ended, "attempt": None, "reserved": None}
+            wanted |= {"transition_id": still, "status": ended, "attempt": None}
             wanted["stars.0"] = {"$exists": False}
         with translated():
             outcome = await self._tasks.delete_one(wanted)

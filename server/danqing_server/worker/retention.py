@@ -36,12 +36,20 @@ AT_ONCE = 8
 TOLD_AFTER_S = 120.0
 """How late a file system may tell what was freed: btrfs does with its next commit, after 30 s by default."""
 
+SET_ASIDE_FOR = timedelta(days=2)
+"""How long what was set aside of a day's limit matters, wherever that day is."""
+
 log = get_logger(__name__)
 
 
-def is_settled(task: Task) -> bool:
-    """Tell whether nothing is open of a task: it has ended, so have its calls, and it is known what was paid."""
-    if task.status not in FINISHED or task.attempt is not None or task.reserved is not None:
+def is_settled(task: Task, reserved_before: datetime) -> bool:
+    """Tell whether nothing is open of a task: it has ended, so have its calls, and it is known what was paid.
+
+    What was set aside before *reserved_before* is no matter: the day whose limit it is of is over.
+    """
+    if task.status not in FINISHED or task.attempt is not None:
+        return False
+    if task.reserved is not None and task.reserved.at >= reserved_before:
         return False
     calls = task.calls.values()
     is_open = any(call.outcome is CallOutcome.OPEN and call.late_outcome is None for call in calls)
@@ -144,12 +152,16 @@ class Retention:
         self, kinds: Kinds, made_before: datetime, ended_before: datetime | None
     ) -> AsyncIterator[Sequence[Task]]:
         """Yield the tasks that may go, a few at a time, while it is this process's turn."""
-        after = None
+        after, reserved_before = None, self.clock.now() - SET_ASIDE_FOR
         while await self._is_mine():
             tasks, after = await self.old.page(
-                kinds, after=after, made_before=made_before, ended_before=ended_before
+                kinds,
+                after=after,
+                made_before=made_before,
+                reserved_before=reserved_before,
+                ended_before=ended_before,
             )
-            settled = [task for task in tasks if is_settled(task)]
+            settled = [task for task in tasks if is_settled(task, reserved_before)]
             for start in range(0, len(settled), AT_ONCE):
                 yield settled[start : start + AT_ONCE]
             if after is None:

@@ -146,6 +146,8 @@ class Allowance:
         ledger.note(reserved=attrs.evolve(before, amount_micro=before.amount_micro + amount_micro))
         try:
             await ledger.save()
+            if ledger.late:  # the task was cancelled before that was written, and nothing is bought for it
+                raise AttemptLost(task.id)
         except AttemptLost:  # the task does not say that it is set aside: nobody else would free it
             ledger.note(reserved=task.reserved)
             await self.guard.free(task.provider, before.at, amount_micro)

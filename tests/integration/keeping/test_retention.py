@@ -170,6 +170,13 @@ class TestWhatStays:
         await stock.put("old", 400, status=Status.FAILED, outputs={}, calls=call(CallOutcome.REJECTED))
         assert await stock.let_go(RetentionRule(keep_for_s=60)) == 1
 
+    async def test_what_was_set_aside_of_a_day_that_is_over_holds_nothing(self, stock: Stock) -> None:
+        """Who was to settle it died before it could, a year ago."""
+        long_ago = stock.system.services.clock.now() - timedelta(days=400)
+        left = Reserved(at=long_ago, amount_micro=1, before_micro=0)
+        await stock.put("old", 400, status=Status.CANCELLED, outputs={}, reserved=left)
+        assert await stock.let_go(RetentionRule(keep_for_s=60)) == 1
+
     async def test_one_that_is_tried_again_meanwhile_stays(self, stock: Stock) -> None:
         """Between the look and the deletion its user came back."""
         task = await stock.put("old", 400, status=Status.FAILED)
