@@ -7,7 +7,9 @@ import time
 from contextlib import suppress
 from datetime import timedelta
 
-from danqing_plugins import Job, OutcomeUnknown, Run
+import pytest
+
+from danqing_plugins import ContentRejected, Job, OutcomeUnknown, Run, Unavailable
 from danqing_server.access.caller import Caller
 from danqing_server.clock import Clock
 from danqing_server.codec.documents import value_of
@@ -22,7 +24,7 @@ from danqing_server.worker.spending import Allowance
 from danqing_server.worker.takeover import take_over
 from danqing_server.worker.tools import Tools
 from tests.support.providers import ScriptedProvider
-from tests.support.scripts import Held, Ledger, link_host, provider_of, with_bytes
+from tests.support.scripts import Held, Ledger, link_host, provider_of, raising, with_bytes
 from tests.support.system import HASTY, MakeSettings, System, running_system, until
 
 PICTURE = 200_000
@@ -134,6 +136,41 @@ async def test_a_day_that_is_over_shuts_no_lane(make_settings: MakeSettings) -> 
         assert (await system.finished((await system.submit()).id)).status is Status.COMPLETED
 
 
+@pytest.mark.parametrize("is_ordered_again", [True, False], ids=["ordered again", "another bought"])
+async def test_an_order_of_yesterday_makes_no_room_today(
+    make_settings: MakeSettings, is_ordered_again: bool
+) -> None:
+    """It came to nothing, and what is bought today instead of it, or beside it, is of today's limit."""
+    limited = make_settings(DANQING_DAILY_SPEND_LIMITS="scripted:10.00", DANQING_STOP_GRACE="0")
+    shift_s, ordered = 86_400 - time.time() % 86_400 - 30, asyncio.Event()
+    clock = Clock(wall_s=lambda: time.time() + shift_s)
+
+    async def order_and_buy(job: Job, run: Run) -> None:
+        if not run.saved:
+            async with run.call([0], "f"):
+                await run.checkpoint({"order": "1"})
+            ordered.set()
+            await asyncio.Event().wait()
+        if not is_ordered_again:
+            async with run.call([1], "f"):
+                await with_bytes(run, [1])
+        await run.settle([0], Unavailable("broken"))
+        if is_ordered_again:
+            async with run.call([0], "f"):
+                await with_bytes(run, [0])
+        else:
+            await run.reject(0, ContentRejected("no"))
+
+    async with running_system(limited, [ScriptedProvider(order_and_buy)], clock=clock) as before_midnight:
+        task = await before_midnight.submit(n=1 if is_ordered_again else 2)
+        await ordered.wait()
+    shift_s += 60
+    async with running_system(limited, [ScriptedProvider(order_and_buy)], clock=clock) as system:
+        assert (await system.finished(task.id)).status is Status.COMPLETED
+        found = await SpendStore(system.services.store.database).look("scripted", clock.now())
+        assert found == Spending(spent_micro=PICTURE, reserved_micro=0)
+
+
 async def test_all_who_come_first_on_a_day_find_room(settings: Settings) -> None:
     """One of them makes the day; the others were told that it is full, and the lanes were shut until midnight."""
     async with connect(settings) as database:
@@ -142,6 +179,52 @@ async def test_all_who_come_first_on_a_day_find_room(settings: Settings) -> None
             wanted = [spending.reserve(f"p{number}", now, 5, 75) for _ in range(16)]
             assert sorted(await asyncio.gather(*wanted)) == [False, *[True] * 15]
             assert await spending.look(f"p{number}", now) == Spending(reserved_micro=75)
+
+
+async def test_what_is_only_set_aside_shuts_a_lane_for_a_moment(make_settings: MakeSettings) -> None:
+    """It came to nothing: the day has room again, and who found none has its turn."""
+    limited = make_settings(DANQING_DAILY_SPEND_LIMITS="scripted:0.20")
+    held = Held(raising(ContentRejected("no")))
+    async with running_system(limited, [provider_of(Ledger(), held, with_bytes)]) as system:
+        assert system.workers is not None
+        system.workers.tools.guard.patience_s = 0.2
+        first = await system.submit()
+        await held.begun.wait()
+        second = await system.submit()
+        await until(lambda: _was_refused(system, second.id), what="no room for the second")
+        held.go_on.set()
+        assert (await system.finished(first.id)).status is Status.FAILED
+        assert (await system.finished(second.id)).status is Status.COMPLETED
+        third = await system.submit()
+        await until(lambda: _was_refused(system, third.id), what="no room for the third")
+        gate = await system.services.gates.look("scripted")
+        assert gate.hold is not None
+        assert gate.hold.until_ms - gate.hold.since_ms > 1000
+
+
+@pytest.mark.parametrize(("limits", "opens"), [("scripted:0.40", True), ("", True), ("scripted:0.20", False)])
+async def test_another_limit_holds_from_the_start_on(make_settings: MakeSettings, limits: str, opens: bool) -> None:
+    """What the one before shut until tomorrow is open at once, where the one of now has room."""
+    provider, limited = provider_of(Ledger(), with_bytes, concurrency=1), "scripted:0.20"
+    async with running_system(make_settings(DANQING_DAILY_SPEND_LIMITS=limited), [provider]) as system:
+        await system.finished((await system.submit()).id)
+        waiting = await system.submit()
+        await until(lambda: _was_refused(system, waiting.id), what="no room for it")
+    async with running_system(make_settings(DANQING_DAILY_SPEND_LIMITS=limits), [provider]) as system:
+        if opens:
+            assert (await system.finished(waiting.id)).status is Status.COMPLETED
+        else:
+            assert (await system.services.gates.look("scripted")).shut_by == "spend_limit"
+
+
+async def test_who_finds_no_room_has_all_of_its_time_tomorrow(make_settings: MakeSettings) -> None:
+    """It waits, without a deadline, as do those behind it that were not begun at all."""
+    limited = make_settings(DANQING_DAILY_SPEND_LIMITS="scripted:0.20")
+    async with running_system(limited, [provider_of(Ledger(), with_bytes, concurrency=1)]) as system:
+        await system.finished((await system.submit()).id)
+        waiting = await system.submit()
+        await until(lambda: _was_refused(system, waiting.id), what="no room for it")
+        assert (await system.get(waiting.id)).deadline_at is None
 
 
 async def test_what_no_day_has_room_for_holds_up_nobody(make_settings: MakeSettings) -> None:
@@ -153,6 +236,11 @@ async def test_what_no_day_has_room_for_holds_up_nobody(make_settings: MakeSetti
         assert dear.error is not None
         assert "spend limit of a whole day" in dear.error.message
         assert (await system.finished((await system.submit()).id)).status is Status.COMPLETED
+
+
+async def _was_refused(system: System, task_id: str) -> bool:
+    task = await system.get(task_id)
+    return task.status is Status.PENDING and task.error is not None
 
 
 async def _begun(system: System, tools: Tools, worker: str) -> Notes:

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from danqing_server.queue.layout import TIME
 
-__all__ = ["GATE", "HOLD", "LET_TRY", "LOOK", "OPEN", "PAUSE", "PROBE", "REPORT", "STORY"]
+__all__ = ["END_HOLD", "GATE", "HOLD", "LET_TRY", "LOOK", "OPEN", "PAUSE", "PROBE", "REPORT", "STORY"]
 
 GATE = """
 local function read_gate()
@@ -237,6 +237,19 @@ close_breaker()
 redis.call('HDEL', B .. ':gate', 'hold_at', 'hold_until', 'hold_reason')
 for _, key in ipairs({':refused', ':models', ':told', ':limited'}) do redis.call('DEL', B .. key) end
 tell_turn()
+return 1
+"""
+)
+
+END_HOLD = (
+    TIME
+    + GATE
+    + """
+-- ARGV: reason; ends the lane's hold if it holds for that reason, and answers 1 then
+local gate = read_gate()
+if gate.held_ms == 0 or gate.hold_reason ~= ARGV[1] then return 0 end
+redis.call('HDEL', B .. ':gate', 'hold_at', 'hold_until', 'hold_reason')
+if gate.state then tell_turn() else note_turn('open', 0, '') end
 return 1
 """
 )

@@ -201,6 +201,11 @@ class Gates:
         await self.queue.wake(lane)
         return bool(found)
 
+    async def end_hold(self, lane: str, reason: str) -> None:
+        """Let *lane* begin tasks again that is held for this *reason*, as far as the other facts of its gate do."""
+        if await self.connection.run(scripts.END_HOLD, lane, [reason]):
+            await self.queue.wake(lane)
+
     async def open(self, lane: str) -> None:
         """Forget what shuts *lane*, breaker and holds; not a person's pause."""
         await self.connection.run(scripts.OPEN, lane, [])

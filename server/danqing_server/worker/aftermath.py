@@ -17,6 +17,7 @@ from danqing_server.queue.gates import Report
 from danqing_server.records.tasks import CallRecord, Reserved, Task
 from danqing_server.store.changes import Marks
 from danqing_server.worker.ledger import Ledger
+from danqing_server.worker.spending import SPEND_LIMIT
 from danqing_server.worker.tools import Tools
 
 __all__ = ["leave_late", "note_late_answer", "report", "settle_known", "settle_spending"]
@@ -96,11 +97,8 @@ async def _report(tools: Tools, task: Task, failure: Failure | None) -> bool:
         model = task.model if failure.of_model else None
         await gates.hold_for_rate(lane, failure.retry_after_s or RATE_LIMITED_PAUSE_S, task.id, model)
         return False
-    if failure.error.provider_code == "spend_limit":
-        log.warning(
-            "spend_limit_reached", provider=task.provider, task_id=task.id
-        )  # the guard has closed its lanes
-        return False
+    if failure.error.provider_code == SPEND_LIMIT:
+        return False  # the guard has closed its lanes
     if failure.kind is FailureKind.ACCOUNT:
         return await _report_refusal(tools, task, failure)
     return failure.is_outage and await gates.report(lane, Report.FAILURE, failure.error.code, task.id)

@@ -32,8 +32,8 @@ from danqing_server.worker.ledger import Ledger
 from danqing_server.worker.lookup import look_up_orders
 from danqing_server.worker.previews import forget_preview
 from danqing_server.worker.rerouting import look_ahead
-from danqing_server.worker.run import SPEND_LIMIT, TaskRun
-from danqing_server.worker.spending import Allowance
+from danqing_server.worker.run import TaskRun
+from danqing_server.worker.spending import SPEND_LIMIT, Allowance
 from danqing_server.worker.tools import Tools, Tracing
 
 __all__ = ["Execution"]
@@ -224,6 +224,8 @@ class Execution:
         if self.task.finds_orders:
             await look_up_orders(job_of(self.task), run)
         if not await allowance.begin(self.ledger):
+            if not self.ledger.task.calls:  # it is tomorrow's, and has all of its time then
+                self.ledger.note(deadline_at=None)
             raise AccountProblem(texts.SPEND_LIMIT(), code=SPEND_LIMIT)
         if self.task.preview is not None:
             await forget_preview(self.ledger, self.tools.assets)

@@ -37,13 +37,12 @@ from danqing_server.worker.keeping import Keeper, own_kind
 from danqing_server.worker.ledger import Ledger
 from danqing_server.worker.previews import Previews
 from danqing_server.worker.references import open_reference
-from danqing_server.worker.spending import Allowance
+from danqing_server.worker.spending import SPEND_LIMIT, Allowance
 from danqing_server.worker.tools import Tools
 
 __all__ = ["OpenCall", "TaskRun", "require_storable"]
 
 PROGRESS_EVERY_S = 1.0
-SPEND_LIMIT = "spend_limit"
 LONGEST_EXTENSION_S = 7 * 86_400.0
 LARGEST_CHECKPOINT_BYTES = 256 * 1024
 MOST_MICRO = 10**15

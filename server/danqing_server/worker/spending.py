@@ -1,4 +1,7 @@
-"""The spend guard: a provider's lanes close for the day before its limit is passed."""
+"""The spend guard: a provider's lanes close for the day before its limit is passed.
+
+What is only set aside may come to less: while that alone leaves no room they wait for it.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from danqing_server.clock import Clock
 from danqing_server.errors import AttemptLost
 from danqing_server.life.billing import to_buy
 from danqing_server.life.charges import cost_micro, price_micro
+from danqing_server.log import get_logger
 from danqing_server.loops.shared import outcome_of
 from danqing_server.queue.gates import Gates
 from danqing_server.records.tasks import Reserved, Task
@@ -20,7 +24,12 @@ from danqing_server.store.spending import SpendStore
 from danqing_server.worker import texts
 from danqing_server.worker.ledger import Ledger
 
-__all__ = ["Allowance", "SpendGuard"]
+__all__ = ["SPEND_LIMIT", "Allowance", "SpendGuard"]
+
+SPEND_LIMIT = "spend_limit"
+PATIENCE_S = 10.0
+
+log = get_logger(__name__)
 
 
 @attrs.define(eq=False)
@@ -28,7 +37,7 @@ class SpendGuard:
     """Reserves what an attempt is about to ask for may cost at the most, and settles what it cost.
 
     `limits_micro` maps provider names to their daily limit; a provider that is not there has none. `lanes_of` names
-    a provider's lanes.
+    a provider's lanes. `patience_s` is how long they wait at a time for what is set aside.
     """
 
     spending: SpendStore
@@ -36,6 +45,19 @@ class SpendGuard:
     clock: Clock
     limits_micro: Mapping[str, int]
     lanes_of: Callable[[str], Iterable[str]]
+    patience_s: float = PATIENCE_S
+
+    async def open_again(self, providers: Iterable[str]) -> None:
+        """Open what an earlier limit of the day shut, and the one of now would not.
+
+        Raises StoreUnavailable, QueueUnavailable.
+        """
+        now = self.clock.now()
+        for provider in providers:
+            limit_micro = self.limits_micro.get(provider)
+            if limit_micro is None or (await self.spending.look(provider, now)).spent_micro < limit_micro:
+                for lane in self.lanes_of(provider):
+                    await self.gates.end_hold(lane, SPEND_LIMIT)
 
     def watches(self, task: Task) -> bool:
         """Tell whether *task* counts: its provider has a limit, and its price is known."""
@@ -44,7 +66,8 @@ class SpendGuard:
     async def reserve(self, provider: str, at: datetime, amount_micro: int) -> bool:
         """Set an amount aside on the day of *at*; False when it has no room: the lanes are closed until it is over.
 
-        They stay open for what costs less when no day would have room for so much.
+        They are for a moment only while it is what is set aside, and not spent yet, that takes the room. They stay
+        open for what costs less when no day would have room for so much.
         """
         limit_micro = self.limits_micro[provider]
         if await self.spending.reserve(provider, at, amount_micro, limit_micro):
@@ -52,8 +75,13 @@ class SpendGuard:
         over = (at + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
         left_s = (over - self.clock.now()).total_seconds()
         if left_s > 0 and amount_micro <= limit_micro:
+            spent_micro = (await self.spending.look(provider, at)).spent_micro
+            if spent_micro + amount_micro <= limit_micro:
+                left_s = min(left_s, self.patience_s)
+            else:
+                log.warning("spend_limit_reached", provider=provider)
             for lane in self.lanes_of(provider):
-                await self.gates.hold(lane, left_s, "spend_limit")
+                await self.gates.hold(lane, left_s, SPEND_LIMIT)
         return False
 
     def has_ever_room(self, task: Task, count: int) -> bool:
@@ -65,9 +93,27 @@ class SpendGuard:
         await self.spending.settle(provider, at, amount_micro, 0)
 
     async def settle(self, task: Task, reserved: Reserved) -> None:
-        """Count what *task* cost since *reserved* was set aside; what may have been paid for counts as paid."""
+        """Count what *task* cost since *reserved* was set aside; what may have been paid for counts as paid.
+
+        What an earlier call turns out not to have cost is taken off the day only if it was counted there for
+        certain: else a day would have room again that another day's money made.
+        """
         spent_micro = cost_micro(task) - reserved.before_micro
+        if not _is_of_one_day(task, reserved.at):
+            least_micro = cost_micro(_sent_since(task, reserved.at)) if reserved.amount_micro else 0
+            spent_micro = max(spent_micro, least_micro)
         await self.spending.settle(task.provider, reserved.at, reserved.amount_micro, spent_micro)
+
+
+def _is_of_one_day(task: Task, at: datetime) -> bool:
+    """Tell whether all of *task*'s calls were counted on the day of *at*, by UTC."""
+    began = [task.started_at or at, *(call.sent_at for call in task.calls.values())]
+    return min(began).date() >= at.date()
+
+
+def _sent_since(task: Task, at: datetime) -> Task:
+    """Return *task* without the calls that were sent before *at*."""
+    return task.changed(calls={id_: call for id_, call in task.calls.items() if call.sent_at >= at})
 
 
 @attrs.define(eq=False)
@@ -140,7 +186,9 @@ class Allowance:
     async def _reserve_and_save(self, ledger: Ledger, count: int) -> bool:
         task = ledger.task
         amount_micro = price_micro(task, count)
-        before = task.reserved or Reserved(at=self.guard.clock.now(), amount_micro=0, before_micro=cost_micro(task))
+        now, before = self.guard.clock.now(), task.reserved
+        if before is None or (not before.amount_micro and before.at.date() < now.date()):  # an order's, of its day
+            before = Reserved(at=now, amount_micro=0, before_micro=cost_micro(task))
         if not await self.guard.reserve(task.provider, before.at, amount_micro):
             return False
         ledger.note(reserved=attrs.evolve(before, amount_micro=before.amount_micro + amount_micro))
