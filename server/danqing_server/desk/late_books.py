@@ -1,5 +1,7 @@
 """Books what ended without a key when somebody asks what it cost: who never asks has no ledger to pay for.
 
+Also when there are keys by then: what came before the first one was paid for, too.
+
 What is deleted before that is in no sum; `DANQING_LEDGER=all` books at once.
 """
 
@@ -12,6 +14,7 @@ import attrs
 
 from danqing_server.clock import EPOCH, Clock
 from danqing_server.life.bookkeeper import Bookkeeper
+from danqing_server.store.reach import Reach
 from danqing_server.store.unbooked import Ended, UnbookedStore
 
 __all__ = ["LateBooks"]
@@ -31,19 +34,28 @@ class LateBooks:
     clock: Clock
     patience_s: float = PATIENCE_S
     _at_it: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
+    _is_none: bool = attrs.field(default=False, init=False)
 
-    async def catch_up(self) -> bool:
-        """Book what has ended and is not booked; False: there is more of it than was worth waiting for."""
-        if self.books.books_all:
+    async def catch_up(self, accounts: Reach, *, guarded: bool) -> bool:
+        """Book what has ended and is not booked, for who looks at *accounts*; False: there is more than was worth
+        waiting for.
+
+        *guarded*: nothing comes without a key any more. Then there may be what came before there was one; where
+        there is none, there is no index for it either.
+        """
+        if self.books.books_all or self._is_none or not accounts.covers(None):
             return True
         async with self._at_it:
-            return await self._catch_up()
+            return await self._catch_up(guarded=guarded)
 
-    async def _catch_up(self) -> bool:
+    async def _catch_up(self, *, guarded: bool) -> bool:
         began = self.clock.now()
         deadline_s = self.clock.monotonic_s() + self.patience_s
         booked = await self.store.booked()
         if booked.until is None:
+            if guarded and not await self.store.may_be_any():
+                self._is_none = True
+                return True
             await self.store.prepare()
         under_way = await self.store.under_way()  # before the pages: what has ended since is in these
         if new := under_way.difference(booked.left):

@@ -22,6 +22,7 @@ from danqing_server.store.tasks import COLLECTION
 __all__ = ["Booked", "Ended", "UnbookedStore"]
 
 PAGE = 250
+OLDEST = 1_000
 _MARK = "booked"
 _FINISHED = [status.value for status in FINISHED]
 
@@ -51,6 +52,12 @@ class UnbookedStore:
     async def prepare(self) -> None:
         """See to the index that `page` needs: the one of those who are told of changes."""
         await ChangedStore(self.database).ensure_index(Reach.everybody())
+
+    async def may_be_any(self) -> bool:
+        """Tell whether anything came without a key, as far as the tasks that were stored first say."""
+        stages = [{"$limit": OLDEST}, {"$match": {"owner": None}}, {"$limit": 1}, {"$project": {"_id": 1}}]
+        with translated():
+            return bool(await self.database[COLLECTION].aggregate(stages).to_list(None))
 
     async def booked(self) -> Booked:
         """Return how far the books are."""

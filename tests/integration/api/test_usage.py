@@ -8,6 +8,8 @@ import io
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from danqing_server.records.tasks import FINISHED, Status
 from tests.integration.api.conftest import Client, Reply
 from tests.support.system import until
@@ -90,6 +92,32 @@ class TestUsage:
             )
             await until(lambda: _is_counted(api), what="the posting")
             assert reply.status == 201
+
+    @pytest.mark.parametrize(
+        "path", ["/api/v1/usage?group_by=project", "/api/v1/stats/series?group=project&sandbox=include"]
+    )
+    async def test_what_was_spent_before_there_were_keys_is_in_the_sums(self, open_api: Open, path: str) -> None:
+        """Nobody had asked until then: whoever sees every project does, a project sees its own."""
+        body = {"type": "image", "model": "one", "user_id": "u", "input": {"prompt": "a"}}
+        async with open_api(workers=True) as api:
+            done = (await api.ask("POST", TASKS, json=body)).json["data"]["id"]
+            await api.system.finished(done)
+        async with open_api(workers=False) as api:
+            assert (await api.ask("POST", TASKS, json=body)).status == 201
+        async with open_api(workers=True, **SETTINGS) as api:
+            await until(lambda: _has_ended_twice(api), what="the end of what waited")
+            await buy(api, ALICE)
+            told = (await api.ask("GET", path, headers=bearer(ADMIN_KEY))).json["data"]
+            assert [row["settled"] for row in told["totals"]] == ["0.60"]
+            own = (await api.ask("GET", path, headers=bearer(ALICE))).json["data"]
+            assert [row["settled"] for row in own["totals"]] == ["0.20"]
+
+    async def test_where_all_came_with_a_key_nothing_is_looked_for(self, open_api: Open) -> None:
+        """No index is made for what cannot be there."""
+        async with open_api(workers=True, **SETTINGS) as api:
+            await buy(api, ALICE)
+            assert (await usage(api, ADMIN_KEY))["totals"][0]["completed"] == 1
+            assert "changed" not in await api.services.store.database["danqing_tasks"].index_information()
 
     async def test_open_tasks_are_reserved(self, open_api: Open) -> None:
         """At the most that they may cost, limited or not."""
@@ -232,3 +260,8 @@ async def _is_counted(api: Client) -> bool:
 async def _have_ended(api: Client, ids: list[str]) -> bool:
     tasks = [await api.services.store.get(task_id) for task_id in ids]
     return all(task is not None and task.status in FINISHED - {Status.FAILED} for task in tasks)
+
+
+async def _has_ended_twice(api: Client) -> bool:
+    ended = await api.services.store.database["danqing_tasks"].count_documents({"status": Status.COMPLETED.value})
+    return bool(ended == 2)

@@ -89,7 +89,7 @@ async def sum_usage(request: ApiRequest) -> HTTPResponse:
     """
     services, caller = admit(request)
     wanted = _read(request, services.settings.budget_zone, services.clock.now())
-    if not (services.gatekeeper.guards or await services.late_books.catch_up()):
+    if not await services.late_books.catch_up(caller.accounts, guarded=services.gatekeeper.guards):
         raise StoreUnavailable(STILL_BOOKED())
     rows = await services.usage.sum(caller.accounts, wanted.since, wanted.until, wanted.by, wanted.zone)
     if wanted.as_csv:
