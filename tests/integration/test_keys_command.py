@@ -107,6 +107,18 @@ class TestCommands:
                 ["projects", "create", "x", "--limit", "spend_per_day=5"],
                 "'5' is not allowed; allowed: CURRENCY:AMOUNT",
             ),
+            (
+                ["projects", "create", "x", "--limit", "spend_per_day="],
+                "'' is not allowed; allowed: CURRENCY:AMOUNT",
+            ),
+            (
+                ["projects", "create", "x", "--limit", "spend_per_day=CNY:1,CNY:9"],
+                "CNY is said twice, as 1 and as 9",
+            ),
+            (
+                ["projects", "create", "x", "--limit", "waiting_tasks=1", "--limit", "waiting_tasks=9"],
+                "is said twice, as 1 and as 9",
+            ),
             (["projects", "create", "x", "--limit", "rpm"], "NAME=VALUE"),
             (["projects", "create", "x", "--id", "a b"], "id: "),
             (["keys", "create", "--admin", "--name", "k", "--scope", "admin", "--scope", "generate"], "two keys"),
@@ -154,6 +166,13 @@ class TestLimitsSaid:
         before = Limits(models=("a",), waiting_tasks=3, spend_per_day_micro={"CNY": 1_500_000})
         after = limits_said(before, ["requests_per_minute=60"], ["models"])
         assert after == Limits(waiting_tasks=3, spend_per_day_micro={"CNY": 1_500_000}, requests_per_minute=60)
+
+    def test_what_is_said_of_one_limit_goes_together(self) -> None:
+        """Each as often as you like: no currency is without a limit because another was named after it."""
+        said = ["spend_per_day=CNY:100", "models=a-*", "spend_per_day=USD:5,EUR:4", "models=b"]
+        after = limits_said(Limits(spend_per_day_micro={"CNY": 1}, models=("c",)), said, [])
+        money = {"CNY": 100_000_000, "USD": 5_000_000, "EUR": 4_000_000}
+        assert after == Limits(spend_per_day_micro=money, models=("a-*", "b"))
 
     @pytest.mark.parametrize("said", ["requests_per_minute=many", "expires_at=tomorrow", "addresses=x", "rpm=5"])
     def test_nonsense_is_refused(self, said: str) -> None:

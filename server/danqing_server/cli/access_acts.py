@@ -116,7 +116,10 @@ def actor() -> str:
 
 
 def limits_said(before: Limits, said: Sequence[str], taken: Sequence[str]) -> Limits:
-    """Return limits changed as `--limit` and `--no-limit` say. Raises InvalidSubmission, SettingsError."""
+    """Return limits changed as `--limit` and `--no-limit` say. Raises InvalidSubmission, SettingsError.
+
+    A limit takes the place of the one before; what is said of one more than once goes together.
+    """
     body: dict[str, Any] = {name: value for name, value in limits_view(before).items() if value is not None}
     if before.expires_at is not None:
         body["expires_at"] = before.expires_at.isoformat()
@@ -124,12 +127,14 @@ def limits_said(before: Limits, said: Sequence[str], taken: Sequence[str]) -> Li
         if name not in limits_view(before):
             raise SettingsError(f"--no-limit {name}: no such limit; there are {', '.join(limits_view(before))}")
         body.pop(name, None)
+    values: dict[str, Any] = {}
     for each in said:
-        name, equals, value = each.partition("=")
+        name, equals, text = each.partition("=")
         if not equals:
             raise SettingsError(f"--limit {each}: must be NAME=VALUE")
-        body[name] = _value(name, value)
-    return limits_of(body)
+        value = _value(name, text)
+        values[name] = _together(name, values[name], value) if name in values else value
+    return limits_of({**body, **values})
 
 
 def _value(name: str, text: str) -> Any:
@@ -140,10 +145,25 @@ def _value(name: str, text: str) -> Any:
     if name in _COUNTS:
         return int(text) if text.isdecimal() else text
     if name in _AMOUNTS:
-        if not all(":" in part for part in parts):
+        if not parts or not all(":" in part for part in parts):
             raise SettingsError(f"--limit {name}: {text!r} is not allowed; allowed: CURRENCY:AMOUNT, as CNY:100.00")
-        return {currency: amount for currency, _, amount in (part.partition(":") for part in parts)}
+        amounts: dict[str, str] = {}
+        for currency, _, amount in (part.partition(":") for part in parts):
+            amounts = _together(name, amounts, {currency: amount})
+        return amounts
     return text
+
+
+def _together(name: str, before: Any, more: Any) -> Any:
+    """Return what two values of one limit say together. Raises SettingsError: they contradict each other."""
+    if name in _LISTS:
+        return [*before, *more]
+    if name not in _AMOUNTS:
+        raise SettingsError(f"--limit {name}: is said twice, as {before} and as {more}")
+    for currency in before.keys() & more.keys():
+        said = f"as {before[currency]} and as {more[currency]}"
+        raise SettingsError(f"--limit {name}: {currency} is said twice, {said}")
+    return {**before, **more}
 
 
 def _sets(arguments: Given, before: Limits) -> dict[str, Any]:
