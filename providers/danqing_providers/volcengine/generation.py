@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Final
@@ -25,7 +26,7 @@ from danqing_plugins import (
 from danqing_plugins.kit.links import link_of
 from danqing_providers.volcengine import texts
 from danqing_providers.volcengine.answer import Ended, Failed, Made, News, Refused, Unread
-from danqing_providers.volcengine.catalogue import Model
+from danqing_providers.volcengine.catalogue import AUTO_SIZE, Model, Pricing
 from danqing_providers.volcengine.exchange import Exchange
 from danqing_providers.volcengine.failures import DOWNLOAD_TIMEOUT, MODERATION_FAILED
 from danqing_providers.volcengine.wire import body_of, fingerprint_of, is_group
@@ -33,6 +34,7 @@ from danqing_providers.volcengine.wire import body_of, fingerprint_of, is_group
 __all__ = ["Generation"]
 
 CALLS_AT_ONCE: Final = 4
+_SIZE: Final = re.compile(r"[0-9]{1,5}x[0-9]{1,5}")
 _FINAL = (InvalidRequest, ContentRejected)
 _STOPPING = (AccountProblem, RateLimited, Unavailable)
 _WEIGHT: Final = (AccountProblem, RateLimited, Unavailable, OutcomeUnknown, ContentRejected, InvalidRequest)
@@ -54,12 +56,13 @@ class _Tally:
 
 @attrs.define(eq=False, kw_only=True)
 class Generation:
-    """Carries one job out."""
+    """Carries one job out. `pricing` is that of the model, None where it is not known."""
 
     job: Job
     run: Run
     model: Model
     exchange: Exchange
+    pricing: Pricing | None = None
     _images: list[str] = attrs.field(factory=list, init=False)
     _details: dict[int, Mapping[str, Any]] = attrs.field(factory=dict, init=False)
 
@@ -171,6 +174,7 @@ class Generation:
         Source: volcengine.com/docs/82379/1541523, "usage.generated_images", read 2026-11-23.
         """
         self._details.update(tally.details)
+        call.cost_micro = self._cost_of(tally)
         rest = [index for index in indexes if index not in tally.covered]
         if tally.unread is not None and rest:
             raise tally.unread
@@ -183,6 +187,15 @@ class Generation:
             call.release([index for index in indexes if index in self.run.missing])
         if rest and not tally.stopped:
             await self.run.omit(rest)
+
+    def _cost_of(self, tally: _Tally) -> int | None:
+        """Return what pictures cost whose size was the model's to choose; None: as was estimated."""
+        if self.pricing is None or self.job.input.get("size") != AUTO_SIZE:
+            return None
+        sizes = [str(details.get("size")) for details in tally.details.values()]
+        if not all(map(_SIZE.fullmatch, sizes)):
+            return None
+        return sum(self.pricing.of(size, len(self.job.references)) for size in sizes)
 
     async def _tell_progress(self, index: int) -> None:
         done = self.job.outputs - len([missing for missing in self.run.missing if missing != index])

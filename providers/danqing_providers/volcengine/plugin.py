@@ -84,7 +84,8 @@ class VolcengineProvider(Provider):
             return await complete(job, run, service, settings.text_prices)
         model = find_model(settings.catalogue, job.model, settings.default_model)
         exchange = Exchange(session=run.session, endpoint=self._endpoint(), timeout_s=settings.call_timeout_s)
-        return await Generation(job=job, run=run, model=model, exchange=exchange).carry_out()
+        pricing = model.prices.get(settings.currency)
+        return await Generation(job=job, run=run, model=model, exchange=exchange, pricing=pricing).carry_out()
 
     async def find_order(self, job: Job, run: Run, lost: LostCall) -> FoundOrder | NeverPlaced | None:
         return await self._orders(job).find_order(job, run, lost) if job.type in VIDEO_TYPES else None

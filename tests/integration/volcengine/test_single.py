@@ -123,6 +123,32 @@ class TestSuccess:
         assert result.output["layers"]["2"] == {"z_index": 2, "name": "layer 2", "size": "2048x2048"}
         assert ark.bodies[0]["layer_decomposition"] is True
 
+    @pytest.mark.parametrize(
+        ("asked", "made", "cost_micro"),
+        [
+            ("auto", ["2048x2048", "1280x720"], 900_000),
+            ("auto", ["2048x2048", "large"], None),
+            ("2K", ["2048x2048", "2048x2048"], None),
+        ],
+        ids=["chosen by the model", "not told", "named"],
+    )
+    async def test_layers_cost_what_their_sizes_do(
+        self, connect: Connect, asked: str, made: list[str], cost_micro: int | None
+    ) -> None:
+        """Where the model chose between two prices, its answer says which; else the estimate stands."""
+        items = [{**item, "size": size} for item, size in zip(pictures(2), made, strict=True)]
+        async with serve(answer(*items)) as ark:
+            client = connect(ark)
+            reference = Reference(field="image", url="https://example.com/a.png")
+            run = client.begin(
+                model="doubao-seedream-5-0-pro-260628",
+                layer_decomposition=True,
+                size=asked,
+                references=(reference,),
+            )
+            await client.carry_out(run)
+        assert run.calls[0].cost_micro == cost_micro
+
 
 class TestRefusals:
     """Answers that say no."""
