@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -22,11 +22,11 @@ from danqing_server.delivery.webhooks.management import open_webhooks
 from danqing_server.desk.uploads import SWEEP_EVERY_S as UPLOADS_SWEEP_EVERY_S
 from danqing_server.doors.ark.telling import ARK_FORM, ArkTeller
 from danqing_server.doors.webhook_views import told_task
-from danqing_server.errors import DanqingError, ServiceUnavailable
+from danqing_server.errors import DanqingError
 from danqing_server.http.services import Services
 from danqing_server.life.erasing import ERASE_EVERY_S
 from danqing_server.life.register import RETELL_EVERY_S
-from danqing_server.loops.supervised import Supervised, every
+from danqing_server.loops.supervised import Supervised, every, once
 from danqing_server.plugins.registry import Registry
 from danqing_server.queue.connection import connect as connect_redis
 from danqing_server.queue.entries import LaneTurned
@@ -91,7 +91,8 @@ class Process:
             self._loops.append(Supervised("untold", every(RETELL_EVERY_S, register.tell_again)))
         if self.workers is not None:
             self.workers.start()
-            janitor = self.workers.janitor
+            janitor, opening = self.workers.janitor, self.workers.tools.guard.open_again
+            self._loops.append(Supervised("limits", once(partial(opening, self.services.registry.providers))))
             self._loops.append(Supervised("watch", every(WATCH_EVERY_S, janitor.watch)))
             self._loops.append(Supervised("late", every(janitor.dead_after_s, janitor.fetch_late)))
             self._loops.append(Supervised("sweep", every(SWEEP_EVERY_S, janitor.sweep)))
@@ -211,8 +212,6 @@ async def open_process(
                 await with_mongodb(settings, sweeps.ensure_route_index)
                 stack.push_async_callback(sweeps.drain)
             workers = make_workers(services, database, session, guarded, link_patience or LinkPatience(), traces)
-            with suppress(ServiceUnavailable):  # then lanes stay shut until their time, or a person opens them
-                await workers.tools.guard.open_again(registry.providers)
         watched = None if meters is None else make_watched(meters, services, workers, database)
         process = Process(services=services, workers=workers, listen_to_time=listening, watched=watched)
         services.checks["workers" if workers else "loops"] = process.ping

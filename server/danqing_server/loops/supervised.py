@@ -12,7 +12,7 @@ from danqing_server.errors import ServiceUnavailable
 from danqing_server.log import get_logger
 from danqing_server.loops.cancellation import is_cancelled
 
-__all__ = ["Supervised", "every"]
+__all__ = ["Supervised", "every", "once"]
 
 RESTART_AFTER_S = 1.0
 CANCEL_AGAIN_S = 1.0
@@ -61,6 +61,16 @@ class Supervised:
                 self.deaths += 1
                 log.exception("loop_died", loop=self.name)
             await asyncio.sleep(self.restart_after_s)
+
+
+def once(step: Callable[[], Awaitable[object]]) -> Callable[[], Coroutine[Any, Any, None]]:
+    """Return a loop that does *step*, again where that fails, and nothing after that."""
+
+    async def loop() -> None:
+        await step()
+        await asyncio.Event().wait()
+
+    return loop
 
 
 def every(pause_s: float, step: Callable[[], Awaitable[object]]) -> Callable[[], Coroutine[Any, Any, None]]:
