@@ -32,6 +32,9 @@ from danqing_server.http.requests import ApiRequest
 __all__ = ["Connection", "stay_connected"]
 
 BODILESS = (204, 304)
+AT_ONCE_BYTES = 128 * 1024
+"""Of a larger answer no more is given to the transport before its client has read most of what it was given."""
+
 LEFTOVER_S = 2.0
 LINE_BREAK = b"\r\n"
 
@@ -173,12 +176,23 @@ class _Exchange(Http):
             return
         self.response_size = len(body)
         self.response_func = None  # type: ignore[assignment]  # Sanic's own word for "nothing more to send"
+        if len(body) > AT_ONCE_BYTES:
+            await self._send_large(head, body)
+            return
         answer = head + body
         await self._send(answer)
         self.stage = Stage.IDLE
         if isinstance(response, Repeatable):
             protocol: Any = self.protocol
             protocol.replays.keep(protocol.near, request, response, answer)
+
+    async def _send_large(self, head: bytes, body: bytes) -> None:
+        """Send a large answer as fast as it is read: what nobody reads is held once, not for each connection."""
+        self.stage = Stage.RESPONSE  # should it break off, no other answer follows
+        await self._send(head)
+        for at in range(0, len(body), AT_ONCE_BYTES):
+            await self._send(body[at : at + AT_ONCE_BYTES])
+        self.stage = Stage.IDLE
 
     def _knows_no_chunks(self) -> bool:
         """Tell whether a streamed answer, of a length that nobody knows yet, is for a client of HTTP/1.0."""
@@ -204,10 +218,10 @@ class _Exchange(Http):
     def _head(self, response: BaseHTTPResponse, size_bytes: int) -> bytes | None:
         """Return the head; None when a header is not what it seems, which is left to Sanic."""
         headers = response.headers
-        if "transfer-encoding" in headers or not self.keep_alive:
+        if "transfer-encoding" in headers:
             return None
         headers["content-length"] = size_bytes
-        headers["connection"] = "keep-alive"
+        headers["connection"] = "keep-alive" if self.keep_alive else "close"
         if "content-type" not in headers:
             headers["content-type"] = response.content_type
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])

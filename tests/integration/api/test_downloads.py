@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from danqing_plugins import Source
+from danqing_server.doors import docs_pages
 from danqing_server.records.tasks import Asset
 from danqing_server.settings.server import Settings
 from tests.integration.api.conftest import Client
@@ -31,6 +32,8 @@ STOPPED = int(os.environ.get("E7_STOPPED", "60"))
 MOST_MIB = 400
 PLACES = 512
 SMALL, LARGE = "t1/0-small.png", "t1/0-large.png"
+BUNDLE = "/docs/swagger-ui-bundle.js"
+BUNDLE_BYTES = (docs_pages.FOLDER / "swagger-ui-bundle.js").stat().st_size
 
 
 @pytest.fixture
@@ -63,14 +66,22 @@ async def watched(serving: ServingProcess) -> AsyncIterator[list[int]]:
 
 async def ask(port: int, key: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Ask for a picture, and read no more than the answer's head."""
+    return await ask_path(port, f"/api/v1/assets/{key}", "close")
+
+
+async def ask_path(port: int, path: str, connection: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=4096)
-    writer.write(f"GET /api/v1/assets/{key} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: {connection}\r\n\r\n".encode())
     return reader, writer
 
 
 async def fetch(port: int, key: str) -> tuple[bytes, int]:
     """Return the status line of a download and how many bytes followed its head."""
-    reader, writer = await ask(port, key)
+    return await fetch_path(port, f"/api/v1/assets/{key}")
+
+
+async def fetch_path(port: int, path: str) -> tuple[bytes, int]:
+    reader, writer = await ask_path(port, path, "close")
     head = await reader.readuntil(b"\r\n\r\n")
     size = 0
     while piece := await reader.read(MIB):
@@ -110,6 +121,45 @@ class TestMemory:
             writer.transport.abort()
         assert max(seen) < MOST_MIB
         assert max(seen) - seen[0] < 40 + STOPPED // 4
+
+    @pytest.mark.parametrize("connection", ["keep-alive", "close"])
+    async def test_a_page_that_nobody_reads_costs_little(self, serving: ServingProcess, connection: str) -> None:
+        """The documentation is there for who has no key, too: 1.7 MB for each connection were whole in memory."""
+        async with watched(serving) as seen, asyncio.timeout(60):
+            stopped = [await ask_path(serving.port, BUNDLE, connection) for _ in range(STOPPED)]
+            for reader, _ in stopped:
+                await reader.readuntil(b"\r\n\r\n")
+            await until(lambda: max(seen[-25:]) - min(seen[-25:]) < 2, what="a steady state")
+        print(f"{STOPPED} readers of nothing in 1.7 MB: {seen[0]} MiB before, {max(seen)} MiB at most")
+        for _, writer in stopped:
+            writer.transport.abort()
+        assert max(seen) - seen[0] < 20 + STOPPED // 4
+
+
+class TestLargeAnswers:
+    async def test_who_stops_reading_is_cut_off(self, api: Client) -> None:
+        """As with a picture; nothing is logged of a client that went away."""
+        api.app.config.UNREAD_S = 0.2
+        reader, writer = await ask_path(api.port, BUNDLE, "keep-alive")
+        await until(api.waiting_to_write)
+        await until(lambda: not api.waiting_to_write(), what="the end of the answer")
+        got = 0
+        with suppress(ConnectionError):
+            while piece := await reader.read(MIB):
+                got += len(piece)
+        assert got < BUNDLE_BYTES
+        writer.close()
+
+    async def test_who_reads_slowly_gets_all_of_it(self, api: Client) -> None:
+        """Twice on one connection, and on one that is to be closed; of HEAD the head alone."""
+        reader, writer = await ask_path(api.port, BUNDLE, "keep-alive")
+        for following in ("GET", "HEAD"):
+            assert f"content-length: {BUNDLE_BYTES}\r\n".encode() in await reader.readuntil(b"\r\n\r\n")
+            await reader.readexactly(BUNDLE_BYTES)
+            writer.write(f"{following} {BUNDLE} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        assert f"content-length: {BUNDLE_BYTES}\r\n".encode() in await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+        assert await fetch_path(api.port, BUNDLE) == (b"HTTP/1.1 200 OK", BUNDLE_BYTES)
 
 
 @pytest.fixture
