@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
+import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +16,10 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from danqing_server.telemetry.traces import Traces, open_traces
+from danqing_server.supervision.embedded.servers import free_port
+from danqing_server.telemetry.traces import CLOSE_S, Traces, open_traces
 from tests.support.collector import Seen, run_collector
-from tests.support.examples import serving
+from tests.support.examples import run_command, serving
 from tests.support.providers import ScriptedProvider
 from tests.support.servers import wait_until
 from tests.support.system import MakeSettings, running_system
@@ -127,7 +131,62 @@ class TestTask:
         assert "trace" not in document
 
 
+class TestCollector:
+    """Whoever collects is somebody else: it may be away, and its URL may hold a key."""
+
+    def test_one_that_is_away_is_told_of_once_and_nothing_of_its_url(self, tmp_path: Path) -> None:
+        """In a line of ours, whatever the exporter would say."""
+        secret, port = "key-of-the-collector", free_port()
+        told = run_command(
+            [sys.executable, "-c", _TRACING],
+            tmp_path,
+            {
+                "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}/?api-key={secret}",
+                "OTEL_EXPORTER_OTLP_HEADERS": secret,
+                "OTEL_EXPORTER_OTLP_TIMEOUT": "1",
+            },
+        )
+
+        assert (told.returncode, secret in told.stderr + told.stdout) == (0, False), told.stderr
+        assert [json.loads(line)["event"] for line in told.stderr.splitlines()] == ["traces_not_sent"]
+
+    def test_one_that_never_answers_holds_up_no_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What it has not taken within seconds is lost."""
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
+            traces = open_traces(1.0, {})
+            traces.begin_request("GET", "/x", None)
+            traces.end_request(200)
+            began_s = time.monotonic()
+            traces.close()
+            assert time.monotonic() - began_s < CLOSE_S + 3
+
+
+_TRACING = """
+from danqing_server.log import configure_logging
+from danqing_server.telemetry.traces import open_traces
+
+traces = open_traces(1.0, {})
+configure_logging("debug", json_lines=True)
+for _ in range(2):
+    traces.begin_request("GET", "/x", None)
+    traces.end_request(200)
+    traces.provider.force_flush()
+traces.close()
+"""
+
+
 class TestSampling:
+    async def test_a_method_that_a_client_made_up_is_not_told(
+        self, traces: Traces, kept: InMemorySpanExporter
+    ) -> None:
+        """Nothing that a client wrote stands in a span."""
+        traces.begin_request("SECRET", "", None)
+        traces.end_request(405)
+
+        (span,) = kept.get_finished_spans()
+        assert (span.name, "SECRET" in span.to_json()) == ("_OTHER ", False)
+
     @pytest.mark.parametrize(("share", "flag", "sampled"), [(1.0, "01", 1), (1.0, "00", 0), (0.0, "01", 0)])
     async def test_a_client_can_ask_for_less_and_not_for_more(
         self, kept: InMemorySpanExporter, share: float, flag: str, sampled: int

@@ -13,24 +13,27 @@ Sources: w3.org/TR/trace-context, opentelemetry.io/docs/specs/otel/trace/sdk, re
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from random import random
+from threading import Thread
 
 import attrs
 from opentelemetry import context, trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from danqing_server.log import get_logger
 from danqing_server.records.tasks import Task
 
 __all__ = ["PARENT", "StepTracer", "Traces", "open_traces"]
@@ -41,6 +44,12 @@ _PROPAGATOR = TraceContextTextMapPropagator()
 _FORM = re.compile(r"[0-9a-f]{2}-[0-9a-f]{16}([0-9a-f]{16})-[0-9a-f]{16}-[0-9a-f]([0-9a-f])")
 """A `traceparent`: the low half of its trace's id, and the half byte of flags that says whether it is sampled."""
 _UNTRACED = nullcontext()
+_METHODS = frozenset(("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"))
+"""Any other a client made up. Source: opentelemetry.io/docs/specs/semconv/http/http-spans, read 2026-11-30."""
+
+CLOSE_S = 3.0
+
+log = get_logger(__name__)
 
 
 @attrs.frozen(eq=False)
@@ -62,6 +71,7 @@ class Traces:
         _leave_trace()
         if not self._takes(named):
             return
+        method = method if method in _METHODS else "_OTHER"
         span = self.tracer.start_span(
             f"{method} {route}",
             context=_named_context(named),
@@ -118,8 +128,10 @@ class Traces:
         return StepTracer(self.tracer)
 
     def close(self) -> None:
-        """Send what is left. It may take seconds: not for the loop."""
-        self.provider.shutdown()
+        """Send what is left, within `CLOSE_S`: a collector that is away holds no process up. Not for the loop."""
+        ending = Thread(target=self.provider.shutdown, daemon=True)
+        ending.start()
+        ending.join(CLOSE_S)
 
     def _note_wait(self, task: Task, parent: Context) -> None:
         """Note how long *task* waited for its first start, a delay included."""
@@ -151,13 +163,39 @@ class StepTracer:
         begun.end()
 
 
+@attrs.define(eq=False)
+class _Sender(SpanExporter):
+    """Sends spans by another exporter; that the collector takes none is said once, in our words, until it does."""
+
+    _exporter: SpanExporter
+    _is_away: bool = attrs.field(default=False, init=False)
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Send *spans*; those that are not taken are dropped."""
+        sent = self._exporter.export(spans)
+        is_away = sent is not SpanExportResult.SUCCESS
+        if is_away and not self._is_away:
+            log.warning("traces_not_sent", count=len(spans))
+        elif self._is_away and not is_away:
+            log.info("traces_sent_again", count=len(spans))
+        self._is_away = is_away
+        return sent
+
+    def shutdown(self) -> None:
+        """Send no more."""
+        self._exporter.shutdown()
+
+
 def open_traces(share: float, environment: Mapping[str, str], processor: SpanProcessor | None = None) -> Traces:
     """Return what traces *share* of all, from 0 to 1; the exporter reads `OTEL_EXPORTER_OTLP_…` itself."""
+    # What is said of a collector that is away has its URL, of settings their values: `_Sender` says it without.
+    for telling in ("opentelemetry", "urllib3"):
+        logging.getLogger(telling).setLevel(logging.CRITICAL)
     named = {} if environment.get("OTEL_SERVICE_NAME") else {"service.name": NAME}
     resource = Resource.create({**named, "process.pid": os.getpid()})
     # Without a sampler it would go by OTEL_TRACES_SAMPLER, and what `takes` decided would be decided again.
     provider = TracerProvider(sampler=ALWAYS_ON, resource=resource, shutdown_on_exit=False)
-    provider.add_span_processor(processor or BatchSpanProcessor(OTLPSpanExporter()))
+    provider.add_span_processor(processor or BatchSpanProcessor(_Sender(OTLPSpanExporter())))
     return Traces(provider, share, provider.get_tracer(NAME))
 
 
