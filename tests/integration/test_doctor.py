@@ -8,16 +8,21 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aiohttp
 import pytest
 
+from danqing_server.doctor.accounts import look_at_accounts
 from danqing_server.doctor.examination import examine_all
 from danqing_server.doctor.finding import Finding, State
+from danqing_server.doctor.servers import look_at_workers
+from danqing_server.plugins.registry import load_registry
 from danqing_server.store.client import connect
+from danqing_server.store.leases import WorkerBeat
 from danqing_server.store.restoring import RestoreStore
 from tests.integration.api.conftest import opened
 from tests.support.disks import small_disk
@@ -26,6 +31,7 @@ from tests.support.providers import ScriptedProvider
 from tests.support.servers import RunningServer
 from tests.support.system import MakeSettings, running_system, until
 
+NOBODY = 65534
 BAD_KEY = "bad-key"  # the simulators know it for one that is nobody's
 
 SERVICES = {
@@ -152,7 +158,41 @@ class TestServers:
         assert "noeviction" in (found.do or "")
 
 
+class TestWorkers:
+    @pytest.mark.parametrize("ahead", [0, 300, -300])
+    def test_who_beats_works_though_this_machine_has_another_time(self, ahead: int) -> None:
+        """Beats are of MongoDB's time: by a clock that is minutes off, all were dead, or none was."""
+        of_mongodb = datetime.now(UTC) + timedelta(seconds=ahead)
+        beats = [WorkerBeat(id="w1", beat=3, host="a", pid=1, seen_at=of_mongodb - timedelta(seconds=4))]
+
+        assert look_at_workers(beats, of_mongodb).state is State.OK
+        assert look_at_workers(beats, of_mongodb + timedelta(seconds=60)).state is State.WARNING
+
+
 class TestMachine:
+    async def test_who_may_not_look_into_the_data_is_told_so(
+        self, environment: dict[str, str], tmp_path: Path
+    ) -> None:
+        """The folder is its server's account's alone; whatever else there is is looked at."""
+        data = tmp_path / "data"
+        data.mkdir(mode=0o700)
+        beside = {name: value for name, value in environment.items() if name not in ("MONGO_URL", "REDIS_URL")}
+        with _shut_to_us(data) as within:
+            done = await asyncio.to_thread(
+                subprocess.run,
+                [*within, sys.executable, "-m", "danqing_server", "doctor", "--json"],
+                cwd="/",
+                env={**beside, "DANQING_DATA_DIR": str(data / "below"), "PATH": os.environ["PATH"]},
+                capture_output=True,
+                text=True,
+            )
+
+        assert (done.returncode, done.stderr) == (1, "")
+        told = {each["part"]: each for each in json.loads(done.stdout)["findings"]}
+        for part in ("mongodb", "redis", "disk of the data", "disk of the pictures", "storage"):
+            assert (told[part]["state"], "account" in told[part]["do"]) == ("wrong", True), told[part]
+        assert "provider volcengine" in told
+
     async def test_a_folder_that_cannot_be_written_is_wrong(
         self, environment: dict[str, str], tmp_path: Path
     ) -> None:
@@ -229,6 +269,35 @@ class TestAccounts:
 
         assert found.state in (State.WARNING, State.WRONG)
         assert "key" not in found.says
+
+    async def test_a_plugin_that_fails_keeps_no_other_from_being_told(self, make_settings: MakeSettings) -> None:
+        """Nor does one that never ends: a doctor that falls ill helps nobody."""
+
+        class Broken(ScriptedProvider):
+            async def prove_account(self, session: aiohttp.ClientSession) -> bool:
+                raise KeyError("what it says may hold a key")
+
+        both = [("broken", Broken(name="broken")), ("scripted", ScriptedProvider())]
+        findings = {each.part: each for each in await look_at_accounts(load_registry(make_settings(), extra=both))}
+
+        assert findings["provider broken"].state is State.WRONG
+        assert findings["provider broken"].says == "its plugin failed: KeyError"
+        assert findings["provider scripted"].state is State.SKIPPED
+
+
+@contextmanager
+def _shut_to_us(folder: Path) -> Iterator[Sequence[str]]:
+    """Yield within what a command is to be run that may not enter *folder*: root may enter everything."""
+    if os.geteuid() == 0:
+        os.chown(folder, NOBODY, NOBODY)
+        rights = "-dac_override,-dac_read_search"
+        yield ["setpriv", "--bounding-set", rights, "--inh-caps", rights]
+        return
+    folder.chmod(0)
+    try:
+        yield []
+    finally:
+        folder.chmod(0o700)
 
 
 async def _ledger(sandbox: RunningServer) -> int:

@@ -13,7 +13,8 @@ from danqing_server.plugins.registry import Registry
 
 __all__ = ["look_at_accounts"]
 
-TIMEOUT_S = 8.0
+TIMEOUT_S = 8.0  # for one request
+LONGEST_S = 12.0
 
 
 async def look_at_accounts(registry: Registry | None) -> Sequence[Finding]:
@@ -23,7 +24,22 @@ async def look_at_accounts(registry: Registry | None) -> Sequence[Finding]:
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
     async with aiohttp.ClientSession(timeout=timeout, trust_env=False) as session:
         named = sorted(registry.providers.items())
-        return await asyncio.gather(*(_look(registry, info, session) for _, info in named))
+        return await asyncio.gather(*(_look_within(LONGEST_S, registry, info, session) for _, info in named))
+
+
+async def _look_within(
+    longest_s: float, registry: Registry, info: ProviderInfo, session: aiohttp.ClientSession
+) -> Finding:
+    """Look at one provider, whatever its plugin does: the others are told of all the same."""
+    part = f"provider {info.name}"
+    try:
+        async with asyncio.timeout(longest_s):
+            return await _look(registry, info, session)
+    except TimeoutError:
+        do = f"see that this machine reaches {info.endpoint or 'the service'}"
+        return wrong(part, f"the service does not answer within {longest_s:.0f} s", do)
+    except Exception as error:  # noqa: BLE001 — a plugin is someone else's code
+        return wrong(part, f"its plugin failed: {type(error).__name__}", "ask who made the plugin")
 
 
 async def _look(registry: Registry, info: ProviderInfo, session: aiohttp.ClientSession) -> Finding:

@@ -49,7 +49,7 @@ def _disk(part: str, folder: Path, kept_bytes: int | None) -> Iterator[Finding]:
         yield wrong(part, f"{there} cannot be written", do)
         return
     with suppress(OSError):
-        if folder.exists():
+        if _is_seen(folder):
             with tempfile.TemporaryFile(dir=folder) as probe:
                 probe.write(b"danqing")
                 os.fsync(probe.fileno())
@@ -75,8 +75,15 @@ def _size(size_bytes: int) -> str:
 
 
 def _nearest(folder: Path) -> Path:
-    """Return *folder*, or what is to hold it as long as it is not there."""
-    return next(each for each in (folder, *folder.parents) if each.exists())
+    """Return *folder*, or what is to hold it as long as it is not there, or may not be seen."""
+    return next(each for each in (folder, *folder.parents) if _is_seen(each))
+
+
+def _is_seen(folder: Path) -> bool:
+    try:
+        return folder.exists()
+    except PermissionError:  # what holds it may not be entered
+        return False
 
 
 async def look_at_storage(settings: Settings) -> Sequence[Finding]:
@@ -84,9 +91,9 @@ async def look_at_storage(settings: Settings) -> Sequence[Finding]:
     folder = local_folder(settings.assets_url, settings.data_dir)
     if folder is None:
         return [await _bucket(settings)]
-    if not folder.exists():
-        return [skipped("storage", f"{folder.absolute()} is made by the first start")]
     try:
+        if not folder.exists():
+            return [skipped("storage", f"{folder.absolute()} is made by the first start")]
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".doctor-") as probe:
             probe.write(b"danqing")
             probe.flush()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import attrs
 
@@ -21,7 +21,7 @@ from danqing_server.store.restoring import RestoreStore
 from danqing_server.supervision.embedded.servers import socket_url
 from danqing_server.supervision.embedded.sockets import MONGODB_SOCKET, REDIS_SOCKET, find_socket
 
-__all__ = ["look_at_mongodb", "look_at_redis"]
+__all__ = ["look_at_mongodb", "look_at_redis", "look_at_workers"]
 
 OLDEST_TESTED_MONGODB = (6, 0)
 OLDEST_REDIS = (6, 2)
@@ -36,7 +36,10 @@ START = "start `danqing serve`; or, where one runs, ask in its folder or with it
 
 async def look_at_mongodb(settings: Settings) -> Sequence[Finding]:
     """Return what is to be said of MongoDB, its clock, and the leases in it."""
-    settings, embedded = _with_embedded_mongodb(settings)
+    try:
+        settings, embedded = _with_embedded_mongodb(settings)
+    except PermissionError:
+        return [_not_to_be_seen("mongodb", settings)]
     if settings.mongo_url is None:
         return [skipped("mongodb", _not_beside(settings), START)]
     try:
@@ -49,13 +52,17 @@ async def look_at_mongodb(settings: Settings) -> Sequence[Finding]:
         return [wrong("mongodb", str(error), do)]
     clock = _clock("mongodb", state.ahead_s)
     whole = () if half_restored is None else (_half_restored(half_restored),)
-    return [_mongodb(state, embedded=embedded), *whole, *_of_mongodb(state), clock, _workers(beats)]
+    workers = look_at_workers(beats, datetime.now(UTC) + timedelta(seconds=state.ahead_s))
+    return [_mongodb(state, embedded=embedded), *whole, *_of_mongodb(state), clock, workers]
 
 
 async def look_at_redis(settings: Settings) -> Sequence[Finding]:
     """Return what is to be said of Redis and its clock."""
     url = settings.redis_url
-    found = find_socket(settings.data_dir, REDIS_SOCKET) if url is None else None
+    try:
+        found = find_socket(settings.data_dir, REDIS_SOCKET) if url is None else None
+    except PermissionError:
+        return [_not_to_be_seen("redis", settings)]
     if found is not None:
         url = f"unix://{found}"
     if url is None:
@@ -71,6 +78,11 @@ async def look_at_redis(settings: Settings) -> Sequence[Finding]:
 
 def _not_beside(settings: Settings) -> str:
     return f"`danqing serve` brings it, and none runs with its data in {settings.data_dir.absolute()}"
+
+
+def _not_to_be_seen(part: str, settings: Settings) -> Finding:
+    says = f"it is beside the server, whose {settings.data_dir.absolute()} this account may not enter"
+    return wrong(part, says, "run this as the account that runs the server")
 
 
 def _with_embedded_mongodb(settings: Settings) -> tuple[Settings, bool]:
@@ -136,8 +148,8 @@ def _clock(of: str, ahead_s: float) -> Finding:
     return warning(f"clock of {of}", says, do)
 
 
-def _workers(beats: Sequence[WorkerBeat]) -> Finding:
-    now = datetime.now(UTC)
+def look_at_workers(beats: Sequence[WorkerBeat], now: datetime) -> Finding:
+    """Return who works; *now* is the time by MongoDB's clock, as that of the beats is."""
     silent = [beat for beat in beats if (now - beat.seen_at).total_seconds() > SILENT_S]
     if not beats or len(silent) == len(beats):
         return warning(
