@@ -9,13 +9,15 @@ from datetime import datetime, timedelta
 import attrs
 import pytest
 
-from danqing_plugins import ContentRejected, Job, OutcomeUnknown, Result, Run, Source
+from danqing_plugins import ContentRejected, Job, OutcomeUnknown, Result, Run, Source, Unavailable
+from danqing_plugins.billing import Cost
 from danqing_server.access.caller import Caller
 from danqing_server.codec.documents import value_of
 from danqing_server.desk.request import Repeat
 from danqing_server.errors import AttemptLost, Conflict
 from danqing_server.life.billing import cost_of
 from danqing_server.life.cancelled import Cancelled
+from danqing_server.life.charges import bills_of
 from danqing_server.records.tasks import (
     Attempt,
     Billed,
@@ -365,6 +367,58 @@ class TestOrders:
             assert (call.outcome, call.resumable) == (CallOutcome.OPEN, True)
             go_on.set()
             assert outcomes(await system.finished(task.id)) == ["delivered"]
+
+    @pytest.mark.parametrize(
+        ("count", "billed", "told", "charged", "cost"),
+        [
+            (2, "no", None, 1, 200_000),
+            (2, "yes", None, 2, 400_000),
+            (15, "no", None, 1, 200_000),
+            (15, "no", 70_000, 1, 70_000),
+        ],
+        ids=["refused", "refused and charged", "left out", "left out and told"],
+    )
+    async def test_pictures_that_did_not_come_are_not_charged_for_in_a_later_attempt(
+        self, settings: Settings, count: int, billed: str, told: int | None, charged: int, cost: int
+    ) -> None:
+        """The attempt that ordered them ended before: what the order brought is seen by the one that follows."""
+
+        async def ordering(job: Job, run: Run) -> None:
+            whole = run.missing
+            if not run.saved:
+                async with run.call(whole, "f"):
+                    await run.checkpoint({"order": "1"})
+                raise Unavailable("the question for it failed")
+            await run.deliver(0, Source.from_bytes(picture()))
+            await run.reject(1, ContentRejected("refused", billed=Billed(job.input["billed"])))
+            await run.omit(range(2, job.outputs))
+            if told is not None:
+                await run.charge(whole, told)
+
+        async with running_system(settings, [ScriptedProvider(ordering)]) as system:
+            task = await system.finished((await system.submit(n=count, billed=billed)).id)
+            assert (task.status, len(task.kept), task.attempts) == (Status.COMPLETED, 1, 2)
+            assert cost_of(task) == Cost(certain=charged, possible=0)
+            assert [bill.amount_micro for bill in bills_of(task)] == [cost]
+            assert outcomes(task) == ["delivered"]
+
+    async def test_an_order_of_which_nothing_came_is_not_charged_for_in_a_later_attempt(
+        self, settings: Settings
+    ) -> None:
+        """Each of its pictures was refused by itself."""
+
+        async def ordering(_job: Job, run: Run) -> None:
+            if not run.saved:
+                async with run.call([0, 1], "f"):
+                    await run.checkpoint({"order": "1"})
+                raise Unavailable("the question for it failed")
+            for index in (0, 1):
+                await run.reject(index, ContentRejected("refused"))
+
+        async with running_system(settings, [ScriptedProvider(ordering)]) as system:
+            task = await system.finished((await system.submit(n=2)).id)
+            assert (task.status, outcomes(task)) == (Status.FAILED, ["rejected"])
+            assert (cost_of(task), bills_of(task)[0].amount_micro) == (Cost(0, 0), 0)
 
 
 class TestSpendLimit:

@@ -20,7 +20,7 @@ from danqing_server.store.paths import as_late, of_call, of_output
 from danqing_server.store.tasks import TaskStore
 from danqing_server.worker.insisting import Insisting
 
-__all__ = ["Ledger"]
+__all__ = ["Ledger", "is_free"]
 
 T = TypeVar("T")
 
@@ -111,6 +111,21 @@ class Ledger:
         """Remember a picture as it now stands."""
         self._noted["outputs"] = {**self._noted.get("outputs", self._task.outputs), str(output.index): output}
         self._unsaved[of_output(output.index)] = output
+
+    def note_without(self, output: Output) -> None:
+        """Remember a picture that its service refused or left out, also of the order of an earlier attempt.
+
+        What is not charged for leaves such an order at once: `close_calls` looks at those of this attempt alone.
+        """
+        self.note_output(output)
+        if not is_free(output):
+            return
+        orders = [call for call in self.task.calls.values() if call.resumable and call.outcome is CallOutcome.OPEN]
+        for call in orders:
+            if call.attempt != self.task.attempts and output.index in call.indexes:
+                charged = tuple(index for index in call.indexes if index != output.index)
+                nothing = call.changed(outcome=CallOutcome.REJECTED, ended_at=output.at)
+                self.note_call(call.changed(indexes=charged) if charged else nothing)
 
     def note(self, **fields: Any) -> None:
         """Remember other fields of the task; None removes one."""
@@ -251,7 +266,7 @@ class Ledger:
         """Return *call* without the pictures that the service refused, or left out, and does not charge for."""
         if not self.task.outputs or call.outcome not in (CallOutcome.OPEN, CallOutcome.DELIVERED):
             return call
-        free = {output.index for output in self.task.outputs.values() if _is_free(output)}
+        free = {output.index for output in self.task.outputs.values() if is_free(output)}
         if free.isdisjoint(call.indexes):
             return call
         charged = tuple(index for index in call.indexes if index not in free)
@@ -279,7 +294,8 @@ def _closed_order(call: CallRecord, missing: set[int], now: datetime, *, answere
     return call.changed(outcome=CallOutcome.DELIVERED, ended_at=now) if brought else call
 
 
-def _is_free(output: Output) -> bool:
+def is_free(output: Output) -> bool:
+    """Tell whether the service refused *output*, or left it out, and does not charge for it."""
     if output.state is OutputState.OMITTED:
         return True
     error = output.error if output.state is OutputState.FAILED and output.source_url is None else None

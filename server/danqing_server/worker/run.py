@@ -34,7 +34,7 @@ from danqing_server.store.changes import encodable
 from danqing_server.worker import aftermath, texts
 from danqing_server.worker.failures import error_of
 from danqing_server.worker.keeping import Keeper, own_kind
-from danqing_server.worker.ledger import Ledger
+from danqing_server.worker.ledger import Ledger, is_free
 from danqing_server.worker.previews import Previews
 from danqing_server.worker.references import open_reference
 from danqing_server.worker.spending import SPEND_LIMIT, Allowance
@@ -129,13 +129,15 @@ class TaskRun:
     async def reject(self, index: int, error: PluginError) -> None:
         if self._awaited(index):
             now = self.tools.clock.now()
-            self.ledger.note_output(Output(index=index, state=OutputState.FAILED, at=now, error=error_of(error)))
+            failed = Output(index=index, state=OutputState.FAILED, at=now, error=error_of(error))
+            self.ledger.note_without(failed)
             await self.ledger.save()
 
     async def omit(self, indexes: Sequence[int]) -> None:
         for index in indexes:
             if self._awaited(index):
-                self.ledger.note_output(Output(index=index, state=OutputState.OMITTED, at=self.tools.clock.now()))
+                omitted = Output(index=index, state=OutputState.OMITTED, at=self.tools.clock.now())
+                self.ledger.note_without(omitted)
         await self.ledger.save()
 
     async def settle(self, indexes: Sequence[int], error: PluginError) -> None:
@@ -153,11 +155,19 @@ class TaskRun:
             self.ledger.note_call(call.changed(cost_micro=_money(cost_micro), **told))
 
     def _latest_order(self, indexes: Sequence[int], outcomes: Collection[CallOutcome]) -> list[CallRecord]:
-        """Return the order for *indexes* that is asked for, if any: one before it was given up."""
+        """Return the order for *indexes* that is asked for, if any: one before it was given up.
+
+        That of an earlier attempt is without the pictures that are known not to be charged.
+        """
+        task = self.ledger.task
+        whole = set(indexes)
+        rest = whole - {output.index for output in task.outputs.values() if is_free(output)}
         found = [
             call
-            for call in self.ledger.task.calls.values()
-            if call.resumable and call.outcome in outcomes and set(call.indexes) == set(indexes)
+            for call in task.calls.values()
+            if call.resumable
+            and call.outcome in outcomes
+            and (set(call.indexes) == whole or (call.attempt != task.attempts and set(call.indexes) == rest))
         ]
         return sorted(found, key=lambda call: call.sent_at)[-1:]
 
