@@ -12,6 +12,7 @@ from typing import Any, Final
 import attrs
 
 from danqing_plugins import Text
+from danqing_plugins.kit.fields import Fields
 from danqing_plugins.kit.parameters import Choice, Flag, Line, Number, Parameter, Seed, Whole
 
 __all__ = ["PARAMETERS", "narrowed", "new_parameter"]
@@ -178,6 +179,7 @@ def narrowed(parameter: Parameter, written: Mapping[str, Any]) -> Parameter:
     allowed = [field.name for field in attrs.fields(type(parameter)) if field.name in _NARROWING]
     _refuse_others(written, allowed)
     changed = attrs.evolve(parameter, **{**written, **_listed(written)})
+    _require_sense(changed)
     if isinstance(changed, Choice):
         labels = {
             str(value): changed.labels[str(value)] for value in changed.allowed if str(value) in changed.labels
@@ -192,6 +194,8 @@ def new_parameter(name: str, written: Mapping[str, Any]) -> Parameter:
     if kind is None:
         raise ValueError(f"an unknown parameter needs its kind, one of {', '.join(_KINDS)}")
     said = written.get("title", name)
+    if not isinstance(said, str) and (not isinstance(said, Mapping) or said.keys() != {"en", "zh"}):
+        raise ValueError('title is a text, or { en = "…", zh = "…" }')
     title = Text(said["en"], said["zh"]) if isinstance(said, Mapping) else Text(said, f"参数 {said}")
     description = Text("A parameter of the service's own", "服务自有的参数")
     own = {key: value for key, value in written.items() if key not in ("kind", "title")}
@@ -199,7 +203,9 @@ def new_parameter(name: str, written: Mapping[str, Any]) -> Parameter:
     if kind is Choice and "allowed" not in own:
         raise ValueError("a choice needs what is allowed, a list")
     wide = _WIDE.get(str(written["kind"]), {})
-    return kind(name, title=title, description=description, **{**wide, **own, **_listed(own)})
+    made = kind(name, title=title, description=description, **{**wide, **own, **_listed(own)})
+    _require_sense(made)
+    return made
 
 
 _NARROWING: Final = ("allowed", "least", "most", "default")
@@ -211,5 +217,28 @@ def _refuse_others(written: Mapping[str, Any], allowed: list[str] | tuple[str, .
             raise ValueError(f"{name} is unknown here; allowed: {', '.join(allowed)}")
 
 
+def _require_sense(parameter: Parameter) -> None:
+    """Check that something is allowed, and the default is. Raises: ValueError."""
+    default = parameter.default
+    if isinstance(parameter, Choice):
+        if not parameter.allowed or any(type(value) not in (str, int) for value in parameter.allowed):
+            raise ValueError("allowed is a list of texts or whole numbers")
+    elif isinstance(parameter, Line | Whole | Number):
+        kinds = (int, float) if isinstance(parameter, Number) else (int,)
+        for key, limit in (("least", parameter.least), ("most", parameter.most)):
+            if type(limit) not in kinds:
+                raise ValueError(f"{key} is a {'number' if float in kinds else 'whole number'}, not {limit!r}")
+        if parameter.least > parameter.most:
+            raise ValueError(f"least {parameter.least} is above most {parameter.most}")
+    fields = Fields({parameter.name: default})
+    parameter.check(fields)
+    if fields.problems:
+        raise ValueError(f"default {default!r} {fields.problems[0].message}")
+
+
 def _listed(written: Mapping[str, Any]) -> dict[str, Any]:
-    return {"allowed": tuple(written["allowed"])} if "allowed" in written else {}
+    if "allowed" not in written:
+        return {}
+    if not isinstance(written["allowed"], list | tuple):
+        raise ValueError("allowed is a list")
+    return {"allowed": tuple(written["allowed"])}

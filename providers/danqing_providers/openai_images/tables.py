@@ -14,6 +14,7 @@ from danqing_plugins.kit.parameters import Parameter
 from danqing_plugins.settings import Kind, choice, flag, number, table, text, texts, url, whole
 from danqing_providers.openai_images.parameters import PARAMETERS, narrowed, new_parameter
 from danqing_providers.openai_images.presets import over, raw_preset
+from danqing_providers.openai_images.sense import OURS, require_plain, require_sense
 from danqing_providers.openai_images.values import MIB, FreeSizes, Knobs, Model, Preset
 
 __all__ = ["preset_of"]
@@ -37,9 +38,23 @@ def _prices(value: object) -> Mapping[str, float]:
     return {str(name): _PRICE.parse(each) for name, each in table().parse(value).items()}
 
 
+def _rates(value: object) -> Mapping[str, float]:
+    """Read the prices of tokens. A name that is none would count them as free."""
+    found = _prices(value)
+    for name in found:
+        if name not in _TOKENS:
+            near = nearest(name, _TOKENS)
+            raise ValueError(f"{name} is unknown" + (f", did you mean {near}?" if near else ""))
+    return found
+
+
 def _words(value: object) -> Any:
     """Read a text, or one for each language: `{ en = "…", zh = "…" }`."""
-    return _texts_by_name(value) if isinstance(value, dict) else text().parse(value)
+    if not isinstance(value, dict):
+        return text().parse(value)
+    if value.keys() != {"en", "zh"}:
+        raise ValueError
+    return _texts_by_name(value)
 
 
 def _statuses(value: object) -> tuple[int, ...]:
@@ -54,19 +69,28 @@ def _lane(value: object) -> str:
     return value
 
 
+def _header(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9_-]*", value.strip()):
+        raise ValueError
+    return value.strip()
+
+
 def _any_text(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError
     return value.strip()
 
 
+_TOKENS: Final = ("text_in", "image_in", "text_out", "image_out")
 _PRICE: Final = number(0, MOST_PRICE)
 _COUNT: Final = whole(0, 1_000_000_000_000)
 _TEXT_OR_NONE: Final = Kind(allowed="a text, or an empty one", parse=_any_text)
 _NAMES: Final = Kind(allowed="a table of texts", parse=_texts_by_name)
 _PRICES: Final = Kind(allowed=f"a table of prices from 0 to {MOST_PRICE:g}", parse=_prices)
+_RATES: Final = Kind(allowed=f"a table of {', '.join(_TOKENS)}, from 0 to {MOST_PRICE:g}", parse=_rates)
 _WORDS: Final = Kind(allowed='a text, or { en = "…", zh = "…" }', parse=_words)
 _STATUSES: Final = Kind(allowed="a list of statuses from 400 to 599", parse=_statuses)
+_NAMED: Final = Kind(allowed="a list of parameters", parse=lambda value: texts().parse(value))
 _PATH: Final = Kind(allowed="a path that begins with /", parse=lambda value: _path(value))
 
 
@@ -78,7 +102,7 @@ def _path(value: object) -> str:
 
 
 KNOBS: Final[Mapping[str, Kind]] = {
-    "auth_header": _TEXT_OR_NONE,
+    "auth_header": Kind(allowed="the name of a header, or an empty text", parse=_header),
     "auth_scheme": _TEXT_OR_NONE,
     "generations_path": _PATH,
     "edits_path": _PATH,
@@ -135,7 +159,7 @@ MODEL: Final[Mapping[str, Kind]] = {
     "lane": Kind(allowed="a word of lower-case letters, digits and _, at most 32", parse=_lane),
     "price": _PRICE,
     "price_most": _PRICE,
-    "tokens": _PRICES,
+    "tokens": _RATES,
     "by_quality": _PRICES,
 }
 PRESET: Final[Mapping[str, Kind]] = {
@@ -158,7 +182,9 @@ def preset_of(name: str, written: Mapping[str, Any], place_of: Callable[[str], s
     *place_of* returns where something was written, to begin a message with. Raises: ConfigurationError, of the
     first thing that is wrong.
     """
-    raw = over(raw_preset(name), written)
+    base = raw_preset(name)
+    require_plain(base, written, place_of, f"{_listed(MODEL)}, like, leaves")
+    raw = over(base, written)
     taken = _take(PRESET, {key: value for key, value in raw.items() if key not in _ELSEWHERE}, place_of)
     models = _models(raw, place_of)
     default = taken.pop("default_model", None) or next(iter(models))
@@ -166,7 +192,7 @@ def preset_of(name: str, written: Mapping[str, Any], place_of: Callable[[str], s
         place = place_of("default_model")
         raise ConfigurationError(f"{place}: {default!r} is no model; allowed: {_listed(models)}")
     knobs = place_of("knobs")
-    return Preset(
+    preset = Preset(
         name=name,
         base_url=taken.pop("base_url", None),
         currency=taken.pop("currency", "USD"),
@@ -176,6 +202,8 @@ def preset_of(name: str, written: Mapping[str, Any], place_of: Callable[[str], s
         images_per_minute=taken.pop("images_per_minute", None) or None,
         **taken,
     )
+    require_sense(preset, place_of)
+    return preset
 
 
 def _models(raw: Mapping[str, Any], place_of: Callable[[str], str]) -> Mapping[str, Model]:
@@ -209,10 +237,16 @@ def _model(raw: Mapping[str, Any], place: str, takes: str) -> Model:
     taken = _take(MODEL, kept, lambda name: f"{place}.{name}")
     taken.setdefault("title", taken["id"])
     taken.setdefault("upstream", taken["id"])
+    leaves = _read(_NAMED, raw["leaves"], f"{place}.leaves")
+    for name in leaves:
+        if name not in taken["takes"]:
+            raise ConfigurationError(
+                f"{place}.leaves: {name!r} is no parameter that it takes; allowed: {_listed(taken['takes'])}"
+            )
     taken["takes"] = {
         name: _parameter(name, written, f"{takes}.{name}")
         for name, written in taken["takes"].items()
-        if name not in raw["leaves"]
+        if name not in leaves
     }
     if "free" in taken:
         taken["free"] = FreeSizes(**_take(FREE, taken["free"], lambda name: f"{place}.free.{name}"))
@@ -222,6 +256,8 @@ def _model(raw: Mapping[str, Any], place: str, takes: str) -> Model:
 def _parameter(name: str, written: object, place: str) -> Parameter:
     if not isinstance(written, dict):
         raise ConfigurationError(f"{place}: expected a table, {{}} when nothing is narrowed")
+    if name in OURS:
+        raise ConfigurationError(f"{place}: each model has it by tables of its own; allowed: other names")
     known = PARAMETERS.get(name)
     try:
         return new_parameter(name, written) if known is None else narrowed(known, written)

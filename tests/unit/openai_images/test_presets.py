@@ -69,6 +69,71 @@ class TestPresets:
         assert price.amount_micro == 0
 
 
+CONTRADICTIONS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    (
+        {},
+        {"tokens": {"image": 30.0}, "price": 0.1},
+        "models.m.tokens: \"{'image': 30.0}\" is not allowed (image is",
+    ),
+    ({}, {"tokens": {"text_in": 5.0}, "price": 0.1}, "models.m.tokens: image_out is missing"),
+    ({}, {"tokens": {"image_out": 5.0}}, "models.m.tokens: what is expected beforehand is missing"),
+    ({}, {"by_quality": {"lwo": 0.1}}, "models.m.by_quality: 'lwo' is no quality that it takes; allowed: -"),
+    ({}, {"price": 2.0, "price_most": 1.0}, "models.m.price_most: 1 is the upper end of price"),
+    ({"currency": "RMB"}, {}, "currency: 'RMB' is not allowed; allowed: CNY"),
+    ({}, {"most_references": 2}, "models.m.most_references: 2 pictures have no way out: knobs.references is none"),
+    (
+        {"knobs": {"references": "json_fields"}},
+        {"most_references": 2},
+        "models.m.most_references: 2 is more than knobs.reference_names has (image)",
+    ),
+    (
+        {"knobs": {"references": "json_fields"}},
+        {"most_references": 1, "mask": True},
+        "models.m.mask: a mask needs pictures",
+    ),
+    ({}, {"mask": True}, "models.m.mask: a mask needs pictures"),
+    (
+        {"knobs": {"references": "json_list"}},
+        {"most_references": 1, "least_references": 2},
+        "models.m.least_references: 2 is above most_references, 1",
+    ),
+    (
+        {"knobs": {"size_form": "width_height"}},
+        {"default_size": "1K"},
+        "models.m.default_size: '1K' is not allowed",
+    ),
+    ({"knobs": {"size_form": "aspect_ratio"}}, {"sizes": ["0:1"]}, "models.m.sizes: '0:1' is not allowed"),
+    (
+        {},
+        {"sizes": ["512x512"], "default_size": "1x1"},
+        "models.m.default_size: '1x1' is not allowed; allowed: 512x",
+    ),
+    ({}, {"free": {"least_edge": 64, "most_edge": 8}}, "models.m.free.least_edge: 64 is above most_edge, 8"),
+    ({}, {"aliases": ["m"]}, "models.m.aliases: 'm' is a name already"),
+    ({"knobs": {"constants": {"n": 4}}}, {}, "knobs.constants: 'n' is each task's own"),
+    ({"knobs": {"constants": {"count": 4}, "rename": {"n": "count"}}}, {}, "knobs.constants: 'count' is each"),
+    ({"knobs": {"rename": {"size": "model"}}}, {}, "knobs.rename: 'size' is called 'model', as 'model' is"),
+    ({"takes": {"steps": {"least": "a"}}}, {}, "takes.steps: least is a whole number, not 'a'"),
+    ({"takes": {"steps": {"least": 9, "most": 5}}}, {}, "takes.steps: least 9 is above most 5"),
+    ({"takes": {"steps": {"most": 5, "default": 50}}}, {}, "takes.steps: default 50 "),
+    ({"takes": {"quality": {"allowed": "low"}}}, {}, "takes.quality: allowed is a list"),
+    ({"takes": {"quality": {"allowed": []}}}, {}, "takes.quality: allowed is a list of texts"),
+    ({"takes": {"partial_images": {}}}, {}, "takes.partial_images: previews come with knobs.streams alone"),
+]
+
+
+class TestContradictions:
+    """What would be taken, and show in a picture that is paid for: without its references, or booked as free."""
+
+    @pytest.mark.parametrize(("own", "model", "told"), CONTRADICTIONS, ids=[told for _, _, told in CONTRADICTIONS])
+    def test_is_a_mistake_with_its_place(self, own: dict[str, Any], model: dict[str, Any], told: str) -> None:
+        """One line of file, place, value and what is allowed."""
+        with pytest.raises(ConfigurationError) as refused:
+            configured({**with_models("custom"), "models": [{"id": "m", **model}], **own})
+        assert refused.value.message.startswith(f"danqing.toml:3: {told}")
+        assert "\n" not in refused.value.message
+
+
 class TestOwnPreset:
     """A service that nobody thought of."""
 
@@ -134,6 +199,25 @@ class TestOwnPreset:
             ({"takes": {"sed": {}}}, "takes.sed: an unknown parameter needs its kind"),
             ({"takes": {"seed": {"lest": 1}}}, "takes.seed: lest is unknown here"),
             ({"default_model": "gpt"}, "default_model: 'gpt' is no model; allowed: gpt-image-2"),
+            ({"models": [{"id": "a", "like": ["b"]}]}, "models.a.like: ['b'] is not allowed"),
+            ({"models": [{"id": "a", "takes": 5}]}, "models.a.takes: 5 is not allowed; allowed: a table"),
+            (
+                {"models": [{"id": "a", "title": {"zh": "标题"}}]},
+                "models.a.title: \"{'zh': '标题'}\" is not allowed",
+            ),
+            ({"models": [{"id": "a", "hidden": True}]}, "models.a.hidden: unknown; allowed: id, title"),
+            ({"models": [{"id": "a", "leaves": ["sed"]}]}, "models.a.leaves: 'sed' is no parameter that it takes"),
+            ({"models": [{"id": "a"}, {"id": "a"}]}, "models: 'a' stands there twice"),
+            (
+                {"without": ["gpt-image"]},
+                "without: 'gpt-image' is no model of the preset; did you mean gpt-image-2",
+            ),
+            ({"takes": {"foo": {"kind": "text", "title": {"en": "F"}}}}, "takes.foo: title is a text, or { en ="),
+            ({"takes": {"n": {"kind": "whole"}}}, "takes.n: each model has it by tables of its own"),
+            (
+                {"knobs": {"auth_header": "X\nY"}},
+                "knobs.auth_header: 'X\\nY' is not allowed; allowed: the name of a",
+            ),
         ],
     )
     def test_mistake_is_one_line_with_its_place(self, written: dict[str, Any], told: str) -> None:
