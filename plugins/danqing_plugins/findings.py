@@ -16,6 +16,7 @@ from danqing_plugins.testing import (
     check_cancelled_order,
     check_generate,
     check_info,
+    check_lost_answer,
     check_lost_order,
     check_order,
     check_polling,
@@ -41,6 +42,7 @@ RUNS: Final[Mapping[str, tuple[Callable[[Provider, RecordingRun], Awaitable[None
     "cancel_order": (check_cancelled_order, ORDERS),
     "resume": (check_resume, GENERATE),
     "cancellation": (check_cancellation, GENERATE),
+    "lost_answer": (check_lost_answer, GENERATE),
 }
 """The checks that carry a job out, each with the heading of docs/plugins.md that explains its rule."""
 

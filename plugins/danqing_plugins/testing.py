@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from danqing_plugins.answer_checks import check_lost_answer
 from danqing_plugins.catalogue import Price
 from danqing_plugins.cutting import cut, generate
 from danqing_plugins.dialect import gaps_in
@@ -45,6 +46,7 @@ __all__ = [
     "check_failed_order",
     "check_generate",
     "check_info",
+    "check_lost_answer",
     "check_lost_order",
     "check_order",
     "check_polling",
@@ -240,4 +242,5 @@ RUN_CHECKS = (
     check_cancelled_order,
     check_resume,
     check_cancellation,
+    check_lost_answer,
 )
