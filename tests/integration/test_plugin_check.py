@@ -64,6 +64,21 @@ class TestCheck:
         assert "generate         FAILED\n    pictures [0] came without a paid run.call" in told
         assert f"read on: docs/plugins.md, {GENERATE}" in told
 
+    def test_key_that_no_setting_declares_is_not_given(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A class without settings reads the environment itself, and would buy what the checks ask for."""
+        monkeypatch.setenv("KEYLESS_TOKEN", "a-real-one")
+        monkeypatch.setenv("KEYLESS_REGION", "eu")
+        code = (
+            "    def configure(self, context):\n"
+            "        found = [name for name in context.environment if name.startswith('KEYLESS')]\n"
+            "        raise ConfigurationError(f'given {found}')\n"
+        )
+        install(tmp_path, "keyless", "keyless_plugin:Careless", BROKEN + code, monkeypatch)
+        assert main(["plugin", "check", "keyless"]) == 1
+        assert "given ['KEYLESS_REGION']" in capsys.readouterr().out
+
     def test_plugin_that_cannot_be_loaded(
         self, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

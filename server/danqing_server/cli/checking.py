@@ -1,13 +1,15 @@
 """`danqing plugin check`: the conformance kit from the terminal, against the simulators of what is checked.
 
-Nothing is paid for: secret settings are left out, a provider that has a simulator works against it, and of one that
-has secrets and no simulator only what it says and takes is checked.
+Nothing is paid for: secret settings are left out, and every variable of the environment that is called like one; a
+provider that has a simulator works against it, and of one that has secrets and no simulator only what it says and
+takes is checked.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -36,8 +38,9 @@ PAGE = "docs/plugins.md"
 LOADING = "1. The package"
 SETTINGS = "3. Your settings: `settings` and `configure`"
 STARTING = "`danqing_start() -> Awaitable[None] | None`"
+SECRET = re.compile(r"KEYS?$|(^|_)KEYS?_|SECRET|TOKEN|PASSWORD|CREDENTIAL", re.IGNORECASE)
 CALL_TIMEOUT_S = 30.0
-SIMULATOR_STARTS_S = 20.0
+SIMULATOR_STARTS_S = 60.0
 SIMULATOR_ENDS_S = 5.0
 
 
@@ -116,7 +119,10 @@ def _check(plugin: str, thing: type[Provider] | Provider | None, model: str | No
         return [Checked(plugin=plugin, subject="brings no `Provider`", note="nothing to check")]
     secret = [setting for setting in thing.settings if setting.secret]
     variables = {setting.variable for setting in secret}
-    environment = {name: value for name, value in os.environ.items() if name not in variables}
+    # A class that declares no settings finds its key itself, and would buy with it.
+    environment = {
+        name: value for name, value in os.environ.items() if name not in variables and not SECRET.search(name)
+    }
     simulator = thing.sandbox
     generates = simulator is not None or not secret
     with tempfile.TemporaryDirectory(prefix="danqing-check-") as folder, _running(simulator, Path(folder)) as url:
