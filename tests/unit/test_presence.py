@@ -275,3 +275,20 @@ class TestRoutes:
     def test_right_ones_are_taken(self) -> None:
         """Simulated ones, too."""
         assert load(routes=[self._route(("brush", "one"), ("chalk", "one"))]).default_provider == "brush"
+
+
+class Careless(Painter):
+    name = "careless"
+
+    @classmethod
+    def settings_for(cls, written: Mapping[str, Any]) -> tuple[Setting, ...]:
+        return {"small": ()}[written.get("preset", "large")]
+
+
+def test_a_plugin_that_cannot_say_what_is_set_is_broken_alone() -> None:
+    """Its error is listed, and the others are there."""
+    settings = Settings.read({"DANQING_DISABLED_PLUGINS": all_but(), **KEYS})
+    registry = load_registry(settings, extra=[("careless", Careless), ("brush", Brush)])
+    errors = {plugin.name: plugin.error for plugin in registry.plugins}
+    assert errors == {"careless": "KeyError: 'large'", "brush": None}
+    assert list(registry.providers) == ["brush"]

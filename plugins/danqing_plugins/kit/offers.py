@@ -31,6 +31,9 @@ from danqing_plugins.models import Prepared, Request
 __all__ = ["Offer", "read_offers"]
 
 MICRO: Final = 1_000_000
+MOST_MICRO: Final = 10_000 * MICRO
+"""Of one output; beyond that it is a slip of the pen."""
+
 MOST_OUTPUTS: Final = 64
 TYPES: Final[Mapping[OutputKind, tuple[str, ...]]] = {
     OutputKind.IMAGE: ("image", "image_generation"),
@@ -120,9 +123,16 @@ def read_offers(tables: Sequence[Mapping[str, Any]], place: str, known: Collecti
         ConfigurationError: a table makes no sense, or names one of the *known* ids.
     """
     found = tuple(_read(table, f"{place}[{number}]") for number, table in enumerate(tables))
+    names = [*known]
     for number, offer in enumerate(found):
-        if offer.id in known or offer.id in [other.id for other in found[:number]]:
+        if offer.id in names:
             raise ConfigurationError(f"{place}[{number}]: the model {offer.id!r} is there already")
+        names.append(offer.id)
+    for number, offer in enumerate(found):
+        for alias in offer.aliases:
+            if alias in names:
+                raise ConfigurationError(f"{place}[{number}]: aliases: {alias!r} is a model's name already")
+            names.append(alias)
     return found
 
 
@@ -168,8 +178,11 @@ def _price(table: Mapping[str, Any], place: str) -> Price | None:
         micro = Decimal(str(said)) * MICRO
     except InvalidOperation:
         micro = Decimal(-1)
-    if micro < 0 or micro != micro.to_integral_value():
-        raise ConfigurationError(f"{place}: price={said!r}; allowed: a decimal such as '0.025', of one output")
+    # A NaN cannot be compared, and an infinite or endless one be counted with.
+    if not micro.is_finite() or not 0 <= micro <= MOST_MICRO or micro != micro.to_integral_value():
+        raise ConfigurationError(
+            f"{place}: price={said!r}; allowed: a decimal such as '0.025', of one output, up to 10000"
+        )
     currency = str(table.get("currency", "USD"))
     if currency not in CURRENCIES:
         meant = currency_meant(currency) or "a code of ISO 4217, such as 'CNY'"

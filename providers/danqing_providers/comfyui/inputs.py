@@ -176,6 +176,9 @@ def _read_input(graph: Graph, name: str, table: object) -> Input:
     if not isinstance(required, bool):
         raise GraphError(f"{where}: required is true or false, not {required!r}")
     _check_values(where, table, choosing=type_ == "choice")
+    role, most = _role(slots[0], name, type_), _limit(where, table, "maximum")
+    if role == "batch" and most is None:  # each output has a place in its task
+        most = _LARGEST_BATCH
     return Input(
         name=name,
         slots=slots,
@@ -185,10 +188,10 @@ def _read_input(graph: Graph, name: str, table: object) -> Input:
         default=None if required else table.get("default", value),
         required=required,
         minimum=_limit(where, table, "minimum"),
-        maximum=_limit(where, table, "maximum"),
+        maximum=most,
         step=_limit(where, table, "step"),
         choices=tuple(table.get("choices", ())),
-        role=_role(slots[0], name, type_),
+        role=role,
     )
 
 

@@ -10,6 +10,7 @@ import attrs
 from danqing_plugins import Prepared, Problem, Reference, Request
 from danqing_plugins.kit.fields import Fields
 from danqing_plugins.kit.parameters import Parameters
+from danqing_plugins.kit.texts import UNKNOWN_PARAMETER
 from danqing_providers.openai_images import texts
 from danqing_providers.openai_images.forms import AUTO, form_of, shape_of
 from danqing_providers.openai_images.prices import price_of
@@ -18,6 +19,8 @@ from danqing_providers.openai_images.values import Model, Preset
 __all__ = ["REFERENCE_FIELDS", "Desk", "calls_of", "images_of", "mask_of"]
 
 REFERENCE_FIELDS: Final = ("image", "mask")
+OURS_ON_THE_WIRE: Final = ("model", "prompt", "n", "size", "width", "height", "aspect_ratio", "stream", "images")
+"""What goes out by the model's own tables alone, also where unknown fields are passed on."""
 
 
 def images_of(references: Sequence[Reference]) -> tuple[Reference, ...]:
@@ -61,6 +64,7 @@ class Desk:
         form = self.forms[model.id]
         fields = form.read(self._known_of(request), model=model.id, elsewhere=self.takers)
         _check_together(fields)
+        self._check_extra(request, fields)
         fields.problems += _check_mask(request.references)
         fields.finish()
         kept = {name: value for name, value in request.input.items() if value is not None}
@@ -74,6 +78,15 @@ class Desk:
             price=price_of(self.preset, model, kept),
             notes=notes,
         )
+
+    def _check_extra(self, request: Request, fields: Fields) -> None:
+        """Check that no field that is passed on takes the place of what we send: another model, more pictures."""
+        knobs = self.preset.knobs
+        ours = {*OURS_ON_THE_WIRE, *knobs.rename.values(), *knobs.constants, *knobs.reference_names}
+        for name, value in request.input.items():
+            if knobs.extra and value is not None and name in ours and name not in self.takers:
+                message = UNKNOWN_PARAMETER(known=", ".join(self.takers))
+                fields.problems.append(Problem(field=name, message=message, value=value))
 
     def _known_of(self, request: Request) -> Request:
         """Return *request* without the fields that are passed on as they are."""

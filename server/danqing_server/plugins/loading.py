@@ -112,10 +112,11 @@ class Loading:
             for name, (_, factory) in self._factories.items()
             if name not in mentioned and factory.name not in taken
         ]
-        return [
+        found = [
             *(self._candidate(one.plugin, one.name, one) for one in listed),
             *(self._candidate(name, factory.name) for name, factory in installed),
         ]
+        return [candidate for candidate in found if candidate is not None]
 
     def _is_known(self, one: ConfiguredProvider) -> bool:
         if one.plugin in self._factories:
@@ -130,10 +131,20 @@ class Loading:
     def _is_loaded(self, plugin: str) -> bool:
         return any(part.plugin.name == plugin for part in self.parts)
 
-    def _candidate(self, plugin: str, name: str, listed: ConfiguredProvider | None = None) -> Candidate:
-        _, factory = self._factories[plugin]
+    def _candidate(self, plugin: str, name: str, listed: ConfiguredProvider | None = None) -> Candidate | None:
+        """Return what there may be of *name*; None when its plugin cannot say what is set, which is noted."""
+        described, factory = self._factories[plugin]
         written = {} if listed is None else listed.options
-        settings = factory.settings_for({key: value.value for key, value in written.items()})
+        try:
+            with staying():
+                settings = factory.settings_for({key: value.value for key, value in written.items()})
+        except ConfigurationError as error:
+            self._problems.append(error.message)
+            return None
+        except Exception as error:  # a broken plugin is reported, not obeyed
+            log.exception("plugin_not_loaded", plugin=name)
+            described.note(Stage.CONFIGURE, error, self.settings.environment)
+            return None
         return Candidate(
             name=name,
             plugin=plugin,

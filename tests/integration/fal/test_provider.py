@@ -167,6 +167,10 @@ class TestSettings:
             ({"id": "a/b", "price": "-1"}, "price='-1'; allowed: a decimal"),
             ({"id": "a/b", "price": "1", "currency": "RMB"}, "is no currency's code; write CNY"),
             ({"id": "fal-ai/flux/dev"}, "the model 'fal-ai/flux/dev' is there already"),
+            ({"id": "a/b", "aliases": ["fal-ai/flux/dev"]}, "'fal-ai/flux/dev' is a model's name already"),
+            ({"id": "a/b", "price": "NaN"}, "price='NaN'; allowed: a decimal such as '0.025'"),
+            ({"id": "a/b", "price": "Infinity"}, "price='Infinity'; allowed: a decimal such as '0.025'"),
+            ({"id": "a/b", "price": 1e30}, "price=1e+30; allowed: a decimal such as '0.025'"),
         ],
     )
     def test_a_mistake_names_itself(self, tmp_path: Path, table: dict[str, Any], words: str) -> None:

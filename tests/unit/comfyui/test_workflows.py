@@ -130,6 +130,14 @@ class TestNaming:
 
 
 class TestNames:
+    @pytest.mark.parametrize(("said", "most"), [("", 64), ("maximum = 200", 200)])
+    def test_a_number_of_pictures_has_an_end(self, tmp_path: Path, said: str, most: int) -> None:
+        """Each has a place in its task, before anything is made."""
+        toml = f'[inputs.prompt]\nto = "6.text"\n[inputs.count]\nto = "5.batch_size"\nminimum = 1\n{said}\n'
+        found = read_workflow(written(tmp_path, EXAMPLE, toml)).input("batch")
+        assert found is not None
+        assert (found.name, found.maximum) == ("count", most)
+
     def test_one_alias_is_one_name(self, tmp_path: Path) -> None:
         """It was each of its letters."""
         assert read_workflow(written(tmp_path, EXAMPLE, 'aliases = "poster-v2"')).aliases == ("poster-v2",)

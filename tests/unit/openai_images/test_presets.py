@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from danqing_plugins import ConfigurationError
+from danqing_plugins import ConfigurationError, InvalidRequest, Request
 from danqing_plugins.testing import check_info
 from danqing_providers.openai_images.plugin import OpenAIImagesProvider
 from danqing_providers.openai_images.presets import PRESETS
@@ -184,6 +184,16 @@ class TestOwnPreset:
         provider = configured({"knobs": {"extra": True}})
         assert prepared(provider, lora="ink").input["lora"] == "ink"
         assert problems(configured(), lora="ink")
+
+    @pytest.mark.parametrize("field", ["model", "stream", "batch_size", "response_format"])
+    def test_none_takes_the_place_of_what_we_send(self, field: str) -> None:
+        """Another model would be bought at this one's price, or four pictures as one."""
+        knobs = {"extra": True, "rename": {"n": "batch_size"}, "constants": {"response_format": "url"}}
+        provider = configured({"knobs": knobs})
+        request = Request(provider="openai", type="image", model=None, input={"prompt": "a fox", field: "4"})
+        with pytest.raises(InvalidRequest) as refused:
+            provider.prepare(request)
+        assert [problem.field for problem in refused.value.problems] == [field]
 
     @pytest.mark.parametrize(
         ("written", "told"),
