@@ -101,6 +101,7 @@ export interface Upload extends File {
 export interface WebhookEvent {
   /** The same however often it is sent: remember it. */
   id: string;
+  /** Empty, and `data` all there is, of what a video's `callback_url` is told in Ark's words. */
   type: string;
   timestamp: string;
   data: Partial<Task> & { id?: string };

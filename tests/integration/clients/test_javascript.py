@@ -133,7 +133,8 @@ class TestWebhooks:
             return { good, names };
             """
         )
-        assert found["good"] == {"id": "msg_p5jXN8AQM9LWM0D4loKWxJek", "test": 2432232314}
+        told = {"type": "", "timestamp": "", "data": {"test": 2432232314}}  # as what is told in another's words
+        assert found["good"] == {"id": "msg_p5jXN8AQM9LWM0D4loKWxJek", **told}
         assert found["names"] == ["WrongSignature"] * 4
 
 

@@ -75,14 +75,12 @@ class TestEvents:
 class TestWebhooks:
     """The vector of Standard Webhooks 1.0.0."""
 
-    def verify(self, headers: dict[str, str] | None = None, body: bytes = BODY, off_s: int = 0) -> None:
-        with pytest.raises(KeyError, match="type"):  # the vector's body is no event of ours: it got that far
-            verify_webhook(SECRET, headers or HEADERS, body, now_s=lambda: 1614265330 + off_s)
-
-    def test_a_good_one(self) -> None:
-        """With other signatures beside."""
-        self.verify()
-        self.verify({**HEADERS, "Webhook-Signature": "v1a,xx v1,AAAA " + HEADERS["Webhook-Signature"]})
+    @pytest.mark.parametrize("others", ["", "v1a,xx v1,AAAA "])
+    def test_a_good_one(self, others: str) -> None:
+        """With other signatures beside; one in another's words, as Ark's callbacks are, is what it says."""
+        headers = {**HEADERS, "Webhook-Signature": others + HEADERS["Webhook-Signature"]}
+        event = verify_webhook(SECRET, headers, BODY, now_s=lambda: 1614265330)
+        assert (event.id, event.type, event.data) == (HEADERS["Webhook-Id"], "", {"test": 2432232314})
 
     @pytest.mark.parametrize(
         ("headers", "body", "off_s"),

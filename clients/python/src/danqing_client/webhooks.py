@@ -27,7 +27,8 @@ PREFIX = "whsec_"
 class WebhookEvent:
     """What happened; `data` is the task, without its input.
 
-    `id` is the same however often it is sent: remember it.
+    `id` is the same however often it is sent: remember it. What a video's `callback_url` is told, in Ark's words,
+    has no type and no timestamp of ours: they are empty, and `data` is the whole of it.
     """
 
     id: str
@@ -59,6 +60,8 @@ def verify_webhook(
     if not any(hmac.compare_digest(each.encode(), expected) for each in given):
         raise WrongSignature("no signature fits")
     document = json.loads(raw)
+    if "type" not in document:
+        return WebhookEvent(id=id_, type="", timestamp="", data=document)
     return WebhookEvent(id=id_, type=document["type"], timestamp=document["timestamp"], data=document["data"])
 
 
