@@ -1,4 +1,4 @@
-// The client of danqing for Node 18 and later, Deno, Bun and browsers. No dependencies; types are in danqing.d.ts.
+// The client of danqing for Node 20 and later, Deno, Bun and browsers. No dependencies; types are in danqing.d.ts.
 
 const LONG_POLL_S = 50;
 const SHORTEST_POLL_MS = 500;
@@ -335,12 +335,12 @@ function pause(ms, signal) {
 
 function newKey() {
   const bytes = new Uint8Array(16); // not randomUUID: pages that are not served by https have none
-  globalThis.crypto.getRandomValues(bytes);
+  crypto("getRandomValues").getRandomValues(bytes);
   return hex(bytes);
 }
 
-function crypto() {
-  if (!globalThis.crypto?.subtle) throw new DanqingError("this needs Web Crypto: https, or Node 20 and later");
+function crypto(part = "subtle") {
+  if (!globalThis.crypto?.[part]) throw new DanqingError("this needs Web Crypto: https, or Node 20 and later");
   return globalThis.crypto;
 }
 

@@ -171,6 +171,19 @@ class TestRefusals:
         assert (found["thrown"]["name"], found["thrown"]["status"]) == ("ApiError", 200)
         assert "no danqing server" in found["thrown"]["message"]
 
+    def test_a_surrounding_without_web_crypto_is_told(self) -> None:
+        """Node 18 has none, and was promised once: nothing is sent that could not be repeated under a key."""
+        found = served(
+            """
+            delete globalThis.crypto;
+            const url = await serve((request, response) => tell(response, { data: task }));
+            const failed = await new Danqing({ url }).submit("a hill", { model: "m" }).catch((error) => error);
+            return { name: failed.name, message: failed.message, asked: asked.length };
+            """
+        )
+        assert (found["name"], found["asked"]) == ("DanqingError", 0)
+        assert "Node 20" in found["message"]
+
     def test_an_option_that_is_none_is_named(self) -> None:
         """A size beside the input would buy a picture of another one."""
         found = served(
