@@ -70,12 +70,14 @@ class Desk:
         kept = {name: value for name, value in request.input.items() if value is not None}
         notes = _settle_size(kept, model, form)
         count = kept.get("n", 1)
+        calls = len(calls_of(self.preset, model, kept, range(count)))
+        sent = len(images_of(request.references)) * calls / count
         return Prepared(
             model=model.id,
             input=kept,
             outputs=count,
-            single_call=len(calls_of(self.preset, model, kept, range(count))) == 1,
-            price=price_of(self.preset, model, kept),
+            single_call=calls == 1,
+            price=price_of(self.preset, model, kept, sent),
             notes=notes,
         )
 

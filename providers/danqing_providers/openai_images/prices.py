@@ -20,6 +20,9 @@ BEYOND: Final = 4.0
 """The same for `xhigh` and `max`, whose prices are not published: an assumption."""
 
 PARTIAL_TOKENS: Final = 100
+REFERENCE_TOKENS: Final = (1_000, 6_240)
+"""What a picture to edit is expected to count as, and at the most. OpenAI publishes neither for these models: an
+assumption, the second by what high fidelity counted of a wide picture before them."""
 
 
 def list_price(preset: Preset, model: Model) -> Price | None:
@@ -27,8 +30,11 @@ def list_price(preset: Preset, model: Model) -> Price | None:
     return price_of(preset, model, {})
 
 
-def price_of(preset: Preset, model: Model, input_: Mapping[str, Any]) -> Price | None:
-    """Return the estimate for one picture of *input_*, None when nothing is known."""
+def price_of(preset: Preset, model: Model, input_: Mapping[str, Any], references: float = 0.0) -> Price | None:
+    """Return the estimate for one picture of *input_*, None when nothing is known.
+
+    *references* is how many pictures to edit are sent for it: a share of them, where one call makes several.
+    """
     if model.price is not None:
         highest = None if model.price_most is None else _micro(model.price_most)
         return Price(amount_micro=_micro(model.price), currency=preset.currency, most_micro=highest)
@@ -38,8 +44,11 @@ def price_of(preset: Preset, model: Model, input_: Mapping[str, Any]) -> Price |
     likely, most = _by_quality(model, quality)
     partial = input_.get("partial_images", 0) * PARTIAL_TOKENS * model.tokens.get("image_out", 0.0) / MICRO
     words = len(input_.get("prompt", "")) * model.tokens.get("text_in", 0.0) / MICRO
+    seen, seen_most = (references * count * model.tokens.get("image_in", 0.0) / MICRO for count in REFERENCE_TOKENS)
     return Price(
-        amount_micro=_micro(likely + partial), currency=preset.currency, most_micro=_micro(most + partial + words)
+        amount_micro=_micro(likely + partial + seen),
+        currency=preset.currency,
+        most_micro=_micro(most + partial + words + seen_most),
     )
 
 

@@ -57,6 +57,17 @@ class TestOpenAI:
         assert set(problems(OPENAI, "gpt-image-2", quality="max", complexity="low")) == {"quality", "complexity"}
         assert "gpt-image-2.6-flare" in problems(OPENAI, "gpt-image-2", complexity="low")["complexity"]
 
+    @pytest.mark.parametrize(("count", "previews", "share"), [(1, 0, 1.0), (4, 0, 0.25), (4, 1, 1.0)])
+    def test_pictures_to_edit_are_part_of_what_is_expected(self, count: int, previews: int, share: float) -> None:
+        """Sixteen cost twenty times what a picture of low quality does, once for each call."""
+        references = tuple(picture(f"image[{number}]") for number in range(16))
+        asked: dict[str, Any] = {"quality": "low", "n": count, "partial_images": previews}
+        bare, price = prepared(OPENAI, **asked).price, prepared(OPENAI, references=references, **asked).price
+        assert bare is not None
+        assert price is not None
+        assert price.amount_micro - bare.amount_micro == 16 * 1_000 * 8 * share
+        assert (price.most_micro or 0) - (bare.most_micro or 0) == 16 * 6_240 * 8 * share
+
     def test_compression_needs_a_lossy_format(self) -> None:
         """PNG has none."""
         assert problems(OPENAI, output_compression=50, output_format="webp") == {}
