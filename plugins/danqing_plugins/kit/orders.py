@@ -46,6 +46,7 @@ from danqing_plugins.kit import texts
 from danqing_plugins.kit.fingerprint import fingerprint_of
 from danqing_plugins.kit.polling import Failed, Found, Made, Pace, Working, of_the_question, poll_until_settled
 from danqing_plugins.models import FoundOrder, Job, LostCall, NeverPlaced, Result
+from danqing_plugins.outcomes import Billed
 from danqing_plugins.run import Call, Run
 
 __all__ = [
@@ -69,6 +70,8 @@ _FINAL: Final = (InvalidRequest, ContentRejected)
 _WEIGHT: Final = (AccountProblem, RateLimited, Unavailable, OutcomeUnknown, ContentRejected, InvalidRequest)
 """Which error of several tells best what should follow: those that leave an output to another try come first."""
 
+_FREE_LAST: Final = (Billed.YES, Billed.UNKNOWN, Billed.NO)
+
 
 def is_just_placed(order: Mapping[str, Any]) -> bool:
     """Tell whether its service may not know *order* yet, by its `placed_s`: when it was taken, as `time.time()`.
@@ -81,7 +84,17 @@ def is_just_placed(order: Mapping[str, Any]) -> bool:
 
 def heaviest(errors: Sequence[PluginError]) -> PluginError:
     """Return the one of *errors* (not empty) that says best what should follow."""
-    return min(errors, key=lambda error: next((n for n, kind in enumerate(_WEIGHT) if isinstance(error, kind)), 99))
+
+    def weight(error: PluginError) -> tuple[int, int]:
+        kind = next((number for number, kind in enumerate(_WEIGHT) if isinstance(error, kind)), len(_WEIGHT))
+        return kind, _FREE_LAST.index(error.billed)
+
+    return min(errors, key=weight)
+
+
+def _dearest(errors: Sequence[PluginError]) -> PluginError:
+    """Return the one of *errors* that says best what they cost: one that was charged, if any was."""
+    return min(errors, key=lambda error: _FREE_LAST.index(error.billed))
 
 
 @attrs.frozen
@@ -213,23 +226,24 @@ class AsyncOrders(ABC):
         if isinstance(found, Made):
             if found.cost_micro is not None or found.usage:
                 await run.charge(order.indexes, found.cost_micro, found.usage or None)
-            failed = await self._take(job, run, order, found)
-            if failed is None:
+            errors = await self._take(job, run, order, found)
+            if not errors:
                 return found
-            found = Failed(failed)
-        await run.settle(order.indexes, found.error)
+        else:
+            errors = [found.error]
+        await run.settle(order.indexes, _dearest(errors))
         await run.checkpoint({name: value for name, value in run.saved.items() if name != order.key})
         troubles: list[PluginError] = []
-        await self._give_up(job, run, order.indexes, found.error, troubles)
+        await self._give_up(job, run, order.indexes, heaviest(errors), troubles)
         if troubles:
             raise troubles[0]
         return None
 
-    async def _take(self, job: Job, run: Run, order: Order, made: Made) -> PluginError | None:
-        """Deliver what was made; return an error when nothing was."""
+    async def _take(self, job: Job, run: Run, order: Order, made: Made) -> Sequence[PluginError]:
+        """Deliver what was made; return why nothing was, empty when something was."""
         errors = [output for output in made.outputs if isinstance(output, PluginError)]
         if order.indexes and len(errors) == len(made.outputs):
-            return heaviest(errors) if errors else OutcomeUnknown(texts.NOTHING_MADE(), code="done_without_output")
+            return errors or [OutcomeUnknown(texts.NOTHING_MADE(), code="done_without_output")]
         for index, output in zip(order.indexes, made.outputs, strict=False):
             if isinstance(output, PluginError):
                 await run.reject(index, output)
@@ -238,7 +252,7 @@ class AsyncOrders(ABC):
         rest = order.indexes[len(made.outputs) :]
         if rest:
             await run.omit(rest)
-        return None
+        return ()
 
     async def _give_up(
         self, job: Job, run: Run, indexes: Sequence[int], error: PluginError, troubles: list[PluginError]

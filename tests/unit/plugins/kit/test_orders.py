@@ -22,7 +22,7 @@ from danqing_plugins import (
     Source,
     Unavailable,
 )
-from danqing_plugins.billing import CallOutcome
+from danqing_plugins.billing import Billed, CallOutcome
 from danqing_plugins.kit.orders import AsyncOrders, Failed, Found, Made, Pace, Working
 from danqing_plugins.recording import RecordingRun
 
@@ -108,6 +108,26 @@ class TestOneOrder:
         assert run.calls[0].usage == {"images": 1}
         assert run.calls[0].resumable
         assert "fox" not in run.calls[0].fingerprint
+
+    @pytest.mark.parametrize("billed", [Billed.YES, Billed.UNKNOWN])
+    async def test_one_that_was_charged_among_others_is_not_told_as_free(self, billed: Billed) -> None:
+        """All were refused, and one of them for money."""
+        errors = [ContentRejected("before it was made"), ContentRejected("held back", billed=billed)]
+        acme = Acme(looks={"job-1": [Made(outputs=errors)]})
+        run = RecordingRun(job=job(2))
+        with pytest.raises(ContentRejected) as refused:
+            await acme.carry_out(run.job, run)
+        assert refused.value.billed is billed
+        assert run.calls[0].outcome is CallOutcome.UNKNOWN
+
+    async def test_one_that_was_charged_beside_one_that_may_come_again_is_in_doubt(self) -> None:
+        """What is tried again is asked for; that nothing was paid is not said."""
+        errors = [Unavailable("broken"), ContentRejected("held back", billed=Billed.YES)]
+        acme = Acme(looks={"job-1": [Made(outputs=errors)]})
+        run = RecordingRun(job=job(2))
+        with pytest.raises(Unavailable):
+            await acme.carry_out(run.job, run)
+        assert run.calls[0].outcome is CallOutcome.UNKNOWN
 
     async def test_next_attempt_goes_on_with_it(self) -> None:
         """What was ordered is never ordered again."""
