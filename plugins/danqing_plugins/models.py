@@ -203,7 +203,8 @@ class PluginContext:
     """What a plugin is given to configure itself from.
 
     `name` is what the provider is called, and what `ProviderInfo.name` must be: one plugin may bring several.
-    `options` has the value of each of `Provider.settings` by name, `places` where those that were set come from.
+    `options` has the value of each of `Provider.settings` by name, `places` where those that were set come from;
+    `where` is the provider's own place in `danqing.toml`, empty when it does not stand there.
     `environment` holds the process's variables over those of `.env`. `sandbox` is True when calls are to go to the
     simulator; `sandbox_url` is its base URL then, with the provider's path and without a trailing slash (None: not
     running, as when plugins are only listed), and None when the real service is to be used. `call_timeout_s` is the
@@ -216,6 +217,7 @@ class PluginContext:
     name: str = ""
     options: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     places: Mapping[str, str] = attrs.field(factory=dict)
+    where: str = ""
     environment: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     data_dir: Path
     call_timeout_s: float
@@ -223,5 +225,9 @@ class PluginContext:
     sandbox_url: str | None = None
 
     def place_of(self, setting: str) -> str:
-        """Return where a setting was set, to begin an error with: a variable, or `danqing.toml:12: region`."""
-        return self.places.get(setting, setting)
+        """Return where a setting was set, to begin an error with: a variable, or `danqing.toml:12: region`.
+
+        One that is not set is lacking where its provider stands.
+        """
+        lacking = f"{self.where}: {setting}" if self.where else setting
+        return self.places.get(setting, lacking)

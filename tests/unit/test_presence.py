@@ -8,7 +8,16 @@ from typing import Any
 import attrs
 import pytest
 
-from danqing_plugins import PluginContext, Prepared, Provider, ProviderInfo, Request, Sandbox, Setting
+from danqing_plugins import (
+    ConfigurationError,
+    PluginContext,
+    Prepared,
+    Provider,
+    ProviderInfo,
+    Request,
+    Sandbox,
+    Setting,
+)
 from danqing_plugins.catalogue import ModelInfo
 from danqing_plugins.options import Written
 from danqing_plugins.settings import choice
@@ -292,3 +301,29 @@ def test_a_plugin_that_cannot_say_what_is_set_is_broken_alone() -> None:
     errors = {plugin.name: plugin.error for plugin in registry.plugins}
     assert errors == {"careless": "KeyError: 'large'", "brush": None}
     assert list(registry.providers) == ["brush"]
+
+
+class Picky(Painter):
+    name = "picky"
+    settings = (Setting(name="folder", help="Where its brushes are."),)
+
+    def configure(self, context: PluginContext) -> None:
+        raise ConfigurationError(f"{context.place_of('folder')}: there is none")
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({}, "danqing.toml:7: folder: there is none"),
+        ({"folder": Written(value="a", where="danqing.toml:9")}, "danqing.toml:9: folder: there is none"),
+    ],
+)
+def test_what_is_wrong_with_an_option_that_is_not_set_has_its_providers_line(
+    options: Mapping[str, Written], told: str
+) -> None:
+    """Of two providers of one plugin nobody could tell which is meant."""
+    listed = ConfiguredProvider(name="second", plugin="picky", where="danqing.toml:7", options=options)
+    settings = attrs.evolve(Settings.read({"DANQING_DISABLED_PLUGINS": all_but()}), providers=(listed,))
+    with pytest.raises(SettingsError) as refused:
+        load_registry(settings, extra=[("picky", Picky)])
+    assert list(refused.value.lines) == [told]

@@ -170,6 +170,7 @@ class Loading:
             name=one.name,
             options=one.read.options,
             places=one.read.places,
+            where=one.where or "",
             sandbox=mode is Mode.SANDBOX,
             sandbox_url=None if simulator is None else self._url_of(simulator),
         )
