@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from danqing_plugins.findings import GENERATE, INFO, ORDERS, PREPARE
-from danqing_server.cli.checking import LOADING, SETTINGS, STARTING
+from danqing_server.cli.checking import LOADING, SETTINGS, SIMULATING, STARTING
 from danqing_server.cli.commands import main
 
 pytestmark = pytest.mark.processes
@@ -120,6 +120,17 @@ class TestCheck:
         shown = capsys.readouterr().out
         assert f"loading          FAILED\n    {told}\n    read on: docs/plugins.md, {heading}\n" in shown
 
+    def test_simulator_that_does_not_start_is_a_finding(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Who checks all that are installed is told of the others, too."""
+        code = "    sandbox = Sandbox(provider='alone', module='no_module_of_that_name')\n"
+        install(tmp_path, "alone", "alone_plugin:Careless", BROKEN + code, monkeypatch)
+        assert main(["plugin", "check", "alone"]) == 1
+        told = capsys.readouterr().out
+        assert "loading          FAILED\n    the simulator did not start: " in told
+        assert f"No module named no_module_of_that_name\n    read on: docs/plugins.md, {SIMULATING}\n" in told
+
     def test_unknown_name_is_refused_with_those_installed(self, capsys: pytest.CaptureFixture[str]) -> None:
         """One line and code 2."""
         assert main(["plugin", "check", "nobody"]) == 2
@@ -130,7 +141,7 @@ class TestCheck:
         assert main(["plugin", "check", "volcengine", "--model", "nothing"]) == 2
         assert "doubao-seedream" in capsys.readouterr().err
 
-    @pytest.mark.parametrize("heading", [INFO, PREPARE, GENERATE, ORDERS, LOADING, SETTINGS, STARTING])
+    @pytest.mark.parametrize("heading", [INFO, PREPARE, GENERATE, ORDERS, LOADING, SETTINGS, SIMULATING, STARTING])
     def test_where_to_read_on_is_there(self, heading: str) -> None:
         """Every heading that is named stands on the page."""
         assert f"### {heading}\n" in PAGE

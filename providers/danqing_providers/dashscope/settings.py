@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import attrs
 
-from danqing_plugins import ConfigurationError, PluginContext, Price, Setting, Text
+from danqing_plugins import ConfigurationError, PluginContext, Price, Setting, Text, nearest
 from danqing_plugins.kit.polling import Pace
 from danqing_plugins.settings import choice, duration, table, text, url, whole
 from danqing_providers.dashscope.catalogue import Model
 from danqing_providers.dashscope.image_models import IMAGE_MODELS
 from danqing_providers.dashscope.orders import IMAGE_PACE, VIDEO_PACE
-from danqing_providers.dashscope.video_models import VIDEO_MODELS
+from danqing_providers.dashscope.video_models import VIDEO_MODELS, resolution_of
 
 __all__ = ["MODELS", "SETTINGS", "Settings", "find_model", "read_settings"]
 
@@ -176,13 +176,26 @@ def _prices(context: PluginContext) -> dict[str, Price]:
     in_yuan = context.options["region"] == "beijing"
     prices = _built_in() if in_yuan else {}
     for id_, value in context.options["prices"].items():
-        if find_model(id_.partition("@")[0]) is None:
-            raise ConfigurationError(f"{context.place_of('prices')}: unknown model {id_[:80]!r}")
+        name, at, resolution = id_.partition("@")
+        model = find_model(name)
+        if model is None:
+            near = nearest(name, [each.id for each in MODELS])
+            hint = f"; did you mean {near}?" if near else ""
+            raise ConfigurationError(f"{context.place_of('prices')}: unknown model {id_[:80]!r}{hint}")
+        known = _resolutions(model)
+        if at and resolution not in known:
+            allowed = ", ".join(f"{name}@{each}" for each in known) or name
+            raise ConfigurationError(
+                f"{context.place_of('prices')}: {id_[:80]!r} is not allowed; allowed: {allowed}"
+            )
         amounts = value if isinstance(value, list) and len(value) == 2 else [value]
         if not all(type(amount) in (int, float) and 0 <= amount <= 10_000 for amount in amounts):
             raise ConfigurationError(
                 f"{context.place_of('prices')}: {id_}: no price; allowed: a number, or two in a list"
             )
+        if amounts[-1] < amounts[0]:
+            told = f"{id_}: {amounts[-1]:g}, above 2.25 megapixels, is less than {amounts[0]:g}"
+            raise ConfigurationError(f"{context.place_of('prices')}: {told}; allowed: the lower one first")
         micro = [round(amount * MICRO) for amount in amounts]
         if "@" not in id_:  # the operator's one price holds at every resolution
             prices = {key: price for key, price in prices.items() if not key.startswith(f"{id_}@")}
@@ -192,6 +205,14 @@ def _prices(context: PluginContext) -> dict[str, Price]:
             currency="CNY" if in_yuan else "USD",
         )
     return prices
+
+
+def _resolutions(model: Model) -> Sequence[str]:
+    """Return the resolutions in which *model* makes videos; none for pictures."""
+    if not model.is_video:
+        return ()
+    of_sizes = [] if model.size is None else [resolution_of(size) for size in model.size.allowed]
+    return model.resolutions or tuple(dict.fromkeys(each for each in of_sizes if each is not None))
 
 
 def _built_in() -> dict[str, Price]:

@@ -37,11 +37,16 @@ __all__ = ["Checked", "check_plugins", "report_of"]
 PAGE = "docs/plugins.md"
 LOADING = "1. The package"
 SETTINGS = "3. Your settings: `settings` and `configure`"
+SIMULATING = "`danqing_sandbox() -> Sandbox | None`"
 STARTING = "`danqing_start() -> Awaitable[None] | None`"
 SECRET = re.compile(r"KEYS?$|(^|_)KEYS?_|SECRET|TOKEN|PASSWORD|CREDENTIAL", re.IGNORECASE)
 CALL_TIMEOUT_S = 30.0
 SIMULATOR_STARTS_S = 60.0
 SIMULATOR_ENDS_S = 5.0
+
+
+class _NoSimulator(Exception):
+    """The simulator of a provider does not run."""
 
 
 @attrs.frozen(kw_only=True)
@@ -81,7 +86,10 @@ def check_plugins(wanted: str | None, model: str | None = None) -> list[Checked]
             continue
         provider = _provider_of(thing)
         if wanted in (None, plugin.name) or (provider is not None and wanted == provider.name):
-            checked += _check(plugin.name, provider, model)
+            try:
+                checked += _check(plugin.name, provider, model)
+            except _NoSimulator as error:  # the others are checked all the same
+                checked.append(_broken(plugin.name, SIMULATING, str(error)))
     if wanted is not None and not checked:
         raise SettingsError(f"no plugin {wanted!r} is installed; installed: {', '.join(names) or '-'}")
     return checked
@@ -212,7 +220,7 @@ def _free_port() -> int:
 
 
 def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    """Return when *url* answers. Raises SettingsError when the process ended instead, or takes too long."""
+    """Return when *url* answers. Raises _NoSimulator when the process ended instead, or takes too long."""
     ends_s = time.monotonic() + SIMULATOR_STARTS_S
     while time.monotonic() < ends_s and process.poll() is None:
         try:
@@ -220,4 +228,4 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.05)
-    raise SettingsError(f"the simulator did not start: {log.read_text(errors='replace').strip()[-500:] or '-'}")
+    raise _NoSimulator(f"the simulator did not start: {log.read_text(errors='replace').strip()[-500:] or '-'}")

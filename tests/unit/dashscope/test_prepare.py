@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from danqing_plugins import OutputKind, Reference
+from danqing_plugins import ConfigurationError, OutputKind, Reference
 from danqing_plugins.testing import check_info
 from tests.unit.dashscope.builders import KEY, configured, prepared, problems
 
@@ -199,6 +199,26 @@ class TestPrices:
         listed = next(model.price for model in provider.info.models if model.id == "wan2.7-t2v")
         assert listed is not None
         assert (listed.unit, listed.amount_micro) == ("second", 600_000)
+
+    @pytest.mark.parametrize(
+        ("prices", "told"),
+        [
+            ('{"wan2.7-t2v@9P": 1}', "'wan2.7-t2v@9P' is not allowed; allowed: wan2.7-t2v@720P, wan2.7-t2v@1080P"),
+            ('{"wan2.5-t2v-preview@4K": 1}', "allowed: wan2.5-t2v-preview@480P, wan2.5-t2v-preview@720P"),
+            ('{"qwen-image@720P": 1}', "'qwen-image@720P' is not allowed; allowed: qwen-image"),
+            (
+                '{"qwen-image-3.0": [0.2, 0.1]}',
+                "0.1, above 2.25 megapixels, is less than 0.2; allowed: the lower one",
+            ),
+            ('{"qwen-imag": 1}', "unknown model 'qwen-imag'; did you mean qwen-image?"),
+        ],
+    )
+    def test_a_price_that_would_hold_for_nothing_is_refused(self, prices: str, told: str) -> None:
+        """In one line, at the start."""
+        with pytest.raises(ConfigurationError) as refused:
+            configured({"DASHSCOPE_API_KEY": KEY, "DANQING_DASHSCOPE_PRICES": prices})
+        assert refused.value.message.startswith("DANQING_DASHSCOPE_PRICES: ")
+        assert told in refused.value.message
 
     def test_none_elsewhere(self) -> None:
         """Beijing's list is not Singapore's."""
