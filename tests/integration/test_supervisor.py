@@ -386,3 +386,56 @@ class TestRollingRestart:
             wait_until(lambda: serve.events("rolling_restart_given_up") != [], what="giving up")
             assert serve.events("process_replaced") == []
             assert serving_pid(serve) == before
+
+    def test_successors_go_again_where_a_later_one_refuses(self, tmp_path: Path) -> None:
+        """Else one process went by the new settings and the other by the old ones, for as long as nobody saw it."""
+        switch, file = tmp_path / "refuse", tmp_path / "variables"
+        two = {"DANQING_PROCESSES": "2", "STAND_IN_REFUSES_IF": str(switch), "STAND_IN_FILE": str(file)}
+        with run_serve(tmp_path, {**ELSEWHERE, **two, "DANQING_MAX_ATTEMPTS": "3"}) as serve:
+            serve.until_ready()
+            before = set(serve.children(SERVING))
+            switch.write_text("1")
+            file.write_text("DANQING_MAX_ATTEMPTS=4")
+            serve.send(signal.SIGHUP)
+            wait_until(lambda: len(serve.events("process_replaced")) == 2, what="the first, there and back")
+            assert [each["process"] for each in serve.events("rolling_restart_given_up")] == ["serving-1"]
+            after = set(serve.children(SERVING))
+            told = {health["pid"]: health["max_attempts"] for _ in range(40) if (health := serve.health())}
+        assert len(after) == 2
+        assert len(before & after) == 1
+        assert set(told.values()) == {"3"}
+
+    def test_a_successor_that_cannot_be_started_is_told_and_forgotten(self, tmp_path: Path) -> None:
+        """With no descriptor left nothing changes; the next reload has as many processes as there are to be."""
+        switch = tmp_path / "shut"
+        two = {"DANQING_PROCESSES": "2", "STAND_IN_SHUT_IF": str(switch)}
+        with run_serve(tmp_path, {**ELSEWHERE, **two}) as serve:
+            serve.until_ready()
+            before = set(serve.children(SERVING))
+            allowed = psutil.Process(serve.process.pid).rlimit(psutil.RLIMIT_NOFILE)
+            switch.touch()
+            serve.send(signal.SIGHUP)
+            wait_until(lambda: serve.events("rolling_restart_given_up") != [], what="giving up")
+            [told] = serve.events("rolling_restart_given_up")
+            assert (told["process"], told["reason"]) == ("serving-0", "Too many open files")
+            assert set(serve.children(SERVING)) == before
+            switch.unlink()
+            psutil.Process(serve.process.pid).rlimit(psutil.RLIMIT_NOFILE, allowed)
+            serve.send(signal.SIGHUP)
+            wait_until(lambda: serve.events("rolling_restart_done") != [], what="the end of the rolling restart")
+            after = set(serve.children(SERVING))
+        assert len(after) == 2
+        assert not before & after
+
+    def test_the_grace_time_is_that_of_the_settings_read_last(self, tmp_path: Path) -> None:
+        """A longer one was of no use: the processes waited for their tasks, and were killed after the old one."""
+        file = tmp_path / "variables"
+        stays = {"STAND_IN_IGNORES_SIGTERM": "1", "STAND_IN_MARGIN": "0", "STAND_IN_FILE": str(file)}
+        with run_serve(tmp_path, {**ELSEWHERE, **stays, "DANQING_STOP_GRACE": "0.2"}) as serve:
+            serve.until_ready()
+            file.write_text("DANQING_STOP_GRACE=0.7")
+            serve.send(signal.SIGHUP)
+            wait_until(lambda: serve.events("rolling_restart_done") != [], what="the end of the rolling restart")
+            serve.send(signal.SIGTERM)
+            assert serve.until_ended() == 0
+            assert [each["grace_s"] for each in serve.events("process_killed")] == [0.2, 0.7]

@@ -1,10 +1,10 @@
 """A serving process in little: `--fd N --index I`, `GET /health`, a drain on SIGTERM, exit 0.
 
 `STAND_IN_DIES=1` makes it end at once (exit 1). `STAND_IN_REFUSES=1`, or a file where `STAND_IN_REFUSES_IF`
-points, makes it refuse its settings (exit 2); a file where `STAND_IN_WAITS_IF` points makes it wait before it
-listens, as for a MongoDB that is not there. A request to `/slow` ends only when the server drains, `/exit?code=N`
-ends it, `STAND_IN_IGNORES_SIGTERM=1` makes it stay. `STAND_IN_JOURNAL` names a file that gets one line for each
-start and each orderly end.
+points, makes it refuse its settings (exit 2), of an index that stands in the file that one alone; a file where
+`STAND_IN_WAITS_IF` points makes it wait before it listens, as for a MongoDB that is not there. A request to `/slow`
+ends only when the server drains, `/exit?code=N` ends it, `STAND_IN_IGNORES_SIGTERM=1` makes it stay.
+`STAND_IN_JOURNAL` names a file that gets one line for each start and each orderly end.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ async def _serve(descriptor: int, index: int) -> None:
 
     async def health(_request: web.Request) -> web.Response:
         urls = {"mongo": os.environ["MONGO_URL"], "redis": os.environ["REDIS_URL"]}
-        return web.json_response({"status": "ok", "pid": os.getpid(), **urls})
+        set_ = os.environ.get("DANQING_MAX_ATTEMPTS")
+        return web.json_response({"status": "ok", "pid": os.getpid(), "max_attempts": set_, **urls})
 
     async def leave(request: web.Request) -> web.Response:
         os._exit(int(request.query["code"]))
@@ -67,6 +68,11 @@ async def _mongodb_listens() -> bool:
     return True
 
 
+def _is_to_refuse(index: int) -> bool:
+    switch = Path(os.environ.get("STAND_IN_REFUSES_IF", "/nowhere"))
+    return switch.exists() and switch.read_text() in ("", str(index))
+
+
 def main() -> int:
     """Serve until SIGTERM."""
     parser = argparse.ArgumentParser()
@@ -75,7 +81,7 @@ def main() -> int:
     arguments = parser.parse_args()
     if os.environ.get("STAND_IN_DIES"):
         return 1
-    if os.environ.get("STAND_IN_REFUSES") or Path(os.environ.get("STAND_IN_REFUSES_IF", "/nowhere")).exists():
+    if os.environ.get("STAND_IN_REFUSES") or _is_to_refuse(arguments.index):
         sys.stderr.write("danqing: stand-in: this setting is wrong\n")
         return 2
     while Path(os.environ.get("STAND_IN_WAITS_IF", "/nowhere")).exists():

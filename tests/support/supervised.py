@@ -1,6 +1,8 @@
 """`danqing serve` with stand-ins for its serving processes and plugins: a script, its settings are variables.
 
-`STAND_IN_SANDBOX=1` makes a provider want the stand-in simulator.
+`STAND_IN_SANDBOX=1` makes a provider want the stand-in simulator. What stands as `NAME=VALUE` in a file where
+`STAND_IN_FILE` points is read with each reload; one where `STAND_IN_SHUT_IF` points makes the survey take from the
+supervisor that it may open any more files, as a machine does that has none left.
 """
 
 from __future__ import annotations
@@ -30,12 +32,26 @@ def _survey() -> Survey:
     return Survey(sandboxes=(sandbox,), simulated=("volcengine",))
 
 
+def _environment() -> dict[str, str]:
+    file = Path(os.environ.get("STAND_IN_FILE", "/nowhere"))
+    lines = file.read_text().splitlines() if file.exists() else []
+    return {**os.environ, **dict(line.split("=", 1) for line in lines)}
+
+
+_SHUT = """
+import os, resource, sys
+if os.path.exists(os.environ.get("STAND_IN_SHUT_IF", "/nowhere")):
+    _, hard = resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE)
+    resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE, (3, hard))
+"""
+
+
 def main() -> int:
     """Supervise, and answer as the command line does."""
     configure_logging("INFO", json_lines=True)
     supervisor = Supervisor(
-        read_environment=lambda: dict(os.environ),
-        survey_command=(sys.executable, "-c", f"print({_survey().to_json()!r})"),
+        read_environment=_environment,
+        survey_command=(sys.executable, "-c", f"{_SHUT}\nprint({_survey().to_json()!r})"),
         serving_command=_serving,
         stop_margin_s=float(os.environ.get("STAND_IN_MARGIN", "5")),
         give_up_after_s=float(os.environ.get("STAND_IN_GIVE_UP", "600")),

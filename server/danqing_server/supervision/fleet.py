@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 
@@ -69,7 +69,7 @@ class Fleet:
         await child.start()
         child.keep()
 
-    def _child(self, index: int, environment: Mapping[str, str]) -> Child:
+    def _child(self, index: int, environment: Mapping[str, str] | None) -> Child:
         descriptor = self.listener.fileno()
         command = Command(
             name=f"serving-{index}",
@@ -114,21 +114,46 @@ class Fleet:
     async def roll(self, environment: Mapping[str, str]) -> bool:
         """Replace the processes one by one, each only when its successor is healthy; False when one is not.
 
-        The old process stays when its successor refuses to start, keeps ending at once, or is not healthy in time.
+        The old process stays when its successor cannot be started, refuses to start, keeps ending at once, or is
+        not healthy in time; and those that were replaced before it are put back, so that all go by one environment.
         """
+        replaced: list[tuple[Child, Mapping[str, str] | None]] = []
         for index, old in enumerate(list(self._children)):
-            new = self._child(index, environment)
-            self._children.append(new)
-            await new.start()
-            new.keep()
-            if not await self._is_healthy(new):
-                _log.error("rolling_restart_given_up", process=new.command.name, refused=new.refused)
-                await self._retire(new)
+            new = await self._replace(index, old, environment)
+            if new is None:
+                await self._put_back(replaced)
                 return False
-            new.may_refuse = False
-            await self._retire(old)
-            _log.info("process_replaced", process=new.command.name, pid=new.pid)
+            replaced.append((new, old.command.environment))
         return True
+
+    async def _replace(self, index: int, old: Child, environment: Mapping[str, str] | None) -> Child | None:
+        """Have a new process take the place of *old*; None when it does not come up, and *old* stays."""
+        new = self._child(index, environment)
+        self._children.append(new)
+        try:
+            await new.start()
+        except OSError as error:  # no memory, no descriptors, no more processes
+            self._children.remove(new)
+            _log.error(
+                "rolling_restart_given_up", process=new.command.name, reason=error.strerror or type(error).__name__
+            )
+            return None
+        new.keep()
+        if not await self._is_healthy(new):
+            _log.error("rolling_restart_given_up", process=new.command.name, refused=new.refused)
+            await self._retire(new)
+            return None
+        new.may_refuse = False
+        await self._retire(old)
+        _log.info("process_replaced", process=new.command.name, pid=new.pid)
+        return new
+
+    async def _put_back(self, replaced: Sequence[tuple[Child, Mapping[str, str] | None]]) -> None:
+        """Have processes of the environment of before take the places of those that came up."""
+        for index, (new, environment) in enumerate(replaced):
+            if await self._replace(index, new, environment) is None:
+                _log.error("rolling_restart_not_undone", process=new.command.name, pid=new.pid)
+                return
 
     async def _is_healthy(self, child: Child) -> bool:
         """Wait for it to say so itself: whoever else takes the question on the shared socket is no proof."""

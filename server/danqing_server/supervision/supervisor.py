@@ -279,6 +279,7 @@ class Supervisor:
             return
         environment |= self._given
         if await fleet.roll(environment):
+            fleet.stop_grace_s = settings.stop_grace_s
             _log.info("rolling_restart_done", pids=fleet.pids)
 
     def _kill(self) -> None:
