@@ -50,7 +50,7 @@ contained=(chroot /mnt setpriv --reuid 10001 --regid 10001 --clear-groups --no-n
 ! touch /mnt/written 2>/dev/null || { echo 'the root can be written, by root at least'; exit 1; }
 "${contained[@]}" danqing serve >/servers/serve.log 2>&1 &
 serving=$!
-health=$(sed -n 's/^ *CMD \(\["python", "-c".*\)/\1/p' "$DOCKERFILE" | sed "s/:8080/:$PORT/")
+health=$(sed -n 's/^ *CMD \(\["python", "-c".*\)/\1/p' "$DOCKERFILE")
 is_healthy() { "${contained[@]}" python3 -c 'import json, os, sys; a = json.loads(sys.argv[1]); os.execvp(a[0], a)' "$health"; }
 for _ in $(seq 240); do
   ! is_healthy 2>/dev/null || break

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -52,7 +56,60 @@ def test_probes_name_a_host_that_is_answered() -> None:
         assert is_loopback(named["Host"])
 
 
+def _healthcheck() -> list[str]:
+    """Return the command by which Docker asks whether a container works."""
+    [said] = re.findall(
+        r"^HEALTHCHECK (?:.*\\\n)?\s+CMD (\[.*\])$", (ROOT / "deploy" / "Dockerfile").read_text(), re.M
+    )
+    command: list[str] = json.loads(said)
+    return command
+
+
+class TestContainers:
+    @pytest.mark.parametrize(("answer", "ends"), [(200, 0), (503, 1)])
+    def test_health_is_asked_of_the_server_itself(self, answer: int, ends: int) -> None:
+        """On the port that it has, and past a proxy that Docker hands on to all containers."""
+        asked: list[str] = []
+
+        class Health(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                asked.append(self.path)
+                self.send_response(answer)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        with HTTPServer(("127.0.0.1", 0), Health) as server:
+            thread = threading.Thread(target=server.serve_forever)
+            thread.start()
+            variables = {
+                "PORT": str(server.server_port),
+                "HTTP_PROXY": "http://127.0.0.1:1",
+                "http_proxy": "http://127.0.0.1:1",
+            }
+            program, *arguments = _healthcheck()
+            assert program == "python"
+            done = subprocess.run([sys.executable, *arguments], env=variables, capture_output=True, check=False)
+            server.shutdown()
+            thread.join()
+        assert done.returncode == ends, done.stderr
+        assert asked == ["/health/ready"]
+
+    def test_what_containers_write_is_bounded(self) -> None:
+        """Docker's own way of keeping it is without an end: after a year the disk is full of it."""
+        services = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())["services"]
+        kept = {name: each.get("logging", {}).get("options", {}) for name, each in services.items()}
+        assert len(kept) == 3
+        assert all(options.keys() == {"max-size", "max-file"} for options in kept.values()), kept
+
+
 class TestUnits:
+    def test_one_process_without_memory_does_not_stop_the_others(self) -> None:
+        """Of itself systemd stops a unit when the kernel ends one of its processes (systemd.service(5))."""
+        unit = (ROOT / "deploy" / "danqing.service").read_text()
+        assert re.findall(r"^OOMPolicy=(.*)$", unit, re.MULTILINE) == ["continue"]
+
     @pytest.mark.parametrize("name", ["danqing.service", "danqing-backup.service"])
     def test_settings_are_read_by_danqing_itself(self, name: str) -> None:
         """What systemd hands over at the start wins over any file: SIGHUP would change nothing of it."""
