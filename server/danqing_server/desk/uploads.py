@@ -152,13 +152,16 @@ class Uploads:
 
     async def sweep(self) -> None:
         """Remove what has expired, and what a death left half made or half removed."""
-        now = self.clock.now()
-        expired = await self.store.expired(now, SWEPT_AT_ONCE)
-        for upload_id in expired:
-            if await self.store.condemn_expired(upload_id, now):
-                await self._remove(upload_id)
-        if expired:
-            log.info("uploads_swept", count=len(expired))
+        now, count = self.clock.now(), 0
+        while expired := await self.store.expired(now, SWEPT_AT_ONCE):
+            for upload_id in expired:
+                if await self.store.condemn_expired(upload_id, now):
+                    await self._remove(upload_id)
+            count += len(expired)
+            if len(expired) < SWEPT_AT_ONCE:
+                break
+        if count:
+            log.info("uploads_swept", count=count)
 
     async def _resolve(self, parsed: ParsedReference, caller: Caller, problems: list[Problem]) -> ParsedReference:
         reference, now = parsed.reference, self.clock.now()

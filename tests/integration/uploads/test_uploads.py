@@ -322,6 +322,16 @@ class TestExpiry:
         assert stored(api) == []
         assert (await api.ask("GET", UPLOADS)).json["data"]["count"] == 0
 
+    async def test_as_many_go_as_have_expired(self, api: Client) -> None:
+        """In one sweep, of which there is one in ten minutes: more than it takes would fill the disk for ever."""
+        told, uploads = await send(api), api.services.uploads
+        documents, past = uploads.store.database["danqing_uploads"], uploads.clock.now() - timedelta(days=1)
+        sent = await documents.find_one({"_id": told["id"]})
+        old = [{**sent, "_id": f"upl_{n:032}", "content": f"c{n}", "expires_at": past} for n in range(450)]
+        await documents.insert_many(old)
+        await uploads.sweep()
+        assert [each["_id"] async for each in documents.find()] == [told["id"]]
+
     async def test_what_was_used_meanwhile_stays(self, api: Client) -> None:
         """Between the look and the removal."""
         told = await send(api)
