@@ -12,10 +12,12 @@ from typing import Any
 
 import aiohttp
 import attrs
+import pytest
 
 from danqing_server.access.caller import Caller
 from danqing_server.assets.opening import open_assets
 from danqing_server.backup.manifest import Manifest
+from danqing_server.backup.pruning import prune
 from danqing_server.backup.reading import Run
 from danqing_server.backup.repository import Repository
 from danqing_server.backup.taking import take
@@ -116,6 +118,26 @@ class TestTaken:
         assert (kept.code, len(kept.json["removed"])) == (0, 1)
         assert len(_pictures(folder)) == 10
         assert (await danqing("backup", "verify", folder, "--json")).json["pictures"] == 10
+
+    @pytest.mark.parametrize("most_at_once", [1, 5, 100])
+    async def test_pictures_go_however_many_are_looked_at_together(
+        self, system: System, danqing: Command, folder: Path, most_at_once: int
+    ) -> None:
+        """In as many rounds as memory is bounded by; what any backup names stays."""
+        await danqing("backup", folder)
+        gone = {line.sha256 for line in Run.open(Repository.open(folder), None).lines()}
+        await system.services.control.delete(next(iter(_documents(folder, "danqing_tasks"))), ALL)
+        for _ in range(2):
+            await danqing("backup", folder)
+            await system.finished((await system.submit()).id)
+        await danqing("backup", folder)
+        with Repository.open(folder).locked() as repository:
+            assert len(prune(repository, 2, most_at_once=most_at_once)) == 2
+            runs = [Run.open(repository, run) for run in repository.runs()]
+        named = {line.sha256 for run in runs for line in run.lines()}
+        assert {path.parent.name + path.name for path in _pictures(folder)} == named
+        assert len(gone - named) == 2
+        assert len(named) == 12
 
     async def test_the_oldest_goes_though_the_clock_was_ahead_when_it_was_taken(
         self, system: System, settings: Settings, danqing: Command, folder: Path
