@@ -17,10 +17,14 @@ CHUNK_BYTES = 4096
 
 
 @contextmanager
-def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
-    """Mount a file system of so many MiB at *folder* while the block lasts; skips the test where none can be."""
+def small_disk(folder: Path, megabytes: int, inodes: int | None = None) -> Iterator[Path]:
+    """Mount a file system of so many MiB at *folder* while the block lasts; skips the test where none can be.
+
+    With *inodes* there are no more files and folders on it.
+    """
     folder.mkdir(exist_ok=True)
-    command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "danqing-test", str(folder)]
+    options = f"size={megabytes}m" + ("" if inodes is None else f",nr_inodes={inodes}")
+    command = ["mount", "-t", "tmpfs", "-o", options, "danqing-test", str(folder)]
     if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode != 0:
         pytest.skip("mounting needs root")
     try:

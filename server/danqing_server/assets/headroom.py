@@ -91,7 +91,7 @@ class Headroom:
         return space.free < (mark * BACK_ABOVE if was_below else mark)
 
     def _measure(self) -> Sequence[tuple[Message, Space]]:
-        found = [(_PICTURES, _space_of(self.pictures)), (_SERVERS, _space_of(self.data))]
+        found = [(_PICTURES, _room_of(self.pictures)), (_SERVERS, _room_of(self.data))]
         return [(what, space) for what, space in found if space is not None]
 
 
@@ -105,11 +105,30 @@ def _are_on_one(folder: Path | None, other: Path) -> bool:
 
 def _space_of(folder: Path | None) -> Space | None:
     """Return the room of the disk of *folder*, for who is not root; None when there is none. Blocks."""
-    try:
-        stat = os.statvfs(folder) if folder is not None else None
-    except OSError:
-        return None  # a storage that is away says so itself
+    stat = _stat_of(folder)
+    return None if stat is None else _space_in(stat)
+
+
+def _room_of(folder: Path | None) -> Space | None:
+    """Return the same, where `free` is no more than there are inodes for: a disk of small files runs out of these.
+
+    Of some file systems, such as btrfs, there is no end of them. Blocks.
+    """
+    stat = _stat_of(folder)
     if stat is None:
         return None
+    space = _space_in(stat)
+    for_inodes = int(space.total * stat.f_favail / stat.f_files) if stat.f_files else space.free
+    return attrs.evolve(space, free=min(space.free, for_inodes))
+
+
+def _stat_of(folder: Path | None) -> os.statvfs_result | None:
+    try:
+        return os.statvfs(folder) if folder is not None else None
+    except OSError:
+        return None  # a storage that is away says so itself
+
+
+def _space_in(stat: os.statvfs_result) -> Space:
     free, total, unused = (blocks * stat.f_frsize for blocks in (stat.f_bavail, stat.f_blocks, stat.f_bfree))
     return Space(free=free, total=total, used=total - unused)

@@ -107,6 +107,25 @@ class TestNearlyFull:
             await fill(system, disk, MB)
             assert (await system.submit(repeat=repeat)).id == task.id
 
+    async def test_a_disk_without_inodes_is_full(self, make_settings: MakeSettings, tmp_path: Path) -> None:
+        """Small files leave half of its bytes free, and no picture could be stored that is bought now."""
+        with small_disk(tmp_path / "few", 64, inodes=1000) as disk:
+            settings = make_settings(DANQING_DATA_DIR=str(disk), **RESERVE)
+            async with running_system(settings, [ScriptedProvider()], workers=False) as system:
+                await system.submit()
+                texts = disk / "texts"
+                texts.mkdir()
+                for number in range(os.statvfs(disk).f_favail - 40):
+                    (texts / str(number)).touch()
+                await system.services.headroom.look()
+                assert os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize > 60 * MB
+                with pytest.raises(StorageFull):
+                    await system.submit()
+                for number in range(60):
+                    (texts / str(number)).unlink()
+                await system.services.headroom.look()
+                await system.submit()
+
     async def test_the_disk_of_the_embedded_servers_counts_too(
         self, make_settings: MakeSettings, disk: Path, tmp_path: Path
     ) -> None:
