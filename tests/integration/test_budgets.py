@@ -5,20 +5,24 @@ from __future__ import annotations
 import asyncio
 import time
 from base64 import b64encode
-from collections.abc import AsyncIterator, Sequence
+from collections import Counter as Counts
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, cast
 
 import attrs
 import pytest
 
 from danqing_plugins import InvalidRequest, Job, Run, Source
+from danqing_plugins.billing import Billed
 from danqing_server.access.caller import Caller
 from danqing_server.access.limits import CallerLimits
 from danqing_server.assets.storage import Assets
 from danqing_server.clock import Clock
 from danqing_server.desk.budgets import Budgets
+from danqing_server.desk.counting import Counter
 from danqing_server.desk.intake import Intake
 from danqing_server.desk.limit_states import BudgetWarning
 from danqing_server.desk.request import Repeat, Submission
@@ -26,11 +30,13 @@ from danqing_server.desk.staging import Staging
 from danqing_server.errors import BudgetExceeded, ModelNotAllowed, Overloaded, StoreUnavailable
 from danqing_server.life.moves import Deleted
 from danqing_server.life.subscribers import Gathering
+from danqing_server.records.accounts import LineKind, Posting, PostingLine
 from danqing_server.records.batches import Mode
 from danqing_server.records.tasks import Hold, Status, Task
 from danqing_server.records.tenancy import CLIENT_SCOPES, Limits
 from danqing_server.store.ledger import LedgerStore, Spent
 from danqing_server.store.tasks import Document, TaskStore
+from danqing_server.windows import Span, window_of
 from tests.support.lines import unnamed
 from tests.support.providers import ScriptedProvider, picture
 from tests.support.system import MakeSettings, System, running_system, until
@@ -580,3 +586,100 @@ async def accepts(system: System, n: int) -> bool:
     except BudgetExceeded:
         return False
     return True
+
+
+class TestLongBooks:
+    """A month in which very much was bought, of which most is days ago."""
+
+    MONTH = Limits(spend_per_month_micro={"CNY": 10 * PRICE_MICRO})
+
+    async def test_days_that_are_over_count_without_being_read(self, make_settings: MakeSettings) -> None:
+        """Not each time: 100,000 postings take longer than MongoDB may for an answer, and all was refused then."""
+        async with keyed(make_settings, clock=Clock(wall_s=the_20th)) as system:
+            await spend(system, *(posting(day, number, 10) for day in (3, 4) for number in range(300)))
+            await spend(system, posting(5, 0, 2 * PRICE_MICRO), posting(6, 0, PRICE_MICRO, key="bob"))
+            counting = system.services.budgets.counting
+            counters = [counter_of(system), counter_of(system, "alice"), counter_of(system, "bob")]
+            for counter, amount in zip(counters, (3, 2, 1), strict=True):
+                expected = amount * PRICE_MICRO + (0 if counter.key == "bob" else 6000)
+                assert (await counting.exact(counter)).total == expected
+            read = await read_by(system, *(counting.exact(counter) for counter in counters))
+            assert read["danqing_ledger"] == 0
+            assert len(accepted(await asked(system, caller(self.MONTH), 9))) == 6
+
+    async def test_what_is_booked_late_to_such_a_day_counts_at_once(self, make_settings: MakeSettings) -> None:
+        """A call of last week whose outcome is known only now."""
+        async with keyed(make_settings, clock=Clock(wall_s=the_20th)) as system:
+            await spend(system, posting(3, 0, 7 * PRICE_MICRO))
+            counting = system.services.budgets.counting
+            assert (await counting.exact(counter_of(system))).total == 7 * PRICE_MICRO
+            await spend(system, posting(3, 1, 3 * PRICE_MICRO))
+            assert (await counting.exact(counter_of(system))).total == 10 * PRICE_MICRO
+            assert not accepted(await asked(system, caller(self.MONTH), 2))
+
+    async def test_what_runs_since_such_a_day_counts_once(self, make_settings: MakeSettings) -> None:
+        """While it is held, and when it is booked, whenever that day was summed up."""
+        may_end, now_s = asyncio.Event(), [the_20th() - 2 * DAY_S]
+
+        async def hold(job: Job, run: Run) -> None:
+            await may_end.wait()
+            await deliver(job, run)
+
+        patient = partial(make_settings, DANQING_TASK_TIMEOUT="168h")
+        async with keyed(patient, hold, clock=Clock(wall_s=lambda: now_s[0])) as system:
+            task = await submit(system, caller(self.MONTH))
+            now_s[0] += 2 * DAY_S
+            counting = system.services.budgets.counting
+            assert (await counting.exact(counter_of(system))).total == PRICE_MICRO
+            may_end.set()
+            await system.finished(task.id)
+            await until(lambda: booked(system, 1), what="the end in the ledger")
+            found = await counting.exact(counter_of(system))
+            assert (found.total, found.spent) == (PRICE_MICRO, PRICE_MICRO)
+
+
+def the_20th() -> float:
+    """Return a moment at which most of a month is over."""
+    return datetime(2026, 5, 20, 12, tzinfo=UTC).timestamp()
+
+
+def posting(day: int, number: int, amount_micro: int, key: str = "alice") -> Posting:
+    """Return what somebody paid on a day of that month."""
+    line = PostingLine(
+        kind=LineKind.SETTLE,
+        at=datetime(2026, 5, day, 23, 59, tzinfo=UTC),
+        provider="scripted",
+        model="m",
+        billed=Billed.YES,
+        currency="CNY",
+        amount_micro=amount_micro,
+        call=f"c{number}",
+    )
+    task = f"of_{day}_{number}_{key}"
+    return Posting(task=task, number=0, at=line.at, project="alice", key=key, user="u1", lines=(line,))
+
+
+async def spend(system: System, *postings: Posting) -> None:
+    """Have postings in the books, as who books them puts them there."""
+    books = system.services.budgets.counting.books
+    assert not await books.ledger.add(postings)
+    await books.sheets.forget(postings, books.clock.now())
+
+
+def counter_of(system: System, key: str | None = None) -> Counter:
+    """Return what counts the project's month, or that of one of its keys."""
+    month = window_of(Span.MONTH, system.services.clock.now())
+    return Counter(project="alice", key=key, measure="CNY", window=month)
+
+
+async def read_by(system: System, *deeds: Awaitable[object]) -> Mapping[str, int]:
+    """Return how many documents MongoDB read for *deeds*, by collection."""
+    database = system.services.store.database
+    await database.command("profile", 2)
+    for deed in deeds:
+        await deed
+    await database.command("profile", 0)
+    read: Counts[str] = Counts()
+    async for told in database["system.profile"].find({"docsExamined": {"$exists": True}}):
+        read[told["ns"].partition(".")[2]] += told["docsExamined"]
+    return read

@@ -34,6 +34,7 @@ from danqing_server.desk.feeding import Feeder
 from danqing_server.desk.forecast import Forecast
 from danqing_server.desk.inspection import Inspection
 from danqing_server.desk.intake import Intake
+from danqing_server.desk.kept_days import KeptDays
 from danqing_server.desk.lane_control import LaneControl
 from danqing_server.desk.late_books import LateBooks
 from danqing_server.desk.limit_states import BudgetWarning
@@ -214,7 +215,7 @@ async def make_services(
         quotes=Quotes(submissions, forecast, clock, settings.on_ambiguous),
         budgets=budgets,
         usage=usage,
-        statistics=Statistics(sheets, usage, clock, simulated),
+        statistics=Statistics(KeptDays(sheets, clock), usage, simulated),
         late_books=LateBooks(UnbookedStore(database), bookkeeper, clock),
         watchers=watchers,
         visits=Visits(VisitStore(database), clock),

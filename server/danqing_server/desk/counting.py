@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 
 import attrs
 
 from danqing_server.clock import Clock
+from danqing_server.desk.kept_days import RACES as KEPT_RACES
+from danqing_server.desk.kept_days import KeptDays, without
 from danqing_server.life.bookkeeper import Bookkeeper
 from danqing_server.loops.shared import outcome_of
 from danqing_server.store.budgets import BudgetStore, Committed, Held, Pending, Unmade
+from danqing_server.store.ledger import Spent
+from danqing_server.store.sheets import Span, Split, Step, Steps
 from danqing_server.windows import Window
 
 __all__ = ["Counter", "Counting", "Measure"]
@@ -77,8 +81,12 @@ class Counting:
     books: Bookkeeper
     clock: Clock
     cheap_s: float = CHEAP_S
+    days: KeptDays = attrs.field(init=False)
     _counted: dict[str, tuple[float, float]] = attrs.field(factory=dict, init=False)
     _running: dict[str, asyncio.Task[None]] = attrs.field(factory=dict, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.days = KeptDays(self.books.sheets, self.clock)
 
     async def exact(self, counter: Counter) -> Committed:
         """Return what is committed, counted now; of what takes long to count, a while ago at the most."""
@@ -141,11 +149,44 @@ class Counting:
         amounts |= {each.hold: counter.amount_of(each) for each in held}
         if counter.window is None:
             return sum(amounts.values()), 0, left
-        spent = await self.books.ledger.spent(
-            counter.project, counter.key, counter.measure, counter.window, since=since
-        )
+        spent = await self._spent(counter, counter.window, since)
         open_ = sum(amount for hold, amount in amounts.items() if hold not in spent.over)
         return spent.amount_micro + open_, spent.amount_micro, left
+
+    async def _spent(self, counter: Counter, window: Window, since: datetime) -> Spent:
+        """Return what is booked to *window*: of days that are over out of their sheets, else out of the ledger.
+
+        A month of it may be too much to be read whenever it is counted. What is over only now and began on such a
+        day has no sheet yet that says so, or is in both: once more, and never once less.
+        """
+        split = Split.PROVIDER if counter.key is None else Split.KEY
+        span = Span(window.start, window.end)
+        kept: dict[date, str] = {}
+        for race in range(KEPT_RACES + 1):
+            kept = {} if race == KEPT_RACES else await self.days.prepare(counter.project, split, span)
+            before = await self._spent_on(counter, split, kept, span) if kept else 0
+            rest = [(each.start, each.end) for each in without(span, kept)]
+            spent = await self._booked_to(counter, rest, since)
+            if await self.days.are_kept(counter.project, split, kept):
+                break
+        return attrs.evolve(spent, amount_micro=before + spent.amount_micro)
+
+    async def _booked_to(
+        self, counter: Counter, spans: Sequence[tuple[datetime, datetime]], since: datetime
+    ) -> Spent:
+        if not spans:  # a window that is over, and all of it kept
+            return Spent()
+        return await self.books.ledger.spent(counter.project, counter.key, counter.measure, spans, since=since)
+
+    async def _spent_on(self, counter: Counter, split: Split, days: Collection[date], span: Span) -> int:
+        """Return what the sheets of *days* say."""
+        by = Steps(step=Step.MONTH, zone=UTC, named=counter.key is not None)
+        sums = await self.days.sheets.sum_kept(counter.project, split, days, span, by)
+        return sum(
+            each.sums.get("settled_micro", 0) + each.sums.get("unknown_micro", 0)
+            for each in sums
+            if each.currency == counter.measure and counter.key in (None, each.name)
+        )
 
     async def _amounts_noted(
         self, counter: Counter, noted: Mapping[str, Pending], unmade: Mapping[str, int]

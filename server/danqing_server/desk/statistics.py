@@ -9,24 +9,19 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 
 import attrs
 
-from danqing_server.clock import Clock
+from danqing_server.desk.kept_days import RACES, KeptDays, is_whole, midnight, pieces_of, without
 from danqing_server.store.reach import Reach
-from danqing_server.store.sheets import DAY, HALF_HOUR, SheetStore, Span, Split, Step, Steps, StepSum
+from danqing_server.store.sheets import SheetStore, Span, Split, Step, Steps, StepSum
 from danqing_server.store.usage import UsageRow, UsageStore
 from danqing_server.windows import Span as Window
 from danqing_server.windows import window_of
 
 __all__ = ["Cell", "Group", "Question", "Series", "Statistics", "starts_of"]
-
-MOST_AT_ONCE = 7
-"""Days that are counted in one go."""
-
-RACES = 5
 
 
 class Group(StrEnum):
@@ -74,10 +69,14 @@ class Series:
 class Statistics:
     """Sums over time. *simulated* are the providers that nobody pays. Raises StoreUnavailable."""
 
-    sheets: SheetStore
+    days: KeptDays
     usage: UsageStore
-    clock: Clock
     simulated: Collection[str]
+
+    @property
+    def sheets(self) -> SheetStore:
+        """The sheets, and the ledger behind them."""
+        return self.days.sheets
 
     async def answer(self, question: Question) -> Series:
         """Return what is asked for; each currency for itself."""
@@ -108,35 +107,25 @@ class Statistics:
         self, project: str | None, question: Question, starts: Sequence[datetime]
     ) -> list[StepSum]:
         begin = await self.sheets.begin(project)
-        start = question.span.start if begin is None else max(question.span.start, _midnight(begin.date()))
+        start = question.span.start if begin is None else max(question.span.start, midnight(begin.date()))
         if begin is None or start >= question.span.end:
             return []
         span = Span(start, question.span.end)
         split = _SPLITS[question.group]
         steps = Steps(step=question.step, zone=question.zone, named=question.group not in (None, Group.PROJECT))
-        if split is not Split.USER and all(map(_is_whole, starts)):
+        if split is not Split.USER and all(map(is_whole, starts)):
             for _ in range(RACES):
-                kept = await self._prepare(project, split, span)
+                kept = await self.days.prepare(project, split, span)
                 found = await self.sheets.sum_kept(project, split, kept, span, steps) if kept else []
-                if not kept or await self.sheets.kept(project, split, kept) == kept:  # none forgotten under the sum
-                    return found + await self._sum_booked(project, split, _without(span, kept), steps)
+                if await self.days.are_kept(project, split, kept):
+                    return found + await self._sum_booked(project, split, without(span, kept), steps)
         return await self._sum_booked(project, split, [span], steps)
 
     async def _sum_booked(
         self, project: str | None, split: Split, spans: Iterable[Span], steps: Steps
     ) -> list[StepSum]:
-        pieces = [piece for span in spans for piece in _pieces(span)]
+        pieces = [piece for span in spans for piece in pieces_of(span)]
         return [each for piece in pieces for each in await self.sheets.sum_booked(project, split, [piece], steps)]
-
-    async def _prepare(self, project: str | None, split: Split, span: Span) -> dict[date, str]:
-        """Return the days of *span* that have a sheet, with its version, once those have one that may."""
-        now = self.clock.now()
-        days = [day for day in _days_of(span) if self.sheets.may_keep(day, now)]
-        kept = await self.sheets.kept(project, split, days)
-        missing = [day for day in days if day not in kept]
-        for run in _runs(missing):
-            await self.sheets.make(project, split, run)
-        return {**kept, **await self.sheets.kept(project, split, missing)} if missing else kept
 
 
 _SPLITS: Mapping[Group | None, Split] = {
@@ -199,58 +188,6 @@ _HALF = {
 def _nearest(starts: Sequence[datetime], start: datetime, step: Step) -> datetime:
     """Return the step that begins at *start*: where clocks change, MongoDB sees it begin at another minute."""
     return starts[max(0, bisect_right(starts, start + _HALF[step]) - 1)]
-
-
-def _days_of(span: Span) -> Iterator[date]:
-    """Yield the days of which *span* has whole half hours, by UTC."""
-    first, last = span.start.date(), (span.end - timedelta(microseconds=1)).date()
-    for number in range((last - first).days + 1):
-        day = first + timedelta(days=number)
-        cut = (_midnight(day) < span.start and not _is_whole(span.start)) or (
-            span.end < _midnight(day) + DAY and not _is_whole(span.end)
-        )
-        if not cut:
-            yield day
-
-
-def _is_whole(moment: datetime) -> bool:
-    return (moment - _midnight(moment.date())) % timedelta(minutes=HALF_HOUR) == timedelta(0)
-
-
-def _runs(days: Iterable[date]) -> Iterator[list[date]]:
-    """Yield *days*, which are in order, in runs that follow one another."""
-    run: list[date] = []
-    for day in days:
-        if run and (len(run) == MOST_AT_ONCE or day != run[-1] + DAY):
-            yield run
-            run = []
-        run.append(day)
-    if run:
-        yield run
-
-
-def _without(span: Span, days: Collection[date]) -> Iterator[Span]:
-    """Yield the parts of *span* that are in none of *days*."""
-    start = span.start
-    for day in sorted(days):
-        if _midnight(day) > start:
-            yield Span(start, _midnight(day))
-        start = max(start, _midnight(day) + DAY)
-    if start < span.end:
-        yield Span(start, span.end)
-
-
-def _pieces(span: Span) -> Iterator[Span]:
-    """Yield *span* cut, so that no question to the ledger takes long."""
-    start = span.start
-    while start < span.end:
-        end = min(span.end, _midnight(start.date()) + MOST_AT_ONCE * DAY)
-        yield Span(start, end)
-        start = end
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
 
 
 def _add(sums: defaultdict[str, int], more: Mapping[str, int]) -> None:
