@@ -20,7 +20,7 @@ from danqing_server.records.deliveries import DeliveryState
 from danqing_server.records.tasks import FINISHED
 from danqing_server.store.batches import COLLECTION as BATCHES
 from danqing_server.store.batches import STAGED
-from danqing_server.store.client import Database, translated
+from danqing_server.store.client import Database, translated, unhurried
 from danqing_server.store.deliveries import COLLECTION as DELIVERIES
 from danqing_server.store.ledger import COLLECTION as LEDGER
 from danqing_server.store.ledger import FORGOTTEN
@@ -94,7 +94,7 @@ class Belongings:
             counted |= {"users": (USERS, {"_id": whose.user, **whose.reach.filter})}
             counted |= {"sessions": (SESSIONS, _of_sessions(whose))}
         counted |= {"deliveries": (DELIVERIES, _of_deliveries(whose))}
-        with translated():
+        async with unhurried(self.database):
             found = {
                 name: await self.database[where].count_documents(what) for name, (where, what) in counted.items()
             }
@@ -111,7 +111,7 @@ class Belongings:
             listed = TaskFilter(user_id=whose.user, made_before=before)
             scope = listed.scope(whose.reach, None if after is None else (after.at, after.id))
             found = self.database[TASKS].find(scope, _OF_TASK).sort(NEWEST_FIRST)
-        with translated():
+        async with unhurried(self.database):
             return [_place(document) for document in await found.limit(PAGE).to_list(None)]
 
     async def lines(self, whose: Whose, before: datetime) -> AsyncIterator[StagedLine]:
@@ -119,7 +119,7 @@ class Belongings:
         behind = ""
         while True:
             wanted = {"_id": {"$gt": behind}, "at": {"$lt": before}}
-            with translated():
+            async with unhurried(self.database):
                 page = await self.database[STAGED].find(wanted).sort("_id", ASCENDING).limit(PAGE).to_list(None)
             for document in page:
                 task = RawBSONDocument(document["task"])
@@ -142,7 +142,7 @@ class Belongings:
     async def is_shared(self, batch_id: str, whose: Whose) -> bool:
         """Tell whether a batch has tasks, or lines that are to be tasks, of anybody else."""
         others = {"batch.id": batch_id, "$nor": [whose.tasks]}
-        with translated():
+        async with unhurried(self.database):
             if await self.database[TASKS].find_one(others, ["_id"]) is not None:
                 return True
             async for document in self.database[STAGED].find({"batch": batch_id}):
@@ -179,17 +179,17 @@ class Belongings:
         wanted: dict[str, Any] = {"user": whose.user}
         if not whose.reach.is_everybody:
             wanted["project"] = whose.reach.filter["owner"]
-        with translated():
+        async with unhurried(self.database):
             await self.database[LEDGER].update_many(wanted, {"$set": {"user": FORGOTTEN}})
 
     async def _ids(self, collection: str, whose: Whose, before: datetime, after: str) -> Sequence[str]:
         wanted = {**whose.reach.filter, "created_at": {"$lt": before}, "_id": {"$gt": after}}
-        with translated():
+        async with unhurried(self.database):
             found = self.database[collection].find(wanted, ["_id"]).sort("_id", ASCENDING)
             return [document["_id"] for document in await found.limit(PAGE).to_list(None)]
 
     async def _remove(self, collection: str, wanted: Mapping[str, Any]) -> int:
-        with translated():
+        async with unhurried(self.database):
             outcome = await self.database[collection].delete_many(wanted)
         return int(outcome.deleted_count)
 

@@ -16,7 +16,16 @@ from danqing_server.errors import SettingsError, StoreUnavailable
 from danqing_server.settings.server import Settings
 from danqing_server.store.refusals import ENCODING_ERRORS, as_unavailable
 
-__all__ = ["TIMEOUT_MS", "Database", "client_options", "connect", "durable", "find_newest", "translated"]
+__all__ = [
+    "TIMEOUT_MS",
+    "Database",
+    "client_options",
+    "connect",
+    "durable",
+    "find_newest",
+    "translated",
+    "unhurried",
+]
 
 Database = Any
 """A database of either driver. Their types have nothing in common, so it has none."""
@@ -38,6 +47,7 @@ for changes: a connection that died without a word is found dead after 12 s, not
 """
 
 CLOSE_S = 0.3
+LONGEST_WALK_S = 24 * 3600.0
 
 _MAJORITY, _NEWEST = ReadConcern("majority"), ReadConcern("linearizable")
 _NOT_A_REPLICA_SET = 123
@@ -109,6 +119,18 @@ async def find_newest(collection: Any, id_: str) -> Any:
         if error.code == _NOT_A_REPLICA_SET:
             return None
         raise
+
+
+@asynccontextmanager
+async def unhurried(database: Database) -> AsyncIterator[None]:
+    """Let what is asked in the block take as long as it does, of a server that answers; it is translated.
+
+    For who walks through a collection that may be of any size: a bound of time ends it, and the next try as well.
+    """
+    with translated():
+        await database.command("ping")  # in the usual time: below, who is away is waited for
+        with pymongo.timeout(LONGEST_WALK_S):
+            yield
 
 
 @contextmanager

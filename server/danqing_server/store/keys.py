@@ -11,7 +11,7 @@ from pymongo import ASCENDING, IndexModel, ReturnDocument
 
 from danqing_server.clock import Clock
 from danqing_server.loops.steps import step
-from danqing_server.store.client import Database, durable, translated
+from danqing_server.store.client import Database, durable, translated, unhurried
 from danqing_server.store.late_indexes import create_with_patience
 from danqing_server.store.reading import versioned
 
@@ -105,7 +105,7 @@ class KeyStore:
 
     async def forget_all(self, ids: Sequence[str]) -> None:
         """Forget the keys of whatever has these ids, as `forget` does; it reads all keys that are known."""
-        with translated():
+        async with unhurried(self.database):
             await self._keys.update_many({"task_id": {"$in": [*ids]}}, _FORGOTTEN)
 
     async def is_buried(self, task_id: str) -> bool:

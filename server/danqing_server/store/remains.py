@@ -13,11 +13,10 @@ from typing import Any
 
 import attrs
 import bson
-import pymongo
 from bson.raw_bson import RawBSONDocument
 
 from danqing_server.codec.bodies import dump_json
-from danqing_server.store.client import Database, translated
+from danqing_server.store.client import Database, translated, unhurried
 from danqing_server.store.keys import DELETED
 from danqing_server.store.ledger import COLLECTION as LEDGER
 from danqing_server.store.ledger import FORGOTTEN
@@ -26,7 +25,6 @@ from danqing_server.store.words import Named, nobodys
 
 __all__ = ["Named", "Remain", "RemainsStore"]
 
-LONGEST_S = 24 * 3600.0
 EVERYBODYS = Reach.everybody()
 _RAW: Any = bson.CodecOptions(document_class=RawBSONDocument)
 _Look = Callable[[str, RawBSONDocument], bool]
@@ -84,7 +82,7 @@ class RemainsStore:
 
     async def _look_through(self, name: str, is_wanted: _Look) -> Sequence[Remain]:
         documents = self.database.get_collection(name, codec_options=_RAW).find()
-        with pymongo.timeout(LONGEST_S), translated():  # a client's own bound holds for a cursor as a whole
+        async with unhurried(self.database):  # a client's own bound holds for a cursor as a whole
             return [
                 Remain(collection=name, id=str(document["_id"]), why=_why(name, document))
                 async for document in documents
