@@ -1,11 +1,12 @@
 """Ended tasks, oldest first, as retention looks through them.
 
-It walks the index that lists over all users walk (`listing`), which is made when retention is switched on.
+It walks the index that lists over all users walk (`listing`), which is made when retention is switched on: a
+stretch at a time, whose border that index gives alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +17,7 @@ from pymongo import ASCENDING
 from danqing_server.records.tasks import FINISHED, Status, Task
 from danqing_server.store.client import Database, translated
 from danqing_server.store.listing import TaskFilter, TaskList
-from danqing_server.store.newest import NEWEST_FIRST, Place, place_of
+from danqing_server.store.newest import NEWEST_FIRST, Place, behind, place_of
 from danqing_server.store.reach import Reach
 from danqing_server.store.reading import readable
 from danqing_server.store.tasks import COLLECTION
@@ -25,6 +26,9 @@ __all__ = ["Kinds", "OldTasks"]
 
 LONGEST_S = 60.0
 PAGE = 200
+STEP = 5_000
+"""Tasks that one question reads: of ten million of which hardly any may go, one question would find no end."""
+
 _HEAVY = {"saved": 0, "result": 0, "references": 0}
 _OLDEST = [("created_at", ASCENDING), ("_id", ASCENDING)]
 
@@ -50,10 +54,12 @@ class OldTasks:
 
     database: Database
     task_list: TaskList
+    step: int = STEP
 
     async def prepare(self, reach: Reach) -> None:
         """See to the index that is walked."""
-        await self.task_list.prepare(TaskFilter(), reach)
+        everybody = Reach.everybody()
+        await self.task_list.prepare(TaskFilter(), reach if _walked(reach) else everybody)
 
     async def page(
         self,
@@ -64,33 +70,52 @@ class OldTasks:
         reserved_before: datetime,
         ended_before: datetime | None = None,
     ) -> tuple[list[Task], Place | None]:
-        """Return the next of them behind *after*, oldest first; and where to go on.
+        """Return those of them among the next few thousand tasks behind *after*, oldest first; and where to go on.
 
         Those with a star are left out, and those that an attempt still holds, or what it set aside of a limit,
         unless that was before *reserved_before*.
         """
-        wanted = {
-            **kinds.condition,
-            "created_at": {"$lt": made_before} | ({} if after is None else {"$gte": after[0]}),
+        here = _between(kinds.reach, {"$lt": made_before}, _later(after))
+        border = await self._border(here, _OLDEST)
+        if border is not None:
+            here = _between(kinds.reach, {"$lte": border[0]}, _later(after), _up_to(border))
+        wanted: dict[str, Any] = {
             "attempt": None,
             "reserved.at": {"$not": {"$gte": reserved_before}},
             "stars.0": {"$exists": False},
         }
         if ended_before is not None:
             wanted["completed_at"] = {"$lt": ended_before}
-        if after is not None:
-            later = {"created_at": after[0], "_id": {"$gt": after[1]}}
-            wanted["$or"] = [{"created_at": {"$gt": after[0]}}, later]
         with pymongo.timeout(LONGEST_S), translated():
-            found = await self._tasks.find(wanted, _HEAVY).sort(_OLDEST).limit(PAGE).to_list(None)
-        return readable(found), place_of(found[-1]) if len(found) == PAGE else None
+            asked = self._tasks.find({"$and": [here, kinds.condition, wanted]}, _HEAVY)
+            found = await asked.sort(_OLDEST).limit(PAGE).to_list(None)
+        return readable(found), place_of(found[-1]) if len(found) == PAGE else border
 
     async def newest(self, kinds: Kinds, count: int) -> datetime | None:
         """Return when the *count*-th newest of them was made; None when there are fewer."""
+        after: Place | None = None
+        while True:
+            here = _between(kinds.reach, {}, _earlier(after))
+            border = await self._border(here, NEWEST_FIRST)
+            if border is not None:
+                here = _between(kinds.reach, {"$gte": border[0]}, _earlier(after), _down_to(border))
+            wanted = {"$and": [here, kinds.condition]}
+            with pymongo.timeout(LONGEST_S), translated():
+                asked = self._tasks.find(wanted, ["created_at"]).sort(NEWEST_FIRST).limit(count)
+                found = await asked.to_list(None)
+            if len(found) == count:
+                made_at: datetime = found[-1]["created_at"]
+                return made_at
+            if border is None:
+                return None
+            after, count = border, count - len(found)
+
+    async def _border(self, here: Mapping[str, Any], order: Any) -> Place | None:
+        """Return where the last of the next `step` tasks stands, by an index alone; None when there are fewer."""
         with pymongo.timeout(LONGEST_S), translated():
-            found = self._tasks.find(kinds.condition, ["created_at"]).sort(NEWEST_FIRST).skip(count - 1).limit(1)
+            found = self._tasks.find(here, {"created_at": 1}).sort(order).skip(self.step - 1).limit(1)
             documents = await found.to_list(None)
-        return documents[0]["created_at"] if documents else None
+        return place_of(documents[0]) if documents else None
 
     async def owners(self) -> Sequence[str | None]:
         """Return whose tasks there are; None: those without an owner."""
@@ -101,3 +126,38 @@ class OldTasks:
     @property
     def _tasks(self) -> Any:
         return self.database[COLLECTION]
+
+
+def _walked(reach: Reach) -> Mapping[str, Any]:
+    """Return what of *reach* an index answers: what has no owner is found among everybody's."""
+    return {} if reach.owners in (None, [None]) else reach.filter
+
+
+def _between(reach: Reach, times: Mapping[str, Any], *ends: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what finds a stretch of the index: by when a task was made, and at either end by its id, too."""
+    bounds = dict(times)
+    for end in ends:
+        bounds |= end.get("created_at", {})
+    exact = [end["exact"] for end in ends if end]
+    made = {"created_at": bounds} if bounds else {}
+    return {**_walked(reach), **made, **({"$and": exact} if exact else {})}
+
+
+def _later(place: Place | None) -> Mapping[str, Any]:
+    return {} if place is None else {"created_at": {"$gte": place[0]}, "exact": behind(place, "$gt")}
+
+
+def _earlier(place: Place | None) -> Mapping[str, Any]:
+    return {} if place is None else {"created_at": {"$lte": place[0]}, "exact": behind(place)}
+
+
+def _up_to(place: Place) -> Mapping[str, Any]:
+    return {"exact": _at_or(behind(place), place)}
+
+
+def _down_to(place: Place) -> Mapping[str, Any]:
+    return {"exact": _at_or(behind(place, "$gt"), place)}
+
+
+def _at_or(others: Mapping[str, Any], place: Place) -> Mapping[str, Any]:
+    return {"$or": [*others["$or"], {"created_at": place[0], "_id": place[1]}]}

@@ -7,8 +7,9 @@ got a star, since it was looked at stays.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import attrs
 
@@ -31,6 +32,8 @@ __all__ = ["LOOK_EVERY_S", "Retention", "is_settled"]
 
 LOOK_EVERY_S = 15.0
 PASS_EVERY_S = 600.0
+SHARE = 20
+"""After a look that took long the next one comes so many times as long later: most tasks stay every time."""
 LEASE_S = 120
 AT_ONCE = 8
 TOLD_AFTER_S = 120.0
@@ -38,6 +41,8 @@ TOLD_AFTER_S = 120.0
 
 SET_ASIDE_FOR = timedelta(days=2)
 """How long what was set aside of a day's limit matters, wherever that day is."""
+
+T = TypeVar("T")
 
 log = get_logger(__name__)
 
@@ -82,7 +87,9 @@ class Retention:
     clock: Clock
     worker: str
     _freed: _Freed = attrs.field(factory=lambda: _Freed(0, float("-inf")), init=False)
-    _passed_at_s: float = attrs.field(default=float("-inf"), init=False)
+    _looked_for_s: float = attrs.field(default=0.0, init=False)
+    _next_pass_s: float = attrs.field(default=float("-inf"), init=False)
+    _next_room_s: float = attrs.field(default=float("-inf"), init=False)
     _prepared: bool = attrs.field(default=False, init=False)
 
     async def look(self) -> None:
@@ -90,10 +97,14 @@ class Retention:
         if not await self._is_mine():
             return
         await self._prepare()
-        if self.clock.monotonic_s() - self._passed_at_s >= PASS_EVERY_S:
+        if self.clock.monotonic_s() >= self._next_pass_s:
+            self._looked_for_s = 0.0
             await self.let_go()
-            self._passed_at_s = self.clock.monotonic_s()
-        await self.make_room()
+            self._next_pass_s = self.clock.monotonic_s() + max(PASS_EVERY_S, self._looked_for_s * SHARE)
+        if self.clock.monotonic_s() >= self._next_room_s:
+            self._looked_for_s = 0.0
+            await self.make_room()
+            self._next_room_s = self.clock.monotonic_s() + min(PASS_EVERY_S, self._looked_for_s * SHARE)
 
     async def let_go(self) -> int:
         """Let go what is too old or too much; returns how many tasks went."""
@@ -122,7 +133,7 @@ class Retention:
         gone = 0
         for owner in await self._owners_of(rule):
             own = attrs.evolve(kinds, reach=Reach.of(owner))
-            border = await self.old.newest(own, most)
+            border = await self._looked(self.old.newest(own, most))
             if border is not None:
                 gone += await self._let_all_go(rule, own, "count", border)
         return gone
@@ -154,18 +165,26 @@ class Retention:
         """Yield the tasks that may go, a few at a time, while it is this process's turn."""
         after, reserved_before = None, self.clock.now() - SET_ASIDE_FOR
         while await self._is_mine():
-            tasks, after = await self.old.page(
+            page = self.old.page(
                 kinds,
                 after=after,
                 made_before=made_before,
                 reserved_before=reserved_before,
                 ended_before=ended_before,
             )
+            tasks, after = await self._looked(page)
             settled = [task for task in tasks if is_settled(task, reserved_before)]
             for start in range(0, len(settled), AT_ONCE):
                 yield settled[start : start + AT_ONCE]
             if after is None:
                 return
+
+    async def _looked(self, looking: Awaitable[T]) -> T:
+        """Return what was looked for, and note for how long it was: not for how long tasks were deleted."""
+        began_s = self.clock.monotonic_s()
+        found = await looking
+        self._looked_for_s += self.clock.monotonic_s() - began_s
+        return found
 
     async def _delete(self, task: Task) -> bool:
         return await self.register.delete(Deleted(task=task, at=self.clock.now()), guarded=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from datetime import timedelta
 from typing import Any
 
@@ -19,7 +19,8 @@ from danqing_server.records.tasks import (
     Task,
 )
 from danqing_server.settings.retention import RetentionRule
-from danqing_server.store.old_tasks import OldTasks
+from danqing_server.store.old_tasks import Kinds, OldTasks
+from danqing_server.store.reach import Reach
 from danqing_server.worker.retention import Retention
 from tests.support.providers import ScriptedProvider, picture
 from tests.support.shelf import Shelf
@@ -58,6 +59,22 @@ class Stock:
         at = self.system.services.clock.now() - timedelta(days=days)
         ended = {} if "status" in changes and changes["status"] is Status.PENDING else {"completed_at": at}
         return await self.shelf.put(name, picture(), **{"created_at": at, "updated_at": at, **ended, **changes})
+
+    async def put_rows(self, count: int) -> None:
+        """Store so many tasks, the oldest first, five made at each moment."""
+        now = self.system.services.clock.now()
+        for number in range(count):
+            at = now - timedelta(days=40 - number // 5)
+            await self.put(f"t{number:02}", 1, created_at=at, completed_at=at)
+
+    async def asked_by(self, deed: Awaitable[object]) -> list[dict[str, Any]]:
+        """Return what MongoDB notes of the questions about tasks that *deed* asks."""
+        database = self.system.services.store.database
+        await database.command("profile", 2)
+        await deed
+        await database.command("profile", 0)
+        asked = {"op": "query", "ns": f"{database.name}.danqing_tasks", "command.find": "danqing_tasks"}
+        return list(await database["system.profile"].find(asked).to_list(None))
 
     async def left(self) -> list[str]:
         """Return the names of what is there."""
@@ -133,6 +150,54 @@ class TestRules:
         await stock.put("a", 4000, stars=(0,))
         assert await stock.let_go(RetentionRule(keep_for_s=60)) == 450
         assert await stock.left() == ["a"]
+
+
+class TestLargeStocks:
+    async def test_no_question_reads_very_many(self, stock: Stock) -> None:
+        """Hardly any of them may go: of ten million, a question for the next ones found no end within its time."""
+        await stock.shelf.fill(900, lambda number: f"t{number:03}", stars=(0,))
+        await stock.put("a", 4000)
+        await stock.put("z", 30)
+        retention = stock.retention(RetentionRule(keep_for_s=60 * DAY_S), RetentionRule(keep_tasks=890))
+        retention.old.step = 100
+        await retention._prepare()
+        asked = await stock.asked_by(retention.let_go())
+        assert "a" not in await stock.left()
+        assert 0 < max(each["docsExamined"] for each in asked) <= 110
+
+    @pytest.mark.parametrize("step", [1, 2, 4, 5, 22, 23, 24])
+    async def test_as_many_stay_as_are_to_stay(self, stock: Stock, step: int) -> None:
+        """Counted a stretch at a time, of which some end among tasks that were made at one moment."""
+        await stock.put_rows(23)
+        retention = stock.retention(RetentionRule(keep_tasks=11))
+        retention.old.step = step
+        assert await retention.let_go() == 10
+        assert await stock.left() == [f"t{number:02}" for number in range(10, 23)]
+
+    @pytest.mark.parametrize("step", [1, 2, 4, 5, 22, 23, 24])
+    async def test_each_is_looked_at_once(self, stock: Stock, step: int) -> None:
+        """None is passed over where one stretch ends and the next begins."""
+        await stock.put_rows(23)
+        services, found, after = stock.system.services, list[str](), None
+        old = OldTasks(services.store.database, services.task_list, step)
+        while True:
+            now = services.clock.now()
+            everybodys = Kinds(reach=Reach.everybody())
+            tasks, after = await old.page(everybodys, after=after, made_before=now, reserved_before=now)
+            found += [task.id for task in tasks]
+            if after is None:
+                break
+        assert found == [f"t{number:02}" for number in range(23)]
+
+    async def test_what_has_no_owner_is_found_by_an_index(self, stock: Stock) -> None:
+        """A rule for those without a key alone: all tasks were read, and sorted, for each page of it."""
+        await stock.shelf.fill(300, lambda number: f"t{number:03}", owner="acme")
+        await stock.put("ours", 400)
+        retention = stock.retention(RetentionRule(project="(local)", keep_for_s=DAY_S))
+        await retention._prepare()
+        asked = await stock.asked_by(retention.let_go())
+        assert "ours" not in await stock.left()
+        assert {each["planSummary"].partition(" ")[0] for each in asked} == {"IXSCAN"}
 
 
 class TestWhatStays:
