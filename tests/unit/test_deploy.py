@@ -31,6 +31,17 @@ def test_every_setting_named_exists(path: Path) -> None:
     assert {name for name in named if not OF_OTHERS.match(name)} <= SETTINGS
 
 
+def test_what_is_scaled_says_not_how_many() -> None:
+    """Each `kubectl apply` would end the workers that KEDA had added, and what they carry out."""
+    folder = ROOT / "deploy" / "kubernetes"
+    documents = [each for path in folder.glob("*.yaml") for each in yaml.safe_load_all(path.read_text()) if each]
+    scaled = {each["spec"]["scaleTargetRef"]["name"] for each in documents if each["kind"] == "ScaledObject"}
+    found = [each for each in documents if each["kind"] == "Deployment" and each["metadata"]["name"] in scaled]
+
+    assert len(found) == len(scaled) == 1
+    assert all("replicas" not in each["spec"] for each in found)
+
+
 def test_probes_ask_what_is_there() -> None:
     """Liveness must not follow MongoDB: a restart would not bring it back."""
     text = (ROOT / "deploy" / "kubernetes" / "danqing.yaml").read_text()
