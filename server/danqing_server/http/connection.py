@@ -182,7 +182,7 @@ class _Exchange(Http):
         answer = head + body
         await self._send(answer)
         self.stage = Stage.IDLE
-        if isinstance(response, Repeatable):
+        if self.keep_alive and isinstance(response, Repeatable):
             protocol: Any = self.protocol
             protocol.replays.keep(protocol.near, request, response, answer)
 
