@@ -229,12 +229,13 @@ class Service:
             PluginError: see the module.
         """
         usual_s = self.timeout_s if paid else min(self.timeout_s, self.question_timeout_s)
-        sent = self._outgoing(method, path, body, parts, {**self.params, **(params or {})}, headers, call)
+        form = await _encoded(parts) if parts and self.sign is not None else None
+        sent = self._outgoing(method, path, body, parts, {**self.params, **(params or {})}, headers, call, form)
         with connection_failures(self.failures.service, paid=paid):
             response = await session.request(
                 sent.method,
                 URL(sent.url, encoded=True),
-                data=_form(parts) if parts else sent.body or None,
+                data=_form(parts) if parts and form is None else sent.body or None,
                 headers=sent.headers,
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(
@@ -268,7 +269,9 @@ class Service:
         params: Mapping[str, str],
         headers: Mapping[str, str] | None,
         call: Call | None,
+        form: tuple[str, bytes] | None,
     ) -> Outgoing:
+        """Return what will be sent; *form* has the type and the bytes of *parts* that are signed as they stand."""
         payload = b"" if body is None else write_json(body)
         if (count := len(payload) + sum(len(part.body) for part in parts)) > self.most_request_bytes:
             message = texts.REQUEST_TOO_LARGE(count=count, most=self.most_request_bytes)
@@ -276,6 +279,8 @@ class Service:
         sent = {**self.headers, **(headers or {})}
         if body is not None:
             sent.setdefault("Content-Type", "application/json")
+        if form is not None:
+            sent["Content-Type"], payload = form
         if call is not None and self.call_id_header is not None:
             sent[self.call_id_header] = call.id
         outgoing = Outgoing(method=method, url=self._url(path, params), headers=sent, body=payload)
@@ -309,6 +314,12 @@ def _form(parts: Sequence[Part]) -> aiohttp.FormData:
     for part in parts:
         form.add_field(part.name, part.body, filename=part.filename, content_type=part.media_type)
     return form
+
+
+async def _encoded(parts: Sequence[Part]) -> tuple[str, bytes]:
+    """Return the type, with its boundary, and the bytes of a form."""
+    form = _form(parts)()
+    return form.headers["Content-Type"], await form.as_bytes()
 
 
 def _origin(url: str) -> tuple[str, str]:

@@ -178,6 +178,26 @@ class TestSending:
                 await service.get(session, "https://elsewhere.example/requests/1")
         assert caught.value.code == "foreign_address"
 
+    async def test_signature_covers_the_bytes_of_a_form(self, session: aiohttp.ClientSession) -> None:
+        """And its type, whose boundary is in both."""
+        signed: list[Outgoing] = []
+
+        def sign(outgoing: Outgoing) -> dict[str, str]:
+            signed.append(outgoing)
+            return {}
+
+        async def handle(request: web.Request) -> web.Response:
+            body = await request.read()
+            assert body == signed[0].body
+            assert request.headers["Content-Type"] == signed[0].headers["Content-Type"]
+            assert request.content_type == "multipart/form-data"
+            return web.json_response({"has": [part in body for part in (b"png", "狐狸".encode())]})
+
+        file = Part(name="image", body=b"png", filename="a.png", media_type="image/png")
+        async with acme(handle, sign=sign) as service:
+            answer = await service.post(session, "/images", parts=(file, Part(name="prompt", body="狐狸")))
+        assert answer.document == {"has": [True, True]}
+
 
 class TestRefusals:
     """The table first, the status second."""
