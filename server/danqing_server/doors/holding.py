@@ -132,6 +132,8 @@ class Call(Generic[V_co]):
             return
         failed = self.voice.failed(self, task)
         if failed.headers.get(SHOULD_RETRY) == "true":
+            if HEADER in self.request.headers:  # by its key a repeat would be told of the same failure
+                failed.headers[SHOULD_RETRY] = "false"
             await self._await_repeat()
         await self.send(failed)
 

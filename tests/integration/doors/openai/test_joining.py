@@ -10,6 +10,7 @@ from urllib.parse import urljoin
 import attrs
 import pytest
 
+from danqing_plugins import Unavailable
 from danqing_server.errors import StoreUnavailable
 from danqing_server.records.tasks import Status
 from danqing_server.store.visits import Asked, VisitRecord, VisitState, VisitStore
@@ -333,6 +334,14 @@ class TestIdempotencyKey:
         assert [reply.status for reply in replies] == [200, 200]
         assert replies[0].body == replies[1].body
         assert studio.bought == 1
+
+    async def test_a_failure_is_not_asked_for_again(self, open_door: OpenDoor, studio: Studio) -> None:
+        """Whoever repeats it with its key is told the same: a library would wait in vain for another outcome."""
+        studio.failing = Unavailable("not now")
+        async with open_door(DANQING_MAX_ATTEMPTS="1") as door:
+            failed = [await ask(door, {"Idempotency-Key": "k1"}) for _ in range(2)]
+            assert {(each.status, each.headers["x-should-retry"]) for each in failed} == {(502, "false")}
+            assert (await ask(door)).headers["x-should-retry"] == "true"
 
     async def test_reuse_for_another_request_is_no_conflict(self, door: Client) -> None:
         """409 would be repeated by their libraries."""
