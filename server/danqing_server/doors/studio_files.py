@@ -36,12 +36,17 @@ MAIN = "js/main.js"
 INDEX = "index.html"
 _IMPORT = re.compile(r"""(?:\bfrom|^import)\s*['"](\.{1,2}/[^'"]+\.js)['"]""", re.MULTILINE)
 _COMMENT = re.compile(
-    r"^[ \t]*/\*\*(?:(?!\*/).)*\*/[ \t]*$|/\*\* @(?:type|param)(?:(?!\*/)[^\n])*\*/ ?", re.MULTILINE | re.DOTALL
+    r"^[ \t]*/\*(?:(?!\*/).)*\*/[ \t]*$|/\*\* @(?:type|param)(?:(?!\*/)[^\n])*\*/ ?", re.MULTILINE | re.DOTALL
 )
 _INDENTATION = re.compile(r"^[ \t]+", re.MULTILINE)
-# Behind the last quote of a line nothing but a comment begins so; a text with two slashes ends with one.
-_REMARK = re.compile(r"""[ ]*// [^'"`\n]*$""", re.MULTILINE)
-_SPACES = re.compile(rf"({QUOTED})|[ ]*([{{}}()\[\],;:?=<>&|*])[ ]*")
+# What is sent as it was written: texts, templates with no more than one inside another, patterns.
+_TEMPLATE = r"`(?:\\.|[^`\\$]|\$(?!\{)|\$\{(?:[^{}`]|\{[^{}`]*\}|`(?:[^`$]|\$\{[^{}`]*\})*`)*\})*`"
+# A division has a space behind it.
+_PATTERN = r"""(?<=[(,=:!&|?\[ ])/(?![/*\s])(?:\\.|\[(?:\\.|[^\]\\])*\]|[^/\\\['"`])+/[a-z]*"""
+_KEPT = rf"{QUOTED}|{_TEMPLATE}|{_PATTERN}"
+_REMARK = r"[ ]*//[ ].*"
+_SPACES = re.compile(rf"({_KEPT})|{_REMARK}|[ ]*([{{}}()\[\],;:?=<>&|*/!])[ ]*")
+_UNKNOWN = re.compile(rf"{_KEPT}|{_REMARK}|[ ]/[ ]")
 _STYLE_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _STYLE_SPACES = re.compile(r"[ ]*([{};,>])[ ]*|(:)[ ]+")
 _INLINE = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
@@ -155,14 +160,14 @@ def _sent(name: str, body: bytes) -> bytes:
 
 def _tight_module(text: str) -> str:
     bare = _COMMENT.sub(lambda found: "\n" * found[0].count("\n"), text)
-    return "\n".join(_tight_line(line) for line in _INDENTATION.sub("", _REMARK.sub("", bare)).split("\n"))
+    return "\n".join(_tight_line(line) for line in _INDENTATION.sub("", bare).split("\n"))
 
 
 def _tight_line(line: str) -> str:
-    """Return a line without spaces beside signs; where a template or a pattern may stand, as it is."""
-    if "`" in line or "/" in re.sub(QUOTED, "", line):
+    """Return a line without its remark and the spaces beside signs; one that is not understood, as it is."""
+    if re.search("[`/]", _UNKNOWN.sub("", line)):
         return line
-    return _SPACES.sub(lambda found: found[1] or found[2], line)
+    return _SPACES.sub(lambda found: found[1] or found[2] or "", line)
 
 
 def _tight_style(text: str) -> str:

@@ -13,7 +13,7 @@ import { TextField } from './field.js';
  * @typedef {object} DialogProps
  * @property {string} title
  * @property {() => void} onClose by Esc, the cross, or a click beside it
- * @property {'middle' | 'side' | 'full'} [shape]
+ * @property {'middle' | 'side'} [shape]
  * @property {boolean} [insistent] it has no cross and Esc does not close it
  * @property {import('preact').ComponentChildren} [actions]
  * @property {import('preact').ComponentChildren} [children]

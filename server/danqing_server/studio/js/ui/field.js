@@ -1,7 +1,6 @@
 /** A form's field: its label, its help, what is wrong with it, and the control between them. */
 
-import { div, input, label, p, select, span, textarea } from '../dom.js';
-import { option } from '../dom.js';
+import { div, input, label, option, p, select, span } from '../dom.js';
 import { t } from '../i18n.js';
 
 /**
@@ -58,25 +57,6 @@ export function TextField(props) {
       class: props.class ? `input ${props.class}` : 'input',
       type, value, placeholder, autocomplete, inputmode, required, list, min, max, spellcheck,
       onInput: (event) => onInput(event.currentTarget.value),
-    }),
-  });
-}
-
-/**
- * A field with several lines of text.
- *
- * @param {Omit<FieldProps, 'children'> & { value: string, onInput: (value: string) => void, rows?: number, placeholder?: string }} props
- */
-export function AreaField(props) {
-  return Field({
-    ...props,
-    children: textarea({
-      ...described(props),
-      class: 'input',
-      rows: props.rows ?? 4,
-      value: props.value,
-      placeholder: props.placeholder,
-      onInput: (event) => props.onInput(event.currentTarget.value),
     }),
   });
 }

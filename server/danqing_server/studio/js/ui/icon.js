@@ -3,7 +3,6 @@
 import { path, svg } from '../dom.js';
 
 const STROKES = {
-  arrow_down: 'M10 4v12M5 11l5 5 5-5',
   arrow_left: 'M16 10H4M9 5l-5 5 5 5',
   arrow_right: 'M4 10h12M11 5l5 5-5 5',
   arrow_up: 'M10 16V4M5 9l5-5 5 5',
