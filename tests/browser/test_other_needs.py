@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import re
+from typing import Any
 
 import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import OpenPage, Studio
-from tests.browser.test_create import SETTLED, prompt_of
+from tests.browser.test_create import SETTLED, drop, prompt_of
 
 PLACES = ("", "gallery", "tasks", "queue", "costs", "settings")
 LANE = "jimeng"
@@ -33,6 +37,130 @@ PASTE = """(node, bare) => {
   data.items.add(new File(['not looked at'], 'image.png', { type: 'image/png' }));
   return node.dispatchEvent(new ClipboardEvent('paste', { bubbles: true, cancelable: true, clipboardData: data }));
 }"""
+
+
+class TestKeys:
+    async def test_boxes_and_choices_keep_their_own(self, studio: Studio, open_page: OpenPage) -> None:
+        """Space ticks, arrows choose; in Tasks both mean rows elsewhere."""
+        await studio.painted("ticked by space")
+        page = await open_page("/studio/tasks")
+        await page.get_by_role("checkbox", name="Choose all").press("Space")
+        await expect(page.get_by_role("checkbox", name="Choose all")).to_be_checked()
+        await page.get_by_role("radio", name="All", exact=True).press("ArrowDown")
+        await expect(page).to_have_url(re.compile("status=pending"))
+
+    async def test_escape_shuts_a_menu_alone(self, studio: Studio, open_page: OpenPage) -> None:
+        """What was chosen stays so."""
+        await studio.painted("chosen for a menu")
+        page = await open_page("/studio/tasks?q=chosen+for+a+menu")
+        await page.locator(".tasks-line").first.focus()
+        await page.keyboard.press("x")
+        await page.get_by_role("button", name="Priority").press("Enter")
+        await expect(page.get_by_role("menuitem", name="high")).to_be_focused()
+        await page.keyboard.press("Escape")
+        await expect(page.get_by_role("menuitem", name="high")).to_be_hidden()
+        await expect(page.get_by_role("group", name="1 chosen")).to_be_visible()
+        await expect(page.get_by_role("button", name="Priority")).to_be_focused()
+
+    async def test_a_film_is_sought_through(self, studio: Studio, open_page: OpenPage) -> None:
+        """The arrows are its own while it has the focus; elsewhere they lead to the next picture."""
+        film = await studio.painted("sought film", type="video", model="doubao-seedance-1-0-pro-250528")
+        await studio.painted("sought picture")
+        page = await open_page(f"/studio/gallery?q=sought&picture={film['id']}/0")
+        video = page.locator("dialog video")
+        await expect(page.get_by_role("button", name="Previous picture")).to_be_visible()
+        await video.press("ArrowLeft")
+        await page.evaluate(SETTLED)
+        await expect(page).to_have_url(re.compile(film["id"]))
+        await page.get_by_role("button", name="Close").focus()
+        await page.keyboard.press("ArrowLeft")
+        await expect(page.get_by_role("dialog").get_by_role("img", name="sought picture")).to_be_visible()
+
+    async def test_letters_are_turned_off(self, open_page: OpenPage) -> None:
+        """For who speaks to the browser (WCAG 2.1.4); keys with Ctrl go on."""
+        page = await open_page("/studio/settings/browser")
+        await page.get_by_role("switch", name="Single letters as keys").press("Space")
+        await page.get_by_role("heading", name="Settings").click()
+        await page.keyboard.press("?")
+        await page.keyboard.press("g")
+        await page.keyboard.press("q")
+        await page.evaluate(SETTLED)
+        await expect(page).to_have_url(re.compile("settings/browser"))
+        await expect(page.get_by_role("dialog")).to_have_count(0)
+        await page.reload()
+        await expect(page.get_by_role("switch", name="Single letters as keys")).not_to_be_checked()
+
+
+class TestTyping:
+    @pytest.mark.parametrize("place", ["gallery", "tasks"])
+    async def test_a_search_may_be_typed_slowly(self, open_page: OpenPage, place: str) -> None:
+        """It is looked for meanwhile, and what stands there stays: the space between two words, too."""
+        page = await open_page(f"/studio/{place}")
+        box = page.get_by_role("searchbox")
+        await box.press_sequentially("slow ")
+        await expect(page).to_have_url(re.compile(r"\?q=slow$"))
+        await box.press_sequentially("words")
+        await expect(page).to_have_url(re.compile(r"\?q=slow\+words$"))
+        await page.go_back()
+        await page.goto(f"/studio/{place}?q=slow")
+        await expect(box).to_have_value("slow")
+
+    async def test_what_is_composed_is_not_looked_for(self, open_page: OpenPage) -> None:
+        """Letters on their way to 山谷 find nothing."""
+        page = await open_page("/studio/gallery")
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url) if "q=" in request.url else None)
+        await page.get_by_role("searchbox").focus()
+        cdp = await page.context.new_cdp_session(page)
+        await cdp.send("Input.imeSetComposition", {"text": "shan gu", "selectionStart": 7, "selectionEnd": 7})
+        await asyncio.sleep(0.7)  # twice as long as what is typed has to rest
+        assert asked == []
+        await cdp.send("Input.insertText", {"text": "山谷"})
+        await expect(page).to_have_url(re.compile("q=%E5%B1%B1%E8%B0%B7"))
+        await expect(page.get_by_role("searchbox")).to_have_value("山谷")
+
+    async def test_a_long_prompt_leaves_room(self, page: Any) -> None:
+        """It scrolls in its field; the rest of the form is not pushed away."""
+        await prompt_of(page).fill("墨 long " * 1_500)
+        assert (await prompt_of(page).bounding_box())["height"] <= 0.6 * 800 + 1
+
+
+class TestPasting:
+    async def test_cells_of_a_table_are_words(self, page: Any) -> None:
+        """Where one writes: a spreadsheet copies its cells as a picture, too. A picture alone is one."""
+        assert await prompt_of(page).evaluate(PASTE, False)
+        await page.evaluate(SETTLED)
+        await expect(page.get_by_text("0 of 14")).to_be_visible()
+        assert not await prompt_of(page).evaluate(PASTE, True)
+        await expect(page.get_by_text("1 of 14")).to_be_visible()
+
+    async def test_a_picture_may_fall_beside_the_form(self, page: Any) -> None:
+        """It is taken, and does not replace the page; nor does it where none is wanted."""
+        await expect(prompt_of(page)).to_be_visible()
+        await drop(page, page.get_by_role("heading", name="Today"), 5)
+        await expect(page.get_by_text("1 of 14")).to_be_visible()
+        await page.goto("/studio/queue")
+        await expect(page.get_by_role("heading", name="Queue")).to_be_visible()
+        left = """() => {
+          const dataTransfer = new DataTransfer();
+          dataTransfer.items.add(new File(['x'], 'x.png', { type: 'image/png' }));
+          const shared = { bubbles: true, cancelable: true };
+          return document.body.dispatchEvent(new DragEvent('drop', { ...shared, dataTransfer }));
+        }"""
+        assert not await page.evaluate(left)
+
+    async def test_a_model_without_pictures_says_so(self, studio: Studio, page: Any) -> None:
+        """Instead of dropping it in silence."""
+        known = (await studio.ask("GET", "/api/v1/providers/"))["providers"]
+        models = [(each["name"], model) for each in known for model in each["models"]]
+        text_alone = next(
+            f"{name}/{model['id']}"
+            for name, model in models
+            if "references" not in json.dumps(model["parameters"]) and model["kind"] == "image"
+        )
+        await page.get_by_role("combobox", name="Model", exact=True).select_option(text_alone)
+        assert not await prompt_of(page).evaluate(PASTE, True)
+        await expect(page.get_by_role("alert").filter(has_text="takes no reference pictures")).to_be_visible()
 
 
 class TestLowWindow:

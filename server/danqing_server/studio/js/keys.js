@@ -2,6 +2,8 @@
 
 import { signal } from '@preact/signals';
 
+import { kept } from './kept.js';
+
 /** @typedef {[action: (event: KeyboardEvent) => void, textKey: string]} Binding */
 
 /** @type {import('@preact/signals').Signal<Map<string, Record<string, Binding>>>} */
@@ -9,6 +11,9 @@ export const bindings = signal(new Map());
 
 /** Whether the list of keys is shown. */
 export const helping = signal(false);
+
+/** Whether single letters and signs are keys: who speaks to the browser presses them without meaning to. */
+export const letters = signal(kept('letters') !== 'off');
 
 let leader = '';
 
@@ -32,6 +37,30 @@ export function bind(place, keys) {
   };
 }
 
+const AFTER_MS = 50;
+
+let composing = false;
+let ended_ms = -Infinity;
+
+addEventListener('compositionstart', () => (composing = true), true);
+addEventListener('compositionend', () => {
+  composing = false;
+  ended_ms = performance.now();
+}, true);
+addEventListener('blur', () => (composing = false));
+
+/** Whether an input method composes a word: what stands there so far is not meant yet. */
+export const isComposing = () => composing;
+
+/**
+ * Whether a key belongs to an input method that composes, or did a moment ago: one that ends a composition submits
+ * nothing. `isComposing` alone is not enough: WebKit ends the composition before it tells of the Enter that ended it.
+ *
+ * @param {KeyboardEvent} event
+ */
+export const isComposition = (event) =>
+  composing || event.isComposing || event.keyCode === 229 || performance.now() - ended_ms < AFTER_MS;
+
 /** @param {KeyboardEvent} event */
 function nameOf(event) {
   const mod = event.ctrlKey || event.metaKey ? 'Mod+' : '';
@@ -46,11 +75,22 @@ export const isTyping = (target) =>
 /** @param {HTMLElement} target */
 const isToggle = (target) => target instanceof HTMLInputElement && /^(checkbox|radio|button|submit|range)$/.test(target.type);
 
+/** What a control does by itself with a key, here leads elsewhere: a film is sought, a choice made, a menu shut. @type {[string, RegExp][]} */
+const OWN = [
+  ['a, button, summary', /^(Enter| )$/],
+  ['video, audio', /^( |Enter|Home|End|Arrow)/],
+  ['[type=checkbox]', /^ $/],
+  ['[type=radio]', /^( |Arrow)/],
+  ['[popover]', /./],
+];
+
 addEventListener('keydown', (event) => {
   if (event.defaultPrevented || event.altKey || event.isComposing || event.keyCode === 229) return;
   const name = nameOf(event);
-  if (/^(Enter| )$/.test(name) && event.target instanceof Element && event.target.closest('a, button, summary')) return;
-  if (isTyping(event.target) && !name.startsWith('Mod+Enter')) return;
+  const { target } = event;
+  if (target instanceof Element && OWN.some(([control, keys]) => keys.test(name) && target.closest(control))) return;
+  if (isTyping(target) && !name.startsWith('Mod+Enter')) return;
+  if (!letters.value && /^\S$/.test(name)) return;
   const over = [...document.querySelectorAll('dialog:modal')].at(-1)?.getAttribute('data-keys') ?? null;
   const after = over === null && leader && `${leader} ${name}`;
   leader = '';

@@ -13,6 +13,11 @@ const AGAIN_MS = 3_000;
 /** Ask who we are until the server says it; the frame says meanwhile that it is away. */
 const begin = () => void load().catch(() => setTimeout(begin, AGAIN_MS));
 
+/** A file that falls beside what takes it does not replace the page. @param {DragEvent} event */
+const stay = (event) => void (event.dataTransfer?.types.includes('Files') && event.preventDefault());
+
+addEventListener('dragover', stay);
+addEventListener('drop', stay);
 bindPlaces();
 begin();
 start();

@@ -75,6 +75,7 @@ export function Menu({ button: opener, items, class: name }) {
   const around = useRef(/** @type {HTMLDivElement | null} */ (null));
   /** @param {KeyboardEvent} event */
   const walk = (event) => {
+    if (event.key === 'Tab') close();
     const all = [.../** @type {HTMLDivElement} */ (list.current).querySelectorAll('[role^=menuitem]')];
     const now = all.indexOf(/** @type {Element} */ (document.activeElement));
     const next = { ArrowDown: now + 1, ArrowUp: now - 1, Home: 0, End: all.length - 1 }[event.key];

@@ -6,7 +6,7 @@ import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { api } from '../api.js';
 import { input, label, option, select, span } from '../dom.js';
 import { t } from '../i18n.js';
-import { bind } from '../keys.js';
+import { bind, isComposing, isComposition } from '../keys.js';
 import { route, setQuery } from '../router.js';
 
 const TYPED_MS = 300;
@@ -21,11 +21,12 @@ export function Typed({ name, label: text, class: kind = '', type = 'text', most
   const timer = useRef(0);
   const box = useRef(/** @type {HTMLInputElement | null} */ (null));
   useLayoutEffect(() => (slash ? bind('search', { '/': [() => box.current?.focus(), 'ui.search'] }) : undefined), []);
-  const value = typed.value ?? route.value.query[name] ?? '';
+  const there = route.value.query[name] ?? '';
+  const value = typed.value !== null && (timer.current || typed.value.trim() === there) ? typed.value : there; // a space may be the beginning of a word
   const settle = () => {
     clearTimeout(timer.current);
-    if (typed.value !== null) setQuery({ [name]: typed.value.trim() || null }, { replace: true });
-    typed.value = null;
+    timer.current = isComposing() ? setTimeout(settle, TYPED_MS) : 0;
+    if (!timer.current && typed.value !== null) setQuery({ [name]: typed.value.trim() || null }, { replace: true });
   };
   return input({
     ref: box, class: `input ${kind}`, type, value, 'aria-label': text, placeholder: text, spellcheck: false, autocomplete: 'off', maxLength: most,
@@ -34,9 +35,12 @@ export function Typed({ name, label: text, class: kind = '', type = 'text', most
       clearTimeout(timer.current);
       timer.current = setTimeout(settle, TYPED_MS);
     },
-    onBlur: settle,
+    onBlur: () => {
+      settle();
+      typed.value = null;
+    },
     onKeyDown: (event) => {
-      if (event.key === 'Enter' && !event.isComposing && event.keyCode !== 229) settle();
+      if (event.key === 'Enter' && !isComposition(event)) settle();
     },
   });
 }

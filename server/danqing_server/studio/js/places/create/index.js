@@ -5,14 +5,15 @@ import { useEffect } from 'preact/hooks';
 import { a, button, details, div, form, h, h1, h2, label, later, optgroup, option, section, select, span, summary } from '../../dom.js';
 import { number } from '../../format.js';
 import { t } from '../../i18n.js';
-import { bind } from '../../keys.js';
+import { bind, isComposition, isTyping } from '../../keys.js';
 import { address, link, route, setQuery } from '../../router.js';
+import { notify } from '../../ui/announce.js';
 import { Button } from '../../ui/button.js';
 import { SelectField } from '../../ui/field.js';
 import { Problem, Skeleton } from '../../ui/states.js';
 import { change, draft, setValue, values } from './drafts.js';
 import { choices, fields, hasEffect, load as loadModels, model, second, trouble as modelTrouble } from './models.js';
-import { examples, isComposition } from './prompt.js';
+import { examples } from './prompt.js';
 import { addFiles } from './references.js';
 import { Foot, checking, paint, problemOf, problems, refusals } from './sending.js';
 import { follow, ids, load, loaded, setSounding, sounding, trouble } from './today.js';
@@ -91,21 +92,27 @@ const pictureField = () => fields.value.find((each) => each.ui.widget === 'refer
 
 /** @param {DragEvent} event */
 function dropped(event) {
-  const files = event.dataTransfer?.files;
-  if (!files?.length) return;
-  event.preventDefault();
   const named = /** @type {HTMLElement} */ (event.target).closest?.('[data-field]')?.getAttribute('data-field');
-  const field = fields.value.find((each) => each.name === named) ?? pictureField();
-  if (field) addFiles(field, files);
+  take(event, event.dataTransfer, named);
 }
 
-/** @param {ClipboardEvent} event */
+/** Who writes means words: cells and slides are in the clipboard as a picture, too. @param {ClipboardEvent} event */
 function pasted(event) {
-  const files = event.clipboardData?.files;
-  const field = pictureField();
-  if (!files?.length || !field || document.querySelector('dialog[open]')) return;
+  const { types = [] } = event.clipboardData ?? {};
+  if (isTyping(event.target) && types.includes('text/plain') && types.some((each) => /^text\/(html|rtf)$/.test(each))) return;
+  if (!isCovered()) take(event, event.clipboardData);
+}
+
+const isCovered = () => !!document.querySelector('dialog[open]');
+
+/** @param {Event} event @param {DataTransfer | null} given @param {string | null} [named] the field that is meant */
+function take(event, given, named) {
+  if (!given?.files.length) return;
   event.preventDefault();
-  addFiles(field, files);
+  if (isCovered()) return;
+  const field = fields.value.find((each) => each.name === named) ?? pictureField();
+  if (field) addFiles(field, given.files);
+  else notify(t('create.takes_none'), { kind: 'wrong' });
 }
 
 export function Form() {
@@ -115,10 +122,12 @@ export function Form() {
     });
     const stop = checking();
     document.addEventListener('paste', pasted);
+    document.addEventListener('drop', dropped);
     return () => {
       unbind();
       stop();
       document.removeEventListener('paste', pasted);
+      document.removeEventListener('drop', dropped);
     };
   }, []);
   const all = fields.value.filter((each) => hasEffect(each, values.value));
@@ -130,8 +139,6 @@ export function Form() {
       'aria-label': t('create.form'),
       noValidate: true,
       onSubmit: (event) => event.preventDefault(),
-      onDragOver: (event) => event.preventDefault(),
-      onDrop: dropped,
     },
     div(
       { class: 'create-models' },

@@ -7,6 +7,7 @@ import { button, details, div, h, p, summary, textarea } from '../../dom.js';
 import { number } from '../../format.js';
 import { t } from '../../i18n.js';
 import { keep, kept } from '../../kept.js';
+import { isComposition } from '../../keys.js';
 import { Menu } from '../../ui/button.js';
 import { Field, described } from '../../ui/field.js';
 import { frameOf } from './models.js';
@@ -14,28 +15,6 @@ import { frameOf } from './models.js';
 const MOST_KEPT = 60;
 const MOST_LISTED = 12;
 const MAGIC = ['[sandbox:slow=5]', '[sandbox:429 x2]', '[sandbox:moderation x1]', '[sandbox:moderation-output=0]', '[sandbox:reset-after-billing x1]', '[sandbox:overdue]'];
-
-/*
- * Whether an input method composes a word, or did a moment ago: a key that ends a composition submits nothing.
- *
- * `isComposing` alone is not enough: WebKit ends the composition before it tells of the Enter that ended it.
- */
-
-const AFTER_MS = 50;
-
-let composing = false;
-let ended_ms = -Infinity;
-
-addEventListener('compositionstart', () => (composing = true), true);
-addEventListener('compositionend', () => {
-  composing = false;
-  ended_ms = performance.now();
-}, true);
-addEventListener('blur', () => (composing = false));
-
-/** @param {KeyboardEvent} event */
-export const isComposition = (event) =>
-  composing || event.isComposing || event.keyCode === 229 || performance.now() - ended_ms < AFTER_MS;
 
 /** @type {import('@preact/signals').Signal<string[]>} the youngest first */
 const history = signal(read());

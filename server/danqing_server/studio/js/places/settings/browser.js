@@ -8,6 +8,7 @@ import { THEMES, speak, theme } from '../../frame/bar.js';
 import { loaded } from '../../frame/frame.js';
 import { language, t } from '../../i18n.js';
 import { keep, kept } from '../../kept.js';
+import { letters } from '../../keys.js';
 import { chooseZone, isZone, me, zone } from '../../session.js';
 import { Segments, Switch, TextField } from '../../ui/field.js';
 import { now } from '../../ui/time.js';
@@ -26,6 +27,11 @@ export function Browser() {
     sound.value = on;
     keep('sound', on ? 'on' : null);
     if (loaded.value['places/create']) import('../create/today.js').then((create) => create.setSounding(on));
+  };
+  /** @param {boolean} on */
+  const setLetters = (on) => {
+    letters.value = on;
+    keep('letters', on ? null : 'off');
   };
   /** @param {string} value */
   const setZone = (value) => {
@@ -48,7 +54,8 @@ export function Browser() {
       }),
       datalist({ id: 'zones' }, ZONES.map((each) => option({ value: each, key: each }))),
     ),
-    h(Switch, { id: 'browser-sound', label: t('browser.sound'), help: t('browser.sound_help'), on: sound.value, onChange: setSound }),
+    h(Switch, { id: 'browser-letters', label: t('browser.letters'), help: t('browser.letters_help'), on: letters.value, onChange: setLetters }),
+    h(Switch, { id: 'browser-sound', label: t('browser.sound'), on: sound.value, onChange: setSound }),
     div({ class: 's-setting' }, div({ class: 's-setting-name' }, t('browser.density')), h(Segments, { label: t('browser.density'), name: 'density', value: density.value, choices: DENSITIES.map((each) => /** @type {const} */ ([each, t(`browser.density_${each}`)])), onChange: (/** @type {typeof DENSITIES[number]} */ value) => { density.value = value; keep('density', value); } })),
   );
 }
