@@ -11,7 +11,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import OpenPage, Studio
-from tests.browser.test_create import SETTLED, drop, prompt_of
+from tests.browser.test_create import SETTLED, drop, file, paint_of, prompt_of, result_of
 
 PLACES = ("", "gallery", "tasks", "queue", "costs", "settings")
 LANE = "jimeng"
@@ -37,6 +37,59 @@ PASTE = """(node, bare) => {
   data.items.add(new File(['not looked at'], 'image.png', { type: 'image/png' }));
   return node.dispatchEvent(new ClipboardEvent('paste', { bubbles: true, cancelable: true, clipboardData: data }));
 }"""
+
+
+class TestFocus:
+    """What has the focus goes by what is done with it: one goes on from there."""
+
+    async def test_beside_a_reference_that_is_taken_away(self, page: Any) -> None:
+        """The next one; Delete goes on with it."""
+        await page.get_by_label("Reference pictures").first.set_input_files([file(1), file(2), file(3)])
+        await expect(page.get_by_text("3 of 14")).to_be_visible()
+        await page.get_by_role("button", name="Reference 1: remove").press("Enter")
+        await expect(page.get_by_text("2 of 14")).to_be_visible()
+        await expect(page.locator(".reference").first).to_be_focused()
+        await page.keyboard.press("Delete")
+        await expect(page.get_by_text("1 of 14")).to_be_visible()
+        await page.keyboard.press("Tab")
+        await expect(page.get_by_role("button", name="Reference 1: remove")).to_be_focused()
+
+    async def test_where_a_task_was_cancelled(self, page: Any) -> None:
+        """Not on another button, which a key that is held down would press."""
+        await prompt_of(page).fill("held down [sandbox:slow=60]")
+        await paint_of(page).click()
+        result = result_of(page, "held down")
+        await expect(result.get_by_text("painting")).to_be_visible()
+        await result.get_by_role("button", name=re.compile("^Cancel")).press("Enter")
+        await expect(result.get_by_text("cancelled").first).to_be_visible()
+        await expect(result.locator(".result-tools")).to_be_focused()
+
+    async def test_in_the_lane_that_was_paused(self, open_page: OpenPage) -> None:
+        """Though its card stands elsewhere by then, and the button that asked is gone."""
+        page = await open_page("/studio/queue")
+        card = page.get_by_role("article", name=LANE, exact=True)
+        await expect(page.get_by_role("article").first).to_be_attached()
+        if not await card.is_visible():
+            await page.locator("summary").click()
+        await card.get_by_role("button", name="Pause").press("Enter")
+        await page.get_by_label("Reason").fill("a focus to keep")
+        await page.keyboard.press("Enter")
+        await expect(card).to_contain_text("a focus to keep")
+        await expect(card).to_be_focused()
+        await card.get_by_role("button", name="Resume").press("Enter")
+        await expect(page.get_by_text("a focus to keep")).to_have_count(0)
+        await expect(card).to_be_focused()
+
+    async def test_in_the_place_that_was_gone_to(self, studio: Studio, open_page: OpenPage) -> None:
+        """By keys; its name is read out."""
+        await studio.painted("left by keys")
+        page = await open_page("/studio/gallery")
+        await page.get_by_role("gridcell").first.focus()
+        await page.keyboard.press("g")
+        await page.keyboard.press("q")
+        await expect(page.get_by_role("heading", name="Queue")).to_be_visible()
+        await expect(page.get_by_role("main")).to_be_focused()
+        await expect(page.get_by_role("status").filter(has_text="Queue")).to_have_count(1)
 
 
 class TestKeys:

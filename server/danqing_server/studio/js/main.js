@@ -7,6 +7,7 @@ import { Frame, bindPlaces } from './frame/frame.js';
 import { start } from './live.js';
 import { load } from './session.js';
 import { start as startSaying } from './ui/announce.js';
+import { start as keepFocus } from './ui/focus.js';
 
 const AGAIN_MS = 3_000;
 
@@ -22,4 +23,5 @@ bindPlaces();
 begin();
 start();
 startSaying();
+keepFocus();
 render(h(Frame, {}), /** @type {HTMLElement} */ (document.getElementById('app')));

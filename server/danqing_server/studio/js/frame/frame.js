@@ -2,7 +2,7 @@
 
 import { signal } from '@preact/signals';
 import { Component } from 'preact';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 
 import { a, div, fragment, h, later, main } from '../dom.js';
 import { learn, t } from '../i18n.js';
@@ -10,6 +10,7 @@ import { bind, helping } from '../keys.js';
 import { connection, shut } from '../live.js';
 import { PLACES, address, go, link, route } from '../router.js';
 import { me, signingIn } from '../session.js';
+import { announce } from '../ui/announce.js';
 import { Button } from '../ui/button.js';
 import { Empty, Skeleton } from '../ui/states.js';
 import { Banners, Bar, lookForNewer, visiblePlaces } from './bar.js';
@@ -30,9 +31,14 @@ export function Frame() {
   const { place, query } = route.value;
   const named = place ? t('app.title', { place: t(`place.${place}`) }) : t('app.name');
   const title = shut.value.length ? t('lane.mark', { title: named }) : named;
+  const before = useRef(place);
   useEffect(() => {
     document.title = title;
   }, [title]);
+  useEffect(() => {
+    if (before.current !== place) announce(named);
+    before.current = place;
+  }, [place]);
   return fragment(
     a({ class: 'skip', href: '#place' }, t('app.skip')),
     h(Bar, {}),

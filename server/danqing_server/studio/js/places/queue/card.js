@@ -31,7 +31,7 @@ export function LaneCard({ lane, quiet = false }) {
   }, [open.value, lane.state, lane.revision, lane.queued]);
   const id = `lane-${lane.name}`;
   return article(
-    { class: `card lane${isShut(lane) ? ' lane-shut' : ''}${quiet ? ' lane-quiet' : ''}`, 'aria-labelledby': id, 'data-lane': lane.name },
+    { class: `card lane${isShut(lane) ? ' lane-shut' : ''}${quiet ? ' lane-quiet' : ''}`, id: `${id}-card`, 'aria-labelledby': id, 'data-lane': lane.name },
     header({ class: 'lane-head' }, h2({ id, class: 'lane-name' }, lane.name), h(LaneState, { state: lane.state })),
     h(Why, { lane }),
     !quiet && h(Figures, { lane }),
