@@ -9,6 +9,8 @@ import { Fragment, h as create } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { signal } from '@preact/signals';
 
+const AGAIN_MS = 2_000;
+
 /** @typedef {import('preact').ComponentChildren | import('@preact/signals').ReadonlySignal<unknown>} Child */
 /** @typedef {{ [name: `data-${string}`]: string | number | boolean | undefined }} DataProps */
 /** @typedef {import('preact').JSX.IntrinsicElements} Tags */
@@ -50,7 +52,8 @@ export const h = (component, props, ...children) =>
 export const fragment = (...children) => create(Fragment, null, .../** @type {any} */ (children));
 
 /**
- * Return a component that loads its module when it is first shown; nothing is there until then.
+ * Return a component that loads its module when it is first shown; nothing is there until then. A module that did not
+ * come is asked for again, ever more rarely.
  *
  * @template P
  * @param {() => Promise<{ default: (props: P) => import('preact').ComponentChildren }>} load
@@ -60,7 +63,14 @@ export function later(load) {
   const found = signal(/** @type {((props: any) => import('preact').ComponentChildren) | null} */ (null));
   return (props) => {
     useEffect(() => {
-      if (!found.value) load().then((module) => (found.value = module.default), console.warn);
+      let [timer, wait_ms] = [0, AGAIN_MS];
+      const ask = () => load().then((module) => (found.value = module.default), (error) => {
+        console.warn(error);
+        timer = setTimeout(ask, wait_ms);
+        wait_ms *= 2;
+      });
+      if (!found.value) ask();
+      return () => clearTimeout(timer);
     }, []);
     return found.value ? h(found.value, /** @type {any} */ (props)) : null;
   };

@@ -10,7 +10,7 @@ import { bind, helping } from '../keys.js';
 import { connection, shut } from '../live.js';
 import { PLACES, address, go, link, route } from '../router.js';
 import { me, signingIn } from '../session.js';
-import { announce } from '../ui/announce.js';
+import { announce, notify } from '../ui/announce.js';
 import { Button } from '../ui/button.js';
 import { Empty, Skeleton } from '../ui/states.js';
 import { Banners, Bar, lookForNewer, visiblePlaces } from './bar.js';
@@ -70,7 +70,7 @@ function Here() {
 
 /** @param {{ name: string, over?: boolean }} props */
 function Loaded({ name, over = false }) {
-  useEffect(() => need(name), [name]);
+  useEffect(() => need(name), [name, route.value, connection.value.state]); // what did not come may come now
   const found = loaded.value[name];
   if (found instanceof Error) return over ? null : h(Broken, { onRetry: () => need(name) });
   if (!found || (!over && !me.value)) return over ? null : h(Skeleton, { lines: 4, tiles: 6 });
@@ -137,6 +137,7 @@ async function loading(name) {
     console.warn(error);
     found = error instanceof Error ? error : new Error(String(error));
     underWay.delete(name);
+    if (!name.startsWith('places/') && !loaded.value[name]) notify(t('app.broken'), { kind: 'wrong' });
     void lookForNewer();
   }
   loaded.value = { ...loaded.value, [name]: found };

@@ -5,7 +5,7 @@ import { locale, t } from '../i18n.js';
 import { address, go } from '../router.js';
 import { notify } from '../ui/announce.js';
 import { messageOf } from '../ui/states.js';
-import { amend, hide, rowFor, rowOf } from './store.js';
+import { amend, hide, rowFor, rowOf, taskOf } from './store.js';
 
 const UNDO_S = 8;
 const DELETED_AT_ONCE = 4;
@@ -67,7 +67,7 @@ async function removeForGood(ids, back) {
 }
 
 /** Fill the form of Create with what made the picture. @param {string} id */
-export const reuse = (id) => go(address('create', { reuse: id.slice(0, id.lastIndexOf('/')) }));
+export const reuse = (id) => go(address('create', { reuse: taskOf(id) }));
 
 /** Take the picture as a reference in Create. @param {string} id */
 export async function asReference(id) {

@@ -9,6 +9,7 @@ import { computed, signal } from '@preact/signals';
 
 import { api } from '../api.js';
 import { momentsOf } from '../format.js';
+import { onGone } from '../gone.js';
 import { onTask } from '../live.js';
 
 /** @typedef {import('../types/api.d.ts').Picture} Picture */
@@ -172,12 +173,20 @@ export async function rowFor(id) {
   return rows.get(id) ?? null;
 }
 
+/** @param {string} id of a picture */
+export const taskOf = (id) => id.slice(0, id.lastIndexOf('/'));
+
 /** @param {string[]} gone */
 function drop(gone) {
   const set = new Set(gone);
   ids.value = ids.value.filter((id) => !set.has(id));
   fresh.value = fresh.value.filter((id) => !set.has(id));
 }
+
+onGone((gone) => {
+  const tasks = new Set(gone);
+  drop([...rows.keys(), ...ids.value].filter((id) => tasks.has(taskOf(id))));
+});
 
 /** Leave *pictures* out for now; returns what puts them, or some of them, back where they were. @param {string[]} pictures */
 export function hide(pictures) {

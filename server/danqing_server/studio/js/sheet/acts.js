@@ -7,6 +7,7 @@ import { api, newKey } from '../api.js';
 import { details, div, fragment, h, h3, input, label, p, pre, section, span, summary } from '../dom.js';
 import { t } from '../i18n.js';
 import { bind } from '../keys.js';
+import { tellGone } from '../gone.js';
 import { tell } from '../live.js';
 import { curlOf, keptOf, requestOf } from '../results.js';
 import { address, go, route, setQuery } from '../router.js';
@@ -53,7 +54,7 @@ export function Acts({ task, preview, look, onGone }) {
     again && h(Button, { text: task.status === 'completed' ? t('result.paint_missing', { n: missing }) : t('sheet.retry'), icon: 'reuse', onClick: () => (asking.value = 'retry') }),
     h(Button, { text: t('sheet.repeat'), icon: 'create', kind: again || isOpen(task) ? 'normal' : 'primary', onClick: repeat }),
     asking.value === 'cancel' && h(Ask, { task, name: 'cancel', onClose: shut, onDo: async () => tell(await api.post(`/tasks/${task.id}/cancel`)), look }),
-    asking.value === 'delete' && h(Ask, { task, name: 'delete', onClose: shut, onDo: async () => { await api.del(`/tasks/${task.id}`); onGone(); announce(t('sheet.deleted')); } }),
+    asking.value === 'delete' && h(Ask, { task, name: 'delete', onClose: shut, onDo: async () => { await api.del(`/tasks/${task.id}`); onGone(); tellGone([task.id]); announce(t('sheet.deleted')); } }),
     again && asking.value === 'retry' && h(Retry, { task, preview, onClose: shut, look }),
   );
 }

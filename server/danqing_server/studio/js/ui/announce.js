@@ -37,6 +37,9 @@ const LiveRegion = () => div({ class: 'unseen', role: 'status', 'aria-live': 'po
  * @property {string} text
  * @property {'info' | 'wrong'} kind
  * @property {{ text: string, onPick: () => void }} [action]
+ * @property {() => void} stay as long as somebody is there
+ * @property {() => void} go
+ * @property {() => void} end
  */
 
 /** @type {import('@preact/signals').Signal<Notice[]>} */
@@ -44,7 +47,8 @@ const notices = signal([]);
 let count = 0;
 
 /**
- * Show a line above everything; what is wrong stays until it is put away, the rest for *seconds*. Returns what ends it.
+ * Show a line above everything; what is wrong stays until it is put away, the rest for *seconds*, longer for who is
+ * there with mouse or keyboard. Returns what ends it.
  *
  * @param {string} text
  * @param {{ kind?: 'info' | 'wrong', action?: { text: string, onPick: () => void }, seconds?: number, onEnd?: () => void }} [options]
@@ -57,25 +61,31 @@ export function notify(text, { kind = 'info', action, seconds = 8, onEnd } = {})
     if (!over) onEnd?.();
     over = true;
   };
-  notices.value = [...notices.value, { id, text, kind, action: action && { ...action, onPick: () => { over = true; end(); action.onPick(); } } }];
-  if (kind !== 'wrong') setTimeout(end, seconds * 1000);
+  let timer = 0;
+  const stay = () => clearTimeout(timer);
+  const go = () => {
+    stay();
+    if (kind !== 'wrong') timer = setTimeout(end, seconds * 1000);
+  };
+  notices.value = [...notices.value, { id, text, kind, action: action && { ...action, onPick: () => { over = true; end(); action.onPick(); } }, stay, go, end }];
+  go();
   announce(text);
   return end;
 }
 
 const Notices = () =>
   div(
-    { class: 'notices', popover: undefined },
+    { class: 'notices' },
     notices.value.map((each) =>
       div(
-        { class: `notice notice-${each.kind}`, key: each.id, role: each.kind === 'wrong' ? 'alert' : undefined },
+        {
+          class: `notice notice-${each.kind}`, key: each.id, role: each.kind === 'wrong' ? 'alert' : undefined,
+          onMouseEnter: each.stay, onMouseLeave: each.go, onFocusIn: each.stay, onFocusOut: each.go,
+        },
         each.kind === 'wrong' && icon('warning'),
         p(null, each.text),
         each.action && button({ type: 'button', class: 'notice-action', onClick: each.action.onPick }, each.action.text),
-        h(Button, {
-          text: t('ui.dismiss'), icon: 'close', bare: true, kind: 'plain',
-          onClick: () => { notices.value = notices.value.filter(({ id }) => id !== each.id); },
-        }),
+        h(Button, { text: t('ui.dismiss'), icon: 'close', bare: true, kind: 'plain', onClick: each.end }),
       ),
     ),
   );

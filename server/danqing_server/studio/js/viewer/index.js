@@ -8,7 +8,7 @@ import { t } from '../i18n.js';
 import { keep, kept } from '../kept.js';
 import { bind } from '../keys.js';
 import { asReference, download, remove, reuse, star } from '../pictures/actions.js';
-import { ids, places, rowFor, rowOf, seen } from '../pictures/store.js';
+import { ids, places, rowFor, rowOf, seen, taskOf } from '../pictures/store.js';
 import { route, setQuery } from '../router.js';
 import { may } from '../session.js';
 import { announce } from '../ui/announce.js';
@@ -21,9 +21,6 @@ import { Settings } from './settings.js';
 import { Stage, fit, lens, zoom, zoomIn, zoomOut } from './stage.js';
 
 const reading = signal((kept('viewer') ?? (innerWidth > 960 ? 'open' : '')) === 'open');
-
-/** @param {string} id */
-const taskOf = (id) => id.slice(0, id.lastIndexOf('/'));
 
 /** The ids among which the arrows walk. @param {string} id */
 function neighbours(id) {

@@ -2,7 +2,7 @@
 
 import { api, newKey } from '../../api.js';
 import { a, article, div, h, p, progress, span } from '../../dom.js';
-import { clock, duration } from '../../format.js';
+import { duration } from '../../format.js';
 import { t } from '../../i18n.js';
 import { tell } from '../../live.js';
 import { Pictures, Waits, Why, keptOf } from '../../results.js';
@@ -13,7 +13,7 @@ import { Button } from '../../ui/button.js';
 import { costText } from '../../ui/money.js';
 import { messageOf } from '../../ui/states.js';
 import { Status, isOpen, standingOf } from '../../ui/status.js';
-import { now } from '../../ui/time.js';
+import { When, now } from '../../ui/time.js';
 import { reuse } from './reuse.js';
 import { taskOf } from './today.js';
 
@@ -27,7 +27,7 @@ export default function Card({ id, place }) {
     div(
       { class: 'result-head' },
       a({ ...link(withQuery({ task: id })), class: 'result-prompt', title: prompt }, prompt || id),
-      span({ class: 'result-at' }, clock(task.created_at)),
+      span({ class: 'result-at' }, h(When, { at: task.created_at })),
     ),
     h(Pictures, { task, eager: place < 2 }),
     div(

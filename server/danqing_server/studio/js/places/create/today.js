@@ -4,6 +4,7 @@ import { computed, effect, signal } from '@preact/signals';
 
 import { api } from '../../api.js';
 import { beginOf, dayOf } from '../../format.js';
+import { onGone } from '../../gone.js';
 import { t } from '../../i18n.js';
 import { keep, kept } from '../../kept.js';
 import { onTask, tell } from '../../live.js';
@@ -125,11 +126,10 @@ export function follow() {
   };
 }
 
-/** @param {string} id is no more */
-export function forget(id) {
-  known.delete(id);
-  ids.value = ids.value.filter((each) => each !== id);
-}
+onGone((gone) => {
+  ids.value = ids.value.filter((id) => !gone.includes(id));
+  for (const id of gone) known.delete(id);
+});
 
 /** Whether a sound tells that something is done: two soft notes, made here. */
 export const sounding = signal(kept('sound') === 'on');

@@ -8,7 +8,7 @@ import { t } from '../../i18n.js';
 import { keep, kept } from '../../kept.js';
 import { bind } from '../../keys.js';
 import { asReference, download, remove, reuse, star, zip } from '../../pictures/actions.js';
-import { follow, fresh, ids, isCut, isMore, letIn, load, state, wrong } from '../../pictures/store.js';
+import { follow, fresh, ids, isCut, isMore, letIn, load, state, taskOf, wrong } from '../../pictures/store.js';
 import { address, route, setQuery } from '../../router.js';
 import { may } from '../../session.js';
 import { notify } from '../../ui/announce.js';
@@ -69,7 +69,7 @@ const READING = {
   a: [chooseAll, 'gallery.all'],
   d: [withMeant((all) => (all.length > 1 ? pack(all) : void download(all[0] ?? ''))), 'pictures.download'],
   c: [withMeant(compare), 'pictures.compare'],
-  '.': [withOne((id) => setQuery({ task: id.slice(0, id.lastIndexOf('/')) })), 'pictures.task'],
+  '.': [withOne((id) => setQuery({ task: taskOf(id) })), 'pictures.task'],
   Escape: [chooseNone, 'gallery.clear'],
 };
 

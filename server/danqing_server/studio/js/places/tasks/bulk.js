@@ -6,6 +6,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { api } from '../../api.js';
 import { div, h, input, label, li, p, progress, ul } from '../../dom.js';
 import { t } from '../../i18n.js';
+import { tellGone } from '../../gone.js';
 import { announce } from '../../ui/announce.js';
 import { useAsked } from '../../ui/asking.js';
 import { Button } from '../../ui/button.js';
@@ -14,7 +15,7 @@ import { TextField } from '../../ui/field.js';
 import { moneyText } from '../../ui/money.js';
 import { Problem, Skeleton } from '../../ui/states.js';
 import { all, chosen, meant } from './choosing.js';
-import { count, drop } from './store.js';
+import { count } from './store.js';
 
 /** @typedef {'retry' | 'cancel' | 'delete' | 'priority'} Act */
 /** @typedef {import('../../types/api.d.ts').Bulk} Told */
@@ -131,7 +132,7 @@ async function* parts(act, of, terms, expect) {
 function settle(act, done, left) {
   all.value = false;
   chosen.value = new Set(left.slice(0, 500));
-  if (act === 'delete') drop(new Set(done));
+  if (act === 'delete') tellGone(done);
   else void count();
 }
 

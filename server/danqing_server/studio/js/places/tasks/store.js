@@ -4,6 +4,7 @@ import { signal } from '@preact/signals';
 
 import { api } from '../../api.js';
 import { momentsOf } from '../../format.js';
+import { onGone } from '../../gone.js';
 import { onTask } from '../../live.js';
 import { route } from '../../router.js';
 import { isOpen } from '../../ui/status.js';
@@ -100,9 +101,9 @@ export async function more() {
 
 /** Follow what happens; returns what ends that. */
 export function follow() {
-  const stop = onTask(take);
+  const stops = [onTask(take), onGone(drop)];
   return () => {
-    stop();
+    for (const stop of stops) stop();
     clearTimeout(looking);
     looking = 0;
   };
@@ -172,8 +173,10 @@ export function letIn() {
   fresh.value = [];
 }
 
-/** Show these no longer. @param {Set<string>} ids */
-export function drop(ids) {
+/** Show these no longer. @param {string[]} gone */
+function drop(gone) {
+  const ids = new Set(gone);
   rows.value = rows.value.filter((each) => !ids.has(each.id));
+  fresh.value = fresh.value.filter((each) => !ids.has(each.id));
   void count();
 }
