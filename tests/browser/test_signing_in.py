@@ -277,6 +277,16 @@ class TestRights:
         await page.goto("/studio/tasks")
         await expect(page.get_by_text("Your key does not show this place.")).to_be_visible()
 
+    async def test_viewer_is_told_of_no_lost_connection(self, open_page: OpenPage, base: str) -> None:
+        """Nor asks for what it may not have; whether the server is there it sees."""
+        page = await signed_in(open_page, base, WU, name="Ms Wu")
+        async with page.expect_response("**/health") as asked:
+            pass
+        assert (await asked.value).ok
+        await expect(page.get_by_text("Not connected since")).to_have_count(0)
+        await expect(page.get_by_text("simulated and cost nothing")).to_be_visible()
+        await expect(page.get_by_role("link", name="How to go live")).to_have_count(0)
+
     async def test_operator_reads_another_projects_task(self, open_page: OpenPage, base: str) -> None:
         """Check 23: the row comes without its prompt; who opens the task sees all of it and changes nothing."""
         async with aiohttp.ClientSession(headers={"authorization": f"Bearer {LIN}"}) as http:

@@ -9,7 +9,7 @@ import { batch, computed, effect, signal } from '@preact/signals';
 
 import { addressOf, api, newKey } from './api.js';
 import { keep, kept } from './kept.js';
-import { isBarred, may } from './session.js';
+import { isBarred, may, me } from './session.js';
 
 /** @typedef {{ state: 'live' | 'polling' | 'offline', since: number }} Connection */
 
@@ -98,11 +98,14 @@ export function tell(task) {
   for (const listener of taskListeners) listener(task);
 }
 
+/** Who may not read tasks is told of none, and asks for none: only whether the server is there. */
+const follows = computed(() => !me.value || may('read'));
+
 function open() {
   clearTimeout(patience);
   if (document.hidden || source || isBarred.peek()) return;
   patience = setTimeout(poll, PATIENCE_MS);
-  leave ??= takeStream(connect);
+  if (follows.peek()) leave ??= takeStream(connect);
 }
 
 function connect() {
@@ -180,7 +183,7 @@ async function poll() {
   if (document.hidden || polling || (streaming() && !doubted)) return;
   polling = true;
   try {
-    await latest();
+    await (follows.peek() ? latest() : api.get('/health'));
     doubted = false;
     become(streaming() ? 'live' : 'polling');
   } catch {
@@ -231,7 +234,10 @@ export function start() {
   addEventListener('offline', doubt);
   addEventListener('online', doubt);
   addEventListener('pagehide', close);
-  effect(() => (isBarred.value ? close() : open())); // who is not signed in is told nothing
+  effect(() => {
+    if (isBarred.value || !follows.value) close();
+    if (!isBarred.value) open(); // who is not signed in is told nothing
+  });
 }
 
 const MOST = 3;

@@ -142,7 +142,7 @@ export const Banners = () =>
         { class: 'banner banner-sandbox' },
         span({ class: 'banner-stripes', 'aria-hidden': 'true' }),
         span(null, t('app.sandbox')),
-        a({ ...link(address('settings', {}, 'providers')) }, t('app.sandbox_how')),
+        visiblePlaces().includes('settings') && a({ ...link(address('settings', {}, 'providers')) }, t('app.sandbox_how')),
       ),
     connection.value.state === 'offline' &&
       p({ class: 'banner banner-offline', role: 'status' }, icon('warning'), span(null, t('app.offline', { time: clock(new Date(connection.value.since).toISOString()) }))),
