@@ -248,7 +248,7 @@ class TestDrafts:
         first = await open_page()
         await prompt_of(first).fill("half a heron")
         await first.get_by_label("Reference pictures").set_input_files([file(10), file(20)])
-        await expect(first.get_by_text("2 of 14")).to_be_visible()
+        await expect(first.get_by_text("2 of 14", exact=True)).to_be_visible()
         await expect(first.get_by_role("progressbar")).to_have_count(0)
         await first.reload()
         await expect(prompt_of(first)).to_have_value("half a heron")
@@ -263,7 +263,7 @@ class TestDrafts:
         later = await other.context.new_page()
         await later.goto("/studio/")
         await expect(prompt_of(later)).to_have_value("half a heron")
-        await expect(later.get_by_text("2 of 14")).to_be_visible()
+        await expect(later.get_by_text("2 of 14", exact=True)).to_be_visible()
         await other.reload()
         await expect(prompt_of(other)).to_have_value("a whole crane")
 
@@ -346,7 +346,7 @@ class TestReferences:
         notes = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"a heron"}
         await page.get_by_label("Reference pictures").first.set_input_files([notes, file(10)])
         await expect(page.get_by_text("notes.txt is no picture, and was left out.").first).to_be_visible()
-        await expect(page.get_by_text("1 of 14")).to_be_visible()
+        await expect(page.get_by_text("1 of 14", exact=True)).to_be_visible()
 
     async def test_order_is_what_the_task_gets(self, page: Any, studio: Studio) -> None:
         """Check 9: dropped, pasted, picked, put in order by keyboard, the fifteenth refused."""
@@ -354,11 +354,11 @@ class TestReferences:
         await prompt_of(page).fill("ordered ibis")
         form = page.get_by_role("form", name="What to paint")
         await drop(page, form, 1, 2, 3)
-        await expect(page.get_by_text("3 of 14")).to_be_visible()
+        await expect(page.get_by_text("3 of 14", exact=True)).to_be_visible()
         await drop(page, page.locator("body"), 4, kind="paste")
         await page.get_by_role("button", name="From the gallery").click()
         await page.get_by_role("dialog").get_by_role("button", name="picked kingfisher").first.click()
-        await expect(page.get_by_text("5 of 14")).to_be_visible()
+        await expect(page.get_by_text("5 of 14", exact=True)).to_be_visible()
         await expect(page.get_by_role("progressbar")).to_have_count(0)
         for place in (5, 4, 3, 2):
             await page.get_by_role("button", name=f"Reference {place}: one place earlier").press("Enter")
