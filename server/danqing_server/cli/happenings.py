@@ -18,7 +18,7 @@ from danqing_server.cli.lanes import lane_path
 from danqing_server.cli.showing import STYLES, clean, console, money, show_json
 from danqing_server.cli.spans import ago
 
-__all__ = ["Wanted", "tell"]
+__all__ = ["LOOKED_THROUGH", "Wanted", "kept", "tell"]
 
 LOOKED_THROUGH = 2_000
 """How many tasks are looked through: the newest. Who wants all of them has `danqing tasks`."""
@@ -38,6 +38,9 @@ _LEVEL_OF = {
     **dict.fromkeys(("failed", "closed"), "error"),
 }
 """How much what happened wants to be looked at; what stands not here, or is new, is `info`."""
+
+_ENDED_AS = {"warning": "cancelled,failed", "error": "failed"}
+"""What rows of tasks tell from a level on: how a task ended that did not complete."""
 
 
 @attrs.frozen(kw_only=True)
@@ -76,7 +79,7 @@ def tell(asking: Asking, wanted: Wanted) -> None:
         raise Ended(Exit.REFUSED, "--task: needs the id of one task, and no --user beside it")
     start = None if wanted.task and wanted.since is None else ago("--since", wanted.since or SINCE)
     with asking.client() as client:
-        happened = (each for each in _kept(client, start, wanted) if _counts(each, wanted))
+        happened = (each for each in kept(client, start, wanted) if _counts(each, wanted))
         found = sorted(happened, key=lambda each: each.at)
         for each in found if wanted.tail is None else found[len(found) - min(wanted.tail, len(found)) :]:
             _print(each, asking)
@@ -109,12 +112,13 @@ def _once(events: Iterator[Event]) -> Iterator[Event]:
         yield event
 
 
-def _kept(client: Client, start: str | None, wanted: Wanted) -> Iterator[_Happening]:
+def kept(client: Client, start: str | None, wanted: Wanted) -> Iterator[_Happening]:
+    """Yield what happened since *start*, None: of one task all, in no order."""
     if wanted.task is not None:
         happened = [*_of_task(client.get(wanted.task).raw)]
     else:
         assert start is not None
-        happened = [*_of_tasks(client, start, wanted.user), *(_of_lanes(client) if wanted.user is None else ())]
+        happened = [*_of_tasks(client, start, wanted), *(_of_lanes(client) if wanted.user is None else ())]
     since = datetime.min.replace(tzinfo=UTC) if start is None else _moment(start)
     yield from (each for each in happened if _moment(each.at) >= since)
 
@@ -124,10 +128,12 @@ def _moment(text: str) -> datetime:
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
-def _of_tasks(client: Client, start: str, user: str | None) -> Iterator[_Happening]:
+def _of_tasks(client: Client, start: str, wanted: Wanted) -> Iterator[_Happening]:
     begin = (max(_moment(start), EARLIEST) - LONGEST_LIFE).isoformat()
-    of_user = {} if user is None else {"user_id": user}
-    found = list(islice(client.tasks(limit=200, **{"from": begin}, **of_user), LOOKED_THROUGH))
+    filters = {} if wanted.user is None else {"user_id": wanted.user}
+    if wanted.level in _ENDED_AS:  # of any other there is nothing to tell
+        filters["status"] = _ENDED_AS[wanted.level]
+    found = list(islice(client.tasks(limit=200, **{"from": begin}, **filters), LOOKED_THROUGH))
     if len(found) == LOOKED_THROUGH:
         sys.stderr.write(f"danqing: only the newest {LOOKED_THROUGH} tasks were looked through\n")
     yield from (each for task in found for each in _of_task(task.raw))
