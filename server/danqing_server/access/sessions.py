@@ -130,6 +130,13 @@ class Sessions:
         """Return the sessions that *caller* may see and end: of its key, an administrator's those of all."""
         return await self.store.list(_keys_of(caller), self.clock.now(), MOST_LISTED)
 
+    async def one_of(self, session_id: str, caller: Caller) -> StudioSession:
+        """Return one of them. Raises NotFound."""
+        found, key = await self.store.find(session_id), _keys_of(caller)
+        if found is None or key not in (None, found.key):
+            raise NotFound("session", session_id)
+        return found
+
     async def end(self, session_id: str, caller: Caller) -> None:
         """End one of them, everywhere at once. Raises NotFound."""
         if not await self.store.end(session_id, _keys_of(caller)):

@@ -281,6 +281,22 @@ class TestEnd:
             listed_id = {"Cookie": f"{here.cookie.partition('=')[0]}={listed[1]['id']}"}
             assert (await api.ask("GET", "/api/v1/tasks", headers=listed_id)).status == 401
 
+    async def test_ending_a_session_of_another_key_is_written_down(self, open_api: Open) -> None:
+        """An administrator's act; to end one of one's own key is nobody else's business."""
+        async with open_api(**KEYS) as api:
+            here, there = await signed_in(api), await signed_in(api, CHEN, "chen")
+            await signed_in(api, user_id="phone")
+            listed = (await here.ask("GET", "/studio/sessions")).json["data"]["sessions"]
+            own = next(each["id"] for each in listed if not each["current"])
+            assert (await here.ask("DELETE", f"/studio/sessions/{own}")).status == 200
+            [other] = (await there.ask("GET", "/studio/sessions")).json["data"]["sessions"]
+            ended = await api.ask("DELETE", f"/studio/sessions/{other['id']}", headers=bearer(ADMIN_KEY))
+            assert ended.status == 200
+
+            [entry] = (await administer(api, "GET", "/audit"))["entries"]
+            assert (entry["actor"], entry["action"], entry["subject"]) == ("(admin)", "session.ended", other["id"])
+            assert (entry["changed"]["key"], entry["changed"]["user"]) == ("chen", "chen")
+
     async def test_nobody_s_session_is_taken_on(self, open_api: Open) -> None:
         """Fixation: an id that a page was made to send is never made good; signing in ends the one before."""
         async with open_api(**KEYS) as api:

@@ -132,6 +132,11 @@ async def end_session(request: ApiRequest, session: str) -> HTTPResponse:
     await identify(request)
     services, caller = admit_change(request)
     await discard_body(request)
+    found = await services.sessions.one_of(session, caller)
+    if found.key != caller.key:
+        by = await services.administration.name_of(caller)
+        said = {"key": found.key, "user": found.user, "by": by}
+        await services.administration.note(caller.key, "session.ended", session, said)
     await services.sessions.end(session, caller)
     ended: DeletedShape = {"id": session}
     return success(ended, SIGNED_OUT.to(language_of(request.headers)))
