@@ -6,6 +6,7 @@ format allows (PKWARE APPNOTE 4.3.9). Source: Python 3.11 library reference, "zi
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
@@ -63,7 +64,7 @@ async def zipped(members: AsyncIterator[Member]) -> AsyncGenerator[bytes, None]:
                 async for chunk in chunks:
                     entry.write(chunk)
                     yield sink.taken()
-    archive.close()
+    await asyncio.to_thread(archive.close)  # of tens of thousands of files it takes a second to list them
     yield sink.taken()
 
 

@@ -36,3 +36,35 @@ class TestNames:
         archive = await _archive(f"00001-{safe_name(name)}-100.jpeg")
         archive.extractall(tmp_path)
         assert (await asyncio.to_thread(_only_file_in, tmp_path)) == b"a picture"
+
+
+class TestEnd:
+    async def test_others_go_on_while_the_files_are_listed(self) -> None:
+        """Of a batch there may be a hundred thousand, and their list takes seconds."""
+        turns = 0
+
+        async def others() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        async def members() -> AsyncGenerator[Member, None]:
+            for number in range(20_000):
+                yield Member(
+                    name=f"{number}.png", size_bytes=0, at=datetime(2026, 11, 30, tzinfo=UTC), chunks=_nothing()
+                )
+            beginning.append(turns)
+
+        beginning: list[int] = []
+        going_on = asyncio.create_task(others())
+        await asyncio.sleep(0)
+        async for _ in zipped(members()):
+            pass
+        going_on.cancel()
+        assert turns > beginning[0]
+
+
+async def _nothing() -> AsyncGenerator[bytes, None]:
+    return
+    yield b""
