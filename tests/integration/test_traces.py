@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from danqing_server.loops.batching import Batcher
 from danqing_server.supervision.embedded.servers import free_port
 from danqing_server.telemetry.traces import CLOSE_S, Traces, open_traces
 from tests.support.collector import Seen, run_collector
@@ -174,6 +176,36 @@ for _ in range(2):
     traces.provider.force_flush()
 traces.close()
 """
+
+
+class TestGroups:
+    async def test_what_goes_on_after_a_trace_is_no_part_of_it(
+        self, traces: Traces, kept: InMemorySpanExporter
+    ) -> None:
+        """Under load whoever began to gather gathers for all others, for minutes: not in one request's trace."""
+        tracer = traces.step_tracer()
+        tracer.late_s = 0.0
+        written: list[object] = []
+
+        async def write(items: Sequence[int]) -> list[int]:
+            begun = tracer.before("work.apply", self)
+            tracer.after("work.apply", self, begun, None)
+            written.append(begun)
+            if items[0]:
+                await answered.wait()
+            return [*items]
+
+        answered, batcher = asyncio.Event(), Batcher(write, largest=1)
+        traces.begin_request("POST", "/x", None)
+        waiting = [batcher.submit(number) for number in range(5)]
+        await waiting[0]
+        traces.end_request(201)
+        answered.set()
+        await asyncio.gather(*waiting)
+
+        assert written[0] is not None
+        assert written[-1] is None
+        assert _names(kept.get_finished_spans()).count("work.apply") < len(waiting)
 
 
 class TestSampling:

@@ -21,6 +21,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from random import random
 from threading import Thread
+from time import time_ns
 
 import attrs
 from opentelemetry import context, trace
@@ -48,6 +49,7 @@ _METHODS = frozenset(("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"
 """Any other a client made up. Source: opentelemetry.io/docs/specs/semconv/http/http-spans, read 2026-11-30."""
 
 CLOSE_S = 3.0
+LATE_S = 2.0
 
 log = get_logger(__name__)
 
@@ -145,14 +147,21 @@ class Traces:
 class StepTracer:
     """A `loops.steps.Listener`: steps inside of what is traced are spans of their own.
 
-    A step that carries several tasks together is in the trace of whoever began it.
+    A step that carries several tasks together is in the trace of whoever began it. Under load the coroutine that
+    does so goes on for as long as there is more: what it does *late_s* after that trace's own work is others'.
     """
 
     _tracer: Tracer
+    late_s: float = LATE_S
 
     def before(self, step: str, doer: object) -> Span | None:
-        """Open a span, where something is traced; it may have ended, as that of a group's write has."""
-        return self._tracer.start_span(step) if context.get_current() else None
+        """Open a span, where something is traced; that may have ended a moment ago, as with a group's write."""
+        if not context.get_current():
+            return None
+        ended_ns: int | None = getattr(trace.get_current_span(), "end_time", None)
+        if ended_ns is not None and time_ns() - ended_ns > self.late_s * 1e9:
+            return None
+        return self._tracer.start_span(step)
 
     def after(self, step: str, doer: object, begun: Span | None, error: BaseException | None) -> None:
         """Close it; of an error its class is told."""
