@@ -291,10 +291,10 @@ class TestGone:
 class TestTime:
     async def test_who_is_at_a_notice_has_time(self, studio: Studio, open_page: OpenPage) -> None:
         """WCAG 2.2.1: eight seconds are few for who comes by keyboard; they begin anew when one leaves."""
-        await studio.painted("undone in time")
+        await studio.painted("brought back in time")
         page = await open_page(None)
         await page.clock.install()
-        await page.goto("/studio/gallery?q=undone+in+time")
+        await page.goto("/studio/gallery?q=brought+back+in+time")
         cells = page.get_by_role("gridcell")
         await cells.first.focus()
         await page.keyboard.press("Delete")
