@@ -394,6 +394,7 @@ class TestRollingRestart:
         with run_serve(tmp_path, {**ELSEWHERE, **two, "DANQING_MAX_ATTEMPTS": "3"}) as serve:
             serve.until_ready()
             before = set(serve.children(SERVING))
+            wait_until(lambda: _answering(serve) == before, what="both")  # ready is who has one that answers
             switch.write_text("1")
             file.write_text("DANQING_MAX_ATTEMPTS=4")
             serve.send(signal.SIGHUP)
@@ -412,6 +413,7 @@ class TestRollingRestart:
         with run_serve(tmp_path, {**ELSEWHERE, **two}) as serve:
             serve.until_ready()
             before = set(serve.children(SERVING))
+            wait_until(lambda: _answering(serve) == before, what="both")
             allowed = psutil.Process(serve.process.pid).rlimit(psutil.RLIMIT_NOFILE)
             switch.touch()
             serve.send(signal.SIGHUP)
@@ -439,3 +441,8 @@ class TestRollingRestart:
             serve.send(signal.SIGTERM)
             assert serve.until_ended() == 0
             assert [each["grace_s"] for each in serve.events("process_killed")] == [0.2, 0.7]
+
+
+def _answering(serve: Serve) -> set[int]:
+    """Return the processes that answer, of those that a moment's requests reach."""
+    return {health["pid"] for _ in range(40) if (health := serve.health())}
