@@ -216,9 +216,9 @@ class _Exchange(Http):
             self.stage = Stage.IDLE
 
     def _head(self, response: BaseHTTPResponse, size_bytes: int) -> bytes | None:
-        """Return the head; None when a header is not what it seems, which is left to Sanic."""
-        headers = response.headers
-        if "transfer-encoding" in headers:
+        """Return the head; None when a header, or the status, is not what it seems, which is left to Sanic."""
+        headers, status = response.headers, STATUS_LINES.get(response.status)
+        if "transfer-encoding" in headers or status is None:  # 499, to who hung up, is no status of HTTP's
             return None
         headers["content-length"] = size_bytes
         headers["connection"] = "keep-alive" if self.keep_alive else "close"
@@ -227,7 +227,7 @@ class _Exchange(Http):
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
         if lines.count("\n") != len(headers) or lines.count("\r") != len(headers) or "\0" in lines:
             return None
-        return STATUS_LINES[response.status] + lines.encode(errors="surrogateescape") + b"\r\n"
+        return status + lines.encode(errors="surrogateescape") + b"\r\n"
 
 
 class Connection(HttpProtocol):

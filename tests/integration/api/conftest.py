@@ -13,6 +13,7 @@ import attrs
 import orjson
 import pytest
 from multidict import CIMultiDict
+from sanic.http import Stage
 
 from danqing_server.http.services import Services
 from danqing_server.serving.app import create_app, listen
@@ -45,6 +46,12 @@ class Client:
         """Return, of each connection whose client does not keep up, the bytes held for it."""
         protocols = list(self.server.connections)
         return [each.transport.get_write_buffer_size() for each in protocols if not each._can_write.is_set()]
+
+    def answering(self) -> int:
+        """Return how many requests a route is at work on."""
+        return sum(
+            1 for each in self.server.connections if each._http is not None and each._http.stage is Stage.HANDLER
+        )
 
     async def ask(self, method: str, path: str, **options: Any) -> Reply:
         """Send one request and read its answer, which has to be as the OpenAPI document says (R8)."""

@@ -270,6 +270,23 @@ class TestRequests:
         assert reply.status == 200
         assert image.key not in caplog.text
 
+    async def test_who_hangs_up_while_he_waits_is_no_error_of_the_servers(
+        self, api: Client, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """It is told in the log as what it was; nobody is there to read the answer, keep-alive or not."""
+        caplog.set_level("DEBUG")
+        made = await api.ask("POST", DOORS[0], json={"prompt": "a hill", "user_id": "u"})
+        path = f"/api/v1/tasks/{made.json['data']['task_id']}"
+        for connection in (b"keep-alive", b"close"):
+            caplog.clear()
+            _, writer = await asyncio.open_connection("127.0.0.1", api.port)
+            head = b"GET %b HTTP/1.1\r\nHost: localhost\r\nPrefer: wait=30\r\nConnection: %b\r\n\r\n"
+            writer.write(head % (path.encode(), connection))
+            await until(lambda: api.answering() == 1)
+            writer.transport.abort()
+            await until(lambda: "499" in caplog.text)
+            assert "unexpected_error" not in caplog.text
+
     async def test_expected_body_is_not_asked_for_in_vain(self, api: Client) -> None:
         """E14: who waits for `100 Continue` is refused without it, and the connection ends."""
         reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
