@@ -38,24 +38,15 @@ def slow_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSe
 
 
 @pytest.fixture
-def variables(
-    mongo_url: str,
-    redis_url: str,
-    database_name: str,
-    redis_prefix: str,
-    slow_service: RunningServer,
-    tmp_path: Path,
-) -> dict[str, str]:
+def sandbox_url(slow_service: RunningServer) -> str:
+    """That one instead of the run's."""
+    return slow_service.url
+
+
+@pytest.fixture
+def variables(variables: dict[str, str]) -> dict[str, str]:
     """Settings of every process of the test."""
-    return {
-        "MONGO_URL": mongo_url,
-        "REDIS_URL": redis_url,
-        "DANQING_DATABASE": database_name,
-        "DANQING_REDIS_PREFIX": redis_prefix,
-        "DANQING_DATA_DIR": str(tmp_path / "data"),
-        "DANQING_SANDBOX_URL": slow_service.url,
-        "DANQING_DEFAULT_PROVIDER": "volcengine",
-    }
+    return {**variables, "DANQING_DEFAULT_PROVIDER": "volcengine"}
 
 
 def purchases(service: RunningServer) -> int:
