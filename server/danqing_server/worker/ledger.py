@@ -118,14 +118,12 @@ class Ledger:
         What is not charged for leaves such an order at once: `close_calls` looks at those of this attempt alone.
         """
         self.note_output(output)
-        if not is_free(output):
-            return
-        orders = [call for call in self.task.calls.values() if call.resumable and call.outcome is CallOutcome.OPEN]
+        task = self.task
+        orders = [call for call in task.calls.values() if call.resumable and call.outcome is CallOutcome.OPEN]
         for call in orders:
-            if call.attempt != self.task.attempts and output.index in call.indexes:
-                charged = tuple(index for index in call.indexes if index != output.index)
-                nothing = call.changed(outcome=CallOutcome.REJECTED, ended_at=output.at)
-                self.note_call(call.changed(indexes=charged) if charged else nothing)
+            if call.attempt != task.attempts and (charged := self._without_free(call)) is not call:
+                is_over = charged.outcome is CallOutcome.REJECTED
+                self.note_call(charged.changed(ended_at=output.at) if is_over else charged)
 
     def note(self, **fields: Any) -> None:
         """Remember other fields of the task; None removes one."""
