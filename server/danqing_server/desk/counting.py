@@ -10,7 +10,6 @@ from enum import StrEnum
 import attrs
 
 from danqing_server.clock import Clock
-from danqing_server.desk.kept_days import RACES as KEPT_RACES
 from danqing_server.desk.kept_days import KeptDays, without
 from danqing_server.life.bookkeeper import Bookkeeper
 from danqing_server.loops.shared import outcome_of
@@ -161,15 +160,14 @@ class Counting:
         """
         split = Split.PROVIDER if counter.key is None else Split.KEY
         span = Span(window.start, window.end)
-        kept: dict[date, str] = {}
-        for race in range(KEPT_RACES + 1):
-            kept = {} if race == KEPT_RACES else await self.days.prepare(counter.project, split, span)
+
+        async def sum_(kept: Collection[date]) -> Spent:
             before = await self._spent_on(counter, split, kept, span) if kept else 0
             rest = [(each.start, each.end) for each in without(span, kept)]
             spent = await self._booked_to(counter, rest, since)
-            if await self.days.are_kept(counter.project, split, kept):
-                break
-        return attrs.evolve(spent, amount_micro=before + spent.amount_micro)
+            return attrs.evolve(spent, amount_micro=before + spent.amount_micro)
+
+        return await self.days.read(counter.project, split, span, sum_)
 
     async def _booked_to(
         self, counter: Counter, spans: Sequence[tuple[datetime, datetime]], since: datetime

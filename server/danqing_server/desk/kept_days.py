@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from typing import TypeVar
 
 import attrs
 
 from danqing_server.clock import Clock
 from danqing_server.store.sheets import DAY, HALF_HOUR, SheetStore, Span, Split
 
-__all__ = ["RACES", "KeptDays", "is_whole", "midnight", "pieces_of", "without"]
+__all__ = ["KeptDays", "is_whole", "midnight", "pieces_of", "without"]
 
 MOST_AT_ONCE = 7
 """Days that are counted in one go."""
 
 RACES = 5
-"""How often a sum of sheets is tried again some of which were forgotten under it."""
+"""How often a sum of sheets is tried some of which were forgotten under it."""
+
+T = TypeVar("T")
 
 
 @attrs.frozen(eq=False)
@@ -26,7 +29,18 @@ class KeptDays:
     sheets: SheetStore
     clock: Clock
 
-    async def prepare(self, project: str | None, split: Split, span: Span) -> dict[date, str]:
+    async def read(
+        self, project: str | None, split: Split, span: Span, sum_: Callable[[Collection[date]], Awaitable[T]]
+    ) -> T:
+        """Return what *sum_* makes of *span*, told the days that it may take from their sheets, and no others."""
+        for _ in range(RACES):
+            kept = await self._prepare(project, split, span)
+            found = await sum_(kept)
+            if not kept or await self.sheets.kept(project, split, kept) == kept:  # none forgotten meanwhile
+                return found
+        return await sum_(())
+
+    async def _prepare(self, project: str | None, split: Split, span: Span) -> dict[date, str]:
         """Return the days of *span* that have a sheet, with its version, once those have one that may."""
         now = self.clock.now()
         days = [day for day in _days_of(span) if self.sheets.may_keep(day, now)]
@@ -35,10 +49,6 @@ class KeptDays:
         for run in _runs(missing):
             await self.sheets.make(project, split, run)
         return {**kept, **await self.sheets.kept(project, split, missing)} if missing else kept
-
-    async def are_kept(self, project: str | None, split: Split, kept: dict[date, str]) -> bool:
-        """Tell whether the sheets are still those of *kept*: none was forgotten meanwhile."""
-        return not kept or await self.sheets.kept(project, split, kept) == kept
 
 
 def midnight(day: date) -> datetime:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from enum import StrEnum
 
 import attrs
 
-from danqing_server.desk.kept_days import RACES, KeptDays, is_whole, midnight, pieces_of, without
+from danqing_server.desk.kept_days import KeptDays, is_whole, midnight, pieces_of, without
 from danqing_server.store.reach import Reach
 from danqing_server.store.sheets import SheetStore, Span, Split, Step, Steps, StepSum
 from danqing_server.store.usage import UsageRow, UsageStore
@@ -114,11 +114,12 @@ class Statistics:
         split = _SPLITS[question.group]
         steps = Steps(step=question.step, zone=question.zone, named=question.group not in (None, Group.PROJECT))
         if split is not Split.USER and all(map(is_whole, starts)):
-            for _ in range(RACES):
-                kept = await self.days.prepare(project, split, span)
+
+            async def sum_(kept: Collection[date]) -> list[StepSum]:
                 found = await self.sheets.sum_kept(project, split, kept, span, steps) if kept else []
-                if await self.days.are_kept(project, split, kept):
-                    return found + await self._sum_booked(project, split, without(span, kept), steps)
+                return found + await self._sum_booked(project, split, without(span, kept), steps)
+
+            return await self.days.read(project, split, span, sum_)
         return await self._sum_booked(project, split, [span], steps)
 
     async def _sum_booked(
