@@ -75,10 +75,9 @@ class OldTasks:
         Those with a star are left out, and those that an attempt still holds, or what it set aside of a limit,
         unless that was before *reserved_before*.
         """
-        here = _between(kinds.reach, {"$lt": made_before}, _later(after))
+        here = [_walked(kinds.reach), {"created_at": {"$lt": made_before}}, *_past(after, "$gt")]
         border = await self._border(here, _OLDEST)
-        if border is not None:
-            here = _between(kinds.reach, {"$lte": border[0]}, _later(after), _up_to(border))
+        here += _until(border, "$lt")
         wanted: dict[str, Any] = {
             "attempt": None,
             "reserved.at": {"$not": {"$gte": reserved_before}},
@@ -87,7 +86,7 @@ class OldTasks:
         if ended_before is not None:
             wanted["completed_at"] = {"$lt": ended_before}
         with pymongo.timeout(LONGEST_S), translated():
-            asked = self._tasks.find({"$and": [here, kinds.condition, wanted]}, _HEAVY)
+            asked = self._tasks.find({"$and": [*here, kinds.condition, wanted]}, _HEAVY)
             found = await asked.sort(_OLDEST).limit(PAGE).to_list(None)
         return readable(found), place_of(found[-1]) if len(found) == PAGE else border
 
@@ -95,11 +94,9 @@ class OldTasks:
         """Return when the *count*-th newest of them was made; None when there are fewer."""
         after: Place | None = None
         while True:
-            here = _between(kinds.reach, {}, _earlier(after))
+            here = [_walked(kinds.reach), *_past(after, "$lt")]
             border = await self._border(here, NEWEST_FIRST)
-            if border is not None:
-                here = _between(kinds.reach, {"$gte": border[0]}, _earlier(after), _down_to(border))
-            wanted = {"$and": [here, kinds.condition]}
+            wanted = {"$and": [*here, *_until(border, "$gt"), kinds.condition]}
             with pymongo.timeout(LONGEST_S), translated():
                 asked = self._tasks.find(wanted, ["created_at"]).sort(NEWEST_FIRST).limit(count)
                 found = await asked.to_list(None)
@@ -110,10 +107,10 @@ class OldTasks:
                 return None
             after, count = border, count - len(found)
 
-    async def _border(self, here: Mapping[str, Any], order: Any) -> Place | None:
+    async def _border(self, here: Sequence[Mapping[str, Any]], order: Any) -> Place | None:
         """Return where the last of the next `step` tasks stands, by an index alone; None when there are fewer."""
         with pymongo.timeout(LONGEST_S), translated():
-            found = self._tasks.find(here, {"created_at": 1}).sort(order).skip(self.step - 1).limit(1)
+            found = self._tasks.find({"$and": here}, {"created_at": 1}).sort(order).skip(self.step - 1).limit(1)
             documents = await found.to_list(None)
         return place_of(documents[0]) if documents else None
 
@@ -133,31 +130,14 @@ def _walked(reach: Reach) -> Mapping[str, Any]:
     return {} if reach.owners in (None, [None]) else reach.filter
 
 
-def _between(reach: Reach, times: Mapping[str, Any], *ends: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what finds a stretch of the index: by when a task was made, and at either end by its id, too."""
-    bounds = dict(times)
-    for end in ends:
-        bounds |= end.get("created_at", {})
-    exact = [end["exact"] for end in ends if end]
-    made = {"created_at": bounds} if bounds else {}
-    return {**_walked(reach), **made, **({"$and": exact} if exact else {})}
+def _past(place: Place | None, way: str) -> list[Mapping[str, Any]]:
+    """Return what finds the tasks behind *place*, the newer ones with `$gt`; the first is a bound on the index."""
+    return [] if place is None else [{"created_at": {f"{way}e": place[0]}}, behind(place, way)]
 
 
-def _later(place: Place | None) -> Mapping[str, Any]:
-    return {} if place is None else {"created_at": {"$gte": place[0]}, "exact": behind(place, "$gt")}
-
-
-def _earlier(place: Place | None) -> Mapping[str, Any]:
-    return {} if place is None else {"created_at": {"$lte": place[0]}, "exact": behind(place)}
-
-
-def _up_to(place: Place) -> Mapping[str, Any]:
-    return {"exact": _at_or(behind(place), place)}
-
-
-def _down_to(place: Place) -> Mapping[str, Any]:
-    return {"exact": _at_or(behind(place, "$gt"), place)}
-
-
-def _at_or(others: Mapping[str, Any], place: Place) -> Mapping[str, Any]:
-    return {"$or": [*others["$or"], {"created_at": place[0], "_id": place[1]}]}
+def _until(place: Place | None, way: str) -> list[Mapping[str, Any]]:
+    """Return what finds the tasks before *place* and that one, the older ones with `$lt`."""
+    if place is None:
+        return []
+    itself = {"created_at": place[0], "_id": place[1]}
+    return [{"created_at": {f"{way}e": place[0]}}, {"$or": [*behind(place, way)["$or"], itself]}]
