@@ -124,12 +124,9 @@ def _is_unsaved(call: RecordedCall) -> bool:
 async def _give_up(provider: Provider, wire: _Wire) -> None:
     """Carry the job out as far as it goes, or until a request is sent again."""
 
-    awaitable = provider.danqing_generate(job=wire.run.job, run=wire.run)
-    assert awaitable is not None, f"danqing_generate does not answer for provider {wire.run.job.provider!r}"
-
     async def work() -> None:
         with suppress(Exception):  # what it ends with stands with its calls
-            await awaitable
+            await generate(provider, wire.run)
 
     waits = {asyncio.create_task(work()), asyncio.create_task(wire.again.wait())}
     await asyncio.wait(waits, timeout=PATIENCE_S, return_when=asyncio.FIRST_COMPLETED)
