@@ -105,7 +105,7 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
 def load_json_object(body: bytes) -> dict[str, Any]:
     """Read a request body that must be a JSON object, whatever it holds. Raises InvalidSubmission."""
     try:
-        value = _loads(body)
+        value = orjson.loads(body.removeprefix(BOM_UTF8))  # as Windows writes it; RFC 8259 §8.1: may be passed over
     except orjson.JSONDecodeError as error:
         if not body.strip():
             raise _malformed(EMPTY_BODY()) from error
@@ -115,15 +115,6 @@ def load_json_object(body: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise _malformed(NOT_AN_OBJECT(kind=KINDS[_json_name(value)]))
     return value
-
-
-def _loads(body: bytes) -> Any:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        if not body.startswith(BOM_UTF8):
-            raise
-    return orjson.loads(body[len(BOM_UTF8) :])  # a file as Windows writes it; RFC 8259 §8.1 lets it be passed over
 
 
 def require_storable(value: JsonObject) -> None:
