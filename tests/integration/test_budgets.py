@@ -279,7 +279,7 @@ class TestSpend:
             task = await submit(system, caller(one))
             control = system.services.control
             await control.cancel(task.id, caller(one))
-            retried = await control.retry(task.id, caller(one))
+            retried, _ = await control.retry(task.id, caller(one))
             assert retried.hold is not None
             await control.cancel(task.id, caller(one))
             other = await submit(system, caller(one))
@@ -362,7 +362,7 @@ class TestSpend:
         async with keyed(make_settings, workers=False) as system:
             task = await submit(system, caller())
             await system.services.control.cancel(task.id, caller(one))
-            retried = await system.services.control.retry(task.id, caller(one))
+            retried, _ = await system.services.control.retry(task.id, caller(one))
             assert retried.hold is not None
         async with keyed(make_settings) as system:
             await system.finished(task.id)
@@ -549,7 +549,8 @@ class TestModels:
             with pytest.raises(ModelNotAllowed, match="this API key"):
                 await control.retry(task.id, caller(key=Limits(models=("two",))))
             assert (await system.get(task.id)).status is Status.CANCELLED
-            assert (await control.retry(task.id, caller(key=Limits(models=("scripted/*",))))).hold is None
+            retried, _ = await control.retry(task.id, caller(key=Limits(models=("scripted/*",))))
+            assert retried.hold is None
 
 
 async def booked(system: System, count: int) -> bool:

@@ -254,7 +254,7 @@ class Bulk:
 
     async def _do(self, deed: Deed, task_id: str, caller: Caller) -> None:
         if deed.act is Act.RETRY:
-            await self.control.retry_once(task_id, caller, deed.repeat_key, deed.check)
+            await self.control.retry(task_id, caller, deed.check, repeat_key=deed.repeat_key)
             return
         if deed.as_of is not None:
             deed.check(await self.control.find(task_id, caller))

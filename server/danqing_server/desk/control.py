@@ -125,25 +125,24 @@ class Control:
                 return move.waiting
         raise Conflict(CHANGED(), code="task_busy")
 
-    async def retry(self, task_id: str, caller: Caller, check: Callable[[Task], None] = lambda _: None) -> Task:
+    async def retry(
+        self,
+        task_id: str,
+        caller: Caller,
+        check: Callable[[Task], None] = lambda _: None,
+        *,
+        repeat_key: str | None = None,
+    ) -> tuple[Task, bool]:
         """Queue a task again that failed, was cancelled or lacks outputs; what it has is not asked for again.
 
-        It is counted to the key that asks. *check* sees the very task that is retried, and may raise.
+        It is counted to the key that asks. *check* sees the very task that is retried, and may raise. It is done
+        once for *repeat_key*, the name of an Idempotency-Key (None: each time); True beside the task: an earlier
+        request of that key has had it tried again.
 
         Raises:
             Conflict: it is not finished, or lacks nothing; or a call of the cancelled attempt is not over.
             ModelNotAllowed: *caller* could not have asked for it.
             BudgetExceeded, Overloaded: a limit of *caller* leaves no room for it.
-        """
-        task, _ = await self.retry_once(task_id, caller, None, check)
-        return task
-
-    async def retry_once(
-        self, task_id: str, caller: Caller, repeat_key: str | None, check: Callable[[Task], None] = lambda _: None
-    ) -> tuple[Task, bool]:
-        """Do what `retry` does, once for *repeat_key*, the name of an Idempotency-Key; None: each time.
-
-        True beside the task: an earlier request of that key has had it tried again. Raises as `retry` does.
         """
         task = await self._look(task_id, caller)
         if repeat_key in task.retry_keys:

@@ -246,7 +246,7 @@ class TestAge:
             await tasks.update_one({"_id": task.id}, {"$set": {"run_at": due_at}})
             assert datetime.fromisoformat((await lane(api))["oldest_at"]) == due_at
             await api.system.services.control.cancel(task.id, Caller.local())
-            retried = await api.system.services.control.retry(task.id, Caller.local())
+            retried, _ = await api.system.services.control.retry(task.id, Caller.local())
             assert datetime.fromisoformat((await lane(api))["oldest_at"]) == retried.retried_at
 
     async def test_a_task_that_came_back_waits_since_then(self, open_api: Open) -> None:

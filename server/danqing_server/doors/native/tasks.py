@@ -251,7 +251,7 @@ async def retry_task(request: ApiRequest, task_id: str) -> HTTPResponse:
     admitted = admit_change(request)
     await discard_body(request)
     key = name_of_sent_key(request, admitted.caller)
-    task, is_repeat = await admitted.services.control.retry_once(task_id, admitted.caller, key)
+    task, is_repeat = await admitted.services.control.retry(task_id, admitted.caller, repeat_key=key)
     return _one(request, admitted, task, RETRIED, REPLAYED if is_repeat else None)
 
 
