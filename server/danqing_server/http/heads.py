@@ -78,8 +78,11 @@ def _length(headers: Header, version: str) -> int | None:
 
 
 def _keeps_alive(headers: Header, version: str) -> bool:
-    told = headers.getall("connection", ())
-    return ", ".join(told).lower() == "keep-alive" if told else version == "1.1"
+    lines = headers.getall("connection", ())
+    if not lines:
+        return version == "1.1"
+    told = {option.strip(" \t").lower() for line in lines for option in line.split(",")}
+    return "close" not in told and (version == "1.1" or "keep-alive" in told)
 
 
 def check_chunk_head(received: bytes | bytearray) -> bool:

@@ -99,6 +99,11 @@ class TestHead:
             (POST + b"Connection: keep-alive\r\nConnection: close", False),
             (b"GET / HTTP/1.0", False),
             (b"GET / HTTP/1.0\r\nConnection: keep-alive", True),
+            # java.net.http of Java 11 and later, on plain HTTP; libwww-perl
+            (POST + b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAA", True),
+            (POST + b"Connection: TE,close", False),
+            (b"GET / HTTP/1.0\r\nConnection: TE, Keep-Alive", True),
+            (b"GET / HTTP/1.0\r\nConnection: TE", False),
         ],
     )
     def test_connection_stays_where_nothing_speaks_against_it(self, head: bytes, keeps_alive: bool) -> None:
