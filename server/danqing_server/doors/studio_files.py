@@ -11,9 +11,10 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+import os
 import posixpath
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -21,7 +22,7 @@ import attrs
 
 from danqing_server.doors.studio_texts import QUOTED, spoken
 
-__all__ = ["PLACES", "StudioFile", "StudioFiles", "read_studio"]
+__all__ = ["FOLDER", "PLACES", "StudioFile", "StudioFiles", "read_studio"]
 
 FOLDER = Path(__file__).parents[1] / "studio"
 PLACES = ("create", "gallery", "tasks", "queue", "costs", "settings")
@@ -64,13 +65,12 @@ class StudioFile:
 
 @attrs.define(kw_only=True, eq=False)
 class StudioFiles:
-    """All files as they are sent, by their path; of a folder with *count* files, the last of them touched then."""
+    """All files as they are sent, by their path; `seen` tells whether what they were made of is still the same."""
 
     version: str
     files: Mapping[str, StudioFile]
     template: str
-    touched_ns: int
-    count: int
+    seen: Mapping[str, tuple[int, int]]
     _pages: dict[tuple[str, str], StudioFile] = attrs.field(factory=dict)
 
     def page(self, place: str, language: str) -> StudioFile:
@@ -121,12 +121,20 @@ class StudioFiles:
 
 
 def read_studio(known: StudioFiles | None = None, folder: Path = FOLDER) -> StudioFiles:
-    """Return the files of *folder*; *known* when none was touched since: a checkout changes while it serves."""
-    paths = sorted(path for path in folder.rglob("*") if path.suffix in TYPES or path.name == INDEX)
-    touched_ns = max(path.stat().st_mtime_ns for path in (folder, *paths))
-    if known is not None and known.touched_ns == touched_ns and known.count == len(paths):
+    """Return the files of *folder*; *known* when they are as they were: a checkout changes while it serves.
+
+    *known* also while some of them are away, as an upgrade leaves them for a moment. Raises FileNotFoundError when
+    there is nothing known then.
+    """
+    try:
+        seen = dict(_seen(folder))
+        if known is not None and known.seen == seen:
+            return known
+        bodies = {name: (folder / name).read_bytes() for name in sorted({INDEX, *seen})}
+    except FileNotFoundError:
+        if known is None:
+            raise
         return known
-    bodies = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
     digest = hashlib.sha256()
     for name, body in bodies.items():
         digest.update(f"{name} {len(body)} ".encode() + body)
@@ -135,13 +143,19 @@ def read_studio(known: StudioFiles | None = None, folder: Path = FOLDER) -> Stud
         name: _prepared(_sent(name, body), TYPES[posixpath.splitext(name)[1]])
         for name, body in spoken(_styled(bodies)).items()
     }
-    return StudioFiles(
-        version=digest.hexdigest()[:16],
-        files=files,
-        template=template,
-        touched_ns=touched_ns,
-        count=len(paths),
-    )
+    return StudioFiles(version=digest.hexdigest()[:16], files=files, template=template, seen=seen)
+
+
+def _seen(folder: Path, above: str = "") -> Iterator[tuple[str, tuple[int, int]]]:
+    """Yield each file that is sent, by its path, with when it was changed (ns) and how long it is (bytes)."""
+    with os.scandir(folder / above) as entries:
+        for entry in entries:
+            name = above + entry.name
+            if entry.is_dir():
+                yield from _seen(folder, f"{name}/")
+            elif name == INDEX or posixpath.splitext(name)[1] in TYPES:
+                found = entry.stat()
+                yield name, (found.st_mtime_ns, found.st_size)
 
 
 def _styled(bodies: Mapping[str, bytes]) -> dict[str, bytes]:

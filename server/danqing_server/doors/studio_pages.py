@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
+from pathlib import Path
 
 import attrs
 from sanic import Blueprint, HTTPResponse
 
 from danqing_server.assets.serving import matches
-from danqing_server.doors.studio_files import PLACES, StudioFile, StudioFiles, read_studio
+from danqing_server.doors.studio_files import FOLDER, PLACES, StudioFile, StudioFiles, read_studio
 from danqing_server.errors import NotFound
 from danqing_server.http.messages import ENGLISH, language_of
 from danqing_server.http.packing import takes_gzip
@@ -35,18 +36,23 @@ routes = Blueprint("studio", url_prefix="/studio")
 
 @attrs.define(eq=False)
 class StudioFolder:
-    """The files as they were when the page was last asked for; read when it first is."""
+    """The files as they were when they were last looked at; read when they first are."""
 
-    _files: StudioFiles | None = None
+    folder: Path = FOLDER
+    _files: StudioFiles | None = attrs.field(default=None, init=False)
+    _looking: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
 
     async def now(self) -> StudioFiles:
-        """Return them as they are now."""
-        self._files = await asyncio.to_thread(read_studio, self._files)
+        """Return them as they are now; who asks while they are read, which takes a while, waits for that."""
+        async with self._looking:
+            self._files = await asyncio.to_thread(read_studio, self._files, self.folder)
         return self._files
 
-    async def known(self) -> StudioFiles:
-        """Return them as they were."""
-        return self._files or await self.now()
+    async def named(self, version: str) -> StudioFiles:
+        """Return those of *version*, if they are there: a process beside this one may have looked at them later."""
+        if self._files is None or self._files.version != version:
+            return await self.now()
+        return self._files
 
 
 @on_get(routes, "/", public=True)
@@ -71,7 +77,7 @@ async def get_studio_settings(request: ApiRequest, section: str) -> HTTPResponse
 async def get_studio_file(request: ApiRequest, version: str, path: str) -> HTTPResponse:
     """Send a file of the studio as it is now; those of an older one are gone."""
     folder: StudioFolder = request.app.ctx.studio
-    files = await folder.known()
+    files = await folder.named(version)
     found = files.files.get(path) if version == files.version else None
     if found is None:
         raise NotFound("file", path)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import re
+import shutil
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -144,3 +146,30 @@ class TestServing:
         page = second.page("create", "en").body.decode()
         assert f'href="/studio/v/{second.version}/js/other.js"' in page
         assert first.page("create", "en").etag != second.page("create", "en").etag
+
+    def test_file_that_an_older_one_replaces_is_another(self, tmp_path: Path) -> None:
+        """An archive keeps the times of what it holds: what is put there last need not be the youngest."""
+        (tmp_path / "js").mkdir()
+        changed = tmp_path / "js" / "main.js"
+        changed.write_text("1\n")
+        os.utime(changed, (2, 2))
+        (tmp_path / "index.html").write_text("")
+        first = read_studio(folder=tmp_path)
+        changed.write_text("2\n")
+        os.utime(changed, (1, 1))
+        second = read_studio(first, tmp_path)
+        assert second.files["js/main.js"].body == b"2\n"
+
+    def test_files_that_are_away_for_a_moment_are_still_known(self, tmp_path: Path) -> None:
+        """An upgrade takes them all away and puts others there, while the server runs."""
+        folder = tmp_path / "studio"
+        folder.mkdir()
+        (folder / "index.html").write_text("")
+        (folder / "main.js").write_text("1\n")
+        known = read_studio(folder=folder)
+        (folder / "index.html").unlink()
+        assert read_studio(known, folder) is known
+        shutil.rmtree(folder)
+        assert read_studio(known, folder) is known
+        with pytest.raises(FileNotFoundError):
+            read_studio(folder=folder)
