@@ -71,7 +71,7 @@ async def archived(
     window_bytes: Callable[[], int],
 ) -> AsyncGenerator[Member, None]:
     """Yield each picture, and beside it as JSON what made it; at last the ids that are *missing*, if any are."""
-    names: set[str] = set()
+    names = {MISSING.partition(".")[0]}
     gone = list(missing)
     for number, picture in enumerate(pictures, 1):
         asset = picture.asset
@@ -82,6 +82,9 @@ async def archived(
             gone.append(picture.id)
             continue
         yield member
+        if member.is_gone:
+            gone.append(picture.id)
+            continue
         yield _as_json(f"{stem}.json", _settings(picture, viewer), picture)
     if gone and pictures:
         yield _as_json(MISSING, {"missing": gone}, pictures[0])

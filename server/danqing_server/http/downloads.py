@@ -26,6 +26,7 @@ __all__ = ["UNSENT_BYTES", "Downloads"]
 UNSENT_BYTES = 128 * 1024
 """What the kernel holds of a connection beyond what is on its way; by itself it would take 4 MB."""
 
+PIECE_BYTES = 64 * 1024
 WAIT_S = 20.0
 RETRY_AFTER_S = 5
 MOST_WAITING = 4_096
@@ -107,7 +108,10 @@ class Downloads:
     async def send(
         self, request: ApiRequest, response: BaseHTTPResponse, chunks: AsyncGenerator[bytes, None]
     ) -> None:
-        """Send *chunks* as the body, each when the one before has left; a client that does not read is cut off."""
+        """Send *chunks* as the body, each when the one before has left; a client that does not read is cut off.
+
+        In pieces, so that of a large one, as the list at a ZIP's end, each step counts that its client has read.
+        """
         protocol: Any = request.protocol
         transport = protocol.transport
         low, high = transport.get_write_buffer_limits()
@@ -115,9 +119,11 @@ class Downloads:
         try:
             async with Pace(STEP_BYTES, self.step_s) as pace, aclosing(chunks):
                 async for chunk in chunks:
-                    await response.send(chunk)
-                    await protocol.drained()
-                    pace.note(len(chunk))
+                    for at in range(0, len(chunk), PIECE_BYTES):
+                        piece = chunk[at : at + PIECE_BYTES]
+                        await response.send(piece)
+                        await protocol.drained()
+                        pace.note(len(piece))
         except (TimeoutError, DanqingError) as error:
             log.warning("download_cut", reason=type(error).__name__)  # the text may hold the picture's key
             transport.abort()

@@ -1,7 +1,9 @@
 """A ZIP archive written as it is sent: stored, never compressed, with one chunk of one file in memory.
 
 Python's own writer takes a file that cannot be sought: it puts sizes and checksums behind each member, as the
-format allows (PKWARE APPNOTE 4.3.9). Source: Python 3.11 library reference, "zipfile", read 2026-11-28.
+format allows (PKWARE APPNOTE 4.3.9). Source: Python 3.11 library reference, "zipfile", read 2026-11-28. A member
+that is deleted while it is sent is closed where it broke off, and left out of the list at the end, by which readers
+go.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 import attrs
 
+from danqing_server.errors import NotFound
+
 __all__ = ["Member", "safe_name", "zipped"]
 
 LONGEST_NAME = 80
@@ -24,14 +28,18 @@ FIRST_YEAR, LAST_YEAR = 1980, 2107
 _UNSAFE = re.compile(r"[^\w.-]+")
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(eq=False, kw_only=True)
 class Member:
-    """One file of an archive; `size_bytes` as is expected, for what is larger than 4 GiB."""
+    """One file of an archive; `size_bytes` as is expected, for what is larger than 4 GiB.
+
+    `is_gone` once its chunks ended with NotFound: the archive has no such file.
+    """
 
     name: str
     size_bytes: int
     at: datetime
     chunks: AsyncGenerator[bytes, None]
+    is_gone: bool = attrs.field(default=False, init=False)
 
 
 class _Sink:
@@ -61,9 +69,14 @@ async def zipped(members: AsyncIterator[Member]) -> AsyncGenerator[bytes, None]:
         info.file_size = member.size_bytes
         async with aclosing(member.chunks) as chunks:
             with archive.open(info, "w") as entry:
-                async for chunk in chunks:
-                    entry.write(chunk)
-                    yield sink.taken()
+                try:
+                    async for chunk in chunks:
+                        entry.write(chunk)
+                        yield sink.taken()
+                except NotFound:
+                    member.is_gone = True
+        if member.is_gone:
+            archive.infolist().remove(info)
     await asyncio.to_thread(archive.close)  # of tens of thousands of files it takes a second to list them
     yield sink.taken()
 

@@ -70,6 +70,31 @@ class TestArchives:
         reply = await api.ask("POST", f"{ROUTE}/zip", json={"ids": ["gone/0"]})
         assert (reply.status, reply.json["code"]) == (404, "picture_not_found")
 
+    async def test_what_goes_while_it_is_sent_is_named(self, api: Client, shelf: Shelf) -> None:
+        """The rest of the archive is whole: half of it may have been on its way for an hour."""
+        file = io.BytesIO()
+        Image.new("RGB", (3000, 3000)).save(file, "PNG", compress_level=0)
+        first, last = picture("png", 20, 10), picture("png", 10, 20)
+        for task_id, body in (("first", first), ("large", file.getvalue()), ("last", last)):
+            await shelf.put(task_id, body)
+        wanted = {"ids": ["first/0", "large/0", "last/0"], "name": "{task}"}
+        async with api.session.post(f"{api.base}{ROUTE}/zip", json=wanted) as reply:
+            begun = await reply.content.readexactly(1024 * 1024)
+            assert (await api.ask("DELETE", "/api/v1/tasks/large")).status == 200
+            archive = zipfile.ZipFile(io.BytesIO(begun + await reply.read()))
+        assert archive.testzip() is None
+        assert archive.namelist() == ["first.png", "first.json", "last.png", "last.json", "missing.json"]
+        assert (archive.read("first.png"), archive.read("last.png")) == (first, last)
+        assert orjson.loads(archive.read("missing.json")) == {"missing": ["large/0"]}
+
+    async def test_no_picture_is_called_as_the_list_of_those_that_are_missing(
+        self, api: Client, shelf: Shelf
+    ) -> None:
+        """Of two files of one name an unpacker keeps one."""
+        await shelf.put("t", picture("png"))
+        archive = await archive_of(api, ids=["t/0", "gone/0"], name="missing")
+        assert archive.namelist() == ["missing-2.png", "missing-2.json", "missing.json"]
+
     async def test_what_makes_no_sense_is_said(self, api: Client) -> None:
         """400, before anything is sent."""
         for body in SENSELESS:

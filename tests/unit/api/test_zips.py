@@ -11,6 +11,7 @@ from zipfile import ZipFile
 
 import pytest
 
+from danqing_server.errors import NotFound
 from danqing_server.http.zips import Member, safe_name, zipped
 
 
@@ -38,6 +39,27 @@ class TestNames:
         assert (await asyncio.to_thread(_only_file_in, tmp_path)) == b"a picture"
 
 
+class TestGone:
+    async def test_what_goes_while_it_is_sent_is_left_out(self) -> None:
+        """The others are there, whole, and who named it is told."""
+
+        async def broken_off() -> AsyncGenerator[bytes, None]:
+            yield b"half of"
+            raise NotFound("asset", "t/1")
+
+        async def members() -> AsyncGenerator[Member, None]:
+            for member in sent:
+                yield member
+
+        at = datetime(2026, 11, 30, tzinfo=UTC)
+        chunks = {"0.png": _only(b"before"), "山.png": broken_off(), "2.png": _only(b"after")}
+        sent = [Member(name=name, size_bytes=9, at=at, chunks=each) for name, each in chunks.items()]
+        archive = ZipFile(io.BytesIO(b"".join([part async for part in zipped(members())])))
+        assert archive.testzip() is None
+        assert {name: archive.read(name) for name in archive.namelist()} == {"0.png": b"before", "2.png": b"after"}
+        assert [member.is_gone for member in sent] == [False, True, False]
+
+
 class TestEnd:
     async def test_others_go_on_while_the_files_are_listed(self) -> None:
         """Of a batch there may be a hundred thousand, and their list takes seconds."""
@@ -63,6 +85,10 @@ class TestEnd:
             pass
         going_on.cancel()
         assert turns > beginning[0]
+
+
+async def _only(body: bytes) -> AsyncGenerator[bytes, None]:
+    yield body
 
 
 async def _nothing() -> AsyncGenerator[bytes, None]:
