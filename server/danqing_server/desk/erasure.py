@@ -180,15 +180,22 @@ class Erasure:
     async def _wait(self) -> bool:
         """Wait until the deletions of this moment were looked at a second time; True when there were none.
 
-        A server does so; without one it is done here.
+        A server does so; without one it is done here, for as long as there are fewer and fewer.
         """
         until = self.clock.now() + self.eraser.look_again_after
         if not await self.eraser.deletions.are_due_until(until):
             return True
         self.report("waiting for what was on its way, a minute")
         patience_s = self.eraser.look_again_after.total_seconds() + 2 * ERASE_EVERY_S
-        ends_s = self.clock.monotonic_s() + patience_s
-        while await self.eraser.deletions.are_due_until(until) and self.clock.monotonic_s() < ends_s:
-            await self.eraser.go_on()
-            await asyncio.sleep(POLL_S)
+        left, ends_s = await self.eraser.deletions.count_due_until(until), self.clock.monotonic_s() + patience_s
+        while await self.eraser.deletions.are_due_until(until):
+            if await self.eraser.go_on():
+                await asyncio.sleep(POLL_S)
+            if self.clock.monotonic_s() < ends_s:
+                continue
+            before, left = left, await self.eraser.deletions.count_due_until(until)
+            if left >= before:
+                break
+            self.report(f"{left} tasks are still to be looked at again")
+            ends_s = self.clock.monotonic_s() + patience_s
         return False

@@ -95,6 +95,12 @@ class DeletionStore:
         with translated():
             return await self._notes.find_one({"erase_at": {"$lte": moment}}, ["_id"]) is not None
 
+    async def count_due_until(self, moment: datetime) -> int:
+        """Return how many deletions are to be looked at by then."""
+        with translated():
+            counted: int = await self._notes.count_documents({"erase_at": {"$lte": moment}})
+        return counted
+
     async def find(self, task_id: str) -> Deletion:
         """Return the deletion of a task; where little is noted of it, it is to go whatever it is."""
         with translated():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import itertools
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -159,6 +160,18 @@ class TestUser:
         for name in (ZHANG, "nobody", "$where", '"}', "a.b"):
             again = await erase(api.system, name)
             assert (+again.counts, dict(again.refused)) == ({}, {}), name
+
+    async def test_many_are_looked_at_again_however_long_that_takes(self, open_server: Open) -> None:
+        """Without a server it is done here, four hundred at a time, which takes all the patience there is."""
+        api = await open_server(workers=False)
+        notes = api.services.store.database["danqing_deleted"]
+        past = api.services.clock.now() - timedelta(hours=1)
+        kept = {"erase_at": past, "expires_at": past + timedelta(days=3)}
+        await notes.insert_many([{"_id": f"t{number}", **kept} for number in range(900)])
+        erasure = erasure_of(api.system)
+        erasure.clock = Clock(monotonic_s=itertools.count(0.0, 1000.0).__next__)
+        await erasure.erase(Whose(user=ZHANG, reach=Reach.everybody()), waits=True)
+        assert await notes.count_documents({"erase_at": {"$exists": True}}) == 0
 
     async def test_of_one_project_alone(self, open_server: Open) -> None:
         """User 7 of one project is not user 7 of another."""
