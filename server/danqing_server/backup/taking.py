@@ -32,12 +32,45 @@ from danqing_server.store.reading import SCHEMA_VERSION
 __all__ = ["Report", "take"]
 
 DOCUMENTS_AT_ONCE = 64
-MOST_CHANGED = 100_000
-"""Documents that may change or go while a backup is taken; more say that the storage is another one."""
+MOST_MISSED = 100_000
+"""Documents that are there still and of which a picture is not; more say that the storage is another one."""
 ROUNDS = 3
 
 Report = Callable[[str], None]
 """Is told, in a line for people, how far a backup or a restore is."""
+
+
+@attrs.define(eq=False)
+class _Missed:
+    """The documents of a collection of which a picture was not there: `there` still, or `gone` themselves since.
+
+    They are looked for again as they come: of those that go, as many may as like.
+    """
+
+    name: str
+    dump: Dump
+    most: int
+    there: list[str] = attrs.field(factory=list, init=False)
+    gone: list[str] = attrs.field(factory=list, init=False)
+    _new: list[str] = attrs.field(factory=list, init=False)
+
+    async def note(self, id_: str) -> None:
+        """Take one in. Raises BackupError: too many of them are there."""
+        self._new.append(id_)
+        if len(self._new) >= DOCUMENTS_AT_ONCE:
+            await self.look()
+
+    async def look(self) -> None:
+        """See which are there. Raises what `note` does."""
+        found = await self.dump.find(self.name, self._new) if self._new else {}
+        for id_ in self._new:
+            (self.there if id_ in found else self.gone).append(id_)
+        self._new.clear()
+        if len(self.there) > self.most:
+            raise BackupError(
+                f"the pictures of {len(self.there)} documents are not in the storage: "
+                "DANQING_ASSETS_URL and DANQING_DATA_DIR have to be those of the server"
+            )
 
 
 @attrs.define(eq=False)
@@ -51,6 +84,7 @@ class _Taking:
     pictures: SealedFile
     again: SealedFile
     report: Report
+    most_missed: int
     picture_bytes: int = 0
     lost: list[str] = attrs.field(factory=list)
 
@@ -70,19 +104,15 @@ class _Taking:
         if set_.name not in NAMING:
             return set_
         self.report(f"pictures of {set_.name}")
-        changed: list[str] = []
+        missed = _Missed(set_.name, self.dump, self.most_missed)
         for raws in grouped(documents_in(self.folder / set_.file.name), DOCUMENTS_AT_ONCE):
             for id_, files in await self._bring(set_.name, raws):
                 if any(file.sha256 is None for file in files):
-                    changed.append(id_)
+                    await missed.note(id_)
                 else:
                     self._list(self.pictures, set_.name, id_, files)
-            if len(changed) > MOST_CHANGED:
-                raise BackupError(
-                    f"the pictures of {len(changed)} documents are not in the storage: "
-                    "DANQING_ASSETS_URL and DANQING_DATA_DIR have to be those of the server"
-                )
-        return await self._read_again(set_, changed)
+        await missed.look()
+        return await self._read_again(set_, missed)
 
     @step("backup.publish")
     async def publish(self, manifest: Manifest) -> None:
@@ -118,20 +148,20 @@ class _Taking:
         found = await asyncio.gather(*brought)
         return [(document["_id"], list(files)) for document, files in zip(documents, found, strict=True)]
 
-    async def _read_again(self, set_: SetRecord, changed: Sequence[str]) -> SetRecord:
+    async def _read_again(self, set_: SetRecord, missed: _Missed) -> SetRecord:
         """Return the collection with documents as they are now, and without those that are gone."""
-        if not changed:
-            return set_
+        if not missed.there:
+            return attrs.evolve(set_, struck=tuple(missed.gone))
         now: dict[str, bytes] = {}
         replaced: list[str] = []
         with SealedFile(self.folder / f"{set_.name}-again.bson.gz") as file:
-            for ids in grouped(changed, DOCUMENTS_AT_ONCE):
+            for ids in grouped(missed.there, DOCUMENTS_AT_ONCE):
                 now = await self.dump.find(set_.name, ids)
                 for id_, raw in now.items():
                     file.add(await self._settle(set_.name, id_, raw))
                 replaced += now
             again = await asyncio.to_thread(file.seal)
-        struck = tuple(set(changed).difference(replaced))
+        struck = (*missed.gone, *set(missed.there).difference(replaced))
         return attrs.evolve(set_, again=again, replaced=tuple(replaced), struck=struck)
 
     async def _settle(self, name: str, id_: str, raw: bytes) -> bytes:
@@ -153,8 +183,18 @@ class _Taking:
             self.picture_bytes += 0 if file.sha256 is None else file.size_bytes
 
 
-async def take(repository: Repository, dump: Dump, assets: Assets, clock: Clock, report: Report) -> Manifest:
+async def take(
+    repository: Repository,
+    dump: Dump,
+    assets: Assets,
+    clock: Clock,
+    report: Report,
+    *,
+    most_missed: int = MOST_MISSED,
+) -> Manifest:
     """Take a backup into a repository that is locked, and return what it is.
+
+    Of more than *most_missed* documents with a picture that is not there the storage is taken for another one.
 
     Raises:
         StoreUnavailable, StorageUnavailable: nothing is published; the next one goes on with the pictures.
@@ -169,7 +209,7 @@ async def take(repository: Repository, dump: Dump, assets: Assets, clock: Clock,
             SealedFile(folder / "pictures-again.jsonl.gz") as again,
         ):
             copier = Copier(repository, assets, known)
-            taking = _Taking(repository, folder, dump, copier, pictures, again, report)
+            taking = _Taking(repository, folder, dump, copier, pictures, again, report, most_missed)
             dumped = [await taking.dump_set(name) for name in await dump.collections()]
             sets = [await taking.bring_pictures(each) for each in dumped]
             manifest = await taking.describe(sets, began_at, clock)

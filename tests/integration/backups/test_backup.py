@@ -16,6 +16,7 @@ import pytest
 
 from danqing_server.access.caller import Caller
 from danqing_server.assets.opening import open_assets
+from danqing_server.backup.errors import BackupError
 from danqing_server.backup.manifest import Manifest
 from danqing_server.backup.pruning import prune
 from danqing_server.backup.reading import Run
@@ -154,7 +155,7 @@ class TestMeanwhile:
     """What happens while a backup is taken."""
 
     async def _taken(
-        self, settings: Settings, folder: Path, meanwhile: Callable[[], Awaitable[object]]
+        self, settings: Settings, folder: Path, meanwhile: Callable[[], Awaitable[object]], **most: int
     ) -> Manifest:
         """Take a backup; *meanwhile* comes between the documents and the pictures."""
 
@@ -173,7 +174,7 @@ class TestMeanwhile:
         ):
             repository = Repository.make(folder)
             with repository.locked():
-                return await take(repository, Interrupted(database), assets, Clock(), lambda _line: None)
+                return await take(repository, Interrupted(database), assets, Clock(), lambda _line: None, **most)
 
     async def test_a_task_is_deleted(self, system: System, settings: Settings, folder: Path) -> None:
         """It is struck from the backup: no document names a picture that is not there."""
@@ -184,6 +185,33 @@ class TestMeanwhile:
         assert task.id in _documents(folder, "danqing_deleted")
         found = verify(Repository.open(folder), None, lambda _line: None)
         assert (found.good, found.pictures) == (True, 12)
+
+    async def test_more_tasks_go_than_may_miss_a_picture(
+        self, system: System, settings: Settings, folder: Path
+    ) -> None:
+        """Retention, or an erasure, lets go hundreds of thousands in a night: that is no other storage."""
+        kept = await system.finished((await system.submit()).id)
+        tasks = system.services.store.database["danqing_tasks"]
+        gone = [each["_id"] async for each in tasks.find({"_id": {"$ne": kept.id}}, ["_id"])]
+
+        async def let_go() -> None:
+            for task_id in gone:
+                await system.services.control.delete(task_id, ALL)
+
+        manifest = await self._taken(settings, folder, let_go, most_missed=2)
+        assert (len(gone), manifest.lost) == (6, ())
+        assert set(_documents(folder, "danqing_tasks")) == {kept.id}
+        assert verify(Repository.open(folder), None, lambda _line: None).good
+
+    @pytest.mark.usefixtures("system")
+    async def test_a_storage_of_something_else_is_refused(
+        self, settings: Settings, folder: Path, tmp_path: Path
+    ) -> None:
+        """Where the tasks are there, and none of their pictures."""
+        another = attrs.evolve(settings, assets_url=str(tmp_path / "another"))
+        with pytest.raises(BackupError, match="the pictures of 6 documents are not in the storage"):
+            await self._taken(another, folder, lambda: asyncio.sleep(0), most_missed=2)
+        assert Repository.open(folder).runs() == []
 
     async def test_a_picture_is_deleted(self, system: System, settings: Settings, folder: Path) -> None:
         """Its task is in the backup as it is without it."""
