@@ -20,6 +20,7 @@ from danqing_server.assets.serving import (
 from danqing_server.assets.storage import Stat
 from danqing_server.http.downloads import Downloads
 from danqing_server.http.entry import payer_of, services_of
+from danqing_server.http.own_pages import asks_from_own_page
 from danqing_server.http.requests import ApiRequest
 
 __all__ = ["send_made", "send_stored"]
@@ -33,7 +34,7 @@ async def send_stored(request: ApiRequest, stat: Stat) -> HTTPResponse | None:
     headers = stored_headers(stat)
     if matches(request.headers.get("if-none-match"), etag_of(stat.key)):
         return HTTPResponse(status=304, headers=headers)
-    if request.method == "GET" and request.headers.get("sec-fetch-site") != "same-origin":  # our own pages' policy
+    if request.method == "GET" and not asks_from_own_page(request):  # whose policy loads nothing from elsewhere
         link = await services_of(request).assets.link(stat)
         if link is not None:
             return HTTPResponse(status=307, headers=link_headers(link))

@@ -70,6 +70,11 @@ class Origins:
         is_here = parts.scheme in WEB and parts.netloc.lower() == (host or "").lower() != ""
         return is_here or origin.lower() in self.own
 
+    def is_own_page(self, url: str, host: str | None) -> bool:
+        """Tell whether *url* is a page of this server's own, reached as *host*."""
+        parts = _parts_of(url)
+        return self.is_own(f"{parts.scheme}://{parts.netloc}", host)
+
     def permit(self, origin: str, host: str | None) -> bool:
         """Tell whether a page of *origin* may call the server it reaches as *host*."""
         if "*" in self.allowed or origin.lower() in self.allowed:

@@ -101,12 +101,21 @@ class TestLinks:
     async def test_our_own_pages_and_heads_are_answered_here(
         self, s3: RunningServer, make_settings: MakeSettings
     ) -> None:
-        """The studio's pages load nothing from elsewhere; a link for GET is none for HEAD."""
+        """The studio's pages load nothing from elsewhere; a link for GET is none for HEAD.
+
+        By plain HTTP browsers do not send `Sec-Fetch-Site`, but from which page they ask.
+        """
         settings = make_settings(**credentials(s3), DANQING_PICTURE_REDIRECT="1m")
         async with opened(settings, ScriptedProvider(), workers=True) as client:
             path, _ = await completed(client)
             here = await client.ask("GET", path, headers={"Sec-Fetch-Site": "same-origin"})
             assert (here.status, here.body) == (200, picture())
+            page = {"Referer": f"{client.base}/studio/gallery?q=a"}
+            lan = await client.ask("GET", path, headers=page, allow_redirects=False)
+            assert (lan.status, lan.body) == (200, picture())
+            for elsewhere in ("https://example.com/studio/", "http://[", "/studio/"):
+                told = await client.ask("GET", path, headers={"Referer": elsewhere}, allow_redirects=False)
+                assert told.status == 307
             assert (await client.ask("HEAD", path, allow_redirects=False)).status == 200
 
     async def test_who_has_no_picture_gets_no_link(self, s3: RunningServer, make_settings: MakeSettings) -> None:
