@@ -19,6 +19,7 @@ __all__ = ["Following", "follow"]
 
 _LARGEST_MESSAGE_BYTES: Final = 8 * 1024 * 1024
 _PREVIEW, _PREVIEW_WITH_METADATA = 1, 4
+_REOPENED_AFTER_S: Final = 2.0
 _ENDS: Final = ("execution_success", "execution_error", "execution_interrupted")
 
 
@@ -76,7 +77,7 @@ class Following:
 
 @asynccontextmanager
 async def follow(server: Server, client_id: str, following: Following) -> AsyncIterator[None]:
-    """Listen beside the block; a socket that cannot be opened, or breaks, is no harm."""
+    """Listen beside the block; a socket that cannot be opened, or breaks, is no harm, and is opened anew."""
     listening = asyncio.create_task(_listen(server, client_id, following))
     try:
         yield
@@ -86,9 +87,11 @@ async def follow(server: Server, client_id: str, following: Following) -> AsyncI
 
 
 async def _listen(server: Server, client_id: str, following: Following) -> None:
-    with suppress(aiohttp.ClientError, OSError):
-        async with following.run.session.ws_connect(
-            server.socket(client_id), max_msg_size=_LARGEST_MESSAGE_BYTES, heartbeat=30.0
-        ) as socket:
-            async for message in socket:
-                await following.hear(message)
+    while True:
+        with suppress(aiohttp.ClientError, OSError):
+            async with following.run.session.ws_connect(
+                server.socket(client_id), max_msg_size=_LARGEST_MESSAGE_BYTES, heartbeat=30.0
+            ) as socket:
+                async for message in socket:
+                    await following.hear(message)
+        await asyncio.sleep(_REOPENED_AFTER_S)

@@ -10,7 +10,7 @@ import attrs
 from danqing_plugins import Text
 from danqing_providers.comfyui.graphs import Graph, GraphError, Node, Slot
 
-__all__ = ["LARGEST_SEED", "Input", "InputType", "guess_inputs", "read_inputs"]
+__all__ = ["LARGEST_SEED", "Input", "InputType", "batch_of", "guess_inputs", "read_inputs"]
 
 InputType = Literal["text", "integer", "number", "flag", "choice", "picture"]
 
@@ -95,8 +95,18 @@ def _texts_behind(graph: Graph, node: Node, seen: set[str]) -> Iterator[Slot]:
                 yield from _texts_behind(graph, source, seen)
 
 
+def batch_of(graph: Graph) -> int:
+    """Return how many pictures *graph* makes in one run as it stands in its file."""
+    sizes = [node.inputs.get("batch_size") for node in _latents(graph)]
+    return max((size for size in sizes if type(size) is int and size > 0), default=1)
+
+
+def _latents(graph: Graph) -> list[Node]:
+    return [node for node in graph.nodes.values() if "Empty" in node.class_type and "width" in node.inputs]
+
+
 def _sizes(graph: Graph) -> Iterator[Input]:
-    latents = [node for node in graph.nodes.values() if "Empty" in node.class_type and "width" in node.inputs]
+    latents = _latents(graph)
     for name in ("width", "height"):
         yield from _number(graph, latents, name, name, minimum=16, maximum=_LARGEST_SIDE, step=8)
     yield from _number(graph, latents, "batch_size", "n", minimum=1, maximum=_LARGEST_BATCH, role="batch")

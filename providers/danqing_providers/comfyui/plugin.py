@@ -13,7 +13,6 @@ from aiohttp import ClientSession
 
 from danqing_plugins import (
     ConfigurationError,
-    InvalidRequest,
     Job,
     ModelInfo,
     OutputKind,
@@ -32,8 +31,9 @@ from danqing_plugins.kit.parameters import Parameters
 from danqing_plugins.settings import Setting, text, texts, whole
 from danqing_providers.comfyui import examples_folder
 from danqing_providers.comfyui import texts as told
-from danqing_providers.comfyui.generation import Generation, cancel
-from danqing_providers.comfyui.inputs import LARGEST_SEED
+from danqing_providers.comfyui.choosing import Servers
+from danqing_providers.comfyui.generation import PICTURED, Generation, cancel
+from danqing_providers.comfyui.inputs import LARGEST_SEED, batch_of
 from danqing_providers.comfyui.parameters import SIZE, parameters_of
 from danqing_providers.comfyui.server import Server
 from danqing_providers.comfyui.workflows import Workflow, read_folder
@@ -52,7 +52,7 @@ _FIRST: Final = "text_to_image"
 
 @attrs.frozen(kw_only=True)
 class _Configured:
-    servers: tuple[Server, ...]
+    servers: Servers
     workflows: Mapping[str, Workflow]
     parameters: Mapping[str, Parameters]
     info: ProviderInfo
@@ -113,24 +113,28 @@ class ComfyUIProvider(Provider):
             reference_fields=tuple({each.name: None for flow in workflows.values() for each in flow.pictures}),
             concurrency=context.options.get("concurrency") or _HOW_MANY_EACH * max(1, len(servers)),
             sandbox=context.sandbox,
-            endpoint=servers[0].url if servers else None,
+            # The rule for links knows one host: with several they lead to whichever made the picture.
+            endpoint=servers[0].url if len(servers) == 1 else None,
             homepage="https://docs.comfy.org",
         )
-        self._configured = _Configured(servers=servers, workflows=workflows, parameters=parameters, info=info)
+        self._configured = _Configured(
+            servers=Servers(servers), workflows=workflows, parameters=parameters, info=info
+        )
 
     def prepare(self, request: Request) -> Prepared:
         configured = self._require()
         workflow = configured.workflows[self.find_model(request).id]
         fields = configured.parameters[workflow.id].read(request, model=workflow.id)
-        if fields.has(SIZE) and (fields.has("width") or fields.has("height")):
+        own = {each.name for each in workflow.inputs if each.type != "picture"}
+        if SIZE not in own and fields.has(SIZE) and (fields.has("width") or fields.has("height")):
             fields.refuse(SIZE, told.SIZE_TWICE())
         fields.finish()
-        given = _with_sides(fields.given)
+        given = fields.given if SIZE in own else _with_sides(fields.given)
         batch = workflow.input("batch")
-        each = given.get(batch.name, batch.default) if batch is not None else 1
+        each = batch_of(workflow.graph) if batch is None else given.get(batch.name, batch.default)
         return Prepared(
             model=workflow.id,
-            input={**_defaults(workflow), **given, "pictures": _pictured(request)},
+            input={**({} if PICTURED in own else {PICTURED: _pictured(request)}), **_defaults(workflow), **given},
             outputs=len(workflow.givers) * int(each),
             kind=workflow.kind,
         )
@@ -138,9 +142,7 @@ class ComfyUIProvider(Provider):
     async def generate(self, job: Job, run: Run) -> Result | None:
         configured = self._require()
         workflow = configured.workflows.get(job.model)
-        if workflow is None:
-            raise InvalidRequest(told.WORKFLOW_GONE(model=job.model), code="workflow_gone")
-        if not configured.servers:
+        if not configured.servers.all:
             raise Unavailable(told.NO_SERVER(), code="no_endpoint")
         return await Generation(job=job, run=run, workflow=workflow, servers=configured.servers).carry_out()
 
@@ -149,7 +151,7 @@ class ComfyUIProvider(Provider):
 
     async def prove_account(self, session: ClientSession) -> bool:
         """Ask each server how many wait there: it has no key, and has to be there."""
-        for server in self._require().servers:
+        for server in self._require().servers.all:
             await server.waiting(session)
         return True
 

@@ -89,8 +89,8 @@ class Server:
         prompt_id: str,
         client_id: str,
         wanted: Sequence[str],
-    ) -> None:
-        """Queue a workflow under an id of ours.
+    ) -> str:
+        """Queue a workflow under an id of ours; return the id that the server has it by.
 
         Raises:
             InvalidRequest: it does not validate, or one of the outputs *wanted* does not; the message names node
@@ -107,6 +107,8 @@ class Server:
             with suppress(PluginError):  # what is left of it would run all the same
                 await self.cancel(session, prompt_id)
             raise refusal_of([{"node_errors": errors}])
+        given = document.get("prompt_id")
+        return given if isinstance(given, str) and given else prompt_id
 
     async def state(self, session: aiohttp.ClientSession, prompt_id: str) -> State | None:
         """Return how far a job is; None when the server does not know it. Raises Unavailable."""

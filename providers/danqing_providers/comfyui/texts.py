@@ -15,6 +15,7 @@ __all__ = [
     "NOTHING_WRITTEN",
     "NO_SERVER",
     "SIZE_TWICE",
+    "WORKFLOW_CHANGED",
     "WORKFLOW_GONE",
     "WORKFLOW_REFUSED",
 ]
@@ -55,6 +56,11 @@ SIZE_TWICE: Final = Message(
     key="size_twice",
     en="say `size`, or `width` and `height`, not both",
     zh="`size` 与 `width`、`height` 只能选其一",
+)
+WORKFLOW_CHANGED: Final = Message(
+    key="workflow_changed",
+    en="the workflow {model} was changed since the task was submitted, and does not fit it: {names}",
+    zh="任务提交之后工作流 {model} 已被修改，以下参数不再相符：{names}",
 )
 WORKFLOW_GONE: Final = Message(
     key="workflow_gone", en="the workflow {model} is not there any more", zh="工作流 {model} 已不存在"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from danqing_plugins import InvalidRequest, OutputKind, PluginContext, Reference, Request
 from danqing_plugins.testing import check_info, check_prepare
+from danqing_providers.comfyui import examples_folder
 from danqing_providers.comfyui.plugin import ComfyUIProvider
 
 
@@ -71,3 +73,42 @@ class TestPrepare:
         done = provider.prepare(request("text_to_video", "video"))
         assert (done.kind, done.outputs) == (OutputKind.VIDEO, 1)
         assert "text_to_image" not in refused(provider, request("text_to_image", "video"))["model"]
+
+
+class TestOwnNames:
+    """Inputs that an operator called as something of ours is called."""
+
+    @pytest.mark.parametrize(
+        ("said", "given", "sent"),
+        [
+            ('[inputs.size]\nto = ["5.width", "5.height"]\n', {"size": 256}, 256),
+            ('[inputs.size]\nto = "3.scheduler"\nchoices = ["max", "normal"]\n', {"size": "max"}, "max"),
+            ('[inputs.pictures]\nto = "5.batch_size"\n', {"pictures": 3}, 3),
+        ],
+    )
+    def test_it_goes_where_its_operator_said(
+        self, tmp_path: Path, said: str, given: dict[str, Any], sent: object
+    ) -> None:
+        """And is no size in pixels, nor the list of reference pictures."""
+        provider = of_one_workflow(tmp_path, said)
+        done = provider.prepare(Request(provider="comfyui", type="image", model="poster", input=given))
+        assert done.input[next(iter(given))] == sent
+
+    def test_a_number_that_only_the_file_says_counts(self, tmp_path: Path) -> None:
+        """Of four pictures that a run writes, three would be left there."""
+        text = '[inputs.prompt]\nto = "6.text"\n'
+        provider = of_one_workflow(tmp_path, text, batch_size=4)
+        request = Request(provider="comfyui", type="image", model="poster", input={"prompt": "山水"})
+        assert provider.prepare(request).outputs == 4
+
+
+def of_one_workflow(folder: Path, said: str, **latent: Any) -> ComfyUIProvider:
+    """Return a provider of the example as `poster`, with what is said of it and other inputs of its latent."""
+    graph = json.loads((examples_folder() / "text_to_image.json").read_text())
+    graph["5"]["inputs"] |= latent
+    (folder / "comfyui").mkdir()
+    (folder / "comfyui" / "poster.json").write_text(json.dumps(graph))
+    (folder / "comfyui" / "poster.toml").write_text(said)
+    made = ComfyUIProvider()
+    made.configure(PluginContext(name="comfyui", data_dir=folder, call_timeout_s=60, sandbox=True))
+    return made
