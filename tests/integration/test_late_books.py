@@ -13,15 +13,17 @@ from danqing_plugins import Job, Run, Source
 from danqing_server.access.caller import Caller
 from danqing_server.clock import Clock
 from danqing_server.errors import StoreUnavailable
-from danqing_server.records.tasks import FINISHED
+from danqing_server.records.tasks import FINISHED, Status, Task
 from danqing_server.settings.server import Settings
 from danqing_server.store.changes import Change
 from danqing_server.store.reach import Reach
+from danqing_server.store.task_documents import encode
 from danqing_server.store.tasks import TaskStore
 from danqing_server.store.unbooked import UnbookedStore
 from danqing_server.store.usage import Dimension, UsageRow
 from tests.support.providers import ScriptedProvider, deliver_all, picture
 from tests.support.system import System, running_system, until
+from tests.unit.api.tasks import NOW, make_task
 
 AGO = timedelta(days=1)
 PRICE_MICRO = 200_000
@@ -94,6 +96,32 @@ async def test_what_goes_on_is_looked_at_again_until_it_is_over(settings: Settin
         [row] = await _asked(system, after_s=1800.0)
         assert (row.completed, row.settled_micro) == (1, PRICE_MICRO)
         assert (await store.booked()).left == set()
+
+
+async def test_what_came_with_keys_since_is_read_a_stretch_at_a_time(settings: Settings) -> None:
+    """Of a million that lie behind what came before the first key, the next of these was looked for without end."""
+    stored = [_ended(number, owner="acme" if 5 < number < 95 else None) for number in range(100)]
+    async with running_system(settings, [ScriptedProvider()], workers=False) as system:
+        services = system.services
+        database = services.store.database
+        assert all(await services.store.insert_many([encode(task) for task in stored]))
+        services.late_books.store.step = 10
+        await services.late_books.store.prepare()
+        await database.command("profile", 2)
+        assert await services.late_books.catch_up(Reach.everybody(), guarded=True)
+        await database.command("profile", 0)
+        asked = {"op": "query", "command.filter.$and": {"$exists": True}}
+        seen = await database["system.profile"].find(asked).to_list(None)
+        assert max(each["docsExamined"] for each in seen) <= 15  # three changed at one moment
+        assert max(each["keysExamined"] for each in seen) <= 15
+        rows = await services.usage.sum(Reach.of(None), NOW - AGO, NOW + AGO, [Dimension.MODEL])
+        assert [row.completed for row in rows] == [11]
+
+
+def _ended(number: int, owner: str | None) -> Task:
+    """Return a completed task; three of them changed at each moment."""
+    at = NOW + timedelta(seconds=number // 3)
+    return make_task(f"t{number:02}", Status.COMPLETED, owner=owner, updated_at=at)
 
 
 async def _asked(system: System, *, after_s: float) -> Sequence[UsageRow]:

@@ -8,7 +8,7 @@ What is deleted before that is in no sum; `DANQING_LEDGER=all` books at once.
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import attrs
 
@@ -60,18 +60,23 @@ class LateBooks:
         under_way = await self.store.under_way()  # before the pages: what has ended since is in these
         if new := under_way.difference(booked.left):
             await self.store.leave(new)
-        since, after = (booked.until or EPOCH) - WRITTEN_WITHIN, None
-        while page := await self.store.page(since, after):
-            if self.clock.monotonic_s() > deadline_s:
-                return False
-            after = await self._book(page)
+        if not await self._book_since((booked.until or EPOCH) - WRITTEN_WITHIN, deadline_s):
+            return False
         over = set(booked.left).difference(under_way)
         if over:
             await self.books.book(over, again=True)
         await self.store.note(began, over)
         return True
 
-    async def _book(self, page: list[Ended]) -> Ended:
-        await self.books.book([each.id for each in page], again=True)
-        await self.store.note(page[-1].at)
-        return page[-1]
+    async def _book_since(self, since: datetime, deadline_s: float) -> bool:
+        """Book what changed at *since* or later, page by page, and note how far that is; False: not to the end."""
+        after: Ended | None = None
+        while True:
+            page, after = await self.store.page(since, after)
+            if self.clock.monotonic_s() > deadline_s:
+                return False
+            if page:
+                await self.books.book([each.id for each in page], again=True)
+            if after is None:
+                return True
+            await self.store.note(after.at)

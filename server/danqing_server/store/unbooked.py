@@ -6,11 +6,12 @@ was decided, and may be stored long after; and what becomes of a cancelled one's
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
 import attrs
+from pymongo import ASCENDING
 
 from danqing_server.records.tasks import FINISHED
 from danqing_server.store.changed import ChangedStore
@@ -22,8 +23,13 @@ from danqing_server.store.tasks import COLLECTION
 __all__ = ["Booked", "Ended", "UnbookedStore"]
 
 PAGE = 250
+STEP = 5_000
+"""Tasks that one question reads: among a million that came with a key, one for the next without found no end."""
+
 OLDEST = 1_000
 _MARK = "booked"
+_PLACE = {"updated_at": 1}  # and `_id`: an index holds both
+_ORDER = [("updated_at", ASCENDING), ("_id", ASCENDING)]
 _FINISHED = [status.value for status in FINISHED]
 
 
@@ -48,6 +54,7 @@ class UnbookedStore:
     """What is still to be booked. Every method raises StoreUnavailable."""
 
     database: Database
+    step: int = STEP
 
     async def prepare(self) -> None:
         """See to the index that `page` needs: the one of those who are told of changes."""
@@ -89,17 +96,44 @@ class UnbookedStore:
         with translated():
             await self.database[STATS].update_one({"_id": _MARK}, update, upsert=True)
 
-    async def page(self, since: datetime, after: Ended | None) -> list[Ended]:
-        """Return a page of those that changed at *since* or later, in order, behind *after* if given."""
-        condition: dict[str, Any] = {
-            "owner": None,
-            "status": {"$in": _FINISHED},
-            "updated_at": {"$gte": since if after is None else after.at},
-        }
-        if after is not None:
-            later = {"updated_at": {"$gt": after.at}}
-            condition["$or"] = [later, {"updated_at": after.at, "_id": {"$gt": after.id}}]
+    async def page(self, since: datetime, after: Ended | None) -> tuple[list[Ended], Ended | None]:
+        """Return those of them among the next few thousand tasks that changed at *since* or later, in order.
+
+        With them comes where to go on: behind it, *after*, nothing was looked at. None: that was the last.
+        """
+        here = _from(since) if after is None else _behind(after)
+        border = await self._border(here)
+        if border is not None:
+            here += _until(border)
+        wanted = {"$and": [*here, {"owner": None, "status": {"$in": _FINISHED}}]}
         with translated():
-            cursor = self.database[COLLECTION].find(condition, {"updated_at": 1})
-            found = await cursor.sort([("updated_at", 1), ("_id", 1)]).limit(PAGE).to_list(None)
-        return [Ended(each["updated_at"], each["_id"]) for each in found]
+            found = await self._tasks.find(wanted, _PLACE).sort(_ORDER).limit(PAGE).to_list(None)
+        page = [Ended(each["updated_at"], each["_id"]) for each in found]
+        return page, page[-1] if len(page) == PAGE else border
+
+    async def _border(self, here: list[Mapping[str, Any]]) -> Ended | None:
+        """Return where the last of the next `step` tasks stands, by the index alone; None when there are fewer."""
+        with translated():
+            asked = self._tasks.find({"$and": here}, _PLACE).sort(_ORDER).skip(self.step - 1).limit(1)
+            found = await asked.to_list(None)
+        return Ended(found[0]["updated_at"], found[0]["_id"]) if found else None
+
+    @property
+    def _tasks(self) -> Any:
+        return self.database[COLLECTION]
+
+
+def _from(since: datetime) -> list[Mapping[str, Any]]:
+    return [{"updated_at": {"$gte": since}}]
+
+
+def _behind(place: Ended) -> list[Mapping[str, Any]]:
+    """Return what finds the tasks that changed after *place*; the first is a bound on the index."""
+    later = [{"updated_at": {"$gt": place.at}}, {"updated_at": place.at, "_id": {"$gt": place.id}}]
+    return [{"updated_at": {"$gte": place.at}}, {"$or": later}]
+
+
+def _until(place: Ended) -> list[Mapping[str, Any]]:
+    """Return what finds the tasks that changed before *place*, and that one."""
+    sooner = [{"updated_at": {"$lt": place.at}}, {"updated_at": place.at, "_id": {"$lte": place.id}}]
+    return [{"updated_at": {"$lte": place.at}}, {"$or": sooner}]
