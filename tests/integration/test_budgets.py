@@ -608,6 +608,19 @@ class TestLongBooks:
             assert read["danqing_ledger"] == 0
             assert len(accepted(await asked(system, caller(self.MONTH), 9))) == 6
 
+    async def test_a_key_is_told_what_it_paid_without_reading_them(self, make_settings: MakeSettings) -> None:
+        """Whether anything limits it or not: `GET /api/v1/key` read all that its project bought in the month."""
+        async with keyed(make_settings, clock=Clock(wall_s=the_20th)) as system:
+            await spend(system, *(posting(day, number, 10) for day in (3, 4) for number in range(300)))
+            await spend(system, posting(5, 0, PRICE_MICRO, key="bob"), posting(20, 0, 2 * PRICE_MICRO))
+            statistics, now = system.services.statistics, system.services.clock.now()
+            month, day = window_of(Span.MONTH, now), window_of(Span.DAY, now)
+            told = [await statistics.paid_by("alice", key, month, UTC) for key in ("alice", "bob", "carol")]
+            assert told == [{"CNY": 6000 + 2 * PRICE_MICRO}, {"CNY": PRICE_MICRO}, {}]
+            assert await statistics.paid_by("alice", "alice", day, UTC) == {"CNY": 2 * PRICE_MICRO}
+            read = await read_by(system, statistics.paid_by("alice", "alice", month, UTC))
+            assert read["danqing_ledger"] <= 2
+
     async def test_what_is_booked_late_to_such_a_day_counts_at_once(self, make_settings: MakeSettings) -> None:
         """A call of last week whose outcome is known only now."""
         async with keyed(make_settings, clock=Clock(wall_s=the_20th)) as system:

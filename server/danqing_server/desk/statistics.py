@@ -18,8 +18,8 @@ from danqing_server.desk.kept_days import KeptDays, is_whole, midnight, pieces_o
 from danqing_server.store.reach import Reach
 from danqing_server.store.sheets import SheetStore, Span, Split, Step, Steps, StepSum
 from danqing_server.store.usage import UsageRow, UsageStore
-from danqing_server.windows import Span as Window
-from danqing_server.windows import window_of
+from danqing_server.windows import Span as WindowSpan
+from danqing_server.windows import Window, window_of
 
 __all__ = ["Cell", "Group", "Question", "Series", "Statistics", "starts_of"]
 
@@ -81,6 +81,33 @@ class Statistics:
     async def answer(self, question: Question) -> Series:
         """Return what is asked for; each currency for itself."""
         starts = starts_of(question.span, question.step, question.zone)
+        return Series(
+            starts=starts,
+            cells=await self._cells(question, starts),
+            open=[row for row in await self._open(question) if self._is_wanted(row.values[0], None, question)],
+        )
+
+    async def paid_by(self, project: str | None, key: str, window: Window, zone: tzinfo) -> Mapping[str, int]:
+        """Return what a key of a project paid, or may have paid, within *window*, in millionths, by currency.
+
+        What a simulator made counts, as it does against limits.
+        """
+        question = Question(
+            reach=Reach.of(project),
+            span=Span(window.start, window.end),
+            step=Step.MONTH,
+            zone=zone,
+            group=Group.KEY,
+            with_simulated=True,
+        )
+        cells = await self._cells(question, starts_of(question.span, question.step, zone))
+        return {
+            cell.currency: cell.sums.get("settled_micro", 0) + cell.sums.get("unknown_micro", 0)
+            for cell in cells
+            if cell.name == key and cell.currency is not None
+        }
+
+    async def _cells(self, question: Question, starts: Sequence[datetime]) -> list[Cell]:
         owners = question.reach.owners
         cells: defaultdict[tuple[datetime, str | None, str | None], defaultdict[str, int]]
         cells = defaultdict(lambda: defaultdict(int))
@@ -91,11 +118,7 @@ class Statistics:
                     name = project if question.group is Group.PROJECT else each.name
                     _add(cells[start, name, each.currency], each.sums)
         made = [Cell(start=key[0], name=key[1], currency=key[2], sums=dict(sums)) for key, sums in cells.items()]
-        return Series(
-            starts=starts,
-            cells=sorted((cell for cell in made if any(cell.sums.values())), key=_order),
-            open=[row for row in await self._open(question) if self._is_wanted(row.values[0], None, question)],
-        )
+        return sorted((cell for cell in made if any(cell.sums.values())), key=_order)
 
     async def _open(self, question: Question) -> Sequence[UsageRow]:
         return await self.usage.sum_open(question.reach, question.span.start, question.span.end)
@@ -155,9 +178,9 @@ def _starts(span: Span, around: _Around, zone: tzinfo) -> Iterator[datetime]:
         yield start
 
 
-def _of_calendar(window: Window) -> _Around:
+def _of_calendar(span: WindowSpan) -> _Around:
     def found(at: datetime, zone: tzinfo) -> tuple[datetime, datetime]:
-        one = window_of(window, at, zone)
+        one = window_of(span, at, zone)
         return one.start, one.end
 
     return found
@@ -175,8 +198,8 @@ def _of_clock(minutes: int) -> _Around:
 _STEPS = {
     Step.HALF_HOUR: _of_clock(30),
     Step.HOUR: _of_clock(60),
-    Step.DAY: _of_calendar(Window.DAY),
-    Step.MONTH: _of_calendar(Window.MONTH),
+    Step.DAY: _of_calendar(WindowSpan.DAY),
+    Step.MONTH: _of_calendar(WindowSpan.MONTH),
 }
 _HALF = {
     Step.HALF_HOUR: timedelta(minutes=15),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from unicodedata import normalize
 
 import attrs
@@ -73,12 +73,11 @@ def csv_of(by: Sequence[Dimension], rows: Iterable[UsageRow]) -> str:
 
 
 def own_key_view(
-    caller: Caller, states: Sequence[LimitState], today: Sequence[UsageRow], this_month: Sequence[UsageRow]
+    caller: Caller, states: Sequence[LimitState], today: Mapping[str, int], this_month: Mapping[str, int]
 ) -> OwnKeyShape:
-    """Return the caller's own key as it is sent."""
+    """Return the caller's own key as it is sent, with what it paid, in millionths by currency."""
     tightest = min(states, key=lambda each: each.remaining_micro * 1.0 / max(1, each.limit_micro), default=None)
-    currencies = [row.currency for row in this_month if row.currency is not None]
-    currency = tightest.currency if tightest is not None else (currencies[0] if currencies else None)
+    currency = tightest.currency if tightest is not None else min(this_month, default=None)
     monthly = _spent(this_month, currency)
     ends = [limits.expires_at for _, limits in caller.limits if limits.expires_at is not None]
     return {
@@ -118,8 +117,8 @@ def limit_view(state: LimitState) -> SpendLimitShape:
     }
 
 
-def _spent(rows: Iterable[UsageRow], currency: str | None) -> float:
-    return _number(sum(row.settled_micro + row.unknown_micro for row in rows if row.currency == currency))
+def _spent(amounts_micro: Mapping[str, int], currency: str | None) -> float:
+    return 0.0 if currency is None else _number(amounts_micro.get(currency, 0))
 
 
 def _number(amount_micro: int) -> float:

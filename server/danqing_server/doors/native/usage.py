@@ -121,12 +121,11 @@ async def show_own_key(request: ApiRequest) -> HTTPResponse:
     services, caller = admit(request)
     zone, now = services.settings.budget_zone, services.clock.now()
     states = await services.budgets.states(caller)
-    spent = []
-    for span in Span:
-        window = window_of(span, now, zone)
-        rows = await services.usage.sum(caller.accounts, window.start, window.end, [Dimension.KEY])
-        spent.append([row for row in rows if row.values == (caller.key,)])
-    data = own_key_view(caller, states, *spent)
+    today, this_month = [
+        await services.statistics.paid_by(caller.owner, caller.key, window_of(span, now, zone), zone)
+        for span in (Span.DAY, Span.MONTH)
+    ]
+    data = own_key_view(caller, states, today, this_month)
     return success(data, FOUND.to(language_of(request.headers)))
 
 
