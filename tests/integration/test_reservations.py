@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from datetime import timedelta
 
+import attrs
 import pytest
 
 from danqing_plugins import ContentRejected, Job, OutcomeUnknown, Run, Unavailable
@@ -15,6 +16,7 @@ from danqing_server.clock import Clock
 from danqing_server.codec.documents import value_of
 from danqing_server.life.cancelled import Cancelled
 from danqing_server.records.tasks import Attempt, CallRecord, Output, OutputState, Status, TaskError
+from danqing_server.settings.routes import Route, Target
 from danqing_server.settings.server import Settings
 from danqing_server.store.client import connect
 from danqing_server.store.spending import Spending, SpendStore
@@ -106,6 +108,25 @@ async def test_what_nobody_settled_is_settled_when_the_task_is_cancelled_again(m
         await system.finished(running.id)
         found = await SpendStore(store.database).look("scripted", clock.now())
         assert found == Spending(spent_micro=PICTURE, reserved_micro=0)
+
+
+async def test_what_nobody_settled_at_one_target_is_not_anothers(make_settings: MakeSettings) -> None:
+    """Its process died, it was cancelled and tried again at once, and goes on at the next target of its route."""
+    limited = make_settings(DANQING_DAILY_SPEND_LIMITS="scripted:10.00,other:10.00")
+    targets = tuple(Target(provider=name, model="one") for name in ("scripted", "other"))
+    settings = attrs.evolve(limited, routes=(Route(model="poster", targets=targets),))
+    providers = [provider_of(Ledger(), with_bytes, name=target.provider) for target in targets]
+    async with running_system(settings, providers) as system:
+        assert system.workers is not None
+        control, clock = system.services.control, system.services.clock
+        first = (await _begun(system, system.workers.tools, "w-dead", model="poster")).task
+        await control.cancel(first.id, Caller.local())
+        await system.services.gates.hold("scripted", 60, "paused")
+        await control.retry(first.id, Caller.local())
+        assert (await system.finished(first.id)).provider == "other"
+        spending = SpendStore(system.services.store.database)
+        assert await spending.look("scripted", clock.now()) == Spending()
+        assert await spending.look("other", clock.now()) == Spending(spent_micro=PICTURE, reserved_micro=0)
 
 
 async def test_a_day_that_is_over_shuts_no_lane(make_settings: MakeSettings) -> None:
@@ -243,9 +264,9 @@ async def _was_refused(system: System, task_id: str) -> bool:
     return task.status is Status.PENDING and task.error is not None
 
 
-async def _begun(system: System, tools: Tools, worker: str) -> Notes:
+async def _begun(system: System, tools: Tools, worker: str, model: str | None = None) -> Notes:
     """Return what *worker* knows of a task that it began and set money aside for."""
-    submitted, now = await system.submit(delay_s=3600), tools.clock.now()
+    submitted, now = await system.submit(delay_s=3600, model=model), tools.clock.now()
     attempt = Attempt(id="a", worker=worker, started_at=now)
     [task] = await tools.store.start([submitted.id], attempt, now + timedelta(hours=1))
     notes = Notes(tools.store, tools.insisting, task)

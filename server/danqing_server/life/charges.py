@@ -31,16 +31,18 @@ class Bill:
     outputs: int
 
 
-def cost_micro(task: Task) -> int:
+def cost_micro(task: Task, provider: str | None = None) -> int:
     """Return what *task* has cost at the worst, in millionths of its price's currency; 0 without a price.
 
-    Of a task with a route that is what its current provider is paid, whose limits it counts towards.
+    Of a task with a route that is what *provider* is paid, whose limits it counts towards; its current one unless
+    named.
     """
     if not task.calls:
         return 0
     if task.route is None:
         return books_of(task).charge(task.price).most_micro if task.price is not None else 0
-    paid = [(target, books) for target, books in books_at_targets(task) if target.provider == task.provider]
+    paid_by = provider or task.provider
+    paid = [(target, books) for target, books in books_at_targets(task) if target.provider == paid_by]
     return sum(books.charge(target.price).most_micro for target, books in paid if target.price is not None)
 
 

@@ -220,12 +220,14 @@ class BatchPlace:
 class Reserved:
     """What an attempt set aside of its provider's daily limit, in millionths of the price's currency.
 
-    `at` says of which day; `before_micro` is what the task had cost at the worst until then.
+    `at` says of which day; `before_micro` is what the task had cost at the worst until then. `provider` is whose
+    limit it is: by the time that it is settled the task may be at another target of its route. None: the task's.
     """
 
     at: datetime
     amount_micro: int
     before_micro: int
+    provider: str | None = None
 
 
 @attrs.frozen(kw_only=True)

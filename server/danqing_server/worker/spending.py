@@ -98,11 +98,18 @@ class SpendGuard:
         What an earlier call turns out not to have cost is taken off the day only if it was counted there for
         certain: else a day would have room again that another day's money made.
         """
-        spent_micro = cost_micro(task) - reserved.before_micro
+        provider = reserved.provider or task.provider
+        spent_micro = cost_micro(task, provider) - reserved.before_micro
         if not _is_of_one_day(task, reserved.at):
-            least_micro = cost_micro(_sent_since(task, reserved.at)) if reserved.amount_micro else 0
+            since = _sent_since(task, reserved.at)
+            least_micro = cost_micro(since, provider) if reserved.amount_micro else 0
             spent_micro = max(spent_micro, least_micro)
-        await self.spending.settle(task.provider, reserved.at, reserved.amount_micro, spent_micro)
+        await self.spending.settle(provider, reserved.at, reserved.amount_micro, spent_micro)
+
+
+def _nothing_yet(task: Task, at: datetime) -> Reserved:
+    """Return what is set aside for *task* on the day of *at*, before anything is."""
+    return Reserved(at=at, amount_micro=0, before_micro=cost_micro(task), provider=task.provider)
 
 
 def _is_of_one_day(task: Task, at: datetime) -> bool:
@@ -170,8 +177,7 @@ class Allowance:
         """Note what an order was counted as, on its own day: it may turn out to have cost nothing."""
         sent_at = [call.sent_at for call in ledger.task.calls.values() if call.resumable]
         if sent_at and ledger.task.reserved is None:
-            before_micro = cost_micro(ledger.task)
-            ledger.note(reserved=Reserved(at=max(sent_at), amount_micro=0, before_micro=before_micro))
+            ledger.note(reserved=_nothing_yet(ledger.task, max(sent_at)))
             await ledger.save()
 
     async def _reserve(self, ledger: Ledger, count: int) -> bool:
@@ -188,7 +194,7 @@ class Allowance:
         amount_micro = price_micro(task, count)
         now, before = self.guard.clock.now(), task.reserved
         if before is None or (not before.amount_micro and before.at.date() < now.date()):  # an order's, of its day
-            before = Reserved(at=now, amount_micro=0, before_micro=cost_micro(task))
+            before = _nothing_yet(task, now)
         if not await self.guard.reserve(task.provider, before.at, amount_micro):
             return False
         ledger.note(reserved=attrs.evolve(before, amount_micro=before.amount_micro + amount_micro))
