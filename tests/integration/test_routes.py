@@ -362,6 +362,20 @@ class TestNext:
                 done = await system.finished((await system.submit(model="poster")).id)
                 assert done.provider == provider
 
+    async def test_what_no_day_of_any_target_has_room_for_fails(self, routed: Routed) -> None:
+        """It waited for ever, from one target to the other; what one of them has room for is made there."""
+        settings = routed(DANQING_DAILY_SPEND_LIMITS=f"{A}:0.30,{B}:0.50")
+        async with running_system(settings, [ScriptedProvider(), ScriptedProvider(name=B)]) as system:
+            dear = await system.finished((await system.submit(model="poster", n=3)).id)
+            assert dear.error is not None
+            assert (dear.status, dear.error.provider_code, len(dear.calls)) == (
+                Status.FAILED,
+                "dearer_than_a_day",
+                0,
+            )
+            done = await system.finished((await system.submit(model="poster", n=2)).id)
+            assert (done.status, done.provider) == (Status.COMPLETED, B)
+
 
 class TestWaiting:
     async def test_who_waits_for_a_lane_that_shuts_goes_on_within_seconds(self, routed: Routed) -> None:

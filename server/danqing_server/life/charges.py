@@ -12,6 +12,7 @@ import attrs
 from danqing_plugins import Price
 from danqing_plugins.billing import Books, Charge
 from danqing_server.life.billing import books_at_targets, books_of
+from danqing_server.records.routing import RoutedTarget
 from danqing_server.records.tasks import FINISHED, Task
 
 __all__ = ["Bill", "bills_of", "cost_micro", "dearest_micro", "doubtful_micro", "is_estimated", "price_micro"]
@@ -46,7 +47,7 @@ def cost_micro(task: Task, provider: str | None = None) -> int:
     return sum(books.charge(target.price).most_micro for target, books in paid if target.price is not None)
 
 
-def price_micro(task: Task, count: int = 1) -> int:
+def price_micro(task: Task | RoutedTarget, count: int = 1) -> int:
     """Return what *count* outputs of *task* (calls, without any) cost at the most; 0 without a price."""
     return count * _dearest(task.price) if task.price is not None else 0
 

@@ -6,7 +6,8 @@ What is only set aside may come to less: while that alone leaves no room they wa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import attrs
@@ -19,6 +20,7 @@ from danqing_server.life.charges import cost_micro, price_micro
 from danqing_server.log import get_logger
 from danqing_server.loops.shared import outcome_of
 from danqing_server.queue.gates import Gates
+from danqing_server.records.routing import RoutedTarget
 from danqing_server.records.tasks import Reserved, Task
 from danqing_server.store.spending import SpendStore
 from danqing_server.worker import texts
@@ -85,8 +87,9 @@ class SpendGuard:
         return False
 
     def has_ever_room(self, task: Task, count: int) -> bool:
-        """Tell whether a whole day would have room for *count* outputs of *task*."""
-        return price_micro(task, count) <= self.limits_micro[task.provider]
+        """Tell whether a whole day would have room for *count* outputs of *task*, at any target of its route."""
+        targets: Sequence[Task | RoutedTarget] = [task] if task.route is None else task.route.targets
+        return any(price_micro(each, count) <= self.limits_micro.get(each.provider, math.inf) for each in targets)
 
     async def free(self, provider: str, at: datetime, amount_micro: int) -> None:
         """Undo a `reserve` that no task tells of."""
@@ -140,12 +143,12 @@ class Allowance:
         """Set aside what the attempt will ask for; False when the day has no room for it.
 
         Raises:
-            InvalidRequest: no day has, and no other target of a route may.
+            InvalidRequest: no day has, at no target of a route either.
         """
         await self._settle_left(ledger)
         wanted = to_buy(ledger.task) if self.watched else 0
         task = ledger.task
-        if wanted and task.route is None and not task.calls and not self.guard.has_ever_room(task, wanted):
+        if wanted and not task.calls and not self.guard.has_ever_room(task, wanted):
             raise InvalidRequest(texts.DEARER_THAN_A_DAY(), code="dearer_than_a_day")
         if wanted and not await self._reserve(ledger, wanted):
             return False
