@@ -28,8 +28,9 @@ from danqing_plugins import (
     Unavailable,
     hookimpl,
 )
+from danqing_server.doors.costs import cost_view
 from danqing_server.errors import InvalidSubmission
-from danqing_server.life.billing import books_at_targets
+from danqing_server.life.billing import billed_of, books_at_targets
 from danqing_server.life.onward import Onward
 from danqing_server.life.rerouted import Rerouted
 from danqing_server.queue.gates import Report
@@ -136,6 +137,13 @@ class Picky(ScriptedProvider):
         return super().prepare(request)
 
 
+class Unpriced(ScriptedProvider):
+    """Names no price."""
+
+    def prepare(self, request: Request) -> Prepared:
+        return attrs.evolve(super().prepare(request), price=None)
+
+
 class Lame(ScriptedProvider):
     """Cannot be started, and is withdrawn."""
 
@@ -219,6 +227,21 @@ class TestNext:
             assert (done.status, len(done.kept), done.provider) == (Status.COMPLETED, 2, B)
             delivered = [call for call in done.calls.values() if call.outcome is CallOutcome.DELIVERED]
             assert sorted((call.target, call.indexes) for call in delivered) == [(0, (0,)), (1, (1,))]
+
+    async def test_what_was_paid_is_told_where_the_next_names_no_price(self, routed: Routed) -> None:
+        """The task says what the first was paid, though the one that has it now is not known to cost anything."""
+
+        async def half(_job: Job, run: Run) -> None:
+            async with run.call([0], "f"):
+                await run.deliver(0, Source.from_bytes(picture()))
+            async with run.call([1], "f"):
+                raise Unavailable("down")
+
+        async with running_system(routed(), [ScriptedProvider(half), Unpriced(name=B)]) as system:
+            done = await system.finished((await system.submit(model="poster", n=2)).id)
+            assert (done.status, done.provider, done.price) == (Status.COMPLETED, B, None)
+            cost = cost_view(done, billed_of(done))
+            assert cost == {"amount": "0.20", "currency": "CNY", "images": 1, "estimated": False}
 
     @pytest.mark.parametrize(("policy", "provider", "status"), [("retry", B, "completed"), ("fail", A, "failed")])
     async def test_after_an_ambiguous_call_the_policy_decides(

@@ -34,7 +34,7 @@ def money_views(micro: Mapping[str, int]) -> list[MoneyShape]:
 def cost_view(task: Task, billed: Billed) -> CostShape | None:
     """Return what the task cost for certain; while it is not finished, at least the price of what was asked for.
 
-    None when the provider names no price.
+    None when the provider names no price, and none was paid before that does.
     """
     bills = bills_of(task)
     if not bills:

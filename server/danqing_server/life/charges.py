@@ -74,18 +74,18 @@ def doubtful_micro(task: Task) -> dict[str, int]:
 
 
 def bills_of(task: Task) -> Sequence[Bill]:
-    """Return what *task* cost for certain, its own currency first; empty when its provider names no price.
+    """Return what *task* cost for certain, its own currency first; empty when nobody who was paid names a price.
 
     Until it is finished that is at least the price of what it asks for.
     """
-    if task.price is None:
-        return ()
-    to_come = 0 if task.status in FINISHED else max(0, (task.images or 1) - books_of(task).cost.certain)
-    parts = _parts_of(task)
-    own = _bill(task.price.currency, parts, task, task.price, to_come)
-    others = dict.fromkeys(price.currency for price, _ in parts if price.currency != own.currency)
+    parts, price = _parts_of(task), task.price
+    others = dict.fromkeys(each.currency for each, _ in parts if price is None or each.currency != price.currency)
     found = [_bill(currency, parts, task) for currency in others]
-    return own, *(bill for bill in found if bill.amount_micro or bill.outputs)
+    paid = [bill for bill in found if bill.amount_micro or bill.outputs]
+    if price is None:
+        return paid
+    to_come = 0 if task.status in FINISHED else max(0, (task.images or 1) - books_of(task).cost.certain)
+    return _bill(price.currency, parts, task, price, to_come), *paid
 
 
 def is_estimated(task: Task) -> bool:
