@@ -18,6 +18,7 @@ from danqing_plugins import (
     OutcomeUnknown,
     PluginError,
     Prepared,
+    Price,
     Problem,
     RateLimited,
     Request,
@@ -28,6 +29,8 @@ from danqing_plugins import (
     Unavailable,
     hookimpl,
 )
+from danqing_server.access.caller import Caller
+from danqing_server.desk.request import Submission
 from danqing_server.doors.costs import cost_view
 from danqing_server.errors import InvalidSubmission
 from danqing_server.life.billing import billed_of, books_at_targets
@@ -125,6 +128,30 @@ class TestStart:
             assert (await system.submit(model="uno")).route is None
 
 
+class TestQuote:
+    async def test_a_quote_is_of_the_target_where_it_would_start(self, routed: Routed) -> None:
+        """With what its dearest target may come to: that much of a limit is set aside."""
+        asked = Submission(
+            provider=None,
+            type="image",
+            model="poster",
+            input={"prompt": "a cat"},
+            user_id="u1",
+            caller=Caller.local(),
+            on_ambiguous="fail",
+        )
+        async with running_system(routed(), [ScriptedProvider(), Dear(name=B)], workers=False) as system:
+            quote = await system.services.quotes.quote(asked)
+            assert (quote.amount_micro, quote.most_micro) == (200_000, 500_000)
+            await shut(system, A)
+
+            async def is_of_the_other() -> bool:
+                found = await system.services.quotes.quote(asked)
+                return (found.amount_micro, found.most_micro) == (500_000, 500_000)
+
+            await until(is_of_the_other)  # how a lane stands is up to two seconds old
+
+
 @attrs.define(eq=False)
 class Picky(ScriptedProvider):
     """Takes no prompt but its own."""
@@ -142,6 +169,13 @@ class Unpriced(ScriptedProvider):
 
     def prepare(self, request: Request) -> Prepared:
         return attrs.evolve(super().prepare(request), price=None)
+
+
+class Dear(ScriptedProvider):
+    """Costs half a yuan."""
+
+    def prepare(self, request: Request) -> Prepared:
+        return attrs.evolve(super().prepare(request), price=Price(amount_micro=500_000, currency="CNY"))
 
 
 class Lame(ScriptedProvider):

@@ -201,9 +201,9 @@ class Bulk:
 
     def _priced(self, preview: Preview, task: Task) -> Preview:
         count = len(asked_again(task)) if task.images else 1
-        if not count or task.price is None:
+        if not count:
             return preview
-        own = {task.price.currency: count * task.price.amount_micro}
+        own = {} if task.price is None else {task.price.currency: count * task.price.amount_micro}
         times = 1 + EXTRA_PURCHASES[task.on_ambiguous or self.on_ambiguous]
         most = {currency: micro * times for currency, micro in dearest_micro(task, count).items()}
         return attrs.evolve(

@@ -8,7 +8,17 @@ from typing import Any
 
 import attrs
 
-from danqing_plugins import InvalidRequest, Message, ModelInfo, Prepared, Problem, ProviderInfo, Request, nearest
+from danqing_plugins import (
+    InvalidRequest,
+    Message,
+    ModelInfo,
+    Prepared,
+    Price,
+    Problem,
+    ProviderInfo,
+    Request,
+    nearest,
+)
 from danqing_server.assets.references import ParsedReference, find_own, parse_references
 from danqing_server.assets.storage import Assets
 from danqing_server.codec.bodies import shorten
@@ -17,7 +27,7 @@ from danqing_server.desk.uploads import Uploads
 from danqing_server.errors import InvalidSubmission
 from danqing_server.plugins.registry import Registry
 from danqing_server.records.lanes import lane_name, lane_word_of
-from danqing_server.records.routing import TaskRoute
+from danqing_server.records.routing import RoutedTarget, TaskRoute
 from danqing_server.records.tasks import JsonObject
 from danqing_server.settings.routes import Route
 
@@ -72,6 +82,17 @@ class Checked:
     def lane(self) -> str:
         """The lane it is to wait in."""
         return self.route.current.lane if self.route is not None else lane_name(self.provider.name, self.lane_word)
+
+    @property
+    def first(self) -> Prepared | RoutedTarget:
+        """What whoever is to carry it out first made of it: of a route, the target where it can start."""
+        return self.prepared if self.route is None else self.route.current
+
+    @property
+    def prices(self) -> Sequence[Price]:
+        """What it may cost for each output, by whoever makes it."""
+        told = [self.prepared.price] if self.route is None else [target.price for target in self.route.targets]
+        return [price for price in told if price is not None]
 
     @property
     def finds_orders(self) -> bool:

@@ -25,7 +25,8 @@ class Quote:
     are the limits of its project and key that would refuse it now.
 
     `amount_micro` and `most_micro` are in millionths of `currency`, None when the provider names no price: the
-    second also when broken calls are paid and made again. `start_at` is None when nothing tells.
+    second also when broken calls are paid and made again, and at the dearest target of a route in this currency.
+    `start_at` is None when nothing tells.
     """
 
     checked: Checked
@@ -58,20 +59,20 @@ class Quotes:
         """
         checked = await self.submissions.examine(submission)
         view = await self.forecast.lane(checked.lane)
-        prepared = checked.prepared
+        count = max(1, checked.prepared.outputs)
         quote = Quote(
             checked=checked,
-            calls=1 if prepared.single_call else max(1, prepared.outputs),
+            calls=1 if checked.first.single_call else count,
             view=view,
             start_at=self._start_at(submission, view),
             refusal=await self._refusal(submission, checked),
             shortages=await self.submissions.shortages(submission, checked),
         )
-        price = prepared.price
+        price = checked.first.price
         if price is None:
             return quote
-        count = max(1, prepared.outputs)
-        dearest = price.amount_micro if price.most_micro is None else price.most_micro
+        alike = [each for each in checked.prices if each.currency == price.currency]
+        dearest = max(each.amount_micro if each.most_micro is None else each.most_micro for each in alike)
         policy = submission.on_ambiguous or checked.on_ambiguous or self.on_ambiguous
         return attrs.evolve(
             quote,

@@ -144,16 +144,16 @@ def _limit_view(shortage: Shortage, language: str) -> LimitShape:
 
 
 def _add_prepared(shown: CheckShape, quote: Quote, submission: Submission, language: str) -> None:
-    checked, prepared = quote.checked, quote.checked.prepared
-    shown["notes"] = [in_language(note, language) for note in prepared.notes]
+    checked, prepared, first = quote.checked, quote.checked.prepared, quote.checked.first
+    shown["notes"] = [in_language(note, language) for note in first.notes]
     shown["outputs"], shown["calls"] = prepared.outputs, quote.calls
     shown["prepared"] = {
-        "provider": checked.provider.name,
-        "model": prepared.model,
+        "provider": checked.provider.name if checked.route is None else checked.route.current.provider,
+        "model": first.model,
         "type": submission.type,
         "kind": prepared.kind,
         "route": None if checked.route is None else checked.route.model,
-        "input": prepared.input,
+        "input": first.input,
         "references": len(checked.references),
     }
     shown["lane"] = {
