@@ -148,6 +148,27 @@ class TestLedger:
             [posting] = await booked(system, task.id)
             assert [(line.billed, line.amount_micro) for line in posting.lines] == [(Billed.YES, 200_000)]
 
+    async def test_a_late_answer_says_what_it_cost_and_for_which_pictures(
+        self, make_settings: MakeSettings
+    ) -> None:
+        """The service told both; they were booked as estimated, for all that was asked for."""
+
+        async def lose(job: Job, run: Run) -> None:
+            async with run.call(run.missing, "f"):
+                raise OutcomeUnknown("cut")
+
+        async with running_system(make_settings(DANQING_API_KEYS=KEYS), [ScriptedProvider(lose)]) as system:
+            task = await system.finished((await system.submit(key="alice", n=3, on_ambiguous="fail")).id)
+            await booked(system, task.id)
+            [lost] = task.calls.values()
+            late = lost.changed(outcome=CallOutcome.DELIVERED, indexes=(0, 1), cost_micro=350_000)
+            assert await system.services.store.note_late_answer(task.id, late)
+            await system.services.budgets.counting.books.book([task.id], again=True)
+            lines = [line for posting in await booked(system, task.id, 2) for line in posting.lines]
+            paid = [(line.pictures, line.amount_micro) for line in lines if line.billed is Billed.YES]
+            in_doubt = sum(line.amount_micro for line in lines if line.billed is Billed.UNKNOWN)
+            assert (paid, in_doubt) == ([(2, 350_000)], 0)
+
     async def test_what_is_told_of_an_end_is_booked_without_reading_the_task(
         self, make_settings: MakeSettings
     ) -> None:

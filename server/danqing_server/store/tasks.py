@@ -260,15 +260,24 @@ class TaskStore:
             raise AttemptLost(task.id)
 
     async def note_late_answer(self, task_id: str, answered: CallRecord, marks: Marks = NO_MARKS) -> bool:
-        """Note what a call turned out to be whose attempt was given up; False when it is not waiting for that."""
+        """Note what a call turned out to be whose attempt was given up; False when it is not waiting for that.
+
+        So is what its service said that it cost, and for which of its pictures.
+        """
         call = of_call(answered.id)
         expected = {
             "_id": task_id,
             f"{call}.outcome": CallOutcome.UNKNOWN.value,
             f"{call}.late_outcome": None,  # or absent: a call written over field by field holds a null
         }
-        sets = {f"{call}.late_outcome": answered.outcome.value, f"{call}.request_id": answered.request_id}
-        sets |= marks_as_sets(marks)
+        told = {
+            "late_outcome": answered.outcome,
+            "request_id": answered.request_id,
+            "cost_micro": answered.cost_micro,
+            "usage": answered.usage,
+            "indexes": answered.indexes,
+        }
+        sets = {f"{call}.{field}": value_of(value) for field, value in told.items()} | marks_as_sets(marks)
         with translated():
             outcome = await self._tasks.update_one(expected, {"$set": sets})
         return bool(outcome.matched_count)

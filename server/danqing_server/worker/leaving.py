@@ -38,7 +38,7 @@ async def leave(ledger: Ledger, tools: Tools, dropping: Dropping) -> None:
 async def _note_late_answers(ledger: Ledger, tools: Tools, logger: Logger) -> None:
     """Others were told that our calls' outcome is unknown; it is known now."""
     task = ledger.task
-    for call in task.calls.values():
+    for call in map(ledger.charged, task.calls.values()):
         answered = call.outcome not in (CallOutcome.OPEN, CallOutcome.UNKNOWN, CallOutcome.UNSENT)
         if answered and call.attempt == task.attempts:
             noted = await aftermath.note_late_answer(ledger, tools, call)

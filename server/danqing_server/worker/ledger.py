@@ -121,7 +121,7 @@ class Ledger:
         task = self.task
         orders = [call for call in task.calls.values() if call.resumable and call.outcome is CallOutcome.OPEN]
         for call in orders:
-            if call.attempt != task.attempts and (charged := self._without_free(call)) is not call:
+            if call.attempt != task.attempts and (charged := self.charged(call)) is not call:
                 is_over = charged.outcome is CallOutcome.REJECTED
                 self.note_call(charged.changed(ended_at=output.at) if is_over else charged)
 
@@ -229,7 +229,7 @@ class Ledger:
         task = self.task
         attempt, missing = task.attempts, set(task.missing)
         for call in task.calls.values():
-            kept = call if call.attempt != attempt else self._without_free(call)
+            kept = call if call.attempt != attempt else self.charged(call)
             if kept.resumable:
                 closed = _closed_order(kept, missing, now, answered=answered and not task.images)
             elif call.attempt == attempt or call.outcome is CallOutcome.OPEN:
@@ -260,7 +260,7 @@ class Ledger:
             if call.outcome is CallOutcome.OPEN:
                 self.note_call(call.changed(outcome=CallOutcome.UNKNOWN, ended_at=now))
 
-    def _without_free(self, call: CallRecord) -> CallRecord:
+    def charged(self, call: CallRecord) -> CallRecord:
         """Return *call* without the pictures that the service refused, or left out, and does not charge for."""
         if not self.task.outputs or call.outcome not in (CallOutcome.OPEN, CallOutcome.DELIVERED):
             return call
