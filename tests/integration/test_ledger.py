@@ -14,9 +14,12 @@ from danqing_plugins.billing import Billed, CallOutcome
 from danqing_server.access.caller import Caller
 from danqing_server.access.limits import CallerLimits
 from danqing_server.desk.statistics import Question
+from danqing_server.doors.costs import cost_view
 from danqing_server.errors import StoreUnavailable
+from danqing_server.life.billing import billed_of
 from danqing_server.life.booking import posting_of
 from danqing_server.life.bookkeeper import Bookkeeper
+from danqing_server.life.charges import doubtful_micro
 from danqing_server.life.subscribers import Gathering
 from danqing_server.records.accounts import COSTS, LineKind, Posting, PostingLine
 from danqing_server.records.tenancy import CLIENT_SCOPES
@@ -168,6 +171,26 @@ class TestLedger:
             paid = [(line.pictures, line.amount_micro) for line in lines if line.billed is Billed.YES]
             in_doubt = sum(line.amount_micro for line in lines if line.billed is Billed.UNKNOWN)
             assert (paid, in_doubt) == ([(2, 350_000)], 0)
+
+    async def test_what_is_deleted_of_a_task_was_paid_for(self, make_settings: MakeSettings) -> None:
+        """The call that brought it was cut after it: that a picture is gone makes its cost no more doubtful."""
+
+        async def cut_after_the_first(job: Job, run: Run) -> None:
+            async with run.call(run.missing, "f"):
+                await run.deliver(0, Source.from_bytes(picture()))
+                raise OutcomeUnknown("cut")
+
+        provider = ScriptedProvider(cut_after_the_first)
+        async with running_system(make_settings(DANQING_API_KEYS=KEYS), [provider]) as system:
+            task = await system.finished((await system.submit(key="alice", n=2, on_ambiguous="fail")).id)
+            before = (cost_view(task, billed_of(task)), doubtful_micro(task))
+            assert before[1] == {"CNY": 200_000}
+            await system.services.pictures.delete(task.id, 0, Caller.with_key("alice"))
+            task = await system.get(task.id)
+            assert (cost_view(task, billed_of(task)), doubtful_micro(task)) == before
+            await booked(system, task.id)
+            await system.services.budgets.counting.books.book([task.id], again=True)
+            assert len(await booked(system, task.id)) == 1
 
     async def test_what_is_told_of_an_end_is_booked_without_reading_the_task(
         self, make_settings: MakeSettings

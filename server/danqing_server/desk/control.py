@@ -243,11 +243,12 @@ def asked_again(task: Task) -> tuple[int, ...]:
 def _pictures_at_hand(task: Task) -> dict[str, Output]:
     """Return what is not asked for again: pictures kept, or with an upstream URL to fetch from; late ones, too.
 
-    Nor what the provider chose not to make, or its user deleted, of a task that is completed.
+    Nor what the provider chose not to make, of a task that is completed, and what its user deleted of any.
     """
     found: dict[str, Output] = {}
     for key, output in (*task.late.items(), *task.outputs.items()):
-        is_left_out = output.state is OutputState.OMITTED and task.status is Status.COMPLETED
+        is_omitted = output.state is OutputState.OMITTED
+        is_left_out = is_omitted and (output.deleted or task.status is Status.COMPLETED)
         if output.state is OutputState.KEPT or is_left_out:
             found[key] = output
         elif output.source_url is not None and key not in found:

@@ -34,7 +34,6 @@ __all__ = [
 EXTRA_PURCHASES = {"retry": 1, "fail": 0}
 """How often a picture (or a task without pictures) may be paid for again after a purchase that brought nothing."""
 
-_AT_HAND = (OutputState.SOURCED, OutputState.KEPT)
 _DOUBTFUL = (CallOutcome.OPEN, CallOutcome.UNKNOWN)
 _MAY_HAVE_MADE = (CallOutcome.OPEN, CallOutcome.UNKNOWN, CallOutcome.DELIVERED)
 
@@ -42,7 +41,7 @@ _MAY_HAVE_MADE = (CallOutcome.OPEN, CallOutcome.UNKNOWN, CallOutcome.DELIVERED)
 def books_of(task: Task) -> Books:
     """Return the books of *task*."""
     outputs = (*task.outputs.values(), *task.late.values()) if task.calls else ()
-    at_hand = {output.index for output in outputs if output.state in _AT_HAND or output.source_url is not None}
+    at_hand = {output.index for output in outputs if output.was_made}
     return Books(calls=_as_known(task.calls.values()), pictures=task.images, at_hand=at_hand)
 
 

@@ -98,6 +98,9 @@ class OutputState(StrEnum):
     OMITTED = "omitted"
 
 
+_AT_HAND = (OutputState.SOURCED, OutputState.KEPT)
+
+
 @attrs.frozen(kw_only=True)
 class Asset:
     """An output in our storage. `key` is made of letters, digits and `._-/`; `sha256` is hexadecimal.
@@ -173,7 +176,10 @@ class CallRecord:
 
 @attrs.frozen(kw_only=True)
 class Output:
-    """One output of a task, by its index from 0. `kind` is its source's own, None when it is the task's."""
+    """One output of a task, by its index from 0. `kind` is its source's own, None when it is the task's.
+
+    `deleted`: it was kept, and its user removed it: it is `omitted` by now, and was paid for.
+    """
 
     index: int
     state: OutputState
@@ -182,6 +188,12 @@ class Output:
     asset: Asset | None = None
     error: TaskError | None = None
     kind: OutputKind | None = None
+    deleted: bool = False
+
+    @property
+    def was_made(self) -> bool:
+        """Whether it proves that somebody was paid for it: it is ours, or was, or can be fetched."""
+        return self.state in _AT_HAND or self.source_url is not None or self.deleted
 
 
 @attrs.frozen(kw_only=True)

@@ -159,14 +159,14 @@ class PictureStore:
     async def forget(self, task_id: str, index: int, key: str, reach: Reach, now: datetime) -> bool:
         """Have a finished task show no more of the picture at *key*; False when it is not as it was seen.
 
-        What stays says that there is none, and nothing asks for it again; what the file is called stays until
-        `let_go`, so that whoever repeats a deletion that was cut finds it. Safe to repeat.
+        What stays says that there was one, which was paid for, and nothing asks for it again; what its file is
+        called stays until `let_go`, so that whoever repeats a deletion that was cut finds it. Safe to repeat.
         """
         path = of_output(index)
         ended = {"$in": [status.value for status in FINISHED]}
         expected = {"_id": task_id, "status": ended, f"{path}.asset.key": key, **reach.filter}
         update = {
-            "$set": {f"{path}.state": OutputState.OMITTED.value, "updated_at": now},
+            "$set": {f"{path}.state": OutputState.OMITTED.value, f"{path}.deleted": True, "updated_at": now},
             "$unset": {f"{path}.source_url": ""},
             "$pull": {"stars": index},
         }

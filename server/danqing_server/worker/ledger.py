@@ -295,7 +295,7 @@ def _closed_order(call: CallRecord, missing: set[int], now: datetime, *, answere
 def is_free(output: Output) -> bool:
     """Tell whether the service refused *output*, or left it out, and does not charge for it."""
     if output.state is OutputState.OMITTED:
-        return True
+        return not output.deleted
     error = output.error if output.state is OutputState.FAILED and output.source_url is None else None
     return error is not None and error.billed is Billed.NO
 
