@@ -15,7 +15,7 @@ from typing import Any, cast
 import attrs
 import pytest
 
-from danqing_plugins import InvalidRequest, Job, Run, Source
+from danqing_plugins import ContentRejected, InvalidRequest, Job, Run, Source
 from danqing_plugins.billing import Billed
 from danqing_server.access.caller import Caller
 from danqing_server.access.limits import CallerLimits
@@ -521,6 +521,31 @@ class TestOpen:
             for task in tasks:
                 await system.services.control.cancel(task.id, caller(four))
             assert len(accepted(await asked(system, caller(four), 4))) == 4
+
+    async def test_what_is_tried_again_counts_for_what_it_asks_for(self, make_settings: MakeSettings) -> None:
+        """One of four was refused: three more may be in flight beside it, however often they are counted."""
+        four, go_on = Limits(pictures_in_flight=4), asyncio.Event()
+
+        async def all_but_the_last(job: Job, run: Run) -> None:
+            if job.attempt > 1 or job.outputs == 1:
+                await go_on.wait()
+                await deliver(job, run)
+                return
+            async with run.call(run.missing, "f"):
+                for index in run.missing[:-1]:
+                    await run.deliver(index, Source.from_bytes(picture()))
+                await run.reject(run.missing[-1], ContentRejected("no"))
+
+        async with keyed(make_settings, all_but_the_last) as system:
+            done = await system.finished((await submit(system, caller(four), n=4)).id)
+            assert len(done.failed_outputs) == 1
+            await system.services.control.retry(done.id, caller(four))
+            for _ in range(2):
+                beside = [each for each in await asked(system, caller(four), 4) if isinstance(each, Task)]
+                assert len(beside) == 3
+                for task in beside:
+                    await system.services.control.cancel(task.id, caller(four))
+            go_on.set()
 
     async def test_waiting_tasks(self, make_settings: MakeSettings) -> None:
         """What has begun waits no more."""

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from danqing_plugins import Job, Run, Source
+from danqing_plugins import ContentRejected, Job, Run, Source
 from danqing_server.access.caller import Caller
 from danqing_server.clock import Clock
 from danqing_server.errors import StoreUnavailable
@@ -122,6 +122,31 @@ def _ended(number: int, owner: str | None) -> Task:
     """Return a completed task; three of them changed at each moment."""
     at = NOW + timedelta(seconds=number // 3)
     return make_task(f"t{number:02}", Status.COMPLETED, owner=owner, updated_at=at)
+
+
+async def test_what_is_tried_again_may_cost_what_it_asks_for(settings: Settings) -> None:
+    """Of four pictures one was refused: while that alone is asked for again, one may still be paid for."""
+    held = asyncio.Event()
+
+    async def all_but_the_last(job: Job, run: Run) -> None:
+        if job.attempt > 1:
+            await held.wait()
+            await deliver_all(job, run)
+            return
+        async with run.call(run.missing, "f"):
+            for index in run.missing[:-1]:
+                await run.deliver(index, Source.from_bytes(picture()))
+            await run.reject(run.missing[-1], ContentRejected("no"))
+
+    async with running_system(settings, [ScriptedProvider(all_but_the_last)]) as system:
+        task = await system.finished((await system.submit(n=4)).id)
+        await system.services.control.retry(task.id, Caller.local())
+        [row] = await _asked(system, after_s=600.0)
+        assert (row.open, row.reserved_micro) == (1, PRICE_MICRO)
+        held.set()
+        await system.finished(task.id)
+        [row] = await _asked(system, after_s=1200.0)
+        assert (row.completed, row.settled_micro, row.reserved_micro) == (1, 4 * PRICE_MICRO, 0)
 
 
 async def _asked(system: System, *, after_s: float) -> Sequence[UsageRow]:

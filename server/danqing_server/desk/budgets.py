@@ -114,7 +114,8 @@ class Budgets:
         """Return a new hold and what it takes of limits; None where it takes nothing."""
         if not caller.limits.are_any:
             return None
-        hold = Hold(id=new_token(), at=at, amounts_micro=dearest_micro(task, outputs))
+        some = None if outputs == task.images else outputs
+        hold = Hold(id=new_token(), at=at, amounts_micro=dearest_micro(task, outputs), outputs=some)
         demands = [*demands_of(caller, hold, outputs, self.zone)]
         return (hold, demands) if demands else None
 

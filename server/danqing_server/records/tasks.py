@@ -260,12 +260,14 @@ class Hold:
     """What was set aside of its project's and its key's limits when a task was accepted, or tried again.
 
     `at` is that moment, whose day and month it counts to; `amounts_micro` are the most that it may cost, by
-    currency, in millionths. It stands until what the task cost is in the books.
+    currency, in millionths. `outputs` is how many it is for, None: all of the task's. It stands until what the task
+    cost is in the books.
     """
 
     id: str
     at: datetime
     amounts_micro: Mapping[str, int] = attrs.field(factory=dict)
+    outputs: int | None = None
 
 
 @attrs.frozen(kw_only=True, slots=False)

@@ -67,7 +67,10 @@ class Committed:
 
 @attrs.frozen(kw_only=True)
 class Held:
-    """A task with a hold, as far as limits look at it; `line` is its line in the `batch` that it came with."""
+    """A task with a hold, as far as limits look at it, of so many `outputs` as the hold is for.
+
+    `line` is its line in the `batch` that it came with.
+    """
 
     task: str
     hold: str
@@ -283,7 +286,7 @@ def _held_of(document: Mapping[str, Any]) -> Held:
         at=hold["at"],
         amounts_micro=hold.get("amounts_micro", {}),
         status=Status(document["status"]),
-        outputs=document["images"],
+        outputs=document["images"] if (some := hold.get("outputs")) is None else some,
         key=document.get("key"),
         batch=place.get("id"),
         line=place.get("line", 0),

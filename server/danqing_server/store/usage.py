@@ -171,7 +171,14 @@ _IN_CURRENCY = {
     }
 }
 _HELD = {"$getField": {"field": "v", "input": {"$first": _IN_CURRENCY}}}
-_OUTPUTS = {"$max": [1, "$images"]}
+_AT_HAND = {
+    "$filter": {
+        "input": {"$objectToArray": {"$ifNull": ["$outputs", {}]}},
+        "cond": {"$lt": ["$$this.v.at", "$retried_at"]},  # nothing is less than what is not there
+    }
+}
+_OUTPUTS = {"$cond": [{"$gt": ["$images", 0]}, {"$subtract": ["$images", {"$size": _AT_HAND}]}, 1]}
+"""How many are to be paid for: who tries again does not ask for what is there."""
 _ESTIMATED = {"$multiply": [_OUTPUTS, {"$ifNull": ["$price.most_micro", {"$ifNull": ["$price.amount_micro", 0]}]}]}
 
 
