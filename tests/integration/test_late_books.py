@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, timedelta
 
+import attrs
 import pytest
 
-from danqing_plugins import ContentRejected, Job, Run, Source
+from danqing_plugins import ContentRejected, Job, ProviderInfo, Run, Source
 from danqing_server.access.caller import Caller
 from danqing_server.clock import Clock
+from danqing_server.desk.statistics import Question
 from danqing_server.errors import StoreUnavailable
 from danqing_server.records.tasks import FINISHED, Status, Task
 from danqing_server.settings.server import Settings
 from danqing_server.store.changes import Change
 from danqing_server.store.reach import Reach
+from danqing_server.store.sheets import Span, Step
 from danqing_server.store.task_documents import encode
 from danqing_server.store.tasks import TaskStore
 from danqing_server.store.unbooked import UnbookedStore
@@ -147,6 +150,44 @@ async def test_what_is_tried_again_may_cost_what_it_asks_for(settings: Settings)
         await system.finished(task.id)
         [row] = await _asked(system, after_s=1200.0)
         assert (row.completed, row.settled_micro, row.reserved_micro) == (1, 4 * PRICE_MICRO, 0)
+
+
+async def test_what_was_simulated_is_not_real_because_there_is_a_key_by_now(settings: Settings) -> None:
+    """Nobody had asked what it cost while it was play; what is bought since is real."""
+    async with running_system(settings, [Simulated()]) as system:
+        await system.finished((await system.submit()).id)
+    async with running_system(settings, [ScriptedProvider()]) as system:
+        await system.finished((await system.submit()).id)
+        [row] = await _asked(system, after_s=600.0)
+        assert (row.completed, row.settled_micro) == (2, 2 * PRICE_MICRO)  # usage has play money in it
+        assert await _really_paid(system) == (1, PRICE_MICRO)
+
+
+async def test_what_was_real_stays_so_where_there_is_no_key_any_more(settings: Settings) -> None:
+    """Booked only then, too."""
+    async with running_system(settings, [ScriptedProvider()]) as system:
+        await system.finished((await system.submit()).id)
+    async with running_system(settings, [Simulated()]) as system:
+        await _asked(system, after_s=600.0)
+        assert await _really_paid(system) == (1, PRICE_MICRO)
+
+
+class Simulated(ScriptedProvider):
+    """The same, simulated."""
+
+    @property
+    def info(self) -> ProviderInfo:
+        return attrs.evolve(super().info, sandbox=True)
+
+
+async def _really_paid(system: System) -> tuple[int, int]:
+    """Return how many tasks statistics know of, and what was paid for them."""
+    now = system.services.clock.now()
+    span = Span(now - AGO, now + AGO)
+    question = Question(reach=Reach.everybody(), span=span, step=Step.MONTH, zone=UTC)
+    cells = (await system.services.statistics.answer(question)).cells
+    sums = [cell.sums for cell in cells]
+    return sum(each.get("completed", 0) for each in sums), sum(each.get("settled_micro", 0) for each in sums)
 
 
 async def _asked(system: System, *, after_s: float) -> Sequence[UsageRow]:

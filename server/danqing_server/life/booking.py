@@ -15,7 +15,7 @@ import attrs
 
 from danqing_plugins import Price
 from danqing_plugins.billing import Billed, Books, CallCharge
-from danqing_server.life.billing import books_at_targets, books_of
+from danqing_server.life.billing import books_at_targets, books_of, target_of
 from danqing_server.records.accounts import COSTS, LineKind, Posting, PostingLine
 from danqing_server.records.tasks import FINISHED, CallRecord, Task
 
@@ -75,7 +75,8 @@ def posting_of(
 ) -> Posting | None:
     """Return what makes the books of *task*, which are *booked*, say what it says; None when they do.
 
-    *simulated* are the providers that are simulated now: what they are asked for is paid by nobody.
+    *simulated* are the providers that are simulated now: what they are asked for is paid by nobody. A call that
+    says itself whether it was simulated is believed: what is booked may have been made long ago.
 
     What a task costs is booked when it has ended. One that is tried again keeps what is booked, and what its
     earlier rounds cost is booked while it runs. A call counts for good to the key that it was first booked to, the
@@ -149,7 +150,7 @@ def _said(task: Task, kept: Mapping[str, _Kept], simulated: Collection[str]) -> 
             assert isinstance(call, CallRecord)
             if task.status not in FINISHED and not _is_of_earlier_round(task, call):
                 continue
-            own = kept.get(call.id) or _Kept(_counts_to(task, call), provider in simulated)
+            own = kept.get(call.id) or _Kept(_counts_to(task, call), _is_simulated(call, provider, simulated))
             for billed, amount in by_certainty(each, price):
                 said = amount if task.images else attrs.evolve(amount, pictures=0)
                 if said:
@@ -173,6 +174,16 @@ def by_certainty(each: CallCharge, price: Price | None) -> Iterator[tuple[Billed
     )
     yield Billed.YES, Amount(each.certain, charge.certain_micro, estimated)
     yield Billed.UNKNOWN, Amount(each.possible, charge.possible_micro, charge.possible_micro > 0)
+
+
+def _is_simulated(call: CallRecord | None, provider: str, simulated: Collection[str]) -> bool:
+    return provider in simulated if call is None or call.simulated is None else call.simulated
+
+
+def _last_call(task: Task) -> CallRecord | None:
+    """Return the last call that went to whom *task* is at, None when none did."""
+    calls = [call for call in task.calls.values() if call.target == target_of(task)]
+    return max(calls, key=lambda call: call.sent_at, default=None)
 
 
 def _is_of_earlier_round(task: Task, call: CallRecord) -> bool:
@@ -202,7 +213,8 @@ def _changed_ends(task: Task, booked: Mapping[_End, int], simulated: Collection[
     """Return how the count of ends is to change: a task counts once, as it is now, and to its latest round."""
     at = task.created_at if task.retried_at is None else task.retried_at
     currency = None if task.price is None else task.price.currency
-    end = _End(task.status.value, at, task.provider, task.model, currency, task.provider in simulated)
+    is_play = _is_simulated(_last_call(task), task.provider, simulated)
+    end = _End(task.status.value, at, task.provider, task.model, currency, is_play)
     end = next((each for each in booked if each[:-1] == end[:-1]), end)
     changes = {each: -count for each, count in booked.items()}
     changes[end] = changes.get(end, 0) + 1

@@ -39,8 +39,8 @@ HEARS_OF = frozenset(
 class Bookkeeper:
     """Books what tasks cost that came with a key, or, with `books_all`, what any cost.
 
-    *simulated* are the providers whose calls nobody pays for. Statistics of a day that are kept are forgotten when
-    the books of that day change, before a task counts as booked: so they say what the books say, whoever dies.
+    *simulated* are the providers whose calls nobody pays for now. Statistics of a day that are kept are forgotten
+    when the books of that day change, before a task counts as booked: so they say what the books say, whoever dies.
 
     Every method raises StoreUnavailable, and may be repeated.
     """

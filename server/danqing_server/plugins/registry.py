@@ -83,6 +83,11 @@ class Registry:
         """The names of the providers that are simulators."""
         return [name for name, provider in self.providers.items() if provider.sandbox]
 
+    def is_simulated(self, name: str) -> bool:
+        """Tell whether the provider of that name is a simulator."""
+        info = self.providers.get(name)
+        return info is not None and info.sandbox
+
     @property
     def lanes(self) -> dict[str, Limits]:
         """The lanes of every provider that works, with their limits."""

@@ -151,6 +151,7 @@ class CallRecord:
     `cost_micro` is what the service said that it cost, in millionths of the currency of the task's price; None: as
     was estimated.
     `looked_up`: its answer was lost, and the service has said what it knows of it; it is not asked again.
+    `simulated`: it went to a simulator, which nobody pays; None where that was not written down.
     """
 
     id: str
@@ -168,6 +169,7 @@ class CallRecord:
     looked_up: bool = False
     target: int = 0
     cost_micro: int | None = None
+    simulated: bool | None = None
 
     def changed(self, **fields: Any) -> CallRecord:
         """Return a copy with *fields* in place of its own."""

@@ -283,6 +283,7 @@ class TaskRun:
             fingerprint=fingerprint,
             sent_at=now,
             target=target_of(task),
+            simulated=self.tools.registry.is_simulated(task.provider),
         )
 
     def _require_lease(self, record: CallRecord | None = None) -> None:
