@@ -25,7 +25,7 @@ from danqing_server.store.tasks import TaskStore
 from danqing_server.store.unbooked import UnbookedStore
 from danqing_server.store.usage import Dimension, UsageRow
 from tests.support.providers import ScriptedProvider, deliver_all, picture
-from tests.support.system import System, running_system, until
+from tests.support.system import MakeSettings, System, running_system, until
 from tests.unit.api.tasks import NOW, make_task
 
 AGO = timedelta(days=1)
@@ -188,6 +188,22 @@ async def _really_paid(system: System) -> tuple[int, int]:
     cells = (await system.services.statistics.answer(question)).cells
     sums = [cell.sums for cell in cells]
     return sum(each.get("completed", 0) for each in sums), sum(each.get("settled_micro", 0) for each in sums)
+
+
+async def test_what_was_made_before_all_was_booked_is_in_the_sums(make_settings: MakeSettings) -> None:
+    """`DANQING_LEDGER=all` was set later, and nobody had asked before."""
+    async with running_system(make_settings(), [ScriptedProvider()]) as system:
+        await system.finished((await system.submit()).id)
+    async with running_system(make_settings(DANQING_LEDGER="all"), [ScriptedProvider()]) as system:
+        await system.finished((await system.submit()).id)
+        await until(lambda: _is_booked(system, 1), what="the posting")
+        [row] = await _asked(system, after_s=600.0)
+        assert (row.completed, row.settled_micro) == (2, 2 * PRICE_MICRO)
+
+
+async def _is_booked(system: System, count: int) -> bool:
+    found = await system.services.store.database["danqing_ledger"].count_documents({})
+    return bool(found >= count)
 
 
 async def _asked(system: System, *, after_s: float) -> Sequence[UsageRow]:

@@ -2,7 +2,8 @@
 
 Also when there are keys by then: what came before the first one was paid for, too.
 
-What is deleted before that is in no sum; `DANQING_LEDGER=all` books at once.
+What is deleted before that is in no sum; `DANQING_LEDGER=all` books at once. What ended before that was set is
+booked when somebody asks, like the rest.
 """
 
 from __future__ import annotations
@@ -34,16 +35,16 @@ class LateBooks:
     clock: Clock
     patience_s: float = PATIENCE_S
     _at_it: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
-    _is_none: bool = attrs.field(default=False, init=False)
+    _is_over: bool = attrs.field(default=False, init=False)
 
     async def catch_up(self, accounts: Reach, *, guarded: bool) -> bool:
         """Book what has ended and is not booked, for who looks at *accounts*; False: there is more than was worth
         waiting for.
 
         *guarded*: nothing comes without a key any more. Then there may be what came before there was one; where
-        there is none, there is no index for it either.
+        there is none, there is no index for it either. Where all is booked at once, a process does this once.
         """
-        if self.books.books_all or self._is_none or not accounts.covers(None):
+        if self._is_over or not accounts.covers(None):
             return True
         async with self._at_it:
             return await self._catch_up(guarded=guarded)
@@ -54,7 +55,7 @@ class LateBooks:
         booked = await self.store.booked()
         if booked.until is None:
             if guarded and not await self.store.may_be_any():
-                self._is_none = True
+                self._is_over = True
                 return True
             await self.store.prepare()
         under_way = await self.store.under_way()  # before the pages: what has ended since is in these
@@ -66,6 +67,7 @@ class LateBooks:
         if over:
             await self.books.book(over, again=True)
         await self.store.note(began, over)
+        self._is_over = self.books.books_all
         return True
 
     async def _book_since(self, since: datetime, deadline_s: float) -> bool:
