@@ -100,7 +100,8 @@ def danqing_cancel_order(job: Job, run: Run) -> Awaitable[bool] | None:
     """Ask the service to drop the order in `run.saved`; None when `job.provider` is not yours. New in 0.2.
 
     Called once when its user cancelled the task, beside `danqing_generate`. The awaitable gives True when the
-    service did and charges nothing: the generation is cut then, and what was saved is forgotten.
+    service did and charges nothing: the generation is cut then, and what was saved is forgotten. Of a task that was
+    deleted meanwhile `job` has neither input, references nor user.
     """
 
 

@@ -373,6 +373,38 @@ class TestCancelledOrder:
         assert (calls_of(cancelled), service.bills[task.id]) == ([("failed_unbilled", False)], 0)
         assert billed_of(cancelled) is Billed.NO
 
+    async def test_one_that_is_deleted_while_it_waits_has_its_order_dropped(
+        self, make_settings: MakeSettings, service: AskedService
+    ) -> None:
+        """By who carries tasks out, when the task is gone by then; nothing of its user's is kept for it."""
+        short, service.working = make_settings(DANQING_STOP_GRACE="0.1"), True
+        async with running_system(short, [OrderingProvider(url=service.url)]) as system:
+            task = await _ordered(system)
+        async with running_system(short, [OrderingProvider(url=service.url)], workers=False) as door:
+            assert (await door.get(task.id)).status is Status.PENDING
+            await door.services.control.delete(task.id, Caller.local())
+            assert await door.services.store.get(task.id) is None
+            note = await door.services.store.database["danqing_deleted"].find_one({"_id": task.id})
+            assert note is not None
+            assert not {"a cat", "u1"} & set(_texts_in(note))
+            assert service.bills[task.id] == 1
+        async with running_system(short, [OrderingProvider(url=service.url)], dead_after_s=1) as system:
+            await until(lambda: not service.bills[task.id])
+            deletions = system.services.control.register.eraser.deletions
+
+            async def is_over() -> bool:
+                return not await deletions.orders(1)
+
+            await until(is_over)
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _texts_in(each)
+
 
 async def _ordered(system: System) -> Task:
     """Submit a task, and return it once its order is placed."""

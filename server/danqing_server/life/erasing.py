@@ -5,6 +5,8 @@
 The note is written first, and has all that the rest needs: whoever finds it later goes on, and every step may be
 repeated. The document goes before its pictures, so that no task is seen without them. A minute later all of it is
 done once more: what was on its way, a thumbnail, a delivery, a last posting, has arrived by then.
+
+An order that is open at a service stays in the note until `Janitor.drop_left` has asked for it to be dropped.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ from danqing_plugins import TaskEventKind
 from danqing_server.assets.storage import Assets
 from danqing_server.clock import Clock
 from danqing_server.errors import ServiceUnavailable, StoreUnavailable
+from danqing_server.life.billing import awaits_orders
 from danqing_server.log import get_logger
+from danqing_server.records.tasks import Output, OutputState, Task
 from danqing_server.store.changes import Legacy
 from danqing_server.store.deletions import Deletion, DeletionStore
 from danqing_server.store.deliveries import DeliveryStore
@@ -27,7 +31,7 @@ from danqing_server.store.keys import KeyStore
 from danqing_server.store.ledger import LedgerStore
 from danqing_server.store.tasks import TaskStore
 
-__all__ = ["ERASE_EVERY_S", "Eraser"]
+__all__ = ["ERASE_EVERY_S", "Eraser", "order_left_by"]
 
 ERASE_EVERY_S = 15.0
 LOOK_AGAIN_AFTER = timedelta(seconds=60)
@@ -38,6 +42,36 @@ MOST_AT_ONCE = 400
 STAYS_IF_FAILED = (f"task.{TaskEventKind.DELETED.value}",)
 
 log = get_logger(__name__)
+
+
+def order_left_by(task: Task) -> Task | None:
+    """Return what its provider needs to drop the orders that *task* leaves open, and no more; None without any.
+
+    Nothing of it is its user's: neither what was asked for nor who did.
+    """
+    if not awaits_orders(task):
+        return None
+    made = {**task.outputs, **task.late}
+    outputs = {key: Output(index=each.index, state=OutputState.OMITTED, at=each.at) for key, each in made.items()}
+    return Task(
+        id=task.id,
+        user_id="",
+        type=task.type,
+        provider=task.provider,
+        model=task.model,
+        input={},
+        status=task.status,
+        transition_id=task.transition_id,
+        created_at=task.created_at,
+        updated_at=task.updated_at,
+        images=task.images,
+        kind=task.kind,
+        attempt=task.attempt,
+        attempts=task.attempts,
+        calls=task.calls,
+        outputs=outputs,
+        saved=task.saved,
+    )
 
 
 @attrs.define(eq=False, kw_only=True)

@@ -11,7 +11,7 @@ import attrs
 from danqing_plugins import TaskEventKind
 from danqing_server.errors import QueueUnavailable, StoreUnavailable
 from danqing_server.life.cancelled import Cancelled, Voided
-from danqing_server.life.erasing import Eraser
+from danqing_server.life.erasing import Eraser, order_left_by
 from danqing_server.life.moves import Deleted, Finished, Requeued, Transition
 from danqing_server.life.outlet import Outlet
 from danqing_server.life.prioritised import Prioritised
@@ -102,7 +102,8 @@ class Register:
         """
         task = move.task
         as_seen = {"still" if guarded else "seen": task.transition_id}
-        deletion = Deletion(task_id=task.id, repeat_key=task.repeat_key, **as_seen)
+        order = order_left_by(task)
+        deletion = Deletion(task_id=task.id, repeat_key=task.repeat_key, order=order, **as_seen)
         if not await self.eraser.begin(deletion, await self.outlet.legacy(move)):
             return False
         await self._announce(task.id)

@@ -2,7 +2,7 @@
 
 A note stays for as long as a key may still name its task. While `erase_at` stands in it, something of the task
 may be left, and somebody is to look at that moment. What others are still to be told of the task (`Legacy`) stands
-in it too, and leaves with the last of it.
+in it too, and leaves with the last of it. So does an `order` that its service may still be carrying out.
 """
 
 from __future__ import annotations
@@ -16,10 +16,13 @@ from pymongo import ASCENDING, IndexModel
 from pymongo.errors import DuplicateKeyError
 
 from danqing_server.clock import Clock
+from danqing_server.codec.documents import to_document
 from danqing_server.loops.steps import step
+from danqing_server.records.tasks import Task
 from danqing_server.store.changes import Legacy
 from danqing_server.store.client import Database, translated
 from danqing_server.store.keys import DELETED
+from danqing_server.store.reading import readable
 
 __all__ = ["Deletion", "DeletionStore"]
 
@@ -35,13 +38,15 @@ class Deletion:
     """A task that is to go. `repeat_key` is the name of its Idempotency-Key, None without one.
 
     `seen` None: whatever it is; else only while its last transition is that one. With `still`, which is such a
-    transition, too, also only when it has ended and no picture of it has a star.
+    transition, too, also only when it has ended and no picture of it has a star. `order` is what is needed of the
+    task to have dropped what was ordered for it, None where nothing is to be; who only goes on does not know it.
     """
 
     task_id: str
     repeat_key: str | None = None
     still: str | None = None
     seen: str | None = None
+    order: Task | None = attrs.field(default=None, repr=False)
 
 
 @attrs.define(eq=False)
@@ -65,6 +70,8 @@ class DeletionStore:
         )
         if deletion.repeat_key is not None:
             sets["repeat_key"] = deletion.repeat_key
+        if deletion.order is not None:
+            sets["order"] = to_document(deletion.order)
         as_it_is = {"still": deletion.still, "seen": deletion.seen}
         sets |= {name: transition for name, transition in as_it_is.items() if transition is not None}
         gone = {name: "" for name, transition in as_it_is.items() if transition is None}
@@ -95,6 +102,18 @@ class DeletionStore:
         with translated():
             return await self._notes.find_one({"erase_at": {"$lte": moment}}, ["_id"]) is not None
 
+    async def orders(self, limit: int) -> Sequence[Task]:
+        """Return what is noted of tasks whose orders are still to be dropped."""
+        wanted = {"erase_at": {"$exists": True}, "order": {"$exists": True}}  # the index has the first
+        with translated():
+            found = await self._notes.find(wanted, ["order"]).limit(limit).to_list(None)
+        return readable([each["order"] for each in found])
+
+    async def let_order_go(self, task_id: str) -> None:
+        """Take from a note that an order is to be dropped."""
+        with translated():
+            await self._notes.update_one({"_id": task_id}, {"$unset": {"order": ""}})
+
     async def count_due_until(self, moment: datetime) -> int:
         """Return how many deletions are to be looked at by then."""
         with translated():
@@ -114,8 +133,9 @@ class DeletionStore:
             await self._notes.update_one({"_id": task_id, "erase_at": {"$exists": True}}, {"$set": sets})
 
     async def finish(self, task_id: str) -> bool:
-        """Take from a note what it says of its task, unless somebody is still to hear of it; then False."""
-        told = {"_id": task_id, "$or": [{"untold": {"$exists": False}}, {"untold": {}}]}
+        """Take from a note what it says of its task; False: somebody is still to hear of it, or drop its order."""
+        nobody = [{"untold": {"$exists": False}}, {"untold": {}}]
+        told = {"_id": task_id, "$or": nobody, "order": {"$exists": False}}
         gone = dict.fromkeys((*_TOLD_BY, "erase_at", *_FIELDS), "")
         with translated():
             outcome = await self._notes.update_one(told, {"$unset": gone})

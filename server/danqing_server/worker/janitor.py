@@ -18,7 +18,7 @@ from danqing_server.records.tasks import NOBODY, WAITING, Status, Task
 from danqing_server.store.leases import WorkerBeat, WorkerStore
 from danqing_server.store.processes import has_died
 from danqing_server.store.waiting import WaitingTask
-from danqing_server.worker.takeover import end_overdue, take_over, trying
+from danqing_server.worker.takeover import drop_order, end_overdue, take_over, trying
 from danqing_server.worker.tools import Tools
 from danqing_server.worker.vigil import Vigil
 from danqing_server.worker.voiding import void_owed
@@ -121,9 +121,25 @@ class Janitor:
         while await self.tools.queue.claim_sweep(self.tools.lease.worker, LATE_LEASE_S, "late"):
             tasks = await self.tools.sweeps.held_by(NOBODY, TAKEOVER_BATCH, left)
             if not tasks:
+                await self._drop_left()
                 return
             await asyncio.gather(*(trying(self._take_task_over(task), _id_of(task)) for task in tasks))
             left.update(map(_id_of, tasks))
+
+    async def _drop_left(self) -> None:
+        """Have orders dropped that deleted tasks left open, unless a living process works at them: it does so."""
+        deletions = self.tools.register.eraser.deletions
+        orders = await deletions.orders(TAKEOVER_BATCH)
+        if not orders:
+            return
+        living = {beat.id for beat in await self.workers.beats()}
+
+        async def drop(left: Task) -> None:
+            is_held = left.attempt is not None and left.attempt.worker in living
+            if is_held or await trying(drop_order(left, self.tools), left.id):
+                await deletions.let_order_go(left.id)
+
+        await asyncio.gather(*map(drop, orders))
 
     @step("heal.take_over")
     async def _take_task_over(self, task: Task | Unreadable) -> bool:

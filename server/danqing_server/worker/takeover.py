@@ -24,7 +24,7 @@ from danqing_server.worker.run import TaskRun
 from danqing_server.worker.spending import Allowance
 from danqing_server.worker.tools import Tools
 
-__all__ = ["end_overdue", "take_over", "trying"]
+__all__ = ["drop_order", "end_overdue", "take_over", "trying"]
 
 LATE_FETCH_S = 10.0
 """How long the late pictures of one task may hold up the tasks behind it, which wait to run again."""
@@ -106,9 +106,7 @@ async def _let_go(task: Task, tools: Tools) -> bool:
     ledger = Ledger(tools.store, tools.insisting, task.changed(outputs={**task.outputs, **task.late}))
     ledger.late = True
     await _keep_late(ledger, tools)
-    dropping = Dropping()
-    dropping.begin(_quiet_run(ledger, tools))
-    await dropping.settle()
+    await _drop(ledger, tools)
     _close_cut_calls(ledger, tools)
     ledger.close_calls(tools.clock.now())
     if await ledger.take_reserved():  # else another did: two may take over, and one let go of the task
@@ -117,6 +115,25 @@ async def _let_go(task: Task, tools: Tools) -> bool:
         return await leave_late(ledger, tools)
     except AttemptLost:
         return False
+
+
+async def drop_order(left: Task, tools: Tools) -> bool:
+    """Have the order of a deleted task dropped, of which *left* is all that is known; False: it is still there.
+
+    Nothing is learned by it: what the task came to is booked, and stays in doubt.
+    """
+    if await tools.store.get(left.id) is not None:
+        return False
+    ledger = Ledger(tools.store, tools.insisting, left)
+    ledger.late = True
+    await _drop(ledger, tools)
+    return True
+
+
+async def _drop(ledger: Ledger, tools: Tools) -> None:
+    dropping = Dropping()
+    dropping.begin(_quiet_run(ledger, tools))
+    await dropping.settle()
 
 
 def _quiet_run(ledger: Ledger, tools: Tools) -> TaskRun:
