@@ -65,6 +65,32 @@ class TestReading:
         await expect(page.locator("dialog.viewer")).to_have_count(0)
         await expect(sheet_of(page)).to_be_visible()
 
+    async def test_words_are_shown_where_words_were_asked_for(self, open_page: OpenPage, studio: Studio) -> None:
+        """In Create and here, with their lines; and nothing is counted of which there is none."""
+        task = await studio.painted("three lines on cranes", type="text", model="doubao-seed-1-6-250615")
+        words = task["output"]["text"]
+        page = await open_page("/studio/")
+        result = page.get_by_role("article", name="three lines on cranes")
+        await expect(result).to_contain_text(words)
+        await expect(result).not_to_contain_text(re.compile(r"\d of \d"))
+        await result.get_by_role("link", name="three lines on cranes").click()
+        await expect(sheet_of(page).get_by_text(words, exact=True).first).to_be_visible()
+        await expect(sheet_of(page).locator(".sheet-stands")).not_to_contain_text(re.compile(r"\d of \d"))
+
+    async def test_what_came_after_it_was_cancelled_is_shown(self, open_page: OpenPage, studio: Studio) -> None:
+        """It was paid for, and is nowhere else."""
+        task = await studio.paint("a late curlew [sandbox:slow=3]")
+        while not task.get("calls"):
+            task = await studio.ask("GET", f"/api/v1/tasks/{task['id']}", headers={"prefer": "wait=1"})
+        await studio.ask("POST", f"/api/v1/tasks/{task['id']}/cancel")
+        while not (task["output"] or {}).get("late"):
+            task = await studio.ask("GET", f"/api/v1/tasks/{task['id']}")
+        page = await open_page(f"/studio/?task={task['id']}")
+        picture = sheet_of(page).get_by_title("It came after the task was cancelled")
+        await expect(picture).to_have_attribute("href", re.compile("/api/v1/assets/"))
+        await expect(picture.get_by_role("img")).to_be_visible()
+        await expect(page.locator("article").get_by_title("It came after the task was cancelled")).to_have_count(1)
+
     async def test_unknown_task_is_told(self, open_page: OpenPage) -> None:
         """A deleted task, another's, a mistyped address: one answer, and nothing to press but the cross."""
         page = await open_page("/studio/tasks?task=volcengine_img_nothing")

@@ -19,17 +19,22 @@ export const outputsOf = (task) => [...(task.output?.images ?? []), ...(task.out
 /** @param {any} task */
 export const keptOf = (task) => (task.output ? outputsOf(task).length : (task.kept ?? 0));
 
-/** @param {{ task: any, eager: boolean }} props */
+/** How much of it there is; where words alone are made nothing is counted. @param {{ task: any }} props */
+export const Count = ({ task }) => task.images !== 0 && span(null, t('result.of', { count: keptOf(task), most: task.images ?? 1 }));
+
+/** Its pictures, and the words that came. @param {{ task: any, eager: boolean }} props */
 export function Pictures({ task, eager }) {
-  const found = new Map(outputsOf(task).map((each) => [each.index, each]));
+  const late = [...(task.output?.late ?? []), ...(task.output?.late_files ?? [])].map((/** @type {any} */ each) => ({ ...each, isLate: true }));
+  const found = new Map([...late, ...outputsOf(task)].map((each) => [each.index, each]));
   if (!found.size && task.url) found.set(0, { index: 0, url: task.url });
   const errors = new Map((task.output?.errors ?? []).map((/** @type {any} */ each) => [each.index, each]));
   const preview = task.output?.preview;
   const count = Math.max(task.images ?? 1, ...[...found.keys()].map((index) => index + 1));
-  if (!isOpen(task) && !found.size) return null;
+  const words = task.output?.text && p({ key: 'words', class: 'result-words', tabIndex: 0 }, task.output.text);
+  if (!isOpen(task) && !found.size) return words;
   const [across, down] = shapeOf(task, found);
-  return ul(
-    { class: count <= 2 ? 'result-pictures result-few' : 'result-pictures' },
+  const pictures = ul(
+    { key: 'pictures', class: count <= 2 ? 'result-pictures result-few' : 'result-pictures' },
     Array.from({ length: count }, (_, index) => {
       const made = found.get(index);
       const alt = t('result.picture', { place: index + 1, count });
@@ -46,11 +51,13 @@ export function Pictures({ task, eager }) {
       );
     }),
   );
+  return [pictures, words];
 }
 
 /** @param {{ task: any, made: any, alt: string, eager: boolean }} props */
 function Output({ task, made, alt, eager }) {
   const picture = withQuery({ picture: `${task.id}/${made.index}` });
+  if (made.isLate) return a({ href: pathOf(made.url), target: '_blank', title: t('result.late') }, made.width ? h(Thumb, { url: made.url, alt, width: 220, size: made }) : made.media_type);
   if ('duration_s' in made && made.width) return video({ src: pathOf(made.url), poster: made.poster_url ? pathOf(made.poster_url) : undefined, controls: true, preload: 'none', 'aria-label': alt });
   if (made.width || task.kind === undefined || task.kind === 'image') return a({ ...link(picture) }, h(Thumb, { url: made.url, alt, width: 220, eager, size: made.width ? made : null }));
   return a({ href: pathOf(made.url), class: 'result-file' }, made.media_type ?? t('result.file'));

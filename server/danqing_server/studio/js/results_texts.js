@@ -4,6 +4,7 @@ export const texts = {
   'result.picture': ['Picture {place} of {count}', '第 {place} 张，共 {count} 张'],
   'result.file': ['Open the file', '打开文件'],
   'result.picture_no': ['Picture {place}:', '第 {place} 张：'],
+  'result.late': ['It came after the task was cancelled', '任务取消后才到达'],
   'result.progress': ['How far it is', '进度'],
   'result.stop': ['Cancel', '取消'],
   'result.stop_rest': ['Cancel what has not left', '取消未发出的部分'],

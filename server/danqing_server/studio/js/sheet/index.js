@@ -8,7 +8,7 @@ import { code, div, h, p, span } from '../dom.js';
 import { money } from '../format.js';
 import { locale, t } from '../i18n.js';
 import { onTask } from '../live.js';
-import { Pictures, Waits, keptOf } from '../results.js';
+import { Count, Pictures, Waits } from '../results.js';
 import { route, setQuery } from '../router.js';
 import { isForeign, may, oversees } from '../session.js';
 import { announce } from '../ui/announce.js';
@@ -130,7 +130,7 @@ const Found = ({ task, foreign, price }) =>
     div(
       { class: 'sheet-stands' },
       h(Status, { standing: standingOf(task) }),
-      span(null, t('result.of', { count: keptOf(task), most: task.images || 1 })),
+      h(Count, { task }),
       h(Billed, { billed: task.billed }),
       task.sandbox && span({ class: 'sheet-simulated' }, t('sheet.sandbox')),
     ),

@@ -5,7 +5,7 @@ import { a, article, div, h, p, progress, span } from '../../dom.js';
 import { duration } from '../../format.js';
 import { t } from '../../i18n.js';
 import { tell } from '../../live.js';
-import { Pictures, Waits, Why, keptOf } from '../../results.js';
+import { Count, Pictures, Waits, Why, keptOf } from '../../results.js';
 import { link, withQuery } from '../../router.js';
 import { notify } from '../../ui/announce.js';
 import { useAct } from '../../ui/asking.js';
@@ -33,7 +33,7 @@ export default function Card({ id, place }) {
     div(
       { class: 'result-foot' },
       h(Status, { standing: standingOf(task) }),
-      span(null, t('result.of', { count: keptOf(task), most: task.images ?? 1 })),
+      h(Count, { task }),
       h(Took, { task }),
       task.cost && (isOpen(task) || task.billed !== 'unknown') && span({ class: 'money' }, costText(isOpen(task) ? task.cost : { ...task.cost, at_most: undefined })),
       div({ class: 'result-tools' }, h(Tools, { task })),
