@@ -281,7 +281,6 @@ class TestGone:
         await expect(page.get_by_role("dialog")).to_have_count(0)
         await expect(result_of(page, "gone from everywhere")).to_have_count(0)
         await page.go_back()
-        await page.go_back()
         await page.get_by_role("link", name="Gallery", exact=True).click()
         await page.get_by_role("searchbox").fill("gone from everywhere")
         await expect(page.get_by_role("gridcell")).to_have_count(0)

@@ -55,8 +55,8 @@ function written(query) {
  */
 export function go(url, { replace = false, keepScroll = false } = {}) {
   const before = route.value.place;
-  if (replace) history.replaceState(null, '', url);
-  else history.pushState(null, '', url);
+  if (replace) history.replaceState(history.state, '', url);
+  else history.pushState({ from: withQuery({}) }, '', url);
   route.value = read();
   if (!keepScroll && route.value.place !== before) scrollTo(0, 0);
 }
@@ -69,6 +69,18 @@ export function go(url, { replace = false, keepScroll = false } = {}) {
  */
 export function setQuery(changes, { replace = false } = {}) {
   go(location.pathname + written({ ...route.value.query, ...changes }), { replace, keepScroll: true });
+}
+
+/**
+ * Take away what lies over a place. Where it was opened here that is going back: Back does not open it again.
+ *
+ * @param {Record<string, null>} changes
+ * @param {{ replace?: boolean }} [options] where it came with the address
+ */
+export function goBack(changes, options) {
+  if (history.state?.from !== withQuery(changes)) return setQuery(changes, options);
+  route.value = { ...route.value, query: /** @type {any} */ ({ ...route.value.query, ...changes }) }; // at once: a second Esc goes no further
+  history.back();
 }
 
 /**

@@ -9,7 +9,7 @@ import { money } from '../format.js';
 import { locale, t } from '../i18n.js';
 import { onTask } from '../live.js';
 import { Count, Pictures, Waits } from '../results.js';
-import { route, setQuery } from '../router.js';
+import { goBack, route } from '../router.js';
 import { isForeign, may, oversees } from '../session.js';
 import { announce } from '../ui/announce.js';
 import { CopyButton } from '../ui/copy.js';
@@ -100,7 +100,7 @@ function useForeign(task) {
   return foreign.value;
 }
 
-export const close = () => setQuery({ task: null, ask: null });
+export const close = () => goBack({ task: null, ask: null });
 
 export default function Sheet() {
   const { task: id = '' } = route.value.query;

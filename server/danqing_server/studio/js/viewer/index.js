@@ -9,7 +9,7 @@ import { keep, kept } from '../kept.js';
 import { bind } from '../keys.js';
 import { asReference, download, remove, reuse, star } from '../pictures/actions.js';
 import { ids, places, rowFor, rowOf, seen, taskOf } from '../pictures/store.js';
-import { route, setQuery } from '../router.js';
+import { goBack, route, setQuery } from '../router.js';
 import { may } from '../session.js';
 import { announce } from '../ui/announce.js';
 import { Button } from '../ui/button.js';
@@ -36,7 +36,7 @@ function step(id, by) {
   if (next) setQuery({ picture: next, with: null }, { replace: true });
 }
 
-const close = () => setQuery({ picture: null, with: null }, { replace: true });
+const close = () => goBack({ picture: null, with: null }, { replace: true });
 
 /** @param {string} id */
 function removeOne(id) {
