@@ -10,11 +10,11 @@ import { address, link, route, setQuery } from '../../router.js';
 import { notify } from '../../ui/announce.js';
 import { Button } from '../../ui/button.js';
 import { SelectField } from '../../ui/field.js';
-import { Problem, Skeleton } from '../../ui/states.js';
+import { Empty, Problem, Skeleton } from '../../ui/states.js';
 import { change, draft, setValue, values } from './drafts.js';
-import { choices, fields, hasEffect, load as loadModels, model, second, trouble as modelTrouble } from './models.js';
+import { catalogue, choices, fields, hasEffect, load as loadModels, model, second, trouble as modelTrouble } from './models.js';
 import { examples } from './prompt.js';
-import { addFiles } from './references.js';
+import { addFiles, pictureField } from './references.js';
 import { Foot, checking, paint, problemOf, problems, refusals } from './sending.js';
 import { follow, ids, load, loaded, setSounding, sounding, trouble } from './today.js';
 import { Widget } from './widgets.js';
@@ -38,7 +38,10 @@ export default function Create() {
     section(
       { class: 'create-side' },
       h1({ class: 'unseen' }, t('place.create')),
-      ready ? h(Form, {}) : modelTrouble.value ? h(Problem, { error: modelTrouble.value, onRetry: () => void loadModels() }) : h(Skeleton, { lines: 8 }),
+      ready ? h(Form, {})
+      : modelTrouble.value ? h(Problem, { error: modelTrouble.value, onRetry: () => void loadModels() })
+      : catalogue.value ? h(Empty, { title: t('create.no_models') })
+      : h(Skeleton, { lines: 8 }),
     ),
     section(
       { class: 'today', 'aria-labelledby': 'create-today' },
@@ -86,9 +89,6 @@ function Models({ id, text, value, onPick, empty }) {
     ),
   );
 }
-
-/** @returns {import('./models.js').FormField | undefined} where pictures go that name no field */
-const pictureField = () => fields.value.find((each) => each.ui.widget === 'references' && hasEffect(each, values.value));
 
 /** @param {DragEvent} event */
 function dropped(event) {

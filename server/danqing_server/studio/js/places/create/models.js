@@ -152,17 +152,20 @@ function isText(schema) {
   return schema.type === 'string' && !schema.enum;
 }
 
+/** @param {any} value @returns {any[]} as a list, what a plugin, or another model's field of the same name, has as something else */
+export const several = (value) => (value === undefined ? [] : [value].flat());
+
 /** @param {any} schema @returns {any} the schema of a list among its alternatives */
 export const listOf = (schema) =>
-  schema.type === 'array' ? schema : (schema.anyOf ?? schema.oneOf ?? []).find((/** @type {any} */ each) => each.type === 'array');
+  schema.type === 'array' ? schema : several(schema.anyOf ?? schema.oneOf).find((/** @type {any} */ each) => each?.type === 'array');
 
 /** @param {any} schema @returns {any} the schema of a number among its alternatives */
 export const numberOf = (schema) =>
-  /^(integer|number)$/.test(schema.type) ? schema : (schema.anyOf ?? []).find((/** @type {any} */ each) => /^(integer|number)$/.test(each.type));
+  /^(integer|number)$/.test(schema.type) ? schema : several(schema.anyOf).find((/** @type {any} */ each) => /^(integer|number)$/.test(each?.type));
 
 /** @param {any} schema @returns {(string | number)[] | undefined} what may be chosen, of a list: in any number */
 export const choicesOf = (schema) =>
-  [schema.enum, schema.items?.enum].find((each) => each?.every((/** @type {any} */ one) => /^(string|number)$/.test(typeof one)));
+  [schema.enum, schema.items?.enum].filter(Boolean).map(several).find((each) => each.every((/** @type {any} */ one) => /^(string|number)$/.test(typeof one)));
 
 /** @param {any} schema @returns {string} the widget of a schema that names none, or one that does not fit */
 function usual(schema) {
@@ -177,13 +180,13 @@ function usual(schema) {
 /**
  * Return the fields of *schema*, in the order of its form.
  *
- * @param {any} schema of an object
+ * @param {any} schema of an object; one that names no properties leaves open what it takes: words, then
  * @param {readonly string[]} [pictures] the names of those that hold pictures, where `x-ui` does not say it
  * @returns {FormField[]}
  */
 export function fieldsOf(schema, pictures = []) {
-  const required = new Set(schema?.required ?? []);
-  const fields = Object.entries(schema?.properties ?? {}).map(([name, part], place) => {
+  const required = several(schema?.required);
+  const fields = Object.entries(schema?.properties ?? { prompt: { type: 'string' } }).map(([name, part], place) => {
     const own = part && typeof part === 'object' ? /** @type {any} */ (part) : {};
     const ui = own['x-ui'] ?? {};
     const named = ui.widget ?? (name === 'prompt' ? 'prompt' : pictures.includes(name) ? 'references' : '');
@@ -192,11 +195,11 @@ export function fieldsOf(schema, pictures = []) {
       name,
       title: own.title || name.replaceAll('_', ' '),
       description: own.description ?? '',
-      required: required.has(name),
+      required: required.includes(name),
       deprecated: !!own.deprecated,
       schema: own,
       inner: widget === 'group' ? fieldsOf(own) : [],
-      ui: { ...ui, widget, order: ui.order ?? 1000 + place, group: ui.group ?? (required.has(name) || named === 'prompt' ? 'main' : 'more') },
+      ui: { ...ui, widget, order: ui.order ?? 1000 + place, group: ui.group ?? (required.includes(name) || named === 'prompt' ? 'main' : 'more') },
     };
   });
   return fields.sort((one, other) => one.ui.order - other.ui.order);
@@ -212,7 +215,7 @@ export const isAbsent = (value) => value === undefined || value === null || valu
  * @param {Values} values
  */
 export const hasEffect = (field, values) =>
-  Object.entries(field.ui.when ?? {}).every(([name, allowed]) => allowed.includes(isAbsent(values[name]) ? null : values[name]));
+  Object.entries(field.ui.when ?? {}).every(([name, allowed]) => several(allowed).includes(isAbsent(values[name]) ? null : values[name]));
 
 /**
  * Return what is sent as `input`: of the fields that have an effect, those that are filled in.
@@ -243,7 +246,7 @@ function written(field, value) {
     return Object.keys(inner).length ? inner : null;
   }
   if (field.ui.widget !== 'references') return value;
-  const uris = value.map((/** @type {{ uri?: string }} */ each) => each.uri).filter(Boolean);
+  const uris = several(value).map((/** @type {{ uri?: string }} */ each) => each.uri).filter(Boolean);
   return listOf(field.schema) ? uris : uris[0];
 }
 
@@ -258,10 +261,7 @@ function written(field, value) {
  * @property {Record<string, string>} problems of the whole form, by path
  */
 
-/**
- * @param {WidgetProps} props
- * @returns {{ id: string, error: string | null, label: string, help?: string, aside?: string }}
- */
+/** @param {WidgetProps} props @returns {{ id: string, error: string | null, label: string, help?: string, aside?: string }} */
 export const frameOf = ({ field, id, error }) => ({
   id,
   error,

@@ -13,7 +13,7 @@ import { icon } from '../../ui/icon.js';
 import { messageOf } from '../../ui/states.js';
 import { pathOf, thumbOf } from '../../ui/thumb.js';
 import { draft, setValue } from './drafts.js';
-import { frameOf, listOf } from './models.js';
+import { fields, frameOf, hasEffect, listOf } from './models.js';
 
 /** @typedef {import('./drafts.js').Picture} Picture */
 /** @typedef {{ part: number, error: string | null, preview: string, file: Blob, stop: AbortController }} Upload */
@@ -32,6 +32,9 @@ export const isComing = ({ id, uri }) => !uri && underWay.value[id]?.error === n
 
 /** Whether a picture is neither there nor on its way. @param {Picture} picture */
 export const isLacking = ({ id, uri }) => !uri && underWay.value[id]?.error !== null;
+
+/** @returns {import('./models.js').FormField | undefined} where pictures go that name no field */
+export const pictureField = () => fields.value.find((each) => each.ui.widget === 'references' && hasEffect(each, draft.value.values));
 
 /** @param {import('./models.js').FormField} field how many it takes */
 export const mostOf = (field) => field.ui.most ?? (listOf(field.schema) ? (listOf(field.schema).maxItems ?? 99) : 1);

@@ -7,7 +7,7 @@ import { messageOf } from '../../ui/states.js';
 import { pathOf } from '../../ui/thumb.js';
 import { change, draft } from './drafts.js';
 import { choices, fields, find } from './models.js';
-import { add } from './references.js';
+import { add, pictureField } from './references.js';
 
 /** @param {string} uri @returns {import('./drafts.js').Picture} */
 const pictureOf = (uri) => ({ id: newKey(), uri, path: pathOf(uri), name: uri.split('/').pop() ?? '' });
@@ -43,7 +43,7 @@ export async function reuse(id) {
  * @param {string} uri its address
  */
 export function reference(uri) {
-  const field = fields.value.find((each) => each.ui.widget === 'references');
+  const field = pictureField();
   if (field) add(field, [pictureOf(uri)]);
   else if (choices.value.length) notify(t('create.takes_none'), { kind: 'wrong' });
 }

@@ -48,8 +48,8 @@ function bodyOf(choice) {
   };
 }
 
-/** One for each chosen model. */
-const bodies = computed(() => /** @type {Choice[]} */ ([model.value, second.value].filter(Boolean)).map(bodyOf));
+const chosen = computed(() => /** @type {Choice[]} */ ([model.value, second.value].filter(Boolean)));
+const bodies = computed(() => chosen.value.map(bodyOf));
 
 /** What the server says of each body; null until it does. @type {import('@preact/signals').Signal<any[] | null>} */
 export const checked = signal(null);
@@ -109,7 +109,8 @@ let pause = 0;
 async function check() {
   const number = ++asked;
   const meant = bodies.value;
-  const sent = meant.map((body) => ({ ...body, input: { ...body.input, prompt: body.input.prompt ?? '…' } }));
+  const words = chosen.value.map(({ fields }) => fields.some(({ name }) => name === 'prompt') && { prompt: '…' });
+  const sent = meant.map((body, place) => ({ ...body, input: { ...words[place], ...body.input } }));
   try {
     const found = await Promise.all(sent.map((body) => api.post('/ai/tasks/check', body)));
     if (number === asked) [checked.value, looked.value] = [found, saidOf(meant)];

@@ -6,7 +6,7 @@ import { button, div, h, input, span } from '../../dom.js';
 import { number } from '../../format.js';
 import { t } from '../../i18n.js';
 import { Field, described } from '../../ui/field.js';
-import { frameOf } from './models.js';
+import { frameOf, several } from './models.js';
 
 const SHAPES = /** @type {const} */ ([[1, 1], [4, 3], [3, 2], [16, 9], [21, 9], [3, 4], [2, 3], [9, 16]]);
 
@@ -51,7 +51,7 @@ export function SizeField(props) {
   const { field, value, set, id } = props;
   const { ui } = field;
   const steps = stepsOf(ui);
-  const others = [...(ui.tiers ?? []).filter((each) => !(each in steps)), ...(ui.sizes ?? []), ...(ui.tiers || ui.sizes ? [] : (field.schema.enum ?? []))];
+  const others = [...several(ui.tiers).filter((each) => !(each in steps)), ...several(ui.sizes), ...(ui.tiers || ui.sizes ? [] : several(field.schema.enum))];
   const shown = String(value ?? field.schema.default ?? '');
   const pixels = pixelsOf(shown);
   const step = stepOf(ui, steps, shown);

@@ -50,6 +50,7 @@ export const texts = {
   'create.remove': ['{name}: remove', '{name}：移除'],
   'create.pick_title': ['Pick a picture', '选择图片'],
   'create.pick_none': ['There is no picture to pick yet.', '还没有可选的图片。'],
+  'create.no_models': ['There is no model to paint with.', '没有可用的模型。'],
   'create.takes_none': ['This model takes no reference pictures.', '此模型不支持参考图。'],
   'create.priority': ['Priority', '优先级'],
   'create.priority.normal': ['Normal', '普通'],

@@ -5,7 +5,7 @@ import { number } from '../../format.js';
 import { t } from '../../i18n.js';
 import { Button } from '../../ui/button.js';
 import { Field, described } from '../../ui/field.js';
-import { choicesOf, frameOf, hasEffect, numberOf, useNumber, usualOf } from './models.js';
+import { choicesOf, frameOf, hasEffect, numberOf, several, useNumber, usualOf } from './models.js';
 import { PromptField } from './prompt.js';
 import { ReferencesField } from './references.js';
 import { SizeField } from './size.js';
@@ -70,7 +70,7 @@ function ChipsWidget(props) {
   /** @param {string | number} each */
   const pick = (each) => {
     if (!many) return set(each === value ? undefined : each);
-    const now = value ?? [];
+    const now = several(value);
     set(now.includes(each) ? now.filter((/** @type {any} */ one) => one !== each) : [...now, each]);
   };
   return h(
@@ -80,7 +80,7 @@ function ChipsWidget(props) {
       { ...described(frameOf(props)), class: 'chips', role: 'group', 'aria-label': field.title, tabIndex: -1 },
       (choicesOf(field.schema) ?? []).map((each) =>
         button(
-          { type: 'button', key: each, id: `${id}-${each}`, class: 'chip', 'aria-pressed': many ? (value ?? []).includes(each) : shown === each, onClick: () => pick(each) },
+          { type: 'button', key: each, id: `${id}-${each}`, class: 'chip', 'aria-pressed': many ? several(value).includes(each) : shown === each, onClick: () => pick(each) },
           field.ui.labels?.[String(each)] ?? String(each),
         ),
       ),
