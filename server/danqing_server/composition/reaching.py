@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
 
 from danqing_server.errors import ServiceUnavailable
 from danqing_server.log import get_logger
 from danqing_server.queue.lanes import Queue
 from danqing_server.settings.addresses import place_of
 from danqing_server.settings.server import Settings
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["look_for_redis", "with_mongodb"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 from danqing_server.access.administration import Administration
 from danqing_server.access.event_tokens import EventTokens
@@ -17,6 +16,7 @@ from danqing_server.assets.headroom import Headroom
 from danqing_server.assets.storage import Assets
 from danqing_server.assets.thumbnailing import Thumbnails
 from danqing_server.clock import Clock
+from danqing_server.composition.reaching import with_mongodb
 from danqing_server.delivery.feeds import Feeds
 from danqing_server.delivery.watchers import Watchers
 from danqing_server.delivery.webhooks.events import BUDGET_WARNING
@@ -90,10 +90,6 @@ from danqing_server.store.users import UserStore
 from danqing_server.store.visits import VisitStore
 from danqing_server.store.watching import WatchStore
 from danqing_server.worker.pauses import Pauses
-
-if TYPE_CHECKING:
-    pass
-from danqing_server.composition.reaching import with_mongodb
 
 __all__ = ["make_services"]
 

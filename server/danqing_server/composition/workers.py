@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import TYPE_CHECKING
 
 import aiohttp
 import attrs
@@ -26,9 +25,6 @@ from danqing_server.worker.rerouting import Diverter
 from danqing_server.worker.retention import Retention
 from danqing_server.worker.spending import SpendGuard
 from danqing_server.worker.tools import Tools, Tracing
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["MOST_FETCHING_GRACE_S", "Workers", "make_workers"]
 
