@@ -31,13 +31,15 @@ class Partial:
 
     A write that failed, or whose caller was cancelled, may have been made in part or may still be made: what is
     here is then no beginning to go on with. What comes from `link`, and takes longer than a second, gets a name by
-    which it outlives its process (see `leftovers`); a quick download knows nothing of that.
+    which it outlives its process (see `leftovers`); a quick download knows nothing of that. `is_whole`: all is here
+    and was looked at, and only the storage is still to take it.
     """
 
     folder: Path
     disk: Executor
     link: str | None = attrs.field(default=None, repr=False)
     spool: Spool = attrs.field(init=False)
+    is_whole: bool = attrs.field(default=False, init=False)
     _origin: Origin | None = attrs.field(default=None, init=False)
     _began_s: float = attrs.field(default=0.0, init=False)
     _named: bool = attrs.field(default=False, init=False)
@@ -63,7 +65,8 @@ class Partial:
     @property
     def continues(self) -> bool:
         """Whether the next try may go on with what is here."""
-        return self.origin is not None and not self._torn
+        is_something = self.is_whole or self.origin is not None
+        return is_something and not self._torn and not self.spool.is_closed
 
     async def resume(self) -> None:
         """Go on with what an earlier try left of the link, here or in a process that is gone, if any did."""
@@ -74,7 +77,7 @@ class Partial:
 
     async def write(self, chunk: bytes | memoryview) -> None:
         """Append *chunk*. Raises StorageUnavailable."""
-        spool, name = self.spool, self._lasting_name(len(chunk))
+        spool, name = self.spool, self._lasting_name() if self._lasts(len(chunk)) else None
         try:
             with storage_failures("spooling an output"):
                 await self._on_disk(lambda: _append(spool, chunk, name))
@@ -82,15 +85,20 @@ class Partial:
             self._torn = True
             raise
 
+    async def hold(self) -> None:
+        """Have what is here outlive its process from now on, where it can be found again: its link may not."""
+        with suppress(OSError):
+            await self._on_disk(lambda: _rename(self.spool, self._lasting_name()))
+
     async def restart(self) -> None:
         """Forget what is here. Another file takes its place: a write that is still under way spoils none."""
         old, self.spool = self.spool, Spool.within(self.folder)
-        self.origin, self._torn, self._named = None, False, False
+        self.origin, self.is_whole, self._torn, self._named = None, False, False, False
         await self._on_disk(old.discard)
 
     def settle(self) -> None:
         """Say that the output is stored, so that nothing is left of it."""
-        self.origin = None
+        self.origin, self.is_whole = None, False
 
     async def release(self) -> None:
         """Leave the file to a later try that can go on with it, else remove it, unless it was moved.
@@ -101,11 +109,14 @@ class Partial:
             return
         await outcome_of(self._on_disk(self._leave if self._named and self.continues else self.spool.discard))
 
-    def _lasting_name(self, more_bytes: int) -> Path | None:
+    def _lasts(self, more_bytes: int) -> bool:
+        """Tell whether the download is a long one, and not at its end with so many bytes."""
+        total = 0 if self._origin is None else self._origin.total
+        return time.monotonic() - self._began_s >= LASTING_S and self.size_bytes + more_bytes < total
+
+    def _lasting_name(self) -> Path | None:
         """Return what the file is called from now on, None when that does not change."""
         if self._named or self.link is None or self._origin is None:
-            return None
-        if time.monotonic() - self._began_s < LASTING_S or self.size_bytes + more_bytes >= self._origin.total:
             return None
         self._named = True
         name = leftover_name(self.link, self._origin)
@@ -128,5 +139,9 @@ class Partial:
 
 def _append(spool: Spool, chunk: bytes | memoryview, name: Path | None) -> None:
     spool.write(chunk)
+    _rename(spool, name)
+
+
+def _rename(spool: Spool, name: Path | None) -> None:
     if name is not None:
         spool.rename(name)

@@ -64,9 +64,16 @@ class Spool:
         return self._closed
 
     def move_to(self, target: Path) -> None:
-        """Bring the content to the disk, then give the file its final name on the same file system."""
+        """Bring the content to the disk, then give the file its final name on the same file system.
+
+        What could not be brought there is discarded: asked a second time, the system says that all is well.
+        """
         with self._lock:
-            os.fsync(self._open())
+            try:
+                os.fsync(self._open())
+            except OSError:
+                self._discard()
+                raise
             os.rename(self.path, target)
             self._close()
 
@@ -103,14 +110,17 @@ class Spool:
         raised: what went wrong before is what the caller has to hear of.
         """
         with self._lock:
-            if self._close():
-                with suppress(OSError):
-                    self.path.unlink(missing_ok=True)
+            self._discard()
 
     def leave(self) -> None:
         """Let the file stand for whoever goes on with it."""
         with self._lock:
             self._close()
+
+    def _discard(self) -> None:
+        if self._close():
+            with suppress(OSError):
+                self.path.unlink(missing_ok=True)
 
     def _close(self) -> bool:
         """Close the file for good, and tell whether it was open."""

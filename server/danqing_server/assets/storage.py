@@ -111,8 +111,8 @@ class Assets:
 
         Each call makes a key of its own, so two that race both leave a whole picture, and only the one written
         in the task is ever found. *provider* decides where a URL may lead (`ResultSessions`). With a *partial*,
-        what is here of a download that breaks off stays in it, and the next call goes on with it; without one it
-        goes on with what an earlier try left of the link.
+        what is here of a download that breaks off, or that the storage does not take, stays in it, and the next
+        call goes on with it; without one it goes on with what an earlier try left of the link.
 
         Raises:
             SourceUnavailable: its URL gives nothing; `gone` and `refused` say whether to ask again.
@@ -286,17 +286,22 @@ class Assets:
     async def _keep(
         self, task_id: str, index: int, source: Source, kind: OutputKind, provider: str, partial: Partial
     ) -> Asset:
+        is_here, partial.is_whole = partial.is_whole, False
         try:
-            await self.arrivals.fetch(source, partial, provider, kind)
+            if not is_here:
+                await self.arrivals.fetch(source, partial, provider, kind)
             found = await self.arrivals.inspect(partial.spool, kind)
+            partial.is_whole = True
             key = output_key(task_id, index, found.extension)
             poster = None if found.poster is None else await self._put_poster(key, found.poster)
             if found.thumbnail is not None:
                 await self.keep_beside(thumbnail_key(key, found.thumbnail.width), found.thumbnail.body)
             asset = await self._put(partial.spool, key, found, poster)
         except DanqingError as error:
-            if not (isinstance(error, SourceUnavailable) and partial.continues and not error.gone):
+            if not _goes_on(partial, error):
                 await partial.restart()
+            elif partial.is_whole:
+                await partial.hold()
             raise
         partial.settle()
         return asset
@@ -326,6 +331,13 @@ class Assets:
 
     def _on_disk(self, function: Callable[[], T]) -> asyncio.Future[T]:
         return asyncio.get_running_loop().run_in_executor(self.disk, function)
+
+
+def _goes_on(partial: Partial, error: DanqingError) -> bool:
+    """Tell whether the next try can use what is here: the rest can be had, or the storage is still to take it."""
+    if isinstance(error, SourceUnavailable):
+        return partial.continues and not error.gone
+    return partial.continues and partial.is_whole and isinstance(error, StorageUnavailable)
 
 
 @contextmanager

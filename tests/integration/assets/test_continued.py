@@ -10,12 +10,15 @@ import aiohttp
 import attrs
 import pytest
 from aiohttp import web
+from obstore.store import MemoryStore
 
 from danqing_plugins import Job, OutputKind, Run, Source
+from danqing_server.assets.bucket import Bucket
 from danqing_server.assets.opening import open_assets
 from danqing_server.assets.sources import DownloadLimits
+from danqing_server.assets.spool import Spool
 from danqing_server.assets.storage import Assets
-from danqing_server.errors import SourceUnavailable
+from danqing_server.errors import SourceUnavailable, StorageUnavailable
 from danqing_server.records.tasks import Status
 from danqing_server.settings.server import Settings
 from tests.integration.assets.conftest import eventually, files_below
@@ -154,6 +157,55 @@ class TestContinued:
             with pytest.raises(SourceUnavailable):
                 await patient.keep("t", 0, Source.from_url(host.url), partial=partial)
             assert files_below(tmp_path) == []
+
+
+@attrs.frozen(kw_only=True)
+class Refusing(Bucket):
+    """A bucket that takes nothing for as many times as there are `refusals`."""
+
+    refusals: list[str]
+
+    async def put(self, spool: Spool, key: str) -> None:
+        """See `Place.put`."""
+        if self.refusals:
+            raise StorageUnavailable(self.refusals.pop())
+        await Bucket.put(self, spool, key)
+
+
+class TestRefused:
+    """What is here, whole, and the storage does not take for now: its link may be dead by then."""
+
+    @pytest.fixture
+    async def refusing(self, settings: Settings, session: aiohttp.ClientSession) -> AsyncIterator[Assets]:
+        """A storage that refuses twice."""
+        place = Refusing(store=MemoryStore(), refusals=["away"] * 2)
+        async with open_assets(settings, session, limits=LIMITS, place=place) as assets:
+            yield assets
+
+    @pytest.mark.parametrize("validators", [{"ETag": '"one"'}, {}])
+    async def test_it_is_not_fetched_again(
+        self, refusing: Assets, host: Cutting, validators: dict[str, str], tmp_path: Path
+    ) -> None:
+        """However its source calls it."""
+        host.validators = validators
+        async with refusing.partial() as partial:
+            for _ in range(2):
+                with pytest.raises(StorageUnavailable):
+                    await refusing.keep("t", 0, Source.from_url(host.url), partial=partial)
+            asset = await refusing.keep("t", 0, Source.from_url(host.url), partial=partial)
+        assert await refusing.read(asset.key) == BODY
+        assert len(host.ranges) == 1
+        assert files_below(tmp_path) == []
+
+    async def test_the_next_attempt_has_it(self, refusing: Assets, host: Cutting, tmp_path: Path) -> None:
+        """In whatever process."""
+        for _ in range(2):
+            with pytest.raises(StorageUnavailable):
+                await refusing.keep("t", 0, Source.from_url(host.url))
+        asset = await refusing.keep("t", 0, Source.from_url(host.url))
+        assert await refusing.read(asset.key) == BODY
+        assert len(host.ranges) == 1
+        assert files_below(tmp_path) == []
 
 
 class TestWhole:
