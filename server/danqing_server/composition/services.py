@@ -56,6 +56,7 @@ from danqing_server.life.bookkeeper import Bookkeeper
 from danqing_server.life.erasing import Eraser
 from danqing_server.life.outlet import Outlet
 from danqing_server.life.register import Register
+from danqing_server.loops.spared import Spared
 from danqing_server.plugins.registry import Registry
 from danqing_server.queue.connection import RedisConnection
 from danqing_server.queue.gates import Gates
@@ -94,6 +95,8 @@ from danqing_server.worker.pauses import Pauses
 __all__ = ["make_services"]
 
 MEGABYTE = 1024 * 1024
+STORAGE_ASKED_EVERY_S = 2.0
+"""By `/health`, which anybody may ask: each time it writes, and a bucket bills writes."""
 
 
 async def make_services(
@@ -181,7 +184,8 @@ async def make_services(
     feeder = Feeder(batches, store, queue, register, control, limits, assets, clock)
     feeds = Feeds(ChangedStore(database), watched, clock, watchers)
     pauses.listeners.append(feeds.turn)
-    checks: dict[str, HealthCheck] = {"mongodb": store.ping, "redis": queue.ping, "storage": assets.ping}
+    storage = Spared(assets.ping, clock, STORAGE_ASKED_EVERY_S)
+    checks: dict[str, HealthCheck] = {"mongodb": store.ping, "redis": queue.ping, "storage": storage}
     return Services(
         settings=settings,
         gatekeeper=gatekeeper,

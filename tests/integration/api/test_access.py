@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import itertools
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
@@ -374,6 +376,19 @@ class TestHealth:
             reply = await api.ask("GET", "/health", headers={"Accept-Language": "en"})
         assert reply.status == 503
         assert reply.json["checks"] == {"stuck": "does not answer in time", "broken": "does not work"}
+
+    async def test_asking_again_and_again_writes_no_more(self, api: Client) -> None:
+        """To the storage: anybody may ask, and a bucket bills writes."""
+        writes = itertools.count()
+
+        async def write() -> None:
+            next(writes)
+
+        place: Any = SimpleNamespace(ping=write)
+        api.services.assets.place = place
+        for path in ("/health", "/health/ready") * 20:
+            assert (await api.ask("GET", path)).json["checks"]["storage"] == "ok"
+        assert next(writes) < 20
 
     async def test_submission_without_redis_is_refused(self, open_api: Open, own_redis: Any) -> None:
         """503 soon, and the task will not run."""
