@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -23,7 +23,7 @@ from danqing_server.assets.references import ParsedReference
 from danqing_server.assets.storage import Assets
 from danqing_server.assets.turns import Turns
 from danqing_server.clock import Clock
-from danqing_server.errors import Conflict, InvalidSubmission, NotFound
+from danqing_server.errors import Conflict, InvalidSubmission, NotFound, StorageUnavailable, StoreUnavailable
 from danqing_server.ids import new_id
 from danqing_server.log import get_logger
 from danqing_server.records.tasks import Upload
@@ -106,7 +106,12 @@ class Uploads:
         )
         await self.store.announce(upload, now)
         await self._require_room(upload)
-        await incoming.keep(upload.key, known)
+        try:
+            await incoming.keep(upload.key, known)
+        except StorageUnavailable:
+            with suppress(StoreUnavailable):  # else it is half made for an hour, and counts among what may be kept
+                await self.store.condemn_any(upload.id, now)
+            raise
         if await self.store.publish(upload):
             return upload, True
         # Another request sent the same at the same time, and was faster.

@@ -21,7 +21,7 @@ import pytest
 from danqing_plugins import Job, Run, Source
 from danqing_server.access.caller import Caller
 from danqing_server.assets.keys import upload_key
-from danqing_server.errors import PictureRejected
+from danqing_server.errors import PictureRejected, StorageUnavailable
 from danqing_server.records.tasks import Status, Upload
 from danqing_server.store.reach import Reach
 from tests.integration.api.conftest import Client, Open
@@ -46,6 +46,14 @@ def stored(api: Client) -> list[str]:
     """Return the files of uploads that stand in the storage."""
     root: Path = api.services.assets.place.root  # type: ignore[attr-defined] # a folder, in these tests
     return sorted(str(path.relative_to(root)) for path in root.glob("upl_*/*"))
+
+
+class Away:
+    """A storage that is."""
+
+    async def put(self, _spool: Any, _key: str) -> None:
+        """See `Place.put`."""
+        raise StorageUnavailable("uploading a picture: GenericError")
 
 
 def spoil(api: Client, left: bytes | None) -> None:
@@ -192,6 +200,16 @@ class TestRefused:
             assert (await send(api, status=200))["id"] == first["id"]
             await api.ask("DELETE", f"{UPLOADS}/{first['id']}")
             await send(api, picture("png", 12, 10))
+
+    async def test_what_could_not_be_stored_counts_no_longer(self, open_api: Open) -> None:
+        """An outage, during which a client tries again and again, leaves its project its room."""
+        async with open_api(DANQING_MAX_UPLOADS="2") as api:
+            assets, away = api.services.assets, Away()
+            there, assets.place = assets.place, away  # type: ignore[assignment]  # it is only written to
+            for width in (11, 12, 13):
+                await send(api, picture("png", width, 10), 503)
+            assets.place = there
+            await send(api, picture("png", 11, 10))
 
     async def test_many_at_once_are_no_more_than_may_be_kept(self, open_api: Open) -> None:
         """Those on their way count, too, and who is refused leaves nothing behind."""
