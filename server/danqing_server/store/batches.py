@@ -216,17 +216,20 @@ class BatchStore:
         return bool(outcome.matched_count)
 
     async def count_by_status(self, batch_ids: Sequence[str]) -> dict[str, dict[str, int]]:
-        """Return, for each batch, how many of its tasks are in each status."""
+        """Return, for each batch, how many of its tasks are in each status.
+
+        Each is a question of its own: a page of batches may have a million tasks together, which are read.
+        """
+        return {batch_id: await self._statuses_of(batch_id) for batch_id in batch_ids}
+
+    async def _statuses_of(self, batch_id: str) -> dict[str, int]:
         pipeline = [
-            {"$match": {"batch.id": {"$in": list(batch_ids)}}},
-            {"$group": {"_id": {"batch": "$batch.id", "status": "$status"}, "count": {"$sum": 1}}},
+            {"$match": {"batch.id": batch_id}},
+            {"$group": {"_id": "$status", "count": {"$sum": 1}}},
         ]
         with translated():
             found = await self._tasks.aggregate(pipeline).to_list(None)
-        counts: dict[str, dict[str, int]] = {batch_id: {} for batch_id in batch_ids}
-        for each in found:
-            counts[each["_id"]["batch"]][each["_id"]["status"]] = each["count"]
-        return counts
+        return {each["_id"]: each["count"] for each in found}
 
     async def tasks_of(self, batch_id: str) -> AsyncGenerator[Task, None]:
         """Yield the tasks of a batch by line, a page at a time; those that cannot be read are left out."""

@@ -282,6 +282,22 @@ class TestEnds:
         await until(let_go)
 
 
+class TestLists:
+    async def test_no_question_counts_more_than_one_batch(self, api: Client) -> None:
+        """A page of a hundred with ten thousand tasks each was 503: more than MongoDB counts in its time."""
+        for _ in range(3):
+            batch = (await _send(api, _prompts(4))).json["data"]
+            await _until(api, batch["id"], "running")
+        database = api.services.store.database
+        await database.command("profile", 2)
+        listed = (await api.ask("GET", "/api/v1/batches")).json["data"]["batches"]
+        await database.command("profile", 0)
+        assert [each["tasks"]["pending"] for each in listed] == [4, 4, 4]
+        asked = {"ns": f"{database.name}.danqing_tasks", "command.pipeline": {"$exists": True}}
+        seen = await database["system.profile"].find(asked).to_list(None)
+        assert [each["docsExamined"] for each in seen] == [4, 4, 4]
+
+
 class TestWhose:
     async def test_another_project_does_not_know_it(self, open_api: Open) -> None:
         """404 on every route, an empty list, and a key of the same name is another one."""
