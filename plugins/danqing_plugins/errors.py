@@ -69,6 +69,8 @@ class PluginError(Exception):
     call_outcome: ClassVar[CallOutcome] = CallOutcome.UNKNOWN
     billed: Billed = Billed.NO
     retry_after_s: float | None = None
+    of_question: bool = False
+    """Whether a question met it that named no reason its plugin knows: of what is asked about it says nothing."""
 
     def __init__(self, message: str, *, code: str | None = None, request_id: str | None = None) -> None:
         super().__init__(message)

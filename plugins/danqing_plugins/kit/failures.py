@@ -239,7 +239,9 @@ class Failures:
         if status == 429:
             return RateLimited(text, code=known, request_id=request_id, retry_after_s=answered.retry_after_s)
         if 400 <= status < 500 and status != 408:
-            return InvalidRequest(text, code=known, request_id=request_id)
+            refused = InvalidRequest(text, code=known, request_id=request_id)
+            refused.of_question = not answered.paid
+            return refused
         kind = Unavailable if status == 408 or not answered.paid else OutcomeUnknown
         return kind(text, code=known, request_id=request_id, retry_after_s=answered.retry_after_s)
 

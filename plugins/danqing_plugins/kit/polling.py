@@ -82,8 +82,9 @@ async def poll_until_settled(
 ) -> Made | Failed:
     """Ask until it is `Made` or `Failed`; *tell* hears each fraction. *at_once* asks before the first pause.
 
-    What `ask` raises is about the question when it is `Unavailable`, `RateLimited` or `AccountProblem`, and about
-    the work itself when it is anything else: that is `Failed`. A cancellation passes, as at the run's deadline.
+    What `ask` raises is about the question when it is `Unavailable`, `RateLimited` or `AccountProblem`, or a
+    refusal for which the service named no reason that its table knows; and about the work itself when it is
+    anything else: that is `Failed`. A cancellation passes, as at the run's deadline.
 
     Raises:
         Unavailable, RateLimited: too many questions in a row failed.
@@ -97,14 +98,16 @@ async def poll_until_settled(
         pause_s, wish_s = pace.after(pause_s), 0.0
         try:
             found = await ask()
-        except (Unavailable, RateLimited, AccountProblem) as error:
+        except PluginError as error:
+            if not error.of_question and not isinstance(error, Unavailable | RateLimited | AccountProblem):
+                return Failed(error)
             failures += 1
             if failures > pace.tolerated or (isinstance(error, AccountProblem) and error.certain):
+                if error.of_question:
+                    raise of_the_question(error) from error
                 raise
             wish_s = error.retry_after_s or 0.0
             continue
-        except PluginError as error:
-            return Failed(error)
         failures = 0
         if not isinstance(found, Working):
             return found
