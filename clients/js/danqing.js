@@ -81,9 +81,9 @@ export class Danqing {
   }
 
   /** Submit a task, under a key of its own that makes repeats safe, and return it as it was taken in. */
-  async submit(prompt, { idempotencyKey = newKey(), signal, ...options } = {}) {
+  async submit(prompt, { idempotencyKey, signal, ...options } = {}) {
     const body = await this.#body(prompt, options);
-    return this.#ask("POST", "/api/v1/ai/tasks", { body, signal, headers: { "idempotency-key": idempotencyKey } });
+    return this.#ask("POST", "/api/v1/ai/tasks", { body, signal, headers: { "idempotency-key": idempotencyKey ?? newKey() } });
   }
 
   /** Return what a submission would cost and what is wrong with it; nothing is bought. */

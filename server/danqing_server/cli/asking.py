@@ -190,6 +190,8 @@ def refusals(url: str) -> Iterator[None]:
         raise refusal_of(error) from error
     except client.ConnectionFailed as error:
         raise unreachable(url) from error
+    except client.UnusableProxy as error:
+        raise Ended(Exit.REFUSED, str(error)) from error
     except LookupError as error:
         raise Ended(Exit.REFUSED, str(error)) from error
 

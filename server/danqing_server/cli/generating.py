@@ -56,7 +56,7 @@ class Wish:
         return cls(
             prompt=sys.stdin.read().strip() if prompt == "-" else prompt,
             parameters=named | dict(map(_parameter, parameters)),
-            idempotency_key=idempotency_key or str(uuid.uuid4()),
+            idempotency_key=str(uuid.uuid4()) if idempotency_key is None else idempotency_key,
             **others,
         )
 

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -73,3 +73,43 @@ class TestCalendar:
         told = danqing.run("logs", "--since", "0001-01-01", "--user", "old")
         assert (told.code, told.err) == (0, "")
         assert task["id"] in told.out
+
+
+class TestProxies:
+    """As a shell has them in which somebody pasted what his proxy gave him to paste."""
+
+    EVERYWHERE: ClassVar = {
+        "http_proxy": "http://127.0.0.1:9",
+        "https_proxy": "http://127.0.0.1:9",
+        "all_proxy": "socks5://127.0.0.1:9",
+    }
+
+    def test_this_machine_is_reached_past_them(self, danqing: Danqing) -> None:
+        """One elsewhere would look for the server at home; and httpx knows no SOCKS by itself."""
+        told = danqing.with_variables(**self.EVERYWHERE).run("tasks", "--limit", "1")
+        assert (told.code, told.err) == (0, "")
+
+    def test_one_that_cannot_be_used_is_told(self, alone: Danqing) -> None:
+        """For a server elsewhere, with what there is to do."""
+        told = alone.with_variables(**self.EVERYWHERE).run("tasks", "--url", "http://192.0.2.1:8080")
+        assert (told.code, told.out, told.err.count("\n")) == (2, "", 1)
+        assert "httpx[socks]" in told.err
+
+
+class TestKeys:
+    def test_a_line_end_of_windows_is_none_of_it(self, danqing: Danqing) -> None:
+        """`DANQING_KEY=$(cat key.txt)` keeps it."""
+        assert danqing.with_variables(DANQING_KEY=f"{KEY}\r").run("tasks", "--limit", "1").code == 0
+
+    def test_one_that_can_be_nobodys_is_refused(self, danqing: Danqing) -> None:
+        """As any other that is wrong."""
+        told = danqing.with_variables(DANQING_KEY="密钥").run("tasks")
+        assert (told.code, told.out) == (4, "")
+
+    @pytest.mark.parametrize("key", ["", "猫-1"])
+    def test_an_idempotency_key_that_is_none_buys_nothing(self, danqing: Danqing, key: str) -> None:
+        """A script's variable that is not set would have bought the same with each run."""
+        told = danqing.run("generate", "never under such a key", "--idempotency-key", key)
+        assert (told.code, told.out) == (2, "")
+        assert "Idempotency-Key" in told.err
+        assert danqing.run("tasks", "--search", "never under such a key").out == ""

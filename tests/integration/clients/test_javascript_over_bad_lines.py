@@ -227,3 +227,22 @@ class TestWhere:
             """
         )
         assert found == "/api/v1/tasks?partial=true"
+
+
+class TestKeys:
+    def test_null_is_no_idempotency_key(self) -> None:
+        """As for every other option: two submissions of "null" were one."""
+        found = run(
+            SERVER
+            + """
+            const url = await serve((request, response) => tell(response, { data: task }, 201));
+            const danqing2 = new Danqing({ url, key: "k" });
+            for (const idempotencyKey of [null, undefined, "mine"]) {
+              await danqing2.submit("a hill", { model: "m", idempotencyKey });
+            }
+            return asked.map((each) => each.key);
+            """
+        )
+        assert found[2] == "mine"
+        assert len({*found}) == 3
+        assert "null" not in found

@@ -11,7 +11,16 @@ from typing import Any
 
 import httpx
 import pytest
-from danqing_client import ApiError, AsyncClient, Client, ConnectionFailed, Output, ServerUnavailable, TaskRow
+from danqing_client import (
+    ApiError,
+    AsyncClient,
+    Client,
+    ConnectionFailed,
+    Output,
+    ServerUnavailable,
+    TaskRow,
+    UnusableProxy,
+)
 
 pytestmark = pytest.mark.clients
 
@@ -204,3 +213,15 @@ class TestDownloads:
         assert self._download("https://x:8080/a.png", answer) == self.BODY
         assert self._download("http://x:8080/a.png", answer) == self.BODY
         assert seen == [False, False, True]
+
+
+class TestProxies:
+    def test_a_server_on_this_machine_needs_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Whatever the shell has; a server elsewhere is told to be out of reach before anything is sent."""
+        monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+        for url in ("http://127.0.0.2:1", "http://localhost:1", "http://[::1]:1"):
+            with Client(url, retries=0) as client, pytest.raises(ConnectionFailed):
+                client.get("t")
+        for kind in (Client, AsyncClient):
+            with pytest.raises(UnusableProxy, match="socks"):
+                kind("https://danqing.example.com")

@@ -12,6 +12,7 @@ from danqing_client.errors import (
     NotFound,
     ServerUnavailable,
     TaskFailed,
+    UnusableProxy,
     WaitTimeout,
     WrongSignature,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "TaskError",
     "TaskFailed",
     "TaskRow",
+    "UnusableProxy",
     "Upload",
     "WaitTimeout",
     "WebhookEvent",

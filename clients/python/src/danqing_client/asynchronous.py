@@ -13,6 +13,7 @@ import httpx
 
 from danqing_client import answers, calls, streams
 from danqing_client.calls import Call, Settings, Submission
+from danqing_client.connections import open_http
 from danqing_client.errors import ApiError, TaskFailed, WaitTimeout
 from danqing_client.models import Event, Output, Task, TaskRow, Upload
 
@@ -38,9 +39,7 @@ class AsyncClient:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.settings = Settings.read(url, key, user_id, retries, language)
-        self._http = httpx.AsyncClient(
-            timeout=self.settings.timeout, limits=self.settings.limits, transport=transport
-        )
+        self._http = open_http(httpx.AsyncClient, self.settings, transport)
         self._models: dict[str | None, str] = {}
 
     async def __aenter__(self) -> AsyncClient:

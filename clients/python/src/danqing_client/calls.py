@@ -59,11 +59,12 @@ class Settings:
     def read(cls, url: str | None, key: str | None, user_id: str | None, retries: int, language: str) -> Settings:
         """Return them; what is None comes from `DANQING_URL`, `DANQING_KEY` and `DANQING_USER_ID`.
 
-        An empty key is none, whatever the environment says.
+        An empty key is none, whatever the environment says; white space around one, as of a file with line ends
+        of Windows, is none of it.
         """
         return cls(
             url=(url or os.environ.get("DANQING_URL") or DEFAULT_URL).rstrip("/"),
-            key=(os.environ.get("DANQING_KEY") if key is None else key) or None,
+            key=((os.environ.get("DANQING_KEY") if key is None else key) or "").strip() or None,
             user_id=user_id or os.environ.get("DANQING_USER_ID") or "default",
             retries=retries,
             language=language,
@@ -143,7 +144,7 @@ class Submission:
             model=model,
             provider=provider,
             user_id=user_id or settings.user_id,
-            key=idempotency_key or str(uuid.uuid4()),
+            key=str(uuid.uuid4()) if idempotency_key is None else idempotency_key,
             options={name: value for name, value in options.items() if value is not None},
         )
 
@@ -264,7 +265,8 @@ def request_of(settings: Settings, call: Call) -> dict[str, Any]:
     request: dict[str, Any] = {
         "method": call.method,
         "url": url,
-        "headers": {**(settings.headers if ours else {}), **call.headers},
+        # What is no ASCII is for the server to refuse, which says why.
+        "headers": httpx.Headers({**(settings.headers if ours else {}), **call.headers}, encoding="utf-8"),
         "follow_redirects": call.method == "GET",  # httpx takes the key from what leads elsewhere
     }
     if call.until_s is not None:

@@ -2,6 +2,7 @@
 
 DanqingError
 ├── ConnectionFailed       no answer came, however often it was asked
+├── UnusableProxy          the environment names a proxy that cannot be used, as SOCKS without `socksio`
 ├── ApiError               the server said no: `status`, `code`, `message`, `details`, `request_id`
 │   ├── InvalidRequest         400, 413, 422: `details` names each wrong field
 │   ├── NotAuthorized          401, 403: the key is missing, wrong, or may not do this
@@ -33,6 +34,7 @@ __all__ = [
     "NotFound",
     "ServerUnavailable",
     "TaskFailed",
+    "UnusableProxy",
     "WaitTimeout",
     "WrongSignature",
     "error_of",
@@ -45,6 +47,10 @@ class DanqingError(Exception):
 
 class ConnectionFailed(DanqingError):
     """No answer came. What was submitted may have arrived: the same `idempotency_key` finds it."""
+
+
+class UnusableProxy(DanqingError):
+    """The environment names a proxy that cannot be used; nothing was sent. A server on this machine needs none."""
 
 
 class ApiError(DanqingError):

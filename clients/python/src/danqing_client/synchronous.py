@@ -12,6 +12,7 @@ import httpx
 
 from danqing_client import answers, calls, streams
 from danqing_client.calls import Call, Settings, Submission
+from danqing_client.connections import open_http
 from danqing_client.errors import ApiError, TaskFailed, WaitTimeout
 from danqing_client.models import Event, Output, Task, TaskRow, Upload
 
@@ -37,7 +38,7 @@ class Client:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.settings = Settings.read(url, key, user_id, retries, language)
-        self._http = httpx.Client(timeout=self.settings.timeout, limits=self.settings.limits, transport=transport)
+        self._http = open_http(httpx.Client, self.settings, transport)
         self._models: dict[str | None, str] = {}
 
     def __enter__(self) -> Client:
