@@ -154,7 +154,8 @@ def _options(request: ApiRequest) -> HTTPResponse:
     """Answer OPTIONS on any route, preflights included."""
     allowed = _allowed_methods(request)
     origins: Origins = request.app.ctx.origins
-    return HTTPResponse(status=204, headers={"allow": allowed, **origins.preflight_headers(allowed)})
+    asked = request.headers.get("access-control-request-headers")
+    return HTTPResponse(status=204, headers={"allow": allowed, **origins.preflight_headers(allowed, asked)})
 
 
 def _path_of(request: ApiRequest) -> str:

@@ -5,6 +5,7 @@ Source: the Fetch standard, section "CORS protocol", read 2026-11-24.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from urllib.parse import SplitResult, urlsplit
 
@@ -16,7 +17,10 @@ from danqing_server.errors import Forbidden
 from danqing_server.http.hosts import is_loopback
 from danqing_server.settings.server import Settings
 
-__all__ = ["Origins"]
+__all__ = ["STUDIO_HEADER", "Origins"]
+
+STUDIO_HEADER = "x-danqing-studio"
+"""What the studio's own pages send with each change: no page of another origin may (`own_pages`)."""
 
 NOT_ALLOWED = Message(
     key="origin_not_allowed",
@@ -36,6 +40,9 @@ ALLOWED_HEADERS = (
     "X-Stainless-Timeout"
 )
 """From Cache-Control on it is what pages send: gpt_image_playground 4e56f38, openai-node 7.59.0 in a browser."""
+
+MOST_ASKED = 64
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}", re.ASCII)
 PREFLIGHT_MAX_AGE_S = 86400
 WEB = ("http", "https")
 HTTP_PORT = 80
@@ -108,13 +115,24 @@ class Origins:
             "vary": "Origin",
         }
 
-    def preflight_headers(self, methods: str) -> dict[str, str]:
-        """Return what the answer to a preflight carries beside `headers`."""
+    def preflight_headers(self, methods: str, asked: str | None) -> dict[str, str]:
+        """Return what the answer to a preflight carries beside `headers`; *asked*: what the page would send.
+
+        All of them, whatever its library is called and adds in its next release: headers permit nothing here, but
+        for the studio's own.
+        """
         return {
             "access-control-allow-methods": methods,
-            "access-control-allow-headers": ALLOWED_HEADERS,
+            "access-control-allow-headers": _allowed_headers(asked or ""),
             "access-control-max-age": str(PREFLIGHT_MAX_AGE_S),
         }
+
+
+def _allowed_headers(asked: str) -> str:
+    known = {name.lower() for name in ALLOWED_HEADERS.split(", ")}
+    names = (name.strip().lower() for name in asked.split(",", MOST_ASKED)[:MOST_ASKED])
+    more = dict.fromkeys(name for name in names if _NAME.fullmatch(name) and name not in {*known, STUDIO_HEADER})
+    return ", ".join([ALLOWED_HEADERS, *more])
 
 
 @lru_cache(maxsize=1024)

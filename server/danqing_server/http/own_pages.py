@@ -11,12 +11,10 @@ from __future__ import annotations
 from danqing_plugins import Message
 from danqing_server.codec.bodies import shorten
 from danqing_server.errors import Forbidden
-from danqing_server.http.origins import Origins
+from danqing_server.http.origins import STUDIO_HEADER, Origins
 from danqing_server.http.requests import ApiRequest
 
-__all__ = ["STUDIO_HEADER", "asks_from_own_page", "check_page"]
-
-STUDIO_HEADER = "x-danqing-studio"
+__all__ = ["asks_from_own_page", "check_page"]
 
 NO_PAGE_OF_OURS = Message(
     key="no_page_of_ours",
