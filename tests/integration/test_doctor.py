@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -305,24 +305,39 @@ async def _ledger(sandbox: RunningServer) -> int:
         return len((await answer.json())["entries"])
 
 
-class TestCommand:
-    @pytest.mark.parametrize(("mongo", "code"), [(None, 0), ("mongodb://127.0.0.1:9", 1)])
-    async def test_its_exit_code_says_whether_something_is_wrong(
-        self, environment: dict[str, str], tmp_path: Path, mongo: str | None, code: int
-    ) -> None:
-        """Warnings are none; with --json each finding is an object."""
-        variables = environment if mongo is None else {**environment, "MONGO_URL": mongo}
-        done = await asyncio.to_thread(
-            subprocess.run,
-            [sys.executable, "-m", "danqing_server", "doctor", "--json"],
-            cwd=tmp_path,
-            env={**variables, "PATH": os.environ["PATH"]},
-            capture_output=True,
-            text=True,
-        )
+async def _doctor(folder: Path, variables: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    return await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", "danqing_server", "doctor", "--json"],
+        cwd=folder,
+        env={**variables, "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+    )
 
+
+class TestCommand:
+    @pytest.mark.parametrize(
+        ("serves", "mongo", "code"), [(True, None, 0), (False, None, 7), (False, "mongodb://127.0.0.1:9", 1)]
+    )
+    async def test_its_exit_code_says_whether_something_is_wrong(
+        self,
+        environment: dict[str, str],
+        make_settings: MakeSettings,
+        tmp_path: Path,
+        serves: bool,
+        mongo: str | None,
+        code: int,
+    ) -> None:
+        """Warnings are none; a server that is away is told apart, as by all commands. --json prints objects."""
+        variables = environment if mongo is None else {**environment, "MONGO_URL": mongo}
+        async with AsyncExitStack() as stack:
+            if serves:
+                opening = opened(make_settings(), ScriptedProvider(), workers=True)
+                variables = {**variables, "PORT": str((await stack.enter_async_context(opening)).port)}
+            done = await _doctor(tmp_path, variables)
         assert done.returncode == code, done.stdout + done.stderr
         assert done.stderr == ""
         findings = json.loads(done.stdout)["findings"]
         assert {"part", "state", "says", "do"} == set(findings[0])
-        assert any(each["state"] == "wrong" for each in findings) == bool(code)
+        assert any(each["state"] == "wrong" for each in findings) == (code == 1)

@@ -23,7 +23,8 @@ def register(app: typer.Typer) -> None:
         "doctor",
         short_help="look for what is wrong, and say what to do; exit code 1 when something is",
         help="Look at settings, server, MongoDB, Redis, clocks, disks, storage and providers' keys. Nothing is "
-        "started, changed or bought. Exit code 1 when something is wrong; warnings alone end with 0.",
+        "started, changed or bought. Exit code 1 when something is wrong, 7 when nothing is but that no server "
+        "answers; warnings alone end with 0.",
     )(_doctor)
 
 
@@ -33,13 +34,17 @@ def _doctor(as_json: AsJson = False, env_file: EnvFile = None) -> int:
     from danqing_server.cli.environment import environment_of
     from danqing_server.doctor.examination import examine_all
     from danqing_server.doctor.finding import State
+    from danqing_server.doctor.running import SERVER
     from danqing_server.log import configure_logging
 
     configure_logging("CRITICAL")  # what is found is told in a line
     findings = asyncio.run(examine_all(environment_of(env_file)))
-    is_wrong = any(each.state is State.WRONG for each in findings)
+    found = {each.state for each in findings}
+    is_away = any(each.part == SERVER and each.state is State.SKIPPED for each in findings)
     sys.stdout.write(_as_json(findings) if as_json else _as_lines(findings))
-    return Exit.FAILED if is_wrong else Exit.DONE
+    if State.WRONG in found:
+        return Exit.FAILED
+    return Exit.UNREACHABLE if is_away else Exit.DONE
 
 
 def _as_json(findings: Sequence[Finding]) -> str:

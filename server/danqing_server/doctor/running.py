@@ -12,7 +12,10 @@ from danqing_server.doctor.finding import Finding, fine, skipped, warning, wrong
 from danqing_server.settings.server import Settings
 from danqing_server.supervision.listening import ask
 
-__all__ = ["look_at_server"]
+__all__ = ["SERVER", "look_at_server"]
+
+SERVER = "server"
+"""The part that is looked at here; skipped when nobody answers."""
 
 EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 
@@ -23,12 +26,12 @@ async def look_at_server(settings: Settings) -> Sequence[Finding]:
     place = f"{host}:{settings.port}"
     reply = await ask(host, settings.port, "/health")
     if reply is None:
-        return [skipped("server", f"nobody answers at {place}", "start `danqing serve`, or set PORT as it has it")]
+        return [skipped(SERVER, f"nobody answers at {place}", "start `danqing serve`, or set PORT as it has it")]
     said: dict[str, Any] = {}
     with suppress(ValueError):
         said = json.loads(reply.body)
     if "checks" not in said:
-        return [wrong("server", f"what answers at {place} is not danqing", "choose another PORT, or stop it")]
+        return [wrong(SERVER, f"what answers at {place} is not danqing", "choose another PORT, or stop it")]
     return [_health(place, reply.status, said), *_version(said)]
 
 
@@ -36,11 +39,11 @@ def _health(place: str, status: int, said: dict[str, Any]) -> Finding:
     failing = [name for name, state in said["checks"].items() if state != "ok"]
     if failing:
         return wrong(
-            "server", f"{place}: {', '.join(failing)} failing", "the lines about it here, and its log, say why"
+            SERVER, f"{place}: {', '.join(failing)} failing", "the lines about it here, and its log, say why"
         )
     if status != 200:
-        return warning("server", f"{place} is stopping", "wait until it is back")
-    return fine("server", f"{place} answers, version {said.get('version')}")
+        return warning(SERVER, f"{place} is stopping", "wait until it is back")
+    return fine(SERVER, f"{place} answers, version {said.get('version')}")
 
 
 def _version(said: dict[str, Any]) -> Sequence[Finding]:
