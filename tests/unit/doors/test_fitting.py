@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from danqing_server.doors.fitting import fit_choice, fit_size
+from danqing_server.doors.openai.reading import typed
 
 SEEDREAM = {"size": {"x-ui": {"tiers": ["2K", "4K"], "free": True, "area": [3686400, 16777216], "widest": 16}}}
 QWEN = {"size": {"enum": ["1664*928", "1472*1104", "1328*1328", "1104*1472", "928*1664"]}}
@@ -80,3 +81,22 @@ class TestWords:
     def test_what_comes_nearest(self, name: str, value: str, allowed: list[str], fitted: str | None) -> None:
         """Or nothing, and the model decides."""
         assert fit_choice(name, value, {"enum": allowed}) == fitted
+
+
+class TestTexts:
+    @pytest.mark.parametrize(
+        ("text", "schema", "meant"),
+        [
+            ("1", {"enum": ["1", "0.25"]}, "1"),
+            ("1", {"enum": [1, 2]}, 1),
+            ("7", {"type": "integer"}, 7),
+            ("7", {"type": "string"}, "7"),
+            ("7.5", {"type": "number"}, 7.5),
+            ("TRUE", {"type": "boolean"}, True),
+            ("-1", {"anyOf": [{"type": "integer"}, {"enum": [-1]}]}, -1),
+        ],
+    )
+    def test_say_what_the_model_takes(self, text: str, schema: Any, meant: object) -> None:
+        """A choice whose name is a number stays one: it was left out, and something else was bought."""
+        assert typed(text, schema) == meant
+        assert type(typed(text, schema)) is type(meant)

@@ -35,6 +35,9 @@ OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
 SLIDERS = ("steps", "cfg_scale", "denoising_strength")
 """What web UIs send with every request, whatever the model: Open WebUI 50 steps (02530d50, read 2026-11-28)."""
 
+NUMBERS = ("width", "height", "batch_size", "n_iter", "seed", *SLIDERS)
+"""What may also be the text of a number, or 512.0: AUTOMATIC1111 reads it with pydantic."""
+
 NAMED = ("data:", "http://", "https://", UPLOAD_SCHEME, ASSET_PATH)
 """How what is no bare base64 begins."""
 
@@ -60,6 +63,7 @@ def read_images(body: JsonObject, caller: Caller, offers: Offers, model: str | N
         NotFound: no such model.
         InvalidSubmission: a field that decides what is bought makes no sense.
     """
+    body = {name: _number(value) if name in NUMBERS else value for name, value in body.items()}
     fields = Fields(members=body)
     offer = offers.find(model)
     input_: dict[str, Any] = {name: body[name] for name in ("prompt",) if name in body}
@@ -74,6 +78,16 @@ def read_images(body: JsonObject, caller: Caller, offers: Offers, model: str | N
         user_id=USER,
         caller=caller,
     )
+
+
+def _number(value: object) -> object:
+    """Return the number that *value* is, or that it says; itself when it is none."""
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return value
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _size(fields: Fields, offer: Offer) -> Mapping[str, object]:

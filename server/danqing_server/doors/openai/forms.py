@@ -22,15 +22,20 @@ _INDEX = re.compile(r"\[[0-9]{0,4}\]$")
 
 
 def body_of_form(form: Form) -> JsonObject:
-    """Return the fields, the last of each, and the files of *form* as one body; a file is its bytes."""
+    """Return the fields, the last of each, and the files of *form* as one body; a file is its bytes.
+
+    A page's form has its fields and files whether they were filled in or not: what is empty is absent.
+    """
     body: dict[str, Any] = {}
     pictures: list[Any] = []
     for name, values in form.fields.items():
         if _plain(name) in LISTS:
             pictures += [value for value in values if value]
         else:
-            body[name] = values[-1]
+            body |= {name: values[-1]} if values[-1] else {}
     for file in form.files:
+        if not file.filename and not file.body:
+            continue
         if _plain(file.name) in LISTS:
             pictures.append(file.body)
         else:

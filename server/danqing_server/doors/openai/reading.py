@@ -32,6 +32,7 @@ USER_FIELDS = ("safety_identifier", "user")
 FITTED = ("quality", "background", "output_format", "output_compression", "moderation", "style", "input_fidelity")
 NOT_PASSED = frozenset({"model", "n", "size", "response_format", "stream", "image", "images", "mask", *USER_FIELDS})
 IMAGES, MASK = "image", "mask"
+REFERENCES = (IMAGES, "images", MASK)
 COMPRESSION, LOSSY = "output_compression", ("jpeg", "webp")
 PREVIEWS = "partial_images"
 ONE_AT_A_TIME = Message(
@@ -100,7 +101,7 @@ def read_wish(
         NotFound: no such model.
         InvalidSubmission: a field whose meaning decides what is bought makes no sense.
     """
-    given = {name: value for name, value in body.items() if value is not None}
+    given = {name: value for name, value in body.items() if value is not None and not _is_blank(name, value)}
     model = given.get("model")
     if model is not None and not isinstance(model, str):
         raise wrong("model", NOT_TEXT(), model)
@@ -147,6 +148,11 @@ def _input(given: JsonObject, offer: Offer) -> tuple[dict[str, Any], tuple[Text,
     if unused:
         notes.append(NOT_USED(model=offer.model, names=", ".join(unused[:20])))
     return found, tuple(notes)
+
+
+def _is_blank(name: str, value: object) -> bool:
+    """Tell whether a field was sent without being filled in. An empty reference is none such: it was to be one."""
+    return value == "" and name not in REFERENCES
 
 
 def _says_nothing(name: str, given: JsonObject) -> bool:
@@ -232,7 +238,7 @@ def user_of(given: JsonObject, headers: Mapping[str, str]) -> str:
 def typed(value: object, schema: Mapping[str, Any]) -> object:
     """Return what the text of a form's field says, of a parameter that is no text."""
     kind = schema.get("type")
-    if not isinstance(value, str) or kind == "string":
+    if not isinstance(value, str) or kind == "string" or value in schema.get("enum", ()):
         return value
     if kind == "boolean":
         return {"true": True, "false": False}.get(value.lower(), value)

@@ -94,6 +94,15 @@ class TestPictures:
         options = await api.ask("POST", "/sdapi/v1/options", json={"forge.$x": 1}, headers=BASIC)
         assert options.status == 200, options.body
 
+    async def test_numbers_may_be_text(self, api: Client) -> None:
+        """As the web UI itself takes them; what is none is named."""
+        body = {"prompt": "x", "width": "1024", "height": 1024.0, "batch_size": "1", "seed": "-1", "steps": "20"}
+        reply = await api.ask("POST", PATH, json={**body, "cfg_scale": "7.5", "n_iter": " 1 "}, headers=BASIC)
+        assert reply.status == 200, reply.body
+        assert images_of(reply.json) == [("PNG", (1024, 1024))]
+        wrong = await api.ask("POST", PATH, json={**body, "width": "wide"}, headers=BASIC)
+        assert (wrong.status, "width" in wrong.json["detail"]) == (400, True)
+
     async def test_several_of_a_size_that_nobody_has(self, api: Client) -> None:
         """The nearest that the model takes."""
         body = {"prompt": "x", "batch_size": 2, "width": 512, "height": 768, "sampler_name": "Euler a", "seed": -1}

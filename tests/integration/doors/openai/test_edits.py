@@ -94,6 +94,16 @@ class TestForms:
         assert (reply.status, reply.json["error"]["param"]) == (400, param), reply.body
         assert studio.bought == 0
 
+    async def test_what_a_page_leaves_empty_is_absent(self, door: Client, studio: Studio) -> None:
+        """Its form has every field, and a file without name or bytes where none was chosen."""
+        empty = ("n", "size", "quality", "user", "response_format", "output_format", "model", "stream")
+        sent = form(("prompt", "a fox"), ("image", ONE), *((name, "") for name in empty))
+        for name in ("image", "mask"):
+            sent.add_field(name, b"", filename="", content_type="application/octet-stream")
+        reply = await door.ask("POST", PATH, data=sent)
+        assert (reply.status, studio.bought) == (200, 1), reply.body
+        assert await references_of(door, reply.headers["X-Danqing-Task"]) == [ONE]
+
     async def test_too_large_a_form(self, open_door: OpenDoor) -> None:
         """413 in their words."""
         async with open_door(DANQING_MAX_BODY_BYTES="4096") as door:

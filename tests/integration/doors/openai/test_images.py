@@ -129,6 +129,13 @@ class TestLenience:
         reply = await door.ask("POST", PATH, json={"prompt": "a\0fox"})
         assert (reply.status, reply.json["error"]["param"], studio.bought) == (400, "prompt", 0)
 
+    async def test_empty_fields_are_absent(self, door: Client, studio: Studio) -> None:
+        """As null is; but a reference that was to be one is missed."""
+        empty = dict.fromkeys(("n", "size", "quality", "user", "style", "response_format", "background"), "")
+        made = await door.ask("POST", PATH, json={"prompt": "a fox", "model": "one", **empty})
+        missed = await door.ask("POST", PATH, json={"prompt": "a fox", "model": "one", "image": ""})
+        assert (made.status, missed.status, studio.bought) == (200, 400, 1), made.body
+
     async def test_unknown_fields_are_noted(self, door: Client) -> None:
         """Whatever clients send as a constant; the task says what was not used."""
         sent = {
