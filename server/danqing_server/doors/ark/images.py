@@ -18,7 +18,7 @@ from danqing_server.doors.ark.streaming import by_events
 from danqing_server.doors.ark_shapes import ArkErrorShape, ArkImagesRequest, ArkImagesShape
 from danqing_server.doors.documentation import KEY_HEADER, Answer, described
 from danqing_server.doors.foreign import ReceivedForeign
-from danqing_server.doors.holding import begin, go_on
+from danqing_server.doors.holding import begin, go_on, note_refusal
 from danqing_server.doors.lasting import open_for_s, way_of
 from danqing_server.http.entry import admit_change
 from danqing_server.http.receiving import discard_body
@@ -36,7 +36,7 @@ _WAITED = {200: _PICTURES, 303: _ELSEWHERE}
 _MADE = {200: attrs.evolve(_PICTURES, streams=True), 303: _ELSEWHERE}
 
 
-@on_post(routes, "/images/generations", needs=Scope.GENERATE)
+@on_post(routes, "/images/generations", needs=Scope.GENERATE, when_refused=note_refusal)
 @described(
     "生成图片（方舟格式） · Make pictures, in Ark's words",
     _MADE,

@@ -12,12 +12,13 @@ import pytest
 from PIL import Image
 
 from tests.integration.api.conftest import Client, Open
+from tests.integration.api.test_keys import ADMIN_KEY, administer, bearer, make_key, roster_of
 from tests.integration.doors.ark.conftest import KEY, OTHER_KEY, Library, ark_library
 from tests.support.installed import all_but
 from tests.support.providers import ScriptedProvider, picture
 from tests.support.servers import RunningServer
 from tests.support.system import until
-from tests.support.whole import bills_of
+from tests.support.whole import bills_of, only
 
 MODEL = "doubao-seedream-4-0-250828"
 PATH = "/api/v3/images/generations"
@@ -246,6 +247,27 @@ class TestHeldCalls:
         reply = await api.ask("POST", PATH, json=body, headers=BEARER)
         assert b"image_generation.completed" in reply.body
         assert len(await bills_of(ark, prompt)) == 1
+
+    async def test_repeat_of_one_that_was_refused_unread_is_new(self, open_api: Open, ark: RunningServer) -> None:
+        """openai-python speaks to Ark, too, and marks its repeats: a neighbour keeps its picture for itself."""
+        names = {"DANQING_ADMIN_KEY": ADMIN_KEY, **only("volcengine", ark)}
+        body = {"model": MODEL, "prompt": "both [sandbox:slow=2]", "size": "1280x720"}
+        async with open_api(workers=True, **names) as api:
+            key, secret = await make_key(api, limits={"requests_per_minute": 1})
+            own = bearer(secret)
+            first = asyncio.create_task(api.ask("POST", PATH, json=body, headers=own))
+
+            async def is_there() -> bool:
+                return bool(await visits_of(api))
+
+            await until(is_there)
+            refused = await api.ask("POST", PATH, json=body, headers={**own, "x-stainless-retry-count": "0"})
+            assert refused.status == 429
+            await administer(api, "PUT", f"/keys/{key}", limits={})
+            await roster_of(api).refresh()
+            repeat = await api.ask("POST", PATH, json=body, headers={**own, "x-stainless-retry-count": "1"})
+            tasks = {each.headers["x-danqing-task"] for each in (await first, repeat)}
+        assert len(tasks) == 2
 
     async def test_nobody_else_joins(self, brief: Client) -> None:
         """Another project's call of that id is not there."""
