@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from datetime import UTC, datetime
 from typing import Any
 
@@ -221,6 +222,28 @@ class TestParse:
             "c": True,
             "d": "1",
         }
+
+
+class TestForeignBytes:
+    """What is no JSON because of how it was sent."""
+
+    @pytest.mark.parametrize(
+        ("body", "key"),
+        [
+            ('{"prompt": "竹林里的熊猫"}'.encode("gbk"), "json_not_utf8"),
+            ('{"prompt": "一只猫"}'.encode("utf-16"), "json_not_utf8"),
+            (gzip.compress(b'{"prompt": "a cat"}', mtime=0), "json_compressed"),
+            (b"'{prompt: a cat}'", "not_json"),
+            (b'{"prompt": "\\ud800"}', "not_json"),
+        ],
+    )
+    def test_is_called_what_it_is(self, body: bytes, key: str) -> None:
+        """A console on Windows sends GBK, and its user looks for a comma."""
+        with pytest.raises(InvalidSubmission) as caught:
+            parse_json_object(body)
+        [problem] = caught.value.problems
+        assert isinstance(problem.message, Text)
+        assert (problem.field, problem.message.key) == ("request_body", key)
 
 
 class TestShorten:

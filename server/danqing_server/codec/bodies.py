@@ -35,11 +35,23 @@ __all__ = [
 DEEPEST_JSON = 32
 LONGEST_SHOWN = 80
 LARGEST_INTEGER = 2**63 - 1
+GZIP = b"\x1f\x8b"
 
 NOT_JSON = Message(
     key="not_json",
     en="not valid JSON: {reason} (line {line}, column {column})",
     zh="不是有效的 JSON（第 {line} 行第 {column} 列附近）",
+)
+NOT_UTF8 = Message(
+    key="json_not_utf8",
+    en="is not UTF-8, as JSON has to be; a console on Windows may have sent it in its own encoding (GBK): "
+    "put it into a file in UTF-8",
+    zh="不是 UTF-8 编码，而 JSON 必须是 UTF-8；Windows 命令行可能以 GBK 发送，请改用 UTF-8 编码的文件",
+)
+COMPRESSED = Message(
+    key="json_compressed",
+    en="is compressed (gzip), which is not taken: send it without Content-Encoding",
+    zh="已被压缩（gzip），不支持压缩的请求体，请去掉 Content-Encoding 后发送",
 )
 EMPTY_BODY = Message(key="empty_body", en="is empty: a JSON object is expected", zh="请求体为空，应为 JSON 对象")
 NOT_AN_OBJECT = Message(
@@ -109,6 +121,10 @@ def load_json_object(body: bytes) -> dict[str, Any]:
     except orjson.JSONDecodeError as error:
         if not body.strip():
             raise _malformed(EMPTY_BODY()) from error
+        if body.startswith(GZIP):
+            raise _malformed(COMPRESSED()) from error
+        if not _is_utf8(body):
+            raise _malformed(NOT_UTF8()) from error
         raise _malformed(NOT_JSON(reason=error.msg, line=error.lineno, column=error.colno)) from error
     except RecursionError as error:
         raise _malformed(TOO_DEEP(most=DEEPEST_JSON)) from error
@@ -150,6 +166,14 @@ def _stripped(value: Any) -> Any:
     if type(value) is dict:
         return {key: _stripped(item) for key, item in value.items() if item is not None}
     return [_stripped(item) for item in value] if type(value) is list else value
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _malformed(message: str) -> InvalidSubmission:
