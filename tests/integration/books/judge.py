@@ -12,7 +12,7 @@ from danqing_server.records.tasks import FINISHED, Status, Task
 from tests.integration.books.ledger import judge_ledger
 from tests.integration.books.provider import PRICE_MICRO
 from tests.integration.books.shop import Fate, Purchase
-from tests.integration.books.teller import Teller
+from tests.integration.books.teller import Teller, Told
 from tests.support.system import until
 
 __all__ = ["judge"]
@@ -29,7 +29,7 @@ async def judge(teller: Teller) -> list[str]:
         task = await teller.store.get(told.id)
         if task is not None and not told.deleted:
             viewer = Viewer("http://books.test", teller.process.system.services.registry, "en")
-            case = _Case.of(teller, task, viewer, unsettled=told.unsettled)
+            case = _Case.of(teller, task, viewer, told)
             found += [f"task {told.id}: {wrong}" for wrong in case.wrongs()]
         elif task is None and not told.deleted:
             found.append(f"task {told.id} is gone")
@@ -42,14 +42,14 @@ class _Case:
 
     task: Task
     view: dict[str, Any]
-    unsettled: bool
+    told: Told
     purchases: list[Purchase]
     good_link: Any
 
     @classmethod
-    def of(cls, teller: Teller, task: Task, viewer: Viewer, *, unsettled: bool) -> _Case:
+    def of(cls, teller: Teller, task: Task, viewer: Viewer, told: Told) -> _Case:
         purchases = teller.shop.account(task.id, str(task.input["prompt"])).purchases
-        return cls(task, viewer.task(task), unsettled, purchases, teller.shop.links.is_good)
+        return cls(task, viewer.task(task), told, purchases, teller.shop.links.is_good)
 
     @property
     def billed(self) -> int:
@@ -64,7 +64,7 @@ class _Case:
     def in_doubt(self) -> bool:
         """Whether the server may not know what some call came to."""
         bought = ((each, index) for each in self.purchases for index in each.fates)
-        return self.unsettled or any(is_doubtful(each, index, self.good_link) for each, index in bought)
+        return self.told.unsettled or any(is_doubtful(each, index, self.good_link) for each, index in bought)
 
     def wrongs(self) -> list[str]:
         checks = (self._billed(), self._cost(), self._pictures(), self._status())
@@ -98,7 +98,7 @@ class _Case:
         wrong = []
         late = [output for output in self.task.late.values() if output.asset is not None]
         ours = {output.index: output.asset.width for output in (*late, *self.task.kept) if output.asset is not None}
-        for index in range(self.task.images):
+        for index in set(range(self.task.images)) - self.told.forgotten:
             widths = {each.widths[index] for each in self.purchases if self._reached_us(each, index)}
             if widths and ours.get(index) not in widths:
                 wrong.append(f"picture {index} was delivered and is not there")
@@ -117,8 +117,9 @@ class _Case:
             return ["failed, with pictures"]
         if task.status is not Status.COMPLETED or not task.images:
             return []
-        shown = len(output["images"]) + len(output["errors"])
-        wrong = [] if output["images"] else ["completed, without a picture"]
+        forgotten = len(self.told.forgotten)
+        shown = len(output["images"]) + len(output["errors"]) + forgotten
+        wrong = [] if output["images"] or forgotten else ["completed, without a picture"]
         return wrong if shown == task.images else [*wrong, f"completed: {shown} of {task.images} accounted for"]
 
 

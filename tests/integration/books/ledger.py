@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 from danqing_plugins.billing import Billed
+from danqing_server.desk.statistics import Group, Question
 from danqing_server.life.charges import bills_of
 from danqing_server.records.accounts import COSTS, Posting
 from danqing_server.records.tasks import FINISHED
 from danqing_server.store.ledger import LedgerStore
+from danqing_server.store.sheets import Span, Step
+from danqing_server.store.usage import Dimension
 from tests.integration.books.provider import PRICE_MICRO
 from tests.integration.books.teller import CALLER, Teller, Told
 from tests.support.system import until
@@ -90,6 +93,22 @@ def _misnumbered(booked: Sequence[Posting]) -> list[str]:
     return [] if numbers == list(range(len(numbers))) else [f"postings are numbered {numbers}"]
 
 
+async def _summed_otherwise(teller: Teller, spent: int) -> list[str]:
+    """Return which sums of what was *spent*, paid or in doubt, are others: usage, statistics, the key's own."""
+    services = teller.process.system.services
+    now, day = services.clock.now(), timedelta(days=1)
+    span = Span(now - day, now + day)
+    rows = await services.usage.sum(CALLER.accounts, span.start, span.end, [Dimension.KEY])
+    question = Question(reach=CALLER.accounts, span=span, step=Step.DAY, zone=UTC, group=Group.MODEL)
+    cells = (await services.statistics.answer(question)).cells
+    found = {
+        "usage": sum(row.settled_micro + row.unknown_micro for row in rows),
+        "the key": sum(row.settled_micro + row.unknown_micro for row in rows if row.values == (CALLER.key,)),
+        "statistics": sum(cell.sums.get("settled_micro", 0) + cell.sums.get("unknown_micro", 0) for cell in cells),
+    }
+    return [f"{name} says {amount}, the ledger {spent}" for name, amount in found.items() if amount != spent]
+
+
 async def _miscounted(teller: Teller) -> list[str]:
     """Return what is wrong with what is set aside: only open tasks hold something, and the count says so."""
     budgets, database = teller.process.system.services.budgets, teller.store.database
@@ -99,6 +118,7 @@ async def _miscounted(teller: Teller) -> list[str]:
     spent = 0
     async for posting in database["danqing_ledger"].find({}):
         spent += sum(line.get("amount_micro", 0) for line in posting["lines"] if line["kind"] in COSTS)
+    wrong += await _summed_otherwise(teller, spent)
     open_ = sum(sum(task["hold"]["amounts_micro"].values()) for task in held)
     for state in await budgets.states(CALLER):
         if (state.spent_micro, state.reserved_micro) != (spent, open_):

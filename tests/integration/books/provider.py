@@ -84,6 +84,13 @@ class ShopProvider(Provider):
             raise trouble
         return None
 
+    async def cancel_order(self, job: Job, run: Run) -> bool:
+        order = self._open_order(run)
+        if order is None or not self.shop.accounts[job.task_id].order.single:
+            return False
+        order.drop()
+        return True
+
     async def _round(self, job: Job, run: Run, shape: Shape) -> PluginError | None:
         """Ask once for all that is missing; return the first trouble."""
         order = self._open_order(run)

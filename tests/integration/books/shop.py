@@ -68,6 +68,11 @@ class Purchase:
         """Give *fate* to every picture that waits."""
         self.fates.update(dict.fromkeys(self.waiting, fate))
 
+    def drop(self) -> None:
+        """Make nothing more of it, and charge nothing for that."""
+        self.billed -= {*self.waiting}
+        self.settle(Fate.UNPAID)
+
     def leave(self) -> None:
         """End the call: what was not answered nobody knows, but an order's id is kept."""
         self.fates.update({i: Fate.UNKNOWN for i, fate in self.fates.items() if fate is Fate.OPEN})

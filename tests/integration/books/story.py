@@ -13,6 +13,7 @@ __all__ = [
     "Cancel",
     "Crash",
     "Delete",
+    "Forget",
     "Move",
     "Release",
     "Repeat",
@@ -77,7 +78,10 @@ class Says:
 
 @attrs.frozen(kw_only=True)
 class Submit:
-    """A new task of *n* pictures. The service answers its calls by *plan*, and with good pictures after that."""
+    """A new task of *n* pictures. The service answers its calls by *plan*, and with good pictures after that.
+
+    Its orders can be dropped where it is *single*.
+    """
 
     n: int = 1
     shape: Shape = Shape.EACH
@@ -115,6 +119,13 @@ class Delete:
 
 
 @attrs.frozen
+class Forget:
+    """The user deletes the first picture that task number *task* has."""
+
+    task: int = 0
+
+
+@attrs.frozen
 class Repeat:
     """The client repeats the submission of task number *task* under its Idempotency-Key."""
 
@@ -126,7 +137,7 @@ class Crash:
     """The process dies; another one takes its place, and over what it held."""
 
 
-Move = Submit | Release | Cancel | Retry | Delete | Repeat | Crash
+Move = Submit | Release | Cancel | Retry | Delete | Forget | Repeat | Crash
 
 
 @attrs.frozen
@@ -151,7 +162,7 @@ SUBMITS = st.builds(
     on_ambiguous=st.sampled_from(["fail", "retry"]),
     plan=st.lists(SAYS, max_size=4).map(tuple),
 )
-USERS_MOVES = st.one_of(*(st.builds(kind, TASKS) for kind in (Release, Cancel, Retry, Delete, Repeat)))
+USERS_MOVES = st.one_of(*(st.builds(kind, TASKS) for kind in (Release, Cancel, Retry, Delete, Forget, Repeat)))
 MOVES = st.one_of(USERS_MOVES, USERS_MOVES, USERS_MOVES, st.builds(Crash), SUBMITS)
 
 

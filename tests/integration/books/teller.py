@@ -19,7 +19,7 @@ from danqing_server.store.tasks import TaskStore
 from tests.integration.books.process import Mortal
 from tests.integration.books.provider import PROVIDER, ShopProvider
 from tests.integration.books.shop import Shop
-from tests.integration.books.story import Cancel, Crash, Delete, Move, Release, Retry, Story, Submit
+from tests.integration.books.story import Cancel, Crash, Delete, Forget, Move, Release, Retry, Story, Submit
 
 __all__ = ["CALLER", "Teller"]
 
@@ -35,7 +35,7 @@ class Told:
     """A task of the story.
 
     One that is `unsettled` was in a process that died at no particular moment, or that alone knew of it, since its
-    user had deleted it: what it had set aside stays set aside.
+    user had deleted it: what it had set aside stays set aside. `forgotten` are the pictures that its user deleted.
     """
 
     id: str
@@ -43,6 +43,7 @@ class Told:
     move: Submit
     deleted: bool = False
     unsettled: bool = False
+    forgotten: set[int] = attrs.field(factory=set)
 
 
 @attrs.define(eq=False)
@@ -118,8 +119,16 @@ class Teller:
             if await self._accepted(control.delete(task.id, CALLER)):
                 account.close("deleted")
                 task.deleted = True
+        elif isinstance(move, Forget):
+            await self._forget(task)
         else:
             await self._accepted(self._send(task.number, task.move))
+
+    async def _forget(self, told: Told) -> None:
+        task, pictures = await self.store.get(told.id), self.process.system.services.pictures
+        for index in [output.index for output in task.kept][:1] if task is not None else ():
+            if await self._accepted(pictures.delete(told.id, index, CALLER)):
+                told.forgotten.add(index)
 
     async def _accepted(self, steps: Coroutine[Any, Any, object]) -> bool:
         """Carry a user's wish out; False when the server refuses it."""

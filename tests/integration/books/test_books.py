@@ -11,6 +11,7 @@ from tests.integration.books.story import (
     Cancel,
     Crash,
     Delete,
+    Forget,
     Release,
     Repeat,
     Retry,
@@ -77,6 +78,15 @@ KNOWN = {
     ),
     "H2: a link that is saved when a death cuts the next call": Story(
         (Submit(n=2, plan=(Says(Answer.BROKEN_LINK), HELD)), Crash()), 100
+    ),
+    "a picture that is deleted, of a call that was cut after it": Story(
+        (Submit(n=2, shape=Shape.GROUP, plan=(Says(Answer.FIRST_ONLY),)), Forget()), 100
+    ),
+    "a picture that is deleted, of a task that is cancelled, and not bought again": Story(
+        (Submit(n=2, plan=(Says(Answer.BYTES), HELD)), Cancel(), Release(), Forget(), Retry()), 100
+    ),
+    "an order that is deleted while it waits for another process": Story(
+        (Submit(shape=Shape.ORDER, single=True, plan=(HELD,)), Crash(), Delete()), 100
     ),
     "R5: an order that is cancelled, and refused at its retry": Story(
         (Submit(shape=Shape.ORDER, plan=(REFUSED,)), Cancel(), Retry()), 100
