@@ -435,6 +435,23 @@ class TestNext:
 
 
 class TestWaiting:
+    async def test_where_no_target_is_open_nobody_is_read(self, routed: Routed) -> None:
+        """Ten thousand tasks that wait for the same outage were read once a second, all night."""
+        providers = [ScriptedProvider(), ScriptedProvider(name=B)]
+        async with running_system(routed(), providers) as system:
+            assert system.workers is not None
+            await shut(system, A)
+            await shut(system, B)
+            for _ in range(5):
+                await system.submit(model="poster")
+            database = system.services.store.database
+            await database.command("profile", 2)
+            await system.workers.diverter.divert()
+            await database.command("profile", 0)
+            asked = {"op": "query", "ns": f"{database.name}.danqing_tasks"}
+            seen = await database["system.profile"].find(asked).to_list(None)
+            assert not [each for each in seen if "route.model" in each["command"]["filter"]]
+
     async def test_who_waits_for_a_lane_that_shuts_goes_on_within_seconds(self, routed: Routed) -> None:
         """None waits for a provider that is down while another is up."""
         hold = asyncio.Event()

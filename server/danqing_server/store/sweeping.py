@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +21,7 @@ from danqing_server.store.reading import attempt_id_of, readable, task_of
 from danqing_server.store.tasks import COLLECTION
 from danqing_server.store.waiting import FIELDS, WaitingTask, waiting_of
 
-__all__ = ["SweepStore"]
+__all__ = ["RouteThere", "SweepStore"]
 
 FUTURE_MS = 60_000
 LOOKED_THROUGH = 5_000
@@ -33,6 +33,31 @@ _ROUTED = IndexModel(
     name="routed",
     partialFilterExpression={"route.model": {"$exists": True}, "waiting": {"$exists": True}},
 )
+
+_THERE: dict[str, Any] = {
+    "route": "$route.model",
+    "place": "$route.target",
+    "wishes": {"$gt": ["$route.wishes", {}]},
+    "targets": {
+        "$map": {
+            "input": {"$cond": [{"$isArray": "$route.targets"}, "$route.targets", []]},
+            "in": {"provider": "$$this.provider", "word": "$$this.lane_word", "model": "$$this.model"},
+        }
+    },
+}
+
+
+@attrs.frozen(kw_only=True)
+class RouteThere:
+    """Where on a route tasks wait: `targets` are its lanes, each with the model there, `place` is that of theirs.
+
+    `has_wishes`: some target asked them to wait, each for itself.
+    """
+
+    name: str
+    place: int
+    targets: tuple[tuple[str, str], ...]
+    has_wishes: bool
 
 
 @attrs.define(eq=False)
@@ -119,24 +144,33 @@ class SweepStore:
             found = await self._tasks.aggregate(steps, hint=_ROUTED.document["name"]).to_list(None)
         return {lane_name(each["_id"]["provider"], each["_id"].get("word")) for each in found}
 
-    async def routed_in(
+    async def routes_in(
         self, lane: str, cursor: tuple[int, str], due: datetime, limit: int
-    ) -> tuple[list[Task], tuple[int, str] | None]:
-        """Return the next *limit* tasks with a route behind *cursor* that wait in *lane*, to start before *due*.
+    ) -> tuple[list[RouteThere], tuple[int, str] | None]:
+        """Return along which routes the next *limit* tasks go that `routed_in` finds, without reading these.
 
         With them comes the next cursor, None at the end.
         """
-        provider, _, word = lane.partition(":")
-        waiting, task_id = cursor
-        behind = [{"waiting": {"$gt": waiting}}, {"waiting": waiting, "_id": {"$gt": task_id}}]
-        timely = [{"run_at": None}, {"run_at": {"$lte": due}}]
-        wanted = {
-            "provider": provider,
-            "lane_word": word or None,  # null finds what has none
-            "route.model": {"$exists": True},
-            "waiting": {"$gte": waiting},
-            "$and": [{"$or": behind}, {"$or": timely}],
-        }
+        steps = [
+            {"$match": _routed(lane, cursor, due)},
+            {"$sort": {"waiting": ASCENDING, "_id": ASCENDING}},
+            {"$limit": limit},
+            {"$group": {"_id": _THERE, "count": {"$sum": 1}, "last": {"$max": {"at": "$waiting", "id": "$_id"}}}},
+        ]
+        with translated():
+            found = await self._tasks.aggregate(steps).to_list(None)
+        ends = max(((each["last"]["at"], each["last"]["id"]) for each in found), default=None)
+        is_all = sum(each["count"] for each in found) < limit
+        return [_route_there(each["_id"]) for each in found], None if is_all else ends
+
+    async def routed_in(
+        self, lane: str, cursor: tuple[int, str], due: datetime, limit: int, routes: Collection[str]
+    ) -> tuple[list[Task], tuple[int, str] | None]:
+        """Return the next *limit* tasks behind *cursor* that wait in *lane*, to start before *due*.
+
+        They are of *routes*, by their public names. With them comes the next cursor, None at the end.
+        """
+        wanted = {**_routed(lane, cursor, due), "route.model": {"$in": [*routes]}}
         order = [("waiting", ASCENDING), ("_id", ASCENDING)]
         with translated():
             found = await self._tasks.find(wanted).sort(order).limit(limit).to_list(None)
@@ -172,3 +206,28 @@ class SweepStore:
         with translated():
             found = await self._tasks.find(wanted).limit(limit).to_list(None)
         return [(attempt_id_of(document) or "", task_of(document)) for document in found]
+
+
+def _routed(lane: str, cursor: tuple[int, str], due: datetime) -> dict[str, Any]:
+    """Return what finds the tasks with a route behind *cursor* that wait in *lane*, to start before *due*."""
+    provider, _, word = lane.partition(":")
+    waiting, task_id = cursor
+    behind = [{"waiting": {"$gt": waiting}}, {"waiting": waiting, "_id": {"$gt": task_id}}]
+    timely = [{"run_at": None}, {"run_at": {"$lte": due}}]
+    return {
+        "provider": provider,
+        "lane_word": word or None,  # null finds what has none
+        "route.model": {"$exists": True},
+        "waiting": {"$gte": waiting},
+        "$and": [{"$or": behind}, {"$or": timely}],
+    }
+
+
+def _route_there(found: Mapping[str, Any]) -> RouteThere:
+    targets = [(lane_name(each["provider"], each.get("word")), each["model"]) for each in found["targets"]]
+    return RouteThere(
+        name=found["route"],
+        place=found.get("place", 0),  # a field at its default is not stored
+        targets=tuple(targets),
+        has_wishes=found["wishes"],
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import attrs
 
@@ -20,6 +20,7 @@ from danqing_server.queue.gates import Gate, Gates
 from danqing_server.queue.owed import OwedVoids
 from danqing_server.records.routing import RoutedTarget, TaskRoute
 from danqing_server.records.tasks import Task
+from danqing_server.store.sweeping import RouteThere
 from danqing_server.worker.tools import Tools
 
 __all__ = ["DIVERT_EVERY_S", "Diverter", "look_ahead"]
@@ -28,6 +29,7 @@ DIVERT_EVERY_S = 1.0
 ELSEWHERE_EVERY_S = 30.0
 LEASE_S = 5
 BATCH = 500
+GLIMPSED = 5_000
 SOON = timedelta(seconds=5)
 START = (-1, "")
 
@@ -88,10 +90,11 @@ class Diverter:
     async def _clear(self, lane: str, gates: Mapping[str, Gate]) -> None:
         """Move those who wait in *lane*, batch by batch; what a later one finds was not moved by one before."""
         due = self.tools.clock.now() + SOON
-        cursor: tuple[int, str] | None = START
+        routes = await self._leading_on(lane, gates, due)
+        cursor: tuple[int, str] | None = START if routes else None
         spare = lane in gates and gates[lane].state != "closed" and gates[lane].accepting
         while cursor is not None:
-            tasks, cursor = await self.tools.sweeps.routed_in(lane, cursor, due, BATCH)
+            tasks, cursor = await self.tools.sweeps.routed_in(lane, cursor, due, BATCH, routes)
             owed = await OwedVoids(self.tools.queue.connection).among([task.id for task in tasks])
             going = (self._move(task, gates) for task in tasks if task.id not in owed)  # who is, the sweep voids
             moves = [move for move in going if move is not None]
@@ -101,11 +104,33 @@ class Diverter:
                 log.info("waiting_tasks_rerouted", lane=lane, count=moved)
             await self.tools.queue.claim_sweep(self.tools.lease.worker, LEASE_S, "diverter")
 
+    async def _leading_on(self, lane: str, gates: Mapping[str, Gate], due: datetime) -> set[str]:
+        """Return the routes of those who wait in *lane* that may lead some of them on.
+
+        Where every target is shut nobody's task is read: that may be so for a night, with very many that wait.
+        """
+        now_ms, routes = self.tools.clock.now_ms(), set[str]()
+        cursor: tuple[int, str] | None = START
+        while cursor is not None:
+            there, cursor = await self.tools.sweeps.routes_in(lane, cursor, due, GLIMPSED)
+            routes |= {each.name for each in there if _leads_on(each, gates, now_ms)}
+            await self.tools.queue.claim_sweep(self.tools.lease.worker, LEASE_S, "diverter")
+        return routes
+
     def _move(self, task: Task, gates: Mapping[str, Gate]) -> Rerouted | None:
         now = self.tools.clock.now()
         openings = _openings(task.route.targets if task.route else (), gates, self.tools.clock.now_ms())
         onward = while_waiting(task, openings, self.tools.policy, now)
         return None if onward is None else Rerouted(task=task, at=now, onward=onward)
+
+
+def _leads_on(there: RouteThere, gates: Mapping[str, Gate], now_ms: int) -> bool:
+    """Tell whether `while_waiting` may lead a task on that is there."""
+    openings = [
+        opening_of(gates[lane], model, now_ms) if lane in gates else NO_LANE for lane, model in there.targets
+    ]
+    own = openings[there.place] if there.place < len(openings) else NO_LANE
+    return any(each.is_open for each in openings) and (there.has_wishes or not own.is_open)
 
 
 async def _look(gates: Gates, lanes: Iterable[str]) -> dict[str, Gate]:
