@@ -81,6 +81,25 @@ class TestFrame:
         await page.keyboard.press("Escape")
         await expect(page.get_by_role("dialog")).to_have_count(0)
 
+    async def test_keys_are_named_by_what_is_on_them_and_where_they_work(
+        self, studio: Studio, open_page: OpenPage
+    ) -> None:
+        """Also those that part others, as `+` and the space do; those of a picture work over it alone."""
+        task = await studio.painted("keys of a picture")
+        page = await open_page(f"/studio/gallery?picture={task['id']}/0")
+        await expect(page.get_by_role("dialog", name="Picture")).to_be_visible()
+        listed = page.get_by_role("dialog", name="Keyboard")
+        for place, key, words in (("Picture", "+", "Zoom in"), ("Gallery", "Space", "Choose, or not")):
+            await page.keyboard.press("?")
+            await expect(listed.get_by_role("heading", name=place, exact=True)).to_have_count(1)
+            await expect(listed.get_by_role("heading", name="Everywhere")).to_have_count(1)
+            term = listed.locator("dt", has=page.locator("kbd").get_by_text(key, exact=True))
+            await expect(term.locator("+ dd")).to_have_text(words)
+            assert "" not in await listed.locator("kbd").all_text_contents()
+            await page.keyboard.press("Escape")
+            await expect(listed).to_have_count(0)
+            await page.keyboard.press("Escape")
+
     async def test_unknown_place_is_no_white_page(self, studio: Studio) -> None:
         """A wrong address is answered as the API answers, and never by the page."""
         for path in ("/studio/nothing", "/studio/v/0123456789abcdef/js/main.js", "/studio/v/x/../index.html"):

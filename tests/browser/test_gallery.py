@@ -63,7 +63,7 @@ class TestGallery:
         viewer = page.get_by_role("dialog", name="Picture")
         await expect(viewer.get_by_role("img", name="journeyed 2")).to_be_visible()
         await page.keyboard.press("s")
-        await expect(viewer.get_by_role("button", name="Take the star away")).to_be_visible()
+        await expect(viewer.get_by_role("button", name="Star", pressed=True)).to_be_visible()
         await page.keyboard.press("ArrowRight")
         await expect(viewer.get_by_role("img", name="journeyed 1")).to_be_visible()
         await page.keyboard.press("Escape")

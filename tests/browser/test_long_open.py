@@ -55,6 +55,24 @@ class TestConnection:
         await expect(page.get_by_role("textbox", name="Prompt", exact=True)).to_be_visible()
 
 
+class TestAway:
+    async def test_what_is_chosen_stays_at_hand(
+        self, studio: Studio, open_page: OpenPage, watched: Watched
+    ) -> None:
+        """The bar that says how many does not leave the window's edge with the connection."""
+        watched.expect("net::ERR")
+        await studio.painted("chosen while away")
+        page = await open_page("/studio/tasks?q=chosen+while+away")
+        await expect(page.locator(".connection-live")).to_be_visible()
+        await page.get_by_role("checkbox", name="Choose chosen while away").check()
+        bar = page.get_by_role("group", name="1 chosen")
+        await expect(bar).to_be_in_viewport(ratio=1)
+        await page.route("**/api/v1/tasks?limit=50", lambda route: route.abort())
+        await page.evaluate("dispatchEvent(new Event('offline'))")
+        await expect(page.get_by_text("Not connected since")).to_be_visible()
+        await expect(bar).to_be_in_viewport(ratio=1)
+
+
 class TestSlept:
     async def test_tab_that_slept_has_a_draft_of_its_own(self, open_page: OpenPage) -> None:
         """Another went on with what it had let go; when it wakes neither writes over the other's."""

@@ -267,6 +267,51 @@ class TestForcedColours:
         assert await segments.nth(0).evaluate(LOOK) != await segments.nth(1).evaluate(LOOK)
 
 
+class TestSaidOnce:
+    """A screen reader tells what happened once: an alert by itself, the rest by the line for it."""
+
+    async def test_what_is_wrong(self, open_page: OpenPage) -> None:
+        """The notice is an alert."""
+        page = await open_page(None)
+        await page.clock.install()
+        await page.goto("/studio/gallery")
+        await page.locator("input[type=file]").set_input_files([file(250)])
+        said = "was not made here"
+        await expect(page.get_by_role("alert").filter(has_text=said)).to_be_visible()
+        await page.clock.run_for(12_000)
+        await expect(page.get_by_role("alert").filter(has_text=said)).to_be_visible()
+        await expect(page.get_by_role("status").filter(has_text=said)).to_have_count(0)
+
+    async def test_what_was_done_to_many(self, studio: Studio, open_page: OpenPage) -> None:
+        """How far it is, and how many were done at its end."""
+        await studio.painted("deleted and told once")
+        page = await open_page(None)
+        await page.clock.install()
+        await page.goto("/studio/tasks?q=deleted+and+told+once")
+        await page.locator(".tasks-line").first.focus()
+        await page.keyboard.press("x")
+        await page.keyboard.press("Delete")
+        await page.get_by_role("button", name="Delete 1").click()
+        told = page.get_by_role("status").filter(has_text="One task done.")
+        await expect(told).to_be_visible()
+        await page.clock.run_for(12_000)
+        await expect(told).to_have_count(1)
+
+
+class TestPaper:
+    async def test_what_is_dark_on_the_screen_is_printed_in_ink(self, open_page: OpenPage) -> None:
+        """Paper is white, and browsers leave backgrounds out: light letters would not be seen."""
+        page = await open_page("/studio/costs", theme="dark")
+        await expect(page.get_by_role("heading", name="Costs", exact=True)).to_be_visible()
+        await page.get_by_role("button", name="Theme").click()
+        await page.get_by_role("menuitemradio", name="Dark").click()
+        ink = "getComputedStyle(document.querySelector('main h1')).color"
+        light = await page.evaluate(ink)
+        await page.emulate_media(media="print")
+        printed = await page.evaluate(ink)
+        assert [int(each) < 80 for each in re.findall(r"\d+", printed)[:3]] == [True] * 3, (light, printed)
+
+
 class TestGone:
     async def test_a_deleted_task_is_shown_nowhere(self, studio: Studio, open_page: OpenPage) -> None:
         """Neither among today's, nor its picture in the gallery."""

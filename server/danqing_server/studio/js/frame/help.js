@@ -7,7 +7,7 @@ import { Dialog } from '../ui/dialog.js';
 
 /** @param {string} key */
 const shown = (key) =>
-  key.split(/[ +]/).map((each) => kbd({ key: each }, each === 'Mod' ? (/Mac|iP/.test(navigator.platform) ? '⌘' : 'Ctrl') : each));
+  key.split(/\b[ +]\b/).map((each) => kbd({ key: each }, { Mod: /Mac|iP/.test(navigator.platform) ? '⌘' : 'Ctrl', ' ': 'Space' }[each] ?? each));
 
 export default () =>
   h(
@@ -15,7 +15,7 @@ export default () =>
     { title: t('keys.title'), onClose: () => (helping.value = false) },
     [...bindings.value].reverse().map(([place, keys]) =>
       fragment(
-        h3(null, place === 'everywhere' || !has(`place.${place}`) ? t('keys.everywhere') : t(`place.${place}`)),
+        h3(null, t([`place.${place}`, `${place}.title`, `ui.${place}`].find(has) ?? 'keys.everywhere')),
         dl({ class: 'keys' }, Object.entries(keys).map(([key, [, text]]) => [dt(null, shown(key)), dd(null, key.startsWith('g ') ? t('keys.go', { place: t(text) }) : t(text))])),
       ),
     ),

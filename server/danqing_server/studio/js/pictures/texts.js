@@ -1,7 +1,6 @@
 /** Texts of pictures, in the gallery as in the viewer. @type {import('../i18n.js').Texts} */
 export const texts = {
   'pictures.star': ['Star', '加星标'],
-  'pictures.unstar': ['Take the star away', '取消星标'],
   'pictures.reuse': ['Reuse', '复用设置'],
   'pictures.reference': ['As a reference', '作为参考图'],
   'pictures.download': ['Download', '下载'],

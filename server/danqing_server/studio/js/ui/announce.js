@@ -69,7 +69,7 @@ export function notify(text, { kind = 'info', action, seconds = 8, onEnd } = {})
   };
   notices.value = [...notices.value, { id, text, kind, action: action && { ...action, onPick: () => { over = true; end(); action.onPick(); } }, stay, go, end }];
   go();
-  announce(text);
+  if (kind !== 'wrong') announce(text); // an alert is read by itself
   return end;
 }
 

@@ -155,7 +155,7 @@ function Head({ id, place, count, row, comparing }) {
     ),
     row && div(
       { class: 'viewer-acts' },
-      may('generate') && h(Button, { text: t(row.starred ? 'pictures.unstar' : 'pictures.star'), icon: 'star', filled: row.starred, pressed: row.starred, ...bare, onClick: () => void star([id]) }),
+      may('generate') && h(Button, { text: t('pictures.star'), icon: 'star', filled: row.starred, pressed: row.starred, ...bare, onClick: () => void star([id]) }),
       may('generate') && h(Button, { text: t('pictures.reuse'), icon: 'reuse', ...bare, onClick: () => reuse(id) }),
       may('generate') && row.kind === 'image' && h(Button, { text: t('pictures.reference'), icon: 'image', ...bare, onClick: () => void asReference(id) }),
       h(Button, { text: t('pictures.compare'), icon: 'compare', pressed: comparing, ...bare, onClick: () => compareNext(id) }),

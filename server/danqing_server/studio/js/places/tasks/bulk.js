@@ -7,7 +7,6 @@ import { api } from '../../api.js';
 import { div, h, input, label, li, p, progress, ul } from '../../dom.js';
 import { t } from '../../i18n.js';
 import { tellGone } from '../../gone.js';
-import { announce } from '../../ui/announce.js';
 import { useAsked } from '../../ui/asking.js';
 import { Button } from '../../ui/button.js';
 import { Dialog } from '../../ui/dialog.js';
@@ -67,7 +66,6 @@ function Asking({ wish }) {
     if (!run.value) return;
     const isDone = new Set(done);
     settle(act, done, 'ids' in of ? of.ids.filter((id) => !isDone.has(id)) : refused.map((each) => each.id));
-    announce(t('tasks.bulk.done', { n: done.length }));
   };
 
   const possible = told.data?.possible ?? 0;
