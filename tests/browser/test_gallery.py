@@ -12,6 +12,8 @@ from playwright.async_api import expect
 from tests.browser.conftest import OpenPage, Studio
 
 IMAGE = {"type": "image", "model": "doubao-seedream-4-0-250828"}
+FILM = "doubao-seedance-1-0-pro-250528"
+ALL_SEEN = "() => [...document.querySelectorAll('dialog img.compare-picture')].every((each) => each.naturalWidth)"
 
 
 async def paint(studio: Studio, word: str, count: int) -> list[str]:
@@ -200,6 +202,26 @@ class TestViewer:
         await expect(settings).to_contain_text("Cost of the task")
         await page.goto("/studio/")
         await expect(page.get_by_role("textbox", name="Prompt")).to_have_value("half a prompt")
+
+    async def test_every_reference_is_shown(self, studio: Studio, open_page: OpenPage) -> None:
+        """Whatever the model calls them: of a film its first and its last frame."""
+        frames = [(await studio.painted(f"a frame {n}"))["output"]["images"][0]["url"] for n in range(2)]
+        input_ = {"image": frames[0], "last_frame": frames[1]}
+        task = await studio.painted("from one to the other", type="video", model=FILM, input=input_)
+        page = await open_page(f"/studio/gallery?picture={task['id']}/0")
+        settings = page.get_by_role("complementary", name="Settings")
+        await expect(settings.get_by_role("img")).to_have_count(2)
+
+    async def test_a_film_is_compared_by_its_first_picture(self, studio: Studio, open_page: OpenPage) -> None:
+        """Side by side with a picture, and one over the other."""
+        film = await studio.painted("compared film", type="video", model=FILM)
+        still = await studio.painted("compared still")
+        page = await open_page(f"/studio/gallery?picture={film['id']}/0&with={still['id']}/0")
+        pictures = page.locator("dialog img.compare-picture")
+        for way in ("Slider", "Side by side"):
+            await page.get_by_text(way, exact=True).click()
+            await expect(pictures).to_have_count(2)
+            await page.wait_for_function(ALL_SEEN)
 
     async def test_a_video_plays(self, studio: Studio, open_page: OpenPage) -> None:
         """At its place among the pictures, with its own controls; it has no zoom."""

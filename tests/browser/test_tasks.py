@@ -12,6 +12,7 @@ import pytest_asyncio
 from playwright.async_api import expect
 
 from tests.browser.conftest import OpenPage, Studio
+from tests.browser.test_create import offered, shown
 
 
 def rows(page: Any) -> Any:
@@ -52,6 +53,17 @@ class TestList:
         await page.go_back()
         await expect(rows(page)).to_have_count(3)
         await expect(page.get_by_role("radio", name="Done", exact=True)).to_be_checked()
+
+    async def test_a_model_that_two_providers_have_is_listed_once(self, open_page: OpenPage) -> None:
+        """As of two services that speak one dialect; it is found by its name in both."""
+        page = await open_page(None)
+        models = [shown("twin", "Twin", {}, ("image",), "image")]
+        providers = [offered(name, models, []) for name in ("one", "other")]
+        data = {"default": "one", "providers": providers, "routes": [], "plugins": []}
+        await page.route("**/api/v1/providers/", lambda route: route.fulfill(json={"success": True, "data": data}))
+        await page.goto("/studio/tasks")
+        await page.get_by_role("button", name="Filters").click()
+        await expect(page.get_by_role("combobox", name="Model").locator("option")).to_have_text(["any", "Twin"])
 
     async def test_an_empty_filter_offers_to_be_cleared(self, open_page: OpenPage) -> None:
         """And it is."""

@@ -12,7 +12,7 @@ import { Moment } from '../ui/time.js';
 /** @typedef {import('../types/api.d.ts').Task} Task */
 
 /** Our own pictures among what the task was given. @param {Task} task @returns {string[]} */
-const referencesOf = (task) =>
+export const referencesOf = (task) =>
   Object.values(task.input).flat().filter((each) => typeof each === 'string' && /\/api\/v1\/(assets|uploads)\//.test(each)).map(String);
 
 /** @param {{ task: Task }} props */

@@ -75,8 +75,8 @@ export function useModels() {
   useEffect(() => {
     api.get('/providers/').then(
       (found) => {
-        const all = found.providers.flatMap((/** @type {any} */ each) => (Array.isArray(each.models) ? each.models : Object.values(each.models ?? {})));
-        models.value = all.map((/** @type {any} */ each) => [each.id ?? each.model ?? each.name, each.title ?? each.name ?? each.id]);
+        const all = found.providers.flatMap((/** @type {any} */ each) => each.models);
+        models.value = [...new Map(all.map((/** @type {any} */ each) => [each.id, each.title]))]; // two providers may have the same
       },
       () => {},
     );

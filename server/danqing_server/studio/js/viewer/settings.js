@@ -7,6 +7,7 @@ import { api } from '../api.js';
 import { aside, dd, details, div, dl, dt, h, h2, p, pre, summary } from '../dom.js';
 import { bytes } from '../format.js';
 import { t } from '../i18n.js';
+import { referencesOf } from '../sheet/facts.js';
 import { costText } from '../ui/money.js';
 import { CopyButton } from '../ui/copy.js';
 import { Thumb } from '../ui/thumb.js';
@@ -25,7 +26,7 @@ export function Settings({ row }) {
   }, [row.task_id]);
   const known = task.value;
   const prompt = known?.input?.prompt ?? row.prompt;
-  const references = [known?.input?.image ?? []].flat().filter((/** @type {unknown} */ each) => typeof each === 'string' && each.includes('/api/v1/assets/'));
+  const references = known ? referencesOf(known) : [];
   return aside(
     { class: 'viewer-settings', 'aria-label': t('viewer.settings'), tabIndex: 0 },
     h2(null, t('viewer.prompt')),
@@ -39,7 +40,7 @@ export function Settings({ row }) {
       fact('viewer.user', row.user_id),
       known && fact('viewer.cost', costText(known.cost)),
     ),
-    references.length > 0 && div({ class: 'viewer-references' }, h2(null, t('viewer.references')), div(null, references.map((/** @type {string} */ url) => h(Thumb, { key: url, url, alt: t('viewer.references'), width: 72 })))),
+    references.length > 0 && div({ class: 'viewer-references' }, h2(null, t('viewer.references')), div(null, references.map((url) => h(Thumb, { key: url, url, alt: t('viewer.references'), width: 72 })))),
     known && details(null, summary(null, t('viewer.input')), pre({ tabIndex: 0 }, JSON.stringify(known.input, null, 2))),
   );
 }
