@@ -168,9 +168,9 @@ class TaskList:
         """Return how many there are, `MOST_COUNTED` at most; None when that takes too long to say."""
         await self.prepare(wanted, reach)
         everything = {**wanted.scope(reach, None), **wanted.conditions}
-        if wanted.billed is not None:
-            return await self._count_billed(everything, wanted.billed)
         try:
+            if wanted.billed is not None:
+                return await self._count_billed(everything, wanted.billed)
             with translated():
                 return int(await self._tasks.count_documents(everything, limit=MOST_COUNTED, maxTimeMS=COUNT_MS))
         except StoreUnavailable:
@@ -247,8 +247,8 @@ class TaskList:
 
     async def _count_billed(self, condition: Mapping[str, Any], billed: Billed) -> int | None:
         until_s, count = self.now_s() + COUNT_MS / 1000, 0
-        with translated():
-            async for document in self._tasks.find(condition, _HEAVY):
+        with translated():  # whoever else has something to do has it between two batches
+            async for document in self._tasks.find(condition, _HEAVY).batch_size(READ_AT_ONCE):
                 count += self._is_billed(document, billed)
                 if count == MOST_COUNTED:
                     break

@@ -7,11 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 import attrs
+import pymongo
 import pytest
 
 from danqing_plugins import ProviderInfo
 from danqing_server.life.billing import billed_of
-from danqing_server.records.tasks import BatchPlace, CallOutcome, Status, Task
+from danqing_server.records.tasks import BatchPlace, Billed, CallOutcome, Status, Task
 from danqing_server.store.listing import TaskFilter, TaskList
 from danqing_server.store.reach import Reach
 from danqing_server.store.task_documents import encode
@@ -253,6 +254,27 @@ class TestPages:
         counted = (await shelf.ask("GET", "/api/v1/tasks?count=true&status=pending&limit=1")).json["data"]
         assert (counted["count"], counted["total"]) == (1, 3)
         assert "total" not in (await shelf.ask("GET", "/api/v1/tasks")).json["data"]
+
+    async def test_counting_bills_gives_way_to_others(self, api: Client) -> None:
+        """Each task is read for it: ten thousand that came at once held the process up for a second."""
+        many = [_aged(f"t{number:03}", number, Status.COMPLETED) for number in range(600)]
+        await api.services.store.insert_many([encode(task) for task in many])
+        database, wanted = api.services.store.database, TaskFilter(billed=Billed.YES)
+        await database.command("profile", 2)
+        assert await api.services.task_list.count(wanted, Reach.everybody()) == 600
+        await database.command("profile", 0)
+        read = {"ns": f"{database.name}.danqing_tasks", "op": {"$in": ["query", "getmore"]}}
+        seen = await database["system.profile"].find(read).to_list(None)
+        assert max(each["nreturned"] for each in seen) == 200
+
+    async def test_what_takes_too_long_is_not_counted(self, api: Client) -> None:
+        """By whatever is asked for; the list is answered all the same."""
+        database = api.services.store.database.client.get_database("nobodys")
+        hasty = TaskList(database, billed_of)
+        for wanted in (TaskFilter(code="x"), TaskFilter(billed=Billed.NO)):
+            with pymongo.timeout(0.000_001):
+                assert await hasty.count(wanted, Reach.everybody()) is None
+        await hasty.drain()
 
     async def test_a_search_stops_in_time_and_goes_on(self, api: Client) -> None:
         """It says how far it looked; nothing is left out between two answers."""
