@@ -85,6 +85,16 @@ class TestSigningIn:
         await page.reload()
         await expect(page.get_by_role("button", name="Lin", exact=True)).to_be_visible()
 
+    @pytest.mark.parametrize("name", ["Wilhelmina-" * 11, "诸葛" * 40, "שלום 🏔️ " * 12])
+    async def test_a_long_name_leaves_room_for_the_places(self, open_page: OpenPage, base: str, name: str) -> None:
+        """It is cut where it stands, and whole as its title."""
+        page = await signed_in(open_page, base, LIN, name.strip(), width=961)
+        person = page.locator(".bar-person")
+        await expect(person).to_be_visible()
+        assert await person.get_attribute("title") == name.strip()
+        assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+        await expect(page.get_by_role("link", name="Settings", exact=True)).to_be_in_viewport(ratio=1)
+
     async def test_late_refusal_asks_for_no_key_that_is_there(self, open_page: OpenPage, base: str) -> None:
         """What was asked before somebody signed in is asked again, without a word."""
         page = await open_page("/studio/", base_url=base)
