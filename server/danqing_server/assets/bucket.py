@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from obstore.exceptions import BaseError
 from obstore.store import S3Store, from_url
 
 from danqing_server.assets.keys import media_type_of
-from danqing_server.assets.places import Place, Single, Space
+from danqing_server.assets.places import LISTED_AT_ONCE, Place, Single, Space, StoredFile
 from danqing_server.assets.spool import Spool
 from danqing_server.assets.storage_failures import storage_failures
 from danqing_server.errors import SettingsError, StorageUnavailable
@@ -79,6 +79,13 @@ class Bucket(Single):
         store: Any = self.store  # an S3Store: `open_assets` saw to it
         with storage_failures("signing a link to a picture"):
             return await obstore.sign_async(store, "GET", key, timedelta(seconds=good_for_s))
+
+    async def files(self, folder: str | None) -> AsyncGenerator[StoredFile, None]:
+        """See `Place.files`."""
+        with storage_failures("listing the picture storage"):
+            async for found in obstore.list(self.store, folder, chunk_size=LISTED_AT_ONCE):
+                for each in found:
+                    yield StoredFile(each["path"], each["size"], each["last_modified"])
 
     async def copy(self, key: str, other: str) -> None:
         """See `Place.copy`. The bucket copies; nothing comes here."""

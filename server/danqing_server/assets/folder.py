@@ -1,7 +1,8 @@
 """Pictures that stand in a local folder.
 
 obstore's local store renames without fsync, so a picture is written and synced in the spool and then renamed into
-place, which also saves the second copy.
+place, which also saves the second copy. Its walk ends at a disk's own `lost+found`, which nobody may read, and at a
+link to what holds it, so files are listed here as well.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
+from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -19,7 +22,8 @@ from urllib.parse import unquote, urlsplit
 import attrs
 from obstore.store import LocalStore
 
-from danqing_server.assets.places import Place, Single, Space
+from danqing_server.assets.keys import is_folder
+from danqing_server.assets.places import LISTED_AT_ONCE, Place, Single, Space, StoredFile
 from danqing_server.assets.spool import Spool, sync_folder
 from danqing_server.assets.storage_failures import storage_failures
 
@@ -57,6 +61,14 @@ class Folder(Single):
         """See `Place.put`."""
         with storage_failures("writing a picture"):
             await self._run(lambda: self._put(spool, self.root / key))
+
+    async def files(self, folder: str | None) -> AsyncGenerator[StoredFile, None]:
+        """See `Place.files`. What stands in no folder that we may have made is not ours, and not looked at."""
+        found = self._files() if folder is None else self._files_of(folder)
+        with storage_failures("listing the picture storage"):
+            while some := await self._run(lambda: list(islice(found, LISTED_AT_ONCE))):
+                for each in some:
+                    yield each
 
     async def copy(self, key: str, other: str) -> None:
         """See `Place.copy`. A second name for the same bytes, where the file system has such."""
@@ -132,6 +144,24 @@ class Folder(Single):
             with suppress(FileNotFoundError):  # someone else deletes the same task
                 shutil.rmtree(folder)
         sync_folder(self.root)
+
+    def _files(self) -> Iterator[StoredFile]:
+        with os.scandir(self.root) as entries:
+            for entry in entries:
+                if is_folder(entry.name) and entry.is_dir():
+                    yield from self._files_of(entry.name)
+
+    def _files_of(self, folder: str) -> Iterator[StoredFile]:
+        if not is_folder(folder):
+            return
+        with suppress(FileNotFoundError), os.scandir(self.root / folder) as entries:
+            for entry in entries:
+                with suppress(FileNotFoundError):  # deleted meanwhile
+                    if entry.is_file():
+                        stat = entry.stat()
+                        name = os.fsencode(entry.name).decode("utf-8", "backslashreplace")
+                        at = datetime.fromtimestamp(stat.st_mtime, UTC)
+                        yield StoredFile(f"{folder}/{name}", stat.st_size, at)
 
     def _remove_empty(self) -> None:
         with os.scandir(self.root) as entries:

@@ -3,37 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from datetime import datetime
 from hashlib import sha256
 
-import attrs
-import obstore
 from obstore.exceptions import BaseError
 
 from danqing_plugins import OutputKind, Source
 from danqing_server.assets.keys import check_key
-from danqing_server.assets.places import Place
+from danqing_server.assets.places import Place, StoredFile
 from danqing_server.assets.storage import Assets
-from danqing_server.assets.storage_failures import storage_failures
 from danqing_server.errors import NotFound, PictureRejected, SourceUnavailable
 
-__all__ = ["StoredFile", "bring_back", "files_in", "files_of", "hash_of", "is_there"]
-
-LISTED_AT_ONCE = 1000
-
-
-@attrs.frozen
-class StoredFile:
-    """A file of ours, as the storage knows it."""
-
-    key: str
-    size_bytes: int
-    modified_at: datetime
-
-    @property
-    def folder(self) -> str:
-        """The task or the upload that it is of, by its name."""
-        return self.key.partition("/")[0]
+__all__ = ["bring_back", "files_in", "hash_of", "is_there"]
 
 
 async def files_in(place: Place) -> AsyncGenerator[StoredFile, None]:
@@ -41,15 +21,9 @@ async def files_in(place: Place) -> AsyncGenerator[StoredFile, None]:
 
     Raises StorageUnavailable.
     """
-    async for file in _listed(place, None):
+    async for file in place.files(None):
         if _is_ours(file.key):
             yield file
-
-
-async def files_of(place: Place, folder: str) -> AsyncGenerator[StoredFile, None]:
-    """Yield every file of a task or an upload, whoever named it. Raises StorageUnavailable."""
-    async for file in _listed(place, folder):
-        yield file
 
 
 async def is_there(place: Place, key: str) -> bool:
@@ -93,14 +67,6 @@ async def bring_back(assets: Assets, key: str, source: Source, provider: str, wa
             return False
         await assets.place.put(partial.spool, check_key(key))
     return True
-
-
-async def _listed(place: Place, prefix: str | None) -> AsyncGenerator[StoredFile, None]:
-    with storage_failures("listing the picture storage"):
-        for part in place.parts:
-            async for found in obstore.list(part.store, prefix, chunk_size=LISTED_AT_ONCE):
-                for each in found:
-                    yield StoredFile(each["path"], each["size"], each["last_modified"])
 
 
 def _is_ours(path: str) -> bool:

@@ -19,6 +19,7 @@ __all__ = [
     "check_key",
     "check_task_id",
     "input_key",
+    "is_folder",
     "is_shown",
     "key_in_path",
     "media_type_of",
@@ -110,9 +111,14 @@ def check_task_id(task_id: str) -> str:
     Raises:
         ValueError: it cannot (a programming error: the server makes these ids).
     """
-    if not re.fullmatch(_TASK_ID, task_id):
+    if not is_folder(task_id):
         raise ValueError(f"{task_id!r} cannot name a folder")
     return task_id
+
+
+def is_folder(name: str) -> bool:
+    """Tell whether *name* can be that of a task's or an upload's folder."""
+    return re.fullmatch(_TASK_ID, name) is not None
 
 
 def check_key(key: str) -> str:

@@ -7,14 +7,14 @@ looks once more.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import attrs
 
-from danqing_server.assets.places import Place, Space
+from danqing_server.assets.places import Place, Space, StoredFile
 from danqing_server.assets.spool import Spool
 
 if TYPE_CHECKING:
@@ -60,6 +60,12 @@ class Pair:
     async def get_range(self, key: str, start: int, end: int) -> memoryview:
         """See `Place.get_range`."""
         return await self._from_either(lambda place: place.get_range(key, start, end))
+
+    async def files(self, folder: str | None) -> AsyncGenerator[StoredFile, None]:
+        """See `Place.files`. What is at both places comes twice."""
+        for place in self.parts:
+            async for file in place.files(folder):
+                yield file
 
     async def copy(self, key: str, other: str) -> None:
         """See `Place.copy`. What is at the old place comes through here."""

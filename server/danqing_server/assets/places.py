@@ -5,7 +5,8 @@ Reading goes through obstore for both; writing differs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 import attrs
@@ -17,9 +18,24 @@ if TYPE_CHECKING:
     from obstore import ObjectMeta
     from obstore.store import ObjectStore
 
-__all__ = ["Place", "Single", "Space"]
+__all__ = ["LISTED_AT_ONCE", "Place", "Single", "Space", "StoredFile"]
 
 PERCENT = 100
+LISTED_AT_ONCE = 1000
+
+
+@attrs.frozen
+class StoredFile:
+    """A file, as the storage knows it."""
+
+    key: str
+    size_bytes: int
+    modified_at: datetime
+
+    @property
+    def folder(self) -> str:
+        """The task or the upload that it is of, by its name."""
+        return self.key.partition("/")[0]
 
 
 class Place(Protocol):
@@ -44,6 +60,9 @@ class Place(Protocol):
 
     async def get_range(self, key: str, start: int, end: int) -> memoryview:
         """Return a part of a file. Raises what `head` does."""
+
+    def files(self, folder: str | None) -> AsyncGenerator[StoredFile, None]:
+        """Yield the files of a task or an upload, whoever named them; None: of all, mostly one after the other."""
 
     async def copy(self, key: str, other: str) -> None:
         """Make what stands at *key* readable at *other*, too, synced. Raises what reading does."""

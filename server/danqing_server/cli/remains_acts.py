@@ -8,7 +8,6 @@ from pathlib import Path
 import aiohttp
 import attrs
 
-from danqing_server.assets.holdings import files_of
 from danqing_server.assets.opening import open_assets
 from danqing_server.cli.backup_acts import quiet_and_private, say
 from danqing_server.cli.environment import environment_of
@@ -65,5 +64,5 @@ async def _look(settings: Settings, name: str, sort: Named | None) -> tuple[list
         await RestoreStore(database).require_whole()
         store = RemainsStore(database)
         found = store.mentions(name) if sort is None else store.values(name, sort)
-        files = [each.key async for each in files_of(assets.place, name)] if sort is None else []
+        files = [each.key async for each in assets.place.files(name)] if sort is None else []
         return [each async for each in found], files

@@ -11,7 +11,6 @@ import attrs
 
 from danqing_server.assets.bucket import open_bucket
 from danqing_server.assets.folder import local_folder
-from danqing_server.assets.holdings import files_of
 from danqing_server.assets.opening import open_assets
 from danqing_server.backup.reading import Run
 from danqing_server.backup.repository import Repository
@@ -78,7 +77,7 @@ async def _look_at_bucket(settings: Settings) -> None:
     """Raise StorageUnavailable for a bucket that cannot be listed; a folder would be made when it is missing."""
     if local_folder(settings.assets_url, settings.data_dir) is None:
         bucket = open_bucket(settings.assets_url or "", settings.environment)
-        async for _ in files_of(bucket, "(nobody's)"):
+        async for _ in bucket.files("(nobody's)"):
             pass
 
 

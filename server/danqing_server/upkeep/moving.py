@@ -18,9 +18,9 @@ import obstore
 from obstore.exceptions import BaseError
 
 from danqing_server.assets.folder import Folder
-from danqing_server.assets.holdings import StoredFile, files_in, is_there
+from danqing_server.assets.holdings import files_in, is_there
 from danqing_server.assets.paired import Pair
-from danqing_server.assets.places import Place
+from danqing_server.assets.places import Place, StoredFile
 from danqing_server.assets.spool import Spool
 from danqing_server.assets.storage_failures import storage_failures
 from danqing_server.errors import SettingsError, StorageUnavailable

@@ -11,7 +11,8 @@ from typing import Any
 
 import attrs
 
-from danqing_server.assets.holdings import StoredFile, files_in
+from danqing_server.assets.holdings import files_in
+from danqing_server.assets.places import StoredFile
 from danqing_server.assets.storage import Assets
 from danqing_server.records.tasks import FINISHED, Task
 from danqing_server.store.batches import STAGED

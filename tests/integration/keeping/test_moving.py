@@ -13,7 +13,7 @@ import pytest
 
 from danqing_plugins import Source
 from danqing_server.access.caller import Caller
-from danqing_server.assets.holdings import files_in, files_of
+from danqing_server.assets.holdings import files_in
 from danqing_server.assets.keys import upload_key
 from danqing_server.errors import NotFound, SettingsError
 from danqing_server.settings.server import Settings
@@ -146,7 +146,7 @@ class TestMove:
                 await system.services.control.delete(task_id, Caller.local())
             assert (await moving).code == 0
             place = system.services.assets.place
-            assert [file.key for task_id in move.tasks async for file in files_of(place, task_id)] == []
+            assert [file.key for task_id in move.tasks async for file in place.files(task_id)] == []
 
     async def test_two_moves_at_once_lose_nothing(self, move: Move) -> None:
         """The second is begun as the terminal of the first is gone: neither takes what the other moved."""

@@ -75,6 +75,24 @@ async def test_the_proof_of_the_storage_names_it(settings: Settings) -> None:
     assert [each["key"] for each in proved.json["findings"]] == [keys[0]]
 
 
+@pytest.mark.parametrize("strange", ["lost+found", "Icon\r"])
+async def test_what_is_not_ours_keeps_nothing_from_being_listed(
+    make_settings: MakeSettings, tmp_path: Path, strange: str
+) -> None:
+    """A disk has a folder of its own, which nobody may read, and macOS leaves names behind that others refuse."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    before = make_settings(DANQING_ASSETS_URL=str(old))
+    async with running_system(before, [painter()]) as system:
+        await system.finished((await system.submit()).id)
+    (old / strange).mkdir(0)
+    (old / "loop").symlink_to(old)
+    listed = await asyncio.to_thread(without_all_rights, before.environment, "assets", "orphans", "--json")
+    assert (listed.code, listed.json["orphans"]) == (0, []), listed.err
+    during = make_settings(DANQING_ASSETS_URL=str(new), DANQING_ASSETS_ALSO=str(old))
+    moved = await asyncio.to_thread(without_all_rights, during.environment, "assets", "move", "--json")
+    assert (moved.code, moved.json["removed"]) == (0, 1), moved.err
+
+
 async def test_a_move_takes_the_others(make_settings: MakeSettings, tmp_path: Path) -> None:
     """Off the disk that dies, and names what is left there."""
     old, new = tmp_path / "old", tmp_path / "new"
