@@ -29,6 +29,8 @@ PART_BYTES = 8 * 1024 * 1024
 PARTS_AT_ONCE = 2
 CLIENT: ClientConfig = {"connect_timeout": timedelta(seconds=5), "timeout": timedelta(seconds=60)}
 RETRY: RetryConfig = {"max_retries": 3, "retry_timeout": timedelta(seconds=60)}
+PATIENT: RetryConfig = {"max_retries": 6, "retry_timeout": timedelta(seconds=180)}
+"""For what asks a bucket for all that it has, as fast as it gives it: that it is too much is said for seconds."""
 
 # obstore reads the process's environment; these also take effect from `.env`.
 _S3_VARIABLES = (
@@ -113,8 +115,12 @@ class Bucket(Single):
             await obstore.put_async(self.store, ".check", b"danqing", use_multipart=False)
 
 
-def open_bucket(url: str, environment: Mapping[str, str], variable: str = "DANQING_ASSETS_URL") -> Bucket:
+def open_bucket(
+    url: str, environment: Mapping[str, str], variable: str = "DANQING_ASSETS_URL", *, patient: bool = False
+) -> Bucket:
     """Connect to the bucket at *url*, which *variable* names; nothing is asked of it yet.
+
+    A *patient* one tries again for seconds what it is refused for the moment.
 
     Raises:
         SettingsError: no such kind of storage, or an AWS variable has a wrong value.
@@ -123,7 +129,10 @@ def open_bucket(url: str, environment: Mapping[str, str], variable: str = "DANQI
         if url.startswith(("s3://", "s3a://")):
             return Bucket(
                 store=S3Store.from_url(
-                    url, config=_s3(environment), client_options=_client(environment), retry_config=RETRY
+                    url,
+                    config=_s3(environment),
+                    client_options=_client(environment),
+                    retry_config=PATIENT if patient else RETRY,
                 )
             )
         return Bucket(store=from_url(url))

@@ -49,11 +49,13 @@ def _require_links(settings: Settings) -> None:
         raise SettingsError("DANQING_PICTURE_REDIRECT: only an s3:// DANQING_ASSETS_URL has links; allowed: 0")
 
 
-def _open_place(settings: Settings, root: Path | None, spool: Path, disk: ThreadPoolExecutor) -> Place:
+def _open_place(
+    settings: Settings, root: Path | None, spool: Path, disk: ThreadPoolExecutor, *, patient: bool
+) -> Place:
     """Open what the settings name, with the place of what is still to be moved. Blocks; raises OSError."""
     new: Place
     new = (
-        open_bucket(settings.assets_url or "", settings.environment)
+        open_bucket(settings.assets_url or "", settings.environment, patient=patient)
         if root is None
         else open_folder(root, spool, disk)
     )
@@ -62,9 +64,8 @@ def _open_place(settings: Settings, root: Path | None, spool: Path, disk: Thread
         return new
     old_root = local_folder(also, settings.data_dir)
     if old_root is None:
-        return Pair(
-            new=new, old=open_bucket(also, settings.environment, "DANQING_ASSETS_ALSO"), spool=spool, disk=disk
-        )
+        old = open_bucket(also, settings.environment, "DANQING_ASSETS_ALSO", patient=patient)
+        return Pair(new=new, old=old, spool=spool, disk=disk)
     old_root.mkdir(PRIVATE_MODE, parents=True, exist_ok=True)
     return Pair(new=new, old=open_folder(old_root, spool, disk), spool=spool, disk=disk)
 
@@ -76,11 +77,12 @@ def open_assets(
     results: ResultSessions | None = None,
     limits: DownloadLimits | None = None,
     place: Place | None = None,
+    patient: bool = False,
 ) -> Assets:
     """Connect to the storage that the settings name, and make its folders when they are missing.
 
     *session*, or whichever *results* chooses, is used for downloads and stays the caller's. *limits* and *place*
-    replace what the settings say.
+    replace what the settings say. *patient* is who goes through all of a bucket, see `open_bucket`.
 
     Raises:
         StorageUnavailable: the folder cannot be made or written.
@@ -95,7 +97,7 @@ def open_assets(
         spool.parent.mkdir(PRIVATE_MODE, parents=True, exist_ok=True)
         spool.mkdir(PRIVATE_MODE, exist_ok=True)
         if place is None:
-            place = _open_place(settings, root, spool, disk)
+            place = _open_place(settings, root, spool, disk, patient=patient)
     arrivals = Arrivals(
         session=session,
         limits=limits or DownloadLimits(max_bytes=settings.max_picture_bytes),

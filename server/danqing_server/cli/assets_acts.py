@@ -130,7 +130,7 @@ async def _opened(settings: Settings) -> AsyncIterator[tuple[Dump, Assets]]:
             providers=load_registry(settings).providers,
             private_hosts=settings.private_results,
         )
-        async with open_assets(with_mongodb, plain, results=results) as assets:
+        async with open_assets(with_mongodb, plain, results=results, patient=True) as assets:
             yield dump, assets
 
 

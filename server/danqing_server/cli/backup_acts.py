@@ -68,7 +68,7 @@ async def _backup(settings: Settings, repository: Repository) -> Manifest:
         connect(with_mongodb, TIMEOUT_MS) as database,
         open_dump(database) as dump,
         aiohttp.ClientSession() as session,
-        open_assets(with_mongodb, session) as assets,
+        open_assets(with_mongodb, session, patient=True) as assets,
     ):
         await require_used(database)
         await RestoreStore(database).require_whole()

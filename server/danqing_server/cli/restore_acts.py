@@ -88,7 +88,7 @@ async def _restore(settings: Settings, repository: Repository, run: Run, wanted:
         connect(served, TIMEOUT_MS) as database,
         connect_redis(served.redis_url or "", served.redis_prefix, clock) as redis,
         aiohttp.ClientSession() as session,
-        open_assets(served, session) as assets,
+        open_assets(served, session, patient=True) as assets,
     ):
         restoring = Restoring(
             run=run,
