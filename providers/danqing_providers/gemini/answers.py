@@ -11,8 +11,9 @@ from typing import Any, Final
 from danqing_plugins import ContentRejected, InvalidRequest, OutcomeUnknown, PluginError
 from danqing_plugins.billing import Billed
 from danqing_providers.gemini import texts
+from danqing_providers.gemini.models import Model
 
-__all__ = ["image_tokens", "picture_of", "usage_of", "why_none"]
+__all__ = ["cost_of", "picture_of", "usage_of", "why_none"]
 
 _REFUSALS: Final = frozenset(
     {
@@ -79,8 +80,21 @@ def usage_of(document: Mapping[str, Any]) -> dict[str, int]:
     return {str(name): count for name, count in usage.items() if type(count) is int}
 
 
-def image_tokens(document: Mapping[str, Any]) -> int | None:
-    """Return how many tokens the picture has, of which its price is made; None: the answer does not tell."""
+def cost_of(document: Mapping[str, Any], model: Model) -> int | None:
+    """Return what the tokens cost that the answer counts, in millionths of USD; None: it does not count them.
+
+    The picture's are among the candidates', which have none of the thoughts'.
+    """
+    usage, tokens = usage_of(document), _image_tokens(document)
+    if tokens is None and (picture_of(document) is not None or not usage):
+        return None
+    drawn = tokens or 0
+    said = max(0, usage.get("candidatesTokenCount", 0) - drawn) + usage.get("thoughtsTokenCount", 0)
+    read = usage.get("promptTokenCount", 0)
+    return max(0, round(drawn * model.token_micro + said * model.word_micro + read * model.read_micro))
+
+
+def _image_tokens(document: Mapping[str, Any]) -> int | None:
     usage = document.get("usageMetadata")
     details = usage.get("candidatesTokensDetails") if isinstance(usage, Mapping) else None
     counts = [

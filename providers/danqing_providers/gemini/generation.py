@@ -12,7 +12,7 @@ from danqing_plugins import ContentRejected, InvalidRequest, Job, PluginError, R
 from danqing_plugins.kit.fingerprint import fingerprint_of
 from danqing_plugins.kit.http import Service
 from danqing_plugins.kit.orders import heaviest
-from danqing_providers.gemini.answers import image_tokens, picture_of, usage_of, why_none
+from danqing_providers.gemini.answers import cost_of, picture_of, usage_of, why_none
 from danqing_providers.gemini.models import Model
 
 __all__ = ["Generation"]
@@ -76,10 +76,8 @@ class Generation:
             document = answer.document
             call.request_id = str(document.get("responseId") or "") or None
             call.usage = usage_of(document)
-            picture, tokens = picture_of(document), image_tokens(document)
-            if tokens is None and picture is None and call.usage:
-                tokens = 0  # it counts, and no picture
-            call.cost_micro = None if tokens is None else tokens * self.model.token_micro
+            call.cost_micro = cost_of(document, self.model)
+            picture = picture_of(document)
             if picture is None:
                 raise why_none(document, self.job.attempt)
             await self.run.deliver(index, Source.from_base64(picture))

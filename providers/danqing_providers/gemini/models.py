@@ -26,7 +26,8 @@ _FOURTEEN: Final = (*_TEN, "1:4", "4:1", "1:8", "8:1")
 class Model:
     """One model. `sizes` empty: it makes one size. `prices` are USD in millionths by size, "" where there is one.
 
-    `token_micro` is what one token of a picture costs, in millionths of USD.
+    What a token costs is in millionths of USD, as many as a million of them cost dollars: `token_micro` one of a
+    picture, `word_micro` one of words and thoughts, `read_micro` one of what was asked.
     """
 
     id: str
@@ -35,7 +36,9 @@ class Model:
     references: int
     sizes: tuple[str, ...] = ()
     prices: Mapping[str, int] = attrs.field(factory=dict)
-    token_micro: int = 30
+    token_micro: float = 30
+    word_micro: float
+    read_micro: float
     thinks: bool = False
 
 
@@ -46,6 +49,8 @@ MODELS: Final = (
         ratios=_TEN,
         references=3,
         prices={"": 39_000},
+        word_micro=2.5,
+        read_micro=0.3,
     ),
     Model(
         id="gemini-3.1-flash-lite-image",
@@ -54,6 +59,8 @@ MODELS: Final = (
         references=3,
         sizes=("1K",),
         prices={"1K": 33_600},
+        word_micro=1.5,
+        read_micro=0.25,
     ),
     Model(
         id="gemini-3.1-flash-image",
@@ -63,6 +70,8 @@ MODELS: Final = (
         sizes=("512", "1K", "2K", "4K"),
         prices={"512": 45_000, "1K": 67_000},
         token_micro=60,
+        word_micro=3,
+        read_micro=0.5,
     ),
     Model(
         id="gemini-3-pro-image",
@@ -72,6 +81,8 @@ MODELS: Final = (
         sizes=("1K", "2K", "4K"),
         prices={"1K": 134_000, "2K": 134_000, "4K": 240_000},
         token_micro=120,
+        word_micro=12,
+        read_micro=2,
     ),
     Model(
         id="gemini-nano-banana-2.1",
@@ -80,6 +91,8 @@ MODELS: Final = (
         references=10,
         sizes=("1K", "2K", "4K"),
         prices={"1K": 33_600},
+        word_micro=7.5,
+        read_micro=1.5,
         thinks=True,
     ),
 )

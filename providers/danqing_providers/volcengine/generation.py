@@ -24,6 +24,7 @@ from danqing_plugins import (
     Unavailable,
 )
 from danqing_plugins.kit.links import link_of
+from danqing_plugins.kit.orders import heaviest
 from danqing_providers.volcengine import texts
 from danqing_providers.volcengine.answer import Ended, Failed, Made, News, Refused, Unread
 from danqing_providers.volcengine.catalogue import AUTO_SIZE, Model, Pricing
@@ -37,8 +38,6 @@ CALLS_AT_ONCE: Final = 4
 _SIZE: Final = re.compile(r"[0-9]{1,5}x[0-9]{1,5}")
 _FINAL = (InvalidRequest, ContentRejected)
 _STOPPING = (AccountProblem, RateLimited, Unavailable)
-_WEIGHT: Final = (AccountProblem, RateLimited, Unavailable, OutcomeUnknown, ContentRejected, InvalidRequest)
-"""Which error of several tells best what should follow: those that leave a picture to another try come first."""
 
 
 @attrs.define(eq=False)
@@ -113,7 +112,7 @@ class Generation:
             if outcome is not None:
                 raise outcome
         if troubles:
-            raise min(troubles, key=_weight)
+            raise heaviest(troubles)
 
     async def _make(self, indexes: Sequence[int]) -> None:
         """Make the pictures *indexes* with one call, and deliver each as it comes."""
@@ -223,7 +222,3 @@ def _place(position: int, indexes: Sequence[int], covered: Collection[int]) -> i
     if 0 <= position < len(indexes):
         return indexes[position] if indexes[position] not in covered else None
     return next((index for index in indexes if index not in covered), None)
-
-
-def _weight(error: PluginError) -> int:
-    return next((number for number, type_ in enumerate(_WEIGHT) if isinstance(error, type_)), len(_WEIGHT))

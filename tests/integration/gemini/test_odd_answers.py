@@ -58,10 +58,13 @@ class TestRefusals:
         assert (type(error), error.billed) == (ContentRejected, Billed.UNKNOWN)
         assert run.books.billed is Billed.UNKNOWN
 
-    async def test_what_was_counted_has_no_picture_in_it(self, session: aiohttp.ClientSession) -> None:
-        """So it is not booked at a picture's price."""
-        run, _ = await tried(session, said(BLOCKED))
-        assert run.calls[0].cost_micro == 0
+    @pytest.mark.parametrize(("body", "micro"), [(BLOCKED, 3), (HELD_BACK, 103)], ids=["prompt", "picture"])
+    async def test_what_was_counted_has_no_picture_in_it(
+        self, session: aiohttp.ClientSession, body: Any, micro: int
+    ) -> None:
+        """So it is not booked at a picture's price: 9 tokens were read, at 0.3 millionths, and 40 said at 2.5."""
+        run, _ = await tried(session, said(body))
+        assert run.calls[0].cost_micro == micro
 
 
 class TestTalking:
@@ -87,3 +90,25 @@ class TestTalking:
         run, error = await tried(session, answer)
         assert isinstance(error, OutcomeUnknown)
         assert run.books.billed is Billed.UNKNOWN
+
+
+class TestCost:
+    """What an answer counts is charged: what was read, thought and said, beside the picture."""
+
+    async def test_every_token_is_counted_at_its_own_price(self, session: aiohttp.ClientSession) -> None:
+        """A thousand thoughts cost a fifth of the picture."""
+        usage = {
+            "promptTokenCount": 100,
+            "candidatesTokenCount": 1130,
+            "thoughtsTokenCount": 1000,
+            "candidatesTokensDetails": [{"modality": "IMAGE", "tokenCount": 1120}],
+        }
+        parts = [{"inlineData": {"mimeType": "image/png", "data": "iVBORw0KGgo="}}]
+        body = {"candidates": [{"content": {"parts": parts}, "finishReason": "STOP"}], "usageMetadata": usage}
+        model = "gemini-nano-banana-2.1"
+        async with scripted({f"POST /v1beta/models/{model}:generateContent": [said(body)]}) as service:
+            provider = configured(service.url)
+            request = Request(provider="gemini", type="image", model=model, input={"prompt": "a fox"})
+            run = RecordingRun(job=job_of(provider, request), http=session)
+            await provider.generate(run.job, run)
+        assert run.calls[0].cost_micro == 1120 * 30 + 1010 * 7.5 + 100 * 1.5

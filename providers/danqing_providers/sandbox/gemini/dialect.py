@@ -50,24 +50,53 @@ _LARGEST_BYTES: Final = 20 * 1024 * 1024
 
 @attrs.frozen(kw_only=True)
 class _Model:
-    """`sizes` empty: `imageSize` is refused. `tokens` is what a picture counts, by size."""
+    """`sizes` empty: `imageSize` is refused. `tokens` is what a picture counts, `thoughts` what comes before it.
+
+    Prices are of a million tokens in USD: of pictures, of words and thoughts, and of what is read.
+    """
 
     sizes: tuple[str, ...]
     wide: bool
     references: int
     tokens: int
-    token_micro: int
+    picture_usd: float
+    words_usd: float
+    read_usd: float
+    thoughts: int = 0
+
+    def cost_micro(self, read: int, drawn: int) -> int:
+        """Return what a picture of *drawn* tokens costs."""
+        return round(read * self.read_usd + drawn * self.picture_usd + self.thoughts * self.words_usd)
 
 
 _MODELS: Final[Mapping[str, _Model]] = {
-    "gemini-2.5-flash-image": _Model(sizes=(), wide=False, references=3, tokens=1290, token_micro=30),
-    "gemini-3.1-flash-lite-image": _Model(sizes=("1K",), wide=True, references=3, tokens=1120, token_micro=30),
-    "gemini-3.1-flash-image": _Model(
-        sizes=("512", "1K", "2K", "4K"), wide=True, references=14, tokens=1120, token_micro=60
+    "gemini-2.5-flash-image": _Model(
+        sizes=(), wide=False, references=3, tokens=1290, picture_usd=30, words_usd=2.5, read_usd=0.3
     ),
-    "gemini-3-pro-image": _Model(sizes=("1K", "2K", "4K"), wide=False, references=14, tokens=1120, token_micro=120),
+    "gemini-3.1-flash-lite-image": _Model(
+        sizes=("1K",), wide=True, references=3, tokens=1120, picture_usd=30, words_usd=1.5, read_usd=0.25
+    ),
+    "gemini-3.1-flash-image": _Model(
+        sizes=("512", "1K", "2K", "4K"),
+        wide=True,
+        references=14,
+        tokens=1120,
+        picture_usd=60,
+        words_usd=3,
+        read_usd=0.5,
+    ),
+    "gemini-3-pro-image": _Model(
+        sizes=("1K", "2K", "4K"), wide=False, references=14, tokens=1120, picture_usd=120, words_usd=12, read_usd=2
+    ),
     "gemini-nano-banana-2.1": _Model(
-        sizes=("1K", "2K", "4K"), wide=True, references=14, tokens=1120, token_micro=30
+        sizes=("1K", "2K", "4K"),
+        wide=True,
+        references=14,
+        tokens=1120,
+        picture_usd=30,
+        words_usd=7.5,
+        read_usd=1.5,
+        thoughts=800,
     ),
 }
 _STATUSES: Final[Mapping[TroubleKind, tuple[int, str, str]]] = {
@@ -114,9 +143,9 @@ class Gemini(Dialect):
         """Return the error; a refusal of what was asked for or made is an answer with status 200."""
         trouble = refusal if isinstance(refusal, Trouble) else Trouble(TroubleKind.INTERNAL)
         if trouble.kind is TroubleKind.MODERATION:
-            return _json({"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}, **_tail(0, 0)})
+            return _json({"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}, **_tail()})
         if trouble.kind is TroubleKind.MODERATION_OUTPUT:
-            return _json({"candidates": [{"finishReason": "IMAGE_SAFETY", "index": 0}], **_tail(0, 0)})
+            return _json({"candidates": [{"finishReason": "IMAGE_SAFETY", "index": 0}], **_tail()})
         usual, word, message = _STATUSES[trouble.kind]
         status = trouble.status if trouble.has_own_status else usual
         error: dict[str, Any] = {
@@ -169,7 +198,7 @@ class Gemini(Dialect):
             tokens=tuple(reference.token for reference in references),
         )
         tokens = 2000 if size == "4K" else model.tokens
-        response_id = uuid.uuid4().hex[:22]
+        response_id, read = uuid.uuid4().hex[:22], len(prompt) // 4 + 1
         bought = Purchase(
             time_s=work.made_s,
             dialect=self.name,
@@ -178,12 +207,12 @@ class Gemini(Dialect):
             request_id=response_id,
             api_key=key,
             size=f"{width}x{height}",
-            cost_micro=tokens * model.token_micro,
+            cost_micro=model.cost_micro(read, tokens),
             currency="USD",
         )
         await self.house.bill([bought], [work])
         picture = base64.b64encode(await self.house.gallery.bytes_of(work)).decode()
-        answer = orjson.dumps(_answer(id_, picture, len(prompt) // 4 + 1, tokens, response_id))
+        answer = orjson.dumps(_answer(id_, picture, _usage(read, tokens, model.thoughts), response_id))
         return await self.house.answer(request, target, answer, delivers=[response_id])
 
     async def _look_at(self, picture: bytes) -> Reference:
@@ -257,17 +286,23 @@ def _details(trouble: Trouble) -> list[dict[str, Any]]:
     ]
 
 
-def _tail(asked: int, tokens: int) -> dict[str, Any]:
-    usage: dict[str, Any] = {"promptTokenCount": asked, "totalTokenCount": asked + tokens}
+def _tail() -> dict[str, Any]:
+    return {"usageMetadata": _usage(0, 0), "responseId": uuid.uuid4().hex[:22]}
+
+
+def _usage(read: int, tokens: int, thoughts: int = 0) -> dict[str, Any]:
+    usage: dict[str, Any] = {"promptTokenCount": read, "totalTokenCount": read + tokens + thoughts}
+    if thoughts:
+        usage["thoughtsTokenCount"] = thoughts
     if tokens:
         usage |= {
             "candidatesTokenCount": tokens,
             "candidatesTokensDetails": [{"modality": "IMAGE", "tokenCount": tokens}],
         }
-    return {"usageMetadata": usage, "responseId": uuid.uuid4().hex[:22]}
+    return usage
 
 
-def _answer(model: str, picture: str, asked: int, tokens: int, response_id: str) -> dict[str, Any]:
+def _answer(model: str, picture: str, usage: Mapping[str, Any], response_id: str) -> dict[str, Any]:
     """Return words, and the picture; newer models show a draft among their thoughts first."""
     part = {"inlineData": {"mimeType": "image/png", "data": picture}}
     draft = [] if model.startswith("gemini-2.5") else [{"thought": True, "text": "A draft."}]
@@ -275,7 +310,7 @@ def _answer(model: str, picture: str, asked: int, tokens: int, response_id: str)
     candidate = {"content": content, "finishReason": "STOP", "index": 0}
     return {
         "candidates": [candidate],
-        **_tail(asked, tokens),
+        "usageMetadata": usage,
         "modelVersion": model,
         "responseId": response_id,
     }
