@@ -21,7 +21,7 @@ from danqing_server.log import get_logger
 from danqing_server.loops.batching import GATHER_S, Batcher
 from danqing_server.loops.steps import step
 from danqing_server.records.deliveries import Delivery, DeliveryState, Try, Way
-from danqing_server.store.client import Database, translated
+from danqing_server.store.client import Database, translated, unhurried
 from danqing_server.store.late_indexes import LateIndexes
 from danqing_server.store.newest import NEWEST_FIRST, Place, behind, place_of
 from danqing_server.store.reading import decoded, versioned
@@ -235,8 +235,8 @@ class DeliveryStore:
         return int(outcome.modified_count)
 
     async def delete_of(self, endpoint_id: str) -> None:
-        """Remove all deliveries of an endpoint."""
-        with translated():
+        """Remove all deliveries of an endpoint, of which there may be very many."""
+        async with unhurried(self.database):
             await self._deliveries.delete_many({"endpoint_id": endpoint_id})
 
     @step("erase.deliveries")

@@ -14,6 +14,8 @@ from standardwebhooks.webhooks import WebhookVerificationError
 from danqing_plugins import InvalidRequest, Problem
 from danqing_plugins.models import Job
 from danqing_plugins.run import Run
+from danqing_server.errors import StoreUnavailable
+from danqing_server.store.deliveries import DeliveryStore
 from tests.integration.api.conftest import Client
 from tests.integration.webhooks.conftest import WEBHOOKS, create, deliveries, sending, submit
 from tests.support.providers import ScriptedProvider
@@ -431,6 +433,23 @@ class TestTargets:
             place = url.split("//")[1].split("/")[0]
             reply = await api.ask("POST", WEBHOOKS, json={"url": f"http://{place}/"})
             assert (reply.status, reply.json["details"][0]["code"]) == (400, "webhook_private")
+
+
+class TestDeleted:
+    async def test_is_gone_whatever_becomes_of_its_deliveries(
+        self, api: Client, receiving: Receiver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Of hundreds of thousands MongoDB may not be done in time: a 503, and a 404 to who asks again."""
+        endpoint = await create(api, receiving.url + path())
+
+        async def refuse(_: DeliveryStore, endpoint_id: str) -> None:
+            raise StoreUnavailable(f"the deliveries of {endpoint_id} are too many")
+
+        monkeypatch.setattr(DeliveryStore, "delete_of", refuse)
+        place = f"{WEBHOOKS}/{endpoint['id']}"
+        assert (await api.ask("DELETE", place)).status == 200
+        assert (await api.ask("GET", place)).status == 404
+        assert api.services.webhooks.directory.find(endpoint["id"]) is None
 
 
 class TestUnused:

@@ -19,8 +19,9 @@ from danqing_server.delivery.webhooks.outbox import Form, Outbox, Show
 from danqing_server.delivery.webhooks.sending import Sender, Sessions
 from danqing_server.delivery.webhooks.signing import new_secret
 from danqing_server.delivery.webhooks.targets import Targets
-from danqing_server.errors import Conflict, NotFound
+from danqing_server.errors import Conflict, NotFound, StoreUnavailable
 from danqing_server.ids import new_id, new_token
+from danqing_server.log import get_logger
 from danqing_server.queue.lanes import Queue
 from danqing_server.records.deliveries import Delivery, DeliveryState
 from danqing_server.records.tasks import TaskWebhook
@@ -40,6 +41,8 @@ TOO_MANY = Message(
     en="a project may have {most} webhooks; delete one that is not needed any more",
     zh="每个项目最多 {most} 个 webhook，请先删除不再需要的",
 )
+
+log = get_logger(__name__)
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -111,11 +114,17 @@ class Webhooks:
         return await self._write(endpoint, changed, gone)
 
     async def delete(self, caller: Caller, endpoint_id: str) -> None:
-        """Remove an endpoint, and what was to be delivered to it."""
+        """Remove an endpoint, and what was to be delivered to it.
+
+        What of that cannot be removed now is sent to nobody any more, and expires.
+        """
         endpoint = await self._endpoint(caller, endpoint_id)
         await self.store.delete(endpoint.id)
-        await self.deliveries.delete_of(endpoint.id)
         await self.directory.changed()
+        try:
+            await self.deliveries.delete_of(endpoint.id)
+        except StoreUnavailable as error:
+            log.warning("deliveries_not_removed", endpoint=endpoint.id, reason=str(error))
 
     async def rotate(self, caller: Caller, endpoint_id: str, overlap: timedelta) -> Endpoint:
         """Give an endpoint another secret; for the time of *overlap* the present one signs as well."""
