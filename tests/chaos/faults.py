@@ -6,7 +6,8 @@ import asyncio
 import random
 import signal
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from itertools import combinations
 from typing import Any
 
 import attrs
@@ -54,6 +55,8 @@ RESTART_AFTER_S = 0.5
 STEPS_S = (3600.0, -3600.0)
 """By how much the wall clock of one serving process is set, for the rest of its life."""
 
+LEAST_JUMP_S = 0.5
+
 HARMLESS_TO_CALLS = ("redis", "mongod", "freeze", "clock", "stepdown", "failover", "slow")
 
 
@@ -73,10 +76,24 @@ class FaultLog:
 
     longest_call_s: float = LONGEST_CALL_S
     events: list[FaultEvent] = attrs.field(factory=list)
+    wall_s: Callable[[], float] = time.time
+    monotonic_s: Callable[[], float] = time.monotonic
+    _ahead_s: list[float] = attrs.field(factory=list, init=False)
+
+    @property
+    def lags_s(self) -> set[float]:
+        """By how much the server's clock may be off the wall's: that jumps when the whole machine was halted.
+
+        The server goes on as the monotonic clock does, for a quarter of an hour (`SteadyTime`).
+        """
+        return {before - after for before, after in combinations(self._ahead_s, 2)}
 
     def note(self, what: str, kills: int, lasted_s: float = 0.0, began_s: float | None = None) -> None:
         """Write a fault down that begins now, or that took from *began_s* until now."""
-        now = time.time()
+        now = self.wall_s()
+        ahead_s = now - self.monotonic_s()
+        if not self._ahead_s or abs(ahead_s - self._ahead_s[-1]) > LEAST_JUMP_S:
+            self._ahead_s.append(ahead_s)
         self.events.append(FaultEvent(at_s=began_s or now, until_s=now + lasted_s, what=what, kills=kills))
 
     @property

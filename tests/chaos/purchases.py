@@ -37,20 +37,20 @@ def cut_calls(task: Submission, faults: FaultLog) -> list[Mapping[str, Any]]:
 
 def _is_excused(task: Submission, call: Mapping[str, Any], faults: FaultLog) -> bool:
     return (task.kind.frail and may_fail(task, faults)) or any(
-        faults.cuts(*span) for span in _spans_of(call, faults.longest_call_s)
+        faults.cuts(*span) for span in _spans_of(call, faults)
     )
 
 
-def _spans_of(call: Mapping[str, Any], longest_s: float) -> Iterable[tuple[float, float]]:
-    """Yield when a call may have been under way, by the true clock and by those that were set wrong.
+def _spans_of(call: Mapping[str, Any], faults: FaultLog) -> Iterable[tuple[float, float]]:
+    """Yield when a call may have been under way, by the true clock and by those that were, or went, wrong.
 
     One whose process died was ended on record long after.
     """
-    sent_s = datetime.fromisoformat(call["sent_at"]).timestamp()
+    sent_s, longest_s = datetime.fromisoformat(call["sent_at"]).timestamp(), faults.longest_call_s
     ended = call["ended_at"]
     ended_s = datetime.fromisoformat(ended).timestamp() if ended else sent_s + longest_s
     until_s = sent_s + longest_s if ended_s < sent_s else min(ended_s, sent_s + longest_s)
-    for step_s in (0.0, *STEPS_S):
+    for step_s in (0.0, *STEPS_S, *faults.lags_s):
         yield sent_s - step_s - SLACK_S, until_s - step_s + SLACK_S
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +12,20 @@ import attrs
 
 from tests.chaos.billing import Bill, read_bills
 from tests.chaos.faults import FaultLog
-from tests.chaos.purchases import limit_broken_by, purchases_of, wrong_books
+from tests.chaos.purchases import cut_calls, limit_broken_by, purchases_of, wrong_books
 from tests.chaos.submission import Submission
 from tests.chaos.traffic import MIX, Kind
 
 FAL = next(kind for kind in MIX if kind.provider == "fal")
 FREE = next(kind for kind in MIX if not kind.costs)
 NONCE = "0123456789abcdef"
+AT = "2026-11-28T12:00:00+00:00"
 
 
 def call(id_: str, outcome: str, request_id: str | None, *indexes: int) -> Mapping[str, Any]:
     """A paid call as a task shows it."""
-    at = "2026-11-28T12:00:00+00:00"
     seen = {"indexes": indexes or (0,), "outcome": outcome, "request_id": request_id}
-    return {"id": id_, "sent_at": at, "ended_at": at, **seen}
+    return {"id": id_, "sent_at": AT, "ended_at": AT, **seen}
 
 
 def task(*calls: Mapping[str, Any], images: int = 1, kind: Kind = FAL) -> Submission:
@@ -95,3 +96,25 @@ def _line(dialect: str, cost_micro: int | None) -> Mapping[str, Any]:
         "job": dialect,
         "cost_micro": cost_micro,
     }
+
+
+class TestCuts:
+    """What a fault while a call ran explains."""
+
+    def test_the_servers_clock_lags_after_the_machine_was_halted(self) -> None:
+        """The wall jumps by as much then; the server goes on as the monotonic clock does."""
+        sent_s = datetime.fromisoformat(AT).timestamp()
+        walls_s, passed_s = [sent_s - 60, sent_s + 47.5], [100.0, 160.5]
+        log = FaultLog(wall_s=lambda: walls_s.pop(0), monotonic_s=lambda: passed_s.pop(0))
+        cut = task(call("a", "unknown", None))
+        log.note("serving", 1)
+        log.note("serving", 1)
+        assert log.lags_s == {-47.0}
+        assert cut_calls(cut, log)
+
+    def test_one_long_before_explains_nothing(self) -> None:
+        """A clock that went on as it should changes nothing about that."""
+        sent_s = datetime.fromisoformat(AT).timestamp()
+        log = FaultLog(wall_s=lambda: sent_s - 60, monotonic_s=lambda: 100.0)
+        log.note("serving", 1)
+        assert not cut_calls(task(call("a", "unknown", None)), log)
