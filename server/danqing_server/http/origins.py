@@ -29,7 +29,8 @@ NOT_ALLOWED = Message(
 )
 
 EXPOSED = (
-    "X-Request-ID, Retry-After, Location, ETag, Content-Range, Preference-Applied, X-Danqing-Task, X-Should-Retry"
+    "X-Request-ID, Retry-After, Location, ETag, Content-Range, Preference-Applied, X-Danqing-Task, X-Should-Retry, "
+    "OpenAI-Poll-After-Ms"
 )
 ALLOWED_HEADERS = (
     "Authorization, X-API-Key, API-Key, X-Goog-API-Key, "
