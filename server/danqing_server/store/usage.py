@@ -7,8 +7,8 @@ Source for aggregation stages: MongoDB manual 6.0, read 2026-11-28.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 from typing import Any
 
@@ -23,9 +23,11 @@ from danqing_server.store.reach import Reach
 from danqing_server.store.tasks import COLLECTION as TASKS
 from danqing_server.store.zones import timezone_of
 
-__all__ = ["Dimension", "UsageRow", "UsageStore"]
+__all__ = ["Dimension", "UsageRow", "UsageStore", "stretches"]
 
 TIMEOUT_S = 20.0
+STRETCH = timedelta(days=31)
+MOST_STRETCHES = 60
 
 
 class Dimension(StrEnum):
@@ -70,19 +72,22 @@ class UsageStore:
     ) -> list[UsageRow]:
         """Return the sums of what counts to the time from *since* until before *until*, in order.
 
-        Days are those of *zone*. Of everybody the projects are looked through one after another.
+        Days are those of *zone*. Of everybody the projects are looked through one after another, and of a long
+        time each stretch: `TIMEOUT_S` is for one.
         """
-        span = {"$gte": since, "$lt": until}
+        found: list[dict[str, Any]] = []
         with translated(), pymongo.timeout(TIMEOUT_S):
             owners = reach.owners if reach.owners is not None else await self._ledger.distinct("project")
-            booked = await self._ledger.aggregate(_booked(owners, span, by, zone)).to_list(None)
-            opened = await self._tasks.aggregate(_open(reach, span, by, zone)).to_list(None)
-        return _rows((*booked, *opened), by)
+            found += await self._tasks.aggregate(_open(reach, _span(since, until), by, zone)).to_list(None)
+        for span in stretches(since, until):
+            with translated(), pymongo.timeout(TIMEOUT_S):
+                found += await self._ledger.aggregate(_booked(owners, span, by, zone)).to_list(None)
+        return _rows(found, by)
 
     async def sum_open(self, reach: Reach, since: datetime, until: datetime) -> list[UsageRow]:
         """Return the open tasks among them alone, by provider."""
         by = (Dimension.PROVIDER,)
-        stages = _open(reach, {"$gte": since, "$lt": until}, by, UTC)
+        stages = _open(reach, _span(since, until), by, UTC)
         with translated(), pymongo.timeout(TIMEOUT_S):
             return _rows(await self._tasks.aggregate(stages).to_list(None), by)
 
@@ -93,6 +98,19 @@ class UsageStore:
     @property
     def _tasks(self) -> Any:
         return self.database[TASKS]
+
+
+def stretches(since: datetime, until: datetime) -> Iterator[Mapping[str, Any]]:
+    """Yield one after the other what finds a part of the time from *since* until before *until*, and all of it."""
+    step = max(STRETCH, (until - since) / MOST_STRETCHES)
+    while since < until:
+        end = until if until - since <= step else since + step
+        yield _span(since, end)
+        since = end
+
+
+def _span(since: datetime, until: datetime) -> Mapping[str, Any]:
+    return {"$gte": since, "$lt": until}
 
 
 def _rows(found: Iterable[dict[str, Any]], by: Sequence[Dimension]) -> list[UsageRow]:
