@@ -27,7 +27,8 @@ from danqing_server.life.register import Register
 from danqing_server.life.subscribers import Gathering
 from danqing_server.queue.entries import Entry, Pushed
 from danqing_server.queue.lanes import Queue
-from danqing_server.records.tasks import Status, TaskError
+from danqing_server.records.outputs import TaskError
+from danqing_server.records.tasks import Status
 from danqing_server.settings.server import Settings
 from danqing_server.store.deletions import Deletion
 from danqing_server.store.untold import Notice

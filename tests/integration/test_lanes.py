@@ -20,7 +20,8 @@ from danqing_server.queue.connection import connect
 from danqing_server.queue.entries import Entry, Rates
 from danqing_server.queue.gates import Gates, Report
 from danqing_server.queue.lanes import Queue
-from danqing_server.records.tasks import CallOutcome, CallRecord, Output, OutputState, Priority, Status
+from danqing_server.records.outputs import Output, OutputState
+from danqing_server.records.tasks import CallOutcome, CallRecord, Priority, Status
 from danqing_server.store.sweeping import SweepStore
 from danqing_server.worker.janitor import START, SWEEP_MIN_AGE_MS
 from tests.support.lanes import pass_time

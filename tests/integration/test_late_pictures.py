@@ -14,7 +14,8 @@ from danqing_plugins import ContentRejected
 from danqing_plugins.billing import Billed
 from danqing_server.access.caller import Caller
 from danqing_server.codec.documents import value_of
-from danqing_server.records.tasks import NOBODY, Attempt, CallOutcome, CallRecord, Output, OutputState, Status, Task
+from danqing_server.records.outputs import Output, OutputState
+from danqing_server.records.tasks import NOBODY, Attempt, CallOutcome, CallRecord, Status, Task
 from danqing_server.settings.server import Settings
 from danqing_server.store.ledger import LedgerStore
 from tests.support.scripts import Held, Ledger, LinkHost, link_host, provider_of, raising, with_bytes, with_link

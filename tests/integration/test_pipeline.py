@@ -11,7 +11,8 @@ import pytest
 from danqing_plugins import ContentRejected, InvalidRequest, Job, RateLimited, Result, Run, Source, Unavailable
 from danqing_server.access.caller import Caller
 from danqing_server.errors import Conflict, InvalidSubmission
-from danqing_server.records.tasks import Billed, CallOutcome, OutputState, Status, Task
+from danqing_server.records.outputs import OutputState
+from danqing_server.records.tasks import Billed, CallOutcome, Status, Task
 from danqing_server.store.reach import Reach
 from tests.support.providers import ScriptedProvider, deliver_all, picture
 from tests.support.system import MakeSettings, System, running_system, until

@@ -18,17 +18,8 @@ from danqing_server.errors import AttemptLost, Conflict
 from danqing_server.life.billing import cost_of
 from danqing_server.life.cancelled import Cancelled
 from danqing_server.life.charges import bills_of
-from danqing_server.records.tasks import (
-    Attempt,
-    Billed,
-    CallOutcome,
-    CallRecord,
-    Output,
-    OutputState,
-    Status,
-    Task,
-    TaskError,
-)
+from danqing_server.records.outputs import Output, OutputState, TaskError
+from danqing_server.records.tasks import Attempt, Billed, CallOutcome, CallRecord, Status, Task
 from danqing_server.settings.server import Settings
 from danqing_server.store.changes import NO_MARKS, Marks
 from danqing_server.store.tasks import TaskStore

@@ -24,7 +24,8 @@ from danqing_server.life.telling import entry_of
 from danqing_server.queue.connection import connect as connect_redis
 from danqing_server.queue.entries import Entry
 from danqing_server.queue.lanes import Queue
-from danqing_server.records.tasks import WAITING, Attempt, Priority, Status, Task, TaskError
+from danqing_server.records.outputs import TaskError
+from danqing_server.records.tasks import WAITING, Attempt, Priority, Status, Task
 from danqing_server.store.client import connect
 from danqing_server.store.sweeping import SweepStore
 from danqing_server.store.tasks import TaskStore

@@ -15,7 +15,8 @@ from danqing_server.access.caller import Caller
 from danqing_server.clock import Clock
 from danqing_server.codec.documents import value_of
 from danqing_server.life.cancelled import Cancelled
-from danqing_server.records.tasks import Attempt, CallRecord, Output, OutputState, Status, TaskError
+from danqing_server.records.outputs import Output, OutputState, TaskError
+from danqing_server.records.tasks import Attempt, CallRecord, Status
 from danqing_server.settings.routes import Route, Target
 from danqing_server.settings.server import Settings
 from danqing_server.store.client import connect

@@ -11,7 +11,8 @@ import pytest
 from danqing_server.life.cancelled import Cancelled
 from danqing_server.life.moves import Requeued
 from danqing_server.life.retried import Retried
-from danqing_server.records.tasks import Attempt, Status, Task, TaskError
+from danqing_server.records.outputs import TaskError
+from danqing_server.records.tasks import Attempt, Status, Task
 from danqing_server.settings.server import Settings
 from danqing_server.store.client import connect
 from danqing_server.store.newborn import LARGEST_HELD_BYTES

@@ -11,7 +11,8 @@ import pytest
 from aiohttp import web
 
 from danqing_plugins import ContentRejected, Job, Run, Source
-from danqing_server.records.tasks import OutputState, Status
+from danqing_server.records.outputs import OutputState
+from danqing_server.records.tasks import Status
 from danqing_server.settings.server import Settings
 from tests.support.providers import ScriptedProvider, picture
 from tests.support.system import HASTY, System, running_system, until

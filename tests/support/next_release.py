@@ -22,7 +22,8 @@ import attrs
 from danqing_plugins import Job, Run, Source
 from danqing_server.codec import documents
 from danqing_server.log import configure_logging
-from danqing_server.records.tasks import CallRecord, Output, Task
+from danqing_server.records.outputs import Output
+from danqing_server.records.tasks import CallRecord, Task
 from danqing_server.settings.server import Settings
 from danqing_server.store import reading
 from tests.support.providers import ScriptedProvider, picture

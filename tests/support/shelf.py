@@ -13,7 +13,8 @@ from bson.raw_bson import RawBSONDocument
 from danqing_plugins import Source
 from danqing_server.assets.storage import Assets
 from danqing_server.codec.documents import to_document
-from danqing_server.records.tasks import Asset, Output, OutputState, Status, Task
+from danqing_server.records.outputs import Asset, Output, OutputState
+from danqing_server.records.tasks import Status, Task
 from danqing_server.store.reading import versioned
 from danqing_server.store.tasks import TaskStore
 from tests.unit.api.tasks import NOW, kept_picture, make_task

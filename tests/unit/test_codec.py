@@ -17,7 +17,8 @@ from danqing_plugins import OutputKind, Price, Reference, Text, in_language
 from danqing_server.codec.bodies import dump_json, parse_json_object, shorten
 from danqing_server.codec.documents import from_document, to_document
 from danqing_server.errors import InvalidSubmission
-from danqing_server.records.tasks import Asset, Attempt, CallRecord, Output, OutputState, Status, Task, TaskError
+from danqing_server.records.outputs import Asset, Output, OutputState, TaskError
+from danqing_server.records.tasks import Attempt, CallRecord, Status, Task
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, 123000, tzinfo=UTC)
 

@@ -10,17 +10,8 @@ import pytest
 
 from danqing_server.life.billing import to_buy, under_way
 from danqing_server.life.decision import Again, Failure, FailureKind, Finish, Policy, decide
-from danqing_server.records.tasks import (
-    Attempt,
-    Billed,
-    CallOutcome,
-    CallRecord,
-    Output,
-    OutputState,
-    Status,
-    Task,
-    TaskError,
-)
+from danqing_server.records.outputs import Output, OutputState, TaskError
+from danqing_server.records.tasks import Attempt, Billed, CallOutcome, CallRecord, Status, Task
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 POLICY = Policy(max_attempts=3, random=lambda: 1.0)

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from danqing_server.life.telling import entry_of
-from danqing_server.records.tasks import CallOutcome, CallRecord, Output, OutputState, Status, Task
+from danqing_server.records.outputs import Output, OutputState
+from danqing_server.records.tasks import CallOutcome, CallRecord, Status, Task
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 

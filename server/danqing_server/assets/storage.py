@@ -46,7 +46,7 @@ from danqing_server.errors import (
     StorageUnavailable,
 )
 from danqing_server.loops.steps import step
-from danqing_server.records.tasks import Asset
+from danqing_server.records.outputs import Asset
 
 __all__ = ["Assets", "Stat"]
 

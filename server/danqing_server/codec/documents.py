@@ -17,19 +17,12 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 
 from danqing_plugins import Price, Reference, Text, in_language
 from danqing_server.records.lanes import LaneAct, LaneRecord
+from danqing_server.records.outputs import Asset, Output, TaskError
 from danqing_server.records.routing import RoutedTarget
-from danqing_server.records.tasks import (
-    Asset,
-    Attempt,
-    CallRecord,
-    JsonObject,
-    Output,
-    Task,
-    TaskError,
-    Upload,
-    User,
-)
+from danqing_server.records.tasks import Attempt, CallRecord, JsonObject, Task
 from danqing_server.records.tenancy import AuditEntry, Limits, Project, StoredKey, StudioSession
+from danqing_server.records.uploads import Upload
+from danqing_server.records.users import User
 
 __all__ = ["from_document", "to_document", "value_of"]
 

@@ -21,7 +21,8 @@ from danqing_server.life.register import Register
 from danqing_server.life.retried import Retried
 from danqing_server.log import get_logger
 from danqing_server.loops.shared import CarriedThrough, outcome_of
-from danqing_server.records.tasks import FINISHED, WAITING, Output, OutputState, Priority, Status, Task, TaskError
+from danqing_server.records.outputs import Output, OutputState, TaskError
+from danqing_server.records.tasks import FINISHED, WAITING, Priority, Status, Task
 from danqing_server.store.tasks import TaskStore
 
 __all__ = ["Control", "asked_again", "is_retryable"]

@@ -15,7 +15,8 @@ from danqing_server.clock import Clock
 from danqing_server.desk.control import Control
 from danqing_server.errors import Conflict, NotFound
 from danqing_server.log import get_logger
-from danqing_server.records.tasks import FINISHED, Asset, OutputState, Task
+from danqing_server.records.outputs import Asset, OutputState
+from danqing_server.records.tasks import FINISHED, Task
 from danqing_server.store.listing import SEARCH_S
 from danqing_server.store.newest import Place
 from danqing_server.store.pictures import (

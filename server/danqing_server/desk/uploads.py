@@ -26,7 +26,7 @@ from danqing_server.clock import Clock
 from danqing_server.errors import Conflict, InvalidSubmission, NotFound, StorageUnavailable, StoreUnavailable
 from danqing_server.ids import new_id
 from danqing_server.log import get_logger
-from danqing_server.records.tasks import Upload
+from danqing_server.records.uploads import Upload
 from danqing_server.store.reach import Reach
 from danqing_server.store.uploads import UploadStore
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from danqing_server.assets.storage import Assets
 from danqing_server.errors import NotFound
 from danqing_server.http.zips import Member
-from danqing_server.records.tasks import Asset
+from danqing_server.records.outputs import Asset
 
 __all__ = ["extension_of", "stored_member"]
 

@@ -12,7 +12,8 @@ from danqing_server.doors.archives import extension_of, stored_member
 from danqing_server.doors.views import Viewer
 from danqing_server.http.zips import Member, safe_name
 from danqing_server.records.batches import Batch, LineProblem
-from danqing_server.records.tasks import Asset, Task
+from danqing_server.records.outputs import Asset
+from danqing_server.records.tasks import Task
 from danqing_server.store.batches import BatchStore
 
 __all__ = ["files_of", "result_lines"]

@@ -13,7 +13,7 @@ from danqing_server.http.answers import JSON, NO_STORE
 from danqing_server.http.downloads import Downloads
 from danqing_server.http.entry import payer_of
 from danqing_server.http.requests import ApiRequest
-from danqing_server.records.tasks import Asset
+from danqing_server.records.outputs import Asset
 
 __all__ = ["Encoded", "Piece", "place_for", "send_pieces", "written"]
 

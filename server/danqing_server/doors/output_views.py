@@ -8,7 +8,8 @@ from typing import Any
 from danqing_plugins import OutputKind
 from danqing_server.doors.output_shapes import AudioShape, FileShape, ImageShape, PreviewShape, VideoShape
 from danqing_server.http.links import picture_url
-from danqing_server.records.tasks import Asset, Output, Status, Task
+from danqing_server.records.outputs import Asset, Output
+from danqing_server.records.tasks import Status, Task
 
 __all__ = ["file_views", "image_views", "media_views", "pictures_of", "preview_view"]
 

@@ -31,7 +31,9 @@ from danqing_server.life.billing import billed_of
 from danqing_server.life.charges import doubtful_micro
 from danqing_server.plugins.registry import Registry
 from danqing_server.queue.gates import Gate
-from danqing_server.records.tasks import FINISHED, BatchPlace, Billed, CallRecord, Status, Task, TaskError, User
+from danqing_server.records.outputs import TaskError
+from danqing_server.records.tasks import FINISHED, BatchPlace, Billed, CallRecord, Status, Task
+from danqing_server.records.users import User
 
 __all__ = [
     "Viewer",

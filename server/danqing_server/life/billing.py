@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from danqing_plugins.billing import Books, Cost
+from danqing_server.records.outputs import OutputState
 from danqing_server.records.routing import RoutedTarget
-from danqing_server.records.tasks import STANDING, Billed, CallOutcome, CallRecord, OutputState, Task
+from danqing_server.records.tasks import STANDING, Billed, CallOutcome, CallRecord, Task
 
 __all__ = [
     "announced_call",

@@ -15,7 +15,8 @@ from danqing_plugins import TaskEventKind
 from danqing_server.codec.documents import value_of
 from danqing_server.life.billing import announced_call, awaits_orders, is_on_its_way, under_way
 from danqing_server.life.moves import Transition
-from danqing_server.records.tasks import NOBODY, WAITING, Attempt, CallOutcome, Status, TaskError
+from danqing_server.records.outputs import TaskError
+from danqing_server.records.tasks import NOBODY, WAITING, Attempt, CallOutcome, Status
 from danqing_server.store.changes import NO_MARKS, Change, Marks
 from danqing_server.store.paths import has_calls, of_call, of_mark
 

@@ -19,7 +19,8 @@ from danqing_server.life.billing import (
     may_go_on,
     unordered,
 )
-from danqing_server.records.tasks import Billed, Output, OutputState, Status, Task, TaskError
+from danqing_server.records.outputs import Output, OutputState, TaskError
+from danqing_server.records.tasks import Billed, Status, Task
 
 __all__ = [
     "NOT_THE_SERVICE",

@@ -23,7 +23,8 @@ from danqing_server.clock import Clock
 from danqing_server.errors import ServiceUnavailable, StoreUnavailable
 from danqing_server.life.billing import awaits_orders
 from danqing_server.log import get_logger
-from danqing_server.records.tasks import Output, OutputState, Task
+from danqing_server.records.outputs import Output, OutputState
+from danqing_server.records.tasks import Task
 from danqing_server.store.changes import Legacy
 from danqing_server.store.deletions import Deletion, DeletionStore
 from danqing_server.store.deliveries import DeliveryStore

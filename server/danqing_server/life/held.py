@@ -24,16 +24,8 @@ from danqing_server.ids import new_token
 from danqing_server.life.billing import announced_call, is_on_its_way
 from danqing_server.life.decision import fail_missing
 from danqing_server.life.moves import Finished
-from danqing_server.records.tasks import (
-    FINISHED,
-    WAITING,
-    Billed,
-    CallOutcome,
-    CallRecord,
-    Status,
-    Task,
-    TaskError,
-)
+from danqing_server.records.outputs import TaskError
+from danqing_server.records.tasks import FINISHED, WAITING, Billed, CallOutcome, CallRecord, Status, Task
 from danqing_server.store.changes import Change, by_field
 from danqing_server.store.paths import of_call, of_output
 

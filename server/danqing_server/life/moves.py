@@ -20,7 +20,8 @@ import attrs
 from danqing_plugins import Message, TaskEventKind
 from danqing_server.errors import Conflict
 from danqing_server.ids import new_token
-from danqing_server.records.tasks import CallRecord, Status, Task, TaskError
+from danqing_server.records.outputs import TaskError
+from danqing_server.records.tasks import CallRecord, Status, Task
 from danqing_server.store.changes import NO_MARKS, Change, Marks
 from danqing_server.store.paths import ATTEMPT_ID
 

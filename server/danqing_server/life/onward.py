@@ -23,8 +23,9 @@ import attrs
 from danqing_server.life.billing import holds_order, may_go_on
 from danqing_server.life.decision import NOT_THE_SERVICE, Decision, Failure, FailureKind, Finish, Policy
 from danqing_server.queue.gates import PAUSED, RATE_LIMITED, Gate
+from danqing_server.records.outputs import TaskError
 from danqing_server.records.routing import TaskRoute
-from danqing_server.records.tasks import Task, TaskError
+from danqing_server.records.tasks import Task
 
 __all__ = ["NO_LANE", "OPEN", "Onward", "Opening", "after_attempt", "opening_of", "start", "while_waiting"]
 

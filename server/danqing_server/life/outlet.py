@@ -27,7 +27,8 @@ from danqing_server.life.subscribers import PluginSubscriber, Subscriber
 from danqing_server.life.telling import event_of
 from danqing_server.log import get_logger
 from danqing_server.plugins.registry import Registry
-from danqing_server.records.tasks import Attempt, Task, TaskError
+from danqing_server.records.outputs import TaskError
+from danqing_server.records.tasks import Attempt, Task
 from danqing_server.store.changes import NO_MARKS, Legacy, Marks, mark
 from danqing_server.store.untold import Notice, Untold, transition_of
 

@@ -21,7 +21,8 @@ from danqing_server.life.telling import entry_of
 from danqing_server.log import get_logger
 from danqing_server.loops.steps import step
 from danqing_server.queue.lanes import Queue
-from danqing_server.records.tasks import Attempt, Status, Task, TaskError
+from danqing_server.records.outputs import TaskError
+from danqing_server.records.tasks import Attempt, Status, Task
 from danqing_server.store.deletions import Deletion
 from danqing_server.store.tasks import TaskStore
 

@@ -15,7 +15,8 @@ from danqing_server.codec.documents import value_of
 from danqing_server.errors import Conflict
 from danqing_server.life.billing import may_still_bring
 from danqing_server.life.moves import Transition, waiting_key
-from danqing_server.records.tasks import Hold, Output, Status, Task
+from danqing_server.records.outputs import Output
+from danqing_server.records.tasks import Hold, Status, Task
 from danqing_server.store.changes import NO_MARKS, Change, Marks, by_field
 from danqing_server.store.paths import of_output, of_route
 

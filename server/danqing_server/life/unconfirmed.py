@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from danqing_plugins import Message
-from danqing_server.records.tasks import Task, TaskError
+from danqing_server.records.outputs import TaskError
+from danqing_server.records.tasks import Task
 
 __all__ = ["NOT_CONFIRMED", "unconfirmed", "was_voided"]
 

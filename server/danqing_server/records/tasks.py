@@ -1,4 +1,4 @@
-"""What the server keeps: tasks, their calls and outputs, users. All values are frozen.
+"""What the server keeps of tasks and their calls. All values are frozen.
 
 A task's life:
 
@@ -25,6 +25,7 @@ import attrs
 from danqing_plugins import OutputKind, Price, Reference
 from danqing_plugins.billing import Billed, CallOutcome
 from danqing_server.records.lanes import lane_name
+from danqing_server.records.outputs import Output, OutputState, Preview, TaskError
 from danqing_server.records.routing import TaskRoute
 
 __all__ = [
@@ -32,7 +33,6 @@ __all__ = [
     "NOBODY",
     "STANDING",
     "WAITING",
-    "Asset",
     "Attempt",
     "BatchPlace",
     "Billed",
@@ -40,16 +40,11 @@ __all__ = [
     "CallRecord",
     "Hold",
     "JsonObject",
-    "Output",
-    "OutputState",
-    "Preview",
     "Priority",
     "Reserved",
     "Status",
     "Task",
-    "TaskError",
     "TaskWebhook",
-    "User",
 ]
 
 JsonObject = Mapping[str, Any]
@@ -83,59 +78,6 @@ class Priority(StrEnum):
     HIGH = "high"
     NORMAL = "normal"
     LOW = "low"
-
-
-class OutputState(StrEnum):
-    """How far one output is.
-
-    `sourced`: made, its upstream URL is saved, not yet ours. `kept`: stored. `failed`: will not come, `error` says
-    why. `omitted`: the provider chose to make fewer.
-    """
-
-    SOURCED = "sourced"
-    KEPT = "kept"
-    FAILED = "failed"
-    OMITTED = "omitted"
-
-
-_AT_HAND = (OutputState.SOURCED, OutputState.KEPT)
-
-
-@attrs.frozen(kw_only=True)
-class Asset:
-    """An output in our storage. `key` is made of letters, digits and `._-/`; `sha256` is hexadecimal.
-
-    `width` and `height` are as shown, 0 for what has none (written all the same: older releases look for them).
-    `duration_s` and `fps` are None where unknown. `decoded` says whether it was proved whole by decoding it, and
-    not by its structure alone; `poster` is the key of a still picture of a video. `colour` is the mean of it,
-    `#rrggbb`, None before a thumbnail was made.
-    """
-
-    key: str
-    media_type: str
-    width: int
-    height: int
-    size_bytes: int
-    sha256: str
-    kind: OutputKind = OutputKind.IMAGE
-    duration_s: float | None = None
-    fps: float | None = None
-    has_audio: bool = False
-    decoded: bool = True
-    poster: str | None = None
-    colour: str | None = None
-
-
-@attrs.frozen(kw_only=True)
-class TaskError:
-    """Why a task or an output failed. `code` is stable; `provider_code` is the provider's own word."""
-
-    code: str
-    message: str
-    retryable: bool = False
-    billed: Billed = Billed.NO
-    provider_code: str | None = None
-    request_id: str | None = None
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -174,37 +116,6 @@ class CallRecord:
     def changed(self, **fields: Any) -> CallRecord:
         """Return a copy with *fields* in place of its own."""
         return _changed(self, fields)
-
-
-@attrs.frozen(kw_only=True)
-class Output:
-    """One output of a task, by its index from 0. `kind` is its source's own, None when it is the task's.
-
-    `deleted`: it was kept, and its user removed it: it is `omitted` by now, and was paid for.
-    """
-
-    index: int
-    state: OutputState
-    at: datetime
-    source_url: str | None = attrs.field(default=None, repr=False)
-    asset: Asset | None = None
-    error: TaskError | None = None
-    kind: OutputKind | None = None
-    deleted: bool = False
-
-    @property
-    def was_made(self) -> bool:
-        """Whether it proves that somebody was paid for it: it is ours, or was, or can be fetched."""
-        return self.state in _AT_HAND or self.source_url is not None or self.deleted
-
-
-@attrs.frozen(kw_only=True)
-class Preview:
-    """Output *index* as far as it was made, shown while that *attempt* runs; a picture, whatever it becomes."""
-
-    attempt: int
-    index: int
-    asset: Asset
 
 
 @attrs.frozen(kw_only=True)
@@ -396,31 +307,3 @@ def _changed(value: T, fields: dict[str, Any]) -> T:
     copy: T = object.__new__(type(value))
     vars(copy).update(own, **fields)
     return copy
-
-
-@attrs.frozen(kw_only=True)
-class Upload:
-    """A picture that was sent ahead of the tasks that may refer to it; `key` is where it stands in our storage."""
-
-    id: str
-    key: str
-    sha256: str
-    media_type: str
-    width: int
-    height: int
-    size_bytes: int
-    created_at: datetime
-    expires_at: datetime
-    owner: str | None = None
-
-
-@attrs.frozen(kw_only=True)
-class User:
-    """A user record of the old API; tasks refer to users by free text and do not need one."""
-
-    id: str
-    email: str
-    name: str
-    created_at: datetime
-    updated_at: datetime
-    owner: str | None = None

@@ -11,7 +11,8 @@ import bson
 from pymongo import UpdateOne
 
 from danqing_server.codec.documents import value_of
-from danqing_server.records.tasks import CallRecord, Output, Task
+from danqing_server.records.outputs import Output
+from danqing_server.records.tasks import CallRecord, Task
 from danqing_server.store.paths import ATTEMPT_ID, of_mark
 from danqing_server.store.reading import attempt_id_of
 from danqing_server.store.refusals import ENCODING_ERRORS

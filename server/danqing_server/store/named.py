@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from danqing_server.records.tasks import OutputState
+from danqing_server.records.outputs import OutputState
 from danqing_server.store.batches import STAGED
 from danqing_server.store.dumping import decoded
 from danqing_server.store.tasks import COLLECTION as TASKS

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from danqing_server.records.tasks import Billed, CallOutcome, OutputState, Status
+from danqing_server.records.outputs import OutputState
+from danqing_server.records.tasks import Billed, CallOutcome, Status
 
 __all__ = [
     "ATTEMPT_ID",

@@ -18,7 +18,8 @@ from typing import Any
 import attrs
 from pymongo import IndexModel
 
-from danqing_server.records.tasks import FINISHED, OutputState, Task
+from danqing_server.records.outputs import OutputState
+from danqing_server.records.tasks import FINISHED, Task
 from danqing_server.store.client import Database, durable, translated
 from danqing_server.store.late_indexes import LateIndexes
 from danqing_server.store.listing import Found, TaskFilter, TaskList

@@ -21,6 +21,7 @@ from danqing_server.errors import AttemptLost, StoreUnavailable, Unreadable
 from danqing_server.loops.batching import GATHER_S, Batcher
 from danqing_server.loops.steps import step
 from danqing_server.records.lanes import lane_name
+from danqing_server.records.outputs import TaskError
 from danqing_server.records.tasks import (
     FINISHED,
     NOBODY,
@@ -31,7 +32,6 @@ from danqing_server.records.tasks import (
     Reserved,
     Status,
     Task,
-    TaskError,
 )
 from danqing_server.store.changes import NO_MARKS, Change, Marks, marks_as_sets
 from danqing_server.store.client import Database, durable, find_newest, translated

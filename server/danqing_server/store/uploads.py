@@ -15,7 +15,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from danqing_server.codec.documents import from_document, to_document
-from danqing_server.records.tasks import Upload
+from danqing_server.records.uploads import Upload
 from danqing_server.store.client import Database, translated
 from danqing_server.store.reach import Reach
 from danqing_server.store.reading import versioned

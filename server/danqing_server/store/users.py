@@ -13,7 +13,7 @@ from pymongo.results import UpdateResult
 from danqing_plugins import Message
 from danqing_server.codec.documents import from_document, to_document
 from danqing_server.errors import Conflict
-from danqing_server.records.tasks import User
+from danqing_server.records.users import User
 from danqing_server.store.client import Database, translated
 from danqing_server.store.late_indexes import create_with_patience
 from danqing_server.store.reach import Reach

@@ -18,7 +18,8 @@ from danqing_server.records.accounts import LineKind
 from danqing_server.records.batches import BatchStatus, Mode
 from danqing_server.records.deliveries import DeliveryState
 from danqing_server.records.lanes import LaneActKind
-from danqing_server.records.tasks import OutputState, Priority, Status
+from danqing_server.records.outputs import OutputState
+from danqing_server.records.tasks import Priority, Status
 from danqing_server.records.tenancy import Scope
 
 __all__ = ["CLOSED", "Named", "nobodys"]

@@ -13,7 +13,8 @@ from danqing_server.life.decision import Decision, Failure, FailureKind, Finish,
 from danqing_server.life.moves import Finished, Requeued
 from danqing_server.life.onward import Onward, Opening, after_attempt
 from danqing_server.life.rerouted import Rerouted
-from danqing_server.records.tasks import Billed, CallOutcome, Task, TaskError
+from danqing_server.records.outputs import TaskError
+from danqing_server.records.tasks import Billed, CallOutcome, Task
 from danqing_server.store.changes import encodable
 from danqing_server.worker import texts
 from danqing_server.worker.ledger import Ledger

@@ -8,7 +8,8 @@ from danqing_plugins import AccountProblem, PluginError, RateLimited, Text
 from danqing_server.codec.bodies import storable
 from danqing_server.errors import SourceUnavailable, StorageUnavailable
 from danqing_server.life.decision import LEASE_IN_DOUBT, Failure, FailureKind
-from danqing_server.records.tasks import Billed, TaskError
+from danqing_server.records.outputs import TaskError
+from danqing_server.records.tasks import Billed
 from danqing_server.worker import texts
 
 __all__ = ["Interruption", "error_of", "failure_of", "interruption_of", "picture_lost"]

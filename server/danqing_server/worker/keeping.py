@@ -19,7 +19,8 @@ from danqing_server.assets.storage import Assets
 from danqing_server.clock import Clock
 from danqing_server.errors import DanqingError, PictureRejected, SourceUnavailable, StorageUnavailable
 from danqing_server.life.billing import maker_of
-from danqing_server.records.tasks import Billed, Output, OutputState, Task, TaskError
+from danqing_server.records.outputs import Output, OutputState, TaskError
+from danqing_server.records.tasks import Billed, Task
 from danqing_server.worker import texts
 from danqing_server.worker.ledger import Ledger
 

@@ -14,7 +14,8 @@ from danqing_server.codec.documents import value_of
 from danqing_server.errors import AttemptLost
 from danqing_server.life.billing import announced_call, billed_of
 from danqing_server.loops.steps import step
-from danqing_server.records.tasks import NOBODY, Billed, CallOutcome, CallRecord, Output, OutputState, Task
+from danqing_server.records.outputs import Output, OutputState
+from danqing_server.records.tasks import NOBODY, Billed, CallOutcome, CallRecord, Task
 from danqing_server.store.changes import NO_MARKS, Marks, by_field
 from danqing_server.store.paths import as_late, of_call, of_output
 from danqing_server.store.tasks import TaskStore

@@ -17,7 +17,7 @@ from danqing_server.clock import Clock
 from danqing_server.codec.documents import value_of
 from danqing_server.errors import DanqingError
 from danqing_server.log import get_logger
-from danqing_server.records.tasks import Preview
+from danqing_server.records.outputs import Preview
 from danqing_server.store.tasks import TaskStore
 from danqing_server.worker.ledger import Ledger
 

@@ -29,7 +29,8 @@ from danqing_server.life.billing import is_announced, lost_calls, may_buy, targe
 from danqing_server.life.decision import LEASE_IN_DOUBT, NO_FURTHER_CALL
 from danqing_server.log import get_logger
 from danqing_server.loops.steps import begins, ends, step
-from danqing_server.records.tasks import STANDING, CallOutcome, CallRecord, JsonObject, Output, OutputState
+from danqing_server.records.outputs import Output, OutputState
+from danqing_server.records.tasks import STANDING, CallOutcome, CallRecord, JsonObject
 from danqing_server.store.changes import encodable
 from danqing_server.worker import aftermath, texts
 from danqing_server.worker.failures import error_of

@@ -11,7 +11,8 @@ from danqing_server.life.billing import cut_calls
 from danqing_server.life.decision import Failure, FailureKind
 from danqing_server.life.moves import Finished, Transition
 from danqing_server.log import get_logger
-from danqing_server.records.tasks import CallOutcome, Status, Task, TaskError
+from danqing_server.records.outputs import TaskError
+from danqing_server.records.tasks import CallOutcome, Status, Task
 from danqing_server.worker import texts
 from danqing_server.worker.aftermath import leave_late, settle_spending
 from danqing_server.worker.dropping import Dropping

@@ -18,7 +18,7 @@ from PIL import Image
 
 from danqing_plugins import Source
 from danqing_server.doors import docs_pages
-from danqing_server.records.tasks import Asset
+from danqing_server.records.outputs import Asset
 from danqing_server.settings.server import Settings
 from tests.integration.api.conftest import Client
 from tests.support.serving import ServingProcess, run_serving

@@ -12,7 +12,8 @@ from aiohttp import web
 
 from danqing_plugins import Job, Run, Source
 from danqing_server.codec.documents import value_of
-from danqing_server.records.tasks import Output, OutputState, Status, Task
+from danqing_server.records.outputs import Output, OutputState
+from danqing_server.records.tasks import Status, Task
 from danqing_server.settings.server import Settings
 from tests.support.providers import ScriptedProvider, picture
 from tests.support.scripts import LinkHost, link_host

@@ -16,7 +16,8 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
 
 from danqing_server.access.caller import Caller
-from danqing_server.records.tasks import Billed, CallOutcome, OutputState, Status, Task
+from danqing_server.records.outputs import OutputState
+from danqing_server.records.tasks import Billed, CallOutcome, Status, Task
 from danqing_server.settings.server import Settings
 from danqing_server.store.dumping import LEFT_OUT
 from tests.integration.api.conftest import Client, opened

@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestServer
 from danqing_providers.sandbox.app import create_app
 from danqing_providers.sandbox.config import SandboxConfig
 from danqing_server.access.caller import Caller
-from danqing_server.records.tasks import OutputState
+from danqing_server.records.outputs import OutputState
 from tests.support.installed import all_but
 from tests.support.system import MakeSettings, running_system, until
 

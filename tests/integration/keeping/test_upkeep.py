@@ -13,7 +13,8 @@ from danqing_plugins import Source
 from danqing_server.access.caller import Caller
 from danqing_server.desk.request import Submission
 from danqing_server.records.batches import Mode
-from danqing_server.records.tasks import Asset, Task
+from danqing_server.records.outputs import Asset
+from danqing_server.records.tasks import Task
 from danqing_server.settings.server import Settings
 from tests.integration.backups.conftest import Command
 from tests.integration.keeping.test_deleting import go_on

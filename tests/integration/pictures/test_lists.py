@@ -10,7 +10,8 @@ import orjson
 import pytest
 
 from danqing_plugins import OutputKind
-from danqing_server.records.tasks import OutputState, Status
+from danqing_server.records.outputs import OutputState
+from danqing_server.records.tasks import Status
 from tests.integration.api.conftest import Client, Open
 from tests.support.shelf import Shelf
 from tests.unit.api.tasks import failed_picture, kept_asset, kept_picture, stored_asset

@@ -22,7 +22,8 @@ from danqing_plugins import Job, Run, Source
 from danqing_server.access.caller import Caller
 from danqing_server.assets.keys import upload_key
 from danqing_server.errors import PictureRejected, StorageUnavailable
-from danqing_server.records.tasks import Status, Upload
+from danqing_server.records.tasks import Status
+from danqing_server.records.uploads import Upload
 from danqing_server.store.reach import Reach
 from tests.integration.api.conftest import Client, Open
 from tests.support.providers import ScriptedProvider

@@ -8,19 +8,9 @@ from typing import Any
 import attrs
 
 from danqing_plugins import OutputKind, Price, Reference, Text
+from danqing_server.records.outputs import Asset, Output, OutputState, TaskError
 from danqing_server.records.routing import RoutedTarget, TaskRoute
-from danqing_server.records.tasks import (
-    Asset,
-    Attempt,
-    Billed,
-    CallOutcome,
-    CallRecord,
-    Output,
-    OutputState,
-    Status,
-    Task,
-    TaskError,
-)
+from danqing_server.records.tasks import Attempt, Billed, CallOutcome, CallRecord, Status, Task
 
 __all__ = [
     "NOW",

@@ -16,7 +16,9 @@ from danqing_server.doors.views import Viewer, explanation_view, lane_view, user
 from danqing_server.plugins.registry import Registry
 from danqing_server.queue.gates import Gate, Hold, Throughput
 from danqing_server.queue.lanes import LaneDepth
-from danqing_server.records.tasks import BatchPlace, CallOutcome, Preview, Status, Task, TaskWebhook, User
+from danqing_server.records.outputs import Preview
+from danqing_server.records.tasks import BatchPlace, CallOutcome, Status, Task, TaskWebhook
+from danqing_server.records.users import User
 from tests.support.contract import Contract
 from tests.unit.api.tasks import (
     NOW,

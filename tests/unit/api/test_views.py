@@ -8,7 +8,8 @@ from danqing_server.codec.bodies import dump_json
 from danqing_server.doors.costs import price_text
 from danqing_server.doors.views import Viewer
 from danqing_server.plugins.registry import Registry
-from danqing_server.records.tasks import Billed, CallOutcome, Status, TaskError
+from danqing_server.records.outputs import TaskError
+from danqing_server.records.tasks import Billed, CallOutcome, Status
 from tests.unit.api.tasks import NOW, failed_picture, kept_picture, make_task, paid_call, reference, routed_task
 
 

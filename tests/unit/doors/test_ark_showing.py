@@ -6,7 +6,8 @@ import pytest
 
 from danqing_plugins import OutputKind, Text
 from danqing_server.doors.ark.failing import EXPIRED, is_expired
-from danqing_server.records.tasks import Status, TaskError
+from danqing_server.records.outputs import TaskError
+from danqing_server.records.tasks import Status
 from tests.unit.api.tasks import make_task
 
 

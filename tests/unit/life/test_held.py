@@ -9,7 +9,8 @@ import pytest
 
 from danqing_server.errors import Conflict
 from danqing_server.life.held import Fate, fate_of, fetching, held
-from danqing_server.records.tasks import Billed, CallOutcome, CallRecord, Output, OutputState, Status, Task
+from danqing_server.records.outputs import Output, OutputState
+from danqing_server.records.tasks import Billed, CallOutcome, CallRecord, Status, Task
 from tests.unit.api.tasks import NOW, kept_picture, make_task
 
 LATER = datetime(2027, 1, 1, tzinfo=UTC)

@@ -12,7 +12,8 @@ from danqing_server.errors import Conflict
 from danqing_server.life.cancelled import Cancelled, Voided
 from danqing_server.life.moves import Deleted, Finished, Move, Requeued, Started, Transition
 from danqing_server.life.retried import Retried, Revived
-from danqing_server.records.tasks import Attempt, Output, OutputState, Status, Task, TaskError
+from danqing_server.records.outputs import Output, OutputState, TaskError
+from danqing_server.records.tasks import Attempt, Status, Task
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 ERROR = TaskError(code="a_code", message="m")

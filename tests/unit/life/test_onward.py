@@ -25,18 +25,9 @@ from danqing_server.life.onward import (
 )
 from danqing_server.life.rerouted import Rerouted, on_target
 from danqing_server.queue.gates import Gate, Hold
+from danqing_server.records.outputs import Output, OutputState, TaskError
 from danqing_server.records.routing import MOST_TRIED, RoutedTarget, TaskRoute
-from danqing_server.records.tasks import (
-    Attempt,
-    Billed,
-    CallOutcome,
-    CallRecord,
-    Output,
-    OutputState,
-    Status,
-    Task,
-    TaskError,
-)
+from danqing_server.records.tasks import Attempt, Billed, CallOutcome, CallRecord, Status, Task
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 SHUT = Opening(is_open=False, wait_ms=60_000, reason="account_problem")

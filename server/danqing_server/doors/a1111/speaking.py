@@ -16,7 +16,8 @@ from danqing_server.doors.holding import Call, Voice
 from danqing_server.doors.output_views import pictures_of
 from danqing_server.http.answers import json_answer
 from danqing_server.http.messages import ENGLISH
-from danqing_server.records.tasks import Asset, Task
+from danqing_server.records.outputs import Asset
+from danqing_server.records.tasks import Task
 
 __all__ = ["A1111Voice"]
 

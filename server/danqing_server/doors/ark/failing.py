@@ -19,7 +19,8 @@ from danqing_server.http.doors import Refusal
 from danqing_server.http.messages import ENGLISH
 from danqing_server.life.billing import billed_of
 from danqing_server.plugins.registry import Registry
-from danqing_server.records.tasks import Billed, Status, Task, TaskError
+from danqing_server.records.outputs import TaskError
+from danqing_server.records.tasks import Billed, Status, Task
 
 __all__ = ["EXPIRED", "fault_of", "is_expired", "refusal_of_task"]
 

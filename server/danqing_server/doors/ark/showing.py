@@ -25,7 +25,8 @@ from danqing_server.doors.ark_shapes import (
 from danqing_server.doors.views import usage_of
 from danqing_server.http.links import picture_url
 from danqing_server.plugins.registry import Registry
-from danqing_server.records.tasks import Asset, Output, OutputState, Status, Task
+from danqing_server.records.outputs import Asset, Output, OutputState
+from danqing_server.records.tasks import Status, Task
 
 __all__ = ["EXPIRED_WORD", "STATUSES", "ArkViewer", "images_usage", "size_of"]
 

@@ -18,7 +18,8 @@ from danqing_server.doors.holding import Call, Voice
 from danqing_server.http.answers import json_answer
 from danqing_server.http.links import base_url
 from danqing_server.http.messages import ENGLISH
-from danqing_server.records.tasks import Output, OutputState, Task
+from danqing_server.records.outputs import Output, OutputState
+from danqing_server.records.tasks import Task
 
 __all__ = ["ArkVoice", "viewer_of"]
 

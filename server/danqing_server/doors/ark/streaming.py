@@ -25,7 +25,8 @@ from danqing_server.doors.holding import Call, Voice
 from danqing_server.errors import NotFound
 from danqing_server.http.messages import ENGLISH
 from danqing_server.http.reports import report_of
-from danqing_server.records.tasks import FINISHED, Output, OutputState, Status, Task
+from danqing_server.records.outputs import Output, OutputState
+from danqing_server.records.tasks import FINISHED, Status, Task
 
 __all__ = ["by_events"]
 

@@ -23,8 +23,8 @@ from danqing_server.http.receiving import ReceivedObject, discard_body
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_delete, on_get, on_post, on_put
 from danqing_server.ids import new_id
-from danqing_server.records.tasks import User
 from danqing_server.records.tenancy import Scope
+from danqing_server.records.users import User
 
 __all__ = ["routes"]
 

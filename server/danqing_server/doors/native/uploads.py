@@ -24,8 +24,8 @@ from danqing_server.http.multipart import Part, is_form, receive_form
 from danqing_server.http.receiving import discard_body, holding_of, receive_body
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_delete, on_get, on_post
-from danqing_server.records.tasks import Upload
 from danqing_server.records.tenancy import Scope
+from danqing_server.records.uploads import Upload
 
 __all__ = ["routes"]
 

@@ -12,7 +12,8 @@ from danqing_server.doors.encoding import Encoded, Piece
 from danqing_server.doors.openai.reading import Form, Manner
 from danqing_server.doors.output_views import pictures_of
 from danqing_server.http.links import picture_url
-from danqing_server.records.tasks import Asset, Task
+from danqing_server.records.outputs import Asset
+from danqing_server.records.tasks import Task
 
 __all__ = ["Gallery"]
 

@@ -28,7 +28,8 @@ from danqing_server.doors.output_views import pictures_of
 from danqing_server.errors import DanqingError, NotFound, Overloaded
 from danqing_server.http.messages import ENGLISH
 from danqing_server.http.reports import report_of
-from danqing_server.records.tasks import FINISHED, Asset, Status, Task
+from danqing_server.records.outputs import Asset
+from danqing_server.records.tasks import FINISHED, Status, Task
 
 __all__ = ["by_events"]
 

@@ -21,7 +21,8 @@ from danqing_server.doors.openai_video_shapes import OpenAIVideoErrorShape, Open
 from danqing_server.http.links import picture_url
 from danqing_server.http.messages import ENGLISH
 from danqing_server.plugins.registry import Registry
-from danqing_server.records.tasks import Asset, Status, Task
+from danqing_server.records.outputs import Asset
+from danqing_server.records.tasks import Status, Task
 
 __all__ = ["VideoViewer", "film_of"]
 

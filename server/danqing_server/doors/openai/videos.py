@@ -45,7 +45,8 @@ from danqing_server.http.receiving import discard_body
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_delete, on_get, on_post
 from danqing_server.ids import beginning_of_ids
-from danqing_server.records.tasks import FINISHED, Asset, JsonObject, Task
+from danqing_server.records.outputs import Asset
+from danqing_server.records.tasks import FINISHED, JsonObject, Task
 from danqing_server.records.tenancy import Scope
 from danqing_server.store.listing import TaskFilter
 from danqing_server.store.paging import PageQuery, TaskPages
