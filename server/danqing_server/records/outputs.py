@@ -17,7 +17,7 @@ class OutputState(StrEnum):
     """How far one output is.
 
     `sourced`: made, its upstream URL is saved, not yet ours. `kept`: stored. `failed`: will not come, `error` says
-    why. `omitted`: the provider chose to make fewer.
+    why. `omitted`: the provider chose to make fewer, or its user deleted it (`Output.deleted`).
     """
 
     SOURCED = "sourced"
