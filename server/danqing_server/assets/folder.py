@@ -108,7 +108,7 @@ class Folder(Single):
 
     def _move(self, spool: Spool, target: Path) -> bool:
         """Give a file its name; False when its task was deleted, and its folder gone, right before it."""
-        target.parent.mkdir(PRIVATE_MODE, exist_ok=True)
+        _make_folder(target.parent)
         try:
             spool.move_to(target)
         except FileNotFoundError:
@@ -118,7 +118,7 @@ class Folder(Single):
         return True
 
     def _copy(self, source: Path, target: Path) -> None:
-        target.parent.mkdir(PRIVATE_MODE, exist_ok=True)
+        _make_folder(target.parent)
         try:
             os.utime(source)  # both names have one age: what nobody names yet must not look like what nobody names
             os.link(source, target)
@@ -177,6 +177,18 @@ class Folder(Single):
             spool.sync()
         finally:
             spool.discard()
+
+
+def _make_folder(path: Path) -> None:
+    """Make a task's folder, unless it is there; another may delete it at any moment."""
+    while True:
+        try:
+            path.mkdir(PRIVATE_MODE, exist_ok=True)
+        except FileExistsError:  # pathlib found it, and when it looked what it is, it was gone
+            if path.exists():
+                raise
+        else:
+            return
 
 
 def local_folder(assets_url: str | None, data_dir: Path) -> Path | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import errno
 import hashlib
 import os
 import stat
@@ -192,9 +193,26 @@ class TestDeleting:
                 await assets.delete_task("task_1")
 
         deleting = [asyncio.create_task(delete_on()) for _ in range(2)]
-        await keep_all()
-        for each in deleting:
-            each.cancel()
+        try:
+            await keep_all()
+        finally:
+            for each in deleting:
+                each.cancel()
+
+    async def test_a_folder_that_goes_while_it_is_looked_at_is_made_anew(
+        self, assets: Assets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As `mkdir` meets it: the name is taken, and a moment later nothing is there."""
+        make, refusals = os.mkdir, [FileExistsError(errno.EEXIST, "File exists")]
+
+        def seldom(path: Path, *more: int) -> None:
+            if Path(path).name == "task_1" and refusals:
+                raise refusals.pop()
+            make(path, *more)
+
+        monkeypatch.setattr(os, "mkdir", seldom)
+        await assets.keep("task_1", 0, Source.from_bytes(picture()))
+        assert (tmp_path / "pictures" / "task_1").is_dir()
 
 
 class TestE13Privacy:
