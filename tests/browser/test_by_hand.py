@@ -83,7 +83,7 @@ async def test_the_whole_journey_without_a_mouse(open_page: OpenPage, studio: St
     viewer = page.get_by_role("dialog", name="Picture")
     await expect(viewer.get_by_role("img", name="a lone reed warbler")).to_be_visible()
     await page.keyboard.press("s")
-    await expect(viewer.get_by_role("button", name="Take the star away")).to_be_visible()
+    await expect(viewer.get_by_role("button", name="Star", exact=True, pressed=True)).to_be_visible()
     await page.keyboard.press("Delete")
     await page.get_by_role("button", name="Undo").focus()
     await page.keyboard.press("Enter")
