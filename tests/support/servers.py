@@ -31,6 +31,8 @@ __all__ = [
 START_S = 60.0
 """How long a server may take to answer at first: seconds, where nothing else runs."""
 
+IN_USE = "Address already in use"
+
 
 def wait_until(condition: Callable[[], bool], *, timeout_s: float = 15.0, what: str = "the condition") -> None:
     """Return as soon as *condition* holds; AssertionError after *timeout_s* seconds."""
@@ -133,6 +135,30 @@ def _embedded(server: EmbeddedServer) -> RunningServer:
 
 
 @contextmanager
+def _on_a_free_port(describe: Callable[[int], EmbeddedServer]) -> Iterator[RunningServer]:
+    """Run what *describe* makes of a port; another is tried when somebody was there before the server."""
+    for last in (False, False, True):
+        server = _embedded(describe(free_port()))
+        try:
+            server.start()
+            break
+        except AssertionError as error:
+            server.kill()
+            if last or IN_USE not in _log_of(server):
+                raise
+            sys.stderr.write(f"{error}\n")
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+def _log_of(server: RunningServer) -> str:
+    assert server.command.log_path is not None
+    return server.command.log_path.read_text(errors="replace")
+
+
+@contextmanager
 def run_embedded(server: EmbeddedServer) -> Iterator[RunningServer]:
     """Run what *server* describes while the block lasts."""
     with running(_embedded(server)) as started:
@@ -142,14 +168,14 @@ def run_embedded(server: EmbeddedServer) -> Iterator[RunningServer]:
 @contextmanager
 def run_mongod(directory: Path) -> Iterator[RunningServer]:
     """Run a real mongod, its files in *directory*, while the block lasts."""
-    with running(_embedded(mongod(directory / "mongodb", free_port()))) as server:
+    with _on_a_free_port(lambda port: mongod(directory / "mongodb", port)) as server:
         yield server
 
 
 @contextmanager
 def run_redis(directory: Path) -> Iterator[RunningServer]:
     """Run a real redis-server, its files in *directory*, while the block lasts."""
-    with running(_embedded(redis_server(directory / "redis", free_port()))) as server:
+    with _on_a_free_port(lambda port: redis_server(directory / "redis", port)) as server:
         yield server
 
 
