@@ -46,5 +46,5 @@ EOF
 
 echo '== danqing check, doctor'
 danqing check
-danqing doctor || [ $? = 1 ] # it may find something to say about this machine
+danqing doctor || case $? in 1|7) ;; *) exit 1 ;; esac # it may find something to say about this machine; no server runs
 echo '== all of it works'
