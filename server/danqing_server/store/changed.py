@@ -17,6 +17,7 @@ from pymongo import ASCENDING, IndexModel
 from danqing_server.clock import from_ms
 from danqing_server.records.tasks import Status, Task
 from danqing_server.store.client import Database, translated
+from danqing_server.store.newest import past
 from danqing_server.store.reach import Reach
 from danqing_server.store.reading import readable
 from danqing_server.store.tasks import COLLECTION
@@ -69,9 +70,7 @@ class ChangedStore:
         """Return the tasks that changed at *moment* or later, in order, *limit* at most, behind *after*."""
         condition: dict[str, Any] = {**reach.filter, "updated_at": {"$gte": moment}}
         if after is not None:
-            last = from_ms(after.at_ms)
-            condition["updated_at"] = {"$gte": last}
-            condition["$or"] = [{"updated_at": {"$gt": last}}, {"updated_at": last, "_id": {"$gt": after.id}}]
+            condition |= past((from_ms(after.at_ms), after.id), "$gt", "updated_at")
         steps = [
             {"$match": condition},
             {"$sort": dict(_ORDER)},

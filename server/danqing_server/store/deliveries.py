@@ -23,7 +23,7 @@ from danqing_server.loops.steps import step
 from danqing_server.records.deliveries import Delivery, DeliveryState, Try, Way
 from danqing_server.store.client import Database, translated, unhurried
 from danqing_server.store.late_indexes import LateIndexes
-from danqing_server.store.newest import NEWEST_FIRST, Place, behind, place_of
+from danqing_server.store.newest import NEWEST_FIRST, Place, past, place_of
 from danqing_server.store.reading import decoded, versioned
 
 __all__ = ["KEPT", "Backlog", "DeliveryStore", "Due", "Full", "Outcome"]
@@ -261,7 +261,7 @@ class DeliveryStore:
         await self._outcomes.drain()
 
     async def _page(self, query: Mapping[str, Any], limit: int, before: Place | None) -> list[Mapping[str, Any]]:
-        older = {} if before is None else {"created_at": {"$lte": before[0]}, **behind(before)}
+        older = {} if before is None else past(before)
         with translated():
             found: list[Mapping[str, Any]] = (
                 await self._deliveries.find({**query, **older}).sort(NEWEST_FIRST).limit(limit).to_list(None)

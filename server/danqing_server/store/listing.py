@@ -22,7 +22,7 @@ from danqing_server.errors import StoreUnavailable
 from danqing_server.records.tasks import Billed, Status, Task
 from danqing_server.store.client import Database, durable, translated
 from danqing_server.store.late_indexes import OF_BATCH, LateIndexes
-from danqing_server.store.newest import NEWEST_FIRST, Place, behind, place_of
+from danqing_server.store.newest import NEWEST_FIRST, Place, behind, border, place_of, up_to
 from danqing_server.store.paths import IS_PARTIAL, MAY_BE_BILLED
 from danqing_server.store.reach import Reach
 from danqing_server.store.reading import readable, task_of
@@ -36,7 +36,6 @@ LARGEST_STEP = 16_000
 READ_AT_ONCE = 200
 COUNT_MS = 1_000
 
-_KEY = {"created_at": 1}  # and `_id`: an index holds both
 _HEAVY = {"saved": 0, "result": 0, "references": 0}
 
 _OF_EVERYBODY = IndexModel(NEWEST_FIRST, name="newest")
@@ -194,13 +193,14 @@ class TaskList:
         until_s, step = self.now_s() + within_s, FIRST_STEP
         while True:
             here = scope(after)
-            border = await self._border(here, step)
+            with translated():
+                end = await border(self._tasks, here, NEWEST_FIRST, step)
             found = {**here, **conditions}
-            if border is None:
+            if end is None:
                 yield found, None
                 return
-            yield {"$and": [found, _not_behind(border)]}, border  # the same field may have a bound of its own
-            after, step = border, min(step * 2, LARGEST_STEP)
+            yield {"$and": [found, up_to(end)]}, end  # the same field may have a bound of its own
+            after, step = end, min(step * 2, LARGEST_STEP)
             if self.now_s() > until_s:
                 return
 
@@ -210,18 +210,12 @@ class TaskList:
         documents: list[Mapping[str, Any]] = []
         walk = self.stretches(lambda place: wanted.scope(reach, place), conditions, after, SEARCH_S)
         async with aclosing(walk) as stretches:
-            async for here, border in stretches:
+            async for here, end in stretches:
                 documents += await self._read_wanted(here, limit + 1 - len(documents), wanted.billed)
-                if len(documents) > limit or border is None:
+                if len(documents) > limit or end is None:
                     return _page(documents, limit)
-                after = border
+                after = end
         return FoundTasks(tasks=tuple(readable(documents)), next=after, is_cut=True)
-
-    async def _border(self, scope: Mapping[str, Any], step: int) -> Place | None:
-        """Return where the *step*-th task of *scope* stands, by an index alone; None when there are fewer."""
-        with translated():
-            found = await self._tasks.find(scope, _KEY).sort(NEWEST_FIRST).skip(step - 1).limit(1).to_list(None)
-        return place_of(found[0]) if found else None
 
     async def _read(self, condition: Mapping[str, Any], limit: int) -> list[Mapping[str, Any]]:
         with translated():
@@ -272,10 +266,3 @@ def _page(documents: list[Mapping[str, Any]], limit: int) -> FoundTasks:
     more = len(documents) > limit
     next_ = place_of(documents[limit - 1]) if more else None
     return FoundTasks(tasks=tuple(readable(documents[:limit])), next=next_)
-
-
-def _not_behind(border: Place) -> dict[str, Any]:
-    """Return what finds tasks up to *border*, itself among them."""
-    created_at, task_id = border
-    here = {"created_at": created_at, "_id": {"$gte": task_id}}
-    return {"created_at": {"$gte": created_at}, "$or": [{"created_at": {"$gt": created_at}}, here]}

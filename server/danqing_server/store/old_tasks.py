@@ -17,7 +17,7 @@ from pymongo import ASCENDING
 from danqing_server.records.tasks import FINISHED, Status, Task
 from danqing_server.store.client import Database, translated
 from danqing_server.store.listing import TaskFilter, TaskList
-from danqing_server.store.newest import NEWEST_FIRST, Place, behind, place_of
+from danqing_server.store.newest import NEWEST_FIRST, Place, border, past, place_of, up_to
 from danqing_server.store.reach import Reach
 from danqing_server.store.reading import readable
 from danqing_server.store.tasks import COLLECTION
@@ -75,9 +75,10 @@ class OldTasks:
         Those with a star are left out, and those that an attempt still holds, or what it set aside of a limit,
         unless that was before *reserved_before*.
         """
-        here = [_walked(kinds.reach), {"created_at": {"$lt": made_before}}, *_past(after, "$gt")]
-        border = await self._border(here, _OLDEST)
-        here += _until(border, "$lt")
+        here = [_walked(kinds.reach), {"created_at": {"$lt": made_before}}]
+        here += [] if after is None else [past(after, "$gt")]
+        end = await self._border(here, _OLDEST)
+        here += [] if end is None else [up_to(end, "$lt")]
         wanted: dict[str, Any] = {
             "attempt": None,
             "reserved.at": {"$not": {"$gte": reserved_before}},
@@ -88,31 +89,30 @@ class OldTasks:
         with pymongo.timeout(LONGEST_S), translated():
             asked = self._tasks.find({"$and": [*here, kinds.condition, wanted]}, _HEAVY)
             found = await asked.sort(_OLDEST).limit(PAGE).to_list(None)
-        return readable(found), place_of(found[-1]) if len(found) == PAGE else border
+        return readable(found), place_of(found[-1]) if len(found) == PAGE else end
 
     async def newest(self, kinds: Kinds, count: int) -> datetime | None:
         """Return when the *count*-th newest of them was made; None when there are fewer."""
         after: Place | None = None
         while True:
-            here = [_walked(kinds.reach), *_past(after, "$lt")]
-            border = await self._border(here, NEWEST_FIRST)
-            wanted = {"$and": [*here, *_until(border, "$gt"), kinds.condition]}
+            here = [_walked(kinds.reach)]
+            here += [] if after is None else [past(after)]
+            end = await self._border(here, NEWEST_FIRST)
+            here += [] if end is None else [up_to(end)]
+            wanted = {"$and": [*here, kinds.condition]}
             with pymongo.timeout(LONGEST_S), translated():
                 asked = self._tasks.find(wanted, ["created_at"]).sort(NEWEST_FIRST).limit(count)
                 found = await asked.to_list(None)
             if len(found) == count:
                 made_at: datetime = found[-1]["created_at"]
                 return made_at
-            if border is None:
+            if end is None:
                 return None
-            after, count = border, count - len(found)
+            after, count = end, count - len(found)
 
     async def _border(self, here: Sequence[Mapping[str, Any]], order: Any) -> Place | None:
-        """Return where the last of the next `step` tasks stands, by an index alone; None when there are fewer."""
         with pymongo.timeout(LONGEST_S), translated():
-            found = self._tasks.find({"$and": here}, {"created_at": 1}).sort(order).skip(self.step - 1).limit(1)
-            documents = await found.to_list(None)
-        return place_of(documents[0]) if documents else None
+            return await border(self._tasks, {"$and": here}, order, self.step)
 
     async def owners(self) -> Sequence[str | None]:
         """Return whose tasks there are; None: those without an owner."""
@@ -128,16 +128,3 @@ class OldTasks:
 def _walked(reach: Reach) -> Mapping[str, Any]:
     """Return what of *reach* an index answers: what has no owner is found among everybody's."""
     return {} if reach.owners in (None, [None]) else reach.filter
-
-
-def _past(place: Place | None, way: str) -> list[Mapping[str, Any]]:
-    """Return what finds the tasks behind *place*, the newer ones with `$gt`; the first is a bound on the index."""
-    return [] if place is None else [{"created_at": {f"{way}e": place[0]}}, behind(place, way)]
-
-
-def _until(place: Place | None, way: str) -> list[Mapping[str, Any]]:
-    """Return what finds the tasks before *place* and that one, the older ones with `$lt`."""
-    if place is None:
-        return []
-    itself = {"created_at": place[0], "_id": place[1]}
-    return [{"created_at": {f"{way}e": place[0]}}, {"$or": [*behind(place, way)["$or"], itself]}]

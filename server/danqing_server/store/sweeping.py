@@ -16,6 +16,7 @@ from danqing_server.records.lanes import lane_name
 from danqing_server.records.tasks import Task
 from danqing_server.store.client import Database, translated
 from danqing_server.store.late_indexes import LateIndexes
+from danqing_server.store.newest import past
 from danqing_server.store.reach import Reach
 from danqing_server.store.reading import attempt_id_of, readable, task_of
 from danqing_server.store.tasks import COLLECTION
@@ -78,10 +79,8 @@ class SweepStore:
         Those created after *youngest_ms* are left out, unless it is more than `FUTURE_MS` after: by a clock that
         was set back since, or by another machine's. What is from the future is old.
         """
-        waiting, task_id = cursor
-        behind = [{"waiting": {"$gt": waiting}}, {"waiting": waiting, "_id": {"$gt": task_id}}]
         old = [{"waiting": {"$lte": youngest_ms}}, {"waiting": {"$gt": youngest_ms + FUTURE_MS}}]
-        wanted = {"waiting": {"$gte": waiting}, "$and": [{"$or": behind}, {"$or": old}]}
+        wanted = {**past(cursor, "$gt", "waiting"), "$and": [{"$or": old}]}
         order = [("waiting", ASCENDING), ("_id", ASCENDING)]
         with translated():
             found = await self._tasks.find(wanted, FIELDS).sort(order).limit(limit).to_list(None)
@@ -211,15 +210,13 @@ class SweepStore:
 def _routed(lane: str, cursor: tuple[int, str], due: datetime) -> dict[str, Any]:
     """Return what finds the tasks with a route behind *cursor* that wait in *lane*, to start before *due*."""
     provider, _, word = lane.partition(":")
-    waiting, task_id = cursor
-    behind = [{"waiting": {"$gt": waiting}}, {"waiting": waiting, "_id": {"$gt": task_id}}]
     timely = [{"run_at": None}, {"run_at": {"$lte": due}}]
     return {
         "provider": provider,
         "lane_word": word or None,  # null finds what has none
         "route.model": {"$exists": True},
-        "waiting": {"$gte": waiting},
-        "$and": [{"$or": behind}, {"$or": timely}],
+        **past(cursor, "$gt", "waiting"),
+        "$and": [{"$or": timely}],
     }
 
 

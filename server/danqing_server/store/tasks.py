@@ -37,7 +37,7 @@ from danqing_server.store.changes import NO_MARKS, Change, Marks, marks_as_sets
 from danqing_server.store.client import Database, durable, find_newest, translated
 from danqing_server.store.late_indexes import LateIndexes
 from danqing_server.store.newborn import Newborn, started, untouched
-from danqing_server.store.newest import NEWEST_FIRST, Place, behind
+from danqing_server.store.newest import NEWEST_FIRST, Place, past
 from danqing_server.store.paths import ATTEMPT_ID, of_call, of_mark
 from danqing_server.store.reach import Reach
 from danqing_server.store.reading import readable, task_of
@@ -314,7 +314,7 @@ class TaskStore:
         """
         wanted: dict[str, Any] = {"user_id": user_id, **reach.filter}
         if before is not None:
-            wanted |= {"created_at": {"$lte": before[0]}, **behind(before)}  # the first is a bound on the index
+            wanted |= past(before)
         with translated():
             found = await self._tasks.find(wanted).sort(NEWEST_FIRST).skip(offset).limit(limit).to_list(None)
         return readable(found)

@@ -6,7 +6,7 @@ was decided, and may be stored long after; and what becomes of a cancelled one's
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from pymongo import ASCENDING
 from danqing_server.records.tasks import FINISHED
 from danqing_server.store.changed import ChangedStore
 from danqing_server.store.client import Database, translated
+from danqing_server.store.newest import border, past, up_to
 from danqing_server.store.reach import Reach
 from danqing_server.store.sheets import COLLECTION as STATS
 from danqing_server.store.tasks import COLLECTION
@@ -28,8 +29,8 @@ STEP = 5_000
 
 OLDEST = 1_000
 _MARK = "booked"
-_PLACE = {"updated_at": 1}  # and `_id`: an index holds both
-_ORDER = [("updated_at", ASCENDING), ("_id", ASCENDING)]
+_BY = "updated_at"
+_ORDER = [(_BY, ASCENDING), ("_id", ASCENDING)]
 _FINISHED = [status.value for status in FINISHED]
 
 
@@ -101,39 +102,17 @@ class UnbookedStore:
 
         With them comes where to go on: behind it, *after*, nothing was looked at. None: that was the last.
         """
-        here = _from(since) if after is None else _behind(after)
-        border = await self._border(here)
-        if border is not None:
-            here += _until(border)
-        wanted = {"$and": [*here, {"owner": None, "status": {"$in": _FINISHED}}]}
+        here = {_BY: {"$gte": since}} if after is None else past((after.at, after.id), "$gt", _BY)
         with translated():
-            found = await self._tasks.find(wanted, _PLACE).sort(_ORDER).limit(PAGE).to_list(None)
-        page = [Ended(each["updated_at"], each["_id"]) for each in found]
-        return page, page[-1] if len(page) == PAGE else border
-
-    async def _border(self, here: list[Mapping[str, Any]]) -> Ended | None:
-        """Return where the last of the next `step` tasks stands, by the index alone; None when there are fewer."""
-        with translated():
-            asked = self._tasks.find({"$and": here}, _PLACE).sort(_ORDER).skip(self.step - 1).limit(1)
-            found = await asked.to_list(None)
-        return Ended(found[0]["updated_at"], found[0]["_id"]) if found else None
+            end = await border(self._tasks, here, _ORDER, self.step)
+            up_to_end = [] if end is None else [up_to(end, "$lt", _BY)]
+            wanted = {"$and": [here, *up_to_end, {"owner": None, "status": {"$in": _FINISHED}}]}
+            found = await self._tasks.find(wanted, {_BY: 1}).sort(_ORDER).limit(PAGE).to_list(None)
+        page = [Ended(each[_BY], each["_id"]) for each in found]
+        if len(page) == PAGE:
+            return page, page[-1]
+        return page, None if end is None else Ended(*end)
 
     @property
     def _tasks(self) -> Any:
         return self.database[COLLECTION]
-
-
-def _from(since: datetime) -> list[Mapping[str, Any]]:
-    return [{"updated_at": {"$gte": since}}]
-
-
-def _behind(place: Ended) -> list[Mapping[str, Any]]:
-    """Return what finds the tasks that changed after *place*; the first is a bound on the index."""
-    later = [{"updated_at": {"$gt": place.at}}, {"updated_at": place.at, "_id": {"$gt": place.id}}]
-    return [{"updated_at": {"$gte": place.at}}, {"$or": later}]
-
-
-def _until(place: Ended) -> list[Mapping[str, Any]]:
-    """Return what finds the tasks that changed before *place*, and that one."""
-    sooner = [{"updated_at": {"$lt": place.at}}, {"updated_at": place.at, "_id": {"$lte": place.id}}]
-    return [{"updated_at": {"$lte": place.at}}, {"$or": sooner}]
