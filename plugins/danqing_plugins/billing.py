@@ -183,8 +183,7 @@ class Books:
 def _charge_of(told_micro: int | None, price: Price, certain: int, doubtful: int) -> Charge:
     if told_micro is not None:
         return Charge(told_micro, told_micro, 0) if certain else Charge(0, 0, told_micro)
-    dearest = price.most_micro if price.most_micro is not None else price.amount_micro
-    return Charge(certain * price.amount_micro, certain * dearest, doubtful * dearest)
+    return Charge(certain * price.amount_micro, certain * price.dearest_micro, doubtful * price.dearest_micro)
 
 
 def _cost_of_one(call: PaidCall, at_hand: Collection[int]) -> Cost:

@@ -35,6 +35,11 @@ class Price:
     unit: Literal["output", "megapixel", "second", "token", "call"] = "output"
     most_micro: int | None = None
 
+    @property
+    def dearest_micro(self) -> int:
+        """What it comes to at the most."""
+        return self.amount_micro if self.most_micro is None else self.most_micro
+
 
 def several(told: str | Iterable[str]) -> tuple[str, ...]:
     """Return texts as a tuple; one alone, as in `("image")`, is that one and not its letters."""

@@ -144,7 +144,7 @@ async def make_services(
     administration = Administration(ProjectStore(database), ApiKeyStore(database), AuditStore(database), clock)
     holds = BudgetStore(database)
     sheets, ledger = SheetStore(database), LedgerStore(database)
-    simulated = frozenset(name for name, info in registry.providers.items() if info.sandbox)
+    simulated = frozenset(registry.simulated)
     bookkeeper = Bookkeeper(
         store, ledger, holds, clock, sheets, simulated=simulated, books_all=settings.ledger == "all"
     )

@@ -72,7 +72,7 @@ class Quotes:
         if price is None:
             return quote
         alike = [each for each in checked.prices if each.currency == price.currency]
-        dearest = max(each.amount_micro if each.most_micro is None else each.most_micro for each in alike)
+        dearest = max(each.dearest_micro for each in alike)
         policy = submission.on_ambiguous or checked.on_ambiguous or self.on_ambiguous
         return attrs.evolve(
             quote,

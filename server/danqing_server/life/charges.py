@@ -49,7 +49,7 @@ def cost_micro(task: Task, provider: str | None = None) -> int:
 
 def price_micro(task: Task | RoutedTarget, count: int = 1) -> int:
     """Return what *count* outputs of *task* (calls, without any) cost at the most; 0 without a price."""
-    return count * _dearest(task.price) if task.price is not None else 0
+    return count * task.price.dearest_micro if task.price is not None else 0
 
 
 def dearest_micro(task: Task, outputs: int) -> dict[str, int]:
@@ -59,7 +59,7 @@ def dearest_micro(task: Task, outputs: int) -> dict[str, int]:
     found: dict[str, int] = {}
     for price in prices:
         if price is not None:
-            found[price.currency] = max(found.get(price.currency, 0), count * _dearest(price))
+            found[price.currency] = max(found.get(price.currency, 0), count * price.dearest_micro)
     return found
 
 
@@ -109,7 +109,7 @@ def _bill(
     """Add up what was paid in one currency, and *to_come* at *price*."""
     paid = [(each, books) for each, books in parts if each.currency == currency]
     charges = [books.charge(each) for each, books in paid]
-    expected = Charge() if price is None else Charge(to_come * price.amount_micro, to_come * _dearest(price))
+    expected = Charge() if price is None else Charge(to_come * price.amount_micro, to_come * price.dearest_micro)
     doubtful_micro = sum(charge.possible_micro for charge in charges)
     most_micro = sum(charge.certain_most_micro for charge in charges)
     amount_micro = sum(charge.certain_micro for charge in charges) + expected.certain_micro
@@ -121,7 +121,3 @@ def _bill(
         most_micro=most_micro if is_range and most_micro > amount_micro else None,
         outputs=sum(books.cost.certain for _, books in paid) + to_come if task.images else 0,
     )
-
-
-def _dearest(price: Price) -> int:
-    return price.most_micro if price.most_micro is not None else price.amount_micro

@@ -6,7 +6,7 @@ The note is written first, and has all that the rest needs: whoever finds it lat
 repeated. The document goes before its pictures, so that no task is seen without them. A minute later all of it is
 done once more: what was on its way, a thumbnail, a delivery, a last posting, has arrived by then.
 
-An order that is open at a service stays in the note until `Janitor.drop_left` has asked for it to be dropped.
+An order that is open at a service stays in the note until `Janitor.fetch_late` has asked for it to be dropped.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ async def get_condition(request: ApiRequest) -> HTTPResponse:
         "storage": "folder" if services.assets.is_local else "bucket",
         "space": None if space is None else {"free_bytes": space.free, "total_bytes": space.total},
         "asks_for_keys": services.settings.asks_for_keys,
-        "simulated": sorted(name for name, info in providers.items() if info.sandbox),
+        "simulated": sorted(services.registry.simulated),
         "broken": [_broken(each, each.error) for each in services.registry.plugins if each.error is not None],
         "gaps": [gap for name in sorted(providers) for gap in gaps_of(providers[name])],
     }
