@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -361,10 +361,7 @@ class TestCancelledOrder:
     ) -> None:
         """Its process handed it back: nobody works on it, and nobody is there to hear of the cancellation."""
         short, service.working = make_settings(DANQING_STOP_GRACE="0.1"), True
-        async with running_system(short, [OrderingProvider(url=service.url)]) as system:
-            task = await _ordered(system)
-        async with running_system(short, [OrderingProvider(url=service.url)], workers=False) as door:
-            assert (await door.get(task.id)).status is Status.PENDING
+        async with _left_with_its_order(short, service) as (door, task):
             cancelled = await door.services.control.cancel(task.id, Caller.local())
             assert billed_of(cancelled) is Billed.UNKNOWN
         async with running_system(short, [OrderingProvider(url=service.url)], dead_after_s=1) as system:
@@ -378,10 +375,7 @@ class TestCancelledOrder:
     ) -> None:
         """By who carries tasks out, when the task is gone by then; nothing of its user's is kept for it."""
         short, service.working = make_settings(DANQING_STOP_GRACE="0.1"), True
-        async with running_system(short, [OrderingProvider(url=service.url)]) as system:
-            task = await _ordered(system)
-        async with running_system(short, [OrderingProvider(url=service.url)], workers=False) as door:
-            assert (await door.get(task.id)).status is Status.PENDING
+        async with _left_with_its_order(short, service) as (door, task):
             await door.services.control.delete(task.id, Caller.local())
             assert await door.services.store.get(task.id) is None
             note = await door.services.store.database["danqing_deleted"].find_one({"_id": task.id})
@@ -404,6 +398,16 @@ def _texts_in(value: Any) -> Iterator[str]:
     elif isinstance(value, dict | list):
         for each in value.values() if isinstance(value, dict) else value:
             yield from _texts_in(each)
+
+
+@asynccontextmanager
+async def _left_with_its_order(short: Settings, service: AskedService) -> AsyncIterator[tuple[System, Task]]:
+    """Yield a system that carries nothing out, and a task there whose process handed it back with its order."""
+    async with running_system(short, [OrderingProvider(url=service.url)]) as system:
+        task = await _ordered(system)
+    async with running_system(short, [OrderingProvider(url=service.url)], workers=False) as door:
+        assert (await door.get(task.id)).status is Status.PENDING
+        yield door, task
 
 
 async def _ordered(system: System) -> Task:
