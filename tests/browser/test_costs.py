@@ -87,16 +87,15 @@ def purchases() -> list[Task]:
     made.append(bought(900, MONTH + timedelta(days=9), **failed, calls={"c1": unknown}))
     made.append(bought(901, MONTH + timedelta(days=10), **failed))
     made.append(bought(902, MONTH + timedelta(days=11), owner="bob", key="bob", user_id="nobody else"))
-    return [*made, bought(903, NOW - timedelta(seconds=5), pictures=4)]
+    return made
 
 
-async def fill(variables: dict[str, str]) -> None:
-    """Store the tasks, and book them as they were: with money."""
+async def fill(variables: dict[str, str], tasks: Sequence[Task]) -> None:
+    """Store *tasks*, and book them as they were: with money."""
     settings = Settings.read(variables)
     async with connect(settings) as database:
         store = TaskStore(database)
         await store.ensure_indexes()
-        tasks = purchases()
         for task in tasks:
             assert await store.insert(task)
         books = Bookkeeper(store, LedgerStore(database), BudgetStore(database), Clock(), SheetStore(database))
@@ -109,6 +108,7 @@ class House:
     """A server with a past."""
 
     url: str
+    variables: dict[str, str]
     http: aiohttp.ClientSession
 
     async def ask(self, method: str, path: str, key: str = LIN, body: Any = None) -> Any:
@@ -136,29 +136,38 @@ def _text(moment: datetime) -> str:
 
 
 @pytest.fixture(scope="module")
-def spent_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server on a MongoDB that is filled before."""
+def spent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, str]]]:
+    """A server on a MongoDB that is filled before: its URL, and the settings with which it is filled."""
     folder: Path = tmp_path_factory.mktemp("spent")
     with run_mongod(folder) as mongod:
         variables = {"MONGO_URL": mongod.url, "DANQING_DATABASE": "spent", "DANQING_DATA_DIR": str(folder / "data")}
-        asyncio.run(fill({**variables, "REDIS_URL": "redis://127.0.0.1:1/0"}))
+        to_fill = {**variables, "REDIS_URL": "redis://127.0.0.1:1/0"}
+        asyncio.run(fill(to_fill, purchases()))
         with starting(folder, {**variables, **KEYS}) as serve:
             serve.until_ready(timeout_s=90)
-            yield serve.base_url
+            yield serve.base_url, to_fill
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def house(spent_url: str) -> AsyncIterator[House]:
+async def house(spent: tuple[str, dict[str, str]]) -> AsyncIterator[House]:
     """That server, and its API."""
     async with aiohttp.ClientSession() as http:
-        yield House(spent_url, http)
+        yield House(*spent, http)
 
 
 async def at_costs(
-    open_page: OpenPage, url: str, query: str = "", key: str = LIN, zone: str = "", **options: Any
+    open_page: OpenPage,
+    url: str,
+    query: str = "",
+    key: str = LIN,
+    zone: str = "",
+    now: datetime | None = None,
+    **options: Any,
 ) -> Any:
-    """Return Costs as whoever has *key* sees them."""
+    """Return Costs as whoever has *key* sees them; *now* is what their clock stands at."""
     page = await open_page(None, base_url=url, **{"timezone_id": ELSEWHERE, **options})
+    if now is not None:
+        await page.clock.set_fixed_time(now)
     if zone:
         await page.add_init_script(f"localStorage.setItem('danqing.zone', '{zone}')")
     await page.goto(f"/studio/costs{query}")
@@ -260,7 +269,7 @@ class TestSums:
 class TestTime:
     async def test_months_back_and_forth_and_into_a_day(self, open_page: OpenPage, house: House) -> None:
         """The address is the truth: Back leads back; the future is shut."""
-        page = await at_costs(open_page, house.url, zone="UTC")  # elsewhere the next month may have begun
+        page = await at_costs(open_page, house.url, zone="UTC", now=NOW)  # the next month may begin meanwhile
         after, before = (
             page.get_by_role("button", name="The time after"),
             page.get_by_role("button", name="The time before"),
@@ -295,6 +304,7 @@ class TestLimits:
         limits = {"limits": {"spend_per_day": {"CNY": "0.90"}, "spend_per_month": {"CNY": "1000"}}}
         body = {"id": "lin", "name": "lin", **limits}
         await house.ask("POST", "/api/v1/projects", ADMIN, body)
+        await asyncio.to_thread(asyncio.run, fill(house.variables, [bought(903, datetime.now(UTC), pictures=4)]))
         page = await at_costs(open_page, house.url)
         limits_of = page.get_by_role("region", name="Limits")
         today = limits_of.get_by_role("meter", name="Your project, today")
