@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import attrs
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo.errors import ExecutionTimeout, NetworkTimeout
@@ -17,9 +16,8 @@ from danqing_server.store.late_indexes import LateIndexes
 from danqing_server.store.sweeping import SweepStore
 from danqing_server.store.tasks import COLLECTION, INDEXES, TaskStore
 from danqing_server.store.untold import Untold
-from danqing_server.supervision.embedded.servers import free_port, mongod
 from tests.support.providers import ScriptedProvider, deliver_all
-from tests.support.servers import RunningServer, run_embedded
+from tests.support.servers import RunningServer, run_slow_mongod
 from tests.support.system import MakeSettings, running_system, until
 from tests.unit.api.tasks import make_task
 
@@ -30,9 +28,7 @@ HURRIED_MS = 300
 @pytest.fixture(scope="module")
 def slow_mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """A mongod whose builds of indexes can be held up (MongoDB's own test commands)."""
-    server = mongod(tmp_path_factory.mktemp("mongod") / "mongodb", free_port())
-    argv = (*server.command.argv, "--setParameter", "enableTestCommands=1")
-    with run_embedded(attrs.evolve(server, command=attrs.evolve(server.command, argv=argv))) as running:
+    with run_slow_mongod(tmp_path_factory.mktemp("mongod")) as running:
         yield running
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pymongo
 import pytest
 
 from danqing_server.access.key_format import is_whole
@@ -15,6 +16,8 @@ from danqing_server.cli.commands import main
 from danqing_server.cli.exits import Exit
 from danqing_server.errors import InvalidSubmission, SettingsError
 from danqing_server.records.tenancy import NO_LIMITS, Limits
+from danqing_server.store.client import TIMEOUT_MS
+from tests.support.servers import run_slow_mongod
 
 Run = Callable[..., Any]
 
@@ -158,6 +161,16 @@ class TestCommands:
         code, said = run("keys", "list", fails=True)
         assert code == Exit.UNREACHABLE
         assert "Traceback" not in said
+
+    def test_a_busy_database_is_waited_for(self, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        """Longer than a server may take to answer: nobody's request waits for an operator's command."""
+        with run_slow_mongod(tmp_path) as slow:
+            data = {"failCommands": ["insert"], "blockConnection": True, "blockTimeMS": TIMEOUT_MS + 100}
+            with pymongo.MongoClient(slow.url) as client:
+                client.admin.command({"configureFailPoint": "failCommand", "mode": {"times": 1}, "data": data})
+            monkeypatch.setenv("MONGO_URL", slow.url)
+            run("projects", "create", "shop")
+            assert [each["name"] for each in run("projects", "list")] == ["shop"]
 
 
 class TestLimitsSaid:

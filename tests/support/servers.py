@@ -24,6 +24,7 @@ __all__ = [
     "run_mongod",
     "run_redis",
     "run_sandbox",
+    "run_slow_mongod",
     "running",
     "wait_until",
 ]
@@ -169,6 +170,19 @@ def run_embedded(server: EmbeddedServer) -> Iterator[RunningServer]:
 def run_mongod(directory: Path) -> Iterator[RunningServer]:
     """Run a real mongod, its files in *directory*, while the block lasts."""
     with _on_a_free_port(lambda port: mongod(directory / "mongodb", port)) as server:
+        yield server
+
+
+@contextmanager
+def run_slow_mongod(directory: Path) -> Iterator[RunningServer]:
+    """Run a mongod that can be made slow, and be held up (MongoDB's own test commands), while the block lasts."""
+
+    def command(port: int) -> EmbeddedServer:
+        server = mongod(directory / "mongodb", port)
+        argv = (*server.command.argv, "--setParameter", "enableTestCommands=1")
+        return attrs.evolve(server, command=attrs.evolve(server.command, argv=argv))
+
+    with _on_a_free_port(command) as server:
         yield server
 
 

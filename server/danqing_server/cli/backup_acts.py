@@ -27,14 +27,13 @@ from danqing_server.codec.bodies import dump_json
 from danqing_server.log import configure_logging
 from danqing_server.settings.reading import read_settings
 from danqing_server.settings.server import Settings
-from danqing_server.store.client import connect
+from danqing_server.store.client import OPERATORS_TIMEOUT_MS, connect
 from danqing_server.store.dumping import open_dump, require_used
 from danqing_server.store.restoring import RestoreStore
 from danqing_server.supervision.embedded.borrowing import borrowed_mongodb
 
 __all__ = ["list_all", "progress", "prove", "quiet_and_private", "say", "size_text", "take_one"]
 
-TIMEOUT_MS = 60_000
 MOST_SHOWN = 20
 
 
@@ -65,7 +64,7 @@ def _pruned(repository: Repository, keep: int | None) -> tuple[Sequence[str], Ba
 async def _backup(settings: Settings, repository: Repository) -> Manifest:
     async with (
         borrowed_mongodb(settings) as with_mongodb,
-        connect(with_mongodb, TIMEOUT_MS) as database,
+        connect(with_mongodb, OPERATORS_TIMEOUT_MS) as database,
         open_dump(database) as dump,
         aiohttp.ClientSession() as session,
         open_assets(with_mongodb, session, patient=True) as assets,

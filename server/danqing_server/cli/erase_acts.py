@@ -27,7 +27,7 @@ from danqing_server.plugins.registry import load_registry
 from danqing_server.settings.reading import read_settings
 from danqing_server.settings.server import Settings
 from danqing_server.store.belongings import Belongings, Whose
-from danqing_server.store.client import Database, connect
+from danqing_server.store.client import OPERATORS_TIMEOUT_MS, Database, connect
 from danqing_server.store.dumping import require_used
 from danqing_server.store.projects import ProjectStore
 from danqing_server.store.reach import Reach
@@ -35,8 +35,6 @@ from danqing_server.store.remains import Named, RemainsStore
 from danqing_server.supervision.embedded.borrowing import borrowed_servers
 
 __all__ = ["Wanted", "erase"]
-
-TIMEOUT_MS = 60_000
 
 _OWN = "the project itself; `danqing projects archive` shuts it"
 _WHY_KEPT = {
@@ -109,7 +107,7 @@ def _is_utf8(name: str) -> bool:
 
 
 async def _erase(wanted: Wanted, settings: Settings, *, as_json: bool) -> int:
-    async with borrowed_servers(settings) as served, connect(served, TIMEOUT_MS) as database:
+    async with borrowed_servers(settings) as served, connect(served, OPERATORS_TIMEOUT_MS) as database:
         await require_used(database)
         whose, name = await _whose(wanted, database)
         counted = await Belongings(database).count(whose, Clock().now())

@@ -17,6 +17,7 @@ from danqing_server.settings.server import Settings
 from danqing_server.store.refusals import ENCODING_ERRORS, as_unavailable
 
 __all__ = [
+    "OPERATORS_TIMEOUT_MS",
     "TIMEOUT_MS",
     "Database",
     "client_options",
@@ -34,6 +35,9 @@ _DRIVERS: Mapping[str, Callable[..., Any]] = {"motor": AsyncIOMotorClient, "pymo
 
 TIMEOUT_MS = 1800
 """How long one operation may take, in all: a client is answered 503 within two seconds."""
+
+OPERATORS_TIMEOUT_MS = 60_000
+"""The same of an operator's command: nobody's HTTP answer waits for it, and a busy MongoDB is no reason to end."""
 
 CONNECT_TIMEOUT_MS = 2000
 """How long the driver waits for a connection to open, and for its first answer, before it tries another one.
@@ -53,8 +57,10 @@ _MAJORITY, _NEWEST = ReadConcern("majority"), ReadConcern("linearizable")
 _NOT_A_REPLICA_SET = 123
 
 
-def client_options(timeout_ms: int = TIMEOUT_MS) -> dict[str, Any]:
+def client_options(timeout_ms: int = TIMEOUT_MS, find_ms: int | None = None) -> dict[str, Any]:
     """Return the options of every client of ours: acknowledged by a majority and journaled, aware UTC datetimes.
+
+    A server is looked for as long as an operation may take, unless *find_ms* says how long.
 
     They go before what the URL says: a follower, who may be asked by its `readPreference`, does not know yet what
     was just written, and who won is read back.
@@ -63,7 +69,8 @@ def client_options(timeout_ms: int = TIMEOUT_MS) -> dict[str, Any]:
         "tz_aware": True,
         "timeoutMS": timeout_ms,
         "connectTimeoutMS": CONNECT_TIMEOUT_MS,
-        "serverSelectionTimeoutMS": timeout_ms,  # closing a client asks for a server too, outside of timeoutMS
+        "serverSelectionTimeoutMS": find_ms
+        or timeout_ms,  # closing a client asks for a server too, outside of timeoutMS
         "w": "majority",
         "journal": True,
         "retryWrites": True,
@@ -74,8 +81,10 @@ def client_options(timeout_ms: int = TIMEOUT_MS) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def connect(settings: Settings, timeout_ms: int = TIMEOUT_MS) -> AsyncIterator[Database]:
-    """Yield our database; nothing is sent before the first operation.
+async def connect(
+    settings: Settings, timeout_ms: int = TIMEOUT_MS, find_ms: int | None = None
+) -> AsyncIterator[Database]:
+    """Yield our database; nothing is sent before the first operation. The times are those of `client_options`.
 
     Both drivers take the same calls, as far as this package makes them. `docs/decisions/0004` says which is when.
 
@@ -83,7 +92,7 @@ async def connect(settings: Settings, timeout_ms: int = TIMEOUT_MS) -> AsyncIter
         SettingsError: the URL is not one the driver can read, or its files for TLS are of no use.
     """
     try:
-        client = _DRIVERS[settings.mongo_driver](settings.mongo_url, **client_options(timeout_ms))
+        client = _DRIVERS[settings.mongo_driver](settings.mongo_url, **client_options(timeout_ms, find_ms))
         database = client.get_default_database(settings.database)
     except (InvalidURI, ConfigurationError) as error:
         raise SettingsError(f"MONGO_URL: {error}") from error

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-import attrs
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 
@@ -17,8 +16,7 @@ from danqing_server.store.belongings import Belongings, Whose
 from danqing_server.store.client import client_options
 from danqing_server.store.keys import KeyStore
 from danqing_server.store.reach import Reach
-from danqing_server.supervision.embedded.servers import free_port, mongod
-from tests.support.servers import RunningServer, run_embedded
+from tests.support.servers import RunningServer, run_slow_mongod
 
 HURRIED_MS = 300
 """As long as one operation may take in all, where nothing else is said."""
@@ -29,9 +27,7 @@ NOW = datetime(2026, 11, 30, tzinfo=UTC)
 @pytest.fixture(scope="module")
 def slow_mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """A mongod that can be made slow (MongoDB's own test commands)."""
-    server = mongod(tmp_path_factory.mktemp("mongod") / "mongodb", free_port())
-    argv = (*server.command.argv, "--setParameter", "enableTestCommands=1")
-    with run_embedded(attrs.evolve(server, command=attrs.evolve(server.command, argv=argv))) as running:
+    with run_slow_mongod(tmp_path_factory.mktemp("mongod")) as running:
         yield running
 
 
