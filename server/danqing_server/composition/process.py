@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -54,8 +53,6 @@ from danqing_server.composition.watched import make_watched
 from danqing_server.composition.workers import Workers, make_workers
 
 __all__ = ["Process", "open_process"]
-
-LEASE_LOOK_S = 0.01
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -109,11 +106,8 @@ class Process:
 
     async def until_leased(self, patience_s: float) -> None:
         """Return when the workers' lease is good, or *patience_s* is over: it may be MongoDB that is not there."""
-        deadline_s = self.services.clock.monotonic_s() + patience_s
-        while self.workers is not None and not self.workers.tools.lease.fresh:
-            if self.services.clock.monotonic_s() > deadline_s:
-                return
-            await asyncio.sleep(LEASE_LOOK_S)
+        if self.workers is not None:
+            await self.workers.tools.lease.until_fresh(patience_s)
 
     async def stop(self, grace_s: float) -> None:
         """Take nothing new, and end in order."""

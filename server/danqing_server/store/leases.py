@@ -6,6 +6,7 @@ two machines are compared: whoever judges a worker dead has watched its beat sta
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import threading
@@ -32,6 +33,7 @@ BEAT_S = 5.0
 FRESH_S = 15.0
 BEAT_TIMEOUT_MS = 4000
 AGAIN_AFTER_S = 0.2
+FIRST_LOOK_S, LONGEST_LOOK_S = 0.01, 0.1
 
 log = get_logger(__name__)
 
@@ -67,6 +69,13 @@ class Lease:
     def unrenewed_s(self) -> float:
         """How long ago the last beat was sent that MongoDB acknowledged; infinite before there is one."""
         return self.clock.monotonic_s() - self._renewed_at_s
+
+    async def until_fresh(self, within_s: float) -> None:
+        """Return as soon as it is fresh, or when *within_s* seconds are over: MongoDB may be away for hours."""
+        pause_s, deadline_s = FIRST_LOOK_S, self.clock.monotonic_s() + within_s
+        while not self.fresh and (left_s := deadline_s - self.clock.monotonic_s()) > 0:
+            await asyncio.sleep(min(pause_s, left_s))
+            pause_s = min(2 * pause_s, LONGEST_LOOK_S)
 
     def start(self) -> None:
         """Begin to renew the lease; it is fresh once MongoDB has acknowledged the first beat."""

@@ -83,7 +83,7 @@ class Lane:
                 self._fine_at_s = self.tools.clock.monotonic_s()
                 await asyncio.sleep(HALTED_S)
             elif not self.tools.lease.fresh:
-                await asyncio.sleep(LEASE_CHECK_S)
+                await self.tools.lease.until_fresh(LEASE_CHECK_S)
             else:
                 async with self._taking:
                     pause_s = await self._take(min(free, LARGEST_RESERVATION))
