@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from enum import Enum, auto
@@ -22,10 +23,14 @@ class Fault(Enum):
 
     SLOW_DOWN = auto()
     """503, as a service that is asked too much; the S3 hears nothing of it."""
+    DENIED = auto()
+    """403, as while keys are exchanged."""
     SKEWED = auto()
     """403, as where our clock is a quarter of an hour off."""
     GONE = auto()
     """404, though it is there."""
+    HANGING = auto()
+    """It is read, and never answered."""
     UNHEARD = auto()
     """It is carried out, and its answer is lost."""
     CUT = auto()
@@ -59,6 +64,12 @@ class FaultyS3:
         if fault is Fault.SLOW_DOWN:
             await request.read()
             return _refusal(503, "SlowDown")
+        if fault is Fault.DENIED:
+            await request.read()
+            return _refusal(403, "InvalidAccessKeyId")
+        if fault is Fault.HANGING:
+            await request.read()
+            await asyncio.Event().wait()
         if fault is Fault.SKEWED:
             await request.read()
             return _refusal(403, "RequestTimeTooSkewed")

@@ -56,9 +56,9 @@ _THUMBNAIL = re.compile(r"-w[0-9]+\.webp$")
 _KEY = re.compile(rf"{_TASK_ID}/[a-z0-9][a-z0-9-]{{0,99}}\.({'|'.join(_MEDIA_TYPES)})")
 
 
-def output_key(task_id: str, index: int, extension: str) -> str:
-    """Return a fresh key for output *index* of a task."""
-    return f"{task_id}/{index}-{new_token()}.{extension}"
+def output_key(task_id: str, index: int, extension: str, token: str | None = None) -> str:
+    """Return a fresh key for output *index* of a task, or its key of *token*."""
+    return f"{task_id}/{index}-{token or new_token()}.{extension}"
 
 
 def output_of(key: str) -> tuple[str, int] | None:

@@ -32,7 +32,8 @@ class Partial:
     A write that failed, or whose caller was cancelled, may have been made in part or may still be made: what is
     here is then no beginning to go on with. What comes from `link`, and takes longer than a second, gets a name by
     which it outlives its process (see `leftovers`); a quick download knows nothing of that. `is_whole`: all is here
-    and was looked at, and only the storage is still to take it.
+    and was looked at, and only the storage is still to take it. `key` is where it may stand already, though the
+    storage did not say so.
     """
 
     folder: Path
@@ -40,6 +41,7 @@ class Partial:
     link: str | None = attrs.field(default=None, repr=False)
     spool: Spool = attrs.field(init=False)
     is_whole: bool = attrs.field(default=False, init=False)
+    key: str | None = attrs.field(default=None, init=False)
     _origin: Origin | None = attrs.field(default=None, init=False)
     _began_s: float = attrs.field(default=0.0, init=False)
     _named: bool = attrs.field(default=False, init=False)
@@ -85,15 +87,27 @@ class Partial:
             self._torn = True
             raise
 
-    async def hold(self) -> None:
-        """Have what is here outlive its process from now on, where it can be found again: its link may not."""
-        with suppress(OSError):
-            await self._on_disk(lambda: _rename(self.spool, self._lasting_name()))
+    async def hold(self) -> bool:
+        """Have what is here, whole, outlive its process from now on: its link may not. False: it does not."""
+        if not (self.is_whole and self.continues) or self.link is None:
+            return False
+        if self._named:
+            return True
+        origin = self._origin or Origin(validator=f'"{self.spool.sha256}"', total=self.size_bytes)
+        name = leftover_name(self.link, origin)
+        if name is None:
+            return False
+        try:
+            await self._on_disk(lambda: self.spool.rename(self.folder / name))
+        except OSError:
+            return False
+        self._origin, self._named = origin, True
+        return True
 
     async def restart(self) -> None:
         """Forget what is here. Another file takes its place: a write that is still under way spoils none."""
         old, self.spool = self.spool, Spool.within(self.folder)
-        self.origin, self.is_whole, self._torn, self._named = None, False, False, False
+        self.origin, self.is_whole, self.key, self._torn, self._named = None, False, None, False, False
         await self._on_disk(old.discard)
 
     def settle(self) -> None:

@@ -17,8 +17,21 @@ from danqing_server.assets import texts
 from danqing_server.assets.addresses import NotPublic
 from danqing_server.assets.decoding import decode_base64
 from danqing_server.errors import PictureRejected, SourceUnavailable
+from danqing_server.ids import new_token
 
-__all__ = ["DownloadLimits", "LeadsInside", "Origin", "Sink", "download", "pour", "preview_body"]
+__all__ = [
+    "DownloadLimits",
+    "LeadsInside",
+    "NotHere",
+    "Origin",
+    "Sink",
+    "download",
+    "held_link",
+    "held_token",
+    "is_held",
+    "pour",
+    "preview_body",
+]
 
 CHUNK_BYTES = 128 * 1024
 HELD_S = 1.0  # what a process that is killed loses of a slow download
@@ -26,6 +39,8 @@ LARGEST_PREVIEW_BYTES = 4 * 1024 * 1024
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 MOST_CONNECTIONS = 64  # of one try; each brought something
+
+_HELD = re.compile("held:([0-9a-f]{24})")
 
 
 @attrs.frozen(kw_only=True)
@@ -83,6 +98,31 @@ class _EndedEarly(SourceUnavailable):
 
 class LeadsInside(SourceUnavailable):
     """The URL leads to an address that the session does not connect to."""
+
+
+class NotHere(SourceUnavailable):
+    """What one machine alone holds is not on this one."""
+
+    @property
+    def refused(self) -> bool:
+        """Always: who asks again for a while may be on the machine that has it."""
+        return True
+
+
+def held_link() -> str:
+    """Return what stands for the link of an output that came as bytes, and that a machine's own disk holds."""
+    return f"held:{new_token()}"
+
+
+def is_held(url: str | None) -> bool:
+    """Tell whether *url* is one of `held_link`."""
+    return held_token(url) is not None
+
+
+def held_token(url: str | None) -> str | None:
+    """Return by what the key of such an output is made, so that each try has the same; None for any other link."""
+    form = _HELD.fullmatch(url or "")
+    return None if form is None else form[1]
 
 
 async def pour(source: Source, sink: Sink, session: aiohttp.ClientSession, limits: DownloadLimits) -> None:
@@ -162,6 +202,8 @@ async def _go_on(url: str, sink: Sink, session: aiohttp.ClientSession, limits: D
 
 
 async def _follow(url: str, sink: Sink, session: aiohttp.ClientSession, limits: DownloadLimits) -> None:
+    if is_held(url):
+        raise NotHere(texts.HELD_ELSEWHERE(), gone=False)
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=limits.stall_s, sock_read=limits.stall_s)
     headers = {"Accept": limits.accept, "Accept-Encoding": "identity", **_rest_of(sink)}
     target = _as_written(url)

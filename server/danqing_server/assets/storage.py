@@ -35,7 +35,7 @@ from danqing_server.assets.leftovers import sweep
 from danqing_server.assets.partial import Partial
 from danqing_server.assets.places import Place, Space
 from danqing_server.assets.posters import Poster
-from danqing_server.assets.sources import preview_body
+from danqing_server.assets.sources import held_token, preview_body
 from danqing_server.assets.spool import Spool
 from danqing_server.assets.storage_failures import storage_failures
 from danqing_server.errors import (
@@ -112,7 +112,8 @@ class Assets:
         Each call makes a key of its own, so two that race both leave a whole picture, and only the one written
         in the task is ever found. *provider* decides where a URL may lead (`ResultSessions`). With a *partial*,
         what is here of a download that breaks off, or that the storage does not take, stays in it, and the next
-        call goes on with it; without one it goes on with what an earlier try left of the link.
+        call goes on with it, and with its key: a bucket may have it though its answer was lost. Without one it goes
+        on with what an earlier try left of the link.
 
         Raises:
             SourceUnavailable: its URL gives nothing; `gone` and `refused` say whether to ask again.
@@ -292,7 +293,8 @@ class Assets:
                 await self.arrivals.fetch(source, partial, provider, kind)
             found = await self.arrivals.inspect(partial.spool, kind)
             partial.is_whole = True
-            key = output_key(task_id, index, found.extension)
+            token = held_token(partial.link)
+            key = partial.key = partial.key or output_key(task_id, index, found.extension, token)
             poster = None if found.poster is None else await self._put_poster(key, found.poster)
             if found.thumbnail is not None:
                 await self.keep_beside(thumbnail_key(key, found.thumbnail.width), found.thumbnail.body)

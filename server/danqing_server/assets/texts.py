@@ -14,6 +14,7 @@ __all__ = [
     "FILE_CUT_OFF",
     "FORMS",
     "FRAMES_TOO_LARGE",
+    "HELD_ELSEWHERE",
     "KINDS",
     "NOT_A_DATA_URI",
     "NOT_A_PICTURE",
@@ -143,6 +144,11 @@ BASE64_FOREIGN = Message(
     zh="第 {at} 个字符（不计空白）不是 base64 字符",
 )
 
+HELD_ELSEWHERE = Message(
+    key="held_elsewhere",
+    en="another machine's disk holds it, or did",
+    zh="它保存在（或曾保存在）另一台机器的磁盘上",
+)
 SOURCE_SLOW = Message(key="source_slow", en="the source was too slow", zh="来源响应过慢")
 SOURCE_MALFORMED = Message(key="source_malformed", en="the URL is malformed", zh="地址格式错误")
 SOURCE_NOT_PUBLIC = Message(

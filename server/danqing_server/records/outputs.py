@@ -16,8 +16,9 @@ __all__ = ["Asset", "Output", "OutputState", "Preview", "TaskError"]
 class OutputState(StrEnum):
     """How far one output is.
 
-    `sourced`: made, its upstream URL is saved, not yet ours. `kept`: stored. `failed`: will not come, `error` says
-    why. `omitted`: the provider chose to make fewer, or its user deleted it (`Output.deleted`).
+    `sourced`: made, its upstream URL is saved (a `held_link` of what came as bytes), not yet ours. `kept`: stored.
+    `failed`: will not come, `error` says why. `omitted`: the provider chose to make fewer, or its user deleted it
+    (`Output.deleted`).
     """
 
     SOURCED = "sourced"

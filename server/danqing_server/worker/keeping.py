@@ -15,10 +15,12 @@ import attrs
 from danqing_plugins import OutputKind, Source
 from danqing_server.assets.expiry import expires_at
 from danqing_server.assets.partial import Partial
+from danqing_server.assets.sources import held_link, is_held
 from danqing_server.assets.storage import Assets
 from danqing_server.clock import Clock
 from danqing_server.errors import DanqingError, PictureRejected, SourceUnavailable, StorageUnavailable
 from danqing_server.life.billing import maker_of
+from danqing_server.log import get_logger
 from danqing_server.records.outputs import Output, OutputState, TaskError
 from danqing_server.records.tasks import Billed, Task
 from danqing_server.worker import texts
@@ -26,6 +28,8 @@ from danqing_server.worker.ledger import Ledger
 
 __all__ = ["Keeper", "LinkPatience", "Slots", "keep_output", "own_kind", "source_of"]
 
+
+log = get_logger(__name__)
 
 PICTURES_AT_ONCE = 32
 LARGE_AT_ONCE = 16
@@ -77,7 +81,8 @@ async def keep_output(
         index=index,
         state=OutputState.KEPT,
         at=clock.now(),
-        source_url=source.url,  # for as long as the link lives, it can bring back a file that is lost
+        # For as long as the link lives, it can bring back a file that is lost.
+        source_url=None if is_held(source.url) else source.url,
         asset=asset,
         kind=own_kind(task, source),
     )
@@ -152,37 +157,70 @@ class Keeper:
         self._running = frozenset()
 
     async def keep(self, index: int, source: Source) -> None:
-        """Fetch, check and store output *index*, trying as long as `patience` says.
+        """Fetch, check and store output *index*, whose URL is saved, trying as long as `patience` says.
 
         A try goes on with what the last one brought, and the first one of a saved link with what an earlier attempt
         left of it, in whichever process of this machine.
         """
         async with self.assets.partial(source.url, resumed=index in self._resumed) as partial:
-            error = await self._insist(index, source, partial)
+            await self._insist(index, source, partial, await self._try(index, source, partial))
+
+    async def take(self, index: int, source: Source) -> None:
+        """Check and store output *index*, which came as bytes that nothing can bring back.
+
+        What the storage does not take for now is held by this machine's disk, and kept from there beside the
+        provider, as what a link leads to, by the next attempt, too.
+        """
+        link = held_link()
+        async with self.assets.partial(link) as partial:
+            try:
+                error = await self._try(index, source, partial)
+                is_held_here = isinstance(error, StorageUnavailable) and await partial.hold()
+            except asyncio.CancelledError:
+                if await partial.hold():
+                    self._note_held(index, link, source)  # the attempt's end writes it down
+                raise
+            if not is_held_here:
+                await self._insist(index, source, partial, error)
+                return
+            self._note_held(index, link, source)
+            await self.ledger.save()
+        log.warning("output_held", task_id=self.ledger.task.id, index=index)
+        self._resumed |= {index}
+        self.begin(index, Source.from_url(link, source.kind))
+
+    def _note_held(self, index: int, link: str, source: Source) -> None:
+        kind = own_kind(self.ledger.task, source)
+        held = Output(index=index, state=OutputState.SOURCED, at=self.clock.now(), source_url=link, kind=kind)
+        self.ledger.note_output(held)
+
+    async def _insist(self, index: int, source: Source, partial: Partial, error: DanqingError | None) -> None:
+        """Try on after *error* until its fate is settled, or patience is at its end.
+
+        What this machine alone holds has the attempt wait for the storage, and its lane with it: another may run
+        elsewhere, and what is bought meanwhile would have to be held, too.
+        """
+        tries = 0
+        while error is not None:
+            pauses_s = self._pauses_for(error, source)
+            waits = is_held(source.url) and isinstance(error, StorageUnavailable) and not error.permanent
+            if not waits:
+                if tries >= len(pauses_s):
+                    break
+                self.waiting = True
+                self.on_waiting()
+            await asyncio.sleep(pauses_s[min(tries, len(pauses_s) - 1)])
+            tries += 1
+            error = await self._try(index, source, partial)
         if isinstance(error, PictureRejected):
             self._fail(index, source, error)
         elif error is not None:
             self.failures += (error,)
 
-    async def _insist(self, index: int, source: Source, partial: Partial) -> DanqingError | None:
-        """Try until its fate is settled, or patience is at its end: then return why."""
-        error = await self._try(index, source, partial)
-        tries = 0
-        while error is not None:
-            pauses_s = self._pauses_for(error, source)
-            if tries >= len(pauses_s):
-                break
-            self.waiting = True
-            self.on_waiting()
-            await asyncio.sleep(pauses_s[tries])
-            tries += 1
-            error = await self._try(index, source, partial)
-        return error
-
     def _pauses_for(self, error: DanqingError, source: Source) -> tuple[float, ...]:
         """Be patient with a link, and with a storage that does not take bytes which nothing can bring back."""
         patient = isinstance(error, SourceUnavailable) or (
-            source.url is None and isinstance(error, StorageUnavailable)
+            (source.url is None or is_held(source.url)) and isinstance(error, StorageUnavailable)
         )
         return self.patience.pauses_s if patient else self.patience.broken_pauses_s
 

@@ -118,7 +118,7 @@ class TaskRun:
         if self.previews is not None:
             await self.previews.end(index)
         if source.url is None:
-            await self.keeper.keep(index, source)
+            await self.keeper.take(index, source)
         else:
             now = self.tools.clock.now()
             kind = own_kind(self.ledger.task, source)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
+from hashlib import sha256
 from pathlib import Path
 
 import attrs
 import pytest
 
+from danqing_server.ids import new_token
+from danqing_server.records.outputs import OutputState
+from danqing_server.records.tasks import Status
 from tests.integration.backups.conftest import Command, danqing
 from tests.support.faulty_s3 import Asked, Fault, FaultyS3, faulty_s3
 from tests.support.painting import painter
-from tests.support.s3 import credentials, run_s3
+from tests.support.s3 import BUCKET, credentials, run_s3
 from tests.support.servers import RunningServer
-from tests.support.system import MakeSettings, running_system
+from tests.support.system import HASTY, MakeSettings, System, running_system, until
 
 __all__ = ["danqing"]
 
@@ -35,8 +39,87 @@ async def bucket(s3: RunningServer) -> AsyncIterator[FaultyS3]:
 
 @pytest.fixture
 def variables(s3: RunningServer, bucket: FaultyS3) -> Mapping[str, str]:
-    """What names the bucket with faults."""
-    return {**credentials(s3), "AWS_ENDPOINT_URL": bucket.url}
+    """What names the bucket with faults, and a place in it of the test's own."""
+    url = f"s3://{BUCKET}/{new_token()}"
+    return {**credentials(s3), "AWS_ENDPOINT_URL": bucket.url, "DANQING_ASSETS_URL": url}
+
+
+class TestTaken:
+    """Pictures that come as bytes: no link brings them back."""
+
+    async def test_it_is_held_until_the_bucket_takes_it(
+        self, bucket: FaultyS3, variables: Mapping[str, str], make_settings: MakeSettings, tmp_path: Path
+    ) -> None:
+        """However long, and over a restart: it is bought once."""
+        settings = make_settings(**variables, DANQING_STOP_GRACE="0")
+        provider = painter()
+        bucket.fault_of = lambda asked: Fault.DENIED if asked.method == "PUT" else None
+        async with running_system(settings, [provider], link_patience=HASTY) as system:
+            task = await system.submit(n=2)
+            await until(lambda: _are_on_their_way(system, task.id, 2))
+            refused = len(bucket.asked)
+            await until(lambda: len(bucket.asked) > refused + 20)
+        async with running_system(settings, [provider], link_patience=HASTY) as system:
+            refused = len(bucket.asked)
+            await until(lambda: len(bucket.asked) > refused + 20)
+            bucket.fault_of = lambda _asked: None
+            done = await system.finished(task.id)
+            assert (done.status, len(done.kept)) == (Status.COMPLETED, 2)
+            assert (len(provider.jobs), [call.outcome for call in done.calls.values()]) == (1, ["delivered"])
+            for output in done.kept:
+                assert output.asset is not None
+                body = await system.services.assets.read(output.asset.key)
+                assert sha256(body).hexdigest() == output.asset.sha256
+        assert list((tmp_path / "spool").iterdir()) == []
+
+    async def test_a_stop_in_the_middle_of_a_put_loses_nothing(
+        self, bucket: FaultyS3, variables: Mapping[str, str], make_settings: MakeSettings
+    ) -> None:
+        """A bucket that hangs has not refused it yet."""
+        settings = make_settings(**variables, DANQING_STOP_GRACE="0")
+        provider = painter()
+        bucket.fault_of = lambda asked: Fault.HANGING if asked.method == "PUT" else None
+        async with running_system(settings, [provider]) as system:
+            task = await system.submit()
+            await until(lambda: any(asked.key.endswith(".png") for asked in bucket.asked))
+        bucket.fault_of = lambda _asked: None
+        async with running_system(settings, [provider]) as system:
+            done = await system.finished(task.id)
+            assert (done.status, len(provider.jobs)) == (Status.COMPLETED, 1)
+
+    async def test_what_another_machine_held_may_be_made_once_more(
+        self, bucket: FaultyS3, variables: Mapping[str, str], make_settings: MakeSettings, tmp_path: Path
+    ) -> None:
+        """Its disk is not here: the picture is lost, in doubt, and the policy decides."""
+        provider = painter()
+        bucket.fault_of = lambda asked: Fault.DENIED if asked.method == "PUT" else None
+        settings = make_settings(**variables, DANQING_STOP_GRACE="0")
+        async with running_system(settings, [provider], link_patience=HASTY) as system:
+            task = await system.submit()
+            await until(lambda: _are_on_their_way(system, task.id, 1))
+        bucket.fault_of = lambda _asked: None
+        other = make_settings(**variables, DANQING_DATA_DIR=str(tmp_path / "other"))
+        async with running_system(other, [provider], link_patience=HASTY) as system:
+            done = await system.finished(task.id)
+            assert (done.status, len(provider.jobs)) == (Status.COMPLETED, 2)
+            assert sorted(call.outcome for call in done.calls.values()) == ["delivered", "unknown"]
+
+    async def test_a_lost_answer_leaves_one_file(
+        self, bucket: FaultyS3, variables: Mapping[str, str], make_settings: MakeSettings
+    ) -> None:
+        """What the bucket took without saying so is not put beside itself."""
+        settings = make_settings(**variables)
+        bucket.fault_of = Slow(5, method="HEAD")
+        async with running_system(settings, [painter()], link_patience=HASTY) as system:
+            done = await system.finished((await system.submit()).id)
+            files = [file.key async for file in system.services.assets.place.files(done.id)]
+        assert [output.asset.key for output in done.kept if output.asset is not None] == files
+
+
+async def _are_on_their_way(system: System, task_id: str, count: int) -> bool:
+    """Tell whether so many pictures of a task are known to be made, and not ours."""
+    states = [output.state for output in (await system.get(task_id)).outputs.values()]
+    return states == [OutputState.SOURCED] * count
 
 
 class TestCommands:
@@ -73,14 +156,15 @@ class TestCommands:
 
 @attrs.define
 class Slow:
-    """Refuses each picture so many times before it gives it."""
+    """Refuses each picture so many times before it gives it, or says what it is."""
 
     times: int
+    method: str = "GET"
     seen: Counter[str] = attrs.field(factory=Counter, init=False)
 
     def __call__(self, asked: Asked) -> Fault | None:
         """Return what is wrong with a request."""
-        if asked.method != "GET" or not asked.key.endswith(".png"):
+        if asked.method != self.method or not asked.key.endswith(".png"):
             return None
         self.seen[asked.key] += 1
         return Fault.SLOW_DOWN if self.seen[asked.key] <= self.times else None
