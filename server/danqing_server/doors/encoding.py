@@ -10,7 +10,7 @@ import attrs
 
 from danqing_server.assets.storage import Assets
 from danqing_server.http.answers import JSON, NO_STORE
-from danqing_server.http.downloads import Downloads
+from danqing_server.http.downloads import Downloads, begun
 from danqing_server.http.entry import payer_of
 from danqing_server.http.requests import ApiRequest
 from danqing_server.records.outputs import Asset
@@ -82,13 +82,15 @@ async def send_pieces(
 
     Raises:
         Overloaded: too many are being sent; nothing was.
+        NotFound, StorageUnavailable: nor was anything where the first picture cannot be had.
     """
     lengths = [len(piece) if isinstance(piece, bytes) else piece.length for piece in pieces]
     known = [length for length in lengths if length is not None]
+    up_to_a_picture = 1 + next((at for at, piece in enumerate(pieces) if isinstance(piece, Encoded)), 0)
     sized = {"content-length": str(sum(known))} if len(known) == len(lengths) else {}
-    async with place_for(request, pieces) as downloads:
+    async with place_for(request, pieces) as downloads, begun(written(assets, pieces), up_to_a_picture) as body:
         response = await request.respond(status=200, headers={**NO_STORE, **headers, **sized}, content_type=JSON)
-        await downloads.send(request, response, written(assets, pieces))
+        await downloads.send(request, response, body)
         await response.eof()
 
 

@@ -18,7 +18,7 @@ from danqing_server.assets.serving import (
     stored_headers,
 )
 from danqing_server.assets.storage import Stat
-from danqing_server.http.downloads import Downloads
+from danqing_server.http.downloads import Downloads, begun
 from danqing_server.http.entry import payer_of, services_of
 from danqing_server.http.own_pages import asks_from_own_page
 from danqing_server.http.requests import ApiRequest
@@ -55,9 +55,9 @@ async def send_made(
     if request.method == "HEAD":
         return HTTPResponse(status=200, headers=headers, content_type=media_type)
     downloads: Downloads = request.app.ctx.downloads
-    async with downloads.place(payer_of(request)):
+    async with downloads.place(payer_of(request)), begun(chunks) as body:
         response = cast("Any", await request.respond(headers=headers, content_type=media_type))
-        await downloads.send(request, response, chunks)
+        await downloads.send(request, response, body)
         await response.eof()
     return None
 
@@ -78,8 +78,9 @@ async def _send(
         return HTTPResponse(status=status, headers=headers, content_type=stat.media_type)
     downloads: Downloads = request.app.ctx.downloads
     async with downloads.place(payer_of(request)):
-        response = await request.respond(status=status, headers=headers, content_type=stat.media_type)
         chunks = services_of(request).assets.stream(stat.key, part.start, part.end, downloads.window_bytes)
-        await downloads.send(request, response, chunks)
-        await response.eof()
+        async with begun(chunks) as body:
+            response = await request.respond(status=status, headers=headers, content_type=stat.media_type)
+            await downloads.send(request, response, body)
+            await response.eof()
     return None

@@ -21,7 +21,7 @@ from danqing_server.http.pace import Pace
 from danqing_server.http.requests import ApiRequest
 from danqing_server.log import get_logger
 
-__all__ = ["UNSENT_BYTES", "Downloads"]
+__all__ = ["UNSENT_BYTES", "Downloads", "begun"]
 
 UNSENT_BYTES = 128 * 1024
 """What the kernel holds of a connection beyond what is on its way; by itself it would take 4 MB."""
@@ -148,6 +148,26 @@ class Downloads:
         self.sending -= 1
         self._places.release()
         own.places.release()
+
+
+@asynccontextmanager
+async def begun(chunks: AsyncGenerator[bytes, None], count: int = 1) -> AsyncIterator[AsyncGenerator[bytes, None]]:
+    """Yield *chunks* once the first *count* are here: what cannot be had is told before an answer has a head."""
+    first: list[bytes] = []
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            first.append(chunk)
+            if len(first) == count:
+                break
+        async with aclosing(_all(first, chunks)) as body:
+            yield body
+
+
+async def _all(first: list[bytes], rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    while first:
+        yield first.pop(0)
+    async for chunk in rest:
+        yield chunk
 
 
 def _overloaded() -> Overloaded:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from danqing_server.ids import new_token
 from danqing_server.records.outputs import OutputState
 from danqing_server.records.tasks import Status
+from tests.integration.api.conftest import opened
 from tests.integration.backups.conftest import Command, danqing
 from tests.support.faulty_s3 import Asked, Fault, FaultyS3, faulty_s3
 from tests.support.painting import painter
@@ -42,6 +44,30 @@ def variables(s3: RunningServer, bucket: FaultyS3) -> Mapping[str, str]:
     """What names the bucket with faults, and a place in it of the test's own."""
     url = f"s3://{BUCKET}/{new_token()}"
     return {**credentials(s3), "AWS_ENDPOINT_URL": bucket.url, "DANQING_ASSETS_URL": url}
+
+
+class TestReading:
+    """Whoever asks for what the bucket says it has, and does not give."""
+
+    async def test_it_is_told_before_anything_is_sent(
+        self, bucket: FaultyS3, variables: Mapping[str, str], make_settings: MakeSettings
+    ) -> None:
+        """503, by itself, in an archive and in an answer of OpenAI's kind; not 200 and the beginning of nothing."""
+        settings = make_settings(**variables)
+        async with opened(settings, painter(), workers=True) as client:
+            task = await client.system.submit()
+            kept = (await client.system.finished(task.id)).outputs["0"].asset
+            assert kept is not None
+            bucket.fault_of = lambda asked: Fault.DENIED if asked.method == "GET" else None
+            wanted: list[tuple[str, str, Any]] = [
+                ("GET", f"/api/v1/assets/{kept.key}", {}),
+                ("GET", f"/api/v1/assets/{kept.key}", {"headers": {"Range": "bytes=1-9"}}),
+                ("POST", "/api/v1/pictures/zip", {"json": {"ids": [f"{task.id}/0"]}}),
+                ("POST", "/v1/images/generations", {"json": {"prompt": "x", "response_format": "b64_json"}}),
+            ]
+            for method, path, more in wanted:
+                reply = await client.ask(method, path, **more)
+                assert reply.status == 503, (path, reply.status, reply.body)
 
 
 class TestTaken:
