@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import attrs
@@ -20,10 +22,15 @@ from danqing_server.assets.storage_failures import storage_failures
 from danqing_server.errors import SettingsError, StorageUnavailable
 
 if TYPE_CHECKING:
+    from obstore import ObjectMeta
     from obstore.store import ClientConfig, ObjectStore, RetryConfig, S3Config
 
 __all__ = ["Bucket", "open_bucket"]
 
+T = TypeVar("T")
+
+PROVED_FOR_S = 2.0
+PROOF_TIMEOUT_S = 5.0
 PLACES = "a directory, s3://, gs:// or az://"
 PART_BYTES = 8 * 1024 * 1024
 PARTS_AT_ONCE = 2
@@ -45,11 +52,20 @@ _S3_VARIABLES = (
 )
 
 
+@attrs.define(eq=False)
+class _Proof:
+    """When a bucket was last asked whether it is there, and did not say no; those who would know take turns."""
+
+    at_s: float = float("-inf")
+    turn: asyncio.Lock = attrs.field(factory=asyncio.Lock)
+
+
 @attrs.frozen(kw_only=True)
 class Bucket(Single):
     """Pictures in an S3-compatible bucket (or in memory, for tests)."""
 
     store: ObjectStore
+    _proof: _Proof = attrs.field(factory=_Proof, init=False)
 
     @property
     def parts(self) -> Sequence[Place]:
@@ -72,6 +88,18 @@ class Bucket(Single):
         if stored["size"] != spool.size_bytes:
             raise StorageUnavailable(f"the bucket kept {stored['size']} of {spool.size_bytes} bytes")
 
+    async def head(self, key: str) -> ObjectMeta:
+        """See `Place.head`."""
+        return await self._found(Single.head(self, key))
+
+    async def get(self, key: str) -> bytes:
+        """See `Place.get`."""
+        return await self._found(Single.get(self, key))
+
+    async def get_range(self, key: str, start: int, end: int) -> memoryview:
+        """See `Place.get_range`."""
+        return await self._found(Single.get_range(self, key, start, end))
+
     async def link(self, key: str, good_for_s: float) -> str:
         """Return a URL that gives *key* to whoever has it, for so long. It is a secret until then.
 
@@ -91,7 +119,7 @@ class Bucket(Single):
 
     async def copy(self, key: str, other: str) -> None:
         """See `Place.copy`. The bucket copies; nothing comes here."""
-        await obstore.copy_async(self.store, key, other)
+        await self._found(obstore.copy_async(self.store, key, other))
 
     async def delete_task(self, task_id: str) -> None:
         """See `Place.delete_task`."""
@@ -103,7 +131,7 @@ class Bucket(Single):
     async def delete(self, key: str) -> None:
         """See `Place.delete`."""
         with storage_failures("deleting a file"), suppress(FileNotFoundError):
-            await obstore.delete_async(self.store, key)
+            await self._found(obstore.delete_async(self.store, key))
 
     async def space(self) -> Space | None:
         """See `Place.space`: a bucket says nothing of it."""
@@ -112,7 +140,42 @@ class Bucket(Single):
     async def ping(self) -> None:
         """See `Place.check`. Always the same object, so that checks leave nothing behind."""
         with storage_failures("writing to the picture storage"):
-            await obstore.put_async(self.store, ".check", b"danqing", use_multipart=False)
+            await self._write_check()
+
+    async def _write_check(self) -> None:
+        await obstore.put_async(self.store, ".check", b"danqing", use_multipart=False)
+
+    async def _found(self, asking: Awaitable[T]) -> T:
+        """Return what is asked of a file.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            StorageUnavailable: there is no bucket, which a service answers with the same 404.
+        """
+        try:
+            return await asking
+        except FileNotFoundError:
+            if not await self._is_there():
+                raise StorageUnavailable("the bucket is not there") from None
+            raise
+
+    async def _is_there(self) -> bool:
+        """Tell whether the bucket is there, by a write, of which nothing but its absence makes a 404.
+
+        What else keeps that from being made proves nothing, hence True. Not for each file: a bucket bills writes.
+        """
+        async with self._proof.turn:
+            if time.monotonic() - self._proof.at_s < PROVED_FOR_S:
+                return True
+            try:
+                async with asyncio.timeout(PROOF_TIMEOUT_S):
+                    await self._write_check()
+            except FileNotFoundError:
+                return False
+            except (OSError, BaseError):
+                pass
+            self._proof.at_s = time.monotonic()
+            return True
 
 
 def open_bucket(

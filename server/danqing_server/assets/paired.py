@@ -16,6 +16,7 @@ import attrs
 
 from danqing_server.assets.places import Place, Space, StoredFile
 from danqing_server.assets.spool import Spool
+from danqing_server.errors import StorageUnavailable
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
@@ -93,12 +94,15 @@ class Pair:
         return await self.new.space()
 
     async def _from_either(self, read: Callable[[Place], Awaitable[T]]) -> T:
-        for place in (self.new, self.old):
-            try:
-                return await read(place)
-            except FileNotFoundError:
-                continue
-        return await read(self.new)
+        """Read from whichever has the file. A new place that is away keeps nobody from what the old one has."""
+        try:
+            return await read(self.new)
+        except (FileNotFoundError, StorageUnavailable):
+            pass
+        try:
+            return await read(self.old)
+        except FileNotFoundError:
+            return await read(self.new)
 
     async def _put_body(self, body: bytes, key: str) -> None:
         spool = Spool.within(self.spool)

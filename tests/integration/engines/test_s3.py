@@ -77,6 +77,25 @@ class TestKeeping:
             with pytest.raises(StorageUnavailable):
                 await assets.ping()
 
+    async def test_nothing_is_lost_of_a_bucket_that_is_not_there(self, s3: RunningServer, tmp_path: Path) -> None:
+        """It answers 404 as for a file that is gone; nor is anything deleted then."""
+        elsewhere = {**credentials(s3), "DANQING_ASSETS_URL": "s3://another", "DANQING_DATA_DIR": str(tmp_path)}
+        key = "a_img_0/0-one.png"
+        async with (
+            aiohttp.ClientSession() as session,
+            open_assets(Settings.read(elsewhere), session) as assets,
+        ):
+            for asking in (
+                assets.describe(key),
+                assets.read(key),
+                anext(assets.stream(key, 0, 9)),
+                assets.copy_input("a_img_1", 0, key),
+                assets.delete(key),
+                assets.delete_task("a_img_0"),
+            ):
+                with pytest.raises(StorageUnavailable):
+                    await asking
+
 
 class TestLinks:
     async def test_a_picture_is_fetched_from_the_bucket(
