@@ -52,6 +52,27 @@ _S3_VARIABLES = (
 )
 
 
+_CLIENT_VARIABLES = (
+    "allow_http",
+    "allow_invalid_certificates",
+    "connect_timeout",
+    "http1_only",
+    "http2_keep_alive_interval",
+    "http2_keep_alive_timeout",
+    "http2_keep_alive_while_idle",
+    "http2_only",
+    "pool_idle_timeout",
+    "pool_max_idle_per_host",
+    "proxy_ca_certificate",
+    "proxy_excludes",
+    "proxy_url",
+    "randomize_addresses",
+    "read_timeout",
+    "timeout",
+    "user_agent",
+)
+
+
 @attrs.define(eq=False)
 class _Proof:
     """When a bucket was last asked whether it is there, and did not say no; those who would know take turns."""
@@ -183,22 +204,20 @@ def open_bucket(
 ) -> Bucket:
     """Connect to the bucket at *url*, which *variable* names; nothing is asked of it yet.
 
-    A *patient* one tries again for seconds what it is refused for the moment.
+    A *patient* one tries again for seconds what it is refused for the moment. What the variables of gs:// and az://
+    say of the client (`AZURE_ALLOW_HTTP`, `GOOGLE_PROXY_URL`) holds: obstore reads them, unless it is given any.
 
     Raises:
         SettingsError: no such kind of storage, or an AWS variable has a wrong value.
     """
+    retry = PATIENT if patient else RETRY
     try:
         if url.startswith(("s3://", "s3a://")):
-            return Bucket(
-                store=S3Store.from_url(
-                    url,
-                    config=_s3(environment),
-                    client_options=_client(environment),
-                    retry_config=PATIENT if patient else RETRY,
-                )
-            )
-        return Bucket(store=from_url(url))
+            client = _client(environment)
+            store = S3Store.from_url(url, config=_s3(environment), client_options=client, retry_config=retry)
+            return Bucket(store=store)
+        client = _client_of(urlsplit(url).scheme, environment)
+        return Bucket(store=from_url(url, client_options=client, retry_config=retry))
     except BaseError as error:
         why = str(error).partition("\n")[0]  # what follows is how Rust would write it
         raise SettingsError(
@@ -218,3 +237,15 @@ def _client(environment: Mapping[str, str]) -> ClientConfig:
     """Let an endpoint without TLS be used when its own URL says so (a MinIO beside the server)."""
     endpoint = environment.get("AWS_ENDPOINT_URL") or environment.get("AWS_ENDPOINT") or ""
     return {**CLIENT, "allow_http": True} if endpoint.startswith("http://") else CLIENT
+
+
+def _client_of(scheme: str, environment: Mapping[str, str]) -> ClientConfig:
+    """Return how we ask what is no S3: as its own variables say, and for the rest as an S3."""
+    vendor = "GOOGLE" if scheme == "gs" else "AZURE"
+    said: Any = {
+        name: environment[variable]
+        for name in _CLIENT_VARIABLES
+        if environment.get(variable := f"{vendor}_{name.upper()}")
+    }
+    client: ClientConfig = {**CLIENT, **said}
+    return client
