@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -151,7 +152,7 @@ class Submissions:
         task = self._task(task_id, submission, checked)
         if not checked.references:
             return task
-        return task.changed(references=await self._keep_references(task_id, checked.references))
+        return task.changed(references=await self._keep_references(task_id, checked.references, []))
 
     async def drain(self) -> None:
         """Wait for submissions under way and for voids still owed."""
@@ -231,16 +232,22 @@ class Submissions:
             BudgetExceeded, Overloaded: a limit of *caller* leaves no room for it.
             StorageUnavailable: the references took so long that the client has been told that it will not run.
         """
-        if parsed:
-            task = task.changed(references=await self._keep_references(task.id, parsed))
-        if self.clock.monotonic_s() > until_s:
-            raise StorageUnavailable("keeping the reference pictures took too long")
-        hold = await self.budgets.hold(caller, task, task.images)
+        kept: list[str] = []
+        try:
+            if parsed:
+                task = task.changed(references=await self._keep_references(task.id, parsed, kept))
+            if self.clock.monotonic_s() > until_s:
+                raise StorageUnavailable("keeping the reference pictures took too long")
+            hold = await self.budgets.hold(caller, task, task.images)
+        except (InvalidSubmission, BudgetExceeded, Overloaded, StorageUnavailable):
+            self._let_go(task, kept)
+            raise
         if hold is not None:
             task = task.changed(hold=hold)
         try:
             await self.intake.take(task)
         except (InvalidSubmission, Conflict):
+            self._let_go(task, kept)
             await self.budgets.give_back(hold)
             raise
         except BaseException:
@@ -249,17 +256,34 @@ class Submissions:
         self.budgets.stored(hold)
         return Accepted(task=task)
 
-    async def _keep_references(self, task_id: str, parsed: Sequence[ParsedReference]) -> tuple[Reference, ...]:
+    async def _keep_references(
+        self, task_id: str, parsed: Sequence[ParsedReference], kept: list[str]
+    ) -> tuple[Reference, ...]:
+        """Give a task its reference pictures; *kept* is told the key of each that is its own."""
         references = []
         for number, each in enumerate(parsed):
+            own = each.reference
             if each.body is not None and each.inspection is not None:
-                asset = await self.assets.keep_input(task_id, number, each.body, each.inspection)
-                references.append(each.kept_as(asset.key))
-            elif upload_of(each.reference.asset or "") is not None:
-                references.append(await self._copied(task_id, number, each))
-            else:
-                references.append(each.reference)
+                own = each.kept_as((await self.assets.keep_input(task_id, number, each.body, each.inspection)).key)
+            elif upload_of(own.asset or "") is not None:
+                own = await self._copied(task_id, number, each)
+            if own is not each.reference and own.asset is not None:
+                kept.append(own.asset)
+            references.append(own)
         return tuple(references)
+
+    def _let_go(self, task: Task, kept: Sequence[str]) -> None:
+        """Remove the reference pictures of a task that will not be; its client need not wait for that."""
+        if kept:
+            self._under_way.begin(self._remove(task, kept))
+
+    async def _remove(self, task: Task, kept: Sequence[str]) -> None:
+        with suppress(StorageUnavailable):  # `danqing assets orphans` finds them
+            if task.repeat_key is None:
+                await self.assets.delete_task(task.id)
+                return
+            for key in kept:  # and no more: a repeat may be making a task of this very id
+                await self.assets.delete(key)
 
     async def _copied(self, task_id: str, number: int, upload: ParsedReference) -> Reference:
         """Return a task's own copy of an upload, which may go before the task has begun."""
