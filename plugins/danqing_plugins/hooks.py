@@ -99,9 +99,10 @@ def danqing_find_order(job: Job, run: Run, lost: LostCall) -> Awaitable[FoundOrd
 def danqing_cancel_order(job: Job, run: Run) -> Awaitable[bool] | None:
     """Ask the service to drop the order in `run.saved`; None when `job.provider` is not yours. New in 0.2.
 
-    Called once when its user cancelled the task, beside `danqing_generate`. The awaitable gives True when the
-    service did and charges nothing: the generation is cut then, and what was saved is forgotten. Of a task that was
-    deleted meanwhile `job` has neither input, references nor user.
+    Called when its user cancelled the task, beside `danqing_generate`, and once more for an order whose call was
+    under way then. The awaitable gives True when the service did and charges nothing: the generation is cut then,
+    and what was saved is forgotten. Of a task that was deleted meanwhile `job` may have neither input, references
+    nor user.
     """
 
 

@@ -391,6 +391,77 @@ class TestCancelledOrder:
 
             await until(is_over)
 
+    @pytest.mark.parametrize("word", ["cancelled", "deleted", "deleted unheard"])
+    async def test_one_that_is_being_placed_is_dropped_once_it_stands(
+        self, settings: Settings, service: AskedService, word: str
+    ) -> None:
+        """Its answer comes after the word, or when the task is gone: nobody else would fetch what it makes."""
+        service.held, service.working = asyncio.Event(), True
+        async with running_system(settings, [OrderingProvider(url=service.url)]) as system:
+            task = await system.submit()
+            await service.arrived.wait()
+            control = system.services.control
+            if word == "cancelled":
+                await control.cancel(task.id, Caller.local())
+            elif word == "deleted":
+                await control.delete(task.id, Caller.local())
+            else:
+                await control.store.delete(task.id)
+            assert service.bills[task.id] == 1
+            service.held.set()
+            await until(lambda: service.bills[task.id] == 0)
+            if word == "cancelled":
+                await until(lambda: _let_go(system, task.id))
+                cancelled = await system.get(task.id)
+                assert (calls_of(cancelled), cancelled.saved) == ([("failed_unbilled", False)], {})
+                assert billed_of(cancelled) is Billed.NO
+
+    @pytest.mark.parametrize("is_deleted", [False, True], ids=["cancelled", "deleted"])
+    async def test_one_that_stands_and_one_that_is_being_placed_are_dropped(
+        self, settings: Settings, service: AskedService, is_deleted: bool
+    ) -> None:
+        """Each is asked about once: a service refuses to drop what it has dropped."""
+        service.held, service.working = asyncio.Event(), True
+        async with running_system(settings, [OrderingProvider(url=service.url)]) as system:
+            task = await system.submit(n=2)
+            await service.arrived.wait()
+            service.held.set()
+            service.held.clear()
+            await until(lambda: service.bills[task.id] == 2)
+            control = system.services.control
+            await (control.delete if is_deleted else control.cancel)(task.id, Caller.local())
+            await until(lambda: service.bills[task.id] == 1)
+            service.held.set()
+            await until(lambda: service.bills[task.id] == 0)
+            assert service.refused_to_drop == 0
+
+    async def test_one_that_a_retry_goes_on_with_is_dropped_when_that_is_cancelled(
+        self, make_settings: MakeSettings, service: AskedService
+    ) -> None:
+        """Nobody knew what it came to, until it was asked for again."""
+        short = make_settings(DANQING_STOP_GRACE="0.1")
+        task = await _given_up(short, service)
+        async with running_system(short, [OrderingProvider(url=service.url)], dead_after_s=1) as system:
+            control = system.services.control
+            await control.retry(task.id, Caller.local())
+            await until(lambda: _is_processing(system, task.id))
+            await control.cancel(task.id, Caller.local())
+            await until(lambda: _let_go(system, task.id))
+            assert (calls_of(await system.get(task.id)), service.bills[task.id]) == (
+                [("failed_unbilled", False)],
+                0,
+            )
+
+    async def test_one_that_was_given_up_is_dropped_when_its_task_is_deleted(
+        self, make_settings: MakeSettings, service: AskedService
+    ) -> None:
+        """Its service may still work at it, and by then nobody can have it tried again."""
+        short = make_settings(DANQING_STOP_GRACE="0.1")
+        task = await _given_up(short, service)
+        async with running_system(short, [OrderingProvider(url=service.url)], dead_after_s=1) as system:
+            await system.services.control.delete(task.id, Caller.local())
+            await until(lambda: service.bills[task.id] == 0)
+
 
 def _texts_in(value: Any) -> Iterator[str]:
     if isinstance(value, str):
@@ -408,6 +479,24 @@ async def _left_with_its_order(short: Settings, service: AskedService) -> AsyncI
     async with running_system(short, [OrderingProvider(url=service.url)], workers=False) as door:
         assert (await door.get(task.id)).status is Status.PENDING
         yield door, task
+
+
+async def _given_up(short: Settings, service: AskedService) -> Task:
+    """Return a task that was cancelled, and whose order, which could not be dropped then, is in doubt."""
+    service.drops, service.working = False, True
+    async with running_system(short, [OrderingProvider(url=service.url)]) as system:
+        task = await _ordered(system)
+        await system.services.control.cancel(task.id, Caller.local())
+        await until(lambda: service.refused_to_drop)
+    async with running_system(short, [], workers=False) as door:
+        task = await door.get(task.id)
+    assert (task.status, calls_of(task)) == (Status.CANCELLED, [("unknown", False)])
+    service.drops = True
+    return task
+
+
+async def _is_processing(system: System, task_id: str) -> bool:
+    return (await system.get(task_id)).status is Status.PROCESSING
 
 
 async def _ordered(system: System) -> Task:

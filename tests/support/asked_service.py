@@ -89,7 +89,7 @@ class AskedService:
     async def drop(self, request: web.Request) -> web.Response:
         """Drop an order and bill nothing, if it still can."""
         order = request.match_info["order"]
-        if not self.drops:
+        if not self.drops or order in self.dropped:
             self.refused_to_drop += 1
             return web.Response(status=409)
         self.dropped.append(order)

@@ -26,6 +26,7 @@ __all__ = [
     "may_buy",
     "may_go_on",
     "may_still_bring",
+    "orders_in_doubt",
     "target_of",
     "to_buy",
     "under_way",
@@ -62,6 +63,19 @@ def billed_of(task: Task) -> Billed:
 def cost_of(task: Task) -> Cost:
     """Return how many pictures, or calls of a task without pictures, were paid for."""
     return books_of(task).cost
+
+
+def orders_in_doubt(task: Task) -> list[CallRecord]:
+    """Return the orders of *task*, placed at the target where it is, that may still bring something missing."""
+    missing, here = set(task.missing), target_of(task)
+    return [
+        call
+        for call in _standing_orders(task)
+        if call.outcome in _DOUBTFUL
+        and call.late_outcome is None
+        and call.target == here
+        and not (task.images and missing.isdisjoint(call.indexes))
+    ]
 
 
 def in_doubt(task: Task, indexes: Collection[int]) -> bool:

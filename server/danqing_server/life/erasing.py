@@ -6,7 +6,8 @@ The note is written first, and has all that the rest needs: whoever finds it lat
 repeated. The document goes before its pictures, so that no task is seen without them. A minute later all of it is
 done once more: what was on its way, a thumbnail, a delivery, a last posting, has arrived by then.
 
-An order that is open at a service stays in the note until `Janitor.fetch_late` has asked for it to be dropped.
+An order that may be under way at a service stays in the note until `Janitor.fetch_late` has asked for it to be
+dropped.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ from danqing_plugins import TaskEventKind
 from danqing_server.assets.storage import Assets
 from danqing_server.clock import Clock
 from danqing_server.errors import ServiceUnavailable, StoreUnavailable
-from danqing_server.life.billing import awaits_orders
+from danqing_server.life.billing import orders_in_doubt
 from danqing_server.log import get_logger
 from danqing_server.records.outputs import Output, OutputState
-from danqing_server.records.tasks import Task
+from danqing_server.records.tasks import CallOutcome, Task
 from danqing_server.store.changes import Legacy
 from danqing_server.store.deletions import Deletion, DeletionStore
 from danqing_server.store.deliveries import DeliveryStore
@@ -46,14 +47,16 @@ log = get_logger(__name__)
 
 
 def order_left_by(task: Task) -> Task | None:
-    """Return what its provider needs to drop the orders that *task* leaves open, and no more; None without any.
+    """Return what its provider needs to drop the orders that *task* leaves, and no more; None without any.
 
+    Also one that it gave up, at its deadline, say: its service may still make it, and nobody can try again.
     Nothing of it is its user's: neither what was asked for nor who did.
     """
-    if not awaits_orders(task):
+    there = {key: each for key, each in {**task.outputs, **task.late}.items() if not _is_given_up(each)}
+    outputs = {key: Output(index=each.index, state=OutputState.OMITTED, at=each.at) for key, each in there.items()}
+    orders = orders_in_doubt(task.changed(outputs=outputs))
+    if not orders:
         return None
-    made = {**task.outputs, **task.late}
-    outputs = {key: Output(index=each.index, state=OutputState.OMITTED, at=each.at) for key, each in made.items()}
     return Task(
         id=task.id,
         user_id="",
@@ -69,10 +72,15 @@ def order_left_by(task: Task) -> Task | None:
         kind=task.kind,
         attempt=task.attempt,
         attempts=task.attempts,
-        calls=task.calls,
+        calls={call.id: call.changed(outcome=CallOutcome.OPEN) for call in orders},
         outputs=outputs,
         saved=task.saved,
     )
+
+
+def _is_given_up(output: Output) -> bool:
+    """Tell whether nobody waited for *output* any more, though its order may still bring it."""
+    return output.state is OutputState.FAILED and output.source_url is None
 
 
 @attrs.define(eq=False, kw_only=True)

@@ -13,12 +13,12 @@ import attrs
 from danqing_plugins import Message, TaskEventKind
 from danqing_server.codec.documents import value_of
 from danqing_server.errors import Conflict
-from danqing_server.life.billing import may_still_bring
+from danqing_server.life.billing import may_still_bring, orders_in_doubt
 from danqing_server.life.moves import Transition, waiting_key
 from danqing_server.records.outputs import Output
-from danqing_server.records.tasks import Hold, Status, Task
+from danqing_server.records.tasks import CallOutcome, Hold, Status, Task
 from danqing_server.store.changes import NO_MARKS, Change, Marks, by_field
-from danqing_server.store.paths import of_output, of_route
+from danqing_server.store.paths import of_call, of_output, of_route
 
 __all__ = ["Retried", "Revived"]
 
@@ -38,6 +38,8 @@ class Retried(Transition):
     """From `failed` or `cancelled` back to `pending`, by the user's wish: its counts and times begin anew.
 
     From `completed`, too, where outputs failed: those are asked for, and no other.
+
+    An order that nobody knew the outcome of is open again: it is asked for, and dropped if this round is cancelled.
 
     *at_hand* are the pictures that are not asked for again, by index as text. *hold* is what is set aside of limits
     for this round; what an earlier one held is over. *key* is the API key that this round is counted to,
@@ -85,7 +87,8 @@ class Retried(Transition):
             gone = (*gone, "hold")
         if task.late or task.attempt is not None:  # they are among the others now, or worth nothing
             gone = (*gone, "late", "attempt")
-        sets = {**self._pictures(), **anew, **self._round(), **self._counted(), **self._known_by()}
+        sets = {**self._pictures(), **self._orders(), **anew, **self._round()}
+        sets |= {**self._counted(), **self._known_by()}
         sets["retried_at"] = self.at
         return self._change(marks, sets, gone)
 
@@ -103,6 +106,12 @@ class Retried(Transition):
     def _round(self) -> dict[str, Any]:
         """Return what lets every target of its route be asked again."""
         return {} if self.task.route is None else {of_route("passed"): [], of_route("refused"): []}
+
+    def _orders(self) -> dict[str, Any]:
+        """Return what opens the orders that this round goes on with."""
+        orders = orders_in_doubt(self.task.changed(outputs=self.at_hand))
+        opened = {"outcome": CallOutcome.OPEN.value, "ended_at": None}
+        return {f"{of_call(call.id)}.{name}": value for call in orders for name, value in opened.items()}
 
     def _pictures(self) -> dict[str, Any]:
         """Return what writes down the pictures that the task does not have, or not as they are now."""

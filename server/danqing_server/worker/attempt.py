@@ -98,12 +98,16 @@ class Execution:
     def cancel(self) -> None:
         """The task was cancelled: stop, unless a paid call is under way, whose picture is then kept as late.
 
-        Where an order is, the service is asked to drop it; when it does, there is nothing more to wait for.
+        Where an order is, or comes of that call, the service is asked to drop it; when it does, there is nothing
+        more to wait for.
         """
         if not self.call_is_open:
             self.interrupt(Interruption.LOST)
             return
         self.ledger.late = True
+        self._drop_orders()
+
+    def _drop_orders(self) -> None:
         if self._asking and self._task_run is not None:
             self._dropping.begin(self._task_run, lambda: self.interrupt(Interruption.LOST))
 
@@ -188,7 +192,7 @@ class Execution:
         except StoreUnavailable as refusal:
             ended = await self._give_up(refusal)
         if not ended:
-            await leave(self.ledger, self.tools, self._dropping)
+            await leave(self.ledger, self.tools, self._dropping, self._task_run)
 
     def _watch_deadline(self, left_s: float) -> None:
         self._timer = asyncio.get_running_loop().call_later(left_s, self._meet_deadline)
@@ -220,7 +224,7 @@ class Execution:
 
     async def _ask_provider(self) -> None:
         allowance = Allowance(self.tools.guard, self.tools.guard.watches(self.task))
-        run = self._task_run = TaskRun(self.ledger, self.keeper, self.tools, allowance)
+        run = self._task_run = TaskRun(self.ledger, self.keeper, self.tools, allowance, self._drop_orders)
         if self.task.finds_orders:
             await look_up_orders(job_of(self.task), run)
         if not await allowance.begin(self.ledger):
@@ -234,6 +238,7 @@ class Execution:
             result = await self.tools.registry.generate(job_of(self.ledger.task), run)
         finally:
             self._generating = False
+            run.on_late_order = None  # whose method it is holds the run: a ring would wait for the collector
             if run.previews is not None:
                 await run.previews.end()
             if self.keeper.waiting:

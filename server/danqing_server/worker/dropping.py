@@ -23,20 +23,27 @@ CANCELLED = "cancelled"
 
 @attrs.define(eq=False)
 class Dropping:
-    """The one question whether the open orders of a run are dropped, and its answer; at best one is asked.
+    """The question whether the open orders of a run are dropped, and its answer; each order is asked about once.
 
-    A plugin that does not answer within `longest_s`, and swallows its cancellation, is left behind.
+    An order may be placed after the question for another: then there is a further one. A plugin that does not
+    answer within `longest_s`, and swallows its cancellation, is left behind.
     """
 
     longest_s: float = LONGEST_S
     _asking: asyncio.Task[None] | None = attrs.field(default=None, init=False)
     _run: TaskRun | None = attrs.field(default=None, init=False)
+    _asked: frozenset[str] = attrs.field(default=frozenset(), init=False)
     _dropped: frozenset[str] = attrs.field(default=frozenset(), init=False)
 
+    def lacks(self, run: TaskRun) -> bool:
+        """Tell whether an order of *run* is open that was not asked about."""
+        return not _orders_of(run.ledger.task) <= self._asked
+
     def begin(self, run: TaskRun, on_all_dropped: Callable[[], None] | None = None) -> None:
-        """Ask, unless there is no open order; *on_all_dropped* is called when nothing is under way any more."""
-        if self._asking is None and _orders_of(run.ledger.task):
-            self._run, self._asking = run, asyncio.create_task(self._ask(run, on_all_dropped))
+        """Ask, where this `lacks` an order; *on_all_dropped* is called when nothing is under way any more."""
+        if self.lacks(run):
+            self._run, self._asked = run, self._asked | _orders_of(run.ledger.task)
+            self._asking = asyncio.create_task(self._ask(run, on_all_dropped, after=self._asking))
 
     async def settle(self) -> None:
         """Wait for the answer, and note that what was dropped is not billed, and nothing to ask for any more."""
@@ -46,13 +53,16 @@ class Dropping:
         if not self._dropped:
             return
         run = self._run
-        if _orders_of(run.ledger.task) <= self._dropped:  # else one was placed meanwhile, and needs what is saved
-            run.ledger.note(saved={})
         run.ledger.settle_orders(self._dropped, CallOutcome.FAILED_UNBILLED, CANCELLED, run.tools.clock.now())
 
-    async def _ask(self, run: TaskRun, on_all_dropped: Callable[[], None] | None) -> None:
-        task = run.ledger.task
+    async def _ask(
+        self, run: TaskRun, on_all_dropped: Callable[[], None] | None, after: asyncio.Task[None] | None
+    ) -> None:
+        if after is not None:
+            await after
+        task, saved = run.ledger.task, run.saved
         orders = _orders_of(task)
+        self._asked |= orders
         try:
             dropped = await bounded(run.tools.registry.cancel_order(job_of(task), run), self.longest_s)
         except Exception as error:  # noqa: BLE001 — a plugin's; the order goes on, as if nobody had asked
@@ -61,8 +71,10 @@ class Dropping:
         run.log.info("order_cancelled", dropped=dropped)
         if not dropped:
             return
-        self._dropped = orders
-        if on_all_dropped is not None and all(call.id in orders for call in under_way(run.ledger.task)):
+        self._dropped |= orders
+        since = {name: value for name, value in run.saved.items() if name not in saved or saved[name] != value}
+        run.ledger.note(saved=since)  # of an order that was placed meanwhile
+        if on_all_dropped is not None and all(call.id in self._dropped for call in under_way(run.ledger.task)):
             on_all_dropped()
 
 

@@ -8,21 +8,26 @@ from danqing_server.records.tasks import CallOutcome, Task
 from danqing_server.worker import aftermath
 from danqing_server.worker.dropping import Dropping
 from danqing_server.worker.ledger import Ledger
+from danqing_server.worker.run import TaskRun
 from danqing_server.worker.tools import Tools
 
 __all__ = ["leave"]
 
 
-async def leave(ledger: Ledger, tools: Tools, dropping: Dropping) -> None:
-    """End an attempt whose task is no longer ours; a call open at a cancellation is settled all the same."""
+async def leave(ledger: Ledger, tools: Tools, dropping: Dropping, run: TaskRun | None) -> None:
+    """End an attempt whose task is no longer ours; a call open at a cancellation is settled all the same.
+
+    *run* None: its provider was not asked.
+    """
     task = ledger.task
     logger = get_logger(__name__, task_id=task.id, provider=task.provider)
     logger.info("attempt_lost")
     lost = True
     try:
-        if ledger.late or await ledger.has_become_late():
+        is_late = ledger.late or await ledger.has_become_late()
+        await _drop_orders(ledger, dropping, run)
+        if is_late:
             ledger.unsend_announced()
-            await dropping.settle()
             lost = not await aftermath.leave_late(ledger, tools)
         else:
             await _note_late_answers(ledger, tools, logger)
@@ -33,6 +38,13 @@ async def leave(ledger: Ledger, tools: Tools, dropping: Dropping) -> None:
         logger.error("late_result_refused", reason=reason)  # noqa: TRY400 — the driver's text may quote it
     await aftermath.settle_spending(tools, ledger.task, lost=lost)
     await _let_go(task, tools, logger)
+
+
+async def _drop_orders(ledger: Ledger, dropping: Dropping, run: TaskRun | None) -> None:
+    """Have orders of a task that is cancelled, or gone, dropped: their answers may have come after the word."""
+    if run is not None and dropping.lacks(run) and await ledger.is_nobody_elses():
+        dropping.begin(run)
+    await dropping.settle()
 
 
 async def _note_late_answers(ledger: Ledger, tools: Tools, logger: Logger) -> None:

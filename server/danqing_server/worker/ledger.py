@@ -196,10 +196,20 @@ class Ledger:
 
     async def has_become_late(self) -> bool:
         """Say whether the task was cancelled under an open call of ours; if so only what is late is written."""
-        found = await self.insist(partial(self.store.get, self.task.id))
-        ours = self.task.attempt
-        self.late = found is not None and ours is not None and found.late_attempt == ours.id
+        self.late = self._is_left_to_us(await self._look())
         return self.late
+
+    async def is_nobody_elses(self) -> bool:
+        """Tell whether nobody else can go on with our orders: the task is gone, or was cancelled under our call."""
+        found = await self._look()
+        return found is None or self._is_left_to_us(found)
+
+    def _look(self) -> Awaitable[Task | None]:
+        return self.insist(partial(self.store.get, self.task.id))
+
+    def _is_left_to_us(self, found: Task | None) -> bool:
+        ours = self.task.attempt
+        return found is not None and ours is not None and found.late_attempt == ours.id
 
     def insist(self, write: Callable[[], Awaitable[T]]) -> Awaitable[T]:
         """Repeat *write* until MongoDB carries it out; see `Insisting`."""

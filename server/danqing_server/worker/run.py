@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from math import ceil
@@ -68,12 +68,16 @@ class OpenCall:
 
 @attrs.define(eq=False)
 class TaskRun:
-    """One attempt at one task, from the provider's side; the names are those of `danqing_plugins.Run`."""
+    """One attempt at one task, from the provider's side; the names are those of `danqing_plugins.Run`.
+
+    *on_late_order* is called when something was saved for a task that is cancelled: it may be an order.
+    """
 
     ledger: Ledger
     keeper: Keeper
     tools: Tools
     allowance: Allowance
+    on_late_order: Callable[[], None] | None = None
     previews: Previews | None = attrs.field(default=None, init=False)
     _told_progress_s: float = attrs.field(default=float("-inf"), init=False)
     _open: dict[str, OpenCall] = attrs.field(factory=dict, init=False)
@@ -192,6 +196,8 @@ class TaskRun:
             self.ledger.note_call(call.record)
         self.ledger.note(saved=dict(data))
         await self.ledger.save()
+        if self.ledger.late and self.on_late_order is not None:
+            self.on_late_order()
 
     async def extend(self, seconds: float) -> None:
         until = self.tools.clock.now() + timedelta(seconds=ceil(min(float(seconds), LONGEST_EXTENSION_S)))
