@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
 
@@ -23,12 +23,13 @@ from danqing_server.desk.limit_states import WARN_AT_PERCENT, BudgetWarning, Lim
 from danqing_server.desk.refusals import refusal_of
 from danqing_server.errors import StoreUnavailable
 from danqing_server.ids import new_token
+from danqing_server.life.booking import doubts_booked
 from danqing_server.life.charges import dearest_micro
 from danqing_server.log import get_logger
 from danqing_server.loops.batching import Batcher
-from danqing_server.records.tasks import Hold, Task
+from danqing_server.records.tasks import CallRecord, Hold, Task
 from danqing_server.store.budgets import BudgetStore, Committed
-from danqing_server.windows import Window, window_of
+from danqing_server.windows import Span, Window, window_of
 
 __all__ = ["Budgets"]
 
@@ -61,12 +62,19 @@ class Budgets:
         self._batches = Batcher(self._take_batch)
 
     async def hold(
-        self, caller: Caller, task: Task, outputs: int, *, again_at: datetime | None = None
+        self,
+        caller: Caller,
+        task: Task,
+        outputs: int,
+        *,
+        again_at: datetime | None = None,
+        orders: Sequence[CallRecord] = (),
     ) -> Hold | None:
         """Set aside what *outputs* of *task* (calls, without any) may cost; None where nothing limits *caller*.
 
         It is set aside of the day and month that the cost is booked to: those of the task, or of *again_at*, when
-        one that is there is tried again; what that cost so far is booked first.
+        one that is there is tried again; what that cost so far is booked first. What of it is booked to the same
+        day and key as perhaps paid for *orders*, of some of the *outputs*, is not set aside once more.
 
         What follows is `stored`, `give_back` when the task was not stored for certain, else `let_be`.
 
@@ -83,8 +91,31 @@ class Budgets:
         if wanted is None:
             return None
         hold, demands = wanted
+        if orders:
+            limited = {demand.counter.measure for demand in demands if demand.counter.window is not None}
+            hold = await self._without_booked(caller, task, hold, orders, limited)
+            demands = [each for each in demands_of(caller, hold, outputs, self.zone) if each.amount]
         await self._fulfil(self._wish(task.id, hold, demands, again=again_at is not None))
         return hold
+
+    async def _without_booked(
+        self, caller: Caller, task: Task, hold: Hold, orders: Sequence[CallRecord], limited: Collection[str]
+    ) -> Hold:
+        """Return *hold* without what is counted of *orders* already in *limited* currencies.
+
+        That is no more than *hold* has for them, and only what each of the limits counts: of its day, and its key.
+        """
+        amounts, spared = dict(hold.amounts_micro), list[str]()
+        day = window_of(Span.DAY, hold.at, self.zone)
+        postings = (await self.counting.books.ledger.of([task.id])).get(task.id, ())
+        for call in orders:
+            doubts = doubts_booked(postings, call.id, caller.key, day.holds)
+            own = dearest_micro(task, len(call.indexes))
+            less = {each: min(doubts.get(each, 0), own[each]) for each in own.keys() & limited}
+            if any(less.values()):
+                spared.append(call.id)
+                amounts |= {each: amounts[each] - micro for each, micro in less.items()}
+        return attrs.evolve(hold, amounts_micro=amounts, orders=tuple(spared))
 
     def hold_of_line(self, caller: Caller, task: Task) -> Hold | None:
         """Return what a line of a batch is to hold as a task; None where nothing limits *caller*.

@@ -13,7 +13,7 @@ from danqing_server.desk.budgets import Budgets
 from danqing_server.desk.models import check_model
 from danqing_server.desk.recent import Recent, RecentTasks
 from danqing_server.errors import BudgetExceeded, Conflict, NotFound, Overloaded
-from danqing_server.life.billing import billed_of
+from danqing_server.life.billing import billed_of, whole_orders
 from danqing_server.life.cancelled import Cancelled
 from danqing_server.life.moves import Deleted, Transition
 from danqing_server.life.prioritised import Prioritised
@@ -167,7 +167,9 @@ class Control:
         check(task)
         check_model(caller, task.provider, task.model, None if task.route is None else task.route.model)
         at_hand, now = _pictures_at_hand(task), self.clock.now()
-        hold = await self.budgets.hold(caller, task, task.images - len(at_hand), again_at=now)
+        orders = whole_orders(task.changed(outputs=at_hand))
+        outputs = task.images - len(at_hand)
+        hold = await self.budgets.hold(caller, task, outputs, again_at=now, orders=orders)
         key = None if caller.owner is None else caller.key
         try:
             move = Retried(task=task, at=now, at_hand=at_hand, hold=hold, key=key, repeat_key=repeat_key)

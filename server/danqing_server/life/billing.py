@@ -31,6 +31,7 @@ __all__ = [
     "to_buy",
     "under_way",
     "unordered",
+    "whole_orders",
 ]
 
 EXTRA_PURCHASES = {"retry": 1, "fail": 0}
@@ -78,6 +79,27 @@ def orders_in_doubt(task: Task) -> list[CallRecord]:
     ]
 
 
+def whole_orders(task: Task) -> list[CallRecord]:
+    """Return those of `orders_in_doubt` that have brought nothing; nothing that is missing is in two of them."""
+    left, found = set(task.missing), list[CallRecord]()
+    for call in orders_in_doubt(task):
+        wanted = set(call.indexes)
+        if wanted <= left if task.images else not found:
+            found.append(call)
+            left -= wanted
+    return found
+
+
+def _unheld_orders(task: Task) -> list[CallRecord]:
+    """Return the orders in doubt whose price this round of *task* has not set aside; see `Hold.orders`."""
+    ids = () if task.hold is None else task.hold.orders
+    return [task.calls[id_] for id_ in ids if id_ in task.calls and task.calls[id_].outcome in _DOUBTFUL]
+
+
+def _is_for(call: CallRecord, indexes: Collection[int], task: Task) -> bool:
+    return not task.images or not set(call.indexes).isdisjoint(indexes)
+
+
 def in_doubt(task: Task, indexes: Collection[int]) -> bool:
     """Tell whether one of *indexes* (the call, of a task without any) may have been paid for, and did not come."""
     doubtful = [call for call in _as_known(task.calls.values()) if call.outcome in _DOUBTFUL]
@@ -110,10 +132,13 @@ def may_buy(task: Task, indexes: Iterable[int], on_ambiguous: str) -> bool:
     """
     if not task.calls:
         return True
+    wanted = set(indexes)
+    if any(_is_for(call, wanted, task) for call in _unheld_orders(task)):
+        return False
     since = task.retried_at
     counted = tuple(call for call in task.calls.values() if since is None or call.sent_at >= since)
     books = Books(calls=counted, pictures=task.images)
-    return books.in_vain(indexes, task.attempts) <= EXTRA_PURCHASES[task.on_ambiguous or on_ambiguous]
+    return books.in_vain(wanted, task.attempts) <= EXTRA_PURCHASES[task.on_ambiguous or on_ambiguous]
 
 
 def under_way(task: Task) -> tuple[CallRecord, ...]:

@@ -7,7 +7,7 @@ by differences, whatever it went through: adding what `posting_of` returns makes
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ from danqing_server.life.billing import books_at_targets, books_of, target_of
 from danqing_server.records.accounts import COSTS, LineKind, Posting, PostingLine
 from danqing_server.records.tasks import FINISHED, CallRecord, Task
 
-__all__ = ["by_certainty", "parts_of", "posting_of"]
+__all__ = ["by_certainty", "doubts_booked", "parts_of", "posting_of"]
 
 
 class _Account(NamedTuple):
@@ -96,6 +96,18 @@ def posting_of(
         if found:
             return _posting(task, key, found, len(booked), now)
     return None
+
+
+def doubts_booked(
+    booked: Iterable[Posting], call_id: str, key: str | None, counts: Callable[[datetime], bool]
+) -> dict[str, int]:
+    """Return what is booked to *key* as perhaps paid for one call, at moments that *counts* takes, by currency."""
+    found: defaultdict[str, int] = defaultdict(int)
+    for line in (line for posting in booked if posting.key == key for line in posting.lines):
+        is_doubt = line.kind in COSTS and line.call == call_id and line.billed is Billed.UNKNOWN
+        if is_doubt and line.currency is not None and counts(line.at):
+            found[line.currency] += line.amount_micro
+    return found
 
 
 def _other_keys(task: Task, booked: Sequence[Posting]) -> list[str | None]:

@@ -175,12 +175,15 @@ class Hold:
     `at` is that moment, whose day and month it counts to; `amounts_micro` are the most that it may cost, by
     currency, in millionths. `outputs` is how many it is for, None: all of the task's. It stands until what the task
     cost is in the books.
+    `orders` are ids of calls whose price is not in it: they stand in doubt at their service, and in the books as
+    what may have been paid. While they do, nothing is bought in their place.
     """
 
     id: str
     at: datetime
     amounts_micro: Mapping[str, int] = attrs.field(factory=dict)
     outputs: int | None = None
+    orders: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True, slots=False)
