@@ -693,6 +693,8 @@ def posting(day: int, number: int, amount_micro: int, key: str = "alice") -> Pos
         currency="CNY",
         amount_micro=amount_micro,
         call=f"c{number}",
+        status="completed",
+        tasks=1,
     )
     task = f"of_{day}_{number}_{key}"
     return Posting(task=task, number=0, at=line.at, project="alice", key=key, user="u1", lines=(line,))

@@ -24,7 +24,7 @@ from danqing_server.records.accounts import COSTS, LineKind, Posting
 from danqing_server.store.client import Database, durable, translated
 from danqing_server.store.reading import versioned
 
-__all__ = ["COLLECTION", "LedgerStore", "Spent"]
+__all__ = ["COLLECTION", "LedgerStore", "Spent", "postings_of"]
 
 COLLECTION = "danqing_ledger"
 DUPLICATE_KEY = 11000
@@ -70,9 +70,7 @@ class LedgerStore:
         """Return the postings of tasks, of each in order; those of none are empty."""
         found: defaultdict[str, list[Posting]] = defaultdict(list)
         with translated():
-            ranges = [{"_id": _ids_of(task_id)} for task_id in task_ids]
-            wanted = {"task": {"$in": [*task_ids]}, "$or": ranges}  # a task's postings are one shard's
-            documents = await self._postings.find(wanted).to_list(None) if ranges else []
+            documents = await self._postings.find(postings_of(task_ids)).to_list(None) if task_ids else []
         for document in documents:
             found[document["task"]].append(from_document(Posting, document))
         for postings in found.values():
@@ -140,6 +138,12 @@ class LedgerStore:
     @property
     def _postings(self) -> Any:
         return self.database[COLLECTION]
+
+
+def postings_of(task_ids: Collection[str]) -> dict[str, Any]:
+    """Return what finds the postings of tasks, one at least."""
+    ranges = [{"_id": _ids_of(task_id)} for task_id in task_ids]
+    return {"task": {"$in": [*task_ids]}, "$or": ranges}  # a task's postings are one shard's
 
 
 def _document_of(posting: Posting) -> dict[str, Any]:

@@ -6,6 +6,10 @@ something new of that day: the ledger stays the truth, and whoever never asks pa
     claimed, as a version ──→ kept     what is forgotten, or claimed anew, while it is counted is not kept:
         └──── forget ────────┴──→ gone     so what is kept was counted after the last that was said of its day
 
+Some of what is summed is said elsewhere: what was paid at one target of a route, or in an earlier round, is lost if
+its task failed, and how that ended stands with another target, or on another day. Of such a task the whole ledger
+is asked; who books a new end has the days of all that is booked of the task forgotten.
+
 A sheet is kept two hours after its day at the earliest, and is looked for to be forgotten from one hour after it
 on, both by the clock that all processes share. So of what is booked within its day, nothing has to be looked for.
 
@@ -30,6 +34,7 @@ from danqing_server.records.accounts import COSTS, Posting
 from danqing_server.records.tasks import FINISHED, Status
 from danqing_server.store.client import Database, translated
 from danqing_server.store.ledger import COLLECTION as LEDGER
+from danqing_server.store.ledger import postings_of
 from danqing_server.store.zones import timezone_of
 
 __all__ = ["DAY", "HALF_HOUR", "SUMS", "SheetStore", "Span", "Split", "Step", "StepSum", "Steps"]
@@ -45,6 +50,12 @@ MOST_ROWS = 20_000
 """Of a sheet, which is a document, of 16 MB at the most. A day with more is counted each time."""
 
 COUNT_S = 20.0
+MOST_TASKS = 500
+"""Of how many tasks is asked at once how they ended."""
+
+RULE = 2
+"""By which sheets are made now; what older releases kept says of fewer what was lost, and is made anew."""
+
 SUMS = ("completed", "failed", "cancelled", "pictures", "settled_micro", "unknown_micro", "lost_micro", "doubts")
 
 
@@ -67,6 +78,7 @@ _NAMES: Mapping[Split, str] = {
     Split.USER: "$user",
 }
 _ALWAYS = {"provider": "$lines.provider", "currency": "$lines.currency", "simulated": "$lines.simulated"}
+_PLACE = ("at", "name", *_ALWAYS)
 
 
 class Step(StrEnum):
@@ -107,7 +119,7 @@ class StepSum:
     `simulated` None: the ledger does not say. `sums` are the members of `SUMS`, those that are 0 left out:
     tasks by how they ended, pictures that were paid for, money in millionths. `settled_micro` was paid,
     `unknown_micro` may have been, in `doubts` tasks; `lost_micro` is what of the former went into tasks that
-    failed or were cancelled.
+    failed or were cancelled, wherever they did and in whichever round.
     """
 
     start: datetime
@@ -140,7 +152,7 @@ class SheetStore:
         """Return which of *days* have a sheet, each with its version: no two that are made are of the same."""
         ids = {_id(split, day, project): day for day in days}
         with translated():
-            wanted = {"_id": {"$in": list(ids)}, "rows": {"$exists": True}}
+            wanted = {"_id": {"$in": list(ids)}, "rows": {"$exists": True}, "rule": RULE}
             found = await self._sheets.find(wanted, {"version": 1}).to_list(None)
         return {ids[each["_id"]]: each["version"] for each in found}
 
@@ -165,7 +177,9 @@ class SheetStore:
         whole = Span(min(each.start for each in spans), max(each.end for each in spans))
         stages = [*_counted(project, spans, split, QUARTER), *_summed(by, whole)]
         with translated(), pymongo.timeout(COUNT_S):
-            return [_step_sum(each) for each in await self._ledger.aggregate(stages).to_list(None)]
+            found = await self._ledger.aggregate(stages).to_list(None)
+        await self._say_what_is_lost(found, [each["_id"].get("task") for each in found])
+        return [_step_sum(each) for each in found]
 
     def may_keep(self, day: date, now: datetime) -> bool:
         """Tell whether a sheet of *day* may be kept."""
@@ -180,15 +194,17 @@ class SheetStore:
         with translated(), pymongo.timeout(COUNT_S):
             await self._sheets.bulk_write([UpdateOne({"_id": each}, claim, upsert=True) for each in ids.values()])
             found = await self._ledger.aggregate(_counted(project, [span], split, HALF_HOUR)).to_list(None)
-            rows: defaultdict[date, list[dict[str, Any]]] = defaultdict(list)
-            for each in found:
-                rows[each["at"].date()].append(_without_zeros(each))
-            kept = [
-                UpdateOne({"_id": ids[day], "version": version}, {"$set": {"rows": rows[day]}})
-                for day in days
-                if len(rows[day]) <= MOST_ROWS
-            ]
-            if kept:
+        await self._say_what_is_lost(found, [each.get("task") for each in found])
+        rows: defaultdict[date, list[dict[str, Any]]] = defaultdict(list)
+        for each in _without_tasks(found):
+            rows[each["at"].date()].append(_without_zeros(each))
+        kept = [
+            UpdateOne({"_id": ids[day], "version": version}, {"$set": {"rows": rows[day], "rule": RULE}})
+            for day in days
+            if len(rows[day]) <= MOST_ROWS
+        ]
+        if kept:
+            with translated():
                 await self._sheets.bulk_write(kept)
 
     async def forget(self, postings: Iterable[Posting], now: datetime) -> None:
@@ -208,6 +224,30 @@ class SheetStore:
         if old:
             with translated():
                 await self._sheets.delete_many({"_id": {"$in": sorted(old)}})
+
+    async def _say_what_is_lost(self, sums: Sequence[dict[str, Any]], tasks: Sequence[str | None]) -> None:
+        """Complete those of *sums* that are of one task alone, those that *tasks* has an id for."""
+        ids = sorted({task for task in tasks if task is not None})
+        in_vain = set[str]()
+        for start in range(0, len(ids), MOST_TASKS):
+            in_vain |= await self._ended_in_vain(ids[start : start + MOST_TASKS])
+        for each, task in zip(sums, tasks, strict=True):
+            if task in in_vain:
+                each["lost_micro"] = each["settled_micro"]
+
+    async def _ended_in_vain(self, task_ids: Sequence[str]) -> set[str]:
+        """Return which of these tasks failed or were cancelled, as all that is booked of them says."""
+        ended = [Status.FAILED.value, Status.CANCELLED.value]
+        stages: list[dict[str, Any]] = [
+            {"$match": postings_of(task_ids)},
+            {"$unwind": "$lines"},
+            {"$match": {"lines.status": {"$in": ended}}},
+            {"$group": {"_id": "$task", "count": {"$sum": "$lines.tasks"}}},
+            {"$match": {"count": {"$gt": 0}}},
+        ]
+        with translated(), pymongo.timeout(COUNT_S):
+            found = await self._ledger.aggregate(stages).to_list(None)
+        return {each["_id"] for each in found}
 
     @property
     def _ledger(self) -> Any:
@@ -231,7 +271,11 @@ def _over(day: date, since: timedelta, now: datetime) -> bool:
 
 
 def _counted(project: str | None, spans: Sequence[Span], split: Split, minutes: int) -> list[dict[str, Any]]:
-    """Return what makes rows of a project's postings: task by task first, since some sums are of whole tasks."""
+    """Return what makes rows of a project's postings: task by task first, since some sums are of whole tasks.
+
+    What was paid for a task whose end is not said in the same place has a row of its own, which names its `task`:
+    whether it is lost is said elsewhere.
+    """
     at = {"$dateTrunc": {"date": "$lines.at", "unit": "minute", "binSize": minutes}}
     dimensions: dict[str, Any] = {"at": at, "name": _NAMES[split], **_ALWAYS}
     costs = {"$in": [kind.value for kind in COSTS]}
@@ -255,7 +299,7 @@ def _counted(project: str | None, spans: Sequence[Span], split: Split, minutes: 
         },
         {
             "$group": {
-                "_id": {name: f"$_id.{name}" for name in dimensions},
+                "_id": {**{name: f"$_id.{name}" for name in dimensions}, "task": _ENDED_ELSEWHERE},
                 **{name: {"$sum": f"${name}"} for name in _PLAIN},
                 "lost_micro": {"$sum": {"$cond": [_LOST, "$settled_micro", 0]}},
                 "doubts": {"$sum": {"$cond": [_IN_DOUBT, 1, 0]}},
@@ -268,6 +312,8 @@ def _counted(project: str | None, spans: Sequence[Span], split: Split, minutes: 
 
 _PLAIN = SUMS[:-2]
 _LOST = {"$gt": [{"$add": [f"${Status.FAILED}", f"${Status.CANCELLED}"]}, 0]}
+_HAS_ENDED = {"$ne": [{"$add": [f"${status}" for status in FINISHED]}, 0]}
+_ENDED_ELSEWHERE = {"$cond": [{"$or": [_HAS_ENDED, {"$eq": ["$settled_micro", 0]}]}, "$$REMOVE", "$_id.task"]}
 _IN_DOUBT = {"$gt": [{"$max": ["$unknown_micro", "$in_doubt"]}, 0]}
 
 
@@ -281,7 +327,7 @@ def _summed(by: Steps, span: Span) -> list[dict[str, Any]]:
     trunc: dict[str, Any] = {"date": "$at", "timezone": timezone, "unit": by.step.value}
     if by.step is Step.HALF_HOUR:
         trunc |= {"unit": "minute", "binSize": 30}
-    group = {"start": {"$dateTrunc": trunc}, **{each: f"${each}" for each in _ALWAYS}}
+    group = {"start": {"$dateTrunc": trunc}, **{each: f"${each}" for each in (*_ALWAYS, "task")}}
     if by.named:
         group["name"] = "$name"
     return [{"$group": {"_id": group, **{each: {"$sum": f"${each}"} for each in SUMS}}}]
@@ -297,6 +343,17 @@ def _step_sum(document: Mapping[str, Any]) -> StepSum:
         simulated=group.get("simulated"),
         sums={each: document[each] for each in SUMS if document[each]},
     )
+
+
+def _without_tasks(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return *rows* with those of one task alone among the others of their place."""
+    merged: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in rows:
+        place = {name: row.get(name) for name in _PLACE}
+        sums = merged.setdefault(tuple(place.values()), {**place, **dict.fromkeys(SUMS, 0)})
+        for name in SUMS:
+            sums[name] += row[name]
+    return list(merged.values())
 
 
 def _without_zeros(row: Mapping[str, Any]) -> dict[str, Any]:

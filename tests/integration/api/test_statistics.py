@@ -175,6 +175,46 @@ class TestSeries:
             assert (total["unknown"], total["settled"], total["in_doubt"]) == ("0.00", "0.20", 0)
             assert total["lost"] == "0.20"  # it failed all the same
 
+    async def test_what_failed_elsewhere_is_lost_where_it_was_paid(self, open_api: Open) -> None:
+        """One target of a route was paid, another one failed; by whatever it is split, and once it is kept, too."""
+        old = NOW - timedelta(days=9)
+        paid = {"provider": "dear", "model": "first", "status": None, "tasks": 0}
+        end = {"amount_micro": 0, "pictures": 0, "billed": Billed.NO, "call": None}
+        async with open_api(**SETTINGS) as api:
+            made = [posting(f"t{at:%d}", at, paid, {**end, "status": "failed"}) for at in (old, NOW)]
+            made.append(posting("well", old, paid, {**end, "status": "completed"}))
+            await LedgerStore(api.services.store.database).add(made)
+            for group in ("provider", "model", "key", "user", "provider"):
+                data = await series(api, ALICE, f"?from={old:%Y-%m-%d}&group={group}")
+                [total] = data["totals"]
+                assert (total["settled"], total["lost"], total["failed"]) == ("0.60", "0.40", 2), group
+                if group == "provider":
+                    lost = {row["name"]: row["lost"] for row in data["groups"]}
+                    assert lost == {"dear": "0.40", "scripted": "0.00"}
+
+    async def test_what_an_earlier_round_paid_is_lost_while_its_task_is(self, open_api: Open) -> None:
+        """Each round counts to its own day, and how the task ended to the last one's."""
+        days = [NOW - timedelta(days=number) for number in (9, 6, 3)]
+        moved = {"kind": LineKind.ADJUST, "amount_micro": 0, "pictures": 0, "billed": Billed.NO, "call": None}
+        moved |= {"status": "failed", "tasks": -1}
+        async with open_api(**SETTINGS) as api:
+            database, now = api.services.store.database, api.services.clock.now()
+            ledger, sheets, booked = LedgerStore(database), SheetStore(database), list[Posting]()
+
+            async def lost_after(*lines: dict[str, Any]) -> list[str]:
+                booked.append(posting("t", now, *lines, number=len(booked)))
+                await ledger.add(booked[-1:])
+                await sheets.forget(booked, now)
+                found = [await series(api, ALICE, f"?from={days[0]:%Y-%m-%d}") for _ in range(2)]
+                assert found[0]["steps"] == found[1]["steps"]
+                return [row["lost"] for row in found[0]["steps"]]
+
+            first, second, third = days
+            failed = {"status": "failed"}
+            assert await lost_after({"at": first, **failed}) == ["0.20"]
+            assert await lost_after({**moved, "at": first}, {"at": second, "call": "2", **failed}) == ["0.20"] * 2
+            assert await lost_after({**moved, "at": second}, {"at": third, "call": "3"}) == ["0.00"] * 3
+
     async def test_what_is_forgotten_while_it_is_counted_is_not_kept(self, open_api: Open) -> None:
         """Many who count, and one who books, at once: what is kept in the end has all of it."""
         days = [NOW - timedelta(days=number) for number in range(3, 9)]
