@@ -32,6 +32,11 @@ class CallerLimits:
         """Whether anything is limited."""
         return self is not UNLIMITED and any(True for _ in self)
 
+    @property
+    def go_by_address(self) -> bool:
+        """Whether it matters from where a request comes."""
+        return any(limits.addresses is not None for _, limits in self)
+
     def forbids_model(self, *names: str) -> str | None:
         """Return whose list, `project` or `key`, has no pattern for a model of these *names*; None for nobody's."""
         for whose, limits in self:

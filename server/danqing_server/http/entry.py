@@ -222,6 +222,7 @@ async def hear_of_keys(services: Services) -> None:
     roster = services.gatekeeper.roster
     if roster is not None:
         await roster.hear()
+    services.replays.forget()
 
 
 def payer_of(request: ApiRequest) -> str:

@@ -74,6 +74,10 @@ class Replays:
         self._kept.pop(key, None)  # to the end of the line
         self._kept[key] = replay
 
+    def forget(self) -> None:
+        """Forget all of them: whose keys are good for what has changed."""
+        self._kept.clear()
+
     def _let_go(self) -> None:
         """Drop the oldest that are of no use any more, and one when there are too many."""
         while self._kept:
@@ -87,5 +91,7 @@ class Replays:
 def _depends_on_bytes(request: ApiRequest) -> bool:
     """Tell whether a client that sends these bytes again, alone and on an open connection, asks for the same."""
     if request.method != "GET" or request.version != "1.1" or logs_every_request():
+        return False
+    if request.caller is not None and request.caller.limits.go_by_address:
         return False
     return names_base(request) and not any(name in request.headers for name in _NOT_ALONE)

@@ -16,6 +16,7 @@ from danqing_server.http.answers import Repeatable
 from danqing_server.http.replay import Replays
 from danqing_server.records.tasks import Status
 from tests.integration.api.conftest import Client, Open
+from tests.integration.api.test_keys import SETTINGS, administer, make_key
 from tests.unit.api.tasks import make_task
 
 POLL = b"GET /api/v1/ai/image/result/t1 HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -49,7 +50,7 @@ class Wire:
             return await self.reader.read(1) == b""
 
 
-Connect = Callable[[Client], Awaitable[Wire]]
+Connect = Callable[..., Awaitable[Wire]]
 
 
 def routed(api: Client) -> int:
@@ -68,8 +69,9 @@ async def connect() -> AsyncIterator[Connect]:
     """Open connections to an application; they are closed at the end."""
     opened: list[Wire] = []
 
-    async def open_(api: Client) -> Wire:
-        opened.append(Wire(*await asyncio.open_connection("127.0.0.1", api.port)))
+    async def open_(api: Client, came_from: str | None = None) -> Wire:
+        local = None if came_from is None else (came_from, 0)
+        opened.append(Wire(*await asyncio.open_connection("127.0.0.1", api.port, local_addr=local)))
         return opened[-1]
 
     yield open_
@@ -212,6 +214,7 @@ def poll_of(number: int) -> Any:
         method="GET",
         version="1.1",
         ip="127.0.0.1",
+        caller=None,
         names_itself=True,
         stream=SimpleNamespace(keep_alive=True),
     )
@@ -231,3 +234,29 @@ class TestAccess:
                 assert (await wire.exchange(poll(b"secret-of-ann-1234"))).startswith(b"HTTP/1.1 200")
                 assert (await wire.exchange(poll(b"secret-of-bob-1234"))).startswith(b"HTTP/1.1 404")
                 assert (await wire.exchange(POLL)).startswith(b"HTTP/1.1 401")
+
+    async def test_a_key_is_good_from_its_addresses_alone(self, open_api: Open, connect: Connect) -> None:
+        """The same bytes from elsewhere are refused, also right after they were answered here."""
+        async with open_api(**SETTINGS) as api:
+            _, poll = await key_of(api, addresses=["127.0.0.1"])
+            inside, outside = await connect(api), await connect(api, "127.0.0.2")
+            assert (await inside.exchange(poll)).startswith(b"HTTP/1.1 200")
+            assert (await outside.exchange(poll)).startswith(b"HTTP/1.1 403")
+            assert (await inside.exchange(poll)).startswith(b"HTTP/1.1 200")
+
+    async def test_a_revoked_key_is_good_for_nothing_at_once(self, open_api: Open, connect: Connect) -> None:
+        """Whoever polled with it a moment before is refused."""
+        async with open_api(**SETTINGS) as api:
+            key, poll = await key_of(api)
+            wire = await connect(api)
+            assert (await wire.exchange(poll)).startswith(b"HTTP/1.1 200")
+            await administer(api, "POST", f"/keys/{key}/revoke")
+            assert (await wire.exchange(poll)).startswith(b"HTTP/1.1 401")
+
+
+async def key_of(api: Client, **limits: Any) -> tuple[str, bytes]:
+    """Make a key of a project with a completed task; return its id, and a poll of that task."""
+    key, secret = await make_key(api, limits=limits)
+    owner = (await administer(api, "GET", f"/keys/{key}"))["project"]
+    await api.services.store.insert(make_task("t1", Status.COMPLETED, owner=owner))
+    return key, POLL.replace(b"\r\n\r\n", f"\r\nAuthorization: Bearer {secret}\r\n\r\n".encode())
