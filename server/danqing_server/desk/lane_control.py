@@ -6,7 +6,7 @@ or the breaker: it ends when a person says so, or at the time one said.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import attrs
 
@@ -22,9 +22,17 @@ from danqing_server.records.lanes import LaneAct, LaneActKind, Pause
 from danqing_server.store.lanes import LaneStore
 from danqing_server.worker.pauses import Pauses
 
-__all__ = ["LaneControl"]
+__all__ = ["LONGEST_PAUSE", "LaneControl"]
+
+LONGEST_PAUSE = timedelta(days=3660)
+"""Of one with an end: what is told of the lane adds to that, which the calendar's last day leaves no room for."""
 
 IN_THE_PAST = Message(key="until_in_the_past", en="must be in the future", zh="必须是将来的时间")
+TOO_LATE = Message(
+    key="until_too_late",
+    en="may be {most} days from now at most; without it the pause lasts until somebody resumes the lane",
+    zh="最多为 {most} 天之后；不填则一直暂停，直到有人恢复",
+)
 CHANGED = Message(
     key="lane_changed_meanwhile",
     en="somebody else paused or resumed the lane meanwhile; look at it again",
@@ -61,13 +69,16 @@ class LaneControl:
         A pause before is replaced.
 
         Raises:
-            InvalidSubmission: *until* has passed.
+            InvalidSubmission: *until* has passed, or is too far away.
             Conflict: somebody acted since *revision*.
         """
         self._check(lane)
         now = self.clock.now()
         if until is not None and until <= now:
             raise InvalidSubmission([Problem(field="until", message=IN_THE_PAST(), value=until.isoformat())])
+        if until is not None and until - now > LONGEST_PAUSE:
+            message = TOO_LATE(most=LONGEST_PAUSE.days)
+            raise InvalidSubmission([Problem(field="until", message=message, value=until.isoformat())])
         by = await self.administration.name_of(caller)
         await self.administration.note(
             caller.key, "lane.paused", lane, {"reason": reason, "until": until, "by": by}

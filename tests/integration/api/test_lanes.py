@@ -12,6 +12,7 @@ import pytest
 
 from danqing_plugins import AccountProblem, Job, Run
 from danqing_server.access.caller import Caller
+from danqing_server.desk.lane_control import LONGEST_PAUSE
 from danqing_server.http.services import Services
 from danqing_server.life.moves import Requeued
 from danqing_server.queue.gates import Report
@@ -174,6 +175,17 @@ class TestPausing:
             assert (await api.system.finished(task.id)).started_at >= end - timedelta(milliseconds=1)
             assert (await lane(api))["state"] == "open"
 
+    async def test_the_longest_one_leaves_all_that_is_told(self, open_api: Open) -> None:
+        """Its end stands in answers, and times that tasks may begin and end at come after it."""
+        async with open_api(workers=True) as api:
+            await api.system.finished((await api.system.submit()).id)  # the lane has a pace, hence estimates
+            end = datetime.now(UTC) + LONGEST_PAUSE - timedelta(minutes=1)
+            assert (await act(api, "pause", reason="x", until=end.isoformat())).status == 200
+            task = await api.system.submit()
+            told = await api.ask("GET", f"/api/v1/tasks/{task.id}/explain")
+            assert datetime.fromisoformat(told.json["data"]["estimated_finish_at"]) > end
+            assert (await api.ask("GET", "/health")).status == 200
+
     async def test_a_clock_that_is_ahead_ends_it_for_nobody(self, open_api: Open) -> None:
         """It ends by Redis' own clock: who takes it for over, and who does not, would tell Redis so in turn."""
         async with open_api(workers=True) as api:
@@ -312,6 +324,7 @@ class TestRefusals:
             ({"reason": "x" * 201}, "reason"),
             ({"reason": "x", "until": "2020-01-01T00:00:00Z"}, "until"),
             ({"reason": "x", "until": "soon"}, "until"),
+            ({"reason": "x", "until": "9999-12-31T23:59:59.999Z"}, "until"),
             ({"reason": "x", "revision": -1}, "revision"),
             ({"reason": "x", "for": 3}, "for"),
         ],
