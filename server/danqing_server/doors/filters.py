@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from danqing_plugins import Message, OutputKind
@@ -25,6 +25,7 @@ __all__ = [
     "moment_of",
     "read_cursor",
     "read_filter",
+    "until_of",
 ]
 
 FILTERS = (
@@ -63,6 +64,9 @@ NO_MOMENT = Message(
     zh="不是有效的时间，请使用 RFC 3339，例如 2026-11-24T02:00:00Z 或 2026-11-24",
     en="is no time: use RFC 3339, as 2026-11-24T02:00:00Z or 2026-11-24",
 )
+
+_JUST_AFTER = timedelta(milliseconds=1)
+_END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 CURSOR = re.compile(r"([0-9]{1,14})\.([A-Za-z0-9_.-]{1,200})")
 
@@ -165,3 +169,13 @@ def moment_of(fields: Fields, name: str, zone: tzinfo = UTC) -> datetime | None:
         return (found.replace(tzinfo=zone) if found.tzinfo is None else found).astimezone(UTC)
     except OverflowError:  # in another zone it is a day before the first year, or after the last
         return found.replace(tzinfo=UTC)
+
+
+def until_of(fields: Fields, since: datetime, now: datetime, zone: tzinfo = UTC) -> datetime:
+    """Return the moment of the member `to`; without one that just after *now*, or *since* where that is later.
+
+    Behind the calendar's last one there is none: it is *since* itself.
+    """
+    said = moment_of(fields, "to", zone)
+    last = max(now, since)
+    return last + min(_JUST_AFTER, _END_OF_TIME - last) if said is None else said

@@ -339,6 +339,7 @@ class TestSeries:
                 "from=0001-01-01": "to",
                 "from=0001-01-01&to=0001-01-02&tz=Asia/Shanghai": "from",
                 "from=9999-12-31": "from",
+                "from=9999-12-31T23:59:59.999999Z": "to",
                 "limit=0": "limit",
                 "sandbox=yes": "sandbox",
                 "sum=1": "sum",

@@ -170,6 +170,7 @@ class TestUsage:
                 "group_by=moon": "group_by",
                 "from=now": "from",
                 "from=2026-02-01&to=2026-01-01": "to",
+                "from=9999-12-31T23:59:59.999999Z": "to",
                 "format=pdf": "format",
                 "sum=1": "sum",
             }

@@ -12,7 +12,7 @@ from danqing_server.access.caller import Caller
 from danqing_server.desk.statistics import Group, Question
 from danqing_server.doors.documentation import Answer, described, query
 from danqing_server.doors.fields import Fields
-from danqing_server.doors.filters import members_of_query, moment_of
+from danqing_server.doors.filters import members_of_query, moment_of, until_of
 from danqing_server.doors.native.usage import BACKWARDS, CSV, NO_ZONE, STILL_BOOKED
 from danqing_server.doors.statistics_shapes import SeriesShape
 from danqing_server.doors.statistics_views import csv_of_series, series_view
@@ -130,7 +130,7 @@ def _read(request: ApiRequest, caller: Caller, zone: tzinfo, now: datetime) -> _
     fields.check_known(PARAMETERS)
     zone = _zone(fields, zone)
     since = moment_of(fields, "from", zone) or window_of(Window.MONTH, now, zone).start
-    until = moment_of(fields, "to", zone) or max(now, since) + timedelta(milliseconds=1)
+    until = until_of(fields, since, now, zone)
     step = Step(fields.choice("by", tuple(Step)) or Step.DAY)
     if until <= since:
         fields.report("to", BACKWARDS)

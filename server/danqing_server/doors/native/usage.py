@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 
 import attrs
 from sanic import Blueprint, HTTPResponse
@@ -11,7 +11,7 @@ from sanic import Blueprint, HTTPResponse
 from danqing_plugins import Message
 from danqing_server.doors.documentation import Answer, described, query
 from danqing_server.doors.fields import Fields
-from danqing_server.doors.filters import members_of_query, moment_of
+from danqing_server.doors.filters import members_of_query, moment_of, until_of
 from danqing_server.doors.usage_shapes import OwnKeyShape, UsageShape
 from danqing_server.doors.usage_views import csv_of, own_key_view, row_view, totals_of
 from danqing_server.errors import StoreUnavailable
@@ -139,7 +139,7 @@ def _read(request: ApiRequest, zone: tzinfo, now: datetime) -> _Wanted:
     except ValueError:
         fields.report("tz", NO_ZONE)
     since = moment_of(fields, "from", zone) or window_of(Span.MONTH, now, zone).start
-    until = moment_of(fields, "to", zone) or max(now, since) + timedelta(milliseconds=1)
+    until = until_of(fields, since, now, zone)
     if until <= since:
         fields.report("to", BACKWARDS)
     by = _dimensions(fields)
