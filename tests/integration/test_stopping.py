@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from redis.asyncio import Redis
@@ -26,13 +27,14 @@ from tests.support.system import MakeSettings, System, running_system, until
 
 pytestmark = pytest.mark.processes
 
+A_YEAR = timedelta(days=365)
+
 
 async def abandoned(system: System, task_id: str, worker: str = "w-dead", *, id_: str = "a-dead") -> None:
     """Put a waiting task into the hands of a worker that does not exist."""
     now = system.services.clock.now()
     attempt = Attempt(id=id_, worker=worker, started_at=now)
-    deadline_at = now.replace(year=now.year + 1)
-    assert await system.services.store.start([task_id], attempt, deadline_at)
+    assert await system.services.store.start([task_id], attempt, now + A_YEAR)
 
 
 class TestGrace:
