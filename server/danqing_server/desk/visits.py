@@ -5,7 +5,8 @@ task goes on meanwhile, so the repeat has to find it: a second task would be bou
 twice wants two. So a request joins an earlier one of the same key, path and body
 
 - whose client is known to have left without its answer (the connection ended, its process died, or nothing was
-  heard of it in time): known here, which is before it is written down, or by what is written, or
+  heard of it in time): known here, which is before it is written down, or by what is written; of one that was just
+  redirected that is waited for, since some follow no redirect and ask again a second later (n8n), or
 - that still seems to wait, when the request itself says that it is a repeat;
 
 never one that was answered, and each at most once: who joins takes its place. A repeat of one that was refused
@@ -37,9 +38,6 @@ from danqing_server.store.processes import has_died, identity_of
 from danqing_server.store.visits import KNOWN_FOR, Asked, VisitRecord, VisitState, VisitStore
 
 __all__ = ["Visit", "Visits"]
-
-AWAY_FOR = timedelta(seconds=10)
-"""From a redirect until the client that follows it is back, or gone."""
 
 REPEATED_WITHIN = timedelta(seconds=15)
 """From a refusal until its repeat; libraries pause 8 s at the most where no longer pause was asked for."""
@@ -85,12 +83,14 @@ class Visits:
 
     `told_within_s`: how long one is held that asks what a client of another process waits for, which may be gone.
     `renewed_s`: for how long a client that waits longer than was foreseen is said to wait, again and again.
+    `away_for_s`: from a redirect until the client that follows it is back, or gone.
     """
 
     store: VisitStore
     clock: Clock
     told_within_s: float = 0.25
     renewed_s: float = 60.0
+    away_for_s: float = 10.0
     _holder: str | None = attrs.field(factory=lambda: identity_of(os.getpid()))
     _under_way: CarriedThrough = attrs.field(factory=CarriedThrough, init=False)
     _gone: set[str] = attrs.field(factory=set, init=False)
@@ -113,10 +113,9 @@ class Visits:
                 continue
             seen = await self._find_left(digest, asked, marked=marked)
             if seen is None:
-                if others_told or not self._waits_elsewhere(asked):
+                if others_told or not await self._hear_of_others(digest, asked):
                     break
                 others_told = True
-                await asyncio.sleep(self.told_within_s)
                 continue
             visit = self._record(seen.key, within_s)
             if await self.store.take_over(digest, seen, visit):
@@ -204,7 +203,7 @@ class Visits:
 
     async def send_away(self, visit: Visit) -> None:
         """Note that the client is about to be redirected, and comes back at once. Raises StoreUnavailable."""
-        until = self.clock.now() + AWAY_FOR
+        until = self.clock.now() + timedelta(seconds=self.away_for_s)
         await self.store.note(visit.id, VisitState.AWAY, until)
 
     def lose(self, visit_id: str) -> asyncio.Task[None]:
@@ -258,6 +257,18 @@ class Visits:
             return left
         return next(iter(known), None)
 
+    async def _hear_of_others(self, digest: str, asked: Asked) -> bool:
+        """Wait until more is known of who waits elsewhere, or was redirected; False when nobody does."""
+        away = _redirected(asked)
+        if not away and not self._waits_elsewhere(asked):
+            return False
+        last = max((until for _, until in away), default=self.clock.now())
+        await asyncio.sleep(self.told_within_s)
+        while away and self.clock.now() < last:
+            away &= _redirected(await self.store.find(digest))
+            await asyncio.sleep(self.told_within_s if away else 0.0)
+        return True
+
     def _waits_elsewhere(self, asked: Asked) -> bool:
         return any(visit.state is VisitState.OPEN and visit.holder != self._holder for visit in asked.visits)
 
@@ -287,6 +298,11 @@ class Visits:
 def _has_left(visit: VisitRecord, now: datetime) -> bool:
     """Tell whether nobody waits any more; one that was redirected may find nobody to go back to, and ask anew."""
     return visit.state is VisitState.LOST or visit.until <= now or has_died(visit.holder)
+
+
+def _redirected(asked: Asked) -> set[tuple[str, datetime]]:
+    """Return which visits are between two hops, and until when: another hop is another such pair."""
+    return {(visit.id, visit.until) for visit in asked.visits if visit.state is VisitState.AWAY}
 
 
 async def _insist(write: Write) -> None:

@@ -37,6 +37,7 @@ from danqing_server.doors.foreign import parse_foreign
 from danqing_server.doors.idempotency import HEADER, digest_of, fingerprint_of, repeat_of
 from danqing_server.errors import Conflict, DanqingError, InvalidSubmission, ServiceUnavailable
 from danqing_server.http.answers import NO_STORE
+from danqing_server.http.connection import stay_connected
 from danqing_server.http.edge import Edge, hang_up_after
 from danqing_server.http.entry import Admitted, admit, caller_of, services_of
 from danqing_server.http.messages import ENGLISH
@@ -216,6 +217,7 @@ async def begin(
         digest = _digest_of_visit(caller, path, meant)
         marked = request.headers.get(RETRY_COUNT, "0") not in ("", "0")
         visit = await services.visits.enter(digest, marked=marked, within_s=within_s)
+        stay_connected(request)  # it may have been held, for as long as it takes to know of another
         repeat = visit.repeat
     call = Call(request=request, services=services, caller=caller, voice=voice, visit=visit)
     await call.take_in(partial(_submit, call, attrs.evolve(submission, repeat=repeat)))

@@ -389,6 +389,20 @@ class TestRedirects:
             assert (await ask(door)).status == 200
             assert studio.bought == 1
 
+    async def test_client_that_follows_none_is_sold_no_second_one(
+        self, open_door: OpenDoor, studio: Studio
+    ) -> None:
+        """n8n takes a redirect for a failure, and asks again after a second (`retry on fail`)."""
+        studio.gate.clear()
+        async with open_door(DANQING_SYNC_WAIT="0.05") as door:
+            door.services.visits.away_for_s = 0.5
+            replies = [await door.ask("POST", PATH, json=WISH, allow_redirects=False) for _ in range(3)]
+            assert [reply.status for reply in replies] == [303, 303, 303]
+            studio.gate.set()
+            assert (await ask(door)).status == 200
+            assert len({reply.headers["X-Danqing-Task"] for reply in replies}) == 1
+            assert studio.bought == 1
+
     async def test_hop_that_fails_is_repeated_from_the_beginning(self, open_door: OpenDoor, studio: Studio) -> None:
         """A library that sends no mark knows of one request alone, which it sends again within the second."""
         studio.gate.clear()

@@ -126,3 +126,41 @@ class TestOtherProcess:
         neighbour.told_within_s = 0.01
         first = await desk.ask()
         assert (await neighbour.enter("a", marked=False, within_s=HOUR_S)).key != first.key
+
+
+class TestRedirectedClient:
+    """Most are back within the moment; some follow no redirect, and ask again a second later."""
+
+    @pytest.fixture
+    async def away(self, desk: Desk) -> list[Visit]:
+        """Two that asked for the same, and were redirected."""
+        desk.visits.store = Watched(desk.visits.store.database)
+        desk.visits.told_within_s = 0.01
+        found = [await desk.ask(), await desk.ask()]
+        for visit in found:
+            await desk.visits.send_away(visit)
+        desk.visits.store.looked.clear()
+        return found
+
+    async def again(self, desk: Desk) -> asyncio.Task[Visit]:
+        """Ask for the same, and go on once it is held."""
+        asked = asyncio.create_task(desk.ask())
+        assert isinstance(desk.visits.store, Watched)
+        async with asyncio.timeout(10):
+            for _ in range(2):
+                await desk.visits.store.looked.wait()
+                desk.visits.store.looked.clear()
+        return asked
+
+    async def test_that_follows_none_is_joined(self, desk: Desk, away: list[Visit]) -> None:
+        """Each of them, by its own repeat: nothing is bought again."""
+        repeats = [await self.again(desk) for _ in away]
+        desk.now += timedelta(seconds=desk.visits.away_for_s)
+        assert {(await repeat).key for repeat in repeats} == {visit.key for visit in away}
+
+    async def test_that_comes_back_keeps_what_is_made_for_it(self, desk: Desk, away: list[Visit]) -> None:
+        """Who asked for the same meanwhile wants one more, and is held no longer."""
+        another = await self.again(desk)
+        for visit in away:
+            assert await desk.visits.come_back(visit.id, within_s=HOUR_S) is not None
+        assert (await another).key not in {visit.key for visit in away}
