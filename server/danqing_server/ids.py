@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["beginning_of_ids", "new_id", "new_task_id", "new_token", "task_id_of"]
+__all__ = ["new_id", "new_task_id", "new_token", "task_id_of"]
 
 _KINDS = {"image": "img", "image_generation": "img", "video": "vid", "text": "txt"}
 
@@ -26,9 +26,4 @@ def new_task_id(provider: str, type_: str, now_ms: int) -> str:
 
 def task_id_of(provider: str, type_: str, now_ms: int, tail: str) -> str:
     """Return the task's id that ends in *tail*, 20 hexadecimal digits that nobody can guess."""
-    return f"{beginning_of_ids(provider, type_)}{now_ms:012x}{tail}"
-
-
-def beginning_of_ids(provider: str, type_: str) -> str:
-    """Return what the ids of all tasks of that provider and type begin with."""
-    return f"{provider}_{_KINDS.get(type_, type_)}_"
+    return f"{provider}_{_KINDS.get(type_, type_)}_{now_ms:012x}{tail}"

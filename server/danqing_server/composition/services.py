@@ -75,6 +75,7 @@ from danqing_server.store.lanes import LaneStore
 from danqing_server.store.leases import WorkerStore
 from danqing_server.store.ledger import LedgerStore
 from danqing_server.store.listing import TaskList
+from danqing_server.store.paging import FilmPages
 from danqing_server.store.pictures import PictureStore
 from danqing_server.store.projects import ProjectStore
 from danqing_server.store.restoring import RestoreStore
@@ -175,7 +176,7 @@ async def make_services(
     watchers = Watchers(watched, control.find, register.outlet.onlookers, settings.max_waiting_calls)
     intake = Intake(store, queue, register, clock, limits)
     task_list, batches, requests = TaskList(database, billed_of), BatchStore(database), RequestCounter(redis)
-    usage = UsageStore(database)
+    usage, films = UsageStore(database), FilmPages(database, task_list.indexes)
     pictures = PictureStore(database, task_list)
     repeats = Repeats(store, keys, register, clock, intake, budgets)
     submissions = Submissions(
@@ -192,6 +193,7 @@ async def make_services(
         administration=administration,
         store=store,
         task_list=task_list,
+        films=films,
         users=users,
         uploads=uploads,
         queue=queue,

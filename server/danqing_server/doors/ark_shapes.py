@@ -198,7 +198,7 @@ class ArkTaskListShape(TypedDict):
     """Tasks, newest first."""
 
     items: list[ArkTaskShape]
-    total: Annotated[int, said("how many there are on all pages", 1)]
+    total: Annotated[int, said("on all pages; of more than 10000, or a slow count, those known of", 1)]
 
 
 class ArkDeletedShape(TypedDict):

@@ -40,6 +40,7 @@ from danqing_server.queue.lanes import Queue
 from danqing_server.queue.requests import RequestCounter
 from danqing_server.settings.server import Settings
 from danqing_server.store.listing import TaskList
+from danqing_server.store.paging import FilmPages
 from danqing_server.store.tasks import TaskStore
 from danqing_server.store.usage import UsageStore
 from danqing_server.store.users import UserStore
@@ -60,6 +61,7 @@ class Services:
     administration: Administration
     store: TaskStore
     task_list: TaskList
+    films: FilmPages
     users: UserStore
     uploads: Uploads
     queue: Queue

@@ -146,11 +146,11 @@ class TaskList:
     billed_of: Callable[[Task], Billed]
     now_s: Callable[[], float] = time.monotonic
     _tasks: Any = attrs.field(init=False)
-    _indexes: LateIndexes = attrs.field(init=False)
+    indexes: LateIndexes = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._tasks = durable(self.database[COLLECTION])
-        self._indexes = LateIndexes(self._tasks)
+        self.indexes = LateIndexes(self._tasks)
 
     async def find(self, wanted: TaskFilter, reach: Reach, *, limit: int, after: Place | None) -> FoundTasks:
         """Return the next *limit* tasks behind *after*, without what lists do not show.
@@ -177,7 +177,7 @@ class TaskList:
 
     async def drain(self) -> None:
         """Wait for no index any longer; MongoDB goes on with it."""
-        await self._indexes.drain()
+        await self.indexes.drain()
 
     async def stretches(
         self,
@@ -257,9 +257,9 @@ class TaskList:
     async def prepare(self, wanted: TaskFilter, reach: Reach) -> None:
         """See to the index that the list needs."""
         if wanted.batch is not None:
-            await self._indexes.prepare(OF_BATCH)
+            await self.indexes.prepare(OF_BATCH)
         elif wanted.user_id is None:  # else `by_user` and `by_owner` are always there
-            await self._indexes.prepare(_OF_EVERYBODY if reach.is_everybody else _OF_ONE_OWNER)
+            await self.indexes.prepare(_OF_EVERYBODY if reach.is_everybody else _OF_ONE_OWNER)
 
 
 def _page(documents: list[Mapping[str, Any]], limit: int) -> FoundTasks:

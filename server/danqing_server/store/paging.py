@@ -1,37 +1,51 @@
-"""Pages of tasks by the beginnings of their ids, which needs no index but that of the ids."""
+"""Pages of videos, as services list them: newest first, counted, and with the filters of their own words.
+
+Each video costs one key more from the first such list on, and a picture none. Walking the ids instead would read
+through everybody's (decision 0031).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import attrs
-from pymongo import ASCENDING, DESCENDING
+from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from danqing_plugins import OutputKind
+from danqing_server.errors import StoreUnavailable
 from danqing_server.records.tasks import Status, Task
 from danqing_server.store.client import Database, translated
-from danqing_server.store.newest import NEWEST_FIRST, behind
+from danqing_server.store.late_indexes import LateIndexes
+from danqing_server.store.newest import NEWEST_FIRST, past
 from danqing_server.store.reach import Reach
 from danqing_server.store.reading import readable
-from danqing_server.store.tasks import COLLECTION
+from danqing_server.store.tasks import COLLECTION, MOST_COUNTED
 
-__all__ = ["PageQuery", "TaskPages"]
+__all__ = ["FilmPages", "FilmQuery"]
 
-MOST_COUNTED = 10_000
+COUNT_MS = 1_000
+
+_IS_FILM: Mapping[str, Any] = {"kind": OutputKind.VIDEO.value}
+
+
+def _index(name: str, *begin: str) -> IndexModel:
+    keys: Sequence[tuple[str, int]] = [*((field, ASCENDING) for field in begin), *NEWEST_FIRST]
+    return IndexModel(keys, name=name, partialFilterExpression=_IS_FILM)
+
+
+_OF_EVERYBODY, _OF_ONE_OWNER = _index("films", "kind"), _index("films_of_owner", "kind", "owner")
 
 
 @attrs.frozen(kw_only=True)
-class PageQuery:
-    """Which tasks are meant: all that `reach` covers, make `kind`, and have one of each that is not None.
+class FilmQuery:
+    """Which videos are meant: all that `reach` covers, and that have one of each that is not None.
 
-    `beginnings` are of ids. `input` has values that the input is to have, by name; `usual` those that count as
-    given when they are not. `fault` is the service's own code of the error, `other_fault` one that it is not.
+    `input` has values that the input is to have, by name; `usual` those that count as given when they are not.
+    `fault` is the service's own code of the error, `other_fault` one that it is not.
     """
 
     reach: Reach
-    kind: OutputKind
-    beginnings: Collection[str]
     ids: Collection[str] | None = None
     statuses: Collection[Status] | None = None
     models: Collection[str] | None = None
@@ -42,37 +56,56 @@ class PageQuery:
 
 
 @attrs.define(eq=False)
-class TaskPages:
-    """Pages of tasks, newest first. Every method raises StoreUnavailable when MongoDB does not answer in time."""
+class FilmPages:
+    """Pages of videos; *indexes* sees to those of the tasks. Every method raises StoreUnavailable."""
 
     database: Database
+    indexes: LateIndexes
+    most_counted: int = MOST_COUNTED
+    _tasks: Any = attrs.field(init=False)
 
-    async def page(self, query: PageQuery, *, skip: int, limit: int) -> tuple[list[Task], int]:
-        """Return one page, and how many there are in all, counted up to 10,000."""
-        tasks, wanted = self.database[COLLECTION], _filter(query)
-        if not query.beginnings:
-            return [], 0
+    def __attrs_post_init__(self) -> None:
+        self._tasks = self.database[COLLECTION]
+
+    async def page(self, query: FilmQuery, *, skip: int, limit: int) -> tuple[list[Task], int]:
+        """Return one page, and how many there are in all.
+
+        Of more than `most_counted`, or than can be counted in time, it is as many as are known: one more than those
+        up to the end of this page, if there are more.
+        """
+        await self._prepare(query.reach)
+        wanted = _filter(query)
         with translated():
-            found = await tasks.find(wanted).sort(NEWEST_FIRST).skip(skip).limit(limit).to_list(limit)
-            total = await tasks.count_documents(wanted, limit=MOST_COUNTED)
-        return readable(found), total
+            looked = self._tasks.find(wanted).sort(NEWEST_FIRST).skip(skip).limit(limit + 1)
+            found = await looked.to_list(limit + 1)
+        known = skip + len(found) if found else 0
+        return readable(found[:limit]), max(known, await self._count(wanted))
 
-    async def behind(self, query: PageQuery, task: Task | None, *, ascending: bool, limit: int) -> list[Task]:
+    async def behind(self, query: FilmQuery, task: Task | None, *, ascending: bool, limit: int) -> list[Task]:
         """Return the next tasks behind *task*, None: the first; in the order of when they were made."""
-        if not query.beginnings:
-            return []
+        await self._prepare(query.reach)
         wanted = _filter(query)
         if task is not None:
-            wanted = {"$and": [wanted, behind((task.created_at, task.id), "$gt" if ascending else "$lt")]}
+            wanted = {**wanted, **past((task.created_at, task.id), "$gt" if ascending else "$lt")}
         way = ASCENDING if ascending else DESCENDING
         with translated():
-            looked = self.database[COLLECTION].find(wanted).sort([("created_at", way), ("_id", way)])
+            looked = self._tasks.find(wanted).sort([("created_at", way), ("_id", way)])
             return readable(await looked.limit(limit).to_list(limit))
 
+    async def _count(self, wanted: Mapping[str, Any]) -> int:
+        """Return how many there are, `most_counted` at the most; 0 when that takes too long to say."""
+        try:
+            with translated():
+                return int(await self._tasks.count_documents(wanted, limit=self.most_counted, maxTimeMS=COUNT_MS))
+        except StoreUnavailable:
+            return 0
 
-def _filter(query: PageQuery) -> Mapping[str, Any]:
-    ranges = [{"_id": {"$gte": begin, "$lt": begin + "\uffff"}} for begin in query.beginnings]
-    parts: list[Mapping[str, Any]] = [query.reach.filter, {"kind": query.kind.value}, {"$or": ranges}]
+    async def _prepare(self, reach: Reach) -> None:
+        await self.indexes.prepare(_OF_EVERYBODY if reach.is_everybody else _OF_ONE_OWNER)
+
+
+def _filter(query: FilmQuery) -> Mapping[str, Any]:
+    parts: list[Mapping[str, Any]] = [_IS_FILM, query.reach.filter]
     if query.ids is not None:
         parts.append({"_id": {"$in": list(query.ids)}})
     if query.statuses is not None:

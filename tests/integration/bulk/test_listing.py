@@ -10,14 +10,16 @@ import attrs
 import pymongo
 import pytest
 
-from danqing_plugins import ProviderInfo
+from danqing_plugins import OutputKind, ProviderInfo
 from danqing_server.life.billing import billed_of
 from danqing_server.records.tasks import BatchPlace, Billed, CallOutcome, Status, Task
 from danqing_server.store.listing import TaskFilter, TaskList
+from danqing_server.store.paging import FilmQuery
 from danqing_server.store.reach import Reach
 from danqing_server.store.task_documents import encode
 from tests.integration.api.conftest import Client, Open
 from tests.support.providers import ScriptedProvider
+from tests.support.system import until
 from tests.unit.api.tasks import NOW, failed_picture, kept_picture, make_task, paid_call
 
 KEYS = "one:first-secret-of-many,two:second-secret-of-many"
@@ -349,6 +351,44 @@ class TestWhose:
                 verbosity="executionStats",
             )
             assert plan["executionStats"]["totalDocsExamined"] == 1
+
+
+class TestVideos:
+    @pytest.mark.parametrize("reach", [Reach.everybody(), Reach.of("one")])
+    async def test_a_page_reads_its_own_videos_alone(self, api: Client, reach: Reach) -> None:
+        """Not all there are, to sort them; of a project nothing of others."""
+        store, films = api.services.store, api.services.films
+        for number in range(40):
+            owner = "one" if number < 4 else "two"
+            await store.insert(_aged(f"t{number:02}", 100 - number, kind=OutputKind.VIDEO, owner=owner))
+            await store.insert(_aged(f"p{number:02}", number, owner=owner))
+        query, database = FilmQuery(reach=reach), store.database
+        tasks = database["danqing_tasks"]
+
+        async def has_index() -> bool:
+            await films.page(query, skip=0, limit=2)
+            used = tasks.aggregate([{"$indexStats": {}}])
+            return any([each["name"].startswith("films") and "building" not in each async for each in used])
+
+        await until(has_index, what="the index")
+        await database.command("profile", 2)
+        found, total = await films.page(query, skip=0, limit=2)
+        newest = await films.behind(query, found[0], ascending=False, limit=1)
+        await database.command("profile", 0)
+        assert [task.id for task in (*found, *newest)] == (
+            ["t39", "t38", "t38"] if reach.is_everybody else ["t03", "t02", "t02"]
+        )
+        assert total == (40 if reach.is_everybody else 4)
+        asked = {"ns": f"{database.name}.danqing_tasks", "command.find": {"$exists": True}}
+        seen = await database["system.profile"].find(asked).to_list(None)
+        assert 0 < max(each["docsExamined"] for each in seen) <= 3
+
+    async def test_pictures_have_no_key_more(self, api: Client) -> None:
+        """Whoever asks for videos: they are few, and pictures many."""
+        await _store(api, [_aged("picture", 1), _aged("film", 2, kind=OutputKind.VIDEO)])
+        await api.services.films.page(FilmQuery(reach=Reach.everybody()), skip=0, limit=2)
+        plan = await api.services.store.database.command("validate", "danqing_tasks")
+        assert plan["keysPerIndex"]["films"] == 1
 
 
 class _Leaping:

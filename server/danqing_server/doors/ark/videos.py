@@ -40,10 +40,9 @@ from danqing_server.http.receiving import discard_body
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_delete, on_get, on_post
 from danqing_server.http.services import Services
-from danqing_server.ids import beginning_of_ids
 from danqing_server.records.tasks import WAITING, Status, Task
 from danqing_server.records.tenancy import Scope
-from danqing_server.store.paging import PageQuery, TaskPages
+from danqing_server.store.paging import FilmQuery
 
 __all__ = ["routes"]
 
@@ -128,7 +127,7 @@ async def list_ark_tasks(request: ApiRequest) -> HTTPResponse:
     given: Mapping[str, Sequence[str]] = request.get_args(keep_blank_values=True)
     number, size = _read_pages(given)
     wanted = _query(services, caller, given)
-    found, total = await TaskPages(services.store.database).page(wanted, skip=(number - 1) * size, limit=size)
+    found, total = await services.films.page(wanted, skip=(number - 1) * size, limit=size)
     viewer = _viewer(request, services)
     shown: ArkTaskListShape = {"items": [viewer.video(task) for task in found], "total": total}
     return json_answer(shown)
@@ -199,16 +198,14 @@ def _read_pages(given: Mapping[str, Sequence[str]]) -> tuple[int, int]:
     return pages
 
 
-def _query(services: Services, caller: Caller, given: Mapping[str, Sequence[str]]) -> PageQuery:
+def _query(services: Services, caller: Caller, given: Mapping[str, Sequence[str]]) -> FilmQuery:
     """Return which tasks the filters mean. Raises InvalidSubmission."""
     offers = list(offers_of(services.submissions.checker, OutputKind.VIDEO))
     model = given["filter.model"][0] if "filter.model" in given else None
     tier = given["filter.service_tier"][0] if "filter.service_tier" in given else None
     status = given["filter.status"][0] if "filter.status" in given else None
-    return PageQuery(
+    return FilmQuery(
         reach=caller.reach,
-        kind=OutputKind.VIDEO,
-        beginnings={beginning_of_ids(info.name, type_) for info, each in offers for type_ in each.types},
         ids=given["filter.task_ids"][:MOST_IDS] if "filter.task_ids" in given else None,
         statuses=None if status is None else _statuses(status),
         fault=EXPIRED if status == EXPIRED_WORD else None,

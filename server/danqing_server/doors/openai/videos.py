@@ -44,12 +44,11 @@ from danqing_server.http.links import base_url, picture_url
 from danqing_server.http.receiving import discard_body
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_delete, on_get, on_post
-from danqing_server.ids import beginning_of_ids
 from danqing_server.records.outputs import Asset
 from danqing_server.records.tasks import FINISHED, JsonObject, Task
 from danqing_server.records.tenancy import Scope
 from danqing_server.store.listing import TaskFilter
-from danqing_server.store.paging import PageQuery, TaskPages
+from danqing_server.store.paging import FilmQuery
 from danqing_server.store.pictures import PictureFilter
 
 __all__ = ["routes"]
@@ -121,8 +120,8 @@ async def list_videos(request: ApiRequest) -> HTTPResponse:
     after = request.args.get("after")
     fields.finish()
     last = await _find(admitted, after) if after else None
-    pages = TaskPages(admitted.services.store.database)
-    found = await pages.behind(_wanted(admitted), last, ascending=ascending, limit=limit + 1)
+    wanted = FilmQuery(reach=admitted.caller.reach)
+    found = await admitted.services.films.behind(wanted, last, ascending=ascending, limit=limit + 1)
     viewer = _viewer(request, admitted)
     videos = [viewer.video(task) for task in found[:limit]]
     shown: OpenAIVideoListShape = {
@@ -320,13 +319,3 @@ def _made(task: Task) -> Asset:
 
 def _viewer(request: ApiRequest, admitted: Admitted) -> VideoViewer:
     return VideoViewer(base_url(request), admitted.services.registry)
-
-
-def _wanted(admitted: Admitted) -> PageQuery:
-    providers = admitted.services.registry.providers.values()
-    makers = [(info, model) for info in providers for model in info.models if model.kind is OutputKind.VIDEO]
-    return PageQuery(
-        reach=admitted.caller.reach,
-        kind=OutputKind.VIDEO,
-        beginnings={beginning_of_ids(info.name, type_) for info, model in makers for type_ in model.types},
-    )

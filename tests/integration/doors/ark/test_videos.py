@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from danqing_plugins import OutputKind
 from danqing_server.records.tasks import FINISHED
 from tests.integration.api.conftest import Client, Open
 from tests.integration.doors.ark.conftest import KEY, OTHER_KEY, Library, ark_library
@@ -16,6 +17,7 @@ from tests.support.providers import picture
 from tests.support.receiver import run_receiver
 from tests.support.servers import RunningServer
 from tests.support.system import until
+from tests.unit.api.tasks import make_task
 
 VIDEO = "doubao-seedance-2-0-260128"
 PATH = "/api/v3/contents/generations/tasks"
@@ -262,6 +264,19 @@ class TestList:
             found = await tasks.list(status=status)
             assert [(item.id, item.status) for item in found.items] == [(task_id, status)]
             assert found.total == 1
+
+    async def test_who_pages_by_the_total_has_all(self, api: Client, library: Library) -> None:
+        """However far it is counted."""
+        made = [make_task(f"t{number}", kind=OutputKind.VIDEO, owner="shop") for number in range(5)]
+        for task in made:
+            await api.services.store.insert(task)
+        api.services.films.most_counted = 3
+        tasks, seen, total = library().content_generation.tasks, [], 1
+        while len(seen) < total:
+            listed = await tasks.list(page_num=len(seen) // 2 + 1, page_size=2)
+            seen += [item.id for item in listed.items]
+            total = listed.total
+        assert seen == [task.id for task in reversed(made)]
 
     async def test_other_kinds_are_elsewhere(self, api: Client) -> None:
         """A picture is no video task, in the list or by its id."""
