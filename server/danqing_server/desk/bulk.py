@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing, suppress
 from datetime import datetime
 from enum import StrEnum
 
@@ -137,7 +138,7 @@ class Preview:
 
     `micro` is what retries cost by currency if every call goes well, `at_most_micro` if those that break are made
     again, and at the dearest target. `unknown` counts those that could be retried and may have been paid for
-    already. `is_complete` False: there are more.
+    already. `is_complete` False: there are more; `is_cut`: so many more that there was no time for them.
     """
 
     as_of: datetime
@@ -147,6 +148,7 @@ class Preview:
     micro: Mapping[str, int] = attrs.field(factory=dict)
     at_most_micro: Mapping[str, int] = attrs.field(factory=dict)
     is_complete: bool = True
+    is_cut: bool = False
 
     def check(self, expected: Expected) -> None:
         """Raise Conflict when another number is meant than *expected*, by more than a hundredth, or more money."""
@@ -166,10 +168,11 @@ class Bulk:
     task_list: TaskList
     clock: Clock
     on_ambiguous: str
+    within_s: float = WITHIN_S
 
     async def carry_out(self, deed: Deed, ids: Sequence[str], caller: Caller) -> list[Outcome]:
         """Do *deed* to each of *ids*, in order, as far as time allows; the answers say how far that was."""
-        until_s = self.clock.monotonic_s() + WITHIN_S
+        until_s = self.clock.monotonic_s() + self.within_s
         outcomes: list[Outcome] = []
         for start in range(0, len(ids), AT_ONCE):
             if self.clock.monotonic_s() > until_s:
@@ -178,14 +181,27 @@ class Bulk:
             outcomes += await asyncio.gather(*(self._one(deed, id_, caller) for id_ in some))
         return outcomes
 
-    async def preview(self, deed: Deed, tasks: AsyncIterator[Task]) -> Preview:
-        """Return what *deed* would amount to."""
+    async def preview(self, deed: Deed, ids: Sequence[str], caller: Caller) -> Preview:
+        """Return what *deed* would amount to for those of *ids* that are there for *caller*."""
         preview = Preview(as_of=self.clock.now())
-        async for task in tasks:
-            if preview.matched == MOST_PREVIEWED:
-                return attrs.evolve(preview, is_complete=False)
-            preview = self._counted(preview, deed, task)
+        for id_ in ids:
+            with suppress(NotFound):
+                preview = self._counted(preview, deed, await self.control.find(id_, caller))
         return preview
+
+    async def preview_matching(self, deed: Deed, wanted: TaskFilter, caller: Caller) -> Preview:
+        """Return what *deed* would amount to for what *wanted* finds: the newest, and as far as time allows."""
+        preview = Preview(as_of=self.clock.now())
+        pages = self.task_list.pages(wanted, caller.reach, size=PAGE, within_s=self.within_s)
+        async with aclosing(pages) as found:
+            async for page in found:
+                for task in page.tasks:
+                    if preview.matched == MOST_PREVIEWED:
+                        return attrs.evolve(preview, is_complete=False)
+                    preview = self._counted(preview, deed, task)
+                if page.next is None:
+                    return preview
+        return attrs.evolve(preview, is_complete=False, is_cut=True)
 
     def _counted(self, preview: Preview, deed: Deed, task: Task) -> Preview:
         matched = preview.matched + 1
@@ -209,25 +225,6 @@ class Bulk:
         return attrs.evolve(
             preview, micro=_added(preview.micro, own), at_most_micro=_added(preview.at_most_micro, most)
         )
-
-    async def named(self, ids: Sequence[str], caller: Caller) -> AsyncIterator[Task]:
-        """Yield those of *ids* that are there for *caller*."""
-        for id_ in ids:
-            try:
-                yield await self.control.find(id_, caller)
-            except NotFound:
-                continue
-
-    async def matching(self, wanted: TaskFilter, caller: Caller) -> AsyncIterator[Task]:
-        """Yield the tasks that *wanted* finds, newest first."""
-        after = None
-        while True:
-            found = await self.task_list.find(wanted, caller.reach, limit=PAGE, after=after)
-            for task in found.tasks:
-                yield task
-            if found.next is None:
-                return
-            after = found.next
 
     async def _one(self, deed: Deed, task_id: str, caller: Caller) -> Outcome:
         try:

@@ -131,7 +131,7 @@ class BulkShape(TypedDict):
         Annotated[int, said("of a dry run: those that may have been paid for already; see include_unknown")]
     ]
     expect: NotRequired[Annotated[ExpectShape, said("of a dry run: to be sent with the request that does it")]]
-    complete: NotRequired[Annotated[bool, said("of a dry run: whether all were looked at, or the first 10000")]]
+    complete: NotRequired[Annotated[bool, said("of a dry run: whether that is all, or the newest `matched`")]]
 
 
 class EstimateShape(TypedDict):

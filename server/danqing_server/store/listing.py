@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any
 
 import attrs
+import pymongo
 from pymongo import ASCENDING, IndexModel
 
 from danqing_plugins import OutputKind
@@ -35,6 +36,8 @@ FIRST_STEP = 1_000
 LARGEST_STEP = 16_000
 READ_AT_ONCE = 200
 COUNT_MS = 1_000
+GIVES_UP_BEFORE_S = 0.5
+"""How long before its time is over an operation may be given up: the driver leaves the network some of it."""
 
 _HEAVY = {"saved": 0, "result": 0, "references": 0}
 
@@ -158,10 +161,32 @@ class TaskList:
         Whatever no index answers is looked for a step at a time, for `SEARCH_S` at most.
         """
         await self.prepare(wanted, reach)
-        conditions = wanted.conditions
-        if not conditions:
-            return _page(await self._read(wanted.scope(reach, after), limit + 1), limit)
-        return await self._search(wanted, reach, conditions, limit, after)
+        return await self._find(wanted, reach, limit, after)
+
+    async def pages(
+        self, wanted: TaskFilter, reach: Reach, *, size: int, within_s: float
+    ) -> AsyncGenerator[FoundTasks, None]:
+        """Yield page after page, for *within_s* seconds at most; the last one's `next` says whether that is all.
+
+        Of that time one question may take as much as is left: of all that is looked through for one answer a part
+        that takes long is no reason to have none. Raises StoreUnavailable when MongoDB does not answer at all.
+        """
+        await self.prepare(wanted, reach)
+        with translated():
+            await self.database.command("ping")  # in the usual time: below, who is away is waited for
+        until_s, after = self.now_s() + within_s, None
+        while (left_s := until_s - self.now_s()) > 0:
+            try:
+                with pymongo.timeout(left_s):
+                    page = await self._find(wanted, reach, size, after)
+            except StoreUnavailable:
+                if self.now_s() < until_s - GIVES_UP_BEFORE_S:
+                    raise
+                return
+            yield page
+            if page.next is None:
+                return
+            after = page.next
 
     async def count(self, wanted: TaskFilter, reach: Reach) -> int | None:
         """Return how many there are, `MOST_COUNTED` at most; None when that takes too long to say."""
@@ -203,6 +228,12 @@ class TaskList:
             after, step = end, min(step * 2, LARGEST_STEP)
             if self.now_s() > until_s:
                 return
+
+    async def _find(self, wanted: TaskFilter, reach: Reach, limit: int, after: Place | None) -> FoundTasks:
+        conditions = wanted.conditions
+        if not conditions:
+            return _page(await self._read(wanted.scope(reach, after), limit + 1), limit)
+        return await self._search(wanted, reach, conditions, limit, after)
 
     async def _search(
         self, wanted: TaskFilter, reach: Reach, conditions: Mapping[str, Any], limit: int, after: Place | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -100,6 +101,19 @@ class TestByFilter:
         assert (with_doubt["possible"], with_doubt["amounts"][0]["amount"]) == (2, "0.40")
         assert (data["complete"], data["results"]) == (True, [])
         assert await _statuses(shelf) == before
+
+    async def test_a_dry_run_ends_in_time(self, api: Client) -> None:
+        """It says that there are more; what it expects is no number, for another look comes as far as it comes."""
+        many = [make_task(f"t{number:04}", created_at=NOW - timedelta(seconds=number)) for number in range(1100)]
+        await api.services.store.insert_many([encode(task) for task in many])
+        seconds = itertools.count()
+        api.services.task_list.now_s = lambda: float(next(seconds))
+        api.services.bulk.within_s = 3.0
+        told = await _do(api, "cancel", filter={"user_id": "u1"}, dry_run=True)
+        assert (told["matched"], told["possible"], told["complete"]) == (500, 500, False)
+        assert set(told["expect"]) == {"as_of"}
+        done = await _do(api, "cancel", filter={"user_id": "u1"}, limit=20, expect=told["expect"])
+        assert done["possible"] == 20
 
     async def test_it_goes_on_where_it_was(self, api: Client) -> None:
         """A part at a time, each task once, until there is no cursor."""

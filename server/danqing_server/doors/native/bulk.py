@@ -147,8 +147,9 @@ async def _carry_out(request: ApiRequest, act: Act) -> HTTPResponse:
 
 async def _preview(admitted: Admitted, wish: _Wish) -> Preview:
     bulk, caller = admitted.services.bulk, admitted.caller
-    tasks = bulk.named(wish.ids, caller) if wish.wanted is None else bulk.matching(wish.wanted, caller)
-    return await bulk.preview(wish.deed, tasks)
+    if wish.wanted is None:
+        return await bulk.preview(wish.deed, wish.ids, caller)
+    return await bulk.preview_matching(wish.deed, wish.wanted, caller)
 
 
 async def _changed(admitted: Admitted, wish: _Wish, language: str) -> BulkShape:
@@ -268,7 +269,9 @@ def _wanted(fields: Fields, act: Act, simulated: Collection[str]) -> TaskFilter 
 
 def _previewed(preview: Preview) -> BulkShape:
     at_most = money_views(preview.at_most_micro)
-    expect: ExpectShape = {"possible": preview.possible, "at_most": at_most, "as_of": preview.as_of}
+    expect: ExpectShape = {"as_of": preview.as_of}
+    if not preview.is_cut:  # how far another look came would be another number
+        expect = {"possible": preview.possible, "at_most": at_most, **expect}
     return {
         "dry_run": True,
         "matched": preview.matched,

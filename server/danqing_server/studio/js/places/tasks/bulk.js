@@ -140,7 +140,7 @@ const Meaning = ({ wish: { act, priority }, told, unknown }) =>
     { class: 'bulk' },
     (told.possible > 0 || !told.unknown) && p({ class: 'bulk-count' }, t(told.possible ? `tasks.bulk.count.${act}` : 'tasks.bulk.none', { n: told.possible, priority: priority ? t(`tasks.${priority}`) : '' })),
     told.possible > 0 && told.matched > told.possible && p({ class: 'bulk-rest' }, t('tasks.bulk.rest', { n: told.matched - told.possible })),
-    told.complete === false && p({ class: 'bulk-rest' }, t('tasks.bulk.first')),
+    told.complete === false && p({ class: 'bulk-rest' }, t('tasks.bulk.first', { n: told.matched })),
     act === 'retry' && told.possible > 0 && p(null, priceText(told)),
     act === 'retry' && !!told.unknown && label(
       { class: 'bulk-unknown' },

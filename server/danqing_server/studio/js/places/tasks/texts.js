@@ -69,7 +69,7 @@ export const texts = {
   'tasks.bulk.count.priority': ['{n:One waiting task gets|# waiting tasks get} the priority “{priority}”.', '{n} 个等待中的任务将设为“{priority}”优先级。'],
   'tasks.bulk.none': ['Nothing of this can be done to them as they are.', '以它们目前的状态，无法进行此操作。'],
   'tasks.bulk.rest': ['{n:One other stays as it is.|# others stay as they are.}', '另外 {n} 个保持不变。'],
-  'tasks.bulk.first': ['Only the first 10,000 were counted.', '仅统计了前 10,000 个。'],
+  'tasks.bulk.first': ['Only the first {n} were counted.', '仅统计了前 {n} 个。'],
   'tasks.bulk.costs': ['This costs {amount}.', '费用为 {amount}。'],
   'tasks.bulk.costs_most': ['This costs {amount}, at most {at_most} if calls break and are made again.', '费用为 {amount}；如调用中断并重试，最多 {at_most}。'],
   'tasks.bulk.no_price': ['Nothing is to be paid, or no price is known.', '无需付费，或价格未知。'],
