@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 import attrs
 
 from danqing_server.clock import Clock
-from danqing_server.desk.kept_days import KeptDays, without
+from danqing_server.desk.kept_days import KeptDays, Parts
 from danqing_server.life.bookkeeper import Bookkeeper
 from danqing_server.loops.shared import outcome_of
 from danqing_server.store.budgets import BudgetStore, Committed, Held, Pending, Unmade
 from danqing_server.store.ledger import Spent
-from danqing_server.store.sheets import Span, Split, Step, Steps
+from danqing_server.store.sheets import Named, ProjectDay, Span, Split, Step, Steps
 from danqing_server.windows import Window
 
 __all__ = ["Counter", "Counting", "Measure"]
@@ -161,13 +161,13 @@ class Counting:
         split = Split.PROVIDER if counter.key is None else Split.KEY
         span = Span(window.start, window.end)
 
-        async def sum_(kept: Collection[date]) -> Spent:
-            before = await self._spent_on(counter, split, kept, span) if kept else 0
-            rest = [(each.start, each.end) for each in without(span, kept)]
+        async def sum_(parts: Parts) -> Spent:
+            before = await self._spent_on(counter, split, parts.kept, span) if parts.kept else 0
+            rest = [(each.start, each.end) for each in parts.booked]
             spent = await self._booked_to(counter, rest, since)
             return attrs.evolve(spent, amount_micro=before + spent.amount_micro)
 
-        return await self.days.read(counter.project, split, span, sum_)
+        return await self.days.read({counter.project: window.start}, split, span, sum_)
 
     async def _booked_to(
         self, counter: Counter, spans: Sequence[tuple[datetime, datetime]], since: datetime
@@ -176,10 +176,10 @@ class Counting:
             return Spent()
         return await self.books.ledger.spent(counter.project, counter.key, counter.measure, spans, since=since)
 
-    async def _spent_on(self, counter: Counter, split: Split, days: Collection[date], span: Span) -> int:
-        """Return what the sheets of *days* say."""
-        by = Steps(step=Step.MONTH, zone=UTC, named=counter.key is not None)
-        sums = await self.days.sheets.sum_kept(counter.project, split, days, span, by)
+    async def _spent_on(self, counter: Counter, split: Split, kept: Collection[ProjectDay], span: Span) -> int:
+        """Return what the sheets *kept* say."""
+        by = Steps(step=Step.MONTH, zone=UTC, named=None if counter.key is None else Named.SPLIT)
+        sums = await self.days.sheets.sum_kept(split, kept, span, by)
         return sum(
             each.sums.get("settled_micro", 0) + each.sums.get("unknown_micro", 0)
             for each in sums

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta, tzinfo
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 
 import attrs
 
-from danqing_server.desk.kept_days import KeptDays, is_whole, midnight, pieces_of, without
+from danqing_server.desk.kept_days import KeptDays, Parts, at_once, is_whole, midnight, pieces_of
 from danqing_server.store.reach import Reach
-from danqing_server.store.sheets import SheetStore, Span, Split, Step, Steps, StepSum
+from danqing_server.store.sheets import Named, SheetStore, Span, Split, Step, Steps, StepSum
 from danqing_server.store.usage import UsageRow, UsageStore
 from danqing_server.windows import Span as WindowSpan
 from danqing_server.windows import Window, window_of
@@ -111,12 +111,10 @@ class Statistics:
         owners = question.reach.owners
         cells: defaultdict[tuple[datetime, str | None, str | None], defaultdict[str, int]]
         cells = defaultdict(lambda: defaultdict(int))
-        for project in await self.sheets.projects() if owners is None else owners:
-            for each in await self._of_project(project, question, starts):
-                if self._is_wanted(each.provider, each.simulated, question):
-                    start = _nearest(starts, each.start, question.step)
-                    name = project if question.group is Group.PROJECT else each.name
-                    _add(cells[start, name, each.currency], each.sums)
+        for each in await self._sums(await self.sheets.projects() if owners is None else owners, question, starts):
+            if self._is_wanted(each.provider, each.simulated, question):
+                start = _nearest(starts, each.start, question.step)
+                _add(cells[start, each.name, each.currency], each.sums)
         made = [Cell(start=key[0], name=key[1], currency=key[2], sums=dict(sums)) for key, sums in cells.items()]
         return sorted((cell for cell in made if any(cell.sums.values())), key=_order)
 
@@ -126,30 +124,28 @@ class Statistics:
     def _is_wanted(self, provider: str | None, simulated: bool | None, question: Question) -> bool:
         return question.with_simulated or not (provider in self.simulated if simulated is None else simulated)
 
-    async def _of_project(
-        self, project: str | None, question: Question, starts: Sequence[datetime]
+    async def _sums(
+        self, projects: Sequence[str | None], question: Question, starts: Sequence[datetime]
     ) -> list[StepSum]:
-        begin = await self.sheets.begin(project)
-        start = question.span.start if begin is None else max(question.span.start, midnight(begin.date()))
-        if begin is None or start >= question.span.end:
+        begins = await self.sheets.begins(projects)
+        start = midnight(min(begins.values()).date()) if begins else question.span.end
+        span = Span(max(question.span.start, start), question.span.end)
+        if span.start >= span.end:
             return []
-        span = Span(start, question.span.end)
         split = _SPLITS[question.group]
-        steps = Steps(step=question.step, zone=question.zone, named=question.group not in (None, Group.PROJECT))
+        steps = Steps(step=question.step, zone=question.zone, named=_NAMED.get(question.group, Named.SPLIT))
+
+        async def sum_(parts: Parts) -> list[StepSum]:
+            found = await self.sheets.sum_kept(split, parts.kept, span, steps) if parts.kept else []
+            for part, whose in parts.booked.items():
+                for piece in pieces_of(part):
+                    for some in at_once(whose):
+                        found += await self.sheets.sum_booked(some, split, [piece], steps)
+            return found
+
         if split is not Split.USER and all(map(is_whole, starts)):
-
-            async def sum_(kept: Collection[date]) -> list[StepSum]:
-                found = await self.sheets.sum_kept(project, split, kept, span, steps) if kept else []
-                return found + await self._sum_booked(project, split, without(span, kept), steps)
-
-            return await self.days.read(project, split, span, sum_)
-        return await self._sum_booked(project, split, [span], steps)
-
-    async def _sum_booked(
-        self, project: str | None, split: Split, spans: Iterable[Span], steps: Steps
-    ) -> list[StepSum]:
-        pieces = [piece for span in spans for piece in pieces_of(span)]
-        return [each for piece in pieces for each in await self.sheets.sum_booked(project, split, [piece], steps)]
+            return await self.days.read(begins, split, span, sum_)
+        return await sum_(Parts((), {span: [*begins]}))
 
 
 _SPLITS: Mapping[Group | None, Split] = {
@@ -160,6 +156,9 @@ _SPLITS: Mapping[Group | None, Split] = {
     Group.KEY: Split.KEY,
     Group.USER: Split.USER,
 }
+
+
+_NAMED: Mapping[Group | None, Named | None] = {None: None, Group.PROJECT: Named.PROJECT}
 
 
 def starts_of(span: Span, step: Step, zone: tzinfo) -> list[datetime]:

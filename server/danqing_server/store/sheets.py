@@ -19,10 +19,10 @@ Source for aggregation stages: MongoDB manual 6.0, read 2026-11-29.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 import attrs
 import pymongo
@@ -37,7 +37,19 @@ from danqing_server.store.ledger import COLLECTION as LEDGER
 from danqing_server.store.ledger import postings_of
 from danqing_server.store.zones import timezone_of
 
-__all__ = ["DAY", "HALF_HOUR", "SUMS", "SheetStore", "Span", "Split", "Step", "StepSum", "Steps"]
+__all__ = [
+    "DAY",
+    "HALF_HOUR",
+    "SUMS",
+    "Named",
+    "ProjectDay",
+    "SheetStore",
+    "Span",
+    "Split",
+    "Step",
+    "StepSum",
+    "Steps",
+]
 
 COLLECTION = "danqing_stats"
 DAY = timedelta(days=1)
@@ -56,7 +68,17 @@ MOST_TASKS = 500
 RULE = 2
 """By which sheets are made now; what older releases kept says of fewer what was lost, and is made anew."""
 
+BEGINS_AT_ONCE = 100
+SHEETS_AT_ONCE = 10_000
+"""How many are asked for in one question."""
+
 SUMS = ("completed", "failed", "cancelled", "pictures", "settled_micro", "unknown_micro", "lost_micro", "doubts")
+
+
+ProjectDay: TypeAlias = tuple[str | None, date]
+"""Of which project and which of its days, by UTC, a sheet is."""
+
+T = TypeVar("T")
 
 
 class Split(StrEnum):
@@ -78,7 +100,7 @@ _NAMES: Mapping[Split, str] = {
     Split.USER: "$user",
 }
 _ALWAYS = {"provider": "$lines.provider", "currency": "$lines.currency", "simulated": "$lines.simulated"}
-_PLACE = ("at", "name", *_ALWAYS)
+_PLACE = ("project", "at", "name", *_ALWAYS)
 
 
 class Step(StrEnum):
@@ -88,6 +110,13 @@ class Step(StrEnum):
     HOUR = "hour"
     DAY = "day"
     MONTH = "month"
+
+
+class Named(StrEnum):
+    """Whose names are told apart, as the field of a row."""
+
+    SPLIT = "name"
+    PROJECT = "project"
 
 
 @attrs.frozen
@@ -105,11 +134,11 @@ class Span:
 
 @attrs.frozen(kw_only=True)
 class Steps:
-    """By what sums are told: steps of a zone, and each of the split's names for itself, or not."""
+    """By what sums are told: steps of a zone, and each of some names for itself; None: all together."""
 
     step: Step
     zone: tzinfo
-    named: bool
+    named: Named | None
 
 
 @attrs.frozen(kw_only=True)
@@ -142,40 +171,53 @@ class SheetStore:
             found: list[str | None] = await self._ledger.distinct("project")
         return found
 
-    async def begin(self, project: str | None) -> datetime | None:
-        """Return the earliest moment that anything of a project's counts to; None: there is nothing."""
-        with translated(), pymongo.timeout(COUNT_S):
-            first = await self._ledger.find_one({"project": project}, sort=[("lines.at", ASCENDING)])
-        return None if first is None else min(line["at"] for line in first["lines"])
+    async def begins(self, projects: Sequence[str | None]) -> dict[str | None, datetime]:
+        """Return the earliest moment that anything counts to, of each of *projects* that has anything."""
+        found: dict[str | None, datetime] = {}
+        for some in _parts(projects, BEGINS_AT_ONCE):
+            first, *others = [
+                [{"$match": {"project": each}}, {"$sort": {"lines.at": ASCENDING}}, {"$limit": 1}] for each in some
+            ]
+            stages = [*first, *({"$unionWith": {"coll": LEDGER, "pipeline": each}} for each in others)]
+            with translated(), pymongo.timeout(COUNT_S):
+                for each in await self._ledger.aggregate(stages).to_list(None):
+                    found[each.get("project")] = min(line["at"] for line in each["lines"])
+        return found
 
-    async def kept(self, project: str | None, split: Split, days: Collection[date]) -> dict[date, str]:
-        """Return which of *days* have a sheet, each with its version: no two that are made are of the same."""
-        ids = {_id(split, day, project): day for day in days}
-        with translated():
-            wanted = {"_id": {"$in": list(ids)}, "rows": {"$exists": True}, "rule": RULE}
-            found = await self._sheets.find(wanted, {"version": 1}).to_list(None)
-        return {ids[each["_id"]]: each["version"] for each in found}
+    async def kept(self, split: Split, wanted: Collection[ProjectDay]) -> dict[ProjectDay, str]:
+        """Return which of *wanted* have a sheet, each with its version: no two that are made are of the same."""
+        found: dict[ProjectDay, str] = {}
+        for some in _parts([*wanted], SHEETS_AT_ONCE):
+            ids = {_id(split, each): each for each in some}
+            with translated(), pymongo.timeout(COUNT_S):
+                there = {"_id": {"$in": list(ids)}, "rows": {"$exists": True}, "rule": RULE}
+                async for sheet in self._sheets.find(there, {"version": 1}):
+                    found[ids[sheet["_id"]]] = sheet["version"]
+        return found
 
-    async def sum_kept(
-        self, project: str | None, split: Split, days: Collection[date], span: Span, by: Steps
-    ) -> list[StepSum]:
-        """Return the sums of the sheets of *days*, of what counts to *span*."""
-        stages = [
-            {"$match": {"_id": {"$in": [_id(split, day, project) for day in days]}}},
-            {"$unwind": "$rows"},
-            {"$replaceWith": "$rows"},
-            {"$match": {"at": span.filter}},
-            *_summed(by, span),
-        ]
-        with translated(), pymongo.timeout(COUNT_S):
-            return [_step_sum(each) for each in await self._sheets.aggregate(stages).to_list(None)]
+    async def sum_kept(self, split: Split, kept: Collection[ProjectDay], span: Span, by: Steps) -> list[StepSum]:
+        """Return sums of the sheets *kept*, of what counts to *span*; there may be several of one step and name."""
+        whose = {"$substrBytes": ["$_id", len(_id(split, (None, date.max))), -1]}
+        row = {"$mergeObjects": ["$rows", {"project": {"$cond": [{"$eq": [whose, ""]}, None, whose]}}]}
+        found: list[StepSum] = []
+        for some in _parts([*kept], SHEETS_AT_ONCE):
+            stages = [
+                {"$match": {"_id": {"$in": [_id(split, each) for each in some]}}},
+                {"$unwind": "$rows"},
+                {"$match": {"rows.at": span.filter}},
+                {"$replaceWith": row if by.named is Named.PROJECT else "$rows"},
+                *_summed(by, span),
+            ]
+            with translated(), pymongo.timeout(COUNT_S):
+                found += [_step_sum(each) for each in await self._sheets.aggregate(stages).to_list(None)]
+        return found
 
     async def sum_booked(
-        self, project: str | None, split: Split, spans: Sequence[Span], by: Steps
+        self, projects: Sequence[str | None], split: Split, spans: Sequence[Span], by: Steps
     ) -> list[StepSum]:
         """Return the same out of the ledger, of what counts to *spans*."""
         whole = Span(min(each.start for each in spans), max(each.end for each in spans))
-        stages = [*_counted(project, spans, split, QUARTER), *_summed(by, whole)]
+        stages = [*_counted(projects, spans, split, QUARTER), *_summed(by, whole)]
         with translated(), pymongo.timeout(COUNT_S):
             found = await self._ledger.aggregate(stages).to_list(None)
         await self._say_what_is_lost(found, [each["_id"].get("task") for each in found])
@@ -185,42 +227,42 @@ class SheetStore:
         """Tell whether a sheet of *day* may be kept."""
         return _over(day, KEPT_AFTER, now)
 
-    async def make(self, project: str | None, split: Split, days: Sequence[date]) -> None:
-        """Make the sheets of *days*, which follow one another and may be kept; some may not be there after it."""
+    async def make(self, split: Split, wanted: Sequence[ProjectDay]) -> None:
+        """Make the sheets that are *wanted*, of days that are near one another and may be kept.
+
+        Some may not be there after it.
+        """
         version = new_token()
-        ids = {day: _id(split, day, project) for day in days}
         claim = {"$set": {"version": version}, "$unset": {"rows": ""}}
-        span = Span(_midnight(days[0]), _midnight(days[-1]) + DAY)
+        claims = [UpdateOne({"_id": _id(split, each)}, claim, upsert=True) for each in wanted]
+        projects = [*dict.fromkeys(project for project, _ in wanted)]
+        days = [day for _, day in wanted]
+        span = Span(_midnight(min(days)), _midnight(max(days)) + DAY)
         with translated(), pymongo.timeout(COUNT_S):
-            await self._sheets.bulk_write([UpdateOne({"_id": each}, claim, upsert=True) for each in ids.values()])
-            found = await self._ledger.aggregate(_counted(project, [span], split, HALF_HOUR)).to_list(None)
+            await self._sheets.bulk_write(claims, ordered=False)
+            found = await self._ledger.aggregate(_counted(projects, [span], split, HALF_HOUR)).to_list(None)
         await self._say_what_is_lost(found, [each.get("task") for each in found])
-        rows: defaultdict[date, list[dict[str, Any]]] = defaultdict(list)
+        rows: defaultdict[ProjectDay, list[dict[str, Any]]] = defaultdict(list)
         for each in _without_tasks(found):
-            rows[each["at"].date()].append(_without_zeros(each))
+            rows[each.pop("project"), each["at"].date()].append(_without_zeros(each))
         kept = [
-            UpdateOne({"_id": ids[day], "version": version}, {"$set": {"rows": rows[day], "rule": RULE}})
-            for day in days
-            if len(rows[day]) <= MOST_ROWS
+            UpdateOne({"_id": _id(split, each), "version": version}, {"$set": {"rows": rows[each], "rule": RULE}})
+            for each in wanted
+            if len(rows[each]) <= MOST_ROWS
         ]
         if kept:
-            with translated():
-                await self._sheets.bulk_write(kept)
+            with translated(), pymongo.timeout(COUNT_S):
+                await self._sheets.bulk_write(kept, ordered=False)
 
     async def forget(self, postings: Iterable[Posting], now: datetime) -> None:
         """Forget what is kept of the days that *postings*, which are in the ledger by *now*, say something of."""
         days = {
-            (line.at.date(), posting.project)
+            (posting.project, line.at.date())
             for posting in postings
             for line in posting.lines
             if line.at < now - LOOKED_FOR_AFTER
         }
-        old = {
-            _id(split, day, project)
-            for day, project in days
-            if _over(day, LOOKED_FOR_AFTER, now)
-            for split in Split
-        }
+        old = {_id(split, each) for each in days if _over(each[1], LOOKED_FOR_AFTER, now) for split in Split}
         if old:
             with translated():
                 await self._sheets.delete_many({"_id": {"$in": sorted(old)}})
@@ -258,8 +300,14 @@ class SheetStore:
         return self.database[COLLECTION]
 
 
-def _id(split: Split, day: date, project: str | None) -> str:
+def _id(split: Split, of: ProjectDay) -> str:
+    project, day = of
     return f"{split}/{day}/{project or ''}"
+
+
+def _parts(whole: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    for start in range(0, len(whole), size):
+        yield whole[start : start + size]
 
 
 def _midnight(day: date) -> datetime:
@@ -270,21 +318,24 @@ def _over(day: date, since: timedelta, now: datetime) -> bool:
     return _midnight(day) + DAY + since <= now
 
 
-def _counted(project: str | None, spans: Sequence[Span], split: Split, minutes: int) -> list[dict[str, Any]]:
-    """Return what makes rows of a project's postings: task by task first, since some sums are of whole tasks.
+def _counted(
+    projects: Sequence[str | None], spans: Sequence[Span], split: Split, minutes: int
+) -> list[dict[str, Any]]:
+    """Return what makes rows of projects' postings: task by task first, since some sums are of whole tasks.
 
     What was paid for a task whose end is not said in the same place has a row of its own, which names its `task`:
     whether it is lost is said elsewhere.
     """
     at = {"$dateTrunc": {"date": "$lines.at", "unit": "minute", "binSize": minutes}}
-    dimensions: dict[str, Any] = {"at": at, "name": _NAMES[split], **_ALWAYS}
+    dimensions: dict[str, Any] = {"project": "$project", "at": at, "name": _NAMES[split], **_ALWAYS}
+    whose = {"$in": [*projects]}
     costs = {"$in": [kind.value for kind in COSTS]}
     ends = {
         status.value: {"$sum": {"$cond": [{"$eq": ["$lines.status", status.value]}, "$lines.tasks", 0]}}
         for status in FINISHED
     }
     return [
-        {"$match": {"project": project, "$or": [{"lines": {"$elemMatch": {"at": each.filter}}} for each in spans]}},
+        {"$match": {"project": whose, "$or": [{"lines": {"$elemMatch": {"at": each.filter}}} for each in spans]}},
         {"$unwind": "$lines"},
         {"$match": {"lines.kind": costs, "$or": [{"lines.at": each.filter} for each in spans]}},
         {
@@ -328,8 +379,8 @@ def _summed(by: Steps, span: Span) -> list[dict[str, Any]]:
     if by.step is Step.HALF_HOUR:
         trunc |= {"unit": "minute", "binSize": 30}
     group = {"start": {"$dateTrunc": trunc}, **{each: f"${each}" for each in (*_ALWAYS, "task")}}
-    if by.named:
-        group["name"] = "$name"
+    if by.named is not None:
+        group["name"] = f"${by.named}"
     return [{"$group": {"_id": group, **{each: {"$sum": f"${each}"} for each in SUMS}}}]
 
 
