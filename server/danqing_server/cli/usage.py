@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["SUMS", "period_of", "register", "usage_of"]
 
 SUMS = ("currency", "settled", "unknown", "reserved", "pictures", "completed", "failed", "cancelled", "open")
+ROWS_AT_ONCE = "10000"
 _EPILOG = """\
 \b
 danqing usage                                this month, day by day
@@ -75,8 +76,12 @@ def _usage(
 
 
 def usage_of(client: Client, wanted: Mapping[str, str]) -> Mapping[str, Any]:
-    """Ask for sums."""
-    told: Mapping[str, Any] = client.request("GET", "/api/v1/usage", params=wanted)
+    """Ask for sums, all rows of them."""
+    told: Mapping[str, Any] = {"rows": [], "next_cursor": ""}
+    while told["next_cursor"] is not None:
+        further = {"cursor": told["next_cursor"]} if told["next_cursor"] else {}
+        page = client.request("GET", "/api/v1/usage", params={**wanted, "limit": ROWS_AT_ONCE, **further})
+        told = {"next_cursor": None, **page, "rows": [*told["rows"], *page["rows"]]}
     return told
 
 

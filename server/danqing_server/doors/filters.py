@@ -20,6 +20,7 @@ __all__ = [
     "BILLED",
     "CURSOR",
     "FILTERS",
+    "NO_CURSOR",
     "cursor_of",
     "members_of_query",
     "moment_of",

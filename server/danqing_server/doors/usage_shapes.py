@@ -32,13 +32,14 @@ class UsageRowShape(TypedDict):
 
 
 class UsageShape(TypedDict):
-    """What was spent from `since` until before `until`, by what was asked for; `totals` are of all of it."""
+    """What was spent from `since` until before `until`, by what was asked for; `totals` are of all pages."""
 
     since: Moment
     until: Moment
     tz: Annotated[str, said("whose days these are", "UTC")]
     group_by: Annotated[list[str], said("in order", ["day"])]
     rows: list[UsageRowShape]
+    next_cursor: Annotated[str | None, said("pass as `cursor` for more rows; null when these are the last", None)]
     totals: Annotated[list[UsageRowShape], said("one for each currency")]
 
 

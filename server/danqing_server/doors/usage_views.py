@@ -7,8 +7,6 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from unicodedata import normalize
 
-import attrs
-
 from danqing_server.access.caller import Caller
 from danqing_server.desk.limit_states import LimitState
 from danqing_server.doors.costs import price_text
@@ -44,12 +42,12 @@ def row_view(by: Sequence[Dimension], row: UsageRow) -> UsageRowShape:
 
 def totals_of(rows: Iterable[UsageRow]) -> list[UsageRow]:
     """Return the sums of *rows*, one for each currency."""
-    found: dict[str | None, UsageRow] = {}
+    found: dict[str | None, dict[str, int]] = {}
     for row in rows:
-        total = found.setdefault(row.currency, UsageRow(values=(), currency=row.currency))
-        sums = {name: getattr(total, name) + getattr(row, name) for name in SUMMED}
-        found[row.currency] = attrs.evolve(total, **sums)
-    return list(found.values())
+        sums = found.setdefault(row.currency, dict.fromkeys(SUMMED, 0))
+        for name in SUMMED:
+            sums[name] += getattr(row, name)
+    return [UsageRow(values=(), currency=currency, **sums) for currency, sums in found.items()]
 
 
 SUMMED = (*COUNTS, *(f"{name}_micro" for name in AMOUNTS))

@@ -7,10 +7,12 @@ Source for aggregation stages: MongoDB manual 6.0, read 2026-11-28.
 
 from __future__ import annotations
 
+import asyncio
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias
 
 import attrs
 import pymongo
@@ -23,7 +25,7 @@ from danqing_server.store.reach import Reach
 from danqing_server.store.tasks import COLLECTION as TASKS
 from danqing_server.store.zones import timezone_of
 
-__all__ = ["Dimension", "UsageRow", "UsageStore", "stretches"]
+__all__ = ["Dimension", "Place", "UsageRow", "UsageStore", "rows_after", "stretches"]
 
 TIMEOUT_S = 20.0
 STRETCH = timedelta(days=31)
@@ -39,6 +41,10 @@ class Dimension(StrEnum):
     USER = "user"
     MODEL = "model"
     PROVIDER = "provider"
+
+
+Place: TypeAlias = tuple[str | None, ...]
+"""Which row one is: its values, and its currency."""
 
 
 @attrs.frozen(kw_only=True)
@@ -59,6 +65,23 @@ class UsageRow:
     settled_micro: int = 0
     unknown_micro: int = 0
     reserved_micro: int = 0
+
+    @property
+    def place(self) -> Place:
+        """Which of all rows it is."""
+        return *self.values, self.currency
+
+
+def rows_after(
+    place: Place | None, rows: Sequence[UsageRow], limit: int
+) -> tuple[Sequence[UsageRow], Place | None]:
+    """Return *limit* of *rows*, which are in order, behind *place* (None: the first), and where to go on.
+
+    None: there are no more.
+    """
+    start = 0 if place is None else bisect_right(rows, _order_of(place), key=_order)
+    shown = rows[start : start + limit]
+    return shown, shown[-1].place if start + limit < len(rows) else None
 
 
 @attrs.define(eq=False)
@@ -82,7 +105,7 @@ class UsageStore:
         for span in stretches(since, until):
             with translated(), pymongo.timeout(TIMEOUT_S):
                 found += await self._ledger.aggregate(_booked(owners, span, by, zone)).to_list(None)
-        return _rows(found, by)
+        return await asyncio.to_thread(_rows, found, by)  # a project may have a hundred thousand users
 
     async def sum_open(self, reach: Reach, since: datetime, until: datetime) -> list[UsageRow]:
         """Return the open tasks among them alone, by provider."""
@@ -213,5 +236,10 @@ def _numbers(row: UsageRow) -> tuple[Any, ...]:
     return attrs.astuple(row)[2:]
 
 
-def _order(row: UsageRow) -> tuple[tuple[str, ...], str]:
-    return tuple(value or "" for value in row.values), row.currency or ""
+def _order(row: UsageRow) -> tuple[tuple[bool | str, ...], ...]:
+    return _order_of(row.place)
+
+
+def _order_of(place: Place) -> tuple[tuple[bool | str, ...], ...]:
+    """Return what rows are put in order by: what is None comes first."""
+    return tuple((value is not None, value or "") for value in place)

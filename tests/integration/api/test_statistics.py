@@ -6,7 +6,7 @@ import asyncio
 import csv
 import io
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -348,6 +348,68 @@ class TestSeries:
                 english = {**bearer(ALICE), "Accept-Language": "en"}
                 reply = await api.ask("GET", f"/api/v1/stats/series?{query}", headers=english)
                 assert (reply.status, reply.json["details"][0]["field"]) == (400, field), query
+
+
+class TestManyNames:
+    async def test_usage_comes_in_pages(self, open_api: Open) -> None:
+        """Each row once, in the order of the names, and the sums of all on each page; a sheet has all of it."""
+        async with open_api(**SETTINGS) as api:
+            users = ["", "=1+1", "李", *(f"u{number:02}" for number in range(20))]
+            made = [posting(f"t-{user}", NOW, user=user) for user in users]
+            free = {"currency": None, "amount_micro": 0}
+            made.append(posting("dollar", NOW, {"currency": "USD"}, user="u05"))
+            made.append(posting("free", NOW, free, user="u06"))
+            await LedgerStore(api.services.store.database).add(made)
+            rows, cursor, pages = [], "", 0
+            while cursor is not None:
+                data = await usage(api, ALICE, f"?group_by=user,model&limit=7{cursor and f'&cursor={cursor}'}")
+                totals = {each["currency"]: each["completed"] for each in data["totals"]}
+                assert totals == {None: 1, "CNY": 23, "USD": 1}
+                assert len(data["rows"]) <= 7
+                rows += data["rows"]
+                cursor, pages = data["next_cursor"], pages + 1
+            assert pages == 4
+            assert [row["user"] for row in rows] == sorted([*users, "u05", "u06"])
+            assert len({(row["user"], row["currency"]) for row in rows}) == 25
+            sheet = await api.session.get(
+                f"{api.base}/api/v1/usage?group_by=user,model&format=csv&limit=7", headers=bearer(ALICE)
+            )
+            assert len(list(csv.DictReader(io.StringIO(await sheet.text())))) == 25
+
+    async def test_projects_are_asked_for_together(self, open_api: Open) -> None:
+        """By whatever it is split: a question for each of some hundreds took seconds."""
+        days = [NOW - timedelta(days=number) for number in range(6)]
+        made = [
+            posting(f"{name}-{number}", day, project=name, key=f"key of {name}")
+            for place, name in enumerate([None, *(f"p{number}" for number in range(60))])
+            for number, day in enumerate(days[: 1 + place % 6])
+        ]
+        by_project = Counter(each.project for each in made)
+        async with open_api(**SETTINGS) as api:
+            database = api.services.store.database
+            await LedgerStore(database).add(made)
+            since = f"{days[-1]:%Y-%m-%d}"
+            for group in ("project", "project", "key", "user", "model"):
+                before = await _asked(database)
+                data = await series(api, ADMIN_KEY, f"?from={since}&group={group}&limit=200")
+                assert await _asked(database) - before < 40, group
+                assert [each["completed"] for each in data["totals"]] == [len(made)]
+                if group in ("project", "key"):
+                    names_of = {row["name"]: row["completed"] for row in data["groups"]}
+                    wanted = {name if group == "project" else f"key of {name}": n for name, n in by_project.items()}
+                    assert names_of == wanted
+            again = [posting("late", days[-1], project="p2")]
+            await LedgerStore(database).add(again)
+            await SheetStore(database).forget(again, api.services.clock.now())
+            data = await series(api, ADMIN_KEY, f"?from={since}&group=project&limit=200")
+            found = {row["name"]: row["completed"] for row in data["groups"]}
+            assert found == {**by_project, "p2": by_project["p2"] + 1}
+
+
+async def _asked(database: Any) -> int:
+    """Return how many questions MongoDB answered so far."""
+    commands = (await database.client.admin.command("serverStatus"))["metrics"]["commands"]
+    return sum(int(commands[name]["total"]) for name in ("find", "aggregate", "distinct", "update"))
 
 
 class TestBooking:

@@ -172,6 +172,10 @@ class TestUsage:
                 "from=2026-02-01&to=2026-01-01": "to",
                 "from=9999-12-31T23:59:59.999999Z": "to",
                 "format=pdf": "format",
+                "limit=0": "limit",
+                "limit=10001": "limit",
+                "cursor=x": "cursor",
+                "cursor=W10": "cursor",
                 "sum=1": "sum",
             }
             for query, field in wrong.items():

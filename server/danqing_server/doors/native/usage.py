@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
 
 import attrs
+import orjson
 from sanic import Blueprint, HTTPResponse
 
 from danqing_plugins import Message
+from danqing_server.codec.bodies import dump_json
 from danqing_server.doors.documentation import Answer, described, query
 from danqing_server.doors.fields import Fields
-from danqing_server.doors.filters import members_of_query, moment_of, until_of
+from danqing_server.doors.filters import NO_CURSOR, members_of_query, moment_of, until_of
 from danqing_server.doors.usage_shapes import OwnKeyShape, UsageShape
 from danqing_server.doors.usage_views import csv_of, own_key_view, row_view, totals_of
 from danqing_server.errors import StoreUnavailable
@@ -21,13 +25,16 @@ from danqing_server.http.messages import language_of
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get
 from danqing_server.records.tenancy import Scope
-from danqing_server.store.usage import Dimension
+from danqing_server.store.usage import Dimension, Place, rows_after
 from danqing_server.windows import Span, window_of, zone_named
 
 __all__ = ["routes"]
 
 CSV = "text/csv"
-PARAMETERS = ("from", "to", "tz", "group_by", "format")
+PARAMETERS = ("from", "to", "tz", "group_by", "format", "limit", "cursor")
+MOST_ROWS = 10_000
+USUAL_ROWS = 1_000
+LONGEST_CURSOR = 4_096
 NAMES = tuple(each.value for each in Dimension)
 
 SUMMED = Message(key="usage.summed", zh="获取用量成功", en="Usage summed")
@@ -61,6 +68,8 @@ class _Wanted:
     zone: tzinfo
     by: tuple[Dimension, ...]
     as_csv: bool
+    limit: int
+    after: Place | None
 
 
 @on_get(routes, "/usage", needs=Scope.USAGE)
@@ -80,6 +89,8 @@ class _Wanted:
             default="day",
         ),
         query("format", "`csv` is sent to who accepts text/csv, too", type="string", enum=["json", "csv"]),
+        query("limit", "rows a page, in JSON", type="integer", minimum=1, maximum=MOST_ROWS, default=USUAL_ROWS),
+        query("cursor", "next_cursor of the page before", type="string", minLength=1, maxLength=LONGEST_CURSOR),
     ],
 )
 async def sum_usage(request: ApiRequest) -> HTTPResponse:
@@ -93,14 +104,17 @@ async def sum_usage(request: ApiRequest) -> HTTPResponse:
         raise StoreUnavailable(STILL_BOOKED())
     rows = await services.usage.sum(caller.accounts, wanted.since, wanted.until, wanted.by, wanted.zone)
     if wanted.as_csv:
-        return HTTPResponse(csv_of(wanted.by, rows), 200, _CSV_HEADERS, f"{CSV}; charset=utf-8")
+        sheet = await asyncio.to_thread(csv_of, wanted.by, rows)
+        return HTTPResponse(sheet, 200, _CSV_HEADERS, f"{CSV}; charset=utf-8")
+    shown, next_ = rows_after(wanted.after, rows, wanted.limit)
     data: UsageShape = {
         "since": wanted.since,
         "until": wanted.until,
         "tz": str(wanted.zone),
         "group_by": [each.value for each in wanted.by],
-        "rows": [row_view(wanted.by, row) for row in rows],
-        "totals": [row_view((), row) for row in totals_of(rows)],
+        "rows": [row_view(wanted.by, row) for row in shown],
+        "next_cursor": None if next_ is None else _cursor_of(next_),
+        "totals": [row_view((), row) for row in await asyncio.to_thread(totals_of, rows)],
     }
     return success(data, SUMMED.to(language_of(request.headers)), headers={"vary": "accept"})
 
@@ -144,9 +158,30 @@ def _read(request: ApiRequest, zone: tzinfo, now: datetime) -> _Wanted:
         fields.report("to", BACKWARDS)
     by = _dimensions(fields)
     wish = fields.choice("format", ("json", "csv"))
+    limit, after = fields.whole_text("limit", 1, MOST_ROWS) or USUAL_ROWS, _place(fields, len(by) + 1)
     fields.finish()
     as_csv = wish == "csv" if wish else CSV in request.headers.get("accept", "")
-    return _Wanted(since=since, until=until, zone=zone, by=by, as_csv=as_csv)
+    return _Wanted(since=since, until=until, zone=zone, by=by, as_csv=as_csv, limit=limit, after=after)
+
+
+def _cursor_of(place: Place) -> str:
+    """Return what a client sends to go on at *place*."""
+    return urlsafe_b64encode(dump_json(place)).decode().rstrip("=")
+
+
+def _place(fields: Fields, size: int) -> Place | None:
+    """Return where to go on, with *size* values; one that is none of ours is reported."""
+    cursor = fields.text("cursor", 1, LONGEST_CURSOR)
+    if cursor is None:
+        return None
+    try:
+        found = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except ValueError:
+        found = None
+    if isinstance(found, list) and len(found) == size and all(isinstance(each, str | None) for each in found):
+        return tuple(found)
+    fields.report("cursor", NO_CURSOR)
+    return None
 
 
 def _dimensions(fields: Fields) -> tuple[Dimension, ...]:

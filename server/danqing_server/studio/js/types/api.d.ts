@@ -1158,6 +1158,7 @@ export interface Usage {
   tz: string;
   group_by: string[];
   rows: UsageRow[];
+  next_cursor: string | null;
   totals: UsageRow[];
 }
 
