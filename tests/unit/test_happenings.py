@@ -29,7 +29,7 @@ class _Busy:
 
 
 def _row(id_: str, status: str) -> SimpleNamespace:
-    times = {"created_at": AT, "started_at": AT, "completed_at": AT}
+    times = {"created_at": AT, "started_at": AT, "completed_at": AT, "updated_at": AT}
     rest = {"model": "m", "user_id": "u", "error_code": "poison", "cost": None, "in_doubt": []}
     return SimpleNamespace(raw={"id": id_, "status": status, **times, **rest})
 
@@ -39,6 +39,6 @@ class TestLevel:
         """Who asks for what failed within the hour is not told of the last minutes alone."""
         wanted = Wanted(since="1h", tail=None, level="error", task=None, user=None, follow=False)
 
-        told = kept(cast("Client", _Busy()), AT, wanted)
+        told = kept(cast("Client", _Busy()), AT, wanted, {})
 
         assert [each.subject for each in told if each.what == "failed"] == ["old"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -17,6 +17,8 @@ from danqing_server.cli.exits import Ended, Exit
 from danqing_server.cli.lanes import lane_path
 from danqing_server.cli.showing import STYLES, clean, console, money, show_json
 from danqing_server.cli.spans import ago
+from danqing_server.clock import Clock
+from danqing_server.delivery.event_ids import mark_of
 
 __all__ = ["LOOKED_THROUGH", "Wanted", "kept", "tell"]
 
@@ -78,23 +80,34 @@ def tell(asking: Asking, wanted: Wanted) -> None:
     if wanted.task is not None and (wanted.user is not None or not wanted.task):
         raise Ended(Exit.REFUSED, "--task: needs the id of one task, and no --user beside it")
     start = None if wanted.task and wanted.since is None else ago("--since", wanted.since or SINCE)
+    seen: dict[str, datetime] = {}
     with asking.client() as client:
-        happened = (each for each in kept(client, start, wanted) if _counts(each, wanted))
+        last_id = mark_of(Clock().now_ms())
+        happened = (each for each in kept(client, start, wanted, seen) if _counts(each, wanted))
         found = sorted(happened, key=lambda each: each.at)
         for each in found if wanted.tail is None else found[len(found) - min(wanted.tail, len(found)) :]:
             _print(each, asking)
         if wanted.follow:
-            _follow(asking, client, wanted)
+            known = defaultdict(lambda: EARLIEST if start is None else _moment(start), seen)
+            for each in _heard_of(client, wanted, last_id, known):
+                if _counts(each, wanted):
+                    _print(each, asking)
 
 
-def _follow(asking: Asking, client: Client, wanted: Wanted) -> None:
+def _heard_of(client: Client, wanted: Wanted, last_id: str, known: Mapping[str, datetime]) -> Iterator[_Happening]:
+    """Yield what happened since *last_id*, and happens, of tasks what is younger than is *known* of each.
+
+    The server tells once more what changed within the minute before: this machine's clock may be fast by as much.
+    """
     filters: dict[str, str | Sequence[str]] = {} if wanted.user is None else {"user_id": wanted.user}
     if wanted.task is not None:
         filters["task_ids"] = [wanted.task]
-    for event in _once(client.events(None, **filters)):
+    for event in _once(client.events(last_id, **filters)):
         happening = _heard(event, with_lanes=not filters)
-        if happening is not None and _counts(happening, wanted):
-            _print(happening, asking)
+        if happening is None:
+            continue
+        if event.kind != "task" or known[happening.subject] < _moment(happening.at):
+            yield happening
 
 
 def _counts(happening: _Happening, wanted: Wanted) -> bool:
@@ -112,13 +125,20 @@ def _once(events: Iterator[Event]) -> Iterator[Event]:
         yield event
 
 
-def kept(client: Client, start: str | None, wanted: Wanted) -> Iterator[_Happening]:
-    """Yield what happened since *start*, None: of one task all, in no order."""
+def kept(client: Client, start: str | None, wanted: Wanted, seen: dict[str, datetime]) -> Iterator[_Happening]:
+    """Yield what happened since *start*, None: of one task all, in no order.
+
+    Into *seen* goes when each task that was looked at last changed.
+    """
     if wanted.task is not None:
-        happened = [*_of_task(client.get(wanted.task).raw)]
+        tasks: Sequence[Mapping[str, Any]] = [client.get(wanted.task).raw]
     else:
         assert start is not None
-        happened = [*_of_tasks(client, start, wanted), *(_of_lanes(client) if wanted.user is None else ())]
+        tasks = _tasks(client, start, wanted)
+    seen |= {task["id"]: _moment(task["updated_at"]) for task in tasks}
+    happened = [each for task in tasks for each in _of_task(task)]
+    if wanted.task is None and wanted.user is None:
+        happened += _of_lanes(client)
     since = datetime.min.replace(tzinfo=UTC) if start is None else _moment(start)
     yield from (each for each in happened if _moment(each.at) >= since)
 
@@ -128,7 +148,7 @@ def _moment(text: str) -> datetime:
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
-def _of_tasks(client: Client, start: str, wanted: Wanted) -> Iterator[_Happening]:
+def _tasks(client: Client, start: str, wanted: Wanted) -> Sequence[Mapping[str, Any]]:
     begin = (max(_moment(start), EARLIEST) - LONGEST_LIFE).isoformat()
     filters = {} if wanted.user is None else {"user_id": wanted.user}
     if wanted.level in _ENDED_AS:  # of any other there is nothing to tell
@@ -136,7 +156,7 @@ def _of_tasks(client: Client, start: str, wanted: Wanted) -> Iterator[_Happening
     found = list(islice(client.tasks(limit=200, **{"from": begin}, **filters), LOOKED_THROUGH))
     if len(found) == LOOKED_THROUGH:
         sys.stderr.write(f"danqing: only the newest {LOOKED_THROUGH} tasks were looked through\n")
-    yield from (each for task in found for each in _of_task(task.raw))
+    return [task.raw for task in found]
 
 
 def _of_lanes(client: Client) -> Iterator[_Happening]:
