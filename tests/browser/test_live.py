@@ -12,6 +12,7 @@ from playwright.async_api import expect
 
 from tests.browser.conftest import OpenPage, Studio, Watched
 from tests.support.examples import starting
+from tests.support.snippets import blocks
 
 MODEL = {"type": "image", "provider": "volcengine", "model": "doubao-seedream-4-0-250828"}
 TELL = """
@@ -101,6 +102,24 @@ class TestStream:
                 os.kill(health["pid"], signal.SIGKILL)
             assert await times_told(page, f"{made} completed") == 1
             await expect(page.locator(".connection-live")).to_be_visible()
+
+    async def test_who_follows_what_is_gone_is_through(self, studio: Studio, page: Any, watched: Watched) -> None:
+        """As docs/waiting.md has it: one token is fetched, for a browser's stream does not say what is gone."""
+        watched.expect("EventSource")
+        task = await studio.painted("gone before it is followed")
+        await studio.ask("DELETE", f"/api/v1/tasks/{task['id']}")
+        tokens = []
+
+        async def give(route: Any) -> None:
+            tokens.append(await studio.ask("POST", "/api/v1/events/token"))
+            await route.fulfill(json={"data": tokens[-1]})
+
+        await page.route("**/my-server/event-token", give)
+        code = next(each.text for each in blocks("js") if "async function follow" in each.text)
+        follow = code.replace("https://danqing.example.com", "")
+        followed = page.evaluate(f"(id) => {{ {follow}; return follow(id, () => {{}}); }}", task["id"])
+        await asyncio.wait_for(followed, 15)
+        assert len(tokens) == 1
 
     async def test_twelve_tabs_all_answer(self, studio: Studio, open_page: OpenPage) -> None:
         """Check 18: a browser opens six connections to a server; three hold streams, and no tab hangs."""
