@@ -6,8 +6,10 @@ import re
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
+import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
@@ -149,6 +151,21 @@ class TestList:
         await expect(page.get_by_role("gridcell")).to_have_count(1)
         await page.goto(f"/studio/tasks?q=a day's heron&to={day - timedelta(days=1)}")
         await expect(page.get_by_text("Nothing matches this filter.")).to_be_visible()
+
+    @pytest.mark.parametrize(
+        ("zone", "day", "begins"),
+        [("America/Havana", "2026-03-08", "2026-03-08T05"), ("Africa/Cairo", "2026-04-24", "2026-04-23T22")],
+    )
+    async def test_day_that_begins_at_one_o_clock(
+        self, open_page: OpenPage, zone: str, day: str, begins: str
+    ) -> None:
+        """Where clocks go forward at midnight no clock shows it, and the day before has no hour of the day."""
+        page = await open_page(None)
+        await page.add_init_script(f"localStorage.setItem('danqing.zone', '{zone}')")
+        async with page.expect_request(lambda one: "from=" in one.url and "/api/v1/tasks" in one.url) as asked:
+            await page.goto(f"/studio/tasks?from={day}")
+        asked_from = parse_qs(urlsplit((await asked.value).url).query)["from"]
+        assert asked_from == [f"{begins}:00:00.000Z"]
 
     async def test_task_that_is_not_shown_is_not_at_hand(self, studio: Studio, open_page: OpenPage) -> None:
         """A key does nothing to the row that one was at before the filter left it out."""

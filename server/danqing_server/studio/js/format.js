@@ -46,8 +46,9 @@ export function beginOf(day, later = 0) {
   const [, year, month, date] = (/^(\d{4})-(\d\d)-(\d\d)$/.exec(day) ?? []).map(Number);
   if (!year || !month || !date) return day;
   const clock = Date.UTC(year, month - 1, date + later);
-  const ahead = /** @param {number} moment */ (moment) => Date.parse(`${CLOCK().format(moment).replace(' ', 'T')}Z`) - moment;
-  return new Date(clock - ahead(clock - ahead(clock))).toISOString();
+  const by = /** @param {number} moment */ (moment) => clock + moment - Date.parse(`${CLOCK().format(moment).replace(' ', 'T')}Z`);
+  const begin = by(by(clock));
+  return new Date(Math.max(begin, by(begin))).toISOString(); // later where no clock shows midnight: Havana, Santiago
 }
 
 /**
