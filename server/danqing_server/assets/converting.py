@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from danqing_server.assets.inspection import open_picture
-from danqing_server.assets.thumbnails import plain
+from danqing_server.assets.thumbnails import plain, turned
 from danqing_server.errors import PictureRejected
 
 __all__ = ["FORMATS", "converted"]
@@ -30,7 +30,7 @@ def converted(body: bytes, wanted: str, *, max_pixels: int) -> bytes:
         picture: Image.Image = open_picture(file, max_pixels=max_pixels)
         try:
             picture.load()
-            fit = _fit(plain(ImageOps.exif_transpose(picture)), wanted)
+            fit = _fit(turned(plain(picture), picture), wanted)
             fit.save(made, FORMATS[wanted], quality=QUALITY, icc_profile=_profile_of(picture, fit.mode))
         except (OSError, ValueError, SyntaxError) as error:
             raise PictureRejected(str(error), code="not_a_picture") from error

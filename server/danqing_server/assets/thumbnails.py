@@ -10,7 +10,7 @@ import io
 import attrs
 from PIL import Image
 
-__all__ = ["AT_ONCE_WIDTH", "WIDTHS", "Shrunk", "decoded_size", "plain", "shrink"]
+__all__ = ["AT_ONCE_WIDTH", "WIDTHS", "Shrunk", "decoded_size", "plain", "shrink", "turned"]
 
 WIDTHS = (256, 512, 1024)
 AT_ONCE_WIDTH = 512
@@ -49,11 +49,19 @@ def shrink(picture: Image.Image, width: int) -> Shrunk:
     """Return a decoded picture, itself untouched, within *width* by *width* pixels, upright; none is enlarged."""
     full = plain(picture) if picture.mode in ("1", "P") else picture
     small = full.resize(decoded_size(full.size, width), Image.Resampling.BICUBIC, reducing_gap=2.0)
-    turn = _TURNS.get(picture.getexif().get(_ORIENTATION, 1))
-    upright = plain(small) if turn is None else plain(small).transpose(turn)
+    upright = turned(plain(small), picture)
     with io.BytesIO() as file:
         upright.save(file, "WEBP", quality=QUALITY, method=EFFORT)
         return Shrunk(width=width, colour=_mean(upright), body=file.getvalue())
+
+
+def turned(made: Image.Image, picture: Image.Image) -> Image.Image:
+    """Return *made*, which was made of *picture*, upright as that one's Exif data have it.
+
+    Pillow's own `exif_transpose` writes all of those data anew, and raises whatever comes of a tag that is odd.
+    """
+    turn = _TURNS.get(picture.getexif().get(_ORIENTATION, 1))
+    return made if turn is None else made.transpose(turn)
 
 
 def _mean(small: Image.Image) -> str:

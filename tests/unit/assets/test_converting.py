@@ -49,6 +49,18 @@ class TestConverting:
         assert seen.getpixel((16, 4)) == pytest.approx((255, 0, 0), abs=8)
         assert seen.getpixel((16, 60)) == pytest.approx((0, 0, 255), abs=8)
 
+    @pytest.mark.parametrize("format_", ["JPEG", "PNG", "WEBP"])
+    def test_one_whose_exif_data_are_odd_stands_upright(self, wanted: str, format_: str) -> None:
+        """A resolution in letters, as some program wrote it, is no reason to give no picture."""
+        odd = (
+            b"II*\0\x08\0\0\0\x02\0"
+            + b"\x12\x01\x03\0\x01\0\0\0\x06\0\0\0"
+            + b"\x1a\x01\x02\0\x03\0\0\x00ab\0\0"
+            + bytes(4)
+        )
+        body = encoded(Image.new("RGB", (64, 32)), format_, exif=b"Exif\0\0" + odd)
+        assert as_seen(body, wanted).size == (32, 64)
+
     def test_it_keeps_what_its_colours_mean(self, wanted: str) -> None:
         """Of a wide profile the same numbers are other colours."""
         profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
