@@ -33,7 +33,10 @@ from tests.support.system import HASTY, MakeSettings, System, running_system, un
 PICTURE = 200_000
 
 
-async def test_who_learns_late_that_it_lost_its_task_frees_nothing_twice(make_settings: MakeSettings) -> None:
+@pytest.mark.parametrize("is_deleted", [False, True], ids=["there", "deleted"])
+async def test_who_learns_late_that_it_lost_its_task_frees_nothing_twice(
+    make_settings: MakeSettings, is_deleted: bool
+) -> None:
     """Cancelled before its call, and tried again, while the process of the first attempt has not heard of it."""
     limited = make_settings(DANQING_DAILY_SPEND_LIMITS="scripted:10.00")
     held = Held()
@@ -45,9 +48,13 @@ async def test_who_learns_late_that_it_lost_its_task_frees_nothing_twice(make_se
         assert await tools.register.carry_out(Cancelled(task=first.task, at=clock.now(), error=error))
         await system.services.control.retry(first.task.id, Caller.local())
         await held.begun.wait()
-        await settle_spending(tools, first.task, lost=True)
+        if not is_deleted:
+            await settle_spending(tools, first.task, lost=True)
         held.go_on.set()
         await system.finished(first.task.id)
+        if is_deleted:
+            await system.services.control.delete(first.task.id, Caller.local())
+            await settle_spending(tools, first.task, lost=True)
         found = await SpendStore(store.database).look("scripted", clock.now())
         assert found == Spending(spent_micro=PICTURE, reserved_micro=0)
 

@@ -104,7 +104,8 @@ class Register:
         task = move.task
         as_seen = {"still" if guarded else "seen": task.transition_id}
         order = order_left_by(task)
-        deletion = Deletion(task_id=task.id, repeat_key=task.repeat_key, order=order, **as_seen)
+        attempt = None if task.reserved is None or task.attempt is None else task.attempt.id
+        deletion = Deletion(task_id=task.id, repeat_key=task.repeat_key, order=order, settled_by=attempt, **as_seen)
         if not await self.eraser.begin(deletion, await self.outlet.legacy(move)):
             return False
         await self._announce(task.id)

@@ -3,6 +3,7 @@
 A note stays for as long as a key may still name its task. While `erase_at` stands in it, something of the task
 may be left, and somebody is to look at that moment. What others are still to be told of the task (`Legacy`) stands
 in it too, and leaves with the last of it. So does an `order` that its service may still be carrying out.
+`settled_by` stays until the attempt of that id has heard of the deletion, however late.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class Deletion:
     `seen` None: whatever it is; else only while its last transition is that one. With `still`, which is such a
     transition, too, also only when it has ended and no picture of it has a star. `order` is what is needed of the
     task to have dropped what was ordered for it, None where nothing is to be; who only goes on does not know it.
+    `settled_by` is the attempt that is still to settle what it set aside of a day's limit, None where none is.
     """
 
     task_id: str
@@ -47,6 +49,7 @@ class Deletion:
     still: str | None = None
     seen: str | None = None
     order: Task | None = attrs.field(default=None, repr=False)
+    settled_by: str | None = None
 
 
 @attrs.define(eq=False)
@@ -72,6 +75,8 @@ class DeletionStore:
             sets["repeat_key"] = deletion.repeat_key
         if deletion.order is not None:
             sets["order"] = to_document(deletion.order)
+        if deletion.settled_by is not None:
+            sets["settled_by"] = deletion.settled_by
         as_it_is = {"still": deletion.still, "seen": deletion.seen}
         sets |= {name: transition for name, transition in as_it_is.items() if transition is not None}
         gone = {name: "" for name, transition in as_it_is.items() if transition is None}

@@ -35,6 +35,7 @@ from danqing_server.records.tasks import (
 )
 from danqing_server.store.changes import NO_MARKS, Change, Marks, marks_as_sets
 from danqing_server.store.client import Database, durable, find_newest, translated
+from danqing_server.store.keys import DELETED
 from danqing_server.store.late_indexes import LateIndexes
 from danqing_server.store.newborn import Newborn, started, untouched
 from danqing_server.store.newest import NEWEST_FIRST, Place, past
@@ -282,12 +283,20 @@ class TaskStore:
             outcome = await self._tasks.update_one(expected, {"$set": sets})
         return bool(outcome.matched_count)
 
-    async def take_reserved(self, task_id: str, reserved: Reserved) -> bool:
-        """Take the note that this is set aside for a task away; True for who is to settle it, and for no task."""
+    async def take_reserved(self, task: Task, reserved: Reserved) -> bool:
+        """Take the note that this is set aside for *task* away; True for who is to settle it.
+
+        Of a task that is deleted that is the attempt which its deletion found at it, once.
+        """
         noted = {f"reserved.{name}": value for name, value in value_of(reserved).items()}
         with translated():
-            outcome = await self._tasks.update_one({"_id": task_id, **noted}, {"$unset": {"reserved": ""}})
-            return bool(outcome.matched_count) or await self._tasks.find_one({"_id": task_id}, ["_id"]) is None
+            outcome = await self._tasks.update_one({"_id": task.id, **noted}, {"$unset": {"reserved": ""}})
+            if outcome.matched_count or await self._tasks.find_one({"_id": task.id}, ["_id"]) is not None:
+                return bool(outcome.matched_count)
+            deletions = self.database[DELETED]
+            ours = {"_id": task.id, "settled_by": task.attempt.id if task.attempt else None}
+            outcome = await deletions.update_one(ours, {"$unset": {"settled_by": ""}})
+            return bool(outcome.matched_count) and task.attempt is not None
 
     @step("erase.document")
     async def delete(self, task_id: str, still: str | None = None, seen: str | None = None) -> bool:

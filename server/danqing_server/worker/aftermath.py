@@ -134,7 +134,7 @@ async def settle_spending(tools: Tools, task: Task, *, lost: bool = False) -> No
     if task.reserved is None:
         return
     try:
-        if not lost or await tools.store.take_reserved(task.id, task.reserved):
+        if not lost or await tools.store.take_reserved(task, task.reserved):
             await tools.guard.settle(task, task.reserved)
     except StoreUnavailable as error:
         _warn_of_unsettled(task, error)

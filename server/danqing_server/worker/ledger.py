@@ -192,7 +192,7 @@ class Ledger:
         task = self.task
         if task.reserved is None:
             return False
-        return await self.insist(partial(self.store.take_reserved, task.id, task.reserved))
+        return await self.insist(partial(self.store.take_reserved, task, task.reserved))
 
     async def has_become_late(self) -> bool:
         """Say whether the task was cancelled under an open call of ours; if so only what is late is written."""
