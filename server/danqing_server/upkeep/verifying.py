@@ -25,9 +25,14 @@ __all__ = ["Finding", "Trouble", "Verified", "verify"]
 AT_ONCE = 8
 REPORT_EVERY = 10_000
 MOST_FINDINGS = 10_000
+AGAIN_AFTER_S = (2.0, 10.0)
 
 Report = Callable[[str], None]
 """Is told, in a line for people, how far it is."""
+
+
+class _Unread(Exception):
+    """A file is there, and its storage does not give it."""
 
 
 class Trouble(StrEnum):
@@ -81,6 +86,7 @@ class _Verification:
     quick: bool
     repair: bool
     found: Verified = attrs.field(factory=Verified, init=False)
+    _unread: list[tuple[str, str, NamedFile]] = attrs.field(factory=list, init=False)
     _places: asyncio.Semaphore = attrs.field(factory=lambda: asyncio.Semaphore(AT_ONCE), init=False)
 
     async def look_at(self, collection: str, raw: bytes) -> None:
@@ -91,8 +97,33 @@ class _Verification:
             async with self._places:
                 await self._prove(collection, document, file)
 
-    async def _prove(self, collection: str, document: Mapping[str, Any], file: NamedFile) -> None:
-        trouble = await self._trouble_of(file)
+    async def look_again(self) -> None:
+        """Look at what could not be read: a bucket that breaks off each file gives it a little later."""
+        for number, pause_s in enumerate(AGAIN_AFTER_S, 1):
+            if not self._unread:
+                return
+            await asyncio.sleep(pause_s)
+            unread, self._unread = self._unread, []
+            is_last = number == len(AGAIN_AFTER_S)
+            for start in range(0, len(unread), AT_ONCE):
+                some = unread[start : start + AT_ONCE]
+                await asyncio.gather(*(self._look_again_at(*each, is_last=is_last) for each in some))
+
+    async def _look_again_at(self, collection: str, id_: str, file: NamedFile, *, is_last: bool) -> None:
+        raw = (await self.dump.find(collection, [id_])).get(id_)
+        if raw is not None:
+            await self._prove(collection, decoded(raw), file, is_last=is_last)
+
+    async def _prove(
+        self, collection: str, document: Mapping[str, Any], file: NamedFile, *, is_last: bool = False
+    ) -> None:
+        try:
+            trouble = await self._trouble_of(file)
+        except _Unread:
+            if not is_last:
+                self._unread.append((collection, document["_id"], file))
+                return
+            trouble = Trouble.DAMAGED
         self.found.files += 1
         if trouble is None or not await self._is_named_still(collection, document["_id"], file):
             return
@@ -111,8 +142,10 @@ class _Verification:
                 is_right = hashed == file.sha256
         except NotFound:
             return Trouble.MISSING
-        except StorageUnavailable:
-            return Trouble.DAMAGED if await is_there(self.assets.place, file.key) else Trouble.MISSING
+        except StorageUnavailable as error:
+            if await is_there(self.assets.place, file.key):
+                raise _Unread from error
+            return Trouble.MISSING
         self.found.size_bytes += size_bytes
         return None if is_right else Trouble.DAMAGED
 
@@ -155,6 +188,7 @@ async def verify(
             if verification.found.documents % REPORT_EVERY == 0 and verification.found.documents:
                 report(f"{collection}: {verification.found.documents} documents, {verification.found.files} files")
         await _look_at_all(verification, collection, some)
+    await verification.look_again()
     return verification.found
 
 

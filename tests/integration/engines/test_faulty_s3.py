@@ -170,6 +170,9 @@ class TestCommands:
         bucket.fault_of = Slow(5)
         proved = await danqing("assets", "verify", "--json")
         assert (proved.code, proved.json["damaged"], proved.json["missing"]) == (0, 0, 0), proved.err
+        bucket.fault_of = Slow(10, fault=Fault.CUT)
+        proved = await danqing("assets", "verify", "--json")
+        assert (proved.code, proved.json["damaged"], proved.json["files"]) == (0, 0, 3), proved.err
         bucket.fault_of = Slow(5)
         taken = await danqing("backup", tmp_path / "backups", "--json")
         assert (taken.code, taken.json["lost"], taken.json["new_pictures"]) == (0, 0, 3), taken.err
@@ -186,6 +189,7 @@ class Slow:
 
     times: int
     method: str = "GET"
+    fault: Fault = Fault.SLOW_DOWN
     seen: Counter[str] = attrs.field(factory=Counter, init=False)
 
     def __call__(self, asked: Asked) -> Fault | None:
@@ -193,4 +197,4 @@ class Slow:
         if asked.method != self.method or not asked.key.endswith(".png"):
             return None
         self.seen[asked.key] += 1
-        return Fault.SLOW_DOWN if self.seen[asked.key] <= self.times else None
+        return self.fault if self.seen[asked.key] <= self.times else None
