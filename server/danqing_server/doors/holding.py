@@ -42,7 +42,7 @@ from danqing_server.http.edge import Edge, hang_up_after
 from danqing_server.http.entry import Admitted, admit, caller_of, services_of
 from danqing_server.http.messages import ENGLISH
 from danqing_server.http.multipart import is_form
-from danqing_server.http.receiving import body_at_hand, read_object
+from danqing_server.http.receiving import body_at_hand, discard_body, read_object
 from danqing_server.http.reports import report_of
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.services import Services
@@ -243,8 +243,15 @@ async def note_refusal(request: ApiRequest, error: DanqingError) -> None:
 
 
 async def go_on(request: ApiRequest, task_id: str, voice: V) -> Call[V]:
-    """Take in a call that was redirected."""
+    """Take in a call that was redirected, whatever body its client repeats, or announces.
+
+    LiteLLM's transport says `chunked` of a GET that it was redirected to a second time.
+
+    Raises:
+        RequestTimeout, BodyTooLarge: that body cannot be passed over.
+    """
     services, caller = admit(request)
+    await discard_body(request)
     hop, visit_id, visit = _hop(request), request.args.get("v"), None
     if visit_id and request.method != "HEAD":
         visit = await services.visits.come_back(visit_id, within_s=services.settings.sync_wait_s)

@@ -21,7 +21,6 @@ from danqing_server.doors.foreign import ReceivedForeign
 from danqing_server.doors.holding import begin, go_on, note_refusal
 from danqing_server.doors.lasting import open_for_s, way_of
 from danqing_server.http.entry import admit_change
-from danqing_server.http.receiving import discard_body
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get, on_post
 from danqing_server.records.tenancy import Scope
@@ -77,5 +76,4 @@ async def wait_for_ark_images(request: ApiRequest, task_id: str) -> HTTPResponse
 )
 async def wait_for_ark_images_by_post(request: ApiRequest, task_id: str) -> HTTPResponse | None:
     """Go on with a call whose client repeats its method, as curl does when it is told to."""
-    await discard_body(request)
     return await wait_for_ark_images(request, task_id)

@@ -28,10 +28,7 @@ REFUSED = {"content_rejected": "moderation_blocked", "invalid_request": "invalid
 def failure(task: Task) -> HTTPResponse:
     """Return the answer for a task that failed, was cancelled, or made no picture."""
     status, code, message, retried = _judge(task)
-    body = envelope(status, code, message)
-    if code == "moderation_blocked":
-        body["error"]["type"] = "image_generation_user_error"
-    return json_answer(body, status, {RETRY_HEADER: "true" if retried else "false"})
+    return json_answer(envelope(status, code, message), status, {RETRY_HEADER: "true" if retried else "false"})
 
 
 def error_of(task: Task) -> tuple[int, str, str]:

@@ -27,7 +27,6 @@ from danqing_server.http.answers import json_answer
 from danqing_server.http.entry import admit, admit_change
 from danqing_server.http.links import base_url
 from danqing_server.http.preferences import PREFER, preferences_of
-from danqing_server.http.receiving import discard_body
 from danqing_server.http.requests import ApiRequest
 from danqing_server.http.routing import on_get, on_post
 from danqing_server.records.tasks import FINISHED
@@ -137,7 +136,6 @@ async def wait_for_images(request: ApiRequest, task_id: str) -> HTTPResponse | N
 @described("继续等待图片 · Go on waiting for pictures", _WAITED, errors=(400, 404), refused_as=OpenAIErrorShape)
 async def wait_for_images_by_post(request: ApiRequest, task_id: str) -> HTTPResponse | None:
     """Go on with a call whose client repeats its method, as curl does when it is told to."""
-    await discard_body(request)
     return await wait_for_images(request, task_id)
 
 

@@ -35,6 +35,12 @@ CODES: Mapping[str, str] = {
 PARAMS: Mapping[str, str] = {"model_not_found": "model"}
 """The field that an error is about which is of no field to us."""
 
+TYPES: Mapping[str, str] = {
+    "insufficient_quota": "insufficient_quota",
+    "moderation_blocked": "image_generation_user_error",
+}
+"""What is of a kind of its own to their programs, whatever its status."""
+
 _TYPES: Mapping[int, str] = {403: "permission_error", 429: "rate_limit_error", 503: "service_unavailable_error"}
 _CONFLICT, _BAD_REQUEST, _UNAVAILABLE = 409, 400, 503
 
@@ -51,8 +57,7 @@ def envelope(status: int, code: str, message: str, param: str | None = None) -> 
     """Return the body of an error; *code* is one of ours."""
     type_ = _TYPES.get(status, SERVER_ERROR if status >= 500 else INVALID_REQUEST)
     said = CODES.get(code, code)
-    type_ = said if said == "insufficient_quota" else type_
-    return {"error": {"message": message, "type": type_, "param": param, "code": said}}
+    return {"error": {"message": message, "type": TYPES.get(said, type_), "param": param, "code": said}}
 
 
 def _status_of(report: ProblemReport) -> int:

@@ -54,7 +54,7 @@ class TestLibrary:
         async with open_door() as door, library(door, max_retries=2) as client:
             with pytest.raises(openai.BadRequestError) as caught:
                 await client.images.generate(model="gpt-image-1", prompt="a fox")
-        assert caught.value.code == "moderation_blocked"
+        assert (caught.value.code, caught.value.type) == ("moderation_blocked", "image_generation_user_error")
         assert "the prompt was refused" in caught.value.message
         assert studio.bought == 1
 

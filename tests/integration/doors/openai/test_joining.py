@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 from urllib.parse import urljoin
@@ -436,6 +438,23 @@ class TestRedirects:
             )
             assert (last.status, set(last.json["data"][0])) == (200, {"url"})
             await stands(door)
+
+    async def test_hop_that_announces_a_body_is_no_error(
+        self, open_door: OpenDoor, studio: Studio, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """LiteLLM's transport says of its second GET that it has one, and sends an empty one."""
+
+        async def nothing() -> AsyncIterator[bytes]:
+            for _ in range(0):
+                yield b""
+
+        studio.gate.clear()
+        monkeypatch.setattr(logging.getLogger("sanic.error"), "propagate", True)
+        async with open_door(DANQING_SYNC_WAIT="0.05") as door:
+            reply = await door.ask("POST", PATH, json=WISH, allow_redirects=False)
+            studio.gate.set()
+            assert (await door.ask("GET", led_to(reply), data=nothing())).status == 200
+        assert "not consumed" not in caplog.text
 
     async def test_client_that_leaves_on_the_way_is_found(self, open_door: OpenDoor, studio: Studio) -> None:
         """A connection cut at a later hop is a client that left."""

@@ -83,7 +83,7 @@ class TestEvents:
             with pytest.raises(openai.APIError) as caught:
                 async for _ in stream:
                     pass
-        assert caught.value.code == "moderation_blocked"
+        assert (caught.value.code, caught.value.type) == ("moderation_blocked", "image_generation_user_error")
 
     async def test_refusal_before_it_begins_has_its_status(self, door: Client) -> None:
         """Nothing is streamed of a request that is wrong."""
@@ -168,6 +168,7 @@ class TestLater:
 
             shown = await until(done)
         assert (shown["http_status"], shown["error"]["code"]) == (400, "moderation_blocked")
+        assert shown["error"]["type"] == "image_generation_user_error"
 
     async def test_stream_is_refused(self, door: Client, studio: Studio) -> None:
         """There is nobody to be sent events."""
