@@ -22,6 +22,7 @@ __all__ = [
     "OpenAIModelListShape",
     "OpenAIModelShape",
     "OpenAITaskShape",
+    "OpenAITokensShape",
 ]
 
 
@@ -121,6 +122,14 @@ class OpenAIChatRequest(TypedDict):
     stream: NotRequired[Annotated[bool | None, said("answer with events", False)]]
 
 
+class OpenAITokensShape(TypedDict):
+    """What a chat took; 0 where the service does not count as OpenAI does."""
+
+    prompt_tokens: Annotated[int, said("", 0)]
+    completion_tokens: Annotated[int, said("", 0)]
+    total_tokens: Annotated[int, said("", 0)]
+
+
 class OpenAIChatShape(TypedDict):
     """What an assistant says: links to the pictures."""
 
@@ -132,3 +141,4 @@ class OpenAIChatShape(TypedDict):
         list[JsonObject],
         said("one: its `message` has markdown in `content`, and `images`", [{"index": 0, "finish_reason": "stop"}]),
     ]
+    usage: OpenAITokensShape

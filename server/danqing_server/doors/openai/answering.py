@@ -18,6 +18,8 @@ from danqing_server.records.tasks import Task
 __all__ = ["Gallery"]
 
 USAGE = ("input_tokens", "output_tokens", "total_tokens")
+TOKENS = ("prompt_tokens", "completion_tokens", "total_tokens")
+"""What a chat calls the same."""
 
 
 @attrs.frozen(kw_only=True)
@@ -32,7 +34,7 @@ class Gallery:
     def pieces(self) -> list[Piece]:
         """The whole answer, with the pictures in their places."""
         if self.manner.form is Form.CHAT:
-            return [dump_json(self.chat("chat.completion", "message"))]
+            return [dump_json({**self.chat("chat.completion", "message"), "usage": self._tokens()})]
         moment = self.task.completed_at or self.task.created_at
         pieces: list[Piece] = [b'{"created":%d,"data":[' % int(moment.timestamp())]
         for place, asset in enumerate(pictures_of(self.task)):
@@ -77,6 +79,11 @@ class Gallery:
             "model": self.task.model,
             "choices": [{"index": 0, member: said, "finish_reason": "stop"}],
         }
+
+    def _tokens(self) -> dict[str, int]:
+        """Return the tokens of a chat, which always has some: programs read them unasked (smolagents 1.26.0)."""
+        counted = self.usage or dict.fromkeys(USAGE, 0)
+        return {told: counted[name] for told, name in zip(TOKENS, USAGE, strict=True)}
 
     def _end(self) -> bytes:
         pictures = pictures_of(self.task)

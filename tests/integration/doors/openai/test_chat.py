@@ -36,6 +36,13 @@ class TestLibrary:
         task = (await door.ask("GET", f"/api/v1/tasks/{made.id.removeprefix('chatcmpl-')}")).json["data"]
         assert task["input"]["prompt"] == "a fox"
 
+    async def test_tokens_are_told_where_nobody_counts_any(self, door: Client) -> None:
+        """smolagents reads them of every answer, and had no picture for the money without."""
+        async with library(door) as client:
+            made = await client.chat.completions.create(model="dall-e-3", messages=SAID)
+        assert made.usage is not None
+        assert (made.usage.prompt_tokens, made.usage.completion_tokens, made.usage.total_tokens) == (0, 0, 0)
+
     async def test_stream_is_one_delta(self, door: Client, studio: Studio) -> None:
         """And its end."""
         async with library(door) as client:
