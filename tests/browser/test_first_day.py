@@ -214,7 +214,7 @@ async def test_the_first_day(open_page: OpenPage, tmp_path: Path, language: str)
     """A picture soon, last week's found, a retry whose price is told, a lane paused and resumed, a month's bill."""
     began_s, words = time.monotonic(), LANGUAGES[language]
     with run_fresh(tmp_path) as url:
-        page = await open_page("/", base_url=url, language=language)
+        page = await open_page("/", base_url=url, language=language, timezone_id="UTC")  # `age` goes by its months
         await expect(page).to_have_url(re.compile("/studio/$"))
         visitor = Visitor(page, words, language)
         await visitor.paint_an_example()
