@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from ipaddress import ip_network
@@ -88,6 +89,21 @@ class TestPost:
         """Seconds or a date; anything else says nothing."""
         async with speaking(f"HTTP/1.1 503 No\r\nRetry-After: {said}\r\nContent-Length: 0\r\n\r\n".encode()) as url:
             assert (await posted(url)).retry_after_s == wish_s
+
+    async def test_date_without_a_zone_is_utc(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The third form of a date in HTTP, wherever the machine stands."""
+        said = time.asctime(time.gmtime(time.time() + 3600))
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setenv("TZ", "Asia/Shanghai")
+            time.tzset()
+            try:
+                answer = f"HTTP/1.1 503 No\r\nRetry-After: {said}\r\nContent-Length: 0\r\n\r\n".encode()
+                async with speaking(answer) as url:
+                    wish_s = (await posted(url)).retry_after_s
+            finally:
+                elsewhere.undo()
+                time.tzset()
+        assert wish_s == pytest.approx(3600, abs=60)
 
     async def test_a_certificate_of_nobody_is_refused(self) -> None:
         """Who answers has to be who was named."""

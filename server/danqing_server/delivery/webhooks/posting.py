@@ -7,6 +7,7 @@ import importlib.metadata
 import ssl
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from time import monotonic
 
@@ -106,7 +107,10 @@ def _retry_after_s(header: str | None, clock: Clock) -> float | None:
     if header.isascii() and header.isdigit():
         return float(header[:MOST_DIGITS])
     try:
-        return max(0.0, parsedate_to_datetime(header).timestamp() - clock.wall_s())
+        date = parsedate_to_datetime(header)  # the oldest of HTTP's three forms has no zone: it is UTC
+        return max(
+            0.0, (date if date.tzinfo is not None else date.replace(tzinfo=UTC)).timestamp() - clock.wall_s()
+        )
     except (ValueError, TypeError, OverflowError, OSError):
         return None
 
