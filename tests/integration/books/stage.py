@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
 
 import attrs
+from pymongo.errors import PyMongoError
 
 from danqing_server.errors import ServiceUnavailable
 from danqing_server.settings.server import Settings
@@ -43,7 +44,7 @@ class Stage:
         One that Redis or MongoDB cut short, as on a very busy machine, is told from its beginning.
         """
         for _ in range(TIMES_CUT):
-            with suppress(ServiceUnavailable):
+            with suppress(ServiceUnavailable, PyMongoError):
                 self.runner.run(self._tell(story))
                 return
         self.runner.run(self._tell(story))

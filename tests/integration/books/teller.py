@@ -23,7 +23,8 @@ from tests.integration.books.story import Cancel, Crash, Delete, Forget, Move, R
 
 __all__ = ["CALLER", "Teller"]
 
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
+"""A machine with forty who want to run may take ten seconds for what takes a tenth of one."""
 PLENTY = Limits(spend_per_day_micro={"CNY": 10**12}, pictures_in_flight=10**6)
 CALLER = Caller(project="books", key="k", scopes=CLIENT_SCOPES, limits=CallerLimits(project=PLENTY, key=PLENTY))
 """Has limits that no story reaches, so that everything is set aside."""
