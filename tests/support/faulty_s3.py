@@ -33,6 +33,8 @@ class Fault(Enum):
     """It is read, and never answered."""
     UNHEARD = auto()
     """It is carried out, and its answer is lost."""
+    SHORT = auto()
+    """Half of it is given as if that were all."""
     CUT = auto()
     """The answer breaks off in its middle."""
 
@@ -92,6 +94,9 @@ class FaultyS3:
             request.transport.abort()
             return web.Response()
         response = web.StreamResponse(status=answer.status, headers=kept)
+        if fault is Fault.SHORT:
+            whole = whole[: len(whole) // 2]
+            length = str(len(whole))
         response.content_length = int(length)
         await response.prepare(request)
         if fault is Fault.CUT:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import attrs
 
-from danqing_server.assets.places import Place, Space, StoredFile
+from danqing_server.assets.places import Place, Space, StoredFile, require_all
 from danqing_server.assets.spool import Spool
 from danqing_server.errors import StorageUnavailable
 
@@ -73,7 +73,9 @@ class Pair:
         try:
             await self.new.copy(key, other)
         except FileNotFoundError:
-            await self._put_body(await self.get(key), other)
+            body = await self.get(key)
+            require_all(len(body), (await self.head(key))["size"])
+            await self._put_body(body, other)
 
     async def delete_task(self, task_id: str) -> None:
         """See `Place.delete_task`. The old place first: who moves a file looks there after it has."""

@@ -13,12 +13,13 @@ import attrs
 import obstore
 
 from danqing_server.assets.spool import Spool
+from danqing_server.errors import StorageUnavailable
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
     from obstore.store import ObjectStore
 
-__all__ = ["LISTED_AT_ONCE", "Place", "Single", "Space", "StoredFile"]
+__all__ = ["LISTED_AT_ONCE", "Place", "Single", "Space", "StoredFile", "require_all"]
 
 PERCENT = 100
 LISTED_AT_ONCE = 1000
@@ -59,7 +60,7 @@ class Place(Protocol):
         """Return a whole file. Raises what `head` does."""
 
     async def get_range(self, key: str, start: int, end: int) -> memoryview:
-        """Return a part of a file. Raises what `head` does."""
+        """Return a part of a file, which has all of it. Raises what `head` does, and StorageUnavailable."""
 
     def files(self, folder: str | None) -> AsyncGenerator[StoredFile, None]:
         """Yield the files of a task or an upload, whoever named them; None: of all, mostly one after the other."""
@@ -96,6 +97,12 @@ class Space:
         return self.used * PERCENT > percent * (self.used + self.free)
 
 
+def require_all(given: int, wanted: int) -> None:
+    """Raise StorageUnavailable unless all the bytes that were asked for came."""
+    if given != wanted:
+        raise StorageUnavailable(f"the storage gave {given} of {wanted} bytes")
+
+
 class Single:
     """What a folder and a bucket have in common: both are read through obstore."""
 
@@ -110,5 +117,7 @@ class Single:
         return bytes(await (await obstore.get_async(self.store, key)).bytes_async())
 
     async def get_range(self, key: str, start: int, end: int) -> memoryview:
-        """See `Place.get_range`."""
-        return memoryview(await obstore.get_range_async(self.store, key, start=start, end=end))
+        """See `Place.get_range`. Obstore believes whatever length an answer says that it has."""
+        window = memoryview(await obstore.get_range_async(self.store, key, start=start, end=end))
+        require_all(len(window), end - start)
+        return window

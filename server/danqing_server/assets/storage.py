@@ -33,7 +33,7 @@ from danqing_server.assets.keys import (
 )
 from danqing_server.assets.leftovers import sweep
 from danqing_server.assets.partial import Partial
-from danqing_server.assets.places import Place, Space
+from danqing_server.assets.places import Place, Space, require_all
 from danqing_server.assets.posters import Poster
 from danqing_server.assets.sources import held_token, preview_body
 from danqing_server.assets.spool import Spool
@@ -199,7 +199,9 @@ class Assets:
         if stat.size_bytes > self.arrivals.limits.max_bytes:
             raise PictureRejected(texts.TOO_MANY_BYTES(most=self.arrivals.limits.max_bytes), code="too_large")
         with _reading(key):
-            return await self.place.get(key)
+            body = await self.place.get(key)
+        require_all(len(body), stat.size_bytes)
+        return body
 
     async def read_as(self, key: str, wanted: str) -> bytes:
         """Return a whole picture in another of `converting.FORMATS`; one that is in it already is not touched.

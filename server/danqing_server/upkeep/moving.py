@@ -163,7 +163,7 @@ class Mover:
             return await reading
         except FileNotFoundError:
             raise
-        except (OSError, BaseError) as error:
+        except (OSError, BaseError, StorageUnavailable) as error:
             if not await is_there(self.pair.old, key):
                 raise FileNotFoundError(key) from error
             raise _Unreadable from error

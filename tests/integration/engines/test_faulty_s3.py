@@ -49,8 +49,9 @@ def variables(s3: RunningServer, bucket: FaultyS3) -> Mapping[str, str]:
 class TestReading:
     """Whoever asks for what the bucket says it has, and does not give."""
 
+    @pytest.mark.parametrize("fault", [Fault.DENIED, Fault.SHORT])
     async def test_it_is_told_before_anything_is_sent(
-        self, bucket: FaultyS3, variables: Mapping[str, str], make_settings: MakeSettings
+        self, bucket: FaultyS3, variables: Mapping[str, str], make_settings: MakeSettings, fault: Fault
     ) -> None:
         """503, by itself, in an archive and in an answer of OpenAI's kind; not 200 and the beginning of nothing."""
         settings = make_settings(**variables)
@@ -58,7 +59,7 @@ class TestReading:
             task = await client.system.submit()
             kept = (await client.system.finished(task.id)).outputs["0"].asset
             assert kept is not None
-            bucket.fault_of = lambda asked: Fault.DENIED if asked.method == "GET" else None
+            bucket.fault_of = lambda asked: fault if asked.method == "GET" else None
             wanted: list[tuple[str, str, Any]] = [
                 ("GET", f"/api/v1/assets/{kept.key}", {}),
                 ("GET", f"/api/v1/assets/{kept.key}", {"headers": {"Range": "bytes=1-9"}}),
@@ -181,6 +182,32 @@ class TestCommands:
         bucket.fault_of = Slow(5)
         moved = await danqing("assets", "move", "--json")
         assert (moved.code, moved.json["removed"], moved.json["unreadable"]) == (0, 3, []), moved.err
+
+    async def test_what_is_given_in_part_is_not_moved(
+        self,
+        bucket: FaultyS3,
+        variables: Mapping[str, str],
+        make_settings: MakeSettings,
+        danqing: Command,
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
+    ) -> None:
+        """It stays where it is, whole, and is moved the next time."""
+        settings = make_settings(**variables)
+        async with running_system(settings, [painter()]) as system:
+            (kept,) = (await system.finished((await system.submit()).id)).kept
+        assert kept.asset is not None
+        monkeypatch.setenv("DANQING_ASSETS_ALSO", settings.assets_url or "")
+        moving = {**settings.environment, "DANQING_ASSETS_URL": str(tmp_path / "new")}
+        for name, value in moving.items():
+            monkeypatch.setenv(name, value)
+        bucket.fault_of = lambda asked: Fault.SHORT if asked.method == "GET" and asked.key.endswith("png") else None
+        moved = await danqing("assets", "move", "--json")
+        assert (moved.code, moved.json["removed"], moved.json["unreadable"]) == (1, 0, [kept.asset.key]), moved.err
+        bucket.fault_of = lambda _asked: None
+        moved = await danqing("assets", "move", "--json")
+        assert (moved.code, moved.json["removed"]) == (0, 1), moved.err
+        assert sha256((tmp_path / "new" / kept.asset.key).read_bytes()).hexdigest() == kept.asset.sha256
 
 
 @attrs.define
