@@ -11,6 +11,12 @@ import { route, setQuery } from '../router.js';
 
 const TYPED_MS = 300;
 
+/** What the address says of these. @param {readonly string[]} names @returns {Record<string, string>} */
+export const filterOf = (names) => Object.fromEntries(Object.entries(route.value.query).filter(([name, value]) => value && names.includes(name)));
+
+/** @param {readonly string[]} names */
+export const clear = (names) => setQuery(Object.fromEntries(names.map((name) => [name, null])));
+
 /**
  * A field that the address follows a moment after what is typed. *slash*: the key `/` leads here.
  *

@@ -7,17 +7,14 @@ import { t } from '../../i18n.js';
 import { FILTERS } from '../../pictures/store.js';
 import { route, setQuery } from '../../router.js';
 import { Button } from '../../ui/button.js';
-import { Choice, Day, Filter, Typed, useModels } from '../../ui/filter.js';
+import { Choice, Day, Filter, Typed, clear, filterOf, useModels } from '../../ui/filter.js';
 import { icon } from '../../ui/icon.js';
 
-/** The filter that the address names. @returns {Record<string, string>} */
-export function filterHere() {
-  const { query } = route.value;
-  return Object.fromEntries(FILTERS.flatMap((name) => (query[name] ? [[name, query[name]]] : [])));
-}
+/** The filter that the address names. */
+export const filterHere = () => filterOf(FILTERS);
 
 /** Take all filters away. */
-export const clearFilter = () => setQuery(Object.fromEntries(FILTERS.map((name) => [name, null])));
+export const clearFilter = () => clear(FILTERS);
 
 export function Filters() {
   const open = useSignal(FILTERS.some((name) => name !== 'q' && name !== 'starred' && route.value.query[name]));

@@ -137,7 +137,7 @@ export function Webhook({ id }) {
         ],
       }),
     )),
-    div({ class: 's-chips', role: 'group', 'aria-label': t('webhooks.state') }, ['', ...STATES].map((each) =>
+    div({ class: 'chips', role: 'group', 'aria-label': t('webhooks.state') }, ['', ...STATES].map((each) =>
       a({ ...link(withQuery({ state: each || null })), key: each, class: 'chip', 'aria-current': each === state ? 'true' : undefined }, t(`delivery.${each || 'all'}`)))),
     h(Shown, { asked: sent },
       sent.data?.length

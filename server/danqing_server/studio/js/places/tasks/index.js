@@ -11,7 +11,7 @@ import { address, route, setQuery } from '../../router.js';
 import { may, oversees } from '../../session.js';
 import { Button, Menu } from '../../ui/button.js';
 import { Segments } from '../../ui/field.js';
-import { Choice, Day, Filter, Typed, useModels } from '../../ui/filter.js';
+import { Choice, Day, Filter, Typed, clear, useModels } from '../../ui/filter.js';
 import { icon } from '../../ui/icon.js';
 import { Empty, Problem, Skeleton } from '../../ui/states.js';
 import { BulkDialog, begin } from './bulk.js';
@@ -42,7 +42,7 @@ const viewOf = (query) =>
 /** @param {View} view */
 const look = (view) => setQuery({ status: null, billed: null, partial: null, ...VIEWS[view] });
 
-export const clearFilter = () => setQuery(Object.fromEntries(FILTERS.map((name) => [name, null])));
+const clearFilter = () => clear(FILTERS);
 
 /** @param {(id: string) => void} act */
 const withHere = (act) => () => void (here.value && act(here.value));

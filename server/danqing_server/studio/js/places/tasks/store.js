@@ -6,7 +6,7 @@ import { api } from '../../api.js';
 import { momentsOf } from '../../format.js';
 import { onGone } from '../../gone.js';
 import { onTask } from '../../live.js';
-import { route } from '../../router.js';
+import { filterOf } from '../../ui/filter.js';
 import { isOpen } from '../../ui/status.js';
 
 /** @typedef {import('../../types/api.d.ts').TaskRow} Row */
@@ -37,11 +37,8 @@ let underWay = false;
 let looking = 0;
 let looked_ms = 0;
 
-/** The filter that the address names. @returns {Record<string, string>} */
-export function filterHere() {
-  const { query } = route.value;
-  return Object.fromEntries(FILTERS.flatMap((name) => (query[name] ? [[name, query[name]]] : [])));
-}
+/** The filter that the address names. */
+export const filterHere = () => filterOf(FILTERS);
 
 /** @param {Record<string, string>} wanted */
 export async function load(wanted) {
