@@ -181,7 +181,8 @@ function usual(schema) {
  * Return the fields of *schema*, in the order of its form.
  *
  * @param {any} schema of an object; one that names no properties leaves open what it takes: words, then
- * @param {readonly string[]} [pictures] the names of those that hold pictures, where `x-ui` does not say it
+ * @param {readonly string[] | null} [pictures] the names of those that hold pictures, where `x-ui` does not say it; null:
+ *   inside another field, where the server takes none out
  * @returns {FormField[]}
  */
 export function fieldsOf(schema, pictures = []) {
@@ -189,8 +190,8 @@ export function fieldsOf(schema, pictures = []) {
   const fields = Object.entries(schema?.properties ?? { prompt: { type: 'string' } }).map(([name, part], place) => {
     const own = part && typeof part === 'object' ? /** @type {any} */ (part) : {};
     const ui = own['x-ui'] ?? {};
-    const named = ui.widget ?? (name === 'prompt' ? 'prompt' : pictures.includes(name) ? 'references' : '');
-    const widget = FITS[named]?.(own) ? named : usual(own);
+    const named = ui.widget ?? (name === 'prompt' ? 'prompt' : pictures?.includes(name) ? 'references' : '');
+    const widget = (pictures || named !== 'references') && FITS[named]?.(own) ? named : usual(own);
     return {
       name,
       title: own.title || name.replaceAll('_', ' '),
@@ -198,7 +199,7 @@ export function fieldsOf(schema, pictures = []) {
       required: required.includes(name),
       deprecated: !!own.deprecated,
       schema: own,
-      inner: widget === 'group' ? fieldsOf(own) : [],
+      inner: widget === 'group' ? fieldsOf(own, null) : [],
       ui: { ...ui, widget, order: ui.order ?? 1000 + place, group: ui.group ?? (required.includes(name) || named === 'prompt' ? 'main' : 'more') },
     };
   });

@@ -112,7 +112,7 @@ export function PromptField(props) {
         history.value.length > 0 &&
           h(Menu, {
             button: { text: t('create.history'), kind: 'plain', hint: '↑' },
-            items: history.value.slice(0, MOST_LISTED).map((each) => ({ text: each.length > 90 ? `${each.slice(0, 90)}…` : each, onPick: () => set(each) })),
+            items: history.value.slice(0, MOST_LISTED).map((each) => ({ text: each.length > 90 ? `${[...each].slice(0, 90).join('')}…` : each, onPick: () => set(each) })),
           }),
         sandbox &&
           details(
