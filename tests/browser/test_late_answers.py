@@ -85,6 +85,24 @@ class TestTasks:
         await expect(rows(page)).to_have_count(0)
 
 
+class TestViewer:
+    async def test_what_did_not_come_is_not_told_to_be_gone(
+        self, studio: Studio, open_page: OpenPage, watched: Watched
+    ) -> None:
+        """The server was away: nobody knows yet whether the picture is there; it can be asked for again."""
+        watched.expect("net::ERR")
+        task = await studio.painted("a late lapwing")
+        page = await open_page(None)
+        await page.route("**/api/v1/pictures?ids=**", lambda route: route.abort())
+        await page.goto(f"/studio/tasks?picture={task['id']}/0")
+        viewer = page.get_by_role("dialog", name="Picture")
+        await expect(viewer.get_by_role("alert")).to_contain_text("cannot be reached")
+        await expect(viewer.get_by_text("This picture is not there")).to_have_count(0)
+        await page.unroute("**/api/v1/pictures?ids=**")
+        await viewer.get_by_role("button", name="Try again").click()
+        await expect(viewer.get_by_role("img", name="a late lapwing")).to_be_visible()
+
+
 class TestOtherDays:
     async def test_moment_of_another_day_has_its_day(self, studio: Studio, open_page: OpenPage) -> None:
         """Ten is ten tomorrow: in the list of tasks, on the lane that is paused until then, and in Create."""

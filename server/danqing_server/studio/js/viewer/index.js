@@ -1,6 +1,6 @@
 /** One picture, full screen, at an address of its own; its neighbours are those of the filter it was opened from. */
 
-import { signal, useSignal } from '@preact/signals';
+import { signal } from '@preact/signals';
 import { useEffect, useLayoutEffect } from 'preact/hooks';
 
 import { dialog, div, h, header, p, span } from '../dom.js';
@@ -12,10 +12,11 @@ import { ids, places, rowFor, rowOf, seen, taskOf } from '../pictures/store.js';
 import { goBack, route, setQuery } from '../router.js';
 import { may } from '../session.js';
 import { announce } from '../ui/announce.js';
+import { useAsked } from '../ui/asking.js';
 import { Button } from '../ui/button.js';
 import { CopyButton } from '../ui/copy.js';
 import { useModal } from '../ui/dialog.js';
-import { Empty } from '../ui/states.js';
+import { Empty, Problem } from '../ui/states.js';
 import { Compare } from './compare.js';
 import { Settings } from './settings.js';
 import { Stage, fit, lens, zoom, zoomIn, zoomOut } from './stage.js';
@@ -86,25 +87,17 @@ const keysOf = (id) => ({
   ...(may('generate') ? changing(id) : {}),
 });
 
-/** What is to be seen of a picture: undefined while it comes, null when it is not there. @param {string} id */
+/** What is to be seen of a picture: undefined while it comes, null when it is not there; else why it did not come. @param {string} id */
 function useRow(id) {
-  const gone = useSignal(false);
-  useEffect(() => {
-    gone.value = false;
-    let over = false;
-    if (id) rowFor(id).then((row) => !over && (gone.value = !row), () => !over && (gone.value = true));
-    return () => {
-      over = true;
-    };
-  }, [id]);
+  const { data, error, look } = useAsked(async () => ({ id, row: id && (await rowFor(id)) }), [id]);
   void seen.value;
-  return rowOf(id) ?? (gone.value ? null : undefined);
+  return { row: rowOf(id) ?? (data?.id === id && data.row === null ? null : undefined), error, look };
 }
 
 export default function Viewer() {
   const { picture: id = '', with: other = '' } = route.value.query;
-  const row = useRow(id);
-  const second = useRow(other);
+  const { row, error, look } = useRow(id);
+  const second = useRow(other).row;
   const box = useModal();
   useLayoutEffect(() => box.current?.focus(), []);
   useLayoutEffect(() => bind('viewer', keysOf(id)), [id, may('generate')]);
@@ -131,7 +124,8 @@ export default function Viewer() {
         { class: 'viewer-stage' },
         row === null ? h(Empty, { title: t('viewer.gone') })
         : row && second ? h(Compare, { one: row, two: second })
-        : row && h(Stage, { row, onStep }),
+        : row ? h(Stage, { row, onStep })
+        : !!error && h(Problem, { error, onRetry: () => void look() }),
         !other && place > 1 && h(Button, { text: t('viewer.previous'), icon: 'arrow_left', bare: true, class: 'viewer-previous', onClick: () => onStep(-1) }),
         !other && place < all.length && h(Button, { text: t('viewer.next'), icon: 'arrow_right', bare: true, class: 'viewer-next', onClick: () => onStep(1) }),
       ),
