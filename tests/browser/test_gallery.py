@@ -9,7 +9,7 @@ from typing import Any
 
 from playwright.async_api import expect
 
-from tests.browser.conftest import OpenPage, Studio
+from tests.browser.conftest import OpenPage, Studio, Watched
 
 IMAGE = {"type": "image", "model": "doubao-seedream-4-0-250828"}
 FILM = "doubao-seedance-1-0-pro-250528"
@@ -110,6 +110,19 @@ class TestGallery:
         path = await (await downloading.value).path()
         with zipfile.ZipFile(path) as archive:
             assert len(archive.namelist()) == 4
+
+    async def test_a_zip_that_does_not_come_says_why(
+        self, studio: Studio, open_page: OpenPage, watched: Watched
+    ) -> None:
+        """In the reader's language, as wherever the server is away."""
+        watched.expect("net::ERR")
+        await paint(studio, "unpacked", 1)
+        page = await open_page("/studio/gallery?q=unpacked", language="zh")
+        await page.route("**/pictures/zip", lambda route: route.abort())
+        await page.get_by_role("button", name="选择").click()
+        await page.get_by_role("gridcell").first.click()
+        await page.get_by_role("button", name="打包 ZIP").click()
+        await expect(page.get_by_role("alert")).to_contain_text("无法连接服务器")
 
     async def test_two_are_compared(self, studio: Studio, open_page: OpenPage) -> None:
         """By a border that moves, or side by side."""

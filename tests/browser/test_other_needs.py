@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from typing import Any
 
 import pytest
+from PIL import Image
 from playwright.async_api import expect
 
 from tests.browser.conftest import OpenPage, Studio, Watched
@@ -23,6 +25,16 @@ FREE = """() => {
     free += at ? 0 : 1;
   }
   return free / innerHeight;
+}"""
+# Whether the last letter stands left of the first, and all at the right.
+ENDS = """(each) => {
+  const [first, last] = [0, each.firstChild.length - 1].map((at) => {
+    const range = document.createRange();
+    range.setStart(each.firstChild, at);
+    range.setEnd(each.firstChild, at + 1);
+    return range.getBoundingClientRect();
+  });
+  return last.left < first.left && each.getBoundingClientRect().right - first.right < 4;
 }"""
 LOOK = """(each) => {
   const { backgroundColor, color, borderStyle } = getComputedStyle(each);
@@ -298,6 +310,32 @@ class TestSaidOnce:
         await expect(told).to_have_count(1)
 
 
+class TestFromTheRight:
+    async def test_what_is_written_so_is_read_so(self, studio: Studio, open_page: OpenPage) -> None:
+        """A Hebrew or Arabic prompt ends on the left, wherever it stands, with its stop and its Latin words."""
+        words = "منظر جبل (1) 2K."
+        task = await studio.painted(words)
+        page = await open_page(f"/studio/?task={task['id']}")
+        await expect(page.locator(".sheet-prompt p")).to_have_text(words)
+        assert await page.locator(".sheet-prompt p").evaluate(ENDS)
+        assert await result_of(page, words).locator(".result-prompt").evaluate(ENDS)
+        await page.keyboard.press("Escape")
+        await prompt_of(page).fill("שלום")
+        assert await _ink(prompt_of(page)) > 0.9
+        await page.goto("/studio/tasks?q=منظر")
+        assert await page.locator(".tasks-prompt a").evaluate(ENDS)
+
+
+async def _ink(field: Any) -> float:
+    """Return how much of what is dark inside of *field* stands in its right half."""
+    with Image.open(io.BytesIO(await field.screenshot())) as taken:
+        grey = taken.convert("L")
+    width, height = grey.size
+    inside = [(x, grey.getpixel((x, y))) for x in range(8, width - 24) for y in range(8, height - 24)]
+    dark = [x for x, shade in inside if shade < 100]
+    return sum(x > width / 2 for x in dark) / len(dark)
+
+
 class TestPaper:
     async def test_what_is_dark_on_the_screen_is_printed_in_ink(self, open_page: OpenPage) -> None:
         """Paper is white, and browsers leave backgrounds out: light letters would not be seen."""
@@ -358,6 +396,22 @@ class TestTime:
         await expect(at).to_have_text(re.compile(r"^\d\d:\d\d:\d\d$"))
         await page.clock.fast_forward("24:00:00")
         await expect(at).to_have_text(re.compile(r"20\d\d"))
+
+    @pytest.mark.parametrize(
+        ("path", "before", "after"),
+        [("", "November 2026", "December 2026"), ("?period=2026-11-30", "November 30, 2026", "November 30, 2026")],
+    )
+    async def test_costs_turn_with_the_month(self, open_page: OpenPage, path: str, before: str, after: str) -> None:
+        """At the reader's midnight; a day that was asked for stays."""
+        page = await open_page(None, timezone_id="Asia/Shanghai")
+        await page.clock.install(time="2026-11-30T15:59:30Z")
+        await page.goto(f"/studio/costs{path}")
+        period, later = page.locator(".costs-period"), page.get_by_role("button", name="The time after")
+        await expect(period).to_have_text(before)
+        await expect(later).to_be_disabled()
+        await page.clock.run_for(60_000)
+        await expect(period).to_have_text(after)
+        await (expect(later).to_be_enabled() if path else expect(later).to_be_disabled())
 
 
 class TestLate:

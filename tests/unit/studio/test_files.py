@@ -10,9 +10,11 @@ import re
 import shutil
 from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 
+from danqing_plugins.catalogue import OutputKind, Price
 from danqing_server.doors.studio_files import read_studio
 from danqing_server.doors.studio_texts import texts_of
 from tests.support import typescript
@@ -112,6 +114,11 @@ class TestSources:
         source = path.read_text()
         assert source.count("': [") == len(list(texts_of(source)))
         assert len(re.findall(r"\b(?:import|export)\b", _code_of(path))) == 1
+
+    def test_every_unit_of_a_price_has_words(self) -> None:
+        """By the output it is told as what the output is (`doors.native.providers`)."""
+        told = {*get_args(get_type_hints(Price)["unit"]), *OutputKind} - {"output"}
+        assert {f"'unit.{each}'" for each in told} <= set(texts())
 
     def test_no_text_stands_outside_of_the_texts(self) -> None:
         """What is Chinese in other files would be so for everybody; the seal and a language's own name are."""

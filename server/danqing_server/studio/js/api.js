@@ -34,7 +34,7 @@ export const entrance = {
   open: () => Promise.reject(new Error('nobody opens')),
 };
 
-/** @typedef {{ key?: string, signal?: AbortSignal, signIn?: boolean }} Options */
+/** @typedef {{ key?: string, signal?: AbortSignal, signIn?: boolean, isFile?: boolean }} Options `isFile`: the answer is a file, as a Blob */
 
 /**
  * @param {string} method
@@ -54,12 +54,14 @@ async function ask(method, path, query, body, options) {
     return entrance.open(!path.endsWith('/check')).then(again);
   }
   if (response.status === 204) return null;
-  const text = await response.text().catch((error) => {
+  const isFile = options.isFile && response.ok;
+  const found = await (isFile ? response.blob() : response.text()).catch((error) => {
     if (options.signal?.aborted) throw error;
     throw new ApiError(0, 'offline', ''); // cut off on its way
   });
+  if (isFile) return found;
   try {
-    return unwrapped(response.status, text);
+    return unwrapped(response.status, /** @type {string} */ (found));
   } catch (error) {
     if (error instanceof ApiError) error.retryAfter_s = Number(response.headers.get('retry-after')) || 0;
     throw error;

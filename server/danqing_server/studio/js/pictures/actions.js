@@ -1,7 +1,7 @@
 /** What can be done with pictures, wherever they are seen. */
 
-import { ApiError, addressOf, api } from '../api.js';
-import { locale, t } from '../i18n.js';
+import { ApiError, api } from '../api.js';
+import { t } from '../i18n.js';
 import { address, go } from '../router.js';
 import { notify } from '../ui/announce.js';
 import { messageOf } from '../ui/states.js';
@@ -93,14 +93,7 @@ function save(url, name) {
 export async function zip(ids) {
   const end = notify(t('pictures.zipping', { n: ids.length }), { seconds: 3600 });
   try {
-    const headers = { 'content-type': 'application/json', 'accept-language': locale.value, 'x-danqing-studio': '1' };
-    const body = JSON.stringify({ ids });
-    const answer = await fetch(addressOf('/pictures/zip'), { method: 'POST', headers, body, credentials: 'same-origin' });
-    if (!answer.ok) {
-      const said = await answer.json();
-      throw new ApiError(answer.status, said.code, said.message, said.details ?? [], said);
-    }
-    const url = URL.createObjectURL(await answer.blob());
+    const url = URL.createObjectURL(await api.post('/pictures/zip', { ids }, { isFile: true }));
     save(url, `danqing-${new Date().toISOString().slice(0, 10)}.zip`);
     setTimeout(() => URL.revokeObjectURL(url), 60_000);
     notify(t('pictures.zipped'));

@@ -1,9 +1,9 @@
 /** A moment, as people say it; the exact one is its title. */
 
-import { signal } from '@preact/signals';
+import { computed, signal } from '@preact/signals';
 
 import { time } from '../dom.js';
-import { clockSeconds, dateTime, day, exactTime, relative } from '../format.js';
+import { clockSeconds, dateTime, day, dayOf, exactTime, relative } from '../format.js';
 
 /** The time in milliseconds, moved on every ten seconds while the page is seen. */
 export const now = signal(Date.now());
@@ -11,6 +11,9 @@ export const now = signal(Date.now());
 setInterval(() => {
   if (!document.hidden) now.value = Date.now();
 }, 10_000);
+
+/** The day that it is. */
+export const today = computed(() => dayOf(now.value));
 
 /** @param {{ at: string }} props */
 export const Ago = ({ at }) => time({ dateTime: at, title: exactTime(at) }, relative(at, now.value));

@@ -4,7 +4,7 @@ import { useEffect, useRef } from 'preact/hooks';
 
 import { addressOf, api } from '../../api.js';
 import { a, dd, details, div, dl, dt, fragment, h, h1, p, section, summary } from '../../dom.js';
-import { dayOf, number } from '../../format.js';
+import { number } from '../../format.js';
 import { t } from '../../i18n.js';
 import { onTask } from '../../live.js';
 import { address, link, route, setQuery, withQuery } from '../../router.js';
@@ -14,6 +14,7 @@ import { Button } from '../../ui/button.js';
 import { Segments, Switch } from '../../ui/field.js';
 import { Money } from '../../ui/money.js';
 import { Empty, Problem, Skeleton } from '../../ui/states.js';
+import { today } from '../../ui/time.js';
 import { Chart, columnsOf } from './chart.js';
 import { Limits } from './limits.js';
 import { as, first, later, lengthOf, nameOf, periodOf, stepOf } from './periods.js';
@@ -92,7 +93,7 @@ function useFresh(series, look) {
 
 /** Which time, one before it, one after it, and longer or shorter ones. @param {{ period: string }} props */
 function Time({ period }) {
-  const now = as(dayOf(), lengthOf(period));
+  const now = as(today.value, lengthOf(period));
   /** @param {number} by */
   const to = (by) => () => setQuery({ period: later(period, by) });
   return div(

@@ -1,7 +1,7 @@
 /** The time that costs are of: `2026`, `2026-11` or `2026-11-28`, of the calendar. What moments these are, the server says by the zone. */
 
-import { dayOf } from '../../format.js';
 import { format } from '../../i18n.js';
+import { today } from '../../ui/time.js';
 
 /** @typedef {'year' | 'month' | 'day'} Length */
 
@@ -15,7 +15,7 @@ export const lengthOf = (period) => (period.length === 4 ? 'year' : period.lengt
 export const stepOf = (period) => (({ year: 'month', month: 'day', day: 'hour' })[lengthOf(period)]);
 
 /** The period that a query asks for; this month, if it asks for none. @param {string | undefined} asked */
-export const periodOf = (asked) => (asked && WRITTEN.test(asked) ? later(asked, 0) : dayOf().slice(0, SIZES.month));
+export const periodOf = (asked) => (asked && WRITTEN.test(asked) ? later(asked, 0) : today.value.slice(0, SIZES.month));
 
 /** The period *by* periods after *period*. @param {string} period @param {number} by */
 export function later(period, by) {
@@ -28,7 +28,7 @@ export function later(period, by) {
 /** The same time as a longer or shorter period: of a shorter one it is today's, or the first. @param {string} period @param {Length} length */
 export function as(period, length) {
   if (SIZES[length] <= period.length) return period.slice(0, SIZES[length]);
-  return (dayOf().startsWith(period) ? dayOf() : first(period)).slice(0, SIZES[length]);
+  return (today.value.startsWith(period) ? today.value : first(period)).slice(0, SIZES[length]);
 }
 
 /** Its first day. @param {string} period */
