@@ -26,7 +26,7 @@ from urllib.parse import urlencode
 import attrs
 from sanic import HTTPResponse
 
-from danqing_plugins import Problem
+from danqing_plugins import Message, Problem
 from danqing_server.access.caller import Caller
 from danqing_server.codec.bodies import require_storable, without_nulls
 from danqing_server.desk.request import Submission
@@ -55,6 +55,16 @@ RETRY_COUNT = "x-stainless-retry-count"
 SHOULD_RETRY = "x-should-retry"
 MOST_HOPS = 9
 SEE_OTHER = 303
+PLAIN = "text/plain; charset=utf-8"
+
+ELSEWHERE = Message(
+    key="goes_on_elsewhere",
+    en="This is still being made. Follow the redirect to wait for it; whoever cannot may send the same request "
+    "again, which buys nothing twice, or have the server wait otherwise (DANQING_SYNC_MODE=whitespace).",
+    zh="仍在生成中。请跟随重定向继续等待；不能跟随的可以重新发送相同的请求，不会重复购买。"
+    "也可以让服务器以其他方式等待（DANQING_SYNC_MODE=whitespace）",
+)
+"""For programs that take a redirect for a failure, and show what it says: pydantic-ai and n8n, read 2026-12-01."""
 
 
 class Voice(Protocol):
@@ -277,7 +287,8 @@ async def by_redirects(call: Call[Voice], task_id: str) -> bool:
         await services.visits.send_away(call.visit)
     if services.draining:
         hang_up_after(call.request)
-    await call.send(HTTPResponse(status=SEE_OTHER, headers={**NO_STORE, "location": _next(call, task_id)}))
+    headers = {**NO_STORE, "location": _next(call, task_id)}
+    await call.send(HTTPResponse(ELSEWHERE.to(ENGLISH), SEE_OTHER, headers, content_type=PLAIN))
     return False
 
 

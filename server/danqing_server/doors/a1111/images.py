@@ -31,7 +31,7 @@ routes = Blueprint("a1111_images", url_prefix=PREFIX)
 
 _ANSWERS = {
     200: Answer(description="图片 · the pictures", shape=A1111ImagesShape, enveloped=False),
-    303: Answer(description="仍在生成，请跟随跳转 · go on waiting there", shape=None, empty=True),
+    303: Answer(description="仍在生成，请跟随跳转 · go on waiting there", shape=None, media_type="text/plain"),
 }
 
 

@@ -30,7 +30,7 @@ __all__ = ["routes"]
 routes = blueprint("ark_images")
 
 _PICTURES = Answer(description="图片 · the pictures", shape=ArkImagesShape, enveloped=False)
-_ELSEWHERE = Answer(description="仍在生成，请跟随跳转 · go on waiting there", shape=None, empty=True)
+_ELSEWHERE = Answer(description="仍在生成，请跟随跳转 · go on waiting there", shape=None, media_type="text/plain")
 _WAITED = {200: _PICTURES, 303: _ELSEWHERE}
 _MADE = {200: attrs.evolve(_PICTURES, streams=True), 303: _ELSEWHERE}
 

@@ -35,7 +35,7 @@ routes = Blueprint("openai_chat", url_prefix="/v1/chat")
     "对话生成图片（OpenAI 格式） · Make pictures in a chat",
     {
         200: Answer(description="图片 · the pictures", shape=OpenAIChatShape, enveloped=False, streams=True),
-        303: Answer(description="仍在生成，请跟随跳转 · go on waiting there", shape=None, empty=True),
+        303: Answer(description="仍在生成，请跟随跳转 · go on waiting there", shape=None, media_type="text/plain"),
     },
     errors=(400, 404, 413, 422, 429),
     refused_as=OpenAIErrorShape,

@@ -38,7 +38,7 @@ RETRY_AFTER_S = 3
 routes = Blueprint("openai_images", url_prefix="/v1/images")
 
 _PICTURES = Answer(description="图片 · the pictures", shape=OpenAIImagesShape, enveloped=False, streams=True)
-_ELSEWHERE = Answer(description="仍在生成，请跟随跳转 · go on waiting there", shape=None, empty=True)
+_ELSEWHERE = Answer(description="仍在生成，请跟随跳转 · go on waiting there", shape=None, media_type="text/plain")
 _ACCEPTED = Answer(description="已受理 · look for it later", shape=OpenAITaskShape, enveloped=False)
 _WAITED = {200: _PICTURES, 303: _ELSEWHERE}
 _MADE = {**_WAITED, 202: _ACCEPTED}
