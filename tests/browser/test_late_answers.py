@@ -84,6 +84,25 @@ class TestTasks:
         await expect(page.get_by_role("alert")).to_contain_text("cannot be reached")
         await expect(rows(page)).to_have_count(0)
 
+    async def test_what_came_while_they_were_counted_is_counted_once(
+        self, studio: Studio, open_page: OpenPage
+    ) -> None:
+        """It is in the count that was on its way, and comes into the list after that."""
+        await studio.painted("a counted curlew 0")
+        page = await open_page(None)
+        asked: list[str] = []
+
+        async def paint_first(route: Any) -> None:
+            if not asked:
+                await studio.paint("a counted curlew 1")
+            asked.append(route.request.url)
+            await route.continue_()
+
+        await page.route("**/api/v1/tasks?**count=true**", paint_first)
+        await page.goto("/studio/tasks?q=a counted curlew")
+        await expect(rows(page)).to_have_count(2)
+        await expect(page.locator(".tasks-count")).to_have_text("2 tasks")
+
 
 class TestViewer:
     async def test_what_did_not_come_is_not_told_to_be_gone(

@@ -166,8 +166,8 @@ export function letIn() {
   if (isMore.value) return void load(filter);
   const all = [...fresh.value, ...rows.value];
   rows.value = all.sort((one, other) => (one.created_at === other.created_at ? Number(other.id > one.id) * 2 - 1 : other.created_at > one.created_at ? 1 : -1));
-  if (total.value !== null) total.value += fresh.value.length;
   fresh.value = [];
+  void count();
 }
 
 /** Show these no longer. @param {string[]} gone */
